@@ -1,0 +1,278 @@
+//! What can go wrong: a typed cause, its exit code, and what to do next. Rendering is `report.rs`'s job.
+
+use crate::secret::{Redactor, Secret};
+
+/// Why something failed. Each cause has one machine-readable code and one exit code; both are part of the
+/// contract, whatever the sentence says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The command line makes no sense.
+    Usage,
+    /// Settings that a target needs are not set.
+    MissingSetting,
+    /// A setting is there but cannot be used.
+    BadSetting,
+    /// The chosen output cannot carry this session.
+    Format,
+    /// The server refused the credentials.
+    Refused,
+    /// The server says that the account is locked or its password has run out.
+    Locked,
+    /// A host name has no address.
+    Dns,
+    /// Nobody takes the connection.
+    Connect,
+    /// The connection took too long.
+    ConnectTimeout,
+    /// TLS failed for a reason that may pass.
+    Tls,
+    /// The server's certificate is not to be trusted.
+    Certificate,
+    /// The proxy did not let us through.
+    Proxy,
+    /// The server took the connection and then was silent.
+    Timeout,
+    /// The connection ended before the answer did.
+    Closed,
+    /// 408: the server gave up waiting.
+    ServerTimeout,
+    /// 429: too many requests.
+    RateLimited,
+    /// 502, 503, 504: the server is away for now.
+    Unavailable,
+    /// The server sent the client elsewhere, and no redirect is followed.
+    Redirect,
+    /// 404, 405, 410: there is no such interface at this URL.
+    NotFound,
+    /// HTML stood where JSON should.
+    Html,
+    /// The answer is no JSON, or not the JSON that the protocol names.
+    BadAnswer,
+    /// The answer names no session, or one that no header could carry.
+    BadToken,
+    /// The answer is larger than any login's.
+    TooLarge,
+    /// Not HTTP at all.
+    NotHttp,
+    /// A status that the protocol does not name.
+    Status,
+    /// A file or folder cannot be written or read.
+    Storage,
+    /// The reader of our output went away.
+    ClosedPipe,
+    /// A signal ended the run.
+    Interrupted,
+    /// A child command could not be started.
+    NotExecutable,
+    /// A child command does not exist.
+    CommandNotFound,
+    /// Anything else.
+    Other,
+}
+
+impl Cause {
+    /// The code that `--json` carries.
+    pub fn code(self) -> &'static str {
+        self.facts().0
+    }
+
+    /// The process's exit code.
+    pub fn exit(self) -> u8 {
+        self.facts().1
+    }
+
+    /// Whether the same call may work later without anybody changing anything.
+    pub fn retryable(self) -> bool {
+        self.exit() == 5 && self != Self::Certificate
+    }
+
+    fn facts(self) -> (&'static str, u8) {
+        match self {
+            Self::Other => ("other", 1),
+            Self::Usage => ("usage", 2),
+            Self::MissingSetting => ("missing_setting", 2),
+            Self::BadSetting => ("bad_setting", 2),
+            Self::Format => ("format", 2),
+            Self::Refused => ("refused", 4),
+            Self::Locked => ("locked", 4),
+            Self::Dns => ("dns", 5),
+            Self::Connect => ("connect", 5),
+            Self::ConnectTimeout => ("connect_timeout", 5),
+            Self::Tls => ("tls", 5),
+            Self::Certificate => ("certificate", 5),
+            Self::Proxy => ("proxy", 5),
+            Self::Timeout => ("timeout", 5),
+            Self::Closed => ("closed", 5),
+            Self::ServerTimeout => ("server_timeout", 5),
+            Self::RateLimited => ("rate_limited", 5),
+            Self::Unavailable => ("unavailable", 5),
+            Self::Redirect => ("redirect", 6),
+            Self::NotFound => ("not_found", 6),
+            Self::Html => ("html", 6),
+            Self::BadAnswer => ("bad_answer", 6),
+            Self::BadToken => ("bad_token", 6),
+            Self::TooLarge => ("too_large", 6),
+            Self::NotHttp => ("not_http", 6),
+            Self::Status => ("status", 6),
+            Self::Storage => ("storage", 7),
+            Self::ClosedPipe => ("closed_pipe", 7),
+            Self::NotExecutable => ("not_executable", 126),
+            Self::CommandNotFound => ("command_not_found", 127),
+            Self::Interrupted => ("interrupted", 130),
+        }
+    }
+}
+
+/// A failure: the cause, one sentence of ours, what the server said if it said something, and the next step.
+#[derive(Debug, Clone)]
+pub struct Error {
+    /// The typed cause.
+    pub cause: Cause,
+    /// One sentence of our own without a full stop; it names the host where one is involved.
+    pub message: String,
+    /// What somebody else said about it.
+    pub said: Option<Foreign>,
+    /// The next step, one sentence without a full stop.
+    pub hint: Option<String>,
+    /// The target it happened to, as typed: `gluo@filial`.
+    pub target: Option<String>,
+    /// The status of the answer that decided it.
+    pub http_status: Option<u16>,
+}
+
+impl Error {
+    /// A failure with its sentence and nothing else yet.
+    pub fn new(cause: Cause, message: impl Into<String>) -> Self {
+        Self {
+            cause,
+            message: message.into(),
+            said: None,
+            hint: None,
+            target: None,
+            http_status: None,
+        }
+    }
+
+    /// Adds the next step, unless a more precise one is there already.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint.get_or_insert_with(|| hint.into());
+        self
+    }
+
+    /// Adds what somebody else said; an empty text adds nothing.
+    #[must_use]
+    pub fn said(mut self, text: &str) -> Self {
+        if !text.trim().is_empty() {
+            self.said = Some(Foreign::new(text));
+        }
+        self
+    }
+
+    /// Adds the status of the answer.
+    #[must_use]
+    pub fn status(mut self, status: u16) -> Self {
+        self.http_status = Some(status);
+        self
+    }
+
+    /// Names the target, unless one is named already.
+    #[must_use]
+    pub fn target(mut self, target: &str) -> Self {
+        self.target.get_or_insert_with(|| target.to_owned());
+        self
+    }
+}
+
+/// Success or an [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// How many bytes of a foreign text are looked at.
+const FOREIGN_WINDOW: usize = 64 * 1024;
+/// How many characters of a foreign text are shown.
+const FOREIGN_SHOWN: usize = 300;
+
+/// A text of others. It can only be shown through [`Foreign::clean`].
+#[derive(Clone)]
+pub struct Foreign(Secret);
+
+impl Foreign {
+    /// Takes the text as it came.
+    pub fn new(text: &str) -> Self {
+        let mut end = text.len().min(FOREIGN_WINDOW);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        Self(Secret::new(text[..end].to_owned()))
+    }
+
+    /// One printable line of at most 300 characters: secrets blanked first, then control characters and CI
+    /// commands broken, then cut.
+    pub fn clean(&self, redactor: &Redactor) -> String {
+        let mut line = printable(&redactor.foreign(self.0.expose()));
+        while line.contains("::") {
+            line = line.replace("::", ": :");
+        }
+        if line.chars().count() <= FOREIGN_SHOWN {
+            return line;
+        }
+        line.chars().take(FOREIGN_SHOWN - 1).chain(['…']).collect()
+    }
+}
+
+impl std::fmt::Debug for Foreign {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Foreign(…)")
+    }
+}
+
+/// One line without control, formatting or direction characters, and without what a CI runner would take for
+/// a command (`::name` where a line begins, `##[name]` and `##vso[name]` anywhere).
+pub fn printable(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        let unseen = c.is_control()
+            || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        let c = if unseen || c.is_whitespace() { ' ' } else { c };
+        if c == ' ' && (line.is_empty() || line.ends_with(' ')) {
+            continue;
+        }
+        line.push(c);
+    }
+    let line = line.trim_end().replace("##", "# #");
+    if line.starts_with("::") {
+        line.replacen("::", ": :", 1)
+    } else {
+        line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_texts_become_one_harmless_line() {
+        let redactor = Redactor::new();
+        redactor.learn(&Secret::new("s3cr\"et".into()));
+        let clean = |text: &str| Foreign::new(text).clean(&redactor);
+        assert_eq!(clean("a\r\n\t b\u{1b}[31mc\u{202e}d\u{0}"), "a b [31mc d");
+        assert_eq!(
+            clean("x ::error::y ##vso[task] ##[group]"),
+            "x : :error: :y # #vso[task] # #[group]"
+        );
+        assert_eq!(clean("the password is s3cr\\\"et!"), "the password is ***!");
+        assert_eq!(clean(&"é".repeat(400)).chars().count(), 300);
+        let cut = format!("{}s3cr\"et", "x".repeat(296));
+        assert!(
+            !clean(&cut).contains("s3"),
+            "a secret cut by the limit must not show"
+        );
+    }
+
+    #[test]
+    fn only_what_may_pass_is_retryable() {
+        assert!(Cause::Timeout.retryable() && Cause::RateLimited.retryable());
+        assert!(!Cause::Certificate.retryable() && !Cause::Refused.retryable() && !Cause::Html.retryable());
+    }
+}

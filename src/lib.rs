@@ -1,0 +1,6 @@
+//! `crmauth` logs in to CRM and BPM systems and hands the session to a person, a script or a CI job.
+
+pub mod error;
+pub mod secret;
+pub mod session;
+pub mod spec;

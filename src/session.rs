@@ -1,0 +1,143 @@
+//! A session: the token, whose it is, how long it lasts, and what else the server said.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value};
+
+use crate::error::{Cause, Error, Result};
+use crate::secret::Secret;
+
+/// The longest token that is accepted, in bytes.
+pub const TOKEN_MAX: usize = 8192;
+
+/// A lifetime above this many seconds is no lifetime but a mistake: ten years.
+const LIFETIME_MAX: f64 = 10.0 * 365.25 * 86_400.0;
+
+/// What a login gives.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// What later requests carry.
+    pub token: Secret,
+    /// The server's or the protocol's name for the kind of token: `Bearer`, `session`.
+    pub token_type: String,
+    /// Who logged in, as configured or as the server said.
+    pub user: Option<String>,
+    /// Whom the session stands for, where that is somebody else.
+    pub impersonating: Option<String>,
+    /// When it was obtained, by the local clock.
+    pub obtained_at: Timestamp,
+    /// When it ends, by the local clock; unknown for sessions that die idle.
+    pub expires_at: Option<Timestamp>,
+    /// What else the server said, under the server's own names, without any other token.
+    pub details: Map<String, Value>,
+}
+
+impl Session {
+    /// A session of unknown end, obtained now.
+    ///
+    /// # Errors
+    /// [`Cause::BadToken`] where [`check_token`] refuses the token.
+    pub fn new(token: &str, token_type: &str) -> Result<Self> {
+        check_token(token)?;
+        Ok(Self {
+            token: Secret::new(token.to_owned()),
+            token_type: token_type.to_owned(),
+            user: None,
+            impersonating: None,
+            obtained_at: Timestamp::now(),
+            expires_at: None,
+            details: Map::new(),
+        })
+    }
+
+    /// Sets the end, `lifetime` after it was obtained.
+    pub fn lasts(&mut self, lifetime: SignedDuration) {
+        self.expires_at = self.obtained_at.checked_add(lifetime).ok();
+    }
+}
+
+/// Whether a text can be a token: 1 to 8192 bytes of 0x21–0x7E and no word for "none".
+///
+/// # Errors
+/// [`Cause::BadToken`]; the message tells what is wrong and where, never the text.
+pub fn check_token(token: &str) -> Result<()> {
+    let refuse = |why: String| Err(Error::new(Cause::BadToken, why));
+    let word = token.trim();
+    if word.is_empty()
+        || ["na", "null", "none", "undefined"]
+            .iter()
+            .any(|none| word.eq_ignore_ascii_case(none))
+    {
+        return refuse("there is no session in the server's answer".to_owned());
+    }
+    if token.len() > TOKEN_MAX {
+        return refuse(format!(
+            "the server's session is too long ({} bytes, {TOKEN_MAX} at most)",
+            token.len()
+        ));
+    }
+    match token.bytes().position(|byte| !(0x21..=0x7e).contains(&byte)) {
+        None => Ok(()),
+        Some(at) => {
+            let what = match token.as_bytes()[at] {
+                b' ' => "a space",
+                0x80.. => "a character that is not ASCII",
+                _ => "a control character",
+            };
+            refuse(format!("the server's session has {what} at index {at}"))
+        }
+    }
+}
+
+/// A lifetime in seconds as servers write it: a whole number, a float, or either as a text.
+/// `None` for anything that is no lifetime: zero, negative, above ten years, not a number.
+pub fn lifetime(value: &Value) -> Option<SignedDuration> {
+    let seconds = match value {
+        Value::Number(number) => number.as_f64()?,
+        Value::String(text) => text.trim().parse().ok()?,
+        _ => return None,
+    };
+    (seconds > 0.0 && seconds <= LIFETIME_MAX).then(|| SignedDuration::from_secs_f64(seconds.floor()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn tokens() {
+        assert!(check_token("abc").is_ok());
+        assert!(check_token(&"x".repeat(TOKEN_MAX)).is_ok());
+        for bad in [
+            "",
+            " ",
+            "NA",
+            "null",
+            "a b",
+            "a\nb",
+            "é",
+            &"x".repeat(TOKEN_MAX + 1),
+        ] {
+            assert_eq!(check_token(bad).expect_err(bad).cause, Cause::BadToken);
+        }
+        let all: String = (0x21..=0x7eu8).map(char::from).collect();
+        assert!(check_token(&all).is_ok());
+    }
+
+    #[test]
+    fn lifetimes() {
+        for (value, seconds) in [
+            (json!(3600), Some(3600)),
+            (json!(3599.9), Some(3599)),
+            (json!("600"), Some(600)),
+            (json!(0), None),
+            (json!(-1), None),
+            (json!(null), None),
+            (json!(1e20), None),
+            (json!(u64::MAX), None),
+            (json!("x"), None),
+        ] {
+            assert_eq!(lifetime(&value).map(|d| d.as_secs()), seconds, "{value}");
+        }
+    }
+}

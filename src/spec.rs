@@ -1,0 +1,487 @@
+//! What a provider declares about itself, and the settings that were found for one of its accounts.
+//!
+//! README's table, `.env.example`, `crmauth providers`, completion and hints are made from these declarations.
+
+use std::fmt;
+
+use url::Url;
+
+use crate::error::{Cause, Error, Result};
+use crate::secret::Secret;
+
+/// A system: its names, its settings, how its session is carried and how it ages.
+#[derive(Debug)]
+pub struct Spec {
+    /// The name on the command line; in upper case the prefix of every variable.
+    pub id: &'static str,
+    /// Other names for it on the command line.
+    pub aliases: &'static [&'static str],
+    /// The product's name, for people.
+    pub product: &'static str,
+    /// How a login works, in a few words.
+    pub method: &'static str,
+    /// The login's path below the base URL; a URL that ends in it already is taken without it.
+    pub endpoint: &'static str,
+    /// An example of a base URL.
+    pub example_url: &'static str,
+    /// The fields of its own, besides those that every provider has ([`COMMON`]), in the order in which a
+    /// person fills them in.
+    pub fields: &'static [Field],
+    /// Fields of which one set must be, or may be, complete.
+    pub alternatives: &'static [Alternatives],
+    /// Where the session goes in later requests.
+    pub placement: Placement,
+    /// How the session ages.
+    pub ageing: Ageing,
+    /// Whether `--as` works.
+    pub impersonation: bool,
+}
+
+impl Spec {
+    /// The prefix of every variable: `GLUO`.
+    pub fn prefix(&self) -> String {
+        self.id.to_ascii_uppercase()
+    }
+
+    /// Every field: `URL`, the provider's own, then the guards that every provider has.
+    pub fn all_fields(&self) -> impl Iterator<Item = &'static Field> {
+        let (url, guards) = COMMON.split_at(1);
+        url.iter().chain(self.fields).chain(guards)
+    }
+
+    /// The field of that name.
+    pub fn field(&self, name: &str) -> Option<&'static Field> {
+        self.all_fields().find(|field| field.name == name)
+    }
+}
+
+/// One setting, `PREFIX_NAME`.
+#[derive(Debug)]
+pub struct Field {
+    /// Its name behind the prefix: `ACCESS_KEY`.
+    pub name: &'static str,
+    /// What its value is.
+    pub kind: Kind,
+    /// When it must be set.
+    pub need: Need,
+    /// What holds where it is not set.
+    pub default: Default,
+    /// What it is and where a person finds it: one line without a full stop.
+    pub help: &'static str,
+    /// Whether a named account takes the default account's value: true for the URL and a partner's fields.
+    pub shared: bool,
+    /// The seed script's name for it, read from env files only.
+    pub seed_name: Option<&'static str>,
+}
+
+impl Field {
+    /// A field with a kind and a help line, optional, without a default, not shared.
+    pub const fn new(name: &'static str, kind: Kind, help: &'static str) -> Self {
+        Self {
+            name,
+            kind,
+            need: Need::Optional,
+            default: Default::None,
+            help,
+            shared: false,
+            seed_name: None,
+        }
+    }
+
+    /// The same field, required.
+    pub const fn required(mut self) -> Self {
+        self.need = Need::Always;
+        self
+    }
+
+    /// The same field, required when `field` has `value`.
+    pub const fn required_when(mut self, field: &'static str, value: &'static str) -> Self {
+        self.need = Need::When { field, value };
+        self
+    }
+
+    /// The same field with a default.
+    pub const fn default(mut self, default: Default) -> Self {
+        self.default = default;
+        self
+    }
+
+    /// The same field, taken over by named accounts.
+    pub const fn shared(mut self) -> Self {
+        self.shared = true;
+        self
+    }
+
+    /// The same field with the seed script's name for it.
+    pub const fn seed_name(mut self, name: &'static str) -> Self {
+        self.seed_name = Some(name);
+        self
+    }
+
+    /// Whether nobody may see its value.
+    pub fn secret(&self) -> bool {
+        matches!(self.kind, Kind::Secret | Kind::Token)
+    }
+}
+
+/// What a field's value is, and how it is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A base URL; see [`BaseUrl::parse`].
+    Url,
+    /// A text without control characters.
+    Text,
+    /// A secret text without control characters.
+    Secret,
+    /// A secret that goes into a header: 1 to 8192 bytes of 0x21–0x7E.
+    Token,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A path below the base URL.
+    Path,
+    /// `1`, `true`, `yes`, `on`, or `0`, `false`, `no`, `off`.
+    Flag,
+}
+
+/// When a field must be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// For every login.
+    Always,
+    /// Not on its own account; [`Spec::alternatives`] may ask for it.
+    Optional,
+    /// When another field has this value, set or by default.
+    When {
+        /// That other field.
+        field: &'static str,
+        /// Its value.
+        value: &'static str,
+    },
+}
+
+/// What holds where a field is not set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Default {
+    /// Nothing.
+    None,
+    /// This value.
+    Value(&'static str),
+    /// One value where another field is set, another where it is not.
+    IfSet {
+        /// That other field.
+        field: &'static str,
+        /// The value where it is set.
+        then: &'static str,
+        /// The value where it is not.
+        otherwise: &'static str,
+    },
+}
+
+/// Sets of fields of which one is used.
+#[derive(Debug)]
+pub struct Alternatives {
+    /// Whether one of the sets must be complete.
+    pub required: bool,
+    /// The sets, the usual one first.
+    pub ways: &'static [&'static [&'static str]],
+}
+
+/// The fields that every provider has: the URL, then the guards.
+pub static COMMON: [Field; 3] = [
+    Field::new(
+        "URL",
+        Kind::Url,
+        "base URL; a bare host means https, a path prefix is kept",
+    )
+    .required()
+    .shared(),
+    Field::new(
+        "ALLOW_HTTP",
+        Kind::Flag,
+        "1 allows http:// beyond loopback and private addresses",
+    ),
+    Field::new(
+        "ALLOW_PROXY",
+        Kind::Flag,
+        "1 lets http:// go through the environment's proxy too",
+    ),
+];
+
+/// Where a session goes in later requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placement {
+    /// `Authorization: Bearer TOKEN`.
+    Bearer,
+    /// A parameter of this name.
+    Query(&'static str),
+    /// A path segment, which a path names as `{session}`.
+    Path,
+}
+
+impl Placement {
+    /// `header`, `query` or `path`, as JSON output names it.
+    pub fn place(self) -> &'static str {
+        match self {
+            Self::Bearer => "header",
+            Self::Query(_) => "query",
+            Self::Path => "path",
+        }
+    }
+
+    /// The name of the header, of the parameter, or of the path's placeholder.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bearer => "Authorization",
+            Self::Query(name) => name,
+            Self::Path => "session",
+        }
+    }
+}
+
+/// How a session ages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ageing {
+    /// An expiry is known.
+    Fixed,
+    /// Dies unused, at an unknown hour.
+    Idle,
+    /// Idle, and a new login ends the old session.
+    SingleSeat,
+}
+
+/// Whom a command is about: a provider's default account or a named one.
+#[derive(Clone)]
+pub struct Target {
+    /// The provider's declaration.
+    pub spec: &'static Spec,
+    /// The account's name, lower case; none for the default account.
+    pub account: Option<String>,
+}
+
+impl Target {
+    /// The variables' prefix for this account: `GLUO` or `GLUO__FILIAL_` — what stands before `_FIELD`.
+    pub fn prefix(&self) -> String {
+        match &self.account {
+            None => self.spec.prefix(),
+            Some(account) => format!("{}__{}_", self.spec.prefix(), account.to_ascii_uppercase()),
+        }
+    }
+
+    /// A field's variable for this account: `GLUO_URL`, `GLUO__FILIAL__URL`.
+    pub fn variable(&self, field: &str) -> String {
+        format!("{}_{field}", self.prefix())
+    }
+}
+
+impl PartialEq for Target {
+    fn eq(&self, other: &Self) -> bool {
+        self.spec.id == other.spec.id && self.account == other.account
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.spec.id)?;
+        match &self.account {
+            None => Ok(()),
+            Some(account) => write!(f, "@{account}"),
+        }
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Target({self})")
+    }
+}
+
+/// A server's base URL: http or https, a host, perhaps a port and a path prefix, and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseUrl(Url);
+
+impl BaseUrl {
+    /// Reads a setting. A bare host means https; an ending `endpoint` is taken off.
+    ///
+    /// # Errors
+    /// [`Cause::BadSetting`] for user information, a query, a fragment, a backslash, white space, control
+    /// characters, another scheme, and what is no URL at all. The message begins with a verb (`holds …`,
+    /// `is …`) and never shows the text: the caller puts the variable's name before it.
+    pub fn parse(text: &str, endpoint: &str) -> Result<Self> {
+        let refuse = |why: &str| Err(Error::new(Cause::BadSetting, why));
+        let text = text.trim();
+        if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            return refuse("holds white space or a control character, which no URL may");
+        }
+        if text.contains('\\') {
+            return refuse("holds a backslash, which no URL may");
+        }
+        let (scheme, rest) = text.split_once("://").unwrap_or(("https", text));
+        if !scheme.eq_ignore_ascii_case("https") && !scheme.eq_ignore_ascii_case("http") {
+            return refuse("is neither an http:// nor an https:// URL");
+        }
+        if rest.is_empty() || rest.starts_with(['/', '?', '#', ':', '@']) {
+            return refuse("names no host");
+        }
+        if rest
+            .split(['/', '?', '#'])
+            .next()
+            .unwrap_or_default()
+            .contains('@')
+        {
+            return refuse("holds a user name or a password; they have settings of their own");
+        }
+        if rest.contains('#') {
+            return refuse("holds a fragment (#)");
+        }
+        if rest.contains('?') {
+            return refuse("holds a query (?)");
+        }
+        let Ok(mut url) = Url::parse(&format!("{scheme}://{rest}")) else {
+            return refuse("is no valid URL");
+        };
+        let path = url.path().trim_end_matches('/');
+        let path = path.strip_suffix(endpoint.trim_matches('/')).unwrap_or(path);
+        let path = path.trim_end_matches('/').to_owned();
+        url.set_path(&path);
+        Ok(Self(url))
+    }
+
+    /// The URL of a path below this one; the path prefix is kept, the path's own query too.
+    pub fn join(&self, path: &str) -> Url {
+        let mut url = self.0.clone();
+        let (path, query) = path
+            .split_once('?')
+            .map_or((path, None), |(path, query)| (path, Some(query)));
+        let prefix = self.0.path().trim_end_matches('/');
+        url.set_path(&format!("{prefix}/{}", path.trim_start_matches('/')));
+        url.set_query(query);
+        url
+    }
+
+    /// Scheme, host and port, the boundary that no secret crosses.
+    pub fn origin(&self) -> String {
+        self.0.origin().ascii_serialization()
+    }
+
+    /// Whether the connection is encrypted.
+    pub fn is_https(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    /// Without a slash at the end, so that scripts can append `/path`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_str().trim_end_matches('/'))
+    }
+}
+
+/// The settings that were found for a target, checked against its declaration; what its provider works with.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The target.
+    pub target: Target,
+    /// Its base URL.
+    pub url: BaseUrl,
+    values: Vec<(&'static str, Secret)>,
+}
+
+impl Settings {
+    /// Values by field name; fields that are not set and have no default are left out, `URL` too.
+    pub fn new(target: Target, url: BaseUrl, values: Vec<(&'static str, Secret)>) -> Self {
+        Self { target, url, values }
+    }
+
+    /// A secret field's value.
+    pub fn secret(&self, field: &str) -> Option<&Secret> {
+        self.values
+            .iter()
+            .find(|(name, _)| *name == field)
+            .map(|(_, value)| value)
+    }
+
+    /// A field's value that anybody may see.
+    pub fn text(&self, field: &str) -> Option<&str> {
+        debug_assert!(
+            self.target.spec.field(field).is_none_or(|field| !field.secret()),
+            "{field} is a secret"
+        );
+        self.secret(field).map(Secret::expose)
+    }
+
+    /// Whether a flag is set.
+    pub fn flag(&self, field: &str) -> bool {
+        self.text(field).is_some_and(|value| {
+            ["1", "true", "yes", "on"]
+                .iter()
+                .any(|word| value.eq_ignore_ascii_case(word))
+        })
+    }
+
+    /// The values of all secret fields.
+    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        let spec = self.target.spec;
+        self.values
+            .iter()
+            .filter(|(name, _)| spec.field(name).is_some_and(Field::secret))
+            .map(|(_, value)| value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> std::result::Result<String, String> {
+        BaseUrl::parse(text, "webservice.php")
+            .map(|url| url.to_string())
+            .map_err(|e| e.message)
+    }
+
+    #[test]
+    fn base_urls() {
+        for (text, url) in [
+            ("empresa.gluocrm.com.br", "https://empresa.gluocrm.com.br"),
+            ("http://10.0.0.7:5000/", "http://10.0.0.7:5000"),
+            ("localhost:5000", "https://localhost:5000"),
+            ("https://h/crm/", "https://h/crm"),
+            ("HTTPS://H/crm/webservice.php", "https://h/crm"),
+            ("https://h/webservice.php/", "https://h"),
+            ("https://h/a%20b", "https://h/a%20b"),
+            ("https://[::1]:8443/x", "https://[::1]:8443/x"),
+        ] {
+            assert_eq!(parse(text).as_deref(), Ok(url), "{text}");
+        }
+        for text in [
+            "https://user:pw@h",
+            "https://user@h",
+            "user@h",
+            "https://h/#x",
+            "https://h?x=1",
+            "https:\\\\h",
+            "h\\x",
+            "https://h/\u{7}",
+            "https://h/ x",
+            "ftp://h",
+            "javascript:alert(1)",
+            "https://",
+            "",
+            "https:///x",
+            "file:///etc/passwd",
+            "https://h:99999",
+        ] {
+            assert!(parse(text).is_err(), "{text}: {:?}", parse(text));
+        }
+    }
+
+    #[test]
+    fn joined_paths_keep_the_prefix() {
+        let url = BaseUrl::parse("https://h/legacy/", "Api/access_token").expect("a URL");
+        assert_eq!(
+            url.join("/Api/access_token").as_str(),
+            "https://h/legacy/Api/access_token"
+        );
+        assert_eq!(url.join("x?a=b").as_str(), "https://h/legacy/x?a=b");
+        assert_eq!(url.origin(), "https://h");
+    }
+}
