@@ -1,6 +1,9 @@
 //! `crmauth` logs in to CRM and BPM systems and hands the session to a person, a script or a CI job.
 
+pub mod answer;
 pub mod error;
+pub mod http;
+pub mod report;
 pub mod secret;
 pub mod session;
 pub mod spec;

@@ -1,0 +1,538 @@
+//! What a server's bytes mean: the one JSON object in them, or a typed reason why there is none.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::error::{Cause, Error, Result};
+use crate::secret::Secret;
+use crate::session::{Session, check_token};
+
+/// What marks the start of UTF-8 where some editor put it.
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// At how many places a JSON object is looked for in a text that is not all JSON.
+const PLACES_MAX: usize = 64;
+
+/// An answer as it came, within the size limit.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Host, and port where it is not the scheme's own.
+    pub host: String,
+    /// Whether it came over TLS.
+    pub https: bool,
+    /// The path that was asked for, without its query.
+    pub path: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// Where a redirect points: an absolute URL, without its query.
+    pub location: Option<String>,
+    /// Seconds to wait before the next try, where the server names them.
+    pub retry_after: Option<u64>,
+    /// The server's clock.
+    pub date: Option<Timestamp>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The answer's JSON object, if it is a success. What the body says decides: `refusal` looks at the object
+    /// before the status is looked at, since real servers refuse with 200, 401 and 500 alike.
+    ///
+    /// # Errors
+    /// What `refusal` makes of the object; else a cause by the status; else by what stands in place of JSON.
+    pub fn object(&self, refusal: impl Fn(&Object) -> Option<Error>) -> Result<Object> {
+        if (300..400).contains(&self.status) {
+            return Err(self.redirect());
+        }
+        let found = self.find_object();
+        if let Ok(object) = &found
+            && let Some(refused) = refusal(object)
+        {
+            return Err(refused.status(self.status));
+        }
+        if !(200..300).contains(&self.status) {
+            return Err(self.failure(found.ok().as_ref()));
+        }
+        found.map_err(|error| error.status(self.status))
+    }
+
+    /// A cause by the status alone.
+    fn failure(&self, object: Option<&Object>) -> Error {
+        let host = &self.host;
+        let (cause, message) = match self.status {
+            401 | 403 => (
+                Cause::Refused,
+                format!("{host} refused the request (HTTP {})", self.status),
+            ),
+            404 | 405 | 410 => (
+                Cause::NotFound,
+                format!("{host} has no such API at {} (HTTP {})", self.path, self.status),
+            ),
+            407 => (
+                Cause::Proxy,
+                "the proxy wants a user name and a password (HTTP 407)".to_owned(),
+            ),
+            408 => (
+                Cause::ServerTimeout,
+                format!("{host} timed out waiting for the request (HTTP 408)"),
+            ),
+            423 => (
+                Cause::Locked,
+                format!("{host} says that the account is locked (HTTP 423)"),
+            ),
+            429 => (
+                Cause::RateLimited,
+                format!("{host} is rate limited: too many requests (HTTP 429)"),
+            ),
+            502..=504 => (
+                Cause::Unavailable,
+                format!("{host} is unavailable for now (HTTP {})", self.status),
+            ),
+            _ => (Cause::Status, format!("{host} answered HTTP {}", self.status)),
+        };
+        let said = object.and_then(Object::said).unwrap_or_default();
+        let error = Error::new(cause, message).status(self.status).said(&said);
+        match (cause, self.retry_after) {
+            (Cause::RateLimited | Cause::Unavailable, Some(seconds)) => {
+                error.hint(format!("the server asks to wait {seconds} s before the next try"))
+            }
+            _ => error,
+        }
+    }
+
+    fn redirect(&self) -> Error {
+        let (host, status) = (&self.host, self.status);
+        match &self.location {
+            None => Error::new(
+                Cause::Redirect,
+                format!("{host} redirected without saying where (HTTP {status})"),
+            ),
+            Some(to) if self.https && to.starts_with("http://") => {
+                let message = format!("{host} redirected from https to http, a downgrade (HTTP {status})");
+                Error::new(Cause::Redirect, message)
+                    .said(to)
+                    .hint("no redirect is followed; ask who runs that server")
+            }
+            Some(to) => Error::new(
+                Cause::Redirect,
+                format!("{host} redirected the request (HTTP {status})"),
+            )
+            .said(to),
+        }
+        .status(status)
+    }
+
+    fn find_object(&self) -> Result<Object> {
+        let host = &self.host;
+        let body = self.body.strip_prefix(BOM).unwrap_or(&self.body);
+        let text = body.trim_ascii();
+        if text.is_empty() {
+            return Err(Error::new(
+                Cause::BadAnswer,
+                format!("{host} sent an empty answer"),
+            ));
+        }
+        let whole = match serde_json::from_slice::<Value>(text) {
+            Ok(Value::Object(fields)) => return Ok(self.wrap(fields, false)),
+            Ok(other) => {
+                let message = format!("{host} sent {} where a JSON object was expected", kind(&other));
+                return Err(Error::new(Cause::BadAnswer, message));
+            }
+            Err(error) => error,
+        };
+        if is_page(text) {
+            let message = format!("{host} sent HTML instead of JSON");
+            return Err(Error::new(Cause::Html, message));
+        }
+        if let Some(fields) = only_object(text) {
+            return Ok(self.wrap(fields, true));
+        }
+        if text.starts_with(b"<") {
+            return Err(Error::new(
+                Cause::Html,
+                format!("{host} sent HTML instead of JSON"),
+            ));
+        }
+        let at = body.len() - body.trim_ascii_start().len() + offset(text, &whole);
+        Err(Error::new(
+            Cause::BadAnswer,
+            format!("{host} sent invalid JSON at byte {at}"),
+        ))
+    }
+
+    fn wrap(&self, fields: Map<String, Value>, noisy: bool) -> Object {
+        Object {
+            fields,
+            noisy,
+            host: self.host.clone(),
+        }
+    }
+}
+
+/// Whether a text is a whole HTML page, which may hold JSON that is none of ours.
+fn is_page(text: &[u8]) -> bool {
+    let start = text.get(..9).unwrap_or(text).to_ascii_lowercase();
+    start.starts_with(b"<!doctype") || start.starts_with(b"<html")
+}
+
+/// The JSON object that stands in a text among other things, if it is exactly one. PHP prints its warnings
+/// before or behind it, ending in a tag or a line; an object that is cut, or a second one, makes the
+/// answer unusable.
+fn only_object(text: &[u8]) -> Option<Map<String, Value>> {
+    let mut found = None;
+    let mut at = 0;
+    for _ in 0..PLACES_MAX {
+        let Some(brace) = text[at..]
+            .iter()
+            .position(|byte| *byte == b'{')
+            .map(|next| at + next)
+        else {
+            return found;
+        };
+        let before = text[..brace].trim_ascii_end();
+        let own_place = before.is_empty()
+            || before.ends_with(b">")
+            || text[before.len()..brace].contains(&b'\n')
+            || found.is_some();
+        at = brace + 1;
+        if !own_place {
+            continue;
+        }
+        let mut stream = serde_json::Deserializer::from_slice(&text[brace..]).into_iter::<Value>();
+        match stream.next() {
+            Some(Ok(Value::Object(_))) if found.is_some() => return None,
+            Some(Ok(Value::Object(fields))) => {
+                at = brace + stream.byte_offset();
+                found = Some(fields);
+            }
+            Some(Err(error)) if error.is_eof() => return None,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Where a parser stopped, in bytes from the start.
+fn offset(text: &[u8], error: &serde_json::Error) -> usize {
+    let lines = text.split_inclusive(|byte| *byte == b'\n');
+    lines
+        .take(error.line().saturating_sub(1))
+        .map(<[u8]>::len)
+        .sum::<usize>()
+        + error.column()
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// A JSON object of an answer. Names are matched as they are, then without regard to case.
+#[derive(Debug, Clone)]
+pub struct Object {
+    fields: Map<String, Value>,
+    noisy: bool,
+    host: String,
+}
+
+impl Object {
+    /// Whether other text stood around it.
+    pub fn noisy(&self) -> bool {
+        self.noisy
+    }
+
+    /// The host that sent it.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// A field's value, whatever it is; `null` counts as absent.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        let named = self.fields.get(name).or_else(|| {
+            self.fields
+                .iter()
+                .find(|(other, _)| other.eq_ignore_ascii_case(name))
+                .map(|(_, value)| value)
+        });
+        named.filter(|value| !value.is_null())
+    }
+
+    /// A field that is an object itself.
+    pub fn inner(&self, name: &str) -> Option<Self> {
+        let fields = self.get(name)?.as_object()?.clone();
+        Some(Self {
+            fields,
+            noisy: self.noisy,
+            host: self.host.clone(),
+        })
+    }
+
+    /// The same, where the protocol demands it.
+    ///
+    /// # Errors
+    /// [`Cause::BadAnswer`].
+    pub fn need_inner(&self, name: &str) -> Result<Self> {
+        self.inner(name).ok_or_else(|| self.wrong(name, "an object"))
+    }
+
+    /// A field as text; a number counts as its digits. Absent or of another type: `None`.
+    pub fn text(&self, name: &str) -> Option<String> {
+        match self.get(name)? {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        }
+    }
+
+    /// A text that the protocol demands.
+    ///
+    /// # Errors
+    /// [`Cause::BadAnswer`], naming the field and what was expected; the value is not shown.
+    pub fn need_text(&self, name: &str) -> Result<&str> {
+        self.get(name)
+            .and_then(Value::as_str)
+            .ok_or_else(|| self.wrong(name, "a text"))
+    }
+
+    /// The session that the field holds.
+    ///
+    /// # Errors
+    /// [`Cause::BadAnswer`] where the field is of another type, [`Cause::BadToken`] where it cannot be a token.
+    pub fn session(&self, name: &str, token_type: &str) -> Result<Session> {
+        let token = match self.get(name) {
+            None => "",
+            Some(_) => self.need_text(name)?,
+        };
+        check_token(token)
+            .map_err(|error| Error::new(error.cause, format!("{}: {}", self.host, error.message)))?;
+        Session::new(token, token_type)
+    }
+
+    /// Everything but tokens and the fields named: what is passed on as the session's details.
+    pub fn details(&self, leave_out: &[&str]) -> Map<String, Value> {
+        let left_out = |name: &str| leave_out.iter().any(|other| other.eq_ignore_ascii_case(name));
+        let rest = self.fields.iter().filter(|(name, _)| !left_out(name));
+        public(rest)
+    }
+
+    /// Every token or other secret in it, at any depth, for the redactor.
+    pub fn secrets(&self) -> Vec<Secret> {
+        let mut found = Vec::new();
+        collect_secrets(&self.fields, &mut found);
+        found
+    }
+
+    /// What the server says in it, under the names that servers use for that.
+    pub fn said(&self) -> Option<String> {
+        let mut parts: Vec<String> = Vec::new();
+        for names in [&["error", "code", "codigo", "CodigoRetorno"][..], &SENTENCES] {
+            if let Some(part) = names
+                .iter()
+                .find_map(|name| self.text(name).filter(|text| !text.is_empty()))
+            {
+                parts.push(part);
+            }
+        }
+        parts.dedup();
+        match self.inner("error").or_else(|| self.inner("errors")) {
+            Some(inner) if parts.is_empty() => inner.said(),
+            _ => (!parts.is_empty()).then(|| parts.join(": ")),
+        }
+    }
+
+    /// An error about a field that is missing or of another type.
+    pub fn wrong(&self, name: &str, expected: &str) -> Error {
+        let message = match self.get(name) {
+            None => format!("{}'s answer has no field `{name}`", self.host),
+            Some(value) => {
+                format!(
+                    "{}'s answer has {} in `{name}` where {expected} was expected",
+                    self.host,
+                    kind(value)
+                )
+            }
+        };
+        Error::new(Cause::BadAnswer, message)
+    }
+}
+
+/// The names under which servers put a sentence for people.
+const SENTENCES: [&str; 7] = [
+    "error_description",
+    "message",
+    "mensagem",
+    "MensagemRetorno",
+    "detail",
+    "title",
+    "description",
+];
+
+/// Whether a field of that name holds a secret: any token but a token's type, any password or key.
+fn is_secret(name: &str) -> bool {
+    let name: String = name
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric())
+        .collect::<String>()
+        .to_ascii_lowercase();
+    let token = name.contains("token") && !name.ends_with("tokentype");
+    token
+        || ["secret", "password", "passwd", "accesskey", "apikey"]
+            .iter()
+            .any(|word| name.contains(word))
+}
+
+fn public<'a>(fields: impl Iterator<Item = (&'a String, &'a Value)>) -> Map<String, Value> {
+    fields
+        .filter(|(name, _)| !is_secret(name))
+        .map(|(name, value)| (name.clone(), public_value(value)))
+        .collect()
+}
+
+fn public_value(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => Value::Object(public(fields.iter())),
+        Value::Array(items) => Value::Array(items.iter().map(public_value).collect()),
+        other => other.clone(),
+    }
+}
+
+fn collect_secrets(fields: &Map<String, Value>, found: &mut Vec<Secret>) {
+    for (name, value) in fields {
+        match value {
+            Value::String(text) if is_secret(name) => found.push(Secret::new(text.clone())),
+            Value::Object(inner) => collect_secrets(inner, found),
+            Value::Array(items) => {
+                items
+                    .iter()
+                    .filter_map(Value::as_object)
+                    .for_each(|inner| collect_secrets(inner, found));
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn answer(status: u16, body: &[u8]) -> Answer {
+        Answer {
+            host: "h".into(),
+            https: true,
+            path: "/p".into(),
+            status,
+            location: None,
+            retry_after: None,
+            date: None,
+            body: body.to_vec(),
+        }
+    }
+
+    fn parse(body: &[u8]) -> std::result::Result<(Value, bool), Cause> {
+        let found = answer(200, body).object(|_| None);
+        found
+            .map(|o| (Value::Object(o.fields.clone()), o.noisy))
+            .map_err(|e| e.cause)
+    }
+
+    #[test]
+    fn one_object_is_found_wherever_it_stands() {
+        let good = json!({"a": {"b": 1}});
+        for (body, noisy) in [
+            (&br#"{"a":{"b":1}}"#[..], false),
+            (b"\xef\xbb\xbf {\"a\":{\"b\":1}}\r\n", false),
+            (
+                b"<br />\n<b>Warning</b>: x {closure} in /a.php\n{\"a\":{\"b\":1}}",
+                true,
+            ),
+            (b"<br /><b>Warning</b><br />{\"a\":{\"b\":1}}", true),
+            (b"{\"a\":{\"b\":1}}<br />\n<b>Notice</b>: y", true),
+            (b"Warning: x\n{\"a\":{\"b\":1}}", true),
+        ] {
+            assert_eq!(
+                parse(body),
+                Ok((good.clone(), noisy)),
+                "{}",
+                String::from_utf8_lossy(body)
+            );
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        let deep = "[".repeat(10_000);
+        for (body, cause) in [
+            (&br#"{"a":{"b":1}"#[..], Cause::BadAnswer),
+            (br#"{"a":1}{}"#, Cause::BadAnswer),
+            (b"{\"a\":1}\n{\"b\":1}", Cause::BadAnswer),
+            (b"<b>x</b>{\"a\":{\"b\":1}", Cause::Html),
+            (b"[1]", Cause::BadAnswer),
+            (b"\"x\"", Cause::BadAnswer),
+            (b"", Cause::BadAnswer),
+            (b"Invalid request", Cause::BadAnswer),
+            (b"<!DOCTYPE html><script>{\"a\":1}</script>", Cause::Html),
+            (b"<HTML>{\"a\":1}", Cause::Html),
+            (deep.as_bytes(), Cause::BadAnswer),
+            (&[0xff, 0xfe, b'{'], Cause::BadAnswer),
+        ] {
+            assert_eq!(parse(body), Err(cause), "{}", String::from_utf8_lossy(body));
+        }
+    }
+
+    #[test]
+    fn the_byte_where_json_breaks_is_named() {
+        let error = answer(200, b"{\"a\":1,\n \"b\":}")
+            .object(|_| None)
+            .expect_err("bad JSON");
+        assert_eq!(error.message, "h sent invalid JSON at byte 14");
+    }
+
+    #[test]
+    fn details_hold_no_token() {
+        let fields = json!({"userId": 1, "temporaryToken": "t", "token_type": "Bearer", "n": {"refresh_token": "r", "x": 1}});
+        let object = Object {
+            fields: fields.as_object().expect("object").clone(),
+            noisy: false,
+            host: "h".into(),
+        };
+        assert_eq!(
+            Value::Object(object.details(&[])),
+            json!({"userId": 1, "token_type": "Bearer", "n": {"x": 1}})
+        );
+        assert_eq!(object.secrets().len(), 2);
+    }
+
+    #[test]
+    fn a_status_becomes_a_cause() {
+        for (status, exit) in [
+            (401, 4),
+            (403, 4),
+            (423, 4),
+            (404, 6),
+            (405, 6),
+            (410, 6),
+            (408, 5),
+            (429, 5),
+            (500, 6),
+            (502, 5),
+            (503, 5),
+            (504, 5),
+            (301, 6),
+            (308, 6),
+            (400, 6),
+            (422, 6),
+            (418, 6),
+        ] {
+            let error = answer(status, b"<html>").object(|_| None).expect_err("an error");
+            assert_eq!(error.cause.exit(), exit, "{status}");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What people read on stderr: errors, warnings and notes become text or JSON here and nowhere else.
+
+use std::cell::RefCell;
+use std::io::Write;
+
+use anstyle::{AnsiColor, Style};
+use serde_json::{Value, json};
+
+use crate::error::{Error, printable};
+use crate::secret::{Redactor, Secret};
+use crate::spec::Target;
+
+/// How stderr is written.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Manner {
+    /// One JSON object a line.
+    pub json: bool,
+    /// Errors only.
+    pub quiet: bool,
+    /// 0: errors and warnings, 1: also what is done and why, 2: also every request.
+    pub verbosity: u8,
+    /// Colour by meaning.
+    pub color: bool,
+}
+
+/// The one writer to stderr. It knows the run's secrets and lets none of them through.
+pub struct Report {
+    manner: Manner,
+    redactor: Redactor,
+    warned: RefCell<Vec<String>>,
+}
+
+impl Report {
+    /// A report that has said nothing yet.
+    pub fn new(manner: Manner) -> Self {
+        Self {
+            manner,
+            redactor: Redactor::new(),
+            warned: RefCell::default(),
+        }
+    }
+
+    /// From here on `secret` is blanked wherever it would appear.
+    pub fn learn(&self, secret: &Secret) {
+        self.redactor.learn(secret);
+    }
+
+    /// An error: one line with the cause, one with the next step. Never silenced.
+    pub fn error(&self, error: &Error) {
+        if self.manner.json {
+            return self.line(&json!({ "error": self.error_json(error) }).to_string());
+        }
+        let mut text = self.paint(AnsiColor::Red, "error:");
+        text.push(' ');
+        if let Some(target) = &error.target {
+            text.push_str(&self.safe(target));
+            text.push_str(": ");
+        }
+        text.push_str(&self.message(error));
+        self.line(&text);
+        if let Some(hint) = &error.hint {
+            self.line(&format!(
+                "{} {}",
+                self.paint(AnsiColor::Cyan, "hint:"),
+                self.safe(hint)
+            ));
+        }
+    }
+
+    /// The contract's error object, for stderr and for a batch's JSON output.
+    pub fn error_json(&self, error: &Error) -> Value {
+        json!({
+            "code": error.cause.code(),
+            "exit": error.cause.exit(),
+            "target": error.target,
+            "message": self.message(error),
+            "hint": error.hint.as_deref().map(|hint| self.safe(hint)),
+            "http_status": error.http_status,
+            "retryable": error.cause.retryable(),
+        })
+    }
+
+    /// Something that the user should know although all went well. Said once a run, however often it happens.
+    pub fn warn(&self, target: Option<&Target>, text: &str) {
+        let target_name = target.map(ToString::to_string).unwrap_or_default();
+        let key = format!("{target_name}: {text}");
+        if self.manner.quiet || self.warned.borrow().contains(&key) {
+            return;
+        }
+        self.warned.borrow_mut().push(key);
+        self.say("warning", AnsiColor::Yellow, target, text);
+    }
+
+    /// What is being done and why (`-v`).
+    pub fn note(&self, target: Option<&Target>, text: &str) {
+        if self.manner.verbosity >= 1 && !self.manner.quiet {
+            self.say("note", AnsiColor::BrightBlack, target, text);
+        }
+    }
+
+    /// A request and its outcome (`-vv`).
+    pub fn trace(&self, target: Option<&Target>, text: &str) {
+        if self.manner.verbosity >= 2 && !self.manner.quiet {
+            self.say("trace", AnsiColor::BrightBlack, target, text);
+        }
+    }
+
+    /// A line that is the verb's own chatter, such as the sandbox's log; `-q` hides it.
+    pub fn chat(&self, text: &str) {
+        if !self.manner.quiet {
+            self.line(&self.safe(text));
+        }
+    }
+
+    fn say(&self, word: &str, color: AnsiColor, target: Option<&Target>, text: &str) {
+        let text = self.safe(text);
+        if self.manner.json {
+            return self.line(
+                &json!({ word: { "target": target.map(ToString::to_string), "message": text } }).to_string(),
+            );
+        }
+        let target = target.map(|target| format!("{target}: ")).unwrap_or_default();
+        self.line(&format!(
+            "{} {target}{text}",
+            self.paint(color, &format!("{word}:"))
+        ));
+    }
+
+    fn message(&self, error: &Error) -> String {
+        let mut text = self.safe(&error.message);
+        if let Some(said) = &error.said {
+            text.push_str(": ");
+            text.push_str(&said.clean(&self.redactor));
+        }
+        text
+    }
+
+    fn safe(&self, text: &str) -> String {
+        printable(&self.redactor.own(text))
+    }
+
+    fn paint(&self, color: AnsiColor, word: &str) -> String {
+        let style = if self.manner.color {
+            Style::new().fg_color(Some(color.into())).bold()
+        } else {
+            Style::new()
+        };
+        format!("{style}{word}{style:#}")
+    }
+
+    /// Nobody may be there to read, which is no reason to fail.
+    fn line(&self, text: &str) {
+        let mut line = text.to_owned();
+        line.push('\n');
+        let _ = std::io::stderr().lock().write_all(line.as_bytes());
+    }
+}
