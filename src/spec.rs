@@ -27,6 +27,8 @@ pub struct Spec {
     /// The fields of its own, besides those that every provider has ([`COMMON`]), in the order in which a
     /// person fills them in.
     pub fields: &'static [Field],
+    /// The seed script's name for the URL, read from env files only.
+    pub seed_url: Option<&'static str>,
     /// Fields of which one set must be, or may be, complete.
     pub alternatives: &'static [Alternatives],
     /// Where the session goes in later requests.
@@ -47,6 +49,15 @@ impl Spec {
     pub fn all_fields(&self) -> impl Iterator<Item = &'static Field> {
         let (url, guards) = COMMON.split_at(1);
         url.iter().chain(self.fields).chain(guards)
+    }
+
+    /// The seed script's name for a field.
+    pub fn seed_name(&self, field: &Field) -> Option<&'static str> {
+        if field.name == "URL" {
+            self.seed_url
+        } else {
+            field.seed_name
+        }
     }
 
     /// The field of that name.

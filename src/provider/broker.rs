@@ -1,0 +1,166 @@
+//! Broker: a user name and a password behind the partner's own token; the session is a JWT.
+//!
+//! Request and fields are the seed document's; header and spelling vary with its later version. The partner's
+//! path is the one of the seed document's samples.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Context, Pending, Provider, Role};
+use crate::answer::Object;
+use crate::error::{Cause, Error, Result};
+use crate::http::Request;
+use crate::secret::Fields;
+use crate::session::{Session, lifetime};
+use crate::spec::{Ageing, Alternatives, Default, Field, Kind, Placement, Settings, Spec};
+
+const LOGIN_PATH: &str = "api/broker/estabelecimento/login";
+/// Clocks this close count as equal.
+const CLOCKS_AGREE: SignedDuration = SignedDuration::from_secs(2);
+
+static SPEC: Spec = Spec {
+    id: "broker",
+    aliases: &[],
+    product: "Broker",
+    method: "JWT",
+    endpoint: LOGIN_PATH,
+    example_url: "https://api.broker.com.br",
+    fields: &[
+        Field::new("USERNAME", Kind::Text, "the establishment's user").required(),
+        Field::new("PASSWORD", Kind::Secret, "that user's password").required(),
+        Field::new(
+            "PARTNER_TOKEN",
+            Kind::Token,
+            "the partner's token, where it is at hand",
+        )
+        .shared(),
+        Field::new(
+            "PARTNER_USERNAME",
+            Kind::Text,
+            "or the partner's user, to fetch the token with",
+        )
+        .shared(),
+        Field::new("PARTNER_PASSWORD", Kind::Secret, "and that user's password").shared(),
+        Field::new("PARTNER_LOGIN_PATH", Kind::Path, "where the partner logs in")
+            .shared()
+            .default(Default::Value("api/Autenticacao/login")),
+    ],
+    seed_url: None,
+    alternatives: &[Alternatives {
+        required: false,
+        ways: &[&["PARTNER_TOKEN"], &["PARTNER_USERNAME", "PARTNER_PASSWORD"]],
+    }],
+    placement: Placement::Bearer,
+    ageing: Ageing::Fixed,
+    impersonation: false,
+};
+
+/// The provider.
+pub struct Broker;
+
+impl Provider for Broker {
+    fn spec(&self) -> &'static Spec {
+        &SPEC
+    }
+
+    fn prerequisite(&self, role: &Role, settings: &Settings) -> Option<Role> {
+        (*role == Role::User && settings.text("PARTNER_USERNAME").is_some()).then_some(Role::Partner)
+    }
+
+    fn login<'a>(&'a self, context: &'a Context<'a>) -> Pending<'a, Session> {
+        Box::pin(login(context))
+    }
+}
+
+async fn login(context: &Context<'_>) -> Result<Session> {
+    let settings = context.settings;
+    let (user, password, path) = match context.role {
+        Role::Partner => {
+            context.note("logging in as the partner");
+            let path = settings.text("PARTNER_LOGIN_PATH").unwrap_or_default();
+            (
+                context.required("PARTNER_USERNAME")?,
+                context.required("PARTNER_PASSWORD")?,
+                path,
+            )
+        }
+        _ => {
+            context.note("logging in");
+            (
+                context.required("USERNAME")?,
+                context.required("PASSWORD")?,
+                LOGIN_PATH,
+            )
+        }
+    };
+    let body = Fields::new()
+        .text("UserName", user.expose())
+        .secret("Password", password);
+    let mut request = Request::post(
+        settings.url.join(path),
+        "application/json",
+        body.json(),
+        body.secrets(),
+    );
+    let partner = context
+        .prior
+        .map(|session| &session.token)
+        .or_else(|| settings.secret("PARTNER_TOKEN"));
+    if let Some(token) = partner.filter(|_| context.role != Role::Partner) {
+        request = request.bearer(token);
+    }
+    let answer = context.channel.send(&request).await?;
+    let object = context
+        .read(&answer, refusal)
+        .map_err(|error| partner_hint(context, error, partner.is_some()))?;
+    let token_type = object.text("Token_Type").unwrap_or_else(|| "Bearer".to_owned());
+    let mut session = object.session("Access_Token", &token_type)?;
+    session.user = Some(user.expose().to_owned());
+    match remaining(&object, answer.date) {
+        Some(rest) => session.lasts(rest),
+        None => context.warn("the server names no usable lifetime for its token"),
+    }
+    session.details = object.details(&["Access_Token", "Token_Type"]);
+    Ok(session)
+}
+
+/// `CodigoRetorno` 1 is success; another value is a refusal even under status 200 (seed document). The later
+/// version leaves it out.
+fn refusal(answer: &Object) -> Option<Error> {
+    (answer.text("CodigoRetorno")? != "1").then(|| {
+        Error::new(Cause::Refused, format!("{} refused the login", answer.host()))
+            .said(&answer.said().unwrap_or_default())
+    })
+}
+
+/// Where the server refuses and it is, or may be, the partner that it refuses, says so.
+fn partner_hint(context: &Context<'_>, error: Error, sent: bool) -> Error {
+    if error.cause != Cause::Refused {
+        return error;
+    }
+    let [user, password] = ["PARTNER_USERNAME", "PARTNER_PASSWORD"].map(|field| context.variable(field));
+    if context.role == Role::Partner {
+        return error.hint(format!(
+            "it is the partner's login that was refused: check {user} and {password}"
+        ));
+    }
+    if sent {
+        return error;
+    }
+    error.hint(format!(
+        "no partner's token was sent: set {}, or {user} and {password}, if your Broker asks for one",
+        context.variable("PARTNER_TOKEN")
+    ))
+}
+
+/// How long the token still lasts: `Created + Expires_In` by the server's clock, which its `Date` tells.
+fn remaining(answer: &Object, server_now: Option<Timestamp>) -> Option<SignedDuration> {
+    let lasts = lifetime(answer.get("Expires_In")?)?;
+    let Some(created) = answer.text("Created").and_then(|text| text.parse().ok()) else {
+        return Some(lasts);
+    };
+    let end = Timestamp::from_second(created).ok()?.checked_add(lasts).ok()?;
+    let local_now = Timestamp::now();
+    let now = server_now.filter(|server| server.duration_since(local_now).abs() > CLOCKS_AGREE);
+    let rest = end.duration_since(now.unwrap_or(local_now));
+    rest.is_positive().then_some(rest)
+}

@@ -1,0 +1,185 @@
+//! Gluocrm, a vtiger CRM: a challenge, then its MD5 with the access key.
+//!
+//! The two steps are the seed document's; codes, life times and the race are measured on a real vtiger 8.0.
+
+use jiff::Timestamp;
+
+use super::{Context, Pending, Provider};
+use crate::answer::Object;
+use crate::error::{Cause, Error, Result};
+use crate::http::Request;
+use crate::secret::{Fields, md5_hex, percent};
+use crate::session::Session;
+use crate::spec::{Ageing, Field, Kind, Placement, Spec};
+
+/// A clock that is off by more than this many seconds is worth a note.
+const SKEW: i64 = 60;
+
+/// Codes that mean "these credentials", as a real server spells them.
+const REFUSALS: [&str; 7] = [
+    "ACCESS_DENIED",
+    "INVALID_USER_CREDENTIALS",
+    "INVALID_AUTH_TOKEN",
+    "ACCESSKEY_UNDEFINED",
+    "AUTHENTICATION_REQUIRED",
+    "AUTHENTICATION_FAILURE",
+    "INVALID_SESSIONID",
+];
+
+/// Codes that a rival's challenge provokes too: it ends ours, and the right key looks wrong (real server).
+const RACES: [&str; 2] = ["INVALID_USER_CREDENTIALS", "INVALID_AUTH_TOKEN"];
+
+static SPEC: Spec = Spec {
+    id: "gluo",
+    aliases: &["gluocrm"],
+    product: "Gluocrm",
+    method: "challenge + MD5",
+    endpoint: "webservice.php",
+    example_url: "https://empresa.gluocrm.com.br",
+    fields: &[
+        Field::new("USERNAME", Kind::Text, "the integration user's name")
+            .required()
+            .seed_name("username"),
+        Field::new(
+            "ACCESS_KEY",
+            Kind::Secret,
+            "the user's access key: in Gluocrm under My Preferences, or from Gluocrm's support",
+        )
+        .required()
+        .seed_name("acceskey"),
+    ],
+    seed_url: Some("link"),
+    alternatives: &[],
+    placement: Placement::Query("sessionName"),
+    ageing: Ageing::Idle,
+    impersonation: false,
+};
+
+/// The provider.
+pub struct Gluo;
+
+impl Provider for Gluo {
+    fn spec(&self) -> &'static Spec {
+        &SPEC
+    }
+
+    fn login<'a>(&'a self, context: &'a Context<'a>) -> Pending<'a, Session> {
+        Box::pin(async move {
+            match attempt(context).await {
+                Err(Attempt { raced: true, .. }) => {
+                    context
+                        .note("the challenge may have been taken by another login; asking for a fresh one");
+                    attempt(context).await
+                }
+                outcome => outcome,
+            }
+            .map_err(|attempt| attempt.error)
+        })
+    }
+}
+
+/// A try that failed.
+struct Attempt {
+    error: Error,
+    raced: bool,
+}
+
+impl From<Error> for Attempt {
+    fn from(error: Error) -> Self {
+        Self { error, raced: false }
+    }
+}
+
+/// One challenge and one login.
+async fn attempt(context: &Context<'_>) -> std::result::Result<Session, Attempt> {
+    let settings = context.settings;
+    let user = context.required("USERNAME")?.expose();
+    context.note("asking for a challenge");
+    let path = ["webservice.php?operation=getchallenge&username=", &percent(user)].concat();
+    let answer = context
+        .call(Request::get(settings.url.join(&path)).challenge(), refusal)
+        .await?;
+    let challenge = result(&answer)?;
+    note_skew(context, &challenge);
+
+    context.note("logging in");
+    // The server builds the same hash from the challenge and its copy of the key: seed document.
+    let key = md5_hex(&[
+        challenge.need_text("token")?,
+        context.required("ACCESS_KEY")?.expose(),
+    ]);
+    let body = Fields::new()
+        .text("operation", "login")
+        .text("username", user)
+        .secret("accessKey", &key);
+    let url = settings.url.join("webservice.php");
+    let request = Request::post(
+        url,
+        "application/x-www-form-urlencoded",
+        body.form(),
+        body.secrets(),
+    );
+    let raced = std::cell::Cell::new(false);
+    let answer = context
+        .call(request, |object| {
+            raced.set(code(object).is_some_and(|code| RACES.contains(&code.as_str())));
+            refusal(object)
+        })
+        .await
+        .map_err(|error| Attempt {
+            error,
+            raced: raced.get(),
+        })?;
+    let fields = result(&answer)?;
+    let mut session = fields.session("sessionName", "session")?;
+    session.user = Some(user.to_owned());
+    session.details = fields.details(&["sessionName"]);
+    session
+        .details
+        .insert("challenge".to_owned(), challenge.details(&["token"]).into());
+    Ok(session)
+}
+
+/// The part of an answer that holds the fields: `result` on a real server, `application/json` in the seed
+/// document's example, or the answer itself.
+fn result(answer: &Object) -> Result<Object> {
+    if answer.get("result").is_some() {
+        return answer.need_inner("result");
+    }
+    Ok(answer.inner("application/json").unwrap_or_else(|| answer.clone()))
+}
+
+/// `success: false` names a code; vtiger sends it with status 200 (real server).
+fn refusal(answer: &Object) -> Option<Error> {
+    if answer.get("success")?.as_bool()? {
+        return None;
+    }
+    let host = answer.host();
+    let known = code(answer).is_some_and(|code| REFUSALS.contains(&code.as_str()));
+    let (cause, message) = if known {
+        (Cause::Refused, format!("{host} refused the login"))
+    } else {
+        (Cause::BadAnswer, format!("{host} reported an error"))
+    };
+    Some(Error::new(cause, message).said(&answer.said().unwrap_or_default()))
+}
+
+fn code(answer: &Object) -> Option<String> {
+    answer.inner("error")?.text("code")
+}
+
+/// The challenge lives from `serverTime` to `expireTime`, whatever our clock says; a clock that is far off
+/// explains other trouble.
+fn note_skew(context: &Context<'_>, challenge: &Object) {
+    let Some(server) = challenge.get("serverTime").and_then(serde_json::Value::as_i64) else {
+        return;
+    };
+    let ahead = server.saturating_sub(Timestamp::now().as_second());
+    if ahead.saturating_abs() > SKEW {
+        let way = if ahead > 0 { "ahead of" } else { "behind" };
+        context.note(&format!(
+            "the server's clock is {} s {way} this machine's",
+            ahead.saturating_abs()
+        ));
+    }
+}

@@ -1,0 +1,197 @@
+//! HelloCloud, a SuiteCRM 7.10 or later: OAuth2 with client credentials or a password.
+//!
+//! Bodies and fields are the seed document's; refusals and the `index.php` path are measured on a real
+//! SuiteCRM 7.14.
+
+use super::{Context, Pending, Provider};
+use crate::answer::Object;
+use crate::error::{Cause, Error, Result};
+use crate::http::Request;
+use crate::secret::{Fields, Secret};
+use crate::session::{Session, lifetime};
+use crate::spec::{Ageing, Default, Field, Kind, Placement, Spec};
+
+/// Content type and accepted type of every call: seed document.
+const MEDIA_TYPE: &str = "application/vnd.api+json";
+const TOKEN_PATH: &str = "Api/access_token";
+/// Where the same service answers on a server without URL rewriting (real server).
+const UNREWRITTEN_PATH: &str = "Api/index.php/access_token";
+
+static SPEC: Spec = Spec {
+    id: "hellocloud",
+    aliases: &[],
+    product: "HelloCloud",
+    method: "OAuth2",
+    endpoint: TOKEN_PATH,
+    example_url: "https://crm.empresa.com.br",
+    fields: &[
+        Field::new("CLIENT_ID", Kind::Text, "the client's id: in the admin panel under OAuth2 Clients and Tokens")
+            .required(),
+        Field::new("CLIENT_SECRET", Kind::Secret, "the secret that was typed in when the client was made").required(),
+        Field::new("USERNAME", Kind::Text, "the user's name, for the password grant")
+            .required_when("GRANT", "password"),
+        Field::new("PASSWORD", Kind::Secret, "the user's password, for the password grant")
+            .required_when("GRANT", "password"),
+        Field::new("GRANT", Kind::Choice(&["client_credentials", "password"]), "the grant that the client was made for")
+            .default(Default::IfSet { field: "USERNAME", then: "password", otherwise: "client_credentials" }),
+        Field::new(
+            "BODY",
+            Kind::Choice(&["json", "form"]),
+            "how the login is sent; `form` where a secret holds quotes, < or > and was typed into the admin panel",
+        )
+        .default(Default::Value("json")),
+        Field::new("TOKEN_PATH", Kind::Path, "the token's path below the URL, where it is not Api/access_token"),
+    ],
+    seed_url: None,
+    alternatives: &[],
+    placement: Placement::Bearer,
+    ageing: Ageing::Fixed,
+    impersonation: false,
+};
+
+/// The provider.
+pub struct HelloCloud;
+
+impl Provider for HelloCloud {
+    fn spec(&self) -> &'static Spec {
+        &SPEC
+    }
+
+    fn login<'a>(&'a self, context: &'a Context<'a>) -> Pending<'a, Session> {
+        Box::pin(login(context))
+    }
+}
+
+async fn login(context: &Context<'_>) -> Result<Session> {
+    let settings = context.settings;
+    let grant = settings.text("GRANT").unwrap_or("client_credentials");
+    let user = settings.text("USERNAME").filter(|_| grant == "password");
+    let mut fields = Fields::new()
+        .text("grant_type", grant)
+        .text("client_id", context.required("CLIENT_ID")?.expose())
+        .secret("client_secret", context.required("CLIENT_SECRET")?);
+    if let Some(user) = user {
+        fields = fields
+            .text("username", user)
+            .secret("password", context.required("PASSWORD")?);
+    }
+    context.note(&format!("logging in with the grant {grant}"));
+    let own_path = settings.text("TOKEN_PATH");
+    let mut answer = context
+        .channel
+        .send(&request(context, own_path.unwrap_or(TOKEN_PATH), &fields))
+        .await?;
+    if answer.status == 404 && own_path.is_none() {
+        answer = context
+            .channel
+            .send(&request(context, UNREWRITTEN_PATH, &fields))
+            .await?;
+        if answer.status != 404 {
+            context.warn(&format!(
+                "the server has no {TOKEN_PATH} (URL rewriting is off); {UNREWRITTEN_PATH} works, and \
+                 {}={UNREWRITTEN_PATH} saves the detour",
+                context.variable("TOKEN_PATH")
+            ));
+        }
+    }
+    let keyless = answer.status == 500 && answer.body.is_empty();
+    let object = context
+        .read(&answer, |object| refusal(context, object))
+        .map_err(|error| {
+            if keyless {
+                error.hint("were the server's OAuth2 keys ever generated?")
+            } else {
+                error
+            }
+        })?;
+    let mut session = object.session(
+        "access_token",
+        &object.text("token_type").unwrap_or("Bearer".to_owned()),
+    )?;
+    session.user = user.map(str::to_owned);
+    match object.get("expires_in").map(lifetime) {
+        Some(Some(seconds)) => session.lasts(seconds),
+        _ => context.warn("the server names no usable lifetime for its token"),
+    }
+    session.details = object.details(&["token_type", "access_token"]);
+    Ok(session)
+}
+
+fn request(context: &Context<'_>, path: &str, fields: &Fields) -> Request {
+    let url = context.settings.url.join(path);
+    let (content_type, body) = match context.settings.text("BODY") {
+        Some("form") => ("application/x-www-form-urlencoded", fields.form()),
+        _ => (MEDIA_TYPE, fields.json()),
+    };
+    Request::post(url, content_type, body, fields.secrets()).accept(MEDIA_TYPE)
+}
+
+/// A real server refuses wrong credentials with status 500 and a sentence, wrong secrets with 401 and a code.
+fn refusal(context: &Context<'_>, answer: &Object) -> Option<Error> {
+    const CODES: [&str; 5] = [
+        "invalid_client",
+        "invalid_grant",
+        "invalid_credentials",
+        "access_denied",
+        "unauthorized_client",
+    ];
+    const SENTENCES: [&str; 4] = [
+        "OAuth2Clients module with id",
+        "trying to get OAuth2Clients",
+        "No user found with this username",
+        "The password is invalid",
+    ];
+    let code = answer.text("error")?;
+    let text = answer
+        .text("message")
+        .or_else(|| answer.text("error_description"))
+        .unwrap_or_default();
+    let host = answer.host();
+    let said = answer.said().unwrap_or_default();
+    if ["lockout_reached", "password_expired"]
+        .iter()
+        .any(|word| code.contains(word) || text.contains(word))
+    {
+        let message = format!("{host} says that the account is locked or its password has expired");
+        return Some(
+            Error::new(Cause::Locked, message)
+                .said(&said)
+                .hint("log in once on the web page, or ask its administrator"),
+        );
+    }
+    if CODES.contains(&code.as_str()) || SENTENCES.iter().any(|sentence| text.contains(sentence)) {
+        let error = Error::new(Cause::Refused, format!("{host} refused the login")).said(&said);
+        return Some(match hint(context, &code) {
+            Some(hint) => error.hint(hint),
+            None => error,
+        });
+    }
+    None
+}
+
+/// The next step where it is more than "check what you typed".
+fn hint(context: &Context<'_>, code: &str) -> Option<String> {
+    let settings = context.settings;
+    // Typed into the admin panel, these are stored HTML-escaped: then only a form body matches (real server).
+    let escaped = |secret: &Secret| secret.expose().contains(['"', '\'', '<', '>', '`']);
+    if settings.secrets().any(escaped) {
+        let other = if settings.text("BODY") == Some("form") {
+            "json"
+        } else {
+            "form"
+        };
+        return Some(format!(
+            "a secret holds quotes, < or >, which SuiteCRM may have stored escaped: try {}={other}",
+            context.variable("BODY")
+        ));
+    }
+    (code == "invalid_client").then(|| {
+        format!(
+            "check {} and {}, and whether the client may use the grant `{}` ({})",
+            context.variable("CLIENT_ID"),
+            context.variable("CLIENT_SECRET"),
+            settings.text("GRANT").unwrap_or_default(),
+            context.variable("GRANT")
+        )
+    })
+}

@@ -1,0 +1,140 @@
+//! The systems: what each one's protocol is, and nothing else. A provider sees a [`Context`], never the
+//! environment, stdout or the store.
+
+mod broker;
+mod gluo;
+mod hellocloud;
+mod systemsway;
+mod zeev;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::answer::{Answer, Object};
+use crate::error::{Error, Result};
+use crate::http::{Channel, Request};
+use crate::secret::Secret;
+use crate::session::Session;
+use crate::spec::{Settings, Spec};
+
+/// Every provider, in the order in which people see them.
+pub static ALL: &[&dyn Provider] = &[
+    &gluo::Gluo,
+    &hellocloud::HelloCloud,
+    &systemsway::SystemsWay,
+    &broker::Broker,
+    &zeev::Zeev,
+];
+
+/// The declarations of every provider, in the same order.
+pub fn specs() -> Vec<&'static Spec> {
+    ALL.iter().map(|provider| provider.spec()).collect()
+}
+
+/// The provider that declared `spec`.
+pub fn of(spec: &Spec) -> Option<&'static dyn Provider> {
+    ALL.iter().copied().find(|provider| provider.spec().id == spec.id)
+}
+
+/// Work that a provider does; not `Send`, since all of it runs on one thread.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
+
+/// Whose session is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Role {
+    /// The configured user's.
+    User,
+    /// The partner's, which some logins must carry.
+    Partner,
+    /// Somebody else's, whom the configured user stands in for: an id or a user name.
+    As(String),
+}
+
+/// One system's protocol.
+pub trait Provider: Sync {
+    /// The declaration.
+    fn spec(&self) -> &'static Spec;
+
+    /// Whose session must be had before `role` can log in; it is handed over in [`Context::prior`].
+    fn prerequisite(&self, role: &Role, settings: &Settings) -> Option<Role> {
+        let _ = (role, settings);
+        None
+    }
+
+    /// Logs in: a new session, now.
+    ///
+    /// # Errors
+    /// What the contract names for exit codes 2, 4, 5 and 6.
+    fn login<'a>(&'a self, context: &'a Context<'a>) -> Pending<'a, Session>;
+}
+
+/// What a provider works with.
+pub struct Context<'a> {
+    /// The target's settings.
+    pub settings: &'a Settings,
+    /// Whose session is wanted.
+    pub role: Role,
+    /// The prerequisite's session.
+    pub prior: Option<&'a Session>,
+    /// The way to the server.
+    pub channel: &'a Channel<'a>,
+}
+
+impl Context<'_> {
+    /// Sends a request and reads the answer's object, as [`Answer::object`] does. Tokens in it are learnt, and
+    /// text around it is warned about.
+    ///
+    /// # Errors
+    /// See [`Channel::send`] and [`Answer::object`].
+    pub async fn call(&self, request: Request, refusal: impl Fn(&Object) -> Option<Error>) -> Result<Object> {
+        let answer = self.channel.send(&request).await?;
+        self.read(&answer, refusal)
+    }
+
+    /// The second half of [`Context::call`], for an answer that was looked at before.
+    ///
+    /// # Errors
+    /// See [`Answer::object`].
+    pub fn read(&self, answer: &Answer, refusal: impl Fn(&Object) -> Option<Error>) -> Result<Object> {
+        let object = answer.object(|object| {
+            self.learn(object);
+            refusal(object)
+        })?;
+        if object.noisy() {
+            self.warn("the server printed text around its JSON (PHP display_errors?)");
+        }
+        Ok(object)
+    }
+
+    /// Says something that the user should know.
+    pub fn warn(&self, text: &str) {
+        self.channel.report.warn(Some(&self.settings.target), text);
+    }
+
+    /// Says what is being done (`-v`).
+    pub fn note(&self, text: &str) {
+        self.channel.report.note(Some(&self.settings.target), text);
+    }
+
+    /// A setting's variable, for hints.
+    pub fn variable(&self, field: &str) -> String {
+        self.settings.target.variable(field)
+    }
+
+    /// A setting that the declaration requires, so that it is there.
+    pub fn required(&self, field: &str) -> Result<&Secret> {
+        self.settings.secret(field).ok_or_else(|| {
+            Error::new(
+                crate::error::Cause::MissingSetting,
+                format!("{} is not set", self.variable(field)),
+            )
+        })
+    }
+
+    fn learn(&self, object: &Object) {
+        object
+            .secrets()
+            .iter()
+            .for_each(|secret| self.channel.report.learn(secret));
+    }
+}

@@ -1,0 +1,120 @@
+//! SystemsWay: a user name and the SHA-256 of the password; the session is a path segment.
+//!
+//! The seed document's answer and the one of its later version are both read.
+
+use super::{Context, Pending, Provider};
+use crate::answer::Object;
+use crate::error::{Cause, Error, Result};
+use crate::http::Request;
+use crate::secret::{Fields, Secret, sha256_hex};
+use crate::session::Session;
+use crate::spec::{Ageing, Alternatives, Default, Field, Kind, Placement, Spec};
+
+const LOGIN_PATH: &str = "api/main";
+
+static SPEC: Spec = Spec {
+    id: "systemsway",
+    aliases: &[],
+    product: "SystemsWay",
+    method: "SHA-256",
+    endpoint: LOGIN_PATH,
+    example_url: "http://192.168.0.10:5000",
+    fields: &[
+        Field::new("USERNAME", Kind::Text, "the user's name").required(),
+        Field::new("PASSWORD", Kind::Secret, "the user's password"),
+        Field::new(
+            "PASSWORD_SHA256",
+            Kind::Secret,
+            "or its SHA-256, 64 hex digits; as good as the password",
+        ),
+        Field::new(
+            "HASH_CASE",
+            Kind::Choice(&["upper", "lower"]),
+            "the hash's letters, as the server compares them",
+        )
+        .default(Default::Value("upper")),
+    ],
+    seed_url: None,
+    alternatives: &[Alternatives {
+        required: true,
+        ways: &[&["PASSWORD"], &["PASSWORD_SHA256"]],
+    }],
+    placement: Placement::Path,
+    ageing: Ageing::SingleSeat,
+    impersonation: false,
+};
+
+/// The provider.
+pub struct SystemsWay;
+
+impl Provider for SystemsWay {
+    fn spec(&self) -> &'static Spec {
+        &SPEC
+    }
+
+    fn login<'a>(&'a self, context: &'a Context<'a>) -> Pending<'a, Session> {
+        Box::pin(login(context))
+    }
+}
+
+async fn login(context: &Context<'_>) -> Result<Session> {
+    let settings = context.settings;
+    let user = context.required("USERNAME")?.expose();
+    let body = Fields::new().text("User", user).secret("Passwd", &hash(context)?);
+    let url = settings.url.join(LOGIN_PATH);
+    let request = Request::post(url, "application/json", body.json(), body.secrets());
+    context.note("logging in; a session that this user has elsewhere ends");
+    let answer = context.call(request, refusal).await?;
+    if answer.get("Status").is_none() && answer.get("codigo").is_none() {
+        return Err(answer.wrong("Status", "a text"));
+    }
+    let mut session = answer.session("IDSessao", "session")?;
+    session.user = Some(user.to_owned());
+    session.details = answer.details(&["IDSessao"]);
+    Ok(session)
+}
+
+/// The password's hash in the letters that the server compares.
+fn hash(context: &Context<'_>) -> Result<Secret> {
+    let given = context.settings.secret("PASSWORD_SHA256");
+    let hash = match (given, context.settings.secret("PASSWORD")) {
+        (None, Some(password)) => sha256_hex(password.expose()),
+        _ => context.required("PASSWORD_SHA256")?.clone(),
+    };
+    let digits = hash.expose();
+    if digits.len() != 64 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let message = format!(
+            "{} is no SHA-256: it needs 64 hex digits",
+            context.variable("PASSWORD_SHA256")
+        );
+        return Err(Error::new(Cause::BadSetting, message));
+    }
+    let (upper, lower) = (
+        Secret::new(digits.to_uppercase()),
+        Secret::new(digits.to_lowercase()),
+    );
+    context.channel.report.learn(&upper);
+    context.channel.report.learn(&lower);
+    Ok(if context.settings.text("HASH_CASE") == Some("lower") {
+        lower
+    } else {
+        upper
+    })
+}
+
+/// `Status` is `OK` or `ERROR` (seed); `codigo` is `00` or `01` in the later version.
+fn refusal(answer: &Object) -> Option<Error> {
+    let done = match (answer.text("Status"), answer.text("codigo")) {
+        (Some(status), _) => status.eq_ignore_ascii_case("ok"),
+        (None, Some(code)) => code.trim_start_matches('0').is_empty(),
+        (None, None) => return None,
+    };
+    if done {
+        return None;
+    }
+    let said = answer
+        .said()
+        .or_else(|| answer.text("Status"))
+        .unwrap_or_default();
+    Some(Error::new(Cause::Refused, format!("{} refused the login", answer.host())).said(&said))
+}

@@ -1,0 +1,147 @@
+//! Zeev: a user name and a password, or a permanent token, for a temporary token; with it another person's.
+//!
+//! Requests and fields are the seed document's; the token's ten minutes are its later version's.
+
+use jiff::SignedDuration;
+
+use super::{Context, Pending, Provider, Role};
+use crate::answer::Object;
+use crate::error::{Cause, Error, Result};
+use crate::http::Request;
+use crate::secret::{Fields, percent};
+use crate::session::Session;
+use crate::spec::{Ageing, Alternatives, Field, Kind, Placement, Settings, Spec};
+
+const TOKENS_PATH: &str = "api/2/tokens";
+/// A temporary token's life; the answer names no expiry (later document).
+const LIFETIME: SignedDuration = SignedDuration::from_secs(600);
+
+static SPEC: Spec = Spec {
+    id: "zeev",
+    aliases: &[],
+    product: "Zeev",
+    method: "temporary tokens",
+    endpoint: TOKENS_PATH,
+    example_url: "https://empresa.zeev.it",
+    fields: &[
+        Field::new("USERNAME", Kind::Text, "the person's login"),
+        Field::new("PASSWORD", Kind::Secret, "the person's password"),
+        Field::new(
+            "API_TOKEN",
+            Kind::Token,
+            "or a permanent token, made in Zeev's web interface",
+        ),
+    ],
+    seed_url: None,
+    alternatives: &[Alternatives {
+        required: true,
+        ways: &[&["USERNAME", "PASSWORD"], &["API_TOKEN"]],
+    }],
+    placement: Placement::Bearer,
+    ageing: Ageing::Fixed,
+    impersonation: true,
+};
+
+/// The provider.
+pub struct Zeev;
+
+impl Provider for Zeev {
+    fn spec(&self) -> &'static Spec {
+        &SPEC
+    }
+
+    fn prerequisite(&self, role: &Role, settings: &Settings) -> Option<Role> {
+        (matches!(role, Role::As(_)) && settings.secret("API_TOKEN").is_none()).then_some(Role::User)
+    }
+
+    fn login<'a>(&'a self, context: &'a Context<'a>) -> Pending<'a, Session> {
+        Box::pin(async move {
+            match &context.role {
+                Role::As(person) => impersonate(context, person).await,
+                _ => login(context).await,
+            }
+        })
+    }
+}
+
+async fn login(context: &Context<'_>) -> Result<Session> {
+    let settings = context.settings;
+    let url = settings.url.join(TOKENS_PATH);
+    let request = match settings.secret("API_TOKEN") {
+        Some(token) => {
+            context.note("fetching a temporary token with the permanent one");
+            Request::get(url).bearer(token)
+        }
+        None => {
+            context.note("logging in");
+            let user = context.required("USERNAME")?.expose();
+            let body = Fields::new()
+                .text("login", user)
+                .secret("password", context.required("PASSWORD")?);
+            Request::post(url, "application/json", body.json(), body.secrets())
+        }
+    };
+    let answer = context.call(request, |_| None).await?;
+    let mut session = session_of(&answer)?;
+    session.user = answer
+        .text("username")
+        .or_else(|| settings.text("USERNAME").map(str::to_owned));
+    session.details = answer.details(&[]);
+    Ok(session)
+}
+
+/// The session of the person whom the answer's `impersonate` names; `current` is the one who asked.
+async fn impersonate(context: &Context<'_>, person: &str) -> Result<Session> {
+    let settings = context.settings;
+    if matches!(person, "." | "..") || person.trim().is_empty() {
+        return Err(Error::new(Cause::Usage, "--as needs a person's id or user name"));
+    }
+    let token = match context.prior {
+        Some(session) => &session.token,
+        None => context.required("API_TOKEN")?,
+    };
+    context.note("impersonating");
+    let path = [TOKENS_PATH, "/impersonate/", &percent(person)].concat();
+    let request = Request::get(settings.url.join(&path)).bearer(token);
+    let answer = context
+        .call(request, |_| None)
+        .await
+        .map_err(|error| explain(context, error, person))?;
+    let (other, current) = (answer.need_inner("impersonate")?, answer.inner("current"));
+    let mut session = session_of(&other)?;
+    let by = context.prior.and_then(|session| session.user.clone());
+    session.user = current.and_then(|current| current.text("username")).or(by);
+    session.impersonating = Some(other.text("username").unwrap_or_else(|| person.to_owned()));
+    session.details = answer.details(&[]);
+    Ok(session)
+}
+
+fn session_of(person: &Object) -> Result<Session> {
+    let mut session = person.session("temporaryToken", "Bearer")?;
+    session.lasts(LIFETIME);
+    Ok(session)
+}
+
+/// At this path the statuses speak of people, not of paths.
+fn explain(context: &Context<'_>, error: Error, person: &str) -> Error {
+    let explained = match error.http_status {
+        Some(404) => Error::new(
+            Cause::NotFound,
+            format!("Zeev knows nobody `{person}` to impersonate"),
+        )
+        .hint("--as takes a person's id or user name, as in Zeev under Access > People"),
+        Some(403) => Error::new(
+            Cause::Refused,
+            format!("this account may not impersonate `{person}`"),
+        )
+        .hint("ask Zeev's administrator for the permission to impersonate"),
+        _ => return error,
+    };
+    let host = context.settings.url.origin();
+    Error {
+        said: error.said,
+        http_status: error.http_status,
+        message: format!("{} ({host})", explained.message),
+        ..explained
+    }
+}
