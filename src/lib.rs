@@ -5,6 +5,7 @@ pub mod error;
 pub mod http;
 pub mod provider;
 pub mod report;
+pub mod sandbox;
 pub mod secret;
 pub mod session;
 pub mod spec;

@@ -1,0 +1,277 @@
+//! Requests and answers as the systems see them, and what their answers are made of.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+
+use crate::secret::hex;
+
+/// A request without anything of an HTTP crate.
+pub(super) struct Request {
+    pub method: String,
+    /// As sent, percent-encoding and all.
+    pub path: String,
+    /// As sent, without the question mark.
+    pub query: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+/// Parameters in the order sent.
+pub(super) type Pairs = Vec<(String, String)>;
+
+impl Request {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The host and port that the client believes in; real servers build their links from it.
+    pub fn host(&self) -> &str {
+        self.header("host").unwrap_or("127.0.0.1")
+    }
+
+    /// The media type of the body, without parameters, in lower case.
+    pub fn media_type(&self) -> String {
+        let value = self.header("content-type").unwrap_or_default();
+        value
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase()
+    }
+
+    /// The parameters of the query.
+    pub fn query_pairs(&self) -> Pairs {
+        form_pairs(self.query.as_bytes())
+    }
+
+    /// The parameters of a form-encoded or multipart body, as PHP's `$_POST`; of any other body, none.
+    pub fn form_pairs(&self) -> Pairs {
+        match self.media_type().as_str() {
+            "application/x-www-form-urlencoded" => form_pairs(&self.body),
+            "multipart/form-data" => self.multipart_pairs(),
+            _ => Pairs::new(),
+        }
+    }
+
+    /// The body as JSON; an unreadable one is null.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// What stands behind `Bearer ` in the Authorization header.
+    pub fn bearer(&self) -> Option<&str> {
+        let (scheme, token) = self.header("authorization")?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
+    }
+
+    fn multipart_pairs(&self) -> Pairs {
+        let header = self.header("content-type").unwrap_or_default();
+        let Some((_, boundary)) = header.split_once("boundary=") else {
+            return Pairs::new();
+        };
+        let boundary = boundary.split(';').next().unwrap_or_default().trim_matches('"');
+        let body = String::from_utf8_lossy(&self.body);
+        let mut pairs = Pairs::new();
+        for part in body.split(&format!("--{boundary}")).skip(1) {
+            let Some((head, value)) = part.split_once("\r\n\r\n") else {
+                continue;
+            };
+            let Some((_, name)) = head.split_once("name=\"") else {
+                continue;
+            };
+            let name = name.split('"').next().unwrap_or_default();
+            let value = value.strip_suffix("\r\n").unwrap_or(value);
+            pairs.push((name.to_owned(), value.to_owned()));
+        }
+        pairs
+    }
+}
+
+fn form_pairs(text: &[u8]) -> Pairs {
+    url::form_urlencoded::parse(text).into_owned().collect()
+}
+
+/// A parameter's value; of several, the last one, as PHP takes it.
+pub(super) fn last<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    pairs
+        .iter()
+        .rfind(|(known, _)| known == name)
+        .map(|(_, value)| value.as_str())
+}
+
+/// A member of a JSON object whatever the case of its name, as .NET reads it.
+pub(super) fn member<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {
+    object
+        .as_object()?
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value)
+}
+
+/// An answer without anything of an HTTP crate.
+pub(super) struct Response {
+    pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Vec<u8>,
+    /// Whether the status line says HTTP/1.0, as PHP's crashes do.
+    pub http10: bool,
+    /// For the log: what was asked, ` operation=login`. Only words that the system itself knows.
+    pub asked: String,
+    /// For the log: what came of it besides the status. Only words of the system itself.
+    pub outcome: String,
+}
+
+impl Response {
+    pub fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        let mut response = Self {
+            status,
+            headers: Vec::new(),
+            body: body.into(),
+            http10: false,
+            asked: String::new(),
+            outcome: String::new(),
+        };
+        if !content_type.is_empty() {
+            response = response.header("Content-Type", content_type);
+        }
+        response
+    }
+
+    pub fn json(status: u16, content_type: &str, body: &Value) -> Self {
+        Self::new(status, content_type, body.to_string())
+    }
+
+    /// JSON with an indent of four, as PHP's `JSON_PRETTY_PRINT` writes it.
+    pub fn pretty(status: u16, content_type: &str, body: &Value) -> Self {
+        let mut text = String::new();
+        for line in format!("{body:#}").lines() {
+            let bare = line.trim_start_matches(' ');
+            let indent = line.len() - bare.len();
+            let gap = if text.is_empty() { "" } else { "\n" };
+            text.push_str(&format!("{gap}{}{bare}", " ".repeat(indent * 2)));
+        }
+        Self::new(status, content_type, text)
+    }
+
+    /// The error page of an Apache, as the recorded 301 looks.
+    pub fn apache(status: u16, title: &str, text: &str) -> Self {
+        let heading = title.split_once(' ').map_or(title, |(_, words)| words);
+        Self::new(
+            status,
+            "text/html; charset=iso-8859-1",
+            format!(
+                "<!DOCTYPE HTML PUBLIC \"-//W3C//DTD HTML 4.01//EN\" \
+                 \"http://www.w3.org/TR/html4/strict.dtd\">\n<html><head>\n<title>{title}</title>\n\
+                 </head><body>\n<h1>{heading}</h1>\n<p>{text}</p>\n</body></html>\n"
+            ),
+        )
+    }
+
+    /// An Apache's 404.
+    pub fn apache_not_found() -> Self {
+        Self::apache(
+            404,
+            "404 Not Found",
+            "The requested URL was not found on this server.",
+        )
+    }
+
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    pub fn outcome(mut self, outcome: impl Into<String>) -> Self {
+        self.outcome = outcome.into();
+        self
+    }
+}
+
+/// A path for the log: whatever could be a session or a person's name is left out.
+pub(super) fn shown_path(path: &str) -> String {
+    let tame = |segment: &str| {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+        let digits = segment.bytes().any(|b| b.is_ascii_digit());
+        segment.bytes().all(plain) && segment.len() <= if digits { 3 } else { 32 }
+    };
+    let segments = path
+        .split('/')
+        .map(|segment| if tame(segment) { segment } else { "…" });
+    segments.collect::<Vec<_>>().join("/")
+}
+
+/// So many hex digits nobody can guess, in lower case.
+pub(super) fn random_hex(digits: usize) -> String {
+    let mut bytes = vec![0; digits.div_ceil(2)];
+    getrandom::fill(&mut bytes).expect("the system has random bytes");
+    let mut text = hex(&bytes);
+    text.truncate(digits);
+    text
+}
+
+/// What looks like a JWT; its signature is noise, since these servers know their tokens by heart.
+pub(super) fn jwt(header: &Value, payload: &Value, signature_bytes: usize) -> String {
+    let mut signature = vec![0; signature_bytes];
+    getrandom::fill(&mut signature).expect("the system has random bytes");
+    let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    format!(
+        "{}.{}.{}",
+        part(header.to_string().as_bytes()),
+        part(payload.to_string().as_bytes()),
+        part(&signature)
+    )
+}
+
+/// A random GUID.
+pub(super) fn guid() -> String {
+    let digits = random_hex(30);
+    let (a, b) = digits.split_at(8);
+    let (b, c) = b.split_at(4);
+    let (c, d) = c.split_at(3);
+    let (d, e) = d.split_at(3);
+    format!("{a}-{b}-4{c}-8{d}-{e}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn log_paths_hold_no_session() {
+        for (path, shown) in [
+            ("/webservice.php", "/webservice.php"),
+            ("/Api/V8/current-user", "/Api/V8/current-user"),
+            ("/api/2/tokens", "/api/2/tokens"),
+            ("/api/Usuario/EB078EB1", "/api/Usuario/…"),
+            ("/a%20b/\u{1b}", "/…/…"),
+            ("/", "/"),
+        ] {
+            assert_eq!(shown_path(path), shown);
+        }
+    }
+
+    #[test]
+    fn guids() {
+        let text = guid();
+        let lengths: Vec<usize> = text.split('-').map(str::len).collect();
+        assert_eq!(lengths, [8, 4, 4, 4, 12], "{text}");
+    }
+
+    #[test]
+    fn multipart() {
+        let request = Request {
+            method: "POST".into(),
+            path: "/".into(),
+            query: String::new(),
+            headers: vec![("content-type".into(), "multipart/form-data; boundary=x".into())],
+            body: b"--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n2\r\n--x--\r\n".to_vec(),
+        };
+        assert_eq!(request.form_pairs(), [("a".to_owned(), "1\r\n2".to_owned())]);
+    }
+}

@@ -1,0 +1,187 @@
+//! The five systems, played on loopback inside the binary: what `crmauth sandbox` and `--sandbox` serve, and
+//! what the tests talk to.
+//!
+//! Each system keeps to what its documents and real servers say; `tests/facts/` holds those facts and a test
+//! replays them here.
+
+mod broker;
+mod gluo;
+mod hellocloud;
+mod message;
+mod server;
+mod systemsway;
+mod zeev;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+use tokio::task::AbortHandle;
+
+use message::{Request, Response, jwt, random_hex};
+
+/// Where a system reads the time; a test hands in one that it can move.
+pub type Clock = Rc<dyn Fn() -> Timestamp>;
+
+/// Who hears of each request.
+pub type Log = Rc<dyn Fn(&Event)>;
+
+/// How the systems behave.
+pub struct Options {
+    /// Replaces every lifetime and idle limit of a session.
+    pub ttl: Option<Duration>,
+    /// The servers' clock.
+    pub clock: Clock,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            ttl: None,
+            clock: Rc::new(Timestamp::now),
+        }
+    }
+}
+
+/// One request and what came of it.
+pub struct Event {
+    /// The system's id: `gluo`.
+    pub system: &'static str,
+    /// For a person: no secret, no token and no hash of one is in it.
+    pub line: String,
+    /// The request's method.
+    pub method: String,
+    /// The request's path as it was sent; it may hold a session.
+    pub path: String,
+    /// The request's query as it was sent, without the question mark; it may hold a session.
+    pub query: String,
+    /// The request's headers, names in lower case, in the order sent.
+    pub headers: Vec<(String, String)>,
+    /// The request's body as it was sent.
+    pub body: Vec<u8>,
+    /// The answer's status.
+    pub status: u16,
+}
+
+/// The running systems. Dropping it ends them and every connection to them.
+pub struct Sandbox {
+    settings: Vec<(String, String)>,
+    more_settings: Vec<(String, String)>,
+    servers: Vec<AbortHandle>,
+}
+
+impl Sandbox {
+    /// The demo account of each system as variables, `GLUO_URL` and so on.
+    pub fn settings(&self) -> &[(String, String)] {
+        &self.settings
+    }
+
+    /// Named accounts that show the other ways in: `HELLOCLOUD__MAQUINA__…` with client credentials and
+    /// `ZEEV__ROBO__…` with a permanent token. They take their URLs from the default accounts.
+    pub fn more_settings(&self) -> &[(String, String)] {
+        &self.more_settings
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        for server in &self.servers {
+            server.abort();
+        }
+    }
+}
+
+/// Starts every system on a port of its own. Call it inside a `LocalSet`.
+///
+/// # Errors
+/// What the operating system says when loopback has no port to give.
+pub async fn start(options: Options, log: Log) -> std::io::Result<Sandbox> {
+    let rules = Rules {
+        ttl: options.ttl.map(micros),
+        clock: options.clock,
+    };
+    let mut sandbox = Sandbox {
+        settings: Vec::new(),
+        more_settings: Vec::new(),
+        servers: Vec::new(),
+    };
+    for entry in ALL {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let prefix = entry.id.to_ascii_uppercase();
+        let url = format!("http://{}", listener.local_addr()?);
+        sandbox.settings.push((format!("{prefix}_URL"), url));
+        for (field, value) in entry.account {
+            let variable = format!("{prefix}_{field}");
+            sandbox.settings.push((variable, (*value).to_owned()));
+        }
+        for (account, field, value) in entry.more_accounts {
+            let variable = format!("{prefix}__{account}__{field}");
+            sandbox.more_settings.push((variable, (*value).to_owned()));
+        }
+        let system = Rc::new(RefCell::new((entry.start)(rules.clone())));
+        let server = server::run(listener, entry.id, system, log.clone());
+        sandbox
+            .servers
+            .push(tokio::task::spawn_local(server).abort_handle());
+    }
+    Ok(sandbox)
+}
+
+/// Every system, in the order in which people see them.
+static ALL: &[Entry] = &[
+    gluo::ENTRY,
+    hellocloud::ENTRY,
+    systemsway::ENTRY,
+    broker::ENTRY,
+    zeev::ENTRY,
+];
+
+/// A system as the registry knows it.
+struct Entry {
+    id: &'static str,
+    /// The default account's fields besides `URL`.
+    account: &'static [(&'static str, &'static str)],
+    /// Account, field, value.
+    more_accounts: &'static [(&'static str, &'static str, &'static str)],
+    start: fn(Rules) -> Box<dyn System>,
+}
+
+/// A system at work: plain requests in, plain answers out.
+trait System {
+    fn answer(&mut self, request: &Request) -> Response;
+}
+
+/// The time and the lifetimes, in microseconds: HelloCloud's tokens tell them that finely.
+#[derive(Clone)]
+struct Rules {
+    ttl: Option<i64>,
+    clock: Clock,
+}
+
+impl Rules {
+    fn now(&self) -> i64 {
+        (self.clock)().as_microsecond()
+    }
+
+    /// The lifetime in force where `usual` seconds are usual.
+    fn lifetime(&self, usual: i64) -> i64 {
+        self.ttl.unwrap_or(usual * SECOND)
+    }
+}
+
+/// Microseconds.
+const SECOND: i64 = 1_000_000;
+
+fn micros(duration: Duration) -> i64 {
+    // A day short of what would leave jiff's years is more than anybody waits.
+    i64::try_from(duration.as_micros()).map_or(YEAR, |micros| micros.min(YEAR))
+}
+
+const YEAR: i64 = 365 * 86_400 * SECOND;
+
+/// Whole seconds of a lifetime as answers tell it: never 0, which would be no lifetime.
+fn seconds(lifetime: i64) -> i64 {
+    (lifetime / SECOND).max(1)
+}
