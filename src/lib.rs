@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod error;
 pub mod http;
+pub mod output;
 pub mod provider;
 pub mod report;
 pub mod sandbox;

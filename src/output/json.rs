@@ -1,0 +1,115 @@
+//! `json`: all that is known about a session, one line.
+
+use jiff::Timestamp;
+use serde_json::{Value, to_writer};
+
+use super::buffer::Buffer;
+use super::{Entry, Format, Outcome, Rendered, Shape, sessions, time};
+use crate::error::{Cause, Error, Result};
+
+pub(super) struct Json;
+
+impl Format for Json {
+    fn name(&self) -> &'static str {
+        "json"
+    }
+
+    fn about(&self) -> &'static str {
+        "an object with everything known about the session; for several targets an array"
+    }
+
+    fn encode(&self, outcomes: &[Outcome<'_>], shape: &Shape<'_>) -> Result<Rendered> {
+        let mut text = Buffer::default();
+        if shape.batch {
+            text.push("[");
+            for (index, outcome) in outcomes.iter().enumerate() {
+                text.push(if index == 0 { "" } else { "," });
+                match outcome {
+                    Outcome::Session(entry) => object(&mut text, entry)?,
+                    Outcome::Failed { target, error_json } => {
+                        text.push("{");
+                        member(&mut text, "target", &target.to_string().into())?;
+                        text.push(",");
+                        member(&mut text, "error", error_json)?;
+                        text.push("}");
+                    }
+                }
+            }
+            text.push("]\n");
+        } else {
+            for entry in sessions(outcomes) {
+                object(&mut text, entry)?;
+                text.push("\n");
+            }
+        }
+        harmless(&text)
+    }
+}
+
+fn object(out: &mut Buffer, entry: &Entry<'_>) -> Result<()> {
+    let Entry { target, url, session } = entry;
+    let known = |text: &Option<String>| text.clone().map_or(Value::Null, Value::String);
+    let when = |at: Option<Timestamp>| at.map_or(Value::Null, |at| Value::String(time(at)));
+    let placement = target.spec.placement;
+    out.push("{");
+    for (name, value) in [
+        ("schema", Value::from(1)),
+        ("target", target.to_string().into()),
+        ("provider", target.spec.id.into()),
+        ("account", known(&target.account)),
+    ] {
+        member(out, name, &value)?;
+        out.push(",");
+    }
+    out.push("\"token\":");
+    to_writer(&mut *out, entry.token()?).map_err(|_| broken())?;
+    for (name, value) in [
+        ("token_type", Value::from(session.token_type.as_str())),
+        ("url", url.to_string().into()),
+        ("user", known(&session.user)),
+        ("impersonating", known(&session.impersonating)),
+        ("obtained_at", when(Some(session.obtained_at))),
+        ("expires_at", when(session.expires_at)),
+        (
+            "placement",
+            serde_json::json!({"in": placement.place(), "name": placement.name()}),
+        ),
+    ] {
+        out.push(",");
+        member(out, name, &value)?;
+    }
+    out.push(",\"details\":");
+    to_writer(&mut *out, &session.details).map_err(|_| broken())?;
+    out.push("}");
+    Ok(())
+}
+
+fn member(out: &mut Buffer, name: &str, value: &Value) -> Result<()> {
+    to_writer(&mut *out, name).map_err(|_| broken())?;
+    out.push(":");
+    to_writer(&mut *out, value).map_err(|_| broken())
+}
+
+fn broken() -> Error {
+    Error::new(Cause::Other, "the session could not be written as JSON")
+}
+
+/// The same JSON with nothing in it that a terminal or a CI runner would act upon: servers choose parts of this
+/// text, and an Azure agent obeys `##vso[` anywhere in a line. Both stand inside strings only, so that an
+/// escape changes no value.
+fn harmless(text: &Buffer) -> Result<Rendered> {
+    let text = std::str::from_utf8(text.as_bytes()).map_err(|_| broken())?;
+    let mut out = Buffer::default();
+    let mut before = ' ';
+    for c in text.chars() {
+        let unseen = c != '\n' && c.is_control()
+            || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        if unseen || (c == '#' && before == '#') {
+            out.push(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            out.push(c.encode_utf8(&mut [0; 4]));
+        }
+        before = c;
+    }
+    Ok(out.into())
+}

@@ -1,0 +1,316 @@
+//! Where output goes: stdout, a file that appears whole or not at all, and GitHub's env file.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+use zeroize::Zeroizing;
+
+use super::Rendered;
+use crate::error::{Cause, Error, Result, printable};
+
+/// Where the answer is to go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// The process's stdout.
+    Stdout,
+    /// The file of `-o`.
+    File(PathBuf),
+}
+
+/// A destination that was proved to take an answer.
+pub struct Sink {
+    main: Main,
+    github_env: Option<File>,
+}
+
+enum Main {
+    Stdout,
+    File(Replacement),
+}
+
+impl Sink {
+    /// Proves that the destination can be written, before anything else happens.
+    ///
+    /// A file gets its temporary neighbour here. Only a regular file is replaced, or a missing one made: what
+    /// stands behind a link would be somebody else's file, and a FIFO or a device (`/dev/null` too) cannot be
+    /// replaced without taking it from everybody.
+    ///
+    /// # Errors
+    /// [`Cause::Storage`].
+    pub fn prepare(destination: Destination) -> Result<Self> {
+        let main = match destination {
+            Destination::Stdout => Main::Stdout,
+            Destination::File(path) => Main::File(Replacement::open(path)?),
+        };
+        Ok(Self {
+            main,
+            github_env: None,
+        })
+    }
+
+    /// Opens GitHub's env file for a format that appends to it ([`super::Format::appends_to_github_env`]).
+    /// `path` is the value of the environment variable `GITHUB_ENV`.
+    ///
+    /// # Errors
+    /// [`Cause::BadSetting`] where the variable is not set, [`Cause::Storage`] where its file cannot be
+    /// opened.
+    pub fn github_env(mut self, path: Option<&Path>) -> Result<Self> {
+        let path = path.filter(|path| !path.as_os_str().is_empty()).ok_or_else(|| {
+            Error::new(
+                Cause::BadSetting,
+                "GITHUB_ENV is not set: the format github works inside GitHub Actions only",
+            )
+            .hint("use -f sh or -f env outside of it")
+        })?;
+        let file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(path)
+            .map_err(|error| failed(path, "cannot be opened; GITHUB_ENV names it", &error))?;
+        self.github_env = Some(file);
+        Ok(self)
+    }
+
+    /// Writes all of an answer; returns warnings, each a sentence without a full stop.
+    ///
+    /// # Errors
+    /// As [`Sink::write`]; [`Cause::Storage`] too where GitHub's env file cannot be written.
+    pub fn deliver(self, rendered: &Rendered) -> Result<Vec<String>> {
+        let Self { main, github_env } = self;
+        let warnings = main.write(&rendered.main)?;
+        match (github_env, &rendered.github_env) {
+            (_, None) => {}
+            (Some(file), Some(bytes)) => append(file, bytes)
+                .map_err(|error| storage("GitHub's env file cannot be written".to_owned(), &error))?,
+            (None, Some(_)) => return Err(Error::new(Cause::Other, "GitHub's env file was not opened")),
+        }
+        Ok(warnings)
+    }
+
+    /// Writes these bytes where the answer belongs; returns warnings.
+    ///
+    /// # Errors
+    /// [`Cause::ClosedPipe`] where stdout's reader went away, [`Cause::Storage`] for everything else. An old
+    /// file is then as it was.
+    pub fn write(self, bytes: &[u8]) -> Result<Vec<String>> {
+        self.main.write(bytes)
+    }
+}
+
+impl Main {
+    fn write(self, bytes: &[u8]) -> Result<Vec<String>> {
+        match self {
+            Self::Stdout => {
+                stdout(bytes).map_err(|error| stdout_failed(&error))?;
+                Ok(Vec::new())
+            }
+            Self::File(replacement) => replacement.write(bytes),
+        }
+    }
+}
+
+/// A file under construction beside the one that it will replace; removed when dropped.
+struct Replacement {
+    path: PathBuf,
+    folder: PathBuf,
+    temporary: NamedTempFile,
+}
+
+impl Replacement {
+    fn open(path: PathBuf) -> Result<Self> {
+        existing(&path)?;
+        let folder = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        let temporary = tempfile::Builder::new()
+            .prefix(".crmauth-")
+            .tempfile_in(&folder)
+            .and_then(|file| private(&file).map(|()| file))
+            .map_err(|error| {
+                failed(&path, "cannot be written", &error).hint(match error.kind() {
+                    ErrorKind::NotFound => "make its folder first",
+                    ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room there",
+                    _ => "choose a path in a folder that you may write",
+                })
+            })?;
+        Ok(Self {
+            path,
+            folder,
+            temporary,
+        })
+    }
+
+    fn write(mut self, bytes: &[u8]) -> Result<Vec<String>> {
+        let path = self.path;
+        self.temporary
+            .write_all(bytes)
+            .and_then(|()| self.temporary.as_file().sync_all())
+            .map_err(|error| failed(&path, "cannot be written", &error))?;
+        // Asked again: since then somebody may have put something else there.
+        let old = existing(&path)?;
+        self.temporary
+            .persist(&path)
+            .map_err(|error| failed(&path, "cannot be replaced", &error.error))?;
+        let mut warnings = Vec::new();
+        if old.is_some_and(|old| open_to_others(&old)) {
+            warnings.push(format!("{} was readable by others; it is 0600 now", shown(&path)));
+        }
+        if std::fs::metadata(&self.folder).is_ok_and(|folder| writable_by_others(&folder)) {
+            warnings.push(format!(
+                "the directory is writable by others: whoever can write {} can replace {}",
+                shown(&self.folder),
+                shown(&path)
+            ));
+        }
+        if let Err(error) = sync_folder(&self.folder) {
+            warnings.push(format!(
+                "{} is written, but may be lost in a power failure ({})",
+                shown(&path),
+                printable(&error.to_string())
+            ));
+        }
+        Ok(warnings)
+    }
+}
+
+/// The regular file that is there, if one is; anything else there is refused.
+fn existing(path: &Path) -> Result<Option<Metadata>> {
+    let refuse = |what: &str, hint: &str| {
+        Err(Error::new(Cause::Storage, format!("{} {what}", shown(path))).hint(hint))
+    };
+    if path.file_name().is_none() || path.as_os_str().as_encoded_bytes().ends_with(b"/") {
+        return refuse("is a directory", "name a file in it");
+    }
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if found.is_file() => Ok(Some(found)),
+        Ok(found) if found.is_symlink() => refuse(
+            "is a symbolic link",
+            "name the file itself, or remove the link; for stdout leave -o out",
+        ),
+        Ok(found) if found.is_dir() => refuse("is a directory", "name a file in it"),
+        Ok(_) => refuse(
+            "is no regular file, but a pipe, a device or a socket",
+            "leave -o out and redirect stdout there with >",
+        ),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed(path, "cannot be looked at", &error).hint("check the path given to -o")),
+    }
+}
+
+/// Mode 0600 whatever the umask is.
+fn private(file: &NamedTempFile) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        file.as_file()
+            .set_permissions(std::fs::Permissions::from_mode(0o600))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        Ok(())
+    }
+}
+
+#[cfg(unix)]
+fn mode(of: &Metadata) -> u32 {
+    std::os::unix::fs::PermissionsExt::mode(&of.permissions())
+}
+
+#[cfg(not(unix))]
+fn mode(_: &Metadata) -> u32 {
+    0
+}
+
+fn open_to_others(file: &Metadata) -> bool {
+    mode(file) & 0o077 != 0
+}
+
+/// In a sticky folder others cannot replace our files.
+fn writable_by_others(folder: &Metadata) -> bool {
+    mode(folder) & 0o1002 == 0o0002
+}
+
+/// Makes the rename last. Not every file system can, and not every folder may be opened: then it is not ours
+/// to judge.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(not(unix)) {
+        return Ok(());
+    }
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::PermissionDenied | ErrorKind::InvalidInput | ErrorKind::Unsupported
+            ) =>
+        {
+            Ok(())
+        }
+        result => result,
+    }
+}
+
+/// Past std's line buffer, which would keep what could not be written, unwiped, and try again at exit.
+#[cfg(unix)]
+fn stdout(bytes: &[u8]) -> io::Result<()> {
+    use std::os::fd::AsFd;
+    let mut stdout = io::stdout().lock();
+    stdout.flush()?;
+    let mut raw = File::from(stdout.as_fd().try_clone_to_owned()?);
+    raw.write_all(bytes)
+}
+
+#[cfg(not(unix))]
+fn stdout(bytes: &[u8]) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes)?;
+    stdout.flush()
+}
+
+/// One write, beginning on a fresh line. Half a block would make the runner misread all of the file, so what
+/// was written of it is taken back.
+fn append(mut file: File, bytes: &[u8]) -> io::Result<()> {
+    let before = file.seek(SeekFrom::End(0))?;
+    let mut last = [b'\n'];
+    if before > 0 {
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+    }
+    let mut block = Zeroizing::new(Vec::with_capacity(bytes.len() + 1));
+    if last != *b"\n" {
+        block.push(b'\n');
+    }
+    block.extend_from_slice(bytes);
+    let written = file.write(&block);
+    if let Ok(count) = written
+        && count == block.len()
+    {
+        return Ok(());
+    }
+    file.set_len(before)?;
+    written.and(Err(ErrorKind::WriteZero.into()))
+}
+
+fn stdout_failed(error: &io::Error) -> Error {
+    if error.kind() == ErrorKind::BrokenPipe {
+        Error::new(Cause::ClosedPipe, "the reader of the output went away")
+    } else {
+        storage("stdout cannot be written".to_owned(), error)
+    }
+}
+
+fn failed(path: &Path, what: &str, error: &io::Error) -> Error {
+    storage(format!("{} {what}", shown(path)), error)
+}
+
+fn storage(message: String, error: &io::Error) -> Error {
+    Error::new(Cause::Storage, message).said(&error.to_string())
+}
+
+fn shown(path: &Path) -> String {
+    printable(&path.display().to_string())
+}
