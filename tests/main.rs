@@ -1,1 +1,3 @@
-fn main() {}
+//! The program's tests, one binary: a file a topic.
+
+mod sink;

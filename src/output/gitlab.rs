@@ -5,7 +5,7 @@ use super::vars::{Lines, Variable};
 
 pub(super) static FORMAT: Lines = Lines {
     name: "gitlab",
-    about: "a dotenv report for GitLab CI, unquoted as GitLab reads it",
+    about: "a dotenv report for GitLab CI; whoever may see the pipeline can read it",
     on_failure: "",
     refuses,
     line,

@@ -38,7 +38,7 @@ impl Sink {
     /// replaced without taking it from everybody.
     ///
     /// # Errors
-    /// [`Cause::Storage`].
+    /// [`Cause::Storage`]; [`Cause::Usage`] for an empty path.
     pub fn prepare(destination: Destination) -> Result<Self> {
         let main = match destination {
             Destination::Stdout => Main::Stdout,
@@ -80,12 +80,15 @@ impl Sink {
     /// As [`Sink::write`]; [`Cause::Storage`] too where GitHub's env file cannot be written.
     pub fn deliver(self, rendered: &Rendered) -> Result<Vec<String>> {
         let Self { main, github_env } = self;
-        let warnings = main.write(&rendered.main)?;
-        match (github_env, &rendered.github_env) {
-            (_, None) => {}
-            (Some(file), Some(bytes)) => append(file, bytes)
-                .map_err(|error| storage("GitHub's env file cannot be written".to_owned(), &error))?,
+        let block = match (github_env, &rendered.github_env) {
+            (_, None) => None,
+            (Some(file), Some(bytes)) => Some((file, bytes)),
             (None, Some(_)) => return Err(Error::new(Cause::Other, "GitHub's env file was not opened")),
+        };
+        let warnings = main.write(&rendered.main)?;
+        if let Some((file, bytes)) = block {
+            append(file, bytes)
+                .map_err(|error| storage("GitHub's env file cannot be written".to_owned(), &error))?;
         }
         Ok(warnings)
     }
@@ -121,7 +124,7 @@ struct Replacement {
 
 impl Replacement {
     fn open(path: PathBuf) -> Result<Self> {
-        existing(&path)?;
+        let old = existing(&path)?;
         let folder = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
@@ -137,6 +140,14 @@ impl Replacement {
                     _ => "choose a path in a folder that you may write",
                 })
             })?;
+        #[cfg(unix)]
+        if let (Some(old), Ok(folder), Ok(new)) =
+            (old, std::fs::metadata(&folder), temporary.as_file().metadata())
+            && let Some((what, hint)) =
+                fixed(&(&old).into(), &(&folder).into(), &(&new).into(), mode(&folder))
+        {
+            return Err(Error::new(Cause::Storage, format!("{} {what}", shown(&path))).hint(hint));
+        }
         Ok(Self {
             path,
             folder,
@@ -161,9 +172,8 @@ impl Replacement {
         }
         if std::fs::metadata(&self.folder).is_ok_and(|folder| writable_by_others(&folder)) {
             warnings.push(format!(
-                "the directory is writable by others: whoever can write {} can replace {}",
-                shown(&self.folder),
-                shown(&path)
+                "{}: the directory is writable by others, who can replace the file",
+                shown(&self.folder)
             ));
         }
         if let Err(error) = sync_folder(&self.folder) {
@@ -182,6 +192,9 @@ fn existing(path: &Path) -> Result<Option<Metadata>> {
     let refuse = |what: &str, hint: &str| {
         Err(Error::new(Cause::Storage, format!("{} {what}", shown(path))).hint(hint))
     };
+    if path.as_os_str().is_empty() {
+        return Err(Error::new(Cause::Usage, "the path of the output file is empty"));
+    }
     if path.file_name().is_none() || path.as_os_str().as_encoded_bytes().ends_with(b"/") {
         return refuse("is a directory", "name a file in it");
     }
@@ -199,6 +212,41 @@ fn existing(path: &Path) -> Result<Option<Metadata>> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(failed(path, "cannot be looked at", &error).hint("check the path given to -o")),
     }
+}
+
+/// What decides whether a file can be replaced.
+#[cfg(unix)]
+struct Place {
+    device: u64,
+    owner: u32,
+}
+
+#[cfg(unix)]
+impl From<&Metadata> for Place {
+    fn from(of: &Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        Self {
+            device: of.dev(),
+            owner: of.uid(),
+        }
+    }
+}
+
+/// Why no file of ours can take the old one's place, and the next step: found out here, since the rename would
+/// find it out after the login.
+#[cfg(unix)]
+fn fixed(old: &Place, folder: &Place, new: &Place, folder_mode: u32) -> Option<(&'static str, &'static str)> {
+    if old.device != folder.device {
+        return Some((
+            "is a mount of its own, which cannot be replaced",
+            "mount its folder instead, or redirect stdout there with >",
+        ));
+    }
+    let sticky = folder_mode & 0o1000 != 0;
+    (sticky && ![old.owner, folder.owner, 0].contains(&new.owner)).then_some((
+        "belongs to somebody else, in a directory where only they may replace it",
+        "choose another path",
+    ))
 }
 
 /// Mode 0600 whatever the umask is.
@@ -313,4 +361,35 @@ fn storage(message: String, error: &io::Error) -> Error {
 
 fn shown(path: &Path) -> String {
     printable(&path.display().to_string())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_no_rename_could_replace_is_found_out_before_it() {
+        let place = |device, owner| Place { device, owner };
+        let why = |old, folder_owner, me, mode| {
+            fixed(&old, &place(1, folder_owner), &place(1, me), mode).map(|(what, _)| what)
+        };
+        assert_eq!(why(place(1, 7), 0, 8, 0o777), None);
+        assert_eq!(why(place(1, 8), 0, 8, 0o1777), None);
+        assert_eq!(why(place(1, 7), 8, 8, 0o1777), None);
+        assert_eq!(why(place(1, 7), 0, 0, 0o1777), None);
+        assert!(why(place(1, 7), 0, 8, 0o1777).is_some_and(|what| what.starts_with("belongs to")));
+        assert!(why(place(2, 8), 8, 8, 0o755).is_some_and(|what| what.starts_with("is a mount")));
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_told_from_a_full_disk() {
+        assert_eq!(
+            stdout_failed(&ErrorKind::BrokenPipe.into()).cause,
+            Cause::ClosedPipe
+        );
+        assert_eq!(
+            stdout_failed(&ErrorKind::StorageFull.into()).cause,
+            Cause::Storage
+        );
+    }
 }

@@ -1,0 +1,333 @@
+//! Where output goes: what is refused, what is replaced, and what a failure leaves behind.
+
+use std::fs;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
+use std::process::Command;
+
+use crmauth::error::Cause;
+use crmauth::output::Rendered;
+use crmauth::output::sink::{Destination, Sink};
+use tempfile::TempDir;
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+fn file(path: &Path) -> crmauth::error::Result<Sink> {
+    Sink::prepare(Destination::File(path.to_owned()))
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).expect("a file").mode() & 0o7777
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_new_file_is_ours_alone() {
+    let dir = folder();
+    let path = dir.path().join("session.txt");
+    let sink = file(&path).expect("a sink");
+    assert!(!path.exists(), "the file must not appear before it is whole");
+    assert_eq!(sink.write(b"t1").expect("written"), Vec::<String>::new());
+    assert_eq!(fs::read(&path).expect("a file"), b"t1");
+    assert_eq!(mode(&path), 0o600);
+    assert_eq!(names(dir.path()), ["session.txt"]);
+}
+
+#[test]
+fn a_file_without_a_folder_in_its_name_stands_in_this_one() {
+    let dir = folder();
+    let output = child(dir.path(), "true", "t1").output().expect("a child");
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(names(dir.path()), ["session.txt"]);
+}
+
+#[test]
+fn a_file_that_others_could_read_is_closed_and_told() {
+    let dir = folder();
+    let path = dir.path().join("session.txt");
+    fs::write(&path, "old").expect("a file");
+    set_mode(&path, 0o644);
+    let sink = file(&path).expect("a sink");
+    assert_eq!(fs::read(&path).expect("a file"), b"old");
+    let warnings = sink.write(b"new").expect("written");
+    assert_eq!(
+        warnings,
+        [format!(
+            "{} was readable by others; it is 0600 now",
+            path.display()
+        )]
+    );
+    assert_eq!(
+        (mode(&path), fs::read(&path).expect("a file")),
+        (0o600, b"new".to_vec())
+    );
+}
+
+#[test]
+fn a_folder_that_others_can_write_is_told() {
+    let dir = folder();
+    let path = dir.path().join("session.txt");
+    for (bits, told) in [(0o777, true), (0o1777, false), (0o775, false)] {
+        set_mode(dir.path(), bits);
+        let warnings = file(&path).expect("a sink").write(b"t").expect("written");
+        assert_eq!(
+            warnings
+                .iter()
+                .any(|w| w.contains("the directory is writable by others")),
+            told,
+            "{bits:o}: {warnings:?}"
+        );
+        assert_eq!(mode(&path), 0o600);
+    }
+}
+
+#[test]
+fn nothing_but_a_regular_file_is_replaced() {
+    let dir = folder();
+    let at = |name: &str| dir.path().join(name);
+    fs::write(at("victim"), "precious").expect("a file");
+    fs::create_dir(at("folder")).expect("a folder");
+    symlink(at("victim"), at("to-file")).expect("a link");
+    symlink(at("folder"), at("to-folder")).expect("a link");
+    symlink(at("nowhere"), at("dangling")).expect("a link");
+    symlink(at("loop"), at("loop")).expect("a link");
+    assert!(
+        Command::new("mkfifo")
+            .arg(at("fifo"))
+            .status()
+            .expect("mkfifo")
+            .success()
+    );
+    let before = names(dir.path());
+    for (name, why) in [
+        ("to-file", "is a symbolic link"),
+        ("to-folder", "is a symbolic link"),
+        ("dangling", "is a symbolic link"),
+        ("loop", "is a symbolic link"),
+        ("folder", "is a directory"),
+        ("folder/", "is a directory"),
+        ("new/", "is a directory"),
+        ("folder/..", "is a directory"),
+        ("fifo", "is no regular file, but a pipe, a device or a socket"),
+        (
+            "/dev/null",
+            "is no regular file, but a pipe, a device or a socket",
+        ),
+        ("victim/x", "cannot be looked at"),
+        ("missing/x", "cannot be written"),
+    ] {
+        let path = at(name);
+        let error = file(&path).err().expect(name);
+        assert_eq!(error.cause, Cause::Storage, "{name}");
+        assert_eq!(error.message, format!("{} {why}", path.display()), "{name}");
+        assert!(error.hint.is_some(), "{name}");
+    }
+    assert_eq!(file(Path::new("")).err().expect("an error").cause, Cause::Usage);
+    assert_eq!(names(dir.path()), before);
+    assert_eq!(fs::read(at("victim")).expect("a file"), b"precious");
+    assert!(
+        fs::symlink_metadata("/dev/null")
+            .expect("a device")
+            .file_type()
+            .is_char_device()
+    );
+}
+
+#[test]
+fn a_folder_that_takes_no_file_is_found_out_at_once() {
+    let error = file(Path::new("/proc/session.txt")).err().expect("an error");
+    assert_eq!(error.cause, Cause::Storage);
+    assert!(error.message.starts_with("/proc/session.txt cannot be written"));
+}
+
+#[test]
+fn what_came_in_between_is_not_written_over() {
+    let dir = folder();
+    let path = dir.path().join("session.txt");
+    let victim = dir.path().join("victim");
+    fs::write(&victim, "precious").expect("a file");
+
+    let sink = file(&path).expect("a sink");
+    symlink(&victim, &path).expect("a link");
+    assert_eq!(sink.write(b"t").expect_err("a link").cause, Cause::Storage);
+    assert_eq!(fs::read(&victim).expect("a file"), b"precious");
+    fs::remove_file(&path).expect("no link");
+
+    let sink = file(&path).expect("a sink");
+    fs::create_dir(&path).expect("a folder");
+    assert_eq!(sink.write(b"t").expect_err("a folder").cause, Cause::Storage);
+    assert_eq!(names(dir.path()), ["session.txt", "victim"]);
+}
+
+#[test]
+fn a_folder_that_vanished_is_an_error() {
+    let dir = folder();
+    let inner = dir.path().join("inner");
+    fs::create_dir(&inner).expect("a folder");
+    let sink = file(&inner.join("session.txt")).expect("a sink");
+    fs::remove_dir_all(&inner).expect("no folder");
+    assert_eq!(sink.write(b"t").expect_err("no folder").cause, Cause::Storage);
+    assert!(!inner.exists());
+}
+
+#[test]
+fn a_sink_that_is_not_used_leaves_nothing() {
+    let dir = folder();
+    let path = dir.path().join("session.txt");
+    fs::write(&path, "old").expect("a file");
+    let sink = file(&path).expect("a sink");
+    assert_eq!(names(dir.path()).len(), 2);
+    drop(sink);
+    assert_eq!(names(dir.path()), ["session.txt"]);
+    assert_eq!(fs::read(&path).expect("a file"), b"old");
+}
+
+#[test]
+fn a_full_disk_leaves_the_old_file() {
+    let dir = folder();
+    let path = dir.path().join("session.txt");
+    fs::write(&path, "old").expect("a file");
+    for limit in ["0", "1"] {
+        let output = child(
+            dir.path(),
+            &format!("trap '' XFSZ; ulimit -f {limit}"),
+            "x".repeat(4096),
+        )
+        .output()
+        .expect("a child");
+        assert!(!output.status.success());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("session.txt cannot be written"), "{said}");
+        assert_eq!(fs::read(&path).expect("a file"), b"old");
+        assert_eq!(names(dir.path()), ["session.txt"]);
+    }
+}
+
+#[test]
+fn the_umask_changes_nothing() {
+    for umask in ["000", "777"] {
+        let dir = folder();
+        let output = child(dir.path(), &format!("umask {umask}"), "t1")
+            .output()
+            .expect("a child");
+        assert!(output.status.success(), "{output:?}");
+        let path = dir.path().join("session.txt");
+        assert_eq!(
+            (mode(&path), fs::read(&path).expect("a file")),
+            (0o600, b"t1".to_vec())
+        );
+    }
+}
+
+/// This test binary once more, with [`writes_what_it_is_told`] alone, in a process of its own: limits and
+/// umask are a whole process's.
+fn child(folder: &Path, before: &str, token: impl AsRef<str>) -> Command {
+    let mut command = Command::new("bash");
+    command
+        .current_dir(folder)
+        .arg("-c")
+        .arg(format!(
+            "{before}; exec \"$0\" --exact sink::writes_what_it_is_told --ignored --nocapture"
+        ))
+        .arg(std::env::current_exe().expect("this binary"))
+        .env("TOKEN", token.as_ref())
+        .env("TMPDIR", folder);
+    command
+}
+
+#[test]
+#[ignore = "run by the others, in a process of its own"]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the way in from the test that started this one"
+)]
+fn writes_what_it_is_told() {
+    let token = std::env::var("TOKEN").expect("TOKEN");
+    let warnings = file(Path::new("session.txt"))
+        .expect("a sink")
+        .write(token.as_bytes())
+        .expect("written");
+    assert!(warnings.is_empty(), "{warnings:?}");
+}
+
+fn rendered(main: &str, env: &str) -> Rendered {
+    Rendered {
+        main: main.as_bytes().to_vec().into(),
+        github_env: Some(env.as_bytes().to_vec().into()),
+    }
+}
+
+#[test]
+fn githubs_file_is_appended_to_on_a_fresh_line() {
+    let dir = folder();
+    let env = dir.path().join("env");
+    for (before, after) in [
+        (None, "A<<d\n1\nd\n"),
+        (Some(""), "A<<d\n1\nd\n"),
+        (Some("B=2\n"), "B=2\nA<<d\n1\nd\n"),
+        (Some("B=2"), "B=2\nA<<d\n1\nd\n"),
+    ] {
+        let _ = fs::remove_file(&env);
+        if let Some(before) = before {
+            fs::write(&env, before).expect("a file");
+        }
+        let main = dir.path().join("main");
+        file(&main)
+            .and_then(|sink| sink.github_env(Some(&env)))
+            .and_then(|sink| sink.deliver(&rendered("masks", "A<<d\n1\nd\n")))
+            .expect("written");
+        assert_eq!(fs::read_to_string(&env).expect("a file"), after);
+        assert_eq!(fs::read_to_string(&main).expect("a file"), "masks");
+    }
+}
+
+#[test]
+fn githubs_file_is_missed_outside_of_actions() {
+    for path in [None, Some(Path::new(""))] {
+        let error = Sink::prepare(Destination::Stdout)
+            .and_then(|sink| sink.github_env(path))
+            .err()
+            .expect("an error");
+        assert_eq!(error.cause, Cause::BadSetting);
+        assert!(error.message.contains("inside GitHub Actions only"));
+    }
+    let error = Sink::prepare(Destination::Stdout)
+        .and_then(|sink| sink.github_env(Some(Path::new("/proc/x/env"))))
+        .err()
+        .expect("an error");
+    assert_eq!(error.cause, Cause::Storage);
+}
+
+#[test]
+fn nothing_is_appended_where_the_masks_did_not_get_out() {
+    let dir = folder();
+    let env = dir.path().join("env");
+    fs::write(&env, "B=2\n").expect("a file");
+    let main = dir.path().join("main");
+    let sink = file(&main)
+        .and_then(|sink| sink.github_env(Some(&env)))
+        .expect("a sink");
+    fs::create_dir(&main).expect("a folder");
+    assert!(sink.deliver(&rendered("masks", "A=1\n")).is_err());
+    assert_eq!(fs::read_to_string(&env).expect("a file"), "B=2\n");
+}
