@@ -1,3 +1,4 @@
 //! The program's tests, one binary: a file a topic.
 
+mod formats;
 mod sink;
