@@ -1,0 +1,88 @@
+//! What `main.rs` read once: the variables and the current folder.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Cause, Error, Result};
+
+/// A snapshot of the process's environment. It has no `Debug`: variables hold secrets.
+pub struct Environment {
+    vars: BTreeMap<OsString, OsString>,
+    cwd: PathBuf,
+}
+
+impl Environment {
+    /// Takes the variables and the current folder as the process got them; of two variables of one name the
+    /// first counts, as for `getenv`.
+    pub fn new(vars: impl IntoIterator<Item = (OsString, OsString)>, cwd: PathBuf) -> Self {
+        let mut map = BTreeMap::new();
+        for (name, value) in vars {
+            map.entry(name).or_insert(value);
+        }
+        Self { vars: map, cwd }
+    }
+
+    /// The variable's value; an empty one, or one of spaces only, is unset.
+    ///
+    /// # Errors
+    /// [`Cause::BadSetting`] naming the variable where its value is not valid UTF-8.
+    pub fn get(&self, name: &str) -> Result<Option<&str>> {
+        let Some(value) = self.vars.get(std::ffi::OsStr::new(name)) else {
+            return Ok(None);
+        };
+        let value = value.to_str().ok_or_else(|| {
+            Error::new(
+                Cause::BadSetting,
+                format!("{name} from the environment is not valid UTF-8"),
+            )
+        })?;
+        Ok(Some(value).filter(|value| !value.trim().is_empty()))
+    }
+
+    /// The current folder.
+    pub fn cwd(&self) -> &Path {
+        &self.cwd
+    }
+
+    /// The names of all variables that are valid UTF-8, as those of our settings are.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.vars.keys().filter_map(|name| name.to_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_is_unset_and_the_first_of_a_name_counts() {
+        let vars = [("A", "1"), ("A", "2"), ("EMPTY", ""), ("SPACES", " \t ")];
+        let env = Environment::new(
+            vars.map(|(name, value)| (name.into(), value.into())),
+            PathBuf::from("/x"),
+        );
+        assert_eq!(env.get("A").expect("UTF-8"), Some("1"));
+        for name in ["EMPTY", "SPACES", "NONE"] {
+            assert_eq!(env.get(name).expect("UTF-8"), None, "{name}");
+        }
+        assert_eq!(env.cwd(), Path::new("/x"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn invalid_utf8_names_the_variable_that_was_asked_for() {
+        use std::os::unix::ffi::OsStringExt;
+        let env = Environment::new(
+            [
+                ("A".into(), OsString::from_vec(vec![0xff])),
+                ("B".into(), "b".into()),
+            ],
+            PathBuf::new(),
+        );
+        let error = env.get("A").expect_err("no UTF-8");
+        assert_eq!(error.cause, Cause::BadSetting);
+        assert_eq!(error.message, "A from the environment is not valid UTF-8");
+        assert_eq!(env.get("B").expect("UTF-8"), Some("b"));
+    }
+}

@@ -1,0 +1,95 @@
+//! Made-up systems for the tests of this module.
+
+use crate::spec::{Ageing, Alternatives, Default, Field, Kind, Placement, Spec, Target};
+
+const ACME: Spec = Spec {
+    id: "acme",
+    aliases: &["acmecrm"],
+    product: "Acme",
+    method: "made up",
+    endpoint: "webservice.php",
+    example_url: "https://acme.example",
+    fields: &[],
+    alternatives: &[],
+    placement: Placement::Bearer,
+    ageing: Ageing::Idle,
+    impersonation: false,
+};
+
+static PLAIN: Spec = Spec {
+    fields: &[
+        Field::new("USERNAME", Kind::Text, "the user")
+            .required()
+            .seed_name("username"),
+        Field::new("ACCESS_KEY", Kind::Secret, "the key from the user's page")
+            .required()
+            .seed_name("acceskey"),
+        Field::new("LINKED", Kind::Text, "a field with an old name").seed_name("link"),
+    ],
+    ..ACME
+};
+
+static BROKER: Spec = Spec {
+    id: "broker",
+    aliases: &[],
+    fields: &[
+        Field::new("USERNAME", Kind::Text, "the user").required(),
+        Field::new("PASSWORD", Kind::Secret, "the password").required(),
+        Field::new("PARTNER_TOKEN", Kind::Token, "the partner's token").shared(),
+        Field::new("PARTNER_USERNAME", Kind::Text, "the partner's user").shared(),
+        Field::new("PARTNER_PASSWORD", Kind::Secret, "the partner's password").shared(),
+        Field::new("PARTNER_LOGIN_PATH", Kind::Path, "the partner's login")
+            .default(Default::Value("/partner/login"))
+            .shared(),
+    ],
+    alternatives: &[Alternatives {
+        required: false,
+        ways: &[&["PARTNER_TOKEN"], &["PARTNER_USERNAME", "PARTNER_PASSWORD"]],
+    }],
+    ..ACME
+};
+
+static WAY: Spec = Spec {
+    id: "way",
+    aliases: &[],
+    fields: &[
+        Field::new("USERNAME", Kind::Text, "the user"),
+        Field::new("PASSWORD", Kind::Secret, "the password"),
+        Field::new("API_TOKEN", Kind::Token, "a permanent token"),
+        Field::new("HASH_CASE", Kind::Choice(&["upper", "lower"]), "the case")
+            .default(Default::Value("upper")),
+    ],
+    alternatives: &[Alternatives {
+        required: true,
+        ways: &[&["USERNAME", "PASSWORD"], &["API_TOKEN"]],
+    }],
+    ..ACME
+};
+
+static PORTAL: Spec = Spec {
+    id: "portal",
+    aliases: &[],
+    fields: &[
+        Field::new("CLIENT_SECRET", Kind::Secret, "the client's secret").required(),
+        Field::new("USERNAME", Kind::Text, "the user").required_when("GRANT", "password"),
+        Field::new("PASSWORD", Kind::Secret, "the password").required_when("GRANT", "password"),
+        Field::new(
+            "GRANT",
+            Kind::Choice(&["client_credentials", "password"]),
+            "the grant",
+        )
+        .default(Default::IfSet {
+            field: "USERNAME",
+            then: "password",
+            otherwise: "client_credentials",
+        }),
+    ],
+    ..ACME
+};
+
+pub(super) static SPECS: &[&Spec] = &[&PLAIN, &BROKER, &WAY, &PORTAL];
+
+/// The target of that text.
+pub(super) fn target(text: &str) -> Target {
+    super::target(text, SPECS).expect(text)
+}

@@ -1,0 +1,11 @@
+//! Fills a provider's declared fields from the environment and env files, and knows where each value came from.
+
+mod environment;
+mod names;
+mod target;
+
+pub use environment::Environment;
+pub use target::target;
+
+#[cfg(test)]
+mod fixture;

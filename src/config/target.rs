@@ -1,0 +1,135 @@
+//! Reads TARGET: a provider, an alias of it, or one of its accounts.
+
+use super::names::is_account;
+use crate::error::{Cause, Error, Result, printable};
+use crate::spec::{Spec, Target};
+
+/// How much of a mistyped name is shown.
+const SHOWN: usize = 40;
+
+/// Reads `gluo`, an alias, or `gluo@filial`, spelt as declared.
+///
+/// # Errors
+/// [`Cause::Usage`] with the nearest name, or with how accounts are spelt.
+pub fn target(text: &str, specs: &[&'static Spec]) -> Result<Target> {
+    let (name, account) = match text.split_once('@') {
+        None => (text, None),
+        Some((name, account)) => (name, Some(account)),
+    };
+    let spec = specs
+        .iter()
+        .find(|spec| names(spec).any(|known| known == name))
+        .ok_or_else(|| unknown(name, specs))?;
+    if let Some(account) = account.filter(|account| !is_account(account)) {
+        let error = Error::new(Cause::Usage, format!("`{}` is no account's name", shown(account)));
+        return Err(error.hint(format!(
+            "an account is spelt with a-z, 0-9 and single _, as in `{}@filial`",
+            spec.id
+        )));
+    }
+    Ok(Target {
+        spec,
+        account: account.map(str::to_owned),
+    })
+}
+
+fn names(spec: &'static Spec) -> impl Iterator<Item = &'static str> {
+    std::iter::once(spec.id).chain(spec.aliases.iter().copied())
+}
+
+fn unknown(name: &str, specs: &[&'static Spec]) -> Error {
+    let error = Error::new(Cause::Usage, format!("no system is called `{}`", shown(name)));
+    let typed: Vec<char> = name.to_lowercase().chars().take(SHOWN).collect();
+    let nearest = specs
+        .iter()
+        .flat_map(|spec| names(spec))
+        .map(|known| (distance(&typed, known), known))
+        .min_by_key(|(distance, _)| *distance);
+    match nearest {
+        Some((distance, known)) if distance <= (known.len() / 3).max(1) => {
+            error.hint(format!("did you mean `{known}`?"))
+        }
+        _ => {
+            let ids: Vec<&str> = specs.iter().map(|spec| spec.id).collect();
+            error.hint(format!("the systems are {}", ids.join(", ")))
+        }
+    }
+}
+
+fn shown(text: &str) -> String {
+    printable(text).chars().take(SHOWN).collect()
+}
+
+/// The number of characters to insert, drop, change or swap with a neighbour.
+fn distance(from: &[char], to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut rows = vec![(0..=to.len()).collect::<Vec<usize>>()];
+    for i in 1..=from.len() {
+        let mut row = vec![i];
+        for j in 1..=to.len() {
+            let changed = rows[i - 1][j - 1] + usize::from(from[i - 1] != to[j - 1]);
+            let mut least = changed.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && from[i - 1] == to[j - 2] && from[i - 2] == to[j - 1] {
+                least = least.min(rows[i - 2][j - 2] + 1);
+            }
+            row.push(least);
+        }
+        rows.push(row);
+    }
+    rows[from.len()][to.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::fixture::SPECS;
+
+    #[test]
+    fn targets() {
+        for (text, expected) in [
+            ("acme", "acme"),
+            ("acmecrm", "acme"),
+            ("acme@filial", "acme@filial"),
+            ("acmecrm@a_1", "acme@a_1"),
+            ("broker@0", "broker@0"),
+        ] {
+            assert_eq!(target(text, SPECS).expect(text).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn refusals_help() {
+        let accounts = "an account is spelt with a-z, 0-9 and single _, as in `acme@filial`";
+        let systems = "the systems are acme, broker, way, portal";
+        for (text, hint) in [
+            ("acm", "did you mean `acme`?"),
+            ("amce", "did you mean `acme`?"),
+            ("ACME", "did you mean `acme`?"),
+            ("Acmecrm", "did you mean `acmecrm`?"),
+            ("borkre", "did you mean `broker`?"),
+            ("xyz", systems),
+            ("", systems),
+            ("@filial", systems),
+            ("acme@", accounts),
+            ("acme@Filial", accounts),
+            ("acme@a__b", accounts),
+            ("acme@a-b", accounts),
+            ("acme@a@b", accounts),
+            ("acme@\u{e9}", accounts),
+        ] {
+            let error = target(text, SPECS).expect_err(text);
+            assert_eq!(error.cause, Cause::Usage, "{text}");
+            assert_eq!(error.hint.as_deref(), Some(hint), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_was_typed_is_shown_harmless_and_short() {
+        let error = target(&format!("\u{1b}[31m{}", "x".repeat(500)), SPECS).expect_err("unknown");
+        assert!(
+            error.message.len() < 80 && !error.message.contains('\u{1b}'),
+            "{}",
+            error.message
+        );
+    }
+}
