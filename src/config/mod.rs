@@ -1,6 +1,7 @@
 //! Fills a provider's declared fields from the environment and env files, and knows where each value came from.
 
 mod environment;
+mod envfile;
 mod names;
 mod target;
 

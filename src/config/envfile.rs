@@ -1,0 +1,264 @@
+//! The strict reader of env files: a value of ours arrives byte for byte, or is refused with its line number
+//! and its name. Lines of other programs are skipped, whatever they hold.
+
+mod value;
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::names::{self, Form};
+use crate::error::{Cause, Error, Result};
+use crate::secret::Secret;
+use crate::spec::Spec;
+
+/// A setting that a file holds.
+pub(super) struct Entry {
+    /// Its variable: `GLUO_ACCESS_KEY`, also where the file says `acceskey`.
+    pub variable: String,
+    /// The name that the file uses for it.
+    pub written: String,
+    /// Its line, counted from 1.
+    pub line: usize,
+    /// Its value, perhaps empty.
+    pub text: Secret,
+    /// Whether it is the value, a path or a command.
+    pub form: Form,
+    /// Whether its field is a secret.
+    pub secret: bool,
+}
+
+/// Reads a file's bytes: every setting of ours in it.
+///
+/// # Errors
+/// [`Cause::BadSetting`]; the message begins with `line N: ` and shows names of ours only: the caller puts the
+/// file's path before it.
+pub(super) fn read(bytes: &[u8], specs: &[&'static Spec]) -> Result<Vec<Entry>> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let lines: Vec<Line> = bytes.split(|byte| *byte == b'\n').map(Line::new).collect();
+    let ours = Ours::new(&lines, specs);
+    let mut entries = Vec::new();
+    let mut seen = BTreeMap::new();
+    let mut at = 0;
+    while at < lines.len() {
+        let number = at + 1;
+        let Some(key) = ours.key(&lines[at]) else {
+            hidden_behind_a_return(lines[at].bytes, number, &ours)?;
+            let last = quote_closes(&lines, at).unwrap_or(at);
+            swallowed(&lines, at, last, &ours)?;
+            at = last + 1;
+            continue;
+        };
+        let name = &key.written;
+        let Some(raw) = lines[at].value else {
+            return Err(refuse(number, &format!("{name} has no `=` behind it")));
+        };
+        let text = value::parse(raw, name, key.secret).map_err(|fault| {
+            let error = refuse(number, &fault.message);
+            match fault.hint {
+                Some(hint) => error.hint(hint),
+                None => error,
+            }
+        })?;
+        if let Some(first) = seen.insert(name.clone(), number) {
+            return Err(refuse(number, &format!("{name} is set in line {first} already")));
+        }
+        entries.push(Entry {
+            variable: key.variable,
+            written: key.written,
+            line: number,
+            text,
+            form: key.form,
+            secret: key.secret,
+        });
+        at += 1;
+    }
+    Ok(entries)
+}
+
+fn refuse(line: usize, why: &str) -> Error {
+    Error::new(Cause::BadSetting, format!("line {line}: {why}"))
+}
+
+/// A line without its end: `[export] NAME [= VALUE]`.
+struct Line<'a> {
+    bytes: &'a [u8],
+    name: &'a [u8],
+    /// What stands behind the `=`.
+    value: Option<&'a [u8]>,
+}
+
+impl<'a> Line<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+        let (mut name, mut rest) = word(bytes);
+        if name == b"export" && !rest.starts_with(b"=") {
+            (name, rest) = word(rest);
+        }
+        Self {
+            bytes,
+            name,
+            value: rest.strip_prefix(b"="),
+        }
+    }
+
+    fn name(&self) -> Option<&'a str> {
+        std::str::from_utf8(self.name).ok()
+    }
+}
+
+/// The characters up to a blank, `=` or `:`, and what follows the blanks behind them.
+fn word(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let bytes = skip_blanks(bytes);
+    let end = bytes
+        .iter()
+        .position(|b| matches!(b, b' ' | b'\t' | b'\r' | b'=' | b':'));
+    let (word, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
+    (word, skip_blanks(rest))
+}
+
+fn skip_blanks(bytes: &[u8]) -> &[u8] {
+    let start = bytes.iter().position(|byte| !is_blank(*byte));
+    &bytes[start.unwrap_or(bytes.len())..]
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
+/// What a name of ours stands for.
+#[derive(Clone)]
+struct Key {
+    variable: String,
+    written: String,
+    form: Form,
+    secret: bool,
+}
+
+/// Knows which names in this file are ours.
+struct Ours<'a> {
+    specs: &'a [&'static Spec],
+    /// The seed script's names, where this file is one of the seed script's.
+    seeds: BTreeMap<&'static str, Key>,
+}
+
+impl<'a> Ours<'a> {
+    fn new(lines: &[Line], specs: &'a [&'static Spec]) -> Self {
+        let set: HashSet<&str> = lines
+            .iter()
+            .filter(|line| line.value.is_some())
+            .filter_map(Line::name)
+            .collect();
+        let filled: HashSet<&str> = lines
+            .iter()
+            .filter(|line| line.value.is_some_and(|value| !skip_blanks(value).is_empty()))
+            .filter_map(Line::name)
+            .collect();
+        let mut seeds = BTreeMap::new();
+        for spec in specs {
+            let named = || {
+                spec.all_fields()
+                    .filter_map(|field| Some((field, field.seed_name?)))
+            };
+            // Only the name of a secret is unmistakable: `link` and `username` are anybody's.
+            if !named().any(|(field, seed)| field.secret() && set.contains(seed)) {
+                continue;
+            }
+            for (field, seed) in named() {
+                let variable = format!("{}_{}", spec.prefix(), field.name);
+                let forms = Form::of(field).iter();
+                if forms
+                    .map(|form| form.suffix())
+                    .any(|suffix| filled.contains(format!("{variable}{suffix}").as_str()))
+                {
+                    continue;
+                }
+                let key = Key {
+                    variable,
+                    written: seed.to_owned(),
+                    form: Form::Plain,
+                    secret: field.secret(),
+                };
+                seeds.entry(seed).or_insert(key);
+            }
+        }
+        Self { specs, seeds }
+    }
+
+    fn key(&self, line: &Line) -> Option<Key> {
+        let name = line.name()?;
+        if let Some(seed) = self.seeds.get(name) {
+            // Such a word without `=` is prose.
+            return line.value.is_some().then(|| seed.clone());
+        }
+        names::parse(name, self.specs).map(|parsed| Key {
+            variable: name.to_owned(),
+            written: name.to_owned(),
+            form: parsed.form,
+            secret: parsed.secret,
+        })
+    }
+}
+
+/// The line on which a foreign quoted value that opens in line `at` ends; `None` where no quote opens, or where
+/// it never closes: then it is a stray one, which ends with its line.
+fn quote_closes(lines: &[Line], at: usize) -> Option<usize> {
+    if lines[at].name.starts_with(b"#") {
+        return None;
+    }
+    let value = skip_blanks(lines[at].value?);
+    let quote = *value.first().filter(|byte| matches!(byte, b'"' | b'\''))?;
+    let mut escaped = false;
+    let mut rest = &value[1..];
+    for (last, line) in lines.iter().enumerate().skip(at) {
+        if last > at {
+            rest = line.bytes;
+        }
+        for byte in rest {
+            if escaped {
+                escaped = false;
+            } else if *byte == b'\\' && quote == b'"' {
+                escaped = true;
+            } else if *byte == quote {
+                return Some(last);
+            }
+        }
+        // What a backslash at a line's end escapes is the line's end.
+        escaped = false;
+    }
+    None
+}
+
+/// Refuses a setting of ours inside a foreign quoted value: other readers would not see it.
+fn swallowed(lines: &[Line], first: usize, last: usize, ours: &Ours) -> Result<()> {
+    for (at, line) in lines.iter().enumerate().take(last + 1).skip(first + 1) {
+        if let Some(key) = ours.key(line).filter(|_| line.value.is_some()) {
+            let opens = first + 1;
+            let name = key.written;
+            return Err(refuse(
+                at + 1,
+                &format!("{name} stands inside the quoted value that opens in line {opens}"),
+            )
+            .hint(format!(
+                "close the quote in line {opens}, or move {name} out of it"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a setting of ours behind a lone carriage return, where some readers begin a line and some do not.
+fn hidden_behind_a_return(line: &[u8], number: usize, ours: &Ours) -> Result<()> {
+    for part in line.split(|byte| *byte == b'\r').skip(1) {
+        let part = Line::new(part);
+        if let Some(key) = ours.key(&part).filter(|_| part.value.is_some()) {
+            let why = format!(
+                "{} stands behind a carriage return, which ends no line",
+                key.written
+            );
+            return Err(refuse(number, &why).hint("end the file's lines with LF or CRLF"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,409 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::config::fixture::SPECS;
+
+/// Every setting as `NAME=value`, or the error's message.
+fn settings(bytes: &[u8]) -> std::result::Result<Vec<String>, String> {
+    match read(bytes, SPECS) {
+        Ok(entries) => Ok(entries
+            .iter()
+            .map(|entry| format!("{}={}", entry.variable, entry.text.expose()))
+            .collect()),
+        Err(error) => {
+            assert_eq!(error.cause, Cause::BadSetting);
+            Err(error.message)
+        }
+    }
+}
+
+fn accepts(bytes: impl AsRef<[u8]>, expected: &[&str]) {
+    let bytes = bytes.as_ref();
+    let expected: Vec<String> = expected.iter().map(|text| (*text).to_owned()).collect();
+    assert_eq!(settings(bytes), Ok(expected), "{}", bytes.escape_ascii());
+}
+
+fn refuses(bytes: impl AsRef<[u8]>, message: &str) {
+    let bytes = bytes.as_ref();
+    assert_eq!(
+        settings(bytes),
+        Err(message.to_owned()),
+        "{}",
+        bytes.escape_ascii()
+    );
+}
+
+#[test]
+fn values_arrive_byte_for_byte() {
+    for (raw, value) in [
+        ("abc", "abc"),
+        (" abc", "abc"),
+        ("abc \t", "abc"),
+        ("ab#cd", "ab#cd"),
+        ("ab#", "ab#"),
+        ("a=b", "a=b"),
+        ("=", "="),
+        ("a`b", "a`b"),
+        ("a!*?[]{}()<>|&;~%^b", "a!*?[]{}()<>|&;~%^b"),
+        ("\u{e9}\u{1f511}", "\u{e9}\u{1f511}"),
+        ("", ""),
+        ("  ", ""),
+        ("''", ""),
+        ("\"\"", ""),
+        (r#"'pa$w"o\r#d `x` '"#, r#"pa$w"o\r#d `x` "#),
+        (r"'a\'", r"a\"),
+        ("'a' ", "a"),
+        ("'a' # don't", "a"),
+        ("'a'\t#", "a"),
+        (r#""a b""#, "a b"),
+        (r#""a\\b\"c\$d""#, r#"a\b"c$d"#),
+        (r#""don't `x` #y""#, "don't `x` #y"),
+        (r#""a" # "b""#, "a"),
+        (" 'a'", "a"),
+    ] {
+        accepts(
+            format!("ACME_ACCESS_KEY={raw}"),
+            &[&format!("ACME_ACCESS_KEY={value}")],
+        );
+        accepts(
+            format!("ACME_USERNAME={raw}\n"),
+            &[&format!("ACME_USERNAME={value}")],
+        );
+    }
+}
+
+#[test]
+fn doubtful_values_are_refused() {
+    for (raw, message) in [
+        ("pa$word", "`$` in ACME_ACCESS_KEY needs single quotes"),
+        ("${x}", "`$` in ACME_ACCESS_KEY needs single quotes"),
+        ("\"pa$word\"", "`$` in ACME_ACCESS_KEY needs single quotes"),
+        ("don't", "a single quote in ACME_ACCESS_KEY needs double quotes"),
+        ("a\"b", "a double quote in ACME_ACCESS_KEY needs single quotes"),
+        ("a\\b", "a backslash in ACME_ACCESS_KEY needs single quotes"),
+        ("a b", "white space in ACME_ACCESS_KEY needs single quotes"),
+        ("a\tb", "white space in ACME_ACCESS_KEY needs single quotes"),
+        ("a\u{a0}", "white space in ACME_ACCESS_KEY needs single quotes"),
+        ("#ab", "`#` at the start of ACME_ACCESS_KEY needs single quotes"),
+        (
+            "`ab`",
+            "`\u{60}` at the start of ACME_ACCESS_KEY needs single quotes",
+        ),
+        (
+            "'ab",
+            "the single quote that opens ACME_ACCESS_KEY does not close on its line",
+        ),
+        (
+            "\"ab",
+            "the double quote that opens ACME_ACCESS_KEY does not close on its line",
+        ),
+        (
+            "\"ab\\",
+            "the double quote that opens ACME_ACCESS_KEY does not close on its line",
+        ),
+        (
+            "\"ab\\\"",
+            "the double quote that opens ACME_ACCESS_KEY does not close on its line",
+        ),
+        ("\"a\\nb\"", "a backslash in ACME_ACCESS_KEY needs single quotes"),
+        ("\"a\\qb\"", "a backslash in ACME_ACCESS_KEY needs single quotes"),
+        (
+            "'a'b",
+            "something stands behind the closing quote of ACME_ACCESS_KEY",
+        ),
+        (
+            "'a'#b",
+            "something stands behind the closing quote of ACME_ACCESS_KEY",
+        ),
+        (
+            "'a' b",
+            "something stands behind the closing quote of ACME_ACCESS_KEY",
+        ),
+        (
+            "'a''b'",
+            "something stands behind the closing quote of ACME_ACCESS_KEY",
+        ),
+        (
+            "\"a\"b",
+            "something stands behind the closing quote of ACME_ACCESS_KEY",
+        ),
+        (
+            "a\0b",
+            "ACME_ACCESS_KEY holds a control character, which no setting may",
+        ),
+        (
+            "'a\0b'",
+            "ACME_ACCESS_KEY holds a control character, which no setting may",
+        ),
+        (
+            "'a\tb'",
+            "ACME_ACCESS_KEY holds a control character, which no setting may",
+        ),
+        (
+            "\"a\tb\"",
+            "ACME_ACCESS_KEY holds a control character, which no setting may",
+        ),
+        (
+            "a\rb",
+            "ACME_ACCESS_KEY holds a control character, which no setting may",
+        ),
+        (
+            "a\r\r",
+            "ACME_ACCESS_KEY holds a control character, which no setting may",
+        ),
+        (
+            "a\u{85}",
+            "ACME_ACCESS_KEY holds a control character, which no setting may",
+        ),
+    ] {
+        refuses(
+            format!("# x\n\nACME_ACCESS_KEY={raw}\n"),
+            &format!("line 3: {message}"),
+        );
+        let message = message.replace("ACCESS_KEY", "USERNAME");
+        refuses(format!("ACME_USERNAME={raw}\r\n"), &format!("line 1: {message}"));
+    }
+    refuses(b"ACME_URL=a\xffb", "line 1: ACME_URL is not valid UTF-8");
+}
+
+#[test]
+fn a_comment_behind_a_value_is_cut_unless_the_value_is_a_secret() {
+    for (raw, value) in [
+        ("ab # cd", "ab"),
+        ("ab\t#cd", "ab"),
+        ("ab #", "ab"),
+        (" # ab", ""),
+        ("a#b #c", "a#b"),
+        ("ab # don't $x \\", "ab"),
+    ] {
+        accepts(format!("ACME_URL={raw}"), &[&format!("ACME_URL={value}")]);
+        refuses(
+            format!("ACME_ACCESS_KEY={raw}"),
+            "line 1: white space and `#` in ACME_ACCESS_KEY need single quotes",
+        );
+    }
+    refuses(
+        "ACME_URL=a b # c",
+        "line 1: white space in ACME_URL needs single quotes",
+    );
+}
+
+#[test]
+fn names_and_line_ends() {
+    let url = &["ACME_URL=h"];
+    for text in [
+        "\u{feff}ACME_URL=h",
+        "ACME_URL=h\r\n",
+        "export ACME_URL=h",
+        "export\tACME_URL = h",
+        "  ACME_URL\t=\t'h'",
+        "\n\r\n# ACME_URL=x\n  # ACME_URL=y\nACME_URL=h\n\n",
+        "#\u{feff}\nACME_URL=h",
+    ] {
+        accepts(text, url);
+    }
+    accepts(
+        "ACME__FILIAL__URL=h\nACME_ACCESS_KEY_FILE=/x\nACME__A__ACCESS_KEY_CMD='pass x'\n",
+        &[
+            "ACME__FILIAL__URL=h",
+            "ACME_ACCESS_KEY_FILE=/x",
+            "ACME__A__ACCESS_KEY_CMD=pass x",
+        ],
+    );
+    for text in [
+        "ACME_URL",
+        "ACME_URL h",
+        "ACME_URL: h",
+        "export ACME_URL",
+        "ACME_URL:=h",
+        "ACME_URL\r=h",
+    ] {
+        refuses(text, "line 1: ACME_URL has no `=` behind it");
+    }
+    refuses(
+        "ACME_URL=h\nX=1\nACME_URL=\n",
+        "line 3: ACME_URL is set in line 1 already",
+    );
+    refuses(
+        "X=1\rACME_URL=h\r",
+        "line 1: ACME_URL stands behind a carriage return, which ends no line",
+    );
+    // A byte order mark belongs to the beginning only.
+    accepts("\n\u{feff}ACME_URL=h", &[]);
+}
+
+#[test]
+fn lines_of_others_are_skipped_whatever_they_hold() {
+    let mut file = b"X=a\0b\nY=\xff\xfe\nZ='don't\n=\n===\n'\n\"\nexport\nexport =\n".to_vec();
+    file.extend(b"ACME_TOKEN=$x\nACME_URL_FILE=`\nacme_url=$\nXACME_URL=\"\n \x0b\nW=a \\\n${X}=1\n");
+    file.extend(b"link=$x\nusername=don't\nlink\n");
+    accepts([&file[..], b"\nACME_URL=h\n"].concat(), &["ACME_URL=h"]);
+}
+
+#[test]
+fn foreign_values_over_several_lines() {
+    let pem = "-----BEGIN KEY-----\nMIIB=\n# x\n-----END KEY-----";
+    for quote in ["'", "\""] {
+        accepts(format!("KEY={quote}{pem}{quote}\nACME_URL=h"), &["ACME_URL=h"]);
+        accepts(
+            format!("export KEY = {quote}{pem}\r\n{quote} # x\r\nACME_URL=h"),
+            &["ACME_URL=h"],
+        );
+        refuses(
+            format!("A=1\nKEY={quote}x\nACME_URL=h\ny{quote}\n"),
+            "line 3: ACME_URL stands inside the quoted value that opens in line 2",
+        );
+        // The line that closes it is still inside.
+        refuses(
+            format!("KEY={quote}x\nACME_URL={quote}h{quote}\n"),
+            "line 2: ACME_URL stands inside the quoted value that opens in line 1",
+        );
+        // Prose is no setting.
+        accepts(format!("KEY={quote}x\nACME_URL is y{quote}\n"), &[]);
+        // A quote that never closes ends with its line.
+        accepts(format!("KEY={quote}x\nACME_URL=h\n"), &["ACME_URL=h"]);
+        // Only a value that begins with a quote can go on.
+        accepts(format!("KEY=x{quote}\nACME_URL=h\nB={quote}"), &["ACME_URL=h"]);
+        accepts(format!("# KEY={quote}x\nACME_URL=h\nB={quote}"), &["ACME_URL=h"]);
+        accepts(format!("#KEY={quote}x\nACME_URL=h\nB={quote}"), &["ACME_URL=h"]);
+    }
+    accepts("KEY=\"a\\\"b\nx\"\nACME_URL=h", &["ACME_URL=h"]);
+    refuses(
+        "KEY=\"a\\\"\nACME_URL=h\n\"",
+        "line 2: ACME_URL stands inside the quoted value that opens in line 1",
+    );
+}
+
+#[test]
+fn the_seed_scripts_own_file() {
+    let seed = "link = 'https://h'\nusername=\"u\"\nacceskey=k\n";
+    accepts(
+        seed,
+        &["ACME_LINKED=https://h", "ACME_USERNAME=u", "ACME_ACCESS_KEY=k"],
+    );
+    // Without the one unmistakable name the others are anybody's, and are not judged.
+    accepts("link=$x\nusername='\nlink\n", &[]);
+    accepts("username=u\nACME_ACCESS_KEY=k\n", &["ACME_ACCESS_KEY=k"]);
+    // With it they are ours.
+    refuses(
+        "acceskey=k\nusername=$x\n",
+        "line 2: `$` in username needs single quotes",
+    );
+    refuses(
+        "acceskey=k\nusername=a\nusername=b\n",
+        "line 3: username is set in line 2 already",
+    );
+    refuses(
+        "X='\nacceskey=k\n'",
+        "line 2: acceskey stands inside the quoted value that opens in line 1",
+    );
+    // A new name takes the place of the old one, whose line is not judged then.
+    accepts(
+        "acceskey=k\nusername=$x\nACME_USERNAME=u",
+        &["ACME_ACCESS_KEY=k", "ACME_USERNAME=u"],
+    );
+    accepts(
+        "acceskey=$x\nACME_ACCESS_KEY_FILE=/x",
+        &["ACME_ACCESS_KEY_FILE=/x"],
+    );
+    accepts(
+        "acceskey=k\nACME_USERNAME=\nusername=u",
+        &["ACME_ACCESS_KEY=k", "ACME_USERNAME=", "ACME_USERNAME=u"],
+    );
+    accepts("link\nacceskey=k\nusername is here", &["ACME_ACCESS_KEY=k"]);
+}
+
+#[test]
+fn no_value_is_ever_shown() {
+    for raw in [
+        "c4n4ry$",
+        "'c4n4ry",
+        "c4n4ry x",
+        "c4n4ry\0",
+        "'c4n4ry'x",
+        "c4n4ry #x",
+        "c4n4ry'",
+        "\"c4n4ry\\q\"",
+    ] {
+        let error = read(format!("ACME_ACCESS_KEY={raw}").as_bytes(), SPECS)
+            .err()
+            .expect(raw);
+        assert!(!format!("{error:?}").contains("c4n4ry"), "{error:?}");
+    }
+}
+
+fn oracle(line: &str) -> Option<String> {
+    let mut read = dotenvy::from_read_iter(line.as_bytes());
+    match (read.next(), read.next()) {
+        (Some(Ok((name, value))), None) if name.starts_with("ACME_") => Some(value),
+        _ => None,
+    }
+}
+
+/// Pieces that readers disagree on, and plain ones.
+fn piece() -> impl Strategy<Value = String> {
+    prop_oneof![
+        3 => "[a-z0-9]{1,4}",
+        4 => prop::sample::select(vec![
+            "'", "\"", "\\", "$", "#", " ", "\t", "`", " #", "=", "\\n", "\\$", "\\\"", "{", "}", "\u{e9}", "\u{a0}",
+            "\r", "\0", "export ", "\\\\", "\u{feff}",
+        ]).prop_map(str::to_owned),
+        1 => any::<char>().prop_map(String::from),
+    ]
+}
+
+fn raw_value() -> impl Strategy<Value = String> {
+    prop::collection::vec(piece(), 0..8).prop_flat_map(|pieces| {
+        let text = pieces.concat();
+        prop::sample::select(vec![
+            text.clone(),
+            format!("'{text}'"),
+            format!("\"{text}\""),
+            format!(" \"{text}\" # x"),
+        ])
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+
+    #[test]
+    fn any_bytes_are_read_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = read(&bytes, SPECS);
+    }
+
+    #[test]
+    fn any_lines_are_read_without_panic(lines in prop::collection::vec((
+        prop::sample::select(vec!["ACME_URL=", "ACME_ACCESS_KEY=", "X=", "", "acceskey=", "username =", "export "]),
+        raw_value(),
+    ), 0..6)) {
+        let file: Vec<String> = lines.iter().map(|(name, value)| format!("{name}{value}")).collect();
+        let _ = read(file.join("\n").as_bytes(), SPECS);
+    }
+
+    #[test]
+    fn dotenvy_reads_the_same(
+        name in prop::sample::select(vec!["ACME_URL=", "ACME_ACCESS_KEY=", "export ACME_USERNAME =\t"]),
+        raw in raw_value(),
+    ) {
+        let line = format!("{name}{raw}\n");
+        if let (Ok(ours), Some(theirs)) = (read(line.as_bytes(), SPECS), oracle(&line))
+            && let [entry] = &ours[..]
+        {
+            prop_assert_eq!(entry.text.expose(), theirs);
+        }
+    }
+
+    #[test]
+    fn single_quotes_carry_every_secret(secret in "[^'\\p{Cc}]{0,40}") {
+        let read = read(format!("ACME_ACCESS_KEY='{secret}'").as_bytes(), SPECS).expect("single quotes");
+        prop_assert_eq!(read[0].text.expose(), secret);
+    }
+
+    #[test]
+    fn double_quotes_carry_every_secret(secret in "[^\\p{Cc}]{0,40}") {
+        let escaped = secret.replace('\\', "\\\\").replace('"', "\\\"").replace('$', "\\$");
+        let read = read(format!("ACME_ACCESS_KEY=\"{escaped}\"").as_bytes(), SPECS).expect("double quotes");
+        prop_assert_eq!(read[0].text.expose(), secret);
+    }
+}

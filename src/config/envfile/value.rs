@@ -1,0 +1,159 @@
+//! One value of an env file, as it stands behind the `=`.
+//!
+//! Readers disagree on much here. Where they do, the value is refused, so that no other program reads a file
+//! that works here differently. A backtick is literal, except where it opens a value: env file readers run
+//! nothing, but one of them takes it for a quote.
+
+use zeroize::Zeroizing;
+
+use crate::secret::Secret;
+
+/// Why a value is refused; both texts show its name only.
+pub(super) struct Fault {
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+impl Fault {
+    fn new(message: String) -> Self {
+        Self { message, hint: None }
+    }
+
+    fn hint(self, hint: String) -> Self {
+        Self {
+            hint: Some(hint),
+            ..self
+        }
+    }
+}
+
+/// Reads what stands behind the `=` of the setting `name`.
+pub(super) fn parse(raw: &[u8], name: &str, secret: bool) -> Result<Secret, Fault> {
+    let Ok(raw) = std::str::from_utf8(raw) else {
+        return Err(Fault::new(format!("{name} is not valid UTF-8")));
+    };
+    if raw.chars().any(|c| c.is_control() && c != '\t') {
+        return Err(control(name));
+    }
+    let text = raw.trim_start_matches(BLANKS);
+    if let Some(rest) = text.strip_prefix('\'') {
+        return single(rest, name);
+    }
+    if let Some(rest) = text.strip_prefix('"') {
+        return double(rest, name);
+    }
+    let text = match comment(raw) {
+        None => text,
+        Some(_) if secret => {
+            let fault = Fault::new(format!("white space and `#` in {name} need single quotes"));
+            return Err(fault.hint(format!(
+                "put the value between single quotes if ` #` belongs to it, or the comment on a line of its own: {name}='…'"
+            )));
+        }
+        Some(at) => raw[..at].trim_start_matches(BLANKS),
+    };
+    bare(text.trim_end_matches(BLANKS), name)
+}
+
+const BLANKS: [char; 2] = [' ', '\t'];
+
+/// Where a comment begins: at a `#` behind a blank.
+fn comment(raw: &str) -> Option<usize> {
+    let bytes = raw.as_bytes();
+    (1..bytes.len()).find(|at| bytes[*at] == b'#' && matches!(bytes[at - 1], b' ' | b'\t'))
+}
+
+fn control(name: &str) -> Fault {
+    Fault::new(format!("{name} holds a control character, which no setting may"))
+}
+
+fn single(rest: &str, name: &str) -> Result<Secret, Fault> {
+    let Some((text, tail)) = rest.split_once('\'') else {
+        return Err(unclosed("single", name));
+    };
+    if text.contains('\t') {
+        return Err(control(name));
+    }
+    end(tail, name)?;
+    Ok(Secret::new(text.to_owned()))
+}
+
+fn double(rest: &str, name: &str) -> Result<Secret, Fault> {
+    // Never longer than `rest`: no copy of a secret is left behind by growing.
+    let mut text = Zeroizing::new(String::with_capacity(rest.len()));
+    let mut chars = rest.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '"' => {
+                end(&rest[at + 1..], name)?;
+                return Ok(Secret::new(std::mem::take(&mut *text)));
+            }
+            '\\' => match chars.next() {
+                Some((_, c @ ('\\' | '"' | '$'))) => text.push(c),
+                None => break,
+                Some(_) => {
+                    let message = format!("a backslash in {name} needs single quotes");
+                    return Err(quote_it(message, name)
+                        .hint(r#"between double quotes only \\, \" and \$ are known"#.to_owned()));
+                }
+            },
+            '$' => return Err(quote_it(format!("`$` in {name} needs single quotes"), name)),
+            '\t' => return Err(control(name)),
+            c => text.push(c),
+        }
+    }
+    Err(unclosed("double", name))
+}
+
+fn bare(text: &str, name: &str) -> Result<Secret, Fault> {
+    if text.starts_with(['#', '`']) {
+        let first = &text[..1];
+        return Err(quote_it(
+            format!("`{first}` at the start of {name} needs single quotes"),
+            name,
+        ));
+    }
+    for c in text.chars() {
+        let what = match c {
+            '$' => "`$`",
+            '"' => "a double quote",
+            '\\' => "a backslash",
+            '\'' => {
+                let fault = Fault::new(format!("a single quote in {name} needs double quotes"));
+                return Err(fault.hint(format!(
+                    r#"write {name}="…", with \\, \" and \$ for a backslash, a double quote and a dollar sign"#
+                )));
+            }
+            c if c.is_whitespace() => "white space",
+            _ => continue,
+        };
+        return Err(quote_it(format!("{what} in {name} needs single quotes"), name));
+    }
+    Ok(Secret::new(text.to_owned()))
+}
+
+/// Behind a closing quote: blanks, and a comment after at least one.
+fn end(tail: &str, name: &str) -> Result<(), Fault> {
+    let rest = tail.trim_start_matches(BLANKS);
+    if rest.is_empty() || (rest.len() < tail.len() && rest.starts_with('#')) {
+        return Ok(());
+    }
+    Err(
+        Fault::new(format!("something stands behind the closing quote of {name}")).hint(
+            "a quote inside the value ends it: a value with both kinds of quotes goes between double ones, as \\\""
+                .to_owned(),
+        ),
+    )
+}
+
+fn unclosed(kind: &str, name: &str) -> Fault {
+    Fault::new(format!(
+        "the {kind} quote that opens {name} does not close on its line"
+    ))
+}
+
+fn quote_it(message: String, name: &str) -> Fault {
+    Fault::new(message).hint(format!(
+        "write {name}='…': between single quotes every character stands for itself"
+    ))
+}
