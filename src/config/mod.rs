@@ -2,10 +2,13 @@
 
 mod environment;
 mod envfile;
+mod file;
 mod names;
+mod sources;
 mod target;
 
 pub use environment::Environment;
+pub use sources::{Origin, Sources};
 pub use target::target;
 
 #[cfg(test)]

@@ -1,0 +1,121 @@
+//! Reads files that may be links, pipes or devices, without reading for ever or too much.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+/// A file's bytes, wiped when dropped.
+pub(super) type Bytes = Zeroizing<Vec<u8>>;
+
+/// Reads a file that somebody named, at most `cap` bytes of it. What is no regular file, such as a pipe that
+/// nobody writes to, is waited for no longer than `patience`.
+///
+/// # Errors
+/// What is wrong with it, as the end of a sentence: `is not there`.
+pub(super) fn read(path: &Path, cap: usize, patience: Duration) -> Result<(Bytes, Metadata), String> {
+    let meta = std::fs::metadata(path).map_err(|error| why(&error))?;
+    if meta.is_dir() {
+        return Err("is a folder".to_owned());
+    }
+    if meta.is_file() {
+        let file = File::open(path).map_err(|error| why(&error))?;
+        return Ok((slurp(file, cap)?, meta));
+    }
+    // Opening and reading a pipe wait for its writer, and nothing can stop them: a thread waits, not we.
+    let (sender, receiver) = mpsc::channel();
+    let owned = path.to_owned();
+    std::thread::spawn(move || {
+        let read = File::open(owned)
+            .map_err(|error| why(&error))
+            .and_then(|file| slurp(file, cap));
+        // The receiver is gone when patience has run out.
+        let _ = sender.send(read);
+    });
+    match receiver.recv_timeout(patience) {
+        Ok(read) => Ok((read?, meta)),
+        Err(_) => Err(format!("gave nothing within {} s", patience.as_secs())),
+    }
+}
+
+/// Reads an open file, at most `cap` bytes of it.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn slurp(file: File, cap: usize) -> Result<Bytes, String> {
+    let expected = file.metadata().map_or(0, |meta| meta.len());
+    // Room for all of it from the start: growing would leave copies of secrets behind.
+    let room = if expected == 0 {
+        cap
+    } else {
+        cap.min(usize::try_from(expected).unwrap_or(cap))
+    };
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room + 1));
+    file.take(cap as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| why(&error))?;
+    if bytes.len() > cap {
+        return Err(format!("is larger than {} KiB", cap / 1024));
+    }
+    Ok(bytes)
+}
+
+/// What is wrong with a file, as the end of a sentence; in our words, not in the system's.
+pub(super) fn why(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "is not there".to_owned(),
+        kind => format!("cannot be read ({kind})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOON: Duration = Duration::from_millis(50);
+
+    #[test]
+    fn files_of_every_kind() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("f");
+        assert_eq!(read(&path, 4, SOON).expect_err("none"), "is not there");
+        assert_eq!(read(dir.path(), 4, SOON).expect_err("a folder"), "is a folder");
+        std::fs::write(&path, "abcd").expect("written");
+        assert_eq!(&**read(&path, 4, SOON).expect("read").0, b"abcd");
+        std::fs::write(&path, "x".repeat(1025)).expect("written");
+        assert_eq!(
+            read(&path, 1024, SOON).expect_err("large"),
+            "is larger than 1 KiB"
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn pipes_and_devices() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let [silent, spoken] = ["silent", "spoken"].map(|name| dir.path().join(name));
+        for pipe in [&silent, &spoken] {
+            let made = std::process::Command::new("mkfifo")
+                .arg(pipe)
+                .status()
+                .expect("mkfifo");
+            assert!(made.success());
+        }
+        assert_eq!(
+            read(&silent, 4, SOON).expect_err("no writer"),
+            "gave nothing within 0 s"
+        );
+        let pipe = spoken.clone();
+        let writer = std::thread::spawn(move || std::fs::write(pipe, "ab"));
+        assert_eq!(&**read(&spoken, 4, SOON * 1000).expect("read").0, b"ab");
+        writer.join().expect("no panic").expect("written");
+        assert!(read(Path::new("/dev/null"), 4, SOON).expect("read").0.is_empty());
+        assert_eq!(
+            read(Path::new("/dev/zero"), 1024, SOON * 100).expect_err("endless"),
+            "is larger than 1 KiB"
+        );
+    }
+}

@@ -1,0 +1,378 @@
+//! Where settings come from: the environment, then env files, each read once.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::Metadata;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::envfile::{self, Entry};
+use super::environment::Environment;
+use super::file::{self, Bytes};
+use super::names::{self, Form};
+use crate::error::{Cause, Error, Result, printable};
+use crate::secret::Secret;
+use crate::spec::{Field, Spec, Target};
+
+/// The variable that names an env file where no `--env-file` does.
+const ENV_FILE: &str = "CRMAUTH_ENV_FILE";
+/// The largest env file, in bytes.
+const FILE_MAX: usize = 1024 * 1024;
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// The process's environment.
+    Environment,
+    /// A line of an env file.
+    File {
+        /// The file as it was named, printable; `./.env` for the implicit one.
+        path: String,
+        /// The line, counted from 1.
+        line: usize,
+        /// Whether nobody named the file.
+        implicit: bool,
+    },
+    /// The sandbox's demo accounts.
+    Sandbox,
+    /// The declaration.
+    Default,
+}
+
+impl Origin {
+    /// Whether it is an env file that nobody named, and somebody may have planted.
+    pub(super) fn implicit(&self) -> bool {
+        matches!(self, Self::File { implicit: true, .. })
+    }
+}
+
+impl fmt::Display for Origin {
+    /// What stands behind "from": `the environment`, `./.env line 3`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Environment => f.write_str("the environment"),
+            Self::File { path, line, .. } => write!(f, "{path} line {line}"),
+            Self::Sandbox => f.write_str("the sandbox"),
+            Self::Default => f.write_str("its default"),
+        }
+    }
+}
+
+/// A setting as it was found, before its file is read or its command run.
+#[derive(Clone)]
+pub(super) struct Hit {
+    /// The source's place in the order, 0 for the highest.
+    pub rank: usize,
+    /// The variable with its suffix, under the name that the source uses.
+    pub written: String,
+    pub form: Form,
+    pub text: Secret,
+    pub origin: Origin,
+}
+
+/// One source: its settings by variable; empty ones are not among them.
+type Layer = BTreeMap<String, (String, Secret, Origin)>;
+
+/// All settings of ours, by source. It has no `Debug`: settings are secrets.
+pub struct Sources {
+    layers: Vec<Layer>,
+    looked: Vec<String>,
+    notes: Vec<String>,
+    warnings: Vec<String>,
+    cwd: PathBuf,
+    patience: Duration,
+}
+
+impl Sources {
+    /// Reads the environment, then `env_files` (the last one counts first), or the one that
+    /// `CRMAUTH_ENV_FILE` names, or `./.env`. What is no regular file, such as a pipe without a writer, is
+    /// waited for no longer than `patience`, here and where a `_FILE` is read.
+    ///
+    /// # Errors
+    /// [`Cause::BadSetting`] for a file that cannot be read or is refused as a whole, and for a setting in it,
+    /// or in the environment, that cannot be told byte for byte.
+    pub fn load(
+        env: &Environment,
+        env_files: &[PathBuf],
+        specs: &[&'static Spec],
+        patience: Duration,
+    ) -> Result<Self> {
+        let mut environment = Layer::new();
+        for name in env.names().filter(|name| names::parse(name, specs).is_some()) {
+            if let Some(value) = env.get(name)? {
+                let value = Secret::new(value.to_owned());
+                environment.insert(name.to_owned(), (name.to_owned(), value, Origin::Environment));
+            }
+        }
+        let mut sources = Self {
+            layers: vec![environment],
+            looked: vec!["the environment".to_owned()],
+            notes: Vec::new(),
+            warnings: Vec::new(),
+            cwd: env.cwd().to_owned(),
+            patience,
+        };
+        let named = match env.get(ENV_FILE)? {
+            Some(path) if env_files.is_empty() => &[PathBuf::from(path)],
+            _ => env_files,
+        };
+        for path in named.iter().rev() {
+            sources.named_file(path, specs)?;
+        }
+        if named.is_empty() {
+            sources.implicit_file(specs)?;
+        }
+        Ok(sources)
+    }
+
+    /// Variables in place of all other settings: `--sandbox`.
+    pub fn only(vars: Vec<(String, String)>) -> Self {
+        let layer = vars.into_iter().map(|(name, value)| {
+            let value = Secret::new(value);
+            (name.clone(), (name, value, Origin::Sandbox))
+        });
+        Self {
+            layers: vec![layer.collect()],
+            looked: vec!["the sandbox".to_owned()],
+            notes: Vec::new(),
+            warnings: Vec::new(),
+            cwd: PathBuf::new(),
+            patience: Duration::ZERO,
+        }
+    }
+
+    /// Every target with a setting of its own: in the order of `specs`, default accounts first, then named ones
+    /// by name. Settings of a default account that serve as a base for named ones, and nothing else, make no
+    /// target.
+    pub fn configured(&self, specs: &[&'static Spec]) -> Vec<Target> {
+        let set: Vec<names::Name> = self
+            .layers
+            .iter()
+            .flat_map(BTreeMap::keys)
+            .filter_map(|name| names::parse(name, specs))
+            .collect();
+        let mut targets = Vec::new();
+        for spec in specs {
+            let own = || set.iter().filter(|name| name.target.spec.id == spec.id);
+            let mut accounts: Vec<&String> = own().filter_map(|name| name.target.account.as_ref()).collect();
+            accounts.sort();
+            accounts.dedup();
+            let mut default = own().filter(|name| name.target.account.is_none());
+            if default.any(|name| !name.shared || accounts.is_empty()) {
+                targets.push(Target { spec, account: None });
+            }
+            targets.extend(accounts.into_iter().map(|account| Target {
+                spec,
+                account: Some(account.clone()),
+            }));
+        }
+        targets
+    }
+
+    /// What a person should know, for stderr.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// What a person may want to know, for `-v`.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// The places that were looked at, in their order: `the environment`, `./.env (not there)`.
+    pub fn looked(&self) -> &[String] {
+        &self.looked
+    }
+
+    /// A field of a target's own, from the highest source that has it.
+    pub(super) fn lookup(&self, target: &Target, field: &Field) -> Result<Option<Hit>> {
+        for (rank, layer) in self.layers.iter().enumerate() {
+            let mut hits = Form::of(field).iter().filter_map(|form| {
+                let variable = target.variable(field.name) + form.suffix();
+                let (written, text, origin) = layer.get(&variable)?;
+                Some(Hit {
+                    rank,
+                    written: written.clone(),
+                    form: *form,
+                    text: text.clone(),
+                    origin: origin.clone(),
+                })
+            });
+            let Some(hit) = hits.next() else { continue };
+            if let Some(other) = hits.next() {
+                let (first, second) = (&hit.written, &other.written);
+                return Err(Error::new(
+                    Cause::BadSetting,
+                    format!(
+                        "both {first} (from {}) and {second} (from {}) are set",
+                        hit.origin, other.origin
+                    ),
+                )
+                .hint(format!("keep one of {first} and {second}")));
+            }
+            return Ok(Some(hit));
+        }
+        Ok(None)
+    }
+
+    /// The path of a `_FILE`, from the current folder.
+    pub(super) fn path(&self, path: &str) -> PathBuf {
+        self.cwd.join(path)
+    }
+
+    /// How long what is no regular file is waited for.
+    pub(super) fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    fn named_file(&mut self, path: &Path, specs: &[&'static Spec]) -> Result<()> {
+        let shown = printable(&path.display().to_string());
+        let (bytes, meta) = file::read(&self.cwd.join(path), FILE_MAX, self.patience)
+            .map_err(|why| bad_file(&shown, &why))?;
+        let entries = entries(&shown, &bytes, specs)?;
+        self.looked.push(shown.clone());
+        self.add(&shown, entries, &meta, false);
+        Ok(())
+    }
+
+    fn implicit_file(&mut self, specs: &[&'static Spec]) -> Result<()> {
+        const SHOWN: &str = "./.env";
+        let (bytes, meta) = match open_implicit(&self.cwd.join(".env"))? {
+            Ok(read) => read,
+            Err(why) => {
+                self.notes.push(format!("{SHOWN}: {why}, passed over"));
+                self.looked.push(format!("{SHOWN} ({why})"));
+                return Ok(());
+            }
+        };
+        let foreign = is_foreign(&meta);
+        let entries = match entries(SHOWN, &bytes, specs) {
+            Ok(entries) if entries.is_empty() && foreign => {
+                self.notes.push(format!(
+                    "{SHOWN}: another user's file without settings of ours, passed over"
+                ));
+                self.looked.push(format!("{SHOWN} (another user's)"));
+                return Ok(());
+            }
+            _ if foreign => return Err(foreign_file()),
+            entries => entries?,
+        };
+        let filled = || entries.iter().filter(|entry| !is_empty(entry));
+        if let Some(entry) = filled().find(|entry| entry.form != Form::Plain) {
+            let why = format!(
+                "line {}: {} is not taken from a file that nobody named",
+                entry.line, entry.written
+            );
+            return Err(bad_file(SHOWN, &why).hint("`--env-file .env` names it, which is consent"));
+        }
+        self.looked.push(SHOWN.to_owned());
+        self.add(SHOWN, entries, &meta, true);
+        Ok(())
+    }
+
+    fn add(&mut self, path: &str, entries: Vec<Entry>, meta: &Metadata, implicit: bool) {
+        let mut layer = Layer::new();
+        let mut holds_secret = false;
+        for entry in entries {
+            if is_empty(&entry) {
+                continue;
+            }
+            holds_secret |= entry.secret && entry.form == Form::Plain;
+            let origin = Origin::File {
+                path: path.to_owned(),
+                line: entry.line,
+                implicit,
+            };
+            layer.insert(entry.variable, (entry.written, entry.text, origin));
+        }
+        if holds_secret && meta.is_file() && others_may_read(meta) {
+            self.warnings.push(format!(
+                "{path} holds a secret and others may read it: `chmod 600 {path}`"
+            ));
+        }
+        self.notes
+            .push(format!("{path}: read, {} of its settings are ours", layer.len()));
+        self.layers.push(layer);
+    }
+}
+
+fn is_empty(entry: &Entry) -> bool {
+    entry.text.expose().trim().is_empty()
+}
+
+fn bad_file(shown: &str, why: &str) -> Error {
+    Error::new(Cause::BadSetting, format!("{shown} {why}"))
+}
+
+fn foreign_file() -> Error {
+    bad_file("./.env", "belongs to another user").hint("`--env-file .env` names it, which is consent")
+}
+
+fn entries(shown: &str, bytes: &Bytes, specs: &[&'static Spec]) -> Result<Vec<Entry>> {
+    envfile::read(bytes, specs).map_err(|mut error| {
+        error.message = format!("{shown} {}", error.message);
+        error
+    })
+}
+
+/// Reads `./.env`. The inner error tells why it is passed over.
+fn open_implicit(path: &Path) -> Result<std::result::Result<(Bytes, Metadata), &'static str>> {
+    let meta = match std::fs::metadata(path) {
+        Ok(meta) => meta,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let dangling = std::fs::symlink_metadata(path).is_ok();
+            return Ok(Err(if dangling {
+                "a link to nothing"
+            } else {
+                "not there"
+            }));
+        }
+        Err(_) => return Ok(Err("out of reach")),
+    };
+    if !meta.is_file() {
+        return Ok(Err("no regular file"));
+    }
+    let mut options = std::fs::OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        // Should a pipe have taken the file's place meanwhile, this keeps the call from waiting.
+        options.custom_flags(i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0));
+    }
+    let file = match options.open(path) {
+        Ok(file) => file,
+        Err(_) if is_foreign(&meta) => return Err(foreign_file()),
+        Err(error) => return Err(bad_file("./.env", &file::why(&error))),
+    };
+    match file.metadata() {
+        Ok(meta) if meta.is_file() => {
+            let bytes = file::slurp(file, FILE_MAX).map_err(|why| bad_file("./.env", &why))?;
+            Ok(Ok((bytes, meta)))
+        }
+        _ => Ok(Err("no regular file")),
+    }
+}
+
+#[cfg(unix)]
+fn is_foreign(meta: &Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::uid(meta) != rustix::process::geteuid().as_raw()
+}
+
+#[cfg(not(unix))]
+fn is_foreign(_: &Metadata) -> bool {
+    false
+}
+
+#[cfg(unix)]
+fn others_may_read(meta: &Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::mode(meta) & 0o044 != 0
+}
+
+#[cfg(not(unix))]
+fn others_may_read(_: &Metadata) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests;
