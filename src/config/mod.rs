@@ -1,13 +1,19 @@
 //! Fills a provider's declared fields from the environment and env files, and knows where each value came from.
 
-mod environment;
+mod command;
 mod envfile;
+mod environment;
 mod file;
 mod names;
+mod plan;
+mod resolve;
 mod sources;
 mod target;
+mod value;
 
 pub use environment::Environment;
+pub use plan::{Found, Plan, Value};
+pub use resolve::{Missing, find, missing};
 pub use sources::{Origin, Sources};
 pub use target::target;
 

@@ -1,0 +1,171 @@
+//! Runs a `_CMD`.
+
+use std::io::IsTerminal;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt;
+use tokio::process::{Child, Command};
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+use super::file::Bytes;
+use super::value::MAX;
+use crate::secret::Secret;
+
+/// When a wait that begins now ends.
+pub(super) fn deadline(patience: Duration) -> Instant {
+    const YEAR: Duration = Duration::from_secs(366 * 86_400);
+    Instant::now() + patience.min(YEAR)
+}
+
+/// What the command prints, at most 64 KiB. It sees the process's environment and no stdin.
+///
+/// # Errors
+/// Why there is no value, beginning with a verb, without the command's text or its output.
+pub(super) async fn run(text: &Secret, deadline: Instant) -> Result<Bytes, String> {
+    let mut command = Command::new("sh");
+    // A command may ask a person, who sees it only at a terminal; elsewhere it could print secrets to a log.
+    let stderr = if std::io::stderr().is_terminal() {
+        Stdio::inherit()
+    } else {
+        Stdio::null()
+    };
+    command
+        .arg("-c")
+        .arg(text.expose())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(stderr)
+        .kill_on_drop(true);
+    #[cfg(unix)]
+    let alone = group::apart(&mut command);
+    let mut child = command
+        .spawn()
+        .map_err(|error| format!("cannot be run by `sh` ({})", error.kind()))?;
+    #[cfg(unix)]
+    let group = group::Group::new(alone, &child);
+    let ended = tokio::time::timeout_at(deadline, output(&mut child)).await;
+    #[cfg(unix)]
+    if matches!(ended, Ok(Ok((_, Some(_))))) {
+        group.leave();
+    }
+    let (printed, status) = match ended {
+        Err(_) => return Err("was not done in time, and was ended".to_owned()),
+        Ok(Err(error)) => return Err(format!("could not be read ({})", error.kind())),
+        Ok(Ok(ended)) => ended,
+    };
+    match status {
+        None => Err(format!("printed more than {} KiB, and was ended", MAX / 1024)),
+        Some(status) if status.success() => Ok(printed),
+        Some(status) => Err(status.code().map_or_else(
+            || "was ended by a signal".to_owned(),
+            |code| format!("ended with exit status {code}"),
+        )),
+    }
+}
+
+/// All that a child prints, and its status when it has ended; no status where it prints too much.
+async fn output(child: &mut Child) -> std::io::Result<(Bytes, Option<std::process::ExitStatus>)> {
+    let mut printed = Zeroizing::new(Vec::with_capacity(MAX + 1));
+    if let Some(stdout) = child.stdout.take() {
+        stdout.take(MAX as u64 + 1).read_to_end(&mut printed).await?;
+    }
+    if printed.len() > MAX {
+        return Ok((printed, None));
+    }
+    let status = child.wait().await?;
+    Ok((printed, Some(status)))
+}
+
+#[cfg(unix)]
+mod group {
+    use rustix::process::{Pid, Signal, kill_process_group};
+    use tokio::process::{Child, Command};
+
+    /// Gives the command a process group of its own, so that all of it can be ended. Not where there is a
+    /// terminal: reading a password from it would stop a group in the background.
+    pub fn apart(command: &mut Command) -> bool {
+        let alone = std::fs::File::open("/dev/tty").is_err();
+        if alone {
+            command.process_group(0);
+        }
+        alone
+    }
+
+    /// Ends the group when dropped, also where the run is interrupted.
+    pub struct Group(Option<Pid>);
+
+    impl Group {
+        pub fn new(alone: bool, child: &Child) -> Self {
+            let pid = child.id().filter(|_| alone).and_then(|id| i32::try_from(id).ok());
+            Self(pid.and_then(Pid::from_raw))
+        }
+
+        /// The command has ended by itself: what it left running is its own affair.
+        pub fn leave(mut self) {
+            self.0 = None;
+        }
+    }
+
+    impl Drop for Group {
+        fn drop(&mut self) {
+            if let Some(pid) = self.0 {
+                // It may have ended meanwhile.
+                let _ = kill_process_group(pid, Signal::KILL);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(text: &str, patience: Duration) -> Result<String, String> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(async {
+            let printed = super::run(&Secret::new(text.to_owned()), deadline(patience)).await?;
+            Ok(String::from_utf8_lossy(&printed).into_owned())
+        })
+    }
+
+    #[test]
+    fn what_a_command_prints() {
+        let long = Duration::from_secs(60);
+        assert_eq!(run("printf 'a b\\n'", long).as_deref(), Ok("a b\n"));
+        assert_eq!(run("cat; echo x >&2", long).as_deref(), Ok(""));
+        assert_eq!(
+            run("echo c4n4ry; exit 3", long),
+            Err("ended with exit status 3".to_owned())
+        );
+        assert_eq!(run("kill -9 $$", long), Err("was ended by a signal".to_owned()));
+        assert_eq!(
+            run("cat /dev/zero", long),
+            Err("printed more than 64 KiB, and was ended".to_owned())
+        );
+        assert_eq!(
+            run("head -c 65536 /dev/zero", long).map(|text| text.len()),
+            Ok(65536)
+        );
+    }
+
+    #[test]
+    fn a_command_that_does_not_end_is_ended() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let pipe = dir.path().join("pipe");
+        let text = format!("mkfifo '{0}'; cat '{0}'; echo", pipe.display());
+        let late = Err("was not done in time, and was ended".to_owned());
+        assert_eq!(run(&text, Duration::from_millis(200)), late);
+        assert_eq!(
+            run(
+                "exec tail -f /dev/null",
+                Duration::MAX.min(Duration::from_millis(50))
+            ),
+            late
+        );
+    }
+}

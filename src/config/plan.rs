@@ -1,0 +1,108 @@
+//! The settings of one login before its commands are run.
+
+use std::time::Duration;
+
+use super::command;
+use super::resolve::bad_value;
+use super::sources::Origin;
+use super::value;
+use crate::error::Result;
+use crate::secret::Secret;
+use crate::spec::{BaseUrl, Field, Settings, Target};
+
+/// A setting's value, or how to get it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// The value.
+    Known(Secret),
+    /// The text of a `_CMD` that has not been run.
+    Command(Secret),
+}
+
+/// A setting that a login uses.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Its declaration.
+    pub field: &'static Field,
+    /// The variable under the name that its source uses: `GLUO_URL`, `GLUO_ACCESS_KEY_CMD`, `acceskey`.
+    pub variable: String,
+    /// Where it came from.
+    pub origin: Origin,
+    /// Its value.
+    pub value: Value,
+}
+
+/// Everything that a login of one target needs; what it does not need is left out.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The target.
+    pub target: Target,
+    /// Its base URL.
+    pub url: BaseUrl,
+    /// Its settings in the order of their declaration, defaults included.
+    pub found: Vec<Found>,
+}
+
+impl Plan {
+    pub(super) fn new(target: Target, url: BaseUrl, found: Vec<Found>) -> Self {
+        Self { target, url, found }
+    }
+
+    /// The setting of a field.
+    pub fn found(&self, field: &str) -> Option<&Found> {
+        self.found.iter().find(|found| found.field.name == field)
+    }
+
+    /// A setting's value that anybody may see.
+    pub fn text(&self, field: &str) -> Option<&str> {
+        match self.found(field)? {
+            Found {
+                field,
+                value: Value::Known(value),
+                ..
+            } if !field.secret() => Some(value.expose()),
+            _ => None,
+        }
+    }
+
+    /// Where each setting came from, a line each, for `-v`: `GLUO_URL from ./.env line 3`.
+    pub fn notes(&self) -> impl Iterator<Item = String> {
+        let set = self.found.iter().filter(|found| found.origin != Origin::Default);
+        set.map(|found| format!("{} from {}", found.variable, found.origin))
+    }
+
+    /// Runs the commands, one after the other since they may ask a person, and gives the provider's settings.
+    /// All of them together have `patience`.
+    ///
+    /// # Errors
+    /// [`Cause::BadSetting`](crate::error::Cause::BadSetting) naming the variable of a command that fails, or
+    /// that prints what its field does not take.
+    pub async fn reveal(self, patience: Duration) -> Result<Settings> {
+        let deadline = command::deadline(patience);
+        let spec = self.target.spec;
+        let mut values = Vec::with_capacity(self.found.len());
+        for Found {
+            field,
+            variable,
+            origin,
+            value,
+        } in self.found
+        {
+            let value = match value {
+                Value::Known(value) => value,
+                Value::Command(text) => {
+                    let printed = command::run(&text, deadline)
+                        .await
+                        .map_err(|why| bad_value(&variable, &origin, &why))?;
+                    value::from_bytes(&printed)
+                        .and_then(|value| value::check(value.expose(), field, spec))
+                        .map_err(|why| bad_value(&variable, &origin, &format!("prints what {why}")))?
+                }
+            };
+            if field.name != "URL" {
+                values.push((field.name, value));
+            }
+        }
+        Ok(Settings::new(self.target, self.url, values))
+    }
+}

@@ -1,0 +1,352 @@
+//! From declared fields to a plan: which way of several, what is missing, and the guards against a planted
+//! file. No command is run here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::file;
+use super::names::Form;
+use super::plan::{Found, Plan, Value};
+use super::sources::{Hit, Origin, Sources};
+use super::value;
+use crate::error::{Cause, Error, Result};
+use crate::secret::Secret;
+use crate::spec::{Alternatives, BaseUrl, COMMON, Default, Field, Need, Target};
+
+/// Something that a login needs and nobody has set.
+#[derive(Debug, Clone)]
+pub struct Missing {
+    /// Sets of fields of which one must be filled in; most often one set of one field.
+    pub ways: Vec<Vec<&'static Field>>,
+}
+
+/// Finds a target's settings. Files that a `_FILE` names are read, no `_CMD` is run.
+///
+/// # Errors
+/// [`Cause::MissingSetting`] naming all that is missing and the places looked at; [`Cause::BadSetting`] for a
+/// value that its field does not take, for two ways to log in that are set in one source, and for a URL from
+/// an implicit `./.env` beside a secret from elsewhere.
+pub fn find(target: &Target, sources: &Sources) -> Result<Plan> {
+    let named = |error: Error| error.target(&target.to_string());
+    let survey = Survey::new(target, sources).map_err(named)?;
+    let missing = survey.missing();
+    if !missing.is_empty() {
+        return Err(named(missing_error(target, sources, &missing)));
+    }
+    survey.guard().and_then(|()| survey.plan()).map_err(named)
+}
+
+/// What [`find`] would miss; empty where nothing is missing. A terminal can ask for it.
+///
+/// # Errors
+/// As [`find`], except for what is missing.
+pub fn missing(target: &Target, sources: &Sources) -> Result<Vec<Missing>> {
+    let survey = Survey::new(target, sources).map_err(|error| error.target(&target.to_string()))?;
+    Ok(survey.missing())
+}
+
+/// What is set for a target, and which of it the login needs.
+struct Survey<'a> {
+    target: &'a Target,
+    sources: &'a Sources,
+    /// What is set, by field, checked where it can be.
+    hits: BTreeMap<&'static str, Hit>,
+    /// Fields that the login leaves out: of ways not chosen, and of conditions that do not hold.
+    unused: BTreeSet<&'static str>,
+}
+
+impl<'a> Survey<'a> {
+    fn new(target: &'a Target, sources: &'a Sources) -> Result<Self> {
+        let spec = target.spec;
+        let mut survey = Self {
+            target,
+            sources,
+            hits: hits(target, sources)?,
+            unused: BTreeSet::new(),
+        };
+        for group in spec.alternatives {
+            let chosen = survey.choose(group)?;
+            for field in group.ways.iter().copied().flatten() {
+                if !chosen.is_some_and(|way| way.contains(field)) {
+                    survey.unused.insert(field);
+                }
+            }
+        }
+        // Choices first: conditions look at them.
+        for field in spec.all_fields() {
+            if let Some(hit) = survey.hits.get_mut(field.name)
+                && hit.form == Form::Plain
+                && !survey.unused.contains(field.name)
+            {
+                hit.text = value::check(hit.text.expose(), field, spec)
+                    .map_err(|why| bad_value(&hit.written, &hit.origin, &why))?;
+            }
+        }
+        for field in spec.all_fields() {
+            if let Need::When { field: other, value } = field.need
+                && survey.text(other) != Some(value)
+            {
+                survey.unused.insert(field.name);
+            }
+        }
+        Ok(survey)
+    }
+
+    /// The complete way whose values come from the highest source.
+    fn choose(&self, group: &Alternatives) -> Result<Option<&'static [&'static str]>> {
+        let complete = |way: &&'static [&'static str]| way.iter().all(|field| self.hits.contains_key(field));
+        let rank = |way: &&'static [&'static str]| {
+            // A field of every way, such as a user name, prefers none.
+            let own = way
+                .iter()
+                .filter(|field| !group.ways.iter().all(|way| way.contains(field)));
+            own.filter_map(|field| self.hits.get(field))
+                .map(|hit| hit.rank)
+                .min()
+        };
+        let mut ways: Vec<_> = group.ways.iter().copied().filter(complete).collect();
+        ways.sort_by_key(rank);
+        if let [first, second, ..] = ways[..]
+            && rank(&first) == rank(&second)
+        {
+            let names = |way: &[&'static str], besides: &[&'static str]| {
+                let own = way.iter().filter(|field| !besides.contains(field));
+                let names: Vec<&str> = own
+                    .filter_map(|field| Some(self.hits.get(field)?.written.as_str()))
+                    .collect();
+                names.join(" with ")
+            };
+            let (first, second) = (names(first, second), names(second, first));
+            let message = format!("both {first} and {second} are set, and one of them is used");
+            return Err(
+                Error::new(Cause::BadSetting, message).hint(format!("keep either {first} or {second}"))
+            );
+        }
+        Ok(ways.first().copied())
+    }
+
+    /// A field's value that anybody may see, set or by default.
+    fn text(&self, name: &str) -> Option<&str> {
+        let field = self.target.spec.field(name)?;
+        match self.hits.get(name) {
+            Some(hit) if !field.secret() => Some(hit.text.expose()),
+            _ => self.default(field),
+        }
+    }
+
+    fn default(&self, field: &Field) -> Option<&'static str> {
+        match field.default {
+            Default::None => None,
+            Default::Value(value) => Some(value),
+            Default::IfSet {
+                field,
+                then,
+                otherwise,
+            } => Some(if self.hits.contains_key(field) {
+                then
+            } else {
+                otherwise
+            }),
+        }
+    }
+
+    fn used(&self) -> impl Iterator<Item = (&'static Field, &Hit)> {
+        let fields = self.target.spec.all_fields();
+        fields
+            .filter(|field| !self.unused.contains(field.name))
+            .filter_map(|field| Some((field, self.hits.get(field.name)?)))
+    }
+
+    fn missing(&self) -> Vec<Missing> {
+        let spec = self.target.spec;
+        let absent = |field: &&'static Field| !self.hits.contains_key(field.name);
+        let mut missing = Vec::new();
+        for field in spec.all_fields().filter(absent) {
+            let needed = match field.need {
+                Need::Always => true,
+                Need::Optional => false,
+                Need::When { .. } => !self.unused.contains(field.name),
+            };
+            if needed && self.default(field).is_none() {
+                missing.push(Missing {
+                    ways: vec![vec![field]],
+                });
+            }
+        }
+        for group in spec.alternatives {
+            let begun = |way: &&[&str]| way.iter().any(|field| self.hits.contains_key(field));
+            let complete = |way: &&[&str]| way.iter().all(|field| self.hits.contains_key(field));
+            if group.ways.iter().any(|way| complete(way)) {
+                continue;
+            }
+            let ways: Vec<Vec<&'static Field>> = group
+                .ways
+                .iter()
+                .filter(|way| group.required || begun(way))
+                .map(|way| {
+                    let fields = way.iter().filter_map(|name| spec.field(name));
+                    fields
+                        .filter(absent)
+                        .filter(|field| field.need != Need::Always)
+                        .collect()
+                })
+                .collect();
+            if !ways.is_empty() && ways.iter().all(|way| !way.is_empty()) {
+                missing.push(Missing { ways });
+            }
+        }
+        missing
+    }
+
+    /// Refuses what decides where secrets travel from a file that nobody named, where it meets a secret from
+    /// elsewhere: whoever plants a file in a folder would get the secret.
+    fn guard(&self) -> Result<()> {
+        let elsewhere = self
+            .used()
+            .find(|(field, hit)| field.secret() && !hit.origin.implicit());
+        let Some((_, secret)) = elsewhere else {
+            return Ok(());
+        };
+        let allowing = |hit: &Hit| !["0", "false", "no", "off"].contains(&hit.text.expose());
+        let route = self.used().find(|(field, hit)| {
+            hit.origin.implicit() && COMMON.iter().any(|common| common.name == field.name) && allowing(hit)
+        });
+        let Some((_, route)) = route else {
+            return Ok(());
+        };
+        let (written, origin) = (&route.written, &route.origin);
+        let message = format!(
+            "{written} comes from {origin} and {} from {}: a planted file could send the secret elsewhere",
+            secret.written, secret.origin
+        );
+        Err(Error::new(Cause::BadSetting, message).hint(format!(
+            "set {} in the environment too, or consent with `--env-file .env`",
+            route.written
+        )))
+    }
+
+    fn plan(&self) -> Result<Plan> {
+        let spec = self.target.spec;
+        let mut url = None;
+        let mut found = Vec::new();
+        for field in spec
+            .all_fields()
+            .filter(|field| !self.unused.contains(field.name))
+        {
+            let Some(hit) = self.hits.get(field.name) else {
+                if let Some(value) = self.default(field) {
+                    found.push(Found {
+                        field,
+                        variable: self.target.variable(field.name),
+                        origin: Origin::Default,
+                        value: Value::Known(Secret::new(value.to_owned())),
+                    });
+                }
+                continue;
+            };
+            let bad = |why: &str| bad_value(&hit.written, &hit.origin, why);
+            let value = match hit.form {
+                Form::Command => Value::Command(hit.text.clone()),
+                Form::File => Value::Known(self.file(hit, field)?),
+                Form::Plain => Value::Known(hit.text.clone()),
+            };
+            if field.name == COMMON[0].name {
+                let parsed = BaseUrl::parse(hit.text.expose(), spec.endpoint);
+                url = Some(parsed.map_err(|error| bad(&error.message))?);
+            }
+            found.push(Found {
+                field,
+                variable: hit.written.clone(),
+                origin: hit.origin.clone(),
+                value,
+            });
+        }
+        // Every provider declares its URL as needed, so it is not missing here.
+        let url = url.ok_or_else(|| Error::new(Cause::MissingSetting, "no URL is set"))?;
+        Ok(Plan::new(self.target.clone(), url, found))
+    }
+
+    fn file(&self, hit: &Hit, field: &'static Field) -> Result<Secret> {
+        let path = self.sources.path(hit.text.expose());
+        let bad = |why: String| bad_value(&hit.written, &hit.origin, &format!("names a file that {why}"));
+        let (bytes, _) = file::read(&path, value::MAX, self.sources.patience()).map_err(bad)?;
+        let value = value::from_bytes(&bytes).map_err(bad)?;
+        value::check(value.expose(), field, self.target.spec).map_err(bad)
+    }
+}
+
+/// What is set for a target, its own and what a named account takes from the default one.
+fn hits(target: &Target, sources: &Sources) -> Result<BTreeMap<&'static str, Hit>> {
+    let mut hits = BTreeMap::new();
+    for field in target.spec.all_fields() {
+        if let Some(hit) = sources.lookup(target, field)? {
+            hits.insert(field.name, hit);
+        }
+    }
+    if target.account.is_none() {
+        return Ok(hits);
+    }
+    // A way is not put together from two accounts: one field of its own, and the whole group is its own.
+    let own: BTreeSet<&str> = target
+        .spec
+        .alternatives
+        .iter()
+        .map(|group| group.ways.iter().copied().flatten())
+        .filter(|fields| fields.clone().any(|field| hits.contains_key(field)))
+        .flatten()
+        .copied()
+        .collect();
+    let default = Target {
+        spec: target.spec,
+        account: None,
+    };
+    for field in target.spec.all_fields().filter(|field| field.shared) {
+        if !hits.contains_key(field.name)
+            && !own.contains(field.name)
+            && let Some(hit) = sources.lookup(&default, field)?
+        {
+            hits.insert(field.name, hit);
+        }
+    }
+    Ok(hits)
+}
+
+/// A refusal that names the variable and where it was found.
+pub(super) fn bad_value(variable: &str, origin: &Origin, why: &str) -> Error {
+    Error::new(Cause::BadSetting, format!("{variable} from {origin} {why}"))
+}
+
+fn missing_error(target: &Target, sources: &Sources, missing: &[Missing]) -> Error {
+    let phrase = |missing: &Missing| {
+        let ways: Vec<String> = missing
+            .ways
+            .iter()
+            .map(|way| {
+                let names: Vec<String> = way.iter().map(|field| target.variable(field.name)).collect();
+                match &names[..] {
+                    [_, _, ..] if missing.ways.len() > 1 => format!("({})", names.join(" and ")),
+                    _ => names.join(" and "),
+                }
+            })
+            .collect();
+        ways.join(" or ")
+    };
+    let names: Vec<String> = missing.iter().map(phrase).collect();
+    let looked = sources.looked().join(", ");
+    let message = match missing {
+        [Missing { ways }] if ways.len() == 1 && ways[0].len() == 1 => format!("{} is not set", names[0]),
+        _ => format!("not set: {}", names.join(", ")),
+    };
+    let error = Error::new(Cause::MissingSetting, format!("{message}; looked at: {looked}"));
+    match missing {
+        [Missing { ways }] if ways.len() == 1 && ways[0].len() == 1 => {
+            error.hint(format!("{}: {}", names[0], ways[0][0].help))
+        }
+        _ => error.hint(format!(
+            "`crmauth providers {} --env` prints the block to fill in",
+            target.spec.id
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,186 @@
+//! Checks a value against the kind that its field declares.
+
+use crate::secret::Secret;
+use crate::session::check_token;
+use crate::spec::{BaseUrl, Field, Kind, Spec};
+
+/// The words of a flag; [`crate::spec::Settings::flag`] knows the first four as set.
+const FLAG: [&str; 8] = ["1", "true", "yes", "on", "0", "false", "no", "off"];
+
+/// The largest value from a file or a command, in bytes.
+pub(super) const MAX: usize = 64 * 1024;
+
+/// A value as its provider gets it: a word of a choice or a flag as it is declared, a path without blanks
+/// around it, a URL and any other text as it is.
+///
+/// # Errors
+/// What is wrong with it, beginning with a verb (`holds …`), without showing it.
+pub(super) fn check(text: &str, field: &Field, spec: &Spec) -> Result<Secret, String> {
+    if text.chars().any(char::is_control) {
+        return Err("holds a control character, which no setting may".to_owned());
+    }
+    let word = text.trim();
+    let text = match field.kind {
+        Kind::Text | Kind::Secret => text,
+        Kind::Url => {
+            BaseUrl::parse(text, spec.endpoint).map_err(|error| error.message)?;
+            text
+        }
+        Kind::Token => {
+            check_token(text).map_err(|_| {
+                "is no token: 1 to 8192 printable ASCII characters without spaces, and no word for \"none\"".to_owned()
+            })?;
+            text
+        }
+        Kind::Choice(words) => one_of(word, words)?,
+        Kind::Flag => one_of(word, &FLAG)?,
+        Kind::Path => path(word)?,
+    };
+    Ok(Secret::new(text.to_owned()))
+}
+
+fn one_of(word: &str, words: &[&'static str]) -> Result<&'static str, String> {
+    let known = words.iter().find(|known| known.eq_ignore_ascii_case(word));
+    known
+        .copied()
+        .ok_or_else(|| format!("is none of {}", words.join(", ")))
+}
+
+fn path(text: &str) -> Result<&str, String> {
+    let wrong = if text.contains("://") {
+        "is a whole URL, and should be a path below the base URL"
+    } else if text.starts_with("//") {
+        "begins with //"
+    } else if text.contains('\\') {
+        "holds a backslash"
+    } else if text.contains('#') {
+        "holds a fragment (#)"
+    } else if text.contains(char::is_whitespace) {
+        "holds white space"
+    } else {
+        return Ok(text);
+    };
+    Err(wrong.to_owned())
+}
+
+/// A value from a file or a command: without one line end behind it.
+///
+/// # Errors
+/// As [`check`], which the value has yet to pass.
+pub(super) fn from_bytes(bytes: &[u8]) -> Result<Secret, String> {
+    let bytes = bytes
+        .strip_suffix(b"\n")
+        .map_or(bytes, |rest| rest.strip_suffix(b"\r").unwrap_or(rest));
+    let text = std::str::from_utf8(bytes).map_err(|_| "is not valid UTF-8".to_owned())?;
+    if text.trim().is_empty() {
+        return Err("is empty".to_owned());
+    }
+    // Editors put it there unseen, and the server would refuse the credentials.
+    if text.starts_with('\u{feff}') {
+        return Err("begins with a byte order mark".to_owned());
+    }
+    if text.chars().any(char::is_control) {
+        return Err("holds a control character or a second line, which no setting may".to_owned());
+    }
+    Ok(Secret::new(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::fixture::SPECS;
+
+    fn checked(kind: Kind, text: &str) -> Result<String, String> {
+        check(text, &Field::new("X", kind, "x"), SPECS[0]).map(|value| value.expose().to_owned())
+    }
+
+    #[test]
+    fn good_values() {
+        let choice = Kind::Choice(&["upper", "lower"]);
+        for (kind, text, value) in [
+            (Kind::Url, "h", "h"),
+            (Kind::Url, "http://10.0.0.7:5000/x/", "http://10.0.0.7:5000/x/"),
+            (Kind::Text, " a b ", " a b "),
+            (Kind::Secret, " pa$w'\"\\ ", " pa$w'\"\\ "),
+            (Kind::Token, "abc", "abc"),
+            (choice, "lower", "lower"),
+            (choice, " UPPER ", "upper"),
+            (Kind::Flag, "1", "1"),
+            (Kind::Flag, "Off", "off"),
+            (Kind::Path, "/a/b", "/a/b"),
+            (Kind::Path, "a/b?c=d", "a/b?c=d"),
+        ] {
+            assert_eq!(checked(kind, text).as_deref(), Ok(value), "{text}");
+        }
+    }
+
+    #[test]
+    fn bad_values() {
+        for (kind, text, message) in [
+            (Kind::Url, "ftp://h", "is neither an http:// nor an https:// URL"),
+            (
+                Kind::Text,
+                "a\u{1b}b",
+                "holds a control character, which no setting may",
+            ),
+            (
+                Kind::Secret,
+                "a\n",
+                "holds a control character, which no setting may",
+            ),
+            (
+                Kind::Token,
+                "a b",
+                "is no token: 1 to 8192 printable ASCII characters without spaces, and no word for \"none\"",
+            ),
+            (Kind::Choice(&["upper", "lower"]), "up", "is none of upper, lower"),
+            (Kind::Flag, "2", "is none of 1, true, yes, on, 0, false, no, off"),
+            (
+                Kind::Path,
+                "https://h/x",
+                "is a whole URL, and should be a path below the base URL",
+            ),
+            (Kind::Path, "//h/x", "begins with //"),
+            (Kind::Path, "/a\\b", "holds a backslash"),
+            (Kind::Path, "/a#b", "holds a fragment (#)"),
+            (Kind::Path, "/a b", "holds white space"),
+        ] {
+            assert_eq!(checked(kind, text), Err(message.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn one_line_end_is_no_part_of_a_file() {
+        for (bytes, value) in [
+            (&b"abc"[..], Ok("abc")),
+            (b"abc\n", Ok("abc")),
+            (b"abc\r\n", Ok("abc")),
+            (b" a b ", Ok(" a b ")),
+            (
+                b"abc\r",
+                Err("holds a control character or a second line, which no setting may"),
+            ),
+            (
+                b"abc\n\n",
+                Err("holds a control character or a second line, which no setting may"),
+            ),
+            (
+                b"a\nb",
+                Err("holds a control character or a second line, which no setting may"),
+            ),
+            (b"", Err("is empty")),
+            (b"\n", Err("is empty")),
+            (b" \r\n", Err("is empty")),
+            (
+                b"a\0",
+                Err("holds a control character or a second line, which no setting may"),
+            ),
+            (b"\xff", Err("is not valid UTF-8")),
+            (b"\xef\xbb\xbfa", Err("begins with a byte order mark")),
+        ] {
+            let found = from_bytes(bytes);
+            let found = found.as_ref().map(Secret::expose).map_err(String::as_str);
+            assert_eq!(found, value, "{}", bytes.escape_ascii());
+        }
+    }
+}
