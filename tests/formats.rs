@@ -19,6 +19,7 @@ static DEMO: Spec = Spec {
     endpoint: "",
     example_url: "",
     fields: &[],
+    seed_url: None,
     alternatives: &[],
     placement: Placement::Bearer,
     ageing: Ageing::Fixed,
@@ -107,10 +108,7 @@ fn rendered(format: &str, token: &str) -> Result<Rendered> {
     let mut session = Session::new(token, "Bearer").expect(token);
     session.expires_at = Some(EXPIRY.parse().expect("a time"));
     let outcomes = [Outcome::Session(Entry {
-        target: &Target {
-            spec: &DEMO,
-            account: Some("x".to_owned()),
-        },
+        target: &Target { spec: &DEMO, account: Some("x".to_owned()) },
         url: &BaseUrl::parse(URL, "").expect("a URL"),
         session: &session,
     })];
@@ -169,10 +167,7 @@ fn read_back(
 
 fn command(program: &str, folder: &Path) -> Command {
     let mut command = Command::new(program);
-    command
-        .current_dir(folder)
-        .env_remove("BASH_ENV")
-        .env_remove("ENV");
+    command.current_dir(folder).env_remove("BASH_ENV").env_remove("ENV");
     command
 }
 
@@ -204,12 +199,9 @@ fn fish_reads_fish() {
                   set i (math $i + 1); end";
     // `echo` takes options, so that the token's line does not begin with it.
     let script = script.replace("echo (", "echo '' (");
-    read_back(
-        "fish",
-        &["--no-config", "-c", &script],
-        &written("fish", |_| false),
-        |token| format!(" {}", all_three(token)),
-    );
+    read_back("fish", &["--no-config", "-c", &script], &written("fish", |_| false), |token| {
+        format!(" {}", all_three(token))
+    });
 }
 
 #[test]
@@ -229,11 +221,7 @@ fn powershell_reads_powershell() {
 fn what_stands_for_a_failure_fails_the_shell() {
     for (shell, format) in [("sh", "sh"), ("bash", "sh"), ("zsh", "sh"), ("fish", "fish")] {
         let code = find(format).expect(format).on_failure();
-        let script = if format == "fish" {
-            "cat f | source"
-        } else {
-            r#"eval "$(cat f)""#
-        };
+        let script = if format == "fish" { "cat f | source" } else { r#"eval "$(cat f)""# };
         let dir = tempfile::tempdir().expect("a folder");
         fs::write(dir.path().join("f"), code).expect("a file");
         match command(shell, dir.path()).args(["-c", script]).status() {
@@ -259,9 +247,8 @@ fn no_env_file_can(token: &str) -> bool {
 fn every_reader_of_env_files_reads_env() {
     let all = written("env", no_env_file_can);
     for (token, bytes) in &all {
-        let read: Vec<(String, String)> = dotenvy::from_read_iter(&bytes[..])
-            .collect::<std::result::Result<_, _>>()
-            .expect(token);
+        let read: Vec<(String, String)> =
+            dotenvy::from_read_iter(&bytes[..]).collect::<std::result::Result<_, _>>().expect(token);
         let expected = [("TOKEN", &**token), ("TOKEN_EXPIRES_AT", EXPIRY), ("URL", URL)]
             .map(|(name, value)| (format!("DEMO__X__{name}"), value.to_owned()));
         assert_eq!(read, expected);
@@ -302,10 +289,7 @@ fn skipped(program: &str) {
 }
 
 fn has(program: &str, script: &str, flag: &str) -> bool {
-    Command::new(program)
-        .args([flag, script])
-        .output()
-        .is_ok_and(|output| output.status.success())
+    Command::new(program).args([flag, script]).output().is_ok_and(|output| output.status.success())
 }
 
 #[test]
@@ -333,14 +317,10 @@ fn curl_sends_header() {
             assert!(count > 0, "a whole request");
             request.extend_from_slice(&part[..count]);
         }
-        stream
-            .write_all(b"HTTP/1.1 204 No Content\r\n\r\n")
-            .expect("an answer");
+        stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").expect("an answer");
         assert!(child.wait().expect("curl").success());
         let request = String::from_utf8(request).expect("UTF-8");
-        let sent = request
-            .lines()
-            .find_map(|line| line.strip_prefix("Authorization: "));
+        let sent = request.lines().find_map(|line| line.strip_prefix("Authorization: "));
         assert_eq!(sent, Some(&*format!("Bearer {token}")));
     }
 }
@@ -438,9 +418,7 @@ fn gitlab_reads_gitlab() {
         let text = String::from_utf8(bytes).expect("UTF-8");
         assert_eq!(gitlab_report(&text), three(&token));
     }
-    let error = rendered("gitlab", &"x".repeat(5 * 1024))
-        .err()
-        .expect("too large");
+    let error = rendered("gitlab", &"x".repeat(5 * 1024)).err().expect("too large");
     assert_eq!(error.cause, Cause::Format);
 }
 
@@ -453,15 +431,9 @@ fn azure_variables(stdout: &str) -> Vec<(String, String)> {
         .lines()
         .map(|line| {
             let unescape = |text: &str| {
-                [
-                    ("%3B", ";"),
-                    ("%0D", "\r"),
-                    ("%0A", "\n"),
-                    ("%5D", "]"),
-                    ("%AZP25", "%"),
-                ]
-                .iter()
-                .fold(text.to_owned(), |text, (escape, c)| text.replace(escape, c))
+                [("%3B", ";"), ("%0D", "\r"), ("%0A", "\n"), ("%5D", "]"), ("%AZP25", "%")]
+                    .iter()
+                    .fold(text.to_owned(), |text, (escape, c)| text.replace(escape, c))
             };
             let command = &line[line.find("##vso[").expect("a command") + 6..];
             let (info, data) = command.split_once(']').expect("]");
@@ -475,10 +447,7 @@ fn azure_variables(stdout: &str) -> Vec<(String, String)> {
                     .map(|(_, value)| unescape(value))
             };
             let name = property("variable").expect("a name");
-            assert_eq!(
-                property("issecret").as_deref() == Some("true"),
-                name.ends_with("TOKEN")
-            );
+            assert_eq!(property("issecret").as_deref() == Some("true"), name.ends_with("TOKEN"));
             let value = unescape(data);
             if let Some(at) = value.find("$(") {
                 assert!(!value[at..].contains(')'), "expanded: {value}");

@@ -26,11 +26,7 @@ pub(super) fn deadline(patience: Duration) -> Instant {
 pub(super) async fn run(text: &Secret, deadline: Instant) -> Result<Bytes, String> {
     let mut command = Command::new("sh");
     // A command may ask a person, who sees it only at a terminal; elsewhere it could print secrets to a log.
-    let stderr = if std::io::stderr().is_terminal() {
-        Stdio::inherit()
-    } else {
-        Stdio::null()
-    };
+    let stderr = if std::io::stderr().is_terminal() { Stdio::inherit() } else { Stdio::null() };
     command
         .arg("-c")
         .arg(text.expose())
@@ -40,9 +36,7 @@ pub(super) async fn run(text: &Secret, deadline: Instant) -> Result<Bytes, Strin
         .kill_on_drop(true);
     #[cfg(unix)]
     let alone = group::apart(&mut command);
-    let mut child = command
-        .spawn()
-        .map_err(|error| format!("cannot be run by `sh` ({})", error.kind()))?;
+    let mut child = command.spawn().map_err(|error| format!("cannot be run by `sh` ({})", error.kind()))?;
     #[cfg(unix)]
     let group = group::Group::new(alone, &child);
     let ended = tokio::time::timeout_at(deadline, output(&mut child)).await;
@@ -123,10 +117,7 @@ mod tests {
     use super::*;
 
     fn run(text: &str, patience: Duration) -> Result<String, String> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
             let printed = super::run(&Secret::new(text.to_owned()), deadline(patience)).await?;
             Ok(String::from_utf8_lossy(&printed).into_owned())
@@ -138,19 +129,10 @@ mod tests {
         let long = Duration::from_secs(60);
         assert_eq!(run("printf 'a b\\n'", long).as_deref(), Ok("a b\n"));
         assert_eq!(run("cat; echo x >&2", long).as_deref(), Ok(""));
-        assert_eq!(
-            run("echo c4n4ry; exit 3", long),
-            Err("ended with exit status 3".to_owned())
-        );
+        assert_eq!(run("echo c4n4ry; exit 3", long), Err("ended with exit status 3".to_owned()));
         assert_eq!(run("kill -9 $$", long), Err("was ended by a signal".to_owned()));
-        assert_eq!(
-            run("cat /dev/zero", long),
-            Err("printed more than 64 KiB, and was ended".to_owned())
-        );
-        assert_eq!(
-            run("head -c 65536 /dev/zero", long).map(|text| text.len()),
-            Ok(65536)
-        );
+        assert_eq!(run("cat /dev/zero", long), Err("printed more than 64 KiB, and was ended".to_owned()));
+        assert_eq!(run("head -c 65536 /dev/zero", long).map(|text| text.len()), Ok(65536));
     }
 
     #[test]
@@ -160,12 +142,6 @@ mod tests {
         let text = format!("mkfifo '{0}'; cat '{0}'; echo", pipe.display());
         let late = Err("was not done in time, and was ended".to_owned());
         assert_eq!(run(&text, Duration::from_millis(200)), late);
-        assert_eq!(
-            run(
-                "exec tail -f /dev/null",
-                Duration::MAX.min(Duration::from_millis(50))
-            ),
-            late
-        );
+        assert_eq!(run("exec tail -f /dev/null", Duration::MAX.min(Duration::from_millis(50))), late);
     }
 }

@@ -93,11 +93,7 @@ impl<'a> Line<'a> {
         if name == b"export" && !rest.starts_with(b"=") {
             (name, rest) = word(rest);
         }
-        Self {
-            bytes,
-            name,
-            value: rest.strip_prefix(b"="),
-        }
+        Self { bytes, name, value: rest.strip_prefix(b"=") }
     }
 
     fn name(&self) -> Option<&'a str> {
@@ -108,9 +104,7 @@ impl<'a> Line<'a> {
 /// The characters up to a blank, `=` or `:`, and what follows the blanks behind them.
 fn word(bytes: &[u8]) -> (&[u8], &[u8]) {
     let bytes = skip_blanks(bytes);
-    let end = bytes
-        .iter()
-        .position(|b| matches!(b, b' ' | b'\t' | b'\r' | b'=' | b':'));
+    let end = bytes.iter().position(|b| matches!(b, b' ' | b'\t' | b'\r' | b'=' | b':'));
     let (word, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
     (word, skip_blanks(rest))
 }
@@ -142,11 +136,8 @@ struct Ours<'a> {
 
 impl<'a> Ours<'a> {
     fn new(lines: &[Line], specs: &'a [&'static Spec]) -> Self {
-        let set: HashSet<&str> = lines
-            .iter()
-            .filter(|line| line.value.is_some())
-            .filter_map(Line::name)
-            .collect();
+        let set: HashSet<&str> =
+            lines.iter().filter(|line| line.value.is_some()).filter_map(Line::name).collect();
         let filled: HashSet<&str> = lines
             .iter()
             .filter(|line| line.value.is_some_and(|value| !skip_blanks(value).is_empty()))
@@ -154,10 +145,7 @@ impl<'a> Ours<'a> {
             .collect();
         let mut seeds = BTreeMap::new();
         for spec in specs {
-            let named = || {
-                spec.all_fields()
-                    .filter_map(|field| Some((field, field.seed_name?)))
-            };
+            let named = || spec.all_fields().filter_map(|field| Some((field, spec.seed_name(field)?)));
             // Only the name of a secret is unmistakable: `link` and `username` are anybody's.
             if !named().any(|(field, seed)| field.secret() && set.contains(seed)) {
                 continue;
@@ -171,12 +159,8 @@ impl<'a> Ours<'a> {
                 {
                     continue;
                 }
-                let key = Key {
-                    variable,
-                    written: seed.to_owned(),
-                    form: Form::Plain,
-                    secret: field.secret(),
-                };
+                let key =
+                    Key { variable, written: seed.to_owned(), form: Form::Plain, secret: field.secret() };
                 seeds.entry(seed).or_insert(key);
             }
         }
@@ -237,9 +221,7 @@ fn swallowed(lines: &[Line], first: usize, last: usize, ours: &Ours) -> Result<(
                 at + 1,
                 &format!("{name} stands inside the quoted value that opens in line {opens}"),
             )
-            .hint(format!(
-                "close the quote in line {opens}, or move {name} out of it"
-            )));
+            .hint(format!("close the quote in line {opens}, or move {name} out of it")));
         }
     }
     Ok(())
@@ -250,10 +232,7 @@ fn hidden_behind_a_return(line: &[u8], number: usize, ours: &Ours) -> Result<()>
     for part in line.split(|byte| *byte == b'\r').skip(1) {
         let part = Line::new(part);
         if let Some(key) = ours.key(&part).filter(|_| part.value.is_some()) {
-            let why = format!(
-                "{} stands behind a carriage return, which ends no line",
-                key.written
-            );
+            let why = format!("{} stands behind a carriage return, which ends no line", key.written);
             return Err(refuse(number, &why).hint("end the file's lines with LF or CRLF"));
         }
     }

@@ -32,10 +32,7 @@ impl Environment {
             return Ok(None);
         };
         let value = value.to_str().ok_or_else(|| {
-            Error::new(
-                Cause::BadSetting,
-                format!("{name} from the environment is not valid UTF-8"),
-            )
+            Error::new(Cause::BadSetting, format!("{name} from the environment is not valid UTF-8"))
         })?;
         Ok(Some(value).filter(|value| !value.trim().is_empty()))
     }
@@ -43,6 +40,11 @@ impl Environment {
     /// The current folder.
     pub fn cwd(&self) -> &Path {
         &self.cwd
+    }
+
+    /// Every variable, for a child process.
+    pub fn vars(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
+        self.vars.iter()
     }
 
     /// The names of all variables that are valid UTF-8, as those of our settings are.
@@ -58,10 +60,8 @@ mod tests {
     #[test]
     fn empty_is_unset_and_the_first_of_a_name_counts() {
         let vars = [("A", "1"), ("A", "2"), ("EMPTY", ""), ("SPACES", " \t ")];
-        let env = Environment::new(
-            vars.map(|(name, value)| (name.into(), value.into())),
-            PathBuf::from("/x"),
-        );
+        let env =
+            Environment::new(vars.map(|(name, value)| (name.into(), value.into())), PathBuf::from("/x"));
         assert_eq!(env.get("A").expect("UTF-8"), Some("1"));
         for name in ["EMPTY", "SPACES", "NONE"] {
             assert_eq!(env.get(name).expect("UTF-8"), None, "{name}");
@@ -74,10 +74,7 @@ mod tests {
     fn invalid_utf8_names_the_variable_that_was_asked_for() {
         use std::os::unix::ffi::OsStringExt;
         let env = Environment::new(
-            [
-                ("A".into(), OsString::from_vec(vec![0xff])),
-                ("B".into(), "b".into()),
-            ],
+            [("A".into(), OsString::from_vec(vec![0xff])), ("B".into(), "b".into())],
             PathBuf::new(),
         );
         let error = env.get("A").expect_err("no UTF-8");

@@ -29,9 +29,7 @@ pub(super) fn read(path: &Path, cap: usize, patience: Duration) -> Result<(Bytes
     let (sender, receiver) = mpsc::channel();
     let owned = path.to_owned();
     std::thread::spawn(move || {
-        let read = File::open(owned)
-            .map_err(|error| why(&error))
-            .and_then(|file| slurp(file, cap));
+        let read = File::open(owned).map_err(|error| why(&error)).and_then(|file| slurp(file, cap));
         // The receiver is gone when patience has run out.
         let _ = sender.send(read);
     });
@@ -48,15 +46,9 @@ pub(super) fn read(path: &Path, cap: usize, patience: Duration) -> Result<(Bytes
 pub(super) fn slurp(file: File, cap: usize) -> Result<Bytes, String> {
     let expected = file.metadata().map_or(0, |meta| meta.len());
     // Room for all of it from the start: growing would leave copies of secrets behind.
-    let room = if expected == 0 {
-        cap
-    } else {
-        cap.min(usize::try_from(expected).unwrap_or(cap))
-    };
+    let room = if expected == 0 { cap } else { cap.min(usize::try_from(expected).unwrap_or(cap)) };
     let mut bytes = Zeroizing::new(Vec::with_capacity(room + 1));
-    file.take(cap as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| why(&error))?;
+    file.take(cap as u64 + 1).read_to_end(&mut bytes).map_err(|error| why(&error))?;
     if bytes.len() > cap {
         return Err(format!("is larger than {} KiB", cap / 1024));
     }
@@ -86,10 +78,7 @@ mod tests {
         std::fs::write(&path, "abcd").expect("written");
         assert_eq!(&**read(&path, 4, SOON).expect("read").0, b"abcd");
         std::fs::write(&path, "x".repeat(1025)).expect("written");
-        assert_eq!(
-            read(&path, 1024, SOON).expect_err("large"),
-            "is larger than 1 KiB"
-        );
+        assert_eq!(read(&path, 1024, SOON).expect_err("large"), "is larger than 1 KiB");
     }
 
     #[cfg(unix)]
@@ -98,16 +87,10 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let [silent, spoken] = ["silent", "spoken"].map(|name| dir.path().join(name));
         for pipe in [&silent, &spoken] {
-            let made = std::process::Command::new("mkfifo")
-                .arg(pipe)
-                .status()
-                .expect("mkfifo");
+            let made = std::process::Command::new("mkfifo").arg(pipe).status().expect("mkfifo");
             assert!(made.success());
         }
-        assert_eq!(
-            read(&silent, 4, SOON).expect_err("no writer"),
-            "gave nothing within 0 s"
-        );
+        assert_eq!(read(&silent, 4, SOON).expect_err("no writer"), "gave nothing within 0 s");
         let pipe = spoken.clone();
         let writer = std::thread::spawn(move || std::fs::write(pipe, "ab"));
         assert_eq!(&**read(&spoken, 4, SOON * 1000).expect("read").0, b"ab");

@@ -10,6 +10,7 @@ const ACME: Spec = Spec {
     endpoint: "webservice.php",
     example_url: "https://acme.example",
     fields: &[],
+    seed_url: None,
     alternatives: &[],
     placement: Placement::Bearer,
     ageing: Ageing::Idle,
@@ -18,9 +19,7 @@ const ACME: Spec = Spec {
 
 static PLAIN: Spec = Spec {
     fields: &[
-        Field::new("USERNAME", Kind::Text, "the user")
-            .required()
-            .seed_name("username"),
+        Field::new("USERNAME", Kind::Text, "the user").required().seed_name("username"),
         Field::new("ACCESS_KEY", Kind::Secret, "the key from the user's page")
             .required()
             .seed_name("acceskey"),
@@ -42,6 +41,7 @@ static BROKER: Spec = Spec {
             .default(Default::Value("/partner/login"))
             .shared(),
     ],
+    seed_url: None,
     alternatives: &[Alternatives {
         required: false,
         ways: &[&["PARTNER_TOKEN"], &["PARTNER_USERNAME", "PARTNER_PASSWORD"]],
@@ -59,10 +59,8 @@ static WAY: Spec = Spec {
         Field::new("HASH_CASE", Kind::Choice(&["upper", "lower"]), "the case")
             .default(Default::Value("upper")),
     ],
-    alternatives: &[Alternatives {
-        required: true,
-        ways: &[&["USERNAME", "PASSWORD"], &["API_TOKEN"]],
-    }],
+    seed_url: None,
+    alternatives: &[Alternatives { required: true, ways: &[&["USERNAME", "PASSWORD"], &["API_TOKEN"]] }],
     ..ACME
 };
 
@@ -73,16 +71,8 @@ static PORTAL: Spec = Spec {
         Field::new("CLIENT_SECRET", Kind::Secret, "the client's secret").required(),
         Field::new("USERNAME", Kind::Text, "the user").required_when("GRANT", "password"),
         Field::new("PASSWORD", Kind::Secret, "the password").required_when("GRANT", "password"),
-        Field::new(
-            "GRANT",
-            Kind::Choice(&["client_credentials", "password"]),
-            "the grant",
-        )
-        .default(Default::IfSet {
-            field: "USERNAME",
-            then: "password",
-            otherwise: "client_credentials",
-        }),
+        Field::new("GRANT", Kind::Choice(&["client_credentials", "password"]), "the grant")
+            .default(Default::IfSet { field: "USERNAME", then: "password", otherwise: "client_credentials" }),
     ],
     ..ACME
 };

@@ -12,6 +12,7 @@ mod target;
 mod value;
 
 pub use environment::Environment;
+pub use names::is_setting;
 pub use plan::{Found, Plan, Value};
 pub use resolve::{Missing, find, missing};
 pub use sources::{Origin, Sources};

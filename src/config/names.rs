@@ -16,11 +16,7 @@ pub(super) enum Form {
 impl Form {
     /// The forms that a field's value may have.
     pub fn of(field: &Field) -> &'static [Self] {
-        if field.secret() {
-            &[Self::Plain, Self::File, Self::Command]
-        } else {
-            &[Self::Plain]
-        }
+        if field.secret() { &[Self::Plain, Self::File, Self::Command] } else { &[Self::Plain] }
     }
 
     /// What the form adds to the field's variable.
@@ -41,6 +37,11 @@ pub(super) struct Name {
     pub secret: bool,
     pub shared: bool,
     pub form: Form,
+}
+
+/// Whether a variable of that name is a setting of one of these systems.
+pub fn is_setting(name: &str, specs: &[&'static Spec]) -> bool {
+    parse(name, specs).is_some()
 }
 
 /// Takes a variable's name apart; `None` for one that is not ours.
@@ -65,10 +66,7 @@ pub(super) fn parse(text: &str, specs: &[&'static Spec]) -> Option<Name> {
                 forms.copied().find(|form| form.suffix() == suffix)
             })?;
             Some(Name {
-                target: Target {
-                    spec,
-                    account: account.clone(),
-                },
+                target: Target { spec, account: account.clone() },
                 field: declared.name,
                 secret: declared.secret(),
                 shared: declared.shared,
@@ -82,9 +80,7 @@ pub(super) fn parse(text: &str, specs: &[&'static Spec]) -> Option<Name> {
 pub(super) fn is_account(text: &str) -> bool {
     !text.is_empty()
         && !text.contains("__")
-        && text
-            .bytes()
-            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+        && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
 }
 
 #[cfg(test)]
@@ -100,10 +96,7 @@ mod tests {
             ("ACME_ACCESS_KEY_FILE", Some(("acme", "ACCESS_KEY", Form::File))),
             ("ACME_ACCESS_KEY_CMD", Some(("acme", "ACCESS_KEY", Form::Command))),
             ("ACME__FILIAL__URL", Some(("acme@filial", "URL", Form::Plain))),
-            (
-                "ACME__A_1__ACCESS_KEY_CMD",
-                Some(("acme@a_1", "ACCESS_KEY", Form::Command)),
-            ),
+            ("ACME__A_1__ACCESS_KEY_CMD", Some(("acme@a_1", "ACCESS_KEY", Form::Command))),
             ("ACME__A___URL", Some(("acme@a_", "URL", Form::Plain))),
             ("ACME____A__URL", None),
             ("ACME___A__URL", Some(("acme@_a", "URL", Form::Plain))),

@@ -56,11 +56,7 @@ impl Plan {
     /// A setting's value that anybody may see.
     pub fn text(&self, field: &str) -> Option<&str> {
         match self.found(field)? {
-            Found {
-                field,
-                value: Value::Known(value),
-                ..
-            } if !field.secret() => Some(value.expose()),
+            Found { field, value: Value::Known(value), .. } if !field.secret() => Some(value.expose()),
             _ => None,
         }
     }
@@ -81,13 +77,7 @@ impl Plan {
         let deadline = command::deadline(patience);
         let spec = self.target.spec;
         let mut values = Vec::with_capacity(self.found.len());
-        for Found {
-            field,
-            variable,
-            origin,
-            value,
-        } in self.found
-        {
+        for Found { field, variable, origin, value } in self.found {
             let value = match value {
                 Value::Known(value) => value,
                 Value::Command(text) => {

@@ -57,12 +57,7 @@ struct Survey<'a> {
 impl<'a> Survey<'a> {
     fn new(target: &'a Target, sources: &'a Sources) -> Result<Self> {
         let spec = target.spec;
-        let mut survey = Self {
-            target,
-            sources,
-            hits: hits(target, sources)?,
-            unused: BTreeSet::new(),
-        };
+        let mut survey = Self { target, sources, hits: hits(target, sources)?, unused: BTreeSet::new() };
         for group in spec.alternatives {
             let chosen = survey.choose(group)?;
             for field in group.ways.iter().copied().flatten() {
@@ -96,12 +91,8 @@ impl<'a> Survey<'a> {
         let complete = |way: &&'static [&'static str]| way.iter().all(|field| self.hits.contains_key(field));
         let rank = |way: &&'static [&'static str]| {
             // A field of every way, such as a user name, prefers none.
-            let own = way
-                .iter()
-                .filter(|field| !group.ways.iter().all(|way| way.contains(field)));
-            own.filter_map(|field| self.hits.get(field))
-                .map(|hit| hit.rank)
-                .min()
+            let own = way.iter().filter(|field| !group.ways.iter().all(|way| way.contains(field)));
+            own.filter_map(|field| self.hits.get(field)).map(|hit| hit.rank).min()
         };
         let mut ways: Vec<_> = group.ways.iter().copied().filter(complete).collect();
         ways.sort_by_key(rank);
@@ -110,9 +101,8 @@ impl<'a> Survey<'a> {
         {
             let names = |way: &[&'static str], besides: &[&'static str]| {
                 let own = way.iter().filter(|field| !besides.contains(field));
-                let names: Vec<&str> = own
-                    .filter_map(|field| Some(self.hits.get(field)?.written.as_str()))
-                    .collect();
+                let names: Vec<&str> =
+                    own.filter_map(|field| Some(self.hits.get(field)?.written.as_str())).collect();
                 names.join(" with ")
             };
             let (first, second) = (names(first, second), names(second, first));
@@ -137,15 +127,9 @@ impl<'a> Survey<'a> {
         match field.default {
             Default::None => None,
             Default::Value(value) => Some(value),
-            Default::IfSet {
-                field,
-                then,
-                otherwise,
-            } => Some(if self.hits.contains_key(field) {
-                then
-            } else {
-                otherwise
-            }),
+            Default::IfSet { field, then, otherwise } => {
+                Some(if self.hits.contains_key(field) { then } else { otherwise })
+            }
         }
     }
 
@@ -167,9 +151,7 @@ impl<'a> Survey<'a> {
                 Need::When { .. } => !self.unused.contains(field.name),
             };
             if needed && self.default(field).is_none() {
-                missing.push(Missing {
-                    ways: vec![vec![field]],
-                });
+                missing.push(Missing { ways: vec![vec![field]] });
             }
         }
         for group in spec.alternatives {
@@ -184,10 +166,7 @@ impl<'a> Survey<'a> {
                 .filter(|way| group.required || begun(way))
                 .map(|way| {
                     let fields = way.iter().filter_map(|name| spec.field(name));
-                    fields
-                        .filter(absent)
-                        .filter(|field| field.need != Need::Always)
-                        .collect()
+                    fields.filter(absent).filter(|field| field.need != Need::Always).collect()
                 })
                 .collect();
             if !ways.is_empty() && ways.iter().all(|way| !way.is_empty()) {
@@ -200,9 +179,7 @@ impl<'a> Survey<'a> {
     /// Refuses what decides where secrets travel from a file that nobody named, where it meets a secret from
     /// elsewhere: whoever plants a file in a folder would get the secret.
     fn guard(&self) -> Result<()> {
-        let elsewhere = self
-            .used()
-            .find(|(field, hit)| field.secret() && !hit.origin.implicit());
+        let elsewhere = self.used().find(|(field, hit)| field.secret() && !hit.origin.implicit());
         let Some((_, secret)) = elsewhere else {
             return Ok(());
         };
@@ -218,20 +195,15 @@ impl<'a> Survey<'a> {
             "{written} comes from {origin} and {} from {}: a planted file could send the secret elsewhere",
             secret.written, secret.origin
         );
-        Err(Error::new(Cause::BadSetting, message).hint(format!(
-            "set {} in the environment too, or consent with `--env-file .env`",
-            route.written
-        )))
+        Err(Error::new(Cause::BadSetting, message)
+            .hint(format!("set {} in the environment too, or consent with `--env-file .env`", route.written)))
     }
 
     fn plan(&self) -> Result<Plan> {
         let spec = self.target.spec;
         let mut url = None;
         let mut found = Vec::new();
-        for field in spec
-            .all_fields()
-            .filter(|field| !self.unused.contains(field.name))
-        {
+        for field in spec.all_fields().filter(|field| !self.unused.contains(field.name)) {
             let Some(hit) = self.hits.get(field.name) else {
                 if let Some(value) = self.default(field) {
                     found.push(Found {
@@ -253,12 +225,7 @@ impl<'a> Survey<'a> {
                 let parsed = BaseUrl::parse(hit.text.expose(), spec.endpoint);
                 url = Some(parsed.map_err(|error| bad(&error.message))?);
             }
-            found.push(Found {
-                field,
-                variable: hit.written.clone(),
-                origin: hit.origin.clone(),
-                value,
-            });
+            found.push(Found { field, variable: hit.written.clone(), origin: hit.origin.clone(), value });
         }
         // Every provider declares its URL as needed, so it is not missing here.
         let url = url.ok_or_else(|| Error::new(Cause::MissingSetting, "no URL is set"))?;
@@ -295,10 +262,7 @@ fn hits(target: &Target, sources: &Sources) -> Result<BTreeMap<&'static str, Hit
         .flatten()
         .copied()
         .collect();
-    let default = Target {
-        spec: target.spec,
-        account: None,
-    };
+    let default = Target { spec: target.spec, account: None };
     for field in target.spec.all_fields().filter(|field| field.shared) {
         if !hits.contains_key(field.name)
             && !own.contains(field.name)
@@ -341,10 +305,7 @@ fn missing_error(target: &Target, sources: &Sources, missing: &[Missing]) -> Err
         [Missing { ways }] if ways.len() == 1 && ways[0].len() == 1 => {
             error.hint(format!("{}: {}", names[0], ways[0][0].help))
         }
-        _ => error.hint(format!(
-            "`crmauth providers {} --env` prints the block to fill in",
-            target.spec.id
-        )),
+        _ => error.hint(format!("`crmauth providers {} --env` prints the block to fill in", target.spec.id)),
     }
 }
 

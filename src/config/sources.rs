@@ -161,10 +161,8 @@ impl Sources {
             if default.any(|name| !name.shared || accounts.is_empty()) {
                 targets.push(Target { spec, account: None });
             }
-            targets.extend(accounts.into_iter().map(|account| Target {
-                spec,
-                account: Some(account.clone()),
-            }));
+            targets
+                .extend(accounts.into_iter().map(|account| Target { spec, account: Some(account.clone()) }));
         }
         targets
     }
@@ -248,9 +246,8 @@ impl Sources {
         let foreign = is_foreign(&meta);
         let entries = match entries(SHOWN, &bytes, specs) {
             Ok(entries) if entries.is_empty() && foreign => {
-                self.notes.push(format!(
-                    "{SHOWN}: another user's file without settings of ours, passed over"
-                ));
+                self.notes
+                    .push(format!("{SHOWN}: another user's file without settings of ours, passed over"));
                 self.looked.push(format!("{SHOWN} (another user's)"));
                 return Ok(());
             }
@@ -259,10 +256,8 @@ impl Sources {
         };
         let filled = || entries.iter().filter(|entry| !is_empty(entry));
         if let Some(entry) = filled().find(|entry| entry.form != Form::Plain) {
-            let why = format!(
-                "line {}: {} is not taken from a file that nobody named",
-                entry.line, entry.written
-            );
+            let why =
+                format!("line {}: {} is not taken from a file that nobody named", entry.line, entry.written);
             return Err(bad_file(SHOWN, &why).hint("`--env-file .env` names it, which is consent"));
         }
         self.looked.push(SHOWN.to_owned());
@@ -278,20 +273,13 @@ impl Sources {
                 continue;
             }
             holds_secret |= entry.secret && entry.form == Form::Plain;
-            let origin = Origin::File {
-                path: path.to_owned(),
-                line: entry.line,
-                implicit,
-            };
+            let origin = Origin::File { path: path.to_owned(), line: entry.line, implicit };
             layer.insert(entry.variable, (entry.written, entry.text, origin));
         }
         if holds_secret && meta.is_file() && others_may_read(meta) {
-            self.warnings.push(format!(
-                "{path} holds a secret and others may read it: `chmod 600 {path}`"
-            ));
+            self.warnings.push(format!("{path} holds a secret and others may read it: `chmod 600 {path}`"));
         }
-        self.notes
-            .push(format!("{path}: read, {} of its settings are ours", layer.len()));
+        self.notes.push(format!("{path}: read, {} of its settings are ours", layer.len()));
         self.layers.push(layer);
     }
 }
@@ -321,11 +309,7 @@ fn open_implicit(path: &Path) -> Result<std::result::Result<(Bytes, Metadata), &
         Ok(meta) => meta,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let dangling = std::fs::symlink_metadata(path).is_ok();
-            return Ok(Err(if dangling {
-                "a link to nothing"
-            } else {
-                "not there"
-            }));
+            return Ok(Err(if dangling { "a link to nothing" } else { "not there" }));
         }
         Err(_) => return Ok(Err("out of reach")),
     };

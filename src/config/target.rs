@@ -22,15 +22,11 @@ pub fn target(text: &str, specs: &[&'static Spec]) -> Result<Target> {
         .ok_or_else(|| unknown(name, specs))?;
     if let Some(account) = account.filter(|account| !is_account(account)) {
         let error = Error::new(Cause::Usage, format!("`{}` is no account's name", shown(account)));
-        return Err(error.hint(format!(
-            "an account is spelt with a-z, 0-9 and single _, as in `{}@filial`",
-            spec.id
-        )));
+        return Err(
+            error.hint(format!("an account is spelt with a-z, 0-9 and single _, as in `{}@filial`", spec.id))
+        );
     }
-    Ok(Target {
-        spec,
-        account: account.map(str::to_owned),
-    })
+    Ok(Target { spec, account: account.map(str::to_owned) })
 }
 
 fn names(spec: &'static Spec) -> impl Iterator<Item = &'static str> {
@@ -126,10 +122,6 @@ mod tests {
     #[test]
     fn what_was_typed_is_shown_harmless_and_short() {
         let error = target(&format!("\u{1b}[31m{}", "x".repeat(500)), SPECS).expect_err("unknown");
-        assert!(
-            error.message.len() < 80 && !error.message.contains('\u{1b}'),
-            "{}",
-            error.message
-        );
+        assert!(error.message.len() < 80 && !error.message.contains('\u{1b}'), "{}", error.message);
     }
 }

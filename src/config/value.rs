@@ -41,9 +41,7 @@ pub(super) fn check(text: &str, field: &Field, spec: &Spec) -> Result<Secret, St
 
 fn one_of(word: &str, words: &[&'static str]) -> Result<&'static str, String> {
     let known = words.iter().find(|known| known.eq_ignore_ascii_case(word));
-    known
-        .copied()
-        .ok_or_else(|| format!("is none of {}", words.join(", ")))
+    known.copied().ok_or_else(|| format!("is none of {}", words.join(", ")))
 }
 
 fn path(text: &str) -> Result<&str, String> {
@@ -68,9 +66,7 @@ fn path(text: &str) -> Result<&str, String> {
 /// # Errors
 /// As [`check`], which the value has yet to pass.
 pub(super) fn from_bytes(bytes: &[u8]) -> Result<Secret, String> {
-    let bytes = bytes
-        .strip_suffix(b"\n")
-        .map_or(bytes, |rest| rest.strip_suffix(b"\r").unwrap_or(rest));
+    let bytes = bytes.strip_suffix(b"\n").map_or(bytes, |rest| rest.strip_suffix(b"\r").unwrap_or(rest));
     let text = std::str::from_utf8(bytes).map_err(|_| "is not valid UTF-8".to_owned())?;
     if text.trim().is_empty() {
         return Err("is empty".to_owned());
@@ -118,16 +114,8 @@ mod tests {
     fn bad_values() {
         for (kind, text, message) in [
             (Kind::Url, "ftp://h", "is neither an http:// nor an https:// URL"),
-            (
-                Kind::Text,
-                "a\u{1b}b",
-                "holds a control character, which no setting may",
-            ),
-            (
-                Kind::Secret,
-                "a\n",
-                "holds a control character, which no setting may",
-            ),
+            (Kind::Text, "a\u{1b}b", "holds a control character, which no setting may"),
+            (Kind::Secret, "a\n", "holds a control character, which no setting may"),
             (
                 Kind::Token,
                 "a b",
@@ -135,11 +123,7 @@ mod tests {
             ),
             (Kind::Choice(&["upper", "lower"]), "up", "is none of upper, lower"),
             (Kind::Flag, "2", "is none of 1, true, yes, on, 0, false, no, off"),
-            (
-                Kind::Path,
-                "https://h/x",
-                "is a whole URL, and should be a path below the base URL",
-            ),
+            (Kind::Path, "https://h/x", "is a whole URL, and should be a path below the base URL"),
             (Kind::Path, "//h/x", "begins with //"),
             (Kind::Path, "/a\\b", "holds a backslash"),
             (Kind::Path, "/a#b", "holds a fragment (#)"),
@@ -156,25 +140,13 @@ mod tests {
             (b"abc\n", Ok("abc")),
             (b"abc\r\n", Ok("abc")),
             (b" a b ", Ok(" a b ")),
-            (
-                b"abc\r",
-                Err("holds a control character or a second line, which no setting may"),
-            ),
-            (
-                b"abc\n\n",
-                Err("holds a control character or a second line, which no setting may"),
-            ),
-            (
-                b"a\nb",
-                Err("holds a control character or a second line, which no setting may"),
-            ),
+            (b"abc\r", Err("holds a control character or a second line, which no setting may")),
+            (b"abc\n\n", Err("holds a control character or a second line, which no setting may")),
+            (b"a\nb", Err("holds a control character or a second line, which no setting may")),
             (b"", Err("is empty")),
             (b"\n", Err("is empty")),
             (b" \r\n", Err("is empty")),
-            (
-                b"a\0",
-                Err("holds a control character or a second line, which no setting may"),
-            ),
+            (b"a\0", Err("holds a control character or a second line, which no setting may")),
             (b"\xff", Err("is not valid UTF-8")),
             (b"\xef\xbb\xbfa", Err("begins with a byte order mark")),
         ] {

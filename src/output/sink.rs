@@ -44,10 +44,7 @@ impl Sink {
             Destination::Stdout => Main::Stdout,
             Destination::File(path) => Main::File(Replacement::open(path)?),
         };
-        Ok(Self {
-            main,
-            github_env: None,
-        })
+        Ok(Self { main, github_env: None })
     }
 
     /// Opens GitHub's env file for a format that appends to it ([`super::Format::appends_to_github_env`]).
@@ -148,11 +145,7 @@ impl Replacement {
         {
             return Err(Error::new(Cause::Storage, format!("{} {what}", shown(&path))).hint(hint));
         }
-        Ok(Self {
-            path,
-            folder,
-            temporary,
-        })
+        Ok(Self { path, folder, temporary })
     }
 
     fn write(mut self, bytes: &[u8]) -> Result<Vec<String>> {
@@ -163,9 +156,7 @@ impl Replacement {
             .map_err(|error| failed(&path, "cannot be written", &error))?;
         // Asked again: since then somebody may have put something else there.
         let old = existing(&path)?;
-        self.temporary
-            .persist(&path)
-            .map_err(|error| failed(&path, "cannot be replaced", &error.error))?;
+        self.temporary.persist(&path).map_err(|error| failed(&path, "cannot be replaced", &error.error))?;
         let mut warnings = Vec::new();
         if old.is_some_and(|old| open_to_others(&old)) {
             warnings.push(format!("{} was readable by others; it is 0600 now", shown(&path)));
@@ -200,10 +191,9 @@ fn existing(path: &Path) -> Result<Option<Metadata>> {
     }
     match std::fs::symlink_metadata(path) {
         Ok(found) if found.is_file() => Ok(Some(found)),
-        Ok(found) if found.is_symlink() => refuse(
-            "is a symbolic link",
-            "name the file itself, or remove the link; for stdout leave -o out",
-        ),
+        Ok(found) if found.is_symlink() => {
+            refuse("is a symbolic link", "name the file itself, or remove the link; for stdout leave -o out")
+        }
         Ok(found) if found.is_dir() => refuse("is a directory", "name a file in it"),
         Ok(_) => refuse(
             "is no regular file, but a pipe, a device or a socket",
@@ -225,10 +215,7 @@ struct Place {
 impl From<&Metadata> for Place {
     fn from(of: &Metadata) -> Self {
         use std::os::unix::fs::MetadataExt;
-        Self {
-            device: of.dev(),
-            owner: of.uid(),
-        }
+        Self { device: of.dev(), owner: of.uid() }
     }
 }
 
@@ -254,8 +241,7 @@ fn private(file: &NamedTempFile) -> io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        file.as_file()
-            .set_permissions(std::fs::Permissions::from_mode(0o600))
+        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o600))
     }
     #[cfg(not(unix))]
     {
@@ -383,13 +369,7 @@ mod tests {
 
     #[test]
     fn a_reader_that_went_away_is_told_from_a_full_disk() {
-        assert_eq!(
-            stdout_failed(&ErrorKind::BrokenPipe.into()).cause,
-            Cause::ClosedPipe
-        );
-        assert_eq!(
-            stdout_failed(&ErrorKind::StorageFull.into()).cause,
-            Cause::Storage
-        );
+        assert_eq!(stdout_failed(&ErrorKind::BrokenPipe.into()).cause, Cause::ClosedPipe);
+        assert_eq!(stdout_failed(&ErrorKind::StorageFull.into()).cause, Cause::Storage);
     }
 }

@@ -6,10 +6,9 @@ use crate::config::fixture::SPECS;
 /// Every setting as `NAME=value`, or the error's message.
 fn settings(bytes: &[u8]) -> std::result::Result<Vec<String>, String> {
     match read(bytes, SPECS) {
-        Ok(entries) => Ok(entries
-            .iter()
-            .map(|entry| format!("{}={}", entry.variable, entry.text.expose()))
-            .collect()),
+        Ok(entries) => {
+            Ok(entries.iter().map(|entry| format!("{}={}", entry.variable, entry.text.expose())).collect())
+        }
         Err(error) => {
             assert_eq!(error.cause, Cause::BadSetting);
             Err(error.message)
@@ -25,12 +24,7 @@ fn accepts(bytes: impl AsRef<[u8]>, expected: &[&str]) {
 
 fn refuses(bytes: impl AsRef<[u8]>, message: &str) {
     let bytes = bytes.as_ref();
-    assert_eq!(
-        settings(bytes),
-        Err(message.to_owned()),
-        "{}",
-        bytes.escape_ascii()
-    );
+    assert_eq!(settings(bytes), Err(message.to_owned()), "{}", bytes.escape_ascii());
 }
 
 #[test]
@@ -61,14 +55,8 @@ fn values_arrive_byte_for_byte() {
         (r#""a" # "b""#, "a"),
         (" 'a'", "a"),
     ] {
-        accepts(
-            format!("ACME_ACCESS_KEY={raw}"),
-            &[&format!("ACME_ACCESS_KEY={value}")],
-        );
-        accepts(
-            format!("ACME_USERNAME={raw}\n"),
-            &[&format!("ACME_USERNAME={value}")],
-        );
+        accepts(format!("ACME_ACCESS_KEY={raw}"), &[&format!("ACME_ACCESS_KEY={value}")]);
+        accepts(format!("ACME_USERNAME={raw}\n"), &[&format!("ACME_USERNAME={value}")]);
     }
 }
 
@@ -85,81 +73,27 @@ fn doubtful_values_are_refused() {
         ("a\tb", "white space in ACME_ACCESS_KEY needs single quotes"),
         ("a\u{a0}", "white space in ACME_ACCESS_KEY needs single quotes"),
         ("#ab", "`#` at the start of ACME_ACCESS_KEY needs single quotes"),
-        (
-            "`ab`",
-            "`\u{60}` at the start of ACME_ACCESS_KEY needs single quotes",
-        ),
-        (
-            "'ab",
-            "the single quote that opens ACME_ACCESS_KEY does not close on its line",
-        ),
-        (
-            "\"ab",
-            "the double quote that opens ACME_ACCESS_KEY does not close on its line",
-        ),
-        (
-            "\"ab\\",
-            "the double quote that opens ACME_ACCESS_KEY does not close on its line",
-        ),
-        (
-            "\"ab\\\"",
-            "the double quote that opens ACME_ACCESS_KEY does not close on its line",
-        ),
+        ("`ab`", "`\u{60}` at the start of ACME_ACCESS_KEY needs single quotes"),
+        ("'ab", "the single quote that opens ACME_ACCESS_KEY does not close on its line"),
+        ("\"ab", "the double quote that opens ACME_ACCESS_KEY does not close on its line"),
+        ("\"ab\\", "the double quote that opens ACME_ACCESS_KEY does not close on its line"),
+        ("\"ab\\\"", "the double quote that opens ACME_ACCESS_KEY does not close on its line"),
         ("\"a\\nb\"", "a backslash in ACME_ACCESS_KEY needs single quotes"),
         ("\"a\\qb\"", "a backslash in ACME_ACCESS_KEY needs single quotes"),
-        (
-            "'a'b",
-            "something stands behind the closing quote of ACME_ACCESS_KEY",
-        ),
-        (
-            "'a'#b",
-            "something stands behind the closing quote of ACME_ACCESS_KEY",
-        ),
-        (
-            "'a' b",
-            "something stands behind the closing quote of ACME_ACCESS_KEY",
-        ),
-        (
-            "'a''b'",
-            "something stands behind the closing quote of ACME_ACCESS_KEY",
-        ),
-        (
-            "\"a\"b",
-            "something stands behind the closing quote of ACME_ACCESS_KEY",
-        ),
-        (
-            "a\0b",
-            "ACME_ACCESS_KEY holds a control character, which no setting may",
-        ),
-        (
-            "'a\0b'",
-            "ACME_ACCESS_KEY holds a control character, which no setting may",
-        ),
-        (
-            "'a\tb'",
-            "ACME_ACCESS_KEY holds a control character, which no setting may",
-        ),
-        (
-            "\"a\tb\"",
-            "ACME_ACCESS_KEY holds a control character, which no setting may",
-        ),
-        (
-            "a\rb",
-            "ACME_ACCESS_KEY holds a control character, which no setting may",
-        ),
-        (
-            "a\r\r",
-            "ACME_ACCESS_KEY holds a control character, which no setting may",
-        ),
-        (
-            "a\u{85}",
-            "ACME_ACCESS_KEY holds a control character, which no setting may",
-        ),
+        ("'a'b", "something stands behind the closing quote of ACME_ACCESS_KEY"),
+        ("'a'#b", "something stands behind the closing quote of ACME_ACCESS_KEY"),
+        ("'a' b", "something stands behind the closing quote of ACME_ACCESS_KEY"),
+        ("'a''b'", "something stands behind the closing quote of ACME_ACCESS_KEY"),
+        ("\"a\"b", "something stands behind the closing quote of ACME_ACCESS_KEY"),
+        ("a\0b", "ACME_ACCESS_KEY holds a control character, which no setting may"),
+        ("'a\0b'", "ACME_ACCESS_KEY holds a control character, which no setting may"),
+        ("'a\tb'", "ACME_ACCESS_KEY holds a control character, which no setting may"),
+        ("\"a\tb\"", "ACME_ACCESS_KEY holds a control character, which no setting may"),
+        ("a\rb", "ACME_ACCESS_KEY holds a control character, which no setting may"),
+        ("a\r\r", "ACME_ACCESS_KEY holds a control character, which no setting may"),
+        ("a\u{85}", "ACME_ACCESS_KEY holds a control character, which no setting may"),
     ] {
-        refuses(
-            format!("# x\n\nACME_ACCESS_KEY={raw}\n"),
-            &format!("line 3: {message}"),
-        );
+        refuses(format!("# x\n\nACME_ACCESS_KEY={raw}\n"), &format!("line 3: {message}"));
         let message = message.replace("ACCESS_KEY", "USERNAME");
         refuses(format!("ACME_USERNAME={raw}\r\n"), &format!("line 1: {message}"));
     }
@@ -182,10 +116,7 @@ fn a_comment_behind_a_value_is_cut_unless_the_value_is_a_secret() {
             "line 1: white space and `#` in ACME_ACCESS_KEY need single quotes",
         );
     }
-    refuses(
-        "ACME_URL=a b # c",
-        "line 1: white space in ACME_URL needs single quotes",
-    );
+    refuses("ACME_URL=a b # c", "line 1: white space in ACME_URL needs single quotes");
 }
 
 #[test]
@@ -204,30 +135,13 @@ fn names_and_line_ends() {
     }
     accepts(
         "ACME__FILIAL__URL=h\nACME_ACCESS_KEY_FILE=/x\nACME__A__ACCESS_KEY_CMD='pass x'\n",
-        &[
-            "ACME__FILIAL__URL=h",
-            "ACME_ACCESS_KEY_FILE=/x",
-            "ACME__A__ACCESS_KEY_CMD=pass x",
-        ],
+        &["ACME__FILIAL__URL=h", "ACME_ACCESS_KEY_FILE=/x", "ACME__A__ACCESS_KEY_CMD=pass x"],
     );
-    for text in [
-        "ACME_URL",
-        "ACME_URL h",
-        "ACME_URL: h",
-        "export ACME_URL",
-        "ACME_URL:=h",
-        "ACME_URL\r=h",
-    ] {
+    for text in ["ACME_URL", "ACME_URL h", "ACME_URL: h", "export ACME_URL", "ACME_URL:=h", "ACME_URL\r=h"] {
         refuses(text, "line 1: ACME_URL has no `=` behind it");
     }
-    refuses(
-        "ACME_URL=h\nX=1\nACME_URL=\n",
-        "line 3: ACME_URL is set in line 1 already",
-    );
-    refuses(
-        "X=1\rACME_URL=h\r",
-        "line 1: ACME_URL stands behind a carriage return, which ends no line",
-    );
+    refuses("ACME_URL=h\nX=1\nACME_URL=\n", "line 3: ACME_URL is set in line 1 already");
+    refuses("X=1\rACME_URL=h\r", "line 1: ACME_URL stands behind a carriage return, which ends no line");
     // A byte order mark belongs to the beginning only.
     accepts("\n\u{feff}ACME_URL=h", &[]);
 }
@@ -245,10 +159,7 @@ fn foreign_values_over_several_lines() {
     let pem = "-----BEGIN KEY-----\nMIIB=\n# x\n-----END KEY-----";
     for quote in ["'", "\""] {
         accepts(format!("KEY={quote}{pem}{quote}\nACME_URL=h"), &["ACME_URL=h"]);
-        accepts(
-            format!("export KEY = {quote}{pem}\r\n{quote} # x\r\nACME_URL=h"),
-            &["ACME_URL=h"],
-        );
+        accepts(format!("export KEY = {quote}{pem}\r\n{quote} # x\r\nACME_URL=h"), &["ACME_URL=h"]);
         refuses(
             format!("A=1\nKEY={quote}x\nACME_URL=h\ny{quote}\n"),
             "line 3: ACME_URL stands inside the quoted value that opens in line 2",
@@ -277,35 +188,17 @@ fn foreign_values_over_several_lines() {
 #[test]
 fn the_seed_scripts_own_file() {
     let seed = "link = 'https://h'\nusername=\"u\"\nacceskey=k\n";
-    accepts(
-        seed,
-        &["ACME_LINKED=https://h", "ACME_USERNAME=u", "ACME_ACCESS_KEY=k"],
-    );
+    accepts(seed, &["ACME_LINKED=https://h", "ACME_USERNAME=u", "ACME_ACCESS_KEY=k"]);
     // Without the one unmistakable name the others are anybody's, and are not judged.
     accepts("link=$x\nusername='\nlink\n", &[]);
     accepts("username=u\nACME_ACCESS_KEY=k\n", &["ACME_ACCESS_KEY=k"]);
     // With it they are ours.
-    refuses(
-        "acceskey=k\nusername=$x\n",
-        "line 2: `$` in username needs single quotes",
-    );
-    refuses(
-        "acceskey=k\nusername=a\nusername=b\n",
-        "line 3: username is set in line 2 already",
-    );
-    refuses(
-        "X='\nacceskey=k\n'",
-        "line 2: acceskey stands inside the quoted value that opens in line 1",
-    );
+    refuses("acceskey=k\nusername=$x\n", "line 2: `$` in username needs single quotes");
+    refuses("acceskey=k\nusername=a\nusername=b\n", "line 3: username is set in line 2 already");
+    refuses("X='\nacceskey=k\n'", "line 2: acceskey stands inside the quoted value that opens in line 1");
     // A new name takes the place of the old one, whose line is not judged then.
-    accepts(
-        "acceskey=k\nusername=$x\nACME_USERNAME=u",
-        &["ACME_ACCESS_KEY=k", "ACME_USERNAME=u"],
-    );
-    accepts(
-        "acceskey=$x\nACME_ACCESS_KEY_FILE=/x",
-        &["ACME_ACCESS_KEY_FILE=/x"],
-    );
+    accepts("acceskey=k\nusername=$x\nACME_USERNAME=u", &["ACME_ACCESS_KEY=k", "ACME_USERNAME=u"]);
+    accepts("acceskey=$x\nACME_ACCESS_KEY_FILE=/x", &["ACME_ACCESS_KEY_FILE=/x"]);
     accepts(
         "acceskey=k\nACME_USERNAME=\nusername=u",
         &["ACME_ACCESS_KEY=k", "ACME_USERNAME=", "ACME_USERNAME=u"],
@@ -315,19 +208,10 @@ fn the_seed_scripts_own_file() {
 
 #[test]
 fn no_value_is_ever_shown() {
-    for raw in [
-        "c4n4ry$",
-        "'c4n4ry",
-        "c4n4ry x",
-        "c4n4ry\0",
-        "'c4n4ry'x",
-        "c4n4ry #x",
-        "c4n4ry'",
-        "\"c4n4ry\\q\"",
-    ] {
-        let error = read(format!("ACME_ACCESS_KEY={raw}").as_bytes(), SPECS)
-            .err()
-            .expect(raw);
+    for raw in
+        ["c4n4ry$", "'c4n4ry", "c4n4ry x", "c4n4ry\0", "'c4n4ry'x", "c4n4ry #x", "c4n4ry'", "\"c4n4ry\\q\""]
+    {
+        let error = read(format!("ACME_ACCESS_KEY={raw}").as_bytes(), SPECS).err().expect(raw);
         assert!(!format!("{error:?}").contains("c4n4ry"), "{error:?}");
     }
 }

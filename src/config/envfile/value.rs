@@ -20,10 +20,7 @@ impl Fault {
     }
 
     fn hint(self, hint: String) -> Self {
-        Self {
-            hint: Some(hint),
-            ..self
-        }
+        Self { hint: Some(hint), ..self }
     }
 }
 
@@ -108,10 +105,7 @@ fn double(rest: &str, name: &str) -> Result<Secret, Fault> {
 fn bare(text: &str, name: &str) -> Result<Secret, Fault> {
     if text.starts_with(['#', '`']) {
         let first = &text[..1];
-        return Err(quote_it(
-            format!("`{first}` at the start of {name} needs single quotes"),
-            name,
-        ));
+        return Err(quote_it(format!("`{first}` at the start of {name} needs single quotes"), name));
     }
     for c in text.chars() {
         let what = match c {
@@ -147,13 +141,10 @@ fn end(tail: &str, name: &str) -> Result<(), Fault> {
 }
 
 fn unclosed(kind: &str, name: &str) -> Fault {
-    Fault::new(format!(
-        "the {kind} quote that opens {name} does not close on its line"
-    ))
+    Fault::new(format!("the {kind} quote that opens {name} does not close on its line"))
 }
 
 fn quote_it(message: String, name: &str) -> Fault {
-    Fault::new(message).hint(format!(
-        "write {name}='…': between single quotes every character stands for itself"
-    ))
+    Fault::new(message)
+        .hint(format!("write {name}='…': between single quotes every character stands for itself"))
 }
