@@ -60,34 +60,17 @@ impl Answer {
     fn failure(&self, object: Option<&Object>) -> Error {
         let host = &self.host;
         let (cause, message) = match self.status {
-            401 | 403 => (
-                Cause::Refused,
-                format!("{host} refused the request (HTTP {})", self.status),
-            ),
-            404 | 405 | 410 => (
-                Cause::NotFound,
-                format!("{host} has no such API at {} (HTTP {})", self.path, self.status),
-            ),
-            407 => (
-                Cause::Proxy,
-                "the proxy wants a user name and a password (HTTP 407)".to_owned(),
-            ),
-            408 => (
-                Cause::ServerTimeout,
-                format!("{host} timed out waiting for the request (HTTP 408)"),
-            ),
-            423 => (
-                Cause::Locked,
-                format!("{host} says that the account is locked (HTTP 423)"),
-            ),
-            429 => (
-                Cause::RateLimited,
-                format!("{host} is rate limited: too many requests (HTTP 429)"),
-            ),
-            502..=504 => (
-                Cause::Unavailable,
-                format!("{host} is unavailable for now (HTTP {})", self.status),
-            ),
+            401 | 403 => (Cause::Refused, format!("{host} refused the request (HTTP {})", self.status)),
+            404 | 405 | 410 => {
+                (Cause::NotFound, format!("{host} has no such API at {} (HTTP {})", self.path, self.status))
+            }
+            407 => (Cause::Proxy, "the proxy wants a user name and a password (HTTP 407)".to_owned()),
+            408 => (Cause::ServerTimeout, format!("{host} timed out waiting for the request (HTTP 408)")),
+            423 => (Cause::Locked, format!("{host} says that the account is locked (HTTP 423)")),
+            429 => (Cause::RateLimited, format!("{host} is rate limited: too many requests (HTTP 429)")),
+            502..=504 => {
+                (Cause::Unavailable, format!("{host} is unavailable for now (HTTP {})", self.status))
+            }
             _ => (Cause::Status, format!("{host} answered HTTP {}", self.status)),
         };
         let said = object.and_then(Object::said).unwrap_or_default();
@@ -103,21 +86,18 @@ impl Answer {
     fn redirect(&self) -> Error {
         let (host, status) = (&self.host, self.status);
         match &self.location {
-            None => Error::new(
-                Cause::Redirect,
-                format!("{host} redirected without saying where (HTTP {status})"),
-            ),
+            None => {
+                Error::new(Cause::Redirect, format!("{host} redirected without saying where (HTTP {status})"))
+            }
             Some(to) if self.https && to.starts_with("http://") => {
                 let message = format!("{host} redirected from https to http, a downgrade (HTTP {status})");
                 Error::new(Cause::Redirect, message)
                     .said(to)
                     .hint("no redirect is followed; ask who runs that server")
             }
-            Some(to) => Error::new(
-                Cause::Redirect,
-                format!("{host} redirected the request (HTTP {status})"),
-            )
-            .said(to),
+            Some(to) => {
+                Error::new(Cause::Redirect, format!("{host} redirected the request (HTTP {status})")).said(to)
+            }
         }
         .status(status)
     }
@@ -127,10 +107,7 @@ impl Answer {
         let body = self.body.strip_prefix(BOM).unwrap_or(&self.body);
         let text = body.trim_ascii();
         if text.is_empty() {
-            return Err(Error::new(
-                Cause::BadAnswer,
-                format!("{host} sent an empty answer"),
-            ));
+            return Err(Error::new(Cause::BadAnswer, format!("{host} sent an empty answer")));
         }
         let whole = match serde_json::from_slice::<Value>(text) {
             Ok(Value::Object(fields)) => return Ok(self.wrap(fields, false)),
@@ -148,24 +125,14 @@ impl Answer {
             return Ok(self.wrap(fields, true));
         }
         if text.starts_with(b"<") {
-            return Err(Error::new(
-                Cause::Html,
-                format!("{host} sent HTML instead of JSON"),
-            ));
+            return Err(Error::new(Cause::Html, format!("{host} sent HTML instead of JSON")));
         }
         let at = body.len() - body.trim_ascii_start().len() + offset(text, &whole);
-        Err(Error::new(
-            Cause::BadAnswer,
-            format!("{host} sent invalid JSON at byte {at}"),
-        ))
+        Err(Error::new(Cause::BadAnswer, format!("{host} sent invalid JSON at byte {at}")))
     }
 
     fn wrap(&self, fields: Map<String, Value>, noisy: bool) -> Object {
-        Object {
-            fields,
-            noisy,
-            host: self.host.clone(),
-        }
+        Object { fields, noisy, host: self.host.clone() }
     }
 }
 
@@ -182,11 +149,7 @@ fn only_object(text: &[u8]) -> Option<Map<String, Value>> {
     let mut found = None;
     let mut at = 0;
     for _ in 0..PLACES_MAX {
-        let Some(brace) = text[at..]
-            .iter()
-            .position(|byte| *byte == b'{')
-            .map(|next| at + next)
-        else {
+        let Some(brace) = text[at..].iter().position(|byte| *byte == b'{').map(|next| at + next) else {
             return found;
         };
         let before = text[..brace].trim_ascii_end();
@@ -215,11 +178,7 @@ fn only_object(text: &[u8]) -> Option<Map<String, Value>> {
 /// Where a parser stopped, in bytes from the start.
 fn offset(text: &[u8], error: &serde_json::Error) -> usize {
     let lines = text.split_inclusive(|byte| *byte == b'\n');
-    lines
-        .take(error.line().saturating_sub(1))
-        .map(<[u8]>::len)
-        .sum::<usize>()
-        + error.column()
+    lines.take(error.line().saturating_sub(1)).map(<[u8]>::len).sum::<usize>() + error.column()
 }
 
 fn kind(value: &Value) -> &'static str {
@@ -255,10 +214,7 @@ impl Object {
     /// A field's value, whatever it is; `null` counts as absent.
     pub fn get(&self, name: &str) -> Option<&Value> {
         let named = self.fields.get(name).or_else(|| {
-            self.fields
-                .iter()
-                .find(|(other, _)| other.eq_ignore_ascii_case(name))
-                .map(|(_, value)| value)
+            self.fields.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value)
         });
         named.filter(|value| !value.is_null())
     }
@@ -266,11 +222,7 @@ impl Object {
     /// A field that is an object itself.
     pub fn inner(&self, name: &str) -> Option<Self> {
         let fields = self.get(name)?.as_object()?.clone();
-        Some(Self {
-            fields,
-            noisy: self.noisy,
-            host: self.host.clone(),
-        })
+        Some(Self { fields, noisy: self.noisy, host: self.host.clone() })
     }
 
     /// The same, where the protocol demands it.
@@ -295,9 +247,7 @@ impl Object {
     /// # Errors
     /// [`Cause::BadAnswer`], naming the field and what was expected; the value is not shown.
     pub fn need_text(&self, name: &str) -> Result<&str> {
-        self.get(name)
-            .and_then(Value::as_str)
-            .ok_or_else(|| self.wrong(name, "a text"))
+        self.get(name).and_then(Value::as_str).ok_or_else(|| self.wrong(name, "a text"))
     }
 
     /// The session that the field holds.
@@ -332,9 +282,7 @@ impl Object {
     pub fn said(&self) -> Option<String> {
         let mut parts: Vec<String> = Vec::new();
         for names in [&["error", "code", "codigo", "CodigoRetorno"][..], &SENTENCES] {
-            if let Some(part) = names
-                .iter()
-                .find_map(|name| self.text(name).filter(|text| !text.is_empty()))
+            if let Some(part) = names.iter().find_map(|name| self.text(name).filter(|text| !text.is_empty()))
             {
                 parts.push(part);
             }
@@ -363,28 +311,15 @@ impl Object {
 }
 
 /// The names under which servers put a sentence for people.
-const SENTENCES: [&str; 7] = [
-    "error_description",
-    "message",
-    "mensagem",
-    "MensagemRetorno",
-    "detail",
-    "title",
-    "description",
-];
+const SENTENCES: [&str; 7] =
+    ["error_description", "message", "mensagem", "MensagemRetorno", "detail", "title", "description"];
 
 /// Whether a field of that name holds a secret: any token but a token's type, any password or key.
 fn is_secret(name: &str) -> bool {
-    let name: String = name
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric())
-        .collect::<String>()
-        .to_ascii_lowercase();
+    let name: String =
+        name.chars().filter(|c| c.is_ascii_alphanumeric()).collect::<String>().to_ascii_lowercase();
     let token = name.contains("token") && !name.ends_with("tokentype");
-    token
-        || ["secret", "password", "passwd", "accesskey", "apikey"]
-            .iter()
-            .any(|word| name.contains(word))
+    token || ["secret", "password", "passwd", "accesskey", "apikey"].iter().any(|word| name.contains(word))
 }
 
 fn public<'a>(fields: impl Iterator<Item = (&'a String, &'a Value)>) -> Map<String, Value> {
@@ -408,10 +343,7 @@ fn collect_secrets(fields: &Map<String, Value>, found: &mut Vec<Secret>) {
             Value::String(text) if is_secret(name) => found.push(Secret::new(text.clone())),
             Value::Object(inner) => collect_secrets(inner, found),
             Value::Array(items) => {
-                items
-                    .iter()
-                    .filter_map(Value::as_object)
-                    .for_each(|inner| collect_secrets(inner, found));
+                items.iter().filter_map(Value::as_object).for_each(|inner| collect_secrets(inner, found));
             }
             _ => {}
         }
@@ -438,9 +370,7 @@ mod tests {
 
     fn parse(body: &[u8]) -> std::result::Result<(Value, bool), Cause> {
         let found = answer(200, body).object(|_| None);
-        found
-            .map(|o| (Value::Object(o.fields.clone()), o.noisy))
-            .map_err(|e| e.cause)
+        found.map(|o| (Value::Object(o.fields.clone()), o.noisy)).map_err(|e| e.cause)
     }
 
     #[test]
@@ -449,20 +379,12 @@ mod tests {
         for (body, noisy) in [
             (&br#"{"a":{"b":1}}"#[..], false),
             (b"\xef\xbb\xbf {\"a\":{\"b\":1}}\r\n", false),
-            (
-                b"<br />\n<b>Warning</b>: x {closure} in /a.php\n{\"a\":{\"b\":1}}",
-                true,
-            ),
+            (b"<br />\n<b>Warning</b>: x {closure} in /a.php\n{\"a\":{\"b\":1}}", true),
             (b"<br /><b>Warning</b><br />{\"a\":{\"b\":1}}", true),
             (b"{\"a\":{\"b\":1}}<br />\n<b>Notice</b>: y", true),
             (b"Warning: x\n{\"a\":{\"b\":1}}", true),
         ] {
-            assert_eq!(
-                parse(body),
-                Ok((good.clone(), noisy)),
-                "{}",
-                String::from_utf8_lossy(body)
-            );
+            assert_eq!(parse(body), Ok((good.clone(), noisy)), "{}", String::from_utf8_lossy(body));
         }
     }
 
@@ -489,20 +411,15 @@ mod tests {
 
     #[test]
     fn the_byte_where_json_breaks_is_named() {
-        let error = answer(200, b"{\"a\":1,\n \"b\":}")
-            .object(|_| None)
-            .expect_err("bad JSON");
+        let error = answer(200, b"{\"a\":1,\n \"b\":}").object(|_| None).expect_err("bad JSON");
         assert_eq!(error.message, "h sent invalid JSON at byte 14");
     }
 
     #[test]
     fn details_hold_no_token() {
         let fields = json!({"userId": 1, "temporaryToken": "t", "token_type": "Bearer", "n": {"refresh_token": "r", "x": 1}});
-        let object = Object {
-            fields: fields.as_object().expect("object").clone(),
-            noisy: false,
-            host: "h".into(),
-        };
+        let object =
+            Object { fields: fields.as_object().expect("object").clone(), noisy: false, host: "h".into() };
         assert_eq!(
             Value::Object(object.details(&[])),
             json!({"userId": 1, "token_type": "Bearer", "n": {"x": 1}})

@@ -60,8 +60,10 @@ pub enum Cause {
     Storage,
     /// The reader of our output went away.
     ClosedPipe,
-    /// A signal ended the run.
+    /// SIGINT ended the run.
     Interrupted,
+    /// SIGTERM ended the run.
+    Terminated,
     /// A child command could not be started.
     NotExecutable,
     /// A child command does not exist.
@@ -119,6 +121,7 @@ impl Cause {
             Self::NotExecutable => ("not_executable", 126),
             Self::CommandNotFound => ("command_not_found", 127),
             Self::Interrupted => ("interrupted", 130),
+            Self::Terminated => ("terminated", 143),
         }
     }
 }
@@ -143,14 +146,7 @@ pub struct Error {
 impl Error {
     /// A failure with its sentence and nothing else yet.
     pub fn new(cause: Cause, message: impl Into<String>) -> Self {
-        Self {
-            cause,
-            message: message.into(),
-            said: None,
-            hint: None,
-            target: None,
-            http_status: None,
-        }
+        Self { cause, message: message.into(), said: None, hint: None, target: None, http_status: None }
     }
 
     /// Adds the next step, unless a more precise one is there already.
@@ -240,11 +236,7 @@ pub fn printable(text: &str) -> String {
         line.push(c);
     }
     let line = line.trim_end().replace("##", "# #");
-    if line.starts_with("::") {
-        line.replacen("::", ": :", 1)
-    } else {
-        line
-    }
+    if line.starts_with("::") { line.replacen("::", ": :", 1) } else { line }
 }
 
 #[cfg(test)]
@@ -257,17 +249,11 @@ mod tests {
         redactor.learn(&Secret::new("s3cr\"et".into()));
         let clean = |text: &str| Foreign::new(text).clean(&redactor);
         assert_eq!(clean("a\r\n\t b\u{1b}[31mc\u{202e}d\u{0}"), "a b [31mc d");
-        assert_eq!(
-            clean("x ::error::y ##vso[task] ##[group]"),
-            "x : :error: :y # #vso[task] # #[group]"
-        );
+        assert_eq!(clean("x ::error::y ##vso[task] ##[group]"), "x : :error: :y # #vso[task] # #[group]");
         assert_eq!(clean("the password is s3cr\\\"et!"), "the password is ***!");
         assert_eq!(clean(&"é".repeat(400)).chars().count(), 300);
         let cut = format!("{}s3cr\"et", "x".repeat(296));
-        assert!(
-            !clean(&cut).contains("s3"),
-            "a secret cut by the limit must not show"
-        );
+        assert!(!clean(&cut).contains("s3"), "a secret cut by the limit must not show");
     }
 
     #[test]

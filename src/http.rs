@@ -122,17 +122,13 @@ impl Http {
             .retry(reqwest::retry::never())
             .connect_timeout(CONNECT_LIMIT)
             .no_proxy()
-            .dns_resolver(Resolver {
-                private_only: *route == Route::PlainPrivate,
-            })
+            .dns_resolver(Resolver { private_only: *route == Route::PlainPrivate })
             .tls_backend_preconfigured(tls_config(roots)?);
         if let Route::PlainProxied(proxy) | Route::TlsProxied(proxy) = route {
             let proxy = reqwest::Proxy::all(proxy).map_err(|_| bad_proxy())?;
             builder = builder.proxy(proxy);
         }
-        builder
-            .build()
-            .map_err(|_| Error::new(Cause::Other, "the HTTP client could not be set up"))
+        builder.build().map_err(|_| Error::new(Cause::Other, "the HTTP client could not be set up"))
     }
 
     fn roots(&self) -> Result<rustls::RootCertStore> {
@@ -140,10 +136,7 @@ impl Http {
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         for root in &self.extra_roots {
             roots.add(root.clone()).map_err(|_| {
-                Error::new(
-                    Cause::BadSetting,
-                    "a certificate in --ca-file cannot be used as a root",
-                )
+                Error::new(Cause::BadSetting, "a certificate in --ca-file cannot be used as a root")
             })?;
         }
         if roots.is_empty() {
@@ -157,18 +150,10 @@ impl Http {
     /// The proxy for a URL, if the environment names one.
     fn proxy_for(&self, url: &Url) -> Result<Option<String>> {
         let https = url.scheme() == "https";
-        let Some(proxy) = (if https {
-            &self.proxies.https
-        } else {
-            &self.proxies.http
-        }) else {
+        let Some(proxy) = (if https { &self.proxies.https } else { &self.proxies.http }) else {
             return Ok(None);
         };
-        let proxy = if proxy.contains("://") {
-            proxy.clone()
-        } else {
-            ["http://", proxy].concat()
-        };
+        let proxy = if proxy.contains("://") { proxy.clone() } else { ["http://", proxy].concat() };
         let known = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"];
         match Url::parse(&proxy) {
             Ok(url)
@@ -185,11 +170,8 @@ impl Http {
 }
 
 fn bad_proxy() -> Error {
-    Error::new(
-        Cause::BadSetting,
-        "the environment's proxy is no URL that can be used",
-    )
-    .hint("check https_proxy, http_proxy and all_proxy, or name the host in no_proxy")
+    Error::new(Cause::BadSetting, "the environment's proxy is no URL that can be used")
+        .hint("check https_proxy, http_proxy and all_proxy, or name the host in no_proxy")
 }
 
 fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
@@ -237,11 +219,8 @@ impl Resolve for Resolver {
         let private_only = self.private_only;
         Box::pin(async move {
             let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let usable: Vec<SocketAddr> = found
-                .iter()
-                .filter(|address| !private_only || is_private(address.ip()))
-                .copied()
-                .collect();
+            let usable: Vec<SocketAddr> =
+                found.iter().filter(|address| !private_only || is_private(address.ip())).copied().collect();
             if usable.is_empty() && !found.is_empty() {
                 return Err(PublicAddress.into());
             }
@@ -271,23 +250,12 @@ pub struct Request {
 impl Request {
     /// A GET.
     pub fn get(url: Url) -> Self {
-        Self {
-            post: None,
-            url,
-            accept: None,
-            bearer: None,
-            secrets: Vec::new(),
-            challenge: false,
-        }
+        Self { post: None, url, accept: None, bearer: None, secrets: Vec::new(), challenge: false }
     }
 
     /// A POST of a body; `secrets` are the secret values in it.
     pub fn post(url: Url, content_type: &'static str, body: Secret, secrets: &[Secret]) -> Self {
-        Self {
-            post: Some((content_type, body)),
-            secrets: secrets.to_vec(),
-            ..Self::get(url)
-        }
+        Self { post: Some((content_type, body)), secrets: secrets.to_vec(), ..Self::get(url) }
     }
 
     /// Asks for another type than `application/json`.
@@ -356,10 +324,7 @@ impl Channel<'_> {
     /// # Errors
     /// Causes of exit codes 2 (plain http to a public address), 5 and 6.
     pub async fn send(&self, request: &Request) -> Result<Answer> {
-        request
-            .secrets
-            .iter()
-            .for_each(|secret| self.report.learn(secret));
+        request.secrets.iter().for_each(|secret| self.report.learn(secret));
         if request.url.origin().ascii_serialization() != self.url.origin() {
             return Err(Error::new(Cause::Other, "a request left the target's origin"));
         }
@@ -370,28 +335,17 @@ impl Channel<'_> {
         loop {
             let outcome = self.once(request, &route).await;
             let pause = match &outcome {
-                Err(Failure {
-                    again: Again::NothingSent,
-                    ..
-                }) if connects == 0 => {
+                Err(Failure { again: Again::NothingSent, .. }) if connects == 0 => {
                     connects += 1;
                     PAUSE + jitter(PAUSE)
                 }
-                Ok(Answer {
-                    status: 429,
-                    retry_after: Some(seconds),
-                    ..
-                }) if !waited => {
+                Ok(Answer { status: 429, retry_after: Some(seconds), .. }) if !waited => {
                     waited = true;
                     Duration::from_secs(*seconds)
                 }
-                Ok(Answer {
-                    status: 429 | 502..=504,
-                    ..
-                })
-                | Err(Failure {
-                    again: Again::Lost, ..
-                }) if request.challenge && repeats < CHALLENGE_REPEATS => {
+                Ok(Answer { status: 429 | 502..=504, .. }) | Err(Failure { again: Again::Lost, .. })
+                    if request.challenge && repeats < CHALLENGE_REPEATS =>
+                {
                     let pause = PAUSE * 2u32.pow(repeats);
                     repeats += 1;
                     pause + jitter(pause)
@@ -400,10 +354,7 @@ impl Channel<'_> {
             };
             match Instant::now().checked_add(pause) {
                 Some(then) if then < self.deadline => {
-                    self.report.note(
-                        Some(self.target),
-                        &format!("asking again in {} ms", pause.as_millis()),
-                    );
+                    self.report.note(Some(self.target), &format!("asking again in {} ms", pause.as_millis()));
                     tokio::time::sleep_until(then).await;
                 }
                 _ => return outcome.map_err(|failure| failure.error),
@@ -430,18 +381,12 @@ impl Channel<'_> {
             if !self.allow_http && literal.is_none() {
                 let message =
                     format!("http:// to {host} through a proxy cannot be checked for a private address");
-                return Err(Error::new(Cause::BadSetting, message).hint(format!(
-                    "use https://, or set {}=1 as well",
-                    self.target.variable("ALLOW_HTTP")
-                )));
+                return Err(Error::new(Cause::BadSetting, message)
+                    .hint(format!("use https://, or set {}=1 as well", self.target.variable("ALLOW_HTTP"))));
             }
             return Ok(Route::PlainProxied(proxy));
         }
-        Ok(if self.allow_http {
-            Route::Plain
-        } else {
-            Route::PlainPrivate
-        })
+        Ok(if self.allow_http { Route::Plain } else { Route::PlainPrivate })
     }
 
     /// One try.
@@ -480,10 +425,7 @@ impl Channel<'_> {
 
     async fn exchange(&self, request: &Request, route: &Route) -> std::result::Result<Answer, Failure> {
         let host = host_of(&request.url);
-        let fatal = |error: Error| Failure {
-            error,
-            again: Again::Never,
-        };
+        let fatal = |error: Error| Failure { error, again: Again::Never };
         let client = self.http.client(route).map_err(fatal)?;
         let mut call = match &request.post {
             None => client.get(request.url.clone()),
@@ -498,10 +440,8 @@ impl Channel<'_> {
         if let Some(bearer) = &request.bearer {
             call = call.header(AUTHORIZATION, bearer_header(bearer).map_err(fatal)?);
         }
-        let mut response = call
-            .send()
-            .await
-            .map_err(|error| explain(&error, &host, request, route, self.target))?;
+        let mut response =
+            call.send().await.map_err(|error| explain(&error, &host, request, route, self.target))?;
         if let Some(peer) = response.remote_addr()
             && request.url.scheme() == "http"
             && !peer.ip().to_canonical().is_loopback()
@@ -512,14 +452,9 @@ impl Channel<'_> {
             self.report.warn(Some(self.target), &text);
         }
         let headers = response.headers();
-        if headers
-            .get(CONTENT_ENCODING)
-            .is_some_and(|value| value.as_bytes() != b"identity")
-        {
+        if headers.get(CONTENT_ENCODING).is_some_and(|value| value.as_bytes() != b"identity") {
             let message = format!("{host} sent a compressed answer, which was not asked for");
-            return Err(fatal(
-                Error::new(Cause::BadAnswer, message).status(response.status().as_u16()),
-            ));
+            return Err(fatal(Error::new(Cause::BadAnswer, message).status(response.status().as_u16())));
         }
         let date = text_header(headers, DATE).and_then(http_date);
         let mut answer = Answer {
@@ -541,11 +476,8 @@ impl Channel<'_> {
                 }
                 Ok(Some(chunk)) => answer.body.extend_from_slice(&chunk),
                 Err(_) => {
-                    let message = format!(
-                        "{}'s answer was cut short{}",
-                        answer.host,
-                        may_have_worked(request)
-                    );
+                    let message =
+                        format!("{}'s answer was cut short{}", answer.host, may_have_worked(request));
                     return Err(fatal(Error::new(Cause::Closed, message).status(answer.status)));
                 }
             }
@@ -555,18 +487,12 @@ impl Channel<'_> {
 
 fn public_http(host: &str, target: &Target) -> Error {
     let message = format!("http:// to {host} would send the credentials readable over a public network");
-    Error::new(Cause::BadSetting, message).hint(format!(
-        "use https://, or consent with {}=1",
-        target.variable("ALLOW_HTTP")
-    ))
+    Error::new(Cause::BadSetting, message)
+        .hint(format!("use https://, or consent with {}=1", target.variable("ALLOW_HTTP")))
 }
 
 fn may_have_worked(request: &Request) -> &'static str {
-    if request.secrets.is_empty() {
-        ""
-    } else {
-        "; the login may have taken effect"
-    }
+    if request.secrets.is_empty() { "" } else { "; the login may have taken effect" }
 }
 
 /// Between nothing and `most`, so that many clients do not come back at once.
@@ -578,19 +504,14 @@ fn jitter(most: Duration) -> Duration {
 /// Host and port as a person would write them.
 fn host_of(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
-    url.port()
-        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 fn bearer_header(token: &Secret) -> Result<HeaderValue> {
     let mut bytes = zeroize::Zeroizing::new(b"Bearer ".to_vec());
     bytes.extend_from_slice(token.expose().as_bytes());
-    let mut value = HeaderValue::from_bytes(&bytes).map_err(|_| {
-        Error::new(
-            Cause::BadToken,
-            "the token has a character that no header can carry",
-        )
-    })?;
+    let mut value = HeaderValue::from_bytes(&bytes)
+        .map_err(|_| Error::new(Cause::BadToken, "the token has a character that no header can carry"))?;
     value.set_sensitive(true);
     Ok(value)
 }
@@ -648,24 +569,15 @@ fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
 
 /// Turns the client's error into ours. Its own text is never used: it prints URLs with their queries.
 fn explain(error: &reqwest::Error, host: &str, request: &Request, route: &Route, target: &Target) -> Failure {
-    let fail = |cause, message: String, again| Failure {
-        error: Error::new(cause, message),
-        again,
-    };
+    let fail = |cause, message: String, again| Failure { error: Error::new(cause, message), again };
     if find::<PublicAddress>(error).is_some() {
-        return Failure {
-            error: public_http(host, target),
-            again: Again::Never,
-        };
+        return Failure { error: public_http(host, target), again: Again::Never };
     }
     if error.is_dns() {
         return fail(Cause::Dns, format!("cannot resolve {host}"), Again::Never);
     }
     if let Some(tls) = find::<rustls::Error>(error) {
-        return Failure {
-            error: explain_tls(tls, host),
-            again: Again::Never,
-        };
+        return Failure { error: explain_tls(tls, host), again: Again::Never };
     }
     if error.is_connect() {
         return explain_connect(error, host, route);
@@ -675,16 +587,12 @@ fn explain(error: &reqwest::Error, host: &str, request: &Request, route: &Route,
             let message = format!("{host}'s answer has too many or too large headers");
             fail(Cause::TooLarge, message, Again::Never)
         }
-        Some(hyper) if hyper.is_parse() => fail(
-            Cause::NotHttp,
-            format!("{host} is not an HTTP server"),
-            Again::Never,
-        ),
+        Some(hyper) if hyper.is_parse() => {
+            fail(Cause::NotHttp, format!("{host} is not an HTTP server"), Again::Never)
+        }
         _ => {
-            let message = format!(
-                "{host} closed the connection before answering{}",
-                may_have_worked(request)
-            );
+            let message =
+                format!("{host} closed the connection before answering{}", may_have_worked(request));
             fail(Cause::Closed, message, Again::Lost)
         }
     }
@@ -694,16 +602,10 @@ fn explain(error: &reqwest::Error, host: &str, request: &Request, route: &Route,
 fn explain_connect(error: &reqwest::Error, host: &str, route: &Route) -> Failure {
     let (cause, message) = if error.is_timeout() {
         let limit = CONNECT_LIMIT.as_secs();
-        (
-            Cause::ConnectTimeout,
-            format!("timed out connecting to {host} after {limit} s"),
-        )
+        (Cause::ConnectTimeout, format!("timed out connecting to {host} after {limit} s"))
     } else if let Route::PlainProxied(proxy) | Route::TlsProxied(proxy) = route {
         let proxy = Url::parse(proxy).map(|url| host_of(&url)).unwrap_or_default();
-        (
-            Cause::Proxy,
-            format!("cannot connect to {host} through the proxy {proxy}"),
-        )
+        (Cause::Proxy, format!("cannot connect to {host} through the proxy {proxy}"))
     } else {
         match find::<io::Error>(error).map(io::Error::kind) {
             Some(io::ErrorKind::ConnectionRefused) => {
@@ -711,20 +613,14 @@ fn explain_connect(error: &reqwest::Error, host: &str, route: &Route) -> Failure
             }
             Some(
                 io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe,
-            ) => (
-                Cause::Tls,
-                format!("{host} closed the connection during the TLS handshake"),
-            ),
+            ) => (Cause::Tls, format!("{host} closed the connection during the TLS handshake")),
             Some(io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable) => {
                 (Cause::Connect, format!("no route to {host}"))
             }
             _ => (Cause::Connect, format!("cannot connect to {host}")),
         }
     };
-    Failure {
-        error: Error::new(cause, message),
-        again: Again::NothingSent,
-    }
+    Failure { error: Error::new(cause, message), again: Again::NothingSent }
 }
 
 fn explain_tls(error: &rustls::Error, host: &str) -> Error {
@@ -735,9 +631,7 @@ fn explain_tls(error: &rustls::Error, host: &str) -> Error {
                 .hint("whoever runs the server must renew it; if it is new, check this machine's clock"),
             CertificateError::ExpiredContext { not_after, .. } => {
                 let day = Timestamp::from_second(i64::try_from(not_after.as_secs()).unwrap_or(i64::MAX));
-                let day = day
-                    .map(|time| time.strftime("%Y-%m-%d").to_string())
-                    .unwrap_or_default();
+                let day = day.map(|time| time.strftime("%Y-%m-%d").to_string()).unwrap_or_default();
                 certificate(format!("{host}'s certificate expired on {day}"))
                     .hint("whoever runs the server must renew it; if it is new, check this machine's clock")
             }

@@ -1,6 +1,11 @@
 //! `crmauth` logs in to CRM and BPM systems and hands the session to a person, a script or a CI job.
+//!
+//! The way of the data: arguments → targets → settings → session → bytes. [`run`] is the whole program.
 
 pub mod answer;
+pub mod app;
+pub mod cli;
+pub mod command;
 pub mod config;
 pub mod error;
 pub mod http;
@@ -10,4 +15,147 @@ pub mod report;
 pub mod sandbox;
 pub mod secret;
 pub mod session;
+pub mod signals;
 pub mod spec;
+
+use std::ffi::OsString;
+use std::future::Future;
+use std::io::IsTerminal;
+use std::rc::Rc;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, Parser};
+
+use cli::{Cli, Verb};
+use command::{Color, Run};
+use config::Environment;
+use error::{Cause, Error, Result};
+use report::{Manner, Report};
+
+/// The program: arguments (the program's name first) and environment in, exit code out.
+pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return unparsed(&error, &arguments, environment),
+    };
+    let global = &cli.global;
+    let manner = Manner {
+        json: global.json,
+        quiet: global.quiet,
+        verbosity: global.verbose,
+        color: colored(global.color, environment, std::io::stderr().is_terminal()),
+    };
+    let report = Rc::new(Report::new(manner));
+    let run = Run { global, environment, report: Rc::clone(&report) };
+    let (outcome, on_failure) = match &cli.verb {
+        Verb::Login(args) => (block_on(interruptible(command::login::run(args, &run))), args.on_failure()),
+        Verb::Sandbox(args) => (block_on(command::sandbox::run(args, &run)), ""),
+        Verb::Providers(args) => (command::providers::run(args, &run), ""),
+        Verb::Completions(args) => (command::completions::run(args, &run, Cli::command()), ""),
+    };
+    let code = outcome.unwrap_or_else(|error| {
+        // Whoever closed our stdout does not want to hear about it.
+        if error.cause != Cause::ClosedPipe {
+            report.error(&error);
+        }
+        error.cause.exit()
+    });
+    if code != 0 && !on_failure.is_empty() {
+        let _ = run.print(on_failure);
+    }
+    code
+}
+
+/// Runs on one thread; what still resolves a name when the work is done is left behind, not waited for.
+fn block_on(work: impl Future<Output = Result<u8>>) -> Result<u8> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::new(Cause::Other, format!("the run cannot start: {}", error.kind())))?;
+    let outcome = tokio::task::LocalSet::new().block_on(&runtime, work);
+    runtime.shutdown_background();
+    outcome
+}
+
+/// The work, or the signal that stopped it.
+async fn interruptible(work: impl Future<Output = Result<u8>>) -> Result<u8> {
+    tokio::select! {
+        outcome = work => outcome,
+        signal = signals::either() => Err(signal.error()),
+    }
+}
+
+/// A command line that asks for help, or makes no sense.
+fn unparsed(error: &clap::Error, arguments: &[OsString], environment: &Environment) -> u8 {
+    let asked = |word: &str| arguments.iter().any(|argument| argument == word);
+    let for_stdout = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    if for_stdout || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let color = colored(Color::Auto, environment, std::io::stdout().is_terminal());
+        let text = if color { error.render().ansi().to_string() } else { error.render().to_string() };
+        let report = Report::new(Manner::default());
+        if !for_stdout {
+            report.help(&text);
+            return Cause::Usage.exit();
+        }
+        let sink = output::sink::Sink::prepare(output::sink::Destination::Stdout);
+        return sink
+            .and_then(|sink| sink.write(text.as_bytes()))
+            .map_or_else(|error| error.cause.exit(), |_| 0);
+    }
+    let color = colored(Color::Auto, environment, std::io::stderr().is_terminal());
+    let report = Report::new(Manner { json: asked("--json"), color, ..Manner::default() });
+    report.error(&usage(error));
+    // The answer may be meant for `eval`, which must fail too.
+    let formats = output::ALL.iter().filter(|format| !format.on_failure().is_empty());
+    for format in formats {
+        let name = format.name();
+        let spelt = [format!("-f{name}"), format!("-f={name}"), format!("--format={name}")];
+        let apart =
+            arguments.windows(2).any(|pair| (pair[0] == "-f" || pair[0] == "--format") && pair[1] == name);
+        if apart || spelt.iter().any(|word| asked(word)) {
+            let sink = output::sink::Sink::prepare(output::sink::Destination::Stdout);
+            let _ = sink.and_then(|sink| sink.write(format.on_failure().as_bytes()));
+            break;
+        }
+    }
+    Cause::Usage.exit()
+}
+
+/// clap's error as one sentence and one hint.
+fn usage(error: &clap::Error) -> Error {
+    let text = error.render().to_string();
+    let mut lines = text.lines();
+    let first = lines.next().unwrap_or_default();
+    let mut message = first.strip_prefix("error: ").unwrap_or(first).trim_end_matches(':').to_owned();
+    for detail in lines.take_while(|line| !line.trim().is_empty()) {
+        message.push(' ');
+        message.push_str(detail.trim());
+    }
+    let suggestion =
+        [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue]
+            .iter()
+            .find_map(|kind| match error.get(*kind)? {
+                ContextValue::String(one) => Some(one.clone()),
+                ContextValue::Strings(many) => many.first().cloned(),
+                _ => None,
+            });
+    let hint = match suggestion {
+        Some(word) => format!("did you mean `{word}`?"),
+        None => "`crmauth --help` and `crmauth login --help` show what is possible".to_owned(),
+    };
+    Error::new(Cause::Usage, message).hint(hint)
+}
+
+fn colored(choice: Color, environment: &Environment, terminal: bool) -> bool {
+    let set = |name: &str| environment.get(name).is_ok_and(|value| value.is_some());
+    match choice {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => {
+            terminal
+                && !set("NO_COLOR")
+                && !set("CI")
+                && !environment.get("TERM").is_ok_and(|term| term == Some("dumb"))
+        }
+    }
+}

@@ -33,11 +33,7 @@ pub struct Report {
 impl Report {
     /// A report that has said nothing yet.
     pub fn new(manner: Manner) -> Self {
-        Self {
-            manner,
-            redactor: Redactor::new(),
-            warned: RefCell::default(),
-        }
+        Self { manner, redactor: Redactor::new(), warned: RefCell::default() }
     }
 
     /// From here on `secret` is blanked wherever it would appear.
@@ -59,11 +55,7 @@ impl Report {
         text.push_str(&self.message(error));
         self.line(&text);
         if let Some(hint) = &error.hint {
-            self.line(&format!(
-                "{} {}",
-                self.paint(AnsiColor::Cyan, "hint:"),
-                self.safe(hint)
-            ));
+            self.line(&format!("{} {}", self.paint(AnsiColor::Cyan, "hint:"), self.safe(hint)));
         }
     }
 
@@ -112,6 +104,11 @@ impl Report {
         }
     }
 
+    /// The program's help, where it stands for an answer that was not asked for.
+    pub fn help(&self, text: &str) {
+        self.line(text.trim_end());
+    }
+
     fn say(&self, word: &str, color: AnsiColor, target: Option<&Target>, text: &str) {
         let text = self.safe(text);
         if self.manner.json {
@@ -120,10 +117,7 @@ impl Report {
             );
         }
         let target = target.map(|target| format!("{target}: ")).unwrap_or_default();
-        self.line(&format!(
-            "{} {target}{text}",
-            self.paint(color, &format!("{word}:"))
-        ));
+        self.line(&format!("{} {target}{text}", self.paint(color, &format!("{word}:"))));
     }
 
     fn message(&self, error: &Error) -> String {
@@ -140,11 +134,8 @@ impl Report {
     }
 
     fn paint(&self, color: AnsiColor, word: &str) -> String {
-        let style = if self.manner.color {
-            Style::new().fg_color(Some(color.into())).bold()
-        } else {
-            Style::new()
-        };
+        let style =
+            if self.manner.color { Style::new().fg_color(Some(color.into())).bold() } else { Style::new() };
         format!("{style}{word}{style:#}")
     }
 

@@ -42,11 +42,7 @@ impl fmt::Debug for Secret {
 }
 
 /// Everything but the unreserved characters of RFC 3986.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// One path segment or query value, percent-encoded so that it stays one.
 pub fn percent(text: &str) -> String {
@@ -249,10 +245,8 @@ impl Reading {
         let mut from = Vec::with_capacity(self.bytes.len());
         let mut at = 0;
         while at < self.bytes.len() {
-            let (taken, decoded) = unescape(&self.bytes[at..]).map_or_else(
-                || (1, vec![self.bytes[at]]),
-                |(taken, text)| (taken, text.into_bytes()),
-            );
+            let (taken, decoded) = unescape(&self.bytes[at..])
+                .map_or_else(|| (1, vec![self.bytes[at]]), |(taken, text)| (taken, text.into_bytes()));
             let span = self.from[at].start..self.from[at + taken - 1].end;
             for byte in decoded {
                 bytes.push(byte);
@@ -260,10 +254,7 @@ impl Reading {
             }
             at += taken;
         }
-        Self {
-            bytes: Zeroizing::new(bytes),
-            from,
-        }
+        Self { bytes: Zeroizing::new(bytes), from }
     }
 
     fn find(&self, needle: &[u8], hits: &mut Vec<Range<usize>>) {
@@ -389,10 +380,7 @@ mod tests {
         let secret = r#"p&ss"w<o>r'd/é+ %x"#;
         let redactor = redactor(&[secret]);
         let json = Value::String(secret.into()).to_string();
-        let html = secret
-            .replace('&', "&amp;")
-            .replace('"', "&quot;")
-            .replace('\'', "&#039;");
+        let html = secret.replace('&', "&amp;").replace('"', "&quot;").replace('\'', "&#039;");
         let html = html.replace('<', "&lt;").replace('>', "&gt;");
         let basic = STANDARD_NO_PAD.encode(format!("client:{secret}"));
         for form in [
@@ -413,10 +401,7 @@ mod tests {
             let said = redactor.foreign(&format!("before {form} after"));
             assert!(said.starts_with("before "), "{said}");
             assert!(said.ends_with(" after"), "{said}");
-            assert!(
-                said.contains(BLANK) && said.len() <= "before \"***\" after".len() + 3,
-                "{form}: {said}"
-            );
+            assert!(said.contains(BLANK) && said.len() <= "before \"***\" after".len() + 3, "{form}: {said}");
         }
         assert!(redactor.foreign(&basic).contains(BLANK));
     }
@@ -436,10 +421,7 @@ mod tests {
 
     #[test]
     fn known_hashes() {
-        assert_eq!(
-            md5_hex(&["123", "456"]).expose(),
-            "e10adc3949ba59abbe56e057f20f883e"
-        );
+        assert_eq!(md5_hex(&["123", "456"]).expose(), "e10adc3949ba59abbe56e057f20f883e");
         assert_eq!(
             sha256_hex("teste").expose(),
             "46070d4bf934fb0d4b06d9e2c46e346944e322444900a435d7d9a95e6d7435f5"

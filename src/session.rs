@@ -63,9 +63,7 @@ pub fn check_token(token: &str) -> Result<()> {
     let refuse = |why: String| Err(Error::new(Cause::BadToken, why));
     let word = token.trim();
     if word.is_empty()
-        || ["na", "null", "none", "undefined"]
-            .iter()
-            .any(|none| word.eq_ignore_ascii_case(none))
+        || ["na", "null", "none", "undefined"].iter().any(|none| word.eq_ignore_ascii_case(none))
     {
         return refuse("there is no session in the server's answer".to_owned());
     }
@@ -108,16 +106,7 @@ mod tests {
     fn tokens() {
         assert!(check_token("abc").is_ok());
         assert!(check_token(&"x".repeat(TOKEN_MAX)).is_ok());
-        for bad in [
-            "",
-            " ",
-            "NA",
-            "null",
-            "a b",
-            "a\nb",
-            "é",
-            &"x".repeat(TOKEN_MAX + 1),
-        ] {
+        for bad in ["", " ", "NA", "null", "a b", "a\nb", "é", &"x".repeat(TOKEN_MAX + 1)] {
             assert_eq!(check_token(bad).expect_err(bad).cause, Cause::BadToken);
         }
         let all: String = (0x21..=0x7eu8).map(char::from).collect();

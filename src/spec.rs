@@ -53,11 +53,7 @@ impl Spec {
 
     /// The seed script's name for a field.
     pub fn seed_name(&self, field: &Field) -> Option<&'static str> {
-        if field.name == "URL" {
-            self.seed_url
-        } else {
-            field.seed_name
-        }
+        if field.name == "URL" { self.seed_url } else { field.seed_name }
     }
 
     /// The field of that name.
@@ -199,23 +195,11 @@ pub struct Alternatives {
 
 /// The fields that every provider has: the URL, then the guards.
 pub static COMMON: [Field; 3] = [
-    Field::new(
-        "URL",
-        Kind::Url,
-        "base URL; a bare host means https, a path prefix is kept",
-    )
-    .required()
-    .shared(),
-    Field::new(
-        "ALLOW_HTTP",
-        Kind::Flag,
-        "1 allows http:// beyond loopback and private addresses",
-    ),
-    Field::new(
-        "ALLOW_PROXY",
-        Kind::Flag,
-        "1 lets http:// go through the environment's proxy too",
-    ),
+    Field::new("URL", Kind::Url, "base URL; a bare host means https, a path prefix is kept")
+        .required()
+        .shared(),
+    Field::new("ALLOW_HTTP", Kind::Flag, "1 allows http:// beyond loopback and private addresses"),
+    Field::new("ALLOW_PROXY", Kind::Flag, "1 lets http:// go through the environment's proxy too"),
 ];
 
 /// Where a session goes in later requests.
@@ -333,12 +317,7 @@ impl BaseUrl {
         if rest.is_empty() || rest.starts_with(['/', '?', '#', ':', '@']) {
             return refuse("names no host");
         }
-        if rest
-            .split(['/', '?', '#'])
-            .next()
-            .unwrap_or_default()
-            .contains('@')
-        {
+        if rest.split(['/', '?', '#']).next().unwrap_or_default().contains('@') {
             return refuse("holds a user name or a password; they have settings of their own");
         }
         if rest.contains('#') {
@@ -360,9 +339,7 @@ impl BaseUrl {
     /// The URL of a path below this one; the path prefix is kept, the path's own query too.
     pub fn join(&self, path: &str) -> Url {
         let mut url = self.0.clone();
-        let (path, query) = path
-            .split_once('?')
-            .map_or((path, None), |(path, query)| (path, Some(query)));
+        let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
         let prefix = self.0.path().trim_end_matches('/');
         url.set_path(&format!("{prefix}/{}", path.trim_start_matches('/')));
         url.set_query(query);
@@ -405,10 +382,7 @@ impl Settings {
 
     /// A secret field's value.
     pub fn secret(&self, field: &str) -> Option<&Secret> {
-        self.values
-            .iter()
-            .find(|(name, _)| *name == field)
-            .map(|(_, value)| value)
+        self.values.iter().find(|(name, _)| *name == field).map(|(_, value)| value)
     }
 
     /// A field's value that anybody may see.
@@ -423,9 +397,7 @@ impl Settings {
     /// Whether a flag is set.
     pub fn flag(&self, field: &str) -> bool {
         self.text(field).is_some_and(|value| {
-            ["1", "true", "yes", "on"]
-                .iter()
-                .any(|word| value.eq_ignore_ascii_case(word))
+            ["1", "true", "yes", "on"].iter().any(|word| value.eq_ignore_ascii_case(word))
         })
     }
 
@@ -444,9 +416,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> std::result::Result<String, String> {
-        BaseUrl::parse(text, "webservice.php")
-            .map(|url| url.to_string())
-            .map_err(|e| e.message)
+        BaseUrl::parse(text, "webservice.php").map(|url| url.to_string()).map_err(|e| e.message)
     }
 
     #[test]
@@ -488,10 +458,7 @@ mod tests {
     #[test]
     fn joined_paths_keep_the_prefix() {
         let url = BaseUrl::parse("https://h/legacy/", "Api/access_token").expect("a URL");
-        assert_eq!(
-            url.join("/Api/access_token").as_str(),
-            "https://h/legacy/Api/access_token"
-        );
+        assert_eq!(url.join("/Api/access_token").as_str(), "https://h/legacy/Api/access_token");
         assert_eq!(url.join("x?a=b").as_str(), "https://h/legacy/x?a=b");
         assert_eq!(url.origin(), "https://h");
     }

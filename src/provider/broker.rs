@@ -27,18 +27,8 @@ static SPEC: Spec = Spec {
     fields: &[
         Field::new("USERNAME", Kind::Text, "the establishment's user").required(),
         Field::new("PASSWORD", Kind::Secret, "that user's password").required(),
-        Field::new(
-            "PARTNER_TOKEN",
-            Kind::Token,
-            "the partner's token, where it is at hand",
-        )
-        .shared(),
-        Field::new(
-            "PARTNER_USERNAME",
-            Kind::Text,
-            "or the partner's user, to fetch the token with",
-        )
-        .shared(),
+        Field::new("PARTNER_TOKEN", Kind::Token, "the partner's token, where it is at hand").shared(),
+        Field::new("PARTNER_USERNAME", Kind::Text, "or the partner's user, to fetch the token with").shared(),
         Field::new("PARTNER_PASSWORD", Kind::Secret, "and that user's password").shared(),
         Field::new("PARTNER_LOGIN_PATH", Kind::Path, "where the partner logs in")
             .shared()
@@ -77,41 +67,22 @@ async fn login(context: &Context<'_>) -> Result<Session> {
         Role::Partner => {
             context.note("logging in as the partner");
             let path = settings.text("PARTNER_LOGIN_PATH").unwrap_or_default();
-            (
-                context.required("PARTNER_USERNAME")?,
-                context.required("PARTNER_PASSWORD")?,
-                path,
-            )
+            (context.required("PARTNER_USERNAME")?, context.required("PARTNER_PASSWORD")?, path)
         }
         _ => {
             context.note("logging in");
-            (
-                context.required("USERNAME")?,
-                context.required("PASSWORD")?,
-                LOGIN_PATH,
-            )
+            (context.required("USERNAME")?, context.required("PASSWORD")?, LOGIN_PATH)
         }
     };
-    let body = Fields::new()
-        .text("UserName", user.expose())
-        .secret("Password", password);
-    let mut request = Request::post(
-        settings.url.join(path),
-        "application/json",
-        body.json(),
-        body.secrets(),
-    );
-    let partner = context
-        .prior
-        .map(|session| &session.token)
-        .or_else(|| settings.secret("PARTNER_TOKEN"));
+    let body = Fields::new().text("UserName", user.expose()).secret("Password", password);
+    let mut request = Request::post(settings.url.join(path), "application/json", body.json(), body.secrets());
+    let partner = context.prior.map(|session| &session.token).or_else(|| settings.secret("PARTNER_TOKEN"));
     if let Some(token) = partner.filter(|_| context.role != Role::Partner) {
         request = request.bearer(token);
     }
     let answer = context.channel.send(&request).await?;
-    let object = context
-        .read(&answer, refusal)
-        .map_err(|error| partner_hint(context, error, partner.is_some()))?;
+    let object =
+        context.read(&answer, refusal).map_err(|error| partner_hint(context, error, partner.is_some()))?;
     let token_type = object.text("Token_Type").unwrap_or_else(|| "Bearer".to_owned());
     let mut session = object.session("Access_Token", &token_type)?;
     session.user = Some(user.expose().to_owned());
@@ -139,9 +110,8 @@ fn partner_hint(context: &Context<'_>, error: Error, sent: bool) -> Error {
     }
     let [user, password] = ["PARTNER_USERNAME", "PARTNER_PASSWORD"].map(|field| context.variable(field));
     if context.role == Role::Partner {
-        return error.hint(format!(
-            "it is the partner's login that was refused: check {user} and {password}"
-        ));
+        return error
+            .hint(format!("it is the partner's login that was refused: check {user} and {password}"));
     }
     if sent {
         return error;

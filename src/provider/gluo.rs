@@ -37,9 +37,7 @@ static SPEC: Spec = Spec {
     endpoint: "webservice.php",
     example_url: "https://empresa.gluocrm.com.br",
     fields: &[
-        Field::new("USERNAME", Kind::Text, "the integration user's name")
-            .required()
-            .seed_name("username"),
+        Field::new("USERNAME", Kind::Text, "the integration user's name").required().seed_name("username"),
         Field::new(
             "ACCESS_KEY",
             Kind::Secret,
@@ -96,29 +94,16 @@ async fn attempt(context: &Context<'_>) -> std::result::Result<Session, Attempt>
     let user = context.required("USERNAME")?.expose();
     context.note("asking for a challenge");
     let path = ["webservice.php?operation=getchallenge&username=", &percent(user)].concat();
-    let answer = context
-        .call(Request::get(settings.url.join(&path)).challenge(), refusal)
-        .await?;
+    let answer = context.call(Request::get(settings.url.join(&path)).challenge(), refusal).await?;
     let challenge = result(&answer)?;
     note_skew(context, &challenge);
 
     context.note("logging in");
     // The server builds the same hash from the challenge and its copy of the key: seed document.
-    let key = md5_hex(&[
-        challenge.need_text("token")?,
-        context.required("ACCESS_KEY")?.expose(),
-    ]);
-    let body = Fields::new()
-        .text("operation", "login")
-        .text("username", user)
-        .secret("accessKey", &key);
+    let key = md5_hex(&[challenge.need_text("token")?, context.required("ACCESS_KEY")?.expose()]);
+    let body = Fields::new().text("operation", "login").text("username", user).secret("accessKey", &key);
     let url = settings.url.join("webservice.php");
-    let request = Request::post(
-        url,
-        "application/x-www-form-urlencoded",
-        body.form(),
-        body.secrets(),
-    );
+    let request = Request::post(url, "application/x-www-form-urlencoded", body.form(), body.secrets());
     let raced = std::cell::Cell::new(false);
     let answer = context
         .call(request, |object| {
@@ -126,17 +111,12 @@ async fn attempt(context: &Context<'_>) -> std::result::Result<Session, Attempt>
             refusal(object)
         })
         .await
-        .map_err(|error| Attempt {
-            error,
-            raced: raced.get(),
-        })?;
+        .map_err(|error| Attempt { error, raced: raced.get() })?;
     let fields = result(&answer)?;
     let mut session = fields.session("sessionName", "session")?;
     session.user = Some(user.to_owned());
     session.details = fields.details(&["sessionName"]);
-    session
-        .details
-        .insert("challenge".to_owned(), challenge.details(&["token"]).into());
+    session.details.insert("challenge".to_owned(), challenge.details(&["token"]).into());
     Ok(session)
 }
 
@@ -177,9 +157,6 @@ fn note_skew(context: &Context<'_>, challenge: &Object) {
     let ahead = server.saturating_sub(Timestamp::now().as_second());
     if ahead.saturating_abs() > SKEW {
         let way = if ahead > 0 { "ahead of" } else { "behind" };
-        context.note(&format!(
-            "the server's clock is {} s {way} this machine's",
-            ahead.saturating_abs()
-        ));
+        context.note(&format!("the server's clock is {} s {way} this machine's", ahead.saturating_abs()));
     }
 }

@@ -71,21 +71,13 @@ async fn login(context: &Context<'_>) -> Result<Session> {
         .text("client_id", context.required("CLIENT_ID")?.expose())
         .secret("client_secret", context.required("CLIENT_SECRET")?);
     if let Some(user) = user {
-        fields = fields
-            .text("username", user)
-            .secret("password", context.required("PASSWORD")?);
+        fields = fields.text("username", user).secret("password", context.required("PASSWORD")?);
     }
     context.note(&format!("logging in with the grant {grant}"));
     let own_path = settings.text("TOKEN_PATH");
-    let mut answer = context
-        .channel
-        .send(&request(context, own_path.unwrap_or(TOKEN_PATH), &fields))
-        .await?;
+    let mut answer = context.channel.send(&request(context, own_path.unwrap_or(TOKEN_PATH), &fields)).await?;
     if answer.status == 404 && own_path.is_none() {
-        answer = context
-            .channel
-            .send(&request(context, UNREWRITTEN_PATH, &fields))
-            .await?;
+        answer = context.channel.send(&request(context, UNREWRITTEN_PATH, &fields)).await?;
         if answer.status != 404 {
             context.warn(&format!(
                 "the server has no {TOKEN_PATH} (URL rewriting is off); {UNREWRITTEN_PATH} works, and \
@@ -95,19 +87,11 @@ async fn login(context: &Context<'_>) -> Result<Session> {
         }
     }
     let keyless = answer.status == 500 && answer.body.is_empty();
-    let object = context
-        .read(&answer, |object| refusal(context, object))
-        .map_err(|error| {
-            if keyless {
-                error.hint("were the server's OAuth2 keys ever generated?")
-            } else {
-                error
-            }
-        })?;
-    let mut session = object.session(
-        "access_token",
-        &object.text("token_type").unwrap_or("Bearer".to_owned()),
-    )?;
+    let object = context.read(&answer, |object| refusal(context, object)).map_err(|error| {
+        if keyless { error.hint("were the server's OAuth2 keys ever generated?") } else { error }
+    })?;
+    let mut session =
+        object.session("access_token", &object.text("token_type").unwrap_or("Bearer".to_owned()))?;
     session.user = user.map(str::to_owned);
     match object.get("expires_in").map(lifetime) {
         Some(Some(seconds)) => session.lasts(seconds),
@@ -128,13 +112,8 @@ fn request(context: &Context<'_>, path: &str, fields: &Fields) -> Request {
 
 /// A real server refuses wrong credentials with status 500 and a sentence, wrong secrets with 401 and a code.
 fn refusal(context: &Context<'_>, answer: &Object) -> Option<Error> {
-    const CODES: [&str; 5] = [
-        "invalid_client",
-        "invalid_grant",
-        "invalid_credentials",
-        "access_denied",
-        "unauthorized_client",
-    ];
+    const CODES: [&str; 5] =
+        ["invalid_client", "invalid_grant", "invalid_credentials", "access_denied", "unauthorized_client"];
     const SENTENCES: [&str; 4] = [
         "OAuth2Clients module with id",
         "trying to get OAuth2Clients",
@@ -142,16 +121,10 @@ fn refusal(context: &Context<'_>, answer: &Object) -> Option<Error> {
         "The password is invalid",
     ];
     let code = answer.text("error")?;
-    let text = answer
-        .text("message")
-        .or_else(|| answer.text("error_description"))
-        .unwrap_or_default();
+    let text = answer.text("message").or_else(|| answer.text("error_description")).unwrap_or_default();
     let host = answer.host();
     let said = answer.said().unwrap_or_default();
-    if ["lockout_reached", "password_expired"]
-        .iter()
-        .any(|word| code.contains(word) || text.contains(word))
-    {
+    if ["lockout_reached", "password_expired"].iter().any(|word| code.contains(word) || text.contains(word)) {
         let message = format!("{host} says that the account is locked or its password has expired");
         return Some(
             Error::new(Cause::Locked, message)
@@ -175,11 +148,7 @@ fn hint(context: &Context<'_>, code: &str) -> Option<String> {
     // Typed into the admin panel, these are stored HTML-escaped: then only a form body matches (real server).
     let escaped = |secret: &Secret| secret.expose().contains(['"', '\'', '<', '>', '`']);
     if settings.secrets().any(escaped) {
-        let other = if settings.text("BODY") == Some("form") {
-            "json"
-        } else {
-            "form"
-        };
+        let other = if settings.text("BODY") == Some("form") { "json" } else { "form" };
         return Some(format!(
             "a secret holds quotes, < or >, which SuiteCRM may have stored escaped: try {}={other}",
             context.variable("BODY")

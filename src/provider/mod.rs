@@ -18,13 +18,8 @@ use crate::session::Session;
 use crate::spec::{Settings, Spec};
 
 /// Every provider, in the order in which people see them.
-pub static ALL: &[&dyn Provider] = &[
-    &gluo::Gluo,
-    &hellocloud::HelloCloud,
-    &systemsway::SystemsWay,
-    &broker::Broker,
-    &zeev::Zeev,
-];
+pub static ALL: &[&dyn Provider] =
+    &[&gluo::Gluo, &hellocloud::HelloCloud, &systemsway::SystemsWay, &broker::Broker, &zeev::Zeev];
 
 /// The declarations of every provider, in the same order.
 pub fn specs() -> Vec<&'static Spec> {
@@ -124,17 +119,11 @@ impl Context<'_> {
     /// A setting that the declaration requires, so that it is there.
     pub fn required(&self, field: &str) -> Result<&Secret> {
         self.settings.secret(field).ok_or_else(|| {
-            Error::new(
-                crate::error::Cause::MissingSetting,
-                format!("{} is not set", self.variable(field)),
-            )
+            Error::new(crate::error::Cause::MissingSetting, format!("{} is not set", self.variable(field)))
         })
     }
 
     fn learn(&self, object: &Object) {
-        object
-            .secrets()
-            .iter()
-            .for_each(|secret| self.channel.report.learn(secret));
+        object.secrets().iter().for_each(|secret| self.channel.report.learn(secret));
     }
 }

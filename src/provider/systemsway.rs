@@ -22,11 +22,7 @@ static SPEC: Spec = Spec {
     fields: &[
         Field::new("USERNAME", Kind::Text, "the user's name").required(),
         Field::new("PASSWORD", Kind::Secret, "the user's password"),
-        Field::new(
-            "PASSWORD_SHA256",
-            Kind::Secret,
-            "or its SHA-256, 64 hex digits; as good as the password",
-        ),
+        Field::new("PASSWORD_SHA256", Kind::Secret, "or its SHA-256, 64 hex digits; as good as the password"),
         Field::new(
             "HASH_CASE",
             Kind::Choice(&["upper", "lower"]),
@@ -35,10 +31,7 @@ static SPEC: Spec = Spec {
         .default(Default::Value("upper")),
     ],
     seed_url: None,
-    alternatives: &[Alternatives {
-        required: true,
-        ways: &[&["PASSWORD"], &["PASSWORD_SHA256"]],
-    }],
+    alternatives: &[Alternatives { required: true, ways: &[&["PASSWORD"], &["PASSWORD_SHA256"]] }],
     placement: Placement::Path,
     ageing: Ageing::SingleSeat,
     impersonation: false,
@@ -83,23 +76,14 @@ fn hash(context: &Context<'_>) -> Result<Secret> {
     };
     let digits = hash.expose();
     if digits.len() != 64 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        let message = format!(
-            "{} is no SHA-256: it needs 64 hex digits",
-            context.variable("PASSWORD_SHA256")
-        );
+        let message =
+            format!("{} is no SHA-256: it needs 64 hex digits", context.variable("PASSWORD_SHA256"));
         return Err(Error::new(Cause::BadSetting, message));
     }
-    let (upper, lower) = (
-        Secret::new(digits.to_uppercase()),
-        Secret::new(digits.to_lowercase()),
-    );
+    let (upper, lower) = (Secret::new(digits.to_uppercase()), Secret::new(digits.to_lowercase()));
     context.channel.report.learn(&upper);
     context.channel.report.learn(&lower);
-    Ok(if context.settings.text("HASH_CASE") == Some("lower") {
-        lower
-    } else {
-        upper
-    })
+    Ok(if context.settings.text("HASH_CASE") == Some("lower") { lower } else { upper })
 }
 
 /// `Status` is `OK` or `ERROR` (seed); `codigo` is `00` or `01` in the later version.
@@ -112,9 +96,6 @@ fn refusal(answer: &Object) -> Option<Error> {
     if done {
         return None;
     }
-    let said = answer
-        .said()
-        .or_else(|| answer.text("Status"))
-        .unwrap_or_default();
+    let said = answer.said().or_else(|| answer.text("Status")).unwrap_or_default();
     Some(Error::new(Cause::Refused, format!("{} refused the login", answer.host())).said(&said))
 }

@@ -26,17 +26,10 @@ static SPEC: Spec = Spec {
     fields: &[
         Field::new("USERNAME", Kind::Text, "the person's login"),
         Field::new("PASSWORD", Kind::Secret, "the person's password"),
-        Field::new(
-            "API_TOKEN",
-            Kind::Token,
-            "or a permanent token, made in Zeev's web interface",
-        ),
+        Field::new("API_TOKEN", Kind::Token, "or a permanent token, made in Zeev's web interface"),
     ],
     seed_url: None,
-    alternatives: &[Alternatives {
-        required: true,
-        ways: &[&["USERNAME", "PASSWORD"], &["API_TOKEN"]],
-    }],
+    alternatives: &[Alternatives { required: true, ways: &[&["USERNAME", "PASSWORD"], &["API_TOKEN"]] }],
     placement: Placement::Bearer,
     ageing: Ageing::Fixed,
     impersonation: true,
@@ -75,17 +68,13 @@ async fn login(context: &Context<'_>) -> Result<Session> {
         None => {
             context.note("logging in");
             let user = context.required("USERNAME")?.expose();
-            let body = Fields::new()
-                .text("login", user)
-                .secret("password", context.required("PASSWORD")?);
+            let body = Fields::new().text("login", user).secret("password", context.required("PASSWORD")?);
             Request::post(url, "application/json", body.json(), body.secrets())
         }
     };
     let answer = context.call(request, |_| None).await?;
     let mut session = session_of(&answer)?;
-    session.user = answer
-        .text("username")
-        .or_else(|| settings.text("USERNAME").map(str::to_owned));
+    session.user = answer.text("username").or_else(|| settings.text("USERNAME").map(str::to_owned));
     session.details = answer.details(&[]);
     Ok(session)
 }
@@ -103,10 +92,7 @@ async fn impersonate(context: &Context<'_>, person: &str) -> Result<Session> {
     context.note("impersonating");
     let path = [TOKENS_PATH, "/impersonate/", &percent(person)].concat();
     let request = Request::get(settings.url.join(&path)).bearer(token);
-    let answer = context
-        .call(request, |_| None)
-        .await
-        .map_err(|error| explain(context, error, person))?;
+    let answer = context.call(request, |_| None).await.map_err(|error| explain(context, error, person))?;
     let (other, current) = (answer.need_inner("impersonate")?, answer.inner("current"));
     let mut session = session_of(&other)?;
     let by = context.prior.and_then(|session| session.user.clone());
@@ -125,16 +111,10 @@ fn session_of(person: &Object) -> Result<Session> {
 /// At this path the statuses speak of people, not of paths.
 fn explain(context: &Context<'_>, error: Error, person: &str) -> Error {
     let explained = match error.http_status {
-        Some(404) => Error::new(
-            Cause::NotFound,
-            format!("Zeev knows nobody `{person}` to impersonate"),
-        )
-        .hint("--as takes a person's id or user name, as in Zeev under Access > People"),
-        Some(403) => Error::new(
-            Cause::Refused,
-            format!("this account may not impersonate `{person}`"),
-        )
-        .hint("ask Zeev's administrator for the permission to impersonate"),
+        Some(404) => Error::new(Cause::NotFound, format!("Zeev knows nobody `{person}` to impersonate"))
+            .hint("--as takes a person's id or user name, as in Zeev under Access > People"),
+        Some(403) => Error::new(Cause::Refused, format!("this account may not impersonate `{person}`"))
+            .hint("ask Zeev's administrator for the permission to impersonate"),
         _ => return error,
     };
     let host = context.settings.url.origin();

@@ -20,14 +20,7 @@ pub(super) const ENTRY: Entry = Entry {
         ("PARTNER_PASSWORD", "Sandbox-Parceiro-1"),
     ],
     more_accounts: &[],
-    start: |rules| {
-        Box::new(Broker {
-            rules,
-            tokens: HashMap::new(),
-            partner_id: guid(),
-            user_id: guid(),
-        })
-    },
+    start: |rules| Box::new(Broker { rules, tokens: HashMap::new(), partner_id: guid(), user_id: guid() }),
 };
 
 /// A token's lifetime, in seconds; the seed names none.

@@ -15,13 +15,7 @@ pub(super) const ENTRY: Entry = Entry {
     id: "gluo",
     account: &[("USERNAME", "admin"), ("ACCESS_KEY", "SandboxAdminKey")],
     more_accounts: &[],
-    start: |rules| {
-        Box::new(Gluo {
-            rules,
-            challenges: HashMap::new(),
-            sessions: HashMap::new(),
-        })
-    },
+    start: |rules| Box::new(Gluo { rules, challenges: HashMap::new(), sessions: HashMap::new() }),
 };
 
 /// How long a challenge lives, in seconds.
@@ -40,37 +34,16 @@ struct User {
 }
 
 const fn user(id: &'static str, name: &'static str, key: Option<&'static str>) -> User {
-    User {
-        id,
-        name,
-        names: ("", name),
-        email: "u@sandbox.invalid",
-        key,
-        admin: false,
-        active: true,
-    }
+    User { id, name, names: ("", name), email: "u@sandbox.invalid", key, admin: false, active: true }
 }
 
 static USERS: [User; 6] = [
-    User {
-        names: ("Ana", "Administradora"),
-        admin: true,
-        ..user("19x1", "admin", Some("SandboxAdminKey"))
-    },
+    User { names: ("Ana", "Administradora"), admin: true, ..user("19x1", "admin", Some("SandboxAdminKey")) },
     user("19x5", "plain.user", Some("SandboxPlainKey")),
-    User {
-        active: false,
-        ..user("19x6", "sleeper", Some("SandboxSleepKey"))
-    },
-    User {
-        names: ("José", "Müller"),
-        ..user("19x7", "josé müller", Some("SandboxJoseKey0"))
-    },
+    User { active: false, ..user("19x6", "sleeper", Some("SandboxSleepKey")) },
+    User { names: ("José", "Müller"), ..user("19x7", "josé müller", Some("SandboxJoseKey0")) },
     user("19x8", "nokey", None),
-    User {
-        names: ("Pat", "O'Brien"),
-        ..user("19x9", "o'brien+x@lab.invalid", Some("SandboxBrienKey"))
-    },
+    User { names: ("Pat", "O'Brien"), ..user("19x9", "o'brien+x@lab.invalid", Some("SandboxBrienKey")) },
 ];
 
 struct Gluo {
@@ -99,11 +72,7 @@ impl Gluo {
             "POST" => request.form_pairs(),
             _ => Pairs::new(),
         };
-        let either = |name: &str| {
-            last(&body, name)
-                .or_else(|| last(&query, name))
-                .unwrap_or_default()
-        };
+        let either = |name: &str| last(&body, name).or_else(|| last(&query, name)).unwrap_or_default();
         let operation = either("operation").to_ascii_lowercase();
         let session = either("sessionName");
         let Some((_, call)) = OPERATIONS.iter().find(|(name, _)| *name == operation) else {
@@ -250,10 +219,9 @@ impl Answer {
     fn into_response(self) -> Response {
         let (body, outcome) = match self {
             Self::Result(result) => (json!({"success": true, "result": result}), "ok"),
-            Self::Error((code, message)) => (
-                json!({"success": false, "error": {"message": message, "code": code}}),
-                code,
-            ),
+            Self::Error((code, message)) => {
+                (json!({"success": false, "error": {"message": message, "code": code}}), code)
+            }
         };
         service_headers(Response::json(200, "application/json", &body)).outcome(outcome)
     }
@@ -327,10 +295,7 @@ static ACCENTS: [(char, char, &str); 14] = [
 ];
 
 fn bare(letter: char) -> char {
-    ACCENTS
-        .iter()
-        .find(|(accented, _, _)| *accented == letter)
-        .map_or(letter, |(_, bare, _)| *bare)
+    ACCENTS.iter().find(|(accented, _, _)| *accented == letter).map_or(letter, |(_, bare, _)| *bare)
 }
 
 /// PHP's `htmlentities` with `ENT_QUOTES`, as the service writes names.

@@ -26,12 +26,7 @@ pub(super) const ENTRY: Entry = Entry {
         ("MAQUINA", "CLIENT_SECRET", "sandbox-machine-client"),
     ],
     start: |rules| {
-        Box::new(HelloCloud {
-            rules,
-            logins: Vec::new(),
-            access: HashMap::new(),
-            refresh: HashMap::new(),
-        })
+        Box::new(HelloCloud { rules, logins: Vec::new(), access: HashMap::new(), refresh: HashMap::new() })
     },
 };
 
@@ -62,52 +57,22 @@ enum Grant {
 }
 
 const fn client(id: &'static str, secret: &'static str, grant: Grant) -> Client {
-    Client {
-        id,
-        secret,
-        grant,
-        user: Some(&USERS[0]),
-        confidential: true,
-    }
+    Client { id, secret, grant, user: Some(&USERS[0]), confidential: true }
 }
 
 static CLIENTS: [Client; 7] = [
-    client(
-        "11111111-1111-4111-8111-111111111111",
-        "sandbox-machine-client",
-        Grant::ClientCredentials,
-    ),
-    client(
-        "22222222-2222-4222-8222-222222222222",
-        "sandbox-password-client",
-        Grant::Password,
-    ),
-    client(
-        "33333333-3333-4333-8333-333333333333",
-        "s&e\"c<r>e't`%+ é:x",
-        Grant::ClientCredentials,
-    ),
+    client("11111111-1111-4111-8111-111111111111", "sandbox-machine-client", Grant::ClientCredentials),
+    client("22222222-2222-4222-8222-222222222222", "sandbox-password-client", Grant::Password),
+    client("33333333-3333-4333-8333-333333333333", "s&e\"c<r>e't`%+ é:x", Grant::ClientCredentials),
     Client {
         user: None,
-        ..client(
-            "44444444-4444-4444-8444-444444444444",
-            "sandbox-userless-client",
-            Grant::ClientCredentials,
-        )
+        ..client("44444444-4444-4444-8444-444444444444", "sandbox-userless-client", Grant::ClientCredentials)
     },
     Client {
         confidential: false,
-        ..client(
-            "55555555-5555-4555-8555-555555555555",
-            "sandbox-public-client",
-            Grant::ClientCredentials,
-        )
+        ..client("55555555-5555-4555-8555-555555555555", "sandbox-public-client", Grant::ClientCredentials)
     },
-    client(
-        "66666666-6666-4666-8666-666666666666",
-        "sandbox-other-client",
-        Grant::Password,
-    ),
+    client("66666666-6666-4666-8666-666666666666", "sandbox-other-client", Grant::Password),
     client(
         "77777777-7777-4777-8777-777777777777",
         "s&e&quot;c&lt;r&gt;e&#039;t&#096;%+ é:x",
@@ -124,13 +89,7 @@ struct User {
 }
 
 static USERS: [User; 3] = [
-    User {
-        id: "1",
-        name: "admin",
-        password: "Sandbox-Admin-1",
-        admin: true,
-        active: true,
-    },
+    User { id: "1", name: "admin", password: "Sandbox-Admin-1", admin: true, active: true },
     User {
         id: "aaaaaaaa-0000-4000-8000-000000000001",
         name: "ana",
@@ -336,9 +295,7 @@ impl HelloCloud {
     /// The login that a call's access token stands for, or why there is none.
     fn authorize(&self, request: &Request) -> Result<usize, &'static str> {
         const UNVERIFIED: &str = "Access token could not be verified";
-        let header = request
-            .header("authorization")
-            .ok_or("Missing \"Authorization\" header")?;
+        let header = request.header("authorization").ok_or("Missing \"Authorization\" header")?;
         // `Bearer` in this spelling is cut off; any other word stays and spoils the token.
         let token = header.strip_prefix("Bearer ").unwrap_or(header);
         let [head, _, _] = token.split('.').collect::<Vec<_>>()[..] else {
@@ -393,9 +350,7 @@ fn basic(request: &Request) -> Option<(String, String)> {
 fn check(name: &str, password: &str) -> Result<&'static User, Refusal> {
     let user = USERS.iter().find(|user| user.name.eq_ignore_ascii_case(name));
     let Some(user) = user else {
-        return Err(Refusal::unknown(format!(
-            "No user found with this username: {name}"
-        )));
+        return Err(Refusal::unknown(format!("No user found with this username: {name}")));
     };
     match user.password == password {
         true => Ok(user),
@@ -414,20 +369,11 @@ fn fields(request: &Request) -> Result<Pairs, Response> {
             .collect());
     }
     let pairs = request.form_pairs();
-    let tame = |name: &str| {
-        name.bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"_-.[]".contains(&b))
-    };
+    let tame = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.[]".contains(&b));
     if pairs.iter().all(|(name, _)| tame(name)) {
-        Ok(pairs
-            .into_iter()
-            .map(|(name, value)| (name, clean(&value)))
-            .collect())
+        Ok(pairs.into_iter().map(|(name, value)| (name, clean(&value))).collect())
     } else {
-        let text = format!(
-            "Bad data passed in; <a href=\"http://{}\">Return to Home</a>",
-            request.host()
-        );
+        let text = format!("Bad data passed in; <a href=\"http://{}\">Return to Home</a>", request.host());
         Err(Response::new(200, HTML, text))
     }
 }
@@ -452,12 +398,7 @@ impl Refusal {
     fn new(status: u16, error: &'static str, text: &str, hint: &str) -> Self {
         let hint = (!hint.is_empty()).then(|| hint.to_owned());
         let text = text.to_owned();
-        Self {
-            status,
-            error,
-            text,
-            hint,
-        }
+        Self { status, error, text, hint }
     }
 
     fn client() -> Self {
@@ -546,16 +487,7 @@ fn current(user: &User) -> Value {
 
 /// A few of the modules that every SuiteCRM has.
 fn modules() -> Value {
-    let access = [
-        "access",
-        "delete",
-        "edit",
-        "export",
-        "import",
-        "list",
-        "massupdate",
-        "view",
-    ];
+    let access = ["access", "delete", "edit", "export", "import", "list", "massupdate", "view"];
     let attributes: Map<String, Value> = ["Accounts", "Calls", "Contacts", "Leads", "Opportunities"]
         .iter()
         .map(|name| ((*name).to_owned(), json!({"label": name, "access": access})))

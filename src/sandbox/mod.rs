@@ -38,10 +38,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            ttl: None,
-            clock: Rc::new(Timestamp::now),
-        }
+        Self { ttl: None, clock: Rc::new(Timestamp::now) }
     }
 }
 
@@ -98,15 +95,8 @@ impl Drop for Sandbox {
 /// # Errors
 /// What the operating system says when loopback has no port to give.
 pub async fn start(options: Options, log: Log) -> std::io::Result<Sandbox> {
-    let rules = Rules {
-        ttl: options.ttl.map(micros),
-        clock: options.clock,
-    };
-    let mut sandbox = Sandbox {
-        settings: Vec::new(),
-        more_settings: Vec::new(),
-        servers: Vec::new(),
-    };
+    let rules = Rules { ttl: options.ttl.map(micros), clock: options.clock };
+    let mut sandbox = Sandbox { settings: Vec::new(), more_settings: Vec::new(), servers: Vec::new() };
     for entry in ALL {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let prefix = entry.id.to_ascii_uppercase();
@@ -122,21 +112,13 @@ pub async fn start(options: Options, log: Log) -> std::io::Result<Sandbox> {
         }
         let system = Rc::new(RefCell::new((entry.start)(rules.clone())));
         let server = server::run(listener, entry.id, system, log.clone());
-        sandbox
-            .servers
-            .push(tokio::task::spawn_local(server).abort_handle());
+        sandbox.servers.push(tokio::task::spawn_local(server).abort_handle());
     }
     Ok(sandbox)
 }
 
 /// Every system, in the order in which people see them.
-static ALL: &[Entry] = &[
-    gluo::ENTRY,
-    hellocloud::ENTRY,
-    systemsway::ENTRY,
-    broker::ENTRY,
-    zeev::ENTRY,
-];
+static ALL: &[Entry] = &[gluo::ENTRY, hellocloud::ENTRY, systemsway::ENTRY, broker::ENTRY, zeev::ENTRY];
 
 /// A system as the registry knows it.
 struct Entry {

@@ -12,12 +12,7 @@ pub(super) const ENTRY: Entry = Entry {
     id: "systemsway",
     account: &[("USERNAME", "admin"), ("PASSWORD", "teste")],
     more_accounts: &[],
-    start: |rules| {
-        Box::new(SystemsWay {
-            rules,
-            users: users(),
-        })
-    },
+    start: |rules| Box::new(SystemsWay { rules, users: users() }),
 };
 
 /// How long a session lives unused, in seconds.
@@ -36,13 +31,7 @@ struct User {
 
 impl User {
     fn new(company: u32, name: &str, hash: &str, active: bool) -> Self {
-        Self {
-            company,
-            name: name.to_owned(),
-            hash: hash.to_owned(),
-            active,
-            session: None,
-        }
+        Self { company, name: name.to_owned(), hash: hash.to_owned(), active, session: None }
     }
 }
 
@@ -199,11 +188,7 @@ impl SystemsWay {
     /// The user of that id in the same company.
     fn colleague(&self, at: usize, id: Option<&str>) -> Result<usize, &'static str> {
         id.and_then(|id| id.parse::<usize>().ok()?.checked_sub(1))
-            .filter(|whom| {
-                self.users
-                    .get(*whom)
-                    .is_some_and(|user| user.company == self.users[at].company)
-            })
+            .filter(|whom| self.users.get(*whom).is_some_and(|user| user.company == self.users[at].company))
             .ok_or("Usuário não encontrado")
     }
 

@@ -16,12 +16,7 @@ pub(super) const ENTRY: Entry = Entry {
     id: "zeev",
     account: &[("USERNAME", "integracao"), ("PASSWORD", "Sandbox-Zeev-1")],
     more_accounts: &[("ROBO", "API_TOKEN", PERMANENT)],
-    start: |rules| {
-        Box::new(Zeev {
-            rules,
-            tokens: HashMap::new(),
-        })
-    },
+    start: |rules| Box::new(Zeev { rules, tokens: HashMap::new() }),
 };
 
 /// A temporary token's lifetime, in seconds.
@@ -97,9 +92,7 @@ impl Zeev {
         let (Some(login), Some(password)) = (text("login"), text("password")) else {
             return refuse(400, "Informe login e password");
         };
-        let person = PEOPLE
-            .iter()
-            .find(|person| same_name(person, login) && person.password == password);
+        let person = PEOPLE.iter().find(|person| same_name(person, login) && person.password == password);
         let Some(person) = person else {
             return refuse(401, "Login ou senha inválidos");
         };

@@ -1,0 +1,201 @@
+//! The verbs, one file each: arguments, help and behaviour together.
+
+pub mod completions;
+pub mod login;
+pub mod providers;
+pub mod sandbox;
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::{Arg, ArgAction, ValueEnum};
+
+use crate::app::App;
+use crate::config::{Environment, Sources};
+use crate::error::{Cause, Error, Result};
+use crate::http::{Http, Proxies};
+use crate::output::sink::{Destination, Sink};
+use crate::provider;
+use crate::report::Report;
+use crate::spec::Target;
+use crate::{config, sandbox as systems};
+
+/// Options of every verb.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// Read settings from FILE instead of ./.env; repeatable, later files win
+    #[arg(long, value_name = "FILE", global = true, action = ArgAction::Append)]
+    pub env_file: Vec<PathBuf>,
+    /// How long each target may take until its session is in hand
+    #[arg(long, value_name = "SECONDS", global = true, default_value = "30", value_parser = seconds)]
+    pub timeout: Duration,
+    /// Trust these certificates besides the system's
+    #[arg(long, value_name = "PEM", global = true)]
+    pub ca_file: Option<PathBuf>,
+    /// Use the built-in servers and their demo accounts instead of any settings
+    #[arg(long, global = true)]
+    pub sandbox: bool,
+    /// JSON on stdout (-f json) and for errors on stderr
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Hide warnings and chatter, never the answer or an error
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Say what is done and why; -vv also shows every request
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Colour on stderr
+    #[arg(long, value_name = "WHEN", global = true, default_value = "auto")]
+    pub color: Color,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// At a terminal, unless NO_COLOR or CI is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What every verb is handed.
+pub struct Run<'a> {
+    /// The global options.
+    pub global: &'a Global,
+    /// The process's environment.
+    pub environment: &'a Environment,
+    /// Where people read what goes on.
+    pub report: Rc<Report>,
+}
+
+impl Run<'_> {
+    /// The workflow's parts. With `--sandbox` the servers come with it and end when it is dropped.
+    ///
+    /// # Errors
+    /// Exit code 2: an env file, a CA file or a variable that cannot be used.
+    pub async fn app(&self) -> Result<(App, Option<systems::Sandbox>)> {
+        let http = Http::new(self.proxies()?, self.global.ca_file.as_deref())?;
+        let (sources, servers) = if self.global.sandbox {
+            let servers = sandbox::start(None, Rc::new(|_| ())).await?;
+            (Sources::only(servers.settings().to_vec()), Some(servers))
+        } else {
+            let sources = Sources::load(
+                self.environment,
+                &self.global.env_file,
+                &provider::specs(),
+                self.global.timeout,
+            )?;
+            (sources, None)
+        };
+        for warning in sources.warnings() {
+            self.report.warn(None, warning);
+        }
+        for note in sources.notes() {
+            self.report.note(None, note);
+        }
+        let app = App { report: Rc::clone(&self.report), http, sources, timeout: self.global.timeout };
+        Ok((app, servers))
+    }
+
+    fn proxies(&self) -> Result<Proxies> {
+        let first = |names: &[&str]| -> Result<Option<String>> {
+            for name in names {
+                if let Some(value) = self.environment.get(name)? {
+                    return Ok(Some(value.to_owned()));
+                }
+            }
+            Ok(None)
+        };
+        // Under CGI the variable HTTP_PROXY is the client's header `Proxy`.
+        let http: &[&str] = match self.environment.get("REQUEST_METHOD")? {
+            Some(_) => &["http_proxy", "all_proxy", "ALL_PROXY"],
+            None => &["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"],
+        };
+        Ok(Proxies {
+            https: first(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"])?,
+            http: first(http)?,
+            no: first(&["no_proxy", "NO_PROXY"])?,
+        })
+    }
+
+    /// Writes an answer to stdout.
+    ///
+    /// # Errors
+    /// Exit code 7.
+    pub fn print(&self, text: &str) -> Result<()> {
+        Sink::prepare(Destination::Stdout)?.write(text.as_bytes()).map(|_| ())
+    }
+}
+
+/// Reads targets, each one once, in the order typed.
+///
+/// # Errors
+/// Exit code 2.
+pub fn targets(names: &[String]) -> Result<Vec<Target>> {
+    let specs = provider::specs();
+    let mut targets = Vec::new();
+    for name in names {
+        let target = config::target(name, &specs)?;
+        if !targets.contains(&target) {
+            targets.push(target);
+        }
+    }
+    Ok(targets)
+}
+
+/// Seconds as a person writes them, `30` or `0.5`.
+pub fn seconds(text: &str) -> std::result::Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.001..=86_400.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err("it must be a number of seconds between 0.001 and 86400".to_owned()),
+    }
+}
+
+/// Takes a target's name as it is and offers the providers' names to help and completion.
+#[derive(Debug, Clone)]
+pub struct TargetName;
+
+impl TypedValueParser for TargetName {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        _arg: Option<&Arg>,
+        value: &OsStr,
+    ) -> std::result::Result<String, clap::Error> {
+        value
+            .to_str()
+            .map(str::to_owned)
+            .ok_or_else(|| clap::Error::new(clap::error::ErrorKind::InvalidUtf8).with_cmd(command))
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let named = provider::ALL.iter().map(|provider| {
+            let spec = provider.spec();
+            PossibleValue::new(spec.id).aliases(spec.aliases.iter().copied()).help(spec.product)
+        });
+        Some(Box::new(named))
+    }
+}
+
+/// What a failed child command means: 126 and 127 as `env` says them.
+///
+/// # Errors
+/// Always; the name of the command is in it.
+pub fn cannot_run<T>(command: &OsStr, error: &std::io::Error) -> Result<T> {
+    let name = command.to_string_lossy();
+    Err(match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            Error::new(Cause::CommandNotFound, format!("there is no command `{name}`"))
+        }
+        _ => Error::new(Cause::NotExecutable, format!("the command `{name}` cannot be executed")),
+    }
+    .hint("check its name and PATH"))
+}

@@ -1,0 +1,102 @@
+//! `crmauth sandbox`: the five systems on loopback, for trying things out and for people's own tests.
+
+use std::ffi::OsString;
+use std::process::ExitStatus;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::{Run, cannot_run, seconds};
+use crate::error::{Cause, Error, Result};
+use crate::sandbox::{self, Log, Options, Sandbox};
+use crate::{config, provider, signals};
+
+/// Play the five systems on loopback, with demo accounts
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    crmauth sandbox                          print the settings, serve until Ctrl-C\n  \
+    crmauth sandbox --ttl 5 -- ./test.sh     run a script against servers whose sessions live 5 seconds")]
+pub struct Args {
+    /// How long sessions live
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    ttl: Option<Duration>,
+    /// Run CMD with the demo accounts in its environment, and end with its exit code
+    #[arg(value_name = "CMD", last = true)]
+    command: Vec<OsString>,
+}
+
+/// Starts the servers.
+///
+/// # Errors
+/// Where loopback has no port to give.
+pub async fn start(ttl: Option<Duration>, log: Log) -> Result<Sandbox> {
+    let options = Options { ttl, ..Options::default() };
+    sandbox::start(options, log).await.map_err(|error| {
+        Error::new(Cause::Other, format!("the sandbox cannot listen on loopback: {}", error.kind()))
+    })
+}
+
+/// Serves until a signal comes, or until CMD ends.
+///
+/// # Errors
+/// Exit codes 1, 7, 126 and 127; CMD's own code is no error.
+pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
+    let report = Rc::clone(&run.report);
+    let servers = start(args.ttl, Rc::new(move |event| report.chat(&event.line))).await?;
+    match args.command.split_first() {
+        None => serve(run, &servers).await,
+        Some((name, rest)) => child(name, rest, run, &servers).await,
+    }
+}
+
+async fn serve(run: &Run<'_>, servers: &Sandbox) -> Result<u8> {
+    let mut block =
+        String::from("# crmauth's sandbox: demo accounts, on this machine, until it is stopped\n");
+    for (name, value) in servers.settings().iter().chain(servers.more_settings()) {
+        block.push_str(&format!("{name}='{value}'\n"));
+    }
+    run.print(&block)?;
+    run.report.chat("the sandbox is running; Ctrl-C ends it");
+    signals::either().await;
+    Ok(0)
+}
+
+/// CMD sees the demo accounts and none of the user's own settings, no env file, and a store of its own.
+async fn child(name: &OsString, rest: &[OsString], run: &Run<'_>, servers: &Sandbox) -> Result<u8> {
+    let store = tempfile::Builder::new().prefix("crmauth-sandbox-").tempdir().map_err(|error| {
+        Error::new(Cause::Storage, format!("no temporary folder can be made: {}", error.kind()))
+    })?;
+    let mut location = OsString::from("file:");
+    location.push(store.path());
+    let specs = provider::specs();
+    let own = run.environment.vars().filter(|(name, _)| {
+        name.to_str().is_none_or(|name| !name.starts_with("CRMAUTH_") && !config::is_setting(name, &specs))
+    });
+    let mut child = tokio::process::Command::new(name)
+        .args(rest)
+        .env_clear()
+        .envs(own)
+        .envs(servers.settings().iter().chain(servers.more_settings()).map(|(name, value)| (name, value)))
+        .env("CRMAUTH_STORE", location)
+        .env("CRMAUTH_ENV_FILE", "/dev/null")
+        .spawn()
+        .or_else(|error| cannot_run(name, &error))?;
+    loop {
+        tokio::select! {
+            ended = child.wait() => {
+                return ended.map(exit_code).map_err(|error| {
+                    Error::new(Cause::Other, format!("the command cannot be waited for: {}", error.kind()))
+                });
+            }
+            signal = signals::either() => signals::forward(signal, child.id()),
+        }
+    }
+}
+
+/// CMD's own code; 128 and the signal's number where a signal ended it.
+fn exit_code(status: ExitStatus) -> u8 {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return u8::try_from(128 + signal).unwrap_or(u8::MAX);
+    }
+    status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+}

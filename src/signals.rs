@@ -1,0 +1,65 @@
+//! SIGINT and SIGTERM: waiting for them and passing them on.
+
+use crate::error::{Cause, Error};
+
+/// What ends a run from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// Ctrl-C.
+    Interrupt,
+    /// A polite request to stop.
+    Terminate,
+}
+
+impl Signal {
+    /// The failure of a run that it stops in mid-login.
+    pub fn error(self) -> Error {
+        let (cause, word) = match self {
+            Self::Interrupt => (Cause::Interrupted, "interrupted"),
+            Self::Terminate => (Cause::Terminated, "terminated"),
+        };
+        Error::new(cause, format!("{word}; a login under way may have taken effect"))
+    }
+}
+
+/// Waits for either signal; for ever where the system does not let us listen.
+#[cfg(unix)]
+pub async fn either() -> Signal {
+    use tokio::signal::unix::{SignalKind, signal};
+    match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
+        (Ok(mut interrupt), Ok(mut terminate)) => tokio::select! {
+            _ = interrupt.recv() => Signal::Interrupt,
+            _ = terminate.recv() => Signal::Terminate,
+        },
+        _ => std::future::pending().await,
+    }
+}
+
+/// Waits for Ctrl-C.
+#[cfg(not(unix))]
+pub async fn either() -> Signal {
+    match tokio::signal::ctrl_c().await {
+        Ok(()) => Signal::Interrupt,
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Passes a signal on to a child that runs. At a terminal Ctrl-C reaches the child by itself.
+#[cfg(unix)]
+pub fn forward(signal: Signal, child: Option<u32>) {
+    use rustix::process::{Pid, Signal as Number, kill_process};
+    use std::io::IsTerminal;
+    let number = match signal {
+        Signal::Interrupt if std::io::stdin().is_terminal() || std::io::stderr().is_terminal() => return,
+        Signal::Interrupt => Number::INT,
+        Signal::Terminate => Number::TERM,
+    };
+    if let Some(pid) = child.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) {
+        // A child that has just ended is no failure.
+        let _ = kill_process(pid, number);
+    }
+}
+
+/// The console passes Ctrl-C on by itself.
+#[cfg(not(unix))]
+pub fn forward(_signal: Signal, _child: Option<u32>) {}

@@ -1,0 +1,228 @@
+//! A machine of its own for each test: a home, a folder, an environment that holds what the test put there
+//! and nothing else.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use crmauth::secret::{Redactor, Secret};
+
+/// No run takes longer, or it hangs.
+const HANG: Duration = Duration::from_secs(60);
+
+/// The machine.
+pub struct Machine {
+    folder: tempfile::TempDir,
+    variables: Vec<(String, String)>,
+    secrets: Vec<String>,
+}
+
+/// What a run left behind.
+#[derive(Debug)]
+pub struct Outcome {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Machine {
+    /// An empty one.
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(folder.path().join("home")).expect("a home");
+        std::fs::create_dir(folder.path().join("work")).expect("a work folder");
+        Self { folder, variables: Vec::new(), secrets: Vec::new() }
+    }
+
+    /// The folder that runs start in.
+    pub fn work(&self) -> PathBuf {
+        self.folder.path().join("work")
+    }
+
+    /// A file's path in that folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.work().join(name)
+    }
+
+    /// Sets an environment variable.
+    pub fn set(&mut self, name: &str, value: &str) -> &mut Self {
+        self.variables.retain(|(other, _)| other != name);
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Unsets it.
+    pub fn unset(&mut self, name: &str) -> &mut Self {
+        self.variables.retain(|(other, _)| other != name);
+        self
+    }
+
+    /// Sets a variable to a secret: no output but the answer may hold it in any form.
+    pub fn secret(&mut self, name: &str, value: &str) -> &mut Self {
+        self.canary(value);
+        self.set(name, value)
+    }
+
+    /// Remembers a text that must not show.
+    pub fn canary(&mut self, value: &str) -> &mut Self {
+        self.secrets.push(value.to_owned());
+        self
+    }
+
+    /// Writes a file in the work folder, mode 0600.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        std::fs::write(&path, content).expect("a file");
+        set_mode(&path, 0o600);
+        path
+    }
+
+    /// The program with its arguments, not started yet.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_crmauth"));
+        command
+            .args(arguments)
+            .current_dir(self.work())
+            .env_clear()
+            .env("HOME", self.folder.path().join("home"))
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("RUST_BACKTRACE", "1")
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the program; `line` is split at spaces.
+    pub fn run(&self, line: &str) -> Outcome {
+        self.run_args(&line.split(' ').collect::<Vec<_>>())
+    }
+
+    /// Runs the program and checks what holds for every run: no panic, no hang, a printable stderr, no secret.
+    pub fn run_args(&self, arguments: &[&str]) -> Outcome {
+        self.finish(self.command(arguments))
+    }
+
+    /// The same for a command that a test has changed.
+    pub fn finish(&self, mut command: Command) -> Outcome {
+        let child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let outcome = wait(child);
+        self.check(&outcome);
+        outcome
+    }
+
+    /// A shell that runs `script` with the program as `crmauth` in its PATH.
+    pub fn shell(&self, shell: &str, script: &str) -> Outcome {
+        let mut command = self.command(&[]);
+        let program = Path::new(env!("CARGO_BIN_EXE_crmauth"));
+        let path = format!("{}:/usr/local/bin:/usr/bin:/bin", program.parent().expect("a folder").display());
+        let mut shell = Command::new(shell);
+        shell.arg("-c").arg(script).current_dir(self.work()).env_clear().stdin(Stdio::null());
+        shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("PATH", path);
+        let _ = command.stdin(Stdio::null());
+        wait(shell.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the shell starts"))
+    }
+
+    fn check(&self, outcome: &Outcome) {
+        let stderr = &outcome.stderr;
+        assert!(
+            outcome.code != 101 && outcome.code != 134 && !stderr.contains("panicked"),
+            "a panic: {stderr}"
+        );
+        for line in stderr.lines() {
+            assert!(!line.starts_with("::") && !line.contains("##["), "a CI command: {line}");
+            assert!(!line.chars().any(char::is_control), "a control character: {line:?}");
+        }
+        let redactor = Redactor::new();
+        self.secrets.iter().for_each(|secret| redactor.learn(&Secret::new(secret.clone())));
+        assert_eq!(redactor.foreign(stderr), *stderr, "a secret on stderr");
+        if outcome.code != 0 {
+            assert_eq!(
+                redactor.foreign(&outcome.stdout),
+                outcome.stdout,
+                "a secret on stdout of a failed run"
+            );
+        }
+    }
+}
+
+impl Outcome {
+    /// The answer of a run that went well and had nothing to say about it.
+    #[track_caller]
+    pub fn answer(&self) -> &str {
+        assert_eq!((self.code, self.stderr.as_str()), (0, ""), "stdout: {}", self.stdout);
+        &self.stdout
+    }
+
+    /// A failed run: its exit code, an empty stdout, and these texts on stderr.
+    #[track_caller]
+    pub fn fails(&self, code: i32, texts: &[&str]) -> &Self {
+        assert_eq!((self.code, self.stdout.as_str()), (code, ""), "stderr: {}", self.stderr);
+        self.says(texts)
+    }
+
+    /// These texts stand on stderr.
+    #[track_caller]
+    pub fn says(&self, texts: &[&str]) -> &Self {
+        for text in texts {
+            assert!(self.stderr.contains(text), "no {text:?} in: {}", self.stderr);
+        }
+        self
+    }
+
+    /// Stdout as JSON.
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {} {}", self.stdout, self.stderr))
+    }
+}
+
+/// Waits for a child, reading both of its pipes; one that hangs is killed.
+fn wait(mut child: Child) -> Outcome {
+    let (done, ended) = mpsc::channel();
+    let (mut stdout, mut stderr) = (child.stdout.take(), child.stderr.take());
+    let errors = std::thread::spawn(move || text(stderr.as_mut()));
+    let id = child.id();
+    std::thread::spawn(move || {
+        let output = text(stdout.as_mut());
+        let status = child.wait();
+        let _ = done.send((output, status));
+    });
+    let Ok((stdout, status)) = ended.recv_timeout(HANG) else {
+        let _ = Command::new("kill").args(["-9", &id.to_string()]).status();
+        panic!("the program hangs");
+    };
+    let status = status.expect("a status");
+    #[cfg(unix)]
+    let signal = std::os::unix::process::ExitStatusExt::signal(&status);
+    let code = status.code().or(signal.map(|signal| 128 + signal)).expect("a code or a signal");
+    Outcome { code, stdout, stderr: errors.join().expect("stderr") }
+}
+
+fn text(pipe: Option<&mut impl Read>) -> String {
+    let mut bytes = Vec::new();
+    if let Some(pipe) = pipe {
+        pipe.read_to_end(&mut bytes).expect("output");
+    }
+    String::from_utf8(bytes).expect("output in UTF-8")
+}
+
+/// Sets a file's mode.
+pub fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("a mode");
+}
+
+/// A file's mode.
+pub fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).expect("a file").permissions().mode() & 0o7777
+}
+
+/// Writes to a child's stdin.
+pub fn feed(child: &mut Child, text: &str) {
+    child.stdin.take().expect("a stdin").write_all(text.as_bytes()).expect("a reader");
+}
