@@ -44,7 +44,10 @@ impl Sink {
             Destination::Stdout => Main::Stdout,
             Destination::File(path) => Main::File(Replacement::open(path)?),
         };
-        Ok(Self { main, github_env: None })
+        Ok(Self {
+            main,
+            github_env: None,
+        })
     }
 
     /// Opens GitHub's env file for a format that appends to it ([`super::Format::appends_to_github_env`]).
@@ -138,14 +141,17 @@ impl Replacement {
                 })
             })?;
         #[cfg(unix)]
-        if let (Some(old), Ok(folder), Ok(new)) =
+        if let (Some(old), Ok(folder), Ok(ours)) =
             (old, std::fs::metadata(&folder), temporary.as_file().metadata())
-            && let Some((what, hint)) =
-                fixed(&(&old).into(), &(&folder).into(), &(&new).into(), mode(&folder))
+            && let Some((what, hint)) = fixed(&path, &old, &folder, &ours)
         {
             return Err(Error::new(Cause::Storage, format!("{} {what}", shown(&path))).hint(hint));
         }
-        Ok(Self { path, folder, temporary })
+        Ok(Self {
+            path,
+            folder,
+            temporary,
+        })
     }
 
     fn write(mut self, bytes: &[u8]) -> Result<Vec<String>> {
@@ -156,7 +162,9 @@ impl Replacement {
             .map_err(|error| failed(&path, "cannot be written", &error))?;
         // Asked again: since then somebody may have put something else there.
         let old = existing(&path)?;
-        self.temporary.persist(&path).map_err(|error| failed(&path, "cannot be replaced", &error.error))?;
+        self.temporary
+            .persist(&path)
+            .map_err(|error| failed(&path, "cannot be replaced", &error.error))?;
         let mut warnings = Vec::new();
         if old.is_some_and(|old| open_to_others(&old)) {
             warnings.push(format!("{} was readable by others; it is 0600 now", shown(&path)));
@@ -191,9 +199,10 @@ fn existing(path: &Path) -> Result<Option<Metadata>> {
     }
     match std::fs::symlink_metadata(path) {
         Ok(found) if found.is_file() => Ok(Some(found)),
-        Ok(found) if found.is_symlink() => {
-            refuse("is a symbolic link", "name the file itself, or remove the link; for stdout leave -o out")
-        }
+        Ok(found) if found.is_symlink() => refuse(
+            "is a symbolic link",
+            "name the file itself, or remove the link; for stdout leave -o out",
+        ),
         Ok(found) if found.is_dir() => refuse("is a directory", "name a file in it"),
         Ok(_) => refuse(
             "is no regular file, but a pipe, a device or a socket",
@@ -204,36 +213,45 @@ fn existing(path: &Path) -> Result<Option<Metadata>> {
     }
 }
 
-/// What decides whether a file can be replaced.
-#[cfg(unix)]
-struct Place {
-    device: u64,
-    owner: u32,
-}
-
-#[cfg(unix)]
-impl From<&Metadata> for Place {
-    fn from(of: &Metadata) -> Self {
-        use std::os::unix::fs::MetadataExt;
-        Self { device: of.dev(), owner: of.uid() }
-    }
-}
-
 /// Why no file of ours can take the old one's place, and the next step: found out here, since the rename would
 /// find it out after the login.
 #[cfg(unix)]
-fn fixed(old: &Place, folder: &Place, new: &Place, folder_mode: u32) -> Option<(&'static str, &'static str)> {
-    if old.device != folder.device {
+fn fixed(
+    path: &Path,
+    old: &Metadata,
+    folder: &Metadata,
+    ours: &Metadata,
+) -> Option<(&'static str, &'static str)> {
+    use std::os::unix::fs::MetadataExt;
+    if is_mount(path) {
         return Some((
             "is a mount of its own, which cannot be replaced",
             "mount its folder instead, or redirect stdout there with >",
         ));
     }
-    let sticky = folder_mode & 0o1000 != 0;
-    (sticky && ![old.owner, folder.owner, 0].contains(&new.owner)).then_some((
+    held_by_others(mode(folder), old.uid(), folder.uid(), ours.uid()).then_some((
         "belongs to somebody else, in a directory where only they may replace it",
         "choose another path",
     ))
+}
+
+/// In a sticky folder a file is replaced by its owner, the folder's owner or root.
+#[cfg(unix)]
+fn held_by_others(folder_mode: u32, old: u32, folder: u32, ours: u32) -> bool {
+    folder_mode & 0o1000 != 0 && ![old, folder, 0].contains(&ours)
+}
+
+/// A file that `docker run -v FILE:FILE` put there, for example.
+#[cfg(target_os = "linux")]
+fn is_mount(path: &Path) -> bool {
+    use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+    statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty())
+        .is_ok_and(|found| found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn is_mount(_: &Path) -> bool {
+    false
 }
 
 /// Mode 0600 whatever the umask is.
@@ -241,7 +259,8 @@ fn private(file: &NamedTempFile) -> io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o600))
+        file.as_file()
+            .set_permissions(std::fs::Permissions::from_mode(0o600))
     }
     #[cfg(not(unix))]
     {
@@ -349,27 +368,36 @@ fn shown(path: &Path) -> String {
     printable(&path.display().to_string())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
+    #[cfg(unix)]
     #[test]
-    fn a_file_that_no_rename_could_replace_is_found_out_before_it() {
-        let place = |device, owner| Place { device, owner };
-        let why = |old, folder_owner, me, mode| {
-            fixed(&old, &place(1, folder_owner), &place(1, me), mode).map(|(what, _)| what)
-        };
-        assert_eq!(why(place(1, 7), 0, 8, 0o777), None);
-        assert_eq!(why(place(1, 8), 0, 8, 0o1777), None);
-        assert_eq!(why(place(1, 7), 8, 8, 0o1777), None);
-        assert_eq!(why(place(1, 7), 0, 0, 0o1777), None);
-        assert!(why(place(1, 7), 0, 8, 0o1777).is_some_and(|what| what.starts_with("belongs to")));
-        assert!(why(place(2, 8), 8, 8, 0o755).is_some_and(|what| what.starts_with("is a mount")));
+    fn in_a_sticky_folder_the_owners_decide() {
+        assert!(held_by_others(0o1777, 7, 0, 8));
+        for (mode, old, folder, ours) in [
+            (0o777, 7, 0, 8),
+            (0o1777, 8, 0, 8),
+            (0o1777, 7, 8, 8),
+            (0o1777, 7, 7, 0),
+        ] {
+            assert!(
+                !held_by_others(mode, old, folder, ours),
+                "{mode:o} {old} {folder} {ours}"
+            );
+        }
     }
 
     #[test]
     fn a_reader_that_went_away_is_told_from_a_full_disk() {
-        assert_eq!(stdout_failed(&ErrorKind::BrokenPipe.into()).cause, Cause::ClosedPipe);
-        assert_eq!(stdout_failed(&ErrorKind::StorageFull.into()).cause, Cause::Storage);
+        assert_eq!(
+            stdout_failed(&ErrorKind::BrokenPipe.into()).cause,
+            Cause::ClosedPipe
+        );
+        assert_eq!(
+            stdout_failed(&ErrorKind::StorageFull.into()).cause,
+            Cause::Storage
+        );
     }
 }
