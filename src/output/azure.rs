@@ -14,9 +14,7 @@ pub(super) static FORMAT: Lines = Lines {
 
 fn refuses(variable: &Variable<'_>) -> Option<&'static str> {
     let name = variable.name.to_ascii_lowercase();
-    if ["endpoint", "input", "path", "secret", "securefile"]
-        .iter()
-        .any(|reserved| name.starts_with(reserved))
+    if ["endpoint", "input", "path", "secret", "securefile"].iter().any(|reserved| name.starts_with(reserved))
     {
         return Some("begins like the agent's own variables, so that no step would see it");
     }

@@ -57,23 +57,11 @@ impl Format for Github {
         let delimiter = delimiter(&all)?;
         let mut env = Buffer::default();
         for variable in &all {
-            for part in [
-                &*variable.name,
-                "<<",
-                &delimiter,
-                "\n",
-                &variable.value,
-                "\n",
-                &delimiter,
-                "\n",
-            ] {
+            for part in [&*variable.name, "<<", &delimiter, "\n", &variable.value, "\n", &delimiter, "\n"] {
                 env.push(part);
             }
         }
-        Ok(Rendered {
-            main: masks.finish(),
-            github_env: Some(env.finish()),
-        })
+        Ok(Rendered { main: masks.finish(), github_env: Some(env.finish()) })
     }
 }
 

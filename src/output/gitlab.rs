@@ -26,10 +26,7 @@ fn refuses(variable: &Variable<'_>) -> Option<&'static str> {
     };
     let between_percents = value.split('%').skip(1);
     let closed = value.matches('%').count().saturating_sub(1);
-    between_percents
-        .take(closed)
-        .any(name)
-        .then_some("has a name between two %, which GitLab would expand")
+    between_percents.take(closed).any(name).then_some("has a name between two %, which GitLab would expand")
 }
 
 /// No quotes: they would become part of the value.

@@ -23,10 +23,8 @@ impl Format for Header {
     fn accepts(&self, targets: &[&Target], shape: &Shape<'_>) -> Result<()> {
         // Lines for several servers would all reach one of them, since whoever reads headers reads them all.
         if shape.batch || targets.len() > 1 {
-            return Err(
-                Error::new(Cause::Usage, "the format header is for one target at a time")
-                    .hint("ask for one target, or use -f json for several"),
-            );
+            return Err(Error::new(Cause::Usage, "the format header is for one target at a time")
+                .hint("ask for one target, or use -f json for several"));
         }
         targets.iter().try_for_each(|target| bearer(target))
     }
@@ -48,12 +46,7 @@ fn bearer(target: &Target) -> Result<()> {
         Placement::Query(name) => format!("the parameter {name}"),
         Placement::Path => "the path, where {session} stands".to_owned(),
     };
-    Err(Error::new(
-        Cause::Format,
-        format!("{target} takes its session in {place}, not in a header"),
-    )
-    .hint(format!(
-        "use -f plain and put it there, or let `crmauth api {target} PATH` do so"
-    ))
-    .target(&target.to_string()))
+    Err(Error::new(Cause::Format, format!("{target} takes its session in {place}, not in a header"))
+        .hint(format!("use -f plain and put it there, or let `crmauth api {target} PATH` do so"))
+        .target(&target.to_string()))
 }

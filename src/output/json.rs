@@ -70,10 +70,7 @@ fn object(out: &mut Buffer, entry: &Entry<'_>) -> Result<()> {
         ("impersonating", known(&session.impersonating)),
         ("obtained_at", when(Some(session.obtained_at))),
         ("expires_at", when(session.expires_at)),
-        (
-            "placement",
-            serde_json::json!({"in": placement.place(), "name": placement.name()}),
-        ),
+        ("placement", serde_json::json!({"in": placement.place(), "name": placement.name()})),
     ] {
         out.push(",");
         member(out, name, &value)?;

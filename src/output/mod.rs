@@ -98,10 +98,7 @@ pub struct Rendered {
 
 impl From<Buffer> for Rendered {
     fn from(main: Buffer) -> Self {
-        Self {
-            main: main.finish(),
-            github_env: None,
-        }
+        Self { main: main.finish(), github_env: None }
     }
 }
 
@@ -159,10 +156,7 @@ pub fn check(format: &dyn Format, targets: &[&Target], shape: &Shape<'_>) -> Res
                 Cause::Usage,
                 format!("--var has nothing to rename in the format {}", format.name()),
             )
-            .hint(format!(
-                "leave --var out, or choose one of {}",
-                naming().join(", ")
-            )));
+            .hint(format!("leave --var out, or choose one of {}", naming().join(", "))));
         }
         vars::check_name(var, targets, shape)?;
     }
@@ -202,10 +196,7 @@ fn sessions<'o, 'a>(outcomes: &'o [Outcome<'a>]) -> impl Iterator<Item = &'o Ent
 
 /// The names of the formats that set variables.
 fn naming() -> Vec<&'static str> {
-    ALL.iter()
-        .filter(|format| format.names_variables())
-        .map(|format| format.name())
-        .collect()
+    ALL.iter().filter(|format| format.names_variables()).map(|format| format.name()).collect()
 }
 
 /// RFC 3339 in UTC, whole seconds. They are cut off, not rounded: an expiry must not move into the future.

@@ -44,10 +44,7 @@ impl Sink {
             Destination::Stdout => Main::Stdout,
             Destination::File(path) => Main::File(Replacement::open(path)?),
         };
-        Ok(Self {
-            main,
-            github_env: None,
-        })
+        Ok(Self { main, github_env: None })
     }
 
     /// Opens GitHub's env file for a format that appends to it ([`super::Format::appends_to_github_env`]).
@@ -147,11 +144,7 @@ impl Replacement {
         {
             return Err(Error::new(Cause::Storage, format!("{} {what}", shown(&path))).hint(hint));
         }
-        Ok(Self {
-            path,
-            folder,
-            temporary,
-        })
+        Ok(Self { path, folder, temporary })
     }
 
     fn write(mut self, bytes: &[u8]) -> Result<Vec<String>> {
@@ -162,9 +155,7 @@ impl Replacement {
             .map_err(|error| failed(&path, "cannot be written", &error))?;
         // Asked again: since then somebody may have put something else there.
         let old = existing(&path)?;
-        self.temporary
-            .persist(&path)
-            .map_err(|error| failed(&path, "cannot be replaced", &error.error))?;
+        self.temporary.persist(&path).map_err(|error| failed(&path, "cannot be replaced", &error.error))?;
         let mut warnings = Vec::new();
         if old.is_some_and(|old| open_to_others(&old)) {
             warnings.push(format!("{} was readable by others; it is 0600 now", shown(&path)));
@@ -199,10 +190,9 @@ fn existing(path: &Path) -> Result<Option<Metadata>> {
     }
     match std::fs::symlink_metadata(path) {
         Ok(found) if found.is_file() => Ok(Some(found)),
-        Ok(found) if found.is_symlink() => refuse(
-            "is a symbolic link",
-            "name the file itself, or remove the link; for stdout leave -o out",
-        ),
+        Ok(found) if found.is_symlink() => {
+            refuse("is a symbolic link", "name the file itself, or remove the link; for stdout leave -o out")
+        }
         Ok(found) if found.is_dir() => refuse("is a directory", "name a file in it"),
         Ok(_) => refuse(
             "is no regular file, but a pipe, a device or a socket",
@@ -259,8 +249,7 @@ fn private(file: &NamedTempFile) -> io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        file.as_file()
-            .set_permissions(std::fs::Permissions::from_mode(0o600))
+        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o600))
     }
     #[cfg(not(unix))]
     {
@@ -376,28 +365,16 @@ mod tests {
     #[test]
     fn in_a_sticky_folder_the_owners_decide() {
         assert!(held_by_others(0o1777, 7, 0, 8));
-        for (mode, old, folder, ours) in [
-            (0o777, 7, 0, 8),
-            (0o1777, 8, 0, 8),
-            (0o1777, 7, 8, 8),
-            (0o1777, 7, 7, 0),
-        ] {
-            assert!(
-                !held_by_others(mode, old, folder, ours),
-                "{mode:o} {old} {folder} {ours}"
-            );
+        for (mode, old, folder, ours) in
+            [(0o777, 7, 0, 8), (0o1777, 8, 0, 8), (0o1777, 7, 8, 8), (0o1777, 7, 7, 0)]
+        {
+            assert!(!held_by_others(mode, old, folder, ours), "{mode:o} {old} {folder} {ours}");
         }
     }
 
     #[test]
     fn a_reader_that_went_away_is_told_from_a_full_disk() {
-        assert_eq!(
-            stdout_failed(&ErrorKind::BrokenPipe.into()).cause,
-            Cause::ClosedPipe
-        );
-        assert_eq!(
-            stdout_failed(&ErrorKind::StorageFull.into()).cause,
-            Cause::Storage
-        );
+        assert_eq!(stdout_failed(&ErrorKind::BrokenPipe.into()).cause, Cause::ClosedPipe);
+        assert_eq!(stdout_failed(&ErrorKind::StorageFull.into()).cause, Cause::Storage);
     }
 }

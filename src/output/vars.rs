@@ -69,11 +69,8 @@ impl Format for Lines {
 
 impl Lines {
     fn cannot(&self, what: String) -> Error {
-        Error::new(
-            Cause::Format,
-            format!("the format {} cannot carry {what}", self.name),
-        )
-        .hint("use -f json or -f plain")
+        Error::new(Cause::Format, format!("the format {} cannot carry {what}", self.name))
+            .hint("use -f json or -f plain")
     }
 }
 
@@ -85,9 +82,7 @@ pub(super) fn variables<'a>(entry: &Entry<'a>, shape: &Shape<'a>) -> Result<Vec<
         secret: false,
     };
     let mut variables = vec![Variable {
-        name: shape
-            .var
-            .map_or_else(|| entry.target.variable("TOKEN").into(), Cow::Borrowed),
+        name: shape.var.map_or_else(|| entry.target.variable("TOKEN").into(), Cow::Borrowed),
         value: entry.token()?.into(),
         secret: true,
     }];
@@ -111,11 +106,10 @@ pub(super) fn check_name(name: &str, targets: &[&Target], shape: &Shape<'_>) -> 
         return refuse("--var is no variable's name")
             .map_err(|error| error.hint("letters, digits and _, not beginning with a digit"));
     }
-    if targets.iter().any(|target| {
-        ["TOKEN_EXPIRES_AT", "URL"]
-            .iter()
-            .any(|field| target.variable(field) == name)
-    }) {
+    if targets
+        .iter()
+        .any(|target| ["TOKEN_EXPIRES_AT", "URL"].iter().any(|field| target.variable(field) == name))
+    {
         return refuse("--var takes the name of another variable that is written too");
     }
     Ok(())
