@@ -21,13 +21,10 @@ pub struct Cli {
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
+#[expect(missing_docs, reason = "a comment here would stand for the help that each verb's own file has")]
 pub enum Verb {
-    /// See [`login`].
     Login(login::Args),
-    /// See [`providers`].
     Providers(providers::Args),
-    /// See [`sandbox`].
     Sandbox(sandbox::Args),
-    /// See [`completions`].
     Completions(completions::Args),
 }

@@ -126,7 +126,10 @@ fn usage(error: &clap::Error) -> Error {
     let text = error.render().to_string();
     let mut lines = text.lines();
     let first = lines.next().unwrap_or_default();
-    let mut message = first.strip_prefix("error: ").unwrap_or(first).trim_end_matches(':').to_owned();
+    let mut message = match error.kind() {
+        ErrorKind::MissingRequiredArgument => "this needs more:".to_owned(),
+        _ => first.strip_prefix("error: ").unwrap_or(first).trim_end_matches(':').to_owned(),
+    };
     for detail in lines.take_while(|line| !line.trim().is_empty()) {
         message.push(' ');
         message.push_str(detail.trim());

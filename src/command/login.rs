@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use futures_util::StreamExt;
 
-use super::{Run, TargetName, targets};
+use super::{Run, TargetName, target_help, targets};
 use crate::app::Login;
 use crate::error::{Cause, Error, Result};
 use crate::output::sink::{Destination, Sink};
@@ -25,8 +25,8 @@ const SAVE_FILE: &str = "session.txt";
     crmauth login gluo@filial --save         a named account, into session.txt\n  \
     crmauth login --all --json               every configured target")]
 pub struct Args {
-    /// A provider, or one of its accounts: gluo, gluo@filial
     #[arg(value_name = "TARGET", value_parser = TargetName, required_unless_present = "all")]
+    #[arg(help = target_help(), hide_possible_values = true)]
     targets: Vec<String>,
     /// Every target that has a setting of its own
     #[arg(long, conflicts_with = "targets")]
@@ -40,7 +40,7 @@ pub struct Args {
     /// How the session is written
     #[arg(short, long, value_name = "FORMAT", value_parser = format_names())]
     format: Option<String>,
-    /// Write to FILE, mode 0600, instead of stdout
+    /// Write to FILE, mode 0600, instead of stdout (-)
     #[arg(short, long, value_name = "FILE", conflicts_with = "save")]
     output: Option<PathBuf>,
     /// Write to session.txt
@@ -69,6 +69,7 @@ impl Args {
 
     fn destination(&self) -> Destination {
         match &self.output {
+            Some(path) if path.as_os_str() == "-" => Destination::Stdout,
             Some(path) => Destination::File(path.clone()),
             None if self.save => Destination::File(SAVE_FILE.into()),
             None => Destination::Stdout,

@@ -48,8 +48,8 @@ pub struct Global {
     /// Say what is done and why; -vv also shows every request
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
-    /// Colour on stderr
-    #[arg(long, value_name = "WHEN", global = true, default_value = "auto")]
+    /// Colour on stderr: auto, always or never
+    #[arg(long, value_name = "WHEN", global = true, default_value = "auto", hide_possible_values = true)]
     pub color: Color,
 }
 
@@ -155,6 +155,12 @@ pub fn seconds(text: &str) -> std::result::Result<Duration, String> {
         Ok(seconds) if (0.001..=86_400.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
         _ => Err("it must be a number of seconds between 0.001 and 86400".to_owned()),
     }
+}
+
+/// The help of an argument that names a target.
+pub fn target_help() -> String {
+    let ids: Vec<&str> = provider::ALL.iter().map(|provider| provider.spec().id).collect();
+    format!("A system ({}), or an account of it: gluo@filial", ids.join(", "))
 }
 
 /// Takes a target's name as it is and offers the providers' names to help and completion.

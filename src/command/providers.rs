@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Run, TargetName};
+use super::{Run, TargetName, target_help};
 use crate::config;
 use crate::error::Result;
 use crate::provider;
@@ -16,8 +16,7 @@ use crate::spec::{Alternatives, Default, Field, Kind, Need, Spec, Target};
     crmauth providers gluo --env >> .env     a block to fill in\n  \
     crmauth providers gluo@filial --env      the same for a named account")]
 pub struct Args {
-    /// A provider, or one of its accounts
-    #[arg(value_name = "NAME", value_parser = TargetName)]
+    #[arg(value_name = "NAME", value_parser = TargetName, help = target_help(), hide_possible_values = true)]
     name: Option<String>,
     /// Print a block for .env
     #[arg(long)]
