@@ -3,6 +3,9 @@
 //!
 //! Statuses, hints and texts are those of a real SuiteCRM 7.14.6 unless a comment says otherwise.
 
+mod accounts;
+mod refusal;
+
 use std::collections::HashMap;
 
 use base64::Engine;
@@ -11,6 +14,8 @@ use serde_json::{Map, Value, json};
 
 use super::message::{Pairs, last};
 use super::{Entry, Request, Response, Rules, SECOND, System, jwt, random_hex, seconds};
+use accounts::{CLIENTS, Client, Grant, USERS, User};
+use refusal::Refusal;
 
 /// The password grant is the default account: it shows a user and a refresh, which the other has not.
 pub(super) const ENTRY: Entry = Entry {
@@ -38,73 +43,6 @@ const REFRESH: i64 = 30 * 86_400;
 const JSON: &str = "application/json";
 const JSON_API: &str = "application/vnd.api+json";
 const HTML: &str = "text/html; charset=UTF-8";
-
-struct Client {
-    id: &'static str,
-    /// As stored: what was typed into the admin pages is HTML-escaped.
-    secret: &'static str,
-    grant: Grant,
-    /// Whose rights a client has that logs in by itself.
-    user: Option<&'static User>,
-    confidential: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Grant {
-    ClientCredentials,
-    Password,
-    Refresh,
-}
-
-const fn client(id: &'static str, secret: &'static str, grant: Grant) -> Client {
-    Client { id, secret, grant, user: Some(&USERS[0]), confidential: true }
-}
-
-static CLIENTS: [Client; 7] = [
-    client("11111111-1111-4111-8111-111111111111", "sandbox-machine-client", Grant::ClientCredentials),
-    client("22222222-2222-4222-8222-222222222222", "sandbox-password-client", Grant::Password),
-    client("33333333-3333-4333-8333-333333333333", "s&e\"c<r>e't`%+ é:x", Grant::ClientCredentials),
-    Client {
-        user: None,
-        ..client("44444444-4444-4444-8444-444444444444", "sandbox-userless-client", Grant::ClientCredentials)
-    },
-    Client {
-        confidential: false,
-        ..client("55555555-5555-4555-8555-555555555555", "sandbox-public-client", Grant::ClientCredentials)
-    },
-    client("66666666-6666-4666-8666-666666666666", "sandbox-other-client", Grant::Password),
-    client(
-        "77777777-7777-4777-8777-777777777777",
-        "s&e&quot;c&lt;r&gt;e&#039;t&#096;%+ é:x",
-        Grant::ClientCredentials,
-    ),
-];
-
-struct User {
-    id: &'static str,
-    name: &'static str,
-    password: &'static str,
-    admin: bool,
-    active: bool,
-}
-
-static USERS: [User; 3] = [
-    User { id: "1", name: "admin", password: "Sandbox-Admin-1", admin: true, active: true },
-    User {
-        id: "aaaaaaaa-0000-4000-8000-000000000001",
-        name: "ana",
-        password: "Sandbox-Ana-1",
-        admin: false,
-        active: true,
-    },
-    User {
-        id: "aaaaaaaa-0000-4000-8000-000000000002",
-        name: "gone",
-        password: "Sandbox-Gone-1",
-        admin: false,
-        active: false,
-    },
-];
 
 /// What one answer of the token endpoint gave: an access token and perhaps a refresh token, dead together.
 struct Login {
@@ -384,67 +322,6 @@ fn clean(text: &str) -> String {
         .replace('<', "&lt;")
         .replace('>', "&gt;")
         .replace('`', "&#096;")
-}
-
-/// An error of the OAuth 2 server.
-struct Refusal {
-    status: u16,
-    error: &'static str,
-    text: String,
-    hint: Option<String>,
-}
-
-impl Refusal {
-    fn new(status: u16, error: &'static str, text: &str, hint: &str) -> Self {
-        let hint = (!hint.is_empty()).then(|| hint.to_owned());
-        let text = text.to_owned();
-        Self { status, error, text, hint }
-    }
-
-    fn client() -> Self {
-        Self::new(401, "invalid_client", "Client authentication failed", "")
-    }
-
-    fn denied(hint: &str) -> Self {
-        let text = "The resource owner or authorization server denied the request.";
-        Self::new(401, "access_denied", text, hint)
-    }
-
-    fn grant_type() -> Self {
-        let text = "The authorization grant type is not supported by the authorization server.";
-        let hint = "Check that all required parameters have been provided";
-        Self::new(400, "unsupported_grant_type", text, hint)
-    }
-
-    fn missing(parameter: &str) -> Self {
-        let text = "The request is missing a required parameter, includes an invalid parameter value, \
-                    includes a parameter more than once, or is otherwise malformed.";
-        let hint = format!("Check the `{parameter}` parameter");
-        Self::new(400, "invalid_request", text, &hint)
-    }
-
-    fn refresh(hint: &str) -> Self {
-        Self::new(401, "invalid_request", "The refresh token is invalid.", hint)
-    }
-
-    fn scope() -> Self {
-        let text = "The requested scope is invalid, unknown, or malformed";
-        Self::new(400, "invalid_scope", text, "")
-    }
-
-    /// What SuiteCRM throws itself, wrong credentials among it, comes as a 500.
-    fn unknown(text: String) -> Self {
-        Self::new(500, "unknown_error", &text, "")
-    }
-
-    fn into_response(self) -> Response {
-        let mut body = json!({"error": self.error, "error_description": self.text});
-        if let Some(hint) = self.hint {
-            body["hint"] = json!(hint);
-        }
-        body["message"] = json!(self.text);
-        Response::json(self.status, JSON, &body).outcome(self.error)
-    }
 }
 
 const PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Login</title></head><body>Sandbox</body></html>\n";

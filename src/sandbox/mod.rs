@@ -43,6 +43,7 @@ impl Default for Options {
 }
 
 /// One request and what came of it.
+#[derive(Clone)]
 pub struct Event {
     /// The system's id: `gluo`.
     pub system: &'static str,
@@ -157,7 +158,7 @@ impl Rules {
 const SECOND: i64 = 1_000_000;
 
 fn micros(duration: Duration) -> i64 {
-    // A day short of what would leave jiff's years is more than anybody waits.
+    // More than a year is no shortening, and sums of times stay far from overflow.
     i64::try_from(duration.as_micros()).map_or(YEAR, |micros| micros.min(YEAR))
 }
 
@@ -166,4 +167,28 @@ const YEAR: i64 = 365 * 86_400 * SECOND;
 /// Whole seconds of a lifetime as answers tell it: never 0, which would be no lifetime.
 fn seconds(lifetime: i64) -> i64 {
     (lifetime / SECOND).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    #[test]
+    fn dropping_it_ends_the_servers_and_their_connections() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        tokio::task::LocalSet::new().block_on(&runtime, async {
+            let sandbox = start(Options::default(), Rc::new(|_| {})).await.expect("ports");
+            let (_, url) = &sandbox.settings()[0];
+            let host = url.strip_prefix("http://").expect("http").to_owned();
+            let mut stream = TcpStream::connect(&host).await.expect("a connection");
+            let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
+            stream.write_all(request.as_bytes()).await.expect("a request");
+            assert_eq!(stream.read_u8().await.expect("an answer"), b'H');
+            drop(sandbox);
+            stream.read_to_end(&mut Vec::new()).await.expect("an end");
+            assert!(TcpStream::connect(&host).await.is_err());
+        });
+    }
 }

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::message::{last, member};
+use super::message::member;
 use super::{Entry, Request, Response, Rules, System, random_hex};
 
 pub(super) const ENTRY: Entry = Entry {
@@ -74,10 +74,8 @@ impl System for SystemsWay {
             return status("ERROR", "", "O ID da sessão está inválido");
         };
         let query = request.query_pairs();
-        let id = query
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case("id"))
-            .map(|(name, _)| last(&query, name).unwrap_or_default());
+        let id =
+            query.iter().rfind(|(name, _)| name.eq_ignore_ascii_case("id")).map(|(_, value)| value.as_str());
         let done = match request.method.as_str() {
             "GET" => return self.list(at, id),
             "POST" => self.add(at, &request.json()),

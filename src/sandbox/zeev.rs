@@ -78,7 +78,7 @@ impl System for Zeev {
                     _ => refuse(404, "O recurso não foi encontrado"),
                 },
             },
-            _ => Response::new(405, "", "").header("Allow", "GET, POST"),
+            _ => refuse(405, "Método não permitido").header("Allow", "GET, POST"),
         }
     }
 }
