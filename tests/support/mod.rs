@@ -1,6 +1,9 @@
-//! A machine of its own for each test, and a server that answers from a script and says what it received.
+//! What several topics share: a machine of its own for each test, a server that answers from a script, the
+//! sandbox in this process, and a raw client for it.
 
 pub mod machine;
+pub mod raw;
+pub mod sandbox;
 pub mod server;
 
 pub use machine::{Machine, Outcome};
