@@ -49,15 +49,21 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
 }
 
 async fn serve(run: &Run<'_>, servers: &Sandbox) -> Result<u8> {
-    let mut block =
-        String::from("# crmauth's sandbox: demo accounts, on this machine, until it is stopped\n");
-    for (name, value) in servers.settings().iter().chain(servers.more_settings()) {
-        block.push_str(&format!("{name}='{value}'\n"));
-    }
-    run.print(&block)?;
+    run.print(&block(servers))?;
     run.report.chat("the sandbox is running; Ctrl-C ends it");
     signals::either().await;
     Ok(0)
+}
+
+/// The settings as lines for an env file; the accounts that show other ways in stand there as comments.
+fn block(servers: &Sandbox) -> String {
+    let mut block =
+        String::from("# crmauth's sandbox: demo accounts, on this machine, until it is stopped\n");
+    let more = servers.more_settings().iter().map(|setting| ("#", setting));
+    for (off, (name, value)) in servers.settings().iter().map(|setting| ("", setting)).chain(more) {
+        block.push_str(&[off, name, "='", value, "'\n"].concat());
+    }
+    block
 }
 
 /// CMD sees the demo accounts and none of the user's own settings, no env file, and a store of its own.
@@ -75,7 +81,7 @@ async fn child(name: &OsString, rest: &[OsString], run: &Run<'_>, servers: &Sand
         .args(rest)
         .env_clear()
         .envs(own)
-        .envs(servers.settings().iter().chain(servers.more_settings()).map(|(name, value)| (name, value)))
+        .envs(servers.settings().iter().map(|(name, value)| (name, value)))
         .env("CRMAUTH_STORE", location)
         .env("CRMAUTH_ENV_FILE", "/dev/null")
         .spawn()
