@@ -1,6 +1,7 @@
 //! The program's tests, one binary: a file a topic.
 
 mod formats;
+mod layers;
 mod sandbox_behaviour;
 mod sandbox_facts;
 mod sink;
