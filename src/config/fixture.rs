@@ -1,5 +1,10 @@
 //! Made-up systems for the tests of this module.
 
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{Environment, Sources};
+use crate::error::Result;
 use crate::spec::{Ageing, Alternatives, Default, Field, Kind, Placement, Spec, Target};
 
 const ACME: Spec = Spec {
@@ -23,8 +28,8 @@ static PLAIN: Spec = Spec {
         Field::new("ACCESS_KEY", Kind::Secret, "the key from the user's page")
             .required()
             .seed_name("acceskey"),
-        Field::new("LINKED", Kind::Text, "a field with an old name").seed_name("link"),
     ],
+    seed_url: Some("link"),
     ..ACME
 };
 
@@ -82,4 +87,29 @@ pub(super) static SPECS: &[&Spec] = &[&PLAIN, &BROKER, &WAY, &PORTAL];
 /// The target of that text.
 pub(super) fn target(text: &str) -> Target {
     super::target(text, SPECS).expect(text)
+}
+
+/// Long enough for whatever ends by itself.
+pub(super) const LONG: Duration = Duration::from_secs(60);
+
+/// The sources of a run in that folder with these variables and `--env-file`s.
+pub(super) fn load(dir: &Path, vars: &[(&str, &str)], files: &[&str]) -> Result<Sources> {
+    let vars = vars.iter().map(|(name, value)| (name.into(), value.into()));
+    let files: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
+    Sources::load(&Environment::new(vars, dir.to_owned()), &files, SPECS, Duration::from_millis(50))
+}
+
+/// A new folder with these files, readable by their owner only.
+pub(super) fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a folder");
+    for (name, text) in files {
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("rights");
+        }
+    }
+    dir
 }
