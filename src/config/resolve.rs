@@ -157,7 +157,7 @@ impl<'a> Survey<'a> {
         for group in spec.alternatives {
             let begun = |way: &&[&str]| way.iter().any(|field| self.hits.contains_key(field));
             let complete = |way: &&[&str]| way.iter().all(|field| self.hits.contains_key(field));
-            if group.ways.iter().any(|way| complete(way)) {
+            if group.ways.iter().any(complete) {
                 continue;
             }
             let ways: Vec<Vec<&'static Field>> = group

@@ -1,1 +1,337 @@
+use super::*;
+use crate::config::fixture::{LONG, folder, load, target};
 
+/// What a login of that target would get, as `FIELD=value`; or the error's message.
+fn settings(text: &str, vars: &[(&str, &str)], implicit: &str) -> std::result::Result<Vec<String>, String> {
+    let dir = folder(&[(".env", implicit)]);
+    let sources = load(dir.path(), vars, &[]).map_err(|error| error.message)?;
+    reveal(text, &sources)
+}
+
+fn reveal(text: &str, sources: &Sources) -> std::result::Result<Vec<String>, String> {
+    let plan = find(&target(text), sources).map_err(|error| {
+        assert_eq!(error.target.as_deref(), Some(text));
+        assert_eq!(error.cause.exit(), 2);
+        error.message
+    })?;
+    let fields: Vec<&str> = plan.found.iter().map(|found| found.field.name).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let settings = runtime.block_on(plan.reveal(LONG)).map_err(|error| {
+        assert_eq!(error.cause, Cause::BadSetting);
+        error.message
+    })?;
+    let mut all = vec![format!("URL={}", settings.url)];
+    for field in fields {
+        if let Some(value) = settings.secret(field) {
+            all.push(format!("{field}={}", value.expose()));
+        }
+    }
+    Ok(all)
+}
+
+fn gives(text: &str, vars: &[(&str, &str)], expected: &[&str]) {
+    let expected: Vec<String> = expected.iter().map(|text| (*text).to_owned()).collect();
+    assert_eq!(settings(text, vars, ""), Ok(expected));
+}
+
+fn refuses(text: &str, vars: &[(&str, &str)], message: &str) {
+    assert_eq!(settings(text, vars, ""), Err(message.to_owned()));
+}
+
+const ACME: [(&str, &str); 3] = [("ACME_URL", "h"), ("ACME_USERNAME", "u"), ("ACME_ACCESS_KEY", " pa$s' ")];
+const LOOKED: &str = "looked at: the environment, ./.env";
+
+#[test]
+fn a_complete_target() {
+    let expected = ["URL=https://h", "USERNAME=u", "ACCESS_KEY= pa$s' "];
+    gives("acme", &ACME, &expected);
+    let mut vars = ACME.to_vec();
+    vars.extend([("ACME_ALLOW_HTTP", "Yes"), ("ACME_ALLOW_PROXY", "")]);
+    gives("acme", &vars, &[&expected[..], &["ALLOW_HTTP=yes"]].concat());
+}
+
+#[test]
+fn everything_missing_is_named_at_once() {
+    refuses("acme", &[], &format!("not set: ACME_URL, ACME_USERNAME, ACME_ACCESS_KEY; {LOOKED}"));
+    refuses("acme", &ACME[..2], &format!("ACME_ACCESS_KEY is not set; {LOOKED}"));
+    refuses(
+        "acme@filial",
+        &ACME,
+        &format!("not set: ACME__FILIAL__USERNAME, ACME__FILIAL__ACCESS_KEY; {LOOKED}"),
+    );
+    refuses(
+        "way",
+        &[],
+        &format!("not set: WAY_URL, (WAY_USERNAME and WAY_PASSWORD) or WAY_API_TOKEN; {LOOKED}"),
+    );
+    refuses(
+        "way",
+        &[("WAY_URL", "h"), ("WAY_USERNAME", "u")],
+        &format!("not set: WAY_PASSWORD or WAY_API_TOKEN; {LOOKED}"),
+    );
+    refuses(
+        "broker",
+        &[
+            ("BROKER_URL", "h"),
+            ("BROKER_USERNAME", "u"),
+            ("BROKER_PASSWORD", "p"),
+            ("BROKER_PARTNER_USERNAME", "p"),
+        ],
+        &format!("BROKER_PARTNER_PASSWORD is not set; {LOOKED}"),
+    );
+    refuses(
+        "portal",
+        &[("PORTAL_URL", "h"), ("PORTAL_GRANT", "password")],
+        &format!("not set: PORTAL_CLIENT_SECRET, PORTAL_USERNAME, PORTAL_PASSWORD; {LOOKED}"),
+    );
+}
+
+#[test]
+fn hints_for_what_is_missing() {
+    let dir = folder(&[]);
+    let hint = |vars: &[(&str, &str)]| {
+        let error = find(&target("acme"), &load(dir.path(), vars, &[]).expect("read")).expect_err("missing");
+        assert_eq!(error.cause, Cause::MissingSetting);
+        assert!(
+            error.message.ends_with("looked at: the environment, ./.env (not there)"),
+            "{}",
+            error.message
+        );
+        error.hint.expect("a hint")
+    };
+    assert_eq!(hint(&ACME[..2]), "ACME_ACCESS_KEY: the key from the user's page");
+    assert_eq!(hint(&ACME[..1]), "`crmauth providers acme --env` prints the block to fill in");
+    let sources = load(dir.path(), &ACME[1..], &[]).expect("read");
+    let missing = missing(&target("acme"), &sources).expect("no error");
+    assert_eq!(missing.len(), 1);
+    assert_eq!(missing[0].ways[0][0].name, "URL");
+}
+
+#[test]
+fn the_way_from_the_higher_source_is_chosen() {
+    let url = ("WAY_URL", "https://h");
+    let user = [("WAY_USERNAME", "u"), ("WAY_PASSWORD", "p")];
+    let token = ("WAY_API_TOKEN", "t");
+    gives("way", &[url, user[0], user[1]], &["URL=https://h", "USERNAME=u", "PASSWORD=p", "HASH_CASE=upper"]);
+    gives("way", &[url, token], &["URL=https://h", "API_TOKEN=t", "HASH_CASE=upper"]);
+    // An incomplete way is none.
+    gives("way", &[url, token, user[0]], &["URL=https://h", "API_TOKEN=t", "HASH_CASE=upper"]);
+    refuses(
+        "way",
+        &[url, token, user[0], user[1]],
+        "both WAY_USERNAME with WAY_PASSWORD and WAY_API_TOKEN are set, and one of them is used",
+    );
+    let dir = folder(&[("e", "WAY_URL=h\nWAY_USERNAME=u\nWAY_PASSWORD=p\n"), ("t", "WAY_API_TOKEN=t\n")]);
+    let chosen = |vars: &[(&str, &str)], files: &[&str]| {
+        let sources = load(dir.path(), vars, files).expect("read");
+        reveal("way", &sources).expect("settings")[1].clone()
+    };
+    assert_eq!(chosen(&[token], &["e"]), "API_TOKEN=t");
+    assert_eq!(chosen(&[], &["e", "t"]), "API_TOKEN=t");
+    assert_eq!(chosen(&[], &["t", "e"]), "USERNAME=u");
+    assert_eq!(chosen(&user[1..], &["e", "t"]), "USERNAME=u");
+}
+
+#[test]
+fn conditions_and_defaults() {
+    let base = [("PORTAL_URL", "h"), ("PORTAL_CLIENT_SECRET", "s")];
+    let with = |more: &[(&'static str, &'static str)]| [&base[..], more].concat();
+    gives("portal", &base, &["URL=https://h", "CLIENT_SECRET=s", "GRANT=client_credentials"]);
+    let user = [("PORTAL_USERNAME", "u"), ("PORTAL_PASSWORD", "p")];
+    gives(
+        "portal",
+        &with(&user),
+        &["URL=https://h", "CLIENT_SECRET=s", "USERNAME=u", "PASSWORD=p", "GRANT=password"],
+    );
+    // What another grant needs is left out, and a command for it is not run.
+    gives(
+        "portal",
+        &with(&[user[0], ("PORTAL_PASSWORD_CMD", "exit 3"), ("PORTAL_GRANT", "CLIENT_CREDENTIALS")]),
+        &["URL=https://h", "CLIENT_SECRET=s", "GRANT=client_credentials"],
+    );
+    refuses(
+        "portal",
+        &with(&[("PORTAL_GRANT", "c4n4ry")]),
+        "PORTAL_GRANT from the environment is none of client_credentials, password",
+    );
+    refuses("portal", &with(&user[..1]), &format!("PORTAL_PASSWORD is not set; {LOOKED}"));
+}
+
+#[test]
+fn an_account_takes_shared_fields_and_nothing_else() {
+    let own = [("BROKER__A__USERNAME", "a"), ("BROKER__A__PASSWORD", "b")];
+    let base = [
+        ("BROKER_URL", "h"),
+        ("BROKER_USERNAME", "u"),
+        ("BROKER_PASSWORD", "p"),
+        ("BROKER_ALLOW_PROXY", "1"),
+        ("BROKER_PARTNER_USERNAME", "pu"),
+        ("BROKER_PARTNER_PASSWORD", "pp"),
+        ("BROKER_PARTNER_LOGIN_PATH", "/x"),
+    ];
+    let with = |more: &[(&'static str, &'static str)]| [&own[..], &base[..], more].concat();
+    gives(
+        "broker@a",
+        &with(&[]),
+        &[
+            "URL=https://h",
+            "USERNAME=a",
+            "PASSWORD=b",
+            "PARTNER_USERNAME=pu",
+            "PARTNER_PASSWORD=pp",
+            "PARTNER_LOGIN_PATH=/x",
+        ],
+    );
+    // A partner of its own: nothing of the default account's partner is mixed in.
+    let token = ("BROKER__A__PARTNER_TOKEN", "t");
+    gives(
+        "broker@a",
+        &with(&[token, ("BROKER__A__URL", "i")]),
+        &["URL=https://i", "USERNAME=a", "PASSWORD=b", "PARTNER_TOKEN=t", "PARTNER_LOGIN_PATH=/x"],
+    );
+    refuses(
+        "broker@a",
+        &with(&[("BROKER__A__PARTNER_USERNAME", "x")]),
+        &format!("BROKER__A__PARTNER_PASSWORD is not set; {LOOKED}"),
+    );
+    gives(
+        "broker@a",
+        &[&own[..], &base[..1]].concat(),
+        &["URL=https://h", "USERNAME=a", "PASSWORD=b", "PARTNER_LOGIN_PATH=/partner/login"],
+    );
+}
+
+#[test]
+fn bad_values_name_the_variable_and_its_place() {
+    let with = |name: &'static str, value: &'static str| {
+        let mut vars = ACME.to_vec();
+        vars.retain(|(known, _)| *known != name);
+        vars.push((name, value));
+        vars
+    };
+    for (name, value, message) in [
+        ("ACME_URL", "ftp://c4n4ry", "is neither an http:// nor an https:// URL"),
+        ("ACME_ACCESS_KEY", "c4n4ry\u{1b}", "holds a control character, which no setting may"),
+        ("ACME_ALLOW_HTTP", "c4n4ry", "is none of 1, true, yes, on, 0, false, no, off"),
+    ] {
+        refuses("acme", &with(name, value), &format!("{name} from the environment {message}"));
+    }
+    assert_eq!(
+        settings("acme", &[], "\nACME_URL=ftp://h\nACME_USERNAME=u\nACME_ACCESS_KEY=k"),
+        Err("ACME_URL from ./.env line 2 is neither an http:// nor an https:// URL".to_owned())
+    );
+}
+
+#[test]
+fn secrets_from_files() {
+    let dir = folder(&[("key", "k\r\n"), ("two", "a\nb\n"), ("empty", "\n"), ("large", &"x".repeat(65_537))]);
+    let key = |path: &str| {
+        let vars = [ACME[0], ACME[1], ("ACME_ACCESS_KEY_FILE", path)];
+        reveal("acme", &load(dir.path(), &vars, &[]).expect("read")).map(|settings| settings[2].clone())
+    };
+    assert_eq!(key("key").as_deref(), Ok("ACCESS_KEY=k"));
+    assert_eq!(key(&dir.path().join("key").display().to_string()).as_deref(), Ok("ACCESS_KEY=k"));
+    for (path, why) in [
+        ("none", "is not there"),
+        (".", "is a folder"),
+        ("two", "holds a control character or a second line, which no setting may"),
+        ("empty", "is empty"),
+        ("/dev/null", "is empty"),
+        ("large", "is larger than 64 KiB"),
+    ] {
+        let message = format!("ACME_ACCESS_KEY_FILE from the environment names a file that {why}");
+        assert_eq!(key(path), Err(message));
+    }
+}
+
+#[test]
+fn secrets_from_commands() {
+    let key = |command: &str| {
+        let vars = [ACME[0], ACME[1], ("ACME_ACCESS_KEY_CMD", command)];
+        settings("acme", &vars, "").map(|settings| settings[2].clone())
+    };
+    assert_eq!(key("echo 'a b'").as_deref(), Ok("ACCESS_KEY=a b"));
+    for (command, why) in [
+        ("echo c4n4ry; exit 3", "ended with exit status 3"),
+        ("c4n4ry-is-no-command", "ended with exit status 127"),
+        (":", "prints what is empty"),
+        (
+            "printf 'c4n4ry\\nx'",
+            "prints what holds a control character or a second line, which no setting may",
+        ),
+    ] {
+        assert_eq!(key(command), Err(format!("ACME_ACCESS_KEY_CMD from the environment {why}")));
+    }
+}
+
+#[test]
+fn a_plan_knows_the_commands_text_and_where_everything_is_from() {
+    let dir = folder(&[("e", "ACME_URL=h\nACME_ACCESS_KEY_CMD='exit 3'\nusername=u\nacceskey=k")]);
+    let sources = load(dir.path(), &[], &["e"]).expect("read");
+    let plan = find(&target("acme"), &sources).expect("complete");
+    let notes: Vec<String> = plan.notes().collect();
+    assert_eq!(
+        notes,
+        ["ACME_URL from e line 1", "username from e line 3", "ACME_ACCESS_KEY_CMD from e line 2"]
+    );
+    assert_eq!(plan.text("USERNAME"), Some("u"));
+    assert_eq!(plan.text("ACCESS_KEY"), None);
+    let command = Value::Command(Secret::new("exit 3".to_owned()));
+    assert_eq!(plan.found("ACCESS_KEY").expect("set").value, command);
+}
+
+#[test]
+fn a_route_that_nobody_named_meets_no_secret_from_elsewhere() {
+    let whole = "ACME_URL=h\nACME_USERNAME=u\nACME_ACCESS_KEY=k\n";
+    let open = "ACME_ALLOW_HTTP=1\n";
+    let guarded = |file: &str, vars: &[(&str, &str)], text: &str| {
+        settings(text, vars, file)
+            .err()
+            .filter(|message| message.ends_with("could send the secret elsewhere"))
+    };
+    for (file, vars, text, refused) in [
+        (whole, &[][..], "acme", false),
+        (whole, &ACME[..2], "acme", false),
+        ("ACME_USERNAME=u\nACME_ACCESS_KEY=k", &ACME[..1], "acme", false),
+        (whole, &ACME[2..], "acme", true),
+        ("ACME_URL=h", &ACME[1..], "acme", true),
+        ("link=h\nusername=u\nacceskey=k\nACME_URL=h", &ACME[2..], "acme", true),
+        // The environment's URL counts.
+        (whole, &ACME[..], "acme", false),
+        (open, &ACME[..], "acme", true),
+        ("ACME_ALLOW_PROXY=yes", &ACME[..], "acme", true),
+        ("ACME_ALLOW_PROXY=0", &ACME[..], "acme", false),
+        ("ACME_USERNAME=u", &[ACME[0], ACME[2]], "acme", false),
+        // An account's URL may be the default account's.
+        ("ACME_URL=h", &[("ACME__A__USERNAME", "u"), ("ACME__A__ACCESS_KEY", "k")], "acme@a", true),
+        (
+            "BROKER__A__URL=h\nBROKER__A__USERNAME=u\nBROKER__A__PASSWORD=p",
+            &[("BROKER_PARTNER_TOKEN", "t")],
+            "broker@a",
+            true,
+        ),
+        // Nor does a secret from a file or a command.
+        ("ACME_URL=h", &[ACME[1], ("ACME_ACCESS_KEY_CMD", "echo k")], "acme", true),
+        ("ACME_URL=h", &[ACME[1], ("ACME_ACCESS_KEY_FILE", "/dev/null")], "acme", true),
+        // A secret that is not sent does not count.
+        ("WAY_URL=h\nWAY_API_TOKEN=t", &[("WAY_PASSWORD", "p")], "way", false),
+    ] {
+        assert_eq!(
+            guarded(file, vars, text).is_some(),
+            refused,
+            "{file} {vars:?} {:?}",
+            settings(text, vars, file)
+        );
+    }
+    assert_eq!(
+        guarded(whole, &ACME[2..], "acme").as_deref(),
+        Some(
+            "ACME_URL comes from ./.env line 1 and ACME_ACCESS_KEY from the environment: a planted file could \
+             send the secret elsewhere"
+        )
+    );
+    let dir = folder(&[(".env", whole)]);
+    for (vars, files) in [(&ACME[2..], &[".env"][..]), (&[ACME[2], ("CRMAUTH_ENV_FILE", ".env")], &[])] {
+        assert!(find(&target("acme"), &load(dir.path(), vars, files).expect("read")).is_ok());
+    }
+}
