@@ -35,7 +35,7 @@ pub(super) fn read(path: &Path, cap: usize, patience: Duration) -> Result<(Bytes
     });
     match receiver.recv_timeout(patience) {
         Ok(read) => Ok((read?, meta)),
-        Err(_) => Err(format!("gave nothing within {} s", patience.as_secs())),
+        Err(_) => Err(format!("gave nothing within {} s", patience.as_secs_f64())),
     }
 }
 
@@ -90,7 +90,7 @@ mod tests {
             let made = std::process::Command::new("mkfifo").arg(pipe).status().expect("mkfifo");
             assert!(made.success());
         }
-        assert_eq!(read(&silent, 4, SOON).expect_err("no writer"), "gave nothing within 0 s");
+        assert_eq!(read(&silent, 4, SOON).expect_err("no writer"), "gave nothing within 0.05 s");
         let pipe = spoken.clone();
         let writer = std::thread::spawn(move || std::fs::write(pipe, "ab"));
         assert_eq!(&**read(&spoken, 4, SOON * 1000).expect("read").0, b"ab");

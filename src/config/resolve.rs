@@ -195,8 +195,10 @@ impl<'a> Survey<'a> {
             "{written} comes from {origin} and {} from {}: a planted file could send the secret elsewhere",
             secret.written, secret.origin
         );
-        Err(Error::new(Cause::BadSetting, message)
-            .hint(format!("set {} in the environment too, or consent with `--env-file .env`", route.written)))
+        Err(Error::new(Cause::BadSetting, message).hint(format!(
+            "set {} in the environment too, or consent with `--env-file .env`",
+            route.variable
+        )))
     }
 
     fn plan(&self) -> Result<Plan> {

@@ -63,7 +63,9 @@ impl fmt::Display for Origin {
 pub(super) struct Hit {
     /// The source's place in the order, 0 for the highest.
     pub rank: usize,
-    /// The variable with its suffix, under the name that the source uses.
+    /// The variable with its suffix.
+    pub variable: String,
+    /// The name that the source uses for it.
     pub written: String,
     pub form: Form,
     pub text: Secret,
@@ -188,13 +190,8 @@ impl Sources {
             let mut hits = Form::of(field).iter().filter_map(|form| {
                 let variable = target.variable(field.name) + form.suffix();
                 let (written, text, origin) = layer.get(&variable)?;
-                Some(Hit {
-                    rank,
-                    written: written.clone(),
-                    form: *form,
-                    text: text.clone(),
-                    origin: origin.clone(),
-                })
+                let written = written.clone();
+                Some(Hit { rank, variable, written, form: *form, text: text.clone(), origin: origin.clone() })
             });
             let Some(hit) = hits.next() else { continue };
             if let Some(other) = hits.next() {

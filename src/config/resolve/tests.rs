@@ -330,6 +330,11 @@ fn a_route_that_nobody_named_meets_no_secret_from_elsewhere() {
              send the secret elsewhere"
         )
     );
+    let dir = folder(&[(".env", "link=h\nusername=u\nacceskey=k")]);
+    let error =
+        find(&target("acme"), &load(dir.path(), &ACME[2..], &[]).expect("read")).expect_err("guarded");
+    let hint = "set ACME_URL in the environment too, or consent with `--env-file .env`";
+    assert_eq!(error.hint.as_deref(), Some(hint));
     let dir = folder(&[(".env", whole)]);
     for (vars, files) in [(&ACME[2..], &[".env"][..]), (&[ACME[2], ("CRMAUTH_ENV_FILE", ".env")], &[])] {
         assert!(find(&target("acme"), &load(dir.path(), vars, files).expect("read")).is_ok());
