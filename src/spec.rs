@@ -330,8 +330,8 @@ impl BaseUrl {
             return refuse("is no valid URL");
         };
         let path = url.path().trim_end_matches('/');
-        let path = path.strip_suffix(endpoint.trim_matches('/')).unwrap_or(path);
-        let path = path.trim_end_matches('/').to_owned();
+        let endpoint = ["/", endpoint.trim_matches('/')].concat();
+        let path = path.strip_suffix(&endpoint).unwrap_or(path).trim_end_matches('/').to_owned();
         url.set_path(&path);
         Ok(Self(url))
     }
@@ -428,6 +428,7 @@ mod tests {
             ("https://h/crm/", "https://h/crm"),
             ("HTTPS://H/crm/webservice.php", "https://h/crm"),
             ("https://h/webservice.php/", "https://h"),
+            ("https://h/xwebservice.php", "https://h/xwebservice.php"),
             ("https://h/a%20b", "https://h/a%20b"),
             ("https://[::1]:8443/x", "https://[::1]:8443/x"),
         ] {
