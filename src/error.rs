@@ -126,6 +126,27 @@ impl Cause {
     }
 }
 
+/// Every exit code, what it means and what a script does about it; README and `--help` are made from it.
+pub static EXIT_CODES: &[(&str, &str, &str)] = &[
+    ("0", "done", "go on"),
+    ("1", "anything else; a batch whose targets failed in different ways", "look"),
+    ("2", "usage or configuration", "fix it"),
+    ("4", "the server refused the credentials", "do not retry"),
+    ("5", "unreachable for now: DNS, connection, TLS, time-out, 408, 429, 502, 503, 504", "retry later"),
+    (
+        "6",
+        "the server answered something else than its protocol says: HTML, a redirect, 404, cut JSON",
+        "check the URL",
+    ),
+    ("7", "local storage: a file, a full disk, a closed pipe", "look"),
+    (
+        "126, 127",
+        "`sandbox -- CMD`: CMD cannot be executed, or does not exist; else CMD's own code",
+        "fix it",
+    ),
+    ("130, 143", "interrupted, terminated", "stop"),
+];
+
 /// A failure: the cause, one sentence of ours, what the server said if it said something, and the next step.
 #[derive(Debug, Clone)]
 pub struct Error {

@@ -1,5 +1,6 @@
 //! The program's tests, one binary: a file a topic.
 
+mod docs;
 mod formats;
 mod layers;
 mod sandbox_behaviour;
