@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::process::Command;
 
+use crmauth::command::providers::needed;
 use crmauth::error::EXIT_CODES;
 use crmauth::output;
 use crmauth::provider;
-use crmauth::spec::Target;
+use crmauth::spec::{COMMON, Field, Target};
 
 #[test]
 fn the_readmes_tables_are_those_of_the_declarations() {
@@ -66,7 +67,10 @@ fn check(path: &Path, text: &str) {
 
 /// A Markdown table.
 fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
-    let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+    // Outside of code, Markdown takes <TAB> for a tag.
+    let cell = |text: &String| if text.starts_with('`') { text.clone() } else { text.replace('<', "&lt;") };
+    let line =
+        |cells: Vec<String>| format!("| {} |\n", cells.iter().map(cell).collect::<Vec<_>>().join(" | "));
     let mut text = line(head.iter().map(|cell| (*cell).to_owned()).collect());
     text.push_str(&line(head.iter().map(|_| "---".to_owned()).collect()));
     rows.for_each(|row| text.push_str(&line(row)));
@@ -92,14 +96,22 @@ fn systems() -> String {
 }
 
 fn settings() -> String {
+    let row =
+        |variable: String, field: &Field, rule: String| vec![code(&variable), field.help.to_owned(), rule];
     let rows = provider::specs().into_iter().flat_map(|spec| {
         let target = Target { spec, account: None };
-        spec.all_fields().map(move |field| {
-            let rule = crmauth::command::providers::needed(field, &target);
-            vec![code(&target.variable(field.name)), field.help.to_owned(), rule]
-        })
+        let own = spec.all_fields().filter(|field| field.name == "URL" || !common(field));
+        own.map(move |field| row(target.variable(field.name), field, needed(field, &target)))
+            .collect::<Vec<_>>()
     });
-    table(&["Setting", "What it is", "Needed"], rows)
+    let guards = COMMON.iter().filter(|field| field.name != "URL");
+    let every = guards.map(|field| row(format!("PREFIX_{}", field.name), field, "optional".to_owned()));
+    table(&["Setting", "What it is", "Needed"], rows.chain(every))
+}
+
+/// Whether every provider has it.
+fn common(field: &Field) -> bool {
+    COMMON.iter().any(|other| other.name == field.name)
 }
 
 fn formats() -> String {

@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
+use crate::support::tools::skipped;
 use crmauth::error::{Cause, Result};
 use crmauth::output::{Entry, Outcome, Rendered, Shape, find, render};
 use crmauth::session::Session;
@@ -284,9 +285,6 @@ for (let i = 0; fs.existsSync(String(i)); i++)
 }
 
 #[expect(clippy::print_stdout, reason = "cargo test shows it with --nocapture")]
-fn skipped(program: &str) {
-    println!("skipped: {program} not installed");
-}
 
 fn has(program: &str, script: &str, flag: &str) -> bool {
     Command::new(program).args([flag, script]).output().is_ok_and(|output| output.status.success())

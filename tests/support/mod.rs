@@ -5,6 +5,7 @@ pub mod machine;
 pub mod raw;
 pub mod sandbox;
 pub mod server;
+pub mod tools;
 
 pub use machine::{Machine, Outcome};
 pub use server::{Reply, Server};
