@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::config::{self, Found, Plan, Sources};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Pending, Result};
 use crate::http::{Channel, Http};
-use crate::provider::{self, Context, Pending, Provider, Role};
+use crate::provider::{self, Context, Provider, Role};
 use crate::report::Report;
 use crate::session::Session;
 use crate::spec::{BaseUrl, Kind, Settings, Target};

@@ -1,5 +1,7 @@
 //! What can go wrong: a typed cause, its exit code, and what to do next. Rendering is `report.rs`'s job.
 
+use std::pin::Pin;
+
 use crate::secret::{Redactor, Secret};
 
 /// Why something failed. Each cause has one machine-readable code and one exit code; both are part of the
@@ -58,6 +60,8 @@ pub enum Cause {
     Status,
     /// A file or folder cannot be written or read.
     Storage,
+    /// Another process holds what this one must write.
+    Busy,
     /// The reader of our output went away.
     ClosedPipe,
     /// SIGINT ended the run.
@@ -117,6 +121,7 @@ impl Cause {
             Self::NotHttp => ("not_http", 6),
             Self::Status => ("status", 6),
             Self::Storage => ("storage", 7),
+            Self::Busy => ("busy", 7),
             Self::ClosedPipe => ("closed_pipe", 7),
             Self::NotExecutable => ("not_executable", 126),
             Self::CommandNotFound => ("command_not_found", 127),
@@ -203,6 +208,9 @@ impl Error {
 
 /// Success or an [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
+
+/// A [`Result`] that is not there yet; not `Send`, since all work is done on one thread.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
 
 /// How many bytes of a foreign text are looked at.
 const FOREIGN_WINDOW: usize = 64 * 1024;

@@ -7,6 +7,7 @@ pub mod app;
 pub mod cli;
 pub mod command;
 pub mod config;
+pub mod disk;
 pub mod error;
 pub mod http;
 pub mod output;
@@ -17,6 +18,7 @@ pub mod secret;
 pub mod session;
 pub mod signals;
 pub mod spec;
+pub mod store;
 
 use std::ffi::OsString;
 use std::future::Future;

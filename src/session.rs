@@ -19,6 +19,8 @@ pub struct Session {
     pub token: Secret,
     /// The server's or the protocol's name for the kind of token: `Bearer`, `session`.
     pub token_type: String,
+    /// What a later login may be spared by, where the server gave such a token.
+    pub refresh: Option<Secret>,
     /// Who logged in, as configured or as the server said.
     pub user: Option<String>,
     /// Whom the session stands for, where that is somebody else.
@@ -41,6 +43,7 @@ impl Session {
         Ok(Self {
             token: Secret::new(token.to_owned()),
             token_type: token_type.to_owned(),
+            refresh: None,
             user: None,
             impersonating: None,
             obtained_at: Timestamp::now(),

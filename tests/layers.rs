@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 /// From the ground up. A module may name those above it in this list, never one of its own line or below.
 const LAYERS: &[&[&str]] = &[
-    &["secret"],
+    &["secret", "disk"],
     &["error"],
     &["spec", "session", "signals"],
     &["answer", "report"],
     &["http"],
-    &["provider", "config", "output", "sandbox"],
+    &["provider", "config", "store", "output", "sandbox"],
     &["app"],
     &["command"],
     &["cli"],

@@ -10,6 +10,7 @@ use super::envfile::{self, Entry};
 use super::environment::Environment;
 use super::file::{self, Bytes};
 use super::names::{self, Form};
+use crate::disk;
 use crate::error::{Cause, Error, Result, printable};
 use crate::secret::Secret;
 use crate::spec::{Field, Spec, Target};
@@ -240,7 +241,7 @@ impl Sources {
                 return Ok(());
             }
         };
-        let foreign = is_foreign(&meta);
+        let foreign = !disk::is_ours(&meta);
         let entries = match entries(SHOWN, &bytes, specs) {
             Ok(entries) if entries.is_empty() && foreign => {
                 self.notes
@@ -273,7 +274,7 @@ impl Sources {
             let origin = Origin::File { path: path.to_owned(), line: entry.line, implicit };
             layer.insert(entry.variable, (entry.written, entry.text, origin));
         }
-        if holds_secret && meta.is_file() && others_may_read(meta) {
+        if holds_secret && meta.is_file() && disk::readable_by_others(meta) {
             self.warnings.push(format!("{path} holds a secret and others may read it: `chmod 600 {path}`"));
         }
         self.notes.push(format!("{path}: read, {} of its settings are ours", layer.len()));
@@ -323,7 +324,7 @@ fn open_implicit(path: &Path) -> Result<std::result::Result<(Bytes, Metadata), &
     }
     let file = match options.open(path) {
         Ok(file) => file,
-        Err(_) if is_foreign(&meta) => return Err(foreign_file()),
+        Err(_) if !disk::is_ours(&meta) => return Err(foreign_file()),
         Err(error) => return Err(bad_file("./.env", &file::why(&error))),
     };
     match file.metadata() {
@@ -333,26 +334,6 @@ fn open_implicit(path: &Path) -> Result<std::result::Result<(Bytes, Metadata), &
         }
         _ => Ok(Err("no regular file")),
     }
-}
-
-#[cfg(unix)]
-fn is_foreign(meta: &Metadata) -> bool {
-    std::os::unix::fs::MetadataExt::uid(meta) != rustix::process::geteuid().as_raw()
-}
-
-#[cfg(not(unix))]
-fn is_foreign(_: &Metadata) -> bool {
-    false
-}
-
-#[cfg(unix)]
-fn others_may_read(meta: &Metadata) -> bool {
-    std::os::unix::fs::MetadataExt::mode(meta) & 0o044 != 0
-}
-
-#[cfg(not(unix))]
-fn others_may_read(_: &Metadata) -> bool {
-    false
 }
 
 #[cfg(test)]

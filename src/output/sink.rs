@@ -4,10 +4,10 @@ use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 use super::Rendered;
+use crate::disk::{DRAFT_PREFIX, Draft, mode, open_to_others, writable_by_others};
 use crate::error::{Cause, Error, Result, printable};
 
 /// Where the answer is to go.
@@ -112,11 +112,11 @@ impl Main {
     }
 }
 
-/// A file under construction beside the one that it will replace; removed when dropped.
+/// A file that is to be replaced, and what will replace it.
 struct Replacement {
     path: PathBuf,
     folder: PathBuf,
-    temporary: NamedTempFile,
+    draft: Draft,
 }
 
 impl Replacement {
@@ -126,36 +126,29 @@ impl Replacement {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
-        let temporary = tempfile::Builder::new()
-            .prefix(".crmauth-")
-            .tempfile_in(&folder)
-            .and_then(|file| private(&file).map(|()| file))
-            .map_err(|error| {
-                failed(&path, "cannot be written", &error).hint(match error.kind() {
-                    ErrorKind::NotFound => "make its folder first",
-                    ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room there",
-                    _ => "choose a path in a folder that you may write",
-                })
-            })?;
+        let draft = Draft::create(&folder, DRAFT_PREFIX).map_err(|error| {
+            failed(&path, "cannot be written", &error).hint(match error.kind() {
+                ErrorKind::NotFound => "make its folder first",
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room there",
+                _ => "choose a path in a folder that you may write",
+            })
+        })?;
         #[cfg(unix)]
-        if let (Some(old), Ok(folder), Ok(ours)) =
-            (old, std::fs::metadata(&folder), temporary.as_file().metadata())
+        if let (Some(old), Ok(folder), Ok(ours)) = (old, std::fs::metadata(&folder), draft.metadata())
             && let Some((what, hint)) = fixed(&path, &old, &folder, &ours)
         {
             return Err(Error::new(Cause::Storage, format!("{} {what}", shown(&path))).hint(hint));
         }
-        Ok(Self { path, folder, temporary })
+        Ok(Self { path, folder, draft })
     }
 
     fn write(mut self, bytes: &[u8]) -> Result<Vec<String>> {
         let path = self.path;
-        self.temporary
-            .write_all(bytes)
-            .and_then(|()| self.temporary.as_file().sync_all())
-            .map_err(|error| failed(&path, "cannot be written", &error))?;
+        self.draft.fill(bytes).map_err(|error| failed(&path, "cannot be written", &error))?;
         // Asked again: since then somebody may have put something else there.
         let old = existing(&path)?;
-        self.temporary.persist(&path).map_err(|error| failed(&path, "cannot be replaced", &error.error))?;
+        let unsure =
+            self.draft.replace(&path).map_err(|error| failed(&path, "cannot be replaced", &error))?;
         let mut warnings = Vec::new();
         if old.is_some_and(|old| open_to_others(&old)) {
             warnings.push(format!("{} was readable by others; it is 0600 now", shown(&path)));
@@ -166,7 +159,7 @@ impl Replacement {
                 shown(&self.folder)
             ));
         }
-        if let Err(error) = sync_folder(&self.folder) {
+        if let Some(error) = unsure {
             warnings.push(format!(
                 "{} is written, but may be lost in a power failure ({})",
                 shown(&path),
@@ -242,58 +235,6 @@ fn is_mount(path: &Path) -> bool {
 #[cfg(all(unix, not(target_os = "linux")))]
 fn is_mount(_: &Path) -> bool {
     false
-}
-
-/// Mode 0600 whatever the umask is.
-fn private(file: &NamedTempFile) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o600))
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = file;
-        Ok(())
-    }
-}
-
-#[cfg(unix)]
-fn mode(of: &Metadata) -> u32 {
-    std::os::unix::fs::PermissionsExt::mode(&of.permissions())
-}
-
-#[cfg(not(unix))]
-fn mode(_: &Metadata) -> u32 {
-    0
-}
-
-fn open_to_others(file: &Metadata) -> bool {
-    mode(file) & 0o077 != 0
-}
-
-/// In a sticky folder others cannot replace our files.
-fn writable_by_others(folder: &Metadata) -> bool {
-    mode(folder) & 0o1002 == 0o0002
-}
-
-/// Makes the rename last. Not every file system can, and not every folder may be opened: then it is not ours
-/// to judge.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(not(unix)) {
-        return Ok(());
-    }
-    match File::open(folder).and_then(|folder| folder.sync_all()) {
-        Err(error)
-            if matches!(
-                error.kind(),
-                ErrorKind::PermissionDenied | ErrorKind::InvalidInput | ErrorKind::Unsupported
-            ) =>
-        {
-            Ok(())
-        }
-        result => result,
-    }
 }
 
 /// Past std's line buffer, which would keep what could not be written, unwiped, and try again at exit.

@@ -5,9 +5,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Context, Pending, Provider, Role};
+use super::{Context, Provider, Role};
 use crate::answer::Object;
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
 use crate::secret::Fields;
 use crate::session::{Session, lifetime};

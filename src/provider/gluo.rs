@@ -4,9 +4,9 @@
 
 use jiff::Timestamp;
 
-use super::{Context, Pending, Provider};
+use super::{Context, Provider};
 use crate::answer::Object;
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
 use crate::secret::{Fields, md5_hex, percent};
 use crate::session::Session;

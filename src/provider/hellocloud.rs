@@ -3,9 +3,9 @@
 //! Bodies and fields are the seed document's; refusals and the `index.php` path are measured on a real
 //! SuiteCRM 7.14.
 
-use super::{Context, Pending, Provider};
+use super::{Context, Provider};
 use crate::answer::Object;
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
 use crate::secret::{Fields, Secret};
 use crate::session::{Session, lifetime};

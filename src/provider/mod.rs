@@ -7,11 +7,8 @@ mod hellocloud;
 mod systemsway;
 mod zeev;
 
-use std::future::Future;
-use std::pin::Pin;
-
 use crate::answer::{Answer, Object};
-use crate::error::{Error, Result};
+use crate::error::{Error, Pending, Result};
 use crate::http::{Channel, Request};
 use crate::secret::Secret;
 use crate::session::Session;
@@ -30,9 +27,6 @@ pub fn specs() -> Vec<&'static Spec> {
 pub fn of(spec: &Spec) -> Option<&'static dyn Provider> {
     ALL.iter().copied().find(|provider| provider.spec().id == spec.id)
 }
-
-/// Work that a provider does; not `Send`, since all of it runs on one thread.
-pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
 
 /// Whose session is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]

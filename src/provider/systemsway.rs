@@ -2,9 +2,9 @@
 //!
 //! The seed document's answer and the one of its later version are both read.
 
-use super::{Context, Pending, Provider};
+use super::{Context, Provider};
 use crate::answer::Object;
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
 use crate::secret::{Fields, Secret, sha256_hex};
 use crate::session::Session;

@@ -4,9 +4,9 @@
 
 use jiff::SignedDuration;
 
-use super::{Context, Pending, Provider, Role};
+use super::{Context, Provider, Role};
 use crate::answer::Object;
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
 use crate::secret::{Fields, percent};
 use crate::session::Session;

@@ -1,0 +1,140 @@
+//! Files that appear whole or not at all, and whose they are.
+
+use std::fs::{File, Metadata, Permissions};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+/// What the name of every file under construction begins with.
+pub const DRAFT_PREFIX: &str = ".crmauth-";
+
+/// A file under construction, mode 0600, beside the one that it will replace; removed when dropped.
+pub struct Draft {
+    folder: PathBuf,
+    temporary: NamedTempFile,
+}
+
+impl Draft {
+    /// Makes one in `folder`; `prefix` begins its name.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn create(folder: &Path, prefix: &str) -> io::Result<Self> {
+        let temporary = tempfile::Builder::new().prefix(prefix).tempfile_in(folder)?;
+        // Whatever the umask is.
+        set_mode(temporary.as_file(), 0o600)?;
+        Ok(Self { folder: folder.to_owned(), temporary })
+    }
+
+    /// What the operating system knows of it.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn metadata(&self) -> io::Result<Metadata> {
+        self.temporary.as_file().metadata()
+    }
+
+    /// Writes all of it to the disk.
+    ///
+    /// # Errors
+    /// What the operating system says; the draft may be half written then.
+    pub fn fill(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.temporary.write_all(bytes)?;
+        self.temporary.as_file().sync_all()
+    }
+
+    /// Puts it in the place of `path`, in the same folder. `Ok` holds the reason why the change may not outlast
+    /// a power failure, if there is one.
+    ///
+    /// # Errors
+    /// What the operating system says; the old file is as it was then.
+    pub fn replace(self, path: &Path) -> io::Result<Option<io::Error>> {
+        self.temporary.persist(path).map_err(|error| error.error)?;
+        Ok(sync_folder(&self.folder).err())
+    }
+
+    /// Puts it at `path` unless something is there already.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AlreadyExists`], and what else the operating system says.
+    pub fn place(self, path: &Path) -> io::Result<()> {
+        self.temporary.persist_noclobber(path).map(|_| ()).map_err(|error| error.error)
+    }
+}
+
+/// Sets an open file's mode.
+///
+/// # Errors
+/// What the operating system says.
+#[cfg(unix)]
+pub fn set_mode(file: &File, mode: u32) -> io::Result<()> {
+    file.set_permissions(<Permissions as std::os::unix::fs::PermissionsExt>::from_mode(mode))
+}
+
+/// There are no modes.
+///
+/// # Errors
+/// None.
+#[cfg(not(unix))]
+pub fn set_mode(_: &File, _: u32) -> io::Result<()> {
+    Ok(())
+}
+
+/// A file's mode; 0 where there are no modes.
+#[cfg(unix)]
+pub fn mode(of: &Metadata) -> u32 {
+    std::os::unix::fs::PermissionsExt::mode(&of.permissions())
+}
+
+/// A file's mode; 0 where there are no modes.
+#[cfg(not(unix))]
+pub fn mode(_: &Metadata) -> u32 {
+    0
+}
+
+/// Whether anybody but the owner may do anything with a file.
+pub fn open_to_others(file: &Metadata) -> bool {
+    mode(file) & 0o077 != 0
+}
+
+/// Whether anybody but the owner may read a file.
+pub fn readable_by_others(file: &Metadata) -> bool {
+    mode(file) & 0o044 != 0
+}
+
+/// Whether others may replace the files in a folder; in a sticky one they cannot.
+pub fn writable_by_others(folder: &Metadata) -> bool {
+    mode(folder) & 0o1002 == 0o0002
+}
+
+/// Whether a file is ours; true where files have no owners.
+#[cfg(unix)]
+pub fn is_ours(file: &Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::uid(file) == rustix::process::geteuid().as_raw()
+}
+
+/// Whether a file is ours; true where files have no owners.
+#[cfg(not(unix))]
+pub fn is_ours(_: &Metadata) -> bool {
+    true
+}
+
+/// Makes a rename last. Not every file system can, and not every folder may be opened: then it is not ours to
+/// judge.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(not(unix)) {
+        return Ok(());
+    }
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::PermissionDenied | ErrorKind::InvalidInput | ErrorKind::Unsupported
+            ) =>
+        {
+            Ok(())
+        }
+        result => result,
+    }
+}

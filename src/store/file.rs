@@ -1,0 +1,281 @@
+//! `file:DIR`: one 0600 file a session in a 0700 folder, replaced atomically under a lock file beside it.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+use super::{Entry, Found, Key, Lock, Store, decode, encode};
+use crate::disk::{self, DRAFT_PREFIX, Draft};
+use crate::error::{Cause, Error, Pending, Result};
+use crate::secret::{Secret, hex};
+
+/// No entry is larger, in bytes: a token, a refresh token, and what else a login says.
+const ENTRY_MAX: u64 = 4 * 1024 * 1024;
+/// The file of the store's own key, and its length in bytes.
+const KEY_FILE: &str = "key";
+const KEY_LENGTH: usize = 32;
+/// Between two looks at a lock that another holds; jitter adds up to as much again.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+/// The longest pause between two looks.
+const LOOK_AGAIN_MAX: Duration = Duration::from_millis(80);
+
+/// The store.
+pub struct FileStore {
+    folder: PathBuf,
+}
+
+impl FileStore {
+    /// Nothing is opened or made before it is needed.
+    pub fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    fn entry_path(&self, key: &Key) -> PathBuf {
+        self.folder.join(format!("{}.json", key.name()))
+    }
+
+    /// Makes the folder, 0700 whatever the umask is.
+    fn make_folder(&self) -> io::Result<()> {
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&self.folder)
+    }
+
+    fn read_now(&self, path: &Path) -> Result<Option<std::result::Result<(Key, Entry), String>>> {
+        let refuse = |why: &str| Ok(Some(Err(format!("{} {why}", path.display()))));
+        let file = match open_plainly(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return refuse(&format!("cannot be read ({})", error.kind())),
+        };
+        let Ok(metadata) = file.metadata() else { return refuse("cannot be looked at") };
+        if !metadata.is_file() {
+            return refuse("is no regular file");
+        }
+        if !disk::is_ours(&metadata) {
+            return refuse("belongs to somebody else");
+        }
+        if disk::open_to_others(&metadata) {
+            return refuse("is open to others; somebody may have changed it");
+        }
+        if metadata.len() > ENTRY_MAX {
+            return refuse("is too large");
+        }
+        let mut bytes = Zeroizing::new(Vec::new());
+        if file.take(ENTRY_MAX).read_to_end(&mut bytes).is_err() {
+            return refuse("cannot be read");
+        }
+        Ok(Some(decode(&bytes, Timestamp::now()).map_err(|why| format!("{} {why}", path.display()))))
+    }
+
+    /// The store's own key, made when it is first needed.
+    fn key(&self) -> io::Result<Zeroizing<Vec<u8>>> {
+        let path = self.folder.join(KEY_FILE);
+        for _ in 0..3 {
+            match open_plainly(&path) {
+                Ok(file) => {
+                    let metadata = file.metadata()?;
+                    let mut key = Zeroizing::new(Vec::new());
+                    file.take(KEY_LENGTH as u64 + 1).read_to_end(&mut key)?;
+                    if key.len() == KEY_LENGTH && disk::is_ours(&metadata) && !disk::open_to_others(&metadata)
+                    {
+                        return Ok(key);
+                    }
+                    // Nothing can be compared with a key that others know or that is cut.
+                    std::fs::remove_file(&path)?;
+                }
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+            self.make_folder()?;
+            let mut key = Zeroizing::new(vec![0; KEY_LENGTH]);
+            getrandom::fill(&mut key).map_err(|_| io::Error::from(ErrorKind::Other))?;
+            let mut draft = Draft::create(&self.folder, &[DRAFT_PREFIX, KEY_FILE, "-"].concat())?;
+            draft.fill(&key)?;
+            match draft.place(&path) {
+                Ok(()) => return Ok(key),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(ErrorKind::AlreadyExists.into())
+    }
+
+    /// Drafts of this entry whose writers died: the lock's holder is the only one who writes.
+    fn sweep(&self, key: &Key) {
+        let prefix = draft_prefix(key);
+        let Ok(files) = std::fs::read_dir(&self.folder) else { return };
+        for file in files.flatten() {
+            if file.file_name().as_encoded_bytes().starts_with(prefix.as_bytes()) {
+                let _ = std::fs::remove_file(file.path());
+            }
+        }
+    }
+
+    fn failed(&self, what: &str, error: &io::Error) -> Error {
+        Error::new(Cause::Storage, format!("the store {} {what}", self.place()))
+            .said(&error.to_string())
+            .hint("make room or give access there, or choose another place with CRMAUTH_STORE")
+    }
+}
+
+fn draft_prefix(key: &Key) -> String {
+    [DRAFT_PREFIX, &key.name(), "-"].concat()
+}
+
+/// Opens a file to read, but follows no link and waits for no pipe.
+fn open_plainly(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC).bits();
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags.cast_signed());
+    }
+    options.open(path)
+}
+
+impl Store for FileStore {
+    fn place(&self) -> String {
+        format!("file:{}", self.folder.display())
+    }
+
+    fn read<'a>(&'a self, key: &'a Key) -> Pending<'a, Found> {
+        Box::pin(async move {
+            Ok(match self.read_now(&self.entry_path(key))? {
+                None => Found::default(),
+                Some(Err(why)) => Found::unusable(why),
+                Some(Ok((its, _))) if its != *key => {
+                    Found::unusable(format!("{} is of another session", self.entry_path(key).display()))
+                }
+                Some(Ok((_, entry))) => Found { entry: Some(entry), unusable: None },
+            })
+        })
+    }
+
+    fn lock<'a>(&'a self, key: &'a Key, deadline: Instant) -> Pending<'a, Lock> {
+        Box::pin(async move {
+            let path = self.folder.join(format!("{}.lock", key.name()));
+            let mut pause = LOOK_AGAIN;
+            loop {
+                let open = || {
+                    let mut options = OpenOptions::new();
+                    options.read(true).write(true).create(true);
+                    #[cfg(unix)]
+                    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+                    options.open(&path)
+                };
+                let file = match open() {
+                    Err(error) if error.kind() == ErrorKind::NotFound => {
+                        self.make_folder().and_then(|()| open())
+                    }
+                    outcome => outcome,
+                };
+                let file = file.map_err(|error| self.failed("cannot be locked", &error))?;
+                match file.try_lock() {
+                    // Whoever forgets a session removes its lock file too: then this one is nobody's.
+                    Ok(()) if !is_at(&file, &path) => continue,
+                    Ok(()) => {
+                        self.sweep(key);
+                        return Ok(Lock { key: key.clone(), held: Box::new(file) });
+                    }
+                    Err(TryLockError::WouldBlock) => {}
+                    Err(TryLockError::Error(error)) => return Err(self.failed("cannot be locked", &error)),
+                }
+                let random = f64::from(getrandom::u32().unwrap_or_default()) / f64::from(u32::MAX);
+                let next = Instant::now() + pause + pause.mul_f64(random);
+                if next > deadline {
+                    let message = format!("another crmauth holds {}", path.display());
+                    return Err(Error::new(Cause::Busy, message)
+                        .hint("wait for it or end it; --timeout SECONDS allows more time"));
+                }
+                tokio::time::sleep_until(next).await;
+                pause = (pause * 2).min(LOOK_AGAIN_MAX);
+            }
+        })
+    }
+
+    fn write<'a>(&'a self, lock: &'a Lock, entry: &'a Entry) -> Pending<'a, ()> {
+        Box::pin(async move {
+            let bytes = encode(&lock.key, entry);
+            Draft::create(&self.folder, &draft_prefix(&lock.key))
+                .and_then(|mut draft| draft.fill(&bytes).map(|()| draft))
+                .and_then(|draft| draft.replace(&self.entry_path(&lock.key)))
+                .map(|_| ())
+                .map_err(|error| self.failed("cannot be written", &error))
+        })
+    }
+
+    fn forget<'a>(&'a self, lock: &'a Lock) -> Pending<'a, ()> {
+        Box::pin(async move {
+            for path in [self.entry_path(&lock.key), self.folder.join(format!("{}.lock", lock.key.name()))] {
+                match std::fs::remove_file(&path) {
+                    Err(error) if error.kind() != ErrorKind::NotFound => {
+                        return Err(self.failed("cannot be written", &error));
+                    }
+                    _ => {}
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn release(&self, lock: Lock) -> Pending<'_, ()> {
+        Box::pin(async move {
+            drop(lock.held);
+            Ok(())
+        })
+    }
+
+    fn list(&self) -> Pending<'_, Vec<(Key, Entry)>> {
+        Box::pin(async move {
+            let mut found = Vec::new();
+            let Ok(files) = std::fs::read_dir(&self.folder) else { return Ok(found) };
+            for file in files.flatten() {
+                let path = file.path();
+                if path.extension().is_some_and(|end| end == "json")
+                    && let Some(Ok((key, entry))) = self.read_now(&path)?
+                    && self.entry_path(&key) == path
+                {
+                    found.push((key, entry));
+                }
+            }
+            found.sort_by(|(one, _), (other, _)| one.cmp(other));
+            Ok(found)
+        })
+    }
+
+    fn fingerprint<'a>(&'a self, secret: &'a Secret) -> Pending<'a, String> {
+        Box::pin(async move {
+            let key = self.key().map_err(|error| self.failed("cannot be written", &error))?;
+            let mut mac = Hmac::<sha2::Sha256>::new_from_slice(&key)
+                .map_err(|_| Error::new(Cause::Other, "the store's key has a wrong length"))?;
+            mac.update(secret.expose().as_bytes());
+            Ok(hex(&mac.finalize().into_bytes()))
+        })
+    }
+}
+
+/// Whether an open file is still the one at a path.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (file.metadata(), std::fs::metadata(path)) {
+        (Ok(held), Ok(there)) => (held.dev(), held.ino()) == (there.dev(), there.ino()),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> bool {
+    true
+}

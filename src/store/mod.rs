@@ -1,0 +1,270 @@
+//! Where sessions are kept between runs: entries under names that tell nothing, written under a lock.
+
+pub mod file;
+pub mod memory;
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+use crate::error::Pending;
+use crate::secret::{Secret, sha256_hex};
+use crate::session::{Session, check_token};
+
+/// The form of an entry that this program writes and the newest that it reads.
+const SCHEMA: u32 = 1;
+/// An entry from further in the future than this is from another clock.
+const FUTURE: SignedDuration = SignedDuration::from_secs(60);
+
+/// Whose session an entry is. It holds no secret.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Key {
+    /// The provider's id.
+    pub provider: String,
+    /// Scheme, host and port.
+    pub origin: String,
+    /// The base URL's path.
+    pub path: String,
+    /// Who logs in: user names and client ids, or the account's name where there are none.
+    pub user: Vec<String>,
+    /// The grant, where a provider has several.
+    pub grant: Option<String>,
+    /// Whose role it is: the user's, the partner's, or the person's of `--as`.
+    pub role: String,
+}
+
+impl Key {
+    /// The entry's name: 32 hex digits.
+    pub fn name(&self) -> String {
+        let parts = serde_json::to_string(self).unwrap_or_default();
+        sha256_hex(&parts).expose()[..32].to_owned()
+    }
+}
+
+/// A stored session.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The target that stored it last, for people.
+    pub target: String,
+    /// The session.
+    pub session: Session,
+    /// When it was last known to be alive; none for one that may have ended.
+    pub seen_at: Option<Timestamp>,
+    /// Fingerprints of the credentials that got it, by field; none for an adopted session.
+    pub credentials: BTreeMap<String, String>,
+}
+
+/// What a look into the store found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// A usable entry.
+    pub entry: Option<Entry>,
+    /// Why there is something there that cannot be used, for a warning.
+    pub unusable: Option<String>,
+}
+
+impl Found {
+    /// Something is there, and it cannot be used.
+    pub fn unusable(why: impl Into<String>) -> Self {
+        Self { entry: None, unusable: Some(why.into()) }
+    }
+}
+
+/// The right to write one entry. Released by [`Store::release`], or when its holder dies.
+pub struct Lock {
+    /// The entry that it is for.
+    pub key: Key,
+    /// What the store holds for it.
+    held: Box<dyn std::any::Any>,
+}
+
+/// A place for sessions.
+pub trait Store {
+    /// Where it is, for people: `file:/home/ana/.local/state/crmauth`.
+    fn place(&self) -> String;
+
+    /// Reads an entry; needs no lock.
+    ///
+    /// # Errors
+    /// Where the store cannot be asked. An entry that cannot be used is no error.
+    fn read<'a>(&'a self, key: &'a Key) -> Pending<'a, Found>;
+
+    /// Waits for the right to write an entry.
+    ///
+    /// # Errors
+    /// [`Cause::Busy`](crate::error::Cause::Busy) where another holds it beyond the deadline,
+    /// [`Cause::Storage`](crate::error::Cause::Storage) where nothing can be written.
+    fn lock<'a>(&'a self, key: &'a Key, deadline: Instant) -> Pending<'a, Lock>;
+
+    /// Writes an entry, whole or not at all.
+    ///
+    /// # Errors
+    /// [`Cause::Storage`](crate::error::Cause::Storage); the old entry is as it was then.
+    fn write<'a>(&'a self, lock: &'a Lock, entry: &'a Entry) -> Pending<'a, ()>;
+
+    /// Removes an entry; none is there afterwards.
+    ///
+    /// # Errors
+    /// [`Cause::Storage`](crate::error::Cause::Storage).
+    fn forget<'a>(&'a self, lock: &'a Lock) -> Pending<'a, ()>;
+
+    /// Gives the right back.
+    fn release(&self, lock: Lock) -> Pending<'_, ()>;
+
+    /// Every entry, in the order of their keys.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    fn list(&self) -> Pending<'_, Vec<(Key, Entry)>>;
+
+    /// A fingerprint of a secret under the store's own key: equal for equal secrets, and of no use elsewhere.
+    ///
+    /// # Errors
+    /// [`Cause::Storage`](crate::error::Cause::Storage) where the key can be neither read nor made.
+    fn fingerprint<'a>(&'a self, secret: &'a Secret) -> Pending<'a, String>;
+}
+
+/// An entry as it is written.
+#[derive(Serialize, Deserialize)]
+struct Record {
+    schema: u32,
+    key: Key,
+    target: String,
+    token: String,
+    token_type: String,
+    refresh: Option<String>,
+    user: Option<String>,
+    impersonating: Option<String>,
+    obtained_at: String,
+    expires_at: Option<String>,
+    seen_at: Option<String>,
+    credentials: BTreeMap<String, String>,
+    details: Map<String, Value>,
+}
+
+/// The schema alone, which even a newer entry has.
+#[derive(Deserialize)]
+struct Version {
+    schema: u32,
+}
+
+/// An entry's bytes.
+fn encode(key: &Key, entry: &Entry) -> Zeroizing<Vec<u8>> {
+    let session = &entry.session;
+    let record = Record {
+        schema: SCHEMA,
+        key: key.clone(),
+        target: entry.target.clone(),
+        token: session.token.expose().to_owned(),
+        token_type: session.token_type.clone(),
+        refresh: session.refresh.as_ref().map(|token| token.expose().to_owned()),
+        user: session.user.clone(),
+        impersonating: session.impersonating.clone(),
+        obtained_at: session.obtained_at.to_string(),
+        expires_at: session.expires_at.map(|time| time.to_string()),
+        seen_at: entry.seen_at.map(|time| time.to_string()),
+        credentials: entry.credentials.clone(),
+        details: session.details.clone(),
+    };
+    Zeroizing::new(serde_json::to_vec(&record).unwrap_or_default())
+}
+
+/// Reads an entry's bytes; `now` finds out those from the future.
+///
+/// # Errors
+/// Why it cannot be used, as half a sentence without anything of its text.
+fn decode(bytes: &[u8], now: Timestamp) -> std::result::Result<(Key, Entry), &'static str> {
+    let broken = "is cut or no entry";
+    match serde_json::from_slice::<Version>(bytes) {
+        Ok(version) if version.schema > SCHEMA => return Err("was written by a newer crmauth"),
+        Ok(_) => {}
+        Err(_) => return Err(broken),
+    }
+    let record: Record = serde_json::from_slice(bytes).map_err(|_| broken)?;
+    check_token(&record.token).map_err(|_| broken)?;
+    let time = |text: &str| text.parse::<Timestamp>().map_err(|_| broken);
+    let times = |text: &Option<String>| text.as_deref().map(time).transpose();
+    let obtained_at = time(&record.obtained_at)?;
+    let seen_at = times(&record.seen_at)?;
+    if [Some(obtained_at), seen_at].into_iter().flatten().any(|time| time.duration_since(now) > FUTURE) {
+        return Err("is from the future: was the clock set back?");
+    }
+    let session = Session {
+        token: Secret::new(record.token),
+        token_type: record.token_type,
+        refresh: record.refresh.map(Secret::new),
+        user: record.user,
+        impersonating: record.impersonating,
+        obtained_at,
+        expires_at: times(&record.expires_at)?,
+        details: record.details,
+    };
+    let entry = Entry { target: record.target, session, seen_at, credentials: record.credentials };
+    Ok((record.key, entry))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn key(user: &str) -> Key {
+        Key {
+            provider: "gluo".into(),
+            origin: "https://h".into(),
+            path: "/".into(),
+            user: vec![user.into()],
+            grant: None,
+            role: "user".into(),
+        }
+    }
+
+    pub(crate) fn entry(token: &str) -> Entry {
+        let mut session = Session::new(token, "session").expect("a token");
+        session.refresh = Some(Secret::new("r".into()));
+        session.lasts(SignedDuration::from_secs(60));
+        let seen_at = Some(session.obtained_at);
+        Entry {
+            target: "gluo".into(),
+            session,
+            seen_at,
+            credentials: BTreeMap::from([("A".into(), "f".into())]),
+        }
+    }
+
+    #[test]
+    fn an_entry_is_read_back_as_it_was() {
+        let (key, entry) = (key("ana"), entry("t1"));
+        let bytes = encode(&key, &entry);
+        let (its, back) = decode(&bytes, Timestamp::now()).expect("an entry");
+        assert_eq!(its, key);
+        assert_eq!(format!("{back:?}"), format!("{entry:?}"));
+        assert_eq!(back.session.token, entry.session.token);
+    }
+
+    #[test]
+    fn what_cannot_be_used_says_why() {
+        let bytes = encode(&key("ana"), &entry("t1"));
+        let now = Timestamp::now();
+        for end in 0..bytes.len() {
+            assert!(decode(&bytes[..end], now).is_err(), "{end}");
+        }
+        let newer = String::from_utf8(bytes.to_vec()).expect("UTF-8").replace("\"schema\":1", "\"schema\":2");
+        assert_eq!(decode(newer.as_bytes(), now).err(), Some("was written by a newer crmauth"));
+        let before = now.checked_sub(SignedDuration::from_secs(3600)).expect("a time");
+        assert_eq!(decode(&bytes, before).err(), Some("is from the future: was the clock set back?"));
+    }
+
+    #[test]
+    fn names_differ_and_tell_nothing() {
+        assert_ne!(key("ana").name(), key("bia").name());
+        assert_eq!(key("ana").name().len(), 32);
+        let mut other = key("ana");
+        other.role = "as:bia".into();
+        assert_ne!(other.name(), key("ana").name());
+    }
+}
