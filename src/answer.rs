@@ -56,26 +56,11 @@ impl Answer {
         found.map_err(|error| error.status(self.status))
     }
 
-    /// A cause by the status alone.
+    /// A cause by the status alone, with what the server says about it.
     fn failure(&self, object: Option<&Object>) -> Error {
-        let host = &self.host;
-        let (cause, message) = match self.status {
-            401 | 403 => (Cause::Refused, format!("{host} refused the request (HTTP {})", self.status)),
-            404 | 405 | 410 => {
-                (Cause::NotFound, format!("{host} has no such API at {} (HTTP {})", self.path, self.status))
-            }
-            407 => (Cause::Proxy, "the proxy wants a user name and a password (HTTP 407)".to_owned()),
-            408 => (Cause::ServerTimeout, format!("{host} timed out waiting for the request (HTTP 408)")),
-            423 => (Cause::Locked, format!("{host} says that the account is locked (HTTP 423)")),
-            429 => (Cause::RateLimited, format!("{host} is rate limited: too many requests (HTTP 429)")),
-            502..=504 => {
-                (Cause::Unavailable, format!("{host} is unavailable for now (HTTP {})", self.status))
-            }
-            _ => (Cause::Status, format!("{host} answered HTTP {}", self.status)),
-        };
         let said = object.and_then(Object::said).unwrap_or_default();
-        let error = Error::new(cause, message).status(self.status).said(&said);
-        match (cause, self.retry_after) {
+        let error = status_error(&self.host, &self.path, self.status).said(&said);
+        match (error.cause, self.retry_after) {
             (Cause::RateLimited | Cause::Unavailable, Some(seconds)) => {
                 error.hint(format!("the server asks to wait {seconds} s before the next try"))
             }
@@ -84,22 +69,7 @@ impl Answer {
     }
 
     fn redirect(&self) -> Error {
-        let (host, status) = (&self.host, self.status);
-        match &self.location {
-            None => {
-                Error::new(Cause::Redirect, format!("{host} redirected without saying where (HTTP {status})"))
-            }
-            Some(to) if self.https && to.starts_with("http://") => {
-                let message = format!("{host} redirected from https to http, a downgrade (HTTP {status})");
-                Error::new(Cause::Redirect, message)
-                    .said(to)
-                    .hint("no redirect is followed; ask who runs that server")
-            }
-            Some(to) => {
-                Error::new(Cause::Redirect, format!("{host} redirected the request (HTTP {status})")).said(to)
-            }
-        }
-        .status(status)
+        redirect(&self.host, self.status, self.location.as_deref(), self.https)
     }
 
     fn find_object(&self) -> Result<Object> {
@@ -134,6 +104,40 @@ impl Answer {
     fn wrap(&self, fields: Map<String, Value>, noisy: bool) -> Object {
         Object { fields, noisy, host: self.host.clone() }
     }
+}
+
+/// What a status that is no success means, whatever the protocol.
+pub fn status_error(host: &str, path: &str, status: u16) -> Error {
+    let (cause, message) = match status {
+        401 | 403 => (Cause::Refused, format!("{host} refused the request (HTTP {status})")),
+        404 | 405 | 410 => (Cause::NotFound, format!("{host} has no such API at {path} (HTTP {status})")),
+        407 => (Cause::Proxy, "the proxy wants a user name and a password (HTTP 407)".to_owned()),
+        408 => (Cause::ServerTimeout, format!("{host} timed out waiting for the request (HTTP 408)")),
+        423 => (Cause::Locked, format!("{host} says that the account is locked (HTTP 423)")),
+        429 => (Cause::RateLimited, format!("{host} is rate limited: too many requests (HTTP 429)")),
+        502..=504 => (Cause::Unavailable, format!("{host} is unavailable for now (HTTP {status})")),
+        _ => (Cause::Status, format!("{host} answered HTTP {status}")),
+    };
+    Error::new(cause, message).status(status)
+}
+
+/// A redirect, which is never followed.
+pub fn redirect(host: &str, status: u16, to: Option<&str>, https: bool) -> Error {
+    match to {
+        None => {
+            Error::new(Cause::Redirect, format!("{host} redirected without saying where (HTTP {status})"))
+        }
+        Some(to) if https && to.starts_with("http://") => {
+            let message = format!("{host} redirected from https to http, a downgrade (HTTP {status})");
+            Error::new(Cause::Redirect, message)
+                .said(to)
+                .hint("no redirect is followed; ask who runs that server")
+        }
+        Some(to) => {
+            Error::new(Cause::Redirect, format!("{host} redirected the request (HTTP {status})")).said(to)
+        }
+    }
+    .status(status)
 }
 
 /// Whether a text is a whole HTML page, which may hold JSON that is none of ours.

@@ -273,11 +273,72 @@ impl Request {
         self
     }
 
+    /// Names a secret that the URL holds.
+    #[must_use]
+    pub fn secret(mut self, secret: &Secret) -> Self {
+        self.secrets.push(secret.clone());
+        self
+    }
+
     /// Marks a request that carries no secret and changes nothing that matters, so that it may be repeated.
     #[must_use]
     pub fn challenge(mut self) -> Self {
         self.challenge = true;
         self
+    }
+}
+
+/// A request of the user's own, for `crmauth api`.
+pub struct Call {
+    /// The method, upper case.
+    pub method: String,
+    /// Where it goes.
+    pub url: Url,
+    /// Headers in the order given.
+    pub headers: Vec<(String, Secret)>,
+    /// The body.
+    pub body: Option<Vec<u8>>,
+    /// The session, wherever it is placed.
+    pub session: Secret,
+}
+
+/// An answer that is passed on as it comes.
+pub struct Stream {
+    /// Its HTTP status.
+    pub status: u16,
+    /// Status line and headers as text, with the empty line behind them.
+    pub head: String,
+    /// Where a redirect points, as far as it may be shown.
+    pub location: Option<String>,
+    /// Whether it comes over TLS.
+    pub https: bool,
+    /// The path that was asked for, without its query.
+    pub path: String,
+    host: String,
+    response: reqwest::Response,
+    patience: Duration,
+}
+
+impl Stream {
+    /// The host that answers.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The next part of the body; `None` at its end.
+    ///
+    /// # Errors
+    /// [`Cause::Timeout`] where nothing comes for the whole time-out, [`Cause::Closed`] where the body is cut.
+    pub async fn next(&mut self) -> Result<Option<Vec<u8>>> {
+        let host = &self.host;
+        match tokio::time::timeout(self.patience, self.response.chunk()).await {
+            Ok(Ok(part)) => Ok(part.map(|part| part.to_vec())),
+            Ok(Err(_)) => Err(Error::new(Cause::Closed, format!("{host}'s answer was cut short"))),
+            Err(_) => {
+                let seconds = self.patience.as_secs_f64();
+                Err(Error::new(Cause::Timeout, format!("nothing came from {host} for {seconds} s")))
+            }
+        }
     }
 }
 
@@ -325,9 +386,7 @@ impl Channel<'_> {
     /// Causes of exit codes 2 (plain http to a public address), 5 and 6.
     pub async fn send(&self, request: &Request) -> Result<Answer> {
         request.secrets.iter().for_each(|secret| self.report.learn(secret));
-        if request.url.origin().ascii_serialization() != self.url.origin() {
-            return Err(Error::new(Cause::Other, "a request left the target's origin"));
-        }
+        self.same_origin(&request.url)?;
         let route = self.route(&request.url)?;
         let mut connects = 0;
         let mut repeats = 0;
@@ -360,6 +419,80 @@ impl Channel<'_> {
                 _ => return outcome.map_err(|failure| failure.error),
             }
         }
+    }
+
+    /// Sends a request of the user's own; sent again only where no byte had left.
+    ///
+    /// # Errors
+    /// What keeps an answer from coming; an answer of any status is none.
+    pub async fn open(&self, call: &Call) -> Result<Stream> {
+        self.report.learn(&call.session);
+        self.same_origin(&call.url)?;
+        let route = self.route(&call.url)?;
+        let client = self.http.client(&route)?;
+        let host = host_of(&call.url);
+        let method = reqwest::Method::from_bytes(call.method.as_bytes())
+            .map_err(|_| Error::new(Cause::Usage, "-X names no HTTP method"))?;
+        let doubt = if call.method == "GET" { "" } else { "; the request may have taken effect" };
+        let mut connects = 0;
+        loop {
+            let mut headers = HeaderMap::new();
+            for (name, value) in &call.headers {
+                let name = reqwest::header::HeaderName::from_bytes(name.as_bytes());
+                let (Ok(name), Ok(mut value)) = (name, HeaderValue::from_bytes(value.expose().as_bytes()))
+                else {
+                    return Err(Error::new(Cause::Usage, "-H names no header that HTTP can carry"));
+                };
+                value.set_sensitive(true);
+                headers.append(name, value);
+            }
+            let mut request = client.request(method.clone(), call.url.clone()).headers(headers);
+            if let Some(body) = &call.body {
+                request = request.body(body.clone());
+            }
+            let failure = match tokio::time::timeout_at(self.deadline, request.send()).await {
+                Ok(Ok(response)) => {
+                    self.warn_of_plain_text(&call.url, &response, &host);
+                    let location =
+                        text_header(response.headers(), LOCATION).map(|to| location(&call.url, to));
+                    let (status, head) = (response.status().as_u16(), head(&response));
+                    let (https, path) = (call.url.scheme() == "https", call.url.path().to_owned());
+                    let patience = self.timeout;
+                    return Ok(Stream { status, head, location, https, path, host, response, patience });
+                }
+                Ok(Err(error)) => explain(&error, &host, doubt, &route, self.target),
+                Err(_) => return Err(self.too_late(&host, doubt)),
+            };
+            let pause = PAUSE + jitter(PAUSE);
+            if failure.again != Again::NothingSent || connects > 0 || Instant::now() + pause > self.deadline {
+                return Err(failure.error);
+            }
+            connects += 1;
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    fn same_origin(&self, url: &Url) -> Result<()> {
+        if url.origin().ascii_serialization() == self.url.origin() {
+            return Ok(());
+        }
+        Err(Error::new(Cause::Usage, "the request would leave the target's origin")
+            .hint("a session goes to the server that it is for and to no other"))
+    }
+
+    fn warn_of_plain_text(&self, url: &Url, response: &reqwest::Response, host: &str) {
+        let local = response.remote_addr().is_none_or(|peer| peer.ip().to_canonical().is_loopback());
+        if url.scheme() == "http" && !local {
+            let text = format!(
+                "http://{host} is not encrypted: whoever shares the network can read the credentials"
+            );
+            self.report.warn(Some(self.target), &text);
+        }
+    }
+
+    fn too_late(&self, host: &str, doubt: &str) -> Error {
+        let seconds = self.timeout.as_secs_f64();
+        Error::new(Cause::Timeout, format!("no answer from {host} within {seconds} s{doubt}"))
     }
 
     fn route(&self, url: &Url) -> Result<Route> {
@@ -396,15 +529,7 @@ impl Channel<'_> {
         let outcome = match tokio::time::timeout_at(self.deadline, work).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Failure {
-                error: Error::new(
-                    Cause::Timeout,
-                    format!(
-                        "no answer from {} within {} s{}",
-                        host_of(&request.url),
-                        self.timeout.as_secs_f64(),
-                        may_have_worked(request)
-                    ),
-                ),
+                error: self.too_late(&host_of(&request.url), may_have_worked(request)),
                 again: Again::Never,
             }),
         };
@@ -440,17 +565,11 @@ impl Channel<'_> {
         if let Some(bearer) = &request.bearer {
             call = call.header(AUTHORIZATION, bearer_header(bearer).map_err(fatal)?);
         }
-        let mut response =
-            call.send().await.map_err(|error| explain(&error, &host, request, route, self.target))?;
-        if let Some(peer) = response.remote_addr()
-            && request.url.scheme() == "http"
-            && !peer.ip().to_canonical().is_loopback()
-        {
-            let text = format!(
-                "http://{host} is not encrypted: whoever shares the network can read the credentials"
-            );
-            self.report.warn(Some(self.target), &text);
-        }
+        let mut response = call
+            .send()
+            .await
+            .map_err(|error| explain(&error, &host, may_have_worked(request), route, self.target))?;
+        self.warn_of_plain_text(&request.url, &response, &host);
         let headers = response.headers();
         if headers.get(CONTENT_ENCODING).is_some_and(|value| value.as_bytes() != b"identity") {
             let message = format!("{host} sent a compressed answer, which was not asked for");
@@ -483,6 +602,19 @@ impl Channel<'_> {
             }
         }
     }
+}
+
+/// The status line and the headers as they came, one a line.
+fn head(response: &reqwest::Response) -> String {
+    let mut text = format!("{:?} {}\r\n", response.version(), response.status());
+    for (name, value) in response.headers() {
+        text.push_str(name.as_str());
+        text.push_str(": ");
+        text.push_str(&String::from_utf8_lossy(value.as_bytes()));
+        text.push_str("\r\n");
+    }
+    text.push_str("\r\n");
+    text
 }
 
 fn public_http(host: &str, target: &Target) -> Error {
@@ -568,7 +700,7 @@ fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
 }
 
 /// Turns the client's error into ours. Its own text is never used: it prints URLs with their queries.
-fn explain(error: &reqwest::Error, host: &str, request: &Request, route: &Route, target: &Target) -> Failure {
+fn explain(error: &reqwest::Error, host: &str, doubt: &str, route: &Route, target: &Target) -> Failure {
     let fail = |cause, message: String, again| Failure { error: Error::new(cause, message), again };
     if find::<PublicAddress>(error).is_some() {
         return Failure { error: public_http(host, target), again: Again::Never };
@@ -591,8 +723,7 @@ fn explain(error: &reqwest::Error, host: &str, request: &Request, route: &Route,
             fail(Cause::NotHttp, format!("{host} is not an HTTP server"), Again::Never)
         }
         _ => {
-            let message =
-                format!("{host} closed the connection before answering{}", may_have_worked(request));
+            let message = format!("{host} closed the connection before answering{doubt}");
             fail(Cause::Closed, message, Again::Lost)
         }
     }

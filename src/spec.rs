@@ -35,6 +35,10 @@ pub struct Spec {
     pub placement: Placement,
     /// How the session ages.
     pub ageing: Ageing,
+    /// When a session can be renewed without a new login.
+    pub renewal: Renewal,
+    /// The content type of `crmauth api -d`.
+    pub content_type: &'static str,
     /// Whether `--as` works.
     pub impersonation: bool,
 }
@@ -239,9 +243,27 @@ pub enum Ageing {
     /// An expiry is known.
     Fixed,
     /// Dies unused, at an unknown hour.
-    Idle,
+    Idle {
+        /// After so many seconds without a sign of life the server is asked before the session is handed out.
+        ask_after: u32,
+    },
     /// Idle, and a new login ends the old session.
-    SingleSeat,
+    SingleSeat {
+        /// As for [`Ageing::Idle`].
+        ask_after: u32,
+    },
+}
+
+/// When a session can be renewed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Renewal {
+    /// Not at all: a login is the only way.
+    Never,
+    /// With the session itself, while it lives.
+    WhileAlive,
+    /// With a refresh token, once the session has expired: before that, renewing would end the session in the
+    /// hands of whoever uses it.
+    OnceExpired,
 }
 
 /// Whom a command is about: a provider's default account or a named one.
@@ -349,6 +371,11 @@ impl BaseUrl {
     /// Scheme, host and port, the boundary that no secret crosses.
     pub fn origin(&self) -> String {
         self.0.origin().ascii_serialization()
+    }
+
+    /// The path prefix.
+    pub fn path(&self) -> &str {
+        self.0.path()
     }
 
     /// Whether the connection is encrypted.

@@ -11,7 +11,7 @@ use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
 use crate::secret::Fields;
 use crate::session::{Session, lifetime};
-use crate::spec::{Ageing, Alternatives, Default, Field, Kind, Placement, Settings, Spec};
+use crate::spec::{Ageing, Alternatives, Default, Field, Kind, Placement, Renewal, Settings, Spec};
 
 const LOGIN_PATH: &str = "api/broker/estabelecimento/login";
 /// Clocks this close count as equal.
@@ -41,6 +41,8 @@ static SPEC: Spec = Spec {
     }],
     placement: Placement::Bearer,
     ageing: Ageing::Fixed,
+    renewal: Renewal::Never,
+    content_type: "application/json",
     impersonation: false,
 };
 

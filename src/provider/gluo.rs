@@ -4,13 +4,13 @@
 
 use jiff::Timestamp;
 
-use super::{Context, Provider};
+use super::{Context, Life, Provider, Revocation, ended, life};
 use crate::answer::Object;
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
 use crate::secret::{Fields, md5_hex, percent};
 use crate::session::Session;
-use crate::spec::{Ageing, Field, Kind, Placement, Spec};
+use crate::spec::{Ageing, Field, Kind, Placement, Renewal, Spec};
 
 /// A clock that is off by more than this many seconds is worth a note.
 const SKEW: i64 = 60;
@@ -49,7 +49,9 @@ static SPEC: Spec = Spec {
     seed_url: Some("link"),
     alternatives: &[],
     placement: Placement::Query("sessionName"),
-    ageing: Ageing::Idle,
+    ageing: Ageing::Idle { ask_after: 600 },
+    renewal: Renewal::Never,
+    content_type: "application/x-www-form-urlencoded",
     impersonation: false,
 };
 
@@ -74,6 +76,38 @@ impl Provider for Gluo {
             .map_err(|attempt| attempt.error)
         })
     }
+
+    /// `extendsession` tells and renews in one; the session keeps its name (real server).
+    fn check<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Life> {
+        Box::pin(
+            async move { life(context.call(operation(context, "extendsession", session), refusal).await) },
+        )
+    }
+
+    /// A real vtiger 8.0 answers 500 with nothing in it and keeps the session; older ones end it.
+    fn revoke<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Revocation> {
+        Box::pin(async move {
+            let answer = context.channel.send(&operation(context, "logout", session)).await?;
+            if answer.status == 500 && answer.body.is_empty() {
+                return Ok(Revocation::StillAlive);
+            }
+            context.read(&answer, refusal).map(|_| Revocation::Revoked).or_else(ended)
+        })
+    }
+
+    fn looks_dead(&self, _status: u16, start: &[u8]) -> bool {
+        let text = String::from_utf8_lossy(start);
+        ["INVALID_SESSIONID", "AUTHENTICATION_REQUIRED", "AUTHENTICATION_FAILURE"]
+            .iter()
+            .any(|code| text.contains(code))
+    }
+}
+
+/// A call about a session, `operation` in the body as a real server wants it.
+fn operation(context: &Context<'_>, operation: &str, session: &Session) -> Request {
+    let body = Fields::new().text("operation", operation).secret("sessionName", &session.token);
+    let url = context.settings.url.join("webservice.php");
+    Request::post(url, SPEC.content_type, body.form(), body.secrets())
 }
 
 /// A try that failed.
@@ -103,7 +137,7 @@ async fn attempt(context: &Context<'_>) -> std::result::Result<Session, Attempt>
     let key = md5_hex(&[challenge.need_text("token")?, context.required("ACCESS_KEY")?.expose()]);
     let body = Fields::new().text("operation", "login").text("username", user).secret("accessKey", &key);
     let url = settings.url.join("webservice.php");
-    let request = Request::post(url, "application/x-www-form-urlencoded", body.form(), body.secrets());
+    let request = Request::post(url, SPEC.content_type, body.form(), body.secrets());
     let raced = std::cell::Cell::new(false);
     let answer = context
         .call(request, |object| {

@@ -3,13 +3,13 @@
 //! Bodies and fields are the seed document's; refusals and the `index.php` path are measured on a real
 //! SuiteCRM 7.14.
 
-use super::{Context, Provider};
+use super::{Context, Life, Provider, Revocation, ended, life};
 use crate::answer::Object;
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
 use crate::secret::{Fields, Secret};
 use crate::session::{Session, lifetime};
-use crate::spec::{Ageing, Default, Field, Kind, Placement, Spec};
+use crate::spec::{Ageing, Default, Field, Kind, Placement, Renewal, Spec};
 
 /// Content type and accepted type of every call: seed document.
 const MEDIA_TYPE: &str = "application/vnd.api+json";
@@ -46,6 +46,8 @@ static SPEC: Spec = Spec {
     alternatives: &[],
     placement: Placement::Bearer,
     ageing: Ageing::Fixed,
+    renewal: Renewal::OnceExpired,
+    content_type: MEDIA_TYPE,
     impersonation: false,
 };
 
@@ -60,24 +62,66 @@ impl Provider for HelloCloud {
     fn login<'a>(&'a self, context: &'a Context<'a>) -> Pending<'a, Session> {
         Box::pin(login(context))
     }
+
+    /// The refresh token works once; it ends the old access token too (real server).
+    fn renew<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Option<Session>> {
+        Box::pin(async move {
+            let Some(refresh) = &session.refresh else { return Ok(None) };
+            let fields = client(context, "refresh_token")?.secret("refresh_token", refresh);
+            context.note("renewing with the refresh token");
+            let mut renewed = obtain(context, &fields).await?;
+            renewed.user.clone_from(&session.user);
+            Ok(Some(renewed))
+        })
+    }
+
+    /// A client without a user cannot ask who it is, but for the modules (real server).
+    fn check<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Life> {
+        let path = if session.user.is_some() { "Api/V8/current-user" } else { "Api/V8/meta/modules" };
+        let request = Request::get(context.settings.url.join(path)).accept(MEDIA_TYPE).bearer(&session.token);
+        Box::pin(async move { life(context.call(request, |object| refusal(context, object)).await) })
+    }
+
+    /// Ends the access token and its refresh token; other logins live on (real server).
+    fn revoke<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Revocation> {
+        let url = context.settings.url.join("Api/V8/logout");
+        let request = Request::post(url, MEDIA_TYPE, Fields::new().json(), &[]);
+        let request = request.accept(MEDIA_TYPE).bearer(&session.token);
+        Box::pin(async move {
+            let answer = context.call(request, |object| refusal(context, object)).await;
+            answer.map(|_| Revocation::Revoked).or_else(ended)
+        })
+    }
+}
+
+/// The fields of every request for a token.
+fn client(context: &Context<'_>, grant: &str) -> Result<Fields> {
+    Ok(Fields::new()
+        .text("grant_type", grant)
+        .text("client_id", context.required("CLIENT_ID")?.expose())
+        .secret("client_secret", context.required("CLIENT_SECRET")?))
 }
 
 async fn login(context: &Context<'_>) -> Result<Session> {
     let settings = context.settings;
     let grant = settings.text("GRANT").unwrap_or("client_credentials");
     let user = settings.text("USERNAME").filter(|_| grant == "password");
-    let mut fields = Fields::new()
-        .text("grant_type", grant)
-        .text("client_id", context.required("CLIENT_ID")?.expose())
-        .secret("client_secret", context.required("CLIENT_SECRET")?);
+    let mut fields = client(context, grant)?;
     if let Some(user) = user {
         fields = fields.text("username", user).secret("password", context.required("PASSWORD")?);
     }
     context.note(&format!("logging in with the grant {grant}"));
-    let own_path = settings.text("TOKEN_PATH");
-    let mut answer = context.channel.send(&request(context, own_path.unwrap_or(TOKEN_PATH), &fields)).await?;
+    let mut session = obtain(context, &fields).await?;
+    session.user = user.map(str::to_owned);
+    Ok(session)
+}
+
+/// Asks for a token, at the usual path and at the one of a server without URL rewriting.
+async fn obtain(context: &Context<'_>, fields: &Fields) -> Result<Session> {
+    let own_path = context.settings.text("TOKEN_PATH");
+    let mut answer = context.channel.send(&request(context, own_path.unwrap_or(TOKEN_PATH), fields)).await?;
     if answer.status == 404 && own_path.is_none() {
-        answer = context.channel.send(&request(context, UNREWRITTEN_PATH, &fields)).await?;
+        answer = context.channel.send(&request(context, UNREWRITTEN_PATH, fields)).await?;
         if answer.status != 404 {
             context.warn(&format!(
                 "the server has no {TOKEN_PATH} (URL rewriting is off); {UNREWRITTEN_PATH} works, and \
@@ -92,7 +136,7 @@ async fn login(context: &Context<'_>) -> Result<Session> {
     })?;
     let mut session =
         object.session("access_token", &object.text("token_type").unwrap_or("Bearer".to_owned()))?;
-    session.user = user.map(str::to_owned);
+    session.refresh = object.text("refresh_token").map(Secret::new);
     match object.get("expires_in").map(lifetime) {
         Some(Some(seconds)) => session.lasts(seconds),
         _ => context.warn("the server names no usable lifetime for its token"),

@@ -8,7 +8,7 @@ mod systemsway;
 mod zeev;
 
 use crate::answer::{Answer, Object};
-use crate::error::{Error, Pending, Result};
+use crate::error::{Cause, Error, Pending, Result};
 use crate::http::{Channel, Request};
 use crate::secret::Secret;
 use crate::session::Session;
@@ -55,6 +55,76 @@ pub trait Provider: Sync {
     /// # Errors
     /// What the contract names for exit codes 2, 4, 5 and 6.
     fn login<'a>(&'a self, context: &'a Context<'a>) -> Pending<'a, Session>;
+
+    /// Renews a session without a login, where [`Spec::renewal`] says that it can be; `None` where it cannot.
+    ///
+    /// # Errors
+    /// As [`Provider::login`]; a refusal means that the session is dead.
+    fn renew<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Option<Session>> {
+        let _ = (context, session);
+        Box::pin(async { Ok(None) })
+    }
+
+    /// Asks the server whether a session is alive.
+    ///
+    /// # Errors
+    /// Where the server cannot be asked; a dead session is no error.
+    fn check<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Life> {
+        let _ = (context, session);
+        Box::pin(async { Ok(Life::Unknown) })
+    }
+
+    /// Ends a session on the server.
+    ///
+    /// # Errors
+    /// Where the server cannot be asked; one that has no way to end a session is no error.
+    fn revoke<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Revocation> {
+        let _ = (context, session);
+        Box::pin(async { Ok(Revocation::Unsupported) })
+    }
+
+    /// Whether an answer to `crmauth api` looks like the one that a dead session gets: its status and the
+    /// start of its body. [`Provider::check`] then decides.
+    fn looks_dead(&self, status: u16, start: &[u8]) -> bool {
+        let _ = start;
+        status == 401
+    }
+}
+
+/// What a server says of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// It works.
+    Alive,
+    /// It does not.
+    Dead,
+    /// There is no way to ask.
+    Unknown,
+}
+
+/// What became of a session that was to be ended on the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Revocation {
+    /// It is dead.
+    Revoked,
+    /// The server was asked and left it alive.
+    StillAlive,
+    /// The system has no way to end a session.
+    Unsupported,
+}
+
+/// A session that the server refuses need not be ended any more.
+fn ended(error: Error) -> Result<Revocation> {
+    if error.cause == Cause::Refused { Ok(Revocation::Revoked) } else { Err(error) }
+}
+
+/// Reads the answer to a question about a session: a refusal means that it is dead.
+fn life(asked: Result<Object>) -> Result<Life> {
+    match asked {
+        Ok(_) => Ok(Life::Alive),
+        Err(error) if error.cause == Cause::Refused => Ok(Life::Dead),
+        Err(error) => Err(error),
+    }
 }
 
 /// What a provider works with.
@@ -112,9 +182,9 @@ impl Context<'_> {
 
     /// A setting that the declaration requires, so that it is there.
     pub fn required(&self, field: &str) -> Result<&Secret> {
-        self.settings.secret(field).ok_or_else(|| {
-            Error::new(crate::error::Cause::MissingSetting, format!("{} is not set", self.variable(field)))
-        })
+        self.settings
+            .secret(field)
+            .ok_or_else(|| Error::new(Cause::MissingSetting, format!("{} is not set", self.variable(field))))
     }
 
     fn learn(&self, object: &Object) {

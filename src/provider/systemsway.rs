@@ -2,13 +2,13 @@
 //!
 //! The seed document's answer and the one of its later version are both read.
 
-use super::{Context, Provider};
+use super::{Context, Life, Provider, life};
 use crate::answer::Object;
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
-use crate::secret::{Fields, Secret, sha256_hex};
+use crate::secret::{Fields, Secret, percent, sha256_hex};
 use crate::session::Session;
-use crate::spec::{Ageing, Alternatives, Default, Field, Kind, Placement, Spec};
+use crate::spec::{Ageing, Alternatives, Default, Field, Kind, Placement, Renewal, Spec};
 
 const LOGIN_PATH: &str = "api/main";
 
@@ -33,7 +33,9 @@ static SPEC: Spec = Spec {
     seed_url: None,
     alternatives: &[Alternatives { required: true, ways: &[&["PASSWORD"], &["PASSWORD_SHA256"]] }],
     placement: Placement::Path,
-    ageing: Ageing::SingleSeat,
+    ageing: Ageing::SingleSeat { ask_after: 120 },
+    renewal: Renewal::Never,
+    content_type: "application/json",
     impersonation: false,
 };
 
@@ -47,6 +49,26 @@ impl Provider for SystemsWay {
 
     fn login<'a>(&'a self, context: &'a Context<'a>) -> Pending<'a, Session> {
         Box::pin(login(context))
+    }
+
+    /// Asks for the user 0, who does not exist: nobody's data comes back, and a dead session says so.
+    fn check<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Life> {
+        let path = ["api/Usuario/", &percent(session.token.expose()), "?id=0"].concat();
+        let request = Request::get(context.settings.url.join(&path)).secret(&session.token);
+        Box::pin(async move {
+            let answer = context.channel.send(&request).await?;
+            // An alive session gets a list, which is no object.
+            if answer.status == 200 && answer.body.trim_ascii_start().starts_with(b"[") {
+                return Ok(Life::Alive);
+            }
+            life(context.read(&answer, refusal))
+        })
+    }
+
+    /// `Status: ERROR` is also how a request is refused for its content; [`Provider::check`] tells them apart.
+    fn looks_dead(&self, status: u16, start: &[u8]) -> bool {
+        let text = String::from_utf8_lossy(start).to_ascii_lowercase();
+        status == 401 || (text.contains("\"status\"") && text.contains("\"error\""))
     }
 }
 

@@ -4,13 +4,13 @@
 
 use jiff::SignedDuration;
 
-use super::{Context, Provider, Role};
+use super::{Context, Life, Provider, Role, life};
 use crate::answer::Object;
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
 use crate::secret::{Fields, percent};
 use crate::session::Session;
-use crate::spec::{Ageing, Alternatives, Field, Kind, Placement, Settings, Spec};
+use crate::spec::{Ageing, Alternatives, Field, Kind, Placement, Renewal, Settings, Spec};
 
 const TOKENS_PATH: &str = "api/2/tokens";
 /// A temporary token's life; the answer names no expiry (later document).
@@ -32,6 +32,8 @@ static SPEC: Spec = Spec {
     alternatives: &[Alternatives { required: true, ways: &[&["USERNAME", "PASSWORD"], &["API_TOKEN"]] }],
     placement: Placement::Bearer,
     ageing: Ageing::Fixed,
+    renewal: Renewal::WhileAlive,
+    content_type: "application/json",
     impersonation: true,
 };
 
@@ -55,6 +57,28 @@ impl Provider for Zeev {
             }
         })
     }
+
+    /// A living token fetches a fresh one (seed document).
+    fn renew<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Option<Session>> {
+        Box::pin(async move {
+            context.note("renewing the temporary token");
+            let mut renewed = session_of(&whoami(context, session).await?)?;
+            renewed.user.clone_from(&session.user);
+            renewed.impersonating.clone_from(&session.impersonating);
+            renewed.details.clone_from(&session.details);
+            Ok(Some(renewed))
+        })
+    }
+
+    fn check<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Life> {
+        Box::pin(async move { life(whoami(context, session).await) })
+    }
+}
+
+/// Who a token belongs to.
+async fn whoami(context: &Context<'_>, session: &Session) -> Result<Object> {
+    let request = Request::get(context.settings.url.join(TOKENS_PATH)).bearer(&session.token);
+    context.call(request, |_| None).await
 }
 
 async fn login(context: &Context<'_>) -> Result<Session> {
