@@ -1,17 +1,32 @@
-//! The one workflow that every verb shares: find the settings, obtain what must be had first, log in.
+//! The one workflow that every verb shares: find the settings, look into the store, and where that does not
+//! do, lock, look again, renew or log in, and keep what came of it.
 
+mod hints;
+mod job;
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::config::{self, Found, Plan, Sources};
+use crate::config::{self, Plan, Sources, Value};
 use crate::error::{Cause, Error, Pending, Result};
-use crate::http::{Channel, Http};
-use crate::provider::{self, Context, Provider, Role};
+use crate::freshness::{Stale, Verdict};
+use crate::http::{Call, Channel, Http, Stream};
+use crate::provider::{self, Context, Life, Provider, Revocation, Role};
 use crate::report::Report;
+use crate::secret::Secret;
 use crate::session::Session;
-use crate::spec::{BaseUrl, Kind, Settings, Target};
+use crate::spec::{Ageing, BaseUrl, Settings, Target};
+use crate::store::{Entry, Key, Lock, Store};
+use hints::Hints;
+use job::Job;
+
+/// How long a session that a login must carry has to last.
+const PRIOR_TTL: Duration = Duration::from_secs(30);
 
 /// What a run works with.
 pub struct App {
@@ -21,6 +36,8 @@ pub struct App {
     pub http: Http,
     /// Where settings come from.
     pub sources: Sources,
+    /// Where sessions are kept.
+    pub store: Rc<dyn Store>,
     /// How long one target may take until its session is in hand.
     pub timeout: Duration,
 }
@@ -35,64 +52,488 @@ pub struct Login {
     pub session: Session,
 }
 
+/// What kind of session is wanted.
+#[derive(Debug, Clone)]
+pub enum Wish {
+    /// A new one.
+    New,
+    /// One that lasts at least so long: stored, renewed or new.
+    Usable(Duration),
+    /// The same, without touching the network.
+    Cached(Duration),
+    /// Another one in place of this, if the server says that this one is dead.
+    InsteadOf(Secret),
+}
+
 impl App {
-    /// A new session for a target, now; as somebody else if `person` names one.
+    /// A session for a target; somebody else's if `person` names one.
     ///
     /// # Errors
     /// Every cause but those of output; the target is named and a next step is given.
-    pub async fn login(&self, target: &Target, person: Option<&str>) -> Result<Login> {
-        let deadline = Instant::now().checked_add(self.timeout).unwrap_or_else(Instant::now);
+    pub async fn session(&self, target: &Target, person: Option<&str>, wish: &Wish) -> Result<Login> {
         let work = async {
-            let plan = config::find(target, &self.sources)?;
-            for note in plan.notes() {
-                self.report.note(Some(target), &note);
-            }
-            let hints = Hints::of(&plan);
-            let (url, session) = self.open(plan, person, deadline).await.map_err(|error| hints.add(error))?;
-            Ok(Login { target: target.clone(), url, session })
+            let role = role(target, person)?;
+            let job = self.job(target)?;
+            let hints = Hints::of(&job.plan);
+            let session = self.obtain(&job, role, wish).await.map_err(|error| hints.add(error))?;
+            Ok(Login { target: target.clone(), url: job.plan.url, session })
         };
         work.await.map_err(|error: Error| error.target(&target.to_string()))
     }
 
-    async fn open(&self, plan: Plan, person: Option<&str>, deadline: Instant) -> Result<(BaseUrl, Session)> {
-        let role = role(&plan.target, person)?;
-        let settings = plan.reveal(deadline.saturating_duration_since(Instant::now())).await?;
+    /// What is stored for a target, and what is to be thought of it; touches no network.
+    ///
+    /// # Errors
+    /// Exit codes 2 and 7.
+    pub async fn stored(&self, target: &Target, min_ttl: Duration) -> Result<(Plan, Option<Entry>, Verdict)> {
+        let work = async {
+            let job = self.job(target)?;
+            let key = job.key(&Role::User);
+            let credentials = self.fingerprints(&job, &Role::User).await;
+            let entry = self.look(target, &key).await?;
+            let verdict = job.judge(entry.as_ref(), &credentials, min_ttl);
+            Ok((job.plan, entry, verdict))
+        };
+        work.await.map_err(|error: Error| error.target(&target.to_string()))
+    }
+
+    /// Asks the server whether a target's session is alive.
+    ///
+    /// # Errors
+    /// Where the server cannot be asked.
+    pub async fn check(&self, target: &Target, session: &Session) -> Result<Life> {
+        let work = async {
+            let job = self.job(target)?;
+            let hints = Hints::of(&job.plan);
+            self.ask(&job, &Role::User, session).await.map_err(|error| hints.add(error))
+        };
+        work.await.map_err(|error: Error| error.target(&target.to_string()))
+    }
+
+    /// Sends a request of the user's own with a target's session, to the target's origin only.
+    ///
+    /// # Errors
+    /// What keeps an answer from coming; an answer of any status is none.
+    pub async fn call(&self, login: &Login, call: &Call) -> Result<Stream> {
+        let work = async {
+            let job = self.job(&login.target)?;
+            let hints = Hints::of(&job.plan);
+            let settings = job.plan.known();
+            self.channel(&job, &settings).open(call).await.map_err(|error| hints.add(error))
+        };
+        work.await.map_err(|error: Error| error.target(&login.target.to_string()))
+    }
+
+    /// Every session that is stored.
+    ///
+    /// # Errors
+    /// Exit code 7.
+    pub async fn everything(&self) -> Result<Vec<(Key, Entry)>> {
+        self.store.list().await
+    }
+
+    /// Ends a target's session: on the server unless `local`, then here. `None`: none was stored.
+    ///
+    /// # Errors
+    /// Where the server cannot be asked (the session is then still stored), and exit codes 2 and 7.
+    pub async fn end(
+        &self,
+        target: &Target,
+        person: Option<&str>,
+        local: bool,
+    ) -> Result<Option<Revocation>> {
+        let work = async {
+            let role = role(target, person)?;
+            let job = self.job(target)?;
+            let hints = Hints::of(&job.plan);
+            let key = job.key(&role);
+            if self.look(target, &key).await?.is_none() {
+                return Ok(None);
+            }
+            self.end_stored(&job.plan.known(), &key, local).await.map_err(|error| hints.add(error))
+        };
+        work.await.map_err(|error: Error| error.target(&target.to_string()))
+    }
+
+    /// Ends a stored session with settings that need no credentials; see [`App::end`].
+    ///
+    /// # Errors
+    /// As [`App::end`].
+    pub async fn end_stored(
+        &self,
+        settings: &Settings,
+        key: &Key,
+        local: bool,
+    ) -> Result<Option<Revocation>> {
+        let deadline = self.deadline();
+        let lock = self.store.lock(key, deadline).await?;
+        let work = async {
+            let Some(entry) = self.look(&settings.target, key).await? else { return Ok(None) };
+            let revoked = if local {
+                Revocation::Unsupported
+            } else {
+                let provider = of(&settings.target)?;
+                let channel = Channel { deadline, ..self.channel_of(settings) };
+                let context = Context { settings, role: Role::User, prior: None, channel: &channel };
+                provider.revoke(&context, &entry.session).await?
+            };
+            self.store.forget(&lock).await?;
+            Ok(Some(revoked))
+        };
+        let outcome = work.await;
+        self.store.release(lock).await?;
+        outcome
+    }
+
+    /// Stores a session that was obtained elsewhere, once the server has said that it is alive.
+    ///
+    /// # Errors
+    /// Exit code 4 where it is dead, and everything that keeps it from being checked or stored.
+    pub async fn adopt(&self, target: &Target, session: Session) -> Result<Login> {
+        let work = async {
+            let job = self.job(target)?;
+            let hints = Hints::of(&job.plan);
+            self.report.learn(&session.token);
+            match self.ask(&job, &Role::User, &session).await.map_err(|error| hints.add(error))? {
+                Life::Alive => {}
+                Life::Dead => {
+                    let message = format!("{} says that the session is dead", job.plan.url.origin());
+                    let hint = "adopt one that is alive, or log in";
+                    return Err(Error::new(Cause::Refused, message).hint(hint));
+                }
+                Life::Unknown if session.expires_at.is_some_and(|end| end <= Timestamp::now()) => {
+                    let hint = "adopt a newer one, or log in";
+                    return Err(Error::new(Cause::Refused, "the session has expired").hint(hint));
+                }
+                Life::Unknown => {
+                    let text = "the server has no way to say whether the session is alive";
+                    self.report.warn(Some(target), text);
+                }
+            }
+            let lock = self.store.lock(&job.key(&Role::User), job.deadline).await?;
+            let entry = job.entry(session.clone(), BTreeMap::new());
+            let written = self.store.write(&lock, &entry).await;
+            self.store.release(lock).await?;
+            written?;
+            Ok(Login { target: target.clone(), url: job.plan.url, session })
+        };
+        work.await.map_err(|error: Error| error.target(&target.to_string()))
+    }
+
+    fn deadline(&self) -> Instant {
+        Instant::now().checked_add(self.timeout).unwrap_or_else(Instant::now)
+    }
+
+    fn job<'a>(&self, target: &'a Target) -> Result<Job<'a>> {
+        let plan = config::find(target, &self.sources)?;
+        for note in plan.notes() {
+            self.report.note(Some(target), &note);
+        }
+        for secret in plan.found.iter().filter(|found| found.field.secret()) {
+            let (Value::Known(text) | Value::Command(text)) = &secret.value;
+            self.report.learn(text);
+        }
+        let (provider, deadline) = (of(target)?, self.deadline());
+        Ok(Job { target, plan, provider, deadline, started: Timestamp::now(), settings: OnceCell::new() })
+    }
+
+    /// The session of a role: stored, renewed or new, as wished.
+    fn obtain<'a>(&'a self, job: &'a Job<'a>, role: Role, wish: &'a Wish) -> Pending<'a, Session> {
+        Box::pin(async move {
+            let key = job.key(&role);
+            let credentials = self.fingerprints(job, &role).await;
+            let missing = |verdict| match (&job.plan.missing, verdict) {
+                (Some(missing), Verdict::Login(_)) => Err(missing.clone()),
+                _ => Ok(()),
+            };
+            if let Wish::Usable(min_ttl) | Wish::Cached(min_ttl) = wish {
+                let entry = self.look(job.target, &key).await?;
+                match (job.judge(entry.as_ref(), &credentials, *min_ttl), entry) {
+                    (Verdict::Fresh, Some(entry)) => return Ok(entry.session),
+                    (Verdict::Ask(_), Some(entry)) if matches!(wish, Wish::Cached(_)) => {
+                        return Ok(entry.session);
+                    }
+                    (verdict, _) if matches!(wish, Wish::Cached(_)) => {
+                        return Err(no_session(job.target, verdict));
+                    }
+                    _ => {}
+                }
+            }
+            if matches!(wish, Wish::New) {
+                missing(Verdict::Login(Stale::Absent))?;
+            }
+            let lock = match self.store.lock(&key, job.deadline).await {
+                Ok(lock) => Some(lock),
+                Err(error) if error.cause == Cause::Busy => return Err(error),
+                Err(error) => {
+                    self.not_stored(job, &error);
+                    None
+                }
+            };
+            let outcome = self.obtain_locked(job, &role, wish, &key, credentials, lock.as_ref()).await;
+            if let Some(lock) = lock {
+                self.store.release(lock).await?;
+            }
+            outcome
+        })
+    }
+
+    /// The same, with the right to write: whoever waited for it looks again first.
+    async fn obtain_locked(
+        &self,
+        job: &Job<'_>,
+        role: &Role,
+        wish: &Wish,
+        key: &Key,
+        credentials: BTreeMap<String, String>,
+        lock: Option<&Lock>,
+    ) -> Result<Session> {
+        let entry = self.look(job.target, key).await?;
+        let verdict = match wish {
+            Wish::New => {
+                self.note_lost_seat(job, entry.as_ref());
+                Verdict::Login(Stale::Absent)
+            }
+            Wish::Usable(min_ttl) | Wish::Cached(min_ttl) => {
+                job.judge(entry.as_ref(), &credentials, *min_ttl)
+            }
+            Wish::InsteadOf(dead) => match &entry {
+                Some(entry) if entry.session.token == *dead => Verdict::Ask(Stale::Suspect),
+                _ => job.judge(entry.as_ref(), &credentials, Duration::ZERO),
+            },
+        };
+        if let (Verdict::Ask(stale) | Verdict::Renew(stale) | Verdict::Login(stale), false) =
+            (verdict, matches!(wish, Wish::New))
+        {
+            self.report.note(Some(job.target), &stale.to_string());
+        }
+        let session = match (verdict, entry.as_ref()) {
+            (Verdict::Fresh, Some(entry)) => return Ok(entry.session.clone()),
+            (Verdict::Ask(_), Some(entry)) => {
+                let session = &entry.session;
+                match self.ask(job, role, session).await? {
+                    Life::Dead => {
+                        self.report.note(Some(job.target), &Stale::Dead.to_string());
+                        self.log_in(job, role, lock, Some(entry)).await?
+                    }
+                    Life::Unknown => return Ok(session.clone()),
+                    Life::Alive => {
+                        let seen = Entry { seen_at: Some(Timestamp::now()), ..entry.clone() };
+                        self.keep(job, lock, &seen).await;
+                        return Ok(session.clone());
+                    }
+                }
+            }
+            (Verdict::Renew(_), Some(entry)) => match self.renew(job, role, &entry.session).await? {
+                Some(session) => session,
+                None => self.log_in(job, role, lock, Some(entry)).await?,
+            },
+            (_, entry) => self.log_in(job, role, lock, entry).await?,
+        };
+        if matches!(job.target.spec.ageing, Ageing::Fixed) && session.expires_at.is_none() {
+            self.report.note(Some(job.target), "a session without a known end is not stored");
+            return Ok(session);
+        }
+        self.keep(job, lock, &job.entry(session.clone(), credentials)).await;
+        if let Wish::Usable(min_ttl) = wish {
+            self.warn_short(job, &session, *min_ttl);
+        }
+        Ok(session)
+    }
+
+    /// A renewed session; `None` where only a login helps.
+    async fn renew(&self, job: &Job<'_>, role: &Role, session: &Session) -> Result<Option<Session>> {
+        let settings = self.settings(job).await?;
+        let channel = self.channel(job, settings);
+        let context = Context { settings, role: role.clone(), prior: None, channel: &channel };
+        let renewed = job.provider.renew(&context, session).await;
+        match renewed {
+            Err(error) if matches!(error.cause, Cause::Refused | Cause::Status | Cause::BadAnswer) => {
+                self.report.note(Some(job.target), "the session could not be renewed");
+                Ok(None)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// A new session, and before it the one that its login must carry.
+    async fn log_in(
+        &self,
+        job: &Job<'_>,
+        role: &Role,
+        lock: Option<&Lock>,
+        old: Option<&Entry>,
+    ) -> Result<Session> {
+        let settings = self.settings(job).await?;
+        let first = job.provider.prerequisite(role, settings);
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let prior = match &first {
+                Some(first) => Some(self.obtain(job, first.clone(), &Wish::Usable(PRIOR_TTL)).await?),
+                None => None,
+            };
+            let channel = self.channel(job, settings);
+            let context = Context { settings, role: role.clone(), prior: prior.as_ref(), channel: &channel };
+            let login = job.provider.login(&context).await;
+            let error = match login {
+                Ok(session) => {
+                    self.report.learn(&session.token);
+                    return Ok(session);
+                }
+                Err(error) => error,
+            };
+            if let (Some(first), Some(prior)) = (&first, &prior)
+                && error.http_status == Some(401)
+                && prior.obtained_at < job.started
+            {
+                // It was the stored session that the server did not take; a fresh one may do.
+                self.drop_session(job, first, prior).await;
+                if matches!(role, Role::As(_)) && tries == 1 {
+                    continue;
+                }
+            }
+            let cut_off = matches!(error.cause, Cause::Closed | Cause::Timeout);
+            if let (true, Ageing::SingleSeat { .. }, Some(old)) = (cut_off, job.target.spec.ageing, old) {
+                self.keep(job, lock, &Entry { seen_at: None, ..old.clone() }).await;
+            }
+            return Err(error);
+        }
+    }
+
+    /// Forgets a session that the server has refused, unless another has taken its place.
+    async fn drop_session(&self, job: &Job<'_>, role: &Role, session: &Session) {
+        let forget = async {
+            let lock = self.store.lock(&job.key(role), job.deadline).await?;
+            let stored = self.store.read(&lock.key).await?;
+            let outcome = match stored.entry {
+                Some(entry) if entry.session.token == session.token => self.store.forget(&lock).await,
+                _ => Ok(()),
+            };
+            self.store.release(lock).await?;
+            outcome
+        };
+        if let Err(error) = forget.await {
+            self.not_stored(job, &error);
+        }
+    }
+
+    /// Settings with the commands run, once.
+    async fn settings<'a>(&self, job: &'a Job<'_>) -> Result<&'a Settings> {
+        if let Some(settings) = job.settings.get() {
+            return Ok(settings);
+        }
+        let settings =
+            job.plan.clone().reveal(job.deadline.saturating_duration_since(Instant::now())).await?;
         settings.secrets().for_each(|secret| self.report.learn(secret));
-        let provider = provider::of(settings.target.spec)
-            .ok_or_else(|| Error::new(Cause::Other, "no provider declares this target"))?;
-        let channel = Channel {
+        Ok(job.settings.get_or_init(|| settings))
+    }
+
+    /// Asks the server whether a session is alive; needs no credentials.
+    async fn ask(&self, job: &Job<'_>, role: &Role, session: &Session) -> Result<Life> {
+        let settings = job.plan.known();
+        let channel = self.channel(job, &settings);
+        let context = Context { settings: &settings, role: role.clone(), prior: None, channel: &channel };
+        job.provider.check(&context, session).await
+    }
+
+    fn channel<'a>(&'a self, job: &Job<'_>, settings: &'a Settings) -> Channel<'a> {
+        Channel { deadline: job.deadline, ..self.channel_of(settings) }
+    }
+
+    fn channel_of<'a>(&'a self, settings: &'a Settings) -> Channel<'a> {
+        Channel {
             http: &self.http,
             report: &self.report,
             target: &settings.target,
             url: &settings.url,
             allow_http: settings.flag("ALLOW_HTTP"),
             allow_proxy: settings.flag("ALLOW_PROXY"),
-            deadline,
+            deadline: self.deadline(),
             timeout: self.timeout,
-        };
-        let session = self.obtain(provider, &settings, &channel, role).await?;
-        Ok((settings.url, session))
+        }
     }
 
-    /// The session of `role`, and before it the session that its login must carry.
-    fn obtain<'a>(
-        &'a self,
-        provider: &'a dyn Provider,
-        settings: &'a Settings,
-        channel: &'a Channel<'a>,
-        role: Role,
-    ) -> Pending<'a, Session> {
-        Box::pin(async move {
-            let prior = match provider.prerequisite(&role, settings) {
-                Some(first) => Some(self.obtain(provider, settings, channel, first).await?),
-                None => None,
-            };
-            let context = Context { settings, role, prior: prior.as_ref(), channel };
-            let session = provider.login(&context).await?;
-            self.report.learn(&session.token);
-            Ok(session)
-        })
+    /// Reads the store; what cannot be used there is told and counts as nothing.
+    async fn look(&self, target: &Target, key: &Key) -> Result<Option<Entry>> {
+        let found = self.store.read(key).await?;
+        if let Some(why) = found.unusable {
+            self.report.warn(Some(target), &format!("the stored session {why}; it is not used"));
+        }
+        if let Some(entry) = &found.entry {
+            self.report.learn(&entry.session.token);
+            entry.session.refresh.iter().for_each(|token| self.report.learn(token));
+        }
+        Ok(found.entry)
     }
+
+    /// Writes the store. A session that could not be kept is still one.
+    async fn keep(&self, job: &Job<'_>, lock: Option<&Lock>, entry: &Entry) {
+        let Some(lock) = lock else { return };
+        if let Err(error) = self.store.write(lock, entry).await {
+            self.not_stored(job, &error);
+        }
+    }
+
+    fn not_stored(&self, job: &Job<'_>, error: &Error) {
+        self.report.warn_of(Some(job.target), "the session is not stored", error);
+        if matches!(job.target.spec.ageing, Ageing::SingleSeat { .. }) {
+            self.report.warn(Some(job.target), "it cannot be had again but by a login that ends it: keep it");
+        }
+    }
+
+    /// On a single seat a new login takes the session out of everybody's hands.
+    fn note_lost_seat(&self, job: &Job<'_>, entry: Option<&Entry>) {
+        if let (Ageing::SingleSeat { .. }, Some(entry)) = (job.target.spec.ageing, entry) {
+            let since = entry.session.obtained_at.strftime("%Y-%m-%dT%H:%M:%SZ");
+            self.report.warn(
+                Some(job.target),
+                &format!(
+                    "this ends the session of {since} that is stored in {}; `crmauth token {}` shares it instead",
+                    self.store.place(),
+                    job.target
+                ),
+            );
+        }
+    }
+
+    fn warn_short(&self, job: &Job<'_>, session: &Session, min_ttl: Duration) {
+        let Some(end) = session.expires_at else { return };
+        let left = end.duration_since(Timestamp::now()).as_secs();
+        if u64::try_from(left).is_ok_and(|left| left < min_ttl.as_secs()) {
+            let text =
+                format!("the server's sessions last {left} s, less than --min-ttl {}", min_ttl.as_secs());
+            self.report.warn(Some(job.target), &text);
+        }
+    }
+
+    /// The credentials of a role as fingerprints, by field. Where the store cannot make any, nothing is equal.
+    async fn fingerprints(&self, job: &Job<'_>, role: &Role) -> BTreeMap<String, String> {
+        let mut prints = BTreeMap::new();
+        for found in job.owners(role).filter(|found| found.field.secret()) {
+            let (form, text) = match &found.value {
+                Value::Known(text) => ("value", text),
+                Value::Command(text) => ("command", text),
+            };
+            if let Ok(print) = self.store.fingerprint(text).await {
+                prints.insert(found.field.name.to_owned(), [form, ":", &print].concat());
+            }
+        }
+        prints
+    }
+}
+
+fn of(target: &Target) -> Result<&'static dyn Provider> {
+    provider::of(target.spec).ok_or_else(|| Error::new(Cause::Other, "no provider declares this target"))
+}
+
+fn no_session(target: &Target, verdict: Verdict) -> Error {
+    let why = match verdict {
+        Verdict::Ask(stale) | Verdict::Renew(stale) | Verdict::Login(stale) => stale.to_string(),
+        Verdict::Fresh => String::new(),
+    };
+    Error::new(Cause::NoSession, why)
+        .hint(format!("`crmauth login {target}` gets one, and so does `token` without --cached"))
 }
 
 fn role(target: &Target, person: Option<&str>) -> Result<Role> {
@@ -105,63 +546,5 @@ fn role(target: &Target, person: Option<&str>) -> Result<Role> {
             Err(Error::new(Cause::Usage, message).hint(format!("--as works with {}", able.join(", "))))
         }
         Some(person) => Ok(Role::As(person.to_owned())),
-    }
-}
-
-/// The next steps that a target's settings suggest, taken before the settings are consumed.
-struct Hints {
-    url: String,
-    credentials: Vec<String>,
-}
-
-impl Hints {
-    fn of(plan: &Plan) -> Self {
-        let name = |field: &str| {
-            plan.found(field).map_or_else(|| plan.target.variable(field), |found| found.variable.clone())
-        };
-        let credential = |found: &&Found| matches!(found.field.kind, Kind::Text | Kind::Secret | Kind::Token);
-        let credentials = plan.found.iter().filter(credential).map(|found| found.variable.clone()).collect();
-        Self { url: name("URL"), credentials }
-    }
-
-    /// Adds a next step where the one who failed knew none.
-    fn add(&self, error: Error) -> Error {
-        let url = &self.url;
-        let hint = match error.cause {
-            Cause::Refused => format!("check {}", list(&self.credentials)),
-            Cause::Locked => {
-                "it will not help to try again; ask its administrator to unlock the account".to_owned()
-            }
-            Cause::Dns | Cause::Connect | Cause::NotHttp | Cause::Tls => {
-                format!("is {url} right, and is the server up?")
-            }
-            Cause::Certificate => format!("is the host in {url} the right one?"),
-            Cause::ConnectTimeout => format!("is {url} right, and does a firewall or a VPN stand between?"),
-            Cause::Proxy => "check https_proxy, or name the host in no_proxy".to_owned(),
-            Cause::Timeout | Cause::ServerTimeout => {
-                "try again, or allow more time with --timeout SECONDS".to_owned()
-            }
-            Cause::Closed | Cause::Unavailable | Cause::RateLimited => "try again later".to_owned(),
-            Cause::Redirect => format!("no redirect is followed; if that place is right, set {url} to it"),
-            Cause::NotFound
-            | Cause::Html
-            | Cause::BadAnswer
-            | Cause::BadToken
-            | Cause::TooLarge
-            | Cause::Status => {
-                format!("is {url} the base URL of this system?")
-            }
-            _ => return error,
-        };
-        error.hint(hint)
-    }
-}
-
-/// `A`, `A and B`, `A, B and C`.
-fn list(names: &[String]) -> String {
-    match names {
-        [] => "the credentials".to_owned(),
-        [one] => one.clone(),
-        [most @ .., last] => format!("{} and {last}", most.join(", ")),
     }
 }

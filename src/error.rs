@@ -16,7 +16,9 @@ pub enum Cause {
     BadSetting,
     /// The chosen output cannot carry this session.
     Format,
-    /// The server refused the credentials.
+    /// There is no usable session, and none may be obtained.
+    NoSession,
+    /// The server refused the credentials, or the session.
     Refused,
     /// The server says that the account is locked or its password has run out.
     Locked,
@@ -99,6 +101,7 @@ impl Cause {
             Self::MissingSetting => ("missing_setting", 2),
             Self::BadSetting => ("bad_setting", 2),
             Self::Format => ("format", 2),
+            Self::NoSession => ("no_session", 3),
             Self::Refused => ("refused", 4),
             Self::Locked => ("locked", 4),
             Self::Dns => ("dns", 5),
@@ -136,7 +139,8 @@ pub static EXIT_CODES: &[(&str, &str, &str)] = &[
     ("0", "done", "go on"),
     ("1", "anything else; a batch whose targets failed in different ways", "look"),
     ("2", "usage or configuration", "fix it"),
-    ("4", "the server refused the credentials", "do not retry"),
+    ("3", "no usable session, and not allowed to get one", "log in"),
+    ("4", "the server refused the credentials, or the session", "do not retry"),
     ("5", "unreachable for now: DNS, connection, TLS, time-out, 408, 429, 502, 503, 504", "retry later"),
     (
         "6",

@@ -9,6 +9,7 @@ pub mod command;
 pub mod config;
 pub mod disk;
 pub mod error;
+pub mod freshness;
 pub mod http;
 pub mod output;
 pub mod provider;
@@ -50,7 +51,16 @@ pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
     let report = Rc::new(Report::new(manner));
     let run = Run { global, environment, report: Rc::clone(&report) };
     let (outcome, on_failure) = match &cli.verb {
-        Verb::Login(args) => (block_on(interruptible(command::login::run(args, &run))), args.on_failure()),
+        Verb::Login(args) => {
+            (block_on(signals::interruptible(command::login::run(args, &run))), args.delivery.on_failure())
+        }
+        Verb::Token(args) => {
+            (block_on(signals::interruptible(command::token::run(args, &run))), args.delivery.on_failure())
+        }
+        Verb::Exec(args) => (block_on(command::exec::run(args, &run)), ""),
+        Verb::Api(args) => (block_on(signals::interruptible(command::api::run(args, &run))), ""),
+        Verb::Status(args) => (block_on(signals::interruptible(command::status::run(args, &run))), ""),
+        Verb::Logout(args) => (block_on(signals::interruptible(command::logout::run(args, &run))), ""),
         Verb::Sandbox(args) => (block_on(command::sandbox::run(args, &run)), ""),
         Verb::Providers(args) => (command::providers::run(args, &run), ""),
         Verb::Completions(args) => (command::completions::run(args, &run, Cli::command()), ""),
@@ -77,14 +87,6 @@ fn block_on(work: impl Future<Output = Result<u8>>) -> Result<u8> {
     let outcome = tokio::task::LocalSet::new().block_on(&runtime, work);
     runtime.shutdown_background();
     outcome
-}
-
-/// The work, or the signal that stopped it.
-async fn interruptible(work: impl Future<Output = Result<u8>>) -> Result<u8> {
-    tokio::select! {
-        outcome = work => outcome,
-        signal = signals::either() => Err(signal.error()),
-    }
 }
 
 /// A command line that asks for help, or makes no sense.

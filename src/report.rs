@@ -83,6 +83,11 @@ impl Report {
         self.say("warning", AnsiColor::Yellow, target, text);
     }
 
+    /// A failure that the run survives, behind what it means for the user.
+    pub fn warn_of(&self, target: Option<&Target>, text: &str, error: &Error) {
+        self.warn(target, &format!("{text}: {}", self.message(error)));
+    }
+
     /// What is being done and why (`-v`).
     pub fn note(&self, target: Option<&Target>, text: &str) {
         if self.manner.verbosity >= 1 && !self.manner.quiet {

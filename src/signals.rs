@@ -1,6 +1,6 @@
 //! SIGINT and SIGTERM: waiting for them and passing them on.
 
-use crate::error::{Cause, Error};
+use crate::error::{Cause, Error, Result};
 
 /// What ends a run from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,17 @@ impl Signal {
             Self::Terminate => (Cause::Terminated, "terminated"),
         };
         Error::new(cause, format!("{word}; a login under way may have taken effect"))
+    }
+}
+
+/// The work, or the failure of the signal that stopped it.
+///
+/// # Errors
+/// The work's own, and [`Signal::error`].
+pub async fn interruptible<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        outcome = work => outcome,
+        signal = either() => Err(signal.error()),
     }
 }
 

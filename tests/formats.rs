@@ -24,6 +24,8 @@ static DEMO: Spec = Spec {
     alternatives: &[],
     placement: Placement::Bearer,
     ageing: Ageing::Fixed,
+    renewal: crmauth::spec::Renewal::Never,
+    content_type: "application/json",
     impersonation: false,
 };
 

@@ -11,6 +11,7 @@ const LAYERS: &[&[&str]] = &[
     &["answer", "report"],
     &["http"],
     &["provider", "config", "store", "output", "sandbox"],
+    &["freshness"],
     &["app"],
     &["command"],
     &["cli"],

@@ -1,22 +1,23 @@
 //! `crmauth login`: a new session, now.
 
-use std::path::PathBuf;
+use std::io::Read;
 
-use clap::builder::PossibleValuesParser;
 use futures_util::StreamExt;
+use jiff::Timestamp;
+use serde_json::Value;
 
+use super::delivery::Delivery;
 use super::{Run, TargetName, target_help, targets};
-use crate::app::Login;
+use crate::app::{App, Login, Wish};
 use crate::error::{Cause, Error, Result};
-use crate::output::sink::{Destination, Sink};
-use crate::output::{self, Entry, Format, Outcome, Shape};
 use crate::provider;
-use crate::spec::Target;
+use crate::session::Session;
+use crate::spec::{BaseUrl, Target};
 
-/// The file that `--save` writes: the seed script's.
-const SAVE_FILE: &str = "session.txt";
+/// The largest session that `--adopt` reads, in bytes.
+const ADOPT_MAX: u64 = 1024 * 1024;
 
-/// Log in: a new session, now, printed on stdout
+/// Log in: a new session, now, stored and printed on stdout
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     crmauth login gluo                       the session on stdout\n  \
@@ -37,118 +38,43 @@ pub struct Args {
     /// Log in as another person (Zeev): an id or a user name
     #[arg(long = "as", value_name = "USER|ID")]
     person: Option<String>,
-    /// How the session is written
-    #[arg(short, long, value_name = "FORMAT", value_parser = format_names())]
-    format: Option<String>,
-    /// Write to FILE, mode 0600, instead of stdout (-)
-    #[arg(short, long, value_name = "FILE", conflicts_with = "save")]
-    output: Option<PathBuf>,
-    /// Write to session.txt
-    #[arg(long)]
-    save: bool,
-    /// Call the token's variable NAME instead of PREFIX_TOKEN
-    #[arg(long, value_name = "NAME")]
-    var: Option<String>,
-}
-
-/// Every format's name.
-fn format_names() -> PossibleValuesParser {
-    PossibleValuesParser::new(output::ALL.iter().map(|format| format.name()))
-}
-
-impl Args {
-    /// What stdout must carry if the run fails, so that a shell that evaluates it fails too.
-    pub fn on_failure(&self) -> &'static str {
-        match self.destination() {
-            Destination::File(_) => "",
-            Destination::Stdout => {
-                self.format.as_deref().and_then(output::find).map_or("", |format| format.on_failure())
-            }
-        }
-    }
-
-    fn destination(&self) -> Destination {
-        match &self.output {
-            Some(path) if path.as_os_str() == "-" => Destination::Stdout,
-            Some(path) => Destination::File(path.clone()),
-            None if self.save => Destination::File(SAVE_FILE.into()),
-            None => Destination::Stdout,
-        }
-    }
-
-    fn format(&self, json: bool) -> Result<&'static dyn Format> {
-        let name = match (self.format.as_deref(), json) {
-            (Some(name), true) if name != "json" => {
-                return Err(Error::new(Cause::Usage, format!("--json and -f {name} exclude each other"))
-                    .hint("--json means -f json"));
-            }
-            (Some(name), _) => name,
-            (None, true) => "json",
-            (None, false) => "plain",
-        };
-        output::find(name).ok_or_else(|| Error::new(Cause::Usage, format!("there is no format {name}")))
-    }
+    /// Store a session from stdin, as `token -f json` wrote it elsewhere, instead of logging in
+    #[arg(long, conflicts_with_all = ["all", "person"])]
+    adopt: bool,
+    /// How it is handed over.
+    #[command(flatten)]
+    pub delivery: Delivery,
 }
 
 /// Logs in to every target asked for and writes the sessions in the order asked for.
 ///
 /// # Errors
-/// What stopped the run as a whole; a single target's failure is reported here and becomes the exit code.
+/// What stopped the run as a whole; a single target's failure is reported and becomes the exit code.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
-    let format = args.format(run.global.json)?;
     let named = targets(&args.targets)?;
-    let destination = args.destination();
-    let shape = Shape {
-        batch: args.all || named.len() > 1,
-        var: args.var.as_deref(),
-        to_file: destination != Destination::Stdout,
-    };
+    let batch = args.all || named.len() > 1;
     let (app, _servers) = run.app().await?;
-    let wanted = if args.all { configured(app.sources.configured(&provider::specs()))? } else { named };
-    output::check(format, &wanted.iter().collect::<Vec<_>>(), &shape)?;
-    // Proved writable before anything is sent: a session that cannot be handed over should not be made.
-    let mut sink = Sink::prepare(destination)?;
-    if format.appends_to_github_env() {
-        sink = sink.github_env(run.environment.get("GITHUB_ENV")?.map(std::path::Path::new))?;
+    let wanted = if args.all { configured(&app)? } else { named };
+    let prepared = args.delivery.prepare(run, &wanted, batch)?;
+    if args.adopt {
+        let [target] = &wanted[..] else {
+            return Err(Error::new(Cause::Usage, "--adopt takes one TARGET"));
+        };
+        return prepared.deliver(run, &[(target, adopt(&app, target).await)]);
     }
-
-    let person = args.person.as_deref();
-    let app = &app;
+    let (app, person) = (&app, args.person.as_deref());
     let mut done: Vec<(usize, Result<Login>)> = futures_util::stream::iter(wanted.iter().enumerate())
-        .map(|(place, target)| async move { (place, app.login(target, person).await) })
+        .map(|(place, target)| async move { (place, app.session(target, person, &Wish::New).await) })
         .buffer_unordered(usize::from(args.jobs))
         .collect()
         .await;
     done.sort_by_key(|(place, _)| *place);
-
-    let mut exit = Exit::default();
-    let mut outcomes = Vec::new();
-    for ((_, result), target) in done.iter().zip(&wanted) {
-        match result {
-            Ok(login) => {
-                exit.add(0);
-                let (url, session) = (&login.url, &login.session);
-                outcomes.push(Outcome::Session(Entry { target, url, session }));
-            }
-            Err(error) => {
-                exit.add(error.cause.exit());
-                run.report.error(error);
-                outcomes.push(Outcome::Failed { target, error_json: run.report.error_json(error) });
-            }
-        }
-    }
-    let failed = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Failed { .. }));
-    if failed && (!shape.batch || format.all_or_nothing()) {
-        return Ok(exit.code());
-    }
-    let rendered = output::render(format, &outcomes, &shape)?;
-    for warning in sink.deliver(&rendered)? {
-        run.report.warn(None, &warning);
-    }
-    Ok(exit.code())
+    let results: Vec<_> = wanted.iter().zip(done.into_iter().map(|(_, result)| result)).collect();
+    prepared.deliver(run, &results)
 }
 
-fn configured(targets: Vec<Target>) -> Result<Vec<Target>> {
+fn configured(app: &App) -> Result<Vec<Target>> {
+    let targets = app.sources.configured(&provider::specs());
     if targets.is_empty() {
         return Err(Error::new(Cause::MissingSetting, "no target is configured")
             .hint("`crmauth providers gluo --env` prints the settings to fill in"));
@@ -156,21 +82,47 @@ fn configured(targets: Vec<Target>) -> Result<Vec<Target>> {
     Ok(targets)
 }
 
-/// A batch's exit code: 0 if all went well, the failures' own code if they agree, else 1.
-#[derive(Default)]
-struct Exit(Option<u8>);
+async fn adopt(app: &App, target: &Target) -> Result<Login> {
+    let mut text = String::new();
+    let read = std::io::stdin().lock().take(ADOPT_MAX).read_to_string(&mut text);
+    let session = read.ok().and_then(|_| serde_json::from_str(&text).ok()).ok_or_else(no_session);
+    let adopted = async {
+        let object: Value = session?;
+        let (url, session) = parse(&object)?;
+        let (plan, ..) = app.stored(target, std::time::Duration::ZERO).await?;
+        if object["provider"] != target.spec.id || url.origin() != plan.url.origin() {
+            let message =
+                format!("the session is for {} and not for {target} at {}", url.origin(), plan.url.origin());
+            return Err(
+                Error::new(Cause::BadSetting, message).hint("a session goes to the server that it is for")
+            );
+        }
+        app.adopt(target, session).await
+    };
+    adopted.await.map_err(|error: Error| error.target(&target.to_string()))
+}
 
-impl Exit {
-    fn add(&mut self, code: u8) {
-        self.0 = match (self.0, code) {
-            (before, 0) => before,
-            (None, code) => Some(code),
-            (Some(before), code) if before == code => Some(code),
-            _ => Some(1),
-        };
-    }
+fn no_session() -> Error {
+    Error::new(Cause::Usage, "stdin holds no session")
+        .hint("`crmauth token TARGET -f json` on another machine writes what --adopt reads")
+}
 
-    fn code(&self) -> u8 {
-        self.0.unwrap_or(0)
+/// Reads what the format json writes.
+fn parse(object: &Value) -> Result<(BaseUrl, Session)> {
+    let text = |name: &str| object[name].as_str();
+    let time = |name: &str| text(name).and_then(|time| time.parse::<Timestamp>().ok());
+    if object["schema"] != 1 {
+        return Err(no_session());
     }
+    let url = text("url").and_then(|url| BaseUrl::parse(url, "").ok()).ok_or_else(no_session)?;
+    let mut session =
+        Session::new(text("token").unwrap_or_default(), text("token_type").unwrap_or("session"))
+            .map_err(|_| no_session())?;
+    session.user = text("user").map(str::to_owned);
+    session.obtained_at = time("obtained_at").unwrap_or(session.obtained_at).min(session.obtained_at);
+    session.expires_at = time("expires_at");
+    if let Some(details) = object["details"].as_object() {
+        session.details.clone_from(details);
+    }
+    Ok((url, session))
 }

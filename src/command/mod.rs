@@ -1,9 +1,16 @@
 //! The verbs, one file each: arguments, help and behaviour together.
 
+pub mod api;
+mod child;
 pub mod completions;
+mod delivery;
+pub mod exec;
 pub mod login;
+pub mod logout;
 pub mod providers;
 pub mod sandbox;
+pub mod status;
+pub mod token;
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -21,6 +28,9 @@ use crate::output::sink::{Destination, Sink};
 use crate::provider;
 use crate::report::Report;
 use crate::spec::Target;
+use crate::store::Store;
+use crate::store::file::FileStore;
+use crate::store::memory::MemoryStore;
 use crate::{config, sandbox as systems};
 
 /// Options of every verb.
@@ -39,6 +49,12 @@ pub struct Global {
     /// Use the built-in servers and their demo accounts instead of any settings
     #[arg(long, global = true)]
     pub sandbox: bool,
+    /// Where sessions are kept: file:DIR or none
+    #[arg(long, value_name = "URL", global = true)]
+    pub store: Option<String>,
+    /// Neither read nor keep stored sessions
+    #[arg(long, global = true, conflicts_with = "store")]
+    pub no_store: bool,
     /// JSON on stdout (-f json) and for errors on stderr
     #[arg(long, global = true)]
     pub json: bool,
@@ -99,8 +115,55 @@ impl Run<'_> {
         for note in sources.notes() {
             self.report.note(None, note);
         }
-        let app = App { report: Rc::clone(&self.report), http, sources, timeout: self.global.timeout };
+        let (report, store) = (Rc::clone(&self.report), self.store()?);
+        let app = App { report, http, sources, store, timeout: self.global.timeout };
         Ok((app, servers))
+    }
+
+    /// Where sessions are kept: `--store`, `CRMAUTH_STORE`, else the user's state folder.
+    fn store(&self) -> Result<Rc<dyn Store>> {
+        if self.global.sandbox || self.global.no_store {
+            return Ok(MemoryStore::new());
+        }
+        let (name, place) = match &self.global.store {
+            Some(place) => ("--store", Some(place.as_str())),
+            None => ("CRMAUTH_STORE", self.environment.get("CRMAUTH_STORE")?),
+        };
+        let refuse = || {
+            let error = Error::new(Cause::BadSetting, format!("{name} is no store that is known"));
+            Err(error.hint("it takes file:DIR or none"))
+        };
+        let folder = match place {
+            Some("none") => return Ok(MemoryStore::new()),
+            Some(place) => match place.strip_prefix("file:") {
+                Some(folder) if !folder.is_empty() => {
+                    PathBuf::from(folder.strip_prefix("//").unwrap_or(folder))
+                }
+                _ => return refuse(),
+            },
+            None => match self.state_folder()? {
+                Some(folder) => folder,
+                None => {
+                    self.report.note(None, "HOME is not set: sessions are not stored");
+                    return Ok(MemoryStore::new());
+                }
+            },
+        };
+        Ok(Rc::new(FileStore::new(self.environment.cwd().join(folder))))
+    }
+
+    /// `$XDG_STATE_HOME/crmauth`, which counts only if it is absolute, or `~/.local/state/crmauth`.
+    fn state_folder(&self) -> Result<Option<PathBuf>> {
+        let state =
+            self.environment.get("XDG_STATE_HOME")?.map(PathBuf::from).filter(|path| path.is_absolute());
+        let home = || -> Result<Option<PathBuf>> {
+            Ok(self.environment.get("HOME")?.map(|home| PathBuf::from(home).join(".local/state")))
+        };
+        Ok(match state {
+            Some(state) => Some(state),
+            None => home()?,
+        }
+        .map(|state| state.join("crmauth")))
     }
 
     fn proxies(&self) -> Result<Proxies> {
@@ -191,17 +254,23 @@ impl TypedValueParser for TargetName {
     }
 }
 
-/// What a failed child command means: 126 and 127 as `env` says them.
-///
-/// # Errors
-/// Always; the name of the command is in it.
-pub fn cannot_run<T>(command: &OsStr, error: &std::io::Error) -> Result<T> {
-    let name = command.to_string_lossy();
-    Err(match error.kind() {
-        std::io::ErrorKind::NotFound => {
-            Error::new(Cause::CommandNotFound, format!("there is no command `{name}`"))
-        }
-        _ => Error::new(Cause::NotExecutable, format!("the command `{name}` cannot be executed")),
+/// A batch's exit code: 0 if all went well, the failures' own code if they agree, else 1.
+#[derive(Default)]
+pub struct Exit(Option<u8>);
+
+impl Exit {
+    /// Takes in one target's code.
+    pub fn add(&mut self, code: u8) {
+        self.0 = match (self.0, code) {
+            (before, 0) => before,
+            (None, code) => Some(code),
+            (Some(before), code) if before == code => Some(code),
+            _ => Some(1),
+        };
     }
-    .hint("check its name and PATH"))
+
+    /// The code of all.
+    pub fn code(&self) -> u8 {
+        self.0.unwrap_or(0)
+    }
 }

@@ -1,11 +1,10 @@
 //! `crmauth sandbox`: the five systems on loopback, for trying things out and for people's own tests.
 
 use std::ffi::OsString;
-use std::process::ExitStatus;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::{Run, cannot_run, seconds};
+use super::{Run, child, seconds};
 use crate::error::{Cause, Error, Result};
 use crate::sandbox::{self, Log, Options, Sandbox};
 use crate::{config, provider, signals};
@@ -44,7 +43,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let servers = start(args.ttl, Rc::new(move |event| report.chat(&event.line))).await?;
     match args.command.split_first() {
         None => serve(run, &servers).await,
-        Some((name, rest)) => child(name, rest, run, &servers).await,
+        Some((name, rest)) => command(name, rest, run, &servers).await,
     }
 }
 
@@ -67,7 +66,7 @@ fn block(servers: &Sandbox) -> String {
 }
 
 /// CMD sees the demo accounts and none of the user's own settings, no env file, and a store of its own.
-async fn child(name: &OsString, rest: &[OsString], run: &Run<'_>, servers: &Sandbox) -> Result<u8> {
+async fn command(name: &OsString, rest: &[OsString], run: &Run<'_>, servers: &Sandbox) -> Result<u8> {
     let store = tempfile::Builder::new().prefix("crmauth-sandbox-").tempdir().map_err(|error| {
         Error::new(Cause::Storage, format!("no temporary folder can be made: {}", error.kind()))
     })?;
@@ -77,32 +76,13 @@ async fn child(name: &OsString, rest: &[OsString], run: &Run<'_>, servers: &Sand
     let own = run.environment.vars().filter(|(name, _)| {
         name.to_str().is_none_or(|name| !name.starts_with("CRMAUTH_") && !config::is_setting(name, &specs))
     });
-    let mut child = tokio::process::Command::new(name)
+    let mut command = tokio::process::Command::new(child::find(name, run)?);
+    command
         .args(rest)
         .env_clear()
         .envs(own)
         .envs(servers.settings().iter().map(|(name, value)| (name, value)))
         .env("CRMAUTH_STORE", location)
-        .env("CRMAUTH_ENV_FILE", "/dev/null")
-        .spawn()
-        .or_else(|error| cannot_run(name, &error))?;
-    loop {
-        tokio::select! {
-            ended = child.wait() => {
-                return ended.map(exit_code).map_err(|error| {
-                    Error::new(Cause::Other, format!("the command cannot be waited for: {}", error.kind()))
-                });
-            }
-            signal = signals::either() => signals::forward(signal, child.id()),
-        }
-    }
-}
-
-/// CMD's own code; 128 and the signal's number where a signal ended it.
-fn exit_code(status: ExitStatus) -> u8 {
-    #[cfg(unix)]
-    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
-        return u8::try_from(128 + signal).unwrap_or(u8::MAX);
-    }
-    status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+        .env("CRMAUTH_ENV_FILE", "/dev/null");
+    child::wait(name, command).await
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use super::names;
 use crate::error::{Cause, Error, Result};
+use crate::spec::Spec;
 
 /// A snapshot of the process's environment. It has no `Debug`: variables hold secrets.
 pub struct Environment {
@@ -45,6 +47,14 @@ impl Environment {
     /// Every variable, for a child process.
     pub fn vars(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
         self.vars.iter()
+    }
+
+    /// Every variable but those that hold a secret of these systems, or of crmauth itself.
+    pub fn public_vars(&self, specs: Vec<&'static Spec>) -> impl Iterator<Item = (&OsString, &OsString)> {
+        self.vars().filter(move |(name, _)| {
+            name.to_str()
+                .is_none_or(|name| !names::is_secret(name, &specs) && !name.starts_with("CRMAUTH_STORE_KEY"))
+        })
     }
 
     /// The names of all variables that are valid UTF-8, as those of our settings are.

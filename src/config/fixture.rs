@@ -18,7 +18,9 @@ const ACME: Spec = Spec {
     seed_url: None,
     alternatives: &[],
     placement: Placement::Bearer,
-    ageing: Ageing::Idle,
+    ageing: Ageing::Idle { ask_after: 60 },
+    renewal: crate::spec::Renewal::Never,
+    content_type: "application/json",
     impersonation: false,
 };
 

@@ -44,6 +44,11 @@ pub fn is_setting(name: &str, specs: &[&'static Spec]) -> bool {
     parse(name, specs).is_some()
 }
 
+/// Whether a variable of that name holds a secret of one of these systems, or says where one is.
+pub(super) fn is_secret(name: &str, specs: &[&'static Spec]) -> bool {
+    parse(name, specs).is_some_and(|name| name.secret)
+}
+
 /// Takes a variable's name apart; `None` for one that is not ours.
 pub(super) fn parse(text: &str, specs: &[&'static Spec]) -> Option<Name> {
     specs.iter().find_map(|spec| {

@@ -6,7 +6,7 @@ use super::command;
 use super::resolve::bad_value;
 use super::sources::Origin;
 use super::value;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::spec::{BaseUrl, Field, Settings, Target};
 
@@ -41,11 +41,13 @@ pub struct Plan {
     pub url: BaseUrl,
     /// Its settings in the order of their declaration, defaults included.
     pub found: Vec<Found>,
+    /// Secrets that a login would need and nobody has set.
+    pub missing: Option<Error>,
 }
 
 impl Plan {
     pub(super) fn new(target: Target, url: BaseUrl, found: Vec<Found>) -> Self {
-        Self { target, url, found }
+        Self { target, url, found, missing: None }
     }
 
     /// The setting of a field.
@@ -67,13 +69,25 @@ impl Plan {
         set.map(|found| format!("{} from {}", found.variable, found.origin))
     }
 
+    /// The settings that are known without running a command: enough for what carries no credentials.
+    pub fn known(&self) -> Settings {
+        let known = self.found.iter().filter_map(|found| match &found.value {
+            Value::Known(value) if found.field.name != "URL" => Some((found.field.name, value.clone())),
+            _ => None,
+        });
+        Settings::new(self.target.clone(), self.url.clone(), known.collect())
+    }
+
     /// Runs the commands, one after the other since they may ask a person, and gives the provider's settings.
     /// All of them together have `patience`.
     ///
     /// # Errors
-    /// [`Cause::BadSetting`](crate::error::Cause::BadSetting) naming the variable of a command that fails, or
-    /// that prints what its field does not take.
+    /// [`Plan::missing`], and [`Cause::BadSetting`](crate::error::Cause::BadSetting) naming the variable of a
+    /// command that fails, or that prints what its field does not take.
     pub async fn reveal(self, patience: Duration) -> Result<Settings> {
+        if let Some(missing) = self.missing {
+            return Err(missing);
+        }
         let deadline = command::deadline(patience);
         let spec = self.target.spec;
         let mut values = Vec::with_capacity(self.found.len());

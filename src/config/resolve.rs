@@ -19,7 +19,8 @@ pub struct Missing {
     pub ways: Vec<Vec<&'static Field>>,
 }
 
-/// Finds a target's settings. Files that a `_FILE` names are read, no `_CMD` is run.
+/// Finds a target's settings. Files that a `_FILE` names are read, no `_CMD` is run. Where only secrets are
+/// missing, the plan says so instead of failing: a stored session may do without them.
 ///
 /// # Errors
 /// [`Cause::MissingSetting`] naming all that is missing and the places looked at; [`Cause::BadSetting`] for a
@@ -29,10 +30,17 @@ pub fn find(target: &Target, sources: &Sources) -> Result<Plan> {
     let named = |error: Error| error.target(&target.to_string());
     let survey = Survey::new(target, sources).map_err(named)?;
     let missing = survey.missing();
-    if !missing.is_empty() {
-        return Err(named(missing_error(target, sources, &missing)));
+    let error = (!missing.is_empty()).then(|| named(missing_error(target, sources, &missing)));
+    let only_secrets =
+        |missing: &Missing| missing.ways.iter().any(|way| way.iter().all(|field| field.secret()));
+    if let Some(error) = &error
+        && !missing.iter().all(only_secrets)
+    {
+        return Err(error.clone());
     }
-    survey.guard().and_then(|()| survey.plan()).map_err(named)
+    let mut plan = survey.guard().and_then(|()| survey.plan()).map_err(named)?;
+    plan.missing = error;
+    Ok(plan)
 }
 
 /// What [`find`] would miss; empty where nothing is missing. A terminal can ask for it.
@@ -59,7 +67,13 @@ impl<'a> Survey<'a> {
         let spec = target.spec;
         let mut survey = Self { target, sources, hits: hits(target, sources)?, unused: BTreeSet::new() };
         for group in spec.alternatives {
-            let chosen = survey.choose(group)?;
+            // Of an incomplete way the user's name still says whose session it is.
+            let begun = |way: &&&[&str]| {
+                way.iter().any(|name| {
+                    survey.hits.contains_key(name) && spec.field(name).is_some_and(|field| !field.secret())
+                })
+            };
+            let chosen = survey.choose(group)?.or_else(|| group.ways.iter().find(begun).copied());
             for field in group.ways.iter().copied().flatten() {
                 if !chosen.is_some_and(|way| way.contains(field)) {
                     survey.unused.insert(field);

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use crate::error::{Cause, Error, Result};
+use crate::secret::Secret;
 use crate::session::{Session, check_token};
 use crate::spec::{BaseUrl, Target};
 
@@ -161,6 +162,17 @@ pub fn check(format: &dyn Format, targets: &[&Target], shape: &Shape<'_>) -> Res
         vars::check_name(var, targets, shape)?;
     }
     format.accepts(targets, shape)
+}
+
+/// A session's variables as the format `env` names them, for a child's environment.
+///
+/// # Errors
+/// [`Cause::BadToken`] where the token could not be one.
+pub fn environment(entry: &Entry<'_>) -> Result<Vec<(String, Secret)>> {
+    let variables = vars::variables(entry, &Shape::default())?;
+    let owned =
+        |variable: vars::Variable<'_>| (variable.name.into_owned(), Secret::new(variable.value.into_owned()));
+    Ok(variables.into_iter().map(owned).collect())
 }
 
 /// The output for these outcomes. Where one failed and the format is all or nothing, it is what makes the

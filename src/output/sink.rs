@@ -112,6 +112,27 @@ impl Main {
     }
 }
 
+/// Stdout for an answer that comes in parts.
+pub struct Passage(());
+
+impl Passage {
+    /// Nothing is written yet.
+    ///
+    /// # Errors
+    /// [`Cause::Storage`].
+    pub fn open() -> Result<Self> {
+        Ok(Self(()))
+    }
+
+    /// Passes these bytes on as they are.
+    ///
+    /// # Errors
+    /// [`Cause::ClosedPipe`] where the reader went away, [`Cause::Storage`] for everything else.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        stdout(bytes).map_err(|error| stdout_failed(&error))
+    }
+}
+
 /// A file that is to be replaced, and what will replace it.
 struct Replacement {
     path: PathBuf,

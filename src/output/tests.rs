@@ -20,6 +20,8 @@ const fn spec(id: &'static str, placement: Placement) -> Spec {
         alternatives: &[],
         placement,
         ageing: Ageing::Fixed,
+        renewal: crate::spec::Renewal::Never,
+        content_type: "application/json",
         impersonation: false,
     }
 }

@@ -1,0 +1,78 @@
+//! One target's work: its settings, whose session it is, and until when it must be done.
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::config::{Found, Plan};
+use crate::freshness::{Verdict, judge};
+use crate::provider::{Provider, Role};
+use crate::session::Session;
+use crate::spec::{Kind, Settings, Target};
+use crate::store::{Entry, Key};
+
+/// One login's data: settings that are found, and revealed only when a request needs them.
+pub(super) struct Job<'a> {
+    pub(super) target: &'a Target,
+    pub(super) plan: Plan,
+    pub(super) provider: &'static dyn Provider,
+    pub(super) deadline: Instant,
+    pub(super) started: Timestamp,
+    pub(super) settings: OnceCell<Settings>,
+}
+
+impl Job<'_> {
+    /// The settings that say whose session it is: a partner's are those that accounts share.
+    pub(super) fn owners(&self, role: &Role) -> impl Iterator<Item = &Found> {
+        let partner = *role == Role::Partner;
+        self.plan.found.iter().filter(move |found| {
+            found.field.shared == partner
+                && matches!(found.field.kind, Kind::Text | Kind::Secret | Kind::Token)
+        })
+    }
+
+    pub(super) fn key(&self, role: &Role) -> Key {
+        let mut user: Vec<String> = self
+            .owners(role)
+            .filter(|found| !found.field.secret())
+            .filter_map(|found| self.plan.text(found.field.name).map(str::to_owned))
+            .collect();
+        if user.is_empty() {
+            user.push(format!("@{}", self.target.account.as_deref().unwrap_or_default()));
+        }
+        Key {
+            provider: self.target.spec.id.to_owned(),
+            origin: self.plan.url.origin(),
+            path: self.plan.url.path().to_owned(),
+            user,
+            grant: self.plan.text("GRANT").map(str::to_owned),
+            role: match role {
+                Role::User => "user".to_owned(),
+                Role::Partner => "partner".to_owned(),
+                Role::As(person) => format!("as:{person}"),
+            },
+        }
+    }
+
+    /// A credential that is not set now is no change, and an adopted session knows none.
+    pub(super) fn judge(
+        &self,
+        entry: Option<&Entry>,
+        credentials: &BTreeMap<String, String>,
+        min_ttl: Duration,
+    ) -> Verdict {
+        let changed = entry.is_some_and(|entry| {
+            let known = &entry.credentials;
+            !known.is_empty() && credentials.iter().any(|(field, print)| known.get(field) != Some(print))
+        });
+        judge(entry, changed, self.target.spec, min_ttl, Timestamp::now())
+    }
+
+    pub(super) fn entry(&self, session: Session, credentials: BTreeMap<String, String>) -> Entry {
+        let seen_at = Some(session.obtained_at.max(Timestamp::now()));
+        Entry { target: self.target.to_string(), session, seen_at, credentials }
+    }
+}

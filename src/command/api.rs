@@ -1,0 +1,198 @@
+//! `crmauth api`: one request with the session where the system wants it, the answer's body on stdout.
+
+use std::io::Read;
+use std::path::Path;
+use std::time::Duration;
+
+use super::{Run, TargetName, seconds, target_help, targets};
+use crate::answer;
+use crate::app::{App, Login, Wish};
+use crate::error::{Cause, Error, Result};
+use crate::http::{Call, Stream};
+use crate::output::sink::Passage;
+use crate::provider;
+use crate::secret::{Secret, percent};
+use crate::spec::{Placement, Target};
+
+/// How much of an answer is looked at before any of it is passed on, in bytes.
+const JUDGED: usize = 64 * 1024;
+
+/// Send one authenticated request and print the answer's body
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    crmauth api zeev /api/2/tokens\n  \
+    crmauth api gluo '/webservice.php?operation=listtypes'\n  \
+    crmauth api systemsway '/api/Usuario/{session}'\n  \
+    crmauth api systemsway '/api/Usuario/{session}?id=2' -X PUT -d '{\"Ativo\":\"true\",\"UserName\":\"ana\"}'\n\n\
+    Exit codes follow the answer's status; its body is printed whatever it is.")]
+pub struct Args {
+    #[arg(value_name = "TARGET", value_parser = TargetName, help = target_help(), hide_possible_values = true)]
+    target: String,
+    /// The path below the target's URL, with its query; {session} stands for the session where it belongs there
+    path: String,
+    /// The method [default: GET, or POST with -d]
+    #[arg(short = 'X', long, value_name = "METHOD")]
+    method: Option<String>,
+    /// A header, K:V; repeatable
+    #[arg(short = 'H', long = "header", value_name = "K:V")]
+    headers: Vec<String>,
+    /// The body: the text itself, @FILE, or @- for stdin
+    #[arg(short, long, value_name = "DATA|@FILE|@-")]
+    data: Option<String>,
+    /// Print status line and headers too
+    #[arg(short, long)]
+    include: bool,
+    /// The session of another person (Zeev): an id or a user name
+    #[arg(long = "as", value_name = "USER|ID")]
+    person: Option<String>,
+    /// How long the session must last at least
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    min_ttl: Duration,
+}
+
+/// Sends the request, once more where the session turned out to be dead, and passes the answer on.
+///
+/// # Errors
+/// Exit codes 2 to 7; an answer's status becomes one after its body is out.
+pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
+    let wanted = targets(std::slice::from_ref(&args.target))?;
+    let [target] = &wanted[..] else { return Err(Error::new(Cause::Usage, "api takes one TARGET")) };
+    let named = |error: Error| error.target(&target.to_string());
+    check_path(&args.path, target).map_err(named)?;
+    let body = args.data.as_deref().map(|data| read_data(data, run)).transpose()?;
+    let (app, _servers) = run.app().await?;
+    let person = args.person.as_deref();
+    let login = app.session(target, person, &Wish::Usable(args.min_ttl)).await?;
+    let (mut stream, mut start) = ask(args, &app, &login, body.as_deref()).await.map_err(named)?;
+    let provider = provider::of(target.spec);
+    if provider.is_some_and(|provider| provider.looks_dead(stream.status, &start)) {
+        run.report.note(Some(target), "the answer looks like that of a dead session");
+        let wish = Wish::InsteadOf(login.session.token.clone());
+        let fresh = app.session(target, person, &wish).await?;
+        if fresh.session.token != login.session.token {
+            (stream, start) = ask(args, &app, &fresh, body.as_deref()).await.map_err(named)?;
+        }
+    }
+    pass_on(args, stream, start).await.and_then(|stream| verdict(&stream, target)).map_err(named)
+}
+
+/// Sends the request and reads the start of its answer.
+async fn ask(args: &Args, app: &App, login: &Login, body: Option<&[u8]>) -> Result<(Stream, Vec<u8>)> {
+    let mut stream = app.call(login, &call(args, login, body)?).await?;
+    let mut start = Vec::new();
+    while start.len() < JUDGED {
+        match stream.next().await? {
+            Some(part) => start.extend_from_slice(&part),
+            None => break,
+        }
+    }
+    Ok((stream, start))
+}
+
+/// Places the session where the system wants it.
+fn call(args: &Args, login: &Login, body: Option<&[u8]>) -> Result<Call> {
+    let (spec, token) = (login.target.spec, &login.session.token);
+    let mut headers: Vec<(String, Secret)> = Vec::new();
+    for header in &args.headers {
+        let (name, value) = header.split_once(':').ok_or_else(|| {
+            Error::new(Cause::Usage, "-H takes a name and a value with a colon between them")
+        })?;
+        headers.push((name.trim().to_owned(), Secret::new(value.trim().to_owned())));
+    }
+    let given = |name: &str| {
+        args.headers.iter().any(|header| {
+            header.split_once(':').is_some_and(|(other, _)| other.trim().eq_ignore_ascii_case(name))
+        })
+    };
+    let mut path = args.path.clone();
+    let mut url = None;
+    match spec.placement {
+        Placement::Bearer if given("Authorization") => {
+            return Err(Error::new(Cause::Usage, "-H names Authorization, which carries the session")
+                .hint("leave it out; to send another token, use curl"));
+        }
+        Placement::Bearer => {
+            let value = Secret::new(["Bearer ", token.expose()].concat());
+            headers.push(("Authorization".to_owned(), value));
+        }
+        Placement::Query(name) => {
+            let mut with = login.url.join(&path);
+            with.query_pairs_mut().append_pair(name, token.expose());
+            url = Some(with);
+        }
+        Placement::Path => path = path.replace("{session}", &percent(token.expose())),
+    }
+    if body.is_some() && !given("Content-Type") {
+        headers.push(("Content-Type".to_owned(), Secret::new(spec.content_type.to_owned())));
+    }
+    if !given("Accept") && spec.content_type.ends_with("json") {
+        headers.push(("Accept".to_owned(), Secret::new(spec.content_type.to_owned())));
+    }
+    let default = if body.is_some() { "POST" } else { "GET" };
+    Ok(Call {
+        method: args.method.as_deref().unwrap_or(default).to_ascii_uppercase(),
+        url: url.unwrap_or_else(|| login.url.join(&path)),
+        headers,
+        body: body.map(<[u8]>::to_vec),
+        session: token.clone(),
+    })
+}
+
+fn check_path(path: &str, target: &Target) -> Result<()> {
+    let refuse = |why: &str| Err(Error::new(Cause::Usage, format!("PATH {why}")));
+    if path.contains("://") && !path.starts_with('/') || path.starts_with("//") {
+        return refuse("is a URL; it must be a path below the target's URL");
+    }
+    if path.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\' || c == '#') {
+        return refuse("holds white space, a control character, a backslash or a fragment");
+    }
+    if target.spec.placement == Placement::Path && !path.contains("{session}") {
+        return refuse("names no {session}").map_err(|error: Error| {
+            error.hint(format!("{} wants it there: /api/Usuario/{{session}}", target.spec.product))
+        });
+    }
+    Ok(())
+}
+
+fn read_data(data: &str, run: &Run<'_>) -> Result<Vec<u8>> {
+    let Some(name) = data.strip_prefix('@') else { return Ok(data.as_bytes().to_vec()) };
+    let mut bytes = Vec::new();
+    let read = match name {
+        "-" => std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes),
+        name => std::fs::read(run.environment.cwd().join(Path::new(name))),
+    };
+    read.map_err(|error| Error::new(Cause::Usage, "the body of -d cannot be read").said(&error.to_string()))
+}
+
+/// Byte for byte, as it comes.
+async fn pass_on(args: &Args, mut stream: Stream, start: Vec<u8>) -> Result<Stream> {
+    let mut out = Passage::open()?;
+    if args.include {
+        out.write(stream.head.as_bytes())?;
+    }
+    out.write(&start)?;
+    drop(start);
+    while let Some(part) = stream.next().await? {
+        out.write(&part)?;
+    }
+    Ok(stream)
+}
+
+/// What the answer's status means for a script.
+fn verdict(stream: &Stream, target: &Target) -> Result<u8> {
+    if (200..300).contains(&stream.status) {
+        return Ok(0);
+    }
+    let (host, status) = (stream.host(), stream.status);
+    if (300..400).contains(&status) {
+        return Err(answer::redirect(host, status, stream.location.as_deref(), stream.https)
+            .hint("no redirect is followed; ask for that path if it is the right one"));
+    }
+    let error = answer::status_error(host, &stream.path, status);
+    Err(match error.cause {
+        Cause::Refused => {
+            error.hint(format!("`crmauth status {target} --check` tells whether the session is alive"))
+        }
+        _ => error,
+    })
+}

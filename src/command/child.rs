@@ -1,0 +1,80 @@
+//! Commands that crmauth starts for the user: found before anything else happens, waited for, and given the
+//! signals that reach us.
+
+use std::ffi::{OsStr, OsString};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+
+use super::Run;
+use crate::error::{Cause, Error, Result};
+use crate::signals;
+
+/// Where a command is, as a shell would find it.
+///
+/// # Errors
+/// [`Cause::CommandNotFound`] and [`Cause::NotExecutable`], exit codes 127 and 126.
+pub fn find(name: &OsStr, run: &Run<'_>) -> Result<PathBuf> {
+    let direct = name.as_encoded_bytes().contains(&b'/');
+    let path = run.environment.get("PATH")?.unwrap_or("/usr/local/bin:/usr/bin:/bin");
+    let folders = std::env::split_paths(path).map(|folder| folder.join(name));
+    let candidates: Vec<PathBuf> =
+        if direct { vec![run.environment.cwd().join(name)] } else { folders.collect() };
+    if let Some(found) = candidates.iter().find(|candidate| is_executable(candidate)) {
+        return Ok(found.clone());
+    }
+    let there = candidates.iter().any(|candidate| candidate.exists());
+    Err(refused(name, if there { ErrorKind::PermissionDenied } else { ErrorKind::NotFound }))
+}
+
+/// Why a command cannot be started.
+pub fn refused(name: &OsStr, why: ErrorKind) -> Error {
+    let name = name.to_string_lossy();
+    match why {
+        ErrorKind::NotFound => Error::new(Cause::CommandNotFound, format!("there is no command `{name}`")),
+        _ => Error::new(Cause::NotExecutable, format!("the command `{name}` cannot be executed")),
+    }
+    .hint("check its name and PATH")
+}
+
+/// Runs a command to its end; signals are passed on.
+///
+/// # Errors
+/// Where it cannot be started; its own exit code is no error.
+pub async fn wait(name: &OsStr, mut command: tokio::process::Command) -> Result<u8> {
+    let mut child = command.spawn().map_err(|error| refused(name, error.kind()))?;
+    loop {
+        tokio::select! {
+            ended = child.wait() => {
+                return ended.map(exit_code).map_err(|error| {
+                    Error::new(Cause::Other, format!("the command cannot be waited for: {}", error.kind()))
+                });
+            }
+            signal = signals::either() => signals::forward(signal, child.id()),
+        }
+    }
+}
+
+/// The process's environment without what its settings keep secret, for a command that gets sessions instead.
+pub fn public_environment<'a>(run: &'a Run<'_>) -> impl Iterator<Item = (&'a OsString, &'a OsString)> {
+    run.environment.public_vars(crate::provider::specs())
+}
+
+/// A command's own code; 128 and the signal's number where a signal ended it.
+fn exit_code(status: ExitStatus) -> u8 {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return u8::try_from(128 + signal).unwrap_or(u8::MAX);
+    }
+    status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+}
+
+#[cfg(unix)]
+fn is_executable(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| found.is_file() && crate::disk::mode(&found) & 0o111 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_executable(path: &Path) -> bool {
+    path.is_file()
+}

@@ -1,0 +1,128 @@
+//! How `login` and `token` hand sessions over: the options for it, and the way from results to bytes.
+
+use std::path::{Path, PathBuf};
+
+use clap::builder::PossibleValuesParser;
+
+use super::{Exit, Run};
+use crate::app::Login;
+use crate::error::{Cause, Error, Result};
+use crate::output::sink::{Destination, Sink};
+use crate::output::{self, Entry, Format, Outcome, Shape};
+use crate::spec::Target;
+
+/// The file that `--save` writes: the seed script's.
+const SAVE_FILE: &str = "session.txt";
+
+/// The options.
+#[derive(Debug, clap::Args)]
+pub struct Delivery {
+    /// How the session is written
+    #[arg(short, long, value_name = "FORMAT", value_parser = format_names())]
+    format: Option<String>,
+    /// Write to FILE, mode 0600, instead of stdout (-)
+    #[arg(short, long, value_name = "FILE", conflicts_with = "save")]
+    output: Option<PathBuf>,
+    /// Write to session.txt
+    #[arg(long)]
+    save: bool,
+    /// Call the token's variable NAME instead of PREFIX_TOKEN
+    #[arg(long, value_name = "NAME")]
+    var: Option<String>,
+}
+
+/// Every format's name.
+fn format_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(output::ALL.iter().map(|format| format.name()))
+}
+
+/// A destination that was proved to take the answer.
+pub struct Prepared<'a> {
+    format: &'static dyn Format,
+    shape: Shape<'a>,
+    sink: Sink,
+}
+
+impl Delivery {
+    /// What stdout must carry if the run fails, so that a shell that evaluates it fails too.
+    pub fn on_failure(&self) -> &'static str {
+        match self.destination() {
+            Destination::File(_) => "",
+            Destination::Stdout => {
+                self.format.as_deref().and_then(output::find).map_or("", |format| format.on_failure())
+            }
+        }
+    }
+
+    /// Proves that the answer can be handed over before anything is sent: a session that nobody gets should
+    /// not be made.
+    ///
+    /// # Errors
+    /// Exit code 2 for a format that cannot serve these targets, 7 for a place that cannot be written.
+    pub fn prepare(&self, run: &Run<'_>, targets: &[Target], batch: bool) -> Result<Prepared<'_>> {
+        let format = self.format(run.global.json)?;
+        let destination = self.destination();
+        let to_file = destination != Destination::Stdout;
+        let shape = Shape { batch, var: self.var.as_deref(), to_file };
+        output::check(format, &targets.iter().collect::<Vec<_>>(), &shape)?;
+        let mut sink = Sink::prepare(destination)?;
+        if format.appends_to_github_env() {
+            sink = sink.github_env(run.environment.get("GITHUB_ENV")?.map(Path::new))?;
+        }
+        Ok(Prepared { format, shape, sink })
+    }
+
+    fn destination(&self) -> Destination {
+        match &self.output {
+            Some(path) if path.as_os_str() == "-" => Destination::Stdout,
+            Some(path) => Destination::File(path.clone()),
+            None if self.save => Destination::File(SAVE_FILE.into()),
+            None => Destination::Stdout,
+        }
+    }
+
+    fn format(&self, json: bool) -> Result<&'static dyn Format> {
+        let name = match (self.format.as_deref(), json) {
+            (Some(name), true) if name != "json" => {
+                return Err(Error::new(Cause::Usage, format!("--json and -f {name} exclude each other"))
+                    .hint("--json means -f json"));
+            }
+            (Some(name), _) => name,
+            (None, true) => "json",
+            (None, false) => "plain",
+        };
+        output::find(name).ok_or_else(|| Error::new(Cause::Usage, format!("there is no format {name}")))
+    }
+}
+
+impl Prepared<'_> {
+    /// Writes the sessions in this order and reports the failures; the exit code says how it went.
+    ///
+    /// # Errors
+    /// Exit code 2 where a format cannot carry a session, 7 where the place cannot be written any more.
+    pub fn deliver(self, run: &Run<'_>, results: &[(&Target, Result<Login>)]) -> Result<u8> {
+        let mut exit = Exit::default();
+        let mut outcomes = Vec::with_capacity(results.len());
+        for (target, result) in results {
+            match result {
+                Ok(login) => {
+                    let (url, session) = (&login.url, &login.session);
+                    outcomes.push(Outcome::Session(Entry { target, url, session }));
+                }
+                Err(error) => {
+                    exit.add(error.cause.exit());
+                    run.report.error(error);
+                    outcomes.push(Outcome::Failed { target, error_json: run.report.error_json(error) });
+                }
+            }
+        }
+        if exit.code() != 0 && (!self.shape.batch || self.format.all_or_nothing()) {
+            return Ok(exit.code());
+        }
+        let rendered = output::render(self.format, &outcomes, &self.shape)?;
+        for warning in self.sink.deliver(&rendered)? {
+            run.report.warn(None, &warning);
+        }
+        Ok(exit.code())
+    }
+}

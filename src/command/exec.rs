@@ -1,0 +1,204 @@
+//! `crmauth exec`: a command with sessions in its environment, or in files that are kept fresh while it runs.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use futures_util::future::{join_all, select};
+use futures_util::pin_mut;
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Run, TargetName, child, seconds, target_help, targets};
+use crate::app::{App, Login, Wish};
+use crate::disk::{DRAFT_PREFIX, Draft};
+use crate::error::{Cause, Error, Result};
+use crate::output::{self, Entry};
+use crate::signals::interruptible;
+use crate::spec::{Ageing, Target};
+
+/// What exec ends with where crmauth itself failed.
+const FAILED: u8 = 125;
+/// Before a renewal that failed is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
+
+/// Run CMD with usable sessions in its environment
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "CMD gets PREFIX_TOKEN, PREFIX_TOKEN_EXPIRES_AT where it is known, and PREFIX_URL for each TARGET, and none\n\
+    of the settings that hold secrets. With --token-file it gets PREFIX_TOKEN_FILE instead: a file that always\n\
+    holds a live token, for as long as CMD runs.\n\n\
+    Examples:\n  \
+    crmauth exec hellocloud -- ./import.sh\n  \
+    crmauth exec gluo zeev -- sh -c 'echo $GLUO_TOKEN $ZEEV_TOKEN'\n  \
+    crmauth exec zeev --token-file -- ./all-day.sh\n\n\
+    Exit codes: CMD's own; 125 crmauth failed, 126 CMD cannot be executed, 127 there is no CMD"
+)]
+pub struct Args {
+    #[arg(value_name = "TARGET", value_parser = TargetName, required = true)]
+    #[arg(help = target_help(), hide_possible_values = true)]
+    targets: Vec<String>,
+    /// The session of another person (Zeev): an id or a user name
+    #[arg(long = "as", value_name = "USER|ID")]
+    person: Option<String>,
+    /// How long each session must last at least
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    min_ttl: Duration,
+    /// Give CMD files with the tokens and keep them fresh while it runs
+    #[arg(long)]
+    token_file: bool,
+    /// The command and its arguments
+    #[arg(value_name = "CMD", last = true, required = true)]
+    command: Vec<OsString>,
+}
+
+/// Obtains the sessions and becomes CMD, or waits for it.
+///
+/// # Errors
+/// Exit codes 126 and 127; every other failure is reported and becomes 125.
+pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
+    match start(args, run).await {
+        Err(error) if matches!(error.cause.exit(), 126..) => Err(error),
+        Err(error) => {
+            run.report.error(&error);
+            Ok(FAILED)
+        }
+        outcome => outcome,
+    }
+}
+
+async fn start(args: &Args, run: &Run<'_>) -> Result<u8> {
+    let (name, rest) =
+        args.command.split_first().ok_or_else(|| Error::new(Cause::Usage, "there is no CMD"))?;
+    // Before any login: a session for a command that does not exist helps nobody.
+    let program = child::find(name, run)?;
+    let wanted = targets(&args.targets)?;
+    let (app, servers) = run.app().await?;
+    let person = args.person.as_deref();
+    let wish = Wish::Usable(args.min_ttl);
+    let work = join_all(wanted.iter().map(|target| app.session(target, person, &wish)));
+    let mut logins = Vec::new();
+    let mut failed = false;
+    for result in interruptible(async { Ok(work.await) }).await? {
+        match result {
+            Ok(login) => logins.push(login),
+            Err(error) => {
+                failed = true;
+                run.report.error(&error);
+            }
+        }
+    }
+    if failed {
+        return Ok(FAILED);
+    }
+    let mut command = std::process::Command::new(program);
+    command.args(rest).env_clear().envs(child::public_environment(run));
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::arg0(&mut command, name);
+    if args.token_file {
+        return with_files(args, run, &app, &logins, name, command).await;
+    }
+    for login in &logins {
+        let Login { target, url, session } = login;
+        for (name, value) in output::environment(&Entry { target, url, session })? {
+            command.env(name, value.expose());
+        }
+    }
+    // The sandbox's servers end with this process, so it must stay.
+    if servers.is_none() {
+        return Err(replace(name, command));
+    }
+    child::wait(name, command.into()).await
+}
+
+/// Becomes the command: signals, terminal and exit code are its own. Comes back only where that failed.
+#[cfg(unix)]
+fn replace(name: &OsString, mut command: std::process::Command) -> Error {
+    child::refused(name, std::os::unix::process::CommandExt::exec(&mut command).kind())
+}
+
+#[cfg(not(unix))]
+fn replace(name: &OsString, _: std::process::Command) -> Error {
+    child::refused(name, std::io::ErrorKind::Unsupported)
+}
+
+/// Waits for the command and keeps a file fresh for each session.
+async fn with_files(
+    args: &Args,
+    run: &Run<'_>,
+    app: &App,
+    logins: &[Login],
+    name: &OsString,
+    mut command: std::process::Command,
+) -> Result<u8> {
+    let folder = tempfile::Builder::new().prefix("crmauth-exec-").tempdir().map_err(|error| {
+        Error::new(Cause::Storage, format!("no temporary folder can be made: {}", error.kind()))
+    })?;
+    let mut files = Vec::new();
+    for login in logins {
+        let path = folder.path().join(login.target.variable("TOKEN"));
+        write(&path, login)?;
+        command.env(login.target.variable("TOKEN_FILE"), &path);
+        command.env(login.target.variable("URL"), login.url.to_string());
+        files.push((login, path));
+    }
+    let upkeep = join_all(files.into_iter().map(|(login, path)| keep_fresh(args, run, app, login, path)));
+    let ended = child::wait(name, command.into());
+    pin_mut!(upkeep, ended);
+    match select(ended, upkeep).await {
+        futures_util::future::Either::Left((code, _)) => code,
+        futures_util::future::Either::Right((_, ended)) => ended.await,
+    }
+}
+
+/// Renews a session in time, again and again.
+async fn keep_fresh(args: &Args, run: &Run<'_>, app: &App, login: &Login, path: PathBuf) {
+    let target = &login.target;
+    let (mut pause, mut margin) = due(login, target, args.min_ttl);
+    loop {
+        tokio::time::sleep(pause).await;
+        let renewed = app.session(target, args.person.as_deref(), &Wish::Usable(margin)).await;
+        match renewed.and_then(|login| write(&path, &login).map(|()| login)) {
+            Ok(login) => (pause, margin) = due(&login, target, args.min_ttl),
+            Err(error) => {
+                run.report.warn_of(
+                    Some(target),
+                    "the session could not be renewed and is tried again",
+                    &error,
+                );
+                pause = TRY_AGAIN;
+            }
+        }
+    }
+}
+
+/// How long a session can be left alone, and how long the next one must then last: it is renewed when
+/// `min_ttl` or half of its life is left, whichever is less.
+fn due(login: &Login, target: &Target, min_ttl: Duration) -> (Duration, Duration) {
+    let session = &login.session;
+    match (target.spec.ageing, session.expires_at) {
+        (Ageing::Idle { ask_after } | Ageing::SingleSeat { ask_after }, _) => {
+            (Duration::from_secs(u64::from(ask_after)), Duration::ZERO)
+        }
+        (Ageing::Fixed, None) => (Duration::MAX, Duration::ZERO),
+        (Ageing::Fixed, Some(end)) => {
+            let half = end.duration_since(session.obtained_at) / 2;
+            let margin =
+                half.min(SignedDuration::try_from(min_ttl).unwrap_or(half)).max(SignedDuration::ZERO);
+            let left = end.duration_since(Timestamp::now()).saturating_sub(margin);
+            (left.try_into().unwrap_or(Duration::ZERO), margin.try_into().unwrap_or(Duration::ZERO))
+        }
+    }
+}
+
+/// Puts the token's bytes into the file, which is whole at any time.
+fn write(path: &Path, login: &Login) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    Draft::create(folder, DRAFT_PREFIX)
+        .and_then(|mut draft| draft.fill(login.session.token.expose().as_bytes()).map(|()| draft))
+        .and_then(|draft| draft.replace(path))
+        .map(|_| ())
+        .map_err(|error| {
+            Error::new(Cause::Storage, format!("{} cannot be written", path.display()))
+                .said(&error.to_string())
+        })
+}

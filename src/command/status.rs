@@ -1,0 +1,264 @@
+//! `crmauth status`: what is configured, what is stored, how long it lasts.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{Exit, Run, TargetName, target_help, targets};
+use crate::app::App;
+use crate::config::{self, Origin, Plan};
+use crate::error::{Cause, Error, Result, printable};
+use crate::freshness::{Stale, Verdict};
+use crate::provider::{self, Life};
+use crate::secret::sha256_hex;
+use crate::spec::Target;
+use crate::store::Entry;
+
+/// A session that ends sooner counts as expiring.
+const MIN_TTL: Duration = Duration::from_secs(60);
+/// Hex digits of a token's fingerprint.
+const FINGERPRINT: usize = 8;
+
+/// Show what is configured, what is stored, and how long it lasts
+#[derive(Debug, clap::Args)]
+#[command(after_help = "The exit code is 0 only if every target has a usable session.\n\n\
+    Examples:\n  \
+    crmauth status                           everything that is configured or stored; no network\n  \
+    crmauth status zeev --check              asks the server whether the session is alive")]
+pub struct Args {
+    #[arg(value_name = "TARGET", value_parser = TargetName, help = target_help(), hide_possible_values = true)]
+    targets: Vec<String>,
+    /// Ask the servers
+    #[arg(long)]
+    check: bool,
+}
+
+/// What is known of a target.
+struct Row {
+    target: Target,
+    plan: Option<Plan>,
+    entry: Option<Entry>,
+    state: &'static str,
+    checked: Option<Life>,
+    error: Option<Error>,
+}
+
+/// Prints a table for people or an array for scripts.
+///
+/// # Errors
+/// What stopped the run as a whole; a target's state becomes the exit code.
+pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
+    let named = targets(&args.targets)?;
+    let (app, _servers) = run.app().await?;
+    let wanted = if named.is_empty() { known(&app).await? } else { named };
+    let rows = join_all(wanted.iter().map(|target| row(&app, target, args.check))).await;
+    let mut exit = Exit::default();
+    for row in &rows {
+        exit.add(match (&row.error, row.state) {
+            (Some(error), _) => error.cause.exit(),
+            (None, "usable") => 0,
+            (None, _) => Cause::NoSession.exit(),
+        });
+    }
+    let text = if run.global.json {
+        let rows = rows.iter().map(|row| to_json(row, run)).collect();
+        format!("{}\n", Value::Array(rows))
+    } else if rows.is_empty() {
+        run.report.chat("nothing is configured and nothing is stored; `crmauth providers` lists the systems");
+        exit.add(Cause::NoSession.exit());
+        String::new()
+    } else {
+        table(&rows)
+    };
+    run.print(&text)?;
+    if !run.global.json {
+        rows.iter().filter_map(|row| row.error.as_ref()).for_each(|error| run.report.error(error));
+    }
+    Ok(exit.code())
+}
+
+/// Everything that is configured, then what is only stored.
+async fn known(app: &App) -> Result<Vec<Target>> {
+    let specs = provider::specs();
+    let mut known = app.sources.configured(&specs);
+    for (_, entry) in app.everything().await? {
+        if let Ok(target) = config::target(&entry.target, &specs)
+            && !known.contains(&target)
+        {
+            known.push(target);
+        }
+    }
+    Ok(known)
+}
+
+async fn row(app: &App, target: &Target, check: bool) -> Row {
+    let mut row =
+        Row { target: target.clone(), plan: None, entry: None, state: "none", checked: None, error: None };
+    match app.stored(target, MIN_TTL).await {
+        Err(error) => {
+            row.error = Some(error);
+            row.entry = stored_only(app, target).await;
+            if row.entry.is_some() {
+                row.state = "unknown";
+            }
+        }
+        Ok((plan, entry, verdict)) => {
+            row.state = state(verdict, entry.as_ref());
+            (row.plan, row.entry) = (Some(plan), entry);
+        }
+    }
+    if check
+        && row.error.is_none()
+        && let Some(entry) = &row.entry
+    {
+        match app.check(target, &entry.session).await {
+            Ok(life) => {
+                row.checked = Some(life);
+                match life {
+                    Life::Dead => row.state = "dead",
+                    Life::Alive if row.state == "unknown" => row.state = "usable",
+                    _ => {}
+                }
+            }
+            Err(error) => row.error = Some(error),
+        }
+    }
+    row
+}
+
+/// The session of a target whose settings are gone.
+async fn stored_only(app: &App, target: &Target) -> Option<Entry> {
+    let all = app.everything().await.ok()?;
+    all.into_iter().map(|(_, entry)| entry).find(|entry| entry.target == target.to_string())
+}
+
+fn state(verdict: Verdict, entry: Option<&Entry>) -> &'static str {
+    match verdict {
+        Verdict::Fresh => "usable",
+        Verdict::Ask(_) => "unknown",
+        Verdict::Renew(Stale::Expiring(_)) | Verdict::Login(Stale::Expiring(_)) => "expiring",
+        Verdict::Renew(_) | Verdict::Login(Stale::Expired | Stale::NoEnd) => "expired",
+        Verdict::Login(Stale::CredentialsChanged) => "changed",
+        Verdict::Login(_) => {
+            if entry.is_some() {
+                "unknown"
+            } else {
+                "none"
+            }
+        }
+    }
+}
+
+fn host(row: &Row) -> String {
+    row.plan.as_ref().map(|plan| plan.url.to_string()).unwrap_or_default()
+}
+
+fn user(row: &Row) -> String {
+    let configured = row.plan.as_ref().and_then(|plan| plan.text("USERNAME")).map(str::to_owned);
+    let stored = row.entry.as_ref().and_then(|entry| entry.session.user.clone());
+    configured.or(stored).unwrap_or_default()
+}
+
+/// Seconds that a session has left.
+fn left(row: &Row) -> Option<i64> {
+    let end = row.entry.as_ref()?.session.expires_at?;
+    Some(end.duration_since(Timestamp::now()).as_secs().max(0))
+}
+
+fn fingerprint(row: &Row) -> Option<String> {
+    let token = &row.entry.as_ref()?.session.token;
+    Some(sha256_hex(token.expose()).expose()[..FINGERPRINT].to_owned())
+}
+
+/// Where each setting comes from, without its value.
+fn settings(row: &Row) -> Vec<(String, String)> {
+    let found = row.plan.iter().flat_map(|plan| &plan.found);
+    found
+        .filter(|found| found.origin != Origin::Default)
+        .map(|found| (found.variable.clone(), found.origin.to_string()))
+        .collect()
+}
+
+fn missing(row: &Row) -> Option<&Error> {
+    let planned = row.plan.as_ref().and_then(|plan| plan.missing.as_ref());
+    planned.or(row.error.as_ref().filter(|error| error.cause == Cause::MissingSetting))
+}
+
+fn to_json(row: &Row, run: &Run<'_>) -> Value {
+    let session = row.entry.as_ref().map(|entry| &entry.session);
+    json!({
+        "target": row.target.to_string(),
+        "provider": row.target.spec.id,
+        "account": row.target.account,
+        "user": Some(user(row)).filter(|user| !user.is_empty()),
+        "url": Some(host(row)).filter(|url| !url.is_empty()),
+        "session": row.state,
+        "obtained_at": session.map(|session| session.obtained_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
+        "expires_at": session.and_then(|session| session.expires_at)
+            .map(|end| end.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
+        "seconds_left": left(row),
+        "fingerprint": fingerprint(row),
+        "checked": row.checked.map(|life| match life {
+            Life::Alive => "alive",
+            Life::Dead => "dead",
+            Life::Unknown => "unknown",
+        }),
+        "settings": settings(row).into_iter()
+            .map(|(variable, from)| json!({ "variable": variable, "from": from })).collect::<Vec<_>>(),
+        "missing": missing(row).map(|error| run.report.error_json(error)["message"].clone()),
+        "error": row.error.as_ref().map(|error| run.report.error_json(error)),
+    })
+}
+
+fn table(rows: &[Row]) -> String {
+    let head = ["TARGET", "SESSION", "LEFT", "USER", "URL", "FINGERPRINT"].map(str::to_owned);
+    let mut cells = vec![head];
+    for row in rows {
+        let left = left(row).map_or_else(|| "-".to_owned(), duration);
+        let print = fingerprint(row).unwrap_or_else(|| "-".to_owned());
+        let dash = |text: String| if text.is_empty() { "-".to_owned() } else { text };
+        cells.push([
+            row.target.to_string(),
+            row.state.to_owned(),
+            left,
+            dash(user(row)),
+            dash(host(row)),
+            print,
+        ]);
+    }
+    let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+    let widths: Vec<usize> = (0..6).map(width).collect();
+    let mut text = String::new();
+    let line = |text: &mut String, row: &[String; 6]| {
+        let padded = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        text.push_str(padded.collect::<Vec<_>>().join("  ").trim_end());
+        text.push('\n');
+    };
+    line(&mut text, &cells[0]);
+    for (row, known) in cells[1..].iter().zip(rows) {
+        line(&mut text, row);
+        for (variable, from) in settings(known) {
+            text.push_str(&format!("  {variable} from {from}\n"));
+        }
+        if let Some(error) = missing(known) {
+            text.push_str(&format!("  {}\n", printable(&error.message)));
+        }
+    }
+    without_control(text)
+}
+
+/// A user name comes from a setting or a server: no line of ours may hold a control character.
+fn without_control(text: String) -> String {
+    text.lines().map(|line| line.chars().filter(|c| !c.is_control()).collect::<String>() + "\n").collect()
+}
+
+/// Seconds as a person says them.
+fn duration(seconds: i64) -> String {
+    match seconds {
+        0..=119 => format!("{seconds}s"),
+        120..=7199 => format!("{}min", seconds / 60),
+        _ => format!("{}h", seconds / 3600),
+    }
+}

@@ -1,0 +1,160 @@
+//! Whether a stored session can be handed out as it is; if not, why not and what comes next.
+
+use std::fmt;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::spec::{Ageing, Renewal, Spec};
+use crate::store::Entry;
+
+/// A renewal that needs the session alive is not tried in its last moment.
+const RENEWAL_MARGIN: SignedDuration = SignedDuration::from_secs(2);
+
+/// What to do with a stored session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Hand it out.
+    Fresh,
+    /// Ask the server whether it is alive.
+    Ask(Stale),
+    /// Renew it.
+    Renew(Stale),
+    /// Log in.
+    Login(Stale),
+}
+
+/// Why a session cannot be handed out as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stale {
+    /// None is stored.
+    Absent,
+    /// The credentials are others than those that got it.
+    CredentialsChanged,
+    /// Nobody knows when it ends.
+    NoEnd,
+    /// It has ended.
+    Expired,
+    /// It ends within the time asked for; seconds left.
+    Expiring(i64),
+    /// It has shown no sign of life for these seconds.
+    Unseen(i64),
+    /// It may have ended: a login that was cut off may have replaced it.
+    Suspect,
+    /// The server says that it is dead.
+    Dead,
+}
+
+impl fmt::Display for Stale {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => f.write_str("no session is stored"),
+            Self::CredentialsChanged => f.write_str("the stored session was obtained with other credentials"),
+            Self::NoEnd => f.write_str("the stored session's end is unknown"),
+            Self::Expired => f.write_str("the stored session has expired"),
+            Self::Expiring(left) => write!(f, "the stored session expires in {left} s"),
+            Self::Unseen(since) => write!(f, "the stored session was last seen alive {since} s ago"),
+            Self::Suspect => f.write_str("the stored session may have ended"),
+            Self::Dead => f.write_str("the server says that the stored session is dead"),
+        }
+    }
+}
+
+/// Judges a stored session. `changed` says that the credentials are others, `min_ttl` how long it must last.
+pub fn judge(
+    entry: Option<&Entry>,
+    changed: bool,
+    spec: &Spec,
+    min_ttl: Duration,
+    now: Timestamp,
+) -> Verdict {
+    let Some(entry) = entry else { return Verdict::Login(Stale::Absent) };
+    if changed {
+        return Verdict::Login(Stale::CredentialsChanged);
+    }
+    match spec.ageing {
+        Ageing::Fixed => fixed(entry, spec.renewal, min_ttl, now),
+        Ageing::Idle { ask_after } | Ageing::SingleSeat { ask_after } => {
+            let Some(seen) = entry.seen_at else { return Verdict::Ask(Stale::Suspect) };
+            let since = now.duration_since(seen);
+            if since < SignedDuration::from_secs(i64::from(ask_after)) {
+                Verdict::Fresh
+            } else {
+                Verdict::Ask(Stale::Unseen(since.as_secs()))
+            }
+        }
+    }
+}
+
+fn fixed(entry: &Entry, renewal: Renewal, min_ttl: Duration, now: Timestamp) -> Verdict {
+    let Some(end) = entry.session.expires_at else { return Verdict::Login(Stale::NoEnd) };
+    let left = end.duration_since(now);
+    let wanted = SignedDuration::try_from(min_ttl).unwrap_or(SignedDuration::MAX);
+    if left > wanted {
+        return Verdict::Fresh;
+    }
+    let stale = if left.is_positive() { Stale::Expiring(left.as_secs()) } else { Stale::Expired };
+    let renewable = match renewal {
+        Renewal::Never => false,
+        Renewal::WhileAlive => left > RENEWAL_MARGIN,
+        Renewal::OnceExpired => stale == Stale::Expired && entry.session.refresh.is_some(),
+    };
+    if renewable { Verdict::Renew(stale) } else { Verdict::Login(stale) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider;
+    use crate::store::tests::entry;
+
+    fn spec(id: &str) -> &'static Spec {
+        provider::specs().into_iter().find(|spec| spec.id == id).expect("a provider")
+    }
+
+    #[test]
+    fn fixed_sessions_go_by_their_expiry() {
+        let mut entry = entry("t");
+        let now = entry.session.obtained_at;
+        entry.session.lasts(SignedDuration::from_secs(100));
+        let minute = Duration::from_secs(60);
+        let at = |seconds: i64| now.checked_add(SignedDuration::from_secs(seconds)).expect("a time");
+        let judge = |entry, id, at| judge(Some(entry), false, spec(id), minute, at);
+        for id in ["hellocloud", "broker", "zeev"] {
+            assert_eq!(judge(&entry, id, at(39)), Verdict::Fresh, "{id}");
+        }
+        assert_eq!(judge(&entry, "hellocloud", at(40)), Verdict::Login(Stale::Expiring(60)));
+        assert_eq!(judge(&entry, "hellocloud", at(100)), Verdict::Renew(Stale::Expired));
+        assert_eq!(judge(&entry, "broker", at(40)), Verdict::Login(Stale::Expiring(60)));
+        assert_eq!(judge(&entry, "broker", at(101)), Verdict::Login(Stale::Expired));
+        assert_eq!(judge(&entry, "zeev", at(40)), Verdict::Renew(Stale::Expiring(60)));
+        assert_eq!(judge(&entry, "zeev", at(99)), Verdict::Login(Stale::Expiring(1)));
+        entry.session.refresh = None;
+        assert_eq!(judge(&entry, "hellocloud", at(100)), Verdict::Login(Stale::Expired));
+        entry.session.expires_at = None;
+        assert_eq!(judge(&entry, "zeev", now), Verdict::Login(Stale::NoEnd));
+    }
+
+    #[test]
+    fn idle_sessions_go_by_their_last_sign_of_life() {
+        let mut entry = entry("t");
+        let seen = entry.seen_at.expect("seen");
+        let at = |seconds: i64| seen.checked_add(SignedDuration::from_secs(seconds)).expect("a time");
+        let judge = |entry, at| judge(Some(entry), false, spec("systemsway"), Duration::ZERO, at);
+        assert_eq!(judge(&entry, at(119)), Verdict::Fresh);
+        assert_eq!(judge(&entry, at(120)), Verdict::Ask(Stale::Unseen(120)));
+        entry.seen_at = None;
+        assert_eq!(judge(&entry, at(0)), Verdict::Ask(Stale::Suspect));
+    }
+
+    #[test]
+    fn other_credentials_are_another_session() {
+        let entry = entry("t");
+        let now = entry.session.obtained_at;
+        assert_eq!(
+            judge(Some(&entry), true, spec("gluo"), Duration::ZERO, now),
+            Verdict::Login(Stale::CredentialsChanged)
+        );
+        assert_eq!(judge(None, false, spec("gluo"), Duration::ZERO, now), Verdict::Login(Stale::Absent));
+    }
+}
