@@ -27,7 +27,7 @@ use std::io::IsTerminal;
 use std::rc::Rc;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, Parser, ValueEnum};
 
 use cli::{Cli, Verb};
 use command::{Color, Run};
@@ -91,10 +91,12 @@ fn block_on(work: impl Future<Output = Result<u8>>) -> Result<u8> {
 
 /// A command line that asks for help, or makes no sense.
 fn unparsed(error: &clap::Error, arguments: &[OsString], environment: &Environment) -> u8 {
-    let asked = |word: &str| arguments.iter().any(|argument| argument == word);
+    let words = Words::of(arguments);
+    let color = words.value(None, "color").and_then(|word| Color::from_str(word, false).ok());
+    let color = color.unwrap_or(Color::Auto);
     let for_stdout = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     if for_stdout || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        let color = colored(Color::Auto, environment, std::io::stdout().is_terminal());
+        let color = colored(color, environment, std::io::stdout().is_terminal());
         let text = if color { error.render().ansi().to_string() } else { error.render().to_string() };
         let report = Report::new(Manner::default());
         if !for_stdout {
@@ -106,23 +108,42 @@ fn unparsed(error: &clap::Error, arguments: &[OsString], environment: &Environme
             .and_then(|sink| sink.write(text.as_bytes()))
             .map_or_else(|error| error.cause.exit(), |_| 0);
     }
-    let color = colored(Color::Auto, environment, std::io::stderr().is_terminal());
-    let report = Report::new(Manner { json: asked("--json"), color, ..Manner::default() });
+    let color = colored(color, environment, std::io::stderr().is_terminal());
+    let report = Report::new(Manner { json: words.flag("--json"), color, ..Manner::default() });
     report.error(&usage(error));
     // The answer may be meant for `eval`, which must fail too.
-    let formats = output::ALL.iter().filter(|format| !format.on_failure().is_empty());
-    for format in formats {
-        let name = format.name();
-        let spelt = [format!("-f{name}"), format!("-f={name}"), format!("--format={name}")];
-        let apart =
-            arguments.windows(2).any(|pair| (pair[0] == "-f" || pair[0] == "--format") && pair[1] == name);
-        if apart || spelt.iter().any(|word| asked(word)) {
-            let sink = output::sink::Sink::prepare(output::sink::Destination::Stdout);
-            let _ = sink.and_then(|sink| sink.write(format.on_failure().as_bytes()));
-            break;
-        }
+    let format = words.value(Some('f'), "format").and_then(output::find);
+    let stdout = words.value(Some('o'), "output").is_none_or(|path| path == "-") && !words.flag("--save");
+    let on_failure = format.filter(|_| stdout).map_or("", |format| format.on_failure());
+    if !on_failure.is_empty() {
+        let sink = output::sink::Sink::prepare(output::sink::Destination::Stdout);
+        let _ = sink.and_then(|sink| sink.write(on_failure.as_bytes()));
     }
     Cause::Usage.exit()
+}
+
+/// The words of a command line that does not parse, as far as `--`: what can still be told of it.
+struct Words<'a>(Vec<&'a str>);
+
+impl<'a> Words<'a> {
+    fn of(arguments: &'a [OsString]) -> Self {
+        let words = arguments.iter().skip(1).map(|word| word.to_str().unwrap_or_default());
+        Self(words.take_while(|word| *word != "--").collect())
+    }
+
+    fn flag(&self, name: &str) -> bool {
+        self.0.contains(&name)
+    }
+
+    /// An option's value: `--format sh`, `--format=sh`, `-f sh`, `-fsh`, and behind flags, `-qf sh`.
+    fn value(&self, short: Option<char>, long: &str) -> Option<&'a str> {
+        let behind_name = |word: &'a str| match word.strip_prefix("--") {
+            Some(word) => word.strip_prefix(long).filter(|rest| rest.is_empty() || rest.starts_with('=')),
+            None => word.strip_prefix('-')?.trim_start_matches(['q', 'v']).strip_prefix(short?),
+        };
+        let (at, rest) = self.0.iter().enumerate().find_map(|(at, word)| Some((at, behind_name(word)?)))?;
+        if rest.is_empty() { self.0.get(at + 1).copied() } else { Some(rest.trim_start_matches('=')) }
+    }
 }
 
 /// clap's error as one sentence and one hint.
