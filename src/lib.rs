@@ -37,10 +37,15 @@ use report::{Manner, Report};
 
 /// The program: arguments (the program's name first) and environment in, exit code out.
 pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
-    let cli = match Cli::try_parse_from(&arguments) {
+    let mut cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => return unparsed(&error, &arguments, environment),
     };
+    let env_files = Words::of(&arguments).values("--env-file");
+    // clap keeps those of one side of the verb only.
+    if env_files.len() > cli.global.env_file.len() {
+        cli.global.env_file = env_files.into_iter().map(Into::into).collect();
+    }
     let global = &cli.global;
     let manner = Manner {
         json: global.json,
@@ -122,7 +127,7 @@ fn unparsed(error: &clap::Error, arguments: &[OsString], environment: &Environme
     Cause::Usage.exit()
 }
 
-/// The words of a command line that does not parse, as far as `--`: what can still be told of it.
+/// The words of a command line as far as `--`: what can be told of it where clap does not.
 struct Words<'a>(Vec<&'a str>);
 
 impl<'a> Words<'a> {
@@ -133,6 +138,20 @@ impl<'a> Words<'a> {
 
     fn flag(&self, name: &str) -> bool {
         self.0.contains(&name)
+    }
+
+    /// All values of an option that is known to have one.
+    fn values(&self, name: &str) -> Vec<&'a str> {
+        let mut words = self.0.iter();
+        let mut values = Vec::new();
+        while let Some(word) = words.next() {
+            match word.strip_prefix(name) {
+                Some("") => values.extend(words.next()),
+                Some(rest) => values.extend(rest.strip_prefix('=')),
+                None => {}
+            }
+        }
+        values
     }
 
     /// An option's value: `--format sh`, `--format=sh`, `-f sh`, `-fsh`, and behind flags, `-qf sh`.
