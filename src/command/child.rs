@@ -42,6 +42,8 @@ pub fn refused(name: &OsStr, why: ErrorKind) -> Error {
 /// # Errors
 /// Where it cannot be started; its own exit code is no error.
 pub async fn wait(name: &OsStr, mut command: tokio::process::Command) -> Result<u8> {
+    // Before there is a child that could be left behind.
+    let mut stop = Box::pin(signals::either());
     let mut child = command.spawn().map_err(|error| refused(name, error.kind()))?;
     loop {
         tokio::select! {
@@ -50,7 +52,10 @@ pub async fn wait(name: &OsStr, mut command: tokio::process::Command) -> Result<
                     Error::new(Cause::Other, format!("the command cannot be waited for: {}", error.kind()))
                 });
             }
-            signal = signals::either() => signals::forward(signal, child.id()),
+            signal = &mut stop => {
+                signals::forward(signal, child.id());
+                stop = Box::pin(signals::either());
+            }
         }
     }
 }

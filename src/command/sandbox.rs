@@ -48,9 +48,11 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
 }
 
 async fn serve(run: &Run<'_>, servers: &Sandbox) -> Result<u8> {
+    // Whoever has read the block may end us at once.
+    let stop = signals::either();
     run.print(&block(servers))?;
     run.report.chat("the sandbox is running; Ctrl-C ends it");
-    signals::either().await;
+    stop.await;
     Ok(0)
 }
 
