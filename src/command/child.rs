@@ -27,6 +27,20 @@ pub fn find(name: &OsStr, run: &Run<'_>) -> Result<PathBuf> {
     Err(refused(name, if there { ErrorKind::PermissionDenied } else { ErrorKind::NotFound }))
 }
 
+/// A temporary folder of our own, 0700; removed when dropped.
+///
+/// # Errors
+/// [`Cause::Storage`].
+pub fn private_folder(prefix: &str) -> Result<tempfile::TempDir> {
+    let mut folder = tempfile::Builder::new();
+    folder.prefix(prefix);
+    #[cfg(unix)]
+    folder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    folder.tempdir().map_err(|error| {
+        Error::new(Cause::Storage, format!("no temporary folder can be made: {}", error.kind()))
+    })
+}
+
 /// Why a command cannot be started.
 pub fn refused(name: &OsStr, why: ErrorKind) -> Error {
     let name = name.to_string_lossy();

@@ -130,9 +130,7 @@ async fn with_files(
     name: &OsString,
     mut command: std::process::Command,
 ) -> Result<u8> {
-    let folder = tempfile::Builder::new().prefix("crmauth-exec-").tempdir().map_err(|error| {
-        Error::new(Cause::Storage, format!("no temporary folder can be made: {}", error.kind()))
-    })?;
+    let folder = child::private_folder("crmauth-exec-")?;
     let mut files = Vec::new();
     for login in logins {
         let path = folder.path().join(login.target.variable("TOKEN"));

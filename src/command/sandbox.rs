@@ -69,9 +69,7 @@ fn block(servers: &Sandbox) -> String {
 
 /// CMD sees the demo accounts and none of the user's own settings, no env file, and a store of its own.
 async fn command(name: &OsString, rest: &[OsString], run: &Run<'_>, servers: &Sandbox) -> Result<u8> {
-    let store = tempfile::Builder::new().prefix("crmauth-sandbox-").tempdir().map_err(|error| {
-        Error::new(Cause::Storage, format!("no temporary folder can be made: {}", error.kind()))
-    })?;
+    let store = child::private_folder("crmauth-sandbox-")?;
     let mut location = OsString::from("file:");
     location.push(store.path());
     let specs = provider::specs();
