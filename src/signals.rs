@@ -14,11 +14,11 @@ pub enum Signal {
 impl Signal {
     /// The failure of a run that it stops in mid-login.
     pub fn error(self) -> Error {
-        let (cause, word) = match self {
-            Self::Interrupt => (Cause::Interrupted, "interrupted"),
-            Self::Terminate => (Cause::Terminated, "terminated"),
+        let cause = match self {
+            Self::Interrupt => Cause::Interrupted,
+            Self::Terminate => Cause::Terminated,
         };
-        Error::new(cause, format!("{word}; a login under way may have taken effect"))
+        Error::new(cause, "interrupted; a login under way may have taken effect")
     }
 }
 
