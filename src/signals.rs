@@ -22,14 +22,16 @@ impl Signal {
     }
 }
 
-/// The work, or the failure of the signal that stopped it.
+/// The work, or the failure of the signal that stopped it. Until the work first waits there is nothing to tidy
+/// up, and a signal ends the process as usual, even where a read blocks it.
 ///
 /// # Errors
 /// The work's own, and [`Signal::error`].
 pub async fn interruptible<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::select! {
+        biased;
         outcome = work => outcome,
-        signal = either() => Err(signal.error()),
+        signal = async { either().await } => Err(signal.error()),
     }
 }
 

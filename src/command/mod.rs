@@ -115,6 +115,8 @@ impl Run<'_> {
         for note in sources.notes() {
             self.report.note(None, note);
         }
+        // From here on a signal is waited for: there may be a temporary file to remove.
+        tokio::task::yield_now().await;
         let (report, store) = (Rc::clone(&self.report), self.store()?);
         let app = App { report, http, sources, store, timeout: self.global.timeout };
         Ok((app, servers))
