@@ -12,6 +12,9 @@ use crmauth::secret::{Redactor, Secret};
 /// No run takes longer, or it hangs.
 const HANG: Duration = Duration::from_secs(60);
 
+/// Where programs are looked for.
+const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
 /// The machine.
 pub struct Machine {
     folder: tempfile::TempDir,
@@ -87,7 +90,7 @@ impl Machine {
             .current_dir(self.work())
             .env_clear()
             .env("HOME", self.folder.path().join("home"))
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("PATH", PATH)
             .env("RUST_BACKTRACE", "1")
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null());
@@ -105,24 +108,51 @@ impl Machine {
     }
 
     /// The same for a command that a test has changed.
-    pub fn finish(&self, mut command: Command) -> Outcome {
-        let child =
-            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    pub fn finish(&self, command: Command) -> Outcome {
+        self.end(self.start(command))
+    }
+
+    /// Starts the program; its stderr, and its stdout too, can be read.
+    pub fn start(&self, mut command: Command) -> Child {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")
+    }
+
+    /// Starts the program with another stdout.
+    pub fn start_onto(&self, mut command: Command, stdout: impl Into<Stdio>) -> Child {
+        command.stdout(stdout).stderr(Stdio::piped()).spawn().expect("the program starts")
+    }
+
+    /// Waits for a run's end and checks what holds for every run.
+    pub fn end(&self, child: Child) -> Outcome {
         let outcome = wait(child);
         self.check(&outcome);
         outcome
     }
 
+    /// What the work folder holds, sorted.
+    pub fn files(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.work()).expect("a folder");
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
     /// A shell that runs `script` with the program as `crmauth` in its PATH.
     pub fn shell(&self, shell: &str, script: &str) -> Outcome {
-        let mut command = self.command(&[]);
+        self.finish(self.shell_command(shell, script))
+    }
+
+    /// The same, not started yet.
+    pub fn shell_command(&self, shell: &str, script: &str) -> Command {
+        let command = self.command(&[]);
         let program = Path::new(env!("CARGO_BIN_EXE_crmauth"));
-        let path = format!("{}:/usr/local/bin:/usr/bin:/bin", program.parent().expect("a folder").display());
+        let path = format!("{}:{PATH}", program.parent().expect("a folder").display());
         let mut shell = Command::new(shell);
         shell.arg("-c").arg(script).current_dir(self.work()).env_clear().stdin(Stdio::null());
         shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("PATH", path);
-        let _ = command.stdin(Stdio::null());
-        wait(shell.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the shell starts"))
+        shell
     }
 
     fn check(&self, outcome: &Outcome) {
@@ -220,6 +250,18 @@ pub fn set_mode(path: &Path, mode: u32) {
 pub fn mode(path: &Path) -> u32 {
     use std::os::unix::fs::PermissionsExt;
     std::fs::metadata(path).expect("a file").permissions().mode() & 0o7777
+}
+
+/// Sends a signal to a child.
+pub fn signal(child: &Child, signal: rustix::process::Signal) {
+    let id = i32::try_from(child.id()).expect("an id");
+    let id = rustix::process::Pid::from_raw(id).expect("an id");
+    rustix::process::kill_process(id, signal).expect("it runs");
+}
+
+/// Whether a program is there to be tried.
+pub fn installed(program: &str) -> bool {
+    PATH.split(':').any(|folder| Path::new(folder).join(program).exists())
 }
 
 /// Writes to a child's stdin.

@@ -1,6 +1,7 @@
 //! What several topics share: a machine of its own for each test, a server that answers from a script, the
 //! sandbox in this process, and a raw client for it.
 
+pub mod canned;
 pub mod machine;
 pub mod raw;
 pub mod sandbox;

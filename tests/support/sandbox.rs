@@ -74,6 +74,12 @@ impl Servers {
             .unwrap_or_else(|| panic!("{variable} is not set"))
     }
 
+    /// The settings of the default accounts.
+    pub fn demo(&self) -> impl Iterator<Item = (&str, &str)> {
+        let settings = self.settings.iter().filter(|(name, _)| !name.contains("__"));
+        settings.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// A system's host and port.
     pub fn host(&self, system: &str) -> &str {
         let url = self.setting(&format!("{}_URL", system.to_ascii_uppercase()));

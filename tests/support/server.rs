@@ -2,8 +2,12 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Barrier, Condvar, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// No request takes longer to come, or it never will.
+const NEVER: Duration = Duration::from_secs(60);
 
 /// A request as it came.
 #[derive(Debug, Clone)]
@@ -35,6 +39,8 @@ pub enum Reply {
     Last(Vec<u8>),
     /// Nothing, and the connection stays open until the client goes.
     Silence,
+    /// These bytes, once as many requests as the barrier counts are in.
+    Together(Arc<Barrier>, Vec<u8>),
 }
 
 impl Reply {
@@ -63,6 +69,14 @@ impl Reply {
         bytes.extend_from_slice(body);
         Self::Bytes(bytes)
     }
+
+    /// The same answer, held back until the barrier opens.
+    pub fn together(self, barrier: &Arc<Barrier>) -> Self {
+        match self {
+            Self::Bytes(bytes) => Self::Together(Arc::clone(barrier), bytes),
+            other => other,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -71,6 +85,8 @@ struct State {
     received: Vec<Received>,
     connections: usize,
     unscripted: usize,
+    unanswered: usize,
+    most_unanswered: usize,
     stop: bool,
 }
 
@@ -78,6 +94,7 @@ struct State {
 pub struct Server {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
+    news: Arc<Condvar>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -87,7 +104,8 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let state = Arc::new(Mutex::new(State { script, ..State::default() }));
-        let shared = Arc::clone(&state);
+        let news = Arc::new(Condvar::new());
+        let (shared, told) = (Arc::clone(&state), Arc::clone(&news));
         let thread = std::thread::spawn(move || {
             for stream in listener.incoming() {
                 if shared.lock().expect("state").stop {
@@ -95,11 +113,11 @@ impl Server {
                 }
                 let Ok(stream) = stream else { return };
                 shared.lock().expect("state").connections += 1;
-                let state = Arc::clone(&shared);
-                std::thread::spawn(move || serve(stream, &state));
+                let (state, news) = (Arc::clone(&shared), Arc::clone(&told));
+                std::thread::spawn(move || serve(stream, &state, &news));
             }
         });
-        Self { address, state, thread: Some(thread) }
+        Self { address, state, news, thread: Some(thread) }
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -115,6 +133,21 @@ impl Server {
     /// What was received so far, in order.
     pub fn received(&self) -> Vec<Received> {
         self.state.lock().expect("state").received.clone()
+    }
+
+    /// Waits until so many requests have come.
+    pub fn wait_for(&self, requests: usize) {
+        let state = self.state.lock().expect("state");
+        let (state, _) = self
+            .news
+            .wait_timeout_while(state, NEVER, |state| state.received.len() < requests)
+            .expect("state");
+        assert!(state.received.len() >= requests, "no request came");
+    }
+
+    /// How many requests waited for their answers at once, at most.
+    pub fn most_at_once(&self) -> usize {
+        self.state.lock().expect("state").most_unanswered
     }
 
     /// How often somebody connected.
@@ -142,20 +175,31 @@ impl Drop for Server {
     }
 }
 
-fn serve(mut stream: TcpStream, state: &Mutex<State>) {
+fn serve(mut stream: TcpStream, state: &Mutex<State>, news: &Condvar) {
     let mut buffer = Vec::new();
     while let Some(request) = read_request(&mut stream, &mut buffer) {
         let reply = {
             let mut state = state.lock().expect("state");
             state.received.push(request);
+            state.unanswered += 1;
+            state.most_unanswered = state.most_unanswered.max(state.unanswered);
+            news.notify_all();
             if state.script.is_empty() {
                 state.unscripted += 1;
                 return;
             }
             state.script.remove(0)
         };
+        let reply = match reply {
+            Reply::Together(barrier, bytes) => {
+                barrier.wait();
+                Reply::Bytes(bytes)
+            }
+            reply => reply,
+        };
+        state.lock().expect("state").unanswered -= 1;
         match reply {
-            Reply::Bytes(bytes) => {
+            Reply::Bytes(bytes) | Reply::Together(_, bytes) => {
                 if stream.write_all(&bytes).is_err() {
                     return;
                 }
