@@ -3,6 +3,7 @@
 mod docs;
 mod formats;
 mod layers;
+mod login;
 mod sandbox_behaviour;
 mod sandbox_facts;
 mod sink;
