@@ -6,5 +6,6 @@ mod layers;
 mod login;
 mod sandbox_behaviour;
 mod sandbox_facts;
+mod settings;
 mod sink;
 mod support;

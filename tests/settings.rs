@@ -1,0 +1,688 @@
+//! Settings as the program meets them: where they come from, what is refused, and what arrives on the wire.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::symlink;
+use std::process::Command;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::support::canned::{self, CHALLENGE};
+use crate::support::machine::{set_mode, signal};
+use crate::support::{Machine, Server};
+
+/// A server that Zeev's login reaches `logins` times.
+fn zeev(logins: usize) -> Server {
+    Server::start(vec![canned::zeev("tok-4K"); logins])
+}
+
+/// A server that nobody may reach.
+fn nobody() -> Server {
+    zeev(0)
+}
+
+/// User name and password of Zeev's logins, as they came.
+fn sent(server: &Server) -> Vec<(String, String)> {
+    let text = |body: &Value, name: &str| body[name].as_str().expect("a text").to_owned();
+    let requests = server.received().into_iter().map(|request| {
+        let body: Value = serde_json::from_str(&request.body).expect("JSON");
+        (text(&body, "login"), text(&body, "password"))
+    });
+    requests.collect()
+}
+
+/// An env file with a URL, and what `rest` adds.
+fn env_file(server: &Server, rest: &str) -> String {
+    format!("ZEEV_URL={}\n{rest}", server.url())
+}
+
+fn pair(user: &str, password: &str) -> (String, String) {
+    (user.to_owned(), password.to_owned())
+}
+
+#[test]
+fn the_environment_alone_is_enough() {
+    let server = zeev(1);
+    let mut machine = Machine::new();
+    machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana");
+    machine.secret("ZEEV_PASSWORD", "pa$s \"w'o\\rd# é");
+    assert_eq!(machine.run("login zeev").answer(), "tok-4K\n");
+    assert_eq!(sent(&server), [pair("ana", "pa$s \"w'o\\rd# é")]);
+}
+
+#[test]
+fn env_files_take_turns() {
+    let server = zeev(7);
+    let mut machine = Machine::new();
+    let settings = |user: &str| env_file(&server, &format!("ZEEV_USERNAME={user}\nZEEV_PASSWORD=p\n"));
+    machine.write(".env", settings("dotenv"));
+    machine.write("one", settings("one"));
+    machine.write("two", "ZEEV_USERNAME=two\n");
+    machine.write("empty", "ZEEV_USERNAME=\nZEEV_URL=''\n");
+    for (line, variable, user) in [
+        ("login zeev", "", "dotenv"),
+        ("login zeev --env-file one", "", "one"),
+        ("--env-file one login --env-file two zeev", "", "two"),
+        ("login zeev --env-file two --env-file one", "", "one"),
+        ("login zeev --env-file one --env-file empty", "", "one"),
+        ("login zeev", "one", "one"),
+        ("login zeev --env-file one", "two", "one"),
+    ] {
+        machine.set("CRMAUTH_ENV_FILE", variable);
+        machine.run(line).answer();
+        assert_eq!(sent(&server).last().expect("a login").0, user, "{line} {variable}");
+    }
+    machine.unset("CRMAUTH_ENV_FILE");
+    // It replaces ./.env, which would have the rest.
+    machine.run("login zeev --env-file two").fails(2, &["ZEEV_URL", "ZEEV_PASSWORD", "two"]);
+    machine.run("login zeev --env-file missing").fails(2, &["missing is not there"]);
+    machine.run("login zeev --env-file .").fails(2, &[". is a folder"]);
+    machine.set("CRMAUTH_ENV_FILE", "missing").run("login zeev").fails(2, &["missing is not there"]);
+}
+
+#[test]
+fn an_env_file_does_not_set_variables_of_the_program() {
+    let server = zeev(1);
+    let machine = Machine::new();
+    machine.write("other", "ZEEV_USERNAME=other\n");
+    let rest = "ZEEV_USERNAME=ana\nZEEV_PASSWORD=p\nCRMAUTH_ENV_FILE=other\nhttp_proxy=http://127.0.0.1:9\n";
+    machine.write(".env", env_file(&server, rest));
+    machine.run("login zeev").answer();
+    assert_eq!(sent(&server)[0].0, "ana");
+}
+
+#[test]
+fn the_environment_wins_and_v_tells_the_sources() {
+    let server = zeev(2);
+    let mut machine = Machine::new();
+    machine.write(".env", env_file(&server, "ZEEV_USERNAME=from-file\n\nZEEV_PASSWORD=InTheFile5Hs\n"));
+    machine.canary("InTheFile5Hs");
+    machine.set("ZEEV_USERNAME", "Env1ronmentUser");
+    let outcome = machine.run("login zeev -v");
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (0, "tok-4K\n"));
+    outcome.says(&[
+        "note: zeev: ZEEV_URL from ./.env line 1\n",
+        "note: zeev: ZEEV_USERNAME from the environment\n",
+        "note: zeev: ZEEV_PASSWORD from ./.env line 4\n",
+    ]);
+    assert!(!outcome.stderr.contains("Env1ronmentUser"), "a value is shown: {}", outcome.stderr);
+    // An empty value is an unset one.
+    for empty in ["", " "] {
+        machine.set("ZEEV_USERNAME", empty);
+        if empty.is_empty() {
+            machine.run("login zeev").answer();
+        }
+    }
+    let users: Vec<String> = sent(&server).into_iter().map(|(user, _)| user).collect();
+    assert_eq!(users, ["Env1ronmentUser", "from-file"]);
+}
+
+#[test]
+fn all_that_is_missing_is_named_at_once() {
+    let mut machine = Machine::new();
+    for (target, names) in [
+        ("gluo", &["GLUO_URL", "GLUO_USERNAME", "GLUO_ACCESS_KEY"][..]),
+        ("hellocloud", &["HELLOCLOUD_URL", "HELLOCLOUD_CLIENT_ID", "HELLOCLOUD_CLIENT_SECRET"]),
+        (
+            "systemsway",
+            &["SYSTEMSWAY_URL", "SYSTEMSWAY_USERNAME", "SYSTEMSWAY_PASSWORD or SYSTEMSWAY_PASSWORD_SHA256"],
+        ),
+        ("broker", &["BROKER_URL", "BROKER_USERNAME", "BROKER_PASSWORD"]),
+        ("zeev", &["ZEEV_URL", "(ZEEV_USERNAME and ZEEV_PASSWORD) or ZEEV_API_TOKEN"]),
+        ("gluo@filial", &["GLUO__FILIAL__URL", "GLUO__FILIAL__USERNAME", "GLUO__FILIAL__ACCESS_KEY"]),
+    ] {
+        let outcome = machine.run(&format!("login {target}"));
+        outcome.fails(2, names).says(&[
+            &format!("error: {target}: not set: "),
+            "looked at: the environment, ./.env (not there)",
+            "hint: `crmauth providers",
+        ]);
+    }
+    machine.write("a.env", "GLUO_URL=h\n");
+    machine.write("b.env", "GLUO_USERNAME=u\n");
+    let outcome = machine.run("login gluo --env-file a.env --env-file b.env --json");
+    outcome.fails(2, &["GLUO_ACCESS_KEY is not set; looked at: the environment, b.env, a.env"]);
+    outcome.says(&["\"code\":\"missing_setting\"", "\"target\":\"gluo\""]);
+    machine.set("HELLOCLOUD_URL", "h").set("HELLOCLOUD_CLIENT_ID", "x").set("HELLOCLOUD_CLIENT_SECRET", "x");
+    machine.set("HELLOCLOUD_USERNAME", "ana");
+    machine.run("login hellocloud").fails(2, &["HELLOCLOUD_PASSWORD is not set"]);
+}
+
+#[test]
+fn a_named_account_takes_the_url_and_the_partner_and_nothing_else() {
+    let server = Server::start(vec![canned::broker("tok-6")]);
+    let mut machine = Machine::new();
+    machine.set("BROKER_URL", &server.url()).set("BROKER_USERNAME", "head-office");
+    machine.secret("BROKER_PASSWORD", "HeadOffice4Xc").secret("BROKER_PARTNER_TOKEN", "Partner-token-7Jm");
+    let names = ["BROKER__FILIAL_2__USERNAME", "BROKER__FILIAL_2__PASSWORD"];
+    machine.run("login broker@filial_2").fails(2, &names);
+    machine.set(names[0], "branch").secret(names[1], "Branch8Password2");
+    machine.run("login broker@filial_2").answer();
+    let request = &server.received()[0];
+    assert_eq!(request.header("authorization"), Some("Bearer Partner-token-7Jm"));
+    let body: Value = serde_json::from_str(&request.body).expect("JSON");
+    assert_eq!((&body["UserName"], &body["Password"]), (&"branch".into(), &"Branch8Password2".into()));
+    assert_eq!(body.as_object().expect("an object").len(), 2);
+}
+
+#[test]
+fn a_secret_may_be_a_file() {
+    for (content, password) in [
+        (&b"Fi1eSecret9Zr"[..], "Fi1eSecret9Zr"),
+        (b"Fi1eSecret9Zr\n", "Fi1eSecret9Zr"),
+        (b"Fi1eSecret9Zr\r\n", "Fi1eSecret9Zr"),
+        (b" Fi1eSecret9Zr ", " Fi1eSecret9Zr "),
+        ("Fi1e$'\"\\é".as_bytes(), "Fi1e$'\"\\é"),
+    ] {
+        let server = zeev(1);
+        let mut machine = Machine::new();
+        // As Kubernetes mounts a secret.
+        fs::create_dir(machine.path("..data")).expect("a folder");
+        machine.write("..data/password", content);
+        symlink("..data/password", machine.path("password")).expect("a link");
+        machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana");
+        machine.set("ZEEV_PASSWORD_FILE", "password").canary(password);
+        machine.run("login zeev").answer();
+        assert_eq!(sent(&server)[0].1, password);
+    }
+}
+
+#[test]
+fn a_file_or_command_that_gives_no_secret_is_named_without_its_text() {
+    let server = nobody();
+    let mut machine = Machine::new();
+    machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana").canary("Canary5Output");
+    machine.write("two lines", "Canary5Output\nCanary5Output\n");
+    machine.write("empty", "\n");
+    machine.write("nul", "Canary5Output\0");
+    machine.write("latin", b"Canary5Output\xe9");
+    for (variable, value, why) in [
+        ("ZEEV_PASSWORD_FILE", "missing", "names a file that is not there"),
+        ("ZEEV_PASSWORD_FILE", ".", "names a file that is a folder"),
+        ("ZEEV_PASSWORD_FILE", "two lines", "a second line"),
+        ("ZEEV_PASSWORD_FILE", "empty", "is empty"),
+        ("ZEEV_PASSWORD_FILE", "nul", "a control character"),
+        ("ZEEV_PASSWORD_FILE", "latin", "is not valid UTF-8"),
+        ("ZEEV_PASSWORD_CMD", "echo Canary5Output; exit 3", "ended with exit status 3"),
+        ("ZEEV_PASSWORD_CMD", "echo Canary5Output >&2; false", "ended with exit status 1"),
+        ("ZEEV_PASSWORD_CMD", "true", "prints what is empty"),
+        ("ZEEV_PASSWORD_CMD", "echo Canary5Output; echo x", "a second line"),
+        ("ZEEV_PASSWORD_CMD", "printf 'Canary5Output\\033'", "a control character"),
+        ("ZEEV_PASSWORD_CMD", "no-such-command Canary5Output", "ended with exit status 127"),
+    ] {
+        machine.set(variable, value);
+        let from = format!("{variable} from the environment ");
+        machine.run("login zeev").fails(2, &["error: zeev: ", &from, why]);
+        machine.unset(variable);
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn a_secret_may_be_what_a_command_prints() {
+    let server = zeev(2);
+    let mut machine = Machine::new();
+    machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana").canary("Cmd$Secret'3Gp");
+    machine
+        .set("ZEEV_PASSWORD_CMD", r#"printf '%s\n' "$MINE"; echo noise >&2"#)
+        .set("MINE", "Cmd$Secret'3Gp");
+    machine.run("login zeev").answer();
+    machine.write("named", "ZEEV_PASSWORD_CMD='echo \"$MINE\"'\n");
+    machine.unset("ZEEV_PASSWORD_CMD").run("login zeev --env-file named").answer();
+    assert_eq!(sent(&server), [pair("ana", "Cmd$Secret'3Gp"), pair("ana", "Cmd$Secret'3Gp")]);
+}
+
+#[test]
+fn a_command_ends_with_the_run_that_waits_for_it() {
+    for (line, sent, code) in [
+        ("login zeev", Some(Signal::INT), 130),
+        ("login zeev", Some(Signal::TERM), 143),
+        ("login zeev --timeout 0.5", None, 2),
+    ] {
+        let server = nobody();
+        let mut machine = Machine::new();
+        for pipe in ["alive", "never"] {
+            assert!(Command::new("mkfifo").arg(machine.path(pipe)).status().expect("mkfifo").success());
+        }
+        machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana");
+        machine.set("ZEEV_PASSWORD_CMD", "exec 3>alive; echo go >&3; cat never; echo x");
+        let child = machine.start(machine.command(&line.split(' ').collect::<Vec<_>>()));
+        let mut alive = BufReader::new(fs::File::open(machine.path("alive")).expect("a writer"));
+        alive.read_line(&mut String::new()).expect("a line");
+        if let Some(sent) = sent {
+            signal(&child, sent);
+        }
+        let outcome = machine.end(child);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (code, ""), "{}", outcome.stderr);
+        // The pipe ends when the last process that holds it has ended.
+        alive.read_to_string(&mut String::new()).expect("an end");
+        assert_eq!(server.connections(), 0);
+    }
+}
+
+#[test]
+fn a_planted_url_gets_no_secret() {
+    let server = zeev(2);
+    let mut machine = Machine::new();
+    machine.write(".env", env_file(&server, "ZEEV_USERNAME=ana\n"));
+    machine.write("pass", "Mounted6Secret");
+    machine.canary("Mounted6Secret");
+    for (variable, value) in [
+        ("ZEEV_PASSWORD", "Mounted6Secret"),
+        ("ZEEV_PASSWORD_FILE", "pass"),
+        ("ZEEV_PASSWORD_CMD", "touch ran; echo Mounted6Secret"),
+    ] {
+        machine.set(variable, value);
+        machine.run("login zeev").fails(
+            2,
+            &[
+                "ZEEV_URL comes from ./.env line 1",
+                &format!("{variable} from the environment"),
+                "--env-file .env",
+            ],
+        );
+        machine.unset(variable);
+    }
+    assert_eq!((server.connections(), machine.files()), (0, vec![".env".to_owned(), "pass".to_owned()]));
+    // Naming the file is consent.
+    machine.set("ZEEV_PASSWORD", "Mounted6Secret");
+    machine.run("login zeev --env-file .env").answer();
+    machine.set("CRMAUTH_ENV_FILE", ".env").run("login zeev").answer();
+}
+
+#[test]
+fn an_account_of_a_planted_url_gets_no_secret_either() {
+    let server = nobody();
+    let mut machine = Machine::new();
+    machine.write(".env", env_file(&server, ""));
+    machine.secret("ZEEV__ROBO__API_TOKEN", "Perm4nentRobo6Token");
+    machine.run("login zeev@robo").fails(2, &["ZEEV_URL comes from ./.env line 1", "ZEEV__ROBO__API_TOKEN"]);
+    machine.write(".env", "ZEEV_ALLOW_HTTP=1\n");
+    machine.set("ZEEV_URL", "http://example.test").secret("ZEEV_API_TOKEN", "Perm4nentMain6Token");
+    machine.run("login zeev").fails(2, &["ZEEV_ALLOW_HTTP comes from ./.env line 1"]);
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn a_planted_file_names_no_commands_and_files() {
+    for (line, name) in [
+        ("ZEEV_PASSWORD_CMD='touch ran; echo x'", "ZEEV_PASSWORD_CMD"),
+        ("ZEEV_PASSWORD_FILE=pass", "ZEEV_PASSWORD_FILE"),
+        ("export GLUO_ACCESS_KEY_CMD='touch ran'", "GLUO_ACCESS_KEY_CMD"),
+    ] {
+        let server = zeev(usize::from(name.starts_with("ZEEV")));
+        let machine = Machine::new();
+        machine.write("pass", "x");
+        machine.write(".env", env_file(&server, &format!("ZEEV_USERNAME=ana\n{line}\n")));
+        let why = format!("./.env line 3: {name} is not taken from a file that nobody named");
+        machine.run("login zeev").fails(2, &[&why, "hint: `--env-file .env` names it, which is consent"]);
+        assert_eq!((server.connections(), machine.files()), (0, vec![".env".to_owned(), "pass".to_owned()]));
+        if name.starts_with("ZEEV") {
+            machine.run("login zeev --env-file .env").answer();
+            assert_eq!(sent(&server), [pair("ana", "x")]);
+        }
+    }
+}
+
+#[test]
+fn the_seed_scripts_file_still_works() {
+    let server = Server::start([canned::gluo("tok-1"), canned::gluo("tok-2")].concat());
+    let mut machine = Machine::new();
+    machine.write(".env", format!("link={}\nusername=admin\nacceskey=TestKey4Seed\n", server.url()));
+    machine.canary("TestKey4Seed");
+    assert_eq!(machine.run("login gluo").answer(), "tok-1\n");
+    assert_eq!(machine.run("login --all").answer(), "gluo\ttok-2\n");
+    let received = server.received();
+    assert_eq!(received[0].target, "/webservice.php?operation=getchallenge&username=admin");
+    assert!(received[1].body.contains(&format!("accessKey={}", md5(&format!("{CHALLENGE}TestKey4Seed")))));
+    // From a file only: `username` is anybody's variable.
+    fs::remove_file(machine.path(".env")).expect("no file");
+    machine.set("link", &server.url()).set("username", "admin").set("acceskey", "TestKey4Seed");
+    machine.run("login gluo").fails(2, &["GLUO_URL", "GLUO_USERNAME", "GLUO_ACCESS_KEY"]);
+}
+
+fn md5(text: &str) -> String {
+    use md5::Digest;
+    md5::Md5::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn a_value_of_an_env_file_arrives_byte_for_byte() {
+    for (written, password) in [
+        ("abc", "abc"),
+        ("a#b", "a#b"),
+        ("a=b==", "a=b=="),
+        ("a`b", "a`b"),
+        ("  abc  ", "abc"),
+        ("'abc' # a comment", "abc"),
+        ("'pa$w #x\"\\n`'", "pa$w #x\"\\n`"),
+        ("\"it's\"", "it's"),
+        (r#""a\\b\"c\$d'e""#, r#"a\b"c$d'e"#),
+        ("' spaces '", " spaces "),
+        ("senha-é-ç-€", "senha-é-ç-€"),
+        ("'::add-mask::x'", "::add-mask::x"),
+        ("abc\r", "abc"),
+        ("'a b'\r", "a b"),
+    ] {
+        let server = zeev(1);
+        let mut machine = Machine::new();
+        machine.canary(password);
+        machine.write(".env", env_file(&server, &format!("ZEEV_USERNAME=ana\nZEEV_PASSWORD={written}\n")));
+        machine.run("login zeev").answer();
+        assert_eq!(sent(&server), [pair("ana", password)], "{written}");
+    }
+}
+
+#[test]
+fn a_value_that_readers_disagree_on_is_refused_without_its_text() {
+    let server = nobody();
+    for (written, why) in [
+        ("C4naryLine$x", "`$` in ZEEV_PASSWORD needs single quotes"),
+        ("\"C4naryLine$x\"", "`$` in ZEEV_PASSWORD needs single quotes"),
+        ("C4naryLine #x", "white space and `#` in ZEEV_PASSWORD need single quotes"),
+        ("C4nary Line", "white space in ZEEV_PASSWORD needs single quotes"),
+        ("C4nary'Line", "a single quote in ZEEV_PASSWORD needs double quotes"),
+        ("C4nary\"Line", "a double quote in ZEEV_PASSWORD needs single quotes"),
+        ("C4nary\\Line", "a backslash in ZEEV_PASSWORD needs single quotes"),
+        ("\"C4nary\\Line\"", "a backslash in ZEEV_PASSWORD needs single quotes"),
+        ("#C4naryLine", "`#` at the start of ZEEV_PASSWORD needs single quotes"),
+        ("`C4naryLine`", "`` ` `` at the start of ZEEV_PASSWORD needs single quotes"),
+        ("'C4naryLine", "the single quote that opens ZEEV_PASSWORD does not close on its line"),
+        ("\"C4naryLine", "the double quote that opens ZEEV_PASSWORD does not close on its line"),
+        ("'C4nary'Line'", "something stands behind the closing quote of ZEEV_PASSWORD"),
+        ("C4nary\0Line", "ZEEV_PASSWORD holds a control character"),
+        ("'C4nary\u{1b}[31mLine'", "ZEEV_PASSWORD holds a control character"),
+    ] {
+        let machine = Machine::new();
+        machine.write(".env", env_file(&server, &format!("ZEEV_USERNAME=ana\nZEEV_PASSWORD={written}\n")));
+        refused(&machine, 3, &why.replace("`` ` ``", "```"));
+    }
+    for (file, line, why) in [
+        (&b"ZEEV_PASSWORD=C4nary\xffLine\n"[..], 1, "ZEEV_PASSWORD is not valid UTF-8"),
+        (b"ZEEV_PASSWORD=a\nX=1\nZEEV_PASSWORD=C4nary\n", 3, "ZEEV_PASSWORD is set in line 1 already"),
+        (b"ZEEV_PASSWORD C4nary\n", 1, "ZEEV_PASSWORD has no `=` behind it"),
+        (b"NOTE='\nZEEV_PASSWORD=C4nary\n'\n", 2, "ZEEV_PASSWORD stands inside the quoted value"),
+        (b"X=1\rZEEV_PASSWORD=C4nary\n", 1, "ZEEV_PASSWORD stands behind a carriage return"),
+        (b"\xef\xbb\xbfX=1\r\nZEEV_PASSWORD=C4nary$x\r\n", 2, "`$` in ZEEV_PASSWORD needs single quotes"),
+    ] {
+        let machine = Machine::new();
+        machine.write(".env", file);
+        refused(&machine, line, why);
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+/// A login is refused for that line of `./.env`, and nothing of its text is shown.
+#[track_caller]
+fn refused(machine: &Machine, line: usize, why: &str) {
+    let outcome = machine.run("login zeev");
+    outcome.fails(2, &[&format!("error: ./.env line {line}: {why}")]);
+    for part in ["C4nary", "Line", "[31m"] {
+        assert!(!outcome.stderr.contains(part), "{part} of the value is shown: {}", outcome.stderr);
+    }
+}
+
+#[test]
+fn lines_of_other_programs_do_no_harm() {
+    for (before, after) in [
+        (&b"\xef\xbb\xbf"[..], &b""[..]),
+        (b"KEY='-----BEGIN KEY-----\nMIIB+x/=\n-----END KEY-----'\n", b""),
+        (b"KEY=\"-----BEGIN KEY-----\n$x\\\n-----END KEY-----\"\n", b""),
+        (b"NOTE=don't\n", b"OTHER=isn't\n"),
+        (b"NOTE=\"never closed\n", b""),
+        (b"X=a\0b\n", b"Y=\xff\xfe\n"),
+        (b"X=$HOME `x` \\\nthis is no setting\n=\n\r\n", b"export\n"),
+        (b"link=http://elsewhere\nusername=somebody\n", b""),
+        (b"X=1\nX=2\nexport PATH=/x\n  \t\n# ZEEV_PASSWORD=commented\n", b"ZEEVX_URL=$\nZEEV_NOTE=$x\n"),
+        (b"zeev_password=$lower\n", b"ZEEV_USERNAME_FILE=$no\n"),
+    ] {
+        let server = zeev(1);
+        let machine = Machine::new();
+        let ours =
+            format!("ZEEV_URL={}\r\nexport ZEEV_USERNAME = ana\nZEEV_PASSWORD=Good5Pass\n", server.url());
+        machine.write(".env", [before, ours.as_bytes(), after].concat());
+        machine.run("login zeev").answer();
+        assert_eq!(sent(&server), [pair("ana", "Good5Pass")], "{}", before.escape_ascii());
+    }
+}
+
+#[test]
+fn only_this_folders_file_is_read() {
+    let machine = Machine::new();
+    machine.write(".env", "ZEEV_URL=h\nZEEV_USERNAME=ana\nZEEV_PASSWORD=p\n");
+    let folder = machine.path("below");
+    fs::create_dir(&folder).expect("a folder");
+    let mut command = machine.command(&["login", "zeev"]);
+    command.current_dir(folder);
+    machine.finish(command).fails(2, &["ZEEV_URL", "./.env (not there)"]);
+}
+
+#[test]
+fn what_is_no_regular_file_is_passed_over() {
+    for (kind, why) in [
+        ("fifo", "./.env (no regular file)"),
+        ("folder", "./.env (no regular file)"),
+        ("dangling", "./.env (a link to nothing)"),
+        ("device", "./.env (no regular file)"),
+    ] {
+        let server = zeev(1);
+        let mut machine = Machine::new();
+        let path = machine.path(".env");
+        match kind {
+            "fifo" => assert!(Command::new("mkfifo").arg(&path).status().expect("mkfifo").success()),
+            "folder" => fs::create_dir(&path).expect("a folder"),
+            "dangling" => symlink("nowhere", &path).expect("a link"),
+            _ => symlink("/dev/zero", &path).expect("a link"),
+        }
+        machine.run("login zeev").fails(2, &[why]);
+        machine.set("ZEEV_URL", &server.url()).secret("ZEEV_API_TOKEN", "Perm4nent2Token");
+        let outcome = machine.run("login zeev -v");
+        assert_eq!(outcome.stdout, "tok-4K\n", "{kind}: {}", outcome.stderr);
+        outcome.says(&["note: ./.env: ", "passed over"]);
+    }
+}
+
+#[test]
+fn a_pipe_that_was_named_is_read_and_waited_for_no_longer_than_allowed() {
+    let server = zeev(1);
+    let machine = Machine::new();
+    let pipe = machine.path("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+    machine.run("login zeev --env-file pipe --timeout 0.2").fails(2, &["pipe gave nothing within 0.2 s"]);
+    let content = env_file(&server, "ZEEV_USERNAME=ana\nZEEV_PASSWORD=p\n");
+    let writer = std::thread::spawn(move || fs::write(pipe, content));
+    machine.run("login zeev --env-file pipe").answer();
+    writer.join().expect("no panic").expect("a reader");
+}
+
+#[test]
+fn a_signal_ends_the_wait_for_a_pipe() {
+    for (sent, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let machine = Machine::new();
+        let pipe = machine.path("pipe");
+        assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+        let child = machine.start(machine.command(&["login", "zeev", "--env-file", "pipe", "-o", "out"]));
+        // It opens once there is a reader.
+        let writer = fs::File::options().write(true).open(&pipe).expect("a reader");
+        signal(&child, sent);
+        assert_eq!(machine.end(child).code, code);
+        assert_eq!(machine.files(), ["pipe"]);
+        drop(writer);
+    }
+}
+
+#[test]
+fn a_file_that_others_may_read_is_told() {
+    for (rest, modes) in [
+        (
+            "ZEEV_USERNAME=ana\nZEEV_PASSWORD=p\n",
+            &[(0o644, true), (0o640, true), (0o604, true), (0o600, false)][..],
+        ),
+        // Without a secret in it, the file may be anybody's to read.
+        ("ZEEV_USERNAME=ana\n", &[(0o644, false)]),
+    ] {
+        for (mode, told) in modes {
+            let server = zeev(2);
+            let mut machine = Machine::new();
+            let path = machine.write(".env", env_file(&server, rest));
+            set_mode(&path, *mode);
+            if !rest.contains("PASSWORD") {
+                machine.set("ZEEV_PASSWORD", "p");
+                machine.set("ZEEV_URL", &server.url());
+            }
+            let outcome = machine.run("login zeev");
+            assert_eq!((outcome.code, outcome.stdout.as_str()), (0, "tok-4K\n"), "{}", outcome.stderr);
+            let warning = "warning: ./.env holds a secret and others may read it: `chmod 600 ./.env`\n";
+            assert_eq!(outcome.stderr, if *told { warning } else { "" }, "{mode:o}");
+            machine.run("login zeev -q").answer();
+        }
+    }
+}
+
+#[test]
+fn a_url_that_is_no_base_url_is_refused_unseen() {
+    let mut machine = Machine::new();
+    machine.secret("ZEEV_API_TOKEN", "Perm4nent4Token");
+    for (url, why) in [
+        ("https://ana:S3crUrl@S3crUrl.test", "holds a user name or a password"),
+        ("https://S3crUrl@h.test", "holds a user name or a password"),
+        ("ana:S3crUrl@h.test", "holds a user name or a password"),
+        ("https://h.test\\@S3crUrl", "holds a backslash"),
+        ("https://h.test/#S3crUrl", "holds a fragment (#)"),
+        ("https://h.test/?key=S3crUrl", "holds a query (?)"),
+        ("https://h.test/\tS3crUrl", "control character"),
+        ("https://h.test/\u{1b}[31mS3crUrl", "control character"),
+        ("https://h.test/ S3crUrl", "white space"),
+        ("ftp://S3crUrl.test", "is neither an http:// nor an https:// URL"),
+        ("file:///S3crUrl", "is neither an http:// nor an https:// URL"),
+        ("https:///S3crUrl", "names no host"),
+        ("https://:443/S3crUrl", "names no host"),
+        ("https://S3crUrl:99999", "is no valid URL"),
+        ("https://[S3crUrl]", "is no valid URL"),
+    ] {
+        machine.set("ZEEV_URL", url);
+        let outcome = machine.run("login zeev");
+        outcome.fails(2, &["error: zeev: ZEEV_URL from the environment ", why]);
+        assert!(!outcome.stderr.contains("S3crUrl"), "{url} is shown: {}", outcome.stderr);
+    }
+}
+
+#[test]
+fn a_bare_host_means_https() {
+    // What comes is a TLS handshake: it begins with byte 22.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let mut machine = Machine::new();
+    machine.set("ZEEV_URL", &listener.local_addr().expect("an address").to_string());
+    machine.secret("ZEEV_API_TOKEN", "Perm4nent4Token");
+    let first = std::thread::spawn(move || {
+        let mut byte = [0];
+        std::io::Read::read_exact(&mut listener.accept().expect("a client").0, &mut byte).expect("a byte");
+        byte[0]
+    });
+    machine.run("login zeev").fails(5, &["zeev"]);
+    assert_eq!(first.join().expect("no panic"), 22);
+}
+
+#[test]
+fn a_path_prefix_is_kept() {
+    for (suffix, target) in [
+        ("", "/api/2/tokens"),
+        ("/", "/api/2/tokens"),
+        ("/crm", "/crm/api/2/tokens"),
+        ("/crm/v%20x//", "/crm/v%20x/api/2/tokens"),
+        ("/crm/api/2/tokens", "/crm/api/2/tokens"),
+    ] {
+        let server = zeev(1);
+        let mut machine = Machine::new();
+        machine.set("ZEEV_URL", &format!("{}{suffix}", server.url()));
+        machine.secret("ZEEV_API_TOKEN", "Perm4nent4Token");
+        machine.run("login zeev").answer();
+        let request = &server.received()[0];
+        assert_eq!((request.method.as_str(), request.target.as_str()), ("GET", target));
+        assert_eq!(request.header("host"), Some(&*server.host()));
+    }
+}
+
+#[test]
+fn two_ways_in_one_source_are_refused() {
+    let server = Server::start(vec![canned::systemsway("SESSION1"), canned::systemsway("SESSION2")]);
+    let mut machine = Machine::new();
+    let hash = "46070D4BF934FB0D4B06D9E2C46E346944E322444900A435D7D9A95E6D7435F5";
+    machine.set("SYSTEMSWAY_URL", &server.url()).set("SYSTEMSWAY_USERNAME", "admin");
+    machine.secret("SYSTEMSWAY_PASSWORD", "0ther4Password").secret("SYSTEMSWAY_PASSWORD_SHA256", hash);
+    machine
+        .run("login systemsway")
+        .fails(2, &["SYSTEMSWAY_PASSWORD and SYSTEMSWAY_PASSWORD_SHA256", "hint: keep"]);
+    machine.unset("SYSTEMSWAY_PASSWORD_SHA256").set("SYSTEMSWAY_PASSWORD_CMD", "echo x");
+    machine.run("login systemsway").fails(2, &["both SYSTEMSWAY_PASSWORD", "SYSTEMSWAY_PASSWORD_CMD"]);
+    // In two sources the higher one counts.
+    machine.unset("SYSTEMSWAY_PASSWORD_CMD").unset("SYSTEMSWAY_PASSWORD");
+    machine.write("low", "SYSTEMSWAY_PASSWORD=0ther4Password\n");
+    machine.write("high", format!("SYSTEMSWAY_PASSWORD_SHA256={hash}\n"));
+    machine.run("login systemsway --env-file low --env-file high").answer();
+    machine.set("SYSTEMSWAY_PASSWORD_SHA256", hash).run("login systemsway --env-file low").answer();
+    for request in server.received() {
+        assert!(request.body.contains(hash), "{}", request.body);
+    }
+    for (first, second) in
+        [("ZEEV_PASSWORD", "ZEEV_API_TOKEN"), ("BROKER_PARTNER_PASSWORD", "BROKER_PARTNER_TOKEN")]
+    {
+        let mut machine = Machine::new();
+        for prefix in ["ZEEV", "BROKER"] {
+            machine.set(&format!("{prefix}_URL"), &server.url()).set(&format!("{prefix}_USERNAME"), "u");
+        }
+        machine.set("BROKER_PARTNER_USERNAME", "u").secret("BROKER_PASSWORD", "Br0kerPassword6");
+        machine.secret(first, "F1rstSecret7Lk").secret(second, "S3condSecret7Lk");
+        let target = first.split('_').next().expect("a prefix").to_lowercase();
+        machine.run(&format!("login {target}")).fails(2, &[first, second, "hint: keep either"]);
+    }
+}
+
+#[test]
+fn words_that_are_none_of_the_known_ones_are_listed() {
+    let server = nobody();
+    for (target, variable, words) in [
+        ("hellocloud", "HELLOCLOUD_GRANT", "client_credentials, password"),
+        ("hellocloud", "HELLOCLOUD_BODY", "json, form"),
+        ("systemsway", "SYSTEMSWAY_HASH_CASE", "upper, lower"),
+        ("zeev", "ZEEV_ALLOW_HTTP", "1, true, yes, on, 0, false, no, off"),
+    ] {
+        let mut machine = Machine::new();
+        for (name, value) in [("URL", server.url().as_str()), ("USERNAME", "u"), ("CLIENT_ID", "c")] {
+            machine.set(&format!("{}_{name}", target.to_uppercase()), value);
+        }
+        for name in ["PASSWORD", "CLIENT_SECRET"] {
+            machine.secret(&format!("{}_{name}", target.to_uppercase()), "S3cret5Words");
+        }
+        machine.set(variable, "0dd-w0rd");
+        let outcome = machine.run(&format!("login {target}"));
+        outcome.fails(2, &[&format!("{variable} from the environment is none of {words}")]);
+        assert!(!outcome.stderr.contains("0dd-w0rd"), "{}", outcome.stderr);
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn all_means_what_is_configured() {
+    let server = zeev(5);
+    let mut machine = Machine::new();
+    machine.run("login --all").fails(2, &["no target is configured", "hint: "]);
+    machine.set("ZEEV_URL", "").run("login --all").fails(2, &["no target is configured"]);
+    machine.write(".env", env_file(&server, "ZEEV_API_TOKEN=Perm4nent1Token\n"));
+    machine.canary("Perm4nent1Token");
+    assert_eq!(machine.run("login --all").answer(), "zeev\ttok-4K\n");
+    machine.write(
+        ".env",
+        env_file(
+            &server,
+            "ZEEV_API_TOKEN=x\nZEEV__B__API_TOKEN=x\nZEEV__A_1__API_TOKEN=x\nZEEV__B__NOTE=x\n",
+        ),
+    );
+    assert_eq!(machine.run("login --all").answer(), "zeev\ttok-4K\nzeev@a_1\ttok-4K\nzeev@b\ttok-4K\n");
+    // A URL alone is a base for named accounts, and no target of its own beside them.
+    machine.write(".env", env_file(&server, "ZEEV__B__API_TOKEN=x\n"));
+    assert_eq!(machine.run("login --all").answer(), "zeev@b\ttok-4K\n");
+    machine.write(".env", "GLUO_URL=h\n");
+    machine.run("login --all").fails(2, &["error: gluo: not set: GLUO_USERNAME, GLUO_ACCESS_KEY"]);
+}
