@@ -4,6 +4,7 @@ mod docs;
 mod formats;
 mod layers;
 mod login;
+mod sandbox;
 mod sandbox_behaviour;
 mod sandbox_facts;
 mod settings;
