@@ -4,6 +4,7 @@ mod docs;
 mod formats;
 mod layers;
 mod login;
+mod providers;
 mod sandbox;
 mod sandbox_behaviour;
 mod sandbox_facts;

@@ -1,0 +1,200 @@
+//! `crmauth providers` and `crmauth completions`: what the declarations tell.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::support::machine::installed;
+use crate::support::{Machine, Reply, Server, canned};
+
+const SYSTEMS: [&str; 5] = ["gluo", "hellocloud", "systemsway", "broker", "zeev"];
+
+/// A system's settings as `--json` tells them.
+fn settings(name: &str) -> Vec<Value> {
+    let outcome = Machine::new().run(&format!("providers {name} --json"));
+    outcome.answer();
+    let json = outcome.json();
+    assert_eq!(json.as_array().expect("an array").len(), 1);
+    json[0]["settings"].as_array().expect("an array").clone()
+}
+
+fn variable(setting: &Value) -> &str {
+    setting["variable"].as_str().expect("a name")
+}
+
+#[test]
+fn the_table_names_every_system() {
+    let outcome = Machine::new().run("providers");
+    let first_words: Vec<&str> =
+        outcome.answer().lines().take(5).map(|line| line.split(' ').next().expect("a word")).collect();
+    assert_eq!(first_words, SYSTEMS);
+    for product in ["Gluocrm", "HelloCloud", "SystemsWay", "Broker", "Zeev"] {
+        assert!(outcome.stdout.contains(product), "{}", outcome.stdout);
+    }
+}
+
+#[test]
+fn json_tells_every_declared_field() {
+    for (system, fields) in [
+        ("gluo", "USERNAME ACCESS_KEY"),
+        ("hellocloud", "CLIENT_ID CLIENT_SECRET USERNAME PASSWORD GRANT BODY TOKEN_PATH"),
+        ("systemsway", "USERNAME PASSWORD PASSWORD_SHA256 HASH_CASE"),
+        ("broker", "USERNAME PASSWORD PARTNER_TOKEN PARTNER_USERNAME PARTNER_PASSWORD PARTNER_LOGIN_PATH"),
+        ("zeev", "USERNAME PASSWORD API_TOKEN"),
+    ] {
+        let expected: BTreeSet<String> = fields
+            .split(' ')
+            .chain(["URL", "ALLOW_HTTP", "ALLOW_PROXY"])
+            .map(|field| format!("{}_{field}", system.to_uppercase()))
+            .collect();
+        let settings = settings(system);
+        assert_eq!(settings.len(), expected.len(), "{system}");
+        assert_eq!(settings.iter().map(|one| variable(one).to_owned()).collect::<BTreeSet<_>>(), expected);
+        for setting in &settings {
+            let name = variable(setting);
+            let secret = ["PASSWORD", "PASSWORD_SHA256", "ACCESS_KEY", "CLIENT_SECRET", "_TOKEN"];
+            let secret = secret.iter().any(|end| name.ends_with(end));
+            assert_eq!(setting["secret"], secret, "{name}");
+            assert!(setting["help"].as_str().is_some_and(|help| !help.is_empty()), "{name}");
+        }
+    }
+    let all = Machine::new().run("providers --json");
+    all.answer();
+    let all = all.json();
+    let named: Vec<&str> =
+        all.as_array().expect("an array").iter().filter_map(|one| one["provider"].as_str()).collect();
+    assert_eq!(named, SYSTEMS);
+    assert_eq!(all[0]["aliases"][0], "gluocrm");
+    assert_eq!(all[4]["impersonation"], true);
+}
+
+#[test]
+fn a_systems_page_names_its_settings() {
+    let machine = Machine::new();
+    for system in SYSTEMS {
+        let page = machine.run(&format!("providers {system}"));
+        let block = machine.run(&format!("providers {system} --env"));
+        for setting in settings(system) {
+            let name = variable(&setting);
+            assert!(page.answer().contains(&format!("  {name}  ")), "{}", page.stdout);
+            assert!(block.answer().contains(&format!("{name}=\n")), "{}", block.stdout);
+        }
+    }
+    let alias = machine.run("providers gluocrm");
+    assert_eq!(alias.answer(), machine.run("providers gluo").answer());
+    let account = machine.run("providers gluo@filial --env");
+    assert!(account.answer().contains("\nGLUO__FILIAL__ACCESS_KEY=\n"), "{}", account.stdout);
+    assert!(account.stdout.contains("\n#GLUO__FILIAL__URL=\n"), "{}", account.stdout);
+}
+
+#[test]
+fn the_block_filled_in_is_an_env_file_that_works() {
+    for (system, replies) in [
+        ("gluo", canned::gluo("tok-9")),
+        ("hellocloud", vec![canned::hellocloud("tok-9")]),
+        ("systemsway", vec![canned::systemsway("tok-9")]),
+        ("broker", vec![canned::broker("tok-9")]),
+        ("zeev", vec![canned::zeev("tok-9")]),
+    ] {
+        for account in ["", "@filial"] {
+            let server = Server::start(replies.clone());
+            let machine = Machine::new();
+            let target = format!("{system}{account}");
+            let block = machine.run(&format!("providers {target} --env"));
+            let filled = block.answer().lines().map(|line| {
+                let line = line.strip_prefix('#').filter(|line| line.ends_with("_URL=")).unwrap_or(line);
+                match line {
+                    line if line.starts_with('#') => format!("{line}\n"),
+                    line if line.ends_with("URL=") => format!("{line}{}\n", server.url()),
+                    line => format!("{line}'some value'\n"),
+                }
+            });
+            machine.write(".env", filled.collect::<String>());
+            assert_eq!(machine.run(&format!("login {target}")).answer(), "tok-9\n", "{target}");
+        }
+    }
+}
+
+#[test]
+fn the_blocks_of_all_systems_are_one_env_file() {
+    let machine = Machine::new();
+    let block = machine.run("providers --env");
+    machine.write(".env", block.answer());
+    // Empty values are unset ones.
+    machine.run("login --all").fails(2, &["no target is configured"]);
+    for system in SYSTEMS {
+        let name = format!("{}_URL", system.to_uppercase());
+        machine.run(&format!("login {system}")).fails(2, &[&name, "looked at: the environment, ./.env"]);
+    }
+}
+
+#[test]
+fn an_unknown_name_is_refused_with_the_nearest_one() {
+    let machine = Machine::new();
+    for (name, hint) in [
+        ("glou", "did you mean `gluo`?"),
+        ("Zeev", "did you mean `zeev`?"),
+        ("system-way", "did you mean `systemsway`?"),
+        ("hellocluod", "did you mean `hellocloud`?"),
+        ("salesforce", "the systems are gluo, hellocloud, systemsway, broker, zeev"),
+        ("gluo@Filial", "as in `gluo@filial`"),
+    ] {
+        for verb in ["providers", "login"] {
+            machine.run(&format!("{verb} {name}")).fails(2, &["error: ", hint]);
+        }
+    }
+}
+
+#[test]
+fn nothing_is_read_and_nobody_is_asked() {
+    let server = Server::start(Vec::<Reply>::new());
+    let mut machine = Machine::new();
+    machine.set("ZEEV_URL", &server.url()).set("CRMAUTH_ENV_FILE", "missing");
+    machine.write(".env", "GLUO_URL=$broken\n");
+    machine.run("providers").answer();
+    machine.run("completions bash").answer();
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn every_shells_completion_script_parses() {
+    let machine = Machine::new();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let outcome = machine.run(&format!("completions {shell}"));
+        let script = outcome.answer();
+        for word in ["crmauth", "providers", "sandbox", "env-file"] {
+            assert!(script.contains(word), "no {word} for {shell}");
+        }
+        if ["bash", "zsh", "fish"].contains(&shell) && installed(shell) {
+            machine.write("script", script);
+            assert_eq!(machine.shell("sh", &format!("{shell} -n script")).answer(), "", "{shell}");
+        }
+    }
+    machine.run("completions tcsh").fails(2, &["'tcsh'", "bash, elvish, fish, powershell, zsh"]);
+}
+
+#[test]
+fn bash_completes_verbs_systems_and_formats() {
+    if !installed("bash") {
+        return;
+    }
+    let machine = Machine::new();
+    for (words, expected) in [
+        ("crmauth lo", "login"),
+        ("crmauth login zee", "zeev"),
+        ("crmauth login gluo -f pow", "powershell"),
+        ("crmauth providers hello", "hellocloud"),
+        ("crmauth completions fi", "fish"),
+    ] {
+        let words: Vec<&str> = words.split(' ').collect();
+        let last = words.len() - 1;
+        let script = format!(
+            "source <(crmauth completions bash); COMP_WORDS=({}); COMP_CWORD={last}; \
+             _crmauth crmauth '{}' '{}'; echo \"${{COMPREPLY[@]}}\"",
+            words.join(" "),
+            words[last],
+            words[last - 1],
+        );
+        assert_eq!(machine.shell("bash", &script).answer().trim_end(), expected, "{words:?}");
+    }
+}
