@@ -11,3 +11,4 @@ mod sandbox_facts;
 mod settings;
 mod sink;
 mod support;
+mod usage;

@@ -1,0 +1,302 @@
+//! The command line itself: help, mistakes, and how stderr is written.
+
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::support::machine::{feed, installed, set_mode};
+use crate::support::{Machine, Outcome, Reply, Server, canned};
+
+/// Options of every verb.
+const GLOBAL: [&str; 9] = [
+    "--env-file",
+    "--timeout",
+    "--ca-file",
+    "--sandbox",
+    "--json",
+    "--quiet",
+    "--verbose",
+    "--color",
+    "--help",
+];
+
+/// The only line on stderr, as JSON.
+#[track_caller]
+fn error(outcome: &Outcome) -> Value {
+    assert_eq!(outcome.stderr.lines().count(), 1, "{}", outcome.stderr);
+    serde_json::from_str(&outcome.stderr).unwrap_or_else(|error| panic!("{error}: {}", outcome.stderr))
+}
+
+/// A machine where `login zeev` warns once and works.
+fn warned(server: &Server) -> Machine {
+    let machine = Machine::new();
+    let path = machine.write(".env", format!("ZEEV_URL={}\nZEEV_API_TOKEN=Perm4nentUsage3\n", server.url()));
+    set_mode(&path, 0o644);
+    machine
+}
+
+#[test]
+fn every_verbs_help_names_its_options() {
+    let machine = Machine::new();
+    for (verb, options) in [
+        ("", &["login", "providers", "sandbox", "completions", "--version", "Exit codes"][..]),
+        (
+            "login ",
+            &["--all", "-j", "--as", "-f", "--format", "-o", "--output", "--save", "--var", "TARGET", "gluo"],
+        ),
+        ("providers ", &["--env", "NAME", "gluo"]),
+        ("sandbox ", &["--ttl", "CMD"]),
+        ("completions ", &["SHELL", "bash", "zsh", "fish", "powershell", "elvish"]),
+    ] {
+        for help in ["--help", "-h"] {
+            let outcome = machine.run(&format!("{verb}{help}"));
+            let text = outcome.answer();
+            assert!(text.contains(&format!("Usage: crmauth {}", verb.trim_end())), "{text}");
+            for option in options.iter().chain(&GLOBAL) {
+                assert!(text.contains(option), "no {option} in the help of `{verb}`: {text}");
+            }
+            assert!(text.lines().all(|line| !line.contains('\u{1b}')), "{text}");
+        }
+    }
+    for format in ["plain", "json", "header", "env", "sh", "fish", "powershell", "github", "gitlab", "azure"]
+    {
+        assert!(machine.run("login --help").answer().contains(format), "no {format}");
+    }
+    assert_eq!(machine.run("--version").answer(), concat!("crmauth ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn no_arguments_are_a_mistake_that_shows_the_help() {
+    let machine = Machine::new();
+    let outcome = machine.run_args(&[]);
+    outcome.fails(2, &["Usage: crmauth", "Try it: crmauth login gluo --sandbox"]);
+}
+
+#[test]
+fn a_mistake_is_one_sentence_and_one_hint() {
+    let machine = Machine::new();
+    for (line, message, hint) in [
+        ("logn", "unrecognized subcommand 'logn'", "did you mean `login`?"),
+        ("provider", "unrecognized subcommand 'provider'", "did you mean `providers`?"),
+        ("login gluo --sve", "unexpected argument '--sve'", "did you mean `--save`?"),
+        ("login gluo --jsn", "unexpected argument '--jsn'", "did you mean `--json`?"),
+        ("login gluo -f plian", "invalid value 'plian' for '--format <FORMAT>'", "did you mean `plain`?"),
+        ("login glou", "no system is called `glou`", "did you mean `gluo`?"),
+        ("login", "this needs more: <TARGET>...", "--help"),
+        ("login gluo --all", "'[TARGET]...' cannot be used with '--all'", "--help"),
+        ("login gluo --save -o x", "cannot be used with", "--help"),
+        ("login gluo -j 0", "0 is not in 1..=1000", "--help"),
+        ("login gluo -j x", "invalid value 'x' for '--jobs <N>'", "--help"),
+        ("login gluo --timeout 0", "a number of seconds", "--help"),
+        ("login gluo --timeout inf", "a number of seconds", "--help"),
+        ("login gluo --env-file", "a value is required for '--env-file <FILE>'", "--help"),
+        ("login gluo --color pink", "[possible values: auto, always, never]", "--help"),
+        ("login gluo --password=x", "unexpected argument '--password'", "hint: "),
+        ("completions", "this needs more: <SHELL>", "--help"),
+        ("sandbox true", "unexpected argument 'true'", "--help"),
+        ("login gluo --ca-file missing", "missing", ""),
+    ] {
+        let outcome = machine.run(line);
+        outcome.fails(2, &["error: ", message, hint]);
+        let lines = outcome.stderr.lines().count();
+        assert_eq!(lines, if hint.is_empty() { lines } else { 2 }, "{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn json_makes_every_error_json() {
+    let machine = Machine::new();
+    for (line, code, target) in [
+        ("--json", "usage", Value::Null),
+        ("--json logn", "usage", Value::Null),
+        ("login gluo --bogus --json", "usage", Value::Null),
+        ("login --json", "usage", Value::Null),
+        ("login glou --json", "usage", Value::Null),
+        ("login gluo -f plain --json", "usage", Value::Null),
+        ("login gluo --json", "missing_setting", json!("gluo")),
+        ("login --all --json", "missing_setting", Value::Null),
+        ("providers glou --json", "usage", Value::Null),
+        ("login gluo --sandbox --json --as x", "usage", json!("gluo")),
+        ("login gluo --env-file missing --json", "bad_setting", Value::Null),
+    ] {
+        let outcome = machine.run(line);
+        outcome.fails(2, &[]);
+        let object = &error(&outcome)["error"];
+        let fields: Vec<&str> = object.as_object().expect("an object").keys().map(String::as_str).collect();
+        assert_eq!(
+            fields,
+            ["code", "exit", "target", "message", "hint", "http_status", "retryable"],
+            "{line}"
+        );
+        assert_eq!((&object["code"], &object["exit"]), (&json!(code), &json!(2)), "{line}");
+        assert_eq!((&object["target"], &object["retryable"]), (&target, &json!(false)), "{line}");
+        assert!(object["message"].as_str().is_some_and(|text| !text.contains('\n')), "{line}");
+    }
+    // The child's own words are not ours.
+    let outcome = machine.run_args(&["sandbox", "--bogus", "--", "sh", "--json"]);
+    outcome.fails(2, &["error: unexpected argument '--bogus'"]);
+}
+
+#[test]
+fn json_makes_warnings_json_too() {
+    let server = Server::start(vec![canned::zeev("tok-7")]);
+    let outcome = warned(&server).run("login zeev --json");
+    assert_eq!((outcome.code, outcome.json()["token"].as_str()), (0, Some("tok-7")));
+    let warning = error(&outcome);
+    assert_eq!(warning["warning"]["target"], Value::Null);
+    assert!(warning["warning"]["message"].as_str().is_some_and(|text| text.contains("./.env")), "{warning}");
+}
+
+#[test]
+fn quiet_hides_warnings_and_no_errors() {
+    let server = Server::start(vec![canned::zeev("tok-7"), canned::zeev("tok-8"), Reply::json(401, "{}")]);
+    let machine = warned(&server);
+    machine.run("login zeev").says(&["warning: "]);
+    assert_eq!(machine.run("login zeev -q").answer(), "tok-8\n");
+    let refused = machine.run("login zeev -qvv");
+    refused.fails(4, &["error: zeev: ", "hint: "]);
+    assert_eq!(refused.stderr.lines().count(), 2, "{}", refused.stderr);
+    machine.run("login glou --quiet").fails(2, &["error: ", "hint: "]);
+    machine.run("login gluo -q --bogus").fails(2, &["error: ", "hint: "]);
+    machine.run_args(&["-q"]).fails(2, &["subcommand"]);
+}
+
+#[test]
+fn verbose_tells_what_is_done_and_every_request() {
+    for (option, told, hidden) in [
+        ("-v", &["note: zeev: ZEEV_API_TOKEN from the environment"][..], &["trace: "][..]),
+        ("-vv", &["note: zeev: ", "trace: zeev: ", "GET", "/api/2/tokens", "200"], &[]),
+        ("-v -v", &["trace: zeev: "], &[]),
+        ("", &[], &["note: ", "trace: "]),
+    ] {
+        let server = Server::start(vec![canned::zeev("tok-Trace4Canary")]);
+        let mut machine = Machine::new();
+        machine
+            .set("ZEEV_URL", &server.url())
+            .secret("ZEEV_API_TOKEN", "Perm4nentTrace5")
+            .canary("tok-Trace4Canary");
+        let line = format!("login zeev {option}");
+        let outcome = machine.run(line.trim_end());
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (0, "tok-Trace4Canary\n"));
+        outcome.says(told);
+        for text in hidden {
+            assert!(!outcome.stderr.contains(text), "{option}: {}", outcome.stderr);
+        }
+    }
+}
+
+const RED: &str = "\u{1b}[1m\u{1b}[31merror:\u{1b}[0m ";
+const ERRORS: [&str; 3] = ["login glou", "logn", "login gluo"];
+
+/// Stderr of a run, colours and all.
+fn stderr(command: &mut Command) -> String {
+    let output = command.output().expect("it starts");
+    assert_eq!(output.status.code(), Some(2));
+    String::from_utf8(output.stderr).expect("UTF-8")
+}
+
+#[test]
+fn off_a_terminal_colour_is_for_those_who_ask() {
+    let machine = Machine::new();
+    for line in ERRORS {
+        for (option, colored) in [
+            ("", false),
+            ("--color auto", false),
+            ("--color never", false),
+            ("--color always", true),
+            ("--color=always", true),
+        ] {
+            let line = format!("{option} {line}");
+            let text = stderr(&mut machine.command(&line.split_whitespace().collect::<Vec<_>>()));
+            assert_eq!(text.starts_with(RED), colored, "{line}: {text:?}");
+            assert_eq!(text.contains('\u{1b}'), colored, "{line}: {text:?}");
+        }
+    }
+    let text = stderr(machine.command(&["--color", "always", "--json", "login", "glou"]).env("X", ""));
+    assert!(!text.contains('\u{1b}'), "{text:?}");
+}
+
+#[test]
+fn at_a_terminal_colour_can_be_switched_off() {
+    if !cfg!(target_os = "linux") || !installed("script") {
+        return;
+    }
+    for line in ERRORS {
+        for (variable, option, colored) in [
+            ("X=1", "", true),
+            ("NO_COLOR=1", "", false),
+            ("NO_COLOR=", "", true),
+            ("CI=true", "", false),
+            ("TERM=dumb", "", false),
+            ("X=1", "--color never", false),
+            ("NO_COLOR=1", "--color always", true),
+            ("CI=true", "--color always", true),
+        ] {
+            let machine = Machine::new();
+            let crmauth = env!("CARGO_BIN_EXE_crmauth");
+            let run = format!("{crmauth} {option} {line}");
+            let mut command = machine.command(&[]);
+            let (name, value) = variable.split_once('=').expect("NAME=VALUE");
+            command.env("TERM", "xterm").env(name, value);
+            let mut terminal = Command::new("script");
+            terminal.args(["-qec", &run, "/dev/null"]).current_dir(machine.work()).env_clear();
+            terminal.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            terminal.stdin(Stdio::null());
+            let output = terminal.output().expect("script");
+            let text = String::from_utf8(output.stdout).expect("UTF-8");
+            assert_eq!(text.contains(RED), colored, "{variable} {run}: {text:?}");
+            assert_eq!(text.contains('\u{1b}'), colored, "{variable} {run}: {text:?}");
+        }
+    }
+}
+
+#[test]
+fn what_was_typed_is_shown_harmless() {
+    let machine = Machine::new();
+    for word in ["\u{1b}[31mx", "a\nb", "::error::x", "##[error]x", "\u{202e}x", &"x".repeat(5000)] {
+        machine.run_args(&["login", word]).fails(2, &["error: "]);
+        machine.run_args(&[word]).fails(2, &["error: "]);
+        machine.run_args(&["login", "gluo", "-f", word]).fails(2, &["error: "]);
+        machine.run_args(&["login", "gluo", "--sandbox", "--as", word]).fails(2, &["error: "]);
+        machine.run_args(&["login", "gluo", "--env-file", word]).fails(2, &["error: "]);
+        machine.run_args(&["login", "gluo", "--sandbox", "-o", &format!("no/{word}")]).fails(7, &["error: "]);
+        let var = format!("--var=-{word}");
+        machine.run_args(&["login", "gluo", "--sandbox", "-f", "env", &var]).fails(2, &["error: "]);
+    }
+}
+
+#[test]
+fn arguments_that_are_no_text_are_refused() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let machine = Machine::new();
+    for arguments in [&[&b"login"[..], b"gl\xffuo"][..], &[b"\xff"], &[b"login", b"gluo", b"-f\xff"]] {
+        let mut command = machine.command(&[]);
+        command.args(arguments.iter().map(|word| OsStr::from_bytes(word)));
+        machine.finish(command).fails(2, &["error: "]);
+    }
+}
+
+#[test]
+fn a_closed_stderr_changes_nothing() {
+    let machine = Machine::new();
+    for (script, code) in [
+        ("crmauth login gluo --sandbox -v 2>&-", 0),
+        ("crmauth login glou 2>&-", 2),
+        ("crmauth 2>&-", 2),
+        ("crmauth login gluo --sandbox >&-", 0),
+    ] {
+        assert_eq!(machine.shell("sh", script).code, code, "{script}");
+    }
+}
+
+#[test]
+fn stdin_is_left_to_the_script() {
+    let machine = Machine::new();
+    let script = "crmauth login gluo --sandbox >token; crmauth providers >table; cat";
+    let mut command = machine.shell_command("sh", script);
+    command.stdin(Stdio::piped());
+    let mut child = machine.start(command);
+    feed(&mut child, "the next line\n");
+    assert_eq!(machine.end(child).answer(), "the next line\n");
+}
