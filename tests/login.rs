@@ -10,6 +10,7 @@ use std::sync::{Arc, Barrier};
 use jiff::Timestamp;
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use tokio::net::TcpSocket;
 
 use crate::support::machine::{installed, mode, set_mode, signal};
 use crate::support::sandbox::{EPOCH, Servers};
@@ -47,10 +48,12 @@ fn five_at(servers: &Servers) -> Machine {
     machine
 }
 
-/// A URL where nobody listens.
-fn nobody() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    format!("http://{}", listener.local_addr().expect("an address"))
+/// A URL where nobody listens, as long as the socket that holds its port is there.
+fn nobody() -> (TcpSocket, String) {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+    let url = format!("http://{}", socket.local_addr().expect("an address"));
+    (socket, url)
 }
 
 /// The targets of a plain batch.
@@ -344,6 +347,7 @@ const SHELLS: [(&str, &str, &str, &str); 5] = [
     ("fish", "fish", "LINE | source", "printf %s (printenv GLUO_TOKEN)"),
 ];
 
+/// Those that are installed.
 fn shells() -> impl Iterator<Item = (&'static str, &'static str, &'static str, &'static str)> {
     SHELLS.into_iter().filter(|(shell, ..)| installed(shell))
 }
@@ -476,6 +480,7 @@ fn one_bad_target_leaves_the_others_their_sessions() {
 
 #[test]
 fn the_exit_code_of_a_batch_is_the_one_that_its_failures_share() {
+    let (_held, dead) = nobody();
     for (settings, code) in [
         (&[][..], 0),
         (&[("ZEEV_PASSWORD", "wrong")], 4),
@@ -489,7 +494,7 @@ fn the_exit_code_of_a_batch_is_the_one_that_its_failures_share() {
         let servers = Servers::start();
         let mut machine = five_at(&servers);
         for (name, value) in settings {
-            machine.set(name, &value.replace("NOBODY", &nobody()));
+            machine.set(name, &value.replace("NOBODY", &dead));
         }
         let outcome = machine.run("login --all");
         assert_eq!(outcome.code, code, "{settings:?}: {}", outcome.stderr);
@@ -505,7 +510,8 @@ fn the_exit_code_of_a_batch_is_the_one_that_its_failures_share() {
 fn a_json_batch_tells_what_became_of_each() {
     let servers = Servers::start();
     let mut machine = five_at(&servers);
-    machine.set("GLUO_URL", &nobody()).secret("ZEEV_PASSWORD", "wr0ng-Password-Zx8");
+    let (_held, dead) = nobody();
+    machine.set("GLUO_URL", &dead).secret("ZEEV_PASSWORD", "wr0ng-Password-Zx8");
     let outcome = machine.run("login zeev broker gluo hellocloud --json");
     assert_eq!(outcome.code, 1, "{}", outcome.stderr);
     let json = outcome.json();
@@ -693,8 +699,11 @@ fn a_signal_ends_a_login_and_leaves_nothing_behind() {
 
 #[test]
 fn a_login_that_never_ends_is_given_up() {
-    let server = Server::start(vec![Reply::Silence]);
-    let machine = zeev_at(&server);
+    // Connections come about, and nobody takes them.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let mut machine = Machine::new();
+    machine.set("ZEEV_URL", &format!("http://{}", listener.local_addr().expect("an address")));
+    machine.secret("ZEEV_API_TOKEN", "Perm4nentNever6Token");
     machine.run("login zeev --timeout 0.2").fails(5, &["zeev", "--timeout SECONDS"]);
 }
 

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use crmauth::secret::{Redactor, Secret};
 
+use super::tools::skipped;
+
 /// No run takes longer, or it hangs.
 const HANG: Duration = Duration::from_secs(60);
 
@@ -259,9 +261,13 @@ pub fn signal(child: &Child, signal: rustix::process::Signal) {
     rustix::process::kill_process(id, signal).expect("it runs");
 }
 
-/// Whether a program is there to be tried.
+/// Whether a program is there to be tried; says so where it is not, or fails where all are required.
 pub fn installed(program: &str) -> bool {
-    PATH.split(':').any(|folder| Path::new(folder).join(program).exists())
+    let found = PATH.split(':').any(|folder| Path::new(folder).join(program).exists());
+    if !found {
+        skipped(program);
+    }
+    found
 }
 
 /// Writes to a child's stdin.
