@@ -286,8 +286,6 @@ for (let i = 0; fs.existsSync(String(i)); i++)
     }
 }
 
-#[expect(clippy::print_stdout, reason = "cargo test shows it with --nocapture")]
-
 fn has(program: &str, script: &str, flag: &str) -> bool {
     Command::new(program).args([flag, script]).output().is_ok_and(|output| output.status.success())
 }
