@@ -119,7 +119,7 @@ mod tests {
         entry.session.lasts(SignedDuration::from_secs(100));
         let minute = Duration::from_secs(60);
         let at = |seconds: i64| now.checked_add(SignedDuration::from_secs(seconds)).expect("a time");
-        let judge = |entry, id, at| judge(Some(entry), false, spec(id), minute, at);
+        let judge = |entry: &Entry, id: &str, at| judge(Some(entry), false, spec(id), minute, at);
         for id in ["hellocloud", "broker", "zeev"] {
             assert_eq!(judge(&entry, id, at(39)), Verdict::Fresh, "{id}");
         }
@@ -140,7 +140,7 @@ mod tests {
         let mut entry = entry("t");
         let seen = entry.seen_at.expect("seen");
         let at = |seconds: i64| seen.checked_add(SignedDuration::from_secs(seconds)).expect("a time");
-        let judge = |entry, at| judge(Some(entry), false, spec("systemsway"), Duration::ZERO, at);
+        let judge = |entry: &Entry, at| judge(Some(entry), false, spec("systemsway"), Duration::ZERO, at);
         assert_eq!(judge(&entry, at(119)), Verdict::Fresh);
         assert_eq!(judge(&entry, at(120)), Verdict::Ask(Stale::Unseen(120)));
         entry.seen_at = None;

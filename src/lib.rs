@@ -183,7 +183,8 @@ fn usage(error: &clap::Error) -> Error {
             .iter()
             .find_map(|kind| match error.get(*kind)? {
                 ContextValue::String(one) => Some(one.clone()),
-                ContextValue::Strings(many) => many.first().cloned(),
+                // The best one stands last.
+                ContextValue::Strings(many) => many.last().cloned(),
                 _ => None,
             });
     let hint = match suggestion {

@@ -28,18 +28,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("stderr()", &["report.rs", "lib.rs", "signals.rs", "config/command.rs"]),
     ("stdout()", &["output/sink.rs", "lib.rs"]),
     ("env::vars_os", &["main.rs"]),
-    (
-        "clap",
-        &[
-            "cli.rs",
-            "lib.rs",
-            "command/mod.rs",
-            "command/login.rs",
-            "command/providers.rs",
-            "command/sandbox.rs",
-            "command/completions.rs",
-        ],
-    ),
+    ("clap", &["cli.rs", "lib.rs", "command/"]),
 ];
 
 #[test]
@@ -65,7 +54,10 @@ fn what_has_one_owner_stands_nowhere_else() {
         let name = file.to_str().expect("a name in UTF-8");
         let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
         for (word, owners) in OWNERS {
-            assert!(owners.contains(&name) || !code.contains(word), "{name} holds {word}");
+            assert!(
+                owners.iter().any(|owner| name.starts_with(owner)) || !code.contains(word),
+                "{name} holds {word}"
+            );
         }
     }
 }
@@ -75,7 +67,7 @@ fn every_owner_and_layer_exists() {
     let files: Vec<PathBuf> = sources().into_iter().map(|(file, _)| file).collect();
     for (word, owners) in OWNERS {
         for owner in *owners {
-            assert!(files.contains(&PathBuf::from(owner)), "{owner} of {word}");
+            assert!(files.iter().any(|file| file.starts_with(owner)), "{owner} of {word}");
         }
     }
     for name in LAYERS.iter().copied().flatten() {

@@ -180,7 +180,7 @@ fn bash_completes_verbs_systems_and_formats() {
     }
     let machine = Machine::new();
     for (words, expected) in [
-        ("crmauth lo", "login"),
+        ("crmauth logi", "login"),
         ("crmauth login zee", "zeev"),
         ("crmauth login gluo -f pow", "powershell"),
         ("crmauth providers hello", "hellocloud"),

@@ -615,7 +615,10 @@ fn two_ways_in_one_source_are_refused() {
     machine.write("low", "SYSTEMSWAY_PASSWORD=0ther4Password\n");
     machine.write("high", format!("SYSTEMSWAY_PASSWORD_SHA256={hash}\n"));
     machine.run("login systemsway --env-file low --env-file high").answer();
-    machine.set("SYSTEMSWAY_PASSWORD_SHA256", hash).run("login systemsway --env-file low").answer();
+    machine
+        .set("SYSTEMSWAY_PASSWORD_SHA256", hash)
+        .run("login systemsway --env-file low --no-store")
+        .answer();
     for request in server.received() {
         assert!(request.body.contains(hash), "{}", request.body);
     }
