@@ -536,7 +536,11 @@ fn no_session(target: &Target, verdict: Verdict) -> Error {
         .hint(format!("`crmauth login {target}` gets one, and so does `token` without --cached"))
 }
 
-fn role(target: &Target, person: Option<&str>) -> Result<Role> {
+/// Whose session is wanted of a target.
+///
+/// # Errors
+/// [`Cause::Usage`] where `person` is named and the system knows no impersonation.
+pub fn role(target: &Target, person: Option<&str>) -> Result<Role> {
     match person {
         None => Ok(Role::User),
         Some(_) if !target.spec.impersonation => {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::delivery::Delivery;
 use super::{Run, TargetName, target_help, targets};
-use crate::app::{App, Login, Wish};
+use crate::app::{App, Login, Wish, role};
 use crate::error::{Cause, Error, Result};
 use crate::provider;
 use crate::session::Session;
@@ -56,6 +56,9 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let (app, _servers) = run.app().await?;
     let wanted = if args.all { configured(&app)? } else { named };
     let prepared = args.delivery.prepare(run, &wanted, batch)?;
+    for target in &wanted {
+        role(target, args.person.as_deref()).map_err(|error| error.target(&target.to_string()))?;
+    }
     if args.adopt {
         let [target] = &wanted[..] else {
             return Err(Error::new(Cause::Usage, "--adopt takes one TARGET"));

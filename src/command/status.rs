@@ -26,6 +26,7 @@ const FINGERPRINT: usize = 8;
 #[command(after_help = "The exit code is 0 only if every target has a usable session.\n\n\
     Examples:\n  \
     crmauth status                           everything that is configured or stored; no network\n  \
+    crmauth status zeev                      one system, with the place of each setting\n  \
     crmauth status zeev --check              asks the server whether the session is alive")]
 pub struct Args {
     #[arg(value_name = "TARGET", value_parser = TargetName, help = target_help(), hide_possible_values = true)]
@@ -70,11 +71,16 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         exit.add(Cause::NoSession.exit());
         String::new()
     } else {
-        table(&rows)
+        table(&rows, !args.targets.is_empty())
     };
     run.print(&text)?;
+    // What is missing stands in the table already.
+    let told = |error: &&Error| error.cause != Cause::MissingSetting;
     if !run.global.json {
-        rows.iter().filter_map(|row| row.error.as_ref()).for_each(|error| run.report.error(error));
+        rows.iter()
+            .filter_map(|row| row.error.as_ref())
+            .filter(told)
+            .for_each(|error| run.report.error(error));
     }
     Ok(exit.code())
 }
@@ -212,41 +218,49 @@ fn to_json(row: &Row, run: &Run<'_>) -> Value {
     })
 }
 
-fn table(rows: &[Row]) -> String {
-    let head = ["TARGET", "SESSION", "LEFT", "USER", "URL", "FINGERPRINT"].map(str::to_owned);
-    let mut cells = vec![head];
+/// A line a target; with `each`, below it a line a setting.
+fn table(rows: &[Row], each: bool) -> String {
+    let mut cells =
+        vec![["TARGET", "SESSION", "LEFT", "USER", "URL", "FINGERPRINT", "SETTINGS"].map(str::to_owned)];
     for row in rows {
-        let left = left(row).map_or_else(|| "-".to_owned(), duration);
-        let print = fingerprint(row).unwrap_or_else(|| "-".to_owned());
-        let dash = |text: String| if text.is_empty() { "-".to_owned() } else { text };
-        cells.push([
-            row.target.to_string(),
-            row.state.to_owned(),
-            left,
-            dash(user(row)),
-            dash(host(row)),
-            print,
-        ]);
+        let left = left(row).map_or_else(String::new, duration);
+        let print = fingerprint(row).unwrap_or_default();
+        let target = row.target.to_string();
+        let known = [target, row.state.to_owned(), left, user(row), host(row), print, places(row)];
+        cells.push(known.map(|cell| if cell.is_empty() { "-".to_owned() } else { cell }));
     }
     let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let widths: Vec<usize> = (0..6).map(width).collect();
+    let widths: Vec<usize> = (0..cells[0].len()).map(width).collect();
     let mut text = String::new();
-    let line = |text: &mut String, row: &[String; 6]| {
-        let padded = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+    for (place, line) in cells.iter().enumerate() {
+        let padded = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
         text.push_str(padded.collect::<Vec<_>>().join("  ").trim_end());
         text.push('\n');
-    };
-    line(&mut text, &cells[0]);
-    for (row, known) in cells[1..].iter().zip(rows) {
-        line(&mut text, row);
-        for (variable, from) in settings(known) {
+        let Some(row) = place.checked_sub(1).and_then(|place| rows.get(place)) else { continue };
+        for (variable, from) in settings(row).iter().filter(|_| each) {
             text.push_str(&format!("  {variable} from {from}\n"));
         }
-        if let Some(error) = missing(known) {
+        if let Some(error) = missing(row) {
             text.push_str(&format!("  {}\n", printable(&error.message)));
         }
     }
     without_control(text)
+}
+
+/// Where a target's settings come from, each place once: `the environment, ./.env`.
+fn places(row: &Row) -> String {
+    let mut places: Vec<String> = Vec::new();
+    for found in row.plan.iter().flat_map(|plan| &plan.found) {
+        let place = match &found.origin {
+            Origin::Default => continue,
+            Origin::File { path, .. } => path.clone(),
+            origin => origin.to_string(),
+        };
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    places.join(", ")
 }
 
 /// A user name comes from a setting or a server: no line of ours may hold a control character.
