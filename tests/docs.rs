@@ -9,6 +9,8 @@ use crmauth::output;
 use crmauth::provider;
 use crmauth::spec::{COMMON, Field, Target};
 
+use crate::support::Machine;
+
 #[test]
 fn the_readmes_tables_are_those_of_the_declarations() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
@@ -53,6 +55,28 @@ fn every_exit_code_of_an_error_is_documented() {
         seen += 1;
     }
     assert!(seen > 20, "the causes were found");
+}
+
+#[test]
+fn the_readmes_commands_work_in_the_sandbox() {
+    let text =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("README.md");
+    let machine = Machine::new();
+    let mut blocks = 0;
+    for part in text.split("<!-- runs in the sandbox -->\n\n").skip(1) {
+        let lines = part.lines().take_while(|line| line.starts_with("    "));
+        let script: String = lines.map(|line| format!("{}\n", line.trim_start())).collect();
+        machine.write("script.sh", format!("set -eu\n{script}"));
+        let outcome = machine.shell("sh", "crmauth sandbox -q -- sh script.sh");
+        assert_eq!(outcome.code, 0, "{script}{}", outcome.stderr);
+        assert!(
+            !outcome.stdout.is_empty() && !outcome.stdout.contains("ERROR"),
+            "{script}{}",
+            outcome.stdout
+        );
+        blocks += 1;
+    }
+    assert_eq!(blocks, 3);
 }
 
 /// The file holds this text, or is given it.
