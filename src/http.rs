@@ -719,12 +719,24 @@ fn explain(error: &reqwest::Error, host: &str, doubt: &str, route: &Route, targe
             let message = format!("{host}'s answer has too many or too large headers");
             fail(Cause::TooLarge, message, Again::Never)
         }
-        Some(hyper) if hyper.is_parse() => {
+        Some(hyper) if hyper.is_parse() || spoke_first(hyper) => {
             fail(Cause::NotHttp, format!("{host} is not an HTTP server"), Again::Never)
         }
         _ => {
             let message = format!("{host} closed the connection before answering{doubt}");
             fail(Cause::Closed, message, Again::Lost)
+        }
+    }
+}
+
+/// Whether the server spoke before it was asked, as SSH and mail servers do. hyper has no question of its own for
+/// this one: it is the kind without a source that is none of the others, alone or as why a request was not sent.
+fn spoke_first(error: &hyper::Error) -> bool {
+    match error.source().and_then(|source| source.downcast_ref()) {
+        Some(why) => error.is_canceled() && spoke_first(why),
+        None => {
+            let broke = error.is_incomplete_message() || error.is_canceled() || error.is_closed();
+            !broke && error.source().is_none()
         }
     }
 }
