@@ -162,6 +162,10 @@ impl Http {
         }
         let mut matcher = Matcher::builder().all(proxy.clone());
         if let Some(no) = &self.proxies.no {
+            // The matcher takes a lone `*` for names only; to curl it is addresses too.
+            if no.split(',').any(|entry| entry.trim() == "*") {
+                return Ok(None);
+            }
             matcher = matcher.no(no.clone());
         }
         let uri: hyper::Uri = url.as_str().parse().map_err(|_| bad_proxy())?;
