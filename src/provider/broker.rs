@@ -119,7 +119,9 @@ fn partner_hint(context: &Context<'_>, error: Error, sent: bool) -> Error {
         return error;
     }
     error.hint(format!(
-        "no partner's token was sent: set {}, or {user} and {password}, if your Broker asks for one",
+        "check {} and {}; no partner's token was sent: set {}, or {user} and {password}, if your Broker asks for one",
+        context.variable("USERNAME"),
+        context.variable("PASSWORD"),
         context.variable("PARTNER_TOKEN")
     ))
 }
