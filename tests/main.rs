@@ -2,6 +2,7 @@
 
 mod docs;
 mod formats;
+mod http;
 mod layers;
 mod login;
 mod providers;

@@ -6,6 +6,10 @@ use std::sync::{Arc, Barrier, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rustls::ServerConfig;
+
+use super::tls::Stream;
+
 /// No request takes longer to come, or it never will.
 const NEVER: Duration = Duration::from_secs(60);
 
@@ -15,6 +19,8 @@ pub struct Received {
     pub method: String,
     /// Path and query.
     pub target: String,
+    /// `HTTP/1.1`.
+    pub version: String,
     /// Names as they were sent.
     pub headers: Vec<(String, String)>,
     pub body: String,
@@ -27,6 +33,24 @@ impl Received {
             .iter()
             .find(|(other, _)| other.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
+    }
+
+    /// All of it as one text: header names in lower case and in order, our version and the host replaced by words.
+    pub fn text(&self) -> String {
+        let mut headers: Vec<_> = self
+            .headers
+            .iter()
+            .map(|(name, value)| {
+                (name.to_ascii_lowercase(), value.replace(env!("CARGO_PKG_VERSION"), "VERSION"))
+            })
+            .map(
+                |(name, value)| {
+                    if name == "host" { "host: HOST".to_owned() } else { format!("{name}: {value}") }
+                },
+            )
+            .collect();
+        headers.sort();
+        format!("{} {} {}\n{}\n\n{}", self.method, self.target, self.version, headers.join("\n"), self.body)
     }
 }
 
@@ -41,6 +65,14 @@ pub enum Reply {
     Silence,
     /// These bytes, once as many requests as the barrier counts are in.
     Together(Arc<Barrier>, Vec<u8>),
+    /// The first bytes, then the second ones again and again until the client goes.
+    Endless(Vec<u8>, Vec<u8>),
+    /// The bytes, then the last one every twentieth of a second until the client goes.
+    Drip(Vec<u8>, u8),
+    /// The connection is reset.
+    Reset,
+    /// What a proxy does with `CONNECT`: from here on, bytes pass to this address and back.
+    Tunnel(SocketAddr),
 }
 
 impl Reply {
@@ -92,6 +124,7 @@ struct State {
 
 /// The server. When it goes out of scope, every reply must have been asked for and nothing beyond.
 pub struct Server {
+    scheme: &'static str,
     address: SocketAddr,
     state: Arc<Mutex<State>>,
     news: Arc<Condvar>,
@@ -101,11 +134,36 @@ pub struct Server {
 impl Server {
     /// Answers with these replies, one a request.
     pub fn start(script: Vec<Reply>) -> Self {
+        Self::listen(script, |socket| Some(Stream::Plain(socket)))
+    }
+
+    /// The same over TLS.
+    pub fn start_tls(config: Arc<ServerConfig>, script: Vec<Reply>) -> Self {
+        let mut server = Self::listen(script, move |socket| Stream::tls(socket, &config));
+        server.scheme = "https";
+        server
+    }
+
+    /// Speaks first: sends these bytes to whoever connects, and answers nothing.
+    pub fn greeting(bytes: &[u8]) -> Self {
+        let bytes = bytes.to_vec();
+        Self::listen(Vec::new(), move |mut socket| {
+            let _ = socket.write_all(&bytes);
+            let _ = socket.read_to_end(&mut Vec::new());
+            None
+        })
+    }
+
+    fn listen(
+        script: Vec<Reply>,
+        open: impl Fn(TcpStream) -> Option<Stream> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let state = Arc::new(Mutex::new(State { script, ..State::default() }));
         let news = Arc::new(Condvar::new());
         let (shared, told) = (Arc::clone(&state), Arc::clone(&news));
+        let open = Arc::new(open);
         let thread = std::thread::spawn(move || {
             for stream in listener.incoming() {
                 if shared.lock().expect("state").stop {
@@ -114,15 +172,21 @@ impl Server {
                 let Ok(stream) = stream else { return };
                 shared.lock().expect("state").connections += 1;
                 let (state, news) = (Arc::clone(&shared), Arc::clone(&told));
-                std::thread::spawn(move || serve(stream, &state, &news));
+                let open = Arc::clone(&open);
+                std::thread::spawn(move || open(stream).map(|stream| serve(stream, &state, &news)));
             }
         });
-        Self { address, state, news, thread: Some(thread) }
+        Self { scheme: "http", address, state, news, thread: Some(thread) }
     }
 
-    /// `http://127.0.0.1:PORT`.
+    /// `http://127.0.0.1:PORT`, or the same with https.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// `127.0.0.1:PORT`.
@@ -175,7 +239,7 @@ impl Drop for Server {
     }
 }
 
-fn serve(mut stream: TcpStream, state: &Mutex<State>, news: &Condvar) {
+fn serve(mut stream: Stream, state: &Mutex<State>, news: &Condvar) {
     let mut buffer = Vec::new();
     while let Some(request) = read_request(&mut stream, &mut buffer) {
         let reply = {
@@ -213,11 +277,52 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>, news: &Condvar) {
                 let _ = stream.read_to_end(&mut rest);
                 return;
             }
+            Reply::Endless(first, again) => {
+                let mut sent = stream.write_all(&first);
+                while sent.is_ok() {
+                    sent = stream.write_all(&again);
+                }
+                return;
+            }
+            Reply::Drip(first, again) => {
+                let _ = stream.socket().set_read_timeout(Some(Duration::from_millis(50)));
+                let mut sent = stream.write_all(&first);
+                while sent.is_ok() && client_waits(&mut stream) {
+                    sent = stream.write_all(&[again]);
+                }
+                return;
+            }
+            Reply::Reset => {
+                let _ = rustix::net::sockopt::set_socket_linger(stream.socket(), Some(Duration::ZERO));
+                return;
+            }
+            Reply::Tunnel(to) => return tunnel(stream.socket(), to),
         }
     }
 }
 
-fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Received> {
+/// Whether the client is still there when its time-out for reading is over.
+fn client_waits(stream: &mut Stream) -> bool {
+    let read = stream.read(&mut [0]);
+    read.is_err_and(|error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut))
+}
+
+fn tunnel(client: &TcpStream, to: SocketAddr) {
+    let copy = |from: &TcpStream, to: &TcpStream| {
+        let (mut from, mut to) = (from, to);
+        let _ = std::io::copy(&mut from, &mut to);
+        let _ = to.shutdown(std::net::Shutdown::Write);
+    };
+    let server = TcpStream::connect(to).expect("the tunnel's end");
+    let mut answer = client;
+    answer.write_all(b"HTTP/1.1 200 Connected\r\n\r\n").expect("a client");
+    std::thread::scope(|scope| {
+        scope.spawn(|| copy(&server, client));
+        copy(client, &server);
+    });
+}
+
+fn read_request(stream: &mut impl Read, buffer: &mut Vec<u8>) -> Option<Received> {
     let head_end = loop {
         if let Some(at) = buffer.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
             break at;
@@ -227,7 +332,8 @@ fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Received
     let head = String::from_utf8(buffer[..head_end].to_vec()).expect("a head in UTF-8");
     let mut lines = head.split("\r\n");
     let mut first = lines.next()?.split(' ');
-    let (method, target) = (first.next()?.to_owned(), first.next()?.to_owned());
+    let mut word = || first.next().map(str::to_owned);
+    let (method, target, version) = (word()?, word()?, word()?);
     let headers: Vec<(String, String)> = lines
         .filter_map(|line| line.split_once(':'))
         .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
@@ -242,10 +348,10 @@ fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Received
     let body =
         String::from_utf8(buffer[head_end + 4..head_end + 4 + length].to_vec()).expect("a body in UTF-8");
     buffer.drain(..head_end + 4 + length);
-    Some(Received { method, target, headers, body })
+    Some(Received { method, target, version, headers, body })
 }
 
-fn more(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<()> {
+fn more(stream: &mut impl Read, buffer: &mut Vec<u8>) -> Option<()> {
     let mut chunk = [0; 4096];
     loop {
         match stream.read(&mut chunk) {
