@@ -406,6 +406,10 @@ impl Channel<'_> {
                     waited = true;
                     Duration::from_secs(*seconds)
                 }
+                // Kept once; whoever named a wait is not asked more often than that.
+                Ok(Answer { status: 429, retry_after: Some(_), .. }) => {
+                    return outcome.map_err(|failure| failure.error);
+                }
                 Ok(Answer { status: 429 | 502..=504, .. }) | Err(Failure { again: Again::Lost, .. })
                     if request.challenge && repeats < CHALLENGE_REPEATS =>
                 {
