@@ -80,7 +80,7 @@ async fn login(context: &Context<'_>) -> Result<Session> {
     let request = Request::post(url, "application/json", body.json(), body.secrets());
     context.note("logging in; a session that this user has elsewhere ends");
     let answer = context.call(request, refusal).await?;
-    if answer.get("Status").is_none() && answer.get("codigo").is_none() {
+    if answer.text("Status").is_none() && answer.text("codigo").is_none() {
         return Err(answer.wrong("Status", "a text"));
     }
     let mut session = answer.session("IDSessao", "session")?;
