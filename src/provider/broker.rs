@@ -99,7 +99,8 @@ async fn login(context: &Context<'_>) -> Result<Session> {
 /// `CodigoRetorno` 1 is success; another value is a refusal even under status 200 (seed document). The later
 /// version leaves it out.
 fn refusal(answer: &Object) -> Option<Error> {
-    (answer.text("CodigoRetorno")? != "1").then(|| {
+    answer.get("CodigoRetorno")?;
+    (answer.text("CodigoRetorno").as_deref() != Some("1")).then(|| {
         Error::new(Cause::Refused, format!("{} refused the login", answer.host()))
             .said(&answer.said().unwrap_or_default())
     })
