@@ -120,15 +120,10 @@ async fn login(context: &Context<'_>) -> Result<Session> {
 async fn obtain(context: &Context<'_>, fields: &Fields) -> Result<Session> {
     let own_path = context.settings.text("TOKEN_PATH");
     let mut answer = context.channel.send(&request(context, own_path.unwrap_or(TOKEN_PATH), fields)).await?;
-    if answer.status == 404 && own_path.is_none() {
+    let detour = answer.status == 404 && own_path.is_none();
+    if detour {
+        context.note(&format!("there is no {TOKEN_PATH}; trying {UNREWRITTEN_PATH}"));
         answer = context.channel.send(&request(context, UNREWRITTEN_PATH, fields)).await?;
-        if answer.status != 404 {
-            context.warn(&format!(
-                "the server has no {TOKEN_PATH} (URL rewriting is off); {UNREWRITTEN_PATH} works, and \
-                 {}={UNREWRITTEN_PATH} saves the detour",
-                context.variable("TOKEN_PATH")
-            ));
-        }
     }
     let keyless = answer.status == 500 && answer.body.is_empty();
     let object = context.read(&answer, |object| refusal(context, object)).map_err(|error| {
@@ -137,6 +132,13 @@ async fn obtain(context: &Context<'_>, fields: &Fields) -> Result<Session> {
     let mut session =
         object.session("access_token", &object.text("token_type").unwrap_or("Bearer".to_owned()))?;
     session.refresh = object.text("refresh_token").map(Secret::new);
+    if detour {
+        context.warn(&format!(
+            "the server has no {TOKEN_PATH} (URL rewriting is off); {UNREWRITTEN_PATH} works, and \
+             {}={UNREWRITTEN_PATH} saves the detour",
+            context.variable("TOKEN_PATH")
+        ));
+    }
     match object.get("expires_in").map(lifetime) {
         Some(Some(seconds)) => session.lasts(seconds),
         _ => context.warn("the server names no usable lifetime for its token"),
