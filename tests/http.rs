@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use serde_json::Value;
 
 use crate::support::tls::Authority;
-use crate::support::{Demo, Machine, Outcome, Reply, Server, demo};
+use crate::support::{Demo, Machine, Outcome, Reply, Server, at_once, demo};
 
 /// Logs in to every provider at once, each one's last step answered with `reply`.
 fn every_login(reply: impl Fn(&Demo) -> Reply + Sync, check: impl Fn(&Demo, &Server, &Outcome) + Sync) {
@@ -22,15 +22,6 @@ fn every_login(reply: impl Fn(&Demo) -> Reply + Sync, check: impl Fn(&Demo, &Ser
 /// Every provider at once.
 fn each(work: impl Fn(&'static Demo) + Sync) {
     at_once(demo::ALL, work);
-}
-
-fn at_once<T: Send>(items: impl IntoIterator<Item = T>, work: impl Fn(T) + Sync) {
-    std::thread::scope(|scope| {
-        for item in items {
-            let work = &work;
-            scope.spawn(move || work(item));
-        }
-    });
 }
 
 /// Every login fails with this exit code; stderr holds these texts, the target, the host and a next step.

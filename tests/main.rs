@@ -2,6 +2,7 @@
 
 mod docs;
 mod formats;
+mod gluo;
 mod http;
 mod layers;
 mod login;

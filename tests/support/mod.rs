@@ -13,3 +13,13 @@ pub mod tools;
 pub use demo::Demo;
 pub use machine::{Machine, Outcome};
 pub use server::{Reply, Server};
+
+/// Does work on several things at once and waits for all of it.
+pub fn at_once<T: Send>(items: impl IntoIterator<Item = T>, work: impl Fn(T) + Sync) {
+    std::thread::scope(|scope| {
+        for item in items {
+            let work = &work;
+            scope.spawn(move || work(item));
+        }
+    });
+}

@@ -1,0 +1,280 @@
+//! Gluocrm: a challenge, then the login; two dialects of answers; a race for the challenge.
+
+use serde_json::json;
+
+use crate::support::{Machine, Outcome, Reply, Server, at_once};
+
+/// The seed document's example.
+const CHALLENGE: &str =
+    r#"{"success":true,"result":{"token":"123","serverTime":1795288795,"expireTime":1795289095}}"#;
+const HASH: &str = "e10adc3949ba59abbe56e057f20f883e";
+/// The session of the good answers.
+const SESSION: &str = "5e430dfb6b01eedbb2fc0";
+const GOOD: &str = r#"{"success":true,"result":{"sessionName":"5e430dfb6b01eedbb2fc0","userId":"19x1","version":"0.22",
+    "vtigerVersion":"8.0.0","first_name":"Jos&eacute;","email":"api@empresa.example"}}"#;
+
+fn machine(url: &str, user: &str) -> Machine {
+    let mut machine = Machine::new();
+    machine.set("GLUO_URL", url).set("GLUO_USERNAME", user).set("GLUO_ACCESS_KEY", "456");
+    machine.canary(HASH).canary(SESSION);
+    machine
+}
+
+/// Logs in against a server that answers with these bodies.
+fn login(bodies: &[&str]) -> (Outcome, Server) {
+    let server = Server::start(bodies.iter().map(|body| Reply::json(200, body)).collect());
+    let outcome = machine(&server.url(), "api").run("login gluo --json");
+    (outcome, server)
+}
+
+fn posts(server: &Server) -> usize {
+    server.received().iter().filter(|request| request.method == "POST").count()
+}
+
+fn refusal(code: &str) -> String {
+    json!({"success": false, "error": {"message": "Invalid username or password", "code": code}}).to_string()
+}
+
+#[test]
+fn requests_byte_for_byte() {
+    let (outcome, server) = login(&[CHALLENGE, GOOD]);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    let [challenge, login] = &server.received()[..] else { panic!("two requests") };
+    assert_eq!(
+        challenge.text(),
+        "GET /webservice.php?operation=getchallenge&username=api HTTP/1.1\n\
+         accept: application/json\n\
+         host: HOST\n\
+         user-agent: crmauth/VERSION\n\n"
+    );
+    assert_eq!(
+        login.text(),
+        "POST /webservice.php HTTP/1.1\n\
+         accept: application/json\n\
+         content-length: 71\n\
+         content-type: application/x-www-form-urlencoded\n\
+         host: HOST\n\
+         user-agent: crmauth/VERSION\n\n\
+         operation=login&username=api&accessKey=e10adc3949ba59abbe56e057f20f883e"
+    );
+    assert_eq!(login.header("host"), Some(&*server.host()));
+}
+
+#[test]
+fn user_names_are_encoded() {
+    for (user, query, form) in [
+        ("ana maria", "ana%20maria", "ana+maria"),
+        ("josé", "jos%C3%A9", "jos%C3%A9"),
+        ("d'arc", "d%27arc", "d%27arc"),
+        ("a+b@empresa.example", "a%2Bb%40empresa.example", "a%2Bb%40empresa.example"),
+        ("a&operation=logout#%", "a%26operation%3Dlogout%23%25", "a%26operation%3Dlogout%23%25"),
+    ] {
+        let server = Server::start(vec![Reply::json(200, CHALLENGE), Reply::json(200, GOOD)]);
+        assert_eq!(machine(&server.url(), user).run("login gluo").answer(), format!("{SESSION}\n"));
+        let [challenge, login] = &server.received()[..] else { panic!("two requests") };
+        assert_eq!(challenge.target, format!("/webservice.php?operation=getchallenge&username={query}"));
+        assert_eq!(login.body, format!("operation=login&username={form}&accessKey={HASH}"));
+    }
+}
+
+#[test]
+fn base_urls_with_a_folder_or_the_endpoint() {
+    for (base, path, shown) in [
+        ("", "/webservice.php", ""),
+        ("/", "/webservice.php", ""),
+        ("/webservice.php", "/webservice.php", ""),
+        ("/crm", "/crm/webservice.php", "/crm"),
+        ("/crm/", "/crm/webservice.php", "/crm"),
+        ("/a/b%20c/webservice.php", "/a/b%20c/webservice.php", "/a/b%20c"),
+    ] {
+        let server = Server::start(vec![Reply::json(200, CHALLENGE), Reply::json(200, GOOD)]);
+        let outcome = machine(&format!("{}{base}", server.url()), "api").run("login gluo --json");
+        assert_eq!(outcome.json()["url"], format!("{}{shown}", server.url()), "{}", outcome.stderr);
+        let [challenge, login] = &server.received()[..] else { panic!("two requests") };
+        assert_eq!(challenge.target, format!("{path}?operation=getchallenge&username=api"));
+        assert_eq!(login.target, path);
+    }
+}
+
+#[test]
+fn everything_the_server_said_but_the_challenges_token_is_passed_on() {
+    let (outcome, server) = login(&[CHALLENGE, GOOD]);
+    let answer = outcome.json();
+    for (name, value) in [
+        ("schema", json!(1)),
+        ("target", json!("gluo")),
+        ("provider", json!("gluo")),
+        ("account", json!(null)),
+        ("token", json!(SESSION)),
+        ("token_type", json!("session")),
+        ("url", json!(server.url())),
+        ("user", json!("api")),
+        ("impersonating", json!(null)),
+        ("expires_at", json!(null)),
+        ("placement", json!({"in": "query", "name": "sessionName"})),
+        (
+            "details",
+            json!({"userId": "19x1", "version": "0.22", "vtigerVersion": "8.0.0", "first_name": "Jos&eacute;",
+                "email": "api@empresa.example",
+                "challenge": {"serverTime": 1_795_288_795, "expireTime": 1_795_289_095}}),
+        ),
+    ] {
+        assert_eq!(answer[name], value, "{name}");
+    }
+    assert_eq!(answer.as_object().expect("an object").len(), 13);
+}
+
+#[test]
+fn other_dialects_are_read() {
+    let seed =
+        r#"{"application/json":{"sessionName":"5e430dfb6b01eedbb2fc0","userId":"19x1","version":"0.22"}}"#;
+    let bare = r#"{"sessionName":"5e430dfb6b01eedbb2fc0","userId":"19x1","version":"0.22"}"#;
+    for challenge in [CHALLENGE, r#"{"application/json":{"token":"123"}}"#, r#"{"token":"123"}"#] {
+        for good in [seed, bare] {
+            let (outcome, server) = login(&[challenge, good]);
+            let answer = outcome.json();
+            assert_eq!((&answer["token"], &answer["details"]["userId"]), (&json!(SESSION), &json!("19x1")));
+            assert!(server.received()[1].body.ends_with(HASH));
+        }
+    }
+}
+
+#[test]
+fn a_refusal_names_its_code_and_the_settings() {
+    for code in [
+        "ACCESSKEY_UNDEFINED",
+        "AUTHENTICATION_REQUIRED",
+        "AUTHENTICATION_FAILURE",
+        "INVALID_SESSIONID",
+        "ACCESS_DENIED",
+    ] {
+        let (outcome, server) = login(&[CHALLENGE, &refusal(code)]);
+        outcome.fails(4, &["refused the login", code, "GLUO_USERNAME and GLUO_ACCESS_KEY", &server.host()]);
+        assert_eq!(posts(&server), 1);
+    }
+}
+
+#[test]
+fn an_unknown_user_is_refused_at_the_challenge_and_not_asked_again() {
+    let denied = r#"{"success":false,"error":{"message":"username does not exists","code":"ACCESS_DENIED"}}"#;
+    let (outcome, server) = login(&[denied]);
+    outcome.fails(4, &["ACCESS_DENIED: username does not exists", "GLUO_USERNAME"]);
+    assert_eq!(posts(&server), 0);
+}
+
+#[test]
+fn a_rivals_challenge_is_answered_with_a_fresh_one_once() {
+    let fresh = CHALLENGE.replace("\"123\"", "\"124\"");
+    for code in ["INVALID_USER_CREDENTIALS", "INVALID_AUTH_TOKEN"] {
+        let (won, server) = login(&[CHALLENGE, &refusal(code), &fresh, GOOD]);
+        assert_eq!(won.json()["token"], SESSION);
+        assert_eq!(won.stderr, "");
+        let bodies: Vec<_> = server.received().iter().map(|request| request.body.clone()).collect();
+        assert!(bodies[1].ends_with(HASH) && !bodies[3].ends_with(HASH), "the fresh challenge is used");
+
+        let (lost, server) = login(&[CHALLENGE, &refusal(code), &fresh, &refusal(code)]);
+        lost.fails(4, &[code]);
+        assert_eq!(posts(&server), 2);
+
+        // What comes between the two tries is an error of its own.
+        let (stuck, server) = login(&[CHALLENGE, &refusal(code), "[]"]);
+        stuck.fails(6, &["where a JSON object was expected"]);
+        assert_eq!(posts(&server), 1);
+    }
+}
+
+#[test]
+fn an_unknown_code_is_no_refusal() {
+    let (outcome, _server) = login(&[CHALLENGE, &refusal("UNKNOWN_OPERATION")]);
+    outcome.fails(6, &["reported an error", "UNKNOWN_OPERATION", "GLUO_URL"]);
+}
+
+#[test]
+fn crashes_of_the_server() {
+    for (status, text) in [(500, "answered HTTP 500"), (200, "sent an empty answer")] {
+        let crash = Reply::Last(format!("HTTP/1.0 {status} x\r\nContent-Length: 0\r\n\r\n").into());
+        let server = Server::start(vec![Reply::json(200, CHALLENGE), crash]);
+        machine(&server.url(), "api").run("login gluo").fails(6, &[text]);
+    }
+}
+
+#[test]
+fn answers_without_what_they_should_hold() {
+    for (bodies, text) in [
+        (&[r#"{"success":true}"#][..], "has no field `token`"),
+        (&[r#"{"success":true,"result":{"token":123}}"#], "has a number in `token` where a text"),
+        (&[r#"{"success":true,"result":[]}"#], "has an array in `result` where an object"),
+        (&[CHALLENGE, r#"{"success":true,"result":{"userId":"19x1"}}"#], "there is no session in the"),
+        (&[CHALLENGE, r#"{"success":true,"result":"5e430dfb6b01eedbb2fc0"}"#], "has a text in `result`"),
+    ] {
+        let (outcome, _server) = login(bodies);
+        outcome.fails(6, &[text, "GLUO_URL"]);
+    }
+}
+
+#[test]
+fn a_challenge_is_asked_for_again_where_the_server_stumbles() {
+    let stumbles = [
+        Reply::http(502, "text/html", "<html>"),
+        Reply::http(503, "text/html", "<html>"),
+        Reply::http(429, "text/html", ""),
+        Reply::Reset,
+        Reply::Last(Vec::new()),
+    ];
+    at_once(stumbles, |stumble| {
+        let server = Server::start(vec![stumble, Reply::json(200, CHALLENGE), Reply::json(200, GOOD)]);
+        assert_eq!(machine(&server.url(), "api").run("login gluo").answer(), format!("{SESSION}\n"));
+        assert_eq!(posts(&server), 1);
+    });
+}
+
+#[test]
+fn a_challenge_is_asked_for_three_times_at_most() {
+    let server = Server::start(vec![Reply::http(504, "text/html", "<html>"); 3]);
+    machine(&server.url(), "api").run("login gluo").fails(5, &["is unavailable for now (HTTP 504)"]);
+    assert_eq!(server.received().len(), 3);
+}
+
+#[test]
+fn a_wait_that_the_server_names_is_kept_once_for_a_challenge_too() {
+    let server = Server::start(vec![Reply::with_headers(429, &[("Retry-After", "0")], ""); 2]);
+    machine(&server.url(), "api").run("login gluo").fails(5, &["is rate limited"]);
+    assert_eq!(server.received().len(), 2);
+}
+
+#[test]
+fn a_challenge_that_is_refused_otherwise_is_not_repeated() {
+    for (status, code) in [(401, 4), (404, 6), (408, 5), (500, 6)] {
+        let server = Server::start(vec![Reply::http(status, "text/html", "<html>")]);
+        machine(&server.url(), "api").run("login gluo").fails(code, &[&format!("HTTP {status}")]);
+    }
+}
+
+#[test]
+fn a_servers_clock_that_is_off_is_noted_and_changes_nothing() {
+    let (outcome, _server) = login(&[CHALLENGE, GOOD]);
+    assert_eq!(outcome.stderr, "");
+    let server = Server::start(vec![
+        Reply::json(
+            200,
+            r#"{"success":true,"result":{"token":"123","serverTime":1000000000,"expireTime":1000000300}}"#,
+        ),
+        Reply::json(200, GOOD),
+    ]);
+    let outcome = machine(&server.url(), "api").run("login gluo -v");
+    assert_eq!(outcome.stdout, format!("{SESSION}\n"));
+    outcome.says(&["note: gluo: the server's clock is ", " s behind this machine's"]);
+}
+
+#[test]
+fn a_cookie_is_not_sent_back() {
+    let headers = [("Set-Cookie", "PHPSESSID=x; path=/"), ("Content-Type", "application/json")];
+    let server = Server::start(vec![
+        Reply::with_headers(200, &headers, CHALLENGE),
+        Reply::with_headers(200, &headers, refusal("INVALID_AUTH_TOKEN")),
+        Reply::with_headers(200, &headers, CHALLENGE),
+        Reply::with_headers(200, &headers, GOOD),
+    ]);
+    assert_eq!(machine(&server.url(), "api").run("login gluo").answer(), format!("{SESSION}\n"));
+    assert!(server.received().iter().all(|request| request.header("cookie").is_none()));
+}
