@@ -3,6 +3,7 @@
 mod docs;
 mod formats;
 mod gluo;
+mod hellocloud;
 mod http;
 mod layers;
 mod login;

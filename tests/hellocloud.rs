@@ -1,0 +1,276 @@
+//! HelloCloud: both grants, both bodies, the path without URL rewriting, and what a real server says.
+
+use serde_json::{Value, json};
+
+use crate::support::{Machine, Outcome, Reply, Server};
+
+const SECRET: &str = "s3cR3t-Hc7Df4Gh1Jk";
+const PASSWORD: &str = "pW-Hc2Lz5Xc8Vb";
+const ACCESS: &str = "eyJ0eXAi.Ac9Nm3Qw6Er.s1gn";
+const REFRESH: &str = "def50200-Rf1Ty4Ui7Op";
+
+/// A machine for the grant `client_credentials`.
+fn machine(url: &str) -> Machine {
+    let mut machine = Machine::new();
+    machine.set("HELLOCLOUD_URL", url).set("HELLOCLOUD_CLIENT_ID", "3d7f3fda-97d8");
+    machine.secret("HELLOCLOUD_CLIENT_SECRET", SECRET).canary(ACCESS).canary(REFRESH);
+    machine
+}
+
+/// The same for the grant `password`.
+fn users_machine(url: &str) -> Machine {
+    let mut machine = machine(url);
+    machine.set("HELLOCLOUD_USERNAME", "ana maria").secret("HELLOCLOUD_PASSWORD", PASSWORD);
+    machine
+}
+
+fn good() -> Reply {
+    let answer =
+        json!({"token_type": "Bearer", "expires_in": 3600, "access_token": ACCESS, "refresh_token": REFRESH});
+    Reply::json(200, answer.to_string())
+}
+
+fn missing() -> Reply {
+    Reply::http(404, "text/html", "<!DOCTYPE html><title>404 Not Found</title>")
+}
+
+/// A real server's way to report what it did not expect.
+fn unknown_error(text: &str) -> Reply {
+    let error = json!({"error": "unknown_error", "error_description": text, "message": text});
+    Reply::json(500, error.to_string())
+}
+
+fn login(reply: Reply) -> (Outcome, Server) {
+    let server = Server::start(vec![reply]);
+    (users_machine(&server.url()).run("login hellocloud --json"), server)
+}
+
+/// A POST as it should come.
+fn post(path: &str, content_type: &str, body: &str) -> String {
+    format!(
+        "POST {path} HTTP/1.1\naccept: application/vnd.api+json\ncontent-length: {}\n\
+         content-type: {content_type}\nhost: HOST\nuser-agent: crmauth/VERSION\n\n{body}",
+        body.len()
+    )
+}
+
+const JSON: &str = "application/vnd.api+json";
+const FORM: &str = "application/x-www-form-urlencoded";
+
+#[test]
+fn both_grants_in_both_bodies() {
+    let json = r#"{"grant_type":"client_credentials","client_id":"3d7f3fda-97d8","client_secret":"s3cR3t-Hc7Df4Gh1Jk"}"#;
+    let form = "grant_type=client_credentials&client_id=3d7f3fda-97d8&client_secret=s3cR3t-Hc7Df4Gh1Jk";
+    let as_user = |body: &str| body.replace("client_credentials", "password");
+    let user_json = as_user(json).replace('}', r#","username":"ana maria","password":"pW-Hc2Lz5Xc8Vb"}"#);
+    let user_form = as_user(form) + "&username=ana+maria&password=pW-Hc2Lz5Xc8Vb";
+    for (user, body, sent) in [
+        (false, None, post("/Api/access_token", JSON, json)),
+        (false, Some("json"), post("/Api/access_token", JSON, json)),
+        (false, Some("form"), post("/Api/access_token", FORM, form)),
+        (true, None, post("/Api/access_token", JSON, &user_json)),
+        (true, Some("form"), post("/Api/access_token", FORM, &user_form)),
+    ] {
+        let server = Server::start(vec![good()]);
+        let mut machine = if user { users_machine(&server.url()) } else { machine(&server.url()) };
+        if let Some(body) = body {
+            machine.set("HELLOCLOUD_BODY", body);
+        }
+        assert_eq!(machine.run("login hellocloud").answer(), format!("{ACCESS}\n"));
+        assert_eq!(server.received()[0].text(), sent);
+    }
+}
+
+#[test]
+fn a_grant_can_be_chosen() {
+    let server = Server::start(vec![good()]);
+    let mut machine = users_machine(&server.url());
+    let outcome = machine.set("HELLOCLOUD_GRANT", "client_credentials").run("login hellocloud --json");
+    assert_eq!(outcome.json()["user"], Value::Null);
+    assert!(!server.received()[0].body.contains("password"), "{}", server.received()[0].body);
+
+    let nowhere = Server::start(Vec::new());
+    let mut machine = self::machine(&nowhere.url());
+    machine
+        .set("HELLOCLOUD_GRANT", "password")
+        .run("login hellocloud")
+        .fails(2, &["HELLOCLOUD_USERNAME", "HELLOCLOUD_PASSWORD"]);
+}
+
+#[test]
+fn everything_the_server_said_but_the_refresh_token_is_passed_on() {
+    let (outcome, server) = login(good());
+    let answer = outcome.json();
+    for (name, value) in [
+        ("token", json!(ACCESS)),
+        ("token_type", json!("Bearer")),
+        ("url", json!(server.url())),
+        ("user", json!("ana maria")),
+        ("placement", json!({"in": "header", "name": "Authorization"})),
+        ("details", json!({"expires_in": 3600})),
+    ] {
+        assert_eq!(answer[name], value, "{name}");
+    }
+    let time = |name: &str| -> jiff::Timestamp { answer[name].as_str().expect(name).parse().expect(name) };
+    assert_eq!(time("expires_at").duration_since(time("obtained_at")).as_secs(), 3600);
+    assert!(!outcome.stdout.contains(REFRESH));
+}
+
+#[test]
+fn a_lifetime_that_is_none_is_a_warning() {
+    for lifetime in [json!(0), json!(-1), json!(null), json!(1e20), json!(u64::MAX), json!("soon")] {
+        let body = json!({"token_type": "Bearer", "expires_in": lifetime, "access_token": ACCESS});
+        let (outcome, _server) = login(Reply::json(200, body.to_string()));
+        let answer = outcome.json();
+        assert_eq!((&answer["token"], &answer["expires_at"]), (&json!(ACCESS), &Value::Null), "{lifetime}");
+        outcome.says(&["names no usable lifetime"]);
+    }
+}
+
+#[test]
+fn paths_below_the_url() {
+    for (base, token_path, path) in [
+        ("", None, "/Api/access_token"),
+        ("/legacy", None, "/legacy/Api/access_token"),
+        ("/legacy/Api/access_token", None, "/legacy/Api/access_token"),
+        ("/crm", Some("Api/index.php/access_token"), "/crm/Api/index.php/access_token"),
+        ("/crm/", Some("/oauth/token"), "/crm/oauth/token"),
+    ] {
+        let server = Server::start(vec![good()]);
+        let mut machine = machine(&format!("{}{base}", server.url()));
+        if let Some(token_path) = token_path {
+            machine.set("HELLOCLOUD_TOKEN_PATH", token_path);
+        }
+        assert_eq!(machine.run("login hellocloud").answer(), format!("{ACCESS}\n"));
+        assert_eq!(server.received()[0].target, path);
+    }
+}
+
+#[test]
+fn without_url_rewriting_the_other_path_is_tried_once() {
+    let server = Server::start(vec![missing(), good()]);
+    let outcome = users_machine(&format!("{}/crm", server.url())).run("login hellocloud");
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (0, &*format!("{ACCESS}\n")));
+    outcome.says(&["warning: hellocloud: ", "HELLOCLOUD_TOKEN_PATH=Api/index.php/access_token"]);
+    let [first, second] = &server.received()[..] else { panic!("two requests") };
+    assert_eq!(second.text(), first.text().replace("/crm/Api/", "/crm/Api/index.php/"));
+}
+
+#[test]
+fn the_other_path_is_only_said_to_work_if_it_does() {
+    for (reply, code) in
+        [(missing(), 6), (Reply::http(502, "text/html", "<html>"), 5), (Reply::json(200, "[]"), 6)]
+    {
+        let server = Server::start(vec![missing(), reply]);
+        let outcome = users_machine(&server.url()).run("login hellocloud");
+        outcome.fails(code, &[&server.host()]);
+        assert!(!outcome.stderr.contains("works"), "{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn a_path_of_ones_own_is_the_only_one() {
+    let server = Server::start(vec![missing()]);
+    let mut machine = users_machine(&server.url());
+    machine
+        .set("HELLOCLOUD_TOKEN_PATH", "oauth/token")
+        .run("login hellocloud")
+        .fails(6, &["/oauth/token (HTTP 404)"]);
+}
+
+#[test]
+fn refusals_that_a_real_server_sends_with_500() {
+    for text in [
+        "OAuth2Clients module with id 3d7f3fda-97d8 is not found",
+        "Error trying to get OAuth2Clients",
+        "No user found with this username: ana maria",
+    ] {
+        let (outcome, server) = login(unknown_error(text));
+        outcome
+            .fails(4, &["refused the login: unknown_error: ", text, "HELLOCLOUD_PASSWORD", &server.host()]);
+    }
+}
+
+#[test]
+fn a_password_in_a_refusal_is_blanked_however_it_is_written() {
+    for (password, echo) in [
+        (PASSWORD, PASSWORD),
+        (r#"a"b'c<Kq3Wt8>d&e"#, r#"a"b'c<Kq3Wt8>d&e"#),
+        (r#"a"b'c<Kq3Wt8>d&e"#, "a&quot;b&#039;c&lt;Kq3Wt8&gt;d&amp;e"),
+        ("senha José Pq4Rs7", "senha José Pq4Rs7"),
+        ("senha José Pq4Rs7", "senha%20Jos%C3%A9%20Pq4Rs7"),
+        ("x", "x"),
+    ] {
+        let server = Server::start(vec![unknown_error(&format!("The password is invalid: {echo}"))]);
+        let mut machine = users_machine(&server.url());
+        // What is one letter long stands in every sentence: here only the echo counts.
+        if password.len() > 1 {
+            machine.canary(password);
+        }
+        let outcome = machine.set("HELLOCLOUD_PASSWORD", password).run("login hellocloud");
+        outcome.fails(4, &["refused the login"]);
+        assert!(!outcome.stderr.contains(&format!("invalid: {echo}")), "{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn a_secret_with_quotes_is_sent_as_it_is_and_the_hint_names_the_body() {
+    for (body, other) in [(None, "form"), (Some("json"), "form"), (Some("form"), "json")] {
+        for secret in [r#"q"Wz5Er"#, "q'Wz5Er", "q<Wz5Er", "q>Wz5Er", "q`Wz5Er"] {
+            let server = Server::start(vec![unknown_error("The password is invalid: x")]);
+            let mut machine = users_machine(&server.url());
+            machine.secret("HELLOCLOUD_PASSWORD", secret);
+            if let Some(body) = body {
+                machine.set("HELLOCLOUD_BODY", body);
+            }
+            let outcome = machine.run("login hellocloud");
+            outcome.fails(4, &["hint: ", &format!("HELLOCLOUD_BODY={other}")]);
+        }
+    }
+}
+
+#[test]
+fn refusals_with_a_code() {
+    let invalid_client = json!({"error": "invalid_client", "error_description": "Client authentication failed",
+        "message": "Client authentication failed"});
+    let (outcome, _server) = login(Reply::json(401, invalid_client.to_string()));
+    outcome.fails(
+        4,
+        &["invalid_client: Client authentication failed", "HELLOCLOUD_GRANT", "HELLOCLOUD_CLIENT_SECRET"],
+    );
+    for (status, code) in
+        [(401, "invalid_grant"), (400, "invalid_grant"), (401, "access_denied"), (400, "unauthorized_client")]
+    {
+        let (outcome, _server) = login(Reply::json(status, json!({"error": code}).to_string()));
+        outcome.fails(4, &[code, "HELLOCLOUD_CLIENT_ID"]);
+    }
+}
+
+#[test]
+fn accounts_that_are_locked_or_old() {
+    for reply in [
+        Reply::json(401, r#"{"error":"lockout_reached","message":"locked"}"#),
+        Reply::json(200, r#"{"error":"password_expired","message":"expired"}"#),
+        unknown_error("lockout_reached"),
+        Reply::http(423, "text/html", "<html>"),
+    ] {
+        let (outcome, server) = login(reply);
+        outcome.fails(4, &[r#""code":"locked""#, r#""retryable":false"#, "locked", &server.host()]);
+        assert!(!outcome.stderr.contains("try again later"), "{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn errors_that_are_no_refusal() {
+    let unsupported = json!({"error": "unsupported_grant_type",
+        "error_description": "The authorization grant type is not supported by the authorization server.",
+        "message": "The authorization grant type is not supported by the authorization server."});
+    let (outcome, _server) = login(Reply::json(400, unsupported.to_string()));
+    outcome.fails(6, &["answered HTTP 400", "unsupported_grant_type"]);
+
+    let (outcome, _server) = login(unknown_error("Something else"));
+    outcome.fails(6, &["answered HTTP 500", "unknown_error: Something else"]);
+
+    let (outcome, _server) = login(Reply::http(500, "text/html; charset=UTF-8", ""));
+    outcome.fails(6, &["answered HTTP 500", "OAuth2 keys ever generated"]);
+}
