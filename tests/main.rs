@@ -14,4 +14,5 @@ mod sandbox_facts;
 mod settings;
 mod sink;
 mod support;
+mod systemsway;
 mod usage;
