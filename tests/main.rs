@@ -1,5 +1,6 @@
 //! The program's tests, one binary: a file a topic.
 
+mod broker;
 mod docs;
 mod formats;
 mod gluo;

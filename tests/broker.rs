@@ -1,0 +1,228 @@
+//! Broker: the establishment's login behind the partner's token; two spellings of the answer; its clock.
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+
+use crate::support::{Machine, Outcome, Reply, Server};
+
+const PASSWORD: &str = "pW-Br6Hj9Kl3Zx";
+const PARTNER_PASSWORD: &str = "pW-Pt4Cv7Bn1Mq";
+const PARTNER: &str = "eyJhbGci.Pt8We2Rt5Yu.s1gn";
+const SESSION: &str = "eyJhbGci.Br3Io6Pa9Sd.s1gn";
+
+fn machine(url: &str) -> Machine {
+    let mut machine = Machine::new();
+    machine.set("BROKER_URL", url).set("BROKER_USERNAME", "loja").secret("BROKER_PASSWORD", PASSWORD);
+    machine.canary(SESSION).canary(PARTNER).canary(PARTNER_PASSWORD);
+    machine
+}
+
+/// The same with the partner's user and password.
+fn partners_machine(url: &str) -> Machine {
+    let mut machine = machine(url);
+    machine.set("BROKER_PARTNER_USERNAME", "parceiro").secret("BROKER_PARTNER_PASSWORD", PARTNER_PASSWORD);
+    machine
+}
+
+fn unix_now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_secs()
+}
+
+/// The seed document's answer.
+fn seed(token: &str) -> Value {
+    json!({"Created": unix_now(), "Expires_In": 3600, "Access_Token": token, "Token_Type": "Bearer",
+        "UserId": "6f9619ff-8b86-d011-b42d-00cf4fc964ff", "RoleLevel": 3, "IdEstabelecimento": 12,
+        "IdDispositivo": 0, "IdEstabelecimentoOperador": 5, "CodigoRetorno": 1, "MensagemRetorno": "Sucesso"})
+}
+
+fn good(token: &str) -> Reply {
+    Reply::json(200, seed(token).to_string())
+}
+
+fn login(replies: Vec<Reply>) -> (Outcome, Server) {
+    let server = Server::start(replies);
+    (machine(&server.url()).run("login broker --json"), server)
+}
+
+/// A POST as it should come.
+fn post(path: &str, bearer: Option<&str>, user: &str, password: &str) -> String {
+    let body = json!({"UserName": user, "Password": password}).to_string();
+    let bearer = bearer.map(|token| format!("authorization: Bearer {token}\n")).unwrap_or_default();
+    format!(
+        "POST {path} HTTP/1.1\naccept: application/json\n{bearer}content-length: {}\n\
+         content-type: application/json\nhost: HOST\nuser-agent: crmauth/VERSION\n\n{body}",
+        body.len()
+    )
+}
+
+const PATH: &str = "/api/broker/estabelecimento/login";
+
+#[test]
+fn without_a_partner_no_token_is_sent() {
+    let (outcome, server) = login(vec![good(SESSION)]);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
+    assert_eq!(server.received()[0].text(), post(PATH, None, "loja", PASSWORD));
+}
+
+#[test]
+fn a_partners_token_is_sent_as_it_is() {
+    let server = Server::start(vec![good(SESSION)]);
+    let outcome = machine(&server.url()).secret("BROKER_PARTNER_TOKEN", PARTNER).run("login broker");
+    assert_eq!(outcome.answer(), format!("{SESSION}\n"));
+    assert_eq!(server.received()[0].text(), post(PATH, Some(PARTNER), "loja", PASSWORD));
+}
+
+#[test]
+fn a_partners_token_is_fetched_first() {
+    for (setting, path) in [
+        (None, "/api/Autenticacao/login"),
+        (Some("/api/parceiro/login"), "/api/parceiro/login"),
+        (Some("entrar"), "/entrar"),
+    ] {
+        let server = Server::start(vec![good(PARTNER), good(SESSION)]);
+        let mut machine = partners_machine(&server.url());
+        if let Some(setting) = setting {
+            machine.set("BROKER_PARTNER_LOGIN_PATH", setting);
+        }
+        let outcome = machine.run("login broker --json");
+        assert_eq!(outcome.json()["token"], SESSION, "{}", outcome.stderr);
+        assert!(!outcome.stdout.contains(PARTNER));
+        let [partner, login] = &server.received()[..] else { panic!("two requests") };
+        assert_eq!(partner.text(), post(path, None, "parceiro", PARTNER_PASSWORD));
+        assert_eq!(login.text(), post(PATH, Some(PARTNER), "loja", PASSWORD));
+    }
+}
+
+#[test]
+fn a_folder_in_the_url_is_kept_for_both_steps() {
+    let server = Server::start(vec![good(PARTNER), good(SESSION)]);
+    let outcome = partners_machine(&format!("{}/v1{PATH}", server.url())).run("login broker");
+    assert_eq!(outcome.answer(), format!("{SESSION}\n"));
+    let paths: Vec<_> = server.received().iter().map(|request| request.target.clone()).collect();
+    assert_eq!(paths, ["/v1/api/Autenticacao/login", &format!("/v1{PATH}")]);
+}
+
+#[test]
+fn everything_the_server_said_is_passed_on() {
+    let (outcome, server) = login(vec![good(SESSION)]);
+    let answer = outcome.json();
+    let mut details = seed(SESSION);
+    let fields = details.as_object_mut().expect("an object");
+    for name in ["Access_Token", "Token_Type", "Created"] {
+        fields.remove(name);
+    }
+    let mut told = answer["details"].clone();
+    assert!(told.as_object_mut().and_then(|told| told.remove("Created")).is_some());
+    for (name, value) in [
+        ("token", json!(SESSION)),
+        ("token_type", json!("Bearer")),
+        ("url", json!(server.url())),
+        ("user", json!("loja")),
+        ("placement", json!({"in": "header", "name": "Authorization"})),
+    ] {
+        assert_eq!(answer[name], value, "{name}");
+    }
+    assert_eq!(told, details);
+}
+
+#[test]
+fn the_later_spelling_is_read() {
+    let body = json!({"created": unix_now(), "expires_In": 3600, "access_Token": SESSION, "token_Type": "Bearer",
+        "userId": "6f9619ff"});
+    let (outcome, _server) = login(vec![Reply::json(200, body.to_string())]);
+    let answer = outcome.json();
+    assert_eq!((&answer["token"], &answer["token_type"]), (&json!(SESSION), &json!("Bearer")));
+    assert_eq!(answer["details"]["userId"], "6f9619ff");
+    assert!(answer["expires_at"].is_string());
+}
+
+/// How long the session lasts after an answer with these times, in seconds; `date` is its header's.
+fn lasts(created: Option<u64>, expires_in: &Value, date: Option<u64>) -> (Option<i64>, String) {
+    let mut body = seed(SESSION);
+    body["Created"] = created.into();
+    body["Expires_In"] = expires_in.clone();
+    let date = date.map(|date| httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(date)));
+    let headers: Vec<_> = date.iter().map(|date| ("Date", date.as_str())).collect();
+    let (outcome, _server) = login(vec![Reply::with_headers(200, &headers, body.to_string())]);
+    let answer = outcome.json();
+    assert_eq!(answer["token"], SESSION, "the session is delivered whatever its times are");
+    let time = |name: &str| answer[name].as_str().map(|text| text.parse::<jiff::Timestamp>().expect(name));
+    let obtained = time("obtained_at").expect("a time");
+    (time("expires_at").map(|end| end.duration_since(obtained).as_secs()), outcome.stderr)
+}
+
+#[test]
+fn the_end_is_created_and_expires_in_by_the_servers_clock() {
+    let now = unix_now();
+    for (created, date, seconds) in [
+        (Some(now), None, 3600),
+        (Some(now), Some(now), 3600),
+        // An older token that is handed out again.
+        (Some(now - 600), Some(now), 3000),
+        // A server whose clock is a day ahead, or an hour behind.
+        (Some(now + 86_400), Some(now + 86_400), 3600),
+        (Some(now - 3600), Some(now - 3600), 3600),
+        (Some(now - 4200), Some(now - 3600), 3000),
+        (None, None, 3600),
+    ] {
+        let (rest, stderr) = lasts(created, &json!(3600), date);
+        let rest = rest.expect("an end");
+        // A minute for a machine that is busy.
+        assert!((seconds - 60..=seconds + 1).contains(&rest), "{created:?} {date:?}: {rest}");
+        assert_eq!(stderr, "");
+    }
+}
+
+#[test]
+fn a_lifetime_that_is_none_is_a_warning() {
+    let now = unix_now();
+    for (created, expires_in) in [
+        (Some(now), json!(0)),
+        (Some(now), json!(-1)),
+        (Some(now), json!(null)),
+        (Some(now), json!(1e20)),
+        (Some(now), json!(u64::MAX)),
+        (Some(i64::MAX as u64), json!(3600)),
+        (Some(now - 7200), json!(3600)),
+    ] {
+        let (rest, stderr) = lasts(created, &expires_in, None);
+        assert_eq!(rest, None, "{created:?} {expires_in}");
+        assert!(stderr.contains("warning") && stderr.contains("names no usable lifetime"), "{stderr}");
+    }
+}
+
+#[test]
+fn refusals_under_200() {
+    for (code, said) in
+        [(json!(0), "0"), (json!(2), "2"), (json!("0"), "0"), (json!(-1), "-1"), (json!(false), "")]
+    {
+        let body =
+            json!({"CodigoRetorno": code, "MensagemRetorno": "Usuário inválido", "Access_Token": SESSION});
+        let (outcome, server) = login(vec![Reply::json(200, body.to_string())]);
+        outcome.fails(4, &["refused the login: ", said, "Usuário inválido", &server.host()]);
+        outcome.says(&["BROKER_USERNAME and BROKER_PASSWORD", "BROKER_PARTNER_TOKEN"]);
+    }
+}
+
+#[test]
+fn the_hint_names_whoever_was_refused() {
+    let refused = || Reply::json(401, "{}");
+    let server = Server::start(vec![refused()]);
+    let outcome = partners_machine(&server.url()).run("login broker");
+    outcome.fails(4, &["partner's login", "check BROKER_PARTNER_USERNAME and BROKER_PARTNER_PASSWORD"]);
+
+    let server = Server::start(vec![good(PARTNER), refused()]);
+    partners_machine(&server.url()).run("login broker").fails(4, &["BROKER_USERNAME", "BROKER_PASSWORD"]);
+    assert_eq!(server.received().len(), 2);
+
+    let server = Server::start(vec![refused()]);
+    let outcome = machine(&server.url()).secret("BROKER_PARTNER_TOKEN", PARTNER).run("login broker");
+    outcome.fails(4, &["BROKER_USERNAME", "BROKER_PASSWORD", "BROKER_PARTNER_TOKEN"]);
+}
+
+#[test]
+fn a_partners_token_that_no_header_can_carry_is_not_sent() {
+    let server = Server::start(vec![Reply::json(200, r#"{"Access_Token":"a b","CodigoRetorno":1}"#)]);
+    partners_machine(&server.url()).run("login broker").fails(6, &["a space at index 1"]);
+}
