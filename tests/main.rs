@@ -17,3 +17,4 @@ mod sink;
 mod support;
 mod systemsway;
 mod usage;
+mod zeev;

@@ -1,0 +1,207 @@
+//! Zeev: a password or a permanent token for a temporary one, and another person's.
+
+use serde_json::{Value, json};
+
+use crate::support::{Machine, Outcome, Reply, Server};
+
+const PASSWORD: &str = "pW-Zv5Gh8Jk2Lq";
+const API_TOKEN: &str = "perm-Zv1Xc4Vb7Nm";
+const OWN: &str = "tmp-Own9Rt3Ye6Uw";
+const OTHERS: &str = "tmp-Oth2Sd5Fg8Hj";
+
+/// A machine with the user's password, or with the permanent token alone.
+fn machine(url: &str, api_token: bool) -> Machine {
+    let mut machine = Machine::new();
+    machine.set("ZEEV_URL", url).canary(OWN).canary(OTHERS);
+    if api_token {
+        machine.secret("ZEEV_API_TOKEN", API_TOKEN);
+    } else {
+        machine.set("ZEEV_USERNAME", "maria").secret("ZEEV_PASSWORD", PASSWORD);
+    }
+    machine
+}
+
+fn own() -> Reply {
+    Reply::json(
+        200,
+        json!({"userId": 7, "name": "Maria", "username": "maria.s", "temporaryToken": OWN}).to_string(),
+    )
+}
+
+fn others() -> Reply {
+    let answer = json!({
+        "current": {"id": 7, "name": "Maria", "username": "maria.s", "temporaryToken": OWN},
+        "impersonate": {"id": 9, "name": "José", "username": "jose", "temporaryToken": OTHERS},
+    });
+    Reply::json(200, answer.to_string())
+}
+
+fn login(api_token: bool, arguments: &[&str], replies: Vec<Reply>) -> (Outcome, Server) {
+    let server = Server::start(replies);
+    let arguments = [&["login", "zeev", "--json"], arguments].concat();
+    (machine(&server.url(), api_token).run_args(&arguments), server)
+}
+
+/// How long the session lasts, in seconds.
+fn lifetime(answer: &Value) -> i64 {
+    let time = |name: &str| -> jiff::Timestamp { answer[name].as_str().expect(name).parse().expect(name) };
+    time("expires_at").duration_since(time("obtained_at")).as_secs()
+}
+
+const GET_HEADERS: &str = "HTTP/1.1\naccept: application/json\nauthorization: Bearer TOKEN\nhost: HOST\n\
+    user-agent: crmauth/VERSION\n\n";
+
+fn get(path: &str, token: &str) -> String {
+    format!("GET {path} {}", GET_HEADERS.replace("TOKEN", token))
+}
+
+#[test]
+fn a_password_is_posted() {
+    let (outcome, server) = login(false, &[], vec![own()]);
+    assert_eq!(
+        server.received()[0].text(),
+        "POST /api/2/tokens HTTP/1.1\n\
+         accept: application/json\n\
+         content-length: 45\n\
+         content-type: application/json\n\
+         host: HOST\n\
+         user-agent: crmauth/VERSION\n\n\
+         {\"login\":\"maria\",\"password\":\"pW-Zv5Gh8Jk2Lq\"}"
+    );
+    let answer = outcome.json();
+    for (name, value) in [
+        ("token", json!(OWN)),
+        ("token_type", json!("Bearer")),
+        ("url", json!(server.url())),
+        ("user", json!("maria.s")),
+        ("impersonating", json!(null)),
+        ("placement", json!({"in": "header", "name": "Authorization"})),
+        ("details", json!({"userId": 7, "name": "Maria", "username": "maria.s"})),
+    ] {
+        assert_eq!(answer[name], value, "{name}");
+    }
+    assert_eq!((lifetime(&answer), outcome.stderr.as_str()), (600, ""));
+}
+
+#[test]
+fn a_permanent_token_fetches_a_temporary_one() {
+    let (outcome, server) = login(true, &[], vec![own()]);
+    assert_eq!(server.received()[0].text(), get("/api/2/tokens", API_TOKEN));
+    let answer = outcome.json();
+    assert_eq!((&answer["token"], &answer["user"]), (&json!(OWN), &json!("maria.s")));
+    assert_eq!(lifetime(&answer), 600);
+}
+
+#[test]
+fn another_person_is_named_by_id_or_user_name() {
+    for (person, segment) in [
+        ("9", "9"),
+        ("jose", "jose"),
+        ("josé da silva", "jos%C3%A9%20da%20silva"),
+        ("jose@empresa.example", "jose%40empresa.example"),
+        ("a/../b?c#d%2e", "a%2F..%2Fb%3Fc%23d%252e"),
+    ] {
+        let (outcome, server) = login(false, &["--as", person], vec![own(), others()]);
+        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        let path = format!("/api/2/tokens/impersonate/{segment}");
+        assert_eq!(server.received()[1].text(), get(&path, OWN));
+    }
+}
+
+#[test]
+fn a_permanent_token_impersonates_at_once() {
+    let (outcome, server) = login(true, &["--as", "9"], vec![others()]);
+    assert_eq!(server.received()[0].text(), get("/api/2/tokens/impersonate/9", API_TOKEN));
+    assert_eq!(outcome.json()["token"], OTHERS);
+}
+
+#[test]
+fn both_people_are_told_and_only_one_token() {
+    for (api_token, replies) in [(false, vec![own(), others()]), (true, vec![others()])] {
+        let (outcome, _server) = login(api_token, &["--as", "9"], replies);
+        let answer = outcome.json();
+        for (name, value) in [
+            ("token", json!(OTHERS)),
+            ("user", json!("maria.s")),
+            ("impersonating", json!("jose")),
+            (
+                "details",
+                json!({"current": {"id": 7, "name": "Maria", "username": "maria.s"},
+                    "impersonate": {"id": 9, "name": "José", "username": "jose"}}),
+            ),
+        ] {
+            assert_eq!(answer[name], value, "{name}");
+        }
+        assert_eq!(lifetime(&answer), 600);
+        assert!(!outcome.stdout.contains(OWN));
+    }
+}
+
+#[test]
+fn people_who_cannot_be() {
+    for person in ["", " ", ".", ".."] {
+        let (outcome, _server) = login(true, &["--as", person], Vec::new());
+        outcome.fails(2, &["--as needs a person's id or user name"]);
+    }
+}
+
+#[test]
+fn refusals_of_the_login() {
+    for (status, code, text) in [
+        (401, 4, "refused the request (HTTP 401): Usuário não autenticado"),
+        (403, 4, "refused the request (HTTP 403): Usuário não autenticado"),
+        (404, 6, "has no such API at /api/2/tokens (HTTP 404)"),
+        (429, 5, "too many requests (HTTP 429)"),
+        (500, 6, "answered HTTP 500"),
+    ] {
+        let body = json!({"message": "Usuário não autenticado"}).to_string();
+        for (api_token, settings) in [(false, "ZEEV_USERNAME and ZEEV_PASSWORD"), (true, "ZEEV_API_TOKEN")] {
+            let (outcome, server) = login(api_token, &[], vec![Reply::json(status, &body)]);
+            outcome.fails(code, &[text, &server.host()]);
+            if code == 4 {
+                outcome.says(&[settings]);
+            }
+        }
+    }
+}
+
+#[test]
+fn refusals_of_the_impersonation_speak_of_people() {
+    for (status, code, texts) in [
+        (404, 6, &["Zeev knows nobody `jose` to impersonate", "--as takes a person's id or user name"][..]),
+        (403, 4, &["this account may not impersonate `jose`", "permission to impersonate"]),
+        (401, 4, &["refused the request (HTTP 401)", "ZEEV_"]),
+        (429, 5, &["too many requests (HTTP 429)"]),
+    ] {
+        for (api_token, first) in [(false, vec![own()]), (true, Vec::new())] {
+            let replies = [first, vec![Reply::json(status, "{}")]].concat();
+            let (outcome, server) = login(api_token, &["--as", "jose"], replies);
+            outcome.fails(code, texts).says(&[&server.host(), &format!("\"http_status\":{status}")]);
+        }
+    }
+}
+
+#[test]
+fn an_impersonation_without_the_persons_token_is_none() {
+    for (body, text) in [
+        (json!({"current": {"temporaryToken": OWN}}), "has no field `impersonate`"),
+        (json!({"temporaryToken": OWN}), "has no field `impersonate`"),
+        (json!({"impersonate": [], "current": {"temporaryToken": OWN}}), "has an array in `impersonate`"),
+        (json!({"impersonate": {"id": 9}, "current": {"temporaryToken": OWN}}), "there is no session in the"),
+    ] {
+        let (outcome, _server) = login(true, &["--as", "9"], vec![Reply::json(200, body.to_string())]);
+        outcome.fails(6, &[text]);
+    }
+}
+
+#[test]
+fn others_cannot_impersonate() {
+    let server = Server::start(Vec::new());
+    let mut machine = Machine::new();
+    machine
+        .set("SYSTEMSWAY_URL", &server.url())
+        .set("SYSTEMSWAY_USERNAME", "u")
+        .secret("SYSTEMSWAY_PASSWORD", PASSWORD);
+    machine.run("login systemsway --as 9").fails(2, &["SystemsWay cannot log in as somebody else", "zeev"]);
+    assert_eq!(server.connections(), 0);
+}
