@@ -28,7 +28,7 @@ use crate::report::Report;
 use crate::secret::Secret;
 use crate::spec::{BaseUrl, Target};
 
-/// How long a connection may take to come about, TLS included.
+/// How long a connection may take to come about, name and TLS included.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// The largest answer to a login, in bytes.
 const ANSWER_MAX: usize = 1024 * 1024;
@@ -51,6 +51,7 @@ pub struct Proxies {
 /// The HTTP clients of a run, made when the first request needs them.
 pub struct Http {
     proxies: Proxies,
+    connect_limit: Duration,
     extra_roots: Vec<CertificateDer<'static>>,
     plain: OnceCell<reqwest::Client>,
     plain_private: OnceCell<reqwest::Client>,
@@ -79,10 +80,13 @@ impl Http {
     ///
     /// # Errors
     /// [`Cause::BadSetting`] for a CA file that cannot be read or holds no certificate.
-    pub fn new(proxies: Proxies, ca_file: Option<&Path>) -> Result<Self> {
+    pub fn new(proxies: Proxies, ca_file: Option<&Path>, timeout: Duration) -> Result<Self> {
         let extra_roots = ca_file.map(read_certificates).transpose()?.unwrap_or_default();
+        // Ends before a short --timeout does, so that it can be told that nothing was sent.
+        let connect_limit = CONNECT_LIMIT.min(timeout.mul_f64(0.9));
         Ok(Self {
             proxies,
+            connect_limit,
             extra_roots,
             plain: OnceCell::new(),
             plain_private: OnceCell::new(),
@@ -120,7 +124,7 @@ impl Http {
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .retry(reqwest::retry::never())
-            .connect_timeout(CONNECT_LIMIT)
+            .connect_timeout(self.connect_limit)
             .no_proxy()
             .dns_resolver(Resolver { private_only: *route == Route::PlainPrivate })
             .tls_backend_preconfigured(tls_config(roots)?);
@@ -419,8 +423,13 @@ impl Channel<'_> {
                 }
                 _ => return outcome.map_err(|failure| failure.error),
             };
+            // Half a try to connect would end as if an answer were missing.
+            let needed = match &outcome {
+                Err(failure) if failure.error.cause == Cause::ConnectTimeout => self.http.connect_limit,
+                _ => Duration::ZERO,
+            };
             match Instant::now().checked_add(pause) {
-                Some(then) if then < self.deadline => {
+                Some(then) if then + needed < self.deadline => {
                     self.report.note(Some(self.target), &format!("asking again in {} ms", pause.as_millis()));
                     tokio::time::sleep_until(then).await;
                 }
@@ -468,7 +477,7 @@ impl Channel<'_> {
                     let patience = self.timeout;
                     return Ok(Stream { status, head, location, https, path, host, response, patience });
                 }
-                Ok(Err(error)) => explain(&error, &host, doubt, &route, self.target),
+                Ok(Err(error)) => explain(&error, &host, doubt, &route, self),
                 Err(_) => return Err(self.too_late(&host, doubt)),
             };
             let pause = PAUSE + jitter(PAUSE);
@@ -576,7 +585,7 @@ impl Channel<'_> {
         let mut response = call
             .send()
             .await
-            .map_err(|error| explain(&error, &host, may_have_worked(request), route, self.target))?;
+            .map_err(|error| explain(&error, &host, may_have_worked(request), route, self))?;
         self.warn_of_plain_text(&request.url, &response, &host);
         let headers = response.headers();
         if headers.get(CONTENT_ENCODING).is_some_and(|value| value.as_bytes() != b"identity") {
@@ -708,10 +717,10 @@ fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
 }
 
 /// Turns the client's error into ours. Its own text is never used: it prints URLs with their queries.
-fn explain(error: &reqwest::Error, host: &str, doubt: &str, route: &Route, target: &Target) -> Failure {
+fn explain(error: &reqwest::Error, host: &str, doubt: &str, route: &Route, way: &Channel<'_>) -> Failure {
     let fail = |cause, message: String, again| Failure { error: Error::new(cause, message), again };
     if find::<PublicAddress>(error).is_some() {
-        return Failure { error: public_http(host, target), again: Again::Never };
+        return Failure { error: public_http(host, way.target), again: Again::Never };
     }
     if error.is_dns() {
         return fail(Cause::Dns, format!("cannot resolve {host}"), Again::Never);
@@ -720,7 +729,7 @@ fn explain(error: &reqwest::Error, host: &str, doubt: &str, route: &Route, targe
         return Failure { error: explain_tls(tls, host), again: Again::Never };
     }
     if error.is_connect() {
-        return explain_connect(error, host, route);
+        return explain_connect(error, host, route, way.http.connect_limit);
     }
     match find::<hyper::Error>(error) {
         Some(hyper) if hyper.is_parse_too_large() => {
@@ -750,9 +759,9 @@ fn spoke_first(error: &hyper::Error) -> bool {
 }
 
 /// No connection came about, so nothing was sent.
-fn explain_connect(error: &reqwest::Error, host: &str, route: &Route) -> Failure {
+fn explain_connect(error: &reqwest::Error, host: &str, route: &Route, limit: Duration) -> Failure {
     let (cause, message) = if error.is_timeout() {
-        let limit = CONNECT_LIMIT.as_secs();
+        let limit = limit.as_secs_f64();
         (Cause::ConnectTimeout, format!("timed out connecting to {host} after {limit} s"))
     } else if let Route::PlainProxied(proxy) | Route::TlsProxied(proxy) = route {
         let proxy = Url::parse(proxy).map(|url| host_of(&url)).unwrap_or_default();

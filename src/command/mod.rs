@@ -96,7 +96,7 @@ impl Run<'_> {
     /// # Errors
     /// Exit code 2: an env file, a CA file or a variable that cannot be used.
     pub async fn app(&self) -> Result<(App, Option<systems::Sandbox>)> {
-        let http = Http::new(self.proxies()?, self.global.ca_file.as_deref())?;
+        let http = Http::new(self.proxies()?, self.global.ca_file.as_deref(), self.global.timeout)?;
         let (sources, servers) = if self.global.sandbox {
             let servers = sandbox::start(None, Rc::new(|_| ())).await?;
             (Sources::only(servers.settings().to_vec()), Some(servers))
