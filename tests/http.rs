@@ -4,6 +4,7 @@ use std::net::TcpListener;
 
 use serde_json::Value;
 
+use crate::support::server::FullListener;
 use crate::support::tls::Authority;
 use crate::support::{Demo, Machine, Outcome, Reply, Server, at_once, demo};
 
@@ -354,6 +355,16 @@ fn nobody_listens() {
         let address = nobody();
         let outcome = demo.machine(&format!("http://{address}")).run(&format!("login {}", demo.id));
         outcome.fails(5, &[&format!("connection refused by {address}"), &demo.variable("URL")]);
+        assert!(!outcome.stderr.contains("may have taken effect"), "{}", outcome.stderr);
+    });
+}
+
+#[test]
+fn a_connection_that_never_comes_about_has_sent_nothing() {
+    let full = FullListener::new();
+    each(|demo| {
+        let outcome = demo.machine(&full.url()).run(&format!("login {} --timeout 0.5", demo.id));
+        outcome.fails(5, &["timed out connecting to 127.0.0.1:", " after 0.45 s", &demo.variable("URL")]);
         assert!(!outcome.stderr.contains("may have taken effect"), "{}", outcome.stderr);
     });
 }

@@ -239,6 +239,27 @@ impl Drop for Server {
     }
 }
 
+/// A listener whose queue is full, so that a further connection never comes about.
+pub struct FullListener {
+    listener: TcpListener,
+    _queue: Vec<TcpStream>,
+}
+
+impl FullListener {
+    pub fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        rustix::net::listen(&listener, 0).expect("a short queue");
+        let address = listener.local_addr().expect("an address");
+        let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(100)).ok();
+        let queue = std::iter::from_fn(connect).take(100).collect();
+        Self { listener, _queue: queue }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.listener.local_addr().expect("an address"))
+    }
+}
+
 fn serve(mut stream: Stream, state: &Mutex<State>, news: &Condvar) {
     let mut buffer = Vec::new();
     while let Some(request) = read_request(&mut stream, &mut buffer) {
