@@ -469,7 +469,7 @@ impl Channel<'_> {
             }
             let failure = match tokio::time::timeout_at(self.deadline, request.send()).await {
                 Ok(Ok(response)) => {
-                    self.warn_of_plain_text(&call.url, &response, &host);
+                    self.warn_of_plain_text(&call.url, &response, &host, &route);
                     let location =
                         text_header(response.headers(), LOCATION).map(|to| location(&call.url, to));
                     let (status, head) = (response.status().as_u16(), head(&response));
@@ -497,8 +497,14 @@ impl Channel<'_> {
             .hint("a session goes to the server that it is for and to no other"))
     }
 
-    fn warn_of_plain_text(&self, url: &Url, response: &reqwest::Response, host: &str) {
-        let local = response.remote_addr().is_none_or(|peer| peer.ip().to_canonical().is_loopback());
+    fn warn_of_plain_text(&self, url: &Url, response: &reqwest::Response, host: &str, route: &Route) {
+        // Behind a proxy the peer tells nothing about the way from there.
+        let local = match (route, url.host()) {
+            (Route::PlainProxied(_), Some(Host::Ipv4(ip))) => ip.is_loopback(),
+            (Route::PlainProxied(_), Some(Host::Ipv6(ip))) => ip.is_loopback(),
+            (Route::PlainProxied(_), _) => false,
+            _ => response.remote_addr().is_none_or(|peer| peer.ip().to_canonical().is_loopback()),
+        };
         if url.scheme() == "http" && !local {
             let text = format!(
                 "http://{host} is not encrypted: whoever shares the network can read the credentials"
@@ -586,7 +592,7 @@ impl Channel<'_> {
             .send()
             .await
             .map_err(|error| explain(&error, &host, may_have_worked(request), route, self))?;
-        self.warn_of_plain_text(&request.url, &response, &host);
+        self.warn_of_plain_text(&request.url, &response, &host, route);
         let headers = response.headers();
         if headers.get(CONTENT_ENCODING).is_some_and(|value| value.as_bytes() != b"identity") {
             let message = format!("{host} sent a compressed answer, which was not asked for");
