@@ -729,7 +729,12 @@ fn explain(error: &reqwest::Error, host: &str, doubt: &str, route: &Route, way: 
         return Failure { error: public_http(host, way.target), again: Again::Never };
     }
     if error.is_dns() {
-        return fail(Cause::Dns, format!("cannot resolve {host}"), Again::Never);
+        return match proxy_of(route) {
+            None => fail(Cause::Dns, format!("cannot resolve {host}"), Again::Never),
+            Some(proxy) => {
+                fail(Cause::Proxy, format!("cannot resolve {host} or its proxy {proxy}"), Again::Never)
+            }
+        };
     }
     if let Some(tls) = find::<rustls::Error>(error) {
         return Failure { error: explain_tls(tls, host), again: Again::Never };
@@ -764,13 +769,22 @@ fn spoke_first(error: &hyper::Error) -> bool {
     }
 }
 
+/// A route's proxy, without its user and password.
+fn proxy_of(route: &Route) -> Option<String> {
+    match route {
+        Route::PlainProxied(proxy) | Route::TlsProxied(proxy) => {
+            Some(Url::parse(proxy).map(|url| host_of(&url)).unwrap_or_default())
+        }
+        _ => None,
+    }
+}
+
 /// No connection came about, so nothing was sent.
 fn explain_connect(error: &reqwest::Error, host: &str, route: &Route, limit: Duration) -> Failure {
     let (cause, message) = if error.is_timeout() {
         let limit = limit.as_secs_f64();
         (Cause::ConnectTimeout, format!("timed out connecting to {host} after {limit} s"))
-    } else if let Route::PlainProxied(proxy) | Route::TlsProxied(proxy) = route {
-        let proxy = Url::parse(proxy).map(|url| host_of(&url)).unwrap_or_default();
+    } else if let Some(proxy) = proxy_of(route) {
         (Cause::Proxy, format!("cannot connect to {host} through the proxy {proxy}"))
     } else {
         match find::<io::Error>(error).map(io::Error::kind) {
