@@ -66,6 +66,30 @@ fn the_body_decides_and_not_its_type() {
 }
 
 #[test]
+fn other_good_statuses_and_interim_answers_are_no_fault() {
+    every_login_works(|demo| Reply::json(201, demo.good()), "");
+    every_login_works(
+        |demo| {
+            let good = demo.good();
+            let head = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: ";
+            Reply::Bytes(format!("{head}{}\r\n\r\n{good}", good.len()).into())
+        },
+        "",
+    );
+}
+
+#[test]
+fn a_cookie_is_no_session() {
+    every_login_fails(
+        |demo| {
+            Reply::with_headers(200, &[("Set-Cookie", &format!("PHPSESSID={}; path=/", demo.token))], "{}")
+        },
+        6,
+        &["base URL"],
+    );
+}
+
+#[test]
 fn a_byte_order_mark_is_passed_over() {
     every_login_works(|demo| Reply::json(200, ["\u{feff}", &demo.good()].concat()), "");
 }
@@ -79,6 +103,9 @@ fn text_of_php_around_the_answer_is_a_warning_that_does_not_show_it() {
     };
     every_login_works(|demo| Reply::json(200, [notice(demo), demo.good()].concat()), warning);
     every_login_works(|demo| Reply::json(200, [demo.good(), notice(demo)].concat()), warning);
+    let demo = &demo::GLUO;
+    let server = Server::start(demo.script([Reply::json(200, [notice(demo), demo.good()].concat())]));
+    assert_eq!(demo.machine(&server.url()).run("login gluo -q").answer().trim_end(), demo.token);
 }
 
 #[test]
@@ -605,6 +632,19 @@ fn plain_text_goes_through_a_proxy_with_consent() {
 }
 
 #[test]
+fn plain_text_through_a_proxy_to_who_knows_where_needs_consent_and_is_told() {
+    let demo = &demo::ZEEV;
+    let proxy = Server::start(vec![Reply::json(200, demo.good())]);
+    let mut machine = demo.machine("http://zeev.example");
+    machine.set("http_proxy", &proxy.url()).set("ZEEV_ALLOW_PROXY", "1");
+    machine.run("login zeev").fails(2, &["through a proxy", "ZEEV_ALLOW_HTTP=1"]);
+    assert_eq!(proxy.connections(), 0);
+    let outcome = machine.set("ZEEV_ALLOW_HTTP", "1").run("login zeev");
+    assert_eq!((outcome.code, outcome.stdout.trim_end()), (0, demo.token));
+    outcome.says(&["warning: zeev: http://zeev.example is not encrypted"]);
+}
+
+#[test]
 fn a_tunnel_through_a_proxy_shows_it_nothing() {
     let authority = Authority::new();
     let config = authority.server("127.0.0.1");
@@ -614,7 +654,7 @@ fn a_tunnel_through_a_proxy_shows_it_nothing() {
         let mut machine = demo.machine(&server.url());
         machine.write("ca.pem", authority.pem());
         let url = proxy_url(&mut machine, &proxy);
-        machine.set("https_proxy", &url);
+        machine.set("https_proxy", url.trim_start_matches("http://"));
         let outcome = machine.run(&format!("login {} --ca-file ca.pem", demo.id));
         assert_eq!(outcome.answer().trim_end(), demo.token);
         let [connect] = &proxy.received()[..] else { panic!("one CONNECT") };
@@ -652,6 +692,23 @@ fn a_proxy_that_refuses_is_named_without_its_user() {
         outcome.fails(5, &[&text, "https_proxy", "no_proxy"]);
         assert!(proxy.received().iter().all(|request| request.method == "CONNECT"));
     });
+}
+
+#[test]
+fn a_proxy_that_is_away_is_named_without_its_user() {
+    let address = nobody();
+    let connect = format!("cannot connect to zeev.example through the proxy {address}");
+    for (scheme, proxy, text) in [
+        ("http", &*address, &*connect),
+        ("socks5h", &address, &connect),
+        ("http", "proxy.invalid:3128", "cannot resolve zeev.example or its proxy proxy.invalid:3128"),
+        ("socks5h", "proxy.invalid:3128", "through the proxy proxy.invalid:3128"),
+    ] {
+        let mut machine = demo::ZEEV.machine("https://zeev.example");
+        machine.canary(PROXY_USER).canary(PROXY_PASSWORD);
+        machine.set("ALL_PROXY", &format!("{scheme}://{PROXY_USER}:{PROXY_PASSWORD}@{proxy}"));
+        machine.run("login zeev -vv").fails(5, &[text, "check https_proxy"]);
+    }
 }
 
 #[test]
