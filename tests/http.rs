@@ -2,6 +2,10 @@
 
 use std::net::TcpListener;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use crmauth::secret::hex;
+use md5::Digest;
 use serde_json::Value;
 
 use crate::support::server::FullListener;
@@ -137,6 +141,59 @@ fn a_refusal_names_the_variables_to_check() {
         |_| Reply::json(401, "{}"),
         |demo, _, outcome| {
             outcome.fails(4, &["hint: check ", demo.secret.0]);
+        },
+    );
+}
+
+#[test]
+fn what_a_server_says_becomes_one_short_harmless_line() {
+    let message = format!("caf\u{e9}\r\n::error::x ##vso[task.x]y\u{1b}[31m\u{202e}{}", "z".repeat(5000));
+    let body = serde_json::json!({ "message": message }).to_string();
+    every_login(
+        |_| Reply::json(403, &body),
+        |_, server, outcome| {
+            let said = format!(
+                "{} refused the request (HTTP 403): caf\u{e9} : :error: :x # #vso[task.x]y [31m zzz",
+                server.host()
+            );
+            outcome.fails(4, &[&said]);
+            let (line, _) = outcome.stderr.split_once('\n').expect("a line");
+            assert!(line.chars().count() < 400 && line.ends_with('\u{2026}'), "{line}");
+        },
+    );
+}
+
+/// A secret as servers and proxies write it.
+fn forms(secret: &str) -> Vec<String> {
+    let hashes = [
+        hex(&md5::Md5::digest(secret)),
+        hex(&sha1::Sha1::digest(secret)),
+        hex(&sha2::Sha256::digest(secret)),
+    ];
+    let html: String = secret.chars().map(|c| format!("&#{};", u32::from(c))).collect();
+    let json: String = secret.chars().map(|c| format!("\\u{:04x}", u32::from(c))).collect();
+    let percent: String = secret.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let basic = STANDARD.encode(format!("user:{secret}"));
+    let upper = hashes.clone().map(|hash| hash.to_uppercase());
+    [secret.to_owned(), STANDARD.encode(secret), basic, html, json, percent]
+        .into_iter()
+        .chain(hashes)
+        .chain(upper)
+        .collect()
+}
+
+#[test]
+fn a_secret_that_a_server_echoes_is_blanked_in_every_form() {
+    every_login(
+        |demo| {
+            let echo = forms(demo.secret.1).join(" | ");
+            Reply::json(403, serde_json::json!({ "message": format!("<{echo}>") }).to_string())
+        },
+        |demo, _, outcome| {
+            outcome.fails(4, &["refused the request (HTTP 403): <*** | "]);
+            for form in forms(demo.secret.1) {
+                assert!(!outcome.stderr.contains(&form[..form.len().min(12)]), "{form}: {}", outcome.stderr);
+            }
         },
     );
 }
@@ -698,17 +755,18 @@ fn a_proxy_that_refuses_is_named_without_its_user() {
 fn a_proxy_that_is_away_is_named_without_its_user() {
     let address = nobody();
     let connect = format!("cannot connect to zeev.example through the proxy {address}");
-    for (scheme, proxy, text) in [
+    let proxies = [
         ("http", &*address, &*connect),
         ("socks5h", &address, &connect),
         ("http", "proxy.invalid:3128", "cannot resolve zeev.example or its proxy proxy.invalid:3128"),
         ("socks5h", "proxy.invalid:3128", "through the proxy proxy.invalid:3128"),
-    ] {
+    ];
+    at_once(proxies, |(scheme, proxy, text)| {
         let mut machine = demo::ZEEV.machine("https://zeev.example");
         machine.canary(PROXY_USER).canary(PROXY_PASSWORD);
         machine.set("ALL_PROXY", &format!("{scheme}://{PROXY_USER}:{PROXY_PASSWORD}@{proxy}"));
         machine.run("login zeev -vv").fails(5, &[text, "check https_proxy"]);
-    }
+    });
 }
 
 #[test]
