@@ -1,14 +1,12 @@
 //! What holds for every provider: which answers are none, what is sent how often and to whom, what is said.
 
-use std::net::TcpListener;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use crmauth::secret::hex;
 use md5::Digest;
 use serde_json::Value;
 
-use crate::support::server::FullListener;
+use crate::support::server::{FullListener, Nobody};
 use crate::support::tls::Authority;
 use crate::support::{Demo, Machine, Outcome, Reply, Server, at_once, demo};
 
@@ -49,12 +47,6 @@ fn every_login_works(reply: impl Fn(&Demo) -> Reply + Sync, warning: &str) {
 /// A server that counts who connects, and answers nothing.
 fn bystander() -> Server {
     Server::start(Vec::new())
-}
-
-/// An address that nobody listens at.
-fn nobody() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").to_string()
 }
 
 #[test]
@@ -436,7 +428,8 @@ fn the_time_limit_is_for_the_whole_answer() {
 #[test]
 fn nobody_listens() {
     each(|demo| {
-        let address = nobody();
+        let nobody = Nobody::new();
+        let address = nobody.host();
         let outcome = demo.machine(&format!("http://{address}")).run(&format!("login {}", demo.id));
         outcome.fails(5, &[&format!("connection refused by {address}"), &demo.variable("URL")]);
         assert!(!outcome.stderr.contains("may have taken effect"), "{}", outcome.stderr);
@@ -537,7 +530,8 @@ fn errors_as_json_are_one_line_with_the_contracts_fields() {
 
 #[test]
 fn json_tells_what_may_be_tried_again() {
-    let address = nobody();
+    let nobody = Nobody::new();
+    let address = nobody.host();
     let machine = demo::ZEEV.machine(&format!("http://{address}"));
     let error: Value = serde_json::from_str(&machine.run("login zeev --json").stderr).expect("JSON");
     let error = &error["error"];
@@ -753,7 +747,8 @@ fn a_proxy_that_refuses_is_named_without_its_user() {
 
 #[test]
 fn a_proxy_that_is_away_is_named_without_its_user() {
-    let address = nobody();
+    let nobody = Nobody::new();
+    let address = nobody.host();
     let connect = format!("cannot connect to zeev.example through the proxy {address}");
     let proxies = [
         ("http", &*address, &*connect),

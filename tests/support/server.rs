@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Barrier, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -236,6 +237,27 @@ impl Drop for Server {
                 state.received
             );
         }
+    }
+}
+
+/// A port that nobody listens at and nobody else can take.
+pub struct Nobody {
+    _socket: OwnedFd,
+    address: SocketAddr,
+}
+
+impl Nobody {
+    pub fn new() -> Self {
+        use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket};
+        let socket = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+        bind(&socket, &SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
+        let address = getsockname(&socket).expect("an address").try_into().expect("an IP address");
+        Self { _socket: socket, address }
+    }
+
+    /// `127.0.0.1:PORT`.
+    pub fn host(&self) -> String {
+        self.address.to_string()
     }
 }
 
