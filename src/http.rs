@@ -83,7 +83,7 @@ impl Http {
     pub fn new(proxies: Proxies, ca_file: Option<&Path>, timeout: Duration) -> Result<Self> {
         let extra_roots = ca_file.map(read_certificates).transpose()?.unwrap_or_default();
         // Ends before a short --timeout does, so that it can be told that nothing was sent.
-        let connect_limit = CONNECT_LIMIT.min(timeout.mul_f64(0.9));
+        let connect_limit = CONNECT_LIMIT.min(timeout.mul_f64(0.8));
         Ok(Self {
             proxies,
             connect_limit,
@@ -423,11 +423,7 @@ impl Channel<'_> {
                 }
                 _ => return outcome.map_err(|failure| failure.error),
             };
-            // Half a try to connect would end as if an answer were missing.
-            let needed = match &outcome {
-                Err(failure) if failure.error.cause == Cause::ConnectTimeout => self.http.connect_limit,
-                _ => Duration::ZERO,
-            };
+            let needed = outcome.as_ref().err().map_or(Duration::ZERO, |failure| self.needed(&failure.error));
             match Instant::now().checked_add(pause) {
                 Some(then) if then + needed < self.deadline => {
                     self.report.note(Some(self.target), &format!("asking again in {} ms", pause.as_millis()));
@@ -481,12 +477,18 @@ impl Channel<'_> {
                 Err(_) => return Err(self.too_late(&host, doubt)),
             };
             let pause = PAUSE + jitter(PAUSE);
-            if failure.again != Again::NothingSent || connects > 0 || Instant::now() + pause > self.deadline {
+            let until = Instant::now() + pause + self.needed(&failure.error);
+            if failure.again != Again::NothingSent || connects > 0 || until > self.deadline {
                 return Err(failure.error);
             }
             connects += 1;
             tokio::time::sleep(pause).await;
         }
+    }
+
+    /// How much time another try needs: half a try to connect would end as if an answer were missing.
+    fn needed(&self, error: &Error) -> Duration {
+        if error.cause == Cause::ConnectTimeout { self.http.connect_limit } else { Duration::ZERO }
     }
 
     fn same_origin(&self, url: &Url) -> Result<()> {
