@@ -172,6 +172,8 @@ fn only_object(text: &[u8]) -> Option<Map<String, Value>> {
                 at = brace + stream.byte_offset();
                 found = Some(fields);
             }
+            // A text that begins as an object is none: what stands inside of it is not the answer.
+            Some(Err(_)) if brace == 0 => return None,
             Some(Err(error)) if error.is_eof() => return None,
             _ => {}
         }
@@ -399,6 +401,7 @@ mod tests {
             (&br#"{"a":{"b":1}"#[..], Cause::BadAnswer),
             (br#"{"a":1}{}"#, Cause::BadAnswer),
             (b"{\"a\":1}\n{\"b\":1}", Cause::BadAnswer),
+            (b"{\"a\":bad,\n{\"b\":1}\n}", Cause::BadAnswer),
             (b"<b>x</b>{\"a\":{\"b\":1}", Cause::Html),
             (b"[1]", Cause::BadAnswer),
             (b"\"x\"", Cause::BadAnswer),

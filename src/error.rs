@@ -217,7 +217,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
 
 /// How many bytes of a foreign text are looked at.
-const FOREIGN_WINDOW: usize = 64 * 1024;
+const FOREIGN_WINDOW: usize = 16 * 1024;
 /// How many characters of a foreign text are shown.
 const FOREIGN_SHOWN: usize = 300;
 
