@@ -15,8 +15,14 @@ use crate::session::Session;
 use crate::spec::{Settings, Spec};
 
 /// Every provider, in the order in which people see them.
-pub static ALL: &[&dyn Provider] =
-    &[&gluo::Gluo, &hellocloud::HelloCloud, &systemsway::SystemsWay, &broker::Broker, &zeev::Zeev];
+#[rustfmt::skip] // a line a system, so that another one is one line
+pub static ALL: &[&dyn Provider] = &[
+    &gluo::Gluo,
+    &hellocloud::HelloCloud,
+    &systemsway::SystemsWay,
+    &broker::Broker,
+    &zeev::Zeev,
+];
 
 /// The declarations of every provider, in the same order.
 pub fn specs() -> Vec<&'static Spec> {
