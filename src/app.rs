@@ -229,10 +229,7 @@ impl App {
         for note in plan.notes() {
             self.report.note(Some(target), &note);
         }
-        for secret in plan.found.iter().filter(|found| found.field.secret()) {
-            let (Value::Known(text) | Value::Command(text)) = &secret.value;
-            self.report.learn(text);
-        }
+        plan.known().secrets().for_each(|secret| self.report.learn(secret));
         let (provider, deadline) = (of(target)?, self.deadline());
         Ok(Job { target, plan, provider, deadline, started: Timestamp::now(), settings: OnceCell::new() })
     }

@@ -1,6 +1,11 @@
 //! `crmauth` logs in to CRM and BPM systems and hands the session to a person, a script or a CI job.
 //!
 //! The way of the data: arguments → targets → settings → session → bytes. [`run`] is the whole program.
+//!
+//! The modules from the ground up; each may use those before it, siblings do not use each other, and
+//! `tests/layers.rs` holds this: [`secret`], [`disk`] · [`error`] · [`spec`], [`session`], [`signals`] ·
+//! [`answer`], [`report`] · [`http`] · [`provider`], [`config`], [`store`], [`output`], [`sandbox`] ·
+//! [`freshness`] · [`app`] · [`command`] · [`cli`].
 
 pub mod answer;
 pub mod app;
