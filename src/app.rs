@@ -50,6 +50,9 @@ pub struct Login {
     pub url: BaseUrl,
     /// Its session.
     pub session: Session,
+    /// What requests with the session need to know.
+    settings: Settings,
+    hints: Hints,
 }
 
 /// What kind of session is wanted.
@@ -76,7 +79,7 @@ impl App {
             let job = self.job(target)?;
             let hints = Hints::of(&job.plan);
             let session = self.obtain(&job, role, wish).await.map_err(|error| hints.add(error))?;
-            Ok(Login { target: target.clone(), url: job.plan.url, session })
+            Ok(job.login(session, hints))
         };
         work.await.map_err(|error: Error| error.target(&target.to_string()))
     }
@@ -115,13 +118,8 @@ impl App {
     /// # Errors
     /// What keeps an answer from coming; an answer of any status is none.
     pub async fn call(&self, login: &Login, call: &Call) -> Result<Stream> {
-        let work = async {
-            let job = self.job(&login.target)?;
-            let hints = Hints::of(&job.plan);
-            let settings = job.plan.known();
-            self.channel(&job, &settings).open(call).await.map_err(|error| hints.add(error))
-        };
-        work.await.map_err(|error: Error| error.target(&login.target.to_string()))
+        let answer = self.channel_of(&login.settings).open(call).await;
+        answer.map_err(|error| login.hints.add(error).target(&login.target.to_string()))
     }
 
     /// Every session that is stored.
@@ -215,7 +213,7 @@ impl App {
             let written = self.store.write(&lock, &entry).await;
             self.store.release(lock).await?;
             written?;
-            Ok(Login { target: target.clone(), url: job.plan.url, session })
+            Ok(job.login(session, hints))
         };
         work.await.map_err(|error: Error| error.target(&target.to_string()))
     }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::Login;
+use super::hints::Hints;
 use crate::config::{Found, Plan};
 use crate::freshness::{Verdict, judge};
 use crate::provider::{Provider, Role};
@@ -69,6 +71,11 @@ impl Job<'_> {
             !known.is_empty() && credentials.iter().any(|(field, print)| known.get(field) != Some(print))
         });
         judge(entry, changed, self.target.spec, min_ttl, Timestamp::now())
+    }
+
+    pub(super) fn login(self, session: Session, hints: Hints) -> Login {
+        let settings = self.plan.known();
+        Login { target: self.target.clone(), url: self.plan.url, session, settings, hints }
     }
 
     pub(super) fn entry(&self, session: Session, credentials: BTreeMap<String, String>) -> Entry {

@@ -98,7 +98,7 @@ async fn start(args: &Args, run: &Run<'_>) -> Result<u8> {
         return with_files(args, run, &app, &logins, name, command).await;
     }
     for login in &logins {
-        let Login { target, url, session } = login;
+        let Login { target, url, session, .. } = login;
         for (name, value) in output::environment(&Entry { target, url, session })? {
             command.env(name, value.expose());
         }
