@@ -21,10 +21,10 @@ const LAYERS: &[&[&str]] = &[
 
 /// A text that only these files may hold.
 const OWNERS: &[(&str, &[&str])] = &[
-    ("reqwest", &["http.rs"]),
-    ("rustls", &["http.rs"]),
-    ("hyper::", &["http.rs", "sandbox/server.rs"]),
-    ("hyper_util", &["http.rs", "sandbox/server.rs"]),
+    ("reqwest", &["http.rs", "http/"]),
+    ("rustls", &["http/"]),
+    ("hyper::", &["http/", "sandbox/server.rs"]),
+    ("hyper_util", &["http/", "sandbox/server.rs"]),
     ("stderr()", &["report.rs", "lib.rs", "signals.rs", "config/command.rs"]),
     ("stdout()", &["output/sink.rs", "lib.rs"]),
     ("env::vars_os", &["main.rs"]),

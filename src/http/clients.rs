@@ -1,0 +1,255 @@
+//! The HTTP clients of a run: routes, proxies, trust, and the addresses that plain text may go to.
+
+use std::cell::OnceCell;
+use std::error::Error as StdError;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper_util::client::proxy::matcher::Matcher;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use url::Url;
+
+use crate::error::{Cause, Error, Result};
+
+/// How long a connection may take to come about, name and TLS included.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// What the environment says about proxies, each value as it stands there.
+#[derive(Debug, Default, Clone)]
+pub struct Proxies {
+    /// For https.
+    pub https: Option<String>,
+    /// For http, where a target allows it.
+    pub http: Option<String>,
+    /// Hosts that are reached directly.
+    pub no: Option<String>,
+}
+
+/// The HTTP clients of a run, made when the first request needs them.
+pub struct Http {
+    proxies: Proxies,
+    pub(super) connect_limit: Duration,
+    extra_roots: Vec<CertificateDer<'static>>,
+    plain: OnceCell<reqwest::Client>,
+    plain_private: OnceCell<reqwest::Client>,
+    plain_proxied: OnceCell<reqwest::Client>,
+    tls: OnceCell<reqwest::Client>,
+    tls_proxied: OnceCell<reqwest::Client>,
+}
+
+/// Which client a request takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Route {
+    /// http:// to any address.
+    Plain,
+    /// http:// to loopback and private addresses.
+    PlainPrivate,
+    /// http:// through a proxy.
+    PlainProxied(String),
+    /// https://.
+    Tls,
+    /// https:// through a proxy.
+    TlsProxied(String),
+}
+
+impl Http {
+    /// Nothing is opened yet; a CA file is read at once, so that a wrong one is found before anything is sent.
+    ///
+    /// # Errors
+    /// [`Cause::BadSetting`] for a CA file that cannot be read or holds no certificate.
+    pub fn new(proxies: Proxies, ca_file: Option<&Path>, timeout: Duration) -> Result<Self> {
+        let extra_roots = ca_file.map(read_certificates).transpose()?.unwrap_or_default();
+        // Ends before a short --timeout does, so that it can be told that nothing was sent.
+        let connect_limit = CONNECT_LIMIT.min(timeout.mul_f64(0.8));
+        Ok(Self {
+            proxies,
+            connect_limit,
+            extra_roots,
+            plain: OnceCell::new(),
+            plain_private: OnceCell::new(),
+            plain_proxied: OnceCell::new(),
+            tls: OnceCell::new(),
+            tls_proxied: OnceCell::new(),
+        })
+    }
+
+    pub(super) fn client(&self, route: &Route) -> Result<&reqwest::Client> {
+        let cell = match route {
+            Route::Plain => &self.plain,
+            Route::PlainPrivate => &self.plain_private,
+            Route::PlainProxied(_) => &self.plain_proxied,
+            Route::Tls => &self.tls,
+            Route::TlsProxied(_) => &self.tls_proxied,
+        };
+        if let Some(client) = cell.get() {
+            return Ok(client);
+        }
+        let client = self.build(route)?;
+        Ok(cell.get_or_init(|| client))
+    }
+
+    fn build(&self, route: &Route) -> Result<reqwest::Client> {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let roots = match route {
+            Route::Plain | Route::PlainPrivate | Route::PlainProxied(_) => rustls::RootCertStore::empty(),
+            Route::Tls | Route::TlsProxied(_) => self.roots()?,
+        };
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("crmauth/", env!("CARGO_PKG_VERSION")))
+            .default_headers(headers)
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .retry(reqwest::retry::never())
+            .connect_timeout(self.connect_limit)
+            .no_proxy()
+            .dns_resolver(Resolver { private_only: *route == Route::PlainPrivate })
+            .tls_backend_preconfigured(tls_config(roots)?);
+        if let Route::PlainProxied(proxy) | Route::TlsProxied(proxy) = route {
+            let proxy = reqwest::Proxy::all(proxy).map_err(|_| bad_proxy())?;
+            builder = builder.proxy(proxy);
+        }
+        builder.build().map_err(|_| Error::new(Cause::Other, "the HTTP client could not be set up"))
+    }
+
+    fn roots(&self) -> Result<rustls::RootCertStore> {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        for root in &self.extra_roots {
+            roots.add(root.clone()).map_err(|_| {
+                Error::new(Cause::BadSetting, "a certificate in --ca-file cannot be used as a root")
+            })?;
+        }
+        if roots.is_empty() {
+            let message = "this system has no certificates to check servers against";
+            return Err(Error::new(Cause::Certificate, message)
+                .hint("install the package ca-certificates, or name a PEM file with --ca-file"));
+        }
+        Ok(roots)
+    }
+
+    /// The proxy for a URL, if the environment names one.
+    pub(super) fn proxy_for(&self, url: &Url) -> Result<Option<String>> {
+        let https = url.scheme() == "https";
+        let Some(proxy) = (if https { &self.proxies.https } else { &self.proxies.http }) else {
+            return Ok(None);
+        };
+        let proxy = if proxy.contains("://") { proxy.clone() } else { ["http://", proxy].concat() };
+        let known = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"];
+        match Url::parse(&proxy) {
+            Ok(url)
+                if known.contains(&url.scheme()) && url.host_str().is_some_and(|host| !host.is_empty()) => {}
+            _ => return Err(bad_proxy()),
+        }
+        let mut matcher = Matcher::builder().all(proxy.clone());
+        if let Some(no) = &self.proxies.no {
+            // The matcher takes a lone `*` for names only; to curl it is addresses too.
+            if no.split(',').any(|entry| entry.trim() == "*") {
+                return Ok(None);
+            }
+            matcher = matcher.no(no.clone());
+        }
+        let uri: hyper::Uri = url.as_str().parse().map_err(|_| bad_proxy())?;
+        Ok(matcher.build().intercept(&uri).map(|_| proxy))
+    }
+}
+
+pub(super) fn bad_proxy() -> Error {
+    Error::new(Cause::BadSetting, "the environment's proxy is no URL that can be used")
+        .hint("check https_proxy, http_proxy and all_proxy, or name the host in no_proxy")
+}
+
+pub(super) fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
+    let refuse = |why: &str| {
+        let message = format!("--ca-file {} {why}", path.display());
+        Err(Error::new(Cause::BadSetting, message).hint("it must be a file of PEM certificates"))
+    };
+    let Ok(pem) = std::fs::read(path) else {
+        return refuse("cannot be read");
+    };
+    match CertificateDer::pem_slice_iter(&pem).collect::<std::result::Result<Vec<_>, _>>() {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        _ => refuse("holds no certificate"),
+    }
+}
+
+pub(super) fn tls_config(roots: rustls::RootCertStore) -> Result<rustls::ClientConfig> {
+    let ring = Arc::new(rustls::crypto::ring::default_provider());
+    let versions = rustls::ClientConfig::builder_with_provider(ring).with_safe_default_protocol_versions();
+    let versions = versions.map_err(|_| Error::new(Cause::Other, "TLS could not be set up"))?;
+    let mut config = versions.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// Resolves names; for http:// without `ALLOW_HTTP` only to addresses that plain text may go to.
+pub(super) struct Resolver {
+    private_only: bool,
+}
+
+/// A name has addresses, but none that plain text may go to.
+#[derive(Debug)]
+pub(super) struct PublicAddress;
+
+impl std::fmt::Display for PublicAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("public address")
+    }
+}
+
+impl StdError for PublicAddress {}
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let private_only = self.private_only;
+        Box::pin(async move {
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let usable: Vec<SocketAddr> =
+                found.iter().filter(|address| !private_only || is_private(address.ip())).copied().collect();
+            if usable.is_empty() && !found.is_empty() {
+                return Err(PublicAddress.into());
+            }
+            Ok(Box::new(usable.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Whether plain text may go to an address without further consent.
+pub(super) fn is_private(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_text_goes_to_private_addresses_only() {
+        for (address, private) in [
+            ("127.0.0.1", true),
+            ("10.1.2.3", true),
+            ("192.168.0.1", true),
+            ("172.16.0.1", true),
+            ("169.254.1.1", true),
+            ("::1", true),
+            ("fd00::1", true),
+            ("fe80::1", true),
+            ("::ffff:10.0.0.1", true),
+            ("8.8.8.8", false),
+            ("0.0.0.0", false),
+            ("172.32.0.1", false),
+            ("2001:db8::1", false),
+            ("::ffff:8.8.8.8", false),
+        ] {
+            assert_eq!(is_private(address.parse().expect(address)), private, "{address}");
+        }
+    }
+}

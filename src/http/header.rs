@@ -1,0 +1,94 @@
+//! Headers as servers write them, and URLs as far as they may be shown.
+
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+use reqwest::header::{HeaderMap, HeaderValue};
+use url::Url;
+
+use crate::error::{Cause, Error, Result};
+use crate::secret::Secret;
+
+/// Host and port as a person would write them.
+pub(super) fn host_of(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+pub(super) fn bearer_header(token: &Secret) -> Result<HeaderValue> {
+    let mut bytes = zeroize::Zeroizing::new(b"Bearer ".to_vec());
+    bytes.extend_from_slice(token.expose().as_bytes());
+    let mut value = HeaderValue::from_bytes(&bytes)
+        .map_err(|_| Error::new(Cause::BadToken, "the token has a character that no header can carry"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+pub(super) fn text_header(headers: &HeaderMap, name: reqwest::header::HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
+
+pub(super) fn http_date(text: &str) -> Option<Timestamp> {
+    Timestamp::try_from(httpdate::parse_http_date(text).ok()?).ok()
+}
+
+/// Seconds from now, from a number or a date; a date in the past is now.
+pub(super) fn retry_after(text: &str, server_now: Option<Timestamp>) -> Option<u64> {
+    if let Ok(seconds) = text.trim().parse() {
+        return Some(seconds);
+    }
+    let then = http_date(text)?;
+    let now = server_now.or_else(|| Timestamp::try_from(SystemTime::now()).ok())?;
+    Some(u64::try_from(then.duration_since(now).as_secs()).unwrap_or(0))
+}
+
+/// Where a redirect points, as far as it may be shown: without user, query and fragment.
+pub(super) fn location(from: &Url, place: &str) -> String {
+    match from.join(place) {
+        Ok(mut url) if url.has_host() => {
+            let _ = url.set_username("");
+            let _ = url.set_password(None);
+            url.set_query(None);
+            url.set_fragment(None);
+            url.to_string()
+        }
+        Ok(url) => format!("a {}: address", url.scheme()),
+        Err(_) => "something that is no URL".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_as_servers_write_them() {
+        let now = http_date("Sat, 21 Nov 2026 20:00:00 GMT");
+        for (text, seconds) in [
+            ("1", Some(1)),
+            (" 30 ", Some(30)),
+            ("Sat, 21 Nov 2026 20:00:05 GMT", Some(5)),
+            ("Sat, 21 Nov 2020 20:00:05 GMT", Some(0)),
+            ("-1", None),
+            ("soon", None),
+            ("1e9", None),
+            ("1000000000000000000000000000000", None),
+        ] {
+            assert_eq!(retry_after(text, now), seconds, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_redirect_is_shown_without_secrets() {
+        let from = Url::parse("https://h/crm?x=1").expect("a URL");
+        for (place, shown) in [
+            ("/crm/?token=1", "https://h/crm/"),
+            ("//evil.example/x#y", "https://evil.example/x"),
+            ("http://u:p@h2:81/", "http://h2:81/"),
+            ("javascript:alert(1)", "a javascript: address"),
+            ("https://", "something that is no URL"),
+        ] {
+            assert_eq!(location(&from, place), shown, "{place}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Requests of the user's own, and answers that are passed on as they come.
+
+use std::time::Duration;
+
+use reqwest::header::{HeaderMap, HeaderValue, LOCATION};
+use tokio::time::Instant;
+use url::Url;
+
+use super::failure::{Again, explain};
+use super::header::{host_of, location, text_header};
+use super::{Channel, PAUSE, jitter};
+use crate::error::{Cause, Error, Result};
+use crate::secret::Secret;
+
+/// A request of the user's own, for `crmauth api`.
+pub struct Call {
+    /// The method, upper case.
+    pub method: String,
+    /// Where it goes.
+    pub url: Url,
+    /// Headers in the order given.
+    pub headers: Vec<(String, Secret)>,
+    /// The body.
+    pub body: Option<Vec<u8>>,
+    /// The session, wherever it is placed.
+    pub session: Secret,
+}
+
+/// An answer that is passed on as it comes.
+pub struct Stream {
+    /// Its HTTP status.
+    pub status: u16,
+    /// Status line and headers as text, with the empty line behind them.
+    pub head: String,
+    /// Where a redirect points, as far as it may be shown.
+    pub location: Option<String>,
+    /// Whether it comes over TLS.
+    pub https: bool,
+    /// The path that was asked for, without its query.
+    pub path: String,
+    host: String,
+    response: reqwest::Response,
+    patience: Duration,
+}
+
+impl Stream {
+    /// The host that answers.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The next part of the body; `None` at its end.
+    ///
+    /// # Errors
+    /// [`Cause::Timeout`] where nothing comes for the whole time-out, [`Cause::Closed`] where the body is cut.
+    pub async fn next(&mut self) -> Result<Option<Vec<u8>>> {
+        let host = &self.host;
+        match tokio::time::timeout(self.patience, self.response.chunk()).await {
+            Ok(Ok(part)) => Ok(part.map(|part| part.to_vec())),
+            Ok(Err(_)) => Err(Error::new(Cause::Closed, format!("{host}'s answer was cut short"))),
+            Err(_) => {
+                let seconds = self.patience.as_secs_f64();
+                Err(Error::new(Cause::Timeout, format!("nothing came from {host} for {seconds} s")))
+            }
+        }
+    }
+}
+
+impl Channel<'_> {
+    /// Sends a request of the user's own; sent again only where no byte had left.
+    ///
+    /// # Errors
+    /// What keeps an answer from coming; an answer of any status is none.
+    pub async fn open(&self, call: &Call) -> Result<Stream> {
+        self.report.learn(&call.session);
+        self.same_origin(&call.url)?;
+        let route = self.route(&call.url)?;
+        let client = self.http.client(&route)?;
+        let host = host_of(&call.url);
+        let method = reqwest::Method::from_bytes(call.method.as_bytes())
+            .map_err(|_| Error::new(Cause::Usage, "-X names no HTTP method"))?;
+        let doubt = if call.method == "GET" { "" } else { "; the request may have taken effect" };
+        let mut connects = 0;
+        loop {
+            let mut headers = HeaderMap::new();
+            for (name, value) in &call.headers {
+                let name = reqwest::header::HeaderName::from_bytes(name.as_bytes());
+                let (Ok(name), Ok(mut value)) = (name, HeaderValue::from_bytes(value.expose().as_bytes()))
+                else {
+                    return Err(Error::new(Cause::Usage, "-H names no header that HTTP can carry"));
+                };
+                value.set_sensitive(true);
+                headers.append(name, value);
+            }
+            let mut request = client.request(method.clone(), call.url.clone()).headers(headers);
+            if let Some(body) = &call.body {
+                request = request.body(body.clone());
+            }
+            let failure = match tokio::time::timeout_at(self.deadline, request.send()).await {
+                Ok(Ok(response)) => {
+                    self.warn_of_plain_text(&call.url, &response, &host, &route);
+                    let location =
+                        text_header(response.headers(), LOCATION).map(|to| location(&call.url, to));
+                    let (status, head) = (response.status().as_u16(), head(&response));
+                    let (https, path) = (call.url.scheme() == "https", call.url.path().to_owned());
+                    let patience = self.timeout;
+                    return Ok(Stream { status, head, location, https, path, host, response, patience });
+                }
+                Ok(Err(error)) => explain(&error, &host, doubt, &route, self),
+                Err(_) => return Err(self.too_late(&host, doubt)),
+            };
+            let pause = PAUSE + jitter(PAUSE);
+            let until = Instant::now() + pause + self.needed(&failure.error);
+            if failure.again != Again::NothingSent || connects > 0 || until > self.deadline {
+                return Err(failure.error);
+            }
+            connects += 1;
+            tokio::time::sleep(pause).await;
+        }
+    }
+}
+
+/// The status line and the headers as they came, one a line.
+fn head(response: &reqwest::Response) -> String {
+    let mut text = format!("{:?} {}\r\n", response.version(), response.status());
+    for (name, value) in response.headers() {
+        text.push_str(name.as_str());
+        text.push_str(": ");
+        text.push_str(&String::from_utf8_lossy(value.as_bytes()));
+        text.push_str("\r\n");
+    }
+    text.push_str("\r\n");
+    text
+}
