@@ -92,7 +92,7 @@ impl App {
         let work = async {
             let job = self.job(target)?;
             let key = job.key(&Role::User);
-            let credentials = self.fingerprints(&job, &Role::User).await;
+            let credentials = self.fingerprints(&job, &Role::User).await?;
             let entry = self.look(target, &key).await?;
             let verdict = job.judge(entry.as_ref(), &credentials, min_ttl);
             Ok((job.plan, entry, verdict))
@@ -236,7 +236,7 @@ impl App {
     fn obtain<'a>(&'a self, job: &'a Job<'a>, role: Role, wish: &'a Wish) -> Pending<'a, Session> {
         Box::pin(async move {
             let key = job.key(&role);
-            let credentials = self.fingerprints(job, &role).await;
+            let credentials = self.fingerprints(job, &role).await?;
             let missing = |verdict| match (&job.plan.missing, verdict) {
                 (Some(missing), Verdict::Login(_)) => Err(missing.clone()),
                 _ => Ok(()),
@@ -503,18 +503,21 @@ impl App {
     }
 
     /// The credentials of a role as fingerprints, by field. Where the store cannot make any, nothing is equal.
-    async fn fingerprints(&self, job: &Job<'_>, role: &Role) -> BTreeMap<String, String> {
+    async fn fingerprints(&self, job: &Job<'_>, role: &Role) -> Result<BTreeMap<String, String>> {
         let mut prints = BTreeMap::new();
         for found in job.owners(role).filter(|found| found.field.secret()) {
             let (form, text) = match &found.value {
                 Value::Known(text) => ("value", text),
                 Value::Command(text) => ("command", text),
             };
-            if let Ok(print) = self.store.fingerprint(text).await {
-                prints.insert(found.field.name.to_owned(), [form, ":", &print].concat());
-            }
+            let (form, print) = match self.store.fingerprint(text, job.deadline).await {
+                Ok(print) => (form, print),
+                Err(error) if error.cause == Cause::Busy => return Err(error),
+                Err(_) => ("unknown", getrandom::u64().unwrap_or_default().to_string()),
+            };
+            prints.insert(found.field.name.to_owned(), [form, ":", &print].concat());
         }
-        prints
+        Ok(prints)
     }
 }
 

@@ -63,6 +63,34 @@ impl Draft {
     }
 }
 
+/// Makes a folder and those above it, each 0700 whatever the umask is.
+///
+/// # Errors
+/// What the operating system says.
+pub fn make_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = folder.parent() {
+        make_folder(parent)?;
+    }
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(folder) {
+        Ok(()) => set_folder_mode(folder),
+        Err(_) if folder.is_dir() => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Gives a folder the mode that a umask kept from it.
+fn set_folder_mode(folder: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    std::fs::set_permissions(folder, <Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o700))?;
+    Ok(())
+}
+
 /// Sets an open file's mode.
 ///
 /// # Errors

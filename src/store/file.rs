@@ -17,8 +17,9 @@ use crate::secret::{Secret, hex};
 
 /// No entry is larger, in bytes: a token, a refresh token, and what else a login says.
 const ENTRY_MAX: u64 = 4 * 1024 * 1024;
-/// The file of the store's own key, and its length in bytes.
+/// The file of the store's own key, its lock, and its length in bytes.
 const KEY_FILE: &str = "key";
+const KEY_LOCK: &str = "key.lock";
 const KEY_LENGTH: usize = 32;
 /// Between two looks at a lock that another holds; jitter adds up to as much again.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
@@ -40,13 +41,35 @@ impl FileStore {
         self.folder.join(format!("{}.json", key.name()))
     }
 
-    /// Makes the folder, 0700 whatever the umask is.
-    fn make_folder(&self) -> io::Result<()> {
-        let mut builder = std::fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&self.folder)
+    /// Waits for a lock file of this name, which then is this process's alone.
+    async fn acquire(&self, name: &str, deadline: Instant) -> Result<File> {
+        let path = self.folder.join(name);
+        let mut pause = LOOK_AGAIN;
+        loop {
+            let file = match open_lock(&path) {
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    disk::make_folder(&self.folder).and_then(|()| open_lock(&path))
+                }
+                outcome => outcome,
+            };
+            let file = file.map_err(|error| self.failed("cannot be locked", &error))?;
+            match file.try_lock() {
+                // Whoever forgets a session removes its lock file too: then this one is nobody's.
+                Ok(()) if !is_at(&file, &path) => continue,
+                Ok(()) => return Ok(file),
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => return Err(self.failed("cannot be locked", &error)),
+            }
+            let random = f64::from(getrandom::u32().unwrap_or_default()) / f64::from(u32::MAX);
+            let next = Instant::now() + pause + pause.mul_f64(random);
+            if next > deadline {
+                let message = format!("another crmauth holds {}", path.display());
+                return Err(Error::new(Cause::Busy, message)
+                    .hint("wait for it or end it; --timeout SECONDS allows more time"));
+            }
+            tokio::time::sleep_until(next).await;
+            pause = (pause * 2).min(LOOK_AGAIN_MAX);
+        }
     }
 
     fn read_now(&self, path: &Path) -> Result<Option<std::result::Result<(Key, Entry), String>>> {
@@ -76,42 +99,55 @@ impl FileStore {
         Ok(Some(decode(&bytes, Timestamp::now()).map_err(|why| format!("{} {why}", path.display()))))
     }
 
-    /// The store's own key, made when it is first needed.
-    fn key(&self) -> io::Result<Zeroizing<Vec<u8>>> {
-        let path = self.folder.join(KEY_FILE);
-        for _ in 0..3 {
-            match open_plainly(&path) {
-                Ok(file) => {
-                    let metadata = file.metadata()?;
-                    let mut key = Zeroizing::new(Vec::new());
-                    file.take(KEY_LENGTH as u64 + 1).read_to_end(&mut key)?;
-                    if key.len() == KEY_LENGTH && disk::is_ours(&metadata) && !disk::open_to_others(&metadata)
-                    {
-                        return Ok(key);
-                    }
-                    // Nothing can be compared with a key that others know or that is cut.
-                    std::fs::remove_file(&path)?;
-                }
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
-            self.make_folder()?;
-            let mut key = Zeroizing::new(vec![0; KEY_LENGTH]);
-            getrandom::fill(&mut key).map_err(|_| io::Error::from(ErrorKind::Other))?;
-            let mut draft = Draft::create(&self.folder, &[DRAFT_PREFIX, KEY_FILE, "-"].concat())?;
-            draft.fill(&key)?;
-            match draft.place(&path) {
-                Ok(()) => return Ok(key),
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-            }
+    /// The store's own key, made when it is first needed and when it can be trusted no more.
+    async fn key(&self, deadline: Instant) -> Result<Zeroizing<Vec<u8>>> {
+        let failed = |error: io::Error| self.failed("has no key of its own", &error);
+        if let Some(key) = self.known_key().map_err(failed)? {
+            return Ok(key);
         }
-        Err(ErrorKind::AlreadyExists.into())
+        // Two processes that made one at once would each compare with a key that the other does not know.
+        let lock = self.acquire(KEY_LOCK, deadline).await?;
+        let prefix = [DRAFT_PREFIX, KEY_FILE, "-"].concat();
+        self.sweep(&prefix);
+        let key = match self.known_key().map_err(failed)? {
+            Some(key) => key,
+            None => self.make_key(&prefix).map_err(failed)?,
+        };
+        drop(lock);
+        Ok(key)
     }
 
-    /// Drafts of this entry whose writers died: the lock's holder is the only one who writes.
-    fn sweep(&self, key: &Key) {
-        let prefix = draft_prefix(key);
+    /// The key that is there. Nothing can be compared with one that is cut or that others know.
+    fn known_key(&self) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+        let path = self.folder.join(KEY_FILE);
+        let file = match open_plainly(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(_) if std::fs::symlink_metadata(&path).is_ok_and(|found| found.is_symlink()) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        let metadata = file.metadata()?;
+        if !metadata.is_file() || !disk::is_ours(&metadata) || disk::open_to_others(&metadata) {
+            return Ok(None);
+        }
+        let mut key = Zeroizing::new(Vec::with_capacity(KEY_LENGTH + 1));
+        file.take(KEY_LENGTH as u64 + 1).read_to_end(&mut key)?;
+        Ok((key.len() == KEY_LENGTH).then_some(key))
+    }
+
+    fn make_key(&self, prefix: &str) -> io::Result<Zeroizing<Vec<u8>>> {
+        let mut key = Zeroizing::new(vec![0; KEY_LENGTH]);
+        getrandom::fill(&mut key).map_err(|_| io::Error::from(ErrorKind::Other))?;
+        let mut draft = Draft::create(&self.folder, prefix)?;
+        draft.fill(&key)?;
+        draft.replace(&self.folder.join(KEY_FILE))?;
+        Ok(key)
+    }
+
+    /// Removes drafts whose writers died: only the holder of their lock writes any.
+    fn sweep(&self, prefix: &str) {
         let Ok(files) = std::fs::read_dir(&self.folder) else { return };
         for file in files.flatten() {
             if file.file_name().as_encoded_bytes().starts_with(prefix.as_bytes()) {
@@ -129,6 +165,19 @@ impl FileStore {
 
 fn draft_prefix(key: &Key) -> String {
     [DRAFT_PREFIX, &key.name(), "-"].concat()
+}
+
+/// Opens a lock file, 0600 whatever the umask is.
+fn open_lock(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    if disk::mode(&file.metadata()?) & 0o600 != 0o600 {
+        disk::set_mode(&file, 0o600)?;
+    }
+    Ok(file)
 }
 
 /// Opens a file to read, but follows no link and waits for no pipe.
@@ -164,43 +213,9 @@ impl Store for FileStore {
 
     fn lock<'a>(&'a self, key: &'a Key, deadline: Instant) -> Pending<'a, Lock> {
         Box::pin(async move {
-            let path = self.folder.join(format!("{}.lock", key.name()));
-            let mut pause = LOOK_AGAIN;
-            loop {
-                let open = || {
-                    let mut options = OpenOptions::new();
-                    options.read(true).write(true).create(true);
-                    #[cfg(unix)]
-                    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-                    options.open(&path)
-                };
-                let file = match open() {
-                    Err(error) if error.kind() == ErrorKind::NotFound => {
-                        self.make_folder().and_then(|()| open())
-                    }
-                    outcome => outcome,
-                };
-                let file = file.map_err(|error| self.failed("cannot be locked", &error))?;
-                match file.try_lock() {
-                    // Whoever forgets a session removes its lock file too: then this one is nobody's.
-                    Ok(()) if !is_at(&file, &path) => continue,
-                    Ok(()) => {
-                        self.sweep(key);
-                        return Ok(Lock { key: key.clone(), held: Box::new(file) });
-                    }
-                    Err(TryLockError::WouldBlock) => {}
-                    Err(TryLockError::Error(error)) => return Err(self.failed("cannot be locked", &error)),
-                }
-                let random = f64::from(getrandom::u32().unwrap_or_default()) / f64::from(u32::MAX);
-                let next = Instant::now() + pause + pause.mul_f64(random);
-                if next > deadline {
-                    let message = format!("another crmauth holds {}", path.display());
-                    return Err(Error::new(Cause::Busy, message)
-                        .hint("wait for it or end it; --timeout SECONDS allows more time"));
-                }
-                tokio::time::sleep_until(next).await;
-                pause = (pause * 2).min(LOOK_AGAIN_MAX);
-            }
+            let file = self.acquire(&format!("{}.lock", key.name()), deadline).await?;
+            self.sweep(&draft_prefix(key));
+            Ok(Lock { key: key.clone(), held: Box::new(file) })
         })
     }
 
@@ -254,9 +269,9 @@ impl Store for FileStore {
         })
     }
 
-    fn fingerprint<'a>(&'a self, secret: &'a Secret) -> Pending<'a, String> {
+    fn fingerprint<'a>(&'a self, secret: &'a Secret, deadline: Instant) -> Pending<'a, String> {
         Box::pin(async move {
-            let key = self.key().map_err(|error| self.failed("cannot be written", &error))?;
+            let key = self.key(deadline).await?;
             let mut mac = Hmac::<sha2::Sha256>::new_from_slice(&key)
                 .map_err(|_| Error::new(Cause::Other, "the store's key has a wrong length"))?;
             mac.update(secret.expose().as_bytes());

@@ -71,7 +71,7 @@ impl Store for MemoryStore {
         })
     }
 
-    fn fingerprint<'a>(&'a self, secret: &'a Secret) -> Pending<'a, String> {
+    fn fingerprint<'a>(&'a self, secret: &'a Secret, _deadline: Instant) -> Pending<'a, String> {
         Box::pin(async { Ok(sha256_hex(secret.expose()).expose().to_owned()) })
     }
 }

@@ -125,8 +125,9 @@ pub trait Store {
     /// A fingerprint of a secret under the store's own key: equal for equal secrets, and of no use elsewhere.
     ///
     /// # Errors
-    /// [`Cause::Storage`](crate::error::Cause::Storage) where the key can be neither read nor made.
-    fn fingerprint<'a>(&'a self, secret: &'a Secret) -> Pending<'a, String>;
+    /// [`Cause::Storage`](crate::error::Cause::Storage) where the key can be neither read nor made,
+    /// [`Cause::Busy`](crate::error::Cause::Busy) where another is making it beyond the deadline.
+    fn fingerprint<'a>(&'a self, secret: &'a Secret, deadline: Instant) -> Pending<'a, String>;
 }
 
 /// An entry as it is written.
