@@ -79,6 +79,9 @@ impl App {
             let job = self.job(target)?;
             let hints = Hints::of(&job.plan);
             let session = self.obtain(&job, role, wish).await.map_err(|error| hints.add(error))?;
+            if let Wish::Usable(min_ttl) = wish {
+                self.warn_short(&job, &session, *min_ttl);
+            }
             Ok(job.login(session, hints))
         };
         work.await.map_err(|error: Error| error.target(&target.to_string()))
@@ -330,9 +333,6 @@ impl App {
             return Ok(session);
         }
         self.keep(job, lock, &job.entry(session.clone(), credentials)).await;
-        if let Wish::Usable(min_ttl) = wish {
-            self.warn_short(job, &session, *min_ttl);
-        }
         Ok(session)
     }
 
