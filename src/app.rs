@@ -312,7 +312,13 @@ impl App {
                 match self.ask(job, role, session).await? {
                     Life::Dead => {
                         self.report.note(Some(job.target), &Stale::Dead.to_string());
-                        self.log_in(job, role, lock, Some(entry)).await?
+                        match self.log_in(job, role, lock, Some(entry)).await {
+                            Ok(session) => session,
+                            Err(error) => {
+                                self.forget(job, lock).await;
+                                return Err(error);
+                            }
+                        }
                     }
                     Life::Unknown => return Ok(session.clone()),
                     Life::Alive => {
@@ -467,6 +473,14 @@ impl App {
         let Some(lock) = lock else { return };
         if let Err(error) = self.store.write(lock, entry).await {
             self.not_stored(job, &error);
+        }
+    }
+
+    /// Drops a session that the server has refused and that no other replaces.
+    async fn forget(&self, job: &Job<'_>, lock: Option<&Lock>) {
+        let Some(lock) = lock else { return };
+        if let Err(error) = self.store.forget(lock).await {
+            self.report.warn_of(Some(job.target), "the dead session is still stored", &error);
         }
     }
 
