@@ -20,7 +20,7 @@ use crate::provider::{self, Context, Life, Provider, Revocation, Role};
 use crate::report::Report;
 use crate::secret::Secret;
 use crate::session::Session;
-use crate::spec::{Ageing, BaseUrl, Settings, Target};
+use crate::spec::{Ageing, BaseUrl, Renewal, Settings, Target};
 use crate::store::{Entry, Key, Lock, Store};
 use hints::Hints;
 use job::Job;
@@ -344,7 +344,12 @@ impl App {
 
     /// A renewed session; `None` where only a login helps.
     async fn renew(&self, job: &Job<'_>, role: &Role, session: &Session) -> Result<Option<Session>> {
-        let settings = self.settings(job).await?;
+        let known = job.plan.known();
+        let settings = match job.target.spec.renewal {
+            // It needs nothing but the session itself.
+            Renewal::WhileAlive => &known,
+            _ => self.settings(job).await?,
+        };
         let channel = self.channel(job, settings);
         let context = Context { settings, role: role.clone(), prior: None, channel: &channel };
         let renewed = job.provider.renew(&context, session).await;
