@@ -76,7 +76,10 @@ impl FileStore {
         let refuse = |why: &str| Ok(Some(Err(format!("{} {why}", path.display()))));
         let file = match open_plainly(path) {
             Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            // Where no folder is, there is no entry either; whoever writes one hears of it.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
             Err(error) => return refuse(&format!("cannot be read ({})", error.kind())),
         };
         let Ok(metadata) = file.metadata() else { return refuse("cannot be looked at") };
