@@ -40,6 +40,8 @@ pub async fn interruptible<T>(work: impl Future<Output = Result<T>>) -> Result<T
 pub fn either() -> impl Future<Output = Signal> {
     use tokio::signal::unix::{SignalKind, signal};
     let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    // A file beyond its size limit is a write that fails, not an end in the middle of a run.
+    let _ = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
     async {
         match signals {
             (Ok(mut interrupt), Ok(mut terminate)) => tokio::select! {
