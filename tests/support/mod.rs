@@ -7,6 +7,7 @@ pub mod machine;
 pub mod raw;
 pub mod sandbox;
 pub mod server;
+pub mod stored;
 pub mod tls;
 pub mod tools;
 

@@ -1,0 +1,131 @@
+//! The store as it lies on the disk, for tests that look into it and change it behind the program's back, and
+//! the sandbox's record of who logged in.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crmauth::sandbox::Event;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::Machine;
+use super::machine::set_mode;
+use super::sandbox::{EPOCH, Servers};
+
+/// Every system.
+pub const SYSTEMS: [&str; 5] = ["gluo", "hellocloud", "systemsway", "broker", "zeev"];
+
+/// A machine that knows the five systems of `servers`, whose clock is set to this machine's.
+pub fn five_at(servers: &Servers) -> Machine {
+    servers.advance(Timestamp::now().as_second() - EPOCH);
+    let mut machine = Machine::new();
+    for (name, value) in servers.demo() {
+        machine.set(name, value);
+    }
+    machine
+}
+
+/// Where a machine's store is unless a test says otherwise.
+pub fn store(machine: &Machine) -> PathBuf {
+    machine.work().parent().expect("a folder").join("home/.local/state/crmauth")
+}
+
+/// The files of a folder whose names end so, sorted.
+pub fn ending(folder: &Path, end: &str) -> Vec<PathBuf> {
+    let Ok(files) = fs::read_dir(folder) else { return Vec::new() };
+    let mut found: Vec<_> = files.map(|file| file.expect("a file").path()).collect();
+    found.retain(|path| path.to_str().expect("UTF-8").ends_with(end));
+    found.sort();
+    found
+}
+
+/// The one entry of a machine's store.
+#[track_caller]
+pub fn entry(machine: &Machine) -> PathBuf {
+    let mut found = ending(&store(machine), ".json");
+    assert_eq!(found.len(), 1, "{found:?}");
+    found.remove(0)
+}
+
+/// The entry of a role.
+#[track_caller]
+pub fn entry_of(machine: &Machine, role: &str) -> PathBuf {
+    let found = ending(&store(machine), ".json");
+    found.into_iter().find(|path| read(path)["key"]["role"] == role).expect("an entry")
+}
+
+/// An entry's content.
+#[track_caller]
+pub fn read(entry: &Path) -> Value {
+    serde_json::from_slice(&fs::read(entry).expect("an entry")).expect("JSON")
+}
+
+/// Changes an entry.
+#[track_caller]
+pub fn change(entry: &Path, how: impl FnOnce(&mut Value)) {
+    let mut content = read(entry);
+    how(&mut content);
+    fs::write(entry, content.to_string()).expect("an entry");
+    set_mode(entry, 0o600);
+}
+
+/// The time so many seconds from now, as entries write it.
+pub fn from_now(seconds: i64) -> Value {
+    let time = Timestamp::now().checked_add(SignedDuration::from_secs(seconds)).expect("a time");
+    Value::String(time.to_string())
+}
+
+/// Makes an entry's session end so many seconds from now.
+#[track_caller]
+pub fn ends(entry: &Path, seconds: i64) {
+    change(entry, |content| content["expires_at"] = from_now(seconds));
+}
+
+/// Makes an entry's session unseen for so many seconds.
+#[track_caller]
+pub fn unseen(entry: &Path, seconds: i64) {
+    change(entry, |content| content["seen_at"] = from_now(-seconds));
+}
+
+/// What a request was for: `login`, `renew`, `ask`, `partner`, `as`, `challenge`.
+pub fn purpose(event: &Event) -> &'static str {
+    let body = String::from_utf8_lossy(&event.body);
+    match (event.system, event.method.as_str()) {
+        ("gluo", "GET") => "challenge",
+        ("gluo", _) if body.contains("operation=login") => "login",
+        ("hellocloud", _) if body.contains("refresh_token") => "renew",
+        ("hellocloud", "POST") => "login",
+        ("systemsway", "POST") => "login",
+        ("broker", _) if event.path == "/api/Autenticacao/login" => "partner",
+        ("broker", _) => "login",
+        ("zeev", "POST") => "login",
+        ("zeev", _) if event.path.contains("impersonate") => "as",
+        ("zeev", _) => "renew",
+        _ => "ask",
+    }
+}
+
+/// What the requests from the event `first` on were for, in order.
+pub fn purposes(servers: &Servers, first: usize) -> Vec<&'static str> {
+    servers.events()[first..].iter().map(purpose).collect()
+}
+
+/// What a system's first login asks for.
+pub fn first_login(system: &str) -> &'static [&'static str] {
+    match system {
+        "gluo" => &["challenge", "login"],
+        "broker" => &["partner", "login"],
+        _ => &["login"],
+    }
+}
+
+/// The program under another one: `strace …`, `sh -c … sh`.
+pub fn under(machine: &Machine, program: &[&str], arguments: &[&str]) -> Command {
+    let inner = machine.command(arguments);
+    let mut command = Command::new(program[0]);
+    command.args(&program[1..]).arg(inner.get_program()).args(inner.get_args());
+    command.env_clear().envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.current_dir(machine.work()).stdin(std::process::Stdio::null());
+    command
+}

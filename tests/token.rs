@@ -1,0 +1,638 @@
+//! `crmauth token`: the stored session while it does, else a renewed or a new one, and never more than that.
+
+use std::fs;
+use std::io::{PipeWriter, pipe};
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::support::sandbox::Servers;
+use crate::support::stored::{
+    SYSTEMS, change, ending, ends, entry, entry_of, first_login, five_at, from_now, purposes, read, store,
+    unseen,
+};
+use crate::support::{Machine, Outcome, Reply, Server, canned};
+
+/// The token of a run that went well and had nothing to say about it.
+#[track_caller]
+fn token(machine: &Machine, line: &str) -> String {
+    machine.run(line).answer().trim_end().to_owned()
+}
+
+/// A machine that knows Zeev at `server`.
+fn zeev_at(server: &Server) -> Machine {
+    let mut machine = Machine::new();
+    machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana");
+    machine.secret("ZEEV_PASSWORD", "Vq7zeevPassword2Lw");
+    machine
+}
+
+/// A machine that knows SystemsWay at `server`.
+fn systemsway_at(server: &Server) -> Machine {
+    let mut machine = Machine::new();
+    machine.set("SYSTEMSWAY_URL", &server.url()).set("SYSTEMSWAY_USERNAME", "ana");
+    machine.secret("SYSTEMSWAY_PASSWORD", "Vq7wayPassword2Lw");
+    machine
+}
+
+/// The warnings of a run.
+fn warnings(outcome: &Outcome) -> Vec<&str> {
+    outcome.stderr.lines().filter(|line| line.starts_with("warning:")).collect()
+}
+
+#[test]
+fn a_stored_session_costs_no_request() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    for system in SYSTEMS {
+        let before = servers.events().len();
+        let first = token(&machine, &format!("token {system}"));
+        assert_eq!(purposes(&servers, before), first_login(system), "{system}");
+        let before = servers.events().len();
+        assert_eq!(token(&machine, &format!("token {system}")), first, "{system}");
+        let session = machine.run(&format!("token {system} --json")).json();
+        assert_eq!((&session["token"], &session["target"]), (&json!(first), &json!(system)));
+        assert_eq!(servers.events().len(), before, "{system}");
+    }
+}
+
+#[test]
+fn a_stored_session_costs_no_connection() {
+    let server = Server::start(vec![canned::zeev("T0zeevSession9Xq")]);
+    let machine = zeev_at(&server);
+    for _ in 0..3 {
+        assert_eq!(token(&machine, "token zeev"), "T0zeevSession9Xq");
+    }
+    assert_eq!(server.connections(), 1);
+}
+
+#[test]
+fn what_login_gets_is_what_token_gives() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    for system in SYSTEMS {
+        let got = token(&machine, &format!("login {system}"));
+        assert_eq!(token(&machine, &format!("token {system}")), got);
+    }
+}
+
+#[test]
+fn a_command_runs_for_a_login_only_and_is_known_by_its_text() {
+    let server = Server::start(vec![canned::zeev("T1zeev"), canned::zeev("T2zeev")]);
+    let mut machine = zeev_at(&server);
+    machine.unset("ZEEV_PASSWORD").set("ZEEV_PASSWORD_CMD", "echo >>mark; echo Vq7zeevPassword2Lw");
+    let runs = |machine: &Machine| fs::read(machine.path("mark")).expect("a mark").len();
+    for _ in 0..2 {
+        assert_eq!(token(&machine, "token zeev"), "T1zeev");
+        assert_eq!(runs(&machine), 1);
+    }
+    machine.set("ZEEV_PASSWORD_CMD", "echo >>mark;  echo Vq7zeevPassword2Lw");
+    for _ in 0..2 {
+        assert_eq!(token(&machine, "token zeev"), "T2zeev");
+        assert_eq!(runs(&machine), 2);
+    }
+}
+
+#[test]
+fn a_changed_credential_is_a_miss_and_an_absent_one_is_none() {
+    let server = Server::start(vec![canned::zeev("T1zeev"), canned::zeev("T2zeev")]);
+    let mut machine = zeev_at(&server);
+    assert_eq!(token(&machine, "token zeev"), "T1zeev");
+    machine.secret("ZEEV_PASSWORD", "Zc4another5Password");
+    machine.run("token zeev --cached").fails(3, &["obtained with other credentials"]);
+    let outcome = machine.run("token zeev -v");
+    assert_eq!(outcome.stdout, "T2zeev\n");
+    outcome.says(&["note: zeev: the stored session was obtained with other credentials"]);
+    machine.unset("ZEEV_PASSWORD");
+    assert_eq!(token(&machine, "token zeev"), "T2zeev");
+    // The store must be looked into before anything is called missing, and what is missing is named then.
+    ends(&entry(&machine), -1);
+    machine.run("token zeev").fails(2, &["ZEEV_PASSWORD"]);
+}
+
+#[test]
+fn every_user_server_and_path_has_a_session_of_its_own() {
+    let server = Server::start(["T1", "T2", "T3"].map(canned::zeev).into());
+    let other = Server::start(vec![canned::zeev("T4")]);
+    let mut machine = zeev_at(&server);
+    for round in 0..2 {
+        machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana");
+        assert_eq!(token(&machine, "token zeev"), "T1", "{round}");
+        machine.set("ZEEV_USERNAME", "bia");
+        assert_eq!(token(&machine, "token zeev"), "T2", "{round}");
+        machine.set("ZEEV_URL", &format!("{}/filial", server.url()));
+        assert_eq!(token(&machine, "token zeev"), "T3", "{round}");
+        machine.set("ZEEV_URL", &other.url());
+        assert_eq!(token(&machine, "token zeev"), "T4", "{round}");
+    }
+    assert_eq!(ending(&store(&machine), ".json").len(), 4);
+}
+
+#[test]
+fn accounts_of_one_user_share_a_session() {
+    let server = Server::start(vec![canned::zeev("T1")]);
+    let mut machine = zeev_at(&server);
+    machine.set("ZEEV__FILIAL__USERNAME", "ana").set("ZEEV__FILIAL__PASSWORD", "Vq7zeevPassword2Lw");
+    assert_eq!(token(&machine, "token zeev"), "T1");
+    assert_eq!(token(&machine, "token zeev@filial"), "T1");
+}
+
+#[test]
+fn an_expiring_session_is_renewed_or_replaced() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    for (system, expected) in [("hellocloud", "login"), ("broker", "login"), ("zeev", "renew")] {
+        let old = token(&machine, &format!("token {system}"));
+        ends(&entry_of_system(&machine, system), 45);
+        let before = servers.events().len();
+        assert_eq!(token(&machine, &format!("token {system} --min-ttl 5")), old);
+        assert_eq!(servers.events().len(), before);
+        let outcome = machine.run(&format!("token {system} -v"));
+        outcome.says(&[&format!("note: {system}: the stored session expires in ")]);
+        // Broker's partner is in the store.
+        assert_eq!(purposes(&servers, before), [expected], "{system}");
+        let new = outcome.stdout.trim_end();
+        assert_ne!(new, old);
+        assert_eq!(token(&machine, &format!("token {system}")), new);
+        if system == "zeev" {
+            let header = ("authorization".to_owned(), format!("Bearer {old}"));
+            assert!(servers.events()[before].headers.contains(&header));
+        }
+    }
+}
+
+/// A system's entry of the role `user`.
+#[track_caller]
+fn entry_of_system(machine: &Machine, system: &str) -> PathBuf {
+    let found = ending(&store(machine), ".json").into_iter().find(|path| {
+        let key = &read(path)["key"];
+        key["provider"] == system && key["role"] == "user"
+    });
+    found.expect("an entry")
+}
+
+#[test]
+fn zeev_renews_without_credentials() {
+    let servers = Servers::start();
+    let mut machine = five_at(&servers);
+    let old = token(&machine, "token zeev");
+    ends(&entry(&machine), 45);
+    machine.unset("ZEEV_PASSWORD");
+    assert_ne!(token(&machine, "token zeev"), old);
+    assert_eq!(purposes(&servers, 1), ["renew"]);
+}
+
+#[test]
+fn more_time_than_the_server_gives_is_a_warning() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    for system in ["hellocloud", "broker", "zeev"] {
+        let mut seen = Vec::new();
+        for round in 0..2 {
+            let before = servers.events().len();
+            let outcome = machine.run(&format!("token {system} --min-ttl 86400"));
+            assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+            assert_eq!(warnings(&outcome).len(), 1, "{}", outcome.stderr);
+            outcome.says(&["less than --min-ttl 86400"]);
+            let once = if round == 0 { first_login(system).len() } else { 1 };
+            assert_eq!(servers.events().len() - before, once, "{system}");
+            assert!(!seen.contains(&outcome.stdout), "{system}: not the newest");
+            seen.push(outcome.stdout);
+        }
+    }
+}
+
+#[test]
+fn short_lives_are_warned_of_once() {
+    let servers = Servers::with_ttl(Some(std::time::Duration::from_secs(20)));
+    let machine = five_at(&servers);
+    let outcome = machine.run("token broker");
+    assert_eq!((outcome.code, warnings(&outcome).len()), (0, 1), "{}", outcome.stderr);
+    outcome.says(&["less than --min-ttl 60"]);
+}
+
+#[test]
+fn an_expired_hellocloud_session_is_refreshed_with_the_latest_pair() {
+    let servers = Servers::start();
+    let mut machine = five_at(&servers);
+    let mut token_before = token(&machine, "token hellocloud");
+    for _ in 0..2 {
+        let refresh = read(&entry(&machine))["refresh"].as_str().expect("a refresh token").to_owned();
+        machine.canary(&refresh);
+        ends(&entry(&machine), -1);
+        let before = servers.events().len();
+        let outcome = machine.run("token hellocloud -v");
+        outcome.says(&["note: hellocloud: the stored session has expired"]);
+        assert!(!outcome.stdout.contains(&refresh));
+        assert_eq!(purposes(&servers, before), ["renew"]);
+        let body = String::from_utf8(servers.events()[before].body.clone()).expect("UTF-8");
+        assert!(body.contains(&refresh));
+        let stored = read(&entry(&machine));
+        assert_eq!(stored["token"], outcome.stdout.trim_end());
+        assert_ne!(stored["refresh"], refresh);
+        assert_eq!(stored["user"], "ana");
+        assert_ne!(outcome.stdout.trim_end(), token_before);
+        token_before = outcome.stdout.trim_end().to_owned();
+    }
+}
+
+#[test]
+fn a_rotated_pair_is_stored_before_it_is_printed() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    let old = token(&machine, "token hellocloud");
+    ends(&entry(&machine), -1);
+    let (reader, writer) = pipe().expect("a pipe");
+    drop(reader);
+    let outcome = machine.end(machine.start_onto(machine.command(&["token", "hellocloud"]), writer));
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (7, ""));
+    assert_eq!(purposes(&servers, 1), ["renew"]);
+    let new = token(&machine, "token hellocloud --cached");
+    assert_ne!(new, old);
+    assert_eq!(servers.events().len(), 2);
+}
+
+#[test]
+fn a_dead_refresh_token_leads_to_one_login() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    token(&machine, "token hellocloud");
+    change(&entry(&machine), |entry| {
+        entry["expires_at"] = from_now(-5);
+        entry["refresh"] = json!("def50200spent");
+    });
+    let new = token(&machine, "token hellocloud");
+    assert_eq!(purposes(&servers, 1), ["renew", "login"]);
+    assert_ne!(read(&entry(&machine))["refresh"], "def50200spent");
+    assert_eq!(token(&machine, "token hellocloud"), new);
+}
+
+#[test]
+fn a_refused_login_leaves_the_entry_alone() {
+    let servers = Servers::start();
+    let mut machine = five_at(&servers);
+    for (system, variable, wrong) in [
+        ("gluo", "GLUO_ACCESS_KEY", "Wr0ngKeyWr0ngKey"),
+        ("hellocloud", "HELLOCLOUD_PASSWORD", "Wr0ngPassword1"),
+        ("systemsway", "SYSTEMSWAY_PASSWORD", "Wr0ngPassword2"),
+        ("broker", "BROKER_PASSWORD", "Wr0ngPassword3"),
+        ("zeev", "ZEEV_PASSWORD", "Wr0ngPassword4"),
+    ] {
+        let good = token(&machine, &format!("token {system}"));
+        let path = entry_of_system(&machine, system);
+        let bytes = fs::read(&path).expect("an entry");
+        machine.secret(variable, wrong);
+        for verb in ["token", "login"] {
+            let outcome = machine.run(&format!("{verb} {system} -q"));
+            outcome.fails(4, &[system, "127.0.0.1", "hint:"]);
+            assert_eq!(fs::read(&path).expect("an entry"), bytes, "{verb} {system}");
+        }
+        let right = servers.setting(variable).to_owned();
+        machine.set(variable, &right);
+        let before = servers.events().len();
+        assert_eq!(token(&machine, &format!("token {system}")), good);
+        assert_eq!(servers.events().len(), before);
+    }
+}
+
+#[test]
+fn a_session_unseen_for_a_while_is_asked_for_first() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    for (system, patience) in [("gluo", 600), ("systemsway", 120)] {
+        let first = token(&machine, &format!("token {system}"));
+        let path = entry_of_system(&machine, system);
+        unseen(&path, patience - 60);
+        let before = servers.events().len();
+        assert_eq!(token(&machine, &format!("token {system}")), first);
+        assert_eq!(servers.events().len(), before);
+
+        unseen(&path, patience + 1);
+        let unseen_at = read(&path)["seen_at"].clone();
+        let outcome = machine.run(&format!("token {system} -v"));
+        outcome.says(&["was last seen alive"]);
+        assert_eq!(outcome.stdout.trim_end(), first);
+        let asked = &servers.events()[before..];
+        assert_eq!(asked.len(), 1);
+        match system {
+            "gluo" => {
+                let body = String::from_utf8_lossy(&asked[0].body);
+                assert!(body.contains("operation=extendsession"), "{body}");
+            }
+            _ => {
+                let expected = (format!("/api/Usuario/{first}"), "id=0");
+                assert_eq!((asked[0].path.clone(), asked[0].query.as_str()), expected);
+            }
+        }
+        assert_ne!(read(&path)["seen_at"], unseen_at);
+        assert_eq!(token(&machine, &format!("token {system}")), first);
+        assert_eq!(servers.events().len(), before + 1);
+    }
+}
+
+#[test]
+fn a_session_that_died_unused_is_replaced_by_one_login() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    for system in ["gluo", "systemsway"] {
+        let first = token(&machine, &format!("token {system}"));
+        unseen(&entry_of_system(&machine, system), 86_400);
+        servers.advance(86_400);
+        let before = servers.events().len();
+        let outcome = machine.run(&format!("token {system} -v"));
+        outcome.says(&["was last seen alive", "the server says that the stored session is dead"]);
+        assert!(!outcome.stderr.contains("warning:"), "{}", outcome.stderr);
+        assert_ne!(outcome.stdout.trim_end(), first);
+        let all = [&["ask"], first_login(system)].concat();
+        assert_eq!(purposes(&servers, before), all);
+        assert_eq!(token(&machine, &format!("token {system}")), outcome.stdout.trim_end());
+    }
+}
+
+#[test]
+fn a_dead_session_does_not_outlive_a_refused_login() {
+    let dead = json!({ "Status": "ERROR", "IDSessao": "", "Message": "O ID da sessão está inválido" });
+    let refused = json!({ "Status": "ERROR", "IDSessao": "", "Message": "Usuário ou senha estão inválidos" });
+    let replies = [dead, refused].map(|answer| Reply::json(200, answer.to_string()));
+    let server = Server::start([&[canned::systemsway("T1way")], &replies[..]].concat());
+    let machine = systemsway_at(&server);
+    assert_eq!(token(&machine, "token systemsway"), "T1way");
+    unseen(&entry(&machine), 500);
+    machine.run("token systemsway").fails(4, &["refused"]);
+    machine.run("token systemsway --cached").fails(3, &["no session is stored"]);
+}
+
+#[test]
+fn an_unreachable_server_takes_no_session_away() {
+    for (system, patience, renewed) in
+        [("gluo", 601, false), ("systemsway", 121, false), ("zeev", 0, true), ("hellocloud", 0, true)]
+    {
+        let servers = Servers::start();
+        let machine = five_at(&servers);
+        let first = token(&machine, &format!("token {system}"));
+        let path = entry(&machine);
+        match renewed {
+            true => ends(&path, 45),
+            false => unseen(&path, patience),
+        }
+        let bytes = fs::read(&path).expect("an entry");
+        drop(servers);
+        machine.run(&format!("token {system}")).fails(5, &[system, "connection refused", "127.0.0.1"]);
+        assert_eq!(fs::read(&path).expect("an entry"), bytes);
+        assert_eq!(token(&machine, &format!("token {system} --cached --min-ttl 5")), first);
+    }
+}
+
+#[test]
+fn cached_never_touches_the_network() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    for system in SYSTEMS {
+        let cached = format!("token {system} --cached");
+        machine.run(&cached).fails(3, &[system, "no session is stored", "crmauth login"]);
+        let error: Value =
+            serde_json::from_str(&machine.run(&format!("{cached} --json")).stderr).expect("JSON");
+        assert_eq!((&error["error"]["code"], &error["error"]["exit"]), (&json!("no_session"), &json!(3)));
+        let first = token(&machine, &format!("token {system}"));
+        let before = servers.events().len();
+        assert_eq!(token(&machine, &cached), first);
+        let path = entry_of_system(&machine, system);
+        if ["gluo", "systemsway"].contains(&system) {
+            unseen(&path, 100_000);
+            assert_eq!(token(&machine, &cached), first);
+        } else {
+            ends(&path, 45);
+            assert_eq!(token(&machine, &format!("{cached} --min-ttl 5")), first);
+            machine.run(&cached).fails(3, &["the stored session expires in "]);
+            ends(&path, -1);
+            machine.run(&cached).fails(3, &["the stored session has expired"]);
+        }
+        assert_eq!(servers.events().len(), before, "{system}");
+    }
+}
+
+#[test]
+fn cached_runs_no_command() {
+    let server = Server::start(vec![]);
+    let mut machine = zeev_at(&server);
+    machine.unset("ZEEV_PASSWORD").set("ZEEV_PASSWORD_CMD", "touch mark; echo x");
+    machine.run("token zeev --cached").fails(3, &[]);
+    assert!(!machine.path("mark").exists());
+}
+
+#[test]
+fn establishments_share_their_partners_session() {
+    let servers = Servers::start();
+    let mut machine = five_at(&servers);
+    for (account, user) in [("CENTRO", "TesteBroker"), ("SUL", "testebroker")] {
+        machine.set(&format!("BROKER__{account}__USERNAME"), user);
+        machine.set(&format!("BROKER__{account}__PASSWORD"), "123456");
+    }
+    let centro = token(&machine, "token broker@centro");
+    let sul = token(&machine, "token broker@sul");
+    assert_eq!(purposes(&servers, 0), ["partner", "login", "login"]);
+    assert_eq!(token(&machine, "token broker@centro"), centro);
+    assert_eq!(token(&machine, "token broker@sul"), sul);
+    assert_eq!(servers.events().len(), 3);
+    assert_eq!(ending(&store(&machine), ".json").len(), 3);
+}
+
+#[test]
+fn a_partners_session_that_is_refused_is_dropped() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    token(&machine, "token broker");
+    let partner = entry_of(&machine, "partner");
+    change(&partner, |entry| entry["token"] = json!("dead.partner.token"));
+    // The password went with the refused request: it is not sent again.
+    machine.run("login broker").fails(4, &["broker"]);
+    assert_eq!(purposes(&servers, 2), ["login"]);
+    assert!(!partner.exists());
+    token(&machine, "login broker");
+    assert_eq!(purposes(&servers, 3), ["partner", "login"]);
+}
+
+#[test]
+fn an_impersonated_session_is_stored_apart_and_shares_the_impersonators() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    let own = token(&machine, "token zeev");
+    let marias = token(&machine, "token zeev --as maria.souza");
+    assert_ne!(own, marias);
+    assert_eq!(purposes(&servers, 0), ["login", "as"]);
+    assert_eq!(token(&machine, "token zeev --as maria.souza"), marias);
+    assert_eq!(token(&machine, "token zeev"), own);
+    assert_eq!(servers.events().len(), 2);
+    let session = machine.run("token zeev --as maria.souza --json").json();
+    assert_eq!((&session["user"], &session["impersonating"]), (&json!("integracao"), &json!("maria.souza")));
+    machine.run("token zeev --as 3 --cached").fails(3, &["no session is stored"]);
+
+    // It is renewed as it is, too.
+    ends(&entry_of(&machine, "as:maria.souza"), 45);
+    let session = machine.run("token zeev --as maria.souza --json").json();
+    assert_eq!(session["impersonating"], "maria.souza");
+    assert_ne!(session["token"], marias);
+    assert_eq!(purposes(&servers, 2), ["renew"]);
+}
+
+#[test]
+fn an_impersonators_session_that_is_refused_is_dropped() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    token(&machine, "token zeev");
+    let own = entry(&machine);
+    change(&own, |entry| entry["token"] = json!("deadImpersonator"));
+    token(&machine, "token zeev --as 2");
+    assert_eq!(purposes(&servers, 1), ["as", "login", "as"]);
+    assert_ne!(read(&own)["token"], "deadImpersonator");
+}
+
+#[test]
+fn token_never_replaces_a_live_single_seat_and_login_says_that_it_does() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    let first = token(&machine, "token systemsway");
+    unseen(&entry(&machine), 10_000);
+    assert_eq!(token(&machine, "token systemsway --min-ttl 86400"), first);
+    let since = read(&entry(&machine))["obtained_at"].as_str().expect("a time")[..19].to_owned();
+    let outcome = machine.run("login systemsway");
+    assert_eq!((outcome.code, warnings(&outcome).len()), (0, 1), "{}", outcome.stderr);
+    let place = store(&machine).display().to_string();
+    outcome.says(&["this ends the session of", &since, &place, "crmauth token systemsway"]);
+    let second = outcome.stdout.trim_end();
+    assert_ne!(second, first);
+    assert_eq!(token(&machine, "token systemsway"), second);
+    // The others have no seat to lose.
+    for system in ["gluo", "hellocloud", "broker", "zeev"] {
+        let tokens = [(); 2].map(|()| token(&machine, &format!("login {system}")));
+        assert_ne!(tokens[0], tokens[1]);
+    }
+}
+
+#[test]
+fn after_a_login_that_was_cut_off_a_single_seat_is_asked_for() {
+    let alive = Reply::json(200, "[]");
+    let server = Server::start(vec![canned::systemsway("T1way"), Reply::Last(vec![]), alive]);
+    let machine = systemsway_at(&server);
+    assert_eq!(token(&machine, "token systemsway"), "T1way");
+    machine.run("login systemsway").fails(5, &["may have taken effect"]);
+    assert_eq!(read(&entry(&machine))["seen_at"], Value::Null);
+    let outcome = machine.run("token systemsway -v");
+    outcome.says(&["note: systemsway: the stored session may have ended"]);
+    assert_eq!(outcome.stdout, "T1way\n");
+    assert_eq!(server.received()[2].target, "/api/Usuario/T1way?id=0");
+    assert_eq!(token(&machine, "token systemsway"), "T1way");
+}
+
+/// Runs that have all started, and that go on once the gate opens: they read their settings from it.
+struct Crowd {
+    gate: PipeWriter,
+    runs: Vec<Child>,
+}
+
+impl Crowd {
+    fn gather(machine: &Machine, size: usize, line: &str) -> Self {
+        let (reader, gate) = pipe().expect("a pipe");
+        let arguments: Vec<&str> = line.split(' ').chain(["--env-file", "/dev/stdin"]).collect();
+        let runs = (0..size).map(|_| {
+            let mut command = machine.command(&arguments);
+            command.stdin(Stdio::from(reader.try_clone().expect("a pipe")));
+            machine.start(command)
+        });
+        Self { runs: runs.collect(), gate }
+    }
+
+    /// Lets them go; what they printed.
+    #[track_caller]
+    fn go(self, machine: &Machine) -> Vec<String> {
+        drop(self.gate);
+        // All of them are read from at once, so that nobody waits for a reader.
+        let outcomes = std::thread::scope(|scope| {
+            let ends: Vec<_> =
+                self.runs.into_iter().map(|run| scope.spawn(move || machine.end(run))).collect();
+            ends.into_iter().map(|end| end.join().expect("a run")).collect::<Vec<_>>()
+        });
+        outcomes.iter().map(|outcome| outcome.answer().to_owned()).collect()
+    }
+}
+
+#[track_caller]
+fn all_equal(answers: &[String]) {
+    assert!(!answers[0].is_empty());
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+}
+
+#[test]
+fn fifty_at_once_log_in_once() {
+    for system in SYSTEMS {
+        let servers = Servers::start();
+        let machine = five_at(&servers);
+        let start = std::time::Instant::now();
+        let answers = Crowd::gather(&machine, 50, &format!("token {system}")).go(&machine);
+        eprintln!("50 x token {system}: {:?}", start.elapsed());
+        all_equal(&answers);
+        assert_eq!(purposes(&servers, 0), first_login(system), "{system}");
+        let drafts = fs::read_dir(store(&machine)).expect("a store");
+        let drafts = drafts.filter(|file| {
+            file.as_ref().expect("a file").file_name().to_string_lossy().starts_with(".crmauth-")
+        });
+        assert_eq!(drafts.count(), 0);
+    }
+}
+
+#[test]
+fn fifty_at_once_refresh_once() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    let old = token(&machine, "token hellocloud");
+    ends(&entry(&machine), -1);
+    let answers = Crowd::gather(&machine, 50, "token hellocloud").go(&machine);
+    all_equal(&answers);
+    assert_ne!(answers[0].trim_end(), old);
+    assert_eq!(purposes(&servers, 1), ["renew"]);
+}
+
+#[test]
+fn fifty_at_once_with_a_key_that_is_cut_log_in_once() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    token(&machine, "token zeev");
+    let key = store(&machine).join("key");
+    fs::write(&key, [7; 31]).expect("a key");
+    let answers = Crowd::gather(&machine, 50, "token zeev").go(&machine);
+    all_equal(&answers);
+    assert_eq!(purposes(&servers, 1), ["login"]);
+}
+
+#[test]
+fn fifty_at_once_survive_a_rival_that_takes_the_challenge() {
+    // A rival's challenge ends ours: the right key then looks wrong.
+    let raced = json!({ "success": false,
+        "error": { "code": "INVALID_USER_CREDENTIALS", "message": "Invalid username or password" } });
+    let [challenge, login] = <[Reply; 2]>::try_from(canned::gluo("T1gluoSession")).expect("two");
+    let server =
+        Server::start(vec![challenge.clone(), Reply::json(200, raced.to_string()), challenge, login]);
+    let mut machine = Machine::new();
+    machine.set("GLUO_URL", &server.url()).set("GLUO_USERNAME", "admin");
+    machine.secret("GLUO_ACCESS_KEY", "Kx93gluoAccessKey0Rt");
+    let answers = Crowd::gather(&machine, 50, "token gluo").go(&machine);
+    all_equal(&answers);
+    assert_eq!(answers[0], "T1gluoSession\n");
+    assert_eq!(server.most_at_once(), 1);
+}
+
+#[test]
+fn twenty_logins_at_once_take_turns() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    let answers = Crowd::gather(&machine, 20, "login gluo").go(&machine);
+    let mut different = answers.clone();
+    different.sort();
+    different.dedup();
+    assert_eq!(different.len(), 20);
+    // Each challenge is answered before the next one is asked for.
+    assert_eq!(purposes(&servers, 0), ["challenge", "login"].repeat(20));
+    let last = token(&machine, "token gluo");
+    assert!(answers.iter().any(|answer| answer.trim_end() == last));
+}
