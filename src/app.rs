@@ -381,6 +381,11 @@ impl App {
             };
             let channel = self.channel(job, settings);
             let context = Context { settings, role: role.clone(), prior: prior.as_ref(), channel: &channel };
+            // Whatever ends this run now, the old session is asked for before it is used again.
+            let seat = old.filter(|_| matches!(job.target.spec.ageing, Ageing::SingleSeat { .. }));
+            if let (Some(lock), Some(old)) = (lock, seat) {
+                let _ = self.store.write(lock, &Entry { seen_at: None, ..old.clone() }).await;
+            }
             let login = job.provider.login(&context).await;
             let error = match login {
                 Ok(session) => {
@@ -400,8 +405,8 @@ impl App {
                 }
             }
             let cut_off = matches!(error.cause, Cause::Closed | Cause::Timeout);
-            if let (true, Ageing::SingleSeat { .. }, Some(old)) = (cut_off, job.target.spec.ageing, old) {
-                self.keep(job, lock, &Entry { seen_at: None, ..old.clone() }).await;
+            if let (false, Some(lock), Some(old)) = (cut_off, lock, seat) {
+                let _ = self.store.write(lock, old).await;
             }
             return Err(error);
         }

@@ -5,8 +5,12 @@ use std::io::{PipeWriter, pipe};
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 
+use crmauth::store::Key;
+use rustix::process::Signal;
 use serde_json::{Value, json};
+use tokio::net::TcpSocket;
 
+use crate::support::machine::signal;
 use crate::support::sandbox::Servers;
 use crate::support::stored::{
     SYSTEMS, change, ending, ends, entry, entry_of, first_login, five_at, from_now, purposes, read, store,
@@ -365,21 +369,29 @@ fn a_dead_session_does_not_outlive_a_refused_login() {
 
 #[test]
 fn an_unreachable_server_takes_no_session_away() {
-    for (system, patience, renewed) in
-        [("gluo", 601, false), ("systemsway", 121, false), ("zeev", 0, true), ("hellocloud", 0, true)]
-    {
-        let servers = Servers::start();
-        let machine = five_at(&servers);
+    let servers = Servers::start();
+    let mut machine = five_at(&servers);
+    // Nobody listens there as long as the socket holds the port.
+    let nobody = TcpSocket::new_v4().expect("a socket");
+    nobody.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+    let url = format!("http://{}", nobody.local_addr().expect("an address"));
+    for system in ["gluo", "systemsway", "zeev", "hellocloud"] {
         let first = token(&machine, &format!("token {system}"));
-        let path = entry(&machine);
-        match renewed {
-            true => ends(&path, 45),
-            false => unseen(&path, patience),
-        }
-        let bytes = fs::read(&path).expect("an entry");
-        drop(servers);
-        machine.run(&format!("token {system}")).fails(5, &[system, "connection refused", "127.0.0.1"]);
-        assert_eq!(fs::read(&path).expect("an entry"), bytes);
+        let path = entry_of_system(&machine, system);
+        change(&path, |entry| {
+            entry["key"]["origin"] = json!(url);
+            match system {
+                "gluo" | "systemsway" => entry["seen_at"] = from_now(-1000),
+                _ => entry["expires_at"] = from_now(45),
+            }
+        });
+        let key: Key = serde_json::from_value(read(&path)["key"].clone()).expect("a key");
+        let there = store(&machine).join(format!("{}.json", key.name()));
+        fs::rename(&path, &there).expect("a rename");
+        machine.set(&format!("{}_URL", system.to_uppercase()), &url);
+        let bytes = fs::read(&there).expect("an entry");
+        machine.run(&format!("token {system}")).fails(5, &[system, "connection refused", &url[7..]]);
+        assert_eq!(fs::read(&there).expect("an entry"), bytes);
         assert_eq!(token(&machine, &format!("token {system} --cached --min-ttl 5")), first);
     }
 }
@@ -523,6 +535,22 @@ fn after_a_login_that_was_cut_off_a_single_seat_is_asked_for() {
     assert_eq!(outcome.stdout, "T1way\n");
     assert_eq!(server.received()[2].target, "/api/Usuario/T1way?id=0");
     assert_eq!(token(&machine, "token systemsway"), "T1way");
+}
+
+#[test]
+fn after_a_login_that_was_killed_or_interrupted_a_single_seat_is_asked_for() {
+    for (end, code) in [(Signal::KILL, 137), (Signal::INT, 130), (Signal::TERM, 143)] {
+        let alive = Reply::json(200, "[]");
+        let server = Server::start(vec![canned::systemsway("T1way"), Reply::Silence, alive]);
+        let machine = systemsway_at(&server);
+        assert_eq!(token(&machine, "token systemsway"), "T1way");
+        let run = machine.start(machine.command(&["login", "systemsway", "-q"]));
+        server.wait_for(2);
+        signal(&run, end);
+        assert_eq!(machine.end(run).code, code);
+        assert_eq!(token(&machine, "token systemsway"), "T1way");
+        assert_eq!(server.received()[2].target, "/api/Usuario/T1way?id=0");
+    }
 }
 
 /// Runs that have all started, and that go on once the gate opens: they read their settings from it.
