@@ -338,7 +338,11 @@ impl App {
             self.report.note(Some(job.target), "a session without a known end is not stored");
             return Ok(session);
         }
-        self.keep(job, lock, &job.entry(session.clone(), credentials)).await;
+        let kept = self.keep(job, lock, &job.entry(session.clone(), credentials)).await;
+        if !kept && entry.is_some() && matches!(job.target.spec.ageing, Ageing::SingleSeat { .. }) {
+            // The login has ended it.
+            self.forget(job, lock).await;
+        }
         Ok(session)
     }
 
@@ -478,12 +482,11 @@ impl App {
         Ok(found.entry)
     }
 
-    /// Writes the store. A session that could not be kept is still one.
-    async fn keep(&self, job: &Job<'_>, lock: Option<&Lock>, entry: &Entry) {
-        let Some(lock) = lock else { return };
-        if let Err(error) = self.store.write(lock, entry).await {
-            self.not_stored(job, &error);
-        }
+    /// Writes the store; whether that worked. A session that could not be kept is still one.
+    async fn keep(&self, job: &Job<'_>, lock: Option<&Lock>, entry: &Entry) -> bool {
+        let Some(lock) = lock else { return false };
+        let written = self.store.write(lock, entry).await;
+        written.inspect_err(|error| self.not_stored(job, error)).is_ok()
     }
 
     /// Drops a session that the server has refused and that no other replaces.

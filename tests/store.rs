@@ -492,9 +492,9 @@ fn killed_at(machine: &Machine, arguments: &[&str], name: &str, number: usize) -
     machine.finish(under(machine, &strace, arguments))
 }
 
-/// The same run, with no room on the disk at that call of that name.
-fn full_at(machine: &Machine, arguments: &[&str], name: &str, number: usize) -> Outcome {
-    let (trace, inject) = (format!("trace={name}"), format!("inject={name}:error=ENOSPC:when={number}"));
+/// The same run, with no room on the disk at those calls of that name.
+fn full_at(machine: &Machine, arguments: &[&str], name: &str, when: &str) -> Outcome {
+    let (trace, inject) = (format!("trace={name}"), format!("inject={name}:error=ENOSPC:when={when}"));
     let strace = ["strace", "-o", "/dev/null", "-e", &trace, "-e", &inject];
     machine.finish(under(machine, &strace, arguments))
 }
@@ -647,39 +647,46 @@ fn a_full_disk_costs_the_store_a_warning_and_the_user_nothing() {
         return;
     }
     let (servers, machine) = five();
-    for system in ["zeev", "systemsway"] {
-        let line = ["token", system];
-        let first = token(&machine, &line.join(" "));
+    for (verb, system, warnings) in
+        [("token", "zeev", 1), ("token", "systemsway", 2), ("login", "systemsway", 3)]
+    {
+        let line = [verb, system];
+        let first = token(&machine, &format!("token {system}"));
         let path = entry(&machine);
-        change(&path, |entry| match system {
-            "zeev" => entry["expires_at"] = from_now(-1),
-            _ => {
+        match line {
+            ["token", "zeev"] => ends(&path, -1),
+            ["token", _] => change(&path, |entry| {
                 entry["seen_at"] = from_now(-3000);
                 entry["token"] = json!("DEADSESSION");
-            }
-        });
+            }),
+            _ => {}
+        }
         let old = fs::read(&path).expect("an entry");
         let folder = store(&machine);
         for name in ["write", "fsync", "rename", "fchmod"] {
+            fs::write(&path, &old).expect("an entry");
+            set_mode(&path, 0o600);
             let before = servers.events().len();
             let outcome = match name {
                 // Writing beyond no bytes at all: stdout and stderr are pipes, to which no limit applies.
                 "write" => after(&machine, "ulimit -f 0", &line),
                 // As the C library of the place calls it.
-                "rename" => full_at(&machine, &line, "rename,renameat,renameat2", 1),
-                _ => full_at(&machine, &line, name, 1),
+                "rename" => full_at(&machine, &line, "rename,renameat,renameat2", "1+"),
+                _ => full_at(&machine, &line, name, "1+"),
             };
-            assert_eq!(outcome.code, 0, "{name}: {}", outcome.stderr);
-            let lines = if system == "systemsway" { 2 } else { 1 };
-            assert_eq!(outcome.stderr.lines().count(), lines, "{name}: {}", outcome.stderr);
+            let what = format!("{verb} {system}, {name}: {}", outcome.stderr);
+            assert_eq!((outcome.code, outcome.stderr.lines().count()), (0, warnings), "{what}");
             outcome.says(&["warning:", "the session is not stored", &folder.display().to_string()]);
-            if system == "systemsway" {
-                outcome.says(&["it cannot be had again but by a login that ends it: keep it"]);
-            }
-            assert!(!outcome.stdout.is_empty() && outcome.stdout.trim_end() != first, "{name}");
-            assert_eq!(fs::read(&path).expect("an entry"), old, "{name}");
+            assert!(!outcome.stdout.is_empty() && outcome.stdout.trim_end() != first, "{what}");
+            assert!(purposes(&servers, before).contains(&"login"), "{what}");
             no_drafts(&folder);
-            assert!(purposes(&servers, before).contains(&"login"), "{name}");
+            if system == "systemsway" {
+                // The login has ended the old one.
+                outcome.says(&["it cannot be had again but by a login that ends it: keep it"]);
+                assert!(!path.exists(), "{what}");
+            } else {
+                assert_eq!(fs::read(&path).expect("an entry"), old, "{what}");
+            }
         }
         fs::remove_dir_all(folder).expect("a store");
     }
@@ -696,7 +703,7 @@ fn a_full_disk_at_the_output_leaves_the_session_in_the_store() {
         let line = ["token", system, "--save"];
         let before = servers.events().len();
         // The store's key, its entry and the file are synced, each with its folder: the file has no room.
-        let outcome = full_at(&machine, &line, "fsync", 5);
+        let outcome = full_at(&machine, &line, "fsync", "5");
         outcome.fails(7, &["session.txt cannot be written", "No space left"]);
         assert_eq!(fs::read(&output).expect("a file"), b"old session");
         no_drafts(&machine.work());
