@@ -1,7 +1,8 @@
 //! `crmauth token`: the stored session while it does, else a renewed or a new one, and never more than that.
 
 use std::fs;
-use std::io::{PipeWriter, pipe};
+use std::io::{BufRead, BufReader, PipeWriter, Read, Write, pipe};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 
@@ -16,7 +17,7 @@ use crate::support::stored::{
     SYSTEMS, change, ending, ends, entry, entry_of, first_login, five_at, from_now, purposes, read, store,
     unseen,
 };
-use crate::support::{Machine, Outcome, Reply, Server, canned};
+use crate::support::{Machine, Outcome, Reply, Server, canned, raw};
 
 /// The token of a run that went well and had nothing to say about it.
 #[track_caller]
@@ -270,6 +271,26 @@ fn a_dead_refresh_token_leads_to_one_login() {
     assert_eq!(purposes(&servers, 1), ["renew", "login"]);
     assert_ne!(read(&entry(&machine))["refresh"], "def50200spent");
     assert_eq!(token(&machine, "token hellocloud"), new);
+}
+
+#[test]
+fn a_dead_refresh_token_and_a_refused_login_leave_the_entry_alone() {
+    let refused = |body: &str| Reply::json(401, body);
+    let pair = json!({ "token_type": "Bearer", "expires_in": 3600, "access_token": "A1.b.c", "refresh_token": "r1" });
+    let server = Server::start(vec![
+        Reply::json(200, pair.to_string()),
+        refused(r#"{"error":"invalid_request","message":"The refresh token is invalid."}"#),
+        refused(r#"{"error":"invalid_client","message":"Client authentication failed"}"#),
+    ]);
+    let mut machine = Machine::new();
+    machine.set("HELLOCLOUD_URL", &server.url()).set("HELLOCLOUD_CLIENT_ID", "c1");
+    machine.set("HELLOCLOUD_USERNAME", "ana").secret("HELLOCLOUD_PASSWORD", "Vq7Password2Lw");
+    machine.secret("HELLOCLOUD_CLIENT_SECRET", "Vq7Secret2Lw");
+    assert_eq!(token(&machine, "token hellocloud"), "A1.b.c");
+    ends(&entry(&machine), -1);
+    let bytes = fs::read(entry(&machine)).expect("an entry");
+    machine.run("token hellocloud").fails(4, &["refused"]);
+    assert_eq!(fs::read(entry(&machine)).expect("an entry"), bytes);
 }
 
 #[test]
@@ -633,21 +654,51 @@ fn fifty_at_once_with_a_key_that_is_cut_log_in_once() {
     assert_eq!(purposes(&servers, 1), ["login"]);
 }
 
+/// Stands before Gluocrm and passes everything on, but takes a challenge for a rival right after the first one.
+fn with_a_rival(host: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let (host, mut rivals) = (host.to_owned(), 1);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a connection");
+            let mut reader = BufReader::new(stream.try_clone().expect("a connection"));
+            let (mut head, mut length) = (String::new(), 0);
+            while !head.ends_with("\r\n\r\n") {
+                let start = head.len();
+                reader.read_line(&mut head).expect("a request");
+                let line = head[start..].to_ascii_lowercase();
+                length = line
+                    .strip_prefix("content-length: ")
+                    .map_or(length, |number| number.trim().parse().expect("a length"));
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).expect("a body");
+            let mut server = TcpStream::connect(&host).expect("the sandbox");
+            let head = head.replacen("\r\n", "\r\nConnection: close\r\n", 1);
+            server.write_all(&[head.as_bytes(), &body].concat()).expect("a server");
+            let mut answer = Vec::new();
+            server.read_to_end(&mut answer).expect("an answer");
+            if head.contains("getchallenge") && rivals > 0 {
+                rivals -= 1;
+                let target = "/webservice.php?operation=getchallenge&username=admin";
+                raw::send(&host, &raw::Request { method: "GET", target, ..raw::Request::default() });
+            }
+            stream.write_all(&answer).expect("a client");
+        }
+    });
+    url
+}
+
 #[test]
 fn fifty_at_once_survive_a_rival_that_takes_the_challenge() {
-    // A rival's challenge ends ours: the right key then looks wrong.
-    let raced = json!({ "success": false,
-        "error": { "code": "INVALID_USER_CREDENTIALS", "message": "Invalid username or password" } });
-    let [challenge, login] = <[Reply; 2]>::try_from(canned::gluo("T1gluoSession")).expect("two");
-    let server =
-        Server::start(vec![challenge.clone(), Reply::json(200, raced.to_string()), challenge, login]);
-    let mut machine = Machine::new();
-    machine.set("GLUO_URL", &server.url()).set("GLUO_USERNAME", "admin");
-    machine.secret("GLUO_ACCESS_KEY", "Kx93gluoAccessKey0Rt");
+    let servers = Servers::start();
+    let mut machine = five_at(&servers);
+    machine.set("GLUO_URL", &with_a_rival(servers.host("gluo")));
     let answers = Crowd::gather(&machine, 50, "token gluo").go(&machine);
     all_equal(&answers);
-    assert_eq!(answers[0], "T1gluoSession\n");
-    assert_eq!(server.most_at_once(), 1);
+    // The rival's challenge ended ours, the right key was refused once, and nobody heard of it.
+    assert_eq!(purposes(&servers, 0), ["challenge", "challenge", "login", "challenge", "login"]);
 }
 
 #[test]
