@@ -17,9 +17,9 @@ use crate::signals;
 pub fn find(name: &OsStr, run: &Run<'_>) -> Result<PathBuf> {
     let direct = name.as_encoded_bytes().contains(&b'/');
     let path = run.environment.get("PATH")?.unwrap_or("/usr/local/bin:/usr/bin:/bin");
-    let folders = std::env::split_paths(path).map(|folder| folder.join(name));
-    let candidates: Vec<PathBuf> =
-        if direct { vec![run.environment.cwd().join(name)] } else { folders.collect() };
+    let folders = std::env::split_paths(path).filter(|_| !name.is_empty()).map(|folder| folder.join(name));
+    // A script sees the path that it was started by, so one that was typed stays as it is.
+    let candidates: Vec<PathBuf> = if direct { vec![PathBuf::from(name)] } else { folders.collect() };
     if let Some(found) = candidates.iter().find(|candidate| is_executable(candidate)) {
         return Ok(found.clone());
     }
