@@ -94,6 +94,12 @@ async fn start(args: &Args, run: &Run<'_>) -> Result<u8> {
     command.args(rest).env_clear().envs(child::public_environment(run));
     #[cfg(unix)]
     std::os::unix::process::CommandExt::arg0(&mut command, name);
+    for login in &logins {
+        // Those of an outer run would be stale, or not asked for.
+        ["TOKEN", "TOKEN_EXPIRES_AT", "TOKEN_FILE"].iter().for_each(|field| {
+            command.env_remove(login.target.variable(field));
+        });
+    }
     if args.token_file {
         return with_files(args, run, &app, &logins, name, command).await;
     }
