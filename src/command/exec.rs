@@ -206,3 +206,43 @@ fn write(path: &Path, login: &Login) -> Result<()> {
                 .said(&error.to_string())
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::Session;
+    use crate::spec::BaseUrl;
+
+    /// Seconds until the next look, and what the session must then last.
+    fn seconds(provider: &str, age: i64, lifetime: Option<i64>, min_ttl: u64) -> (u64, f64) {
+        let spec = crate::provider::specs().into_iter().find(|spec| spec.id == provider).expect("a provider");
+        let target = Target { spec, account: None };
+        let mut session = Session::new("t", "Bearer").expect("a token");
+        session.obtained_at =
+            session.obtained_at.checked_sub(SignedDuration::from_secs(age)).expect("a time");
+        if let Some(lifetime) = lifetime {
+            session.lasts(SignedDuration::from_secs(lifetime));
+        }
+        let url = BaseUrl::parse("https://h", "").expect("a URL");
+        let login = Login { target: target.clone(), url, session };
+        let (pause, margin) = due(&login, &target, Duration::from_secs(min_ttl));
+        (pause.as_secs_f64().round() as u64, margin.as_secs_f64())
+    }
+
+    #[test]
+    fn a_session_is_renewed_when_min_ttl_or_half_its_life_is_left() {
+        assert_eq!(seconds("zeev", 0, Some(600), 60), (540, 60.0));
+        assert_eq!(seconds("zeev", 100, Some(600), 60), (440, 60.0));
+        assert_eq!(seconds("zeev", 0, Some(600), 500), (300, 300.0));
+        assert_eq!(seconds("hellocloud", 0, Some(2), 60), (1, 1.0));
+        assert_eq!(seconds("broker", 700, Some(600), 60), (0, 60.0));
+        assert_eq!(seconds("broker", 0, None, 60).1, 0.0);
+    }
+
+    #[test]
+    fn an_idle_session_is_asked_for_long_before_it_dies_unused() {
+        // Another look may come as late as twice that: Gluocrm's die after about 24 minutes.
+        assert_eq!(seconds("gluo", 0, None, 60), (600, 0.0));
+        assert_eq!(seconds("systemsway", 0, None, 60), (120, 0.0));
+    }
+}
