@@ -3,6 +3,7 @@
 
 pub mod canned;
 pub mod demo;
+pub mod five;
 pub mod machine;
 pub mod raw;
 pub mod sandbox;
