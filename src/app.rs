@@ -18,7 +18,6 @@ use crate::freshness::{Stale, Verdict};
 use crate::http::{Call, Channel, Http, Stream};
 use crate::provider::{self, Context, Life, Provider, Revocation, Role};
 use crate::report::Report;
-use crate::secret::Secret;
 use crate::session::Session;
 use crate::spec::{Ageing, BaseUrl, Renewal, Settings, Target};
 use crate::store::{Entry, Key, Lock, Store};
@@ -65,7 +64,7 @@ pub enum Wish {
     /// The same, without touching the network.
     Cached(Duration),
     /// Another one in place of this, if the server says that this one is dead.
-    InsteadOf(Secret),
+    InsteadOf(Box<Session>),
 }
 
 impl App {
@@ -295,44 +294,50 @@ impl App {
             Wish::Usable(min_ttl) | Wish::Cached(min_ttl) => {
                 job.judge(entry.as_ref(), &credentials, *min_ttl)
             }
-            Wish::InsteadOf(dead) => match &entry {
-                Some(entry) if entry.session.token == *dead => Verdict::Ask(Stale::Suspect),
-                _ => job.judge(entry.as_ref(), &credentials, Duration::ZERO),
+            Wish::InsteadOf(suspect) => match &entry {
+                Some(entry) if entry.session.token != suspect.token => {
+                    job.judge(Some(entry), &credentials, Duration::ZERO)
+                }
+                _ => Verdict::Ask(Stale::Suspect),
             },
+        };
+        let known = match (&entry, wish) {
+            // It could not be stored, or was forgotten meanwhile; it may be alive all the same.
+            (None, Wish::InsteadOf(suspect)) => Some(&**suspect),
+            (entry, _) => entry.as_ref().map(|entry| &entry.session),
         };
         if let (Verdict::Ask(stale) | Verdict::Renew(stale) | Verdict::Login(stale), false) =
             (verdict, matches!(wish, Wish::New))
         {
             self.report.note(Some(job.target), &stale.to_string());
         }
-        let session = match (verdict, entry.as_ref()) {
-            (Verdict::Fresh, Some(entry)) => return Ok(entry.session.clone()),
-            (Verdict::Ask(_), Some(entry)) => {
-                let session = &entry.session;
-                match self.ask(job, role, session).await? {
-                    Life::Dead => {
-                        self.report.note(Some(job.target), &Stale::Dead.to_string());
-                        match self.log_in(job, role, lock, Some(entry)).await {
-                            Ok(session) => session,
-                            Err(error) => {
-                                self.forget(job, lock).await;
-                                return Err(error);
-                            }
+        let session = match (verdict, known) {
+            (Verdict::Fresh, Some(session)) => return Ok(session.clone()),
+            (Verdict::Ask(_), Some(session)) => match self.ask(job, role, session).await? {
+                Life::Dead => {
+                    self.report.note(Some(job.target), &Stale::Dead.to_string());
+                    match self.log_in(job, role, lock, entry.as_ref()).await {
+                        Ok(session) => session,
+                        Err(error) => {
+                            self.forget(job, lock).await;
+                            return Err(error);
                         }
                     }
-                    Life::Unknown => return Ok(session.clone()),
-                    Life::Alive => {
+                }
+                Life::Unknown => return Ok(session.clone()),
+                Life::Alive => {
+                    if let Some(entry) = &entry {
                         let seen = Entry { seen_at: Some(Timestamp::now()), ..entry.clone() };
                         self.keep(job, lock, &seen).await;
-                        return Ok(session.clone());
                     }
+                    return Ok(session.clone());
                 }
-            }
-            (Verdict::Renew(_), Some(entry)) => match self.renew(job, role, &entry.session).await? {
-                Some(session) => session,
-                None => self.log_in(job, role, lock, Some(entry)).await?,
             },
-            (_, entry) => self.log_in(job, role, lock, entry).await?,
+            (Verdict::Renew(_), Some(session)) => match self.renew(job, role, session).await? {
+                Some(session) => session,
+                None => self.log_in(job, role, lock, entry.as_ref()).await?,
+            },
+            _ => self.log_in(job, role, lock, entry.as_ref()).await?,
         };
         if matches!(job.target.spec.ageing, Ageing::Fixed) && session.expires_at.is_none() {
             self.report.note(Some(job.target), "a session without a known end is not stored");

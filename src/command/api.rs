@@ -67,7 +67,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let provider = provider::of(target.spec);
     if provider.is_some_and(|provider| provider.looks_dead(stream.status, &start)) {
         run.report.note(Some(target), "the answer looks like that of a dead session");
-        let wish = Wish::InsteadOf(login.session.token.clone());
+        let wish = Wish::InsteadOf(Box::new(login.session.clone()));
         let fresh = app.session(target, person, &wish).await?;
         if fresh.session.token != login.session.token {
             (stream, start) = ask(args, &app, &fresh, body.as_deref()).await.map_err(named)?;
