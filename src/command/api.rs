@@ -59,26 +59,33 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let [target] = &wanted[..] else { return Err(Error::new(Cause::Usage, "api takes one TARGET")) };
     let named = |error: Error| error.target(&target.to_string());
     check_path(&args.path, target).map_err(named)?;
+    let headers = headers(args, target).map_err(named)?;
     let body = args.data.as_deref().map(|data| read_data(data, run)).transpose()?;
     let (app, _servers) = run.app().await?;
     let person = args.person.as_deref();
     let login = app.session(target, person, &Wish::Usable(args.min_ttl)).await?;
-    let (mut stream, mut start) = ask(args, &app, &login, body.as_deref()).await.map_err(named)?;
+    let (mut stream, mut start) = ask(args, &app, &login, &headers, body.as_deref()).await.map_err(named)?;
     let provider = provider::of(target.spec);
     if provider.is_some_and(|provider| provider.looks_dead(stream.status, &start)) {
         run.report.note(Some(target), "the answer looks like that of a dead session");
         let wish = Wish::InsteadOf(Box::new(login.session.clone()));
         let fresh = app.session(target, person, &wish).await?;
         if fresh.session.token != login.session.token {
-            (stream, start) = ask(args, &app, &fresh, body.as_deref()).await.map_err(named)?;
+            (stream, start) = ask(args, &app, &fresh, &headers, body.as_deref()).await.map_err(named)?;
         }
     }
     pass_on(args, stream, start).await.and_then(|stream| verdict(&stream, target)).map_err(named)
 }
 
 /// Sends the request and reads the start of its answer.
-async fn ask(args: &Args, app: &App, login: &Login, body: Option<&[u8]>) -> Result<(Stream, Vec<u8>)> {
-    let mut stream = app.call(login, &call(args, login, body)?).await?;
+async fn ask(
+    args: &Args,
+    app: &App,
+    login: &Login,
+    headers: &[(String, Secret)],
+    body: Option<&[u8]>,
+) -> Result<(Stream, Vec<u8>)> {
+    let mut stream = app.call(login, &call(args, login, headers, body)).await?;
     let mut start = Vec::new();
     while start.len() < JUDGED {
         match stream.next().await? {
@@ -90,27 +97,13 @@ async fn ask(args: &Args, app: &App, login: &Login, body: Option<&[u8]>) -> Resu
 }
 
 /// Places the session where the system wants it.
-fn call(args: &Args, login: &Login, body: Option<&[u8]>) -> Result<Call> {
+fn call(args: &Args, login: &Login, headers: &[(String, Secret)], body: Option<&[u8]>) -> Call {
     let (spec, token) = (login.target.spec, &login.session.token);
-    let mut headers: Vec<(String, Secret)> = Vec::new();
-    for header in &args.headers {
-        let (name, value) = header.split_once(':').ok_or_else(|| {
-            Error::new(Cause::Usage, "-H takes a name and a value with a colon between them")
-        })?;
-        headers.push((name.trim().to_owned(), Secret::new(value.trim().to_owned())));
-    }
-    let given = |name: &str| {
-        args.headers.iter().any(|header| {
-            header.split_once(':').is_some_and(|(other, _)| other.trim().eq_ignore_ascii_case(name))
-        })
-    };
+    let given = |name: &str| headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
+    let mut headers = headers.to_vec();
     let mut path = args.path.clone();
     let mut url = None;
     match spec.placement {
-        Placement::Bearer if given("Authorization") => {
-            return Err(Error::new(Cause::Usage, "-H names Authorization, which carries the session")
-                .hint("leave it out; to send another token, use curl"));
-        }
         Placement::Bearer => {
             let value = Secret::new(["Bearer ", token.expose()].concat());
             headers.push(("Authorization".to_owned(), value));
@@ -129,13 +122,39 @@ fn call(args: &Args, login: &Login, body: Option<&[u8]>) -> Result<Call> {
         headers.push(("Accept".to_owned(), Secret::new(spec.content_type.to_owned())));
     }
     let default = if body.is_some() { "POST" } else { "GET" };
-    Ok(Call {
+    Call {
         method: args.method.as_deref().unwrap_or(default).to_ascii_uppercase(),
         url: url.unwrap_or_else(|| login.url.join(&path)),
         headers,
         body: body.map(<[u8]>::to_vec),
         session: token.clone(),
-    })
+    }
+}
+
+/// Reads -H and looks at -X: what HTTP cannot carry is found out before there is a session.
+fn headers(args: &Args, target: &Target) -> Result<Vec<(String, Secret)>> {
+    let is_word = |text: &str| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+    };
+    if !args.method.as_deref().is_none_or(is_word) {
+        return Err(Error::new(Cause::Usage, "-X names no HTTP method"));
+    }
+    let read = |header: &String| {
+        let Some((name, value)) = header.split_once(':') else {
+            let message = "-H takes a name and a value with a colon between them";
+            return Err(Error::new(Cause::Usage, message));
+        };
+        let (name, value) = (name.trim(), value.trim());
+        if !is_word(name) || value.chars().any(|c| c.is_control() && c != '\t') {
+            return Err(Error::new(Cause::Usage, "-H names no header that HTTP can carry"));
+        }
+        if target.spec.placement == Placement::Bearer && name.eq_ignore_ascii_case("Authorization") {
+            return Err(Error::new(Cause::Usage, "-H names Authorization, which carries the session")
+                .hint("leave it out; to send another token, use curl"));
+        }
+        Ok((name.to_owned(), Secret::new(value.to_owned())))
+    };
+    args.headers.iter().map(read).collect()
 }
 
 fn check_path(path: &str, target: &Target) -> Result<()> {
