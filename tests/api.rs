@@ -1,1 +1,758 @@
+//! `crmauth api`: where the session goes, what comes back, and what becomes of a dead session.
 
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::Stdio;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::five::{SYSTEMS, edit, five_at, stored};
+use crate::support::sandbox::Servers;
+use crate::support::server::Received;
+use crate::support::{Machine, Outcome, Reply, Server, canned};
+
+/// What the tests' sessions are, with what a URL must escape.
+const TOKEN: &str = "Tk+7/a?b&c=d%e";
+
+/// A machine that knows every system at `server`, below a path prefix.
+fn machine_at(server: &Server) -> Machine {
+    let mut machine = Machine::new();
+    for system in SYSTEMS {
+        let url = format!("{}/base", server.url());
+        machine.set(&format!("{}_URL", system.to_uppercase()), &url);
+    }
+    for (name, value) in [
+        ("GLUO_USERNAME", "admin"),
+        ("HELLOCLOUD_CLIENT_ID", "c1"),
+        ("SYSTEMSWAY_USERNAME", "ana"),
+        ("BROKER_USERNAME", "ana"),
+        ("ZEEV_USERNAME", "ana"),
+    ] {
+        machine.set(name, value);
+    }
+    for name in [
+        "GLUO_ACCESS_KEY",
+        "HELLOCLOUD_CLIENT_SECRET",
+        "SYSTEMSWAY_PASSWORD",
+        "BROKER_PASSWORD",
+        "ZEEV_PASSWORD",
+    ] {
+        machine.secret(name, &format!("Qx4{name}Zp"));
+    }
+    machine
+}
+
+/// The answers to a login.
+fn login(system: &str, token: &str) -> Vec<Reply> {
+    match system {
+        "gluo" => canned::gluo(token),
+        "hellocloud" => vec![canned::hellocloud(token)],
+        "systemsway" => vec![canned::systemsway(token)],
+        "broker" => vec![canned::broker(token)],
+        _ => vec![canned::zeev(token)],
+    }
+}
+
+/// A machine with a stored session of `system`; `replies` come after its login. Also how many requests that took.
+fn logged_in(system: &str, replies: impl IntoIterator<Item = Reply>) -> (Server, Machine, usize) {
+    let mut script = login(system, TOKEN);
+    let before = script.len();
+    script.extend(replies);
+    let server = Server::start(script);
+    let machine = machine_at(&server);
+    machine.run(&format!("login {system}")).answer();
+    (server, machine, before)
+}
+
+fn ok(body: impl AsRef<[u8]>) -> Reply {
+    Reply::http(200, "text/plain", body)
+}
+
+/// A path that every system takes.
+fn path(system: &str) -> &'static str {
+    if system == "systemsway" { "/api/Usuario/{session}?id=2" } else { "/x/y?id=2" }
+}
+
+/// What an answer of an alive session and of a dead one look like, and the check's answers to both.
+struct Shapes {
+    dead: Reply,
+    check_alive: Reply,
+    check_dead: Reply,
+}
+
+fn shapes(system: &str) -> Shapes {
+    match system {
+        "gluo" => {
+            let error = |code: &str| {
+                let body = json!({"success": false, "error": {"code": code, "message": "x"}});
+                Reply::json(200, body.to_string())
+            };
+            let alive = json!({"success": true, "result": {"sessionName": TOKEN}});
+            Shapes {
+                dead: error("INVALID_SESSIONID"),
+                check_alive: Reply::json(200, alive.to_string()),
+                check_dead: error("AUTHENTICATION_FAILURE"),
+            }
+        }
+        "systemsway" => {
+            let error = json!({"Status": "ERROR", "IDSessao": "", "Message": "O ID da sessão está inválido"});
+            let error = Reply::json(200, error.to_string());
+            Shapes { dead: error.clone(), check_alive: Reply::json(200, "[]"), check_dead: error }
+        }
+        "hellocloud" => {
+            let error =
+                json!({"error": "access_denied", "message": "The resource owner denied the request."});
+            let error = Reply::json(401, error.to_string());
+            Shapes {
+                dead: error.clone(),
+                check_alive: Reply::json(200, r#"{"data":{"type":"modules"}}"#),
+                check_dead: error,
+            }
+        }
+        _ => {
+            let error = Reply::json(401, r#"{"message":"Pessoa não autenticada"}"#);
+            let alive = json!({"userId": 1, "temporaryToken": "another"});
+            Shapes {
+                dead: error.clone(),
+                check_alive: Reply::json(200, alive.to_string()),
+                check_dead: error,
+            }
+        }
+    }
+}
+
+#[test]
+fn each_system_gets_the_session_where_it_wants_it() {
+    for (system, target, accept, content_type) in [
+        ("hellocloud", "/base/x/y?id=2", "application/vnd.api+json", "application/vnd.api+json"),
+        ("broker", "/base/x/y?id=2", "application/json", "application/json"),
+        ("zeev", "/base/x/y?id=2", "application/json", "application/json"),
+        (
+            "gluo",
+            "/base/x/y?id=2&sessionName=Tk%2B7%2Fa%3Fb%26c%3Dd%25e",
+            "application/json",
+            "application/x-www-form-urlencoded",
+        ),
+        (
+            "systemsway",
+            "/base/api/Usuario/Tk%2B7%2Fa%3Fb%26c%3Dd%25e?id=2",
+            "application/json",
+            "application/json",
+        ),
+    ] {
+        let (server, machine, before) = logged_in(system, [ok("one"), ok("two")]);
+        let outcome = machine.run(&format!("api {system} {}", path(system)));
+        assert_eq!(outcome.answer(), "one", "{system}");
+        let outcome = machine.run_args(&["api", system, path(system), "-d", "a=1&b=2"]);
+        assert_eq!(outcome.answer(), "two", "{system}");
+        let sent = server.received().split_off(before);
+        let bearer = format!("Bearer {TOKEN}");
+        let expected = if target.contains("Tk") { None } else { Some(bearer.as_str()) };
+        for (request, method, body) in [(&sent[0], "GET", ""), (&sent[1], "POST", "a=1&b=2")] {
+            assert_eq!((request.method.as_str(), request.target.as_str()), (method, target), "{system}");
+            assert_eq!(request.header("authorization"), expected, "{system}");
+            assert_eq!(request.header("accept"), Some(accept), "{system}");
+            assert_eq!(request.body, body);
+            let type_sent = if body.is_empty() { None } else { Some(content_type) };
+            assert_eq!(request.header("content-type"), type_sent, "{system} {method}");
+            for header in ["cookie", "referer", "accept-encoding"] {
+                assert_eq!(request.header(header), None, "{system}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_path_may_be_spelt_in_several_ways() {
+    let pairs = [
+        ("webservice.php", "/base/webservice.php"),
+        ("/webservice.php", "/base/webservice.php"),
+        ("/", "/base/"),
+        ("/a%20b/%C3%A7", "/base/a%20b/%C3%A7"),
+        ("/ç", "/base/%C3%A7"),
+        ("/to?u=http://h/", "/base/to?u=http://h/"),
+    ];
+    let (server, machine, before) = logged_in("zeev", pairs.map(|_| ok("")));
+    for (path, _) in pairs {
+        assert_eq!(machine.run_args(&["api", "zeev", path]).answer(), "");
+    }
+    let sent = server.received().split_off(before);
+    let targets: Vec<&str> = sent.iter().map(|request| request.target.as_str()).collect();
+    assert_eq!(targets, pairs.map(|(_, target)| target));
+}
+
+#[test]
+fn a_path_that_leads_elsewhere_is_refused_before_anything_is_sent() {
+    let (server, other) = (Server::start(Vec::new()), Server::start(Vec::new()));
+    let mut machine = machine_at(&server);
+    let elsewhere = other.url();
+    let double = elsewhere.strip_prefix("http:").expect("http").to_owned();
+    for path in [
+        elsewhere.as_str(),
+        &elsewhere.to_uppercase(),
+        &double,
+        &format!("/{double}"),
+        &double.replace('/', "\\"),
+        "/\\evil.example/",
+        "/x\\y",
+        "/x#y",
+        "/x y",
+        "/x\ny",
+        "/x\ty",
+    ] {
+        for system in ["zeev", "gluo"] {
+            machine.run_args(&["api", system, path]).fails(2, &["error: ", "PATH"]);
+        }
+        let path = format!("{path}/{{session}}");
+        machine.run_args(&["api", "systemsway", &path]).fails(2, &["error: ", "PATH"]);
+    }
+    let outcome = machine.run_args(&["api", "systemsway", "/api/Usuario/"]);
+    outcome.fails(2, &["error: systemsway: ", "{session}", "hint: "]);
+    // These stay on the target's own server, whatever they look like.
+    machine.set("ZEEV_URL", "http://127.0.0.1:1/base");
+    for path in ["@evil.example/", ":80/", "http:/evil.example/", "/%2F%2Fevil.example/"] {
+        machine.run_args(&["api", "zeev", path]).fails(5, &["127.0.0.1:1"]);
+    }
+    assert_eq!((server.connections(), other.connections()), (0, 0));
+}
+
+#[test]
+fn options_that_make_no_sense_are_found_before_anything_is_sent() {
+    let server = Server::start(Vec::new());
+    let machine = machine_at(&server);
+    for (arguments, text) in [
+        (&["api", "zeev", "/", "-H", "no colon"][..], "-H"),
+        (&["api", "zeev", "/", "-H", "Authorization: Bearer x"], "Authorization"),
+        (&["api", "zeev", "/", "-H", "authorization:x"], "Authorization"),
+        (&["api", "zeev", "/", "-H", "a b: x"], "-H"),
+        (&["api", "zeev", "/", "-H", "A: x\r\nB: y"], "-H"),
+        (&["api", "zeev", "/", "-X", "G T"], "-X"),
+        (&["api", "zeev", "/", "-X", ""], "-X"),
+        (&["api", "zeev", "/", "-d", "@none"], "-d"),
+        (&["api", "gluo", "/", "--as", "ana"], "--as"),
+        (&["api", "nosuch", "/"], "nosuch"),
+    ] {
+        machine.run_args(arguments).fails(2, &["error: ", text]);
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn method_headers_and_body_are_as_typed() {
+    let (server, machine, before) = logged_in("zeev", [ok(""), ok(""), ok(""), ok(""), ok("")]);
+    machine.write("body.json", "{\"ç\":1}\n");
+    for arguments in [
+        &["-X", "put", "-H", "X-One: 1", "-H", "X-Two:a:b ", "-H", "Content-Type: text/x", "-d", "one"][..],
+        &["-d", "@body.json"],
+        &["-X", "DELETE"],
+        &["-d", ""],
+        &["-X", "GET", "-H", "accept: text/csv", "-d", "x"],
+    ] {
+        let arguments = [&["api", "zeev", "/p"], arguments].concat();
+        assert_eq!(machine.run_args(&arguments).answer(), "");
+    }
+    let sent = server.received().split_off(before);
+    let seen = |request: &Received| {
+        let header = |name: &str| request.header(name).map(str::to_owned);
+        (request.method.clone(), header("content-type"), header("accept"), request.body.clone())
+    };
+    let text = |text: &str| Some(text.to_owned());
+    let json = || text("application/json");
+    assert_eq!(seen(&sent[0]), ("PUT".into(), text("text/x"), json(), "one".into()));
+    assert_eq!((sent[0].header("x-one"), sent[0].header("x-two")), (Some("1"), Some("a:b")));
+    assert_eq!(seen(&sent[1]), ("POST".into(), json(), json(), "{\"ç\":1}\n".into()));
+    assert_eq!(seen(&sent[2]), ("DELETE".into(), None, json(), String::new()));
+    assert_eq!(seen(&sent[3]), ("POST".into(), json(), json(), String::new()));
+    assert_eq!(seen(&sent[4]), ("GET".into(), json(), text("text/csv"), "x".into()));
+}
+
+#[test]
+fn bytes_pass_both_ways_as_they_are() {
+    let every: Vec<u8> = (0..=255).chain([0, 10, 13, 10]).collect();
+    let (_server, machine, _) = logged_in("zeev", [ok(&every), ok("no line end"), ok("")]);
+    let answer = machine.command(&["api", "zeev", "/binary"]).output().expect("a run");
+    assert_eq!((answer.status.code(), answer.stdout), (Some(0), every.clone()));
+    assert_eq!(machine.run("api zeev /text").answer(), "no line end");
+    assert_eq!(machine.run("api zeev /nothing").answer(), "");
+    // The sandbox keeps what it was sent byte for byte.
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    machine.write("body", &every);
+    for from in ["@body", "@-"] {
+        let mut command = machine.command(&["api", "zeev", "/api/2/other", "-d", from]);
+        command.stdin(fs::File::open(machine.path("body")).expect("a file"));
+        assert_eq!(machine.finish(command).code, 6);
+        assert_eq!(servers.events().last().expect("a request").body, every, "{from}");
+    }
+}
+
+#[test]
+fn include_shows_the_head() {
+    let reply = Reply::with_headers(201, &[("X-One", "1"), ("x-two", "2")], "body");
+    let (_server, machine, _) = logged_in("zeev", [reply]);
+    let outcome = machine.run("api zeev / -i");
+    let (head, body) = outcome.answer().split_once("\r\n\r\n").expect("an empty line");
+    let mut lines = head.split("\r\n");
+    assert!(lines.next().expect("a status line").starts_with("HTTP/1.1 201"), "{head}");
+    let lines: Vec<String> = lines.map(str::to_lowercase).collect();
+    for line in ["x-one: 1", "x-two: 2", "content-length: 4"] {
+        assert!(lines.iter().any(|seen| seen == line), "{head}");
+    }
+    assert_eq!(body, "body");
+}
+
+#[test]
+fn a_status_becomes_the_exit_code_behind_the_body() {
+    for (status, code, text) in [
+        (200, 0, ""),
+        (201, 0, ""),
+        (400, 6, "HTTP 400"),
+        (403, 4, "refused the request (HTTP 403)"),
+        (404, 6, "no such API at /base/p (HTTP 404)"),
+        (408, 5, "HTTP 408"),
+        (422, 6, "HTTP 422"),
+        (429, 5, "rate limited"),
+        (500, 6, "HTTP 500"),
+        (503, 5, "unavailable"),
+    ] {
+        let (server, machine, before) = logged_in("zeev", [Reply::http(status, "text/plain", "the body")]);
+        let outcome = machine.run("api zeev /p");
+        assert_eq!(
+            (outcome.code, outcome.stdout.as_str()),
+            (code, "the body"),
+            "{status}: {}",
+            outcome.stderr
+        );
+        assert_eq!(outcome.stderr.is_empty(), code == 0, "{status}: {}", outcome.stderr);
+        outcome.says(&[text]);
+        assert_eq!(server.received().len(), before + 1, "{status} is sent once");
+    }
+    let (_server, machine, _) = logged_in("zeev", [Reply::http(404, "text/plain", "x")]);
+    let outcome = machine.run("api zeev /p --json");
+    let error: Value = serde_json::from_str(&outcome.stderr).expect("one JSON object");
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (6, "x"));
+    let facts = json!([error["error"]["code"], error["error"]["http_status"], error["error"]["target"]]);
+    assert_eq!(facts, json!(["not_found", 404, "zeev"]));
+}
+
+#[test]
+fn a_redirect_is_told_and_never_followed() {
+    let other = Server::start(Vec::new());
+    let elsewhere = format!("{}/there?token=x", other.url());
+    for status in [301, 302, 303, 307, 308] {
+        for place in [elsewhere.as_str(), "/base/here", &elsewhere["http:".len()..]] {
+            let reply = Reply::with_headers(status, &[("Location", place)], "moved");
+            for system in ["zeev", "gluo", "systemsway"] {
+                let (server, machine, before) = logged_in(system, [reply.clone()]);
+                let outcome = machine.run(&format!("api {system} {}", path(system)));
+                assert_eq!((outcome.code, outcome.stdout.as_str()), (6, "moved"), "{}", outcome.stderr);
+                let shown = if place.contains("here?") {
+                    other.url() + "/there"
+                } else {
+                    server.url() + "/base/here"
+                };
+                outcome.says(&["error: ", "redirected", &shown, "hint: no redirect is followed"]);
+                assert!(!outcome.stderr.contains("token="), "{}", outcome.stderr);
+                assert_eq!(server.received().len(), before + 1, "{place}");
+            }
+        }
+    }
+    assert_eq!(other.connections(), 0);
+}
+
+#[test]
+fn a_dead_session_is_renewed_and_the_request_sent_once_more() {
+    for system in ["gluo", "hellocloud", "systemsway", "zeev"] {
+        for (last, code) in [(ok("alive"), 0), (Reply::http(503, "text/plain", "alive"), 5)] {
+            let Shapes { dead, check_dead, .. } = shapes(system);
+            let mut replies = vec![dead, check_dead];
+            replies.extend(login(system, "Nw2token"));
+            replies.push(last);
+            let (server, machine, before) = logged_in(system, replies);
+            let outcome = machine.run_args(&["api", system, path(system), "-d", "b=1", "-X", "PUT", "-i"]);
+            assert_eq!(outcome.code, code, "{system}: {}", outcome.stderr);
+            assert!(outcome.stdout.ends_with("\r\n\r\nalive"), "{}", outcome.stdout);
+            assert_eq!(outcome.stdout.matches("HTTP/1.1").count(), 1, "{}", outcome.stdout);
+            let sent = server.received().split_off(before);
+            let own: Vec<&Received> = sent.iter().filter(|request| request.method == "PUT").collect();
+            assert_eq!(
+                (own.len(), own[0].body.as_str(), own[1].body.as_str()),
+                (2, "b=1", "b=1"),
+                "{system}"
+            );
+            let carries =
+                |request: &Received| format!("{} {:?}", request.target, request.header("authorization"));
+            assert!(carries(own[1]).contains("Nw2token"), "{system}");
+            assert!(!carries(own[1]).contains("Tk"), "{system}");
+            assert_eq!(machine.run(&format!("token {system} --cached")).answer(), "Nw2token\n", "{system}");
+        }
+    }
+}
+
+#[test]
+fn a_request_is_sent_once_more_and_no_more_than_that() {
+    for system in ["gluo", "hellocloud", "systemsway", "zeev"] {
+        let Shapes { dead, check_dead, .. } = shapes(system);
+        let mut replies = vec![dead.clone(), check_dead];
+        replies.extend(login(system, "Nw2token"));
+        replies.push(dead);
+        let (_server, machine, _) = logged_in(system, replies);
+        let outcome = machine.run(&format!("api {system} {}", path(system)));
+        let code = if ["gluo", "systemsway"].contains(&system) { 0 } else { 4 };
+        assert_eq!(outcome.code, code, "{system}: {}", outcome.stderr);
+        assert!(!outcome.stdout.is_empty(), "the second answer is passed on: {system}");
+    }
+}
+
+#[test]
+fn what_only_looks_dead_is_passed_on_and_not_repeated() {
+    for system in ["gluo", "hellocloud", "systemsway", "zeev"] {
+        let Shapes { dead, check_alive, .. } = shapes(system);
+        let Reply::Bytes(bytes) = &dead else { panic!("an answer") };
+        let text = String::from_utf8(bytes.clone()).expect("UTF-8");
+        let body = text.split_once("\r\n\r\n").expect("a head").1.to_owned();
+        let (_server, machine, _) = logged_in(system, [dead, check_alive]);
+        let outcome = machine.run_args(&["api", system, path(system), "-d", "b=1"]);
+        let code = if ["gluo", "systemsway"].contains(&system) { 0 } else { 4 };
+        assert_eq!(
+            (outcome.code, outcome.stdout.as_str()),
+            (code, body.as_str()),
+            "{system}: {}",
+            outcome.stderr
+        );
+        assert_eq!(machine.run(&format!("token {system} --cached")).answer(), format!("{TOKEN}\n"));
+    }
+    // Broker has no way to ask, so nothing is thrown away.
+    let (_server, machine, _) = logged_in("broker", [Reply::http(401, "text/plain", "no")]);
+    let outcome = machine.run("api broker /x");
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (4, "no"), "{}", outcome.stderr);
+    assert_eq!(machine.run("token broker --cached").answer(), format!("{TOKEN}\n"));
+}
+
+#[test]
+fn a_refusal_is_not_repeated_where_nothing_can_be_stored() {
+    let Shapes { dead, check_alive, .. } = shapes("systemsway");
+    let mut script = login("systemsway", TOKEN);
+    script.extend([dead, check_alive]);
+    let server = Server::start(script);
+    let mut machine = machine_at(&server);
+    machine.write("a file", "");
+    let store = format!("file:{}/store", machine.path("a file").display());
+    machine.set("CRMAUTH_STORE", &store);
+    let outcome = machine.run_args(&["api", "systemsway", path("systemsway"), "-d", "{}"]);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    assert!(outcome.stdout.contains("ERROR"), "{}", outcome.stdout);
+    outcome.says(&["warning: systemsway: the session is not stored"]);
+}
+
+#[test]
+fn a_check_that_cannot_be_made_is_an_error() {
+    let Shapes { dead, .. } = shapes("zeev");
+    let (_server, machine, _) = logged_in("zeev", [dead, Reply::http(503, "text/plain", "")]);
+    machine.run("api zeev /x").fails(5, &["error: zeev: ", "unavailable"]);
+    assert_eq!(machine.run("token zeev --cached").answer(), format!("{TOKEN}\n"));
+}
+
+#[test]
+fn another_run_may_have_renewed_it_already() {
+    // The dead answer is held back until another run has put a new session into the store.
+    let Shapes { dead, .. } = shapes("hellocloud");
+    let barrier = std::sync::Arc::new(std::sync::Barrier::new(2));
+    let (server, machine, before) = logged_in("hellocloud", [dead.together(&barrier), ok("alive")]);
+    let child = machine.start(machine.command(&["api", "hellocloud", "/x"]));
+    server.wait_for(before + 1);
+    edit(&machine, "hellocloud", |entry| entry["token"] = json!("Nw2token"));
+    barrier.wait();
+    assert_eq!(machine.end(child).answer(), "alive");
+    let last = server.received().pop().expect("a request");
+    assert_eq!(last.header("authorization"), Some("Bearer Nw2token"));
+}
+
+#[test]
+fn the_first_request_gets_a_session_and_the_next_ones_share_it() {
+    let mut script = login("zeev", TOKEN);
+    script.extend([ok("one"), ok("two")]);
+    let server = Server::start(script);
+    let machine = machine_at(&server);
+    assert_eq!(machine.run("api zeev /one").answer(), "one");
+    assert_eq!(machine.run("api zeev /two").answer(), "two");
+    let refused = Server::start(vec![canned::zeev_refuses()]);
+    machine_at(&refused).run("api zeev /one").fails(4, &["error: zeev: "]);
+}
+
+/// A server for one connection that answers a Zeev login, and then as a test says.
+struct Slow {
+    url: String,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Slow {
+    fn start(answer: impl FnOnce(&mut TcpStream) + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let thread = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            request(&mut stream);
+            let Reply::Bytes(login) = canned::zeev(TOKEN) else { panic!("an answer") };
+            stream.write_all(&login).expect("a client");
+            request(&mut stream);
+            answer(&mut stream);
+        });
+        Self { url, thread: Some(thread) }
+    }
+
+    fn machine(&self) -> Machine {
+        let mut machine = Machine::new();
+        machine.set("ZEEV_URL", &self.url).set("ZEEV_USERNAME", "ana").set("ZEEV_PASSWORD", "Qx4passwordZp");
+        machine
+    }
+}
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        let ended = self.thread.take().expect("it ends once").join();
+        assert!(ended.is_ok() || std::thread::panicking(), "the server panicked");
+    }
+}
+
+/// Reads one request.
+fn request(stream: &mut TcpStream) {
+    let mut text = Vec::new();
+    let mut byte = [0];
+    let length = |text: &[u8]| {
+        let head = String::from_utf8_lossy(text).to_lowercase();
+        let length =
+            head.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next()?.parse().ok());
+        length.unwrap_or(0)
+    };
+    while !text.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).expect("a request");
+        text.push(byte[0]);
+    }
+    stream.read_exact(&mut vec![0; length(&text)]).expect("a body");
+}
+
+fn head(stream: &mut TcpStream, length: usize) {
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+    stream.write_all(head.as_bytes()).expect("a client");
+}
+
+/// Nothing comes of it until the time is over: here the clock is the subject.
+fn wait(time: Duration) {
+    let (_sender, nobody): (Sender<()>, Receiver<()>) = mpsc::channel();
+    let _ = nobody.recv_timeout(time);
+}
+
+/// A hundred million bytes of which no two neighbouring blocks are alike.
+const LARGE: usize = 100_000_000;
+
+fn block(number: usize) -> Vec<u8> {
+    (0..100_000).map(|at| ((at + number * 7) % 251) as u8).collect()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_large_answer_passes_in_constant_memory() {
+    let (tell, told) = mpsc::channel();
+    let server = Slow::start(move |stream| {
+        head(stream, LARGE + 1);
+        for number in 0..LARGE / 100_000 {
+            stream.write_all(&block(number)).expect("a client");
+        }
+        // The last byte waits until the program's memory has been looked at.
+        told.recv().expect("a test");
+        stream.write_all(b"!").expect("a client");
+    });
+    let machine = server.machine();
+    let mut child = machine.start(machine.command(&["api", "zeev", "/large"]));
+    let mut stdout = child.stdout.take().expect("a stdout");
+    let mut part = vec![0; 100_000];
+    for number in 0..LARGE / 100_000 {
+        stdout.read_exact(&mut part).expect("a block");
+        assert!(part == block(number), "block {number} differs");
+    }
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).expect("a status");
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("the most memory");
+    let most: usize = line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number");
+    assert!(most < 64 * 1024, "{most} KiB");
+    tell.send(()).expect("a server");
+    let mut rest = Vec::new();
+    stdout.read_to_end(&mut rest).expect("the end");
+    assert_eq!(rest, b"!");
+    assert_eq!(machine.end(child).answer(), "");
+}
+
+#[test]
+fn the_time_out_of_a_body_is_idle_time() {
+    let server = Slow::start(|stream| {
+        head(stream, 5);
+        for byte in b"slow!" {
+            wait(Duration::from_millis(900));
+            stream.write_all(&[*byte]).expect("a client");
+        }
+    });
+    let outcome = server.machine().run("api zeev /slow --timeout 4");
+    assert_eq!(outcome.answer(), "slow!");
+    let (tell, told) = mpsc::channel::<()>();
+    let server = Slow::start(move |stream| {
+        head(stream, 5);
+        stream.write_all(b"sl").expect("a client");
+        let _ = told.recv();
+    });
+    let outcome = server.machine().run("api zeev /slow --timeout 0.5");
+    assert_eq!(outcome.code, 5);
+    outcome.says(&["error: zeev: nothing came from 127.0.0.1:", "0.5 s"]);
+    drop(tell);
+}
+
+#[test]
+fn no_head_within_the_time_out_is_an_error() {
+    let (_server, machine, _) = logged_in("zeev", [Reply::Silence, Reply::Silence]);
+    machine.run("api zeev /x --timeout 0.5").fails(5, &["error: zeev: no answer from", "within 0.5 s"]);
+    let outcome = machine.run("api zeev /x --timeout 0.5 -d x");
+    outcome.fails(5, &["the request may have taken effect"]);
+}
+
+#[test]
+fn a_cut_body_is_an_error() {
+    for length in [10, 200_000] {
+        let cut = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", length + 1, "x".repeat(length));
+        let (_server, machine, _) = logged_in("zeev", [Reply::Last(cut.into_bytes())]);
+        let outcome = machine.run("api zeev /x");
+        assert_eq!(outcome.code, 5, "{}", outcome.stderr);
+        outcome.says(&["error: zeev: 127.0.0.1:", "answer was cut short"]);
+        assert!(outcome.stdout.len() <= length);
+    }
+}
+
+#[test]
+fn whoever_closes_stdout_hears_nothing() {
+    let server = Slow::start(|stream| {
+        head(stream, LARGE);
+        for number in 0..LARGE / 100_000 {
+            if stream.write_all(&block(number)).is_err() {
+                return;
+            }
+        }
+    });
+    let machine = server.machine();
+    let mut child = machine.start(machine.command(&["api", "zeev", "/large"]));
+    let mut stdout = child.stdout.take().expect("a stdout");
+    stdout.read_exact(&mut [0; 10]).expect("some bytes");
+    drop(stdout);
+    machine.end(child).fails(7, &[]);
+    let (_server, machine, _) = logged_in("zeev", [ok("x")]);
+    let full = fs::File::options().write(true).open("/dev/full").expect("a full disk");
+    let mut command = machine.command(&["api", "zeev", "/x"]);
+    command.stdin(Stdio::null());
+    let outcome = machine.end(machine.start_onto(command, full));
+    assert_eq!(outcome.code, 7);
+    outcome.says(&["error: "]);
+}
+
+#[test]
+fn systemsways_user_management_works() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    let api = |arguments: &[&str]| -> Value {
+        let outcome = machine.run_args(&[&["api", "systemsway"], arguments].concat());
+        outcome.answer();
+        outcome.json()
+    };
+    let users = || {
+        let list = api(&["/api/Usuario/{session}"]);
+        let list = list.as_array().expect("a list").clone();
+        let text = |user: &Value, name: &str| user[name].as_str().expect("a text").to_owned();
+        list.iter().map(|user| text(user, "UserName") + " " + &text(user, "Ativo")).collect::<Vec<_>>()
+    };
+    assert_eq!(users(), ["admin true", "user2 true", "inativo false"]);
+    let one = api(&["/api/Usuario/{session}?id=2"]);
+    assert_eq!(one, json!([{"Id": "2", "UserName": "user2", "Ativo": "true"}]));
+    let hash = "46070D4BF934FB0D4B06D9E2C46E346944E322444900A435D7D9A95E6D7435F5";
+    let new = json!({"UserName": "ana", "PassWord": hash, "Ativo": "true"}).to_string();
+    assert_eq!(api(&["/api/Usuario/{session}", "-d", &new])["Status"], "OK");
+    assert_eq!(users()[3..], ["ana true"]);
+    let id = api(&["/api/Usuario/{session}"])[3]["Id"].as_str().expect("an id").to_owned();
+    let path = format!("/api/Usuario/{{session}}?id={id}");
+    let change = json!({"UserName": "bia", "Ativo": "true"}).to_string();
+    assert_eq!(api(&[&path, "-X", "PUT", "-d", &change])["Status"], "OK");
+    assert_eq!(users()[3..], ["bia true"]);
+    // The seed warns of it in capitals.
+    assert_eq!(api(&[&path, "-X", "PUT", "-d", r#"{"UserName":"bia"}"#])["Status"], "OK");
+    assert_eq!(users()[3..], ["bia false"]);
+    assert_eq!(api(&["/api/Usuario/{session}?id=2", "-X", "DELETE"])["Status"], "OK");
+    assert_eq!(users()[1], "user2 false");
+    // A refusal for its content is passed on and not repeated; the session lives on.
+    let before = servers.events().len();
+    let refused = api(&["/api/Usuario/{session}", "-d", &new.replace("\"ana\"", "\"a na\"")]);
+    assert_eq!(
+        (&refused["Status"], &refused["Message"]),
+        (&json!("ERROR"), &json!("O nome do usuário não pode conter espaços"))
+    );
+    let asked = servers.events().split_off(before);
+    assert_eq!(asked.iter().filter(|event| event.method == "POST").count(), 1);
+    let logins = servers.events().iter().filter(|event| event.path == "/api/main").count();
+    assert_eq!(logins, 1, "one seat, one login");
+}
+
+#[test]
+fn a_session_that_died_unused_is_replaced_on_the_way() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    let everybody = |system: &str| -> Outcome {
+        let path = match system {
+            "gluo" => "/webservice.php?operation=listtypes",
+            "systemsway" => "/api/Usuario/{session}",
+            "hellocloud" => "/Api/V8/current-user",
+            _ => "/api/2/tokens",
+        };
+        machine.run_args(&["api", system, path])
+    };
+    for system in ["gluo", "systemsway", "hellocloud", "zeev"] {
+        let first = everybody(system).answer().to_owned();
+        // By our clock the session is as good as new.
+        servers.advance(2 * 3600);
+        let before = servers.events().len();
+        let second = everybody(system);
+        second.answer();
+        match system {
+            "zeev" => assert_eq!(second.json()["username"], "integracao"),
+            _ => assert_eq!(second.stdout, first, "{system}"),
+        }
+        let count = if system == "gluo" { 5 } else { 4 };
+        assert_eq!(servers.events().len(), before + count, "asked, checked, logged in, asked: {system}");
+    }
+}
+
+#[test]
+fn zeevs_whoami_works_and_for_others_too() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    let outcome = machine.run("api zeev /api/2/tokens");
+    outcome.answer();
+    assert_eq!((&outcome.json()["username"], &outcome.json()["userId"]), (&json!("integracao"), &json!(1)));
+    let outcome = machine.run("api zeev api/2/tokens --as 2");
+    outcome.answer();
+    assert_eq!(outcome.json()["username"], "maria.souza");
+}
+
+#[test]
+fn the_sandbox_answers_without_any_settings() {
+    let machine = Machine::new();
+    for (system, path, text) in [
+        ("gluo", "/webservice.php?operation=listtypes", "\"success\":true"),
+        ("hellocloud", "/Api/V8/current-user", "\"ana\""),
+        ("systemsway", "/api/Usuario/{session}", "\"UserName\":\"admin\""),
+        ("zeev", "/api/2/tokens", "\"integracao\""),
+    ] {
+        let outcome = machine.run_args(&["api", system, path, "--sandbox"]);
+        assert!(outcome.answer().replace(": ", ":").contains(text), "{}", outcome.stdout);
+    }
+    let outcome = machine.run("api broker /api/broker/estabelecimento/login --sandbox -X POST");
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (4, ""), "{}", outcome.stderr);
+    assert!(stored(&machine, "").is_empty());
+}
