@@ -137,7 +137,8 @@ async fn row(app: &App, target: &Target, check: bool) -> Row {
 /// The session of a target whose settings are gone.
 async fn stored_only(app: &App, target: &Target) -> Option<Entry> {
     let all = app.everything().await.ok()?;
-    all.into_iter().map(|(_, entry)| entry).find(|entry| entry.target == target.to_string())
+    let mut own = all.into_iter().filter(|(key, _)| key.role == "user").map(|(_, entry)| entry);
+    own.find(|entry| entry.target == target.to_string())
 }
 
 fn state(verdict: Verdict, entry: Option<&Entry>) -> &'static str {
