@@ -63,12 +63,14 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
             (None, _) => Cause::NoSession.exit(),
         });
     }
+    if rows.is_empty() {
+        exit.add(Cause::NoSession.exit());
+    }
     let text = if run.global.json {
         let rows = rows.iter().map(|row| to_json(row, run)).collect();
         format!("{}\n", Value::Array(rows))
     } else if rows.is_empty() {
         run.report.chat("nothing is configured and nothing is stored; `crmauth providers` lists the systems");
-        exit.add(Cause::NoSession.exit());
         String::new()
     } else {
         table(&rows, !args.targets.is_empty())
