@@ -230,6 +230,8 @@ fn table(rows: &[Row], each: bool) -> String {
         let print = fingerprint(row).unwrap_or_default();
         let target = row.target.to_string();
         let known = [target, row.state.to_owned(), left, user(row), host(row), print, places(row)];
+        // A user name comes from a setting or a server.
+        let known = known.map(|cell| printable(&cell));
         cells.push(known.map(|cell| if cell.is_empty() { "-".to_owned() } else { cell }));
     }
     let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
@@ -241,13 +243,13 @@ fn table(rows: &[Row], each: bool) -> String {
         text.push('\n');
         let Some(row) = place.checked_sub(1).and_then(|place| rows.get(place)) else { continue };
         for (variable, from) in settings(row).iter().filter(|_| each) {
-            text.push_str(&format!("  {variable} from {from}\n"));
+            text.push_str(&format!("  {}\n", printable(&format!("{variable} from {from}"))));
         }
         if let Some(error) = missing(row) {
             text.push_str(&format!("  {}\n", printable(&error.message)));
         }
     }
-    without_control(text)
+    text
 }
 
 /// Where a target's settings come from, each place once: `the environment, ./.env`.
@@ -264,11 +266,6 @@ fn places(row: &Row) -> String {
         }
     }
     places.join(", ")
-}
-
-/// A user name comes from a setting or a server: no line of ours may hold a control character.
-fn without_control(text: String) -> String {
-    text.lines().map(|line| line.chars().filter(|c| !c.is_control()).collect::<String>() + "\n").collect()
 }
 
 /// Seconds as a person says them.
