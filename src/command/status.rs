@@ -234,11 +234,12 @@ fn table(rows: &[Row], each: bool) -> String {
         let known = known.map(|cell| printable(&cell));
         cells.push(known.map(|cell| if cell.is_empty() { "-".to_owned() } else { cell }));
     }
-    let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let widths: Vec<usize> = (0..cells[0].len()).map(width).collect();
+    let widest = |column: usize| cells.iter().map(|row| width(&row[column])).max().unwrap_or_default();
+    let widths: Vec<usize> = (0..cells[0].len()).map(widest).collect();
     let mut text = String::new();
     for (place, line) in cells.iter().enumerate() {
-        let padded = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        let padded =
+            line.iter().zip(&widths).map(|(cell, most)| [cell, &*" ".repeat(most - width(cell))].concat());
         text.push_str(padded.collect::<Vec<_>>().join("  ").trim_end());
         text.push('\n');
         let Some(row) = place.checked_sub(1).and_then(|place| rows.get(place)) else { continue };
@@ -250,6 +251,20 @@ fn table(rows: &[Row], each: bool) -> String {
         }
     }
     text
+}
+
+/// How many columns of a terminal a text takes: none for an accent of its own, two for East Asian letters.
+fn width(text: &str) -> usize {
+    let columns = |c: char| match c {
+        '\u{300}'..='\u{36f}' => 0,
+        '\u{1100}'..='\u{115f}'
+        | '\u{2e80}'..='\u{a4cf}'
+        | '\u{ac00}'..='\u{d7a3}'
+        | '\u{f900}'..='\u{faff}' => 2,
+        '\u{ff00}'..='\u{ff60}' | '\u{1f300}'..='\u{1faff}' | '\u{20000}'..='\u{3fffd}' => 2,
+        _ => 1,
+    };
+    text.chars().map(columns).sum()
 }
 
 /// Where a target's settings come from, each place once: `the environment, ./.env`.
