@@ -1,1 +1,422 @@
+//! `crmauth status`: what is configured, what is stored, how long it lasts, and what the servers say.
 
+use std::sync::{Arc, Barrier};
+
+use crmauth::secret::sha256_hex;
+use serde_json::{Value, json};
+
+use crate::support::five::{SYSTEMS, edit, five_at, from_now, stored};
+use crate::support::machine::mode;
+use crate::support::sandbox::Servers;
+use crate::support::{Machine, Outcome, Reply, Server, canned};
+
+/// A machine that knows Zeev at `server`.
+fn zeev_at(server: &Server) -> Machine {
+    let mut machine = Machine::new();
+    machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana");
+    machine.secret("ZEEV_PASSWORD", "Vq7zeevPassword2Lw");
+    machine
+}
+
+/// The rows of a run with `--json`.
+#[track_caller]
+fn rows(outcome: &Outcome) -> Vec<Value> {
+    let rows = outcome.json();
+    rows.as_array().expect("an array").clone()
+}
+
+/// A field of each row.
+fn each(rows: &[Value], name: &str) -> Vec<Value> {
+    rows.iter().map(|row| row[name].clone()).collect()
+}
+
+fn print_of(token: &str) -> String {
+    sha256_hex(token.trim_end()).expose()[..8].to_lowercase()
+}
+
+#[test]
+fn a_table_for_people_and_an_array_for_scripts() {
+    let servers = Servers::start();
+    let mut machine = five_at(&servers);
+    for name in ["GLUO_ACCESS_KEY", "HELLOCLOUD_CLIENT_SECRET", "HELLOCLOUD_PASSWORD", "ZEEV_PASSWORD"] {
+        machine.secret(name, servers.setting(name));
+    }
+    let none = machine.run("status");
+    assert_eq!((none.code, none.stderr.as_str()), (3, ""), "{}", none.stdout);
+    let mut lines = none.stdout.lines();
+    let head = lines.next().expect("a head");
+    let words: Vec<&str> = head.split_whitespace().collect();
+    assert_eq!(words, ["TARGET", "SESSION", "LEFT", "USER", "URL", "FINGERPRINT", "SETTINGS"]);
+    let targets: Vec<&str> = lines.map(|line| line.split(' ').next().expect("a target")).collect();
+    assert_eq!(targets, SYSTEMS);
+    let requests = servers.events().len();
+    assert_eq!((requests, stored(&machine, ".json").len()), (0, 0));
+
+    machine.run("login --all").answer();
+    let requests = servers.events().len();
+    let outcome = machine.run("status");
+    let table = outcome.answer().to_owned();
+    let json = machine.run("status --json");
+    json.answer();
+    let rows = rows(&json);
+    assert_eq!(servers.events().len(), requests, "no network without --check");
+    assert_eq!(each(&rows, "target"), SYSTEMS.map(|system| json!(system)));
+    for (row, line) in rows.iter().zip(table.lines().skip(1)) {
+        let system = row["target"].as_str().expect("a name");
+        let token = machine.run(&format!("token {system} --cached"));
+        let token = token.answer().trim_end();
+        assert!(!table.contains(token) && !json.stdout.contains(token), "{system}'s token is shown");
+        let prefix = system.to_uppercase();
+        for (field, expected) in [
+            ("provider", json!(system)),
+            ("account", Value::Null),
+            ("user", json!(servers.setting(&format!("{prefix}_USERNAME")))),
+            ("session", json!("usable")),
+            ("fingerprint", json!(print_of(token))),
+            ("checked", Value::Null),
+            ("missing", Value::Null),
+            ("error", Value::Null),
+        ] {
+            assert_eq!(row[field], expected, "{system} {field}");
+        }
+        let url = row["url"].as_str().expect("a URL").trim_end_matches('/').to_owned();
+        assert_eq!(url, servers.setting(&format!("{prefix}_URL")));
+        let ends = ["hellocloud", "broker", "zeev"].contains(&system);
+        assert_eq!((row["expires_at"].is_string(), row["seconds_left"].is_i64()), (ends, ends), "{system}");
+        let settings = row["settings"].as_array().expect("settings");
+        let from = json!({"variable": format!("{prefix}_URL"), "from": "the environment"});
+        assert!(settings.contains(&from), "{row}");
+        let left = match system {
+            "hellocloud" | "broker" => "59min",
+            "zeev" => "9min",
+            _ => "-",
+        };
+        let words: Vec<&str> = line.split_whitespace().collect();
+        assert_eq!(words[..3], [system, "usable", left], "{line}");
+        assert_eq!(words[5..], [&print_of(token), "the", "environment"], "{line}");
+    }
+    for (name, value) in servers.demo() {
+        let secret = ["PASSWORD", "ACCESS_KEY", "SECRET"].iter().any(|end| name.ends_with(end));
+        if secret && value.len() > 6 {
+            assert!(!table.contains(value) && !json.stdout.contains(value), "{name} is shown");
+        }
+    }
+}
+
+#[test]
+fn each_state_has_its_word_and_only_usable_is_success() {
+    let servers = Servers::start();
+    let mut machine = five_at(&servers);
+    let state = |machine: &Machine, system: &str| {
+        let outcome = machine.run(&format!("status {system} --json"));
+        assert_eq!(outcome.stderr, "");
+        let rows = rows(&outcome);
+        assert_eq!(outcome.code == 0, rows[0]["session"] == "usable");
+        (
+            rows[0]["session"].as_str().expect("a word").to_owned(),
+            outcome.code,
+            rows[0]["seconds_left"].as_i64(),
+        )
+    };
+    assert_eq!(state(&machine, "zeev"), ("none".into(), 3, None));
+    machine.run("login --all").answer();
+    for (system, seconds, word, code) in [
+        ("zeev", 300, "usable", 0),
+        ("zeev", 40, "expiring", 3),
+        ("zeev", 1, "expiring", 3),
+        ("zeev", -1, "expired", 3),
+        ("hellocloud", 40, "expiring", 3),
+        ("hellocloud", -40, "expired", 3),
+        ("broker", 40, "expiring", 3),
+        ("broker", -40, "expired", 3),
+    ] {
+        edit(&machine, system, |entry| entry["expires_at"] = from_now(seconds));
+        let (found, exit, left) = state(&machine, system);
+        if (word, found.as_str()) != ("expiring", "expired") || seconds > 1 {
+            assert_eq!((found.as_str(), exit), (word, code), "{system} {seconds}");
+        }
+        let left = left.expect("a number");
+        assert!((0..=seconds.max(0)).contains(&left) && left >= seconds - 30, "{left} of {seconds}");
+    }
+    for (system, seconds, word) in
+        [("gluo", -1200, "unknown"), ("systemsway", -1200, "unknown"), ("gluo", -1, "usable")]
+    {
+        edit(&machine, system, |entry| entry["seen_at"] = from_now(seconds));
+        assert_eq!(state(&machine, system).0, word, "{system} {seconds}");
+    }
+    edit(&machine, "gluo", |entry| entry["seen_at"] = Value::Null);
+    assert_eq!(state(&machine, "gluo").0, "unknown");
+    machine.set("SYSTEMSWAY_PASSWORD", "another");
+    assert_eq!(state(&machine, "systemsway"), ("changed".into(), 3, None));
+    // A credential that is not set is no change.
+    machine.unset("SYSTEMSWAY_PASSWORD");
+    edit(&machine, "systemsway", |entry| entry["seen_at"] = from_now(0));
+    let outcome = machine.run("status systemsway");
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
+    assert!(outcome.stdout.contains("SYSTEMSWAY_PASSWORD"), "what is missing is named: {}", outcome.stdout);
+    let missing = machine.run("status systemsway --json").json();
+    assert!(missing[0]["missing"].as_str().expect("a text").contains("SYSTEMSWAY_PASSWORD"), "{missing}");
+}
+
+#[test]
+fn the_exit_code_is_of_all_targets() {
+    let servers = Servers::start();
+    let mut machine = five_at(&servers);
+    machine.run("login gluo zeev").answer();
+    assert_eq!(machine.run("status gluo zeev").code, 0);
+    assert_eq!(machine.run("status gluo broker zeev").code, 3);
+    assert_eq!(machine.run("status").code, 3);
+    // A target that cannot be used at all is another failure.
+    machine.unset("BROKER_URL").set("HELLOCLOUD_URL", "ftp://x");
+    assert_eq!(machine.run("status broker").code, 2);
+    let outcome = machine.run("status hellocloud");
+    assert_eq!(outcome.code, 2);
+    outcome.says(&["error: hellocloud: ", "HELLOCLOUD_URL"]);
+    assert_eq!(machine.run("status gluo broker").code, 2);
+    assert_eq!(machine.run("status systemsway broker").code, 1);
+    machine.run("status nosuch").fails(2, &["nosuch"]);
+    let empty = Machine::new().run("status");
+    assert_eq!((empty.code, empty.stdout.as_str()), (3, ""));
+    empty.says(&["nothing is configured", "crmauth providers"]);
+    let empty = Machine::new().run("status --json");
+    assert_eq!(empty.stdout, "[]\n");
+    assert_eq!(empty.code, 3, "no target has a usable session");
+}
+
+#[test]
+fn settings_are_named_with_their_places_and_what_is_missing() {
+    let mut machine = Machine::new();
+    machine.write(".env", "GLUO_URL=https://h.example\nGLUO_USERNAME=ana\n");
+    machine.write("more.env", "ZEEV_URL=https://z.example\nZEEV_USERNAME=bia\n");
+    machine.set("HELLOCLOUD_URL", "https://c.example").set("HELLOCLOUD_CLIENT_ID", "c1");
+    machine.secret("HELLOCLOUD_CLIENT_SECRET", "Sx8clientSecret4Tn");
+    let outcome = machine.run("status");
+    assert_eq!(outcome.code, 3, "{}", outcome.stderr);
+    let table = &outcome.stdout;
+    assert!(table.contains("./.env\n") && table.contains("the environment\n"), "{table}");
+    assert!(table.contains("GLUO_ACCESS_KEY"), "{table}");
+    let outcome = machine.run("status gluo");
+    for line in ["  GLUO_URL from ./.env line 1", "  GLUO_USERNAME from ./.env line 2"] {
+        assert!(outcome.stdout.lines().any(|seen| seen == line), "no {line:?} in {}", outcome.stdout);
+    }
+    let outcome = machine.run("status zeev hellocloud --env-file more.env --json");
+    let rows = rows(&outcome);
+    assert_eq!(rows[0]["settings"][0], json!({"variable": "ZEEV_URL", "from": "more.env line 1"}));
+    assert!(rows[0]["missing"].as_str().expect("a text").contains("ZEEV_PASSWORD"), "{}", rows[0]);
+    let variables: Vec<_> = each(rows[1]["settings"].as_array().expect("settings"), "variable");
+    assert_eq!(variables, ["HELLOCLOUD_URL", "HELLOCLOUD_CLIENT_ID", "HELLOCLOUD_CLIENT_SECRET"]);
+    assert_eq!((&rows[1]["missing"], &rows[1]["user"]), (&Value::Null, &Value::Null));
+}
+
+#[test]
+fn a_command_that_gives_a_secret_is_not_run() {
+    let servers = Servers::start();
+    let mut machine = five_at(&servers);
+    machine.unset("GLUO_ACCESS_KEY").set("GLUO_ACCESS_KEY_CMD", "touch ran; echo SandboxAdminKey");
+    machine.run("login gluo").answer();
+    std::fs::remove_file(machine.path("ran")).expect("it ran");
+    assert_eq!(machine.run("status gluo").code, 0);
+    assert_eq!(machine.run("status gluo --check").code, 0);
+    assert_eq!(machine.files(), Vec::<String>::new());
+}
+
+#[test]
+fn stored_targets_are_listed_without_their_settings() {
+    let servers = Servers::start();
+    let mut machine = five_at(&servers);
+    machine.run("login gluo broker").answer();
+    machine.run("token zeev --as 2").answer();
+    machine.run("logout zeev --local").answer();
+    let broker = machine.run("token broker --cached").answer().to_owned();
+    for (name, _) in servers.demo() {
+        machine.unset(name);
+    }
+    let outcome = machine.run("status --json");
+    let rows = rows(&outcome);
+    assert_eq!(each(&rows, "target"), ["broker", "gluo", "zeev"]);
+    assert_eq!(outcome.code, 2, "they cannot be used: {}", outcome.stdout);
+    assert_eq!(rows[0]["fingerprint"], json!(print_of(&broker)), "the partner's session is not the user's");
+    assert_eq!((&rows[0]["session"], &rows[1]["session"]), (&json!("unknown"), &json!("unknown")));
+    assert_eq!(rows[1]["user"], "admin");
+    let prints = rows.iter().filter(|row| row["fingerprint"].is_string()).count();
+    assert_eq!(prints, 2, "a session for --as is not the user's: {}", outcome.stdout);
+    let table = machine.run("status");
+    assert_eq!(table.stdout.lines().filter(|line| line.contains("_URL")).count(), 3, "{}", table.stdout);
+}
+
+#[test]
+fn check_asks_each_server() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    machine.run("login --all").answer();
+    let before = servers.events().len();
+    let outcome = machine.run("status --check --json");
+    outcome.answer();
+    let rows = rows(&outcome);
+    assert_eq!(each(&rows, "checked"), ["alive", "alive", "alive", "unknown", "alive"]);
+    let mut asked: Vec<String> = servers.events()[before..]
+        .iter()
+        .map(|event| {
+            format!("{} {}", event.system, event.path.split('/').take(4).collect::<Vec<_>>().join("/"))
+        })
+        .collect();
+    asked.sort();
+    let session = machine.run("token systemsway --cached");
+    assert_eq!(
+        asked,
+        [
+            "gluo /webservice.php".to_owned(),
+            "hellocloud /Api/V8/current-user".to_owned(),
+            format!("systemsway /api/Usuario/{}", session.answer().trim_end()),
+            "zeev /api/2/tokens".to_owned(),
+        ]
+    );
+    // By our clock they are as good as new, the servers know better.
+    servers.advance(2 * 3600);
+    assert_eq!(machine.run("status").code, 0);
+    let outcome = machine.run("status --check --json");
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (3, ""));
+    let rows = self::rows(&outcome);
+    assert_eq!(each(&rows, "checked"), ["dead", "dead", "dead", "unknown", "dead"]);
+    assert_eq!(each(&rows, "session"), ["dead", "dead", "dead", "usable", "dead"]);
+    let table = machine.run("status --check");
+    assert_eq!(table.stdout.matches(" dead ").count(), 4, "{}", table.stdout);
+    assert_eq!(stored(&machine, ".json").len(), 6, "status throws nothing away");
+}
+
+#[test]
+fn an_idle_session_of_unknown_state_is_usable_once_the_server_says_so() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    machine.run("login gluo").answer();
+    edit(&machine, "gluo", |entry| entry["seen_at"] = from_now(-1200));
+    assert_eq!(machine.run("status gluo").code, 3);
+    let outcome = machine.run("status gluo --check");
+    assert!(outcome.answer().contains(" usable "), "{}", outcome.stdout);
+}
+
+#[test]
+fn all_servers_are_asked_at_once() {
+    let together = Arc::new(Barrier::new(4));
+    let held = |reply: Reply| reply.together(&together);
+    let gluo = json!({"success": true, "result": {"sessionName": "Gs1token"}}).to_string();
+    let mut script = canned::gluo("Gs1token");
+    script.push(held(Reply::json(200, gluo)));
+    let script = [
+        ("GLUO", script),
+        ("HELLOCLOUD", vec![canned::hellocloud("Hc1token"), held(Reply::json(200, "{}"))]),
+        ("SYSTEMSWAY", vec![canned::systemsway("Sw1token"), held(Reply::json(200, "[]"))]),
+        ("ZEEV", vec![canned::zeev("Zv1token"), held(Reply::json(200, r#"{"userId":1}"#))]),
+    ];
+    let mut machine = Machine::new();
+    let servers: Vec<Server> = script
+        .into_iter()
+        .map(|(prefix, script)| {
+            let server = Server::start(script);
+            machine.set(&format!("{prefix}_URL"), &server.url());
+            server
+        })
+        .collect();
+    machine.set("GLUO_USERNAME", "ana").set("GLUO_ACCESS_KEY", "Kx93gluoAccessKey0Rt");
+    machine.set("HELLOCLOUD_CLIENT_ID", "c1").set("HELLOCLOUD_CLIENT_SECRET", "Sx8clientSecret4Tn");
+    machine.set("SYSTEMSWAY_USERNAME", "ana").set("SYSTEMSWAY_PASSWORD", "Vq7Password2Lw");
+    machine.set("ZEEV_USERNAME", "ana").set("ZEEV_PASSWORD", "Vq7zeevPassword2Lw");
+    machine.run("login --all").answer();
+    // Each answer is held back until all four questions are in.
+    machine.run("status --check").answer();
+    let modules = servers[1].received().pop().expect("a request");
+    assert_eq!(modules.target, "/Api/V8/meta/modules", "a client without a user cannot ask who it is");
+}
+
+#[test]
+fn a_server_that_is_away_leaves_the_others_their_answers() {
+    let servers = Servers::start();
+    let mut machine = five_at(&servers);
+    let away = Server::start(vec![canned::zeev("Zv1token"), Reply::http(503, "text/plain", "")]);
+    machine.set("ZEEV_URL", &away.url());
+    machine.run("login gluo zeev").answer();
+    let outcome = machine.run("status gluo zeev --check --json");
+    assert_eq!(outcome.code, 5);
+    let rows = rows(&outcome);
+    assert_eq!(each(&rows, "checked"), [json!("alive"), Value::Null]);
+    assert_eq!((&rows[1]["error"]["code"], &rows[1]["error"]["exit"]), (&json!("unavailable"), &json!(5)));
+    assert_eq!(rows[1]["fingerprint"], json!(print_of("Zv1token")));
+    assert!(rows[0]["error"].is_null());
+    // Silence ends with the time-out.
+    let silent = Server::start(vec![canned::zeev("Zv1token"), Reply::Silence]);
+    let machine = zeev_at(&silent);
+    machine.run("login zeev").answer();
+    let outcome = machine.run("status --check --timeout 0.5");
+    assert_eq!(outcome.code, 5);
+    assert!(outcome.stdout.contains("zeev"), "the table stands all the same: {}", outcome.stdout);
+    outcome.says(&["error: zeev: no answer from"]);
+}
+
+/// Where each column of a table begins, as a terminal counts.
+fn columns(line: &str, words: &[&str]) -> Vec<usize> {
+    let width = |c: char| match c {
+        '\u{300}'..='\u{36f}' => 0,
+        '\u{1100}'..='\u{115f}'
+        | '\u{2e80}'..='\u{a4cf}'
+        | '\u{ac00}'..='\u{d7a3}'
+        | '\u{ff00}'..='\u{ff60}' => 2,
+        _ => 1,
+    };
+    let place = |word: &&str| line[..line.find(word).expect(word)].chars().map(width).sum();
+    words.iter().map(place).collect()
+}
+
+#[test]
+fn names_of_any_script_are_aligned() {
+    let mut machine = Machine::new();
+    let names = ["ana", "josé araújo", "jose\u{301} arau\u{301}jo", "山田太郎", "김철수", "Ωмега"];
+    for (place, name) in names.iter().enumerate() {
+        machine.set(&format!("ZEEV__A{place}__USERNAME"), name);
+        machine.set(&format!("ZEEV__A{place}__URL"), "https://z.example");
+    }
+    let outcome = machine.run("status");
+    let lines: Vec<&str> = outcome.stdout.lines().filter(|line| line.contains("https://")).collect();
+    assert_eq!(lines.len(), names.len(), "{}", outcome.stdout);
+    for (line, name) in lines.iter().zip(names) {
+        let expected = columns(lines[0], &["ana", "https://", "the environment"]);
+        assert_eq!(columns(line, &[name, "https://", "the environment"]), expected, "{}", outcome.stdout);
+    }
+}
+
+#[test]
+fn a_name_from_a_server_forges_nothing() {
+    let name = "ana\nzeev@forged  usable  9min\u{1b}[31m\u{202e}\u{7}\r::error::x";
+    let answer = json!({"userId": 1, "username": name, "temporaryToken": "Zv1token"}).to_string();
+    let server = Server::start(vec![Reply::json(200, answer)]);
+    let mut machine = Machine::new();
+    machine.set("ZEEV_URL", &server.url()).secret("ZEEV_API_TOKEN", "Pq5permanentToken8Ys");
+    machine.run("login zeev").answer();
+    let table = machine.run("status");
+    assert_eq!(table.code, 0, "{}", table.stderr);
+    assert_eq!(table.stdout.lines().count(), 2, "{}", table.stdout);
+    let harmful = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+    assert!(!table.stdout.contains(harmful), "{:?}", table.stdout);
+    let rows = rows(&machine.run("status --json"));
+    assert_eq!(rows[0]["user"], name, "JSON escapes it");
+}
+
+#[test]
+fn a_broken_entry_counts_as_none() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    machine.run("login gluo").answer();
+    let path = stored(&machine, ".json").pop().expect("an entry");
+    assert_eq!(mode(&path), 0o600);
+    std::fs::write(&path, "{\"schema\":1,").expect("a file");
+    let outcome = machine.run("status gluo");
+    assert_eq!(outcome.code, 3);
+    assert!(outcome.stdout.contains(" none "), "{}", outcome.stdout);
+    assert_eq!(outcome.stderr.matches("warning: ").count(), 1, "{}", outcome.stderr);
+}
+
+#[test]
+fn the_sandbox_has_no_sessions_yet() {
+    let outcome = Machine::new().run("status --sandbox --check --json");
+    assert_eq!(outcome.code, 3, "{}", outcome.stderr);
+    assert_eq!(each(&rows(&outcome), "session"), ["none"; 5]);
+}
