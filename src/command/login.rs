@@ -100,6 +100,11 @@ async fn adopt(app: &App, target: &Target) -> Result<Login> {
                 Error::new(Cause::BadSetting, message).hint("a session goes to the server that it is for")
             );
         }
+        if let Some(person) = object["impersonating"].as_str() {
+            let message = format!("the session stands for {person} and not for the user of {target}");
+            return Err(Error::new(Cause::BadSetting, message)
+                .hint("adopt the session without --as; `--as` then works here too"));
+        }
         app.adopt(target, session).await
     };
     adopted.await.map_err(|error: Error| error.target(&target.to_string()))
