@@ -1,1 +1,395 @@
+//! `crmauth logout`, and `login --adopt`: how a session ends, and how it comes from another machine.
 
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::support::five::{SYSTEMS, edit, five_at, from_now, stored};
+use crate::support::machine::feed;
+use crate::support::sandbox::Servers;
+use crate::support::{Machine, Outcome, Reply, Server, canned};
+
+/// Requests that the servers of `servers` have had so far.
+fn requests(servers: &Servers) -> usize {
+    servers.events().len()
+}
+
+/// The names of what the store holds, but for its own key.
+fn left(machine: &Machine) -> Vec<String> {
+    let names = stored(machine, "").into_iter();
+    let names = names.map(|path| path.file_name().expect("a name").to_string_lossy().into_owned());
+    names.filter(|name| name != "key").collect()
+}
+
+/// Runs the program with a text on stdin.
+fn fed(machine: &Machine, line: &str, text: &str) -> Outcome {
+    let mut command = machine.command(&line.split(' ').collect::<Vec<_>>());
+    command.stdin(Stdio::piped());
+    let mut child = machine.start(command);
+    feed(&mut child, text);
+    machine.end(child)
+}
+
+#[test]
+fn hellocloud_is_revoked_and_its_other_logins_live_on() {
+    let servers = Servers::start();
+    let (machine, other) = (five_at(&servers), five_at(&servers));
+    machine.run("login hellocloud").answer();
+    other.run("login hellocloud").answer();
+    let token = |machine: &Machine| machine.run("token hellocloud --cached").answer().trim_end().to_owned();
+    let (ours, theirs) = (token(&machine), token(&other));
+    let before = requests(&servers);
+    assert_eq!(machine.run("logout hellocloud").answer(), "hellocloud\trevoked\n");
+    let asked = servers.events().split_off(before);
+    assert_eq!(asked.len(), 1);
+    assert_eq!((asked[0].method.as_str(), asked[0].path.as_str()), ("POST", "/Api/V8/logout"));
+    let status = |token: &str| servers.call("hellocloud", "GET", "/Api/V8/current-user", Some(token)).status;
+    assert_eq!((status(&ours), status(&theirs)), (401, 200));
+    assert_eq!(left(&machine), Vec::<String>::new(), "neither the session nor its lock file is left");
+    machine.run("token hellocloud --cached").fails(3, &["no session is stored"]);
+    assert_eq!(machine.run("logout hellocloud").answer(), "hellocloud\tnone\n");
+}
+
+#[test]
+fn a_session_that_is_dead_already_is_forgotten() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    machine.run("login hellocloud").answer();
+    servers.advance(2 * 3600);
+    assert_eq!(machine.run("logout hellocloud").answer(), "hellocloud\trevoked\n");
+    assert_eq!(left(&machine), Vec::<String>::new());
+}
+
+#[test]
+fn gluo_may_keep_the_session_alive_and_that_is_said() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    machine.run("login gluo").answer();
+    let token = machine.run("token gluo --cached").answer().trim_end().to_owned();
+    let outcome = machine.run("logout gluo");
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (0, "gluo\tstill-alive\n"));
+    outcome.says(&["warning: gluo: the server left the session alive"]);
+    assert_eq!(left(&machine), Vec::<String>::new());
+    let target = format!("/webservice.php?operation=listtypes&sessionName={token}");
+    assert_eq!(servers.call("gluo", "GET", &target, None).json()["success"], true);
+    // One that ends it is believed.
+    let mut script = canned::gluo("Gs1token");
+    script.push(Reply::json(200, r#"{"success":true,"result":{"message":"successfull"}}"#));
+    let server = Server::start(script);
+    let mut machine = Machine::new();
+    machine.set("GLUO_URL", &server.url()).set("GLUO_USERNAME", "admin");
+    machine.secret("GLUO_ACCESS_KEY", "Kx93gluoAccessKey0Rt");
+    machine.run("login gluo").answer();
+    assert_eq!(machine.run("logout gluo").answer(), "gluo\trevoked\n");
+    let sent = server.received().pop().expect("a request");
+    assert_eq!((sent.method.as_str(), sent.body.as_str()), ("POST", "operation=logout&sessionName=Gs1token"));
+}
+
+#[test]
+fn where_there_is_nothing_to_ask_no_server_is_asked() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    machine.run("login --all").answer();
+    let before = requests(&servers);
+    for system in ["systemsway", "broker", "zeev"] {
+        let outcome = machine.run(&format!("logout {system}"));
+        assert_eq!(outcome.answer(), format!("{system}\tforgotten\n"));
+        machine.run(&format!("token {system} --cached")).fails(3, &["no session is stored"]);
+    }
+    let outcome = machine.run("logout gluo hellocloud zeev --local");
+    assert_eq!(outcome.answer(), "gluo\tforgotten\nhellocloud\tforgotten\nzeev\tnone\n");
+    assert_eq!(requests(&servers), before);
+    assert_eq!(left(&machine).len(), 2, "the partner's session belongs to others too: {:?}", left(&machine));
+}
+
+#[test]
+fn all_ends_everything_that_is_stored() {
+    let servers = Servers::start();
+    let mut machine = five_at(&servers);
+    machine.run("login --all").answer();
+    machine.run("token zeev --as maria.souza").answer();
+    machine.set("HELLOCLOUD__MAQUINA__CLIENT_ID", servers.setting("HELLOCLOUD__MAQUINA__CLIENT_ID"));
+    machine.set("HELLOCLOUD__MAQUINA__CLIENT_SECRET", servers.setting("HELLOCLOUD__MAQUINA__CLIENT_SECRET"));
+    machine.run("login hellocloud@maquina").answer();
+    // Its settings are not needed any more, its server is that of the login.
+    for (name, _) in servers.demo() {
+        machine.unset(name);
+    }
+    let outcome = machine.run("logout --all --json");
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    let mut ended: Vec<(String, String)> = outcome
+        .json()
+        .as_array()
+        .expect("an array")
+        .iter()
+        .map(|row| {
+            [&row["target"], &row["outcome"]].map(|text| text.as_str().expect("a text").to_owned()).into()
+        })
+        .collect();
+    ended.sort();
+    let expected = [
+        ("broker", "forgotten"),
+        ("broker (partner)", "forgotten"),
+        ("gluo", "still-alive"),
+        ("hellocloud", "revoked"),
+        ("hellocloud@maquina", "revoked"),
+        ("systemsway", "forgotten"),
+        ("zeev", "forgotten"),
+        ("zeev (as:maria.souza)", "forgotten"),
+    ];
+    assert_eq!(ended, expected.map(|(target, outcome)| (target.to_owned(), outcome.to_owned())));
+    assert_eq!(left(&machine), Vec::<String>::new());
+    let revoked = servers.events().iter().filter(|event| event.path == "/Api/V8/logout").count();
+    assert_eq!(revoked, 2);
+    assert_eq!(machine.run("logout --all").answer(), "");
+    assert_eq!(machine.run("logout --all --json").answer(), "[]\n");
+}
+
+#[test]
+fn all_goes_by_what_is_stored_when_the_settings_have_moved_on() {
+    let servers = Servers::start();
+    let mut machine = five_at(&servers);
+    machine.run("login hellocloud").answer();
+    let elsewhere = Server::start(Vec::new());
+    machine.set("HELLOCLOUD_URL", &elsewhere.url());
+    assert_eq!(machine.run("logout hellocloud").answer(), "hellocloud\tnone\n");
+    assert_eq!(machine.run("logout --all").answer(), "hellocloud\trevoked\n");
+    assert_eq!(elsewhere.connections(), 0, "a session goes to no other server");
+}
+
+#[test]
+fn a_session_for_another_person_is_its_own() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    let own = machine.run("login zeev").answer().to_owned();
+    machine.run("token zeev --as 2").answer();
+    assert_eq!(machine.run("logout zeev --as 3").answer(), "zeev\tnone\n");
+    assert_eq!(machine.run("logout zeev --as 2").answer(), "zeev\tforgotten\n");
+    machine.run("token zeev --as 2 --cached").fails(3, &["no session is stored"]);
+    assert_eq!(machine.run("token zeev --cached").answer(), own);
+    machine.run("logout gluo --as 2").fails(2, &["--as works with zeev"]);
+    machine.run("logout --all --as 2").fails(2, &["--as"]);
+}
+
+#[test]
+fn what_cannot_be_asked_stays() {
+    for (reply, code, text) in [
+        (Reply::http(503, "text/plain", ""), 5, "unavailable"),
+        (Reply::Last(Vec::new()), 5, "closed the connection"),
+        (Reply::http(404, "text/html", "<html>"), 6, "no such API"),
+    ] {
+        let server = Server::start(vec![canned::hellocloud("Hc1token"), reply]);
+        let mut machine = Machine::new();
+        machine.set("HELLOCLOUD_URL", &server.url()).set("HELLOCLOUD_CLIENT_ID", "c1");
+        machine.secret("HELLOCLOUD_CLIENT_SECRET", "Sx8clientSecret4Tn");
+        machine.run("login hellocloud").answer();
+        machine.run("logout hellocloud").fails(code, &["error: hellocloud: ", text, "hint: "]);
+        assert_eq!(machine.run("token hellocloud --cached").answer(), "Hc1token\n");
+        assert_eq!(machine.run("logout hellocloud --local").answer(), "hellocloud\tforgotten\n");
+    }
+}
+
+#[test]
+fn one_failure_keeps_no_other_session_from_ending() {
+    let away = Server::start(vec![canned::hellocloud("Hc1token"), Reply::http(503, "text/plain", "")]);
+    let zeev = Server::start(vec![canned::zeev("Zv1token")]);
+    let mut machine = Machine::new();
+    machine.set("HELLOCLOUD_URL", &away.url()).set("HELLOCLOUD_CLIENT_ID", "c1");
+    machine.secret("HELLOCLOUD_CLIENT_SECRET", "Sx8clientSecret4Tn");
+    machine.set("ZEEV_URL", &zeev.url()).set("ZEEV_USERNAME", "ana");
+    machine.secret("ZEEV_PASSWORD", "Vq7zeevPassword2Lw");
+    machine.run("login --all").answer();
+    let outcome = machine.run("logout hellocloud zeev --json");
+    assert_eq!(outcome.code, 5, "{}", outcome.stderr);
+    let rows = outcome.json();
+    assert_eq!(
+        (&rows[0]["target"], &rows[0]["error"]["code"]),
+        (&json!("hellocloud"), &json!("unavailable"))
+    );
+    assert_eq!(rows[1], json!({"target": "zeev", "outcome": "forgotten"}));
+    assert_eq!(stored(&machine, ".json").len(), 1);
+    machine.run("logout").fails(2, &["error: "]);
+    machine.run("logout --all zeev").fails(2, &["error: "]);
+    machine.run("logout gluo").fails(2, &["error: gluo: ", "GLUO_URL"]);
+}
+
+#[test]
+fn the_sandbox_has_nothing_to_end() {
+    let machine = Machine::new();
+    assert_eq!(machine.run("logout gluo --sandbox").answer(), "gluo\tnone\n");
+    assert_eq!(machine.run("logout --all --sandbox").answer(), "");
+}
+
+/// A machine that knows only where the systems are and who logs in.
+fn without_credentials(servers: &Servers) -> Machine {
+    let mut machine = Machine::new();
+    for (name, value) in servers.demo() {
+        if ["_URL", "_USERNAME", "_CLIENT_ID"].iter().any(|end| name.ends_with(end)) {
+            machine.set(name, value);
+        }
+    }
+    machine
+}
+
+#[test]
+fn a_session_of_another_machine_is_checked_stored_and_shared() {
+    let servers = Servers::start();
+    let (elsewhere, here) = (five_at(&servers), without_credentials(&servers));
+    elsewhere.run("login --all").answer();
+    for system in SYSTEMS {
+        let session = elsewhere.run(&format!("token {system} -f json"));
+        let session = session.answer();
+        assert!(!session.contains("refresh"), "{session}");
+        let token = elsewhere.run(&format!("token {system} --cached")).answer().to_owned();
+        here.run(&format!("token {system}")).fails(2, &["error: "]);
+        let before = requests(&servers);
+        let adopted = fed(&here, &format!("login {system} --adopt"), session);
+        assert_eq!((adopted.code, adopted.stdout.as_str()), (0, token.as_str()), "{}", adopted.stderr);
+        if system == "broker" {
+            adopted.says(&["warning: broker: the server has no way to say whether the session is alive"]);
+        } else {
+            assert_eq!(
+                (adopted.stderr.as_str(), requests(&servers)),
+                ("", before + 1),
+                "{system} is checked"
+            );
+        }
+        let before = requests(&servers);
+        assert_eq!(here.run(&format!("token {system} --cached")).answer(), token, "{system}");
+        assert_eq!(here.run(&format!("token {system}")).answer(), token, "{system}");
+        let mut again = here.run(&format!("token {system} -f json")).json();
+        let mut session: Value = serde_json::from_str(session).expect("JSON");
+        for json in [&mut again, &mut session] {
+            json["obtained_at"] = Value::Null;
+            json["expires_at"] = Value::Null;
+        }
+        assert_eq!(again, session, "{system}");
+        assert_eq!(requests(&servers), before);
+        for path in stored(&here, ".json") {
+            let text = std::fs::read_to_string(path).expect("an entry");
+            assert!(text.contains("\"refresh\":null"), "{text}");
+        }
+    }
+    assert_eq!(here.run("status").code, 0);
+    // It can be ended here too.
+    assert_eq!(here.run("logout hellocloud").answer(), "hellocloud\trevoked\n");
+    let outcome = elsewhere.run("status hellocloud --check");
+    assert!(outcome.stdout.contains(" dead "), "{}", outcome.stdout);
+}
+
+#[test]
+fn an_adopted_session_stays_where_credentials_are_set() {
+    let servers = Servers::start();
+    let (elsewhere, here) = (five_at(&servers), five_at(&servers));
+    let session = elsewhere.run("login systemsway -f json");
+    let token = elsewhere.run("token systemsway --cached").answer().to_owned();
+    let adopted = fed(&here, "login systemsway --adopt", session.answer());
+    assert_eq!(adopted.answer(), token);
+    assert_eq!(here.run("token systemsway").answer(), token);
+    let logins = servers.events().iter().filter(|event| event.path == "/api/main").count();
+    assert_eq!(logins, 1, "one seat, one login");
+}
+
+#[test]
+fn a_dead_session_is_not_stored() {
+    let servers = Servers::start();
+    let (elsewhere, here) = (five_at(&servers), without_credentials(&servers));
+    elsewhere.run("login --all").answer();
+    servers.advance(2 * 3600);
+    for system in SYSTEMS {
+        if system == "broker" {
+            edit(&elsewhere, "broker", |entry| entry["expires_at"] = from_now(-10));
+        }
+        let session = match system {
+            // By its end nobody hands it out any more, so it is written by hand.
+            "broker" => json!({
+                "schema": 1, "provider": "broker", "token": "Br1token", "token_type": "Bearer",
+                "url": servers.setting("BROKER_URL"), "expires_at": from_now(-10),
+            })
+            .to_string(),
+            _ => elsewhere.run(&format!("token {system} --cached -f json")).answer().to_owned(),
+        };
+        let outcome = fed(&here, &format!("login {system} --adopt"), &session);
+        outcome.fails(4, &[&format!("error: {system}: "), "hint: "]);
+    }
+    assert_eq!(stored(&here, ".json"), Vec::<std::path::PathBuf>::new());
+}
+
+#[test]
+fn a_session_for_something_else_is_refused_unseen() {
+    let servers = Servers::start();
+    let other = Servers::start();
+    let elsewhere = five_at(&servers);
+    let session = elsewhere.run("login zeev -f json").answer().to_owned();
+    let person = elsewhere.run("token zeev --as maria.souza -f json").answer().to_owned();
+    let mut here = without_credentials(&other);
+    fed(&here, "login zeev --adopt", &session).fails(2, &["error: zeev: ", "hint: "]);
+    fed(&here, "login broker --adopt", &session).fails(2, &["error: broker: ", "hint: "]);
+    // The same server under another provider's name.
+    here.set("BROKER_URL", servers.setting("ZEEV_URL"));
+    fed(&here, "login broker --adopt", &session).fails(2, &["error: broker: ", "hint: "]);
+    here.unset("ZEEV_URL");
+    fed(&here, "login zeev --adopt", &session).fails(2, &["ZEEV_URL"]);
+    // Another person's session is not the configured user's.
+    here.set("ZEEV_URL", servers.setting("ZEEV_URL"));
+    let before = requests(&servers);
+    fed(&here, "login zeev --adopt", &person).fails(2, &["error: zeev: ", "maria.souza", "hint: "]);
+    assert_eq!((requests(&servers), requests(&other)), (before, 0));
+    assert_eq!(stored(&here, ".json"), Vec::<std::path::PathBuf>::new());
+}
+
+#[test]
+fn what_is_no_session_is_refused() {
+    let server = Server::start(Vec::new());
+    let mut machine = Machine::new();
+    machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana");
+    let with = |field: &str, value: Value| {
+        let mut session = json!({
+            "schema": 1, "provider": "zeev", "token": "Zv1token", "token_type": "Bearer", "url": server.url(),
+        });
+        session[field] = value;
+        session.to_string()
+    };
+    for text in [
+        String::new(),
+        "garbage".to_owned(),
+        "[]".to_owned(),
+        "null".to_owned(),
+        "{}".to_owned(),
+        "{\"schema\":1".to_owned(),
+        with("schema", json!(2)),
+        with("schema", json!("1")),
+        with("token", Value::Null),
+        with("token", json!("")),
+        with("token", json!("a b")),
+        with("token", json!("a\nb")),
+        with("token", json!("x".repeat(8193))),
+        with("url", Value::Null),
+        with("url", json!("not a url")),
+        format!("[{}]", with("x", json!(1))),
+        with("padding", json!("x".repeat(2 * 1024 * 1024))),
+    ] {
+        let mut command = machine.command(&["login", "zeev", "--adopt"]);
+        // From a file: who refuses it need not have read all of it.
+        let path = machine.write("session.json", &text);
+        command.stdin(std::fs::File::open(path).expect("a file"));
+        machine.finish(command).fails(2, &["error: zeev: ", "hint: "]);
+    }
+    machine.run("login zeev gluo --adopt").fails(2, &["--adopt"]);
+    machine.run("login --all --adopt").fails(2, &["--adopt"]);
+    machine.run("login zeev --adopt --as 2").fails(2, &["--adopt"]);
+    assert_eq!(server.connections(), 0);
+    assert!(stored(&machine, ".json").is_empty());
+}
+
+#[test]
+fn a_server_that_is_away_adopts_nothing() {
+    let server = Server::start(vec![Reply::http(503, "text/plain", "")]);
+    let mut machine = Machine::new();
+    machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana");
+    let session = json!({
+        "schema": 1, "provider": "zeev", "token": "Zv1token", "token_type": "Bearer", "url": server.url(),
+    });
+    fed(&machine, "login zeev --adopt", &session.to_string()).fails(5, &["error: zeev: ", "unavailable"]);
+    assert!(stored(&machine, ".json").is_empty());
+}
