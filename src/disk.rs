@@ -1,6 +1,6 @@
 //! Files that appear whole or not at all, and whose they are.
 
-use std::fs::{File, Metadata, Permissions};
+use std::fs::{File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -8,6 +8,8 @@ use tempfile::NamedTempFile;
 
 /// What the name of every file under construction begins with.
 pub const DRAFT_PREFIX: &str = ".crmauth-";
+/// What it ends with: so many letters and digits.
+const RANDOM_LENGTH: usize = 6;
 
 /// A file under construction, mode 0600, beside the one that it will replace; removed when dropped.
 pub struct Draft {
@@ -21,7 +23,15 @@ impl Draft {
     /// # Errors
     /// What the operating system says.
     pub fn create(folder: &Path, prefix: &str) -> io::Result<Self> {
-        let temporary = tempfile::Builder::new().prefix(prefix).tempfile_in(folder)?;
+        let temporary = loop {
+            let temporary =
+                tempfile::Builder::new().prefix(prefix).rand_bytes(RANDOM_LENGTH).tempfile_in(folder)?;
+            // The lock tells those who sweep that its writer is alive; one of them may just have been faster.
+            let ours = !matches!(temporary.as_file().try_lock(), Err(TryLockError::WouldBlock));
+            if ours && temporary.path().exists() {
+                break temporary;
+            }
+        };
         // Whatever the umask is.
         set_mode(temporary.as_file(), 0o600)?;
         Ok(Self { folder: folder.to_owned(), temporary })
@@ -61,6 +71,42 @@ impl Draft {
     pub fn place(self, path: &Path) -> io::Result<()> {
         self.temporary.persist_noclobber(path).map(|_| ()).map_err(|error| error.error)
     }
+}
+
+/// Removes drafts whose names begin so and whose writers died: a living one holds a lock.
+pub fn sweep(folder: &Path, prefix: &str) {
+    let Ok(files) = std::fs::read_dir(folder) else { return };
+    for file in files.flatten() {
+        let name = file.file_name();
+        let random = name.to_str().and_then(|name| name.strip_prefix(prefix));
+        if random.is_none_or(|random| {
+            random.len() != RANDOM_LENGTH || !random.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        }) {
+            continue;
+        }
+        if let Ok(draft) = open_plainly(&file.path())
+            && draft.metadata().is_ok_and(|draft| draft.is_file() && is_ours(&draft))
+            && draft.try_lock().is_ok()
+        {
+            let _ = std::fs::remove_file(file.path());
+        }
+    }
+}
+
+/// Opens a file to read, but follows no link and waits for no pipe.
+///
+/// # Errors
+/// What the operating system says.
+pub fn open_plainly(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC).bits();
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags.cast_signed());
+    }
+    options.open(path)
 }
 
 /// Makes a folder and those above it, each 0700 whatever the umask is.

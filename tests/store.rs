@@ -719,6 +719,31 @@ fn a_full_disk_at_the_output_leaves_the_session_in_the_store() {
 }
 
 #[test]
+fn a_kill_leaves_the_old_output_or_the_new_and_the_next_run_tidies_up() {
+    if !installed("strace") {
+        return;
+    }
+    let (_servers, machine) = five();
+    let session = token(&machine, "token zeev");
+    let output = machine.write("session.txt", "old session");
+    // A file of the user's own, which only looks like one of ours.
+    machine.write(".crmauth-notes.txt", "mine");
+    let line = ["token", "zeev", "--save"];
+    let calls = ["openat", "fchmod", "write", "fsync", "rename", "renameat", "renameat2", "flock"];
+    let writing = traced(&machine, &line, &calls);
+    let first = writing.iter().position(|(.., rest)| rest.contains(".crmauth-")).expect("a draft");
+    for (name, number, _) in &writing[first..] {
+        machine.write("session.txt", "old session");
+        assert_eq!(killed_at(&machine, &line, name, *number).code, 137);
+        let left = fs::read_to_string(&output).expect("a file");
+        assert!(left == "old session" || left == session, "{name} {number}: {left}");
+        machine.run("token zeev --save").answer();
+        assert_eq!(machine.files(), [".crmauth-notes.txt", "session.txt"], "{name} {number}");
+        assert_eq!(fs::read_to_string(&output).expect("a file"), session);
+    }
+}
+
+#[test]
 fn an_output_that_cannot_be_written_is_found_out_before_the_login() {
     let (servers, machine) = five();
     machine.write("file", "x");

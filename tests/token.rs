@@ -702,6 +702,19 @@ fn fifty_at_once_survive_a_rival_that_takes_the_challenge() {
 }
 
 #[test]
+fn twenty_at_once_into_one_file_do_not_sweep_each_other_away() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    let session = token(&machine, "token zeev");
+    for _ in 0..3 {
+        let answers = Crowd::gather(&machine, 20, "token zeev --save").go(&machine);
+        assert!(answers.iter().all(String::is_empty));
+        assert_eq!(fs::read_to_string(machine.path("session.txt")).expect("a file"), session);
+        assert_eq!(machine.files(), ["session.txt"]);
+    }
+}
+
+#[test]
 fn twenty_logins_at_once_take_turns() {
     let servers = Servers::start();
     let machine = five_at(&servers);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::Rendered;
-use crate::disk::{DRAFT_PREFIX, Draft, mode, open_to_others, writable_by_others};
+use crate::disk::{DRAFT_PREFIX, Draft, mode, open_to_others, sweep, writable_by_others};
 use crate::error::{Cause, Error, Result, printable};
 
 /// Where the answer is to go.
@@ -147,6 +147,7 @@ impl Replacement {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
+        sweep(&folder, DRAFT_PREFIX);
         let draft = Draft::create(&folder, DRAFT_PREFIX).map_err(|error| {
             failed(&path, "cannot be written", &error).hint(match error.kind() {
                 ErrorKind::NotFound => "make its folder first",

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::{Entry, Found, Key, Lock, Store, decode, encode};
-use crate::disk::{self, DRAFT_PREFIX, Draft};
+use crate::disk::{self, DRAFT_PREFIX, Draft, open_plainly};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::secret::{Secret, hex};
 
@@ -111,7 +111,7 @@ impl FileStore {
         // Two processes that made one at once would each compare with a key that the other does not know.
         let lock = self.acquire(KEY_LOCK, deadline).await?;
         let prefix = [DRAFT_PREFIX, KEY_FILE, "-"].concat();
-        self.sweep(&prefix);
+        disk::sweep(&self.folder, &prefix);
         let key = match self.known_key().map_err(failed)? {
             Some(key) => key,
             None => self.make_key(&prefix).map_err(failed)?,
@@ -149,16 +149,6 @@ impl FileStore {
         Ok(key)
     }
 
-    /// Removes drafts whose writers died: only the holder of their lock writes any.
-    fn sweep(&self, prefix: &str) {
-        let Ok(files) = std::fs::read_dir(&self.folder) else { return };
-        for file in files.flatten() {
-            if file.file_name().as_encoded_bytes().starts_with(prefix.as_bytes()) {
-                let _ = std::fs::remove_file(file.path());
-            }
-        }
-    }
-
     fn failed(&self, what: &str, error: &io::Error) -> Error {
         Error::new(Cause::Storage, format!("the store {} {what}", self.place()))
             .said(&error.to_string())
@@ -183,19 +173,6 @@ fn open_lock(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Opens a file to read, but follows no link and waits for no pipe.
-fn open_plainly(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    #[cfg(unix)]
-    {
-        use rustix::fs::OFlags;
-        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC).bits();
-        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags.cast_signed());
-    }
-    options.open(path)
-}
-
 impl Store for FileStore {
     fn place(&self) -> String {
         format!("file:{}", self.folder.display())
@@ -217,7 +194,7 @@ impl Store for FileStore {
     fn lock<'a>(&'a self, key: &'a Key, deadline: Instant) -> Pending<'a, Lock> {
         Box::pin(async move {
             let file = self.acquire(&format!("{}.lock", key.name()), deadline).await?;
-            self.sweep(&draft_prefix(key));
+            disk::sweep(&self.folder, &draft_prefix(key));
             Ok(Lock { key: key.clone(), held: Box::new(file) })
         })
     }
