@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM: waiting for them and passing them on.
+//! SIGINT, SIGTERM and SIGHUP: waiting for them and passing them on.
 
 use crate::error::{Cause, Error, Result};
 
@@ -9,6 +9,8 @@ pub enum Signal {
     Interrupt,
     /// A polite request to stop.
     Terminate,
+    /// The terminal went away.
+    HangUp,
 }
 
 impl Signal {
@@ -16,7 +18,7 @@ impl Signal {
     pub fn error(self) -> Error {
         let cause = match self {
             Self::Interrupt => Cause::Interrupted,
-            Self::Terminate => Cause::Terminated,
+            Self::Terminate | Self::HangUp => Cause::Terminated,
         };
         Error::new(cause, "interrupted; a login under way may have taken effect")
     }
@@ -53,6 +55,28 @@ pub fn either() -> impl Future<Output = Signal> {
     }
 }
 
+/// The same for whoever runs a child: it must have the terminal's end too, and not be left behind.
+#[cfg(unix)]
+pub fn for_a_child() -> impl Future<Output = Signal> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (either, hang_up) = (either(), signal(SignalKind::hangup()));
+    async {
+        match hang_up {
+            Ok(mut hang_up) => tokio::select! {
+                signal = either => signal,
+                _ = hang_up.recv() => Signal::HangUp,
+            },
+            Err(_) => either.await,
+        }
+    }
+}
+
+/// Waits for Ctrl-C.
+#[cfg(not(unix))]
+pub async fn for_a_child() -> Signal {
+    either().await
+}
+
 /// Waits for Ctrl-C.
 #[cfg(not(unix))]
 pub async fn either() -> Signal {
@@ -71,6 +95,7 @@ pub fn forward(signal: Signal, child: Option<u32>) {
         Signal::Interrupt if std::io::stdin().is_terminal() || std::io::stderr().is_terminal() => return,
         Signal::Interrupt => Number::INT,
         Signal::Terminate => Number::TERM,
+        Signal::HangUp => Number::HUP,
     };
     if let Some(pid) = child.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) {
         // A child that has just ended is no failure.
