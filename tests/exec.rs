@@ -363,7 +363,9 @@ fn signals_reach_the_command_once() {
     let (_server, mut machine) = zeev();
     machine.set("TMPDIR", machine.work().to_str().expect("UTF-8"));
     for line in ["exec zeev", "exec zeev --token-file", "exec zeev --sandbox"] {
-        for (sent, name, code) in [(Signal::TERM, "TERM", 5), (Signal::INT, "INT", 6)] {
+        for (sent, name, code) in
+            [(Signal::TERM, "TERM", 5), (Signal::INT, "INT", 6), (Signal::HUP, "HUP", 7)]
+        {
             let script = format!("trap 'echo {name}; exit {code}' {name}; echo ready; read x; exit 1");
             // The trap runs once the read ends, so a second signal would show.
             let run = Waiting::start(&machine, &with(line, &["sh", "-c", &script]));
@@ -437,6 +439,10 @@ fn a_token_file_is_private_and_goes_with_the_command() {
                 let token = stored.answer().trim_end().as_bytes();
                 assert_eq!(fs::read(path).expect("a token"), token, "{system}");
             }
+        }
+        if code == 3 {
+            // No lock is held while the command runs.
+            machine.run("login zeev --timeout 10").answer();
         }
         let ended = if code == 9 { run.wait() } else { run.end() };
         assert_eq!(ended, (code, String::new(), String::new()), "{ending}");
