@@ -129,7 +129,8 @@ fn unparsed(error: &clap::Error, arguments: &[OsString], environment: &Environme
         let sink = output::sink::Sink::prepare(output::sink::Destination::Stdout);
         let _ = sink.and_then(|sink| sink.write(on_failure.as_bytes()));
     }
-    Cause::Usage.exit()
+    // There every other code may be the command's own.
+    if words.verb() == Some("exec") { command::exec::FAILED } else { Cause::Usage.exit() }
 }
 
 /// The words of a command line as far as `--`: what can be told of it where clap does not.
@@ -143,6 +144,12 @@ impl<'a> Words<'a> {
 
     fn flag(&self, name: &str) -> bool {
         self.0.contains(&name)
+    }
+
+    /// The first word that is a verb's name.
+    fn verb(&self) -> Option<&'a str> {
+        let known = Cli::command();
+        self.0.iter().copied().find(|word| known.find_subcommand(word).is_some())
     }
 
     /// All values of an option that is known to have one.

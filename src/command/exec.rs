@@ -17,7 +17,7 @@ use crate::signals::interruptible;
 use crate::spec::{Ageing, Target};
 
 /// What exec ends with where crmauth itself failed.
-const FAILED: u8 = 125;
+pub const FAILED: u8 = 125;
 /// Before a renewal that failed is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
 
