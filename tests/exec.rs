@@ -257,6 +257,20 @@ fn without_a_session_the_command_does_not_run() {
 }
 
 #[test]
+fn a_command_line_that_makes_no_sense_has_no_code_of_a_commands() {
+    let machine = Machine::new();
+    for line in
+        ["exec", "exec zeev", "exec zeev --", "exec --nosuch zeev -- true", "exec zeev --min-ttl x -- true"]
+    {
+        machine.run(line).fails(125, &["error: "]);
+        machine.run(&format!("-q --timeout 5 {line}")).fails(125, &["error: "]);
+    }
+    machine.run("login zeev --nosuch").fails(2, &["error: "]);
+    machine.run("sandbox --nosuch -- exec").fails(2, &["error: "]);
+    assert!(machine.run("exec --help").answer().contains("125 crmauth failed"));
+}
+
+#[test]
 fn a_command_that_cannot_run_is_found_out_before_any_login() {
     let server = Server::start(Vec::new());
     let machine = zeev_at(&server);
@@ -367,7 +381,6 @@ fn signals_reach_the_command_once() {
             [(Signal::TERM, "TERM", 5), (Signal::INT, "INT", 6), (Signal::HUP, "HUP", 7)]
         {
             let script = format!("trap 'echo {name}; exit {code}' {name}; echo ready; read x; exit 1");
-            // The trap runs once the read ends, so a second signal would show.
             let run = Waiting::start(&machine, &with(line, &["sh", "-c", &script]));
             signal(&run.child, sent);
             let (ended, said, stderr) = run.wait();
@@ -375,7 +388,7 @@ fn signals_reach_the_command_once() {
             assert_eq!(machine.files(), Vec::<String>::new(), "{line} {name}");
         }
     }
-    // A command that takes its time is waited for.
+    // A command that takes its time is waited for; a second signal would be a second line.
     let script = "trap 'echo asked' TERM; echo ready; while ! read x; do test -e end && exit 4; done";
     let run = Waiting::start(&machine, &with("exec zeev --token-file", &["sh", "-c", script]));
     signal(&run.child, Signal::TERM);
