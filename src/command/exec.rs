@@ -13,6 +13,7 @@ use crate::app::{App, Login, Wish};
 use crate::disk::{DRAFT_PREFIX, Draft};
 use crate::error::{Cause, Error, Result};
 use crate::output::{self, Entry};
+use crate::session::Session;
 use crate::signals::interruptible;
 use crate::spec::{Ageing, Target};
 
@@ -157,12 +158,12 @@ async fn with_files(
 /// Renews a session in time, again and again.
 async fn keep_fresh(args: &Args, run: &Run<'_>, app: &App, login: &Login, path: PathBuf) {
     let target = &login.target;
-    let (mut pause, mut margin) = due(login, target, args.min_ttl);
+    let (mut pause, mut margin) = due(&login.session, target, args.min_ttl);
     loop {
         tokio::time::sleep(pause).await;
         let renewed = app.session(target, args.person.as_deref(), &Wish::Usable(margin)).await;
         match renewed.and_then(|login| write(&path, &login).map(|()| login)) {
-            Ok(login) => (pause, margin) = due(&login, target, args.min_ttl),
+            Ok(login) => (pause, margin) = due(&login.session, target, args.min_ttl),
             Err(error) => {
                 run.report.warn_of(
                     Some(target),
@@ -177,8 +178,7 @@ async fn keep_fresh(args: &Args, run: &Run<'_>, app: &App, login: &Login, path: 
 
 /// How long a session can be left alone, and how long the next one must then last: it is renewed when
 /// `min_ttl` or half of its life is left, whichever is less.
-fn due(login: &Login, target: &Target, min_ttl: Duration) -> (Duration, Duration) {
-    let session = &login.session;
+fn due(session: &Session, target: &Target, min_ttl: Duration) -> (Duration, Duration) {
     match (target.spec.ageing, session.expires_at) {
         (Ageing::Idle { ask_after } | Ageing::SingleSeat { ask_after }, _) => {
             (Duration::from_secs(u64::from(ask_after)), Duration::ZERO)
@@ -210,8 +210,6 @@ fn write(path: &Path, login: &Login) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::Session;
-    use crate::spec::BaseUrl;
 
     /// Seconds until the next look, and what the session must then last.
     fn seconds(provider: &str, age: i64, lifetime: Option<i64>, min_ttl: u64) -> (u64, f64) {
@@ -223,9 +221,7 @@ mod tests {
         if let Some(lifetime) = lifetime {
             session.lasts(SignedDuration::from_secs(lifetime));
         }
-        let url = BaseUrl::parse("https://h", "").expect("a URL");
-        let login = Login { target: target.clone(), url, session };
-        let (pause, margin) = due(&login, &target, Duration::from_secs(min_ttl));
+        let (pause, margin) = due(&session, &target, Duration::from_secs(min_ttl));
         (pause.as_secs_f64().round() as u64, margin.as_secs_f64())
     }
 
