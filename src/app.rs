@@ -4,7 +4,7 @@
 mod hints;
 mod job;
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::config::{self, Plan, Sources, Value};
 use crate::error::{Cause, Error, Pending, Result};
-use crate::freshness::{Stale, Verdict};
+use crate::freshness::{Stale, Verdict, judge};
 use crate::http::{Call, Channel, Http, Stream};
 use crate::provider::{self, Context, Life, Provider, Revocation, Role};
 use crate::report::Report;
@@ -57,14 +57,22 @@ pub struct Login {
 /// What kind of session is wanted.
 #[derive(Debug, Clone)]
 pub enum Wish {
-    /// A new one.
-    New,
+    /// A new one; worth a warning if it does not last so long.
+    New(Duration),
     /// One that lasts at least so long: stored, renewed or new.
     Usable(Duration),
     /// The same, without touching the network.
     Cached(Duration),
     /// Another one in place of this, if the server says that this one is dead.
     InsteadOf(Box<Session>),
+}
+
+/// What became of a renewal; what is no session leads to a login.
+enum Renewed {
+    Session(Box<Session>),
+    /// The server does not take what it was asked with.
+    Refused,
+    Impossible,
 }
 
 impl App {
@@ -78,7 +86,7 @@ impl App {
             let job = self.job(target)?;
             let hints = Hints::of(&job.plan);
             let session = self.obtain(&job, role, wish).await.map_err(|error| hints.add(error))?;
-            if let Wish::Usable(min_ttl) = wish {
+            if let Wish::New(min_ttl) | Wish::Usable(min_ttl) = wish {
                 self.warn_short(&job, &session, *min_ttl);
             }
             Ok(job.login(session, hints))
@@ -94,9 +102,8 @@ impl App {
         let work = async {
             let job = self.job(target)?;
             let key = job.key(&Role::User);
-            let credentials = self.fingerprints(&job, &Role::User).await?;
             let entry = self.look(target, &key).await?;
-            let verdict = job.judge(entry.as_ref(), &credentials, min_ttl);
+            let verdict = self.judge(&job, &Role::User, entry.as_ref(), min_ttl).await?;
             Ok((job.plan, entry, verdict))
         };
         work.await.map_err(|error: Error| error.target(&target.to_string()))
@@ -110,7 +117,11 @@ impl App {
         let work = async {
             let job = self.job(target)?;
             let hints = Hints::of(&job.plan);
-            self.ask(&job, &Role::User, session).await.map_err(|error| hints.add(error))
+            let life = self.ask(&job, &Role::User, session).await.map_err(|error| hints.add(error))?;
+            if life == Life::Dead {
+                self.drop_session(&job, &Role::User, session).await;
+            }
+            Ok(life)
         };
         work.await.map_err(|error: Error| error.target(&target.to_string()))
     }
@@ -132,6 +143,14 @@ impl App {
         self.store.list().await
     }
 
+    /// Removes what is stored but cannot be used; how many entries that were.
+    ///
+    /// # Errors
+    /// Exit code 7.
+    pub async fn discard(&self) -> Result<usize> {
+        self.store.discard().await
+    }
+
     /// Ends a target's session: on the server unless `local`, then here. `None`: none was stored.
     ///
     /// # Errors
@@ -147,7 +166,8 @@ impl App {
             let job = self.job(target)?;
             let hints = Hints::of(&job.plan);
             let key = job.key(&role);
-            if self.look(target, &key).await?.is_none() {
+            let found = self.store.read(&key).await?;
+            if found.entry.is_none() && found.unusable.is_none() {
                 return Ok(None);
             }
             self.end_stored(&job.plan.known(), &key, local).await.map_err(|error| hints.add(error))
@@ -168,20 +188,30 @@ impl App {
         let deadline = self.deadline();
         let lock = self.store.lock(key, deadline).await?;
         let work = async {
-            let Some(entry) = self.look(&settings.target, key).await? else { return Ok(None) };
+            let Some(entry) = self.look(&settings.target, key).await? else {
+                // What cannot be read cannot be ended, but it need not stay.
+                self.store.forget(&lock).await?;
+                return Ok(None);
+            };
             let revoked = if local {
                 Revocation::Unsupported
             } else {
                 let provider = of(&settings.target)?;
                 let channel = Channel { deadline, ..self.channel_of(settings) };
-                let context = Context { settings, role: Role::User, prior: None, channel: &channel };
+                let context = Context {
+                    settings,
+                    role: Role::User,
+                    prior: None,
+                    prior_refused: Cell::new(false),
+                    channel: &channel,
+                };
                 provider.revoke(&context, &entry.session).await?
             };
             self.store.forget(&lock).await?;
             Ok(Some(revoked))
         };
         let outcome = work.await;
-        self.store.release(lock).await?;
+        self.release(lock).await;
         outcome
     }
 
@@ -213,7 +243,7 @@ impl App {
             let lock = self.store.lock(&job.key(&Role::User), job.deadline).await?;
             let entry = job.entry(session.clone(), BTreeMap::new());
             let written = self.store.write(&lock, &entry).await;
-            self.store.release(lock).await?;
+            self.release(lock).await;
             written?;
             Ok(job.login(session, hints))
         };
@@ -238,26 +268,20 @@ impl App {
     fn obtain<'a>(&'a self, job: &'a Job<'a>, role: Role, wish: &'a Wish) -> Pending<'a, Session> {
         Box::pin(async move {
             let key = job.key(&role);
-            let credentials = self.fingerprints(job, &role).await?;
-            let missing = |verdict| match (&job.plan.missing, verdict) {
-                (Some(missing), Verdict::Login(_)) => Err(missing.clone()),
-                _ => Ok(()),
-            };
+            let mut login = matches!(wish, Wish::New(_));
             if let Wish::Usable(min_ttl) | Wish::Cached(min_ttl) = wish {
                 let entry = self.look(job.target, &key).await?;
-                match (job.judge(entry.as_ref(), &credentials, *min_ttl), entry) {
+                let cached = matches!(wish, Wish::Cached(_));
+                match (self.judge(job, &role, entry.as_ref(), *min_ttl).await?, entry) {
                     (Verdict::Fresh, Some(entry)) => return Ok(entry.session),
-                    (Verdict::Ask(_), Some(entry)) if matches!(wish, Wish::Cached(_)) => {
-                        return Ok(entry.session);
-                    }
-                    (verdict, _) if matches!(wish, Wish::Cached(_)) => {
-                        return Err(no_session(job.target, verdict));
-                    }
-                    _ => {}
+                    (Verdict::Ask(_), Some(entry)) if cached => return Ok(entry.session),
+                    (verdict, _) if cached => return Err(no_session(job.target, verdict)),
+                    (verdict, _) => login = matches!(verdict, Verdict::Login(_)),
                 }
             }
-            if matches!(wish, Wish::New) {
-                missing(Verdict::Login(Stale::Absent))?;
+            // Before anybody waits for anything: without credentials there will be no login.
+            if let (true, Some(missing)) = (login, &job.plan.missing) {
+                return Err(missing.clone());
             }
             let lock = match self.store.lock(&key, job.deadline).await {
                 Ok(lock) => Some(lock),
@@ -267,12 +291,19 @@ impl App {
                     None
                 }
             };
-            let outcome = self.obtain_locked(job, &role, wish, &key, credentials, lock.as_ref()).await;
+            let outcome = self.obtain_locked(job, &role, wish, &key, lock.as_ref()).await;
             if let Some(lock) = lock {
-                self.store.release(lock).await?;
+                self.release(lock).await;
             }
             outcome
         })
+    }
+
+    /// Gives a lock back. A store that cannot take it is no reason to lose a session in hand.
+    async fn release(&self, lock: Lock) {
+        if let Err(error) = self.store.release(lock).await {
+            self.report.warn_of(None, "the lock of the stored session could not be given back", &error);
+        }
     }
 
     /// The same, with the right to write: whoever waited for it looks again first.
@@ -282,38 +313,38 @@ impl App {
         role: &Role,
         wish: &Wish,
         key: &Key,
-        credentials: BTreeMap<String, String>,
         lock: Option<&Lock>,
     ) -> Result<Session> {
-        let entry = self.look(job.target, key).await?;
-        let verdict = match wish {
-            Wish::New => {
-                self.note_lost_seat(job, entry.as_ref());
-                Verdict::Login(Stale::Absent)
+        let mut entry = self.look(job.target, key).await?;
+        let since_then = |entry: &Entry| entry.session.obtained_at >= job.started;
+        let verdict = match (wish, &entry) {
+            (Wish::New(_), _) => Verdict::Login(Stale::Absent),
+            (Wish::InsteadOf(suspect), Some(entry)) if entry.session.token == suspect.token => {
+                Verdict::Ask(Stale::Suspect)
             }
-            Wish::Usable(min_ttl) | Wish::Cached(min_ttl) => {
-                job.judge(entry.as_ref(), &credentials, *min_ttl)
+            (Wish::InsteadOf(_), None) => Verdict::Ask(Stale::Suspect),
+            (Wish::InsteadOf(_), entry) => self.judge(job, role, entry.as_ref(), Duration::ZERO).await?,
+            // The one who held the lock before has just asked for the same: the server gives no more than that.
+            (Wish::Usable(_), Some(entry)) if since_then(entry) => {
+                self.judge(job, role, Some(entry), Duration::ZERO).await?
             }
-            Wish::InsteadOf(suspect) => match &entry {
-                Some(entry) if entry.session.token != suspect.token => {
-                    job.judge(Some(entry), &credentials, Duration::ZERO)
-                }
-                _ => Verdict::Ask(Stale::Suspect),
-            },
+            (Wish::Usable(min_ttl) | Wish::Cached(min_ttl), entry) => {
+                self.judge(job, role, entry.as_ref(), *min_ttl).await?
+            }
         };
         let known = match (&entry, wish) {
             // It could not be stored, or was forgotten meanwhile; it may be alive all the same.
-            (None, Wish::InsteadOf(suspect)) => Some(&**suspect),
-            (entry, _) => entry.as_ref().map(|entry| &entry.session),
+            (None, Wish::InsteadOf(suspect)) => Some((**suspect).clone()),
+            (entry, _) => entry.as_ref().map(|entry| entry.session.clone()),
         };
         if let (Verdict::Ask(stale) | Verdict::Renew(stale) | Verdict::Login(stale), false) =
-            (verdict, matches!(wish, Wish::New))
+            (verdict, matches!(wish, Wish::New(_)))
         {
             self.report.note(Some(job.target), &stale.to_string());
         }
         let session = match (verdict, known) {
-            (Verdict::Fresh, Some(session)) => return Ok(session.clone()),
-            (Verdict::Ask(_), Some(session)) => match self.ask(job, role, session).await? {
+            (Verdict::Fresh, Some(session)) => return Ok(session),
+            (Verdict::Ask(_), Some(session)) => match self.ask(job, role, &session).await? {
                 Life::Dead => {
                     self.report.note(Some(job.target), &Stale::Dead.to_string());
                     match self.log_in(job, role, lock, entry.as_ref()).await {
@@ -324,18 +355,26 @@ impl App {
                         }
                     }
                 }
-                Life::Unknown => return Ok(session.clone()),
+                Life::Unknown => return Ok(session),
                 Life::Alive => {
                     if let Some(entry) = &entry {
                         let seen = Entry { seen_at: Some(Timestamp::now()), ..entry.clone() };
                         self.keep(job, lock, &seen).await;
                     }
-                    return Ok(session.clone());
+                    return Ok(session);
                 }
             },
-            (Verdict::Renew(_), Some(session)) => match self.renew(job, role, session).await? {
-                Some(session) => session,
-                None => self.log_in(job, role, lock, entry.as_ref()).await?,
+            (Verdict::Renew(_), Some(session)) => match self.renew(job, role, &session).await? {
+                Renewed::Session(session) => *session,
+                renewed => {
+                    // What the server refused once is not sent again, whatever becomes of the login.
+                    if let (Renewed::Refused, Some(entry)) = (renewed, &mut entry)
+                        && entry.session.refresh.take().is_some()
+                    {
+                        self.keep(job, lock, entry).await;
+                    }
+                    self.log_in(job, role, lock, entry.as_ref()).await?
+                }
             },
             _ => self.log_in(job, role, lock, entry.as_ref()).await?,
         };
@@ -343,6 +382,10 @@ impl App {
             self.report.note(Some(job.target), "a session without a known end is not stored");
             return Ok(session);
         }
+        if matches!(wish, Wish::New(_)) {
+            self.note_lost_seat(job, entry.as_ref());
+        }
+        let credentials = self.fingerprints(job, role).await?;
         let kept = self.keep(job, lock, &job.entry(session.clone(), credentials)).await;
         if !kept && entry.is_some() && matches!(job.target.spec.ageing, Ageing::SingleSeat { .. }) {
             // The login has ended it.
@@ -351,8 +394,8 @@ impl App {
         Ok(session)
     }
 
-    /// A renewed session; `None` where only a login helps.
-    async fn renew(&self, job: &Job<'_>, role: &Role, session: &Session) -> Result<Option<Session>> {
+    /// Renews a session.
+    async fn renew(&self, job: &Job<'_>, role: &Role, session: &Session) -> Result<Renewed> {
         let known = job.plan.known();
         let settings = match job.target.spec.renewal {
             // It needs nothing but the session itself.
@@ -360,14 +403,21 @@ impl App {
             _ => self.settings(job).await?,
         };
         let channel = self.channel(job, settings);
-        let context = Context { settings, role: role.clone(), prior: None, channel: &channel };
-        let renewed = job.provider.renew(&context, session).await;
-        match renewed {
+        let context = Context {
+            settings,
+            role: role.clone(),
+            prior: None,
+            prior_refused: Cell::new(false),
+            channel: &channel,
+        };
+        match job.provider.renew(&context, session).await {
+            Ok(Some(session)) => Ok(Renewed::Session(Box::new(session))),
+            Ok(None) => Ok(Renewed::Impossible),
             Err(error) if matches!(error.cause, Cause::Refused | Cause::Status | Cause::BadAnswer) => {
                 self.report.note(Some(job.target), "the session could not be renewed");
-                Ok(None)
+                Ok(if error.cause == Cause::Refused { Renewed::Refused } else { Renewed::Impossible })
             }
-            outcome => outcome,
+            Err(error) => Err(error),
         }
     }
 
@@ -389,22 +439,31 @@ impl App {
                 None => None,
             };
             let channel = self.channel(job, settings);
-            let context = Context { settings, role: role.clone(), prior: prior.as_ref(), channel: &channel };
+            let context = Context {
+                settings,
+                role: role.clone(),
+                prior: prior.as_ref(),
+                prior_refused: Cell::new(false),
+                channel: &channel,
+            };
             // Whatever ends this run now, the old session is asked for before it is used again.
             let seat = old.filter(|_| matches!(job.target.spec.ageing, Ageing::SingleSeat { .. }));
             if let (Some(lock), Some(old)) = (lock, seat) {
                 let _ = self.store.write(lock, &Entry { seen_at: None, ..old.clone() }).await;
             }
+            let before = Timestamp::now();
             let login = job.provider.login(&context).await;
             let error = match login {
-                Ok(session) => {
+                Ok(mut session) => {
                     self.report.learn(&session.token);
+                    session.refresh.iter().for_each(|token| self.report.learn(token));
+                    session.since(before);
                     return Ok(session);
                 }
                 Err(error) => error,
             };
             if let (Some(first), Some(prior)) = (&first, &prior)
-                && error.http_status == Some(401)
+                && context.prior_refused.get()
                 && prior.obtained_at < job.started
             {
                 // It was the stored session that the server did not take; a fresh one may do.
@@ -413,8 +472,7 @@ impl App {
                     continue;
                 }
             }
-            let cut_off = matches!(error.cause, Cause::Closed | Cause::Timeout);
-            if let (false, Some(lock), Some(old)) = (cut_off, lock, seat) {
+            if let (false, Some(lock), Some(old)) = (may_have_replaced(&error), lock, seat) {
                 let _ = self.store.write(lock, old).await;
             }
             return Err(error);
@@ -430,7 +488,7 @@ impl App {
                 Some(entry) if entry.session.token == session.token => self.store.forget(&lock).await,
                 _ => Ok(()),
             };
-            self.store.release(lock).await?;
+            self.release(lock).await;
             outcome
         };
         if let Err(error) = forget.await {
@@ -453,7 +511,13 @@ impl App {
     async fn ask(&self, job: &Job<'_>, role: &Role, session: &Session) -> Result<Life> {
         let settings = job.plan.known();
         let channel = self.channel(job, &settings);
-        let context = Context { settings: &settings, role: role.clone(), prior: None, channel: &channel };
+        let context = Context {
+            settings: &settings,
+            role: role.clone(),
+            prior: None,
+            prior_refused: Cell::new(false),
+            channel: &channel,
+        };
         job.provider.check(&context, session).await
     }
 
@@ -516,7 +580,7 @@ impl App {
             self.report.warn(
                 Some(job.target),
                 &format!(
-                    "this ends the session of {since} that is stored in {}; `crmauth token {}` shares it instead",
+                    "this ended the session of {since} that was stored in {}; `crmauth token {}` would have shared it",
                     self.store.place(),
                     job.target
                 ),
@@ -532,6 +596,25 @@ impl App {
                 format!("the server's sessions last {left} s, less than --min-ttl {}", min_ttl.as_secs());
             self.report.warn(Some(job.target), &text);
         }
+    }
+
+    /// Judges a stored session; the credentials are looked at only where there is one.
+    async fn judge(
+        &self,
+        job: &Job<'_>,
+        role: &Role,
+        entry: Option<&Entry>,
+        min_ttl: Duration,
+    ) -> Result<Verdict> {
+        let changed = match entry {
+            Some(entry) if !entry.credentials.is_empty() => {
+                let now = self.fingerprints(job, role).await?;
+                now.iter().any(|(field, print)| entry.credentials.get(field) != Some(print))
+            }
+            // An adopted session knows no credentials.
+            _ => false,
+        };
+        Ok(judge(entry, changed, job.target.spec, min_ttl, Timestamp::now()))
     }
 
     /// The credentials of a role as fingerprints, by field. Where the store cannot make any, nothing is equal.
@@ -551,6 +634,27 @@ impl App {
         }
         Ok(prints)
     }
+}
+
+/// Whether a login that failed may have ended the session before it: any answer but a refusal may mean that.
+fn may_have_replaced(error: &Error) -> bool {
+    !matches!(
+        error.cause,
+        Cause::Refused
+            | Cause::Locked
+            | Cause::RateLimited
+            | Cause::NotFound
+            | Cause::Redirect
+            | Cause::Dns
+            | Cause::Connect
+            | Cause::ConnectTimeout
+            | Cause::Certificate
+            | Cause::Tls
+            | Cause::Proxy
+            | Cause::BadSetting
+            | Cause::MissingSetting
+            | Cause::Usage
+    )
 }
 
 fn of(target: &Target) -> Result<&'static dyn Provider> {

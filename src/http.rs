@@ -10,7 +10,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use reqwest::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderValue, LOCATION, RETRY_AFTER,
+    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderValue, LOCATION,
+    RETRY_AFTER,
 };
 use tokio::time::Instant;
 use url::{Host, Url};
@@ -42,17 +43,33 @@ pub struct Request {
     bearer: Option<Secret>,
     secrets: Vec<Secret>,
     challenge: bool,
+    uncached: bool,
 }
 
 impl Request {
     /// A GET.
     pub fn get(url: Url) -> Self {
-        Self { post: None, url, accept: None, bearer: None, secrets: Vec::new(), challenge: false }
+        Self {
+            post: None,
+            url,
+            accept: None,
+            bearer: None,
+            secrets: Vec::new(),
+            challenge: false,
+            uncached: false,
+        }
     }
 
     /// A POST of a body; `secrets` are the secret values in it.
     pub fn post(url: Url, content_type: &'static str, body: Secret, secrets: &[Secret]) -> Self {
         Self { post: Some((content_type, body)), secrets: secrets.to_vec(), ..Self::get(url) }
+    }
+
+    /// Asks every cache on the way for the server's own answer.
+    #[must_use]
+    pub fn uncached(mut self) -> Self {
+        self.uncached = true;
+        self
     }
 
     /// Asks for another type than `application/json`.
@@ -252,6 +269,9 @@ impl Channel<'_> {
         };
         if let Some(accept) = request.accept {
             call = call.header(ACCEPT, HeaderValue::from_static(accept));
+        }
+        if request.uncached {
+            call = call.header(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         }
         if let Some(bearer) = &request.bearer {
             call = call.header(AUTHORIZATION, bearer_header(bearer).map_err(fatal)?);

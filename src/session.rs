@@ -52,6 +52,13 @@ impl Session {
         })
     }
 
+    /// Counts from `before` instead: a lifetime begins when the server says it, not when we have read it.
+    pub fn since(&mut self, before: Timestamp) {
+        let late = self.obtained_at.duration_since(before).max(SignedDuration::ZERO);
+        self.obtained_at = before.min(self.obtained_at);
+        self.expires_at = self.expires_at.and_then(|end| end.checked_sub(late).ok());
+    }
+
     /// Sets the end, `lifetime` after it was obtained.
     pub fn lasts(&mut self, lifetime: SignedDuration) {
         self.expires_at = self.obtained_at.checked_add(lifetime).ok();
@@ -90,14 +97,14 @@ pub fn check_token(token: &str) -> Result<()> {
 }
 
 /// A lifetime in seconds as servers write it: a whole number, a float, or either as a text.
-/// `None` for anything that is no lifetime: zero, negative, above ten years, not a number.
+/// `None` for anything that is no lifetime: below a second, above ten years, not a number.
 pub fn lifetime(value: &Value) -> Option<SignedDuration> {
     let seconds = match value {
         Value::Number(number) => number.as_f64()?,
         Value::String(text) => text.trim().parse().ok()?,
         _ => return None,
     };
-    (seconds > 0.0 && seconds <= LIFETIME_MAX).then(|| SignedDuration::from_secs_f64(seconds.floor()))
+    (1.0..=LIFETIME_MAX).contains(&seconds).then(|| SignedDuration::from_secs_f64(seconds.floor()))
 }
 
 #[cfg(test)]

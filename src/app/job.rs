@@ -2,7 +2,6 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -10,7 +9,6 @@ use tokio::time::Instant;
 use super::Login;
 use super::hints::Hints;
 use crate::config::{Found, Plan};
-use crate::freshness::{Verdict, judge};
 use crate::provider::{Provider, Role};
 use crate::session::Session;
 use crate::spec::{Kind, Settings, Target};
@@ -57,20 +55,6 @@ impl Job<'_> {
                 Role::As(person) => format!("as:{person}"),
             },
         }
-    }
-
-    /// A credential that is not set now is no change, and an adopted session knows none.
-    pub(super) fn judge(
-        &self,
-        entry: Option<&Entry>,
-        credentials: &BTreeMap<String, String>,
-        min_ttl: Duration,
-    ) -> Verdict {
-        let changed = entry.is_some_and(|entry| {
-            let known = &entry.credentials;
-            !known.is_empty() && credentials.iter().any(|(field, print)| known.get(field) != Some(print))
-        });
-        judge(entry, changed, self.target.spec, min_ttl, Timestamp::now())
     }
 
     pub(super) fn login(self, session: Session, hints: Hints) -> Login {

@@ -19,6 +19,8 @@ use crate::spec::{Ageing, Target};
 
 /// What exec ends with where crmauth itself failed.
 pub const FAILED: u8 = 125;
+/// No session is renewed more often than this.
+const SHORTEST: Duration = Duration::from_secs(1);
 /// Before a renewal that failed is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
 
@@ -160,16 +162,18 @@ async fn keep_fresh(args: &Args, run: &Run<'_>, app: &App, login: &Login, path: 
     let target = &login.target;
     let (mut pause, mut margin) = due(&login.session, target, args.min_ttl);
     loop {
-        tokio::time::sleep(pause).await;
+        tokio::time::sleep(pause.max(SHORTEST)).await;
         let renewed = app.session(target, args.person.as_deref(), &Wish::Usable(margin)).await;
         match renewed.and_then(|login| write(&path, &login).map(|()| login)) {
             Ok(login) => (pause, margin) = due(&login.session, target, args.min_ttl),
+            // What was refused once is not tried again: that is how accounts are locked.
+            Err(error) if !error.cause.retryable() && error.cause.exit() != 7 => {
+                let text = "the session could not be renewed, and its file is not kept fresh any more";
+                return run.report.warn_of(Some(target), text, &error);
+            }
             Err(error) => {
-                run.report.warn_of(
-                    Some(target),
-                    "the session could not be renewed and is tried again",
-                    &error,
-                );
+                let text = "the session could not be renewed and is tried again";
+                run.report.warn_of(Some(target), text, &error);
                 pause = TRY_AGAIN;
             }
         }

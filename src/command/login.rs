@@ -1,6 +1,7 @@
 //! `crmauth login`: a new session, now.
 
 use std::io::Read;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use jiff::Timestamp;
@@ -67,7 +68,9 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     }
     let (app, person) = (&app, args.person.as_deref());
     let mut done: Vec<(usize, Result<Login>)> = futures_util::stream::iter(wanted.iter().enumerate())
-        .map(|(place, target)| async move { (place, app.session(target, person, &Wish::New).await) })
+        .map(|(place, target)| async move {
+            (place, app.session(target, person, &Wish::New(Duration::ZERO)).await)
+        })
         .buffer_unordered(usize::from(args.jobs))
         .collect()
         .await;
@@ -92,7 +95,7 @@ async fn adopt(app: &App, target: &Target) -> Result<Login> {
     let adopted = async {
         let object: Value = session?;
         let (url, session) = parse(&object)?;
-        let (plan, ..) = app.stored(target, std::time::Duration::ZERO).await?;
+        let (plan, ..) = app.stored(target, Duration::ZERO).await?;
         if object["provider"] != target.spec.id || url.origin() != plan.url.origin() {
             let message =
                 format!("the session is for {} and not for {target} at {}", url.origin(), plan.url.origin());

@@ -45,6 +45,10 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
             let outcome = end_stored(&app, &key, &entry, args.local).await;
             outcomes.push((label(&key, &entry), outcome));
         }
+        let discarded = app.discard().await?;
+        if discarded > 0 {
+            run.report.warn(None, &format!("{discarded} stored entries could not be read and are removed"));
+        }
     } else {
         for target in &named {
             outcomes.push((target.to_string(), app.end(target, args.person.as_deref(), args.local).await));

@@ -3,6 +3,8 @@
 //! Request and fields are the seed document's; header and spelling vary with its later version. The partner's
 //! path is the one of the seed document's samples.
 
+use std::cell::Cell;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Context, Provider, Role};
@@ -83,8 +85,16 @@ async fn login(context: &Context<'_>) -> Result<Session> {
         request = request.bearer(token);
     }
     let answer = context.channel.send(&request).await?;
-    let object =
-        context.read(&answer, refusal).map_err(|error| partner_hint(context, error, partner.is_some()))?;
+    let coded = Cell::new(false);
+    let object = context.read(&answer, |object| {
+        coded.set(object.get("CodigoRetorno").is_some());
+        refusal(object)
+    });
+    let object = object.map_err(|error| {
+        // With a code of its own an answer speaks of this login, not of the partner's.
+        context.prior_refused.set(error.http_status == Some(401) && !coded.get());
+        partner_hint(context, error, partner.is_some())
+    })?;
     let token_type = object.text("Token_Type").unwrap_or_else(|| "Bearer".to_owned());
     let mut session = object.session("Access_Token", &token_type)?;
     session.user = Some(user.expose().to_owned());

@@ -75,10 +75,12 @@ impl Provider for HelloCloud {
         })
     }
 
-    /// A client without a user cannot ask who it is, but for the modules (real server).
+    /// A client without a user cannot ask who it is, but for the modules; answers may say that they keep for a
+    /// month (real server).
     fn check<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Life> {
         let path = if session.user.is_some() { "Api/V8/current-user" } else { "Api/V8/meta/modules" };
-        let request = Request::get(context.settings.url.join(path)).accept(MEDIA_TYPE).bearer(&session.token);
+        let request = Request::get(context.settings.url.join(path)).uncached();
+        let request = request.accept(MEDIA_TYPE).bearer(&session.token);
         Box::pin(async move { life(context.call(request, |object| refusal(context, object)).await) })
     }
 

@@ -7,6 +7,8 @@ mod hellocloud;
 mod systemsway;
 mod zeev;
 
+use std::cell::Cell;
+
 use crate::answer::{Answer, Object};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::{Channel, Request};
@@ -121,14 +123,19 @@ pub enum Revocation {
 
 /// A session that the server refuses need not be ended any more.
 fn ended(error: Error) -> Result<Revocation> {
-    if error.cause == Cause::Refused { Ok(Revocation::Revoked) } else { Err(error) }
+    if is_dead(&error) { Ok(Revocation::Revoked) } else { Err(error) }
+}
+
+/// Whether a refusal speaks of the session: a 403 may come from whatever stands before the server.
+fn is_dead(error: &Error) -> bool {
+    error.cause == Cause::Refused && error.http_status != Some(403)
 }
 
 /// Reads the answer to a question about a session: a refusal means that it is dead.
 fn life(asked: Result<Object>) -> Result<Life> {
     match asked {
         Ok(_) => Ok(Life::Alive),
-        Err(error) if error.cause == Cause::Refused => Ok(Life::Dead),
+        Err(error) if is_dead(&error) => Ok(Life::Dead),
         Err(error) => Err(error),
     }
 }
@@ -141,6 +148,8 @@ pub struct Context<'a> {
     pub role: Role,
     /// The prerequisite's session.
     pub prior: Option<&'a Session>,
+    /// Set by the provider where it is the prerequisite's session that the server did not take.
+    pub prior_refused: Cell<bool>,
     /// The way to the server.
     pub channel: &'a Channel<'a>,
 }

@@ -77,7 +77,7 @@ impl Provider for Zeev {
 
 /// Who a token belongs to.
 async fn whoami(context: &Context<'_>, session: &Session) -> Result<Object> {
-    let request = Request::get(context.settings.url.join(TOKENS_PATH)).bearer(&session.token);
+    let request = Request::get(context.settings.url.join(TOKENS_PATH)).uncached().bearer(&session.token);
     context.call(request, |_| None).await
 }
 
@@ -116,7 +116,10 @@ async fn impersonate(context: &Context<'_>, person: &str) -> Result<Session> {
     context.note("impersonating");
     let path = [TOKENS_PATH, "/impersonate/", &percent(person)].concat();
     let request = Request::get(settings.url.join(&path)).bearer(token);
-    let answer = context.call(request, |_| None).await.map_err(|error| explain(context, error, person))?;
+    let answer = context.call(request, |_| None).await.map_err(|error| {
+        context.prior_refused.set(error.http_status == Some(401));
+        explain(context, error, person)
+    })?;
     let (other, current) = (answer.need_inner("impersonate")?, answer.inner("current"));
     let mut session = session_of(&other)?;
     let by = context.prior.and_then(|session| session.user.clone());

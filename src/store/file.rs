@@ -41,21 +41,41 @@ impl FileStore {
         self.folder.join(format!("{}.json", key.name()))
     }
 
+    fn lock_path(&self, key: &Key) -> PathBuf {
+        self.folder.join(format!("{}.lock", key.name()))
+    }
+
+    /// Every file that is named as an entry is.
+    fn entry_files(&self) -> Vec<PathBuf> {
+        let files = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        files
+            .map(|file| file.path())
+            .filter(|path| path.extension().is_some_and(|end| end == "json"))
+            .collect()
+    }
+
+    /// Removes a file; none is there afterwards.
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Waits for a lock file of this name, which then is this process's alone.
-    async fn acquire(&self, name: &str, deadline: Instant) -> Result<File> {
-        let path = self.folder.join(name);
+    async fn acquire(&self, path: &Path, deadline: Instant) -> Result<File> {
         let mut pause = LOOK_AGAIN;
         loop {
-            let file = match open_lock(&path) {
+            let file = match open_lock(path) {
                 Err(error) if error.kind() == ErrorKind::NotFound => {
-                    disk::make_folder(&self.folder).and_then(|()| open_lock(&path))
+                    disk::make_folder(&self.folder).and_then(|()| open_lock(path))
                 }
                 outcome => outcome,
             };
             let file = file.map_err(|error| self.failed("cannot be locked", &error))?;
             match file.try_lock() {
                 // Whoever forgets a session removes its lock file too: then this one is nobody's.
-                Ok(()) if !is_at(&file, &path) => continue,
+                Ok(()) if !is_at(&file, path) => continue,
                 Ok(()) => return Ok(file),
                 Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(error)) => return Err(self.failed("cannot be locked", &error)),
@@ -108,14 +128,16 @@ impl FileStore {
         if let Some(key) = self.known_key().map_err(failed)? {
             return Ok(key);
         }
+        let lock_path = self.folder.join(KEY_LOCK);
         // Two processes that made one at once would each compare with a key that the other does not know.
-        let lock = self.acquire(KEY_LOCK, deadline).await?;
+        let lock = self.acquire(&lock_path, deadline).await?;
         let prefix = [DRAFT_PREFIX, KEY_FILE, "-"].concat();
         disk::sweep(&self.folder, &prefix);
         let key = match self.known_key().map_err(failed)? {
             Some(key) => key,
             None => self.make_key(&prefix).map_err(failed)?,
         };
+        let _ = self.remove(&lock_path);
         drop(lock);
         Ok(key)
     }
@@ -193,7 +215,7 @@ impl Store for FileStore {
 
     fn lock<'a>(&'a self, key: &'a Key, deadline: Instant) -> Pending<'a, Lock> {
         Box::pin(async move {
-            let file = self.acquire(&format!("{}.lock", key.name()), deadline).await?;
+            let file = self.acquire(&self.lock_path(key), deadline).await?;
             disk::sweep(&self.folder, &draft_prefix(key));
             Ok(Lock { key: key.clone(), held: Box::new(file) })
         })
@@ -212,33 +234,39 @@ impl Store for FileStore {
 
     fn forget<'a>(&'a self, lock: &'a Lock) -> Pending<'a, ()> {
         Box::pin(async move {
-            for path in [self.entry_path(&lock.key), self.folder.join(format!("{}.lock", lock.key.name()))] {
-                match std::fs::remove_file(&path) {
-                    Err(error) if error.kind() != ErrorKind::NotFound => {
-                        return Err(self.failed("cannot be written", &error));
-                    }
-                    _ => {}
-                }
+            self.remove(&self.entry_path(&lock.key)).map_err(|error| self.failed("cannot be written", &error))
+        })
+    }
+
+    /// A lock file without an entry is of no more use; whoever waits for it notices that it is gone.
+    fn release(&self, lock: Lock) -> Pending<'_, ()> {
+        Box::pin(async move {
+            if !self.entry_path(&lock.key).exists() {
+                let _ = self.remove(&self.lock_path(&lock.key));
             }
+            drop(lock.held);
             Ok(())
         })
     }
 
-    fn release(&self, lock: Lock) -> Pending<'_, ()> {
+    fn discard(&self) -> Pending<'_, usize> {
         Box::pin(async move {
-            drop(lock.held);
-            Ok(())
+            let mut discarded = 0;
+            for path in self.entry_files() {
+                if !matches!(self.read_now(&path)?, Some(Ok((key, _))) if self.entry_path(&key) == path) {
+                    self.remove(&path).map_err(|error| self.failed("cannot be written", &error))?;
+                    discarded += 1;
+                }
+            }
+            Ok(discarded)
         })
     }
 
     fn list(&self) -> Pending<'_, Vec<(Key, Entry)>> {
         Box::pin(async move {
             let mut found = Vec::new();
-            let Ok(files) = std::fs::read_dir(&self.folder) else { return Ok(found) };
-            for file in files.flatten() {
-                let path = file.path();
-                if path.extension().is_some_and(|end| end == "json")
-                    && let Some(Ok((key, entry))) = self.read_now(&path)?
+            for path in self.entry_files() {
+                if let Some(Ok((key, entry))) = self.read_now(&path)?
                     && self.entry_path(&key) == path
                 {
                     found.push((key, entry));

@@ -58,13 +58,6 @@ impl Store for MemoryStore {
         })
     }
 
-    fn release(&self, lock: Lock) -> Pending<'_, ()> {
-        Box::pin(async move {
-            drop(lock.held);
-            Ok(())
-        })
-    }
-
     fn list(&self) -> Pending<'_, Vec<(Key, Entry)>> {
         Box::pin(async {
             Ok(self.entries.borrow().iter().map(|(key, entry)| (key.clone(), entry.clone())).collect())

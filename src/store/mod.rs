@@ -114,7 +114,23 @@ pub trait Store {
     fn forget<'a>(&'a self, lock: &'a Lock) -> Pending<'a, ()>;
 
     /// Gives the right back.
-    fn release(&self, lock: Lock) -> Pending<'_, ()>;
+    ///
+    /// # Errors
+    /// Where the store cannot be told; the right then ends by itself.
+    fn release(&self, lock: Lock) -> Pending<'_, ()> {
+        Box::pin(async move {
+            drop(lock.held);
+            Ok(())
+        })
+    }
+
+    /// Removes what is there but cannot be used; how many entries that were.
+    ///
+    /// # Errors
+    /// [`Cause::Storage`](crate::error::Cause::Storage).
+    fn discard(&self) -> Pending<'_, usize> {
+        Box::pin(async { Ok(0) })
+    }
 
     /// Every entry, in the order of their keys.
     ///
