@@ -361,6 +361,16 @@ fn a_redirect_is_told_and_never_followed() {
             }
         }
     }
+    for (headers, text) in [
+        (&[][..], "redirected without saying where"),
+        (&[("Location", "")], "redirected the request"),
+        (&[("Location", "javascript:alert(1)")], "a javascript: address"),
+        (&[("Location", "https://")], "something that is no URL"),
+        (&[("Location", "http://u:pass@127.0.0.1:1/x#y")], "http://127.0.0.1:1/x\n"),
+    ] {
+        let (_server, machine, _) = logged_in("zeev", [Reply::with_headers(302, headers, "")]);
+        machine.run("api zeev /x").fails(6, &["error: zeev: ", text, "hint: "]);
+    }
     assert_eq!(other.connections(), 0);
 }
 
