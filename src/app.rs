@@ -316,7 +316,7 @@ impl App {
         lock: Option<&Lock>,
     ) -> Result<Session> {
         let mut entry = self.look(job.target, key).await?;
-        let since_then = |entry: &Entry| entry.session.obtained_at >= job.started;
+        let since_then = |entry: &Entry| entry.seen_at.is_some_and(|seen| seen >= job.started);
         let verdict = match (wish, &entry) {
             (Wish::New(_), _) => Verdict::Login(Stale::Absent),
             (Wish::InsteadOf(suspect), Some(entry)) if entry.session.token == suspect.token => {

@@ -11,6 +11,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use serde_json::json;
 
 use crate::support::five::{SYSTEMS, edit, five_at, from_now, store};
 use crate::support::machine::{mode, set_mode, signal};
@@ -630,4 +631,21 @@ fn a_renewal_that_fails_is_told_and_the_token_stays() {
     let (code, _, stderr) = run.end();
     assert_eq!(code, 3);
     assert!(stderr.contains("warning: hellocloud: the server's sessions last"), "{stderr}");
+}
+
+#[test]
+fn a_renewal_that_is_refused_is_not_tried_again() {
+    let good = json!({ "Access_Token": "e.s.t", "Expires_In": 2 }).to_string();
+    let refused = Reply::json(401, r#"{"CodigoRetorno":2}"#);
+    let server = Server::start(vec![Reply::json(200, good), refused]);
+    let mut machine = Machine::new();
+    machine
+        .set("BROKER_URL", &server.url())
+        .set("BROKER_USERNAME", "loja")
+        .secret("BROKER_PASSWORD", "Ww1Loja7Kk");
+    // The command ends once the refusal has been told; the server fails the test if it is asked once more.
+    let script = "while ! grep -q 'not kept fresh' err; do sleep 0.1; done; sleep 1.5";
+    let run = format!("crmauth exec broker --token-file -- sh -c \"{script}\" 2>err; cat err >&2");
+    machine.shell("sh", &run).says(&["is not kept fresh any more", "refused"]);
+    assert_eq!(server.received().len(), 2);
 }

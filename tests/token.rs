@@ -487,6 +487,21 @@ fn a_partners_session_that_is_refused_is_dropped() {
 }
 
 #[test]
+fn an_establishments_refusal_leaves_the_partners_session_alone() {
+    let token =
+        |text: &str| Reply::json(200, json!({ "Access_Token": text, "Expires_In": 3600 }).to_string());
+    let wrong = Reply::json(401, r#"{"CodigoRetorno":2,"MensagemRetorno":"Senha invalida"}"#);
+    let server = Server::start(vec![token("p.a.r"), token("e.s.t"), wrong]);
+    let mut machine = Machine::new();
+    machine.set("BROKER_URL", &server.url()).set("BROKER_USERNAME", "loja");
+    machine.secret("BROKER_PASSWORD", "Yt5Loja1Qz").set("BROKER_PARTNER_USERNAME", "parceiro");
+    machine.secret("BROKER_PARTNER_PASSWORD", "Yt5Parceiro1Qz");
+    assert_eq!(self::token(&machine, "token broker"), "e.s.t");
+    machine.run("login broker").fails(4, &["Senha invalida"]);
+    assert_eq!(read(&entry_of(&machine, "partner"))["token"], "p.a.r");
+}
+
+#[test]
 fn an_impersonated_session_is_stored_apart_and_shares_the_impersonators() {
     let servers = Servers::start();
     let machine = five_at(&servers);
@@ -556,6 +571,19 @@ fn after_a_login_that_was_cut_off_a_single_seat_is_asked_for() {
     assert_eq!(outcome.stdout, "T1way\n");
     assert_eq!(server.received()[2].target, "/api/Usuario/T1way?id=0");
     assert_eq!(token(&machine, "token systemsway"), "T1way");
+}
+
+#[test]
+fn after_an_answer_that_is_no_refusal_a_single_seat_is_asked_for() {
+    let cut = Reply::json(200, r#"{"Status":"OK","IDSess"#);
+    for (reply, code) in [(cut, 6), (Reply::json(502, ""), 5), (Reply::http(200, "text/html", "<html>"), 6)] {
+        let server = Server::start(vec![canned::systemsway("T1way"), reply, Reply::json(200, "[]")]);
+        let machine = systemsway_at(&server);
+        assert_eq!(token(&machine, "token systemsway"), "T1way");
+        machine.run("login systemsway").fails(code, &[]);
+        assert_eq!(token(&machine, "token systemsway"), "T1way");
+        assert_eq!(server.received()[2].target, "/api/Usuario/T1way?id=0");
+    }
 }
 
 #[test]
