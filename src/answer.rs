@@ -60,6 +60,9 @@ impl Answer {
     fn failure(&self, object: Option<&Object>) -> Error {
         let said = object.and_then(Object::said).unwrap_or_default();
         let error = status_error(&self.host, &self.path, self.status).said(&said);
+        if self.status == 403 && object.is_none() {
+            return error.hint("no JSON came with it: a firewall before the server may have answered");
+        }
         match (error.cause, self.retry_after) {
             (Cause::RateLimited | Cause::Unavailable, Some(seconds)) => {
                 error.hint(format!("the server asks to wait {seconds} s before the next try"))

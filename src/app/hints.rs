@@ -7,6 +7,7 @@ use crate::spec::Kind;
 /// The next steps that a target's settings suggest.
 pub(super) struct Hints {
     url: String,
+    plain: bool,
     credentials: Vec<String>,
 }
 
@@ -17,7 +18,7 @@ impl Hints {
         };
         let credential = |found: &&Found| matches!(found.field.kind, Kind::Text | Kind::Secret | Kind::Token);
         let credentials = plan.found.iter().filter(credential).map(|found| found.variable.clone()).collect();
-        Self { url: name("URL"), credentials }
+        Self { url: name("URL"), plain: plan.url.origin().starts_with("http://"), credentials }
     }
 
     /// Adds a next step where the one who failed knew none.
@@ -36,6 +37,9 @@ impl Hints {
             Cause::Proxy => "check https_proxy, or name the host in no_proxy".to_owned(),
             Cause::Timeout | Cause::ServerTimeout => {
                 "try again, or allow more time with --timeout SECONDS".to_owned()
+            }
+            Cause::Closed if self.plain => {
+                format!("try again later; if the server speaks TLS, {url} must begin with https://")
             }
             Cause::Closed | Cause::Unavailable | Cause::RateLimited => "try again later".to_owned(),
             Cause::Redirect => format!("no redirect is followed; if that place is right, set {url} to it"),

@@ -158,6 +158,12 @@ fn explain_tls(error: &rustls::Error, host: &str) -> Error {
                 certificate(format!("{host}'s certificate is for another name")).said(&presented.join(", "))
             }
             CertificateError::Revoked => certificate(format!("{host}'s certificate is revoked")),
+            CertificateError::Other(_) => certificate(format!(
+                "{host}'s certificate is none that a server may use as its own"
+            ))
+            .hint(
+                "a CA's own certificate cannot be the server's: make one for the server, signed by that CA",
+            ),
             _ => certificate(format!("{host}'s certificate comes from an unknown issuer"))
                 .hint("if you trust the issuer, name its certificate with --ca-file FILE.pem"),
         },

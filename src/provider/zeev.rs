@@ -138,7 +138,7 @@ fn session_of(person: &Object) -> Result<Session> {
 /// At this path the statuses speak of people, not of paths.
 fn explain(context: &Context<'_>, error: Error, person: &str) -> Error {
     let explained = match error.http_status {
-        Some(404) => Error::new(Cause::NotFound, format!("Zeev knows nobody `{person}` to impersonate"))
+        Some(404) => Error::new(Cause::Usage, format!("Zeev knows nobody `{person}` to impersonate"))
             .hint("--as takes a person's id or user name, as in Zeev under Access > People"),
         Some(403) => Error::new(Cause::Refused, format!("this account may not impersonate `{person}`"))
             .hint("ask Zeev's administrator for the permission to impersonate"),

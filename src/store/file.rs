@@ -1,5 +1,6 @@
 //! `file:DIR`: one 0600 file a session in a 0700 folder, replaced atomically under a lock file beside it.
 
+use std::cell::OnceCell;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -29,12 +30,13 @@ const LOOK_AGAIN_MAX: Duration = Duration::from_millis(80);
 /// The store.
 pub struct FileStore {
     folder: PathBuf,
+    key: OnceCell<Zeroizing<Vec<u8>>>,
 }
 
 impl FileStore {
     /// Nothing is opened or made before it is needed.
     pub fn new(folder: PathBuf) -> Self {
-        Self { folder }
+        Self { folder, key: OnceCell::new() }
     }
 
     fn entry_path(&self, key: &Key) -> PathBuf {
@@ -279,8 +281,14 @@ impl Store for FileStore {
 
     fn fingerprint<'a>(&'a self, secret: &'a Secret, deadline: Instant) -> Pending<'a, String> {
         Box::pin(async move {
-            let key = self.key(deadline).await?;
-            let mut mac = Hmac::<sha2::Sha256>::new_from_slice(&key)
+            let key = match self.key.get() {
+                Some(key) => key,
+                None => {
+                    let key = self.key(deadline).await?;
+                    self.key.get_or_init(|| key)
+                }
+            };
+            let mut mac = Hmac::<sha2::Sha256>::new_from_slice(key)
                 .map_err(|_| Error::new(Cause::Other, "the store's key has a wrong length"))?;
             mac.update(secret.expose().as_bytes());
             Ok(hex(&mac.finalize().into_bytes()))
