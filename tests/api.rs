@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::five::{SYSTEMS, edit, five_at, stored};
 use crate::support::sandbox::Servers;
 use crate::support::server::Received;
+use crate::support::stored::{SYSTEMS, edit, five_at, stored};
 use crate::support::{Machine, Outcome, Reply, Server, canned};
 
 /// What the tests' sessions are, with what a URL must escape.

@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::support::five::{SYSTEMS, edit, five_at, from_now, store};
 use crate::support::machine::{mode, set_mode, signal};
 use crate::support::raw::{self, Request};
 use crate::support::sandbox::Servers;
+use crate::support::stored::{SYSTEMS, edit, five_at, from_now, store};
 use crate::support::{Machine, Reply, Server, canned};
 
 /// A machine with a Zeev session at a server that takes no more than its login.

@@ -4,9 +4,9 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::support::five::{SYSTEMS, edit, five_at, from_now, stored};
 use crate::support::machine::feed;
 use crate::support::sandbox::Servers;
+use crate::support::stored::{SYSTEMS, edit, five_at, from_now, stored};
 use crate::support::{Machine, Outcome, Reply, Server, canned};
 
 /// Requests that the servers of `servers` have had so far.

@@ -5,9 +5,9 @@ use std::sync::{Arc, Barrier};
 use crmauth::secret::sha256_hex;
 use serde_json::{Value, json};
 
-use crate::support::five::{SYSTEMS, edit, five_at, from_now, stored};
 use crate::support::machine::mode;
 use crate::support::sandbox::Servers;
+use crate::support::stored::{SYSTEMS, edit, five_at, from_now, stored};
 use crate::support::{Machine, Outcome, Reply, Server, canned};
 
 /// A machine that knows Zeev at `server`.

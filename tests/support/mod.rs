@@ -3,7 +3,6 @@
 
 pub mod canned;
 pub mod demo;
-pub mod five;
 pub mod machine;
 pub mod raw;
 pub mod sandbox;

@@ -70,6 +70,20 @@ pub fn change(entry: &Path, how: impl FnOnce(&mut Value)) {
     set_mode(entry, 0o600);
 }
 
+/// The files of a machine's store whose names end so.
+pub fn stored(machine: &Machine, end: &str) -> Vec<PathBuf> {
+    ending(&store(machine), end)
+}
+
+/// Changes the stored sessions of a target.
+#[track_caller]
+pub fn edit(machine: &Machine, target: &str, how: impl Fn(&mut Value)) {
+    let all = stored(machine, ".json");
+    let its: Vec<_> = all.iter().filter(|path| read(path)["target"] == target).collect();
+    assert!(!its.is_empty(), "no session of {target} is stored");
+    its.into_iter().for_each(|path| change(path, &how));
+}
+
 /// The time so many seconds from now, as entries write it.
 pub fn from_now(seconds: i64) -> Value {
     let time = Timestamp::now().checked_add(SignedDuration::from_secs(seconds)).expect("a time");
