@@ -79,7 +79,14 @@ impl<'a> Waiting<'a> {
         self.wait()
     }
 
+    /// Waits for the end with stdin open; a command that was left behind gets its end of input at last.
     fn wait(mut self) -> (i32, String, String) {
+        let stdin = self.child.stdin.take();
+        let (_done, over) = mpsc::channel::<()>();
+        std::thread::spawn(move || {
+            let _ = over.recv_timeout(Duration::from_secs(30));
+            drop(stdin);
+        });
         let mut rest = String::new();
         self.stdout.read_to_string(&mut rest).expect("output");
         let outcome = self.machine.end(self.child);
