@@ -2,9 +2,10 @@
 
 use std::process::Stdio;
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::machine::feed;
+use crate::support::machine::{feed, signal};
 use crate::support::sandbox::Servers;
 use crate::support::stored::{SYSTEMS, edit, five_at, from_now, stored};
 use crate::support::{Machine, Outcome, Reply, Server, canned};
@@ -350,31 +351,37 @@ fn what_is_no_session_is_refused() {
         session[field] = value;
         session.to_string()
     };
-    for text in [
-        String::new(),
-        "garbage".to_owned(),
-        "[]".to_owned(),
-        "null".to_owned(),
-        "{}".to_owned(),
-        "{\"schema\":1".to_owned(),
-        with("schema", json!(2)),
-        with("schema", json!("1")),
-        with("token", Value::Null),
-        with("token", json!("")),
-        with("token", json!("a b")),
-        with("token", json!("a\nb")),
-        with("token", json!("x".repeat(8193))),
-        with("url", Value::Null),
-        with("url", json!("not a url")),
-        format!("[{}]", with("x", json!(1))),
-        with("padding", json!("x".repeat(2 * 1024 * 1024))),
+    let (version, object, token) = ("another version", "no session object", "a token that cannot be one");
+    for (text, why) in [
+        (String::new(), "empty"),
+        ("garbage".to_owned(), object),
+        ("[]".to_owned(), "an array"),
+        ("null".to_owned(), object),
+        ("{}".to_owned(), object),
+        ("{\"schema\":1".to_owned(), object),
+        (with("schema", json!(2)), version),
+        (with("schema", json!("1")), version),
+        (with("token", Value::Null), token),
+        (with("token", json!("")), token),
+        (with("token", json!("a b")), token),
+        (with("token", json!("a\nb")), token),
+        (with("token", json!("x".repeat(8193))), token),
+        (with("url", Value::Null), "which server"),
+        (with("url", json!("not a url")), "which server"),
+        (with("url", json!(format!("{}/other", server.url()))), "and not for zeev at"),
+        (with("user", json!("bia")), "the session is bia's, and ZEEV_USERNAME is ana"),
+        (format!("[{}]", with("x", json!(1))), "an array"),
+        (with("padding", json!("x".repeat(2 * 1024 * 1024))), object),
     ] {
         let mut command = machine.command(&["login", "zeev", "--adopt"]);
         // From a file: who refuses it need not have read all of it.
         let path = machine.write("session.json", &text);
         command.stdin(std::fs::File::open(path).expect("a file"));
-        machine.finish(command).fails(2, &["error: zeev: ", "hint: "]);
+        machine.finish(command).fails(2, &["error: zeev: ", why, "hint: "]);
     }
+    // The server would be asked about it, and might say that it is alive.
+    let ended = with("expires_at", json!("2020-01-01T00:00:00Z"));
+    fed(&machine, "login zeev --adopt", &ended).fails(4, &["error: zeev: the session has expired", "hint: "]);
     machine.run("login zeev gluo --adopt").fails(2, &["--adopt"]);
     machine.run("login --all --adopt").fails(2, &["--adopt"]);
     machine.run("login zeev --adopt --as 2").fails(2, &["--adopt"]);
@@ -392,4 +399,25 @@ fn a_server_that_is_away_adopts_nothing() {
     });
     fed(&machine, "login zeev --adopt", &session.to_string()).fails(5, &["error: zeev: ", "unavailable"]);
     assert!(stored(&machine, ".json").is_empty());
+}
+
+#[test]
+fn a_signal_ends_the_wait_for_a_session() {
+    let machine = machine_of_nobody();
+    for (sent, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let mut command = machine.command(&["login", "zeev", "--adopt"]);
+        command.stdin(std::process::Stdio::piped());
+        let mut child = machine.start(command);
+        let stdin = child.stdin.take();
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        signal(&child, sent);
+        machine.end(child).fails(code, &[]);
+        drop(stdin);
+    }
+}
+
+fn machine_of_nobody() -> Machine {
+    let mut machine = Machine::new();
+    machine.set("ZEEV_URL", "http://127.0.0.1:1").set("ZEEV_USERNAME", "ana");
+    machine
 }

@@ -1,6 +1,6 @@
 //! `crmauth login`: a new session, now.
 
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -10,8 +10,10 @@ use serde_json::Value;
 use super::delivery::Delivery;
 use super::{Run, TargetName, target_help, targets};
 use crate::app::{App, Login, Wish, role};
+use crate::config::Plan;
 use crate::error::{Cause, Error, Result};
 use crate::provider;
+use crate::secret::Secret;
 use crate::session::Session;
 use crate::spec::{BaseUrl, Target};
 
@@ -54,17 +56,16 @@ pub struct Args {
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let named = targets(&args.targets)?;
     let batch = args.all || named.len() > 1;
+    // Read before a signal is waited for: until then it ends a read that blocks.
+    let handed = if args.adopt { Some(handed(&named, run)?) } else { None };
     let (app, _servers) = run.app().await?;
     let wanted = if args.all { configured(&app)? } else { named };
     let prepared = args.delivery.prepare(run, &wanted, batch)?;
     for target in &wanted {
         role(target, args.person.as_deref()).map_err(|error| error.target(&target.to_string()))?;
     }
-    if args.adopt {
-        let [target] = &wanted[..] else {
-            return Err(Error::new(Cause::Usage, "--adopt takes one TARGET"));
-        };
-        return prepared.deliver(run, &[(target, adopt(&app, target).await)]);
+    if let (Some(text), [target]) = (&handed, &wanted[..]) {
+        return prepared.deliver(run, &[(target, adopt(&app, target, text).await)]);
     }
     let (app, person) = (&app, args.person.as_deref());
     let mut done: Vec<(usize, Result<Login>)> = futures_util::stream::iter(wanted.iter().enumerate())
@@ -88,52 +89,97 @@ fn configured(app: &App) -> Result<Vec<Target>> {
     Ok(targets)
 }
 
-async fn adopt(app: &App, target: &Target) -> Result<Login> {
+/// What stands on stdin for `--adopt`.
+fn handed(targets: &[Target], run: &Run<'_>) -> Result<Secret> {
+    let [target] = targets else {
+        return Err(Error::new(Cause::Usage, "--adopt takes one TARGET"));
+    };
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        run.report.chat("waiting for a session on stdin, as `crmauth token TARGET -f json` writes it");
+    }
     let mut text = String::new();
-    let read = std::io::stdin().lock().take(ADOPT_MAX).read_to_string(&mut text);
-    let session = read.ok().and_then(|_| serde_json::from_str(&text).ok()).ok_or_else(no_session);
+    let read = stdin.lock().take(ADOPT_MAX).read_to_string(&mut text);
+    let text = Secret::new(text);
+    read.map_err(|_| no_session("stdin holds no text").target(&target.to_string()))?;
+    Ok(text)
+}
+
+async fn adopt(app: &App, target: &Target, text: &Secret) -> Result<Login> {
     let adopted = async {
-        let object: Value = session?;
-        let (url, session) = parse(&object)?;
+        let handed = parse(text.expose())?;
+        // Enough of the settings to tell whose session is wanted.
         let (plan, ..) = app.stored(target, Duration::ZERO).await?;
-        if object["provider"] != target.spec.id || url.origin() != plan.url.origin() {
-            let message =
-                format!("the session is for {} and not for {target} at {}", url.origin(), plan.url.origin());
+        belongs(&handed, target, &plan)?;
+        if handed.session.expires_at.is_some_and(|end| end <= Timestamp::now()) {
             return Err(
-                Error::new(Cause::BadSetting, message).hint("a session goes to the server that it is for")
+                Error::new(Cause::Refused, "the session has expired").hint("adopt a newer one, or log in")
             );
         }
-        if let Some(person) = object["impersonating"].as_str() {
-            let message = format!("the session stands for {person} and not for the user of {target}");
-            return Err(Error::new(Cause::BadSetting, message)
-                .hint("adopt the session without --as; `--as` then works here too"));
-        }
-        app.adopt(target, session).await
+        app.adopt(target, handed.session).await
     };
     adopted.await.map_err(|error: Error| error.target(&target.to_string()))
 }
 
-fn no_session() -> Error {
-    Error::new(Cause::Usage, "stdin holds no session")
+/// A session is another's unless system, server and user are those of the target.
+fn belongs(handed: &Handed, target: &Target, plan: &Plan) -> Result<()> {
+    let refuse = |message: String, hint: &str| Err(Error::new(Cause::BadSetting, message).hint(hint));
+    if handed.provider != target.spec.id || handed.url != plan.url {
+        let message = format!("the session is for {} and not for {target} at {}", handed.url, plan.url);
+        return refuse(message, "a session goes to the server that it is for");
+    }
+    if let Some(person) = &handed.person {
+        let message = format!("the session stands for {person} and not for the user of {target}");
+        return refuse(message, "adopt the session without --as; `--as` then works here too");
+    }
+    if let (Some(user), Some(own)) = (&handed.session.user, plan.text("USERNAME"))
+        && user.to_lowercase() != own.to_lowercase()
+    {
+        let message = format!("the session is {user}'s, and {} is {own}", target.variable("USERNAME"));
+        return refuse(message, "adopt a session of that user, or make an account for the other one");
+    }
+    Ok(())
+}
+
+/// A session from elsewhere.
+struct Handed {
+    provider: String,
+    url: BaseUrl,
+    person: Option<String>,
+    session: Session,
+}
+
+fn no_session(why: &str) -> Error {
+    Error::new(Cause::Usage, why)
         .hint("`crmauth token TARGET -f json` on another machine writes what --adopt reads")
 }
 
 /// Reads what the format json writes.
-fn parse(object: &Value) -> Result<(BaseUrl, Session)> {
+fn parse(text: &str) -> Result<Handed> {
+    let object = match serde_json::from_str(text) {
+        Ok(Value::Object(object)) => Value::Object(object),
+        Ok(Value::Array(_)) => return Err(no_session("stdin holds an array, and --adopt takes one session")),
+        _ if text.trim().is_empty() => return Err(no_session("stdin holds no session, it is empty")),
+        _ => return Err(no_session("stdin holds no session object")),
+    };
     let text = |name: &str| object[name].as_str();
     let time = |name: &str| text(name).and_then(|time| time.parse::<Timestamp>().ok());
-    if object["schema"] != 1 {
-        return Err(no_session());
+    match &object["schema"] {
+        Value::Null => return Err(no_session("stdin holds no session object: it has no schema")),
+        schema if *schema == 1 => {}
+        _ => return Err(no_session("the session on stdin was written by another version of crmauth")),
     }
-    let url = text("url").and_then(|url| BaseUrl::parse(url, "").ok()).ok_or_else(no_session)?;
-    let mut session =
-        Session::new(text("token").unwrap_or_default(), text("token_type").unwrap_or("session"))
-            .map_err(|_| no_session())?;
+    let url = text("url").and_then(|url| BaseUrl::parse(url, "").ok());
+    let url = url.ok_or_else(|| no_session("the session on stdin does not say which server it is for"))?;
+    let token = text("token").unwrap_or_default();
+    let mut session = Session::new(token, text("token_type").unwrap_or("session"))
+        .map_err(|_| no_session("the session on stdin has a token that cannot be one"))?;
     session.user = text("user").map(str::to_owned);
     session.obtained_at = time("obtained_at").unwrap_or(session.obtained_at).min(session.obtained_at);
     session.expires_at = time("expires_at");
     if let Some(details) = object["details"].as_object() {
         session.details.clone_from(details);
     }
-    Ok((url, session))
+    let [provider, person] = ["provider", "impersonating"].map(|name| text(name).map(str::to_owned));
+    Ok(Handed { provider: provider.unwrap_or_default(), url, person, session })
 }
