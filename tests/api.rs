@@ -8,8 +8,10 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use crate::support::machine::{installed, signal};
 use crate::support::sandbox::Servers;
 use crate::support::server::Received;
 use crate::support::stored::{SYSTEMS, edit, five_at, stored};
@@ -662,6 +664,50 @@ fn whoever_closes_stdout_hears_nothing() {
     let outcome = machine.end(machine.start_onto(command, full));
     assert_eq!(outcome.code, 7);
     outcome.says(&["error: "]);
+}
+
+#[test]
+fn a_reader_that_stalls_stops_no_signal() {
+    for (sent, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let server = Slow::start(|stream| {
+            head(stream, LARGE);
+            for number in 0..LARGE / 100_000 {
+                if stream.write_all(&block(number)).is_err() {
+                    return;
+                }
+            }
+        });
+        let machine = server.machine();
+        let mut child = machine.start(machine.command(&["api", "zeev", "/large"]));
+        let mut stdout = child.stdout.take().expect("a stdout");
+        stdout.read_exact(&mut [0; 10]).expect("some bytes");
+        // The pipe fills up meanwhile.
+        wait(Duration::from_millis(300));
+        signal(&child, sent);
+        machine.end(child).fails(code, &["interrupted"]);
+        drop(stdout);
+    }
+}
+
+#[test]
+fn at_a_terminal_an_error_begins_on_a_line_of_its_own() {
+    if !cfg!(target_os = "linux") || !installed("script") {
+        return;
+    }
+    for body in ["no line end", "a line end\n"] {
+        let (_server, machine, _) = logged_in("zeev", [Reply::http(404, "text/plain", body)]);
+        let run = format!("{} api zeev /x", env!("CARGO_BIN_EXE_crmauth"));
+        let command = machine.command(&[]);
+        let mut terminal = std::process::Command::new("script");
+        terminal.args(["-qec", &run, "/dev/null"]).current_dir(machine.work()).env_clear();
+        terminal
+            .envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))))
+            .env("NO_COLOR", "1");
+        terminal.stdin(Stdio::null());
+        let shown = terminal.output().expect("script").stdout;
+        let shown = String::from_utf8(shown).expect("UTF-8").replace('\r', "");
+        assert!(shown.starts_with(&format!("{}\nerror: ", body.trim_end())), "{shown:?}");
+    }
 }
 
 #[test]

@@ -74,7 +74,13 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
             (stream, start) = ask(args, &app, &fresh, &headers, body.as_deref()).await.map_err(named)?;
         }
     }
-    pass_on(args, stream, start).await.and_then(|stream| verdict(&stream, target)).map_err(named)
+    let mut out = Passage::default();
+    let passed = pass_on(args, stream, start, &mut out).await;
+    let outcome = passed.and_then(|stream| verdict(&stream, target));
+    if outcome.is_err() {
+        out.end_line().await;
+    }
+    outcome.map_err(named)
 }
 
 /// Sends the request and reads the start of its answer.
@@ -184,15 +190,13 @@ fn read_data(data: &str, run: &Run<'_>) -> Result<Vec<u8>> {
 }
 
 /// Byte for byte, as it comes.
-async fn pass_on(args: &Args, mut stream: Stream, start: Vec<u8>) -> Result<Stream> {
-    let mut out = Passage::open()?;
+async fn pass_on(args: &Args, mut stream: Stream, start: Vec<u8>, out: &mut Passage) -> Result<Stream> {
     if args.include {
-        out.write(stream.head.as_bytes())?;
+        out.write(stream.head.clone().into_bytes()).await?;
     }
-    out.write(&start)?;
-    drop(start);
+    out.write(start).await?;
     while let Some(part) = stream.next().await? {
-        out.write(&part)?;
+        out.write(part).await?;
     }
     Ok(stream)
 }

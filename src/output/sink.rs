@@ -1,7 +1,7 @@
 //! Where output goes: stdout, a file that appears whole or not at all, and GitHub's env file.
 
 use std::fs::{File, Metadata, OpenOptions};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, IsTerminal, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -113,23 +113,33 @@ impl Main {
 }
 
 /// Stdout for an answer that comes in parts.
-pub struct Passage(());
+#[derive(Default)]
+pub struct Passage {
+    /// Whether what was written last ends in the middle of a line.
+    open_line: bool,
+}
 
 impl Passage {
-    /// Nothing is written yet.
-    ///
-    /// # Errors
-    /// [`Cause::Storage`].
-    pub fn open() -> Result<Self> {
-        Ok(Self(()))
-    }
-
-    /// Passes these bytes on as they are.
+    /// Passes these bytes on as they are. A reader that stalls is waited for on a thread of its own: on ours it
+    /// would stop every time-out, and no signal would be heard.
     ///
     /// # Errors
     /// [`Cause::ClosedPipe`] where the reader went away, [`Cause::Storage`] for everything else.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        stdout(bytes).map_err(|error| stdout_failed(&error))
+    pub async fn write(&mut self, bytes: Vec<u8>) -> Result<()> {
+        let Some(last) = bytes.last() else { return Ok(()) };
+        self.open_line = *last != b'\n';
+        let written = tokio::task::spawn_blocking(move || stdout(&bytes)).await;
+        written
+            .map_err(|_| Error::new(Cause::Other, "stdout could not be written"))?
+            .map_err(|error| stdout_failed(&error))
+    }
+
+    /// Ends the line at a terminal, where stderr would go on with it.
+    pub async fn end_line(&mut self) {
+        if self.open_line && io::stdout().is_terminal() {
+            // Whoever cannot see this does not miss it.
+            let _ = self.write(vec![b'\n']).await;
+        }
     }
 }
 
@@ -261,12 +271,18 @@ fn is_mount(_: &Path) -> bool {
 
 /// Past std's line buffer, which would keep what could not be written, unwiped, and try again at exit.
 #[cfg(unix)]
-fn stdout(bytes: &[u8]) -> io::Result<()> {
-    use std::os::fd::AsFd;
+fn stdout(mut bytes: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.flush()?;
-    let mut raw = File::from(stdout.as_fd().try_clone_to_owned()?);
-    raw.write_all(bytes)
+    while !bytes.is_empty() {
+        match rustix::io::write(&stdout, bytes) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(count) => bytes = &bytes[count..],
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 #[cfg(not(unix))]
