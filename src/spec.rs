@@ -368,6 +368,23 @@ impl BaseUrl {
         url
     }
 
+    /// Whether a path stays below the URL that it is joined to, its `..` taken as every URL parser takes them.
+    pub fn stays_below(path: &str) -> bool {
+        let path = path.split('?').next().unwrap_or_default();
+        let mut depth = 0_usize;
+        for segment in path.trim_start_matches('/').split('/') {
+            match segment.to_ascii_lowercase().replace("%2e", ".").as_str() {
+                "." => {}
+                ".." => match depth.checked_sub(1) {
+                    Some(up) => depth = up,
+                    None => return false,
+                },
+                _ => depth += 1,
+            }
+        }
+        true
+    }
+
     /// Scheme, host and port, the boundary that no secret crosses.
     pub fn origin(&self) -> String {
         self.0.origin().ascii_serialization()
@@ -489,5 +506,29 @@ mod tests {
         assert_eq!(url.join("/Api/access_token").as_str(), "https://h/legacy/Api/access_token");
         assert_eq!(url.join("x?a=b").as_str(), "https://h/legacy/x?a=b");
         assert_eq!(url.origin(), "https://h");
+    }
+
+    #[test]
+    fn a_path_must_not_climb_out_of_the_prefix() {
+        let url = BaseUrl::parse("https://h/a/b", "").expect("a URL");
+        for (path, below) in [
+            ("/x", true),
+            ("x/../y", true),
+            ("/x/%2E./y/./..", true),
+            ("/x?a=/../..", true),
+            ("/..x/...", true),
+            ("/%252e%252e/x", true),
+            ("..", false),
+            ("/../x", false),
+            ("/x/../../y", false),
+            ("//../x", false),
+            ("%2e%2E/x", false),
+            ("/.%2e/x", false),
+            ("./x/./%2e./..", false),
+        ] {
+            assert_eq!(BaseUrl::stays_below(path), below, "{path}");
+            let joined = url.join(path);
+            assert!(!below || joined.path().starts_with("/a/b/"), "{path}: {joined}");
+        }
     }
 }

@@ -12,10 +12,13 @@ use crate::http::{Call, Stream};
 use crate::output::sink::Passage;
 use crate::provider;
 use crate::secret::{Secret, percent};
-use crate::spec::{Placement, Target};
+use crate::spec::{BaseUrl, Placement, Target};
 
 /// How much of an answer is looked at before any of it is passed on, in bytes.
 const JUDGED: usize = 64 * 1024;
+
+/// Headers that say where a request goes and where it ends: one that is typed could send the session elsewhere.
+const OURS: [&str; 4] = ["Host", "Content-Length", "Transfer-Encoding", "Connection"];
 
 /// Send one authenticated request and print the answer's body
 #[derive(Debug, clap::Args)]
@@ -154,6 +157,10 @@ fn headers(args: &Args, target: &Target) -> Result<Vec<(String, Secret)>> {
         if !is_word(name) || value.chars().any(|c| c.is_control() && c != '\t') {
             return Err(Error::new(Cause::Usage, "-H names no header that HTTP can carry"));
         }
+        if OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours)) {
+            let message = format!("-H names {name}, which follows from the URL and the body");
+            return Err(Error::new(Cause::Usage, message).hint("leave it out"));
+        }
         if target.spec.placement == Placement::Bearer && name.eq_ignore_ascii_case("Authorization") {
             return Err(Error::new(Cause::Usage, "-H names Authorization, which carries the session")
                 .hint("leave it out; to send another token, use curl"));
@@ -171,9 +178,13 @@ fn check_path(path: &str, target: &Target) -> Result<()> {
     if path.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\' || c == '#') {
         return refuse("holds white space, a control character, a backslash or a fragment");
     }
-    if target.spec.placement == Placement::Path && !path.contains("{session}") {
-        return refuse("names no {session}").map_err(|error: Error| {
-            error.hint(format!("{} wants it there: /api/Usuario/{{session}}", target.spec.product))
+    if !BaseUrl::stays_below(path) {
+        return refuse("leads out of the target's URL (..)");
+    }
+    let place = path.split('?').next().unwrap_or_default();
+    if target.spec.placement == Placement::Path && !place.contains("{session}") {
+        return refuse("names no {session} before its query").map_err(|error: Error| {
+            error.hint(format!("{} wants it as a segment of the path", target.spec.product))
         });
     }
     Ok(())

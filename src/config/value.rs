@@ -55,6 +55,8 @@ fn path(text: &str) -> Result<&str, String> {
         "holds a fragment (#)"
     } else if text.contains(char::is_whitespace) {
         "holds white space"
+    } else if !BaseUrl::stays_below(text) {
+        "leads out of the base URL (..)"
     } else {
         return Ok(text);
     };
@@ -128,6 +130,7 @@ mod tests {
             (Kind::Path, "/a\\b", "holds a backslash"),
             (Kind::Path, "/a#b", "holds a fragment (#)"),
             (Kind::Path, "/a b", "holds white space"),
+            (Kind::Path, "/a/../%2e%2E/b", "leads out of the base URL (..)"),
         ] {
             assert_eq!(checked(kind, text), Err(message.to_owned()), "{text}");
         }
