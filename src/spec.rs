@@ -154,6 +154,14 @@ pub enum Kind {
     Flag,
 }
 
+/// The words of a flag: those that set it, those that do not.
+pub const FLAG: [[&str; 4]; 2] = [["1", "true", "yes", "on"], ["0", "false", "no", "off"]];
+
+/// Whether a flag with this value is set.
+pub fn is_on(value: &str) -> bool {
+    FLAG[0].iter().any(|word| value.eq_ignore_ascii_case(word))
+}
+
 /// When a field must be set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
@@ -394,11 +402,6 @@ impl BaseUrl {
     pub fn path(&self) -> &str {
         self.0.path()
     }
-
-    /// Whether the connection is encrypted.
-    pub fn is_https(&self) -> bool {
-        self.0.scheme() == "https"
-    }
 }
 
 impl fmt::Display for BaseUrl {
@@ -440,9 +443,7 @@ impl Settings {
 
     /// Whether a flag is set.
     pub fn flag(&self, field: &str) -> bool {
-        self.text(field).is_some_and(|value| {
-            ["1", "true", "yes", "on"].iter().any(|word| value.eq_ignore_ascii_case(word))
-        })
+        self.text(field).is_some_and(is_on)
     }
 
     /// The values of all secret fields.

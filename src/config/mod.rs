@@ -14,7 +14,7 @@ mod value;
 pub use environment::Environment;
 pub use names::is_setting;
 pub use plan::{Found, Plan, Value};
-pub use resolve::{Missing, find, missing};
+pub use resolve::find;
 pub use sources::{Origin, Sources};
 pub use target::target;
 

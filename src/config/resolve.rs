@@ -10,13 +10,12 @@ use super::sources::{Hit, Origin, Sources};
 use super::value;
 use crate::error::{Cause, Error, Result};
 use crate::secret::Secret;
-use crate::spec::{Alternatives, BaseUrl, COMMON, Default, Field, Need, Target};
+use crate::spec::{Alternatives, BaseUrl, COMMON, Default, Field, Kind, Need, Target, is_on};
 
 /// Something that a login needs and nobody has set.
-#[derive(Debug, Clone)]
-pub struct Missing {
+struct Missing {
     /// Sets of fields of which one must be filled in; most often one set of one field.
-    pub ways: Vec<Vec<&'static Field>>,
+    ways: Vec<Vec<&'static Field>>,
 }
 
 /// Finds a target's settings. Files that a `_FILE` names are read, no `_CMD` is run. Where only secrets are
@@ -41,15 +40,6 @@ pub fn find(target: &Target, sources: &Sources) -> Result<Plan> {
     let mut plan = survey.guard().and_then(|()| survey.plan()).map_err(named)?;
     plan.missing = error;
     Ok(plan)
-}
-
-/// What [`find`] would miss; empty where nothing is missing. A terminal can ask for it.
-///
-/// # Errors
-/// As [`find`], except for what is missing.
-pub fn missing(target: &Target, sources: &Sources) -> Result<Vec<Missing>> {
-    let survey = Survey::new(target, sources).map_err(|error| error.target(&target.to_string()))?;
-    Ok(survey.missing())
 }
 
 /// What is set for a target, and which of it the login needs.
@@ -197,9 +187,14 @@ impl<'a> Survey<'a> {
         let Some((_, secret)) = elsewhere else {
             return Ok(());
         };
-        let allowing = |hit: &Hit| !["0", "false", "no", "off"].contains(&hit.text.expose());
+        let decides = |field: &Field, hit: &Hit| match field.kind {
+            Kind::Flag => is_on(hit.text.expose()),
+            _ => true,
+        };
         let route = self.used().find(|(field, hit)| {
-            hit.origin.implicit() && COMMON.iter().any(|common| common.name == field.name) && allowing(hit)
+            hit.origin.implicit()
+                && COMMON.iter().any(|common| common.name == field.name)
+                && decides(field, hit)
         });
         let Some((_, route)) = route else {
             return Ok(());

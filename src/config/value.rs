@@ -2,10 +2,7 @@
 
 use crate::secret::Secret;
 use crate::session::check_token;
-use crate::spec::{BaseUrl, Field, Kind, Spec};
-
-/// The words of a flag; [`crate::spec::Settings::flag`] knows the first four as set.
-const FLAG: [&str; 8] = ["1", "true", "yes", "on", "0", "false", "no", "off"];
+use crate::spec::{BaseUrl, FLAG, Field, Kind, Spec};
 
 /// The largest value from a file or a command, in bytes.
 pub(super) const MAX: usize = 64 * 1024;
@@ -33,7 +30,7 @@ pub(super) fn check(text: &str, field: &Field, spec: &Spec) -> Result<Secret, St
             text
         }
         Kind::Choice(words) => one_of(word, words)?,
-        Kind::Flag => one_of(word, &FLAG)?,
+        Kind::Flag => one_of(word, FLAG.as_flattened())?,
         Kind::Path => path(word)?,
     };
     Ok(Secret::new(text.to_owned()))

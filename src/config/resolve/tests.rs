@@ -104,9 +104,8 @@ fn hints_for_what_is_missing() {
     assert_eq!(hint(&ACME[..2]), "ACME_ACCESS_KEY: the key from the user's page");
     assert_eq!(hint(&ACME[..1]), "`crmauth providers acme --env` prints the block to fill in");
     let sources = load(dir.path(), &ACME[1..], &[]).expect("read");
-    let missing = missing(&target("acme"), &sources).expect("no error");
-    assert_eq!(missing.len(), 1);
-    assert_eq!(missing[0].ways[0][0].name, "URL");
+    let error = find(&target("acme"), &sources).expect_err("no URL");
+    assert_eq!(error.message, "ACME_URL is not set; looked at: the environment, ./.env (not there)");
 }
 
 #[test]
