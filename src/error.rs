@@ -216,7 +216,9 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// A [`Result`] that is not there yet; not `Send`, since all work is done on one thread.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
 
-/// How many bytes of a foreign text are looked at.
+/// How many bytes of a foreign text are kept: as many as an answer has, or a secret many times over.
+const FOREIGN_KEPT: usize = 1024 * 1024;
+/// How many bytes of it anything that is shown may come from.
 const FOREIGN_WINDOW: usize = 16 * 1024;
 /// How many characters of a foreign text are shown.
 const FOREIGN_SHOWN: usize = 300;
@@ -228,17 +230,13 @@ pub struct Foreign(Secret);
 impl Foreign {
     /// Takes the text as it came.
     pub fn new(text: &str) -> Self {
-        let mut end = text.len().min(FOREIGN_WINDOW);
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        Self(Secret::new(text[..end].to_owned()))
+        Self(Secret::new(text[..text.floor_char_boundary(FOREIGN_KEPT)].to_owned()))
     }
 
     /// One printable line of at most 300 characters: secrets blanked first, then control characters and CI
     /// commands broken, then cut.
     pub fn clean(&self, redactor: &Redactor) -> String {
-        let mut line = printable(&redactor.foreign(self.0.expose()));
+        let mut line = printable(&redactor.foreign_start(self.0.expose(), FOREIGN_WINDOW));
         while line.contains("::") {
             line = line.replace("::", ": :");
         }
@@ -287,6 +285,8 @@ mod tests {
         assert_eq!(clean(&"é".repeat(400)).chars().count(), 300);
         let cut = format!("{}s3cr\"et", "x".repeat(296));
         assert!(!clean(&cut).contains("s3"), "a secret cut by the limit must not show");
+        let cut = format!("{}s3cr\"et", " ".repeat(FOREIGN_WINDOW - 3));
+        assert_eq!(clean(&cut), "***", "nor one cut by the window");
     }
 
     #[test]

@@ -19,6 +19,9 @@ pub const BLANK: &str = "***";
 /// blank words that merely look like it.
 const OWN_TEXT_MIN: usize = 4;
 
+/// How many bytes a byte of a secret takes at most where a server echoes it: `&` as `\u0026quot;`.
+const ESCAPED_MAX: usize = 12;
+
 /// A text nobody may see. It has no `Display`, its `Debug` is blank, and its memory is wiped when dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
@@ -151,28 +154,42 @@ impl Redactor {
 
     /// A text of others with every known secret blanked.
     pub fn foreign(&self, text: &str) -> String {
-        self.blank(text, 1)
+        replace(text, self.hits(text, 1))
+    }
+
+    /// The first `shown` bytes of such a text. Secrets are looked for beyond them: of one that stands across the
+    /// end nothing may show.
+    pub fn foreign_start(&self, text: &str, shown: usize) -> String {
+        let longest = self.secrets.borrow().iter().map(|secret| secret.expose().len()).max();
+        let window = shown.saturating_add(ESCAPED_MAX.saturating_mul(longest.unwrap_or_default()));
+        let (window, end) = (text.floor_char_boundary(window), text.floor_char_boundary(shown));
+        let mut hits = self.hits(&text[..window], 1);
+        hits.retain(|hit| hit.start < end);
+        hits.iter_mut().for_each(|hit| hit.end = hit.end.min(end));
+        replace(&text[..end], hits)
     }
 
     /// A sentence of our own with every known secret blanked that is long enough not to be a common word.
     pub fn own(&self, text: &str) -> String {
-        self.blank(text, OWN_TEXT_MIN)
+        replace(text, self.hits(text, OWN_TEXT_MIN))
     }
 
-    fn blank(&self, text: &str, min: usize) -> String {
+    /// Where the secrets stand that have at least `min` bytes.
+    fn hits(&self, text: &str, min: usize) -> Vec<Range<usize>> {
         let known = self.secrets.borrow();
-        let mut hits: Vec<Range<usize>> = Vec::new();
-        if known.iter().any(|s| s.expose().len() >= min) {
-            let readings = readings(text);
-            for secret in known.iter().filter(|s| s.expose().len() >= min) {
-                for needle in needles(secret.expose()) {
-                    for reading in &readings {
-                        reading.find(needle.as_bytes(), &mut hits);
-                    }
-                }
-            }
+        let known = known.iter().filter(|secret| secret.expose().len() >= min);
+        let needles: Vec<_> = known.flat_map(|secret| needles(secret.expose())).collect();
+        let mut hits = Vec::new();
+        if needles.is_empty() {
+            return hits;
         }
-        replace(text, hits)
+        // One pass for all of them, whatever their number.
+        let mut by_start = vec![Vec::new(); 256];
+        for needle in &needles {
+            by_start[usize::from(needle.as_bytes()[0])].push(needle.as_bytes());
+        }
+        readings(text).iter().for_each(|reading| reading.find(&by_start, &mut hits));
+        hits
     }
 }
 
@@ -245,10 +262,14 @@ impl Reading {
         let mut from = Vec::with_capacity(self.bytes.len());
         let mut at = 0;
         while at < self.bytes.len() {
-            let (taken, decoded) = unescape(&self.bytes[at..])
-                .map_or_else(|| (1, vec![self.bytes[at]]), |(taken, text)| (taken, text.into_bytes()));
+            let Some((taken, decoded)) = unescape(&self.bytes[at..]) else {
+                bytes.push(self.bytes[at]);
+                from.push(self.from[at].clone());
+                at += 1;
+                continue;
+            };
             let span = self.from[at].start..self.from[at + taken - 1].end;
-            for byte in decoded {
+            for byte in decoded.into_bytes() {
                 bytes.push(byte);
                 from.push(span.clone());
             }
@@ -257,13 +278,13 @@ impl Reading {
         Self { bytes: Zeroizing::new(bytes), from }
     }
 
-    fn find(&self, needle: &[u8], hits: &mut Vec<Range<usize>>) {
-        if needle.is_empty() || needle.len() > self.bytes.len() {
-            return;
-        }
-        for at in 0..=self.bytes.len() - needle.len() {
-            if &self.bytes[at..at + needle.len()] == needle {
-                hits.push(self.from[at].start..self.from[at + needle.len() - 1].end);
+    /// Adds where needles stand; they are sorted by their first byte.
+    fn find(&self, needles: &[Vec<&[u8]>], hits: &mut Vec<Range<usize>>) {
+        for (at, byte) in self.bytes.iter().enumerate() {
+            for needle in &needles[usize::from(*byte)] {
+                if self.bytes[at..].starts_with(needle) {
+                    hits.push(self.from[at].start..self.from[at + needle.len() - 1].end);
+                }
             }
         }
     }
@@ -410,6 +431,27 @@ mod tests {
     fn overlapping_secrets_leave_nothing_over() {
         assert_eq!(redactor(&["abcdef", "defghi"]).foreign("xabcdefghiy"), "x***y");
         assert_eq!(redactor(&["aa"]).foreign("aaa b aa"), "*** b ***");
+    }
+
+    #[test]
+    fn of_a_secret_across_the_end_nothing_shows() {
+        let secret: String = (0..3300_u32).map(|at| char::from(b'a' + (at * 7 % 25) as u8)).collect();
+        let redactor = redactor(&[&secret]);
+        let escaped: String = secret.bytes().map(|byte| format!("\\u{byte:04x}")).collect();
+        for before in [0, 100, 4096, 16 * 1024 - 1] {
+            for echo in [&secret, &escaped] {
+                let text = format!("{}{echo} behind", "-".repeat(before));
+                let shown = redactor.foreign_start(&text, 16 * 1024);
+                let whole = before + echo.len() + " behind".len() <= 16 * 1024;
+                assert!(shown.starts_with(&"-".repeat(before)), "{before}");
+                let rest = &shown[before..];
+                assert!(
+                    rest.starts_with(BLANK) && !rest.contains("\\u") && rest.len() <= 10,
+                    "{before}: {rest}"
+                );
+                assert_eq!(rest.ends_with(" behind"), whole, "{before}: {rest}");
+            }
+        }
     }
 
     #[test]
