@@ -294,6 +294,29 @@ fn a_file_that_others_could_read_is_closed() {
 }
 
 #[test]
+fn a_file_that_settings_come_from_is_not_replaced() {
+    let server = Server::start(Vec::new());
+    let settings = format!("ZEEV_URL={}\nZEEV_USERNAME=ana\nZEEV_PASSWORD=Kept7Secret\n", server.url());
+    let mut machine = Machine::new();
+    machine.write(".env", &settings);
+    machine.write("session.txt", &settings);
+    std::os::unix::fs::symlink(machine.path(".env"), machine.path("linked")).expect("a link");
+    for line in [
+        "login zeev -o .env",
+        "token zeev -o ./../work/.env",
+        "login zeev --env-file linked -o .env",
+        "login zeev --env-file session.txt --save",
+        "login zeev --env-file linked --env-file session.txt -o .env",
+    ] {
+        machine.run(line).fails(2, &["error: ", "would replace", "the file that settings come from"]);
+    }
+    machine.set("CRMAUTH_ENV_FILE", "session.txt");
+    machine.run("login zeev --save").fails(2, &["-o session.txt would replace session.txt"]);
+    assert_eq!(std::fs::read_to_string(machine.path(".env")).expect("a file"), settings);
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
 fn a_file_that_cannot_be_replaced_is_found_out_before_any_request() {
     let server = Server::start(vec![]);
     let machine = zeev_at(&server);

@@ -6,6 +6,7 @@ use clap::builder::PossibleValuesParser;
 
 use super::{Exit, Run};
 use crate::app::Login;
+use crate::config::Sources;
 use crate::error::{Cause, Error, Result};
 use crate::output::sink::{Destination, Sink};
 use crate::output::{self, Entry, Format, Outcome, Shape};
@@ -59,9 +60,22 @@ impl Delivery {
     ///
     /// # Errors
     /// Exit code 2 for a format that cannot serve these targets, 7 for a place that cannot be written.
-    pub fn prepare(&self, run: &Run<'_>, targets: &[Target], batch: bool) -> Result<Prepared<'_>> {
+    pub fn prepare(
+        &self,
+        run: &Run<'_>,
+        sources: &Sources,
+        targets: &[Target],
+        batch: bool,
+    ) -> Result<Prepared<'_>> {
         let format = self.format(run.global.json)?;
         let destination = self.destination();
+        if let Destination::File(path) = &destination
+            && let Some(read) = sources.read_from(path)
+        {
+            let message =
+                format!("-o {} would replace {read}, the file that settings come from", path.display());
+            return Err(Error::new(Cause::Usage, message).hint("choose another path"));
+        }
         let to_file = destination != Destination::Stdout;
         let shape = Shape { batch, var: self.var.as_deref(), to_file };
         output::check(format, &targets.iter().collect::<Vec<_>>(), &shape)?;

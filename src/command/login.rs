@@ -60,7 +60,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let handed = if args.adopt { Some(handed(&named, run)?) } else { None };
     let (app, _servers) = run.app().await?;
     let wanted = if args.all { configured(&app)? } else { named };
-    let prepared = args.delivery.prepare(run, &wanted, batch)?;
+    let prepared = args.delivery.prepare(run, &app.sources, &wanted, batch)?;
     for target in &wanted {
         role(target, args.person.as_deref()).map_err(|error| error.target(&target.to_string()))?;
     }

@@ -37,7 +37,7 @@ pub struct Args {
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let wanted = targets(std::slice::from_ref(&args.target))?;
     let (app, _servers) = run.app().await?;
-    let prepared = args.delivery.prepare(run, &wanted, false)?;
+    let prepared = args.delivery.prepare(run, &app.sources, &wanted, false)?;
     let wish = if args.cached { Wish::Cached(args.min_ttl) } else { Wish::Usable(args.min_ttl) };
     let mut results = Vec::new();
     for target in &wanted {

@@ -82,6 +82,8 @@ pub struct Sources {
     looked: Vec<String>,
     notes: Vec<String>,
     warnings: Vec<String>,
+    /// The env files that were read: their names, and where they are.
+    read: Vec<(String, PathBuf)>,
     cwd: PathBuf,
     patience: Duration,
 }
@@ -112,6 +114,7 @@ impl Sources {
             looked: vec!["the environment".to_owned()],
             notes: Vec::new(),
             warnings: Vec::new(),
+            read: Vec::new(),
             cwd: env.cwd().to_owned(),
             patience,
         };
@@ -139,6 +142,7 @@ impl Sources {
             looked: vec!["the sandbox".to_owned()],
             notes: Vec::new(),
             warnings: Vec::new(),
+            read: Vec::new(),
             cwd: PathBuf::new(),
             patience: Duration::ZERO,
         }
@@ -173,6 +177,13 @@ impl Sources {
     /// What a person should know, for stderr.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// The name of the env file among those that were read which `path` is too, by whatever way.
+    pub fn read_from(&self, path: &Path) -> Option<&str> {
+        let path = std::fs::canonicalize(self.cwd.join(path)).ok()?;
+        let same = |read: &Path| std::fs::canonicalize(read).is_ok_and(|read| read == path);
+        self.read.iter().find(|(_, read)| same(read)).map(|(name, _)| name.as_str())
     }
 
     /// What a person may want to know, for `-v`.
@@ -223,8 +234,10 @@ impl Sources {
 
     fn named_file(&mut self, path: &Path, specs: &[&'static Spec]) -> Result<()> {
         let shown = printable(&path.display().to_string());
-        let (bytes, meta) = file::read(&self.cwd.join(path), FILE_MAX, self.patience)
-            .map_err(|why| bad_file(&shown, &why))?;
+        let place = self.cwd.join(path);
+        let (bytes, meta) =
+            file::read(&place, FILE_MAX, self.patience).map_err(|why| bad_file(&shown, &why))?;
+        self.read.push((shown.clone(), place));
         let entries = entries(&shown, &bytes, specs)?;
         self.looked.push(shown.clone());
         self.add(&shown, entries, &meta, false);
@@ -241,6 +254,7 @@ impl Sources {
                 return Ok(());
             }
         };
+        self.read.push((SHOWN.to_owned(), self.cwd.join(".env")));
         let foreign = !disk::is_ours(&meta);
         let entries = match entries(SHOWN, &bytes, specs) {
             Ok(entries) if entries.is_empty() && foreign => {
