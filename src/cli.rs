@@ -3,13 +3,12 @@
 use clap::{Parser, Subcommand};
 
 use crate::command::{Global, api, completions, exec, login, logout, providers, sandbox, status, token};
+use crate::error::EXIT_CODES;
 
 /// Log in to CRM and BPM systems and hand the session to a person, a script or a CI job.
 #[derive(Debug, Parser)]
 #[command(name = "crmauth", version, about, max_term_width = 100, disable_help_subcommand = true)]
-#[command(after_help = "Try it: crmauth login gluo --sandbox\n\n\
-    Exit codes: 0 done, 1 anything else, 2 usage or configuration, 3 no usable session, 4 refused,\n\
-    5 unreachable for now, 6 not the protocol's answer, 7 local storage, 130 interrupted")]
+#[command(after_help = after_help())]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -17,6 +16,14 @@ pub struct Cli {
     /// Options of every verb.
     #[command(flatten)]
     pub global: Global,
+}
+
+fn after_help() -> String {
+    let mut text = "Try it: crmauth login gluo --sandbox\n\nExit codes:".to_owned();
+    for (codes, meaning, _) in EXIT_CODES {
+        text.push_str(&format!("\n  {codes:<8}  {}", meaning.replace('`', "")));
+    }
+    text
 }
 
 /// The verbs.

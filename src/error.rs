@@ -136,10 +136,14 @@ impl Cause {
 
 /// Every exit code, what it means and what a script does about it; README and `--help` are made from it.
 pub static EXIT_CODES: &[(&str, &str, &str)] = &[
-    ("0", "done", "go on"),
+    ("0", "done; `status`: every target has a usable session", "go on"),
     ("1", "anything else; a batch whose targets failed in different ways", "look"),
     ("2", "usage or configuration", "fix it"),
-    ("3", "no usable session, and not allowed to get one", "log in"),
+    (
+        "3",
+        "no usable session, and not allowed to get one; `status`: a target has none, or nothing is configured",
+        "log in",
+    ),
     ("4", "the server refused the credentials, or the session", "do not retry"),
     ("5", "unreachable for now: DNS, connection, TLS, time-out, 408, 429, 502, 503, 504", "retry later"),
     (
@@ -147,10 +151,11 @@ pub static EXIT_CODES: &[(&str, &str, &str)] = &[
         "the server answered something else than its protocol says: HTML, a redirect, 404, cut JSON",
         "check the URL",
     ),
-    ("7", "local storage: a file, a full disk, a closed pipe", "look"),
+    ("7", "local storage: a file, the store, a lock, a full disk, a closed pipe", "look"),
+    ("125", "`exec`: crmauth failed, for whatever reason of those above", "look"),
     (
         "126, 127",
-        "`sandbox -- CMD`: CMD cannot be executed, or does not exist; else CMD's own code",
+        "`exec`, `sandbox -- CMD`: CMD cannot be executed, or does not exist; else CMD's own code",
         "fix it",
     ),
     ("130, 143", "interrupted, terminated", "stop"),

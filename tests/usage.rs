@@ -2,6 +2,7 @@
 
 use std::process::{Command, Stdio};
 
+use crmauth::error::EXIT_CODES;
 use serde_json::{Value, json};
 
 use crate::support::machine::{feed, installed, set_mode};
@@ -61,6 +62,13 @@ fn every_verbs_help_names_its_options() {
     for format in ["plain", "json", "header", "env", "sh", "fish", "powershell", "github", "gitlab", "azure"]
     {
         assert!(machine.run("login --help").answer().contains(format), "no {format}");
+    }
+    let help = machine.run("--help");
+    for (codes, meaning, _) in EXIT_CODES {
+        let line = format!("{codes:<8}  {}", meaning.replace('`', ""));
+        let told = help.answer().split_whitespace().collect::<Vec<_>>().join(" ");
+        let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(told.contains(&line), "no {line:?} in {}", help.stdout);
     }
     assert_eq!(machine.run("--version").answer(), concat!("crmauth ", env!("CARGO_PKG_VERSION"), "\n"));
 }
