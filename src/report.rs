@@ -27,13 +27,13 @@ pub struct Manner {
 pub struct Report {
     manner: Manner,
     redactor: Redactor,
-    warned: RefCell<Vec<String>>,
+    said: RefCell<Vec<String>>,
 }
 
 impl Report {
     /// A report that has said nothing yet.
     pub fn new(manner: Manner) -> Self {
-        Self { manner, redactor: Redactor::new(), warned: RefCell::default() }
+        Self { manner, redactor: Redactor::new(), said: RefCell::default() }
     }
 
     /// From here on `secret` is blanked wherever it would appear.
@@ -74,13 +74,9 @@ impl Report {
 
     /// Something that the user should know although all went well. Said once a run, however often it happens.
     pub fn warn(&self, target: Option<&Target>, text: &str) {
-        let target_name = target.map(ToString::to_string).unwrap_or_default();
-        let key = format!("{target_name}: {text}");
-        if self.manner.quiet || self.warned.borrow().contains(&key) {
-            return;
+        if !self.manner.quiet && self.first_time("warning", target, text) {
+            self.say("warning", AnsiColor::Yellow, target, text);
         }
-        self.warned.borrow_mut().push(key);
-        self.say("warning", AnsiColor::Yellow, target, text);
     }
 
     /// A failure that the run survives, behind what it means for the user.
@@ -88,9 +84,9 @@ impl Report {
         self.warn(target, &format!("{text}: {}", self.message(error)));
     }
 
-    /// What is being done and why (`-v`).
+    /// What is being done and why (`-v`). Said once a run too: settings are looked at more than once.
     pub fn note(&self, target: Option<&Target>, text: &str) {
-        if self.manner.verbosity >= 1 && !self.manner.quiet {
+        if self.manner.verbosity >= 1 && !self.manner.quiet && self.first_time("note", target, text) {
             self.say("note", AnsiColor::BrightBlack, target, text);
         }
     }
@@ -112,6 +108,16 @@ impl Report {
     /// The program's help, where it stands for an answer that was not asked for.
     pub fn help(&self, text: &str) {
         self.line(text.trim_end());
+    }
+
+    fn first_time(&self, word: &str, target: Option<&Target>, text: &str) -> bool {
+        let key = format!("{word} {}: {text}", target.map(ToString::to_string).unwrap_or_default());
+        let mut said = self.said.borrow_mut();
+        let first = !said.contains(&key);
+        if first {
+            said.push(key);
+        }
+        first
     }
 
     fn say(&self, word: &str, color: AnsiColor, target: Option<&Target>, text: &str) {

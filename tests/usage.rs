@@ -187,6 +187,9 @@ fn verbose_tells_what_is_done_and_every_request() {
         let outcome = machine.run(line.trim_end());
         assert_eq!((outcome.code, outcome.stdout.as_str()), (0, "tok-Trace4Canary\n"));
         outcome.says(told);
+        let notes: Vec<&str> = outcome.stderr.lines().filter(|line| line.starts_with("note: ")).collect();
+        let once: std::collections::BTreeSet<&str> = notes.iter().copied().collect();
+        assert_eq!(notes.len(), once.len(), "{}", outcome.stderr);
         for text in hidden {
             assert!(!outcome.stderr.contains(text), "{option}: {}", outcome.stderr);
         }
