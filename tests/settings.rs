@@ -683,3 +683,9 @@ fn all_means_what_is_configured() {
     machine.write(".env", "GLUO_URL=h\n");
     machine.run("login --all").fails(2, &["error: gluo: not set: GLUO_USERNAME, GLUO_ACCESS_KEY"]);
 }
+
+#[test]
+fn the_block_to_fill_in_is_the_accounts_own() {
+    let machine = Machine::new();
+    machine.run("login gluo@filial").fails(2, &["`crmauth providers gluo@filial --env` prints the block"]);
+}

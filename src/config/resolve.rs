@@ -316,7 +316,7 @@ fn missing_error(target: &Target, sources: &Sources, missing: &[Missing]) -> Err
         [Missing { ways }] if ways.len() == 1 && ways[0].len() == 1 => {
             error.hint(format!("{}: {}", names[0], ways[0][0].help))
         }
-        _ => error.hint(format!("`crmauth providers {} --env` prints the block to fill in", target.spec.id)),
+        _ => error.hint(format!("`crmauth providers {target} --env` prints the block to fill in")),
     }
 }
 
