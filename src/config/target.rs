@@ -7,13 +7,14 @@ use crate::spec::{Spec, Target};
 /// How much of a mistyped name is shown.
 const SHOWN: usize = 40;
 
-/// Reads `gluo`, an alias, or `gluo@filial`, spelt as declared.
+/// Reads `gluo`, an alias, or `gluo@filial`, in letters of any case.
 ///
 /// # Errors
 /// [`Cause::Usage`] with the nearest name, or with how accounts are spelt.
 pub fn target(text: &str, specs: &[&'static Spec]) -> Result<Target> {
-    let (name, account) = match text.split_once('@') {
-        None => (text, None),
+    let lower = text.to_ascii_lowercase();
+    let (name, account) = match lower.split_once('@') {
+        None => (lower.as_str(), None),
         Some((name, account)) => (name, Some(account)),
     };
     let spec = specs
@@ -21,7 +22,11 @@ pub fn target(text: &str, specs: &[&'static Spec]) -> Result<Target> {
         .find(|spec| names(spec).any(|known| known == name))
         .ok_or_else(|| unknown(name, specs))?;
     if let Some(account) = account.filter(|account| !is_account(account)) {
-        let error = Error::new(Cause::Usage, format!("`{}` is no account's name", shown(account)));
+        let message = match account {
+            "" => "after @ an account's name is missing".to_owned(),
+            _ => format!("`{}` is no account's name", shown(account)),
+        };
+        let error = Error::new(Cause::Usage, message);
         return Err(
             error.hint(format!("an account is spelt with a-z, 0-9 and single _, as in `{}@filial`", spec.id))
         );
@@ -88,6 +93,9 @@ mod tests {
             ("acme@filial", "acme@filial"),
             ("acmecrm@a_1", "acme@a_1"),
             ("broker@0", "broker@0"),
+            ("ACME", "acme"),
+            ("AcmeCRM", "acme"),
+            ("Acme@Filial", "acme@filial"),
         ] {
             assert_eq!(target(text, SPECS).expect(text).to_string(), expected);
         }
@@ -100,14 +108,12 @@ mod tests {
         for (text, hint) in [
             ("acm", "did you mean `acme`?"),
             ("amce", "did you mean `acme`?"),
-            ("ACME", "did you mean `acme`?"),
-            ("Acmecrm", "did you mean `acmecrm`?"),
+            ("ACM", "did you mean `acme`?"),
             ("borkre", "did you mean `broker`?"),
             ("xyz", systems),
             ("", systems),
             ("@filial", systems),
             ("acme@", accounts),
-            ("acme@Filial", accounts),
             ("acme@a__b", accounts),
             ("acme@a-b", accounts),
             ("acme@a@b", accounts),
@@ -117,6 +123,12 @@ mod tests {
             assert_eq!(error.cause, Cause::Usage, "{text}");
             assert_eq!(error.hint.as_deref(), Some(hint), "{text}");
         }
+    }
+
+    #[test]
+    fn an_account_that_is_missing_is_told() {
+        let error = target("acme@", SPECS).expect_err("no account");
+        assert_eq!(error.message, "after @ an account's name is missing");
     }
 
     #[test]
