@@ -120,7 +120,7 @@ fn unparsed(error: &clap::Error, arguments: &[OsString], environment: &Environme
     }
     let color = colored(color, environment, std::io::stderr().is_terminal());
     let report = Report::new(Manner { json: words.flag("--json"), color, ..Manner::default() });
-    report.error(&usage(error));
+    report.error(&usage(error, &words));
     // The answer may be meant for `eval`, which must fail too.
     let format = words.value(Some('f'), "format").and_then(output::find);
     let stdout = words.value(Some('o'), "output").is_none_or(|path| path == "-") && !words.flag("--save");
@@ -133,13 +133,16 @@ fn unparsed(error: &clap::Error, arguments: &[OsString], environment: &Environme
     if words.verb() == Some("exec") { command::exec::FAILED } else { Cause::Usage.exit() }
 }
 
-/// The words of a command line as far as `--`: what can be told of it where clap does not.
-struct Words<'a>(Vec<&'a str>);
+/// The words of a command line as far as `--`, and whether there is one: what can be told of it where clap does
+/// not.
+struct Words<'a>(Vec<&'a str>, bool);
 
 impl<'a> Words<'a> {
     fn of(arguments: &'a [OsString]) -> Self {
         let words = arguments.iter().skip(1).map(|word| word.to_str().unwrap_or_default());
-        Self(words.take_while(|word| *word != "--").collect())
+        let ours: Vec<&str> = words.take_while(|word| *word != "--").collect();
+        let more = ours.len() + 1 < arguments.len();
+        Self(ours, more)
     }
 
     fn flag(&self, name: &str) -> bool {
@@ -178,7 +181,7 @@ impl<'a> Words<'a> {
 }
 
 /// clap's error as one sentence and one hint.
-fn usage(error: &clap::Error) -> Error {
+fn usage(error: &clap::Error, words: &Words<'_>) -> Error {
     let text = error.render().to_string();
     let mut lines = text.lines();
     let first = lines.next().unwrap_or_default();
@@ -190,6 +193,9 @@ fn usage(error: &clap::Error) -> Error {
         message.push(' ');
         message.push_str(detail.trim());
     }
+    if let Some(error) = misplaced(words) {
+        return error;
+    }
     let suggestion =
         [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue]
             .iter()
@@ -199,11 +205,33 @@ fn usage(error: &clap::Error) -> Error {
                 ContextValue::Strings(many) => many.last().cloned(),
                 _ => None,
             });
-    let hint = match suggestion {
-        Some(word) => format!("did you mean `{word}`?"),
-        None => "`crmauth --help` and `crmauth login --help` show what is possible".to_owned(),
+    let hint = match (suggestion, words.verb()) {
+        (Some(word), _) => format!("did you mean `{word}`?"),
+        (None, Some(verb)) => format!("`crmauth {verb} --help` shows what is possible"),
+        (None, None) => "`crmauth --help` shows what is possible".to_owned(),
     };
     Error::new(Cause::Usage, message).hint(hint)
+}
+
+/// What is wrong where a word stands in a place that clap cannot make sense of, and people often put it.
+fn misplaced(words: &Words<'_>) -> Option<Error> {
+    let verb = words.verb()?;
+    let behind = words.0.iter().skip_while(|word| **word != verb).skip(1);
+    let typed: Vec<&str> = behind.copied().take_while(|word| !word.starts_with('-')).collect();
+    let is_target = |word: &&str| config::target(word, &provider::specs()).is_ok();
+    let targets: Vec<&str> = typed.iter().copied().take_while(is_target).collect();
+    match (verb, typed.get(targets.len())) {
+        ("exec", Some(command)) if !targets.is_empty() && !words.1 => {
+            let line = format!("crmauth exec {} -- {command}", targets.join(" "));
+            let message = format!("`{command}` is no target");
+            Some(Error::new(Cause::Usage, message).hint(format!("put `--` before the command: {line}")))
+        }
+        ("token", _) if targets.len() > 1 => {
+            let error = Error::new(Cause::Usage, "token takes one target");
+            Some(error.hint("`login` and `exec` take several"))
+        }
+        _ => None,
+    }
 }
 
 fn colored(choice: Color, environment: &Environment, terminal: bool) -> bool {

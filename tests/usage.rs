@@ -93,19 +93,26 @@ fn a_mistake_is_one_sentence_and_one_hint() {
         ("login", "this needs more: <TARGET>...", "--help"),
         ("login gluo --all", "'[TARGET]...' cannot be used with '--all'", "--help"),
         ("login gluo --save -o x", "cannot be used with", "--help"),
-        ("login gluo -j 0", "0 is not in 1..=1000", "--help"),
+        ("login gluo -j 0", "it must be between 1 and 1000", "--help"),
         ("login gluo -j x", "invalid value 'x' for '--jobs <N>'", "--help"),
         ("login gluo --timeout 0", "a number of seconds", "--help"),
         ("login gluo --timeout inf", "a number of seconds", "--help"),
         ("login gluo --env-file", "a value is required for '--env-file <FILE>'", "--help"),
         ("login gluo --color pink", "[possible values: auto, always, never]", "--help"),
         ("login gluo --password=x", "unexpected argument '--password'", "hint: "),
+        ("exec gluo env", "`env` is no target", "put `--` before the command: crmauth exec gluo -- env"),
+        ("exec gluo ZEEV sh -c x", "`sh` is no target", "crmauth exec gluo ZEEV -- sh"),
+        ("token gluo zeev", "token takes one target", "`login` and `exec` take several"),
+        ("login gluo@", "after @ an account's name is missing", "gluo@filial"),
+        ("token gluo --bogus", "unexpected argument '--bogus'", "`crmauth token --help`"),
+        ("--bogus", "unexpected argument '--bogus'", "`crmauth --help`"),
         ("completions", "this needs more: <SHELL>", "--help"),
         ("sandbox true", "unexpected argument 'true'", "--help"),
         ("login gluo --ca-file missing", "missing", ""),
     ] {
         let outcome = machine.run(line);
-        outcome.fails(2, &["error: ", message, hint]);
+        let code = if line.starts_with("exec") { 125 } else { 2 };
+        outcome.fails(code, &["error: ", message, hint]);
         let lines = outcome.stderr.lines().count();
         assert_eq!(lines, if hint.is_empty() { lines } else { 2 }, "{}", outcome.stderr);
     }

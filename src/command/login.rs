@@ -36,7 +36,7 @@ pub struct Args {
     #[arg(long, conflicts_with = "targets")]
     all: bool,
     /// How many logins run at once
-    #[arg(short, long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(short, long, value_name = "N", default_value = "10", value_parser = jobs)]
     jobs: u16,
     /// Log in as another person (Zeev): an id or a user name
     #[arg(long = "as", value_name = "USER|ID")]
@@ -78,6 +78,11 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     done.sort_by_key(|(place, _)| *place);
     let results: Vec<_> = wanted.iter().zip(done.into_iter().map(|(_, result)| result)).collect();
     prepared.deliver(run, &results)
+}
+
+fn jobs(text: &str) -> std::result::Result<u16, String> {
+    let number = text.parse().ok().filter(|number| (1..=1000).contains(number));
+    number.ok_or_else(|| "it must be between 1 and 1000".to_owned())
 }
 
 fn configured(app: &App) -> Result<Vec<Target>> {
