@@ -763,3 +763,19 @@ fn a_store_that_others_may_write_still_holds_private_files() {
     assert_eq!(token(&machine, "token zeev"), first);
     assert!(all_below(&folder).iter().all(|path| mode(path) == 0o600));
 }
+
+#[test]
+fn a_tilde_in_the_stores_place_is_the_home() {
+    let server = Server::start(vec![canned::zeev("tok-1"), canned::zeev("tok-2"), canned::zeev("tok-3")]);
+    let mut machine = Machine::new();
+    machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana").set("ZEEV_PASSWORD", "Qx4passwordZp");
+    machine.run("login zeev --store file:~/one").answer();
+    machine.set("CRMAUTH_STORE", "file:~/two").run("login zeev").answer();
+    // Only there: elsewhere it is a name like any other.
+    machine.set("CRMAUTH_STORE", "file:x/~/three").run("login zeev").answer();
+    let home = machine.work().with_file_name("home");
+    for folder in [home.join("one"), home.join("two"), machine.path("x/~/three")] {
+        assert!(folder.is_dir(), "{}", folder.display());
+    }
+    assert_eq!(machine.files(), ["x"]);
+}

@@ -139,7 +139,7 @@ impl Run<'_> {
             Some("none") => return Ok(MemoryStore::new()),
             Some(place) => match place.strip_prefix("file:") {
                 Some(folder) if !folder.is_empty() => {
-                    PathBuf::from(folder.strip_prefix("//").unwrap_or(folder))
+                    self.from_home(folder.strip_prefix("//").unwrap_or(folder))?
                 }
                 _ => return refuse(),
             },
@@ -152,6 +152,15 @@ impl Run<'_> {
             },
         };
         Ok(Rc::new(FileStore::new(self.environment.cwd().join(folder))))
+    }
+
+    /// A path whose `~/` is the user's home: no shell puts it there behind `file:`.
+    fn from_home(&self, path: &str) -> Result<PathBuf> {
+        let Some(below) = path.strip_prefix("~/") else { return Ok(PathBuf::from(path)) };
+        let home = self.environment.get("HOME")?.ok_or_else(|| {
+            Error::new(Cause::BadSetting, format!("the store {path} begins with ~, and HOME is not set"))
+        })?;
+        Ok(PathBuf::from(home).join(below))
     }
 
     /// `$XDG_STATE_HOME/crmauth`, which counts only if it is absolute, or `~/.local/state/crmauth`.
