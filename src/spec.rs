@@ -55,6 +55,15 @@ impl Spec {
         url.iter().chain(self.fields).chain(guards)
     }
 
+    /// The paths of its logins: its own, and those that its fields have by default, such as a partner's.
+    pub fn endpoints(&self) -> impl Iterator<Item = &'static str> {
+        let by_default = self.fields.iter().filter_map(|field| match (field.kind, field.default) {
+            (Kind::Path, Default::Value(path)) => Some(path),
+            _ => None,
+        });
+        std::iter::once(self.endpoint).chain(by_default)
+    }
+
     /// The seed script's name for a field.
     pub fn seed_name(&self, field: &Field) -> Option<&'static str> {
         if field.name == "URL" { self.seed_url } else { field.seed_name }
@@ -325,7 +334,17 @@ impl fmt::Debug for Target {
 pub struct BaseUrl(Url);
 
 impl BaseUrl {
-    /// Reads a setting. A bare host means https; an ending `endpoint` is taken off.
+    /// Reads a setting of a system: the path of any of its logins is taken off.
+    ///
+    /// # Errors
+    /// As [`BaseUrl::parse`].
+    pub fn of(text: &str, spec: &Spec) -> Result<Self> {
+        let whole = Self::parse(text, "")?;
+        let cut = |endpoint: &str| Self::parse(text, endpoint).ok().filter(|url| *url != whole);
+        Ok(spec.endpoints().find_map(cut).unwrap_or(whole))
+    }
+
+    /// Reads a URL. A bare host means https; an ending `endpoint` is taken off.
     ///
     /// # Errors
     /// [`Cause::BadSetting`] for user information, a query, a fragment, a backslash, white space, control
@@ -340,9 +359,18 @@ impl BaseUrl {
         if text.contains('\\') {
             return refuse("holds a backslash, which no URL may");
         }
+        if text.starts_with(['"', '\'']) || text.ends_with(['"', '\'']) {
+            return refuse("begins or ends with a quote, which no URL may");
+        }
         let (scheme, rest) = text.split_once("://").unwrap_or(("https", text));
         if !scheme.eq_ignore_ascii_case("https") && !scheme.eq_ignore_ascii_case("http") {
             return refuse("is neither an http:// nor an https:// URL");
+        }
+        if ["http:", "https:"].iter().any(|scheme| rest.to_ascii_lowercase().starts_with(scheme)) {
+            return refuse(match text.contains("://") {
+                true => "names its scheme twice",
+                false => "has no // behind its scheme",
+            });
         }
         if rest.is_empty() || rest.starts_with(['/', '?', '#', ':', '@']) {
             return refuse("names no host");
@@ -498,6 +526,16 @@ mod tests {
             "https://h:99999",
         ] {
             assert!(parse(text).is_err(), "{text}: {:?}", parse(text));
+        }
+        for (text, why) in [
+            ("https://https://h", "names its scheme twice"),
+            ("https://HTTP:/h", "names its scheme twice"),
+            ("http:/h", "has no // behind its scheme"),
+            ("https:h", "has no // behind its scheme"),
+            ("\"https://h\"", "begins or ends with a quote, which no URL may"),
+            ("https://h'", "begins or ends with a quote, which no URL may"),
+        ] {
+            assert_eq!(parse(text), Err(why.to_owned()), "{text}");
         }
     }
 

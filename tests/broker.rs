@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use crate::support::{Machine, Outcome, Reply, Server};
+use crate::support::{Machine, Outcome, Reply, Server, canned};
 
 const PASSWORD: &str = "pW-Br6Hj9Kl3Zx";
 const PARTNER_PASSWORD: &str = "pW-Pt4Cv7Bn1Mq";
@@ -225,4 +225,17 @@ fn the_hint_names_whoever_was_refused() {
 fn a_partners_token_that_no_header_can_carry_is_not_sent() {
     let server = Server::start(vec![Reply::json(200, r#"{"Access_Token":"a b","CodigoRetorno":1}"#)]);
     partners_machine(&server.url()).run("login broker").fails(6, &["a space at index 1"]);
+}
+
+#[test]
+fn a_url_that_ends_in_either_logins_path_is_taken_without_it() {
+    for path in ["", "/x", PATH, "/api/Autenticacao/login", "/x/api/Autenticacao/login/"] {
+        let server = Server::start(vec![canned::broker("Tk7")]);
+        let mut machine = Machine::new();
+        machine.set("BROKER_URL", &format!("{}{path}", server.url()));
+        machine.set("BROKER_USERNAME", "ana").secret("BROKER_PASSWORD", "Qx4passwordZp");
+        assert_eq!(machine.run("login broker").code, 0, "{path}");
+        let prefix = if path.starts_with("/x") { "/x" } else { "" };
+        assert_eq!(server.received()[0].target, format!("{prefix}{PATH}"), "{path}");
+    }
 }

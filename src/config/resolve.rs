@@ -233,7 +233,7 @@ impl<'a> Survey<'a> {
                 Form::Plain => Value::Known(hit.text.clone()),
             };
             if field.name == COMMON[0].name {
-                let parsed = BaseUrl::parse(hit.text.expose(), spec.endpoint);
+                let parsed = BaseUrl::of(hit.text.expose(), spec);
                 url = Some(parsed.map_err(|error| bad(&error.message))?);
             }
             found.push(Found { field, variable: hit.written.clone(), origin: hit.origin.clone(), value });
