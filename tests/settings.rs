@@ -689,3 +689,19 @@ fn the_block_to_fill_in_is_the_accounts_own() {
     let machine = Machine::new();
     machine.run("login gluo@filial").fails(2, &["`crmauth providers gluo@filial --env` prints the block"]);
 }
+
+#[test]
+fn an_env_file_in_utf_16_is_refused_as_such() {
+    let machine = Machine::new();
+    let text = "ZEEV_URL=h\n";
+    for (mark, bytes) in [
+        (b"\xff\xfe", text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>()),
+        (b"\xfe\xff", text.encode_utf16().flat_map(u16::to_be_bytes).collect()),
+    ] {
+        for (name, line) in [(".env", "login zeev"), ("named", "login zeev --env-file named")] {
+            machine.write(".env", "");
+            machine.write(name, [&mark[..], &bytes].concat());
+            machine.run(line).fails(2, &[&format!("{name} is UTF-16"), "hint: save it as UTF-8"]);
+        }
+    }
+}

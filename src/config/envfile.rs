@@ -29,9 +29,12 @@ pub(super) struct Entry {
 /// Reads a file's bytes: every setting of ours in it.
 ///
 /// # Errors
-/// [`Cause::BadSetting`]; the message begins with `line N: ` and shows names of ours only: the caller puts the
+/// [`Cause::BadSetting`]; the message begins with `line N: `, or with a verb, and shows names of ours only: the caller puts the
 /// file's path before it.
 pub(super) fn read(bytes: &[u8], specs: &[&'static Spec]) -> Result<Vec<Entry>> {
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Err(Error::new(Cause::BadSetting, "is UTF-16").hint("save it as UTF-8"));
+    }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let lines: Vec<Line> = bytes.split(|byte| *byte == b'\n').map(Line::new).collect();
     let ours = Ours::new(&lines, specs);
