@@ -705,3 +705,28 @@ fn an_env_file_in_utf_16_is_refused_as_such() {
         }
     }
 }
+
+#[test]
+fn a_name_that_is_nearly_a_settings_is_told_where_one_is_missing() {
+    let mut machine = Machine::new();
+    machine.write(".env", "GLUO_URL=h\nGLUO_USER=ana\nGLUO_ACCESS_KEY=x\n");
+    machine.run("login gluo").fails(
+        2,
+        &[
+            "GLUO_USERNAME is not set",
+            "hint: GLUO_USER (./.env line 2) is no setting; did you mean GLUO_USERNAME?",
+        ],
+    );
+    machine.write(".env", "GLUO_URL=h\nGLUO_USERNAME=ana\nGLUO__FILIAL__USERNAM=bia\nGLUO_TOKEN=t\n");
+    machine.run("login gluo").fails(2, &["GLUO_ACCESS_KEY is not set", "hint: GLUO_ACCESS_KEY: the user's"]);
+    machine.set("GLUO_ACESS_KEY", "x");
+    machine
+        .run("login gluo")
+        .fails(2, &["hint: GLUO_ACESS_KEY (the environment) is no setting; did you mean GLUO_ACCESS_KEY?"]);
+    machine.run("login gluo@filial").fails(
+        2,
+        &["GLUO__FILIAL__USERNAM (./.env line 3) is no setting; did you mean GLUO__FILIAL__USERNAME?"],
+    );
+    machine.write(".env", "");
+    machine.run("login zeev").fails(2, &["`crmauth providers zeev --env`"]);
+}

@@ -77,6 +77,13 @@ pub(super) fn read(bytes: &[u8], specs: &[&'static Spec]) -> Result<Vec<Entry>> 
     Ok(entries)
 }
 
+/// Every name in a file that a value is given to, with its line.
+pub(super) fn names(bytes: &[u8]) -> Vec<(String, usize)> {
+    let lines = bytes.split(|byte| *byte == b'\n').map(Line::new).enumerate();
+    let set = lines.filter(|(_, line)| line.value.is_some());
+    set.filter_map(|(at, line)| Some((line.name()?.to_owned(), at + 1))).collect()
+}
+
 fn refuse(line: usize, why: &str) -> Error {
     Error::new(Cause::BadSetting, format!("line {line}: {why}"))
 }

@@ -312,6 +312,12 @@ fn missing_error(target: &Target, sources: &Sources, missing: &[Missing]) -> Err
         _ => format!("not set: {}", names.join(", ")),
     };
     let error = Error::new(Cause::MissingSetting, format!("{message}; looked at: {looked}"));
+    for field in missing.iter().flat_map(|missing| missing.ways.iter().flatten()) {
+        let variable = target.variable(field.name);
+        if let Some((name, origin)) = sources.near_miss(&variable) {
+            return error.hint(format!("{name} ({origin}) is no setting; did you mean {variable}?"));
+        }
+    }
     match missing {
         [Missing { ways }] if ways.len() == 1 && ways[0].len() == 1 => {
             error.hint(format!("{}: {}", names[0], ways[0][0].help))

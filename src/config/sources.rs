@@ -10,6 +10,7 @@ use super::envfile::{self, Entry};
 use super::environment::Environment;
 use super::file::{self, Bytes};
 use super::names::{self, Form};
+use super::target::distance;
 use crate::disk;
 use crate::error::{Cause, Error, Result, printable};
 use crate::secret::Secret;
@@ -82,6 +83,8 @@ pub struct Sources {
     looked: Vec<String>,
     notes: Vec<String>,
     warnings: Vec<String>,
+    /// Variables that look like settings of ours and are none.
+    strangers: Vec<(String, Origin)>,
     /// The env files that were read: their names, and where they are.
     read: Vec<(String, PathBuf)>,
     cwd: PathBuf,
@@ -114,10 +117,14 @@ impl Sources {
             looked: vec!["the environment".to_owned()],
             notes: Vec::new(),
             warnings: Vec::new(),
+            strangers: Vec::new(),
             read: Vec::new(),
             cwd: env.cwd().to_owned(),
             patience,
         };
+        for name in env.names() {
+            sources.stranger(name, Origin::Environment, specs);
+        }
         let named = match env.get(ENV_FILE)? {
             Some(path) if env_files.is_empty() => &[PathBuf::from(path)],
             _ => env_files,
@@ -142,6 +149,7 @@ impl Sources {
             looked: vec!["the sandbox".to_owned()],
             notes: Vec::new(),
             warnings: Vec::new(),
+            strangers: Vec::new(),
             read: Vec::new(),
             cwd: PathBuf::new(),
             patience: Duration::ZERO,
@@ -239,6 +247,7 @@ impl Sources {
             file::read(&place, FILE_MAX, self.patience).map_err(|why| bad_file(&shown, &why))?;
         self.read.push((shown.clone(), place));
         let entries = entries(&shown, &bytes, specs)?;
+        self.strangers_in(&shown, &bytes, false, specs);
         self.looked.push(shown.clone());
         self.add(&shown, entries, &meta, false);
         Ok(())
@@ -272,9 +281,36 @@ impl Sources {
                 format!("line {}: {} is not taken from a file that nobody named", entry.line, entry.written);
             return Err(bad_file(SHOWN, &why).hint("`--env-file .env` names it, which is consent"));
         }
+        self.strangers_in(SHOWN, &bytes, true, specs);
         self.looked.push(SHOWN.to_owned());
         self.add(SHOWN, entries, &meta, true);
         Ok(())
+    }
+
+    fn strangers_in(&mut self, path: &str, bytes: &Bytes, implicit: bool, specs: &[&'static Spec]) {
+        for (name, line) in envfile::names(bytes) {
+            self.stranger(&name, Origin::File { path: path.to_owned(), line, implicit }, specs);
+        }
+    }
+
+    fn stranger(&mut self, name: &str, origin: Origin, specs: &[&'static Spec]) {
+        let begins =
+            |spec: &&Spec| name.strip_prefix(&spec.prefix()).is_some_and(|rest| rest.starts_with('_'));
+        if specs.iter().copied().any(|spec| begins(&spec)) && names::parse(name, specs).is_none() {
+            self.strangers.push((name.to_owned(), origin));
+        }
+    }
+
+    /// A variable that is no setting and whose name is close to this one's, and where it stands.
+    pub(super) fn near_miss(&self, variable: &str) -> Option<(&str, &Origin)> {
+        let near = |name: &str| {
+            let begun = variable.starts_with(name) || name.starts_with(variable);
+            begun || distance(&name.chars().collect::<Vec<_>>(), variable) <= 2
+        };
+        // Only the field's own part may be begun or finished: `GLUO_` begins all of them.
+        let field = |name: &str| name.rsplit('_').next().is_some_and(|word| word.len() > 2);
+        let found = self.strangers.iter().find(|(name, _)| field(name) && near(name));
+        found.map(|(name, origin)| (name.as_str(), origin))
     }
 
     fn add(&mut self, path: &str, entries: Vec<Entry>, meta: &Metadata, implicit: bool) {

@@ -62,7 +62,7 @@ fn shown(text: &str) -> String {
 }
 
 /// The number of characters to insert, drop, change or swap with a neighbour.
-fn distance(from: &[char], to: &str) -> usize {
+pub(super) fn distance(from: &[char], to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut rows = vec![(0..=to.len()).collect::<Vec<usize>>()];
     for i in 1..=from.len() {
