@@ -245,7 +245,7 @@ fn options_that_make_no_sense_are_found_before_anything_is_sent() {
         (&["api", "zeev", "/", "-H", "A: x\r\nB: y"], "-H"),
         (&["api", "zeev", "/", "-X", "G T"], "-X"),
         (&["api", "zeev", "/", "-X", ""], "-X"),
-        (&["api", "zeev", "/", "-d", "@none"], "-d"),
+        (&["api", "zeev", "/", "-d", "@none"], "none, the body of -d, cannot be read"),
         (&["api", "gluo", "/", "--as", "ana"], "--as"),
         (&["api", "nosuch", "/"], "nosuch"),
     ] {

@@ -76,9 +76,12 @@ fn env_files_take_turns() {
     machine.unset("CRMAUTH_ENV_FILE");
     // It replaces ./.env, which would have the rest.
     machine.run("login zeev --env-file two").fails(2, &["ZEEV_URL", "ZEEV_PASSWORD", "two"]);
-    machine.run("login zeev --env-file missing").fails(2, &["missing is not there"]);
+    machine.run("login zeev --env-file missing").fails(2, &["missing: there is no such file"]);
     machine.run("login zeev --env-file .").fails(2, &[". is a folder"]);
-    machine.set("CRMAUTH_ENV_FILE", "missing").run("login zeev").fails(2, &["missing is not there"]);
+    machine
+        .set("CRMAUTH_ENV_FILE", "missing")
+        .run("login zeev")
+        .fails(2, &["missing: there is no such file"]);
 }
 
 #[test]
@@ -201,12 +204,13 @@ fn a_file_or_command_that_gives_no_secret_is_named_without_its_text() {
         ("ZEEV_PASSWORD_FILE", "missing", "names a file that is not there"),
         ("ZEEV_PASSWORD_FILE", ".", "names a file that is a folder"),
         ("ZEEV_PASSWORD_FILE", "two lines", "a second line"),
-        ("ZEEV_PASSWORD_FILE", "empty", "is empty"),
+        ("ZEEV_PASSWORD_FILE", "./missing", "names ./missing, which is not there"),
+        ("ZEEV_PASSWORD_FILE", "empty", "is blank"),
         ("ZEEV_PASSWORD_FILE", "nul", "a control character"),
         ("ZEEV_PASSWORD_FILE", "latin", "is not valid UTF-8"),
         ("ZEEV_PASSWORD_CMD", "echo Canary5Output; exit 3", "ended with exit status 3"),
         ("ZEEV_PASSWORD_CMD", "echo Canary5Output >&2; false", "ended with exit status 1"),
-        ("ZEEV_PASSWORD_CMD", "true", "prints what is empty"),
+        ("ZEEV_PASSWORD_CMD", "true", "printed nothing"),
         ("ZEEV_PASSWORD_CMD", "echo Canary5Output; echo x", "a second line"),
         ("ZEEV_PASSWORD_CMD", "printf 'Canary5Output\\033'", "a control character"),
         ("ZEEV_PASSWORD_CMD", "no-such-command Canary5Output", "ended with exit status 127"),
@@ -455,10 +459,10 @@ fn only_this_folders_file_is_read() {
 #[test]
 fn what_is_no_regular_file_is_passed_over() {
     for (kind, why) in [
-        ("fifo", "./.env (no regular file)"),
-        ("folder", "./.env (no regular file)"),
+        ("fifo", "./.env (not a regular file)"),
+        ("folder", "./.env (not a regular file)"),
         ("dangling", "./.env (a link to nothing)"),
-        ("device", "./.env (no regular file)"),
+        ("device", "./.env (not a regular file)"),
     ] {
         let server = zeev(1);
         let mut machine = Machine::new();

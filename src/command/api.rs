@@ -197,7 +197,13 @@ fn read_data(data: &str, run: &Run<'_>) -> Result<Vec<u8>> {
         "-" => std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes),
         name => std::fs::read(run.environment.cwd().join(Path::new(name))),
     };
-    read.map_err(|error| Error::new(Cause::Usage, "the body of -d cannot be read").said(&error.to_string()))
+    read.map_err(|error| {
+        let message = match name {
+            "-" => "stdin, the body of -d @-, cannot be read".to_owned(),
+            name => format!("{name}, the body of -d, cannot be read"),
+        };
+        Error::new(Cause::Usage, message).said(&error.to_string())
+    })
 }
 
 /// Byte for byte, as it comes.

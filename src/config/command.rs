@@ -23,7 +23,7 @@ pub(super) fn deadline(patience: Duration) -> Instant {
 ///
 /// # Errors
 /// Why there is no value, beginning with a verb, without the command's text or its output.
-pub(super) async fn run(text: &Secret, deadline: Instant) -> Result<Bytes, String> {
+pub(super) async fn run(text: &Secret, patience: Duration, deadline: Instant) -> Result<Bytes, String> {
     let mut command = Command::new("sh");
     // A command may ask a person, who sees it only at a terminal; elsewhere it could print secrets to a log.
     let stderr = if std::io::stderr().is_terminal() { Stdio::inherit() } else { Stdio::null() };
@@ -45,7 +45,7 @@ pub(super) async fn run(text: &Secret, deadline: Instant) -> Result<Bytes, Strin
         group.leave();
     }
     let (printed, status) = match ended {
-        Err(_) => return Err("was not done in time, and was ended".to_owned()),
+        Err(_) => return Err(format!("did not finish within {} s", patience.as_secs_f64())),
         Ok(Err(error)) => return Err(format!("could not be read ({})", error.kind())),
         Ok(Ok(ended)) => ended,
     };
@@ -119,7 +119,7 @@ mod tests {
     fn run(text: &str, patience: Duration) -> Result<String, String> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
-            let printed = super::run(&Secret::new(text.to_owned()), deadline(patience)).await?;
+            let printed = super::run(&Secret::new(text.to_owned()), patience, deadline(patience)).await?;
             Ok(String::from_utf8_lossy(&printed).into_owned())
         })
     }
@@ -140,8 +140,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let pipe = dir.path().join("pipe");
         let text = format!("mkfifo '{0}'; cat '{0}'; echo", pipe.display());
-        let late = Err("was not done in time, and was ended".to_owned());
-        assert_eq!(run(&text, Duration::from_millis(200)), late);
-        assert_eq!(run("exec tail -f /dev/null", Duration::MAX.min(Duration::from_millis(50))), late);
+        let late = |seconds: &str| Err(format!("did not finish within {seconds} s"));
+        assert_eq!(run(&text, Duration::from_millis(200)), late("0.2"));
+        assert_eq!(run("exec tail -f /dev/null", Duration::from_millis(50)), late("0.05"));
     }
 }

@@ -11,6 +11,9 @@ use zeroize::Zeroizing;
 /// A file's bytes, wiped when dropped.
 pub(super) type Bytes = Zeroizing<Vec<u8>>;
 
+/// What is wrong with a file that does not exist.
+pub(super) const NOT_THERE: &str = "is not there";
+
 /// Reads a file that somebody named, at most `cap` bytes of it. What is no regular file, such as a pipe that
 /// nobody writes to, is waited for no longer than `patience`.
 ///
@@ -58,7 +61,7 @@ pub(super) fn slurp(file: File, cap: usize) -> Result<Bytes, String> {
 /// What is wrong with a file, as the end of a sentence; in our words, not in the system's.
 pub(super) fn why(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::NotFound => "is not there".to_owned(),
+        io::ErrorKind::NotFound => NOT_THERE.to_owned(),
         kind => format!("cannot be read ({kind})"),
     }
 }

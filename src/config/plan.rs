@@ -95,12 +95,12 @@ impl Plan {
             let value = match value {
                 Value::Known(value) => value,
                 Value::Command(text) => {
-                    let printed = command::run(&text, deadline)
+                    let printed = command::run(&text, patience, deadline)
                         .await
                         .map_err(|why| bad_value(&variable, &origin, &why))?;
                     value::from_bytes(&printed)
                         .and_then(|value| value::check(value.expose(), field, spec))
-                        .map_err(|why| bad_value(&variable, &origin, &format!("prints what {why}")))?
+                        .map_err(|why| bad_value(&variable, &origin, &printed_what(&why)))?
                 }
             };
             if field.name != "URL" {
@@ -109,4 +109,9 @@ impl Plan {
         }
         Ok(Settings::new(self.target, self.url, values))
     }
+}
+
+/// What is wrong with a command's output.
+fn printed_what(why: &str) -> String {
+    if why == value::BLANK { "printed nothing".to_owned() } else { format!("printed what {why}") }
 }

@@ -245,11 +245,20 @@ impl<'a> Survey<'a> {
 
     fn file(&self, hit: &Hit, field: &'static Field) -> Result<Secret> {
         let path = self.sources.path(hit.text.expose());
-        let bad = |why: String| bad_value(&hit.written, &hit.origin, &format!("names a file that {why}"));
+        let bad = |why: String| {
+            bad_value(&hit.written, &hit.origin, &format!("names {} {why}", named(hit.text.expose())))
+        };
         let (bytes, _) = file::read(&path, value::MAX, self.sources.patience()).map_err(bad)?;
         let value = value::from_bytes(&bytes).map_err(bad)?;
         value::check(value.expose(), field, self.target.spec).map_err(bad)
     }
+}
+
+/// A file as a message names it. What does not begin as a path may be the secret itself, typed into the wrong
+/// variable.
+fn named(path: &str) -> String {
+    let is_path = ["/", "./", "../", "~/"].iter().any(|start| path.starts_with(start));
+    if is_path { format!("{path}, which") } else { "a file that".to_owned() }
 }
 
 /// What is set for a target, its own and what a named account takes from the default one.

@@ -125,12 +125,12 @@ impl Sources {
         for name in env.names() {
             sources.stranger(name, Origin::Environment, specs);
         }
-        let named = match env.get(ENV_FILE)? {
-            Some(path) if env_files.is_empty() => &[PathBuf::from(path)],
-            _ => env_files,
+        let (by, named) = match env.get(ENV_FILE)? {
+            Some(path) if env_files.is_empty() => (ENV_FILE, &[PathBuf::from(path)][..]),
+            _ => ("--env-file", env_files),
         };
         for path in named.iter().rev() {
-            sources.named_file(path, specs)?;
+            sources.named_file(path, by, specs)?;
         }
         if named.is_empty() {
             sources.implicit_file(specs)?;
@@ -240,11 +240,11 @@ impl Sources {
         self.patience
     }
 
-    fn named_file(&mut self, path: &Path, specs: &[&'static Spec]) -> Result<()> {
+    fn named_file(&mut self, path: &Path, by: &str, specs: &[&'static Spec]) -> Result<()> {
         let shown = printable(&path.display().to_string());
         let place = self.cwd.join(path);
         let (bytes, meta) =
-            file::read(&place, FILE_MAX, self.patience).map_err(|why| bad_file(&shown, &why))?;
+            file::read(&place, FILE_MAX, self.patience).map_err(|why| unread(&shown, by, &why))?;
         self.read.push((shown.clone(), place));
         let entries = entries(&shown, &bytes, specs)?;
         self.strangers_in(&shown, &bytes, false, specs);
@@ -340,6 +340,13 @@ fn bad_file(shown: &str, why: &str) -> Error {
     Error::new(Cause::BadSetting, format!("{shown} {why}"))
 }
 
+fn unread(shown: &str, by: &str, why: &str) -> Error {
+    match why {
+        file::NOT_THERE => Error::new(Cause::BadSetting, format!("{by} {shown}: there is no such file")),
+        why => bad_file(shown, why),
+    }
+}
+
 fn foreign_file() -> Error {
     bad_file("./.env", "belongs to another user").hint("`--env-file .env` names it, which is consent")
 }
@@ -362,7 +369,7 @@ fn open_implicit(path: &Path) -> Result<std::result::Result<(Bytes, Metadata), &
         Err(_) => return Ok(Err("out of reach")),
     };
     if !meta.is_file() {
-        return Ok(Err("no regular file"));
+        return Ok(Err("not a regular file"));
     }
     let mut options = std::fs::OpenOptions::new();
     options.read(true);
@@ -382,7 +389,7 @@ fn open_implicit(path: &Path) -> Result<std::result::Result<(Bytes, Metadata), &
             let bytes = file::slurp(file, FILE_MAX).map_err(|why| bad_file("./.env", &why))?;
             Ok(Ok((bytes, meta)))
         }
-        _ => Ok(Err("no regular file")),
+        _ => Ok(Err("not a regular file")),
     }
 }
 

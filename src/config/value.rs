@@ -4,6 +4,9 @@ use crate::secret::Secret;
 use crate::session::check_token;
 use crate::spec::{BaseUrl, FLAG, Field, Kind, Spec};
 
+/// What is wrong with a value that holds nothing but white space.
+pub(super) const BLANK: &str = "is blank";
+
 /// The largest value from a file or a command, in bytes.
 pub(super) const MAX: usize = 64 * 1024;
 
@@ -68,7 +71,7 @@ pub(super) fn from_bytes(bytes: &[u8]) -> Result<Secret, String> {
     let bytes = bytes.strip_suffix(b"\n").map_or(bytes, |rest| rest.strip_suffix(b"\r").unwrap_or(rest));
     let text = std::str::from_utf8(bytes).map_err(|_| "is not valid UTF-8".to_owned())?;
     if text.trim().is_empty() {
-        return Err("is empty".to_owned());
+        return Err(BLANK.to_owned());
     }
     // Editors put it there unseen, and the server would refuse the credentials.
     if text.starts_with('\u{feff}') {
@@ -143,9 +146,9 @@ mod tests {
             (b"abc\r", Err("holds a control character or a second line, which no setting may")),
             (b"abc\n\n", Err("holds a control character or a second line, which no setting may")),
             (b"a\nb", Err("holds a control character or a second line, which no setting may")),
-            (b"", Err("is empty")),
-            (b"\n", Err("is empty")),
-            (b" \r\n", Err("is empty")),
+            (b"", Err("is blank")),
+            (b"\n", Err("is blank")),
+            (b" \r\n", Err("is blank")),
             (b"a\0", Err("holds a control character or a second line, which no setting may")),
             (b"\xff", Err("is not valid UTF-8")),
             (b"\xef\xbb\xbfa", Err("begins with a byte order mark")),

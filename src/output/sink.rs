@@ -329,7 +329,9 @@ fn failed(path: &Path, what: &str, error: &io::Error) -> Error {
 }
 
 fn storage(message: String, error: &io::Error) -> Error {
-    Error::new(Cause::Storage, message).said(&error.to_string())
+    // A draft's error names the draft, which means nothing to anybody.
+    let own = error.get_ref().and_then(|error| error.source());
+    Error::new(Cause::Storage, message).said(&own.map_or_else(|| error.to_string(), ToString::to_string))
 }
 
 fn shown(path: &Path) -> String {

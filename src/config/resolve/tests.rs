@@ -236,13 +236,14 @@ fn secrets_from_files() {
         ("none", "is not there"),
         (".", "is a folder"),
         ("two", "holds a control character or a second line, which no setting may"),
-        ("empty", "is empty"),
-        ("/dev/null", "is empty"),
+        ("empty", "is blank"),
         ("large", "is larger than 64 KiB"),
     ] {
         let message = format!("ACME_ACCESS_KEY_FILE from the environment names a file that {why}");
         assert_eq!(key(path), Err(message));
     }
+    let message = "ACME_ACCESS_KEY_FILE from the environment names /dev/null, which is blank";
+    assert_eq!(key("/dev/null"), Err(message.to_owned()));
 }
 
 #[test]
@@ -255,10 +256,10 @@ fn secrets_from_commands() {
     for (command, why) in [
         ("echo c4n4ry; exit 3", "ended with exit status 3"),
         ("c4n4ry-is-no-command", "ended with exit status 127"),
-        (":", "prints what is empty"),
+        (":", "printed nothing"),
         (
             "printf 'c4n4ry\\nx'",
-            "prints what holds a control character or a second line, which no setting may",
+            "printed what holds a control character or a second line, which no setting may",
         ),
     ] {
         assert_eq!(key(command), Err(format!("ACME_ACCESS_KEY_CMD from the environment {why}")));

@@ -88,11 +88,11 @@ fn errors_name_the_file_and_the_line() {
     let (message, _) = refusal(load(dir.path(), &[], &["b.env"]));
     assert_eq!(message, "b.env line 1: ACME_URL has no `=` behind it");
     let (message, _) = refusal(load(dir.path(), &[], &["none\u{1b}[31m.env"]));
-    assert_eq!(message, "none [31m.env is not there");
+    assert_eq!(message, "--env-file none [31m.env: there is no such file");
     let (message, _) = refusal(load(dir.path(), &[], &["."]));
     assert_eq!(message, ". is a folder");
     let (message, _) = refusal(load(dir.path(), &[("CRMAUTH_ENV_FILE", "none")], &[]));
-    assert_eq!(message, "none is not there");
+    assert_eq!(message, "CRMAUTH_ENV_FILE none: there is no such file");
 }
 
 #[test]
@@ -126,8 +126,8 @@ fn an_implicit_file_that_is_none_is_passed_over() {
     let dir = folder(&[]);
     std::fs::create_dir(dir.path().join(".env")).expect("a folder");
     let sources = load(dir.path(), &[], &[]).expect("passed over");
-    assert_eq!(sources.looked(), ["the environment", "./.env (no regular file)"]);
-    assert_eq!(sources.notes(), ["./.env: no regular file, passed over"]);
+    assert_eq!(sources.looked(), ["the environment", "./.env (not a regular file)"]);
+    assert_eq!(sources.notes(), ["./.env: not a regular file, passed over"]);
 }
 
 #[cfg(unix)]
@@ -146,7 +146,7 @@ fn links_and_pipes() {
     let made = std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo");
     assert!(made.success());
     let sources = load(dir.path(), &[], &[]).expect("passed over");
-    assert_eq!(sources.looked()[1], "./.env (no regular file)");
+    assert_eq!(sources.looked()[1], "./.env (not a regular file)");
     // Named, it is read; nobody writes to it here.
     assert_eq!(refusal(load(dir.path(), &[], &[".env"])).0, ".env gave nothing within 0.05 s");
     let null = load(dir.path(), &[], &["/dev/null"]).expect("empty");
