@@ -330,8 +330,8 @@ fn failed(path: &Path, what: &str, error: &io::Error) -> Error {
 
 fn storage(message: String, error: &io::Error) -> Error {
     // A draft's error names the draft, which means nothing to anybody.
-    let own = error.get_ref().and_then(|error| error.source());
-    Error::new(Cause::Storage, message).said(&own.map_or_else(|| error.to_string(), ToString::to_string))
+    let said = error.to_string();
+    Error::new(Cause::Storage, message).said(said.split(" at path \"").next().unwrap_or_default())
 }
 
 fn shown(path: &Path) -> String {
