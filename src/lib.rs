@@ -61,16 +61,22 @@ pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
     let report = Rc::new(Report::new(manner));
     let run = Run { global, environment, report: Rc::clone(&report) };
     let (outcome, on_failure) = match &cli.verb {
-        Verb::Login(args) => {
-            (block_on(signals::interruptible(command::login::run(args, &run))), args.delivery.on_failure())
-        }
-        Verb::Token(args) => {
-            (block_on(signals::interruptible(command::token::run(args, &run))), args.delivery.on_failure())
-        }
+        Verb::Login(args) => (
+            block_on(signals::interruptible(Some("a login"), command::login::run(args, &run))),
+            args.delivery.on_failure(),
+        ),
+        Verb::Token(args) => (
+            block_on(signals::interruptible(Some("a login"), command::token::run(args, &run))),
+            args.delivery.on_failure(),
+        ),
         Verb::Exec(args) => (block_on(command::exec::run(args, &run)), ""),
-        Verb::Api(args) => (block_on(signals::interruptible(command::api::run(args, &run))), ""),
-        Verb::Status(args) => (block_on(signals::interruptible(command::status::run(args, &run))), ""),
-        Verb::Logout(args) => (block_on(signals::interruptible(command::logout::run(args, &run))), ""),
+        Verb::Api(args) => {
+            (block_on(signals::interruptible(Some("a request"), command::api::run(args, &run))), "")
+        }
+        Verb::Status(args) => (block_on(signals::interruptible(None, command::status::run(args, &run))), ""),
+        Verb::Logout(args) => {
+            (block_on(signals::interruptible(Some("a logout"), command::logout::run(args, &run))), "")
+        }
         Verb::Sandbox(args) => (block_on(command::sandbox::run(args, &run)), ""),
         Verb::Providers(args) => (command::providers::run(args, &run), ""),
         Verb::Completions(args) => (command::completions::run(args, &run, Cli::command()), ""),

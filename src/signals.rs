@@ -14,26 +14,27 @@ pub enum Signal {
 }
 
 impl Signal {
-    /// The failure of a run that it stops in mid-login.
-    pub fn error(self) -> Error {
+    /// The failure of a run that it stops; `under_way` is what may have been half done: `a login`.
+    fn error(self, under_way: Option<&str>) -> Error {
         let cause = match self {
             Self::Interrupt => Cause::Interrupted,
             Self::Terminate | Self::HangUp => Cause::Terminated,
         };
-        Error::new(cause, "interrupted; a login under way may have taken effect")
+        let doubt = under_way.map(|what| format!("; {what} under way may have taken effect"));
+        Error::new(cause, format!("interrupted{}", doubt.unwrap_or_default()))
     }
 }
 
-/// The work, or the failure of the signal that stopped it. Until the work first waits there is nothing to tidy
+/// The work, or the failure of the signal that stopped it and what was `under_way`, if it can be half done. Until the work first waits there is nothing to tidy
 /// up, and a signal ends the process as usual, even where a read blocks it.
 ///
 /// # Errors
-/// The work's own, and [`Signal::error`].
-pub async fn interruptible<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+/// The work's own, and [`Cause::Interrupted`] or [`Cause::Terminated`].
+pub async fn interruptible<T>(under_way: Option<&str>, work: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::select! {
         biased;
         outcome = work => outcome,
-        signal = async { either().await } => Err(signal.error()),
+        signal = async { either().await } => Err(signal.error(under_way)),
     }
 }
 

@@ -81,7 +81,7 @@ async fn start(args: &Args, run: &Run<'_>) -> Result<u8> {
     let work = join_all(wanted.iter().map(|target| app.session(target, person, &wish)));
     let mut logins = Vec::new();
     let mut failed = false;
-    for result in interruptible(async { Ok(work.await) }).await? {
+    for result in interruptible(Some("a login"), async { Ok(work.await) }).await? {
         match result {
             Ok(login) => logins.push(login),
             Err(error) => {
