@@ -258,14 +258,18 @@ impl std::fmt::Debug for Foreign {
     }
 }
 
+/// Whether a terminal shows nothing for a character, or obeys it: control, formatting and direction characters.
+pub fn unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
 /// One line without control, formatting or direction characters, and without what a CI runner would take for
 /// a command (`::name` where a line begins, `##[name]` and `##vso[name]` anywhere).
 pub fn printable(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {
-        let unseen = c.is_control()
-            || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-        let c = if unseen || c.is_whitespace() { ' ' } else { c };
+        let c = if unseen(c) || c.is_whitespace() { ' ' } else { c };
         if c == ' ' && (line.is_empty() || line.ends_with(' ')) {
             continue;
         }

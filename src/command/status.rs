@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::config::{self, Origin, Plan};
 use crate::error::{Cause, Error, Result, printable};
 use crate::freshness::{Stale, Verdict};
+use crate::output;
 use crate::provider::{self, Life};
 use crate::secret::sha256_hex;
 use crate::spec::Target;
@@ -204,9 +205,8 @@ fn to_json(row: &Row, run: &Run<'_>) -> Value {
         "user": Some(user(row)).filter(|user| !user.is_empty()),
         "url": Some(host(row)).filter(|url| !url.is_empty()),
         "session": row.state,
-        "obtained_at": session.map(|session| session.obtained_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
-        "expires_at": session.and_then(|session| session.expires_at)
-            .map(|end| end.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
+        "obtained_at": session.map(|session| output::time(session.obtained_at)),
+        "expires_at": session.and_then(|session| session.expires_at).map(output::time),
         "seconds_left": left(row),
         "fingerprint": fingerprint(row),
         "checked": row.checked.map(|life| match life {

@@ -5,7 +5,7 @@ use serde_json::{Value, to_writer};
 
 use super::buffer::Buffer;
 use super::{Entry, Format, Outcome, Rendered, Shape, sessions, time};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Result, unseen};
 
 pub(super) struct Json;
 
@@ -99,9 +99,7 @@ fn harmless(text: &Buffer) -> Result<Rendered> {
     let mut out = Buffer::default();
     let mut before = ' ';
     for c in text.chars() {
-        let unseen = c != '\n' && c.is_control()
-            || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-        if unseen || (c == '#' && before == '#') {
+        if c != '\n' && unseen(c) || (c == '#' && before == '#') {
             out.push(&format!("\\u{:04x}", u32::from(c)));
         } else {
             out.push(c.encode_utf8(&mut [0; 4]));
