@@ -753,3 +753,13 @@ fn a_file_elsewhere_is_written_there() {
     assert_eq!(fs::read(&absolute).expect("a file"), b"tok-far");
     assert_eq!(fs::read(machine.path("sub/rel")).expect("a file"), b"tok-near");
 }
+
+#[test]
+fn a_session_shorter_than_asked_for_is_told() {
+    for (option, told) in [("", false), (" --min-ttl 60", false), (" --min-ttl 7200", true)] {
+        let outcome = Machine::new().run(&format!("login hellocloud --sandbox{option}"));
+        assert_eq!((outcome.code, outcome.stdout.is_empty()), (0, false), "{}", outcome.stderr);
+        assert_eq!(outcome.stderr.contains("less than --min-ttl 7200"), told, "{}", outcome.stderr);
+        assert_eq!(outcome.stderr.is_empty(), !told, "{}", outcome.stderr);
+    }
+}

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::delivery::Delivery;
-use super::{Run, TargetName, target_help, targets};
+use super::{Run, TargetName, seconds, target_help, targets};
 use crate::app::{App, Login, Wish, role};
 use crate::config::Plan;
 use crate::error::{Cause, Error, Result};
@@ -41,6 +41,9 @@ pub struct Args {
     /// Log in as another person (Zeev): an id or a user name
     #[arg(long = "as", value_name = "USER|ID")]
     person: Option<String>,
+    /// Warn of a session that ends sooner
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    min_ttl: Option<Duration>,
     /// Store a session from stdin, as `token -f json` wrote it elsewhere, instead of logging in
     #[arg(long, conflicts_with_all = ["all", "person"])]
     adopt: bool,
@@ -77,7 +80,21 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         .await;
     done.sort_by_key(|(place, _)| *place);
     let results: Vec<_> = wanted.iter().zip(done.into_iter().map(|(_, result)| result)).collect();
+    for (target, login) in results.iter().filter_map(|(target, result)| Some((target, result.as_ref().ok()?)))
+    {
+        warn_short(args, run, target, login);
+    }
     prepared.deliver(run, &results)
+}
+
+/// A new session cannot be made to last longer: whoever counts on it hears of it.
+fn warn_short(args: &Args, run: &Run<'_>, target: &Target, login: &Login) {
+    let (Some(min_ttl), Some(end)) = (args.min_ttl, login.session.expires_at) else { return };
+    let left = end.duration_since(Timestamp::now()).as_secs();
+    if u64::try_from(left).unwrap_or_default() < min_ttl.as_secs() {
+        let text = format!("the server's sessions last {left} s, less than --min-ttl {}", min_ttl.as_secs());
+        run.report.warn(Some(target), &text);
+    }
 }
 
 fn jobs(text: &str) -> std::result::Result<u16, String> {
