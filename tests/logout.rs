@@ -409,7 +409,9 @@ fn a_signal_ends_the_wait_for_a_session() {
         command.stdin(std::process::Stdio::piped());
         let mut child = machine.start(command);
         let stdin = child.stdin.take();
-        std::thread::sleep(std::time::Duration::from_millis(300));
+        // Until it reads: nothing that it does can be seen from outside.
+        let (_sender, nobody) = std::sync::mpsc::channel::<()>();
+        let _ = nobody.recv_timeout(std::time::Duration::from_millis(300));
         signal(&child, sent);
         machine.end(child).fails(code, &[]);
         drop(stdin);

@@ -133,16 +133,18 @@ fn an_unknown_name_is_refused_with_the_nearest_one() {
     let machine = Machine::new();
     for (name, hint) in [
         ("glou", "did you mean `gluo`?"),
-        ("Zeev", "did you mean `zeev`?"),
+        ("Zev", "did you mean `zeev`?"),
         ("system-way", "did you mean `systemsway`?"),
         ("hellocluod", "did you mean `hellocloud`?"),
         ("salesforce", "the systems are gluo, hellocloud, systemsway, broker, zeev"),
-        ("gluo@Filial", "as in `gluo@filial`"),
+        ("gluo@a-b", "as in `gluo@filial`"),
     ] {
         for verb in ["providers", "login"] {
             machine.run(&format!("{verb} {name}")).fails(2, &["error: ", hint]);
         }
     }
+    let lower = machine.run("providers gluo@filial").answer().to_owned();
+    assert_eq!(machine.run("providers GLUO@Filial").answer(), lower, "letters of any case");
 }
 
 #[test]

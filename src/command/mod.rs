@@ -139,7 +139,7 @@ impl Run<'_> {
             Some("none") => return Ok(MemoryStore::new()),
             Some(place) => match place.strip_prefix("file:") {
                 Some(folder) if !folder.is_empty() => {
-                    self.from_home(folder.strip_prefix("//").unwrap_or(folder))?
+                    self.expanded(folder.strip_prefix("//").unwrap_or(folder))?
                 }
                 _ => return refuse(),
             },
@@ -155,7 +155,7 @@ impl Run<'_> {
     }
 
     /// A path whose `~/` is the user's home: no shell puts it there behind `file:`.
-    fn from_home(&self, path: &str) -> Result<PathBuf> {
+    fn expanded(&self, path: &str) -> Result<PathBuf> {
         let Some(below) = path.strip_prefix("~/") else { return Ok(PathBuf::from(path)) };
         let home = self.environment.get("HOME")?.ok_or_else(|| {
             Error::new(Cause::BadSetting, format!("the store {path} begins with ~, and HOME is not set"))
