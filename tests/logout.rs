@@ -1,5 +1,6 @@
 //! `crmauth logout`, and `login --adopt`: how a session ends, and how it comes from another machine.
 
+use std::io::Write;
 use std::process::Stdio;
 
 use rustix::process::Signal;
@@ -408,10 +409,12 @@ fn a_signal_ends_the_wait_for_a_session() {
         let mut command = machine.command(&["login", "zeev", "--adopt"]);
         command.stdin(std::process::Stdio::piped());
         let mut child = machine.start(command);
-        let stdin = child.stdin.take();
-        // Until it reads: nothing that it does can be seen from outside.
-        let (_sender, nobody) = std::sync::mpsc::channel::<()>();
-        let _ = nobody.recv_timeout(std::time::Duration::from_millis(300));
+        let mut stdin = child.stdin.take();
+        // Once it has taken what is there it waits for the rest.
+        stdin.as_mut().expect("a pipe").write_all(b"{").expect("a reader");
+        while rustix::io::ioctl_fionread(stdin.as_ref().expect("a pipe")).expect("a pipe") > 0 {
+            std::thread::yield_now();
+        }
         signal(&child, sent);
         machine.end(child).fails(code, &[]);
         drop(stdin);

@@ -73,7 +73,7 @@ fn a_password_is_posted() {
         ("token", json!(OWN)),
         ("token_type", json!("Bearer")),
         ("url", json!(server.url())),
-        ("user", json!("maria.s")),
+        ("user", json!("maria")),
         ("impersonating", json!(null)),
         ("placement", json!({"in": "header", "name": "Authorization"})),
         ("details", json!({"userId": 7, "name": "Maria", "username": "maria.s"})),

@@ -71,30 +71,15 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         return prepared.deliver(run, &[(target, adopt(&app, target, text).await)]);
     }
     let (app, person) = (&app, args.person.as_deref());
+    let wish = &Wish::New(args.min_ttl.unwrap_or_default());
     let mut done: Vec<(usize, Result<Login>)> = futures_util::stream::iter(wanted.iter().enumerate())
-        .map(|(place, target)| async move {
-            (place, app.session(target, person, &Wish::New(Duration::ZERO)).await)
-        })
+        .map(|(place, target)| async move { (place, app.session(target, person, wish).await) })
         .buffer_unordered(usize::from(args.jobs))
         .collect()
         .await;
     done.sort_by_key(|(place, _)| *place);
     let results: Vec<_> = wanted.iter().zip(done.into_iter().map(|(_, result)| result)).collect();
-    for (target, login) in results.iter().filter_map(|(target, result)| Some((target, result.as_ref().ok()?)))
-    {
-        warn_short(args, run, target, login);
-    }
     prepared.deliver(run, &results)
-}
-
-/// A new session cannot be made to last longer: whoever counts on it hears of it.
-fn warn_short(args: &Args, run: &Run<'_>, target: &Target, login: &Login) {
-    let (Some(min_ttl), Some(end)) = (args.min_ttl, login.session.expires_at) else { return };
-    let left = end.duration_since(Timestamp::now()).as_secs();
-    if u64::try_from(left).unwrap_or_default() < min_ttl.as_secs() {
-        let text = format!("the server's sessions last {left} s, less than --min-ttl {}", min_ttl.as_secs());
-        run.report.warn(Some(target), &text);
-    }
 }
 
 fn jobs(text: &str) -> std::result::Result<u16, String> {

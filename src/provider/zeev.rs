@@ -98,7 +98,7 @@ async fn login(context: &Context<'_>) -> Result<Session> {
     };
     let answer = context.call(request, |_| None).await?;
     let mut session = session_of(&answer)?;
-    session.user = answer.text("username").or_else(|| settings.text("USERNAME").map(str::to_owned));
+    session.user = settings.text("USERNAME").map(str::to_owned).or_else(|| answer.text("username"));
     session.details = answer.details(&[]);
     Ok(session)
 }
