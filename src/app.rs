@@ -16,6 +16,7 @@ use crate::config::{self, Plan, Sources, Value};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::freshness::{Stale, Verdict, judge};
 use crate::http::{Call, Channel, Http, Stream};
+use crate::output;
 use crate::provider::{self, Context, Life, Provider, Revocation, Role};
 use crate::report::Report;
 use crate::session::Session;
@@ -230,10 +231,6 @@ impl App {
                     let message = format!("{} says that the session is dead", job.plan.url.origin());
                     let hint = "adopt one that is alive, or log in";
                     return Err(Error::new(Cause::Refused, message).hint(hint));
-                }
-                Life::Unknown if session.expires_at.is_some_and(|end| end <= Timestamp::now()) => {
-                    let hint = "adopt a newer one, or log in";
-                    return Err(Error::new(Cause::Refused, "the session has expired").hint(hint));
                 }
                 Life::Unknown => {
                     let text = "the server has no way to say whether the session is alive";
@@ -576,7 +573,7 @@ impl App {
     /// On a single seat a new login takes the session out of everybody's hands.
     fn note_lost_seat(&self, job: &Job<'_>, entry: Option<&Entry>) {
         if let (Ageing::SingleSeat { .. }, Some(entry)) = (job.target.spec.ageing, entry) {
-            let since = entry.session.obtained_at.strftime("%Y-%m-%dT%H:%M:%SZ");
+            let since = output::time(entry.session.obtained_at);
             self.report.warn(
                 Some(job.target),
                 &format!(

@@ -246,14 +246,15 @@ impl Channel<'_> {
             Err(failure) => failure.error.cause.code().to_owned(),
         };
         let method = if request.post.is_some() { "POST" } else { "GET" };
-        let line = format!(
-            "{method} {}{}: {what}, {} ms",
-            request.url.origin().ascii_serialization(),
-            request.url.path(),
-            started.elapsed().as_millis()
-        );
-        self.report.trace(Some(self.target), &line);
+        self.trace(method, &request.url, &what, started);
         outcome
+    }
+
+    /// Tells of a request and its outcome, without its query (`-vv`).
+    fn trace(&self, method: &str, url: &Url, what: &str, started: Instant) {
+        let (origin, path) = (url.origin().ascii_serialization(), url.path());
+        let line = format!("{method} {origin}{path}: {what}, {} ms", started.elapsed().as_millis());
+        self.report.trace(Some(self.target), &line);
     }
 
     async fn exchange(&self, request: &Request, route: &Route) -> std::result::Result<Answer, Failure> {

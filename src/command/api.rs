@@ -220,7 +220,8 @@ async fn pass_on(args: &Args, mut stream: Stream, start: Vec<u8>, out: &mut Pass
 
 /// What the answer's status means for a script.
 fn verdict(stream: &Stream, target: &Target) -> Result<u8> {
-    if (200..300).contains(&stream.status) {
+    // 304 answers a condition that the request named; it leads nowhere.
+    if (200..300).contains(&stream.status) || stream.status == 304 {
         return Ok(0);
     }
     let (host, status) = (stream.host(), stream.status);
@@ -233,6 +234,8 @@ fn verdict(stream: &Stream, target: &Target) -> Result<u8> {
         Cause::Refused => {
             error.hint(format!("`crmauth status {target} --check` tells whether the session is alive"))
         }
-        _ => error,
+        Cause::NotFound => error.hint("is PATH right? It is joined to the target's URL"),
+        Cause::Unavailable | Cause::RateLimited | Cause::ServerTimeout => error.hint("try again later"),
+        _ => error.hint("the answer's body may say more"),
     })
 }

@@ -96,7 +96,14 @@ impl Channel<'_> {
             if let Some(body) = &call.body {
                 request = request.body(body.clone());
             }
-            let failure = match tokio::time::timeout_at(self.deadline, request.send()).await {
+            let started = Instant::now();
+            let answer = tokio::time::timeout_at(self.deadline, request.send()).await;
+            let what = match &answer {
+                Ok(Ok(response)) => format!("HTTP {}", response.status().as_u16()),
+                _ => "no answer".to_owned(),
+            };
+            self.trace(&call.method, &call.url, &what, started);
+            let failure = match answer {
                 Ok(Ok(response)) => {
                     self.warn_of_plain_text(&call.url, &response, &host, &route);
                     let location =
