@@ -1,10 +1,11 @@
 //! The one workflow that every verb shares: find the settings, look into the store, and where that does not
 //! do, lock, look again, renew or log in, and keep what came of it.
 
+mod ending;
 mod hints;
 mod job;
 
-use std::cell::{Cell, OnceCell};
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use crate::error::{Cause, Error, Pending, Result};
 use crate::freshness::{Stale, Verdict, judge};
 use crate::http::{Call, Channel, Http, Stream};
 use crate::output;
-use crate::provider::{self, Context, Life, Provider, Revocation, Role};
+use crate::provider::{self, Context, Life, Provider, Role};
 use crate::report::Report;
 use crate::session::Session;
 use crate::spec::{Ageing, BaseUrl, Renewal, Settings, Target};
@@ -142,109 +143,6 @@ impl App {
     /// Exit code 7.
     pub async fn everything(&self) -> Result<Vec<(Key, Entry)>> {
         self.store.list().await
-    }
-
-    /// Removes what is stored but cannot be used; how many entries that were.
-    ///
-    /// # Errors
-    /// Exit code 7.
-    pub async fn discard(&self) -> Result<usize> {
-        self.store.discard().await
-    }
-
-    /// Ends a target's session: on the server unless `local`, then here. `None`: none was stored.
-    ///
-    /// # Errors
-    /// Where the server cannot be asked (the session is then still stored), and exit codes 2 and 7.
-    pub async fn end(
-        &self,
-        target: &Target,
-        person: Option<&str>,
-        local: bool,
-    ) -> Result<Option<Revocation>> {
-        let work = async {
-            let role = role(target, person)?;
-            let job = self.job(target)?;
-            let hints = Hints::of(&job.plan);
-            let key = job.key(&role);
-            let found = self.store.read(&key).await?;
-            if found.entry.is_none() && found.unusable.is_none() {
-                return Ok(None);
-            }
-            self.end_stored(&job.plan.known(), &key, local).await.map_err(|error| hints.add(error))
-        };
-        work.await.map_err(|error: Error| error.target(&target.to_string()))
-    }
-
-    /// Ends a stored session with settings that need no credentials; see [`App::end`].
-    ///
-    /// # Errors
-    /// As [`App::end`].
-    pub async fn end_stored(
-        &self,
-        settings: &Settings,
-        key: &Key,
-        local: bool,
-    ) -> Result<Option<Revocation>> {
-        let deadline = self.deadline();
-        let lock = self.store.lock(key, deadline).await?;
-        let work = async {
-            let Some(entry) = self.look(&settings.target, key).await? else {
-                // What cannot be read cannot be ended, but it need not stay.
-                self.store.forget(&lock).await?;
-                return Ok(None);
-            };
-            let revoked = if local {
-                Revocation::Unsupported
-            } else {
-                let provider = of(&settings.target)?;
-                let channel = Channel { deadline, ..self.channel_of(settings) };
-                let context = Context {
-                    settings,
-                    role: Role::User,
-                    prior: None,
-                    prior_refused: Cell::new(false),
-                    channel: &channel,
-                };
-                provider.revoke(&context, &entry.session).await?
-            };
-            self.store.forget(&lock).await?;
-            Ok(Some(revoked))
-        };
-        let outcome = work.await;
-        self.release(lock).await;
-        outcome
-    }
-
-    /// Stores a session that was obtained elsewhere, once the server has said that it is alive.
-    ///
-    /// # Errors
-    /// Exit code 4 where it is dead, and everything that keeps it from being checked or stored.
-    pub async fn adopt(&self, target: &Target, session: Session) -> Result<Login> {
-        let work = async {
-            let job = self.job(target)?;
-            let hints = Hints::of(&job.plan);
-            self.report.learn(&session.token);
-            match self.ask(&job, &Role::User, &session).await.map_err(|error| hints.add(error))? {
-                Life::Alive => {}
-                Life::Dead => {
-                    let message = format!("{} says that the session is dead", job.plan.url.origin());
-                    let hint = "adopt one that is alive, or log in";
-                    return Err(Error::new(Cause::Refused, message).hint(hint));
-                }
-                Life::Unknown => {
-                    let text = "the server has no way to say whether the session is alive";
-                    self.report.warn(Some(target), text);
-                }
-            }
-            let lock = self.store.lock(&job.key(&Role::User), job.deadline).await?;
-            let entry = job.entry(session.clone(), BTreeMap::new());
-            let written = self.store.write(&lock, &entry).await;
-            self.release(lock).await;
-            written?;
-            Ok(job.login(session, hints))
-        };
-        work.await.map_err(|error: Error| error.target(&target.to_string()))
     }
 
     fn deadline(&self) -> Instant {
@@ -400,13 +298,7 @@ impl App {
             _ => self.settings(job).await?,
         };
         let channel = self.channel(job, settings);
-        let context = Context {
-            settings,
-            role: role.clone(),
-            prior: None,
-            prior_refused: Cell::new(false),
-            channel: &channel,
-        };
+        let context = Context::new(settings, role.clone(), &channel);
         match job.provider.renew(&context, session).await {
             Ok(Some(session)) => Ok(Renewed::Session(Box::new(session))),
             Ok(None) => Ok(Renewed::Impossible),
@@ -436,13 +328,7 @@ impl App {
                 None => None,
             };
             let channel = self.channel(job, settings);
-            let context = Context {
-                settings,
-                role: role.clone(),
-                prior: prior.as_ref(),
-                prior_refused: Cell::new(false),
-                channel: &channel,
-            };
+            let context = Context { prior: prior.as_ref(), ..Context::new(settings, role.clone(), &channel) };
             // Whatever ends this run now, the old session is asked for before it is used again.
             let seat = old.filter(|_| matches!(job.target.spec.ageing, Ageing::SingleSeat { .. }));
             if let (Some(lock), Some(old)) = (lock, seat) {
@@ -508,13 +394,7 @@ impl App {
     async fn ask(&self, job: &Job<'_>, role: &Role, session: &Session) -> Result<Life> {
         let settings = job.plan.known();
         let channel = self.channel(job, &settings);
-        let context = Context {
-            settings: &settings,
-            role: role.clone(),
-            prior: None,
-            prior_refused: Cell::new(false),
-            channel: &channel,
-        };
+        let context = Context::new(&settings, role.clone(), &channel);
         job.provider.check(&context, session).await
     }
 

@@ -154,7 +154,12 @@ pub struct Context<'a> {
     pub channel: &'a Channel<'a>,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    /// A context without a prerequisite's session.
+    pub fn new(settings: &'a Settings, role: Role, channel: &'a Channel<'a>) -> Self {
+        Self { settings, role, prior: None, prior_refused: Cell::new(false), channel }
+    }
+
     /// Sends a request and reads the answer's object, as [`Answer::object`] does. Tokens in it are learnt, and
     /// text around it is warned about.
     ///
