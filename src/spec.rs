@@ -92,6 +92,8 @@ pub struct Field {
     pub shared: bool,
     /// The seed script's name for it, read from env files only.
     pub seed_name: Option<&'static str>,
+    /// Whether sessions under another value are other sessions, though it names nobody: a grant.
+    pub identity: bool,
 }
 
 impl Field {
@@ -105,6 +107,7 @@ impl Field {
             help,
             shared: false,
             seed_name: None,
+            identity: false,
         }
     }
 
@@ -135,6 +138,12 @@ impl Field {
     /// The same field with the seed script's name for it.
     pub const fn seed_name(mut self, name: &'static str) -> Self {
         self.seed_name = Some(name);
+        self
+    }
+
+    /// The same field, part of what a session is stored under.
+    pub const fn identity(mut self) -> Self {
+        self.identity = true;
         self
     }
 

@@ -48,13 +48,19 @@ impl Job<'_> {
             origin: self.plan.url.origin(),
             path: self.plan.url.path().to_owned(),
             user,
-            grant: self.plan.text("GRANT").map(str::to_owned),
+            grant: self.identity(),
             role: match role {
                 Role::User => "user".to_owned(),
                 Role::Partner => "partner".to_owned(),
                 Role::As(person) => format!("as:{person}"),
             },
         }
+    }
+
+    /// The grant, or whatever else a provider declares to tell sessions apart.
+    fn identity(&self) -> Option<String> {
+        let found = self.plan.found.iter().find(|found| found.field.identity)?;
+        self.plan.text(found.field.name).map(str::to_owned)
     }
 
     pub(super) fn login(self, session: Session, hints: Hints) -> Login {

@@ -33,7 +33,8 @@ static SPEC: Spec = Spec {
         Field::new("PASSWORD", Kind::Secret, "the user's password, for the password grant")
             .required_when("GRANT", "password"),
         Field::new("GRANT", Kind::Choice(&["client_credentials", "password"]), "the grant that the client was made for")
-            .default(Default::IfSet { field: "USERNAME", then: "password", otherwise: "client_credentials" }),
+            .identity()
+        .default(Default::IfSet { field: "USERNAME", then: "password", otherwise: "client_credentials" }),
         Field::new(
             "BODY",
             Kind::Choice(&["json", "form"]),
