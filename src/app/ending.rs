@@ -17,7 +17,7 @@ impl App {
     /// # Errors
     /// Exit code 7.
     pub async fn discard(&self) -> Result<usize> {
-        self.store.discard().await
+        self.store.discard(self.deadline()).await
     }
 
     /// Ends a target's session: on the server unless `local`, then here. `None`: none was stored.

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use super::{Entry, Found, Key, Lock, Store, decode, encode};
+use super::{Entry, Found, Key, Lock, NAME_LENGTH, NEWER, Store, decode, encode};
 use crate::disk::{self, DRAFT_PREFIX, Draft, open_plainly};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::secret::{Secret, hex};
@@ -50,10 +50,12 @@ impl FileStore {
     /// Every file that is named as an entry is.
     fn entry_files(&self) -> Vec<PathBuf> {
         let files = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        files
-            .map(|file| file.path())
-            .filter(|path| path.extension().is_some_and(|end| end == "json"))
-            .collect()
+        let named = |path: &PathBuf| {
+            let digits = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+            let hex = digits.len() == NAME_LENGTH && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+            hex && path.extension().is_some_and(|end| end == "json")
+        };
+        files.map(|file| file.path()).filter(named).collect()
     }
 
     /// Removes a file; none is there afterwards.
@@ -251,14 +253,29 @@ impl Store for FileStore {
         })
     }
 
-    fn discard(&self) -> Pending<'_, usize> {
+    fn discard(&self, deadline: Instant) -> Pending<'_, usize> {
         Box::pin(async move {
+            let usable = |path: &Path| -> Result<bool> {
+                Ok(match self.read_now(path)? {
+                    None => true,
+                    Some(Ok((key, _))) => self.entry_path(&key) == path,
+                    // Another version's is not ours to judge.
+                    Some(Err(why)) => why.ends_with(NEWER),
+                })
+            };
             let mut discarded = 0;
             for path in self.entry_files() {
-                if !matches!(self.read_now(&path)?, Some(Ok((key, _))) if self.entry_path(&key) == path) {
-                    self.remove(&path).map_err(|error| self.failed("cannot be written", &error))?;
+                if usable(&path)? {
+                    continue;
+                }
+                let lock_path = path.with_extension("lock");
+                let lock = self.acquire(&lock_path, deadline).await?;
+                if !usable(&path)? {
+                    let removed = self.remove(&path).and_then(|()| self.remove(&lock_path));
+                    removed.map_err(|error| self.failed("cannot be written", &error))?;
                     discarded += 1;
                 }
+                drop(lock);
             }
             Ok(discarded)
         })

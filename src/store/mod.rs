@@ -17,6 +17,10 @@ use crate::session::{Session, check_token};
 
 /// The form of an entry that this program writes and the newest that it reads.
 const SCHEMA: u32 = 1;
+/// How many hex digits an entry's name has.
+const NAME_LENGTH: usize = 32;
+/// Why an entry of a newer form cannot be used.
+const NEWER: &str = "was written by a newer crmauth";
 /// An entry from further in the future than this is from another clock.
 const FUTURE: SignedDuration = SignedDuration::from_secs(60);
 
@@ -39,10 +43,10 @@ pub struct Key {
 }
 
 impl Key {
-    /// The entry's name: 32 hex digits.
+    /// The entry's name: 32 hex digits, which tell nothing.
     pub fn name(&self) -> String {
         let parts = serde_json::to_string(self).unwrap_or_default();
-        sha256_hex(&parts).expose()[..32].to_owned()
+        sha256_hex(&parts).expose()[..NAME_LENGTH].to_owned()
     }
 }
 
@@ -124,11 +128,12 @@ pub trait Store {
         })
     }
 
-    /// Removes what is there but cannot be used; how many entries that were.
+    /// Removes entries that are there but cannot be used, except a newer version's; how many that were.
     ///
     /// # Errors
     /// [`Cause::Storage`](crate::error::Cause::Storage).
-    fn discard(&self) -> Pending<'_, usize> {
+    fn discard(&self, deadline: Instant) -> Pending<'_, usize> {
+        let _ = deadline;
         Box::pin(async { Ok(0) })
     }
 
@@ -198,7 +203,7 @@ fn encode(key: &Key, entry: &Entry) -> Zeroizing<Vec<u8>> {
 fn decode(bytes: &[u8], now: Timestamp) -> std::result::Result<(Key, Entry), &'static str> {
     let broken = "is cut or no entry";
     match serde_json::from_slice::<Version>(bytes) {
-        Ok(version) if version.schema > SCHEMA => return Err("was written by a newer crmauth"),
+        Ok(version) if version.schema > SCHEMA => return Err(NEWER),
         Ok(_) => {}
         Err(_) => return Err(broken),
     }
