@@ -294,6 +294,16 @@ fn a_file_that_others_could_read_is_closed() {
 }
 
 #[test]
+fn a_secrets_own_file_and_settings_that_stand_aside_are_not_replaced_either() {
+    let mut machine = Machine::new();
+    machine.write("key", "Uu5SecretOfAFile");
+    machine.write(".env", "ZEEV_URL=h\n");
+    machine.set("ZEEV_URL", "http://127.0.0.1:1").set("ZEEV_USERNAME", "a").set("ZEEV_PASSWORD_FILE", "key");
+    machine.run("login zeev -o key").fails(2, &["-o key would replace ZEEV_PASSWORD_FILE"]);
+    machine.run("login zeev --sandbox -o .env").fails(2, &["-o .env would replace ./.env"]);
+}
+
+#[test]
 fn a_file_that_settings_come_from_is_not_replaced() {
     let server = Server::start(Vec::new());
     let settings = format!("ZEEV_URL={}\nZEEV_USERNAME=ana\nZEEV_PASSWORD=Kept7Secret\n", server.url());

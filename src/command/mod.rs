@@ -99,7 +99,9 @@ impl Run<'_> {
         let http = Http::new(self.proxies()?, self.global.ca_file.as_deref(), self.global.timeout)?;
         let (sources, servers) = if self.global.sandbox {
             let servers = sandbox::start(None, Rc::new(|_| ())).await?;
-            (Sources::only(servers.settings().to_vec()), Some(servers))
+            let mut sources = Sources::only(servers.settings().to_vec());
+            sources.spare(self.environment, &self.global.env_file);
+            (sources, Some(servers))
         } else {
             let sources = Sources::load(
                 self.environment,

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::file;
 use super::names::Form;
 use super::plan::{Found, Plan, Value};
 use super::sources::{Hit, Origin, Sources};
@@ -248,8 +247,7 @@ impl<'a> Survey<'a> {
         let bad = |why: String| {
             bad_value(&hit.written, &hit.origin, &format!("names {} {why}", named(hit.text.expose())))
         };
-        let (bytes, _) = file::read(&path, value::MAX, self.sources.patience()).map_err(bad)?;
-        let value = value::from_bytes(&bytes).map_err(bad)?;
+        let value = self.sources.secret_file(&path).map_err(bad)?;
         value::check(value.expose(), field, self.target.spec).map_err(bad)
     }
 }

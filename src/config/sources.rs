@@ -1,5 +1,6 @@
 //! Where settings come from: the environment, then env files, each read once.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::Metadata;
@@ -11,6 +12,7 @@ use super::environment::Environment;
 use super::file::{self, Bytes};
 use super::names::{self, Form};
 use super::target::distance;
+use super::value;
 use crate::disk;
 use crate::error::{Cause, Error, Result, printable};
 use crate::secret::Secret;
@@ -89,6 +91,7 @@ pub struct Sources {
     read: Vec<(String, PathBuf)>,
     cwd: PathBuf,
     patience: Duration,
+    secret_files: RefCell<BTreeMap<PathBuf, Secret>>,
 }
 
 impl Sources {
@@ -121,6 +124,7 @@ impl Sources {
             read: Vec::new(),
             cwd: env.cwd().to_owned(),
             patience,
+            secret_files: RefCell::default(),
         };
         for name in env.names() {
             sources.stranger(name, Origin::Environment, specs);
@@ -153,6 +157,7 @@ impl Sources {
             read: Vec::new(),
             cwd: PathBuf::new(),
             patience: Duration::ZERO,
+            secret_files: RefCell::default(),
         }
     }
 
@@ -187,11 +192,32 @@ impl Sources {
         &self.warnings
     }
 
-    /// The name of the env file among those that were read which `path` is too, by whatever way.
-    pub fn read_from(&self, path: &Path) -> Option<&str> {
+    /// Counts these files among those that settings come from, though nothing was read from them.
+    pub fn spare(&mut self, env: &Environment, env_files: &[PathBuf]) {
+        self.cwd = env.cwd().to_owned();
+        let named = env_files.iter().map(|path| (path.display().to_string(), self.cwd.join(path)));
+        self.read.extend(named.chain([("./.env".to_owned(), env.cwd().join(".env"))]));
+    }
+
+    /// The name of the file that settings come from which `path` is too, by whatever way.
+    pub fn read_from(&self, path: &Path) -> Option<String> {
         let path = std::fs::canonicalize(self.cwd.join(path)).ok()?;
         let same = |read: &Path| std::fs::canonicalize(read).is_ok_and(|read| read == path);
-        self.read.iter().find(|(_, read)| same(read)).map(|(name, _)| name.as_str())
+        let env_files = self.read.iter().map(|(name, read)| (name.clone(), read.clone()));
+        let secrets = self.layers.iter().flatten().filter(|(name, _)| name.ends_with(Form::File.suffix()));
+        let secret_files = secrets.map(|(name, (_, text, _))| (name.clone(), self.path(text.expose())));
+        env_files.chain(secret_files).find(|(_, read)| same(read)).map(|(name, _)| name)
+    }
+
+    /// What a secret's own file holds. A pipe can be read once, so it is read once a run.
+    pub(super) fn secret_file(&self, path: &Path) -> std::result::Result<Secret, String> {
+        if let Some(known) = self.secret_files.borrow().get(path) {
+            return Ok(known.clone());
+        }
+        let (bytes, _) = file::read(path, value::MAX, self.patience)?;
+        let value = value::from_bytes(&bytes)?;
+        self.secret_files.borrow_mut().insert(path.to_owned(), value.clone());
+        Ok(value)
     }
 
     /// What a person may want to know, for `-v`.
@@ -233,11 +259,6 @@ impl Sources {
     /// The path of a `_FILE`, from the current folder.
     pub(super) fn path(&self, path: &str) -> PathBuf {
         self.cwd.join(path)
-    }
-
-    /// How long what is no regular file is waited for.
-    pub(super) fn patience(&self) -> Duration {
-        self.patience
     }
 
     fn named_file(&mut self, path: &Path, by: &str, specs: &[&'static Spec]) -> Result<()> {
