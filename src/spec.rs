@@ -417,8 +417,10 @@ impl BaseUrl {
     pub fn stays_below(path: &str) -> bool {
         let path = path.split('?').next().unwrap_or_default();
         let mut depth = 0_usize;
+        // Servers differ in what they take for a separator: whichever it is, it must not lead out.
+        let path = path.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/").replace("%5c", "/");
         for segment in path.trim_start_matches('/').split('/') {
-            match segment.to_ascii_lowercase().replace("%2e", ".").as_str() {
+            match segment.split(';').next().unwrap_or_default() {
                 "." => {}
                 ".." => match depth.checked_sub(1) {
                     Some(up) => depth = up,

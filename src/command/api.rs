@@ -67,23 +67,39 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let (app, _servers) = run.app().await?;
     let person = args.person.as_deref();
     let login = app.session(target, person, &Wish::Usable(args.min_ttl)).await?;
-    let (mut stream, mut start) = ask(args, &app, &login, &headers, body.as_deref()).await.map_err(named)?;
-    let provider = provider::of(target.spec);
-    if provider.is_some_and(|provider| provider.looks_dead(stream.status, &start)) {
+    let mut answer = ask(args, &app, &login, &headers, body.as_deref()).await.map_err(named)?;
+    if answer.broken.is_none() && looks_dead(target, &answer) {
         run.report.note(Some(target), "the answer looks like that of a dead session");
         let wish = Wish::InsteadOf(Box::new(login.session.clone()));
-        let fresh = app.session(target, person, &wish).await?;
-        if fresh.session.token != login.session.token {
-            (stream, start) = ask(args, &app, &fresh, &headers, body.as_deref()).await.map_err(named)?;
+        match app.session(target, person, &wish).await {
+            Ok(fresh) if fresh.session.token != login.session.token => {
+                answer = ask(args, &app, &fresh, &headers, body.as_deref()).await.map_err(named)?;
+            }
+            Ok(_) => {}
+            // The request was made and answered, whatever became of the session.
+            Err(error) => run.report.warn_of(Some(target), "the session could not be replaced", &error),
         }
     }
     let mut out = Passage::default();
-    let passed = pass_on(args, stream, start, &mut out).await;
+    let passed = pass_on(args, answer, &mut out).await;
     let outcome = passed.and_then(|stream| verdict(&stream, target));
     if outcome.is_err() {
         out.end_line().await;
     }
     outcome.map_err(named)
+}
+
+/// An answer, its start read already.
+struct Answer {
+    stream: Stream,
+    start: Vec<u8>,
+    /// Why its start is all that came of it.
+    broken: Option<Error>,
+}
+
+fn looks_dead(target: &Target, answer: &Answer) -> bool {
+    let provider = provider::of(target.spec);
+    provider.is_some_and(|provider| provider.looks_dead(answer.stream.status, &answer.start))
 }
 
 /// Sends the request and reads the start of its answer.
@@ -93,16 +109,20 @@ async fn ask(
     login: &Login,
     headers: &[(String, Secret)],
     body: Option<&[u8]>,
-) -> Result<(Stream, Vec<u8>)> {
-    let mut stream = app.call(login, &call(args, login, headers, body)).await?;
-    let mut start = Vec::new();
-    while start.len() < JUDGED {
-        match stream.next().await? {
-            Some(part) => start.extend_from_slice(&part),
-            None => break,
+) -> Result<Answer> {
+    let stream = app.call(login, &call(args, login, headers, body)).await?;
+    let mut answer = Answer { stream, start: Vec::new(), broken: None };
+    while answer.start.len() < JUDGED {
+        match answer.stream.next().await {
+            Ok(Some(part)) => answer.start.extend_from_slice(&part),
+            Ok(None) => break,
+            Err(error) => {
+                answer.broken = Some(error);
+                break;
+            }
         }
     }
-    Ok((stream, start))
+    Ok(answer)
 }
 
 /// Places the session where the system wants it.
@@ -172,7 +192,8 @@ fn headers(args: &Args, target: &Target) -> Result<Vec<(String, Secret)>> {
 
 fn check_path(path: &str, target: &Target) -> Result<()> {
     let refuse = |why: &str| Err(Error::new(Cause::Usage, format!("PATH {why}")));
-    if path.contains("://") && !path.starts_with('/') || path.starts_with("//") {
+    let place = path.split('?').next().unwrap_or_default();
+    if place.contains("://") && !path.starts_with('/') || path.starts_with("//") {
         return refuse("is a URL; it must be a path below the target's URL");
     }
     if path.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\' || c == '#') {
@@ -181,7 +202,6 @@ fn check_path(path: &str, target: &Target) -> Result<()> {
     if !BaseUrl::stays_below(path) {
         return refuse("leads out of the target's URL (..)");
     }
-    let place = path.split('?').next().unwrap_or_default();
     if target.spec.placement == Placement::Path && !place.contains("{session}") {
         return refuse("names no {session} before its query").map_err(|error: Error| {
             error.hint(format!("{} wants it as a segment of the path", target.spec.product))
@@ -207,11 +227,15 @@ fn read_data(data: &str, run: &Run<'_>) -> Result<Vec<u8>> {
 }
 
 /// Byte for byte, as it comes.
-async fn pass_on(args: &Args, mut stream: Stream, start: Vec<u8>, out: &mut Passage) -> Result<Stream> {
+async fn pass_on(args: &Args, answer: Answer, out: &mut Passage) -> Result<Stream> {
+    let Answer { mut stream, start, broken } = answer;
     if args.include {
         out.write(stream.head.clone().into_bytes()).await?;
     }
     out.write(start).await?;
+    if let Some(error) = broken {
+        return Err(error);
+    }
     while let Some(part) = stream.next().await? {
         out.write(part).await?;
     }
