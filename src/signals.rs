@@ -25,8 +25,9 @@ impl Signal {
     }
 }
 
-/// The work, or the failure of the signal that stopped it and what was `under_way`, if it can be half done. Until the work first waits there is nothing to tidy
-/// up, and a signal ends the process as usual, even where a read blocks it.
+/// The work, or the failure of the signal that stopped it and what was `under_way`, if it can be half done. Until
+/// the work first waits there is nothing to tidy up, and a signal ends the process as usual, even where a read
+/// blocks it.
 ///
 /// # Errors
 /// The work's own, and [`Cause::Interrupted`] or [`Cause::Terminated`].
@@ -34,7 +35,7 @@ pub async fn interruptible<T>(under_way: Option<&str>, work: impl Future<Output 
     tokio::select! {
         biased;
         outcome = work => outcome,
-        signal = async { either().await } => Err(signal.error(under_way)),
+        signal = async { any().await } => Err(signal.error(under_way)),
     }
 }
 
@@ -56,25 +57,40 @@ pub fn either() -> impl Future<Output = Signal> {
     }
 }
 
-/// The same for whoever runs a child: it must have the terminal's end too, and not be left behind.
+/// The same with the terminal's end, which must leave neither files nor a child behind.
 #[cfg(unix)]
-pub fn for_a_child() -> impl Future<Output = Signal> {
+pub fn any() -> impl Future<Output = Signal> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (either, hang_up) = (either(), signal(SignalKind::hangup()));
+    let either = either();
+    // Under nohup the terminal's end is meant to change nothing, for the child either.
+    let hang_up = if is_ignored(HANG_UP) { None } else { signal(SignalKind::hangup()).ok() };
     async {
         match hang_up {
-            Ok(mut hang_up) => tokio::select! {
+            Some(mut hang_up) => tokio::select! {
                 signal = either => signal,
                 _ = hang_up.recv() => Signal::HangUp,
             },
-            Err(_) => either.await,
+            None => either.await,
         }
     }
 }
 
+/// SIGHUP's number on every Unix.
+#[cfg(unix)]
+const HANG_UP: u32 = 1;
+
+/// Whether this process was started with a signal ignored, as far as the system tells.
+#[cfg(unix)]
+fn is_ignored(signal: u32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+    mask & (1 << (signal - 1)) != 0
+}
+
 /// Waits for Ctrl-C.
 #[cfg(not(unix))]
-pub async fn for_a_child() -> Signal {
+pub async fn any() -> Signal {
     either().await
 }
 

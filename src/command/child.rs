@@ -57,7 +57,7 @@ pub fn refused(name: &OsStr, why: ErrorKind) -> Error {
 /// Where it cannot be started; its own exit code is no error.
 pub async fn wait(name: &OsStr, mut command: tokio::process::Command) -> Result<u8> {
     // Before there is a child that could be left behind.
-    let mut stop = Box::pin(signals::for_a_child());
+    let mut stop = Box::pin(signals::any());
     let mut child = command.spawn().map_err(|error| refused(name, error.kind()))?;
     loop {
         tokio::select! {
@@ -68,7 +68,7 @@ pub async fn wait(name: &OsStr, mut command: tokio::process::Command) -> Result<
             }
             signal = &mut stop => {
                 signals::forward(signal, child.id());
-                stop = Box::pin(signals::for_a_child());
+                stop = Box::pin(signals::any());
             }
         }
     }
