@@ -169,7 +169,10 @@ impl App {
                 let cached = matches!(wish, Wish::Cached(_));
                 match (self.judge(job, &role, entry.as_ref(), *min_ttl).await?, entry) {
                     (Verdict::Fresh, Some(entry)) => return Ok(entry.session),
-                    (Verdict::Ask(_), Some(entry)) if cached => return Ok(entry.session),
+                    (Verdict::Ask(stale), Some(entry)) if cached => {
+                        self.report.note(Some(job.target), &stale.to_string());
+                        return Ok(entry.session);
+                    }
                     (verdict, _) if cached => return Err(no_session(job.target, verdict)),
                     (verdict, _) => login = matches!(verdict, Verdict::Login(_)),
                 }
@@ -239,7 +242,7 @@ impl App {
         }
         let session = match (verdict, known) {
             (Verdict::Fresh, Some(session)) => return Ok(session),
-            (Verdict::Ask(_), Some(session)) => match self.ask(job, role, &session).await? {
+            (Verdict::Ask(_), Some(session)) => match self.ask_or_doubt(job, role, &session).await? {
                 Life::Dead => {
                     self.report.note(Some(job.target), &Stale::Dead.to_string());
                     match self.log_in(job, role, lock, entry.as_ref()).await {
@@ -261,12 +264,15 @@ impl App {
             },
             (Verdict::Renew(_), Some(session)) => match self.renew(job, role, &session).await? {
                 Renewed::Session(session) => *session,
-                renewed => {
-                    // What the server refused once is not sent again, whatever becomes of the login.
-                    if let (Renewed::Refused, Some(entry)) = (renewed, &mut entry)
-                        && entry.session.refresh.take().is_some()
-                    {
-                        self.keep(job, lock, entry).await;
+                Renewed::Impossible => self.log_in(job, role, lock, entry.as_ref()).await?,
+                Renewed::Refused => {
+                    // What the server refused once is not used again, whatever becomes of the login.
+                    match (job.target.spec.renewal, &mut entry) {
+                        (Renewal::OnceExpired, Some(entry)) => {
+                            entry.session.refresh = None;
+                            self.keep(job, lock, entry).await;
+                        }
+                        _ => self.forget(job, lock).await,
                     }
                     self.log_in(job, role, lock, entry.as_ref()).await?
                 }
@@ -304,7 +310,7 @@ impl App {
             Ok(None) => Ok(Renewed::Impossible),
             Err(error) if matches!(error.cause, Cause::Refused | Cause::Status | Cause::BadAnswer) => {
                 self.report.note(Some(job.target), "the session could not be renewed");
-                Ok(if error.cause == Cause::Refused { Renewed::Refused } else { Renewed::Impossible })
+                Ok(if provider::is_dead(&error) { Renewed::Refused } else { Renewed::Impossible })
             }
             Err(error) => Err(error),
         }
@@ -388,6 +394,18 @@ impl App {
             job.plan.clone().reveal(job.deadline.saturating_duration_since(Instant::now())).await?;
         settings.secrets().for_each(|secret| self.report.learn(secret));
         Ok(job.settings.get_or_init(|| settings))
+    }
+
+    /// Asks before a session is handed out. An answer that says neither is no reason to keep it back.
+    async fn ask_or_doubt(&self, job: &Job<'_>, role: &Role, session: &Session) -> Result<Life> {
+        match self.ask(job, role, session).await {
+            Err(error) if matches!(error.cause.exit(), 4 | 6) => {
+                let text = "the server does not say whether the session is alive";
+                self.report.warn_of(Some(job.target), text, &error);
+                Ok(Life::Unknown)
+            }
+            outcome => outcome,
+        }
     }
 
     /// Asks the server whether a session is alive; needs no credentials.

@@ -656,3 +656,12 @@ fn a_renewal_that_is_refused_is_not_tried_again() {
     machine.shell("sh", &run).says(&["is not kept fresh any more", "refused"]);
     assert_eq!(server.received().len(), 2);
 }
+
+#[test]
+fn under_nohup_a_hang_up_changes_nothing() {
+    let machine = Machine::new();
+    // The command sends the hang-up to the one that waits for it, and outlives it.
+    let run = "crmauth exec zeev --sandbox --token-file -- sh -c 'kill -HUP $PPID; sleep 0.2; echo alive'";
+    let outcome = machine.shell("bash", &format!("trap '' HUP; exec {run}"));
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (0, "alive\n"), "{}", outcome.stderr);
+}

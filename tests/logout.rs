@@ -426,3 +426,27 @@ fn machine_of_nobody() -> Machine {
     machine.set("ZEEV_URL", "http://127.0.0.1:1").set("ZEEV_USERNAME", "ana");
     machine
 }
+
+#[test]
+fn what_is_no_entry_of_ours_stays_where_it_is() {
+    let machine = machine_of_nobody();
+    machine.write("package.json", "{}");
+    machine.write("0123456789abcdef0123456789abcdef.json", "broken");
+    let newer = machine.write("fedcba9876543210fedcba9876543210.json", r#"{"schema":2}"#);
+    let outcome = machine.run("logout --all --store file:.");
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (0, ""));
+    outcome.says(&["warning: 1 stored entries could not be read and are removed"]);
+    assert!(machine.path("package.json").exists() && newer.exists());
+    assert!(!machine.path("0123456789abcdef0123456789abcdef.json").exists());
+}
+
+#[test]
+fn an_expired_session_may_leave_a_refresh_token_alive() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    machine.run("login hellocloud").answer();
+    edit(&machine, "hellocloud", |entry| entry["expires_at"] = from_now(-1));
+    servers.advance(2 * 3600);
+    let outcome = machine.run("logout hellocloud");
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (0, "hellocloud\tstill-alive\n"));
+}

@@ -421,3 +421,17 @@ fn the_sandbox_has_no_sessions_yet() {
     assert_eq!(outcome.code, 3, "{}", outcome.stderr);
     assert_eq!(each(&rows(&outcome), "session"), ["none"; 5]);
 }
+
+#[test]
+fn an_expired_session_keeps_its_refresh_token() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    machine.run("login hellocloud").answer();
+    edit(&machine, "hellocloud", |entry| entry["expires_at"] = from_now(-1));
+    let asked = servers.events().len();
+    assert!(machine.run("status hellocloud --check").stdout.contains(" expired "));
+    assert_eq!(servers.events().len(), asked);
+    machine.run("token hellocloud").answer();
+    let last = servers.events().pop().expect("a request");
+    assert!(String::from_utf8_lossy(&last.body).contains("refresh_token"));
+}

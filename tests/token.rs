@@ -389,6 +389,32 @@ fn a_dead_session_does_not_outlive_a_refused_login() {
 }
 
 #[test]
+fn a_session_that_is_refused_on_renewal_is_not_handed_out_again() {
+    let server = Server::start(vec![canned::zeev("Z1token"), canned::zeev_refuses(), Reply::json(503, "")]);
+    let machine = zeev_at(&server);
+    assert_eq!(token(&machine, "token zeev"), "Z1token");
+    ends(&entry(&machine), 45);
+    machine.run("token zeev").fails(5, &["unavailable"]);
+    machine.run("token zeev --cached").fails(3, &["no session is stored"]);
+}
+
+#[test]
+fn a_check_that_says_neither_is_no_reason_to_keep_a_session_back() {
+    let neither = r#"{"success":false,"error":{"code":"UNKNOWN_OPERATION","message":"?"}}"#;
+    let server = Server::start([canned::gluo("G1name"), vec![Reply::json(200, neither)]].concat());
+    let mut machine = Machine::new();
+    machine
+        .set("GLUO_URL", &server.url())
+        .set("GLUO_USERNAME", "ana")
+        .secret("GLUO_ACCESS_KEY", "Vq7gluoKey2Lw");
+    assert_eq!(token(&machine, "token gluo"), "G1name");
+    unseen(&entry(&machine), 3600);
+    let outcome = machine.run("token gluo");
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (0, "G1name\n"));
+    outcome.says(&["does not say whether the session is alive", "UNKNOWN_OPERATION"]);
+}
+
+#[test]
 fn an_unreachable_server_takes_no_session_away() {
     let servers = Servers::start();
     let mut machine = five_at(&servers);

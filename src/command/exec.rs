@@ -160,12 +160,21 @@ async fn with_files(
 /// Renews a session in time, again and again.
 async fn keep_fresh(args: &Args, run: &Run<'_>, app: &App, login: &Login, path: PathBuf) {
     let target = &login.target;
-    let (mut pause, mut margin) = due(&login.session, target, args.min_ttl);
+    let mut session = login.session.clone();
+    let (mut pause, mut margin) = due(&session, target, args.min_ttl);
     loop {
         tokio::time::sleep(pause.max(SHORTEST)).await;
-        let renewed = app.session(target, args.person.as_deref(), &Wish::Usable(margin)).await;
+        let wish = match target.spec.ageing {
+            Ageing::Fixed => Wish::Usable(margin),
+            // Asked for, and replaced only if it is dead, stored or not.
+            _ => Wish::InsteadOf(Box::new(session.clone())),
+        };
+        let renewed = app.session(target, args.person.as_deref(), &wish).await;
         match renewed.and_then(|login| write(&path, &login).map(|()| login)) {
-            Ok(login) => (pause, margin) = due(&login.session, target, args.min_ttl),
+            Ok(login) => {
+                (pause, margin) = due(&login.session, target, args.min_ttl);
+                session = login.session;
+            }
             // What was refused once is not tried again: that is how accounts are locked.
             Err(error) if !error.cause.retryable() && error.cause.exit() != 7 => {
                 let text = "the session could not be renewed, and its file is not kept fresh any more";

@@ -118,7 +118,9 @@ async fn row(app: &App, target: &Target, check: bool) -> Row {
             (row.plan, row.entry) = (Some(plan), entry);
         }
     }
+    // That it has ended is known; a refresh token may outlive it.
     if check
+        && row.state != "expired"
         && row.error.is_none()
         && let Some(entry) = &row.entry
     {

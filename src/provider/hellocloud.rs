@@ -3,6 +3,8 @@
 //! Bodies and fields are the seed document's; refusals and the `index.php` path are measured on a real
 //! SuiteCRM 7.14.
 
+use jiff::Timestamp;
+
 use super::{Context, Life, Provider, Revocation, ended, life};
 use crate::answer::Object;
 use crate::error::{Cause, Error, Pending, Result};
@@ -92,7 +94,12 @@ impl Provider for HelloCloud {
         let request = request.accept(MEDIA_TYPE).bearer(&session.token);
         Box::pin(async move {
             let answer = context.call(request, |object| refusal(context, object)).await;
-            answer.map(|_| Revocation::Revoked).or_else(ended)
+            let expired = session.expires_at.is_some_and(|end| end <= Timestamp::now());
+            match answer.map(|_| Revocation::Revoked).or_else(ended)? {
+                // An access token that had expired says nothing of the refresh token, which lives for a month.
+                Revocation::Revoked if expired && session.refresh.is_some() => Ok(Revocation::StillAlive),
+                revocation => Ok(revocation),
+            }
         })
     }
 }

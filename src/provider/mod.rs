@@ -127,7 +127,7 @@ fn ended(error: Error) -> Result<Revocation> {
 }
 
 /// Whether a refusal speaks of the session: a 403 may come from whatever stands before the server.
-fn is_dead(error: &Error) -> bool {
+pub fn is_dead(error: &Error) -> bool {
     error.cause == Cause::Refused && error.http_status != Some(403)
 }
 
