@@ -197,13 +197,6 @@ impl App {
         })
     }
 
-    /// Gives a lock back. A store that cannot take it is no reason to lose a session in hand.
-    async fn release(&self, lock: Lock) {
-        if let Err(error) = self.store.release(lock).await {
-            self.report.warn_of(None, "the lock of the stored session could not be given back", &error);
-        }
-    }
-
     /// The same, with the right to write: whoever waited for it looks again first.
     async fn obtain_locked(
         &self,
@@ -286,8 +279,14 @@ impl App {
         if matches!(wish, Wish::New(_)) {
             self.note_lost_seat(job, entry.as_ref());
         }
-        let credentials = self.fingerprints(job, role).await?;
-        let kept = self.keep(job, lock, &job.entry(session.clone(), credentials)).await;
+        let kept = match self.fingerprints(job, role).await {
+            Ok(credentials) => self.keep(job, lock, &job.entry(session.clone(), credentials)).await,
+            // Whatever the store is waiting for, the session is in hand.
+            Err(error) => {
+                self.not_stored(job, &error);
+                false
+            }
+        };
         if !kept && entry.is_some() && matches!(job.target.spec.ageing, Ageing::SingleSeat { .. }) {
             // The login has ended it.
             self.forget(job, lock).await;
@@ -451,6 +450,13 @@ impl App {
         let Some(lock) = lock else { return false };
         let written = self.store.write(lock, entry).await;
         written.inspect_err(|error| self.not_stored(job, error)).is_ok()
+    }
+
+    /// Gives a lock back. A store that cannot take it is no reason to lose a session in hand.
+    async fn release(&self, lock: Lock) {
+        if let Err(error) = self.store.release(lock).await {
+            self.report.warn_of(None, "the lock of the stored session could not be given back", &error);
+        }
     }
 
     /// Drops a session that the server has refused and that no other replaces.

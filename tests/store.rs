@@ -779,3 +779,15 @@ fn a_tilde_in_the_stores_place_is_the_home() {
     }
     assert_eq!(machine.files(), ["x"]);
 }
+
+#[test]
+fn a_session_in_hand_is_delivered_whoever_holds_the_stores_key() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    fs::create_dir_all(store(&machine)).expect("a folder");
+    let held = fs::File::create(store(&machine).join("key.lock")).expect("a lock file");
+    held.lock().expect("a lock");
+    let outcome = machine.run("login zeev --timeout 2");
+    assert_eq!((outcome.code, outcome.stdout.trim_end().is_empty()), (0, false), "{}", outcome.stderr);
+    outcome.says(&["warning: zeev: the session is not stored: another crmauth holds", "key.lock"]);
+}
