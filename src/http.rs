@@ -123,7 +123,8 @@ pub struct Channel<'a> {
 }
 
 impl Channel<'_> {
-    /// Sends a request as often as rule 3 of the contract allows, and reads the whole answer.
+    /// Sends a request and reads the whole answer. What carries a secret is sent once; again only where no byte
+    /// had left, or where a 429 names a wait that fits. A challenge is repeated where the answer was lost.
     ///
     /// # Errors
     /// Causes of exit codes 2 (plain http to a public address), 5 and 6.

@@ -59,7 +59,7 @@ impl Report {
         }
     }
 
-    /// The contract's error object, for stderr and for a batch's JSON output.
+    /// What `--json` promises of an error, for stderr and for a batch's JSON output.
     pub fn error_json(&self, error: &Error) -> Value {
         json!({
             "code": error.cause.code(),

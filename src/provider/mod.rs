@@ -61,7 +61,7 @@ pub trait Provider: Sync {
     /// Logs in: a new session, now.
     ///
     /// # Errors
-    /// What the contract names for exit codes 2, 4, 5 and 6.
+    /// Causes of exit codes 2, 4, 5 and 6.
     fn login<'a>(&'a self, context: &'a Context<'a>) -> Pending<'a, Session>;
 
     /// Renews a session without a login, where [`Spec::renewal`] says that it can be; `None` where it cannot.
