@@ -5,7 +5,7 @@
 //! The modules from the ground up; each may use those before it, siblings do not use each other, and
 //! `tests/layers.rs` holds this: [`secret`], [`disk`] · [`error`] · [`spec`], [`session`], [`signals`] ·
 //! [`answer`], [`report`] · [`http`] · [`provider`], [`config`], [`store`], [`output`], [`sandbox`] ·
-//! [`freshness`] · [`app`] · [`command`] · [`cli`].
+//! [`freshness`] · [`app`] · [`command`] · [`cli`] · [`usage`].
 
 pub mod answer;
 pub mod app;
@@ -25,20 +25,21 @@ pub mod session;
 pub mod signals;
 pub mod spec;
 pub mod store;
+pub mod usage;
 
 use std::ffi::OsString;
 use std::future::Future;
 use std::io::IsTerminal;
 use std::rc::Rc;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory, Parser, ValueEnum};
+use clap::{CommandFactory, Parser};
 
 use cli::{Cli, Verb};
-use command::{Color, Run};
+use command::Run;
 use config::Environment;
 use error::{Cause, Error, Result};
 use report::{Manner, Report};
+use usage::{Words, colored, unparsed};
 
 /// The program: arguments (the program's name first) and environment in, exit code out.
 pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
@@ -103,153 +104,4 @@ fn block_on(work: impl Future<Output = Result<u8>>) -> Result<u8> {
     let outcome = tokio::task::LocalSet::new().block_on(&runtime, work);
     runtime.shutdown_background();
     outcome
-}
-
-/// A command line that asks for help, or makes no sense.
-fn unparsed(error: &clap::Error, arguments: &[OsString], environment: &Environment) -> u8 {
-    let words = Words::of(arguments);
-    let color = words.value(None, "color").and_then(|word| Color::from_str(word, false).ok());
-    let color = color.unwrap_or(Color::Auto);
-    let for_stdout = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    if for_stdout || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        let color = colored(color, environment, std::io::stdout().is_terminal());
-        let text = if color { error.render().ansi().to_string() } else { error.render().to_string() };
-        let report = Report::new(Manner::default());
-        if !for_stdout {
-            report.help(&text);
-            return Cause::Usage.exit();
-        }
-        let sink = output::sink::Sink::prepare(output::sink::Destination::Stdout);
-        return sink
-            .and_then(|sink| sink.write(text.as_bytes()))
-            .map_or_else(|error| error.cause.exit(), |_| 0);
-    }
-    let color = colored(color, environment, std::io::stderr().is_terminal());
-    let report = Report::new(Manner { json: words.flag("--json"), color, ..Manner::default() });
-    report.error(&usage(error, &words));
-    // The answer may be meant for `eval`, which must fail too.
-    let format = words.value(Some('f'), "format").and_then(output::find);
-    let stdout = words.value(Some('o'), "output").is_none_or(|path| path == "-") && !words.flag("--save");
-    let on_failure = format.filter(|_| stdout).map_or("", |format| format.on_failure());
-    if !on_failure.is_empty() {
-        let sink = output::sink::Sink::prepare(output::sink::Destination::Stdout);
-        let _ = sink.and_then(|sink| sink.write(on_failure.as_bytes()));
-    }
-    // There every other code may be the command's own.
-    if words.verb() == Some("exec") { command::exec::FAILED } else { Cause::Usage.exit() }
-}
-
-/// The words of a command line as far as `--`, and whether there is one: what can be told of it where clap does
-/// not.
-struct Words<'a>(Vec<&'a str>, bool);
-
-impl<'a> Words<'a> {
-    fn of(arguments: &'a [OsString]) -> Self {
-        let words = arguments.iter().skip(1).map(|word| word.to_str().unwrap_or_default());
-        let ours: Vec<&str> = words.take_while(|word| *word != "--").collect();
-        let more = ours.len() + 1 < arguments.len();
-        Self(ours, more)
-    }
-
-    fn flag(&self, name: &str) -> bool {
-        self.0.contains(&name)
-    }
-
-    /// The first word that is a verb's name.
-    fn verb(&self) -> Option<&'a str> {
-        let known = Cli::command();
-        self.0.iter().copied().find(|word| known.find_subcommand(word).is_some())
-    }
-
-    /// All values of an option that is known to have one.
-    fn values(&self, name: &str) -> Vec<&'a str> {
-        let mut words = self.0.iter();
-        let mut values = Vec::new();
-        while let Some(word) = words.next() {
-            match word.strip_prefix(name) {
-                Some("") => values.extend(words.next()),
-                Some(rest) => values.extend(rest.strip_prefix('=')),
-                None => {}
-            }
-        }
-        values
-    }
-
-    /// An option's value: `--format sh`, `--format=sh`, `-f sh`, `-fsh`, and behind flags, `-qf sh`.
-    fn value(&self, short: Option<char>, long: &str) -> Option<&'a str> {
-        let behind_name = |word: &'a str| match word.strip_prefix("--") {
-            Some(word) => word.strip_prefix(long).filter(|rest| rest.is_empty() || rest.starts_with('=')),
-            None => word.strip_prefix('-')?.trim_start_matches(['q', 'v']).strip_prefix(short?),
-        };
-        let (at, rest) = self.0.iter().enumerate().find_map(|(at, word)| Some((at, behind_name(word)?)))?;
-        if rest.is_empty() { self.0.get(at + 1).copied() } else { Some(rest.trim_start_matches('=')) }
-    }
-}
-
-/// clap's error as one sentence and one hint.
-fn usage(error: &clap::Error, words: &Words<'_>) -> Error {
-    let text = error.render().to_string();
-    let mut lines = text.lines();
-    let first = lines.next().unwrap_or_default();
-    let mut message = match error.kind() {
-        ErrorKind::MissingRequiredArgument => "this needs more:".to_owned(),
-        _ => first.strip_prefix("error: ").unwrap_or(first).trim_end_matches(':').to_owned(),
-    };
-    for detail in lines.take_while(|line| !line.trim().is_empty()) {
-        message.push(' ');
-        message.push_str(detail.trim());
-    }
-    if let Some(error) = misplaced(words) {
-        return error;
-    }
-    let suggestion =
-        [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue]
-            .iter()
-            .find_map(|kind| match error.get(*kind)? {
-                ContextValue::String(one) => Some(one.clone()),
-                // The best one stands last.
-                ContextValue::Strings(many) => many.last().cloned(),
-                _ => None,
-            });
-    let hint = match (suggestion, words.verb()) {
-        (Some(word), _) => format!("did you mean `{word}`?"),
-        (None, Some(verb)) => format!("`crmauth {verb} --help` shows what is possible"),
-        (None, None) => "`crmauth --help` shows what is possible".to_owned(),
-    };
-    Error::new(Cause::Usage, message).hint(hint)
-}
-
-/// What is wrong where a word stands in a place that clap cannot make sense of, and people often put it.
-fn misplaced(words: &Words<'_>) -> Option<Error> {
-    let verb = words.verb()?;
-    let behind = words.0.iter().skip_while(|word| **word != verb).skip(1);
-    let typed: Vec<&str> = behind.copied().take_while(|word| !word.starts_with('-')).collect();
-    let is_target = |word: &&str| config::target(word, &provider::specs()).is_ok();
-    let targets: Vec<&str> = typed.iter().copied().take_while(is_target).collect();
-    match (verb, typed.get(targets.len())) {
-        ("exec", Some(command)) if !targets.is_empty() && !words.1 => {
-            let line = format!("crmauth exec {} -- {command}", targets.join(" "));
-            let message = format!("`{command}` is no target");
-            Some(Error::new(Cause::Usage, message).hint(format!("put `--` before the command: {line}")))
-        }
-        ("token", _) if targets.len() > 1 => {
-            let error = Error::new(Cause::Usage, "token takes one target");
-            Some(error.hint("`login` and `exec` take several"))
-        }
-        _ => None,
-    }
-}
-
-fn colored(choice: Color, environment: &Environment, terminal: bool) -> bool {
-    let set = |name: &str| environment.get(name).is_ok_and(|value| value.is_some());
-    match choice {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto => {
-            terminal
-                && !set("NO_COLOR")
-                && !set("CI")
-                && !environment.get("TERM").is_ok_and(|term| term == Some("dumb"))
-        }
-    }
 }

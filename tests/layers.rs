@@ -15,6 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["app"],
     &["command"],
     &["cli"],
+    &["usage"],
     &["lib"],
     &["main"],
 ];
@@ -25,10 +26,10 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("rustls", &["http/"]),
     ("hyper::", &["http/", "sandbox/server.rs"]),
     ("hyper_util", &["http/", "sandbox/server.rs"]),
-    ("stderr()", &["report.rs", "lib.rs", "signals.rs", "config/command.rs"]),
-    ("stdout()", &["output/sink.rs", "lib.rs"]),
+    ("stderr()", &["report.rs", "lib.rs", "signals.rs", "config/command.rs", "usage.rs"]),
+    ("stdout()", &["output/sink.rs", "usage.rs"]),
     ("env::vars_os", &["main.rs"]),
-    ("clap", &["cli.rs", "lib.rs", "command/"]),
+    ("clap", &["cli.rs", "lib.rs", "usage.rs", "command/"]),
 ];
 
 #[test]
