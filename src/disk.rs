@@ -63,14 +63,6 @@ impl Draft {
         self.temporary.persist(path).map_err(|error| error.error)?;
         Ok(sync_folder(&self.folder).err())
     }
-
-    /// Puts it at `path` unless something is there already.
-    ///
-    /// # Errors
-    /// [`ErrorKind::AlreadyExists`], and what else the operating system says.
-    pub fn place(self, path: &Path) -> io::Result<()> {
-        self.temporary.persist_noclobber(path).map(|_| ()).map_err(|error| error.error)
-    }
 }
 
 /// Removes drafts whose names begin so and whose writers died: a living one holds a lock.
