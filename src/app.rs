@@ -45,15 +45,23 @@ pub struct App {
 
 /// A target with its session.
 pub struct Login {
-    /// The target.
-    pub target: Target,
-    /// Its base URL.
-    pub url: BaseUrl,
     /// Its session.
     pub session: Session,
     /// What requests with the session need to know.
     settings: Settings,
     hints: Hints,
+}
+
+impl Login {
+    /// The target.
+    pub fn target(&self) -> &Target {
+        &self.settings.target
+    }
+
+    /// Its base URL.
+    pub fn url(&self) -> &BaseUrl {
+        &self.settings.url
+    }
 }
 
 /// What kind of session is wanted.
@@ -134,7 +142,7 @@ impl App {
     /// What keeps an answer from coming; an answer of any status is none.
     pub async fn call(&self, login: &Login, call: &Call) -> Result<Stream> {
         let answer = self.channel_of(&login.settings).open(call).await;
-        answer.map_err(|error| login.hints.add(error).target(&login.target.to_string()))
+        answer.map_err(|error| login.hints.add(error).target(&login.target().to_string()))
     }
 
     /// Every session that is stored.

@@ -64,8 +64,7 @@ impl Job<'_> {
     }
 
     pub(super) fn login(self, session: Session, hints: Hints) -> Login {
-        let settings = self.plan.known();
-        Login { target: self.target.clone(), url: self.plan.url, session, settings, hints }
+        Login { session, settings: self.plan.known(), hints }
     }
 
     pub(super) fn entry(&self, session: Session, credentials: BTreeMap<String, String>) -> Entry {

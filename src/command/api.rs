@@ -127,7 +127,7 @@ async fn ask(
 
 /// Places the session where the system wants it.
 fn call(args: &Args, login: &Login, headers: &[(String, Secret)], body: Option<&[u8]>) -> Call {
-    let (spec, token) = (login.target.spec, &login.session.token);
+    let (spec, token) = (login.target().spec, &login.session.token);
     let given = |name: &str| headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
     let mut headers = headers.to_vec();
     let mut path = args.path.clone();
@@ -138,7 +138,7 @@ fn call(args: &Args, login: &Login, headers: &[(String, Secret)], body: Option<&
             headers.push(("Authorization".to_owned(), value));
         }
         Placement::Query(name) => {
-            let mut with = login.url.join(&path);
+            let mut with = login.url().join(&path);
             with.query_pairs_mut().append_pair(name, token.expose());
             url = Some(with);
         }
@@ -153,7 +153,7 @@ fn call(args: &Args, login: &Login, headers: &[(String, Secret)], body: Option<&
     let default = if body.is_some() { "POST" } else { "GET" };
     Call {
         method: args.method.as_deref().unwrap_or(default).to_ascii_uppercase(),
-        url: url.unwrap_or_else(|| login.url.join(&path)),
+        url: url.unwrap_or_else(|| login.url().join(&path)),
         headers,
         body: body.map(<[u8]>::to_vec),
         session: token.clone(),

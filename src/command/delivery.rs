@@ -120,7 +120,7 @@ impl Prepared<'_> {
         for (target, result) in results {
             match result {
                 Ok(login) => {
-                    let (url, session) = (&login.url, &login.session);
+                    let (url, session) = (login.url(), &login.session);
                     outcomes.push(Outcome::Session(Entry { target, url, session }));
                 }
                 Err(error) => {

@@ -100,14 +100,14 @@ async fn start(args: &Args, run: &Run<'_>) -> Result<u8> {
     for login in &logins {
         // Those of an outer run would be stale, or not asked for.
         ["TOKEN", "TOKEN_EXPIRES_AT", "TOKEN_FILE"].iter().for_each(|field| {
-            command.env_remove(login.target.variable(field));
+            command.env_remove(login.target().variable(field));
         });
     }
     if args.token_file {
         return with_files(args, run, &app, &logins, name, command).await;
     }
     for login in &logins {
-        let Login { target, url, session, .. } = login;
+        let (target, url, session) = (login.target(), login.url(), &login.session);
         for (name, value) in output::environment(&Entry { target, url, session })? {
             command.env(name, value.expose());
         }
@@ -142,10 +142,10 @@ async fn with_files(
     let folder = child::private_folder("crmauth-exec-")?;
     let mut files = Vec::new();
     for login in logins {
-        let path = folder.path().join(login.target.variable("TOKEN"));
+        let path = folder.path().join(login.target().variable("TOKEN"));
         write(&path, login)?;
-        command.env(login.target.variable("TOKEN_FILE"), &path);
-        command.env(login.target.variable("URL"), login.url.to_string());
+        command.env(login.target().variable("TOKEN_FILE"), &path);
+        command.env(login.target().variable("URL"), login.url().to_string());
         files.push((login, path));
     }
     let upkeep = join_all(files.into_iter().map(|(login, path)| keep_fresh(args, run, app, login, path)));
@@ -159,7 +159,7 @@ async fn with_files(
 
 /// Renews a session in time, again and again.
 async fn keep_fresh(args: &Args, run: &Run<'_>, app: &App, login: &Login, path: PathBuf) {
-    let target = &login.target;
+    let target = login.target();
     let mut session = login.session.clone();
     let (mut pause, mut margin) = due(&session, target, args.min_ttl);
     loop {
