@@ -171,7 +171,7 @@ fn headers(args: &Args, target: &Target) -> Result<Vec<(String, Secret)>> {
     let read = |header: &String| {
         let Some((name, value)) = header.split_once(':') else {
             let message = "-H takes a name and a value with a colon between them";
-            return Err(Error::new(Cause::Usage, message));
+            return Err(Error::new(Cause::Usage, message).hint("for example -H 'Accept: text/plain'"));
         };
         let (name, value) = (name.trim(), value.trim());
         if !is_word(name) || value.chars().any(|c| c.is_control() && c != '\t') {
@@ -191,7 +191,10 @@ fn headers(args: &Args, target: &Target) -> Result<Vec<(String, Secret)>> {
 }
 
 fn check_path(path: &str, target: &Target) -> Result<()> {
-    let refuse = |why: &str| Err(Error::new(Cause::Usage, format!("PATH {why}")));
+    let refuse = |why: &str| {
+        let error = Error::new(Cause::Usage, format!("PATH {why}"));
+        Err(error.hint("PATH is joined to the target's URL, as in `crmauth api --help`"))
+    };
     let place = path.split('?').next().unwrap_or_default();
     if place.contains("://") && !path.starts_with('/') || path.starts_with("//") {
         return refuse("is a URL; it must be a path below the target's URL");
@@ -203,9 +206,8 @@ fn check_path(path: &str, target: &Target) -> Result<()> {
         return refuse("leads out of the target's URL (..)");
     }
     if target.spec.placement == Placement::Path && !place.contains("{session}") {
-        return refuse("names no {session} before its query").map_err(|error: Error| {
-            error.hint(format!("{} wants it as a segment of the path", target.spec.product))
-        });
+        let error = Error::new(Cause::Usage, "PATH names no {session} before its query");
+        return Err(error.hint(format!("{} wants it as a segment of the path", target.spec.product)));
     }
     Ok(())
 }

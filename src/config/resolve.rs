@@ -75,8 +75,12 @@ impl<'a> Survey<'a> {
                 && hit.form == Form::Plain
                 && !survey.unused.contains(field.name)
             {
+                let next = match field.kind {
+                    Kind::Url => format!("a base URL looks like {}", spec.example_url),
+                    _ => format!("{}: {}", hit.variable, field.help),
+                };
                 hit.text = value::check(hit.text.expose(), field, spec)
-                    .map_err(|why| bad_value(&hit.written, &hit.origin, &why))?;
+                    .map_err(|why| bad_value(&hit.written, &hit.origin, &why).hint(next))?;
             }
         }
         for field in spec.all_fields() {
