@@ -93,7 +93,7 @@ impl App {
     pub async fn session(&self, target: &Target, person: Option<&str>, wish: &Wish) -> Result<Login> {
         let work = async {
             let role = role(target, person)?;
-            let job = self.job(target)?;
+            let job = self.job(target).await?;
             let hints = Hints::of(&job.plan);
             let session = self.obtain(&job, role, wish).await.map_err(|error| hints.add(error))?;
             if let Wish::New(min_ttl) | Wish::Usable(min_ttl) = wish {
@@ -110,7 +110,7 @@ impl App {
     /// Exit codes 2 and 7.
     pub async fn stored(&self, target: &Target, min_ttl: Duration) -> Result<(Plan, Option<Entry>, Verdict)> {
         let work = async {
-            let job = self.job(target)?;
+            let job = self.job(target).await?;
             let key = job.key(&Role::User);
             let entry = self.look(target, &key).await?;
             let verdict = self.judge(&job, &Role::User, entry.as_ref(), min_ttl).await?;
@@ -125,7 +125,7 @@ impl App {
     /// Where the server cannot be asked.
     pub async fn check(&self, target: &Target, session: &Session) -> Result<Life> {
         let work = async {
-            let job = self.job(target)?;
+            let job = self.job(target).await?;
             let hints = Hints::of(&job.plan);
             let life = self.ask(&job, &Role::User, session).await.map_err(|error| hints.add(error))?;
             if life == Life::Dead {
@@ -157,13 +157,14 @@ impl App {
         Instant::now().checked_add(self.timeout).unwrap_or_else(Instant::now)
     }
 
-    fn job<'a>(&self, target: &'a Target) -> Result<Job<'a>> {
-        let plan = config::find(target, &self.sources)?;
+    async fn job<'a>(&self, target: &'a Target) -> Result<Job<'a>> {
+        let deadline = self.deadline();
+        let plan = config::find(target, &self.sources).await?;
         for note in plan.notes() {
             self.report.note(Some(target), &note);
         }
         plan.known().secrets().for_each(|secret| self.report.learn(secret));
-        let (provider, deadline) = (of(target)?, self.deadline());
+        let provider = of(target)?;
         Ok(Job { target, plan, provider, deadline, started: Timestamp::now(), settings: OnceCell::new() })
     }
 

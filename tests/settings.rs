@@ -511,6 +511,54 @@ fn a_signal_ends_the_wait_for_a_pipe() {
 }
 
 #[test]
+fn a_secrets_pipe_without_a_writer_stops_neither_signals_nor_other_targets() {
+    for (sent, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let server = nobody();
+        let machine = with_pipe(&server);
+        let child = machine.start(machine.command(&["login", "zeev"]));
+        // It opens once there is a reader.
+        let writer = fs::File::options().write(true).open(machine.path("pipe")).expect("a reader");
+        signal(&child, sent);
+        machine.end(child).fails(code, &["error: interrupted"]);
+        drop(writer);
+        assert_eq!(server.connections(), 0);
+    }
+    let (server, other) = (zeev(1), Server::start(vec![canned::hellocloud("Hc2pipeToken")]));
+    let mut machine = with_pipe(&server);
+    machine.set("HELLOCLOUD_URL", &other.url()).set("HELLOCLOUD_CLIENT_ID", "c");
+    machine.secret("HELLOCLOUD_CLIENT_SECRET", "Hc2pipeSecret");
+    let child = machine.start(machine.command(&["login", "zeev", "hellocloud"]));
+    other.wait_for(1);
+    fs::write(machine.path("pipe"), "Pi9peSecret").expect("a reader");
+    assert!(machine.end(child).answer().contains("hellocloud\tHc2pipeToken\n"));
+    assert_eq!(sent(&server), [pair("ana", "Pi9peSecret")]);
+}
+
+#[test]
+fn a_secrets_pipe_is_waited_for_no_longer_than_allowed_and_read_once() {
+    let server = zeev(2);
+    let mut machine = with_pipe(&server);
+    let silent = "ZEEV_PASSWORD_FILE from the environment names a file that gave nothing within 0.2 s";
+    machine.run("login zeev --timeout 0.2").fails(2, &[silent]);
+    machine.set("ZEEV__OUTRA__PASSWORD_FILE", "pipe").set("ZEEV__OUTRA__USERNAME", "bia");
+    let child = machine.start(machine.command(&["login", "zeev", "zeev@outra"]));
+    fs::write(machine.path("pipe"), "Pi9peSecret").expect("a reader");
+    assert_eq!(machine.end(child).answer().lines().count(), 2);
+    let mut both = sent(&server);
+    both.sort();
+    assert_eq!(both, [pair("ana", "Pi9peSecret"), pair("bia", "Pi9peSecret")]);
+}
+
+/// A machine whose Zeev password comes from a pipe.
+fn with_pipe(server: &Server) -> Machine {
+    let mut machine = Machine::new();
+    assert!(Command::new("mkfifo").arg(machine.path("pipe")).status().expect("mkfifo").success());
+    machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana");
+    machine.set("ZEEV_PASSWORD_FILE", "pipe").canary("Pi9peSecret");
+    machine
+}
+
+#[test]
 fn a_file_that_others_may_read_is_told() {
     for (rest, modes) in [
         (

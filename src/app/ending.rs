@@ -32,7 +32,7 @@ impl App {
     ) -> Result<Option<Revocation>> {
         let work = async {
             let role = role(target, person)?;
-            let job = self.job(target)?;
+            let job = self.job(target).await?;
             let hints = Hints::of(&job.plan);
             let key = job.key(&role);
             let found = self.store.read(&key).await?;
@@ -84,7 +84,7 @@ impl App {
     /// Exit code 4 where it is dead, and everything that keeps it from being checked or stored.
     pub async fn adopt(&self, target: &Target, session: Session) -> Result<Login> {
         let work = async {
-            let job = self.job(target)?;
+            let job = self.job(target).await?;
             let hints = Hints::of(&job.plan);
             self.report.learn(&session.token);
             match self.ask(&job, &Role::User, &session).await.map_err(|error| hints.add(error))? {

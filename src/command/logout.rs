@@ -106,7 +106,7 @@ async fn end_stored(app: &App, key: &Key, entry: &Entry, local: bool) -> Result<
     let url = BaseUrl::parse(&[key.origin.as_str(), &key.path].concat(), "").map_err(|_| gone())?;
     let spec = provider::specs().into_iter().find(|spec| spec.id == key.provider).ok_or_else(gone)?;
     let target = config::target(&entry.target, &[spec]).unwrap_or(Target { spec, account: None });
-    let settings = match config::find(&target, &app.sources) {
+    let settings = match config::find(&target, &app.sources).await {
         Ok(plan) if plan.url == url => plan.known(),
         _ => Settings::new(target, url, Vec::new()),
     };

@@ -115,10 +115,10 @@ mod group {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::fixture::wait_for;
 
     fn run(text: &str, patience: Duration) -> Result<String, String> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(async {
+        wait_for(async {
             let printed = super::run(&Secret::new(text.to_owned()), patience, deadline(patience)).await?;
             Ok(String::from_utf8_lossy(&printed).into_owned())
         })

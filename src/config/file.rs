@@ -6,6 +6,8 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 /// A file's bytes, wiped when dropped.
@@ -20,26 +22,58 @@ pub(super) const NOT_THERE: &str = "is not there";
 /// # Errors
 /// What is wrong with it, as the end of a sentence: `is not there`.
 pub(super) fn read(path: &Path, cap: usize, patience: Duration) -> Result<(Bytes, Metadata), String> {
-    let meta = std::fs::metadata(path).map_err(|error| why(&error))?;
-    if meta.is_dir() {
-        return Err("is a folder".to_owned());
-    }
+    let meta = look(path)?;
     if meta.is_file() {
-        let file = File::open(path).map_err(|error| why(&error))?;
-        return Ok((slurp(file, cap)?, meta));
+        return Ok((read_now(path, cap)?, meta));
     }
-    // Opening and reading a pipe wait for its writer, and nothing can stop them: a thread waits, not we.
     let (sender, receiver) = mpsc::channel();
-    let owned = path.to_owned();
-    std::thread::spawn(move || {
-        let read = File::open(owned).map_err(|error| why(&error)).and_then(|file| slurp(file, cap));
-        // The receiver is gone when patience has run out.
-        let _ = sender.send(read);
-    });
+    // The receiver is gone when patience has run out.
+    apart(path, cap, move |bytes| drop(sender.send(bytes)));
     match receiver.recv_timeout(patience) {
-        Ok(read) => Ok((read?, meta)),
-        Err(_) => Err(format!("gave nothing within {} s", patience.as_secs_f64())),
+        Ok(bytes) => Ok((bytes?, meta)),
+        Err(_) => Err(silent(patience)),
     }
+}
+
+/// The same until `deadline`, without stopping the one thread: other targets and signals are served meanwhile.
+///
+/// # Errors
+/// As [`read`].
+pub(super) async fn wait_for(
+    path: &Path,
+    cap: usize,
+    patience: Duration,
+    deadline: Instant,
+) -> Result<Bytes, String> {
+    if look(path)?.is_file() {
+        return read_now(path, cap);
+    }
+    let (sender, receiver) = oneshot::channel();
+    apart(path, cap, move |bytes| drop(sender.send(bytes)));
+    match tokio::time::timeout_at(deadline, receiver).await {
+        Ok(Ok(bytes)) => bytes,
+        _ => Err(silent(patience)),
+    }
+}
+
+/// What there is, unless it is nothing to be read.
+fn look(path: &Path) -> Result<Metadata, String> {
+    let meta = std::fs::metadata(path).map_err(|error| why(&error))?;
+    if meta.is_dir() { Err("is a folder".to_owned()) } else { Ok(meta) }
+}
+
+fn read_now(path: &Path, cap: usize) -> Result<Bytes, String> {
+    slurp(File::open(path).map_err(|error| why(&error))?, cap)
+}
+
+/// Opening and reading a pipe wait for its writer, and nothing can stop them: a thread waits, not we.
+fn apart(path: &Path, cap: usize, done: impl FnOnce(Result<Bytes, String>) + Send + 'static) {
+    let path = path.to_owned();
+    std::thread::spawn(move || done(read_now(&path, cap)));
+}
+
+fn silent(patience: Duration) -> String {
+    format!("gave nothing within {} s", patience.as_secs_f64())
 }
 
 /// Reads an open file, at most `cap` bytes of it.

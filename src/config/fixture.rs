@@ -94,6 +94,12 @@ pub(super) fn target(text: &str) -> Target {
 /// Long enough for whatever ends by itself.
 pub(super) const LONG: Duration = Duration::from_secs(60);
 
+/// Does work that may have to wait.
+pub(super) fn wait_for<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(work)
+}
+
 /// The sources of a run in that folder with these variables and `--env-file`s.
 pub(super) fn load(dir: &Path, vars: &[(&str, &str)], files: &[&str]) -> Result<Sources> {
     let vars = vars.iter().map(|(name, value)| (name.into(), value.into()));

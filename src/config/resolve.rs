@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tokio::time::Instant;
+
 use super::names::Form;
 use super::plan::{Found, Plan, Value};
 use super::sources::{Hit, Origin, Sources};
@@ -17,14 +19,15 @@ struct Missing {
     ways: Vec<Vec<&'static Field>>,
 }
 
-/// Finds a target's settings. Files that a `_FILE` names are read, no `_CMD` is run. Where only secrets are
+/// Finds a target's settings. Files that a `_FILE` names are read, a pipe is waited for as long as the sources
+/// allow, no `_CMD` is run. Where only secrets are
 /// missing, the plan says so instead of failing: a stored session may do without them.
 ///
 /// # Errors
 /// [`Cause::MissingSetting`] naming all that is missing and the places looked at; [`Cause::BadSetting`] for a
 /// value that its field does not take, for two ways to log in that are set in one source, and for a URL from
 /// an implicit `./.env` beside a secret from elsewhere.
-pub fn find(target: &Target, sources: &Sources) -> Result<Plan> {
+pub async fn find(target: &Target, sources: &Sources) -> Result<Plan> {
     let named = |error: Error| error.target(&target.to_string());
     let survey = Survey::new(target, sources).map_err(named)?;
     let missing = survey.missing();
@@ -36,7 +39,8 @@ pub fn find(target: &Target, sources: &Sources) -> Result<Plan> {
     {
         return Err(error.clone());
     }
-    let mut plan = survey.guard().and_then(|()| survey.plan()).map_err(named)?;
+    survey.guard().map_err(named)?;
+    let mut plan = survey.plan().await.map_err(named)?;
     plan.missing = error;
     Ok(plan)
 }
@@ -213,8 +217,9 @@ impl<'a> Survey<'a> {
         )))
     }
 
-    fn plan(&self) -> Result<Plan> {
+    async fn plan(&self) -> Result<Plan> {
         let spec = self.target.spec;
+        let deadline = self.sources.deadline();
         let mut url = None;
         let mut found = Vec::new();
         for field in spec.all_fields().filter(|field| !self.unused.contains(field.name)) {
@@ -232,7 +237,7 @@ impl<'a> Survey<'a> {
             let bad = |why: &str| bad_value(&hit.written, &hit.origin, why);
             let value = match hit.form {
                 Form::Command => Value::Command(hit.text.clone()),
-                Form::File => Value::Known(self.file(hit, field)?),
+                Form::File => Value::Known(self.file(hit, field, deadline).await?),
                 Form::Plain => Value::Known(hit.text.clone()),
             };
             if field.name == COMMON[0].name {
@@ -246,12 +251,12 @@ impl<'a> Survey<'a> {
         Ok(Plan::new(self.target.clone(), url, found))
     }
 
-    fn file(&self, hit: &Hit, field: &'static Field) -> Result<Secret> {
+    async fn file(&self, hit: &Hit, field: &'static Field, deadline: Instant) -> Result<Secret> {
         let path = self.sources.path(hit.text.expose());
         let bad = |why: String| {
             bad_value(&hit.written, &hit.origin, &format!("names {} {why}", named(hit.text.expose())))
         };
-        let value = self.sources.secret_file(&path).map_err(bad)?;
+        let value = self.sources.secret_file(&path, deadline).await.map_err(bad)?;
         value::check(value.expose(), field, self.target.spec).map_err(bad)
     }
 }

@@ -5,8 +5,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+
+use super::command;
 use super::envfile::{self, Entry};
 use super::environment::Environment;
 use super::file::{self, Bytes};
@@ -91,7 +96,7 @@ pub struct Sources {
     read: Vec<(String, PathBuf)>,
     cwd: PathBuf,
     patience: Duration,
-    secret_files: RefCell<BTreeMap<PathBuf, Secret>>,
+    secret_files: RefCell<BTreeMap<PathBuf, Rc<OnceCell<Secret>>>>,
 }
 
 impl Sources {
@@ -210,14 +215,22 @@ impl Sources {
     }
 
     /// What a secret's own file holds. A pipe can be read once, so it is read once a run.
-    pub(super) fn secret_file(&self, path: &Path) -> std::result::Result<Secret, String> {
-        if let Some(known) = self.secret_files.borrow().get(path) {
-            return Ok(known.clone());
-        }
-        let (bytes, _) = file::read(path, value::MAX, self.patience)?;
-        let value = value::from_bytes(&bytes)?;
-        self.secret_files.borrow_mut().insert(path.to_owned(), value.clone());
-        Ok(value)
+    pub(super) async fn secret_file(
+        &self,
+        path: &Path,
+        deadline: Instant,
+    ) -> std::result::Result<Secret, String> {
+        let known = Rc::clone(self.secret_files.borrow_mut().entry(path.to_owned()).or_default());
+        let read = async {
+            let bytes = file::wait_for(path, value::MAX, self.patience, deadline).await?;
+            value::from_bytes(&bytes)
+        };
+        known.get_or_try_init(|| read).await.cloned()
+    }
+
+    /// When a wait for a target's settings that begins now ends.
+    pub(super) fn deadline(&self) -> Instant {
+        command::deadline(self.patience)
     }
 
     /// What a person may want to know, for `-v`.

@@ -1,5 +1,9 @@
 use super::*;
-use crate::config::fixture::{LONG, folder, load, target};
+use crate::config::fixture::{LONG, folder, load, target, wait_for};
+
+fn find(target: &Target, sources: &Sources) -> Result<Plan> {
+    wait_for(super::find(target, sources))
+}
 
 /// What a login of that target would get, as `FIELD=value`; or the error's message.
 fn settings(text: &str, vars: &[(&str, &str)], implicit: &str) -> std::result::Result<Vec<String>, String> {
@@ -15,8 +19,7 @@ fn reveal(text: &str, sources: &Sources) -> std::result::Result<Vec<String>, Str
         error.message
     })?;
     let fields: Vec<&str> = plan.found.iter().map(|found| found.field.name).collect();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let settings = runtime.block_on(plan.reveal(LONG)).map_err(|error| {
+    let settings = wait_for(plan.reveal(LONG)).map_err(|error| {
         assert!(matches!(error.cause, Cause::BadSetting | Cause::MissingSetting));
         error.message
     })?;
