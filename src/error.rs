@@ -68,6 +68,8 @@ pub enum Cause {
     ClosedPipe,
     /// SIGINT ended the run.
     Interrupted,
+    /// SIGQUIT ended the run.
+    Quit,
     /// SIGTERM ended the run.
     Terminated,
     /// A child command could not be started.
@@ -129,6 +131,7 @@ impl Cause {
             Self::NotExecutable => ("not_executable", 126),
             Self::CommandNotFound => ("command_not_found", 127),
             Self::Interrupted => ("interrupted", 130),
+            Self::Quit => ("quit", 131),
             Self::Terminated => ("terminated", 143),
         }
     }
@@ -158,7 +161,7 @@ pub static EXIT_CODES: &[(&str, &str, &str)] = &[
         "`exec`, `sandbox -- CMD`: CMD cannot be executed, or does not exist; else CMD's own code",
         "fix it",
     ),
-    ("130, 143", "interrupted, terminated", "stop"),
+    ("130, 131, 143", "interrupted, quit, terminated", "stop"),
 ];
 
 /// A failure: the cause, one sentence of ours, what the server said if it said something, and the next step.

@@ -1,4 +1,4 @@
-//! SIGINT, SIGTERM and SIGHUP: waiting for them and passing them on.
+//! SIGINT, SIGTERM, SIGHUP and SIGQUIT: waiting for them and passing them on.
 
 use crate::error::{Cause, Error, Result};
 
@@ -11,6 +11,8 @@ pub enum Signal {
     Terminate,
     /// The terminal went away.
     HangUp,
+    /// Ctrl-\: it would leave files behind, and a core file with secrets.
+    Quit,
 }
 
 impl Signal {
@@ -19,6 +21,7 @@ impl Signal {
         let cause = match self {
             Self::Interrupt => Cause::Interrupted,
             Self::Terminate | Self::HangUp => Cause::Terminated,
+            Self::Quit => Cause::Quit,
         };
         let doubt = under_way.map(|what| format!("; {what} under way may have taken effect"));
         Error::new(cause, format!("interrupted{}", doubt.unwrap_or_default()))
@@ -30,7 +33,7 @@ impl Signal {
 /// blocks it.
 ///
 /// # Errors
-/// The work's own, and [`Cause::Interrupted`] or [`Cause::Terminated`].
+/// The work's own, and [`Cause::Interrupted`], [`Cause::Quit`] or [`Cause::Terminated`].
 pub async fn interruptible<T>(under_way: Option<&str>, work: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::select! {
         biased;
@@ -57,31 +60,43 @@ pub fn either() -> impl Future<Output = Signal> {
     }
 }
 
-/// The same with the terminal's end, which must leave neither files nor a child behind.
+/// The same with the terminal's end and Ctrl-\, which must leave neither files nor a child behind.
 #[cfg(unix)]
 pub fn any() -> impl Future<Output = Signal> {
-    use tokio::signal::unix::{SignalKind, signal};
     let either = either();
-    // Under nohup the terminal's end is meant to change nothing, for the child either.
-    let hang_up = if is_ignored(HANG_UP) { None } else { signal(SignalKind::hangup()).ok() };
+    let (hang_up, quit) = (unless_ignored(HANG_UP), unless_ignored(QUIT));
     async {
-        match hang_up {
-            Some(mut hang_up) => tokio::select! {
-                signal = either => signal,
-                _ = hang_up.recv() => Signal::HangUp,
-            },
-            None => either.await,
+        tokio::select! {
+            signal = either => signal,
+            _ = hang_up => Signal::HangUp,
+            _ = quit => Signal::Quit,
         }
     }
 }
 
-/// SIGHUP's number on every Unix.
+/// Listens from now on, and waits for a signal. One that was ignored from the start, as under nohup, is meant to
+/// change nothing, for a child either.
 #[cfg(unix)]
-const HANG_UP: u32 = 1;
+fn unless_ignored(number: u8) -> impl Future<Output = ()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let stream = if is_ignored(number) { None } else { signal(SignalKind::from_raw(number.into())).ok() };
+    async {
+        match stream {
+            Some(mut stream) => drop(stream.recv().await),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// The numbers of SIGHUP and SIGQUIT on every Unix.
+#[cfg(unix)]
+const HANG_UP: u8 = 1;
+#[cfg(unix)]
+const QUIT: u8 = 3;
 
 /// Whether this process was started with a signal ignored, as far as the system tells.
 #[cfg(unix)]
-fn is_ignored(signal: u32) -> bool {
+fn is_ignored(signal: u8) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
@@ -103,14 +118,19 @@ pub async fn either() -> Signal {
     }
 }
 
-/// Passes a signal on to a child that runs. At a terminal Ctrl-C reaches the child by itself.
+/// Passes a signal on to a child that runs. At a terminal the keys that send one reach the child by themselves.
 #[cfg(unix)]
 pub fn forward(signal: Signal, child: Option<u32>) {
     use rustix::process::{Pid, Signal as Number, kill_process};
     use std::io::IsTerminal;
     let number = match signal {
-        Signal::Interrupt if std::io::stdin().is_terminal() || std::io::stderr().is_terminal() => return,
+        Signal::Interrupt | Signal::Quit
+            if std::io::stdin().is_terminal() || std::io::stderr().is_terminal() =>
+        {
+            return;
+        }
         Signal::Interrupt => Number::INT,
+        Signal::Quit => Number::QUIT,
         Signal::Terminate => Number::TERM,
         Signal::HangUp => Number::HUP,
     };

@@ -385,9 +385,12 @@ fn signals_reach_the_command_once() {
     let (_server, mut machine) = zeev();
     machine.set("TMPDIR", machine.work().to_str().expect("UTF-8"));
     for line in ["exec zeev", "exec zeev --token-file", "exec zeev --sandbox"] {
-        for (sent, name, code) in
-            [(Signal::TERM, "TERM", 5), (Signal::INT, "INT", 6), (Signal::HUP, "HUP", 7)]
-        {
+        for (sent, name, code) in [
+            (Signal::TERM, "TERM", 5),
+            (Signal::INT, "INT", 6),
+            (Signal::HUP, "HUP", 7),
+            (Signal::QUIT, "QUIT", 8),
+        ] {
             let script = format!("trap 'echo {name}; exit {code}' {name}; echo ready; read x; exit 1");
             let run = Waiting::start(&machine, &with(line, &["sh", "-c", &script]));
             signal(&run.child, sent);
@@ -410,7 +413,7 @@ fn signals_reach_the_command_once() {
 
 #[test]
 fn a_signal_during_the_login_ends_it() {
-    for (sent, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+    for (sent, code) in [(Signal::INT, 130), (Signal::QUIT, 131), (Signal::TERM, 143)] {
         for files in ["", " --token-file"] {
             let server = Server::start(vec![Reply::Silence]);
             let machine = zeev_at(&server);

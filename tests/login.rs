@@ -712,7 +712,7 @@ fn a_full_disk_is_told() {
 
 #[test]
 fn a_signal_ends_a_login_and_leaves_nothing_behind() {
-    for (sent, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+    for (sent, code) in [(Signal::INT, 130), (Signal::QUIT, 131), (Signal::TERM, 143)] {
         for option in ["-o out", "-f sh", "--json"] {
             let server = Server::start(vec![Reply::Silence]);
             let machine = zeev_at(&server);
