@@ -4,7 +4,7 @@ use std::fs::{File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 
 /// What the name of every file under construction begins with.
 pub const DRAFT_PREFIX: &str = ".crmauth-";
@@ -65,22 +65,90 @@ impl Draft {
     }
 }
 
-/// Removes drafts whose names begin so and whose writers died: a living one holds a lock.
-pub fn sweep(folder: &Path, prefix: &str) {
-    let Ok(files) = std::fs::read_dir(folder) else { return };
-    for file in files.flatten() {
+/// A temporary folder of our own, 0700; removed when dropped, or by the next one of its prefix where its holders
+/// were killed.
+pub struct PrivateFolder {
+    folder: TempDir,
+    /// Tells those who sweep that somebody still uses the folder.
+    lock: File,
+}
+
+impl PrivateFolder {
+    /// Makes one where temporary files go, and sweeps those that were left behind there.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn create(prefix: &str) -> io::Result<Self> {
+        let place = tempfile::env::temp_dir();
+        sweep_folders(&place, prefix);
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(prefix).rand_bytes(RANDOM_LENGTH);
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+        loop {
+            let folder = builder.tempdir_in(&place)?;
+            let lock = match open_plainly(folder.path()) {
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                lock => lock?,
+            };
+            // One of those who sweep may just have been faster.
+            let ours = !matches!(lock.try_lock(), Err(TryLockError::WouldBlock));
+            if ours && folder.path().exists() {
+                set_folder_mode(folder.path())?;
+                return Ok(Self { folder, lock });
+            }
+        }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Lets the children that are started from now on hold the folder too, should this process be killed.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn share(&self) -> io::Result<()> {
+        #[cfg(unix)]
+        rustix::io::fcntl_setfd(&self.lock, rustix::io::FdFlags::empty())?;
+        Ok(())
+    }
+}
+
+/// Removes folders whose names begin so and that nobody holds.
+fn sweep_folders(place: &Path, prefix: &str) {
+    for path in of_prefix(place, prefix) {
+        if let Ok(folder) = open_plainly(&path)
+            && folder.metadata().is_ok_and(|folder| folder.is_dir() && is_ours(&folder))
+            && folder.try_lock().is_ok()
+        {
+            let _ = std::fs::remove_dir_all(&path);
+        }
+    }
+}
+
+/// Whatever has a name that begins so and ends as ours do.
+fn of_prefix(folder: &Path, prefix: &str) -> impl Iterator<Item = PathBuf> {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let named = move |file: &std::fs::DirEntry| {
         let name = file.file_name();
         let random = name.to_str().and_then(|name| name.strip_prefix(prefix));
-        if random.is_none_or(|random| {
-            random.len() != RANDOM_LENGTH || !random.bytes().all(|byte| byte.is_ascii_alphanumeric())
-        }) {
-            continue;
-        }
-        if let Ok(draft) = open_plainly(&file.path())
+        random.is_some_and(|random| {
+            random.len() == RANDOM_LENGTH && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        })
+    };
+    files.filter(named).map(|file| file.path())
+}
+
+/// Removes drafts whose names begin so and whose writers died: a living one holds a lock.
+pub fn sweep(folder: &Path, prefix: &str) {
+    for path in of_prefix(folder, prefix) {
+        if let Ok(draft) = open_plainly(&path)
             && draft.metadata().is_ok_and(|draft| draft.is_file() && is_ours(&draft))
             && draft.try_lock().is_ok()
         {
-            let _ = std::fs::remove_file(file.path());
+            let _ = std::fs::remove_file(&path);
         }
     }
 }

@@ -476,6 +476,39 @@ fn a_token_file_is_private_and_goes_with_the_command() {
 }
 
 #[test]
+fn a_folder_of_tokens_does_not_outlive_a_kill_for_long() {
+    let (_server, mut machine) = zeev();
+    machine.set("TMPDIR", machine.work().to_str().expect("UTF-8"));
+    let waiting = with("exec zeev --token-file", &["sh", "-c", "echo $ZEEV_TOKEN_FILE; read x; exit 3"]);
+    let folder_of = |run: &Waiting<'_>| PathBuf::from(&run.line).parent().expect("a folder").to_owned();
+    let again = || machine.run("exec zeev --token-file -- true").answer().to_owned();
+    // What only looks like one of ours.
+    for folder in ["crmauth-exec-more-than-six", "crmauth-exec-", "crmauth-sandbox-aaaaaa", "target"] {
+        fs::create_dir(machine.path(folder)).expect("a folder");
+    }
+    machine.write("crmauth-exec-aaaaaa", "a file");
+    std::os::unix::fs::symlink("target", machine.path("crmauth-exec-bbbbbb")).expect("a link");
+    let others = machine.files();
+    let mut killed = Waiting::start(&machine, &waiting);
+    let living = Waiting::start(&machine, &waiting);
+    let (abandoned, held) = (folder_of(&killed), folder_of(&living));
+    let stdin = killed.child.stdin.take();
+    signal(&killed.child, Signal::KILL);
+    killed.child.wait().expect("a status");
+    again();
+    assert!(abandoned.join("ZEEV_TOKEN").exists(), "its command still uses it");
+    let began = Instant::now();
+    drop(stdin);
+    while abandoned.exists() {
+        assert!(began.elapsed() < Duration::from_secs(60), "the folder stays");
+        again();
+    }
+    assert!(held.join("ZEEV_TOKEN").exists(), "another's folder is left alone");
+    assert_eq!(living.end().0, 3);
+    assert_eq!(machine.files(), others);
+}
+
+#[test]
 fn without_room_for_the_file_the_command_does_not_run() {
     let (_server, mut machine) = zeev();
     machine.set("TMPDIR", "/no/such/folder");

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
 use super::Run;
+use crate::disk::PrivateFolder;
 use crate::error::{Cause, Error, Result};
 use crate::signals;
 
@@ -27,16 +28,12 @@ pub fn find(name: &OsStr, run: &Run<'_>) -> Result<PathBuf> {
     Err(refused(name, if there { ErrorKind::PermissionDenied } else { ErrorKind::NotFound }))
 }
 
-/// A temporary folder of our own, 0700; removed when dropped.
+/// A temporary folder for a command that is about to be started.
 ///
 /// # Errors
 /// [`Cause::Storage`].
-pub fn private_folder(prefix: &str) -> Result<tempfile::TempDir> {
-    let mut folder = tempfile::Builder::new();
-    folder.prefix(prefix);
-    #[cfg(unix)]
-    folder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
-    folder.tempdir().map_err(|error| {
+pub fn private_folder(prefix: &str) -> Result<PrivateFolder> {
+    PrivateFolder::create(prefix).and_then(|folder| folder.share().map(|()| folder)).map_err(|error| {
         Error::new(Cause::Storage, format!("no temporary folder can be made: {}", error.kind()))
     })
 }
