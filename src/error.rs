@@ -224,6 +224,26 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// A [`Result`] that is not there yet; not `Send`, since all work is done on one thread.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
 
+/// Walks an error's sources for one of a type.
+pub fn find<'a, T: std::error::Error + 'static>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        // The TLS error hides inside an I/O error, which does not name it as its source.
+        if let Some(inner) = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref)
+            && let Some(found) = find::<T>(inner)
+        {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
 /// How many bytes of a foreign text are kept: as many as an answer has, or a secret many times over.
 const FOREIGN_KEPT: usize = 1024 * 1024;
 /// How many bytes of it anything that is shown may come from.

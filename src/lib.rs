@@ -3,7 +3,7 @@
 //! The way of the data: arguments → targets → settings → session → bytes. [`run`] is the whole program.
 //!
 //! The modules from the ground up; each may use those before it, siblings do not use each other, and
-//! `tests/layers.rs` holds this: [`secret`], [`disk`] · [`error`] · [`spec`], [`session`], [`signals`] ·
+//! `tests/layers.rs` holds this: [`secret`], [`disk`] · [`error`] · [`spec`], [`session`], [`signals`], [`tls`] ·
 //! [`answer`], [`report`] · [`http`] · [`provider`], [`config`], [`store`], [`output`], [`sandbox`] ·
 //! [`freshness`] · [`app`] · [`command`] · [`cli`] · [`usage`].
 
@@ -25,6 +25,7 @@ pub mod session;
 pub mod signals;
 pub mod spec;
 pub mod store;
+pub mod tls;
 pub mod usage;
 
 use std::ffi::OsString;

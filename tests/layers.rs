@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["secret", "disk"],
     &["error"],
-    &["spec", "session", "signals"],
+    &["spec", "session", "signals", "tls"],
     &["answer", "report"],
     &["http"],
     &["provider", "config", "store", "output", "sandbox"],
@@ -23,7 +23,7 @@ const LAYERS: &[&[&str]] = &[
 /// A text that only these files may hold.
 const OWNERS: &[(&str, &[&str])] = &[
     ("reqwest", &["http.rs", "http/"]),
-    ("rustls", &["http/"]),
+    ("rustls", &["tls.rs"]),
     ("hyper::", &["http/", "sandbox/server.rs"]),
     ("hyper_util", &["http/", "sandbox/server.rs"]),
     ("stderr()", &["report.rs", "lib.rs", "signals.rs", "config/command.rs", "usage.rs"]),

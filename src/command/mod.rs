@@ -31,6 +31,7 @@ use crate::spec::Target;
 use crate::store::Store;
 use crate::store::file::FileStore;
 use crate::store::memory::MemoryStore;
+use crate::tls::Trust;
 use crate::{config, sandbox as systems};
 
 /// Options of every verb.
@@ -96,7 +97,8 @@ impl Run<'_> {
     /// # Errors
     /// Exit code 2: an env file, a CA file or a variable that cannot be used.
     pub async fn app(&self) -> Result<(App, Option<systems::Sandbox>)> {
-        let http = Http::new(self.proxies()?, self.global.ca_file.as_deref(), self.global.timeout)?;
+        let trust = Rc::new(Trust::new(self.global.ca_file.as_deref())?);
+        let http = Http::new(self.proxies()?, trust, self.global.timeout);
         let (sources, servers) = if self.global.sandbox {
             let servers = sandbox::start(None, Rc::new(|_| ())).await?;
             let mut sources = Sources::only(servers.settings().to_vec());

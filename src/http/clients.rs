@@ -3,21 +3,22 @@
 use std::cell::OnceCell;
 use std::error::Error as StdError;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
-use std::sync::Arc;
+use std::rc::Rc;
 use std::time::Duration;
 
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use url::Url;
 
 use crate::error::{Cause, Error, Result};
+use crate::tls::Trust;
 
 /// How long a connection may take to come about, name and TLS included.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// What is spoken over TLS.
+const ALPN: &[&[u8]] = &[b"http/1.1"];
 
 /// What the environment says about proxies, each value as it stands there.
 #[derive(Debug, Default, Clone)]
@@ -34,7 +35,7 @@ pub struct Proxies {
 pub struct Http {
     proxies: Proxies,
     pub(super) connect_limit: Duration,
-    extra_roots: Vec<CertificateDer<'static>>,
+    trust: Rc<Trust>,
     plain: OnceCell<reqwest::Client>,
     plain_private: OnceCell<reqwest::Client>,
     plain_proxied: OnceCell<reqwest::Client>,
@@ -58,24 +59,20 @@ pub(super) enum Route {
 }
 
 impl Http {
-    /// Nothing is opened yet; a CA file is read at once, so that a wrong one is found before anything is sent.
-    ///
-    /// # Errors
-    /// [`Cause::BadSetting`] for a CA file that cannot be read or holds no certificate.
-    pub fn new(proxies: Proxies, ca_file: Option<&Path>, timeout: Duration) -> Result<Self> {
-        let extra_roots = ca_file.map(read_certificates).transpose()?.unwrap_or_default();
+    /// Nothing is opened yet.
+    pub fn new(proxies: Proxies, trust: Rc<Trust>, timeout: Duration) -> Self {
         // Ends before a short --timeout does, so that it can be told that nothing was sent.
         let connect_limit = CONNECT_LIMIT.min(timeout.mul_f64(0.8));
-        Ok(Self {
+        Self {
             proxies,
             connect_limit,
-            extra_roots,
+            trust,
             plain: OnceCell::new(),
             plain_private: OnceCell::new(),
             plain_proxied: OnceCell::new(),
             tls: OnceCell::new(),
             tls_proxied: OnceCell::new(),
-        })
+        }
     }
 
     pub(super) fn client(&self, route: &Route) -> Result<&reqwest::Client> {
@@ -96,9 +93,9 @@ impl Http {
     fn build(&self, route: &Route) -> Result<reqwest::Client> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let roots = match route {
-            Route::Plain | Route::PlainPrivate | Route::PlainProxied(_) => rustls::RootCertStore::empty(),
-            Route::Tls | Route::TlsProxied(_) => self.roots()?,
+        let tls = match route {
+            Route::Plain | Route::PlainPrivate | Route::PlainProxied(_) => Trust::nobody(ALPN)?,
+            Route::Tls | Route::TlsProxied(_) => self.trust.config(ALPN)?,
         };
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("crmauth/", env!("CARGO_PKG_VERSION")))
@@ -109,28 +106,12 @@ impl Http {
             .connect_timeout(self.connect_limit)
             .no_proxy()
             .dns_resolver(Resolver { private_only: *route == Route::PlainPrivate })
-            .tls_backend_preconfigured(tls_config(roots)?);
+            .tls_backend_preconfigured(tls);
         if let Route::PlainProxied(proxy) | Route::TlsProxied(proxy) = route {
             let proxy = reqwest::Proxy::all(proxy).map_err(|_| bad_proxy())?;
             builder = builder.proxy(proxy);
         }
         builder.build().map_err(|_| Error::new(Cause::Other, "the HTTP client could not be set up"))
-    }
-
-    fn roots(&self) -> Result<rustls::RootCertStore> {
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        for root in &self.extra_roots {
-            roots.add(root.clone()).map_err(|_| {
-                Error::new(Cause::BadSetting, "a certificate in --ca-file cannot be used as a root")
-            })?;
-        }
-        if roots.is_empty() {
-            let message = "this system has no certificates to check servers against";
-            return Err(Error::new(Cause::Certificate, message)
-                .hint("install the package ca-certificates, or name a PEM file with --ca-file"));
-        }
-        Ok(roots)
     }
 
     /// The proxy for a URL, if the environment names one.
@@ -162,29 +143,6 @@ impl Http {
 pub(super) fn bad_proxy() -> Error {
     Error::new(Cause::BadSetting, "the environment's proxy is no URL that can be used")
         .hint("check https_proxy, http_proxy and all_proxy, or name the host in no_proxy")
-}
-
-pub(super) fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
-    let refuse = |why: &str| {
-        let message = format!("--ca-file {} {why}", path.display());
-        Err(Error::new(Cause::BadSetting, message).hint("it must be a file of PEM certificates"))
-    };
-    let Ok(pem) = std::fs::read(path) else {
-        return refuse("cannot be read");
-    };
-    match CertificateDer::pem_slice_iter(&pem).collect::<std::result::Result<Vec<_>, _>>() {
-        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        _ => refuse("holds no certificate"),
-    }
-}
-
-pub(super) fn tls_config(roots: rustls::RootCertStore) -> Result<rustls::ClientConfig> {
-    let ring = Arc::new(rustls::crypto::ring::default_provider());
-    let versions = rustls::ClientConfig::builder_with_provider(ring).with_safe_default_protocol_versions();
-    let versions = versions.map_err(|_| Error::new(Cause::Other, "TLS could not be set up"))?;
-    let mut config = versions.with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
 }
 
 /// Resolves names; for http:// without `ALLOW_HTTP` only to addresses that plain text may go to.

@@ -4,14 +4,13 @@ use std::error::Error as StdError;
 use std::io;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use rustls::{AlertDescription, CertificateError};
 use url::Url;
 
 use super::clients::{PublicAddress, Route};
 use super::header::host_of;
 use super::{Channel, public_http};
-use crate::error::{Cause, Error};
+use crate::error::{Cause, Error, find};
+use crate::tls;
 
 /// Why one try gave no answer, and whether another may follow.
 pub(super) struct Failure {
@@ -28,24 +27,6 @@ pub(super) enum Again {
     NothingSent,
     /// More tries of a request that may be repeated: the connection broke after it was sent.
     Lost,
-}
-
-/// Walks an error's sources for one of a type.
-fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
-        }
-        // The TLS error hides inside an I/O error, which does not name it as its source.
-        if let Some(inner) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref)
-            && let Some(found) = find::<T>(inner)
-        {
-            return Some(found);
-        }
-        next = error.source();
-    }
-    None
 }
 
 /// Turns the client's error into ours. Its own text is never used: it prints URLs with their queries.
@@ -68,8 +49,8 @@ pub(super) fn explain(
             }
         };
     }
-    if let Some(tls) = find::<rustls::Error>(error) {
-        return Failure { error: explain_tls(tls, host), again: Again::Never };
+    if let Some(error) = tls::explain(error, host) {
+        return Failure { error, again: Again::Never };
     }
     if error.is_connect() {
         return explain_connect(error, host, route, way.http.connect_limit);
@@ -133,56 +114,4 @@ fn explain_connect(error: &reqwest::Error, host: &str, route: &Route, limit: Dur
         }
     };
     Failure { error: Error::new(cause, message), again: Again::NothingSent }
-}
-
-fn explain_tls(error: &rustls::Error, host: &str) -> Error {
-    let certificate = |why: String| Error::new(Cause::Certificate, why);
-    match error {
-        rustls::Error::InvalidCertificate(problem) => match problem {
-            CertificateError::Expired => certificate(format!("{host}'s certificate expired"))
-                .hint("whoever runs the server must renew it; if it is new, check this machine's clock"),
-            CertificateError::ExpiredContext { not_after, .. } => {
-                let day = Timestamp::from_second(i64::try_from(not_after.as_secs()).unwrap_or(i64::MAX));
-                let day = day.map(|time| time.strftime("%Y-%m-%d").to_string()).unwrap_or_default();
-                certificate(format!("{host}'s certificate expired on {day}"))
-                    .hint("whoever runs the server must renew it; if it is new, check this machine's clock")
-            }
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                certificate(format!("{host}'s certificate is not valid yet"))
-                    .hint("check this machine's clock")
-            }
-            CertificateError::NotValidForName => {
-                certificate(format!("{host}'s certificate is for another name"))
-            }
-            CertificateError::NotValidForNameContext { presented, .. } => {
-                certificate(format!("{host}'s certificate is for another name")).said(&presented.join(", "))
-            }
-            CertificateError::Revoked => certificate(format!("{host}'s certificate is revoked")),
-            CertificateError::Other(_) => certificate(format!(
-                "{host}'s certificate is none that a server may use as its own"
-            ))
-            .hint(
-                "a CA's own certificate cannot be the server's: make one for the server, signed by that CA",
-            ),
-            _ => certificate(format!("{host}'s certificate comes from an unknown issuer"))
-                .hint("if you trust the issuer, name its certificate with --ca-file FILE.pem"),
-        },
-        rustls::Error::AlertReceived(alert) => {
-            let cause = match alert {
-                AlertDescription::BadCertificate
-                | AlertDescription::UnsupportedCertificate
-                | AlertDescription::CertificateRevoked
-                | AlertDescription::CertificateExpired
-                | AlertDescription::CertificateUnknown
-                | AlertDescription::CertificateRequired => Cause::Certificate,
-                _ => Cause::Tls,
-            };
-            let message = format!("{host} ended the TLS handshake with the alert {alert:?}");
-            Error::new(cause, message).hint("ask who runs the server; it may want a client certificate")
-        }
-        rustls::Error::InvalidMessage(_) => {
-            Error::new(Cause::Tls, format!("{host} does not speak TLS")).hint("is it an http:// server?")
-        }
-        _ => Error::new(Cause::Tls, format!("the TLS handshake with {host} failed")),
-    }
 }

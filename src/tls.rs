@@ -1,0 +1,140 @@
+//! TLS for everything that leaves this machine: whom it trusts, with ring, and what is said when it fails.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
+
+use crate::error::{Cause, Error, Result, find};
+
+/// Whom a run trusts: the system's certificates, loaded when they are first needed, and those of `--ca-file`.
+#[derive(Default)]
+pub struct Trust {
+    extra: Vec<CertificateDer<'static>>,
+}
+
+impl Trust {
+    /// A CA file is read at once, so that a wrong one is found before anything is sent.
+    ///
+    /// # Errors
+    /// [`Cause::BadSetting`] for a CA file that cannot be read or holds no certificate.
+    pub fn new(ca_file: Option<&Path>) -> Result<Self> {
+        Ok(Self { extra: ca_file.map(read_certificates).transpose()?.unwrap_or_default() })
+    }
+
+    /// A client's configuration with these protocols on offer.
+    ///
+    /// # Errors
+    /// [`Cause::BadSetting`] for a certificate in the CA file that is no root, [`Cause::Certificate`] where there
+    /// is no root at all.
+    pub fn config(&self, protocols: &[&[u8]]) -> Result<ClientConfig> {
+        config(self.roots()?, protocols)
+    }
+
+    /// The configuration of one who never speaks TLS: it loads no certificate.
+    ///
+    /// # Errors
+    /// Where TLS cannot be set up.
+    pub fn nobody(protocols: &[&[u8]]) -> Result<ClientConfig> {
+        config(RootCertStore::empty(), protocols)
+    }
+
+    fn roots(&self) -> Result<RootCertStore> {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        for root in &self.extra {
+            roots.add(root.clone()).map_err(|_| {
+                Error::new(Cause::BadSetting, "a certificate in --ca-file cannot be used as a root")
+            })?;
+        }
+        if roots.is_empty() {
+            let message = "this system has no certificates to check servers against";
+            return Err(Error::new(Cause::Certificate, message)
+                .hint("install the package ca-certificates, or name a PEM file with --ca-file"));
+        }
+        Ok(roots)
+    }
+}
+
+fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
+    let refuse = |why: &str| {
+        let message = format!("--ca-file {} {why}", path.display());
+        Err(Error::new(Cause::BadSetting, message).hint("it must be a file of PEM certificates"))
+    };
+    let Ok(pem) = std::fs::read(path) else {
+        return refuse("cannot be read");
+    };
+    match CertificateDer::pem_slice_iter(&pem).collect::<std::result::Result<Vec<_>, _>>() {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        _ => refuse("holds no certificate"),
+    }
+}
+
+fn config(roots: RootCertStore, protocols: &[&[u8]]) -> Result<ClientConfig> {
+    let ring = Arc::new(rustls::crypto::ring::default_provider());
+    let versions = ClientConfig::builder_with_provider(ring).with_safe_default_protocol_versions();
+    let versions = versions.map_err(|_| Error::new(Cause::Other, "TLS could not be set up"))?;
+    let mut config = versions.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+    Ok(config)
+}
+
+/// What went wrong with TLS to this host, in our words; `None` where an error has nothing to do with TLS.
+pub fn explain(error: &(dyn std::error::Error + 'static), host: &str) -> Option<Error> {
+    find::<rustls::Error>(error).map(|error| why(error, host))
+}
+
+fn why(error: &rustls::Error, host: &str) -> Error {
+    let certificate = |why: String| Error::new(Cause::Certificate, why);
+    match error {
+        rustls::Error::InvalidCertificate(problem) => match problem {
+            CertificateError::Expired => certificate(format!("{host}'s certificate expired"))
+                .hint("whoever runs the server must renew it; if it is new, check this machine's clock"),
+            CertificateError::ExpiredContext { not_after, .. } => {
+                let day = Timestamp::from_second(i64::try_from(not_after.as_secs()).unwrap_or(i64::MAX));
+                let day = day.map(|time| time.strftime("%Y-%m-%d").to_string()).unwrap_or_default();
+                certificate(format!("{host}'s certificate expired on {day}"))
+                    .hint("whoever runs the server must renew it; if it is new, check this machine's clock")
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                certificate(format!("{host}'s certificate is not valid yet"))
+                    .hint("check this machine's clock")
+            }
+            CertificateError::NotValidForName => {
+                certificate(format!("{host}'s certificate is for another name"))
+            }
+            CertificateError::NotValidForNameContext { presented, .. } => {
+                certificate(format!("{host}'s certificate is for another name")).said(&presented.join(", "))
+            }
+            CertificateError::Revoked => certificate(format!("{host}'s certificate is revoked")),
+            CertificateError::Other(_) => certificate(format!(
+                "{host}'s certificate is none that a server may use as its own"
+            ))
+            .hint(
+                "a CA's own certificate cannot be the server's: make one for the server, signed by that CA",
+            ),
+            _ => certificate(format!("{host}'s certificate comes from an unknown issuer"))
+                .hint("if you trust the issuer, name its certificate with --ca-file FILE.pem"),
+        },
+        rustls::Error::AlertReceived(alert) => {
+            let cause = match alert {
+                AlertDescription::BadCertificate
+                | AlertDescription::UnsupportedCertificate
+                | AlertDescription::CertificateRevoked
+                | AlertDescription::CertificateExpired
+                | AlertDescription::CertificateUnknown
+                | AlertDescription::CertificateRequired => Cause::Certificate,
+                _ => Cause::Tls,
+            };
+            let message = format!("{host} ended the TLS handshake with the alert {alert:?}");
+            Error::new(cause, message).hint("ask who runs the server; it may want a client certificate")
+        }
+        rustls::Error::InvalidMessage(_) => {
+            Error::new(Cause::Tls, format!("{host} does not speak TLS")).hint("is it an http:// server?")
+        }
+        _ => Error::new(Cause::Tls, format!("the TLS handshake with {host} failed")),
+    }
+}
