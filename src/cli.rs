@@ -5,9 +5,21 @@ use clap::{Parser, Subcommand};
 use crate::command::{Global, api, completions, exec, login, logout, providers, sandbox, status, token};
 use crate::error::EXIT_CODES;
 
+/// What `--version` says and `-V` does not: what exactly runs here, for a report of an error.
+const LONG_VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "\ncommit: ",
+    env!("CRMAUTH_COMMIT"),
+    "\nfeatures: ",
+    env!("CRMAUTH_FEATURES"),
+    "\ntarget: ",
+    env!("CRMAUTH_BUILD_TARGET"),
+);
+
 /// Log in to CRM and BPM systems and hand the session to a person, a script or a CI job.
 #[derive(Debug, Parser)]
-#[command(name = "crmauth", version, about, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "crmauth", version, long_version = LONG_VERSION, about)]
+#[command(max_term_width = 100, disable_help_subcommand = true)]
 #[command(after_help = after_help())]
 pub struct Cli {
     /// What to do.
