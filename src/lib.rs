@@ -81,7 +81,7 @@ pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
         }
         Verb::Sandbox(args) => (block_on(command::sandbox::run(args, &run)), ""),
         Verb::Providers(args) => (command::providers::run(args, &run), ""),
-        Verb::Completions(args) => (command::completions::run(args, &run, Cli::command()), ""),
+        Verb::Completions(args) => (block_on(command::completions::run(args, &run, Cli::command())), ""),
     };
     let code = outcome.unwrap_or_else(|error| {
         // Whoever closed our stdout does not want to hear about it.

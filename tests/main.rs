@@ -2,6 +2,7 @@
 
 mod api;
 mod broker;
+mod completions;
 mod docs;
 mod exec;
 mod formats;

@@ -1,10 +1,9 @@
-//! `crmauth providers` and `crmauth completions`: what the declarations tell.
+//! `crmauth providers`: what the declarations tell.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::support::machine::installed;
 use crate::support::{Machine, Reply, Server, canned};
 
 const SYSTEMS: [&str; 5] = ["gluo", "hellocloud", "systemsway", "broker", "zeev"];
@@ -156,47 +155,4 @@ fn nothing_is_read_and_nobody_is_asked() {
     machine.run("providers").answer();
     machine.run("completions bash").answer();
     assert_eq!(server.connections(), 0);
-}
-
-#[test]
-fn every_shells_completion_script_parses() {
-    let machine = Machine::new();
-    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
-        let outcome = machine.run(&format!("completions {shell}"));
-        let script = outcome.answer();
-        for word in ["crmauth", "providers", "sandbox", "env-file"] {
-            assert!(script.contains(word), "no {word} for {shell}");
-        }
-        if ["bash", "zsh", "fish"].contains(&shell) && installed(shell) {
-            machine.write("script", script);
-            assert_eq!(machine.shell("sh", &format!("{shell} -n script")).answer(), "", "{shell}");
-        }
-    }
-    machine.run("completions tcsh").fails(2, &["'tcsh'", "bash, elvish, fish, powershell, zsh"]);
-}
-
-#[test]
-fn bash_completes_verbs_systems_and_formats() {
-    if !installed("bash") {
-        return;
-    }
-    let machine = Machine::new();
-    for (words, expected) in [
-        ("crmauth logi", "login"),
-        ("crmauth login zee", "zeev"),
-        ("crmauth login gluo -f pow", "powershell"),
-        ("crmauth providers hello", "hellocloud"),
-        ("crmauth completions fi", "fish"),
-    ] {
-        let words: Vec<&str> = words.split(' ').collect();
-        let last = words.len() - 1;
-        let script = format!(
-            "source <(crmauth completions bash); COMP_WORDS=({}); COMP_CWORD={last}; \
-             _crmauth crmauth '{}' '{}'; echo \"${{COMPREPLY[@]}}\"",
-            words.join(" "),
-            words[last],
-            words[last - 1],
-        );
-        assert_eq!(machine.shell("bash", &script).answer().trim_end(), expected, "{words:?}");
-    }
 }

@@ -1,27 +1,113 @@
-//! `crmauth completions`: a shell's completion script.
+//! `crmauth completions`: a shell's completion script, and the targets that such a script offers.
 
+use std::time::Duration;
+
+use clap::builder::PossibleValuesParser;
 use clap_complete::Shell;
 
-use super::Run;
+use super::{Run, with_stored};
+use crate::config::Sources;
 use crate::error::Result;
+use crate::provider;
+use crate::spec::Target;
+
+/// Stands in a generated script where the targets belong; no shell takes it for anything but a word.
+const PLACEHOLDER: &str = "__crmauth_targets__";
+/// How long a person waits behind the Tab key for an env file that is no regular file.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Print a completion script for a shell
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     crmauth completions bash > ~/.local/share/bash-completion/completions/crmauth\n  \
+    crmauth completions zsh > ~/.zfunc/_crmauth\n  \
     crmauth completions fish > ~/.config/fish/completions/crmauth.fish")]
 pub struct Args {
     /// The shell
-    shell: Shell,
+    #[arg(required_unless_present = "targets")]
+    shell: Option<Shell>,
+    /// Print what is configured or stored, a target a line: what the scripts of bash, zsh and fish ask for
+    #[arg(long, conflicts_with = "shell")]
+    targets: bool,
 }
 
-/// Prints the script for `command`, the whole program's declaration.
+/// Prints the script for `command`, the whole program's declaration, or the targets.
 ///
 /// # Errors
 /// Exit code 7.
-pub fn run(args: &Args, run: &Run<'_>, mut command: clap::Command) -> Result<u8> {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut command, "crmauth", &mut script);
-    run.print(&String::from_utf8_lossy(&script))?;
+pub async fn run(args: &Args, run: &Run<'_>, command: clap::Command) -> Result<u8> {
+    let text = match args.shell {
+        Some(shell) => script(shell, command),
+        None => targets(run).await.iter().map(|target| format!("{target}\n")).collect(),
+    };
+    run.print(&text)?;
     Ok(0)
+}
+
+/// A shell's script. Those of bash, zsh and fish ask for the targets when they are wanted.
+///
+/// ```text
+/// bash: opts="… $(_crmauth_targets "${cur}")"     zsh: … :_crmauth_targets'
+/// ```
+pub fn script(shell: Shell, mut command: clap::Command) -> String {
+    let addition = match shell {
+        Shell::Bash => include_str!("completions/targets.bash"),
+        Shell::Zsh => include_str!("completions/targets.zsh"),
+        Shell::Fish => include_str!("completions/targets.fish"),
+        _ => return generated(shell, &mut command),
+    };
+    let ids: Vec<&str> = provider::specs().iter().map(|spec| spec.id).collect();
+    let takers = takers(&command);
+    let addition = addition.replace("SYSTEMS", &ids.join(" ")).replace("VERBS", &takers.join(" "));
+    for verb in takers {
+        command = command.mut_subcommand(verb, |verb| {
+            verb.mut_args(|arg| match takes_target(&arg) {
+                true => arg.value_parser(PossibleValuesParser::new([PLACEHOLDER])),
+                false => arg,
+            })
+        });
+    }
+    let script = generated(shell, &mut command);
+    match shell {
+        Shell::Bash => script.replace(PLACEHOLDER, "$(_crmauth_targets \"${cur}\")") + &addition,
+        // The first line tells zsh what the file is for, and the last ones call what stands before them.
+        Shell::Zsh => {
+            let script = script.replace(&format!("({PLACEHOLDER})"), "_crmauth_targets");
+            let (first, rest) = script.split_once('\n').unwrap_or_default();
+            format!("{first}\n{addition}{rest}")
+        }
+        _ => script + &addition,
+    }
+}
+
+fn generated(shell: Shell, command: &mut clap::Command) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, command, "crmauth", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}
+
+/// The verbs that take targets.
+fn takers(command: &clap::Command) -> Vec<String> {
+    let takers = command.get_subcommands().filter(|verb| verb.get_arguments().any(takes_target));
+    takers.map(|verb| verb.get_name().to_owned()).collect()
+}
+
+fn takes_target(arg: &clap::Arg) -> bool {
+    arg.get_value_names().is_some_and(|names| names.iter().any(|name| name == "TARGET"))
+}
+
+/// Whatever cannot be read is left out: nobody behind the Tab key wants to hear of it. Only this machine is
+/// asked.
+async fn targets(run: &Run<'_>) -> Vec<Target> {
+    let specs = provider::specs();
+    let sources = Sources::load(run.environment, &run.global.env_file, &specs, PATIENCE);
+    let configured = sources.map(|sources| sources.configured(&specs)).unwrap_or_default();
+    let place = run.global.store.as_deref().or(run.environment.get("CRMAUTH_STORE").ok().flatten());
+    if place.is_some_and(|place| !place.starts_with("file:")) {
+        return configured;
+    }
+    match run.store() {
+        Ok(store) => with_stored(configured.clone(), &*store).await.unwrap_or(configured),
+        Err(_) => configured,
+    }
 }

@@ -227,6 +227,22 @@ pub fn targets(names: &[String]) -> Result<Vec<Target>> {
     Ok(targets)
 }
 
+/// Adds what is only stored to the targets that are configured.
+///
+/// # Errors
+/// See [`Store::list`].
+pub async fn with_stored(mut targets: Vec<Target>, store: &dyn Store) -> Result<Vec<Target>> {
+    let specs = provider::specs();
+    for (_, entry) in store.list().await? {
+        if let Ok(target) = config::target(&entry.target, &specs)
+            && !targets.contains(&target)
+        {
+            targets.push(target);
+        }
+    }
+    Ok(targets)
+}
+
 /// Seconds as a person writes them, `30` or `0.5`.
 pub fn seconds(text: &str) -> std::result::Result<Duration, String> {
     match text.parse::<f64>() {

@@ -6,9 +6,9 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Exit, Run, TargetName, target_help, targets};
+use super::{Exit, Run, TargetName, target_help, targets, with_stored};
 use crate::app::App;
-use crate::config::{self, Origin, Plan};
+use crate::config::{Origin, Plan};
 use crate::error::{Cause, Error, Result, printable};
 use crate::freshness::{Stale, Verdict};
 use crate::output;
@@ -54,7 +54,10 @@ struct Row {
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let named = targets(&args.targets)?;
     let (app, _servers) = run.app().await?;
-    let wanted = if named.is_empty() { known(&app).await? } else { named };
+    let wanted = match named.is_empty() {
+        true => with_stored(app.sources.configured(&provider::specs()), &*app.store).await?,
+        false => named,
+    };
     let rows = join_all(wanted.iter().map(|target| row(&app, target, args.check))).await;
     let mut exit = Exit::default();
     for row in &rows {
@@ -86,20 +89,6 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
             .for_each(|error| run.report.error(error));
     }
     Ok(exit.code())
-}
-
-/// Everything that is configured, then what is only stored.
-async fn known(app: &App) -> Result<Vec<Target>> {
-    let specs = provider::specs();
-    let mut known = app.sources.configured(&specs);
-    for (_, entry) in app.everything().await? {
-        if let Ok(target) = config::target(&entry.target, &specs)
-            && !known.contains(&target)
-        {
-            known.push(target);
-        }
-    }
-    Ok(known)
 }
 
 async fn row(app: &App, target: &Target, check: bool) -> Row {
