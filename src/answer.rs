@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::error::{Cause, Error, Result};
+use crate::say::say;
 use crate::secret::Secret;
 use crate::session::{Session, check_token};
 
@@ -268,8 +269,9 @@ impl Object {
             None => "",
             Some(_) => self.need_text(name)?,
         };
-        check_token(token)
-            .map_err(|error| Error::new(error.cause, format!("{}: {}", self.host, error.message)))?;
+        check_token(token).map_err(|error| {
+            Error::new(error.cause, say!("{host}: {what}", host = self.host, what = error.message))
+        })?;
         Session::new(token, token_type)
     }
 
@@ -422,7 +424,7 @@ mod tests {
     #[test]
     fn the_byte_where_json_breaks_is_named() {
         let error = answer(200, b"{\"a\":1,\n \"b\":}").object(|_| None).expect_err("bad JSON");
-        assert_eq!(error.message, "h sent invalid JSON at byte 14");
+        assert_eq!(error.message.english(), "h sent invalid JSON at byte 14");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 
+use crate::say::Text;
 use crate::secret::{Redactor, Secret};
 
 /// Why something failed. Each cause has one machine-readable code and one exit code; both are part of the
@@ -170,11 +171,11 @@ pub struct Error {
     /// The typed cause.
     pub cause: Cause,
     /// One sentence of our own without a full stop; it names the host where one is involved.
-    pub message: String,
+    pub message: Text,
     /// What somebody else said about it.
     pub said: Option<Foreign>,
     /// The next step, one sentence without a full stop.
-    pub hint: Option<String>,
+    pub hint: Option<Text>,
     /// The target it happened to, as typed: `gluo@filial`.
     pub target: Option<String>,
     /// The status of the answer that decided it.
@@ -183,13 +184,13 @@ pub struct Error {
 
 impl Error {
     /// A failure with its sentence and nothing else yet.
-    pub fn new(cause: Cause, message: impl Into<String>) -> Self {
+    pub fn new(cause: Cause, message: impl Into<Text>) -> Self {
         Self { cause, message: message.into(), said: None, hint: None, target: None, http_status: None }
     }
 
     /// Adds the next step, unless a more precise one is there already.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub fn hint(mut self, hint: impl Into<Text>) -> Self {
         self.hint.get_or_insert_with(|| hint.into());
         self
     }

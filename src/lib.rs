@@ -3,8 +3,8 @@
 //! The way of the data: arguments → targets → settings → session → bytes. [`run`] is the whole program.
 //!
 //! The modules from the ground up; each may use those before it, siblings do not use each other, and
-//! `tests/layers.rs` holds this: [`secret`], [`disk`] · [`error`] · [`spec`], [`session`], [`signals`], [`tls`] ·
-//! [`answer`], [`report`] · [`http`] · [`provider`], [`config`], [`store`], [`output`], [`sandbox`] ·
+//! `tests/layers.rs` holds this: [`secret`], [`disk`], [`say`] · [`error`] · [`spec`], [`session`], [`signals`],
+//! [`tls`] · [`answer`], [`report`] · [`http`] · [`provider`], [`config`], [`store`], [`output`], [`sandbox`] ·
 //! [`freshness`] · [`app`] · [`command`] · [`cli`] · [`usage`].
 
 pub mod answer;
@@ -20,6 +20,7 @@ pub mod output;
 pub mod provider;
 pub mod report;
 pub mod sandbox;
+pub mod say;
 pub mod secret;
 pub mod session;
 pub mod signals;
@@ -40,7 +41,7 @@ use command::Run;
 use config::Environment;
 use error::{Cause, Error, Result};
 use report::{Manner, Report};
-use usage::{Words, colored, unparsed};
+use usage::{Words, colored, language, locale, senseless, unparsed};
 
 /// The program: arguments (the program's name first) and environment in, exit code out.
 pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
@@ -54,13 +55,18 @@ pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
         cli.global.env_file = env_files.into_iter().map(Into::into).collect();
     }
     let global = &cli.global;
+    let lang = language(global.lang, environment);
     let manner = Manner {
         json: global.json,
         quiet: global.quiet,
         verbosity: global.verbose,
         color: colored(global.color, environment, std::io::stderr().is_terminal()),
+        lang: *lang.as_ref().unwrap_or(&locale(environment)),
     };
     let report = Rc::new(Report::new(manner));
+    if let Err(error) = lang {
+        return senseless(&report, &error, &Words::of(&arguments));
+    }
     let run = Run { global, environment, report: Rc::clone(&report) };
     let (outcome, on_failure) = match &cli.verb {
         Verb::Login(args) => (

@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
 use crate::error::{Error, printable};
+use crate::say::{Lang, Text, say};
 use crate::secret::{Redactor, Secret};
 use crate::spec::Target;
 
@@ -21,6 +22,8 @@ pub struct Manner {
     pub verbosity: u8,
     /// Colour by meaning.
     pub color: bool,
+    /// The language of everything that is said.
+    pub lang: Lang,
 }
 
 /// The one writer to stderr. It knows the run's secrets and lets none of them through.
@@ -46,7 +49,7 @@ impl Report {
         if self.manner.json {
             return self.line(&json!({ "error": self.error_json(error) }).to_string());
         }
-        let mut text = self.paint(AnsiColor::Red, "error:");
+        let mut text = self.paint(AnsiColor::Red, &say!("error:").render(self.manner.lang));
         text.push(' ');
         if let Some(target) = &error.target {
             text.push_str(&self.safe(target));
@@ -55,7 +58,8 @@ impl Report {
         text.push_str(&self.message(error));
         self.line(&text);
         if let Some(hint) = &error.hint {
-            self.line(&format!("{} {}", self.paint(AnsiColor::Cyan, "hint:"), self.safe(hint)));
+            let label = say!("hint:").render(self.manner.lang);
+            self.line(&format!("{} {}", self.paint(AnsiColor::Cyan, &label), self.words(hint)));
         }
     }
 
@@ -66,42 +70,42 @@ impl Report {
             "exit": error.cause.exit(),
             "target": error.target,
             "message": self.message(error),
-            "hint": error.hint.as_deref().map(|hint| self.safe(hint)),
+            "hint": error.hint.as_ref().map(|hint| self.words(hint)),
             "http_status": error.http_status,
             "retryable": error.cause.retryable(),
         })
     }
 
     /// Something that the user should know although all went well. Said once a run, however often it happens.
-    pub fn warn(&self, target: Option<&Target>, text: &str) {
-        if !self.manner.quiet && self.first_time("warning", target, text) {
-            self.say("warning", AnsiColor::Yellow, target, text);
+    pub fn warn(&self, target: Option<&Target>, text: impl Into<Text>) {
+        if !self.manner.quiet {
+            self.once(("warning", say!("warning:")), AnsiColor::Yellow, target, &self.words(&text.into()));
         }
     }
 
     /// A failure that the run survives, behind what it means for the user.
-    pub fn warn_of(&self, target: Option<&Target>, text: &str, error: &Error) {
-        self.warn(target, &format!("{text}: {}", self.message(error)));
+    pub fn warn_of(&self, target: Option<&Target>, text: impl Into<Text>, error: &Error) {
+        self.warn(target, say!("{text}: {error}", text = text.into(), error = self.message(error)));
     }
 
     /// What is being done and why (`-v`). Said once a run too: settings are looked at more than once.
-    pub fn note(&self, target: Option<&Target>, text: &str) {
-        if self.manner.verbosity >= 1 && !self.manner.quiet && self.first_time("note", target, text) {
-            self.say("note", AnsiColor::BrightBlack, target, text);
+    pub fn note(&self, target: Option<&Target>, text: impl Into<Text>) {
+        if self.manner.verbosity >= 1 && !self.manner.quiet {
+            self.once(("note", say!("note:")), AnsiColor::BrightBlack, target, &self.words(&text.into()));
         }
     }
 
     /// A request and its outcome (`-vv`).
-    pub fn trace(&self, target: Option<&Target>, text: &str) {
+    pub fn trace(&self, target: Option<&Target>, text: impl Into<Text>) {
         if self.manner.verbosity >= 2 && !self.manner.quiet {
-            self.say("trace", AnsiColor::BrightBlack, target, text);
+            self.say(&("trace", say!("trace:")), AnsiColor::BrightBlack, target, &self.words(&text.into()));
         }
     }
 
     /// A line that is the verb's own chatter, such as the sandbox's log; `-q` hides it.
-    pub fn chat(&self, text: &str) {
+    pub fn chat(&self, text: impl Into<Text>) {
         if !self.manner.quiet {
-            self.line(&self.safe(text));
+            self.line(&self.words(&text.into()));
         }
     }
 
@@ -110,34 +114,40 @@ impl Report {
         self.line(text.trim_end());
     }
 
-    fn first_time(&self, word: &str, target: Option<&Target>, text: &str) -> bool {
-        let key = format!("{word} {}: {text}", target.map(ToString::to_string).unwrap_or_default());
-        let mut said = self.said.borrow_mut();
-        let first = !said.contains(&key);
-        if first {
-            said.push(key);
+    /// Says what has not been said yet.
+    fn once(&self, label: (&str, Text), color: AnsiColor, target: Option<&Target>, text: &str) {
+        let key = format!("{} {}: {text}", label.0, target.map(ToString::to_string).unwrap_or_default());
+        if self.said.borrow().contains(&key) {
+            return;
         }
-        first
+        self.said.borrow_mut().push(key);
+        self.say(&label, color, target, text);
     }
 
-    fn say(&self, word: &str, color: AnsiColor, target: Option<&Target>, text: &str) {
-        let text = self.safe(text);
+    /// Says a text under its label: the word that JSON has for it, and the one for people.
+    fn say(&self, (word, label): &(&str, Text), color: AnsiColor, target: Option<&Target>, text: &str) {
         if self.manner.json {
             return self.line(
-                &json!({ word: { "target": target.map(ToString::to_string), "message": text } }).to_string(),
+                &json!({ *word: { "target": target.map(ToString::to_string), "message": text } }).to_string(),
             );
         }
         let target = target.map(|target| format!("{target}: ")).unwrap_or_default();
-        self.line(&format!("{} {target}{text}", self.paint(color, &format!("{word}:"))));
+        let label = label.render(self.manner.lang);
+        self.line(&format!("{} {target}{text}", self.paint(color, &label)));
     }
 
     fn message(&self, error: &Error) -> String {
-        let mut text = self.safe(&error.message);
+        let mut text = self.words(&error.message);
         if let Some(said) = &error.said {
             text.push_str(": ");
             text.push_str(&said.clean(&self.redactor));
         }
         text
+    }
+
+    /// A text in the reader's language, without secrets and in one printable line.
+    pub fn words(&self, text: &Text) -> String {
+        self.safe(&text.render(self.manner.lang))
     }
 
     fn safe(&self, text: &str) -> String {

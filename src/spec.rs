@@ -500,7 +500,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> std::result::Result<String, String> {
-        BaseUrl::parse(text, "webservice.php").map(|url| url.to_string()).map_err(|e| e.message)
+        BaseUrl::parse(text, "webservice.php").map(|url| url.to_string()).map_err(|e| e.message.english())
     }
 
     #[test]

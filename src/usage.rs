@@ -9,11 +9,12 @@ use clap::{CommandFactory, ValueEnum};
 use crate::cli::Cli;
 use crate::command::{Color, exec};
 use crate::config::{self, Environment};
-use crate::error::{Cause, Error};
+use crate::error::{Cause, Error, Result};
 use crate::output;
 use crate::output::sink::{Destination, Sink};
 use crate::provider;
 use crate::report::{Manner, Report};
+use crate::say::{self, Lang, say};
 
 /// Answers a command line that asks for help, or that makes no sense; the exit code.
 pub fn unparsed(error: &clap::Error, arguments: &[OsString], environment: &Environment) -> u8 {
@@ -35,8 +36,15 @@ pub fn unparsed(error: &clap::Error, arguments: &[OsString], environment: &Envir
             .map_or_else(|error| error.cause.exit(), |_| 0);
     }
     let color = colored(color, environment, std::io::stderr().is_terminal());
-    let report = Report::new(Manner { json: words.flag("--json"), color, ..Manner::default() });
-    report.error(&usage(error, &words));
+    let named = words.value(None, "lang").and_then(Lang::named);
+    let lang = language(named, environment).unwrap_or_else(|_| locale(environment));
+    let report = Report::new(Manner { json: words.flag("--json"), color, lang, ..Manner::default() });
+    senseless(&report, &usage(error, &words), &words)
+}
+
+/// Says what is wrong with a command line, or with what the environment adds to it; the exit code.
+pub fn senseless(report: &Report, error: &Error, words: &Words<'_>) -> u8 {
+    report.error(error);
     // The answer may be meant for `eval`, which must fail too.
     let format = words.value(Some('f'), "format").and_then(output::find);
     let stdout = words.value(Some('o'), "output").is_none_or(|path| path == "-") && !words.flag("--save");
@@ -153,6 +161,26 @@ fn misplaced(words: &Words<'_>) -> Option<Error> {
         }
         _ => None,
     }
+}
+
+/// The language to speak: the one that `--lang` names, else `CRMAUTH_LANG`, else that of the locale.
+///
+/// # Errors
+/// [`Cause::BadSetting`] where `CRMAUTH_LANG` names no language that is spoken here.
+pub fn language(named: Option<Lang>, environment: &Environment) -> Result<Lang> {
+    match (named, environment.get("CRMAUTH_LANG")?) {
+        (Some(lang), _) => Ok(lang),
+        (None, None) => Ok(locale(environment)),
+        (None, Some(name)) => Lang::named(name).ok_or_else(|| {
+            Error::new(Cause::BadSetting, say!("CRMAUTH_LANG names no language that crmauth speaks"))
+                .hint(say!("it takes {names}", names = say::or(&Lang::NAMES)))
+        }),
+    }
+}
+
+/// The language of the machine's locale.
+pub fn locale(environment: &Environment) -> Lang {
+    Lang::of_locale(|name| environment.get(name).ok().flatten())
 }
 
 /// Whether to use colour on a stream that is a terminal or not.

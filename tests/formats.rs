@@ -129,7 +129,7 @@ fn written(format: &str, refused: impl Fn(&str) -> bool) -> Vec<(String, Vec<u8>
             }
             Err(error) => {
                 assert_eq!(error.cause, Cause::Format, "{format} {token}");
-                assert!(refused(&token), "{format} refused {token}: {}", error.message);
+                assert!(refused(&token), "{format} refused {token}: {}", error.message.english());
             }
         }
     }

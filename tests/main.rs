@@ -2,6 +2,7 @@
 
 mod api;
 mod broker;
+mod catalogue;
 mod completions;
 mod docs;
 mod exec;
@@ -9,6 +10,7 @@ mod formats;
 mod gluo;
 mod hellocloud;
 mod http;
+mod language;
 mod layers;
 mod login;
 mod logout;

@@ -113,7 +113,7 @@ fn nothing_but_a_regular_file_is_replaced() {
         let path = at(name);
         let error = file(&path).err().expect(name);
         assert_eq!(error.cause, Cause::Storage, "{name}");
-        assert_eq!(error.message, format!("{} {why}", path.display()), "{name}");
+        assert_eq!(error.message.english(), format!("{} {why}", path.display()), "{name}");
         assert!(error.hint.is_some(), "{name}");
     }
     assert_eq!(file(Path::new("")).err().expect("an error").cause, Cause::Usage);
@@ -126,7 +126,7 @@ fn nothing_but_a_regular_file_is_replaced() {
 fn a_folder_that_takes_no_file_is_found_out_at_once() {
     let error = file(Path::new("/proc/session.txt")).err().expect("an error");
     assert_eq!(error.cause, Cause::Storage);
-    assert!(error.message.starts_with("/proc/session.txt cannot be written"));
+    assert!(error.message.english().starts_with("/proc/session.txt cannot be written"));
 }
 
 #[test]
@@ -268,7 +268,7 @@ fn githubs_file_is_missed_outside_of_actions() {
             .err()
             .expect("an error");
         assert_eq!(error.cause, Cause::BadSetting);
-        assert!(error.message.contains("inside GitHub Actions only"));
+        assert!(error.message.english().contains("inside GitHub Actions only"));
     }
     let error = Sink::prepare(Destination::Stdout)
         .and_then(|sink| sink.github_env(Some(Path::new("/proc/x/env"))))

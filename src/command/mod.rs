@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use clap::builder::{PossibleValue, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, ArgAction, ValueEnum};
 
 use crate::app::App;
@@ -27,6 +27,7 @@ use crate::http::{Http, Proxies};
 use crate::output::sink::{Destination, Sink};
 use crate::provider;
 use crate::report::Report;
+use crate::say::Lang;
 use crate::spec::Target;
 use crate::store::Store;
 use crate::store::file::FileStore;
@@ -68,6 +69,17 @@ pub struct Global {
     /// Colour on stderr: auto, always or never
     #[arg(long, value_name = "WHEN", global = true, default_value = "auto", hide_possible_values = true)]
     pub color: Color,
+    /// The language of messages: en or pt-BR [default: CRMAUTH_LANG, else the locale's]
+    #[arg(long, value_name = "LANG", global = true, hide_possible_values = true, ignore_case = true)]
+    #[arg(value_parser = languages())]
+    pub lang: Option<Lang>,
+}
+
+/// The languages under their names, and under those that a locale gives them.
+fn languages() -> impl TypedValueParser<Value = Lang> {
+    let [english, portuguese] = Lang::NAMES.map(PossibleValue::new);
+    PossibleValuesParser::new([english, portuguese.aliases(["pt", "pt_BR"])])
+        .map(|name| Lang::named(&name).unwrap_or_default())
 }
 
 /// When to use colour.

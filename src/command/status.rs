@@ -238,7 +238,7 @@ fn table(rows: &[Row], each: bool) -> String {
             text.push_str(&format!("  {}\n", printable(&format!("{variable} from {from}"))));
         }
         if let Some(error) = missing(row) {
-            text.push_str(&format!("  {}\n", printable(&error.message)));
+            text.push_str(&format!("  {}\n", printable(&error.message.english())));
         }
     }
     text

@@ -89,7 +89,7 @@ mod tests {
         );
         let error = env.get("A").expect_err("no UTF-8");
         assert_eq!(error.cause, Cause::BadSetting);
-        assert_eq!(error.message, "A from the environment is not valid UTF-8");
+        assert_eq!(error.message.english(), "A from the environment is not valid UTF-8");
         assert_eq!(env.get("B").expect("UTF-8"), Some("b"));
     }
 }

@@ -242,7 +242,7 @@ impl<'a> Survey<'a> {
             };
             if field.name == COMMON[0].name {
                 let parsed = BaseUrl::of(hit.text.expose(), spec);
-                url = Some(parsed.map_err(|error| bad(&error.message))?);
+                url = Some(parsed.map_err(|error| bad(&error.message.english()))?);
             }
             found.push(Found { field, variable: hit.written.clone(), origin: hit.origin.clone(), value });
         }

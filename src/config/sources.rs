@@ -20,6 +20,7 @@ use super::target::distance;
 use super::value;
 use crate::disk;
 use crate::error::{Cause, Error, Result, printable};
+use crate::say::say;
 use crate::secret::Secret;
 use crate::spec::{Field, Spec, Target};
 
@@ -387,7 +388,7 @@ fn foreign_file() -> Error {
 
 fn entries(shown: &str, bytes: &Bytes, specs: &[&'static Spec]) -> Result<Vec<Entry>> {
     envfile::read(bytes, specs).map_err(|mut error| {
-        error.message = format!("{shown} {}", error.message);
+        error.message = say!("{shown} {why}", shown, why = error.message);
         error
     })
 }

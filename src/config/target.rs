@@ -121,19 +121,20 @@ mod tests {
         ] {
             let error = target(text, SPECS).expect_err(text);
             assert_eq!(error.cause, Cause::Usage, "{text}");
-            assert_eq!(error.hint.as_deref(), Some(hint), "{text}");
+            assert_eq!(error.hint.map(|text| text.english()).as_deref(), Some(hint), "{text}");
         }
     }
 
     #[test]
     fn an_account_that_is_missing_is_told() {
         let error = target("acme@", SPECS).expect_err("no account");
-        assert_eq!(error.message, "after @ an account's name is missing");
+        assert_eq!(error.message.english(), "after @ an account's name is missing");
     }
 
     #[test]
     fn what_was_typed_is_shown_harmless_and_short() {
         let error = target(&format!("\u{1b}[31m{}", "x".repeat(500)), SPECS).expect_err("unknown");
-        assert!(error.message.len() < 80 && !error.message.contains('\u{1b}'), "{}", error.message);
+        let message = error.message.english();
+        assert!(message.len() < 80 && !message.contains('\u{1b}'), "{message}");
     }
 }

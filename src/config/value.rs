@@ -23,7 +23,7 @@ pub(super) fn check(text: &str, field: &Field, spec: &Spec) -> Result<Secret, St
     let text = match field.kind {
         Kind::Text | Kind::Secret => text,
         Kind::Url => {
-            BaseUrl::of(text, spec).map_err(|error| error.message)?;
+            BaseUrl::of(text, spec).map_err(|error| error.message.english())?;
             text
         }
         Kind::Token => {

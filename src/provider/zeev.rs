@@ -8,6 +8,7 @@ use super::{Context, Life, Provider, Role, life};
 use crate::answer::Object;
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
+use crate::say::say;
 use crate::secret::{Fields, percent};
 use crate::session::Session;
 use crate::spec::{Ageing, Alternatives, Field, Kind, Placement, Renewal, Settings, Spec};
@@ -148,7 +149,7 @@ fn explain(context: &Context<'_>, error: Error, person: &str) -> Error {
     Error {
         said: error.said,
         http_status: error.http_status,
-        message: format!("{} ({host})", explained.message),
+        message: say!("{what} ({host})", what = explained.message, host),
         ..explained
     }
 }

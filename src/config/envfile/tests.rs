@@ -11,7 +11,7 @@ fn settings(bytes: &[u8]) -> std::result::Result<Vec<String>, String> {
         }
         Err(error) => {
             assert_eq!(error.cause, Cause::BadSetting);
-            Err(error.message)
+            Err(error.message.english())
         }
     }
 }

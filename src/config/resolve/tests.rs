@@ -8,7 +8,7 @@ fn find(target: &Target, sources: &Sources) -> Result<Plan> {
 /// What a login of that target would get, as `FIELD=value`; or the error's message.
 fn settings(text: &str, vars: &[(&str, &str)], implicit: &str) -> std::result::Result<Vec<String>, String> {
     let dir = folder(&[(".env", implicit)]);
-    let sources = load(dir.path(), vars, &[]).map_err(|error| error.message)?;
+    let sources = load(dir.path(), vars, &[]).map_err(|error| error.message.english())?;
     reveal(text, &sources)
 }
 
@@ -16,12 +16,12 @@ fn reveal(text: &str, sources: &Sources) -> std::result::Result<Vec<String>, Str
     let plan = find(&target(text), sources).map_err(|error| {
         assert_eq!(error.target.as_deref(), Some(text));
         assert_eq!(error.cause.exit(), 2);
-        error.message
+        error.message.english()
     })?;
     let fields: Vec<&str> = plan.found.iter().map(|found| found.field.name).collect();
     let settings = wait_for(plan.reveal(LONG)).map_err(|error| {
         assert!(matches!(error.cause, Cause::BadSetting | Cause::MissingSetting));
-        error.message
+        error.message.english()
     })?;
     let mut all = vec![format!("URL={}", settings.url)];
     for field in fields {
@@ -97,18 +97,18 @@ fn hints_for_what_is_missing() {
         // Where only secrets are missing there is a plan, and it says so.
         let error = found.map_or_else(Some, |plan| plan.missing).expect("missing");
         assert_eq!(error.cause, Cause::MissingSetting);
-        assert!(
-            error.message.ends_with("looked at: the environment, ./.env (not there)"),
-            "{}",
-            error.message
-        );
-        error.hint.expect("a hint")
+        let message = error.message.english();
+        assert!(message.ends_with("looked at: the environment, ./.env (not there)"), "{message}");
+        error.hint.expect("a hint").english()
     };
     assert_eq!(hint(&ACME[..2]), "ACME_ACCESS_KEY: the key from the user's page");
     assert_eq!(hint(&ACME[..1]), "`crmauth providers acme --env` prints the block to fill in");
     let sources = load(dir.path(), &ACME[1..], &[]).expect("read");
     let error = find(&target("acme"), &sources).expect_err("no URL");
-    assert_eq!(error.message, "ACME_URL is not set; looked at: the environment, ./.env (not there)");
+    assert_eq!(
+        error.message.english(),
+        "ACME_URL is not set; looked at: the environment, ./.env (not there)"
+    );
 }
 
 #[test]
@@ -339,7 +339,7 @@ fn a_route_that_nobody_named_meets_no_secret_from_elsewhere() {
     let error =
         find(&target("acme"), &load(dir.path(), &ACME[2..], &[]).expect("read")).expect_err("guarded");
     let hint = "set ACME_URL in the environment too, or consent with `--env-file .env`";
-    assert_eq!(error.hint.as_deref(), Some(hint));
+    assert_eq!(error.hint.expect("a hint").english(), hint);
     let dir = folder(&[(".env", whole)]);
     for (vars, files) in [(&ACME[2..], &[".env"][..]), (&[ACME[2], ("CRMAUTH_ENV_FILE", ".env")], &[])] {
         assert!(find(&target("acme"), &load(dir.path(), vars, files).expect("read")).is_ok());

@@ -11,7 +11,7 @@ fn origin(sources: &Sources, text: &str, field: &str) -> Option<String> {
 fn refusal(result: Result<Sources>) -> (String, Option<String>) {
     let error = result.err().expect("refused");
     assert_eq!(error.cause, Cause::BadSetting);
-    (error.message, error.hint)
+    (error.message.english(), error.hint.map(|hint| hint.english()))
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn two_forms_in_one_source_are_refused_across_sources_the_higher_one_counts() {
     let acme = target("acme");
     let error = sources.lookup(&acme, acme.spec.field("ACCESS_KEY").expect("a field")).err().expect("two");
     assert_eq!(
-        error.message,
+        error.message.english(),
         "both ACME_ACCESS_KEY (from the environment) and ACME_ACCESS_KEY_FILE (from the environment) are set"
     );
 }

@@ -1,0 +1,184 @@
+//! What the program says: sentences written in English where they are said, and put into the reader's language
+//! where they are shown.
+//!
+//! The English sentence is the catalogue's key, so that the code can be read and searched. Nothing is looked up
+//! before something is shown, and nothing at all for English.
+
+mod catalogue;
+mod lang;
+
+use std::fmt::Display;
+
+pub use lang::Lang;
+
+/// A sentence, or a part of one, in no language yet. [`say!`] makes it and [`Text::render`] alone gives its words:
+/// a text has no `Display`, so that none gets into a `format!` where it would stay English.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Text {
+    pattern: &'static str,
+    values: Box<[(&'static str, Value)]>,
+}
+
+/// What stands in a text's place of a name.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Value {
+    /// The same in every language: a name, a path, a number.
+    Plain(String),
+    /// A part of the sentence.
+    Text(Text),
+    /// Parts with this between them.
+    List(Vec<Text>, &'static str),
+}
+
+impl Text {
+    pub(crate) fn new(pattern: &'static str, values: Vec<(&'static str, Value)>) -> Self {
+        Self { pattern, values: values.into() }
+    }
+
+    /// A text of a declaration, such as a field's help: English that is the same for every run.
+    pub fn declared(english: &'static str) -> Self {
+        Self::new(english, Vec::new())
+    }
+
+    /// Parts with `separator` between them, which is the same in every language.
+    pub fn list(parts: Vec<Self>, separator: &'static str) -> Self {
+        Self::new("{list}", vec![("list", Value::List(parts, separator))])
+    }
+
+    /// The words. A value stands as it is; whoever shows it makes it harmless.
+    pub fn render(&self, lang: Lang) -> String {
+        let pattern = match lang {
+            Lang::En => self.pattern,
+            Lang::PtBr => catalogue::portuguese(self.pattern).unwrap_or(self.pattern),
+        };
+        let mut words = String::with_capacity(pattern.len());
+        let mut rest = pattern;
+        while let Some(at) = rest.find(['{', '}']) {
+            words.push_str(&rest[..at]);
+            let (brace, behind) = rest[at..].split_at(1);
+            rest = behind;
+            if let Some(behind) = rest.strip_prefix(brace) {
+                words.push_str(brace);
+                rest = behind;
+            } else if let Some((name, behind)) = rest.split_once('}') {
+                self.put(name, lang, &mut words);
+                rest = behind;
+            }
+        }
+        words.push_str(rest);
+        words
+    }
+
+    /// The words in English.
+    pub fn english(&self) -> String {
+        self.render(Lang::En)
+    }
+
+    fn put(&self, name: &str, lang: Lang, words: &mut String) {
+        match self.values.iter().find(|(known, _)| *known == name) {
+            Some((_, Value::Plain(value))) => words.push_str(value),
+            Some((_, Value::Text(text))) => words.push_str(&text.render(lang)),
+            Some((_, Value::List(parts, separator))) => {
+                let parts: Vec<String> = parts.iter().map(|part| part.render(lang)).collect();
+                words.push_str(&parts.join(separator));
+            }
+            None => {}
+        }
+    }
+}
+
+/// What can stand in a text: whatever can be shown, which a secret cannot, and other texts.
+pub(crate) trait Sayable {
+    /// Its value.
+    fn value(&self) -> Value;
+}
+
+impl<T: Display + ?Sized> Sayable for T {
+    fn value(&self) -> Value {
+        Value::Plain(self.to_string())
+    }
+}
+
+impl Sayable for Text {
+    fn value(&self) -> Value {
+        Value::Text(self.clone())
+    }
+}
+
+impl Sayable for &Text {
+    fn value(&self) -> Value {
+        Value::Text((*self).clone())
+    }
+}
+
+/// `A`, `A and B`, `A, B and C`.
+pub fn and(names: &[impl AsRef<str>]) -> Text {
+    match all_but_last(names) {
+        (most, None) => say!("{most}", most),
+        (most, Some(last)) => say!("{most} and {last}", most, last),
+    }
+}
+
+/// `A`, `A or B`, `A, B or C`.
+pub fn or(names: &[impl AsRef<str>]) -> Text {
+    match all_but_last(names) {
+        (most, None) => say!("{most}", most),
+        (most, Some(last)) => say!("{most} or {last}", most, last),
+    }
+}
+
+fn all_but_last(names: &[impl AsRef<str>]) -> (String, Option<&str>) {
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    match &names[..] {
+        [most @ .., last] if !most.is_empty() => (most.join(", "), Some(last)),
+        _ => (names.concat(), None),
+    }
+}
+
+/// Makes a [`Text`]: `say!("{host} refused {what}", host, what = of(target))`. A name alone is the variable of that
+/// name. The compiler refuses a placeholder without a value and a value without a placeholder.
+macro_rules! say {
+    ($pattern:literal $(, $name:ident $(= $value:expr)?)* $(,)?) => {{
+        // In an item no variable can be meant, so that every placeholder needs its value here.
+        const _: fn() = || {
+            let _ = ::std::format_args!($pattern $(, $name = "")*);
+        };
+        $crate::say::Text::new(
+            $pattern,
+            ::std::vec![$((
+                ::std::stringify!($name),
+                $crate::say::Sayable::value(&$crate::say::given!($name $(= $value)?)),
+            )),*],
+        )
+    }};
+}
+
+/// The value that [`say!`] was given for a name.
+macro_rules! given {
+    ($name:ident) => {
+        $name
+    };
+    ($name:ident = $value:expr) => {
+        $value
+    };
+}
+
+pub(crate) use {given, say};
+
+impl From<&str> for Text {
+    fn from(words: &str) -> Self {
+        say!("{words}", words)
+    }
+}
+
+impl From<String> for Text {
+    fn from(words: String) -> Self {
+        Self::from(words.as_str())
+    }
+}
+
+impl From<&String> for Text {
+    fn from(words: &String) -> Self {
+        Self::from(words.as_str())
+    }
+}

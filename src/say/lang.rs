@@ -1,0 +1,90 @@
+//! The languages, and which one a name or a machine's locale stands for.
+
+/// A language that the program speaks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Lang {
+    /// English.
+    #[default]
+    En,
+    /// Brazilian Portuguese.
+    PtBr,
+}
+
+impl Lang {
+    /// The languages' names, as `--lang` takes them.
+    pub const NAMES: [&'static str; 2] = ["en", "pt-BR"];
+
+    /// The language of a name such as `pt-BR`, `pt`, `pt_BR.UTF-8` or `en_US`.
+    pub fn named(name: &str) -> Option<Self> {
+        match language(name) {
+            language if language.eq_ignore_ascii_case("en") => Some(Self::En),
+            language if language.eq_ignore_ascii_case("pt") => Some(Self::PtBr),
+            _ => None,
+        }
+    }
+
+    /// The language of a machine's locale: the first of `LC_ALL`, `LC_MESSAGES` and `LANG` that is set says which
+    /// one, as POSIX has it, and where that is not `C`, the list in `LANGUAGE` goes before it, as gettext has it.
+    /// English for every other language.
+    pub fn of_locale<'a>(variable: impl Fn(&str) -> Option<&'a str>) -> Self {
+        let set = |name: &&str| variable(name).filter(|value| !value.is_empty());
+        let Some(locale) = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(set) else {
+            return Self::En;
+        };
+        if ["C", "POSIX"].contains(&language(locale)) {
+            return Self::En;
+        }
+        let preferred = set(&"LANGUAGE").into_iter().flat_map(|list| list.split(':'));
+        preferred.chain([locale]).find_map(Self::named).unwrap_or_default()
+    }
+}
+
+/// The language's code in a locale's name: what stands before territory, encoding and variant.
+fn language(name: &str) -> &str {
+    name.split(['-', '_', '.', '@']).next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        for name in ["pt-BR", "pt", "PT", "pt_BR", "pt_BR.UTF-8", "pt_PT", "pt_BR@euro"] {
+            assert_eq!(Lang::named(name), Some(Lang::PtBr), "{name}");
+        }
+        for name in ["en", "EN", "en_US.UTF-8", "en-GB"] {
+            assert_eq!(Lang::named(name), Some(Lang::En), "{name}");
+        }
+        for name in ["", "C", "POSIX", "de", "ptx", "english", "português"] {
+            assert_eq!(Lang::named(name), None, "{name}");
+        }
+        for name in Lang::NAMES {
+            assert!(Lang::named(name).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn locales() {
+        for (variables, lang) in [
+            (&[][..], Lang::En),
+            (&[("LANG", "pt_BR.UTF-8")], Lang::PtBr),
+            (&[("LANG", "de_DE.UTF-8")], Lang::En),
+            (&[("LANG", "pt_BR.UTF-8"), ("LC_MESSAGES", "en_US.UTF-8")], Lang::En),
+            (&[("LANG", "en_US.UTF-8"), ("LC_MESSAGES", "pt_BR.UTF-8")], Lang::PtBr),
+            (&[("LC_MESSAGES", "pt_BR.UTF-8"), ("LC_ALL", "C.UTF-8")], Lang::En),
+            (&[("LC_MESSAGES", "pt_BR.UTF-8"), ("LC_ALL", "POSIX")], Lang::En),
+            (&[("LC_MESSAGES", "C"), ("LC_ALL", "pt_PT")], Lang::PtBr),
+            (&[("LC_ALL", ""), ("LANG", "pt")], Lang::PtBr),
+            (&[("LANGUAGE", "pt_BR:en"), ("LANG", "en_US.UTF-8")], Lang::PtBr),
+            (&[("LANGUAGE", "de:en:pt"), ("LANG", "pt_BR.UTF-8")], Lang::En),
+            (&[("LANGUAGE", "de"), ("LANG", "pt_BR.UTF-8")], Lang::PtBr),
+            (&[("LANGUAGE", "pt_BR"), ("LANG", "C")], Lang::En),
+            (&[("LANGUAGE", "pt_BR")], Lang::En),
+        ] {
+            let value =
+                |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+            assert_eq!(Lang::of_locale(value), lang, "{variables:?}");
+        }
+    }
+}

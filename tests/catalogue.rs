@@ -1,0 +1,224 @@
+//! Every sentence stands in the catalogue of each language, with its placeholders, and nothing else does.
+//! `UPDATE_CATALOGUE=1` adds what is missing, to be translated.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crmauth::provider;
+
+/// Stands in an added entry until somebody translates it.
+const UNTRANSLATED: &str = "???";
+
+#[test]
+fn every_sentence_has_a_translation() {
+    let mut said = said();
+    said.extend(declared());
+    said.retain(|sentence, _| has_words(sentence));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/say/pt-BR.txt");
+    let mut text = std::fs::read_to_string(&path).expect("the catalogue");
+    let known: BTreeSet<String> = entries(&text).into_iter().map(|(english, _)| english).collect();
+    #[expect(clippy::disallowed_methods, reason = "a test may be asked to write")]
+    if std::env::var_os("UPDATE_CATALOGUE").is_some() {
+        for (sentence, _) in said.iter().filter(|(sentence, _)| !known.contains(*sentence)) {
+            text.push_str(&format!("\n{sentence}\n{UNTRANSLATED}\n"));
+        }
+        std::fs::write(&path, text).expect("written");
+    }
+    let missing: Vec<_> = said.iter().filter(|(sentence, _)| !known.contains(*sentence)).collect();
+    assert!(missing.is_empty(), "without an entry: {missing:#?}");
+    let stale: Vec<_> = known.iter().filter(|sentence| !said.contains_key(*sentence)).collect();
+    assert!(stale.is_empty(), "said nowhere: {stale:#?}");
+}
+
+#[test]
+fn translations_keep_the_placeholders_and_the_spaces_around() {
+    let text = include_str!("../src/say/pt-BR.txt");
+    let mut seen = BTreeSet::new();
+    for (english, portuguese) in entries(text) {
+        assert!(!portuguese.contains(UNTRANSLATED), "not translated: {english}");
+        assert_eq!(places(&english), places(&portuguese), "{english}");
+        let around = |text: &str| (text.len() - text.trim_start().len(), text.len() - text.trim_end().len());
+        assert_eq!(around(&english), around(&portuguese), "{english}");
+        assert!(seen.insert(english.clone()), "twice: {english}");
+    }
+}
+
+/// The catalogue's entries; two lines each, and a line that is empty or a comment between them.
+fn entries(text: &str) -> Vec<(String, String)> {
+    let apart = |line: &str| line.is_empty() || line.starts_with('#');
+    let lines: Vec<&str> = text.lines().collect();
+    let blocks = lines.split(|line| apart(line)).filter(|block| !block.is_empty());
+    let entry = |block: &[&str]| match block {
+        [english, portuguese] => ((*english).to_owned(), (*portuguese).to_owned()),
+        _ => panic!("no entry of two lines: {block:#?}"),
+    };
+    blocks.map(entry).collect()
+}
+
+/// The names between braces. A sentence knows `{name}` and doubled braces, and none of `format!`'s other forms.
+fn places(sentence: &str) -> BTreeSet<String> {
+    let single = sentence.replace("{{", "").replace("}}", "");
+    let names = single.split('{').skip(1).map(|rest| rest.split_once('}').expect("a closing brace").0);
+    names
+        .inspect(|name| {
+            let plain = name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+            assert!(plain && !name.is_empty(), "{{{name}}} in: {sentence}");
+        })
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Whether there is anything to translate beside the placeholders.
+fn has_words(sentence: &str) -> bool {
+    let bare =
+        places(sentence).iter().fold(sentence.to_owned(), |s, name| s.replace(&format!("{{{name}}}"), ""));
+    bare.contains(char::is_alphabetic)
+}
+
+/// The texts of declarations that people see while the program runs.
+fn declared() -> BTreeMap<String, PathBuf> {
+    let specs = provider::specs();
+    let fields = specs.iter().flat_map(|spec| spec.all_fields()).map(|field| field.help);
+    fields.map(|text| (text.to_owned(), "a declaration".into())).collect()
+}
+
+/// Every literal behind `say!(` in the sources, with its file.
+fn said() -> BTreeMap<String, PathBuf> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                let text = std::fs::read_to_string(&path).expect("a source file");
+                let tokens = tokens(&text);
+                for four in tokens.windows(4) {
+                    if let [Token::Word(say), Token::Mark('!'), Token::Mark('('), last] = four
+                        && say == "say"
+                    {
+                        let Token::Text(sentence) = last else { panic!("say! without a literal: {last:?}") };
+                        found.insert(sentence.clone(), path.clone());
+                    }
+                }
+            }
+        }
+    }
+    assert!(found.len() > 5, "the sentences were found");
+    found
+}
+
+#[derive(Debug, PartialEq)]
+enum Token {
+    Word(String),
+    Text(String),
+    Mark(char),
+}
+
+/// Rust as far as it matters here: words, string literals, and every other character; no comments.
+fn tokens(source: &str) -> Vec<Token> {
+    let mut tokens = Vec::new();
+    let mut rest = source;
+    while let Some(c) = rest.chars().next() {
+        if rest.starts_with("//") {
+            rest = rest.split_once('\n').map_or("", |(_, rest)| rest);
+        } else if rest.starts_with("/*") {
+            rest = rest.split_once("*/").map_or("", |(_, rest)| rest);
+        } else if let Some((text, behind)) = raw_string(rest) {
+            tokens.push(Token::Text(text.to_owned()));
+            rest = behind;
+        } else if c == '"' {
+            let (text, behind) = string(&rest[1..]);
+            tokens.push(Token::Text(text));
+            rest = behind;
+        } else if c == '\'' {
+            rest = &rest[character(rest)..];
+        } else if c.is_alphanumeric() || c == '_' {
+            let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+            tokens.push(Token::Word(rest[..end].to_owned()));
+            rest = &rest[end..];
+        } else {
+            if !c.is_whitespace() {
+                tokens.push(Token::Mark(c));
+            }
+            rest = &rest[c.len_utf8()..];
+        }
+    }
+    tokens
+}
+
+/// A raw string's text, and what follows it.
+fn raw_string(source: &str) -> Option<(&str, &str)> {
+    let rest = source.strip_prefix('r')?;
+    let hashes = &rest[..rest.len() - rest.trim_start_matches('#').len()];
+    let rest = rest[hashes.len()..].strip_prefix('"')?;
+    rest.split_once(&format!("\"{hashes}"))
+}
+
+/// A string's text from behind its opening quote, and what follows it.
+fn string(source: &str) -> (String, &str) {
+    let mut text = String::new();
+    let mut chars = source.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '"' => return (text, &source[at + 1..]),
+            '\\' => match chars.next().expect("an escape").1 {
+                '\n' => {
+                    let left = chars.as_str().trim_start().len();
+                    chars = source.char_indices();
+                    while chars.as_str().len() > left {
+                        chars.next();
+                    }
+                }
+                'n' => text.push('\n'),
+                't' => text.push('\t'),
+                'u' => {
+                    let digits: String = chars.by_ref().map(|(_, c)| c).take_while(|c| *c != '}').collect();
+                    let code = u32::from_str_radix(&digits[1..], 16).expect("hex digits");
+                    text.push(char::from_u32(code).expect("a character"));
+                }
+                escaped => text.push(escaped),
+            },
+            _ => text.push(c),
+        }
+    }
+    panic!("a string without an end: {text}");
+}
+
+/// How long the character literal is that stands here, or the quote alone where it begins a lifetime.
+fn character(source: &str) -> usize {
+    let mut chars = source.char_indices().skip(1);
+    match chars.next() {
+        Some((_, '\\')) => {
+            let closing = source[3..].find('\'').expect("a closing quote");
+            closing + 4
+        }
+        Some(_) => match chars.next() {
+            Some((at, '\'')) => at + 1,
+            _ => 1,
+        },
+        None => 1,
+    }
+}
+
+#[test]
+fn sources_are_read_as_rust_reads_them() {
+    let source = "a!(\"x\\\"y\\u{e9}\\\n      z\", '\"', '\\'', 'l: r#\"q\"r\"#) // \"no\"\n/* \" */ b\"w\"";
+    let words = |text: &str| Token::Word(text.to_owned());
+    let texts = |text: &str| Token::Text(text.to_owned());
+    let marks: Vec<Token> = "!(".chars().map(Token::Mark).collect();
+    let expected = [words("a")].into_iter().chain(marks).chain([
+        texts("x\"yéz"),
+        Token::Mark(','),
+        Token::Mark(','),
+        Token::Mark(','),
+        words("l"),
+        Token::Mark(':'),
+        texts("q\"r"),
+        Token::Mark(')'),
+        words("b"),
+        texts("w"),
+    ]);
+    assert_eq!(tokens(source), expected.collect::<Vec<_>>());
+}
