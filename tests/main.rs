@@ -6,6 +6,7 @@ mod catalogue;
 mod completions;
 mod docs;
 mod exec;
+mod faults;
 mod formats;
 mod gluo;
 mod hellocloud;

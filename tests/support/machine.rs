@@ -38,7 +38,13 @@ impl Machine {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::create_dir(folder.path().join("home")).expect("a home");
         std::fs::create_dir(folder.path().join("work")).expect("a work folder");
+        std::fs::create_dir(folder.path().join("tmp")).expect("a folder for temporary files");
         Self { folder, variables: Vec::new(), secrets: Vec::new() }
+    }
+
+    /// The folder that holds the home, the work folder and the temporary files.
+    pub fn root(&self) -> &Path {
+        self.folder.path()
     }
 
     /// The folder that runs start in.
@@ -93,6 +99,7 @@ impl Machine {
             .env_clear()
             .env("HOME", self.folder.path().join("home"))
             .env("PATH", PATH)
+            .env("TMPDIR", self.folder.path().join("tmp"))
             .env("RUST_BACKTRACE", "1")
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null());
@@ -213,7 +220,7 @@ impl Outcome {
 }
 
 /// Waits for a child, reading both of its pipes; one that hangs is killed.
-fn wait(mut child: Child) -> Outcome {
+pub fn wait(mut child: Child) -> Outcome {
     let (done, ended) = mpsc::channel();
     let (mut stdout, mut stderr) = (child.stdout.take(), child.stderr.take());
     let errors = std::thread::spawn(move || text(stderr.as_mut()));

@@ -112,8 +112,23 @@ impl Reply {
     }
 }
 
-#[derive(Default)]
+/// What whoever connects meets.
+#[derive(Clone)]
+pub enum Door {
+    /// Requests are read as they come.
+    Plain,
+    /// TLS first.
+    Tls(Arc<ServerConfig>),
+    /// These bytes at once, and no answer ever.
+    Greeting(Vec<u8>),
+}
+
+/// Called while a request waits for its answer.
+pub type Watcher = Arc<dyn Fn() + Send + Sync>;
+
 struct State {
+    door: Door,
+    watcher: Option<Watcher>,
     script: Vec<Reply>,
     received: Vec<Received>,
     connections: usize,
@@ -127,57 +142,113 @@ struct State {
 pub struct Server {
     scheme: &'static str,
     address: SocketAddr,
+    listener: Option<TcpListener>,
     state: Arc<Mutex<State>>,
     news: Arc<Condvar>,
     thread: Option<JoinHandle<()>>,
+    /// What keeps the port from others, and its queue full.
+    held: Vec<OwnedFd>,
 }
 
 impl Server {
     /// Answers with these replies, one a request.
     pub fn start(script: Vec<Reply>) -> Self {
-        Self::listen(script, |socket| Some(Stream::Plain(socket)))
+        Self::listen("http", Door::Plain, script)
     }
 
     /// The same over TLS.
     pub fn start_tls(config: Arc<ServerConfig>, script: Vec<Reply>) -> Self {
-        let mut server = Self::listen(script, move |socket| Stream::tls(socket, &config));
-        server.scheme = "https";
-        server
+        Self::listen("https", Door::Tls(config), script)
     }
 
     /// Speaks first: sends these bytes to whoever connects, and answers nothing.
     pub fn greeting(bytes: &[u8]) -> Self {
-        let bytes = bytes.to_vec();
-        Self::listen(Vec::new(), move |mut socket| {
-            let _ = socket.write_all(&bytes);
-            let _ = socket.read_to_end(&mut Vec::new());
-            None
-        })
+        Self::listen("http", Door::Greeting(bytes.to_vec()), Vec::new())
     }
 
-    fn listen(
-        script: Vec<Reply>,
-        open: impl Fn(TcpStream) -> Option<Stream> + Send + Sync + 'static,
-    ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = listener.local_addr().expect("an address");
-        let state = Arc::new(Mutex::new(State { script, ..State::default() }));
-        let news = Arc::new(Condvar::new());
+    fn listen(scheme: &'static str, door: Door, script: Vec<Reply>) -> Self {
+        let (keeper, address) = bound(0);
+        let (listener, _) = bound(address.port());
+        rustix::net::listen(&listener, 128).expect("a queue");
+        let listener = TcpListener::from(listener);
+        let state = State {
+            door,
+            watcher: None,
+            script,
+            received: Vec::new(),
+            connections: 0,
+            unscripted: 0,
+            unanswered: 0,
+            most_unanswered: 0,
+            stop: false,
+        };
+        let (state, news) = (Arc::new(Mutex::new(state)), Arc::new(Condvar::new()));
         let (shared, told) = (Arc::clone(&state), Arc::clone(&news));
-        let open = Arc::new(open);
+        let incoming = listener.try_clone().expect("the same listener");
         let thread = std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                if shared.lock().expect("state").stop {
-                    return;
-                }
+            for stream in incoming.incoming() {
+                let door = {
+                    let mut state = shared.lock().expect("state");
+                    if state.stop {
+                        return;
+                    }
+                    state.connections += 1;
+                    state.door.clone()
+                };
                 let Ok(stream) = stream else { return };
-                shared.lock().expect("state").connections += 1;
                 let (state, news) = (Arc::clone(&shared), Arc::clone(&told));
-                let open = Arc::clone(&open);
-                std::thread::spawn(move || open(stream).map(|stream| serve(stream, &state, &news)));
+                std::thread::spawn(move || open(stream, door).map(|stream| serve(stream, &state, &news)));
             }
         });
-        Self { scheme: "http", address, state, news, thread: Some(thread) }
+        let (listener, thread) = (Some(listener), Some(thread));
+        Self { scheme, address, listener, state, news, thread, held: vec![keeper] }
+    }
+
+    /// Adds replies to the script.
+    pub fn push(&self, replies: impl IntoIterator<Item = Reply>) {
+        self.state.lock().expect("state").script.extend(replies);
+    }
+
+    /// What is left of the script, which is then empty, and how many requests it had no reply for.
+    pub fn left_over(&self) -> (usize, usize) {
+        let mut state = self.state.lock().expect("state");
+        let left = (state.script.len(), state.unscripted);
+        (state.script, state.unscripted) = (Vec::new(), 0);
+        left
+    }
+
+    /// Changes what whoever connects from now on meets.
+    pub fn door(&self, door: Door) {
+        self.state.lock().expect("state").door = door;
+    }
+
+    /// Has `watcher` called at each request, before its answer.
+    pub fn watch(&self, watcher: Watcher) {
+        self.state.lock().expect("state").watcher = Some(watcher);
+    }
+
+    /// Stops listening; nobody else gets the port.
+    pub fn leave(&mut self) {
+        self.stop();
+        self.listener = None;
+    }
+
+    /// Accepts nobody any more, and fills its queue.
+    pub fn fill(&mut self) {
+        if self.thread.is_none() {
+            return;
+        }
+        self.stop();
+        let listener = self.listener.as_ref().expect("it listens");
+        rustix::net::listen(listener, 0).expect("a short queue");
+        self.held.extend(fill(self.address).map(OwnedFd::from));
+    }
+
+    fn stop(&mut self) {
+        let Some(thread) = self.thread.take() else { return };
+        self.state.lock().expect("state").stop = true;
+        let _ = TcpStream::connect(self.address);
+        let _ = thread.join();
     }
 
     /// `http://127.0.0.1:PORT`, or the same with https.
@@ -223,11 +294,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.state.lock().expect("state").stop = true;
-        let _ = TcpStream::connect(self.address);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        self.stop();
         let state = self.state.lock().expect("state");
         if !std::thread::panicking() {
             assert_eq!(state.script.len(), 0, "replies that nobody asked for: {:?}", state.script);
@@ -248,10 +315,7 @@ pub struct Nobody {
 
 impl Nobody {
     pub fn new() -> Self {
-        use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket};
-        let socket = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
-        bind(&socket, &SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
-        let address = getsockname(&socket).expect("an address").try_into().expect("an IP address");
+        let (socket, address) = bound(0);
         Self { _socket: socket, address }
     }
 
@@ -271,9 +335,7 @@ impl FullListener {
     pub fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         rustix::net::listen(&listener, 0).expect("a short queue");
-        let address = listener.local_addr().expect("an address");
-        let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(100)).ok();
-        let queue = std::iter::from_fn(connect).take(100).collect();
+        let queue = fill(listener.local_addr().expect("an address")).collect();
         Self { listener, _queue: queue }
     }
 
@@ -282,9 +344,43 @@ impl FullListener {
     }
 }
 
+/// A socket at this port, or at a free one, which another of these may share and nobody else.
+fn bound(port: u16) -> (OwnedFd, SocketAddr) {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, getsockname, socket_with, sockopt};
+    // No program that a test starts meanwhile may hold it open.
+    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None);
+    let socket = socket.expect("a socket");
+    sockopt::set_socket_reuseport(&socket, true).expect("an option");
+    bind(&socket, &SocketAddr::from(([127, 0, 0, 1], port))).expect("a port");
+    let address = getsockname(&socket).expect("an address").try_into().expect("an IP address");
+    (socket, address)
+}
+
+/// Connections that nobody accepts, until no further one comes about.
+fn fill(address: SocketAddr) -> impl Iterator<Item = TcpStream> {
+    let connect = move || TcpStream::connect_timeout(&address, Duration::from_millis(100)).ok();
+    std::iter::from_fn(connect).take(100)
+}
+
+fn open(mut socket: TcpStream, door: Door) -> Option<Stream> {
+    match door {
+        Door::Plain => Some(Stream::Plain(socket)),
+        Door::Tls(config) => Stream::tls(socket, &config),
+        Door::Greeting(bytes) => {
+            let _ = socket.write_all(&bytes);
+            let _ = socket.read_to_end(&mut Vec::new());
+            None
+        }
+    }
+}
+
 fn serve(mut stream: Stream, state: &Mutex<State>, news: &Condvar) {
     let mut buffer = Vec::new();
     while let Some(request) = read_request(&mut stream, &mut buffer) {
+        let watcher = state.lock().expect("state").watcher.clone();
+        if let Some(watcher) = watcher {
+            watcher();
+        }
         let reply = {
             let mut state = state.lock().expect("state");
             state.received.push(request);

@@ -1,0 +1,291 @@
+//! A row of the matrix: a fault, the steps that it strikes, what comes of it. Each step is tried by every verb that
+//! makes it, and every run is held to the nine promises.
+
+use std::time::Duration;
+
+use super::promises::{Kept, Promise, Stdout};
+use super::scene::Scene;
+use super::steps::{Kind, Step};
+use crate::support::machine::installed;
+use crate::support::{Reply, at_once};
+
+/// How often a run is tried that took too long: a machine may be busy, a program that waits waits every time.
+const TRIES: usize = 3;
+/// How many steps are tried at once.
+const AT_ONCE: usize = 6;
+
+/// What strikes.
+pub enum Fault {
+    /// These answers to the step and to what comes after it; those before it are good.
+    Answers(Vec<Reply>),
+    /// The server itself: no request is read.
+    Door,
+}
+
+impl From<Reply> for Fault {
+    fn from(reply: Reply) -> Self {
+        Self::Answers(vec![reply])
+    }
+}
+
+impl From<Vec<Reply>> for Fault {
+    fn from(replies: Vec<Reply>) -> Self {
+        Self::Answers(replies)
+    }
+}
+
+type Provoke = Box<dyn Fn(&mut Scene) -> Fault + Sync>;
+type Make = Box<dyn Fn(&'static Step) -> Scene + Sync>;
+type Adapt = Box<dyn Fn(&Scene, &mut Promise) + Sync>;
+
+/// A row.
+pub struct Row {
+    number: u8,
+    steps: Vec<&'static Step>,
+    brief: bool,
+    make: Make,
+    provoke: Option<Provoke>,
+    promise: Promise,
+    suspect: bool,
+    timeout: Option<f64>,
+    measured: bool,
+    adapt: Vec<Adapt>,
+}
+
+/// How a verb makes a step, with another level of chatter each.
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    line: &'static str,
+    on_failure: &'static str,
+}
+
+impl Way {
+    fn verb(self) -> &'static str {
+        self.line.split(' ').next().unwrap_or_default()
+    }
+}
+
+/// The answer to a call of the user's own.
+const CALLED: &str = "{\"called\":true}";
+
+const fn way(line: &'static str) -> Way {
+    Way { line, on_failure: "" }
+}
+
+const LOGIN: &[Way] = &[
+    way("login T"),
+    Way { line: "login T -f sh -vv", on_failure: "false\n" },
+    way("login T --json -vv"),
+    way("token T -o session.txt -v"),
+    way("exec T -vv -- env"),
+    way("api T PATH -v"),
+];
+const RENEWAL: &[Way] = &[way("token T -vv"), way("exec T -v -- env"), way("api T PATH --json")];
+const CHECK: &[Way] = &[way("status T --check -vv"), way("status T --check --json")];
+const REVOCATION: &[Way] = &[way("logout T -vv"), way("logout T --json")];
+const CALL: &[Way] = &[way("api T PATH -vv"), way("api T PATH --json")];
+
+impl Row {
+    /// The row of this number in the matrix of faults.
+    pub fn new(number: u8) -> Self {
+        Self {
+            number,
+            steps: Vec::new(),
+            brief: false,
+            make: Box::new(Scene::new),
+            provoke: None,
+            promise: Promise::exit(0),
+            suspect: false,
+            timeout: None,
+            measured: false,
+            adapt: Vec::new(),
+        }
+    }
+
+    /// The steps that it strikes.
+    pub fn at(mut self, steps: impl IntoIterator<Item = &'static Step>) -> Self {
+        self.steps.extend(steps);
+        self
+    }
+
+    /// One verb a step is enough: another variant has tried all.
+    pub fn brief(mut self) -> Self {
+        self.brief = true;
+        self
+    }
+
+    /// Another scene than one over plain HTTP.
+    pub fn scene(mut self, make: impl Fn(&'static Step) -> Scene + Sync + 'static) -> Self {
+        self.make = Box::new(make);
+        self
+    }
+
+    /// The fault. It is provoked anew for every run.
+    pub fn fault<F: Into<Fault>>(mut self, provoke: impl Fn(&mut Scene) -> F + Sync + 'static) -> Self {
+        self.provoke = Some(Box::new(move |scene| provoke(scene).into()));
+        self
+    }
+
+    /// The exit code; `exec` makes 125 of it.
+    pub fn exit(mut self, code: i32) -> Self {
+        self.promise.exit = code;
+        self
+    }
+
+    /// What stands on stderr.
+    pub fn says<T: AsRef<str>>(mut self, texts: &[T]) -> Self {
+        self.promise.says.extend(texts.iter().map(|text| text.as_ref().to_owned()));
+        self
+    }
+
+    /// What does not.
+    pub fn unsaid(mut self, texts: &[&str]) -> Self {
+        self.promise.unsaid.extend(texts.iter().map(|text| (*text).to_owned()));
+        self
+    }
+
+    /// A login may have worked, so that a single seat's session may have ended.
+    pub fn suspect(mut self) -> Self {
+        self.suspect = true;
+        self
+    }
+
+    /// How often what carries a secret may go out.
+    pub fn sent(mut self, times: usize) -> Self {
+        self.promise.sent = times;
+        self
+    }
+
+    /// How often the program connects.
+    pub fn connects(mut self, times: usize) -> Self {
+        self.promise.connections = Some(times);
+        self
+    }
+
+    /// The program's time-out in seconds.
+    pub fn timeout(mut self, seconds: f64) -> Self {
+        self.timeout = Some(seconds);
+        self.promise.timeout = Duration::from_secs_f64(seconds);
+        self
+    }
+
+    /// The memory counts too.
+    pub fn measured(mut self) -> Self {
+        self.measured = true;
+        self
+    }
+
+    /// What is different for some of the steps.
+    pub fn but(mut self, adapt: impl Fn(&Scene, &mut Promise) + Sync + 'static) -> Self {
+        self.adapt.push(Box::new(adapt));
+        self
+    }
+
+    /// Tries all of it.
+    #[track_caller]
+    pub fn check(self) {
+        assert!(!self.steps.is_empty(), "a row without steps");
+        let measured = self.measured && installed("time");
+        let broken = std::sync::Mutex::new(Vec::new());
+        // Runs that wait do no work meanwhile.
+        let many = if self.timeout.is_some() { self.steps.len() } else { AT_ONCE };
+        for steps in self.steps.chunks(many) {
+            at_once(steps, |step| {
+                let found = self.strike(step, measured);
+                broken.lock().expect("no panic").extend(found);
+            });
+        }
+        let broken = broken.into_inner().expect("no panic");
+        assert!(broken.is_empty(), "row {}:\n{}", self.number, broken.join("\n"));
+    }
+
+    fn strike(&self, step: &'static Step, measured: bool) -> Vec<String> {
+        let mut scene = (self.make)(step);
+        let ways = match step.kind {
+            Kind::Login => LOGIN,
+            Kind::Renewal => RENEWAL,
+            Kind::Check => CHECK,
+            Kind::Revocation => REVOCATION,
+            Kind::Call => CALL,
+        };
+        let ways = if self.brief { &ways[..1] } else { ways };
+        ways.iter().flat_map(|way| self.try_way(&mut scene, *way, measured)).collect()
+    }
+
+    fn try_way(&self, scene: &mut Scene, way: Way, measured: bool) -> Vec<String> {
+        let line = match self.timeout {
+            None => way.line.to_owned(),
+            Some(seconds) => way.line.replace(" T", &format!(" T --timeout {seconds}")),
+        };
+        let mut broken = Vec::new();
+        for _ in 0..TRIES {
+            let provoke = self.provoke.as_ref().expect("a fault");
+            let answers = provoke(scene);
+            let promise = self.promise(scene, way);
+            if let Fault::Answers(answers) = answers {
+                let works = promise.exit == 0;
+                let call = works && way.verb() == "api" && scene.step.kind != Kind::Call;
+                scene.server.push(scene.before());
+                scene.server.push(answers);
+                scene.server.push(if works { scene.after() } else { Vec::new() });
+                scene.server.push(call.then(|| Reply::json(200, CALLED)));
+            }
+            let command = scene.command(&line);
+            let run = if measured { scene.measured(command) } else { scene.run(command) };
+            if let Some(peak) = run.peak {
+                tell(self.number, scene.step.name, &line, run.took, peak);
+            }
+            broken = promise.broken(scene, &run);
+            scene.restore(&run);
+            let (name, stderr) = (scene.step.name, &run.outcome.stderr);
+            broken.iter_mut().for_each(|text| *text = format!("{name}, {line}: {text}\n{stderr}"));
+            if run.took <= promise.timeout {
+                break;
+            }
+        }
+        broken
+    }
+
+    fn promise(&self, scene: &Scene, way: Way) -> Promise {
+        let mut promise = self.promise.clone();
+        promise.place = Some(scene.host());
+        let (kind, works) = (scene.step.kind, promise.exit == 0);
+        let session = [&scene.given().token, "\n"].concat();
+        match (kind, way.line) {
+            (Kind::Login | Kind::Renewal, line) if works => {
+                promise.entry = Kept::Replaced;
+                promise.stdout = match line {
+                    "login T" | "token T -vv" => Stdout::Session(session),
+                    "token T -o session.txt -v" => {
+                        promise.file = Kept::Becomes(scene.given().token.clone());
+                        Stdout::Is(String::new())
+                    }
+                    _ if way.verb() == "api" => Stdout::Is(CALLED.to_owned()),
+                    _ => Stdout::SessionIn,
+                };
+            }
+            (Kind::Revocation, _) if works => {
+                (promise.entry, promise.stdout) = (Kept::Dropped, Stdout::Anything)
+            }
+            (Kind::Login, _) if self.suspect && scene.step.single_seat() => promise.entry = Kept::Suspect,
+            _ => {}
+        }
+        self.adapt.iter().for_each(|adapt| adapt(scene, &mut promise));
+        if promise.exit != 0 {
+            promise.stdout = Stdout::Is(way.on_failure.to_owned());
+        }
+        // They list what became of each target, whatever it is.
+        if way.verb() == "status" || way.line == "logout T --json" {
+            promise.stdout = Stdout::Anything;
+        }
+        if way.verb() == "exec" && promise.exit != 0 {
+            promise.exit = 125;
+        }
+        promise
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "cargo test shows it with --nocapture")]
+fn tell(row: u8, step: &str, line: &str, took: Duration, peak: u64) {
+    println!("row {row}, {step}, {line}: {} ms, {peak} KiB", took.as_millis());
+}
