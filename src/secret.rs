@@ -2,6 +2,7 @@
 //! secret, and the redactor that blanks known secrets in texts of others.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 
@@ -135,7 +136,7 @@ impl Fields {
 /// Knows the secrets of this run and blanks them wherever they appear, in every form a server may echo.
 #[derive(Default)]
 pub struct Redactor {
-    secrets: RefCell<Vec<Secret>>,
+    known: RefCell<Known>,
 }
 
 impl Redactor {
@@ -146,9 +147,9 @@ impl Redactor {
 
     /// From here on `secret` is blanked. An empty one is ignored.
     pub fn learn(&self, secret: &Secret) {
-        let mut known = self.secrets.borrow_mut();
-        if !secret.expose().is_empty() && !known.contains(secret) {
-            known.push(secret.clone());
+        let mut known = self.known.borrow_mut();
+        if !secret.expose().is_empty() && !known.secrets.contains(secret) {
+            known.secrets.push(secret.clone());
         }
     }
 
@@ -160,7 +161,7 @@ impl Redactor {
     /// The first `shown` bytes of such a text. Secrets are looked for beyond them: of one that stands across the
     /// end nothing may show.
     pub fn foreign_start(&self, text: &str, shown: usize) -> String {
-        let longest = self.secrets.borrow().iter().map(|secret| secret.expose().len()).max();
+        let longest = self.known.borrow().secrets.iter().map(|secret| secret.expose().len()).max();
         let window = shown.saturating_add(ESCAPED_MAX.saturating_mul(longest.unwrap_or_default()));
         let (window, end) = (text.floor_char_boundary(window), text.floor_char_boundary(shown));
         let mut hits = self.hits(&text[..window], 1);
@@ -176,21 +177,88 @@ impl Redactor {
 
     /// Where the secrets stand that have at least `min` bytes.
     fn hits(&self, text: &str, min: usize) -> Vec<Range<usize>> {
-        let known = self.secrets.borrow();
-        let known = known.iter().filter(|secret| secret.expose().len() >= min);
-        let needles: Vec<_> = known.flat_map(|secret| needles(secret.expose())).collect();
+        let mut known = self.known.borrow_mut();
+        known.index();
         let mut hits = Vec::new();
-        if needles.is_empty() {
-            return hits;
+        if !known.needles.is_empty() {
+            readings(text).iter().for_each(|reading| known.find(reading, min, &mut hits));
         }
-        // One pass for all of them, whatever their number.
-        let mut by_start = vec![Vec::new(); 256];
-        for needle in &needles {
-            by_start[usize::from(needle.as_bytes()[0])].push(needle.as_bytes());
-        }
-        readings(text).iter().for_each(|reading| reading.find(&by_start, &mut hits));
         hits
     }
+}
+
+/// By so many bytes at most is a needle looked up. A batch has thousands of them, and most are made of the same few
+/// digits: by one byte each place of a text would be compared with hundreds.
+const START: usize = 4;
+
+/// The secrets, and an index of what to look for.
+#[derive(Default)]
+struct Known {
+    secrets: Vec<Secret>,
+    /// How many of the secrets the index knows: it is made when something is to be blanked, which most runs never do.
+    indexed: usize,
+    needles: Vec<Needle>,
+    /// Places in `needles`, by the first [`START`] bytes, or by all of one that is shorter.
+    by_start: [HashMap<[u8; START], Vec<usize>>; START],
+    /// Whether a needle begins with a byte and goes on with another: most places are ruled out before anything is
+    /// looked up.
+    pairs: Vec<[bool; 256]>,
+}
+
+/// Something to look for, and how long the secret is that it stands for.
+struct Needle {
+    text: Zeroizing<String>,
+    secret: usize,
+}
+
+impl Known {
+    /// Takes what has been learnt into the index.
+    fn index(&mut self) {
+        if self.indexed == self.secrets.len() {
+            return;
+        }
+        self.pairs.resize(256, [false; 256]);
+        for secret in &self.secrets[self.indexed..] {
+            for text in needles(secret.expose()) {
+                let (length, start) = start(text.as_bytes(), START);
+                match start {
+                    [first, ..] if length == 1 => self.pairs[usize::from(first)].fill(true),
+                    [first, second, ..] => self.pairs[usize::from(first)][usize::from(second)] = true,
+                }
+                self.by_start[length - 1].entry(start).or_default().push(self.needles.len());
+                self.needles.push(Needle { text, secret: secret.expose().len() });
+            }
+        }
+        self.indexed = self.secrets.len();
+    }
+
+    /// Adds where needles for secrets of at least `min` bytes stand in a reading.
+    fn find(&self, reading: &Reading, min: usize, hits: &mut Vec<Range<usize>>) {
+        for at in 0..reading.bytes.len() {
+            let rest = &reading.bytes[at..];
+            if let [first, second, ..] = rest
+                && !self.pairs[usize::from(*first)][usize::from(*second)]
+            {
+                continue;
+            }
+            for length in 1..=rest.len().min(START) {
+                let places = self.by_start[length - 1].get(&start(rest, length).1);
+                for needle in places.into_iter().flatten().map(|place| &self.needles[*place]) {
+                    if needle.secret >= min && rest.starts_with(needle.text.as_bytes()) {
+                        hits.push(reading.from[at].start..reading.from[at + needle.text.len() - 1].end);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The first bytes of a text that is not empty, `most` at most, and how many they are.
+fn start(text: &[u8], most: usize) -> (usize, [u8; START]) {
+    let length = text.len().min(most);
+    let mut start = [0; START];
+    start[..length].copy_from_slice(&text[..length]);
+    (length, start)
 }
 
 /// `text` with the byte ranges replaced by [`BLANK`]; ranges that touch become one.
@@ -276,17 +344,6 @@ impl Reading {
             at += taken;
         }
         Self { bytes: Zeroizing::new(bytes), from }
-    }
-
-    /// Adds where needles stand; they are sorted by their first byte.
-    fn find(&self, needles: &[Vec<&[u8]>], hits: &mut Vec<Range<usize>>) {
-        for (at, byte) in self.bytes.iter().enumerate() {
-            for needle in &needles[usize::from(*byte)] {
-                if self.bytes[at..].starts_with(needle) {
-                    hits.push(self.from[at].start..self.from[at + needle.len() - 1].end);
-                }
-            }
-        }
     }
 }
 
@@ -459,6 +516,25 @@ mod tests {
         let redactor = redactor(&["a"]);
         assert_eq!(redactor.own("a broken answer"), "a broken answer");
         assert_eq!(redactor.foreign("a b"), "*** b");
+    }
+
+    #[test]
+    fn secrets_of_every_length_are_found_among_many() {
+        let many: Vec<String> = (0..500).map(|number| format!("key-{number:04}")).collect();
+        let short = ["#", "~!", "=+=", "^^^^", "<<>><"];
+        let redactor = redactor(&short);
+        for secret in &many {
+            redactor.learn(&Secret::new(secret.clone()));
+        }
+        for secret in short.into_iter().chain(many.iter().map(String::as_str)) {
+            for (before, behind) in [("", ""), ("a ", " b"), ("", "c"), ("key-", "")] {
+                let text = [before, secret, behind].concat();
+                assert_eq!(redactor.foreign(&text), [before, BLANK, behind].concat(), "{text}");
+            }
+        }
+        // What is learnt later is found too.
+        redactor.learn(&Secret::new("later".to_owned()));
+        assert_eq!(redactor.foreign("key-0499 later key-0500"), "*** *** key-0500");
     }
 
     #[test]
