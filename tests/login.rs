@@ -690,6 +690,33 @@ fn the_logins_of_a_batch_run_at_once() {
 }
 
 #[test]
+fn every_session_of_a_batch_is_stored() {
+    let all = Arc::new(Barrier::new(5));
+    let server = Server::start(vec![canned::zeev("tok-x").together(&all); 5]);
+    let machine = five_accounts(&server);
+    machine.run("login --all").answer();
+    for account in ["a", "b", "c", "d", "e"] {
+        assert_eq!(machine.run(&format!("token zeev@{account} --cached")).answer(), "tok-x\n");
+    }
+}
+
+#[test]
+fn a_target_that_hangs_delays_nobody_and_keeps_its_place() {
+    let (others, held) = (vec![canned::zeev("tok-x"); 4], Arc::new(Barrier::new(2)));
+    let (server, slow) =
+        (Server::start(others), Server::start(vec![canned::zeev("tok-slow").together(&held)]));
+    let mut machine = five_accounts(&server);
+    machine.set("ZEEV__A__URL", &slow.url());
+    let run = machine.start(machine.command(&["login", "--all", "--jobs", "2"]));
+    slow.wait_for(1);
+    server.wait_for(4);
+    held.wait();
+    let outcome = machine.end(run);
+    outcome.answer();
+    assert_eq!(targets(&outcome), ["zeev@a", "zeev@b", "zeev@c", "zeev@d", "zeev@e"]);
+}
+
+#[test]
 fn jobs_bound_how_many_run_at_once() {
     for (jobs, requests) in [(1, 5), (2, 4)] {
         let some = Arc::new(Barrier::new(jobs));
@@ -698,6 +725,7 @@ fn jobs_bound_how_many_run_at_once() {
         let targets = &["zeev@a", "zeev@b", "zeev@c", "zeev@d", "zeev@e"][..requests];
         machine.run(&format!("login {} -j {jobs}", targets.join(" "))).answer();
         assert_eq!(server.most_at_once(), jobs);
+        assert_eq!(server.connections(), jobs, "a connection serves one login after the other");
         if jobs == 1 {
             let asked: Vec<_> =
                 server.received().iter().map(|one| one.header("authorization").map(str::to_owned)).collect();

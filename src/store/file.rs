@@ -1,9 +1,10 @@
 //! `file:DIR`: one 0600 file a session in a 0700 folder, replaced atomically under a lock file beside it.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -31,12 +32,15 @@ const LOOK_AGAIN_MAX: Duration = Duration::from_millis(80);
 pub struct FileStore {
     folder: PathBuf,
     key: OnceCell<Zeroizing<Vec<u8>>>,
+    swept: Cell<bool>,
+    /// One reference is ours, and each lock that is held has one.
+    locks: Rc<()>,
 }
 
 impl FileStore {
     /// Nothing is opened or made before it is needed.
     pub fn new(folder: PathBuf) -> Self {
-        Self { folder, key: OnceCell::new() }
+        Self { folder, key: OnceCell::new(), swept: Cell::new(false), locks: Rc::new(()) }
     }
 
     fn entry_path(&self, key: &Key) -> PathBuf {
@@ -66,8 +70,12 @@ impl FileStore {
         }
     }
 
-    /// Waits for a lock file of this name, which then is this process's alone.
+    /// Waits for a lock file of this name, which then is this process's alone. What writers who died left behind
+    /// is removed first, once a run: with many entries a look at all of them takes longer than a login.
     async fn acquire(&self, path: &Path, deadline: Instant) -> Result<File> {
+        if !self.swept.replace(true) {
+            disk::sweep(&self.folder, DRAFT_PREFIX);
+        }
         let mut pause = LOOK_AGAIN;
         loop {
             let file = match open_lock(path) {
@@ -135,11 +143,9 @@ impl FileStore {
         let lock_path = self.folder.join(KEY_LOCK);
         // Two processes that made one at once would each compare with a key that the other does not know.
         let lock = self.acquire(&lock_path, deadline).await?;
-        let prefix = [DRAFT_PREFIX, KEY_FILE, "-"].concat();
-        disk::sweep(&self.folder, &prefix);
         let key = match self.known_key().map_err(failed)? {
             Some(key) => key,
-            None => self.make_key(&prefix).map_err(failed)?,
+            None => self.make_key().map_err(failed)?,
         };
         let _ = self.remove(&lock_path);
         drop(lock);
@@ -166,12 +172,10 @@ impl FileStore {
         Ok((key.len() == KEY_LENGTH).then_some(key))
     }
 
-    fn make_key(&self, prefix: &str) -> io::Result<Zeroizing<Vec<u8>>> {
+    fn make_key(&self) -> io::Result<Zeroizing<Vec<u8>>> {
         let mut key = Zeroizing::new(vec![0; KEY_LENGTH]);
         getrandom::fill(&mut key).map_err(|_| io::Error::from(ErrorKind::Other))?;
-        let mut draft = Draft::create(&self.folder, prefix)?;
-        draft.fill(&key)?;
-        draft.replace(&self.folder.join(KEY_FILE))?;
+        put(&self.folder, &self.folder.join(KEY_FILE), &key)?;
         Ok(key)
     }
 
@@ -182,8 +186,12 @@ impl FileStore {
     }
 }
 
-fn draft_prefix(key: &Key) -> String {
-    [DRAFT_PREFIX, &key.name(), "-"].concat()
+/// Writes a file of the store, whole or not at all.
+fn put(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut draft = Draft::create(folder, DRAFT_PREFIX)?;
+    draft.fill(bytes)?;
+    // Where the change may not outlast a power failure, it is made all the same.
+    draft.replace(path).map(drop)
 }
 
 /// Opens a lock file, 0600 whatever the umask is.
@@ -220,19 +228,23 @@ impl Store for FileStore {
     fn lock<'a>(&'a self, key: &'a Key, deadline: Instant) -> Pending<'a, Lock> {
         Box::pin(async move {
             let file = self.acquire(&self.lock_path(key), deadline).await?;
-            disk::sweep(&self.folder, &draft_prefix(key));
-            Ok(Lock { key: key.clone(), held: Box::new(file) })
+            Ok(Lock { key: key.clone(), held: Box::new((file, Rc::clone(&self.locks))) })
         })
     }
 
     fn write<'a>(&'a self, lock: &'a Lock, entry: &'a Entry) -> Pending<'a, ()> {
         Box::pin(async move {
             let bytes = encode(&lock.key, entry);
-            Draft::create(&self.folder, &draft_prefix(&lock.key))
-                .and_then(|mut draft| draft.fill(&bytes).map(|()| draft))
-                .and_then(|draft| draft.replace(&self.entry_path(&lock.key)))
-                .map(|_| ())
-                .map_err(|error| self.failed("cannot be written", &error))
+            let (folder, path) = (self.folder.clone(), self.entry_path(&lock.key));
+            let write = move || put(&folder, &path, &bytes);
+            // A disk takes its time, and no more of it for several files than for one.
+            let alone = Rc::strong_count(&self.locks) <= 2;
+            let written = if alone {
+                write()
+            } else {
+                tokio::task::spawn_blocking(write).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+            };
+            written.map_err(|error| self.failed("cannot be written", &error))
         })
     }
 
