@@ -1,0 +1,113 @@
+//! What has an inner loop: `cargo bench`.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crmauth::answer::Answer;
+use crmauth::config::{Environment, Sources};
+use crmauth::provider;
+use crmauth::secret::{Redactor, Secret};
+use crmauth::session::Session;
+use crmauth::store::file::FileStore;
+use crmauth::store::{Entry, Key, Store};
+use divan::{Bencher, black_box};
+use tokio::time::Instant;
+
+fn main() {
+    divan::main();
+}
+
+/// A login's answer, alone and behind what PHP prints before it.
+#[divan::bench(args = ["", "<br />\n<b>Notice</b>: Undefined index: a {0} in <b>/var/www/x.php</b> on line <b>3</b><br />\n"])]
+fn answer(bencher: Bencher<'_, '_>, before: &str) {
+    let token = "eyJ0eXAi".repeat(140);
+    let fields = format!(r#"{{"token_type":"Bearer","expires_in":3600,"access_token":"{token}"}}"#);
+    let answer = Answer {
+        host: "h".to_owned(),
+        https: true,
+        path: "/".to_owned(),
+        status: 200,
+        location: None,
+        retry_after: None,
+        date: None,
+        body: [before, &fields].concat().into_bytes(),
+    };
+    bencher.bench_local(|| black_box(&answer).object(|_| None).expect("an object"));
+}
+
+fn knowing(secrets: usize) -> Redactor {
+    let redactor = Redactor::new();
+    for number in 0..secrets {
+        redactor.learn(&Secret::new(format!("chave-{number:06}")));
+    }
+    redactor
+}
+
+/// A text of 1 MB, of which nothing is secret.
+#[divan::bench(args = [3, 3000])]
+fn redactor_of_1_mb(bencher: Bencher<'_, '_>, secrets: usize) {
+    let redactor = knowing(secrets);
+    let text = "Notice: the user 4711 & others were not found; a7f3 in /var/www. ".repeat(16_000);
+    bencher.bench_local(|| redactor.foreign(black_box(&text)));
+}
+
+/// A sentence of our own, of which a batch prints thousands.
+#[divan::bench(args = [3, 3000])]
+fn redactor_of_a_sentence(bencher: Bencher<'_, '_>, secrets: usize) {
+    let redactor = knowing(secrets);
+    let text = "gluo@filial: 127.0.0.1:8080 refused the login: Invalid username or password";
+    bencher.bench_local(|| redactor.own(black_box(text)));
+}
+
+/// An env file with so many accounts.
+#[divan::bench(args = [1, 1000])]
+fn env_file(bencher: Bencher<'_, '_>, accounts: usize) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut text = String::from("# settings\nGLUO_URL='https://empresa.example'\nOTHER=1\n");
+    for number in 0..accounts {
+        text.push_str(&format!("GLUO__A{number}__USERNAME=ana\nGLUO__A{number}__ACCESS_KEY='k e y'\n"));
+    }
+    std::fs::write(folder.path().join(".env"), text).expect("a file");
+    let environment = Environment::new([], folder.path().to_owned());
+    bencher.bench_local(|| {
+        let sources = Sources::load(&environment, &[], &provider::specs(), Duration::from_secs(1));
+        sources.expect("settings").configured(&provider::specs())
+    });
+}
+
+fn key(number: usize) -> Key {
+    Key {
+        provider: "gluo".to_owned(),
+        origin: "https://empresa.example".to_owned(),
+        path: "/".to_owned(),
+        user: vec![format!("ana{number}")],
+        grant: None,
+        role: "user".to_owned(),
+    }
+}
+
+/// A store in `folder` with so many sessions.
+async fn filled(folder: &Path, sessions: usize) {
+    let store = FileStore::new(folder.to_owned());
+    for number in 0..sessions {
+        let session = Session::new("1eaf6c9d5d7a558d1e0f2", "session").expect("a session");
+        let seen_at = Some(session.obtained_at);
+        let entry = Entry { target: "gluo".to_owned(), session, seen_at, credentials: [].into() };
+        let lock = store.lock(&key(number), Instant::now()).await.expect("a lock");
+        store.write(&lock, &entry).await.expect("written");
+        store.release(lock).await.expect("released");
+    }
+}
+
+/// Opening a store and reading one of its sessions.
+#[divan::bench(args = [1, 1000])]
+fn store(bencher: Bencher<'_, '_>, sessions: usize) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    runtime.block_on(filled(folder.path(), sessions));
+    bencher.bench_local(|| {
+        let store = FileStore::new(folder.path().to_owned());
+        let found = runtime.block_on(store.read(black_box(&key(0)))).expect("read");
+        found.entry.expect("an entry")
+    });
+}
