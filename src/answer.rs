@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::error::{Cause, Error, Result};
-use crate::say::say;
+use crate::say::{Text, say};
 use crate::secret::Secret;
 use crate::session::{Session, check_token};
 
@@ -13,6 +13,15 @@ const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// At how many places a JSON object is looked for in a text that is not all JSON.
 const PLACES_MAX: usize = 64;
+
+/// Where a redirect points, as far as it may be shown.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// An absolute URL, without user, query and fragment.
+    Url(String),
+    /// What is none: `a javascript: address`.
+    Other(Text),
+}
 
 /// An answer as it came, within the size limit.
 #[derive(Debug, Clone)]
@@ -25,8 +34,8 @@ pub struct Answer {
     pub path: String,
     /// The HTTP status.
     pub status: u16,
-    /// Where a redirect points: an absolute URL, without its query.
-    pub location: Option<String>,
+    /// Where a redirect points.
+    pub location: Option<Place>,
     /// Seconds to wait before the next try, where the server names them.
     pub retry_after: Option<u64>,
     /// The server's clock.
@@ -62,18 +71,18 @@ impl Answer {
         let said = object.and_then(Object::said).unwrap_or_default();
         let error = status_error(&self.host, &self.path, self.status).said(&said);
         if self.status == 403 && object.is_none() {
-            return error.hint("no JSON came with it: a firewall before the server may have answered");
+            return error.hint(say!("no JSON came with it: a firewall before the server may have answered"));
         }
         match (error.cause, self.retry_after) {
             (Cause::RateLimited | Cause::Unavailable, Some(seconds)) => {
-                error.hint(format!("the server asks to wait {seconds} s before the next try"))
+                error.hint(say!("the server asks to wait {seconds} s before the next try", seconds))
             }
             _ => error,
         }
     }
 
     fn redirect(&self) -> Error {
-        redirect(&self.host, self.status, self.location.as_deref(), self.https)
+        redirect(&self.host, self.status, self.location.as_ref(), self.https)
     }
 
     fn find_object(&self) -> Result<Object> {
@@ -81,28 +90,29 @@ impl Answer {
         let body = self.body.strip_prefix(BOM).unwrap_or(&self.body);
         let text = body.trim_ascii();
         if text.is_empty() {
-            return Err(Error::new(Cause::BadAnswer, format!("{host} sent an empty answer")));
+            return Err(Error::new(Cause::BadAnswer, say!("{host} sent an empty answer", host)));
         }
         let whole = match serde_json::from_slice::<Value>(text) {
             Ok(Value::Object(fields)) => return Ok(self.wrap(fields, false)),
             Ok(other) => {
-                let message = format!("{host} sent {} where a JSON object was expected", kind(&other));
+                let message =
+                    say!("{host} sent {kind} where a JSON object was expected", host, kind = kind(&other));
                 return Err(Error::new(Cause::BadAnswer, message));
             }
             Err(error) => error,
         };
         if is_page(text) {
-            let message = format!("{host} sent HTML instead of JSON");
+            let message = say!("{host} sent HTML instead of JSON", host);
             return Err(Error::new(Cause::Html, message));
         }
         if let Some(fields) = only_object(text) {
             return Ok(self.wrap(fields, true));
         }
         if text.starts_with(b"<") {
-            return Err(Error::new(Cause::Html, format!("{host} sent HTML instead of JSON")));
+            return Err(Error::new(Cause::Html, say!("{host} sent HTML instead of JSON", host)));
         }
         let at = body.len() - body.trim_ascii_start().len() + offset(text, &whole);
-        Err(Error::new(Cause::BadAnswer, format!("{host} sent invalid JSON at byte {at}")))
+        Err(Error::new(Cause::BadAnswer, say!("{host} sent invalid JSON at byte {at}", host, at)))
     }
 
     fn wrap(&self, fields: Map<String, Value>, noisy: bool) -> Object {
@@ -113,32 +123,43 @@ impl Answer {
 /// What a status that is no success means, whatever the protocol.
 pub fn status_error(host: &str, path: &str, status: u16) -> Error {
     let (cause, message) = match status {
-        401 | 403 => (Cause::Refused, format!("{host} refused the request (HTTP {status})")),
-        404 | 405 | 410 => (Cause::NotFound, format!("{host} has no such API at {path} (HTTP {status})")),
-        407 => (Cause::Proxy, "the proxy wants a user name and a password (HTTP 407)".to_owned()),
-        408 => (Cause::ServerTimeout, format!("{host} timed out waiting for the request (HTTP 408)")),
-        423 => (Cause::Locked, format!("{host} says that the account is locked (HTTP 423)")),
-        429 => (Cause::RateLimited, format!("{host} is rate limited: too many requests (HTTP 429)")),
-        502..=504 => (Cause::Unavailable, format!("{host} is unavailable for now (HTTP {status})")),
-        _ => (Cause::Status, format!("{host} answered HTTP {status}")),
+        401 | 403 => (Cause::Refused, say!("{host} refused the request (HTTP {status})", host, status)),
+        404 | 405 | 410 => {
+            (Cause::NotFound, say!("{host} has no such API at {path} (HTTP {status})", host, path, status))
+        }
+        407 => (Cause::Proxy, say!("the proxy wants a user name and a password (HTTP 407)")),
+        408 => (Cause::ServerTimeout, say!("{host} timed out waiting for the request (HTTP 408)", host)),
+        423 => (Cause::Locked, say!("{host} says that the account is locked (HTTP 423)", host)),
+        429 => (Cause::RateLimited, say!("{host} is rate limited: too many requests (HTTP 429)", host)),
+        502..=504 => {
+            (Cause::Unavailable, say!("{host} is unavailable for now (HTTP {status})", host, status))
+        }
+        _ => (Cause::Status, say!("{host} answered HTTP {status}", host, status)),
     };
     Error::new(cause, message).status(status)
 }
 
 /// A redirect, which is never followed.
-pub fn redirect(host: &str, status: u16, to: Option<&str>, https: bool) -> Error {
+pub fn redirect(host: &str, status: u16, to: Option<&Place>, https: bool) -> Error {
     match to {
-        None => {
-            Error::new(Cause::Redirect, format!("{host} redirected without saying where (HTTP {status})"))
-        }
-        Some(to) if https && to.starts_with("http://") => {
-            let message = format!("{host} redirected from https to http, a downgrade (HTTP {status})");
+        None => Error::new(
+            Cause::Redirect,
+            say!("{host} redirected without saying where (HTTP {status})", host, status),
+        ),
+        Some(Place::Url(to)) if https && to.starts_with("http://") => {
+            let message =
+                say!("{host} redirected from https to http, a downgrade (HTTP {status})", host, status);
             Error::new(Cause::Redirect, message)
                 .said(to)
-                .hint("no redirect is followed; ask who runs that server")
+                .hint(say!("no redirect is followed; ask who runs that server"))
         }
-        Some(to) => {
-            Error::new(Cause::Redirect, format!("{host} redirected the request (HTTP {status})")).said(to)
+        Some(Place::Other(what)) => Error::new(
+            Cause::Redirect,
+            say!("{host} redirected the request to {what} (HTTP {status})", host, what, status),
+        ),
+        Some(Place::Url(to)) => {
+            Error::new(Cause::Redirect, say!("{host} redirected the request (HTTP {status})", host, status))
+                .said(to)
         }
     }
     .status(status)
@@ -191,14 +212,14 @@ fn offset(text: &[u8], error: &serde_json::Error) -> usize {
     lines.take(error.line().saturating_sub(1)).map(<[u8]>::len).sum::<usize>() + error.column()
 }
 
-fn kind(value: &Value) -> &'static str {
+fn kind(value: &Value) -> Text {
     match value {
-        Value::Null => "null",
-        Value::Bool(_) => "true or false",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
+        Value::Null => say!("null"),
+        Value::Bool(_) => say!("true or false"),
+        Value::Number(_) => say!("a number"),
+        Value::String(_) => say!("a text"),
+        Value::Array(_) => say!("an array"),
+        Value::Object(_) => say!("an object"),
     }
 }
 
@@ -240,7 +261,7 @@ impl Object {
     /// # Errors
     /// [`Cause::BadAnswer`].
     pub fn need_inner(&self, name: &str) -> Result<Self> {
-        self.inner(name).ok_or_else(|| self.wrong(name, "an object"))
+        self.inner(name).ok_or_else(|| self.wrong(name, &say!("an object")))
     }
 
     /// A field as text; a number counts as its digits. Absent or of another type: `None`.
@@ -257,7 +278,7 @@ impl Object {
     /// # Errors
     /// [`Cause::BadAnswer`], naming the field and what was expected; the value is not shown.
     pub fn need_text(&self, name: &str) -> Result<&str> {
-        self.get(name).and_then(Value::as_str).ok_or_else(|| self.wrong(name, "a text"))
+        self.get(name).and_then(Value::as_str).ok_or_else(|| self.wrong(name, &say!("a text")))
     }
 
     /// The session that the field holds.
@@ -306,14 +327,16 @@ impl Object {
     }
 
     /// An error about a field that is missing or of another type.
-    pub fn wrong(&self, name: &str, expected: &str) -> Error {
+    pub fn wrong(&self, name: &str, expected: &Text) -> Error {
         let message = match self.get(name) {
-            None => format!("{}'s answer has no field `{name}`", self.host),
+            None => say!("{host}'s answer has no field `{name}`", host = self.host, name),
             Some(value) => {
-                format!(
-                    "{}'s answer has {} in `{name}` where {expected} was expected",
-                    self.host,
-                    kind(value)
+                say!(
+                    "{host}'s answer has {kind} in `{name}` where {expected} was expected",
+                    host = self.host,
+                    kind = kind(value),
+                    name,
+                    expected
                 )
             }
         };

@@ -4,7 +4,6 @@
 mod ending;
 mod hints;
 mod job;
-mod turns;
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -26,7 +25,6 @@ use crate::spec::{Ageing, BaseUrl, Renewal, Settings, Target};
 use crate::store::{Entry, Key, Lock, Store};
 use hints::Hints;
 use job::Job;
-use turns::Turns;
 
 /// How long a session that a login must carry has to last.
 const PRIOR_TTL: Duration = Duration::from_secs(30);
@@ -43,7 +41,6 @@ pub struct App {
     pub store: Rc<dyn Store>,
     /// How long one target may take until its session is in hand.
     pub timeout: Duration,
-    turns: Turns,
 }
 
 /// A target with its session.
@@ -89,17 +86,6 @@ enum Renewed {
 }
 
 impl App {
-    /// A run's workflow, before anything has been asked for.
-    pub fn new(
-        report: Rc<Report>,
-        http: Http,
-        sources: Sources,
-        store: Rc<dyn Store>,
-        timeout: Duration,
-    ) -> Self {
-        Self { report, http, sources, store, timeout, turns: Turns::new() }
-    }
-
     /// A session for a target; somebody else's if `person` names one.
     ///
     /// # Errors
@@ -118,39 +104,32 @@ impl App {
         work.await.map_err(|error: Error| error.target(&target.to_string()))
     }
 
-    /// What is stored for a target, or for a person of `--as` there, and what is to be thought of it; touches no
-    /// network.
+    /// What is stored for a target, and what is to be thought of it; touches no network.
     ///
     /// # Errors
     /// Exit codes 2 and 7.
-    pub async fn stored(
-        &self,
-        target: &Target,
-        person: Option<&str>,
-        min_ttl: Duration,
-    ) -> Result<(Plan, Option<Entry>, Verdict)> {
+    pub async fn stored(&self, target: &Target, min_ttl: Duration) -> Result<(Plan, Option<Entry>, Verdict)> {
         let work = async {
-            let role = role(target, person)?;
             let job = self.job(target).await?;
-            let entry = self.look(target, &job.key(&role)).await?;
-            let verdict = self.judge(&job, &role, entry.as_ref(), min_ttl).await?;
+            let key = job.key(&Role::User);
+            let entry = self.look(target, &key).await?;
+            let verdict = self.judge(&job, &Role::User, entry.as_ref(), min_ttl).await?;
             Ok((job.plan, entry, verdict))
         };
         work.await.map_err(|error: Error| error.target(&target.to_string()))
     }
 
-    /// Asks the server whether a target's session is alive, or that of a person of `--as` there.
+    /// Asks the server whether a target's session is alive.
     ///
     /// # Errors
     /// Where the server cannot be asked.
-    pub async fn check(&self, target: &Target, person: Option<&str>, session: &Session) -> Result<Life> {
+    pub async fn check(&self, target: &Target, session: &Session) -> Result<Life> {
         let work = async {
-            let role = role(target, person)?;
             let job = self.job(target).await?;
             let hints = Hints::of(&job.plan);
-            let life = self.ask(&job, &role, session).await.map_err(|error| hints.add(error))?;
+            let life = self.ask(&job, &Role::User, session).await.map_err(|error| hints.add(error))?;
             if life == Life::Dead {
-                self.drop_session(&job, &role, session).await;
+                self.drop_session(&job, &Role::User, session).await;
             }
             Ok(life)
         };
@@ -189,24 +168,8 @@ impl App {
         Ok(Job { target, plan, provider, deadline, started: Timestamp::now(), settings: OnceCell::new() })
     }
 
-    /// The session of a role: stored, renewed or new, as wished; or what this run has got under another name.
+    /// The session of a role: stored, renewed or new, as wished.
     fn obtain<'a>(&'a self, job: &'a Job<'a>, role: Role, wish: &'a Wish) -> Pending<'a, Session> {
-        Box::pin(async move {
-            if matches!(wish, Wish::Cached(_)) {
-                return self.obtain_in_turn(job, role, wish).await;
-            }
-            let turn = self.turns.wait(job, &role).await?;
-            if let Some(outcome) = turn.shared(job, wish) {
-                self.report
-                    .note(Some(job.target), "another target has just logged in with the same settings");
-                return outcome;
-            }
-            let outcome = self.obtain_in_turn(job, role, wish).await;
-            turn.end(job, outcome)
-        })
-    }
-
-    fn obtain_in_turn<'a>(&'a self, job: &'a Job<'a>, role: Role, wish: &'a Wish) -> Pending<'a, Session> {
         Box::pin(async move {
             let key = job.key(&role);
             let mut login = matches!(wish, Wish::New(_));

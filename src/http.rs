@@ -19,6 +19,7 @@ use url::{Host, Url};
 use crate::answer::Answer;
 use crate::error::{Cause, Error, Result};
 use crate::report::Report;
+use crate::say::{Text, say};
 use crate::secret::Secret;
 use crate::spec::{BaseUrl, Target};
 use clients::{Route, is_private};
@@ -162,7 +163,8 @@ impl Channel<'_> {
             let needed = outcome.as_ref().err().map_or(Duration::ZERO, |failure| self.needed(&failure.error));
             match Instant::now().checked_add(pause) {
                 Some(then) if then + needed < self.deadline => {
-                    self.report.note(Some(self.target), &format!("asking again in {} ms", pause.as_millis()));
+                    self.report
+                        .note(Some(self.target), say!("asking again in {wait} ms", wait = pause.as_millis()));
                     tokio::time::sleep_until(then).await;
                 }
                 _ => return outcome.map_err(|failure| failure.error),
@@ -179,8 +181,8 @@ impl Channel<'_> {
         if url.origin().ascii_serialization() == self.url.origin() {
             return Ok(());
         }
-        Err(Error::new(Cause::Usage, "the request would leave the target's origin")
-            .hint("a session goes to the server that it is for and to no other"))
+        Err(Error::new(Cause::Usage, say!("the request would leave the target's origin"))
+            .hint(say!("a session goes to the server that it is for and to no other")))
     }
 
     fn warn_of_plain_text(&self, url: &Url, response: &reqwest::Response, host: &str, route: &Route) {
@@ -192,16 +194,20 @@ impl Channel<'_> {
             _ => response.remote_addr().is_none_or(|peer| peer.ip().to_canonical().is_loopback()),
         };
         if url.scheme() == "http" && !local {
-            let text = format!(
-                "http://{host} is not encrypted: whoever shares the network can read the credentials"
+            let text = say!(
+                "http://{host} is not encrypted: whoever shares the network can read the credentials",
+                host
             );
-            self.report.warn(Some(self.target), &text);
+            self.report.warn(Some(self.target), text);
         }
     }
 
-    fn too_late(&self, host: &str, doubt: &str) -> Error {
+    fn too_late(&self, host: &str, doubt: &Text) -> Error {
         let seconds = self.timeout.as_secs_f64();
-        Error::new(Cause::Timeout, format!("no answer from {host} within {seconds} s{doubt}"))
+        Error::new(
+            Cause::Timeout,
+            say!("no answer from {host} within {seconds} s{doubt}", host, seconds, doubt),
+        )
     }
 
     fn route(&self, url: &Url) -> Result<Route> {
@@ -222,9 +228,11 @@ impl Channel<'_> {
         {
             if !self.allow_http && literal.is_none() {
                 let message =
-                    format!("http:// to {host} through a proxy cannot be checked for a private address");
-                return Err(Error::new(Cause::BadSetting, message)
-                    .hint(format!("use https://, or set {}=1 as well", self.target.variable("ALLOW_HTTP"))));
+                    say!("http:// to {host} through a proxy cannot be checked for a private address", host);
+                return Err(Error::new(Cause::BadSetting, message).hint(say!(
+                    "use https://, or set {variable}=1 as well",
+                    variable = self.target.variable("ALLOW_HTTP")
+                )));
             }
             return Ok(Route::PlainProxied(proxy));
         }
@@ -238,13 +246,15 @@ impl Channel<'_> {
         let outcome = match tokio::time::timeout_at(self.deadline, work).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Failure {
-                error: self.too_late(&host_of(&request.url), may_have_worked(request)),
+                error: self.too_late(&host_of(&request.url), &may_have_worked(request)),
                 again: Again::Never,
             }),
         };
         let what = match &outcome {
-            Ok(answer) => format!("HTTP {}, {} bytes", answer.status, answer.body.len()),
-            Err(failure) => failure.error.cause.code().to_owned(),
+            Ok(answer) => {
+                say!("HTTP {status}, {length} bytes", status = answer.status, length = answer.body.len())
+            }
+            Err(failure) => say!("{code}", code = failure.error.cause.code()),
         };
         let method = if request.post.is_some() { "POST" } else { "GET" };
         self.trace(method, &request.url, &what, started);
@@ -252,10 +262,17 @@ impl Channel<'_> {
     }
 
     /// Tells of a request and its outcome, without its query (`-vv`).
-    fn trace(&self, method: &str, url: &Url, what: &str, started: Instant) {
+    fn trace(&self, method: &str, url: &Url, what: &Text, started: Instant) {
         let (origin, path) = (url.origin().ascii_serialization(), url.path());
-        let line = format!("{method} {origin}{path}: {what}, {} ms", started.elapsed().as_millis());
-        self.report.trace(Some(self.target), &line);
+        let line = say!(
+            "{method} {origin}{path}: {what}, {elapsed} ms",
+            method,
+            origin,
+            path,
+            what,
+            elapsed = started.elapsed().as_millis()
+        );
+        self.report.trace(Some(self.target), line);
     }
 
     async fn exchange(&self, request: &Request, route: &Route) -> std::result::Result<Answer, Failure> {
@@ -281,11 +298,11 @@ impl Channel<'_> {
         let mut response = call
             .send()
             .await
-            .map_err(|error| explain(&error, &host, may_have_worked(request), route, self))?;
+            .map_err(|error| explain(&error, &host, &may_have_worked(request), route, self))?;
         self.warn_of_plain_text(&request.url, &response, &host, route);
         let headers = response.headers();
         if headers.get(CONTENT_ENCODING).is_some_and(|value| value.as_bytes() != b"identity") {
-            let message = format!("{host} sent a compressed answer, which was not asked for");
+            let message = say!("{host} sent a compressed answer, which was not asked for", host);
             return Err(fatal(Error::new(Cause::BadAnswer, message).status(response.status().as_u16())));
         }
         let date = text_header(headers, DATE).and_then(http_date);
@@ -303,13 +320,16 @@ impl Channel<'_> {
             match response.chunk().await {
                 Ok(None) => return Ok(answer),
                 Ok(Some(chunk)) if answer.body.len() + chunk.len() > ANSWER_MAX => {
-                    let message = format!("{}'s answer is larger than 1 MiB", answer.host);
+                    let message = say!("{host}'s answer is larger than 1 MiB", host = answer.host);
                     return Err(fatal(Error::new(Cause::TooLarge, message).status(answer.status)));
                 }
                 Ok(Some(chunk)) => answer.body.extend_from_slice(&chunk),
                 Err(_) => {
-                    let message =
-                        format!("{}'s answer was cut short{}", answer.host, may_have_worked(request));
+                    let message = say!(
+                        "{host}'s answer was cut short{doubt}",
+                        host = answer.host,
+                        doubt = may_have_worked(request)
+                    );
                     return Err(fatal(Error::new(Cause::Closed, message).status(answer.status)));
                 }
             }
@@ -318,13 +338,13 @@ impl Channel<'_> {
 }
 
 fn public_http(host: &str, target: &Target) -> Error {
-    let message = format!("http:// to {host} would send the credentials readable over a public network");
+    let message = say!("http:// to {host} would send the credentials readable over a public network", host);
     Error::new(Cause::BadSetting, message)
-        .hint(format!("use https://, or consent with {}=1", target.variable("ALLOW_HTTP")))
+        .hint(say!("use https://, or consent with {variable}=1", variable = target.variable("ALLOW_HTTP")))
 }
 
-fn may_have_worked(request: &Request) -> &'static str {
-    if request.secrets.is_empty() { "" } else { "; the login may have taken effect" }
+fn may_have_worked(request: &Request) -> Text {
+    if request.secrets.is_empty() { Text::default() } else { say!("; the login may have taken effect") }
 }
 
 /// Between nothing and `most`, so that many clients do not come back at once.

@@ -41,6 +41,7 @@ use command::Run;
 use config::Environment;
 use error::{Cause, Error, Result};
 use report::{Manner, Report};
+use say::say;
 use usage::{Words, colored, language, locale, senseless, unparsed};
 
 /// The program: arguments (the program's name first) and environment in, exit code out.
@@ -70,20 +71,20 @@ pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
     let run = Run { global, environment, report: Rc::clone(&report) };
     let (outcome, on_failure) = match &cli.verb {
         Verb::Login(args) => (
-            block_on(signals::interruptible(Some("a login"), command::login::run(args, &run))),
+            block_on(signals::interruptible(Some(say!("a login")), command::login::run(args, &run))),
             args.delivery.on_failure(),
         ),
         Verb::Token(args) => (
-            block_on(signals::interruptible(Some("a login"), command::token::run(args, &run))),
+            block_on(signals::interruptible(Some(say!("a login")), command::token::run(args, &run))),
             args.delivery.on_failure(),
         ),
         Verb::Exec(args) => (block_on(command::exec::run(args, &run)), ""),
         Verb::Api(args) => {
-            (block_on(signals::interruptible(Some("a request"), command::api::run(args, &run))), "")
+            (block_on(signals::interruptible(Some(say!("a request")), command::api::run(args, &run))), "")
         }
         Verb::Status(args) => (block_on(signals::interruptible(None, command::status::run(args, &run))), ""),
         Verb::Logout(args) => {
-            (block_on(signals::interruptible(Some("a logout"), command::logout::run(args, &run))), "")
+            (block_on(signals::interruptible(Some(say!("a logout")), command::logout::run(args, &run))), "")
         }
         Verb::Sandbox(args) => (block_on(command::sandbox::run(args, &run)), ""),
         Verb::Providers(args) => (command::providers::run(args, &run), ""),
@@ -107,7 +108,7 @@ fn block_on(work: impl Future<Output = Result<u8>>) -> Result<u8> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Error::new(Cause::Other, format!("the run cannot start: {}", error.kind())))?;
+        .map_err(|error| Error::new(Cause::Other, say!("the run cannot start: {why}", why = error.kind())))?;
     let outcome = tokio::task::LocalSet::new().block_on(&runtime, work);
     runtime.shutdown_background();
     outcome

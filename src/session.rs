@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 use crate::error::{Cause, Error, Result};
+use crate::say::{Text, say};
 use crate::secret::Secret;
 
 /// The longest token that is accepted, in bytes.
@@ -70,28 +71,29 @@ impl Session {
 /// # Errors
 /// [`Cause::BadToken`]; the message tells what is wrong and where, never the text.
 pub fn check_token(token: &str) -> Result<()> {
-    let refuse = |why: String| Err(Error::new(Cause::BadToken, why));
+    let refuse = |why: Text| Err(Error::new(Cause::BadToken, why));
     let word = token.trim();
     if word.is_empty()
         || ["na", "null", "none", "undefined"].iter().any(|none| word.eq_ignore_ascii_case(none))
     {
-        return refuse("there is no session in the server's answer".to_owned());
+        return refuse(say!("there is no session in the server's answer"));
     }
     if token.len() > TOKEN_MAX {
-        return refuse(format!(
-            "the server's session is too long ({} bytes, {TOKEN_MAX} at most)",
-            token.len()
+        return refuse(say!(
+            "the server's session is too long ({length} bytes, {most} at most)",
+            length = token.len(),
+            most = TOKEN_MAX
         ));
     }
     match token.bytes().position(|byte| !(0x21..=0x7e).contains(&byte)) {
         None => Ok(()),
         Some(at) => {
             let what = match token.as_bytes()[at] {
-                b' ' => "a space",
-                0x80.. => "a character that is not ASCII",
-                _ => "a control character",
+                b' ' => say!("a space"),
+                0x80.. => say!("a character that is not ASCII"),
+                _ => say!("a control character"),
             };
-            refuse(format!("the server's session has {what} at index {at}"))
+            refuse(say!("the server's session has {what} at index {at}", what, at))
         }
     }
 }

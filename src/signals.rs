@@ -1,6 +1,7 @@
 //! SIGINT, SIGTERM, SIGHUP and SIGQUIT: waiting for them and passing them on.
 
 use crate::error::{Cause, Error, Result};
+use crate::say::{Text, say};
 
 /// What ends a run from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,14 +18,17 @@ pub enum Signal {
 
 impl Signal {
     /// The failure of a run that it stops; `under_way` is what may have been half done: `a login`.
-    fn error(self, under_way: Option<&str>) -> Error {
+    fn error(self, under_way: Option<&Text>) -> Error {
         let cause = match self {
             Self::Interrupt => Cause::Interrupted,
             Self::Terminate | Self::HangUp => Cause::Terminated,
             Self::Quit => Cause::Quit,
         };
-        let doubt = under_way.map(|what| format!("; {what} under way may have taken effect"));
-        Error::new(cause, format!("interrupted{}", doubt.unwrap_or_default()))
+        let message = match under_way {
+            Some(what) => say!("interrupted; {what} under way may have taken effect", what),
+            None => say!("interrupted"),
+        };
+        Error::new(cause, message)
     }
 }
 
@@ -34,11 +38,11 @@ impl Signal {
 ///
 /// # Errors
 /// The work's own, and [`Cause::Interrupted`], [`Cause::Quit`] or [`Cause::Terminated`].
-pub async fn interruptible<T>(under_way: Option<&str>, work: impl Future<Output = Result<T>>) -> Result<T> {
+pub async fn interruptible<T>(under_way: Option<Text>, work: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::select! {
         biased;
         outcome = work => outcome,
-        signal = async { any().await } => Err(signal.error(under_way)),
+        signal = async { any().await } => Err(signal.error(under_way.as_ref())),
     }
 }
 

@@ -7,6 +7,7 @@ use std::fmt;
 use url::Url;
 
 use crate::error::{Cause, Error, Result};
+use crate::say::{Text, say};
 use crate::secret::Secret;
 
 /// A system: its names, its settings, how its session is carried and how it ages.
@@ -360,41 +361,41 @@ impl BaseUrl {
     /// characters, another scheme, and what is no URL at all. The message begins with a verb (`holds …`,
     /// `is …`) and never shows the text: the caller puts the variable's name before it.
     pub fn parse(text: &str, endpoint: &str) -> Result<Self> {
-        let refuse = |why: &str| Err(Error::new(Cause::BadSetting, why));
+        let refuse = |why: Text| Err(Error::new(Cause::BadSetting, why));
         let text = text.trim();
         if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
-            return refuse("holds white space or a control character, which no URL may");
+            return refuse(say!("holds white space or a control character, which no URL may"));
         }
         if text.contains('\\') {
-            return refuse("holds a backslash, which no URL may");
+            return refuse(say!("holds a backslash, which no URL may"));
         }
         if text.starts_with(['"', '\'']) || text.ends_with(['"', '\'']) {
-            return refuse("begins or ends with a quote, which no URL may");
+            return refuse(say!("begins or ends with a quote, which no URL may"));
         }
         let (scheme, rest) = text.split_once("://").unwrap_or(("https", text));
         if !scheme.eq_ignore_ascii_case("https") && !scheme.eq_ignore_ascii_case("http") {
-            return refuse("is neither an http:// nor an https:// URL");
+            return refuse(say!("is neither an http:// nor an https:// URL"));
         }
         if ["http:", "https:"].iter().any(|scheme| rest.to_ascii_lowercase().starts_with(scheme)) {
             return refuse(match text.contains("://") {
-                true => "names its scheme twice",
-                false => "has no // behind its scheme",
+                true => say!("names its scheme twice"),
+                false => say!("has no // behind its scheme"),
             });
         }
         if rest.is_empty() || rest.starts_with(['/', '?', '#', ':', '@']) {
-            return refuse("names no host");
+            return refuse(say!("names no host"));
         }
         if rest.split(['/', '?', '#']).next().unwrap_or_default().contains('@') {
-            return refuse("holds a user name or a password; they have settings of their own");
+            return refuse(say!("holds a user name or a password; they have settings of their own"));
         }
         if rest.contains('#') {
-            return refuse("holds a fragment (#)");
+            return refuse(say!("holds a fragment (#)"));
         }
         if rest.contains('?') {
-            return refuse("holds a query (?)");
+            return refuse(say!("holds a query (?)"));
         }
         let Ok(mut url) = Url::parse(&format!("{scheme}://{rest}")) else {
-            return refuse("is no valid URL");
+            return refuse(say!("is no valid URL"));
         };
         let path = url.path().trim_end_matches('/');
         let endpoint = ["/", endpoint.trim_matches('/')].concat();

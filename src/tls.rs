@@ -9,6 +9,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
 
 use crate::error::{Cause, Error, Result, find};
+use crate::say::{Text, say};
 
 /// Whom a run trusts: the system's certificates, loaded when they are first needed, and those of `--ca-file`.
 #[derive(Default)]
@@ -47,36 +48,36 @@ impl Trust {
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         for root in &self.extra {
             roots.add(root.clone()).map_err(|_| {
-                Error::new(Cause::BadSetting, "a certificate in --ca-file cannot be used as a root")
+                Error::new(Cause::BadSetting, say!("a certificate in --ca-file cannot be used as a root"))
             })?;
         }
         if roots.is_empty() {
-            let message = "this system has no certificates to check servers against";
+            let message = say!("this system has no certificates to check servers against");
             return Err(Error::new(Cause::Certificate, message)
-                .hint("install the package ca-certificates, or name a PEM file with --ca-file"));
+                .hint(say!("install the package ca-certificates, or name a PEM file with --ca-file")));
         }
         Ok(roots)
     }
 }
 
 fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
-    let refuse = |why: &str| {
-        let message = format!("--ca-file {} {why}", path.display());
-        Err(Error::new(Cause::BadSetting, message).hint("it must be a file of PEM certificates"))
+    let refuse = |why: Text| {
+        let message = say!("--ca-file {path} {why}", path = path.display(), why);
+        Err(Error::new(Cause::BadSetting, message).hint(say!("it must be a file of PEM certificates")))
     };
     let Ok(pem) = std::fs::read(path) else {
-        return refuse("cannot be read");
+        return refuse(say!("cannot be read"));
     };
     match CertificateDer::pem_slice_iter(&pem).collect::<std::result::Result<Vec<_>, _>>() {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        _ => refuse("holds no certificate"),
+        _ => refuse(say!("holds no certificate")),
     }
 }
 
 fn config(roots: RootCertStore, protocols: &[&[u8]]) -> Result<ClientConfig> {
     let ring = Arc::new(rustls::crypto::ring::default_provider());
     let versions = ClientConfig::builder_with_provider(ring).with_safe_default_protocol_versions();
-    let versions = versions.map_err(|_| Error::new(Cause::Other, "TLS could not be set up"))?;
+    let versions = versions.map_err(|_| Error::new(Cause::Other, say!("TLS could not be set up")))?;
     let mut config = versions.with_root_certificates(roots).with_no_client_auth();
     config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     Ok(config)
@@ -88,36 +89,40 @@ pub fn explain(error: &(dyn std::error::Error + 'static), host: &str) -> Option<
 }
 
 fn why(error: &rustls::Error, host: &str) -> Error {
-    let certificate = |why: String| Error::new(Cause::Certificate, why);
+    let certificate = |why: Text| Error::new(Cause::Certificate, why);
     match error {
         rustls::Error::InvalidCertificate(problem) => match problem {
-            CertificateError::Expired => certificate(format!("{host}'s certificate expired"))
-                .hint("whoever runs the server must renew it; if it is new, check this machine's clock"),
+            CertificateError::Expired => certificate(say!("{host}'s certificate expired", host)).hint(say!(
+                "whoever runs the server must renew it; if it is new, check this machine's clock"
+            )),
             CertificateError::ExpiredContext { not_after, .. } => {
                 let day = Timestamp::from_second(i64::try_from(not_after.as_secs()).unwrap_or(i64::MAX));
                 let day = day.map(|time| time.strftime("%Y-%m-%d").to_string()).unwrap_or_default();
-                certificate(format!("{host}'s certificate expired on {day}"))
-                    .hint("whoever runs the server must renew it; if it is new, check this machine's clock")
+                certificate(say!("{host}'s certificate expired on {day}", host, day)).hint(say!(
+                    "whoever runs the server must renew it; if it is new, check this machine's clock"
+                ))
             }
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                certificate(format!("{host}'s certificate is not valid yet"))
-                    .hint("check this machine's clock")
+                certificate(say!("{host}'s certificate is not valid yet", host))
+                    .hint(say!("check this machine's clock"))
             }
             CertificateError::NotValidForName => {
-                certificate(format!("{host}'s certificate is for another name"))
+                certificate(say!("{host}'s certificate is for another name", host))
             }
             CertificateError::NotValidForNameContext { presented, .. } => {
-                certificate(format!("{host}'s certificate is for another name")).said(&presented.join(", "))
+                certificate(say!("{host}'s certificate is for another name", host))
+                    .said(&presented.join(", "))
             }
-            CertificateError::Revoked => certificate(format!("{host}'s certificate is revoked")),
-            CertificateError::Other(_) => certificate(format!(
-                "{host}'s certificate is none that a server may use as its own"
+            CertificateError::Revoked => certificate(say!("{host}'s certificate is revoked", host)),
+            CertificateError::Other(_) => certificate(say!(
+                "{host}'s certificate is none that a server may use as its own",
+                host
             ))
-            .hint(
-                "a CA's own certificate cannot be the server's: make one for the server, signed by that CA",
-            ),
-            _ => certificate(format!("{host}'s certificate comes from an unknown issuer"))
-                .hint("if you trust the issuer, name its certificate with --ca-file FILE.pem"),
+            .hint(say!(
+                "a CA's own certificate cannot be the server's: make one for the server, signed by that CA"
+            )),
+            _ => certificate(say!("{host}'s certificate comes from an unknown issuer", host))
+                .hint(say!("if you trust the issuer, name its certificate with --ca-file FILE.pem")),
         },
         rustls::Error::AlertReceived(alert) => {
             let cause = match alert {
@@ -129,12 +134,12 @@ fn why(error: &rustls::Error, host: &str) -> Error {
                 | AlertDescription::CertificateRequired => Cause::Certificate,
                 _ => Cause::Tls,
             };
-            let message = format!("{host} ended the TLS handshake with the alert {alert:?}");
-            Error::new(cause, message).hint("ask who runs the server; it may want a client certificate")
+            let alert = format!("{alert:?}");
+            let message = say!("{host} ended the TLS handshake with the alert {alert}", host, alert);
+            Error::new(cause, message).hint(say!("ask who runs the server; it may want a client certificate"))
         }
-        rustls::Error::InvalidMessage(_) => {
-            Error::new(Cause::Tls, format!("{host} does not speak TLS")).hint("is it an http:// server?")
-        }
-        _ => Error::new(Cause::Tls, format!("the TLS handshake with {host} failed")),
+        rustls::Error::InvalidMessage(_) => Error::new(Cause::Tls, say!("{host} does not speak TLS", host))
+            .hint(say!("is it an http:// server?")),
+        _ => Error::new(Cause::Tls, say!("the TLS handshake with {host} failed", host)),
     }
 }

@@ -16,7 +16,6 @@ mod layers;
 mod login;
 mod logout;
 mod providers;
-mod redis;
 mod sandbox;
 mod sandbox_behaviour;
 mod sandbox_facts;

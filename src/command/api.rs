@@ -252,7 +252,7 @@ fn verdict(stream: &Stream, target: &Target) -> Result<u8> {
     }
     let (host, status) = (stream.host(), stream.status);
     if (300..400).contains(&status) {
-        return Err(answer::redirect(host, status, stream.location.as_deref(), stream.https)
+        return Err(answer::redirect(host, status, stream.location.as_ref(), stream.https)
             .hint("no redirect is followed; ask for that path if it is the right one"));
     }
     let error = answer::status_error(host, &stream.path, status);

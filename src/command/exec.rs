@@ -13,6 +13,7 @@ use crate::app::{App, Login, Wish};
 use crate::disk::{DRAFT_PREFIX, Draft};
 use crate::error::{Cause, Error, Result};
 use crate::output::{self, Entry};
+use crate::say::say;
 use crate::session::Session;
 use crate::signals::interruptible;
 use crate::spec::{Ageing, Target};
@@ -81,7 +82,7 @@ async fn start(args: &Args, run: &Run<'_>) -> Result<u8> {
     let work = join_all(wanted.iter().map(|target| app.session(target, person, &wish)));
     let mut logins = Vec::new();
     let mut failed = false;
-    for result in interruptible(Some("a login"), async { Ok(work.await) }).await? {
+    for result in interruptible(Some(say!("a login")), async { Ok(work.await) }).await? {
         match result {
             Ok(login) => logins.push(login),
             Err(error) => {

@@ -29,9 +29,9 @@ use crate::provider;
 use crate::report::Report;
 use crate::say::Lang;
 use crate::spec::Target;
+use crate::store::Store;
 use crate::store::file::FileStore;
 use crate::store::memory::MemoryStore;
-use crate::store::{Entry, Key, Store};
 use crate::tls::Trust;
 use crate::{config, sandbox as systems};
 
@@ -134,7 +134,8 @@ impl Run<'_> {
         // From here on a signal is waited for: there may be a temporary file to remove.
         tokio::task::yield_now().await;
         let (report, store) = (Rc::clone(&self.report), self.store()?);
-        Ok((App::new(report, http, sources, store, self.global.timeout), servers))
+        let app = App { report, http, sources, store, timeout: self.global.timeout };
+        Ok((app, servers))
     }
 
     /// Where sessions are kept: `--store`, `CRMAUTH_STORE`, else the user's state folder.
@@ -239,16 +240,19 @@ pub fn targets(names: &[String]) -> Result<Vec<Target>> {
 }
 
 /// Adds what is only stored to the targets that are configured.
-pub fn with_stored(mut targets: Vec<Target>, stored: &[(Key, Entry)]) -> Vec<Target> {
+///
+/// # Errors
+/// See [`Store::list`].
+pub async fn with_stored(mut targets: Vec<Target>, store: &dyn Store) -> Result<Vec<Target>> {
     let specs = provider::specs();
-    for (_, entry) in stored {
+    for (_, entry) in store.list().await? {
         if let Ok(target) = config::target(&entry.target, &specs)
             && !targets.contains(&target)
         {
             targets.push(target);
         }
     }
-    targets
+    Ok(targets)
 }
 
 /// Seconds as a person writes them, `30` or `0.5`.

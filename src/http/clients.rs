@@ -12,6 +12,7 @@ use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
 use url::Url;
 
 use crate::error::{Cause, Error, Result};
+use crate::say::say;
 use crate::tls::Trust;
 
 /// How long a connection may take to come about, name and TLS included.
@@ -111,7 +112,7 @@ impl Http {
             let proxy = reqwest::Proxy::all(proxy).map_err(|_| bad_proxy())?;
             builder = builder.proxy(proxy);
         }
-        builder.build().map_err(|_| Error::new(Cause::Other, "the HTTP client could not be set up"))
+        builder.build().map_err(|_| Error::new(Cause::Other, say!("the HTTP client could not be set up")))
     }
 
     /// The proxy for a URL, if the environment names one.
@@ -141,8 +142,8 @@ impl Http {
 }
 
 pub(super) fn bad_proxy() -> Error {
-    Error::new(Cause::BadSetting, "the environment's proxy is no URL that can be used")
-        .hint("check https_proxy, http_proxy and all_proxy, or name the host in no_proxy")
+    Error::new(Cause::BadSetting, say!("the environment's proxy is no URL that can be used"))
+        .hint(say!("check https_proxy, http_proxy and all_proxy, or name the host in no_proxy"))
 }
 
 /// Resolves names; for http:// without `ALLOW_HTTP` only to addresses that plain text may go to.

@@ -10,6 +10,7 @@ use super::clients::{PublicAddress, Route};
 use super::header::host_of;
 use super::{Channel, public_http};
 use crate::error::{Cause, Error, find};
+use crate::say::{Text, say};
 use crate::tls;
 
 /// Why one try gave no answer, and whether another may follow.
@@ -33,20 +34,22 @@ pub(super) enum Again {
 pub(super) fn explain(
     error: &reqwest::Error,
     host: &str,
-    doubt: &str,
+    doubt: &Text,
     route: &Route,
     way: &Channel<'_>,
 ) -> Failure {
-    let fail = |cause, message: String, again| Failure { error: Error::new(cause, message), again };
+    let fail = |cause, message: Text, again| Failure { error: Error::new(cause, message), again };
     if find::<PublicAddress>(error).is_some() {
         return Failure { error: public_http(host, way.target), again: Again::Never };
     }
     if error.is_dns() {
         return match proxy_of(route) {
-            None => fail(Cause::Dns, format!("cannot resolve {host}"), Again::Never),
-            Some(proxy) => {
-                fail(Cause::Proxy, format!("cannot resolve {host} or its proxy {proxy}"), Again::Never)
-            }
+            None => fail(Cause::Dns, say!("cannot resolve {host}", host), Again::Never),
+            Some(proxy) => fail(
+                Cause::Proxy,
+                say!("cannot resolve {host} or its proxy {proxy}", host, proxy),
+                Again::Never,
+            ),
         };
     }
     if let Some(error) = tls::explain(error, host) {
@@ -57,14 +60,14 @@ pub(super) fn explain(
     }
     match find::<hyper::Error>(error) {
         Some(hyper) if hyper.is_parse_too_large() => {
-            let message = format!("{host}'s answer has too many or too large headers");
+            let message = say!("{host}'s answer has too many or too large headers", host);
             fail(Cause::TooLarge, message, Again::Never)
         }
         Some(hyper) if hyper.is_parse() || spoke_first(hyper) => {
-            fail(Cause::NotHttp, format!("{host} is not an HTTP server"), Again::Never)
+            fail(Cause::NotHttp, say!("{host} is not an HTTP server", host), Again::Never)
         }
         _ => {
-            let message = format!("{host} closed the connection before answering{doubt}");
+            let message = say!("{host} closed the connection before answering{doubt}", host, doubt);
             fail(Cause::Closed, message, Again::Lost)
         }
     }
@@ -96,21 +99,21 @@ fn proxy_of(route: &Route) -> Option<String> {
 fn explain_connect(error: &reqwest::Error, host: &str, route: &Route, limit: Duration) -> Failure {
     let (cause, message) = if error.is_timeout() {
         let limit = limit.as_secs_f64();
-        (Cause::ConnectTimeout, format!("timed out connecting to {host} after {limit} s"))
+        (Cause::ConnectTimeout, say!("timed out connecting to {host} after {limit} s", host, limit))
     } else if let Some(proxy) = proxy_of(route) {
-        (Cause::Proxy, format!("cannot connect to {host} through the proxy {proxy}"))
+        (Cause::Proxy, say!("cannot connect to {host} through the proxy {proxy}", host, proxy))
     } else {
         match find::<io::Error>(error).map(io::Error::kind) {
             Some(io::ErrorKind::ConnectionRefused) => {
-                (Cause::Connect, format!("connection refused by {host}"))
+                (Cause::Connect, say!("connection refused by {host}", host))
             }
             Some(
                 io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe,
-            ) => (Cause::Tls, format!("{host} closed the connection during the TLS handshake")),
+            ) => (Cause::Tls, say!("{host} closed the connection during the TLS handshake", host)),
             Some(io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable) => {
-                (Cause::Connect, format!("no route to {host}"))
+                (Cause::Connect, say!("no route to {host}", host))
             }
-            _ => (Cause::Connect, format!("cannot connect to {host}")),
+            _ => (Cause::Connect, say!("cannot connect to {host}", host)),
         }
     };
     Failure { error: Error::new(cause, message), again: Again::NothingSent }

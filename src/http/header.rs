@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use reqwest::header::{HeaderMap, HeaderValue};
 use url::Url;
 
+use crate::answer::Place;
 use crate::error::{Cause, Error, Result};
+use crate::say::say;
 use crate::secret::Secret;
 
 /// Host and port as a person would write them.
@@ -18,8 +20,9 @@ pub(super) fn host_of(url: &Url) -> String {
 pub(super) fn bearer_header(token: &Secret) -> Result<HeaderValue> {
     let mut bytes = zeroize::Zeroizing::new(b"Bearer ".to_vec());
     bytes.extend_from_slice(token.expose().as_bytes());
-    let mut value = HeaderValue::from_bytes(&bytes)
-        .map_err(|_| Error::new(Cause::BadToken, "the token has a character that no header can carry"))?;
+    let mut value = HeaderValue::from_bytes(&bytes).map_err(|_| {
+        Error::new(Cause::BadToken, say!("the token has a character that no header can carry"))
+    })?;
     value.set_sensitive(true);
     Ok(value)
 }
@@ -43,17 +46,17 @@ pub(super) fn retry_after(text: &str, server_now: Option<Timestamp>) -> Option<u
 }
 
 /// Where a redirect points, as far as it may be shown: without user, query and fragment.
-pub(super) fn location(from: &Url, place: &str) -> String {
+pub(super) fn location(from: &Url, place: &str) -> Place {
     match from.join(place) {
         Ok(mut url) if url.has_host() => {
             let _ = url.set_username("");
             let _ = url.set_password(None);
             url.set_query(None);
             url.set_fragment(None);
-            url.to_string()
+            Place::Url(url.to_string())
         }
-        Ok(url) => format!("a {}: address", url.scheme()),
-        Err(_) => "something that is no URL".to_owned(),
+        Ok(url) => Place::Other(say!("a {scheme}: address", scheme = url.scheme())),
+        Err(_) => Place::Other(say!("something that is no URL")),
     }
 }
 
@@ -88,7 +91,11 @@ mod tests {
             ("javascript:alert(1)", "a javascript: address"),
             ("https://", "something that is no URL"),
         ] {
-            assert_eq!(location(&from, place), shown, "{place}");
+            let found = match location(&from, place) {
+                Place::Url(url) => url,
+                Place::Other(what) => what.english(),
+            };
+            assert_eq!(found, shown, "{place}");
         }
     }
 }

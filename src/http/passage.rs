@@ -9,7 +9,9 @@ use url::Url;
 use super::failure::{Again, explain};
 use super::header::{host_of, location, text_header};
 use super::{Channel, PAUSE, jitter};
+use crate::answer::Place;
 use crate::error::{Cause, Error, Result};
+use crate::say::{Text, say};
 use crate::secret::Secret;
 
 /// A request of the user's own, for `crmauth api`.
@@ -33,7 +35,7 @@ pub struct Stream {
     /// Status line and headers as text, with the empty line behind them.
     pub head: String,
     /// Where a redirect points, as far as it may be shown.
-    pub location: Option<String>,
+    pub location: Option<Place>,
     /// Whether it comes over TLS.
     pub https: bool,
     /// The path that was asked for, without its query.
@@ -57,10 +59,13 @@ impl Stream {
         let host = &self.host;
         match tokio::time::timeout(self.patience, self.response.chunk()).await {
             Ok(Ok(part)) => Ok(part.map(|part| part.to_vec())),
-            Ok(Err(_)) => Err(Error::new(Cause::Closed, format!("{host}'s answer was cut short"))),
+            Ok(Err(_)) => Err(Error::new(Cause::Closed, say!("{host}'s answer was cut short", host))),
             Err(_) => {
                 let seconds = self.patience.as_secs_f64();
-                Err(Error::new(Cause::Timeout, format!("nothing came from {host} for {seconds} s")))
+                Err(Error::new(
+                    Cause::Timeout,
+                    say!("nothing came from {host} for {seconds} s", host, seconds),
+                ))
             }
         }
     }
@@ -78,8 +83,9 @@ impl Channel<'_> {
         let client = self.http.client(&route)?;
         let host = host_of(&call.url);
         let method = reqwest::Method::from_bytes(call.method.as_bytes())
-            .map_err(|_| Error::new(Cause::Usage, "-X names no HTTP method"))?;
-        let doubt = if call.method == "GET" { "" } else { "; the request may have taken effect" };
+            .map_err(|_| Error::new(Cause::Usage, say!("-X names no HTTP method")))?;
+        let doubt =
+            if call.method == "GET" { Text::default() } else { say!("; the request may have taken effect") };
         let mut connects = 0;
         loop {
             let mut headers = HeaderMap::new();
@@ -87,7 +93,7 @@ impl Channel<'_> {
                 let name = reqwest::header::HeaderName::from_bytes(name.as_bytes());
                 let (Ok(name), Ok(mut value)) = (name, HeaderValue::from_bytes(value.expose().as_bytes()))
                 else {
-                    return Err(Error::new(Cause::Usage, "-H names no header that HTTP can carry"));
+                    return Err(Error::new(Cause::Usage, say!("-H names no header that HTTP can carry")));
                 };
                 value.set_sensitive(true);
                 headers.append(name, value);
@@ -99,8 +105,8 @@ impl Channel<'_> {
             let started = Instant::now();
             let answer = tokio::time::timeout_at(self.deadline, request.send()).await;
             let what = match &answer {
-                Ok(Ok(response)) => format!("HTTP {}", response.status().as_u16()),
-                _ => "no answer".to_owned(),
+                Ok(Ok(response)) => say!("HTTP {status}", status = response.status().as_u16()),
+                _ => say!("no answer"),
             };
             self.trace(&call.method, &call.url, &what, started);
             let failure = match answer {
@@ -113,8 +119,8 @@ impl Channel<'_> {
                     let patience = self.timeout;
                     return Ok(Stream { status, head, location, https, path, host, response, patience });
                 }
-                Ok(Err(error)) => explain(&error, &host, doubt, &route, self),
-                Err(_) => return Err(self.too_late(&host, doubt)),
+                Ok(Err(error)) => explain(&error, &host, &doubt, &route, self),
+                Err(_) => return Err(self.too_late(&host, &doubt)),
             };
             let pause = PAUSE + jitter(PAUSE);
             let until = Instant::now() + pause + self.needed(&failure.error);

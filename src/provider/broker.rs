@@ -11,6 +11,7 @@ use super::{Context, Provider, Role};
 use crate::answer::Object;
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
+use crate::say::say;
 use crate::secret::Fields;
 use crate::session::{Session, lifetime};
 use crate::spec::{Ageing, Alternatives, Default, Field, Kind, Placement, Renewal, Settings, Spec};
@@ -69,12 +70,12 @@ async fn login(context: &Context<'_>) -> Result<Session> {
     let settings = context.settings;
     let (user, password, path) = match context.role {
         Role::Partner => {
-            context.note("logging in as the partner");
+            context.note(say!("logging in as the partner"));
             let path = settings.text("PARTNER_LOGIN_PATH").unwrap_or_default();
             (context.required("PARTNER_USERNAME")?, context.required("PARTNER_PASSWORD")?, path)
         }
         _ => {
-            context.note("logging in");
+            context.note(say!("logging in"));
             (context.required("USERNAME")?, context.required("PASSWORD")?, LOGIN_PATH)
         }
     };
@@ -100,7 +101,7 @@ async fn login(context: &Context<'_>) -> Result<Session> {
     session.user = Some(user.expose().to_owned());
     match remaining(&object, answer.date) {
         Some(rest) => session.lasts(rest),
-        None => context.warn("the server names no usable lifetime for its token"),
+        None => context.warn(say!("the server names no usable lifetime for its token")),
     }
     session.details = object.details(&["Access_Token", "Token_Type"]);
     Ok(session)
@@ -111,7 +112,7 @@ async fn login(context: &Context<'_>) -> Result<Session> {
 fn refusal(answer: &Object) -> Option<Error> {
     answer.get("CodigoRetorno")?;
     (answer.text("CodigoRetorno").as_deref() != Some("1")).then(|| {
-        Error::new(Cause::Refused, format!("{} refused the login", answer.host()))
+        Error::new(Cause::Refused, say!("{host} refused the login", host = answer.host()))
             .said(&answer.said().unwrap_or_default())
     })
 }
@@ -123,17 +124,23 @@ fn partner_hint(context: &Context<'_>, error: Error, sent: bool) -> Error {
     }
     let [user, password] = ["PARTNER_USERNAME", "PARTNER_PASSWORD"].map(|field| context.variable(field));
     if context.role == Role::Partner {
-        return error
-            .hint(format!("it is the partner's login that was refused: check {user} and {password}"));
+        return error.hint(say!(
+            "it is the partner's login that was refused: check {user} and {password}",
+            user,
+            password
+        ));
     }
     if sent {
         return error;
     }
-    error.hint(format!(
-        "check {} and {}; no partner's token was sent: set {}, or {user} and {password}, if your Broker asks for one",
-        context.variable("USERNAME"),
-        context.variable("PASSWORD"),
-        context.variable("PARTNER_TOKEN")
+    error.hint(say!(
+        "check {own_user} and {own_password}; no partner's token was sent: set {token}, or {user} and {password}, \
+         if your Broker asks for one",
+        own_user = context.variable("USERNAME"),
+        own_password = context.variable("PASSWORD"),
+        token = context.variable("PARTNER_TOKEN"),
+        user,
+        password
     ))
 }
 

@@ -8,6 +8,7 @@ use super::{Context, Life, Provider, Revocation, ended, life};
 use crate::answer::Object;
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
+use crate::say::say;
 use crate::secret::{Fields, md5_hex, percent};
 use crate::session::Session;
 use crate::spec::{Ageing, Field, Kind, Placement, Renewal, Spec};
@@ -67,8 +68,9 @@ impl Provider for Gluo {
         Box::pin(async move {
             match attempt(context).await {
                 Err(Attempt { raced: true, .. }) => {
-                    context
-                        .note("the challenge may have been taken by another login; asking for a fresh one");
+                    context.note(say!(
+                        "the challenge may have been taken by another login; asking for a fresh one"
+                    ));
                     attempt(context).await
                 }
                 outcome => outcome,
@@ -126,13 +128,13 @@ impl From<Error> for Attempt {
 async fn attempt(context: &Context<'_>) -> std::result::Result<Session, Attempt> {
     let settings = context.settings;
     let user = context.required("USERNAME")?.expose();
-    context.note("asking for a challenge");
+    context.note(say!("asking for a challenge"));
     let path = ["webservice.php?operation=getchallenge&username=", &percent(user)].concat();
     let answer = context.call(Request::get(settings.url.join(&path)).challenge(), refusal).await?;
     let challenge = result(&answer)?;
     note_skew(context, &challenge);
 
-    context.note("logging in");
+    context.note(say!("logging in"));
     // The server builds the same hash from the challenge and its copy of the key: seed document.
     let key = md5_hex(&[challenge.need_text("token")?, context.required("ACCESS_KEY")?.expose()]);
     let body = Fields::new().text("operation", "login").text("username", user).secret("accessKey", &key);
@@ -171,9 +173,9 @@ fn refusal(answer: &Object) -> Option<Error> {
     let host = answer.host();
     let known = code(answer).is_some_and(|code| REFUSALS.contains(&code.as_str()));
     let (cause, message) = if known {
-        (Cause::Refused, format!("{host} refused the login"))
+        (Cause::Refused, say!("{host} refused the login", host))
     } else {
-        (Cause::BadAnswer, format!("{host} reported an error"))
+        (Cause::BadAnswer, say!("{host} reported an error", host))
     };
     Some(Error::new(cause, message).said(&answer.said().unwrap_or_default()))
 }
@@ -190,7 +192,10 @@ fn note_skew(context: &Context<'_>, challenge: &Object) {
     };
     let ahead = server.saturating_sub(Timestamp::now().as_second());
     if ahead.saturating_abs() > SKEW {
-        let way = if ahead > 0 { "ahead of" } else { "behind" };
-        context.note(&format!("the server's clock is {} s {way} this machine's", ahead.saturating_abs()));
+        let seconds = ahead.saturating_abs();
+        context.note(match ahead > 0 {
+            true => say!("the server's clock is {seconds} s ahead of this machine's", seconds),
+            false => say!("the server's clock is {seconds} s behind this machine's", seconds),
+        });
     }
 }

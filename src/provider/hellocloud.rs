@@ -9,6 +9,7 @@ use super::{Context, Life, Provider, Revocation, ended, life};
 use crate::answer::Object;
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
+use crate::say::{Text, say};
 use crate::secret::{Fields, Secret};
 use crate::session::{Session, lifetime};
 use crate::spec::{Ageing, Default, Field, Kind, Placement, Renewal, Spec};
@@ -71,7 +72,7 @@ impl Provider for HelloCloud {
         Box::pin(async move {
             let Some(refresh) = &session.refresh else { return Ok(None) };
             let fields = client(context, "refresh_token")?.secret("refresh_token", refresh);
-            context.note("renewing with the refresh token");
+            context.note(say!("renewing with the refresh token"));
             let mut renewed = obtain(context, &fields).await?;
             renewed.user.clone_from(&session.user);
             Ok(Some(renewed))
@@ -120,7 +121,7 @@ async fn login(context: &Context<'_>) -> Result<Session> {
     if let Some(user) = user {
         fields = fields.text("username", user).secret("password", context.required("PASSWORD")?);
     }
-    context.note(&format!("logging in with the grant {grant}"));
+    context.note(say!("logging in with the grant {grant}", grant));
     let mut session = obtain(context, &fields).await?;
     session.user = user.map(str::to_owned);
     Ok(session)
@@ -132,26 +133,32 @@ async fn obtain(context: &Context<'_>, fields: &Fields) -> Result<Session> {
     let mut answer = context.channel.send(&request(context, own_path.unwrap_or(TOKEN_PATH), fields)).await?;
     let detour = answer.status == 404 && own_path.is_none();
     if detour {
-        context.note(&format!("there is no {TOKEN_PATH}; trying {UNREWRITTEN_PATH}"));
+        context.note(say!(
+            "there is no {usual}; trying {other}",
+            usual = TOKEN_PATH,
+            other = UNREWRITTEN_PATH
+        ));
         answer = context.channel.send(&request(context, UNREWRITTEN_PATH, fields)).await?;
     }
     let keyless = answer.status == 500 && answer.body.is_empty();
     let object = context.read(&answer, |object| refusal(context, object)).map_err(|error| {
-        if keyless { error.hint("were the server's OAuth2 keys ever generated?") } else { error }
+        if keyless { error.hint(say!("were the server's OAuth2 keys ever generated?")) } else { error }
     })?;
     let mut session =
         object.session("access_token", &object.text("token_type").unwrap_or("Bearer".to_owned()))?;
     session.refresh = object.text("refresh_token").map(Secret::new);
     if detour {
-        context.warn(&format!(
-            "the server has no {TOKEN_PATH} (URL rewriting is off); {UNREWRITTEN_PATH} works, and \
-             {}={UNREWRITTEN_PATH} saves the detour",
-            context.variable("TOKEN_PATH")
+        context.warn(say!(
+            "the server has no {usual} (URL rewriting is off); {other} works, and {variable}={other} saves the \
+             detour",
+            usual = TOKEN_PATH,
+            other = UNREWRITTEN_PATH,
+            variable = context.variable("TOKEN_PATH")
         ));
     }
     match object.get("expires_in").map(lifetime) {
         Some(Some(seconds)) => session.lasts(seconds),
-        _ => context.warn("the server names no usable lifetime for its token"),
+        _ => context.warn(say!("the server names no usable lifetime for its token")),
     }
     session.details = object.details(&["token_type", "access_token"]);
     Ok(session)
@@ -181,15 +188,15 @@ fn refusal(context: &Context<'_>, answer: &Object) -> Option<Error> {
     let host = answer.host();
     let said = answer.said().unwrap_or_default();
     if ["lockout_reached", "password_expired"].iter().any(|word| code.contains(word) || text.contains(word)) {
-        let message = format!("{host} says that the account is locked or its password has expired");
+        let message = say!("{host} says that the account is locked or its password has expired", host);
         return Some(
             Error::new(Cause::Locked, message)
                 .said(&said)
-                .hint("log in once on the web page, or ask its administrator"),
+                .hint(say!("log in once on the web page, or ask its administrator")),
         );
     }
     if CODES.contains(&code.as_str()) || SENTENCES.iter().any(|sentence| text.contains(sentence)) {
-        let error = Error::new(Cause::Refused, format!("{host} refused the login")).said(&said);
+        let error = Error::new(Cause::Refused, say!("{host} refused the login", host)).said(&said);
         return Some(match hint(context, &code) {
             Some(hint) => error.hint(hint),
             None => error,
@@ -199,24 +206,25 @@ fn refusal(context: &Context<'_>, answer: &Object) -> Option<Error> {
 }
 
 /// The next step where it is more than "check what you typed".
-fn hint(context: &Context<'_>, code: &str) -> Option<String> {
+fn hint(context: &Context<'_>, code: &str) -> Option<Text> {
     let settings = context.settings;
     // Typed into the admin panel, these are stored HTML-escaped: then only a form body matches (real server).
     let escaped = |secret: &Secret| secret.expose().contains(['"', '\'', '<', '>', '`']);
     if settings.secrets().any(escaped) {
         let other = if settings.text("BODY") == Some("form") { "json" } else { "form" };
-        return Some(format!(
-            "a secret holds quotes, < or >, which SuiteCRM may have stored escaped: try {}={other}",
-            context.variable("BODY")
+        return Some(say!(
+            "a secret holds quotes, < or >, which SuiteCRM may have stored escaped: try {variable}={other}",
+            variable = context.variable("BODY"),
+            other
         ));
     }
     (code == "invalid_client").then(|| {
-        format!(
-            "check {} and {}, and whether the client may use the grant `{}` ({})",
-            context.variable("CLIENT_ID"),
-            context.variable("CLIENT_SECRET"),
-            settings.text("GRANT").unwrap_or_default(),
-            context.variable("GRANT")
+        say!(
+            "check {id} and {secret}, and whether the client may use the grant `{grant}` ({variable})",
+            id = context.variable("CLIENT_ID"),
+            secret = context.variable("CLIENT_SECRET"),
+            grant = settings.text("GRANT").unwrap_or_default(),
+            variable = context.variable("GRANT")
         )
     })
 }

@@ -12,6 +12,7 @@ use std::cell::Cell;
 use crate::answer::{Answer, Object};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::{Channel, Request};
+use crate::say::{Text, say};
 use crate::secret::Secret;
 use crate::session::Session;
 use crate::spec::{Settings, Spec};
@@ -180,18 +181,18 @@ impl<'a> Context<'a> {
             refusal(object)
         })?;
         if object.noisy() {
-            self.warn("the server printed text around its JSON (PHP display_errors?)");
+            self.warn(say!("the server printed text around its JSON (PHP display_errors?)"));
         }
         Ok(object)
     }
 
     /// Says something that the user should know.
-    pub fn warn(&self, text: &str) {
+    pub fn warn(&self, text: Text) {
         self.channel.report.warn(Some(&self.settings.target), text);
     }
 
     /// Says what is being done (`-v`).
-    pub fn note(&self, text: &str) {
+    pub fn note(&self, text: Text) {
         self.channel.report.note(Some(&self.settings.target), text);
     }
 
@@ -202,9 +203,9 @@ impl<'a> Context<'a> {
 
     /// A setting that the declaration requires, so that it is there.
     pub fn required(&self, field: &str) -> Result<&Secret> {
-        self.settings
-            .secret(field)
-            .ok_or_else(|| Error::new(Cause::MissingSetting, format!("{} is not set", self.variable(field))))
+        self.settings.secret(field).ok_or_else(|| {
+            Error::new(Cause::MissingSetting, say!("{variable} is not set", variable = self.variable(field)))
+        })
     }
 
     fn learn(&self, object: &Object) {

@@ -6,6 +6,7 @@ use super::{Context, Life, Provider, life};
 use crate::answer::Object;
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
+use crate::say::say;
 use crate::secret::{Fields, Secret, percent, sha256_hex};
 use crate::session::Session;
 use crate::spec::{Ageing, Alternatives, Default, Field, Kind, Placement, Renewal, Spec};
@@ -78,10 +79,10 @@ async fn login(context: &Context<'_>) -> Result<Session> {
     let body = Fields::new().text("User", user).secret("Passwd", &hash(context)?);
     let url = settings.url.join(LOGIN_PATH);
     let request = Request::post(url, "application/json", body.json(), body.secrets());
-    context.note("logging in; a session that this user has elsewhere ends");
+    context.note(say!("logging in; a session that this user has elsewhere ends"));
     let answer = context.call(request, refusal).await?;
     if answer.text("Status").is_none() && answer.text("codigo").is_none() {
-        return Err(answer.wrong("Status", "a text"));
+        return Err(answer.wrong("Status", &say!("a text")));
     }
     let mut session = answer.session("IDSessao", "session")?;
     session.user = Some(user.to_owned());
@@ -98,8 +99,10 @@ fn hash(context: &Context<'_>) -> Result<Secret> {
     };
     let digits = hash.expose();
     if digits.len() != 64 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        let message =
-            format!("{} is no SHA-256: it needs 64 hex digits", context.variable("PASSWORD_SHA256"));
+        let message = say!(
+            "{variable} is no SHA-256: it needs 64 hex digits",
+            variable = context.variable("PASSWORD_SHA256")
+        );
         return Err(Error::new(Cause::BadSetting, message));
     }
     let (upper, lower) = (Secret::new(digits.to_uppercase()), Secret::new(digits.to_lowercase()));
@@ -119,5 +122,5 @@ fn refusal(answer: &Object) -> Option<Error> {
         return None;
     }
     let said = answer.said().or_else(|| answer.text("Status")).unwrap_or_default();
-    Some(Error::new(Cause::Refused, format!("{} refused the login", answer.host())).said(&said))
+    Some(Error::new(Cause::Refused, say!("{host} refused the login", host = answer.host())).said(&said))
 }

@@ -62,7 +62,7 @@ impl Provider for Zeev {
     /// A living token fetches a fresh one (seed document).
     fn renew<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Option<Session>> {
         Box::pin(async move {
-            context.note("renewing the temporary token");
+            context.note(say!("renewing the temporary token"));
             let mut renewed = session_of(&whoami(context, session).await?)?;
             renewed.user.clone_from(&session.user);
             renewed.impersonating.clone_from(&session.impersonating);
@@ -87,11 +87,11 @@ async fn login(context: &Context<'_>) -> Result<Session> {
     let url = settings.url.join(TOKENS_PATH);
     let request = match settings.secret("API_TOKEN") {
         Some(token) => {
-            context.note("fetching a temporary token with the permanent one");
+            context.note(say!("fetching a temporary token with the permanent one"));
             Request::get(url).bearer(token)
         }
         None => {
-            context.note("logging in");
+            context.note(say!("logging in"));
             let user = context.required("USERNAME")?.expose();
             let body = Fields::new().text("login", user).secret("password", context.required("PASSWORD")?);
             Request::post(url, "application/json", body.json(), body.secrets())
@@ -108,13 +108,13 @@ async fn login(context: &Context<'_>) -> Result<Session> {
 async fn impersonate(context: &Context<'_>, person: &str) -> Result<Session> {
     let settings = context.settings;
     if matches!(person, "." | "..") || person.trim().is_empty() {
-        return Err(Error::new(Cause::Usage, "--as needs a person's id or user name"));
+        return Err(Error::new(Cause::Usage, say!("--as needs a person's id or user name")));
     }
     let token = match context.prior {
         Some(session) => &session.token,
         None => context.required("API_TOKEN")?,
     };
-    context.note("impersonating");
+    context.note(say!("impersonating"));
     let path = [TOKENS_PATH, "/impersonate/", &percent(person)].concat();
     let request = Request::get(settings.url.join(&path)).bearer(token);
     let answer = context.call(request, |_| None).await.map_err(|error| {
@@ -139,10 +139,10 @@ fn session_of(person: &Object) -> Result<Session> {
 /// At this path the statuses speak of people, not of paths.
 fn explain(context: &Context<'_>, error: Error, person: &str) -> Error {
     let explained = match error.http_status {
-        Some(404) => Error::new(Cause::Usage, format!("Zeev knows nobody `{person}` to impersonate"))
-            .hint("--as takes a person's id or user name, as in Zeev under Access > People"),
-        Some(403) => Error::new(Cause::Refused, format!("this account may not impersonate `{person}`"))
-            .hint("ask Zeev's administrator for the permission to impersonate"),
+        Some(404) => Error::new(Cause::Usage, say!("Zeev knows nobody `{person}` to impersonate", person))
+            .hint(say!("--as takes a person's id or user name, as in Zeev under Access > People")),
+        Some(403) => Error::new(Cause::Refused, say!("this account may not impersonate `{person}`", person))
+            .hint(say!("ask Zeev's administrator for the permission to impersonate")),
         _ => return error,
     };
     let host = context.settings.url.origin();
