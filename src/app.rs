@@ -4,6 +4,7 @@
 mod ending;
 mod hints;
 mod job;
+mod turns;
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ use crate::spec::{Ageing, BaseUrl, Renewal, Settings, Target};
 use crate::store::{Entry, Key, Lock, Store};
 use hints::Hints;
 use job::Job;
+use turns::Turns;
 
 /// How long a session that a login must carry has to last.
 const PRIOR_TTL: Duration = Duration::from_secs(30);
@@ -41,6 +43,7 @@ pub struct App {
     pub store: Rc<dyn Store>,
     /// How long one target may take until its session is in hand.
     pub timeout: Duration,
+    turns: Turns,
 }
 
 /// A target with its session.
@@ -86,6 +89,17 @@ enum Renewed {
 }
 
 impl App {
+    /// A run's workflow, before anything has been asked for.
+    pub fn new(
+        report: Rc<Report>,
+        http: Http,
+        sources: Sources,
+        store: Rc<dyn Store>,
+        timeout: Duration,
+    ) -> Self {
+        Self { report, http, sources, store, timeout, turns: Turns::new() }
+    }
+
     /// A session for a target; somebody else's if `person` names one.
     ///
     /// # Errors
@@ -168,8 +182,24 @@ impl App {
         Ok(Job { target, plan, provider, deadline, started: Timestamp::now(), settings: OnceCell::new() })
     }
 
-    /// The session of a role: stored, renewed or new, as wished.
+    /// The session of a role: stored, renewed or new, as wished; or what this run has got under another name.
     fn obtain<'a>(&'a self, job: &'a Job<'a>, role: Role, wish: &'a Wish) -> Pending<'a, Session> {
+        Box::pin(async move {
+            if matches!(wish, Wish::Cached(_)) {
+                return self.obtain_in_turn(job, role, wish).await;
+            }
+            let turn = self.turns.wait(job, &role).await?;
+            if let Some(outcome) = turn.shared(job, wish) {
+                self.report
+                    .note(Some(job.target), "another target has just logged in with the same settings");
+                return outcome;
+            }
+            let outcome = self.obtain_in_turn(job, role, wish).await;
+            turn.end(job, outcome)
+        })
+    }
+
+    fn obtain_in_turn<'a>(&'a self, job: &'a Job<'a>, role: Role, wish: &'a Wish) -> Pending<'a, Session> {
         Box::pin(async move {
             let key = job.key(&role);
             let mut login = matches!(wish, Wish::New(_));

@@ -14,6 +14,7 @@ use tokio::net::TcpSocket;
 
 use crate::support::machine::{installed, mode, set_mode, signal};
 use crate::support::sandbox::{EPOCH, Servers};
+use crate::support::stored::{first_login, purposes};
 use crate::support::{Machine, Outcome, Reply, Server, canned};
 
 const FORMATS: [&str; 10] =
@@ -497,6 +498,54 @@ fn one_target_in_many_ways_is_one_answer() {
     // `--all` has a form for many, even if only one comes of it.
     assert_eq!(machine.run("login --all").answer(), "zeev\ttok-5\n");
     assert_eq!(machine.run("login --all --json").json()[0]["token"], "tok-6");
+}
+
+#[test]
+fn accounts_with_equal_settings_share_one_login() {
+    let servers = Servers::start();
+    let mut machine = five_at(&servers);
+    for system in SYSTEMS {
+        let prefix = system.to_uppercase();
+        for (name, value) in servers.demo() {
+            if let Some(field) = name.strip_prefix(&format!("{prefix}_")) {
+                machine.set(&format!("{prefix}__FILIAL__{field}"), value);
+            }
+        }
+        for line in ["login", "login -j 1", "login --no-store", "login --no-store -j 1"] {
+            let first = servers.events().len();
+            let outcome = machine.run(&format!("{line} {system} {system}@filial -q"));
+            let tokens: Vec<&str> =
+                outcome.answer().lines().map(|line| line.split_once('\t').expect("a tab").1).collect();
+            assert_eq!((tokens.len(), tokens[0]), (2, tokens[1]), "{line} {system}");
+            let logins = purposes(&servers, first);
+            assert_eq!(logins.iter().filter(|purpose| **purpose == "login").count(), 1, "{line}: {logins:?}");
+        }
+        let first = servers.events().len();
+        let print = format!("echo ${prefix}_TOKEN ${prefix}__FILIAL__TOKEN");
+        let target = format!("{system}@filial");
+        let outcome = machine.run_args(&["exec", "--no-store", system, &target, "--", "sh", "-c", &print]);
+        let (one, other) = outcome.answer().trim_end().split_once(' ').expect("two tokens");
+        assert_eq!(one, other, "{system}");
+        let logins = purposes(&servers, first);
+        assert_eq!(logins, first_login(system), "exec");
+    }
+    let first = servers.events().len();
+    assert_eq!(machine.run("login --all -q").answer().lines().count(), 10);
+    assert_eq!(purposes(&servers, first).iter().filter(|purpose| **purpose == "login").count(), 5);
+    // Nothing is said of an ended session, since none was ended.
+    machine.run("logout --all --local").answer();
+    machine.run("login systemsway systemsway@filial").answer();
+}
+
+#[test]
+fn a_refusal_is_shared_and_other_settings_have_a_login_of_their_own() {
+    let server = Server::start(vec![canned::zeev_refuses(), canned::zeev("Zv3otherToken")]);
+    let mut machine = zeev_at(&server);
+    machine.set("ZEEV__FILIAL__USERNAME", "ana").set("ZEEV__FILIAL__PASSWORD", "Vq7zeevPassword2Lw");
+    machine.set("ZEEV__OUTRA__USERNAME", "ana").secret("ZEEV__OUTRA__PASSWORD", "Another9Password");
+    let outcome = machine.run("login -j 1 zeev zeev@filial zeev@outra");
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (4, "zeev@outra\tZv3otherToken\n"));
+    outcome.says(&["error: zeev: ", "error: zeev@filial: "]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::Login;
 use super::hints::Hints;
-use crate::config::{Found, Plan};
+use crate::config::{Found, Plan, Value};
 use crate::provider::{Provider, Role};
 use crate::session::Session;
 use crate::spec::{Kind, Settings, Target};
@@ -32,6 +32,13 @@ impl Job<'_> {
             found.field.shared == partner
                 && matches!(found.field.kind, Kind::Text | Kind::Secret | Kind::Token)
         })
+    }
+
+    /// All that a role's login is made with, but for its URL, which is a part of the key.
+    pub(super) fn settings_of(&self, role: &Role) -> Vec<(&'static str, Value)> {
+        let found = self.plan.found.iter().filter(|found| found.field.kind != Kind::Url);
+        let of_role = found.filter(|found| *role != Role::Partner || found.field.shared);
+        of_role.map(|found| (found.field.name, found.value.clone())).collect()
     }
 
     pub(super) fn key(&self, role: &Role) -> Key {

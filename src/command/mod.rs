@@ -134,8 +134,7 @@ impl Run<'_> {
         // From here on a signal is waited for: there may be a temporary file to remove.
         tokio::task::yield_now().await;
         let (report, store) = (Rc::clone(&self.report), self.store()?);
-        let app = App { report, http, sources, store, timeout: self.global.timeout };
-        Ok((app, servers))
+        Ok((App::new(report, http, sources, store, self.global.timeout), servers))
     }
 
     /// Where sessions are kept: `--store`, `CRMAUTH_STORE`, else the user's state folder.

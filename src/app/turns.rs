@@ -1,0 +1,88 @@
+//! What a run asks for under two names it gets once: accounts with equal settings share one login.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::time::Instant;
+
+use super::Wish;
+use super::job::Job;
+use crate::config::Value;
+use crate::error::{Cause, Error, Result};
+use crate::provider::Role;
+use crate::session::Session;
+use crate::spec::Target;
+use crate::store::Key;
+
+/// What has been obtained in this run, by whose session it is.
+pub(super) struct Turns {
+    started: Timestamp,
+    done: RefCell<BTreeMap<Key, Arc<Mutex<Vec<Done>>>>>,
+}
+
+/// What came of one target's turn.
+pub(super) struct Done {
+    target: Target,
+    settings: Vec<(&'static str, Value)>,
+    at: Timestamp,
+    outcome: Result<Session>,
+}
+
+/// The right to obtain one session; the others of its key wait.
+pub(super) struct Turn {
+    started: Timestamp,
+    settings: Vec<(&'static str, Value)>,
+    done: OwnedMutexGuard<Vec<Done>>,
+}
+
+impl Turns {
+    /// Nothing has been obtained yet.
+    pub(super) fn new() -> Self {
+        Self { started: Timestamp::now(), done: RefCell::default() }
+    }
+
+    /// Waits until nobody else of this run is about to obtain the same session.
+    ///
+    /// # Errors
+    /// [`Cause::Busy`] where somebody is beyond the deadline.
+    pub(super) async fn wait(&self, job: &Job<'_>, role: &Role) -> Result<Turn> {
+        let turn = Arc::clone(self.done.borrow_mut().entry(job.key(role)).or_default());
+        let done = within(job.deadline, turn).await?;
+        Ok(Turn { started: self.started, settings: job.settings_of(role), done })
+    }
+}
+
+async fn within(deadline: Instant, turn: Arc<Mutex<Vec<Done>>>) -> Result<OwnedMutexGuard<Vec<Done>>> {
+    let busy = |_| {
+        Error::new(Cause::Busy, "another login of this run obtains the same session")
+            .hint("--timeout SECONDS allows more time")
+    };
+    tokio::time::timeout_at(deadline, turn.lock_owned()).await.map_err(busy)
+}
+
+impl Turn {
+    /// What another target with the same settings got meanwhile: a session from the server, or its refusal. Of
+    /// a batch of new sessions the first one counts, since on a single seat a second would end it.
+    pub(super) fn shared(&self, job: &Job<'_>, wish: &Wish) -> Option<Result<Session>> {
+        let counts = |done: &&Done| {
+            let obtained = match &done.outcome {
+                Ok(session) => session.obtained_at >= self.started,
+                // What speaks of a target by name is its own.
+                Err(error) => error.target.is_none(),
+            };
+            let meanwhile = matches!(wish, Wish::New(_)) || done.at > job.started;
+            obtained && meanwhile && done.target != *job.target && done.settings == self.settings
+        };
+        self.done.iter().rev().find(counts).map(|done| done.outcome.clone())
+    }
+
+    /// Tells those who wait what came of it.
+    pub(super) fn end(mut self, job: &Job<'_>, outcome: Result<Session>) -> Result<Session> {
+        let (target, settings) = (job.target.clone(), std::mem::take(&mut self.settings));
+        self.done.push(Done { target, settings, at: Timestamp::now(), outcome: outcome.clone() });
+        outcome
+    }
+}
