@@ -118,32 +118,39 @@ impl App {
         work.await.map_err(|error: Error| error.target(&target.to_string()))
     }
 
-    /// What is stored for a target, and what is to be thought of it; touches no network.
+    /// What is stored for a target, or for a person of `--as` there, and what is to be thought of it; touches no
+    /// network.
     ///
     /// # Errors
     /// Exit codes 2 and 7.
-    pub async fn stored(&self, target: &Target, min_ttl: Duration) -> Result<(Plan, Option<Entry>, Verdict)> {
+    pub async fn stored(
+        &self,
+        target: &Target,
+        person: Option<&str>,
+        min_ttl: Duration,
+    ) -> Result<(Plan, Option<Entry>, Verdict)> {
         let work = async {
+            let role = role(target, person)?;
             let job = self.job(target).await?;
-            let key = job.key(&Role::User);
-            let entry = self.look(target, &key).await?;
-            let verdict = self.judge(&job, &Role::User, entry.as_ref(), min_ttl).await?;
+            let entry = self.look(target, &job.key(&role)).await?;
+            let verdict = self.judge(&job, &role, entry.as_ref(), min_ttl).await?;
             Ok((job.plan, entry, verdict))
         };
         work.await.map_err(|error: Error| error.target(&target.to_string()))
     }
 
-    /// Asks the server whether a target's session is alive.
+    /// Asks the server whether a target's session is alive, or that of a person of `--as` there.
     ///
     /// # Errors
     /// Where the server cannot be asked.
-    pub async fn check(&self, target: &Target, session: &Session) -> Result<Life> {
+    pub async fn check(&self, target: &Target, person: Option<&str>, session: &Session) -> Result<Life> {
         let work = async {
+            let role = role(target, person)?;
             let job = self.job(target).await?;
             let hints = Hints::of(&job.plan);
-            let life = self.ask(&job, &Role::User, session).await.map_err(|error| hints.add(error))?;
+            let life = self.ask(&job, &role, session).await.map_err(|error| hints.add(error))?;
             if life == Life::Dead {
-                self.drop_session(&job, &Role::User, session).await;
+                self.drop_session(&job, &role, session).await;
             }
             Ok(life)
         };

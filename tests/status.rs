@@ -233,15 +233,62 @@ fn stored_targets_are_listed_without_their_settings() {
     }
     let outcome = machine.run("status --json");
     let rows = rows(&outcome);
-    assert_eq!(each(&rows, "target"), ["broker", "gluo", "zeev"]);
+    assert_eq!(each(&rows, "target"), ["broker", "gluo", "zeev", "zeev"]);
     assert_eq!(outcome.code, 2, "they cannot be used: {}", outcome.stdout);
     assert_eq!(rows[0]["fingerprint"], json!(print_of(&broker)), "the partner's session is not the user's");
     assert_eq!((&rows[0]["session"], &rows[1]["session"]), (&json!("unknown"), &json!("unknown")));
     assert_eq!(rows[1]["user"], "admin");
-    let prints = rows.iter().filter(|row| row["fingerprint"].is_string()).count();
-    assert_eq!(prints, 2, "a session for --as is not the user's: {}", outcome.stdout);
+    let prints = each(&rows, "fingerprint").iter().map(Value::is_string).collect::<Vec<_>>();
+    assert_eq!(prints, [true, true, false, true], "a session for --as is not the user's");
+    assert_eq!(rows[3]["impersonating"], "2");
     let table = machine.run("status");
     assert_eq!(table.stdout.lines().filter(|line| line.contains("_URL")).count(), 3, "{}", table.stdout);
+}
+
+#[test]
+fn sessions_of_other_people_are_listed_and_do_not_count() {
+    let servers = Servers::start();
+    let mut machine = five_at(&servers);
+    for person in ["maria.souza", "3"] {
+        machine.run(&format!("token zeev --as {person}")).answer();
+    }
+    let lines = |outcome: &Outcome| -> Vec<String> {
+        let lines = outcome.stdout.lines().filter(|line| line.starts_with("zeev"));
+        lines.map(|line| line.split_whitespace().take(4).collect::<Vec<_>>().join(" ")).collect()
+    };
+    let all = ["zeev usable 9min integracao", "zeev --as 3 usable", "zeev --as maria.souza usable"];
+    let table = machine.run("status zeev");
+    assert_eq!((table.code, lines(&table)), (0, all.map(str::to_owned).to_vec()), "{}", table.stdout);
+    assert_eq!(table.stdout.matches("ZEEV_URL from").count(), 1, "settings are told once: {}", table.stdout);
+    assert_eq!(lines(&machine.run("status")), all);
+
+    let found = rows(&machine.run("status zeev --json"));
+    assert_eq!(each(&found, "target"), [json!("zeev"), json!("zeev"), json!("zeev")]);
+    assert_eq!(each(&found, "impersonating"), [Value::Null, json!("3"), json!("maria.souza")]);
+    let marias = machine.run("token zeev --as maria.souza --cached");
+    assert_eq!(found[2]["fingerprint"], print_of(marias.answer()));
+    assert_eq!(found[2]["user"], "integracao");
+
+    // A person's session that has ended, or died, is told and no failure.
+    edit(&machine, "zeev", |entry| {
+        if entry["key"]["role"] == "as:3" {
+            entry["expires_at"] = from_now(-5);
+        }
+    });
+    let before = servers.events().len();
+    let checked = machine.run("status zeev --check --json");
+    assert_eq!(checked.code, 0, "{}", checked.stderr);
+    assert_eq!(each(&rows(&checked), "session"), ["usable", "expired", "usable"]);
+    assert_eq!(each(&rows(&checked), "checked"), [json!("alive"), Value::Null, json!("alive")]);
+    assert_eq!(servers.events().len() - before, 2);
+
+    // Without the settings they are listed all the same, and what is missing is told once.
+    machine.unset("ZEEV_URL");
+    let gone = machine.run("status zeev");
+    assert_eq!(gone.stdout.matches("ZEEV_URL").count(), 1, "{}", gone.stdout);
+    assert_eq!(lines(&gone)[1..], ["zeev --as 3 unknown", "zeev --as maria.souza unknown"]);
+    machine.set("ZEEV_URL", "https://other.example");
+    assert_eq!(lines(&machine.run("status zeev")).len(), 1, "they are for another server");
 }
 
 #[test]

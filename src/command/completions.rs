@@ -107,7 +107,7 @@ async fn targets(run: &Run<'_>) -> Vec<Target> {
         return configured;
     }
     match run.store() {
-        Ok(store) => with_stored(configured.clone(), &*store).await.unwrap_or(configured),
+        Ok(store) => with_stored(configured, &store.list().await.unwrap_or_default()),
         Err(_) => configured,
     }
 }

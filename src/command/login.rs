@@ -116,7 +116,7 @@ async fn adopt(app: &App, target: &Target, text: &Secret) -> Result<Login> {
     let adopted = async {
         let handed = parse(text.expose())?;
         // Enough of the settings to tell whose session is wanted.
-        let (plan, ..) = app.stored(target, Duration::ZERO).await?;
+        let (plan, ..) = app.stored(target, None, Duration::ZERO).await?;
         belongs(&handed, target, &plan)?;
         if handed.session.expires_at.is_some_and(|end| end <= Timestamp::now()) {
             return Err(

@@ -29,9 +29,9 @@ use crate::provider;
 use crate::report::Report;
 use crate::say::Lang;
 use crate::spec::Target;
-use crate::store::Store;
 use crate::store::file::FileStore;
 use crate::store::memory::MemoryStore;
+use crate::store::{Entry, Key, Store};
 use crate::tls::Trust;
 use crate::{config, sandbox as systems};
 
@@ -239,19 +239,16 @@ pub fn targets(names: &[String]) -> Result<Vec<Target>> {
 }
 
 /// Adds what is only stored to the targets that are configured.
-///
-/// # Errors
-/// See [`Store::list`].
-pub async fn with_stored(mut targets: Vec<Target>, store: &dyn Store) -> Result<Vec<Target>> {
+pub fn with_stored(mut targets: Vec<Target>, stored: &[(Key, Entry)]) -> Vec<Target> {
     let specs = provider::specs();
-    for (_, entry) in store.list().await? {
+    for (_, entry) in stored {
         if let Ok(target) = config::target(&entry.target, &specs)
             && !targets.contains(&target)
         {
             targets.push(target);
         }
     }
-    Ok(targets)
+    targets
 }
 
 /// Seconds as a person writes them, `30` or `0.5`.

@@ -15,7 +15,7 @@ use crate::output;
 use crate::provider::{self, Life};
 use crate::secret::sha256_hex;
 use crate::spec::Target;
-use crate::store::Entry;
+use crate::store::{Entry, Key};
 
 /// A session that ends sooner counts as expiring.
 const MIN_TTL: Duration = Duration::from_secs(60);
@@ -24,11 +24,14 @@ const FINGERPRINT: usize = 8;
 
 /// Show what is configured, what is stored, and how long it lasts
 #[derive(Debug, clap::Args)]
-#[command(after_help = "The exit code is 0 only if every target has a usable session.\n\n\
+#[command(
+    after_help = "The exit code is 0 only if every target has a usable session. Stored sessions of --as are listed too,\n\
+    and do not count.\n\n\
     Examples:\n  \
     crmauth status                           everything that is configured or stored; no network\n  \
     crmauth status zeev                      one system, with the place of each setting\n  \
-    crmauth status zeev --check              asks the server whether the session is alive")]
+    crmauth status zeev --check              asks the server whether the session is alive"
+)]
 pub struct Args {
     #[arg(value_name = "TARGET", value_parser = TargetName, help = target_help(), hide_possible_values = true)]
     targets: Vec<String>,
@@ -40,6 +43,8 @@ pub struct Args {
 /// What is known of a target.
 struct Row {
     target: Target,
+    /// Whom the session stands for, if it is one of `--as`.
+    person: Option<String>,
     plan: Option<Plan>,
     entry: Option<Entry>,
     state: &'static str,
@@ -54,16 +59,31 @@ struct Row {
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let named = targets(&args.targets)?;
     let (app, _servers) = run.app().await?;
+    let stored = match app.everything().await {
+        Err(error) if named.is_empty() => return Err(error),
+        stored => stored.unwrap_or_default(),
+    };
     let wanted = match named.is_empty() {
-        true => with_stored(app.sources.configured(&provider::specs()), &*app.store).await?,
+        true => with_stored(app.sources.configured(&provider::specs()), &stored),
         false => named,
     };
-    let rows = join_all(wanted.iter().map(|target| row(&app, target, args.check))).await;
+    let asked = wanted.iter().flat_map(|target| {
+        let persons =
+            persons(target, &stored).map(move |(person, entry)| (target, Some(person), Some(entry)));
+        let own = stored.iter().find(|(key, entry)| key.role == "user" && entry.target == target.to_string());
+        [(target, None, own.map(|(_, entry)| entry))].into_iter().chain(persons)
+    });
+    let rows = asked.map(|(target, person, listed)| row(&app, target, person, listed, args.check));
+    let mut rows = join_all(rows).await;
+    // A person's session for a server that the target has left is not the target's any more.
+    rows.retain(|row| row.person.is_none() || row.entry.is_some());
     let mut exit = Exit::default();
     for row in &rows {
         exit.add(match (&row.error, row.state) {
             (Some(error), _) => error.cause.exit(),
             (None, "usable") => 0,
+            // They are short-lived, and nobody asked for them.
+            (None, _) if row.person.is_some() => 0,
             (None, _) => Cause::NoSession.exit(),
         });
     }
@@ -91,13 +111,25 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     Ok(exit.code())
 }
 
-async fn row(app: &App, target: &Target, check: bool) -> Row {
-    let mut row =
-        Row { target: target.clone(), plan: None, entry: None, state: "none", checked: None, error: None };
-    match app.stored(target, MIN_TTL).await {
+/// The people whom stored sessions of a target stand for, with these sessions.
+fn persons<'a>(target: &Target, stored: &'a [(Key, Entry)]) -> impl Iterator<Item = (&'a str, &'a Entry)> {
+    let name = target.to_string();
+    stored
+        .iter()
+        .filter(move |(_, entry)| entry.target == name)
+        .filter_map(|(key, entry)| Some((key.person()?, entry)))
+}
+
+/// `listed` is what is stored in the target's name, whatever its settings are now.
+async fn row(app: &App, target: &Target, person: Option<&str>, listed: Option<&Entry>, check: bool) -> Row {
+    let (target, person) = (target.clone(), person.map(str::to_owned));
+    let mut row = Row { target, person, plan: None, entry: None, state: "none", checked: None, error: None };
+    let (target, person) = (&row.target, row.person.as_deref());
+    match app.stored(target, person, MIN_TTL).await {
         Err(error) => {
-            row.error = Some(error);
-            row.entry = stored_only(app, target).await;
+            // It is told once, of the target.
+            row.error = Some(error).filter(|_| person.is_none());
+            row.entry = listed.cloned();
             if row.entry.is_some() {
                 row.state = "unknown";
             }
@@ -113,7 +145,7 @@ async fn row(app: &App, target: &Target, check: bool) -> Row {
         && row.error.is_none()
         && let Some(entry) = &row.entry
     {
-        match app.check(target, &entry.session).await {
+        match app.check(target, person, &entry.session).await {
             Ok(life) => {
                 row.checked = Some(life);
                 match life {
@@ -126,13 +158,6 @@ async fn row(app: &App, target: &Target, check: bool) -> Row {
         }
     }
     row
-}
-
-/// The session of a target whose settings are gone.
-async fn stored_only(app: &App, target: &Target) -> Option<Entry> {
-    let all = app.everything().await.ok()?;
-    let mut own = all.into_iter().filter(|(key, _)| key.role == "user").map(|(_, entry)| entry);
-    own.find(|entry| entry.target == target.to_string())
 }
 
 fn state(verdict: Verdict, entry: Option<&Entry>) -> &'static str {
@@ -193,6 +218,7 @@ fn to_json(row: &Row, run: &Run<'_>) -> Value {
         "target": row.target.to_string(),
         "provider": row.target.spec.id,
         "account": row.target.account,
+        "impersonating": row.person,
         "user": Some(user(row)).filter(|user| !user.is_empty()),
         "url": Some(host(row)).filter(|url| !url.is_empty()),
         "session": row.state,
@@ -219,7 +245,10 @@ fn table(rows: &[Row], each: bool) -> String {
     for row in rows {
         let left = left(row).map_or_else(String::new, duration);
         let print = fingerprint(row).unwrap_or_default();
-        let target = row.target.to_string();
+        let mut target = row.target.to_string();
+        if let Some(person) = &row.person {
+            target.extend([" --as ", person]);
+        }
         let known = [target, row.state.to_owned(), left, user(row), host(row), print, places(row)];
         // A user name comes from a setting or a server.
         let known = known.map(|cell| printable(&cell));
@@ -234,6 +263,9 @@ fn table(rows: &[Row], each: bool) -> String {
         text.push_str(padded.collect::<Vec<_>>().join("  ").trim_end());
         text.push('\n');
         let Some(row) = place.checked_sub(1).and_then(|place| rows.get(place)) else { continue };
+        if row.person.is_some() {
+            continue;
+        }
         for (variable, from) in settings(row).iter().filter(|_| each) {
             text.push_str(&format!("  {}\n", printable(&format!("{variable} from {from}"))));
         }

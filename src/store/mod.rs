@@ -43,6 +43,11 @@ pub struct Key {
 }
 
 impl Key {
+    /// The person of `--as` whom the session stands for.
+    pub fn person(&self) -> Option<&str> {
+        self.role.strip_prefix("as:")
+    }
+
     /// The entry's name: 32 hex digits, which tell nothing.
     pub fn name(&self) -> String {
         let parts = serde_json::to_string(self).unwrap_or_default();
