@@ -16,6 +16,7 @@ mod layers;
 mod login;
 mod logout;
 mod providers;
+mod redis;
 mod sandbox;
 mod sandbox_behaviour;
 mod sandbox_facts;

@@ -1,6 +1,7 @@
 //! Where sessions are kept between runs: entries under names that tell nothing, written under a lock.
 
 pub mod file;
+pub mod lease;
 pub mod memory;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,349 @@
+//! The right to log in, which one machine of a fleet has at a time: the protocol as a state machine. Events go in,
+//! actions come out; it sends nothing itself and has no clock of its own. The store in `redis.rs` drives it, and so
+//! does the tests' simulation.
+//!
+//! The server keeps a lock that ends by itself (the lease), the number of the last right that it gave (the fence,
+//! which only grows), and the entry with the fence of whoever wrote it. Each [`Call`] is done whole or not at all.
+
+use std::time::Duration;
+
+/// A moment by the holder's own clock: the time since some fixed one.
+pub type Moment = Duration;
+
+/// The number of a right; a later one is larger.
+pub type Fence = u64;
+
+/// Whose right it is: a random number of its own for each wait.
+pub type Owner = u128;
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// How long a login may take.
+    pub login: Duration,
+    /// How long the right lasts without a word from its holder.
+    pub lease: Duration,
+    /// Between two words.
+    pub renewal: Duration,
+    /// How long a server that does not answer is asked again.
+    pub silence: Duration,
+    /// How long a server that has just started gives no right, so that whoever had one can claim it: it may have
+    /// forgotten. Longer than a renewal and whatever it takes to connect.
+    pub quiet: Duration,
+    /// The shortest pause between two tries; jitter adds up to as much again.
+    pub pause: Duration,
+    /// The longest, jitter apart.
+    pub pause_max: Duration,
+}
+
+impl Terms {
+    /// The terms of a fleet whose logins take no longer than `login`.
+    pub fn new(login: Duration) -> Self {
+        Self {
+            login,
+            lease: login.saturating_add(Duration::from_secs(5)),
+            renewal: Duration::from_millis(500),
+            silence: Duration::from_secs(2).min(login / 4),
+            quiet: Duration::from_secs(2),
+            pause: Duration::from_millis(20),
+            pause_max: Duration::from_millis(160),
+        }
+    }
+}
+
+/// What the server is asked to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Call {
+    /// Give the right to this owner, unless another has it. The same owner gets the same right again.
+    Take {
+        /// Who wants it.
+        owner: Owner,
+        /// For how long.
+        lease: Duration,
+        /// The entry's fence when it was read (none: there was no entry). Another one is news, and then no right
+        /// is wanted.
+        seen: Option<Option<Fence>>,
+        /// How old the server must be.
+        quiet: Duration,
+    },
+    /// Prolong the right; also where the server has forgotten it, unless it has given a later one.
+    Hold {
+        /// Whose it is.
+        owner: Owner,
+        /// Which one it is.
+        fence: Fence,
+        /// For how long from now.
+        lease: Duration,
+    },
+    /// Write the entry, unless a later right was given.
+    Write {
+        /// Whose right it is.
+        owner: Owner,
+        /// Which one it is.
+        fence: Fence,
+        /// The entry.
+        sealed: Vec<u8>,
+        /// How long it is kept.
+        ttl: Duration,
+    },
+    /// Remove the entry, unless a later right was given.
+    Forget {
+        /// Whose right it is.
+        owner: Owner,
+        /// Which one it is.
+        fence: Fence,
+    },
+    /// Take the right back, for good: nothing that was sent with it counts from here on.
+    GiveBack {
+        /// Whose right it is.
+        owner: Owner,
+        /// Which one it is.
+        fence: Fence,
+    },
+}
+
+/// What the server answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reply {
+    /// The right is yours.
+    Given(Fence),
+    /// Another has it, for so long if nothing is heard from him.
+    Busy(Duration),
+    /// The entry is not the one that was seen.
+    News,
+    /// The server has just started.
+    Quiet,
+    /// Done.
+    Done,
+    /// A later right was given, or another has the lock.
+    Overtaken,
+}
+
+/// What happens to the holder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// The right is wanted, or wanted for a whole login from now on.
+    Begin,
+    /// The server's answer to what it was asked.
+    Reply(Reply),
+    /// No answer came; it may have been done all the same.
+    Silence,
+    /// The time to sleep is over.
+    Woken,
+}
+
+/// What the holder is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Ask the server, and tell the answer.
+    Ask(Call),
+    /// Sleep, and tell when awake.
+    Sleep(Duration),
+    /// Go on: the right is in hand for a whole login.
+    Go,
+    /// Look at the entry again: it has changed.
+    Look,
+    /// Begin again: another may have the right by now.
+    Lost,
+    /// There is no right to be had in time.
+    GiveUp(Why),
+}
+
+/// Why there is no right to be had in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// Another has it, for so long if nothing is heard from him.
+    Busy(Duration),
+    /// The server does not answer.
+    Silent,
+    /// The server has just started.
+    Quiet,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Waiting,
+    /// Until when it is ours whatever happens, and when it is to be prolonged.
+    Held {
+        fence: Fence,
+        until: Moment,
+        renewal: Moment,
+    },
+    Lost {
+        fence: Fence,
+    },
+}
+
+/// One wait for the right, and its use.
+#[derive(Debug)]
+pub struct Lease {
+    terms: Terms,
+    owner: Owner,
+    seen: Option<Option<Fence>>,
+    deadline: Moment,
+    state: State,
+    /// When the question that is under way was sent.
+    asked: Moment,
+    silent_since: Option<Moment>,
+    pause: Duration,
+    random: u64,
+}
+
+impl Lease {
+    /// A wait until `deadline`. `owner` is random; `seen` is what the entry's fence was, where another is news.
+    pub fn new(terms: Terms, owner: Owner, seen: Option<Option<Fence>>, deadline: Moment) -> Self {
+        Self {
+            terms,
+            owner,
+            seen,
+            deadline,
+            state: State::Waiting,
+            asked: Moment::ZERO,
+            silent_since: None,
+            pause: terms.pause,
+            random: (owner >> 64) as u64,
+        }
+    }
+
+    /// Whose it is.
+    pub fn owner(&self) -> Owner {
+        self.owner
+    }
+
+    /// The right's number, once it was given.
+    pub fn fence(&self) -> Option<Fence> {
+        match self.state {
+            State::Waiting => None,
+            State::Held { fence, .. } | State::Lost { fence } => Some(fence),
+        }
+    }
+
+    /// On the way to the right, and later to the certainty that it lasts a whole login.
+    pub fn next(&mut self, now: Moment, event: Event) -> Action {
+        if matches!(event, Event::Reply(_)) {
+            self.silent_since = None;
+        }
+        match (self.state, event) {
+            (State::Waiting, Event::Begin | Event::Woken) => self.ask(now, self.take()),
+            (State::Waiting, Event::Reply(Reply::Given(fence))) => self.given(now, fence),
+            (State::Waiting, Event::Reply(Reply::News)) if now < self.deadline => Action::Look,
+            (State::Waiting, Event::Reply(Reply::Busy(left))) => self.wait(now, Why::Busy(left)),
+            (State::Waiting, Event::Reply(Reply::Quiet)) => self.wait(now, Why::Quiet),
+            (State::Waiting, Event::Reply(_)) => Action::GiveUp(Why::Busy(Duration::ZERO)),
+            (State::Held { fence, until, .. }, event) => match event {
+                _ if until <= now => self.lost(fence),
+                Event::Begin | Event::Woken => self.ask(now, self.hold(fence)),
+                Event::Reply(Reply::Done) => {
+                    self.prolonged(self.asked, now);
+                    self.go(now, fence)
+                }
+                Event::Reply(_) => self.lost(fence),
+                Event::Silence => self.silence(now),
+            },
+            (State::Waiting, Event::Silence) => self.silence(now),
+            (State::Lost { .. }, _) => Action::Lost,
+        }
+    }
+
+    /// What the holder does beside his work: sleep, prolong, or stop where the right is lost.
+    pub fn beside(&self, now: Moment) -> Action {
+        match self.state {
+            State::Held { fence, until, renewal } if now < until => match renewal.saturating_sub(now) {
+                Duration::ZERO => Action::Ask(self.hold(fence)),
+                left => Action::Sleep(left),
+            },
+            _ => Action::Lost,
+        }
+    }
+
+    /// What came of prolonging it beside the work; `asked` is when that was sent.
+    pub fn beside_done(&mut self, asked: Moment, now: Moment, reply: Option<Reply>) {
+        match (self.state, reply) {
+            (State::Held { .. }, Some(Reply::Done)) => self.prolonged(asked, now),
+            (State::Held { fence, .. }, Some(_)) => self.state = State::Lost { fence },
+            (State::Held { fence, until, .. }, None) => {
+                self.state = State::Held { fence, until, renewal: now + self.terms.pause_max };
+            }
+            _ => {}
+        }
+    }
+
+    /// To write the entry. The server decides whether it is too late.
+    pub fn write(&self, sealed: Vec<u8>, ttl: Duration) -> Option<Call> {
+        self.fence().map(|fence| Call::Write { owner: self.owner, fence, sealed, ttl })
+    }
+
+    /// To remove the entry.
+    pub fn forget(&self) -> Option<Call> {
+        self.fence().map(|fence| Call::Forget { owner: self.owner, fence })
+    }
+
+    /// To give the right back.
+    pub fn give_back(&self) -> Option<Call> {
+        self.fence().map(|fence| Call::GiveBack { owner: self.owner, fence })
+    }
+
+    fn take(&self) -> Call {
+        let Terms { lease, quiet, .. } = self.terms;
+        Call::Take { owner: self.owner, lease, seen: self.seen, quiet }
+    }
+
+    fn hold(&self, fence: Fence) -> Call {
+        Call::Hold { owner: self.owner, fence, lease: self.terms.lease }
+    }
+
+    fn ask(&mut self, now: Moment, call: Call) -> Action {
+        self.asked = now;
+        Action::Ask(call)
+    }
+
+    fn given(&mut self, now: Moment, fence: Fence) -> Action {
+        // Counted from the question: the server began to count later.
+        let until = self.asked + self.terms.lease;
+        self.state = State::Held { fence, until, renewal: now + self.terms.renewal };
+        if until <= now { self.lost(fence) } else { self.go(now, fence) }
+    }
+
+    fn prolonged(&mut self, asked: Moment, now: Moment) {
+        if let State::Held { fence, until, .. } = self.state {
+            let until = until.max(asked + self.terms.lease);
+            self.state = State::Held { fence, until, renewal: now + self.terms.renewal };
+        }
+    }
+
+    /// A login that begins now must end before the right does.
+    fn go(&mut self, now: Moment, fence: Fence) -> Action {
+        match self.state {
+            State::Held { until, .. } if now + self.terms.login <= until => Action::Go,
+            _ => self.ask(now, self.hold(fence)),
+        }
+    }
+
+    fn lost(&mut self, fence: Fence) -> Action {
+        self.state = State::Lost { fence };
+        Action::Lost
+    }
+
+    fn silence(&mut self, now: Moment) -> Action {
+        let since = *self.silent_since.get_or_insert(self.asked);
+        if now.saturating_sub(since) >= self.terms.silence {
+            return Action::GiveUp(Why::Silent);
+        }
+        self.wait(now, Why::Silent)
+    }
+
+    fn wait(&mut self, now: Moment, why: Why) -> Action {
+        let pause = self.pause + self.pause.mul_f64(self.jitter());
+        self.pause = (self.pause * 2).min(self.terms.pause_max);
+        if now + pause > self.deadline { Action::GiveUp(why) } else { Action::Sleep(pause) }
+    }
+
+    /// Between 0 and 1, by SplitMix64.
+    fn jitter(&mut self) -> f64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.random;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        f64::from((bits ^ (bits >> 31)) as u32) / f64::from(u32::MAX)
+    }
+}

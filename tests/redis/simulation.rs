@@ -1,0 +1,755 @@
+//! The protocol on a virtual clock: many clients, a server that forgets, messages that are lost or late, pauses and
+//! crashes at any step, all from one seed. What must hold is checked at every step; a seed that breaks it tells its
+//! story.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::{Duration, Instant};
+
+use crmauth::store::lease::{Action, Call, Event, Fence, Lease, Moment, Owner, Reply, Terms, Why};
+
+use super::model::{Broken, Model};
+
+/// How long a login may take.
+const LOGIN: Duration = Duration::from_secs(3);
+/// How long an answer of the server is waited for.
+const PATIENCE: Duration = Duration::from_millis(750);
+
+/// Numbers that look random, by SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.0;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bits ^ (bits >> 31)
+    }
+
+    fn below(&mut self, most: u64) -> u64 {
+        self.next() % most.max(1)
+    }
+
+    /// Whether something happens that does so this often in a thousand.
+    fn chance(&mut self, in_a_thousand: u64) -> bool {
+        in_a_thousand > 0 && self.below(1000) < in_a_thousand
+    }
+
+    fn millis(&mut self, least: u64, most: u64) -> Duration {
+        Duration::from_millis(least + self.below(most - least))
+    }
+}
+
+/// How often things go wrong in a story, in a thousand.
+#[derive(Clone, Copy)]
+struct Weather {
+    lost: u64,
+    late: u64,
+    pauses: u64,
+    crashes: u64,
+    restarts: u64,
+    refusals: u64,
+}
+
+impl Weather {
+    fn of(random: &mut Random) -> Self {
+        let mut some = |most| if random.chance(500) { random.below(most) } else { 0 };
+        Self {
+            lost: some(80),
+            late: some(80),
+            pauses: some(60),
+            crashes: some(30),
+            restarts: some(4),
+            refusals: some(200),
+        }
+    }
+
+    /// Where what guards against pauses and restarts is put to the test.
+    fn rough(random: &mut Random) -> Self {
+        Self { pauses: random.below(60), restarts: random.below(25), ..Self::FAIR }
+    }
+
+    const FAIR: Self = Self { lost: 0, late: 0, pauses: 0, crashes: 0, restarts: 0, refusals: 0 };
+}
+
+/// What a client asks the server.
+#[derive(Clone)]
+enum Question {
+    Read,
+    Do(Call),
+}
+
+#[derive(Clone, Debug)]
+enum Answer {
+    Entry(Option<(Fence, Vec<u8>)>),
+    Reply(Reply),
+}
+
+/// What happens next.
+enum What {
+    Begins,
+    /// A question reaches the server; its answer goes to this step, or to the renewals beside it.
+    Arrives(Question, Tag),
+    Answered(Answer, Tag),
+    Silent(Tag),
+    Wakes(u64),
+    /// The time to look after the right beside the login.
+    Beside(u64),
+    LoginTakesEffect,
+    LoginEnds,
+    ServerUp,
+}
+
+/// Which question an answer is for: the step that asked it, when, and whether it was asked beside the work.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Tag {
+    step: u64,
+    question: u64,
+    beside: bool,
+    asked: Moment,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Looking,
+    Waiting,
+    LookingAgain,
+    MakingSure,
+    LoggingIn,
+    Writing,
+    GivingBack,
+    Ended,
+}
+
+/// How a client ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Shared(u64),
+    Own(u64),
+    Refused,
+    Busy,
+    Away,
+    Crashed,
+}
+
+/// A run of the program.
+struct Client {
+    step: Step,
+    /// Counts the steps, so that what was meant for an earlier one is not taken for this one's.
+    at: u64,
+    question: u64,
+    lease: Option<Lease>,
+    deadline: Moment,
+    began: Moment,
+    paused_until: Moment,
+    paused: Duration,
+    outcome: Option<Outcome>,
+    session: Option<u64>,
+    written_once: bool,
+    // What only the story knows.
+    held_until: Moment,
+    last_held: Moment,
+    disturbed: Moment,
+    overdue: bool,
+}
+
+struct Story<'a> {
+    seed: u64,
+    random: Random,
+    weather: Weather,
+    broken: Broken,
+    terms: Terms,
+    now: Moment,
+    /// What is to happen when and to whom; what comes at the same moment, in the order of its making.
+    queue: BTreeMap<(Moment, u64), (usize, What)>,
+    made: u64,
+    clients: Vec<Client>,
+    server: Model,
+    up: bool,
+    went_down: Moment,
+    came_up: Moment,
+    sessions: u64,
+    life: Duration,
+    grants: Vec<(Owner, Fence)>,
+    /// Which session the entry holds, and by which right.
+    stored: Option<(u64, u64)>,
+    fault: Option<String>,
+    text: Option<&'a mut String>,
+}
+
+macro_rules! tell {
+    ($story:expr, $($words:tt)*) => {
+        if let Some(text) = $story.text.as_deref_mut() {
+            let _ = write!(text, "{:>8} ms  ", $story.now.as_millis());
+            let _ = writeln!(text, $($words)*);
+        }
+    };
+}
+
+const NOBODY: usize = usize::MAX;
+
+impl<'a> Story<'a> {
+    /// The story of a seed.
+    fn new(seed: u64, broken: Broken, text: Option<&'a mut String>) -> Self {
+        let mut random = Random(seed);
+        let rough = random.chance(300);
+        let weather = if rough { Weather::rough(&mut random) } else { Weather::of(&mut random) };
+        let life = random.millis(4_000, 60_000);
+        let mut story = Self { text, ..Self::empty(seed, random, weather, broken, life) };
+        let spread = if story.random.chance(500) { 200 } else { 20_000 };
+        for _ in 0..2 + story.random.below(5) {
+            let (begins, patience) = (story.random.millis(0, spread), story.random.millis(3_000, 25_000));
+            story.client(begins, patience);
+        }
+        story
+    }
+
+    /// One without clients.
+    fn empty(seed: u64, random: Random, weather: Weather, broken: Broken, life: Duration) -> Self {
+        let terms = Terms::new(LOGIN);
+        Self {
+            seed,
+            random,
+            weather,
+            broken,
+            terms,
+            // Past what a counter that begins anew would reach.
+            now: Duration::from_secs(1000),
+            queue: BTreeMap::new(),
+            made: 0,
+            clients: Vec::new(),
+            server: Model::new(broken),
+            up: true,
+            went_down: Moment::ZERO,
+            came_up: Moment::ZERO,
+            sessions: 0,
+            life,
+            grants: Vec::new(),
+            stored: None,
+            fault: None,
+            text: None,
+        }
+    }
+
+    fn client(&mut self, begins: Duration, patience: Duration) -> usize {
+        let began = self.now + begins;
+        self.clients.push(Client {
+            step: Step::Looking,
+            at: 0,
+            question: 0,
+            lease: None,
+            deadline: began + patience,
+            began,
+            paused_until: Moment::ZERO,
+            paused: Duration::ZERO,
+            outcome: None,
+            session: None,
+            written_once: false,
+            held_until: Moment::ZERO,
+            last_held: Moment::ZERO,
+            disturbed: Moment::ZERO,
+            overdue: false,
+        });
+        let id = self.clients.len() - 1;
+        self.after(begins, id, What::Begins);
+        id
+    }
+
+    fn after(&mut self, wait: Duration, who: usize, what: What) {
+        self.made += 1;
+        self.queue.insert((self.now + wait, self.made), (who, what));
+    }
+
+    /// Runs to the end, and then asks whether the next one still gets in.
+    fn run(&mut self) -> Result<(), String> {
+        self.until_quiet();
+        if self.fault.is_none() {
+            self.weather = Weather::FAIR;
+            let last = self.client(Duration::ZERO, self.terms.lease + self.terms.quiet * 2);
+            tell!(self, "fair weather from here on; client {last} is the last");
+            self.until_quiet();
+            let outcome = self.clients[last].outcome;
+            if !matches!(outcome, Some(Outcome::Shared(_) | Outcome::Own(_))) {
+                self.fail(format!("the last client got no session in fair weather: {outcome:?}"));
+            }
+        }
+        match self.fault.take() {
+            None => Ok(()),
+            Some(fault) => Err(format!("seed {}: {fault}", self.seed)),
+        }
+    }
+
+    fn until_quiet(&mut self) {
+        while let Some(((moment, _), (who, what))) = self.queue.pop_first() {
+            self.now = moment;
+            if self.fault.is_some() {
+                return;
+            }
+            self.happen(who, what);
+        }
+        for id in 0..self.clients.len() {
+            if self.clients[id].outcome.is_none() {
+                self.fail(format!("client {id} waits for ever: {:?}", self.clients[id].step));
+            }
+        }
+    }
+
+    fn fail(&mut self, fault: String) {
+        tell!(self, "WRONG: {fault}");
+        self.fault.get_or_insert(fault);
+    }
+
+    fn happen(&mut self, who: usize, what: What) {
+        match what {
+            What::ServerUp => return self.comes_up(),
+            What::Arrives(question, tag) => return self.arrives(who, question, tag),
+            What::LoginTakesEffect => {
+                self.sessions += 1;
+                self.clients[who].session = Some(self.sessions);
+                tell!(self, "client {who}'s login takes effect: session {}", self.sessions);
+                return;
+            }
+            _ => {}
+        }
+        if self.clients[who].outcome.is_some() {
+            return;
+        }
+        if self.up && self.random.chance(self.weather.restarts) {
+            self.goes_down();
+        }
+        let now = self.now;
+        if now < self.clients[who].paused_until {
+            let wait = self.clients[who].paused_until - now;
+            return self.after(wait, who, what);
+        }
+        if self.random.chance(self.weather.crashes) {
+            tell!(self, "client {who} crashes while {:?}", self.clients[who].step);
+            return self.end(who, Outcome::Crashed);
+        }
+        if self.random.chance(self.weather.pauses) {
+            let long = self.random.chance(400);
+            let pause = self.random.millis(10, if long { 25_000 } else { 1_500 });
+            tell!(
+                self,
+                "client {who} pauses for {} ms while {:?}",
+                pause.as_millis(),
+                self.clients[who].step
+            );
+            let client = &mut self.clients[who];
+            (client.paused_until, client.disturbed) = (now + pause, now + pause);
+            client.paused += pause;
+            return self.after(pause, who, what);
+        }
+        let at = self.clients[who].at;
+        match what {
+            What::Begins => self.look(who, Step::Looking),
+            What::Answered(answer, tag) => self.answered(who, Some(answer), tag),
+            What::Silent(tag) => self.answered(who, None, tag),
+            What::Wakes(step) if step == at => self.drive(who, Event::Woken),
+            What::Beside(question) if question == self.clients[who].question => self.beside(who),
+            What::LoginEnds => self.logged_in(who),
+            _ => {}
+        }
+    }
+
+    fn goes_down(&mut self) {
+        if !self.up {
+            return;
+        }
+        (self.up, self.went_down) = (false, self.now);
+        tell!(self, "the server is killed");
+        let down = self.random.millis(1, 3_000);
+        self.after(down, NOBODY, What::ServerUp);
+    }
+
+    fn comes_up(&mut self) {
+        self.up = true;
+        self.came_up = self.now;
+        self.server.restart(self.now);
+        self.stored = None;
+        tell!(self, "the server is up again, empty");
+    }
+
+    fn ask(&mut self, who: usize, question: Question, beside: bool) {
+        let client = &mut self.clients[who];
+        client.question += u64::from(!beside);
+        let tag = Tag { step: client.at, question: client.question, beside, asked: self.now };
+        let way = self.way(who);
+        if let Some(way) = way {
+            self.after(way, who, What::Arrives(question, tag));
+        }
+        self.after(PATIENCE, who, What::Silent(tag));
+    }
+
+    /// How long a message is on its way; none if it is lost.
+    fn way(&mut self, who: usize) -> Option<Duration> {
+        if self.random.chance(self.weather.lost) {
+            self.clients[who].disturbed = self.now + PATIENCE;
+            tell!(self, "a message of client {who} is lost");
+            return None;
+        }
+        if self.random.chance(self.weather.late) {
+            let way = self.random.millis(200, 12_000);
+            self.clients[who].disturbed = self.now + way;
+            tell!(self, "a message of client {who} takes {} ms", way.as_millis());
+            return Some(way);
+        }
+        Some(self.random.millis(1, 15))
+    }
+
+    /// The server's part; its answer may be lost or late like any message.
+    fn arrives(&mut self, who: usize, question: Question, tag: Tag) {
+        if !self.up {
+            return;
+        }
+        let answer = match question {
+            Question::Read => Answer::Entry(self.server.read(self.now)),
+            Question::Do(call) => {
+                let reply = self.server.answer(self.now, &call);
+                tell!(self, "the server: client {who}'s {} is answered {reply:?}", name(&call));
+                self.note(who, &call, reply);
+                Answer::Reply(reply)
+            }
+        };
+        if let Some(way) = self.way(who) {
+            self.after(way, who, What::Answered(answer, tag));
+        }
+    }
+
+    /// What the story remembers of an answer, and what must hold of it.
+    fn note(&mut self, who: usize, call: &Call, reply: Reply) {
+        match (call, reply) {
+            (Call::Take { owner, lease, .. }, Reply::Given(fence)) => {
+                if self.grants.last() != Some(&(*owner, fence)) {
+                    self.grants.push((*owner, fence));
+                }
+                self.held(who, *lease);
+            }
+            (Call::Hold { lease, .. }, Reply::Done) => self.held(who, *lease),
+            (Call::Write { owner, fence, sealed, .. }, Reply::Done) => {
+                let (id, _) = session(sealed);
+                let grant = self.grants.iter().position(|right| *right == (*owner, *fence)).unwrap_or(0);
+                let new = (id, grant as u64);
+                if let Some(old) = self.stored
+                    && new.0 < old.0
+                    && new.1 < old.1
+                {
+                    self.fail(format!(
+                        "client {who}'s stale session {} overwrites the newer {}",
+                        new.0, old.0
+                    ));
+                }
+                self.stored = Some(new);
+            }
+            _ => {}
+        }
+    }
+
+    fn held(&mut self, who: usize, lease: Duration) {
+        let client = &mut self.clients[who];
+        (client.held_until, client.last_held) = (self.now + lease, self.now);
+    }
+
+    fn answered(&mut self, who: usize, answer: Option<Answer>, tag: Tag) {
+        let client = &mut self.clients[who];
+        if tag.beside {
+            if client.at != tag.step || client.question != tag.question {
+                return;
+            }
+            // Answered once: what comes later is not for this question.
+            client.question += 1;
+            if let (Some(lease), reply) = (&mut client.lease, answer) {
+                let reply = reply.and_then(|answer| match answer {
+                    Answer::Reply(reply) => Some(reply),
+                    Answer::Entry(_) => None,
+                });
+                lease.beside_done(tag.asked, self.now, reply);
+            }
+            return self.beside(who);
+        }
+        if client.at != tag.step || client.question != tag.question {
+            return;
+        }
+        client.question += 1;
+        match (client.step, answer) {
+            (Step::Looking | Step::LookingAgain, None) => self.end(who, Outcome::Away),
+            (Step::Looking | Step::LookingAgain, Some(Answer::Entry(entry))) => self.looked(who, entry),
+            (Step::Waiting | Step::MakingSure, Some(Answer::Reply(reply))) => {
+                self.drive(who, Event::Reply(reply));
+            }
+            (Step::Waiting | Step::MakingSure, None) => self.drive(who, Event::Silence),
+            (Step::Writing, None) if !client.written_once => {
+                client.written_once = true;
+                self.write(who);
+            }
+            (Step::Writing, _) => self.give_back(who),
+            (Step::GivingBack, _) => {
+                let client = &self.clients[who];
+                let outcome = match client.session {
+                    Some(session) => Outcome::Own(session),
+                    None => client.lease.as_ref().map_or(Outcome::Away, |_| Outcome::Refused),
+                };
+                self.end(who, outcome);
+            }
+            _ => {}
+        }
+    }
+
+    fn to(&mut self, who: usize, step: Step) {
+        let client = &mut self.clients[who];
+        client.step = step;
+        client.at += 1;
+    }
+
+    fn look(&mut self, who: usize, step: Step) {
+        self.to(who, step);
+        self.ask(who, Question::Read, false);
+    }
+
+    fn looked(&mut self, who: usize, entry: Option<(Fence, Vec<u8>)>) {
+        let fresh = entry.as_ref().map(|(_, sealed)| session(sealed)).filter(|(_, ends)| self.now < *ends);
+        let step = self.clients[who].step;
+        if let Some((id, _)) = fresh {
+            tell!(self, "client {who} shares session {id}");
+            if step == Step::LookingAgain {
+                // Its way back is not waited for: the story of this client is over with its session.
+                if let Some(call) = self.clients[who].lease.as_ref().and_then(Lease::give_back) {
+                    self.to(who, Step::GivingBack);
+                    self.ask(who, Question::Do(call), false);
+                }
+            }
+            return self.end(who, Outcome::Shared(id));
+        }
+        if step == Step::LookingAgain {
+            return self.make_sure(who);
+        }
+        let owner = Owner::from(self.random.next()) << 64 | Owner::from(self.random.next());
+        let deadline = self.clients[who].deadline;
+        // Some wait for the right and nothing else, as a replacement of a dead session does.
+        let heeds_news = self.random.chance(700) && self.broken != Broken::Reread;
+        let seen = heeds_news.then_some(entry.map(|(fence, _)| fence));
+        self.clients[who].lease = Some(Lease::new(self.terms, owner, seen, deadline));
+        self.to(who, Step::Waiting);
+        self.drive(who, Event::Begin);
+    }
+
+    fn make_sure(&mut self, who: usize) {
+        if self.broken == Broken::Confirm {
+            return self.log_in(who);
+        }
+        self.to(who, Step::MakingSure);
+        self.drive(who, Event::Begin);
+    }
+
+    fn drive(&mut self, who: usize, event: Event) {
+        let now = self.now;
+        let Some(lease) = &mut self.clients[who].lease else { return };
+        match lease.next(now, event) {
+            Action::Ask(call) => self.ask(who, Question::Do(call), false),
+            Action::Sleep(wait) => {
+                let at = self.clients[who].at;
+                self.after(wait, who, What::Wakes(at));
+            }
+            Action::Go if self.clients[who].step == Step::MakingSure => self.log_in(who),
+            Action::Go if self.broken == Broken::Reread => self.make_sure(who),
+            Action::Go => self.look(who, Step::LookingAgain),
+            Action::Look | Action::Lost if now < self.clients[who].deadline => self.look(who, Step::Looking),
+            Action::Look | Action::Lost => self.end(who, Outcome::Busy),
+            Action::GiveUp(Why::Silent) => self.end(who, Outcome::Away),
+            Action::GiveUp(_) => self.end(who, Outcome::Busy),
+        }
+    }
+
+    fn log_in(&mut self, who: usize) {
+        self.to(who, Step::LoggingIn);
+        tell!(self, "client {who} logs in");
+        self.check_login(who);
+        let takes = self.random.millis(50, LOGIN.as_millis() as u64);
+        if !self.random.chance(self.weather.refusals) {
+            let effect = takes.mul_f64(0.1 + self.random.below(80) as f64 / 100.0);
+            self.after(effect, who, What::LoginTakesEffect);
+        }
+        self.after(takes, who, What::LoginEnds);
+        self.beside(who);
+    }
+
+    /// What must hold where a login begins.
+    fn check_login(&mut self, who: usize) {
+        let now = self.now;
+        let its = self.clients[who].lease.as_ref().map(Lease::owner);
+        let forgotten = !self.up || self.came_up > self.clients[who].last_held;
+        let holder = self.server.lock.filter(|(_, _, ends)| now < *ends).map(|(owner, ..)| owner);
+        if holder != its && !forgotten {
+            self.fail(format!("client {who} logs in without the right"));
+        }
+        if let Some((_, sealed)) = self.server.read(now).filter(|_| self.up)
+            && now < session(&sealed).1
+        {
+            self.fail(format!("client {who} logs in although session {} is there", session(&sealed).0));
+        }
+        for other in 0..self.clients.len() {
+            let client = &self.clients[other];
+            if other == who || client.step != Step::LoggingIn || client.outcome.is_some() {
+                continue;
+            }
+            let outlived = client.held_until <= now;
+            // A restart takes the right from whoever was kept from claiming it.
+            let kept_from = self.went_down >= client.last_held && client.disturbed >= self.went_down;
+            if !outlived && !kept_from {
+                self.fail(format!("clients {who} and {other} log in at once"));
+            }
+        }
+    }
+
+    /// The renewals beside a login.
+    fn beside(&mut self, who: usize) {
+        let client = &mut self.clients[who];
+        if client.step != Step::LoggingIn {
+            return;
+        }
+        match client.lease.as_ref().map(|lease| lease.beside(self.now)) {
+            Some(Action::Ask(call)) => self.ask(who, Question::Do(call), true),
+            Some(Action::Sleep(wait)) => {
+                let question = client.question;
+                self.after(wait, who, What::Beside(question));
+            }
+            _ => {}
+        }
+    }
+
+    fn logged_in(&mut self, who: usize) {
+        if self.clients[who].session.is_some() { self.write(who) } else { self.give_back(who) }
+    }
+
+    fn write(&mut self, who: usize) {
+        let (now, life) = (self.now, self.life);
+        let client = &self.clients[who];
+        let Some((session, lease)) = client.session.zip(client.lease.as_ref()) else { return };
+        let sealed = [session.to_be_bytes(), ((now + life).as_micros() as u64).to_be_bytes()].concat();
+        let Some(call) = lease.write(sealed, life) else { return };
+        self.to(who, Step::Writing);
+        self.ask(who, Question::Do(call), false);
+    }
+
+    fn give_back(&mut self, who: usize) {
+        let call = self.clients[who].lease.as_ref().and_then(Lease::give_back);
+        self.to(who, Step::GivingBack);
+        if let Some(call) = call {
+            self.ask(who, Question::Do(call), false);
+        }
+    }
+
+    fn end(&mut self, who: usize, outcome: Outcome) {
+        tell!(self, "client {who} ends: {outcome:?}");
+        let now = self.now;
+        let client = &mut self.clients[who];
+        client.outcome = Some(outcome);
+        client.step = Step::Ended;
+        // The wait, then a login, a write tried twice, and the right given back.
+        let bound = client.deadline + client.paused + LOGIN + self.terms.silence + PATIENCE * 6;
+        client.overdue = outcome != Outcome::Crashed && now > bound;
+        if client.overdue {
+            let took = (now - client.began).as_millis();
+            self.fail(format!("client {who} took {took} ms"));
+        }
+    }
+}
+
+fn name(call: &Call) -> &'static str {
+    match call {
+        Call::Take { .. } => "take",
+        Call::Hold { .. } => "hold",
+        Call::Write { .. } => "write",
+        Call::Forget { .. } => "forget",
+        Call::GiveBack { .. } => "giving back",
+    }
+}
+
+/// A stored session's number and end.
+fn session(sealed: &[u8]) -> (u64, Moment) {
+    let number = |bytes: &[u8]| u64::from_be_bytes(bytes.try_into().expect("eight bytes"));
+    (number(&sealed[..8]), Duration::from_micros(number(&sealed[8..])))
+}
+
+/// A day of a fleet: each runner begins a job about every five minutes, and sessions last ten, of which the last is
+/// not handed out. How many logins there were, and how many jobs.
+fn day(runners: u64) -> (u64, usize) {
+    let life = Duration::from_secs(600 - 60);
+    let mut day = Story::empty(1, Random(1), Weather::FAIR, Broken::Nothing, life);
+    for _ in 0..runners {
+        let mut begins = day.random.millis(0, 300_000);
+        while begins < Duration::from_secs(86_400) {
+            day.client(begins, Duration::from_secs(30));
+            begins += day.random.millis(240_000, 360_000);
+        }
+    }
+    day.until_quiet();
+    assert_eq!(day.fault, None);
+    let served = |client: &Client| matches!(client.outcome, Some(Outcome::Shared(_) | Outcome::Own(_)));
+    assert!(day.clients.iter().all(served), "a job without a session");
+    (day.sessions, day.clients.len())
+}
+
+#[test]
+fn a_fleet_logs_in_once_a_session() {
+    let (logins, jobs) = day(1000);
+    println!("1000 runners, a day: {jobs} jobs, {logins} logins, {:.1} an hour", logins as f64 / 24.0);
+    assert!((155..=162).contains(&logins), "{logins}");
+}
+
+fn breaks(seed: u64, broken: Broken) -> bool {
+    Story::new(seed, broken, None).run().is_err()
+}
+
+/// The seed's story, and what goes wrong in it.
+fn story(seed: u64, broken: Broken) -> (String, Result<(), String>) {
+    let mut text = String::new();
+    let outcome = Story::new(seed, broken, Some(&mut text)).run();
+    (text, outcome)
+}
+
+/// How many seeds are tried: `CRMAUTH_SIMULATION_SEEDS`, else ten thousand.
+#[expect(clippy::disallowed_methods, reason = "how long to search is for the caller to say")]
+fn seeds() -> u64 {
+    std::env::var("CRMAUTH_SIMULATION_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(10_000)
+}
+
+#[test]
+fn no_seed_breaks_the_protocol() {
+    let (seeds, started) = (seeds(), Instant::now());
+    for seed in 0..seeds {
+        if breaks(seed, Broken::Nothing) {
+            let (text, outcome) = story(seed, Broken::Nothing);
+            panic!("{outcome:?}\n{text}");
+        }
+    }
+    println!("{seeds} seeds in {:.1} s", started.elapsed().as_secs_f64());
+}
+
+#[test]
+fn a_seed_tells_the_same_story_twice() {
+    let (first, _) = story(7, Broken::Nothing);
+    assert!(first.lines().count() > 10, "{first}");
+    assert_eq!(first, story(7, Broken::Nothing).0);
+}
+
+#[test]
+fn whatever_is_broken_is_noticed() {
+    for (broken, fault) in [
+        (Broken::Fence, "overwrites the newer"),
+        (Broken::Compare, "log"),
+        (Broken::Clock, "overwrites the newer"),
+        (Broken::Quiet, "log in at once"),
+        (Broken::Claim, "log in at once"),
+        (Broken::Reread, "although session"),
+        (Broken::Confirm, "without the right"),
+    ] {
+        let seed = (0..200_000).find(|seed| breaks(*seed, broken));
+        let seed = seed.unwrap_or_else(|| panic!("nobody notices that {broken:?} is broken"));
+        let (text, outcome) = story(seed, broken);
+        let why = outcome.expect_err("broken");
+        assert!(why.contains(fault), "{broken:?}: {why}\n{text}");
+        println!("{broken:?} is noticed: {why}");
+    }
+}
