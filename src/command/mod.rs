@@ -259,6 +259,15 @@ pub fn seconds(text: &str) -> std::result::Result<Duration, String> {
     }
 }
 
+/// Seconds as a person says them.
+pub fn duration(seconds: i64) -> String {
+    match seconds {
+        0..=119 => format!("{seconds}s"),
+        120..=7199 => format!("{}min", seconds / 60),
+        _ => format!("{}h", seconds / 3600),
+    }
+}
+
 /// The help of an argument that names a target.
 pub fn target_help() -> String {
     let ids: Vec<&str> = provider::ALL.iter().map(|provider| provider.spec().id).collect();

@@ -6,16 +6,18 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Exit, Run, TargetName, target_help, targets, with_stored};
+use super::{Exit, Run, TargetName, duration, target_help, targets, with_stored};
 use crate::app::App;
 use crate::config::{Origin, Plan};
 use crate::error::{Cause, Error, Result, printable};
 use crate::freshness::{Stale, Verdict};
 use crate::output;
+use crate::output::sink::columns;
 use crate::provider::{self, Life};
 use crate::secret::sha256_hex;
 use crate::spec::Target;
 use crate::store::{Entry, Key};
+use crate::terminal::{width, wrap};
 
 /// A session that ends sooner counts as expiring.
 const MIN_TTL: Duration = Duration::from_secs(60);
@@ -97,7 +99,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         run.report.chat("nothing is configured and nothing is stored; `crmauth providers` lists the systems");
         String::new()
     } else {
-        table(&rows, !args.targets.is_empty())
+        table(&rows, !args.targets.is_empty(), columns())
     };
     run.print(&text)?;
     // What is missing stands in the table already.
@@ -238,10 +240,21 @@ fn to_json(row: &Row, run: &Run<'_>) -> Value {
     })
 }
 
-/// A line a target; with `each`, below it a line a setting.
-fn table(rows: &[Row], each: bool) -> String {
-    let mut cells =
-        vec![["TARGET", "SESSION", "LEFT", "USER", "URL", "FINGERPRINT", "SETTINGS"].map(str::to_owned)];
+/// The table's columns, and where each of them stands among those that a narrow terminal goes without: the last
+/// one goes first, and what stands at 0 stays.
+const COLUMNS: [(&str, u8); 7] = [
+    ("TARGET", 0),
+    ("SESSION", 0),
+    ("LEFT", 1),
+    ("USER", 2),
+    ("URL", 3),
+    ("FINGERPRINT", 5),
+    ("SETTINGS", 4),
+];
+
+/// A line a target; with `each`, below it a line a setting. On a terminal of so many columns no line is longer.
+fn table(rows: &[Row], each: bool, columns: Option<usize>) -> String {
+    let mut cells = vec![COLUMNS.map(|(name, _)| name.to_owned())];
     for row in rows {
         let left = left(row).map_or_else(String::new, duration);
         let print = fingerprint(row).unwrap_or_default();
@@ -255,11 +268,14 @@ fn table(rows: &[Row], each: bool) -> String {
         cells.push(known.map(|cell| if cell.is_empty() { "-".to_owned() } else { cell }));
     }
     let widest = |column: usize| cells.iter().map(|row| width(&row[column])).max().unwrap_or_default();
-    let widths: Vec<usize> = (0..cells[0].len()).map(widest).collect();
+    let widths: [usize; COLUMNS.len()] = std::array::from_fn(widest);
+    let shown = shown(&widths, columns);
     let mut text = String::new();
     for (place, line) in cells.iter().enumerate() {
-        let padded =
-            line.iter().zip(&widths).map(|(cell, most)| [cell, &*" ".repeat(most - width(cell))].concat());
+        let padded = shown.iter().map(|column| {
+            let cell = &line[*column];
+            [cell, &*" ".repeat(widths[*column] - width(cell))].concat()
+        });
         text.push_str(padded.collect::<Vec<_>>().join("  ").trim_end());
         text.push('\n');
         let Some(row) = place.checked_sub(1).and_then(|place| rows.get(place)) else { continue };
@@ -267,27 +283,33 @@ fn table(rows: &[Row], each: bool) -> String {
             continue;
         }
         for (variable, from) in settings(row).iter().filter(|_| each) {
-            text.push_str(&format!("  {}\n", printable(&format!("{variable} from {from}"))));
+            text.push_str(&below(&format!("{variable} from {from}"), columns));
         }
         if let Some(error) = missing(row) {
-            text.push_str(&format!("  {}\n", printable(&error.message.english())));
+            text.push_str(&below(&error.message.english(), columns));
         }
     }
     text
 }
 
-/// How many columns of a terminal a text takes: none for an accent of its own, two for East Asian letters.
-fn width(text: &str) -> usize {
-    let columns = |c: char| match c {
-        '\u{300}'..='\u{36f}' => 0,
-        '\u{1100}'..='\u{115f}'
-        | '\u{2e80}'..='\u{a4cf}'
-        | '\u{ac00}'..='\u{d7a3}'
-        | '\u{f900}'..='\u{faff}' => 2,
-        '\u{ff00}'..='\u{ff60}' | '\u{1f300}'..='\u{1faff}' | '\u{20000}'..='\u{3fffd}' => 2,
-        _ => 1,
-    };
-    text.chars().map(columns).sum()
+/// The columns that a terminal has room for.
+fn shown(widths: &[usize; COLUMNS.len()], columns: Option<usize>) -> Vec<usize> {
+    let mut shown: Vec<usize> = (0..COLUMNS.len()).collect();
+    let total = |shown: &[usize]| shown.iter().map(|column| widths[*column] + 2).sum::<usize>() - 2;
+    while columns.is_some_and(|columns| total(&shown) > columns) {
+        let last = shown.iter().copied().max_by_key(|column| COLUMNS[*column].1);
+        let Some(last) = last.filter(|column| COLUMNS[*column].1 > 0) else { break };
+        shown.retain(|column| *column != last);
+    }
+    shown
+}
+
+/// A remark below a target's line.
+fn below(text: &str, columns: Option<usize>) -> String {
+    const INDENT: usize = 2;
+    let room = columns.map_or(usize::MAX, |columns| columns.saturating_sub(INDENT));
+    let lines = wrap(&printable(text), room).into_iter();
+    lines.map(|line| format!("{:INDENT$}{line}\n", "")).collect()
 }
 
 /// Where a target's settings come from, each place once: `the environment, ./.env`.
@@ -304,13 +326,4 @@ fn places(row: &Row) -> String {
         }
     }
     places.join(", ")
-}
-
-/// Seconds as a person says them.
-fn duration(seconds: i64) -> String {
-    match seconds {
-        0..=119 => format!("{seconds}s"),
-        120..=7199 => format!("{}min", seconds / 60),
-        _ => format!("{}h", seconds / 3600),
-    }
 }

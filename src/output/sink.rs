@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::Rendered;
 use crate::disk::{DRAFT_PREFIX, Draft, mode, open_to_others, sweep, writable_by_others};
 use crate::error::{Cause, Error, Result, printable};
+use crate::terminal;
 
 /// Where the answer is to go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,6 +111,11 @@ impl Main {
             Self::File(replacement) => replacement.write(bytes),
         }
     }
+}
+
+/// How many columns stdout has, where it is a terminal.
+pub fn columns() -> Option<usize> {
+    terminal::columns(io::stdout())
 }
 
 /// Stdout for an answer that comes in parts.
