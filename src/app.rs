@@ -6,7 +6,7 @@ mod hints;
 mod job;
 mod turns;
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
@@ -21,6 +21,7 @@ use crate::http::{Call, Channel, Http, Stream};
 use crate::output;
 use crate::provider::{self, Context, Life, Provider, Role};
 use crate::report::Report;
+use crate::say::say;
 use crate::session::Session;
 use crate::spec::{Ageing, BaseUrl, Renewal, Settings, Target};
 use crate::store::{Entry, Key, Lock, Store};
@@ -50,6 +51,8 @@ pub struct App {
 pub struct Login {
     /// Its session.
     pub session: Session,
+    /// Whether this run stored it.
+    pub kept: bool,
     /// What requests with the session need to know.
     settings: Settings,
     hints: Hints,
@@ -109,6 +112,7 @@ impl App {
             let role = role(target, person)?;
             let job = self.job(target).await?;
             let hints = Hints::of(&job.plan);
+            let _busy = self.report.busy(&target.to_string(), say!("getting a session"));
             let session = self.obtain(&job, role, wish).await.map_err(|error| hints.add(error))?;
             if let Wish::New(min_ttl) | Wish::Usable(min_ttl) = wish {
                 self.warn_short(&job, &session, *min_ttl);
@@ -148,6 +152,7 @@ impl App {
             let role = role(target, person)?;
             let job = self.job(target).await?;
             let hints = Hints::of(&job.plan);
+            let _busy = self.report.busy(&target.to_string(), say!("asking whether the session is alive"));
             let life = self.ask(&job, &role, session).await.map_err(|error| hints.add(error))?;
             if life == Life::Dead {
                 self.drop_session(&job, &role, session).await;
@@ -162,7 +167,9 @@ impl App {
     /// # Errors
     /// What keeps an answer from coming; an answer of any status is none.
     pub async fn call(&self, login: &Login, call: &Call) -> Result<Stream> {
+        let busy = self.report.busy(&login.target().to_string(), say!("waiting for the answer"));
         let answer = self.channel_of(&login.settings).open(call).await;
+        drop(busy);
         answer.map_err(|error| login.hints.add(error).target(&login.target().to_string()))
     }
 
@@ -186,7 +193,15 @@ impl App {
         }
         plan.known().secrets().for_each(|secret| self.report.learn(secret));
         let provider = of(target)?;
-        Ok(Job { target, plan, provider, deadline, started: Timestamp::now(), settings: OnceCell::new() })
+        Ok(Job {
+            target,
+            plan,
+            provider,
+            deadline,
+            started: Timestamp::now(),
+            settings: OnceCell::new(),
+            kept: Cell::new(false),
+        })
     }
 
     /// The session of a role: stored, renewed or new, as wished; or what this run has got under another name.
@@ -435,6 +450,8 @@ impl App {
         if let Some(settings) = job.settings.get() {
             return Ok(settings);
         }
+        // A password manager may ask the person at the terminal.
+        let _hold = self.report.hold();
         let settings =
             job.plan.clone().reveal(job.deadline.saturating_duration_since(Instant::now())).await?;
         settings.secrets().for_each(|secret| self.report.learn(secret));
@@ -495,7 +512,9 @@ impl App {
     async fn keep(&self, job: &Job<'_>, lock: Option<&Lock>, entry: &Entry) -> bool {
         let Some(lock) = lock else { return false };
         let written = self.store.write(lock, entry).await;
-        written.inspect_err(|error| self.not_stored(job, error)).is_ok()
+        let kept = written.inspect_err(|error| self.not_stored(job, error)).is_ok();
+        job.kept.set(kept);
+        kept
     }
 
     /// Gives a lock back. A store that cannot take it is no reason to lose a session in hand.

@@ -3,9 +3,9 @@
 //! The way of the data: arguments → targets → settings → session → bytes. [`run`] is the whole program.
 //!
 //! The modules from the ground up; each may use those before it, siblings do not use each other, and
-//! `tests/layers.rs` holds this: [`secret`], [`disk`], [`say`] · [`error`] · [`spec`], [`session`], [`signals`],
-//! [`tls`] · [`answer`], [`report`] · [`http`] · [`provider`], [`config`], [`store`], [`output`], [`sandbox`] ·
-//! [`freshness`] · [`app`] · [`command`] · [`cli`] · [`usage`].
+//! `tests/layers.rs` holds this: [`secret`], [`disk`], [`say`], [`terminal`] · [`error`] · [`spec`], [`session`],
+//! [`signals`], [`tls`] · [`answer`], [`report`] · [`http`] · [`provider`], [`config`], [`store`], [`output`],
+//! [`sandbox`] · [`freshness`] · [`app`] · [`command`] · [`cli`] · [`usage`].
 
 pub mod answer;
 pub mod app;
@@ -26,6 +26,7 @@ pub mod session;
 pub mod signals;
 pub mod spec;
 pub mod store;
+pub mod terminal;
 pub mod tls;
 pub mod usage;
 
@@ -42,7 +43,7 @@ use config::Environment;
 use error::{Cause, Error, Result};
 use report::{Manner, Report};
 use say::say;
-use usage::{Words, colored, language, locale, senseless, unparsed};
+use usage::{Words, colored, language, locale, senseless, smart, unparsed};
 
 /// The program: arguments (the program's name first) and environment in, exit code out.
 pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
@@ -57,12 +58,15 @@ pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
     }
     let global = &cli.global;
     let lang = language(global.lang, environment);
+    let terminal = std::io::stderr().is_terminal();
     let manner = Manner {
         json: global.json,
         quiet: global.quiet,
         verbosity: global.verbose,
-        color: colored(global.color, environment, std::io::stderr().is_terminal()),
+        color: colored(global.color, environment, terminal),
         lang: *lang.as_ref().unwrap_or(&locale(environment)),
+        person: terminal,
+        live: terminal && !global.json && !global.quiet && smart(environment),
     };
     let report = Rc::new(Report::new(manner));
     if let Err(error) = lang {
@@ -71,24 +75,33 @@ pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
     let run = Run { global, environment, report: Rc::clone(&report) };
     let (outcome, on_failure) = match &cli.verb {
         Verb::Login(args) => (
-            block_on(signals::interruptible(Some(say!("a login")), command::login::run(args, &run))),
+            block_on(&report, signals::interruptible(Some(say!("a login")), command::login::run(args, &run))),
             args.delivery.on_failure(),
         ),
         Verb::Token(args) => (
-            block_on(signals::interruptible(Some(say!("a login")), command::token::run(args, &run))),
+            block_on(&report, signals::interruptible(Some(say!("a login")), command::token::run(args, &run))),
             args.delivery.on_failure(),
         ),
-        Verb::Exec(args) => (block_on(command::exec::run(args, &run)), ""),
-        Verb::Api(args) => {
-            (block_on(signals::interruptible(Some(say!("a request")), command::api::run(args, &run))), "")
+        Verb::Exec(args) => (block_on(&report, command::exec::run(args, &run)), ""),
+        Verb::Api(args) => (
+            block_on(&report, signals::interruptible(Some(say!("a request")), command::api::run(args, &run))),
+            "",
+        ),
+        Verb::Status(args) => {
+            (block_on(&report, signals::interruptible(None, command::status::run(args, &run))), "")
         }
-        Verb::Status(args) => (block_on(signals::interruptible(None, command::status::run(args, &run))), ""),
-        Verb::Logout(args) => {
-            (block_on(signals::interruptible(Some(say!("a logout")), command::logout::run(args, &run))), "")
-        }
-        Verb::Sandbox(args) => (block_on(command::sandbox::run(args, &run)), ""),
+        Verb::Logout(args) => (
+            block_on(
+                &report,
+                signals::interruptible(Some(say!("a logout")), command::logout::run(args, &run)),
+            ),
+            "",
+        ),
+        Verb::Sandbox(args) => (block_on(&report, command::sandbox::run(args, &run)), ""),
         Verb::Providers(args) => (command::providers::run(args, &run), ""),
-        Verb::Completions(args) => (block_on(command::completions::run(args, &run, Cli::command())), ""),
+        Verb::Completions(args) => {
+            (block_on(&report, command::completions::run(args, &run, Cli::command())), "")
+        }
     };
     let code = outcome.unwrap_or_else(|error| {
         // Whoever closed our stdout does not want to hear about it.
@@ -104,11 +117,18 @@ pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
 }
 
 /// Runs on one thread; what still resolves a name when the work is done is left behind, not waited for.
-fn block_on(work: impl Future<Output = Result<u8>>) -> Result<u8> {
+fn block_on(report: &Report, work: impl Future<Output = Result<u8>>) -> Result<u8> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Error::new(Cause::Other, say!("the run cannot start: {why}", why = error.kind())))?;
+    let work = async {
+        tokio::select! {
+            biased;
+            outcome = work => outcome,
+            never = report.animate() => match never {},
+        }
+    };
     let outcome = tokio::task::LocalSet::new().block_on(&runtime, work);
     runtime.shutdown_background();
     outcome

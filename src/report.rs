@@ -1,6 +1,9 @@
 //! What people read on stderr: errors, warnings and notes become text or JSON here and nowhere else.
 
+mod progress;
+
 use std::cell::RefCell;
+use std::convert::Infallible;
 use std::io::Write;
 
 use anstyle::{AnsiColor, Style};
@@ -10,6 +13,7 @@ use crate::error::{Error, printable};
 use crate::say::{Lang, Text, say};
 use crate::secret::{Redactor, Secret};
 use crate::spec::Target;
+use progress::Progress;
 
 /// How stderr is written.
 #[derive(Debug, Clone, Copy, Default)]
@@ -24,6 +28,10 @@ pub struct Manner {
     pub color: bool,
     /// The language of everything that is said.
     pub lang: Lang,
+    /// A person sits there: what went well is told too.
+    pub person: bool,
+    /// What is under way is shown while it lasts.
+    pub live: bool,
 }
 
 /// The one writer to stderr. It knows the run's secrets and lets none of them through.
@@ -31,12 +39,68 @@ pub struct Report {
     manner: Manner,
     redactor: Redactor,
     said: RefCell<Vec<String>>,
+    progress: Option<Progress>,
+}
+
+/// Something under way, for as long as this lives; see [`Report::busy`].
+pub struct Busy<'a> {
+    report: &'a Report,
+    line: Option<usize>,
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        if let (Some(progress), Some(line)) = (&self.report.progress, self.line) {
+            progress.end(line);
+        }
+    }
+}
+
+/// Somebody else uses the terminal for as long as this lives; see [`Report::hold`].
+pub struct Hold<'a>(&'a Report);
+
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        self.0.progress.iter().for_each(Progress::release);
+    }
 }
 
 impl Report {
     /// A report that has said nothing yet.
     pub fn new(manner: Manner) -> Self {
-        Self { manner, redactor: Redactor::new(), said: RefCell::default() }
+        let progress = manner.live.then(Progress::default);
+        Self { manner, redactor: Redactor::new(), said: RefCell::default(), progress }
+    }
+
+    /// Shows what is under way for as long as it is polled; comes to no end.
+    pub async fn animate(&self) -> Infallible {
+        match &self.progress {
+            Some(progress) => progress.run().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Something is under way that a person may wait for; `name` says for whom. Its line is gone when the
+    /// answer is dropped.
+    pub fn busy(&self, name: &str, text: impl Into<Text>) -> Busy<'_> {
+        let begin = |progress: &Progress| progress.begin(self.safe(name), self.words(&text.into()));
+        let line = self.progress.as_ref().map(begin);
+        Busy { report: self, line }
+    }
+
+    /// What is being done for a target, and why (`-v`): the line of what is under way says so too.
+    pub fn doing(&self, target: &Target, text: impl Into<Text>) {
+        let text = text.into();
+        if let Some(progress) = &self.progress {
+            progress.change(&target.to_string(), &self.words(&text));
+        }
+        self.note(Some(target), text);
+    }
+
+    /// Leaves the terminal to somebody else, such as a command that asks a person, until the answer is dropped.
+    pub fn hold(&self) -> Hold<'_> {
+        self.progress.iter().for_each(Progress::hold);
+        Hold(self)
     }
 
     /// From here on `secret` is blanked wherever it would appear.
@@ -102,6 +166,13 @@ impl Report {
         }
     }
 
+    /// Tells the person at the terminal that something went well.
+    pub fn done(&self, target: &Target, text: impl Into<Text>) {
+        if self.manner.person && !self.manner.quiet && !self.manner.json {
+            self.say(&("done", say!("done:")), AnsiColor::Green, Some(target), &self.words(&text.into()));
+        }
+    }
+
     /// A line that is the verb's own chatter, such as the sandbox's log; `-q` hides it.
     pub fn chat(&self, text: impl Into<Text>) {
         if !self.manner.quiet {
@@ -162,6 +233,7 @@ impl Report {
 
     /// Nobody may be there to read, which is no reason to fail.
     fn line(&self, text: &str) {
+        self.progress.iter().for_each(Progress::erase);
         let mut line = text.to_owned();
         line.push('\n');
         let _ = std::io::stderr().lock().write_all(line.as_bytes());

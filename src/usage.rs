@@ -185,15 +185,18 @@ pub fn locale(environment: &Environment) -> Lang {
 
 /// Whether to use colour on a stream that is a terminal or not.
 pub fn colored(choice: Color, environment: &Environment, terminal: bool) -> bool {
-    let set = |name: &str| environment.get(name).is_ok_and(|value| value.is_some());
     match choice {
         Color::Always => true,
         Color::Never => false,
-        Color::Auto => {
-            terminal
-                && !set("NO_COLOR")
-                && !set("CI")
-                && !environment.get("TERM").is_ok_and(|term| term == Some("dumb"))
-        }
+        Color::Auto => terminal && !is_set("NO_COLOR", environment) && smart(environment),
     }
+}
+
+/// Whether a person sits at a terminal that can do more than print lines.
+pub fn smart(environment: &Environment) -> bool {
+    !is_set("CI", environment) && !environment.get("TERM").is_ok_and(|term| term == Some("dumb"))
+}
+
+fn is_set(name: &str, environment: &Environment) -> bool {
+    environment.get(name).is_ok_and(|value| value.is_some())
 }

@@ -26,6 +26,7 @@ mod status;
 mod store;
 mod support;
 mod systemsway;
+mod terminal;
 mod token;
 mod usage;
 mod zeev;

@@ -7,6 +7,7 @@ use super::{App, Login, of, role};
 use crate::error::{Cause, Error, Result};
 use crate::http::Channel;
 use crate::provider::{Context, Life, Revocation, Role};
+use crate::say::say;
 use crate::session::Session;
 use crate::spec::{Settings, Target};
 use crate::store::Key;
@@ -55,6 +56,7 @@ impl App {
         local: bool,
     ) -> Result<Option<Revocation>> {
         let deadline = self.deadline();
+        let _busy = self.report.busy(&settings.target.to_string(), say!("ending the session"));
         let lock = self.store.lock(key, deadline).await?;
         let work = async {
             let Some(entry) = self.look(&settings.target, key).await? else {
@@ -104,6 +106,7 @@ impl App {
             let written = self.store.write(&lock, &entry).await;
             self.release(lock).await;
             written?;
+            job.kept.set(true);
             Ok(job.login(session, hints))
         };
         work.await.map_err(|error: Error| error.target(&target.to_string()))

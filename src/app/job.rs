@@ -1,6 +1,6 @@
 //! One target's work: its settings, whose session it is, and until when it must be done.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -22,6 +22,8 @@ pub(super) struct Job<'a> {
     pub(super) deadline: Instant,
     pub(super) started: Timestamp,
     pub(super) settings: OnceCell<Settings>,
+    /// Whether its session was written to the store.
+    pub(super) kept: Cell<bool>,
 }
 
 impl Job<'_> {
@@ -71,7 +73,7 @@ impl Job<'_> {
     }
 
     pub(super) fn login(self, session: Session, hints: Hints) -> Login {
-        Login { session, settings: self.plan.known(), hints }
+        Login { session, kept: self.kept.get(), settings: self.plan.known(), hints }
     }
 
     pub(super) fn entry(&self, session: Session, credentials: BTreeMap<String, String>) -> Entry {

@@ -94,6 +94,8 @@ async fn start(args: &Args, run: &Run<'_>) -> Result<u8> {
     if failed {
         return Ok(FAILED);
     }
+    // From here on the terminal is CMD's.
+    let _hold = run.report.hold();
     let mut command = std::process::Command::new(program);
     command.args(rest).env_clear().envs(child::public_environment(run));
     #[cfg(unix)]

@@ -8,11 +8,13 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::delivery::Delivery;
-use super::{Run, TargetName, seconds, target_help, targets};
+use super::{Run, TargetName, duration, seconds, target_help, targets};
 use crate::app::{App, Login, Wish, role};
 use crate::config::Plan;
 use crate::error::{Cause, Error, Result};
+use crate::output;
 use crate::provider;
+use crate::say::{Text, say};
 use crate::secret::Secret;
 use crate::session::Session;
 use crate::spec::{BaseUrl, Target};
@@ -79,7 +81,32 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         .await;
     done.sort_by_key(|(place, _)| *place);
     let results: Vec<_> = wanted.iter().zip(done.into_iter().map(|(_, result)| result)).collect();
-    prepared.deliver(run, &results)
+    let code = prepared.deliver(run, &results)?;
+    for (target, login) in results.iter().filter_map(|(target, result)| Some((target, result.as_ref().ok()?)))
+    {
+        run.report.done(target, told(app, login));
+    }
+    Ok(code)
+}
+
+/// Who is logged in, where, until when, and where the session is kept.
+fn told(app: &App, login: &Login) -> Text {
+    let (session, url) = (&login.session, login.url());
+    let who = match session.impersonating.as_ref().or(session.user.as_ref()) {
+        Some(user) => say!("logged in as {user} at {url}", user, url),
+        None => say!("logged in at {url}", url),
+    };
+    let until = match session.expires_at {
+        Some(end) => {
+            let left = duration(end.duration_since(Timestamp::now()).as_secs().max(0));
+            say!("until {end} ({left})", end = output::time(end), left)
+        }
+        None => say!("until it is not used for some time"),
+    };
+    let place = app.store.place();
+    let kept =
+        if login.kept && place != "none" { say!("stored in {place}", place) } else { say!("not stored") };
+    Text::list(vec![who, until, kept], ", ")
 }
 
 fn jobs(text: &str) -> std::result::Result<u16, String> {

@@ -193,9 +193,10 @@ fn note_skew(context: &Context<'_>, challenge: &Object) {
     let ahead = server.saturating_sub(Timestamp::now().as_second());
     if ahead.saturating_abs() > SKEW {
         let seconds = ahead.saturating_abs();
-        context.note(match ahead > 0 {
+        let text = match ahead > 0 {
             true => say!("the server's clock is {seconds} s ahead of this machine's", seconds),
             false => say!("the server's clock is {seconds} s behind this machine's", seconds),
-        });
+        };
+        context.channel.report.note(Some(&context.settings.target), text);
     }
 }

@@ -191,9 +191,9 @@ impl<'a> Context<'a> {
         self.channel.report.warn(Some(&self.settings.target), text);
     }
 
-    /// Says what is being done (`-v`).
+    /// Says what is being done, while it lasts and with `-v`.
     pub fn note(&self, text: Text) {
-        self.channel.report.note(Some(&self.settings.target), text);
+        self.channel.report.doing(&self.settings.target, text);
     }
 
     /// A setting's variable, for hints.

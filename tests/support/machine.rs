@@ -249,6 +249,15 @@ fn text(pipe: Option<&mut impl Read>) -> String {
     String::from_utf8(bytes).expect("output in UTF-8")
 }
 
+/// A command as another program's arguments, in the same folder and environment and without a stdin.
+pub fn wrapped(inner: &Command, program: &[&str]) -> Command {
+    let mut command = Command::new(program[0]);
+    command.args(&program[1..]).arg(inner.get_program()).args(inner.get_args());
+    command.env_clear().envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.current_dir(inner.get_current_dir().expect("a folder")).stdin(Stdio::null());
+    command
+}
+
 /// Sets a file's mode.
 pub fn set_mode(path: &Path, mode: u32) {
     use std::os::unix::fs::PermissionsExt;

@@ -1,5 +1,5 @@
 //! What several topics share: a machine of its own for each test, servers that answer from a script, with and
-//! without TLS, the providers' settings, the sandbox in this process, and a raw client for it.
+//! without TLS, a terminal, the providers' settings, the sandbox in this process, and a raw client for it.
 
 pub mod canned;
 pub mod demo;
@@ -8,12 +8,14 @@ pub mod raw;
 pub mod sandbox;
 pub mod server;
 pub mod stored;
+pub mod terminal;
 pub mod tls;
 pub mod tools;
 
 pub use demo::Demo;
 pub use machine::{Machine, Outcome};
 pub use server::{Reply, Server};
+pub use terminal::Terminal;
 
 /// Does work on several things at once and waits for all of it.
 pub fn at_once<T: Send>(items: impl IntoIterator<Item = T>, work: impl Fn(T) + Sync) {

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::Machine;
-use super::machine::set_mode;
+use super::machine::{set_mode, wrapped};
 use super::sandbox::{EPOCH, Servers};
 
 /// Every system.
@@ -136,10 +136,5 @@ pub fn first_login(system: &str) -> &'static [&'static str] {
 
 /// The program under another one: `strace …`, `sh -c … sh`.
 pub fn under(machine: &Machine, program: &[&str], arguments: &[&str]) -> Command {
-    let inner = machine.command(arguments);
-    let mut command = Command::new(program[0]);
-    command.args(&program[1..]).arg(inner.get_program()).args(inner.get_args());
-    command.env_clear().envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command.current_dir(machine.work()).stdin(std::process::Stdio::null());
-    command
+    wrapped(&machine.command(arguments), program)
 }

@@ -1,0 +1,129 @@
+//! What is under way, at the foot of a terminal: a line a target, there while it lasts and gone afterwards.
+
+use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
+use std::io::Write;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::terminal::{clip, columns};
+
+/// What is done sooner is not shown.
+const PATIENCE: Duration = Duration::from_millis(300);
+/// How long a picture stands.
+const BEAT: Duration = Duration::from_millis(100);
+/// The pictures.
+const PICTURES: [char; 8] = ['⣾', '⣽', '⣻', '⢿', '⡿', '⣟', '⣯', '⣷'];
+/// The most lines at a time.
+const LINES: usize = 10;
+
+/// The lines and whether they stand on the terminal.
+#[derive(Default)]
+pub(super) struct Progress {
+    lines: RefCell<Vec<Line>>,
+    next: Cell<usize>,
+    /// How many lines stand on the terminal, the cursor behind the last one.
+    drawn: Cell<usize>,
+    /// Above 0 somebody else uses the terminal.
+    holds: Cell<usize>,
+    wake: Notify,
+}
+
+struct Line {
+    id: usize,
+    name: String,
+    text: String,
+    since: Instant,
+}
+
+impl Progress {
+    /// Begins a line; its number.
+    pub(super) fn begin(&self, name: String, text: String) -> usize {
+        let id = self.next.get();
+        self.next.set(id + 1);
+        self.lines.borrow_mut().push(Line { id, name, text, since: Instant::now() });
+        self.wake.notify_one();
+        id
+    }
+
+    /// Changes the text of the newest line of that name.
+    pub(super) fn change(&self, name: &str, text: &str) {
+        if let Some(line) = self.lines.borrow_mut().iter_mut().rev().find(|line| line.name == name) {
+            text.clone_into(&mut line.text);
+        }
+    }
+
+    /// Ends a line.
+    pub(super) fn end(&self, id: usize) {
+        self.lines.borrow_mut().retain(|line| line.id != id);
+        self.erase();
+    }
+
+    /// Leaves the terminal to somebody else until [`Progress::release`].
+    pub(super) fn hold(&self) {
+        self.holds.set(self.holds.get() + 1);
+        self.erase();
+    }
+
+    /// Takes the terminal back.
+    pub(super) fn release(&self) {
+        self.holds.set(self.holds.get().saturating_sub(1));
+    }
+
+    /// Takes the lines off the terminal; the next beat brings back what is still under way.
+    pub(super) fn erase(&self) {
+        let lines = self.drawn.take();
+        if lines > 0 {
+            write(&erasure(lines));
+        }
+    }
+
+    /// Draws for as long as it is polled.
+    pub(super) async fn run(&self) -> Infallible {
+        let mut beat = 0;
+        loop {
+            let Some(first) = self.lines.borrow().iter().map(|line| line.since).min() else {
+                self.wake.notified().await;
+                continue;
+            };
+            tokio::time::sleep_until((first + PATIENCE).max(Instant::now() + BEAT)).await;
+            self.draw(PICTURES[beat % PICTURES.len()]);
+            beat += 1;
+        }
+    }
+
+    fn draw(&self, picture: char) {
+        let lines = self.lines.borrow();
+        if lines.is_empty() || self.holds.get() > 0 {
+            return;
+        }
+        let most = columns(std::io::stderr()).unwrap_or(80).saturating_sub(1);
+        let shown: Vec<String> = lines
+            .iter()
+            .filter(|line| line.since.elapsed() >= PATIENCE)
+            .take(LINES)
+            .map(|line| clip(&format!("{picture} {}: {}…", line.name, line.text), most))
+            .collect();
+        if shown.is_empty() {
+            return;
+        }
+        let before = self.drawn.replace(shown.len());
+        write(&[&*erasure(before), &shown.join("\n")].concat());
+    }
+}
+
+/// What takes so many lines off a terminal whose cursor stands in the last of them.
+fn erasure(lines: usize) -> String {
+    match lines {
+        0 => String::new(),
+        1 => "\r\x1b[J".to_owned(),
+        more => format!("\r\x1b[{}A\x1b[J", more - 1),
+    }
+}
+
+/// In one piece, so that no half of it stands there.
+fn write(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}

@@ -1,0 +1,173 @@
+//! A terminal with a person at it.
+
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+
+use super::machine::wrapped;
+
+/// Nothing takes longer, or it will never come.
+const NEVER: Duration = Duration::from_secs(60);
+
+/// A program at a terminal.
+pub struct Terminal {
+    seen: Arc<(Mutex<Seen>, Condvar)>,
+    child: Child,
+    columns: usize,
+    /// How much of the output has been asked about.
+    read: usize,
+}
+
+#[derive(Default)]
+struct Seen {
+    bytes: Vec<u8>,
+    ended: bool,
+}
+
+/// What a program left behind on its terminal.
+pub struct Left {
+    pub code: i32,
+    /// Everything that came out.
+    pub output: String,
+    /// What stands on the screen at last, line by line.
+    pub screen: Vec<String>,
+}
+
+impl Terminal {
+    /// Starts a command at a terminal of so many columns, with a session of its own, so that Ctrl-C reaches it.
+    pub fn start(command: Command, columns: u16) -> Self {
+        Self::with(command, columns, None)
+    }
+
+    /// The same, with another stdout.
+    pub fn with(command: Command, columns: u16, stdout: Option<Stdio>) -> Self {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        grantpt(&master).expect("a right");
+        unlockpt(&master).expect("a right");
+        tcsetwinsize(&master, Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 })
+            .expect("a size");
+        let path = ptsname(&master, Vec::new()).expect("a name").into_string().expect("a name in UTF-8");
+        let mut options = std::fs::OpenOptions::new();
+        let slave: OwnedFd = options.read(true).write(true).open(path).expect("its other end").into();
+        let end = || Stdio::from(slave.try_clone().expect("a copy"));
+        let mut command = wrapped(&command, &["setsid", "--ctty"]);
+        command.stdin(end()).stdout(stdout.unwrap_or_else(&end)).stderr(end());
+        let child = command.spawn().expect("the program starts");
+        let master = std::fs::File::from(master);
+        let seen = Arc::new((Mutex::new(Seen::default()), Condvar::new()));
+        let (mut from, to) = (master, Arc::clone(&seen));
+        std::thread::spawn(move || {
+            let mut chunk = [0; 4096];
+            loop {
+                // Once nobody holds the other end any more, reading fails.
+                let read = from.read(&mut chunk).unwrap_or_default();
+                let mut seen = to.0.lock().expect("no panic");
+                seen.bytes.extend_from_slice(&chunk[..read]);
+                seen.ended = read == 0;
+                to.1.notify_all();
+                if read == 0 {
+                    return;
+                }
+            }
+        });
+        Self { seen, child, columns: usize::from(columns), read: 0 }
+    }
+
+    /// Waits for a text behind those that were waited for before.
+    #[track_caller]
+    pub fn sees(&mut self, text: &str) -> &mut Self {
+        let until = Instant::now() + NEVER;
+        let mut seen = self.seen.0.lock().expect("no panic");
+        loop {
+            let all = String::from_utf8_lossy(&seen.bytes).into_owned();
+            if let Some(at) = all[self.read.min(all.len())..].find(text) {
+                self.read += at + text.len();
+                drop(seen);
+                return self;
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            assert!(!seen.ended && !left.is_zero(), "no {text:?} in: {all}");
+            seen = self.seen.1.wait_timeout(seen, left).expect("no panic").0;
+        }
+    }
+
+    /// Waits for the program's end.
+    #[track_caller]
+    pub fn ends(mut self) -> Left {
+        let until = Instant::now() + NEVER;
+        let mut seen = self.seen.0.lock().expect("no panic");
+        while !seen.ended {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                let _ = self.child.kill();
+                panic!("the program hangs: {}", String::from_utf8_lossy(&seen.bytes));
+            }
+            seen = self.seen.1.wait_timeout(seen, left).expect("no panic").0;
+        }
+        let output = String::from_utf8(seen.bytes.clone()).expect("UTF-8");
+        let status = self.child.wait().expect("a status");
+        let signal = std::os::unix::process::ExitStatusExt::signal(&status);
+        let code = status.code().or(signal.map(|signal| 128 + signal)).expect("a code or a signal");
+        let screen = screen(&output, self.columns);
+        Left { code, screen, output }
+    }
+}
+
+impl Left {
+    /// A line on the screen that holds this.
+    #[track_caller]
+    pub fn line(&self, text: &str) -> &str {
+        let found = self.screen.iter().find(|line| line.contains(text));
+        found.unwrap_or_else(|| panic!("no {text:?} in: {}", self.screen.join("\n")))
+    }
+}
+
+/// What stands on a screen of so many columns after an output of letters, line ends, colours, and the two
+/// movements that the program makes: up, and away with what follows.
+fn screen(output: &str, columns: usize) -> Vec<String> {
+    let mut lines: Vec<Vec<char>> = vec![Vec::new()];
+    let (mut row, mut column) = (0_usize, 0_usize);
+    let mut rest = output.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            '\r' => column = 0,
+            '\n' => row += 1,
+            '\x1b' => {
+                assert_eq!(rest.next(), Some('['), "an escape sequence");
+                let mut number = String::new();
+                let end = loop {
+                    match rest.next().expect("a whole sequence") {
+                        c if c.is_ascii_digit() || c == ';' => number.push(c),
+                        c => break c,
+                    }
+                };
+                match end {
+                    'A' => row = row.saturating_sub(number.parse::<usize>().unwrap_or(1)),
+                    'J' => {
+                        lines.truncate(row + 1);
+                        lines[row].truncate(column);
+                    }
+                    'm' => {}
+                    other => panic!("{other} ends an escape sequence"),
+                }
+            }
+            c => {
+                if column == columns {
+                    (row, column) = (row + 1, 0);
+                    lines.resize(lines.len().max(row + 1), Vec::new());
+                }
+                let line = &mut lines[row];
+                line.resize(line.len().max(column + 1), ' ');
+                line[column] = c;
+                column += 1;
+            }
+        }
+        lines.resize(lines.len().max(row + 1), Vec::new());
+    }
+    lines.into_iter().map(|line| line.into_iter().collect::<String>().trim_end().to_owned()).collect()
+}

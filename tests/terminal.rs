@@ -1,0 +1,165 @@
+//! What a person sees at a terminal: what is under way, what went well, and tables that fit.
+
+use std::sync::{Arc, Barrier};
+
+use crate::support::machine::installed;
+use crate::support::sandbox::Servers;
+use crate::support::stored::{five_at, store};
+use crate::support::terminal::Left;
+use crate::support::{Demo, Machine, Reply, Server, Terminal, demo};
+
+/// A server that answers the login of `demo` once the barrier lets it.
+fn slow(demo: &Demo, barrier: &Arc<Barrier>) -> Server {
+    Server::start(demo.script([Reply::json(200, demo.good()).together(barrier)]))
+}
+
+/// A program at a terminal of so many columns.
+fn start(machine: &Machine, columns: u16, line: &str) -> Terminal {
+    Terminal::start(machine.command(&line.split(' ').collect::<Vec<_>>()), columns)
+}
+
+/// The same until its end.
+fn run(machine: &Machine, columns: u16, line: &str) -> Left {
+    start(machine, columns, line).ends()
+}
+
+#[test]
+fn what_is_under_way_shows_until_it_is_done() {
+    if !installed("setsid") {
+        return;
+    }
+    for demo in demo::ALL {
+        let barrier = Arc::new(Barrier::new(2));
+        let server = slow(demo, &barrier);
+        let machine = demo.machine(&server.url());
+        let mut terminal = start(&machine, 80, &format!("login {}", demo.id));
+        terminal.sees(&format!("{}: logging in", demo.id)).sees("…");
+        barrier.wait();
+        let left = terminal.ends();
+        assert_eq!((left.code, left.screen[0].as_str()), (0, demo.token), "{}", left.output);
+        assert!(!left.screen.concat().contains("logging in"), "it is still there: {:?}", left.screen);
+    }
+}
+
+#[test]
+fn a_batch_has_a_line_a_target_and_errors_stand_above() {
+    if !installed("setsid") {
+        return;
+    }
+    let (gone, slow_one) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+    let refusing = Server::start(vec![Reply::json(401, "{}").together(&gone)]);
+    let server = slow(&demo::GLUO, &slow_one);
+    let mut machine = demo::GLUO.machine(&server.url());
+    machine.set("ZEEV_URL", &refusing.url()).set("ZEEV_USERNAME", "ana").secret("ZEEV_PASSWORD", "pW5Qm1Zz7");
+    let mut terminal = start(&machine, 40, "login gluo zeev");
+    terminal.sees("gluo: logging in…\r\n").sees("zeev: logging in…");
+    gone.wait();
+    // One line less is taken away and drawn anew.
+    terminal.sees("\x1b[1A\x1b[J").sees("gluo: logging in…");
+    slow_one.wait();
+    let left = terminal.ends();
+    assert_eq!(left.code, 4, "{}", left.output);
+    assert!(!left.screen.concat().contains("logging in"), "it is still there: {:?}", left.screen);
+    left.line("error: zeev: ");
+    left.line("gluo\t");
+    left.line("done: gluo: logged in as api");
+}
+
+#[test]
+fn nothing_moves_where_nobody_looks() {
+    if !installed("setsid") {
+        return;
+    }
+    for (variable, option) in [("", "-q"), ("", "--json"), ("CI", "-v"), ("TERM", "-v")] {
+        let server = Server::start(demo::ZEEV.script([Reply::Drip(b"HTTP/1.1 200 OK\r\n".to_vec(), b'x')]));
+        let mut machine = demo::ZEEV.machine(&server.url());
+        if !variable.is_empty() {
+            machine.set(variable, "dumb");
+        }
+        let left = run(&machine, 80, &format!("login zeev --timeout 1 {option}"));
+        assert_eq!(left.code, 5, "{}", left.output);
+        assert!(!left.output.contains("\x1b[J"), "{variable} {option}: {:?}", left.output);
+    }
+    let barrier = Arc::new(Barrier::new(1));
+    let server = slow(&demo::ZEEV, &barrier);
+    let outcome = demo::ZEEV.machine(&server.url()).run("login zeev");
+    assert_eq!(outcome.answer().trim_end(), demo::ZEEV.token);
+}
+
+#[test]
+fn a_command_that_asks_a_person_and_a_child_have_the_terminal_to_themselves() {
+    if !installed("setsid") {
+        return;
+    }
+    let server = Server::start(demo::ZEEV.script([Reply::json(200, demo::ZEEV.good())]));
+    let mut machine = demo::ZEEV.machine(&server.url());
+    machine.unset("ZEEV_PASSWORD");
+    // Each lasts longer than it takes until something is drawn.
+    machine.set("ZEEV_PASSWORD_CMD", "echo 'pin?' >&2; sleep 0.7; echo secret");
+    let child = ["exec", "zeev", "--token-file", "--", "sh", "-c", "echo child >&2; sleep 0.7"];
+    let terminal = Terminal::start(machine.command(&child), 80);
+    let left = terminal.ends();
+    assert_eq!(left.code, 0, "{}", left.output);
+    let spoken: Vec<&str> = left.screen.iter().map(String::as_str).filter(|line| !line.is_empty()).collect();
+    assert_eq!(spoken, ["pin?", "child"], "{:?}", left.output);
+}
+
+#[test]
+fn what_went_well_is_told_to_a_person_only() {
+    if !installed("setsid") {
+        return;
+    }
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    let place = format!("stored in file:{}", store(&machine).display());
+    let told = |line: &str| {
+        let left = run(&machine, 400, line);
+        assert_eq!(left.code, 0, "{}", left.output);
+        let line = left.screen.iter().find(|line| line.starts_with("done: "));
+        line.cloned().unwrap_or_default()
+    };
+    let zeev = told("login zeev");
+    assert!(zeev.starts_with("done: zeev: logged in as integracao at http://127.0.0.1:"), "{zeev}");
+    assert!(zeev.contains("Z (9min), ") && zeev.ends_with(&place), "{zeev}");
+    assert!(told("login gluo").contains(", until it is not used for some time, stored in file:"));
+    assert!(told("login gluo --no-store").ends_with(", not stored"));
+    for line in ["login gluo -q", "login gluo --json", "token gluo"] {
+        assert_eq!(told(line), "", "{line}");
+    }
+    let stdout = std::fs::File::create(machine.path("token")).expect("a file");
+    let left = Terminal::with(machine.command(&["login", "zeev"]), 80, Some(stdout.into())).ends();
+    left.line("done: zeev: ");
+    let token = std::fs::read_to_string(machine.path("token")).expect("a token");
+    assert!(!token.contains("done") && !left.output.contains(token.trim_end()), "{}", left.output);
+}
+
+#[test]
+fn a_table_fits_its_terminal() {
+    if !installed("setsid") {
+        return;
+    }
+    let servers = Servers::start();
+    let mut machine = five_at(&servers);
+    machine.set("GLUO_USERNAME", "joão.conceição").unset("ZEEV_PASSWORD");
+    let whole = machine.run("status").stdout;
+    assert!(whole.lines().next().expect("a head").ends_with("SETTINGS"), "{whole}");
+    for (columns, head) in [
+        (40, "TARGET SESSION LEFT"),
+        (50, "TARGET SESSION LEFT USER"),
+        (80, "TARGET SESSION LEFT USER URL"),
+        (200, "TARGET SESSION LEFT USER URL FINGERPRINT SETTINGS"),
+    ] {
+        let left = run(&machine, columns, "status");
+        assert_eq!(left.code, 3, "{}", left.output);
+        let words: Vec<&str> = left.screen[0].split_whitespace().collect();
+        assert_eq!(words.join(" "), head);
+        let widest = left.output.lines().map(|line| line.trim_end().chars().count()).max();
+        assert!(widest <= Some(usize::from(columns)), "{}", left.output);
+        let ends = |line: &str| line.find("http").map(|at| line[..at].chars().count());
+        if columns > 50 {
+            let places: Vec<_> = ["gluo", "zeev"].iter().map(|name| ends(left.line(name))).collect();
+            assert_eq!(places[0], places[1], "{}", left.output);
+        }
+        assert!(left.screen.concat().contains("ZEEV_PASSWORD"), "{}", left.output);
+    }
+}
