@@ -29,6 +29,8 @@ pub(super) struct Done {
     settings: Vec<(&'static str, Value)>,
     at: Timestamp,
     outcome: Result<Session>,
+    /// Whether the session was stored.
+    kept: bool,
 }
 
 /// The right to obtain one session; the others of its key wait.
@@ -76,13 +78,16 @@ impl Turn {
             let meanwhile = matches!(wish, Wish::New(_)) || done.at > job.started;
             obtained && meanwhile && done.target != *job.target && done.settings == self.settings
         };
-        self.done.iter().rev().find(counts).map(|done| done.outcome.clone())
+        let done = self.done.iter().rev().find(counts)?;
+        job.kept.set(done.kept);
+        Some(done.outcome.clone())
     }
 
     /// Tells those who wait what came of it.
     pub(super) fn end(mut self, job: &Job<'_>, outcome: Result<Session>) -> Result<Session> {
         let (target, settings) = (job.target.clone(), std::mem::take(&mut self.settings));
-        self.done.push(Done { target, settings, at: Timestamp::now(), outcome: outcome.clone() });
+        let (kept, at) = (job.kept.get(), Timestamp::now());
+        self.done.push(Done { target, settings, at, outcome: outcome.clone(), kept });
         outcome
     }
 }
