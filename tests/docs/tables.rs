@@ -1,0 +1,90 @@
+//! README's tables and `.env.example`, made from the declarations.
+
+use std::process::Command;
+
+use crmauth::error::EXIT_CODES;
+use crmauth::output;
+use crmauth::provider;
+use crmauth::say::{Lang, Text};
+
+use super::{at, check, code, fill, table};
+
+#[test]
+fn the_readmes_tables_are_those_of_the_declarations() {
+    fill("README.pt-BR.md", |name| (name == "systems").then(|| systems(Lang::PtBr)));
+    fill("README.md", |name| match name {
+        "systems" => Some(systems(Lang::En)),
+        "formats" => Some(formats()),
+        "exit codes" => Some(exit_codes()),
+        _ => None,
+    });
+}
+
+#[test]
+fn the_example_env_file_is_the_one_that_providers_prints() {
+    let output = Command::new(env!("CARGO_BIN_EXE_crmauth"))
+        .args(["providers", "--env"])
+        .env_clear()
+        .output()
+        .expect("the program");
+    check(".env.example", &String::from_utf8(output.stdout).expect("UTF-8"));
+}
+
+#[test]
+fn every_exit_code_of_an_error_is_documented() {
+    let source = std::fs::read_to_string(at("src/error.rs"));
+    let source = source.expect("error.rs");
+    let documented: Vec<&str> = EXIT_CODES.iter().flat_map(|(codes, ..)| codes.split(", ")).collect();
+    let facts = source
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("Self::")?.split_once("\", ")?.1.strip_suffix("),"));
+    let mut seen = 0;
+    for code in facts {
+        assert!(documented.contains(&code), "exit code {code}");
+        seen += 1;
+    }
+    assert!(seen > 20, "the causes were found");
+}
+
+fn systems(lang: Lang) -> String {
+    let (head, parameter, segment, folder) = match lang {
+        Lang::En => (
+            ["System", "Target", "Login", "The session goes into"],
+            "the parameter",
+            "a segment of the path",
+            "docs",
+        ),
+        Lang::PtBr => (
+            ["Sistema", "Alvo", "Login", "A sessão vai em"],
+            "no parâmetro",
+            "um trecho do caminho",
+            "docs/pt-BR",
+        ),
+    };
+    let rows = provider::specs().into_iter().map(|spec| {
+        let names: Vec<String> =
+            std::iter::once(&spec.id).chain(spec.aliases).map(|name| code(name)).collect();
+        let carried = match spec.placement.place() {
+            "header" => "`Authorization: Bearer …`".to_owned(),
+            "query" => format!("{parameter} `{}`", spec.placement.name()),
+            _ => segment.to_owned(),
+        };
+        let page = format!("[{}]({folder}/{}.md)", spec.product, spec.id);
+        vec![page, names.join(", "), Text::declared(spec.method).render(lang), carried]
+    });
+    table(&head, rows)
+}
+
+fn formats() -> String {
+    let rows = output::ALL
+        .iter()
+        .map(|format| vec![code(&format!("-f {}", format.name())), format.about().to_owned()]);
+    table(&["Format", "What it is for"], rows)
+}
+
+fn exit_codes() -> String {
+    let rows = EXIT_CODES
+        .iter()
+        .map(|(code, meaning, action)| vec![(*code).to_owned(), (*meaning).to_owned(), (*action).to_owned()]);
+    table(&["Code", "Meaning", "What a script does"], rows)
+}
