@@ -1,19 +1,26 @@
 //! TLS for everything that leaves this machine: whom it trusts, with ring, and what is said when it fails.
 
+mod roots;
+
 use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use rustls::client::WantsClientCert;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
+use rustls::{AlertDescription, CertificateError, ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 
 use crate::error::{Cause, Error, Result, find};
 use crate::say::{Text, say};
 
+pub use roots::Places;
+
 /// Whom a run trusts: the system's certificates, loaded when they are first needed, and those of `--ca-file`.
 #[derive(Default)]
 pub struct Trust {
+    places: Places,
     extra: Vec<CertificateDer<'static>>,
 }
 
@@ -22,8 +29,8 @@ impl Trust {
     ///
     /// # Errors
     /// [`Cause::BadSetting`] for a CA file that cannot be read or holds no certificate.
-    pub fn new(ca_file: Option<&Path>) -> Result<Self> {
-        Ok(Self { extra: ca_file.map(read_certificates).transpose()?.unwrap_or_default() })
+    pub fn new(places: Places, ca_file: Option<&Path>) -> Result<Self> {
+        Ok(Self { places, extra: ca_file.map(read_certificates).transpose()?.unwrap_or_default() })
     }
 
     /// A client's configuration with these protocols on offer.
@@ -32,7 +39,18 @@ impl Trust {
     /// [`Cause::BadSetting`] for a certificate in the CA file that is no root, [`Cause::Certificate`] where there
     /// is no root at all.
     pub fn config(&self, protocols: &[&[u8]]) -> Result<ClientConfig> {
-        config(self.roots()?, protocols)
+        let mut own = RootCertStore::empty();
+        for root in &self.extra {
+            own.add(root.clone()).map_err(|_| {
+                Error::new(Cause::BadSetting, say!("a certificate in --ca-file cannot be used as a root"))
+            })?;
+        }
+        let ring = ring();
+        let verifier = roots::verifier(&self.places, own, &ring).ok_or_else(|| {
+            Error::new(Cause::Certificate, say!("this system has no certificates to check servers against"))
+                .hint(say!("install the package ca-certificates, or name a PEM file with --ca-file"))
+        })?;
+        config(&ring, protocols, |config| config.dangerous().with_custom_certificate_verifier(verifier))
     }
 
     /// The configuration of one who never speaks TLS: it loads no certificate.
@@ -40,23 +58,7 @@ impl Trust {
     /// # Errors
     /// Where TLS cannot be set up.
     pub fn nobody(protocols: &[&[u8]]) -> Result<ClientConfig> {
-        config(RootCertStore::empty(), protocols)
-    }
-
-    fn roots(&self) -> Result<RootCertStore> {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        for root in &self.extra {
-            roots.add(root.clone()).map_err(|_| {
-                Error::new(Cause::BadSetting, say!("a certificate in --ca-file cannot be used as a root"))
-            })?;
-        }
-        if roots.is_empty() {
-            let message = say!("this system has no certificates to check servers against");
-            return Err(Error::new(Cause::Certificate, message)
-                .hint(say!("install the package ca-certificates, or name a PEM file with --ca-file")));
-        }
-        Ok(roots)
+        config(&ring(), protocols, |config| config.with_root_certificates(RootCertStore::empty()))
     }
 }
 
@@ -74,11 +76,21 @@ fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
     }
 }
 
-fn config(roots: RootCertStore, protocols: &[&[u8]]) -> Result<ClientConfig> {
-    let ring = Arc::new(rustls::crypto::ring::default_provider());
-    let versions = ClientConfig::builder_with_provider(ring).with_safe_default_protocol_versions();
+fn ring() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+fn config(
+    provider: &Arc<CryptoProvider>,
+    protocols: &[&[u8]],
+    trusting: impl FnOnce(
+        ConfigBuilder<ClientConfig, WantsVerifier>,
+    ) -> ConfigBuilder<ClientConfig, WantsClientCert>,
+) -> Result<ClientConfig> {
+    let versions =
+        ClientConfig::builder_with_provider(Arc::clone(provider)).with_safe_default_protocol_versions();
     let versions = versions.map_err(|_| Error::new(Cause::Other, say!("TLS could not be set up")))?;
-    let mut config = versions.with_root_certificates(roots).with_no_client_auth();
+    let mut config = trusting(versions).with_no_client_auth();
     config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     Ok(config)
 }

@@ -585,6 +585,47 @@ fn a_certificate_that_is_not_to_be_trusted_ends_it() {
 }
 
 #[test]
+fn roots_that_the_environment_names_stand_for_the_systems() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let demo = &demo::BROKER;
+    let config = authority.server("127.0.0.1");
+    let files: [(&str, String); 3] = [
+        ("right.pem", authority.pem().to_owned()),
+        ("odd.pem", [authority.pem(), "-----BEGIN CERTIFICATE-----\nMII"].concat()),
+        ("wrong.pem", stranger.pem().to_owned()),
+    ];
+    let unknown = Some("from an unknown issuer");
+    for (variable, name, refusal) in [
+        ("SSL_CERT_FILE", "right.pem", None),
+        ("SSL_CERT_FILE", "odd.pem", None),
+        ("SSL_CERT_FILE", "wrong.pem", unknown),
+        ("SSL_CERT_FILE", "missing.pem", Some("no certificates to check servers against")),
+        ("SSL_CERT_DIR", "right", None),
+        ("SSL_CERT_DIR", "wrong", unknown),
+    ] {
+        let good = || demo.script([Reply::json(200, demo.good())]);
+        let script = if refusal.is_none() { good() } else { Vec::new() };
+        let server = Server::start_tls(config.clone(), script);
+        let mut machine = demo.machine(&server.url());
+        for (file, text) in &files {
+            machine.write(file, text);
+            let folder = machine.path(file.trim_end_matches(".pem"));
+            std::fs::create_dir(&folder).expect("a folder");
+            std::fs::write(folder.join(file), text).expect("a file");
+        }
+        let path = machine.path(name);
+        machine.set(variable, path.to_str().expect("UTF-8"));
+        let outcome = machine.run(&format!("login {}", demo.id));
+        match refusal {
+            None => assert_eq!(outcome.answer().trim_end(), demo.token, "{variable} {name}"),
+            Some(text) => {
+                outcome.fails(5, &[text]);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_downgrade_is_named() {
     let authority = Authority::new();
     let other = bystander();

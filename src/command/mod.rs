@@ -32,7 +32,7 @@ use crate::spec::Target;
 use crate::store::file::FileStore;
 use crate::store::memory::MemoryStore;
 use crate::store::{Entry, Key, Store};
-use crate::tls::Trust;
+use crate::tls::{Places, Trust};
 use crate::{config, sandbox as systems};
 
 /// Options of every verb.
@@ -109,7 +109,7 @@ impl Run<'_> {
     /// # Errors
     /// Exit code 2: an env file, a CA file or a variable that cannot be used.
     pub async fn app(&self) -> Result<(App, Option<systems::Sandbox>)> {
-        let trust = Rc::new(Trust::new(self.global.ca_file.as_deref())?);
+        let trust = Rc::new(Trust::new(self.roots(), self.global.ca_file.as_deref())?);
         let http = Http::new(self.proxies()?, trust, self.global.timeout);
         let (sources, servers) = if self.global.sandbox {
             let servers = sandbox::start(None, Rc::new(|_| ())).await?;
@@ -190,6 +190,12 @@ impl Run<'_> {
             None => home()?,
         }
         .map(|state| state.join("crmauth")))
+    }
+
+    /// An empty variable is set too: so OpenSSL reads them, and whoever reads the roots.
+    fn roots(&self) -> Places {
+        let value = |name| self.environment.vars().find(|(other, _)| *other == name).map(|(_, value)| value);
+        Places { file: value("SSL_CERT_FILE").map(PathBuf::from), folder: value("SSL_CERT_DIR").is_some() }
     }
 
     fn proxies(&self) -> Result<Proxies> {
