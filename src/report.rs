@@ -1,6 +1,7 @@
 //! What people read on stderr: errors, warnings and notes become text or JSON here and nowhere else.
 
 mod progress;
+mod prompt;
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -233,9 +234,11 @@ impl Report {
 
     /// Nobody may be there to read, which is no reason to fail.
     fn line(&self, text: &str) {
+        self.write(&[text, "\n"].concat());
+    }
+
+    fn write(&self, text: &str) {
         self.progress.iter().for_each(Progress::erase);
-        let mut line = text.to_owned();
-        line.push('\n');
-        let _ = std::io::stderr().lock().write_all(line.as_bytes());
+        let _ = std::io::stderr().lock().write_all(text.as_bytes());
     }
 }

@@ -150,7 +150,12 @@ impl Field {
 
     /// Whether nobody may see its value.
     pub fn secret(&self) -> bool {
-        matches!(self.kind, Kind::Secret | Kind::Token)
+        matches!(self.kind, Kind::Secret | Kind::Key | Kind::Token)
+    }
+
+    /// Whether its value names or proves who logs in.
+    pub fn credential(&self) -> bool {
+        self.kind == Kind::Text || self.secret()
     }
 }
 
@@ -163,6 +168,8 @@ pub enum Kind {
     Text,
     /// A secret text without control characters.
     Secret,
+    /// A secret that some program made: as [`Kind::Secret`], and without white space.
+    Key,
     /// A secret that goes into a header: 1 to 8192 bytes of 0x21–0x7E.
     Token,
     /// One of these words.

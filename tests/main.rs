@@ -9,6 +9,7 @@ mod exec;
 mod faults;
 mod formats;
 mod gluo;
+mod guide;
 mod hellocloud;
 mod http;
 mod language;

@@ -2,7 +2,6 @@
 
 use crate::config::{Found, Plan};
 use crate::error::{Cause, Error};
-use crate::spec::Kind;
 
 /// The next steps that a target's settings suggest.
 pub(super) struct Hints {
@@ -16,7 +15,7 @@ impl Hints {
         let name = |field: &str| {
             plan.found(field).map_or_else(|| plan.target.variable(field), |found| found.variable.clone())
         };
-        let credential = |found: &&Found| matches!(found.field.kind, Kind::Text | Kind::Secret | Kind::Token);
+        let credential = |found: &&Found| found.field.credential();
         let credentials = plan.found.iter().filter(credential).map(|found| found.variable.clone()).collect();
         Self { url: name("URL"), plain: plan.url.origin().starts_with("http://"), credentials }
     }

@@ -30,10 +30,7 @@ impl Job<'_> {
     /// The settings that say whose session it is: a partner's are those that accounts share.
     pub(super) fn owners(&self, role: &Role) -> impl Iterator<Item = &Found> {
         let partner = *role == Role::Partner;
-        self.plan.found.iter().filter(move |found| {
-            found.field.shared == partner
-                && matches!(found.field.kind, Kind::Text | Kind::Secret | Kind::Token)
-        })
+        self.plan.found.iter().filter(move |found| found.field.shared == partner && found.field.credential())
     }
 
     /// All that a role's login is made with, but for its URL, which is a part of the key.

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::delivery::Delivery;
+use super::guide::Guide;
 use super::{Run, TargetName, duration, seconds, target_help, targets};
 use crate::app::{App, Login, Wish, role};
 use crate::config::Plan;
@@ -63,7 +64,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let batch = args.all || named.len() > 1;
     // Read before a signal is waited for: until then it ends a read that blocks.
     let handed = if args.adopt { Some(handed(&named, run)?) } else { None };
-    let (app, _servers) = run.app().await?;
+    let (mut app, _servers) = run.app().await?;
     let wanted = if args.all { configured(&app)? } else { named };
     let prepared = args.delivery.prepare(run, &app.sources, &wanted, batch)?;
     for target in &wanted {
@@ -72,6 +73,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     if let (Some(text), [target]) = (&handed, &wanted[..]) {
         return prepared.deliver(run, &[(target, adopt(&app, target, text).await)]);
     }
+    let guide = Guide::ask(run, &mut app, &wanted).await?;
     let (app, person) = (&app, args.person.as_deref());
     let wish = &Wish::New(args.min_ttl.unwrap_or_default());
     let mut done: Vec<(usize, Result<Login>)> = futures_util::stream::iter(wanted.iter().enumerate())
@@ -80,12 +82,14 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         .collect()
         .await;
     done.sort_by_key(|(place, _)| *place);
-    let results: Vec<_> = wanted.iter().zip(done.into_iter().map(|(_, result)| result)).collect();
+    let results = done.into_iter().map(|(_, result)| result.map_err(|error| guide.explain(error)));
+    let results: Vec<_> = wanted.iter().zip(results).collect();
     let code = prepared.deliver(run, &results)?;
     for (target, login) in results.iter().filter_map(|(target, result)| Some((target, result.as_ref().ok()?)))
     {
         run.report.done(target, told(app, login));
     }
+    guide.keep(run, app, &results).await?;
     Ok(code)
 }
 

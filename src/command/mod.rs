@@ -5,6 +5,7 @@ mod child;
 pub mod completions;
 mod delivery;
 pub mod exec;
+mod guide;
 pub mod login;
 pub mod logout;
 pub mod providers;
@@ -57,6 +58,9 @@ pub struct Global {
     /// Neither read nor keep stored sessions
     #[arg(long, global = true, conflicts_with = "store")]
     pub no_store: bool,
+    /// Never ask a person, at a terminal either
+    #[arg(long, global = true)]
+    pub no_input: bool,
     /// JSON on stdout (-f json) and for errors on stderr
     #[arg(long, global = true)]
     pub json: bool,

@@ -11,10 +11,11 @@ mod sources;
 mod target;
 mod value;
 
+pub use envfile::fill;
 pub use environment::Environment;
 pub use names::is_setting;
 pub use plan::{Found, Plan, Value};
-pub use resolve::find;
+pub use resolve::{Inquiry, answer, find, inquire};
 pub use sources::{Origin, Sources};
 pub use target::target;
 

@@ -10,6 +10,7 @@ use super::plan::{Found, Plan, Value};
 use super::sources::{Hit, Origin, Sources};
 use super::value;
 use crate::error::{Cause, Error, Result};
+use crate::say::{Text, say};
 use crate::secret::Secret;
 use crate::spec::{Alternatives, BaseUrl, COMMON, Default, Field, Kind, Need, Target, is_on};
 
@@ -43,6 +44,43 @@ pub async fn find(target: &Target, sources: &Sources) -> Result<Plan> {
     let mut plan = survey.plan().await.map_err(named)?;
     plan.missing = error;
     Ok(plan)
+}
+
+/// What a person may be asked for, so that a login has all that it needs.
+pub struct Inquiry {
+    /// The fields, in the order of their declaration; of several ways, those of the usual one.
+    pub fields: Vec<&'static Field>,
+    /// What a file that nobody named says of where the answers go: the variable, where it stands, its value.
+    pub route: Option<(String, Origin, String)>,
+}
+
+/// What is missing for a login of a target.
+///
+/// # Errors
+/// As [`find`], but for what is missing.
+pub fn inquire(target: &Target, sources: &Sources) -> Result<Inquiry> {
+    let survey = Survey::new(target, sources)?;
+    let missing = survey.missing();
+    let usual = missing.iter().filter_map(|missing| missing.ways.first()).flatten().copied();
+    let usual: Vec<&Field> = usual.collect();
+    let fields = target.spec.all_fields().filter(|field| usual.iter().any(|other| other.name == field.name));
+    let route = survey.planted_route().map(|hit| {
+        let value = hit.text.expose().to_owned();
+        (hit.written.clone(), hit.origin.clone(), value)
+    });
+    Ok(Inquiry { fields: fields.collect(), route })
+}
+
+/// Checks an answer to the question for a field; white space around it is no part of it, but for a password.
+///
+/// # Errors
+/// What is wrong with it, beginning with a verb.
+pub fn answer(text: &str, field: &Field, target: &Target) -> std::result::Result<Secret, Text> {
+    if text.trim().is_empty() {
+        return Err(say!("is needed"));
+    }
+    let text = if field.kind == Kind::Secret { text } else { text.trim() };
+    value::check(text, field, target.spec).map_err(Text::from)
 }
 
 /// What is set for a target, and which of it the login needs.
@@ -190,20 +228,11 @@ impl<'a> Survey<'a> {
     /// Refuses what decides where secrets travel from a file that nobody named, where it meets a secret from
     /// elsewhere: whoever plants a file in a folder would get the secret.
     fn guard(&self) -> Result<()> {
-        let elsewhere = self.used().find(|(field, hit)| field.secret() && !hit.origin.implicit());
-        let Some((_, secret)) = elsewhere else {
-            return Ok(());
-        };
-        let decides = |field: &Field, hit: &Hit| match field.kind {
-            Kind::Flag => is_on(hit.text.expose()),
-            _ => true,
-        };
-        let route = self.used().find(|(field, hit)| {
-            hit.origin.implicit()
-                && COMMON.iter().any(|common| common.name == field.name)
-                && decides(field, hit)
+        let elsewhere = self.used().find(|(field, hit)| {
+            // Whoever was asked has been shown where the answer goes.
+            field.secret() && !hit.origin.implicit() && hit.origin != Origin::Answer
         });
-        let Some((_, route)) = route else {
+        let (Some((_, secret)), Some(route)) = (elsewhere, self.planted_route()) else {
             return Ok(());
         };
         let (written, origin) = (&route.written, &route.origin);
@@ -215,6 +244,20 @@ impl<'a> Survey<'a> {
             "set {} in the environment too, or consent with `--env-file .env`",
             route.variable
         )))
+    }
+
+    /// What decides where secrets travel and comes from a file that nobody named.
+    fn planted_route(&self) -> Option<&Hit> {
+        let decides = |field: &Field, hit: &Hit| match field.kind {
+            Kind::Flag => is_on(hit.text.expose()),
+            _ => true,
+        };
+        let route = self.used().find(|(field, hit)| {
+            hit.origin.implicit()
+                && COMMON.iter().any(|common| common.name == field.name)
+                && decides(field, hit)
+        });
+        route.map(|(_, hit)| hit)
     }
 
     async fn plan(&self) -> Result<Plan> {

@@ -43,6 +43,8 @@ pub enum Origin {
         /// Whether nobody named the file.
         implicit: bool,
     },
+    /// A person at the terminal.
+    Answer,
     /// The sandbox's demo accounts.
     Sandbox,
     /// The declaration.
@@ -62,6 +64,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Environment => f.write_str("the environment"),
             Self::File { path, line, .. } => write!(f, "{path} line {line}"),
+            Self::Answer => f.write_str("your answer"),
             Self::Sandbox => f.write_str("the sandbox"),
             Self::Default => f.write_str("its default"),
         }
@@ -95,6 +98,8 @@ pub struct Sources {
     strangers: Vec<(String, Origin)>,
     /// The env files that were read: their names, and where they are.
     read: Vec<(String, PathBuf)>,
+    /// The env file that counts first, whether it is there or not: its name, and where it is.
+    first_file: Option<(String, PathBuf)>,
     cwd: PathBuf,
     patience: Duration,
     secret_files: RefCell<BTreeMap<PathBuf, Rc<OnceCell<Secret>>>>,
@@ -128,6 +133,7 @@ impl Sources {
             warnings: Vec::new(),
             strangers: Vec::new(),
             read: Vec::new(),
+            first_file: None,
             cwd: env.cwd().to_owned(),
             patience,
             secret_files: RefCell::default(),
@@ -145,7 +151,22 @@ impl Sources {
         if named.is_empty() {
             sources.implicit_file(specs)?;
         }
+        let implicit = || ("./.env".to_owned(), sources.cwd.join(".env"));
+        sources.first_file = Some(sources.read.first().cloned().unwrap_or_else(implicit));
         Ok(sources)
+    }
+
+    /// Adds what a person has answered, by variable, below what is set.
+    pub fn answer(&mut self, answers: &[(String, Secret)]) {
+        let layer = answers
+            .iter()
+            .map(|(variable, value)| (variable.clone(), (variable.clone(), value.clone(), Origin::Answer)));
+        self.layers.push(layer.collect());
+    }
+
+    /// The env file that settings are read from first, whether it is there or not: its name, and where it is.
+    pub fn first_file(&self) -> Option<&(String, PathBuf)> {
+        self.first_file.as_ref()
     }
 
     /// Variables in place of all other settings: `--sandbox`.
@@ -161,6 +182,7 @@ impl Sources {
             warnings: Vec::new(),
             strangers: Vec::new(),
             read: Vec::new(),
+            first_file: None,
             cwd: PathBuf::new(),
             patience: Duration::ZERO,
             secret_files: RefCell::default(),

@@ -22,6 +22,10 @@ pub(super) fn check(text: &str, field: &Field, spec: &Spec) -> Result<Secret, St
     let word = text.trim();
     let text = match field.kind {
         Kind::Text | Kind::Secret => text,
+        Kind::Key if text.contains(char::is_whitespace) => {
+            return Err("holds white space, which no such key does".to_owned());
+        }
+        Kind::Key => text,
         Kind::Url => {
             BaseUrl::of(text, spec).map_err(|error| error.message.english())?;
             text
@@ -117,6 +121,7 @@ mod tests {
         for (kind, text, message) in [
             (Kind::Url, "ftp://h", "is neither an http:// nor an https:// URL"),
             (Kind::Text, "a\u{1b}b", "holds a control character, which no setting may"),
+            (Kind::Key, "a b", "holds white space, which no such key does"),
             (Kind::Secret, "a\n", "holds a control character, which no setting may"),
             (
                 Kind::Token,

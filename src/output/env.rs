@@ -3,6 +3,7 @@
 
 use super::buffer::Buffer;
 use super::vars::{Lines, Variable};
+use crate::secret::Secret;
 
 pub(super) static FORMAT: Lines = Lines {
     name: "env",
@@ -17,7 +18,10 @@ pub(super) static FORMAT: Lines = Lines {
 /// python-dotenv undoes `\\` and `\'` and expands `${NAME}` there too. A value with a single quote goes into
 /// double quotes, where readers agree on nothing that has a meaning in a shell.
 fn refuses(variable: &Variable<'_>) -> Option<&'static str> {
-    let value = &*variable.value;
+    refused(&variable.value)
+}
+
+fn refused(value: &str) -> Option<&'static str> {
     if value.contains("${") {
         return Some("has a ${ that some readers of env files expand even inside quotes");
     }
@@ -31,12 +35,24 @@ fn refuses(variable: &Variable<'_>) -> Option<&'static str> {
     )
 }
 
+/// A value as it stands behind the `=` of a line.
+///
+/// # Errors
+/// Why it cannot stand there, beginning with a verb.
+pub fn quoted(value: &Secret) -> Result<Secret, &'static str> {
+    match refused(value.expose()) {
+        Some(why) => Err(why),
+        None => Ok(Secret::new([quote(value.expose()), value.expose(), quote(value.expose())].concat())),
+    }
+}
+
+fn quote(value: &str) -> &'static str {
+    if value.contains('\'') { "\"" } else { "'" }
+}
+
 fn line(out: &mut Buffer, variable: &Variable<'_>) {
-    let quote = if variable.value.contains('\'') { "\"" } else { "'" };
-    out.push(&variable.name);
-    out.push("=");
-    out.push(quote);
-    out.push(&variable.value);
-    out.push(quote);
-    out.push("\n");
+    let value = &*variable.value;
+    for part in [&*variable.name, "=", quote(value), value, quote(value), "\n"] {
+        out.push(part);
+    }
 }

@@ -11,7 +11,7 @@ use crate::spec::{BaseUrl, Target};
 
 mod azure;
 mod buffer;
-mod env;
+pub mod env;
 mod fish;
 mod github;
 mod gitlab;

@@ -41,7 +41,7 @@ static SPEC: Spec = Spec {
         Field::new("USERNAME", Kind::Text, "the integration user's name").required().seed_name("username"),
         Field::new(
             "ACCESS_KEY",
-            Kind::Secret,
+            Kind::Key,
             "the user's access key: in Gluocrm under My Preferences, or from Gluocrm's support",
         )
         .required()

@@ -1,13 +1,13 @@
-//! A terminal with a person at it.
+//! A terminal with a person at it: what is typed goes in, and what comes out is a screen to be read.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
 use super::machine::wrapped;
 
@@ -16,6 +16,7 @@ const NEVER: Duration = Duration::from_secs(60);
 
 /// A program at a terminal.
 pub struct Terminal {
+    master: std::fs::File,
     seen: Arc<(Mutex<Seen>, Condvar)>,
     child: Child,
     columns: usize,
@@ -36,6 +37,8 @@ pub struct Left {
     pub output: String,
     /// What stands on the screen at last, line by line.
     pub screen: Vec<String>,
+    /// Whether typed characters are shown again, as before.
+    pub sane: bool,
 }
 
 impl Terminal {
@@ -60,7 +63,7 @@ impl Terminal {
         let child = command.spawn().expect("the program starts");
         let master = std::fs::File::from(master);
         let seen = Arc::new((Mutex::new(Seen::default()), Condvar::new()));
-        let (mut from, to) = (master, Arc::clone(&seen));
+        let (mut from, to) = (master.try_clone().expect("a copy"), Arc::clone(&seen));
         std::thread::spawn(move || {
             let mut chunk = [0; 4096];
             loop {
@@ -75,7 +78,7 @@ impl Terminal {
                 }
             }
         });
-        Self { seen, child, columns: usize::from(columns), read: 0 }
+        Self { master, seen, child, columns: usize::from(columns), read: 0 }
     }
 
     /// Waits for a text behind those that were waited for before.
@@ -96,6 +99,34 @@ impl Terminal {
         }
     }
 
+    /// Types a text as it is; `\r` is Enter, `\x03` is Ctrl-C.
+    pub fn types(&mut self, text: &str) -> &mut Self {
+        self.master.write_all(text.as_bytes()).expect("a reader");
+        self
+    }
+
+    /// Whether what is typed is shown.
+    pub fn echoes(&self) -> bool {
+        let modes = tcgetattr(&self.master).expect("a terminal").local_modes;
+        modes.contains(LocalModes::ECHO) && modes.contains(LocalModes::ICANON)
+    }
+
+    /// Waits until what is typed is not shown: until then it would be.
+    #[track_caller]
+    pub fn hides(&mut self) -> &mut Self {
+        let until = Instant::now() + NEVER;
+        while self.echoes() {
+            assert!(Instant::now() < until, "what is typed shows");
+            std::thread::yield_now();
+        }
+        self
+    }
+
+    /// The program's process.
+    pub fn child(&self) -> &Child {
+        &self.child
+    }
+
     /// Waits for the program's end.
     #[track_caller]
     pub fn ends(mut self) -> Left {
@@ -114,7 +145,7 @@ impl Terminal {
         let signal = std::os::unix::process::ExitStatusExt::signal(&status);
         let code = status.code().or(signal.map(|signal| 128 + signal)).expect("a code or a signal");
         let screen = screen(&output, self.columns);
-        Left { code, screen, output }
+        Left { code, screen, sane: self.echoes(), output }
     }
 }
 

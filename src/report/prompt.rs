@@ -1,0 +1,127 @@
+//! Questions to the person at the terminal: asked on stderr, answered on stdin.
+
+use std::io::{BufRead, ErrorKind, IsTerminal};
+
+use zeroize::Zeroizing;
+
+use super::Report;
+use crate::error::{Cause, Error, Result};
+use crate::say::{Text, say};
+use crate::secret::Secret;
+use crate::signals::interruptible;
+
+/// How a line is read from the terminal.
+type Reader = fn() -> std::io::Result<Option<Zeroizing<String>>>;
+
+impl Report {
+    /// Whether there is a person to be asked: a terminal to ask at, and one to answer at.
+    pub fn meets_person(&self) -> bool {
+        self.manner.person && std::io::stdin().is_terminal()
+    }
+
+    /// Asks for a line that may be seen. `None` where the input has ended.
+    ///
+    /// # Errors
+    /// [`Cause::Interrupted`] and its like; [`Cause::Other`] where the terminal cannot be read.
+    pub async fn ask(&self, question: Text) -> Result<Option<Secret>> {
+        self.line_of(question, seen).await
+    }
+
+    /// Asks for a line that is not shown while it is typed.
+    ///
+    /// # Errors
+    /// As [`Report::ask`].
+    pub async fn ask_unseen(&self, question: Text) -> Result<Option<Secret>> {
+        let answer = self.line_of(question, unseen).await;
+        self.line("");
+        let answer = answer?;
+        answer.iter().for_each(|answer| self.learn(answer));
+        Ok(answer)
+    }
+
+    /// Asks yes or no; Enter alone is `usual`, and so is the end of the input.
+    ///
+    /// # Errors
+    /// As [`Report::ask`].
+    pub async fn confirm(&self, question: Text, usual: bool) -> Result<bool> {
+        let choice = if usual { say!("[Y/n]") } else { say!("[y/N]") };
+        loop {
+            let question = Text::list(vec![question.clone(), choice.clone()], " ");
+            let Some(answer) = self.ask(question).await? else { return Ok(usual) };
+            match answer.expose().trim().to_lowercase().as_str() {
+                "" => return Ok(usual),
+                "y" | "yes" | "s" | "sim" => return Ok(true),
+                "n" | "no" | "não" | "nao" => return Ok(false),
+                _ => {}
+            }
+        }
+    }
+
+    async fn line_of(&self, question: Text, read: Reader) -> Result<Option<Secret>> {
+        let _hold = self.hold();
+        self.write(&format!("{} ", self.words(&question)));
+        // Whatever ends the wait, the terminal is as it was.
+        let _modes = Modes::keep();
+        // Nothing can stop a read from the terminal: a thread waits, not we.
+        let answer = interruptible(None, async { Ok(tokio::task::spawn_blocking(read).await) }).await;
+        let answer = answer.inspect_err(|_| self.line(""))?;
+        let unread = || Error::new(Cause::Other, say!("the terminal cannot be read"));
+        match answer.map_err(|_| unread())? {
+            Ok(answer) => Ok(answer.map(|line| Secret::new(line.trim_end_matches(['\r', '\n']).to_owned()))),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                Err(Error::new(Cause::Interrupted, say!("interrupted")))
+            }
+            Err(_) => Err(unread()),
+        }
+    }
+}
+
+fn seen() -> std::io::Result<Option<Zeroizing<String>>> {
+    let mut line = Zeroizing::new(String::with_capacity(4096));
+    let read = std::io::stdin().lock().read_line(&mut line)?;
+    Ok((read > 0).then_some(line))
+}
+
+fn unseen() -> std::io::Result<Option<Zeroizing<String>>> {
+    let config = rpassword::ConfigBuilder::new().output_discard();
+    // The terminal that was looked at, not whichever the process may have besides.
+    #[cfg(unix)]
+    let config = config.input_file_path("/dev/stdin");
+    match rpassword::read_password_with_config(config.build()) {
+        Ok(line) => Ok(Some(Zeroizing::new(line))),
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The terminal's modes, put back when this is dropped.
+#[cfg(unix)]
+struct Modes(Option<rustix::termios::Termios>);
+
+#[cfg(unix)]
+impl Modes {
+    fn keep() -> Self {
+        Self(rustix::termios::tcgetattr(std::io::stdin()).ok())
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Modes {
+    fn drop(&mut self) {
+        if let Some(modes) = &self.0 {
+            let now = rustix::termios::OptionalActions::Now;
+            let _ = rustix::termios::tcsetattr(std::io::stdin(), now, modes);
+        }
+    }
+}
+
+/// Elsewhere the library puts them back itself.
+#[cfg(not(unix))]
+struct Modes;
+
+#[cfg(not(unix))]
+impl Modes {
+    fn keep() -> Self {
+        Self
+    }
+}

@@ -1,0 +1,319 @@
+//! The guided login, typed at a terminal: what is asked, what is checked, what is kept, and when nothing is asked.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use rustix::process::Signal;
+
+use crate::support::machine::{installed, mode, set_mode, signal, wrapped};
+use crate::support::{Machine, Reply, Server, Terminal, canned};
+
+const KEY: &str = "Qk7guidedAccessKey4Zt";
+const TOKEN: &str = "s9guidedSessionName2x";
+
+/// A machine without settings on which no secret may show.
+fn bare() -> Machine {
+    let mut machine = Machine::new();
+    machine.canary(KEY).set("NO_COLOR", "1");
+    machine
+}
+
+fn start(machine: &Machine, line: &str) -> Terminal {
+    Terminal::start(machine.command(&line.split(' ').collect::<Vec<_>>()), 80)
+}
+
+/// Answers all that a login to Gluocrm asks for.
+fn answer(terminal: &mut Terminal, url: &str) {
+    terminal.sees("GLUO_URL: ").types(&format!("{url}\r"));
+    terminal.sees("GLUO_USERNAME: ").sees("GLUO_USERNAME: ").types("api\r");
+    terminal.sees("GLUO_ACCESS_KEY (not shown): ").hides().types(&format!("{KEY}\r"));
+}
+
+#[test]
+fn answers_lead_to_a_session_and_to_a_file_that_asks_no_more() {
+    if !installed("setsid") {
+        return;
+    }
+    let server = Server::start([canned::gluo(TOKEN), canned::gluo(TOKEN)].concat());
+    let machine = bare();
+    fs::create_dir(machine.path(".git")).expect("a git folder");
+    machine.write(".gitignore", "target");
+    let mut terminal = start(&machine, "login gluo");
+    terminal.sees("Gluocrm needs some settings").sees("GLUO_URL: base URL");
+    terminal.sees("GLUO_URL: ").types("\r").sees("GLUO_URL is needed");
+    terminal.sees("GLUO_URL: ").types("ftp://h\r").sees("GLUO_URL is neither an http:// nor an https:// URL");
+    terminal.sees("GLUO_URL: ").types(&format!(" {}/webservice.php \r", server.url()));
+    terminal.sees("GLUO_USERNAME: ").sees("GLUO_USERNAME: ").types("api\r");
+    terminal.sees("My Preferences").sees("GLUO_ACCESS_KEY (not shown): ");
+    terminal.hides().types("two words\r").sees("GLUO_ACCESS_KEY holds white space");
+    terminal.sees("(not shown): ").hides().types(&format!("{KEY} \r"));
+    terminal.sees(TOKEN).sees("done: gluo: logged in as api");
+    terminal.sees("Write GLUO_URL, GLUO_USERNAME and GLUO_ACCESS_KEY to ./.env? [Y/n] ").types("\r");
+    let left = terminal.ends();
+    assert!(left.code == 0 && left.sane, "{} {}", left.code, left.output);
+    assert!(!left.output.contains(KEY) && !left.output.contains("two words"), "{}", left.output);
+    assert!(left.line(".gitignore keeps it out of git").starts_with('/'), "{}", left.output);
+    assert_eq!(mode(&machine.path(".env")), 0o600);
+    let url = server.url();
+    let written = format!("GLUO_URL='{url}/webservice.php'\nGLUO_USERNAME='api'\nGLUO_ACCESS_KEY='{KEY}'\n");
+    assert_eq!(fs::read_to_string(machine.path(".env")).expect("a file"), written);
+    assert_eq!(fs::read_to_string(machine.path(".gitignore")).expect("a file"), "target\n.env\n");
+
+    let left = start(&machine, "login gluo").ends();
+    assert_eq!((left.code, left.screen[0].as_str()), (0, TOKEN), "{}", left.output);
+}
+
+#[test]
+fn a_captured_token_is_the_token_alone() {
+    if !installed("setsid") {
+        return;
+    }
+    let server = Server::start(canned::gluo(TOKEN));
+    let machine = bare();
+    let stdout = fs::File::create(machine.path("token")).expect("a file");
+    let mut terminal = Terminal::with(machine.command(&["login", "gluo"]), 40, Some(stdout.into()));
+    answer(&mut terminal, &server.url());
+    terminal.sees("[Y/n]").types("n\r");
+    let left = terminal.ends();
+    assert_eq!(left.code, 0, "{}", left.output);
+    assert_eq!(fs::read_to_string(machine.path("token")).expect("a file"), format!("{TOKEN}\n"));
+    assert_eq!(machine.files(), ["token"]);
+}
+
+#[test]
+fn what_stands_in_the_file_stays_byte_for_byte() {
+    if !installed("setsid") {
+        return;
+    }
+    for (before, after) in [
+        ("# mine\r\nOTHER=\"a b\"\r\n", "# mine\r\nOTHER=\"a b\"\r\nU\r\nN\r\nK\r\n"),
+        ("OTHER=1", "OTHER=1\nU\nN\nK\n"),
+        ("\u{feff}A=1\n\n", "\u{feff}A=1\n\nU\nN\nK\n"),
+        (
+            "export GLUO_USERNAME=  # from the page\nB=2\nGLUO_ACCESS_KEY=''\n",
+            "export N  # from the page\nB=2\nK\nU\n",
+        ),
+    ] {
+        let server = Server::start(canned::gluo(TOKEN));
+        let machine = bare();
+        let path = machine.write(".env", before);
+        set_mode(&path, 0o644);
+        let mut terminal = start(&machine, "login gluo");
+        answer(&mut terminal, &server.url());
+        terminal.sees("[Y/n]").types("y\r");
+        let left = terminal.ends();
+        assert_eq!(left.code, 0, "{}", left.output);
+        let after =
+            after.replace('U', &format!("GLUO_URL='{}'", server.url())).replace('N', "GLUO_USERNAME='api'");
+        let after = after.replacen('K', &format!("GLUO_ACCESS_KEY='{KEY}'"), 1);
+        assert_eq!(fs::read_to_string(&path).expect("a file"), after);
+        assert_eq!(mode(&path), 0o600);
+    }
+}
+
+#[test]
+fn odd_values_are_read_back_by_everybody() {
+    if !installed("setsid") {
+        return;
+    }
+    for (password, kept, spaced) in [
+        ("a b#c$d\"e`f\\g", Some("a b#c$d\"e`f\\g"), false),
+        ("don't", Some("don't"), false),
+        ("ção 株", Some("ção 株"), false),
+        (" pw ", Some(" pw "), true),
+        ("${HOME}x", None, false),
+    ] {
+        let server = Server::start(vec![canned::zeev(TOKEN)]);
+        let mut machine = bare();
+        machine.canary(password);
+        let mut terminal = start(&machine, "login zeev");
+        terminal.sees("ZEEV_URL: ").types(&format!("{}\r", server.url()));
+        terminal.sees("ZEEV_USERNAME: ").sees("ZEEV_USERNAME: ").types("ana\r");
+        terminal.sees("(not shown): ").hides().types(&format!("{password}\r"));
+        if spaced {
+            terminal.sees("a space. Is that part of it? [y/N] ").types("y\r");
+        }
+        if kept.is_none() {
+            terminal.sees("warning: zeev: ZEEV_PASSWORD cannot be written to ./.env");
+        }
+        terminal.sees("[Y/n]").types("\r");
+        let left = terminal.ends();
+        assert_eq!(left.code, 0, "{}", left.output);
+        let sent = server.received();
+        assert_eq!(sent[0].body, serde_json::json!({"login": "ana", "password": password}).to_string());
+        let dotenvy = dotenvy::from_path_iter(machine.path(".env")).expect("a file");
+        let read: Vec<(String, String)> = dotenvy.map(|item| item.expect("an entry")).collect();
+        assert_eq!(read.iter().find(|(name, _)| name == "ZEEV_PASSWORD").map(|(_, value)| &**value), kept);
+        if installed("python3") && kept.is_some() {
+            let script = "import dotenv; print(dotenv.dotenv_values('.env')['ZEEV_PASSWORD'])";
+            let read = Command::new("python3").args(["-c", script]).current_dir(machine.work()).output();
+            let read = read.expect("python3 starts").stdout;
+            assert_eq!(String::from_utf8_lossy(&read), format!("{password}\n"));
+        }
+    }
+}
+
+#[test]
+fn ctrl_c_at_any_question_leaves_nothing() {
+    if !installed("setsid") {
+        return;
+    }
+    for answers in 0..4 {
+        let script = if answers == 3 { canned::gluo(TOKEN) } else { Vec::new() };
+        let server = Server::start(script);
+        let machine = bare();
+        let mut terminal = start(&machine, "login gluo");
+        let typed = [server.url(), "api".to_owned(), KEY.to_owned()];
+        for (question, typed) in ["GLUO_URL: ", "GLUO_USERNAME: ", "(not shown): ", "[Y/n]"]
+            .iter()
+            .zip(typed.iter().take(answers).map(Some).chain([None]))
+        {
+            terminal.sees(question);
+            if question.ends_with("E: ") || question.ends_with("L: ") {
+                terminal.sees(question);
+            }
+            if question.starts_with("(not") {
+                terminal.hides();
+            }
+            match typed {
+                Some(text) => terminal.types(&format!("{text}\r")),
+                None => terminal.types("\x03"),
+            };
+        }
+        let left = terminal.ends();
+        assert!(left.code == 130 && left.sane, "{answers}: {} {}", left.code, left.output);
+        left.line("error: interrupted");
+        assert!(!left.output.contains("may have taken effect"), "{}", left.output);
+        assert_eq!(machine.files(), [""; 0], "{answers}");
+    }
+    let machine = bare();
+    let mut terminal = start(&machine, "login gluo");
+    terminal.sees("GLUO_URL: ").types("h\r").sees("GLUO_USERNAME: ").sees("GLUO_USERNAME: ").types("api\r");
+    terminal.sees("(not shown): ").hides();
+    signal(terminal.child(), Signal::TERM);
+    let left = terminal.ends();
+    assert!(left.code == 143 && left.sane, "{} {}", left.code, left.output);
+}
+
+#[test]
+fn the_end_of_the_input_is_an_answer_that_is_missing() {
+    if !installed("setsid") {
+        return;
+    }
+    let machine = bare();
+    let mut terminal = start(&machine, "login gluo");
+    terminal.sees("GLUO_URL: ").sees("GLUO_URL: ").types("\x04");
+    let left = terminal.ends();
+    assert!(left.code == 2 && left.sane, "{} {}", left.code, left.output);
+    left.line("error: gluo: not set: GLUO_URL, GLUO_USERNAME, GLUO_ACCESS_KEY");
+}
+
+#[test]
+fn a_refused_login_writes_nothing() {
+    if !installed("setsid") {
+        return;
+    }
+    let server = Server::start(vec![Reply::json(401, "{}")]);
+    let machine = bare();
+    let mut terminal = start(&machine, "login zeev");
+    terminal.sees("ZEEV_URL: ").types(&format!("{}\r", server.url()));
+    terminal.sees("ZEEV_USERNAME: ").sees("ZEEV_USERNAME: ").types("ana\r");
+    terminal.sees("(not shown): ").hides().types(&format!("{KEY}\r"));
+    let left = terminal.ends();
+    assert_eq!(left.code, 4, "{}", left.output);
+    left.line("error: zeev: ");
+    left.line("hint: check ZEEV_USERNAME and ZEEV_PASSWORD");
+    left.line("zeev: nothing was written to ./.env");
+    assert_eq!(machine.files(), [""; 0]);
+}
+
+#[test]
+fn what_is_set_is_not_asked_for() {
+    if !installed("setsid") {
+        return;
+    }
+    let server = Server::start(vec![canned::zeev(TOKEN)]);
+    let mut machine = bare();
+    machine.set("ZEEV_URL", &server.url()).set("ZEEV__LOJA__USERNAME", "ana");
+    let mut terminal = start(&machine, "login zeev@loja");
+    terminal.sees("ZEEV__LOJA__PASSWORD (not shown): ").hides().types(&format!("{KEY}\r"));
+    terminal.sees("Write ZEEV__LOJA__PASSWORD to ./.env?").types("\r");
+    let left = terminal.ends();
+    assert_eq!(left.code, 0, "{}", left.output);
+    assert!(!left.output.contains("ZEEV_URL:") && !left.output.contains("API_TOKEN"), "{}", left.output);
+    assert_eq!(
+        fs::read_to_string(machine.path(".env")).expect("a file"),
+        format!("ZEEV__LOJA__PASSWORD='{KEY}'\n")
+    );
+}
+
+#[test]
+fn a_file_that_somebody_planted_gets_no_answer_unseen() {
+    if !installed("setsid") {
+        return;
+    }
+    let server = Server::start(canned::gluo(TOKEN));
+    let machine = bare();
+    machine.write(".env", format!("GLUO_URL={}\nGLUO_USERNAME=api\n", server.url()));
+    let question =
+        format!("GLUO_URL is {} (./.env line 1). Shall your answers go there? [y/N] ", server.url());
+    let mut terminal = Terminal::start(machine.command(&["login", "gluo"]), 200);
+    terminal.sees(&question).types("\r");
+    let left = terminal.ends();
+    assert_eq!(left.code, 2, "{}", left.output);
+    assert!(!left.output.contains("not shown"), "{}", left.output);
+    let mut terminal = Terminal::start(machine.command(&["login", "gluo"]), 200);
+    terminal.sees(&question).types("y\r").sees("(not shown): ").hides().types(&format!("{KEY}\r"));
+    terminal.sees("[Y/n]").types("\r");
+    assert_eq!(terminal.ends().code, 0);
+}
+
+#[test]
+fn a_file_that_would_be_refused_is_not_written() {
+    if !installed("setsid") {
+        return;
+    }
+    let server = Server::start(canned::gluo(TOKEN));
+    let mut machine = bare();
+    machine.set("GLUO_USERNAME", "api").secret("GLUO_ACCESS_KEY", KEY);
+    let mut terminal = start(&machine, "login gluo");
+    terminal.sees("GLUO_URL: ").sees("GLUO_URL: ").types(&format!("{}\r", server.url()));
+    let left = terminal.ends();
+    assert_eq!(left.code, 0, "{}", left.output);
+    left.line("gluo: nothing is written to ./.env");
+    assert_eq!(machine.files(), [""; 0]);
+}
+
+#[test]
+fn nobody_is_asked_where_nobody_is() {
+    if !installed("setsid") {
+        return;
+    }
+    let names = "not set: GLUO_URL, GLUO_USERNAME, GLUO_ACCESS_KEY";
+    let mut machine = bare();
+    machine.run("login gluo").fails(2, &[names, "; nothing is asked because there is no terminal"]);
+    let mut alone = wrapped(&machine.command(&["login", "gluo"]), &["setsid", "--wait"]);
+    alone.stdin(Stdio::null());
+    machine.finish(alone).fails(2, &[names, "no terminal"]);
+    for (line, why) in [
+        ("login gluo --no-input", "because of --no-input"),
+        ("login gluo --json", "missing_setting"),
+        ("token gluo", names),
+        ("exec gluo -- true", names),
+        ("status gluo", "not set"),
+    ] {
+        let left = start(&machine, line).ends();
+        let code = if line.starts_with("exec") { 125 } else { 2 };
+        assert!(left.code == code || line.starts_with("status"), "{line}: {}", left.output);
+        assert!(left.screen.concat().contains(why), "{line}: {}", left.output);
+        assert!(!left.output.contains("Ctrl-C"), "{line}: {}", left.output);
+    }
+    machine.set("CI", "1");
+    let left = start(&machine, "login gluo").ends();
+    assert_eq!(left.code, 2, "{}", left.output);
+    assert!(left.screen.concat().contains("because CI is set"), "{}", left.output);
+    machine.unset("CI");
+    let left = Terminal::start(machine.shell_command("sh", "crmauth login gluo 2>err"), 80).ends();
+    assert_eq!((left.code, left.output.as_str()), (2, ""));
+    assert!(fs::read_to_string(machine.path("err")).expect("a file").contains("no terminal"));
+}
