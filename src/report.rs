@@ -49,6 +49,15 @@ pub struct Busy<'a> {
     line: Option<usize>,
 }
 
+impl Busy<'_> {
+    /// How far it has got.
+    pub fn says(&self, text: impl Into<Text>) {
+        if let (Some(progress), Some(line)) = (&self.report.progress, self.line) {
+            progress.reword(line, self.report.words(&text.into()));
+        }
+    }
+}
+
 impl Drop for Busy<'_> {
     fn drop(&mut self) {
         if let (Some(progress), Some(line)) = (&self.report.progress, self.line) {

@@ -42,7 +42,7 @@ fn what_is_under_way_shows_until_it_is_done() {
 }
 
 #[test]
-fn a_batch_has_a_line_a_target_and_errors_stand_above() {
+fn a_batch_has_a_line_a_target_below_its_count_and_errors_stand_above() {
     if !installed("setsid") {
         return;
     }
@@ -52,14 +52,15 @@ fn a_batch_has_a_line_a_target_and_errors_stand_above() {
     let mut machine = demo::GLUO.machine(&server.url());
     machine.set("ZEEV_URL", &refusing.url()).set("ZEEV_USERNAME", "ana").secret("ZEEV_PASSWORD", "pW5Qm1Zz7");
     let mut terminal = start(&machine, 40, "login gluo zeev");
-    terminal.sees("gluo: logging in…\r\n").sees("zeev: logging in…");
+    terminal.sees("login: 0 of 2 done…\r\n").sees("gluo: logging in…\r\n").sees("zeev: logging in…");
     gone.wait();
-    // One line less is taken away and drawn anew.
-    terminal.sees("\x1b[1A\x1b[J").sees("gluo: logging in…");
+    // One line less: all are taken away and drawn anew.
+    terminal.sees("\x1b[2A\x1b[J").sees("login: 1 of 2 done…\r\n").sees("gluo: logging in…");
     slow_one.wait();
     let left = terminal.ends();
     assert_eq!(left.code, 4, "{}", left.output);
-    assert!(!left.screen.concat().contains("logging in"), "it is still there: {:?}", left.screen);
+    let screen = left.screen.concat();
+    assert!(!screen.contains("logging in") && !screen.contains(" done…"), "it is still there: {screen}");
     left.line("error: zeev: ");
     left.line("gluo\t");
     left.line("done: gluo: logged in as api");

@@ -76,11 +76,17 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let guide = Guide::ask(run, &mut app, &wanted).await?;
     let (app, person) = (&app, args.person.as_deref());
     let wish = &Wish::New(args.min_ttl.unwrap_or_default());
-    let mut done: Vec<(usize, Result<Login>)> = futures_util::stream::iter(wanted.iter().enumerate())
+    let count = |done: usize| say!("{done} of {all} done", done, all = wanted.len());
+    let busy = (wanted.len() > 1).then(|| run.report.busy("login", count(0)));
+    let mut logins = futures_util::stream::iter(wanted.iter().enumerate())
         .map(|(place, target)| async move { (place, app.session(target, person, wish).await) })
-        .buffer_unordered(usize::from(args.jobs))
-        .collect()
-        .await;
+        .buffer_unordered(usize::from(args.jobs));
+    let mut done: Vec<(usize, Result<Login>)> = Vec::with_capacity(wanted.len());
+    while let Some(login) = logins.next().await {
+        done.push(login);
+        busy.iter().for_each(|busy| busy.says(count(done.len())));
+    }
+    drop(busy);
     done.sort_by_key(|(place, _)| *place);
     let results = done.into_iter().map(|(_, result)| result.map_err(|error| guide.explain(error)));
     let results: Vec<_> = wanted.iter().zip(results).collect();

@@ -55,10 +55,21 @@ impl Progress {
         }
     }
 
-    /// Ends a line.
+    /// Changes the text of a line.
+    pub(super) fn reword(&self, id: usize, text: String) {
+        if let Some(line) = self.lines.borrow_mut().iter_mut().find(|line| line.id == id) {
+            line.text = text;
+        }
+    }
+
+    /// Ends a line. It goes with the next beat, or at once if it was the last: in a batch lines end so often that
+    /// nothing would stand there long enough to be read.
     pub(super) fn end(&self, id: usize) {
-        self.lines.borrow_mut().retain(|line| line.id != id);
-        self.erase();
+        let mut lines = self.lines.borrow_mut();
+        lines.retain(|line| line.id != id);
+        if lines.is_empty() {
+            self.erase();
+        }
     }
 
     /// Leaves the terminal to somebody else until [`Progress::release`].
