@@ -1,0 +1,234 @@
+//! Env files as editors, other programs and attackers leave them.
+
+use std::fs;
+use std::os::unix::fs::{chown, symlink};
+use std::process::Command;
+
+use super::local::{before_any_request, delivered, each, hold, script, welcome};
+use super::promises::Promise;
+use super::scene::Scene;
+use crate::support::machine::set_mode;
+
+/// The scene's env file.
+fn text(scene: &Scene) -> String {
+    fs::read_to_string(scene.machine.path(".env")).expect("an env file")
+}
+
+/// The line of the first secret: its number, the variable, and the text before and behind it.
+fn secret_line(scene: &Scene) -> (usize, String, String, String) {
+    let text = text(scene);
+    let at = text.lines().position(|line| line.contains(scene.secret())).expect("a secret");
+    let (before, rest): (Vec<&str>, Vec<&str>) =
+        (text.lines().take(at).collect(), text.lines().skip(at + 1).collect());
+    let variable =
+        text.lines().nth(at).and_then(|line| line.split('=').next()).expect("a variable").to_owned();
+    let join = |lines: &[&str]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+    (at + 1, variable, join(&before), join(&rest))
+}
+
+/// A login that works with this env file.
+fn works(row: u8, scene: &Scene, content: impl AsRef<[u8]>) {
+    let kept = text(scene);
+    scene.source(".env", content);
+    welcome(scene);
+    hold(row, scene, scene.command("login T"), &delivered(scene));
+    scene.source(".env", kept);
+}
+
+/// One that is refused before anything is sent, by every verb that would log in.
+fn is_refused(row: u8, scene: &Scene, content: impl AsRef<[u8]>, says: &[&str]) {
+    let kept = text(scene);
+    scene.source(".env", content);
+    for (line, code) in [("login T", 2), ("token T --json", 2), ("exec T -vv -- env", 125), ("api T PATH", 2)]
+    {
+        hold(row, scene, scene.command(line), &before_any_request(code, says));
+    }
+    scene.source(".env", kept);
+}
+
+#[test]
+fn line_ends_and_marks_of_other_systems() {
+    each(|scene| {
+        let plain = text(scene);
+        works(60, scene, plain.replace('\n', "\r\n"));
+        works(61, scene, format!("\u{feff}{plain}"));
+        works(61, scene, format!("\u{feff}{}", plain.replace('\n', "\r\n")));
+    });
+}
+
+#[test]
+fn values_that_readers_disagree_on() {
+    each(|scene| {
+        let (number, variable, before, rest) = secret_line(scene);
+        let line = format!("line {number}");
+        // A secret without what only quotes can hold, so that the fault is the one that is meant.
+        let word: String = scene.secret().chars().filter(char::is_ascii_alphanumeric).collect();
+        scene.canary(super::canary::Canary::of(super::canary::Class::Setting, &word));
+        for (row, value) in [
+            (62, format!("{word}$word")),
+            (62, format!("\"{word}${{word}}\"")),
+            (63, format!("{word} #cd")),
+            (63, format!("{word}don't")),
+            (63, format!("'{word}")),
+            (63, format!("\"{word}")),
+            (63, format!("\"{word}\\q\"")),
+            (64, format!("'{word}\nmore'")),
+            (64, format!("'{word}\0'")),
+        ] {
+            let content = format!("{before}{variable}={value}\n{rest}");
+            is_refused(row, scene, content, &[&line, &variable, "hint: "]);
+        }
+        let mut latin = format!("{before}{variable}='{word}").into_bytes();
+        latin.extend_from_slice(b"\xe9'\n");
+        latin.extend_from_slice(rest.as_bytes());
+        is_refused(64, scene, latin, &[&line]);
+    });
+}
+
+#[test]
+fn lines_of_other_programs() {
+    each(|scene| {
+        let plain = text(scene);
+        let mut content =
+            b"OTHER=a$b #c\nDONT=don't\nMULTI='one\ntwo'\nNUL=a\0b\nBAD=\xff\xfe\nexport X=\"\\q\"\n"
+                .to_vec();
+        content.extend_from_slice(plain.as_bytes());
+        works(64, scene, content);
+    });
+}
+
+#[test]
+fn a_file_of_two_megabytes() {
+    each(|scene| {
+        let content = format!("{}{}", text(scene), "# filler\n".repeat(250_000));
+        is_refused(64, scene, content, &[".env", "larger than 1024 KiB"]);
+    });
+}
+
+#[test]
+fn the_environment_wins() {
+    each(|scene| {
+        let (_, variable, ..) = secret_line(scene);
+        let plain = text(scene);
+        let name = format!("{}_URL", scene.step.system.to_uppercase());
+        let url = scene.server.url();
+        // The file's URL leads nowhere, and is not used.
+        let content = plain.replace(&url, "https://nowhere.invalid");
+        scene.source(".env", &content);
+        welcome(scene);
+        scene.machine.set(&name, &url);
+        let mut promise = delivered(scene);
+        promise.says = vec![format!("{name} from the environment"), format!("{variable} from ./.env line")];
+        hold(65, scene, scene.command("login T -v"), &promise);
+        scene.machine.unset(&name);
+        scene.source(".env", plain);
+    });
+}
+
+#[test]
+fn a_planted_url_meets_no_secret_from_elsewhere() {
+    each(|scene| {
+        let (_, variable, before, rest) = secret_line(scene);
+        // No canary: what a person puts into the environment stands in the program's own.
+        scene.machine.set(&variable, "Pl4ntedSecretOfTheEnvironment");
+        let plain = text(scene);
+        scene.source(".env", format!("{before}{rest}"));
+        for (line, code) in
+            [("login T", 2), ("token T --json", 2), ("exec T -- env", 125), ("api T PATH -vv", 2)]
+        {
+            let mut promise = before_any_request(
+                code,
+                &["a planted file could send the secret elsewhere", &variable, "hint: "],
+            );
+            promise.unsaid = vec!["Pl4nted".to_owned()];
+            hold(65, scene, scene.command(line), &promise);
+        }
+        scene.machine.unset(&variable);
+        scene.source(".env", plain);
+    });
+}
+
+#[test]
+fn settings_that_are_not_there() {
+    each(|scene| {
+        let plain = text(scene);
+        let names: Vec<String> =
+            plain.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name.to_owned()).collect();
+        for value in ["", "''", "'   '", "\"\""] {
+            let content: String = names.iter().map(|name| format!("{name}={value}\n")).collect();
+            let says: Vec<&str> = names.iter().map(String::as_str).chain(["hint: "]).collect();
+            is_refused(66, scene, content, &says);
+        }
+        is_refused(66, scene, "", &names.iter().map(String::as_str).collect::<Vec<_>>());
+    });
+}
+
+#[test]
+fn files_that_cannot_be_read_as_such() {
+    each(|scene| {
+        fs::create_dir(scene.machine.path("folder")).expect("a folder");
+        for (file, why) in [("missing", "there is no such file"), ("folder", "is a folder")] {
+            for line in ["login T", "token T --json"] {
+                let command = scene.command(&format!("{line} --env-file {file}"));
+                hold(67, scene, command, &before_any_request(2, &[file, why]));
+            }
+        }
+        // An implicit one is passed over.
+        let plain = text(scene);
+        let path = scene.machine.path(".env");
+        let url = format!("{}_URL", scene.step.system.to_uppercase());
+        for kind in ["folder", "fifo", "link", "none"] {
+            fs::remove_file(&path).expect("an env file");
+            match kind {
+                "folder" => fs::create_dir(&path).expect("a folder"),
+                "fifo" => assert!(Command::new("mkfifo").arg(&path).status().expect("mkfifo").success()),
+                "link" => symlink("nothing", &path).expect("a link"),
+                _ => {}
+            }
+            hold(67, scene, scene.command("login T"), &before_any_request(2, &[&url, "./.env (", "hint: "]));
+            if kind == "folder" {
+                fs::remove_dir(&path).expect("a folder")
+            } else {
+                let _ = fs::remove_file(&path);
+            }
+            fs::write(&path, &plain).expect("an env file");
+        }
+    });
+}
+
+#[test]
+fn files_of_others_or_open_to_them() {
+    each(|scene| {
+        let path = scene.machine.path(".env");
+        set_mode(&path, 0o644);
+        welcome(scene);
+        let mut promise = delivered(scene);
+        promise.says = vec!["./.env holds a secret and others may read it".to_owned()];
+        hold(67, scene, scene.command("login T"), &promise);
+        set_mode(&path, 0o600);
+        // Only root can give files away, and root can read what it has given away.
+        if chown(&path, Some(12_345), None).is_ok() {
+            hold(
+                67,
+                scene,
+                scene.command("login T"),
+                &before_any_request(2, &["./.env belongs to another user", "hint: "]),
+            );
+            welcome(scene);
+            hold(67, scene, scene.command("login T --env-file .env"), &delivered(scene));
+        }
+    });
+}
+
+#[test]
+fn the_file_of_a_parent_folder() {
+    each(|scene| {
+        fs::create_dir(scene.machine.path("child")).expect("a folder");
+        let command = script(scene, "cd child && crmauth login T");
+        let url = format!("{}_URL", scene.step.system.to_uppercase());
+        hold(68, scene, command, &before_any_request(2, &[&url, "./.env (not there)"]));
+        // Its session is stored, and nothing is known of its server here.
+        let promise = Promise { connections: Some(0), ..Promise::exit(2) };
+        hold(68, scene, script(scene, "cd child && crmauth status 2>/dev/null >&2"), &promise);
+    });
+}

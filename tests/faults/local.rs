@@ -1,0 +1,70 @@
+//! Faults of this machine, not of a server: a run of each system's in a scene of its own, held to the nine promises.
+
+use std::process::Command;
+
+use super::promises::{Kept, Promise, Stdout};
+use super::scene::{Run, Scene};
+use super::steps::{self, Step};
+use crate::support::{Reply, at_once};
+
+/// Tries something with every system at once, each in a scene of its own.
+pub fn each(work: impl Fn(&mut Scene) + Sync) {
+    of(steps::LAST.iter(), work);
+}
+
+/// The same with these steps.
+pub fn of(steps: impl IntoIterator<Item = &'static Step>, work: impl Fn(&mut Scene) + Sync) {
+    at_once(steps, |step| work(&mut Scene::new(step)));
+}
+
+/// The next login is answered well.
+pub fn welcome(scene: &Scene) {
+    scene.server.push(scene.before());
+    scene.server.push([Reply::json(200, scene.good())]);
+    scene.server.push(scene.after());
+}
+
+/// A run that hands a new session over on stdout.
+pub fn delivered(scene: &Scene) -> Promise {
+    let stdout = Stdout::Session(format!("{}\n", scene.given().token));
+    Promise { stdout, entry: Kept::Replaced, ..Promise::exit(0) }
+}
+
+/// A run that is refused before anything is sent.
+pub fn before_any_request(code: i32, says: &[&str]) -> Promise {
+    let says = says.iter().map(|text| (*text).to_owned()).collect();
+    Promise { connections: Some(0), says, ..Promise::exit(code) }
+}
+
+/// A script for `bash` in which `crmauth` is the program, `T` its target and `PATH` a path of its system.
+pub fn script(scene: &Scene, text: &str) -> Command {
+    let text = text.replace(" T", &format!(" {}", scene.step.system));
+    scene.machine.shell_command("bash", &text.replace("PATH", &format!("'{}'", scene.step.path())))
+}
+
+/// Runs the command, holds it to the promise, and puts everything back to where it was.
+#[track_caller]
+pub fn hold(row: u8, scene: &Scene, command: Command, promise: &Promise) -> Run {
+    let run = keep(row, scene, command, promise);
+    scene.restore(&run);
+    run
+}
+
+/// The same, and what the run has left stays.
+#[track_caller]
+pub fn keep(row: u8, scene: &Scene, command: Command, promise: &Promise) -> Run {
+    let line = format!("{command:?}");
+    let run = scene.run(command);
+    let broken = promise.broken(scene, &run);
+    let outcome = &run.outcome;
+    assert!(
+        broken.is_empty(),
+        "row {row}, {}, {}:\n{}\nstdout: {:?}\nstderr: {}",
+        scene.step.name,
+        line.split("\"-c\"").last().unwrap_or(&line),
+        broken.join("\n"),
+        outcome.stdout,
+        outcome.stderr
+    );
+    run
+}
