@@ -54,17 +54,14 @@ pub(super) fn read(bytes: &[u8], specs: &[&'static Spec]) -> Result<Vec<Entry>> 
         };
         let name = &key.written;
         let Some(raw) = lines[at].value else {
-            return Err(refuse(number, &format!("{name} has no `=` behind it")));
+            return Err(refuse(number, &format!("{name} has no `=` behind it"))
+                .hint(format!("write {name}='…', or remove the line")));
         };
-        let text = value::parse(raw, name, key.secret).map_err(|fault| {
-            let error = refuse(number, &fault.message);
-            match fault.hint {
-                Some(hint) => error.hint(hint),
-                None => error,
-            }
-        })?;
+        let text = value::parse(raw, name, key.secret)
+            .map_err(|fault| refuse(number, &fault.message).hint(fault.hint))?;
         if let Some(first) = seen.insert(name.clone(), number) {
-            return Err(refuse(number, &format!("{name} is set in line {first} already")));
+            return Err(refuse(number, &format!("{name} is set in line {first} already"))
+                .hint(format!("keep line {first} or line {number}")));
         }
         entries.push(Entry {
             variable: key.variable,

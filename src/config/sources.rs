@@ -399,8 +399,11 @@ fn bad_file(shown: &str, why: &str) -> Error {
 
 fn unread(shown: &str, by: &str, why: &str) -> Error {
     match why {
-        file::NOT_THERE => Error::new(Cause::BadSetting, format!("{by} {shown}: there is no such file")),
-        why => bad_file(shown, why),
+        file::NOT_THERE => Error::new(Cause::BadSetting, format!("{by} {shown}: there is no such file"))
+            .hint("check the path; it counts from the current folder"),
+        why => {
+            bad_file(shown, why).hint("name a file of settings: lines such as GLUO_URL='…', 1 MiB at most")
+        }
     }
 }
 
@@ -414,6 +417,9 @@ fn entries(shown: &str, bytes: &Bytes, specs: &[&'static Spec]) -> Result<Vec<En
         error
     })
 }
+
+/// What to do about a `./.env` that cannot be used.
+const NEXT: &str = "move it away, or name another file with --env-file";
 
 /// Reads `./.env`. The inner error tells why it is passed over.
 fn open_implicit(path: &Path) -> Result<std::result::Result<(Bytes, Metadata), &'static str>> {
@@ -439,11 +445,11 @@ fn open_implicit(path: &Path) -> Result<std::result::Result<(Bytes, Metadata), &
     let file = match options.open(path) {
         Ok(file) => file,
         Err(_) if !disk::is_ours(&meta) => return Err(foreign_file()),
-        Err(error) => return Err(bad_file("./.env", &file::why(&error))),
+        Err(error) => return Err(bad_file("./.env", &file::why(&error)).hint(NEXT)),
     };
     match file.metadata() {
         Ok(meta) if meta.is_file() => {
-            let bytes = file::slurp(file, FILE_MAX).map_err(|why| bad_file("./.env", &why))?;
+            let bytes = file::slurp(file, FILE_MAX).map_err(|why| bad_file("./.env", &why).hint(NEXT))?;
             Ok(Ok((bytes, meta)))
         }
         _ => Ok(Err("not a regular file")),

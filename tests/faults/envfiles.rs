@@ -81,7 +81,7 @@ fn values_that_readers_disagree_on() {
         let mut latin = format!("{before}{variable}='{word}").into_bytes();
         latin.extend_from_slice(b"\xe9'\n");
         latin.extend_from_slice(rest.as_bytes());
-        is_refused(64, scene, latin, &[&line]);
+        is_refused(64, scene, latin, &[&line, "hint: "]);
     });
 }
 
@@ -101,7 +101,7 @@ fn lines_of_other_programs() {
 fn a_file_of_two_megabytes() {
     each(|scene| {
         let content = format!("{}{}", text(scene), "# filler\n".repeat(250_000));
-        is_refused(64, scene, content, &[".env", "larger than 1024 KiB"]);
+        is_refused(64, scene, content, &[".env", "larger than 1024 KiB", "hint: "]);
     });
 }
 
@@ -170,7 +170,7 @@ fn files_that_cannot_be_read_as_such() {
         for (file, why) in [("missing", "there is no such file"), ("folder", "is a folder")] {
             for line in ["login T", "token T --json"] {
                 let command = scene.command(&format!("{line} --env-file {file}"));
-                hold(67, scene, command, &before_any_request(2, &[file, why]));
+                hold(67, scene, command, &before_any_request(2, &[file, why, "hint: "]));
             }
         }
         // An implicit one is passed over.

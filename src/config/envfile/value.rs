@@ -11,23 +11,19 @@ use crate::secret::Secret;
 /// Why a value is refused; both texts show its name only.
 pub(super) struct Fault {
     pub message: String,
-    pub hint: Option<String>,
+    pub hint: String,
 }
 
 impl Fault {
-    fn new(message: String) -> Self {
-        Self { message, hint: None }
-    }
-
-    fn hint(self, hint: String) -> Self {
-        Self { hint: Some(hint), ..self }
+    fn new(message: String, hint: impl Into<String>) -> Self {
+        Self { message, hint: hint.into() }
     }
 }
 
 /// Reads what stands behind the `=` of the setting `name`.
 pub(super) fn parse(raw: &[u8], name: &str, secret: bool) -> Result<Secret, Fault> {
     let Ok(raw) = std::str::from_utf8(raw) else {
-        return Err(Fault::new(format!("{name} is not valid UTF-8")));
+        return Err(Fault::new(format!("{name} is not valid UTF-8"), "save the file as UTF-8"));
     };
     if raw.chars().any(|c| c.is_control() && c != '\t') {
         return Err(control(name));
@@ -42,10 +38,12 @@ pub(super) fn parse(raw: &[u8], name: &str, secret: bool) -> Result<Secret, Faul
     let text = match comment(raw) {
         None => text,
         Some(_) if secret => {
-            let fault = Fault::new(format!("white space and `#` in {name} need single quotes"));
-            return Err(fault.hint(format!(
-                "put the value between single quotes if ` #` belongs to it, or the comment on a line of its own: {name}='…'"
-            )));
+            return Err(Fault::new(
+                format!("white space and `#` in {name} need single quotes"),
+                format!(
+                    "put the value between single quotes if ` #` belongs to it, or the comment on a line of its own: {name}='…'"
+                ),
+            ));
         }
         Some(at) => raw[..at].trim_start_matches(BLANKS),
     };
@@ -61,7 +59,10 @@ fn comment(raw: &str) -> Option<usize> {
 }
 
 fn control(name: &str) -> Fault {
-    Fault::new(format!("{name} holds a control character, which no setting may"))
+    Fault::new(
+        format!("{name} holds a control character, which no setting may"),
+        format!("type the value of {name} anew: something in it cannot be seen"),
+    )
 }
 
 fn single(rest: &str, name: &str) -> Result<Secret, Fault> {
@@ -90,8 +91,7 @@ fn double(rest: &str, name: &str) -> Result<Secret, Fault> {
                 None => break,
                 Some(_) => {
                     let message = format!("a backslash in {name} needs single quotes");
-                    return Err(quote_it(message, name)
-                        .hint(r#"between double quotes only \\, \" and \$ are known"#.to_owned()));
+                    return Err(Fault::new(message, r#"between double quotes only \\, \" and \$ are known"#));
                 }
             },
             '$' => return Err(quote_it(format!("`$` in {name} needs single quotes"), name)),
@@ -113,10 +113,12 @@ fn bare(text: &str, name: &str) -> Result<Secret, Fault> {
             '"' => "a double quote",
             '\\' => "a backslash",
             '\'' => {
-                let fault = Fault::new(format!("a single quote in {name} needs double quotes"));
-                return Err(fault.hint(format!(
-                    r#"write {name}="…", with \\, \" and \$ for a backslash, a double quote and a dollar sign"#
-                )));
+                return Err(Fault::new(
+                    format!("a single quote in {name} needs double quotes"),
+                    format!(
+                        r#"write {name}="…", with \\, \" and \$ for a backslash, a double quote and a dollar sign"#
+                    ),
+                ));
             }
             c if c.is_whitespace() => "white space",
             _ => continue,
@@ -132,19 +134,19 @@ fn end(tail: &str, name: &str) -> Result<(), Fault> {
     if rest.is_empty() || (rest.len() < tail.len() && rest.starts_with('#')) {
         return Ok(());
     }
-    Err(
-        Fault::new(format!("something stands behind the closing quote of {name}")).hint(
-            "a quote inside the value ends it: a value with both kinds of quotes goes between double ones, as \\\""
-                .to_owned(),
-        ),
-    )
+    Err(Fault::new(
+        format!("something stands behind the closing quote of {name}"),
+        "a quote inside the value ends it: a value with both kinds of quotes goes between double ones, as \\\"",
+    ))
 }
 
 fn unclosed(kind: &str, name: &str) -> Fault {
-    Fault::new(format!("the {kind} quote that opens {name} does not close on its line"))
+    Fault::new(
+        format!("the {kind} quote that opens {name} does not close on its line"),
+        format!("write {name}='…' on one line: no setting has several"),
+    )
 }
 
 fn quote_it(message: String, name: &str) -> Fault {
-    Fault::new(message)
-        .hint(format!("write {name}='…': between single quotes every character stands for itself"))
+    Fault::new(message, format!("write {name}='…': between single quotes every character stands for itself"))
 }
