@@ -2,6 +2,7 @@
 //! do, lock, look again, renew or log in, and keep what came of it.
 
 mod ending;
+mod fleet;
 mod hints;
 mod job;
 mod turns;
@@ -24,7 +25,7 @@ use crate::report::Report;
 use crate::say::say;
 use crate::session::Session;
 use crate::spec::{Ageing, BaseUrl, Renewal, Settings, Target};
-use crate::store::{Entry, Key, Lock, Store};
+use crate::store::{Entry, Found, Key, Lock, Store, Version, Waited, Written};
 use hints::Hints;
 use job::Job;
 use turns::Turns;
@@ -224,37 +225,41 @@ impl App {
     fn obtain_in_turn<'a>(&'a self, job: &'a Job<'a>, role: Role, wish: &'a Wish) -> Pending<'a, Session> {
         Box::pin(async move {
             let key = job.key(&role);
-            let mut login = matches!(wish, Wish::New(_));
-            if let Wish::Usable(min_ttl) | Wish::Cached(min_ttl) = wish {
-                let entry = self.look(job.target, &key).await?;
-                let cached = matches!(wish, Wish::Cached(_));
-                match (self.judge(job, &role, entry.as_ref(), *min_ttl).await?, entry) {
-                    (Verdict::Fresh, Some(entry)) => return Ok(entry.session),
-                    (Verdict::Ask(stale), Some(entry)) if cached => {
-                        self.report.note(Some(job.target), &stale.to_string());
-                        return Ok(entry.session);
+            loop {
+                let mut login = matches!(wish, Wish::New(_));
+                let mut seen = None;
+                if let Wish::Usable(min_ttl) | Wish::Cached(min_ttl) = wish {
+                    let (entry, version) = self.look_unless_away(job, &key).await?;
+                    seen = Some(version);
+                    let cached = matches!(wish, Wish::Cached(_));
+                    let min_ttl = job.wanted(entry.as_ref(), *min_ttl);
+                    match (self.judge(job, &role, entry.as_ref(), min_ttl).await?, entry) {
+                        (Verdict::Fresh, Some(entry)) => return Ok(entry.session),
+                        (Verdict::Ask(stale), Some(entry)) if cached => {
+                            self.report.note(Some(job.target), &stale.to_string());
+                            return Ok(entry.session);
+                        }
+                        (verdict, _) if cached => return Err(no_session(job.target, verdict)),
+                        (verdict, _) => login = matches!(verdict, Verdict::Login(_)),
                     }
-                    (verdict, _) if cached => return Err(no_session(job.target, verdict)),
-                    (verdict, _) => login = matches!(verdict, Verdict::Login(_)),
+                }
+                // Before anybody waits for anything: without credentials there will be no login.
+                if let (true, Some(missing)) = (login, &job.plan.missing) {
+                    return Err(missing.clone());
+                }
+                let lock = match self.wait(job, &key, seen).await? {
+                    Some(Waited::News) => continue,
+                    Some(Waited::Lock(lock)) => Some(lock),
+                    None => None,
+                };
+                let outcome = self.obtain_locked(job, &role, wish, &key, lock.as_ref()).await;
+                if let Some(lock) = lock {
+                    self.release(lock).await;
+                }
+                if !self.again(job, &outcome) {
+                    return outcome;
                 }
             }
-            // Before anybody waits for anything: without credentials there will be no login.
-            if let (true, Some(missing)) = (login, &job.plan.missing) {
-                return Err(missing.clone());
-            }
-            let lock = match self.store.lock(&key, job.deadline).await {
-                Ok(lock) => Some(lock),
-                Err(error) if error.cause == Cause::Busy => return Err(error),
-                Err(error) => {
-                    self.not_stored(job, &error);
-                    None
-                }
-            };
-            let outcome = self.obtain_locked(job, &role, wish, &key, lock.as_ref()).await;
-            if let Some(lock) = lock {
-                self.release(lock).await;
-            }
-            outcome
         })
     }
 
@@ -267,8 +272,7 @@ impl App {
         key: &Key,
         lock: Option<&Lock>,
     ) -> Result<Session> {
-        let mut entry = self.look(job.target, key).await?;
-        let since_then = |entry: &Entry| entry.seen_at.is_some_and(|seen| seen >= job.started);
+        let mut entry = self.look_unless_away(job, key).await?.0;
         let verdict = match (wish, &entry) {
             (Wish::New(_), _) => Verdict::Login(Stale::Absent),
             (Wish::InsteadOf(suspect), Some(entry)) if entry.session.token == suspect.token => {
@@ -276,12 +280,9 @@ impl App {
             }
             (Wish::InsteadOf(_), None) => Verdict::Ask(Stale::Suspect),
             (Wish::InsteadOf(_), entry) => self.judge(job, role, entry.as_ref(), Duration::ZERO).await?,
-            // The one who held the lock before has just asked for the same: the server gives no more than that.
-            (Wish::Usable(_), Some(entry)) if since_then(entry) => {
-                self.judge(job, role, Some(entry), Duration::ZERO).await?
-            }
             (Wish::Usable(min_ttl) | Wish::Cached(min_ttl), entry) => {
-                self.judge(job, role, entry.as_ref(), *min_ttl).await?
+                let min_ttl = job.wanted(entry.as_ref(), *min_ttl);
+                self.judge(job, role, entry.as_ref(), min_ttl).await?
             }
         };
         let known = match (&entry, wish) {
@@ -316,7 +317,7 @@ impl App {
                     return Ok(session);
                 }
             },
-            (Verdict::Renew(_), Some(session)) => match self.renew(job, role, &session).await? {
+            (Verdict::Renew(_), Some(session)) => match self.renew(job, role, lock, &session).await? {
                 Renewed::Session(session) => *session,
                 Renewed::Impossible => self.log_in(job, role, lock, entry.as_ref()).await?,
                 Renewed::Refused => {
@@ -345,10 +346,13 @@ impl App {
             // Whatever the store is waiting for, the session is in hand.
             Err(error) => {
                 self.not_stored(job, &error);
-                false
+                None
             }
         };
-        if !kept && entry.is_some() && matches!(job.target.spec.ageing, Ageing::SingleSeat { .. }) {
+        if kept == Some(Written::Overtaken) {
+            return self.settle(job, role, key, session).await;
+        }
+        if kept.is_none() && entry.is_some() && matches!(job.target.spec.ageing, Ageing::SingleSeat { .. }) {
             // The login has ended it.
             self.forget(job, lock).await;
         }
@@ -356,7 +360,13 @@ impl App {
     }
 
     /// Renews a session.
-    async fn renew(&self, job: &Job<'_>, role: &Role, session: &Session) -> Result<Renewed> {
+    async fn renew(
+        &self,
+        job: &Job<'_>,
+        role: &Role,
+        lock: Option<&Lock>,
+        session: &Session,
+    ) -> Result<Renewed> {
         let known = job.plan.known();
         let settings = match job.target.spec.renewal {
             // It needs nothing but the session itself.
@@ -365,6 +375,7 @@ impl App {
         };
         let channel = self.channel(job, settings);
         let context = Context::new(settings, role.clone(), &channel);
+        self.make_sure(job, lock).await?;
         match job.provider.renew(&context, session).await {
             Ok(Some(session)) => Ok(Renewed::Session(Box::new(session))),
             Ok(None) => Ok(Renewed::Impossible),
@@ -400,6 +411,7 @@ impl App {
             if let (Some(lock), Some(old)) = (lock, seat) {
                 let _ = self.store.write(lock, &Entry { seen_at: None, ..old.clone() }).await;
             }
+            self.make_sure(job, lock).await?;
             let before = Timestamp::now();
             let login = job.provider.login(&context).await;
             let error = match login {
@@ -498,6 +510,23 @@ impl App {
     /// Reads the store; what cannot be used there is told and counts as nothing.
     async fn look(&self, target: &Target, key: &Key) -> Result<Option<Entry>> {
         let found = self.store.read(key).await?;
+        Ok(self.found(target, found))
+    }
+
+    /// The same for a login that may do without the store; also which writing of the entry it was.
+    async fn look_unless_away(&self, job: &Job<'_>, key: &Key) -> Result<(Option<Entry>, Version)> {
+        let found = match self.store.read(key).await {
+            Ok(found) => found,
+            Err(error) => {
+                self.alone(job, error)?;
+                Found::default()
+            }
+        };
+        let version = found.version;
+        Ok((self.found(job.target, found), version))
+    }
+
+    fn found(&self, target: &Target, found: Found) -> Option<Entry> {
         if let Some(why) = found.unusable {
             self.report.warn(Some(target), &format!("the stored session {why}; it is not used"));
         }
@@ -505,16 +534,15 @@ impl App {
             self.report.learn(&entry.session.token);
             entry.session.refresh.iter().for_each(|token| self.report.learn(token));
         }
-        Ok(found.entry)
+        found.entry
     }
 
-    /// Writes the store; whether that worked. A session that could not be kept is still one.
-    async fn keep(&self, job: &Job<'_>, lock: Option<&Lock>, entry: &Entry) -> bool {
-        let Some(lock) = lock else { return false };
-        let written = self.store.write(lock, entry).await;
-        let kept = written.inspect_err(|error| self.not_stored(job, error)).is_ok();
-        job.kept.set(kept);
-        kept
+    /// Writes the store; what became of it, if anything. A session that could not be kept is still one.
+    async fn keep(&self, job: &Job<'_>, lock: Option<&Lock>, entry: &Entry) -> Option<Written> {
+        let written = self.store.write(lock?, entry).await;
+        let written = written.inspect_err(|error| self.not_stored(job, error)).ok();
+        job.kept.set(written == Some(Written::Stored));
+        written
     }
 
     /// Gives a lock back. A store that cannot take it is no reason to lose a session in hand.

@@ -65,6 +65,8 @@ pub enum Cause {
     Storage,
     /// Another process holds what this one must write.
     Busy,
+    /// Another machine has got the right that this one had.
+    Overtaken,
     /// The reader of our output went away.
     ClosedPipe,
     /// SIGINT ended the run.
@@ -128,6 +130,7 @@ impl Cause {
             Self::Status => ("status", 6),
             Self::Storage => ("storage", 7),
             Self::Busy => ("busy", 7),
+            Self::Overtaken => ("overtaken", 7),
             Self::ClosedPipe => ("closed_pipe", 7),
             Self::NotExecutable => ("not_executable", 126),
             Self::CommandNotFound => ("command_not_found", 127),

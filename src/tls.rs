@@ -8,9 +8,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rustls::client::WantsClientCert;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{AlertDescription, CertificateError, ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use crate::error::{Cause, Error, Result, find};
 use crate::say::{Text, say};
@@ -59,6 +62,29 @@ impl Trust {
     /// Where TLS cannot be set up.
     pub fn nobody(protocols: &[&[u8]]) -> Result<ClientConfig> {
         config(&ring(), protocols, |config| config.with_root_certificates(RootCertStore::empty()))
+    }
+
+    /// Speaks TLS on a connection to this host, without a word on what is spoken within.
+    ///
+    /// # Errors
+    /// The outer one as [`Trust::config`], and for what is no host's name; the inner one is the handshake's, for
+    /// [`explain`].
+    pub async fn connect(
+        &self,
+        host: &str,
+        socket: TcpStream,
+    ) -> std::io::Result<Result<TlsStream<TcpStream>>> {
+        let config = match self.config(&[]) {
+            Ok(config) => config,
+            Err(error) => return Ok(Err(error)),
+        };
+        let Ok(name) = ServerName::try_from(host.to_owned()) else {
+            return Ok(Err(Error::new(
+                Cause::BadSetting,
+                say!("{host} is no name that TLS can check", host),
+            )));
+        };
+        TlsConnector::from(Arc::new(config)).connect(name, socket).await.map(Ok)
     }
 }
 

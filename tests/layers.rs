@@ -29,6 +29,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("stderr()", &["report.rs", "report/", "lib.rs", "signals.rs", "config/command.rs", "usage.rs"]),
     ("stdout()", &["output/sink.rs", "usage.rs"]),
     ("env::vars_os", &["main.rs"]),
+    ("redis::", &["store/redis.rs", "store/redis/", "command/shared.rs"]),
+    ("chacha20poly1305", &["store/redis/seal.rs"]),
     ("clap", &["cli.rs", "lib.rs", "usage.rs", "command/"]),
 ];
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::fleet::in_time;
 use super::hints::Hints;
 use super::{App, Login, of, role};
 use crate::error::{Cause, Error, Result};
@@ -105,7 +106,7 @@ impl App {
             let entry = job.entry(session.clone(), BTreeMap::new());
             let written = self.store.write(&lock, &entry).await;
             self.release(lock).await;
-            written?;
+            written.and_then(in_time)?;
             job.kept.set(true);
             Ok(job.login(session, hints))
         };

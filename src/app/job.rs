@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -67,6 +68,13 @@ impl Job<'_> {
     fn identity(&self) -> Option<String> {
         let found = self.plan.found.iter().find(|found| found.field.identity)?;
         self.plan.text(found.field.name).map(str::to_owned)
+    }
+
+    /// How long a stored session must last. One that was seen alive since this job began was got by somebody who has
+    /// just asked for the same: the server gives no more than that.
+    pub(super) fn wanted(&self, entry: Option<&Entry>, min_ttl: Duration) -> Duration {
+        let since_then = entry.and_then(|entry| entry.seen_at).is_some_and(|seen| seen >= self.started);
+        if since_then { Duration::ZERO } else { min_ttl }
     }
 
     pub(super) fn login(self, session: Session, hints: Hints) -> Login {

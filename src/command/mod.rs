@@ -10,6 +10,7 @@ pub mod login;
 pub mod logout;
 pub mod providers;
 pub mod sandbox;
+mod shared;
 pub mod status;
 pub mod token;
 
@@ -52,7 +53,7 @@ pub struct Global {
     /// Use the built-in servers and their demo accounts instead of any settings
     #[arg(long, global = true)]
     pub sandbox: bool,
-    /// Where sessions are kept: file:DIR or none
+    /// Where sessions are kept: file:DIR, redis://HOST, rediss://HOST or none
     #[arg(long, value_name = "URL", global = true)]
     pub store: Option<String>,
     /// Neither read nor keep stored sessions
@@ -114,7 +115,7 @@ impl Run<'_> {
     /// Exit code 2: an env file, a CA file or a variable that cannot be used.
     pub async fn app(&self) -> Result<(App, Option<systems::Sandbox>)> {
         let trust = Rc::new(Trust::new(self.roots(), self.global.ca_file.as_deref())?);
-        let http = Http::new(self.proxies()?, trust, self.global.timeout);
+        let http = Http::new(self.proxies()?, Rc::clone(&trust), self.global.timeout);
         let (sources, servers) = if self.global.sandbox {
             let servers = sandbox::start(None, Rc::new(|_| ())).await?;
             let mut sources = Sources::only(servers.settings().to_vec());
@@ -137,22 +138,37 @@ impl Run<'_> {
         }
         // From here on a signal is waited for: there may be a temporary file to remove.
         tokio::task::yield_now().await;
-        let (report, store) = (Rc::clone(&self.report), self.store()?);
+        let store = match self.store_setting()? {
+            (name, Some(place)) if shared::is_shared(place) && !self.keeps_nothing() => {
+                self.shared_store(name, place, trust).await?
+            }
+            _ => self.store()?,
+        };
+        let report = Rc::clone(&self.report);
         Ok((App::new(report, http, sources, store, self.global.timeout), servers))
     }
 
-    /// Where sessions are kept: `--store`, `CRMAUTH_STORE`, else the user's state folder.
-    fn store(&self) -> Result<Rc<dyn Store>> {
-        if self.global.sandbox || self.global.no_store {
-            return Ok(MemoryStore::new());
-        }
-        let (name, place) = match &self.global.store {
+    fn keeps_nothing(&self) -> bool {
+        self.global.sandbox || self.global.no_store
+    }
+
+    /// Where sessions are to be kept, and what says so.
+    fn store_setting(&self) -> Result<(&'static str, Option<&str>)> {
+        Ok(match &self.global.store {
             Some(place) => ("--store", Some(place.as_str())),
             None => ("CRMAUTH_STORE", self.environment.get("CRMAUTH_STORE")?),
-        };
+        })
+    }
+
+    /// A store of this machine: `--store`, `CRMAUTH_STORE`, else the user's state folder.
+    fn store(&self) -> Result<Rc<dyn Store>> {
+        if self.keeps_nothing() {
+            return Ok(MemoryStore::new());
+        }
+        let (name, place) = self.store_setting()?;
         let refuse = || {
             let error = Error::new(Cause::BadSetting, format!("{name} is no store that is known"));
-            Err(error.hint("it takes file:DIR or none"))
+            Err(error.hint("it takes file:DIR, redis://…, rediss://… or none"))
         };
         let folder = match place {
             Some("none") => return Ok(MemoryStore::new()),

@@ -51,9 +51,13 @@ impl Environment {
 
     /// Every variable but those that hold a secret of these systems, or of crmauth itself.
     pub fn public_vars(&self, specs: Vec<&'static Spec>) -> impl Iterator<Item = (&OsString, &OsString)> {
-        self.vars().filter(move |(name, _)| {
-            name.to_str()
-                .is_none_or(|name| !names::is_secret(name, &specs) && !name.starts_with("CRMAUTH_STORE_KEY"))
+        self.vars().filter(move |(name, value)| {
+            let own = |name: &str| match name {
+                // A shared store's password stands in its URL.
+                "CRMAUTH_STORE" => value.to_string_lossy().contains('@'),
+                _ => name.starts_with("CRMAUTH_STORE_KEY"),
+            };
+            name.to_str().is_none_or(|name| !names::is_secret(name, &specs) && !own(name))
         })
     }
 

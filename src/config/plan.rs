@@ -112,6 +112,6 @@ impl Plan {
 }
 
 /// What is wrong with a command's output.
-fn printed_what(why: &str) -> String {
+pub(super) fn printed_what(why: &str) -> String {
     if why == value::BLANK { "printed nothing".to_owned() } else { format!("printed what {why}") }
 }

@@ -306,7 +306,7 @@ impl<'a> Survey<'a> {
 
 /// A file as a message names it. What does not begin as a path may be the secret itself, typed into the wrong
 /// variable.
-fn named(path: &str) -> String {
+pub(super) fn named(path: &str) -> String {
     let is_path = ["/", "./", "../", "~/"].iter().any(|start| path.starts_with(start));
     if is_path { format!("{path}, which") } else { "a file that".to_owned() }
 }

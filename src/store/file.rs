@@ -12,13 +12,11 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use super::{Entry, Found, Key, Lock, NAME_LENGTH, NEWER, Store, decode, encode};
+use super::{ENTRY_MAX, Entry, Found, Key, Lock, NAME_LENGTH, NEWER, Store, Written, decode, encode};
 use crate::disk::{self, DRAFT_PREFIX, Draft, open_plainly};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::secret::{Secret, hex};
 
-/// No entry is larger, in bytes: a token, a refresh token, and what else a login says.
-const ENTRY_MAX: u64 = 4 * 1024 * 1024;
 /// The file of the store's own key, its lock, and its length in bytes.
 const KEY_FILE: &str = "key";
 const KEY_LOCK: &str = "key.lock";
@@ -220,7 +218,7 @@ impl Store for FileStore {
                 Some(Ok((its, _))) if its != *key => {
                     Found::unusable(format!("{} is of another session", self.entry_path(key).display()))
                 }
-                Some(Ok((_, entry))) => Found { entry: Some(entry), unusable: None },
+                Some(Ok((_, entry))) => Found { entry: Some(entry), ..Found::default() },
             })
         })
     }
@@ -232,7 +230,7 @@ impl Store for FileStore {
         })
     }
 
-    fn write<'a>(&'a self, lock: &'a Lock, entry: &'a Entry) -> Pending<'a, ()> {
+    fn write<'a>(&'a self, lock: &'a Lock, entry: &'a Entry) -> Pending<'a, Written> {
         Box::pin(async move {
             let bytes = encode(&lock.key, entry);
             let (folder, path) = (self.folder.clone(), self.entry_path(&lock.key));
@@ -244,7 +242,7 @@ impl Store for FileStore {
             } else {
                 tokio::task::spawn_blocking(write).await.unwrap_or_else(|error| Err(io::Error::other(error)))
             };
-            written.map_err(|error| self.failed("cannot be written", &error))
+            written.map(|()| Written::Stored).map_err(|error| self.failed("cannot be written", &error))
         })
     }
 

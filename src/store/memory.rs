@@ -7,7 +7,7 @@ use std::rc::Rc;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
-use super::{Entry, Found, Key, Lock, Store};
+use super::{Entry, Found, Key, Lock, Store, Written};
 use crate::error::{Cause, Error, Pending};
 use crate::secret::{Secret, sha256_hex};
 
@@ -31,7 +31,7 @@ impl Store for MemoryStore {
     }
 
     fn read<'a>(&'a self, key: &'a Key) -> Pending<'a, Found> {
-        Box::pin(async { Ok(Found { entry: self.entries.borrow().get(key).cloned(), unusable: None }) })
+        Box::pin(async { Ok(Found { entry: self.entries.borrow().get(key).cloned(), ..Found::default() }) })
     }
 
     fn lock<'a>(&'a self, key: &'a Key, deadline: Instant) -> Pending<'a, Lock> {
@@ -44,10 +44,10 @@ impl Store for MemoryStore {
         })
     }
 
-    fn write<'a>(&'a self, lock: &'a Lock, entry: &'a Entry) -> Pending<'a, ()> {
+    fn write<'a>(&'a self, lock: &'a Lock, entry: &'a Entry) -> Pending<'a, Written> {
         Box::pin(async move {
             self.entries.borrow_mut().insert(lock.key.clone(), entry.clone());
-            Ok(())
+            Ok(Written::Stored)
         })
     }
 

@@ -3,6 +3,7 @@
 pub mod file;
 pub mod lease;
 pub mod memory;
+pub mod redis;
 
 use std::collections::BTreeMap;
 
@@ -18,6 +19,8 @@ use crate::session::{Session, check_token};
 
 /// The form of an entry that this program writes and the newest that it reads.
 const SCHEMA: u32 = 1;
+/// No entry is larger, in bytes: a token, a refresh token, and what else a login says.
+const ENTRY_MAX: u64 = 4 * 1024 * 1024;
 /// How many hex digits an entry's name has.
 const NAME_LENGTH: usize = 32;
 /// Why an entry of a newer form cannot be used.
@@ -74,6 +77,8 @@ pub struct Entry {
 pub struct Found {
     /// A usable entry.
     pub entry: Option<Entry>,
+    /// Which one it is, where the store counts them.
+    pub version: Version,
     /// Why there is something there that cannot be used, for a warning.
     pub unusable: Option<String>,
 }
@@ -81,8 +86,29 @@ pub struct Found {
 impl Found {
     /// Something is there, and it cannot be used.
     pub fn unusable(why: impl Into<String>) -> Self {
-        Self { entry: None, unusable: Some(why.into()) }
+        Self { unusable: Some(why.into()), ..Self::default() }
     }
+}
+
+/// Which writing of an entry was seen; none where there was none, or where the store does not count them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Version(pub Option<u64>);
+
+/// What a wait for an entry ended with.
+pub enum Waited {
+    /// The right to write it.
+    Lock(Lock),
+    /// It is another than the one seen: worth another look.
+    News,
+}
+
+/// What became of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// It is stored.
+    Stored,
+    /// The right was lost meanwhile to somebody who has written, or will: nothing was changed.
+    Overtaken,
 }
 
 /// The right to write one entry. Released by [`Store::release`], or when its holder dies.
@@ -111,11 +137,29 @@ pub trait Store {
     /// [`Cause::Storage`](crate::error::Cause::Storage) where nothing can be written.
     fn lock<'a>(&'a self, key: &'a Key, deadline: Instant) -> Pending<'a, Lock>;
 
+    /// The same for whoever needs the right only as long as the entry is what was seen.
+    ///
+    /// # Errors
+    /// As [`Store::lock`].
+    fn wait<'a>(&'a self, key: &'a Key, seen: Version, deadline: Instant) -> Pending<'a, Waited> {
+        let _ = seen;
+        Box::pin(async move { self.lock(key, deadline).await.map(Waited::Lock) })
+    }
+
+    /// Makes sure, right before a login, that the right is still there and will last as long as the login may take.
+    ///
+    /// # Errors
+    /// Where the store cannot be asked.
+    fn hold<'a>(&'a self, lock: &'a Lock) -> Pending<'a, bool> {
+        let _ = lock;
+        Box::pin(async { Ok(true) })
+    }
+
     /// Writes an entry, whole or not at all.
     ///
     /// # Errors
     /// [`Cause::Storage`](crate::error::Cause::Storage); the old entry is as it was then.
-    fn write<'a>(&'a self, lock: &'a Lock, entry: &'a Entry) -> Pending<'a, ()>;
+    fn write<'a>(&'a self, lock: &'a Lock, entry: &'a Entry) -> Pending<'a, Written>;
 
     /// Removes an entry; none is there afterwards.
     ///
@@ -177,7 +221,7 @@ struct Record {
 
 /// The schema alone, which even a newer entry has.
 #[derive(Deserialize)]
-struct Version {
+struct Form {
     schema: u32,
 }
 
@@ -208,8 +252,8 @@ fn encode(key: &Key, entry: &Entry) -> Zeroizing<Vec<u8>> {
 /// Why it cannot be used, as half a sentence without anything of its text.
 fn decode(bytes: &[u8], now: Timestamp) -> std::result::Result<(Key, Entry), &'static str> {
     let broken = "is cut or no entry";
-    match serde_json::from_slice::<Version>(bytes) {
-        Ok(version) if version.schema > SCHEMA => return Err(NEWER),
+    match serde_json::from_slice::<Form>(bytes) {
+        Ok(form) if form.schema > SCHEMA => return Err(NEWER),
         Ok(_) => {}
         Err(_) => return Err(broken),
     }

@@ -1,0 +1,121 @@
+//! What a login has to heed where other machines share the store: it may be out of reach, and another may have got the
+//! right to log in while this one paused.
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::App;
+use super::job::Job;
+use crate::error::{Cause, Error, Result};
+use crate::provider::{Life, Role};
+use crate::say::say;
+use crate::session::Session;
+use crate::spec::Ageing;
+use crate::store::{Key, Lock, Version, Waited, Written};
+
+impl App {
+    /// Waits for the right to write an entry, or for news of it where `seen` is what was read. `None`: there is no
+    /// right to be had, and the login goes on without.
+    pub(super) async fn wait(
+        &self,
+        job: &Job<'_>,
+        key: &Key,
+        seen: Option<Version>,
+    ) -> Result<Option<Waited>> {
+        let waited = match seen {
+            Some(seen) => self.store.wait(key, seen, job.deadline).await,
+            None => self.store.lock(key, job.deadline).await.map(Waited::Lock),
+        };
+        match waited {
+            Ok(waited) => Ok(Some(waited)),
+            Err(error) if matches!(error.cause, Cause::Busy | Cause::BadSetting) => Err(error),
+            Err(error) if error.cause.exit() == 5 => self.alone(job, error).map(|()| None),
+            Err(error) => {
+                self.not_stored(job, &error);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Right before what changes something on the server: the right must last until that is done.
+    pub(super) async fn make_sure(&self, job: &Job<'_>, lock: Option<&Lock>) -> Result<()> {
+        let Some(lock) = lock else { return Ok(()) };
+        match self.store.hold(lock).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(overtaken()),
+            Err(error) => self.alone(job, error),
+        }
+    }
+
+    /// The store is out of reach. Sessions that live side by side do without it; on a single seat a login would end
+    /// the session that everybody else shares.
+    pub(super) fn alone(&self, job: &Job<'_>, error: Error) -> Result<()> {
+        if error.cause.exit() != 5 {
+            return Err(error);
+        }
+        if matches!(job.target.spec.ageing, Ageing::SingleSeat { .. }) {
+            let hint = say!("--no-store logs in all the same, which ends the session that others may share");
+            return Err(Error { hint: Some(hint), ..error });
+        }
+        self.report.warn_of(Some(job.target), say!("this session is not shared"), &error);
+        Ok(())
+    }
+
+    /// Whether to begin again: another got the right before anything was sent.
+    pub(super) fn again<T>(&self, job: &Job<'_>, outcome: &Result<T>) -> bool {
+        outcome.as_ref().is_err_and(|error| error.cause == Cause::Overtaken) && Instant::now() < job.deadline
+    }
+
+    /// Another machine got the right while this one logged in. Where only one session lives, the server knows which:
+    /// that one is stored and handed out.
+    pub(super) async fn settle(
+        &self,
+        job: &Job<'_>,
+        role: &Role,
+        key: &Key,
+        own: Session,
+    ) -> Result<Session> {
+        self.report.note(Some(job.target), say!("another machine has logged in meanwhile"));
+        if !matches!(job.target.spec.ageing, Ageing::SingleSeat { .. }) {
+            return Ok(own);
+        }
+        let lock = match self.store.lock(key, job.deadline).await {
+            Ok(lock) => lock,
+            Err(error) => {
+                self.not_stored(job, &error);
+                return Ok(own);
+            }
+        };
+        let outcome = self.settle_locked(job, role, &lock, own).await;
+        self.release(lock).await;
+        outcome
+    }
+
+    async fn settle_locked(&self, job: &Job<'_>, role: &Role, lock: &Lock, own: Session) -> Result<Session> {
+        let theirs = self.look(job.target, &lock.key).await.unwrap_or_default();
+        if let Some(theirs) = theirs.filter(|theirs| theirs.session.token != own.token)
+            && let Ok(Life::Alive) = self.ask(job, role, &theirs.session).await
+        {
+            let seen = crate::store::Entry { seen_at: Some(Timestamp::now()), ..theirs };
+            self.keep(job, Some(lock), &seen).await;
+            return Ok(seen.session);
+        }
+        let credentials = self.fingerprints(job, role).await.unwrap_or_default();
+        self.keep(job, Some(lock), &job.entry(own.clone(), credentials)).await;
+        Ok(own)
+    }
+}
+
+/// Another machine has the right by now.
+pub(super) fn overtaken() -> Error {
+    Error::new(Cause::Overtaken, say!("another machine has begun to log in meanwhile"))
+        .hint(say!("try again: what it gets is shared"))
+}
+
+/// Whether a write came in time.
+pub(super) fn in_time(written: Written) -> Result<()> {
+    match written {
+        Written::Stored => Ok(()),
+        Written::Overtaken => Err(overtaken()),
+    }
+}

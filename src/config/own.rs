@@ -1,0 +1,60 @@
+//! Secrets of crmauth's own, such as a store's key: from the environment alone, as the value itself, as a file that
+//! holds it, or as a command that prints it.
+
+use std::time::Duration;
+
+use super::environment::Environment;
+use super::names::Form;
+use super::plan::printed_what;
+use super::resolve::{bad_value, named};
+use super::sources::Origin;
+use super::{command, file, value};
+use crate::error::{Cause, Error, Result};
+use crate::say::say;
+use crate::secret::Secret;
+
+/// The forms that such a secret may have.
+const FORMS: [Form; 3] = [Form::Plain, Form::File, Form::Command];
+
+/// The secret that a variable gives; a file or a command is waited for no longer than `patience`.
+///
+/// # Errors
+/// [`Cause::BadSetting`] where two forms are set, and where the one that is set gives nothing.
+pub async fn own_secret(environment: &Environment, name: &str, patience: Duration) -> Result<Option<Secret>> {
+    let mut set = Vec::new();
+    for form in FORMS {
+        let variable = [name, form.suffix()].concat();
+        if let Some(text) = environment.get(&variable)? {
+            set.push((form, variable, text));
+        }
+    }
+    let (form, variable, text) = match &set[..] {
+        [] => return Ok(None),
+        [one] => one,
+        [(_, first, _), (_, second, _), ..] => {
+            let message = say!("both {first} and {second} are set, and one of them is used", first, second);
+            return Err(Error::new(Cause::BadSetting, message).hint(say!(
+                "keep either {first} or {second}",
+                first,
+                second
+            )));
+        }
+    };
+    let deadline = command::deadline(patience);
+    let bad = |why: &str| bad_value(variable, &Origin::Environment, why);
+    let secret = match form {
+        Form::Plain => Secret::new((*text).to_owned()),
+        Form::File => {
+            let path = environment.cwd().join(text);
+            let read = file::wait_for(&path, value::MAX, patience, deadline).await;
+            let secret = read.and_then(|bytes| value::from_bytes(&bytes));
+            secret.map_err(|why| bad(&format!("names {} {why}", named(text))))?
+        }
+        Form::Command => {
+            let text = Secret::new((*text).to_owned());
+            let printed = command::run(&text, patience, deadline).await.map_err(|why| bad(&why))?;
+            value::from_bytes(&printed).map_err(|why| bad(&printed_what(&why)))?
+        }
+    };
+    Ok(Some(secret))
+}

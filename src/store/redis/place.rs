@@ -1,0 +1,145 @@
+//! `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, or `rediss://` for TLS.
+
+use std::fmt;
+
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+use crate::say::{Text, say};
+use crate::secret::Secret;
+
+/// Redis's port, with and without TLS.
+const PORT: u16 = 6379;
+
+/// Where the server is, and who we are there.
+pub struct Place {
+    /// A name or an address, without brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Whether TLS is spoken.
+    pub tls: bool,
+    /// The database's number.
+    pub database: u32,
+    /// The user's name; none for the default user.
+    pub user: Option<String>,
+    /// The password.
+    pub password: Option<Secret>,
+}
+
+impl Place {
+    /// Reads a URL.
+    ///
+    /// # Errors
+    /// What is wrong with it, beginning with a verb, without showing it.
+    pub fn parse(text: &str) -> Result<Self, Text> {
+        if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            return Err(say!("holds white space or a control character, which no URL may"));
+        }
+        let url = Url::parse(text).map_err(|_| say!("is no valid URL"))?;
+        let tls = match url.scheme() {
+            "redis" => false,
+            "rediss" => true,
+            _ => return Err(say!("is neither a redis:// nor a rediss:// URL")),
+        };
+        match url.fragment() {
+            None => {}
+            Some("insecure") => return Err(say!("asks for #insecure, and certificates are always checked")),
+            Some(_) => return Err(say!("holds a fragment (#)")),
+        }
+        if url.query().is_some() {
+            return Err(say!("holds parameters (?), and none is known"));
+        }
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_ascii_lowercase();
+        let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
+        if host.is_empty() || !host.chars().all(named) {
+            return Err(say!("names no host that can be used"));
+        }
+        let database = match url.path().trim_start_matches('/') {
+            "" => 0,
+            digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                digits.parse().map_err(|_| say!("has too large a database number"))?
+            }
+            _ => return Err(say!("names a database that is no number")),
+        };
+        let decoded = |part: &str| {
+            let text = percent_decode_str(part).decode_utf8();
+            text.map(|text| text.into_owned())
+                .map_err(|_| say!("has a user or a password that is not valid UTF-8"))
+        };
+        let password = url.password().map(decoded).transpose()?.map(Secret::new);
+        let user = Some(decoded(url.username())?).filter(|user| !user.is_empty());
+        if user.is_some() && password.is_none() {
+            return Err(say!(
+                "names a user without a password; a password alone is written redis://:PASSWORD@HOST"
+            ));
+        }
+        let port = url.port().unwrap_or(PORT);
+        Ok(Self { host, port, tls, database, user, password })
+    }
+
+    /// Host and port, for messages.
+    pub fn address(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    /// Without user and password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.tls { "rediss" } else { "redis" };
+        write!(f, "{scheme}://{}/{}", self.address(), self.database)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places() {
+        for (text, shown, user, password) in [
+            ("redis://h", "redis://h:6379/0", None, None),
+            ("rediss://H:7000/3", "rediss://h:7000/3", None, None),
+            ("redis://[::1]:7000", "redis://[::1]:7000/0", None, None),
+            ("redis://:p%40ss@127.0.0.1/", "redis://127.0.0.1:6379/0", None, Some("p@ss")),
+            ("rediss://ci:a%3Ab@cache.example/15", "rediss://cache.example:6379/15", Some("ci"), Some("a:b")),
+        ] {
+            let place = Place::parse(text).unwrap_or_else(|why| panic!("{text}: {}", why.english()));
+            assert_eq!(place.to_string(), shown);
+            assert_eq!(place.user.as_deref(), user);
+            assert_eq!(place.password.as_ref().map(Secret::expose), password);
+        }
+    }
+
+    #[test]
+    fn what_is_no_place() {
+        for (text, why) in [
+            ("redis://", "names no host that can be used"),
+            ("redis:///0", "names no host that can be used"),
+            ("redis:h", "names no host that can be used"),
+            ("rediss://h#insecure", "asks for #insecure, and certificates are always checked"),
+            ("redis://h#x", "holds a fragment (#)"),
+            ("redis://h?protocol=resp3", "holds parameters (?), and none is known"),
+            ("redis://h/x", "names a database that is no number"),
+            ("redis://h/-1", "names a database that is no number"),
+            ("redis://h/1/2", "names a database that is no number"),
+            ("redis://h/99999999999", "has too large a database number"),
+            ("redis://h:99999", "is no valid URL"),
+            ("redis://a%zz", "names no host that can be used"),
+            ("redis:// h", "holds white space or a control character, which no URL may"),
+            (
+                "redis://secret@h",
+                "names a user without a password; a password alone is written redis://:PASSWORD@HOST",
+            ),
+            ("redis://:%ff@h", "has a user or a password that is not valid UTF-8"),
+            ("redis+unix:///x", "is neither a redis:// nor a rediss:// URL"),
+        ] {
+            assert_eq!(Place::parse(text).err().map(|why| why.english()).as_deref(), Some(why), "{text}");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What the server does for each call, in its own language: whole or not at all, whatever happens to us.
+//!
+//! Three keys a session: the entry (a hash of `fence` and `sealed`), the lock (`OWNER/FENCE`, which ends by itself) and
+//! the number of the last right. Redis 6 and later, and Valkey.
+
+use std::time::Duration;
+
+use redis::{Cmd, Value};
+
+use crate::store::lease::{Call, Owner, Reply};
+
+/// How long the number of the last right is kept: longer than anybody who had it should be alive.
+const LAST_KEPT: Duration = Duration::from_secs(86_400);
+
+const COMMON: &str = "
+local entry, lock, last = KEYS[1], KEYS[2], KEYS[3]
+local kept = ARGV[1]
+local held = redis.call('GET', lock)
+local function newest()
+  local written = redis.call('HGET', entry, 'fence')
+  return math.max(tonumber(redis.call('GET', last) or 0), tonumber(written or 0))
+end
+local function is_late(right, fence)
+  return (held and held ~= right) or newest() > tonumber(fence)
+end
+";
+
+const TAKE: &str = "
+local owner, lease, seen, quiet = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+if held then
+  local holder, fence = held:match('^(%x+)/(%d+)$')
+  if holder == owner then
+    if redis.call('PTTL', lock) < tonumber(lease) then redis.call('PEXPIRE', lock, lease) end
+    return {'given', fence}
+  end
+end
+if seen ~= 'any' and seen ~= (redis.call('HGET', entry, 'fence') or 'none') then return {'news'} end
+if held then return {'busy', tostring(redis.call('PTTL', lock))} end
+local info = redis.pcall('INFO', 'server')
+if type(info) == 'string' then
+  local up = info:match('uptime_in_seconds:(%d+)')
+  if up and tonumber(up) * 1000 < quiet + 1000 then return {'quiet'} end
+end
+local time = redis.call('TIME')
+local fence = math.max(tonumber(time[1]) * 1000000 + tonumber(time[2]), newest() + 1)
+fence = string.format('%.0f', fence)
+redis.call('SET', lock, owner .. '/' .. fence, 'PX', lease)
+redis.call('SET', last, fence, 'PX', kept)
+return {'given', fence}
+";
+
+const HOLD: &str = "
+local right, fence, lease = ARGV[2], ARGV[3], ARGV[4]
+if is_late(right, fence) then return {'overtaken'} end
+redis.call('SET', lock, right, 'PX', lease)
+redis.call('SET', last, fence, 'PX', kept)
+return {'done'}
+";
+
+const WRITE: &str = "
+local right, fence, sealed, ttl = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+if is_late(right, fence) then return {'overtaken'} end
+redis.call('DEL', entry)
+if ttl > 0 then
+  redis.call('HSET', entry, 'fence', fence, 'sealed', sealed)
+  redis.call('PEXPIRE', entry, ttl)
+end
+redis.call('SET', last, fence, 'PX', kept)
+return {'done'}
+";
+
+const FORGET: &str = "
+local right, fence = ARGV[2], ARGV[3]
+if is_late(right, fence) then return {'overtaken'} end
+redis.call('DEL', entry)
+return {'done'}
+";
+
+const GIVE_BACK: &str = "
+local right, fence = ARGV[2], ARGV[3]
+if held == right then
+  redis.call('DEL', lock)
+  local past = math.max(newest(), tonumber(fence) + 1)
+  redis.call('SET', last, string.format('%.0f', past), 'PX', kept)
+end
+return {'done'}
+";
+
+/// The keys of an entry, its lock and its last right.
+pub fn keys(name: &str) -> [String; 3] {
+    [format!("crmauth:{name}"), format!("crmauth:{name}:lock"), format!("crmauth:{name}:last")]
+}
+
+/// A call as a command.
+pub fn command(name: &str, call: &Call) -> Cmd {
+    let script = match call {
+        Call::Take { .. } => TAKE,
+        Call::Hold { .. } => HOLD,
+        Call::Write { .. } => WRITE,
+        Call::Forget { .. } => FORGET,
+        Call::GiveBack { .. } => GIVE_BACK,
+    };
+    let mut command = redis::cmd("EVAL");
+    command.arg([COMMON, script].concat()).arg(3).arg(&keys(name)[..]).arg(millis(LAST_KEPT));
+    match call {
+        Call::Take { owner, lease, seen, quiet } => {
+            let seen = match seen {
+                None => "any".to_owned(),
+                Some(None) => "none".to_owned(),
+                Some(Some(fence)) => fence.to_string(),
+            };
+            command.arg(format!("{owner:032x}")).arg(millis(*lease)).arg(seen).arg(millis(*quiet));
+        }
+        Call::Hold { owner, fence, lease } => {
+            command.arg(right(*owner, *fence)).arg(*fence).arg(millis(*lease));
+        }
+        Call::Write { owner, fence, sealed, ttl } => {
+            command.arg(right(*owner, *fence)).arg(*fence).arg(sealed.as_slice()).arg(millis(*ttl));
+        }
+        Call::Forget { owner, fence } | Call::GiveBack { owner, fence } => {
+            command.arg(right(*owner, *fence)).arg(*fence);
+        }
+    }
+    command
+}
+
+/// What a script answered; `None` for what none of them does.
+pub fn reply(value: &Value) -> Option<Reply> {
+    let Value::Array(parts) = value else { return None };
+    let mut words = parts.iter().map(|part| match part {
+        Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
+        Value::SimpleString(text) => Some(text.as_str()),
+        _ => None,
+    });
+    let (word, number) = (words.next()??, words.next().flatten());
+    Some(match word {
+        "given" => Reply::Given(number?.parse().ok()?),
+        // Below zero where it has ended in this moment.
+        "busy" => {
+            let left = number?.parse::<i64>().ok()?;
+            Reply::Busy(Duration::from_millis(u64::try_from(left).unwrap_or_default()))
+        }
+        "news" => Reply::News,
+        "quiet" => Reply::Quiet,
+        "done" => Reply::Done,
+        "overtaken" => Reply::Overtaken,
+        _ => return None,
+    })
+}
+
+fn right(owner: Owner, fence: u64) -> String {
+    format!("{owner:032x}/{fence}")
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,199 @@
+//! What leaves this machine, made unreadable: one key from the settings, and one below it for each use.
+//!
+//! Sealed is XChaCha20-Poly1305 with a random nonce: a version byte, 24 bytes of nonce, the text, and 16 bytes that
+//! prove it. What it is for goes into the proof, so that nothing sealed can be put in another's place.
+
+use std::cmp::Ordering;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use chacha20poly1305::aead::{Aead, Payload};
+use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, Mac};
+use zeroize::Zeroizing;
+
+use crate::error::{Cause, Error, Result};
+use crate::say::{Text, say};
+use crate::secret::{Secret, hex};
+
+/// How long the key is, in bytes.
+const KEY_LENGTH: usize = 32;
+/// The form of what is sealed here.
+const VERSION: u8 = 1;
+const NONCE_LENGTH: usize = 24;
+/// Texts are filled up with spaces to a multiple of so many bytes, so that a length tells little.
+const BLOCK: usize = 256;
+
+/// Why something sealed cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Broken {
+    /// It has a form that this version does not know.
+    Newer,
+    /// It was sealed with another key, for something else, or was changed.
+    NotOurs,
+}
+
+/// The keys of a store.
+pub struct Keys {
+    cipher: XChaCha20Poly1305,
+    names: Zeroizing<[u8; KEY_LENGTH]>,
+    prints: Zeroizing<[u8; KEY_LENGTH]>,
+}
+
+impl Keys {
+    /// Takes 32 bytes in base64, with or without `=` at the end.
+    ///
+    /// # Errors
+    /// [`Cause::BadSetting`]; the message begins with a verb and does not show the key.
+    pub fn new(key: &Secret) -> Result<Self> {
+        let bad =
+            || Error::new(Cause::BadSetting, say!("is no key: it needs 32 bytes in base64")).hint(make_key());
+        let text = key.expose().trim();
+        let key = STANDARD.decode(text).or_else(|_| STANDARD_NO_PAD.decode(text)).map_err(|_| bad())?;
+        let key = Zeroizing::new(key);
+        if key.len() != KEY_LENGTH {
+            return Err(bad());
+        }
+        let below = |label: &str| mac(&key, label.as_bytes()).map(Zeroizing::new);
+        let sealing = below("crmauth store 1: seal")?;
+        let cipher = XChaCha20Poly1305::new_from_slice(&*sealing).map_err(|_| bad())?;
+        Ok(Self {
+            cipher,
+            names: below("crmauth store 1: names")?,
+            prints: below("crmauth store 1: prints")?,
+        })
+    }
+
+    /// A name that tells nothing of what it names: 32 hex digits.
+    ///
+    /// # Errors
+    /// None that a key of the right length can cause.
+    pub fn name(&self, of: &str) -> Result<String> {
+        Ok(hex(&mac(&*self.names, of.as_bytes())?[..16]))
+    }
+
+    /// A fingerprint of a secret, equal on every machine with this key.
+    ///
+    /// # Errors
+    /// None that a key of the right length can cause.
+    pub fn print(&self, secret: &Secret) -> Result<String> {
+        Ok(hex(&mac(&*self.prints, secret.expose().as_bytes())?))
+    }
+
+    /// Seals a text for a purpose.
+    ///
+    /// # Errors
+    /// Where the system has no random numbers.
+    pub fn seal(&self, text: &[u8], purpose: &str) -> Result<Vec<u8>> {
+        let failed = || Error::new(Cause::Other, say!("the session could not be sealed"));
+        let mut filled = Zeroizing::new(Vec::with_capacity(text.len() + BLOCK));
+        filled.extend_from_slice(text);
+        filled.resize(text.len().next_multiple_of(BLOCK), b' ');
+        let mut nonce = [0; NONCE_LENGTH];
+        getrandom::fill(&mut nonce).map_err(|_| failed())?;
+        let payload = Payload { msg: &filled, aad: &proved(purpose) };
+        let body = self.cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| failed())?;
+        Ok([&[VERSION], &nonce[..], &body].concat())
+    }
+
+    /// The text that was sealed for a purpose, with spaces at its end.
+    ///
+    /// # Errors
+    /// Why it cannot be used.
+    pub fn open(&self, sealed: &[u8], purpose: &str) -> std::result::Result<Zeroizing<Vec<u8>>, Broken> {
+        let (version, rest) = sealed.split_first().ok_or(Broken::NotOurs)?;
+        match version.cmp(&VERSION) {
+            Ordering::Greater => return Err(Broken::Newer),
+            Ordering::Less => return Err(Broken::NotOurs),
+            Ordering::Equal => {}
+        }
+        let (nonce, body) = rest.split_first_chunk::<NONCE_LENGTH>().ok_or(Broken::NotOurs)?;
+        let payload = Payload { msg: body, aad: &proved(purpose) };
+        let opened = self.cipher.decrypt(&XNonce::from(*nonce), payload);
+        opened.map(Zeroizing::new).map_err(|_| Broken::NotOurs)
+    }
+}
+
+/// How a key is made, for whoever has none.
+pub fn make_key() -> Text {
+    say!("`openssl rand -base64 32` makes one; every machine that shares the store needs the same")
+}
+
+/// The version is proved too: nobody can make one form look like another.
+fn proved(purpose: &str) -> Vec<u8> {
+    [&[VERSION], purpose.as_bytes()].concat()
+}
+
+fn mac(key: &[u8], text: &[u8]) -> Result<[u8; KEY_LENGTH]> {
+    let mac = Hmac::<sha2::Sha256>::new_from_slice(key);
+    let mut mac = mac.map_err(|_| Error::new(Cause::Other, say!("the store's key has a wrong length")))?;
+    mac.update(text);
+    Ok(mac.finalize().into_bytes().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(byte: u8) -> Keys {
+        Keys::new(&Secret::new(STANDARD.encode([byte; 32]))).expect("a key")
+    }
+
+    #[test]
+    fn what_is_sealed_is_opened_by_its_key_for_its_purpose_alone() {
+        let sealed = keys(1).seal(b"{\"a\":1}", "x").expect("sealed");
+        let opened = keys(1).open(&sealed, "x").expect("opened");
+        assert_eq!(opened.trim_ascii_end(), b"{\"a\":1}");
+        assert_eq!(keys(2).open(&sealed, "x").err(), Some(Broken::NotOurs));
+        assert_eq!(keys(1).open(&sealed, "y").err(), Some(Broken::NotOurs));
+        for at in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[at] ^= 1;
+            assert!(keys(1).open(&changed, "x").is_err(), "{at}");
+            assert!(keys(1).open(&sealed[..at], "x").is_err(), "{at}");
+        }
+        let mut newer = sealed;
+        newer[0] = VERSION + 1;
+        assert_eq!(keys(1).open(&newer, "x").err(), Some(Broken::Newer));
+        let again = || keys(1).seal(b"a", "x").expect("sealed");
+        assert_ne!(again(), again(), "the nonce is new");
+        let length = |text: &[u8]| keys(1).seal(text, "x").expect("sealed").len();
+        assert_eq!(length(b"a"), length(&[b'a'; BLOCK]), "lengths tell little");
+    }
+
+    #[test]
+    fn names_and_prints_are_under_keys_of_their_own() {
+        let (one, other) = (keys(1), keys(2));
+        let secret = Secret::new("x".to_owned());
+        assert_eq!(one.name("x").expect("a name").len(), 32);
+        assert_ne!(one.name("x").expect("a name"), other.name("x").expect("a name"));
+        assert_ne!(one.print(&secret).expect("a print"), other.print(&secret).expect("a print"));
+        assert!(!one.print(&secret).expect("a print").starts_with(&one.name("x").expect("a name")));
+    }
+
+    #[test]
+    fn what_is_no_key() {
+        let text = STANDARD_NO_PAD.encode([7; 32]);
+        assert!(Keys::new(&Secret::new(format!(" {text}\n"))).is_ok());
+        for text in ["", "x", "not base64!", &STANDARD.encode([7; 31]), &STANDARD.encode([7; 33])] {
+            let error = Keys::new(&Secret::new(text.to_owned())).err().expect("no key");
+            assert_eq!(error.cause, Cause::BadSetting, "{text}");
+        }
+    }
+
+    /// The vectors of draft-irtf-cfrg-xchacha-03, A.3.1, hold for the cipher; ours must be that cipher with what
+    /// stands before the body as its nonce.
+    #[test]
+    fn the_cipher_is_the_one_that_others_know() {
+        let key: [u8; 32] = std::array::from_fn(|at| 0x80 + u8::try_from(at).expect("small"));
+        let nonce: [u8; 24] = std::array::from_fn(|at| 0x40 + u8::try_from(at).expect("small"));
+        let aad = [0x50, 0x51, 0x52, 0x53, 0xc0, 0xc1, 0xc2, 0xc3, 0xc4, 0xc5, 0xc6, 0xc7];
+        let text =
+            b"Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, \
+            sunscreen would be it.";
+        let cipher = XChaCha20Poly1305::new_from_slice(&key).expect("a key");
+        let body = cipher.encrypt(&XNonce::from(nonce), Payload { msg: text, aad: &aad }).expect("sealed");
+        assert_eq!(hex(&body[..8]), "bd6d179d3e83d43b");
+        assert_eq!(hex(&body[body.len() - 16..]), "c0875924c1c7987947deafd8780acf49");
+    }
+}

@@ -1,0 +1,260 @@
+//! The server: connections, each of them one call's alone, and its refusals in our words.
+
+use std::cell::RefCell;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use redis::{Cmd, ServerError, Value};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use zeroize::Zeroizing;
+
+use super::place::Place;
+use super::reply::{self, NoReply, REPLY_MAX};
+use crate::error::{Cause, Error, Result};
+use crate::say::{Text, say};
+use crate::tls::{self, Trust};
+
+/// How long a call may take, its connection included.
+const CALL_LIMIT: Duration = Duration::from_secs(5);
+/// How much is read at once.
+const CHUNK: usize = 16 * 1024;
+
+/// A connection, with or without TLS.
+trait Pipe: AsyncRead + AsyncWrite + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Pipe for T {}
+
+/// The server.
+pub struct Server {
+    place: Place,
+    trust: Rc<Trust>,
+    allow_plain: bool,
+    limit: Duration,
+    /// Connections that nobody uses right now. A call that is given up takes its connection with it, so that no
+    /// answer is taken for another's.
+    idle: RefCell<Vec<Box<dyn Pipe>>>,
+}
+
+impl Server {
+    /// Nothing is opened before it is needed. A call may take a quarter of `timeout`, so that there is time for a
+    /// login without the server.
+    pub fn new(place: Place, trust: Rc<Trust>, allow_plain: bool, timeout: Duration) -> Self {
+        Self { place, trust, allow_plain, limit: CALL_LIMIT.min(timeout / 4), idle: RefCell::default() }
+    }
+
+    /// Where it is, without user and password.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Asks all of it at once and gives the answers in order. What is asked may reach the server twice.
+    ///
+    /// # Errors
+    /// [`Cause::BadSetting`] where we are refused; causes of exit code 5 where there is no answer for now.
+    pub async fn ask(&self, commands: &[Cmd]) -> Result<Vec<Value>> {
+        let work = async {
+            let used = self.idle.borrow_mut().pop();
+            if let Some(pipe) = used
+                && let Ok(values) = self.exchange(pipe, commands).await
+            {
+                return Ok(values);
+            }
+            // The server may have been restarted since: what it has not answered is asked once more.
+            self.idle.borrow_mut().clear();
+            let pipe = self.connect().await?;
+            self.exchange(pipe, commands).await
+        };
+        let limit = self.limit.as_secs_f64();
+        let late = |_| Err(self.away(Cause::Timeout, say!("no answer within {limit} s", limit)));
+        let values = tokio::time::timeout(self.limit, work).await.unwrap_or_else(late)?;
+        match values.iter().find_map(refusal) {
+            None => Ok(values),
+            Some(error) => Err(self.refused(error)),
+        }
+    }
+
+    async fn exchange(&self, mut pipe: Box<dyn Pipe>, commands: &[Cmd]) -> Result<Vec<Value>> {
+        let values = exchange(&mut pipe, commands).await.map_err(|error| self.broke(&error))?;
+        self.idle.borrow_mut().push(pipe);
+        Ok(values)
+    }
+
+    async fn connect(&self) -> Result<Box<dyn Pipe>> {
+        let socket = self.reach().await?;
+        // A call is one small write, and its answer is waited for.
+        let _ = socket.set_nodelay(true);
+        let mut pipe: Box<dyn Pipe> = if self.place.tls {
+            let connected = self.trust.connect(&self.place.host, socket).await;
+            Box::new(connected.map_err(|error| self.no_tls(&error))??)
+        } else {
+            Box::new(socket)
+        };
+        let mut greeting = Vec::new();
+        if let Some(password) = &self.place.password {
+            let mut command = redis::cmd("AUTH");
+            self.place.user.iter().for_each(|user| {
+                command.arg(user);
+            });
+            command.arg(password.expose());
+            greeting.push(command);
+        }
+        if self.place.database != 0 {
+            let mut command = redis::cmd("SELECT");
+            command.arg(self.place.database);
+            greeting.push(command);
+        }
+        if greeting.is_empty() {
+            return Ok(pipe);
+        }
+        let answers = exchange(&mut pipe, &greeting).await.map_err(|error| self.broke(&error))?;
+        match answers.iter().find_map(refusal) {
+            None => Ok(pipe),
+            Some(error) => Err(self.not_let_in(error)),
+        }
+    }
+
+    /// Connects to the first address that takes us; without TLS to loopback only, unless allowed.
+    async fn reach(&self) -> Result<TcpStream> {
+        let found = tokio::net::lookup_host((self.place.host.as_str(), self.place.port)).await;
+        let found: Vec<SocketAddr> = found.map(Iterator::collect).unwrap_or_default();
+        if found.is_empty() {
+            return Err(self.away(Cause::Dns, say!("cannot resolve {host}", host = self.place.host)));
+        }
+        let any = self.place.tls || self.allow_plain;
+        let usable: Vec<_> =
+            found.into_iter().filter(|found| any || found.ip().to_canonical().is_loopback()).collect();
+        if usable.is_empty() {
+            let address = self.place.address();
+            let message =
+                say!("redis:// to {address} is not encrypted: its password would be readable", address);
+            return Err(Error::new(Cause::BadSetting, message)
+                .hint(say!("use rediss://, or consent with CRMAUTH_STORE_ALLOW_PLAIN=1")));
+        }
+        let mut why = None;
+        for found in usable {
+            match TcpStream::connect(found).await {
+                Ok(socket) => return Ok(socket),
+                Err(error) => why = Some(error.kind()),
+            }
+        }
+        let host = self.place.address();
+        Err(self.away(
+            Cause::Connect,
+            match why {
+                Some(io::ErrorKind::ConnectionRefused) => say!("connection refused by {host}", host),
+                Some(io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable) => {
+                    say!("no route to {host}", host)
+                }
+                _ => say!("cannot connect to {host}", host),
+            },
+        ))
+    }
+
+    fn no_tls(&self, error: &io::Error) -> Error {
+        let host = self.place.address();
+        match tls::explain(error, &host) {
+            Some(error) => self.out_of_reach(error),
+            None => {
+                self.away(Cause::Tls, say!("{host} closed the connection during the TLS handshake", host))
+            }
+        }
+    }
+
+    fn broke(&self, error: &io::Error) -> Error {
+        let host = self.place.address();
+        if let Some(error) = tls::explain(error, &host) {
+            return self.out_of_reach(error);
+        }
+        match error.kind() {
+            // A server that speaks TLS answers so, or hangs up.
+            io::ErrorKind::InvalidData => self
+                .away(Cause::Closed, say!("{host} does not speak Redis's protocol, or only over TLS", host)),
+            _ => self.away(Cause::Closed, say!("{host} closed the connection before answering", host)),
+        }
+    }
+
+    fn away(&self, cause: Cause, why: Text) -> Error {
+        self.out_of_reach(Error::new(cause, why))
+    }
+
+    fn out_of_reach(&self, error: Error) -> Error {
+        let message =
+            say!("the store {place} is out of reach: {why}", place = self.place, why = error.message);
+        Error { message, ..error }.hint(say!("is CRMAUTH_STORE right, and is its server up?"))
+    }
+
+    /// Who we are is a setting to be mended. What passes by itself is like no answer; the rest needs somebody there.
+    fn refused(&self, error: &ServerError) -> Error {
+        let code = code(error);
+        let message = say!("the store {place} answered {code}", place = self.place, code);
+        let (cause, hint) = match code {
+            "NOAUTH" | "WRONGPASS" | "NOPERM" => (
+                Cause::BadSetting,
+                say!("check the user and the password in CRMAUTH_STORE, and what they may do on the server"),
+            ),
+            "LOADING" | "MASTERDOWN" | "BUSY" | "TRYAGAIN" => (Cause::Closed, say!("try again later")),
+            _ => (Cause::Unavailable, say!("ask who runs that server")),
+        };
+        Error::new(cause, message).said(error.details().unwrap_or_default()).hint(hint)
+    }
+
+    /// Whoever is not let in has a setting to mend, whatever the server calls it.
+    fn not_let_in(&self, error: &ServerError) -> Error {
+        let refused = self.refused(error);
+        if refused.cause == Cause::Closed {
+            return refused;
+        }
+        let hint = say!("check the user, the password and the database in CRMAUTH_STORE");
+        Error { cause: Cause::BadSetting, hint: Some(hint), ..refused }
+    }
+}
+
+fn refusal(value: &Value) -> Option<&ServerError> {
+    if let Value::ServerError(error) = value { Some(error) } else { None }
+}
+
+/// The error's code: the word it begins with, or the one that a script passed on from within.
+fn code(error: &ServerError) -> &str {
+    let inner = || {
+        let word = error.details()?.split_whitespace().find_map(|word| word.strip_prefix('-'))?;
+        (word.len() > 2 && word.bytes().all(|byte| byte.is_ascii_uppercase())).then_some(word)
+    };
+    match error.code() {
+        "ERR" => inner().unwrap_or("ERR"),
+        code => code,
+    }
+}
+
+/// Sends all and reads as many answers.
+async fn exchange(pipe: &mut Box<dyn Pipe>, commands: &[Cmd]) -> io::Result<Vec<Value>> {
+    let mut packed = Zeroizing::new(Vec::new());
+    for command in commands {
+        command.write_packed_command(&mut packed);
+    }
+    pipe.write_all(&packed).await?;
+    pipe.flush().await?;
+    let wrong = |_: NoReply| io::Error::from(io::ErrorKind::InvalidData);
+    let mut values = Vec::with_capacity(commands.len());
+    let mut buffer = Vec::new();
+    let mut chunk = [0; CHUNK];
+    loop {
+        while let Some(length) = reply::length(&buffer).map_err(wrong)? {
+            let value = redis::parse_redis_value(&buffer[..length]).map_err(|_| wrong(NoReply))?;
+            buffer.drain(..length);
+            values.push(value);
+            if values.len() == commands.len() {
+                return if buffer.is_empty() { Ok(values) } else { Err(wrong(NoReply)) };
+            }
+        }
+        if buffer.len() > REPLY_MAX {
+            return Err(wrong(NoReply));
+        }
+        match pipe.read(&mut chunk).await? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            read => buffer.extend_from_slice(&chunk[..read]),
+        }
+    }
+}
