@@ -20,7 +20,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
@@ -169,6 +169,8 @@ fn answer(status: StatusCode, body: String) -> Response<Full<Bytes>> {
 fn identity(folder: &str) -> Result<Arc<rustls::ServerConfig>> {
     let mut params = CertificateParams::new(Vec::new())?;
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    // OpenSSL tells the one who signs from the one who is signed by their names.
+    params.distinguished_name.push(DnType::CommonName, "crmauth bench authority");
     let key = KeyPair::generate()?;
     std::fs::write(format!("{folder}/ca.pem"), params.self_signed(&key)?.pem())?;
     let issuer = Issuer::new(params, key);
