@@ -35,12 +35,15 @@ fn works(row: u8, scene: &Scene, content: impl AsRef<[u8]>) {
     scene.source(".env", kept);
 }
 
-/// One that is refused before anything is sent, by every verb that would log in.
-fn is_refused(row: u8, scene: &Scene, content: impl AsRef<[u8]>, says: &[&str]) {
+/// Verbs that would log in, and how each ends where the settings are refused.
+const VERBS: [(&str, i32); 4] =
+    [("login T", 2), ("token T --json", 2), ("exec T -vv -- env", 125), ("api T PATH", 2)];
+
+/// Logins with each of these env files, in turn by one verb and another, are refused before anything is sent.
+fn are_refused(row: u8, scene: &Scene, contents: impl IntoIterator<Item = Vec<u8>>, says: &[&str]) {
     let kept = text(scene);
-    scene.source(".env", content);
-    for (line, code) in [("login T", 2), ("token T --json", 2), ("exec T -vv -- env", 125), ("api T PATH", 2)]
-    {
+    for (content, (line, code)) in contents.into_iter().zip(VERBS.into_iter().cycle()) {
+        scene.source(".env", content);
         hold(row, scene, scene.command(line), &before_any_request(code, says));
     }
     scene.source(".env", kept);
@@ -64,24 +67,27 @@ fn values_that_readers_disagree_on() {
         // A secret without what only quotes can hold, so that the fault is the one that is meant.
         let word: String = scene.secret().chars().filter(char::is_ascii_alphanumeric).collect();
         scene.canary(super::canary::Canary::of(super::canary::Class::Setting, &word));
-        for (row, value) in [
-            (62, format!("{word}$word")),
-            (62, format!("\"{word}${{word}}\"")),
-            (63, format!("{word} #cd")),
-            (63, format!("{word}don't")),
-            (63, format!("'{word}")),
-            (63, format!("\"{word}")),
-            (63, format!("\"{word}\\q\"")),
-            (64, format!("'{word}\nmore'")),
-            (64, format!("'{word}\0'")),
+        let with = |value: &[u8]| {
+            let [before, rest] = [before.as_bytes(), rest.as_bytes()];
+            [before, variable.as_bytes(), b"=", value, b"\n", rest].concat()
+        };
+        let says = [&*line, &variable, "hint: "];
+        for (row, values) in [
+            (62, &[format!("{word}$word"), format!("\"{word}${{word}}\"")][..]),
+            (
+                63,
+                &[
+                    format!("{word} #cd"),
+                    format!("{word}don't"),
+                    format!("'{word}"),
+                    format!("\"{word}\\q\""),
+                ],
+            ),
+            (64, &[format!("'{word}\nmore'"), format!("'{word}\0'"), format!("\"{word}")]),
         ] {
-            let content = format!("{before}{variable}={value}\n{rest}");
-            is_refused(row, scene, content, &[&line, &variable, "hint: "]);
+            are_refused(row, scene, values.iter().map(|value| with(value.as_bytes())), &says);
         }
-        let mut latin = format!("{before}{variable}='{word}").into_bytes();
-        latin.extend_from_slice(b"\xe9'\n");
-        latin.extend_from_slice(rest.as_bytes());
-        is_refused(64, scene, latin, &[&line, "hint: "]);
+        are_refused(64, scene, [with(&[word.as_bytes(), b"\xe9"].concat())], &says);
     });
 }
 
@@ -101,7 +107,7 @@ fn lines_of_other_programs() {
 fn a_file_of_two_megabytes() {
     each(|scene| {
         let content = format!("{}{}", text(scene), "# filler\n".repeat(250_000));
-        is_refused(64, scene, content, &[".env", "larger than 1024 KiB", "hint: "]);
+        are_refused(64, scene, [content.into_bytes()], &[".env", "larger than 1024 KiB", "hint: "]);
     });
 }
 
@@ -154,12 +160,10 @@ fn settings_that_are_not_there() {
         let plain = text(scene);
         let names: Vec<String> =
             plain.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name.to_owned()).collect();
-        for value in ["", "''", "'   '", "\"\""] {
-            let content: String = names.iter().map(|name| format!("{name}={value}\n")).collect();
-            let says: Vec<&str> = names.iter().map(String::as_str).chain(["hint: "]).collect();
-            is_refused(66, scene, content, &says);
-        }
-        is_refused(66, scene, "", &names.iter().map(String::as_str).collect::<Vec<_>>());
+        let with = |value: &str| names.iter().map(|name| format!("{name}={value}\n")).collect::<String>();
+        let contents = ["", "''", "'   '", "\"\""].map(with).into_iter().chain([String::new()]);
+        let says: Vec<&str> = names.iter().map(String::as_str).chain(["hint: "]).collect();
+        are_refused(66, scene, contents.map(String::into_bytes), &says);
     });
 }
 

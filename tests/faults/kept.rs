@@ -86,8 +86,9 @@ fn twenty_at_once() {
         // They start together once the gate is open.
         let script = script(
             scene,
-            "mkfifo gate; for i in $(seq 20); do (read x <gate; crmauth token T >out.$i 2>>errors) & done; \
-             exec 3>gate; seq 20 >&3; exec 3>&-; wait; cat errors >&2; rm gate errors",
+            "mkfifo gate; exec 3<>gate; \
+             for i in $(seq 20); do (read -r x <&3; exec crmauth token T >out.$i 2>>errors 3>&-) & done; \
+             seq 20 >&3; wait; cat errors >&2; rm gate errors",
         );
         let sinks = (1..=20).map(|number| scene.machine.path(&format!("out.{number}"))).collect();
         let promise = Promise { sinks, entry: Kept::Replaced, ..Promise::exit(0) };

@@ -17,7 +17,7 @@ pub enum Kind {
 
 /// A request, and how the program is brought to make it.
 ///
-/// In settings and answers `SECRET` (`HEADER` where a header must carry it) stands for the secret of the settings, `OTHER` for another one, and `TOKEN`, `PRIOR`, `REFRESH`
+/// In settings and answers `SECRET` (`HEADER` where a header must carry it, or blanks are refused) stands for the secret of the settings, `OTHER` for another one, and `TOKEN`, `PRIOR`, `REFRESH`
 /// and `CHALLENGE` for what the server gives, as it stands in JSON.
 pub struct Step {
     /// For people: `gluo's challenge`.
@@ -63,7 +63,7 @@ const GLUO: Step = Step {
     name: "gluo's login",
     system: "gluo",
     kind: Kind::Login,
-    settings: &[("USERNAME", "api"), ("ACCESS_KEY", "SECRET")],
+    settings: &[("USERNAME", "api"), ("ACCESS_KEY", "HEADER")],
     arguments: "",
     before: &[GLUO_CHALLENGE],
     answer: r#"{"success":true,"result":{"sessionName":TOKEN,"userId":"19x1","version":"0.22"}}"#,
