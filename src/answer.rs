@@ -66,6 +66,11 @@ impl Answer {
         found.map_err(|error| error.status(self.status))
     }
 
+    /// The answer's JSON object, whatever its status says.
+    pub fn any_object(&self) -> Option<Object> {
+        self.find_object().ok()
+    }
+
     /// A cause by the status alone, with what the server says about it.
     fn failure(&self, object: Option<&Object>) -> Error {
         let said = object.and_then(Object::said).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! The one workflow that every verb shares: find the settings, look into the store, and where that does not
 //! do, lock, look again, renew or log in, and keep what came of it.
 
+mod doctor;
 mod ending;
 mod fleet;
 mod hints;

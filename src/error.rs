@@ -47,6 +47,10 @@ pub enum Cause {
     Unavailable,
     /// The server sent the client elsewhere, and no redirect is followed.
     Redirect,
+    /// Another system answers at this URL, or none.
+    WrongProduct,
+    /// This machine's clock and the server's are far apart.
+    Clock,
     /// 404, 405, 410: there is no such interface at this URL.
     NotFound,
     /// HTML stood where JSON should.
@@ -121,6 +125,8 @@ impl Cause {
             Self::RateLimited => ("rate_limited", 5),
             Self::Unavailable => ("unavailable", 5),
             Self::Redirect => ("redirect", 6),
+            Self::WrongProduct => ("wrong_product", 6),
+            Self::Clock => ("clock", 1),
             Self::NotFound => ("not_found", 6),
             Self::Html => ("html", 6),
             Self::BadAnswer => ("bad_answer", 6),

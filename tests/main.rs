@@ -5,6 +5,7 @@ mod broker;
 mod catalogue;
 mod completions;
 mod docs;
+mod doctor;
 mod exec;
 mod faults;
 mod formats;

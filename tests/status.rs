@@ -397,7 +397,7 @@ fn a_server_that_is_away_leaves_the_others_their_answers() {
     let outcome = machine.run("status --check --timeout 0.5");
     assert_eq!(outcome.code, 5);
     assert!(outcome.stdout.contains("zeev"), "the table stands all the same: {}", outcome.stdout);
-    outcome.says(&["error: zeev: no answer from"]);
+    assert!(outcome.stdout.contains("  no answer from"), "and so does the cause: {}", outcome.stdout);
 }
 
 /// Where each column of a table begins, as a terminal counts.
@@ -477,7 +477,8 @@ fn an_expired_session_keeps_its_refresh_token() {
     edit(&machine, "hellocloud", |entry| entry["expires_at"] = from_now(-1));
     let asked = servers.events().len();
     assert!(machine.run("status hellocloud --check").stdout.contains(" expired "));
-    assert_eq!(servers.events().len(), asked);
+    let bare = |(name, _): &(String, String)| name != "authorization";
+    assert!(servers.events()[asked..].iter().all(|event| event.headers.iter().all(bare)), "it is not sent");
     machine.run("token hellocloud").answer();
     let last = servers.events().pop().expect("a request");
     assert!(String::from_utf8_lossy(&last.body).contains("refresh_token"));

@@ -14,6 +14,7 @@ use crate::freshness::{Stale, Verdict};
 use crate::output;
 use crate::output::sink::columns;
 use crate::provider::{self, Life};
+use crate::say::say;
 use crate::secret::sha256_hex;
 use crate::spec::Target;
 use crate::store::{Entry, Key};
@@ -52,6 +53,8 @@ struct Row {
     state: &'static str,
     checked: Option<Life>,
     error: Option<Error>,
+    /// With `--check`: why there is no usable session, and the cure.
+    diagnosis: Option<Error>,
 }
 
 /// Prints a table for people or an array for scripts.
@@ -99,16 +102,15 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         run.report.chat("nothing is configured and nothing is stored; `crmauth providers` lists the systems");
         String::new()
     } else {
-        table(&rows, !args.targets.is_empty(), columns())
+        table(&rows, !args.targets.is_empty(), columns(), run)
     };
     run.print(&text)?;
-    // What is missing stands in the table already.
-    let told = |error: &&Error| error.cause != Cause::MissingSetting;
+    // What is missing stands in the table already, and so does a diagnosis.
+    let told = |row: &&Row| row.diagnosis.is_none();
+    let missing = |error: &&Error| error.cause == Cause::MissingSetting;
     if !run.global.json {
-        rows.iter()
-            .filter_map(|row| row.error.as_ref())
-            .filter(told)
-            .for_each(|error| run.report.error(error));
+        let errors = rows.iter().filter(told).filter_map(|row| row.error.as_ref());
+        errors.filter(|error| !missing(error)).for_each(|error| run.report.error(error));
     }
     Ok(exit.code())
 }
@@ -125,7 +127,16 @@ fn persons<'a>(target: &Target, stored: &'a [(Key, Entry)]) -> impl Iterator<Ite
 /// `listed` is what is stored in the target's name, whatever its settings are now.
 async fn row(app: &App, target: &Target, person: Option<&str>, listed: Option<&Entry>, check: bool) -> Row {
     let (target, person) = (target.clone(), person.map(str::to_owned));
-    let mut row = Row { target, person, plan: None, entry: None, state: "none", checked: None, error: None };
+    let mut row = Row {
+        target,
+        person,
+        plan: None,
+        entry: None,
+        state: "none",
+        checked: None,
+        error: None,
+        diagnosis: None,
+    };
     let (target, person) = (&row.target, row.person.as_deref());
     match app.stored(target, person, MIN_TTL).await {
         Err(error) => {
@@ -159,7 +170,41 @@ async fn row(app: &App, target: &Target, person: Option<&str>, listed: Option<&E
             Err(error) => row.error = Some(error),
         }
     }
+    if check && row.person.is_none() && (row.error.is_some() || row.state != "usable") {
+        row.diagnosis = Some(diagnosis(app, &row).await);
+        // What keeps a server from being asked is a failure; that nobody is logged in is none.
+        let failure = row.diagnosis.as_ref().filter(|found| matches!(found.cause.exit(), 5 | 6));
+        row.error = row.error.or_else(|| failure.cloned());
+    }
     row
+}
+
+/// Why a target has no usable session. What has been found out is not asked for again.
+async fn diagnosis(app: &App, row: &Row) -> Error {
+    let target = &row.target;
+    match &row.error {
+        // Something answered, but what?
+        Some(error) if error.cause.exit() == 6 => {
+            let found = app.diagnose(target).await;
+            if found.cause == Cause::WrongProduct { found } else { error.clone() }
+        }
+        Some(error) => error.clone(),
+        None if row.state == "dead" => Error::new(Cause::NoSession, say!("the server has ended the session"))
+            .target(&target.to_string())
+            .hint(say!("`crmauth login {target}` gets a new one", target)),
+        None => {
+            let found = app.diagnose(target).await;
+            if found.cause != Cause::NoSession || row.entry.is_none() {
+                return found;
+            }
+            Error::new(
+                Cause::NoSession,
+                say!("the server is the right one, and the session must be replaced"),
+            )
+            .target(&target.to_string())
+            .hint(say!("`crmauth token {target}` gets another one", target))
+        }
+    }
 }
 
 fn state(verdict: Verdict, entry: Option<&Entry>) -> &'static str {
@@ -237,6 +282,10 @@ fn to_json(row: &Row, run: &Run<'_>) -> Value {
             .map(|(variable, from)| json!({ "variable": variable, "from": from })).collect::<Vec<_>>(),
         "missing": missing(row).map(|error| run.report.error_json(error)["message"].clone()),
         "error": row.error.as_ref().map(|error| run.report.error_json(error)),
+        "diagnosis": row.diagnosis.as_ref().map(|found| {
+            let found = run.report.error_json(found);
+            json!({ "code": found["code"], "message": found["message"], "hint": found["hint"] })
+        }),
     })
 }
 
@@ -253,7 +302,7 @@ const COLUMNS: [(&str, u8); 7] = [
 ];
 
 /// A line a target; with `each`, below it a line a setting. On a terminal of so many columns no line is longer.
-fn table(rows: &[Row], each: bool, columns: Option<usize>) -> String {
+fn table(rows: &[Row], each: bool, columns: Option<usize>, run: &Run<'_>) -> String {
     let mut cells = vec![COLUMNS.map(|(name, _)| name.to_owned())];
     for row in rows {
         let left = left(row).map_or_else(String::new, duration);
@@ -285,8 +334,18 @@ fn table(rows: &[Row], each: bool, columns: Option<usize>) -> String {
         for (variable, from) in settings(row).iter().filter(|_| each) {
             text.push_str(&below(&format!("{variable} from {from}"), columns));
         }
-        if let Some(error) = missing(row) {
-            text.push_str(&below(&error.message.english(), columns));
+        match (&row.diagnosis, missing(row)) {
+            (Some(found), _) => {
+                let found = run.report.error_json(found);
+                let words =
+                    ["message", "hint"].map(|name| found[name].as_str().unwrap_or_default().to_owned());
+                words
+                    .iter()
+                    .filter(|line| !line.is_empty())
+                    .for_each(|line| text.push_str(&below(line, columns)));
+            }
+            (None, Some(error)) => text.push_str(&below(&error.message.english(), columns)),
+            (None, None) => {}
         }
     }
     text

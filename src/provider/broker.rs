@@ -7,14 +7,14 @@ use std::cell::Cell;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Context, Provider, Role};
-use crate::answer::Object;
+use super::{Context, Look, Provider, Role};
+use crate::answer::{Answer, Object};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
 use crate::say::say;
 use crate::secret::Fields;
 use crate::session::{Session, lifetime};
-use crate::spec::{Ageing, Alternatives, Default, Field, Kind, Placement, Renewal, Settings, Spec};
+use crate::spec::{Ageing, Alternatives, BaseUrl, Default, Field, Kind, Placement, Renewal, Settings, Spec};
 
 const LOGIN_PATH: &str = "api/broker/estabelecimento/login";
 /// Clocks this close count as equal.
@@ -63,6 +63,16 @@ impl Provider for Broker {
 
     fn login<'a>(&'a self, context: &'a Context<'a>) -> Pending<'a, Session> {
         Box::pin(login(context))
+    }
+
+    /// Nothing is documented that answers without credentials: only that there is a path can be seen.
+    fn knocks(&self, url: &BaseUrl) -> Vec<Request> {
+        vec![Request::get(url.join(LOGIN_PATH)).uncached()]
+    }
+
+    fn look(&self, answer: &Answer) -> Look {
+        let framed = |object: Object| object.get("CodigoRetorno").is_some();
+        if answer.any_object().is_some_and(framed) { Look::Own } else { Look::by_status(answer) }
     }
 }
 

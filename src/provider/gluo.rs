@@ -4,14 +4,14 @@
 
 use jiff::Timestamp;
 
-use super::{Context, Life, Provider, Revocation, ended, life};
-use crate::answer::Object;
+use super::{Context, Life, Look, Provider, Revocation, ended, life};
+use crate::answer::{Answer, Object};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
 use crate::say::say;
 use crate::secret::{Fields, md5_hex, percent};
 use crate::session::Session;
-use crate::spec::{Ageing, Field, Kind, Placement, Renewal, Spec};
+use crate::spec::{Ageing, BaseUrl, Field, Kind, Placement, Renewal, Spec};
 
 /// A clock that is off by more than this many seconds is worth a note.
 const SKEW: i64 = 60;
@@ -102,6 +102,40 @@ impl Provider for Gluo {
         ["INVALID_SESSIONID", "AUTHENTICATION_REQUIRED", "AUTHENTICATION_FAILURE"]
             .iter()
             .any(|code| text.contains(code))
+    }
+
+    /// Without a session every operation answers in the same frame: AUTHENTICATION_REQUIRED (real server).
+    fn knocks(&self, url: &BaseUrl) -> Vec<Request> {
+        vec![Request::get(url.join("webservice.php?operation=listtypes")).uncached()]
+    }
+
+    fn look(&self, answer: &Answer) -> Look {
+        let framed = |object: Object| {
+            object.get("success").is_some_and(serde_json::Value::is_boolean)
+                && (object.get("error").is_some() || object.get("result").is_some())
+        };
+        if answer.any_object().is_some_and(framed) { Look::Own } else { Look::Other }
+    }
+
+    /// `/crm` and `/vtigercrm` are where vtiger's own installers put it.
+    fn folders(&self) -> &'static [&'static str] {
+        &["crm", "vtigercrm"]
+    }
+
+    /// A challenge is refused to a user who is not there: ACCESS_DENIED (real server).
+    fn greet<'a>(&'a self, context: &'a Context<'a>) -> Pending<'a, ()> {
+        Box::pin(async move {
+            let path = [
+                "webservice.php?operation=getchallenge&username=",
+                &percent(context.required("USERNAME")?.expose()),
+            ];
+            let request = Request::get(context.settings.url.join(&path.concat())).challenge();
+            let user = context.variable("USERNAME");
+            context.call(request, refusal).await.map(drop).map_err(|error| match error.cause {
+                Cause::Refused => error.hint(say!("check {user}", user)),
+                _ => error,
+            })
+        })
     }
 }
 

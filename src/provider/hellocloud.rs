@@ -5,14 +5,14 @@
 
 use jiff::Timestamp;
 
-use super::{Context, Life, Provider, Revocation, ended, life};
-use crate::answer::Object;
+use super::{Context, Life, Look, Provider, Revocation, ended, life};
+use crate::answer::{Answer, Object};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
 use crate::say::{Text, say};
 use crate::secret::{Fields, Secret};
 use crate::session::{Session, lifetime};
-use crate::spec::{Ageing, Default, Field, Kind, Placement, Renewal, Spec};
+use crate::spec::{Ageing, BaseUrl, Default, Field, Kind, Placement, Renewal, Spec};
 
 /// Content type and accepted type of every call: seed document.
 const MEDIA_TYPE: &str = "application/vnd.api+json";
@@ -102,6 +102,22 @@ impl Provider for HelloCloud {
                 revocation => Ok(revocation),
             }
         })
+    }
+
+    /// Without a token the interface refuses in its own words, with and without URL rewriting (real server).
+    fn knocks(&self, url: &BaseUrl) -> Vec<Request> {
+        let paths = ["Api/V8/current-user", "Api/index.php/V8/current-user"];
+        paths.map(|path| Request::get(url.join(path)).uncached().accept(MEDIA_TYPE)).into()
+    }
+
+    fn look(&self, answer: &Answer) -> Look {
+        let code = answer.any_object().and_then(|object| object.text("error"));
+        if code.as_deref() == Some("access_denied") { Look::Own } else { Look::Other }
+    }
+
+    /// SuiteCRM 8 keeps the interface of version 7 there.
+    fn folders(&self) -> &'static [&'static str] {
+        &["legacy", "suitecrm", "crm"]
     }
 }
 

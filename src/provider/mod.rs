@@ -15,7 +15,7 @@ use crate::http::{Channel, Request};
 use crate::say::{Text, say};
 use crate::secret::Secret;
 use crate::session::Session;
-use crate::spec::{Settings, Spec};
+use crate::spec::{BaseUrl, Settings, Spec};
 
 /// Every provider, in the order in which people see them.
 #[rustfmt::skip] // a line a system, so that another one is one line
@@ -92,11 +92,51 @@ pub trait Provider: Sync {
         Box::pin(async { Ok(Revocation::Unsupported) })
     }
 
+    /// Requests without any secret, the usual one first: an answer to one of them shows whether this system is at
+    /// home at a URL.
+    fn knocks(&self, url: &BaseUrl) -> Vec<Request>;
+
+    /// What an answer to such a request shows.
+    fn look(&self, answer: &Answer) -> Look;
+
+    /// Folders that this system may be installed in where the URL itself shows another page.
+    fn folders(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Tries of the credentials what can be tried without a secret and without a login.
+    ///
+    /// # Errors
+    /// [`Cause::Refused`] where the server takes offence at them.
+    fn greet<'a>(&'a self, context: &'a Context<'a>) -> Pending<'a, ()> {
+        let _ = context;
+        Box::pin(async { Ok(()) })
+    }
+
     /// Whether an answer to `crmauth api` looks like the one that a dead session gets: its status and the
     /// start of its body. [`Provider::check`] then decides.
     fn looks_dead(&self, status: u16, start: &[u8]) -> bool {
         let _ = start;
         status == 401
+    }
+}
+
+/// What an answer shows of the system that gave it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// No other system answers so.
+    Own,
+    /// It may be this system.
+    Unclear,
+    /// It is not this system.
+    Other,
+}
+
+impl Look {
+    /// How a system looks of which nothing but its path is known: a page, or no such path, is none of it.
+    fn by_status(answer: &Answer) -> Self {
+        let page = answer.body.trim_ascii_start().starts_with(b"<");
+        if page || matches!(answer.status, 404 | 410 | 500..) { Self::Other } else { Self::Unclear }
     }
 }
 

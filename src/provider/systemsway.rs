@@ -2,14 +2,14 @@
 //!
 //! The seed document's answer and the one of its later version are both read.
 
-use super::{Context, Life, Provider, life};
-use crate::answer::Object;
+use super::{Context, Life, Look, Provider, life};
+use crate::answer::{Answer, Object};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
 use crate::say::say;
 use crate::secret::{Fields, Secret, percent, sha256_hex};
 use crate::session::Session;
-use crate::spec::{Ageing, Alternatives, Default, Field, Kind, Placement, Renewal, Spec};
+use crate::spec::{Ageing, Alternatives, BaseUrl, Default, Field, Kind, Placement, Renewal, Spec};
 
 const LOGIN_PATH: &str = "api/main";
 
@@ -70,6 +70,16 @@ impl Provider for SystemsWay {
     fn looks_dead(&self, status: u16, start: &[u8]) -> bool {
         let text = String::from_utf8_lossy(start).to_ascii_lowercase();
         status == 401 || (text.contains("\"status\"") && text.contains("\"error\""))
+    }
+
+    /// A session that is none is refused in the system's own frame (seed document).
+    fn knocks(&self, url: &BaseUrl) -> Vec<Request> {
+        vec![Request::get(url.join("api/Usuario/0?id=0")).uncached()]
+    }
+
+    fn look(&self, answer: &Answer) -> Look {
+        let framed = |object: Object| refusal(&object).is_some();
+        if answer.any_object().is_some_and(framed) { Look::Own } else { Look::by_status(answer) }
     }
 }
 

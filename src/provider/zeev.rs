@@ -4,14 +4,14 @@
 
 use jiff::SignedDuration;
 
-use super::{Context, Life, Provider, Role, life};
-use crate::answer::Object;
+use super::{Context, Life, Look, Provider, Role, life};
+use crate::answer::{Answer, Object};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
 use crate::say::say;
 use crate::secret::{Fields, percent};
 use crate::session::Session;
-use crate::spec::{Ageing, Alternatives, Field, Kind, Placement, Renewal, Settings, Spec};
+use crate::spec::{Ageing, Alternatives, BaseUrl, Field, Kind, Placement, Renewal, Settings, Spec};
 
 const TOKENS_PATH: &str = "api/2/tokens";
 /// A temporary token's life; the answer names no expiry (later document).
@@ -73,6 +73,15 @@ impl Provider for Zeev {
 
     fn check<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Life> {
         Box::pin(async move { life(whoami(context, session).await) })
+    }
+
+    /// Without a token the path refuses (seed document); in which words is nowhere said.
+    fn knocks(&self, url: &BaseUrl) -> Vec<Request> {
+        vec![Request::get(url.join(TOKENS_PATH)).uncached()]
+    }
+
+    fn look(&self, answer: &Answer) -> Look {
+        Look::by_status(answer)
     }
 }
 

@@ -1,0 +1,125 @@
+//! Why a target has no usable session: found out step by step, without a secret and without a login.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::App;
+use super::hints::Hints;
+use super::job::Job;
+use crate::answer::Answer;
+use crate::error::{Cause, Error, Result};
+use crate::http::Channel;
+use crate::provider::{self, Context, Look, Provider, Role};
+use crate::say::say;
+use crate::spec::{BaseUrl, Target};
+
+/// A clock that is off by more than this explains what goes wrong with sessions.
+const SKEW: SignedDuration = SignedDuration::from_secs(300);
+
+impl App {
+    /// Why a target has no usable session, the first cause that is found: its server cannot be reached, another
+    /// system answers at its URL, the server does not know the user, a clock is wrong, or nobody has logged in
+    /// yet. No secret is sent.
+    pub async fn diagnose(&self, target: &Target) -> Error {
+        let work = async {
+            let job = self.job(target).await?;
+            let hints = Hints::of(&job.plan);
+            let _busy = self.report.busy(&target.to_string(), say!("looking what answers at the URL"));
+            self.examine(&job).await.map_err(|error| hints.add(error))
+        };
+        let found: Result<()> = work.await;
+        let nothing = || {
+            Error::new(Cause::NoSession, say!("the server is the right one, and nobody is logged in"))
+                .hint(say!("`crmauth login {target}` tries the credentials", target))
+        };
+        found.err().unwrap_or_else(nothing).target(&target.to_string())
+    }
+
+    async fn examine(&self, job: &Job<'_>) -> Result<()> {
+        let settings = job.plan.known();
+        let channel = self.channel(job, &settings);
+        let url = &job.plan.url;
+        let (look, answer) = knock(job.provider, &channel, url).await?;
+        if look == Look::Other {
+            return Err(self.stranger(job, &channel).await);
+        }
+        if let Some(missing) = &job.plan.missing {
+            return Err(missing.clone());
+        }
+        let context = Context::new(&settings, Role::User, &channel);
+        job.provider.greet(&context).await?;
+        clock(answer.date)
+    }
+
+    /// What answers in the place of a target's system.
+    async fn stranger(&self, job: &Job<'_>, channel: &Channel<'_>) -> Error {
+        let (url, spec) = (&job.plan.url, job.target.spec);
+        let variable =
+            job.plan.found("URL").map_or_else(|| job.target.variable("URL"), |url| url.variable.clone());
+        let product = spec.product;
+        let wrong = |message| Error::new(Cause::WrongProduct, message);
+        for folder in job.provider.folders() {
+            let Ok(below) = BaseUrl::parse(&format!("{url}/{folder}"), "") else { continue };
+            if let Ok((Look::Own, _)) = knock(job.provider, channel, &below).await {
+                let message = say!("{url} is a {product}, and its URL needs /{folder}", url, product, folder);
+                return wrong(message).hint(say!("set {variable} to {below}", variable, below));
+            }
+        }
+        for other in provider::ALL.iter().filter(|other| other.spec().id != spec.id) {
+            if let Ok((Look::Own, _)) = knock(*other, channel, url).await {
+                let other = other.spec();
+                let message = say!(
+                    "{url} looks like a {other}, not like a {product}",
+                    url,
+                    other = other.product,
+                    product
+                );
+                return wrong(message).hint(say!(
+                    "set {variable} to the URL of {product}; this one may belong in {other}_URL",
+                    variable,
+                    product,
+                    other = other.prefix()
+                ));
+            }
+        }
+        wrong(say!("nothing at {url} answers like a {product}", url, product)).hint(say!(
+            "is {variable} the base URL of this system, as in {example}?",
+            variable,
+            example = spec.example_url
+        ))
+    }
+}
+
+/// Asks at a URL for a system, and looks at what answers.
+async fn knock(provider: &dyn Provider, channel: &Channel<'_>, url: &BaseUrl) -> Result<(Look, Answer)> {
+    let mut first = None;
+    for request in provider.knocks(url) {
+        let answer = channel.send(&request).await?;
+        if matches!(answer.status, 300..400 | 407 | 408 | 429 | 502..=504) {
+            // It says itself what is wrong.
+            answer.object(|_| None)?;
+        }
+        let look = provider.look(&answer);
+        if look != Look::Other {
+            return Ok((look, answer));
+        }
+        first.get_or_insert(answer);
+    }
+    let answer = first.ok_or_else(|| Error::new(Cause::Other, say!("there is no way to ask")))?;
+    Ok((Look::Other, answer))
+}
+
+/// Whether this machine and the server agree on the time.
+fn clock(server: Option<Timestamp>) -> Result<()> {
+    let Some(server) = server else { return Ok(()) };
+    let ahead = server.duration_since(Timestamp::now());
+    if ahead.abs() <= SKEW {
+        return Ok(());
+    }
+    let minutes = ahead.abs().as_mins();
+    let message = match ahead.is_positive() {
+        true => say!("this machine's clock is {minutes} min behind the server's", minutes),
+        false => say!("this machine's clock is {minutes} min ahead of the server's", minutes),
+    };
+    Err(Error::new(Cause::Clock, message)
+        .hint(say!("set the clock, best by NTP, or tell whoever runs the server")))
+}

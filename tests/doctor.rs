@@ -1,0 +1,187 @@
+//! `crmauth status --check` finds out why a target has no session: each cause with its cure, no secret sent and
+//! nobody logged in.
+
+use crmauth::sandbox::Event;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use tokio::net::TcpSocket;
+
+use crate::support::sandbox::Servers;
+use crate::support::stored::{SYSTEMS, five_at};
+use crate::support::tls::Authority;
+use crate::support::{Machine, Reply, Server, demo};
+
+/// What is found for a target: the code, and the exit code of the run.
+#[track_caller]
+fn found(machine: &Machine, target: &str) -> (String, i32, Value) {
+    let outcome = machine.run(&format!("status {target} --check --json"));
+    let diagnosis = outcome.json()[0]["diagnosis"].clone();
+    assert!(diagnosis["hint"].is_string(), "no cure: {}", outcome.stdout);
+    let table = machine.run(&format!("status {target} --check"));
+    for name in ["message", "hint"] {
+        let words = diagnosis[name].as_str().expect("words");
+        assert!(table.stdout.contains(words), "{words:?} does not stand in: {}", table.stdout);
+    }
+    assert_eq!((table.code, table.stderr.as_str()), (outcome.code, ""), "{}", table.stdout);
+    (diagnosis["code"].as_str().expect("a code").to_owned(), outcome.code, diagnosis)
+}
+
+/// A machine with good settings for a provider at a URL.
+fn at(url: &str, id: &str) -> Machine {
+    demo::ALL.iter().find(|demo| demo.id == id).expect("a provider").machine(url)
+}
+
+/// The answer in a frame of Gluocrm's.
+fn framed(answer: &Value) -> Reply {
+    Reply::json(200, answer.to_string())
+}
+
+fn no_session() -> Reply {
+    framed(&json!({ "success": false, "error": { "code": "AUTHENTICATION_REQUIRED", "message": "x" } }))
+}
+
+fn page(status: u16) -> Reply {
+    Reply::http(status, "text/html", "<!DOCTYPE html><title>Welcome</title>")
+}
+
+/// What a run shows twice, since it is asked for as JSON and as a table.
+fn twice(replies: Vec<Reply>) -> Vec<Reply> {
+    [replies.clone(), replies].concat()
+}
+
+#[test]
+fn a_server_that_cannot_be_reached() {
+    let (code, exit, _) = found(&at("https://crm.invalid", "zeev"), "zeev");
+    assert_eq!((code.as_str(), exit), ("dns", 5));
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+    let url = format!("http://{}", socket.local_addr().expect("an address"));
+    let (code, exit, diagnosis) = found(&at(&url, "gluo"), "gluo");
+    assert_eq!((code.as_str(), exit), ("connect", 5));
+    assert!(diagnosis["hint"].as_str().expect("a hint").contains("GLUO_URL"), "{diagnosis}");
+    let authority = Authority::new();
+    let server = Server::start_tls(authority.expired("127.0.0.1"), Vec::new());
+    let machine = at(&server.url(), "broker");
+    machine.write("ca.pem", authority.pem());
+    let outcome = machine.run("status broker --check --json --ca-file ca.pem");
+    assert_eq!(outcome.json()[0]["diagnosis"]["code"], "certificate", "{}", outcome.stdout);
+    assert_eq!(outcome.code, 5);
+}
+
+#[test]
+fn another_system_at_the_url() {
+    let servers = Servers::start();
+    let known = ["gluo", "hellocloud", "systemsway"];
+    for system in SYSTEMS {
+        for other in known.into_iter().filter(|other| *other != system) {
+            let url = servers.setting(&format!("{}_URL", other.to_uppercase())).to_owned();
+            let (code, exit, diagnosis) = found(&at(&url, system), system);
+            assert_eq!((code.as_str(), exit), ("wrong_product", 6), "{system} at {other}: {diagnosis}");
+            let product = match other {
+                "gluo" => "Gluocrm",
+                "hellocloud" => "HelloCloud",
+                _ => "SystemsWay",
+            };
+            let message = diagnosis["message"].as_str().expect("a message");
+            assert!(message.contains(&format!("looks like a {product}, not like a ")), "{system}: {message}");
+        }
+    }
+    let secret = |event: &Event| {
+        let sent = [&event.path, &event.query, &String::from_utf8_lossy(&event.body).into_owned()]
+            .map(String::as_str)
+            .concat();
+        demo::ALL.iter().any(|demo| sent.contains(demo.secret.1))
+            || event.headers.iter().any(|(name, _)| name == "authorization")
+    };
+    assert!(servers.events().iter().all(|event| event.method == "GET" && !secret(event)));
+}
+
+#[test]
+fn the_system_in_a_folder_or_nothing_of_it() {
+    let denied = Reply::json(401, json!({ "error": "access_denied", "hint": "Missing header" }).to_string());
+    let server = Server::start(twice(vec![page(404), page(404), denied]));
+    let (code, exit, diagnosis) = found(&at(&server.url(), "hellocloud"), "hellocloud");
+    assert_eq!((code.as_str(), exit), ("wrong_product", 6));
+    assert_eq!(diagnosis["message"], format!("{} is a HelloCloud, and its URL needs /legacy", server.url()));
+    assert_eq!(diagnosis["hint"], format!("set HELLOCLOUD_URL to {}/legacy", server.url()));
+
+    let server = Server::start(twice(vec![page(200); 8]));
+    let (code, exit, diagnosis) = found(&at(&server.url(), "gluo"), "gluo");
+    assert_eq!((code.as_str(), exit), ("wrong_product", 6));
+    assert_eq!(diagnosis["message"], format!("nothing at {} answers like a Gluocrm", server.url()));
+
+    let away = Reply::with_headers(301, &[("Location", "https://crm.example/")], "");
+    let server = Server::start(twice(vec![away]));
+    let (code, _, diagnosis) = found(&at(&server.url(), "zeev"), "zeev");
+    assert_eq!(code, "redirect");
+    assert!(diagnosis["message"].as_str().expect("a message").contains("https://crm.example/"));
+}
+
+#[test]
+fn credentials_as_far_as_they_can_be_tried() {
+    let servers = Servers::start();
+    let mut machine = five_at(&servers);
+    for system in SYSTEMS {
+        let (code, exit, diagnosis) = found(&machine, system);
+        assert_eq!((code.as_str(), exit), ("no_session", 3), "{system}: {diagnosis}");
+        assert_eq!(diagnosis["hint"], format!("`crmauth login {system}` tries the credentials"));
+    }
+    machine.set("GLUO_USERNAME", "nobody.here");
+    let (code, _, diagnosis) = found(&machine, "gluo");
+    assert_eq!(
+        (code.as_str(), &diagnosis["hint"]),
+        ("refused", &json!("check GLUO_USERNAME")),
+        "{diagnosis}"
+    );
+    machine.unset("ZEEV_PASSWORD");
+    let (code, exit, _) = found(&machine, "zeev");
+    assert_eq!((code.as_str(), exit), ("missing_setting", 3));
+    assert!(servers.events().iter().all(|event| event.method == "GET"), "a login is a POST");
+}
+
+#[test]
+fn an_account_that_is_locked() {
+    let locked = Reply::json(423, "{}");
+    let server = Server::start(
+        [demo::ZEEV.script([Reply::json(200, demo::ZEEV.good())]), twice(vec![locked])].concat(),
+    );
+    let machine = at(&server.url(), "zeev");
+    machine.run("login zeev").answer();
+    let (code, exit, diagnosis) = found(&machine, "zeev");
+    assert_eq!((code.as_str(), exit), ("locked", 4), "{diagnosis}");
+}
+
+#[test]
+fn a_session_that_is_dead_and_one_that_is_alive() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    machine.run("login gluo").answer();
+    let outcome = machine.run("status gluo --check --json");
+    assert_eq!((outcome.code, &outcome.json()[0]["diagnosis"]), (0, &Value::Null));
+    servers.advance(100_000);
+    let outcome = machine.run("status gluo --check --json");
+    assert_eq!(
+        outcome.json()[0]["diagnosis"]["message"],
+        "the server has ended the session",
+        "{}",
+        outcome.stdout
+    );
+    assert_eq!(outcome.code, 3);
+}
+
+#[test]
+fn a_clock_that_is_wrong() {
+    let challenge = json!({ "token": "c0ffee", "serverTime": 1_795_000_000, "expireTime": 1_795_000_300 });
+    for (hours, words) in [(2, "behind the server's"), (-2, "ahead of the server's")] {
+        let then = Timestamp::now() + SignedDuration::from_hours(hours);
+        let date = then.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        let Reply::Bytes(bytes) = no_session() else { panic!("an answer in whole") };
+        let text =
+            String::from_utf8(bytes).expect("UTF-8").replacen("\r\n", &format!("\r\nDate: {date}\r\n"), 1);
+        let greeting = framed(&json!({ "success": true, "result": challenge }));
+        let server = Server::start(twice(vec![Reply::Bytes(text.into_bytes()), greeting]));
+        let (code, exit, diagnosis) = found(&at(&server.url(), "gluo"), "gluo");
+        assert_eq!((code.as_str(), exit), ("clock", 3), "{diagnosis}");
+        assert!(diagnosis["message"].as_str().expect("a message").ends_with(words), "{diagnosis}");
+    }
+}
