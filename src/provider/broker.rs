@@ -29,10 +29,10 @@ static SPEC: Spec = Spec {
     example_url: "https://api.broker.com.br",
     fields: &[
         Field::new("USERNAME", Kind::Text, "the establishment's user").required(),
-        Field::new("PASSWORD", Kind::Secret, "that user's password").required(),
+        Field::new("PASSWORD", Kind::Secret, "the establishment's password").required(),
         Field::new("PARTNER_TOKEN", Kind::Token, "the partner's token, where it is at hand").shared(),
         Field::new("PARTNER_USERNAME", Kind::Text, "or the partner's user, to fetch the token with").shared(),
-        Field::new("PARTNER_PASSWORD", Kind::Secret, "and that user's password").shared(),
+        Field::new("PARTNER_PASSWORD", Kind::Secret, "and the partner's password").shared(),
         Field::new("PARTNER_LOGIN_PATH", Kind::Path, "where the partner logs in")
             .shared()
             .default(Default::Value("api/Autenticacao/login")),

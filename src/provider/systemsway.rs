@@ -113,7 +113,9 @@ fn hash(context: &Context<'_>) -> Result<Secret> {
             "{variable} is no SHA-256: it needs 64 hex digits",
             variable = context.variable("PASSWORD_SHA256")
         );
-        return Err(Error::new(Cause::BadSetting, message));
+        let password = context.variable("PASSWORD");
+        let hint = say!("make it with `printf %s 'the password' | sha256sum`, or set {password}", password);
+        return Err(Error::new(Cause::BadSetting, message).hint(hint));
     }
     let (upper, lower) = (Secret::new(digits.to_uppercase()), Secret::new(digits.to_lowercase()));
     context.channel.report.learn(&upper);

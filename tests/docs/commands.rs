@@ -6,7 +6,7 @@ use crate::support::machine::installed;
 
 #[test]
 fn commands_work_in_the_sandbox() {
-    if !["curl", "jq"].into_iter().all(installed) {
+    if !["curl", "jq", "python3"].into_iter().all(installed) {
         return;
     }
     let mut blocks = 0;

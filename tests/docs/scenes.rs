@@ -340,11 +340,13 @@ fn broker() -> Vec<Scene> {
         })
     };
     let partner = good("5f0f1e2d-0000-4000-8000-000000000001");
+    // What names no time lasts, whenever this is played.
+    let short = json!({ "Access_Token": JWT, "Expires_In": 3600, "CodigoRetorno": 1 });
     let shop = good("5f0f1e2d-0000-4000-8000-000000000002");
     let refused = json!({ "CodigoRetorno": 99, "MensagemRetorno": "Usuário ou senha inválidos" });
     vec![
         with_partner("login").json(&partner).json(&shop),
-        with_partner("refused").json(&partner).json(&refused),
+        with_partner("refused").json(&short).json(&refused),
         scene("no partner").status(401, &json!({ "message": "Unauthorized" })),
         with_partner("partner refused").json(&refused),
         scene("half a partner").with("BROKER_PARTNER_USERNAME", "parceiro"),

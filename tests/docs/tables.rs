@@ -7,7 +7,7 @@ use crmauth::output;
 use crmauth::provider;
 use crmauth::say::{Lang, Text};
 
-use super::{at, check, code, fill, table};
+use super::{at, check, code, fill, read, table};
 
 #[test]
 fn the_readmes_tables_are_those_of_the_declarations() {
@@ -28,6 +28,12 @@ fn the_example_env_file_is_the_one_that_providers_prints() {
         .output()
         .expect("the program");
     check(".env.example", &String::from_utf8(output.stdout).expect("UTF-8"));
+}
+
+#[test]
+fn the_changelog_knows_this_version() {
+    let heading = concat!("\n## [", env!("CARGO_PKG_VERSION"), "] - ");
+    assert!(read("CHANGELOG.md").contains(heading), "no entry of {heading}");
 }
 
 #[test]
