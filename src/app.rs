@@ -23,7 +23,7 @@ use crate::http::{Call, Channel, Http, Stream};
 use crate::output;
 use crate::provider::{self, Context, Life, Provider, Role};
 use crate::report::Report;
-use crate::say::say;
+use crate::say::{Text, say};
 use crate::session::Session;
 use crate::spec::{Ageing, BaseUrl, Renewal, Settings, Target};
 use crate::store::{Entry, Found, Key, Lock, Store, Version, Waited, Written};
@@ -191,7 +191,7 @@ impl App {
         let deadline = self.deadline();
         let plan = config::find(target, &self.sources).await?;
         for note in plan.notes() {
-            self.report.note(Some(target), &note);
+            self.report.note(Some(target), note);
         }
         plan.known().secrets().for_each(|secret| self.report.learn(secret));
         let provider = of(target)?;
@@ -237,7 +237,7 @@ impl App {
                     match (self.judge(job, &role, entry.as_ref(), min_ttl).await?, entry) {
                         (Verdict::Fresh, Some(entry)) => return Ok(entry.session),
                         (Verdict::Ask(stale), Some(entry)) if cached => {
-                            self.report.note(Some(job.target), &stale.to_string());
+                            self.report.note(Some(job.target), stale.text());
                             return Ok(entry.session);
                         }
                         (verdict, _) if cached => return Err(no_session(job.target, verdict)),
@@ -294,13 +294,13 @@ impl App {
         if let (Verdict::Ask(stale) | Verdict::Renew(stale) | Verdict::Login(stale), false) =
             (verdict, matches!(wish, Wish::New(_)))
         {
-            self.report.note(Some(job.target), &stale.to_string());
+            self.report.note(Some(job.target), stale.text());
         }
         let session = match (verdict, known) {
             (Verdict::Fresh, Some(session)) => return Ok(session),
             (Verdict::Ask(_), Some(session)) => match self.ask_or_doubt(job, role, &session).await? {
                 Life::Dead => {
-                    self.report.note(Some(job.target), &Stale::Dead.to_string());
+                    self.report.note(Some(job.target), Stale::Dead.text());
                     match self.log_in(job, role, lock, entry.as_ref()).await {
                         Ok(session) => session,
                         Err(error) => {
@@ -336,7 +336,7 @@ impl App {
             _ => self.log_in(job, role, lock, entry.as_ref()).await?,
         };
         if matches!(job.target.spec.ageing, Ageing::Fixed) && session.expires_at.is_none() {
-            self.report.note(Some(job.target), "a session without a known end is not stored");
+            self.report.note(Some(job.target), say!("a session without a known end is not stored"));
             return Ok(session);
         }
         if matches!(wish, Wish::New(_)) {
@@ -381,7 +381,7 @@ impl App {
             Ok(Some(session)) => Ok(Renewed::Session(Box::new(session))),
             Ok(None) => Ok(Renewed::Impossible),
             Err(error) if matches!(error.cause, Cause::Refused | Cause::Status | Cause::BadAnswer) => {
-                self.report.note(Some(job.target), "the session could not be renewed");
+                self.report.note(Some(job.target), say!("the session could not be renewed"));
                 Ok(if provider::is_dead(&error) { Renewed::Refused } else { Renewed::Impossible })
             }
             Err(error) => Err(error),
@@ -475,7 +475,7 @@ impl App {
     async fn ask_or_doubt(&self, job: &Job<'_>, role: &Role, session: &Session) -> Result<Life> {
         match self.ask(job, role, session).await {
             Err(error) if matches!(error.cause.exit(), 4 | 6) => {
-                let text = "the server does not say whether the session is alive";
+                let text = say!("the server does not say whether the session is alive");
                 self.report.warn_of(Some(job.target), text, &error);
                 Ok(Life::Unknown)
             }
@@ -529,7 +529,7 @@ impl App {
 
     fn found(&self, target: &Target, found: Found) -> Option<Entry> {
         if let Some(why) = found.unusable {
-            self.report.warn(Some(target), &format!("the stored session {why}; it is not used"));
+            self.report.warn(Some(target), say!("the stored session {why}; it is not used", why));
         }
         if let Some(entry) = &found.entry {
             self.report.learn(&entry.session.token);
@@ -549,7 +549,7 @@ impl App {
     /// Gives a lock back. A store that cannot take it is no reason to lose a session in hand.
     async fn release(&self, lock: Lock) {
         if let Err(error) = self.store.release(lock).await {
-            self.report.warn_of(None, "the lock of the stored session could not be given back", &error);
+            self.report.warn_of(None, say!("the lock of the stored session could not be given back"), &error);
         }
     }
 
@@ -557,14 +557,15 @@ impl App {
     async fn forget(&self, job: &Job<'_>, lock: Option<&Lock>) {
         let Some(lock) = lock else { return };
         if let Err(error) = self.store.forget(lock).await {
-            self.report.warn_of(Some(job.target), "the dead session is still stored", &error);
+            self.report.warn_of(Some(job.target), say!("the dead session is still stored"), &error);
         }
     }
 
     fn not_stored(&self, job: &Job<'_>, error: &Error) {
-        self.report.warn_of(Some(job.target), "the session is not stored", error);
+        self.report.warn_of(Some(job.target), say!("the session is not stored"), error);
         if matches!(job.target.spec.ageing, Ageing::SingleSeat { .. }) {
-            self.report.warn(Some(job.target), "it cannot be had again but by a login that ends it: keep it");
+            self.report
+                .warn(Some(job.target), say!("it cannot be had again but by a login that ends it: keep it"));
         }
     }
 
@@ -574,10 +575,12 @@ impl App {
             let since = output::time(entry.session.obtained_at);
             self.report.warn(
                 Some(job.target),
-                &format!(
-                    "this ended the session of {since} that was stored in {}; `crmauth token {}` would have shared it",
-                    self.store.place(),
-                    job.target
+                say!(
+                    "this ended the session of {since} that was stored in {place}; `crmauth token {target}` would have \
+                     shared it",
+                    since,
+                    place = self.store.place(),
+                    target = job.target
                 ),
             );
         }
@@ -587,9 +590,12 @@ impl App {
         let Some(end) = session.expires_at else { return };
         let left = end.duration_since(Timestamp::now()).as_secs();
         if u64::try_from(left).is_ok_and(|left| left < min_ttl.as_secs()) {
-            let text =
-                format!("the server's sessions last {left} s, less than --min-ttl {}", min_ttl.as_secs());
-            self.report.warn(Some(job.target), &text);
+            let text = say!(
+                "the server's sessions last {left} s, less than --min-ttl {min_ttl}",
+                left,
+                min_ttl = min_ttl.as_secs()
+            );
+            self.report.warn(Some(job.target), text);
         }
     }
 
@@ -653,16 +659,17 @@ fn may_have_replaced(error: &Error) -> bool {
 }
 
 fn of(target: &Target) -> Result<&'static dyn Provider> {
-    provider::of(target.spec).ok_or_else(|| Error::new(Cause::Other, "no provider declares this target"))
+    provider::of(target.spec)
+        .ok_or_else(|| Error::new(Cause::Other, say!("no provider declares this target")))
 }
 
 fn no_session(target: &Target, verdict: Verdict) -> Error {
     let why = match verdict {
-        Verdict::Ask(stale) | Verdict::Renew(stale) | Verdict::Login(stale) => stale.to_string(),
-        Verdict::Fresh => String::new(),
+        Verdict::Ask(stale) | Verdict::Renew(stale) | Verdict::Login(stale) => stale.text(),
+        Verdict::Fresh => Text::default(),
     };
     Error::new(Cause::NoSession, why)
-        .hint(format!("`crmauth login {target}` gets one, and so does `token` without --cached"))
+        .hint(say!("`crmauth login {target}` gets one, and so does `token` without --cached", target))
 }
 
 /// Whose session is wanted of a target.
@@ -675,8 +682,9 @@ pub fn role(target: &Target, person: Option<&str>) -> Result<Role> {
         Some(_) if !target.spec.impersonation => {
             let able: Vec<_> =
                 provider::specs().iter().filter(|spec| spec.impersonation).map(|spec| spec.id).collect();
-            let message = format!("{} cannot log in as somebody else", target.spec.product);
-            Err(Error::new(Cause::Usage, message).hint(format!("--as works with {}", able.join(", "))))
+            let message = say!("{product} cannot log in as somebody else", product = target.spec.product);
+            Err(Error::new(Cause::Usage, message)
+                .hint(say!("--as works with {able}", able = Text::list(&able, ", "))))
         }
         Some(person) => Ok(Role::As(person.to_owned())),
     }

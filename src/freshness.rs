@@ -1,10 +1,10 @@
 //! Whether a stored session can be handed out as it is; if not, why not and what comes next.
 
-use std::fmt;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::say::{Text, say};
 use crate::spec::{Ageing, Renewal, Spec};
 use crate::store::Entry;
 
@@ -45,17 +45,18 @@ pub enum Stale {
     Dead,
 }
 
-impl fmt::Display for Stale {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Stale {
+    /// The sentence about it.
+    pub fn text(self) -> Text {
         match self {
-            Self::Absent => f.write_str("no session is stored"),
-            Self::CredentialsChanged => f.write_str("the stored session was obtained with other credentials"),
-            Self::NoEnd => f.write_str("the stored session's end is unknown"),
-            Self::Expired => f.write_str("the stored session has expired"),
-            Self::Expiring(left) => write!(f, "the stored session expires in {left} s"),
-            Self::Unseen(since) => write!(f, "the stored session was last seen alive {since} s ago"),
-            Self::Suspect => f.write_str("the stored session may have ended"),
-            Self::Dead => f.write_str("the server says that the stored session is dead"),
+            Self::Absent => say!("no session is stored"),
+            Self::CredentialsChanged => say!("the stored session was obtained with other credentials"),
+            Self::NoEnd => say!("the stored session's end is unknown"),
+            Self::Expired => say!("the stored session has expired"),
+            Self::Expiring(left) => say!("the stored session expires in {left} s", left),
+            Self::Unseen(since) => say!("the stored session was last seen alive {since} s ago", since),
+            Self::Suspect => say!("the stored session may have ended"),
+            Self::Dead => say!("the server says that the stored session is dead"),
         }
     }
 }

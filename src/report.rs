@@ -113,6 +113,11 @@ impl Report {
         Hold(self)
     }
 
+    /// The language of what it says.
+    pub fn lang(&self) -> Lang {
+        self.manner.lang
+    }
+
     /// From here on `secret` is blanked wherever it would appear.
     pub fn learn(&self, secret: &Secret) {
         self.redactor.learn(secret);

@@ -27,7 +27,7 @@ pub(crate) enum Value {
     /// A part of the sentence.
     Text(Text),
     /// Parts with this between them.
-    List(Vec<Text>, &'static str),
+    List(Vec<Value>, &'static str),
 }
 
 impl Text {
@@ -41,7 +41,8 @@ impl Text {
     }
 
     /// Parts with `separator` between them, which is the same in every language.
-    pub fn list(parts: Vec<Self>, separator: &'static str) -> Self {
+    pub(crate) fn list(parts: &[impl Sayable], separator: &'static str) -> Self {
+        let parts = parts.iter().map(Sayable::value).collect();
         Self::new("{list}", vec![("list", Value::List(parts, separator))])
     }
 
@@ -61,7 +62,8 @@ impl Text {
                 words.push_str(brace);
                 rest = behind;
             } else if let Some((name, behind)) = rest.split_once('}') {
-                self.put(name, lang, &mut words);
+                let value = self.values.iter().find(|(known, _)| *known == name);
+                value.iter().for_each(|(_, value)| value.render(lang, &mut words));
                 rest = behind;
             }
         }
@@ -73,16 +75,19 @@ impl Text {
     pub fn english(&self) -> String {
         self.render(Lang::En)
     }
+}
 
-    fn put(&self, name: &str, lang: Lang, words: &mut String) {
-        match self.values.iter().find(|(known, _)| *known == name) {
-            Some((_, Value::Plain(value))) => words.push_str(value),
-            Some((_, Value::Text(text))) => words.push_str(&text.render(lang)),
-            Some((_, Value::List(parts, separator))) => {
-                let parts: Vec<String> = parts.iter().map(|part| part.render(lang)).collect();
-                words.push_str(&parts.join(separator));
+impl Value {
+    fn render(&self, lang: Lang, words: &mut String) {
+        match self {
+            Self::Plain(value) => words.push_str(value),
+            Self::Text(text) => words.push_str(&text.render(lang)),
+            Self::List(parts, separator) => {
+                for (place, part) in parts.iter().enumerate() {
+                    words.push_str(if place == 0 { "" } else { separator });
+                    part.render(lang, words);
+                }
             }
-            None => {}
         }
     }
 }
@@ -112,26 +117,22 @@ impl Sayable for &Text {
 }
 
 /// `A`, `A and B`, `A, B and C`.
-pub fn and(names: &[impl AsRef<str>]) -> Text {
-    match all_but_last(names) {
-        (most, None) => say!("{most}", most),
-        (most, Some(last)) => say!("{most} and {last}", most, last),
+pub(crate) fn and(parts: &[impl Sayable]) -> Text {
+    match parts {
+        [most @ .., last] if !most.is_empty() => {
+            say!("{most} and {last}", most = Text::list(most, ", "), last = *last)
+        }
+        _ => Text::list(parts, ", "),
     }
 }
 
 /// `A`, `A or B`, `A, B or C`.
-pub fn or(names: &[impl AsRef<str>]) -> Text {
-    match all_but_last(names) {
-        (most, None) => say!("{most}", most),
-        (most, Some(last)) => say!("{most} or {last}", most, last),
-    }
-}
-
-fn all_but_last(names: &[impl AsRef<str>]) -> (String, Option<&str>) {
-    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
-    match &names[..] {
-        [most @ .., last] if !most.is_empty() => (most.join(", "), Some(last)),
-        _ => (names.concat(), None),
+pub(crate) fn or(parts: &[impl Sayable]) -> Text {
+    match parts {
+        [most @ .., last] if !most.is_empty() => {
+            say!("{most} or {last}", most = Text::list(most, ", "), last = *last)
+        }
+        _ => Text::list(parts, ", "),
     }
 }
 
@@ -164,6 +165,13 @@ macro_rules! given {
 }
 
 pub(crate) use {given, say};
+
+#[cfg(test)]
+impl PartialEq<&str> for Text {
+    fn eq(&self, english: &&str) -> bool {
+        self.english() == *english
+    }
+}
 
 impl From<&str> for Text {
     fn from(words: &str) -> Self {

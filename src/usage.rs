@@ -1,5 +1,6 @@
 //! What is said of a command line that cannot be run: help, or one sentence and one hint.
 
+use std::error::Error as _;
 use std::ffi::OsString;
 use std::io::IsTerminal;
 
@@ -7,14 +8,14 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, ValueEnum};
 
 use crate::cli::Cli;
-use crate::command::{Color, exec};
+use crate::command::{Color, Refused, exec};
 use crate::config::{self, Environment};
 use crate::error::{Cause, Error, Result};
 use crate::output;
 use crate::output::sink::{Destination, Sink};
 use crate::provider;
 use crate::report::{Manner, Report};
-use crate::say::{self, Lang, say};
+use crate::say::{self, Lang, Text, say};
 
 /// Answers a command line that asks for help, or that makes no sense; the exit code.
 pub fn unparsed(error: &clap::Error, arguments: &[OsString], environment: &Environment) -> u8 {
@@ -114,17 +115,7 @@ fn usage(error: &clap::Error, words: &Words<'_>) -> Error {
     if let Some(error) = misplaced(words) {
         return error;
     }
-    let text = error.render().to_string();
-    let mut lines = text.lines();
-    let first = lines.next().unwrap_or_default();
-    let mut message = match error.kind() {
-        ErrorKind::MissingRequiredArgument => "this needs more:".to_owned(),
-        _ => first.strip_prefix("error: ").unwrap_or(first).trim_end_matches(':').to_owned(),
-    };
-    for detail in lines.take_while(|line| !line.trim().is_empty()) {
-        message.push(' ');
-        message.push_str(detail.trim());
-    }
+    let message = sentence(error);
     let suggestion =
         [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue]
             .iter()
@@ -135,11 +126,65 @@ fn usage(error: &clap::Error, words: &Words<'_>) -> Error {
                 _ => None,
             });
     let hint = match (suggestion, words.verb()) {
-        (Some(word), _) => format!("did you mean `{word}`?"),
-        (None, Some(verb)) => format!("`crmauth {verb} --help` shows what is possible"),
-        (None, None) => "`crmauth --help` shows what is possible".to_owned(),
+        (Some(word), _) => say!("did you mean `{word}`?", word),
+        (None, Some(verb)) => say!("`crmauth {verb} --help` shows what is possible", verb),
+        (None, None) => say!("`crmauth --help` shows what is possible"),
     };
     Error::new(Cause::Usage, message).hint(hint)
+}
+
+/// What clap has to say, in a sentence of ours where it is a mistake that people make.
+fn sentence(error: &clap::Error) -> Text {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => Some(texts.join(" ")),
+        Some(ContextValue::StyledStr(text)) => Some(text.to_string()),
+        _ => None,
+    };
+    let argument = text(ContextKind::InvalidArg).unwrap_or_default();
+    let value = text(ContextKind::InvalidValue).unwrap_or_default();
+    match error.kind() {
+        ErrorKind::MissingRequiredArgument => say!("this needs more: {argument}", argument),
+        ErrorKind::UnknownArgument => say!("unexpected argument '{argument}' found", argument),
+        ErrorKind::InvalidSubcommand => {
+            let name = text(ContextKind::InvalidSubcommand).unwrap_or_default();
+            say!("unrecognized subcommand '{name}'", name)
+        }
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation if value.is_empty() => {
+            say!("a value is required for '{argument}' but none was supplied", argument)
+        }
+        ErrorKind::InvalidValue => match error.get(ContextKind::ValidValue) {
+            Some(ContextValue::Strings(words)) if !words.is_empty() => say!(
+                "invalid value '{value}' for '{argument}' [possible values: {words}]",
+                value,
+                argument,
+                words = words.join(", ")
+            ),
+            _ => say!("invalid value '{value}' for '{argument}'", value, argument),
+        },
+        ErrorKind::ValueValidation => match error.source().and_then(|source| source.downcast_ref()) {
+            Some(Refused(why)) => {
+                say!("invalid value '{value}' for '{argument}': {why}", value, argument, why)
+            }
+            None => say!("invalid value '{value}' for '{argument}'", value, argument),
+        },
+        ErrorKind::TooManyValues => {
+            say!("unexpected value '{value}' for '{argument}' found; no more were expected", value, argument)
+        }
+        ErrorKind::ArgumentConflict => match text(ContextKind::PriorArg) {
+            Some(prior) if prior == argument => {
+                say!("the argument '{argument}' cannot be used multiple times", argument)
+            }
+            Some(prior) => say!("the argument '{argument}' cannot be used with '{prior}'", argument, prior),
+            None => say!("the argument '{argument}' cannot be used with the others", argument),
+        },
+        ErrorKind::InvalidUtf8 => say!("an argument is not valid UTF-8"),
+        _ => {
+            let rendered = error.render().to_string();
+            let first = rendered.lines().next().unwrap_or_default();
+            say!("{words}", words = first.strip_prefix("error: ").unwrap_or(first))
+        }
+    }
 }
 
 /// What is wrong where a word stands in a place that clap cannot make sense of, and people often put it.
@@ -152,12 +197,12 @@ fn misplaced(words: &Words<'_>) -> Option<Error> {
     match (verb, typed.get(targets.len())) {
         ("exec", Some(command)) if !targets.is_empty() && !words.more => {
             let line = format!("crmauth exec {} -- {command}", targets.join(" "));
-            let message = format!("`{command}` is no target");
-            Some(Error::new(Cause::Usage, message).hint(format!("put `--` before the command: {line}")))
+            let message = say!("`{command}` is no target", command);
+            Some(Error::new(Cause::Usage, message).hint(say!("put `--` before the command: {line}", line)))
         }
         ("token", _) if targets.len() > 1 => {
-            let error = Error::new(Cause::Usage, "token takes one target");
-            Some(error.hint("`login` and `exec` take several"))
+            let error = Error::new(Cause::Usage, say!("token takes one target"));
+            Some(error.hint(say!("`login` and `exec` take several")))
         }
         _ => None,
     }

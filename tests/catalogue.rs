@@ -79,7 +79,10 @@ fn has_words(sentence: &str) -> bool {
 fn declared() -> BTreeMap<String, PathBuf> {
     let specs = provider::specs();
     let fields = specs.iter().flat_map(|spec| spec.all_fields()).map(|field| field.help);
-    fields.map(|text| (text.to_owned(), "a declaration".into())).collect()
+    fields
+        .chain(specs.iter().map(|spec| spec.method))
+        .map(|text| (text.to_owned(), "a declaration".into()))
+        .collect()
 }
 
 /// Every literal behind `say!(` in the sources, with its file.

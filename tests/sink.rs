@@ -8,6 +8,7 @@ use std::process::Command;
 use crmauth::error::Cause;
 use crmauth::output::Rendered;
 use crmauth::output::sink::{Destination, Sink};
+use crmauth::say::Text;
 use tempfile::TempDir;
 
 fn folder() -> TempDir {
@@ -41,7 +42,7 @@ fn a_new_file_is_ours_alone() {
     let path = dir.path().join("session.txt");
     let sink = file(&path).expect("a sink");
     assert!(!path.exists(), "the file must not appear before it is whole");
-    assert_eq!(sink.write(b"t1").expect("written"), Vec::<String>::new());
+    assert!(sink.write(b"t1").expect("written").is_empty());
     assert_eq!(fs::read(&path).expect("a file"), b"t1");
     assert_eq!(mode(&path), 0o600);
     assert_eq!(names(dir.path()), ["session.txt"]);
@@ -64,6 +65,7 @@ fn a_file_that_others_could_read_is_closed_and_told() {
     let sink = file(&path).expect("a sink");
     assert_eq!(fs::read(&path).expect("a file"), b"old");
     let warnings = sink.write(b"new").expect("written");
+    let warnings: Vec<String> = warnings.iter().map(Text::english).collect();
     assert_eq!(warnings, [format!("{} was readable by others; it is 0600 now", path.display())]);
     assert_eq!((mode(&path), fs::read(&path).expect("a file")), (0o600, b"new".to_vec()));
 }
@@ -76,7 +78,7 @@ fn a_folder_that_others_can_write_is_told() {
         set_mode(dir.path(), bits);
         let warnings = file(&path).expect("a sink").write(b"t").expect("written");
         assert_eq!(
-            warnings.iter().any(|w| w.contains("the directory is writable by others")),
+            warnings.iter().any(|w| w.english().contains("the directory is writable by others")),
             told,
             "{bits:o}: {warnings:?}"
         );

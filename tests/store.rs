@@ -69,7 +69,7 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
 fn found(folder: &Path, key: &Key) -> Result<Option<String>, String> {
     let found = block_on(FileStore::new(folder.to_owned()).read(key)).expect("a store");
     match found.unusable {
-        Some(why) => Err(why),
+        Some(why) => Err(why.english()),
         None => Ok(found.entry.map(|entry| entry.session.token.expose().to_owned())),
     }
 }

@@ -93,12 +93,13 @@ impl App {
             match self.ask(&job, &Role::User, &session).await.map_err(|error| hints.add(error))? {
                 Life::Alive => {}
                 Life::Dead => {
-                    let message = format!("{} says that the session is dead", job.plan.url.origin());
-                    let hint = "adopt one that is alive, or log in";
+                    let message =
+                        say!("{origin} says that the session is dead", origin = job.plan.url.origin());
+                    let hint = say!("adopt one that is alive, or log in");
                     return Err(Error::new(Cause::Refused, message).hint(hint));
                 }
                 Life::Unknown => {
-                    let text = "the server has no way to say whether the session is alive";
+                    let text = say!("the server has no way to say whether the session is alive");
                     self.report.warn(Some(target), text);
                 }
             }

@@ -2,6 +2,7 @@
 
 use crate::config::{Found, Plan};
 use crate::error::{Cause, Error};
+use crate::say::{self, Text, say};
 
 /// The next steps that a target's settings suggest.
 pub(super) struct Hints {
@@ -24,31 +25,31 @@ impl Hints {
     pub(super) fn add(&self, error: Error) -> Error {
         let url = &self.url;
         let hint = match error.cause {
-            Cause::Refused => format!("check {}", list(&self.credentials)),
+            Cause::Refused => say!("check {settings}", settings = list(&self.credentials)),
             Cause::Locked => {
-                "it will not help to try again; ask its administrator to unlock the account".to_owned()
+                say!("it will not help to try again; ask its administrator to unlock the account")
             }
             Cause::Dns | Cause::Connect | Cause::NotHttp | Cause::Tls => {
-                format!("is {url} right, and is the server up?")
+                say!("is {url} right, and is the server up?", url)
             }
-            Cause::Certificate => format!("is the host in {url} the right one?"),
-            Cause::ConnectTimeout => format!("is {url} right, and does a firewall or a VPN stand between?"),
-            Cause::Proxy => "check https_proxy, or name the host in no_proxy".to_owned(),
+            Cause::Certificate => say!("is the host in {url} the right one?", url),
+            Cause::ConnectTimeout => say!("is {url} right, and does a firewall or a VPN stand between?", url),
+            Cause::Proxy => say!("check https_proxy, or name the host in no_proxy"),
             Cause::Timeout | Cause::ServerTimeout => {
-                "try again, or allow more time with --timeout SECONDS".to_owned()
+                say!("try again, or allow more time with --timeout SECONDS")
             }
             Cause::Closed if self.plain => {
-                format!("try again later; if the server speaks TLS, {url} must begin with https://")
+                say!("try again later; if the server speaks TLS, {url} must begin with https://", url)
             }
-            Cause::Closed | Cause::Unavailable | Cause::RateLimited => "try again later".to_owned(),
-            Cause::Redirect => format!("no redirect is followed; if that place is right, set {url} to it"),
+            Cause::Closed | Cause::Unavailable | Cause::RateLimited => say!("try again later"),
+            Cause::Redirect => say!("no redirect is followed; if that place is right, set {url} to it", url),
             Cause::NotFound
             | Cause::Html
             | Cause::BadAnswer
             | Cause::BadToken
             | Cause::TooLarge
             | Cause::Status => {
-                format!("is {url} the base URL of this system?")
+                say!("is {url} the base URL of this system?", url)
             }
             _ => return error,
         };
@@ -56,11 +57,7 @@ impl Hints {
     }
 }
 
-/// `A`, `A and B`, `A, B and C`.
-fn list(names: &[String]) -> String {
-    match names {
-        [] => "the credentials".to_owned(),
-        [one] => one.clone(),
-        [most @ .., last] => format!("{} and {last}", most.join(", ")),
-    }
+/// The settings' names.
+fn list(names: &[String]) -> Text {
+    if names.is_empty() { say!("the credentials") } else { say::and(names) }
 }

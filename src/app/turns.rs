@@ -13,6 +13,7 @@ use super::job::Job;
 use crate::config::Value;
 use crate::error::{Cause, Error, Result};
 use crate::provider::Role;
+use crate::say::say;
 use crate::session::Session;
 use crate::spec::Target;
 use crate::store::Key;
@@ -59,8 +60,8 @@ impl Turns {
 
 async fn within(deadline: Instant, turn: Arc<Mutex<Vec<Done>>>) -> Result<OwnedMutexGuard<Vec<Done>>> {
     let busy = |_| {
-        Error::new(Cause::Busy, "another login of this run obtains the same session")
-            .hint("--timeout SECONDS allows more time")
+        Error::new(Cause::Busy, say!("another login of this run obtains the same session"))
+            .hint(say!("--timeout SECONDS allows more time"))
     };
     tokio::time::timeout_at(deadline, turn.lock_owned()).await.map_err(busy)
 }

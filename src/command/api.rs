@@ -11,6 +11,7 @@ use crate::error::{Cause, Error, Result};
 use crate::http::{Call, Stream};
 use crate::output::sink::Passage;
 use crate::provider;
+use crate::say::{Text, say};
 use crate::secret::{Secret, percent};
 use crate::spec::{BaseUrl, Placement, Target};
 
@@ -59,7 +60,7 @@ pub struct Args {
 /// Exit codes 2 to 7; an answer's status becomes one after its body is out.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let wanted = targets(std::slice::from_ref(&args.target))?;
-    let [target] = &wanted[..] else { return Err(Error::new(Cause::Usage, "api takes one TARGET")) };
+    let [target] = &wanted[..] else { return Err(Error::new(Cause::Usage, say!("api takes one TARGET"))) };
     let named = |error: Error| error.target(&target.to_string());
     check_path(&args.path, target).map_err(named)?;
     let headers = headers(args, target).map_err(named)?;
@@ -69,7 +70,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let login = app.session(target, person, &Wish::Usable(args.min_ttl)).await?;
     let mut answer = ask(args, &app, &login, &headers, body.as_deref()).await.map_err(named)?;
     if answer.broken.is_none() && looks_dead(target, &answer) {
-        run.report.note(Some(target), "the answer looks like that of a dead session");
+        run.report.note(Some(target), say!("the answer looks like that of a dead session"));
         let wish = Wish::InsteadOf(Box::new(login.session.clone()));
         match app.session(target, person, &wish).await {
             Ok(fresh) if fresh.session.token != login.session.token => {
@@ -77,7 +78,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
             }
             Ok(_) => {}
             // The request was made and answered, whatever became of the session.
-            Err(error) => run.report.warn_of(Some(target), "the session could not be replaced", &error),
+            Err(error) => run.report.warn_of(Some(target), say!("the session could not be replaced"), &error),
         }
     }
     let mut out = Passage::default();
@@ -166,24 +167,24 @@ fn headers(args: &Args, target: &Target) -> Result<Vec<(String, Secret)>> {
         !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
     };
     if !args.method.as_deref().is_none_or(is_word) {
-        return Err(Error::new(Cause::Usage, "-X names no HTTP method"));
+        return Err(Error::new(Cause::Usage, say!("-X names no HTTP method")));
     }
     let read = |header: &String| {
         let Some((name, value)) = header.split_once(':') else {
-            let message = "-H takes a name and a value with a colon between them";
-            return Err(Error::new(Cause::Usage, message).hint("for example -H 'Accept: text/plain'"));
+            let message = say!("-H takes a name and a value with a colon between them");
+            return Err(Error::new(Cause::Usage, message).hint(say!("for example -H 'Accept: text/plain'")));
         };
         let (name, value) = (name.trim(), value.trim());
         if !is_word(name) || value.chars().any(|c| c.is_control() && c != '\t') {
-            return Err(Error::new(Cause::Usage, "-H names no header that HTTP can carry"));
+            return Err(Error::new(Cause::Usage, say!("-H names no header that HTTP can carry")));
         }
         if OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours)) {
-            let message = format!("-H names {name}, which follows from the URL and the body");
-            return Err(Error::new(Cause::Usage, message).hint("leave it out"));
+            let message = say!("-H names {name}, which follows from the URL and the body", name);
+            return Err(Error::new(Cause::Usage, message).hint(say!("leave it out")));
         }
         if target.spec.placement == Placement::Bearer && name.eq_ignore_ascii_case("Authorization") {
-            return Err(Error::new(Cause::Usage, "-H names Authorization, which carries the session")
-                .hint("leave it out; to send another token, use curl"));
+            return Err(Error::new(Cause::Usage, say!("-H names Authorization, which carries the session"))
+                .hint(say!("leave it out; to send another token, use curl")));
         }
         Ok((name.to_owned(), Secret::new(value.to_owned())))
     };
@@ -191,23 +192,25 @@ fn headers(args: &Args, target: &Target) -> Result<Vec<(String, Secret)>> {
 }
 
 fn check_path(path: &str, target: &Target) -> Result<()> {
-    let refuse = |why: &str| {
-        let error = Error::new(Cause::Usage, format!("PATH {why}"));
-        Err(error.hint("PATH is joined to the target's URL, as in `crmauth api --help`"))
+    let refuse = |why: Text| {
+        let error = Error::new(Cause::Usage, say!("PATH {why}", why));
+        Err(error.hint(say!("PATH is joined to the target's URL, as in `crmauth api --help`")))
     };
     let place = path.split('?').next().unwrap_or_default();
     if place.contains("://") && !path.starts_with('/') || path.starts_with("//") {
-        return refuse("is a URL; it must be a path below the target's URL");
+        return refuse(say!("is a URL; it must be a path below the target's URL"));
     }
     if path.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\' || c == '#') {
-        return refuse("holds white space, a control character, a backslash or a fragment");
+        return refuse(say!("holds white space, a control character, a backslash or a fragment"));
     }
     if !BaseUrl::stays_below(path) {
-        return refuse("leads out of the target's URL (..)");
+        return refuse(say!("leads out of the target's URL (..)"));
     }
     if target.spec.placement == Placement::Path && !place.contains("{session}") {
-        let error = Error::new(Cause::Usage, "PATH names no {session} before its query");
-        return Err(error.hint(format!("{} wants it as a segment of the path", target.spec.product)));
+        let error = Error::new(Cause::Usage, say!("PATH names no {{session}} before its query"));
+        return Err(
+            error.hint(say!("{product} wants it as a segment of the path", product = target.spec.product))
+        );
     }
     Ok(())
 }
@@ -221,8 +224,8 @@ fn read_data(data: &str, run: &Run<'_>) -> Result<Vec<u8>> {
     };
     read.map_err(|error| {
         let message = match name {
-            "-" => "stdin, the body of -d @-, cannot be read".to_owned(),
-            name => format!("{name}, the body of -d, cannot be read"),
+            "-" => say!("stdin, the body of -d @-, cannot be read"),
+            name => say!("{name}, the body of -d, cannot be read", name),
         };
         Error::new(Cause::Usage, message).said(&error.to_string())
     })
@@ -253,15 +256,15 @@ fn verdict(stream: &Stream, target: &Target) -> Result<u8> {
     let (host, status) = (stream.host(), stream.status);
     if (300..400).contains(&status) {
         return Err(answer::redirect(host, status, stream.location.as_ref(), stream.https)
-            .hint("no redirect is followed; ask for that path if it is the right one"));
+            .hint(say!("no redirect is followed; ask for that path if it is the right one")));
     }
     let error = answer::status_error(host, &stream.path, status);
     Err(match error.cause {
         Cause::Refused => {
-            error.hint(format!("`crmauth status {target} --check` tells whether the session is alive"))
+            error.hint(say!("`crmauth status {target} --check` tells whether the session is alive", target))
         }
-        Cause::NotFound => error.hint("is PATH right? It is joined to the target's URL"),
-        Cause::Unavailable | Cause::RateLimited | Cause::ServerTimeout => error.hint("try again later"),
-        _ => error.hint("the answer's body may say more"),
+        Cause::NotFound => error.hint(say!("is PATH right? It is joined to the target's URL")),
+        Cause::Unavailable | Cause::RateLimited | Cause::ServerTimeout => error.hint(say!("try again later")),
+        _ => error.hint(say!("the answer's body may say more")),
     })
 }

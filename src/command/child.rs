@@ -9,6 +9,7 @@ use std::process::ExitStatus;
 use super::Run;
 use crate::disk::PrivateFolder;
 use crate::error::{Cause, Error, Result};
+use crate::say::say;
 use crate::signals;
 
 /// Where a command is, as a shell would find it.
@@ -34,7 +35,7 @@ pub fn find(name: &OsStr, run: &Run<'_>) -> Result<PathBuf> {
 /// [`Cause::Storage`].
 pub fn private_folder(prefix: &str) -> Result<PrivateFolder> {
     PrivateFolder::create(prefix).and_then(|folder| folder.share().map(|()| folder)).map_err(|error| {
-        Error::new(Cause::Storage, format!("no temporary folder can be made: {}", error.kind()))
+        Error::new(Cause::Storage, say!("no temporary folder can be made: {why}", why = error.kind()))
     })
 }
 
@@ -42,10 +43,10 @@ pub fn private_folder(prefix: &str) -> Result<PrivateFolder> {
 pub fn refused(name: &OsStr, why: ErrorKind) -> Error {
     let name = name.to_string_lossy();
     match why {
-        ErrorKind::NotFound => Error::new(Cause::CommandNotFound, format!("there is no command `{name}`")),
-        _ => Error::new(Cause::NotExecutable, format!("the command `{name}` cannot be executed")),
+        ErrorKind::NotFound => Error::new(Cause::CommandNotFound, say!("there is no command `{name}`", name)),
+        _ => Error::new(Cause::NotExecutable, say!("the command `{name}` cannot be executed", name)),
     }
-    .hint("check its name and PATH")
+    .hint(say!("check its name and PATH"))
 }
 
 /// Runs a command to its end; signals are passed on.
@@ -60,7 +61,7 @@ pub async fn wait(name: &OsStr, mut command: tokio::process::Command) -> Result<
         tokio::select! {
             ended = child.wait() => {
                 return ended.map(exit_code).map_err(|error| {
-                    Error::new(Cause::Other, format!("the command cannot be waited for: {}", error.kind()))
+                    Error::new(Cause::Other, say!("the command cannot be waited for: {why}", why = error.kind()))
                 });
             }
             signal = &mut stop => {

@@ -10,6 +10,7 @@ use crate::config::Sources;
 use crate::error::{Cause, Error, Result};
 use crate::output::sink::{Destination, Sink};
 use crate::output::{self, Entry, Format, Outcome, Shape};
+use crate::say::say;
 use crate::spec::Target;
 
 /// The file that `--save` writes: the seed script's.
@@ -72,9 +73,12 @@ impl Delivery {
         if let Destination::File(path) = &destination
             && let Some(read) = sources.read_from(path)
         {
-            let message =
-                format!("-o {} would replace {read}, the file that settings come from", path.display());
-            return Err(Error::new(Cause::Usage, message).hint("choose another path"));
+            let message = say!(
+                "-o {path} would replace {read}, the file that settings come from",
+                path = path.display(),
+                read
+            );
+            return Err(Error::new(Cause::Usage, message).hint(say!("choose another path")));
         }
         let to_file = destination != Destination::Stdout;
         let shape = Shape { batch, var: self.var.as_deref(), to_file };
@@ -98,14 +102,14 @@ impl Delivery {
     fn format(&self, json: bool) -> Result<&'static dyn Format> {
         let name = match (self.format.as_deref(), json) {
             (Some(name), true) if name != "json" => {
-                return Err(Error::new(Cause::Usage, format!("--json and -f {name} exclude each other"))
-                    .hint("--json means -f json"));
+                return Err(Error::new(Cause::Usage, say!("--json and -f {name} exclude each other", name))
+                    .hint(say!("--json means -f json")));
             }
             (Some(name), _) => name,
             (None, true) => "json",
             (None, false) => "plain",
         };
-        output::find(name).ok_or_else(|| Error::new(Cause::Usage, format!("there is no format {name}")))
+        output::find(name).ok_or_else(|| Error::new(Cause::Usage, say!("there is no format {name}", name)))
     }
 }
 
@@ -135,7 +139,7 @@ impl Prepared<'_> {
         }
         let rendered = output::render(self.format, &outcomes, &self.shape)?;
         for warning in self.sink.deliver(&rendered)? {
-            run.report.warn(None, &warning);
+            run.report.warn(None, warning);
         }
         Ok(exit.code())
     }

@@ -72,7 +72,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
 
 async fn start(args: &Args, run: &Run<'_>) -> Result<u8> {
     let (name, rest) =
-        args.command.split_first().ok_or_else(|| Error::new(Cause::Usage, "there is no CMD"))?;
+        args.command.split_first().ok_or_else(|| Error::new(Cause::Usage, say!("there is no CMD")))?;
     // Before any login: a session for a command that does not exist helps nobody.
     let program = child::find(name, run)?;
     let wanted = targets(&args.targets)?;
@@ -180,11 +180,11 @@ async fn keep_fresh(args: &Args, run: &Run<'_>, app: &App, login: &Login, path: 
             }
             // What was refused once is not tried again: that is how accounts are locked.
             Err(error) if !error.cause.retryable() && error.cause.exit() != 7 => {
-                let text = "the session could not be renewed, and its file is not kept fresh any more";
+                let text = say!("the session could not be renewed, and its file is not kept fresh any more");
                 return run.report.warn_of(Some(target), text, &error);
             }
             Err(error) => {
-                let text = "the session could not be renewed and is tried again";
+                let text = say!("the session could not be renewed and is tried again");
                 run.report.warn_of(Some(target), text, &error);
                 pause = TRY_AGAIN;
             }
@@ -218,7 +218,7 @@ fn write(path: &Path, login: &Login) -> Result<()> {
         .and_then(|draft| draft.replace(path))
         .map(|_| ())
         .map_err(|error| {
-            Error::new(Cause::Storage, format!("{} cannot be written", path.display()))
+            Error::new(Cause::Storage, say!("{path} cannot be written", path = path.display()))
                 .said(&error.to_string())
         })
 }

@@ -102,7 +102,7 @@ impl Guide {
         if !run.report.confirm(say!("Write {names} to {shown}?", names = and(&names), shown), true).await? {
             return Ok(());
         }
-        write(path, shown, &settings)?.iter().for_each(|warning| run.report.warn(None, warning));
+        write(path, shown, &settings)?.into_iter().for_each(|warning| run.report.warn(None, warning));
         run.report.chat(say!("{shown} is written, readable by you alone", shown));
         match gitignore::ignore(path) {
             Ok(None) => {}
@@ -162,8 +162,12 @@ async fn questions(
     if let Some((name, origin, value)) = &inquiry.route
         && inquiry.fields.iter().any(|field| field.secret())
     {
-        let question =
-            say!("{name} is {value} ({origin}). Shall your answers go there?", name, value, origin);
+        let question = say!(
+            "{name} is {value} ({origin}). Shall your answers go there?",
+            name,
+            value,
+            origin = origin.text()
+        );
         if !run.report.confirm(question, false).await? {
             return Ok(None);
         }
@@ -214,7 +218,7 @@ async fn question(run: &Run<'_>, target: &Target, field: &Field) -> Result<Optio
 }
 
 /// Writes settings to an env file; the warnings that this causes.
-fn write(path: &Path, shown: &str, settings: &[(String, Secret, Secret)]) -> Result<Vec<String>> {
+fn write(path: &Path, shown: &str, settings: &[(String, Secret, Secret)]) -> Result<Vec<Text>> {
     let old = match std::fs::read(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         read => read.map_err(|error| {

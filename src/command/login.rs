@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::delivery::Delivery;
 use super::guide::Guide;
-use super::{Run, TargetName, duration, seconds, target_help, targets};
+use super::{Refused, Run, TargetName, duration, seconds, target_help, targets};
 use crate::app::{App, Login, Wish, role};
 use crate::config::Plan;
 use crate::error::{Cause, Error, Result};
@@ -116,19 +116,19 @@ fn told(app: &App, login: &Login) -> Text {
     let place = app.store.place();
     let kept =
         if login.kept && place != "none" { say!("stored in {place}", place) } else { say!("not stored") };
-    Text::list(vec![who, until, kept], ", ")
+    Text::list(&[who, until, kept], ", ")
 }
 
-fn jobs(text: &str) -> std::result::Result<u16, String> {
+fn jobs(text: &str) -> std::result::Result<u16, Refused> {
     let number = text.parse().ok().filter(|number| (1..=1000).contains(number));
-    number.ok_or_else(|| "it must be between 1 and 1000".to_owned())
+    number.ok_or_else(|| Refused(say!("it must be between 1 and 1000")))
 }
 
 fn configured(app: &App) -> Result<Vec<Target>> {
     let targets = app.sources.configured(&provider::specs());
     if targets.is_empty() {
-        return Err(Error::new(Cause::MissingSetting, "no target is configured")
-            .hint("`crmauth providers gluo --env` prints the settings to fill in"));
+        return Err(Error::new(Cause::MissingSetting, say!("no target is configured"))
+            .hint(say!("`crmauth providers gluo --env` prints the settings to fill in")));
     }
     Ok(targets)
 }
@@ -136,16 +136,16 @@ fn configured(app: &App) -> Result<Vec<Target>> {
 /// What stands on stdin for `--adopt`.
 fn handed(targets: &[Target], run: &Run<'_>) -> Result<Secret> {
     let [target] = targets else {
-        return Err(Error::new(Cause::Usage, "--adopt takes one TARGET"));
+        return Err(Error::new(Cause::Usage, say!("--adopt takes one TARGET")));
     };
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
-        run.report.chat("waiting for a session on stdin, as `crmauth token TARGET -f json` writes it");
+        run.report.chat(say!("waiting for a session on stdin, as `crmauth token TARGET -f json` writes it"));
     }
     let mut text = String::new();
     let read = stdin.lock().take(ADOPT_MAX).read_to_string(&mut text);
     let text = Secret::new(text);
-    read.map_err(|_| no_session("stdin holds no text").target(&target.to_string()))?;
+    read.map_err(|_| no_session(say!("stdin holds no text")).target(&target.to_string()))?;
     Ok(text)
 }
 
@@ -156,9 +156,8 @@ async fn adopt(app: &App, target: &Target, text: &Secret) -> Result<Login> {
         let (plan, ..) = app.stored(target, None, Duration::ZERO).await?;
         belongs(&handed, target, &plan)?;
         if handed.session.expires_at.is_some_and(|end| end <= Timestamp::now()) {
-            return Err(
-                Error::new(Cause::Refused, "the session has expired").hint("adopt a newer one, or log in")
-            );
+            return Err(Error::new(Cause::Refused, say!("the session has expired"))
+                .hint(say!("adopt a newer one, or log in")));
         }
         app.adopt(target, handed.session).await
     };
@@ -167,20 +166,31 @@ async fn adopt(app: &App, target: &Target, text: &Secret) -> Result<Login> {
 
 /// A session is another's unless system, server and user are those of the target.
 fn belongs(handed: &Handed, target: &Target, plan: &Plan) -> Result<()> {
-    let refuse = |message: String, hint: &str| Err(Error::new(Cause::BadSetting, message).hint(hint));
+    let refuse = |message: Text, hint: Text| Err(Error::new(Cause::BadSetting, message).hint(hint));
     if handed.provider != target.spec.id || handed.url != plan.url {
-        let message = format!("the session is for {} and not for {target} at {}", handed.url, plan.url);
-        return refuse(message, "a session goes to the server that it is for");
+        let message = say!(
+            "the session is for {url} and not for {target} at {own_url}",
+            url = handed.url,
+            target,
+            own_url = plan.url
+        );
+        return refuse(message, say!("a session goes to the server that it is for"));
     }
     if let Some(person) = &handed.person {
-        let message = format!("the session stands for {person} and not for the user of {target}");
-        return refuse(message, "adopt the session without --as; `--as` then works here too");
+        let message =
+            say!("the session stands for {person} and not for the user of {target}", person, target);
+        return refuse(message, say!("adopt the session without --as; `--as` then works here too"));
     }
     if let (Some(user), Some(own)) = (&handed.session.user, plan.text("USERNAME"))
         && user.to_lowercase() != own.to_lowercase()
     {
-        let message = format!("the session is {user}'s, and {} is {own}", target.variable("USERNAME"));
-        return refuse(message, "adopt a session of that user, or make an account for the other one");
+        let message = say!(
+            "the session is {user}'s, and {variable} is {own}",
+            user,
+            variable = target.variable("USERNAME"),
+            own
+        );
+        return refuse(message, say!("adopt a session of that user, or make an account for the other one"));
     }
     Ok(())
 }
@@ -193,31 +203,34 @@ struct Handed {
     session: Session,
 }
 
-fn no_session(why: &str) -> Error {
+fn no_session(why: Text) -> Error {
     Error::new(Cause::Usage, why)
-        .hint("`crmauth token TARGET -f json` on another machine writes what --adopt reads")
+        .hint(say!("`crmauth token TARGET -f json` on another machine writes what --adopt reads"))
 }
 
 /// Reads what the format json writes.
 fn parse(text: &str) -> Result<Handed> {
     let object = match serde_json::from_str(text) {
         Ok(Value::Object(object)) => Value::Object(object),
-        Ok(Value::Array(_)) => return Err(no_session("stdin holds an array, and --adopt takes one session")),
-        _ if text.trim().is_empty() => return Err(no_session("stdin holds no session, it is empty")),
-        _ => return Err(no_session("stdin holds no session object")),
+        Ok(Value::Array(_)) => {
+            return Err(no_session(say!("stdin holds an array, and --adopt takes one session")));
+        }
+        _ if text.trim().is_empty() => return Err(no_session(say!("stdin holds no session, it is empty"))),
+        _ => return Err(no_session(say!("stdin holds no session object"))),
     };
     let text = |name: &str| object[name].as_str();
     let time = |name: &str| text(name).and_then(|time| time.parse::<Timestamp>().ok());
     match &object["schema"] {
-        Value::Null => return Err(no_session("stdin holds no session object: it has no schema")),
+        Value::Null => return Err(no_session(say!("stdin holds no session object: it has no schema"))),
         schema if *schema == 1 => {}
-        _ => return Err(no_session("the session on stdin was written by another version of crmauth")),
+        _ => return Err(no_session(say!("the session on stdin was written by another version of crmauth"))),
     }
     let url = text("url").and_then(|url| BaseUrl::parse(url, "").ok());
-    let url = url.ok_or_else(|| no_session("the session on stdin does not say which server it is for"))?;
+    let url =
+        url.ok_or_else(|| no_session(say!("the session on stdin does not say which server it is for")))?;
     let token = text("token").unwrap_or_default();
     let mut session = Session::new(token, text("token_type").unwrap_or("session"))
-        .map_err(|_| no_session("the session on stdin has a token that cannot be one"))?;
+        .map_err(|_| no_session(say!("the session on stdin has a token that cannot be one")))?;
     session.user = text("user").map(str::to_owned);
     session.obtained_at = time("obtained_at").unwrap_or(session.obtained_at).min(session.obtained_at);
     session.expires_at = time("expires_at");

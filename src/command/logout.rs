@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::config;
 use crate::error::{Cause, Error, Result};
 use crate::provider::{self, Revocation};
+use crate::say::say;
 use crate::spec::{BaseUrl, Settings, Target};
 use crate::store::{Entry, Key};
 
@@ -47,7 +48,10 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         }
         let discarded = app.discard().await?;
         if discarded > 0 {
-            run.report.warn(None, &format!("{discarded} stored entries could not be read and are removed"));
+            run.report.warn(
+                None,
+                say!("{count} stored entries could not be read and are removed", count = discarded),
+            );
         }
     } else {
         for target in &named {
@@ -62,9 +66,11 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
             Ok(ended) => {
                 let word = word(ended);
                 if ended == Some(Revocation::StillAlive) {
-                    let text =
-                        format!("{label}: the server left the session alive; it ends when it is not used");
-                    run.report.warn(None, &text);
+                    let text = say!(
+                        "{label}: the server left the session alive; it ends when it is not used",
+                        label
+                    );
+                    run.report.warn(None, text);
                 }
                 lines.push_str(&format!("{label}\t{word}\n"));
                 objects.push(json!({ "target": label, "outcome": word }));
@@ -102,7 +108,7 @@ fn label(key: &Key, entry: &Entry) -> String {
 
 /// Ends a session whose target need not be configured any more: its server is the one that it was stored for.
 async fn end_stored(app: &App, key: &Key, entry: &Entry, local: bool) -> Result<Option<Revocation>> {
-    let gone = || Error::new(Cause::Other, "the stored session names no server");
+    let gone = || Error::new(Cause::Other, say!("the stored session names no server"));
     let url = BaseUrl::parse(&[key.origin.as_str(), &key.path].concat(), "").map_err(|_| gone())?;
     let spec = provider::specs().into_iter().find(|spec| spec.id == key.provider).ok_or_else(gone)?;
     let target = config::target(&entry.target, &[spec]).unwrap_or(Target { spec, account: None });

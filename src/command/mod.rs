@@ -29,7 +29,7 @@ use crate::http::{Http, Proxies};
 use crate::output::sink::{Destination, Sink};
 use crate::provider;
 use crate::report::Report;
-use crate::say::Lang;
+use crate::say::{Lang, Text, say};
 use crate::spec::Target;
 use crate::store::file::FileStore;
 use crate::store::memory::MemoryStore;
@@ -131,10 +131,10 @@ impl Run<'_> {
             (sources, None)
         };
         for warning in sources.warnings() {
-            self.report.warn(None, warning);
+            self.report.warn(None, warning.clone());
         }
         for note in sources.notes() {
-            self.report.note(None, note);
+            self.report.note(None, note.clone());
         }
         // From here on a signal is waited for: there may be a temporary file to remove.
         tokio::task::yield_now().await;
@@ -167,8 +167,8 @@ impl Run<'_> {
         }
         let (name, place) = self.store_setting()?;
         let refuse = || {
-            let error = Error::new(Cause::BadSetting, format!("{name} is no store that is known"));
-            Err(error.hint("it takes file:DIR, redis://…, rediss://… or none"))
+            let error = Error::new(Cause::BadSetting, say!("{name} is no store that is known", name));
+            Err(error.hint(say!("it takes file:DIR, redis://…, rediss://… or none")))
         };
         let folder = match place {
             Some("none") => return Ok(MemoryStore::new()),
@@ -181,7 +181,7 @@ impl Run<'_> {
             None => match self.state_folder()? {
                 Some(folder) => folder,
                 None => {
-                    self.report.note(None, "HOME is not set: sessions are not stored");
+                    self.report.note(None, say!("HOME is not set: sessions are not stored"));
                     return Ok(MemoryStore::new());
                 }
             },
@@ -193,7 +193,7 @@ impl Run<'_> {
     fn expanded(&self, path: &str) -> Result<PathBuf> {
         let Some(below) = path.strip_prefix("~/") else { return Ok(PathBuf::from(path)) };
         let home = self.environment.get("HOME")?.ok_or_else(|| {
-            Error::new(Cause::BadSetting, format!("the store {path} begins with ~, and HOME is not set"))
+            Error::new(Cause::BadSetting, say!("the store {path} begins with ~, and HOME is not set", path))
         })?;
         Ok(PathBuf::from(home).join(below))
     }
@@ -239,6 +239,11 @@ impl Run<'_> {
         })
     }
 
+    /// The language of what people read.
+    pub fn lang(&self) -> Lang {
+        self.report.lang()
+    }
+
     /// Writes an answer to stdout.
     ///
     /// # Errors
@@ -277,11 +282,23 @@ pub fn with_stored(mut targets: Vec<Target>, stored: &[(Key, Entry)]) -> Vec<Tar
     targets
 }
 
+/// Why an option does not take a value: the end of a sentence, as clap hands it on.
+#[derive(Debug, Clone)]
+pub struct Refused(pub Text);
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0.english())
+    }
+}
+
+impl std::error::Error for Refused {}
+
 /// Seconds as a person writes them, `30` or `0.5`.
-pub fn seconds(text: &str) -> std::result::Result<Duration, String> {
+pub fn seconds(text: &str) -> std::result::Result<Duration, Refused> {
     match text.parse::<f64>() {
         Ok(seconds) if (0.001..=86_400.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
-        _ => Err("it must be a number of seconds between 0.001 and 86400".to_owned()),
+        _ => Err(Refused(say!("it must be a number of seconds between 0.001 and 86400"))),
     }
 }
 

@@ -6,7 +6,8 @@ use super::{Run, TargetName, target_help};
 use crate::config;
 use crate::error::Result;
 use crate::provider;
-use crate::spec::{Alternatives, Default, Field, Kind, Need, Spec, Target};
+use crate::say::{self, Lang, Text, say};
+use crate::spec::{Alternatives, Default, Field, Kind, Need, Placement, Spec, Target};
 
 /// List the systems, or one system's settings
 #[derive(Debug, clap::Args)]
@@ -34,113 +35,134 @@ pub fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         Some(target) => vec![target.clone()],
         None => specs.iter().map(|spec| Target { spec, account: None }).collect(),
     };
+    let lang = run.lang();
     let text = if run.global.json {
-        let mut text = Value::Array(targets.iter().map(to_json).collect()).to_string();
+        let mut text = Value::Array(targets.iter().map(|target| to_json(target, lang)).collect()).to_string();
         text.push('\n');
         text
     } else if args.env {
-        targets.iter().map(env_block).collect::<Vec<_>>().join("\n")
+        targets.iter().map(|target| env_block(target, lang)).collect::<Vec<_>>().join("\n")
     } else if let Some(target) = &target {
-        page(target)
+        page(target, lang)
     } else {
-        overview(&specs)
+        overview(&specs, lang)
     };
     run.print(&text)?;
     Ok(0)
 }
 
 /// A line a system.
-fn overview(specs: &[&Spec]) -> String {
+fn overview(specs: &[&Spec], lang: Lang) -> String {
     let mut text = String::new();
     for spec in specs {
-        text.push_str(&format!("{:<12} {:<12} {}\n", spec.id, spec.product, spec.method));
+        let method = Text::declared(spec.method).render(lang);
+        text.push_str(&format!("{:<12} {:<12} {method}\n", spec.id, spec.product));
     }
-    text.push_str("\n`crmauth providers NAME` lists a system's settings, `--env` prints a block for .env.\n");
-    text
+    let more = say!("`crmauth providers NAME` lists a system's settings, `--env` prints a block for .env.");
+    text + "\n" + &more.render(lang) + "\n"
 }
 
 /// One system: its names, its settings, how its session is carried.
-fn page(target: &Target) -> String {
+fn page(target: &Target, lang: Lang) -> String {
     let spec = target.spec;
-    let mut text = format!("{} ({}): {}\n", spec.product, spec.id, spec.method);
+    let mut lines =
+        vec![format!("{} ({}): {}", spec.product, spec.id, Text::declared(spec.method).render(lang))];
     for alias in spec.aliases {
-        text.push_str(&format!("also called {alias}\n"));
+        lines.push(say!("also called {alias}", alias).render(lang));
     }
-    text.push_str("\nSettings, in the environment or in .env:\n");
+    lines.push(String::new());
+    lines.push(say!("Settings, in the environment or in .env:").render(lang));
     let fields: Vec<&Field> = spec.all_fields().collect();
     let width = fields.iter().map(|field| target.variable(field.name).len()).max().unwrap_or_default();
     for field in &fields {
-        text.push_str(&format!("  {:<width$}  {}\n", target.variable(field.name), field.help));
-        text.push_str(&format!("  {:<width$}  {}\n", "", needed(field, target)));
+        let (help, needed) = (Text::declared(field.help).render(lang), needed(field, target).render(lang));
+        lines.push(format!("  {:<width$}  {help}", target.variable(field.name)));
+        lines.push(format!("  {:<width$}  {needed}", ""));
     }
-    text.push_str("\nA secret may also come from a file (…_FILE) or from a command's output (…_CMD).\n");
-    let carried = match spec.placement.place() {
-        "header" => "the header `Authorization: Bearer …`".to_owned(),
-        "query" => format!("the parameter `{}` of every request", spec.placement.name()),
-        _ => "a segment of every request's path".to_owned(),
+    lines.push(String::new());
+    lines.push(
+        say!("A secret may also come from a file (…_FILE) or from a command's output (…_CMD).").render(lang),
+    );
+    let carried = match spec.placement {
+        Placement::Bearer => say!("The session goes into the header `Authorization: Bearer …`."),
+        Placement::Query(name) => {
+            say!("The session goes into the parameter `{name}` of every request.", name)
+        }
+        Placement::Path => say!("The session goes into a segment of every request's path."),
     };
-    text.push_str(&format!("The session goes into {carried}.\n"));
-    text
+    lines.push(carried.render(lang));
+    lines.join("\n") + "\n"
 }
 
 /// Whether a field is needed, and what holds where it is not set.
-pub fn needed(field: &Field, target: &Target) -> String {
+pub fn needed(field: &Field, target: &Target) -> Text {
     let spec = target.spec;
-    let mut parts = Vec::new();
-    match field.need {
-        Need::Always => parts.push("required".to_owned()),
+    let mut parts = vec![match field.need {
+        Need::Always => say!("required"),
         Need::When { field, value } => {
-            parts.push(format!("required where {} is {value}", target.variable(field)))
+            say!("required where {variable} is {value}", variable = target.variable(field), value)
         }
         Need::Optional => match alternative(spec, field) {
-            Some(group) if group.required => parts.push(format!("one of: {}", ways(group, target))),
-            Some(group) => parts.push(format!("optional, one of: {}", ways(group, target))),
-            None => parts.push("optional".to_owned()),
+            Some(group) if group.required => say!("one of: {ways}", ways = ways(group, target)),
+            Some(group) => say!("optional, one of: {ways}", ways = ways(group, target)),
+            None => say!("optional"),
         },
-    }
+    }];
     if let Kind::Choice(words) = field.kind {
-        parts.push(words.join(" or "));
+        parts.push(say::or(words));
     }
     match field.default {
         Default::None => {}
-        Default::Value(value) => parts.push(format!("default: {value}")),
+        Default::Value(value) => parts.push(say!("default: {value}", value)),
         Default::IfSet { field, then, otherwise } => {
-            parts.push(format!("default: {then} where {} is set, else {otherwise}", target.variable(field)));
+            let variable = target.variable(field);
+            parts.push(say!(
+                "default: {then} where {variable} is set, else {otherwise}",
+                then,
+                variable,
+                otherwise
+            ));
         }
     }
-    parts.join("; ")
+    Text::list(&parts, "; ")
 }
 
 fn alternative(spec: &Spec, field: &Field) -> Option<&'static Alternatives> {
     spec.alternatives.iter().find(|group| group.ways.iter().any(|way| way.contains(&field.name)))
 }
 
-fn ways(group: &Alternatives, target: &Target) -> String {
+fn ways(group: &Alternatives, target: &Target) -> Text {
     let way = |fields: &&[&str]| {
-        fields.iter().map(|field| target.variable(field)).collect::<Vec<_>>().join(" and ")
+        let names: Vec<String> = fields.iter().map(|field| target.variable(field)).collect();
+        say::and(&names)
     };
-    group.ways.iter().map(way).collect::<Vec<_>>().join(", or ")
+    match &group.ways.iter().map(way).collect::<Vec<_>>()[..] {
+        [one, other] => say!("{one}, or {other}", one, other),
+        ways => say::or(ways),
+    }
 }
 
 /// The settings as lines to fill in; what may be left out stands behind a `#`.
-pub fn env_block(target: &Target) -> String {
+pub fn env_block(target: &Target, lang: Lang) -> String {
     let spec = target.spec;
-    let mut text = format!("# {}: {}\n", spec.product, spec.method);
+    let mut text = format!("# {}: {}\n", spec.product, Text::declared(spec.method).render(lang));
     for field in spec.all_fields() {
         let usual_way = alternative(spec, field)
             .is_some_and(|group| group.required && group.ways[0].contains(&field.name));
         let shared = target.account.is_some() && field.shared;
         let off = if (field.need == Need::Always || usual_way) && !shared { "" } else { "#" };
-        text.push_str(&format!("# {}: {}\n", field.help, needed(field, target)));
+        let (help, needed) = (Text::declared(field.help).render(lang), needed(field, target).render(lang));
+        text.push_str(&format!("# {help}: {needed}\n"));
         if field.kind == Kind::Url {
-            text.push_str(&format!("# for example {}\n", spec.example_url));
+            let example = say!("for example {url}", url = spec.example_url).render(lang);
+            text.push_str(&format!("# {example}\n"));
         }
         text.push_str(&format!("{off}{}=\n", target.variable(field.name)));
     }
     text
 }
 
-fn to_json(target: &Target) -> Value {
+fn to_json(target: &Target, lang: Lang) -> Value {
     let spec = target.spec;
     let fields: Vec<Value> = spec
         .all_fields()
@@ -150,8 +172,8 @@ fn to_json(target: &Target) -> Value {
                 "secret": field.secret(),
                 "required": field.need == Need::Always,
                 "default": match field.default { Default::Value(value) => Some(value), _ => None },
-                "help": field.help,
-                "rule": needed(field, target),
+                "help": Text::declared(field.help).render(lang),
+                "rule": needed(field, target).render(lang),
             })
         })
         .collect();

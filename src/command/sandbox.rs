@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{Run, child, seconds};
 use crate::error::{Cause, Error, Result};
 use crate::sandbox::{self, Log, Options, Sandbox};
+use crate::say::{Lang, say};
 use crate::{config, provider, signals};
 
 /// Play the five systems on loopback, with demo accounts
@@ -30,7 +31,7 @@ pub struct Args {
 pub async fn start(ttl: Option<Duration>, log: Log) -> Result<Sandbox> {
     let options = Options { ttl, ..Options::default() };
     sandbox::start(options, log).await.map_err(|error| {
-        Error::new(Cause::Other, format!("the sandbox cannot listen on loopback: {}", error.kind()))
+        Error::new(Cause::Other, say!("the sandbox cannot listen on loopback: {why}", why = error.kind()))
     })
 }
 
@@ -40,7 +41,8 @@ pub async fn start(ttl: Option<Duration>, log: Log) -> Result<Sandbox> {
 /// Exit codes 1, 7, 126 and 127; CMD's own code is no error.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let report = Rc::clone(&run.report);
-    let servers = start(args.ttl, Rc::new(move |event| report.chat(&event.line))).await?;
+    let servers =
+        start(args.ttl, Rc::new(move |event| report.chat(say!("{line}", line = event.line)))).await?;
     match args.command.split_first() {
         None => serve(run, &servers).await,
         Some((name, rest)) => command(name, rest, run, &servers).await,
@@ -50,16 +52,16 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
 async fn serve(run: &Run<'_>, servers: &Sandbox) -> Result<u8> {
     // Whoever has read the block may end us at once.
     let stop = signals::either();
-    run.print(&block(servers))?;
-    run.report.chat("the sandbox is running; Ctrl-C ends it");
+    run.print(&block(servers, run.lang()))?;
+    run.report.chat(say!("the sandbox is running; Ctrl-C ends it"));
     stop.await;
     Ok(0)
 }
 
 /// The settings as lines for an env file; the accounts that show other ways in stand there as comments.
-fn block(servers: &Sandbox) -> String {
-    let mut block =
-        String::from("# crmauth's sandbox: demo accounts, on this machine, until it is stopped\n");
+fn block(servers: &Sandbox, lang: Lang) -> String {
+    let about = say!("crmauth's sandbox: demo accounts, on this machine, until it is stopped");
+    let mut block = format!("# {}\n", about.render(lang));
     let more = servers.more_settings().iter().map(|setting| ("#", setting));
     for (off, (name, value)) in servers.settings().iter().map(|setting| ("", setting)).chain(more) {
         block.push_str(&[off, name, "='", value, "'\n"].concat());

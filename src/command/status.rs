@@ -14,7 +14,7 @@ use crate::freshness::{Stale, Verdict};
 use crate::output;
 use crate::output::sink::columns;
 use crate::provider::{self, Life};
-use crate::say::say;
+use crate::say::{Text, say};
 use crate::secret::sha256_hex;
 use crate::spec::Target;
 use crate::store::{Entry, Key};
@@ -99,7 +99,8 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         let rows = rows.iter().map(|row| to_json(row, run)).collect();
         format!("{}\n", Value::Array(rows))
     } else if rows.is_empty() {
-        run.report.chat("nothing is configured and nothing is stored; `crmauth providers` lists the systems");
+        run.report
+            .chat(say!("nothing is configured and nothing is stored; `crmauth providers` lists the systems"));
         String::new()
     } else {
         table(&rows, !args.targets.is_empty(), columns(), run)
@@ -224,6 +225,19 @@ fn state(verdict: Verdict, entry: Option<&Entry>) -> &'static str {
     }
 }
 
+/// A state's word for people; JSON has the state itself.
+fn in_words(state: &'static str) -> Text {
+    match state {
+        "usable" => say!("usable"),
+        "unknown" => say!("unknown"),
+        "expiring" => say!("expiring"),
+        "expired" => say!("expired"),
+        "changed" => say!("changed"),
+        "dead" => say!("dead"),
+        _ => say!("none"),
+    }
+}
+
 fn host(row: &Row) -> String {
     row.plan.as_ref().map(|plan| plan.url.to_string()).unwrap_or_default()
 }
@@ -246,11 +260,11 @@ fn fingerprint(row: &Row) -> Option<String> {
 }
 
 /// Where each setting comes from, without its value.
-fn settings(row: &Row) -> Vec<(String, String)> {
+fn settings(row: &Row) -> Vec<(&str, Text)> {
     let found = row.plan.iter().flat_map(|plan| &plan.found);
     found
         .filter(|found| found.origin != Origin::Default)
-        .map(|found| (found.variable.clone(), found.origin.to_string()))
+        .map(|found| (found.variable.as_str(), found.origin.text()))
         .collect()
 }
 
@@ -279,7 +293,7 @@ fn to_json(row: &Row, run: &Run<'_>) -> Value {
             Life::Unknown => "unknown",
         }),
         "settings": settings(row).into_iter()
-            .map(|(variable, from)| json!({ "variable": variable, "from": from })).collect::<Vec<_>>(),
+            .map(|(variable, from)| json!({ "variable": variable, "from": from.english() })).collect::<Vec<_>>(),
         "missing": missing(row).map(|error| run.report.error_json(error)["message"].clone()),
         "error": row.error.as_ref().map(|error| run.report.error_json(error)),
         "diagnosis": row.diagnosis.as_ref().map(|found| {
@@ -289,21 +303,27 @@ fn to_json(row: &Row, run: &Run<'_>) -> Value {
     })
 }
 
-/// The table's columns, and where each of them stands among those that a narrow terminal goes without: the last
-/// one goes first, and what stands at 0 stays.
-const COLUMNS: [(&str, u8); 7] = [
-    ("TARGET", 0),
-    ("SESSION", 0),
-    ("LEFT", 1),
-    ("USER", 2),
-    ("URL", 3),
-    ("FINGERPRINT", 5),
-    ("SETTINGS", 4),
-];
+/// Where each of the table's columns stands among those that a narrow terminal goes without: the last one goes
+/// first, and what stands at 0 stays.
+const RANKS: [u8; 7] = [0, 0, 1, 2, 3, 5, 4];
+
+/// The columns' heads.
+fn heads() -> [Text; RANKS.len()] {
+    [
+        say!("TARGET"),
+        say!("SESSION"),
+        say!("LEFT"),
+        say!("USER"),
+        say!("URL"),
+        say!("FINGERPRINT"),
+        say!("SETTINGS"),
+    ]
+}
 
 /// A line a target; with `each`, below it a line a setting. On a terminal of so many columns no line is longer.
 fn table(rows: &[Row], each: bool, columns: Option<usize>, run: &Run<'_>) -> String {
-    let mut cells = vec![COLUMNS.map(|(name, _)| name.to_owned())];
+    let words = |text: Text| text.render(run.lang());
+    let mut cells = vec![heads().map(words)];
     for row in rows {
         let left = left(row).map_or_else(String::new, duration);
         let print = fingerprint(row).unwrap_or_default();
@@ -311,13 +331,14 @@ fn table(rows: &[Row], each: bool, columns: Option<usize>, run: &Run<'_>) -> Str
         if let Some(person) = &row.person {
             target.extend([" --as ", person]);
         }
-        let known = [target, row.state.to_owned(), left, user(row), host(row), print, places(row)];
+        let (state, places) = (words(in_words(row.state)), words(places(row)));
+        let known = [target, state, left, user(row), host(row), print, places];
         // A user name comes from a setting or a server.
         let known = known.map(|cell| printable(&cell));
         cells.push(known.map(|cell| if cell.is_empty() { "-".to_owned() } else { cell }));
     }
     let widest = |column: usize| cells.iter().map(|row| width(&row[column])).max().unwrap_or_default();
-    let widths: [usize; COLUMNS.len()] = std::array::from_fn(widest);
+    let widths: [usize; RANKS.len()] = std::array::from_fn(widest);
     let shown = shown(&widths, columns);
     let mut text = String::new();
     for (place, line) in cells.iter().enumerate() {
@@ -331,8 +352,8 @@ fn table(rows: &[Row], each: bool, columns: Option<usize>, run: &Run<'_>) -> Str
         if row.person.is_some() {
             continue;
         }
-        for (variable, from) in settings(row).iter().filter(|_| each) {
-            text.push_str(&below(&format!("{variable} from {from}"), columns));
+        for (variable, from) in settings(row).into_iter().filter(|_| each) {
+            text.push_str(&below(&words(say!("{variable} from {from}", variable, from)), columns));
         }
         match (&row.diagnosis, missing(row)) {
             (Some(found), _) => {
@@ -344,7 +365,7 @@ fn table(rows: &[Row], each: bool, columns: Option<usize>, run: &Run<'_>) -> Str
                     .filter(|line| !line.is_empty())
                     .for_each(|line| text.push_str(&below(line, columns)));
             }
-            (None, Some(error)) => text.push_str(&below(&error.message.english(), columns)),
+            (None, Some(error)) => text.push_str(&below(&error.message.render(run.lang()), columns)),
             (None, None) => {}
         }
     }
@@ -352,12 +373,12 @@ fn table(rows: &[Row], each: bool, columns: Option<usize>, run: &Run<'_>) -> Str
 }
 
 /// The columns that a terminal has room for.
-fn shown(widths: &[usize; COLUMNS.len()], columns: Option<usize>) -> Vec<usize> {
-    let mut shown: Vec<usize> = (0..COLUMNS.len()).collect();
+fn shown(widths: &[usize; RANKS.len()], columns: Option<usize>) -> Vec<usize> {
+    let mut shown: Vec<usize> = (0..RANKS.len()).collect();
     let total = |shown: &[usize]| shown.iter().map(|column| widths[*column] + 2).sum::<usize>() - 2;
     while columns.is_some_and(|columns| total(&shown) > columns) {
-        let last = shown.iter().copied().max_by_key(|column| COLUMNS[*column].1);
-        let Some(last) = last.filter(|column| COLUMNS[*column].1 > 0) else { break };
+        let last = shown.iter().copied().max_by_key(|column| RANKS[*column]);
+        let Some(last) = last.filter(|column| RANKS[*column] > 0) else { break };
         shown.retain(|column| *column != last);
     }
     shown
@@ -372,17 +393,17 @@ fn below(text: &str, columns: Option<usize>) -> String {
 }
 
 /// Where a target's settings come from, each place once: `the environment, ./.env`.
-fn places(row: &Row) -> String {
-    let mut places: Vec<String> = Vec::new();
+fn places(row: &Row) -> Text {
+    let mut places: Vec<Text> = Vec::new();
     for found in row.plan.iter().flat_map(|plan| &plan.found) {
         let place = match &found.origin {
             Origin::Default => continue,
-            Origin::File { path, .. } => path.clone(),
-            origin => origin.to_string(),
+            Origin::File { path, .. } => say!("{path}", path),
+            origin => origin.text(),
         };
         if !places.contains(&place) {
             places.push(place);
         }
     }
-    places.join(", ")
+    Text::list(&places, ", ")
 }

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::file::Bytes;
 use super::value::MAX;
+use crate::say::{Text, say};
 use crate::secret::Secret;
 
 /// When a wait that begins now ends.
@@ -23,7 +24,7 @@ pub(super) fn deadline(patience: Duration) -> Instant {
 ///
 /// # Errors
 /// Why there is no value, beginning with a verb, without the command's text or its output.
-pub(super) async fn run(text: &Secret, patience: Duration, deadline: Instant) -> Result<Bytes, String> {
+pub(super) async fn run(text: &Secret, patience: Duration, deadline: Instant) -> Result<Bytes, Text> {
     let mut command = Command::new("sh");
     // A command may ask a person, who sees it only at a terminal; elsewhere it could print secrets to a log.
     let stderr = if std::io::stderr().is_terminal() { Stdio::inherit() } else { Stdio::null() };
@@ -36,7 +37,8 @@ pub(super) async fn run(text: &Secret, patience: Duration, deadline: Instant) ->
         .kill_on_drop(true);
     #[cfg(unix)]
     let alone = group::apart(&mut command);
-    let mut child = command.spawn().map_err(|error| format!("cannot be run by `sh` ({})", error.kind()))?;
+    let mut child =
+        command.spawn().map_err(|error| say!("cannot be run by `sh` ({why})", why = error.kind()))?;
     #[cfg(unix)]
     let group = group::Group::new(alone, &child);
     let ended = tokio::time::timeout_at(deadline, output(&mut child)).await;
@@ -45,16 +47,16 @@ pub(super) async fn run(text: &Secret, patience: Duration, deadline: Instant) ->
         group.leave();
     }
     let (printed, status) = match ended {
-        Err(_) => return Err(format!("did not finish within {} s", patience.as_secs_f64())),
-        Ok(Err(error)) => return Err(format!("could not be read ({})", error.kind())),
+        Err(_) => return Err(say!("did not finish within {limit} s", limit = patience.as_secs_f64())),
+        Ok(Err(error)) => return Err(say!("could not be read ({why})", why = error.kind())),
         Ok(Ok(ended)) => ended,
     };
     match status {
-        None => Err(format!("printed more than {} KiB, and was ended", MAX / 1024)),
+        None => Err(say!("printed more than {size} KiB, and was ended", size = MAX / 1024)),
         Some(status) if status.success() => Ok(printed),
         Some(status) => Err(status.code().map_or_else(
-            || "was ended by a signal".to_owned(),
-            |code| format!("ended with exit status {code}"),
+            || say!("was ended by a signal"),
+            |code| say!("ended with exit status {code}", code),
         )),
     }
 }
@@ -119,7 +121,8 @@ mod tests {
 
     fn run(text: &str, patience: Duration) -> Result<String, String> {
         wait_for(async {
-            let printed = super::run(&Secret::new(text.to_owned()), patience, deadline(patience)).await?;
+            let printed = super::run(&Secret::new(text.to_owned()), patience, deadline(patience)).await;
+            let printed = printed.map_err(|why| why.english())?;
             Ok(String::from_utf8_lossy(&printed).into_owned())
         })
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::names;
 use crate::error::{Cause, Error, Result};
+use crate::say::say;
 use crate::spec::Spec;
 
 /// A snapshot of the process's environment. It has no `Debug`: variables hold secrets.
@@ -34,7 +35,7 @@ impl Environment {
             return Ok(None);
         };
         let value = value.to_str().ok_or_else(|| {
-            Error::new(Cause::BadSetting, format!("{name} from the environment is not valid UTF-8"))
+            Error::new(Cause::BadSetting, say!("{name} from the environment is not valid UTF-8", name))
         })?;
         Ok(Some(value).filter(|value| !value.trim().is_empty()))
     }

@@ -10,18 +10,22 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
+use crate::say::{Text, say};
+
 /// A file's bytes, wiped when dropped.
 pub(super) type Bytes = Zeroizing<Vec<u8>>;
 
 /// What is wrong with a file that does not exist.
-pub(super) const NOT_THERE: &str = "is not there";
+pub(super) fn not_there() -> Text {
+    say!("is not there")
+}
 
 /// Reads a file that somebody named, at most `cap` bytes of it. What is no regular file, such as a pipe that
 /// nobody writes to, is waited for no longer than `patience`.
 ///
 /// # Errors
 /// What is wrong with it, as the end of a sentence: `is not there`.
-pub(super) fn read(path: &Path, cap: usize, patience: Duration) -> Result<(Bytes, Metadata), String> {
+pub(super) fn read(path: &Path, cap: usize, patience: Duration) -> Result<(Bytes, Metadata), Text> {
     let meta = look(path)?;
     if meta.is_file() {
         return Ok((read_now(path, cap)?, meta));
@@ -44,7 +48,7 @@ pub(super) async fn wait_for(
     cap: usize,
     patience: Duration,
     deadline: Instant,
-) -> Result<Bytes, String> {
+) -> Result<Bytes, Text> {
     if look(path)?.is_file() {
         return read_now(path, cap);
     }
@@ -57,46 +61,46 @@ pub(super) async fn wait_for(
 }
 
 /// What there is, unless it is nothing to be read.
-fn look(path: &Path) -> Result<Metadata, String> {
+fn look(path: &Path) -> Result<Metadata, Text> {
     let meta = std::fs::metadata(path).map_err(|error| why(&error))?;
-    if meta.is_dir() { Err("is a folder".to_owned()) } else { Ok(meta) }
+    if meta.is_dir() { Err(say!("is a folder")) } else { Ok(meta) }
 }
 
-fn read_now(path: &Path, cap: usize) -> Result<Bytes, String> {
+fn read_now(path: &Path, cap: usize) -> Result<Bytes, Text> {
     slurp(File::open(path).map_err(|error| why(&error))?, cap)
 }
 
 /// Opening and reading a pipe wait for its writer, and nothing can stop them: a thread waits, not we.
-fn apart(path: &Path, cap: usize, done: impl FnOnce(Result<Bytes, String>) + Send + 'static) {
+fn apart(path: &Path, cap: usize, done: impl FnOnce(Result<Bytes, Text>) + Send + 'static) {
     let path = path.to_owned();
     std::thread::spawn(move || done(read_now(&path, cap)));
 }
 
-fn silent(patience: Duration) -> String {
-    format!("gave nothing within {} s", patience.as_secs_f64())
+fn silent(patience: Duration) -> Text {
+    say!("gave nothing within {limit} s", limit = patience.as_secs_f64())
 }
 
 /// Reads an open file, at most `cap` bytes of it.
 ///
 /// # Errors
 /// As [`read`].
-pub(super) fn slurp(file: File, cap: usize) -> Result<Bytes, String> {
+pub(super) fn slurp(file: File, cap: usize) -> Result<Bytes, Text> {
     let expected = file.metadata().map_or(0, |meta| meta.len());
     // Room for all of it from the start: growing would leave copies of secrets behind.
     let room = if expected == 0 { cap } else { cap.min(usize::try_from(expected).unwrap_or(cap)) };
     let mut bytes = Zeroizing::new(Vec::with_capacity(room + 1));
     file.take(cap as u64 + 1).read_to_end(&mut bytes).map_err(|error| why(&error))?;
     if bytes.len() > cap {
-        return Err(format!("is larger than {} KiB", cap / 1024));
+        return Err(say!("is larger than {size} KiB", size = cap / 1024));
     }
     Ok(bytes)
 }
 
 /// What is wrong with a file, as the end of a sentence; in our words, not in the system's.
-pub(super) fn why(error: &io::Error) -> String {
+pub(super) fn why(error: &io::Error) -> Text {
     match error.kind() {
-        io::ErrorKind::NotFound => NOT_THERE.to_owned(),
-        kind => format!("cannot be read ({kind})"),
+        io::ErrorKind::NotFound => not_there(),
+        kind => say!("cannot be read ({why})", why = kind),
     }
 }
 
@@ -110,12 +114,12 @@ mod tests {
     fn files_of_every_kind() {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("f");
-        assert_eq!(read(&path, 4, SOON).expect_err("none"), "is not there");
-        assert_eq!(read(dir.path(), 4, SOON).expect_err("a folder"), "is a folder");
+        assert_eq!(read(&path, 4, SOON).expect_err("none").english(), "is not there");
+        assert_eq!(read(dir.path(), 4, SOON).expect_err("a folder").english(), "is a folder");
         std::fs::write(&path, "abcd").expect("written");
         assert_eq!(&**read(&path, 4, SOON).expect("read").0, b"abcd");
         std::fs::write(&path, "x".repeat(1025)).expect("written");
-        assert_eq!(read(&path, 1024, SOON).expect_err("large"), "is larger than 1 KiB");
+        assert_eq!(read(&path, 1024, SOON).expect_err("large").english(), "is larger than 1 KiB");
     }
 
     #[cfg(unix)]
@@ -127,14 +131,14 @@ mod tests {
             let made = std::process::Command::new("mkfifo").arg(pipe).status().expect("mkfifo");
             assert!(made.success());
         }
-        assert_eq!(read(&silent, 4, SOON).expect_err("no writer"), "gave nothing within 0.05 s");
+        assert_eq!(read(&silent, 4, SOON).expect_err("no writer").english(), "gave nothing within 0.05 s");
         let pipe = spoken.clone();
         let writer = std::thread::spawn(move || std::fs::write(pipe, "ab"));
         assert_eq!(&**read(&spoken, 4, SOON * 1000).expect("read").0, b"ab");
         writer.join().expect("no panic").expect("written");
         assert!(read(Path::new("/dev/null"), 4, SOON).expect("read").0.is_empty());
         assert_eq!(
-            read(Path::new("/dev/zero"), 1024, SOON * 100).expect_err("endless"),
+            read(Path::new("/dev/zero"), 1024, SOON * 100).expect_err("endless").english(),
             "is larger than 1 KiB"
         );
     }

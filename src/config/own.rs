@@ -41,19 +41,19 @@ pub async fn own_secret(environment: &Environment, name: &str, patience: Duratio
         }
     };
     let deadline = command::deadline(patience);
-    let bad = |why: &str| bad_value(variable, &Origin::Environment, why);
+    let bad = |why| bad_value(variable, &Origin::Environment, why);
     let secret = match form {
         Form::Plain => Secret::new((*text).to_owned()),
         Form::File => {
             let path = environment.cwd().join(text);
             let read = file::wait_for(&path, value::MAX, patience, deadline).await;
             let secret = read.and_then(|bytes| value::from_bytes(&bytes));
-            secret.map_err(|why| bad(&format!("names {} {why}", named(text))))?
+            secret.map_err(|why| bad(say!("names {file} {why}", file = named(text), why)))?
         }
         Form::Command => {
             let text = Secret::new((*text).to_owned());
-            let printed = command::run(&text, patience, deadline).await.map_err(|why| bad(&why))?;
-            value::from_bytes(&printed).map_err(|why| bad(&printed_what(&why)))?
+            let printed = command::run(&text, patience, deadline).await.map_err(bad)?;
+            value::from_bytes(&printed).map_err(|why| bad(printed_what(&why)))?
         }
     };
     Ok(Some(secret))

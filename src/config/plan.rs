@@ -7,6 +7,7 @@ use super::resolve::bad_value;
 use super::sources::Origin;
 use super::value;
 use crate::error::{Error, Result};
+use crate::say::{Text, say};
 use crate::secret::Secret;
 use crate::spec::{BaseUrl, Field, Settings, Target};
 
@@ -64,9 +65,11 @@ impl Plan {
     }
 
     /// Where each setting came from, a line each, for `-v`: `GLUO_URL from ./.env line 3`.
-    pub fn notes(&self) -> impl Iterator<Item = String> {
+    pub fn notes(&self) -> impl Iterator<Item = Text> {
         let set = self.found.iter().filter(|found| found.origin != Origin::Default);
-        set.map(|found| format!("{} from {}", found.variable, found.origin))
+        set.map(|found| {
+            say!("{variable} from {origin}", variable = found.variable, origin = found.origin.text())
+        })
     }
 
     /// The settings that are known without running a command: enough for what carries no credentials.
@@ -97,10 +100,10 @@ impl Plan {
                 Value::Command(text) => {
                     let printed = command::run(&text, patience, deadline)
                         .await
-                        .map_err(|why| bad_value(&variable, &origin, &why))?;
+                        .map_err(|why| bad_value(&variable, &origin, why))?;
                     value::from_bytes(&printed)
                         .and_then(|value| value::check(value.expose(), field, spec))
-                        .map_err(|why| bad_value(&variable, &origin, &printed_what(&why)))?
+                        .map_err(|why| bad_value(&variable, &origin, printed_what(&why)))?
                 }
             };
             if field.name != "URL" {
@@ -112,6 +115,6 @@ impl Plan {
 }
 
 /// What is wrong with a command's output.
-pub(super) fn printed_what(why: &str) -> String {
-    if why == value::BLANK { "printed nothing".to_owned() } else { format!("printed what {why}") }
+pub(super) fn printed_what(why: &Text) -> Text {
+    if *why == value::blank() { say!("printed nothing") } else { say!("printed what {why}", why) }
 }

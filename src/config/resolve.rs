@@ -10,7 +10,7 @@ use super::plan::{Found, Plan, Value};
 use super::sources::{Hit, Origin, Sources};
 use super::value;
 use crate::error::{Cause, Error, Result};
-use crate::say::{Text, say};
+use crate::say::{self, Text, say};
 use crate::secret::Secret;
 use crate::spec::{Alternatives, BaseUrl, COMMON, Default, Field, Kind, Need, Target, is_on};
 
@@ -80,7 +80,7 @@ pub fn answer(text: &str, field: &Field, target: &Target) -> std::result::Result
         return Err(say!("is needed"));
     }
     let text = if field.kind == Kind::Secret { text } else { text.trim() };
-    value::check(text, field, target.spec).map_err(Text::from)
+    value::check(text, field, target.spec)
 }
 
 /// What is set for a target, and which of it the login needs.
@@ -118,11 +118,13 @@ impl<'a> Survey<'a> {
                 && !survey.unused.contains(field.name)
             {
                 let next = match field.kind {
-                    Kind::Url => format!("a base URL looks like {}", spec.example_url),
-                    _ => format!("{}: {}", hit.variable, field.help),
+                    Kind::Url => say!("a base URL looks like {example}", example = spec.example_url),
+                    _ => {
+                        say!("{variable}: {help}", variable = hit.variable, help = Text::declared(field.help))
+                    }
                 };
                 hit.text = value::check(hit.text.expose(), field, spec)
-                    .map_err(|why| bad_value(&hit.written, &hit.origin, &why).hint(next))?;
+                    .map_err(|why| bad_value(&hit.written, &hit.origin, why).hint(next))?;
             }
         }
         for field in spec.all_fields() {
@@ -152,13 +154,18 @@ impl<'a> Survey<'a> {
                 let own = way.iter().filter(|field| !besides.contains(field));
                 let names: Vec<&str> =
                     own.filter_map(|field| Some(self.hits.get(field)?.written.as_str())).collect();
-                names.join(" with ")
+                match &names[..] {
+                    [one, other] => say!("{one} with {other}", one, other),
+                    _ => Text::list(&names, ", "),
+                }
             };
             let (first, second) = (names(first, second), names(second, first));
-            let message = format!("both {first} and {second} are set, and one of them is used");
-            return Err(
-                Error::new(Cause::BadSetting, message).hint(format!("keep either {first} or {second}"))
-            );
+            let message = say!("both {first} and {second} are set, and one of them is used", first, second);
+            return Err(Error::new(Cause::BadSetting, message).hint(say!(
+                "keep either {first} or {second}",
+                first,
+                second
+            )));
         }
         Ok(ways.first().copied())
     }
@@ -235,14 +242,18 @@ impl<'a> Survey<'a> {
         let (Some((_, secret)), Some(route)) = (elsewhere, self.planted_route()) else {
             return Ok(());
         };
-        let (written, origin) = (&route.written, &route.origin);
-        let message = format!(
-            "{written} comes from {origin} and {} from {}: a planted file could send the secret elsewhere",
-            secret.written, secret.origin
+        let (written, origin) = (&route.written, route.origin.text());
+        let message = say!(
+            "{written} comes from {origin} and {secret} from {secret_origin}: a planted file could send the secret \
+             elsewhere",
+            written,
+            origin,
+            secret = secret.written,
+            secret_origin = secret.origin.text()
         );
-        Err(Error::new(Cause::BadSetting, message).hint(format!(
-            "set {} in the environment too, or consent with `--env-file .env`",
-            route.variable
+        Err(Error::new(Cause::BadSetting, message).hint(say!(
+            "set {variable} in the environment too, or consent with `--env-file .env`",
+            variable = route.variable
         )))
     }
 
@@ -277,7 +288,7 @@ impl<'a> Survey<'a> {
                 }
                 continue;
             };
-            let bad = |why: &str| bad_value(&hit.written, &hit.origin, why);
+            let bad = |why: Text| bad_value(&hit.written, &hit.origin, why);
             let value = match hit.form {
                 Form::Command => Value::Command(hit.text.clone()),
                 Form::File => Value::Known(self.file(hit, field, deadline).await?),
@@ -285,19 +296,23 @@ impl<'a> Survey<'a> {
             };
             if field.name == COMMON[0].name {
                 let parsed = BaseUrl::of(hit.text.expose(), spec);
-                url = Some(parsed.map_err(|error| bad(&error.message.english()))?);
+                url = Some(parsed.map_err(|error| bad(error.message))?);
             }
             found.push(Found { field, variable: hit.written.clone(), origin: hit.origin.clone(), value });
         }
         // Every provider declares its URL as needed, so it is not missing here.
-        let url = url.ok_or_else(|| Error::new(Cause::MissingSetting, "no URL is set"))?;
+        let url = url.ok_or_else(|| Error::new(Cause::MissingSetting, say!("no URL is set")))?;
         Ok(Plan::new(self.target.clone(), url, found))
     }
 
     async fn file(&self, hit: &Hit, field: &'static Field, deadline: Instant) -> Result<Secret> {
         let path = self.sources.path(hit.text.expose());
-        let bad = |why: String| {
-            bad_value(&hit.written, &hit.origin, &format!("names {} {why}", named(hit.text.expose())))
+        let bad = |why: Text| {
+            bad_value(
+                &hit.written,
+                &hit.origin,
+                say!("names {file} {why}", file = named(hit.text.expose()), why),
+            )
         };
         let value = self.sources.secret_file(&path, deadline).await.map_err(bad)?;
         value::check(value.expose(), field, self.target.spec).map_err(bad)
@@ -306,9 +321,9 @@ impl<'a> Survey<'a> {
 
 /// A file as a message names it. What does not begin as a path may be the secret itself, typed into the wrong
 /// variable.
-pub(super) fn named(path: &str) -> String {
+pub(super) fn named(path: &str) -> Text {
     let is_path = ["/", "./", "../", "~/"].iter().any(|start| path.starts_with(start));
-    if is_path { format!("{path}, which") } else { "a file that".to_owned() }
+    if is_path { say!("{path}, which", path) } else { say!("a file that") }
 }
 
 /// What is set for a target, its own and what a named account takes from the default one.
@@ -345,43 +360,50 @@ fn hits(target: &Target, sources: &Sources) -> Result<BTreeMap<&'static str, Hit
 }
 
 /// A refusal that names the variable and where it was found.
-pub(super) fn bad_value(variable: &str, origin: &Origin, why: &str) -> Error {
-    Error::new(Cause::BadSetting, format!("{variable} from {origin} {why}"))
+pub(super) fn bad_value(variable: &str, origin: &Origin, why: Text) -> Error {
+    Error::new(
+        Cause::BadSetting,
+        say!("{variable} from {origin} {why}", variable, origin = origin.text(), why),
+    )
 }
 
 fn missing_error(target: &Target, sources: &Sources, missing: &[Missing]) -> Error {
     let phrase = |missing: &Missing| {
-        let ways: Vec<String> = missing
-            .ways
-            .iter()
-            .map(|way| {
-                let names: Vec<String> = way.iter().map(|field| target.variable(field.name)).collect();
-                match &names[..] {
-                    [_, _, ..] if missing.ways.len() > 1 => format!("({})", names.join(" and ")),
-                    _ => names.join(" and "),
-                }
-            })
-            .collect();
-        ways.join(" or ")
+        let several = missing.ways.len() > 1;
+        let way = |way: &Vec<&'static Field>| {
+            let names: Vec<String> = way.iter().map(|field| target.variable(field.name)).collect();
+            let names = say::and(&names);
+            if several && way.len() > 1 { say!("({names})", names) } else { names }
+        };
+        say::or(&missing.ways.iter().map(way).collect::<Vec<_>>())
     };
-    let names: Vec<String> = missing.iter().map(phrase).collect();
-    let looked = sources.looked().join(", ");
-    let message = match missing {
-        [Missing { ways }] if ways.len() == 1 && ways[0].len() == 1 => format!("{} is not set", names[0]),
-        _ => format!("not set: {}", names.join(", ")),
+    let names: Vec<Text> = missing.iter().map(phrase).collect();
+    let looked = Text::list(sources.looked(), ", ");
+    let only = match missing {
+        [Missing { ways }] if ways.len() == 1 && ways[0].len() == 1 => Some(ways[0][0]),
+        _ => None,
     };
-    let error = Error::new(Cause::MissingSetting, format!("{message}; looked at: {looked}"));
+    let message = match only {
+        Some(_) => say!("{variable} is not set; looked at: {looked}", variable = names[0], looked),
+        None => say!("not set: {names}; looked at: {looked}", names = Text::list(&names, ", "), looked),
+    };
+    let error = Error::new(Cause::MissingSetting, message);
     for field in missing.iter().flat_map(|missing| missing.ways.iter().flatten()) {
         let variable = target.variable(field.name);
         if let Some((name, origin)) = sources.near_miss(&variable) {
-            return error.hint(format!("{name} ({origin}) is no setting; did you mean {variable}?"));
+            return error.hint(say!(
+                "{name} ({origin}) is no setting; did you mean {variable}?",
+                name,
+                origin = origin.text(),
+                variable
+            ));
         }
     }
-    match missing {
-        [Missing { ways }] if ways.len() == 1 && ways[0].len() == 1 => {
-            error.hint(format!("{}: {}", names[0], ways[0][0].help))
+    match only {
+        Some(field) => {
+            error.hint(say!("{variable}: {help}", variable = names[0], help = Text::declared(field.help)))
         }
-        _ => error.hint(format!("`crmauth providers {target} --env` prints the block to fill in")),
+        None => error.hint(say!("`crmauth providers {target} --env` prints the block to fill in", target)),
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -20,7 +19,7 @@ use super::target::distance;
 use super::value;
 use crate::disk;
 use crate::error::{Cause, Error, Result, printable};
-use crate::say::say;
+use crate::say::{Text, say};
 use crate::secret::Secret;
 use crate::spec::{Field, Spec, Target};
 
@@ -56,17 +55,15 @@ impl Origin {
     pub(super) fn implicit(&self) -> bool {
         matches!(self, Self::File { implicit: true, .. })
     }
-}
 
-impl fmt::Display for Origin {
     /// What stands behind "from": `the environment`, `./.env line 3`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    pub fn text(&self) -> Text {
         match self {
-            Self::Environment => f.write_str("the environment"),
-            Self::File { path, line, .. } => write!(f, "{path} line {line}"),
-            Self::Answer => f.write_str("your answer"),
-            Self::Sandbox => f.write_str("the sandbox"),
-            Self::Default => f.write_str("its default"),
+            Self::Environment => say!("the environment"),
+            Self::File { path, line, .. } => say!("{path} line {line}", path, line),
+            Self::Answer => say!("your answer"),
+            Self::Sandbox => say!("the sandbox"),
+            Self::Default => say!("its default"),
         }
     }
 }
@@ -91,9 +88,9 @@ type Layer = BTreeMap<String, (String, Secret, Origin)>;
 /// All settings of ours, by source. It has no `Debug`: settings are secrets.
 pub struct Sources {
     layers: Vec<Layer>,
-    looked: Vec<String>,
-    notes: Vec<String>,
-    warnings: Vec<String>,
+    looked: Vec<Text>,
+    notes: Vec<Text>,
+    warnings: Vec<Text>,
     /// Variables that look like settings of ours and are none.
     strangers: Vec<(String, Origin)>,
     /// The env files that were read: their names, and where they are.
@@ -128,7 +125,7 @@ impl Sources {
         }
         let mut sources = Self {
             layers: vec![environment],
-            looked: vec!["the environment".to_owned()],
+            looked: vec![Origin::Environment.text()],
             notes: Vec::new(),
             warnings: Vec::new(),
             strangers: Vec::new(),
@@ -177,7 +174,7 @@ impl Sources {
         });
         Self {
             layers: vec![layer.collect()],
-            looked: vec!["the sandbox".to_owned()],
+            looked: vec![Origin::Sandbox.text()],
             notes: Vec::new(),
             warnings: Vec::new(),
             strangers: Vec::new(),
@@ -216,7 +213,7 @@ impl Sources {
     }
 
     /// What a person should know, for stderr.
-    pub fn warnings(&self) -> &[String] {
+    pub fn warnings(&self) -> &[Text] {
         &self.warnings
     }
 
@@ -242,7 +239,7 @@ impl Sources {
         &self,
         path: &Path,
         deadline: Instant,
-    ) -> std::result::Result<Secret, String> {
+    ) -> std::result::Result<Secret, Text> {
         let known = Rc::clone(self.secret_files.borrow_mut().entry(path.to_owned()).or_default());
         let read = async {
             let bytes = file::wait_for(path, value::MAX, self.patience, deadline).await?;
@@ -257,12 +254,12 @@ impl Sources {
     }
 
     /// What a person may want to know, for `-v`.
-    pub fn notes(&self) -> &[String] {
+    pub fn notes(&self) -> &[Text] {
         &self.notes
     }
 
     /// The places that were looked at, in their order: `the environment`, `./.env (not there)`.
-    pub fn looked(&self) -> &[String] {
+    pub fn looked(&self) -> &[Text] {
         &self.looked
     }
 
@@ -280,12 +277,15 @@ impl Sources {
                 let (first, second) = (&hit.written, &other.written);
                 return Err(Error::new(
                     Cause::BadSetting,
-                    format!(
-                        "both {first} (from {}) and {second} (from {}) are set",
-                        hit.origin, other.origin
+                    say!(
+                        "both {first} (from {origin}) and {second} (from {other_origin}) are set",
+                        first,
+                        origin = hit.origin.text(),
+                        second,
+                        other_origin = other.origin.text()
                     ),
                 )
-                .hint(format!("keep one of {first} and {second}")));
+                .hint(say!("keep one of {first} and {second}", first, second)));
             }
             return Ok(Some(hit));
         }
@@ -305,7 +305,7 @@ impl Sources {
         self.read.push((shown.clone(), place));
         let entries = entries(&shown, &bytes, specs)?;
         self.strangers_in(&shown, &bytes, false, specs);
-        self.looked.push(shown.clone());
+        self.looked.push(named_place(&shown));
         self.add(&shown, entries, &meta, false);
         Ok(())
     }
@@ -315,8 +315,8 @@ impl Sources {
         let (bytes, meta) = match open_implicit(&self.cwd.join(".env"))? {
             Ok(read) => read,
             Err(why) => {
-                self.notes.push(format!("{SHOWN}: {why}, passed over"));
-                self.looked.push(format!("{SHOWN} ({why})"));
+                self.notes.push(say!("{path}: {why}, passed over", path = SHOWN, why));
+                self.looked.push(say!("{path} ({why})", path = SHOWN, why));
                 return Ok(());
             }
         };
@@ -324,9 +324,11 @@ impl Sources {
         let foreign = !disk::is_ours(&meta);
         let entries = match entries(SHOWN, &bytes, specs) {
             Ok(entries) if entries.is_empty() && foreign => {
-                self.notes
-                    .push(format!("{SHOWN}: another user's file without settings of ours, passed over"));
-                self.looked.push(format!("{SHOWN} (another user's)"));
+                self.notes.push(say!(
+                    "{path}: another user's file without settings of ours, passed over",
+                    path = SHOWN
+                ));
+                self.looked.push(say!("{path} (another user's)", path = SHOWN));
                 return Ok(());
             }
             _ if foreign => return Err(foreign_file()),
@@ -334,12 +336,15 @@ impl Sources {
         };
         let filled = || entries.iter().filter(|entry| !is_empty(entry));
         if let Some(entry) = filled().find(|entry| entry.form != Form::Plain) {
-            let why =
-                format!("line {}: {} is not taken from a file that nobody named", entry.line, entry.written);
-            return Err(bad_file(SHOWN, &why).hint("`--env-file .env` names it, which is consent"));
+            let why = say!(
+                "line {line}: {written} is not taken from a file that nobody named",
+                line = entry.line,
+                written = entry.written
+            );
+            return Err(bad_file(SHOWN, &why).hint(say!("`--env-file .env` names it, which is consent")));
         }
         self.strangers_in(SHOWN, &bytes, true, specs);
-        self.looked.push(SHOWN.to_owned());
+        self.looked.push(named_place(SHOWN));
         self.add(SHOWN, entries, &meta, true);
         Ok(())
     }
@@ -382,33 +387,37 @@ impl Sources {
             layer.insert(entry.variable, (entry.written, entry.text, origin));
         }
         if holds_secret && meta.is_file() && disk::readable_by_others(meta) {
-            self.warnings.push(format!("{path} holds a secret and others may read it: `chmod 600 {path}`"));
+            self.warnings
+                .push(say!("{path} holds a secret and others may read it: `chmod 600 {path}`", path));
         }
-        self.notes.push(format!("{path}: read, {} of its settings are ours", layer.len()));
+        self.notes.push(say!("{path}: read, {count} of its settings are ours", path, count = layer.len()));
         self.layers.push(layer);
     }
+}
+
+fn named_place(path: &str) -> Text {
+    say!("{path}", path)
 }
 
 fn is_empty(entry: &Entry) -> bool {
     entry.text.expose().trim().is_empty()
 }
 
-fn bad_file(shown: &str, why: &str) -> Error {
-    Error::new(Cause::BadSetting, format!("{shown} {why}"))
+fn bad_file(shown: &str, why: &Text) -> Error {
+    Error::new(Cause::BadSetting, say!("{shown} {why}", shown, why))
 }
 
-fn unread(shown: &str, by: &str, why: &str) -> Error {
-    match why {
-        file::NOT_THERE => Error::new(Cause::BadSetting, format!("{by} {shown}: there is no such file"))
-            .hint("check the path; it counts from the current folder"),
-        why => {
-            bad_file(shown, why).hint("name a file of settings: lines such as GLUO_URL='…', 1 MiB at most")
-        }
+fn unread(shown: &str, by: &str, why: &Text) -> Error {
+    if *why == file::not_there() {
+        return Error::new(Cause::BadSetting, say!("{by} {shown}: there is no such file", by, shown))
+            .hint(say!("check the path; it counts from the current folder"));
     }
+    bad_file(shown, why).hint(say!("name a file of settings: lines such as GLUO_URL='…', 1 MiB at most"))
 }
 
 fn foreign_file() -> Error {
-    bad_file("./.env", "belongs to another user").hint("`--env-file .env` names it, which is consent")
+    bad_file("./.env", &say!("belongs to another user"))
+        .hint(say!("`--env-file .env` names it, which is consent"))
 }
 
 fn entries(shown: &str, bytes: &Bytes, specs: &[&'static Spec]) -> Result<Vec<Entry>> {
@@ -419,20 +428,22 @@ fn entries(shown: &str, bytes: &Bytes, specs: &[&'static Spec]) -> Result<Vec<En
 }
 
 /// What to do about a `./.env` that cannot be used.
-const NEXT: &str = "move it away, or name another file with --env-file";
+fn next() -> Text {
+    say!("move it away, or name another file with --env-file")
+}
 
 /// Reads `./.env`. The inner error tells why it is passed over.
-fn open_implicit(path: &Path) -> Result<std::result::Result<(Bytes, Metadata), &'static str>> {
+fn open_implicit(path: &Path) -> Result<std::result::Result<(Bytes, Metadata), Text>> {
     let meta = match std::fs::metadata(path) {
         Ok(meta) => meta,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let dangling = std::fs::symlink_metadata(path).is_ok();
-            return Ok(Err(if dangling { "a link to nothing" } else { "not there" }));
+            return Ok(Err(if dangling { say!("a link to nothing") } else { say!("not there") }));
         }
-        Err(_) => return Ok(Err("out of reach")),
+        Err(_) => return Ok(Err(say!("out of reach"))),
     };
     if !meta.is_file() {
-        return Ok(Err("not a regular file"));
+        return Ok(Err(say!("not a regular file")));
     }
     let mut options = std::fs::OpenOptions::new();
     options.read(true);
@@ -445,14 +456,14 @@ fn open_implicit(path: &Path) -> Result<std::result::Result<(Bytes, Metadata), &
     let file = match options.open(path) {
         Ok(file) => file,
         Err(_) if !disk::is_ours(&meta) => return Err(foreign_file()),
-        Err(error) => return Err(bad_file("./.env", &file::why(&error)).hint(NEXT)),
+        Err(error) => return Err(bad_file("./.env", &file::why(&error)).hint(next())),
     };
     match file.metadata() {
         Ok(meta) if meta.is_file() => {
-            let bytes = file::slurp(file, FILE_MAX).map_err(|why| bad_file("./.env", &why).hint(NEXT))?;
+            let bytes = file::slurp(file, FILE_MAX).map_err(|why| bad_file("./.env", &why).hint(next()))?;
             Ok(Ok((bytes, meta)))
         }
-        _ => Ok(Err("not a regular file")),
+        _ => Ok(Err(say!("not a regular file"))),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::names::is_account;
 use crate::error::{Cause, Error, Result, printable};
+use crate::say::say;
 use crate::spec::{Spec, Target};
 
 /// How much of a mistyped name is shown.
@@ -23,13 +24,14 @@ pub fn target(text: &str, specs: &[&'static Spec]) -> Result<Target> {
         .ok_or_else(|| unknown(name, specs))?;
     if let Some(account) = account.filter(|account| !is_account(account)) {
         let message = match account {
-            "" => "after @ an account's name is missing".to_owned(),
-            _ => format!("`{}` is no account's name", shown(account)),
+            "" => say!("after @ an account's name is missing"),
+            _ => say!("`{account}` is no account's name", account = shown(account)),
         };
         let error = Error::new(Cause::Usage, message);
-        return Err(
-            error.hint(format!("an account is spelt with a-z, 0-9 and single _, as in `{}@filial`", spec.id))
-        );
+        return Err(error.hint(say!(
+            "an account is spelt with a-z, 0-9 and single _, as in `{id}@filial`",
+            id = spec.id
+        )));
     }
     Ok(Target { spec, account: account.map(str::to_owned) })
 }
@@ -39,7 +41,7 @@ fn names(spec: &'static Spec) -> impl Iterator<Item = &'static str> {
 }
 
 fn unknown(name: &str, specs: &[&'static Spec]) -> Error {
-    let error = Error::new(Cause::Usage, format!("no system is called `{}`", shown(name)));
+    let error = Error::new(Cause::Usage, say!("no system is called `{name}`", name = shown(name)));
     let typed: Vec<char> = name.to_lowercase().chars().take(SHOWN).collect();
     let nearest = specs
         .iter()
@@ -48,11 +50,11 @@ fn unknown(name: &str, specs: &[&'static Spec]) -> Error {
         .min_by_key(|(distance, _)| *distance);
     match nearest {
         Some((distance, known)) if distance <= (known.len() / 3).max(1) => {
-            error.hint(format!("did you mean `{known}`?"))
+            error.hint(say!("did you mean `{known}`?", known))
         }
         _ => {
             let ids: Vec<&str> = specs.iter().map(|spec| spec.id).collect();
-            error.hint(format!("the systems are {}", ids.join(", ")))
+            error.hint(say!("the systems are {ids}", ids = ids.join(", ")))
         }
     }
 }

@@ -1,11 +1,14 @@
 //! Checks a value against the kind that its field declares.
 
+use crate::say::{Text, say};
 use crate::secret::Secret;
 use crate::session::check_token;
 use crate::spec::{BaseUrl, FLAG, Field, Kind, Spec};
 
 /// What is wrong with a value that holds nothing but white space.
-pub(super) const BLANK: &str = "is blank";
+pub(super) fn blank() -> Text {
+    say!("is blank")
+}
 
 /// The largest value from a file or a command, in bytes.
 pub(super) const MAX: usize = 64 * 1024;
@@ -15,24 +18,24 @@ pub(super) const MAX: usize = 64 * 1024;
 ///
 /// # Errors
 /// What is wrong with it, beginning with a verb (`holds …`), without showing it.
-pub(super) fn check(text: &str, field: &Field, spec: &Spec) -> Result<Secret, String> {
+pub(super) fn check(text: &str, field: &Field, spec: &Spec) -> Result<Secret, Text> {
     if text.chars().any(char::is_control) {
-        return Err("holds a control character, which no setting may".to_owned());
+        return Err(say!("holds a control character, which no setting may"));
     }
     let word = text.trim();
     let text = match field.kind {
         Kind::Text | Kind::Secret => text,
         Kind::Key if text.contains(char::is_whitespace) => {
-            return Err("holds white space, which no such key does".to_owned());
+            return Err(say!("holds white space, which no such key does"));
         }
         Kind::Key => text,
         Kind::Url => {
-            BaseUrl::of(text, spec).map_err(|error| error.message.english())?;
+            BaseUrl::of(text, spec).map_err(|error| error.message)?;
             text
         }
         Kind::Token => {
             check_token(text).map_err(|_| {
-                "is no token: 1 to 8192 printable ASCII characters without spaces, and no word for \"none\"".to_owned()
+                say!("is no token: 1 to 8192 printable ASCII characters without spaces, and no word for \"none\"")
             })?;
             text
         }
@@ -43,46 +46,46 @@ pub(super) fn check(text: &str, field: &Field, spec: &Spec) -> Result<Secret, St
     Ok(Secret::new(text.to_owned()))
 }
 
-fn one_of(word: &str, words: &[&'static str]) -> Result<&'static str, String> {
+fn one_of(word: &str, words: &[&'static str]) -> Result<&'static str, Text> {
     let known = words.iter().find(|known| known.eq_ignore_ascii_case(word));
-    known.copied().ok_or_else(|| format!("is none of {}", words.join(", ")))
+    known.copied().ok_or_else(|| say!("is none of {words}", words = words.join(", ")))
 }
 
-fn path(text: &str) -> Result<&str, String> {
+fn path(text: &str) -> Result<&str, Text> {
     let wrong = if text.contains("://") {
-        "is a whole URL, and should be a path below the base URL"
+        say!("is a whole URL, and should be a path below the base URL")
     } else if text.starts_with("//") {
-        "begins with //"
+        say!("begins with //")
     } else if text.contains('\\') {
-        "holds a backslash"
+        say!("holds a backslash")
     } else if text.contains('#') {
-        "holds a fragment (#)"
+        say!("holds a fragment (#)")
     } else if text.contains(char::is_whitespace) {
-        "holds white space"
+        say!("holds white space")
     } else if !BaseUrl::stays_below(text) {
-        "leads out of the base URL (..)"
+        say!("leads out of the base URL (..)")
     } else {
         return Ok(text);
     };
-    Err(wrong.to_owned())
+    Err(wrong)
 }
 
 /// A value from a file or a command: without one line end behind it.
 ///
 /// # Errors
 /// As [`check`], which the value has yet to pass.
-pub(super) fn from_bytes(bytes: &[u8]) -> Result<Secret, String> {
+pub(super) fn from_bytes(bytes: &[u8]) -> Result<Secret, Text> {
     let bytes = bytes.strip_suffix(b"\n").map_or(bytes, |rest| rest.strip_suffix(b"\r").unwrap_or(rest));
-    let text = std::str::from_utf8(bytes).map_err(|_| "is not valid UTF-8".to_owned())?;
+    let text = std::str::from_utf8(bytes).map_err(|_| say!("is not valid UTF-8"))?;
     if text.trim().is_empty() {
-        return Err(BLANK.to_owned());
+        return Err(blank());
     }
     // Editors put it there unseen, and the server would refuse the credentials.
     if text.starts_with('\u{feff}') {
-        return Err("begins with a byte order mark".to_owned());
+        return Err(say!("begins with a byte order mark"));
     }
     if text.chars().any(char::is_control) {
-        return Err("holds a control character or a second line, which no setting may".to_owned());
+        return Err(say!("holds a control character or a second line, which no setting may"));
     }
     Ok(Secret::new(text.to_owned()))
 }
@@ -93,7 +96,8 @@ mod tests {
     use crate::config::fixture::SPECS;
 
     fn checked(kind: Kind, text: &str) -> Result<String, String> {
-        check(text, &Field::new("X", kind, "x"), SPECS[0]).map(|value| value.expose().to_owned())
+        let found = check(text, &Field::new("X", kind, "x"), SPECS[0]);
+        found.map(|value| value.expose().to_owned()).map_err(|why| why.english())
     }
 
     #[test]
@@ -159,8 +163,8 @@ mod tests {
             (b"\xef\xbb\xbfa", Err("begins with a byte order mark")),
         ] {
             let found = from_bytes(bytes);
-            let found = found.as_ref().map(Secret::expose).map_err(String::as_str);
-            assert_eq!(found, value, "{}", bytes.escape_ascii());
+            let found = found.as_ref().map(Secret::expose).map_err(Text::english);
+            assert_eq!(found, value.map_err(str::to_owned), "{}", bytes.escape_ascii());
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::buffer::Buffer;
 use super::vars::{Lines, Variable};
+use crate::say::{Text, say};
 
 pub(super) static FORMAT: Lines = Lines {
     name: "azure",
@@ -12,17 +13,17 @@ pub(super) static FORMAT: Lines = Lines {
     limit: usize::MAX,
 };
 
-fn refuses(variable: &Variable<'_>) -> Option<&'static str> {
+fn refuses(variable: &Variable<'_>) -> Option<Text> {
     let name = variable.name.to_ascii_lowercase();
     if ["endpoint", "input", "path", "secret", "securefile"].iter().any(|reserved| name.starts_with(reserved))
     {
-        return Some("begins like the agent's own variables, so that no step would see it");
+        return Some(say!("begins like the agent's own variables, so that no step would see it"));
     }
     variable
         .value
         .split_once("$(")
         .is_some_and(|(_, rest)| rest.contains(')'))
-        .then_some("has a $(…) that the agent expands before each step")
+        .then(|| say!("has a $(…) that the agent expands before each step"))
 }
 
 /// Only the token is a secret: the agent blanks secrets in every log, and a URL there helps.

@@ -3,6 +3,7 @@
 
 use super::buffer::Buffer;
 use super::vars::{Lines, Variable};
+use crate::say::{Text, say};
 use crate::secret::Secret;
 
 pub(super) static FORMAT: Lines = Lines {
@@ -17,29 +18,29 @@ pub(super) static FORMAT: Lines = Lines {
 /// There is no standard for these files. In single quotes every reader takes every byte as it is, except that
 /// python-dotenv undoes `\\` and `\'` and expands `${NAME}` there too. A value with a single quote goes into
 /// double quotes, where readers agree on nothing that has a meaning in a shell.
-fn refuses(variable: &Variable<'_>) -> Option<&'static str> {
+fn refuses(variable: &Variable<'_>) -> Option<Text> {
     refused(&variable.value)
 }
 
-fn refused(value: &str) -> Option<&'static str> {
+fn refused(value: &str) -> Option<Text> {
     if value.contains("${") {
-        return Some("has a ${ that some readers of env files expand even inside quotes");
+        return Some(say!("has a ${{ that some readers of env files expand even inside quotes"));
     }
     if value.contains('\'') {
-        return value.contains(['"', '\\', '$', '`']).then_some(
-            "has a single quote beside a \" \\ $ or `, which readers of env files read differently",
-        );
+        return value.contains(['"', '\\', '$', '`']).then(|| {
+            say!("has a single quote beside a \" \\ $ or `, which readers of env files read differently")
+        });
     }
-    (value.contains(r"\\") || value.ends_with('\\')).then_some(
-        "has two backslashes in a row or one at its end, which readers of env files read differently",
-    )
+    (value.contains(r"\\") || value.ends_with('\\')).then(|| {
+        say!("has two backslashes in a row or one at its end, which readers of env files read differently")
+    })
 }
 
 /// A value as it stands behind the `=` of a line.
 ///
 /// # Errors
 /// Why it cannot stand there, beginning with a verb.
-pub fn quoted(value: &Secret) -> Result<Secret, &'static str> {
+pub fn quoted(value: &Secret) -> Result<Secret, Text> {
     match refused(value.expose()) {
         Some(why) => Err(why),
         None => Ok(Secret::new([quote(value.expose()), value.expose(), quote(value.expose())].concat())),

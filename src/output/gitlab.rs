@@ -2,6 +2,7 @@
 
 use super::buffer::Buffer;
 use super::vars::{Lines, Variable};
+use crate::say::{Text, say};
 
 pub(super) static FORMAT: Lines = Lines {
     name: "gitlab",
@@ -15,10 +16,10 @@ pub(super) static FORMAT: Lines = Lines {
 
 /// GitLab's server and its runner both expand `$NAME` in such a value, its server `%NAME%` too, and they do
 /// not agree on an escape: the server takes `$$NAME` for a `$` and a variable.
-fn refuses(variable: &Variable<'_>) -> Option<&'static str> {
+fn refuses(variable: &Variable<'_>) -> Option<Text> {
     let value = &*variable.value;
     if value.contains('$') {
-        return Some("has a $ that GitLab would expand");
+        return Some(say!("has a $ that GitLab would expand"));
     }
     let name = |part: &str| {
         part.bytes().next().is_some_and(|b| !b.is_ascii_digit())
@@ -26,7 +27,10 @@ fn refuses(variable: &Variable<'_>) -> Option<&'static str> {
     };
     let between_percents = value.split('%').skip(1);
     let closed = value.matches('%').count().saturating_sub(1);
-    between_percents.take(closed).any(name).then_some("has a name between two %, which GitLab would expand")
+    between_percents
+        .take(closed)
+        .any(name)
+        .then(|| say!("has a name between two %, which GitLab would expand"))
 }
 
 /// No quotes: they would become part of the value.

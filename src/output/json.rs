@@ -6,6 +6,7 @@ use serde_json::{Value, to_writer};
 use super::buffer::Buffer;
 use super::{Entry, Format, Outcome, Rendered, Shape, sessions, time};
 use crate::error::{Cause, Error, Result, unseen};
+use crate::say::say;
 
 pub(super) struct Json;
 
@@ -88,7 +89,7 @@ fn member(out: &mut Buffer, name: &str, value: &Value) -> Result<()> {
 }
 
 fn broken() -> Error {
-    Error::new(Cause::Other, "the session could not be written as JSON")
+    Error::new(Cause::Other, say!("the session could not be written as JSON"))
 }
 
 /// The same JSON with nothing in it that a terminal or a CI runner would act upon: servers choose parts of this

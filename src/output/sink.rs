@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::Rendered;
 use crate::disk::{DRAFT_PREFIX, Draft, mode, open_to_others, sweep, writable_by_others};
 use crate::error::{Cause, Error, Result, printable};
+use crate::say::{Text, say};
 use crate::terminal;
 
 /// Where the answer is to go.
@@ -58,16 +59,16 @@ impl Sink {
         let path = path.filter(|path| !path.as_os_str().is_empty()).ok_or_else(|| {
             Error::new(
                 Cause::BadSetting,
-                "GITHUB_ENV is not set: the format github works inside GitHub Actions only",
+                say!("GITHUB_ENV is not set: the format github works inside GitHub Actions only"),
             )
-            .hint("use -f sh or -f env outside of it")
+            .hint(say!("use -f sh or -f env outside of it"))
         })?;
         let file = OpenOptions::new()
             .read(true)
             .append(true)
             .create(true)
             .open(path)
-            .map_err(|error| failed(path, "cannot be opened; GITHUB_ENV names it", &error))?;
+            .map_err(|error| failed(path, &say!("cannot be opened; GITHUB_ENV names it"), &error))?;
         self.github_env = Some(file);
         Ok(self)
     }
@@ -76,17 +77,19 @@ impl Sink {
     ///
     /// # Errors
     /// As [`Sink::write`]; [`Cause::Storage`] too where GitHub's env file cannot be written.
-    pub fn deliver(self, rendered: &Rendered) -> Result<Vec<String>> {
+    pub fn deliver(self, rendered: &Rendered) -> Result<Vec<Text>> {
         let Self { main, github_env } = self;
         let block = match (github_env, &rendered.github_env) {
             (_, None) => None,
             (Some(file), Some(bytes)) => Some((file, bytes)),
-            (None, Some(_)) => return Err(Error::new(Cause::Other, "GitHub's env file was not opened")),
+            (None, Some(_)) => {
+                return Err(Error::new(Cause::Other, say!("GitHub's env file was not opened")));
+            }
         };
         let warnings = main.write(&rendered.main)?;
         if let Some((file, bytes)) = block {
             append(file, bytes)
-                .map_err(|error| storage("GitHub's env file cannot be written".to_owned(), &error))?;
+                .map_err(|error| storage(say!("GitHub's env file cannot be written"), &error))?;
         }
         Ok(warnings)
     }
@@ -96,13 +99,13 @@ impl Sink {
     /// # Errors
     /// [`Cause::ClosedPipe`] where stdout's reader went away, [`Cause::Storage`] for everything else. An old
     /// file is then as it was.
-    pub fn write(self, bytes: &[u8]) -> Result<Vec<String>> {
+    pub fn write(self, bytes: &[u8]) -> Result<Vec<Text>> {
         self.main.write(bytes)
     }
 }
 
 impl Main {
-    fn write(self, bytes: &[u8]) -> Result<Vec<String>> {
+    fn write(self, bytes: &[u8]) -> Result<Vec<Text>> {
         match self {
             Self::Stdout => {
                 stdout(bytes).map_err(|error| stdout_failed(&error))?;
@@ -136,7 +139,7 @@ impl Passage {
         self.open_line = *last != b'\n';
         let written = tokio::task::spawn_blocking(move || stdout(&bytes)).await;
         written
-            .map_err(|_| Error::new(Cause::Other, "stdout could not be written"))?
+            .map_err(|_| Error::new(Cause::Other, say!("stdout could not be written")))?
             .map_err(|error| stdout_failed(&error))
     }
 
@@ -165,43 +168,45 @@ impl Replacement {
         };
         sweep(&folder, DRAFT_PREFIX);
         let draft = Draft::create(&folder, DRAFT_PREFIX).map_err(|error| {
-            failed(&path, "cannot be written", &error).hint(match error.kind() {
-                ErrorKind::NotFound => "make its folder first",
-                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room there",
-                _ => "choose a path in a folder that you may write",
+            failed(&path, &say!("cannot be written"), &error).hint(match error.kind() {
+                ErrorKind::NotFound => say!("make its folder first"),
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => say!("make room there"),
+                _ => say!("choose a path in a folder that you may write"),
             })
         })?;
         #[cfg(unix)]
         if let (Some(old), Ok(folder), Ok(ours)) = (old, std::fs::metadata(&folder), draft.metadata())
             && let Some((what, hint)) = fixed(&path, &old, &folder, &ours)
         {
-            return Err(Error::new(Cause::Storage, format!("{} {what}", shown(&path))).hint(hint));
+            return Err(
+                Error::new(Cause::Storage, say!("{path} {what}", path = shown(&path), what)).hint(hint)
+            );
         }
         Ok(Self { path, folder, draft })
     }
 
-    fn write(mut self, bytes: &[u8]) -> Result<Vec<String>> {
+    fn write(mut self, bytes: &[u8]) -> Result<Vec<Text>> {
         let path = self.path;
-        self.draft.fill(bytes).map_err(|error| failed(&path, "cannot be written", &error))?;
+        self.draft.fill(bytes).map_err(|error| failed(&path, &say!("cannot be written"), &error))?;
         // Asked again: since then somebody may have put something else there.
         let old = existing(&path)?;
         let unsure =
-            self.draft.replace(&path).map_err(|error| failed(&path, "cannot be replaced", &error))?;
+            self.draft.replace(&path).map_err(|error| failed(&path, &say!("cannot be replaced"), &error))?;
         let mut warnings = Vec::new();
         if old.is_some_and(|old| open_to_others(&old)) {
-            warnings.push(format!("{} was readable by others; it is 0600 now", shown(&path)));
+            warnings.push(say!("{path} was readable by others; it is 0600 now", path = shown(&path)));
         }
         if std::fs::metadata(&self.folder).is_ok_and(|folder| writable_by_others(&folder)) {
-            warnings.push(format!(
-                "{}: the directory is writable by others, who can replace the file",
-                shown(&self.folder)
+            warnings.push(say!(
+                "{path}: the directory is writable by others, who can replace the file",
+                path = shown(&self.folder)
             ));
         }
         if let Some(error) = unsure {
-            warnings.push(format!(
-                "{} is written, but may be lost in a power failure ({})",
-                shown(&path),
-                printable(&error.to_string())
+            warnings.push(say!(
+                "{path} is written, but may be lost in a power failure ({why})",
+                path = shown(&path),
+                why = printable(&error.to_string())
             ));
         }
         Ok(warnings)
@@ -210,50 +215,50 @@ impl Replacement {
 
 /// The regular file that is there, if one is; anything else there is refused.
 fn existing(path: &Path) -> Result<Option<Metadata>> {
-    let refuse = |what: &str, hint: &str| {
-        Err(Error::new(Cause::Storage, format!("{} {what}", shown(path))).hint(hint))
+    let refuse = |what: Text, hint: Text| {
+        Err(Error::new(Cause::Storage, say!("{path} {what}", path = shown(path), what)).hint(hint))
     };
     if path.as_os_str().is_empty() {
-        return Err(Error::new(Cause::Usage, "the path of the output file is empty"));
+        return Err(Error::new(Cause::Usage, say!("the path of the output file is empty")));
     }
     if path.file_name().is_none() || path.as_os_str().as_encoded_bytes().ends_with(b"/") {
-        return refuse("is a directory", "name a file in it");
+        return refuse(say!("is a directory"), say!("name a file in it"));
     }
     match std::fs::symlink_metadata(path) {
         Ok(found) if found.is_file() => Ok(Some(found)),
-        Ok(found) if found.is_symlink() => {
-            refuse("is a symbolic link", "name the file itself, or remove the link; for stdout leave -o out")
-        }
-        Ok(found) if found.is_dir() => refuse("is a directory", "name a file in it"),
+        Ok(found) if found.is_symlink() => refuse(
+            say!("is a symbolic link"),
+            say!("name the file itself, or remove the link; for stdout leave -o out"),
+        ),
+        Ok(found) if found.is_dir() => refuse(say!("is a directory"), say!("name a file in it")),
         Ok(_) => refuse(
-            "is no regular file, but a pipe, a device or a socket",
-            "leave -o out and redirect stdout there with >",
+            say!("is no regular file, but a pipe, a device or a socket"),
+            say!("leave -o out and redirect stdout there with >"),
         ),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(failed(path, "cannot be looked at", &error).hint("check the path given to -o")),
+        Err(error) => {
+            Err(failed(path, &say!("cannot be looked at"), &error).hint(say!("check the path given to -o")))
+        }
     }
 }
 
 /// Why no file of ours can take the old one's place, and the next step: found out here, since the rename would
 /// find it out after the login.
 #[cfg(unix)]
-fn fixed(
-    path: &Path,
-    old: &Metadata,
-    folder: &Metadata,
-    ours: &Metadata,
-) -> Option<(&'static str, &'static str)> {
+fn fixed(path: &Path, old: &Metadata, folder: &Metadata, ours: &Metadata) -> Option<(Text, Text)> {
     use std::os::unix::fs::MetadataExt;
     if is_mount(path) {
         return Some((
-            "is a mount of its own, which cannot be replaced",
-            "mount its folder instead, or redirect stdout there with >",
+            say!("is a mount of its own, which cannot be replaced"),
+            say!("mount its folder instead, or redirect stdout there with >"),
         ));
     }
-    held_by_others(mode(folder), old.uid(), folder.uid(), ours.uid()).then_some((
-        "belongs to somebody else, in a directory where only they may replace it",
-        "choose another path",
-    ))
+    held_by_others(mode(folder), old.uid(), folder.uid(), ours.uid()).then(|| {
+        (
+            say!("belongs to somebody else, in a directory where only they may replace it"),
+            say!("choose another path"),
+        )
+    })
 }
 
 /// In a sticky folder a file is replaced by its owner, the folder's owner or root.
@@ -324,17 +329,17 @@ fn append(mut file: File, bytes: &[u8]) -> io::Result<()> {
 
 fn stdout_failed(error: &io::Error) -> Error {
     if error.kind() == ErrorKind::BrokenPipe {
-        Error::new(Cause::ClosedPipe, "the reader of the output went away")
+        Error::new(Cause::ClosedPipe, say!("the reader of the output went away"))
     } else {
-        storage("stdout cannot be written".to_owned(), error)
+        storage(say!("stdout cannot be written"), error)
     }
 }
 
-fn failed(path: &Path, what: &str, error: &io::Error) -> Error {
-    storage(format!("{} {what}", shown(path)), error)
+fn failed(path: &Path, what: &Text, error: &io::Error) -> Error {
+    storage(say!("{path} {what}", path = shown(path), what), error)
 }
 
-fn storage(message: String, error: &io::Error) -> Error {
+fn storage(message: Text, error: &io::Error) -> Error {
     // A draft's error names the draft, which means nothing to anybody.
     let said = error.to_string();
     Error::new(Cause::Storage, message).said(said.split(" at path \"").next().unwrap_or_default())

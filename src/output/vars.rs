@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::buffer::Buffer;
 use super::{Entry, Format, Outcome, Rendered, Shape, sessions, time};
 use crate::error::{Cause, Error, Result};
+use crate::say::{Text, say};
 use crate::spec::Target;
 
 /// One variable.
@@ -21,7 +22,7 @@ pub(super) struct Lines {
     pub(super) about: &'static str,
     pub(super) on_failure: &'static str,
     /// Why a value cannot be carried: the end of a sentence, "the value of X, which …".
-    pub(super) refuses: fn(&Variable<'_>) -> Option<&'static str>,
+    pub(super) refuses: fn(&Variable<'_>) -> Option<Text>,
     pub(super) line: fn(&mut Buffer, &Variable<'_>),
     /// The output must stay below this many bytes.
     pub(super) limit: usize,
@@ -50,17 +51,17 @@ impl Format for Lines {
             for variable in variables(entry, shape)? {
                 if let Some(why) = (self.refuses)(&variable) {
                     return Err(self
-                        .cannot(format!("the value of {}, which {why}", variable.name))
+                        .cannot(say!("the value of {name}, which {why}", name = variable.name, why))
                         .target(&entry.target.to_string()));
                 }
                 (self.line)(&mut out, &variable);
             }
         }
         if out.as_bytes().len() >= self.limit {
-            return Err(self.cannot(format!(
-                "these values: together they have {} bytes, and its reader takes fewer than {}",
-                out.as_bytes().len(),
-                self.limit
+            return Err(self.cannot(say!(
+                "these values: together they have {size} bytes, and its reader takes fewer than {limit}",
+                size = out.as_bytes().len(),
+                limit = self.limit
             )));
         }
         Ok(out.into())
@@ -68,9 +69,9 @@ impl Format for Lines {
 }
 
 impl Lines {
-    fn cannot(&self, what: String) -> Error {
-        Error::new(Cause::Format, format!("the format {} cannot carry {what}", self.name))
-            .hint("use -f json or -f plain")
+    fn cannot(&self, what: Text) -> Error {
+        Error::new(Cause::Format, say!("the format {name} cannot carry {what}", name = self.name, what))
+            .hint(say!("use -f json or -f plain"))
     }
 }
 
@@ -95,27 +96,27 @@ pub(super) fn variables<'a>(entry: &Entry<'a>, shape: &Shape<'a>) -> Result<Vec<
 
 /// Refuses a `--var` that is no name in every reader, or would be written twice.
 pub(super) fn check_name(name: &str, targets: &[&Target], shape: &Shape<'_>) -> Result<()> {
-    let refuse = |why: &str| Err(Error::new(Cause::Usage, why));
+    let refuse = |why: Text| Err(Error::new(Cause::Usage, why));
     if shape.batch || targets.len() > 1 {
-        return refuse("--var names one token, so it is for one target at a time");
+        return refuse(say!("--var names one token, so it is for one target at a time"));
     }
     let bytes = name.as_bytes();
     if bytes.first().is_none_or(u8::is_ascii_digit)
         || !bytes.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
     {
-        return refuse("--var is no variable's name")
-            .map_err(|error| error.hint("letters, digits and _, not beginning with a digit"));
+        return refuse(say!("--var is no variable's name"))
+            .map_err(|error| error.hint(say!("letters, digits and _, not beginning with a digit")));
     }
     if targets
         .iter()
         .any(|target| ["TOKEN_EXPIRES_AT", "URL"].iter().any(|field| target.variable(field) == name))
     {
-        return refuse("--var takes the name of another variable that is written too");
+        return refuse(say!("--var takes the name of another variable that is written too"));
     }
     Ok(())
 }
 
 /// For formats whose readers take every value.
-pub(super) fn nothing(_: &Variable<'_>) -> Option<&'static str> {
+pub(super) fn nothing(_: &Variable<'_>) -> Option<Text> {
     None
 }

@@ -46,7 +46,7 @@ impl Report {
     pub async fn confirm(&self, question: Text, usual: bool) -> Result<bool> {
         let choice = if usual { say!("[Y/n]") } else { say!("[y/N]") };
         loop {
-            let question = Text::list(vec![question.clone(), choice.clone()], " ");
+            let question = Text::list(&[&question, &choice], " ");
             let Some(answer) = self.ask(question).await? else { return Ok(usual) };
             match answer.expose().trim().to_lowercase().as_str() {
                 "" => return Ok(usual),

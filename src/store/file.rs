@@ -12,9 +12,10 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use super::{ENTRY_MAX, Entry, Found, Key, Lock, NAME_LENGTH, NEWER, Store, Written, decode, encode};
+use super::{ENTRY_MAX, Entry, Found, Key, Lock, NAME_LENGTH, Store, Written, decode, encode, newer};
 use crate::disk::{self, DRAFT_PREFIX, Draft, open_plainly};
 use crate::error::{Cause, Error, Pending, Result};
+use crate::say::{Text, say};
 use crate::secret::{Secret, hex};
 
 /// The file of the store's own key, its lock, and its length in bytes.
@@ -82,59 +83,59 @@ impl FileStore {
                 }
                 outcome => outcome,
             };
-            let file = file.map_err(|error| self.failed("cannot be locked", &error))?;
+            let file = file.map_err(|error| self.failed(say!("cannot be locked"), &error))?;
             match file.try_lock() {
                 // Whoever forgets a session removes its lock file too: then this one is nobody's.
                 Ok(()) if !is_at(&file, path) => continue,
                 Ok(()) => return Ok(file),
                 Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(error)) => return Err(self.failed("cannot be locked", &error)),
+                Err(TryLockError::Error(error)) => return Err(self.failed(say!("cannot be locked"), &error)),
             }
             let random = f64::from(getrandom::u32().unwrap_or_default()) / f64::from(u32::MAX);
             let next = Instant::now() + pause + pause.mul_f64(random);
             if next > deadline {
-                let message = format!("another crmauth holds {}", path.display());
+                let message = say!("another crmauth holds {path}", path = path.display());
                 return Err(Error::new(Cause::Busy, message)
-                    .hint("wait for it or end it; --timeout SECONDS allows more time"));
+                    .hint(say!("wait for it or end it; --timeout SECONDS allows more time")));
             }
             tokio::time::sleep_until(next).await;
             pause = (pause * 2).min(LOOK_AGAIN_MAX);
         }
     }
 
-    fn read_now(&self, path: &Path) -> Result<Option<std::result::Result<(Key, Entry), String>>> {
-        let refuse = |why: &str| Ok(Some(Err(format!("{} {why}", path.display()))));
+    fn read_now(&self, path: &Path) -> Result<Option<std::result::Result<(Key, Entry), Text>>> {
+        let refuse = |why: Text| Ok(Some(Err(why)));
         let file = match open_plainly(path) {
             Ok(file) => file,
             // Where no folder is, there is no entry either; whoever writes one hears of it.
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                 return Ok(None);
             }
-            Err(error) => return refuse(&format!("cannot be read ({})", error.kind())),
+            Err(error) => return refuse(say!("cannot be read ({why})", why = error.kind())),
         };
-        let Ok(metadata) = file.metadata() else { return refuse("cannot be looked at") };
+        let Ok(metadata) = file.metadata() else { return refuse(say!("cannot be looked at")) };
         if !metadata.is_file() {
-            return refuse("is no regular file");
+            return refuse(say!("is no regular file"));
         }
         if !disk::is_ours(&metadata) {
-            return refuse("belongs to somebody else");
+            return refuse(say!("belongs to somebody else"));
         }
         if disk::open_to_others(&metadata) {
-            return refuse("is open to others; somebody may have changed it");
+            return refuse(say!("is open to others; somebody may have changed it"));
         }
         if metadata.len() > ENTRY_MAX {
-            return refuse("is too large");
+            return refuse(say!("is too large"));
         }
         let mut bytes = Zeroizing::new(Vec::new());
         if file.take(ENTRY_MAX).read_to_end(&mut bytes).is_err() {
-            return refuse("cannot be read");
+            return refuse(say!("cannot be read"));
         }
-        Ok(Some(decode(&bytes, Timestamp::now()).map_err(|why| format!("{} {why}", path.display()))))
+        Ok(Some(decode(&bytes, Timestamp::now())))
     }
 
     /// The store's own key, made when it is first needed and when it can be trusted no more.
     async fn key(&self, deadline: Instant) -> Result<Zeroizing<Vec<u8>>> {
-        let failed = |error: io::Error| self.failed("has no key of its own", &error);
+        let failed = |error: io::Error| self.failed(say!("has no key of its own"), &error);
         if let Some(key) = self.known_key().map_err(failed)? {
             return Ok(key);
         }
@@ -177,10 +178,10 @@ impl FileStore {
         Ok(key)
     }
 
-    fn failed(&self, what: &str, error: &io::Error) -> Error {
-        Error::new(Cause::Storage, format!("the store {} {what}", self.place()))
+    fn failed(&self, what: Text, error: &io::Error) -> Error {
+        Error::new(Cause::Storage, say!("the store {place} {what}", place = self.place(), what))
             .said(&error.to_string())
-            .hint("make room or give access there, or choose another place with CRMAUTH_STORE")
+            .hint(say!("make room or give access there, or choose another place with CRMAUTH_STORE"))
     }
 }
 
@@ -214,10 +215,13 @@ impl Store for FileStore {
         Box::pin(async move {
             Ok(match self.read_now(&self.entry_path(key))? {
                 None => Found::default(),
-                Some(Err(why)) => Found::unusable(why),
-                Some(Ok((its, _))) if its != *key => {
-                    Found::unusable(format!("{} is of another session", self.entry_path(key).display()))
+                Some(Err(why)) => {
+                    Found::unusable(say!("{path} {why}", path = self.entry_path(key).display(), why))
                 }
+                Some(Ok((its, _))) if its != *key => Found::unusable(say!(
+                    "{path} is of another session",
+                    path = self.entry_path(key).display()
+                )),
                 Some(Ok((_, entry))) => Found { entry: Some(entry), ..Found::default() },
             })
         })
@@ -242,13 +246,14 @@ impl Store for FileStore {
             } else {
                 tokio::task::spawn_blocking(write).await.unwrap_or_else(|error| Err(io::Error::other(error)))
             };
-            written.map(|()| Written::Stored).map_err(|error| self.failed("cannot be written", &error))
+            written.map(|()| Written::Stored).map_err(|error| self.failed(say!("cannot be written"), &error))
         })
     }
 
     fn forget<'a>(&'a self, lock: &'a Lock) -> Pending<'a, ()> {
         Box::pin(async move {
-            self.remove(&self.entry_path(&lock.key)).map_err(|error| self.failed("cannot be written", &error))
+            self.remove(&self.entry_path(&lock.key))
+                .map_err(|error| self.failed(say!("cannot be written"), &error))
         })
     }
 
@@ -270,7 +275,7 @@ impl Store for FileStore {
                     None => true,
                     Some(Ok((key, _))) => self.entry_path(&key) == path,
                     // Another version's is not ours to judge.
-                    Some(Err(why)) => why.ends_with(NEWER),
+                    Some(Err(why)) => why == newer(),
                 })
             };
             let mut discarded = 0;
@@ -282,7 +287,7 @@ impl Store for FileStore {
                 let lock = self.acquire(&lock_path, deadline).await?;
                 if !usable(&path)? {
                     let removed = self.remove(&path).and_then(|()| self.remove(&lock_path));
-                    removed.map_err(|error| self.failed("cannot be written", &error))?;
+                    removed.map_err(|error| self.failed(say!("cannot be written"), &error))?;
                     discarded += 1;
                 }
                 drop(lock);
@@ -316,7 +321,7 @@ impl Store for FileStore {
                 }
             };
             let mut mac = Hmac::<sha2::Sha256>::new_from_slice(key)
-                .map_err(|_| Error::new(Cause::Other, "the store's key has a wrong length"))?;
+                .map_err(|_| Error::new(Cause::Other, say!("the store's key has a wrong length")))?;
             mac.update(secret.expose().as_bytes());
             Ok(hex(&mac.finalize().into_bytes()))
         })

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use crate::error::Pending;
+use crate::say::{Text, say};
 use crate::secret::{Secret, sha256_hex};
 use crate::session::{Session, check_token};
 
@@ -23,8 +24,6 @@ const SCHEMA: u32 = 1;
 const ENTRY_MAX: u64 = 4 * 1024 * 1024;
 /// How many hex digits an entry's name has.
 const NAME_LENGTH: usize = 32;
-/// Why an entry of a newer form cannot be used.
-const NEWER: &str = "was written by a newer crmauth";
 /// An entry from further in the future than this is from another clock.
 const FUTURE: SignedDuration = SignedDuration::from_secs(60);
 
@@ -80,13 +79,13 @@ pub struct Found {
     /// Which one it is, where the store counts them.
     pub version: Version,
     /// Why there is something there that cannot be used, for a warning.
-    pub unusable: Option<String>,
+    pub unusable: Option<Text>,
 }
 
 impl Found {
     /// Something is there, and it cannot be used.
-    pub fn unusable(why: impl Into<String>) -> Self {
-        Self { unusable: Some(why.into()), ..Self::default() }
+    pub fn unusable(why: Text) -> Self {
+        Self { unusable: Some(why), ..Self::default() }
     }
 }
 
@@ -225,6 +224,11 @@ struct Form {
     schema: u32,
 }
 
+/// Why an entry of a newer form cannot be used.
+fn newer() -> Text {
+    say!("was written by a newer crmauth")
+}
+
 /// An entry's bytes.
 fn encode(key: &Key, entry: &Entry) -> Zeroizing<Vec<u8>> {
     let session = &entry.session;
@@ -250,21 +254,21 @@ fn encode(key: &Key, entry: &Entry) -> Zeroizing<Vec<u8>> {
 ///
 /// # Errors
 /// Why it cannot be used, as half a sentence without anything of its text.
-fn decode(bytes: &[u8], now: Timestamp) -> std::result::Result<(Key, Entry), &'static str> {
-    let broken = "is cut or no entry";
+fn decode(bytes: &[u8], now: Timestamp) -> std::result::Result<(Key, Entry), Text> {
+    let broken = || say!("is cut or no entry");
     match serde_json::from_slice::<Form>(bytes) {
-        Ok(form) if form.schema > SCHEMA => return Err(NEWER),
+        Ok(form) if form.schema > SCHEMA => return Err(newer()),
         Ok(_) => {}
-        Err(_) => return Err(broken),
+        Err(_) => return Err(broken()),
     }
-    let record: Record = serde_json::from_slice(bytes).map_err(|_| broken)?;
-    check_token(&record.token).map_err(|_| broken)?;
-    let time = |text: &str| text.parse::<Timestamp>().map_err(|_| broken);
+    let record: Record = serde_json::from_slice(bytes).map_err(|_| broken())?;
+    check_token(&record.token).map_err(|_| broken())?;
+    let time = |text: &str| text.parse::<Timestamp>().map_err(|_| broken());
     let times = |text: &Option<String>| text.as_deref().map(time).transpose();
     let obtained_at = time(&record.obtained_at)?;
     let seen_at = times(&record.seen_at)?;
     if [Some(obtained_at), seen_at].into_iter().flatten().any(|time| time.duration_since(now) > FUTURE) {
-        return Err("is from the future: was the clock set back?");
+        return Err(say!("is from the future: was the clock set back?"));
     }
     let session = Session {
         token: Secret::new(record.token),
@@ -326,9 +330,9 @@ pub(crate) mod tests {
             assert!(decode(&bytes[..end], now).is_err(), "{end}");
         }
         let newer = String::from_utf8(bytes.to_vec()).expect("UTF-8").replace("\"schema\":1", "\"schema\":2");
-        assert_eq!(decode(newer.as_bytes(), now).err(), Some("was written by a newer crmauth"));
+        assert_eq!(decode(newer.as_bytes(), now).expect_err("newer"), "was written by a newer crmauth");
         let before = now.checked_sub(SignedDuration::from_secs(3600)).expect("a time");
-        assert_eq!(decode(&bytes, before).err(), Some("is from the future: was the clock set back?"));
+        assert_eq!(decode(&bytes, before).expect_err("early"), "is from the future: was the clock set back?");
     }
 
     #[test]

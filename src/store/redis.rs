@@ -22,10 +22,10 @@ use tokio::time::Instant;
 
 use super::lease::{Action, Call, Event, Fence, Lease, Moment, Reply, Terms, Why};
 use super::{
-    ENTRY_MAX, Entry, Found, Key, Lock, NAME_LENGTH, NEWER, Store, Version, Waited, Written, decode, encode,
+    ENTRY_MAX, Entry, Found, Key, Lock, NAME_LENGTH, Store, Version, Waited, Written, decode, encode, newer,
 };
 use crate::error::{Cause, Error, Pending, Result};
-use crate::say::say;
+use crate::say::{Text, say};
 use crate::secret::Secret;
 use crate::tls::Trust;
 use seal::{Broken, Keys};
@@ -346,7 +346,7 @@ impl Shared {
     async fn entries(
         &self,
         names: &[String],
-    ) -> Result<Vec<Option<(Fence, std::result::Result<(Key, Entry), String>)>>> {
+    ) -> Result<Vec<Option<(Fence, std::result::Result<(Key, Entry), Text>)>>> {
         let opened = self.open().await?;
         let commands: Vec<_> = names
             .iter()
@@ -372,6 +372,11 @@ impl Shared {
         Ok(entries)
     }
 
+    /// What is wrong with an entry, and where that is.
+    fn in_place(&self, why: Text) -> Text {
+        say!("in {place} {why}", place = self.server.place(), why)
+    }
+
     fn unseal(
         &self,
         name: &str,
@@ -379,15 +384,14 @@ impl Shared {
         sealed: &[u8],
         now: Timestamp,
         ahead: SignedDuration,
-    ) -> std::result::Result<(Key, Entry), String> {
-        let of_store = |why: &str| format!("in {} {why}", self.server.place());
+    ) -> std::result::Result<(Key, Entry), Text> {
         let bytes = self.keys.open(sealed, &purpose(name, fence)).map_err(|broken| {
-            of_store(match broken {
-                Broken::Newer => NEWER,
-                Broken::NotOurs => "was changed or put there by somebody else",
+            self.in_place(match broken {
+                Broken::Newer => newer(),
+                Broken::NotOurs => say!("was changed or put there by somebody else"),
             })
         })?;
-        let (key, mut entry) = decode(&bytes, now).map_err(of_store)?;
+        let (key, mut entry) = decode(&bytes, now).map_err(|why| self.in_place(why))?;
         shift(&mut entry, -ahead);
         Ok((key, entry))
     }
@@ -463,7 +467,7 @@ impl Store for RedisStore {
                         Ok((its, entry)) if its == *key => {
                             Found { entry: Some(entry), version, unusable: None }
                         }
-                        Ok(_) => Found { version, ..Found::unusable("is another's") },
+                        Ok(_) => Found { version, ..Found::unusable(self.0.in_place(say!("is another's"))) },
                         Err(why) => Found { version, ..Found::unusable(why) },
                     }
                 }
@@ -556,7 +560,8 @@ impl Store for RedisStore {
             for name in self.names().await? {
                 let unusable = async || {
                     let found = self.0.entries(std::slice::from_ref(&name)).await?.pop().flatten();
-                    Ok(found.is_some_and(|(_, entry)| entry.is_err_and(|why| !why.ends_with(NEWER))))
+                    Ok(found
+                        .is_some_and(|(_, entry)| entry.is_err_and(|why| why != self.0.in_place(newer()))))
                 };
                 if !unusable().await? {
                     continue;

@@ -6,24 +6,25 @@
 
 use zeroize::Zeroizing;
 
+use crate::say::{Text, say};
 use crate::secret::Secret;
 
 /// Why a value is refused; both texts show its name only.
 pub(super) struct Fault {
-    pub message: String,
-    pub hint: String,
+    pub message: Text,
+    pub hint: Text,
 }
 
 impl Fault {
-    fn new(message: String, hint: impl Into<String>) -> Self {
-        Self { message, hint: hint.into() }
+    fn new(message: Text, hint: Text) -> Self {
+        Self { message, hint }
     }
 }
 
 /// Reads what stands behind the `=` of the setting `name`.
 pub(super) fn parse(raw: &[u8], name: &str, secret: bool) -> Result<Secret, Fault> {
     let Ok(raw) = std::str::from_utf8(raw) else {
-        return Err(Fault::new(format!("{name} is not valid UTF-8"), "save the file as UTF-8"));
+        return Err(Fault::new(say!("{name} is not valid UTF-8", name), say!("save the file as UTF-8")));
     };
     if raw.chars().any(|c| c.is_control() && c != '\t') {
         return Err(control(name));
@@ -39,9 +40,10 @@ pub(super) fn parse(raw: &[u8], name: &str, secret: bool) -> Result<Secret, Faul
         None => text,
         Some(_) if secret => {
             return Err(Fault::new(
-                format!("white space and `#` in {name} need single quotes"),
-                format!(
-                    "put the value between single quotes if ` #` belongs to it, or the comment on a line of its own: {name}='…'"
+                say!("white space and `#` in {name} need single quotes", name),
+                say!(
+                    "put the value between single quotes if ` #` belongs to it, or the comment on a line of its own: {name}='…'",
+                    name
                 ),
             ));
         }
@@ -60,14 +62,17 @@ fn comment(raw: &str) -> Option<usize> {
 
 fn control(name: &str) -> Fault {
     Fault::new(
-        format!("{name} holds a control character, which no setting may"),
-        format!("type the value of {name} anew: something in it cannot be seen"),
+        say!("{name} holds a control character, which no setting may", name),
+        say!("type the value of {name} anew: something in it cannot be seen", name),
     )
 }
 
 fn single(rest: &str, name: &str) -> Result<Secret, Fault> {
     let Some((text, tail)) = rest.split_once('\'') else {
-        return Err(unclosed("single", name));
+        return Err(unclosed(
+            say!("the single quote that opens {name} does not close on its line", name),
+            name,
+        ));
     };
     if text.contains('\t') {
         return Err(control(name));
@@ -90,40 +95,47 @@ fn double(rest: &str, name: &str) -> Result<Secret, Fault> {
                 Some((_, c @ ('\\' | '"' | '$'))) => text.push(c),
                 None => break,
                 Some(_) => {
-                    let message = format!("a backslash in {name} needs single quotes");
-                    return Err(Fault::new(message, r#"between double quotes only \\, \" and \$ are known"#));
+                    let message = say!("a backslash in {name} needs single quotes", name);
+                    return Err(Fault::new(
+                        message,
+                        say!(r#"between double quotes only \\, \" and \$ are known"#),
+                    ));
                 }
             },
-            '$' => return Err(quote_it(format!("`$` in {name} needs single quotes"), name)),
+            '$' => return Err(quote_it(say!("`$` in {name} needs single quotes", name), name)),
             '\t' => return Err(control(name)),
             c => text.push(c),
         }
     }
-    Err(unclosed("double", name))
+    Err(unclosed(say!("the double quote that opens {name} does not close on its line", name), name))
 }
 
 fn bare(text: &str, name: &str) -> Result<Secret, Fault> {
     if text.starts_with(['#', '`']) {
         let first = &text[..1];
-        return Err(quote_it(format!("`{first}` at the start of {name} needs single quotes"), name));
+        return Err(quote_it(
+            say!("`{first}` at the start of {name} needs single quotes", first, name),
+            name,
+        ));
     }
     for c in text.chars() {
         let what = match c {
-            '$' => "`$`",
-            '"' => "a double quote",
-            '\\' => "a backslash",
+            '$' => say!("`$`"),
+            '"' => say!("a double quote"),
+            '\\' => say!("a backslash"),
             '\'' => {
                 return Err(Fault::new(
-                    format!("a single quote in {name} needs double quotes"),
-                    format!(
-                        r#"write {name}="…", with \\, \" and \$ for a backslash, a double quote and a dollar sign"#
+                    say!("a single quote in {name} needs double quotes", name),
+                    say!(
+                        r#"write {name}="…", with \\, \" and \$ for a backslash, a double quote and a dollar sign"#,
+                        name
                     ),
                 ));
             }
-            c if c.is_whitespace() => "white space",
+            c if c.is_whitespace() => say!("white space"),
             _ => continue,
         };
-        return Err(quote_it(format!("{what} in {name} needs single quotes"), name));
+        return Err(quote_it(say!("{what} in {name} needs single quotes", what, name), name));
     }
     Ok(Secret::new(text.to_owned()))
 }
@@ -135,18 +147,20 @@ fn end(tail: &str, name: &str) -> Result<(), Fault> {
         return Ok(());
     }
     Err(Fault::new(
-        format!("something stands behind the closing quote of {name}"),
-        "a quote inside the value ends it: a value with both kinds of quotes goes between double ones, as \\\"",
+        say!("something stands behind the closing quote of {name}", name),
+        say!(
+            "a quote inside the value ends it: a value with both kinds of quotes goes between double ones, as \\\""
+        ),
     ))
 }
 
-fn unclosed(kind: &str, name: &str) -> Fault {
+fn quote_it(message: Text, name: &str) -> Fault {
     Fault::new(
-        format!("the {kind} quote that opens {name} does not close on its line"),
-        format!("write {name}='…' on one line: no setting has several"),
+        message,
+        say!("write {name}='…': between single quotes every character stands for itself", name),
     )
 }
 
-fn quote_it(message: String, name: &str) -> Fault {
-    Fault::new(message, format!("write {name}='…': between single quotes every character stands for itself"))
+fn unclosed(message: Text, name: &str) -> Fault {
+    Fault::new(message, say!("write {name}='…' on one line: no setting has several", name))
 }

@@ -274,7 +274,7 @@ fn a_plan_knows_the_commands_text_and_where_everything_is_from() {
     let dir = folder(&[("e", "ACME_URL=h\nACME_ACCESS_KEY_CMD='exit 3'\nusername=u\nacceskey=k")]);
     let sources = load(dir.path(), &[], &["e"]).expect("read");
     let plan = find(&target("acme"), &sources).expect("complete");
-    let notes: Vec<String> = plan.notes().collect();
+    let notes: Vec<Text> = plan.notes().collect();
     assert_eq!(
         notes,
         ["ACME_URL from e line 1", "username from e line 3", "ACME_ACCESS_KEY_CMD from e line 2"]

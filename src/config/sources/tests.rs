@@ -5,7 +5,7 @@ fn origin(sources: &Sources, text: &str, field: &str) -> Option<String> {
     let target = target(text);
     let field = target.spec.field(field).expect("a field");
     let hit = sources.lookup(&target, field).expect("one form")?;
-    Some(format!("{}={} from {}", hit.written, hit.text.expose(), hit.origin))
+    Some(format!("{}={} from {}", hit.written, hit.text.expose(), hit.origin.text().english()))
 }
 
 fn refusal(result: Result<Sources>) -> (String, Option<String>) {
