@@ -274,7 +274,9 @@ impl Foreign {
     /// One printable line of at most 300 characters: secrets blanked first, then control characters and CI
     /// commands broken, then cut.
     pub fn clean(&self, redactor: &Redactor) -> String {
-        let mut line = printable(&redactor.foreign_start(self.0.expose(), FOREIGN_WINDOW));
+        let line = printable(&redactor.foreign_start(self.0.expose(), FOREIGN_WINDOW));
+        // On one line a secret with a space may stand whole that was wrapped before.
+        let mut line = redactor.foreign(&line);
         while line.contains("::") {
             line = line.replace("::", ": :");
         }
@@ -308,7 +310,10 @@ pub fn printable(text: &str) -> String {
         }
         line.push(c);
     }
-    let line = line.trim_end().replace("##", "# #");
+    let mut line = line.trim_end().to_owned();
+    while line.contains("##") {
+        line = line.replace("##", "# #");
+    }
     if line.starts_with("::") { line.replacen("::", ": :", 1) } else { line }
 }
 
@@ -323,6 +328,7 @@ mod tests {
         let clean = |text: &str| Foreign::new(text).clean(&redactor);
         assert_eq!(clean("a\r\n\t b\u{1b}[31mc\u{202e}d\u{0}"), "a b [31mc d");
         assert_eq!(clean("x ::error::y ##vso[task] ##[group]"), "x : :error: :y # #vso[task] # #[group]");
+        assert_eq!(printable("###[group]"), "# # #[group]");
         assert_eq!(clean("the password is s3cr\\\"et!"), "the password is ***!");
         assert_eq!(clean(&"é".repeat(400)).chars().count(), 300);
         let cut = format!("{}s3cr\"et", "x".repeat(296));
