@@ -3,7 +3,7 @@
 
 mod clients;
 mod failure;
-mod header;
+pub mod header;
 mod passage;
 
 use std::net::IpAddr;

@@ -31,12 +31,13 @@ pub(super) fn text_header(headers: &HeaderMap, name: reqwest::header::HeaderName
     headers.get(name)?.to_str().ok()
 }
 
-pub(super) fn http_date(text: &str) -> Option<Timestamp> {
+/// A time as HTTP writes it, in any of its three spellings.
+pub fn http_date(text: &str) -> Option<Timestamp> {
     Timestamp::try_from(httpdate::parse_http_date(text).ok()?).ok()
 }
 
 /// Seconds from now, from a number or a date; a date in the past is now.
-pub(super) fn retry_after(text: &str, server_now: Option<Timestamp>) -> Option<u64> {
+pub fn retry_after(text: &str, server_now: Option<Timestamp>) -> Option<u64> {
     if let Ok(seconds) = text.trim().parse() {
         return Some(seconds);
     }
@@ -46,7 +47,7 @@ pub(super) fn retry_after(text: &str, server_now: Option<Timestamp>) -> Option<u
 }
 
 /// Where a redirect points, as far as it may be shown: without user, query and fragment.
-pub(super) fn location(from: &Url, place: &str) -> Place {
+pub fn location(from: &Url, place: &str) -> Place {
     match from.join(place) {
         Ok(mut url) if url.has_host() => {
             let _ = url.set_username("");

@@ -1,0 +1,50 @@
+//! Whatever stands in `Retry-After`, `Date` and `Location`: a wait that is no overflow, and an address that shows
+//! neither user nor query.
+
+use crmauth::answer::{Place, redirect};
+use crmauth::error::Foreign;
+use crmauth::http::header::{http_date, location, retry_after};
+use crmauth::secret::Redactor;
+use jiff::Timestamp;
+use url::Url;
+
+use super::one_harmless_line;
+
+/// The bytes are three lines: `Retry-After`, `Date`, `Location`.
+pub fn holds(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let mut lines = text.splitn(3, '\n');
+    let mut line = || lines.next().unwrap_or_default();
+    let (wait, date, place) = (line(), line(), line());
+    let now = http_date(date);
+    let waited = retry_after(wait, now.or(Some(Timestamp::UNIX_EPOCH)));
+    match wait.trim().parse::<u64>() {
+        Ok(seconds) => assert_eq!(waited, Some(seconds), "{wait:?}"),
+        Err(_) => {
+            let then = http_date(wait);
+            assert_eq!(waited.is_some(), then.is_some(), "{wait:?}");
+            if let (Some(waited), Some(then)) = (waited, then) {
+                let rest = then.as_second() - now.unwrap_or(Timestamp::UNIX_EPOCH).as_second();
+                assert_eq!(waited, u64::try_from(rest).unwrap_or(0), "{wait:?} after {date:?}");
+            }
+        }
+    }
+
+    for from in ["https://h.example/crm/login?user=ana", "http://127.0.0.1:81/"] {
+        let from = Url::parse(from).expect("a URL");
+        let shown = location(&from, place);
+        if let Place::Url(shown) = &shown {
+            let url = Url::parse(shown).expect("a URL");
+            assert!(url.username().is_empty() && url.password().is_none(), "{place:?}: {shown}");
+            assert!(url.query().is_none() && url.fragment().is_none(), "{place:?}: {shown}");
+            let there = from.join(place).expect("it was shown as a URL");
+            assert_eq!((url.scheme(), url.host_str()), (there.scheme(), there.host_str()), "{place:?}");
+        }
+        let error = redirect("h.example", 302, Some(&shown), from.scheme() == "https");
+        super::shown(&super::silent(), &error);
+        let said = error.said.map(|said| said.clean(&Redactor::new())).unwrap_or_default();
+        assert!(said.chars().count() <= 300, "{said}");
+        one_harmless_line(&said);
+        assert_eq!(Foreign::new(&said).clean(&Redactor::new()), said, "cleaning once is enough");
+    }
+}
