@@ -538,6 +538,37 @@ fn accounts_with_equal_settings_share_one_login() {
 }
 
 #[test]
+fn a_lifetime_counts_from_before_the_question() {
+    for (system, lifetime) in [("zeev", 600), ("hellocloud", 3600), ("broker", 3600)] {
+        let gate = Arc::new(Barrier::new(2));
+        let answer = match system {
+            "zeev" => canned::zeev("Sl0wToken"),
+            "hellocloud" => canned::hellocloud("Sl0wToken"),
+            _ => canned::broker("Sl0wToken"),
+        };
+        let server = Server::start(vec![answer.together(&gate)]);
+        let mut machine = zeev_at(&server);
+        machine.set("HELLOCLOUD_URL", &server.url()).set("HELLOCLOUD_CLIENT_ID", "c");
+        machine.set("BROKER_URL", &server.url()).set("BROKER_USERNAME", "loja");
+        machine
+            .secret("HELLOCLOUD_CLIENT_SECRET", "Cs7slowSecret")
+            .secret("BROKER_PASSWORD", "Bp7slowPassword");
+        let child = machine.start(machine.command(&["login", system, "--json"]));
+        server.wait_for(1);
+        let asked = Timestamp::now();
+        // The real clock is the subject: the answer comes in another second than the question.
+        let (_sender, nobody) = std::sync::mpsc::channel::<()>();
+        while Timestamp::now().as_second() <= asked.as_second() {
+            let _ = nobody.recv_timeout(std::time::Duration::from_millis(20));
+        }
+        gate.wait();
+        let session = machine.end(child).json();
+        let end: Timestamp = session["expires_at"].as_str().expect("a time").parse().expect("a time");
+        assert!(end.as_second() <= asked.as_second() + lifetime, "{system}: {end} {asked}");
+    }
+}
+
+#[test]
 fn a_refusal_is_shared_and_other_settings_have_a_login_of_their_own() {
     let server = Server::start(vec![canned::zeev_refuses(), canned::zeev("Zv3otherToken")]);
     let mut machine = zeev_at(&server);
