@@ -376,7 +376,8 @@ impl BaseUrl {
         if text.contains('\\') {
             return refuse(say!("holds a backslash, which no URL may"));
         }
-        if text.starts_with(['"', '\'']) || text.ends_with(['"', '\'']) {
+        // A slash behind it is taken off: then the quote is the end.
+        if text.starts_with(['"', '\'']) || text.trim_end_matches('/').ends_with(['"', '\'']) {
             return refuse(say!("begins or ends with a quote, which no URL may"));
         }
         let (scheme, rest) = text.split_once("://").unwrap_or(("https", text));
@@ -426,7 +427,12 @@ impl BaseUrl {
         let path = path.split('?').next().unwrap_or_default();
         let mut depth = 0_usize;
         // Servers differ in what they take for a separator: whichever it is, it must not lead out.
-        let path = path.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/").replace("%5c", "/");
+        let path = path
+            .to_ascii_lowercase()
+            .replace("%2e", ".")
+            .replace("%2f", "/")
+            .replace("%5c", "/")
+            .replace('\\', "/");
         for segment in path.trim_start_matches('/').split('/') {
             match segment.split(';').next().unwrap_or_default() {
                 "." => {}
@@ -552,6 +558,7 @@ mod tests {
             ("http:/h", "has no // behind its scheme"),
             ("https:h", "has no // behind its scheme"),
             ("\"https://h\"", "begins or ends with a quote, which no URL may"),
+            ("https://h'//", "begins or ends with a quote, which no URL may"),
             ("https://h'", "begins or ends with a quote, which no URL may"),
         ] {
             assert_eq!(parse(text), Err(why.to_owned()), "{text}");
@@ -583,6 +590,9 @@ mod tests {
             ("%2e%2E/x", false),
             ("/.%2e/x", false),
             ("./x/./%2e./..", false),
+            ("..\\x", false),
+            ("%2e%2e\\\\x", false),
+            ("x\\..\\y", true),
         ] {
             assert_eq!(BaseUrl::stays_below(path), below, "{path}");
             let joined = url.join(path);

@@ -38,7 +38,10 @@ pub fn holds(data: &[u8]) {
             assert!(url.username().is_empty() && url.password().is_none(), "{place:?}: {shown}");
             assert!(url.query().is_none() && url.fragment().is_none(), "{place:?}: {shown}");
             let there = from.join(place).expect("it was shown as a URL");
-            assert_eq!((url.scheme(), url.host_str()), (there.scheme(), there.host_str()), "{place:?}");
+            // A file: URL may lose its host when it is read again.
+            if there.scheme() != "file" {
+                assert_eq!((url.scheme(), url.host_str()), (there.scheme(), there.host_str()), "{place:?}");
+            }
         }
         let error = redirect("h.example", 302, Some(&shown), from.scheme() == "https");
         super::shown(&super::silent(), &error);
