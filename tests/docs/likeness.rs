@@ -71,5 +71,6 @@ fn typed(kind: &str, line: &str) -> Option<String> {
 /// A link without what differs between the folders of the two languages.
 fn target(link: &str) -> String {
     let file = link.split('#').next().unwrap_or_default();
-    file.rsplit('/').next().unwrap_or_default().replace(".pt-BR", "")
+    let name = file.rsplit('/').next().unwrap_or_default();
+    name.replace(".pt-BR", "").replace("-pt-BR", "").replace("-en.", ".")
 }
