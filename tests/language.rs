@@ -1,6 +1,9 @@
 //! The language of what people read: who chooses it, and what it leaves as it is.
 
-use crate::support::Machine;
+use serde_json::Value;
+
+use crate::support::machine::set_mode;
+use crate::support::{Machine, Reply, Server, canned};
 
 /// What the program says of a target that has no settings, in both languages.
 const ENGLISH: &str = "error: gluo: not set";
@@ -49,4 +52,138 @@ fn a_language_that_nobody_here_speaks_is_refused() {
     assert_eq!((refused.code, refused.stdout.as_str()), (2, "false\n"), "{}", refused.stderr);
     assert_eq!(machine.run("exec gluo -- true").code, 125);
     machine.run("token gluo --lang en").fails(2, &[ENGLISH]);
+}
+
+#[test]
+fn a_language_changes_sentences_and_nothing_else() {
+    for (line, message, hint) in [
+        ("login glou", "nenhum sistema se chama `glou`", "você quis dizer `gluo`?"),
+        ("tken", "subcomando desconhecido: 'tken'", "você quis dizer `token`?"),
+        ("token", "falta na linha de comando: <TARGET>", "`crmauth token --help` mostra o que existe"),
+        (
+            "token gluo --bogus",
+            "argumento desconhecido: '--bogus'",
+            "`crmauth token --help` mostra o que existe",
+        ),
+        (
+            "token gluo --timeout soon",
+            "valor inválido 'soon' para '--timeout <SECONDS>': deve ser um número de segundos entre 0.001 e 86400",
+            "`crmauth token --help` mostra o que existe",
+        ),
+        (
+            "token gluo -f jsn",
+            "valor inválido 'jsn' para '--format <FORMAT>' [valores possíveis: ",
+            "`json`?",
+        ),
+        (
+            "token gluo --output",
+            "falta o valor de '--output <FILE>'",
+            "`crmauth token --help` mostra o que existe",
+        ),
+        (
+            "login gluo --all",
+            "o argumento '[TARGET]...' não pode ser usado com '--all'",
+            "`crmauth login --help` mostra o que existe",
+        ),
+        ("token gluo zeev", "token recebe um alvo só", "`login` e `exec` aceitam vários"),
+        (
+            "api gluo /x --no-store",
+            "falta definir: GLUO_URL, GLUO_USERNAME, GLUO_ACCESS_KEY; procurei em: ambiente, ./.env (não existe)",
+            "`crmauth providers gluo --env` imprime o bloco para preencher",
+        ),
+        (
+            "login gluo --as ana --sandbox",
+            "Gluocrm não permite entrar como outra pessoa",
+            "--as funciona com zeev",
+        ),
+        (
+            "login gluo --sandbox -o no/session.txt",
+            "no/session.txt não pode ser gravado: ",
+            "crie a pasta dele antes",
+        ),
+    ] {
+        let machine = Machine::new();
+        let told = |lang: &str| {
+            let run = machine.run(&format!("{line} --json --lang {lang}"));
+            let object: Value = serde_json::from_str(&run.stderr).expect("one JSON object");
+            (run.code, run.stdout, object["error"].clone())
+        };
+        let (english, mut portuguese) = (told("en"), told("pt-BR"));
+        for (field, text) in [("message", message), ("hint", hint)] {
+            let word = portuguese.2[field].as_str().expect("a text");
+            assert!(word.contains(text), "{line}: {word}");
+            assert_ne!(word, english.2[field], "{line}");
+            portuguese.2[field] = english.2[field].clone();
+        }
+        assert_eq!(portuguese, english, "{line}");
+    }
+}
+
+#[test]
+fn what_a_server_does_is_told_in_the_language_too() {
+    let server = Server::start(vec![Reply::json(401, "{}"), Reply::json(401, "{}")]);
+    let mut machine = Machine::new();
+    machine.set("ZEEV_URL", &server.url()).secret("ZEEV_API_TOKEN", "Perm4nentLanguage1");
+    let host = server.host();
+    machine.run("login zeev").fails(
+        4,
+        &[&format!("error: zeev: {host} refused the request (HTTP 401)\nhint: check ZEEV_API_TOKEN\n")],
+    );
+    machine.set("LANG", "pt_BR.UTF-8");
+    machine.run("login zeev").fails(
+        4,
+        &[&format!("erro: zeev: {host} recusou a requisição (HTTP 401)\ndica: confira ZEEV_API_TOKEN\n")],
+    );
+}
+
+#[test]
+fn warnings_notes_and_requests_are_told_in_portuguese() {
+    let server = Server::start(vec![canned::zeev("tok-Language2")]);
+    let mut machine = Machine::new();
+    let path =
+        machine.write(".env", format!("ZEEV_URL={}\nZEEV_API_TOKEN=Perm4nentLanguage2\n", server.url()));
+    set_mode(&path, 0o644);
+    machine.canary("Perm4nentLanguage2").canary("tok-Language2").set("CRMAUTH_LANG", "pt-BR");
+    let run = machine.run("login zeev -vv");
+    assert_eq!((run.code, run.stdout.as_str()), (0, "tok-Language2\n"), "{}", run.stderr);
+    run.says(&[
+        "aviso: ./.env tem um segredo e outros podem lê-lo: `chmod 600 ./.env`\n",
+        "nota: zeev: ZEEV_URL: ./.env linha 1\n",
+        "nota: zeev: buscando um token temporário com o permanente\n",
+        "rastro: zeev: GET http://",
+    ]);
+    for word in ["warning:", "note:", "trace:"] {
+        assert!(!run.stderr.contains(word), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn answers_for_people_follow_the_language_and_answers_for_scripts_do_not() {
+    let mut machine = Machine::new();
+    machine.set("ZEEV_URL", "https://h.example").set("ZEEV_USERNAME", "ana").set("LANG", "pt_BR.UTF-8");
+    let status = machine.run("status zeev");
+    assert_eq!(status.code, 3, "{}", status.stderr);
+    for text in [
+        "ALVO",
+        "SESSÃO",
+        "nenhuma",
+        "ambiente",
+        "ZEEV_URL: ambiente",
+        "  falta definir: ZEEV_PASSWORD ou ZEEV_API_TOKEN; procurei em: ambiente, ",
+    ] {
+        assert!(status.stdout.contains(text), "{text}: {}", status.stdout);
+    }
+    let page = machine.run("providers zeev");
+    assert!(page.answer().contains("uma das opções: ZEEV_USERNAME e ZEEV_PASSWORD, ou ZEEV_API_TOKEN"));
+    let block = machine.run("providers zeev --env");
+    assert!(
+        block.answer().contains("# o login da pessoa: ") && block.answer().contains("\nZEEV_USERNAME=\n")
+    );
+    let portuguese = machine.run("status zeev --json").json();
+    let english = machine.run("status zeev --json --lang en").json();
+    for field in ["target", "session", "settings", "user", "url"] {
+        assert_eq!(portuguese[0][field], english[0][field], "{field}");
+    }
+    assert_ne!(portuguese[0]["missing"], english[0]["missing"]);
+    assert_eq!(machine.run("--help").answer(), machine.run("--help --lang en").answer());
 }
