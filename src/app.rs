@@ -215,7 +215,7 @@ impl App {
             let turn = self.turns.wait(job, &role).await?;
             if let Some(outcome) = turn.shared(job, wish) {
                 self.report
-                    .note(Some(job.target), "another target has just logged in with the same settings");
+                    .note(Some(job.target), say!("another target has just logged in with the same settings"));
                 return outcome;
             }
             let outcome = self.obtain_in_turn(job, role, wish).await;

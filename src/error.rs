@@ -193,14 +193,14 @@ pub struct Error {
 
 impl Error {
     /// A failure with its sentence and nothing else yet.
-    pub fn new(cause: Cause, message: impl Into<Text>) -> Self {
-        Self { cause, message: message.into(), said: None, hint: None, target: None, http_status: None }
+    pub fn new(cause: Cause, message: Text) -> Self {
+        Self { cause, message, said: None, hint: None, target: None, http_status: None }
     }
 
     /// Adds the next step, unless a more precise one is there already.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<Text>) -> Self {
-        self.hint.get_or_insert_with(|| hint.into());
+    pub fn hint(mut self, hint: Text) -> Self {
+        self.hint.get_or_insert(hint);
         self
     }
 

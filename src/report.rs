@@ -51,9 +51,9 @@ pub struct Busy<'a> {
 
 impl Busy<'_> {
     /// How far it has got.
-    pub fn says(&self, text: impl Into<Text>) {
+    pub fn says(&self, text: Text) {
         if let (Some(progress), Some(line)) = (&self.report.progress, self.line) {
-            progress.reword(line, self.report.words(&text.into()));
+            progress.reword(line, self.report.words(&text));
         }
     }
 }
@@ -92,15 +92,14 @@ impl Report {
 
     /// Something is under way that a person may wait for; `name` says for whom. Its line is gone when the
     /// answer is dropped.
-    pub fn busy(&self, name: &str, text: impl Into<Text>) -> Busy<'_> {
-        let begin = |progress: &Progress| progress.begin(self.safe(name), self.words(&text.into()));
+    pub fn busy(&self, name: &str, text: Text) -> Busy<'_> {
+        let begin = |progress: &Progress| progress.begin(self.safe(name), self.words(&text));
         let line = self.progress.as_ref().map(begin);
         Busy { report: self, line }
     }
 
     /// What is being done for a target, and why (`-v`): the line of what is under way says so too.
-    pub fn doing(&self, target: &Target, text: impl Into<Text>) {
-        let text = text.into();
+    pub fn doing(&self, target: &Target, text: Text) {
         if let Some(progress) = &self.progress {
             progress.change(&target.to_string(), &self.words(&text));
         }
@@ -156,42 +155,42 @@ impl Report {
     }
 
     /// Something that the user should know although all went well. Said once a run, however often it happens.
-    pub fn warn(&self, target: Option<&Target>, text: impl Into<Text>) {
+    pub fn warn(&self, target: Option<&Target>, text: Text) {
         if !self.manner.quiet {
-            self.once(("warning", say!("warning:")), AnsiColor::Yellow, target, &self.words(&text.into()));
+            self.once(("warning", say!("warning:")), AnsiColor::Yellow, target, &self.words(&text));
         }
     }
 
     /// A failure that the run survives, behind what it means for the user.
-    pub fn warn_of(&self, target: Option<&Target>, text: impl Into<Text>, error: &Error) {
-        self.warn(target, say!("{text}: {error}", text = text.into(), error = self.message(error)));
+    pub fn warn_of(&self, target: Option<&Target>, text: Text, error: &Error) {
+        self.warn(target, say!("{text}: {error}", text, error = self.message(error)));
     }
 
     /// What is being done and why (`-v`). Said once a run too: settings are looked at more than once.
-    pub fn note(&self, target: Option<&Target>, text: impl Into<Text>) {
+    pub fn note(&self, target: Option<&Target>, text: Text) {
         if self.manner.verbosity >= 1 && !self.manner.quiet {
-            self.once(("note", say!("note:")), AnsiColor::BrightBlack, target, &self.words(&text.into()));
+            self.once(("note", say!("note:")), AnsiColor::BrightBlack, target, &self.words(&text));
         }
     }
 
     /// A request and its outcome (`-vv`).
-    pub fn trace(&self, target: Option<&Target>, text: impl Into<Text>) {
+    pub fn trace(&self, target: Option<&Target>, text: Text) {
         if self.manner.verbosity >= 2 && !self.manner.quiet {
-            self.say(&("trace", say!("trace:")), AnsiColor::BrightBlack, target, &self.words(&text.into()));
+            self.say(&("trace", say!("trace:")), AnsiColor::BrightBlack, target, &self.words(&text));
         }
     }
 
     /// Tells the person at the terminal that something went well.
-    pub fn done(&self, target: &Target, text: impl Into<Text>) {
+    pub fn done(&self, target: &Target, text: Text) {
         if self.manner.person && !self.manner.quiet && !self.manner.json {
-            self.say(&("done", say!("done:")), AnsiColor::Green, Some(target), &self.words(&text.into()));
+            self.say(&("done", say!("done:")), AnsiColor::Green, Some(target), &self.words(&text));
         }
     }
 
     /// A line that is the verb's own chatter, such as the sandbox's log; `-q` hides it.
-    pub fn chat(&self, text: impl Into<Text>) {
+    pub fn chat(&self, text: Text) {
         if !self.manner.quiet {
-            self.line(&self.words(&text.into()));
+            self.line(&self.words(&text));
         }
     }
 

@@ -173,20 +173,26 @@ impl PartialEq<&str> for Text {
     }
 }
 
-impl From<&str> for Text {
-    fn from(words: &str) -> Self {
-        say!("{words}", words)
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl From<String> for Text {
-    fn from(words: String) -> Self {
-        Self::from(words.as_str())
+    #[test]
+    fn values_stand_where_their_names_do() {
+        let names = ["A", "B", "C"];
+        let (host, why) = ("h{x}", say!("{most} and {last}", most = 1, last = say!("{{2}}")));
+        assert_eq!(say!("{why}; {host} {{}} {why}", host, why), "1 and {2}; h{x} {} 1 and {2}");
+        for (count, all) in [(0, ""), (1, "A"), (2, "A and B"), (3, "A, B and C")] {
+            assert_eq!(and(&names[..count]), all);
+            assert_eq!(or(&names[..count]), all.replace("and", "or").as_str());
+        }
     }
-}
 
-impl From<&String> for Text {
-    fn from(words: &String) -> Self {
-        Self::from(words.as_str())
+    #[test]
+    fn a_part_is_in_the_language_of_the_whole() {
+        let text =
+            say!("{origin}: {list}", origin = and(&["x", "y"]), list = Text::list(&[or(&["a", "b"])], "; "));
+        assert_eq!(text.render(Lang::PtBr), "x e y: a ou b");
+        assert_eq!(text.render(Lang::En), "x and y: a or b");
     }
 }
