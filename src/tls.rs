@@ -126,6 +126,12 @@ pub fn explain(error: &(dyn std::error::Error + 'static), host: &str) -> Option<
     find::<rustls::Error>(error).map(|error| why(error, host))
 }
 
+/// A certificate's name as people write it; the TLS library has `DnsName("a.example")`.
+fn plain_name(name: &str) -> &str {
+    let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    inner.unwrap_or(name).trim_matches('"')
+}
+
 fn why(error: &rustls::Error, host: &str) -> Error {
     let certificate = |why: Text| Error::new(Cause::Certificate, why);
     match error {
@@ -148,8 +154,8 @@ fn why(error: &rustls::Error, host: &str) -> Error {
                 certificate(say!("{host}'s certificate is for another name", host))
             }
             CertificateError::NotValidForNameContext { presented, .. } => {
-                certificate(say!("{host}'s certificate is for another name", host))
-                    .said(&presented.join(", "))
+                let names: Vec<_> = presented.iter().map(|name| plain_name(name)).collect();
+                certificate(say!("{host}'s certificate is for another name", host)).said(&names.join(", "))
             }
             CertificateError::Revoked => certificate(say!("{host}'s certificate is revoked", host)),
             CertificateError::Other(_) => certificate(say!(
