@@ -45,6 +45,15 @@ pub struct Request {
     secrets: Vec<Secret>,
     challenge: bool,
     uncached: bool,
+    at_stake: AtStake,
+}
+
+/// What may have happened on the server where its answer is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AtStake {
+    Login,
+    Logout,
+    Nothing,
 }
 
 impl Request {
@@ -58,6 +67,7 @@ impl Request {
             secrets: Vec::new(),
             challenge: false,
             uncached: false,
+            at_stake: AtStake::Login,
         }
     }
 
@@ -92,6 +102,20 @@ impl Request {
     #[must_use]
     pub fn secret(mut self, secret: &Secret) -> Self {
         self.secrets.push(secret.clone());
+        self
+    }
+
+    /// Marks a question about a session, which changes nothing.
+    #[must_use]
+    pub fn question(mut self) -> Self {
+        self.at_stake = AtStake::Nothing;
+        self
+    }
+
+    /// Marks a request that ends a session.
+    #[must_use]
+    pub fn ending(mut self) -> Self {
+        self.at_stake = AtStake::Logout;
         self
     }
 
@@ -344,7 +368,11 @@ fn public_http(host: &str, target: &Target) -> Error {
 }
 
 fn may_have_worked(request: &Request) -> Text {
-    if request.secrets.is_empty() { Text::default() } else { say!("; the login may have taken effect") }
+    match request.at_stake {
+        AtStake::Login if !request.secrets.is_empty() => say!("; the login may have taken effect"),
+        AtStake::Logout => say!("; the logout may have taken effect"),
+        _ => Text::default(),
+    }
 }
 
 /// Between nothing and `most`, so that many clients do not come back at once.

@@ -82,14 +82,14 @@ impl Provider for Gluo {
     /// `extendsession` tells and renews in one; the session keeps its name (real server).
     fn check<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Life> {
         Box::pin(
-            async move { life(context.call(operation(context, "extendsession", session), refusal).await) },
+            async move { life(context.call(operation(context, "extendsession", session).question(), refusal).await) },
         )
     }
 
     /// A real vtiger 8.0 answers 500 with nothing in it and keeps the session; older ones end it.
     fn revoke<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Revocation> {
         Box::pin(async move {
-            let answer = context.channel.send(&operation(context, "logout", session)).await?;
+            let answer = context.channel.send(&operation(context, "logout", session).ending()).await?;
             if answer.status == 500 && answer.body.is_empty() {
                 return Ok(Revocation::StillAlive);
             }

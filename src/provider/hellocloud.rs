@@ -83,7 +83,7 @@ impl Provider for HelloCloud {
     /// month (real server).
     fn check<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Life> {
         let path = if session.user.is_some() { "Api/V8/current-user" } else { "Api/V8/meta/modules" };
-        let request = Request::get(context.settings.url.join(path)).uncached();
+        let request = Request::get(context.settings.url.join(path)).uncached().question();
         let request = request.accept(MEDIA_TYPE).bearer(&session.token);
         Box::pin(async move { life(context.call(request, |object| refusal(context, object)).await) })
     }
@@ -92,7 +92,7 @@ impl Provider for HelloCloud {
     fn revoke<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Revocation> {
         let url = context.settings.url.join("Api/V8/logout");
         let request = Request::post(url, MEDIA_TYPE, Fields::new().json(), &[]);
-        let request = request.accept(MEDIA_TYPE).bearer(&session.token);
+        let request = request.ending().accept(MEDIA_TYPE).bearer(&session.token);
         Box::pin(async move {
             let answer = context.call(request, |object| refusal(context, object)).await;
             let expired = session.expires_at.is_some_and(|end| end <= Timestamp::now());
