@@ -59,13 +59,17 @@ impl Stream {
         let host = &self.host;
         match tokio::time::timeout(self.patience, self.response.chunk()).await {
             Ok(Ok(part)) => Ok(part.map(|part| part.to_vec())),
-            Ok(Err(_)) => Err(Error::new(Cause::Closed, say!("{host}'s answer was cut short", host))),
+            Ok(Err(_)) => {
+                let error = Error::new(Cause::Closed, say!("{host}'s answer was cut short", host));
+                Err(error.hint(say!("try again later")))
+            }
             Err(_) => {
                 let seconds = self.patience.as_secs_f64();
                 Err(Error::new(
                     Cause::Timeout,
                     say!("nothing came from {host} for {seconds} s", host, seconds),
-                ))
+                )
+                .hint(say!("try again, or allow more time with --timeout SECONDS")))
             }
         }
     }
