@@ -95,6 +95,15 @@ fn proxy_of(route: &Route) -> Option<String> {
     }
 }
 
+/// What the system said: an I/O error may be wrapped in others that say nothing.
+fn innermost(error: &reqwest::Error) -> Option<io::ErrorKind> {
+    let mut found = find::<io::Error>(error)?;
+    while let Some(inner) = found.get_ref().and_then(|inner| find::<io::Error>(inner)) {
+        found = inner;
+    }
+    Some(found.kind())
+}
+
 /// No connection came about, so nothing was sent.
 fn explain_connect(error: &reqwest::Error, host: &str, route: &Route, limit: Duration) -> Failure {
     let (cause, message) = if error.is_timeout() {
@@ -103,7 +112,7 @@ fn explain_connect(error: &reqwest::Error, host: &str, route: &Route, limit: Dur
     } else if let Some(proxy) = proxy_of(route) {
         (Cause::Proxy, say!("cannot connect to {host} through the proxy {proxy}", host, proxy))
     } else {
-        match find::<io::Error>(error).map(io::Error::kind) {
+        match innermost(error) {
             Some(io::ErrorKind::ConnectionRefused) => {
                 (Cause::Connect, say!("connection refused by {host}", host))
             }
