@@ -36,14 +36,16 @@ pub fn http_date(text: &str) -> Option<Timestamp> {
     Timestamp::try_from(httpdate::parse_http_date(text).ok()?).ok()
 }
 
-/// Seconds from now, from a number or a date; a date in the past is now.
+/// Seconds from now, from a number or a date; a date in the past is now, and a number that no counter holds is the
+/// longest wait there is.
 pub fn retry_after(text: &str, server_now: Option<Timestamp>) -> Option<u64> {
-    if let Ok(seconds) = text.trim().parse() {
-        return Some(seconds);
+    let digits = text.trim();
+    if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(digits.parse().unwrap_or(u64::MAX));
     }
-    let then = http_date(text)?;
-    let now = server_now.or_else(|| Timestamp::try_from(SystemTime::now()).ok())?;
-    Some(u64::try_from(then.duration_since(now).as_secs()).unwrap_or(0))
+    let then = httpdate::parse_http_date(text).ok()?;
+    let now = server_now.map_or_else(SystemTime::now, SystemTime::from);
+    Some(then.duration_since(now).map_or(0, |wait| wait.as_secs()))
 }
 
 /// Where a redirect points, as far as it may be shown: without user, query and fragment.
@@ -73,10 +75,12 @@ mod tests {
             (" 30 ", Some(30)),
             ("Sat, 21 Nov 2026 20:00:05 GMT", Some(5)),
             ("Sat, 21 Nov 2020 20:00:05 GMT", Some(0)),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", Some(251_607_009_599)),
             ("-1", None),
             ("soon", None),
             ("1e9", None),
-            ("1000000000000000000000000000000", None),
+            ("1000000000000000000000000000000", Some(u64::MAX)),
+            ("", None),
         ] {
             assert_eq!(retry_after(text, now), seconds, "{text}");
         }

@@ -81,9 +81,9 @@ impl Provider for Gluo {
 
     /// `extendsession` tells and renews in one; the session keeps its name (real server).
     fn check<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Life> {
-        Box::pin(
-            async move { life(context.call(operation(context, "extendsession", session).question(), refusal).await) },
-        )
+        Box::pin(async move {
+            life(context.call(operation(context, "extendsession", session).question(), refusal).await)
+        })
     }
 
     /// A real vtiger 8.0 answers 500 with nothing in it and keeps the session; older ones end it.

@@ -55,7 +55,8 @@ impl Provider for SystemsWay {
     /// Asks for the user 0, who does not exist: nobody's data comes back, and a dead session says so.
     fn check<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Life> {
         let path = ["api/Usuario/", &percent(session.token.expose()), "?id=0"].concat();
-        let request = Request::get(context.settings.url.join(&path)).uncached().question().secret(&session.token);
+        let request =
+            Request::get(context.settings.url.join(&path)).uncached().question().secret(&session.token);
         Box::pin(async move {
             let answer = context.channel.send(&request).await?;
             // An alive session gets a list, which is no object.

@@ -87,7 +87,8 @@ impl Provider for Zeev {
 
 /// Who a token belongs to.
 async fn whoami(context: &Context<'_>, session: &Session) -> Result<Object> {
-    let request = Request::get(context.settings.url.join(TOKENS_PATH)).uncached().question().bearer(&session.token);
+    let request =
+        Request::get(context.settings.url.join(TOKENS_PATH)).uncached().question().bearer(&session.token);
     context.call(request, |_| None).await
 }
 
