@@ -1,22 +1,208 @@
-//! The connection breaks, or what comes is no HTTP.
+//! The connection breaks, takes too long or never ends, or what comes is no HTTP.
 
-use super::harness::Row;
+use std::process::Command;
+use std::sync::LazyLock;
+
+use super::harness::{Fault, Row};
+use super::promises::{Kept, Stdout};
 use super::scene::Scene;
-use super::steps;
+use super::steps::{self, Kind, Step};
 use crate::support::Reply;
+use crate::support::server::Door;
 
 /// The reply to each try: what carries no secret is asked again twice.
-fn lost(scene: &Scene, reply: &Reply) -> Vec<Reply> {
+pub fn each_try(scene: &Scene, reply: &Reply) -> Vec<Reply> {
     vec![reply.clone(); if scene.step.secret { 1 } else { 3 }]
 }
 
+/// Every step whose answer crmauth reads itself.
+pub fn read() -> Vec<&'static Step> {
+    let mut read = steps::all();
+    read.retain(|step| step.kind != Kind::Call);
+    read
+}
+
+/// A head, and a body that is the good answer but longer.
+fn with_head(head: &str, scene: &Scene) -> Vec<u8> {
+    let good = scene.good();
+    [head.replace("LENGTH", &(good.len() + 1).to_string()), good].concat().into_bytes()
+}
+
 #[test]
-fn a_connection_that_is_reset() {
-    Row::new(8)
-        .at(steps::all())
-        .fault(|scene| lost(scene, &Reply::Reset))
+fn a_connection_that_ends_before_the_answer_does() {
+    let replies = [
+        (8, Reply::Reset),
+        (9, Reply::Last(Vec::new())),
+        (9, Reply::Last(b"HTTP/1.1 200 OK\r\nContent-Le".to_vec())),
+    ];
+    for (place, (number, reply)) in replies.into_iter().enumerate() {
+        Row::new(number)
+            .at(steps::all())
+            .fault(move |scene| each_try(scene, &reply))
+            .exit(5)
+            .says(&["closed the connection before answering"])
+            .but(|scene, promise| match scene.step.kind {
+                Kind::Login if scene.step.secret => {
+                    promise.says.push("; the login may have taken effect".to_owned());
+                }
+                Kind::Revocation => promise.says.push("; the logout may have taken effect".to_owned()),
+                Kind::Renewal if scene.step.system == "hellocloud" => {}
+                _ => promise.unsaid.push("may have taken effect".to_owned()),
+            })
+            .suspect()
+            .brief_unless(place != 1)
+            .check();
+    }
+}
+
+#[test]
+fn an_answer_that_is_cut() {
+    let heads = [
+        "HTTP/1.1 200 OK\r\nContent-Length: LENGTH\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2000\r\n",
+    ];
+    for head in heads {
+        Row::new(10)
+            .at(read())
+            .fault(move |scene| Reply::Last(with_head(head, scene)))
+            .exit(5)
+            .says(&["answer was cut short"])
+            .suspect()
+            .brief_unless(head == heads[0])
+            .check();
+    }
+    Row::new(10)
+        .at(steps::CALLS)
+        .fault(|_| Reply::Last(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[1, 2,".to_vec()))
         .exit(5)
-        .says(&["closed the connection before answering"])
+        .says(&["answer was cut short"])
+        .but(|_, promise| promise.stdout = Stdout::Is("[1, 2,".to_owned()))
+        .check();
+}
+
+#[test]
+fn a_server_that_is_silent() {
+    Row::new(11)
+        .at(steps::all())
+        .fault(|_| Reply::Silence)
+        .timeout(2.0)
+        .measured()
+        .exit(5)
+        .says(&["no answer from 127.0.0.1:", " within 2 s", "--timeout SECONDS"])
         .suspect()
+        .check();
+}
+
+#[test]
+fn a_server_that_sends_a_byte_now_and_then() {
+    let head = b"HTTP/1.1 200 OK\r\nX-Slow: ".to_vec();
+    let body = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{".to_vec();
+    // A call's body may take as long as it likes, as long as something comes.
+    for (bytes, steps, first) in [(head, steps::all(), true), (body, read(), false)] {
+        Row::new(12)
+            .at(steps)
+            .brief_unless(first)
+            .fault(move |_| Reply::Drip(bytes.clone(), b' '))
+            .timeout(2.0)
+            .measured()
+            .exit(5)
+            .says(&["no answer from 127.0.0.1:", " within 2 s"])
+            .suspect()
+            .check();
+    }
+}
+
+#[test]
+fn an_answer_without_an_end() {
+    let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+    let chunk = [b"8000\r\n".to_vec(), vec![b' '; 0x8000], b"\r\n".to_vec()].concat();
+    Row::new(13)
+        .at(read())
+        .fault(move |_| Reply::Endless(head.clone(), chunk.clone()))
+        .measured()
+        .exit(6)
+        .says(&["answer is larger than 1 MiB"])
+        .suspect()
+        .check();
+    let head = b"HTTP/1.1 200 OK\r\n".to_vec();
+    let line = [b"X: ".to_vec(), vec![b'x'; 1000], b"\r\n".to_vec()].concat();
+    Row::new(13)
+        .at(steps::all())
+        .fault(move |_| Reply::Endless(head.clone(), line.clone()))
+        .measured()
+        .exit(6)
+        .says(&["too many or too large headers"])
+        .brief()
+        .suspect()
+        .check();
+    Row::new(13)
+        .at(read())
+        .fault(|_| Reply::json(200, vec![b' '; 1024 * 1024 + 1]))
+        .brief()
+        .measured()
+        .exit(6)
+        .says(&["answer is larger than 1 MiB"])
+        .suspect()
+        .check();
+}
+
+/// 200 MB of nothing.
+static BOMB: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let gzip = Command::new("sh").args(["-c", "head -c 200000000 /dev/zero | gzip"]).output();
+    let bomb = gzip.expect("gzip").stdout;
+    assert!((100_000..400_000).contains(&bomb.len()), "{}", bomb.len());
+    bomb
+});
+
+#[test]
+fn an_answer_that_is_compressed() {
+    for encoding in ["gzip", "br", "deflate"] {
+        Row::new(14)
+            .at(read().into_iter().filter(|step| step.kind != Kind::Renewal))
+            .fault(move |_| {
+                let headers = [("Content-Encoding", encoding), ("Content-Type", "application/json")];
+                Reply::with_headers(200, &headers, &*BOMB)
+            })
+            .measured()
+            .exit(6)
+            .says(&["sent a compressed answer, which was not asked for"])
+            .brief_unless(encoding == "gzip")
+            .suspect()
+            .check();
+    }
+}
+
+#[test]
+fn a_server_of_another_protocol() {
+    for bytes in [
+        &b"SSH-2.0-\x1b[2JOpenSSH_9.6\r\n"[..],
+        b"220 ::error::mail.example ESMTP\r\n",
+        b"\x15\x03\x03\x00\x02\x02\x28",
+    ] {
+        Row::new(15)
+            .at(steps::all())
+            .fault(|_| Reply::Last(bytes.to_vec()))
+            .exit(6)
+            .says(&["is not an HTTP server"])
+            .unsaid(&["SSH", "mail.example"])
+            .brief_unless(bytes.starts_with(b"SSH"))
+            .suspect()
+            .check();
+    }
+    // Such servers speak before they are asked.
+    Row::new(15)
+        .at(steps::first())
+        .fault(|scene| {
+            scene.server.door(Door::Greeting(b"SSH-2.0-OpenSSH_9.6\r\n".to_vec()));
+            Fault::Door
+        })
+        .exit(6)
+        .says(&["is not an HTTP server"])
+        .but(|scene, promise| {
+            // Whether the login had left before the banner came depends on who was first.
+            if scene.step.single_seat() && scene.step.kind == Kind::Login {
+                promise.entry = Kept::Suspect;
+            }
+        })
         .check();
 }

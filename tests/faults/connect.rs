@@ -40,10 +40,10 @@ fn a_connection_that_never_comes_about() {
             scene.server.fill();
             Fault::Door
         })
-        .timeout(1.5)
+        .timeout(2.5)
         .measured()
         .exit(5)
-        .says(&["timed out connecting to 127.0.0.1:", " after 1.2 s"])
+        .says(&["timed out connecting to 127.0.0.1:", " after 2 s"])
         .unsaid(&["may have taken effect"])
         .check();
 }

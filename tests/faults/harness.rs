@@ -1,7 +1,8 @@
 //! A row of the matrix: a fault, the steps that it strikes, what comes of it. Each step is tried by every verb that
 //! makes it, and every run is held to the nine promises.
 
-use std::time::Duration;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use super::promises::{Kept, Promise, Stdout};
 use super::scene::Scene;
@@ -49,6 +50,7 @@ pub struct Row {
     suspect: bool,
     timeout: Option<f64>,
     measured: bool,
+    noted: Option<&'static str>,
     adapt: Vec<Adapt>,
 }
 
@@ -98,6 +100,7 @@ impl Row {
             suspect: false,
             timeout: None,
             measured: false,
+            noted: None,
             adapt: Vec::new(),
         }
     }
@@ -112,6 +115,11 @@ impl Row {
     pub fn brief(mut self) -> Self {
         self.brief = true;
         self
+    }
+
+    /// The same, unless it is that variant.
+    pub fn brief_unless(self, first: bool) -> Self {
+        if first { self } else { self.brief() }
     }
 
     /// Another scene than one over plain HTTP.
@@ -135,6 +143,12 @@ impl Row {
     /// What stands on stderr.
     pub fn says<T: AsRef<str>>(mut self, texts: &[T]) -> Self {
         self.promise.says.extend(texts.iter().map(|text| text.as_ref().to_owned()));
+        self
+    }
+
+    /// What stands there at -v, and not without it.
+    pub fn notes(mut self, text: &'static str) -> Self {
+        self.noted = Some(text);
         self
     }
 
@@ -221,7 +235,7 @@ impl Row {
         for _ in 0..TRIES {
             let provoke = self.provoke.as_ref().expect("a fault");
             let answers = provoke(scene);
-            let promise = self.promise(scene, way);
+            let mut promise = self.promise(scene, way);
             if let Fault::Answers(answers) = answers {
                 let works = promise.exit == 0;
                 let call = works && way.verb() == "api" && scene.step.kind != Kind::Call;
@@ -231,15 +245,19 @@ impl Row {
                 scene.server.push(call.then(|| Reply::json(200, CALLED)));
             }
             let command = scene.command(&line);
+            let control = self.timeout.map(|seconds| std::thread::spawn(move || late(seconds)));
             let run = if measured { scene.measured(command) } else { scene.run(command) };
+            promise.timeout +=
+                control.map(|control| control.join().expect("a duration") * 2).unwrap_or_default();
             if let Some(peak) = run.peak {
                 tell(self.number, scene.step.name, &line, run.took, peak);
             }
             broken = promise.broken(scene, &run);
+            let late = broken.iter().any(|text| text.starts_with("G5"));
             scene.restore(&run);
             let (name, stderr) = (scene.step.name, &run.outcome.stderr);
             broken.iter_mut().for_each(|text| *text = format!("{name}, {line}: {text}\n{stderr}"));
-            if run.took <= promise.timeout {
+            if !late {
                 break;
             }
         }
@@ -270,19 +288,34 @@ impl Row {
             (Kind::Login, _) if self.suspect && scene.step.single_seat() => promise.entry = Kept::Suspect,
             _ => {}
         }
-        self.adapt.iter().for_each(|adapt| adapt(scene, &mut promise));
-        if promise.exit != 0 {
+        if !works {
             promise.stdout = Stdout::Is(way.on_failure.to_owned());
         }
+        if let Some(text) = self.noted.filter(|_| way.line.contains(" -v")) {
+            promise.says.push(text.to_owned());
+        }
+        self.adapt.iter().for_each(|adapt| adapt(scene, &mut promise));
         // They list what became of each target, whatever it is.
         if way.verb() == "status" || way.line == "logout T --json" {
             promise.stdout = Stdout::Anything;
+        }
+        // The table says what was found out about the server, which only the JSON has beside the answer.
+        if way.line == "status T --check -vv" && promise.exit == 6 {
+            promise.says.clear();
         }
         if way.verb() == "exec" && promise.exit != 0 {
             promise.exit = 125;
         }
         promise
     }
+}
+
+/// How much longer than so many seconds a program takes that does nothing else but wait, on this machine and now.
+fn late(seconds: f64) -> Duration {
+    let started = Instant::now();
+    let slept = Command::new("sleep").arg(seconds.to_string()).status();
+    assert!(slept.expect("sleep").success());
+    started.elapsed().saturating_sub(Duration::from_secs_f64(seconds))
 }
 
 #[expect(clippy::print_stdout, reason = "cargo test shows it with --nocapture")]

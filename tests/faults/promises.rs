@@ -36,6 +36,8 @@ pub struct Promise {
     pub connections: Option<usize>,
     /// The longest that the program may take, its own time-out and not the grace.
     pub timeout: Duration,
+    /// The shortest.
+    pub at_least: Duration,
     /// Files that may hold the session.
     pub sinks: Vec<PathBuf>,
 }
@@ -60,6 +62,8 @@ pub enum Kept {
     Same,
     /// It stays, and is asked for before it is used again: it may have ended.
     Suspect,
+    /// It stays without its refresh token.
+    Spent,
     /// It goes.
     Dropped,
     /// Another takes its place.
@@ -82,6 +86,7 @@ impl Promise {
             sent: 1,
             connections: None,
             timeout: Duration::from_secs(30),
+            at_least: Duration::ZERO,
             sinks: Vec::new(),
         }
     }
@@ -105,7 +110,10 @@ impl Promise {
         if self.exit != 0 {
             check(9, self.unnamed(scene, &lines));
         }
-        let text = lines.join("\n");
+        let mut text = lines.join("\n") + "\n";
+        if self.stdout == Stdout::Anything {
+            text.push_str(&run.outcome.stdout);
+        }
         let missing = self.says.iter().filter(|said| !text.contains(said.as_str()));
         broken.extend(missing.map(|said| format!("{said:?} is not said")));
         broken.extend(
@@ -173,7 +181,8 @@ impl Promise {
             let after = run.after.get(path);
             let good = match kept {
                 Kept::Same => after == Some(before),
-                Kept::Suspect => after.is_some_and(|after| suspect(before, after)),
+                Kept::Suspect => after.is_some_and(|after| without("seen_at", before, after)),
+                Kept::Spent => after.is_some_and(|after| without("refresh", before, after)),
                 Kept::Dropped => after.is_none(),
                 Kept::Replaced => after.is_some_and(|after| after != before),
                 Kept::Becomes(text) => after.is_some_and(|after| after == text.as_bytes()),
@@ -190,7 +199,8 @@ impl Promise {
         if let Some(peak) = run.peak.filter(|peak| *peak >= MEMORY) {
             return Some(format!("{peak} KiB of memory"));
         }
-        (run.took > self.timeout + GRACE).then(|| format!("it took {} ms", run.took.as_millis()))
+        let in_time = (self.at_least..=self.timeout + GRACE).contains(&run.took);
+        (!in_time).then(|| format!("it took {} ms", run.took.as_millis()))
     }
 
     fn requests(&self, scene: &Scene, run: &Run) -> Option<String> {
@@ -202,6 +212,10 @@ impl Promise {
             return Some(format!("it connected {} times", run.connections));
         }
         let canaries = scene.canaries();
+        let beyond = run.received.iter().filter(|request| request.beyond).map(Received::text);
+        if let Some(text) = beyond.into_iter().find(|text| !found(&canaries, text.as_bytes()).is_empty()) {
+            return Some(format!("a secret goes beyond the protocol: {text}"));
+        }
         let mut alike: BTreeMap<String, usize> = BTreeMap::new();
         let texts = run.received.iter().map(Received::text);
         for text in texts.filter(|text| !found(&canaries, text.as_bytes()).is_empty()) {
@@ -225,10 +239,10 @@ impl Promise {
     }
 }
 
-/// The same entry, not seen alive since.
-fn suspect(before: &[u8], after: &[u8]) -> bool {
+/// The same entry, with nothing in this field.
+fn without(field: &str, before: &[u8], after: &[u8]) -> bool {
     let (mut before, after) = (read(before), read(after));
-    before["seen_at"] = Value::Null;
+    before[field] = Value::Null;
     before.is_object() && before == after
 }
 

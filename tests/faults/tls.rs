@@ -7,14 +7,16 @@ use super::scene::Scene;
 use super::steps;
 use crate::support::server::Door;
 use crate::support::tls::Authority;
+use crate::support::{Reply, Server};
 
 static AUTHORITY: LazyLock<Authority> = LazyLock::new(Authority::new);
 static STRANGER: LazyLock<Authority> = LazyLock::new(Authority::new);
 
 /// A row whose server meets whoever connects like this; each run connects once, since no certificate changes by
 /// asking again.
-fn certificate(number: u8, door: fn() -> Door) -> Row {
+fn certificate(number: u8, door: impl Fn() -> Door + Sync + 'static) -> Row {
     Row::new(number)
+        .brief_unless(number == 4)
         .at(steps::first())
         .scene(|step| Scene::over_tls(step, &AUTHORITY))
         .fault(move |scene| {
@@ -42,5 +44,76 @@ fn an_unknown_issuer() {
 #[test]
 fn a_certificate_for_another_host() {
     let row = certificate(6, || Door::Tls(AUTHORITY.server("other.example")));
-    row.says(&["for another name: ", "other.example", "the host in "]).check();
+    row.says(&["for another name: other.example\n", "the host in "]).check();
+}
+
+#[test]
+fn alerts_in_the_middle_of_the_handshake() {
+    for (number, name) in [(40, "HandshakeFailure"), (42, "BadCertificate"), (45, "CertificateExpired")] {
+        let alert = [0x15, 3, 3, 0, 2, 2, number].to_vec();
+        certificate(7, move || Door::Greeting(alert.clone())).says(&[format!("the alert {name}\n")]).check();
+    }
+}
+
+#[test]
+fn another_protocol_behind_https() {
+    let greetings: [fn() -> Door; 2] = [
+        || Door::Greeting(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n".to_vec()),
+        || Door::Greeting(b"SSH-2.0-OpenSSH_9.6\r\n".to_vec()),
+    ];
+    for door in greetings {
+        certificate(7, door).says(&["does not speak TLS", "is it an http:// server?"]).check();
+    }
+}
+
+#[test]
+fn a_handshake_that_is_cut() {
+    // Nothing was sent, so it is tried once more.
+    let row = certificate(7, || Door::Parting(b"\x16\x03\x03\x00\x7a\x02\x00".to_vec()));
+    row.says(&["closed the connection during the TLS handshake"]).connects(2).check();
+}
+
+#[test]
+fn a_handshake_that_never_ends() {
+    certificate(7, || Door::Greeting(b"\x16\x03\x03\x00\x7a\x02\x00".to_vec()))
+        // A fifth of it is for reading the roots.
+        .timeout(5.0)
+        .measured()
+        .says(&["timed out connecting to 127.0.0.1:"])
+        .check();
+}
+
+#[test]
+fn tls_behind_http() {
+    Row::new(7)
+        .at(steps::first())
+        .fault(|scene| {
+            scene.server.door(Door::Tls(AUTHORITY.server("127.0.0.1")));
+            Fault::Door
+        })
+        .exit(6)
+        .says(&["is not an HTTP server"])
+        .suspect()
+        .check();
+}
+
+#[test]
+fn a_redirect_from_https_to_http() {
+    let listener = std::sync::Arc::new(Server::start(Vec::new()));
+    let elsewhere = std::sync::Arc::clone(&listener);
+    Row::new(30)
+        .at(steps::all())
+        .scene(|step| Scene::over_tls(step, &AUTHORITY))
+        .fault(move |scene| {
+            let same = scene.server.url().replace("https:", "http:");
+            let to = if scene.step.secret { &same } else { &elsewhere.url() };
+            Reply::with_headers(308, &[("Location", to)], "")
+        })
+        .exit(6)
+        .says(&[
+            "redirected from https to http, a downgrade (HTTP 308): http://127.0.0.1:",
+            "no redirect is followed",
+        ])
+        .check();
+    assert_eq!(listener.connections(), 0);
 }

@@ -25,6 +25,8 @@ pub struct Received {
     /// Names as they were sent.
     pub headers: Vec<(String, String)>,
     pub body: String,
+    /// Whether the script had no reply for it.
+    pub beyond: bool,
 }
 
 impl Received {
@@ -121,6 +123,8 @@ pub enum Door {
     Tls(Arc<ServerConfig>),
     /// These bytes at once, and no answer ever.
     Greeting(Vec<u8>),
+    /// These bytes for the first that come, then the end.
+    Parting(Vec<u8>),
 }
 
 /// Called while a request waits for its answer.
@@ -130,6 +134,7 @@ struct State {
     door: Door,
     watcher: Option<Watcher>,
     script: Vec<Reply>,
+    rest: Option<Reply>,
     received: Vec<Received>,
     connections: usize,
     unscripted: usize,
@@ -175,6 +180,7 @@ impl Server {
             door,
             watcher: None,
             script,
+            rest: None,
             received: Vec::new(),
             connections: 0,
             unscripted: 0,
@@ -207,6 +213,11 @@ impl Server {
     /// Adds replies to the script.
     pub fn push(&self, replies: impl IntoIterator<Item = Reply>) {
         self.state.lock().expect("state").script.extend(replies);
+    }
+
+    /// What whatever goes beyond the script gets.
+    pub fn rest(&self, reply: Reply) {
+        self.state.lock().expect("state").rest = Some(reply);
     }
 
     /// What is left of the script, which is then empty, and how many requests it had no reply for.
@@ -371,6 +382,11 @@ fn open(mut socket: TcpStream, door: Door) -> Option<Stream> {
             let _ = socket.read_to_end(&mut Vec::new());
             None
         }
+        Door::Parting(bytes) => {
+            let _ = socket.read(&mut [0; 4096]);
+            let _ = socket.write_all(&bytes);
+            None
+        }
     }
 }
 
@@ -383,15 +399,19 @@ fn serve(mut stream: Stream, state: &Mutex<State>, news: &Condvar) {
         }
         let reply = {
             let mut state = state.lock().expect("state");
-            state.received.push(request);
+            let beyond = state.script.is_empty();
+            state.received.push(Received { beyond, ..request });
             state.unanswered += 1;
             state.most_unanswered = state.most_unanswered.max(state.unanswered);
             news.notify_all();
-            if state.script.is_empty() {
-                state.unscripted += 1;
-                return;
+            match (beyond, state.rest.clone()) {
+                (false, _) => state.script.remove(0),
+                (true, Some(reply)) => reply,
+                (true, None) => {
+                    state.unscripted += 1;
+                    return;
+                }
             }
-            state.script.remove(0)
         };
         let reply = match reply {
             Reply::Together(barrier, bytes) => {
@@ -487,7 +507,7 @@ fn read_request(stream: &mut impl Read, buffer: &mut Vec<u8>) -> Option<Received
     let body =
         String::from_utf8(buffer[head_end + 4..head_end + 4 + length].to_vec()).expect("a body in UTF-8");
     buffer.drain(..head_end + 4 + length);
-    Some(Received { method, target, version, headers, body })
+    Some(Received { method, target, version, headers, body, beyond: false })
 }
 
 fn more(stream: &mut impl Read, buffer: &mut Vec<u8>) -> Option<()> {

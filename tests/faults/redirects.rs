@@ -1,0 +1,78 @@
+//! Redirects, which are never followed.
+
+use std::sync::Arc;
+
+use super::harness::Row;
+use super::steps;
+use crate::support::{Reply, Server};
+
+#[test]
+fn redirects_to_the_same_server() {
+    for status in [301, 302, 303, 307, 308] {
+        Row::new(28)
+            .at(steps::all())
+            .fault(move |scene| {
+                let to = format!("{}/crm/?token={}#x", scene.server.url(), scene.given().token);
+                Reply::with_headers(status, &[("Location", &to)], "")
+            })
+            .exit(6)
+            .brief_unless(status == 302)
+            .says(&[
+                &format!("redirected the request (HTTP {status}): http://127.0.0.1:"),
+                "/crm/\n",
+                "no redirect is followed",
+            ])
+            .check();
+    }
+}
+
+#[test]
+fn redirects_to_elsewhere() {
+    let other = Arc::new(Server::start(Vec::new()));
+    let own = |place: &str| {
+        place.replace("OTHER", &other.url()).replace("LOCAL", &other.url().replace("127.0.0.1", "localhost"))
+    };
+    let port = other.address().port();
+    for (place, shown) in [
+        ("OTHER/crm/?password=x#y", format!("{}/crm/\n", other.url())),
+        ("LOCAL/", format!("http://localhost:{port}/\n")),
+        (&*format!("https://127.0.0.1:{port}/"), format!("https://127.0.0.1:{port}/\n")),
+        (&format!("//127.0.0.1:{port}/x"), format!("http://127.0.0.1:{port}/x\n")),
+        ("//evil.example/x", "http://evil.example/x\n".to_owned()),
+        ("javascript:alert(1)", "a javascript: address (HTTP 307)\n".to_owned()),
+        ("data:text/html,x", "a data: address (HTTP 307)\n".to_owned()),
+        (&format!("http://user:pw@127.0.0.1:{port}/"), format!("http://127.0.0.1:{port}/\n")),
+        ("http://[", "something that is no URL (HTTP 307)\n".to_owned()),
+        ("/\u{e9}", "redirected without saying where (HTTP 307)\n".to_owned()),
+        ("", "http://127.0.0.1:".to_owned()),
+    ] {
+        let place = own(place);
+        Row::new(29)
+            .at(steps::last())
+            .at(steps::CALLS)
+            .brief()
+            .fault(move |scene| {
+                // A body that would do changes nothing.
+                let body = if scene.step.kind == steps::Kind::Login { scene.good() } else { String::new() };
+                Reply::with_headers(307, &[("Location", &place), ("Content-Type", "text/html")], body)
+            })
+            .exit(6)
+            .says(&[shown])
+            .check();
+    }
+    Row::new(29)
+        .at(steps::last())
+        .brief()
+        .fault(|_| Reply::with_headers(302, &[("Location", "http://\u{1b}[2J/")], ""))
+        .exit(6)
+        .says(&["is not an HTTP server"])
+        .suspect()
+        .check();
+    Row::new(29)
+        .at(steps::all())
+        .fault(|_| Reply::json(303, ""))
+        .exit(6)
+        .says(&["redirected without saying where (HTTP 303)"])
+        .check();
+    assert_eq!(other.connections(), 0);
+}
