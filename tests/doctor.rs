@@ -6,10 +6,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 
+use crate::support::machine::installed;
 use crate::support::sandbox::Servers;
 use crate::support::stored::{SYSTEMS, five_at};
 use crate::support::tls::Authority;
-use crate::support::{Machine, Reply, Server, demo};
+use crate::support::{Machine, Reply, Server, Terminal, demo};
 
 /// What is found for a target: the code, and the exit code of the run.
 #[track_caller]
@@ -22,7 +23,10 @@ fn found(machine: &Machine, target: &str) -> (String, i32, Value) {
         let words = diagnosis[name].as_str().expect("words");
         assert!(table.stdout.contains(words), "{words:?} does not stand in: {}", table.stdout);
     }
-    assert_eq!((table.code, table.stderr.as_str()), (outcome.code, ""), "{}", table.stdout);
+    assert_eq!(table.code, outcome.code, "{}", table.stdout);
+    if outcome.json()[0]["error"].is_object() {
+        table.says(&["error: ", diagnosis["message"].as_str().expect("words"), "hint: "]);
+    }
     (diagnosis["code"].as_str().expect("a code").to_owned(), outcome.code, diagnosis)
 }
 
@@ -184,4 +188,16 @@ fn a_clock_that_is_wrong() {
         assert_eq!((code.as_str(), exit), ("clock", 3), "{diagnosis}");
         assert!(diagnosis["message"].as_str().expect("a message").ends_with(words), "{diagnosis}");
     }
+}
+
+#[test]
+fn at_a_terminal_a_cause_is_told_once() {
+    if !installed("setsid") {
+        return;
+    }
+    let machine = at("https://crm.invalid", "zeev");
+    let left = Terminal::start(machine.command(&["status", "zeev", "--check"]), 80).ends();
+    assert_eq!((left.code, left.output.matches("crm.invalid\r\n").count()), (5, 1), "{}", left.output);
+    left.line("  cannot resolve crm.invalid");
+    assert!(!left.output.contains("error:"), "{}", left.output);
 }

@@ -105,6 +105,7 @@ fn the_block_filled_in_is_an_env_file_that_works() {
                 match line {
                     line if line.starts_with('#') => format!("{line}\n"),
                     line if line.ends_with("URL=") => format!("{line}{}\n", server.url()),
+                    line if line.ends_with("ACCESS_KEY=") => format!("{line}'some#value'\n"),
                     line => format!("{line}'some value'\n"),
                 }
             });

@@ -398,6 +398,7 @@ fn a_server_that_is_away_leaves_the_others_their_answers() {
     assert_eq!(outcome.code, 5);
     assert!(outcome.stdout.contains("zeev"), "the table stands all the same: {}", outcome.stdout);
     assert!(outcome.stdout.contains("  no answer from"), "and so does the cause: {}", outcome.stdout);
+    outcome.says(&["error: zeev: no answer from"]);
 }
 
 /// Where each column of a table begins, as a terminal counts.

@@ -106,8 +106,8 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         table(&rows, !args.targets.is_empty(), columns(), run)
     };
     run.print(&text)?;
-    // What is missing stands in the table already, and so does a diagnosis.
-    let told = |row: &&Row| row.diagnosis.is_none();
+    // What is missing stands in the table already. So does a diagnosis, which a person sees there.
+    let told = |row: &&Row| row.diagnosis.is_none() || columns().is_none();
     let missing = |error: &&Error| error.cause == Cause::MissingSetting;
     if !run.global.json {
         let errors = rows.iter().filter(told).filter_map(|row| row.error.as_ref());
