@@ -103,6 +103,11 @@ impl Cause {
         self.exit() == 5 && self != Self::Certificate
     }
 
+    /// Whether the run was ended from outside.
+    pub fn is_signal(self) -> bool {
+        matches!(self, Self::Interrupted | Self::Quit | Self::Terminated)
+    }
+
     fn facts(self) -> (&'static str, u8) {
         match self {
             Self::Other => ("other", 1),

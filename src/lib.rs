@@ -34,6 +34,7 @@ use std::ffi::OsString;
 use std::future::Future;
 use std::io::IsTerminal;
 use std::rc::Rc;
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 
@@ -116,6 +117,9 @@ pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
     code
 }
 
+/// How long an interrupted run may take to tidy up beyond this machine.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// Runs on one thread; what still resolves a name when the work is done is left behind, not waited for.
 fn block_on(report: &Report, work: impl Future<Output = Result<u8>>) -> Result<u8> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -129,7 +133,12 @@ fn block_on(report: &Report, work: impl Future<Output = Result<u8>>) -> Result<u
             never = report.animate() => match never {},
         }
     };
-    let outcome = tokio::task::LocalSet::new().block_on(&runtime, work);
+    let tasks = tokio::task::LocalSet::new();
+    let outcome = tasks.block_on(&runtime, work);
+    if outcome.as_ref().is_err_and(|error| error.cause.is_signal()) {
+        // Whoever is interrupted gives back what others wait for, if that is quickly done.
+        let _ = runtime.block_on(async { tokio::time::timeout(LAST_WORDS, tasks).await });
+    }
     runtime.shutdown_background();
     outcome
 }

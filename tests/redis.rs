@@ -1,4 +1,38 @@
 //! The store that machines share: its protocol in simulation, and the program against real servers.
 
+mod faults;
+mod holder;
 mod model;
+mod scripts;
+mod secrecy;
+mod settings;
+mod sharing;
 mod simulation;
+
+use crate::support::machine::Machine;
+use crate::support::redis::{Redis, shares};
+use crate::support::sandbox::Servers;
+use crate::support::stored::{five_at, purposes};
+
+/// A machine that knows the five systems and shares a store.
+fn sharing(servers: &Servers, url: &str) -> Machine {
+    let mut machine = five_at(servers);
+    shares(&mut machine, url);
+    machine
+}
+
+/// The sandbox with this machine's clock, and a real server that gives rights.
+fn fleet() -> Option<(Servers, Redis)> {
+    Some((Servers::start(), Redis::start()?.settled()))
+}
+
+/// How many logins the servers have seen.
+fn logins(servers: &Servers) -> usize {
+    purposes(servers, 0).into_iter().filter(|purpose| *purpose == "login").count()
+}
+
+/// The token of a run that went well and had nothing to say about it.
+#[track_caller]
+fn token(machine: &Machine, line: &str) -> String {
+    machine.run(line).answer().trim_end().to_owned()
+}

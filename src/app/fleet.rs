@@ -1,17 +1,16 @@
 //! What a login has to heed where other machines share the store: it may be out of reach, and another may have got the
 //! right to log in while this one paused.
 
-use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::App;
 use super::job::Job;
 use crate::error::{Cause, Error, Result};
-use crate::provider::{Life, Role};
+use crate::provider::{Context, Life, Role};
 use crate::say::say;
 use crate::session::Session;
 use crate::spec::Ageing;
-use crate::store::{Key, Lock, Version, Waited, Written};
+use crate::store::{Entry, Key, Lock, Version, Waited, Written};
 
 impl App {
     /// Waits for the right to write an entry, or for news of it where `seen` is what was read. `None`: there is no
@@ -67,7 +66,7 @@ impl App {
     }
 
     /// Another machine got the right while this one logged in. Where only one session lives, the server knows which:
-    /// that one is stored and handed out.
+    /// that one is stored and handed out. A pause may have eaten up the job's time, so that this gets time of its own.
     pub(super) async fn settle(
         &self,
         job: &Job<'_>,
@@ -79,30 +78,39 @@ impl App {
         if !matches!(job.target.spec.ageing, Ageing::SingleSeat { .. }) {
             return Ok(own);
         }
-        let lock = match self.store.lock(key, job.deadline).await {
-            Ok(lock) => lock,
+        match self.store.lock(key, self.deadline()).await {
+            Ok(lock) => {
+                let session = self.settle_locked(job, role, &lock, own).await;
+                self.release(lock).await;
+                Ok(session)
+            }
             Err(error) => {
                 self.not_stored(job, &error);
-                return Ok(own);
+                Ok(own)
             }
-        };
-        let outcome = self.settle_locked(job, role, &lock, own).await;
-        self.release(lock).await;
-        outcome
+        }
     }
 
-    async fn settle_locked(&self, job: &Job<'_>, role: &Role, lock: &Lock, own: Session) -> Result<Session> {
-        let theirs = self.look(job.target, &lock.key).await.unwrap_or_default();
-        if let Some(theirs) = theirs.filter(|theirs| theirs.session.token != own.token)
-            && let Ok(Life::Alive) = self.ask(job, role, &theirs.session).await
-        {
-            let seen = crate::store::Entry { seen_at: Some(Timestamp::now()), ..theirs };
-            self.keep(job, Some(lock), &seen).await;
-            return Ok(seen.session);
+    async fn settle_locked(&self, job: &Job<'_>, role: &Role, lock: &Lock, own: Session) -> Session {
+        let theirs = self.look(job.target, &lock.key).await.ok().flatten();
+        if let Some(theirs) = theirs.filter(|theirs| theirs.session.token != own.token) {
+            let settings = job.plan.known();
+            let channel = self.channel_of(&settings);
+            let context = Context::new(&settings, role.clone(), &channel);
+            match job.provider.check(&context, &theirs.session).await {
+                Ok(Life::Dead) => {}
+                Ok(Life::Alive) => return theirs.session,
+                // Whoever uses it next asks before.
+                _ => {
+                    self.keep(job, Some(lock), &Entry { seen_at: None, ..theirs }).await;
+                    job.kept.set(false);
+                    return own;
+                }
+            }
         }
         let credentials = self.fingerprints(job, role).await.unwrap_or_default();
         self.keep(job, Some(lock), &job.entry(own.clone(), credentials)).await;
-        Ok(own)
+        own
     }
 }
 

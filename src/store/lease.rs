@@ -268,6 +268,11 @@ impl Lease {
         }
     }
 
+    /// Whether the right has ended as far as is known here, or was lost.
+    pub fn has_ended(&self, now: Moment) -> bool {
+        !matches!(self.state, State::Held { until, .. } if now < until)
+    }
+
     /// To write the entry. The server decides whether it is too late.
     pub fn write(&self, sealed: Vec<u8>, ttl: Duration) -> Option<Call> {
         self.fence().map(|fence| Call::Write { owner: self.owner, fence, sealed, ttl })

@@ -282,13 +282,18 @@ impl Shared {
         }
     }
 
-    /// A call that is sent again while the server does not answer, as one that is just being restarted.
-    async fn insist(&self, name: &str, call: &Call) -> Result<Reply> {
+    /// A call that is sent again while the server does not answer, as one that is just being restarted; and once
+    /// more where it was this process that slept.
+    async fn insist(&self, name: &str, call: &Call, lease: &RefCell<Lease>) -> Result<Reply> {
         let until = self.now() + self.terms.silence;
+        let mut slept = false;
         loop {
             match self.call(name, call).await {
                 Err(error) if is_silence(&error) && self.now() < until => {
                     tokio::time::sleep(self.terms.pause_max).await;
+                }
+                Err(error) if is_silence(&error) && !slept && lease.borrow().has_ended(self.now()) => {
+                    slept = true;
                 }
                 outcome => return outcome.inspect_err(|error| self.remember(error)),
             }
@@ -516,7 +521,8 @@ impl Store for RedisStore {
 
     fn write<'a>(&'a self, lock: &'a Lock, entry: &'a Entry) -> Pending<'a, Written> {
         Box::pin(async move {
-            let Holding { name, lease, shared, .. } = holding(lock)?;
+            let holding = holding(lock)?;
+            let Holding { name, lease, shared, .. } = holding;
             let opened = shared.open().await?;
             let ttl = kept(entry, Timestamp::now());
             let mut shared_time = entry.clone();
@@ -528,16 +534,16 @@ impl Store for RedisStore {
             let fence = lease.borrow().fence().unwrap_or_default();
             let sealed = shared.keys.seal(&text, &purpose(name, fence))?;
             let call = lease.borrow().write(sealed, ttl);
-            written(shared, name, call).await
+            written(holding, call).await
         })
     }
 
     fn forget<'a>(&'a self, lock: &'a Lock) -> Pending<'a, ()> {
         Box::pin(async move {
-            let Holding { name, lease, shared, .. } = holding(lock)?;
-            let call = lease.borrow().forget();
+            let holding = holding(lock)?;
+            let call = holding.lease.borrow().forget();
             // Where another has the right by now, the entry is his affair.
-            written(shared, name, call).await.map(|_| ())
+            written(holding, call).await.map(|_| ())
         })
     }
 
@@ -569,7 +575,7 @@ impl Store for RedisStore {
                 let held = self.acquire(name.clone(), deadline).await?;
                 if unusable().await? {
                     let call = held.lease.borrow().forget();
-                    written(&self.0, &name, call).await?;
+                    written(&held, call).await?;
                     discarded += 1;
                 }
                 drop(held);
@@ -595,9 +601,10 @@ impl Store for RedisStore {
 }
 
 /// Sends a change, and tells whether it came in time.
-async fn written(shared: &Shared, name: &str, call: Option<Call>) -> Result<Written> {
+async fn written(holding: &Holding, call: Option<Call>) -> Result<Written> {
+    let Holding { name, lease, shared, .. } = holding;
     let Some(call) = call else { return Ok(Written::Overtaken) };
-    Ok(match shared.insist(name, &call).await? {
+    Ok(match shared.insist(name, &call, lease).await? {
         Reply::Done => Written::Stored,
         _ => Written::Overtaken,
     })

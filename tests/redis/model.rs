@@ -81,10 +81,10 @@ impl Model {
                 Reply::Done
             }
             Call::GiveBack { owner, fence } => {
-                let its = self.lock.is_some_and(|(other, ..)| other == *owner);
+                let its = self.lock.is_some_and(|(other, its, _)| (other, its) == (*owner, *fence));
                 if its || self.broken == Broken::Compare {
                     self.lock = None;
-                    self.last = self.last.max(*fence + 1);
+                    self.last = self.newest().max(*fence + 1);
                 }
                 Reply::Done
             }
@@ -123,7 +123,7 @@ impl Model {
 
     /// Whether a later right than this was given, or another has the lock.
     fn is_late(&self, owner: Owner, fence: Fence) -> bool {
-        self.lock.is_some_and(|(other, ..)| other != owner) || self.newest() > fence
+        self.lock.is_some_and(|(other, its, _)| (other, its) != (owner, fence)) || self.newest() > fence
     }
 
     fn newest(&self) -> Fence {

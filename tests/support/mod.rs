@@ -5,6 +5,7 @@ pub mod canned;
 pub mod demo;
 pub mod machine;
 pub mod raw;
+pub mod redis;
 pub mod sandbox;
 pub mod server;
 pub mod stored;

@@ -34,6 +34,14 @@ impl Authority {
         self.sign(CertificateParams::new([name.to_owned()]).expect("a name"))
     }
 
+    /// A server's certificate for a name and its key, as PEM files hold them.
+    pub fn files(&self, name: &str) -> (String, String) {
+        let params = CertificateParams::new([name.to_owned()]).expect("a name");
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        (certificate.pem(), key.serialize_pem())
+    }
+
     /// The same, but its time ran out at the beginning of 2020.
     pub fn expired(&self, name: &str) -> Arc<ServerConfig> {
         let mut params = CertificateParams::new([name.to_owned()]).expect("a name");

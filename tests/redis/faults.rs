@@ -1,0 +1,256 @@
+//! The server away, refusing, full or slow: side by side goes on with one warning, a single seat fails closed.
+
+use std::time::{Duration, Instant};
+
+use super::{fleet, logins, sharing, token};
+use crate::support::at_once;
+use crate::support::demo::{SYSTEMSWAY, ZEEV};
+use crate::support::machine::Machine;
+use crate::support::redis::{Canned, Proxy, Redis, shares};
+use crate::support::sandbox::Servers;
+use crate::support::server::Nobody;
+use crate::support::{Reply, Server, canned};
+
+/// Zeev gets its session with one warning, which holds this text; SystemsWay stays away with exit code 5.
+#[track_caller]
+fn away(url: &str, text: &str) {
+    let server = Server::start(vec![Reply::json(200, ZEEV.good())]);
+    let mut machine = ZEEV.machine(&server.url());
+    shares(&mut machine, url);
+    let outcome = machine.run("token zeev --timeout 20");
+    assert_eq!(outcome.code, 0, "{url}: {}", outcome.stderr);
+    assert_eq!(outcome.stdout.trim_end(), ZEEV.token);
+    assert_eq!(outcome.stderr.lines().count(), 1, "{url}: {}", outcome.stderr);
+    outcome.says(&["warning: zeev: this session is not shared", text]);
+
+    let server = Server::start(vec![]);
+    let mut machine = SYSTEMSWAY.machine(&server.url());
+    shares(&mut machine, url);
+    machine.run("token systemsway --timeout 20").fails(5, &[text, "hint: --no-store"]);
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn out_of_reach() {
+    let nobody = Nobody::new();
+    away(&format!("redis://{}", nobody.host()), &format!("connection refused by {}", nobody.host()));
+    away("redis://no-such-host.invalid:7", "cannot resolve no-such-host.invalid");
+    let hangs_up = Canned::start(|_| None);
+    away(&hangs_up.url(), "closed the connection before answering");
+    let cut = Canned::but(|text| text.contains("HMGET").then_some("*2\r\n$99\r\nab"));
+    away(&cut.url(), "no answer within 5 s");
+    let stranger = Canned::start(|_| Some(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()));
+    away(&stranger.url(), "does not speak Redis's protocol");
+    away(&stranger.url().replace("redis://", "rediss://"), "does not speak TLS");
+    let loading = Canned::start(|_| {
+        Some(b"-LOADING Redis is loading the dataset in memory\r\n-LOADING x\r\n".to_vec())
+    });
+    away(&loading.url(), "answered LOADING");
+}
+
+#[test]
+fn refusals_before_the_login() {
+    for answer in [
+        "-READONLY You can't write against a read only replica.\r\n",
+        "-MISCONF Redis is configured to save RDB snapshots\r\n",
+        "-ERR Error running script (call to f_1): @user_script:1: -OOM command not allowed when used memory\r\n",
+        "-MOVED 3999 127.0.0.1:6381\r\n",
+    ] {
+        let code = ["READONLY", "MISCONF", "OOM", "MOVED"].into_iter().find(|code| answer.contains(code));
+        let full = Canned::but(move |text| text.contains("INFO").then_some(answer));
+        away(&full.url(), &format!("answered {}", code.expect("a code")));
+    }
+}
+
+#[test]
+fn refusals_of_who_we_are() {
+    for answer in [
+        "-NOAUTH Authentication required.\r\n",
+        "-WRONGPASS invalid username-password pair or user is disabled.\r\n",
+        "-NOPERM this user has no permissions to run the 'auth' command\r\n",
+    ] {
+        let code = &answer[1..answer.find(' ').expect("a word")];
+        let store = Canned::start(move |_| Some(answer.as_bytes().to_vec()));
+        for demo in [&ZEEV, &SYSTEMSWAY] {
+            let server = Server::start(vec![]);
+            let mut machine = demo.machine(&server.url());
+            shares(&mut machine, &store.url().replace("redis://", "redis://ci:Pw7Qx2Store@"));
+            machine.canary("Pw7Qx2Store");
+            machine.run(&format!("token {}", demo.id)).fails(2, &[&format!("answered {code}")]);
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_stored_after_the_login_is_delivered() {
+    for (answer, code) in [
+        ("-READONLY You can't write against a read only replica.\r\n", "READONLY"),
+        ("-OOM command not allowed when used memory > 'maxmemory'.\r\n", "OOM"),
+        ("-MISCONF Redis is configured to save RDB snapshots\r\n", "MISCONF"),
+        ("-MOVED 3999 127.0.0.1:6381\r\n", "MOVED"),
+        ("-LOADING Redis is loading the dataset in memory\r\n", "LOADING"),
+    ] {
+        for (demo, lines) in [(&ZEEV, 1), (&SYSTEMSWAY, 2)] {
+            let store = Canned::but(move |text| text.contains("HSET").then_some(answer));
+            let server = Server::start(vec![Reply::json(200, demo.good())]);
+            let mut machine = demo.machine(&server.url());
+            shares(&mut machine, &store.url());
+            let outcome = machine.run(&format!("token {} --timeout 20", demo.id));
+            assert_eq!((outcome.code, outcome.stdout.trim_end()), (0, demo.token), "{}", outcome.stderr);
+            assert!(outcome.stderr.lines().count() <= lines + 1, "{}", outcome.stderr);
+            outcome.says(&["the session is not stored", code]);
+        }
+    }
+}
+
+#[test]
+fn out_of_memory() {
+    let Some((servers, redis)) = fleet() else { return };
+    let machine = sharing(&servers, &redis.url());
+    let got = token(&machine, "token systemsway");
+    let set = |limit: &str| {
+        let _: () = redis::cmd("CONFIG")
+            .arg("SET")
+            .arg("maxmemory")
+            .arg(limit)
+            .query(&mut redis.client())
+            .expect("a limit");
+    };
+    set("1");
+    // What is there is shared; what is not cannot be had safely.
+    assert_eq!(token(&machine, "token systemsway"), got);
+    machine.run("login systemsway").fails(5, &["answered OOM", "--no-store"]);
+    assert_eq!(logins(&servers), 1);
+    let outcome = machine.run("token zeev");
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    outcome.says(&["this session is not shared", "OOM"]);
+    set("0");
+    assert_eq!(token(&machine, "token systemsway"), got);
+}
+
+#[test]
+fn a_read_only_replica() {
+    let Some((servers, redis)) = fleet() else { return };
+    let port = redis.address().port().to_string();
+    let Some(replica) = Redis::with(&["--replicaof", &format!("127.0.0.1 {port}")]) else { return };
+    let machine = sharing(&servers, &redis.url());
+    let got = token(&machine, "token systemsway");
+    let started = Instant::now();
+    while replica.names().len() < redis.names().len() {
+        assert!(started.elapsed() < Duration::from_secs(60), "{}", replica.log());
+        std::thread::yield_now();
+    }
+    let reader = sharing(&servers, &replica.url());
+    assert_eq!(token(&reader, "token systemsway"), got);
+    reader.run("login systemsway").fails(5, &["answered READONLY"]);
+    assert_eq!(logins(&servers), 1);
+    let outcome = reader.run("token zeev");
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    outcome.says(&["this session is not shared", "READONLY"]);
+}
+
+#[test]
+fn a_slow_server_is_waited_for_within_the_time_out() {
+    let Some((servers, redis)) = fleet() else { return };
+    let proxy = Proxy::start(redis.address());
+    proxy.delay(Duration::from_millis(200));
+    let machines: Vec<Machine> = (0..4).map(|_| sharing(&servers, &proxy.url())).collect();
+    at_once(&machines, |machine| {
+        token(machine, "token systemsway --timeout 50");
+    });
+    assert_eq!(logins(&servers), 1);
+    // Slower than any answer is waited for.
+    proxy.delay(Duration::from_secs(3));
+    let started = Instant::now();
+    machines[0].run("token systemsway --timeout 8").fails(5, &["no answer within 2 s"]);
+    assert!(started.elapsed() >= Duration::from_secs(2));
+    assert_eq!(logins(&servers), 1);
+}
+
+#[test]
+fn whoever_cannot_wait_longer_is_busy() {
+    let Some(redis) = Redis::start().map(Redis::settled) else { return };
+    let server = Server::start(vec![Reply::Silence]);
+    let mut machine = SYSTEMSWAY.machine(&server.url());
+    shares(&mut machine, &redis.url());
+    let holder = machine.start(machine.command(&["token", "systemsway", "--timeout", "60"]));
+    server.wait_for(1);
+    let texts = ["another machine is logging in, says the store", "its turn ends in 6"];
+    machine.run("token systemsway --timeout 1").fails(7, &texts);
+    crate::support::machine::signal(&holder, rustix::process::Signal::KILL);
+    assert_eq!(machine.end(holder).code, 137);
+    // Nobody gave it back.
+    machine.run("token systemsway --timeout 1").fails(7, &texts);
+}
+
+#[test]
+fn what_somebody_else_put_there_is_not_used() {
+    let Some((servers, redis)) = fleet() else { return };
+    let machine = sharing(&servers, &redis.url());
+    token(&machine, "token systemsway");
+    token(&machine, "token zeev");
+    let mut client = redis.client();
+    let names = redis.names();
+    let entries: Vec<_> = names.iter().filter(|name| name.len() == "crmauth:".len() + 32).collect();
+    assert_eq!(entries.len(), 2);
+    // One in the other's place.
+    let _: () =
+        redis::cmd("COPY").arg(entries[0]).arg(entries[1]).arg("REPLACE").query(&mut client).expect("a copy");
+    let statuses = machine.run("status systemsway zeev");
+    statuses.says(&["was changed or put there by somebody else"]);
+    let before = servers.events().len();
+    for system in ["systemsway", "zeev"] {
+        let outcome = machine.run(&format!("token {system}"));
+        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    }
+    assert_eq!(servers.events().len(), before + 1, "one was sound");
+    // What cannot be read goes with the rest.
+    let _: () = redis::cmd("HSET")
+        .arg(entries[0])
+        .arg("sealed")
+        .arg(&b"\x01x"[..])
+        .query(&mut client)
+        .expect("a change");
+    let ended = machine.run("logout --all");
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    ended.says(&["1 stored entries could not be read and are removed"]);
+}
+
+#[test]
+fn a_server_of_http_is_none() {
+    let servers = Servers::start();
+    let machine = sharing(&servers, &format!("redis://{}", servers.host("zeev")));
+    machine.run("token systemsway").fails(5, &["does not speak Redis's protocol"]);
+}
+
+#[test]
+fn a_restart_in_the_middle_of_a_login_makes_no_second_one() {
+    let Some(mut redis) = Redis::start().map(Redis::settled) else { return };
+    let barrier = std::sync::Arc::new(std::sync::Barrier::new(2));
+    let server = Server::start(vec![canned::systemsway("T1").together(&barrier)]);
+    let mut machine = SYSTEMSWAY.machine(&server.url());
+    shares(&mut machine, &redis.url());
+    let start = || machine.start(machine.command(&["token", "systemsway", "--timeout", "50"]));
+    let holder = start();
+    server.wait_for(1);
+    redis.down();
+    machine.run("token systemsway --timeout 20").fails(5, &["connection refused"]);
+    redis.up();
+    assert!(redis.names().is_empty(), "it has forgotten all");
+    let other = start();
+    // The holder claims its right before anybody else is given one.
+    let mut client = redis.client();
+    let started = Instant::now();
+    while !redis.names().iter().any(|name| name.ends_with(":lock")) {
+        assert!(started.elapsed() < Duration::from_secs(60), "{:?}", redis.names());
+        std::thread::yield_now();
+    }
+    let up: String = redis::cmd("INFO").arg("server").query(&mut client).expect("its state");
+    assert!(up.contains("uptime_in_seconds"), "{up}");
+    barrier.wait();
+    for run in [holder, other] {
+        let outcome = machine.end(run);
+        assert_eq!((outcome.code, outcome.stdout.trim_end()), (0, "T1"), "{}", outcome.stderr);
+    }
+    assert_eq!(server.received().len(), 1);
+}

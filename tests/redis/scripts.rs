@@ -1,0 +1,128 @@
+//! The server's scripts do what the model of the simulation does.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use crmauth::secret::Secret;
+use crmauth::store::lease::{Call, Fence, Owner, Reply};
+use crmauth::store::redis::{Place, RedisStore};
+use crmauth::tls::Trust;
+
+use super::model::{Broken, Model};
+use crate::support::redis::{KEY, Redis};
+
+const LEASE: Duration = Duration::from_secs(3600);
+
+/// A small number that looks random.
+fn below(seed: &mut u64, most: u64) -> u64 {
+    *seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+    (*seed >> 33) % most
+}
+
+/// A call of one of three owners, with one of the rights that were given so far, or a made-up one.
+fn call(seed: &mut u64, given: &[(Owner, Fence)]) -> Call {
+    let owner = Owner::from(below(seed, 3) + 1);
+    let (right, fence) = match given {
+        [] => (owner, 5),
+        given => given[below(seed, given.len() as u64) as usize],
+    };
+    let seen = match below(seed, 4) {
+        0 => Some(None),
+        1 => Some(Some(fence)),
+        _ => None,
+    };
+    let ttl = if below(seed, 8) == 0 { Duration::ZERO } else { LEASE };
+    match below(seed, 8) {
+        0..3 => Call::Take { owner, lease: LEASE, seen, quiet: Duration::ZERO },
+        3 => Call::Hold { owner: right, fence, lease: LEASE },
+        4 | 5 => Call::Write { owner: right, fence, sealed: below(seed, 1 << 30).to_be_bytes().into(), ttl },
+        6 => Call::Forget { owner: right, fence },
+        _ => Call::GiveBack { owner: right, fence },
+    }
+}
+
+#[test]
+fn the_scripts_do_what_the_model_does() {
+    let Some(redis) = Redis::start().map(Redis::settled) else { return };
+    let place = Place::parse(&redis.url()).expect("a place");
+    let trust = Rc::new(Trust::default());
+    let key = Secret::new(KEY.to_owned());
+    let store = RedisStore::new(place, &key, trust, false, Duration::from_secs(60)).expect("a store");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let mut client = redis.client();
+    let mut kinds = std::collections::BTreeMap::new();
+    for story in 0..60_u64 {
+        let mut seed = story;
+        let mut model = Model::new(Broken::Nothing);
+        let mut now = Duration::from_secs(jiff::Timestamp::now().as_second().unsigned_abs());
+        let (mut given, mut told) = (Vec::new(), String::new());
+        let name = format!("{story:032x}");
+        let entry = format!("crmauth:{name}");
+        for _ in 0..60 {
+            // What ends by itself, and a server that forgets.
+            match below(&mut seed, 20) {
+                0 => {
+                    let _: () =
+                        redis::cmd("DEL").arg(format!("{entry}:lock")).query(&mut client).expect("gone");
+                    model.lock = None;
+                }
+                1 => {
+                    let _: () = redis::cmd("DEL").arg(&entry).query(&mut client).expect("gone");
+                    model.entry = None;
+                }
+                2 => {
+                    let _: () = redis::cmd("FLUSHDB").query(&mut client).expect("gone");
+                    model.restart(Duration::ZERO);
+                }
+                _ => {}
+            }
+            let call = call(&mut seed, &given);
+            let real = runtime.block_on(store.call(&name, &call)).expect("an answer");
+            if let Reply::Given(fence) = real {
+                // The model's clock is the server's.
+                now = now.max(Duration::from_micros(fence));
+                if let Call::Take { owner, .. } = call {
+                    given.push((owner, fence));
+                }
+            }
+            let expected = model.answer(now, &call);
+            told.push_str(&format!("{call:?}: {real:?}\n"));
+            match (real, expected) {
+                (Reply::Busy(_), Reply::Busy(_)) => {}
+                _ => assert_eq!(real, expected, "story {story}\n{told}"),
+            }
+            let (fence, sealed): (Option<Fence>, Option<Vec<u8>>) =
+                redis::cmd("HMGET").arg(&entry).arg("fence").arg("sealed").query(&mut client).expect("it");
+            assert_eq!(fence.zip(sealed), model.read(now), "story {story}\n{told}");
+            *kinds.entry(format!("{real:?}").split('(').next().map(str::to_owned)).or_insert(0) += 1;
+        }
+    }
+    // Every answer but `Quiet` has come, and more than once.
+    assert!(kinds.len() == 5 && kinds.values().all(|count| *count > 20), "{kinds:?}");
+}
+
+/// What is not to be waited for in a test of sixty stories: a server that has just started.
+#[test]
+fn a_server_that_has_just_started_gives_no_right() {
+    let Some(redis) = Redis::start() else { return };
+    let place = Place::parse(&redis.url()).expect("a place");
+    let key = Secret::new(KEY.to_owned());
+    let store = RedisStore::new(place, &key, Rc::new(Trust::default()), false, Duration::from_secs(60))
+        .expect("a store");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let take = |quiet| Call::Take { owner: 1, lease: LEASE, seen: None, quiet };
+    let ask = |call| runtime.block_on(store.call("0", &call)).expect("an answer");
+    assert_eq!(ask(take(LEASE)), Reply::Quiet);
+    assert_eq!(
+        ask(Call::Hold { owner: 2, fence: 7, lease: LEASE }),
+        Reply::Done,
+        "what it forgot is claimed"
+    );
+    assert!(matches!(ask(take(LEASE)), Reply::Busy(left) if left > LEASE / 2));
+    assert_eq!(ask(Call::GiveBack { owner: 2, fence: 7 }), Reply::Done);
+    assert_eq!(
+        ask(Call::Hold { owner: 2, fence: 7, lease: LEASE }),
+        Reply::Overtaken,
+        "and given back for good"
+    );
+}

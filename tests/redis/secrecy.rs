@@ -1,0 +1,97 @@
+//! Who reads the server learns no user, no host and no token.
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+
+use crmauth::secret::{Redactor, Secret};
+
+use super::{fleet, sharing, token};
+use crate::support::machine::installed;
+use crate::support::redis::KEY;
+use crate::support::stored::SYSTEMS;
+
+/// Every byte that the server has: what was said to it, what it keeps, and the file that it writes.
+#[test]
+fn nothing_can_be_read_from_the_server() {
+    let Some((servers, redis)) = fleet() else { return };
+    if !installed("redis-cli") {
+        return;
+    }
+    let mut monitor = Command::new("redis-cli")
+        .args(["-p", &redis.address().port().to_string(), "MONITOR"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("redis-cli");
+    let mut heard = monitor.stdout.take().expect("a pipe");
+    let mut first = [0; 3];
+    heard.read_exact(&mut first).expect("its first words");
+    assert_eq!(&first, b"OK\n");
+    let listening = std::thread::spawn(move || {
+        let mut all = Vec::new();
+        heard.read_to_end(&mut all).expect("its words");
+        all
+    });
+
+    let machine = sharing(&servers, &redis.url());
+    let redactor = Redactor::new();
+    let mut plain: Vec<String> = Vec::new();
+    for system in SYSTEMS {
+        redactor.learn(&Secret::new(token(&machine, &format!("token {system}"))));
+        redactor.learn(&Secret::new(token(&machine, &format!("login {system} -q"))));
+        plain.push(servers.host(system).to_owned());
+        plain.push(system.to_owned());
+    }
+    for (name, value) in servers.demo() {
+        if ["PASSWORD", "SECRET", "KEY", "USERNAME", "CLIENT_ID"].iter().any(|end| name.ends_with(end))
+            && value.len() > 3
+        {
+            redactor.learn(&Secret::new(value.to_owned()));
+        }
+    }
+    redactor.learn(&Secret::new(KEY.to_owned()));
+    plain.extend(["admin", "TesteBroker", "integracao", "Bearer", "schema", "gluo"].map(str::to_owned));
+
+    let mut client = redis.client();
+    let mut all = Vec::new();
+    let names = redis.names();
+    for name in &names {
+        all.extend_from_slice(name.as_bytes());
+        let dump: Vec<u8> = redis::cmd("DUMP").arg(name).query(&mut client).expect("a dump");
+        all.extend(dump);
+        let kind: String = redis::cmd("TYPE").arg(name).query(&mut client).expect("a type");
+        let value: Vec<u8> = match kind.as_str() {
+            "hash" => redis::cmd("HGET").arg(name).arg("sealed").query(&mut client).expect("a value"),
+            _ => redis::cmd("GET").arg(name).query(&mut client).expect("a value"),
+        };
+        all.extend(value);
+    }
+    let _: () = redis::cmd("SAVE").query(&mut client).expect("a file");
+    all.extend(std::fs::read(redis.folder().join("dump.rdb")).expect("the file"));
+    monitor.kill().expect("it runs");
+    monitor.wait().expect("it ends");
+    let heard = listening.join().expect("no panic");
+    assert!(heard.len() > 1000, "the monitor heard nothing");
+    all.extend(&heard);
+
+    // What is there can be found, so what is not found is not there.
+    let text: String = all.iter().map(|byte| char::from(*byte)).collect();
+    let entries = names.iter().filter(|name| name.len() == "crmauth:".len() + 32);
+    assert_eq!(entries.clone().count(), 6, "{names:?}");
+    entries.for_each(|name| assert!(text.matches(name.as_str()).count() > 2, "{name}"));
+
+    let shown = redactor.foreign(&text);
+    if let Some(at) = shown.find("***").filter(|_| shown != text) {
+        panic!("a secret: {:?}", &shown[at.saturating_sub(200)..(at + 100).min(shown.len())]);
+    }
+    for word in plain {
+        assert!(!text.contains(&word), "{word}");
+    }
+    // The forms that the monitor writes bytes in.
+    let hex: String = all.iter().map(|byte| format!("{byte:02x}")).collect();
+    for system in SYSTEMS {
+        let token = token(&machine, &format!("token {system} --cached"));
+        let digits: String = token.bytes().map(|byte| format!("{byte:02x}")).collect();
+        assert!(!hex.contains(&digits), "{system}");
+    }
+}

@@ -1,0 +1,131 @@
+//! One session for all machines, whatever they do with it.
+
+use std::time::Instant;
+
+use serde_json::json;
+
+use super::{fleet, logins, sharing, token};
+use crate::support::at_once;
+use crate::support::machine::{Machine, signal};
+use crate::support::redis::{Redis, shares};
+use crate::support::stored::{SYSTEMS, first_login, purposes};
+use crate::support::{Reply, Server, canned};
+
+#[test]
+fn what_one_machine_gets_all_have() {
+    let Some((servers, redis)) = fleet() else { return };
+    let machines = [sharing(&servers, &redis.url()), sharing(&servers, &redis.url())];
+    for system in SYSTEMS {
+        let first = servers.events().len();
+        let line = format!("token {system}");
+        let got = token(&machines[0], &line);
+        assert_eq!(purposes(&servers, first), first_login(system), "{system}");
+        assert_eq!(token(&machines[1], &line), got, "{system}");
+        assert_eq!(token(&machines[1], &format!("token {system} --cached")), got, "{system}");
+        assert_eq!(servers.events().len(), first + first_login(system).len(), "{system}");
+    }
+    let status = machines[1].run("status --json").json();
+    let rows = status.as_array().expect("an array");
+    assert!(rows.iter().all(|row| row["session"] == "usable"), "{status}");
+    // A second login is one for all.
+    let other = token(&machines[1], "login zeev");
+    assert_eq!(token(&machines[0], "token zeev"), other);
+    let ended = machines[0].run("logout --all");
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert_eq!(machines[1].run("token zeev --cached").code, 3);
+    assert!(redis.names().iter().all(|name| name.ends_with(":last") || name == "crmauth:check"));
+}
+
+#[test]
+fn a_dead_session_is_replaced_for_all() {
+    let Some((servers, redis)) = fleet() else { return };
+    let machines = [sharing(&servers, &redis.url()), sharing(&servers, &redis.url())];
+    let dead = token(&machines[0], "token systemsway");
+    // Somebody else takes the seat.
+    let other = json!({ "User": "admin", "Passwd": "46070D4BF934FB0D4B06D9E2C46E346944E322444900A435D7D9A95E6D7435F5" });
+    assert_eq!(servers.json("systemsway", "POST", "/api/main", None, &other).status, 200);
+    let outcome = machines[1].run("api systemsway /api/Usuario/{session}");
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    let new = token(&machines[0], "token systemsway");
+    assert_ne!(new, dead);
+    assert_eq!(token(&machines[1], "token systemsway"), new);
+}
+
+#[test]
+fn a_command_gets_the_session_and_nothing_of_the_store() {
+    let Some((servers, _)) = fleet() else { return };
+    let Some(redis) = Redis::with(&["--requirepass", "Pw7Qx2Store"]).map(Redis::settled) else { return };
+    let mut machine = sharing(&servers, &format!("redis://:Pw7Qx2Store@{}", redis.address()));
+    machine.canary("Pw7Qx2Store");
+    let run = machine.run_args(&[
+        "exec",
+        "zeev",
+        "--",
+        "sh",
+        "-c",
+        "env | grep -c CRMAUTH_STORE; echo $ZEEV_TOKEN",
+    ]);
+    let (count, got) = run.answer().split_once('\n').expect("two lines");
+    assert_eq!(count, "0");
+    assert_eq!(got.trim_end(), token(&machine, "token zeev"));
+}
+
+#[test]
+fn other_credentials_are_another_session_on_every_machine() {
+    let Some((servers, redis)) = fleet() else { return };
+    let mut machines = [sharing(&servers, &redis.url()), sharing(&servers, &redis.url())];
+    token(&machines[0], "token systemsway");
+    machines[1].secret("SYSTEMSWAY_PASSWORD", "Wr0ngPassword");
+    machines[1].run("token systemsway").fails(4, &["systemsway"]);
+    assert_eq!(logins(&servers), 2, "the one that was refused too");
+}
+
+#[test]
+fn whoever_is_interrupted_gives_the_right_back() {
+    let Some(redis) = Redis::start().map(Redis::settled) else { return };
+    let server = Server::start(vec![Reply::Silence, canned::systemsway("T2")]);
+    let machine = seat(&server.url(), &redis.url());
+    let first = machine.start(machine.command(&["token", "systemsway"]));
+    server.wait_for(1);
+    assert!(redis.names().iter().any(|name| name.ends_with(":lock")));
+    signal(&first, rustix::process::Signal::INT);
+    assert_eq!(machine.end(first).code, 130);
+    assert!(!redis.names().iter().any(|name| name.ends_with(":lock")), "{:?}", redis.names());
+    assert_eq!(token(&machine, "token systemsway"), "T2");
+}
+
+/// A machine with a single seat at a server.
+fn seat(server: &str, store: &str) -> Machine {
+    let mut machine = Machine::new();
+    machine.set("SYSTEMSWAY_URL", server).set("SYSTEMSWAY_USERNAME", "maria");
+    machine.secret("SYSTEMSWAY_PASSWORD", "S3creta-Maria");
+    shares(&mut machine, store);
+    machine
+}
+
+#[test]
+fn two_hundred_at_once_make_one_login() {
+    const MACHINES: usize = 200;
+    let Some(redis) = Redis::start().map(Redis::settled) else { return };
+    let shared = Server::start(vec![canned::systemsway("T1")]);
+    let machines: Vec<_> = (0..MACHINES).map(|_| seat(&shared.url(), &redis.url())).collect();
+    let started = Instant::now();
+    at_once(&machines, |machine| {
+        assert_eq!(token(machine, "token systemsway --timeout 300"), "T1");
+    });
+    let together = started.elapsed();
+    assert_eq!(shared.received().len(), 1);
+
+    let tokens: Vec<String> = (0..MACHINES).map(|number| format!("T{number}")).collect();
+    let alone = Server::start(tokens.iter().map(|token| canned::systemsway(token)).collect());
+    let machines: Vec<_> = (0..MACHINES).map(|_| seat(&alone.url(), &redis.url())).collect();
+    let started = Instant::now();
+    at_once(&machines, |machine| {
+        token(machine, "token systemsway --no-store --timeout 300");
+    });
+    println!(
+        "{MACHINES} processes: {:.1} s with one login shared, {:.1} s with a login each",
+        together.as_secs_f64(),
+        started.elapsed().as_secs_f64()
+    );
+}
