@@ -3,6 +3,7 @@
 mod faults;
 mod holder;
 mod model;
+mod page;
 mod scripts;
 mod secrecy;
 mod settings;
