@@ -220,7 +220,7 @@ impl Lease {
 
     /// On the way to the right, and later to the certainty that it lasts a whole login.
     pub fn next(&mut self, now: Moment, event: Event) -> Action {
-        if matches!(event, Event::Reply(_)) {
+        if matches!(event, Event::Reply(_)) && !self.is_old(now) {
             self.silent_since = None;
         }
         match (self.state, event) {
@@ -234,7 +234,7 @@ impl Lease {
                 _ if until <= now => self.lost(fence),
                 Event::Begin | Event::Woken => self.ask(now, self.hold(fence)),
                 Event::Reply(Reply::Done) => {
-                    self.prolonged(self.asked, now);
+                    self.prolonged(self.asked);
                     self.go(now, fence)
                 }
                 Event::Reply(_) => self.lost(fence),
@@ -259,7 +259,7 @@ impl Lease {
     /// What came of prolonging it beside the work; `asked` is when that was sent.
     pub fn beside_done(&mut self, asked: Moment, now: Moment, reply: Option<Reply>) {
         match (self.state, reply) {
-            (State::Held { .. }, Some(Reply::Done)) => self.prolonged(asked, now),
+            (State::Held { .. }, Some(Reply::Done)) => self.prolonged(asked),
             (State::Held { fence, .. }, Some(_)) => self.state = State::Lost { fence },
             (State::Held { fence, until, .. }, None) => {
                 self.state = State::Held { fence, until, renewal: now + self.terms.pause_max };
@@ -305,23 +305,31 @@ impl Lease {
     fn given(&mut self, now: Moment, fence: Fence) -> Action {
         // Counted from the question: the server began to count later.
         let until = self.asked + self.terms.lease;
-        self.state = State::Held { fence, until, renewal: now + self.terms.renewal };
+        self.state = State::Held { fence, until, renewal: self.asked + self.terms.renewal };
         if until <= now { self.lost(fence) } else { self.go(now, fence) }
     }
 
-    fn prolonged(&mut self, asked: Moment, now: Moment) {
+    fn prolonged(&mut self, asked: Moment) {
         if let State::Held { fence, until, .. } = self.state {
             let until = until.max(asked + self.terms.lease);
-            self.state = State::Held { fence, until, renewal: now + self.terms.renewal };
+            self.state = State::Held { fence, until, renewal: asked + self.terms.renewal };
         }
     }
 
-    /// A login that begins now must end before the right does.
+    /// A login that begins now must end before the right does. What the server said long ago counts for nothing: it
+    /// may have forgotten the right since, and given it to another.
     fn go(&mut self, now: Moment, fence: Fence) -> Action {
         match self.state {
+            _ if self.is_old(now) => self.silence(now),
             State::Held { until, .. } if now + self.terms.login <= until => Action::Go,
             _ => self.ask(now, self.hold(fence)),
         }
+    }
+
+    /// Whether the answer that has just come was asked for so long ago that a server that was started meanwhile may
+    /// soon give the right away.
+    fn is_old(&self, now: Moment) -> bool {
+        now.saturating_sub(self.asked) > self.terms.quiet / 2
     }
 
     fn lost(&mut self, fence: Fence) -> Action {
