@@ -48,6 +48,7 @@ use usage::{Words, colored, language, locale, senseless, smart, unparsed};
 
 /// The program: arguments (the program's name first) and environment in, exit code out.
 pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
+    secret::undumpable();
     let mut cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => return unparsed(&error, &arguments, environment),

@@ -16,6 +16,14 @@ pub use redactor::Redactor;
 /// What stands where a secret stood.
 pub const BLANK: &str = "***";
 
+/// Keeps this process's memory out of core dumps, and from being read by other processes of the same user. What a
+/// kernel does not offer is done without. A command that is started gets its own memory's default back, which a
+/// limit on the size of dumps would not allow.
+pub fn undumpable() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+}
+
 /// A text nobody may see. It has no `Display`, its `Debug` is blank, and its memory is wiped when dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);

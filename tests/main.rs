@@ -18,6 +18,7 @@ mod language;
 mod layers;
 mod login;
 mod logout;
+mod memory;
 mod properties;
 mod providers;
 mod redis;
