@@ -241,7 +241,9 @@ impl Server {
     /// Stops listening; nobody else gets the port.
     pub fn leave(&mut self) {
         self.stop();
-        self.listener = None;
+        let listener = self.listener.take();
+        // A child that another test has just forked may still have it, so that closing it would not be enough.
+        listener.map(|listener| rustix::net::shutdown(&listener, rustix::net::Shutdown::Both));
     }
 
     /// Accepts nobody any more, and fills its queue.
