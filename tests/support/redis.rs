@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -50,6 +51,7 @@ impl Redis {
 
     /// Starts it again on its port; it knows what it has saved.
     pub fn up(&mut self) {
+        let _ = std::fs::remove_file(self.folder.path().join("log"));
         let mut server = Command::new("sh");
         // The shell holds a pipe of ours: when that closes, whatever ended us, it ends the server.
         server.args(["-c", "\"$@\" >log 2>&1 </dev/null & read -r _; kill -9 $!", "sh", "redis-server"]);
@@ -57,7 +59,8 @@ impl Redis {
         server.args(&self.options).current_dir(self.folder.path());
         self.process = Some(server.stdin(Stdio::piped()).spawn().expect("a shell"));
         let started = Instant::now();
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
+        // Whoever else listens there would take the connection too.
+        while !self.log().contains("Ready to accept connections") {
             assert!(started.elapsed() < NEVER, "no server: {}", self.log());
             std::thread::yield_now();
         }
@@ -137,10 +140,19 @@ pub fn shares(machine: &mut Machine, url: &str) {
     machine.set("CRMAUTH_STORE", url).secret("CRMAUTH_STORE_KEY", KEY);
 }
 
-/// A port that was free a moment ago.
+/// A port that is free, and below those that the system gives to whoever asks for any: it stays free while its server
+/// is down.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-    listener.local_addr().expect("an address").port()
+    const FIRST: u32 = 10_000;
+    const PORTS: u32 = 22_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let next = std::process::id().wrapping_mul(97).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(FIRST + next % PORTS).expect("a port");
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// Which way a message goes.
