@@ -782,3 +782,16 @@ fn a_name_that_is_nearly_a_settings_is_told_where_one_is_missing() {
     machine.write(".env", "");
     machine.run("login zeev").fails(2, &["`crmauth providers zeev --env`"]);
 }
+
+#[test]
+fn a_mistyped_account_gets_the_nearest_one() {
+    let mut machine = Machine::new();
+    machine.set("GLUO_URL", "http://127.0.0.1:1").set("GLUO__FILIAL__USERNAME", "api");
+    for (typed, hint) in [
+        ("gluo@filal", "hint: gluo@filal has no settings; did you mean `gluo@filial`?"),
+        ("gluo@matriz", "hint: `crmauth providers gluo@matriz --env` prints the block"),
+        ("gluo@filial", "hint: GLUO__FILIAL__ACCESS_KEY: "),
+    ] {
+        machine.run(&format!("token {typed}")).fails(2, &[hint]);
+    }
+}

@@ -151,6 +151,9 @@ async fn questions(
     inquiry: &Inquiry,
     first: bool,
 ) -> Result<Option<Vec<(String, Secret)>>> {
+    if let (true, Some(near)) = (first, &inquiry.near) {
+        run.report.chat(say!("{target} has no settings; did you mean `{near}`?", target, near));
+    }
     if first {
         let product = target.spec.product;
         run.report.chat(say!(

@@ -52,6 +52,8 @@ pub struct Inquiry {
     pub fields: Vec<&'static Field>,
     /// What a file that nobody named says of where the answers go: the variable, where it stands, its value.
     pub route: Option<(String, Origin, String)>,
+    /// The account that a mistyped one may have been meant to be.
+    pub near: Option<Target>,
 }
 
 /// What is missing for a login of a target.
@@ -68,7 +70,7 @@ pub fn inquire(target: &Target, sources: &Sources) -> Result<Inquiry> {
         let value = hit.text.expose().to_owned();
         (hit.written.clone(), hit.origin.clone(), value)
     });
-    Ok(Inquiry { fields: fields.collect(), route })
+    Ok(Inquiry { fields: fields.collect(), route, near: sources.near_account(target) })
 }
 
 /// Checks an answer to the question for a field; white space around it is no part of it, but for a password.
@@ -388,6 +390,9 @@ fn missing_error(target: &Target, sources: &Sources, missing: &[Missing]) -> Err
         None => say!("not set: {names}; looked at: {looked}", names = Text::list(&names, ", "), looked),
     };
     let error = Error::new(Cause::MissingSetting, message);
+    if let Some(near) = sources.near_account(target) {
+        return error.hint(say!("{target} has no settings; did you mean `{near}`?", target, near));
+    }
     for field in missing.iter().flat_map(|missing| missing.ways.iter().flatten()) {
         let variable = target.variable(field.name);
         if let Some((name, origin)) = sources.near_miss(&variable) {

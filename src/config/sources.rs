@@ -363,6 +363,19 @@ impl Sources {
         }
     }
 
+    /// The account that a mistyped one may have been meant to be: with settings of its own, where this one has none.
+    pub(super) fn near_account(&self, target: &Target) -> Option<Target> {
+        let typed = target.account.as_ref()?;
+        let known = self.configured(&[target.spec]);
+        if known.contains(target) {
+            return None;
+        }
+        let letters: Vec<char> = typed.chars().collect();
+        let far = |other: &Target| other.account.as_ref().map(|name| distance(&letters, name));
+        let nearest = known.into_iter().filter(|other| other.account.is_some()).min_by_key(far)?;
+        far(&nearest).is_some_and(|far| far <= (typed.len() / 3).max(1)).then_some(nearest)
+    }
+
     /// A variable that is no setting and whose name is close to this one's, and where it stands.
     pub(super) fn near_miss(&self, variable: &str) -> Option<(&str, &Origin)> {
         let near = |name: &str| {
