@@ -6,9 +6,9 @@ use serde_json::json;
 
 use super::{fleet, logins, sharing, token};
 use crate::support::at_once;
-use crate::support::machine::{Machine, signal};
+use crate::support::machine::{Machine, installed, signal};
 use crate::support::redis::{Redis, shares};
-use crate::support::stored::{SYSTEMS, first_login, purposes};
+use crate::support::stored::{SYSTEMS, first_login, purposes, under};
 use crate::support::{Reply, Server, canned};
 
 #[test]
@@ -68,6 +68,21 @@ fn a_command_gets_the_session_and_nothing_of_the_store() {
     let (count, got) = run.answer().split_once('\n').expect("two lines");
     assert_eq!(count, "0");
     assert_eq!(got.trim_end(), token(&machine, "token zeev"));
+}
+
+#[test]
+fn clocks_that_differ_share_all_the_same() {
+    let Some((servers, redis)) = fleet() else { return };
+    if !installed("faketime") {
+        return;
+    }
+    let machine = sharing(&servers, &redis.url());
+    let got = token(&machine, "token zeev");
+    for clock in ["+3h", "-3h"] {
+        let run = machine.finish(under(&machine, &["faketime", "-f", clock], &["token", "zeev"]));
+        assert_eq!(run.answer().trim_end(), got, "{clock}");
+    }
+    assert_eq!(logins(&servers), 1);
 }
 
 #[test]
