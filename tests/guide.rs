@@ -206,6 +206,13 @@ fn the_end_of_the_input_is_an_answer_that_is_missing() {
     let left = terminal.ends();
     assert!(left.code == 2 && left.sane, "{} {}", left.code, left.output);
     left.line("error: gluo: not set: GLUO_URL, GLUO_USERNAME, GLUO_ACCESS_KEY");
+
+    let server = Server::start(canned::gluo(TOKEN));
+    let mut terminal = start(&machine, "login gluo");
+    answer(&mut terminal, &server.url());
+    terminal.sees("[Y/n]").types("\x04");
+    assert_eq!(terminal.ends().code, 0);
+    assert_eq!(machine.files(), [""; 0], "nobody said yes");
 }
 
 #[test]

@@ -39,7 +39,7 @@ impl Report {
         Ok(answer)
     }
 
-    /// Asks yes or no; Enter alone is `usual`, and so is the end of the input.
+    /// Asks yes or no; Enter alone is `usual`, and the end of the input is a no.
     ///
     /// # Errors
     /// As [`Report::ask`].
@@ -47,7 +47,7 @@ impl Report {
         let choice = if usual { say!("[Y/n]") } else { say!("[y/N]") };
         loop {
             let question = Text::list(&[&question, &choice], " ");
-            let Some(answer) = self.ask(question).await? else { return Ok(usual) };
+            let Some(answer) = self.ask(question).await? else { return Ok(false) };
             match answer.expose().trim().to_lowercase().as_str() {
                 "" => return Ok(usual),
                 "y" | "yes" | "s" | "sim" => return Ok(true),

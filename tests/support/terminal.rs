@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
+use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
@@ -50,6 +51,8 @@ impl Terminal {
     /// The same, with another stdout.
     pub fn with(command: Command, columns: u16, stdout: Option<Stdio>) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        // A program that another test starts would keep this terminal open.
+        fcntl_setfd(&master, FdFlags::CLOEXEC).expect("a flag");
         grantpt(&master).expect("a right");
         unlockpt(&master).expect("a right");
         tcsetwinsize(&master, Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 })
@@ -146,6 +149,14 @@ impl Terminal {
         let code = status.code().or(signal.map(|signal| 128 + signal)).expect("a code or a signal");
         let screen = screen(&output, self.columns);
         Left { code, screen, sane: self.echoes(), output }
+    }
+}
+
+impl Drop for Terminal {
+    /// A test that fails leaves no program behind.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
