@@ -364,11 +364,12 @@ impl BaseUrl {
     /// Reads a URL. A bare host means https; an ending `endpoint` is taken off.
     ///
     /// # Errors
-    /// [`Cause::BadSetting`] for user information, a query, a fragment, a backslash, white space, control
-    /// characters, another scheme, and what is no URL at all. The message begins with a verb (`holds …`,
+    /// [`Cause::BadSetting`] for user information, a query, a fragment, a backslash, a quote, white space,
+    /// control characters, another scheme, and what is no URL at all. The message begins with a verb (`holds …`,
     /// `is …`) and never shows the text: the caller puts the variable's name before it.
     pub fn parse(text: &str, endpoint: &str) -> Result<Self> {
-        let refuse = |why: Text| Err(Error::new(Cause::BadSetting, why));
+        let bad = |why: Text| Error::new(Cause::BadSetting, why);
+        let refuse = |why: Text| Err(bad(why));
         let text = text.trim();
         if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return refuse(say!("holds white space or a control character, which no URL may"));
@@ -376,10 +377,11 @@ impl BaseUrl {
         if text.contains('\\') {
             return refuse(say!("holds a backslash, which no URL may"));
         }
-        // A slash behind it is taken off: then the quote is the end.
-        if text.starts_with(['"', '\'']) || text.trim_end_matches('/').ends_with(['"', '\'']) {
-            return refuse(say!("begins or ends with a quote, which no URL may"));
-        }
+        let unquoted = |text: &str| match text.contains(['"', '\'']) {
+            true => Err(bad(say!("holds a quote, which no base URL may"))),
+            false => Ok(()),
+        };
+        unquoted(text)?;
         let (scheme, rest) = text.split_once("://").unwrap_or(("https", text));
         if !scheme.eq_ignore_ascii_case("https") && !scheme.eq_ignore_ascii_case("http") {
             return refuse(say!("is neither an http:// nor an https:// URL"));
@@ -405,6 +407,8 @@ impl BaseUrl {
         let Ok(mut url) = Url::parse(&format!("{scheme}://{rest}")) else {
             return refuse(say!("is no valid URL"));
         };
+        // A host's escapes are undone.
+        unquoted(url.as_str())?;
         let path = url.path().trim_end_matches('/');
         let endpoint = ["/", endpoint.trim_matches('/')].concat();
         let path = path.strip_suffix(&endpoint).unwrap_or(path).trim_end_matches('/').to_owned();
@@ -557,9 +561,11 @@ mod tests {
             ("https://HTTP:/h", "names its scheme twice"),
             ("http:/h", "has no // behind its scheme"),
             ("https:h", "has no // behind its scheme"),
-            ("\"https://h\"", "begins or ends with a quote, which no URL may"),
-            ("https://h'//", "begins or ends with a quote, which no URL may"),
-            ("https://h'", "begins or ends with a quote, which no URL may"),
+            ("\"https://h\"", "holds a quote, which no base URL may"),
+            ("https://h'//", "holds a quote, which no base URL may"),
+            ("https://h'/webservice.php", "holds a quote, which no base URL may"),
+            ("https://h/a\"/b", "holds a quote, which no base URL may"),
+            ("https://h%27/webservice.php", "holds a quote, which no base URL may"),
         ] {
             assert_eq!(parse(text), Err(why.to_owned()), "{text}");
         }
