@@ -259,10 +259,12 @@ pub fn find<'a, T: std::error::Error + 'static>(
     None
 }
 
-/// How many bytes of a foreign text are kept: as many as an answer has, or a secret many times over.
-const FOREIGN_KEPT: usize = 1024 * 1024;
-/// How many bytes of it anything that is shown may come from.
+/// How many bytes of a foreign text anything that is shown may come from.
 const FOREIGN_WINDOW: usize = 16 * 1024;
+/// How many bytes of it are kept: more than are looked at.
+const FOREIGN_KEPT: usize = 2 * FOREIGN_WINDOW;
+/// How many bytes of what is left of it on one line are looked at once more.
+const FOREIGN_LINE: usize = 4 * 1024;
 /// How many characters of a foreign text are shown.
 const FOREIGN_SHOWN: usize = 300;
 
@@ -281,11 +283,12 @@ impl Foreign {
     pub fn clean(&self, redactor: &Redactor) -> String {
         let line = printable(&redactor.foreign_start(self.0.expose(), FOREIGN_WINDOW));
         // On one line a secret with a space may stand whole that was wrapped before.
-        let mut line = redactor.foreign(&line);
+        let cut = line.len() > FOREIGN_LINE;
+        let mut line = redactor.foreign_start(&line, FOREIGN_LINE);
         while line.contains("::") {
             line = line.replace("::", ": :");
         }
-        if line.chars().count() <= FOREIGN_SHOWN {
+        if !cut && line.chars().count() <= FOREIGN_SHOWN {
             return line;
         }
         line.chars().take(FOREIGN_SHOWN - 1).chain(['…']).collect()

@@ -9,7 +9,7 @@ use zeroize::Zeroize;
 const DEPTH: usize = 3;
 
 /// In so many ways a text is read at most; only one that was made up needs more.
-const READINGS_MAX: usize = 64;
+const READINGS_MAX: usize = 48;
 
 /// The longest escape in bytes, where a text may be cut inside of one.
 const LONGEST: usize = 12;
@@ -19,6 +19,8 @@ pub(super) struct Reading<'a> {
     bytes: Cow<'a, [u8]>,
     /// The range of the text that each byte came from; none where every byte is its own.
     from: Vec<Range<usize>>,
+    /// How many layers of escapes are undone.
+    depth: usize,
 }
 
 impl Drop for Reading<'_> {
@@ -31,7 +33,7 @@ impl Drop for Reading<'_> {
 
 impl<'a> Reading<'a> {
     fn plain(text: &'a str) -> Self {
-        Self { bytes: Cow::Borrowed(text.as_bytes()), from: Vec::new() }
+        Self { bytes: Cow::Borrowed(text.as_bytes()), from: Vec::new(), depth: 0 }
     }
 
     /// The bytes that are read.
@@ -46,11 +48,19 @@ impl<'a> Reading<'a> {
 
     /// The kinds of the escapes in it.
     fn kinds(&self, spaces: bool) -> Vec<u8> {
-        let there = |kind: &u8| {
-            (0..self.bytes.len())
-                .any(|at| undone(&self.bytes[at..], &[*kind]).is_some_and(|(_, read)| read.is_some()))
-        };
-        KINDS.into_iter().filter(|kind| spaces || *kind != b'+').filter(there).collect()
+        let mut left: Vec<u8> = KINDS.into_iter().filter(|kind| spaces || *kind != b'+').collect();
+        let mut there = Vec::new();
+        for (at, byte) in self.bytes.iter().enumerate() {
+            if let Some(place) = left.iter().position(|kind| kind == byte)
+                && undone(&self.bytes[at..], &[*byte]).is_some()
+            {
+                there.push(left.remove(place));
+                if left.is_empty() {
+                    break;
+                }
+            }
+        }
+        there
     }
 
     /// The same text read once more with one escape undone wherever one of these kinds stands. `None` where there
@@ -80,36 +90,37 @@ impl<'a> Reading<'a> {
             }
             at += taken;
         }
-        Some(Self { bytes: Cow::Owned(bytes), from })
+        Some(Self { bytes: Cow::Owned(bytes), from, depth: self.depth + 1 })
     }
 }
 
 /// What begins an escape of each kind; a form's `+` is one where secrets have spaces.
 const KINDS: [u8; 4] = *b"\\&%+";
 
-/// The text as it is, then with one more layer of escapes undone in each: of all kinds at once, since servers mix
-/// them, and of every other set of kinds, since what stands beside a secret may look like the start of an escape
-/// of another kind.
+/// The text as it is and with up to [`DEPTH`] layers of escapes undone: of all kinds at once, since servers mix them,
+/// and of every other set of kinds, since what stands beside a secret may look like the start of an escape of
+/// another kind.
 pub(super) fn readings(text: &str, spaces: bool) -> Vec<Reading<'_>> {
     let mut all = vec![Reading::plain(text)];
-    let mut layer = 0..1;
-    for _ in 0..DEPTH {
-        for at in layer.clone() {
-            let there = all[at].kinds(spaces);
-            for set in (0..1_usize << there.len()).rev() {
-                let kinds: Vec<u8> =
-                    (0..there.len()).filter(|at| set >> at & 1 == 1).map(|at| there[at]).collect();
-                match all[at].undo(&kinds) {
-                    Some(next)
-                        if all.len() < READINGS_MAX && all.iter().all(|known| known.bytes != next.bytes) =>
-                    {
-                        all.push(next);
-                    }
-                    _ => {}
-                }
+    // All kinds come first in each layer, so that a text that has room for no more is read to the end.
+    while let Some(last) = all.last().filter(|last| last.depth < DEPTH)
+        && let Some(next) = last.undo(&last.kinds(spaces)).filter(|next| next.bytes != last.bytes)
+    {
+        all.push(next);
+    }
+    let mut at = 0;
+    while at < all.len() {
+        let there = if all[at].depth < DEPTH { all[at].kinds(spaces) } else { Vec::new() };
+        for set in (0..1_usize << there.len()).rev() {
+            if all.len() == READINGS_MAX {
+                return all;
             }
+            let kinds: Vec<u8> =
+                (0..there.len()).filter(|at| set >> at & 1 == 1).map(|at| there[at]).collect();
+            let next = all[at].undo(&kinds);
+            all.extend(next.filter(|next| all.iter().all(|known| known.bytes != next.bytes)));
         }
-        layer = layer.end..all.len();
+        at += 1;
     }
     all
 }

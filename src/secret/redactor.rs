@@ -16,8 +16,12 @@ use super::{BLANK, Secret, hex};
 /// blank words that merely look like it.
 const OWN_TEXT_MIN: usize = 4;
 
-/// How many bytes a byte of a secret takes at most where a server echoes it, escaped more than once.
-const ESCAPED_MAX: usize = 36;
+/// So far beyond what is shown of a text secrets are looked for: there is room for so much of one that stands
+/// across the end, with every byte escaped more than once, that it is known by what is read of it.
+const BEYOND: usize = 2048;
+
+/// How many bytes of a text stand for one that is read, at most; so many may be cut off of an escape.
+const ESCAPED_MAX: usize = 128;
 
 /// Knows the secrets of this run and blanks them wherever they appear.
 #[derive(Default)]
@@ -41,16 +45,16 @@ impl Redactor {
 
     /// A text of others with every known secret blanked, and every beginning of one that a line's end cuts.
     pub fn foreign(&self, text: &str) -> String {
-        replace(text, self.hits(text, 1, true))
+        replace(text, self.hits(text, &Look { min: 1, cut: true, goes_on: false }))
     }
 
-    /// The first `shown` bytes of such a text. Secrets are looked for beyond them: of one that stands across the
-    /// end nothing may show.
+    /// The first `shown` bytes of such a text. Of a secret that stands across the end nothing shows. However long
+    /// the text and the secrets are, no more is looked at than a little beyond the end.
     pub fn foreign_start(&self, text: &str, shown: usize) -> String {
-        let longest = self.known.borrow().secrets.iter().map(|secret| secret.expose().len()).max();
-        let window = shown.saturating_add(ESCAPED_MAX.saturating_mul(longest.unwrap_or_default()));
-        let (window, end) = (text.floor_char_boundary(window), text.floor_char_boundary(shown));
-        let mut hits = self.hits(&text[..window], 1, true);
+        let end = text.floor_char_boundary(shown);
+        let window = text.floor_char_boundary(shown.saturating_add(BEYOND));
+        let look = Look { min: 1, cut: true, goes_on: window < text.len() };
+        let mut hits = self.hits(&text[..window], &look);
         hits.retain(|hit| hit.start < end);
         hits.iter_mut().for_each(|hit| hit.end = hit.end.min(end));
         replace(&text[..end], hits)
@@ -58,25 +62,38 @@ impl Redactor {
 
     /// A sentence of our own with every known secret blanked that is long enough not to be a common word.
     pub fn own(&self, text: &str) -> String {
-        replace(text, self.hits(text, OWN_TEXT_MIN, false))
+        replace(text, self.hits(text, &Look { min: OWN_TEXT_MIN, cut: false, goes_on: false }))
     }
 
-    /// Where the secrets stand that have at least `min` bytes; with `cut` also the beginnings that a line's end cuts.
-    fn hits(&self, text: &str, min: usize, cut: bool) -> Vec<Range<usize>> {
+    /// Where the secrets stand.
+    fn hits(&self, text: &str, look: &Look) -> Vec<Range<usize>> {
         let mut known = self.known.borrow_mut();
         known.index();
         let mut hits = Vec::new();
         if !known.needles.is_empty() {
             let spaces = known.secrets.iter().any(|secret| secret.expose().contains(' '));
             let readings = readings(text, spaces);
-            readings.iter().for_each(|reading| known.find(reading, min, cut, &mut hits));
+            // A match that comes so far would go on where the text does.
+            let open = if look.goes_on { text.len().saturating_sub(ESCAPED_MAX) } else { usize::MAX };
+            readings.iter().for_each(|reading| known.find(reading, look, open, &mut hits));
         }
         hits
     }
 }
 
-/// By so many bytes at most is a needle looked up, and so many of a secret that is cut tell too much of it. A batch has thousands of them, and most are made of the same few
-/// digits: by one byte each place of a text would be compared with hundreds.
+/// What to look for in a text.
+struct Look {
+    /// Secrets of at least so many bytes.
+    min: usize,
+    /// Also their beginnings that a line's end cuts.
+    cut: bool,
+    /// The text goes on behind what is looked at.
+    goes_on: bool,
+}
+
+/// By so many bytes at most is a needle looked up, and so many of a secret that is cut tell too much of it. A batch
+/// has thousands of them, and most are made of the same few digits: by one byte each place of a text would be
+/// compared with hundreds.
 const START: usize = 4;
 
 /// The secrets, and an index of what to look for.
@@ -122,9 +139,9 @@ impl Known {
         self.indexed = self.secrets.len();
     }
 
-    /// Adds where needles for secrets of at least `min` bytes stand in a reading; with `cut` also where one begins
-    /// and the text, or its line, ends.
-    fn find(&self, reading: &Reading<'_>, min: usize, cut: bool, hits: &mut Vec<Range<usize>>) {
+    /// Adds where needles stand in a reading, and where one begins that is cut, or that comes as far as the place
+    /// `open` of the text.
+    fn find(&self, reading: &Reading<'_>, look: &Look, open: usize, hits: &mut Vec<Range<usize>>) {
         let bytes = reading.bytes();
         for at in 0..bytes.len() {
             let rest = &bytes[at..];
@@ -136,13 +153,17 @@ impl Known {
             for length in 1..=rest.len().min(START) {
                 let places = self.by_start[length - 1].get(&start(rest, length).1);
                 for needle in places.into_iter().flatten().map(|place| &self.needles[*place]) {
-                    if needle.secret < min {
+                    if needle.secret < look.min {
                         continue;
                     }
                     let alike = needle.text.iter().zip(rest).take_while(|(one, other)| one == other).count();
-                    let found = match alike == needle.text.len() {
-                        true => Some(alike),
-                        false => cut_at(rest, alike).filter(|length| cut && *length >= needle.cut),
+                    let told = |length: &usize| *length >= needle.cut;
+                    let found = if alike == needle.text.len() {
+                        Some(alike)
+                    } else if reading.span(at + alike - 1).end >= open {
+                        Some(alike).filter(told)
+                    } else {
+                        cut_at(rest, alike).filter(|length| look.cut && told(length))
                     };
                     if let Some(length) = found {
                         hits.push(reading.span(at).start..reading.span(at + length - 1).end);
@@ -215,3 +236,6 @@ fn needles(secret: &str) -> Vec<(Zeroizing<Vec<u8>>, usize)> {
     let cut = |at| if at < plain { START } else { 2 * START };
     needles.into_iter().enumerate().map(|(at, needle)| (Zeroizing::new(needle), cut(at))).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::*;
+use crate::secret::percent;
+
+/// What stands around secrets: texts with pieces of every escape.
+const PIECES: &[&str] = &[
+    "Ol\u{e1}", " ", "&", "amp;", "%", "41", "\\", "u00", "+", "<br />", "\n", "x=1", "\"", "{", "#", "...",
+];
+
+fn secret() -> impl Strategy<Value = String> {
+    let ascii: Vec<char> = ('!'..='~').filter(|c| *c != '*').collect();
+    let spaced: Vec<char> = ascii.iter().copied().chain([' '; 20]).collect();
+    let foreign: Vec<char> = ascii.iter().copied().chain("áéíõçüß¥€ж中😀".chars().cycle().take(60)).collect();
+    prop_oneof![vec(select(ascii), 8..40), vec(select(spaced), 8..40), vec(select(foreign), 8..40)]
+        .prop_map(|chars| chars.into_iter().collect())
+}
+
+fn surroundings() -> impl Strategy<Value = String> {
+    vec(select(PIECES), 0..12).prop_map(|pieces| pieces.concat())
+}
+
+/// A character in the form of that number; one that begins escapes is never left as it is.
+fn escaped(c: char, form: u8) -> String {
+    let bytes = |start: &str| {
+        let mut buffer = [0; 4];
+        c.encode_utf8(&mut buffer).bytes().map(|byte| format!("{start}{byte:02x}")).collect()
+    };
+    let named = [('&', "amp"), ('<', "lt"), ('>', "gt"), ('"', "quot"), ('\'', "apos"), ('é', "eacute")];
+    match (form, named.iter().find(|(known, _)| *known == c)) {
+        (0, _) if !"\\&%+<".contains(c) => c.to_string(),
+        (1, _) => bytes("%"),
+        (2, _) => format!("&#{};", u32::from(c)),
+        (3, _) => format!("&#x{:X};", u32::from(c)),
+        (4, Some((_, name))) => format!("&{name};"),
+        (5, _) if c.is_ascii() => bytes("\\x"),
+        _ => c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect(),
+    }
+}
+
+/// The secret in every form that changes it as a whole.
+fn wholes(secret: &str) -> Vec<String> {
+    let json = serde_json::Value::String(secret.to_owned()).to_string();
+    let mut all = vec![
+        secret.to_owned(),
+        percent(secret),
+        percent(secret).replace("%20", "+"),
+        percent(&percent(secret)),
+        json[1..json.len() - 1].to_owned(),
+    ];
+    for hash in
+        [hex(&md5::Md5::digest(secret)), hex(&sha1::Sha1::digest(secret)), hex(&sha2::Sha256::digest(secret))]
+    {
+        all.extend([hash.to_uppercase(), hash]);
+    }
+    all
+}
+
+fn knowing(secret: &str) -> Redactor {
+    let redactor = Redactor::new();
+    redactor.learn(&Secret::new(secret.to_owned()));
+    redactor
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
+
+    #[test]
+    fn a_whole_form_is_blanked_and_nothing_else(secret in secret(), before in surroundings(), behind in surroundings()) {
+        let redactor = knowing(&secret);
+        for form in wholes(&secret) {
+            let said = redactor.foreign(&format!("{before} {form} {behind}"));
+            prop_assert_eq!(said, format!("{before} {BLANK} {behind}"), "{}", form);
+        }
+        let without = [before, behind].concat();
+        prop_assert_eq!(redactor.foreign(&without), without);
+    }
+
+    #[test]
+    fn escapes_of_each_character_are_blanked(
+        secret in secret(),
+        forms in vec(0..7_u8, 40),
+        wrap in (0..80_usize, select(&["\n", "\r\n", "<br />\n", "<br>"][..])),
+        before in surroundings(),
+        behind in surroundings(),
+    ) {
+        let redactor = knowing(&secret);
+        for alike in [false, true] {
+            let each = secret.chars().enumerate().map(|(at, c)| {
+                let form = if alike { forms[0] } else { forms[at] };
+                let end = if at + 1 == wrap.0 && wrap.0 < secret.chars().count() { wrap.1 } else { "" };
+                escaped(c, form) + end
+            });
+            let form: String = each.collect();
+            let said = redactor.foreign(&format!("{before} {form} {behind}"));
+            prop_assert_eq!(said, format!("{before} {BLANK} {behind}"), "{}", form);
+        }
+    }
+
+    #[test]
+    fn base64_is_blanked_at_every_place(secret in secret(), user in vec(select(&['a', 'n', ':'][..]), 0..7)) {
+        let redactor = knowing(&secret);
+        let user: String = user.into_iter().collect();
+        for engine in [&STANDARD, &URL_SAFE] {
+            let said = redactor.foreign(&format!("is {}!", engine.encode(format!("{user}{secret}"))));
+            let digits_before = (user.len() * 8).div_ceil(6);
+            prop_assert!(said.contains(BLANK), "{said}");
+            // Behind it stand a digit that is no whole byte and what fills up.
+            prop_assert!(said.len() <= "is !".len() + digits_before + BLANK.len() + 3, "{said}");
+        }
+    }
+
+    #[test]
+    fn of_a_secret_across_the_end_not_a_byte_shows(
+        secret in secret(),
+        forms in vec(1..4_u8, 40),
+        nested in 0..3_usize,
+        at in 0..2000_usize,
+    ) {
+        let redactor = knowing(&secret);
+        let mut form: String = secret.chars().zip(forms).map(|(c, form)| escaped(c, form)).collect();
+        (0..nested).for_each(|_| form = percent(&form));
+        let shown = at.min(form.len());
+        let text = format!("{}{form} behind {}", "-".repeat(10), "-".repeat(4096));
+        let said = redactor.foreign_start(&text, 11 + shown);
+        prop_assert_eq!(said.trim_end(), "----------***");
+    }
+}
