@@ -175,24 +175,6 @@ fn the_end_is_created_and_expires_in_by_the_servers_clock() {
 }
 
 #[test]
-fn a_lifetime_that_is_none_is_a_warning() {
-    let now = unix_now();
-    for (created, expires_in) in [
-        (Some(now), json!(0)),
-        (Some(now), json!(-1)),
-        (Some(now), json!(null)),
-        (Some(now), json!(1e20)),
-        (Some(now), json!(u64::MAX)),
-        (Some(i64::MAX as u64), json!(3600)),
-        (Some(now - 7200), json!(3600)),
-    ] {
-        let (rest, stderr) = lasts(created, &expires_in, None);
-        assert_eq!(rest, None, "{created:?} {expires_in}");
-        assert!(stderr.contains("warning") && stderr.contains("names no usable lifetime"), "{stderr}");
-    }
-}
-
-#[test]
 fn refusals_under_200() {
     for (code, said) in
         [(json!(0), "0"), (json!(2), "2"), (json!("0"), "0"), (json!(-1), "-1"), (json!(false), "")]

@@ -229,41 +229,11 @@ fn a_challenge_is_asked_for_again_where_the_server_stumbles() {
 }
 
 #[test]
-fn a_challenge_is_asked_for_three_times_at_most() {
-    let server = Server::start(vec![Reply::http(504, "text/html", "<html>"); 3]);
-    machine(&server.url(), "api").run("login gluo").fails(5, &["is unavailable for now (HTTP 504)"]);
-    assert_eq!(server.received().len(), 3);
-}
-
-#[test]
-fn a_wait_that_the_server_names_is_kept_once_for_a_challenge_too() {
-    let server = Server::start(vec![Reply::with_headers(429, &[("Retry-After", "0")], ""); 2]);
-    machine(&server.url(), "api").run("login gluo").fails(5, &["is rate limited"]);
-    assert_eq!(server.received().len(), 2);
-}
-
-#[test]
 fn a_challenge_that_is_refused_otherwise_is_not_repeated() {
     for (status, code) in [(401, 4), (404, 6), (408, 5), (500, 6)] {
         let server = Server::start(vec![Reply::http(status, "text/html", "<html>")]);
         machine(&server.url(), "api").run("login gluo").fails(code, &[&format!("HTTP {status}")]);
     }
-}
-
-#[test]
-fn a_servers_clock_that_is_off_is_noted_and_changes_nothing() {
-    let (outcome, _server) = login(&[CHALLENGE, GOOD]);
-    assert_eq!(outcome.stderr, "");
-    let server = Server::start(vec![
-        Reply::json(
-            200,
-            r#"{"success":true,"result":{"token":"123","serverTime":1000000000,"expireTime":1000000300}}"#,
-        ),
-        Reply::json(200, GOOD),
-    ]);
-    let outcome = machine(&server.url(), "api").run("login gluo -v");
-    assert_eq!(outcome.stdout, format!("{SESSION}\n"));
-    outcome.says(&["note: gluo: the server's clock is ", " s behind this machine's"]);
 }
 
 #[test]

@@ -117,17 +117,6 @@ fn everything_the_server_said_but_the_refresh_token_is_passed_on() {
 }
 
 #[test]
-fn a_lifetime_that_is_none_is_a_warning() {
-    for lifetime in [json!(0), json!(-1), json!(null), json!(1e20), json!(u64::MAX), json!("soon")] {
-        let body = json!({"token_type": "Bearer", "expires_in": lifetime, "access_token": ACCESS});
-        let (outcome, _server) = login(Reply::json(200, body.to_string()));
-        let answer = outcome.json();
-        assert_eq!((&answer["token"], &answer["expires_at"]), (&json!(ACCESS), &Value::Null), "{lifetime}");
-        outcome.says(&["names no usable lifetime"]);
-    }
-}
-
-#[test]
 fn paths_below_the_url() {
     for (base, token_path, path) in [
         ("", None, "/Api/access_token"),
@@ -243,20 +232,6 @@ fn refusals_with_a_code() {
     {
         let (outcome, _server) = login(Reply::json(status, json!({"error": code}).to_string()));
         outcome.fails(4, &[code, "HELLOCLOUD_CLIENT_ID"]);
-    }
-}
-
-#[test]
-fn accounts_that_are_locked_or_old() {
-    for reply in [
-        Reply::json(401, r#"{"error":"lockout_reached","message":"locked"}"#),
-        Reply::json(200, r#"{"error":"password_expired","message":"expired"}"#),
-        unknown_error("lockout_reached"),
-        Reply::http(423, "text/html", "<html>"),
-    ] {
-        let (outcome, server) = login(reply);
-        outcome.fails(4, &[r#""code":"locked""#, r#""retryable":false"#, "locked", &server.host()]);
-        assert!(!outcome.stderr.contains("try again later"), "{}", outcome.stderr);
     }
 }
 

@@ -243,57 +243,6 @@ fn an_expired_hellocloud_session_is_refreshed_with_the_latest_pair() {
 }
 
 #[test]
-fn a_rotated_pair_is_stored_before_it_is_printed() {
-    let servers = Servers::start();
-    let machine = five_at(&servers);
-    let old = token(&machine, "token hellocloud");
-    ends(&entry(&machine), -1);
-    let (reader, writer) = pipe().expect("a pipe");
-    drop(reader);
-    let outcome = machine.end(machine.start_onto(machine.command(&["token", "hellocloud"]), writer));
-    assert_eq!((outcome.code, outcome.stderr.as_str()), (7, ""));
-    assert_eq!(purposes(&servers, 1), ["renew"]);
-    let new = token(&machine, "token hellocloud --cached");
-    assert_ne!(new, old);
-    assert_eq!(servers.events().len(), 2);
-}
-
-#[test]
-fn a_dead_refresh_token_leads_to_one_login() {
-    let servers = Servers::start();
-    let machine = five_at(&servers);
-    token(&machine, "token hellocloud");
-    change(&entry(&machine), |entry| {
-        entry["expires_at"] = from_now(-5);
-        entry["refresh"] = json!("def50200spent");
-    });
-    let new = token(&machine, "token hellocloud");
-    assert_eq!(purposes(&servers, 1), ["renew", "login"]);
-    assert_ne!(read(&entry(&machine))["refresh"], "def50200spent");
-    assert_eq!(token(&machine, "token hellocloud"), new);
-}
-
-#[test]
-fn a_dead_refresh_token_is_dropped_even_where_the_login_is_refused() {
-    let refused = |body: &str| Reply::json(401, body);
-    let pair = json!({ "token_type": "Bearer", "expires_in": 3600, "access_token": "A1.b.c", "refresh_token": "r1" });
-    let server = Server::start(vec![
-        Reply::json(200, pair.to_string()),
-        refused(r#"{"error":"invalid_request","message":"The refresh token is invalid."}"#),
-        refused(r#"{"error":"invalid_client","message":"Client authentication failed"}"#),
-    ]);
-    let mut machine = Machine::new();
-    machine.set("HELLOCLOUD_URL", &server.url()).set("HELLOCLOUD_CLIENT_ID", "c1");
-    machine.set("HELLOCLOUD_USERNAME", "ana").secret("HELLOCLOUD_PASSWORD", "Vq7Password2Lw");
-    machine.secret("HELLOCLOUD_CLIENT_SECRET", "Vq7Secret2Lw");
-    assert_eq!(token(&machine, "token hellocloud"), "A1.b.c");
-    ends(&entry(&machine), -1);
-    machine.run("token hellocloud").fails(4, &["refused"]);
-    let left = read(&entry(&machine));
-    assert_eq!((&left["token"], &left["refresh"]), (&json!("A1.b.c"), &json!(null)));
-}
-
-#[test]
 fn a_refused_login_leaves_the_entry_alone() {
     let servers = Servers::start();
     let mut machine = five_at(&servers);

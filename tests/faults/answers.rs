@@ -339,3 +339,20 @@ fn an_answer_of_any_kind_may_end_a_check() {
         Row::new(20).at(answered).fault(move |_| Reply::json(200, body)).exit(6).check();
     }
 }
+
+#[test]
+fn bytes_that_mean_nothing() {
+    for length in [1, 7, 60, 400, 3000] {
+        Row::new(79)
+            .at(steps::last())
+            .brief()
+            .fault(move |_| {
+                let mut bytes = vec![0; length];
+                getrandom::fill(&mut bytes).expect("random bytes");
+                Reply::json(200, bytes)
+            })
+            .exit(6)
+            .suspect()
+            .check();
+    }
+}

@@ -166,13 +166,24 @@ fn refusals_under_a_good_status() {
 #[test]
 fn accounts_that_are_locked() {
     status(33, 423, |row| row.exit(4).says(&["the account is locked"]).unsaid(&["try again later"]));
-    for code in ["lockout_reached", "password_expired"] {
-        let body = format!(r#"{{"error":"{code}","message":"The user is locked out"}}"#);
+    for (status, error, message) in [
+        (500, "lockout_reached", "The user is locked out"),
+        (401, "lockout_reached", "locked"),
+        (200, "password_expired", "expired"),
+        (500, "unknown_error", "password_expired"),
+    ] {
+        let body = format!(r#"{{"error":"{error}","message":"{message}"}}"#);
         Row::new(33)
             .at(&steps::LAST[1..2])
-            .fault(move |_| Reply::json(500, &body))
+            .brief_unless(status == 401)
+            .fault(move |_| Reply::json(status, &body))
             .exit(4)
-            .says(&["the account is locked or its password has expired", code, "ask its administrator"])
+            .says(&[
+                "the account is locked or its password has expired",
+                error,
+                message,
+                "ask its administrator",
+            ])
             .unsaid(&["try again"])
             .check();
     }

@@ -8,8 +8,6 @@ pub struct Demo {
     pub id: &'static str,
     /// Where the login goes.
     pub path: &'static str,
-    /// The session's field.
-    pub field: &'static str,
     /// The session that the good answer holds.
     pub token: &'static str,
     /// What the secret is called, and its value.
@@ -28,7 +26,6 @@ pub static ALL: [&Demo; 5] = [&GLUO, &HELLOCLOUD, &SYSTEMSWAY, &BROKER, &ZEEV];
 pub static GLUO: Demo = Demo {
     id: "gluo",
     path: "/webservice.php",
-    field: "sessionName",
     token: "tok7fQm2Zx91LwKd",
     secret: ("GLUO_ACCESS_KEY", "kEy8Rt5Yp3Wn6Vb1"),
     settings: &[("GLUO_USERNAME", "api")],
@@ -41,7 +38,6 @@ pub static GLUO: Demo = Demo {
 pub static HELLOCLOUD: Demo = Demo {
     id: "hellocloud",
     path: "/Api/access_token",
-    field: "access_token",
     token: "eyJ0eXAi.Hc4Nn7Qk2Tz.s1gn",
     secret: ("HELLOCLOUD_CLIENT_SECRET", "s3cR3t-Lk9Jh2Gf5Ds"),
     settings: &[("HELLOCLOUD_CLIENT_ID", "3d7f3fda-97d8")],
@@ -52,7 +48,6 @@ pub static HELLOCLOUD: Demo = Demo {
 pub static SYSTEMSWAY: Demo = Demo {
     id: "systemsway",
     path: "/api/main",
-    field: "IDSessao",
     token: "EB078EB1ABFC9722EBAB9BA3DD303AFD37DD1AE50A791CBA16ABEE0A727029DF",
     secret: ("SYSTEMSWAY_PASSWORD", "pW-Ss4Xc8Vb2Nm6"),
     settings: &[("SYSTEMSWAY_USERNAME", "admin")],
@@ -63,7 +58,6 @@ pub static SYSTEMSWAY: Demo = Demo {
 pub static BROKER: Demo = Demo {
     id: "broker",
     path: "/api/broker/estabelecimento/login",
-    field: "Access_Token",
     token: "eyJhbGci.Br5Uy8Ik3Ol.s1gn",
     secret: ("BROKER_PASSWORD", "pW-Br7Qa1Zx5Sw9"),
     settings: &[("BROKER_USERNAME", "loja")],
@@ -74,7 +68,6 @@ pub static BROKER: Demo = Demo {
 pub static ZEEV: Demo = Demo {
     id: "zeev",
     path: "/api/2/tokens",
-    field: "temporaryToken",
     token: "tmp-Zv6Bn4Mq0Lp8",
     secret: ("ZEEV_PASSWORD", "pW-Zv3Ed7Cr1Fv5"),
     settings: &[("ZEEV_USERNAME", "maria")],

@@ -166,11 +166,6 @@ impl Server {
         Self::listen("https", Door::Tls(config), script)
     }
 
-    /// Speaks first: sends these bytes to whoever connects, and answers nothing.
-    pub fn greeting(bytes: &[u8]) -> Self {
-        Self::listen("http", Door::Greeting(bytes.to_vec()), Vec::new())
-    }
-
     fn listen(scheme: &'static str, door: Door, script: Vec<Reply>) -> Self {
         let (keeper, address) = bound(0);
         let (listener, _) = bound(address.port());
@@ -335,25 +330,6 @@ impl Nobody {
     /// `127.0.0.1:PORT`.
     pub fn host(&self) -> String {
         self.address.to_string()
-    }
-}
-
-/// A listener whose queue is full, so that a further connection never comes about.
-pub struct FullListener {
-    listener: TcpListener,
-    _queue: Vec<TcpStream>,
-}
-
-impl FullListener {
-    pub fn new() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        rustix::net::listen(&listener, 0).expect("a short queue");
-        let queue = fill(listener.local_addr().expect("an address")).collect();
-        Self { listener, _queue: queue }
-    }
-
-    pub fn url(&self) -> String {
-        format!("http://{}", self.listener.local_addr().expect("an address"))
     }
 }
 
