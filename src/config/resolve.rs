@@ -238,8 +238,10 @@ impl<'a> Survey<'a> {
     /// elsewhere: whoever plants a file in a folder would get the secret.
     fn guard(&self) -> Result<()> {
         let elsewhere = self.used().find(|(field, hit)| {
-            // Whoever was asked has been shown where the answer goes.
-            field.secret() && !hit.origin.implicit() && hit.origin != Origin::Answer
+            // Whoever was asked for this target has been shown where the answer goes; another target's account may
+            // share the answer, and nobody has been shown where that goes.
+            let asked = hit.origin == Origin::Answer && hit.variable == self.target.variable(field.name);
+            field.secret() && !hit.origin.implicit() && !asked
         });
         let (Some((_, secret)), Some(route)) = (elsewhere, self.planted_route()) else {
             return Ok(());

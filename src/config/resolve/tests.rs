@@ -345,3 +345,19 @@ fn a_route_that_nobody_named_meets_no_secret_from_elsewhere() {
         assert!(find(&target("acme"), &load(dir.path(), vars, files).expect("read")).is_ok());
     }
 }
+
+#[test]
+fn an_answer_goes_where_it_was_asked_for_and_to_no_planted_place() {
+    let vars = [("BROKER_URL", "h"), ("BROKER_USERNAME", "u"), ("BROKER_PARTNER_USERNAME", "p")];
+    let planted = "BROKER__X__URL=evil\nBROKER__X__USERNAME=a\nBROKER__X__PASSWORD=b";
+    let dir = folder(&[(".env", planted)]);
+    let mut sources = load(dir.path(), &vars, &[]).expect("read");
+    let answer = |name: &str| (name.to_owned(), Secret::new("typed".into()));
+    sources.answer(&[answer("BROKER_PASSWORD"), answer("BROKER_PARTNER_PASSWORD")]);
+    assert!(reveal("broker", &sources).is_ok());
+    let refused = reveal("broker@x", &sources).expect_err("guarded");
+    assert!(
+        refused.contains("BROKER__X__URL comes from ./.env line 1 and BROKER_PARTNER_PASSWORD"),
+        "{refused}"
+    );
+}
