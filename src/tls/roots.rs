@@ -132,6 +132,11 @@ fn certificates(path: &Path) -> Option<Vec<CertificateDer<'static>>> {
 /// Certificates are public: nothing here needs to take the same time for all of them, which is what makes the
 /// usual reader slow.
 fn parse(text: &str) -> Option<Vec<CertificateDer<'static>>> {
+    // A mark within a line is none: that is how a certificate is commented out.
+    let begins_line = |at: usize| at == 0 || text.as_bytes()[at - 1] == b'\n';
+    if !text.match_indices(BEGIN).chain(text.match_indices(END)).all(|(at, _)| begins_line(at)) {
+        return None;
+    }
     let mut found = Vec::new();
     let mut digits = Vec::new();
     for block in text.split(BEGIN).skip(1) {
@@ -170,6 +175,13 @@ mod tests {
             .collect();
         assert_eq!(usual.len(), 2);
         assert_eq!(parse(&text), Some(usual));
+    }
+
+    #[test]
+    fn a_certificate_that_is_commented_out_is_left_to_the_usual_reader() {
+        let text = bundle();
+        let mark = text.rfind(BEGIN).expect("a second root");
+        assert_eq!(parse(&[&text[..mark], "#", &text[mark..]].concat()), None);
     }
 
     #[test]
