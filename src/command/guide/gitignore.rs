@@ -20,20 +20,25 @@ pub(super) fn ignore(file: &Path) -> io::Result<Option<PathBuf>> {
     let mut ignored = false;
     for (from, rules) in std::iter::once(exclude).chain(between.into_iter().map(own)) {
         let path = file.strip_prefix(&from).unwrap_or(file).to_string_lossy().into_owned();
-        let rules = std::fs::read_to_string(rules).unwrap_or_default();
+        let rules = rules_of(&rules);
         ignored = verdict(&rules, &path).unwrap_or(ignored);
     }
     if ignored {
         return Ok(None);
     }
     let rules = folder.join(".gitignore");
-    let old = std::fs::read_to_string(&rules).unwrap_or_default();
+    let old = rules_of(&rules);
     let crlf = old.lines().next().is_some_and(|first| old[first.len()..].starts_with("\r\n"));
     let end = if crlf { "\r\n" } else { "\n" };
     let before = if old.is_empty() || old.ends_with('\n') { "" } else { end };
     let mut options = std::fs::OpenOptions::new();
     options.append(true).create(true).open(&rules)?.write_all(format!("{before}{name}{end}").as_bytes())?;
     Ok(Some(rules))
+}
+
+/// A file's rules, none where there is no file. Names in another encoding than UTF-8 keep their places.
+fn rules_of(path: &Path) -> String {
+    String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned()
 }
 
 /// What a `.gitignore` says of a file, `path` seen from its folder: the last rule that matches counts.
@@ -72,6 +77,18 @@ fn glob(pattern: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rules_in_another_encoding_stay_as_they_are() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(folder.path().join(".git")).expect("a folder");
+        let rules = folder.path().join(".gitignore");
+        std::fs::write(&rules, b"# configura\xe7\xe3o\n*.log").expect("a file");
+        let file = folder.path().join(".env");
+        assert_eq!(ignore(&file).expect("written"), Some(rules.clone()));
+        assert_eq!(std::fs::read(&rules).expect("a file"), b"# configura\xe7\xe3o\n*.log\n.env\n");
+        assert_eq!(ignore(&file).expect("read"), None);
+    }
 
     #[test]
     fn rules_are_read_as_git_reads_them() {
