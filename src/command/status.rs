@@ -322,7 +322,7 @@ fn heads() -> [Text; RANKS.len()] {
 
 /// A line a target; with `each`, below it a line a setting. On a terminal of so many columns no line is longer.
 fn table(rows: &[Row], each: bool, columns: Option<usize>, run: &Run<'_>) -> String {
-    let words = |text: Text| text.render(run.lang());
+    let words = |text: Text| run.report.words(&text);
     let mut cells = vec![heads().map(words)];
     for row in rows {
         let left = left(row).map_or_else(String::new, duration);
@@ -365,7 +365,7 @@ fn table(rows: &[Row], each: bool, columns: Option<usize>, run: &Run<'_>) -> Str
                     .filter(|line| !line.is_empty())
                     .for_each(|line| text.push_str(&below(line, columns)));
             }
-            (None, Some(error)) => text.push_str(&below(&error.message.render(run.lang()), columns)),
+            (None, Some(error)) => text.push_str(&below(&run.report.words(&error.message), columns)),
             (None, None) => {}
         }
     }
