@@ -9,7 +9,7 @@ use tempfile::{NamedTempFile, TempDir};
 /// What the name of every file under construction begins with.
 pub const DRAFT_PREFIX: &str = ".crmauth-";
 /// What it ends with: so many letters and digits.
-const RANDOM_LENGTH: usize = 6;
+const RANDOM_LENGTH: usize = 16;
 
 /// A file under construction, mode 0600, beside the one that it will replace; removed when dropped.
 pub struct Draft {

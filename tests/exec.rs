@@ -486,11 +486,11 @@ fn a_folder_of_tokens_does_not_outlive_a_kill_for_long() {
     let folder_of = |run: &Waiting<'_>| PathBuf::from(&run.line).parent().expect("a folder").to_owned();
     let again = || machine.run("exec zeev --token-file -- true").answer().to_owned();
     // What only looks like one of ours.
-    for folder in ["crmauth-exec-more-than-six", "crmauth-exec-", "crmauth-sandbox-aaaaaa", "target"] {
+    for folder in ["crmauth-exec-backup", "crmauth-exec-", "crmauth-sandbox-aaaaaaaaaaaaaaaa", "target"] {
         fs::create_dir(machine.path(folder)).expect("a folder");
     }
-    machine.write("crmauth-exec-aaaaaa", "a file");
-    std::os::unix::fs::symlink("target", machine.path("crmauth-exec-bbbbbb")).expect("a link");
+    machine.write("crmauth-exec-aaaaaaaaaaaaaaaa", "a file");
+    std::os::unix::fs::symlink("target", machine.path("crmauth-exec-bbbbbbbbbbbbbbbb")).expect("a link");
     let others = machine.files();
     let mut killed = Waiting::start(&machine, &waiting);
     let living = Waiting::start(&machine, &waiting);
