@@ -118,7 +118,7 @@ pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
     code
 }
 
-/// How long an interrupted run may take to tidy up beyond this machine.
+/// How long a run that is over may take to tidy up beyond this machine.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Runs on one thread; what still resolves a name when the work is done is left behind, not waited for.
@@ -136,10 +136,8 @@ fn block_on(report: &Report, work: impl Future<Output = Result<u8>>) -> Result<u
     };
     let tasks = tokio::task::LocalSet::new();
     let outcome = tasks.block_on(&runtime, work);
-    if outcome.as_ref().is_err_and(|error| error.cause.is_signal()) {
-        // Whoever is interrupted gives back what others wait for, if that is quickly done.
-        let _ = runtime.block_on(async { tokio::time::timeout(LAST_WORDS, tasks).await });
-    }
+    // What others wait for is given back however the run ends, if that is quickly done.
+    let _ = runtime.block_on(async { tokio::time::timeout(LAST_WORDS, tasks).await });
     runtime.shutdown_background();
     outcome
 }

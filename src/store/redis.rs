@@ -76,6 +76,19 @@ struct Holding {
     given_back: Cell<bool>,
 }
 
+impl Holding {
+    /// Gives the right back, and tells what keeps it from that.
+    async fn release(&self) -> Result<()> {
+        self.beside.abort();
+        self.given_back.set(true);
+        let call = self.lease.borrow().give_back();
+        match call {
+            Some(call) => self.shared.call(&self.name, &call).await.map(|_| ()),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Drop for Holding {
     /// Whoever is interrupted gives the right back too, if there is still time for it.
     fn drop(&mut self) {
@@ -548,16 +561,7 @@ impl Store for RedisStore {
     }
 
     fn release(&self, lock: Lock) -> Pending<'_, ()> {
-        Box::pin(async move {
-            let Holding { name, lease, shared, beside, given_back } = holding(&lock)?;
-            beside.abort();
-            given_back.set(true);
-            let call = lease.borrow().give_back();
-            match call {
-                Some(call) => shared.call(name, &call).await.map(|_| ()),
-                None => Ok(()),
-            }
-        })
+        Box::pin(async move { holding(&lock)?.release().await })
     }
 
     fn discard(&self, deadline: Instant) -> Pending<'_, usize> {
@@ -578,7 +582,7 @@ impl Store for RedisStore {
                     written(&held, call).await?;
                     discarded += 1;
                 }
-                drop(held);
+                held.release().await?;
             }
             Ok(discarded)
         })

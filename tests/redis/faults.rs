@@ -214,6 +214,7 @@ fn what_somebody_else_put_there_is_not_used() {
     let ended = machine.run("logout --all");
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     ended.says(&["1 stored entries could not be read and are removed"]);
+    assert!(!redis.names().iter().any(|name| name.ends_with(":lock")), "{:?}", redis.names());
 }
 
 #[test]

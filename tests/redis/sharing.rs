@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{fleet, logins, sharing, token};
 use crate::support::at_once;
+use crate::support::demo::HELLOCLOUD;
 use crate::support::machine::{Machine, installed, signal};
 use crate::support::redis::{Redis, shares};
 use crate::support::stored::{SYSTEMS, first_login, purposes, under};
@@ -107,6 +108,33 @@ fn whoever_is_interrupted_gives_the_right_back() {
     assert_eq!(machine.end(first).code, 130);
     assert!(!redis.names().iter().any(|name| name.ends_with(":lock")), "{:?}", redis.names());
     assert_eq!(token(&machine, "token systemsway"), "T2");
+}
+
+#[test]
+fn a_command_that_ends_during_a_renewal_gives_the_right_back() {
+    let Some(redis) = Redis::start().map(Redis::settled) else { return };
+    let short = json!({ "token_type": "Bearer", "expires_in": 2, "access_token": "T1" });
+    let server = Server::start(vec![Reply::json(200, short.to_string()), Reply::Silence]);
+    let mut machine = HELLOCLOUD.machine(&server.url());
+    shares(&mut machine, &redis.url());
+    let mut command = machine.command(&[
+        "exec",
+        "hellocloud",
+        "--token-file",
+        "--min-ttl",
+        "1",
+        "--",
+        "sh",
+        "-c",
+        "read x; true",
+    ]);
+    command.stdin(std::process::Stdio::piped());
+    let mut run = machine.start(command);
+    server.wait_for(2);
+    assert!(redis.names().iter().any(|name| name.ends_with(":lock")));
+    drop(run.stdin.take());
+    assert_eq!(machine.end(run).code, 0);
+    assert!(!redis.names().iter().any(|name| name.ends_with(":lock")), "{:?}", redis.names());
 }
 
 /// A machine with a single seat at a server.
