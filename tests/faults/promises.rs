@@ -211,6 +211,12 @@ impl Promise {
         if self.connections.is_some_and(|connections| connections != run.connections) {
             return Some(format!("it connected {} times", run.connections));
         }
+        let unwanted = ["accept-encoding", "cookie", "referer"];
+        let header =
+            unwanted.iter().find(|name| run.received.iter().any(|request| request.header(name).is_some()));
+        if let Some(name) = header {
+            return Some(format!("a request has the header {name}"));
+        }
         let canaries = scene.canaries();
         let beyond = run.received.iter().filter(|request| request.beyond).map(Received::text);
         if let Some(text) = beyond.into_iter().find(|text| !found(&canaries, text.as_bytes()).is_empty()) {

@@ -18,7 +18,7 @@ fn a_cookie_is_no_session() {
         .says(&["base URL"])
         .suspect()
         .check();
-    // Beside a session in the body they are nothing.
+    // Beside a session in the body they are nothing, and none is sent back.
     Row::new(41)
         .at(steps::logins())
         .fault(|scene| {
