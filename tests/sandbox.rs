@@ -48,7 +48,8 @@ fn its_block_is_an_env_file_that_works() {
             "./.env" => {
                 let block = fs::read(machine.path("sandbox.env")).expect("a block");
                 machine.write(".env", block);
-                machine.run("login --all")
+                // The ports may be those of the sandbox before.
+                machine.run("login --all --store file:another")
             }
             option => {
                 set_mode(&machine.path("sandbox.env"), 0o600);
@@ -207,5 +208,19 @@ fn ttl_shortens_sessions() {
     }
     for ttl in ["0", "x", "1e9", "NaN", ""] {
         machine.run_args(&["sandbox", "--ttl", ttl, "--", "true"]).fails(2, &["--ttl"]);
+    }
+}
+
+#[test]
+fn a_command_speaks_the_language_that_was_asked_for() {
+    let mut machine = Machine::new();
+    let script = "crmauth --lang pt-BR sandbox -- crmauth login zev";
+    machine.set("CRMAUTH_LANG", "pt-BR");
+    let kept = machine.shell("sh", "crmauth sandbox -- crmauth login zev");
+    machine.unset("CRMAUTH_LANG");
+    let handed = machine.shell("sh", script);
+    for outcome in [kept, handed] {
+        assert_eq!(outcome.code, 2);
+        outcome.says(&["erro: nenhum sistema se chama `zev`"]);
     }
 }
