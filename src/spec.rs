@@ -377,7 +377,7 @@ impl BaseUrl {
         if text.contains('\\') {
             return refuse(say!("holds a backslash, which no URL may"));
         }
-        let unquoted = |text: &str| match text.contains(['"', '\'']) {
+        let unquoted = |text: &str| match text.contains(['"', '\'', '“', '”', '‘', '’']) {
             true => Err(bad(say!("holds a quote, which no base URL may"))),
             false => Ok(()),
         };
@@ -386,11 +386,12 @@ impl BaseUrl {
         if !scheme.eq_ignore_ascii_case("https") && !scheme.eq_ignore_ascii_case("http") {
             return refuse(say!("is neither an http:// nor an https:// URL"));
         }
-        if ["http:", "https:"].iter().any(|scheme| rest.to_ascii_lowercase().starts_with(scheme)) {
-            return refuse(match text.contains("://") {
-                true => say!("names its scheme twice"),
-                false => say!("has no // behind its scheme"),
-            });
+        let begins = |marks: [&str; 2]| marks.iter().any(|mark| rest.to_ascii_lowercase().starts_with(mark));
+        if begins(["http:", "https:"]) && text.contains("://") {
+            return refuse(say!("names its scheme twice"));
+        }
+        if begins(["http:", "https:"]) || begins(["http//", "https//"]) {
+            return refuse(say!("has no :// behind its scheme"));
         }
         if rest.is_empty() || rest.starts_with(['/', '?', '#', ':', '@']) {
             return refuse(say!("names no host"));
@@ -559,9 +560,11 @@ mod tests {
         for (text, why) in [
             ("https://https://h", "names its scheme twice"),
             ("https://HTTP:/h", "names its scheme twice"),
-            ("http:/h", "has no // behind its scheme"),
-            ("https:h", "has no // behind its scheme"),
+            ("http:/h", "has no :// behind its scheme"),
+            ("http//h", "has no :// behind its scheme"),
+            ("https:h", "has no :// behind its scheme"),
             ("\"https://h\"", "holds a quote, which no base URL may"),
+            ("“https://h”", "holds a quote, which no base URL may"),
             ("https://h'//", "holds a quote, which no base URL may"),
             ("https://h'/webservice.php", "holds a quote, which no base URL may"),
             ("https://h/a\"/b", "holds a quote, which no base URL may"),

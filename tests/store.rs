@@ -136,8 +136,8 @@ fn the_store_is_where_the_settings_say() {
     assert_eq!(token(&machine, &absolute), "T3");
     // An empty value is an unset one.
     machine.set("CRMAUTH_STORE", "").unset("XDG_STATE_HOME").set("HOME", "");
-    let outcome = machine.run("token zeev -v");
-    outcome.says(&["note: HOME is not set: sessions are not stored"]);
+    let outcome = machine.run("token zeev");
+    outcome.says(&["warning: HOME is not set: sessions are not stored, unless CRMAUTH_STORE names a place"]);
     assert_eq!(outcome.stdout, "T5\n");
 }
 

@@ -181,7 +181,9 @@ impl Run<'_> {
             None => match self.state_folder()? {
                 Some(folder) => folder,
                 None => {
-                    self.report.note(None, say!("HOME is not set: sessions are not stored"));
+                    let text =
+                        say!("HOME is not set: sessions are not stored, unless CRMAUTH_STORE names a place");
+                    self.report.warn(None, text);
                     return Ok(MemoryStore::new());
                 }
             },

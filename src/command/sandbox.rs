@@ -10,6 +10,9 @@ use crate::sandbox::{self, Log, Options, Sandbox};
 use crate::say::{Lang, say};
 use crate::{config, provider, signals};
 
+/// The one setting of ours that a command keeps: what language its crmauth speaks.
+const LANG: &str = "CRMAUTH_LANG";
+
 /// Play the five systems on loopback, with demo accounts
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
@@ -76,13 +79,17 @@ async fn command(name: &OsString, rest: &[OsString], run: &Run<'_>, servers: &Sa
     location.push(store.path());
     let specs = provider::specs();
     let own = run.environment.vars().filter(|(name, _)| {
-        name.to_str().is_none_or(|name| !name.starts_with("CRMAUTH_") && !config::is_setting(name, &specs))
+        name.to_str().is_none_or(|name| {
+            name == LANG || !name.starts_with("CRMAUTH_") && !config::is_setting(name, &specs)
+        })
     });
+    let lang = run.global.lang.map(|lang| (LANG, lang.name()));
     let mut command = tokio::process::Command::new(child::find(name, run)?);
     command
         .args(rest)
         .env_clear()
         .envs(own)
+        .envs(lang)
         .envs(servers.settings().iter().map(|(name, value)| (name, value)))
         .env("CRMAUTH_STORE", location)
         .env("CRMAUTH_ENV_FILE", "/dev/null");

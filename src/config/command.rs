@@ -9,7 +9,7 @@ use tokio::process::{Child, Command};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use super::file::Bytes;
+use super::file::{Bytes, seconds};
 use super::value::MAX;
 use crate::say::{Text, say};
 use crate::secret::Secret;
@@ -47,7 +47,7 @@ pub(super) async fn run(text: &Secret, patience: Duration, deadline: Instant) ->
         group.leave();
     }
     let (printed, status) = match ended {
-        Err(_) => return Err(say!("did not finish within {limit} s", limit = patience.as_secs_f64())),
+        Err(_) => return Err(say!("did not finish within {limit} s", limit = seconds(patience))),
         Ok(Err(error)) => return Err(say!("could not be read ({why})", why = error.kind())),
         Ok(Ok(ended)) => ended,
     };

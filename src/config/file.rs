@@ -15,6 +15,11 @@ use crate::say::{Text, say};
 /// A file's bytes, wiped when dropped.
 pub(super) type Bytes = Zeroizing<Vec<u8>>;
 
+/// A time as a message shows it: in seconds, to a hundredth.
+pub(super) fn seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 100.0).round() / 100.0
+}
+
 /// What is wrong with a file that does not exist.
 pub(super) fn not_there() -> Text {
     say!("is not there")
@@ -77,7 +82,7 @@ fn apart(path: &Path, cap: usize, done: impl FnOnce(Result<Bytes, Text>) + Send 
 }
 
 fn silent(patience: Duration) -> Text {
-    say!("gave nothing within {limit} s", limit = patience.as_secs_f64())
+    say!("gave nothing within {limit} s", limit = seconds(patience))
 }
 
 /// Reads an open file, at most `cap` bytes of it.

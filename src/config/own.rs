@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::environment::Environment;
 use super::names::Form;
 use super::plan::printed_what;
-use super::resolve::{bad_value, named};
+use super::resolve::{bad_value, instead, named};
 use super::sources::Origin;
 use super::{command, file, value};
 use crate::error::{Cause, Error, Result};
@@ -41,7 +41,7 @@ pub async fn own_secret(environment: &Environment, name: &str, patience: Duratio
         }
     };
     let deadline = command::deadline(patience);
-    let bad = |why| bad_value(variable, &Origin::Environment, why);
+    let bad = |why| bad_value(variable, &Origin::Environment, why).hint(instead(variable));
     let secret = match form {
         Form::Plain => Secret::new((*text).to_owned()),
         Form::File => {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::command;
-use super::resolve::bad_value;
+use super::resolve::{bad_value, instead};
 use super::sources::Origin;
 use super::value;
 use crate::error::{Error, Result};
@@ -98,12 +98,11 @@ impl Plan {
             let value = match value {
                 Value::Known(value) => value,
                 Value::Command(text) => {
-                    let printed = command::run(&text, patience, deadline)
-                        .await
-                        .map_err(|why| bad_value(&variable, &origin, why))?;
+                    let bad = |why: Text| bad_value(&variable, &origin, why).hint(instead(&variable));
+                    let printed = command::run(&text, patience, deadline).await.map_err(bad)?;
                     value::from_bytes(&printed)
                         .and_then(|value| value::check(value.expose(), field, spec))
-                        .map_err(|why| bad_value(&variable, &origin, printed_what(&why)))?
+                        .map_err(|why| bad(printed_what(&why)))?
                 }
             };
             if field.name != "URL" {

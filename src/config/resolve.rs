@@ -318,9 +318,15 @@ impl<'a> Survey<'a> {
                 say!("names {file} {why}", file = named(hit.text.expose()), why),
             )
         };
-        let value = self.sources.secret_file(&path, deadline).await.map_err(bad)?;
-        value::check(value.expose(), field, self.target.spec).map_err(bad)
+        let value = self.sources.secret_file(&path, deadline).await;
+        let checked = value.and_then(|value| value::check(value.expose(), field, self.target.spec));
+        checked.map_err(|why| bad(why).hint(instead(&hit.written)))
     }
+}
+
+/// What to do about a setting that names where its value is, by a `_FILE` or a `_CMD`.
+pub(super) fn instead(variable: &str) -> Text {
+    say!("mend what {variable} names, or set the value itself, without the _FILE or _CMD", variable)
 }
 
 /// A file as a message names it. What does not begin as a path may be the secret itself, typed into the wrong
