@@ -45,7 +45,9 @@ pub fn retry_after(text: &str, server_now: Option<Timestamp>) -> Option<u64> {
     }
     let then = httpdate::parse_http_date(text).ok()?;
     let now = server_now.map_or_else(SystemTime::now, SystemTime::from);
-    Some(then.duration_since(now).map_or(0, |wait| wait.as_secs()))
+    let wait = then.duration_since(now).unwrap_or_default();
+    // Not before that second has come.
+    Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
 }
 
 /// Where a redirect points, as far as it may be shown: without user, query and fragment.
@@ -84,6 +86,13 @@ mod tests {
         ] {
             assert_eq!(retry_after(text, now), seconds, "{text}");
         }
+    }
+
+    #[test]
+    fn a_wait_until_a_date_does_not_end_before_it() {
+        let now = http_date("Sat, 21 Nov 2026 20:00:00 GMT").expect("a date");
+        let almost = now.checked_add(jiff::SignedDuration::from_millis(100)).expect("a time");
+        assert_eq!(retry_after("Sat, 21 Nov 2026 20:00:05 GMT", Some(almost)), Some(5));
     }
 
     #[test]
