@@ -273,7 +273,7 @@ fn a_wait_that_the_server_names_is_kept_once() {
 
 #[test]
 fn a_wait_of_a_second_is_kept() {
-    for wait in [None, Some(2)] {
+    for wait in [None, Some(3)] {
         Row::new(38)
             .at(steps::last())
             .brief()
