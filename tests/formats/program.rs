@@ -10,9 +10,9 @@ use super::samples::AWKWARD;
 use crate::support::demo::SYSTEMSWAY;
 use crate::support::{Machine, Outcome, Reply, Server};
 
-/// A URL's path with a quote and characters of several bytes, as it is set and as it is written.
+/// A URL's path with a dollar and characters of several bytes, as it is set and as it is written.
 const AWKWARD_PATH: (&str, &str) =
-    ("it's/a\u{e7}\u{e3}o/\u{6771}\u{4eac}", "it's/a%C3%A7%C3%A3o/%E6%9D%B1%E4%BA%AC");
+    ("it$s/a\u{e7}\u{e3}o/\u{6771}\u{4eac}", "it$s/a%C3%A7%C3%A3o/%E6%9D%B1%E4%BA%AC");
 const USER: &str = "Zo\u{eb} \"d'\u{c1}vila\"";
 /// One that every format carries.
 const PATH: (&str, &str) = ("crm", "crm");

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 
-pub const URL: &str = "https://h.example:8443/a%20b'c;d]e";
+pub const URL: &str = "https://h.example:8443/a%20b$c;d]e";
 /// Random batches for each reader.
 const BATCHES: u32 = 6;
 
