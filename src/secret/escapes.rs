@@ -8,8 +8,9 @@ use zeroize::Zeroize;
 /// How many escapes around each other are undone.
 const DEPTH: usize = 3;
 
-/// In so many ways a text is read at most; only one that was made up needs more.
-const READINGS_MAX: usize = 48;
+/// So many bytes are read of a text in all ways together, and in so many ways: only one that was made up needs more.
+const READ_MAX: usize = 1024 * 1024;
+const READINGS_MAX: usize = 256;
 
 /// The longest escape in bytes, where a text may be cut inside of one.
 const LONGEST: usize = 12;
@@ -108,11 +109,12 @@ pub(super) fn readings(text: &str, spaces: bool) -> Vec<Reading<'_>> {
     {
         all.push(next);
     }
+    let room = (READ_MAX / text.len().max(1)).min(READINGS_MAX);
     let mut at = 0;
     while at < all.len() {
         let there = if all[at].depth < DEPTH { all[at].kinds(spaces) } else { Vec::new() };
         for set in (0..1_usize << there.len()).rev() {
-            if all.len() == READINGS_MAX {
+            if all.len() >= room {
                 return all;
             }
             let kinds: Vec<u8> =
