@@ -429,7 +429,8 @@ impl BaseUrl {
 
     /// Whether a path stays below the URL that it is joined to, its `..` taken as every URL parser takes them.
     pub fn stays_below(path: &str) -> bool {
-        let path = path.split('?').next().unwrap_or_default();
+        // A URL parser sees neither tabs nor line breaks.
+        let path = path.split('?').next().unwrap_or_default().replace(['\t', '\n', '\r'], "");
         let mut depth = 0_usize;
         // Servers differ in what they take for a separator: whichever it is, it must not lead out.
         let path = path
@@ -599,6 +600,8 @@ mod tests {
             ("/.%2e/x", false),
             ("./x/./%2e./..", false),
             ("..\\x", false),
+            (".\n./x", false),
+            (".%2\te/x", false),
             ("%2e%2e\\\\x", false),
             ("x\\..\\y", true),
         ] {
