@@ -784,6 +784,17 @@ fn a_name_that_is_nearly_a_settings_is_told_where_one_is_missing() {
 }
 
 #[test]
+fn a_value_whose_equals_sign_was_forgotten_is_no_name() {
+    let machine = Machine::new();
+    for line in ["GLUO_ACCESS_KEY}'s3cr3tW0rd=", "GLUO_ACCESS_KEYs3cr3tW0rd=", "GLUO_ACCESS_KEYS3CR3TW0RD="] {
+        machine.write(".env", format!("GLUO_URL=h\nGLUO_USERNAME=ana\n{line}\n"));
+        let run = machine.run("login gluo -vv");
+        run.fails(2, &["GLUO_ACCESS_KEY is not set", "hint: GLUO_ACCESS_KEY: the user's"]);
+        assert!(!run.stderr.to_lowercase().contains("s3cr3t"), "{}", run.stderr);
+    }
+}
+
+#[test]
 fn a_mistyped_account_gets_the_nearest_one() {
     let mut machine = Machine::new();
     machine.set("GLUO_URL", "http://127.0.0.1:1").set("GLUO__FILIAL__USERNAME", "api");

@@ -27,6 +27,8 @@ use crate::spec::{Field, Spec, Target};
 const ENV_FILE: &str = "CRMAUTH_ENV_FILE";
 /// The largest env file, in bytes.
 const FILE_MAX: usize = 1024 * 1024;
+/// By so many characters more a name may still be a mistyped one, and not one with a value behind it.
+const FINISHED_MAX: usize = 8;
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -355,7 +357,12 @@ impl Sources {
         }
     }
 
+    /// Remembers a variable that is no setting and may have been meant to be one. What is no variable's name at all
+    /// is none: where the `=` was forgotten, a value that holds one stands there.
     fn stranger(&mut self, name: &str, origin: Origin, specs: &[&'static Spec]) {
+        if !name.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_')) {
+            return;
+        }
         let begins =
             |spec: &&Spec| name.strip_prefix(&spec.prefix()).is_some_and(|rest| rest.starts_with('_'));
         if specs.iter().copied().any(|spec| begins(&spec)) && names::parse(name, specs).is_none() {
@@ -379,7 +386,8 @@ impl Sources {
     /// A variable that is no setting and whose name is close to this one's, and where it stands.
     pub(super) fn near_miss(&self, variable: &str) -> Option<(&str, &Origin)> {
         let near = |name: &str| {
-            let begun = variable.starts_with(name) || name.starts_with(variable);
+            let rest = name.strip_prefix(variable).map(str::len);
+            let begun = variable.starts_with(name) || rest.is_some_and(|rest| rest <= FINISHED_MAX);
             begun || distance(&name.chars().collect::<Vec<_>>(), variable) <= 2
         };
         // Only the field's own part may be begun or finished: `GLUO_` begins all of them.
