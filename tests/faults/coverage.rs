@@ -269,7 +269,14 @@ const ROWS: &[(u8, &[&str])] = &[
             "http::requests_are_seen_at_vv_without_query_or_secret",
         ],
     ),
-    (79, &["faults/answers::bytes_that_mean_nothing", "corpus::every_property_holds_for_its_corpus"]),
+    (
+        79,
+        &[
+            "faults/answers::bytes_that_mean_nothing",
+            "faults/random::bytes_that_nobody_thought_of",
+            "corpus::every_property_holds_for_its_corpus",
+        ],
+    ),
 ];
 
 #[test]

@@ -24,6 +24,7 @@ mod outputs;
 mod processes;
 mod promises;
 mod proof;
+mod random;
 mod redirects;
 mod scene;
 mod sessions;

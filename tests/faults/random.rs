@@ -1,0 +1,258 @@
+//! Bytes that nobody thought of, in every place where bytes of others come in: the program ends with a code of its
+//! contract, in time and without a panic, and shows no secret.
+//!
+//! `CRMAUTH_TEST_CASES` makes them more, `CRMAUTH_TEST_SEED` makes them others; a failure names the seed to begin at.
+
+use std::fs;
+
+use super::local::{each, welcome};
+use super::promises::{Promise, Stdout};
+use super::scene::Scene;
+use crate::support::{Reply, stored};
+
+/// Cases of all systems together, unless more are asked for.
+const CASES: u64 = 150;
+/// No verb asks more often, not even one that finds out what went wrong.
+const REQUESTS_MAX: usize = 32;
+
+/// What the case changes.
+type Case = fn(&mut Scene, &mut Random) -> &'static str;
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "how many cases are tried is for the caller to say")]
+fn bytes_that_nobody_thought_of() {
+    let number = |name: &str, otherwise: u64| {
+        std::env::var(name).map_or(otherwise, |text| text.parse().expect("a number"))
+    };
+    let (first, cases) = (number("CRMAUTH_TEST_SEED", 0), number("CRMAUTH_TEST_CASES", CASES));
+    let kinds: [Case; 6] = [answers, answers, headers, env_file, entry, url];
+    each(|scene| {
+        for seed in first..first + cases.div_ceil(5) {
+            let mut random = Random::new(seed, scene.step.system);
+            let kind = kinds[usize::try_from(seed).expect("a seed") % kinds.len()];
+            let settings = fs::read(scene.machine.path(".env")).expect("an env file");
+            let line = kind(scene, &mut random);
+            let broken = tried(scene, line);
+            scene.source(".env", settings);
+            scene.machine.unset(&url_variable(scene));
+            assert!(
+                broken.is_empty(),
+                "row 79, {}, {line}, CRMAUTH_TEST_SEED={seed}:\n{}",
+                scene.step.system,
+                broken.join("\n")
+            );
+        }
+    });
+}
+
+/// What a run breaks of the promises that hold for whatever comes in.
+fn tried(scene: &Scene, line: &str) -> Vec<String> {
+    let mut run = scene.run(scene.command(line));
+    let code = run.outcome.code;
+    let mut promise = Promise { sent: REQUESTS_MAX, ..Promise::exit(code) };
+    // Whatever is answered, a login goes out once; and once more only where a server asks for it.
+    if line.starts_with("login") {
+        promise.sent = if line.contains("--timeout") { 2 } else { 1 };
+    }
+    if code == 0 || line.starts_with("status") {
+        promise.stdout = if line.starts_with("status") { Stdout::Anything } else { Stdout::SessionIn };
+    }
+    let unanswered = run.left_over.1;
+    run.left_over = (0, 0);
+    let mut broken = promise.broken(scene, &run);
+    // Sessions come and go as the bytes have it, and a token that came changed is no longer the one that is looked for.
+    broken
+        .retain(|text| !(text.starts_with("G3") || text.starts_with("G1") && text.contains("of the Token")));
+    if code != 0 && !line.starts_with("status") {
+        broken.extend(lost(&run).map(|path| format!("G3: {path} is gone")));
+    }
+    if unanswered > 0 {
+        broken.push(format!("more than {REQUESTS_MAX} requests"));
+    }
+    let codes = if line.starts_with("exec") { &[0, 125][..] } else { &[0, 1, 2, 3, 4, 5, 6, 7][..] };
+    if !codes.contains(&code) {
+        broken.push(format!("exit {code}"));
+    }
+    if !broken.is_empty() {
+        broken.push(format!("stdout: {:?}\nstderr: {}", run.outcome.stdout, run.outcome.stderr));
+    }
+    scene.restore(&run);
+    broken
+}
+
+/// An entry that a failed run has taken away.
+fn lost(run: &super::scene::Run) -> Option<String> {
+    let gone = |path: &&std::path::PathBuf| {
+        path.extension().is_some_and(|end| end == "json") && !run.after.contains_key(*path)
+    };
+    run.before.keys().find(gone).map(|path| path.display().to_string())
+}
+
+/// Every request is answered alike, and then the connection ends.
+fn answered(scene: &Scene, bytes: Vec<u8>) {
+    scene.server.push(std::iter::repeat_n(Reply::Last(bytes), REQUESTS_MAX));
+}
+
+fn answers(scene: &mut Scene, random: &mut Random) -> &'static str {
+    let mut body = match random.below(4) {
+        0 => random.bytes(300),
+        1 => format!(
+            r#"{{"error":{{"message":"no"}},"Message":"no","errors":[{{"detail":"{}"}}]}}"#,
+            "x".repeat(40)
+        )
+        .into_bytes(),
+        _ => scene.good().into_bytes(),
+    };
+    if random.below(4) > 0 {
+        random.mutate(&mut body);
+    }
+    let status = random.of(&[200, 200, 200, 201, 204, 302, 400, 401, 403, 404, 422, 429, 500, 503]);
+    let fails = status >= 400;
+    // A server may quote what it was sent.
+    if fails && random.below(2) == 0 {
+        let at = random.below(body.len() + 1);
+        let json = serde_json::Value::String(scene.secret().to_owned()).to_string();
+        body.splice(at..at, json[1..json.len() - 1].bytes());
+    }
+    let mut whole = format!("HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n\r\n").into_bytes();
+    if random.below(8) == 0 {
+        random.mutate(&mut whole);
+    }
+    answered(scene, [whole, body].concat());
+    random.of(&["login T -vv", "login T --json", "exec T -- true", "status T --check", "api T PATH"])
+}
+
+/// Values of headers and of lifetimes.
+fn headers(scene: &mut Scene, random: &mut Random) -> &'static str {
+    let value = |random: &mut Random| match random.below(5) {
+        0 => format!("{}{}", random.of(&["", "-", "+", "0x", "1e"]), random.next()),
+        1 => random.of(&["", "null", "1e308", "-1", "NaN", "9223372036854775808", "0", "3600.5"]).to_string(),
+        2 => "Wed, 21 Oct 2037 07:28:00 GMT".to_owned(),
+        _ => {
+            let mut date = b"Sun, 22 Nov 2026 01:00:00 GMT".to_vec();
+            random.mutate(&mut date);
+            date.retain(|byte| !b"\r\n".contains(byte));
+            String::from_utf8_lossy(&date).into_owned()
+        }
+    };
+    let status = random.of(&[200, 429, 503]);
+    let (retry, date, lifetime) = (value(random), value(random), value(random));
+    let lifetime = serde_json::Value::String(lifetime).to_string();
+    let lifetime = lifetime.trim_matches(if random.below(2) == 0 { '"' } else { ' ' });
+    let body = scene.good().replace("3600", lifetime);
+    let head = format!("HTTP/1.1 {status} X\r\nRetry-After: {retry}\r\nDate: {date}\r\n\r\n");
+    answered(scene, [head, body].concat().into_bytes());
+    random.of(&["login T --timeout 2", "login T --json --timeout 2", "exec T --timeout 2 -- true"])
+}
+
+fn env_file(scene: &mut Scene, random: &mut Random) -> &'static str {
+    let url = scene.server.url();
+    // The environment's wins, so that whatever is changed, nobody else is asked.
+    scene.machine.set(&url_variable(scene), &url);
+    let mut file = fs::read(scene.machine.path(".env")).expect("an env file");
+    if random.below(6) == 0 {
+        file = random.bytes(400);
+    }
+    random.mutate(&mut file);
+    scene.source(".env", file);
+    welcome(scene);
+    random.of(&["login T -vv", "login T --json", "exec T -- true", "status -v"])
+}
+
+fn entry(scene: &mut Scene, random: &mut Random) -> &'static str {
+    let path = stored::entry(&scene.machine);
+    let mut content = fs::read(&path).expect("an entry");
+    if random.below(6) == 0 {
+        content = random.bytes(400);
+    }
+    random.mutate(&mut content);
+    fs::write(&path, content).expect("an entry");
+    welcome(scene);
+    random.of(&["token T -vv", "exec T -- true", "status", "status --json", "login T"])
+}
+
+/// Behind a port nothing can lead to another host.
+fn url(scene: &mut Scene, random: &mut Random) -> &'static str {
+    let start = random.of(&["/", "?", "#", "@", ":", "\\", "'", "\"", "%", ".", " ", "é"]);
+    let mut rest = random.of(&["", "webservice.php", "legacy/Api", "../x//%2e%2e"]).as_bytes().to_vec();
+    random.mutate(&mut rest);
+    rest.retain(|byte| *byte != 0);
+    let url = format!("{}{start}{}", scene.server.url(), String::from_utf8_lossy(&rest));
+    scene.machine.set(&url_variable(scene), &url);
+    welcome(scene);
+    random.of(&["login T -vv", "login T --json", "exec T -- true", "status"])
+}
+
+fn url_variable(scene: &Scene) -> String {
+    format!("{}_URL", scene.step.system.to_uppercase())
+}
+
+/// Numbers that follow from a seed (SplitMix64).
+struct Random(u64);
+
+impl Random {
+    fn new(seed: u64, system: &str) -> Self {
+        let mut random = Self(seed);
+        random.0 = system.bytes().fold(random.next(), |sum, byte| sum.rotate_left(8) ^ u64::from(byte));
+        random
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below another one, which is not 0.
+    fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.next() % end as u64).expect("a small number")
+    }
+
+    fn of<T: Copy>(&mut self, all: &[T]) -> T {
+        all[self.below(all.len())]
+    }
+
+    fn bytes(&mut self, most: usize) -> Vec<u8> {
+        (0..self.below(most)).map(|_| self.next().to_le_bytes()[0]).collect()
+    }
+
+    /// Changes bytes, takes some away, doubles some, and puts in what readers stumble over.
+    fn mutate(&mut self, bytes: &mut Vec<u8>) {
+        const PIECES: &[&[u8]] = &[
+            b"\0",
+            b"\"",
+            b"'",
+            b"\\",
+            b"{",
+            b"}",
+            b"[",
+            b"\n",
+            b"\r\n",
+            b"=",
+            b"$",
+            b"#",
+            b"&",
+            b"%",
+            b"\xff",
+            b"\xef\xbb\xbf",
+            b"\xed\xa0\x80",
+            b"null",
+            b"1e999",
+            b"::error::",
+            b"\x1b[2J",
+            b"<html>",
+        ];
+        for _ in 0..=self.below(4) {
+            let from = self.below(bytes.len() + 1);
+            let to = (from + self.below(12)).min(bytes.len());
+            match self.below(5) {
+                0 => bytes.truncate(from),
+                1 => drop(bytes.drain(from..to)),
+                2 => bytes.extend_from_within(from..to),
+                3 if from < bytes.len() => bytes[from] ^= 1 << self.below(8),
+                _ => drop(bytes.splice(from..from, self.of(PIECES).iter().copied())),
+            }
+        }
+    }
+}
