@@ -49,6 +49,18 @@ fn out_of_reach() {
 }
 
 #[test]
+fn without_the_store_nobody_knows_whether_a_session_is_stored() {
+    let nobody = Nobody::new();
+    for demo in [&ZEEV, &SYSTEMSWAY] {
+        let server = Server::start(vec![]);
+        let mut machine = demo.machine(&server.url());
+        shares(&mut machine, &format!("redis://{}", nobody.host()));
+        machine.run(&format!("token {} --cached", demo.id)).fails(5, &["connection refused"]);
+        assert_eq!(server.connections(), 0);
+    }
+}
+
+#[test]
 fn refusals_before_the_login() {
     for answer in [
         "-READONLY You can't write against a read only replica.\r\n",
