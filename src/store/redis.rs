@@ -67,19 +67,39 @@ struct Opened {
     checked: Cell<bool>,
 }
 
-/// A right in hand, prolonged until it is dropped.
+/// A right that is wanted or in hand: then it is prolonged until it is dropped.
 struct Holding {
     name: String,
     lease: Rc<RefCell<Lease>>,
     shared: Rc<Shared>,
-    beside: JoinHandle<()>,
+    beside: Option<JoinHandle<()>>,
     given_back: Cell<bool>,
 }
 
 impl Holding {
+    /// Waits until the right is in hand for a whole login: `false` where there is news, or it was lost.
+    async fn ensure(&self) -> Result<bool> {
+        let Self { name, lease, shared, .. } = self;
+        let mut away = None;
+        let mut event = Event::Begin;
+        loop {
+            let action = lease.borrow_mut().next(shared.now(), event);
+            match action {
+                Action::Ask(call) => event = shared.event(name, &call, &mut away).await?,
+                Action::Sleep(pause) => {
+                    tokio::time::sleep(pause).await;
+                    event = Event::Woken;
+                }
+                Action::Go => return Ok(true),
+                Action::Look | Action::Lost => return Ok(false),
+                Action::GiveUp(why) => return Err(shared.no_right(why, away)),
+            }
+        }
+    }
+
     /// Gives the right back, and tells what keeps it from that.
     async fn release(&self) -> Result<()> {
-        self.beside.abort();
+        self.beside.iter().for_each(JoinHandle::abort);
         self.given_back.set(true);
         let call = self.lease.borrow().give_back();
         match call {
@@ -90,15 +110,18 @@ impl Holding {
 }
 
 impl Drop for Holding {
-    /// Whoever is interrupted gives the right back too, if there is still time for it.
+    /// Whoever is interrupted gives the right back too, if there is still time for it; and so does whoever was given
+    /// it too late. The server has answered before, so it is asked once more even where it was found to be away.
     fn drop(&mut self) {
-        self.beside.abort();
+        self.beside.iter().for_each(JoinHandle::abort);
         if self.given_back.get() || tokio::runtime::Handle::try_current().is_err() {
             return;
         }
         if let Some(call) = self.lease.borrow().give_back() {
             let (shared, name) = (Rc::clone(&self.shared), self.name.clone());
-            tokio::task::spawn_local(async move { shared.call(&name, &call).await.map(|_| ()) });
+            tokio::task::spawn_local(async move {
+                shared.server.ask(&[scripts::command(&name, &call)]).await.map(|_| ())
+            });
         }
     }
 }
@@ -143,26 +166,17 @@ impl RedisStore {
             .map_err(|_| Error::new(Cause::Other, say!("there are no random numbers")))?;
         let deadline = deadline.saturating_duration_since(shared.began);
         let seen = seen.map(|version| version.0);
-        let mut lease = Lease::new(shared.terms, u128::from_be_bytes(owner), seen, deadline);
-        let mut away = None;
-        let mut event = Event::Begin;
-        loop {
-            match lease.next(shared.now(), event) {
-                Action::Ask(call) => event = shared.event(&name, &call, &mut away).await?,
-                Action::Sleep(pause) => {
-                    tokio::time::sleep(pause).await;
-                    event = Event::Woken;
-                }
-                Action::Go => break,
-                Action::Look => return Ok(None),
-                // A long pause of ours right after it was given.
-                Action::Lost => return Ok(None),
-                Action::GiveUp(why) => return Err(shared.no_right(why, away)),
-            }
-        }
+        let lease = Lease::new(shared.terms, u128::from_be_bytes(owner), seen, deadline);
         let lease = Rc::new(RefCell::new(lease));
-        let beside = shared.beside(name.clone(), Rc::clone(&lease));
-        Ok(Some(Holding { name, lease, shared: Rc::clone(shared), beside, given_back: Cell::new(false) }))
+        let (shared, given_back) = (Rc::clone(shared), Cell::new(false));
+        let mut holding = Holding { name, lease, shared, beside: None, given_back };
+        // Where it is lost, a long pause of ours came right after it was given.
+        if !holding.ensure().await? {
+            return Ok(None);
+        }
+        let beside = self.0.beside(holding.name.clone(), Rc::clone(&holding.lease));
+        holding.beside = Some(beside);
+        Ok(Some(holding))
     }
 
     /// The same where nothing but the right will do.
@@ -340,7 +354,10 @@ impl Shared {
                 self.remember(&error);
                 return error;
             }
-            (Why::Silent, None) => (say!("the store {place} does not answer", place), wait),
+            (Why::Silent, None) => {
+                let message = say!("the store {place} does not answer", place);
+                return Error::new(Cause::Timeout, message).hint(wait);
+            }
             (Why::Quiet, _) => {
                 (say!("the store {place} has just started and gives no right to log in yet", place), wait)
             }
@@ -512,24 +529,7 @@ impl Store for RedisStore {
 
     /// Asks the server whether the right will last a whole login.
     fn hold<'a>(&'a self, lock: &'a Lock) -> Pending<'a, bool> {
-        Box::pin(async move {
-            let Holding { name, lease, shared, .. } = holding(lock)?;
-            let mut away = None;
-            let mut event = Event::Begin;
-            loop {
-                let action = lease.borrow_mut().next(shared.now(), event);
-                match action {
-                    Action::Ask(call) => event = shared.event(name, &call, &mut away).await?,
-                    Action::Sleep(pause) => {
-                        tokio::time::sleep(pause).await;
-                        event = Event::Woken;
-                    }
-                    Action::Go => return Ok(true),
-                    Action::Look | Action::Lost => return Ok(false),
-                    Action::GiveUp(why) => return Err(shared.no_right(why, away)),
-                }
-            }
-        })
+        Box::pin(async move { holding(lock)?.ensure().await })
     }
 
     fn write<'a>(&'a self, lock: &'a Lock, entry: &'a Entry) -> Pending<'a, Written> {

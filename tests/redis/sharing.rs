@@ -8,7 +8,7 @@ use super::{fleet, logins, sharing, token};
 use crate::support::at_once;
 use crate::support::demo::HELLOCLOUD;
 use crate::support::machine::{Machine, installed, signal};
-use crate::support::redis::{Redis, shares};
+use crate::support::redis::{Proxy, Redis, Way, shares};
 use crate::support::stored::{SYSTEMS, first_login, purposes, under};
 use crate::support::{Reply, Server, canned};
 
@@ -135,6 +135,27 @@ fn a_command_that_ends_during_a_renewal_gives_the_right_back() {
     drop(run.stdin.take());
     assert_eq!(machine.end(run).code, 0);
     assert!(!redis.names().iter().any(|name| name.ends_with(":lock")), "{:?}", redis.names());
+}
+
+#[test]
+fn a_right_that_is_given_too_late_is_given_back() {
+    let Some(redis) = Redis::start().map(Redis::settled) else { return };
+    let server = Server::start(vec![]);
+    let proxy = Proxy::start(redis.address());
+    // Look, claim the store, and take: the server does that at once, and its answer is late.
+    proxy.hold(Way::Answer, 3);
+    let machine = seat(&server.url(), &proxy.url());
+    let mut run = machine.start(machine.command(&["token", "systemsway", "--timeout", "60"]));
+    assert!(proxy.reached(|| run.try_wait().expect("a child").is_none()));
+    assert!(redis.names().iter().any(|name| name.ends_with(":lock")));
+    // Longer than a silent server is asked again, and shorter than a call may take.
+    let (_open, nobody) = std::sync::mpsc::channel::<()>();
+    let _ = nobody.recv_timeout(std::time::Duration::from_millis(2500));
+    proxy.open();
+    let outcome = machine.end(run);
+    outcome.fails(5, &["does not answer"]);
+    assert!(!redis.names().iter().any(|name| name.ends_with(":lock")), "{:?}", redis.names());
+    assert_eq!(server.connections(), 0);
 }
 
 /// A machine with a single seat at a server.
