@@ -377,11 +377,11 @@ impl BaseUrl {
         if text.contains('\\') {
             return refuse(say!("holds a backslash, which no URL may"));
         }
-        let unquoted = |text: &str| match text.contains(['"', '\'']) {
-            true => Err(bad(say!("holds a quote, which no base URL may"))),
-            false => Ok(()),
-        };
-        unquoted(text)?;
+        const QUOTES: [char; 2] = ['"', '\''];
+        let quoted = || Err(bad(say!("has a quote in its host, or begins or ends with one")));
+        if text.starts_with(QUOTES) || text.trim_end_matches('/').ends_with(QUOTES) {
+            return quoted();
+        }
         let (scheme, rest) = text.split_once("://").unwrap_or(("https", text));
         if !scheme.eq_ignore_ascii_case("https") && !scheme.eq_ignore_ascii_case("http") {
             return refuse(say!("is neither an http:// nor an https:// URL"));
@@ -409,10 +409,16 @@ impl BaseUrl {
             return refuse(say!("is no valid URL"));
         };
         // A host's escapes are undone.
-        unquoted(url.as_str())?;
+        if url.host_str().is_some_and(|host| host.contains(QUOTES)) {
+            return quoted();
+        }
         let path = url.path().trim_end_matches('/');
         let endpoint = ["/", endpoint.trim_matches('/')].concat();
         let path = path.strip_suffix(&endpoint).unwrap_or(path).trim_end_matches('/').to_owned();
+        // The quote stood around what was there before a login path was added to it.
+        if path.ends_with('\'') || path.ends_with("%22") {
+            return quoted();
+        }
         url.set_path(&path);
         Ok(Self(url))
     }
@@ -564,11 +570,11 @@ mod tests {
             ("http:/h", "has no :// behind its scheme"),
             ("http//h", "has no :// behind its scheme"),
             ("https:h", "has no :// behind its scheme"),
-            ("\"https://h\"", "holds a quote, which no base URL may"),
-            ("https://h'//", "holds a quote, which no base URL may"),
-            ("https://h'/webservice.php", "holds a quote, which no base URL may"),
-            ("https://h/a\"/b", "holds a quote, which no base URL may"),
-            ("https://h%27/webservice.php", "holds a quote, which no base URL may"),
+            ("\"https://h\"", "has a quote in its host, or begins or ends with one"),
+            ("https://h'//", "has a quote in its host, or begins or ends with one"),
+            ("https://h'/webservice.php", "has a quote in its host, or begins or ends with one"),
+            ("https://h/a\"/webservice.php", "has a quote in its host, or begins or ends with one"),
+            ("https://h%27/webservice.php", "has a quote in its host, or begins or ends with one"),
         ] {
             assert_eq!(parse(text), Err(why.to_owned()), "{text}");
         }

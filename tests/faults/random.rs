@@ -18,8 +18,8 @@ const REQUESTS_MAX: usize = 32;
 /// What the case changes.
 type Case = fn(&mut Scene, &mut Random) -> &'static str;
 
-#[test]
 #[expect(clippy::disallowed_methods, reason = "how many cases are tried is for the caller to say")]
+#[test]
 fn bytes_that_nobody_thought_of() {
     let number = |name: &str, otherwise: u64| {
         std::env::var(name).map_or(otherwise, |text| text.parse().expect("a number"))
