@@ -655,16 +655,21 @@ fn a_cut_body_is_an_error() {
     }
 }
 
-#[test]
-fn whoever_closes_stdout_hears_nothing() {
-    let server = Slow::start(|stream| {
+/// Sends a large body for as long as somebody reads it.
+fn large() -> Slow {
+    Slow::start(|stream| {
         head(stream, LARGE);
         for number in 0..LARGE / 100_000 {
             if stream.write_all(&block(number)).is_err() {
                 return;
             }
         }
-    });
+    })
+}
+
+#[test]
+fn whoever_closes_stdout_hears_nothing() {
+    let server = large();
     let machine = server.machine();
     let mut child = machine.start(machine.command(&["api", "zeev", "/large"]));
     let mut stdout = child.stdout.take().expect("a stdout");
@@ -683,14 +688,7 @@ fn whoever_closes_stdout_hears_nothing() {
 #[test]
 fn a_reader_that_stalls_stops_no_signal() {
     for (sent, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
-        let server = Slow::start(|stream| {
-            head(stream, LARGE);
-            for number in 0..LARGE / 100_000 {
-                if stream.write_all(&block(number)).is_err() {
-                    return;
-                }
-            }
-        });
+        let server = large();
         let machine = server.machine();
         let mut child = machine.start(machine.command(&["api", "zeev", "/large"]));
         let mut stdout = child.stdout.take().expect("a stdout");
