@@ -191,7 +191,7 @@ impl RedisStore {
         }
     }
 
-    /// Every entry's name, and its bytes as far as they can be had.
+    /// Every entry's name.
     async fn names(&self) -> Result<Vec<String>> {
         let shared = &self.0;
         shared.open().await?;
