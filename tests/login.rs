@@ -575,7 +575,12 @@ fn a_refusal_is_shared_and_other_settings_have_a_login_of_their_own() {
     machine.set("ZEEV__FILIAL__USERNAME", "ana").set("ZEEV__FILIAL__PASSWORD", "Vq7zeevPassword2Lw");
     machine.set("ZEEV__OUTRA__USERNAME", "ana").secret("ZEEV__OUTRA__PASSWORD", "Another9Password");
     let outcome = machine.run("login -j 1 zeev zeev@filial zeev@outra");
-    assert_eq!((outcome.code, outcome.stdout.as_str()), (4, "zeev@outra\tZv3otherToken\n"));
+    assert_eq!(
+        (outcome.code, outcome.stdout.as_str()),
+        (4, "zeev@outra\tZv3otherToken\n"),
+        "{}",
+        outcome.stderr
+    );
     outcome.says(&["error: zeev: ", "error: zeev@filial: "]);
 }
 

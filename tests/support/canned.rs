@@ -36,7 +36,7 @@ pub fn zeev(token: &str) -> Reply {
 
 /// Zeev's refusal, after which it hangs up.
 pub fn zeev_refuses() -> Reply {
-    Reply::Last(b"HTTP/1.1 401 Scripted\r\nContent-Length: 2\r\n\r\n{}".to_vec())
+    Reply::Last(b"HTTP/1.1 401 Scripted\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}".to_vec())
 }
 
 fn ok(answer: &serde_json::Value) -> Reply {
