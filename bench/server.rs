@@ -117,7 +117,10 @@ async fn exchange(
     }
     state.requests.set(state.requests.get() + 1);
     let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-    tokio::time::sleep(state.delay).await;
+    // No time at all would still be a tick of the clock, a millisecond.
+    if !state.delay.is_zero() {
+        tokio::time::sleep(state.delay).await;
+    }
     let challenge = head.uri.query().is_some_and(|query| query.contains("operation=getchallenge"));
     Ok(match (head.uri.path(), challenge) {
         ("/webservice.php", true) => {
