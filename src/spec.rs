@@ -25,6 +25,8 @@ pub struct Spec {
     pub endpoint: &'static str,
     /// An example of a base URL.
     pub example_url: &'static str,
+    /// Where a person finds the base URL; as [`Field::found`].
+    pub url_found: &'static str,
     /// The fields of its own, besides those that every provider has ([`COMMON`]), in the order in which a
     /// person fills them in.
     pub fields: &'static [Field],
@@ -70,6 +72,21 @@ impl Spec {
         if field.name == "URL" { self.seed_url } else { field.seed_name }
     }
 
+    /// Where a person finds a field's value, where it must be looked up.
+    pub fn found(&self, field: &Field) -> Option<Text> {
+        let found = if field.name == "URL" { Some(self.url_found) } else { field.found };
+        found.map(Text::declared)
+    }
+
+    /// What a field is, and where a person finds its value.
+    pub fn about(&self, field: &Field) -> Text {
+        let help = Text::declared(field.help);
+        match self.found(field) {
+            Some(found) => say!("{help} ({found})", help, found),
+            None => help,
+        }
+    }
+
     /// The field of that name.
     pub fn field(&self, name: &str) -> Option<&'static Field> {
         self.all_fields().find(|field| field.name == name)
@@ -87,8 +104,11 @@ pub struct Field {
     pub need: Need,
     /// What holds where it is not set.
     pub default: Default,
-    /// What it is and where a person finds it: one line without a full stop.
+    /// What it is: one line without a full stop.
     pub help: &'static str,
+    /// Where a person finds its value, or whom to ask: one line without a full stop. None where there is nothing to be
+    /// found: an option, and the URL, of which [`Spec::url_found`] speaks.
+    pub found: Option<&'static str>,
     /// Whether a named account takes the default account's value: true for the URL and a partner's fields.
     pub shared: bool,
     /// The seed script's name for it, read from env files only.
@@ -98,14 +118,29 @@ pub struct Field {
 }
 
 impl Field {
-    /// A field with a kind and a help line, optional, without a default, not shared.
-    pub const fn new(name: &'static str, kind: Kind, help: &'static str) -> Self {
+    /// A field whose value a person must look up: its kind, what it is, and where it is found. It is optional,
+    /// without a default, not shared.
+    pub const fn new(name: &'static str, kind: Kind, help: &'static str, found: &'static str) -> Self {
+        Self { found: Some(found), ..Self::bare(name, kind, help) }
+    }
+
+    /// An option: a field that a person chooses a value for, if at all. Nobody logs in with such a value.
+    pub const fn option(name: &'static str, kind: Kind, help: &'static str) -> Self {
+        assert!(
+            matches!(kind, Kind::Choice(_) | Kind::Path | Kind::Flag),
+            "a field of this kind must say where its value is found"
+        );
+        Self::bare(name, kind, help)
+    }
+
+    const fn bare(name: &'static str, kind: Kind, help: &'static str) -> Self {
         Self {
             name,
             kind,
             need: Need::Optional,
             default: Default::None,
             help,
+            found: None,
             shared: false,
             seed_name: None,
             identity: false,
@@ -233,11 +268,11 @@ pub struct Alternatives {
 
 /// The fields that every provider has: the URL, then the guards.
 pub static COMMON: [Field; 3] = [
-    Field::new("URL", Kind::Url, "base URL; a bare host means https, a path prefix is kept")
+    Field::bare("URL", Kind::Url, "base URL; a bare host means https, a path prefix is kept")
         .required()
         .shared(),
-    Field::new("ALLOW_HTTP", Kind::Flag, "1 allows http:// beyond loopback and private addresses"),
-    Field::new("ALLOW_PROXY", Kind::Flag, "1 lets http:// go through the environment's proxy too"),
+    Field::option("ALLOW_HTTP", Kind::Flag, "1 allows http:// beyond loopback and private addresses"),
+    Field::option("ALLOW_PROXY", Kind::Flag, "1 lets http:// go through the environment's proxy too"),
 ];
 
 /// Where a session goes in later requests.
@@ -578,6 +613,12 @@ mod tests {
         ] {
             assert_eq!(parse(text), Err(why.to_owned()), "{text}");
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "must say where its value is found")]
+    fn a_credential_is_no_option() {
+        let _ = Field::option("PASSWORD", Kind::Secret, "the password");
     }
 
     #[test]

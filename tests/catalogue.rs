@@ -78,9 +78,11 @@ fn has_words(sentence: &str) -> bool {
 /// The texts of declarations that people see while the program runs.
 fn declared() -> BTreeMap<String, PathBuf> {
     let specs = provider::specs();
-    let fields = specs.iter().flat_map(|spec| spec.all_fields()).map(|field| field.help);
-    fields
-        .chain(specs.iter().map(|spec| spec.method))
+    let fields = || specs.iter().flat_map(|spec| spec.all_fields());
+    let (helps, places) = (fields().map(|field| field.help), fields().filter_map(|field| field.found));
+    helps
+        .chain(places)
+        .chain(specs.iter().flat_map(|spec| [spec.method, spec.url_found]))
         .map(|text| (text.to_owned(), "a declaration".into()))
         .collect()
 }

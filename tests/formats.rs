@@ -29,6 +29,7 @@ static DEMO: Spec = Spec {
     method: "",
     endpoint: "",
     example_url: "",
+    url_found: "on the invoice",
     fields: &[],
     seed_url: None,
     alternatives: &[],

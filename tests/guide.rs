@@ -40,11 +40,12 @@ fn answers_lead_to_a_session_and_to_a_file_that_asks_no_more() {
     machine.write(".gitignore", "target");
     let mut terminal = start(&machine, "login gluo");
     terminal.sees("Gluocrm needs some settings").sees("GLUO_URL: base URL");
+    terminal.sees("where to find it: from Gluocrm's support");
     terminal.sees("GLUO_URL: ").types("\r").sees("GLUO_URL is needed");
     terminal.sees("GLUO_URL: ").types("ftp://h\r").sees("GLUO_URL is neither an http:// nor an https:// URL");
     terminal.sees("GLUO_URL: ").types(&format!(" {}/webservice.php \r", server.url()));
     terminal.sees("GLUO_USERNAME: ").sees("GLUO_USERNAME: ").types("api\r");
-    terminal.sees("My Preferences").sees("GLUO_ACCESS_KEY (not shown): ");
+    terminal.sees("it comes by e-mail").sees("GLUO_ACCESS_KEY (not shown): ");
     terminal.hides().types("two words\r").sees("GLUO_ACCESS_KEY holds white space");
     terminal.sees("(not shown): ").hides().types(&format!("{KEY} \r"));
     terminal.sees(TOKEN).sees("done: gluo: logged in as api");

@@ -55,6 +55,9 @@ fn json_tells_every_declared_field() {
             let secret = secret.iter().any(|end| name.ends_with(end));
             assert_eq!(setting["secret"], secret, "{name}");
             assert!(setting["help"].as_str().is_some_and(|help| !help.is_empty()), "{name}");
+            let chosen = ["GRANT", "BODY", "_PATH", "HASH_CASE", "ALLOW_HTTP", "ALLOW_PROXY"];
+            let chosen = chosen.iter().any(|end| name.ends_with(end));
+            assert_eq!(setting["found"].is_null(), chosen, "{name}");
         }
     }
     let all = Machine::new().run("providers --json");
@@ -77,6 +80,14 @@ fn a_systems_page_names_its_settings() {
             let name = variable(&setting);
             assert!(page.answer().contains(&format!("  {name}  ")), "{}", page.stdout);
             assert!(block.answer().contains(&format!("{name}=\n")), "{}", block.stdout);
+            if let Some(found) = setting["found"].as_str() {
+                let line = format!(" where to find it: {found}\n");
+                assert!(
+                    page.stdout.contains(&line) && block.stdout.contains(&line),
+                    "{name}: {}",
+                    page.stdout
+                );
+            }
         }
     }
     let alias = machine.run("providers gluocrm");

@@ -197,6 +197,9 @@ async fn question(run: &Run<'_>, target: &Target, field: &Field) -> Result<Optio
         }
         _ => say!("{name}: {help}", name, help),
     });
+    if let Some(found) = target.spec.found(field) {
+        report.chat(say!("where to find it: {found}", found));
+    }
     loop {
         let answer = match field.secret() {
             true => report.ask_unseen(say!("{name} (not shown):", name)).await?,

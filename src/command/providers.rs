@@ -75,9 +75,14 @@ fn page(target: &Target, lang: Lang) -> String {
     let fields: Vec<&Field> = spec.all_fields().collect();
     let width = fields.iter().map(|field| target.variable(field.name).len()).max().unwrap_or_default();
     for field in &fields {
-        let (help, needed) = (Text::declared(field.help).render(lang), needed(field, target).render(lang));
-        lines.push(format!("  {:<width$}  {help}", target.variable(field.name)));
-        lines.push(format!("  {:<width$}  {needed}", ""));
+        lines.push(format!(
+            "  {:<width$}  {}",
+            target.variable(field.name),
+            Text::declared(field.help).render(lang)
+        ));
+        for more in [found(field, target), Some(needed(field, target))].into_iter().flatten() {
+            lines.push(format!("  {:<width$}  {}", "", more.render(lang)));
+        }
     }
     lines.push(String::new());
     lines.push(
@@ -92,6 +97,11 @@ fn page(target: &Target, lang: Lang) -> String {
     };
     lines.push(carried.render(lang));
     lines.join("\n") + "\n"
+}
+
+/// Where a field's value is found, where it must be looked up.
+fn found(field: &Field, target: &Target) -> Option<Text> {
+    target.spec.found(field).map(|found| say!("where to find it: {found}", found))
 }
 
 /// Whether a field is needed, and what holds where it is not set.
@@ -153,6 +163,9 @@ pub fn env_block(target: &Target, lang: Lang) -> String {
         let off = if (field.need == Need::Always || usual_way) && !shared { "" } else { "#" };
         let (help, needed) = (Text::declared(field.help).render(lang), needed(field, target).render(lang));
         text.push_str(&format!("# {help}: {needed}\n"));
+        if let Some(found) = found(field, target) {
+            text.push_str(&format!("# {}\n", found.render(lang)));
+        }
         if field.kind == Kind::Url {
             let example = say!("for example {url}", url = spec.example_url).render(lang);
             text.push_str(&format!("# {example}\n"));
@@ -173,6 +186,7 @@ fn to_json(target: &Target, lang: Lang) -> Value {
                 "required": field.need == Need::Always,
                 "default": match field.default { Default::Value(value) => Some(value), _ => None },
                 "help": Text::declared(field.help).render(lang),
+                "found": spec.found(field).map(|found| found.render(lang)),
                 "rule": needed(field, target).render(lang),
             })
         })

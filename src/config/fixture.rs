@@ -14,6 +14,7 @@ const ACME: Spec = Spec {
     method: "made up",
     endpoint: "webservice.php",
     example_url: "https://acme.example",
+    url_found: "on the invoice",
     fields: &[],
     seed_url: None,
     alternatives: &[],
@@ -26,8 +27,8 @@ const ACME: Spec = Spec {
 
 static PLAIN: Spec = Spec {
     fields: &[
-        Field::new("USERNAME", Kind::Text, "the user").required().seed_name("username"),
-        Field::new("ACCESS_KEY", Kind::Secret, "the key from the user's page")
+        Field::new("USERNAME", Kind::Text, "the user", "on the invoice").required().seed_name("username"),
+        Field::new("ACCESS_KEY", Kind::Secret, "the key from the user's page", "on the invoice")
             .required()
             .seed_name("acceskey"),
     ],
@@ -39,12 +40,12 @@ static BROKER: Spec = Spec {
     id: "broker",
     aliases: &[],
     fields: &[
-        Field::new("USERNAME", Kind::Text, "the user").required(),
-        Field::new("PASSWORD", Kind::Secret, "the password").required(),
-        Field::new("PARTNER_TOKEN", Kind::Token, "the partner's token").shared(),
-        Field::new("PARTNER_USERNAME", Kind::Text, "the partner's user").shared(),
-        Field::new("PARTNER_PASSWORD", Kind::Secret, "the partner's password").shared(),
-        Field::new("PARTNER_LOGIN_PATH", Kind::Path, "the partner's login")
+        Field::new("USERNAME", Kind::Text, "the user", "on the invoice").required(),
+        Field::new("PASSWORD", Kind::Secret, "the password", "on the invoice").required(),
+        Field::new("PARTNER_TOKEN", Kind::Token, "the partner's token", "on the invoice").shared(),
+        Field::new("PARTNER_USERNAME", Kind::Text, "the partner's user", "on the invoice").shared(),
+        Field::new("PARTNER_PASSWORD", Kind::Secret, "the partner's password", "on the invoice").shared(),
+        Field::option("PARTNER_LOGIN_PATH", Kind::Path, "the partner's login")
             .default(Default::Value("/partner/login"))
             .shared(),
     ],
@@ -60,10 +61,10 @@ static WAY: Spec = Spec {
     id: "way",
     aliases: &[],
     fields: &[
-        Field::new("USERNAME", Kind::Text, "the user"),
-        Field::new("PASSWORD", Kind::Secret, "the password"),
-        Field::new("API_TOKEN", Kind::Token, "a permanent token"),
-        Field::new("HASH_CASE", Kind::Choice(&["upper", "lower"]), "the case")
+        Field::new("USERNAME", Kind::Text, "the user", "on the invoice"),
+        Field::new("PASSWORD", Kind::Secret, "the password", "on the invoice"),
+        Field::new("API_TOKEN", Kind::Token, "a permanent token", "on the invoice"),
+        Field::option("HASH_CASE", Kind::Choice(&["upper", "lower"]), "the case")
             .default(Default::Value("upper")),
     ],
     seed_url: None,
@@ -75,10 +76,11 @@ static PORTAL: Spec = Spec {
     id: "portal",
     aliases: &[],
     fields: &[
-        Field::new("CLIENT_SECRET", Kind::Secret, "the client's secret").required(),
-        Field::new("USERNAME", Kind::Text, "the user").required_when("GRANT", "password"),
-        Field::new("PASSWORD", Kind::Secret, "the password").required_when("GRANT", "password"),
-        Field::new("GRANT", Kind::Choice(&["client_credentials", "password"]), "the grant")
+        Field::new("CLIENT_SECRET", Kind::Secret, "the client's secret", "on the invoice").required(),
+        Field::new("USERNAME", Kind::Text, "the user", "on the invoice").required_when("GRANT", "password"),
+        Field::new("PASSWORD", Kind::Secret, "the password", "on the invoice")
+            .required_when("GRANT", "password"),
+        Field::option("GRANT", Kind::Choice(&["client_credentials", "password"]), "the grant")
             .default(Default::IfSet { field: "USERNAME", then: "password", otherwise: "client_credentials" }),
     ],
     ..ACME

@@ -122,7 +122,7 @@ impl<'a> Survey<'a> {
                 let next = match field.kind {
                     Kind::Url => say!("a base URL looks like {example}", example = spec.example_url),
                     _ => {
-                        say!("{variable}: {help}", variable = hit.variable, help = Text::declared(field.help))
+                        say!("{variable}: {help}", variable = hit.variable, help = spec.about(field))
                     }
                 };
                 hit.text = value::check(hit.text.expose(), field, spec)
@@ -414,7 +414,7 @@ fn missing_error(target: &Target, sources: &Sources, missing: &[Missing]) -> Err
     }
     match only {
         Some(field) => {
-            error.hint(say!("{variable}: {help}", variable = names[0], help = Text::declared(field.help)))
+            error.hint(say!("{variable}: {help}", variable = names[0], help = target.spec.about(field)))
         }
         None => error.hint(say!("`crmauth providers {target} --env` prints the block to fill in", target)),
     }

@@ -96,7 +96,7 @@ mod tests {
     use crate::config::fixture::SPECS;
 
     fn checked(kind: Kind, text: &str) -> Result<String, String> {
-        let found = check(text, &Field::new("X", kind, "x"), SPECS[0]);
+        let found = check(text, &Field::new("X", kind, "x", "y"), SPECS[0]);
         found.map(|value| value.expose().to_owned()).map_err(|why| why.english())
     }
 

@@ -15,6 +15,7 @@ const fn spec(id: &'static str, placement: Placement) -> Spec {
         method: "",
         endpoint: "",
         example_url: "",
+        url_found: "on the invoice",
         fields: &[],
         seed_url: None,
         alternatives: &[],

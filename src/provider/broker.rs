@@ -27,13 +27,29 @@ static SPEC: Spec = Spec {
     method: "JWT",
     endpoint: LOGIN_PATH,
     example_url: "https://api.broker.com.br",
+    url_found: "ask whoever runs your Broker",
     fields: &[
-        Field::new("USERNAME", Kind::Text, "the establishment's user").required(),
-        Field::new("PASSWORD", Kind::Secret, "the establishment's password").required(),
-        Field::new("PARTNER_TOKEN", Kind::Token, "the partner's token, where it is at hand").shared(),
-        Field::new("PARTNER_USERNAME", Kind::Text, "or the partner's user, to fetch the token with").shared(),
-        Field::new("PARTNER_PASSWORD", Kind::Secret, "and the partner's password").shared(),
-        Field::new("PARTNER_LOGIN_PATH", Kind::Path, "where the partner logs in")
+        Field::new("USERNAME", Kind::Text, "the establishment's user", "ask whoever runs your Broker")
+            .required(),
+        Field::new("PASSWORD", Kind::Secret, "the establishment's password", "ask whoever runs your Broker")
+            .required(),
+        Field::new(
+            "PARTNER_TOKEN",
+            Kind::Token,
+            "the partner's token, where it is at hand",
+            "what the partner's own login answers as Access_Token",
+        )
+        .shared(),
+        Field::new(
+            "PARTNER_USERNAME",
+            Kind::Text,
+            "or the partner's user, to fetch the token with",
+            "ask the partner",
+        )
+        .shared(),
+        Field::new("PARTNER_PASSWORD", Kind::Secret, "and the partner's password", "ask the partner")
+            .shared(),
+        Field::option("PARTNER_LOGIN_PATH", Kind::Path, "where the partner logs in")
             .shared()
             .default(Default::Value("api/Autenticacao/login")),
     ],

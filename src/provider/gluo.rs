@@ -37,12 +37,21 @@ static SPEC: Spec = Spec {
     method: "challenge + MD5",
     endpoint: "webservice.php",
     example_url: "https://empresa.gluocrm.com.br",
+    url_found: "from Gluocrm's support, with the user's name and the access key",
     fields: &[
-        Field::new("USERNAME", Kind::Text, "the integration user's name").required().seed_name("username"),
+        Field::new(
+            "USERNAME",
+            Kind::Text,
+            "the integration user's name",
+            "from Gluocrm's support; the user needs the permission to use the API",
+        )
+        .required()
+        .seed_name("username"),
         Field::new(
             "ACCESS_KEY",
             Kind::Key,
-            "the user's access key: in Gluocrm under My Preferences, or from Gluocrm's support",
+            "the user's access key, which is not the password",
+            "in the user's record in Gluocrm; it comes by e-mail, else ask Gluocrm's support",
         )
         .required()
         .seed_name("acceskey"),

@@ -27,24 +27,46 @@ static SPEC: Spec = Spec {
     method: "OAuth2",
     endpoint: TOKEN_PATH,
     example_url: "https://crm.empresa.com.br",
+    url_found: "the address of your HelloCloud, as far as /Api; a SuiteCRM 8 has /legacy before that",
     fields: &[
-        Field::new("CLIENT_ID", Kind::Text, "the client's id: in the admin panel under OAuth2 Clients and Tokens")
-            .required(),
-        Field::new("CLIENT_SECRET", Kind::Secret, "the secret that was typed in when the client was made").required(),
-        Field::new("USERNAME", Kind::Text, "the user's name, for the password grant")
-            .required_when("GRANT", "password"),
-        Field::new("PASSWORD", Kind::Secret, "the user's password, for the password grant")
-            .required_when("GRANT", "password"),
-        Field::new("GRANT", Kind::Choice(&["client_credentials", "password"]), "the grant that the client was made for")
+        Field::new(
+            "CLIENT_ID",
+            Kind::Text,
+            "the client's id",
+            "in the admin panel under OAuth2 Clients and Tokens, once the client is saved",
+        )
+        .required(),
+        Field::new(
+            "CLIENT_SECRET",
+            Kind::Secret,
+            "the client's secret",
+            "typed into the field Change Secret of that client; it is not shown again, only set anew",
+        )
+        .required(),
+        Field::new(
+            "USERNAME",
+            Kind::Text,
+            "the user's name, for the password grant",
+            "ask HelloCloud's administrator",
+        )
+        .required_when("GRANT", "password"),
+        Field::new(
+            "PASSWORD",
+            Kind::Secret,
+            "the user's password, for the password grant",
+            "ask HelloCloud's administrator",
+        )
+        .required_when("GRANT", "password"),
+        Field::option("GRANT", Kind::Choice(&["client_credentials", "password"]), "the grant that the client was made for")
             .identity()
         .default(Default::IfSet { field: "USERNAME", then: "password", otherwise: "client_credentials" }),
-        Field::new(
+        Field::option(
             "BODY",
             Kind::Choice(&["json", "form"]),
             "how the login is sent; `form` where a secret holds quotes, < or > and was typed into the admin panel",
         )
         .default(Default::Value("json")),
-        Field::new("TOKEN_PATH", Kind::Path, "the token's path below the URL, where it is not Api/access_token"),
+        Field::option("TOKEN_PATH", Kind::Path, "the token's path below the URL, where it is not Api/access_token"),
     ],
     seed_url: None,
     alternatives: &[],

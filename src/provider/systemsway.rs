@@ -20,11 +20,17 @@ static SPEC: Spec = Spec {
     method: "SHA-256",
     endpoint: LOGIN_PATH,
     example_url: "http://192.168.0.10:5000",
+    url_found: "the IP address of the machine that runs the API, and its port, 5000 or 50000: ask whoever runs it",
     fields: &[
-        Field::new("USERNAME", Kind::Text, "the user's name").required(),
-        Field::new("PASSWORD", Kind::Secret, "the user's password"),
-        Field::new("PASSWORD_SHA256", Kind::Secret, "or its SHA-256, 64 hex digits; as good as the password"),
+        Field::new("USERNAME", Kind::Text, "the user's name", "ask whoever runs SystemsWay").required(),
+        Field::new("PASSWORD", Kind::Secret, "the user's password", "ask whoever runs SystemsWay"),
         Field::new(
+            "PASSWORD_SHA256",
+            Kind::Secret,
+            "or its SHA-256, 64 hex digits; as good as the password",
+            "`sha256sum` makes it from the password without a line end",
+        ),
+        Field::option(
             "HASH_CASE",
             Kind::Choice(&["upper", "lower"]),
             "the hash's letters, as the server compares them",

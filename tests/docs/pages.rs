@@ -8,8 +8,10 @@ use super::{code, fill, portuguese, read, scenes, table};
 use crate::support::{Machine, at_once};
 
 /// A page's language, and the head of its table.
-const LANGUAGES: [(&str, [&str; 3]); 2] =
-    [("en", ["Setting", "What it is", "Needed"]), ("pt-BR", ["Variável", "O que é", "É preciso?"])];
+const LANGUAGES: [(&str, [&str; 4]); 2] = [
+    ("en", ["Setting", "What it is", "Where to find it", "Needed"]),
+    ("pt-BR", ["Variável", "O que é", "Onde encontrar", "É preciso?"]),
+];
 
 #[test]
 fn each_page_shows_what_the_program_does() {
@@ -55,9 +57,12 @@ fn settings(spec: &Spec, lang: &str, head: &[&str]) -> String {
     let outcome = Machine::new().run(&format!("providers {} --json --lang {lang}", spec.id));
     let answer = outcome.json();
     let text = |field: &Value, name: &str| field[name].as_str().expect("a text").to_owned();
+    let found = |field: &Value| field["found"].as_str().unwrap_or("–").to_owned();
     let fields = answer[0]["settings"].as_array().expect("settings").iter();
     table(
         head,
-        fields.map(|field| vec![code(&text(field, "variable")), text(field, "help"), text(field, "rule")]),
+        fields.map(|field| {
+            vec![code(&text(field, "variable")), text(field, "help"), found(field), text(field, "rule")]
+        }),
     )
 }
