@@ -68,7 +68,8 @@ pub fn either() -> impl Future<Output = Signal> {
 #[cfg(unix)]
 pub fn any() -> impl Future<Output = Signal> {
     let either = either();
-    let (hang_up, quit) = (unless_ignored(HANG_UP), unless_ignored(QUIT));
+    let ignored = ignored();
+    let [hang_up, quit] = [HANG_UP, QUIT].map(|number| unless(ignored, number));
     async {
         tokio::select! {
             signal = either => signal,
@@ -81,9 +82,10 @@ pub fn any() -> impl Future<Output = Signal> {
 /// Listens from now on, and waits for a signal. One that was ignored from the start, as under nohup, is meant to
 /// change nothing, for a child either.
 #[cfg(unix)]
-fn unless_ignored(number: u8) -> impl Future<Output = ()> {
+fn unless(ignored: u64, number: u8) -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let stream = if is_ignored(number) { None } else { signal(SignalKind::from_raw(number.into())).ok() };
+    let is_ignored = ignored & (1 << (number - 1)) != 0;
+    let stream = if is_ignored { None } else { signal(SignalKind::from_raw(number.into())).ok() };
     async {
         match stream {
             Some(mut stream) => drop(stream.recv().await),
@@ -98,13 +100,12 @@ const HANG_UP: u8 = 1;
 #[cfg(unix)]
 const QUIT: u8 = 3;
 
-/// Whether this process was started with a signal ignored, as far as the system tells.
+/// The signals that this process was started with as ignored, a bit each, as far as the system tells.
 #[cfg(unix)]
-fn is_ignored(signal: u8) -> bool {
+fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
-    mask & (1 << (signal - 1)) != 0
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
 }
 
 /// Waits for Ctrl-C.
