@@ -125,12 +125,24 @@ fn usage(error: &clap::Error, words: &Words<'_>) -> Error {
                 ContextValue::Strings(many) => many.last().cloned(),
                 _ => None,
             });
-    let hint = match (suggestion, words.verb()) {
-        (Some(word), _) => say!("did you mean `{word}`?", word),
-        (None, Some(verb)) => say!("`crmauth {verb} --help` shows what is possible", verb),
-        (None, None) => say!("`crmauth --help` shows what is possible"),
+    let hint = match (suggestion, words.verb(), form(error)) {
+        (Some(word), ..) => say!("did you mean `{word}`?", word),
+        (None, Some(verb), Some(form)) => {
+            say!("it is written `{form}`; `crmauth {verb} --help` shows more", form, verb)
+        }
+        (None, Some(verb), None) => say!("`crmauth {verb} --help` shows what is possible", verb),
+        (None, None, _) => say!("`crmauth --help` shows what is possible"),
     };
     Error::new(Cause::Usage, message).hint(hint)
+}
+
+/// How the verb is written, where a part of it is missing.
+fn form(error: &clap::Error) -> Option<String> {
+    if error.kind() != ErrorKind::MissingRequiredArgument {
+        return None;
+    }
+    let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) else { return None };
+    Some(usage.to_string().trim().strip_prefix("Usage: ")?.to_owned())
 }
 
 /// What clap has to say, in a sentence of ours where it is a mistake that people make.
