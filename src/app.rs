@@ -193,6 +193,13 @@ impl App {
         for note in plan.notes() {
             self.report.note(Some(target), note);
         }
+        // Where something is missing, the error speaks of them.
+        if plan.missing.is_none() {
+            self.sources
+                .near_misses(target)
+                .into_iter()
+                .for_each(|near| self.report.warn(Some(target), near));
+        }
         plan.known().secrets().for_each(|secret| self.report.learn(secret));
         let provider = of(target)?;
         Ok(Job {

@@ -91,7 +91,10 @@ fn an_env_file_does_not_set_variables_of_the_program() {
     machine.write("other", "ZEEV_USERNAME=other\n");
     let rest = "ZEEV_USERNAME=ana\nZEEV_PASSWORD=p\nCRMAUTH_ENV_FILE=other\nhttp_proxy=http://127.0.0.1:9\n";
     machine.write(".env", env_file(&server, rest));
-    machine.run("login zeev").answer();
+    let run = machine.run("login zeev");
+    assert_eq!((run.code, run.stdout.as_str()), (0, "tok-4K\n"));
+    let warning = "CRMAUTH_ENV_FILE (./.env line 4) has no effect: it is read from the environment only";
+    assert_eq!(run.stderr, format!("warning: {warning}\n"));
     assert_eq!(sent(&server)[0].0, "ana");
 }
 
@@ -433,7 +436,7 @@ fn lines_of_other_programs_do_no_harm() {
         (b"X=$HOME `x` \\\nthis is no setting\n=\n\r\n", b"export\n"),
         (b"link=http://elsewhere\nusername=somebody\n", b""),
         (b"X=1\nX=2\nexport PATH=/x\n  \t\n# ZEEV_PASSWORD=commented\n", b"ZEEVX_URL=$\nZEEV_NOTE=$x\n"),
-        (b"zeev_password=$lower\n", b"ZEEV_USERNAME_FILE=$no\n"),
+        (b"zeev_note=$lower\n", b"ZEEV_USERNAME_FILE=$no\n"),
     ] {
         let server = zeev(1);
         let machine = Machine::new();
@@ -781,6 +784,70 @@ fn a_name_that_is_nearly_a_settings_is_told_where_one_is_missing() {
     );
     machine.write(".env", "");
     machine.run("login zeev").fails(2, &["`crmauth providers zeev --env`"]);
+}
+
+#[test]
+fn a_name_that_is_nearly_a_settings_is_warned_about() {
+    let server = Server::start(vec![canned::zeev("tok-9"); 2]);
+    let url = server.url();
+    let mut machine = Machine::new();
+    machine.write(
+        ".env",
+        format!(
+            "ZEEV_URL={url}\nZEEV_USERNAME=ana\nZEEV_PASSWORD=x\nZEEV_ALOW_HTTP=1\nZEEV_COLOR=1\n\
+             ZEEV_TOKEN=t\nZEEV__FILIAL__PASWORD=y\nGLUO_ULR=h\nCRMAUTH_STORE=none\n"
+        ),
+    );
+    machine.set("zeev_username", "bia").set("ZEEV_TIMEOUT", "5").set("CRMAUTH_STOER", "none");
+    let warnings = [
+        "warning: CRMAUTH_STOER (the environment) is no setting; did you mean CRMAUTH_STORE?",
+        "warning: CRMAUTH_STORE (./.env line 9) has no effect: it is read from the environment only",
+        "warning: zeev: ZEEV_TIMEOUT (the environment) is no setting; did you mean --timeout?",
+        "warning: zeev: zeev_username (the environment) is no setting; did you mean ZEEV_USERNAME?",
+        "warning: zeev: ZEEV_ALOW_HTTP (./.env line 4) is no setting; did you mean ZEEV_ALLOW_HTTP?",
+    ];
+    for line in ["login zeev", "token zeev", "status zeev"] {
+        let run = machine.run(line);
+        assert_eq!(run.code, 0, "{line}: {}", run.stderr);
+        assert_eq!(run.stderr.lines().collect::<Vec<_>>(), warnings, "{line}");
+    }
+    assert_eq!(machine.run("login zeev -q").stderr, "");
+    machine.run("token zeev@filial").fails(2, &["ZEEV__FILIAL__PASWORD (./.env line 7) is no setting"]);
+}
+
+#[test]
+fn every_variable_of_crmauths_own_is_told_from_a_mistyped_one() {
+    let mut sources = String::new();
+    let mut folders = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if !path.ends_with("names.rs") {
+                sources.push_str(&std::fs::read_to_string(path).unwrap_or_default());
+            }
+        }
+    }
+    let literals = sources.split('"').filter(|text| text.starts_with("CRMAUTH_"));
+    let is_name = |text: &&str| {
+        text.len() > "CRMAUTH_".len() && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+    };
+    // The build puts its own into the program.
+    let built = ["CRMAUTH_COMMIT", "CRMAUTH_FEATURES", "CRMAUTH_BUILD_TARGET"];
+    let names: std::collections::BTreeSet<&str> =
+        literals.filter(is_name).filter(|name| !built.contains(name)).collect();
+    assert!(names.contains("CRMAUTH_STORE"), "{names:?}");
+    let machine = Machine::new();
+    for name in names {
+        machine.write(".env", format!("{name}=x\n"));
+        let run = machine.run("login gluo");
+        assert!(
+            run.stderr.contains(&format!("{name} (./.env line 1) has no effect")),
+            "{name}: {}",
+            run.stderr
+        );
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
-//! Which variables are ours: `PREFIX_FIELD`, `PREFIX__ACCOUNT__FIELD`, and a secret's `_FILE` and `_CMD`.
+//! Which variables are ours: `PREFIX_FIELD`, `PREFIX__ACCOUNT__FIELD`, a secret's `_FILE` and `_CMD`, and crmauth's
+//! own; and which ones are nearly ours.
 
+use super::target::distance;
 use crate::spec::{Field, Spec, Target};
 
 /// How a variable gives its field's value.
@@ -29,6 +31,21 @@ impl Form {
     }
 }
 
+/// crmauth's own variables, which are read from the environment alone.
+pub(super) const OWN: [&str; 7] = [
+    "CRMAUTH_ENV_FILE",
+    "CRMAUTH_LANG",
+    "CRMAUTH_STORE",
+    "CRMAUTH_STORE_ALLOW_PLAIN",
+    "CRMAUTH_STORE_KEY",
+    "CRMAUTH_STORE_KEY_CMD",
+    "CRMAUTH_STORE_KEY_FILE",
+];
+/// What each of [`OWN`] begins with.
+const OWN_PREFIX: &str = "CRMAUTH_";
+/// What people take for a variable and is an option.
+const OPTIONS: [(&str, &str); 2] = [("TIMEOUT", "--timeout"), ("CA_FILE", "--ca-file")];
+
 /// A variable of ours, taken apart.
 #[derive(Debug, PartialEq)]
 pub(super) struct Name {
@@ -44,6 +61,11 @@ pub fn is_setting(name: &str, specs: &[&'static Spec]) -> bool {
     parse(name, specs).is_some()
 }
 
+/// Whether a variable's name begins like one of these systems' settings.
+pub(super) fn is_of(name: &str, specs: &[&'static Spec]) -> bool {
+    specs.iter().any(|spec| name.strip_prefix(&spec.prefix()).is_some_and(|rest| rest.starts_with('_')))
+}
+
 /// Whether a variable of that name holds a secret of one of these systems, or says where one is.
 pub(super) fn is_secret(name: &str, specs: &[&'static Spec]) -> bool {
     parse(name, specs).is_some_and(|name| name.secret)
@@ -52,7 +74,10 @@ pub(super) fn is_secret(name: &str, specs: &[&'static Spec]) -> bool {
 /// Takes a variable's name apart; `None` for one that is not ours.
 pub(super) fn parse(text: &str, specs: &[&'static Spec]) -> Option<Name> {
     specs.iter().find_map(|spec| {
-        let rest = text.strip_prefix(spec.prefix().as_str())?;
+        let (prefix, rest) = text.split_at_checked(spec.id.len())?;
+        if !prefix.bytes().eq(spec.id.bytes().map(|byte| byte.to_ascii_uppercase())) {
+            return None;
+        }
         let (account, field) = match rest.strip_prefix("__") {
             // From the right: an account may end in `_`, no field begins with one.
             Some(rest) => {
@@ -81,6 +106,72 @@ pub(super) fn parse(text: &str, specs: &[&'static Spec]) -> Option<Name> {
     })
 }
 
+/// What a variable that is no setting may have been meant to be.
+#[derive(Debug, PartialEq)]
+pub(super) struct Meant {
+    /// The account that it would be of.
+    pub target: Target,
+    /// Whether a named account takes it over from the default one.
+    pub shared: bool,
+    /// The variable that there is, or the option.
+    pub name: String,
+}
+
+/// The setting that a variable which is none may have been meant to be: one of the same system in letters of another
+/// case, or with a slip or two.
+pub(super) fn near(text: &str, specs: &[&'static Spec]) -> Option<Meant> {
+    let (spec, rest) = specs.iter().find_map(|spec| {
+        let (prefix, rest) = text.split_at_checked(spec.id.len())?;
+        (prefix.eq_ignore_ascii_case(spec.id) && rest.starts_with('_')).then_some((*spec, rest))
+    })?;
+    let body = rest.trim_start_matches('_').to_ascii_uppercase();
+    let forms = |field: &'static Field| Form::of(field).iter().map(move |form| (field, form.suffix()));
+    let slips = spec.all_fields().flat_map(forms).filter_map(|(field, suffix)| {
+        let word = [field.name, suffix].concat();
+        // Before the field an underscore may be missing, if there is an account.
+        let joined = || Some((body.strip_suffix(&word)?.strip_suffix('_')?, word.as_str()));
+        let apart = body.rsplit_once("__").or_else(|| joined().filter(|_| rest.starts_with("__")));
+        let (account, typed) = match apart {
+            Some((account, typed)) => (Some(account.to_ascii_lowercase()), typed),
+            None => (None, body.as_str()),
+        };
+        let slips = slips(text, typed, &word).filter(|_| account.as_deref().is_none_or(is_account))?;
+        let target = Target { spec, account };
+        Some((slips, Meant { name: target.variable(&word), shared: field.shared, target }))
+    });
+    let setting = slips.min_by_key(|(slips, _)| *slips).map(|(_, meant)| meant);
+    let target = Target { spec, account: None };
+    setting.or_else(|| Some(Meant { target, shared: true, name: option(&body)?.to_owned() }))
+}
+
+/// The variable of crmauth's own that this one is, or may have been meant to be; or the option.
+pub(super) fn near_own(text: &str) -> Option<&'static str> {
+    let (prefix, rest) = text.split_at_checked(OWN_PREFIX.len())?;
+    if !prefix.eq_ignore_ascii_case(OWN_PREFIX) {
+        return None;
+    }
+    let body = rest.to_ascii_uppercase();
+    let slips = OWN.iter().filter_map(|own| Some((slips(text, &body, &own[OWN_PREFIX.len()..])?, *own)));
+    slips.min_by_key(|(slips, _)| *slips).map(|(_, own)| own).or_else(|| option(&body))
+}
+
+fn option(word: &str) -> Option<&'static str> {
+    OPTIONS.iter().find(|(name, _)| *name == word).map(|(_, option)| *option)
+}
+
+/// By how many slips a part of a variable, typed in upper case here, is another word; `None` for more than a mistyped
+/// one has. In letters of both cases nothing but that may be wrong: a value may stand there.
+fn slips(variable: &str, typed: &str, word: &str) -> Option<usize> {
+    let both = |test: fn(&u8) -> bool| variable.bytes().any(|byte| test(&byte));
+    if both(u8::is_ascii_lowercase) && both(u8::is_ascii_uppercase) && typed != word {
+        return None;
+    }
+    let most = (word.len() / 3).clamp(1, 2);
+    let near = typed.len().abs_diff(word.len()) <= most;
+    let slips = near.then(|| distance(&typed.chars().collect::<Vec<_>>(), word));
+    slips.filter(|slips| *slips <= most)
+}
+
 /// Whether a text can be an account's name: `[a-z0-9_]`, not empty, no `__`.
 pub(super) fn is_account(text: &str) -> bool {
     !text.is_empty()
@@ -92,6 +183,65 @@ pub(super) fn is_account(text: &str) -> bool {
 mod tests {
     use super::*;
     use crate::config::fixture::SPECS;
+
+    #[test]
+    fn what_is_nearly_a_setting_was_meant_to_be_it() {
+        for (text, meant) in [
+            ("ACME_USERNAM", "ACME_USERNAME"),
+            ("acme_username", "ACME_USERNAME"),
+            ("Acme_Url", "ACME_URL"),
+            ("ACME_ULR", "ACME_URL"),
+            ("ACME_ALOW_HTTP", "ACME_ALLOW_HTTP"),
+            ("ACME_ACESS_KEY_FIEL", "ACME_ACCESS_KEY_FILE"),
+            ("ACME__FILIAL__USRNAME", "ACME__FILIAL__USERNAME"),
+            ("ACME__FILIAL_USERNAME", "ACME__FILIAL__USERNAME"),
+            ("ACME_FILIAL__USERNAME", "ACME__FILIAL__USERNAME"),
+            ("acme__filial__url", "ACME__FILIAL__URL"),
+            ("ACME__URL", "ACME_URL"),
+            ("ACME_TIMEOUT", "--timeout"),
+        ] {
+            assert_eq!(parse(text, SPECS), None, "{text}");
+            assert_eq!(near(text, SPECS).map(|meant| meant.name).as_deref(), Some(meant), "{text}");
+        }
+        // Others' variables, and those that the output formats make.
+        for text in [
+            "ACME_COLOR",
+            "ACME_TOKEN",
+            "ACME_TOKEN_EXPIRES_AT",
+            "ACME__FILIAL__TOKEN",
+            "BROKER_TOKEN",
+            "PORTAL_TOKEN",
+            "WAY_TOKEN",
+            "ACME_UID",
+            "ACME_URL_OLD",
+            "ACMEX_URL",
+            "ACMEURL",
+            "ACME_",
+            "ACME__",
+            "ACME_ACCESS_KEYab",
+            "XACME_URL",
+            "",
+        ] {
+            assert_eq!(near(text, SPECS), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_nearly_one_of_crmauths_own_was_meant_to_be_it() {
+        for (text, meant) in [
+            ("CRMAUTH_STOER", Some("CRMAUTH_STORE")),
+            ("CRMAUTH_STORE_KEY", Some("CRMAUTH_STORE_KEY")),
+            ("crmauth_lang", Some("CRMAUTH_LANG")),
+            ("CRMAUTH_ENVFILE", Some("CRMAUTH_ENV_FILE")),
+            ("CRMAUTH_TIMEOUT", Some("--timeout")),
+            ("CRMAUTH_COLOR", None),
+            ("CRMAUTH_LONG_NAME", None),
+            ("CRMAUTH_", None),
+            ("CRMAUTH", None),
+        ] {
+            assert_eq!(near_own(text), meant, "{text}");
+        }
+    }
 
     #[test]
     fn variables_are_taken_apart() {

@@ -402,14 +402,8 @@ fn missing_error(target: &Target, sources: &Sources, missing: &[Missing]) -> Err
         return error.hint(say!("{target} has no settings; did you mean `{near}`?", target, near));
     }
     for field in missing.iter().flat_map(|missing| missing.ways.iter().flatten()) {
-        let variable = target.variable(field.name);
-        if let Some((name, origin)) = sources.near_miss(&variable) {
-            return error.hint(say!(
-                "{name} ({origin}) is no setting; did you mean {variable}?",
-                name,
-                origin = origin.text(),
-                variable
-            ));
+        if let Some(near) = sources.near_miss(&target.variable(field.name)) {
+            return error.hint(near);
         }
     }
     match only {

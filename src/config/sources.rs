@@ -14,7 +14,7 @@ use super::command;
 use super::envfile::{self, Entry};
 use super::environment::Environment;
 use super::file::{self, Bytes};
-use super::names::{self, Form};
+use super::names::{self, Form, Meant};
 use super::target::distance;
 use super::value;
 use crate::disk;
@@ -84,6 +84,13 @@ pub(super) struct Hit {
     pub origin: Origin,
 }
 
+/// A variable that looks like a setting of ours and is none.
+struct Stranger {
+    name: String,
+    origin: Origin,
+    meant: Option<Meant>,
+}
+
 /// One source: its settings by variable; empty ones are not among them.
 type Layer = BTreeMap<String, (String, Secret, Origin)>;
 
@@ -94,7 +101,7 @@ pub struct Sources {
     notes: Vec<Text>,
     warnings: Vec<Text>,
     /// Variables that look like settings of ours and are none.
-    strangers: Vec<(String, Origin)>,
+    strangers: Vec<Stranger>,
     /// The env files that were read: their names, and where they are.
     read: Vec<(String, PathBuf)>,
     /// The env file that counts first, whether it is there or not: its name, and where it is.
@@ -119,8 +126,11 @@ impl Sources {
         patience: Duration,
     ) -> Result<Self> {
         let mut environment = Layer::new();
-        for name in env.names().filter(|name| names::parse(name, specs).is_some()) {
-            if let Some(value) = env.get(name)? {
+        let mut others = Vec::new();
+        for name in env.names() {
+            if names::parse(name, specs).is_none() {
+                others.push(name);
+            } else if let Some(value) = env.get(name)? {
                 let value = Secret::new(value.to_owned());
                 environment.insert(name.to_owned(), (name.to_owned(), value, Origin::Environment));
             }
@@ -137,7 +147,7 @@ impl Sources {
             patience,
             secret_files: RefCell::default(),
         };
-        for name in env.names() {
+        for name in others {
             sources.stranger(name, Origin::Environment, specs);
         }
         let (by, named) = match env.get(ENV_FILE)? {
@@ -353,21 +363,46 @@ impl Sources {
 
     fn strangers_in(&mut self, path: &str, bytes: &Bytes, implicit: bool, specs: &[&'static Spec]) {
         for (name, line) in envfile::names(bytes) {
-            self.stranger(&name, Origin::File { path: path.to_owned(), line, implicit }, specs);
+            if names::parse(&name, specs).is_none() {
+                self.stranger(&name, Origin::File { path: path.to_owned(), line, implicit }, specs);
+            }
         }
     }
 
     /// Remembers a variable that is no setting and may have been meant to be one. What is no variable's name at all
     /// is none: where the `=` was forgotten, a value that holds one stands there.
     fn stranger(&mut self, name: &str, origin: Origin, specs: &[&'static Spec]) {
-        if !name.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_')) {
+        if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
             return;
         }
-        let begins =
-            |spec: &&Spec| name.strip_prefix(&spec.prefix()).is_some_and(|rest| rest.starts_with('_'));
-        if specs.iter().copied().any(|spec| begins(&spec)) && names::parse(name, specs).is_none() {
-            self.strangers.push((name.to_owned(), origin));
+        if let Some(own) = names::near_own(name) {
+            if own != name {
+                self.warnings.push(no_setting(name, &origin, own));
+            } else if origin != Origin::Environment {
+                let origin = origin.text();
+                self.warnings.push(say!(
+                    "{name} ({origin}) has no effect: it is read from the environment only",
+                    name,
+                    origin
+                ));
+            }
         }
+        let meant = names::near(name, specs);
+        if meant.is_some() || names::is_of(name, specs) {
+            self.strangers.push(Stranger { name: name.to_owned(), origin, meant });
+        }
+    }
+
+    /// Variables that are no settings and may have been meant to be some of this target's, those that it takes from the
+    /// default account among them.
+    pub fn near_misses(&self, target: &Target) -> Vec<Text> {
+        let default = Target { spec: target.spec, account: None };
+        let concerns = |meant: &&Meant| meant.target == *target || (meant.shared && meant.target == default);
+        let near = self.strangers.iter().filter_map(|other| {
+            let meant = other.meant.as_ref().filter(concerns)?;
+            Some(no_setting(&other.name, &other.origin, &meant.name))
+        });
+        near.collect()
     }
 
     /// The account that a mistyped one may have been meant to be: with settings of its own, where this one has none.
@@ -383,17 +418,20 @@ impl Sources {
         far(&nearest).is_some_and(|far| far <= (typed.len() / 3).max(1)).then_some(nearest)
     }
 
-    /// A variable that is no setting and whose name is close to this one's, and where it stands.
-    pub(super) fn near_miss(&self, variable: &str) -> Option<(&str, &Origin)> {
-        let near = |name: &str| {
+    /// A variable that is no setting and may have been meant to be this one, which is missing: near it, or its beginning,
+    /// or a little more.
+    pub(super) fn near_miss(&self, variable: &str) -> Option<Text> {
+        let begun = |name: &str| {
             let rest = name.strip_prefix(variable).map(str::len);
-            let begun = variable.starts_with(name) || rest.is_some_and(|rest| rest <= FINISHED_MAX);
-            begun || distance(&name.chars().collect::<Vec<_>>(), variable) <= 2
+            // Only the field's own part may be begun or finished: `GLUO_` begins all of them.
+            let field = name.rsplit('_').next().is_some_and(|word| word.len() > 2);
+            field && (variable.starts_with(name) || rest.is_some_and(|rest| rest <= FINISHED_MAX))
         };
-        // Only the field's own part may be begun or finished: `GLUO_` begins all of them.
-        let field = |name: &str| name.rsplit('_').next().is_some_and(|word| word.len() > 2);
-        let found = self.strangers.iter().find(|(name, _)| field(name) && near(name));
-        found.map(|(name, origin)| (name.as_str(), origin))
+        let near = |other: &&Stranger| {
+            other.meant.as_ref().is_some_and(|meant| meant.name == variable) || begun(&other.name)
+        };
+        let other = self.strangers.iter().find(near)?;
+        Some(no_setting(&other.name, &other.origin, variable))
     }
 
     fn add(&mut self, path: &str, entries: Vec<Entry>, meta: &Metadata, implicit: bool) {
@@ -414,6 +452,10 @@ impl Sources {
         self.notes.push(say!("{path}: read, {count} of its settings are ours", path, count = layer.len()));
         self.layers.push(layer);
     }
+}
+
+fn no_setting(name: &str, origin: &Origin, meant: &str) -> Text {
+    say!("{name} ({origin}) is no setting; did you mean {meant}?", name, origin = origin.text(), meant)
 }
 
 fn named_place(path: &str) -> Text {

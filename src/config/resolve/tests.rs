@@ -101,7 +101,7 @@ fn hints_for_what_is_missing() {
         assert!(message.ends_with("looked at: the environment, ./.env (not there)"), "{message}");
         error.hint.expect("a hint").english()
     };
-    assert_eq!(hint(&ACME[..2]), "ACME_ACCESS_KEY: the key from the user's page");
+    assert_eq!(hint(&ACME[..2]), "ACME_ACCESS_KEY: the key from the user's page (on the invoice)");
     assert_eq!(hint(&ACME[..1]), "`crmauth providers acme --env` prints the block to fill in");
     let sources = load(dir.path(), &ACME[1..], &[]).expect("read");
     let error = find(&target("acme"), &sources).expect_err("no URL");
