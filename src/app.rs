@@ -138,7 +138,7 @@ impl App {
         let work = async {
             let role = role(target, person)?;
             let job = self.job(target).await?;
-            let entry = self.look(target, &job.key(&role)).await?;
+            let entry = self.look(target, &job.key(&role), job.deadline).await?;
             let verdict = self.judge(&job, &role, entry.as_ref(), min_ttl).await?;
             Ok((job.plan, entry, verdict))
         };
@@ -180,7 +180,7 @@ impl App {
     /// # Errors
     /// Exit code 7.
     pub async fn everything(&self) -> Result<Vec<(Key, Entry)>> {
-        self.store.list().await
+        self.store.list(self.deadline()).await
     }
 
     fn deadline(&self) -> Instant {
@@ -240,7 +240,7 @@ impl App {
                     let cached = matches!(wish, Wish::Cached(_));
                     let entry = if cached {
                         // Whether one is stored is what was asked: without the store nobody knows.
-                        self.look(job.target, &key).await?
+                        self.look(job.target, &key, job.deadline).await?
                     } else {
                         let (entry, version) = self.look_unless_away(job, &key).await?;
                         seen = Some(version);
@@ -458,7 +458,7 @@ impl App {
     async fn drop_session(&self, job: &Job<'_>, role: &Role, session: &Session) {
         let forget = async {
             let lock = self.store.lock(&job.key(role), job.deadline).await?;
-            let stored = self.store.read(&lock.key).await?;
+            let stored = self.store.read(&lock.key, job.deadline).await?;
             let outcome = match stored.entry {
                 Some(entry) if entry.session.token == session.token => self.store.forget(&lock).await,
                 _ => Ok(()),
@@ -522,14 +522,14 @@ impl App {
     }
 
     /// Reads the store; what cannot be used there is told and counts as nothing.
-    async fn look(&self, target: &Target, key: &Key) -> Result<Option<Entry>> {
-        let found = self.store.read(key).await?;
+    async fn look(&self, target: &Target, key: &Key, deadline: Instant) -> Result<Option<Entry>> {
+        let found = self.store.read(key, deadline).await?;
         Ok(self.found(target, found))
     }
 
     /// The same for a login that may do without the store; also which writing of the entry it was.
     async fn look_unless_away(&self, job: &Job<'_>, key: &Key) -> Result<(Option<Entry>, Version)> {
-        let found = match self.store.read(key).await {
+        let found = match self.store.read(key, job.deadline).await {
             Ok(found) => found,
             Err(error) => {
                 self.alone(job, error)?;

@@ -67,7 +67,8 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
 
 /// What the program itself finds under an entry's key: the token, or why there is none.
 fn found(folder: &Path, key: &Key) -> Result<Option<String>, String> {
-    let found = block_on(FileStore::new(folder.to_owned()).read(key)).expect("a store");
+    let found =
+        block_on(FileStore::new(folder.to_owned()).read(key, tokio::time::Instant::now())).expect("a store");
     match found.unusable {
         Some(why) => Err(why.english()),
         None => Ok(found.entry.map(|entry| entry.session.token.expose().to_owned())),

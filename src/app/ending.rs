@@ -37,7 +37,7 @@ impl App {
             let job = self.job(target).await?;
             let hints = Hints::of(&job.plan);
             let key = job.key(&role);
-            let found = self.store.read(&key).await?;
+            let found = self.store.read(&key, job.deadline).await?;
             if found.entry.is_none() && found.unusable.is_none() {
                 return Ok(None);
             }
@@ -60,7 +60,7 @@ impl App {
         let _busy = self.report.busy(&settings.target.to_string(), say!("ending the session"));
         let lock = self.store.lock(key, deadline).await?;
         let work = async {
-            let Some(entry) = self.look(&settings.target, key).await? else {
+            let Some(entry) = self.look(&settings.target, key, deadline).await? else {
                 // What cannot be read cannot be ended, but it need not stay.
                 self.store.forget(&lock).await?;
                 return Ok(None);

@@ -92,7 +92,7 @@ impl App {
     }
 
     async fn settle_locked(&self, job: &Job<'_>, role: &Role, lock: &Lock, own: Session) -> Session {
-        let theirs = self.look(job.target, &lock.key).await.ok().flatten();
+        let theirs = self.look(job.target, &lock.key, self.deadline()).await.ok().flatten();
         if let Some(theirs) = theirs.filter(|theirs| theirs.session.token != own.token) {
             let settings = job.plan.known();
             let channel = self.channel_of(&settings);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use clap_complete::Shell;
+use tokio::time::Instant;
 
 use super::{Run, with_stored};
 use crate::config::Sources;
@@ -107,7 +108,9 @@ async fn targets(run: &Run<'_>) -> Vec<Target> {
         return configured;
     }
     match run.store() {
-        Ok(store) => with_stored(configured, &store.list().await.unwrap_or_default()),
+        Ok(store) => {
+            with_stored(configured, &store.list(Instant::now() + PATIENCE).await.unwrap_or_default())
+        }
         Err(_) => configured,
     }
 }

@@ -211,7 +211,7 @@ impl Store for FileStore {
         format!("file:{}", self.folder.display())
     }
 
-    fn read<'a>(&'a self, key: &'a Key) -> Pending<'a, Found> {
+    fn read<'a>(&'a self, key: &'a Key, _deadline: Instant) -> Pending<'a, Found> {
         Box::pin(async move {
             Ok(match self.read_now(&self.entry_path(key))? {
                 None => Found::default(),
@@ -296,7 +296,7 @@ impl Store for FileStore {
         })
     }
 
-    fn list(&self) -> Pending<'_, Vec<(Key, Entry)>> {
+    fn list(&self, _deadline: Instant) -> Pending<'_, Vec<(Key, Entry)>> {
         Box::pin(async move {
             let mut found = Vec::new();
             for path in self.entry_files() {

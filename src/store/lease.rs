@@ -16,6 +16,9 @@ pub type Fence = u64;
 /// Whose right it is: a random number of its own for each wait.
 pub type Owner = u128;
 
+/// A healthy server may be silent for so long; nothing shorter is waited for, unless the deadline comes sooner.
+pub const SILENCE_MIN: Duration = Duration::from_millis(250);
+
 /// How long things may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Terms {
@@ -25,7 +28,7 @@ pub struct Terms {
     pub lease: Duration,
     /// Between two words.
     pub renewal: Duration,
-    /// How long a server that does not answer is asked again.
+    /// How long a server that does not answer is asked again, where there is time.
     pub silence: Duration,
     /// How long a server that has just started gives no right, so that whoever had one can claim it: it may have
     /// forgotten. Longer than a renewal and whatever it takes to connect.
@@ -185,6 +188,8 @@ pub struct Lease {
     /// When the question that is under way was sent.
     asked: Moment,
     silent_since: Option<Moment>,
+    /// Why there was no right when the server answered last.
+    heard: Why,
     pause: Duration,
     random: u64,
 }
@@ -200,6 +205,7 @@ impl Lease {
             state: State::Waiting,
             asked: Moment::ZERO,
             silent_since: None,
+            heard: Why::Silent,
             pause: terms.pause,
             random: (owner >> 64) as u64,
         }
@@ -208,6 +214,11 @@ impl Lease {
     /// Whose it is.
     pub fn owner(&self) -> Owner {
         self.owner
+    }
+
+    /// Until when it is waited for.
+    pub fn deadline(&self) -> Moment {
+        self.deadline
     }
 
     /// The right's number, once it was given.
@@ -227,8 +238,8 @@ impl Lease {
             (State::Waiting, Event::Begin | Event::Woken) => self.ask(now, self.take()),
             (State::Waiting, Event::Reply(Reply::Given(fence))) => self.given(now, fence),
             (State::Waiting, Event::Reply(Reply::News)) if now < self.deadline => Action::Look,
-            (State::Waiting, Event::Reply(Reply::Busy(left))) => self.wait(now, Why::Busy(left)),
-            (State::Waiting, Event::Reply(Reply::Quiet)) => self.wait(now, Why::Quiet),
+            (State::Waiting, Event::Reply(Reply::Busy(left))) => self.refused(now, Why::Busy(left)),
+            (State::Waiting, Event::Reply(Reply::Quiet)) => self.refused(now, Why::Quiet),
             (State::Waiting, Event::Reply(_)) => Action::GiveUp(Why::Busy(Duration::ZERO)),
             (State::Held { fence, until, .. }, event) => match event {
                 _ if until <= now => self.lost(fence),
@@ -305,6 +316,7 @@ impl Lease {
     fn given(&mut self, now: Moment, fence: Fence) -> Action {
         // Counted from the question: the server began to count later.
         let until = self.asked + self.terms.lease;
+        self.heard = Why::Silent;
         self.state = State::Held { fence, until, renewal: self.asked + self.terms.renewal };
         if until <= now { self.lost(fence) } else { self.go(now, fence) }
     }
@@ -337,18 +349,27 @@ impl Lease {
         Action::Lost
     }
 
-    fn silence(&mut self, now: Moment) -> Action {
-        let since = *self.silent_since.get_or_insert(self.asked);
-        if now.saturating_sub(since) >= self.terms.silence {
-            return Action::GiveUp(Why::Silent);
-        }
-        self.wait(now, Why::Silent)
+    fn refused(&mut self, now: Moment, why: Why) -> Action {
+        self.heard = why;
+        self.wait(now)
     }
 
-    fn wait(&mut self, now: Moment, why: Why) -> Action {
+    /// A quarter of the time that was left is spent on a server that has fallen silent: whoever can do without it needs
+    /// the rest. A silence that the deadline cuts short says nothing: what the server said before counts.
+    fn silence(&mut self, now: Moment) -> Action {
+        let since = *self.silent_since.get_or_insert(self.asked);
+        let left = self.deadline.saturating_sub(since);
+        let patience = self.terms.silence.min(left / 4).max(SILENCE_MIN);
+        if now.saturating_sub(since) >= patience {
+            return Action::GiveUp(Why::Silent);
+        }
+        self.wait(now)
+    }
+
+    fn wait(&mut self, now: Moment) -> Action {
         let pause = self.pause + self.pause.mul_f64(self.jitter());
         self.pause = (self.pause * 2).min(self.terms.pause_max);
-        if now + pause > self.deadline { Action::GiveUp(why) } else { Action::Sleep(pause) }
+        if now + pause > self.deadline { Action::GiveUp(self.heard) } else { Action::Sleep(pause) }
     }
 
     /// Between 0 and 1, by SplitMix64.
@@ -358,5 +379,36 @@ impl Lease {
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         f64::from((bits ^ (bits >> 31)) as u32) / f64::from(u32::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BUSY: Duration = Duration::from_secs(9);
+
+    fn at(millis: u64) -> Moment {
+        Duration::from_millis(millis)
+    }
+
+    /// A wait of eight seconds, of which all but `left` are over, and which has just asked again.
+    fn asking(left: u64) -> Lease {
+        let mut lease = Lease::new(Terms::new(at(8_000)), 1, None, at(8_000));
+        assert!(matches!(lease.next(at(0), Event::Begin), Action::Ask(_)));
+        assert!(matches!(lease.next(at(1), Event::Reply(Reply::Busy(BUSY))), Action::Sleep(_)));
+        assert!(matches!(lease.next(at(8_000 - left), Event::Woken), Action::Ask(_)));
+        lease
+    }
+
+    #[test]
+    fn silence_costs_a_quarter_of_the_time_that_was_left() {
+        assert!(matches!(asking(4_000).next(at(4_900), Event::Silence), Action::Sleep(_)));
+        assert_eq!(asking(4_000).next(at(5_000), Event::Silence), Action::GiveUp(Why::Silent));
+    }
+
+    #[test]
+    fn silence_at_the_deadline_says_nothing() {
+        assert_eq!(asking(200).next(at(8_000), Event::Silence), Action::GiveUp(Why::Busy(BUSY)));
     }
 }

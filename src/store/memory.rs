@@ -31,7 +31,7 @@ impl Store for MemoryStore {
         "none".to_owned()
     }
 
-    fn read<'a>(&'a self, key: &'a Key) -> Pending<'a, Found> {
+    fn read<'a>(&'a self, key: &'a Key, _deadline: Instant) -> Pending<'a, Found> {
         Box::pin(async { Ok(Found { entry: self.entries.borrow().get(key).cloned(), ..Found::default() }) })
     }
 
@@ -59,7 +59,7 @@ impl Store for MemoryStore {
         })
     }
 
-    fn list(&self) -> Pending<'_, Vec<(Key, Entry)>> {
+    fn list(&self, _deadline: Instant) -> Pending<'_, Vec<(Key, Entry)>> {
         Box::pin(async {
             Ok(self.entries.borrow().iter().map(|(key, entry)| (key.clone(), entry.clone())).collect())
         })

@@ -126,8 +126,8 @@ pub trait Store {
     /// Reads an entry; needs no lock.
     ///
     /// # Errors
-    /// Where the store cannot be asked. An entry that cannot be used is no error.
-    fn read<'a>(&'a self, key: &'a Key) -> Pending<'a, Found>;
+    /// Where the store cannot be asked by the deadline. An entry that cannot be used is no error.
+    fn read<'a>(&'a self, key: &'a Key, deadline: Instant) -> Pending<'a, Found>;
 
     /// Waits for the right to write an entry.
     ///
@@ -190,7 +190,7 @@ pub trait Store {
     ///
     /// # Errors
     /// As [`Store::read`].
-    fn list(&self) -> Pending<'_, Vec<(Key, Entry)>>;
+    fn list(&self, deadline: Instant) -> Pending<'_, Vec<(Key, Entry)>>;
 
     /// A fingerprint of a secret under the store's own key: equal for equal secrets, and of no use elsewhere.
     ///

@@ -85,7 +85,7 @@ impl Holding {
         loop {
             let action = lease.borrow_mut().next(shared.now(), event);
             match action {
-                Action::Ask(call) => event = shared.event(name, &call, &mut away).await?,
+                Action::Ask(call) => event = shared.event(name, &call, self.deadline(), &mut away).await?,
                 Action::Sleep(pause) => {
                     tokio::time::sleep(pause).await;
                     event = Event::Woken;
@@ -97,13 +97,20 @@ impl Holding {
         }
     }
 
+    fn deadline(&self) -> Instant {
+        self.shared.began + self.lease.borrow().deadline()
+    }
+
     /// Gives the right back, and tells what keeps it from that.
     async fn release(&self) -> Result<()> {
         self.beside.iter().for_each(JoinHandle::abort);
         self.given_back.set(true);
         let call = self.lease.borrow().give_back();
         match call {
-            Some(call) => self.shared.call(&self.name, &call).await.map(|_| ()),
+            Some(call) => {
+                let deadline = self.shared.beyond(self.deadline());
+                self.shared.call(&self.name, &call, deadline).await.map(|_| ())
+            }
             None => Ok(()),
         }
     }
@@ -120,7 +127,8 @@ impl Drop for Holding {
         if let Some(call) = self.lease.borrow().give_back() {
             let (shared, name) = (Rc::clone(&self.shared), self.name.clone());
             tokio::task::spawn_local(async move {
-                shared.server.ask(&[scripts::command(&name, &call)]).await.map(|_| ())
+                let deadline = shared.beyond(Instant::now());
+                shared.server.ask(&[scripts::command(&name, &call)], deadline).await.map(|_| ())
             });
         }
     }
@@ -140,7 +148,7 @@ impl RedisStore {
         login: Duration,
     ) -> Result<Self> {
         Ok(Self(Rc::new(Shared {
-            server: Server::new(place, trust, allow_plain, login),
+            server: Server::new(place, trust, allow_plain),
             keys: Keys::new(key)?,
             terms: Terms::new(login),
             began: Instant::now(),
@@ -153,14 +161,14 @@ impl RedisStore {
     ///
     /// # Errors
     /// Where there is no answer, or a refusal.
-    pub async fn call(&self, name: &str, call: &Call) -> Result<Reply> {
-        self.0.call(name, call).await
+    pub async fn call(&self, name: &str, call: &Call, deadline: Instant) -> Result<Reply> {
+        self.0.call(name, call, deadline).await
     }
 
     /// Waits for the right to write an entry, or for news of it.
     async fn turn(&self, name: String, seen: Option<Version>, deadline: Instant) -> Result<Option<Holding>> {
         let shared = &self.0;
-        shared.claim().await?;
+        shared.claim(deadline).await?;
         let mut owner = [0; 16];
         getrandom::fill(&mut owner)
             .map_err(|_| Error::new(Cause::Other, say!("there are no random numbers")))?;
@@ -192,15 +200,15 @@ impl RedisStore {
     }
 
     /// Every entry's name.
-    async fn names(&self) -> Result<Vec<String>> {
+    async fn names(&self, deadline: Instant) -> Result<Vec<String>> {
         let shared = &self.0;
-        shared.open().await?;
+        shared.open(deadline).await?;
         let mut names = Vec::new();
         let mut cursor = "0".to_owned();
         loop {
             let mut command = redis::cmd("SCAN");
             command.arg(&cursor).arg("MATCH").arg([PREFIX, "*"].concat()).arg("COUNT").arg(SCAN);
-            let answer = shared.ask(&[command]).await?;
+            let answer = shared.ask(&[command], deadline).await?;
             let Some(Value::Array(parts)) = answer.first() else { return Err(shared.strange()) };
             let [next, Value::Array(keys)] = &parts[..] else { return Err(shared.strange()) };
             cursor = text(next).ok_or_else(|| shared.strange())?.to_owned();
@@ -225,16 +233,16 @@ impl Shared {
     }
 
     /// Asks the server, unless it was found to be away before.
-    async fn ask(&self, commands: &[redis::Cmd]) -> Result<Vec<Value>> {
+    async fn ask(&self, commands: &[redis::Cmd], deadline: Instant) -> Result<Vec<Value>> {
         if let Some(error) = &*self.away.borrow() {
             return Err(error.clone());
         }
-        self.server.ask(commands).await
+        self.server.ask(commands, deadline).await
     }
 
     /// The same for what is not asked again in this run if there is no answer.
-    async fn ask_once(&self, commands: &[redis::Cmd]) -> Result<Vec<Value>> {
-        self.ask(commands).await.inspect_err(|error| self.remember(error))
+    async fn ask_once(&self, commands: &[redis::Cmd], deadline: Instant) -> Result<Vec<Value>> {
+        self.ask(commands, deadline).await.inspect_err(|error| self.remember(error))
     }
 
     fn remember(&self, error: &Error) {
@@ -244,12 +252,12 @@ impl Shared {
     }
 
     /// The first call: whether the key is the store's, and what time it is there.
-    async fn open(&self) -> Result<&Opened> {
+    async fn open(&self, deadline: Instant) -> Result<&Opened> {
         let open = || async {
             let mut check = redis::cmd("GET");
             check.arg(CHECK);
             let before = Timestamp::now();
-            let answers = self.ask_once(&[check, redis::cmd("TIME")]).await?;
+            let answers = self.ask_once(&[check, redis::cmd("TIME")], deadline).await?;
             let between = Timestamp::now().duration_since(before) / 2;
             let [check, time] = &answers[..] else { return Err(self.strange()) };
             let ahead = clock(time).ok_or_else(|| self.strange())?.duration_since(before) - between;
@@ -278,28 +286,34 @@ impl Shared {
     }
 
     /// Before anything is written: the store is under our key.
-    async fn claim(&self) -> Result<()> {
-        let opened = self.open().await?;
+    async fn claim(&self, deadline: Instant) -> Result<()> {
+        let opened = self.open(deadline).await?;
         if !opened.checked.get() {
             let sealed = self.keys.seal(b"crmauth", CHECK)?;
             let (mut set, mut get) = (redis::cmd("SET"), redis::cmd("GET"));
             set.arg(CHECK).arg(sealed).arg("NX");
             get.arg(CHECK);
-            let answers = self.ask_once(&[set, get]).await?;
+            let answers = self.ask_once(&[set, get], deadline).await?;
             // Another machine may have been first, with another key.
             opened.checked.set(self.check(answers.last().unwrap_or(&Value::Nil))?);
         }
         Ok(())
     }
 
-    async fn call(&self, name: &str, call: &Call) -> Result<Reply> {
-        let answers = self.ask(&[scripts::command(name, call)]).await?;
+    async fn call(&self, name: &str, call: &Call, deadline: Instant) -> Result<Reply> {
+        let answers = self.ask(&[scripts::command(name, call)], deadline).await?;
         answers.first().and_then(scripts::reply).ok_or_else(|| self.strange())
     }
 
     /// A call's outcome for the machine; a refusal ends the wait.
-    async fn event(&self, name: &str, call: &Call, away: &mut Option<Error>) -> Result<Event> {
-        match self.call(name, call).await {
+    async fn event(
+        &self,
+        name: &str,
+        call: &Call,
+        deadline: Instant,
+        away: &mut Option<Error>,
+    ) -> Result<Event> {
+        match self.call(name, call, deadline).await {
             Ok(reply) => Ok(Event::Reply(reply)),
             Err(error) if is_silence(&error) => {
                 *away = Some(error);
@@ -311,20 +325,28 @@ impl Shared {
 
     /// A call that is sent again while the server does not answer, as one that is just being restarted; and once
     /// more where it was this process that slept.
-    async fn insist(&self, name: &str, call: &Call, lease: &RefCell<Lease>) -> Result<Reply> {
+    async fn insist(&self, holding: &Holding, call: &Call) -> Result<Reply> {
         let until = self.now() + self.terms.silence;
         let mut slept = false;
         loop {
-            match self.call(name, call).await {
+            match self.call(&holding.name, call, self.beyond(holding.deadline())).await {
                 Err(error) if is_silence(&error) && self.now() < until => {
                     tokio::time::sleep(self.terms.pause_max).await;
                 }
-                Err(error) if is_silence(&error) && !slept && lease.borrow().has_ended(self.now()) => {
+                Err(error)
+                    if is_silence(&error) && !slept && holding.lease.borrow().has_ended(self.now()) =>
+                {
                     slept = true;
                 }
                 outcome => return outcome.inspect_err(|error| self.remember(error)),
             }
         }
+    }
+
+    /// The deadline of what comes after a login: the session in hand is to be kept and the right given back even where
+    /// the login has used up the time, if that is quickly done.
+    fn beyond(&self, deadline: Instant) -> Instant {
+        deadline.max(Instant::now() + self.terms.silence)
     }
 
     /// Prolongs a right until it is lost, beside whatever its holder does.
@@ -337,7 +359,9 @@ impl Shared {
                     Action::Sleep(pause) => tokio::time::sleep(pause).await,
                     Action::Ask(call) => {
                         let asked = shared.now();
-                        let reply = shared.call(&name, &call).await.ok();
+                        // Whoever works has his own deadline; this one bounds a single call.
+                        let deadline = Instant::now() + shared.terms.lease;
+                        let reply = shared.call(&name, &call, deadline).await.ok();
                         lease.borrow_mut().beside_done(asked, shared.now(), reply);
                     }
                     _ => return,
@@ -381,8 +405,9 @@ impl Shared {
     async fn entries(
         &self,
         names: &[String],
+        deadline: Instant,
     ) -> Result<Vec<Option<(Fence, std::result::Result<(Key, Entry), Text>)>>> {
-        let opened = self.open().await?;
+        let opened = self.open(deadline).await?;
         let commands: Vec<_> = names
             .iter()
             .map(|name| {
@@ -391,7 +416,8 @@ impl Shared {
                 command
             })
             .collect();
-        let answers = if commands.is_empty() { Vec::new() } else { self.ask_once(&commands).await? };
+        let answers =
+            if commands.is_empty() { Vec::new() } else { self.ask_once(&commands, deadline).await? };
         let now = Timestamp::now().saturating_add(opened.ahead).unwrap_or(Timestamp::MAX);
         let mut entries = Vec::with_capacity(names.len());
         for (name, answer) in names.iter().zip(answers) {
@@ -491,10 +517,10 @@ impl Store for RedisStore {
         self.0.server.place().to_string()
     }
 
-    fn read<'a>(&'a self, key: &'a Key) -> Pending<'a, Found> {
+    fn read<'a>(&'a self, key: &'a Key, deadline: Instant) -> Pending<'a, Found> {
         Box::pin(async move {
             let name = self.0.name(key)?;
-            Ok(match self.0.entries(&[name]).await?.pop().flatten() {
+            Ok(match self.0.entries(&[name], deadline).await?.pop().flatten() {
                 None => Found::default(),
                 Some((fence, entry)) => {
                     let version = Version(Some(fence));
@@ -536,7 +562,7 @@ impl Store for RedisStore {
         Box::pin(async move {
             let holding = holding(lock)?;
             let Holding { name, lease, shared, .. } = holding;
-            let opened = shared.open().await?;
+            let opened = shared.open(holding.deadline()).await?;
             let ttl = kept(entry, Timestamp::now());
             let mut shared_time = entry.clone();
             shift(&mut shared_time, opened.ahead);
@@ -567,9 +593,9 @@ impl Store for RedisStore {
     fn discard(&self, deadline: Instant) -> Pending<'_, usize> {
         Box::pin(async move {
             let mut discarded = 0;
-            for name in self.names().await? {
+            for name in self.names(deadline).await? {
                 let unusable = async || {
-                    let found = self.0.entries(std::slice::from_ref(&name)).await?.pop().flatten();
+                    let found = self.0.entries(std::slice::from_ref(&name), deadline).await?.pop().flatten();
                     Ok(found
                         .is_some_and(|(_, entry)| entry.is_err_and(|why| why != self.0.in_place(newer()))))
                 };
@@ -588,10 +614,10 @@ impl Store for RedisStore {
         })
     }
 
-    fn list(&self) -> Pending<'_, Vec<(Key, Entry)>> {
+    fn list(&self, deadline: Instant) -> Pending<'_, Vec<(Key, Entry)>> {
         Box::pin(async move {
-            let names = self.names().await?;
-            let entries = self.0.entries(&names).await?;
+            let names = self.names(deadline).await?;
+            let entries = self.0.entries(&names, deadline).await?;
             let mut found: Vec<_> =
                 entries.into_iter().flatten().filter_map(|(_, entry)| entry.ok()).collect();
             found.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -606,9 +632,8 @@ impl Store for RedisStore {
 
 /// Sends a change, and tells whether it came in time.
 async fn written(holding: &Holding, call: Option<Call>) -> Result<Written> {
-    let Holding { name, lease, shared, .. } = holding;
     let Some(call) = call else { return Ok(Written::Overtaken) };
-    Ok(match shared.insist(name, &call, lease).await? {
+    Ok(match holding.shared.insist(holding, &call).await? {
         Reply::Done => Written::Stored,
         _ => Written::Overtaken,
     })

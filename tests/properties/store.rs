@@ -41,9 +41,10 @@ pub fn holds(data: &[u8]) {
 }
 
 async fn read(store: &FileStore) {
-    let found = store.read(&key()).await.expect("an unusable entry is no error");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let found = store.read(&key(), deadline).await.expect("an unusable entry is no error");
     assert!(found.entry.is_some() != found.unusable.is_some(), "an entry or a reason");
-    let listed = store.list().await.expect("a list");
+    let listed = store.list(deadline).await.expect("a list");
     let Some(entry) = found.entry else {
         one_harmless_line(&found.unusable.unwrap_or_default().english());
         return assert!(listed.is_empty());
@@ -51,11 +52,10 @@ async fn read(store: &FileStore) {
     assert_eq!(listed.len(), 1);
     check_token(entry.session.token.expose()).expect("a token");
 
-    let deadline = Instant::now() + Duration::from_secs(60);
     let lock = store.lock(&key(), deadline).await.expect("a lock");
     store.write(&lock, &entry).await.expect("written");
     store.release(lock).await.expect("released");
-    let back = store.read(&key()).await.expect("read").entry.expect("what was written is read");
+    let back = store.read(&key(), deadline).await.expect("read").entry.expect("what was written is read");
     assert_eq!(format!("{back:?}"), format!("{entry:?}"));
     assert_eq!(back.session.token, entry.session.token);
     assert_eq!(back.session.refresh, entry.session.refresh);

@@ -13,6 +13,11 @@ use crate::support::redis::{KEY, Redis};
 
 const LEASE: Duration = Duration::from_secs(3600);
 
+/// A deadline for a call that is far enough.
+fn in_time() -> tokio::time::Instant {
+    tokio::time::Instant::now() + LEASE
+}
+
 /// A small number that looks random.
 fn below(seed: &mut u64, most: u64) -> u64 {
     *seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
@@ -77,7 +82,7 @@ fn the_scripts_do_what_the_model_does() {
                 _ => {}
             }
             let call = call(&mut seed, &given);
-            let real = runtime.block_on(store.call(&name, &call)).expect("an answer");
+            let real = runtime.block_on(store.call(&name, &call, in_time())).expect("an answer");
             if let Reply::Given(fence) = real {
                 // The model's clock is the server's.
                 now = now.max(Duration::from_micros(fence));
@@ -111,7 +116,7 @@ fn a_server_that_has_just_started_gives_no_right() {
         .expect("a store");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let take = |quiet| Call::Take { owner: 1, lease: LEASE, seen: None, quiet };
-    let ask = |call| runtime.block_on(store.call("0", &call)).expect("an answer");
+    let ask = |call| runtime.block_on(store.call("0", &call, in_time())).expect("an answer");
     assert_eq!(ask(take(LEASE)), Reply::Quiet);
     assert_eq!(
         ask(Call::Hold { owner: 2, fence: 7, lease: LEASE }),

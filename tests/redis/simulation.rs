@@ -12,7 +12,7 @@ use super::model::{Broken, Model};
 
 /// How long a login may take.
 const LOGIN: Duration = Duration::from_secs(3);
-/// How long an answer of the server is waited for.
+/// How long an answer of the server is waited for, where there is so much time.
 const PATIENCE: Duration = Duration::from_millis(750);
 
 /// Numbers that look random, by SplitMix64.
@@ -379,7 +379,13 @@ impl<'a> Story<'a> {
         if let Some(way) = way {
             self.after(way, who, What::Arrives(question, tag));
         }
-        self.after(PATIENCE, who, What::Silent(tag));
+        let client = &self.clients[who];
+        // What comes after a login is done all the same.
+        let patience = match client.step {
+            Step::LoggingIn | Step::Writing | Step::GivingBack => PATIENCE,
+            _ => PATIENCE.min(client.deadline.saturating_sub(self.now)),
+        };
+        self.after(patience, who, What::Silent(tag));
     }
 
     /// How long a message is on its way; none if it is lost.
@@ -646,8 +652,12 @@ impl<'a> Story<'a> {
         let client = &mut self.clients[who];
         client.outcome = Some(outcome);
         client.step = Step::Ended;
-        // The wait, then a login, a write tried twice, and the right given back.
-        let bound = client.deadline + client.paused + LOGIN + self.terms.silence + PATIENCE * 6;
+        let bound = client.deadline + client.paused;
+        let bound = match outcome {
+            Outcome::Shared(_) | Outcome::Busy | Outcome::Away => bound,
+            // A login, a write tried twice, and the right given back.
+            _ => bound + LOGIN + PATIENCE * 3,
+        };
         client.overdue = outcome != Outcome::Crashed && now > bound;
         if client.overdue {
             let took = (now - client.began).as_millis();

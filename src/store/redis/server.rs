@@ -9,16 +9,18 @@ use std::time::Duration;
 use redis::{Cmd, ServerError, Value};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::place::Place;
 use super::reply::{self, NoReply, REPLY_MAX};
 use crate::error::{Cause, Error, Result};
 use crate::say::{Text, say};
+use crate::store::lease::SILENCE_MIN;
 use crate::tls::{self, Trust};
 
-/// How long a call may take, its connection included.
-const CALL_LIMIT: Duration = Duration::from_secs(5);
+/// The longest that a call may take, its connection included.
+const CALL_MAX: Duration = Duration::from_secs(5);
 /// How much is read at once.
 const CHUNK: usize = 16 * 1024;
 
@@ -32,17 +34,15 @@ pub struct Server {
     place: Place,
     trust: Rc<Trust>,
     allow_plain: bool,
-    limit: Duration,
     /// Connections that nobody uses right now. A call that is given up takes its connection with it, so that no
     /// answer is taken for another's.
     idle: RefCell<Vec<Box<dyn Pipe>>>,
 }
 
 impl Server {
-    /// Nothing is opened before it is needed. A call may take a quarter of `timeout`, so that there is time for a
-    /// login without the server.
-    pub fn new(place: Place, trust: Rc<Trust>, allow_plain: bool, timeout: Duration) -> Self {
-        Self { place, trust, allow_plain, limit: CALL_LIMIT.min(timeout / 4), idle: RefCell::default() }
+    /// Nothing is opened before it is needed.
+    pub fn new(place: Place, trust: Rc<Trust>, allow_plain: bool) -> Self {
+        Self { place, trust, allow_plain, idle: RefCell::default() }
     }
 
     /// Where it is, without user and password.
@@ -50,11 +50,12 @@ impl Server {
         &self.place
     }
 
-    /// Asks all of it at once and gives the answers in order. What is asked may reach the server twice.
+    /// Asks all of it at once and gives the answers in order, in a share of the time that is left until the deadline.
+    /// What is asked may reach the server twice.
     ///
     /// # Errors
     /// [`Cause::BadSetting`] where we are refused; causes of exit code 5 where there is no answer for now.
-    pub async fn ask(&self, commands: &[Cmd]) -> Result<Vec<Value>> {
+    pub async fn ask(&self, commands: &[Cmd], deadline: Instant) -> Result<Vec<Value>> {
         let work = async {
             let used = self.idle.borrow_mut().pop();
             if let Some(pipe) = used
@@ -67,9 +68,10 @@ impl Server {
             let pipe = self.connect().await?;
             self.exchange(pipe, commands).await
         };
-        let limit = self.limit.as_secs_f64();
-        let late = |_| Err(self.away(Cause::Timeout, say!("no answer within {limit} s", limit)));
-        let values = tokio::time::timeout(self.limit, work).await.unwrap_or_else(late)?;
+        let limit = share(deadline.saturating_duration_since(Instant::now()));
+        let tenths = (limit.as_secs_f64() * 10.0).round() / 10.0;
+        let late = |_| Err(self.away(Cause::Timeout, say!("no answer within {limit} s", limit = tenths)));
+        let values = tokio::time::timeout(limit, work).await.unwrap_or_else(late)?;
         match values.iter().find_map(refusal) {
             None => Ok(values),
             Some(error) => Err(self.refused(error)),
@@ -212,6 +214,12 @@ impl Server {
     }
 }
 
+/// How long a call may take where so much time is left. Whoever can do without the server needs most of it for a login
+/// of his own: a server that takes connections and never answers costs a quarter, once, as it is not asked again.
+fn share(left: Duration) -> Duration {
+    (left / 4).clamp(SILENCE_MIN, CALL_MAX).min(left)
+}
+
 fn refusal(value: &Value) -> Option<&ServerError> {
     if let Value::ServerError(error) = value { Some(error) } else { None }
 }
@@ -255,6 +263,20 @@ async fn exchange(pipe: &mut Box<dyn Pipe>, commands: &[Cmd]) -> io::Result<Vec<
         match pipe.read(&mut chunk).await? {
             0 => return Err(io::ErrorKind::UnexpectedEof.into()),
             read => buffer.extend_from_slice(&chunk[..read]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_call_takes_longer_than_its_share() {
+        for (left, limit) in
+            [(0, 0), (100, 100), (250, 250), (400, 250), (2_000, 500), (20_000, 5_000), (60_000, 5_000)]
+        {
+            assert_eq!(share(Duration::from_millis(left)), Duration::from_millis(limit), "{left} ms left");
         }
     }
 }
