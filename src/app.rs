@@ -437,6 +437,7 @@ impl App {
                 }
                 Err(error) => error,
             };
+            self.http.reconnect();
             if let (Some(first), Some(prior)) = (&first, &prior)
                 && context.prior_refused.get()
                 && prior.obtained_at < job.started

@@ -324,6 +324,9 @@ impl Channel<'_> {
             .await
             .map_err(|error| explain(&error, &host, &may_have_worked(request), route, self))?;
         self.warn_of_plain_text(&request.url, &response, &host, route);
+        if !response.status().is_success() {
+            self.http.reconnect();
+        }
         let headers = response.headers();
         if headers.get(CONTENT_ENCODING).is_some_and(|value| value.as_bytes() != b"identity") {
             let message = say!("{host} sent a compressed answer, which was not asked for", host);

@@ -2,11 +2,13 @@
 
 mod roots;
 
+use std::cell::OnceCell;
 use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use rustls::client::WantsClientCert;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -25,6 +27,7 @@ pub use roots::Places;
 pub struct Trust {
     places: Places,
     extra: Vec<CertificateDer<'static>>,
+    verifier: OnceCell<Arc<dyn ServerCertVerifier>>,
 }
 
 impl Trust {
@@ -33,7 +36,8 @@ impl Trust {
     /// # Errors
     /// [`Cause::BadSetting`] for a CA file that cannot be read or holds no certificate.
     pub fn new(places: Places, ca_file: Option<&Path>) -> Result<Self> {
-        Ok(Self { places, extra: ca_file.map(read_certificates).transpose()?.unwrap_or_default() })
+        let extra = ca_file.map(read_certificates).transpose()?.unwrap_or_default();
+        Ok(Self { places, extra, verifier: OnceCell::new() })
     }
 
     /// A client's configuration with these protocols on offer.
@@ -42,18 +46,27 @@ impl Trust {
     /// [`Cause::BadSetting`] for a certificate in the CA file that is no root, [`Cause::Certificate`] where there
     /// is no root at all.
     pub fn config(&self, protocols: &[&[u8]]) -> Result<ClientConfig> {
+        let ring = ring();
+        let verifier = self.verifier(&ring)?;
+        config(&ring, protocols, |config| config.dangerous().with_custom_certificate_verifier(verifier))
+    }
+
+    /// What checks certificates, made once in a run: loading the roots takes long.
+    fn verifier(&self, ring: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>> {
+        if let Some(verifier) = self.verifier.get() {
+            return Ok(Arc::clone(verifier));
+        }
         let mut own = RootCertStore::empty();
         for root in &self.extra {
             own.add(root.clone()).map_err(|_| {
                 Error::new(Cause::BadSetting, say!("a certificate in --ca-file cannot be used as a root"))
             })?;
         }
-        let ring = ring();
-        let verifier = roots::verifier(&self.places, own, &ring).ok_or_else(|| {
+        let verifier = roots::verifier(&self.places, own, ring).ok_or_else(|| {
             Error::new(Cause::Certificate, say!("this system has no certificates to check servers against"))
                 .hint(say!("install the package ca-certificates, or name a PEM file with --ca-file"))
         })?;
-        config(&ring, protocols, |config| config.dangerous().with_custom_certificate_verifier(verifier))
+        Ok(Arc::clone(self.verifier.get_or_init(|| verifier)))
     }
 
     /// The configuration of one who never speaks TLS: it loads no certificate.

@@ -584,6 +584,28 @@ fn a_refusal_is_shared_and_other_settings_have_a_login_of_their_own() {
     outcome.says(&["error: zeev: ", "error: zeev@filial: "]);
 }
 
+/// A server may hang up after a refusal without having said so, and a login may not be sent twice.
+#[test]
+fn after_a_refusal_logins_have_a_connection_of_their_own() {
+    let refusals = [("401", Reply::json(401, "{}")), ("200", Reply::json(200, r#"{"CodigoRetorno":2}"#))];
+    for (status, refusal) in refusals {
+        let server =
+            Server::start(vec![refusal, canned::broker("Tk2secondToken"), canned::broker("Tk3thirdToken")]);
+        let mut machine = Machine::new();
+        machine.set("BROKER_URL", &server.url());
+        for (account, password) in
+            [("A", "Ap7firstPassword"), ("B", "Bp7secondPassword"), ("C", "Cp7thirdPassword")]
+        {
+            machine.set(&format!("BROKER__{account}__USERNAME"), "loja");
+            machine.secret(&format!("BROKER__{account}__PASSWORD"), password);
+        }
+        let outcome = machine.run("login --no-store -j 1 broker@a broker@b broker@c");
+        assert_eq!(outcome.code, 4, "{status}: {}", outcome.stderr);
+        assert_eq!(targets(&outcome), ["broker@b", "broker@c"], "{status}");
+        assert_eq!(server.connections(), 2, "{status}");
+    }
+}
+
 #[test]
 fn one_bad_target_leaves_the_others_their_sessions() {
     let servers = Servers::start();

@@ -1,6 +1,6 @@
 //! The HTTP clients of a run: routes, proxies, trust, and the addresses that plain text may go to.
 
-use std::cell::OnceCell;
+use std::cell::RefCell;
 use std::error::Error as StdError;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
@@ -37,11 +37,7 @@ pub struct Http {
     proxies: Proxies,
     pub(super) connect_limit: Duration,
     trust: Rc<Trust>,
-    plain: OnceCell<reqwest::Client>,
-    plain_private: OnceCell<reqwest::Client>,
-    plain_proxied: OnceCell<reqwest::Client>,
-    tls: OnceCell<reqwest::Client>,
-    tls_proxied: OnceCell<reqwest::Client>,
+    clients: RefCell<Vec<(Route, reqwest::Client)>>,
 }
 
 /// Which client a request takes.
@@ -64,31 +60,22 @@ impl Http {
     pub fn new(proxies: Proxies, trust: Rc<Trust>, timeout: Duration) -> Self {
         // Ends before a short --timeout does, so that it can be told that nothing was sent.
         let connect_limit = CONNECT_LIMIT.min(timeout.mul_f64(0.8));
-        Self {
-            proxies,
-            connect_limit,
-            trust,
-            plain: OnceCell::new(),
-            plain_private: OnceCell::new(),
-            plain_proxied: OnceCell::new(),
-            tls: OnceCell::new(),
-            tls_proxied: OnceCell::new(),
-        }
+        Self { proxies, connect_limit, trust, clients: RefCell::default() }
     }
 
-    pub(super) fn client(&self, route: &Route) -> Result<&reqwest::Client> {
-        let cell = match route {
-            Route::Plain => &self.plain,
-            Route::PlainPrivate => &self.plain_private,
-            Route::PlainProxied(_) => &self.plain_proxied,
-            Route::Tls => &self.tls,
-            Route::TlsProxied(_) => &self.tls_proxied,
-        };
-        if let Some(client) = cell.get() {
-            return Ok(client);
+    pub(super) fn client(&self, route: &Route) -> Result<reqwest::Client> {
+        if let Some((_, client)) = self.clients.borrow().iter().find(|(its, _)| its == route) {
+            return Ok(client.clone());
         }
         let client = self.build(route)?;
-        Ok(cell.get_or_init(|| client))
+        self.clients.borrow_mut().push((route.clone(), client.clone()));
+        Ok(client)
+    }
+
+    /// From here on requests have connections of their own. After a refusal a server may hang up without a word, and
+    /// what carries a secret and was lost on the way may not be sent again.
+    pub fn reconnect(&self) {
+        self.clients.borrow_mut().clear();
     }
 
     fn build(&self, route: &Route) -> Result<reqwest::Client> {

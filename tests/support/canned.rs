@@ -34,9 +34,9 @@ pub fn zeev(token: &str) -> Reply {
     ok(&json!({ "temporaryToken": token }))
 }
 
-/// Zeev's refusal, after which it hangs up.
+/// Zeev's refusal, after which it hangs up without a word.
 pub fn zeev_refuses() -> Reply {
-    Reply::Last(b"HTTP/1.1 401 Scripted\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}".to_vec())
+    Reply::Last(b"HTTP/1.1 401 Scripted\r\nContent-Length: 2\r\n\r\n{}".to_vec())
 }
 
 fn ok(answer: &serde_json::Value) -> Reply {
