@@ -2,6 +2,8 @@
 //!
 //! README's table, `.env.example`, `crmauth providers`, completion and hints are made from these declarations.
 
+mod host;
+
 use std::fmt;
 
 use url::Url;
@@ -440,13 +442,16 @@ impl BaseUrl {
         if rest.contains('?') {
             return refuse(say!("holds a query (?)"));
         }
-        let Ok(mut url) = Url::parse(&format!("{scheme}://{rest}")) else {
-            return refuse(say!("is no valid URL"));
-        };
+        let url = Url::parse(&format!("{scheme}://{rest}"));
         // A host's escapes are undone.
-        if url.host_str().is_some_and(|host| host.contains(QUOTES)) {
+        if url.as_ref().is_ok_and(|url| url.host_str().is_some_and(|host| host.contains(QUOTES))) {
             return quoted();
         }
+        let wrong = host::wrong(&url, rest.split('/').next().unwrap_or_default());
+        let mut url = match (url, wrong) {
+            (Ok(url), None) => url,
+            (_, wrong) => return refuse(wrong.unwrap_or_default()),
+        };
         let path = url.path().trim_end_matches('/');
         let endpoint = ["/", endpoint.trim_matches('/')].concat();
         let path = path.strip_suffix(&endpoint).unwrap_or(path).trim_end_matches('/').to_owned();
@@ -576,6 +581,8 @@ mod tests {
             ("https://h/xwebservice.php", "https://h/xwebservice.php"),
             ("https://h/a%20b", "https://h/a%20b"),
             ("https://[::1]:8443/x", "https://[::1]:8443/x"),
+            ("https://a_b.example.:1/x", "https://a_b.example.:1/x"),
+            ("https://b\u{fc}ro.example", "https://xn--bro-hoa.example"),
         ] {
             assert_eq!(parse(text).as_deref(), Ok(url), "{text}");
         }
@@ -599,6 +606,8 @@ mod tests {
         ] {
             assert!(parse(text).is_err(), "{text}: {:?}", parse(text));
         }
+        let long = [&"a".repeat(64), ".example"].concat();
+        assert_eq!(parse(&long), Err("is no valid URL: its host's name is too long".to_owned()));
         for (text, why) in [
             ("https://https://h", "names its scheme twice"),
             ("https://HTTP:/h", "names its scheme twice"),
@@ -610,6 +619,19 @@ mod tests {
             ("https://h'/webservice.php", "has a quote in its host, or begins or ends with one"),
             ("https://h/a\"/webservice.php", "has a quote in its host, or begins or ends with one"),
             ("https://h%27/webservice.php", "has a quote in its host, or begins or ends with one"),
+            ("https://h:99999", "is no valid URL: its port 99999 is not between 1 and 65535"),
+            ("h:0/x", "is no valid URL: its port 0 is not between 1 and 65535"),
+            ("https://ana:pa55word/x", "is no valid URL: its port is no number between 1 and 65535"),
+            ("https://h:99999999", "is no valid URL: its port is no number between 1 and 65535"),
+            ("https://256.1.1.1", "is no valid URL: its host is no IP address"),
+            ("https://[h]", "is no valid URL: its host is no IP address"),
+            ("https://a..b", "is no valid URL: its host has nothing between two dots, or before one"),
+            ("https://.b:80/x", "is no valid URL: its host has nothing between two dots, or before one"),
+            ("https://.", "is no valid URL: its host has nothing between two dots, or before one"),
+            ("https://a,b", "is no valid URL: no host has `,` in its name"),
+            ("a%2cb.example", "is no valid URL: no host has `,` in its name"),
+            ("https://a^b", "is no valid URL: no host has `^` in its name"),
+            ("https://{gluo}", "is no valid URL: no host has `{` in its name"),
         ] {
             assert_eq!(parse(text), Err(why.to_owned()), "{text}");
         }

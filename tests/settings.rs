@@ -607,8 +607,11 @@ fn a_url_that_is_no_base_url_is_refused_unseen() {
         ("file:///S3crUrl", "is neither an http:// nor an https:// URL"),
         ("https:///S3crUrl", "names no host"),
         ("https://:443/S3crUrl", "names no host"),
-        ("https://S3crUrl:99999", "is no valid URL"),
-        ("https://[S3crUrl]", "is no valid URL"),
+        ("https://S3crUrl:99999", "is no valid URL: its port 99999 is not between 1 and 65535"),
+        ("https://ana:S3crUrl", "is no valid URL: its port is no number between 1 and 65535"),
+        ("https://[S3crUrl]", "is no valid URL: its host is no IP address"),
+        ("https://S3crUrl,h", "is no valid URL: no host has `,` in its name"),
+        ("https://S3crUrl..h", "is no valid URL: its host has nothing between two dots, or before one"),
     ] {
         machine.set("ZEEV_URL", url);
         let outcome = machine.run("login zeev");
