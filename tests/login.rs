@@ -212,6 +212,26 @@ fn var_renames_the_token_only() {
 }
 
 #[test]
+fn no_token_takes_the_place_of_what_shells_live_by() {
+    let machine = Machine::new();
+    for name in
+        ["PATH", "path", "LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "IFS", "BASH_ENV", "HOME", "NODE_OPTIONS"]
+    {
+        for format in ["sh", "powershell"] {
+            let outcome = machine.run(&format!("login zeev --sandbox -f {format} --var {name}"));
+            let why = format!("--var {name} would replace a variable that shells and programs live by");
+            assert_eq!(outcome.code, 2, "{}", outcome.stderr);
+            outcome.says(&[&why, "hint: choose a name of your own"]);
+            assert!(!outcome.stdout.contains(name), "{}", outcome.stdout);
+        }
+    }
+    for name in ["PATHS", "MY_PATH", "OLD_LD_X", "ENVIRONMENT"] {
+        let outcome = machine.run(&format!("login zeev --sandbox -f sh --var {name}"));
+        assert!(outcome.answer().starts_with(&format!("export {name}=")), "{}", outcome.stdout);
+    }
+}
+
+#[test]
 fn an_account_has_variables_of_its_own() {
     let server = Server::start(vec![canned::zeev("tok-Hm51account")]);
     let mut machine = zeev_at(&server);

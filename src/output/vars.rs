@@ -94,7 +94,27 @@ pub(super) fn variables<'a>(entry: &Entry<'a>, shape: &Shape<'a>) -> Result<Vec<
     Ok(variables)
 }
 
-/// Refuses a `--var` that is no name in every reader, or would be written twice.
+/// Variables that shells and what they start live by: a token in one of them leaves no command to be found, or has
+/// the token's text run, read as a file or loaded. In letters of any case: PowerShell tells none apart on Windows,
+/// and zsh ties `path` to `PATH`.
+const VITAL: [&str; 12] = [
+    "PATH",
+    "HOME",
+    "PWD",
+    "SHELL",
+    "IFS",
+    "ENV",
+    "BASH_ENV",
+    "ZDOTDIR",
+    "PROMPT_COMMAND",
+    "PS4",
+    "NODE_OPTIONS",
+    "PSModulePath",
+];
+/// What such names begin with: the dynamic linker's.
+const VITAL_STARTS: [&str; 2] = ["LD_", "DYLD_"];
+
+/// Refuses a `--var` that is no name in every reader, that shells live by, or that would be written twice.
 pub(super) fn check_name(name: &str, targets: &[&Target], shape: &Shape<'_>) -> Result<()> {
     let refuse = |why: Text| Err(Error::new(Cause::Usage, why));
     if shape.batch || targets.len() > 1 {
@@ -106,6 +126,13 @@ pub(super) fn check_name(name: &str, targets: &[&Target], shape: &Shape<'_>) -> 
     {
         return refuse(say!("--var is no variable's name"))
             .map_err(|error| error.hint(say!("letters, digits and _, not beginning with a digit")));
+    }
+    let vital = VITAL.iter().any(|vital| name.eq_ignore_ascii_case(vital));
+    if vital || VITAL_STARTS.iter().any(|start| name.to_ascii_uppercase().starts_with(start)) {
+        let message = say!("--var {name} would replace a variable that shells and programs live by", name);
+        return Err(
+            Error::new(Cause::Usage, message).hint(say!("choose a name of your own, such as CRM_TOKEN"))
+        );
     }
     if targets
         .iter()
