@@ -106,8 +106,12 @@ fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
         let message = say!("--ca-file {path} {why}", path = path.display(), why);
         Err(Error::new(Cause::BadSetting, message).hint(say!("it must be a file of PEM certificates")))
     };
-    let Ok(pem) = std::fs::read(path) else {
-        return refuse(say!("cannot be read"));
+    let pem = match std::fs::read(path) {
+        Ok(pem) => pem,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return refuse(say!("does not exist"));
+        }
+        Err(_) => return refuse(say!("cannot be read")),
     };
     match CertificateDer::pem_slice_iter(&pem).collect::<std::result::Result<Vec<_>, _>>() {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),

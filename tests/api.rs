@@ -243,13 +243,13 @@ fn options_that_make_no_sense_are_found_before_anything_is_sent() {
         (&["api", "zeev", "/", "-H", "Connection: close"], "-H names Connection"),
         (&["api", "zeev", "/", "-H", "a b: x"], "-H"),
         (&["api", "zeev", "/", "-H", "A: x\r\nB: y"], "-H"),
-        (&["api", "zeev", "/", "-X", "G T"], "-X"),
-        (&["api", "zeev", "/", "-X", ""], "-X"),
+        (&["api", "zeev", "/", "-X", "G T"], "-X names no HTTP method"),
+        (&["api", "zeev", "/", "-X", ""], "-X names no HTTP method"),
         (&["api", "zeev", "/", "-d", "@none"], "none, the body of -d, cannot be read"),
         (&["api", "gluo", "/", "--as", "ana"], "--as"),
         (&["api", "nosuch", "/"], "nosuch"),
     ] {
-        machine.run_args(arguments).fails(2, &["error: ", text]);
+        machine.run_args(arguments).fails(2, &["error: ", text, "hint: "]);
     }
     assert_eq!(server.connections(), 0);
 }
@@ -350,6 +350,16 @@ fn a_status_becomes_the_exit_code_behind_the_body() {
     assert_eq!((outcome.code, outcome.stdout.as_str()), (6, "x"));
     let facts = json!([error["error"]["code"], error["error"]["http_status"], error["error"]["target"]]);
     assert_eq!(facts, json!(["not_found", 404, "zeev"]));
+}
+
+#[test]
+fn nobody_is_sent_to_a_body_that_is_not_there() {
+    for (body, hint) in
+        [("x", "hint: the answer's body may say more"), ("", "hint: the answer has no body; -i")]
+    {
+        let (_server, machine, _) = logged_in("zeev", [Reply::http(500, "text/plain", body)]);
+        machine.run("api zeev /p").says(&["HTTP 500", hint]);
+    }
 }
 
 #[test]

@@ -246,8 +246,12 @@ fn a_ca_file_that_is_none() {
     let server = bystander();
     let machine = demo::ZEEV.machine(&server.url());
     machine.write("empty.pem", "");
-    for file in ["empty.pem", "missing.pem"] {
-        machine.run(&format!("login zeev --ca-file {file}")).fails(2, &["--ca-file", file]);
+    for (file, why) in
+        [("empty.pem", "holds no certificate"), ("missing.pem", "does not exist"), (".", "cannot be read")]
+    {
+        let outcome = machine.run(&format!("login zeev --ca-file {file}"));
+        outcome
+            .fails(2, &[&format!("--ca-file {file} {why}"), "hint: it must be a file of PEM certificates"]);
     }
     assert_eq!(server.connections(), 0);
 }

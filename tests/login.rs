@@ -861,7 +861,7 @@ fn a_full_disk_is_told() {
         let command = machine.command(&line.split(' ').collect::<Vec<_>>());
         let outcome = machine.end(machine.start_onto(command, full));
         assert_eq!(outcome.code, 7, "{line}");
-        outcome.says(&["error: stdout cannot be written"]);
+        outcome.says(&["error: stdout cannot be written", "hint: make room where stdout goes"]);
     }
 }
 

@@ -216,7 +216,11 @@ fn a_file_or_command_that_gives_no_secret_is_named_without_its_text() {
         ("ZEEV_PASSWORD_CMD", "true", "printed nothing"),
         ("ZEEV_PASSWORD_CMD", "echo Canary5Output; echo x", "a second line"),
         ("ZEEV_PASSWORD_CMD", "printf 'Canary5Output\\033'", "a control character"),
-        ("ZEEV_PASSWORD_CMD", "no-such-command Canary5Output", "ended with exit status 127"),
+        (
+            "ZEEV_PASSWORD_CMD",
+            "no-such-command Canary5Output",
+            "ended with exit status 127: there is no such command",
+        ),
     ] {
         machine.set(variable, value);
         let from = format!("{variable} from the environment ");

@@ -82,8 +82,9 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         }
     }
     let mut out = Passage::default();
+    let empty = answer.start.is_empty();
     let passed = pass_on(args, answer, &mut out).await;
-    let outcome = passed.and_then(|stream| verdict(&stream, target));
+    let outcome = passed.and_then(|stream| verdict(&stream, target, empty));
     if outcome.is_err() {
         out.end_line().await;
     }
@@ -167,16 +168,19 @@ fn headers(args: &Args, target: &Target) -> Result<Vec<(String, Secret)>> {
         !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
     };
     if !args.method.as_deref().is_none_or(is_word) {
-        return Err(Error::new(Cause::Usage, say!("-X names no HTTP method")));
+        return Err(Error::new(Cause::Usage, say!("-X names no HTTP method"))
+            .hint(say!("a method is one word, such as GET, POST, PUT or DELETE")));
     }
+    let example = || say!("for example -H 'Accept: text/plain'");
     let read = |header: &String| {
         let Some((name, value)) = header.split_once(':') else {
             let message = say!("-H takes a name and a value with a colon between them");
-            return Err(Error::new(Cause::Usage, message).hint(say!("for example -H 'Accept: text/plain'")));
+            return Err(Error::new(Cause::Usage, message).hint(example()));
         };
         let (name, value) = (name.trim(), value.trim());
         if !is_word(name) || value.chars().any(|c| c.is_control() && c != '\t') {
-            return Err(Error::new(Cause::Usage, say!("-H names no header that HTTP can carry")));
+            let message = say!("-H names no header that HTTP can carry");
+            return Err(Error::new(Cause::Usage, message).hint(example()));
         }
         if OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours)) {
             let message = say!("-H names {name}, which follows from the URL and the body", name);
@@ -248,8 +252,8 @@ async fn pass_on(args: &Args, answer: Answer, out: &mut Passage) -> Result<Strea
     Ok(stream)
 }
 
-/// What the answer's status means for a script.
-fn verdict(stream: &Stream, target: &Target) -> Result<u8> {
+/// What the answer's status means for a script; `empty` where it has no body.
+fn verdict(stream: &Stream, target: &Target, empty: bool) -> Result<u8> {
     // 304 answers a condition that the request named; it leads nowhere.
     if (200..300).contains(&stream.status) || stream.status == 304 {
         return Ok(0);
@@ -266,6 +270,7 @@ fn verdict(stream: &Stream, target: &Target) -> Result<u8> {
         }
         Cause::NotFound => error.hint(say!("is PATH right? It is joined to the target's URL")),
         Cause::Unavailable | Cause::RateLimited | Cause::ServerTimeout => error.hint(say!("try again later")),
+        _ if empty => error.hint(say!("the answer has no body; -i prints its headers")),
         _ => error.hint(say!("the answer's body may say more")),
     })
 }

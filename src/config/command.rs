@@ -14,6 +14,9 @@ use super::value::MAX;
 use crate::say::{Text, say};
 use crate::secret::Secret;
 
+/// What a shell ends with where a command does not exist.
+const NOT_FOUND: i32 = 127;
+
 /// When a wait that begins now ends.
 pub(super) fn deadline(patience: Duration) -> Instant {
     const YEAR: Duration = Duration::from_secs(366 * 86_400);
@@ -54,10 +57,11 @@ pub(super) async fn run(text: &Secret, patience: Duration, deadline: Instant) ->
     match status {
         None => Err(say!("printed more than {size} KiB, and was ended", size = MAX / 1024)),
         Some(status) if status.success() => Ok(printed),
-        Some(status) => Err(status.code().map_or_else(
-            || say!("was ended by a signal"),
-            |code| say!("ended with exit status {code}", code),
-        )),
+        Some(status) => Err(match status.code() {
+            None => say!("was ended by a signal"),
+            Some(NOT_FOUND) => say!("ended with exit status 127: there is no such command"),
+            Some(code) => say!("ended with exit status {code}", code),
+        }),
     }
 }
 
@@ -133,6 +137,8 @@ mod tests {
         assert_eq!(run("printf 'a b\\n'", long).as_deref(), Ok("a b\n"));
         assert_eq!(run("cat; echo x >&2", long).as_deref(), Ok(""));
         assert_eq!(run("echo c4n4ry; exit 3", long), Err("ended with exit status 3".to_owned()));
+        let absent = "ended with exit status 127: there is no such command";
+        assert_eq!(run("no-such-command c4n4ry", long), Err(absent.to_owned()));
         assert_eq!(run("kill -9 $$", long), Err("was ended by a signal".to_owned()));
         assert_eq!(run("cat /dev/zero", long), Err("printed more than 64 KiB, and was ended".to_owned()));
         assert_eq!(run("head -c 65536 /dev/zero", long).map(|text| text.len()), Ok(65536));

@@ -331,7 +331,11 @@ fn stdout_failed(error: &io::Error) -> Error {
     if error.kind() == ErrorKind::BrokenPipe {
         Error::new(Cause::ClosedPipe, say!("the reader of the output went away"))
     } else {
-        storage(say!("stdout cannot be written"), error)
+        let full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+        storage(say!("stdout cannot be written"), error).hint(match full {
+            true => say!("make room where stdout goes, or send it elsewhere"),
+            false => say!("send stdout to where it can be written"),
+        })
     }
 }
 

@@ -258,7 +258,7 @@ fn secrets_from_commands() {
     assert_eq!(key("echo 'a b'").as_deref(), Ok("ACCESS_KEY=a b"));
     for (command, why) in [
         ("echo c4n4ry; exit 3", "ended with exit status 3"),
-        ("c4n4ry-is-no-command", "ended with exit status 127"),
+        ("c4n4ry-is-no-command", "ended with exit status 127: there is no such command"),
         (":", "printed nothing"),
         (
             "printf 'c4n4ry\\nx'",
