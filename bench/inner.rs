@@ -107,8 +107,7 @@ fn store(bencher: Bencher<'_, '_>, sessions: usize) {
     runtime.block_on(filled(folder.path(), sessions));
     bencher.bench_local(|| {
         let store = FileStore::new(folder.path().to_owned());
-        let found =
-            runtime.block_on(store.read(black_box(&key(0)), tokio::time::Instant::now())).expect("read");
+        let found = runtime.block_on(store.read(black_box(&key(0)), Instant::now())).expect("read");
         found.entry.expect("an entry")
     });
 }

@@ -59,6 +59,9 @@ struct Shared {
     away: RefCell<Option<Error>>,
 }
 
+/// An entry, or why it cannot be used.
+type Usable = std::result::Result<(Key, Entry), Text>;
+
 /// What is known of the server since the first call.
 struct Opened {
     /// How far its clock is ahead of ours. Entries are written by its clock, which all machines share.
@@ -401,12 +404,8 @@ impl Shared {
         Error::new(Cause::Unavailable, message)
     }
 
-    /// The entries of these names, each with its fence: one that is there and cannot be used, with why not.
-    async fn entries(
-        &self,
-        names: &[String],
-        deadline: Instant,
-    ) -> Result<Vec<Option<(Fence, std::result::Result<(Key, Entry), Text>)>>> {
+    /// The entries of these names, each with its version: one that is there and cannot be used, with why not.
+    async fn entries(&self, names: &[String], deadline: Instant) -> Result<Vec<(Version, Option<Usable>)>> {
         let opened = self.open(deadline).await?;
         let commands: Vec<_> = names
             .iter()
@@ -422,13 +421,16 @@ impl Shared {
         let mut entries = Vec::with_capacity(names.len());
         for (name, answer) in names.iter().zip(answers) {
             let Value::Array(parts) = answer else { return Err(self.strange()) };
-            entries.push(match &parts[..] {
-                [fence, Value::BulkString(sealed)] => {
-                    let fence = text(fence).and_then(|fence| fence.parse().ok()).unwrap_or_default();
-                    Some((fence, self.unseal(name, fence, sealed, now, opened.ahead)))
+            let [fence, sealed] = &parts[..] else { return Err(self.strange()) };
+            let number = text(fence).and_then(scripts::fence);
+            let entry = match (number, sealed) {
+                (Some(number), Value::BulkString(sealed)) => {
+                    Some(self.unseal(name, number, sealed, now, opened.ahead))
                 }
-                _ => None,
-            });
+                _ if [fence, sealed] == [&Value::Nil; 2] => None,
+                _ => Some(Err(self.in_place(changed()))),
+            };
+            entries.push((Version(number), entry));
         }
         Ok(entries)
     }
@@ -445,11 +447,11 @@ impl Shared {
         sealed: &[u8],
         now: Timestamp,
         ahead: SignedDuration,
-    ) -> std::result::Result<(Key, Entry), Text> {
+    ) -> Usable {
         let bytes = self.keys.open(sealed, &purpose(name, fence)).map_err(|broken| {
             self.in_place(match broken {
                 Broken::Newer => newer(),
-                Broken::NotOurs => say!("was changed or put there by somebody else"),
+                Broken::NotOurs => changed(),
             })
         })?;
         let (key, mut entry) = decode(&bytes, now).map_err(|why| self.in_place(why))?;
@@ -465,6 +467,11 @@ impl Shared {
 /// Whether there was no answer, or one that soon becomes another.
 fn is_silence(error: &Error) -> bool {
     error.cause.exit() == 5 && !matches!(error.cause, Cause::Certificate | Cause::Unavailable)
+}
+
+/// Why an entry cannot be used that nobody with the key has written so.
+fn changed() -> Text {
+    say!("was changed or put there by somebody else")
 }
 
 /// What an entry is sealed for: its place and its right.
@@ -520,18 +527,14 @@ impl Store for RedisStore {
     fn read<'a>(&'a self, key: &'a Key, deadline: Instant) -> Pending<'a, Found> {
         Box::pin(async move {
             let name = self.0.name(key)?;
-            Ok(match self.0.entries(&[name], deadline).await?.pop().flatten() {
-                None => Found::default(),
-                Some((fence, entry)) => {
-                    let version = Version(Some(fence));
-                    match entry {
-                        Ok((its, entry)) if its == *key => {
-                            Found { entry: Some(entry), version, unusable: None }
-                        }
-                        Ok(_) => Found { version, ..Found::unusable(self.0.in_place(say!("is another's"))) },
-                        Err(why) => Found { version, ..Found::unusable(why) },
-                    }
+            let (version, entry) = self.0.entries(&[name], deadline).await?.pop().unwrap_or_default();
+            Ok(match entry {
+                None => Found { version, ..Found::default() },
+                Some(Ok((its, entry))) if its == *key => {
+                    Found { entry: Some(entry), version, unusable: None }
                 }
+                Some(Ok(_)) => Found { version, ..Found::unusable(self.0.in_place(say!("is another's"))) },
+                Some(Err(why)) => Found { version, ..Found::unusable(why) },
             })
         })
     }
@@ -595,9 +598,9 @@ impl Store for RedisStore {
             let mut discarded = 0;
             for name in self.names(deadline).await? {
                 let unusable = async || {
-                    let found = self.0.entries(std::slice::from_ref(&name), deadline).await?.pop().flatten();
-                    Ok(found
-                        .is_some_and(|(_, entry)| entry.is_err_and(|why| why != self.0.in_place(newer()))))
+                    let found = self.0.entries(std::slice::from_ref(&name), deadline).await?.pop();
+                    let entry = found.and_then(|(_, entry)| entry);
+                    Ok(entry.is_some_and(|entry| entry.is_err_and(|why| why != self.0.in_place(newer()))))
                 };
                 if !unusable().await? {
                     continue;
@@ -618,8 +621,7 @@ impl Store for RedisStore {
         Box::pin(async move {
             let names = self.names(deadline).await?;
             let entries = self.0.entries(&names, deadline).await?;
-            let mut found: Vec<_> =
-                entries.into_iter().flatten().filter_map(|(_, entry)| entry.ok()).collect();
+            let mut found: Vec<_> = entries.into_iter().filter_map(|(_, entry)| entry?.ok()).collect();
             found.sort_by(|(one, _), (other, _)| one.cmp(other));
             Ok(found)
         })

@@ -261,6 +261,47 @@ fn what_somebody_else_put_there_is_not_used() {
     assert!(!redis.names().iter().any(|name| name.ends_with(":lock")), "{:?}", redis.names());
 }
 
+/// A command that nobody of ours gives.
+fn edit(redis: &Redis, words: &[&str]) {
+    let mut command = redis::cmd(words[0]);
+    words[1..].iter().for_each(|word| {
+        command.arg(word);
+    });
+    let _: () = command.query(&mut redis.client()).expect("an edit");
+}
+
+#[test]
+fn a_number_that_nobody_was_given_counts_for_nothing() {
+    let Some((servers, redis)) = fleet() else { return };
+    let proxy = Proxy::start(redis.address());
+    let machine = sharing(&servers, &proxy.url());
+    token(&machine, "token systemsway");
+    let names = redis.names();
+    let last = names.iter().find(|name| name.ends_with(":last")).expect("a right's number").as_str();
+    let entry = last.trim_end_matches(":last");
+    let numbers = ["7", "007", "+7", "7.0", " 7", "abc", "", "-1", "0", "1e15", "0x10", "inf", "nan"];
+    let huge = ["9007199254740992", "9007199254740993", "18446744073709551615", "99999999999999999999999"];
+    let numbers = numbers.iter().chain(&huge).map(|number| vec!["HSET", entry, "fence", number]);
+    let halves = ["fence", "sealed"].map(|half| vec!["HDEL", entry, half]);
+    for words in numbers.chain(halves) {
+        edit(&redis, &words);
+        let before = (logins(&servers), proxy.questions());
+        let outcome = machine.run("token systemsway");
+        assert_eq!(outcome.code, 0, "{words:?}: {}", outcome.stderr);
+        outcome.says(&["was changed or put there by somebody else; it is not used"]);
+        assert_eq!(logins(&servers), before.0 + 1, "{words:?}");
+        let questions = proxy.questions() - before.1;
+        assert!(questions < 40, "{words:?}: {questions} questions");
+        assert_eq!(token(&machine, "token systemsway"), outcome.stdout.trim_end(), "{words:?}");
+    }
+    for number in ["abc", huge[3]] {
+        edit(&redis, &["SET", last, number]);
+        let outcome = machine.run("login systemsway");
+        assert_eq!(outcome.code, 0, "{number}: {}", outcome.stderr);
+        assert_eq!(token(&machine, "token systemsway"), outcome.stdout.trim_end(), "{number}");
+    }
+}
+
 #[test]
 fn a_server_of_http_is_none() {
     let servers = Servers::start();

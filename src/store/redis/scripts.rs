@@ -7,19 +7,23 @@ use std::time::Duration;
 
 use redis::{Cmd, Value};
 
-use crate::store::lease::{Call, Owner, Reply};
+use crate::store::lease::{Call, Fence, Owner, Reply};
 
 /// How long the number of the last right is kept: longer than anybody who had it should be alive.
 const LAST_KEPT: Duration = Duration::from_secs(86_400);
 
+/// What no right was ever given as a number, as somebody's edit, counts as none; see [`fence`].
 const COMMON: &str = "
 local entry, lock, last = KEYS[1], KEYS[2], KEYS[3]
 local kept = ARGV[1]
-local held = redis.call('GET', lock)
-local function newest()
-  local written = redis.call('HGET', entry, 'fence')
-  return math.max(tonumber(redis.call('GET', last) or 0), tonumber(written or 0))
+local function number(text)
+  local value = tonumber(text)
+  if value and value > 0 and value < 2^53 and string.format('%.0f', value) == text then return value end
+  return 0
 end
+local held = redis.call('GET', lock)
+local written = redis.call('HGET', entry, 'fence')
+local function newest() return math.max(number(redis.call('GET', last)), number(written)) end
 local function is_late(right, fence)
   return (held and held ~= right) or newest() > tonumber(fence)
 end
@@ -34,7 +38,7 @@ if held then
     return {'given', fence}
   end
 end
-if seen ~= 'any' and seen ~= (redis.call('HGET', entry, 'fence') or 'none') then return {'news'} end
+if seen ~= 'any' and seen ~= (number(written) > 0 and written or 'none') then return {'news'} end
 if held then return {'busy', tostring(redis.call('PTTL', lock))} end
 local info = redis.pcall('INFO', 'server')
 if type(info) == 'string' then
@@ -124,6 +128,12 @@ pub fn command(name: &str, call: &Call) -> Cmd {
     command
 }
 
+/// The number of an entry's right: a whole one that the server's language can still count up from, in digits alone.
+pub fn fence(text: &str) -> Option<Fence> {
+    let fence = text.parse().ok().filter(|fence| (1..1 << 53).contains(fence));
+    fence.filter(|fence: &Fence| fence.to_string() == text)
+}
+
 /// What a script answered; `None` for what none of them does.
 pub fn reply(value: &Value) -> Option<Reply> {
     let Value::Array(parts) = value else { return None };
@@ -148,7 +158,7 @@ pub fn reply(value: &Value) -> Option<Reply> {
     })
 }
 
-fn right(owner: Owner, fence: u64) -> String {
+fn right(owner: Owner, fence: Fence) -> String {
     format!("{owner:032x}/{fence}")
 }
 
