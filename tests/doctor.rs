@@ -6,7 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 
-use crate::support::machine::installed;
+use crate::support::canned;
+use crate::support::machine::{installed, signal};
+use crate::support::redis::{Redis, shares};
 use crate::support::sandbox::Servers;
 use crate::support::stored::{SYSTEMS, five_at};
 use crate::support::tls::Authority;
@@ -141,6 +143,26 @@ fn credentials_as_far_as_they_can_be_tried() {
     let (code, exit, _) = found(&machine, "zeev");
     assert_eq!((code.as_str(), exit), ("missing_setting", 3));
     assert!(servers.events().iter().all(|event| event.method == "GET"), "a login is a POST");
+}
+
+/// A challenge voids the one before it, which a login of another process or machine may be about to use.
+#[test]
+fn nobody_asks_for_a_challenge_while_another_logs_in() {
+    let Some(redis) = Redis::start().map(Redis::settled) else { return };
+    for store in [None, Some(redis.url())] {
+        let challenge = canned::gluo("S1").remove(0);
+        let server = Server::start(vec![challenge, Reply::Silence, no_session()]);
+        let mut machine = at(&server.url(), "gluo");
+        store.iter().for_each(|url| shares(&mut machine, url));
+        let login = machine.start(machine.command(&["login", "gluo"]));
+        server.wait_for(2);
+        let outcome = machine.run("status gluo --check --json --timeout 4");
+        assert_eq!(outcome.code, 3, "{}", outcome.stdout);
+        assert_eq!(outcome.json()[0]["diagnosis"]["code"], "busy", "{}", outcome.stdout);
+        assert_eq!(server.received().len(), 3, "what answers there was looked at, and no more");
+        signal(&login, rustix::process::Signal::INT);
+        assert_eq!(machine.end(login).code, 130);
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Why a target has no usable session: found out step by step, without a secret and without a login.
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 
 use super::App;
 use super::hints::Hints;
@@ -17,8 +18,8 @@ const SKEW: SignedDuration = SignedDuration::from_secs(300);
 
 impl App {
     /// Why a target has no usable session, the first cause that is found: its server cannot be reached, another
-    /// system answers at its URL, the server does not know the user, a clock is wrong, or nobody has logged in
-    /// yet. No secret is sent.
+    /// system answers at its URL, somebody else is logging in, the server does not know the user, a clock is wrong, or
+    /// nobody has logged in yet. No secret is sent.
     pub async fn diagnose(&self, target: &Target) -> Error {
         let work = async {
             let job = self.job(target).await?;
@@ -46,7 +47,14 @@ impl App {
             return Err(missing.clone());
         }
         let context = Context::new(&settings, Role::User, &channel);
-        job.provider.greet(&context).await?;
+        if let Some(greeting) = job.provider.greet(&context) {
+            // Nobody else's login is disturbed: with one under way it is known why there is no session.
+            let soon = job.deadline.min(Instant::now() + self.timeout / 4);
+            let lock = self.store.lock(&job.key(&Role::User), soon).await?;
+            let greeted = greeting.await;
+            self.release(lock).await;
+            greeted?;
+        }
         clock(answer.date)
     }
 

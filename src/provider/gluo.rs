@@ -131,9 +131,9 @@ impl Provider for Gluo {
         &["crm", "vtigercrm"]
     }
 
-    /// A challenge is refused to a user who is not there: ACCESS_DENIED (real server).
-    fn greet<'a>(&'a self, context: &'a Context<'a>) -> Pending<'a, ()> {
-        Box::pin(async move {
+    /// A challenge is refused to a user who is not there: ACCESS_DENIED (real server). It ends the one before it.
+    fn greet<'a>(&'a self, context: &'a Context<'a>) -> Option<Pending<'a, ()>> {
+        Some(Box::pin(async move {
             let path = [
                 "webservice.php?operation=getchallenge&username=",
                 &percent(context.required("USERNAME")?.expose()),
@@ -144,7 +144,7 @@ impl Provider for Gluo {
                 Cause::Refused => error.hint(say!("check {user}", user)),
                 _ => error,
             })
-        })
+        }))
     }
 }
 

@@ -104,13 +104,14 @@ pub trait Provider: Sync {
         &[]
     }
 
-    /// Tries of the credentials what can be tried without a secret and without a login.
+    /// Tries of the credentials what can be tried without a secret and without a login; `None` where nothing can. It may
+    /// disturb a login of the same user.
     ///
     /// # Errors
     /// [`Cause::Refused`] where the server takes offence at them.
-    fn greet<'a>(&'a self, context: &'a Context<'a>) -> Pending<'a, ()> {
+    fn greet<'a>(&'a self, context: &'a Context<'a>) -> Option<Pending<'a, ()>> {
         let _ = context;
-        Box::pin(async { Ok(()) })
+        None
     }
 
     /// Whether an answer to `crmauth api` looks like the one that a dead session gets: its status and the
