@@ -363,12 +363,17 @@ impl App {
                 None
             }
         };
-        if kept == Some(Written::Overtaken) {
-            return self.settle(job, role, key, session).await;
-        }
-        if kept.is_none() && entry.is_some() && matches!(job.target.spec.ageing, Ageing::SingleSeat { .. }) {
+        match kept {
+            Some(Written::Stored) => {}
+            Some(Written::NotKept) => {
+                self.report.warn(Some(job.target), say!("the session has ended already and is not stored"));
+            }
+            Some(Written::Overtaken) => return self.settle(job, role, key, session).await,
             // The login has ended it.
-            self.forget(job, lock).await;
+            None if entry.is_some() && matches!(job.target.spec.ageing, Ageing::SingleSeat { .. }) => {
+                self.forget(job, lock).await;
+            }
+            None => {}
         }
         Ok(session)
     }

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::fleet::in_time;
+use super::fleet::overtaken;
 use super::hints::Hints;
 use super::{App, Login, of, role};
 use crate::error::{Cause, Error, Result};
 use crate::http::Channel;
 use crate::provider::{Context, Life, Revocation, Role};
-use crate::say::say;
+use crate::say::{Text, say};
 use crate::session::Session;
 use crate::spec::{Settings, Target};
-use crate::store::Key;
+use crate::store::{Key, Written};
 
 impl App {
     /// Removes what is stored but cannot be used; how many entries that were.
@@ -93,10 +93,8 @@ impl App {
             match self.ask(&job, &Role::User, &session).await.map_err(|error| hints.add(error))? {
                 Life::Alive => {}
                 Life::Dead => {
-                    let message =
-                        say!("{origin} says that the session is dead", origin = job.plan.url.origin());
-                    let hint = say!("adopt one that is alive, or log in");
-                    return Err(Error::new(Cause::Refused, message).hint(hint));
+                    let origin = job.plan.url.origin();
+                    return Err(dead(say!("{origin} says that the session is dead", origin)));
                 }
                 Life::Unknown => {
                     let text = say!("the server has no way to say whether the session is alive");
@@ -107,10 +105,21 @@ impl App {
             let entry = job.entry(session.clone(), BTreeMap::new());
             let written = self.store.write(&lock, &entry).await;
             self.release(lock).await;
-            written.and_then(in_time)?;
+            match written? {
+                Written::Stored => {}
+                Written::NotKept => {
+                    return Err(dead(say!("the session has ended already and is not stored")));
+                }
+                Written::Overtaken => return Err(overtaken()),
+            }
             job.kept.set(true);
             Ok(job.login(session, hints))
         };
         work.await.map_err(|error: Error| error.target(&target.to_string()))
     }
+}
+
+/// A session that is not worth adopting.
+fn dead(message: Text) -> Error {
+    Error::new(Cause::Refused, message).hint(say!("adopt one that is alive, or log in"))
 }

@@ -10,7 +10,7 @@ use crate::provider::{Context, Life, Role};
 use crate::say::say;
 use crate::session::Session;
 use crate::spec::Ageing;
-use crate::store::{Entry, Key, Lock, Version, Waited, Written};
+use crate::store::{Entry, Key, Lock, Version, Waited};
 
 impl App {
     /// Waits for the right to write an entry, or for news of it where `seen` is what was read. `None`: there is no
@@ -118,12 +118,4 @@ impl App {
 pub(super) fn overtaken() -> Error {
     Error::new(Cause::Overtaken, say!("another machine has begun to log in meanwhile"))
         .hint(say!("try again: what it gets is shared"))
-}
-
-/// Whether a write came in time.
-pub(super) fn in_time(written: Written) -> Result<()> {
-    match written {
-        Written::Stored => Ok(()),
-        Written::Overtaken => Err(overtaken()),
-    }
 }

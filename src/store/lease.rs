@@ -86,7 +86,7 @@ pub enum Call {
         fence: Fence,
         /// The entry.
         sealed: Vec<u8>,
-        /// How long it is kept.
+        /// How long it is kept; for no time, there is none afterwards.
         ttl: Duration,
     },
     /// Remove the entry, unless a later right was given.

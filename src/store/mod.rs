@@ -106,6 +106,8 @@ pub enum Waited {
 pub enum Written {
     /// It is stored.
     Stored,
+    /// Its session is over already: nothing is stored now.
+    NotKept,
     /// The right was lost meanwhile to somebody who has written, or will: nothing was changed.
     Overtaken,
 }

@@ -576,7 +576,10 @@ impl Store for RedisStore {
             let fence = lease.borrow().fence().unwrap_or_default();
             let sealed = shared.keys.seal(&text, &purpose(name, fence))?;
             let call = lease.borrow().write(sealed, ttl);
-            written(holding, call).await
+            Ok(match written(holding, call).await? {
+                Written::Stored if ttl.is_zero() => Written::NotKept,
+                written => written,
+            })
         })
     }
 

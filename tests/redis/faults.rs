@@ -155,11 +155,7 @@ fn a_read_only_replica() {
     let Some(replica) = Redis::with(&["--replicaof", &format!("127.0.0.1 {port}")]) else { return };
     let machine = sharing(&servers, &redis.url());
     let got = token(&machine, "token systemsway");
-    let started = Instant::now();
-    while replica.names().len() < redis.names().len() {
-        assert!(started.elapsed() < Duration::from_secs(60), "{}", replica.log());
-        std::thread::yield_now();
-    }
+    replica.wait_until(|| replica.names().len() >= redis.names().len());
     let reader = sharing(&servers, &replica.url());
     assert_eq!(token(&reader, "token systemsway"), got);
     reader.run("login systemsway").fails(5, &["answered READONLY"]);
@@ -325,13 +321,8 @@ fn a_restart_in_the_middle_of_a_login_makes_no_second_one() {
     assert!(redis.names().is_empty(), "it has forgotten all");
     let other = start();
     // The holder claims its right before anybody else is given one.
-    let mut client = redis.client();
-    let started = Instant::now();
-    while !redis.names().iter().any(|name| name.ends_with(":lock")) {
-        assert!(started.elapsed() < Duration::from_secs(60), "{:?}", redis.names());
-        std::thread::yield_now();
-    }
-    let up: String = redis::cmd("INFO").arg("server").query(&mut client).expect("its state");
+    redis.wait_until(|| redis.names().iter().any(|name| name.ends_with(":lock")));
+    let up: String = redis::cmd("INFO").arg("server").query(&mut redis.client()).expect("its state");
     assert!(up.contains("uptime_in_seconds"), "{up}");
     barrier.wait();
     for run in [holder, other] {

@@ -1,5 +1,6 @@
 //! One session for all machines, whatever they do with it.
 
+use std::sync::{Arc, Barrier};
 use std::time::Instant;
 
 use serde_json::json;
@@ -138,6 +139,26 @@ fn a_command_that_ends_during_a_renewal_gives_the_right_back() {
 }
 
 #[test]
+fn a_session_that_is_over_is_not_called_stored() {
+    let Some(redis) = Redis::start().map(Redis::settled) else { return };
+    let barrier = Arc::new(Barrier::new(2));
+    let short = json!({ "token_type": "Bearer", "expires_in": 1, "access_token": "T1" });
+    let server = Server::start(vec![Reply::json(200, short.to_string()).together(&barrier)]);
+    let mut machine = HELLOCLOUD.machine(&server.url());
+    shares(&mut machine, &redis.url());
+    let run = machine.start(machine.command(&["token", "hellocloud"]));
+    server.wait_for(1);
+    // It lasts a second from the question on.
+    let asked = redis.micros();
+    redis.wait_until(|| redis.micros() - asked > 1_100_000);
+    barrier.wait();
+    let outcome = machine.end(run);
+    assert_eq!((outcome.code, outcome.stdout.trim_end()), (0, "T1"), "{}", outcome.stderr);
+    outcome.says(&["warning: hellocloud: the session has ended already and is not stored"]);
+    assert_eq!(machine.run("token hellocloud --cached").code, 3);
+}
+
+#[test]
 fn a_right_that_is_given_too_late_is_given_back() {
     let Some(redis) = Redis::start().map(Redis::settled) else { return };
     let server = Server::start(vec![]);
@@ -149,8 +170,8 @@ fn a_right_that_is_given_too_late_is_given_back() {
     assert!(proxy.reached(|| run.try_wait().expect("a child").is_none()));
     assert!(redis.names().iter().any(|name| name.ends_with(":lock")));
     // Longer than a silent server is asked again, and shorter than a call may take.
-    let (_open, nobody) = std::sync::mpsc::channel::<()>();
-    let _ = nobody.recv_timeout(std::time::Duration::from_millis(2500));
+    let given = redis.micros();
+    redis.wait_until(|| redis.micros() - given > 2_500_000);
     proxy.open();
     let outcome = machine.end(run);
     outcome.fails(5, &["does not answer"]);

@@ -113,17 +113,29 @@ impl Redis {
         names
     }
 
+    /// Its clock.
+    pub fn micros(&self) -> i64 {
+        let (seconds, micros): (i64, i64) = redis::cmd("TIME").query(&mut self.client()).expect("its time");
+        seconds * 1_000_000 + micros
+    }
+
     /// Waits until it gives rights to log in, which a server that has just started does not.
     pub fn settled(self) -> Self {
-        let started = Instant::now();
         let mut client = self.client();
-        loop {
+        self.wait_until(|| {
             let info: String = redis::cmd("INFO").arg("server").query(&mut client).expect("its state");
             let up = info.lines().find_map(|line| line.strip_prefix("uptime_in_seconds:"));
-            if up.and_then(|up| up.trim().parse::<u64>().ok()).is_some_and(|up| up >= 3) {
-                return self;
-            }
-            assert!(started.elapsed() < NEVER, "{info}");
+            up.and_then(|up| up.trim().parse::<u64>().ok()).is_some_and(|up| up >= 3)
+        });
+        self
+    }
+
+    /// Waits for something that is seen in it.
+    #[track_caller]
+    pub fn wait_until(&self, mut seen: impl FnMut() -> bool) {
+        let started = Instant::now();
+        while !seen() {
+            assert!(started.elapsed() < NEVER, "{:?}: {}", self.names(), self.log());
             std::thread::yield_now();
         }
     }
