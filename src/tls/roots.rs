@@ -16,6 +16,9 @@ use rustls::{DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 const END: &str = "-----END CERTIFICATE-----";
+const DASHES: &str = "-----";
+/// What most roots take in base64, in bytes.
+const LENGTH: usize = 2048;
 
 /// What the environment says about the system's roots, to OpenSSL and to us.
 #[derive(Debug, Default, Clone)]
@@ -132,20 +135,22 @@ fn certificates(path: &Path) -> Option<Vec<CertificateDer<'static>>> {
 /// Certificates are public: nothing here needs to take the same time for all of them, which is what makes the
 /// usual reader slow.
 fn parse(text: &str) -> Option<Vec<CertificateDer<'static>>> {
-    // A mark within a line is none: that is how a certificate is commented out.
-    let begins_line = |at: usize| at == 0 || text.as_bytes()[at - 1] == b'\n';
-    if !text.match_indices(BEGIN).chain(text.match_indices(END)).all(|(at, _)| begins_line(at)) {
-        return None;
-    }
     let mut found = Vec::new();
-    let mut digits = Vec::new();
-    for block in text.split(BEGIN).skip(1) {
-        let (body, _) = block.split_once(END)?;
-        digits.clear();
-        body.lines().for_each(|line| digits.extend_from_slice(line.trim_ascii().as_bytes()));
-        found.push(base64::engine::general_purpose::STANDARD.decode(&digits).ok()?.into());
+    let mut digits = None::<Vec<u8>>;
+    for line in text.lines().map(str::trim_ascii_end) {
+        match &mut digits {
+            None if line == BEGIN => digits = Some(Vec::with_capacity(LENGTH)),
+            // A mark that does not fill its line may be a certificate that is commented out.
+            None if line.contains(DASHES) => return None,
+            None => {}
+            Some(block) if line == END => {
+                found.push(base64::engine::general_purpose::STANDARD.decode(block).ok()?.into());
+                digits = None;
+            }
+            Some(block) => block.extend_from_slice(line.trim_ascii_start().as_bytes()),
+        }
     }
-    (!found.is_empty()).then_some(found)
+    (digits.is_none() && !found.is_empty()).then_some(found)
 }
 
 #[cfg(test)]
