@@ -1,7 +1,7 @@
 //! One session for all machines, whatever they do with it.
 
 use std::sync::{Arc, Barrier};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -149,8 +149,7 @@ fn a_session_that_is_over_is_not_called_stored() {
     let run = machine.start(machine.command(&["token", "hellocloud"]));
     server.wait_for(1);
     // It lasts a second from the question on.
-    let asked = redis.micros();
-    redis.wait_until(|| redis.micros() - asked > 1_100_000);
+    redis.goes_on(Duration::from_millis(1100));
     barrier.wait();
     let outcome = machine.end(run);
     assert_eq!((outcome.code, outcome.stdout.trim_end()), (0, "T1"), "{}", outcome.stderr);
@@ -170,8 +169,7 @@ fn a_right_that_is_given_too_late_is_given_back() {
     assert!(proxy.reached(|| run.try_wait().expect("a child").is_none()));
     assert!(redis.names().iter().any(|name| name.ends_with(":lock")));
     // Longer than a silent server is asked again, and shorter than a call may take.
-    let given = redis.micros();
-    redis.wait_until(|| redis.micros() - given > 2_500_000);
+    redis.goes_on(Duration::from_millis(2500));
     proxy.open();
     let outcome = machine.end(run);
     outcome.fails(5, &["does not answer"]);

@@ -113,10 +113,15 @@ impl Redis {
         names
     }
 
-    /// Its clock.
-    pub fn micros(&self) -> i64 {
-        let (seconds, micros): (i64, i64) = redis::cmd("TIME").query(&mut self.client()).expect("its time");
-        seconds * 1_000_000 + micros
+    /// Waits until its clock, by which rights end, has gone on by so much.
+    pub fn goes_on(&self, time: Duration) {
+        let mut client = self.client();
+        let mut now = || {
+            let (seconds, micros): (u64, u32) = redis::cmd("TIME").query(&mut client).expect("its time");
+            Duration::new(seconds, micros * 1000)
+        };
+        let since = now();
+        self.wait_until(|| now() > since + time);
     }
 
     /// Waits until it gives rights to log in, which a server that has just started does not.
