@@ -84,11 +84,8 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let mut out = Passage::default();
     let empty = answer.start.is_empty();
     let passed = pass_on(args, answer, &mut out).await;
-    let outcome = passed.and_then(|stream| verdict(&stream, target, empty));
-    if outcome.is_err() {
-        out.end_line().await;
-    }
-    outcome.map_err(named)
+    out.end_line().await;
+    passed.and_then(|stream| verdict(&stream, target, empty)).map_err(named)
 }
 
 /// An answer, its start read already.

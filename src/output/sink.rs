@@ -143,7 +143,7 @@ impl Passage {
             .map_err(|error| stdout_failed(&error))
     }
 
-    /// Ends the line at a terminal, where stderr would go on with it.
+    /// Ends the line at a terminal, where stderr or the shell's prompt would go on with it.
     pub async fn end_line(&mut self) {
         if self.open_line && io::stdout().is_terminal() {
             // Whoever cannot see this does not miss it.
