@@ -73,11 +73,11 @@ impl Guide {
         let mut settings = Vec::new();
         for (target, answers) in self.answers.iter().filter(|(_, answers)| !answers.is_empty()) {
             if !worked(target) {
-                run.report.chat(say!("{target}: nothing was written to {shown}", target, shown));
+                run.report.tell(say!("{target}: nothing was written to {shown}", target, shown));
                 continue;
             }
             if shown == "./.env" && would_be_refused(app, target).await {
-                run.report.chat(say!(
+                run.report.tell(say!(
                     "{target}: nothing is written to {shown}, where a URL beside a secret from elsewhere is refused",
                     target,
                     shown
@@ -103,12 +103,12 @@ impl Guide {
             return Ok(());
         }
         write(path, shown, &settings)?.into_iter().for_each(|warning| run.report.warn(None, warning));
-        run.report.chat(say!("{shown} is written, readable by you alone", shown));
+        run.report.tell(say!("{shown} is written, readable by you alone", shown));
         match gitignore::ignore(path) {
             Ok(None) => {}
             Ok(Some(file)) => {
                 let file = file.display();
-                run.report.chat(say!("{file} keeps it out of git", file));
+                run.report.tell(say!("{file} keeps it out of git", file));
             }
             Err(error) => run.report.warn(
                 None,
@@ -152,11 +152,11 @@ async fn questions(
     first: bool,
 ) -> Result<Option<Vec<(String, Secret)>>> {
     if let (true, Some(near)) = (first, &inquiry.near) {
-        run.report.chat(say!("{target} has no settings; did you mean `{near}`?", target, near));
+        run.report.tell(say!("{target} has no settings; did you mean `{near}`?", target, near));
     }
     if first {
         let product = target.spec.product;
-        run.report.chat(say!(
+        run.report.tell(say!(
             "{target}: {product} needs some settings. Ctrl-C leaves all as it is.",
             target,
             product
@@ -190,7 +190,7 @@ async fn question(run: &Run<'_>, target: &Target, field: &Field) -> Result<Optio
     let report = &run.report;
     let name = target.variable(field.name);
     let help = Text::declared(field.help);
-    report.chat(match field.kind {
+    report.tell(match field.kind {
         Kind::Url => {
             let example = target.spec.example_url;
             say!("{name}: {help}, as in {example}", name, help, example)
@@ -198,7 +198,7 @@ async fn question(run: &Run<'_>, target: &Target, field: &Field) -> Result<Optio
         _ => say!("{name}: {help}", name, help),
     });
     if let Some(found) = target.spec.found(field) {
-        report.chat(say!("where to find it: {found}", found));
+        report.tell(say!("where to find it: {found}", found));
     }
     loop {
         let answer = match field.secret() {
@@ -209,7 +209,7 @@ async fn question(run: &Run<'_>, target: &Target, field: &Field) -> Result<Optio
         let checked = match config::answer(answer.expose(), field, target) {
             Ok(checked) => checked,
             Err(why) => {
-                report.chat(say!("{name} {why}", name, why));
+                report.tell(say!("{name} {why}", name, why));
                 continue;
             }
         };

@@ -9,6 +9,7 @@ use crate::error::{Cause, Error, Result};
 use crate::say::{Text, say};
 use crate::secret::Secret;
 use crate::signals::interruptible;
+use crate::terminal::{columns, wrap};
 
 /// How a line is read from the terminal.
 type Reader = fn() -> std::io::Result<Option<Zeroizing<String>>>;
@@ -19,12 +20,23 @@ impl Report {
         self.manner.person && std::io::stdin().is_terminal()
     }
 
+    /// Tells a person what belongs to a question; `-q` hides it.
+    pub fn tell(&self, text: Text) {
+        if !self.manner.quiet {
+            self.line(&self.wrapped(&text));
+        }
+    }
+
     /// Asks for a line that may be seen. `None` where the input has ended.
     ///
     /// # Errors
     /// [`Cause::Interrupted`] and its like; [`Cause::Other`] where the terminal cannot be read.
     pub async fn ask(&self, question: Text) -> Result<Option<Secret>> {
-        self.line_of(question, seen).await
+        let answer = self.line_of(question, seen).await?;
+        if answer.is_none() {
+            self.line("");
+        }
+        Ok(answer)
     }
 
     /// Asks for a line that is not shown while it is typed.
@@ -57,9 +69,18 @@ impl Report {
         }
     }
 
+    /// A text whose lines end between words at the terminal's edge, with room for the cursor.
+    fn wrapped(&self, text: &Text) -> String {
+        let words = self.words(text);
+        match columns(std::io::stderr()) {
+            Some(columns) => wrap(&words, columns.saturating_sub(1)).join("\n"),
+            None => words,
+        }
+    }
+
     async fn line_of(&self, question: Text, read: Reader) -> Result<Option<Secret>> {
         let _hold = self.hold();
-        self.write(&format!("{} ", self.words(&question)));
+        self.write(&[&self.wrapped(&question), " "].concat());
         // Whatever ends the wait, the terminal is as it was.
         let _modes = Modes::keep();
         // Nothing can stop a read from the terminal: a thread waits, not we.
