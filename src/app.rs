@@ -193,12 +193,10 @@ impl App {
         for note in plan.notes() {
             self.report.note(Some(target), note);
         }
-        // Where something is missing, the error speaks of them.
+        // Where something is missing, the error speaks of what is near it.
         if plan.missing.is_none() {
-            self.sources
-                .near_misses(target)
-                .into_iter()
-                .for_each(|near| self.report.warn(Some(target), near));
+            let near = self.sources.near_misses(target).into_iter();
+            near.chain(plan.warnings()).for_each(|warning| self.report.warn(Some(target), warning));
         }
         plan.known().secrets().for_each(|secret| self.report.learn(secret));
         let provider = of(target)?;
@@ -512,6 +510,15 @@ impl App {
 
     fn channel<'a>(&'a self, job: &Job<'_>, settings: &'a Settings) -> Channel<'a> {
         Channel { deadline: job.deadline, ..self.channel_of(settings) }
+    }
+
+    /// Judges whether a login with these settings may be sent at all: a person is asked for no secret that cannot go
+    /// there.
+    ///
+    /// # Errors
+    /// As [`Channel::admits`].
+    pub async fn admits(&self, settings: &Settings) -> Result<()> {
+        self.channel_of(settings).admits().await
     }
 
     fn channel_of<'a>(&'a self, settings: &'a Settings) -> Channel<'a> {

@@ -22,7 +22,7 @@ use crate::report::Report;
 use crate::say::{Text, say};
 use crate::secret::Secret;
 use crate::spec::{BaseUrl, Target};
-use clients::{Route, is_private};
+use clients::{Route, is_private, is_public};
 use failure::{Again, Failure, explain};
 use header::{bearer_header, host_of, http_date, location, retry_after, text_header};
 
@@ -199,6 +199,21 @@ impl Channel<'_> {
     /// How much time another try needs: half a try to connect would end as if an answer were missing.
     fn needed(&self, error: &Error) -> Duration {
         if error.cause == Cause::ConnectTimeout { self.http.connect_limit } else { Duration::ZERO }
+    }
+
+    /// Judges before anything is sent whether credentials may go to the target's URL; a request judges it again, by the
+    /// address that it connects to.
+    ///
+    /// # Errors
+    /// [`Cause::BadSetting`] for plain http to a public address.
+    pub async fn admits(&self) -> Result<()> {
+        let url = self.url.join("");
+        if let (Route::PlainPrivate, Some(Host::Domain(name))) = (self.route(&url)?, url.host())
+            && let Ok(true) = tokio::time::timeout(self.http.connect_limit, is_public(name)).await
+        {
+            return Err(public_http(&host_of(&url), self.target));
+        }
+        Ok(())
     }
 
     fn same_origin(&self, url: &Url) -> Result<()> {

@@ -251,12 +251,153 @@ fn a_refused_login_writes_nothing() {
     terminal.sees("ZEEV_URL: ").types(&format!("{}\r", server.url()));
     terminal.sees("ZEEV_USERNAME: ").sees("ZEEV_USERNAME: ").types("ana\r");
     terminal.sees("(not shown): ").hides().types(&format!("{KEY}\r"));
+    terminal.sees("again?").sees("[Y/n] ").types("n\r");
     let left = terminal.ends();
     assert_eq!(left.code, 4, "{}", left.output);
     left.line("error: zeev: ");
     left.line("hint: check ZEEV_USERNAME and ZEEV_PASSWORD");
     left.line("zeev: nothing was written to ./.env");
     assert_eq!(machine.files(), [""; 0]);
+}
+
+/// Answers what a login to Zeev asks for when its URL is known, as it is asked for the first time or again.
+fn who(terminal: &mut Terminal, user: &str, password: &str) {
+    terminal.sees("\nZEEV_USERNAME: ").types(&format!("{user}\r"));
+    terminal.sees("ZEEV_PASSWORD (not shown): ").hides().types(&format!("{password}\r"));
+}
+
+/// A terminal wide enough for the longest question.
+fn ask_of_zeev(machine: &Machine) -> Terminal {
+    Terminal::start(machine.command(&["login", "zeev"]), 400)
+}
+
+#[test]
+fn refused_credentials_can_be_typed_again() {
+    if !installed("setsid") {
+        return;
+    }
+    let question = "Type ZEEV_USERNAME and ZEEV_PASSWORD again?";
+    let server = Server::start(vec![Reply::json(401, "{}"), canned::zeev(TOKEN)]);
+    let mut machine = bare();
+    machine.set("ZEEV_URL", &server.url()).canary("wr0ngW0rd");
+    let mut terminal = ask_of_zeev(&machine);
+    terminal.sees("ZEEV_USERNAME: the person's");
+    who(&mut terminal, "aan", "wr0ngW0rd");
+    terminal.sees("(HTTP 401). ").sees(question).sees("may lock the account").sees("[Y/n] ").types("\r");
+    who(&mut terminal, "ana", KEY);
+    terminal.sees(TOKEN).sees("[Y/n] ").types("\r");
+    let left = terminal.ends();
+    assert_eq!(left.code, 0, "{}", left.output);
+    assert!(!left.output.contains("error:"), "{}", left.output);
+    let bodies: Vec<String> = server.received().into_iter().map(|sent| sent.body).collect();
+    let body = |user: &str, word: &str| serde_json::json!({"login": user, "password": word}).to_string();
+    assert_eq!(bodies, [body("aan", "wr0ngW0rd"), body("ana", KEY)]);
+    let written = format!("ZEEV_USERNAME='ana'\nZEEV_PASSWORD='{KEY}'\n");
+    assert_eq!(fs::read_to_string(machine.path(".env")).expect("a file"), written);
+}
+
+#[test]
+fn no_login_follows_that_nobody_typed_credentials_for() {
+    if !installed("setsid") {
+        return;
+    }
+    // Refused three times: the third is the last.
+    let server = Server::start(vec![Reply::json(401, "{}"); 3]);
+    let mut machine = bare();
+    machine.set("ZEEV_URL", &server.url());
+    let mut terminal = ask_of_zeev(&machine);
+    terminal.sees("ZEEV_USERNAME: the person's");
+    who(&mut terminal, "ana", KEY);
+    for _ in 0..2 {
+        terminal.sees("again?").sees("[Y/n] ").types("y\r");
+        who(&mut terminal, "ana", KEY);
+    }
+    let left = terminal.ends();
+    assert_eq!(left.code, 4, "{}", left.output);
+    assert_eq!(left.output.matches("again?").count(), 2, "{}", left.output);
+    left.line("error: zeev: ");
+    assert_eq!(server.received().len(), 3);
+    // A locked account stays locked, and what the person did not type is not theirs to correct.
+    for (status, set) in [(423, false), (401, true)] {
+        let server = Server::start(vec![Reply::json(status, "{}")]);
+        let mut machine = bare();
+        machine.set("ZEEV_USERNAME", "ana");
+        if set {
+            machine.secret("ZEEV_PASSWORD", KEY);
+        } else {
+            machine.set("ZEEV_URL", &server.url());
+        }
+        let mut terminal = ask_of_zeev(&machine);
+        if set {
+            terminal.sees("\nZEEV_URL: ").types(&format!("{}\r", server.url()));
+        } else {
+            terminal.sees("(not shown): ").hides().types(&format!("{KEY}\r"));
+        }
+        let left = terminal.ends();
+        assert_eq!(left.code, 4, "{}", left.output);
+        assert!(!left.output.contains("again?"), "{}", left.output);
+    }
+}
+
+#[test]
+fn no_secret_is_asked_for_that_could_not_be_sent() {
+    if !installed("setsid") {
+        return;
+    }
+    const PUBLIC: &str = "http://203.0.113.5";
+    let mut machine = bare();
+    let mut terminal = start(&machine, "login zeev");
+    terminal.sees("\nZEEV_URL: ").types(&format!("{PUBLIC}\r"));
+    terminal.sees("would send the credentials readable").sees("consent with ZEEV_ALLOW_HTTP=1");
+    // Who cannot be found now may be found when it counts.
+    terminal.sees("\nZEEV_URL: ").types("http://crm.invalid\r").sees("\nZEEV_USERNAME: ").types("\x03");
+    assert_eq!(terminal.ends().code, 130);
+    machine.set("ZEEV_URL", PUBLIC);
+    let left = start(&machine, "login zeev").ends();
+    assert_eq!(left.code, 2, "{}", left.output);
+    left.line("error: zeev: http:// to 203.0.113.5 would send");
+    assert!(!left.output.contains("ZEEV_USERNAME"), "{}", left.output);
+    machine.set("ZEEV_ALLOW_HTTP", "1");
+    let mut terminal = start(&machine, "login zeev");
+    terminal.sees("\nZEEV_USERNAME: ").types("\x03");
+    assert_eq!(terminal.ends().code, 130);
+}
+
+#[test]
+fn typographic_quotes_are_not_taken_for_part_of_a_credential_unasked() {
+    if !installed("setsid") {
+        return;
+    }
+    for (answer, sent) in [("\r", KEY.to_owned()), ("y\r", format!("“{KEY}”"))] {
+        let server = Server::start(vec![canned::zeev(TOKEN)]);
+        let mut machine = bare();
+        machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana");
+        let mut terminal = ask_of_zeev(&machine);
+        terminal.sees("(not shown): ").hides().types(&format!("“{KEY}”\r"));
+        terminal.sees("typographic quotes").sees("[y/N] ").types(answer);
+        terminal.sees("[Y/n] ").types("n\r");
+        let left = terminal.ends();
+        assert_eq!(left.code, 0, "{}", left.output);
+        let body = serde_json::json!({"login": "ana", "password": sent}).to_string();
+        assert_eq!(server.received()[0].body, body);
+    }
+    let server = Server::start(vec![canned::zeev(TOKEN)]);
+    let mut machine = bare();
+    machine
+        .set("ZEEV_URL", &server.url())
+        .set("ZEEV_USERNAME", "‘ana’")
+        .set("ZEEV_PASSWORD", &format!("“{KEY}”"));
+    let run = machine.run("login zeev");
+    assert_eq!((run.code, run.stdout), (0, format!("{TOKEN}\n")));
+    let warning = |name: &str| {
+        format!(
+            "warning: zeev: {name} (the environment) begins and ends with typographic quotes (“ ” ‘ ’), which are \
+             part of its value\n"
+        )
+    };
+    assert_eq!(run.stderr, warning("ZEEV_USERNAME") + &warning("ZEEV_PASSWORD"));
+    let body = serde_json::json!({"login": "‘ana’", "password": format!("“{KEY}”")}).to_string();
+    assert_eq!(server.received()[0].body, body);
 }
 
 #[test]
@@ -288,7 +429,7 @@ fn a_file_that_somebody_planted_gets_no_answer_unseen() {
     let machine = bare();
     machine.write(".env", format!("GLUO_URL={}\nGLUO_USERNAME=api\n", server.url()));
     let question =
-        format!("GLUO_URL is {} (./.env line 1). Shall your answers go there? [y/N] ", server.url());
+        format!("GLUO_URL is {} (./.env line 1). Send what you type to that server? [y/N] ", server.url());
     let mut terminal = Terminal::start(machine.command(&["login", "gluo"]), 200);
     terminal.sees(&question).types("\r");
     let left = terminal.ends();

@@ -13,7 +13,8 @@ use crate::output::sink::{Destination, Sink};
 use crate::provider;
 use crate::say::{Text, and, say};
 use crate::secret::Secret;
-use crate::spec::{Field, Kind, Target};
+use crate::signals::interruptible;
+use crate::spec::{BaseUrl, Field, Kind, Target};
 
 /// A target's answers, by variable.
 type Answers = (Target, Vec<(String, Secret)>);
@@ -22,6 +23,8 @@ type Answers = (Target, Vec<(String, Secret)>);
 pub(super) struct Guide {
     answers: Vec<Answers>,
     silence: Option<Text>,
+    /// Targets that nobody was asked about since nothing may be sent there.
+    refused: Vec<(Target, Error)>,
 }
 
 impl Guide {
@@ -31,7 +34,7 @@ impl Guide {
     /// # Errors
     /// [`Cause::Interrupted`] and its like: nothing has been done then.
     pub(super) async fn ask(run: &Run<'_>, app: &mut App, targets: &[Target]) -> Result<Self> {
-        let mut guide = Self { answers: Vec::new(), silence: silence(run)? };
+        let mut guide = Self { answers: Vec::new(), silence: silence(run)?, refused: Vec::new() };
         if guide.silence.is_some() || run.global.json || run.global.sandbox {
             return Ok(guide);
         }
@@ -41,7 +44,15 @@ impl Guide {
             while let Ok(inquiry) = config::inquire(target, &app.sources)
                 && !inquiry.fields.is_empty()
             {
-                let Some(answers) = questions(run, target, &inquiry, given.is_empty()).await? else { break };
+                if let Some(url) = &inquiry.url
+                    && let Err(error) = admitted(app, target, &inquiry, url).await
+                {
+                    guide.refused.push((target.clone(), error.target(&target.to_string())));
+                    break;
+                }
+                let Some(answers) = questions(run, app, target, &inquiry, given.is_empty()).await? else {
+                    break;
+                };
                 app.sources.answer(&answers);
                 given.extend(answers);
             }
@@ -56,6 +67,53 @@ impl Guide {
             error.hint = Some(say!("{hint}; {why}", hint, why));
         }
         error
+    }
+
+    /// Why nothing may be sent to a target.
+    pub(super) fn refused(&self, target: &Target) -> Option<Error> {
+        self.refused.iter().find(|(other, _)| other == target).map(|(_, error)| error.clone())
+    }
+
+    /// Where the server has refused credentials that a person has typed, offers to type them anew; whether they were.
+    ///
+    /// # Errors
+    /// [`Cause::Interrupted`] and its like.
+    pub(super) async fn again(
+        &mut self,
+        run: &Run<'_>,
+        app: &mut App,
+        target: &Target,
+        error: &Error,
+    ) -> Result<bool> {
+        let Some((_, answers)) = self.answers.iter_mut().find(|(other, _)| other == target) else {
+            return Ok(false);
+        };
+        let typed = |field: &&Field| {
+            let variable = target.variable(field.name);
+            field.credential() && answers.iter().any(|(name, _)| *name == variable)
+        };
+        let fields: Vec<&Field> = target.spec.all_fields().filter(typed).collect();
+        if error.cause != Cause::Refused || fields.is_empty() {
+            return Ok(false);
+        }
+        let names: Vec<String> = fields.iter().map(|field| target.variable(field.name)).collect();
+        let question = say!(
+            "{target}: {why}. Type {names} again? A server may lock the account after some refusals.",
+            target,
+            why = error.message,
+            names = and(&names)
+        );
+        if !run.report.confirm(question, true).await? {
+            return Ok(false);
+        }
+        for field in fields {
+            let Some(answer) = answer(run, target, field).await? else { return Ok(false) };
+            let variable = target.variable(field.name);
+            answers.retain(|(name, _)| *name != variable);
+            answers.push((variable, answer));
+        }
+        app.sources.answer(answers);
+        Ok(true)
     }
 
     /// Offers to keep the answers that led to a session in the env file that is read first.
@@ -147,6 +205,7 @@ async fn would_be_refused(app: &App, target: &Target) -> bool {
 /// Asks for some of a target's fields. `None` where no answer comes any more.
 async fn questions(
     run: &Run<'_>,
+    app: &App,
     target: &Target,
     inquiry: &Inquiry,
     first: bool,
@@ -166,10 +225,15 @@ async fn questions(
         && inquiry.fields.iter().any(|field| field.secret())
     {
         let question = say!(
-            "{name} is {value} ({origin}). Shall your answers go there?",
+            "{name} is {value} ({origin}). {ask}",
             name,
             value,
-            origin = origin.text()
+            origin = origin.text(),
+            ask = if *name == target.variable("URL") {
+                say!("Send what you type to that server?")
+            } else {
+                say!("Send what you type all the same?")
+            }
         );
         if !run.report.confirm(question, false).await? {
             return Ok(None);
@@ -177,7 +241,7 @@ async fn questions(
     }
     let mut answers = Vec::new();
     for field in &inquiry.fields {
-        match question(run, target, field).await? {
+        match question(run, app, target, field, inquiry).await? {
             Some(answer) => answers.push((target.variable(field.name), answer)),
             None => return Ok(None),
         }
@@ -185,8 +249,20 @@ async fn questions(
     Ok(Some(answers))
 }
 
-/// Asks for a field until the answer is one.
-async fn question(run: &Run<'_>, target: &Target, field: &Field) -> Result<Option<Secret>> {
+/// Whether a login may be sent to a URL. A name is looked up, which a person may grow tired of.
+async fn admitted(app: &App, target: &Target, inquiry: &Inquiry, url: &BaseUrl) -> Result<()> {
+    let settings = inquiry.guards(target, url.clone());
+    interruptible(None, app.admits(&settings)).await
+}
+
+/// Says what a field is and asks for it until the answer is one.
+async fn question(
+    run: &Run<'_>,
+    app: &App,
+    target: &Target,
+    field: &Field,
+    inquiry: &Inquiry,
+) -> Result<Option<Secret>> {
     let report = &run.report;
     let name = target.variable(field.name);
     let help = Text::declared(field.help);
@@ -201,6 +277,27 @@ async fn question(run: &Run<'_>, target: &Target, field: &Field) -> Result<Optio
         report.tell(say!("where to find it: {found}", found));
     }
     loop {
+        let Some(answer) = answer(run, target, field).await? else { return Ok(None) };
+        if field.kind == Kind::Url {
+            let url = BaseUrl::of(answer.expose(), target.spec)?;
+            match admitted(app, target, inquiry, &url).await {
+                Err(error) if !error.cause.is_signal() => {
+                    report.tell(error.message);
+                    error.hint.into_iter().for_each(|hint| report.tell(hint));
+                    continue;
+                }
+                judged => judged?,
+            }
+        }
+        return Ok(Some(answer));
+    }
+}
+
+/// Asks for a field until the answer passes its check.
+async fn answer(run: &Run<'_>, target: &Target, field: &Field) -> Result<Option<Secret>> {
+    let report = &run.report;
+    let name = target.variable(field.name);
+    loop {
         let answer = match field.secret() {
             true => report.ask_unseen(say!("{name} (not shown):", name)).await?,
             false => report.ask(say!("{name}:", name)).await?,
@@ -213,13 +310,21 @@ async fn question(run: &Run<'_>, target: &Target, field: &Field) -> Result<Optio
                 continue;
             }
         };
-        let bare = checked.expose().trim();
-        if bare.len() < checked.expose().len()
+        let mut meant = checked.expose();
+        if meant.trim().len() < meant.len()
             && !report.confirm(say!("It begins or ends with a space. Is that part of it?"), false).await?
         {
-            return Ok(Some(Secret::new(bare.to_owned())));
+            meant = meant.trim();
         }
-        return Ok(Some(checked));
+        if let Some(inner) = config::between_quotes(meant).filter(|inner| !inner.is_empty())
+            && field.credential()
+        {
+            let question = say!("It begins and ends with typographic quotes (“ ” ‘ ’). Are they part of it?");
+            if !report.confirm(question, false).await? {
+                meant = inner;
+            }
+        }
+        return Ok(Some(Secret::new(meant.to_owned())));
     }
 }
 

@@ -23,6 +23,9 @@ use crate::spec::{BaseUrl, Target};
 /// The largest session that `--adopt` reads, in bytes.
 const ADOPT_MAX: u64 = 1024 * 1024;
 
+/// How often a person may type refused credentials anew: one login each, and some servers lock an account soon.
+const TRIES: u8 = 2;
+
 /// Log in: a new session, now, stored and printed on stdout
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
@@ -73,23 +76,39 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     if let (Some(text), [target]) = (&handed, &wanted[..]) {
         return prepared.deliver(run, &[(target, adopt(&app, target, text).await)]);
     }
-    let guide = Guide::ask(run, &mut app, &wanted).await?;
-    let (app, person) = (&app, args.person.as_deref());
+    let mut guide = Guide::ask(run, &mut app, &wanted).await?;
+    let person = args.person.as_deref();
     let wish = &Wish::New(args.min_ttl.unwrap_or_default());
     let count = |done: usize| say!("{done} of {all} done", done, all = wanted.len());
     let busy = (wanted.len() > 1).then(|| run.report.busy("login", count(0)));
     let mut logins = futures_util::stream::iter(wanted.iter().enumerate())
-        .map(|(place, target)| async move { (place, app.session(target, person, wish).await) })
+        .map(|(place, target)| (place, target, guide.refused(target), &app))
+        .map(|(place, target, refused, app)| async move {
+            match refused {
+                Some(error) => (place, Err(error)),
+                None => (place, app.session(target, person, wish).await),
+            }
+        })
         .buffer_unordered(usize::from(args.jobs));
     let mut done: Vec<(usize, Result<Login>)> = Vec::with_capacity(wanted.len());
     while let Some(login) = logins.next().await {
         done.push(login);
         busy.iter().for_each(|busy| busy.says(count(done.len())));
     }
-    drop(busy);
+    drop((busy, logins));
     done.sort_by_key(|(place, _)| *place);
     let results = done.into_iter().map(|(_, result)| result.map_err(|error| guide.explain(error)));
-    let results: Vec<_> = wanted.iter().zip(results).collect();
+    let mut results: Vec<_> = wanted.iter().zip(results).collect();
+    for (target, result) in &mut results {
+        for _ in 0..TRIES {
+            let Err(error) = &*result else { break };
+            if person.is_some() || !guide.again(run, &mut app, target, error).await? {
+                break;
+            }
+            *result = app.session(target, person, wish).await;
+        }
+    }
+    let app = &app;
     let code = prepared.deliver(run, &results)?;
     for (target, login) in results.iter().filter_map(|(target, result)| Some((target, result.as_ref().ok()?)))
     {

@@ -72,6 +72,23 @@ impl Plan {
         })
     }
 
+    /// What a person should know of the settings: credentials between typographic quotes. Whoever has typed one has been
+    /// asked.
+    pub fn warnings(&self) -> impl Iterator<Item = Text> {
+        let quoted = |found: &&Found| match &found.value {
+            Value::Known(value) => value::between_quotes(value.expose()).is_some(),
+            Value::Command(_) => false,
+        };
+        let typed = |found: &&Found| found.origin == Origin::Answer || !found.field.credential();
+        self.found.iter().filter(move |found| quoted(found) && !typed(found)).map(|found| {
+            say!(
+                "{variable} ({origin}) begins and ends with typographic quotes (“ ” ‘ ’), which are part of its value",
+                variable = found.variable,
+                origin = found.origin.text()
+            )
+        })
+    }
+
     /// The settings that are known without running a command: enough for what carries no credentials.
     pub fn known(&self) -> Settings {
         let known = self.found.iter().filter_map(|found| match &found.value {

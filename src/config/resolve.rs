@@ -12,7 +12,7 @@ use super::value;
 use crate::error::{Cause, Error, Result};
 use crate::say::{self, Text, say};
 use crate::secret::Secret;
-use crate::spec::{Alternatives, BaseUrl, COMMON, Default, Field, Kind, Need, Target, is_on};
+use crate::spec::{Alternatives, BaseUrl, COMMON, Default, Field, Kind, Need, Settings, Target, is_on};
 
 /// Something that a login needs and nobody has set.
 struct Missing {
@@ -54,6 +54,17 @@ pub struct Inquiry {
     pub route: Option<(String, Origin, String)>,
     /// The account that a mistyped one may have been meant to be.
     pub near: Option<Target>,
+    /// Where the login goes, if that is known.
+    pub url: Option<BaseUrl>,
+    /// The guards that are set.
+    flags: Vec<(&'static str, Secret)>,
+}
+
+impl Inquiry {
+    /// What is known of a login to this URL and decides whether it may be sent.
+    pub fn guards(&self, target: &Target, url: BaseUrl) -> Settings {
+        Settings::new(target.clone(), url, self.flags.clone())
+    }
 }
 
 /// What is missing for a login of a target.
@@ -70,7 +81,11 @@ pub fn inquire(target: &Target, sources: &Sources) -> Result<Inquiry> {
         let value = hit.text.expose().to_owned();
         (hit.written.clone(), hit.origin.clone(), value)
     });
-    Ok(Inquiry { fields: fields.collect(), route, near: sources.near_account(target) })
+    let url =
+        survey.hits.get(COMMON[0].name).map(|hit| BaseUrl::of(hit.text.expose(), target.spec)).transpose()?;
+    let flags = survey.used().filter(|(field, _)| field.kind == Kind::Flag);
+    let flags = flags.map(|(field, hit)| (field.name, hit.text.clone())).collect();
+    Ok(Inquiry { fields: fields.collect(), route, near: sources.near_account(target), url, flags })
 }
 
 /// Checks an answer to the question for a field; white space around it is no part of it, but for a password.

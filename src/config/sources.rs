@@ -165,12 +165,15 @@ impl Sources {
         Ok(sources)
     }
 
-    /// Adds what a person has answered, by variable, below what is set.
+    /// Adds what a person has answered, by variable, below what is set; a later answer counts.
     pub fn answer(&mut self, answers: &[(String, Secret)]) {
         let layer = answers
             .iter()
             .map(|(variable, value)| (variable.clone(), (variable.clone(), value.clone(), Origin::Answer)));
-        self.layers.push(layer.collect());
+        match self.layers.last_mut() {
+            Some(last) if last.values().any(|(.., origin)| *origin == Origin::Answer) => last.extend(layer),
+            _ => self.layers.push(layer.collect()),
+        }
     }
 
     /// The env file that settings are read from first, whether it is there or not: its name, and where it is.

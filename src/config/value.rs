@@ -46,6 +46,12 @@ pub(super) fn check(text: &str, field: &Field, spec: &Spec) -> Result<Secret, Te
     Ok(Secret::new(text.to_owned()))
 }
 
+/// What stands between the typographic quotes at both ends of a value, which a text program puts there.
+pub fn between_quotes(text: &str) -> Option<&str> {
+    const QUOTES: [char; 4] = ['“', '”', '‘', '’'];
+    text.trim().strip_prefix(QUOTES)?.strip_suffix(QUOTES)
+}
+
 fn one_of(word: &str, words: &[&'static str]) -> Result<&'static str, Text> {
     let known = words.iter().find(|known| known.eq_ignore_ascii_case(word));
     known.copied().ok_or_else(|| say!("is none of {words}", words = words.join(", ")))
@@ -117,6 +123,22 @@ mod tests {
             (Kind::Path, "a/b?c=d", "a/b?c=d"),
         ] {
             assert_eq!(checked(kind, text).as_deref(), Ok(value), "{text}");
+        }
+    }
+
+    #[test]
+    fn typographic_quotes_stand_at_both_ends() {
+        for (text, inner) in [
+            ("“a b”", Some("a b")),
+            (" ‘a’ ", Some("a")),
+            ("’’", Some("")),
+            ("“", None),
+            ("“a", None),
+            ("a”", None),
+            ("don’t", None),
+            ("\"a\"", None),
+        ] {
+            assert_eq!(between_quotes(text), inner, "{text}");
         }
     }
 

@@ -165,6 +165,14 @@ impl Resolve for Resolver {
     }
 }
 
+/// Whether a name has addresses and none that plain text may go to; a name that has none now is judged when it is
+/// connected to.
+pub(super) async fn is_public(name: &str) -> bool {
+    let Ok(name) = name.parse() else { return false };
+    let found = Resolver { private_only: true }.resolve(name).await;
+    found.is_err_and(|error| error.is::<PublicAddress>())
+}
+
 /// Whether plain text may go to an address without further consent.
 pub(super) fn is_private(address: IpAddr) -> bool {
     match address.to_canonical() {
