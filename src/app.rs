@@ -251,7 +251,7 @@ impl App {
                             self.report.note(Some(job.target), stale.text());
                             return Ok(entry.session);
                         }
-                        (verdict, _) if cached => return Err(no_session(job.target, verdict)),
+                        (verdict, _) if cached => return Err(self.no_session(job.target, verdict)),
                         (verdict, _) => login = matches!(verdict, Verdict::Login(_)),
                     }
                 }
@@ -587,6 +587,18 @@ impl App {
         }
     }
 
+    /// Why there is no session in the store.
+    fn no_session(&self, target: &Target, verdict: Verdict) -> Error {
+        let why = match verdict {
+            Verdict::Ask(stale) | Verdict::Renew(stale) | Verdict::Login(stale) => stale.text(),
+            Verdict::Fresh => Text::default(),
+        };
+        Error::new(Cause::NoSession, why).hint(match self.store.lasts() {
+            true => say!("`crmauth login {target}` gets one, and so does `token` without --cached", target),
+            false => say!("this run has no store, so that only `token` without --cached gets one"),
+        })
+    }
+
     fn not_stored(&self, job: &Job<'_>, error: &Error) {
         self.report.warn_of(Some(job.target), say!("the session is not stored"), error);
         if matches!(job.target.spec.ageing, Ageing::SingleSeat { .. }) {
@@ -687,15 +699,6 @@ fn may_have_replaced(error: &Error) -> bool {
 fn of(target: &Target) -> Result<&'static dyn Provider> {
     provider::of(target.spec)
         .ok_or_else(|| Error::new(Cause::Other, say!("no provider declares this target")))
-}
-
-fn no_session(target: &Target, verdict: Verdict) -> Error {
-    let why = match verdict {
-        Verdict::Ask(stale) | Verdict::Renew(stale) | Verdict::Login(stale) => stale.text(),
-        Verdict::Fresh => Text::default(),
-    };
-    Error::new(Cause::NoSession, why)
-        .hint(say!("`crmauth login {target}` gets one, and so does `token` without --cached", target))
 }
 
 /// Whose session is wanted of a target.

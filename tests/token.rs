@@ -421,6 +421,16 @@ fn cached_never_touches_the_network() {
 }
 
 #[test]
+fn cached_finds_nothing_where_there_is_no_store() {
+    let server = Server::start(vec![]);
+    let machine = zeev_at(&server);
+    for none in ["--no-store", "--sandbox"] {
+        let outcome = machine.run(&format!("token zeev --cached {none}"));
+        outcome.fails(3, &["no session is stored", "hint: this run has no store, so that only `token`"]);
+    }
+}
+
+#[test]
 fn cached_runs_no_command() {
     let server = Server::start(vec![]);
     let mut machine = zeev_at(&server);

@@ -132,9 +132,10 @@ fn told(app: &App, login: &Login) -> Text {
         }
         None => say!("until it is not used for some time"),
     };
-    let place = app.store.place();
-    let kept =
-        if login.kept && place != "none" { say!("stored in {place}", place) } else { say!("not stored") };
+    let kept = match login.kept && app.store.lasts() {
+        true => say!("stored in {place}", place = app.store.place()),
+        false => say!("not stored"),
+    };
     Text::list(&[who, until, kept], ", ")
 }
 

@@ -31,6 +31,10 @@ impl Store for MemoryStore {
         "none".to_owned()
     }
 
+    fn lasts(&self) -> bool {
+        false
+    }
+
     fn read<'a>(&'a self, key: &'a Key, _deadline: Instant) -> Pending<'a, Found> {
         Box::pin(async { Ok(Found { entry: self.entries.borrow().get(key).cloned(), ..Found::default() }) })
     }

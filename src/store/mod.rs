@@ -125,6 +125,11 @@ pub trait Store {
     /// Where it is, for people: `file:/home/ana/.local/state/crmauth`.
     fn place(&self) -> String;
 
+    /// Whether what is written outlives the run.
+    fn lasts(&self) -> bool {
+        true
+    }
+
     /// Reads an entry; needs no lock.
     ///
     /// # Errors
