@@ -149,10 +149,10 @@ fn passwords_users_and_databases() {
     };
     let mut machine = sharing(&servers, &redis.url());
     machine.canary("Pw7 Qx2:Store").canary("Wr0ngPassword");
-    refused(&machine, &servers, "token zeev", &["answered NOAUTH"]);
+    refused(&machine, &servers, "token zeev", &["wants a password"]);
     let at = |user: &str, end: &str| format!("redis://{user}@{}{end}", redis.address());
     machine.set("CRMAUTH_STORE", &at(":Wr0ngPassword", ""));
-    refused(&machine, &servers, "token zeev", &["answered WRONGPASS", "the password"]);
+    refused(&machine, &servers, "token zeev", &["does not take the user or the password", "check the user"]);
     machine.set("CRMAUTH_STORE", &at(":Pw7%20Qx2%3AStore", "/99"));
     refused(&machine, &servers, "token zeev", &["out of range", "the database"]);
     machine.set("CRMAUTH_STORE", &at(":Pw7%20Qx2%3AStore", "/3"));

@@ -189,18 +189,46 @@ impl Server {
     }
 
     /// Who we are is a setting to be mended. What passes by itself is like no answer; the rest needs somebody there.
+    /// What is said in our words needs none of the server's, which quote scripts.
     fn refused(&self, error: &ServerError) -> Error {
-        let code = code(error);
+        let (place, code) = (&self.place, code(error));
+        let (message, hint) = match code {
+            "NOAUTH" => (say!("the store {place} wants a password", place), who()),
+            "WRONGPASS" => (say!("the store {place} does not take the user or the password", place), who()),
+            "OOM" => (
+                say!("the memory of the store {place} is full", place),
+                say!("make room there, or raise its maxmemory"),
+            ),
+            "READONLY" => (
+                say!("the store {place} is a replica, which takes no changes", place),
+                say!("name its primary in CRMAUTH_STORE"),
+            ),
+            "MISCONF" => (
+                say!("the store {place} takes no changes, since it cannot save them", place),
+                say!("its log says why; often its disk is full"),
+            ),
+            "MOVED" | "ASK" | "CROSSSLOT" | "CLUSTERDOWN" => (
+                say!("the store {place} is part of a cluster, which cannot be used", place),
+                say!("name a server that stands alone in CRMAUTH_STORE"),
+            ),
+            _ => return self.answered(code, error),
+        };
+        let cause =
+            if matches!(code, "NOAUTH" | "WRONGPASS") { Cause::BadSetting } else { Cause::Unavailable };
+        Error::new(cause, message).hint(hint)
+    }
+
+    /// The same in the server's words.
+    fn answered(&self, code: &str, error: &ServerError) -> Error {
         let message = say!("the store {place} answered {code}", place = self.place, code);
         let (cause, hint) = match code {
-            "NOAUTH" | "WRONGPASS" | "NOPERM" => (
-                Cause::BadSetting,
-                say!("check the user and the password in CRMAUTH_STORE, and what they may do on the server"),
-            ),
+            "NOPERM" => {
+                (Cause::BadSetting, say!("check the user in CRMAUTH_STORE, and what it may do on the server"))
+            }
             "LOADING" | "MASTERDOWN" | "BUSY" | "TRYAGAIN" => (Cause::Closed, say!("try again later")),
             _ => (Cause::Unavailable, say!("ask who runs that server")),
         };
-        Error::new(cause, message).said(error.details().unwrap_or_default()).hint(hint)
+        Error::new(cause, message).said(words(error)).hint(hint)
     }
 
     /// Whoever is not let in has a setting to mend, whatever the server calls it.
@@ -209,9 +237,13 @@ impl Server {
         if refused.cause == Cause::Closed {
             return refused;
         }
-        let hint = say!("check the user, the password and the database in CRMAUTH_STORE");
-        Error { cause: Cause::BadSetting, hint: Some(hint), ..refused }
+        Error { cause: Cause::BadSetting, hint: Some(who()), ..refused }
     }
+}
+
+/// The next step of whoever is not let in.
+fn who() -> Text {
+    say!("check the user, the password and the database in CRMAUTH_STORE")
 }
 
 /// How long a call may take where so much time is left. Whoever can do without the server needs most of it for a login
@@ -234,6 +266,15 @@ fn code(error: &ServerError) -> &str {
         "ERR" => inner().unwrap_or("ERR"),
         code => code,
     }
+}
+
+/// What the server says besides, without the script that it quotes: behind the words since Redis 7, before them until
+/// then.
+fn words(error: &ServerError) -> &str {
+    let details = error.details().unwrap_or_default();
+    let details = details.split(" script: ").next().unwrap_or_default();
+    let behind = details.rsplit_once("@user_script").map(|(_, behind)| behind);
+    behind.map_or(details, |behind| behind.trim_start_matches(|c: char| !c.is_ascii_alphabetic()))
 }
 
 /// Sends all and reads as many answers.
