@@ -45,7 +45,19 @@ impl Redactor {
 
     /// A text of others with every known secret blanked, and every beginning of one that a line's end cuts.
     pub fn foreign(&self, text: &str) -> String {
-        replace(text, self.hits(text, &Look { min: 1, cut: true, goes_on: false }))
+        self.blanked(text.to_owned())
+    }
+
+    /// Looks again until nothing is found, since a blank may lay open what stands beside it: of `%23` it leaves a `%`
+    /// that begins no escape any more.
+    fn blanked(&self, mut text: String) -> String {
+        loop {
+            let next = replace(&text, self.hits(&text, &Look { min: 1, cut: true, goes_on: false }));
+            if next == text {
+                return text;
+            }
+            text = next;
+        }
     }
 
     /// The first `shown` bytes of such a text. Of a secret that stands across the end nothing shows. However long
@@ -56,8 +68,11 @@ impl Redactor {
         let look = Look { min: 1, cut: true, goes_on: window < text.len() };
         let mut hits = self.hits(&text[..window], &look);
         hits.retain(|hit| hit.start < end);
+        if hits.is_empty() {
+            return text[..end].to_owned();
+        }
         hits.iter_mut().for_each(|hit| hit.end = hit.end.min(end));
-        replace(&text[..end], hits)
+        self.blanked(replace(&text[..end], hits))
     }
 
     /// A sentence of our own with every known secret blanked that is long enough not to be a common word.

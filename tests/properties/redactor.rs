@@ -20,9 +20,9 @@ pub fn holds(data: &[u8]) {
         if line.is_empty() || secrets.len() == 4 {
             break;
         }
-        // A blank would be taken for a secret that was left over, and so would the space that breaks a CI command, or
-        // such a command broken.
-        if !line.contains('*') && !line.contains(": :") && !line.trim().is_empty() {
+        // A blank would be taken for a secret that was left over, and so would a CI command that is broken by a space.
+        let like_ours = ["*", ": ", " :"].iter().any(|ours| line.contains(ours));
+        if !like_ours && !line.trim().is_empty() {
             secrets.push(line.to_owned());
         }
     }

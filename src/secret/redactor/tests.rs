@@ -129,3 +129,21 @@ proptest! {
         prop_assert_eq!(said.trim_end(), "----------***");
     }
 }
+
+#[test]
+fn what_a_blank_lays_open_is_blanked_too() {
+    let redactor = knowing("hunter2%");
+    redactor.learn(&Secret::new("41414141".to_owned()));
+    let text = "is %68unt\\u0065r2%41414141!";
+    assert_eq!(redactor.foreign(text), format!("is {BLANK}{BLANK}!"));
+    assert_eq!(redactor.foreign_start(text, text.len() - 1), format!("is {BLANK}{BLANK}"));
+}
+
+#[test]
+fn a_secret_that_looks_like_a_blank_is_no_endless_work() {
+    for secret in ["*", "**", "a*", "*a", "***"] {
+        let redactor = knowing(secret);
+        let said = redactor.foreign("a*b aa**a *");
+        assert_eq!(redactor.foreign(&said), said, "{secret}");
+    }
+}
