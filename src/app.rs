@@ -27,6 +27,7 @@ use crate::say::{Text, say};
 use crate::session::Session;
 use crate::spec::{Ageing, BaseUrl, Renewal, Settings, Target};
 use crate::store::{Entry, Found, Key, Lock, Store, Version, Waited, Written};
+pub use ending::url_of;
 use hints::Hints;
 use job::Job;
 use turns::Turns;
@@ -157,11 +158,27 @@ impl App {
             let _busy = self.report.busy(&target.to_string(), say!("asking whether the session is alive"));
             let life = self.ask(&job, &role, session).await.map_err(|error| hints.add(error))?;
             if life == Life::Dead {
-                self.drop_session(&job, &role, session).await;
+                self.drop_session(target, &job.key(&role), session, job.deadline).await;
             }
             Ok(life)
         };
         work.await.map_err(|error: Error| error.target(&target.to_string()))
+    }
+
+    /// The same of a session whose target has no settings here.
+    ///
+    /// # Errors
+    /// As [`App::check`].
+    pub async fn check_stored(&self, key: &Key, entry: &Entry) -> Result<Life> {
+        let settings = self.settings_of(key, entry).await?;
+        let target = &settings.target;
+        let _busy = self.report.busy(&target.to_string(), say!("asking whether the session is alive"));
+        let channel = self.channel_of(&settings);
+        let life = of(target)?.check(&Context::new(&settings, Role::User, &channel), &entry.session).await?;
+        if life == Life::Dead {
+            self.drop_session(target, key, &entry.session, channel.deadline).await;
+        }
+        Ok(life)
     }
 
     /// Sends a request of the user's own with a target's session, to the target's origin only.
@@ -357,7 +374,7 @@ impl App {
             Ok(credentials) => self.keep(job, lock, &job.entry(session.clone(), credentials)).await,
             // Whatever the store is waiting for, the session is in hand.
             Err(error) => {
-                self.not_stored(job, &error);
+                self.not_stored(job.target, &error);
                 None
             }
         };
@@ -446,7 +463,7 @@ impl App {
                 && prior.obtained_at < job.started
             {
                 // It was the stored session that the server did not take; a fresh one may do.
-                self.drop_session(job, first, prior).await;
+                self.drop_session(job.target, &job.key(first), prior, job.deadline).await;
                 if matches!(role, Role::As(_)) && tries == 1 {
                     continue;
                 }
@@ -459,10 +476,10 @@ impl App {
     }
 
     /// Forgets a session that the server has refused, unless another has taken its place.
-    async fn drop_session(&self, job: &Job<'_>, role: &Role, session: &Session) {
+    async fn drop_session(&self, target: &Target, key: &Key, session: &Session, deadline: Instant) {
         let forget = async {
-            let lock = self.store.lock(&job.key(role), job.deadline).await?;
-            let stored = self.store.read(&lock.key, job.deadline).await?;
+            let lock = self.store.lock(key, deadline).await?;
+            let stored = self.store.read(&lock.key, deadline).await?;
             let outcome = match stored.entry {
                 Some(entry) if entry.session.token == session.token => self.store.forget(&lock).await,
                 _ => Ok(()),
@@ -471,7 +488,7 @@ impl App {
             outcome
         };
         if let Err(error) = forget.await {
-            self.not_stored(job, &error);
+            self.not_stored(target, &error);
         }
     }
 
@@ -567,7 +584,7 @@ impl App {
     /// Writes the store; what became of it, if anything. A session that could not be kept is still one.
     async fn keep(&self, job: &Job<'_>, lock: Option<&Lock>, entry: &Entry) -> Option<Written> {
         let written = self.store.write(lock?, entry).await;
-        let written = written.inspect_err(|error| self.not_stored(job, error)).ok();
+        let written = written.inspect_err(|error| self.not_stored(job.target, error)).ok();
         job.kept.set(written == Some(Written::Stored));
         written
     }
@@ -599,11 +616,11 @@ impl App {
         })
     }
 
-    fn not_stored(&self, job: &Job<'_>, error: &Error) {
-        self.report.warn_of(Some(job.target), say!("the session is not stored"), error);
-        if matches!(job.target.spec.ageing, Ageing::SingleSeat { .. }) {
+    fn not_stored(&self, target: &Target, error: &Error) {
+        self.report.warn_of(Some(target), say!("the session is not stored"), error);
+        if matches!(target.spec.ageing, Ageing::SingleSeat { .. }) {
             self.report
-                .warn(Some(job.target), say!("it cannot be had again but by a login that ends it: keep it"));
+                .warn(Some(target), say!("it cannot be had again but by a login that ends it: keep it"));
         }
     }
 

@@ -160,6 +160,41 @@ fn all_goes_by_what_is_stored_when_the_settings_have_moved_on() {
 }
 
 #[test]
+fn a_target_without_settings_here_is_logged_out_where_it_was_logged_in() {
+    let servers = Servers::start();
+    let mut machine = five_at(&servers);
+    machine.run("login hellocloud zeev").answer();
+    machine.run("token zeev --as 2").answer();
+    for (name, _) in servers.demo() {
+        machine.unset(name);
+    }
+    assert_eq!(machine.run("logout hellocloud").answer(), "hellocloud\trevoked\n");
+    assert_eq!(servers.events().last().map(|event| event.path.clone()).as_deref(), Some("/Api/V8/logout"));
+    machine.run("logout hellocloud").fails(2, &["HELLOCLOUD_URL"]);
+    machine.run("logout zeev --as 3").fails(2, &["ZEEV_URL"]);
+    assert_eq!(machine.run("logout zeev --as 2").answer(), "zeev\tforgotten\n");
+    assert_eq!(stored(&machine, ".json").len(), 1, "the user's own is left");
+    assert_eq!(machine.run("logout zeev --local").answer(), "zeev\tforgotten\n");
+    machine.run("logout gluo --as 2").fails(2, &["--as works with zeev"]);
+}
+
+#[test]
+fn of_several_sessions_none_is_ended_by_guess() {
+    let servers = ["Hc1token", "Hc2token"].map(|token| Server::start(vec![canned::hellocloud(token)]));
+    let mut machine = Machine::new();
+    machine.set("HELLOCLOUD_CLIENT_ID", "c1").secret("HELLOCLOUD_CLIENT_SECRET", "Sx8clientSecret4Tn");
+    for server in &servers {
+        machine.set("HELLOCLOUD_URL", &server.url()).run("login hellocloud").answer();
+    }
+    ["URL", "CLIENT_ID", "CLIENT_SECRET"].iter().for_each(|name| {
+        machine.unset(&format!("HELLOCLOUD_{name}"));
+    });
+    let outcome = machine.run("logout hellocloud");
+    outcome.fails(2, &["error: hellocloud: ", &servers[0].url(), &servers[1].url(), "hint: ", "--all"]);
+    assert_eq!(stored(&machine, ".json").len(), 2);
+}
+
+#[test]
 fn a_session_for_another_person_is_its_own() {
     let servers = Servers::start();
     let machine = five_at(&servers);

@@ -234,15 +234,61 @@ fn stored_targets_are_listed_without_their_settings() {
     let outcome = machine.run("status --json");
     let rows = rows(&outcome);
     assert_eq!(each(&rows, "target"), ["broker", "gluo", "zeev", "zeev"]);
-    assert_eq!(outcome.code, 2, "they cannot be used: {}", outcome.stdout);
+    assert_eq!(outcome.code, 2, "one has nothing at all: {}", outcome.stdout);
     assert_eq!(rows[0]["fingerprint"], json!(print_of(&broker)), "the partner's session is not the user's");
-    assert_eq!((&rows[0]["session"], &rows[1]["session"]), (&json!("unknown"), &json!("unknown")));
+    assert_eq!(each(&rows, "session"), ["usable", "usable", "none", "usable"]);
+    assert_eq!(rows[1]["url"], servers.setting("GLUO_URL"));
+    assert!(rows[1]["missing"].as_str().expect("a text").contains("GLUO_URL"), "{}", rows[1]);
     assert_eq!(rows[1]["user"], "admin");
     let prints = each(&rows, "fingerprint").iter().map(Value::is_string).collect::<Vec<_>>();
     assert_eq!(prints, [true, true, false, true], "a session for --as is not the user's");
     assert_eq!(rows[3]["impersonating"], "2");
     let table = machine.run("status");
     assert_eq!(table.stdout.lines().filter(|line| line.contains("_URL")).count(), 3, "{}", table.stdout);
+}
+
+/// A machine with a session of Zeev at each of these servers, got in folders of their own, and no settings here.
+fn elsewhere(servers: &[&Server]) -> Machine {
+    let mut machine = Machine::new();
+    machine.secret("ZEEV_PASSWORD", "Vq7zeevPassword2Lw").set("ZEEV_USERNAME", "ana");
+    for server in servers {
+        machine.set("ZEEV_URL", &server.url()).run("login zeev").answer();
+    }
+    machine.unset("ZEEV_URL").unset("ZEEV_USERNAME").unset("ZEEV_PASSWORD");
+    machine
+}
+
+#[test]
+fn sessions_of_other_folders_are_listed_with_their_servers() {
+    let servers = ["tok-one", "tok-two"].map(|token| Server::start(vec![canned::zeev(token)]));
+    let machine = elsewhere(&[&servers[0], &servers[1]]);
+    for line in ["status --json", "status zeev --json"] {
+        let outcome = machine.run(line);
+        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        let rows = rows(&outcome);
+        let mut urls = each(&rows, "url");
+        urls.sort_by_key(Value::to_string);
+        let mut expected = [servers[0].url(), servers[1].url()].map(Value::from).to_vec();
+        expected.sort_by_key(Value::to_string);
+        assert_eq!(urls, expected);
+        assert_eq!(each(&rows, "session"), ["usable", "usable"]);
+    }
+    let table = machine.run("status").answer().to_owned();
+    assert!(servers.iter().all(|server| table.contains(&server.url())), "{table}");
+    edit(&machine, "zeev", |entry| entry["expires_at"] = from_now(-5));
+    assert_eq!(machine.run("status").code, 3);
+}
+
+#[test]
+fn check_asks_the_servers_of_other_folders_too() {
+    let server = Server::start(vec![canned::zeev("tok-one"), Reply::json(200, "{}"), Reply::json(401, "{}")]);
+    let machine = elsewhere(&[&server]);
+    let alive = machine.run("status --check --json");
+    assert_eq!((alive.code, &rows(&alive)[0]["checked"]), (0, &json!("alive")), "{}", alive.stdout);
+    let dead = machine.run("status --check --json");
+    assert_eq!((dead.code, &rows(&dead)[0]["session"]), (3, &json!("dead")), "{}", dead.stdout);
+    assert_eq!(server.received()[2].header("authorization"), Some("Bearer tok-one"));
+    assert!(stored(&machine, ".json").is_empty(), "what the server has refused is forgotten");
 }
 
 #[test]

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use super::fleet::overtaken;
 use super::hints::Hints;
 use super::{App, Login, of, role};
+use crate::config;
 use crate::error::{Cause, Error, Result};
 use crate::http::Channel;
-use crate::provider::{Context, Life, Revocation, Role};
+use crate::provider::{self, Context, Life, Revocation, Role};
 use crate::say::{Text, say};
 use crate::session::Session;
-use crate::spec::{Settings, Target};
-use crate::store::{Key, Written};
+use crate::spec::{BaseUrl, Settings, Target};
+use crate::store::{Entry, Key, Written};
 
 impl App {
     /// Removes what is stored but cannot be used; how many entries that were.
@@ -41,21 +42,36 @@ impl App {
             if found.entry.is_none() && found.unusable.is_none() {
                 return Ok(None);
             }
-            self.end_stored(&job.plan.known(), &key, local).await.map_err(|error| hints.add(error))
+            self.end_with(&job.plan.known(), &key, local).await.map_err(|error| hints.add(error))
         };
         work.await.map_err(|error: Error| error.target(&target.to_string()))
     }
 
-    /// Ends a stored session with settings that need no credentials; see [`App::end`].
+    /// What requests with a stored session need to know: its server is the one that it was stored for, whatever the
+    /// settings are now.
+    ///
+    /// # Errors
+    /// Where the entry names no server or no system that is known.
+    pub async fn settings_of(&self, key: &Key, entry: &Entry) -> Result<Settings> {
+        let gone = || Error::new(Cause::Other, say!("the stored session names no server"));
+        let url = url_of(key).ok_or_else(gone)?;
+        let spec = provider::specs().into_iter().find(|spec| spec.id == key.provider).ok_or_else(gone)?;
+        let target = config::target(&entry.target, &[spec]).unwrap_or(Target { spec, account: None });
+        Ok(match config::find(&target, &self.sources).await {
+            Ok(plan) if plan.url == url => plan.known(),
+            _ => Settings::new(target, url, Vec::new()),
+        })
+    }
+
+    /// Ends a stored session whose target need not be configured any more; see [`App::end`].
     ///
     /// # Errors
     /// As [`App::end`].
-    pub async fn end_stored(
-        &self,
-        settings: &Settings,
-        key: &Key,
-        local: bool,
-    ) -> Result<Option<Revocation>> {
+    pub async fn end_stored(&self, key: &Key, entry: &Entry, local: bool) -> Result<Option<Revocation>> {
+        self.end_with(&self.settings_of(key, entry).await?, key, local).await
+    }
+
+    async fn end_with(&self, settings: &Settings, key: &Key, local: bool) -> Result<Option<Revocation>> {
         let deadline = self.deadline();
         let _busy = self.report.busy(&settings.target.to_string(), say!("ending the session"));
         let lock = self.store.lock(key, deadline).await?;
@@ -122,4 +138,9 @@ impl App {
 /// A session that is not worth adopting.
 fn dead(message: Text) -> Error {
     Error::new(Cause::Refused, message).hint(say!("adopt one that is alive, or log in"))
+}
+
+/// The base URL that a session was stored for.
+pub fn url_of(key: &Key) -> Option<BaseUrl> {
+    BaseUrl::parse(&[key.origin.as_str(), &key.path].concat(), "").ok()
 }

@@ -30,7 +30,7 @@ impl App {
             Err(error) if matches!(error.cause, Cause::Busy | Cause::BadSetting) => Err(error),
             Err(error) if error.cause.exit() == 5 => self.alone(job, error).map(|()| None),
             Err(error) => {
-                self.not_stored(job, &error);
+                self.not_stored(job.target, &error);
                 Ok(None)
             }
         }
@@ -85,7 +85,7 @@ impl App {
                 Ok(session)
             }
             Err(error) => {
-                self.not_stored(job, &error);
+                self.not_stored(job.target, &error);
                 Ok(own)
             }
         }

@@ -3,12 +3,11 @@
 use serde_json::json;
 
 use super::{Exit, Run, TargetName, target_help, targets};
-use crate::app::App;
-use crate::config;
+use crate::app::{App, role};
 use crate::error::{Cause, Error, Result};
 use crate::provider::{self, Revocation};
-use crate::say::say;
-use crate::spec::{BaseUrl, Settings, Target};
+use crate::say::{self, say};
+use crate::spec::Target;
 use crate::store::{Entry, Key};
 
 /// End sessions: on the server where it can, then here
@@ -43,7 +42,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let mut outcomes = Vec::new();
     if args.all {
         for (key, entry) in app.everything().await? {
-            let outcome = end_stored(&app, &key, &entry, args.local).await;
+            let outcome = app.end_stored(&key, &entry, args.local).await;
             outcomes.push((label(&key, &entry), outcome));
         }
         let discarded = app.discard().await?;
@@ -55,7 +54,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         }
     } else {
         for target in &named {
-            outcomes.push((target.to_string(), app.end(target, args.person.as_deref(), args.local).await));
+            outcomes.push((target.to_string(), end(&app, target, args).await));
         }
     }
     let mut exit = Exit::default();
@@ -106,15 +105,36 @@ fn label(key: &Key, entry: &Entry) -> String {
     }
 }
 
-/// Ends a session whose target need not be configured any more: its server is the one that it was stored for.
-async fn end_stored(app: &App, key: &Key, entry: &Entry, local: bool) -> Result<Option<Revocation>> {
-    let gone = || Error::new(Cause::Other, say!("the stored session names no server"));
-    let url = BaseUrl::parse(&[key.origin.as_str(), &key.path].concat(), "").map_err(|_| gone())?;
-    let spec = provider::specs().into_iter().find(|spec| spec.id == key.provider).ok_or_else(gone)?;
-    let target = config::target(&entry.target, &[spec]).unwrap_or(Target { spec, account: None });
-    let settings = match config::find(&target, &app.sources).await {
-        Ok(plan) if plan.url == url => plan.known(),
-        _ => Settings::new(target, url, Vec::new()),
+/// Ends a target's session. Where it has no settings, what is stored in its name is meant, if that is one session: a
+/// logout cannot be taken back, and those of other folders may be in use there.
+async fn end(app: &App, target: &Target, args: &Args) -> Result<Option<Revocation>> {
+    let person = args.person.as_deref();
+    if !app.sources.configured(&provider::specs()).contains(target) {
+        role(target, person)?;
+        let mut stored = app.everything().await?;
+        stored.retain(|(key, entry)| {
+            let wanted = if person.is_some() { key.person() == person } else { key.role == "user" };
+            wanted && entry.target == target.to_string()
+        });
+        match &stored[..] {
+            [] => {}
+            [(key, entry)] => return app.end_stored(key, entry, args.local).await,
+            several => return Err(unclear(target, several)),
+        }
+    }
+    app.end(target, person, args.local).await
+}
+
+fn unclear(target: &Target, several: &[(Key, Entry)]) -> Error {
+    let place = |(key, entry): &(Key, Entry)| {
+        let url = [key.origin.as_str(), key.path.trim_end_matches('/')].concat();
+        match &entry.session.user {
+            Some(user) => say!("{user} at {url}", user, url),
+            None => say!("{url}", url),
+        }
     };
-    app.end_stored(&settings, key, local).await
+    let places = say::and(&several.iter().map(place).collect::<Vec<_>>());
+    let message = say!("{target} has no settings here, and sessions of {places} are stored", target, places);
+    Error::new(Cause::MissingSetting, message)
+        .hint(say!("log out where the settings of the one that is meant are, or of everything with --all"))
 }

@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Exit, Run, TargetName, duration, target_help, targets, with_stored};
-use crate::app::App;
+use crate::app::{App, url_of};
 use crate::config::{Origin, Plan};
 use crate::error::{Cause, Error, Result, printable};
-use crate::freshness::{Stale, Verdict};
+use crate::freshness::{Stale, Verdict, judge};
 use crate::output;
 use crate::output::sink::columns;
 use crate::provider::{self, Life};
@@ -49,6 +49,8 @@ struct Row {
     /// Whom the session stands for, if it is one of `--as`.
     person: Option<String>,
     plan: Option<Plan>,
+    /// What was stored for a target that has no settings here, and what it would take to use it here.
+    away: Option<(Key, Error)>,
     entry: Option<Entry>,
     state: &'static str,
     checked: Option<Life>,
@@ -68,17 +70,23 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         Err(error) if named.is_empty() => return Err(error),
         stored => stored.unwrap_or_default(),
     };
+    let here = app.sources.configured(&provider::specs());
     let wanted = match named.is_empty() {
-        true => with_stored(app.sources.configured(&provider::specs()), &stored),
+        true => with_stored(here.clone(), &stored),
         false => named,
     };
     let asked = wanted.iter().flat_map(|target| {
-        let persons =
-            persons(target, &stored).map(move |(person, entry)| (target, Some(person), Some(entry)));
-        let own = stored.iter().find(|(key, entry)| key.role == "user" && entry.target == target.to_string());
-        [(target, None, own.map(|(_, entry)| entry))].into_iter().chain(persons)
+        let (own, persons): (Vec<_>, Vec<_>) =
+            of(target, &stored).partition(|(key, _)| key.person().is_none());
+        let own: Vec<_> = match own[..] {
+            [] => vec![None],
+            // Settings say which of them is meant.
+            [first, ..] if here.contains(target) => vec![Some(first)],
+            _ => own.into_iter().map(Some).collect(),
+        };
+        own.into_iter().chain(persons.into_iter().map(Some)).map(move |listed| (target, listed))
     });
-    let rows = asked.map(|(target, person, listed)| row(&app, target, person, listed, args.check));
+    let rows = asked.map(|(target, listed)| row(&app, target, listed, here.contains(target), args.check));
     let mut rows = join_all(rows).await;
     // A person's session for a server that the target has left is not the target's any more.
     rows.retain(|row| row.person.is_none() || row.entry.is_some());
@@ -116,39 +124,45 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     Ok(exit.code())
 }
 
-/// The people whom stored sessions of a target stand for, with these sessions.
-fn persons<'a>(target: &Target, stored: &'a [(Key, Entry)]) -> impl Iterator<Item = (&'a str, &'a Entry)> {
+/// What is stored in a target's name, its user's sessions and those of `--as`.
+fn of<'a>(target: &Target, stored: &'a [(Key, Entry)]) -> impl Iterator<Item = &'a (Key, Entry)> {
     let name = target.to_string();
     stored
         .iter()
-        .filter(move |(_, entry)| entry.target == name)
-        .filter_map(|(key, entry)| Some((key.person()?, entry)))
+        .filter(move |(key, entry)| entry.target == name && (key.role == "user" || key.person().is_some()))
 }
 
-/// `listed` is what is stored in the target's name, whatever its settings are now.
-async fn row(app: &App, target: &Target, person: Option<&str>, listed: Option<&Entry>, check: bool) -> Row {
-    let (target, person) = (target.clone(), person.map(str::to_owned));
+/// `listed` is what is stored in the target's name, whatever its settings are now; `here` whether it has any.
+async fn row(app: &App, target: &Target, listed: Option<&(Key, Entry)>, here: bool, check: bool) -> Row {
+    let person = listed.and_then(|(key, _)| key.person()).map(str::to_owned);
     let mut row = Row {
-        target,
+        target: target.clone(),
         person,
         plan: None,
+        away: None,
         entry: None,
         state: "none",
         checked: None,
         error: None,
         diagnosis: None,
     };
-    let (target, person) = (&row.target, row.person.as_deref());
-    match app.stored(target, person, MIN_TTL).await {
-        Err(error) => {
+    let person = row.person.as_deref();
+    match (app.stored(target, person, MIN_TTL).await, listed) {
+        (Err(error), Some((key, entry))) if !here && error.cause == Cause::MissingSetting => {
+            // No settings, no credentials that could have changed.
+            let verdict = judge(Some(entry), false, target.spec, MIN_TTL, Timestamp::now());
+            row.state = state(verdict, Some(entry));
+            (row.away, row.entry) = (Some((key.clone(), error)), Some(entry.clone()));
+        }
+        (Err(error), listed) => {
             // It is told once, of the target.
             row.error = Some(error).filter(|_| person.is_none());
-            row.entry = listed.cloned();
+            row.entry = listed.map(|(_, entry)| entry.clone());
             if row.entry.is_some() {
                 row.state = "unknown";
             }
         }
-        Ok((plan, entry, verdict)) => {
+        (Ok((plan, entry, verdict)), _) => {
             row.state = state(verdict, entry.as_ref());
             (row.plan, row.entry) = (Some(plan), entry);
         }
@@ -159,7 +173,13 @@ async fn row(app: &App, target: &Target, person: Option<&str>, listed: Option<&E
         && row.error.is_none()
         && let Some(entry) = &row.entry
     {
-        match app.check(target, person, &entry.session).await {
+        let checked = match &row.away {
+            Some((key, _)) => {
+                app.check_stored(key, entry).await.map_err(|error| error.target(&target.to_string()))
+            }
+            None => app.check(target, person, &entry.session).await,
+        };
+        match checked {
             Ok(life) => {
                 row.checked = Some(life);
                 match life {
@@ -239,7 +259,9 @@ fn in_words(state: &'static str) -> Text {
 }
 
 fn host(row: &Row) -> String {
-    row.plan.as_ref().map(|plan| plan.url.to_string()).unwrap_or_default()
+    let planned = row.plan.as_ref().map(|plan| plan.url.clone());
+    let stored = || row.away.as_ref().and_then(|(key, _)| url_of(key));
+    planned.or_else(stored).map(|url| url.to_string()).unwrap_or_default()
 }
 
 fn user(row: &Row) -> String {
@@ -270,7 +292,8 @@ fn settings(row: &Row) -> Vec<(&str, Text)> {
 
 fn missing(row: &Row) -> Option<&Error> {
     let planned = row.plan.as_ref().and_then(|plan| plan.missing.as_ref());
-    planned.or(row.error.as_ref().filter(|error| error.cause == Cause::MissingSetting))
+    let away = row.away.as_ref().map(|(_, error)| error);
+    planned.or(away).or(row.error.as_ref().filter(|error| error.cause == Cause::MissingSetting))
 }
 
 fn to_json(row: &Row, run: &Run<'_>) -> Value {
