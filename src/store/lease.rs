@@ -96,7 +96,8 @@ pub enum Call {
         /// Which one it is.
         fence: Fence,
     },
-    /// Take the right back, for good: nothing that was sent with it counts from here on.
+    /// Take the right back, for good, also where the server has forgotten it: nothing that was sent with it counts from
+    /// here on.
     GiveBack {
         /// Whose right it is.
         owner: Owner,

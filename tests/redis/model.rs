@@ -23,6 +23,8 @@ pub enum Broken {
     Reread,
     /// The login begins without making sure of the right.
     Confirm,
+    /// Whoever gives up keeps the right.
+    GiveUp,
 }
 
 /// The server.
@@ -81,7 +83,7 @@ impl Model {
                 Reply::Done
             }
             Call::GiveBack { owner, fence } => {
-                let its = self.lock.is_some_and(|(other, its, _)| (other, its) == (*owner, *fence));
+                let its = self.lock.is_none_or(|(other, its, _)| (other, its) == (*owner, *fence));
                 if its || self.broken == Broken::Compare {
                     self.lock = None;
                     self.last = self.newest().max(*fence + 1);

@@ -15,6 +15,9 @@ const LOGIN: Duration = Duration::from_secs(3);
 /// How long an answer of the server is waited for, where there is so much time.
 const PATIENCE: Duration = Duration::from_millis(750);
 
+/// The longest way of a message that is not late.
+const WAY_MAX: Duration = Duration::from_millis(15);
+
 /// Numbers that look random, by SplitMix64.
 struct Random(u64);
 
@@ -98,6 +101,8 @@ enum What {
     Beside(u64),
     LoginTakesEffect,
     LoginEnds,
+    /// The last word of a client that has ended should have come.
+    Gone,
     ServerUp,
 }
 
@@ -148,6 +153,8 @@ struct Client {
     session: Option<u64>,
     written_once: bool,
     // What only the story knows.
+    /// A question about its right got no answer, or was lost or late.
+    unheard: bool,
     held_until: Moment,
     last_held: Moment,
     disturbed: Moment,
@@ -246,6 +253,7 @@ impl<'a> Story<'a> {
             outcome: None,
             session: None,
             written_once: false,
+            unheard: false,
             held_until: Moment::ZERO,
             last_held: Moment::ZERO,
             disturbed: Moment::ZERO,
@@ -304,6 +312,7 @@ impl<'a> Story<'a> {
         match what {
             What::ServerUp => return self.comes_up(),
             What::Arrives(question, tag) => return self.arrives(who, question, tag),
+            What::Gone => return self.gone(who),
             What::LoginTakesEffect => {
                 self.sessions += 1;
                 self.clients[who].session = Some(self.sessions);
@@ -391,22 +400,25 @@ impl<'a> Story<'a> {
     /// How long a message is on its way; none if it is lost.
     fn way(&mut self, who: usize) -> Option<Duration> {
         if self.random.chance(self.weather.lost) {
-            self.clients[who].disturbed = self.now + PATIENCE;
+            let client = &mut self.clients[who];
+            (client.disturbed, client.unheard) = (self.now + PATIENCE, true);
             tell!(self, "a message of client {who} is lost");
             return None;
         }
         if self.random.chance(self.weather.late) {
             let way = self.random.millis(200, 12_000);
-            self.clients[who].disturbed = self.now + way;
+            let client = &mut self.clients[who];
+            (client.disturbed, client.unheard) = (self.now + way, true);
             tell!(self, "a message of client {who} takes {} ms", way.as_millis());
             return Some(way);
         }
-        Some(self.random.millis(1, 15))
+        Some(self.random.millis(1, WAY_MAX.as_millis() as u64))
     }
 
     /// The server's part; its answer may be lost or late like any message.
     fn arrives(&mut self, who: usize, question: Question, tag: Tag) {
         if !self.up {
+            self.clients[who].unheard = true;
             return;
         }
         let answer = match question {
@@ -478,8 +490,9 @@ impl<'a> Story<'a> {
             return;
         }
         client.question += 1;
+        client.unheard |= answer.is_none();
         match (client.step, answer) {
-            (Step::Looking | Step::LookingAgain, None) => self.end(who, Outcome::Away),
+            (Step::Looking | Step::LookingAgain, None) => self.give_up(who, Outcome::Away),
             (Step::Looking | Step::LookingAgain, Some(Answer::Entry(entry))) => self.looked(who, entry),
             (Step::Waiting | Step::MakingSure, Some(Answer::Reply(reply))) => {
                 self.drive(who, Event::Reply(reply));
@@ -518,13 +531,8 @@ impl<'a> Story<'a> {
         let step = self.clients[who].step;
         if let Some((id, _)) = fresh {
             tell!(self, "client {who} shares session {id}");
-            if step == Step::LookingAgain {
-                // Its way back is not waited for: the story of this client is over with its session.
-                if let Some(call) = self.clients[who].lease.as_ref().and_then(Lease::give_back) {
-                    self.to(who, Step::GivingBack);
-                    self.ask(who, Question::Do(call), false);
-                }
-            }
+            // The answer is not waited for: the story of this client is over with its session.
+            self.give_back(who);
             return self.end(who, Outcome::Shared(id));
         }
         if step == Step::LookingAgain {
@@ -535,7 +543,8 @@ impl<'a> Story<'a> {
         // Some wait for the right and nothing else, as a replacement of a dead session does.
         let heeds_news = self.random.chance(700) && self.broken != Broken::Reread;
         let seen = heeds_news.then_some(entry.map(|(fence, _)| fence));
-        self.clients[who].lease = Some(Lease::new(self.terms, owner, seen, deadline));
+        let client = &mut self.clients[who];
+        (client.lease, client.unheard) = (Some(Lease::new(self.terms, owner, seen, deadline)), false);
         self.to(who, Step::Waiting);
         self.drive(who, Event::Begin);
     }
@@ -560,11 +569,22 @@ impl<'a> Story<'a> {
             Action::Go if self.clients[who].step == Step::MakingSure => self.log_in(who),
             Action::Go if self.broken == Broken::Reread => self.make_sure(who),
             Action::Go => self.look(who, Step::LookingAgain),
-            Action::Look | Action::Lost if now < self.clients[who].deadline => self.look(who, Step::Looking),
-            Action::Look | Action::Lost => self.end(who, Outcome::Busy),
-            Action::GiveUp(Why::Silent) => self.end(who, Outcome::Away),
-            Action::GiveUp(_) => self.end(who, Outcome::Busy),
+            Action::Look | Action::Lost if now < self.clients[who].deadline => {
+                self.give_back(who);
+                self.look(who, Step::Looking);
+            }
+            Action::Look | Action::Lost => self.give_up(who, Outcome::Busy),
+            Action::GiveUp(Why::Silent) => self.give_up(who, Outcome::Away),
+            Action::GiveUp(_) => self.give_up(who, Outcome::Busy),
         }
+    }
+
+    /// Ends without a session; a right that is in hand all the same is given back, and the answer not waited for.
+    fn give_up(&mut self, who: usize, outcome: Outcome) {
+        if self.broken != Broken::GiveUp {
+            self.give_back(who);
+        }
+        self.end(who, outcome);
     }
 
     fn log_in(&mut self, who: usize) {
@@ -663,6 +683,19 @@ impl<'a> Story<'a> {
             let took = (now - client.began).as_millis();
             self.fail(format!("client {who} took {took} ms"));
         }
+        if outcome != Outcome::Crashed {
+            self.after(WAY_MAX * 2, who, What::Gone);
+        }
+    }
+
+    /// What must hold once the last word of a client has come.
+    fn gone(&mut self, who: usize) {
+        let client = &self.clients[who];
+        let its = client.lease.as_ref().map(Lease::owner);
+        let holder = self.server.lock.filter(|(_, _, ends)| self.now < *ends).map(|(owner, ..)| owner);
+        if its.is_some() && holder == its && self.up && !client.unheard {
+            self.fail(format!("client {who} has ended and still holds the right"));
+        }
     }
 }
 
@@ -754,6 +787,7 @@ fn whatever_is_broken_is_noticed() {
         (Broken::Claim, "log in at once"),
         (Broken::Reread, "although session"),
         (Broken::Confirm, "without the right"),
+        (Broken::GiveUp, "has ended and still holds the right"),
     ] {
         let seed = (0..200_000).find(|seed| breaks(*seed, broken));
         let seed = seed.unwrap_or_else(|| panic!("nobody notices that {broken:?} is broken"));

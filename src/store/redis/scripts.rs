@@ -82,7 +82,7 @@ return {'done'}
 
 const GIVE_BACK: &str = "
 local right, fence = ARGV[2], ARGV[3]
-if held == right then
+if not held or held == right then
   redis.call('DEL', lock)
   local past = math.max(newest(), tonumber(fence) + 1)
   redis.call('SET', last, string.format('%.0f', past), 'PX', kept)
