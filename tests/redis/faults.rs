@@ -174,7 +174,7 @@ fn out_of_memory() {
 fn a_read_only_replica() {
     let Some((servers, redis)) = fleet() else { return };
     let port = redis.address().port().to_string();
-    let Some(replica) = Redis::with(&["--replicaof", &format!("127.0.0.1 {port}")]) else { return };
+    let Some(replica) = Redis::with(&["--replicaof", "127.0.0.1", &port]) else { return };
     let machine = sharing(&servers, &redis.url());
     let got = token(&machine, "token systemsway");
     replica.wait_until(|| replica.names().len() >= redis.names().len());
