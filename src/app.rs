@@ -6,6 +6,7 @@ mod ending;
 mod fleet;
 mod hints;
 mod job;
+mod seat;
 mod turns;
 
 use std::cell::{Cell, OnceCell};
@@ -20,7 +21,6 @@ use crate::config::{self, Plan, Sources, Value};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::freshness::{Stale, Verdict, judge};
 use crate::http::{Call, Channel, Http, Stream};
-use crate::output;
 use crate::provider::{self, Context, Life, Provider, Role};
 use crate::report::Report;
 use crate::say::{Text, say};
@@ -440,11 +440,7 @@ impl App {
             };
             let channel = self.channel(job, settings);
             let context = Context { prior: prior.as_ref(), ..Context::new(settings, role.clone(), &channel) };
-            // Whatever ends this run now, the old session is asked for before it is used again.
-            let seat = old.filter(|_| matches!(job.target.spec.ageing, Ageing::SingleSeat { .. }));
-            if let (Some(lock), Some(old)) = (lock, seat) {
-                let _ = self.store.write(lock, &Entry { seen_at: None, ..old.clone() }).await;
-            }
+            self.risk_seat(job, lock, old).await;
             self.make_sure(job, lock).await?;
             let before = Timestamp::now();
             let login = job.provider.login(&context).await;
@@ -468,9 +464,7 @@ impl App {
                     continue;
                 }
             }
-            if let (false, Some(lock), Some(old)) = (may_have_replaced(&error), lock, seat) {
-                let _ = self.store.write(lock, old).await;
-            }
+            self.keep_seat(job, lock, old, &error).await;
             return Err(error);
         }
     }
@@ -618,27 +612,7 @@ impl App {
 
     fn not_stored(&self, target: &Target, error: &Error) {
         self.report.warn_of(Some(target), say!("the session is not stored"), error);
-        if matches!(target.spec.ageing, Ageing::SingleSeat { .. }) {
-            self.report
-                .warn(Some(target), say!("it cannot be had again but by a login that ends it: keep it"));
-        }
-    }
-
-    /// On a single seat a new login takes the session out of everybody's hands.
-    fn note_lost_seat(&self, job: &Job<'_>, entry: Option<&Entry>) {
-        if let (Ageing::SingleSeat { .. }, Some(entry)) = (job.target.spec.ageing, entry) {
-            let since = output::time(entry.session.obtained_at);
-            self.report.warn(
-                Some(job.target),
-                say!(
-                    "this ended the session of {since} that was stored in {place}; `crmauth token {target}` would have \
-                     shared it",
-                    since,
-                    place = self.store.place(),
-                    target = job.target
-                ),
-            );
-        }
+        self.warn_of_seat(target);
     }
 
     fn warn_short(&self, job: &Job<'_>, session: &Session, min_ttl: Duration) {
@@ -690,27 +664,6 @@ impl App {
         }
         Ok(prints)
     }
-}
-
-/// Whether a login that failed may have ended the session before it: any answer but a refusal may mean that.
-fn may_have_replaced(error: &Error) -> bool {
-    !matches!(
-        error.cause,
-        Cause::Refused
-            | Cause::Locked
-            | Cause::RateLimited
-            | Cause::NotFound
-            | Cause::Redirect
-            | Cause::Dns
-            | Cause::Connect
-            | Cause::ConnectTimeout
-            | Cause::Certificate
-            | Cause::Tls
-            | Cause::Proxy
-            | Cause::BadSetting
-            | Cause::MissingSetting
-            | Cause::Usage
-    )
 }
 
 fn of(target: &Target) -> Result<&'static dyn Provider> {

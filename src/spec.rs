@@ -89,6 +89,11 @@ impl Spec {
         }
     }
 
+    /// Whether a new login ends the old session.
+    pub fn single_seat(&self) -> bool {
+        matches!(self.ageing, Ageing::SingleSeat { .. })
+    }
+
     /// The field of that name.
     pub fn field(&self, name: &str) -> Option<&'static Field> {
         self.all_fields().find(|field| field.name == name)

@@ -9,7 +9,6 @@ use crate::error::{Cause, Error, Result};
 use crate::provider::{Context, Life, Role};
 use crate::say::say;
 use crate::session::Session;
-use crate::spec::Ageing;
 use crate::store::{Entry, Key, Lock, Version, Waited};
 
 impl App {
@@ -52,7 +51,7 @@ impl App {
         if error.cause.exit() != 5 {
             return Err(error);
         }
-        if matches!(job.target.spec.ageing, Ageing::SingleSeat { .. }) {
+        if job.target.spec.single_seat() {
             let hint = say!("--no-store logs in all the same, which ends the session that others may share");
             return Err(Error { hint: Some(hint), ..error });
         }
@@ -75,7 +74,7 @@ impl App {
         own: Session,
     ) -> Result<Session> {
         self.report.note(Some(job.target), say!("another machine has logged in meanwhile"));
-        if !matches!(job.target.spec.ageing, Ageing::SingleSeat { .. }) {
+        if !job.target.spec.single_seat() {
             return Ok(own);
         }
         match self.store.lock(key, self.deadline()).await {

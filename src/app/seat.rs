@@ -1,0 +1,79 @@
+//! The bookkeeping for systems with a single seat, where a login ends the session before it, in whosever hands it is.
+
+use super::App;
+use super::job::Job;
+use crate::error::{Cause, Error};
+use crate::output;
+use crate::say::say;
+use crate::spec::Target;
+use crate::store::{Entry, Lock};
+
+impl App {
+    /// Before a login: whatever ends this run now, the old session is asked for before it is used again.
+    pub(super) async fn risk_seat(&self, job: &Job<'_>, lock: Option<&Lock>, old: Option<&Entry>) {
+        if let (true, Some(lock), Some(old)) = (job.target.spec.single_seat(), lock, old) {
+            let _ = self.store.write(lock, &Entry { seen_at: None, ..old.clone() }).await;
+        }
+    }
+
+    /// After a login that failed: where it cannot have ended the old session, that one is as good as before.
+    pub(super) async fn keep_seat(
+        &self,
+        job: &Job<'_>,
+        lock: Option<&Lock>,
+        old: Option<&Entry>,
+        error: &Error,
+    ) {
+        if let (true, Some(lock), Some(old)) = (job.target.spec.single_seat(), lock, old)
+            && !may_have_replaced(error)
+        {
+            let _ = self.store.write(lock, old).await;
+        }
+    }
+
+    /// A new login took the session out of everybody's hands.
+    pub(super) fn note_lost_seat(&self, job: &Job<'_>, entry: Option<&Entry>) {
+        if let (true, Some(entry)) = (job.target.spec.single_seat(), entry) {
+            let since = output::time(entry.session.obtained_at);
+            self.report.warn(
+                Some(job.target),
+                say!(
+                    "this ended the session of {since} that was stored in {place}; `crmauth token {target}` would have \
+                     shared it",
+                    since,
+                    place = self.store.place(),
+                    target = job.target
+                ),
+            );
+        }
+    }
+
+    /// A session that is not stored cannot be shared.
+    pub(super) fn warn_of_seat(&self, target: &Target) {
+        if target.spec.single_seat() {
+            self.report
+                .warn(Some(target), say!("it cannot be had again but by a login that ends it: keep it"));
+        }
+    }
+}
+
+/// Whether a login that failed may have ended the session before it: any answer but a refusal may mean that.
+fn may_have_replaced(error: &Error) -> bool {
+    !matches!(
+        error.cause,
+        Cause::Refused
+            | Cause::Locked
+            | Cause::RateLimited
+            | Cause::NotFound
+            | Cause::Redirect
+            | Cause::Dns
+            | Cause::Connect
+            | Cause::ConnectTimeout
+            | Cause::Certificate
+            | Cause::Tls
+            | Cause::Proxy
+            | Cause::BadSetting
+            | Cause::MissingSetting
+            | Cause::Usage
+    )
+}
