@@ -20,9 +20,9 @@ struct Missing {
     ways: Vec<Vec<&'static Field>>,
 }
 
-/// Finds a target's settings. Files that a `_FILE` names are read, a pipe is waited for as long as the sources
-/// allow, no `_CMD` is run. Where only secrets are
-/// missing, the plan says so instead of failing: a stored session may do without them.
+/// Finds a target's settings. Files that a `_FILE` names are read, a pipe is waited for as long as the sources allow, no
+/// `_CMD` is run. Where only secrets are missing, the plan says so instead of failing: a stored session may do without
+/// them.
 ///
 /// # Errors
 /// [`Cause::MissingSetting`] naming all that is missing and the places looked at; [`Cause::BadSetting`] for a
