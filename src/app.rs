@@ -56,6 +56,8 @@ pub struct Login {
     pub session: Session,
     /// Whether this run stored it.
     pub kept: bool,
+    /// Whether this run logged in for it.
+    opened: bool,
     /// What requests with the session need to know.
     settings: Settings,
     hints: Hints,
@@ -225,6 +227,7 @@ impl App {
             started: Timestamp::now(),
             settings: OnceCell::new(),
             kept: Cell::new(false),
+            opened: Cell::new(false),
         })
     }
 
@@ -449,6 +452,8 @@ impl App {
                     self.report.learn(&session.token);
                     session.refresh.iter().for_each(|token| self.report.learn(token));
                     session.since(before);
+                    job.kept.set(false);
+                    job.opened.set(true);
                     return Ok(session);
                 }
                 Err(error) => error,

@@ -865,6 +865,45 @@ fn a_full_disk_is_told() {
     }
 }
 
+/// HelloCloud at a server that gives a session, and then answers `replies`.
+fn hellocloud_at(replies: Vec<Reply>) -> (Server, Machine) {
+    let server = Server::start([vec![canned::hellocloud("Hc1lostToken")], replies].concat());
+    let mut machine = Machine::new();
+    machine.set("HELLOCLOUD_URL", &server.url()).set("HELLOCLOUD_CLIENT_ID", "c1");
+    machine.secret("HELLOCLOUD_CLIENT_SECRET", "Sx8clientSecret4Tn");
+    (server, machine)
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_session_that_nobody_gets_is_ended() {
+    let full = || File::options().write(true).open("/dev/full").expect("a device");
+    let revoked = Reply::json(200, r#"{"meta":{"message":"Logged out"}}"#);
+    for (line, reply, says) in [
+        ("login hellocloud", revoked.clone(), "warning: hellocloud: the session that nobody got was ended"),
+        ("token hellocloud --json", Reply::json(503, ""), "that nobody has now; it lives until"),
+        ("login hellocloud --no-store", revoked, "the session that nobody got was ended"),
+    ] {
+        let (server, mut machine) = hellocloud_at(vec![reply]);
+        machine.write("no-folder", "");
+        machine.set("CRMAUTH_STORE", "file:no-folder/below");
+        let command = machine.command(&line.split(' ').collect::<Vec<_>>());
+        let outcome = machine.end(machine.start_onto(command, full()));
+        assert_eq!(outcome.code, 7, "{line}: {}", outcome.stderr);
+        outcome.says(&["stdout cannot be written", says]);
+        let last = server.received().pop().expect("a request");
+        assert_eq!(last.target, "/Api/V8/logout", "{line}");
+        assert_eq!(last.header("authorization"), Some("Bearer Hc1lostToken"), "{line}");
+    }
+    // One that is stored can be had again.
+    let (server, machine) = hellocloud_at(Vec::new());
+    for line in ["login hellocloud", "token hellocloud"] {
+        let command = machine.command(&line.split(' ').collect::<Vec<_>>());
+        assert_eq!(machine.end(machine.start_onto(command, full())).code, 7, "{line}");
+    }
+    assert_eq!(server.received().len(), 1);
+}
+
 #[test]
 fn a_signal_ends_a_login_and_leaves_nothing_behind() {
     for (sent, code) in [(Signal::INT, 130), (Signal::QUIT, 131), (Signal::TERM, 143)] {

@@ -97,6 +97,30 @@ impl App {
         outcome
     }
 
+    /// Ends a session that this run logged in for and that nobody will have: it is neither stored nor handed over.
+    /// Says so, unless nobody wants to hear of it.
+    pub async fn give_up(&self, login: &Login, silently: bool) {
+        if !login.opened || login.kept && self.store.lasts() {
+            return;
+        }
+        let target = login.target();
+        let channel = self.channel_of(&login.settings);
+        let context = Context::new(&login.settings, Role::User, &channel);
+        let ended = match of(target) {
+            Ok(provider) => provider.revoke(&context, &login.session).await,
+            Err(error) => Err(error),
+        };
+        let lost = || say!("a session was opened that nobody has now; it lives until the server ends it");
+        match ended {
+            _ if silently => {}
+            Ok(Revocation::Revoked) => {
+                self.report.warn(Some(target), say!("the session that nobody got was ended on the server"));
+            }
+            Ok(_) => self.report.warn(Some(target), lost()),
+            Err(error) => self.report.warn_of(Some(target), lost(), &error),
+        }
+    }
+
     /// Stores a session that was obtained elsewhere, once the server has said that it is alive.
     ///
     /// # Errors

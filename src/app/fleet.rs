@@ -98,7 +98,10 @@ impl App {
             let context = Context::new(&settings, role.clone(), &channel);
             match job.provider.check(&context, &theirs.session).await {
                 Ok(Life::Dead) => {}
-                Ok(Life::Alive) => return theirs.session,
+                Ok(Life::Alive) => {
+                    job.opened.set(false);
+                    return theirs.session;
+                }
                 // Whoever uses it next asks before.
                 _ => {
                     self.keep(job, Some(lock), &Entry { seen_at: None, ..theirs }).await;

@@ -25,6 +25,8 @@ pub(super) struct Job<'a> {
     pub(super) settings: OnceCell<Settings>,
     /// Whether its session was written to the store.
     pub(super) kept: Cell<bool>,
+    /// Whether its session comes from a login of its own.
+    pub(super) opened: Cell<bool>,
 }
 
 impl Job<'_> {
@@ -78,7 +80,13 @@ impl Job<'_> {
     }
 
     pub(super) fn login(self, session: Session, hints: Hints) -> Login {
-        Login { session, kept: self.kept.get(), settings: self.plan.known(), hints }
+        Login {
+            session,
+            kept: self.kept.get(),
+            opened: self.opened.get(),
+            settings: self.plan.known(),
+            hints,
+        }
     }
 
     pub(super) fn entry(&self, session: Session, credentials: BTreeMap<String, String>) -> Entry {

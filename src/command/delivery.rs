@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::builder::PossibleValuesParser;
 
 use super::{Exit, Run};
-use crate::app::Login;
+use crate::app::{App, Login};
 use crate::config::Sources;
 use crate::error::{Cause, Error, Result};
 use crate::output::sink::{Destination, Sink};
@@ -114,11 +114,22 @@ impl Delivery {
 }
 
 impl Prepared<'_> {
-    /// Writes the sessions in this order and reports the failures; the exit code says how it went.
+    /// Writes the sessions in this order and reports the failures; the exit code says how it went. New sessions that
+    /// cannot be handed over, and are not stored either, are ended.
     ///
     /// # Errors
     /// Exit code 2 where a format cannot carry a session, 7 where the place cannot be written any more.
-    pub fn deliver(self, run: &Run<'_>, results: &[(&Target, Result<Login>)]) -> Result<u8> {
+    pub async fn deliver(self, run: &Run<'_>, app: &App, results: &[(&Target, Result<Login>)]) -> Result<u8> {
+        let outcome = self.write(run, results);
+        if let Err(error) = &outcome {
+            for login in results.iter().filter_map(|(_, result)| result.as_ref().ok()) {
+                app.give_up(login, error.cause == Cause::ClosedPipe).await;
+            }
+        }
+        outcome
+    }
+
+    fn write(self, run: &Run<'_>, results: &[(&Target, Result<Login>)]) -> Result<u8> {
         let mut exit = Exit::default();
         let mut outcomes = Vec::with_capacity(results.len());
         for (target, result) in results {

@@ -74,7 +74,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         role(target, args.person.as_deref()).map_err(|error| error.target(&target.to_string()))?;
     }
     if let (Some(text), [target]) = (&handed, &wanted[..]) {
-        return prepared.deliver(run, &[(target, adopt(&app, target, text).await)]);
+        return prepared.deliver(run, &app, &[(target, adopt(&app, target, text).await)]).await;
     }
     let mut guide = Guide::ask(run, &mut app, &wanted).await?;
     let person = args.person.as_deref();
@@ -109,7 +109,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         }
     }
     let app = &app;
-    let code = prepared.deliver(run, &results)?;
+    let code = prepared.deliver(run, app, &results).await?;
     for (target, login) in results.iter().filter_map(|(target, result)| Some((target, result.as_ref().ok()?)))
     {
         run.report.done(target, told(app, login));

@@ -43,5 +43,5 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     for target in &wanted {
         results.push((target, app.session(target, args.person.as_deref(), &wish).await));
     }
-    prepared.deliver(run, &results)
+    prepared.deliver(run, &app, &results).await
 }
