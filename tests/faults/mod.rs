@@ -2,8 +2,8 @@
 //! every run to the same promises.
 //!
 //! G1 no secret or token outside of its sink, in any form, at any level of chatter; G2 nothing on stdout of a failure;
-//! G3 earlier sessions stay; G4 no temporary file; G5 in time, in little memory; G6 no panic; G7 a printable stderr, a line a message;
-//! G8 what carries a secret is sent once; G9 an error names target, host and next step.
+//! G3 earlier sessions stay; G4 no temporary file; G5 in time, in little memory; G6 no panic; G7 a printable stderr, a
+//! line a message; G8 what carries a secret is sent once; G9 an error names target, host and next step.
 //!
 //! A row that strikes at a server is a [`harness::Row`]: a builder that says which steps (`steps`) it strikes, the
 //! fault, and what comes of it. A row that strikes at the machine takes a [`scene::Scene`], changes what it likes in

@@ -17,8 +17,9 @@ pub enum Kind {
 
 /// A request, and how the program is brought to make it.
 ///
-/// In settings and answers `SECRET` (`HEADER` where a header must carry it, or blanks are refused) stands for the secret of the settings, `OTHER` for another one, and `TOKEN`, `PRIOR`, `REFRESH`
-/// and `CHALLENGE` for what the server gives, as it stands in JSON.
+/// In settings and answers `SECRET` (`HEADER` where a header must carry it, or blanks are refused) stands for the secret
+/// of the settings, `OTHER` for another one, and `TOKEN`, `PRIOR`, `REFRESH` and `CHALLENGE` for what the server gives,
+/// as it stands in JSON.
 pub struct Step {
     /// For people: `gluo's challenge`.
     pub name: &'static str,
