@@ -1,8 +1,9 @@
 //! What can go wrong: a typed cause, its exit code, and what to do next. Rendering is `report.rs`'s job.
 
+use std::io::ErrorKind;
 use std::pin::Pin;
 
-use crate::say::Text;
+use crate::say::{Text, say};
 use crate::secret::{Redactor, Secret};
 
 /// Why something failed. Each cause has one machine-readable code and one exit code; both are part of the
@@ -218,6 +219,13 @@ impl Error {
         self
     }
 
+    /// Adds to the sentence why the operating system did not do it.
+    #[must_use]
+    pub fn because(mut self, error: &std::io::Error) -> Self {
+        self.message = say!("{what}: {why}", what = self.message, why = why(error.kind()));
+        self
+    }
+
     /// Adds the status of the answer.
     #[must_use]
     pub fn status(mut self, status: u16) -> Self {
@@ -238,6 +246,32 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// A [`Result`] that is not there yet; not `Send`, since all work is done on one thread.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
+
+/// Why the operating system did not do what was asked of it, as the end of a sentence: in the reader's language for what
+/// happens to people.
+pub fn why(kind: ErrorKind) -> Text {
+    match kind {
+        ErrorKind::NotFound => say!("no such file or folder"),
+        ErrorKind::PermissionDenied => say!("permission denied"),
+        ErrorKind::AlreadyExists => say!("it exists already"),
+        ErrorKind::IsADirectory => say!("it is a folder"),
+        ErrorKind::NotADirectory => say!("a part of its path is no folder"),
+        ErrorKind::StorageFull => say!("the disk is full"),
+        ErrorKind::QuotaExceeded => say!("the disk quota is used up"),
+        ErrorKind::ReadOnlyFilesystem => say!("the file system is read-only"),
+        ErrorKind::FileTooLarge => say!("the file would be too large"),
+        ErrorKind::ResourceBusy | ErrorKind::ExecutableFileBusy => say!("it is in use"),
+        ErrorKind::InvalidFilename => say!("its name is too long, or not allowed"),
+        ErrorKind::ArgumentListTooLong => say!("the command line is too long"),
+        ErrorKind::AddrInUse => say!("the port is taken"),
+        ErrorKind::BrokenPipe => say!("its other end is closed"),
+        ErrorKind::TimedOut => say!("it took too long"),
+        ErrorKind::WriteZero => say!("not all of it could be written"),
+        ErrorKind::UnexpectedEof => say!("it ended too early"),
+        ErrorKind::OutOfMemory => say!("there is not enough memory"),
+        other => say!("{other}", other),
+    }
+}
 
 /// Walks an error's sources for one of a type.
 pub fn find<'a, T: std::error::Error + 'static>(

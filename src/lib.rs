@@ -41,7 +41,7 @@ use clap::{CommandFactory, Parser};
 use cli::{Cli, Verb};
 use command::Run;
 use config::Environment;
-use error::{Cause, Error, Result};
+use error::{Cause, Error, Result, why};
 use report::{Manner, Report};
 use say::say;
 use usage::{Words, colored, language, locale, senseless, smart, unparsed};
@@ -123,10 +123,9 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Runs on one thread; what still resolves a name when the work is done is left behind, not waited for.
 fn block_on(report: &Report, work: impl Future<Output = Result<u8>>) -> Result<u8> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::new(Cause::Other, say!("the run cannot start: {why}", why = error.kind())))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+        Error::new(Cause::Other, say!("the run cannot start: {why}", why = why(error.kind())))
+    })?;
     let work = async {
         tokio::select! {
             biased;

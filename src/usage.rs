@@ -191,6 +191,12 @@ fn sentence(error: &clap::Error) -> Text {
             None => say!("the argument '{argument}' cannot be used with the others", argument),
         },
         ErrorKind::InvalidUtf8 => say!("an argument is not valid UTF-8"),
+        ErrorKind::MissingSubcommand => match error.get(ContextKind::ValidSubcommand) {
+            Some(ContextValue::Strings(verbs)) => {
+                say!("a command is missing: {verbs}", verbs = say::or(verbs))
+            }
+            _ => say!("a command is missing"),
+        },
         _ => {
             let rendered = error.render().to_string();
             let first = rendered.lines().next().unwrap_or_default();

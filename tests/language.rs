@@ -59,16 +59,17 @@ fn a_language_changes_sentences_and_nothing_else() {
     for (line, message, hint) in [
         ("login glou", "nenhum sistema se chama `glou`", "você quis dizer `gluo`?"),
         ("tken", "subcomando desconhecido: 'tken'", "você quis dizer `token`?"),
-        ("token", "falta na linha de comando: <TARGET>", "`crmauth token --help` mostra o que existe"),
+        ("-v", "falta o comando: login, token, exec, ", "`crmauth --help` mostra os comandos e as opções"),
+        ("token", "falta na linha de comando: <TARGET>", "`crmauth token --help` mostra mais"),
         (
             "token gluo --bogus",
             "argumento desconhecido: '--bogus'",
-            "`crmauth token --help` mostra o que existe",
+            "`crmauth token --help` mostra as opções",
         ),
         (
             "token gluo --timeout soon",
             "valor inválido 'soon' para '--timeout <SECONDS>': deve ser um número de segundos entre 0.001 e 86400",
-            "`crmauth token --help` mostra o que existe",
+            "`crmauth token --help` mostra as opções",
         ),
         (
             "token gluo -f jsn",
@@ -78,12 +79,12 @@ fn a_language_changes_sentences_and_nothing_else() {
         (
             "token gluo --output",
             "falta o valor de '--output <FILE>'",
-            "`crmauth token --help` mostra o que existe",
+            "`crmauth token --help` mostra as opções",
         ),
         (
             "login gluo --all",
             "o argumento '[TARGET]...' não pode ser usado com '--all'",
-            "`crmauth login --help` mostra o que existe",
+            "`crmauth login --help` mostra as opções",
         ),
         ("token gluo zeev", "token recebe um alvo só", "`login` e `exec` aceitam vários"),
         (
@@ -98,7 +99,7 @@ fn a_language_changes_sentences_and_nothing_else() {
         ),
         (
             "login gluo --sandbox -o no/session.txt",
-            "no/session.txt não pode ser gravado: ",
+            "no/session.txt não pode ser gravado: arquivo ou pasta não existe",
             "crie a pasta dele antes",
         ),
     ] {

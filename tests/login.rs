@@ -366,7 +366,7 @@ fn a_file_that_cannot_be_replaced_is_found_out_before_any_request() {
         ("new/", "new/ is a directory"),
         ("fifo", "fifo is no regular file"),
         ("/dev/null", "/dev/null is no regular file"),
-        ("missing/file", "missing/file cannot be written: No such file or directory (os error 2)\n"),
+        ("missing/file", "missing/file cannot be written: no such file or folder\n"),
         ("victim/file", "victim/file cannot be looked at"),
         ("/proc/file", "/proc/file cannot be written"),
     ] {

@@ -109,8 +109,8 @@ fn nothing_but_a_regular_file_is_replaced() {
         ("folder/..", "is a directory"),
         ("fifo", "is no regular file, but a pipe, a device or a socket"),
         ("/dev/null", "is no regular file, but a pipe, a device or a socket"),
-        ("victim/x", "cannot be looked at"),
-        ("missing/x", "cannot be written"),
+        ("victim/x", "cannot be looked at: a part of its path is no folder"),
+        ("missing/x", "cannot be written: no such file or folder"),
     ] {
         let path = at(name);
         let error = file(&path).err().expect(name);

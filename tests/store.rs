@@ -705,7 +705,7 @@ fn a_full_disk_at_the_output_leaves_the_session_in_the_store() {
         let before = servers.events().len();
         // The store's key, its entry and the file are synced, each with its folder: the file has no room.
         let outcome = full_at(&machine, &line, "fsync", "5");
-        outcome.fails(7, &["session.txt cannot be written", "No space left"]);
+        outcome.fails(7, &["session.txt cannot be written", "the disk is full"]);
         assert_eq!(fs::read(&output).expect("a file"), b"old session");
         no_drafts(&machine.work());
         let requests = servers.events().len();

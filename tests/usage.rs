@@ -190,7 +190,7 @@ fn quiet_hides_warnings_and_no_errors() {
     assert_eq!(refused.stderr.lines().count(), 2, "{}", refused.stderr);
     machine.run("login glou --quiet").fails(2, &["error: ", "hint: "]);
     machine.run("login gluo -q --bogus").fails(2, &["error: ", "hint: "]);
-    machine.run_args(&["-q"]).fails(2, &["subcommand"]);
+    machine.run_args(&["-q"]).fails(2, &["error: a command is missing: login, token, "]);
 }
 
 #[test]

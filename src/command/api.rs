@@ -228,7 +228,7 @@ fn read_data(data: &str, run: &Run<'_>) -> Result<Vec<u8>> {
             "-" => say!("stdin, the body of -d @-, cannot be read"),
             name => say!("{name}, the body of -d, cannot be read", name),
         };
-        let error = Error::new(Cause::Usage, message).said(&error.to_string());
+        let error = Error::new(Cause::Usage, message).because(&error);
         error.hint(say!("-d takes the text itself, @FILE, or @- for stdin"))
     })
 }

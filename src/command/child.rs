@@ -8,7 +8,7 @@ use std::process::ExitStatus;
 
 use super::Run;
 use crate::disk::PrivateFolder;
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Result, why};
 use crate::say::say;
 use crate::signals;
 
@@ -35,7 +35,7 @@ pub fn find(name: &OsStr, run: &Run<'_>) -> Result<PathBuf> {
 /// [`Cause::Storage`].
 pub fn private_folder(prefix: &str) -> Result<PrivateFolder> {
     PrivateFolder::create(prefix).and_then(|folder| folder.share().map(|()| folder)).map_err(|error| {
-        Error::new(Cause::Storage, say!("no temporary folder can be made: {why}", why = error.kind()))
+        Error::new(Cause::Storage, say!("no temporary folder can be made: {why}", why = why(error.kind())))
     })
 }
 
@@ -61,7 +61,7 @@ pub async fn wait(name: &OsStr, mut command: tokio::process::Command) -> Result<
         tokio::select! {
             ended = child.wait() => {
                 return ended.map(exit_code).map_err(|error| {
-                    Error::new(Cause::Other, say!("the command cannot be waited for: {why}", why = error.kind()))
+                    Error::new(Cause::Other, say!("the command cannot be waited for: {why}", why = why(error.kind())))
                 });
             }
             signal = &mut stop => {

@@ -219,7 +219,7 @@ fn write(path: &Path, login: &Login) -> Result<()> {
         .map(|_| ())
         .map_err(|error| {
             Error::new(Cause::Storage, say!("{path} cannot be written", path = path.display()))
-                .said(&error.to_string())
+                .because(&error)
         })
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::Run;
 use crate::app::{App, Login};
 use crate::config::{self, Inquiry, Origin};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Result, why};
 use crate::output;
 use crate::output::sink::{Destination, Sink};
 use crate::provider;
@@ -173,7 +173,7 @@ impl Guide {
                 say!(
                     "git does not ignore {shown}, and .gitignore cannot be written ({why})",
                     shown,
-                    why = error.kind()
+                    why = why(error.kind())
                 ),
             ),
         }
@@ -333,7 +333,7 @@ fn write(path: &Path, shown: &str, settings: &[(String, Secret, Secret)]) -> Res
     let old = match std::fs::read(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         read => read.map_err(|error| {
-            Error::new(Cause::Storage, say!("{shown} cannot be read ({why})", shown, why = error.kind()))
+            Error::new(Cause::Storage, say!("{shown} cannot be read ({why})", shown, why = why(error.kind())))
         })?,
     };
     let old = zeroize::Zeroizing::new(old);

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::{Run, child, seconds};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Result, why};
 use crate::sandbox::{self, Log, Options, Sandbox};
 use crate::say::{Lang, say};
 use crate::{config, provider, signals};
@@ -34,7 +34,10 @@ pub struct Args {
 pub async fn start(ttl: Option<Duration>, log: Log) -> Result<Sandbox> {
     let options = Options { ttl, ..Options::default() };
     sandbox::start(options, log).await.map_err(|error| {
-        Error::new(Cause::Other, say!("the sandbox cannot listen on loopback: {why}", why = error.kind()))
+        Error::new(
+            Cause::Other,
+            say!("the sandbox cannot listen on loopback: {why}", why = why(error.kind())),
+        )
     })
 }
 

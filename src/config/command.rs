@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::file::{Bytes, seconds};
 use super::value::MAX;
+use crate::error::why;
 use crate::say::{Text, say};
 use crate::secret::Secret;
 
@@ -41,7 +42,7 @@ pub(super) async fn run(text: &Secret, patience: Duration, deadline: Instant) ->
     #[cfg(unix)]
     let alone = group::apart(&mut command);
     let mut child =
-        command.spawn().map_err(|error| say!("cannot be run by `sh` ({why})", why = error.kind()))?;
+        command.spawn().map_err(|error| say!("cannot be run by `sh` ({why})", why = why(error.kind())))?;
     #[cfg(unix)]
     let group = group::Group::new(alone, &child);
     let ended = tokio::time::timeout_at(deadline, output(&mut child)).await;
@@ -51,7 +52,7 @@ pub(super) async fn run(text: &Secret, patience: Duration, deadline: Instant) ->
     }
     let (printed, status) = match ended {
         Err(_) => return Err(say!("did not finish within {limit} s", limit = seconds(patience))),
-        Ok(Err(error)) => return Err(say!("could not be read ({why})", why = error.kind())),
+        Ok(Err(error)) => return Err(say!("could not be read ({why})", why = why(error.kind()))),
         Ok(Ok(ended)) => ended,
     };
     match status {

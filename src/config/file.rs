@@ -105,7 +105,7 @@ pub(super) fn slurp(file: File, cap: usize) -> Result<Bytes, Text> {
 pub(super) fn why(error: &io::Error) -> Text {
     match error.kind() {
         io::ErrorKind::NotFound => not_there(),
-        kind => say!("cannot be read ({why})", why = kind),
+        kind => say!("cannot be read ({why})", why = crate::error::why(kind)),
     }
 }
 

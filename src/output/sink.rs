@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::Rendered;
 use crate::disk::{DRAFT_PREFIX, Draft, mode, open_to_others, sweep, writable_by_others};
-use crate::error::{Cause, Error, Result, printable};
+use crate::error::{Cause, Error, Result, printable, why};
 use crate::say::{Text, say};
 use crate::terminal;
 
@@ -206,7 +206,7 @@ impl Replacement {
             warnings.push(say!(
                 "{path} is written, but may be lost in a power failure ({why})",
                 path = shown(&path),
-                why = printable(&error.to_string())
+                why = why(error.kind())
             ));
         }
         Ok(warnings)
@@ -344,9 +344,7 @@ fn failed(path: &Path, what: &Text, error: &io::Error) -> Error {
 }
 
 fn storage(message: Text, error: &io::Error) -> Error {
-    // A draft's error names the draft, which means nothing to anybody.
-    let said = error.to_string();
-    Error::new(Cause::Storage, message).said(said.split(" at path \"").next().unwrap_or_default())
+    Error::new(Cause::Storage, message).because(error)
 }
 
 fn shown(path: &Path) -> String {

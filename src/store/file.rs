@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::{ENTRY_MAX, Entry, Found, Key, Lock, NAME_LENGTH, Store, Written, decode, encode, newer};
 use crate::disk::{self, DRAFT_PREFIX, Draft, open_plainly};
-use crate::error::{Cause, Error, Pending, Result};
+use crate::error::{Cause, Error, Pending, Result, why};
 use crate::say::{Text, say};
 use crate::secret::{Secret, hex};
 
@@ -111,7 +111,7 @@ impl FileStore {
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                 return Ok(None);
             }
-            Err(error) => return refuse(say!("cannot be read ({why})", why = error.kind())),
+            Err(error) => return refuse(say!("cannot be read ({why})", why = why(error.kind()))),
         };
         let Ok(metadata) = file.metadata() else { return refuse(say!("cannot be looked at")) };
         if !metadata.is_file() {
@@ -180,7 +180,7 @@ impl FileStore {
 
     fn failed(&self, what: Text, error: &io::Error) -> Error {
         Error::new(Cause::Storage, say!("the store {place} {what}", place = self.place(), what))
-            .said(&error.to_string())
+            .because(error)
             .hint(say!("make room or give access there, or choose another place with CRMAUTH_STORE"))
     }
 }

@@ -68,7 +68,7 @@ fn a_device_without_room() {
         for line in ["login T", "token T --json"] {
             welcome(scene);
             let command = script(scene, &format!("crmauth {line} >/dev/full"));
-            let says = ["stdout cannot be written", "No space left"].map(str::to_owned).to_vec();
+            let says = ["stdout cannot be written", "the disk is full"].map(str::to_owned).to_vec();
             hold(46, scene, command, &Promise { says, entry: Kept::Replaced, ..Promise::exit(7) });
         }
     });
