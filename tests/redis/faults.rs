@@ -115,6 +115,18 @@ fn refusals_of_who_we_are() {
             "-NOPERM this user has no permissions to run the 'auth' command\r\n",
             "answered NOPERM: this user has no permissions to run the 'auth' command",
         ),
+        (
+            "-ERR The user executing the script can't run this command or subcommand script: 7b3a, on @user_script:1.\r\n",
+            "answered NOPERM: The user executing the script can't run this command or subcommand\n",
+        ),
+        (
+            "-ERR Error running script (call to f_1): @user_script:1: The user executing the script can't run this command\r\n",
+            "answered NOPERM: The user executing the script can't run this command\n",
+        ),
+        (
+            "-ERR ACL failure in script: User ci has no permissions to run the 'hget' command script: 7b3a, on @user_script:1.\r\n",
+            "answered NOPERM: ACL failure in script: User ci has no permissions to run the 'hget' command\n",
+        ),
     ] {
         let store = Canned::start(move |_| Some(answer.as_bytes().to_vec()));
         for demo in [&ZEEV, &SYSTEMSWAY] {

@@ -262,7 +262,10 @@ fn code(error: &ServerError) -> &str {
         let word = error.details()?.split_whitespace().find_map(|word| word.strip_prefix('-'))?;
         (word.len() > 2 && word.bytes().all(|byte| byte.is_ascii_uppercase())).then_some(word)
     };
+    // What a script may not do for us: as Redis says it, and Valkey.
+    let denied = ["The user executing the script", "ACL failure in script"];
     match error.code() {
+        "ERR" if denied.iter().any(|start| words(error).starts_with(start)) => "NOPERM",
         "ERR" => inner().unwrap_or("ERR"),
         code => code,
     }
@@ -272,7 +275,10 @@ fn code(error: &ServerError) -> &str {
 /// then.
 fn words(error: &ServerError) -> &str {
     let details = error.details().unwrap_or_default();
-    let details = details.split(" script: ").next().unwrap_or_default();
+    let details = match details.rsplit_once(" script: ") {
+        Some((words, place)) if place.contains("@user_script") => words,
+        _ => details,
+    };
     let behind = details.rsplit_once("@user_script").map(|(_, behind)| behind);
     behind.map_or(details, |behind| behind.trim_start_matches(|c: char| !c.is_ascii_alphabetic()))
 }
