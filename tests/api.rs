@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Stdio;
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Barrier};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -497,7 +498,7 @@ fn a_check_that_cannot_be_made_loses_no_answer() {
 fn another_run_may_have_renewed_it_already() {
     // The dead answer is held back until another run has put a new session into the store.
     let Shapes { dead, .. } = shapes("hellocloud");
-    let barrier = std::sync::Arc::new(std::sync::Barrier::new(2));
+    let barrier = Arc::new(Barrier::new(2));
     let (server, machine, before) = logged_in("hellocloud", [dead.together(&barrier), ok("alive")]);
     let child = machine.start(machine.command(&["api", "hellocloud", "/x"]));
     server.wait_for(before + 1);
@@ -620,6 +621,58 @@ fn a_large_answer_passes_in_constant_memory() {
     stdout.read_to_end(&mut rest).expect("the end");
     assert_eq!(rest, b"!");
     assert_eq!(machine.end(child).answer(), "");
+}
+
+#[test]
+fn what_has_come_is_passed_on_at_once() {
+    const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: ";
+    let small = ["one\n", "[1,\n"].map(|first| (first, 200));
+    let framed = ["{\"n\":1}\n", "\u{feff} {\"status\": \"ok\"}\n"].map(|first| (first, 200));
+    let refused = [("no\n", 404)];
+    for system in SYSTEMS {
+        for (first, status) in small.into_iter().chain(framed).chain(refused) {
+            let barrier = Arc::new(Barrier::new(2));
+            let head = HEAD.replace("200", &status.to_string());
+            let length = first.len() + 3;
+            let first = format!("{head}{length}\r\n\r\n{first}");
+            let (_, body) = first.split_once("\r\n\r\n").expect("a head");
+            let reply = Reply::Halves(first.clone().into_bytes(), Arc::clone(&barrier), b"two".to_vec());
+            let (_server, machine, _) = logged_in(system, [reply]);
+            let mut child = machine.start(machine.command(&["api", system, path(system), "--timeout", "20"]));
+            let mut stdout = child.stdout.take().expect("a stdout");
+            let mut passed = vec![0; body.len()];
+            stdout.read_exact(&mut passed).unwrap_or_else(|error| panic!("{system} {body}: {error}"));
+            assert_eq!(passed, body.as_bytes(), "{system}");
+            barrier.wait();
+            let mut rest = String::new();
+            stdout.read_to_string(&mut rest).expect("the rest");
+            assert_eq!(rest, "two", "{system}");
+            assert_eq!(machine.end(child).code, if status == 200 { 0 } else { 6 }, "{system} {body}");
+        }
+    }
+}
+
+/// Of the systems that say in the body that a session is dead.
+#[test]
+fn a_refusal_may_come_in_pieces() {
+    for system in ["gluo", "systemsway"] {
+        let Shapes { dead, check_dead, .. } = shapes(system);
+        let Reply::Bytes(dead) = dead else { panic!("an answer") };
+        let frame = dead.iter().position(|byte| *byte == b'{').expect("a frame");
+        for cut in [frame, frame + 1, frame + 12, dead.len() - 1] {
+            let barrier = Arc::new(Barrier::new(2));
+            let (first, second) = dead.split_at(cut);
+            let reply = Reply::Halves(first.to_vec(), Arc::clone(&barrier), second.to_vec());
+            let mut replies = vec![reply, check_dead.clone()];
+            replies.extend(login(system, "Nw2token"));
+            replies.push(ok("alive"));
+            let (server, machine, before) = logged_in(system, replies);
+            let child = machine.start(machine.command(&["api", system, path(system)]));
+            server.wait_for(before + 1);
+            barrier.wait();
+            assert_eq!(machine.end(child).answer(), "alive", "{system}");
+        }
+    }
 }
 
 #[test]

@@ -15,8 +15,9 @@ use crate::say::{Text, say};
 use crate::secret::{Secret, percent};
 use crate::spec::{BaseUrl, Placement, Target};
 
-/// How much of an answer is looked at before any of it is passed on, in bytes.
-const JUDGED: usize = 64 * 1024;
+/// How much of the answer to a session that looks dead is read before that is looked into, in bytes: most often all of
+/// it, so that its connection is free.
+const REFUSAL_MAX: usize = 64 * 1024;
 
 /// Headers that say where a request goes and where it ends: one that is typed could send the session elsewhere.
 const OURS: [&str; 4] = ["Host", "Content-Length", "Transfer-Encoding", "Connection"];
@@ -69,7 +70,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let person = args.person.as_deref();
     let login = app.session(target, person, &Wish::Usable(args.min_ttl)).await?;
     let mut answer = ask(args, &app, &login, &headers, body.as_deref()).await.map_err(named)?;
-    if answer.broken.is_none() && looks_dead(target, &answer) {
+    if answer.broken.is_none() && looks_dead(target, &answer) == Some(true) {
         run.report.note(Some(target), say!("the answer looks like that of a dead session"));
         let wish = Wish::InsteadOf(Box::new(login.session.clone()));
         match app.session(target, person, &wish).await {
@@ -82,13 +83,12 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         }
     }
     let mut out = Passage::default();
-    let empty = answer.start.is_empty();
     let passed = pass_on(args, answer, &mut out).await;
     out.end_line().await;
-    passed.and_then(|stream| verdict(&stream, target, empty)).map_err(named)
+    passed.and_then(|(stream, empty)| verdict(&stream, target, empty)).map_err(named)
 }
 
-/// An answer, its start read already.
+/// An answer, as much of it read as it takes to tell that the session is alive.
 struct Answer {
     stream: Stream,
     start: Vec<u8>,
@@ -96,12 +96,12 @@ struct Answer {
     broken: Option<Error>,
 }
 
-fn looks_dead(target: &Target, answer: &Answer) -> bool {
-    let provider = provider::of(target.spec);
-    provider.is_some_and(|provider| provider.looks_dead(answer.stream.status, &answer.start))
+/// Whether the answer is that of a dead session; `None` while its start does not tell.
+fn looks_dead(target: &Target, answer: &Answer) -> Option<bool> {
+    provider::of(target.spec)?.looks_dead(answer.stream.status, &answer.start)
 }
 
-/// Sends the request and reads the start of its answer.
+/// Sends the request and reads of its answer what must be held back.
 async fn ask(
     args: &Args,
     app: &App,
@@ -111,7 +111,7 @@ async fn ask(
 ) -> Result<Answer> {
     let stream = app.call(login, &call(args, login, headers, body)).await?;
     let mut answer = Answer { stream, start: Vec::new(), broken: None };
-    while answer.start.len() < JUDGED {
+    while answer.start.len() < REFUSAL_MAX && looks_dead(login.target(), &answer) != Some(false) {
         match answer.stream.next().await {
             Ok(Some(part)) => answer.start.extend_from_slice(&part),
             Ok(None) => break,
@@ -233,9 +233,10 @@ fn read_data(data: &str, run: &Run<'_>) -> Result<Vec<u8>> {
     })
 }
 
-/// Byte for byte, as it comes.
-async fn pass_on(args: &Args, answer: Answer, out: &mut Passage) -> Result<Stream> {
+/// Byte for byte, as it comes; whether it was empty, too.
+async fn pass_on(args: &Args, answer: Answer, out: &mut Passage) -> Result<(Stream, bool)> {
     let Answer { mut stream, start, broken } = answer;
+    let mut empty = start.is_empty();
     if args.include {
         out.write(stream.head.clone().into_bytes()).await?;
     }
@@ -244,9 +245,10 @@ async fn pass_on(args: &Args, answer: Answer, out: &mut Passage) -> Result<Strea
         return Err(error);
     }
     while let Some(part) = stream.next().await? {
+        empty &= part.is_empty();
         out.write(part).await?;
     }
-    Ok(stream)
+    Ok((stream, empty))
 }
 
 /// What the answer's status means for a script; `empty` where it has no body.

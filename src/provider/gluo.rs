@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 
-use super::{Context, Life, Look, Provider, Revocation, ended, life};
+use super::{Context, Life, Look, Provider, Revocation, ended, life, refused_in_body};
 use crate::answer::{Answer, Object};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
@@ -106,11 +106,10 @@ impl Provider for Gluo {
         })
     }
 
-    fn looks_dead(&self, _status: u16, start: &[u8]) -> bool {
-        let text = String::from_utf8_lossy(start);
-        ["INVALID_SESSIONID", "AUTHENTICATION_REQUIRED", "AUTHENTICATION_FAILURE"]
-            .iter()
-            .any(|code| text.contains(code))
+    /// The status is 200 (real server).
+    fn looks_dead(&self, _status: u16, start: &[u8]) -> Option<bool> {
+        let codes = ["INVALID_SESSIONID", "AUTHENTICATION_REQUIRED", "AUTHENTICATION_FAILURE"];
+        refused_in_body(start, |text| codes.iter().any(|code| text.contains(code)))
     }
 
     /// Without a session every operation answers in the same frame: AUTHENTICATION_REQUIRED (real server).

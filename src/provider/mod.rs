@@ -9,6 +9,8 @@ mod zeev;
 
 use std::cell::Cell;
 
+use serde::de::IgnoredAny;
+
 use crate::answer::{Answer, Object};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::{Channel, Request};
@@ -115,11 +117,33 @@ pub trait Provider: Sync {
     }
 
     /// Whether an answer to `crmauth api` looks like the one that a dead session gets: its status and the
-    /// start of its body. [`Provider::check`] then decides.
-    fn looks_dead(&self, status: u16, start: &[u8]) -> bool {
+    /// start of its body. [`Provider::check`] then decides. `None` where more of the body is needed to tell: it is held
+    /// back meanwhile.
+    fn looks_dead(&self, status: u16, start: &[u8]) -> Option<bool> {
         let _ = start;
-        status == 401
+        Some(status == 401)
     }
+}
+
+/// How much of an answer is looked at for a refusal, in bytes: room for a small object and what PHP may print before it.
+const REFUSAL_MAX: usize = 4096;
+
+/// Whether an answer that begins so refuses the session, as `refuses` tells of the text of an object; `None` while that
+/// object may be on its way.
+fn refused_in_body(start: &[u8], refuses: impl Fn(&str) -> bool) -> Option<bool> {
+    let start = &start[..start.len().min(REFUSAL_MAX)];
+    if refuses(&String::from_utf8_lossy(start)) {
+        return Some(true);
+    }
+    let text = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start).trim_ascii_start();
+    let coming = start.len() < REFUSAL_MAX
+        && match text.first() {
+            // The first half of a byte order mark, or an element of PHP's.
+            None | Some(0xEF | b'<') => true,
+            Some(b'{') => serde_json::from_slice::<IgnoredAny>(text).is_err_and(|error| error.is_eof()),
+            Some(_) => false,
+        };
+    if coming { None } else { Some(false) }
 }
 
 /// What an answer shows of the system that gave it.

@@ -2,7 +2,7 @@
 //!
 //! The seed document's answer and the one of its later version are both read.
 
-use super::{Context, Life, Look, Provider, life};
+use super::{Context, Life, Look, Provider, life, refused_in_body};
 use crate::answer::{Answer, Object};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
@@ -74,9 +74,14 @@ impl Provider for SystemsWay {
     }
 
     /// `Status: ERROR` is also how a request is refused for its content; [`Provider::check`] tells them apart.
-    fn looks_dead(&self, status: u16, start: &[u8]) -> bool {
-        let text = String::from_utf8_lossy(start).to_ascii_lowercase();
-        status == 401 || (text.contains("\"status\"") && text.contains("\"error\""))
+    fn looks_dead(&self, status: u16, start: &[u8]) -> Option<bool> {
+        if status == 401 {
+            return Some(true);
+        }
+        refused_in_body(start, |text| {
+            let text = text.to_ascii_lowercase();
+            text.contains("\"status\"") && text.contains("\"error\"")
+        })
     }
 
     /// A session that is none is refused in the system's own frame (seed document).

@@ -68,6 +68,8 @@ pub enum Reply {
     Silence,
     /// These bytes, once as many requests as the barrier counts are in.
     Together(Arc<Barrier>, Vec<u8>),
+    /// The first bytes, then the second ones once the barrier opens.
+    Halves(Vec<u8>, Arc<Barrier>, Vec<u8>),
     /// The first bytes, then the second ones again and again until the client goes.
     Endless(Vec<u8>, Vec<u8>),
     /// The bytes, then the last one every twentieth of a second until the client goes.
@@ -396,11 +398,18 @@ fn serve(mut stream: Stream, state: &Mutex<State>, news: &Condvar) {
                 barrier.wait();
                 Reply::Bytes(bytes)
             }
+            Reply::Halves(first, barrier, second) => {
+                if stream.write_all(&first).is_err() {
+                    return;
+                }
+                barrier.wait();
+                Reply::Bytes(second)
+            }
             reply => reply,
         };
         state.lock().expect("state").unanswered -= 1;
         match reply {
-            Reply::Bytes(bytes) | Reply::Together(_, bytes) => {
+            Reply::Bytes(bytes) | Reply::Together(_, bytes) | Reply::Halves(_, _, bytes) => {
                 if stream.write_all(&bytes).is_err() {
                     return;
                 }
