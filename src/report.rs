@@ -183,7 +183,9 @@ impl Report {
     /// Tells the person at the terminal that something went well.
     pub fn done(&self, target: &Target, text: Text) {
         if self.manner.person && !self.manner.quiet && !self.manner.json {
-            self.say(&("done", say!("done:")), AnsiColor::Green, Some(target), &self.words(&text));
+            let label = say!("done:").render(self.manner.lang);
+            let line = prompt::folded(&format!("{label} {target}: {}", self.words(&text)));
+            self.line(&line.replacen(&label, &self.paint(AnsiColor::Green, &label), 1));
         }
     }
 

@@ -122,6 +122,11 @@ fn what_went_well_is_told_to_a_person_only() {
     let zeev = told("login zeev");
     assert!(zeev.starts_with("done: zeev: logged in as integracao at http://127.0.0.1:"), "{zeev}");
     assert!(zeev.contains("Z (9min), ") && zeev.ends_with(&place), "{zeev}");
+    let narrow = run(&machine, 40, "login zeev").output;
+    let narrow = narrow.split("zeev: ").nth(1).expect("a line");
+    assert!(narrow.lines().all(|line| line.chars().count() < 40 || !line.contains(' ')), "{narrow}");
+    let together = |text: &str| text.split_whitespace().collect::<String>();
+    assert!(together(narrow).ends_with(&together(&place)), "{narrow}");
     assert!(told("login gluo").contains(", until it is not used for some time, stored in file:"));
     assert!(told("login gluo --no-store").ends_with(", not stored"));
     for line in ["login gluo -q", "login gluo --json", "token gluo"] {

@@ -23,7 +23,7 @@ impl Report {
     /// Tells a person what belongs to a question; `-q` hides it.
     pub fn tell(&self, text: Text) {
         if !self.manner.quiet {
-            self.line(&self.wrapped(&text));
+            self.line(&folded(&self.words(&text)));
         }
     }
 
@@ -69,18 +69,9 @@ impl Report {
         }
     }
 
-    /// A text whose lines end between words at the terminal's edge, with room for the cursor.
-    fn wrapped(&self, text: &Text) -> String {
-        let words = self.words(text);
-        match columns(std::io::stderr()) {
-            Some(columns) => wrap(&words, columns.saturating_sub(1)).join("\n"),
-            None => words,
-        }
-    }
-
     async fn line_of(&self, question: Text, read: Reader) -> Result<Option<Secret>> {
         let _hold = self.hold();
-        self.write(&[&self.wrapped(&question), " "].concat());
+        self.write(&[&folded(&self.words(&question)), " "].concat());
         // Whatever ends the wait, the terminal is as it was.
         let _modes = Modes::keep();
         // Nothing can stop a read from the terminal: a thread waits, not we.
@@ -94,6 +85,14 @@ impl Report {
             }
             Err(_) => Err(unread()),
         }
+    }
+}
+
+/// A text whose lines end between words at the terminal's edge, with room for the cursor.
+pub(super) fn folded(text: &str) -> String {
+    match columns(std::io::stderr()) {
+        Some(columns) => wrap(text, columns.saturating_sub(1)).join("\n"),
+        None => text.to_owned(),
     }
 }
 
