@@ -44,11 +44,25 @@ fn knowing(secrets: usize) -> Redactor {
 }
 
 /// A text of 1 MB, of which nothing is secret.
-#[divan::bench(args = [3, 3000])]
+#[divan::bench(args = [3, 10, 3000])]
 fn redactor_of_1_mb(bencher: Bencher<'_, '_>, secrets: usize) {
     let redactor = knowing(secrets);
     let text = "Notice: the user 4711 & others were not found; a7f3 in /var/www. ".repeat(16_000);
     bencher.bench_local(|| redactor.foreign(black_box(&text)));
+}
+
+/// What a server may send to make the redactor work, as much of it as is looked at of an answer: escapes of every kind
+/// around each other, each of which may be meant or not, and a secret's beginning at every place.
+#[divan::bench(args = ["escapes", "beginnings"])]
+fn redactor_of_a_hostile_text(bencher: Bencher<'_, '_>, kind: &str) {
+    const LOOKED_AT: usize = 16 * 1024;
+    let redactor = knowing(9);
+    let text = match kind {
+        "escapes" => "%2525\\u0026amp;+%5cu0025&#37;26\\\\x2525".repeat(LOOKED_AT / 16),
+        _ => "a".repeat(2 * LOOKED_AT),
+    };
+    redactor.learn(&Secret::new(["a".repeat(LOOKED_AT), " b".to_owned()].concat()));
+    bencher.bench_local(|| redactor.foreign_start(black_box(&text), LOOKED_AT));
 }
 
 /// A sentence of our own, of which a batch prints thousands.
