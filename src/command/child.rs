@@ -1,6 +1,7 @@
 //! Commands that crmauth starts for the user: found before anything else happens, waited for, and given the
 //! signals that reach us.
 
+use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -73,7 +74,7 @@ pub async fn wait(name: &OsStr, mut command: tokio::process::Command) -> Result<
 }
 
 /// The process's environment without what its settings keep secret, for a command that gets sessions instead.
-pub fn public_environment<'a>(run: &'a Run<'_>) -> impl Iterator<Item = (&'a OsString, &'a OsString)> {
+pub fn public_environment<'a>(run: &'a Run<'_>) -> impl Iterator<Item = (&'a OsString, Cow<'a, OsStr>)> {
     run.environment.public_vars(crate::provider::specs())
 }
 

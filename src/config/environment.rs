@@ -1,7 +1,8 @@
 //! What `main.rs` read once: the variables and the current folder.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::names;
@@ -31,7 +32,7 @@ impl Environment {
     /// # Errors
     /// [`Cause::BadSetting`] naming the variable where its value is not valid UTF-8.
     pub fn get(&self, name: &str) -> Result<Option<&str>> {
-        let Some(value) = self.vars.get(std::ffi::OsStr::new(name)) else {
+        let Some(value) = self.vars.get(OsStr::new(name)) else {
             return Ok(None);
         };
         let value = value.to_str().ok_or_else(|| {
@@ -50,21 +51,34 @@ impl Environment {
         self.vars.iter()
     }
 
-    /// Every variable but those that hold a secret of these systems, or of crmauth itself.
-    pub fn public_vars(&self, specs: Vec<&'static Spec>) -> impl Iterator<Item = (&OsString, &OsString)> {
-        self.vars().filter(move |(name, value)| {
-            let own = |name: &str| match name {
-                // A shared store's password stands in its URL.
-                "CRMAUTH_STORE" => value.to_string_lossy().contains('@'),
-                _ => name.starts_with("CRMAUTH_STORE_KEY"),
-            };
-            name.to_str().is_none_or(|name| !names::is_secret(name, &specs) && !own(name))
+    /// Every variable but those that hold a secret of these systems, or of crmauth itself. Where a shared store's
+    /// place holds its password, the place stays: a crmauth without it would log in beside those who share.
+    pub fn public_vars(
+        &self,
+        specs: Vec<&'static Spec>,
+    ) -> impl Iterator<Item = (&OsString, Cow<'_, OsStr>)> {
+        self.vars().filter_map(move |(name, value)| match name.to_str() {
+            Some("CRMAUTH_STORE") => Some((name, without_user(value))),
+            Some(text) if names::is_secret(text, &specs) || text.starts_with("CRMAUTH_STORE_KEY") => None,
+            _ => Some((name, Cow::Borrowed(value.as_os_str()))),
         })
     }
 
     /// The names of all variables that are valid UTF-8, as those of our settings are.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.vars.keys().filter_map(|name| name.to_str())
+    }
+}
+
+/// A store's place without user and password. Whatever may be one goes, where the place is no folder's.
+fn without_user(place: &OsStr) -> Cow<'_, OsStr> {
+    let text = place.to_string_lossy();
+    match text.rsplit_once('@') {
+        Some((before, behind)) if !text.starts_with("file:") => {
+            let scheme = before.split(':').next().unwrap_or_default();
+            Cow::Owned([scheme, "://", behind].concat().into())
+        }
+        _ => Cow::Borrowed(place),
     }
 }
 
@@ -82,6 +96,20 @@ mod tests {
             assert_eq!(env.get(name).expect("UTF-8"), None, "{name}");
         }
         assert_eq!(env.cwd(), Path::new("/x"));
+    }
+
+    #[test]
+    fn a_stores_place_is_handed_on_without_its_password() {
+        for (place, handed_on) in [
+            ("redis://:pw@host:7/1", "redis://host:7/1"),
+            ("rediss://u:p@w/@host", "rediss://host"),
+            ("redis:pw@host", "redis://host"),
+            ("redis://host:7", "redis://host:7"),
+            ("file:/home/me@corp/store", "file:/home/me@corp/store"),
+            ("none", "none"),
+        ] {
+            assert_eq!(without_user(OsStr::new(place)), OsStr::new(handed_on), "{place}");
+        }
     }
 
     #[cfg(unix)]

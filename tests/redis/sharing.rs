@@ -59,17 +59,22 @@ fn a_command_gets_the_session_and_nothing_of_the_store() {
     let Some(redis) = Redis::with(&["--requirepass", "Pw7Qx2Store"]).map(Redis::settled) else { return };
     let mut machine = sharing(&servers, &format!("redis://:Pw7Qx2Store@{}", redis.address()));
     machine.canary("Pw7Qx2Store");
-    let run = machine.run_args(&[
-        "exec",
-        "zeev",
-        "--",
-        "sh",
-        "-c",
-        "env | grep -c CRMAUTH_STORE; echo $ZEEV_TOKEN",
-    ]);
-    let (count, got) = run.answer().split_once('\n').expect("two lines");
-    assert_eq!(count, "0");
+    let run =
+        machine.run_args(&["exec", "zeev", "--", "sh", "-c", "env | grep CRMAUTH_STORE; echo $ZEEV_TOKEN"]);
+    let (place, got) = run.answer().split_once('\n').expect("two lines");
+    assert_eq!(place, format!("CRMAUTH_STORE=redis://{}", redis.address()));
     assert_eq!(got.trim_end(), token(&machine, "token zeev"));
+}
+
+#[test]
+fn a_crmauth_within_a_command_takes_no_other_store() {
+    let Some((servers, _)) = fleet() else { return };
+    let Some(redis) = Redis::with(&["--requirepass", "Pw7Qx2Store"]).map(Redis::settled) else { return };
+    let mut machine = sharing(&servers, &format!("redis://:Pw7Qx2Store@{}", redis.address()));
+    machine.set("CRMAUTH", env!("CARGO_BIN_EXE_crmauth"));
+    let within = machine.run_args(&["exec", "systemsway", "--", "sh", "-c", "\"$CRMAUTH\" token systemsway"]);
+    within.fails(2, &["CRMAUTH_STORE_KEY"]);
+    assert_eq!(logins(&servers), 1);
 }
 
 #[test]
