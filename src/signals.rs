@@ -1,5 +1,8 @@
 //! SIGINT, SIGTERM, SIGHUP and SIGQUIT: waiting for them and passing them on.
 
+#[cfg(unix)]
+use std::task::Poll;
+
 use crate::error::{Cause, Error, Result};
 use crate::say::{Text, say};
 
@@ -17,6 +20,18 @@ pub enum Signal {
 }
 
 impl Signal {
+    #[cfg(unix)]
+    fn number(self) -> i32 {
+        use rustix::process::Signal;
+        match self {
+            Self::Interrupt => Signal::INT,
+            Self::Terminate => Signal::TERM,
+            Self::HangUp => Signal::HUP,
+            Self::Quit => Signal::QUIT,
+        }
+        .as_raw()
+    }
+
     /// The failure of a run that it stops; `under_way` is what may have been half done: `a login`.
     fn error(self, under_way: Option<&Text>) -> Error {
         let cause = match self {
@@ -46,59 +61,38 @@ pub async fn interruptible<T>(under_way: Option<Text>, work: impl Future<Output 
     }
 }
 
-/// Listens from now on, and waits for either signal; for ever where the system does not let us listen.
+/// Listens from now on, and waits for SIGINT or SIGTERM; for ever where the system does not let us listen.
 #[cfg(unix)]
 pub fn either() -> impl Future<Output = Signal> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
-    // A file beyond its size limit is a write that fails, not an end in the middle of a run.
-    let _ = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
-    async {
-        match signals {
-            (Ok(mut interrupt), Ok(mut terminate)) => tokio::select! {
-                _ = interrupt.recv() => Signal::Interrupt,
-                _ = terminate.recv() => Signal::Terminate,
-            },
-            _ => std::future::pending().await,
-        }
-    }
+    listen(&[Signal::Interrupt, Signal::Terminate])
 }
 
 /// The same with the terminal's end and Ctrl-\, which must leave neither files nor a child behind.
 #[cfg(unix)]
 pub fn any() -> impl Future<Output = Signal> {
-    let either = either();
-    let ignored = ignored();
-    let [hang_up, quit] = [HANG_UP, QUIT].map(|number| unless(ignored, number));
-    async {
-        tokio::select! {
-            signal = either => signal,
-            _ = hang_up => Signal::HangUp,
-            _ = quit => Signal::Quit,
-        }
-    }
+    listen(&[Signal::Interrupt, Signal::Terminate, Signal::HangUp, Signal::Quit])
 }
 
-/// Listens from now on, and waits for a signal. One that was ignored from the start, as under nohup, is meant to
-/// change nothing, for a child either.
+/// A signal that was ignored from the start, as under nohup or behind a shell's `&`, is meant to change nothing,
+/// for a child either.
 #[cfg(unix)]
-fn unless(ignored: u64, number: u8) -> impl Future<Output = ()> {
+fn listen(signals: &[Signal]) -> impl Future<Output = Signal> + use<> {
     use tokio::signal::unix::{SignalKind, signal};
-    let is_ignored = ignored & (1 << (number - 1)) != 0;
-    let stream = if is_ignored { None } else { signal(SignalKind::from_raw(number.into())).ok() };
-    async {
-        match stream {
-            Some(mut stream) => drop(stream.recv().await),
-            None => std::future::pending().await,
-        }
-    }
+    let ignored = ignored();
+    let mut streams: Vec<_> = signals
+        .iter()
+        .filter(|kind| ignored & (1 << (kind.number() - 1)) == 0)
+        .filter_map(|kind| Some((*kind, signal(SignalKind::from_raw(kind.number())).ok()?)))
+        .collect();
+    // A file beyond its size limit is a write that fails, not an end in the middle of a run.
+    let _ = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
+    std::future::poll_fn(move |context| {
+        let came = streams
+            .iter_mut()
+            .find_map(|(kind, stream)| stream.poll_recv(context).is_ready().then_some(*kind));
+        came.map_or(Poll::Pending, Poll::Ready)
+    })
 }
-
-/// The numbers of SIGHUP and SIGQUIT on every Unix.
-#[cfg(unix)]
-const HANG_UP: u8 = 1;
-#[cfg(unix)]
-const QUIT: u8 = 3;
 
 /// The signals that this process was started with as ignored, a bit each, as far as the system tells.
 #[cfg(unix)]

@@ -697,10 +697,13 @@ fn a_renewal_that_is_refused_is_not_tried_again() {
 }
 
 #[test]
-fn under_nohup_a_hang_up_changes_nothing() {
+fn a_signal_that_was_ignored_from_the_start_changes_nothing() {
     let machine = Machine::new();
-    // The command sends the hang-up to the one that waits for it, and outlives it.
-    let run = "crmauth exec zeev --sandbox --token-file -- sh -c 'kill -HUP $PPID; sleep 0.2; echo alive'";
-    let outcome = machine.shell("bash", &format!("trap '' HUP; exec {run}"));
-    assert_eq!((outcome.code, outcome.stdout.as_str()), (0, "alive\n"), "{}", outcome.stderr);
+    for name in ["HUP", "INT", "QUIT", "TERM"] {
+        // The command sends it to the one that waits for it and to itself, and outlives it.
+        let script = format!("kill -{name} $PPID; kill -{name} $$; sleep 0.2; echo alive");
+        let run = format!("crmauth exec zeev --sandbox --token-file -- sh -c '{script}'");
+        let outcome = machine.shell("bash", &format!("trap '' {name}; exec {run}"));
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (0, "alive\n"), "{name}: {}", outcome.stderr);
+    }
 }
