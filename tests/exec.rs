@@ -680,6 +680,29 @@ fn a_renewal_that_fails_is_told_and_the_token_stays() {
 }
 
 #[test]
+fn a_renewal_outlives_an_answer_that_makes_no_sense() {
+    let token = |seconds: u32, token: &str| json!({"token_type": "Bearer", "expires_in": seconds, "access_token": token});
+    let server = Server::start(vec![
+        Reply::json(200, token(1, "Hc1shortToken").to_string()),
+        Reply::http(500, "text/html", "<html>being updated"),
+        Reply::json(200, token(3600, "Hc2longToken").to_string()),
+    ]);
+    let mut machine = Machine::new();
+    machine.set("HELLOCLOUD_URL", &server.url()).set("HELLOCLOUD_CLIENT_ID", "c1");
+    machine.secret("HELLOCLOUD_CLIENT_SECRET", "Sx8clientSecret4Tn");
+    let script = print_file("hellocloud");
+    let run = Waiting::start(&machine, &with("exec hellocloud --token-file", &["sh", "-c", &script]));
+    let began = Instant::now();
+    while fs::read_to_string(&run.line).expect("a token") != "Hc2longToken" {
+        assert!(began.elapsed() < Duration::from_secs(60), "the token is not renewed");
+        pause();
+    }
+    let (code, _, stderr) = run.end();
+    assert_eq!(code, 3);
+    assert!(stderr.contains("could not be renewed and is tried again"), "{stderr}");
+}
+
+#[test]
 fn a_renewal_that_is_refused_is_not_tried_again() {
     let good = json!({ "Access_Token": "e.s.t", "Expires_In": 2 }).to_string();
     let refused = Reply::json(401, r#"{"CodigoRetorno":2}"#);

@@ -24,6 +24,8 @@ pub const FAILED: u8 = 125;
 const SHORTEST: Duration = Duration::from_secs(1);
 /// Before a renewal that failed is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
+/// The same at most, where it grows from one failure to the next.
+const TRY_LATER: Duration = Duration::from_secs(300);
 
 /// Run CMD with usable sessions in its environment
 #[derive(Debug, clap::Args)]
@@ -165,6 +167,7 @@ async fn keep_fresh(args: &Args, run: &Run<'_>, app: &App, login: &Login, path: 
     let target = login.target();
     let mut session = login.session.clone();
     let (mut pause, mut margin) = due(&session, target, args.min_ttl);
+    let mut failures = 0;
     loop {
         tokio::time::sleep(pause.max(SHORTEST)).await;
         let wish = match target.spec.ageing {
@@ -177,19 +180,30 @@ async fn keep_fresh(args: &Args, run: &Run<'_>, app: &App, login: &Login, path: 
             Ok(login) => {
                 (pause, margin) = due(&login.session, target, args.min_ttl);
                 session = login.session;
+                failures = 0;
             }
-            // What was refused once is not tried again: that is how accounts are locked.
-            Err(error) if !error.cause.retryable() && error.cause.exit() != 7 => {
+            // What was refused once is not tried again: that is how accounts are locked. Settings do not change.
+            Err(error) if matches!(error.cause.exit(), 2 | 4) => {
                 let text = say!("the session could not be renewed, and its file is not kept fresh any more");
                 return run.report.warn_of(Some(target), text, &error);
             }
             Err(error) => {
                 let text = say!("the session could not be renewed and is tried again");
                 run.report.warn_of(Some(target), text, &error);
-                pause = TRY_AGAIN;
+                pause = until_next_try(&error, failures);
+                failures += 1;
             }
         }
     }
+}
+
+/// How long to wait after a failure behind so many others. One that says that it may pass is soon over; of every
+/// other, such as a page that stands there during an update, nobody knows whether it is a refusal in disguise.
+fn until_next_try(error: &Error, failures: u32) -> Duration {
+    if error.cause.retryable() || error.cause.exit() == 7 {
+        return TRY_AGAIN;
+    }
+    TRY_AGAIN.saturating_mul(2_u32.saturating_pow(failures)).min(TRY_LATER)
 }
 
 /// How long a session can be left alone, and how long the next one must then last: it is renewed when
@@ -249,6 +263,18 @@ mod tests {
         assert_eq!(seconds("hellocloud", 0, Some(2), 60), (1, 1.0));
         assert_eq!(seconds("broker", 700, Some(600), 60), (0, 60.0));
         assert_eq!(seconds("broker", 0, None, 60).1, 0.0);
+    }
+
+    #[test]
+    fn what_may_be_a_refusal_in_disguise_is_tried_ever_more_rarely() {
+        let pauses = |cause| {
+            let error = Error::new(cause, say!("no session"));
+            [0, 1, 2, 6, u32::MAX].map(|failures| until_next_try(&error, failures).as_secs())
+        };
+        assert_eq!(pauses(Cause::Html), [5, 10, 20, 300, 300]);
+        assert_eq!(pauses(Cause::Certificate), [5, 10, 20, 300, 300]);
+        assert_eq!(pauses(Cause::Unavailable), [5; 5]);
+        assert_eq!(pauses(Cause::Storage), [5; 5]);
     }
 
     #[test]
