@@ -423,6 +423,27 @@ fn all_servers_are_asked_at_once() {
 }
 
 #[test]
+fn a_fleet_is_asked_a_few_at_a_time() {
+    let server = Server::start(Vec::new());
+    let mut machine = Machine::new();
+    let names: Vec<String> = (0..30).map(|number| format!("zeev@n{number:02}")).collect();
+    machine.set("ZEEV_URL", &server.url());
+    for number in 0..30 {
+        machine.set(&format!("ZEEV__N{number:02}__USERNAME"), &format!("ana{number}"));
+        machine.secret(&format!("ZEEV__N{number:02}__PASSWORD"), "Vq7zeevPassword2Lw");
+    }
+    server.rest(canned::zeev("Zv1token"));
+    machine.run_args(&[&["login"], &names.iter().map(String::as_str).collect::<Vec<_>>()[..]].concat());
+    // Nobody is answered before ten ask.
+    server.rest(Reply::json(200, r#"{"userId":1}"#).together(&Arc::new(Barrier::new(10))));
+    let outcome = machine.run("status --check --json");
+    let rows = rows(&outcome);
+    assert_eq!(each(&rows, "target"), names.iter().map(|name| json!(name)).collect::<Vec<_>>());
+    assert!(each(&rows, "checked").iter().all(|checked| checked == "alive"), "{}", outcome.stdout);
+    assert_eq!(server.most_at_once(), 10);
+}
+
+#[test]
 fn a_server_that_is_away_leaves_the_others_their_answers() {
     let servers = Servers::start();
     let mut machine = five_at(&servers);

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::delivery::Delivery;
 use super::guide::Guide;
-use super::{Refused, Run, TargetName, duration, seconds, target_help, targets};
+use super::{AT_ONCE, Refused, Run, TargetName, duration, seconds, target_help, targets};
 use crate::app::{App, Login, Wish, role};
 use crate::config::Plan;
 use crate::error::{Cause, Error, Result};
@@ -42,7 +42,7 @@ pub struct Args {
     #[arg(long, conflicts_with = "targets")]
     all: bool,
     /// How many logins run at once
-    #[arg(short, long, value_name = "N", default_value = "10", value_parser = jobs)]
+    #[arg(short, long, value_name = "N", default_value_t = AT_ONCE, value_parser = jobs)]
     jobs: u16,
     /// Log in as another person (Zeev): an id or a user name
     #[arg(long = "as", value_name = "USER|ID")]

@@ -37,6 +37,10 @@ use crate::store::{Entry, Key, Store};
 use crate::tls::{Places, Trust};
 use crate::{config, sandbox as systems};
 
+/// How many targets are worked on at once unless told otherwise: each needs connections and files, of which a process
+/// may have a few hundred.
+const AT_ONCE: u16 = 10;
+
 /// Options of every verb.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Global options")]

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::StreamExt;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Exit, Run, TargetName, duration, target_help, targets, with_stored};
+use super::{AT_ONCE, Exit, Run, TargetName, duration, target_help, targets, with_stored};
 use crate::app::{App, url_of};
 use crate::config::{Origin, Plan};
 use crate::error::{Cause, Error, Result, printable};
@@ -87,7 +87,8 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         own.into_iter().chain(persons.into_iter().map(Some)).map(move |listed| (target, listed))
     });
     let rows = asked.map(|(target, listed)| row(&app, target, listed, here.contains(target), args.check));
-    let mut rows = join_all(rows).await;
+    let rows = futures_util::stream::iter(rows).buffered(AT_ONCE.into());
+    let mut rows: Vec<Row> = rows.collect().await;
     // A person's session for a server that the target has left is not the target's any more.
     rows.retain(|row| row.person.is_none() || row.entry.is_some());
     let mut exit = Exit::default();
