@@ -88,7 +88,32 @@ impl Turn {
     pub(super) fn end(mut self, job: &Job<'_>, outcome: Result<Session>) -> Result<Session> {
         let (target, settings) = (job.target.clone(), std::mem::take(&mut self.settings));
         let (kept, at) = (job.kept.get(), Timestamp::now());
-        self.done.push(Done { target, settings, at, outcome: outcome.clone(), kept });
+        note(&mut self.done, Done { target, settings, at, outcome: outcome.clone(), kept });
         outcome
+    }
+}
+
+/// What came of a target's earlier turn helps nobody any more, and a run may take turns all day.
+fn note(done: &mut Vec<Done>, new: Done) {
+    done.retain(|old| old.target != new.target);
+    done.push(new);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_each_target_the_last_turn_is_kept() {
+        let spec = crate::provider::specs().into_iter().find(|spec| spec.id == "zeev").expect("a provider");
+        let mut done = Vec::new();
+        for (account, token) in [(None, "t1"), (Some("filial"), "t2"), (None, "t3"), (None, "t4")] {
+            let target = Target { spec, account: account.map(str::to_owned) };
+            let (outcome, at) = (Session::new(token, "Bearer"), Timestamp::now());
+            note(&mut done, Done { target, settings: Vec::new(), at, outcome, kept: true });
+        }
+        let kept: Vec<&str> =
+            done.iter().map(|done| done.outcome.as_ref().expect("a session").token.expose()).collect();
+        assert_eq!(kept, ["t2", "t4"]);
     }
 }
