@@ -1,4 +1,4 @@
-//! Terminals: how wide they are, and how wide a text is on them.
+//! Terminals: how large they are, and how wide a text is on them.
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -9,9 +9,22 @@ pub fn columns(stream: impl std::os::fd::AsFd) -> Option<usize> {
     (size.ws_col > 0).then(|| usize::from(size.ws_col))
 }
 
+/// How many rows a terminal has; `None` as with [`columns`].
+#[cfg(unix)]
+pub fn rows(stream: impl std::os::fd::AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(stream).ok()?;
+    (size.ws_row > 0).then(|| usize::from(size.ws_row))
+}
+
 /// How many columns a terminal has: nobody tells.
 #[cfg(not(unix))]
 pub fn columns<T>(_stream: T) -> Option<usize> {
+    None
+}
+
+/// How many rows a terminal has: nobody tells.
+#[cfg(not(unix))]
+pub fn rows<T>(_stream: T) -> Option<usize> {
     None
 }
 

@@ -67,6 +67,36 @@ fn a_batch_has_a_line_a_target_below_its_count_and_errors_stand_above() {
 }
 
 #[test]
+fn a_batch_leaves_nothing_behind_on_a_terminal_of_few_rows() {
+    if !installed("setsid") {
+        return;
+    }
+    let barrier = Arc::new(Barrier::new(7));
+    let server = Server::start(Vec::new());
+    server.rest(Reply::json(200, demo::ZEEV.good()).together(&barrier));
+    let mut machine = demo::ZEEV.machine(&server.url());
+    let names = ["a", "b", "c", "d", "e", "f"];
+    for name in names {
+        machine.set(&format!("ZEEV__{}__USERNAME", name.to_uppercase()), name);
+        machine.secret(&format!("ZEEV__{}__PASSWORD", name.to_uppercase()), "pW5Qm1Zz7");
+    }
+    let targets = names.map(|name| format!("zeev@{name}"));
+    let arguments: Vec<&str> = ["login"].into_iter().chain(targets.iter().map(String::as_str)).collect();
+    let mut terminal = Terminal::sized(machine.command(&arguments), (4, 80), None);
+    // Drawn twice, so that the first picture has been taken away.
+    terminal.sees("login: 0 of 6 done…").sees("login: 0 of 6 done…");
+    barrier.wait();
+    let left = terminal.ends();
+    assert_eq!(left.code, 0, "{}", left.output);
+    let screen = left.screen.concat();
+    assert!(
+        !screen.contains("logging in") && !screen.contains("done…"),
+        "it is still there: {:?}",
+        left.screen
+    );
+}
+
+#[test]
 fn nothing_moves_where_nobody_looks() {
     if !installed("setsid") {
         return;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::terminal::{clip, columns};
+use crate::terminal::{clip, columns, rows};
 
 /// What is done sooner is not shown.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -111,10 +111,12 @@ impl Progress {
             return;
         }
         let most = columns(std::io::stderr()).unwrap_or(80).saturating_sub(1);
+        // What has scrolled off its top cannot be taken away again.
+        let room = rows(std::io::stderr()).map_or(LINES, |rows| rows.min(LINES));
         let shown: Vec<String> = lines
             .iter()
             .filter(|line| line.since.elapsed() >= PATIENCE)
-            .take(LINES)
+            .take(room)
             .map(|line| clip(&format!("{picture} {}: {}…", line.name, line.text), most))
             .collect();
         if shown.is_empty() {

@@ -21,6 +21,7 @@ pub struct Terminal {
     seen: Arc<(Mutex<Seen>, Condvar)>,
     child: Child,
     columns: usize,
+    rows: usize,
     /// How much of the output has been asked about.
     read: usize,
 }
@@ -50,12 +51,17 @@ impl Terminal {
 
     /// The same, with another stdout.
     pub fn with(command: Command, columns: u16, stdout: Option<Stdio>) -> Self {
+        Self::sized(command, (24, columns), stdout)
+    }
+
+    /// The same, of so many rows and columns.
+    pub fn sized(command: Command, (rows, columns): (u16, u16), stdout: Option<Stdio>) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
         // A program that another test starts would keep this terminal open.
         fcntl_setfd(&master, FdFlags::CLOEXEC).expect("a flag");
         grantpt(&master).expect("a right");
         unlockpt(&master).expect("a right");
-        tcsetwinsize(&master, Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 })
+        tcsetwinsize(&master, Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 })
             .expect("a size");
         let path = ptsname(&master, Vec::new()).expect("a name").into_string().expect("a name in UTF-8");
         let mut options = std::fs::OpenOptions::new();
@@ -81,7 +87,7 @@ impl Terminal {
                 }
             }
         });
-        Self { master, seen, child, columns: usize::from(columns), read: 0 }
+        Self { master, seen, child, columns: columns.into(), rows: rows.into(), read: 0 }
     }
 
     /// Waits for a text behind those that were waited for before.
@@ -147,7 +153,7 @@ impl Terminal {
         let status = self.child.wait().expect("a status");
         let signal = std::os::unix::process::ExitStatusExt::signal(&status);
         let code = status.code().or(signal.map(|signal| 128 + signal)).expect("a code or a signal");
-        let screen = screen(&output, self.columns);
+        let screen = screen(&output, self.columns, self.rows);
         Left { code, screen, sane: self.echoes(), output }
     }
 }
@@ -169,11 +175,11 @@ impl Left {
     }
 }
 
-/// What stands on a screen of so many columns after an output of letters, line ends, colours, and the two
-/// movements that the program makes: up, and away with what follows.
-fn screen(output: &str, columns: usize) -> Vec<String> {
+/// What stands on a screen of so many columns and rows, and has scrolled off its top, after an output of letters, line
+/// ends, colours, and the two movements that the program makes: up, and away with what follows.
+fn screen(output: &str, columns: usize, rows: usize) -> Vec<String> {
     let mut lines: Vec<Vec<char>> = vec![Vec::new()];
-    let (mut row, mut column) = (0_usize, 0_usize);
+    let (mut row, mut column, mut top) = (0_usize, 0_usize, 0_usize);
     let mut rest = output.chars();
     while let Some(c) = rest.next() {
         match c {
@@ -189,7 +195,7 @@ fn screen(output: &str, columns: usize) -> Vec<String> {
                     }
                 };
                 match end {
-                    'A' => row = row.saturating_sub(number.parse::<usize>().unwrap_or(1)),
+                    'A' => row = row.saturating_sub(number.parse::<usize>().unwrap_or(1)).max(top),
                     'J' => {
                         lines.truncate(row + 1);
                         lines[row].truncate(column);
@@ -210,6 +216,7 @@ fn screen(output: &str, columns: usize) -> Vec<String> {
             }
         }
         lines.resize(lines.len().max(row + 1), Vec::new());
+        top = top.max((row + 1).saturating_sub(rows));
     }
     lines.into_iter().map(|line| line.into_iter().collect::<String>().trim_end().to_owned()).collect()
 }
