@@ -10,7 +10,7 @@ use crate::support::canned;
 use crate::support::machine::{installed, signal};
 use crate::support::redis::{Redis, shares};
 use crate::support::sandbox::Servers;
-use crate::support::stored::{SYSTEMS, five_at};
+use crate::support::stored::{SYSTEMS, edit, five_at};
 use crate::support::tls::Authority;
 use crate::support::{Machine, Reply, Server, Terminal, demo};
 
@@ -124,12 +124,41 @@ fn the_system_in_a_folder_or_nothing_of_it() {
 }
 
 #[test]
+fn what_may_be_any_system_is_not_taken_for_the_right_one() {
+    let denied = || twice(vec![Reply::json(401, r#"{"message":"no API key found in request"}"#)]);
+    let server = Server::start(denied());
+    let machine = at(&server.url(), "zeev");
+    let message =
+        format!("something answers at {}; whether it is a Zeev, only a login can tell", server.url());
+    for (stored, hint) in [
+        (false, "`crmauth login zeev` tries the credentials"),
+        (true, "`crmauth token zeev` gets another one"),
+    ] {
+        if stored {
+            server.push([Reply::json(200, demo::ZEEV.good())]);
+            machine.run("login zeev").answer();
+            edit(&machine, "zeev", |entry| entry["expires_at"] = json!("2020-01-01T00:00:00Z"));
+            server.push(denied());
+        }
+        let (code, exit, diagnosis) = found(&machine, "zeev");
+        assert_eq!((code.as_str(), exit), ("no_session", 3), "{diagnosis}");
+        assert_eq!((&diagnosis["message"], &diagnosis["hint"]), (&json!(message), &json!(hint)));
+    }
+}
+
+#[test]
 fn credentials_as_far_as_they_can_be_tried() {
     let servers = Servers::start();
     let mut machine = five_at(&servers);
     for system in SYSTEMS {
         let (code, exit, diagnosis) = found(&machine, system);
         assert_eq!((code.as_str(), exit), ("no_session", 3), "{system}: {diagnosis}");
+        let message = diagnosis["message"].as_str().expect("a message");
+        let known = message == "the server is the right one, and nobody is logged in";
+        let unclear = message.ends_with(", only a login can tell");
+        // These two show nothing of themselves before.
+        let shy = ["broker", "zeev"].contains(&system);
+        assert_eq!((known, unclear), (!shy, shy), "{system}: {message}");
         assert_eq!(diagnosis["hint"], format!("`crmauth login {system}` tries the credentials"));
     }
     machine.set("GLUO_USERNAME", "nobody.here");

@@ -19,23 +19,33 @@ const SKEW: SignedDuration = SignedDuration::from_secs(300);
 impl App {
     /// Why a target has no usable session, the first cause that is found: its server cannot be reached, another
     /// system answers at its URL, somebody else is logging in, the server does not know the user, a clock is wrong, or
-    /// nobody has logged in yet. No secret is sent.
-    pub async fn diagnose(&self, target: &Target) -> Error {
+    /// nobody has logged in yet. `stored` says that a session is stored which will not do. No secret is sent.
+    pub async fn diagnose(&self, target: &Target, stored: bool) -> Error {
         let work = async {
             let job = self.job(target).await?;
             let hints = Hints::of(&job.plan);
             let _busy = self.report.busy(&target.to_string(), say!("looking what answers at the URL"));
-            self.examine(&job).await.map_err(|error| hints.add(error))
+            let look = self.examine(&job).await.map_err(|error| hints.add(error))?;
+            let message = match (look, stored) {
+                (Look::Own, false) => say!("the server is the right one, and nobody is logged in"),
+                (Look::Own, true) => say!("the server is the right one, and the session must be replaced"),
+                _ => say!(
+                    "something answers at {url}; whether it is a {product}, only a login can tell",
+                    url = job.plan.url,
+                    product = target.spec.product
+                ),
+            };
+            Ok(Error::new(Cause::NoSession, message).hint(match stored {
+                true => say!("`crmauth token {target}` gets another one", target),
+                false => say!("`crmauth login {target}` tries the credentials", target),
+            }))
         };
-        let found: Result<()> = work.await;
-        let nothing = || {
-            Error::new(Cause::NoSession, say!("the server is the right one, and nobody is logged in"))
-                .hint(say!("`crmauth login {target}` tries the credentials", target))
-        };
-        found.err().unwrap_or_else(nothing).target(&target.to_string())
+        let found: Result<Error> = work.await;
+        found.unwrap_or_else(|error| error).target(&target.to_string())
     }
 
-    async fn examine(&self, job: &Job<'_>) -> Result<()> {
+    /// What the system at the target's URL looks like, where nothing is wrong.
+    async fn examine(&self, job: &Job<'_>) -> Result<Look> {
         let settings = job.plan.known();
         let channel = self.channel(job, &settings);
         let url = &job.plan.url;
@@ -55,7 +65,8 @@ impl App {
             self.release(lock).await;
             greeted?;
         }
-        clock(answer.date)
+        clock(answer.date)?;
+        Ok(look)
     }
 
     /// What answers in the place of a target's system.

@@ -207,25 +207,14 @@ async fn diagnosis(app: &App, row: &Row) -> Error {
     match &row.error {
         // Something answered, but what?
         Some(error) if error.cause.exit() == 6 => {
-            let found = app.diagnose(target).await;
+            let found = app.diagnose(target, row.entry.is_some()).await;
             if found.cause == Cause::WrongProduct { found } else { error.clone() }
         }
         Some(error) => error.clone(),
         None if row.state == "dead" => Error::new(Cause::NoSession, say!("the server has ended the session"))
             .target(&target.to_string())
             .hint(say!("`crmauth login {target}` gets a new one", target)),
-        None => {
-            let found = app.diagnose(target).await;
-            if found.cause != Cause::NoSession || row.entry.is_none() {
-                return found;
-            }
-            Error::new(
-                Cause::NoSession,
-                say!("the server is the right one, and the session must be replaced"),
-            )
-            .target(&target.to_string())
-            .hint(say!("`crmauth token {target}` gets another one", target))
-        }
+        None => app.diagnose(target, row.entry.is_some()).await,
     }
 }
 
