@@ -366,8 +366,8 @@ impl App {
             },
             _ => self.log_in(job, role, lock, entry.as_ref()).await?,
         };
-        if matches!(job.target.spec.ageing, Ageing::Fixed) && session.expires_at.is_none() {
-            self.report.note(Some(job.target), say!("a session without a known end is not stored"));
+        if let Some(why) = job.unstorable(&session) {
+            self.report.note(Some(job.target), why);
             return Ok(session);
         }
         if matches!(wish, Wish::New(_)) {

@@ -418,6 +418,10 @@ fn what_is_no_session_is_refused() {
     // The server would be asked about it, and might say that it is alive.
     let ended = with("expires_at", json!("2020-01-01T00:00:00Z"));
     fed(&machine, "login zeev --adopt", &ended).fails(4, &["error: zeev: the session has expired", "hint: "]);
+    for end in [Value::Null, json!("some day")] {
+        fed(&machine, "login zeev --adopt", &with("expires_at", end))
+            .fails(2, &["error: zeev: a session without a known end is not stored", "hint: "]);
+    }
     machine.run("login zeev gluo --adopt").fails(2, &["--adopt"]);
     machine.run("login --all --adopt").fails(2, &["--adopt"]);
     machine.run("login zeev --adopt --as 2").fails(2, &["--adopt"]);
@@ -432,6 +436,7 @@ fn a_server_that_is_away_adopts_nothing() {
     machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana");
     let session = json!({
         "schema": 1, "provider": "zeev", "token": "Zv1token", "token_type": "Bearer", "url": server.url(),
+        "expires_at": "2100-01-01T00:00:00Z",
     });
     fed(&machine, "login zeev --adopt", &session.to_string()).fails(5, &["error: zeev: ", "unavailable"]);
     assert!(stored(&machine, ".json").is_empty());

@@ -159,6 +159,12 @@ fn what_went_well_is_told_to_a_person_only() {
     assert!(together(narrow).ends_with(&together(&place)), "{narrow}");
     assert!(told("login gluo").contains(", until it is not used for some time, stored in file:"));
     assert!(told("login gluo --no-store").ends_with(", not stored"));
+    let session = machine.run("token zeev -f json").answer().to_owned();
+    let mut terminal = start(&machine, 400, "login zeev --adopt");
+    terminal.sees("waiting for a session on stdin").types(&session).types("\x04");
+    let left = terminal.ends();
+    assert_eq!(left.code, 0, "{}", left.output);
+    left.line("done: zeev: logged in as integracao at ");
     for line in ["login gluo -q", "login gluo --json", "token gluo"] {
         assert_eq!(told(line), "", "{line}");
     }

@@ -130,6 +130,10 @@ impl App {
             let job = self.job(target).await?;
             let hints = Hints::of(&job.plan);
             self.report.learn(&session.token);
+            if let Some(why) = job.unstorable(&session) {
+                return Err(Error::new(Cause::Usage, why)
+                    .hint(say!("adopt one whose expires_at is known, or log in")));
+            }
             match self.ask(&job, &Role::User, &session).await.map_err(|error| hints.add(error))? {
                 Life::Alive => {}
                 Life::Dead => {

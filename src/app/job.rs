@@ -11,8 +11,9 @@ use super::Login;
 use super::hints::Hints;
 use crate::config::{Found, Plan, Value};
 use crate::provider::{Provider, Role};
+use crate::say::{Text, say};
 use crate::session::Session;
-use crate::spec::{Kind, Settings, Target};
+use crate::spec::{Ageing, Kind, Settings, Target};
 use crate::store::{Entry, Key};
 
 /// One login's data: settings that are found, and revealed only when a request needs them.
@@ -87,6 +88,12 @@ impl Job<'_> {
             settings: self.plan.known(),
             hints,
         }
+    }
+
+    /// Why a session is not stored, if it is none to store: nobody could tell by the clock whether it is alive.
+    pub(super) fn unstorable(&self, session: &Session) -> Option<Text> {
+        let endless = matches!(self.target.spec.ageing, Ageing::Fixed) && session.expires_at.is_none();
+        endless.then(|| say!("a session without a known end is not stored"))
     }
 
     pub(super) fn entry(&self, session: Session, credentials: BTreeMap<String, String>) -> Entry {

@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::delivery::Delivery;
+use super::delivery::{Delivery, Prepared};
 use super::guide::Guide;
 use super::{AT_ONCE, Refused, Run, TargetName, duration, seconds, target_help, targets};
 use crate::app::{App, Login, Wish, role};
@@ -74,7 +74,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         role(target, args.person.as_deref()).map_err(|error| error.target(&target.to_string()))?;
     }
     if let (Some(text), [target]) = (&handed, &wanted[..]) {
-        return prepared.deliver(run, &app, &[(target, adopt(&app, target, text).await)]).await;
+        return deliver(prepared, run, &app, &[(target, adopt(&app, target, text).await)]).await;
     }
     let mut guide = Guide::ask(run, &mut app, &wanted).await?;
     let person = args.person.as_deref();
@@ -108,13 +108,23 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
             *result = app.session(target, person, wish).await;
         }
     }
-    let app = &app;
-    let code = prepared.deliver(run, app, &results).await?;
+    let code = deliver(prepared, run, &app, &results).await?;
+    guide.keep(run, &app, &results).await?;
+    Ok(code)
+}
+
+/// Hands the sessions over, and tells a person at a terminal of those that there are.
+async fn deliver(
+    prepared: Prepared<'_>,
+    run: &Run<'_>,
+    app: &App,
+    results: &[(&Target, Result<Login>)],
+) -> Result<u8> {
+    let code = prepared.deliver(run, app, results).await?;
     for (target, login) in results.iter().filter_map(|(target, result)| Some((target, result.as_ref().ok()?)))
     {
         run.report.done(target, told(app, login));
     }
-    guide.keep(run, app, &results).await?;
     Ok(code)
 }
 
