@@ -240,6 +240,7 @@ fn write(path: &Path, login: &Login) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::say::Text;
 
     /// Seconds until the next look, and what the session must then last.
     fn seconds(provider: &str, age: i64, lifetime: Option<i64>, min_ttl: u64) -> (u64, f64) {
@@ -268,7 +269,7 @@ mod tests {
     #[test]
     fn what_may_be_a_refusal_in_disguise_is_tried_ever_more_rarely() {
         let pauses = |cause| {
-            let error = Error::new(cause, say!("no session"));
+            let error = Error::new(cause, Text::default());
             [0, 1, 2, 6, u32::MAX].map(|failures| until_next_try(&error, failures).as_secs())
         };
         assert_eq!(pauses(Cause::Html), [5, 10, 20, 300, 300]);
