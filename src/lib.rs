@@ -105,6 +105,7 @@ pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
             (block_on(&report, command::completions::run(args, &run, Cli::command())), "")
         }
     };
+    let stopped = outcome.as_ref().is_err_and(|error| error.cause.is_signal());
     let code = outcome.unwrap_or_else(|error| {
         // Whoever closed our stdout does not want to hear about it.
         if error.cause != Cause::ClosedPipe {
@@ -113,7 +114,13 @@ pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
         error.cause.exit()
     });
     if code != 0 && !on_failure.is_empty() {
-        let _ = run.print(on_failure);
+        // Whoever has stopped the run waits for no reader.
+        let patience = if stopped { LAST_WORDS } else { Duration::MAX };
+        let last = async {
+            let printed = tokio::time::timeout(patience, run.print(on_failure)).await;
+            printed.unwrap_or(Ok(())).map(|()| code)
+        };
+        let _ = block_on(&report, signals::interruptible(None, last));
     }
     code
 }

@@ -12,7 +12,7 @@ use crate::command::{Color, Refused, exec};
 use crate::config::{self, Environment};
 use crate::error::{Cause, Error, Result};
 use crate::output;
-use crate::output::sink::{Destination, Sink};
+use crate::output::sink::print_now;
 use crate::provider;
 use crate::report::{Manner, Report};
 use crate::say::{self, Lang, Text, say};
@@ -31,10 +31,7 @@ pub fn unparsed(error: &clap::Error, arguments: &[OsString], environment: &Envir
             report.help(&text);
             return Cause::Usage.exit();
         }
-        let sink = Sink::prepare(Destination::Stdout);
-        return sink
-            .and_then(|sink| sink.write(text.as_bytes()))
-            .map_or_else(|error| error.cause.exit(), |_| 0);
+        return print_now(&text).map_or_else(|error| error.cause.exit(), |()| 0);
     }
     let color = colored(color, environment, std::io::stderr().is_terminal());
     let named = words.value(None, "lang").and_then(Lang::named);
@@ -51,8 +48,7 @@ pub fn senseless(report: &Report, error: &Error, words: &Words<'_>) -> u8 {
     let stdout = words.value(Some('o'), "output").is_none_or(|path| path == "-") && !words.flag("--save");
     let on_failure = format.filter(|_| stdout).map_or("", |format| format.on_failure());
     if !on_failure.is_empty() {
-        let sink = Sink::prepare(Destination::Stdout);
-        let _ = sink.and_then(|sink| sink.write(on_failure.as_bytes()));
+        let _ = print_now(on_failure);
     }
     // There every other code may be the command's own.
     if words.verb() == Some("exec") { exec::FAILED } else { Cause::Usage.exit() }

@@ -21,6 +21,7 @@ mod logout;
 mod memory;
 mod properties;
 mod providers;
+mod reader;
 mod redis;
 mod sandbox;
 mod sandbox_behaviour;

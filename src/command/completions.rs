@@ -41,7 +41,7 @@ pub async fn run(args: &Args, run: &Run<'_>, command: clap::Command) -> Result<u
         Some(shell) => script(shell, command),
         None => targets(run).await.iter().map(|target| format!("{target}\n")).collect(),
     };
-    run.print(&text)?;
+    run.print(&text).await?;
     Ok(0)
 }
 

@@ -120,7 +120,7 @@ impl Prepared<'_> {
     /// # Errors
     /// Exit code 2 where a format cannot carry a session, 7 where the place cannot be written any more.
     pub async fn deliver(self, run: &Run<'_>, app: &App, results: &[(&Target, Result<Login>)]) -> Result<u8> {
-        let outcome = self.write(run, results);
+        let outcome = self.write(run, results).await;
         if let Err(error) = &outcome {
             for login in results.iter().filter_map(|(_, result)| result.as_ref().ok()) {
                 app.give_up(login, error.cause == Cause::ClosedPipe).await;
@@ -129,7 +129,7 @@ impl Prepared<'_> {
         outcome
     }
 
-    fn write(self, run: &Run<'_>, results: &[(&Target, Result<Login>)]) -> Result<u8> {
+    async fn write(self, run: &Run<'_>, results: &[(&Target, Result<Login>)]) -> Result<u8> {
         let mut exit = Exit::default();
         let mut outcomes = Vec::with_capacity(results.len());
         for (target, result) in results {
@@ -149,7 +149,7 @@ impl Prepared<'_> {
             return Ok(exit.code());
         }
         let rendered = output::render(self.format, &outcomes, &self.shape)?;
-        for warning in self.sink.deliver(&rendered)? {
+        for warning in self.sink.deliver(rendered).await? {
             run.report.warn(None, warning);
         }
         Ok(exit.code())

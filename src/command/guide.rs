@@ -9,7 +9,7 @@ use crate::app::{App, Login};
 use crate::config::{self, Inquiry, Origin};
 use crate::error::{Cause, Error, Result, why};
 use crate::output;
-use crate::output::sink::{Destination, Sink};
+use crate::output::sink::replace;
 use crate::provider;
 use crate::say::{Text, and, say};
 use crate::secret::Secret;
@@ -341,5 +341,5 @@ fn write(path: &Path, shown: &str, settings: &[(String, Secret, Secret)]) -> Res
         Error::new(Cause::Storage, say!("{shown} would not be read back as it was meant", shown))
             .hint(say!("is there a quote in it that does not close?"))
     })?;
-    Sink::prepare(Destination::File(path.to_owned()))?.write(&new)
+    replace(path, &new)
 }

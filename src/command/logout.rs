@@ -83,7 +83,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         }
     }
     let text = if run.global.json { format!("{}\n", serde_json::Value::Array(objects)) } else { lines };
-    run.print(&text)?;
+    run.print(&text).await?;
     Ok(exit.code())
 }
 

@@ -26,7 +26,7 @@ use crate::app::App;
 use crate::config::{Environment, Sources};
 use crate::error::{Cause, Error, Result};
 use crate::http::{Http, Proxies};
-use crate::output::sink::{Destination, Sink};
+use crate::output::sink;
 use crate::provider;
 use crate::report::Report;
 use crate::say::{Lang, Text, say};
@@ -254,8 +254,8 @@ impl Run<'_> {
     ///
     /// # Errors
     /// Exit code 7.
-    pub fn print(&self, text: &str) -> Result<()> {
-        Sink::prepare(Destination::Stdout)?.write(text.as_bytes()).map(|_| ())
+    pub async fn print(&self, text: &str) -> Result<()> {
+        sink::print(text).await
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{Run, TargetName, target_help};
 use crate::config;
 use crate::error::Result;
+use crate::output::sink::print_now;
 use crate::provider;
 use crate::say::{self, Lang, Text, say};
 use crate::spec::{Alternatives, Default, Field, Kind, Need, Placement, Spec, Target};
@@ -47,7 +48,7 @@ pub fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     } else {
         overview(&specs, lang)
     };
-    run.print(&text)?;
+    print_now(&text)?;
     Ok(0)
 }
 

@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures_util::pin_mut;
+
 use super::{Run, child, seconds};
 use crate::error::{Cause, Error, Result, why};
 use crate::sandbox::{self, Log, Options, Sandbox};
@@ -58,7 +60,13 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
 async fn serve(run: &Run<'_>, servers: &Sandbox) -> Result<u8> {
     // Whoever has read the block may end us at once.
     let stop = signals::either();
-    run.print(&block(servers, run.lang()))?;
+    pin_mut!(stop);
+    let block = block(servers, run.lang());
+    tokio::select! {
+        biased;
+        printed = run.print(&block) => printed?,
+        _ = &mut stop => return Ok(0),
+    }
     run.report.chat(say!("the sandbox is running; Ctrl-C ends it"));
     stop.await;
     Ok(0)

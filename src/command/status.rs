@@ -114,7 +114,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     } else {
         table(&rows, !args.targets.is_empty(), columns(), run)
     };
-    run.print(&text)?;
+    run.print(&text).await?;
     // What is missing stands in the table already. So does a diagnosis, which a person sees there.
     let told = |row: &&Row| row.diagnosis.is_none() || columns().is_none();
     let missing = |error: &&Error| error.cause == Cause::MissingSetting;

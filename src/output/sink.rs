@@ -76,44 +76,51 @@ impl Sink {
     /// Writes all of an answer; returns warnings, each a sentence without a full stop.
     ///
     /// # Errors
-    /// As [`Sink::write`]; [`Cause::Storage`] too where GitHub's env file cannot be written.
-    pub fn deliver(self, rendered: &Rendered) -> Result<Vec<Text>> {
+    /// [`Cause::ClosedPipe`] where stdout's reader went away, [`Cause::Storage`] for everything else. An old
+    /// file is then as it was.
+    pub async fn deliver(self, rendered: Rendered) -> Result<Vec<Text>> {
         let Self { main, github_env } = self;
-        let block = match (github_env, &rendered.github_env) {
+        let block = match (github_env, rendered.github_env) {
             (_, None) => None,
             (Some(file), Some(bytes)) => Some((file, bytes)),
             (None, Some(_)) => {
                 return Err(Error::new(Cause::Other, say!("GitHub's env file was not opened")));
             }
         };
-        let warnings = main.write(&rendered.main)?;
+        let warnings = match main {
+            Main::Stdout => stdout(rendered.main).await.map(|()| Vec::new())?,
+            Main::File(replacement) => replacement.write(&rendered.main)?,
+        };
         if let Some((file, bytes)) = block {
-            append(file, bytes)
+            append(file, &bytes)
                 .map_err(|error| storage(say!("GitHub's env file cannot be written"), &error))?;
         }
         Ok(warnings)
     }
-
-    /// Writes these bytes where the answer belongs; returns warnings.
-    ///
-    /// # Errors
-    /// [`Cause::ClosedPipe`] where stdout's reader went away, [`Cause::Storage`] for everything else. An old
-    /// file is then as it was.
-    pub fn write(self, bytes: &[u8]) -> Result<Vec<Text>> {
-        self.main.write(bytes)
-    }
 }
 
-impl Main {
-    fn write(self, bytes: &[u8]) -> Result<Vec<Text>> {
-        match self {
-            Self::Stdout => {
-                stdout(bytes).map_err(|error| stdout_failed(&error))?;
-                Ok(Vec::new())
-            }
-            Self::File(replacement) => replacement.write(bytes),
-        }
-    }
+/// Puts these bytes into a file, as [`Sink::prepare`] and [`Sink::deliver`] do; returns warnings.
+///
+/// # Errors
+/// As theirs.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<Vec<Text>> {
+    Replacement::open(path.to_owned())?.write(bytes)
+}
+
+/// Writes a text to stdout.
+///
+/// # Errors
+/// As [`Sink::deliver`].
+pub async fn print(text: &str) -> Result<()> {
+    stdout(Zeroizing::new(text.as_bytes().to_vec())).await
+}
+
+/// The same where no signal is waited for: each of them ends the process, and so the wait for a reader.
+///
+/// # Errors
+/// As [`Sink::deliver`].
+pub fn print_now(text: &str) -> Result<()> {
+    write_all(text.as_bytes()).map_err(|error| stdout_failed(&error))
 }
 
 /// How many columns stdout has, where it is a terminal.
@@ -129,18 +136,14 @@ pub struct Passage {
 }
 
 impl Passage {
-    /// Passes these bytes on as they are. A reader that stalls is waited for on a thread of its own: on ours it
-    /// would stop every time-out, and no signal would be heard.
+    /// Passes these bytes on as they are.
     ///
     /// # Errors
-    /// [`Cause::ClosedPipe`] where the reader went away, [`Cause::Storage`] for everything else.
+    /// As [`Sink::deliver`].
     pub async fn write(&mut self, bytes: Vec<u8>) -> Result<()> {
         let Some(last) = bytes.last() else { return Ok(()) };
         self.open_line = *last != b'\n';
-        let written = tokio::task::spawn_blocking(move || stdout(&bytes)).await;
-        written
-            .map_err(|_| Error::new(Cause::Other, say!("stdout could not be written")))?
-            .map_err(|error| stdout_failed(&error))
+        stdout(bytes.into()).await
     }
 
     /// Ends the line at a terminal, where stderr or the shell's prompt would go on with it.
@@ -280,11 +283,41 @@ fn is_mount(_: &Path) -> bool {
     false
 }
 
-/// Past std's line buffer, which would keep what could not be written, unwiped, and try again at exit.
+/// What waits for stdout's reader does so on a thread of its own: on ours it would stop every time-out, and no signal
+/// would be heard. A thread has its price, so that what stdout takes at once is written here.
+async fn stdout(bytes: Zeroizing<Vec<u8>>) -> Result<()> {
+    let written = match takes_at_once(bytes.len()) {
+        true => write_all(&bytes),
+        false => {
+            let written = tokio::task::spawn_blocking(move || write_all(&bytes)).await;
+            written.unwrap_or_else(|broken| Err(io::Error::other(broken)))
+        }
+    };
+    written.map_err(|error| stdout_failed(&error))
+}
+
+/// Whether so many bytes can be written to stdout without a wait for its reader. A pipe that takes any takes
+/// `PIPE_BUF` of them; of a terminal nobody knows.
 #[cfg(unix)]
-fn stdout(mut bytes: &[u8]) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    stdout.flush()?;
+fn takes_at_once(count: usize) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let stdout = io::stdout();
+    let mut asked = [PollFd::new(&stdout, PollFlags::OUT)];
+    count <= rustix::pipe::PIPE_BUF
+        && !stdout.is_terminal()
+        && poll(&mut asked, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+}
+
+#[cfg(not(unix))]
+fn takes_at_once(_count: usize) -> bool {
+    false
+}
+
+/// Past std's line buffer, which would keep what could not be written, unwiped, and try again at exit; past its lock
+/// too, which a write that waits would keep from everybody.
+#[cfg(unix)]
+fn write_all(mut bytes: &[u8]) -> io::Result<()> {
+    let stdout = io::stdout();
     while !bytes.is_empty() {
         match rustix::io::write(&stdout, bytes) {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),
@@ -297,7 +330,7 @@ fn stdout(mut bytes: &[u8]) -> io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn stdout(bytes: &[u8]) -> io::Result<()> {
+fn write_all(bytes: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(bytes)?;
     stdout.flush()
