@@ -30,6 +30,7 @@ pub mod terminal;
 pub mod tls;
 pub mod usage;
 
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::future::Future;
 use std::io::IsTerminal;
@@ -74,7 +75,7 @@ pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
     if let Err(error) = lang {
         return senseless(&report, &error, &Words::of(&arguments));
     }
-    let run = Run { global, environment, report: Rc::clone(&report) };
+    let run = Run { global, environment, report: Rc::clone(&report), answered: Cell::default() };
     let (outcome, on_failure) = match &cli.verb {
         Verb::Login(args) => (
             block_on(&report, signals::interruptible(Some(say!("a login")), command::login::run(args, &run))),
@@ -113,7 +114,8 @@ pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
         }
         error.cause.exit()
     });
-    if code != 0 && !on_failure.is_empty() {
+    // Behind an answer it would be obeyed with it.
+    if code != 0 && !on_failure.is_empty() && !run.answered.get() {
         // Whoever has stopped the run waits for no reader.
         let patience = if stopped { LAST_WORDS } else { Duration::MAX };
         let last = async {

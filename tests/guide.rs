@@ -221,6 +221,33 @@ fn ctrl_c_at_any_question_leaves_nothing() {
 }
 
 #[test]
+fn what_becomes_of_the_offer_does_not_undo_the_login() {
+    if !installed("setsid") {
+        return;
+    }
+    for (typed, code, said) in [
+        ("\x03", 130, "error: interrupted"),
+        ("\r", 0, "warning: the login is done, but what was typed for it is not kept: ./.env cannot be read"),
+    ] {
+        let server = Server::start(canned::gluo(TOKEN));
+        let machine = bare();
+        let stdout = fs::File::create(machine.path("out")).expect("a file");
+        let command = machine.command(&["login", "gluo", "-f", "sh"]);
+        let mut terminal = Terminal::with(command, 400, Some(stdout.into()));
+        answer(&mut terminal, &server.url());
+        terminal.sees("[Y/n]");
+        fs::create_dir(machine.path(".env")).expect("a folder in the file's place");
+        terminal.types(typed);
+        let left = terminal.ends();
+        assert_eq!(left.code, code, "{}", left.output);
+        left.line(said);
+        let out = fs::read_to_string(machine.path("out")).expect("a file");
+        assert!(out.contains(&format!("GLUO_TOKEN='{TOKEN}'")) && !out.contains("false"), "{out}");
+        assert!(machine.run("status --json").stdout.contains(r#""user":"api""#), "it is stored");
+    }
+}
+
+#[test]
 fn the_end_of_the_input_is_an_answer_that_is_missing() {
     if !installed("setsid") {
         return;

@@ -149,6 +149,7 @@ impl Prepared<'_> {
             return Ok(exit.code());
         }
         let rendered = output::render(self.format, &outcomes, &self.shape)?;
+        run.answered.set(true);
         for warning in self.sink.deliver(rendered).await? {
             run.report.warn(None, warning);
         }

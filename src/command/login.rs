@@ -109,8 +109,16 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         }
     }
     let code = deliver(prepared, run, &app, &results).await?;
-    guide.keep(run, &app, &results).await?;
-    Ok(code)
+    match guide.keep(run, &app, &results).await {
+        // Whoever stops the run is to see that; the answer is out all the same.
+        Err(error) if error.cause.is_signal() => Err(error),
+        Err(error) => {
+            let text = say!("the login is done, but what was typed for it is not kept");
+            run.report.warn_of(None, text, &error);
+            Ok(code)
+        }
+        Ok(()) => Ok(code),
+    }
 }
 
 /// Hands the sessions over, and tells a person at a terminal of those that there are.

@@ -14,6 +14,7 @@ mod shared;
 pub mod status;
 pub mod token;
 
+use std::cell::Cell;
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -110,6 +111,8 @@ pub struct Run<'a> {
     pub environment: &'a Environment,
     /// Where people read what goes on.
     pub report: Rc<Report>,
+    /// Whether an answer has been begun, so that nothing else may stand on stdout.
+    pub answered: Cell<bool>,
 }
 
 impl Run<'_> {
