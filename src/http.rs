@@ -22,7 +22,7 @@ use crate::report::Report;
 use crate::say::{Text, say};
 use crate::secret::Secret;
 use crate::spec::{BaseUrl, Target};
-use clients::{Route, is_private, is_public};
+use clients::{Route, is_private, is_public, until};
 use failure::{Again, Failure, explain};
 use header::{bearer_header, host_of, http_date, location, retry_after, text_header};
 
@@ -282,7 +282,7 @@ impl Channel<'_> {
     async fn once(&self, request: &Request, route: &Route) -> std::result::Result<Answer, Failure> {
         let started = Instant::now();
         let work = self.exchange(request, route);
-        let outcome = match tokio::time::timeout_at(self.deadline, work).await {
+        let outcome = match until(self.deadline, work).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Failure {
                 error: self.too_late(&host_of(&request.url), &may_have_worked(request)),

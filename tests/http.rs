@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::support::server::Nobody;
 use crate::support::tls::Authority;
 use crate::support::{Demo, Machine, Outcome, Reply, Server, at_once, demo};
+use crate::support::stored::stored;
 
 /// Logs in to every provider at once, each one's last step answered with `reply`.
 fn every_login(reply: impl Fn(&Demo) -> Reply + Sync, check: impl Fn(&Demo, &Server, &Outcome) + Sync) {
@@ -345,6 +346,22 @@ fn a_tunnel_through_a_proxy_shows_it_nothing() {
 }
 
 #[test]
+/// A command may use up most of the time.
+#[test]
+fn a_connection_that_never_came_about_was_no_login() {
+    let demo = &demo::SYSTEMSWAY;
+    let mut server = Server::start(vec![Reply::json(200, demo.good())]);
+    let mut machine = demo.machine(&server.url());
+    machine.run("login systemsway").answer();
+    let [entry] = &stored(&machine, ".json")[..] else { panic!("one entry") };
+    let before = std::fs::read(entry).expect("an entry");
+    server.fill();
+    machine.unset(demo.secret.0).set("SYSTEMSWAY_PASSWORD_CMD", &format!("sleep 2; echo {}", demo.secret.1));
+    let outcome = machine.run("login systemsway --timeout 4");
+    outcome.fails(5, &[&format!("error: systemsway: timed out connecting to {} after ", server.host())]);
+    assert_eq!(std::fs::read(entry).expect("an entry"), before, "no login, so the session is as it was");
+}
+
 fn no_proxy_is_honoured() {
     let authority = Authority::new();
     let config = authority.server("127.0.0.1");

@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 use std::error::Error as StdError;
+use std::future::Future;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
@@ -9,6 +11,8 @@ use std::time::Duration;
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
+use tokio::time::Instant;
+use tower::util::MapFutureLayer;
 use url::Url;
 
 use crate::error::{Cause, Error, Result};
@@ -17,6 +21,14 @@ use crate::tls::Trust;
 
 /// How long a connection may take to come about, name and TLS included.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// How much of a time it may take at most to connect: what then remains is for saying that nothing was sent.
+const CONNECT_SHARE: f64 = 0.8;
+
+tokio::task_local! {
+    /// When the request under way is given up.
+    static GIVEN_UP_AT: Instant;
+}
 
 /// What is spoken over TLS.
 const ALPN: &[&[u8]] = &[b"http/1.1"];
@@ -58,8 +70,7 @@ pub(super) enum Route {
 impl Http {
     /// Nothing is opened yet.
     pub fn new(proxies: Proxies, trust: Rc<Trust>, timeout: Duration) -> Self {
-        // Ends before a short --timeout does, so that it can be told that nothing was sent.
-        let connect_limit = CONNECT_LIMIT.min(timeout.mul_f64(0.8));
+        let connect_limit = CONNECT_LIMIT.min(timeout.mul_f64(CONNECT_SHARE));
         Self { proxies, connect_limit, trust, clients: RefCell::default() }
     }
 
@@ -85,7 +96,9 @@ impl Http {
             Route::Plain | Route::PlainPrivate | Route::PlainProxied(_) => Trust::nobody(ALPN)?,
             Route::Tls | Route::TlsProxied(_) => self.trust.config(ALPN)?,
         };
+        let limit = self.connect_limit;
         let mut builder = reqwest::Client::builder()
+            .connector_layer(MapFutureLayer::new(move |connecting| in_time(connecting, limit)))
             .user_agent(concat!("crmauth/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers)
             .redirect(reqwest::redirect::Policy::none())
@@ -126,6 +139,44 @@ impl Http {
         let uri: hyper::Uri = url.as_str().parse().map_err(|_| bad_proxy())?;
         Ok(matcher.build().intercept(&uri).map(|_| proxy))
     }
+}
+
+/// A connection was not made in the time that was left for it.
+#[derive(Debug)]
+pub(super) struct CutShort(pub(super) Duration);
+
+impl std::fmt::Display for CutShort {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("no connection in time")
+    }
+}
+
+impl StdError for CutShort {}
+
+/// Makes a request, which is given up at `deadline`; a connection that it needs is given up before.
+///
+/// # Errors
+/// The deadline has passed.
+pub(super) async fn until<T>(
+    deadline: Instant,
+    request: impl Future<Output = T>,
+) -> std::result::Result<T, tokio::time::error::Elapsed> {
+    tokio::time::timeout_at(deadline, GIVEN_UP_AT.scope(deadline, request)).await
+}
+
+/// A connection, if it comes about while the request that needs it is waited for; `limit` is the client's own.
+async fn in_time<C, E: From<io::Error>>(
+    connecting: impl Future<Output = std::result::Result<C, E>>,
+    limit: Duration,
+) -> std::result::Result<C, E> {
+    let left =
+        GIVEN_UP_AT.try_with(|at| at.saturating_duration_since(Instant::now())).unwrap_or(Duration::MAX);
+    if limit < left {
+        return connecting.await;
+    }
+    let limit = left.mul_f64(CONNECT_SHARE);
+    let connected = tokio::time::timeout(limit, connecting).await;
+    connected.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, CutShort(limit)).into()))
 }
 
 pub(super) fn bad_proxy() -> Error {

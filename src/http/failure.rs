@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::clients::{PublicAddress, Route};
+use super::clients::{CutShort, PublicAddress, Route};
 use super::header::host_of;
 use super::{Channel, public_http};
 use crate::error::{Cause, Error, find};
@@ -107,7 +107,8 @@ fn innermost(error: &reqwest::Error) -> Option<io::ErrorKind> {
 /// No connection came about, so nothing was sent.
 fn explain_connect(error: &reqwest::Error, host: &str, route: &Route, limit: Duration) -> Failure {
     let (cause, message) = if error.is_timeout() {
-        let limit = limit.as_secs_f64();
+        let limit = find::<CutShort>(error).map_or(limit, |cut| cut.0);
+        let limit = (limit.as_secs_f64() * 100.0).round() / 100.0;
         (Cause::ConnectTimeout, say!("timed out connecting to {host} after {limit} s", host, limit))
     } else if let Some(proxy) = proxy_of(route) {
         (Cause::Proxy, say!("cannot connect to {host} through the proxy {proxy}", host, proxy))

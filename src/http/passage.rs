@@ -6,6 +6,7 @@ use reqwest::header::{HeaderMap, HeaderValue, LOCATION};
 use tokio::time::Instant;
 use url::Url;
 
+use super::clients::until;
 use super::failure::{Again, explain};
 use super::header::{host_of, location, text_header};
 use super::{Channel, PAUSE, jitter};
@@ -107,7 +108,7 @@ impl Channel<'_> {
                 request = request.body(body.clone());
             }
             let started = Instant::now();
-            let answer = tokio::time::timeout_at(self.deadline, request.send()).await;
+            let answer = until(self.deadline, request.send()).await;
             let what = match &answer {
                 Ok(Ok(response)) => say!("HTTP {status}", status = response.status().as_u16()),
                 _ => say!("no answer"),
