@@ -219,6 +219,10 @@ fn a_file_or_command_that_gives_no_secret_is_named_without_its_text() {
         (
             "ZEEV_PASSWORD_CMD",
             "no-such-command Canary5Output",
+        // Base64 may begin so.
+        ("ZEEV_PASSWORD_FILE", "/Canary5Output", "names a file that is not there"),
+        ("ZEEV_PASSWORD_FILE", "/Canary5Output/x+y==", "names a file that is not there"),
+        ("ZEEV_PASSWORD_FILE", "/etc/missing", "names /etc/missing, which is not there"),
             "ended with exit status 127: there is no such command",
         ),
     ] {

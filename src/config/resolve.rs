@@ -2,6 +2,7 @@
 //! file. No command is run here.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use tokio::time::Instant;
 
@@ -344,10 +345,14 @@ pub(super) fn instead(variable: &str) -> Text {
     say!("mend what {variable} names, or set the value itself, without the _FILE or _CMD", variable)
 }
 
-/// A file as a message names it. What does not begin as a path may be the secret itself, typed into the wrong
-/// variable.
+/// A file as a message names it. What does not look like a path may be the secret itself, typed into the wrong
+/// variable; base64 may begin with `/`, but not with the name of a folder that is there.
 pub(super) fn named(path: &str) -> Text {
-    let is_path = ["/", "./", "../", "~/"].iter().any(|start| path.starts_with(start));
+    let in_folder = || Path::new(path).parent().is_some_and(|folder| folder != "/" && folder.is_dir());
+    let is_path = match path.starts_with('/') {
+        true => in_folder(),
+        false => ["./", "../", "~/"].iter().any(|start| path.starts_with(start)),
+    };
     if is_path { say!("{path}, which", path) } else { say!("a file that") }
 }
 
