@@ -227,10 +227,12 @@ fn misplaced(words: &Words<'_>) -> Option<Error> {
 /// # Errors
 /// [`Cause::BadSetting`] where `CRMAUTH_LANG` names no language that is spoken here.
 pub fn language(named: Option<Lang>, environment: &Environment) -> Result<Lang> {
-    match (named, environment.get("CRMAUTH_LANG")?) {
-        (Some(lang), _) => Ok(lang),
-        (None, None) => Ok(locale(environment)),
-        (None, Some(name)) => Lang::named(name).ok_or_else(|| {
+    if let Some(lang) = named {
+        return Ok(lang);
+    }
+    match environment.get("CRMAUTH_LANG")? {
+        None => Ok(locale(environment)),
+        Some(name) => Lang::named(name).ok_or_else(|| {
             Error::new(Cause::BadSetting, say!("CRMAUTH_LANG names no language that crmauth speaks"))
                 .hint(say!("it takes {names}", names = say::or(&Lang::NAMES)))
         }),

@@ -1,5 +1,8 @@
 //! The language of what people read: who chooses it, and what it leaves as it is.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
 use serde_json::Value;
 
 use crate::support::machine::set_mode;
@@ -52,6 +55,11 @@ fn a_language_that_nobody_here_speaks_is_refused() {
     assert_eq!((refused.code, refused.stdout.as_str()), (2, "false\n"), "{}", refused.stderr);
     assert_eq!(machine.run("exec gluo -- true").code, 125);
     machine.run("token gluo --lang en").fails(2, &[ENGLISH]);
+    for (option, begin) in [("--lang=en", ENGLISH), ("-q", "erro: CRMAUTH_LANG ")] {
+        let mut command = machine.command(&["token", "gluo", option]);
+        command.env("CRMAUTH_LANG", OsStr::from_bytes(b"e\xffn"));
+        machine.finish(command).fails(2, &[begin]);
+    }
 }
 
 #[test]
