@@ -4,7 +4,7 @@
 use std::io::{Result, Write};
 use std::path::Path;
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 use clap_complete::Shell;
 use clap_mangen::Man;
 use crmauth::cli::Cli;
@@ -21,7 +21,7 @@ fn main() -> Result<()> {
     std::fs::create_dir_all(&man)?;
     std::fs::create_dir_all(&scripts)?;
     // Building gives each verb the options that all of them have, and its whole name: crmauth-login.
-    let mut program = Cli::command();
+    let mut program = Cli::program();
     program.build();
     let commands = std::iter::once(&program).chain(program.get_subcommands());
     let named: Vec<(&str, &Command)> =
@@ -31,7 +31,7 @@ fn main() -> Result<()> {
         std::fs::write(man.join(format!("{name}.1")), page(name, command, others)?)?;
     }
     for (shell, name) in SCRIPTS {
-        std::fs::write(scripts.join(name), completions::script(shell, Cli::command()))?;
+        std::fs::write(scripts.join(name), completions::script(shell, Cli::program()))?;
     }
     Ok(())
 }

@@ -1,6 +1,9 @@
 //! The whole command line, as types. Parsing touches nothing on the machine.
 
-use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::command::{Global, api, completions, exec, login, logout, providers, sandbox, status, token};
 use crate::error::EXIT_CODES;
@@ -28,6 +31,34 @@ pub struct Cli {
     /// Options of every verb.
     #[command(flatten)]
     pub global: Global,
+}
+
+/// Options of every verb that count on both sides of it. Of clap's own global options one side is lost.
+const BOTH_SIDES: [&str; 2] = ["env_file", "verbose"];
+
+impl Cli {
+    /// The program's command line.
+    pub fn program() -> clap::Command {
+        let program = Self::command();
+        let both_sides = |arg: &&Arg| BOTH_SIDES.iter().any(|id| arg.get_id() == id);
+        let again: Vec<Arg> = program.get_arguments().filter(both_sides).cloned().collect();
+        program.mut_subcommands(|verb| verb.args(&again))
+    }
+
+    /// Reads these arguments, the program's name first.
+    ///
+    /// # Errors
+    /// Where they ask for help, and where they make no sense.
+    pub fn read(arguments: &[OsString]) -> std::result::Result<Self, clap::Error> {
+        let matches = Self::program().try_get_matches_from(arguments)?;
+        let mut cli = Self::from_arg_matches(&matches)?;
+        if let Some((_, behind)) = matches.subcommand() {
+            let [env_file, verbose] = BOTH_SIDES;
+            cli.global.env_file.extend(behind.get_many::<PathBuf>(env_file).into_iter().flatten().cloned());
+            cli.global.verbose = cli.global.verbose.saturating_add(behind.get_count(verbose));
+        }
+        Ok(cli)
+    }
 }
 
 fn after_help() -> String {

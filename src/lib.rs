@@ -37,8 +37,6 @@ use std::io::IsTerminal;
 use std::rc::Rc;
 use std::time::Duration;
 
-use clap::{CommandFactory, Parser};
-
 use cli::{Cli, Verb};
 use command::Run;
 use config::Environment;
@@ -50,15 +48,10 @@ use usage::{Words, colored, language, locale, senseless, smart, unparsed};
 /// The program: arguments (the program's name first) and environment in, exit code out.
 pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
     secret::undumpable();
-    let mut cli = match Cli::try_parse_from(&arguments) {
+    let cli = match Cli::read(&arguments) {
         Ok(cli) => cli,
         Err(error) => return unparsed(&error, &arguments, environment),
     };
-    let env_files = Words::of(&arguments).values("--env-file");
-    // clap keeps those of one side of the verb only.
-    if env_files.len() > cli.global.env_file.len() {
-        cli.global.env_file = env_files.into_iter().map(Into::into).collect();
-    }
     let global = &cli.global;
     let lang = language(global.lang, environment);
     let terminal = std::io::stderr().is_terminal();
@@ -103,7 +96,7 @@ pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
         Verb::Sandbox(args) => (block_on(&report, command::sandbox::run(args, &run)), ""),
         Verb::Providers(args) => (command::providers::run(args, &run), ""),
         Verb::Completions(args) => {
-            (block_on(&report, command::completions::run(args, &run, Cli::command())), "")
+            (block_on(&report, command::completions::run(args, &run, Cli::program())), "")
         }
     };
     let stopped = outcome.as_ref().is_err_and(|error| error.cause.is_signal());

@@ -4,8 +4,8 @@ use std::error::Error as _;
 use std::ffi::OsString;
 use std::io::IsTerminal;
 
+use clap::ValueEnum;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory, ValueEnum};
 
 use crate::cli::Cli;
 use crate::command::{Color, Refused, exec};
@@ -76,22 +76,8 @@ impl<'a> Words<'a> {
 
     /// The first word that is a verb's name.
     fn verb(&self) -> Option<&'a str> {
-        let known = Cli::command();
+        let known = Cli::program();
         self.ours.iter().copied().find(|word| known.find_subcommand(word).is_some())
-    }
-
-    /// All values of an option that is known to have one.
-    pub fn values(&self, name: &str) -> Vec<&'a str> {
-        let mut words = self.ours.iter();
-        let mut values = Vec::new();
-        while let Some(word) = words.next() {
-            match word.strip_prefix(name) {
-                Some("") => values.extend(words.next()),
-                Some(rest) => values.extend(rest.strip_prefix('=')),
-                None => {}
-            }
-        }
-        values
     }
 
     /// An option's value: `--format sh`, `--format=sh`, `-f sh`, `-fsh`, and behind flags, `-qf sh`.

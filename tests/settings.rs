@@ -1,7 +1,9 @@
 //! Settings as the program meets them: where they come from, what is refused, and what arrives on the wire.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
@@ -53,7 +55,7 @@ fn the_environment_alone_is_enough() {
 
 #[test]
 fn env_files_take_turns() {
-    let server = zeev(7);
+    let server = zeev(9);
     let mut machine = Machine::new();
     let settings = |user: &str| env_file(&server, &format!("ZEEV_USERNAME={user}\nZEEV_PASSWORD=p\n"));
     machine.write(".env", settings("dotenv"));
@@ -74,6 +76,15 @@ fn env_files_take_turns() {
         assert_eq!(sent(&server).last().expect("a login").0, user, "{line} {variable}");
     }
     machine.unset("CRMAUTH_ENV_FILE");
+    let odd = OsStr::from_bytes(b"od\xff");
+    fs::write(machine.work().join(odd), settings("odd")).expect("written");
+    set_mode(&machine.work().join(odd), 0o600);
+    for verb in [&["login", "zeev", "--env-file", "empty"][..], &["--env-file=empty", "login", "zeev"]] {
+        let mut command = machine.command(&["--env-file"]);
+        command.arg(odd).args(verb);
+        machine.finish(command).answer();
+        assert_eq!(sent(&server).last().expect("a login").0, "odd", "{verb:?}");
+    }
     // It replaces ./.env, which would have the rest.
     machine.run("login zeev --env-file two").fails(2, &["ZEEV_URL", "ZEEV_PASSWORD", "two"]);
     machine.run("login zeev --env-file missing").fails(2, &["missing: there is no such file"]);
@@ -208,6 +219,10 @@ fn a_file_or_command_that_gives_no_secret_is_named_without_its_text() {
         ("ZEEV_PASSWORD_FILE", ".", "names a file that is a folder"),
         ("ZEEV_PASSWORD_FILE", "two lines", "a second line"),
         ("ZEEV_PASSWORD_FILE", "./missing", "names ./missing, which is not there"),
+        // Base64 may begin so.
+        ("ZEEV_PASSWORD_FILE", "/Canary5Output", "names a file that is not there"),
+        ("ZEEV_PASSWORD_FILE", "/Canary5Output/x+y==", "names a file that is not there"),
+        ("ZEEV_PASSWORD_FILE", "/etc/missing", "names /etc/missing, which is not there"),
         ("ZEEV_PASSWORD_FILE", "empty", "is blank"),
         ("ZEEV_PASSWORD_FILE", "nul", "a control character"),
         ("ZEEV_PASSWORD_FILE", "latin", "is not valid UTF-8"),
@@ -219,10 +234,6 @@ fn a_file_or_command_that_gives_no_secret_is_named_without_its_text() {
         (
             "ZEEV_PASSWORD_CMD",
             "no-such-command Canary5Output",
-        // Base64 may begin so.
-        ("ZEEV_PASSWORD_FILE", "/Canary5Output", "names a file that is not there"),
-        ("ZEEV_PASSWORD_FILE", "/Canary5Output/x+y==", "names a file that is not there"),
-        ("ZEEV_PASSWORD_FILE", "/etc/missing", "names /etc/missing, which is not there"),
             "ended with exit status 127: there is no such command",
         ),
     ] {

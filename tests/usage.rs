@@ -6,7 +6,7 @@ use crmauth::error::EXIT_CODES;
 use serde_json::{Value, json};
 
 use crate::support::machine::{feed, installed, set_mode};
-use crate::support::{Machine, Outcome, Reply, Server, canned};
+use crate::support::{Machine, Outcome, Reply, Server, canned, demo};
 
 /// Options of every verb.
 const GLOBAL: [&str; 9] = [
@@ -34,6 +34,20 @@ fn warned(server: &Server) -> Machine {
     let path = machine.write(".env", format!("ZEEV_URL={}\nZEEV_API_TOKEN=Perm4nentUsage3\n", server.url()));
     set_mode(&path, 0o644);
     machine
+}
+
+#[test]
+fn what_counts_adds_up_on_both_sides_of_the_verb() {
+    for (line, traced) in [
+        ("-v login zeev -v", true),
+        ("-vq login zeev --verbose", false),
+        ("-v login zeev", false),
+        ("login zeev -vv", true),
+    ] {
+        let server = Server::start(vec![canned::zeev("tok-5B")]);
+        let outcome = demo::ZEEV.machine(&server.url()).run(line);
+        assert_eq!((outcome.code, outcome.stderr.contains("trace: ")), (0, traced), "{}", outcome.stderr);
+    }
 }
 
 #[test]

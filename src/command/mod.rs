@@ -47,7 +47,7 @@ const AT_ONCE: u16 = 10;
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// Read settings from FILE instead of ./.env; repeatable, later files win
-    #[arg(long, value_name = "FILE", global = true, action = ArgAction::Append)]
+    #[arg(long, value_name = "FILE", action = ArgAction::Append)]
     pub env_file: Vec<PathBuf>,
     /// How long each target may take until its session is in hand
     #[arg(long, value_name = "SECONDS", global = true, default_value = "30", value_parser = seconds)]
@@ -74,7 +74,7 @@ pub struct Global {
     #[arg(short, long, global = true)]
     pub quiet: bool,
     /// Say what is done and why; -vv also shows every request
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, action = ArgAction::Count)]
     pub verbose: u8,
     /// Colour on stderr: auto, always or never
     #[arg(long, value_name = "WHEN", global = true, default_value = "auto", hide_possible_values = true)]
