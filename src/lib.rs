@@ -3,9 +3,9 @@
 //! The way of the data: arguments → targets → settings → session → bytes. [`run`] is the whole program.
 //!
 //! The modules from the ground up; each may use those before it, siblings do not use each other, and
-//! `tests/layers.rs` holds this: [`secret`], [`disk`], [`say`], [`terminal`] · [`error`] · [`spec`], [`session`],
-//! [`signals`], [`tls`] · [`answer`], [`report`] · [`http`] · [`provider`], [`config`], [`store`], [`output`],
-//! [`sandbox`] · [`freshness`] · [`app`] · [`command`] · [`cli`] · [`usage`].
+//! `tests/layers.rs` holds this: [`secret`], [`disk`], [`say`], [`terminal`] · [`error`] · [`reader`] · [`spec`],
+//! [`session`], [`signals`], [`tls`] · [`answer`], [`report`] · [`http`] · [`provider`], [`config`], [`store`],
+//! [`output`], [`sandbox`] · [`freshness`] · [`app`] · [`command`] · [`cli`] · [`usage`].
 
 pub mod answer;
 pub mod app;
@@ -18,6 +18,7 @@ pub mod freshness;
 pub mod http;
 pub mod output;
 pub mod provider;
+pub mod reader;
 pub mod report;
 pub mod sandbox;
 pub mod say;

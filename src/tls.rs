@@ -5,6 +5,7 @@ mod roots;
 use std::cell::OnceCell;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rustls::client::WantsClientCert;
@@ -18,9 +19,13 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::error::{Cause, Error, Result, find};
+use crate::reader;
 use crate::say::{Text, say};
 
 pub use roots::Places;
+
+/// The largest CA file, in bytes; a system's own is a quarter of a mebibyte.
+const CA_FILE_MAX: usize = 4 * 1024 * 1024;
 
 /// Whom a run trusts: the system's certificates, loaded when they are first needed, and those of `--ca-file`.
 #[derive(Default)]
@@ -31,12 +36,16 @@ pub struct Trust {
 }
 
 impl Trust {
-    /// A CA file is read at once, so that a wrong one is found before anything is sent.
+    /// A CA file is read at once, so that a wrong one is found before anything is sent. One that is a pipe is waited for
+    /// no longer than `patience`.
     ///
     /// # Errors
     /// [`Cause::BadSetting`] for a CA file that cannot be read or holds no certificate.
-    pub fn new(places: Places, ca_file: Option<&Path>) -> Result<Self> {
-        let extra = ca_file.map(read_certificates).transpose()?.unwrap_or_default();
+    pub async fn new(places: Places, ca_file: Option<&Path>, patience: Duration) -> Result<Self> {
+        let extra = match ca_file {
+            Some(path) => read_certificates(path, patience).await?,
+            None => Vec::new(),
+        };
         Ok(Self { places, extra, verifier: OnceCell::new() })
     }
 
@@ -101,17 +110,14 @@ impl Trust {
     }
 }
 
-fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
+async fn read_certificates(path: &Path, patience: Duration) -> Result<Vec<CertificateDer<'static>>> {
     let refuse = |why: Text| {
         let message = say!("--ca-file {path} {why}", path = path.display(), why);
         Err(Error::new(Cause::BadSetting, message).hint(say!("it must be a file of PEM certificates")))
     };
-    let pem = match std::fs::read(path) {
+    let pem = match reader::wait_for(path, CA_FILE_MAX, patience, reader::deadline(patience)).await {
         Ok(pem) => pem,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return refuse(say!("does not exist"));
-        }
-        Err(_) => return refuse(say!("cannot be read")),
+        Err(why) => return refuse(why),
     };
     match CertificateDer::pem_slice_iter(&pem).collect::<std::result::Result<Vec<_>, _>>() {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),

@@ -1,5 +1,7 @@
 //! What holds for every provider where all is well or a proxy stands between; the faults are in `faults`.
 
+use std::process::Command;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use crmauth::secret::hex;
@@ -7,9 +9,9 @@ use md5::Digest;
 use serde_json::Value;
 
 use crate::support::server::Nobody;
+use crate::support::stored::stored;
 use crate::support::tls::Authority;
 use crate::support::{Demo, Machine, Outcome, Reply, Server, at_once, demo};
-use crate::support::stored::stored;
 
 /// Logs in to every provider at once, each one's last step answered with `reply`.
 fn every_login(reply: impl Fn(&Demo) -> Reply + Sync, check: impl Fn(&Demo, &Server, &Outcome) + Sync) {
@@ -247,14 +249,32 @@ fn a_ca_file_that_is_none() {
     let server = bystander();
     let machine = demo::ZEEV.machine(&server.url());
     machine.write("empty.pem", "");
-    for (file, why) in
-        [("empty.pem", "holds no certificate"), ("missing.pem", "does not exist"), (".", "cannot be read")]
-    {
-        let outcome = machine.run(&format!("login zeev --ca-file {file}"));
+    let pipe = machine.path("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+    for (file, why) in [
+        ("empty.pem", "holds no certificate"),
+        ("missing.pem", "is not there"),
+        (".", "is a folder"),
+        ("pipe", "gave nothing within 0.2 s"),
+        ("/dev/zero", "is larger than 4096 KiB"),
+    ] {
+        let timeout = if file == "pipe" { "0.2" } else { "30" };
+        let outcome = machine.run(&format!("login zeev --ca-file {file} --timeout {timeout}"));
         outcome
             .fails(2, &[&format!("--ca-file {file} {why}"), "hint: it must be a file of PEM certificates"]);
     }
     assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn a_ca_file_may_be_a_pipe() {
+    let authority = Authority::new();
+    let demo = &demo::ZEEV;
+    let server = Server::start_tls(authority.server("127.0.0.1"), vec![Reply::json(200, demo.good())]);
+    let machine = demo.machine(&server.url());
+    machine.write("ca.pem", authority.pem());
+    let outcome = machine.shell("bash", "crmauth login zeev --ca-file <(cat ca.pem)");
+    assert_eq!(outcome.answer().trim_end(), demo.token);
 }
 
 /// The proxy's user and password, which nobody may see.
@@ -326,6 +346,22 @@ fn plain_text_through_a_proxy_to_who_knows_where_needs_consent_and_is_told() {
     outcome.says(&["warning: zeev: http://zeev.example is not encrypted"]);
 }
 
+/// A command may use up most of the time.
+#[test]
+fn a_connection_that_never_came_about_was_no_login() {
+    let demo = &demo::SYSTEMSWAY;
+    let mut server = Server::start(vec![Reply::json(200, demo.good())]);
+    let mut machine = demo.machine(&server.url());
+    machine.run("login systemsway").answer();
+    let [entry] = &stored(&machine, ".json")[..] else { panic!("one entry") };
+    let before = std::fs::read(entry).expect("an entry");
+    server.fill();
+    machine.unset(demo.secret.0).set("SYSTEMSWAY_PASSWORD_CMD", &format!("sleep 2; echo {}", demo.secret.1));
+    let outcome = machine.run("login systemsway --timeout 4");
+    outcome.fails(5, &[&format!("error: systemsway: timed out connecting to {} after ", server.host())]);
+    assert_eq!(std::fs::read(entry).expect("an entry"), before, "no login, so the session is as it was");
+}
+
 #[test]
 fn a_tunnel_through_a_proxy_shows_it_nothing() {
     let authority = Authority::new();
@@ -346,22 +382,6 @@ fn a_tunnel_through_a_proxy_shows_it_nothing() {
 }
 
 #[test]
-/// A command may use up most of the time.
-#[test]
-fn a_connection_that_never_came_about_was_no_login() {
-    let demo = &demo::SYSTEMSWAY;
-    let mut server = Server::start(vec![Reply::json(200, demo.good())]);
-    let mut machine = demo.machine(&server.url());
-    machine.run("login systemsway").answer();
-    let [entry] = &stored(&machine, ".json")[..] else { panic!("one entry") };
-    let before = std::fs::read(entry).expect("an entry");
-    server.fill();
-    machine.unset(demo.secret.0).set("SYSTEMSWAY_PASSWORD_CMD", &format!("sleep 2; echo {}", demo.secret.1));
-    let outcome = machine.run("login systemsway --timeout 4");
-    outcome.fails(5, &[&format!("error: systemsway: timed out connecting to {} after ", server.host())]);
-    assert_eq!(std::fs::read(entry).expect("an entry"), before, "no login, so the session is as it was");
-}
-
 fn no_proxy_is_honoured() {
     let authority = Authority::new();
     let config = authority.server("127.0.0.1");

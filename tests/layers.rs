@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["secret", "disk", "say", "terminal"],
     &["error"],
+    &["reader"],
     &["spec", "session", "signals", "tls"],
     &["answer", "report"],
     &["http"],

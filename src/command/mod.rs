@@ -121,7 +121,8 @@ impl Run<'_> {
     /// # Errors
     /// Exit code 2: an env file, a CA file or a variable that cannot be used.
     pub async fn app(&self) -> Result<(App, Option<systems::Sandbox>)> {
-        let trust = Rc::new(Trust::new(self.roots(), self.global.ca_file.as_deref())?);
+        let ca_file = self.global.ca_file.as_deref();
+        let trust = Rc::new(Trust::new(self.roots(), ca_file, self.global.timeout).await?);
         let http = Http::new(self.proxies()?, Rc::clone(&trust), self.global.timeout);
         let (sources, servers) = if self.global.sandbox {
             let servers = sandbox::start(None, Rc::new(|_| ())).await?;

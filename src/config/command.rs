@@ -9,20 +9,14 @@ use tokio::process::{Child, Command};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use super::file::{Bytes, seconds};
 use super::value::MAX;
 use crate::error::why;
+use crate::reader::{Bytes, seconds};
 use crate::say::{Text, say};
 use crate::secret::Secret;
 
 /// What a shell ends with where a command does not exist.
 const NOT_FOUND: i32 = 127;
-
-/// When a wait that begins now ends.
-pub(super) fn deadline(patience: Duration) -> Instant {
-    const YEAR: Duration = Duration::from_secs(366 * 86_400);
-    Instant::now() + patience.min(YEAR)
-}
 
 /// What the command prints, at most 64 KiB. It sees the process's environment and no stdin.
 ///
@@ -123,10 +117,12 @@ mod group {
 mod tests {
     use super::*;
     use crate::config::fixture::wait_for;
+    use crate::reader;
 
     fn run(text: &str, patience: Duration) -> Result<String, String> {
         wait_for(async {
-            let printed = super::run(&Secret::new(text.to_owned()), patience, deadline(patience)).await;
+            let printed =
+                super::run(&Secret::new(text.to_owned()), patience, reader::deadline(patience)).await;
             let printed = printed.map_err(|why| why.english())?;
             Ok(String::from_utf8_lossy(&printed).into_owned())
         })

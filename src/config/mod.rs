@@ -3,7 +3,6 @@
 mod command;
 mod envfile;
 mod environment;
-mod file;
 mod names;
 mod own;
 mod plan;

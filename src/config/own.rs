@@ -8,8 +8,9 @@ use super::names::Form;
 use super::plan::printed_what;
 use super::resolve::{bad_value, instead, named};
 use super::sources::Origin;
-use super::{command, file, value};
+use super::{command, value};
 use crate::error::{Cause, Error, Result};
+use crate::reader;
 use crate::say::say;
 use crate::secret::Secret;
 
@@ -40,13 +41,13 @@ pub async fn own_secret(environment: &Environment, name: &str, patience: Duratio
             )));
         }
     };
-    let deadline = command::deadline(patience);
+    let deadline = reader::deadline(patience);
     let bad = |why| bad_value(variable, &Origin::Environment, why).hint(instead(variable));
     let secret = match form {
         Form::Plain => Secret::new((*text).to_owned()),
         Form::File => {
             let path = environment.cwd().join(text);
-            let read = file::wait_for(&path, value::MAX, patience, deadline).await;
+            let read = reader::wait_for(&path, value::MAX, patience, deadline).await;
             let secret = read.and_then(|bytes| value::from_bytes(&bytes));
             secret.map_err(|why| bad(say!("names {file} {why}", file = named(text), why)))?
         }

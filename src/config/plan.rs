@@ -7,6 +7,7 @@ use super::resolve::{bad_value, instead};
 use super::sources::Origin;
 use super::value;
 use crate::error::{Error, Result};
+use crate::reader;
 use crate::say::{Text, say};
 use crate::secret::Secret;
 use crate::spec::{BaseUrl, Field, Settings, Target};
@@ -108,7 +109,7 @@ impl Plan {
         if let Some(missing) = self.missing {
             return Err(missing);
         }
-        let deadline = command::deadline(patience);
+        let deadline = reader::deadline(patience);
         let spec = self.target.spec;
         let mut values = Vec::with_capacity(self.found.len());
         for Found { field, variable, origin, value } in self.found {

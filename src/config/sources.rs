@@ -10,15 +10,14 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-use super::command;
 use super::envfile::{self, Entry};
 use super::environment::Environment;
-use super::file::{self, Bytes};
 use super::names::{self, Form, Meant};
 use super::target::distance;
 use super::value;
 use crate::disk;
 use crate::error::{Cause, Error, Result, printable};
+use crate::reader::{self, Bytes};
 use crate::say::{Text, say};
 use crate::secret::Secret;
 use crate::spec::{Field, Spec, Target};
@@ -257,7 +256,7 @@ impl Sources {
     ) -> std::result::Result<Secret, Text> {
         let known = Rc::clone(self.secret_files.borrow_mut().entry(path.to_owned()).or_default());
         let read = async {
-            let bytes = file::wait_for(path, value::MAX, self.patience, deadline).await?;
+            let bytes = reader::wait_for(path, value::MAX, self.patience, deadline).await?;
             value::from_bytes(&bytes)
         };
         known.get_or_try_init(|| read).await.cloned()
@@ -265,7 +264,7 @@ impl Sources {
 
     /// When a wait for a target's settings that begins now ends.
     pub(super) fn deadline(&self) -> Instant {
-        command::deadline(self.patience)
+        reader::deadline(self.patience)
     }
 
     /// What a person may want to know, for `-v`.
@@ -316,7 +315,7 @@ impl Sources {
         let shown = printable(&path.display().to_string());
         let place = self.cwd.join(path);
         let (bytes, meta) =
-            file::read(&place, FILE_MAX, self.patience).map_err(|why| unread(&shown, by, &why))?;
+            reader::read(&place, FILE_MAX, self.patience).map_err(|why| unread(&shown, by, &why))?;
         self.read.push((shown.clone(), place));
         let entries = entries(&shown, &bytes, specs)?;
         self.strangers_in(&shown, &bytes, false, specs);
@@ -474,7 +473,7 @@ fn bad_file(shown: &str, why: &Text) -> Error {
 }
 
 fn unread(shown: &str, by: &str, why: &Text) -> Error {
-    if *why == file::not_there() {
+    if *why == reader::not_there() {
         return Error::new(Cause::BadSetting, say!("{by} {shown}: there is no such file", by, shown))
             .hint(say!("check the path; it counts from the current folder"));
     }
@@ -522,11 +521,11 @@ fn open_implicit(path: &Path) -> Result<std::result::Result<(Bytes, Metadata), T
     let file = match options.open(path) {
         Ok(file) => file,
         Err(_) if !disk::is_ours(&meta) => return Err(foreign_file()),
-        Err(error) => return Err(bad_file("./.env", &file::why(&error)).hint(next())),
+        Err(error) => return Err(bad_file("./.env", &reader::why(&error)).hint(next())),
     };
     match file.metadata() {
         Ok(meta) if meta.is_file() => {
-            let bytes = file::slurp(file, FILE_MAX).map_err(|why| bad_file("./.env", &why).hint(next()))?;
+            let bytes = reader::slurp(file, FILE_MAX).map_err(|why| bad_file("./.env", &why).hint(next()))?;
             Ok(Ok((bytes, meta)))
         }
         _ => Ok(Err(say!("not a regular file"))),

@@ -12,7 +12,7 @@ use crmauth::report::Report;
 use crmauth::secret::Secret;
 use crmauth::session::{Session, check_token};
 use crmauth::spec::{BaseUrl, Settings, Target};
-use crmauth::tls::{Places, Trust};
+use crmauth::tls::Trust;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -63,8 +63,7 @@ async fn play(provider: &'static dyn Provider, verb: usize, answers: &[Vec<u8>])
     let url = BaseUrl::parse(&format!("http://{address}/crm"), "").expect("a URL");
     let spec = provider.spec();
     let settings = Settings::new(Target { spec, account: None }, url, values(spec.id));
-    let trust = Trust::new(Places::default(), None).expect("nothing to read");
-    let http = Http::new(Proxies::default(), Rc::new(trust), LIMIT);
+    let http = Http::new(Proxies::default(), Rc::new(Trust::default()), LIMIT);
     let report = silent();
     let prior = held();
     // As the app does with what it hands over.

@@ -13,15 +13,21 @@ use zeroize::Zeroizing;
 use crate::say::{Text, say};
 
 /// A file's bytes, wiped when dropped.
-pub(super) type Bytes = Zeroizing<Vec<u8>>;
+pub type Bytes = Zeroizing<Vec<u8>>;
 
 /// A time as a message shows it: in seconds, to a hundredth.
-pub(super) fn seconds(time: Duration) -> f64 {
+pub fn seconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 100.0).round() / 100.0
 }
 
+/// When a wait that begins now ends.
+pub fn deadline(patience: Duration) -> Instant {
+    const YEAR: Duration = Duration::from_secs(366 * 86_400);
+    Instant::now() + patience.min(YEAR)
+}
+
 /// What is wrong with a file that does not exist.
-pub(super) fn not_there() -> Text {
+pub fn not_there() -> Text {
     say!("is not there")
 }
 
@@ -30,7 +36,7 @@ pub(super) fn not_there() -> Text {
 ///
 /// # Errors
 /// What is wrong with it, as the end of a sentence: `is not there`.
-pub(super) fn read(path: &Path, cap: usize, patience: Duration) -> Result<(Bytes, Metadata), Text> {
+pub fn read(path: &Path, cap: usize, patience: Duration) -> Result<(Bytes, Metadata), Text> {
     let meta = look(path)?;
     if meta.is_file() {
         return Ok((read_now(path, cap)?, meta));
@@ -48,12 +54,7 @@ pub(super) fn read(path: &Path, cap: usize, patience: Duration) -> Result<(Bytes
 ///
 /// # Errors
 /// As [`read`].
-pub(super) async fn wait_for(
-    path: &Path,
-    cap: usize,
-    patience: Duration,
-    deadline: Instant,
-) -> Result<Bytes, Text> {
+pub async fn wait_for(path: &Path, cap: usize, patience: Duration, deadline: Instant) -> Result<Bytes, Text> {
     if look(path)?.is_file() {
         return read_now(path, cap);
     }
@@ -89,7 +90,7 @@ fn silent(patience: Duration) -> Text {
 ///
 /// # Errors
 /// As [`read`].
-pub(super) fn slurp(file: File, cap: usize) -> Result<Bytes, Text> {
+pub fn slurp(file: File, cap: usize) -> Result<Bytes, Text> {
     let expected = file.metadata().map_or(0, |meta| meta.len());
     // Room for all of it from the start: growing would leave copies of secrets behind.
     let room = if expected == 0 { cap } else { cap.min(usize::try_from(expected).unwrap_or(cap)) };
@@ -102,7 +103,7 @@ pub(super) fn slurp(file: File, cap: usize) -> Result<Bytes, Text> {
 }
 
 /// What is wrong with a file, as the end of a sentence; in our words, not in the system's.
-pub(super) fn why(error: &io::Error) -> Text {
+pub fn why(error: &io::Error) -> Text {
     match error.kind() {
         io::ErrorKind::NotFound => not_there(),
         kind => say!("cannot be read ({why})", why = crate::error::why(kind)),
