@@ -1,7 +1,8 @@
 //! `crmauth logout`, and `login --adopt`: how a session ends, and how it comes from another machine.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::Stdio;
+use std::sync::{Arc, Barrier};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -248,6 +249,84 @@ fn one_failure_keeps_no_other_session_from_ending() {
     machine.run("logout").fails(2, &["error: "]);
     machine.run("logout --all zeev").fails(2, &["error: "]);
     machine.run("logout gluo").fails(2, &["error: gluo: ", "GLUO_URL"]);
+}
+
+#[test]
+fn a_server_that_hangs_keeps_neither_the_others_nor_the_record() {
+    for option in ["", " --json"] {
+        let answers = [canned::gluo("Gs1token"), canned::gluo("Gs2token")].concat();
+        let server = Server::start(answers);
+        server.rest(Reply::http(500, "text/html", ""));
+        let hanging = Server::start(canned::gluo("Gs3token").into_iter().chain([Reply::Silence]).collect());
+        let mut machine = Machine::new();
+        for (account, server) in [("A", &server), ("B", &server), ("SLOW", &hanging)] {
+            machine.set(&format!("GLUO__{account}__URL"), &server.url());
+            machine.set(&format!("GLUO__{account}__USERNAME"), account);
+            machine.secret(&format!("GLUO__{account}__ACCESS_KEY"), "Kx93gluoAccessKey0Rt");
+        }
+        assert_eq!(machine.run("login gluo@a gluo@b gluo@slow -j 1").code, 0);
+        let line = format!("logout --all --timeout 60{option}");
+        let mut child = machine.start(machine.command(&line.split(' ').collect::<Vec<_>>()));
+        let mut stdout = BufReader::new(child.stdout.take().expect("a stdout"));
+        let mut stderr = BufReader::new(child.stderr.take().expect("a stderr"));
+        let mut lines: [String; 2] = Default::default();
+        for line in &mut lines {
+            match option {
+                "" => stdout.read_line(line),
+                _ => stderr.read_line(line),
+            }
+            .expect("a line");
+        }
+        hanging.wait_for(3);
+        signal(&child, Signal::INT);
+        let (mut rest, mut said) = (String::new(), String::new());
+        stdout.read_to_string(&mut rest).expect("text");
+        stderr.read_to_string(&mut said).expect("text");
+        assert_eq!(machine.end(child).code, 130);
+        assert!(said.contains("interrupted; a logout under way may have taken effect"), "{said}");
+        lines.sort();
+        if option.is_empty() {
+            assert_eq!(lines, ["gluo@a\tstill-alive\n", "gluo@b\tstill-alive\n"]);
+            assert_eq!(rest, "");
+        } else {
+            let rows: Value = serde_json::from_str(&rest).expect("JSON");
+            let mut told: Vec<_> = rows.as_array().expect("an array").iter().map(Value::to_string).collect();
+            told.sort();
+            let row = |target: &str| json!({"target": target, "outcome": "still-alive"}).to_string();
+            assert_eq!(told, [row("gluo@a"), row("gluo@b")]);
+        }
+        assert_eq!(stored(&machine, ".json").len(), 1, "the hanging one stays");
+    }
+}
+
+#[test]
+fn a_fleet_is_logged_out_a_few_at_a_time() {
+    let server = Server::start(Vec::new());
+    let mut machine = Machine::new();
+    machine.set("HELLOCLOUD_URL", &server.url());
+    for number in 0..20 {
+        machine.set(&format!("HELLOCLOUD__N{number:02}__CLIENT_ID"), &format!("c{number}"));
+        machine.secret(&format!("HELLOCLOUD__N{number:02}__CLIENT_SECRET"), "Sx8clientSecret4Tn");
+    }
+    server.rest(canned::hellocloud("Hc1token"));
+    assert_eq!(machine.run("login --all").code, 0);
+    // Nobody is answered before ten ask.
+    server.rest(Reply::json(200, r#"{"meta":{}}"#).together(&Arc::new(Barrier::new(10))));
+    let outcome = machine.run("logout --all");
+    assert_eq!(outcome.answer().lines().filter(|line| line.ends_with("\trevoked")).count(), 20);
+    assert_eq!(server.most_at_once(), 10);
+    assert_eq!(left(&machine), Vec::<String>::new());
+}
+
+#[test]
+fn a_reader_that_goes_away_keeps_no_session_alive() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    machine.run("login --all").answer();
+    let mut child = machine.start(machine.command(&["logout", "--all"]));
+    drop(child.stdout.take());
+    assert_eq!(machine.end(child).code, 7);
+    assert_eq!(left(&machine), Vec::<String>::new());
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! `crmauth logout`: end sessions on the server where it can, and forget them here.
 
-use serde_json::json;
+use futures_util::StreamExt;
+use serde_json::{Value, json};
 
-use super::{Exit, Run, TargetName, target_help, targets};
+use super::{AT_ONCE, Exit, Run, TargetName, target_help, targets};
 use crate::app::{App, role};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Pending, Result};
 use crate::provider::{self, Revocation};
 use crate::say::{self, say};
+use crate::signals::interruptible;
 use crate::spec::Target;
 use crate::store::{Entry, Key};
 
@@ -39,31 +41,50 @@ pub struct Args {
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let named = targets(&args.targets)?;
     let (app, _servers) = run.app().await?;
-    let mut outcomes = Vec::new();
-    if args.all {
-        for (key, entry) in app.everything().await? {
-            let outcome = app.end_stored(&key, &entry, args.local).await;
-            outcomes.push((label(&key, &entry), outcome));
+    let stored = if args.all { app.everything().await? } else { Vec::new() };
+    let of_all = stored.iter().map(|(key, entry)| -> (String, Pending<'_, Ended>) {
+        (label(key, entry), Box::pin(app.end_stored(key, entry, args.local)))
+    });
+    let of_named = named.iter().map(|target| -> (String, Pending<'_, Ended>) {
+        (target.to_string(), Box::pin(end(&app, target, args)))
+    });
+    let mut outcomes = futures_util::stream::iter(of_all.chain(of_named).enumerate())
+        .map(|(place, (label, end))| async move { (place, label, end.await) })
+        .buffer_unordered(AT_ONCE.into());
+    let mut record = Record::default();
+    let work = async {
+        while let Some((place, label, outcome)) = outcomes.next().await {
+            record.add(run, place, label, outcome).await;
         }
-        let discarded = app.discard().await?;
-        if discarded > 0 {
-            run.report.warn(
-                None,
-                say!("{count} stored entries could not be read and are removed", count = discarded),
-            );
+        if args.all {
+            discard(&app, run).await?;
         }
-    } else {
-        for target in &named {
-            outcomes.push((target.to_string(), end(&app, target, args).await));
-        }
-    }
-    let mut exit = Exit::default();
-    let mut lines = String::new();
-    let mut objects = Vec::new();
-    for (label, outcome) in outcomes {
+        Ok(())
+    };
+    // What has been ended is told however the run ends: nobody could find it out later.
+    let done = interruptible(Some(say!("a logout")), work).await;
+    let code = record.close(run).await;
+    done.and(code)
+}
+
+/// What came of one session; `None`: none was stored.
+type Ended = Option<Revocation>;
+
+/// What has happened so far: a line each at once, or all of it as JSON at the end.
+#[derive(Default)]
+struct Record {
+    exit: Exit,
+    objects: Vec<(usize, Value)>,
+    /// Why no more lines are written: sessions are ended all the same.
+    unwritten: Option<Error>,
+}
+
+impl Record {
+    async fn add(&mut self, run: &Run<'_>, place: usize, label: String, outcome: Result<Ended>) {
         match outcome {
             Ok(ended) => {
                 let word = word(ended);
+                self.objects.push((place, json!({ "target": label, "outcome": word })));
                 if ended == Some(Revocation::StillAlive) {
                     let text = say!(
                         "{label}: the server left the session alive; it ends when it is not used",
@@ -71,23 +92,43 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
                     );
                     run.report.warn(None, text);
                 }
-                lines.push_str(&format!("{label}\t{word}\n"));
-                objects.push(json!({ "target": label, "outcome": word }));
+                if !run.global.json && self.unwritten.is_none() {
+                    self.unwritten = run.print(&format!("{label}\t{word}\n")).await.err();
+                }
             }
             Err(error) => {
                 let error = error.target(&label);
-                exit.add(error.cause.exit());
+                self.exit.add(error.cause.exit());
+                self.objects
+                    .push((place, json!({ "target": label, "error": run.report.error_json(&error) })));
                 run.report.error(&error);
-                objects.push(json!({ "target": label, "error": run.report.error_json(&error) }));
             }
         }
     }
-    let text = if run.global.json { format!("{}\n", serde_json::Value::Array(objects)) } else { lines };
-    run.print(&text).await?;
-    Ok(exit.code())
+
+    async fn close(mut self, run: &Run<'_>) -> Result<u8> {
+        if let Some(error) = self.unwritten {
+            return Err(error);
+        }
+        if run.global.json {
+            self.objects.sort_by_key(|(place, _)| *place);
+            let objects = self.objects.into_iter().map(|(_, object)| object).collect();
+            run.print(&format!("{}\n", Value::Array(objects))).await?;
+        }
+        Ok(self.exit.code())
+    }
 }
 
-fn word(ended: Option<Revocation>) -> &'static str {
+/// Removes what cannot be used and says how much that was.
+async fn discard(app: &App, run: &Run<'_>) -> Result<()> {
+    let count = app.discard().await?;
+    if count > 0 {
+        run.report.warn(None, say!("{count} stored entries could not be read and are removed", count));
+    }
+    Ok(())
+}
+
+fn word(ended: Ended) -> &'static str {
     match ended {
         None => "none",
         Some(Revocation::Revoked) => "revoked",
@@ -107,7 +148,7 @@ fn label(key: &Key, entry: &Entry) -> String {
 
 /// Ends a target's session. Where it has no settings, what is stored in its name is meant, if that is one session: a
 /// logout cannot be taken back, and those of other folders may be in use there.
-async fn end(app: &App, target: &Target, args: &Args) -> Result<Option<Revocation>> {
+async fn end(app: &App, target: &Target, args: &Args) -> Result<Ended> {
     let person = args.person.as_deref();
     if !app.sources.configured(&provider::specs()).contains(target) {
         role(target, person)?;

@@ -259,6 +259,8 @@ impl Run<'_> {
     /// # Errors
     /// Exit code 7.
     pub async fn print(&self, text: &str) -> Result<()> {
+        // Both may be one terminal.
+        let _hold = self.report.hold();
         sink::print(text).await
     }
 }
