@@ -165,6 +165,9 @@ fn the_end_is_created_and_expires_in_by_the_servers_clock() {
         (Some(now - 3600), Some(now - 3600), 3600),
         (Some(now - 4200), Some(now - 3600), 3000),
         (None, None, 3600),
+        // Times of two clocks, or of two time zones: no token lasts longer than it is said to.
+        (Some(now + 86_400), Some(now), 3600),
+        (Some(now + 86_400), None, 3600),
     ] {
         let (rest, stderr) = lasts(created, &json!(3600), date);
         let rest = rest.expect("an end");

@@ -170,7 +170,8 @@ fn partner_hint(context: &Context<'_>, error: Error, sent: bool) -> Error {
     ))
 }
 
-/// How long the token still lasts: `Created + Expires_In` by the server's clock, which its `Date` tells.
+/// How long the token still lasts: `Created + Expires_In` by the server's clock, which its `Date` tells, and never
+/// longer than `Expires_In`, wherever `Created` lies.
 fn remaining(answer: &Object, server_now: Option<Timestamp>) -> Option<SignedDuration> {
     let lasts = lifetime(answer.get("Expires_In")?)?;
     let Some(created) = answer.text("Created").and_then(|text| text.parse().ok()) else {
@@ -180,5 +181,5 @@ fn remaining(answer: &Object, server_now: Option<Timestamp>) -> Option<SignedDur
     let local_now = Timestamp::now();
     let now = server_now.filter(|server| server.duration_since(local_now).abs() > CLOCKS_AGREE);
     let rest = end.duration_since(now.unwrap_or(local_now));
-    rest.is_positive().then_some(rest)
+    rest.is_positive().then_some(rest.min(lasts))
 }
