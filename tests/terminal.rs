@@ -97,6 +97,29 @@ fn a_batch_leaves_nothing_behind_on_a_terminal_of_few_rows() {
 }
 
 #[test]
+fn a_line_of_the_answer_stands_above_what_is_still_under_way() {
+    if !installed("setsid") {
+        return;
+    }
+    let barrier = Arc::new(Barrier::new(2));
+    let left_alive = Reply::http(500, "text/html", "").together(&barrier);
+    let script = |last| demo::GLUO.script([Reply::json(200, demo::GLUO.good()), last]);
+    let (quick, hanging) = (Server::start(script(left_alive)), Server::start(script(Reply::Silence)));
+    let mut machine = demo::GLUO.machine(&quick.url());
+    machine.set("GLUO__SLOW__URL", &hanging.url()).set("GLUO__SLOW__USERNAME", "api");
+    machine.secret("GLUO__SLOW__ACCESS_KEY", "kEy8Rt5Yp3Wn6Vb1");
+    assert_eq!(machine.run("login gluo gluo@slow").code, 0);
+    let mut terminal = start(&machine, 100, "logout --all --timeout 60");
+    terminal.sees("gluo: ending the session…").sees("…");
+    barrier.wait();
+    terminal.sees("gluo\tstill-alive").sees("gluo@slow: ending the session…").types("\x03");
+    let left = terminal.ends();
+    assert_eq!(left.code, 130, "{}", left.output);
+    assert!(left.screen.contains(&"gluo\tstill-alive".to_owned()), "{:?}", left.screen);
+    assert!(!left.screen.concat().contains("ending the session"), "it is still there: {:?}", left.screen);
+}
+
+#[test]
 fn nothing_moves_where_nobody_looks() {
     if !installed("setsid") {
         return;
