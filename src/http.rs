@@ -165,7 +165,7 @@ impl Channel<'_> {
             let pause = match &outcome {
                 Err(Failure { again: Again::NothingSent, .. }) if connects == 0 => {
                     connects += 1;
-                    PAUSE + jitter(PAUSE)
+                    jittered(PAUSE)
                 }
                 Ok(Answer { status: 429, retry_after: Some(seconds), .. }) if !waited => {
                     waited = true;
@@ -180,25 +180,28 @@ impl Channel<'_> {
                 {
                     let pause = PAUSE * 2u32.pow(repeats);
                     repeats += 1;
-                    pause + jitter(pause)
+                    jittered(pause)
                 }
                 _ => return outcome.map_err(|failure| failure.error),
             };
-            let needed = outcome.as_ref().err().map_or(Duration::ZERO, |failure| self.needed(&failure.error));
-            match Instant::now().checked_add(pause) {
-                Some(then) if then + needed < self.deadline => {
-                    self.report
-                        .note(Some(self.target), say!("asking again in {wait} ms", wait = pause.as_millis()));
-                    tokio::time::sleep_until(then).await;
-                }
-                _ => return outcome.map_err(|failure| failure.error),
+            let error = outcome.as_ref().err().map(|failure| &failure.error);
+            if !self.waits(pause, error).await {
+                return outcome.map_err(|failure| failure.error);
             }
         }
     }
 
-    /// How much time another try needs: half a try to connect would end as if an answer were missing.
-    fn needed(&self, error: &Error) -> Duration {
-        if error.cause == Cause::ConnectTimeout { self.http.connect_limit } else { Duration::ZERO }
+    /// Waits before another try, where the time that is left allows for both. Half a try to connect would be none.
+    async fn waits(&self, pause: Duration, error: Option<&Error>) -> bool {
+        let connects = error.is_some_and(|error| error.cause == Cause::ConnectTimeout);
+        let needed = if connects { self.http.connect_limit } else { Duration::ZERO };
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if pause.saturating_add(needed) >= left {
+            return false;
+        }
+        self.report.note(Some(self.target), say!("asking again in {wait} ms", wait = pause.as_millis()));
+        tokio::time::sleep(pause).await;
+        true
     }
 
     /// Judges before anything is sent whether credentials may go to the target's URL; a request judges it again, by the
@@ -393,8 +396,8 @@ fn may_have_worked(request: &Request) -> Text {
     }
 }
 
-/// Between nothing and `most`, so that many clients do not come back at once.
-fn jitter(most: Duration) -> Duration {
+/// One to two times as long, so that many clients do not come back at once.
+fn jittered(pause: Duration) -> Duration {
     let random = getrandom::u32().unwrap_or_default();
-    most.mul_f64(f64::from(random) / f64::from(u32::MAX))
+    pause + pause.mul_f64(f64::from(random) / f64::from(u32::MAX))
 }

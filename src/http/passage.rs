@@ -9,7 +9,7 @@ use url::Url;
 use super::clients::until;
 use super::failure::{Again, explain};
 use super::header::{host_of, location, text_header};
-use super::{Channel, PAUSE, jitter};
+use super::{Channel, PAUSE, jittered};
 use crate::answer::Place;
 use crate::error::{Cause, Error, Result};
 use crate::say::{Text, say};
@@ -91,7 +91,7 @@ impl Channel<'_> {
             .map_err(|_| Error::new(Cause::Usage, say!("-X names no HTTP method")))?;
         let doubt =
             if call.method == "GET" { Text::default() } else { say!("; the request may have taken effect") };
-        let mut connects = 0;
+        let mut tried = false;
         loop {
             let mut headers = HeaderMap::new();
             for (name, value) in &call.headers {
@@ -127,13 +127,11 @@ impl Channel<'_> {
                 Ok(Err(error)) => explain(&error, &host, &doubt, &route, self),
                 Err(_) => return Err(self.too_late(&host, &doubt)),
             };
-            let pause = PAUSE + jitter(PAUSE);
-            let until = Instant::now() + pause + self.needed(&failure.error);
-            if failure.again != Again::NothingSent || connects > 0 || until > self.deadline {
+            let again = failure.again == Again::NothingSent && !tried;
+            if !again || !self.waits(jittered(PAUSE), Some(&failure.error)).await {
                 return Err(failure.error);
             }
-            connects += 1;
-            tokio::time::sleep(pause).await;
+            tried = true;
         }
     }
 }
