@@ -133,11 +133,7 @@ impl Provider for Gluo {
     /// A challenge is refused to a user who is not there: ACCESS_DENIED (real server). It ends the one before it.
     fn greet<'a>(&'a self, context: &'a Context<'a>) -> Option<Pending<'a, ()>> {
         Some(Box::pin(async move {
-            let path = [
-                "webservice.php?operation=getchallenge&username=",
-                &percent(context.required("USERNAME")?.expose()),
-            ];
-            let request = Request::get(context.settings.url.join(&path.concat())).challenge();
+            let request = challenge(context)?;
             let user = context.variable("USERNAME");
             context.call(request, refusal).await.map(drop).map_err(|error| match error.cause {
                 Cause::Refused => error.hint(say!("check {user}", user)),
@@ -152,6 +148,13 @@ fn operation(context: &Context<'_>, operation: &str, session: &Session) -> Reque
     let body = Fields::new().text("operation", operation).secret("sessionName", &session.token);
     let url = context.settings.url.join("webservice.php");
     Request::post(url, SPEC.content_type, body.form(), body.secrets())
+}
+
+/// The request for a challenge, which ends the one before it.
+fn challenge(context: &Context<'_>) -> Result<Request> {
+    let user = percent(context.required("USERNAME")?.expose());
+    let path = ["webservice.php?operation=getchallenge&username=", &user].concat();
+    Ok(Request::get(context.settings.url.join(&path)).challenge())
 }
 
 /// A try that failed.
@@ -171,9 +174,7 @@ async fn attempt(context: &Context<'_>) -> std::result::Result<Session, Attempt>
     let settings = context.settings;
     let user = context.required("USERNAME")?.expose();
     context.note(say!("asking for a challenge"));
-    let path = ["webservice.php?operation=getchallenge&username=", &percent(user)].concat();
-    let answer = context.call(Request::get(settings.url.join(&path)).challenge(), refusal).await?;
-    let challenge = result(&answer)?;
+    let challenge = result(&context.call(challenge(context)?, refusal).await?)?;
     note_skew(context, &challenge);
 
     context.note(say!("logging in"));
