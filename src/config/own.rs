@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::environment::Environment;
 use super::names::Form;
 use super::plan::printed_what;
-use super::resolve::{bad_value, instead, named};
+use super::resolve::{bad_value, both_set, instead, named};
 use super::sources::Origin;
 use super::{command, value};
-use crate::error::{Cause, Error, Result};
+use crate::error::Result;
 use crate::reader;
 use crate::say::say;
 use crate::secret::Secret;
@@ -32,14 +32,7 @@ pub async fn own_secret(environment: &Environment, name: &str, patience: Duratio
     let (form, variable, text) = match &set[..] {
         [] => return Ok(None),
         [one] => one,
-        [(_, first, _), (_, second, _), ..] => {
-            let message = say!("both {first} and {second} are set, and one of them is used", first, second);
-            return Err(Error::new(Cause::BadSetting, message).hint(say!(
-                "keep either {first} or {second}",
-                first,
-                second
-            )));
-        }
+        [(_, first, _), (_, second, _), ..] => return Err(both_set(first, second)),
     };
     let deadline = reader::deadline(patience);
     let bad = |why| bad_value(variable, &Origin::Environment, why).hint(instead(variable));

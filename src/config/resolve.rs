@@ -11,7 +11,7 @@ use super::plan::{Found, Plan, Value};
 use super::sources::{Hit, Origin, Sources};
 use super::value;
 use crate::error::{Cause, Error, Result};
-use crate::say::{self, Text, say};
+use crate::say::{self, Sayable, Text, say};
 use crate::secret::Secret;
 use crate::spec::{Alternatives, BaseUrl, COMMON, Default, Field, Kind, Need, Settings, Target, is_on};
 
@@ -178,12 +178,7 @@ impl<'a> Survey<'a> {
                 }
             };
             let (first, second) = (names(first, second), names(second, first));
-            let message = say!("both {first} and {second} are set, and one of them is used", first, second);
-            return Err(Error::new(Cause::BadSetting, message).hint(say!(
-                "keep either {first} or {second}",
-                first,
-                second
-            )));
+            return Err(both_set(&first, &second));
         }
         Ok(ways.first().copied())
     }
@@ -387,6 +382,14 @@ fn hits(target: &Target, sources: &Sources) -> Result<BTreeMap<&'static str, Hit
         }
     }
     Ok(hits)
+}
+
+/// A refusal of two settings that stand for the same.
+pub(super) fn both_set(first: &impl Sayable, second: &impl Sayable) -> Error {
+    let message =
+        say!("both {first} and {second} are set, and one of them is used", first = *first, second = *second);
+    let hint = say!("keep either {first} or {second}", first = *first, second = *second);
+    Error::new(Cause::BadSetting, message).hint(hint)
 }
 
 /// A refusal that names the variable and where it was found.
