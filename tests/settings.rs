@@ -312,6 +312,24 @@ fn a_planted_url_gets_no_secret() {
 }
 
 #[test]
+fn a_files_secret_is_not_for_another_server_of_the_environment() {
+    let (elsewhere, server) = (nobody(), zeev(2));
+    let mut machine = Machine::new();
+    machine.write(".env", env_file(&server, "ZEEV_USERNAME=ana\nZEEV_PASSWORD=Folder7Secret\n"));
+    machine.canary("Folder7Secret").set("ZEEV_URL", &elsewhere.url());
+    for line in ["login zeev", "token zeev", "login zeev --env-file .env"] {
+        machine.run(line).fails(
+            2,
+            &["ZEEV_URL from the environment", ".env line 1", "ZEEV_PASSWORD", "hint: `unset ZEEV_URL`"],
+        );
+    }
+    // What the file alone is asked for, and what comes from the environment as a whole, is as it was.
+    machine.set("ZEEV_URL", &server.url()).run("login zeev").answer();
+    machine.unset("ZEEV_URL").run("login zeev").answer();
+    assert_eq!(elsewhere.connections(), 0);
+}
+
+#[test]
 fn an_account_of_a_planted_url_gets_no_secret_either() {
     let server = nobody();
     let mut machine = Machine::new();

@@ -42,6 +42,7 @@ pub async fn find(target: &Target, sources: &Sources) -> Result<Plan> {
         return Err(error.clone());
     }
     survey.guard().map_err(named)?;
+    survey.keep_pairs().map_err(named)?;
     let mut plan = survey.plan().await.map_err(named)?;
     plan.missing = error;
     Ok(plan)
@@ -270,6 +271,35 @@ impl<'a> Survey<'a> {
             "set {variable} in the environment too, or consent with `--env-file .env`",
             variable = route.variable
         )))
+    }
+
+    /// Refuses a secret from an env file that names another server than the environment does. The environment's
+    /// may be what a session was handed over with, in another folder.
+    fn keep_pairs(&self) -> Result<()> {
+        let in_effect = self.hits.get(COMMON[0].name).filter(|hit| hit.origin == Origin::Environment);
+        let Some(url) = in_effect else { return Ok(()) };
+        let server =
+            |text: &Secret| BaseUrl::of(text.expose(), self.target.spec).ok().map(|url| url.origin());
+        let here = server(&url.text);
+        for (text, place) in self.sources.overruled(url) {
+            let of_it = self.used().find(|(field, hit)| field.secret() && hit.origin.file() == place.file());
+            let Some((_, secret)) = of_it else { continue };
+            if here.is_none() || server(text).is_none_or(|there| Some(there) == here) {
+                continue;
+            }
+            let message = say!(
+                "{url} from the environment names another server than {place}, and {secret} from there is not for it",
+                url = url.written,
+                place = place.text(),
+                secret = secret.written
+            );
+            return Err(Error::new(Cause::BadSetting, message).hint(say!(
+                "`unset {variable}`, which an earlier session may have left, or set {secret} in the environment too",
+                variable = url.variable,
+                secret = secret.variable
+            )));
+        }
+        Ok(())
     }
 
     /// What decides where secrets travel and comes from a file that nobody named.

@@ -57,6 +57,14 @@ impl Origin {
         matches!(self, Self::File { implicit: true, .. })
     }
 
+    /// The env file that it is from.
+    pub(super) fn file(&self) -> Option<&str> {
+        match self {
+            Self::File { path, .. } => Some(path),
+            _ => None,
+        }
+    }
+
     /// What stands behind "from": `the environment`, `./.env line 3`.
     pub fn text(&self) -> Text {
         match self {
@@ -304,6 +312,12 @@ impl Sources {
             return Ok(Some(hit));
         }
         Ok(None)
+    }
+
+    /// What lower sources say where this one counts.
+    pub(super) fn overruled(&self, hit: &Hit) -> impl Iterator<Item = (&Secret, &Origin)> {
+        let lower = self.layers.iter().skip(hit.rank + 1);
+        lower.filter_map(|layer| layer.get(&hit.variable)).map(|(_, text, origin)| (text, origin))
     }
 
     /// The path of a `_FILE`, from the current folder.
