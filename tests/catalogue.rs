@@ -25,7 +25,10 @@ fn every_sentence_has_a_translation() {
         std::fs::write(&path, text).expect("written");
     }
     let missing: Vec<_> = said.iter().filter(|(sentence, _)| !known.contains(*sentence)).collect();
-    assert!(missing.is_empty(), "without an entry: {missing:#?}");
+    assert!(
+        missing.is_empty(),
+        "without an entry, which `UPDATE_CATALOGUE=1 cargo test catalogue` adds to src/say/pt-BR.txt: {missing:#?}"
+    );
     let stale: Vec<_> = known.iter().filter(|sentence| !said.contains_key(*sentence)).collect();
     assert!(stale.is_empty(), "said nowhere: {stale:#?}");
 }

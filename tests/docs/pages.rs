@@ -45,6 +45,15 @@ fn each_scene_is_on_its_page() {
     }
 }
 
+#[test]
+fn the_page_on_errors_leads_to_each_systems_page() {
+    let text = read("docs/errors.md");
+    for spec in provider::specs() {
+        let link = format!("[{}]({}.md)", spec.product, spec.id);
+        assert!(text.contains(&link), "docs/errors.md has no link {link}");
+    }
+}
+
 /// Each system's page, and the one on what they have in common, which shows it with Zeev.
 fn pages() -> Vec<(&'static str, &'static Spec)> {
     let specs = provider::specs();

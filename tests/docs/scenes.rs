@@ -217,7 +217,7 @@ pub fn of(page: &str) -> Vec<Scene> {
         "broker" => broker(),
         "zeev" => zeev(),
         "errors" => errors(),
-        _ => panic!("no scenes for {page}"),
+        _ => panic!("tests/docs/scenes.rs has no scenes for the page {page}"),
     }
 }
 
