@@ -15,7 +15,7 @@ use crate::support::redis::{Redis, shares};
 use crate::support::sandbox::Servers;
 use crate::support::stored::{five_at, purposes};
 
-/// A machine that knows the five systems and shares a store.
+/// A machine that knows every system and shares a store.
 fn sharing(servers: &Servers, url: &str) -> Machine {
     let mut machine = five_at(servers);
     shares(&mut machine, url);

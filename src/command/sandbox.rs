@@ -1,4 +1,4 @@
-//! `crmauth sandbox`: the five systems on loopback, for trying things out and for people's own tests.
+//! `crmauth sandbox`: every system on loopback, for trying things out and for people's own tests.
 
 use std::ffi::OsString;
 use std::rc::Rc;
@@ -15,7 +15,7 @@ use crate::{config, provider, signals};
 /// The one setting of ours that a command keeps: what language its crmauth speaks.
 const LANG: &str = "CRMAUTH_LANG";
 
-/// Play the five systems on loopback, with demo accounts
+/// Play every system on loopback, with demo accounts
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     crmauth sandbox                          print the settings, serve until Ctrl-C\n  \

@@ -1,4 +1,4 @@
-//! The five systems, played on loopback inside the binary: what `crmauth sandbox` and `--sandbox` serve, and
+//! Every system, played on loopback inside the binary: what `crmauth sandbox` and `--sandbox` serve, and
 //! what the tests talk to.
 //!
 //! Each system keeps to what its documents and real servers say; `tests/facts/` holds those facts and a test

@@ -13,7 +13,7 @@ use crate::support::sandbox::Servers;
 /// A job's variables.
 type Variables = BTreeMap<String, String>;
 
-/// A CI's machine beside the five systems.
+/// A CI's machine beside the systems.
 struct Job {
     servers: Servers,
     machine: Machine,
