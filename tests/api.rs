@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use crate::support::machine::{installed, signal};
 use crate::support::sandbox::Servers;
 use crate::support::server::Received;
-use crate::support::stored::{SYSTEMS, edit, five_at, stored};
-use crate::support::{Machine, Outcome, Reply, Server, canned};
+use crate::support::stored::{edit, five_at, stored, systems};
+use crate::support::{Machine, Outcome, Reply, Server, canned, demo};
 
 /// What the tests' sessions are, with what a URL must escape.
 const TOKEN: &str = "Tk+7/a?b&c=d%e";
@@ -24,40 +24,15 @@ const TOKEN: &str = "Tk+7/a?b&c=d%e";
 /// A machine that knows every system at `server`, below a path prefix.
 fn machine_at(server: &Server) -> Machine {
     let mut machine = Machine::new();
-    for system in SYSTEMS {
-        let url = format!("{}/base", server.url());
-        machine.set(&format!("{}_URL", system.to_uppercase()), &url);
-    }
-    for (name, value) in [
-        ("GLUO_USERNAME", "admin"),
-        ("HELLOCLOUD_CLIENT_ID", "c1"),
-        ("SYSTEMSWAY_USERNAME", "ana"),
-        ("BROKER_USERNAME", "ana"),
-        ("ZEEV_USERNAME", "ana"),
-    ] {
-        machine.set(name, value);
-    }
-    for name in [
-        "GLUO_ACCESS_KEY",
-        "HELLOCLOUD_CLIENT_SECRET",
-        "SYSTEMSWAY_PASSWORD",
-        "BROKER_PASSWORD",
-        "ZEEV_PASSWORD",
-    ] {
-        machine.secret(name, &format!("Qx4{name}Zp"));
-    }
+    let url = format!("{}/base", server.url());
+    demo::ALL.iter().for_each(|demo| demo.settle(&mut machine, &url));
     machine
 }
 
 /// The answers to a login.
 fn login(system: &str, token: &str) -> Vec<Reply> {
-    match system {
-        "gluo" => canned::gluo(token),
-        "hellocloud" => vec![canned::hellocloud(token)],
-        "systemsway" => vec![canned::systemsway(token)],
-        "broker" => vec![canned::broker(token)],
-        _ => vec![canned::zeev(token)],
-    }
+    let demo = demo::of(system);
+    demo.script([Reply::json(200, demo.answer_with(&json!(token).to_string()))])
 }
 
 /// A machine with a stored session of `system`; `replies` come after its login. Also how many requests that took.
@@ -629,7 +604,7 @@ fn what_has_come_is_passed_on_at_once() {
     let small = ["one\n", "[1,\n"].map(|first| (first, 200));
     let framed = ["{\"n\":1}\n", "\u{feff} {\"status\": \"ok\"}\n"].map(|first| (first, 200));
     let refused = [("no\n", 404)];
-    for system in SYSTEMS {
+    for system in systems() {
         for (first, status) in small.into_iter().chain(framed).chain(refused) {
             let barrier = Arc::new(Barrier::new(2));
             let head = HEAD.replace("200", &status.to_string());

@@ -27,7 +27,7 @@ fn every_login(reply: impl Fn(&Demo) -> Reply + Sync, check: impl Fn(&Demo, &Ser
 
 /// Every provider at once.
 fn each(work: impl Fn(&'static Demo) + Sync) {
-    at_once(demo::ALL, work);
+    at_once(demo::ALL.iter().copied(), work);
 }
 
 /// Every login works; stderr holds these texts, or nothing.

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::support::machine::{feed, signal};
 use crate::support::sandbox::Servers;
-use crate::support::stored::{SYSTEMS, edit, five_at, from_now, stored};
-use crate::support::{Machine, Outcome, Reply, Server, canned};
+use crate::support::stored::{edit, five_at, from_now, stored, systems};
+use crate::support::{Machine, Outcome, Reply, Server, canned, demo};
 
 /// Requests that the servers of `servers` have had so far.
 fn requests(servers: &Servers) -> usize {
@@ -109,7 +109,7 @@ fn where_there_is_nothing_to_ask_no_server_is_asked() {
 fn all_ends_everything_that_is_stored() {
     let servers = Servers::start();
     let mut machine = five_at(&servers);
-    machine.run("login --all").answer();
+    machine.run("login gluo hellocloud systemsway broker zeev").answer();
     machine.run("token zeev --as maria.souza").answer();
     machine.set("HELLOCLOUD__MAQUINA__CLIENT_ID", servers.setting("HELLOCLOUD__MAQUINA__CLIENT_ID"));
     machine.set("HELLOCLOUD__MAQUINA__CLIENT_SECRET", servers.setting("HELLOCLOUD__MAQUINA__CLIENT_SECRET"));
@@ -352,7 +352,7 @@ fn a_session_of_another_machine_is_checked_stored_and_shared() {
     let servers = Servers::start();
     let (elsewhere, here) = (five_at(&servers), without_credentials(&servers));
     elsewhere.run("login --all").answer();
-    for system in SYSTEMS {
+    for system in systems() {
         let session = elsewhere.run(&format!("token {system} -f json"));
         let session = session.answer();
         assert!(!session.contains("refresh"), "{session}");
@@ -361,8 +361,9 @@ fn a_session_of_another_machine_is_checked_stored_and_shared() {
         let before = requests(&servers);
         let adopted = fed(&here, &format!("login {system} --adopt"), session);
         assert_eq!((adopted.code, adopted.stdout.as_str()), (0, token.as_str()), "{}", adopted.stderr);
-        if system == "broker" {
-            adopted.says(&["warning: broker: the server has no way to say whether the session is alive"]);
+        if !demo::of(system).asked {
+            let unknown = "the server has no way to say whether the session is alive";
+            adopted.says(&[&format!("warning: {system}: {unknown}")]);
         } else {
             assert_eq!(
                 (adopted.stderr.as_str(), requests(&servers)),
@@ -412,18 +413,17 @@ fn a_dead_session_is_not_stored() {
     let (elsewhere, here) = (five_at(&servers), without_credentials(&servers));
     elsewhere.run("login --all").answer();
     servers.advance(2 * 3600);
-    for system in SYSTEMS {
-        if system == "broker" {
-            edit(&elsewhere, "broker", |entry| entry["expires_at"] = from_now(-10));
-        }
-        let session = match system {
+    for system in systems() {
+        let session = if demo::of(system).asked {
+            elsewhere.run(&format!("token {system} --cached -f json")).answer().to_owned()
+        } else {
             // By its end nobody hands it out any more, so it is written by hand.
-            "broker" => json!({
-                "schema": 1, "provider": "broker", "token": "Br1token", "token_type": "Bearer",
-                "url": servers.setting("BROKER_URL"), "expires_at": from_now(-10),
-            })
-            .to_string(),
-            _ => elsewhere.run(&format!("token {system} --cached -f json")).answer().to_owned(),
+            let url = servers.setting(&demo::of(system).variable("URL"));
+            let session = json!({
+                "schema": 1, "provider": system, "token": "Br1token", "token_type": "Bearer",
+                "url": url, "expires_at": from_now(-10),
+            });
+            session.to_string()
         };
         let outcome = fed(&here, &format!("login {system} --adopt"), &session);
         outcome.fails(4, &[&format!("error: {system}: "), "hint: "]);

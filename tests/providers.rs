@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use crmauth::provider;
 use serde_json::Value;
 
-use crate::support::{Machine, Reply, Server, canned};
-
-const SYSTEMS: [&str; 5] = ["gluo", "hellocloud", "systemsway", "broker", "zeev"];
+use crate::faults::steps::{self, Step};
+use crate::support::sandbox::Servers;
+use crate::support::stored::systems;
+use crate::support::{Machine, Reply, Server, demo};
 
 /// A system's settings as `--json` tells them.
 fn settings(name: &str) -> Vec<Value> {
@@ -21,14 +23,33 @@ fn variable(setting: &Value) -> &str {
     setting["variable"].as_str().expect("a name")
 }
 
+/// Loops over these lists leave out whatever is missing in them.
+#[test]
+fn every_system_is_played_and_tested() {
+    let servers = Servers::start();
+    for system in systems() {
+        let url = format!("{}_URL", system.to_uppercase());
+        assert!(servers.demo().any(|(name, _)| name == url), "`ALL` of src/sandbox/mod.rs lacks {system}");
+        let known = demo::ALL.iter().any(|demo| demo.id == system);
+        assert!(known, "`ALL` of tests/support/demo.rs lacks {system}");
+        let has = |steps: &[Step]| steps.iter().any(|step| step.system == system);
+        assert!(has(steps::LAST), "`LAST` of tests/faults/steps.rs lacks {system}'s login");
+        assert!(has(steps::CALLS), "`CALLS` of tests/faults/steps.rs lacks a call to {system}");
+    }
+}
+
 #[test]
 fn the_table_names_every_system() {
     let outcome = Machine::new().run("providers");
-    let first_words: Vec<&str> =
-        outcome.answer().lines().take(5).map(|line| line.split(' ').next().expect("a word")).collect();
-    assert_eq!(first_words, SYSTEMS);
-    for product in ["Gluocrm", "HelloCloud", "SystemsWay", "Broker", "Zeev"] {
-        assert!(outcome.stdout.contains(product), "{}", outcome.stdout);
+    let first_words: Vec<&str> = outcome
+        .answer()
+        .lines()
+        .take(systems().len())
+        .map(|line| line.split(' ').next().expect("a word"))
+        .collect();
+    assert_eq!(first_words, systems());
+    for spec in provider::specs() {
+        assert!(outcome.stdout.contains(spec.product), "{}", outcome.stdout);
     }
 }
 
@@ -65,15 +86,16 @@ fn json_tells_every_declared_field() {
     let all = all.json();
     let named: Vec<&str> =
         all.as_array().expect("an array").iter().filter_map(|one| one["provider"].as_str()).collect();
-    assert_eq!(named, SYSTEMS);
+    assert_eq!(named, systems());
     assert_eq!(all[0]["aliases"][0], "gluocrm");
-    assert_eq!(all[4]["impersonation"], true);
+    let impersonating = all.as_array().expect("an array").iter().filter(|one| one["impersonation"] == true);
+    assert_eq!(impersonating.map(|one| &one["provider"]).collect::<Vec<_>>(), ["zeev"]);
 }
 
 #[test]
 fn a_systems_page_names_its_settings() {
     let machine = Machine::new();
-    for system in SYSTEMS {
+    for system in systems() {
         let page = machine.run(&format!("providers {system}"));
         let block = machine.run(&format!("providers {system} --env"));
         for setting in settings(system) {
@@ -99,17 +121,11 @@ fn a_systems_page_names_its_settings() {
 
 #[test]
 fn the_block_filled_in_is_an_env_file_that_works() {
-    for (system, replies) in [
-        ("gluo", canned::gluo("tok-9")),
-        ("hellocloud", vec![canned::hellocloud("tok-9")]),
-        ("systemsway", vec![canned::systemsway("tok-9")]),
-        ("broker", vec![canned::broker("tok-9")]),
-        ("zeev", vec![canned::zeev("tok-9")]),
-    ] {
+    for demo in demo::ALL {
         for account in ["", "@filial"] {
-            let server = Server::start(replies.clone());
+            let server = Server::start(demo.script([Reply::json(200, demo.good())]));
             let machine = Machine::new();
-            let target = format!("{system}{account}");
+            let target = format!("{}{account}", demo.id);
             let block = machine.run(&format!("providers {target} --env"));
             let filled = block.answer().lines().map(|line| {
                 let line = line.strip_prefix('#').filter(|line| line.ends_with("_URL=")).unwrap_or(line);
@@ -121,7 +137,7 @@ fn the_block_filled_in_is_an_env_file_that_works() {
                 }
             });
             machine.write(".env", filled.collect::<String>());
-            assert_eq!(machine.run(&format!("login {target}")).answer(), "tok-9\n", "{target}");
+            assert_eq!(machine.run(&format!("login {target}")).answer().trim_end(), demo.token, "{target}");
         }
     }
 }
@@ -133,7 +149,7 @@ fn the_blocks_of_all_systems_are_one_env_file() {
     machine.write(".env", block.answer());
     // Empty values are unset ones.
     machine.run("login --all").fails(2, &["no target is configured"]);
-    for system in SYSTEMS {
+    for system in systems() {
         let name = format!("{}_URL", system.to_uppercase());
         machine.run(&format!("login {system}")).fails(2, &[&name, "looked at: the environment, ./.env"]);
     }
@@ -142,12 +158,13 @@ fn the_blocks_of_all_systems_are_one_env_file() {
 #[test]
 fn an_unknown_name_is_refused_with_the_nearest_one() {
     let machine = Machine::new();
+    let all = format!("the systems are {}", systems().join(", "));
     for (name, hint) in [
         ("glou", "did you mean `gluo`?"),
         ("Zev", "did you mean `zeev`?"),
         ("system-way", "did you mean `systemsway`?"),
         ("hellocluod", "did you mean `hellocloud`?"),
-        ("salesforce", "the systems are gluo, hellocloud, systemsway, broker, zeev"),
+        ("salesforce", all.as_str()),
         ("gluo@a-b", "as in `gluo@filial`"),
     ] {
         for verb in ["providers", "login"] {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::raw::{self, Reply, Request};
 use crate::support::sandbox::{EPOCH, Servers};
+use crate::support::stored::systems;
 
 const TESTE: &str = "46070D4BF934FB0D4B06D9E2C46E346944E322444900A435D7D9A95E6D7435F5";
 const NEW: &str = "EB078EB1ABFC9722EBAB9BA3DD303AFD37DD1AE50A791CBA16ABEE0A727029DF";
@@ -498,7 +499,7 @@ fn a_body_above_a_mebibyte_is_too_large() {
 #[test]
 fn every_demo_account_has_a_url_on_loopback() {
     let servers = Servers::start();
-    for system in ["gluo", "hellocloud", "systemsway", "broker", "zeev"] {
+    for system in systems() {
         assert!(servers.host(system).starts_with("127.0.0.1:"), "{system}");
         let reply = servers.call(system, "GET", "/nothing", None);
         assert_eq!(reply.status, 404, "{system}");

@@ -14,7 +14,7 @@ use tokio::net::TcpSocket;
 use crate::support::machine::signal;
 use crate::support::sandbox::Servers;
 use crate::support::stored::{
-    SYSTEMS, change, ending, ends, entry, entry_of, first_login, five_at, from_now, purposes, read, store,
+    change, ending, ends, entry, entry_of, first_login, five_at, from_now, purposes, read, store, systems,
     unseen,
 };
 use crate::support::{Machine, Outcome, Reply, Server, canned, raw};
@@ -50,7 +50,7 @@ fn warnings(outcome: &Outcome) -> Vec<&str> {
 fn a_stored_session_costs_no_request() {
     let servers = Servers::start();
     let machine = five_at(&servers);
-    for system in SYSTEMS {
+    for system in systems() {
         let before = servers.events().len();
         let first = token(&machine, &format!("token {system}"));
         assert_eq!(purposes(&servers, before), first_login(system), "{system}");
@@ -76,7 +76,7 @@ fn a_stored_session_costs_no_connection() {
 fn what_login_gets_is_what_token_gives() {
     let servers = Servers::start();
     let machine = five_at(&servers);
-    for system in SYSTEMS {
+    for system in systems() {
         let got = token(&machine, &format!("login {system}"));
         assert_eq!(token(&machine, &format!("token {system}")), got);
     }
@@ -396,7 +396,7 @@ fn an_unreachable_server_takes_no_session_away() {
 fn cached_never_touches_the_network() {
     let servers = Servers::start();
     let machine = five_at(&servers);
-    for system in SYSTEMS {
+    for system in systems() {
         let cached = format!("token {system} --cached");
         machine.run(&cached).fails(3, &[system, "no session is stored", "crmauth login"]);
         let error: Value =
@@ -627,7 +627,7 @@ fn all_equal(answers: &[String]) {
 
 #[test]
 fn fifty_at_once_log_in_once() {
-    for system in SYSTEMS {
+    for system in systems() {
         let servers = Servers::start();
         let machine = five_at(&servers);
         let start = std::time::Instant::now();

@@ -137,7 +137,7 @@ fn an_answer_cut_at_any_byte() {
     let length = Scene::new(&steps::LAST[4]).good().len();
     for end in 1..length {
         unreadable(20)
-            .at(&steps::LAST[4..])
+            .at(&steps::LAST[4..5])
             .brief()
             .fault(move |scene| Reply::json(200, &scene.good()[..end]))
             .check();

@@ -29,6 +29,6 @@ mod redirects;
 mod scene;
 mod sessions;
 mod statuses;
-mod steps;
+pub mod steps;
 mod surroundings;
 mod tls;

@@ -10,14 +10,14 @@ use crate::support::at_once;
 use crate::support::demo::HELLOCLOUD;
 use crate::support::machine::{Machine, installed, signal};
 use crate::support::redis::{Proxy, Redis, Way, shares};
-use crate::support::stored::{SYSTEMS, first_login, purposes, under};
+use crate::support::stored::{first_login, purposes, systems, under};
 use crate::support::{Reply, Server, canned};
 
 #[test]
 fn what_one_machine_gets_all_have() {
     let Some((servers, redis)) = fleet() else { return };
     let machines = [sharing(&servers, &redis.url()), sharing(&servers, &redis.url())];
-    for system in SYSTEMS {
+    for system in systems() {
         let first = servers.events().len();
         let line = format!("token {system}");
         let got = token(&machines[0], &line);

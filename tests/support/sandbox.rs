@@ -16,7 +16,7 @@ use super::raw::{self, Reply, Request};
 /// Where the clock stands at first.
 pub const EPOCH: i64 = 1_795_000_000;
 
-/// The five systems until it is dropped.
+/// The systems until it is dropped.
 pub struct Servers {
     settings: Vec<(String, String)>,
     events: Arc<Mutex<Vec<Event>>>,

@@ -5,7 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crmauth::provider;
 use crmauth::sandbox::Event;
+use crmauth::spec::Ageing;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -13,10 +15,18 @@ use super::Machine;
 use super::machine::{set_mode, wrapped};
 use super::sandbox::{EPOCH, Servers};
 
-/// Every system.
-pub const SYSTEMS: [&str; 5] = ["gluo", "hellocloud", "systemsway", "broker", "zeev"];
+/// Every system's name, in the order in which people see them.
+pub fn systems() -> Vec<&'static str> {
+    provider::specs().iter().map(|spec| spec.id).collect()
+}
 
-/// A machine that knows the five systems of `servers`, whose clock is set to this machine's.
+/// Those whose sessions end at a known time.
+pub fn expiring() -> Vec<&'static str> {
+    let fixed = provider::specs().into_iter().filter(|spec| matches!(spec.ageing, Ageing::Fixed));
+    fixed.map(|spec| spec.id).collect()
+}
+
+/// A machine that knows every system of `servers`, whose clock is set to this machine's.
 pub fn five_at(servers: &Servers) -> Machine {
     servers.advance(Timestamp::now().as_second() - EPOCH);
     let mut machine = Machine::new();
@@ -109,13 +119,12 @@ pub fn purpose(event: &Event) -> &'static str {
         ("gluo", "GET") => "challenge",
         ("gluo", _) if body.contains("operation=login") => "login",
         ("hellocloud", _) if body.contains("refresh_token") => "renew",
-        ("hellocloud", "POST") => "login",
-        ("systemsway", "POST") => "login",
+        ("gluo", _) => "ask",
         ("broker", _) if event.path == "/api/Autenticacao/login" => "partner",
         ("broker", _) => "login",
-        ("zeev", "POST") => "login",
         ("zeev", _) if event.path.contains("impersonate") => "as",
-        ("zeev", _) => "renew",
+        ("zeev", "GET") => "renew",
+        (_, "POST") => "login",
         _ => "ask",
     }
 }
