@@ -108,6 +108,9 @@ fn usage(error: &clap::Error, words: &Words<'_>) -> Error {
                 _ => None,
             });
     let hint = match (suggestion, words.verb(), form(error)) {
+        _ if asks_for_a_secret(error) => say!(
+            "no option takes a secret, which others could read; set it in the environment or .env, as `crmauth providers` shows"
+        ),
         (Some(word), ..) => say!("did you mean `{word}`?", word),
         (None, Some(verb), Some(form)) => {
             say!("it is written `{form}`; `crmauth {verb} --help` shows more", form, verb)
@@ -116,6 +119,14 @@ fn usage(error: &clap::Error, words: &Words<'_>) -> Error {
         (None, None, _) => say!("`crmauth --help` shows what is possible"),
     };
     Error::new(Cause::Usage, message).hint(hint)
+}
+
+/// Whether an option was tried that other programs have for a secret.
+fn asks_for_a_secret(error: &clap::Error) -> bool {
+    const NAMES: [&str; 6] =
+        ["--password", "--pass", "--senha", "--secret", "--client-secret", "--access-key"];
+    let tried = error.get(ContextKind::InvalidArg);
+    matches!(tried, Some(ContextValue::String(name)) if NAMES.contains(&name.as_str()))
 }
 
 /// How the verb is written, where a part of it is missing.

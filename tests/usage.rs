@@ -129,7 +129,7 @@ fn a_mistake_is_one_sentence_and_one_hint() {
         ("login gluo --timeout inf", "a number of seconds", "--help"),
         ("login gluo --env-file", "a value is required for '--env-file <FILE>'", "--help"),
         ("login gluo --color pink", "[possible values: auto, always, never]", "--help"),
-        ("login gluo --password=x", "unexpected argument '--password'", "hint: "),
+        ("login gluo --password=x", "unexpected argument '--password'", "no option takes a secret"),
         ("exec gluo env", "`env` is no target", "put `--` before the command: crmauth exec gluo -- env"),
         ("exec gluo ZEEV sh -c x", "`sh` is no target", "crmauth exec gluo ZEEV -- sh"),
         ("token gluo zeev", "token takes one target", "`login` and `exec` take several"),
