@@ -179,6 +179,23 @@ fn odd_values_are_read_back_by_everybody() {
 }
 
 #[test]
+fn line_ends_that_were_pasted_answer_no_question() {
+    if !installed("setsid") {
+        return;
+    }
+    let server = Server::start(canned::gluo(TOKEN));
+    let machine = bare();
+    let mut terminal = start(&machine, "login gluo");
+    terminal.sees("GLUO_URL: ").types(&format!("{}\r", server.url()));
+    terminal.sees("GLUO_USERNAME: ").sees("GLUO_USERNAME: ").types("api\r");
+    terminal.sees("(not shown): ").hides().types(&format!("{KEY}\r\n"));
+    terminal.sees(TOKEN).sees("[Y/n] ").types("n\r");
+    let left = terminal.ends();
+    assert_eq!(left.code, 0, "{}", left.output);
+    assert_eq!(machine.files(), [""; 0], "nobody said yes");
+}
+
+#[test]
 fn ctrl_c_at_any_question_leaves_nothing() {
     if !installed("setsid") {
         return;

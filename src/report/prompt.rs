@@ -51,7 +51,8 @@ impl Report {
         Ok(answer)
     }
 
-    /// Asks yes or no; Enter alone is `usual`, and the end of the input is a no.
+    /// Asks yes or no; Enter alone is `usual`, and the end of the input is a no. Only what is typed once the
+    /// question stands there answers it.
     ///
     /// # Errors
     /// As [`Report::ask`].
@@ -59,6 +60,7 @@ impl Report {
         let choice = if usual { say!("[Y/n]") } else { say!("[y/N]") };
         loop {
             let question = Text::list(&[&question, &choice], " ");
+            forget_typed();
             let Some(answer) = self.ask(question).await? else { return Ok(false) };
             match answer.expose().trim().to_lowercase().as_str() {
                 "" => return Ok(usual),
@@ -112,6 +114,13 @@ fn unseen() -> std::io::Result<Option<Zeroizing<String>>> {
         Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Drops what waits to be read at the terminal: pasted text may end in more than one line end, and an empty line
+/// would be a yes.
+fn forget_typed() {
+    #[cfg(unix)]
+    let _ = rustix::termios::tcflush(std::io::stdin(), rustix::termios::QueueSelector::IFlush);
 }
 
 /// The terminal's modes, put back when this is dropped.
