@@ -408,39 +408,64 @@ fn no_secret_is_asked_for_that_could_not_be_sent() {
 }
 
 #[test]
-fn typographic_quotes_are_not_taken_for_part_of_a_credential_unasked() {
+fn quotes_and_invisible_characters_are_not_taken_for_part_of_a_credential_unasked() {
     if !installed("setsid") {
         return;
     }
-    for (answer, sent) in [("\r", KEY.to_owned()), ("y\r", format!("“{KEY}”"))] {
+    let (quotes, unseen) = ("with quotes", "an invisible character");
+    for (typed, questions, answer, sent) in [
+        (format!("“{KEY}”"), &[quotes][..], "\r", KEY.to_owned()),
+        (format!("“{KEY}”"), &[quotes], "y\r", format!("“{KEY}”")),
+        (format!("'{KEY}'"), &[quotes], "\r", KEY.to_owned()),
+        (format!("\"{KEY}\""), &[quotes], "y\r", format!("\"{KEY}\"")),
+        (format!("\u{200b}{KEY}"), &[unseen], "\r", KEY.to_owned()),
+        (format!("\"{KEY}\"\u{feff}"), &[unseen, quotes], "\r", KEY.to_owned()),
+        (format!("'{KEY}"), &[], "", format!("'{KEY}")),
+    ] {
         let server = Server::start(vec![canned::zeev(TOKEN)]);
         let mut machine = bare();
         machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana");
         let mut terminal = ask_of_zeev(&machine);
-        terminal.sees("(not shown): ").hides().types(&format!("“{KEY}”\r"));
-        terminal.sees("typographic quotes").sees("[y/N] ").types(answer);
+        terminal.sees("(not shown): ").hides().types(&format!("{typed}\r"));
+        for question in questions {
+            terminal.sees(question).sees("[y/N] ").types(answer);
+        }
         terminal.sees("[Y/n] ").types("n\r");
         let left = terminal.ends();
         assert_eq!(left.code, 0, "{}", left.output);
+        assert_eq!(left.output.matches("[y/N]").count(), questions.len(), "{}", left.output);
         let body = serde_json::json!({"login": "ana", "password": sent}).to_string();
         assert_eq!(server.received()[0].body, body);
     }
+}
+
+#[test]
+fn what_is_set_with_quotes_or_invisible_characters_is_sent_with_a_warning() {
+    let quotes = "begins and ends with quotes, which are part of its value";
+    let unseen = "begins or ends with an invisible character, which is part of its value";
+    for (user, password, why) in [
+        ("‘ana’", format!("“{KEY}”"), quotes),
+        ("'ana'", format!("\"{KEY}\""), quotes),
+        ("ana\u{200b}", format!("{KEY}\u{a0}"), unseen),
+    ] {
+        let server = Server::start(vec![canned::zeev(TOKEN)]);
+        let mut machine = bare();
+        machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", user).set("ZEEV_PASSWORD", &password);
+        let run = machine.run("login zeev");
+        assert_eq!((run.code, run.stdout), (0, format!("{TOKEN}\n")));
+        let warning = |name: &str| format!("warning: zeev: {name} (the environment) {why}\n");
+        assert_eq!(run.stderr, warning("ZEEV_USERNAME") + &warning("ZEEV_PASSWORD"));
+        let body = serde_json::json!({"login": user, "password": password}).to_string();
+        assert_eq!(server.received()[0].body, body);
+    }
+    // The quotes of an env file are its own.
     let server = Server::start(vec![canned::zeev(TOKEN)]);
-    let mut machine = bare();
-    machine
-        .set("ZEEV_URL", &server.url())
-        .set("ZEEV_USERNAME", "‘ana’")
-        .set("ZEEV_PASSWORD", &format!("“{KEY}”"));
+    let machine = bare();
+    let url = server.url();
+    machine.write(".env", format!("ZEEV_URL={url}\nZEEV_USERNAME=\"ana\"\nZEEV_PASSWORD='{KEY}'\n"));
     let run = machine.run("login zeev");
-    assert_eq!((run.code, run.stdout), (0, format!("{TOKEN}\n")));
-    let warning = |name: &str| {
-        format!(
-            "warning: zeev: {name} (the environment) begins and ends with typographic quotes (“ ” ‘ ’), which are \
-             part of its value\n"
-        )
-    };
-    assert_eq!(run.stderr, warning("ZEEV_USERNAME") + &warning("ZEEV_PASSWORD"));
-    let body = serde_json::json!({"login": "‘ana’", "password": format!("“{KEY}”")}).to_string();
+    assert_eq!((run.code, run.stderr.matches("quotes").count()), (0, 0), "{}", run.stderr);
+    let body = serde_json::json!({"login": "ana", "password": KEY}).to_string();
     assert_eq!(server.received()[0].body, body);
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::Run;
 use crate::app::{App, Login};
-use crate::config::{self, Inquiry, Origin};
+use crate::config::{self, Inquiry, Origin, Wrapping};
 use crate::error::{Cause, Error, Result, why};
 use crate::output;
 use crate::output::sink::replace;
@@ -316,13 +316,19 @@ async fn answer(run: &Run<'_>, target: &Target, field: &Field) -> Result<Option<
         {
             meant = meant.trim();
         }
-        if let Some(inner) = config::between_quotes(meant).filter(|inner| !inner.is_empty())
+        while let Some((wrapping, inner)) = config::wrapped(meant).filter(|(_, inner)| !inner.is_empty())
             && field.credential()
         {
-            let question = say!("It begins and ends with typographic quotes (“ ” ‘ ’). Are they part of it?");
-            if !report.confirm(question, false).await? {
-                meant = inner;
+            let question = match wrapping {
+                Wrapping::Quotes => say!("It begins and ends with quotes. Are they part of it?"),
+                Wrapping::Unseen => {
+                    say!("It begins or ends with an invisible character. Is that part of it?")
+                }
+            };
+            if report.confirm(question, false).await? {
+                break;
             }
+            meant = inner;
         }
         return Ok(Some(Secret::new(meant.to_owned())));
     }

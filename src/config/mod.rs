@@ -19,7 +19,7 @@ pub use plan::{Found, Plan, Value};
 pub use resolve::{Inquiry, answer, find, inquire};
 pub use sources::{Origin, Sources};
 pub use target::target;
-pub use value::between_quotes;
+pub use value::{Wrapping, wrapped};
 
 #[cfg(test)]
 mod fixture;

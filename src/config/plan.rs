@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::command;
 use super::resolve::{bad_value, instead};
 use super::sources::Origin;
-use super::value;
+use super::value::{self, Wrapping};
 use crate::error::{Error, Result};
 use crate::reader;
 use crate::say::{Text, say};
@@ -73,20 +73,25 @@ impl Plan {
         })
     }
 
-    /// What a person should know of the settings: credentials between typographic quotes. Whoever has typed one has been
-    /// asked.
+    /// What a person should know of the settings: credentials with something around them that is hardly part of them. Whoever
+    /// has typed one has been asked.
     pub fn warnings(&self) -> impl Iterator<Item = Text> {
-        let quoted = |found: &&Found| match &found.value {
-            Value::Known(value) => value::between_quotes(value.expose()).is_some(),
-            Value::Command(_) => false,
-        };
-        let typed = |found: &&Found| found.origin == Origin::Answer || !found.field.credential();
-        self.found.iter().filter(move |found| quoted(found) && !typed(found)).map(|found| {
-            say!(
-                "{variable} ({origin}) begins and ends with typographic quotes (“ ” ‘ ’), which are part of its value",
-                variable = found.variable,
-                origin = found.origin.text()
-            )
+        let asked = |found: &&Found| found.origin == Origin::Answer || !found.field.credential();
+        self.found.iter().filter(move |found| !asked(found)).filter_map(|found| {
+            let Value::Known(value) = &found.value else { return None };
+            let (variable, origin) = (&found.variable, found.origin.text());
+            Some(match value::wrapped(value.expose())?.0 {
+                Wrapping::Quotes => say!(
+                    "{variable} ({origin}) begins and ends with quotes, which are part of its value",
+                    variable,
+                    origin
+                ),
+                Wrapping::Unseen => say!(
+                    "{variable} ({origin}) begins or ends with an invisible character, which is part of its value",
+                    variable,
+                    origin
+                ),
+            })
         })
     }
 

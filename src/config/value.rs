@@ -46,10 +46,28 @@ pub(super) fn check(text: &str, field: &Field, spec: &Spec) -> Result<Secret, Te
     Ok(Secret::new(text.to_owned()))
 }
 
-/// What stands between the typographic quotes at both ends of a value, which a text program puts there.
-pub fn between_quotes(text: &str) -> Option<&str> {
-    const QUOTES: [char; 4] = ['“', '”', '‘', '’'];
-    text.trim().strip_prefix(QUOTES)?.strip_suffix(QUOTES)
+/// What stands around a value that is hardly part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wrapping {
+    /// Quotes at both ends: typographic ones, which a text program puts there, or a pair of straight ones, as in code.
+    Quotes,
+    /// Characters at an end that nobody sees, copied along from a page or a mail.
+    Unseen,
+}
+
+/// What stands around a value, and the value without it.
+pub fn wrapped(text: &str) -> Option<(Wrapping, &str)> {
+    const TYPOGRAPHIC: [char; 4] = ['“', '”', '‘', '’'];
+    const UNSEEN: [char; 3] = ['\u{200b}', '\u{feff}', '\u{a0}'];
+    let seen = text.trim_matches(UNSEEN);
+    if seen.len() < text.len() {
+        return Some((Wrapping::Unseen, seen));
+    }
+    let between = |open: &[char], close: &[char]| text.trim().strip_prefix(open)?.strip_suffix(close);
+    let inner = between(&TYPOGRAPHIC, &TYPOGRAPHIC)
+        .or_else(|| between(&['"'], &['"']))
+        .or_else(|| between(&['\''], &['\'']))?;
+    Some((Wrapping::Quotes, inner))
 }
 
 fn one_of(word: &str, words: &[&'static str]) -> Result<&'static str, Text> {
@@ -127,18 +145,31 @@ mod tests {
     }
 
     #[test]
-    fn typographic_quotes_stand_at_both_ends() {
-        for (text, inner) in [
-            ("“a b”", Some("a b")),
-            (" ‘a’ ", Some("a")),
-            ("’’", Some("")),
+    fn quotes_stand_at_both_ends_and_unseen_characters_at_one() {
+        let (quotes, unseen) = (Wrapping::Quotes, Wrapping::Unseen);
+        for (text, found) in [
+            ("“a b”", Some((quotes, "a b"))),
+            (" ‘a’ ", Some((quotes, "a"))),
+            ("’’", Some((quotes, ""))),
+            ("\"a\"", Some((quotes, "a"))),
+            ("'a'", Some((quotes, "a"))),
+            ("''a''", Some((quotes, "'a'"))),
+            ("\u{200b}a", Some((unseen, "a"))),
+            ("a\u{feff}", Some((unseen, "a"))),
+            ("\u{a0}'a'", Some((unseen, "'a'"))),
+            ("\u{a0}", Some((unseen, ""))),
             ("“", None),
             ("“a", None),
             ("a”", None),
             ("don’t", None),
-            ("\"a\"", None),
+            ("'", None),
+            ("'a\"", None),
+            ("“a\"", None),
+            ("a'b'", None),
+            ("a\u{200b}b", None),
+            (" a ", None),
         ] {
-            assert_eq!(between_quotes(text), inner, "{text}");
+            assert_eq!(wrapped(text), found, "{text:?}");
         }
     }
 
