@@ -304,7 +304,7 @@ fn a_refused_login_writes_nothing() {
     assert_eq!(machine.files(), [""; 0]);
 }
 
-/// Answers what a login to Zeev asks for when its URL is known, as it is asked for the first time or again.
+/// Answers what a login to Zeev asks for first when its URL is known.
 fn who(terminal: &mut Terminal, user: &str, password: &str) {
     terminal.sees("\nZEEV_USERNAME: ").types(&format!("{user}\r"));
     terminal.sees("ZEEV_PASSWORD (not shown): ").hides().types(&format!("{password}\r"));
@@ -327,8 +327,15 @@ fn refused_credentials_can_be_typed_again() {
     let mut terminal = ask_of_zeev(&machine);
     terminal.sees("ZEEV_USERNAME: the person's");
     who(&mut terminal, "aan", "wr0ngW0rd");
-    terminal.sees("(HTTP 401). ").sees(question).sees("may lock the account").sees("[Y/n] ").types("\r");
-    who(&mut terminal, "ana", KEY);
+    terminal
+        .sees("\nzeev: ")
+        .sees("(HTTP 401)\r\n")
+        .sees(question)
+        .sees("may lock the account")
+        .sees("[Y/n] ")
+        .types("\r");
+    terminal.sees("\nZEEV_USERNAME [aan]: ").types("ana\r");
+    terminal.sees("ZEEV_PASSWORD (not shown): ").hides().types(&format!("{KEY}\r"));
     terminal.sees(TOKEN).sees("[Y/n] ").types("\r");
     let left = terminal.ends();
     assert_eq!(left.code, 0, "{}", left.output);
@@ -338,6 +345,33 @@ fn refused_credentials_can_be_typed_again() {
     assert_eq!(bodies, [body("aan", "wr0ngW0rd"), body("ana", KEY)]);
     let written = format!("ZEEV_USERNAME='ana'\nZEEV_PASSWORD='{KEY}'\n");
     assert_eq!(fs::read_to_string(machine.path(".env")).expect("a file"), written);
+}
+
+#[test]
+fn the_servers_reason_comes_before_the_question_and_enter_keeps_the_user() {
+    if !installed("setsid") {
+        return;
+    }
+    let refusal = || Reply::json(401, r#"{"message":"wrong w0rd"}"#);
+    for quiet in ["-v", "-q"] {
+        let server = Server::start(vec![refusal(), canned::zeev(TOKEN)]);
+        let mut machine = bare();
+        machine.set("ZEEV_URL", &server.url()).canary("wr0ngW0rd");
+        let mut terminal = Terminal::start(machine.command(&["login", "zeev", quiet]), 400);
+        terminal.sees("ZEEV_USERNAME: ");
+        if quiet == "-v" {
+            terminal.sees("\nZEEV_USERNAME: ");
+        }
+        terminal.types("ana\r").sees("(not shown): ").hides().types("wr0ngW0rd\r");
+        terminal.sees("\nzeev: ").sees("wrong w0rd").sees("\nType ZEEV_USERNAME").sees("[Y/n] ").types("\r");
+        terminal.sees("\nZEEV_USERNAME [ana]: ").types("\r");
+        terminal.sees("(not shown): ").hides().types("\r").sees("(not shown): ").hides();
+        terminal.types(&format!("{KEY}\r")).sees(TOKEN).sees("[Y/n] ").types("n\r");
+        let left = terminal.ends();
+        assert_eq!(left.code, 0, "{}", left.output);
+        let body = serde_json::json!({"login": "ana", "password": KEY}).to_string();
+        assert_eq!(server.received()[1].body, body);
+    }
 }
 
 #[test]
@@ -353,8 +387,8 @@ fn no_login_follows_that_nobody_typed_credentials_for() {
     terminal.sees("ZEEV_USERNAME: the person's");
     who(&mut terminal, "ana", KEY);
     for _ in 0..2 {
-        terminal.sees("again?").sees("[Y/n] ").types("y\r");
-        who(&mut terminal, "ana", KEY);
+        terminal.sees("again?").sees("[Y/n] ").types("y\r").sees("\nZEEV_USERNAME [ana]: ").types("ana\r");
+        terminal.sees("ZEEV_PASSWORD (not shown): ").hides().types(&format!("{KEY}\r"));
     }
     let left = terminal.ends();
     assert_eq!(left.code, 4, "{}", left.output);

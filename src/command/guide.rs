@@ -98,17 +98,17 @@ impl Guide {
         }
         let names: Vec<String> = fields.iter().map(|field| target.variable(field.name)).collect();
         let question = say!(
-            "{target}: {why}. Type {names} again? A server may lock the account after some refusals.",
-            target,
-            why = error.message,
+            "Type {names} again? A server may lock the account after some refusals.",
             names = and(&names)
         );
+        run.report.tell_of(target, error);
         if !run.report.confirm(question, true).await? {
             return Ok(false);
         }
         for field in fields {
-            let Some(answer) = answer(run, target, field).await? else { return Ok(false) };
             let variable = target.variable(field.name);
+            let before = answers.iter().find(|(name, _)| *name == variable).map(|(_, value)| value.clone());
+            let Some(answer) = answer(run, target, field, before).await? else { return Ok(false) };
             answers.retain(|(name, _)| *name != variable);
             answers.push((variable, answer));
         }
@@ -277,7 +277,7 @@ async fn question(
         report.tell(say!("where to find it: {found}", found));
     }
     loop {
-        let Some(answer) = answer(run, target, field).await? else { return Ok(None) };
+        let Some(answer) = answer(run, target, field, None).await? else { return Ok(None) };
         if field.kind == Kind::Url {
             let url = BaseUrl::of(answer.expose(), target.spec)?;
             match admitted(app, target, inquiry, &url).await {
@@ -293,16 +293,31 @@ async fn question(
     }
 }
 
-/// Asks for a field until the answer passes its check.
-async fn answer(run: &Run<'_>, target: &Target, field: &Field) -> Result<Option<Secret>> {
+/// Asks for a field until the answer passes its check. Enter alone keeps what was answered `before`, unless that is a
+/// secret, which is not to be seen.
+async fn answer(
+    run: &Run<'_>,
+    target: &Target,
+    field: &Field,
+    before: Option<Secret>,
+) -> Result<Option<Secret>> {
     let report = &run.report;
     let name = target.variable(field.name);
+    let before = before.filter(|_| !field.secret());
+    let question = match &before {
+        _ if field.secret() => say!("{name} (not shown):", name),
+        Some(before) => say!("{name} [{before}]:", name, before = before.expose()),
+        None => say!("{name}:", name),
+    };
     loop {
         let answer = match field.secret() {
-            true => report.ask_unseen(say!("{name} (not shown):", name)).await?,
-            false => report.ask(say!("{name}:", name)).await?,
+            true => report.ask_unseen(question.clone()).await?,
+            false => report.ask(question.clone()).await?,
         };
         let Some(answer) = answer else { return Ok(None) };
+        if before.is_some() && answer.expose().trim().is_empty() {
+            return Ok(before);
+        }
         let checked = match config::answer(answer.expose(), field, target) {
             Ok(checked) => checked,
             Err(why) => {

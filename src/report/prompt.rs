@@ -9,6 +9,7 @@ use crate::error::{Cause, Error, Result};
 use crate::say::{Text, say};
 use crate::secret::Secret;
 use crate::signals::interruptible;
+use crate::spec::Target;
 use crate::terminal::{columns, wrap};
 
 /// How a line is read from the terminal.
@@ -25,6 +26,11 @@ impl Report {
         if !self.manner.quiet {
             self.line(&folded(&self.words(&text)));
         }
+    }
+
+    /// Tells a person what went wrong with a target, before a question about it; `-q` hides neither.
+    pub fn tell_of(&self, target: &Target, error: &Error) {
+        self.line(&folded(&[&self.safe(&target.to_string()), ": ", &self.message(error)].concat()));
     }
 
     /// Asks for a line that may be seen. `None` where the input has ended.
