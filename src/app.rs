@@ -27,7 +27,7 @@ use crate::say::{Text, say};
 use crate::session::Session;
 use crate::spec::{Ageing, BaseUrl, Renewal, Settings, Target};
 use crate::store::{Entry, Found, Key, Lock, Store, Version, Waited, Written};
-pub use ending::url_of;
+pub use ending::{lost, url_of};
 use hints::Hints;
 use job::Job;
 use turns::Turns;
@@ -200,6 +200,16 @@ impl App {
     /// Exit code 7.
     pub async fn everything(&self) -> Result<Vec<(Key, Entry)>> {
         self.store.list(self.deadline()).await
+    }
+
+    /// The same, and what others may have read, which is not used but can be ended.
+    ///
+    /// # Errors
+    /// Exit code 7.
+    pub async fn endable(&self) -> Result<Vec<(Key, Entry)>> {
+        let mut stored = self.everything().await?;
+        stored.extend(self.store.exposed()?);
+        Ok(stored)
     }
 
     fn deadline(&self) -> Instant {
@@ -573,11 +583,13 @@ impl App {
         if let Some(why) = found.unusable {
             self.report.warn(Some(target), say!("the stored session {why}; it is not used", why));
         }
-        if let Some(entry) = &found.entry {
-            self.report.learn(&entry.session.token);
-            entry.session.refresh.iter().for_each(|token| self.report.learn(token));
-        }
-        found.entry
+        found.entry.inspect(|entry| self.learn(entry))
+    }
+
+    /// What an entry holds is never shown.
+    fn learn(&self, entry: &Entry) {
+        self.report.learn(&entry.session.token);
+        entry.session.refresh.iter().for_each(|token| self.report.learn(token));
     }
 
     /// Writes the store; what became of it, if anything. A session that could not be kept is still one.

@@ -7,9 +7,9 @@ use std::sync::{Arc, Barrier};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::machine::{feed, signal};
+use crate::support::machine::{feed, set_mode, signal};
 use crate::support::sandbox::Servers;
-use crate::support::stored::{edit, five_at, from_now, stored, systems};
+use crate::support::stored::{edit, entry, five_at, from_now, stored, systems};
 use crate::support::{Machine, Outcome, Reply, Server, canned, demo};
 
 /// Requests that the servers of `servers` have had so far.
@@ -553,10 +553,61 @@ fn what_is_no_entry_of_ours_stays_where_it_is() {
     machine.write("0123456789abcdef0123456789abcdef.json", "broken");
     let newer = machine.write("fedcba9876543210fedcba9876543210.json", r#"{"schema":2}"#);
     let outcome = machine.run("logout --all --store file:.");
-    assert_eq!((outcome.code, outcome.stdout.as_str()), (0, ""));
-    outcome.says(&["warning: 1 stored entries could not be read and are removed"]);
+    outcome.fails(7, &["error: 1 stored entries could not be read", "alive on the server", "hint: "]);
     assert!(machine.path("package.json").exists() && newer.exists());
     assert!(!machine.path("0123456789abcdef0123456789abcdef.json").exists());
+}
+
+#[test]
+fn a_session_that_others_may_have_read_is_revoked() {
+    for (line, demo) in [("hellocloud", true), ("--all", true), ("hellocloud", false)] {
+        let servers = Servers::start();
+        let mut machine = five_at(&servers);
+        let token = machine.run("login hellocloud").answer().trim_end().to_owned();
+        set_mode(&entry(&machine), 0o644);
+        if !demo {
+            servers.demo().for_each(|(name, _)| {
+                machine.unset(name);
+            });
+        }
+        let outcome = machine.run(&format!("logout {line}"));
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (0, "hellocloud\trevoked\n"));
+        outcome.says(&["warning: hellocloud: the stored session ", "is open to others"]);
+        assert!(!outcome.stderr.contains("not used"), "{}", outcome.stderr);
+        assert_eq!(servers.call("hellocloud", "GET", "/Api/V8/current-user", Some(&token)).status, 401);
+        assert_eq!(left(&machine), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_session_that_others_may_have_read_stays_while_its_server_is_away() {
+    for line in ["hellocloud", "--all"] {
+        let server = Server::start(vec![canned::hellocloud("Hc1token"), Reply::http(503, "text/plain", "")]);
+        let mut machine = Machine::new();
+        machine.set("HELLOCLOUD_URL", &server.url()).set("HELLOCLOUD_CLIENT_ID", "c1");
+        machine.secret("HELLOCLOUD_CLIENT_SECRET", "Sx8clientSecret4Tn");
+        machine.run("login hellocloud").answer();
+        set_mode(&entry(&machine), 0o644);
+        machine.run(&format!("logout {line}")).fails(5, &["unavailable"]);
+        assert_eq!(stored(&machine, ".json").len(), 1, "{line}");
+    }
+}
+
+#[test]
+fn an_entry_that_cannot_be_read_is_removed_and_nobody_is_told_that_all_is_well() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    for (line, target) in [("hellocloud", "hellocloud: "), ("--all", "")] {
+        machine.run("login hellocloud").answer();
+        std::fs::write(entry(&machine), "{\"schema\":1,").expect("an entry");
+        let outcome = machine.run(&format!("logout {line}"));
+        outcome.fails(7, &[&format!("error: {target}"), "removed here", "alive on the server", "hint: "]);
+        assert_eq!(left(&machine), Vec::<String>::new());
+    }
+    machine.run("login hellocloud").answer();
+    std::fs::write(entry(&machine), "{\"schema\":1,").expect("an entry");
+    assert_eq!(machine.run("logout hellocloud --local").answer(), "hellocloud\tforgotten\n");
+    assert_eq!(left(&machine), Vec::<String>::new());
 }
 
 #[test]

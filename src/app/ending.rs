@@ -76,11 +76,23 @@ impl App {
         let _busy = self.report.busy(&settings.target.to_string(), say!("ending the session"));
         let lock = self.store.lock(key, deadline).await?;
         let work = async {
-            let Some(entry) = self.look(&settings.target, key, deadline).await? else {
+            let found = self.store.read(key, deadline).await?;
+            let Some(entry) = found.entry.or(found.exposed) else {
                 // What cannot be read cannot be ended, but it need not stay.
                 self.store.forget(&lock).await?;
-                return Ok(None);
+                return match found.unusable {
+                    Some(why) if !local => Err(lost(say!(
+                        "the stored session {why}; it is removed here, and may be alive on the server",
+                        why
+                    ))),
+                    Some(_) => Ok(Some(Revocation::Unsupported)),
+                    None => Ok(None),
+                };
             };
+            self.learn(&entry);
+            if let Some(why) = found.unusable {
+                self.report.warn(Some(&settings.target), say!("the stored session {why}", why));
+            }
             let revoked = if local {
                 Revocation::Unsupported
             } else {
@@ -161,6 +173,12 @@ impl App {
         };
         work.await.map_err(|error: Error| error.target(&target.to_string()))
     }
+}
+
+/// Sessions that nobody can end from here any more.
+pub fn lost(message: Text) -> Error {
+    Error::new(Cause::Storage, message)
+        .hint(say!("it ends when it is not used; if somebody else may have it, have it ended on the server"))
 }
 
 /// A session that is not worth adopting.

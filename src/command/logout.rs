@@ -4,7 +4,7 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 
 use super::{AT_ONCE, Exit, Run, TargetName, target_help, targets};
-use crate::app::{App, role};
+use crate::app::{App, lost, role};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::provider::{self, Revocation};
 use crate::say::{self, say};
@@ -18,7 +18,8 @@ use crate::store::{Entry, Key};
     revoked       the server ended the session\n  \
     still-alive   the server was asked and left it alive; it is forgotten here\n  \
     forgotten     the system has no way to end a session, or --local; it is forgotten here\n  \
-    none          no session was stored")]
+    none          no session was stored\n\n\
+    An entry that cannot be read is removed, and the exit code is 7: its session may be alive.")]
 pub struct Args {
     #[arg(value_name = "TARGET", value_parser = TargetName, required_unless_present = "all")]
     #[arg(help = target_help(), hide_possible_values = true)]
@@ -41,7 +42,7 @@ pub struct Args {
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let named = targets(&args.targets)?;
     let (app, _servers) = run.app().await?;
-    let stored = if args.all { app.everything().await? } else { Vec::new() };
+    let stored = if args.all { app.endable().await? } else { Vec::new() };
     let of_all = stored.iter().map(|(key, entry)| -> (String, Pending<'_, Ended>) {
         (label(key, entry), Box::pin(app.end_stored(key, entry, args.local)))
     });
@@ -57,7 +58,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
             record.add(run, place, label, outcome).await;
         }
         if args.all {
-            discard(&app, run).await?;
+            record.discard(&app, run, args.local).await?;
         }
         Ok(())
     };
@@ -106,6 +107,25 @@ impl Record {
         }
     }
 
+    /// Removes what cannot be ended and says how much that was. Where the servers were to be asked, they were not.
+    async fn discard(&mut self, app: &App, run: &Run<'_>, local: bool) -> Result<()> {
+        match app.discard().await? {
+            0 => {}
+            count if local => {
+                run.report.warn(None, say!("{count} stored entries could not be read and are removed", count))
+            }
+            count => {
+                let error = lost(say!(
+                    "{count} stored entries could not be read; they are removed here, and may be alive on the server",
+                    count
+                ));
+                self.exit.add(error.cause.exit());
+                run.report.error(&error);
+            }
+        }
+        Ok(())
+    }
+
     async fn close(mut self, run: &Run<'_>) -> Result<u8> {
         if let Some(error) = self.unwritten {
             return Err(error);
@@ -117,15 +137,6 @@ impl Record {
         }
         Ok(self.exit.code())
     }
-}
-
-/// Removes what cannot be used and says how much that was.
-async fn discard(app: &App, run: &Run<'_>) -> Result<()> {
-    let count = app.discard().await?;
-    if count > 0 {
-        run.report.warn(None, say!("{count} stored entries could not be read and are removed", count));
-    }
-    Ok(())
 }
 
 fn word(ended: Ended) -> &'static str {
@@ -152,7 +163,7 @@ async fn end(app: &App, target: &Target, args: &Args) -> Result<Ended> {
     let person = args.person.as_deref();
     if !app.sources.configured(&provider::specs()).contains(target) {
         role(target, person)?;
-        let mut stored = app.everything().await?;
+        let mut stored = app.endable().await?;
         stored.retain(|(key, entry)| {
             let wanted = if person.is_some() { key.person() == person } else { key.role == "user" };
             wanted && entry.target == target.to_string()

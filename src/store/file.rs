@@ -27,6 +27,16 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// The longest pause between two looks.
 const LOOK_AGAIN_MAX: Duration = Duration::from_millis(80);
 
+/// What a file that is named as an entry holds.
+enum Content {
+    /// An entry.
+    Sound(Key, Entry),
+    /// An entry that others may have read or changed.
+    Exposed(Key, Entry),
+    /// No entry, and why not.
+    Broken(Text),
+}
+
 /// The store.
 pub struct FileStore {
     folder: PathBuf,
@@ -59,6 +69,23 @@ impl FileStore {
             hex && path.extension().is_some_and(|end| end == "json")
         };
         files.map(|file| file.path()).filter(named).collect()
+    }
+
+    /// Every entry that is where it belongs, in the order of their keys: the sound ones, or the exposed ones.
+    fn entries(&self, exposed: bool) -> Result<Vec<(Key, Entry)>> {
+        let mut found = Vec::new();
+        for path in self.entry_files() {
+            let (key, entry) = match self.read_now(&path)? {
+                Some(Content::Sound(key, entry)) if !exposed => (key, entry),
+                Some(Content::Exposed(key, entry)) if exposed => (key, entry),
+                _ => continue,
+            };
+            if self.entry_path(&key) == path {
+                found.push((key, entry));
+            }
+        }
+        found.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Ok(found)
     }
 
     /// Removes a file; none is there afterwards.
@@ -103,8 +130,8 @@ impl FileStore {
         }
     }
 
-    fn read_now(&self, path: &Path) -> Result<Option<std::result::Result<(Key, Entry), Text>>> {
-        let refuse = |why: Text| Ok(Some(Err(why)));
+    fn read_now(&self, path: &Path) -> Result<Option<Content>> {
+        let refuse = |why: Text| Ok(Some(Content::Broken(why)));
         let file = match open_plainly(path) {
             Ok(file) => file,
             // Where no folder is, there is no entry either; whoever writes one hears of it.
@@ -120,9 +147,6 @@ impl FileStore {
         if !disk::is_ours(&metadata) {
             return refuse(say!("belongs to somebody else"));
         }
-        if disk::open_to_others(&metadata) {
-            return refuse(say!("is open to others; somebody may have changed it"));
-        }
         if metadata.len() > ENTRY_MAX {
             return refuse(say!("is too large"));
         }
@@ -130,7 +154,11 @@ impl FileStore {
         if file.take(ENTRY_MAX).read_to_end(&mut bytes).is_err() {
             return refuse(say!("cannot be read"));
         }
-        Ok(Some(decode(&bytes, Timestamp::now())))
+        Ok(Some(match decode(&bytes, Timestamp::now()) {
+            Ok((key, entry)) if disk::open_to_others(&metadata) => Content::Exposed(key, entry),
+            Ok((key, entry)) => Content::Sound(key, entry),
+            Err(why) => Content::Broken(why),
+        }))
     }
 
     /// The store's own key, made when it is first needed and when it can be trusted no more.
@@ -213,16 +241,19 @@ impl Store for FileStore {
 
     fn read<'a>(&'a self, key: &'a Key, _deadline: Instant) -> Pending<'a, Found> {
         Box::pin(async move {
-            Ok(match self.read_now(&self.entry_path(key))? {
+            let path = self.entry_path(key);
+            let unusable = |why| Found::unusable(say!("{path} {why}", path = path.display(), why));
+            Ok(match self.read_now(&path)? {
                 None => Found::default(),
-                Some(Err(why)) => {
-                    Found::unusable(say!("{path} {why}", path = self.entry_path(key).display(), why))
+                Some(Content::Broken(why)) => unusable(why),
+                Some(Content::Sound(its, _) | Content::Exposed(its, _)) if its != *key => {
+                    Found::unusable(say!("{path} is of another session", path = path.display()))
                 }
-                Some(Ok((its, _))) if its != *key => Found::unusable(say!(
-                    "{path} is of another session",
-                    path = self.entry_path(key).display()
-                )),
-                Some(Ok((_, entry))) => Found { entry: Some(entry), ..Found::default() },
+                Some(Content::Exposed(_, entry)) => Found {
+                    exposed: Some(entry),
+                    ..unusable(say!("is open to others; somebody may have changed it"))
+                },
+                Some(Content::Sound(_, entry)) => Found { entry: Some(entry), ..Found::default() },
             })
         })
     }
@@ -270,22 +301,22 @@ impl Store for FileStore {
 
     fn discard(&self, deadline: Instant) -> Pending<'_, usize> {
         Box::pin(async move {
-            let usable = |path: &Path| -> Result<bool> {
+            let stays = |path: &Path| -> Result<bool> {
                 Ok(match self.read_now(path)? {
                     None => true,
-                    Some(Ok((key, _))) => self.entry_path(&key) == path,
+                    Some(Content::Sound(key, _) | Content::Exposed(key, _)) => self.entry_path(&key) == path,
                     // Another version's is not ours to judge.
-                    Some(Err(why)) => why == newer(),
+                    Some(Content::Broken(why)) => why == newer(),
                 })
             };
             let mut discarded = 0;
             for path in self.entry_files() {
-                if usable(&path)? {
+                if stays(&path)? {
                     continue;
                 }
                 let lock_path = path.with_extension("lock");
                 let lock = self.acquire(&lock_path, deadline).await?;
-                if !usable(&path)? {
+                if !stays(&path)? {
                     let removed = self.remove(&path).and_then(|()| self.remove(&lock_path));
                     removed.map_err(|error| self.failed(say!("cannot be written"), &error))?;
                     discarded += 1;
@@ -297,18 +328,11 @@ impl Store for FileStore {
     }
 
     fn list(&self, _deadline: Instant) -> Pending<'_, Vec<(Key, Entry)>> {
-        Box::pin(async move {
-            let mut found = Vec::new();
-            for path in self.entry_files() {
-                if let Some(Ok((key, entry))) = self.read_now(&path)?
-                    && self.entry_path(&key) == path
-                {
-                    found.push((key, entry));
-                }
-            }
-            found.sort_by(|(one, _), (other, _)| one.cmp(other));
-            Ok(found)
-        })
+        Box::pin(async move { self.entries(false) })
+    }
+
+    fn exposed(&self) -> Result<Vec<(Key, Entry)>> {
+        self.entries(true)
     }
 
     fn fingerprint<'a>(&'a self, secret: &'a Secret, deadline: Instant) -> Pending<'a, String> {

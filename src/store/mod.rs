@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use crate::error::Pending;
+use crate::error::{Pending, Result};
 use crate::say::{Text, say};
 use crate::secret::{Secret, sha256_hex};
 use crate::session::{Session, check_token};
@@ -80,6 +80,8 @@ pub struct Found {
     pub version: Version,
     /// Why there is something there that cannot be used, for a warning.
     pub unusable: Option<Text>,
+    /// What is there where others may have read or changed it: never to be handed out, only to be ended.
+    pub exposed: Option<Entry>,
 }
 
 impl Found {
@@ -184,7 +186,7 @@ pub trait Store {
         })
     }
 
-    /// Removes entries that are there but cannot be used, except a newer version's; how many that were.
+    /// Removes entries that are there but can be neither used nor ended, except a newer version's; how many that were.
     ///
     /// # Errors
     /// [`Cause::Storage`](crate::error::Cause::Storage).
@@ -198,6 +200,14 @@ pub trait Store {
     /// # Errors
     /// As [`Store::read`].
     fn list(&self, deadline: Instant) -> Pending<'_, Vec<(Key, Entry)>>;
+
+    /// Every entry that others may have read or changed, in the order of their keys: see [`Found::exposed`].
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    fn exposed(&self) -> Result<Vec<(Key, Entry)>> {
+        Ok(Vec::new())
+    }
 
     /// A fingerprint of a secret under the store's own key: equal for equal secrets, and of no use elsewhere.
     ///

@@ -531,7 +531,7 @@ impl Store for RedisStore {
             Ok(match entry {
                 None => Found { version, ..Found::default() },
                 Some(Ok((its, entry))) if its == *key => {
-                    Found { entry: Some(entry), version, unusable: None }
+                    Found { entry: Some(entry), version, ..Found::default() }
                 }
                 Some(Ok(_)) => Found { version, ..Found::unusable(self.0.in_place(say!("is another's"))) },
                 Some(Err(why)) => Found { version, ..Found::unusable(why) },
