@@ -497,7 +497,7 @@ impl App {
             outcome
         };
         if let Err(error) = forget.await {
-            self.not_stored(target, &error);
+            self.still_stored(target, &error);
         }
     }
 
@@ -611,8 +611,12 @@ impl App {
     async fn forget(&self, job: &Job<'_>, lock: Option<&Lock>) {
         let Some(lock) = lock else { return };
         if let Err(error) = self.store.forget(lock).await {
-            self.report.warn_of(Some(job.target), say!("the dead session is still stored"), &error);
+            self.still_stored(job.target, &error);
         }
+    }
+
+    fn still_stored(&self, target: &Target, error: &Error) {
+        self.report.warn_of(Some(target), say!("the dead session is still stored"), error);
     }
 
     /// Why there is no session in the store.

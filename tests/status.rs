@@ -534,6 +534,21 @@ fn a_broken_entry_counts_as_none() {
 }
 
 #[test]
+fn a_dead_session_that_cannot_be_dropped_is_said_to_be_stored_still() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    machine.run("login systemsway").answer();
+    servers.advance(24 * 3600);
+    let lock = stored(&machine, ".lock").pop().expect("a lock file");
+    std::fs::remove_file(&lock).expect("a lock file");
+    std::fs::create_dir(&lock).expect("a folder in its place");
+    let outcome = machine.run("status systemsway --check");
+    outcome.says(&["warning: systemsway: the dead session is still stored: "]);
+    assert!(!outcome.stderr.contains("keep it"), "no session was made: {}", outcome.stderr);
+    assert!(outcome.stdout.contains(" dead "), "{}", outcome.stdout);
+}
+
+#[test]
 fn the_sandbox_has_no_sessions_yet() {
     let outcome = Machine::new().run("status --sandbox --check --json");
     assert_eq!(outcome.code, 3, "{}", outcome.stderr);
