@@ -273,11 +273,11 @@ impl<'a> Survey<'a> {
         )))
     }
 
-    /// Refuses a secret from an env file that names another server than the environment does. The environment's
-    /// may be what a session was handed over with, in another folder.
+    /// Refuses a secret from an env file for the server that another folder's session was handed over with, where the
+    /// file names a server of its own. Else the environment counts first, as for all settings.
     fn keep_pairs(&self) -> Result<()> {
-        let in_effect = self.hits.get(COMMON[0].name).filter(|hit| hit.origin == Origin::Environment);
-        let Some(url) = in_effect else { return Ok(()) };
+        let url = self.hits.get(COMMON[0].name).filter(|hit| hit.origin == Origin::Environment);
+        let Some(url) = url.filter(|hit| self.sources.handed_over(hit)) else { return Ok(()) };
         let server =
             |text: &Secret| BaseUrl::of(text.expose(), self.target.spec).ok().map(|url| url.origin());
         let here = server(&url.text);
@@ -288,13 +288,13 @@ impl<'a> Survey<'a> {
                 continue;
             }
             let message = say!(
-                "{url} from the environment names another server than {place}, and {secret} from there is not for it",
+                "{url} came with a session into the environment and names another server than {place}, which {secret} is for",
                 url = url.written,
                 place = place.text(),
                 secret = secret.written
             );
             return Err(Error::new(Cause::BadSetting, message).hint(say!(
-                "`unset {variable}`, which an earlier session may have left, or set {secret} in the environment too",
+                "`unset {variable}`, which an earlier login has left, or set {secret} in the environment too",
                 variable = url.variable,
                 secret = secret.variable
             )));
