@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
+use rustix::termios::{LocalModes, OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 
 use super::machine::wrapped;
 
@@ -66,6 +66,11 @@ impl Terminal {
         let path = ptsname(&master, Vec::new()).expect("a name").into_string().expect("a name in UTF-8");
         let mut options = std::fs::OpenOptions::new();
         let slave: OwnedFd = options.read(true).write(true).open(path).expect("its other end").into();
+        // After the signal that Ctrl-C sends, the system drops what is on its way to the screen: what the program has
+        // just said, if it was quick.
+        let mut modes = tcgetattr(&slave).expect("a terminal");
+        modes.local_modes |= LocalModes::NOFLSH;
+        tcsetattr(&slave, OptionalActions::Now, &modes).expect("a mode");
         let end = || Stdio::from(slave.try_clone().expect("a copy"));
         let mut command = wrapped(&command, &["setsid", "--ctty"]);
         command.stdin(end()).stdout(stdout.unwrap_or_else(&end)).stderr(end());
