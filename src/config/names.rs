@@ -61,9 +61,17 @@ pub fn is_setting(name: &str, specs: &[&'static Spec]) -> bool {
     parse(name, specs).is_some()
 }
 
+/// The system whose settings begin like this variable's name, in letters of any case, and what stands behind that.
+fn begun<'a>(name: &'a str, specs: &[&'static Spec]) -> Option<(&'static Spec, &'a str)> {
+    specs.iter().find_map(|spec| {
+        let (prefix, rest) = name.split_at_checked(spec.id.len())?;
+        (prefix.eq_ignore_ascii_case(spec.id) && rest.starts_with('_')).then_some((*spec, rest))
+    })
+}
+
 /// Whether a variable's name begins like one of these systems' settings.
 pub(super) fn is_of(name: &str, specs: &[&'static Spec]) -> bool {
-    specs.iter().any(|spec| name.strip_prefix(&spec.prefix()).is_some_and(|rest| rest.starts_with('_')))
+    begun(name, specs).is_some()
 }
 
 /// Whether a variable of that name holds a secret of one of these systems, or says where one is.
@@ -73,35 +81,33 @@ pub(super) fn is_secret(name: &str, specs: &[&'static Spec]) -> bool {
 
 /// Takes a variable's name apart; `None` for one that is not ours.
 pub(super) fn parse(text: &str, specs: &[&'static Spec]) -> Option<Name> {
-    specs.iter().find_map(|spec| {
-        let (prefix, rest) = text.split_at_checked(spec.id.len())?;
-        if !prefix.bytes().eq(spec.id.bytes().map(|byte| byte.to_ascii_uppercase())) {
-            return None;
-        }
-        let (account, field) = match rest.strip_prefix("__") {
-            // From the right: an account may end in `_`, no field begins with one.
-            Some(rest) => {
-                let (account, field) = rest.rsplit_once("__")?;
-                let lower = account.to_ascii_lowercase();
-                if account != lower.to_ascii_uppercase() || !is_account(&lower) {
-                    return None;
-                }
-                (Some(lower), field)
+    let (spec, rest) = begun(text, specs)?;
+    if text.bytes().any(|byte| byte.is_ascii_lowercase()) {
+        return None;
+    }
+    let (account, field) = match rest.strip_prefix("__") {
+        // From the right: an account may end in `_`, no field begins with one.
+        Some(rest) => {
+            let (account, field) = rest.rsplit_once("__")?;
+            let account = account.to_ascii_lowercase();
+            if !is_account(&account) {
+                return None;
             }
-            None => (None, rest.strip_prefix('_')?),
-        };
-        spec.all_fields().find_map(|declared| {
-            let form = field.strip_prefix(declared.name).and_then(|suffix| {
-                let forms = Form::of(declared).iter();
-                forms.copied().find(|form| form.suffix() == suffix)
-            })?;
-            Some(Name {
-                target: Target { spec, account: account.clone() },
-                field: declared.name,
-                secret: declared.secret(),
-                shared: declared.shared,
-                form,
-            })
+            (Some(account), field)
+        }
+        None => (None, rest.strip_prefix('_')?),
+    };
+    spec.all_fields().find_map(|declared| {
+        let form = field.strip_prefix(declared.name).and_then(|suffix| {
+            let forms = Form::of(declared).iter();
+            forms.copied().find(|form| form.suffix() == suffix)
+        })?;
+        Some(Name {
+            target: Target { spec, account: account.clone() },
+            field: declared.name,
+            secret: declared.secret(),
+            shared: declared.shared,
+            form,
         })
     })
 }
@@ -120,10 +126,7 @@ pub(super) struct Meant {
 /// The setting that a variable which is none may have been meant to be: one of the same system in letters of another
 /// case, or with a slip or two.
 pub(super) fn near(text: &str, specs: &[&'static Spec]) -> Option<Meant> {
-    let (spec, rest) = specs.iter().find_map(|spec| {
-        let (prefix, rest) = text.split_at_checked(spec.id.len())?;
-        (prefix.eq_ignore_ascii_case(spec.id) && rest.starts_with('_')).then_some((*spec, rest))
-    })?;
+    let (spec, rest) = begun(text, specs)?;
     let body = rest.trim_start_matches('_').to_ascii_uppercase();
     let forms = |field: &'static Field| Form::of(field).iter().map(move |form| (field, form.suffix()));
     let slips = spec.all_fields().flat_map(forms).filter_map(|(field, suffix)| {

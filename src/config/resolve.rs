@@ -280,11 +280,11 @@ impl<'a> Survey<'a> {
         let Some(url) = url.filter(|hit| self.sources.handed_over(hit)) else { return Ok(()) };
         let server =
             |text: &Secret| BaseUrl::of(text.expose(), self.target.spec).ok().map(|url| url.origin());
-        let here = server(&url.text);
+        let Some(here) = server(&url.text) else { return Ok(()) };
         for (text, place) in self.sources.overruled(url) {
             let of_it = self.used().find(|(field, hit)| field.secret() && hit.origin.file() == place.file());
             let Some((_, secret)) = of_it else { continue };
-            if here.is_none() || server(text).is_none_or(|there| Some(there) == here) {
+            if server(text).is_none_or(|there| there == here) {
                 continue;
             }
             let message = say!(

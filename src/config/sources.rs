@@ -91,7 +91,7 @@ pub(super) struct Hit {
     pub origin: Origin,
 }
 
-/// A variable that looks like a setting of ours and is none.
+/// A variable that looks like a setting of ours and is none: mistyped, or what a session was handed over in.
 struct Stranger {
     name: String,
     origin: Origin,
@@ -109,8 +109,6 @@ pub struct Sources {
     warnings: Vec<Text>,
     /// Variables that look like settings of ours and are none.
     strangers: Vec<Stranger>,
-    /// Variables of the environment that may hold a session.
-    sessions: Vec<String>,
     /// The env files that were read: their names, and where they are.
     read: Vec<(String, PathBuf)>,
     /// The env file that counts first, whether it is there or not: its name, and where it is.
@@ -144,10 +142,8 @@ impl Sources {
                 environment.insert(name.to_owned(), (name.to_owned(), value, Origin::Environment));
             }
         }
-        let session = |name: &&str| name.ends_with("_TOKEN") || name.ends_with("_TOKEN_FILE");
         let mut sources = Self {
             layers: vec![environment],
-            sessions: others.iter().copied().filter(session).map(str::to_owned).collect(),
             looked: vec![Origin::Environment.text()],
             notes: Vec::new(),
             warnings: Vec::new(),
@@ -200,7 +196,6 @@ impl Sources {
         });
         Self {
             layers: vec![layer.collect()],
-            sessions: Vec::new(),
             looked: vec![Origin::Sandbox.text()],
             notes: Vec::new(),
             warnings: Vec::new(),
@@ -322,8 +317,10 @@ impl Sources {
     /// Whether the environment holds a session beside this URL, as it does where a run of ours handed both over.
     pub(super) fn handed_over(&self, url: &Hit) -> bool {
         let Some(prefix) = url.variable.strip_suffix("URL") else { return false };
-        let of_it = |name: &&str| matches!(name.strip_prefix(prefix), Some("TOKEN" | "TOKEN_FILE"));
-        self.sessions.iter().map(String::as_str).any(|name| of_it(&name))
+        self.strangers.iter().any(|other| {
+            let field = other.name.strip_prefix(prefix);
+            other.origin == Origin::Environment && matches!(field, Some("TOKEN" | "TOKEN_FILE"))
+        })
     }
 
     /// What lower sources say where this one counts.
