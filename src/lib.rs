@@ -87,13 +87,7 @@ pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
         Verb::Status(args) => {
             (block_on(&report, signals::interruptible(None, command::status::run(args, &run))), "")
         }
-        Verb::Logout(args) => (
-            block_on(
-                &report,
-                signals::interruptible(Some(say!("a logout")), command::logout::run(args, &run)),
-            ),
-            "",
-        ),
+        Verb::Logout(args) => (block_on(&report, command::logout::run(args, &run)), ""),
         Verb::Sandbox(args) => (block_on(&report, command::sandbox::run(args, &run)), ""),
         Verb::Providers(args) => (command::providers::run(args, &run), ""),
         Verb::Completions(args) => {

@@ -41,8 +41,9 @@ pub struct Args {
 /// What stopped the run as a whole; a single session's failure is reported and becomes the exit code.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let named = targets(&args.targets)?;
-    let (app, _servers) = run.app().await?;
-    let stored = if args.all { app.endable().await? } else { Vec::new() };
+    // A signal is heard in here alone: from without it would cut off what is told at the end.
+    let (app, _servers) = interruptible(None, run.app()).await?;
+    let stored = if args.all { interruptible(None, app.endable()).await? } else { Vec::new() };
     let of_all = stored.iter().map(|(key, entry)| -> (String, Pending<'_, Ended>) {
         (label(key, entry), Box::pin(app.end_stored(key, entry, args.local)))
     });
@@ -64,7 +65,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     };
     // What has been ended is told however the run ends: nobody could find it out later.
     let done = interruptible(Some(say!("a logout")), work).await;
-    let code = record.close(run).await;
+    let code = interruptible(None, record.close(run)).await;
     done.and(code)
 }
 
