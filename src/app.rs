@@ -22,10 +22,11 @@ use crate::error::{Cause, Error, Pending, Result};
 use crate::freshness::{Stale, Verdict, judge};
 use crate::http::{Call, Channel, Http, Stream};
 use crate::provider::{self, Context, Life, Provider, Role};
+use crate::reader;
 use crate::report::Report;
 use crate::say::{Text, say};
 use crate::session::Session;
-use crate::spec::{Ageing, BaseUrl, Renewal, Settings, Target};
+use crate::spec::{BaseUrl, Renewal, Settings, Target};
 use crate::store::{Entry, Found, Key, Lock, Store, Version, Waited, Written};
 pub use ending::{lost, url_of};
 use hints::Hints;
@@ -213,7 +214,7 @@ impl App {
     }
 
     fn deadline(&self) -> Instant {
-        Instant::now().checked_add(self.timeout).unwrap_or_else(Instant::now)
+        reader::deadline(self.timeout)
     }
 
     async fn job<'a>(&self, target: &'a Target) -> Result<Job<'a>> {
@@ -398,7 +399,7 @@ impl App {
             }
             Some(Written::Overtaken) => return self.settle(job, role, key, session).await,
             // The login has ended it.
-            None if entry.is_some() && matches!(job.target.spec.ageing, Ageing::SingleSeat { .. }) => {
+            None if entry.is_some() && job.target.spec.single_seat() => {
                 self.forget(job, lock).await;
             }
             None => {}

@@ -10,6 +10,7 @@ use super::clients::{CutShort, PublicAddress, Route};
 use super::header::host_of;
 use super::{Channel, public_http};
 use crate::error::{Cause, Error, find};
+use crate::reader;
 use crate::say::{Text, say};
 use crate::tls;
 
@@ -108,7 +109,7 @@ fn innermost(error: &reqwest::Error) -> Option<io::ErrorKind> {
 fn explain_connect(error: &reqwest::Error, host: &str, route: &Route, limit: Duration) -> Failure {
     let (cause, message) = if error.is_timeout() {
         let limit = find::<CutShort>(error).map_or(limit, |cut| cut.0);
-        let limit = (limit.as_secs_f64() * 100.0).round() / 100.0;
+        let limit = reader::seconds(limit);
         (Cause::ConnectTimeout, say!("timed out connecting to {host} after {limit} s", host, limit))
     } else if let Some(proxy) = proxy_of(route) {
         (Cause::Proxy, say!("cannot connect to {host} through the proxy {proxy}", host, proxy))

@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 use super::place::Place;
 use super::reply::{self, NoReply, REPLY_MAX};
 use crate::error::{Cause, Error, Result};
+use crate::reader;
 use crate::say::{Text, say};
 use crate::store::lease::SILENCE_MIN;
 use crate::tls::{self, Trust};
@@ -69,8 +70,10 @@ impl Server {
             self.exchange(pipe, commands).await
         };
         let limit = share(deadline.saturating_duration_since(Instant::now()));
-        let tenths = (limit.as_secs_f64() * 10.0).round() / 10.0;
-        let late = |_| Err(self.away(Cause::Timeout, say!("no answer within {limit} s", limit = tenths)));
+        let late = |_| {
+            let limit = reader::seconds(limit);
+            Err(self.away(Cause::Timeout, say!("no answer within {limit} s", limit)))
+        };
         let values = tokio::time::timeout(limit, work).await.unwrap_or_else(late)?;
         match values.iter().find_map(refusal) {
             None => Ok(values),
