@@ -30,6 +30,7 @@ fn answer(bencher: Bencher<'_, '_>, before: &str) {
         location: None,
         retry_after: None,
         date: None,
+        asks_for_password: false,
         body: [before, &fields].concat().into_bytes(),
     };
     bencher.bench_local(|| black_box(&answer).object(|_| None).expect("an object"));

@@ -1,6 +1,7 @@
 //! What a server's bytes mean: the one JSON object in them, or a typed reason why there is none.
 
 use jiff::Timestamp;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use crate::error::{Cause, Error, Result};
@@ -40,6 +41,8 @@ pub struct Answer {
     pub retry_after: Option<u64>,
     /// The server's clock.
     pub date: Option<Timestamp>,
+    /// Whether it asks for a password as web servers and proxies do: Basic, Digest, NTLM or Negotiate.
+    pub asks_for_password: bool,
     /// The body.
     pub body: Vec<u8>,
 }
@@ -69,6 +72,39 @@ impl Answer {
     /// The answer's JSON object, whatever its status says.
     pub fn any_object(&self) -> Option<Object> {
         self.find_object().ok()
+    }
+
+    /// The same of an answer of which more may come unless it is `whole`; `None` while the object may be on its way.
+    pub fn arriving_object(&self, whole: bool) -> Option<Option<Object>> {
+        let start = self.text();
+        let coming = !whole
+            && match start.first() {
+                Some(b'{') => serde_json::Deserializer::from_slice(start)
+                    .into_iter::<IgnoredAny>()
+                    .next()
+                    .is_some_and(|object| object.is_err_and(|error| error.is_eof())),
+                // A byte order mark may be cut in half.
+                None | Some(0xEF) => true,
+                Some(_) => self.is_markup() || is_php_notice(start),
+            };
+        (!coming).then(|| self.any_object())
+    }
+
+    /// Whether the body is HTML or begins with it, as PHP's warnings do.
+    pub fn is_markup(&self) -> bool {
+        self.text().starts_with(b"<")
+    }
+
+    /// Whether a web server or a proxy refused the request, not the system; `always_json` says that the system's own
+    /// refusals are always JSON.
+    pub fn refused_in_front(&self, always_json: bool) -> bool {
+        matches!(self.status, 401 | 403)
+            && (self.asks_for_password || always_json && self.is_markup() && self.any_object().is_none())
+    }
+
+    /// The body without what may stand before any text.
+    fn text(&self) -> &[u8] {
+        self.body.strip_prefix(BOM).unwrap_or(&self.body).trim_ascii_start()
     }
 
     /// A cause by the status alone, with what the server says about it.
@@ -144,6 +180,15 @@ pub fn status_error(host: &str, path: &str, status: u16) -> Error {
     Error::new(cause, message).status(status)
 }
 
+/// The failure of a request that [`Answer::refused_in_front`] is true of.
+pub fn in_front(host: &str, status: u16) -> Error {
+    let message =
+        say!("a web server or proxy in front of {host} refused the request (HTTP {status})", host, status);
+    Error::new(Cause::InFront, message).status(status).hint(say!(
+        "the system itself was not asked: have whoever runs that server or proxy let this machine through"
+    ))
+}
+
 /// A redirect, which is never followed.
 pub fn redirect(host: &str, status: u16, to: Option<&Place>, https: bool) -> Error {
     match to {
@@ -174,6 +219,13 @@ pub fn redirect(host: &str, status: u16, to: Option<&Place>, https: bool) -> Err
 fn is_page(text: &[u8]) -> bool {
     let start = text.get(..9).unwrap_or(text).to_ascii_lowercase();
     start.starts_with(b"<!doctype") || start.starts_with(b"<html")
+}
+
+/// Whether a text is one of PHP's notices without HTML, or may become one.
+fn is_php_notice(text: &[u8]) -> bool {
+    const WORDS: [&[u8]; 7] =
+        [b"Warning", b"Notice", b"Deprecated", b"Fatal error", b"Parse error", b"Strict Standards", b"PHP "];
+    WORDS.iter().any(|word| text.starts_with(word) || word.starts_with(text))
 }
 
 /// The JSON object that stands in a text among other things, if it is exactly one. PHP prints its warnings
@@ -253,6 +305,11 @@ impl Object {
             self.fields.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value)
         });
         named.filter(|value| !value.is_null())
+    }
+
+    /// A field's value under exactly this name; `null` counts as absent.
+    pub fn exact(&self, name: &str) -> Option<&Value> {
+        self.fields.get(name).filter(|value| !value.is_null())
     }
 
     /// A field that is an object itself.
@@ -403,6 +460,7 @@ mod tests {
             location: None,
             retry_after: None,
             date: None,
+            asks_for_password: false,
             body: body.to_vec(),
         }
     }

@@ -21,7 +21,7 @@ use crate::config::{self, Plan, Sources, Value};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::freshness::{Stale, Verdict, judge};
 use crate::http::{Call, Channel, Http, Stream};
-use crate::provider::{self, Context, Life, Provider, Role};
+use crate::provider::{self, Context, Life, Provider, Renewed, Role};
 use crate::reader;
 use crate::report::Report;
 use crate::say::{Text, say};
@@ -86,15 +86,12 @@ pub enum Wish {
     /// The same, without touching the network.
     Cached(Duration),
     /// Another one in place of this, if the server says that this one is dead.
-    InsteadOf(Box<Session>),
-}
-
-/// What became of a renewal; what is no session leads to a login.
-enum Renewed {
-    Session(Box<Session>),
-    /// The server does not take what it was asked with.
-    Refused,
-    Impossible,
+    InsteadOf {
+        /// The session that may be dead.
+        suspect: Box<Session>,
+        /// Whether the server has said so already.
+        dead: bool,
+    },
 }
 
 impl App {
@@ -316,13 +313,16 @@ impl App {
         lock: Option<&Lock>,
     ) -> Result<Session> {
         let mut entry = self.look_unless_away(job, key).await?.0;
+        let mut known_dead = false;
         let verdict = match (wish, &entry) {
             (Wish::New(_), _) => Verdict::Login(Stale::Absent),
-            (Wish::InsteadOf(suspect), Some(entry)) if entry.session.token == suspect.token => {
+            (Wish::InsteadOf { suspect, dead }, stored)
+                if stored.as_ref().is_none_or(|entry| entry.session.token == suspect.token) =>
+            {
+                known_dead = *dead;
                 Verdict::Ask(Stale::Suspect)
             }
-            (Wish::InsteadOf(_), None) => Verdict::Ask(Stale::Suspect),
-            (Wish::InsteadOf(_), entry) => self.judge(job, role, entry.as_ref(), Duration::ZERO).await?,
+            (Wish::InsteadOf { .. }, entry) => self.judge(job, role, entry.as_ref(), Duration::ZERO).await?,
             (Wish::Usable(min_ttl) | Wish::Cached(min_ttl), entry) => {
                 let min_ttl = job.wanted(entry.as_ref(), *min_ttl);
                 self.judge(job, role, entry.as_ref(), min_ttl).await?
@@ -330,7 +330,7 @@ impl App {
         };
         let known = match (&entry, wish) {
             // It could not be stored, or was forgotten meanwhile; it may be alive all the same.
-            (None, Wish::InsteadOf(suspect)) => Some((**suspect).clone()),
+            (None, Wish::InsteadOf { suspect, .. }) => Some((**suspect).clone()),
             (entry, _) => entry.as_ref().map(|entry| entry.session.clone()),
         };
         if let (Verdict::Ask(stale) | Verdict::Renew(stale) | Verdict::Login(stale), false) =
@@ -340,26 +340,34 @@ impl App {
         }
         let session = match (verdict, known) {
             (Verdict::Fresh, Some(session)) => return Ok(session),
-            (Verdict::Ask(_), Some(session)) => match self.ask_or_doubt(job, role, &session).await? {
-                Life::Dead => {
-                    self.report.note(Some(job.target), Stale::Dead.text());
-                    match self.log_in(job, role, lock, entry.as_ref()).await {
-                        Ok(session) => session,
-                        Err(error) => {
-                            self.forget(job, lock).await;
-                            return Err(error);
+            (Verdict::Ask(_), Some(session)) => {
+                let life =
+                    if known_dead { Life::Dead } else { self.ask_or_doubt(job, role, &session).await? };
+                match life {
+                    Life::Dead => {
+                        self.report.note(Some(job.target), Stale::Dead.text());
+                        match self.log_in(job, role, lock, entry.as_ref()).await {
+                            Ok(session) => session,
+                            Err(error) => {
+                                self.forget(job, lock).await;
+                                return Err(error);
+                            }
                         }
                     }
-                }
-                Life::Unknown => return Ok(session),
-                Life::Alive => {
-                    if let Some(entry) = &entry {
-                        let seen = Entry { seen_at: Some(Timestamp::now()), ..entry.clone() };
-                        self.keep(job, lock, &seen).await;
+                    Life::Broken => {
+                        self.report.note(Some(job.target), Stale::Broken.text());
+                        self.log_in(job, role, lock, entry.as_ref()).await?
                     }
-                    return Ok(session);
+                    Life::Unknown => return Ok(session),
+                    Life::Alive => {
+                        if let Some(entry) = &entry {
+                            let seen = Entry { seen_at: Some(Timestamp::now()), ..entry.clone() };
+                            self.keep(job, lock, &seen).await;
+                        }
+                        return Ok(session);
+                    }
                 }
-            },
+            }
             (Verdict::Renew(_), Some(session)) => match self.renew(job, role, lock, &session).await? {
                 Renewed::Session(session) => *session,
                 Renewed::Impossible => self.log_in(job, role, lock, entry.as_ref()).await?,
@@ -424,15 +432,16 @@ impl App {
         let channel = self.channel(job, settings);
         let context = Context::new(settings, role.clone(), &channel);
         self.make_sure(job, lock).await?;
-        match job.provider.renew(&context, session).await {
-            Ok(Some(session)) => Ok(Renewed::Session(Box::new(session))),
-            Ok(None) => Ok(Renewed::Impossible),
+        let renewed = match job.provider.renew(&context, session).await {
             Err(error) if matches!(error.cause, Cause::Refused | Cause::Status | Cause::BadAnswer) => {
-                self.report.note(Some(job.target), say!("the session could not be renewed"));
-                Ok(if provider::is_dead(&error) { Renewed::Refused } else { Renewed::Impossible })
+                Renewed::Impossible
             }
-            Err(error) => Err(error),
+            outcome => outcome?,
+        };
+        if !matches!(renewed, Renewed::Session(_)) {
+            self.report.note(Some(job.target), say!("the session could not be renewed"));
         }
+        Ok(renewed)
     }
 
     /// A new session, and before it the one that its login must carry.
@@ -688,7 +697,11 @@ impl App {
     }
 }
 
-fn of(target: &Target) -> Result<&'static dyn Provider> {
+/// The provider of a target.
+///
+/// # Errors
+/// Where none declares it.
+pub fn of(target: &Target) -> Result<&'static dyn Provider> {
     provider::of(target.spec)
         .ok_or_else(|| Error::new(Cause::Other, say!("no provider declares this target")))
 }

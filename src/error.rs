@@ -66,6 +66,10 @@ pub enum Cause {
     NotHttp,
     /// A status that the protocol does not name.
     Status,
+    /// A web server or a proxy in front of the system refused the request.
+    InFront,
+    /// The system never saw the header that carries the session.
+    HeaderDropped,
     /// A file or folder cannot be written or read.
     Storage,
     /// Another process holds what this one must write.
@@ -140,6 +144,8 @@ impl Cause {
             Self::TooLarge => ("too_large", 6),
             Self::NotHttp => ("not_http", 6),
             Self::Status => ("status", 6),
+            Self::InFront => ("in_front", 6),
+            Self::HeaderDropped => ("header_dropped", 6),
             Self::Storage => ("storage", 7),
             Self::Busy => ("busy", 7),
             Self::Overtaken => ("overtaken", 7),

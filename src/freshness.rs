@@ -43,6 +43,8 @@ pub enum Stale {
     Suspect,
     /// The server says that it is dead.
     Dead,
+    /// The server fails at it.
+    Broken,
 }
 
 impl Stale {
@@ -57,6 +59,7 @@ impl Stale {
             Self::Unseen(since) => say!("the stored session was last seen alive {since} s ago", since),
             Self::Suspect => say!("the stored session may have ended"),
             Self::Dead => say!("the server says that the stored session is dead"),
+            Self::Broken => say!("the server fails whenever it is asked with the stored session"),
         }
     }
 }

@@ -24,7 +24,7 @@ use crate::secret::Secret;
 use crate::spec::{BaseUrl, Target};
 use clients::{Route, is_private, is_public, until};
 use failure::{Again, Failure, explain};
-use header::{bearer_header, host_of, http_date, location, retry_after, text_header};
+use header::{asks_for_password, bearer_header, host_of, http_date, location, retry_after, text_header};
 
 pub use clients::{Http, Proxies};
 pub use passage::{Call, Stream};
@@ -350,17 +350,7 @@ impl Channel<'_> {
             let message = say!("{host} sent a compressed answer, which was not asked for", host);
             return Err(fatal(Error::new(Cause::BadAnswer, message).status(response.status().as_u16())));
         }
-        let date = text_header(headers, DATE).and_then(http_date);
-        let mut answer = Answer {
-            https: request.url.scheme() == "https",
-            path: request.url.path().to_owned(),
-            status: response.status().as_u16(),
-            location: text_header(headers, LOCATION).map(|place| location(&request.url, place)),
-            retry_after: text_header(headers, RETRY_AFTER).and_then(|value| retry_after(value, date)),
-            date,
-            body: Vec::new(),
-            host,
-        };
+        let mut answer = begin(&request.url, &response);
         loop {
             match response.chunk().await {
                 Ok(None) => return Ok(answer),
@@ -379,6 +369,23 @@ impl Channel<'_> {
                 }
             }
         }
+    }
+}
+
+/// An answer whose body has not been read.
+fn begin(url: &Url, response: &reqwest::Response) -> Answer {
+    let headers = response.headers();
+    let date = text_header(headers, DATE).and_then(http_date);
+    Answer {
+        host: host_of(url),
+        https: url.scheme() == "https",
+        path: url.path().to_owned(),
+        status: response.status().as_u16(),
+        location: text_header(headers, LOCATION).map(|place| location(url, place)),
+        retry_after: text_header(headers, RETRY_AFTER).and_then(|value| retry_after(value, date)),
+        date,
+        asks_for_password: asks_for_password(headers),
+        body: Vec::new(),
     }
 }
 

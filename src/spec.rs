@@ -46,6 +46,8 @@ pub struct Spec {
     pub content_type: &'static str,
     /// Whether `--as` works.
     pub impersonation: bool,
+    /// Whether it refuses in JSON only, so that HTML with a 401 or 403 comes from something in front of it.
+    pub refuses_in_json: bool,
 }
 
 impl Spec {

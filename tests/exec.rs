@@ -649,7 +649,7 @@ fn an_idle_session_is_asked_for_before_it_is_handed_over() {
     let servers = Servers::start();
     let machine = five_at(&servers);
     for (system, prefix, question) in
-        [("gluo", "GLUO", "operation=extendsession"), ("systemsway", "SYSTEMSWAY", "id=0")]
+        [("gluo", "GLUO", "operation=listtypes"), ("systemsway", "SYSTEMSWAY", "id=0")]
     {
         machine.run(&format!("login {system}")).answer();
         edit(&machine, system, |entry| entry["seen_at"] = from_now(-1200));

@@ -37,6 +37,7 @@ static DEMO: Spec = Spec {
     ageing: Ageing::Fixed,
     renewal: crmauth::spec::Renewal::Never,
     content_type: "application/json",
+    refuses_in_json: false,
     impersonation: false,
 };
 

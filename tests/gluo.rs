@@ -230,7 +230,7 @@ fn a_challenge_is_asked_for_again_where_the_server_stumbles() {
 
 #[test]
 fn a_challenge_that_is_refused_otherwise_is_not_repeated() {
-    for (status, code) in [(401, 4), (404, 6), (408, 5), (500, 6)] {
+    for (status, code) in [(401, 6), (404, 6), (408, 5), (500, 6)] {
         let server = Server::start(vec![Reply::http(status, "text/html", "<html>")]);
         machine(&server.url(), "api").run("login gluo").fails(code, &[&format!("HTTP {status}")]);
     }

@@ -611,12 +611,14 @@ fn an_entry_that_cannot_be_read_is_removed_and_nobody_is_told_that_all_is_well()
 }
 
 #[test]
-fn an_expired_session_may_leave_a_refresh_token_alive() {
+fn an_expired_session_is_renewed_so_that_it_can_be_ended() {
     let servers = Servers::start();
     let machine = five_at(&servers);
     machine.run("login hellocloud").answer();
     edit(&machine, "hellocloud", |entry| entry["expires_at"] = from_now(-1));
     servers.advance(2 * 3600);
-    let outcome = machine.run("logout hellocloud");
-    assert_eq!((outcome.code, outcome.stdout.as_str()), (0, "hellocloud\tstill-alive\n"));
+    let before = requests(&servers);
+    assert_eq!(machine.run("logout hellocloud").answer(), "hellocloud\trevoked\n");
+    let asked: Vec<String> = servers.events().split_off(before).into_iter().map(|event| event.path).collect();
+    assert_eq!(asked, ["/Api/V8/logout", "/Api/access_token", "/Api/V8/logout"]);
 }

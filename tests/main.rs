@@ -14,6 +14,7 @@ mod gluo;
 mod guide;
 mod hellocloud;
 mod http;
+mod judgement;
 mod language;
 mod layers;
 mod login;

@@ -148,6 +148,11 @@ impl App {
             }
             match self.ask(&job, &Role::User, &session).await.map_err(|error| hints.add(error))? {
                 Life::Alive => {}
+                Life::Broken => {
+                    let origin = job.plan.url.origin();
+                    let message = say!("{origin} fails when it is asked with the session", origin);
+                    return Err(Error::new(Cause::Status, message).hint(say!("adopt another one, or log in")));
+                }
                 Life::Dead => {
                     let origin = job.plan.url.origin();
                     return Err(dead(say!("{origin} says that the session is dead", origin)));

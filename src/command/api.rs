@@ -6,18 +6,21 @@ use std::time::Duration;
 
 use super::{Run, TargetName, seconds, target_help, targets};
 use crate::answer;
-use crate::app::{App, Login, Wish};
+use crate::app::{self, App, Login, Wish};
 use crate::error::{Cause, Error, Result};
 use crate::http::{Call, Stream};
 use crate::output::sink::Passage;
-use crate::provider;
+use crate::provider::Judgement;
 use crate::say::{Text, say};
 use crate::secret::{Secret, percent};
 use crate::spec::{BaseUrl, Placement, Target};
 
-/// How much of the answer to a session that looks dead is read before that is looked into, in bytes: most often all of
-/// it, so that its connection is free.
-const REFUSAL_MAX: usize = 64 * 1024;
+/// How much of an answer is held back until it is known whether it refuses the session, in bytes. Refusals are short,
+/// but PHP may print a lot before them.
+const HELD_BACK_MAX: usize = 64 * 1024;
+
+/// Methods that change nothing, so that a request may be sent again whatever became of it.
+const HARMLESS: [&str; 3] = ["GET", "HEAD", "OPTIONS"];
 
 /// Headers that say where a request goes and where it ends: one that is typed could send the session elsewhere.
 const OURS: [&str; 4] = ["Host", "Content-Length", "Transfer-Encoding", "Connection"];
@@ -55,7 +58,8 @@ pub struct Args {
     min_ttl: Duration,
 }
 
-/// Sends the request, once more where the session turned out to be dead, and passes the answer on.
+/// Sends the request and passes the answer on. Where the session turned out to be dead, the request is sent once more
+/// with a new one, if the first one was not carried out or changes nothing.
 ///
 /// # Errors
 /// Exit codes 2 to 7; an answer's status becomes one after its body is out.
@@ -69,15 +73,26 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let (app, _servers) = run.app().await?;
     let person = args.person.as_deref();
     let login = app.session(target, person, &Wish::Usable(args.min_ttl)).await?;
-    let mut answer = ask(args, &app, &login, &headers, body.as_deref()).await.map_err(named)?;
-    if answer.broken.is_none() && looks_dead(target, &answer) == Some(true) {
+    let send = async |login: &Login| {
+        ask(&app, login, &call(args, login, &headers, body.as_deref())).await.map_err(named)
+    };
+    let mut answer = send(&login).await?;
+    if answer.judgement != Judgement::Alive {
         run.report.note(Some(target), say!("the answer looks like that of a dead session"));
-        let wish = Wish::InsteadOf(Box::new(login.session.clone()));
+        let dead = answer.judgement == Judgement::Dead;
+        let wish = Wish::InsteadOf { suspect: Box::new(login.session.clone()), dead };
         match app.session(target, person, &wish).await {
-            Ok(fresh) if fresh.session.token != login.session.token => {
-                answer = ask(args, &app, &fresh, &headers, body.as_deref()).await.map_err(named)?;
+            Ok(fresh) if fresh.session.token == login.session.token => {}
+            Ok(fresh) if answer.judgement != Judgement::Unclear || HARMLESS.contains(&&*method(args)) => {
+                answer = send(&fresh).await?;
             }
-            Ok(_) => {}
+            Ok(_) => run.report.warn(
+                Some(target),
+                say!(
+                    "the session was dead and there is a new one; the request is not repeated, since it may have \
+                     taken effect"
+                ),
+            ),
             // The request was made and answered, whatever became of the session.
             Err(error) => run.report.warn_of(Some(target), say!("the session could not be replaced"), &error),
         }
@@ -88,40 +103,43 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     passed.and_then(|(stream, empty)| verdict(&stream, target, empty)).map_err(named)
 }
 
-/// An answer, as much of it read as it takes to tell that the session is alive.
+/// An answer, as much of it read as it takes to judge the session by it.
 struct Answer {
     stream: Stream,
-    start: Vec<u8>,
+    judgement: Judgement,
     /// Why its start is all that came of it.
     broken: Option<Error>,
 }
 
-/// Whether the answer is that of a dead session; `None` while its start does not tell.
-fn looks_dead(target: &Target, answer: &Answer) -> Option<bool> {
-    provider::of(target.spec)?.looks_dead(answer.stream.status, &answer.start)
-}
-
-/// Sends the request and reads of its answer what must be held back.
-async fn ask(
-    args: &Args,
-    app: &App,
-    login: &Login,
-    headers: &[(String, Secret)],
-    body: Option<&[u8]>,
-) -> Result<Answer> {
-    let stream = app.call(login, &call(args, login, headers, body)).await?;
-    let mut answer = Answer { stream, start: Vec::new(), broken: None };
-    while answer.start.len() < REFUSAL_MAX && looks_dead(login.target(), &answer) != Some(false) {
-        match answer.stream.next().await {
-            Ok(Some(part)) => answer.start.extend_from_slice(&part),
-            Ok(None) => break,
+/// Sends the request and reads of its answer what must be held back. What is cut short or longer than that refuses no
+/// session.
+async fn ask(app: &App, login: &Login, call: &Call) -> Result<Answer> {
+    let provider = app::of(login.target())?;
+    let mut stream = app.call(login, call).await?;
+    let mut whole = false;
+    let mut broken = None;
+    let judgement = loop {
+        if let Some(judgement) = provider.judge(&stream.answer, whole) {
+            break judgement;
+        }
+        if whole || stream.answer.body.len() >= HELD_BACK_MAX {
+            break Judgement::Alive;
+        }
+        match stream.next().await {
+            Ok(Some(part)) => stream.answer.body.extend_from_slice(&part),
+            Ok(None) => whole = true,
             Err(error) => {
-                answer.broken = Some(error);
-                break;
+                broken = Some(error);
+                break Judgement::Alive;
             }
         }
-    }
-    Ok(answer)
+    };
+    Ok(Answer { stream, judgement, broken })
+}
+
+fn method(args: &Args) -> String {
+    let default = if args.data.is_some() { "POST" } else { "GET" };
+    args.method.as_deref().unwrap_or(default).to_ascii_uppercase()
 }
 
 /// Places the session where the system wants it.
@@ -149,9 +167,8 @@ fn call(args: &Args, login: &Login, headers: &[(String, Secret)], body: Option<&
     if !given("Accept") && spec.content_type.ends_with("json") {
         headers.push(("Accept".to_owned(), Secret::new(spec.content_type.to_owned())));
     }
-    let default = if body.is_some() { "POST" } else { "GET" };
     Call {
-        method: args.method.as_deref().unwrap_or(default).to_ascii_uppercase(),
+        method: method(args),
         url: url.unwrap_or_else(|| login.url().join(&path)),
         headers,
         body: body.map(<[u8]>::to_vec),
@@ -235,12 +252,12 @@ fn read_data(data: &str, run: &Run<'_>) -> Result<Vec<u8>> {
 
 /// Byte for byte, as it comes; whether it was empty, too.
 async fn pass_on(args: &Args, answer: Answer, out: &mut Passage) -> Result<(Stream, bool)> {
-    let Answer { mut stream, start, broken } = answer;
-    let mut empty = start.is_empty();
+    let Answer { mut stream, broken, .. } = answer;
+    let mut empty = stream.answer.body.is_empty();
     if args.include {
         out.write(stream.head.clone().into_bytes()).await?;
     }
-    out.write(start).await?;
+    out.write(stream.answer.body.clone()).await?;
     if let Some(error) = broken {
         return Err(error);
     }
@@ -253,16 +270,23 @@ async fn pass_on(args: &Args, answer: Answer, out: &mut Passage) -> Result<(Stre
 
 /// What the answer's status means for a script; `empty` where it has no body.
 fn verdict(stream: &Stream, target: &Target, empty: bool) -> Result<u8> {
+    let answer = &stream.answer;
+    let (host, status) = (&answer.host, answer.status);
     // 304 answers a condition that the request named; it leads nowhere.
-    if (200..300).contains(&stream.status) || stream.status == 304 {
+    if (200..300).contains(&status) || status == 304 {
         return Ok(0);
     }
-    let (host, status) = (stream.host(), stream.status);
     if (300..400).contains(&status) {
-        return Err(answer::redirect(host, status, stream.location.as_ref(), stream.https)
+        return Err(answer::redirect(host, status, answer.location.as_ref(), answer.https)
             .hint(say!("no redirect is followed; ask for that path if it is the right one")));
     }
-    let error = answer::status_error(host, &stream.path, status);
+    if answer.refused_in_front(target.spec.refuses_in_json) {
+        return Err(answer::in_front(host, status));
+    }
+    if let Some(error) = app::of(target)?.explain(answer) {
+        return Err(error);
+    }
+    let error = answer::status_error(host, &answer.path, status);
     Err(match error.cause {
         Cause::Refused => {
             error.hint(say!("`crmauth status {target} --check` tells whether the session is alive", target))

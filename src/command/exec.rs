@@ -173,7 +173,7 @@ async fn keep_fresh(args: &Args, run: &Run<'_>, app: &App, login: &Login, path: 
         let wish = match target.spec.ageing {
             Ageing::Fixed => Wish::Usable(margin),
             // Asked for, and replaced only if it is dead, stored or not.
-            _ => Wish::InsteadOf(Box::new(session.clone())),
+            _ => Wish::InsteadOf { suspect: Box::new(session.clone()), dead: false },
         };
         let renewed = app.session(target, args.person.as_deref(), &wish).await;
         match renewed.and_then(|login| write(&path, &login).map(|()| login)) {

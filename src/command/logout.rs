@@ -17,7 +17,7 @@ use crate::store::{Entry, Key};
 #[command(after_help = "Prints TARGET and what happened, a line each:\n  \
     revoked       the server ended the session\n  \
     still-alive   the server was asked and left it alive; it is forgotten here\n  \
-    forgotten     the system has no way to end a session, or --local; it is forgotten here\n  \
+    forgotten     it had ended before, the system has no way to end it, or --local; it is forgotten here\n  \
     none          no session was stored\n\n\
     An entry that cannot be read is removed, and the exit code is 7: its session may be alive.")]
 pub struct Args {
@@ -145,7 +145,7 @@ fn word(ended: Ended) -> &'static str {
         None => "none",
         Some(Revocation::Revoked) => "revoked",
         Some(Revocation::StillAlive) => "still-alive",
-        Some(Revocation::Unsupported) => "forgotten",
+        Some(Revocation::Ended | Revocation::Unsupported) => "forgotten",
     }
 }
 

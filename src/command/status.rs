@@ -185,6 +185,7 @@ async fn row(app: &App, target: &Target, listed: Option<&(Key, Entry)>, here: bo
                 row.checked = Some(life);
                 match life {
                     Life::Dead => row.state = "dead",
+                    Life::Broken => row.state = "unknown",
                     Life::Alive if row.state == "unknown" => row.state = "usable",
                     _ => {}
                 }
@@ -214,6 +215,11 @@ async fn diagnosis(app: &App, row: &Row) -> Error {
         None if row.state == "dead" => Error::new(Cause::NoSession, say!("the server has ended the session"))
             .target(&target.to_string())
             .hint(say!("`crmauth login {target}` gets a new one", target)),
+        None if row.checked == Some(Life::Broken) => {
+            Error::new(Cause::NoSession, say!("the server fails whenever it is asked with the session"))
+                .target(&target.to_string())
+                .hint(say!("`crmauth token {target}` gets a new one", target))
+        }
         None => app.diagnose(target, row.entry.is_some()).await,
     }
 }
@@ -303,7 +309,7 @@ fn to_json(row: &Row, run: &Run<'_>) -> Value {
         "checked": row.checked.map(|life| match life {
             Life::Alive => "alive",
             Life::Dead => "dead",
-            Life::Unknown => "unknown",
+            Life::Broken | Life::Unknown => "unknown",
         }),
         "settings": settings(row).into_iter()
             .map(|(variable, from)| json!({ "variable": variable, "from": from.english() })).collect::<Vec<_>>(),

@@ -22,6 +22,7 @@ const ACME: Spec = Spec {
     ageing: Ageing::Idle { ask_after: 60 },
     renewal: crate::spec::Renewal::Never,
     content_type: "application/json",
+    refuses_in_json: false,
     impersonation: false,
 };
 

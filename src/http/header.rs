@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use jiff::Timestamp;
-use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use url::Url;
 
 use crate::answer::Place;
@@ -29,6 +29,16 @@ pub(super) fn bearer_header(token: &Secret) -> Result<HeaderValue> {
 
 pub(super) fn text_header(headers: &HeaderMap, name: reqwest::header::HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
+}
+
+/// Whether an answer asks for a password as web servers and proxies do, not as an API.
+pub(super) fn asks_for_password(headers: &HeaderMap) -> bool {
+    const SCHEMES: [&str; 4] = ["basic", "digest", "ntlm", "negotiate"];
+    let challenges = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
+    // One header may hold several challenges, and their parameters.
+    challenges
+        .flat_map(|challenges| challenges.split([',', ' ']))
+        .any(|word| SCHEMES.iter().any(|scheme| word.trim().eq_ignore_ascii_case(scheme)))
 }
 
 /// A time as HTTP writes it, in any of its three spellings.

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, HeaderValue, LOCATION};
+use reqwest::header::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
 use url::Url;
 
 use super::clients::until;
 use super::failure::{Again, explain};
-use super::header::{host_of, location, text_header};
-use super::{Channel, PAUSE, jittered};
-use crate::answer::Place;
+use super::header::host_of;
+use super::{Channel, PAUSE, begin, jittered};
+use crate::answer::Answer;
 use crate::error::{Cause, Error, Result};
 use crate::say::{Text, say};
 use crate::secret::Secret;
@@ -31,33 +31,21 @@ pub struct Call {
 
 /// An answer that is passed on as it comes.
 pub struct Stream {
-    /// Its HTTP status.
-    pub status: u16,
+    /// The answer with as much of its body as was held back.
+    pub answer: Answer,
     /// Status line and headers as text, with the empty line behind them.
     pub head: String,
-    /// Where a redirect points, as far as it may be shown.
-    pub location: Option<Place>,
-    /// Whether it comes over TLS.
-    pub https: bool,
-    /// The path that was asked for, without its query.
-    pub path: String,
-    host: String,
     response: reqwest::Response,
     patience: Duration,
 }
 
 impl Stream {
-    /// The host that answers.
-    pub fn host(&self) -> &str {
-        &self.host
-    }
-
     /// The next part of the body; `None` at its end.
     ///
     /// # Errors
     /// [`Cause::Timeout`] where nothing comes for the whole time-out, [`Cause::Closed`] where the body is cut.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>> {
-        let host = &self.host;
+        let host = &self.answer.host;
         match tokio::time::timeout(self.patience, self.response.chunk()).await {
             Ok(Ok(part)) => Ok(part.map(|part| part.to_vec())),
             Ok(Err(_)) => {
@@ -117,12 +105,8 @@ impl Channel<'_> {
             let failure = match answer {
                 Ok(Ok(response)) => {
                     self.warn_of_plain_text(&call.url, &response, &host, &route);
-                    let location =
-                        text_header(response.headers(), LOCATION).map(|to| location(&call.url, to));
-                    let (status, head) = (response.status().as_u16(), head(&response));
-                    let (https, path) = (call.url.scheme() == "https", call.url.path().to_owned());
-                    let patience = self.timeout;
-                    return Ok(Stream { status, head, location, https, path, host, response, patience });
+                    let (answer, head) = (begin(&call.url, &response), head(&response));
+                    return Ok(Stream { answer, head, response, patience: self.timeout });
                 }
                 Ok(Err(error)) => explain(&error, &host, &doubt, &route, self),
                 Err(_) => return Err(self.too_late(&host, &doubt)),

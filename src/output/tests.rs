@@ -23,6 +23,7 @@ const fn spec(id: &'static str, placement: Placement) -> Spec {
         ageing: Ageing::Fixed,
         renewal: crate::spec::Renewal::Never,
         content_type: "application/json",
+        refuses_in_json: false,
         impersonation: false,
     }
 }

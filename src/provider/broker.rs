@@ -62,6 +62,7 @@ static SPEC: Spec = Spec {
     ageing: Ageing::Fixed,
     renewal: Renewal::Never,
     content_type: "application/json",
+    refuses_in_json: false,
     impersonation: false,
 };
 

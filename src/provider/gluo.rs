@@ -1,10 +1,11 @@
 //! Gluocrm, a vtiger CRM: a challenge, then its MD5 with the access key.
 //!
-//! The two steps are the seed document's; codes, life times and the race are measured on a real vtiger 8.0.
+//! The two steps are the seed document's; codes, life times and the race are measured on real servers, vtiger 8.2,
+//! 8.0 and 7.0.
 
 use jiff::Timestamp;
 
-use super::{Context, Life, Look, Provider, Revocation, ended, life, refused_in_body};
+use super::{Context, Judgement, Life, Look, Provider, Revocation, by_object};
 use crate::answer::{Answer, Object};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
@@ -26,6 +27,11 @@ const REFUSALS: [&str; 7] = [
     "AUTHENTICATION_FAILURE",
     "INVALID_SESSIONID",
 ];
+
+/// Codes of a session that is dead (real servers; the last two were provoked there). AUTHENTICATION_FAILURE is none:
+/// up to vtiger 7.1.1 `extendsession` says it of a living session.
+const DEATHS: [&str; 4] =
+    ["INVALID_SESSIONID", "AUTHENTICATION_REQUIRED", "SESSION_EXPIRED", "SESSION_LEFT_IDLE"];
 
 /// Codes that a rival's challenge provokes too: it ends ours, and the right key looks wrong (real server).
 const RACES: [&str; 2] = ["INVALID_USER_CREDENTIALS", "INVALID_AUTH_TOKEN"];
@@ -62,6 +68,7 @@ static SPEC: Spec = Spec {
     ageing: Ageing::Idle { ask_after: 600 },
     renewal: Renewal::Never,
     content_type: "application/x-www-form-urlencoded",
+    refuses_in_json: true,
     impersonation: false,
 };
 
@@ -88,28 +95,50 @@ impl Provider for Gluo {
         })
     }
 
-    /// `extendsession` tells and renews in one; the session keeps its name (real server).
+    /// `listtypes` by GET keeps a living session alive and harms no dead one. `extendsession` must not be asked: on
+    /// vtiger 8 it revives a dead id without a user, and every later request with that id fails; up to 7.1.1 it calls
+    /// living sessions dead (real servers).
     fn check<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Life> {
         Box::pin(async move {
-            life(context.call(operation(context, "extendsession", session).question(), refusal).await)
+            let token = percent(session.token.expose());
+            let path = ["webservice.php?operation=listtypes&sessionName=", &token].concat();
+            let url = context.settings.url.join(&path);
+            let request = Request::get(url).uncached().question().secret(&session.token);
+            let answer = context.channel.send(&request).await?;
+            if crashed(&answer) {
+                return Ok(Life::Broken);
+            }
+            match by_object(&answer, true, death) {
+                Some(Judgement::Dead) => Ok(Life::Dead),
+                _ => context.read(&answer, refusal).map(|_| Life::Alive),
+            }
         })
     }
 
-    /// A real vtiger 8.0 answers 500 with nothing in it and keeps the session; older ones end it.
+    /// vtiger 8 crashes over it, 7 reports an error under PHP 7.4, and both keep the session (real servers); success
+    /// ends it (assumed).
     fn revoke<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Revocation> {
         Box::pin(async move {
-            let answer = context.channel.send(&operation(context, "logout", session).ending()).await?;
-            if answer.status == 500 && answer.body.is_empty() {
+            let body = Fields::new().text("operation", "logout").secret("sessionName", &session.token);
+            let url = context.settings.url.join("webservice.php");
+            let request = Request::post(url, SPEC.content_type, body.form(), body.secrets()).ending();
+            let answer = context.channel.send(&request).await?;
+            let failed = answer.any_object().and_then(|object| code(&object));
+            if crashed(&answer) || failed.is_some_and(|code| code == "INTERNAL_SERVER_ERROR") {
                 return Ok(Revocation::StillAlive);
             }
-            context.read(&answer, refusal).map(|_| Revocation::Revoked).or_else(ended)
+            match by_object(&answer, true, death) {
+                Some(Judgement::Dead) => Ok(Revocation::Ended),
+                _ => context.read(&answer, refusal).map(|_| Revocation::Revoked),
+            }
         })
     }
 
-    /// The status is 200 (real server).
-    fn looks_dead(&self, _status: u16, start: &[u8]) -> Option<bool> {
-        let codes = ["INVALID_SESSIONID", "AUTHENTICATION_REQUIRED", "AUTHENTICATION_FAILURE"];
-        refused_in_body(start, |text| codes.iter().any(|code| text.contains(code)))
+    fn judge(&self, answer: &Answer, whole: bool) -> Option<Judgement> {
+        if whole && crashed(answer) {
+            return Some(Judgement::Unclear);
+        }
+        by_object(answer, whole, death)
     }
 
     /// Without a session every operation answers in the same frame: AUTHENTICATION_REQUIRED (real server).
@@ -141,13 +170,6 @@ impl Provider for Gluo {
             })
         }))
     }
-}
-
-/// A call about a session, `operation` in the body as a real server wants it.
-fn operation(context: &Context<'_>, operation: &str, session: &Session) -> Request {
-    let body = Fields::new().text("operation", operation).secret("sessionName", &session.token);
-    let url = context.settings.url.join("webservice.php");
-    Request::post(url, SPEC.content_type, body.form(), body.secrets())
 }
 
 /// The request for a challenge, which ends the one before it.
@@ -225,6 +247,29 @@ fn refusal(answer: &Object) -> Option<Error> {
 
 fn code(answer: &Object) -> Option<String> {
     answer.inner("error")?.text("code")
+}
+
+/// Whether an object says that the session is dead: in its own `success` and `error.code`, and in no other place.
+/// A success holds the record, and messages hold what was asked for.
+fn death(answer: &Object) -> Option<Judgement> {
+    let failed = answer.exact("success")? == false && answer.exact("result").is_none();
+    let code = answer.exact("error")?.get("code")?.as_str()?;
+    (failed && DEATHS.contains(&code)).then_some(Judgement::Dead)
+}
+
+/// Whether PHP died over a request: nothing came, or its own page instead of JSON (real servers). It does so at every
+/// request with an id that was revived without a user, and at some requests with a living one.
+fn crashed(answer: &Answer) -> bool {
+    let page = || answer.any_object().is_none() && contains(&answer.body, b"Fatal error");
+    match answer.status {
+        500 => answer.body.is_empty() || page(),
+        200 => page(),
+        _ => false,
+    }
+}
+
+fn contains(body: &[u8], text: &[u8]) -> bool {
+    body.windows(text.len()).any(|part| part == text)
 }
 
 /// The challenge lives from `serverTime` to `expireTime`, whatever our clock says; a clock that is far off

@@ -3,9 +3,7 @@
 //! Bodies and fields are the seed document's; refusals and the `index.php` path are measured on a real
 //! SuiteCRM 7.14.
 
-use jiff::Timestamp;
-
-use super::{Context, Life, Look, Provider, Revocation, ended, life};
+use super::{Context, Judgement, Life, Look, Provider, Renewed, Revocation};
 use crate::answer::{Answer, Object};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
@@ -74,6 +72,7 @@ static SPEC: Spec = Spec {
     ageing: Ageing::Fixed,
     renewal: Renewal::OnceExpired,
     content_type: MEDIA_TYPE,
+    refuses_in_json: true,
     impersonation: false,
 };
 
@@ -90,14 +89,18 @@ impl Provider for HelloCloud {
     }
 
     /// The refresh token works once; it ends the old access token too (real server).
-    fn renew<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Option<Session>> {
+    fn renew<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Renewed> {
         Box::pin(async move {
-            let Some(refresh) = &session.refresh else { return Ok(None) };
+            let Some(refresh) = &session.refresh else { return Ok(Renewed::Impossible) };
             let fields = client(context, "refresh_token")?.secret("refresh_token", refresh);
             context.note(say!("renewing with the refresh token"));
-            let mut renewed = obtain(context, &fields).await?;
+            let (answer, detour) = exchange(context, &fields).await?;
+            if refresh_is_dead(&answer) {
+                return Ok(Renewed::Refused);
+            }
+            let mut renewed = session_in(context, &answer, detour)?;
             renewed.user.clone_from(&session.user);
-            Ok(Some(renewed))
+            Ok(Renewed::Session(Box::new(renewed)))
         })
     }
 
@@ -107,23 +110,44 @@ impl Provider for HelloCloud {
         let path = if session.user.is_some() { "Api/V8/current-user" } else { "Api/V8/meta/modules" };
         let request = Request::get(context.settings.url.join(path)).uncached().question();
         let request = request.accept(MEDIA_TYPE).bearer(&session.token);
-        Box::pin(async move { life(context.call(request, |object| refusal(context, object)).await) })
+        Box::pin(async move {
+            let answer = context.channel.send(&request).await?;
+            if is_dead(&answer) {
+                return Ok(Life::Dead);
+            }
+            context.read(&answer, |object| refusal(context, object)).map(|_| Life::Alive)
+        })
     }
 
-    /// Ends the access token and its refresh token; other logins live on (real server).
+    /// Ends the access token and its refresh token; other logins live on. A dead access token says nothing of the
+    /// refresh token, which lives for a month: it gives a pair that can be ended (real server).
     fn revoke<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Revocation> {
-        let url = context.settings.url.join("Api/V8/logout");
-        let request = Request::post(url, MEDIA_TYPE, Fields::new().json(), &[]);
-        let request = request.ending().accept(MEDIA_TYPE).bearer(&session.token);
         Box::pin(async move {
-            let answer = context.call(request, |object| refusal(context, object)).await;
-            let expired = session.expires_at.is_some_and(|end| end <= Timestamp::now());
-            match answer.map(|_| Revocation::Revoked).or_else(ended)? {
-                // An access token that had expired says nothing of the refresh token, which lives for a month.
-                Revocation::Revoked if expired && session.refresh.is_some() => Ok(Revocation::StillAlive),
-                revocation => Ok(revocation),
+            if log_out(context, session).await? {
+                return Ok(Revocation::Revoked);
+            }
+            if session.refresh.is_some() && context.settings.secret("CLIENT_SECRET").is_none() {
+                return Ok(Revocation::StillAlive);
+            }
+            match self.renew(context, session).await? {
+                Renewed::Session(renewed) if log_out(context, &renewed).await? => Ok(Revocation::Revoked),
+                Renewed::Session(_) => Ok(Revocation::StillAlive),
+                Renewed::Refused | Renewed::Impossible => Ok(Revocation::Ended),
             }
         })
+    }
+
+    fn judge(&self, answer: &Answer, whole: bool) -> Option<Judgement> {
+        match answer.status {
+            401 if !whole => None,
+            401 if is_dead(answer) => Some(Judgement::Dead),
+            _ => Some(Judgement::Alive),
+        }
+    }
+
+    fn explain(&self, answer: &Answer) -> Option<Error> {
+        let dropped = answer.status == 401 && answer.any_object().is_some_and(|object| lacks_header(&object));
+        dropped.then(|| header_dropped(&answer.host).status(401))
     }
 
     /// Without a token the interface refuses in its own words, with and without URL rewriting (real server).
@@ -143,6 +167,44 @@ impl Provider for HelloCloud {
     }
 }
 
+/// The failure of a request whose header never arrived.
+fn header_dropped(host: &str) -> Error {
+    Error::new(Cause::HeaderDropped, say!("{host} never saw the Authorization header", host)).hint(say!(
+        "Apache needs `CGIPassAuth On` or the rule in SuiteCRM's .htaccess; a proxy must pass the header on"
+    ))
+}
+
+/// Ends a session; false where the server says that its access token is dead.
+async fn log_out(context: &Context<'_>, session: &Session) -> Result<bool> {
+    let url = context.settings.url.join("Api/V8/logout");
+    let request = Request::post(url, MEDIA_TYPE, Fields::new().json(), &[]);
+    let answer = context.channel.send(&request.ending().accept(MEDIA_TYPE).bearer(&session.token)).await?;
+    if is_dead(&answer) {
+        return Ok(false);
+    }
+    context.read(&answer, |object| refusal(context, object)).map(|_| true)
+}
+
+/// Whether an answer says that the access token is dead (real server). Not so where the server never saw it.
+fn is_dead(answer: &Answer) -> bool {
+    answer.status == 401
+        && answer.any_object().is_some_and(|object| {
+            object.text("error").as_deref() == Some("access_denied") && !lacks_header(&object)
+        })
+}
+
+/// Whether the server says that no header with a token reached it (real server).
+fn lacks_header(object: &Object) -> bool {
+    object.text("hint").is_some_and(|hint| hint.contains("Missing \"Authorization\" header"))
+}
+
+/// Whether an answer says that the refresh token is dead, or was never this server's (real server; `invalid_grant`:
+/// RFC 6749).
+fn refresh_is_dead(answer: &Answer) -> bool {
+    let code = answer.any_object().and_then(|object| object.text("error"));
+    matches!(answer.status, 400 | 401) && matches!(code.as_deref(), Some("invalid_request" | "invalid_grant"))
+}
+
 /// The fields of every request for a token.
 fn client(context: &Context<'_>, grant: &str) -> Result<Fields> {
     Ok(Fields::new()
@@ -160,13 +222,14 @@ async fn login(context: &Context<'_>) -> Result<Session> {
         fields = fields.text("username", user).secret("password", context.required("PASSWORD")?);
     }
     context.note(say!("logging in with the grant {grant}", grant));
-    let mut session = obtain(context, &fields).await?;
+    let (answer, detour) = exchange(context, &fields).await?;
+    let mut session = session_in(context, &answer, detour)?;
     session.user = user.map(str::to_owned);
     Ok(session)
 }
 
-/// Asks for a token, at the usual path and at the one of a server without URL rewriting.
-async fn obtain(context: &Context<'_>, fields: &Fields) -> Result<Session> {
+/// Asks for a token, at the usual path and at the one of a server without URL rewriting; whether the latter answered.
+async fn exchange(context: &Context<'_>, fields: &Fields) -> Result<(Answer, bool)> {
     let own_path = context.settings.text("TOKEN_PATH");
     let mut answer = context.channel.send(&request(context, own_path.unwrap_or(TOKEN_PATH), fields)).await?;
     let detour = answer.status == 404 && own_path.is_none();
@@ -178,8 +241,13 @@ async fn obtain(context: &Context<'_>, fields: &Fields) -> Result<Session> {
         ));
         answer = context.channel.send(&request(context, UNREWRITTEN_PATH, fields)).await?;
     }
+    Ok((answer, detour))
+}
+
+/// The session that an answer to a request for a token holds.
+fn session_in(context: &Context<'_>, answer: &Answer, detour: bool) -> Result<Session> {
     let keyless = answer.status == 500 && answer.body.is_empty();
-    let object = context.read(&answer, |object| refusal(context, object)).map_err(|error| {
+    let object = context.read(answer, |object| refusal(context, object)).map_err(|error| {
         if keyless { error.hint(say!("were the server's OAuth2 keys ever generated?")) } else { error }
     })?;
     let mut session =
@@ -222,6 +290,9 @@ fn refusal(context: &Context<'_>, answer: &Object) -> Option<Error> {
         "The password is invalid",
     ];
     let code = answer.text("error")?;
+    if lacks_header(answer) {
+        return Some(header_dropped(answer.host()));
+    }
     let text = answer.text("message").or_else(|| answer.text("error_description")).unwrap_or_default();
     let host = answer.host();
     let said = answer.said().unwrap_or_default();

@@ -9,9 +9,7 @@ mod zeev;
 
 use std::cell::Cell;
 
-use serde::de::IgnoredAny;
-
-use crate::answer::{Answer, Object};
+use crate::answer::{self, Answer, Object};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::{Channel, Request};
 use crate::say::{Text, say};
@@ -67,13 +65,13 @@ pub trait Provider: Sync {
     /// Causes of exit codes 2, 4, 5 and 6.
     fn login<'a>(&'a self, context: &'a Context<'a>) -> Pending<'a, Session>;
 
-    /// Renews a session without a login, where [`Spec::renewal`] says that it can be; `None` where it cannot.
+    /// Renews a session without a login, where [`Spec::renewal`] says that it can be.
     ///
     /// # Errors
-    /// As [`Provider::login`]; a refusal means that the session is dead.
-    fn renew<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Option<Session>> {
+    /// As [`Provider::login`]; none of them says that the session is dead.
+    fn renew<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Renewed> {
         let _ = (context, session);
-        Box::pin(async { Ok(None) })
+        Box::pin(async { Ok(Renewed::Impossible) })
     }
 
     /// Asks the server whether a session is alive.
@@ -116,34 +114,53 @@ pub trait Provider: Sync {
         None
     }
 
-    /// Whether an answer to `crmauth api` looks like the one that a dead session gets: its status and the
-    /// start of its body. [`Provider::check`] then decides. `None` where more of the body is needed to tell: it is held
-    /// back meanwhile.
-    fn looks_dead(&self, status: u16, start: &[u8]) -> Option<bool> {
-        let _ = start;
-        Some(status == 401)
+    /// What an answer to a request of the user's says of the session. `None` where more of its body is needed to
+    /// tell, which cannot be once it is `whole`.
+    fn judge(&self, answer: &Answer, whole: bool) -> Option<Judgement> {
+        by_status(answer, whole)
+    }
+
+    /// What an answer to a request of the user's means, where it is more than its status says.
+    fn explain(&self, answer: &Answer) -> Option<Error> {
+        let _ = answer;
+        None
     }
 }
 
-/// How much of an answer is looked at for a refusal, in bytes: room for a small object and what PHP may print before it.
-const REFUSAL_MAX: usize = 4096;
+/// What an answer says of the session that its request carried. Only the system's own word counts: not a text
+/// somewhere in the body, and not what stands before the system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judgement {
+    /// Nothing against it.
+    Alive,
+    /// It is dead, and the request was not carried out.
+    Dead,
+    /// The request was refused and not carried out, perhaps because the session is dead: [`Provider::check`] tells.
+    Refused,
+    /// The server failed, perhaps because the session is dead; part of the request may have been carried out.
+    Unclear,
+}
 
-/// Whether an answer that begins so refuses the session, as `refuses` tells of the text of an object; `None` while that
-/// object may be on its way.
-fn refused_in_body(start: &[u8], refuses: impl Fn(&str) -> bool) -> Option<bool> {
-    let start = &start[..start.len().min(REFUSAL_MAX)];
-    if refuses(&String::from_utf8_lossy(start)) {
-        return Some(true);
+/// The judgement where nothing but the status is documented: 401 from the system itself.
+fn by_status(answer: &Answer, whole: bool) -> Option<Judgement> {
+    match answer.status {
+        401 if !whole => None,
+        401 if !answer.asks_for_password && !answer.is_markup() => Some(Judgement::Refused),
+        _ => Some(Judgement::Alive),
     }
-    let text = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start).trim_ascii_start();
-    let coming = start.len() < REFUSAL_MAX
-        && match text.first() {
-            // The first half of a byte order mark, or an element of PHP's.
-            None | Some(0xEF | b'<') => true,
-            Some(b'{') => serde_json::from_slice::<IgnoredAny>(text).is_err_and(|error| error.is_eof()),
-            Some(_) => false,
-        };
-    if coming { None } else { Some(false) }
+}
+
+/// The judgement where the system refuses in an object of its own. A refusal counts only as the whole answer.
+fn by_object(
+    answer: &Answer,
+    whole: bool,
+    refuses: impl Fn(&Object) -> Option<Judgement>,
+) -> Option<Judgement> {
+    let Some(object) = answer.arriving_object(whole)? else { return Some(Judgement::Alive) };
+    match refuses(&object) {
+        Some(_) if !whole => None,
+        judgement => Some(judgement.unwrap_or(Judgement::Alive)),
+    }
 }
 
 /// What an answer shows of the system that gave it.
@@ -170,40 +187,36 @@ impl Look {
 pub enum Life {
     /// It works.
     Alive,
-    /// It does not.
+    /// The system says that it does not.
     Dead,
+    /// The server fails at it, as it does at no living one. That is no proof, so nobody forgets it before there is
+    /// another.
+    Broken,
     /// There is no way to ask.
     Unknown,
+}
+
+/// What became of a renewal; what is no session leads to a login.
+pub enum Renewed {
+    /// The next session.
+    Session(Box<Session>),
+    /// The system says that what it was asked with is dead.
+    Refused,
+    /// It cannot be renewed.
+    Impossible,
 }
 
 /// What became of a session that was to be ended on the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Revocation {
-    /// It is dead.
+    /// The server ended it.
     Revoked,
+    /// The server says that it had ended before.
+    Ended,
     /// The server was asked and left it alive.
     StillAlive,
     /// The system has no way to end a session.
     Unsupported,
-}
-
-/// A session that the server refuses need not be ended any more.
-fn ended(error: Error) -> Result<Revocation> {
-    if is_dead(&error) { Ok(Revocation::Revoked) } else { Err(error) }
-}
-
-/// Whether a refusal speaks of the session: a 403 may come from whatever stands before the server.
-pub fn is_dead(error: &Error) -> bool {
-    error.cause == Cause::Refused && error.http_status != Some(403)
-}
-
-/// Reads the answer to a question about a session: a refusal means that it is dead.
-fn life(asked: Result<Object>) -> Result<Life> {
-    match asked {
-        Ok(_) => Ok(Life::Alive),
-        Err(error) if is_dead(&error) => Ok(Life::Dead),
-        Err(error) => Err(error),
-    }
 }
 
 /// What a provider works with.
@@ -244,7 +257,11 @@ impl<'a> Context<'a> {
         let object = answer.object(|object| {
             self.learn(object);
             refusal(object)
-        })?;
+        });
+        if answer.refused_in_front(self.settings.target.spec.refuses_in_json) {
+            return Err(answer::in_front(&answer.host, answer.status));
+        }
+        let object = object?;
         if object.noisy() {
             self.warn(say!("the server printed text around its JSON (PHP display_errors?)"));
         }

@@ -2,7 +2,7 @@
 //!
 //! The seed document's answer and the one of its later version are both read.
 
-use super::{Context, Life, Look, Provider, life, refused_in_body};
+use super::{Context, Judgement, Life, Look, Provider, by_object, by_status};
 use crate::answer::{Answer, Object};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
@@ -43,6 +43,7 @@ static SPEC: Spec = Spec {
     ageing: Ageing::SingleSeat { ask_after: 120 },
     renewal: Renewal::Never,
     content_type: "application/json",
+    refuses_in_json: false,
     impersonation: false,
 };
 
@@ -69,19 +70,22 @@ impl Provider for SystemsWay {
             if answer.status == 200 && answer.body.trim_ascii_start().starts_with(b"[") {
                 return Ok(Life::Alive);
             }
-            life(context.read(&answer, refusal))
+            if answer.any_object().is_some_and(|object| refusal(&object).is_some()) {
+                return Ok(Life::Dead);
+            }
+            context.read(&answer, refusal).map(|_| Life::Alive)
         })
     }
 
-    /// `Status: ERROR` is also how a request is refused for its content; [`Provider::check`] tells them apart.
-    fn looks_dead(&self, status: u16, start: &[u8]) -> Option<bool> {
-        if status == 401 {
-            return Some(true);
+    /// `Status: ERROR` is also how a request is refused for its content; [`Provider::check`] tells them apart. Nothing
+    /// is documented of a 401: it is taken for a refusal too (assumed).
+    fn judge(&self, answer: &Answer, whole: bool) -> Option<Judgement> {
+        match by_status(answer, whole)? {
+            Judgement::Alive => {
+                by_object(answer, whole, |object| refusal(object).map(|_| Judgement::Refused))
+            }
+            judgement => Some(judgement),
         }
-        refused_in_body(start, |text| {
-            let text = text.to_ascii_lowercase();
-            text.contains("\"status\"") && text.contains("\"error\"")
-        })
     }
 
     /// A session that is none is refused in the system's own frame (seed document).

@@ -4,7 +4,7 @@
 
 use jiff::SignedDuration;
 
-use super::{Context, Life, Look, Provider, Role, life};
+use super::{Context, Judgement, Life, Look, Provider, Renewed, Role, by_status};
 use crate::answer::{Answer, Object};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
@@ -41,6 +41,7 @@ static SPEC: Spec = Spec {
     ageing: Ageing::Fixed,
     renewal: Renewal::WhileAlive,
     content_type: "application/json",
+    refuses_in_json: false,
     impersonation: true,
 };
 
@@ -66,19 +67,22 @@ impl Provider for Zeev {
     }
 
     /// A living token fetches a fresh one (seed document).
-    fn renew<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Option<Session>> {
+    fn renew<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Renewed> {
         Box::pin(async move {
             context.note(say!("renewing the temporary token"));
-            let mut renewed = session_of(&whoami(context, session).await?)?;
+            let Some(person) = whoami(context, session).await? else { return Ok(Renewed::Refused) };
+            let mut renewed = session_of(&person)?;
             renewed.user.clone_from(&session.user);
             renewed.impersonating.clone_from(&session.impersonating);
             renewed.details.clone_from(&session.details);
-            Ok(Some(renewed))
+            Ok(Renewed::Session(Box::new(renewed)))
         })
     }
 
     fn check<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Life> {
-        Box::pin(async move { life(whoami(context, session).await) })
+        Box::pin(async move {
+            Ok(if whoami(context, session).await?.is_some() { Life::Alive } else { Life::Dead })
+        })
     }
 
     /// Without a token the path refuses (seed document); in which words is nowhere said.
@@ -91,11 +95,15 @@ impl Provider for Zeev {
     }
 }
 
-/// Who a token belongs to.
-async fn whoami(context: &Context<'_>, session: &Session) -> Result<Object> {
+/// Who a token belongs to; nobody where it is dead: 401 means "not authenticated" (seed document).
+async fn whoami(context: &Context<'_>, session: &Session) -> Result<Option<Object>> {
     let request =
         Request::get(context.settings.url.join(TOKENS_PATH)).uncached().question().bearer(&session.token);
-    context.call(request, |_| None).await
+    let answer = context.channel.send(&request).await?;
+    if by_status(&answer, true) == Some(Judgement::Refused) {
+        return Ok(None);
+    }
+    context.read(&answer, |_| None).map(Some)
 }
 
 async fn login(context: &Context<'_>) -> Result<Session> {

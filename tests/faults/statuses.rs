@@ -23,6 +23,9 @@ fn status(number: u8, status: u16, adapt: impl Fn(Row) -> Row) {
             if !impersonation(scene.step) {
                 promise.says.push(format!("HTTP {status}"));
             }
+            if matches!(status, 401 | 403) && place == 0 && refuses_in_json(scene) {
+                promise.exit = 6;
+            }
         }));
         row.brief_unless(place == 0 && !matches!(status, 409 | 422)).check();
     }
@@ -31,6 +34,23 @@ fn status(number: u8, status: u16, adapt: impl Fn(Row) -> Row) {
 /// Zeev's impersonation has its own words for what happens to people.
 fn impersonation(step: &Step) -> bool {
     step.name == "zeev's impersonation"
+}
+
+/// Whether a page cannot be the system's own refusal.
+fn refuses_in_json(scene: &Scene) -> bool {
+    ["gluo", "hellocloud"].contains(&scene.step.system)
+}
+
+/// What each system answers where a session is dead.
+fn death(scene: &Scene) -> Reply {
+    match scene.step.system {
+        "gluo" => Reply::json(200, r#"{"success":false,"error":{"code":"INVALID_SESSIONID"}}"#),
+        "hellocloud" => {
+            Reply::json(401, r#"{"error":"access_denied","hint":"Access token has been revoked"}"#)
+        }
+        "systemsway" => Reply::json(200, r#"{"Status":"ERROR","Message":"O ID da sessão está inválido"}"#),
+        _ => Reply::json(401, "{}"),
+    }
 }
 
 /// The steps that ask about a session.
@@ -67,18 +87,29 @@ fn refusals() {
 fn a_refused_session_is_dropped() {
     Row::new(31)
         .at(steps::CHECKS)
-        .fault(|_| Reply::json(401, "{}"))
+        .fault(|scene| death(scene))
         .exit(3)
         .but(|_, promise| promise.entry = Kept::Dropped)
         .check();
     // It need not be ended any more.
-    Row::new(31).at(steps::REVOCATIONS).fault(|_| Reply::json(401, "{}")).check();
+    let refused = || Reply::json(401, r#"{"error":"invalid_request","hint":"Token has been revoked"}"#);
+    Row::new(31)
+        .at(steps::REVOCATIONS)
+        .fault(move |scene| {
+            let refresh = (scene.step.system == "hellocloud").then(refused);
+            [death(scene)].into_iter().chain(refresh).collect::<Vec<_>>()
+        })
+        .check();
     // Whatever stands before the server may answer 403.
     Row::new(31)
         .at(questions())
         .fault(|_| Reply::http(403, "text/html", "<html>"))
-        .exit(4)
-        .says(&["firewall"])
+        .exit(6)
+        .but(|scene, promise| {
+            let (exit, words) = if refuses_in_json(scene) { (6, "in front of") } else { (4, "firewall") };
+            promise.exit = exit;
+            promise.says.push(words.to_owned());
+        })
         .check();
 }
 
@@ -95,15 +126,18 @@ fn a_refused_renewal_gives_way_to_a_login() {
 #[test]
 fn a_refused_call_shows_the_body_and_asks_for_the_session() {
     let body = |scene: &Scene| match scene.step.system {
-        "gluo" => r#"{"success":false,"error":{"code":"INVALID_SESSIONID"}}"#,
+        "gluo" => r#"{"success":false,"error":{"code":"ACCESS_DENIED"}}"#,
         _ => r#"{"Status":"ERROR"}"#,
     };
-    // Alive after all, or there is no way to ask: the refusal is the answer.
+    // Alive after all, or there is no way to ask, or it is no refusal of the system's: that is the answer.
+    let asked = |scene: &Scene| {
+        let check = steps::CHECKS.iter().find(|step| step.system == scene.step.system);
+        check.filter(|_| !refuses_in_json(scene))
+    };
     Row::new(31)
         .at(steps::CALLS)
         .fault(move |scene| {
-            let system = scene.step.system;
-            let check = steps::CHECKS.iter().find(|step| step.system == system);
+            let check = asked(scene);
             let alive = check.map(|check| Reply::json(200, scene.given().fill(check.answer)));
             [Reply::json(401, body(scene))].into_iter().chain(alive).collect::<Vec<_>>()
         })
@@ -111,8 +145,7 @@ fn a_refused_call_shows_the_body_and_asks_for_the_session() {
         .says(&["refused the request (HTTP 401)"])
         .but(move |scene, promise| {
             promise.stdout = Stdout::Is(body(scene).to_owned());
-            let asked = steps::CHECKS.iter().any(|step| step.system == scene.step.system);
-            promise.entry = if asked { Kept::Replaced } else { Kept::Same };
+            promise.entry = if asked(scene).is_some() { Kept::Replaced } else { Kept::Same };
         })
         .check();
 }

@@ -186,9 +186,9 @@ pub static RENEWALS: &[Step] = &[
 /// Questions whether a session is alive.
 pub static CHECKS: &[Step] = &[
     Step {
-        name: "gluo's extendsession",
+        name: "gluo's listtypes",
         kind: Kind::Check,
-        answer: r#"{"success":true,"result":{"sessionName":TOKEN,"userId":"19x1"}}"#,
+        answer: r#"{"success":true,"result":{"types":["Contacts"],"information":{}}}"#,
         ..GLUO
     },
     Step { name: "hellocloud's modules", kind: Kind::Check, answer: r#"{"data":[]}"#, ..HELLOCLOUD },

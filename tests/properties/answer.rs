@@ -7,7 +7,7 @@ use std::time::Duration;
 use crmauth::error::Error;
 use crmauth::http::{Channel, Http, Proxies};
 use crmauth::output::{self, Entry, Outcome, Shape};
-use crmauth::provider::{self, Context, Provider, Role};
+use crmauth::provider::{self, Context, Provider, Renewed, Role};
 use crmauth::report::Report;
 use crmauth::secret::Secret;
 use crmauth::session::{Session, check_token};
@@ -83,7 +83,10 @@ async fn play(provider: &'static dyn Provider, verb: usize, answers: &[Vec<u8>])
     context.prior = Some(&prior);
     let work = async {
         match verb {
-            1 => provider.renew(&context, &prior).await,
+            1 => provider.renew(&context, &prior).await.map(|renewed| match renewed {
+                Renewed::Session(session) => Some(*session),
+                Renewed::Refused | Renewed::Impossible => None,
+            }),
             2 => provider.check(&context, &prior).await.map(|_| None),
             3 => provider.revoke(&context, &prior).await.map(|_| None),
             _ => provider.login(&context).await.map(Some),

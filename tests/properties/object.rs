@@ -20,6 +20,7 @@ pub fn holds(data: &[u8]) {
         location: (low % 2 == 0).then(|| Place::Url(String::from_utf8_lossy(body).into_owned())),
         retry_after: (low % 3 == 0).then_some(u64::from(*low)),
         date: None,
+        asks_for_password: false,
         body: body.to_vec(),
     };
     let found = answer.object(|_| None);

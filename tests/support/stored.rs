@@ -116,7 +116,7 @@ pub fn unseen(entry: &Path, seconds: i64) {
 pub fn purpose(event: &Event) -> &'static str {
     let body = String::from_utf8_lossy(&event.body);
     match (event.system, event.method.as_str()) {
-        ("gluo", "GET") => "challenge",
+        ("gluo", "GET") if event.query.contains("operation=getchallenge") => "challenge",
         ("gluo", _) if body.contains("operation=login") => "login",
         ("hellocloud", _) if body.contains("refresh_token") => "renew",
         ("gluo", _) => "ask",

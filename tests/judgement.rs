@@ -1,0 +1,398 @@
+//! What an answer says of the session that its request carried: only the system's own frame is its word, and a request
+//! that may have been carried out is sent once.
+
+use serde_json::{Value, json};
+
+use crate::api::{TOKEN, logged_in, login, machine_at, ok, path};
+use crate::support::stored::{edit, from_now};
+use crate::support::{Machine, Reply, Server, canned};
+
+const HTML: &str = "<html><head><title>401 Authorization Required</title></head></html>";
+
+fn gluo_error(code: &str) -> Value {
+    json!({"success": false, "error": {"code": code, "message": "x"}})
+}
+
+fn denied(hint: &str) -> Value {
+    json!({"error": "access_denied", "error_description": "Denied.", "hint": hint, "message": "Denied."})
+}
+
+/// PHP's warnings, so many bytes of them.
+fn warnings(bytes: usize) -> String {
+    const ONE: &str =
+        "<br />\n<b>Deprecated</b>:  INVALID_SESSIONID in <b>/a/b.php</b> on line <b>1</b><br />\n";
+    ONE.repeat(bytes / ONE.len() + 1)
+}
+
+fn json_reply(status: u16, body: &Value) -> Reply {
+    Reply::json(status, body.to_string())
+}
+
+fn cached(machine: &Machine, system: &str) -> String {
+    machine.run(&format!("token {system} --cached")).answer().trim_end().to_owned()
+}
+
+/// A POST with a session and what else it takes.
+fn post(machine: &Machine, system: &str) -> crate::support::Outcome {
+    machine.run_args(&["api", system, path(system), "-d", "b=1"])
+}
+
+#[test]
+fn a_frame_that_says_so_is_a_death_and_the_request_is_sent_again() {
+    let reversed = r#"{"success":false,"error":{"message":"x","code":"INVALID_SESSIONID"}}"#;
+    let dead = gluo_error("INVALID_SESSIONID").to_string();
+    let behind = |text: String| Reply::http(200, "text/html", text);
+    let mut rows: Vec<(&str, Reply)> =
+        ["INVALID_SESSIONID", "AUTHENTICATION_REQUIRED", "SESSION_EXPIRED", "SESSION_LEFT_IDLE"]
+            .map(|code| ("gluo", json_reply(200, &gluo_error(code))))
+            .into();
+    rows.extend([
+        ("gluo", Reply::json(200, reversed)),
+        ("gluo", Reply::json(200, format!("\u{feff}\r\n {dead}\n"))),
+        ("gluo", behind(format!("{}{dead}", warnings(100)))),
+        ("gluo", behind(format!("{}{dead}", warnings(40 * 1024)))),
+        ("gluo", behind(format!("{dead}{}", warnings(100)))),
+        ("gluo", behind(format!("\nNotice: x in /a.php on line 1\n{dead}"))),
+        ("gluo", behind(format!("Warning: x in /a.php on line 1\n{dead}"))),
+        ("hellocloud", json_reply(401, &denied("Access token has been revoked"))),
+        ("hellocloud", json_reply(401, &denied("Access token could not be verified"))),
+        ("hellocloud", json_reply(401, &denied("The JWT string must have two dots"))),
+    ]);
+    for (system, dead) in rows {
+        let shown = format!("{system} {dead:?}");
+        let replies = [dead].into_iter().chain(login(system, "Nw2token")).chain([ok("done")]);
+        let (_server, machine, _) = logged_in(system, replies);
+        let outcome = post(&machine, system);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (0, "done"), "{shown}: {}", outcome.stderr);
+        assert_eq!(cached(&machine, system), "Nw2token", "{shown}");
+    }
+}
+
+#[test]
+fn a_text_that_speaks_of_a_death_is_none() {
+    let record = json!({"success": true, "result": {"id": "17x1", "title": "ERP: INVALID_SESSIONID", "error": {"code": "INVALID_SESSIONID"}}});
+    let asked = json!({"success": false, "error": {"code": "ACCESS_DENIED", "message": "denied for name : INVALID_SESSIONID"}});
+    let dead = gluo_error("INVALID_SESSIONID").to_string();
+    let gluo = [
+        record.to_string(),
+        asked.to_string(),
+        gluo_error("invalid_sessionid").to_string(),
+        gluo_error("AUTHENTICATION_FAILURE").to_string(),
+        gluo_error("MANDATORY_FIELDS_MISSING").to_string(),
+        json!({"success": true, "error": {"code": "INVALID_SESSIONID"}}).to_string(),
+        json!({"success": "false", "error": {"code": "INVALID_SESSIONID"}}).to_string(),
+        json!({"SUCCESS": false, "ERROR": {"code": "INVALID_SESSIONID"}}).to_string(),
+        json!({"success": false, "result": {"id": "17x1"}, "error": {"code": "INVALID_SESSIONID"}})
+            .to_string(),
+        json!({"success": false, "error": {"message": {"code": "INVALID_SESSIONID"}}}).to_string(),
+        json!({"success": false, "error": "INVALID_SESSIONID"}).to_string(),
+        json!({"success": false, "error": null}).to_string(),
+        json!({"result": gluo_error("INVALID_SESSIONID")}).to_string(),
+        format!("[{dead}]"),
+        format!("{dead}{dead}"),
+        format!("{{\"success\":true,\"result\":{{}}}}\n{dead}"),
+        format!("{}{dead}", warnings(70 * 1024)),
+        format!("the log says {dead}"),
+        HTML.replace("401", "INVALID_SESSIONID"),
+    ]
+    .map(|body| ("gluo", Reply::http(200, "text/html", body), 0));
+    let systemsway = [
+        json!({"Status": "OK", "Message": "\"status\":\"error\""}),
+        json!({"Status": "OK", "Usuario": {"Status": "ERROR"}}),
+        json!([{"UserName": "status", "Status": "error"}]),
+    ]
+    .map(|body| ("systemsway", json_reply(200, &body), 0));
+    let revoked = denied("Access token has been revoked");
+    let hellocloud = [
+        (json_reply(200, &revoked), 0),
+        (json_reply(400, &revoked), 6),
+        (json_reply(403, &revoked), 4),
+        (json_reply(401, &json!({"data": revoked})), 4),
+        (json_reply(401, &json!({"error": "invalid_client", "hint": "Access token has been revoked"})), 4),
+        (Reply::http(401, "text/html", format!("<html>{revoked}")), 6),
+    ]
+    .map(|(reply, code)| ("hellocloud", reply, code));
+    for (system, answer, code) in gluo.into_iter().chain(systemsway).chain(hellocloud) {
+        let shown = format!("{system} {answer:?}");
+        let Reply::Bytes(bytes) = &answer else { panic!("an answer") };
+        let text = String::from_utf8(bytes.clone()).expect("UTF-8");
+        let body = text.split_once("\r\n\r\n").expect("a head").1.to_owned();
+        let (server, machine, before) = logged_in(system, [answer]);
+        let outcome = post(&machine, system);
+        assert_eq!((outcome.code, &outcome.stdout), (code, &body), "{shown}: {}", outcome.stderr);
+        assert_eq!(server.received().len(), before + 1, "one request and no question: {shown}");
+        assert_eq!(cached(&machine, system), TOKEN, "{shown}");
+    }
+}
+
+#[test]
+fn a_frame_that_is_cut_is_no_death() {
+    let dead = gluo_error("INVALID_SESSIONID").to_string();
+    let length = dead.len() + 9;
+    let cut = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{dead}");
+    let (server, machine, before) = logged_in("gluo", [Reply::Last(cut.into_bytes())]);
+    assert_eq!(post(&machine, "gluo").code, 5);
+    assert_eq!(server.received().len(), before + 1);
+    assert_eq!(cached(&machine, "gluo"), TOKEN);
+}
+
+/// A refusal that may speak of the session or of the request: the system is asked.
+#[test]
+fn a_refusal_is_looked_into_before_anything_is_sent_again() {
+    let error = json!({"Status": "ERROR", "IDSessao": "", "Message": "O ID da sessão está inválido"});
+    let business = json!({"Status": "ERROR", "Message": "Ja Existe"});
+    let unauthenticated = Reply::json(401, r#"{"message":"Pessoa não autenticada"}"#);
+    let whoami = json_reply(200, &json!({"userId": 1, "temporaryToken": "another"}));
+    let alive = Reply::json(200, "[]");
+    for (system, refusal, question, dead) in [
+        ("systemsway", json_reply(200, &error), json_reply(200, &error), true),
+        ("systemsway", json_reply(200, &business), alive.clone(), false),
+        ("systemsway", Reply::json(401, "{}"), alive, false),
+        ("systemsway", json_reply(200, &error), Reply::http(401, "text/html", HTML), false),
+        ("zeev", unauthenticated.clone(), unauthenticated.clone(), true),
+        ("zeev", unauthenticated.clone(), whoami, false),
+        ("zeev", unauthenticated, Reply::http(401, "text/html", HTML), false),
+    ] {
+        let shown = format!("{system} {refusal:?} {question:?}");
+        let mut replies = vec![refusal, question];
+        if dead {
+            replies.extend(login(system, "Nw2token"));
+            replies.push(ok("done"));
+        }
+        let (server, machine, before) = logged_in(system, replies);
+        let outcome = post(&machine, system);
+        assert_eq!(outcome.stdout == "done", dead, "{shown}: {}", outcome.stderr);
+        let own = |request: &&crate::support::server::Received| request.body == "b=1";
+        let sent = server.received().split_off(before);
+        assert_eq!(sent.iter().filter(own).count(), if dead { 2 } else { 1 }, "{shown}");
+        assert_eq!(cached(&machine, system), if dead { "Nw2token" } else { TOKEN }, "{shown}");
+    }
+}
+
+/// vtiger answers so where the session has no user, and where it crashes over a request that it may have carried out.
+#[test]
+fn after_a_crash_only_what_changes_nothing_is_sent_again() {
+    const FATAL: &str = "<br />\n<b>Fatal error</b>:  Uncaught Error in /a.php:1\n";
+    let crashes = [
+        Reply::http(500, "text/html", ""),
+        Reply::http(500, "text/html", FATAL),
+        Reply::http(200, "text/html", FATAL),
+    ];
+    let alive = json_reply(200, &json!({"success": true, "result": {"types": []}}));
+    let dead = json_reply(200, &gluo_error("INVALID_SESSIONID"));
+    for crash in &crashes {
+        for (question, replaced) in [(alive.clone(), false), (dead.clone(), true), (crash.clone(), true)] {
+            for method in ["GET", "POST", "PUT", "DELETE"] {
+                let shown = format!("{method} {crash:?} {question:?}");
+                let mut replies = vec![crash.clone(), question.clone()];
+                let again = replaced && method == "GET";
+                if replaced {
+                    replies.extend(login("gluo", "Nw2token"));
+                }
+                if again {
+                    replies.push(ok("done"));
+                }
+                let (server, machine, before) = logged_in("gluo", replies);
+                let outcome = machine.run_args(&["api", "gluo", "/own", "-X", method]);
+                assert_eq!(outcome.stdout == "done", again, "{shown}: {}", outcome.stderr);
+                assert_eq!(outcome.stderr.contains("is not repeated"), replaced && !again, "{shown}");
+                let sent = server.received().split_off(before);
+                let own = sent.iter().filter(|request| request.target.starts_with("/base/own"));
+                assert_eq!(own.count(), if again { 2 } else { 1 }, "{shown}");
+                assert_eq!(cached(&machine, "gluo"), if replaced { "Nw2token" } else { TOKEN }, "{shown}");
+            }
+        }
+    }
+}
+
+/// A session without a user, as `extendsession` leaves it behind on vtiger 8.
+#[test]
+fn a_session_that_the_server_fails_at_is_kept_until_there_is_another() {
+    let crash = || Reply::http(500, "text/html", "");
+    let replies = [crash()].into_iter().chain(login("gluo", "Nw2token"));
+    let (_server, machine, _) = logged_in("gluo", replies);
+    edit(&machine, "gluo", |entry| entry["seen_at"] = from_now(-1200));
+    assert_eq!(machine.run("token gluo").answer(), "Nw2token\n");
+    // The database may be away as well.
+    let (_server, machine, _) = logged_in("gluo", [crash(), crash(), crash()]);
+    edit(&machine, "gluo", |entry| entry["seen_at"] = from_now(-1200));
+    machine.run("token gluo").fails(6, &["HTTP 500"]);
+    assert_eq!(cached(&machine, "gluo"), TOKEN);
+    let outcome = machine.run("status gluo --check");
+    assert_eq!(outcome.code, 3, "{}", outcome.stderr);
+    assert!(outcome.stdout.contains("the server fails whenever it is asked with the session"));
+    machine.run("logout gluo --local").answer();
+}
+
+/// What a web server, a proxy or a server in trouble answers in the system's place.
+fn between() -> Vec<(&'static str, Reply)> {
+    let asks = |status: u16, scheme: &'static str, kind: &str, body: &str| {
+        Reply::with_headers(status, &[("WWW-Authenticate", scheme), ("Content-Type", kind)], body)
+    };
+    let denied = denied("Access token has been revoked").to_string();
+    vec![
+        ("Basic", asks(401, "Basic realm=\"Staging\"", "text/html", HTML)),
+        ("Basic without a page", asks(401, "basic realm=x", "text/plain", "")),
+        ("Basic before JSON", asks(401, "Basic realm=\"x\"", "application/json", "{}")),
+        ("Digest", asks(401, "Digest realm=\"x\", nonce=\"y\"", "text/html", HTML)),
+        ("NTLM", asks(401, "NTLM", "text/html", HTML)),
+        ("two schemes", asks(401, "Bearer, Negotiate", "text/html", HTML)),
+        ("a page", Reply::http(401, "text/html", HTML)),
+        ("a page behind white space", Reply::http(401, "text/html", format!("\n {HTML}"))),
+        ("a firewall", Reply::http(403, "text/html", HTML)),
+        ("a firewall in JSON", Reply::json(403, denied)),
+        ("a gateway", Reply::http(502, "text/html", HTML)),
+        ("another page", Reply::http(200, "text/html", HTML)),
+        ("no such path", Reply::http(404, "text/html", HTML)),
+    ]
+}
+
+#[test]
+fn what_stands_between_ends_no_session() {
+    for (name, answer) in between() {
+        for system in ["gluo", "hellocloud", "systemsway", "zeev"] {
+            let shown = format!("{system}, {name}");
+            // `status --check` looks what answers at the URL, and may ask more than once.
+            let mut script = login(system, TOKEN);
+            let logged_in = script.len();
+            script.push(answer.clone());
+            let server = Server::start(script);
+            server.rest(answer.clone());
+            let machine = machine_at(&server);
+            machine.run(&format!("login {system}")).answer();
+            let outcome = machine.run(&format!("status {system} --check"));
+            assert_ne!(outcome.code, 0, "{shown}");
+            assert!(!outcome.stdout.contains("dead"), "{shown}: {}", outcome.stdout);
+            assert_eq!(cached(&machine, system), TOKEN, "{shown}");
+            if ["gluo", "hellocloud"].contains(&system) {
+                let outcome = machine.run(&format!("logout {system}"));
+                assert_ne!(outcome.code, 0, "{shown}");
+                assert_eq!(outcome.stdout, "", "{shown}: {}", outcome.stderr);
+                assert_eq!(cached(&machine, system), TOKEN, "{shown}");
+            }
+            let outcome = post(&machine, system);
+            assert_eq!(outcome.code == 0, name == "another page", "{shown}: {}", outcome.stderr);
+            let logins =
+                server.received()[logged_in..].iter().filter(|request| logs_in(&request.body)).count();
+            assert_eq!(logins, 0, "{shown}");
+        }
+    }
+}
+
+/// Whether a request's body is that of a login.
+fn logs_in(body: &str) -> bool {
+    ["operation=login", "grant_type", "Passwd", "password"].iter().any(|word| body.contains(word))
+}
+
+#[test]
+fn whoever_refuses_in_front_is_not_the_system() {
+    for (name, answer) in between() {
+        for system in ["gluo", "hellocloud", "systemsway", "broker", "zeev"] {
+            let own = !["gluo", "hellocloud"].contains(&system);
+            let expected = match name {
+                "a page" | "a page behind white space" | "a firewall" if own => "refused",
+                "a firewall in JSON" => "refused",
+                "a gateway" => "unavailable",
+                "another page" => "html",
+                "no such path" => "not_found",
+                _ => "in_front",
+            };
+            let server = Server::start(Vec::new());
+            server.rest(answer.clone());
+            let outcome = machine_at(&server).run(&format!("login {system} --json"));
+            let error: Value =
+                serde_json::from_str(outcome.stderr.lines().last().expect("an error")).expect("JSON");
+            assert_eq!(error["error"]["code"], expected, "{system}, {name}: {}", outcome.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_header_that_never_arrived_says_nothing_of_the_session() {
+    let dropped = json_reply(401, &denied("Missing \"Authorization\" header"));
+    let mut script = login("hellocloud", TOKEN);
+    script.push(dropped.clone());
+    let server = Server::start(script);
+    server.rest(dropped);
+    let machine = machine_at(&server);
+    machine.run("login hellocloud").answer();
+    let outcome = machine.run("status hellocloud --check");
+    assert_eq!(outcome.code, 6, "{}", outcome.stdout);
+    outcome.says(&["never saw the Authorization header", "CGIPassAuth"]);
+    machine.run("logout hellocloud").fails(6, &["never saw the Authorization header", "CGIPassAuth"]);
+    let outcome = post(&machine, "hellocloud");
+    assert_eq!(outcome.code, 6, "{}", outcome.stderr);
+    outcome.says(&["never saw the Authorization header", "CGIPassAuth"]);
+    assert_eq!(cached(&machine, "hellocloud"), TOKEN);
+    assert_eq!(server.received().iter().filter(|request| logs_in(&request.body)).count(), 1);
+}
+
+#[test]
+fn a_session_that_had_ended_is_not_called_revoked() {
+    for (system, dead) in [
+        ("gluo", json_reply(200, &gluo_error("INVALID_SESSIONID"))),
+        ("hellocloud", json_reply(401, &denied("Access token could not be verified"))),
+    ] {
+        let (_server, machine, _) = logged_in(system, [dead]);
+        assert_eq!(machine.run(&format!("logout {system}")).answer(), format!("{system}\tforgotten\n"));
+        machine.run(&format!("token {system} --cached")).fails(3, &["no session is stored"]);
+    }
+}
+
+/// An administrator's *Revoke* kills the access token; the refresh token lives on (real server).
+#[test]
+fn a_refresh_token_that_lives_on_is_ended_too() {
+    let dead = || json_reply(401, &denied("Access token has been revoked"));
+    let pair = |token: &str| {
+        json_reply(
+            200,
+            &json!({"token_type": "Bearer", "expires_in": 3600, "access_token": token, "refresh_token": "def502r1"}),
+        )
+    };
+    let spent = json_reply(401, &json!({"error": "invalid_request", "hint": "Token has been revoked"}));
+    let ended = json_reply(200, &json!({"meta": {"message": "You have been successfully logged out"}}));
+    for (rest, word) in [
+        (vec![pair("Hc2"), ended], Some("revoked")),
+        (vec![pair("Hc2"), dead()], Some("still-alive")),
+        (vec![spent], Some("forgotten")),
+        (vec![Reply::http(502, "text/html", HTML)], None),
+    ] {
+        let script = [pair("Hc1"), dead()].into_iter().chain(rest).collect();
+        let server = Server::start(script);
+        let machine = machine_at(&server);
+        machine.run("login hellocloud").answer();
+        let outcome = machine.run("logout hellocloud");
+        let line = word.map(|word| format!("hellocloud\t{word}\n")).unwrap_or_default();
+        assert_eq!(outcome.stdout, line, "{}", outcome.stderr);
+        assert_eq!(outcome.code == 0, word.is_some(), "{}", outcome.stderr);
+        let left = machine.run("token hellocloud --cached").code;
+        assert_eq!(left, if word.is_some() { 3 } else { 0 });
+    }
+}
+
+#[test]
+fn gluocrm_is_asked_with_a_question_that_harms_no_session() {
+    let alive = || json_reply(200, &json!({"success": true, "result": {"types": ["Contacts"]}}));
+    let mut script = canned::gluo(TOKEN);
+    script.extend((0..4).map(|_| alive()));
+    let server = Server::start(script);
+    let machine = machine_at(&server);
+    let session = machine.run("login gluo -f json").answer().to_owned();
+    machine.run("status gluo --check").answer();
+    edit(&machine, "gluo", |entry| entry["seen_at"] = from_now(-1200));
+    machine.run("token gluo").answer();
+    edit(&machine, "gluo", |entry| entry["seen_at"] = from_now(-1200));
+    machine.run_args(&["exec", "gluo", "--", "true"]).answer();
+    machine.write("session.json", session);
+    let mut adopt = machine.command(&["login", "gluo", "--adopt"]);
+    adopt.stdin(std::fs::File::open(machine.path("session.json")).expect("a file"));
+    assert_eq!(machine.finish(adopt).code, 0);
+    let questions = server.received().split_off(2);
+    for question in &questions {
+        assert_eq!((question.method.as_str(), question.body.as_str()), ("GET", ""));
+        let target = "/base/webservice.php?operation=listtypes&sessionName=Tk%2B7%2Fa%3Fb%26c%3Dd%25e";
+        assert_eq!(question.target, target);
+        assert_eq!(question.header("cache-control"), Some("no-cache"));
+    }
+    assert_eq!(questions.len(), 4);
+}
