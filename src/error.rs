@@ -3,6 +3,9 @@
 use std::io::ErrorKind;
 use std::pin::Pin;
 
+use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
+use icu_properties::{CodePointMapData, CodePointSetData};
+
 use crate::say::{Text, say};
 use crate::secret::{Redactor, Secret};
 
@@ -341,28 +344,39 @@ impl std::fmt::Debug for Foreign {
     }
 }
 
-/// Whether a terminal shows nothing for a character, or obeys it: control, formatting and direction characters.
+/// Whether nobody sees a character, or a terminal obeys it: control and formatting characters, direction marks, fillers,
+/// what picks a variant of the character before. Whatever is shown or printed is judged here and nowhere else.
 pub fn unseen(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    use GeneralCategory::{Control, Format, LineSeparator, ParagraphSeparator};
+    if c.is_ascii() {
+        return c.is_ascii_control();
+    }
+    matches!(CodePointMapData::new().get(c), Control | Format | LineSeparator | ParagraphSeparator)
+        || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
+        // Blank, and no white space to Unicode: the braille pattern without dots, the head of no note.
+        || matches!(c, '\u{2800}' | '\u{1d159}')
 }
 
-/// One line without control, formatting or direction characters, and without what a CI runner would take for
-/// a command (`::name` where a line begins, `##[name]` and `##vso[name]` anywhere).
+/// A name or a sentence on one line, without what is not seen, and without what a CI runner would take for a command:
+/// `##[name]` and `##vso[name]` anywhere, and `::name` at the start of any word, where a terminal may fold the line.
 pub fn printable(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {
-        let c = if unseen(c) || c.is_whitespace() { ' ' } else { c };
-        if c == ' ' && (line.is_empty() || line.ends_with(' ')) {
+        let blank = line.is_empty() || line.ends_with(' ');
+        if unseen(c) || c.is_whitespace() {
+            line.push_str(if blank { "" } else { " " });
             continue;
         }
+        let command = match c {
+            '#' => line.ends_with('#'),
+            ':' => line == ":" || line.ends_with(" :"),
+            _ => false,
+        };
+        line.push_str(if command { " " } else { "" });
         line.push(c);
     }
-    let mut line = line.trim_end().to_owned();
-    while line.contains("##") {
-        line = line.replace("##", "# #");
-    }
-    if line.starts_with("::") { line.replacen("::", ": :", 1) } else { line }
+    line.truncate(line.trim_end().len());
+    line
 }
 
 #[cfg(test)]
@@ -376,13 +390,28 @@ mod tests {
         let clean = |text: &str| Foreign::new(text).clean(&redactor);
         assert_eq!(clean("a\r\n\t b\u{1b}[31mc\u{202e}d\u{0}"), "a b [31mc d");
         assert_eq!(clean("x ::error::y ##vso[task] ##[group]"), "x : :error: :y # #vso[task] # #[group]");
-        assert_eq!(printable("###[group]"), "# # #[group]");
         assert_eq!(clean("the password is s3cr\\\"et!"), "the password is ***!");
         assert_eq!(clean(&"é".repeat(400)).chars().count(), 300);
         let cut = format!("{}s3cr\"et", "x".repeat(296));
         assert!(!clean(&cut).contains("s3"), "a secret cut by the limit must not show");
         let cut = format!("{}s3cr\"et", " ".repeat(FOREIGN_WINDOW - 3));
         assert_eq!(clean(&cut), "***", "nor one cut by the window");
+    }
+
+    #[test]
+    fn a_name_is_one_line_that_no_runner_obeys() {
+        for (text, line) in [
+            ("", ""),
+            ("Ação, e\u{301} 株 https://[::1]:8080/a::b #1", "Ação, e\u{301} 株 https://[::1]:8080/a::b #1"),
+            ("###[group]", "# # #[group]"),
+            (":::error::x  ::debug::", ": : :error::x : :debug::"),
+            ("\t::stop\n\u{200b}::x\u{2800}", ": :stop : :x"),
+            ("#\u{ad}#vso[x] \u{e0001}#\u{fe0f}#", "# #vso[x] # #"),
+            ("\u{3164}\u{1d159}", ""),
+        ] {
+            assert_eq!(printable(text), line, "{text:?}");
+            assert_eq!(printable(line), line, "once is enough");
+        }
     }
 
     #[test]

@@ -32,6 +32,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("env::vars_os", &["main.rs"]),
     ("redis::", &["store/redis.rs", "store/redis/", "command/shared.rs"]),
     ("chacha20poly1305", &["store/redis/seal.rs"]),
+    ("icu_properties", &["error.rs"]),
     ("clap", &["cli.rs", "lib.rs", "usage.rs", "command/"]),
 ];
 

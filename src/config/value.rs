@@ -1,5 +1,6 @@
 //! Checks a value against the kind that its field declares.
 
+use crate::error::unseen;
 use crate::say::{Text, say};
 use crate::secret::Secret;
 use crate::session::check_token;
@@ -58,8 +59,7 @@ pub enum Wrapping {
 /// What stands around a value, and the value without it.
 pub fn wrapped(text: &str) -> Option<(Wrapping, &str)> {
     const TYPOGRAPHIC: [char; 4] = ['“', '”', '‘', '’'];
-    const UNSEEN: [char; 3] = ['\u{200b}', '\u{feff}', '\u{a0}'];
-    let seen = text.trim_matches(UNSEEN);
+    let seen = text.trim_matches(|c| unseen(c) || c == '\u{a0}');
     if seen.len() < text.len() {
         return Some((Wrapping::Unseen, seen));
     }
@@ -158,6 +158,7 @@ mod tests {
             ("a\u{feff}", Some((unseen, "a"))),
             ("\u{a0}'a'", Some((unseen, "'a'"))),
             ("\u{a0}", Some((unseen, ""))),
+            ("\u{202a}\u{200e}a\u{202c}", Some((unseen, "a"))),
             ("“", None),
             ("“a", None),
             ("a”", None),
