@@ -21,7 +21,8 @@ const LONG_VERSION: &str = concat!(
 
 /// Log in to CRM and BPM systems and hand the session to a person, a script or a CI job.
 #[derive(Debug, Parser)]
-#[command(name = "crmauth", version, long_version = LONG_VERSION, about)]
+// The help's name for it; else whoever starts the program chose that too.
+#[command(name = "crmauth", bin_name = "crmauth", version, long_version = LONG_VERSION, about)]
 #[command(max_term_width = 100, disable_help_subcommand = true)]
 #[command(after_help = after_help())]
 pub struct Cli {
