@@ -3,7 +3,7 @@
 //! The way of the data: arguments → targets → settings → session → bytes. [`run`] is the whole program.
 //!
 //! The modules from the ground up; each may use those before it, siblings do not use each other, and
-//! `tests/layers.rs` holds this: [`secret`], [`disk`], [`say`], [`terminal`] · [`error`] · [`reader`] · [`spec`],
+//! `tests/layers.rs` holds this: [`secret`], [`disk`], [`say`], [`terminal`] · [`error`] · [`json`], [`reader`] · [`spec`],
 //! [`session`], [`signals`], [`tls`] · [`answer`], [`report`] · [`http`] · [`provider`], [`config`], [`store`],
 //! [`output`], [`sandbox`] · [`freshness`] · [`app`] · [`command`] · [`cli`] · [`usage`].
 
@@ -16,6 +16,7 @@ pub mod disk;
 pub mod error;
 pub mod freshness;
 pub mod http;
+pub mod json;
 pub mod output;
 pub mod provider;
 pub mod reader;

@@ -11,6 +11,7 @@ use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
 use crate::error::{Error, printable};
+use crate::json;
 use crate::say::{Lang, Text, say};
 use crate::secret::{Redactor, Secret};
 use crate::spec::Target;
@@ -125,7 +126,7 @@ impl Report {
     /// An error: one line with the cause, one with the next step. Never silenced.
     pub fn error(&self, error: &Error) {
         if self.manner.json {
-            return self.line(&json!({ "error": self.error_json(error) }).to_string());
+            return self.line(&json::text(&json!({ "error": self.error_json(error) })));
         }
         let mut text = self.paint(AnsiColor::Red, &say!("error:").render(self.manner.lang));
         text.push(' ');
@@ -214,9 +215,8 @@ impl Report {
     /// Says a text under its label: the word that JSON has for it, and the one for people.
     fn say(&self, (word, label): &(&str, Text), color: AnsiColor, target: Option<&Target>, text: &str) {
         if self.manner.json {
-            return self.line(
-                &json!({ *word: { "target": target.map(ToString::to_string), "message": text } }).to_string(),
-            );
+            let target = target.map(ToString::to_string);
+            return self.line(&json::text(&json!({ *word: { "target": target, "message": text } })));
         }
         let target = target.map(|target| format!("{target}: ")).unwrap_or_default();
         let label = label.render(self.manner.lang);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["secret", "disk", "say", "terminal"],
     &["error"],
-    &["reader"],
+    &["json", "reader"],
     &["spec", "session", "signals", "tls"],
     &["answer", "report"],
     &["http"],
@@ -33,6 +33,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("redis::", &["store/redis.rs", "store/redis/", "command/shared.rs"]),
     ("chacha20poly1305", &["store/redis/seal.rs"]),
     ("icu_properties", &["error.rs"]),
+    ("to_writer", &[]),
     ("clap", &["cli.rs", "lib.rs", "usage.rs", "command/"]),
 ];
 

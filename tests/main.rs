@@ -13,6 +13,7 @@ mod formats;
 mod gluo;
 mod guide;
 mod hellocloud;
+mod hostile;
 mod http;
 mod judgement;
 mod language;

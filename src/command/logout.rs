@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::{AT_ONCE, Exit, Run, TargetName, target_help, targets};
 use crate::app::{App, lost, role};
-use crate::error::{Cause, Error, Pending, Result};
+use crate::error::{Cause, Error, Pending, Result, printable};
+use crate::json;
 use crate::provider::{self, Revocation};
 use crate::say::{self, say};
 use crate::signals::interruptible;
@@ -95,7 +96,7 @@ impl Record {
                     run.report.warn(None, text);
                 }
                 if !run.global.json && self.unwritten.is_none() {
-                    self.unwritten = run.print(&format!("{label}\t{word}\n")).await.err();
+                    self.unwritten = run.print(&format!("{}\t{word}\n", printable(&label))).await.err();
                 }
             }
             Err(error) => {
@@ -134,7 +135,7 @@ impl Record {
         if run.global.json {
             self.objects.sort_by_key(|(place, _)| *place);
             let objects = self.objects.into_iter().map(|(_, object)| object).collect();
-            run.print(&format!("{}\n", Value::Array(objects))).await?;
+            run.print(&(json::text(&Value::Array(objects)) + "\n")).await?;
         }
         Ok(self.exit.code())
     }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{Run, TargetName, target_help};
 use crate::config;
 use crate::error::Result;
+use crate::json;
 use crate::output::sink::print_now;
 use crate::provider;
 use crate::say::{self, Lang, Text, say};
@@ -38,9 +39,7 @@ pub fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     };
     let lang = run.lang();
     let text = if run.global.json {
-        let mut text = Value::Array(targets.iter().map(|target| to_json(target, lang)).collect()).to_string();
-        text.push('\n');
-        text
+        json::text(&Value::Array(targets.iter().map(|target| to_json(target, lang)).collect())) + "\n"
     } else if args.env {
         targets.iter().map(|target| env_block(target, lang)).collect::<Vec<_>>().join("\n")
     } else if let Some(target) = &target {

@@ -11,6 +11,7 @@ use crate::app::{App, url_of};
 use crate::config::{Origin, Plan};
 use crate::error::{Cause, Error, Result, printable};
 use crate::freshness::{Stale, Verdict, judge};
+use crate::json;
 use crate::output;
 use crate::output::sink::columns;
 use crate::provider::{self, Life};
@@ -106,7 +107,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     }
     let text = if run.global.json {
         let rows = rows.iter().map(|row| to_json(row, run)).collect();
-        format!("{}\n", Value::Array(rows))
+        json::text(&Value::Array(rows)) + "\n"
     } else if rows.is_empty() {
         run.report
             .chat(say!("nothing is configured and nothing is stored; `crmauth providers` lists the systems"));

@@ -1,11 +1,12 @@
 //! `json`: all that is known about a session, one line.
 
 use jiff::Timestamp;
-use serde_json::{Value, to_writer};
+use serde_json::Value;
 
 use super::buffer::Buffer;
 use super::{Entry, Format, Outcome, Rendered, Shape, sessions, time};
-use crate::error::{Cause, Error, Result, unseen};
+use crate::error::{Cause, Error, Result};
+use crate::json;
 use crate::say::say;
 
 pub(super) struct Json;
@@ -43,7 +44,7 @@ impl Format for Json {
                 text.push("\n");
             }
         }
-        harmless(&text)
+        Ok(text.into())
     }
 }
 
@@ -63,7 +64,7 @@ fn object(out: &mut Buffer, entry: &Entry<'_>) -> Result<()> {
         out.push(",");
     }
     out.push("\"token\":");
-    to_writer(&mut *out, entry.token()?).map_err(|_| broken())?;
+    json::write(&mut *out, entry.token()?).map_err(|_| broken())?;
     for (name, value) in [
         ("token_type", Value::from(session.token_type.as_str())),
         ("url", url.to_string().into()),
@@ -77,35 +78,17 @@ fn object(out: &mut Buffer, entry: &Entry<'_>) -> Result<()> {
         member(out, name, &value)?;
     }
     out.push(",\"details\":");
-    to_writer(&mut *out, &session.details).map_err(|_| broken())?;
+    json::write(&mut *out, &session.details).map_err(|_| broken())?;
     out.push("}");
     Ok(())
 }
 
 fn member(out: &mut Buffer, name: &str, value: &Value) -> Result<()> {
-    to_writer(&mut *out, name).map_err(|_| broken())?;
+    json::write(&mut *out, name).map_err(|_| broken())?;
     out.push(":");
-    to_writer(&mut *out, value).map_err(|_| broken())
+    json::write(&mut *out, value).map_err(|_| broken())
 }
 
 fn broken() -> Error {
     Error::new(Cause::Other, say!("the session could not be written as JSON"))
-}
-
-/// The same JSON with nothing in it that a terminal or a CI runner would act upon: servers choose parts of this
-/// text, and an Azure agent obeys `##vso[` anywhere in a line. Both stand inside strings only, so that an
-/// escape changes no value.
-fn harmless(text: &Buffer) -> Result<Rendered> {
-    let text = std::str::from_utf8(text.as_bytes()).map_err(|_| broken())?;
-    let mut out = Buffer::default();
-    let mut before = ' ';
-    for c in text.chars() {
-        if c != '\n' && unseen(c) || (c == '#' && before == '#') {
-            out.push(&format!("\\u{:04x}", u32::from(c)));
-        } else {
-            out.push(c.encode_utf8(&mut [0; 4]));
-        }
-        before = c;
-    }
-    Ok(out.into())
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::canary::{Class, found};
 use super::scene::{Run, SESSION_FILE, Scene};
+use crate::support::harm::harm;
 use crate::support::server::Received;
 use crate::support::{Outcome, stored};
 
@@ -273,18 +274,12 @@ fn temporary(scene: &Scene, promise: &Promise, files: &BTreeMap<PathBuf, Vec<u8>
 
 /// What a terminal or a CI runner would obey, or nobody can read.
 fn unprintable(stderr: &str) -> Option<String> {
-    let obeyed = |c: char| {
-        c.is_control() || matches!(u32::from(c), 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x206f | 0xfeff)
-    };
     let starts = ["error: ", "hint: ", "warning: ", "note: ", "trace: ", "{\""];
-    for line in stderr.lines() {
-        if line.starts_with("::") || line.contains("##[") || line.contains("##vso[") || line.contains(obeyed)
-        {
-            return Some(format!("{line:?}"));
-        }
-        if !starts.iter().any(|start| line.starts_with(start)) {
-            return Some(format!("no message of ours: {line:?}"));
-        }
+    if let Some(harm) = harm(stderr) {
+        return Some(harm);
+    }
+    if let Some(line) = stderr.lines().find(|line| !starts.iter().any(|start| line.starts_with(start))) {
+        return Some(format!("no message of ours: {line:?}"));
     }
     (!stderr.is_empty() && !stderr.ends_with('\n')).then(|| "the last line does not end".to_owned())
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crmauth::secret::{Redactor, Secret};
 
+use super::harm::harm;
 use super::tools::skipped;
 
 /// No run takes longer, or it hangs.
@@ -170,10 +171,7 @@ impl Machine {
             outcome.code != 101 && outcome.code != 134 && !stderr.contains("panicked"),
             "a panic: {stderr}"
         );
-        for line in stderr.lines() {
-            assert!(!line.starts_with("::") && !line.contains("##["), "a CI command: {line}");
-            assert!(!line.chars().any(char::is_control), "a control character: {line:?}");
-        }
+        assert_eq!(harm(stderr), None, "on stderr");
         let redactor = Redactor::new();
         self.secrets.iter().for_each(|secret| redactor.learn(&Secret::new(secret.clone())));
         assert_eq!(redactor.foreign(stderr), *stderr, "a secret on stderr");

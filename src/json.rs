@@ -1,0 +1,74 @@
+//! JSON as it is printed. Servers, env files and arguments choose parts of it, so nothing in it may be what a terminal
+//! or a CI runner acts upon.
+
+use std::io::{Result, Write};
+
+use serde::Serialize;
+use serde_json::ser::{Formatter, Serializer};
+use serde_json::{Error, Value};
+
+use crate::error::unseen;
+
+/// The value on one line, without the line's end.
+pub fn text(value: &Value) -> String {
+    let mut bytes = Vec::new();
+    // A `Value` has a form in JSON whatever it holds, and a `Vec` takes every byte.
+    let _ = write(&mut bytes, value);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Writes the value as [`text`] has it; for a writer that wipes what it holds.
+///
+/// # Errors
+/// Where the writer takes no more, or the value has no form in JSON.
+pub fn write(out: impl Write, value: &(impl Serialize + ?Sized)) -> std::result::Result<(), Error> {
+    value.serialize(&mut Serializer::with_formatter(out, Harmless))
+}
+
+/// Compact JSON whose texts hold no character that is not seen, and no `##`: an Azure agent obeys `##vso[` anywhere in
+/// a line. Only texts can hold either, so that an escape changes no value.
+struct Harmless;
+
+impl Formatter for Harmless {
+    fn write_string_fragment<W: Write + ?Sized>(&mut self, out: &mut W, fragment: &str) -> Result<()> {
+        let mut written = 0;
+        for (at, c) in fragment.char_indices() {
+            if unseen(c) || (c == '#' && fragment[..at].ends_with('#')) {
+                out.write_all(&fragment.as_bytes()[written..at])?;
+                c.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(out, "\\u{unit:04x}"))?;
+                written = at + c.len_utf8();
+            }
+        }
+        out.write_all(&fragment.as_bytes()[written..])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn ordinary_values_are_written_as_ever() {
+        let value = json!({
+            "a\"\\/é株❤": [null, true, -1, 1.5e300, u64::MAX, "", "#", "# #", "::x", "a\n\u{1}\u{7f}"],
+            "e\u{301}": {}, "z": []
+        });
+        assert_eq!(text(&value).replace("\\u007f", "\u{7f}"), value.to_string());
+    }
+
+    #[test]
+    fn what_a_reader_would_obey_is_escaped_and_read_back() {
+        for (value, expected) in [
+            ("##vso[x]", r###""#\u0023vso[x]""###),
+            ("###", r##""#\u0023\u0023""##),
+            ("#\n#\u{9b}2J\u{85}", r##""#\n#\u009b2J\u0085""##),
+            ("\u{202e}\u{2028}\u{e0041}\u{3164}", r#""\u202e\u2028\udb40\udc41\u3164""#),
+        ] {
+            let written = text(&json!(value));
+            assert_eq!(written, expected);
+            assert_eq!(serde_json::from_str::<String>(&written).expect(&written), value);
+            assert_eq!(text(&json!({ value: [value] })), format!("{{{expected}:[{expected}]}}"));
+        }
+    }
+}
