@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use crate::error::{Cause, Error, Result};
-use crate::say::{Text, say};
+use crate::i18n::{Text, tr};
 use crate::secret::Secret;
 use crate::session::{Session, check_token};
 
@@ -112,11 +112,11 @@ impl Answer {
         let said = object.and_then(Object::said).unwrap_or_default();
         let error = status_error(&self.host, &self.path, self.status).said(&said);
         if self.status == 403 && object.is_none() {
-            return error.hint(say!("no JSON came with it: a firewall before the server may have answered"));
+            return error.hint(tr!("no JSON came with it: a firewall before the server may have answered"));
         }
         match (error.cause, self.retry_after) {
             (Cause::RateLimited | Cause::Unavailable, Some(seconds)) => {
-                error.hint(say!("the server asks to wait {seconds} s before the next try", seconds))
+                error.hint(tr!("the server asks to wait {seconds} s before the next try", seconds))
             }
             _ => error,
         }
@@ -131,29 +131,29 @@ impl Answer {
         let body = self.body.strip_prefix(BOM).unwrap_or(&self.body);
         let text = body.trim_ascii();
         if text.is_empty() {
-            return Err(Error::new(Cause::BadAnswer, say!("{host} sent an empty answer", host)));
+            return Err(Error::new(Cause::BadAnswer, tr!("{host} sent an empty answer", host)));
         }
         let whole = match serde_json::from_slice::<Value>(text) {
             Ok(Value::Object(fields)) => return Ok(self.wrap(fields, false)),
             Ok(other) => {
                 let message =
-                    say!("{host} sent {kind} where a JSON object was expected", host, kind = kind(&other));
+                    tr!("{host} sent {kind} where a JSON object was expected", host, kind = kind(&other));
                 return Err(Error::new(Cause::BadAnswer, message));
             }
             Err(error) => error,
         };
         if is_page(text) {
-            let message = say!("{host} sent HTML instead of JSON", host);
+            let message = tr!("{host} sent HTML instead of JSON", host);
             return Err(Error::new(Cause::Html, message));
         }
         if let Some(fields) = only_object(text) {
             return Ok(self.wrap(fields, true));
         }
         if text.starts_with(b"<") {
-            return Err(Error::new(Cause::Html, say!("{host} sent HTML instead of JSON", host)));
+            return Err(Error::new(Cause::Html, tr!("{host} sent HTML instead of JSON", host)));
         }
         let at = body.len() - body.trim_ascii_start().len() + offset(text, &whole);
-        Err(Error::new(Cause::BadAnswer, say!("{host} sent invalid JSON at byte {at}", host, at)))
+        Err(Error::new(Cause::BadAnswer, tr!("{host} sent invalid JSON at byte {at}", host, at)))
     }
 
     fn wrap(&self, fields: Map<String, Value>, noisy: bool) -> Object {
@@ -164,18 +164,16 @@ impl Answer {
 /// What a status that is no success means, whatever the protocol.
 pub fn status_error(host: &str, path: &str, status: u16) -> Error {
     let (cause, message) = match status {
-        401 | 403 => (Cause::Refused, say!("{host} refused the request (HTTP {status})", host, status)),
+        401 | 403 => (Cause::Refused, tr!("{host} refused the request (HTTP {status})", host, status)),
         404 | 405 | 410 => {
-            (Cause::NotFound, say!("{host} has no such API at {path} (HTTP {status})", host, path, status))
+            (Cause::NotFound, tr!("{host} has no such API at {path} (HTTP {status})", host, path, status))
         }
-        407 => (Cause::Proxy, say!("the proxy wants a user name and a password (HTTP 407)")),
-        408 => (Cause::ServerTimeout, say!("{host} timed out waiting for the request (HTTP 408)", host)),
-        423 => (Cause::Locked, say!("{host} says that the account is locked (HTTP 423)", host)),
-        429 => (Cause::RateLimited, say!("{host} is rate limited: too many requests (HTTP 429)", host)),
-        502..=504 => {
-            (Cause::Unavailable, say!("{host} is unavailable for now (HTTP {status})", host, status))
-        }
-        _ => (Cause::Status, say!("{host} answered HTTP {status}", host, status)),
+        407 => (Cause::Proxy, tr!("the proxy wants a user name and a password (HTTP 407)")),
+        408 => (Cause::ServerTimeout, tr!("{host} timed out waiting for the request (HTTP 408)", host)),
+        423 => (Cause::Locked, tr!("{host} says that the account is locked (HTTP 423)", host)),
+        429 => (Cause::RateLimited, tr!("{host} is rate limited: too many requests (HTTP 429)", host)),
+        502..=504 => (Cause::Unavailable, tr!("{host} is unavailable for now (HTTP {status})", host, status)),
+        _ => (Cause::Status, tr!("{host} answered HTTP {status}", host, status)),
     };
     Error::new(cause, message).status(status)
 }
@@ -183,8 +181,8 @@ pub fn status_error(host: &str, path: &str, status: u16) -> Error {
 /// The failure of a request that [`Answer::refused_in_front`] is true of.
 pub fn in_front(host: &str, status: u16) -> Error {
     let message =
-        say!("a web server or proxy in front of {host} refused the request (HTTP {status})", host, status);
-    Error::new(Cause::InFront, message).status(status).hint(say!(
+        tr!("a web server or proxy in front of {host} refused the request (HTTP {status})", host, status);
+    Error::new(Cause::InFront, message).status(status).hint(tr!(
         "the system itself was not asked: have whoever runs that server or proxy let this machine through"
     ))
 }
@@ -194,21 +192,21 @@ pub fn redirect(host: &str, status: u16, to: Option<&Place>, https: bool) -> Err
     match to {
         None => Error::new(
             Cause::Redirect,
-            say!("{host} redirected without saying where (HTTP {status})", host, status),
+            tr!("{host} redirected without saying where (HTTP {status})", host, status),
         ),
         Some(Place::Url(to)) if https && to.starts_with("http://") => {
             let message =
-                say!("{host} redirected from https to http, a downgrade (HTTP {status})", host, status);
+                tr!("{host} redirected from https to http, a downgrade (HTTP {status})", host, status);
             Error::new(Cause::Redirect, message)
                 .said(to)
-                .hint(say!("no redirect is followed; ask who runs that server"))
+                .hint(tr!("no redirect is followed; ask who runs that server"))
         }
         Some(Place::Other(what)) => Error::new(
             Cause::Redirect,
-            say!("{host} redirected the request to {what} (HTTP {status})", host, what, status),
+            tr!("{host} redirected the request to {what} (HTTP {status})", host, what, status),
         ),
         Some(Place::Url(to)) => {
-            Error::new(Cause::Redirect, say!("{host} redirected the request (HTTP {status})", host, status))
+            Error::new(Cause::Redirect, tr!("{host} redirected the request (HTTP {status})", host, status))
                 .said(to)
         }
     }
@@ -271,12 +269,12 @@ fn offset(text: &[u8], error: &serde_json::Error) -> usize {
 
 fn kind(value: &Value) -> Text {
     match value {
-        Value::Null => say!("null"),
-        Value::Bool(_) => say!("true or false"),
-        Value::Number(_) => say!("a number"),
-        Value::String(_) => say!("a text"),
-        Value::Array(_) => say!("an array"),
-        Value::Object(_) => say!("an object"),
+        Value::Null => tr!("null"),
+        Value::Bool(_) => tr!("true or false"),
+        Value::Number(_) => tr!("a number"),
+        Value::String(_) => tr!("a text"),
+        Value::Array(_) => tr!("an array"),
+        Value::Object(_) => tr!("an object"),
     }
 }
 
@@ -323,7 +321,7 @@ impl Object {
     /// # Errors
     /// [`Cause::BadAnswer`].
     pub fn need_inner(&self, name: &str) -> Result<Self> {
-        self.inner(name).ok_or_else(|| self.wrong(name, &say!("an object")))
+        self.inner(name).ok_or_else(|| self.wrong(name, &tr!("an object")))
     }
 
     /// A field as text; a number counts as its digits. Absent or of another type: `None`.
@@ -340,7 +338,7 @@ impl Object {
     /// # Errors
     /// [`Cause::BadAnswer`], naming the field and what was expected; the value is not shown.
     pub fn need_text(&self, name: &str) -> Result<&str> {
-        self.get(name).and_then(Value::as_str).ok_or_else(|| self.wrong(name, &say!("a text")))
+        self.get(name).and_then(Value::as_str).ok_or_else(|| self.wrong(name, &tr!("a text")))
     }
 
     /// The session that the field holds.
@@ -353,7 +351,7 @@ impl Object {
             Some(_) => self.need_text(name)?,
         };
         check_token(token).map_err(|error| {
-            Error::new(error.cause, say!("{host}: {what}", host = self.host, what = error.message))
+            Error::new(error.cause, tr!("{host}: {what}", host = self.host, what = error.message))
         })?;
         Session::new(token, token_type)
     }
@@ -391,9 +389,9 @@ impl Object {
     /// An error about a field that is missing or of another type.
     pub fn wrong(&self, name: &str, expected: &Text) -> Error {
         let message = match self.get(name) {
-            None => say!("{host}'s answer has no field `{name}`", host = self.host, name),
+            None => tr!("{host}'s answer has no field `{name}`", host = self.host, name),
             Some(value) => {
-                say!(
+                tr!(
                     "{host}'s answer has {kind} in `{name}` where {expected} was expected",
                     host = self.host,
                     kind = kind(value),

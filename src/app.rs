@@ -21,10 +21,10 @@ use crate::config::{self, Plan, Sources, Value};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::freshness::{Stale, Verdict, judge};
 use crate::http::{Call, Channel, Http, Stream};
+use crate::i18n::{Text, tr};
 use crate::provider::{self, Context, Life, Provider, Renewed, Role};
 use crate::reader;
 use crate::report::Report;
-use crate::say::{Text, say};
 use crate::session::Session;
 use crate::spec::{BaseUrl, Renewal, Settings, Target};
 use crate::store::{Entry, Found, Key, Lock, Store, Version, Waited, Written};
@@ -115,7 +115,7 @@ impl App {
             let role = role(target, person)?;
             let job = self.job(target).await?;
             let hints = Hints::of(&job.plan);
-            let _busy = self.report.busy(&target.to_string(), say!("getting a session"));
+            let _busy = self.report.busy(&target.to_string(), tr!("getting a session"));
             let session = self.obtain(&job, role, wish).await.map_err(|error| hints.add(error))?;
             if let Wish::New(min_ttl) | Wish::Usable(min_ttl) = wish {
                 self.warn_short(&job, &session, *min_ttl);
@@ -155,7 +155,7 @@ impl App {
             let role = role(target, person)?;
             let job = self.job(target).await?;
             let hints = Hints::of(&job.plan);
-            let _busy = self.report.busy(&target.to_string(), say!("asking whether the session is alive"));
+            let _busy = self.report.busy(&target.to_string(), tr!("asking whether the session is alive"));
             let life = self.ask(&job, &role, session).await.map_err(|error| hints.add(error))?;
             if life == Life::Dead {
                 self.drop_session(target, &job.key(&role), session, job.deadline).await;
@@ -172,7 +172,7 @@ impl App {
     pub async fn check_stored(&self, key: &Key, entry: &Entry) -> Result<Life> {
         let settings = self.settings_of(key, entry).await?;
         let target = &settings.target;
-        let _busy = self.report.busy(&target.to_string(), say!("asking whether the session is alive"));
+        let _busy = self.report.busy(&target.to_string(), tr!("asking whether the session is alive"));
         let channel = self.channel_of(&settings);
         let life = of(target)?.check(&Context::new(&settings, Role::User, &channel), &entry.session).await?;
         if life == Life::Dead {
@@ -186,7 +186,7 @@ impl App {
     /// # Errors
     /// What keeps an answer from coming; an answer of any status is none.
     pub async fn call(&self, login: &Login, call: &Call) -> Result<Stream> {
-        let busy = self.report.busy(&login.target().to_string(), say!("waiting for the answer"));
+        let busy = self.report.busy(&login.target().to_string(), tr!("waiting for the answer"));
         let answer = self.channel_of(&login.settings).open(call).await;
         drop(busy);
         answer.map_err(|error| login.hints.add(error).target(&login.target().to_string()))
@@ -248,7 +248,7 @@ impl App {
             let turn = self.turns.wait(job, &role).await?;
             if let Some(outcome) = turn.shared(job, wish) {
                 self.report
-                    .note(Some(job.target), say!("another target has just logged in with the same settings"));
+                    .note(Some(job.target), tr!("another target has just logged in with the same settings"));
                 return outcome;
             }
             let outcome = self.obtain_in_turn(job, role, wish).await;
@@ -403,7 +403,7 @@ impl App {
         match kept {
             Some(Written::Stored) => {}
             Some(Written::NotKept) => {
-                self.report.warn(Some(job.target), say!("the session has ended already and is not stored"));
+                self.report.warn(Some(job.target), tr!("the session has ended already and is not stored"));
             }
             Some(Written::Overtaken) => return self.settle(job, role, key, session).await,
             // The login has ended it.
@@ -439,7 +439,7 @@ impl App {
             outcome => outcome?,
         };
         if !matches!(renewed, Renewed::Session(_)) {
-            self.report.note(Some(job.target), say!("the session could not be renewed"));
+            self.report.note(Some(job.target), tr!("the session could not be renewed"));
         }
         Ok(renewed)
     }
@@ -528,7 +528,7 @@ impl App {
     async fn ask_or_doubt(&self, job: &Job<'_>, role: &Role, session: &Session) -> Result<Life> {
         match self.ask(job, role, session).await {
             Err(error) if matches!(error.cause.exit(), 4 | 6) => {
-                let text = say!("the server does not say whether the session is alive");
+                let text = tr!("the server does not say whether the session is alive");
                 self.report.warn_of(Some(job.target), text, &error);
                 Ok(Life::Unknown)
             }
@@ -591,7 +591,7 @@ impl App {
 
     fn found(&self, target: &Target, found: Found) -> Option<Entry> {
         if let Some(why) = found.unusable {
-            self.report.warn(Some(target), say!("the stored session {why}; it is not used", why));
+            self.report.warn(Some(target), tr!("the stored session {why}; it is not used", why));
         }
         found.entry.inspect(|entry| self.learn(entry))
     }
@@ -613,7 +613,7 @@ impl App {
     /// Gives a lock back. A store that cannot take it is no reason to lose a session in hand.
     async fn release(&self, lock: Lock) {
         if let Err(error) = self.store.release(lock).await {
-            self.report.warn_of(None, say!("the lock of the stored session could not be given back"), &error);
+            self.report.warn_of(None, tr!("the lock of the stored session could not be given back"), &error);
         }
     }
 
@@ -626,7 +626,7 @@ impl App {
     }
 
     fn still_stored(&self, target: &Target, error: &Error) {
-        self.report.warn_of(Some(target), say!("the dead session is still stored"), error);
+        self.report.warn_of(Some(target), tr!("the dead session is still stored"), error);
     }
 
     /// Why there is no session in the store.
@@ -636,13 +636,13 @@ impl App {
             Verdict::Fresh => Text::default(),
         };
         Error::new(Cause::NoSession, why).hint(match self.store.lasts() {
-            true => say!("`crmauth login {target}` gets one, and so does `token` without --cached", target),
-            false => say!("this run has no store, so that only `token` without --cached gets one"),
+            true => tr!("`crmauth login {target}` gets one, and so does `token` without --cached", target),
+            false => tr!("this run has no store, so that only `token` without --cached gets one"),
         })
     }
 
     fn not_stored(&self, target: &Target, error: &Error) {
-        self.report.warn_of(Some(target), say!("the session is not stored"), error);
+        self.report.warn_of(Some(target), tr!("the session is not stored"), error);
         self.warn_of_seat(target);
     }
 
@@ -650,7 +650,7 @@ impl App {
         let Some(end) = session.expires_at else { return };
         let left = end.duration_since(Timestamp::now()).as_secs();
         if u64::try_from(left).is_ok_and(|left| left < min_ttl.as_secs()) {
-            let text = say!(
+            let text = tr!(
                 "the server's sessions last {left} s, less than --min-ttl {min_ttl}",
                 left,
                 min_ttl = min_ttl.as_secs()
@@ -702,8 +702,7 @@ impl App {
 /// # Errors
 /// Where none declares it.
 pub fn of(target: &Target) -> Result<&'static dyn Provider> {
-    provider::of(target.spec)
-        .ok_or_else(|| Error::new(Cause::Other, say!("no provider declares this target")))
+    provider::of(target.spec).ok_or_else(|| Error::new(Cause::Other, tr!("no provider declares this target")))
 }
 
 /// Whose session is wanted of a target.
@@ -716,9 +715,9 @@ pub fn role(target: &Target, person: Option<&str>) -> Result<Role> {
         Some(_) if !target.spec.impersonation => {
             let able: Vec<_> =
                 provider::specs().iter().filter(|spec| spec.impersonation).map(|spec| spec.id).collect();
-            let message = say!("{product} cannot log in as somebody else", product = target.spec.product);
+            let message = tr!("{product} cannot log in as somebody else", product = target.spec.product);
             Err(Error::new(Cause::Usage, message)
-                .hint(say!("--as works with {able}", able = Text::list(&able, ", "))))
+                .hint(tr!("--as works with {able}", able = Text::list(&able, ", "))))
         }
         Some(person) => Ok(Role::As(person.to_owned())),
     }

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
 use icu_properties::{CodePointMapData, CodePointSetData};
 
-use crate::say::{Text, say};
+use crate::i18n::{Text, tr};
 use crate::secret::{Redactor, Secret};
 
 /// Why something failed. Each cause has one machine-readable code and one exit code; both are part of the
@@ -231,7 +231,7 @@ impl Error {
     /// Adds to the sentence why the operating system did not do it.
     #[must_use]
     pub fn because(mut self, error: &std::io::Error) -> Self {
-        self.message = say!("{what}: {why}", what = self.message, why = why(error.kind()));
+        self.message = tr!("{what}: {why}", what = self.message, why = why(error.kind()));
         self
     }
 
@@ -260,25 +260,25 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
 /// happens to people.
 pub fn why(kind: ErrorKind) -> Text {
     match kind {
-        ErrorKind::NotFound => say!("no such file or folder"),
-        ErrorKind::PermissionDenied => say!("permission denied"),
-        ErrorKind::AlreadyExists => say!("it exists already"),
-        ErrorKind::IsADirectory => say!("it is a folder"),
-        ErrorKind::NotADirectory => say!("a part of its path is no folder"),
-        ErrorKind::StorageFull => say!("the disk is full"),
-        ErrorKind::QuotaExceeded => say!("the disk quota is used up"),
-        ErrorKind::ReadOnlyFilesystem => say!("the file system is read-only"),
-        ErrorKind::FileTooLarge => say!("the file would be too large"),
-        ErrorKind::ResourceBusy | ErrorKind::ExecutableFileBusy => say!("it is in use"),
-        ErrorKind::InvalidFilename => say!("its name is too long, or not allowed"),
-        ErrorKind::ArgumentListTooLong => say!("the command line is too long"),
-        ErrorKind::AddrInUse => say!("the port is taken"),
-        ErrorKind::BrokenPipe => say!("its other end is closed"),
-        ErrorKind::TimedOut => say!("it took too long"),
-        ErrorKind::WriteZero => say!("not all of it could be written"),
-        ErrorKind::UnexpectedEof => say!("it ended too early"),
-        ErrorKind::OutOfMemory => say!("there is not enough memory"),
-        other => say!("{other}", other),
+        ErrorKind::NotFound => tr!("no such file or folder"),
+        ErrorKind::PermissionDenied => tr!("permission denied"),
+        ErrorKind::AlreadyExists => tr!("it exists already"),
+        ErrorKind::IsADirectory => tr!("it is a folder"),
+        ErrorKind::NotADirectory => tr!("a part of its path is no folder"),
+        ErrorKind::StorageFull => tr!("the disk is full"),
+        ErrorKind::QuotaExceeded => tr!("the disk quota is used up"),
+        ErrorKind::ReadOnlyFilesystem => tr!("the file system is read-only"),
+        ErrorKind::FileTooLarge => tr!("the file would be too large"),
+        ErrorKind::ResourceBusy | ErrorKind::ExecutableFileBusy => tr!("it is in use"),
+        ErrorKind::InvalidFilename => tr!("its name is too long, or not allowed"),
+        ErrorKind::ArgumentListTooLong => tr!("the command line is too long"),
+        ErrorKind::AddrInUse => tr!("the port is taken"),
+        ErrorKind::BrokenPipe => tr!("its other end is closed"),
+        ErrorKind::TimedOut => tr!("it took too long"),
+        ErrorKind::WriteZero => tr!("not all of it could be written"),
+        ErrorKind::UnexpectedEof => tr!("it ended too early"),
+        ErrorKind::OutOfMemory => tr!("there is not enough memory"),
+        other => tr!("{other}", other),
     }
 }
 

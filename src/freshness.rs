@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::say::{Text, say};
+use crate::i18n::{Text, tr};
 use crate::spec::{Ageing, Renewal, Spec};
 use crate::store::Entry;
 
@@ -51,15 +51,15 @@ impl Stale {
     /// The sentence about it.
     pub fn text(self) -> Text {
         match self {
-            Self::Absent => say!("no session is stored"),
-            Self::CredentialsChanged => say!("the stored session was obtained with other credentials"),
-            Self::NoEnd => say!("the stored session's end is unknown"),
-            Self::Expired => say!("the stored session has expired"),
-            Self::Expiring(left) => say!("the stored session expires in {left} s", left),
-            Self::Unseen(since) => say!("the stored session was last seen alive {since} s ago", since),
-            Self::Suspect => say!("the stored session may have ended"),
-            Self::Dead => say!("the server says that the stored session is dead"),
-            Self::Broken => say!("the server fails whenever it is asked with the stored session"),
+            Self::Absent => tr!("no session is stored"),
+            Self::CredentialsChanged => tr!("the stored session was obtained with other credentials"),
+            Self::NoEnd => tr!("the stored session's end is unknown"),
+            Self::Expired => tr!("the stored session has expired"),
+            Self::Expiring(left) => tr!("the stored session expires in {left} s", left),
+            Self::Unseen(since) => tr!("the stored session was last seen alive {since} s ago", since),
+            Self::Suspect => tr!("the stored session may have ended"),
+            Self::Dead => tr!("the server says that the stored session is dead"),
+            Self::Broken => tr!("the server fails whenever it is asked with the stored session"),
         }
     }
 }

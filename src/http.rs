@@ -18,8 +18,8 @@ use url::{Host, Url};
 
 use crate::answer::Answer;
 use crate::error::{Cause, Error, Result};
+use crate::i18n::{Text, tr};
 use crate::report::Report;
-use crate::say::{Text, say};
 use crate::secret::Secret;
 use crate::spec::{BaseUrl, Target};
 use clients::{Route, is_private, is_public, until};
@@ -199,7 +199,7 @@ impl Channel<'_> {
         if pause.saturating_add(needed) >= left {
             return false;
         }
-        self.report.note(Some(self.target), say!("asking again in {wait} ms", wait = pause.as_millis()));
+        self.report.note(Some(self.target), tr!("asking again in {wait} ms", wait = pause.as_millis()));
         tokio::time::sleep(pause).await;
         true
     }
@@ -223,8 +223,8 @@ impl Channel<'_> {
         if url.origin().ascii_serialization() == self.url.origin() {
             return Ok(());
         }
-        Err(Error::new(Cause::Usage, say!("the request would leave the target's origin"))
-            .hint(say!("a session goes to the server that it is for and to no other")))
+        Err(Error::new(Cause::Usage, tr!("the request would leave the target's origin"))
+            .hint(tr!("a session goes to the server that it is for and to no other")))
     }
 
     fn warn_of_plain_text(&self, url: &Url, response: &reqwest::Response, host: &str, route: &Route) {
@@ -236,7 +236,7 @@ impl Channel<'_> {
             _ => response.remote_addr().is_none_or(|peer| peer.ip().to_canonical().is_loopback()),
         };
         if url.scheme() == "http" && !local {
-            let text = say!(
+            let text = tr!(
                 "http://{host} is not encrypted: whoever shares the network can read the credentials",
                 host
             );
@@ -248,7 +248,7 @@ impl Channel<'_> {
         let seconds = self.timeout.as_secs_f64();
         Error::new(
             Cause::Timeout,
-            say!("no answer from {host} within {seconds} s{doubt}", host, seconds, doubt),
+            tr!("no answer from {host} within {seconds} s{doubt}", host, seconds, doubt),
         )
     }
 
@@ -270,8 +270,8 @@ impl Channel<'_> {
         {
             if !self.allow_http && literal.is_none() {
                 let message =
-                    say!("http:// to {host} through a proxy cannot be checked for a private address", host);
-                return Err(Error::new(Cause::BadSetting, message).hint(say!(
+                    tr!("http:// to {host} through a proxy cannot be checked for a private address", host);
+                return Err(Error::new(Cause::BadSetting, message).hint(tr!(
                     "use https://, or set {variable}=1 as well",
                     variable = self.target.variable("ALLOW_HTTP")
                 )));
@@ -294,9 +294,9 @@ impl Channel<'_> {
         };
         let what = match &outcome {
             Ok(answer) => {
-                say!("HTTP {status}, {length} bytes", status = answer.status, length = answer.body.len())
+                tr!("HTTP {status}, {length} bytes", status = answer.status, length = answer.body.len())
             }
-            Err(failure) => say!("{code}", code = failure.error.cause.code()),
+            Err(failure) => tr!("{code}", code = failure.error.cause.code()),
         };
         let method = if request.post.is_some() { "POST" } else { "GET" };
         self.trace(method, &request.url, &what, started);
@@ -306,7 +306,7 @@ impl Channel<'_> {
     /// Tells of a request and its outcome, without its query (`-vv`).
     fn trace(&self, method: &str, url: &Url, what: &Text, started: Instant) {
         let (origin, path) = (url.origin().ascii_serialization(), url.path());
-        let line = say!(
+        let line = tr!(
             "{method} {origin}{path}: {what}, {elapsed} ms",
             method,
             origin,
@@ -347,7 +347,7 @@ impl Channel<'_> {
         }
         let headers = response.headers();
         if headers.get(CONTENT_ENCODING).is_some_and(|value| value.as_bytes() != b"identity") {
-            let message = say!("{host} sent a compressed answer, which was not asked for", host);
+            let message = tr!("{host} sent a compressed answer, which was not asked for", host);
             return Err(fatal(Error::new(Cause::BadAnswer, message).status(response.status().as_u16())));
         }
         let mut answer = begin(&request.url, &response);
@@ -355,12 +355,12 @@ impl Channel<'_> {
             match response.chunk().await {
                 Ok(None) => return Ok(answer),
                 Ok(Some(chunk)) if answer.body.len() + chunk.len() > ANSWER_MAX => {
-                    let message = say!("{host}'s answer is larger than 1 MiB", host = answer.host);
+                    let message = tr!("{host}'s answer is larger than 1 MiB", host = answer.host);
                     return Err(fatal(Error::new(Cause::TooLarge, message).status(answer.status)));
                 }
                 Ok(Some(chunk)) => answer.body.extend_from_slice(&chunk),
                 Err(_) => {
-                    let message = say!(
+                    let message = tr!(
                         "{host}'s answer was cut short{doubt}",
                         host = answer.host,
                         doubt = may_have_worked(request)
@@ -390,15 +390,15 @@ fn begin(url: &Url, response: &reqwest::Response) -> Answer {
 }
 
 fn public_http(host: &str, target: &Target) -> Error {
-    let message = say!("http:// to {host} would send the credentials readable over a public network", host);
+    let message = tr!("http:// to {host} would send the credentials readable over a public network", host);
     Error::new(Cause::BadSetting, message)
-        .hint(say!("use https://, or consent with {variable}=1", variable = target.variable("ALLOW_HTTP")))
+        .hint(tr!("use https://, or consent with {variable}=1", variable = target.variable("ALLOW_HTTP")))
 }
 
 fn may_have_worked(request: &Request) -> Text {
     match request.at_stake {
-        AtStake::Login if !request.secrets.is_empty() => say!("; the login may have taken effect"),
-        AtStake::Logout => say!("; the logout may have taken effect"),
+        AtStake::Login if !request.secrets.is_empty() => tr!("; the login may have taken effect"),
+        AtStake::Logout => tr!("; the logout may have taken effect"),
         _ => Text::default(),
     }
 }

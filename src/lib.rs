@@ -3,7 +3,7 @@
 //! The way of the data: arguments → targets → settings → session → bytes. [`run`] is the whole program.
 //!
 //! The modules from the ground up; each may use those before it, siblings do not use each other, and
-//! `tests/layers.rs` holds this: [`secret`], [`disk`], [`say`], [`terminal`] · [`error`] · [`json`], [`reader`] · [`spec`],
+//! `tests/layers.rs` holds this: [`secret`], [`disk`], [`i18n`], [`terminal`] · [`error`] · [`json`], [`reader`] · [`spec`],
 //! [`session`], [`signals`], [`tls`] · [`answer`], [`report`] · [`http`] · [`provider`], [`config`], [`store`],
 //! [`output`], [`sandbox`] · [`freshness`] · [`app`] · [`command`] · [`cli`] · [`usage`].
 
@@ -16,13 +16,13 @@ pub mod disk;
 pub mod error;
 pub mod freshness;
 pub mod http;
+pub mod i18n;
 pub mod json;
 pub mod output;
 pub mod provider;
 pub mod reader;
 pub mod report;
 pub mod sandbox;
-pub mod say;
 pub mod secret;
 pub mod session;
 pub mod signals;
@@ -43,8 +43,8 @@ use cli::{Cli, Verb};
 use command::Run;
 use config::Environment;
 use error::{Cause, Error, Result, why};
+use i18n::tr;
 use report::{Manner, Report};
-use say::say;
 use usage::{Words, colored, language, locale, senseless, smart, unparsed};
 
 /// The program: arguments (the program's name first) and environment in, exit code out.
@@ -73,16 +73,16 @@ pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
     let run = Run { global, environment, report: Rc::clone(&report), answered: Cell::default() };
     let (outcome, on_failure) = match &cli.verb {
         Verb::Login(args) => (
-            block_on(&report, signals::interruptible(Some(say!("a login")), command::login::run(args, &run))),
+            block_on(&report, signals::interruptible(Some(tr!("a login")), command::login::run(args, &run))),
             args.delivery.on_failure(),
         ),
         Verb::Token(args) => (
-            block_on(&report, signals::interruptible(Some(say!("a login")), command::token::run(args, &run))),
+            block_on(&report, signals::interruptible(Some(tr!("a login")), command::token::run(args, &run))),
             args.delivery.on_failure(),
         ),
         Verb::Exec(args) => (block_on(&report, command::exec::run(args, &run)), ""),
         Verb::Api(args) => (
-            block_on(&report, signals::interruptible(Some(say!("a request")), command::api::run(args, &run))),
+            block_on(&report, signals::interruptible(Some(tr!("a request")), command::api::run(args, &run))),
             "",
         ),
         Verb::Status(args) => {
@@ -122,7 +122,7 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// Runs on one thread; what still resolves a name when the work is done is left behind, not waited for.
 fn block_on(report: &Report, work: impl Future<Output = Result<u8>>) -> Result<u8> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
-        Error::new(Cause::Other, say!("the run cannot start: {why}", why = why(error.kind())))
+        Error::new(Cause::Other, tr!("the run cannot start: {why}", why = why(error.kind())))
     })?;
     let work = async {
         tokio::select! {

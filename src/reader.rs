@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use crate::say::{Text, say};
+use crate::i18n::{Text, tr};
 
 /// A file's bytes, wiped when dropped.
 pub type Bytes = Zeroizing<Vec<u8>>;
@@ -28,7 +28,7 @@ pub fn deadline(patience: Duration) -> Instant {
 
 /// What is wrong with a file that does not exist.
 pub fn not_there() -> Text {
-    say!("is not there")
+    tr!("is not there")
 }
 
 /// Reads a file that somebody named, at most `cap` bytes of it. What is no regular file, such as a pipe that
@@ -69,7 +69,7 @@ pub async fn wait_for(path: &Path, cap: usize, patience: Duration, deadline: Ins
 /// What there is, unless it is nothing to be read.
 fn look(path: &Path) -> Result<Metadata, Text> {
     let meta = std::fs::metadata(path).map_err(|error| why(&error))?;
-    if meta.is_dir() { Err(say!("is a folder")) } else { Ok(meta) }
+    if meta.is_dir() { Err(tr!("is a folder")) } else { Ok(meta) }
 }
 
 fn read_now(path: &Path, cap: usize) -> Result<Bytes, Text> {
@@ -83,7 +83,7 @@ fn apart(path: &Path, cap: usize, done: impl FnOnce(Result<Bytes, Text>) + Send 
 }
 
 fn silent(patience: Duration) -> Text {
-    say!("gave nothing within {limit} s", limit = seconds(patience))
+    tr!("gave nothing within {limit} s", limit = seconds(patience))
 }
 
 /// Reads an open file, at most `cap` bytes of it.
@@ -97,7 +97,7 @@ pub fn slurp(file: File, cap: usize) -> Result<Bytes, Text> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(room + 1));
     file.take(cap as u64 + 1).read_to_end(&mut bytes).map_err(|error| why(&error))?;
     if bytes.len() > cap {
-        return Err(say!("is larger than {size} KiB", size = cap / 1024));
+        return Err(tr!("is larger than {size} KiB", size = cap / 1024));
     }
     Ok(bytes)
 }
@@ -106,7 +106,7 @@ pub fn slurp(file: File, cap: usize) -> Result<Bytes, Text> {
 pub fn why(error: &io::Error) -> Text {
     match error.kind() {
         io::ErrorKind::NotFound => not_there(),
-        kind => say!("cannot be read ({why})", why = crate::error::why(kind)),
+        kind => tr!("cannot be read ({why})", why = crate::error::why(kind)),
     }
 }
 

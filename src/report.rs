@@ -11,8 +11,8 @@ use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
 use crate::error::{Error, printable};
+use crate::i18n::{Lang, Text, tr};
 use crate::json;
-use crate::say::{Lang, Text, say};
 use crate::secret::{Redactor, Secret};
 use crate::spec::Target;
 use progress::Progress;
@@ -128,7 +128,7 @@ impl Report {
         if self.manner.json {
             return self.line(&json::text(&json!({ "error": self.error_json(error) })));
         }
-        let mut text = self.paint(AnsiColor::Red, &say!("error:").render(self.manner.lang));
+        let mut text = self.paint(AnsiColor::Red, &tr!("error:").render(self.manner.lang));
         text.push(' ');
         if let Some(target) = &error.target {
             text.push_str(&self.safe(target));
@@ -137,7 +137,7 @@ impl Report {
         text.push_str(&self.message(error));
         self.line(&text);
         if let Some(hint) = &error.hint {
-            let label = say!("hint:").render(self.manner.lang);
+            let label = tr!("hint:").render(self.manner.lang);
             self.line(&format!("{} {}", self.paint(AnsiColor::Cyan, &label), self.words(hint)));
         }
     }
@@ -158,33 +158,33 @@ impl Report {
     /// Something that the user should know although all went well. Said once a run, however often it happens.
     pub fn warn(&self, target: Option<&Target>, text: Text) {
         if !self.manner.quiet {
-            self.once(("warning", say!("warning:")), AnsiColor::Yellow, target, &self.words(&text));
+            self.once(("warning", tr!("warning:")), AnsiColor::Yellow, target, &self.words(&text));
         }
     }
 
     /// A failure that the run survives, behind what it means for the user.
     pub fn warn_of(&self, target: Option<&Target>, text: Text, error: &Error) {
-        self.warn(target, say!("{text}: {error}", text, error = self.message(error)));
+        self.warn(target, tr!("{text}: {error}", text, error = self.message(error)));
     }
 
     /// What is being done and why (`-v`). Said once a run too: settings are looked at more than once.
     pub fn note(&self, target: Option<&Target>, text: Text) {
         if self.manner.verbosity >= 1 && !self.manner.quiet {
-            self.once(("note", say!("note:")), AnsiColor::BrightBlack, target, &self.words(&text));
+            self.once(("note", tr!("note:")), AnsiColor::BrightBlack, target, &self.words(&text));
         }
     }
 
     /// A request and its outcome (`-vv`).
     pub fn trace(&self, target: Option<&Target>, text: Text) {
         if self.manner.verbosity >= 2 && !self.manner.quiet {
-            self.say(&("trace", say!("trace:")), AnsiColor::BrightBlack, target, &self.words(&text));
+            self.say(&("trace", tr!("trace:")), AnsiColor::BrightBlack, target, &self.words(&text));
         }
     }
 
     /// Tells the person at the terminal that something went well.
     pub fn done(&self, target: &Target, text: Text) {
         if self.manner.person && !self.manner.quiet && !self.manner.json {
-            let label = say!("done:").render(self.manner.lang);
+            let label = tr!("done:").render(self.manner.lang);
             let line = prompt::folded(&format!("{label} {target}: {}", self.words(&text)));
             self.line(&line.replacen(&label, &self.paint(AnsiColor::Green, &label), 1));
         }

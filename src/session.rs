@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 use crate::error::{Cause, Error, Result};
-use crate::say::{Text, say};
+use crate::i18n::{Text, tr};
 use crate::secret::Secret;
 
 /// The longest token that is accepted, in bytes.
@@ -76,10 +76,10 @@ pub fn check_token(token: &str) -> Result<()> {
     if word.is_empty()
         || ["na", "null", "none", "undefined"].iter().any(|none| word.eq_ignore_ascii_case(none))
     {
-        return refuse(say!("there is no session in the server's answer"));
+        return refuse(tr!("there is no session in the server's answer"));
     }
     if token.len() > TOKEN_MAX {
-        return refuse(say!(
+        return refuse(tr!(
             "the server's session is too long ({length} bytes, {most} at most)",
             length = token.len(),
             most = TOKEN_MAX
@@ -89,11 +89,11 @@ pub fn check_token(token: &str) -> Result<()> {
         None => Ok(()),
         Some(at) => {
             let what = match token.as_bytes()[at] {
-                b' ' => say!("a space"),
-                0x80.. => say!("a character that is not ASCII"),
-                _ => say!("a control character"),
+                b' ' => tr!("a space"),
+                0x80.. => tr!("a character that is not ASCII"),
+                _ => tr!("a control character"),
             };
-            refuse(say!("the server's session has {what} at index {at}", what, at))
+            refuse(tr!("the server's session has {what} at index {at}", what, at))
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::task::Poll;
 
 use crate::error::{Cause, Error, Result};
-use crate::say::{Text, say};
+use crate::i18n::{Text, tr};
 
 /// What ends a run from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +40,8 @@ impl Signal {
             Self::Quit => Cause::Quit,
         };
         let message = match under_way {
-            Some(what) => say!("interrupted; {what} under way may have taken effect", what),
-            None => say!("interrupted"),
+            Some(what) => tr!("interrupted; {what} under way may have taken effect", what),
+            None => tr!("interrupted"),
         };
         Error::new(cause, message)
     }

@@ -9,7 +9,7 @@ use std::fmt;
 use url::Url;
 
 use crate::error::{Cause, Error, Result};
-use crate::say::{Text, say};
+use crate::i18n::{Text, tr};
 use crate::secret::Secret;
 
 /// A system: its names, its settings, how its session is carried and how it ages.
@@ -86,7 +86,7 @@ impl Spec {
     pub fn about(&self, field: &Field) -> Text {
         let help = Text::declared(field.help);
         match self.found(field) {
-            Some(found) => say!("{help} ({found})", help, found),
+            Some(found) => tr!("{help} ({found})", help, found),
             None => help,
         }
     }
@@ -416,38 +416,38 @@ impl BaseUrl {
         let refuse = |why: Text| Err(bad(why));
         let text = text.trim();
         if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
-            return refuse(say!("holds white space or a control character, which no URL may"));
+            return refuse(tr!("holds white space or a control character, which no URL may"));
         }
         if text.contains('\\') {
-            return refuse(say!("holds a backslash, which no URL may"));
+            return refuse(tr!("holds a backslash, which no URL may"));
         }
         const QUOTES: [char; 2] = ['"', '\''];
-        let quoted = || Err(bad(say!("has a quote in its host, or begins or ends with one")));
+        let quoted = || Err(bad(tr!("has a quote in its host, or begins or ends with one")));
         if text.starts_with(QUOTES) || text.trim_end_matches('/').ends_with(QUOTES) {
             return quoted();
         }
         let (scheme, rest) = text.split_once("://").unwrap_or(("https", text));
         if !scheme.eq_ignore_ascii_case("https") && !scheme.eq_ignore_ascii_case("http") {
-            return refuse(say!("is neither an http:// nor an https:// URL"));
+            return refuse(tr!("is neither an http:// nor an https:// URL"));
         }
         let begins = |marks: [&str; 2]| marks.iter().any(|mark| rest.to_ascii_lowercase().starts_with(mark));
         if begins(["http:", "https:"]) && text.contains("://") {
-            return refuse(say!("names its scheme twice"));
+            return refuse(tr!("names its scheme twice"));
         }
         if begins(["http:", "https:"]) || begins(["http//", "https//"]) {
-            return refuse(say!("has no :// behind its scheme"));
+            return refuse(tr!("has no :// behind its scheme"));
         }
         if rest.is_empty() || rest.starts_with(['/', '?', '#', ':', '@']) {
-            return refuse(say!("names no host"));
+            return refuse(tr!("names no host"));
         }
         if rest.split(['/', '?', '#']).next().unwrap_or_default().contains('@') {
-            return refuse(say!("holds a user name or a password; they have settings of their own"));
+            return refuse(tr!("holds a user name or a password; they have settings of their own"));
         }
         if rest.contains('#') {
-            return refuse(say!("holds a fragment (#)"));
+            return refuse(tr!("holds a fragment (#)"));
         }
         if rest.contains('?') {
-            return refuse(say!("holds a query (?)"));
+            return refuse(tr!("holds a query (?)"));
         }
         let url = Url::parse(&format!("{scheme}://{rest}"));
         // A host's escapes are undone.

@@ -19,8 +19,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::error::{Cause, Error, Result, find};
+use crate::i18n::{Text, tr};
 use crate::reader;
-use crate::say::{Text, say};
 
 pub use roots::Places;
 
@@ -68,12 +68,12 @@ impl Trust {
         let mut own = RootCertStore::empty();
         for root in &self.extra {
             own.add(root.clone()).map_err(|_| {
-                Error::new(Cause::BadSetting, say!("a certificate in --ca-file cannot be used as a root"))
+                Error::new(Cause::BadSetting, tr!("a certificate in --ca-file cannot be used as a root"))
             })?;
         }
         let verifier = roots::verifier(&self.places, own, ring).ok_or_else(|| {
-            Error::new(Cause::Certificate, say!("this system has no certificates to check servers against"))
-                .hint(say!("install the package ca-certificates, or name a PEM file with --ca-file"))
+            Error::new(Cause::Certificate, tr!("this system has no certificates to check servers against"))
+                .hint(tr!("install the package ca-certificates, or name a PEM file with --ca-file"))
         })?;
         Ok(Arc::clone(self.verifier.get_or_init(|| verifier)))
     }
@@ -101,10 +101,7 @@ impl Trust {
             Err(error) => return Ok(Err(error)),
         };
         let Ok(name) = ServerName::try_from(host.to_owned()) else {
-            return Ok(Err(Error::new(
-                Cause::BadSetting,
-                say!("{host} is no name that TLS can check", host),
-            )));
+            return Ok(Err(Error::new(Cause::BadSetting, tr!("{host} is no name that TLS can check", host))));
         };
         TlsConnector::from(Arc::new(config)).connect(name, socket).await.map(Ok)
     }
@@ -112,8 +109,8 @@ impl Trust {
 
 async fn read_certificates(path: &Path, patience: Duration) -> Result<Vec<CertificateDer<'static>>> {
     let refuse = |why: Text| {
-        let message = say!("--ca-file {path} {why}", path = path.display(), why);
-        Err(Error::new(Cause::BadSetting, message).hint(say!("it must be a file of PEM certificates")))
+        let message = tr!("--ca-file {path} {why}", path = path.display(), why);
+        Err(Error::new(Cause::BadSetting, message).hint(tr!("it must be a file of PEM certificates")))
     };
     let pem = match reader::wait_for(path, CA_FILE_MAX, patience, reader::deadline(patience)).await {
         Ok(pem) => pem,
@@ -121,7 +118,7 @@ async fn read_certificates(path: &Path, patience: Duration) -> Result<Vec<Certif
     };
     match CertificateDer::pem_slice_iter(&pem).collect::<std::result::Result<Vec<_>, _>>() {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        _ => refuse(say!("holds no certificate")),
+        _ => refuse(tr!("holds no certificate")),
     }
 }
 
@@ -138,7 +135,7 @@ fn config(
 ) -> Result<ClientConfig> {
     let versions =
         ClientConfig::builder_with_provider(Arc::clone(provider)).with_safe_default_protocol_versions();
-    let versions = versions.map_err(|_| Error::new(Cause::Other, say!("TLS could not be set up")))?;
+    let versions = versions.map_err(|_| Error::new(Cause::Other, tr!("TLS could not be set up")))?;
     let mut config = trusting(versions).with_no_client_auth();
     config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     Ok(config)
@@ -159,37 +156,36 @@ fn why(error: &rustls::Error, host: &str) -> Error {
     let certificate = |why: Text| Error::new(Cause::Certificate, why);
     match error {
         rustls::Error::InvalidCertificate(problem) => match problem {
-            CertificateError::Expired => certificate(say!("{host}'s certificate expired", host)).hint(say!(
-                "whoever runs the server must renew it; if it is new, check this machine's clock"
-            )),
+            CertificateError::Expired => certificate(tr!("{host}'s certificate expired", host))
+                .hint(tr!("whoever runs the server must renew it; if it is new, check this machine's clock")),
             CertificateError::ExpiredContext { not_after, .. } => {
                 let day = Timestamp::from_second(i64::try_from(not_after.as_secs()).unwrap_or(i64::MAX));
                 let day = day.map(|time| time.strftime("%Y-%m-%d").to_string()).unwrap_or_default();
-                certificate(say!("{host}'s certificate expired on {day}", host, day)).hint(say!(
+                certificate(tr!("{host}'s certificate expired on {day}", host, day)).hint(tr!(
                     "whoever runs the server must renew it; if it is new, check this machine's clock"
                 ))
             }
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                certificate(say!("{host}'s certificate is not valid yet", host))
-                    .hint(say!("check this machine's clock"))
+                certificate(tr!("{host}'s certificate is not valid yet", host))
+                    .hint(tr!("check this machine's clock"))
             }
             CertificateError::NotValidForName => {
-                certificate(say!("{host}'s certificate is for another name", host))
+                certificate(tr!("{host}'s certificate is for another name", host))
             }
             CertificateError::NotValidForNameContext { presented, .. } => {
                 let names: Vec<_> = presented.iter().map(|name| plain_name(name)).collect();
-                certificate(say!("{host}'s certificate is for another name", host)).said(&names.join(", "))
+                certificate(tr!("{host}'s certificate is for another name", host)).said(&names.join(", "))
             }
-            CertificateError::Revoked => certificate(say!("{host}'s certificate is revoked", host)),
-            CertificateError::Other(_) => certificate(say!(
+            CertificateError::Revoked => certificate(tr!("{host}'s certificate is revoked", host)),
+            CertificateError::Other(_) => certificate(tr!(
                 "{host}'s certificate is none that a server may use as its own",
                 host
             ))
-            .hint(say!(
+            .hint(tr!(
                 "a CA's own certificate cannot be the server's: make one for the server, signed by that CA"
             )),
-            _ => certificate(say!("{host}'s certificate comes from an unknown issuer", host))
-                .hint(say!("if you trust the issuer, name its certificate with --ca-file FILE.pem")),
+            _ => certificate(tr!("{host}'s certificate comes from an unknown issuer", host))
+                .hint(tr!("if you trust the issuer, name its certificate with --ca-file FILE.pem")),
         },
         rustls::Error::AlertReceived(alert) => {
             let cause = match alert {
@@ -202,11 +198,11 @@ fn why(error: &rustls::Error, host: &str) -> Error {
                 _ => Cause::Tls,
             };
             let alert = format!("{alert:?}");
-            let message = say!("{host} ended the TLS handshake with the alert {alert}", host, alert);
-            Error::new(cause, message).hint(say!("ask who runs the server; it may want a client certificate"))
+            let message = tr!("{host} ended the TLS handshake with the alert {alert}", host, alert);
+            Error::new(cause, message).hint(tr!("ask who runs the server; it may want a client certificate"))
         }
-        rustls::Error::InvalidMessage(_) => Error::new(Cause::Tls, say!("{host} does not speak TLS", host))
-            .hint(say!("is it an http:// server?")),
-        _ => Error::new(Cause::Tls, say!("the TLS handshake with {host} failed", host)),
+        rustls::Error::InvalidMessage(_) => Error::new(Cause::Tls, tr!("{host} does not speak TLS", host))
+            .hint(tr!("is it an http:// server?")),
+        _ => Error::new(Cause::Tls, tr!("the TLS handshake with {host} failed", host)),
     }
 }

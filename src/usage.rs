@@ -11,11 +11,11 @@ use crate::cli::Cli;
 use crate::command::{Color, Refused, exec};
 use crate::config::{self, Environment};
 use crate::error::{Cause, Error, Result};
+use crate::i18n::{self, Lang, Text, tr};
 use crate::output;
 use crate::output::sink::print_now;
 use crate::provider;
 use crate::report::{Manner, Report};
-use crate::say::{self, Lang, Text, say};
 
 /// Answers a command line that asks for help, or that makes no sense; the exit code.
 pub fn unparsed(error: &clap::Error, arguments: &[OsString], environment: &Environment) -> u8 {
@@ -108,15 +108,15 @@ fn usage(error: &clap::Error, words: &Words<'_>) -> Error {
                 _ => None,
             });
     let hint = match (suggestion, words.verb(), form(error)) {
-        _ if asks_for_a_secret(error) => say!(
+        _ if asks_for_a_secret(error) => tr!(
             "no option takes a secret, which others could read; set it in the environment or .env, as `crmauth providers` shows"
         ),
-        (Some(word), ..) => say!("did you mean `{word}`?", word),
+        (Some(word), ..) => tr!("did you mean `{word}`?", word),
         (None, Some(verb), Some(form)) => {
-            say!("it is written `{form}`; `crmauth {verb} --help` shows more", form, verb)
+            tr!("it is written `{form}`; `crmauth {verb} --help` shows more", form, verb)
         }
-        (None, Some(verb), None) => say!("`crmauth {verb} --help` shows what is possible", verb),
-        (None, None, _) => say!("`crmauth --help` shows what is possible"),
+        (None, Some(verb), None) => tr!("`crmauth {verb} --help` shows what is possible", verb),
+        (None, None, _) => tr!("`crmauth --help` shows what is possible"),
     };
     Error::new(Cause::Usage, message).hint(hint)
 }
@@ -149,51 +149,51 @@ fn sentence(error: &clap::Error) -> Text {
     let argument = text(ContextKind::InvalidArg).unwrap_or_default();
     let value = text(ContextKind::InvalidValue).unwrap_or_default();
     match error.kind() {
-        ErrorKind::MissingRequiredArgument => say!("this needs more: {argument}", argument),
-        ErrorKind::UnknownArgument => say!("unexpected argument '{argument}' found", argument),
+        ErrorKind::MissingRequiredArgument => tr!("this needs more: {argument}", argument),
+        ErrorKind::UnknownArgument => tr!("unexpected argument '{argument}' found", argument),
         ErrorKind::InvalidSubcommand => {
             let name = text(ContextKind::InvalidSubcommand).unwrap_or_default();
-            say!("unrecognized subcommand '{name}'", name)
+            tr!("unrecognized subcommand '{name}'", name)
         }
         ErrorKind::InvalidValue | ErrorKind::ValueValidation if value.is_empty() => {
-            say!("a value is required for '{argument}' but none was supplied", argument)
+            tr!("a value is required for '{argument}' but none was supplied", argument)
         }
         ErrorKind::InvalidValue => match error.get(ContextKind::ValidValue) {
-            Some(ContextValue::Strings(words)) if !words.is_empty() => say!(
+            Some(ContextValue::Strings(words)) if !words.is_empty() => tr!(
                 "invalid value '{value}' for '{argument}' [possible values: {words}]",
                 value,
                 argument,
                 words = words.join(", ")
             ),
-            _ => say!("invalid value '{value}' for '{argument}'", value, argument),
+            _ => tr!("invalid value '{value}' for '{argument}'", value, argument),
         },
         ErrorKind::ValueValidation => match error.source().and_then(|source| source.downcast_ref()) {
             Some(Refused(why)) => {
-                say!("invalid value '{value}' for '{argument}': {why}", value, argument, why)
+                tr!("invalid value '{value}' for '{argument}': {why}", value, argument, why)
             }
-            None => say!("invalid value '{value}' for '{argument}'", value, argument),
+            None => tr!("invalid value '{value}' for '{argument}'", value, argument),
         },
         ErrorKind::TooManyValues => {
-            say!("unexpected value '{value}' for '{argument}' found; no more were expected", value, argument)
+            tr!("unexpected value '{value}' for '{argument}' found; no more were expected", value, argument)
         }
         ErrorKind::ArgumentConflict => match text(ContextKind::PriorArg) {
             Some(prior) if prior == argument => {
-                say!("the argument '{argument}' cannot be used multiple times", argument)
+                tr!("the argument '{argument}' cannot be used multiple times", argument)
             }
-            Some(prior) => say!("the argument '{argument}' cannot be used with '{prior}'", argument, prior),
-            None => say!("the argument '{argument}' cannot be used with the others", argument),
+            Some(prior) => tr!("the argument '{argument}' cannot be used with '{prior}'", argument, prior),
+            None => tr!("the argument '{argument}' cannot be used with the others", argument),
         },
-        ErrorKind::InvalidUtf8 => say!("an argument is not valid UTF-8"),
+        ErrorKind::InvalidUtf8 => tr!("an argument is not valid UTF-8"),
         ErrorKind::MissingSubcommand => match error.get(ContextKind::ValidSubcommand) {
             Some(ContextValue::Strings(verbs)) => {
-                say!("a command is missing: {verbs}", verbs = say::or(verbs))
+                tr!("a command is missing: {verbs}", verbs = i18n::or(verbs))
             }
-            _ => say!("a command is missing"),
+            _ => tr!("a command is missing"),
         },
         _ => {
             let rendered = error.render().to_string();
             let first = rendered.lines().next().unwrap_or_default();
-            say!("{words}", words = first.strip_prefix("error: ").unwrap_or(first))
+            tr!("{words}", words = first.strip_prefix("error: ").unwrap_or(first))
         }
     }
 }
@@ -208,12 +208,12 @@ fn misplaced(words: &Words<'_>) -> Option<Error> {
     match (verb, typed.get(targets.len())) {
         ("exec", Some(command)) if !targets.is_empty() && !words.more => {
             let line = format!("crmauth exec {} -- {command}", targets.join(" "));
-            let message = say!("`{command}` is no target", command);
-            Some(Error::new(Cause::Usage, message).hint(say!("put `--` before the command: {line}", line)))
+            let message = tr!("`{command}` is no target", command);
+            Some(Error::new(Cause::Usage, message).hint(tr!("put `--` before the command: {line}", line)))
         }
         ("token", _) if targets.len() > 1 => {
-            let error = Error::new(Cause::Usage, say!("token takes one target"));
-            Some(error.hint(say!("`login` and `exec` take several")))
+            let error = Error::new(Cause::Usage, tr!("token takes one target"));
+            Some(error.hint(tr!("`login` and `exec` take several")))
         }
         _ => None,
     }
@@ -230,8 +230,8 @@ pub fn language(named: Option<Lang>, environment: &Environment) -> Result<Lang> 
     match environment.get("CRMAUTH_LANG")? {
         None => Ok(locale(environment)),
         Some(name) => Lang::named(name).ok_or_else(|| {
-            Error::new(Cause::BadSetting, say!("CRMAUTH_LANG names no language that crmauth speaks"))
-                .hint(say!("it takes {names}", names = say::or(&Lang::NAMES)))
+            Error::new(Cause::BadSetting, tr!("CRMAUTH_LANG names no language that crmauth speaks"))
+                .hint(tr!("it takes {names}", names = i18n::or(&Lang::NAMES)))
         }),
     }
 }

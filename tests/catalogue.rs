@@ -14,7 +14,7 @@ fn every_sentence_has_a_translation() {
     let mut said = said();
     said.extend(declared());
     said.retain(|sentence, _| has_words(sentence));
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/say/pt-BR.txt");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/i18n/pt-BR.txt");
     let mut text = std::fs::read_to_string(&path).expect("the catalogue");
     let known: BTreeSet<String> = entries(&text).into_iter().map(|(english, _)| english).collect();
     #[expect(clippy::disallowed_methods, reason = "a test may be asked to write")]
@@ -27,7 +27,7 @@ fn every_sentence_has_a_translation() {
     let missing: Vec<_> = said.iter().filter(|(sentence, _)| !known.contains(*sentence)).collect();
     assert!(
         missing.is_empty(),
-        "without an entry, which `UPDATE_CATALOGUE=1 cargo test catalogue` adds to src/say/pt-BR.txt: {missing:#?}"
+        "without an entry, which `UPDATE_CATALOGUE=1 cargo test catalogue` adds to src/i18n/pt-BR.txt: {missing:#?}"
     );
     let stale: Vec<_> = known.iter().filter(|sentence| !said.contains_key(*sentence)).collect();
     assert!(stale.is_empty(), "said nowhere: {stale:#?}");
@@ -35,7 +35,7 @@ fn every_sentence_has_a_translation() {
 
 #[test]
 fn translations_keep_the_placeholders_and_the_spaces_around() {
-    let text = include_str!("../src/say/pt-BR.txt");
+    let text = include_str!("../src/i18n/pt-BR.txt");
     let mut seen = BTreeSet::new();
     for (english, portuguese) in entries(text) {
         assert!(!portuguese.contains(UNTRANSLATED), "not translated: {english}");
@@ -90,7 +90,7 @@ fn declared() -> BTreeMap<String, PathBuf> {
         .collect()
 }
 
-/// Every literal behind `say!(` in the sources, with its file.
+/// Every literal behind `tr!(` in the sources, with its file.
 fn said() -> BTreeMap<String, PathBuf> {
     let mut found = BTreeMap::new();
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
@@ -104,9 +104,9 @@ fn said() -> BTreeMap<String, PathBuf> {
                 let tokens = tokens(&text);
                 for four in tokens.windows(4) {
                     if let [Token::Word(say), Token::Mark('!'), Token::Mark('('), last] = four
-                        && say == "say"
+                        && say == "i18n"
                     {
-                        let Token::Text(sentence) = last else { panic!("say! without a literal: {last:?}") };
+                        let Token::Text(sentence) = last else { panic!("tr! without a literal: {last:?}") };
                         found.insert(sentence.clone(), path.clone());
                     }
                 }

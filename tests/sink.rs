@@ -6,9 +6,9 @@ use std::path::Path;
 use std::process::Command;
 
 use crmauth::error::Cause;
+use crmauth::i18n::Text;
 use crmauth::output::Rendered;
 use crmauth::output::sink::{Destination, Sink};
-use crmauth::say::Text;
 use tempfile::TempDir;
 
 fn folder() -> TempDir {

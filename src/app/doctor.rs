@@ -9,8 +9,8 @@ use super::job::Job;
 use crate::answer::Answer;
 use crate::error::{Cause, Error, Result};
 use crate::http::Channel;
+use crate::i18n::tr;
 use crate::provider::{self, Context, Look, Provider, Role};
-use crate::say::say;
 use crate::spec::{BaseUrl, Target};
 
 /// A clock that is off by more than this explains what goes wrong with sessions.
@@ -24,20 +24,20 @@ impl App {
         let work = async {
             let job = self.job(target).await?;
             let hints = Hints::of(&job.plan);
-            let _busy = self.report.busy(&target.to_string(), say!("looking what answers at the URL"));
+            let _busy = self.report.busy(&target.to_string(), tr!("looking what answers at the URL"));
             let look = self.examine(&job).await.map_err(|error| hints.add(error))?;
             let message = match (look, stored) {
-                (Look::Own, false) => say!("the server is the right one, and nobody is logged in"),
-                (Look::Own, true) => say!("the server is the right one, and the session must be replaced"),
-                _ => say!(
+                (Look::Own, false) => tr!("the server is the right one, and nobody is logged in"),
+                (Look::Own, true) => tr!("the server is the right one, and the session must be replaced"),
+                _ => tr!(
                     "something answers at {url}; whether it is a {product}, only a login can tell",
                     url = job.plan.url,
                     product = target.spec.product
                 ),
             };
             Ok(Error::new(Cause::NoSession, message).hint(match stored {
-                true => say!("`crmauth token {target}` gets another one", target),
-                false => say!("`crmauth login {target}` tries the credentials", target),
+                true => tr!("`crmauth token {target}` gets another one", target),
+                false => tr!("`crmauth login {target}` tries the credentials", target),
             }))
         };
         let found: Result<Error> = work.await;
@@ -79,20 +79,20 @@ impl App {
         for folder in job.provider.folders() {
             let Ok(below) = BaseUrl::parse(&format!("{url}/{folder}"), "") else { continue };
             if let Ok((Look::Own, _)) = knock(job.provider, channel, &below).await {
-                let message = say!("{url} is a {product}, and its URL needs /{folder}", url, product, folder);
-                return wrong(message).hint(say!("set {variable} to {below}", variable, below));
+                let message = tr!("{url} is a {product}, and its URL needs /{folder}", url, product, folder);
+                return wrong(message).hint(tr!("set {variable} to {below}", variable, below));
             }
         }
         for other in provider::ALL.iter().filter(|other| other.spec().id != spec.id) {
             if let Ok((Look::Own, _)) = knock(*other, channel, url).await {
                 let other = other.spec();
-                let message = say!(
+                let message = tr!(
                     "{url} looks like a {other}, not like a {product}",
                     url,
                     other = other.product,
                     product
                 );
-                return wrong(message).hint(say!(
+                return wrong(message).hint(tr!(
                     "set {variable} to the URL of {product}; this one may belong in {other}_URL",
                     variable,
                     product,
@@ -100,7 +100,7 @@ impl App {
                 ));
             }
         }
-        wrong(say!("nothing at {url} answers like a {product}", url, product)).hint(say!(
+        wrong(tr!("nothing at {url} answers like a {product}", url, product)).hint(tr!(
             "is {variable} the base URL of this system, as in {example}?",
             variable,
             example = spec.example_url
@@ -123,7 +123,7 @@ async fn knock(provider: &dyn Provider, channel: &Channel<'_>, url: &BaseUrl) ->
         }
         first.get_or_insert(answer);
     }
-    let answer = first.ok_or_else(|| Error::new(Cause::Other, say!("there is no way to ask")))?;
+    let answer = first.ok_or_else(|| Error::new(Cause::Other, tr!("there is no way to ask")))?;
     Ok((Look::Other, answer))
 }
 
@@ -136,9 +136,9 @@ fn clock(server: Option<Timestamp>) -> Result<()> {
     }
     let minutes = ahead.abs().as_mins();
     let message = match ahead.is_positive() {
-        true => say!("this machine's clock is {minutes} min behind the server's", minutes),
-        false => say!("this machine's clock is {minutes} min ahead of the server's", minutes),
+        true => tr!("this machine's clock is {minutes} min behind the server's", minutes),
+        false => tr!("this machine's clock is {minutes} min ahead of the server's", minutes),
     };
     Err(Error::new(Cause::Clock, message)
-        .hint(say!("set the clock, best by NTP, or tell whoever runs the server")))
+        .hint(tr!("set the clock, best by NTP, or tell whoever runs the server")))
 }

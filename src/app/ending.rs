@@ -8,8 +8,8 @@ use super::{App, Login, of, role};
 use crate::config;
 use crate::error::{Cause, Error, Result};
 use crate::http::Channel;
+use crate::i18n::{Text, tr};
 use crate::provider::{self, Context, Life, Revocation, Role};
-use crate::say::{Text, say};
 use crate::session::Session;
 use crate::spec::{BaseUrl, Settings, Target};
 use crate::store::{Entry, Key, Written};
@@ -53,7 +53,7 @@ impl App {
     /// # Errors
     /// Where the entry names no server or no system that is known.
     pub async fn settings_of(&self, key: &Key, entry: &Entry) -> Result<Settings> {
-        let gone = || Error::new(Cause::Other, say!("the stored session names no server"));
+        let gone = || Error::new(Cause::Other, tr!("the stored session names no server"));
         let url = url_of(key).ok_or_else(gone)?;
         let spec = provider::specs().into_iter().find(|spec| spec.id == key.provider).ok_or_else(gone)?;
         let target = config::target(&entry.target, &[spec]).unwrap_or(Target { spec, account: None });
@@ -73,7 +73,7 @@ impl App {
 
     async fn end_with(&self, settings: &Settings, key: &Key, local: bool) -> Result<Option<Revocation>> {
         let deadline = self.deadline();
-        let _busy = self.report.busy(&settings.target.to_string(), say!("ending the session"));
+        let _busy = self.report.busy(&settings.target.to_string(), tr!("ending the session"));
         let lock = self.store.lock(key, deadline).await?;
         let work = async {
             let found = self.store.read(key, deadline).await?;
@@ -81,7 +81,7 @@ impl App {
                 // What cannot be read cannot be ended, but it need not stay.
                 self.store.forget(&lock).await?;
                 return match found.unusable {
-                    Some(why) if !local => Err(lost(say!(
+                    Some(why) if !local => Err(lost(tr!(
                         "the stored session {why}; it is removed here, and may be alive on the server",
                         why
                     ))),
@@ -91,7 +91,7 @@ impl App {
             };
             self.learn(&entry);
             if let Some(why) = found.unusable {
-                self.report.warn(Some(&settings.target), say!("the stored session {why}", why));
+                self.report.warn(Some(&settings.target), tr!("the stored session {why}", why));
             }
             let revoked = if local {
                 Revocation::Unsupported
@@ -122,11 +122,11 @@ impl App {
             Ok(provider) => provider.revoke(&context, &login.session).await,
             Err(error) => Err(error),
         };
-        let lost = || say!("a session was opened that nobody has now; it lives until the server ends it");
+        let lost = || tr!("a session was opened that nobody has now; it lives until the server ends it");
         match ended {
             _ if silently => {}
             Ok(Revocation::Revoked) => {
-                self.report.warn(Some(target), say!("the session that nobody got was ended on the server"));
+                self.report.warn(Some(target), tr!("the session that nobody got was ended on the server"));
             }
             Ok(_) => self.report.warn(Some(target), lost()),
             Err(error) => self.report.warn_of(Some(target), lost(), &error),
@@ -143,22 +143,23 @@ impl App {
             let hints = Hints::of(&job.plan);
             self.report.learn(&session.token);
             if let Some(why) = job.unstorable(&session) {
-                return Err(Error::new(Cause::Usage, why)
-                    .hint(say!("adopt one whose expires_at is known, or log in")));
+                return Err(
+                    Error::new(Cause::Usage, why).hint(tr!("adopt one whose expires_at is known, or log in"))
+                );
             }
             match self.ask(&job, &Role::User, &session).await.map_err(|error| hints.add(error))? {
                 Life::Alive => {}
                 Life::Broken => {
                     let origin = job.plan.url.origin();
-                    let message = say!("{origin} fails when it is asked with the session", origin);
-                    return Err(Error::new(Cause::Status, message).hint(say!("adopt another one, or log in")));
+                    let message = tr!("{origin} fails when it is asked with the session", origin);
+                    return Err(Error::new(Cause::Status, message).hint(tr!("adopt another one, or log in")));
                 }
                 Life::Dead => {
                     let origin = job.plan.url.origin();
-                    return Err(dead(say!("{origin} says that the session is dead", origin)));
+                    return Err(dead(tr!("{origin} says that the session is dead", origin)));
                 }
                 Life::Unknown => {
-                    let text = say!("the server has no way to say whether the session is alive");
+                    let text = tr!("the server has no way to say whether the session is alive");
                     self.report.warn(Some(target), text);
                 }
             }
@@ -169,7 +170,7 @@ impl App {
             match written? {
                 Written::Stored => {}
                 Written::NotKept => {
-                    return Err(dead(say!("the session has ended already and is not stored")));
+                    return Err(dead(tr!("the session has ended already and is not stored")));
                 }
                 Written::Overtaken => return Err(overtaken()),
             }
@@ -183,12 +184,12 @@ impl App {
 /// Sessions that nobody can end from here any more.
 pub fn lost(message: Text) -> Error {
     Error::new(Cause::Storage, message)
-        .hint(say!("it ends when it is not used; if somebody else may have it, have it ended on the server"))
+        .hint(tr!("it ends when it is not used; if somebody else may have it, have it ended on the server"))
 }
 
 /// A session that is not worth adopting.
 fn dead(message: Text) -> Error {
-    Error::new(Cause::Refused, message).hint(say!("adopt one that is alive, or log in"))
+    Error::new(Cause::Refused, message).hint(tr!("adopt one that is alive, or log in"))
 }
 
 /// The base URL that a session was stored for.

@@ -6,8 +6,8 @@ use tokio::time::Instant;
 use super::App;
 use super::job::Job;
 use crate::error::{Cause, Error, Result};
+use crate::i18n::tr;
 use crate::provider::{Context, Life, Role};
-use crate::say::say;
 use crate::session::Session;
 use crate::store::{Entry, Key, Lock, Version, Waited};
 
@@ -52,10 +52,10 @@ impl App {
             return Err(error);
         }
         if job.target.spec.single_seat() {
-            let hint = say!("--no-store logs in all the same, which ends the session that others may share");
+            let hint = tr!("--no-store logs in all the same, which ends the session that others may share");
             return Err(Error { hint: Some(hint), ..error });
         }
-        self.report.warn_of(Some(job.target), say!("this session is not shared"), &error);
+        self.report.warn_of(Some(job.target), tr!("this session is not shared"), &error);
         Ok(())
     }
 
@@ -73,7 +73,7 @@ impl App {
         key: &Key,
         own: Session,
     ) -> Result<Session> {
-        self.report.note(Some(job.target), say!("another machine has logged in meanwhile"));
+        self.report.note(Some(job.target), tr!("another machine has logged in meanwhile"));
         if !job.target.spec.single_seat() {
             return Ok(own);
         }
@@ -118,6 +118,6 @@ impl App {
 
 /// Another machine has the right by now.
 pub(super) fn overtaken() -> Error {
-    Error::new(Cause::Overtaken, say!("another machine has begun to log in meanwhile"))
-        .hint(say!("try again: what it gets is shared"))
+    Error::new(Cause::Overtaken, tr!("another machine has begun to log in meanwhile"))
+        .hint(tr!("try again: what it gets is shared"))
 }

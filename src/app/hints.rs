@@ -2,7 +2,7 @@
 
 use crate::config::{Found, Plan};
 use crate::error::{Cause, Error};
-use crate::say::{self, Text, say};
+use crate::i18n::{self, Text, tr};
 
 /// The next steps that a target's settings suggest.
 pub(super) struct Hints {
@@ -25,31 +25,31 @@ impl Hints {
     pub(super) fn add(&self, error: Error) -> Error {
         let url = &self.url;
         let hint = match error.cause {
-            Cause::Refused => say!("check {settings}", settings = list(&self.credentials)),
+            Cause::Refused => tr!("check {settings}", settings = list(&self.credentials)),
             Cause::Locked => {
-                say!("it will not help to try again; ask its administrator to unlock the account")
+                tr!("it will not help to try again; ask its administrator to unlock the account")
             }
             Cause::Dns | Cause::Connect | Cause::NotHttp | Cause::Tls => {
-                say!("is {url} right, and is the server up?", url)
+                tr!("is {url} right, and is the server up?", url)
             }
-            Cause::Certificate => say!("is the host in {url} the right one?", url),
-            Cause::ConnectTimeout => say!("is {url} right, and does a firewall or a VPN stand between?", url),
-            Cause::Proxy => say!("check https_proxy, or name the host in no_proxy"),
+            Cause::Certificate => tr!("is the host in {url} the right one?", url),
+            Cause::ConnectTimeout => tr!("is {url} right, and does a firewall or a VPN stand between?", url),
+            Cause::Proxy => tr!("check https_proxy, or name the host in no_proxy"),
             Cause::Timeout | Cause::ServerTimeout => {
-                say!("try again, or allow more time with --timeout SECONDS")
+                tr!("try again, or allow more time with --timeout SECONDS")
             }
             Cause::Closed if self.plain => {
-                say!("try again later; if the server speaks TLS, {url} must begin with https://", url)
+                tr!("try again later; if the server speaks TLS, {url} must begin with https://", url)
             }
-            Cause::Closed | Cause::Unavailable | Cause::RateLimited => say!("try again later"),
-            Cause::Redirect => say!("no redirect is followed; if that place is right, set {url} to it", url),
+            Cause::Closed | Cause::Unavailable | Cause::RateLimited => tr!("try again later"),
+            Cause::Redirect => tr!("no redirect is followed; if that place is right, set {url} to it", url),
             Cause::NotFound
             | Cause::Html
             | Cause::BadAnswer
             | Cause::BadToken
             | Cause::TooLarge
             | Cause::Status => {
-                say!("is {url} the base URL of this system?", url)
+                tr!("is {url} the base URL of this system?", url)
             }
             _ => return error,
         };
@@ -59,5 +59,5 @@ impl Hints {
 
 /// The settings' names.
 fn list(names: &[String]) -> Text {
-    if names.is_empty() { say!("the credentials") } else { say::and(names) }
+    if names.is_empty() { tr!("the credentials") } else { i18n::and(names) }
 }

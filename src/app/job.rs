@@ -10,8 +10,8 @@ use tokio::time::Instant;
 use super::Login;
 use super::hints::Hints;
 use crate::config::{Found, Plan, Value};
+use crate::i18n::{Text, tr};
 use crate::provider::{Provider, Role};
-use crate::say::{Text, say};
 use crate::session::Session;
 use crate::spec::{Ageing, Kind, Settings, Target};
 use crate::store::{Entry, Key};
@@ -93,7 +93,7 @@ impl Job<'_> {
     /// Why a session is not stored, if it is none to store: nobody could tell by the clock whether it is alive.
     pub(super) fn unstorable(&self, session: &Session) -> Option<Text> {
         let endless = matches!(self.target.spec.ageing, Ageing::Fixed) && session.expires_at.is_none();
-        endless.then(|| say!("a session without a known end is not stored"))
+        endless.then(|| tr!("a session without a known end is not stored"))
     }
 
     pub(super) fn entry(&self, session: Session, credentials: BTreeMap<String, String>) -> Entry {

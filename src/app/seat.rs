@@ -3,8 +3,8 @@
 use super::App;
 use super::job::Job;
 use crate::error::{Cause, Error};
+use crate::i18n::tr;
 use crate::output;
-use crate::say::say;
 use crate::spec::Target;
 use crate::store::{Entry, Lock};
 
@@ -37,7 +37,7 @@ impl App {
             let since = output::time(entry.session.obtained_at);
             self.report.warn(
                 Some(job.target),
-                say!(
+                tr!(
                     "this ended the session of {since} that was stored in {place}; `crmauth token {target}` would have \
                      shared it",
                     since,
@@ -52,7 +52,7 @@ impl App {
     pub(super) fn warn_of_seat(&self, target: &Target) {
         if target.spec.single_seat() {
             self.report
-                .warn(Some(target), say!("it cannot be had again but by a login that ends it: keep it"));
+                .warn(Some(target), tr!("it cannot be had again but by a login that ends it: keep it"));
         }
     }
 }

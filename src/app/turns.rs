@@ -12,8 +12,8 @@ use super::Wish;
 use super::job::Job;
 use crate::config::Value;
 use crate::error::{Cause, Error, Result};
+use crate::i18n::tr;
 use crate::provider::Role;
-use crate::say::say;
 use crate::session::Session;
 use crate::spec::Target;
 use crate::store::Key;
@@ -60,8 +60,8 @@ impl Turns {
 
 async fn within(deadline: Instant, turn: Arc<Mutex<Vec<Done>>>) -> Result<OwnedMutexGuard<Vec<Done>>> {
     let busy = |_| {
-        Error::new(Cause::Busy, say!("another login of this run obtains the same session"))
-            .hint(say!("--timeout SECONDS allows more time"))
+        Error::new(Cause::Busy, tr!("another login of this run obtains the same session"))
+            .hint(tr!("--timeout SECONDS allows more time"))
     };
     tokio::time::timeout_at(deadline, turn.lock_owned()).await.map_err(busy)
 }

@@ -9,9 +9,9 @@ use crate::answer;
 use crate::app::{self, App, Login, Wish};
 use crate::error::{Cause, Error, Result};
 use crate::http::{Call, Stream};
+use crate::i18n::{Text, tr};
 use crate::output::sink::Passage;
 use crate::provider::Judgement;
-use crate::say::{Text, say};
 use crate::secret::{Secret, percent};
 use crate::spec::{BaseUrl, Placement, Target};
 
@@ -65,7 +65,7 @@ pub struct Args {
 /// Exit codes 2 to 7; an answer's status becomes one after its body is out.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let wanted = targets(std::slice::from_ref(&args.target))?;
-    let [target] = &wanted[..] else { return Err(Error::new(Cause::Usage, say!("api takes one TARGET"))) };
+    let [target] = &wanted[..] else { return Err(Error::new(Cause::Usage, tr!("api takes one TARGET"))) };
     let named = |error: Error| error.target(&target.to_string());
     check_path(&args.path, target).map_err(named)?;
     let headers = headers(args, target).map_err(named)?;
@@ -78,7 +78,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     };
     let mut answer = send(&login).await?;
     if answer.judgement != Judgement::Alive {
-        run.report.note(Some(target), say!("the answer looks like that of a dead session"));
+        run.report.note(Some(target), tr!("the answer looks like that of a dead session"));
         let dead = answer.judgement == Judgement::Dead;
         let wish = Wish::InsteadOf { suspect: Box::new(login.session.clone()), dead };
         match app.session(target, person, &wish).await {
@@ -88,13 +88,13 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
             }
             Ok(_) => run.report.warn(
                 Some(target),
-                say!(
+                tr!(
                     "the session was dead and there is a new one; the request is not repeated, since it may have \
                      taken effect"
                 ),
             ),
             // The request was made and answered, whatever became of the session.
-            Err(error) => run.report.warn_of(Some(target), say!("the session could not be replaced"), &error),
+            Err(error) => run.report.warn_of(Some(target), tr!("the session could not be replaced"), &error),
         }
     }
     let mut out = Passage::default();
@@ -182,27 +182,27 @@ fn headers(args: &Args, target: &Target) -> Result<Vec<(String, Secret)>> {
         !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
     };
     if !args.method.as_deref().is_none_or(is_word) {
-        return Err(Error::new(Cause::Usage, say!("-X names no HTTP method"))
-            .hint(say!("a method is one word, such as GET, POST, PUT or DELETE")));
+        return Err(Error::new(Cause::Usage, tr!("-X names no HTTP method"))
+            .hint(tr!("a method is one word, such as GET, POST, PUT or DELETE")));
     }
-    let example = || say!("for example -H 'Accept: text/plain'");
+    let example = || tr!("for example -H 'Accept: text/plain'");
     let read = |header: &String| {
         let Some((name, value)) = header.split_once(':') else {
-            let message = say!("-H takes a name and a value with a colon between them");
+            let message = tr!("-H takes a name and a value with a colon between them");
             return Err(Error::new(Cause::Usage, message).hint(example()));
         };
         let (name, value) = (name.trim(), value.trim());
         if !is_word(name) || value.chars().any(|c| c.is_control() && c != '\t') {
-            let message = say!("-H names no header that HTTP can carry");
+            let message = tr!("-H names no header that HTTP can carry");
             return Err(Error::new(Cause::Usage, message).hint(example()));
         }
         if OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours)) {
-            let message = say!("-H names {name}, which follows from the URL and the body", name);
-            return Err(Error::new(Cause::Usage, message).hint(say!("leave it out")));
+            let message = tr!("-H names {name}, which follows from the URL and the body", name);
+            return Err(Error::new(Cause::Usage, message).hint(tr!("leave it out")));
         }
         if target.spec.placement == Placement::Bearer && name.eq_ignore_ascii_case("Authorization") {
-            return Err(Error::new(Cause::Usage, say!("-H names Authorization, which carries the session"))
-                .hint(say!("leave it out; to send another token, use curl")));
+            return Err(Error::new(Cause::Usage, tr!("-H names Authorization, which carries the session"))
+                .hint(tr!("leave it out; to send another token, use curl")));
         }
         Ok((name.to_owned(), Secret::new(value.to_owned())))
     };
@@ -211,23 +211,23 @@ fn headers(args: &Args, target: &Target) -> Result<Vec<(String, Secret)>> {
 
 fn check_path(path: &str, target: &Target) -> Result<()> {
     let refuse = |why: Text| {
-        let error = Error::new(Cause::Usage, say!("PATH {why}", why));
-        Err(error.hint(say!("PATH is joined to the target's URL, as in `crmauth api --help`")))
+        let error = Error::new(Cause::Usage, tr!("PATH {why}", why));
+        Err(error.hint(tr!("PATH is joined to the target's URL, as in `crmauth api --help`")))
     };
     let place = path.split('?').next().unwrap_or_default();
     if place.contains("://") && !path.starts_with('/') || path.starts_with("//") {
-        return refuse(say!("is a URL; it must be a path below the target's URL"));
+        return refuse(tr!("is a URL; it must be a path below the target's URL"));
     }
     if path.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\' || c == '#') {
-        return refuse(say!("holds white space, a control character, a backslash or a fragment"));
+        return refuse(tr!("holds white space, a control character, a backslash or a fragment"));
     }
     if !BaseUrl::stays_below(path) {
-        return refuse(say!("leads out of the target's URL (..)"));
+        return refuse(tr!("leads out of the target's URL (..)"));
     }
     if target.spec.placement == Placement::Path && !place.contains("{session}") {
-        let error = Error::new(Cause::Usage, say!("PATH names no {{session}} before its query"));
+        let error = Error::new(Cause::Usage, tr!("PATH names no {{session}} before its query"));
         return Err(
-            error.hint(say!("{product} wants it as a segment of the path", product = target.spec.product))
+            error.hint(tr!("{product} wants it as a segment of the path", product = target.spec.product))
         );
     }
     Ok(())
@@ -242,11 +242,11 @@ fn read_data(data: &str, run: &Run<'_>) -> Result<Vec<u8>> {
     };
     read.map_err(|error| {
         let message = match name {
-            "-" => say!("stdin, the body of -d @-, cannot be read"),
-            name => say!("{name}, the body of -d, cannot be read", name),
+            "-" => tr!("stdin, the body of -d @-, cannot be read"),
+            name => tr!("{name}, the body of -d, cannot be read", name),
         };
         let error = Error::new(Cause::Usage, message).because(&error);
-        error.hint(say!("-d takes the text itself, @FILE, or @- for stdin"))
+        error.hint(tr!("-d takes the text itself, @FILE, or @- for stdin"))
     })
 }
 
@@ -278,7 +278,7 @@ fn verdict(stream: &Stream, target: &Target, empty: bool) -> Result<u8> {
     }
     if (300..400).contains(&status) {
         return Err(answer::redirect(host, status, answer.location.as_ref(), answer.https)
-            .hint(say!("no redirect is followed; ask for that path if it is the right one")));
+            .hint(tr!("no redirect is followed; ask for that path if it is the right one")));
     }
     if answer.refused_in_front(target.spec.refuses_in_json) {
         return Err(answer::in_front(host, status));
@@ -289,11 +289,11 @@ fn verdict(stream: &Stream, target: &Target, empty: bool) -> Result<u8> {
     let error = answer::status_error(host, &answer.path, status);
     Err(match error.cause {
         Cause::Refused => {
-            error.hint(say!("`crmauth status {target} --check` tells whether the session is alive", target))
+            error.hint(tr!("`crmauth status {target} --check` tells whether the session is alive", target))
         }
-        Cause::NotFound => error.hint(say!("is PATH right? It is joined to the target's URL")),
-        Cause::Unavailable | Cause::RateLimited | Cause::ServerTimeout => error.hint(say!("try again later")),
-        _ if empty => error.hint(say!("the answer has no body; -i prints its headers")),
-        _ => error.hint(say!("the answer's body may say more")),
+        Cause::NotFound => error.hint(tr!("is PATH right? It is joined to the target's URL")),
+        Cause::Unavailable | Cause::RateLimited | Cause::ServerTimeout => error.hint(tr!("try again later")),
+        _ if empty => error.hint(tr!("the answer has no body; -i prints its headers")),
+        _ => error.hint(tr!("the answer's body may say more")),
     })
 }

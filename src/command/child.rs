@@ -10,7 +10,7 @@ use std::process::ExitStatus;
 use super::Run;
 use crate::disk::PrivateFolder;
 use crate::error::{Cause, Error, Result, why};
-use crate::say::say;
+use crate::i18n::tr;
 use crate::signals;
 
 /// Where a command is, as a shell would find it.
@@ -36,7 +36,7 @@ pub fn find(name: &OsStr, run: &Run<'_>) -> Result<PathBuf> {
 /// [`Cause::Storage`].
 pub fn private_folder(prefix: &str) -> Result<PrivateFolder> {
     PrivateFolder::create(prefix).and_then(|folder| folder.share().map(|()| folder)).map_err(|error| {
-        Error::new(Cause::Storage, say!("no temporary folder can be made: {why}", why = why(error.kind())))
+        Error::new(Cause::Storage, tr!("no temporary folder can be made: {why}", why = why(error.kind())))
     })
 }
 
@@ -44,10 +44,10 @@ pub fn private_folder(prefix: &str) -> Result<PrivateFolder> {
 pub fn refused(name: &OsStr, why: ErrorKind) -> Error {
     let name = name.to_string_lossy();
     match why {
-        ErrorKind::NotFound => Error::new(Cause::CommandNotFound, say!("there is no command `{name}`", name)),
-        _ => Error::new(Cause::NotExecutable, say!("the command `{name}` cannot be executed", name)),
+        ErrorKind::NotFound => Error::new(Cause::CommandNotFound, tr!("there is no command `{name}`", name)),
+        _ => Error::new(Cause::NotExecutable, tr!("the command `{name}` cannot be executed", name)),
     }
-    .hint(say!("check its name and PATH"))
+    .hint(tr!("check its name and PATH"))
 }
 
 /// Runs a command to its end; signals are passed on.
@@ -62,7 +62,7 @@ pub async fn wait(name: &OsStr, mut command: tokio::process::Command) -> Result<
         tokio::select! {
             ended = child.wait() => {
                 return ended.map(exit_code).map_err(|error| {
-                    Error::new(Cause::Other, say!("the command cannot be waited for: {why}", why = why(error.kind())))
+                    Error::new(Cause::Other, tr!("the command cannot be waited for: {why}", why = why(error.kind())))
                 });
             }
             signal = &mut stop => {

@@ -8,9 +8,9 @@ use super::{Exit, Run};
 use crate::app::{App, Login};
 use crate::config::Sources;
 use crate::error::{Cause, Error, Result};
+use crate::i18n::tr;
 use crate::output::sink::{Destination, Sink};
 use crate::output::{self, Entry, Format, Outcome, Shape};
-use crate::say::say;
 use crate::spec::Target;
 
 /// The file that `--save` writes: the seed script's.
@@ -73,12 +73,12 @@ impl Delivery {
         if let Destination::File(path) = &destination
             && let Some(read) = sources.read_from(path)
         {
-            let message = say!(
+            let message = tr!(
                 "-o {path} would replace {read}, the file that settings come from",
                 path = path.display(),
                 read
             );
-            return Err(Error::new(Cause::Usage, message).hint(say!("choose another path")));
+            return Err(Error::new(Cause::Usage, message).hint(tr!("choose another path")));
         }
         let to_file = destination != Destination::Stdout;
         let shape = Shape { batch, var: self.var.as_deref(), to_file };
@@ -102,14 +102,14 @@ impl Delivery {
     fn format(&self, json: bool) -> Result<&'static dyn Format> {
         let name = match (self.format.as_deref(), json) {
             (Some(name), true) if name != "json" => {
-                return Err(Error::new(Cause::Usage, say!("--json and -f {name} exclude each other", name))
-                    .hint(say!("--json means -f json")));
+                return Err(Error::new(Cause::Usage, tr!("--json and -f {name} exclude each other", name))
+                    .hint(tr!("--json means -f json")));
             }
             (Some(name), _) => name,
             (None, true) => "json",
             (None, false) => "plain",
         };
-        output::find(name).ok_or_else(|| Error::new(Cause::Usage, say!("there is no format {name}", name)))
+        output::find(name).ok_or_else(|| Error::new(Cause::Usage, tr!("there is no format {name}", name)))
     }
 }
 

@@ -12,8 +12,8 @@ use super::{Run, TargetName, child, seconds, target_help, targets};
 use crate::app::{App, Login, Wish};
 use crate::disk::{DRAFT_PREFIX, Draft};
 use crate::error::{Cause, Error, Result};
+use crate::i18n::tr;
 use crate::output::{self, Entry};
-use crate::say::say;
 use crate::session::Session;
 use crate::signals::interruptible;
 use crate::spec::{Ageing, Target};
@@ -74,7 +74,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
 
 async fn start(args: &Args, run: &Run<'_>) -> Result<u8> {
     let (name, rest) =
-        args.command.split_first().ok_or_else(|| Error::new(Cause::Usage, say!("there is no CMD")))?;
+        args.command.split_first().ok_or_else(|| Error::new(Cause::Usage, tr!("there is no CMD")))?;
     // Before any login: a session for a command that does not exist helps nobody.
     let program = child::find(name, run)?;
     let wanted = targets(&args.targets)?;
@@ -84,7 +84,7 @@ async fn start(args: &Args, run: &Run<'_>) -> Result<u8> {
     let work = join_all(wanted.iter().map(|target| app.session(target, person, &wish)));
     let mut logins = Vec::new();
     let mut failed = false;
-    for result in interruptible(Some(say!("a login")), async { Ok(work.await) }).await? {
+    for result in interruptible(Some(tr!("a login")), async { Ok(work.await) }).await? {
         match result {
             Ok(login) => logins.push(login),
             Err(error) => {
@@ -184,11 +184,11 @@ async fn keep_fresh(args: &Args, run: &Run<'_>, app: &App, login: &Login, path: 
             }
             // What was refused once is not tried again: that is how accounts are locked. Settings do not change.
             Err(error) if matches!(error.cause.exit(), 2 | 4) => {
-                let text = say!("the session could not be renewed, and its file is not kept fresh any more");
+                let text = tr!("the session could not be renewed, and its file is not kept fresh any more");
                 return run.report.warn_of(Some(target), text, &error);
             }
             Err(error) => {
-                let text = say!("the session could not be renewed and is tried again");
+                let text = tr!("the session could not be renewed and is tried again");
                 run.report.warn_of(Some(target), text, &error);
                 pause = until_next_try(&error, failures);
                 failures += 1;
@@ -232,15 +232,14 @@ fn write(path: &Path, login: &Login) -> Result<()> {
         .and_then(|draft| draft.replace(path))
         .map(|_| ())
         .map_err(|error| {
-            Error::new(Cause::Storage, say!("{path} cannot be written", path = path.display()))
-                .because(&error)
+            Error::new(Cause::Storage, tr!("{path} cannot be written", path = path.display())).because(&error)
         })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::say::Text;
+    use crate::i18n::Text;
 
     /// Seconds until the next look, and what the session must then last.
     fn seconds(provider: &str, age: i64, lifetime: Option<i64>, min_ttl: u64) -> (u64, f64) {

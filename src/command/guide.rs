@@ -8,10 +8,10 @@ use super::Run;
 use crate::app::{App, Login};
 use crate::config::{self, Inquiry, Origin, Wrapping};
 use crate::error::{Cause, Error, Result, why};
+use crate::i18n::{Text, and, tr};
 use crate::output;
 use crate::output::sink::replace;
 use crate::provider;
-use crate::say::{Text, and, say};
 use crate::secret::Secret;
 use crate::signals::interruptible;
 use crate::spec::{BaseUrl, Field, Kind, Target};
@@ -64,7 +64,7 @@ impl Guide {
     /// Says with an error about missing settings why nobody was asked for them.
     pub(super) fn explain(&self, mut error: Error) -> Error {
         if let (Cause::MissingSetting, Some(why), Some(hint)) = (error.cause, &self.silence, &error.hint) {
-            error.hint = Some(say!("{hint}; {why}", hint, why));
+            error.hint = Some(tr!("{hint}; {why}", hint, why));
         }
         error
     }
@@ -97,7 +97,7 @@ impl Guide {
             return Ok(false);
         }
         let names: Vec<String> = fields.iter().map(|field| target.variable(field.name)).collect();
-        let question = say!(
+        let question = tr!(
             "Type {names} again? A server may lock the account after some refusals.",
             names = and(&names)
         );
@@ -131,11 +131,11 @@ impl Guide {
         let mut settings = Vec::new();
         for (target, answers) in self.answers.iter().filter(|(_, answers)| !answers.is_empty()) {
             if !worked(target) {
-                run.report.tell(say!("{target}: nothing was written to {shown}", target, shown));
+                run.report.tell(tr!("{target}: nothing was written to {shown}", target, shown));
                 continue;
             }
             if shown == "./.env" && would_be_refused(app, target).await {
-                run.report.tell(say!(
+                run.report.tell(tr!(
                     "{target}: nothing is written to {shown}, where a URL beside a secret from elsewhere is refused",
                     target,
                     shown
@@ -147,7 +147,7 @@ impl Guide {
                     Ok(quoted) => settings.push((name.clone(), value.clone(), quoted)),
                     Err(why) => run.report.warn(
                         Some(target),
-                        say!("{name} cannot be written to {shown}: its value {why}", name, shown, why),
+                        tr!("{name} cannot be written to {shown}: its value {why}", name, shown, why),
                     ),
                 }
             }
@@ -157,20 +157,20 @@ impl Guide {
             return Ok(());
         }
         let names: Vec<&str> = settings.iter().map(|(name, ..)| name.as_str()).collect();
-        if !run.report.confirm(say!("Write {names} to {shown}?", names = and(&names), shown), true).await? {
+        if !run.report.confirm(tr!("Write {names} to {shown}?", names = and(&names), shown), true).await? {
             return Ok(());
         }
         write(path, shown, &settings)?.into_iter().for_each(|warning| run.report.warn(None, warning));
-        run.report.tell(say!("{shown} is written, readable by you alone", shown));
+        run.report.tell(tr!("{shown} is written, readable by you alone", shown));
         match gitignore::ignore(path) {
             Ok(None) => {}
             Ok(Some(file)) => {
                 let file = file.display();
-                run.report.tell(say!("{file} keeps it out of git", file));
+                run.report.tell(tr!("{file} keeps it out of git", file));
             }
             Err(error) => run.report.warn(
                 None,
-                say!(
+                tr!(
                     "git does not ignore {shown}, and .gitignore cannot be written ({why})",
                     shown,
                     why = why(error.kind())
@@ -184,11 +184,11 @@ impl Guide {
 /// Why nobody can be asked.
 fn silence(run: &Run<'_>) -> Result<Option<Text>> {
     Ok(if run.global.no_input {
-        Some(say!("nothing is asked because of --no-input"))
+        Some(tr!("nothing is asked because of --no-input"))
     } else if run.environment.get("CI")?.is_some() {
-        Some(say!("nothing is asked because CI is set"))
+        Some(tr!("nothing is asked because CI is set"))
     } else if !run.report.meets_person() {
-        Some(say!("nothing is asked because there is no terminal"))
+        Some(tr!("nothing is asked because there is no terminal"))
     } else {
         None
     })
@@ -211,11 +211,11 @@ async fn questions(
     first: bool,
 ) -> Result<Option<Vec<(String, Secret)>>> {
     if let (true, Some(near)) = (first, &inquiry.near) {
-        run.report.tell(say!("{target} has no settings; did you mean `{near}`?", target, near));
+        run.report.tell(tr!("{target} has no settings; did you mean `{near}`?", target, near));
     }
     if first {
         let product = target.spec.product;
-        run.report.tell(say!(
+        run.report.tell(tr!(
             "{target}: {product} needs some settings. Ctrl-C leaves all as it is.",
             target,
             product
@@ -224,15 +224,15 @@ async fn questions(
     if let Some((name, origin, value)) = &inquiry.route
         && inquiry.fields.iter().any(|field| field.secret())
     {
-        let question = say!(
+        let question = tr!(
             "{name} is {value} ({origin}). {ask}",
             name,
             value,
             origin = origin.text(),
             ask = if *name == target.variable("URL") {
-                say!("Send what you type to that server?")
+                tr!("Send what you type to that server?")
             } else {
-                say!("Send what you type all the same?")
+                tr!("Send what you type all the same?")
             }
         );
         if !run.report.confirm(question, false).await? {
@@ -269,12 +269,12 @@ async fn question(
     report.tell(match field.kind {
         Kind::Url => {
             let example = target.spec.example_url;
-            say!("{name}: {help}, as in {example}", name, help, example)
+            tr!("{name}: {help}, as in {example}", name, help, example)
         }
-        _ => say!("{name}: {help}", name, help),
+        _ => tr!("{name}: {help}", name, help),
     });
     if let Some(found) = target.spec.found(field) {
-        report.tell(say!("where to find it: {found}", found));
+        report.tell(tr!("where to find it: {found}", found));
     }
     loop {
         let Some(answer) = answer(run, target, field, None).await? else { return Ok(None) };
@@ -305,9 +305,9 @@ async fn answer(
     let name = target.variable(field.name);
     let before = before.filter(|_| !field.secret());
     let question = match &before {
-        _ if field.secret() => say!("{name} (not shown):", name),
-        Some(before) => say!("{name} [{before}]:", name, before = before.expose()),
-        None => say!("{name}:", name),
+        _ if field.secret() => tr!("{name} (not shown):", name),
+        Some(before) => tr!("{name} [{before}]:", name, before = before.expose()),
+        None => tr!("{name}:", name),
     };
     loop {
         let answer = match field.secret() {
@@ -321,13 +321,13 @@ async fn answer(
         let checked = match config::answer(answer.expose(), field, target) {
             Ok(checked) => checked,
             Err(why) => {
-                report.tell(say!("{name} {why}", name, why));
+                report.tell(tr!("{name} {why}", name, why));
                 continue;
             }
         };
         let mut meant = checked.expose();
         if meant.trim().len() < meant.len()
-            && !report.confirm(say!("It begins or ends with a space. Is that part of it?"), false).await?
+            && !report.confirm(tr!("It begins or ends with a space. Is that part of it?"), false).await?
         {
             meant = meant.trim();
         }
@@ -335,9 +335,9 @@ async fn answer(
             && field.credential()
         {
             let question = match wrapping {
-                Wrapping::Quotes => say!("It begins and ends with quotes. Are they part of it?"),
+                Wrapping::Quotes => tr!("It begins and ends with quotes. Are they part of it?"),
                 Wrapping::Unseen => {
-                    say!("It begins or ends with an invisible character. Is that part of it?")
+                    tr!("It begins or ends with an invisible character. Is that part of it?")
                 }
             };
             if report.confirm(question, false).await? {
@@ -354,13 +354,13 @@ fn write(path: &Path, shown: &str, settings: &[(String, Secret, Secret)]) -> Res
     let old = match std::fs::read(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         read => read.map_err(|error| {
-            Error::new(Cause::Storage, say!("{shown} cannot be read ({why})", shown, why = why(error.kind())))
+            Error::new(Cause::Storage, tr!("{shown} cannot be read ({why})", shown, why = why(error.kind())))
         })?,
     };
     let old = zeroize::Zeroizing::new(old);
     let new = config::fill(&old, settings, &provider::specs()).ok_or_else(|| {
-        Error::new(Cause::Storage, say!("{shown} would not be read back as it was meant", shown))
-            .hint(say!("is there a quote in it that does not close?"))
+        Error::new(Cause::Storage, tr!("{shown} would not be read back as it was meant", shown))
+            .hint(tr!("is there a quote in it that does not close?"))
     })?;
     replace(path, &new)
 }

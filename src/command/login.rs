@@ -13,9 +13,9 @@ use super::{AT_ONCE, Refused, Run, TargetName, duration, seconds, target_help, t
 use crate::app::{App, Login, Wish, role};
 use crate::config::Plan;
 use crate::error::{Cause, Error, Result};
+use crate::i18n::{Text, tr};
 use crate::output;
 use crate::provider;
-use crate::say::{Text, say};
 use crate::secret::Secret;
 use crate::session::Session;
 use crate::spec::{BaseUrl, Target};
@@ -79,7 +79,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let mut guide = Guide::ask(run, &mut app, &wanted).await?;
     let person = args.person.as_deref();
     let wish = &Wish::New(args.min_ttl.unwrap_or_default());
-    let count = |done: usize| say!("{done} of {all} done", done, all = wanted.len());
+    let count = |done: usize| tr!("{done} of {all} done", done, all = wanted.len());
     let busy = (wanted.len() > 1).then(|| run.report.busy("login", count(0)));
     let mut logins = futures_util::stream::iter(wanted.iter().enumerate())
         .map(|(place, target)| (place, target, guide.refused(target), &app))
@@ -113,7 +113,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         // Whoever stops the run is to see that; the answer is out all the same.
         Err(error) if error.cause.is_signal() => Err(error),
         Err(error) => {
-            let text = say!("the login is done, but what was typed for it is not kept");
+            let text = tr!("the login is done, but what was typed for it is not kept");
             run.report.warn_of(None, text, &error);
             Ok(code)
         }
@@ -140,33 +140,33 @@ async fn deliver(
 fn told(app: &App, login: &Login) -> Text {
     let (session, url) = (&login.session, login.url());
     let who = match session.impersonating.as_ref().or(session.user.as_ref()) {
-        Some(user) => say!("logged in as {user} at {url}", user, url),
-        None => say!("logged in at {url}", url),
+        Some(user) => tr!("logged in as {user} at {url}", user, url),
+        None => tr!("logged in at {url}", url),
     };
     let until = match session.expires_at {
         Some(end) => {
             let left = duration(end.duration_since(Timestamp::now()).as_secs().max(0));
-            say!("until {end} ({left})", end = output::time(end), left)
+            tr!("until {end} ({left})", end = output::time(end), left)
         }
-        None => say!("until it is not used for some time"),
+        None => tr!("until it is not used for some time"),
     };
     let kept = match login.kept && app.store.lasts() {
-        true => say!("stored in {place}", place = app.store.place()),
-        false => say!("not stored"),
+        true => tr!("stored in {place}", place = app.store.place()),
+        false => tr!("not stored"),
     };
     Text::list(&[who, until, kept], ", ")
 }
 
 fn jobs(text: &str) -> std::result::Result<u16, Refused> {
     let number = text.parse().ok().filter(|number| (1..=1000).contains(number));
-    number.ok_or_else(|| Refused(say!("it must be between 1 and 1000")))
+    number.ok_or_else(|| Refused(tr!("it must be between 1 and 1000")))
 }
 
 fn configured(app: &App) -> Result<Vec<Target>> {
     let targets = app.sources.configured(&provider::specs());
     if targets.is_empty() {
-        return Err(Error::new(Cause::MissingSetting, say!("no target is configured"))
-            .hint(say!("`crmauth providers gluo --env` prints the settings to fill in")));
+        return Err(Error::new(Cause::MissingSetting, tr!("no target is configured"))
+            .hint(tr!("`crmauth providers gluo --env` prints the settings to fill in")));
     }
     Ok(targets)
 }
@@ -174,16 +174,16 @@ fn configured(app: &App) -> Result<Vec<Target>> {
 /// What stands on stdin for `--adopt`.
 fn handed(targets: &[Target], run: &Run<'_>) -> Result<Secret> {
     let [target] = targets else {
-        return Err(Error::new(Cause::Usage, say!("--adopt takes one TARGET")));
+        return Err(Error::new(Cause::Usage, tr!("--adopt takes one TARGET")));
     };
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
-        run.report.chat(say!("waiting for a session on stdin, as `crmauth token TARGET -f json` writes it"));
+        run.report.chat(tr!("waiting for a session on stdin, as `crmauth token TARGET -f json` writes it"));
     }
     let mut text = String::new();
     let read = stdin.lock().take(ADOPT_MAX).read_to_string(&mut text);
     let text = Secret::new(text);
-    read.map_err(|_| no_session(say!("stdin holds no text")).target(&target.to_string()))?;
+    read.map_err(|_| no_session(tr!("stdin holds no text")).target(&target.to_string()))?;
     Ok(text)
 }
 
@@ -194,8 +194,8 @@ async fn adopt(app: &App, target: &Target, text: &Secret) -> Result<Login> {
         let (plan, ..) = app.stored(target, None, Duration::ZERO).await?;
         belongs(&handed, target, &plan)?;
         if handed.session.expires_at.is_some_and(|end| end <= Timestamp::now()) {
-            return Err(Error::new(Cause::Refused, say!("the session has expired"))
-                .hint(say!("adopt a newer one, or log in")));
+            return Err(Error::new(Cause::Refused, tr!("the session has expired"))
+                .hint(tr!("adopt a newer one, or log in")));
         }
         app.adopt(target, handed.session).await
     };
@@ -206,29 +206,28 @@ async fn adopt(app: &App, target: &Target, text: &Secret) -> Result<Login> {
 fn belongs(handed: &Handed, target: &Target, plan: &Plan) -> Result<()> {
     let refuse = |message: Text, hint: Text| Err(Error::new(Cause::BadSetting, message).hint(hint));
     if handed.provider != target.spec.id || handed.url != plan.url {
-        let message = say!(
+        let message = tr!(
             "the session is for {url} and not for {target} at {own_url}",
             url = handed.url,
             target,
             own_url = plan.url
         );
-        return refuse(message, say!("a session goes to the server that it is for"));
+        return refuse(message, tr!("a session goes to the server that it is for"));
     }
     if let Some(person) = &handed.person {
-        let message =
-            say!("the session stands for {person} and not for the user of {target}", person, target);
-        return refuse(message, say!("adopt the session without --as; `--as` then works here too"));
+        let message = tr!("the session stands for {person} and not for the user of {target}", person, target);
+        return refuse(message, tr!("adopt the session without --as; `--as` then works here too"));
     }
     if let (Some(user), Some(own)) = (&handed.session.user, plan.text("USERNAME"))
         && user.to_lowercase() != own.to_lowercase()
     {
-        let message = say!(
+        let message = tr!(
             "the session is {user}'s, and {variable} is {own}",
             user,
             variable = target.variable("USERNAME"),
             own
         );
-        return refuse(message, say!("adopt a session of that user, or make an account for the other one"));
+        return refuse(message, tr!("adopt a session of that user, or make an account for the other one"));
     }
     Ok(())
 }
@@ -243,7 +242,7 @@ struct Handed {
 
 fn no_session(why: Text) -> Error {
     Error::new(Cause::Usage, why)
-        .hint(say!("`crmauth token TARGET -f json` on another machine writes what --adopt reads"))
+        .hint(tr!("`crmauth token TARGET -f json` on another machine writes what --adopt reads"))
 }
 
 /// Reads what the format json writes.
@@ -251,24 +250,24 @@ fn parse(text: &str) -> Result<Handed> {
     let object = match serde_json::from_str(text) {
         Ok(Value::Object(object)) => Value::Object(object),
         Ok(Value::Array(_)) => {
-            return Err(no_session(say!("stdin holds an array, and --adopt takes one session")));
+            return Err(no_session(tr!("stdin holds an array, and --adopt takes one session")));
         }
-        _ if text.trim().is_empty() => return Err(no_session(say!("stdin holds no session, it is empty"))),
-        _ => return Err(no_session(say!("stdin holds no session object"))),
+        _ if text.trim().is_empty() => return Err(no_session(tr!("stdin holds no session, it is empty"))),
+        _ => return Err(no_session(tr!("stdin holds no session object"))),
     };
     let text = |name: &str| object[name].as_str();
     let time = |name: &str| text(name).and_then(|time| time.parse::<Timestamp>().ok());
     match &object["schema"] {
-        Value::Null => return Err(no_session(say!("stdin holds no session object: it has no schema"))),
+        Value::Null => return Err(no_session(tr!("stdin holds no session object: it has no schema"))),
         schema if *schema == 1 => {}
-        _ => return Err(no_session(say!("the session on stdin was written by another version of crmauth"))),
+        _ => return Err(no_session(tr!("the session on stdin was written by another version of crmauth"))),
     }
     let url = text("url").and_then(|url| BaseUrl::parse(url, "").ok());
     let url =
-        url.ok_or_else(|| no_session(say!("the session on stdin does not say which server it is for")))?;
+        url.ok_or_else(|| no_session(tr!("the session on stdin does not say which server it is for")))?;
     let token = text("token").unwrap_or_default();
     let mut session = Session::new(token, text("token_type").unwrap_or("session"))
-        .map_err(|_| no_session(say!("the session on stdin has a token that cannot be one")))?;
+        .map_err(|_| no_session(tr!("the session on stdin has a token that cannot be one")))?;
     session.user = text("user").map(str::to_owned);
     session.obtained_at = time("obtained_at").unwrap_or(session.obtained_at).min(session.obtained_at);
     session.expires_at = time("expires_at");

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use super::{AT_ONCE, Exit, Run, TargetName, target_help, targets};
 use crate::app::{App, lost, role};
 use crate::error::{Cause, Error, Pending, Result, printable};
+use crate::i18n::{self, tr};
 use crate::json;
 use crate::provider::{self, Revocation};
-use crate::say::{self, say};
 use crate::signals::interruptible;
 use crate::spec::Target;
 use crate::store::{Entry, Key};
@@ -65,7 +65,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         Ok(())
     };
     // What has been ended is told however the run ends: nobody could find it out later.
-    let done = interruptible(Some(say!("a logout")), work).await;
+    let done = interruptible(Some(tr!("a logout")), work).await;
     let code = interruptible(None, record.close(run)).await;
     done.and(code)
 }
@@ -89,10 +89,8 @@ impl Record {
                 let word = word(ended);
                 self.objects.push((place, json!({ "target": label, "outcome": word })));
                 if ended == Some(Revocation::StillAlive) {
-                    let text = say!(
-                        "{label}: the server left the session alive; it ends when it is not used",
-                        label
-                    );
+                    let text =
+                        tr!("{label}: the server left the session alive; it ends when it is not used", label);
                     run.report.warn(None, text);
                 }
                 if !run.global.json && self.unwritten.is_none() {
@@ -114,10 +112,10 @@ impl Record {
         match app.discard().await? {
             0 => {}
             count if local => {
-                run.report.warn(None, say!("{count} stored entries could not be read and are removed", count))
+                run.report.warn(None, tr!("{count} stored entries could not be read and are removed", count))
             }
             count => {
-                let error = lost(say!(
+                let error = lost(tr!(
                     "{count} stored entries could not be read; they are removed here, and may be alive on the server",
                     count
                 ));
@@ -183,12 +181,12 @@ fn unclear(target: &Target, several: &[(Key, Entry)]) -> Error {
     let place = |(key, entry): &(Key, Entry)| {
         let url = [key.origin.as_str(), key.path.trim_end_matches('/')].concat();
         match &entry.session.user {
-            Some(user) => say!("{user} at {url}", user, url),
-            None => say!("{url}", url),
+            Some(user) => tr!("{user} at {url}", user, url),
+            None => tr!("{url}", url),
         }
     };
-    let places = say::and(&several.iter().map(place).collect::<Vec<_>>());
-    let message = say!("{target} has no settings here, and sessions of {places} are stored", target, places);
+    let places = i18n::and(&several.iter().map(place).collect::<Vec<_>>());
+    let message = tr!("{target} has no settings here, and sessions of {places} are stored", target, places);
     Error::new(Cause::MissingSetting, message)
-        .hint(say!("log out where the settings of the one that is meant are, or of everything with --all"))
+        .hint(tr!("log out where the settings of the one that is meant are, or of everything with --all"))
 }

@@ -27,10 +27,10 @@ use crate::app::App;
 use crate::config::{Environment, Sources};
 use crate::error::{Cause, Error, Result};
 use crate::http::{Http, Proxies};
+use crate::i18n::{Lang, Text, tr};
 use crate::output::sink;
 use crate::provider;
 use crate::report::Report;
-use crate::say::{Lang, Text, say};
 use crate::spec::Target;
 use crate::store::file::FileStore;
 use crate::store::memory::MemoryStore;
@@ -175,8 +175,8 @@ impl Run<'_> {
         }
         let (name, place) = self.store_setting()?;
         let refuse = || {
-            let error = Error::new(Cause::BadSetting, say!("{name} is no store that is known", name));
-            Err(error.hint(say!("it takes file:DIR, redis://…, rediss://… or none")))
+            let error = Error::new(Cause::BadSetting, tr!("{name} is no store that is known", name));
+            Err(error.hint(tr!("it takes file:DIR, redis://…, rediss://… or none")))
         };
         let folder = match place {
             Some("none") => return Ok(MemoryStore::new()),
@@ -190,7 +190,7 @@ impl Run<'_> {
                 Some(folder) => folder,
                 None => {
                     let text =
-                        say!("HOME is not set: sessions are not stored, unless CRMAUTH_STORE names a place");
+                        tr!("HOME is not set: sessions are not stored, unless CRMAUTH_STORE names a place");
                     self.report.warn(None, text);
                     return Ok(MemoryStore::new());
                 }
@@ -203,7 +203,7 @@ impl Run<'_> {
     fn expanded(&self, path: &str) -> Result<PathBuf> {
         let Some(below) = path.strip_prefix("~/") else { return Ok(PathBuf::from(path)) };
         let home = self.environment.get("HOME")?.ok_or_else(|| {
-            Error::new(Cause::BadSetting, say!("the store {path} begins with ~, and HOME is not set", path))
+            Error::new(Cause::BadSetting, tr!("the store {path} begins with ~, and HOME is not set", path))
         })?;
         Ok(PathBuf::from(home).join(below))
     }
@@ -310,7 +310,7 @@ impl std::error::Error for Refused {}
 pub fn seconds(text: &str) -> std::result::Result<Duration, Refused> {
     match text.parse::<f64>() {
         Ok(seconds) if (0.001..=86_400.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
-        _ => Err(Refused(say!("it must be a number of seconds between 0.001 and 86400"))),
+        _ => Err(Refused(tr!("it must be a number of seconds between 0.001 and 86400"))),
     }
 }
 

@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use super::{Run, TargetName, target_help};
 use crate::config;
 use crate::error::Result;
+use crate::i18n::{self, Lang, Text, tr};
 use crate::json;
 use crate::output::sink::print_now;
 use crate::provider;
-use crate::say::{self, Lang, Text, say};
 use crate::spec::{Alternatives, Default, Field, Kind, Need, Placement, Spec, Target};
 
 /// List the systems, or one system's settings
@@ -58,7 +58,7 @@ fn overview(specs: &[&Spec], lang: Lang) -> String {
         let method = Text::declared(spec.method).render(lang);
         text.push_str(&format!("{:<12} {:<12} {method}\n", spec.id, spec.product));
     }
-    let more = say!("`crmauth providers NAME` lists a system's settings, `--env` prints a block for .env.");
+    let more = tr!("`crmauth providers NAME` lists a system's settings, `--env` prints a block for .env.");
     text + "\n" + &more.render(lang) + "\n"
 }
 
@@ -68,10 +68,10 @@ fn page(target: &Target, lang: Lang) -> String {
     let mut lines =
         vec![format!("{} ({}): {}", spec.product, spec.id, Text::declared(spec.method).render(lang))];
     for alias in spec.aliases {
-        lines.push(say!("also called {alias}", alias).render(lang));
+        lines.push(tr!("also called {alias}", alias).render(lang));
     }
     lines.push(String::new());
-    lines.push(say!("Settings, in the environment or in .env:").render(lang));
+    lines.push(tr!("Settings, in the environment or in .env:").render(lang));
     let fields: Vec<&Field> = spec.all_fields().collect();
     let width = fields.iter().map(|field| target.variable(field.name).len()).max().unwrap_or_default();
     for field in &fields {
@@ -86,14 +86,14 @@ fn page(target: &Target, lang: Lang) -> String {
     }
     lines.push(String::new());
     lines.push(
-        say!("A secret may also come from a file (…_FILE) or from a command's output (…_CMD).").render(lang),
+        tr!("A secret may also come from a file (…_FILE) or from a command's output (…_CMD).").render(lang),
     );
     let carried = match spec.placement {
-        Placement::Bearer => say!("The session goes into the header `Authorization: Bearer …`."),
+        Placement::Bearer => tr!("The session goes into the header `Authorization: Bearer …`."),
         Placement::Query(name) => {
-            say!("The session goes into the parameter `{name}` of every request.", name)
+            tr!("The session goes into the parameter `{name}` of every request.", name)
         }
-        Placement::Path => say!("The session goes into a segment of every request's path."),
+        Placement::Path => tr!("The session goes into a segment of every request's path."),
     };
     lines.push(carried.render(lang));
     lines.join("\n") + "\n"
@@ -101,32 +101,32 @@ fn page(target: &Target, lang: Lang) -> String {
 
 /// Where a field's value is found, where it must be looked up.
 fn found(field: &Field, target: &Target) -> Option<Text> {
-    target.spec.found(field).map(|found| say!("where to find it: {found}", found))
+    target.spec.found(field).map(|found| tr!("where to find it: {found}", found))
 }
 
 /// Whether a field is needed, and what holds where it is not set.
 pub fn needed(field: &Field, target: &Target) -> Text {
     let spec = target.spec;
     let mut parts = vec![match field.need {
-        Need::Always => say!("required"),
+        Need::Always => tr!("required"),
         Need::When { field, value } => {
-            say!("required where {variable} is {value}", variable = target.variable(field), value)
+            tr!("required where {variable} is {value}", variable = target.variable(field), value)
         }
         Need::Optional => match alternative(spec, field) {
-            Some(group) if group.required => say!("one of: {ways}", ways = ways(group, target)),
-            Some(group) => say!("optional, one of: {ways}", ways = ways(group, target)),
-            None => say!("optional"),
+            Some(group) if group.required => tr!("one of: {ways}", ways = ways(group, target)),
+            Some(group) => tr!("optional, one of: {ways}", ways = ways(group, target)),
+            None => tr!("optional"),
         },
     }];
     if let Kind::Choice(words) = field.kind {
-        parts.push(say::or(words));
+        parts.push(i18n::or(words));
     }
     match field.default {
         Default::None => {}
-        Default::Value(value) => parts.push(say!("default: {value}", value)),
+        Default::Value(value) => parts.push(tr!("default: {value}", value)),
         Default::IfSet { field, then, otherwise } => {
             let variable = target.variable(field);
-            parts.push(say!(
+            parts.push(tr!(
                 "default: {then} where {variable} is set, else {otherwise}",
                 then,
                 variable,
@@ -144,11 +144,11 @@ fn alternative(spec: &Spec, field: &Field) -> Option<&'static Alternatives> {
 fn ways(group: &Alternatives, target: &Target) -> Text {
     let way = |fields: &&[&str]| {
         let names: Vec<String> = fields.iter().map(|field| target.variable(field)).collect();
-        say::and(&names)
+        i18n::and(&names)
     };
     match &group.ways.iter().map(way).collect::<Vec<_>>()[..] {
-        [one, other] => say!("{one}, or {other}", one, other),
-        ways => say::or(ways),
+        [one, other] => tr!("{one}, or {other}", one, other),
+        ways => i18n::or(ways),
     }
 }
 
@@ -167,7 +167,7 @@ pub fn env_block(target: &Target, lang: Lang) -> String {
             text.push_str(&format!("# {}\n", found.render(lang)));
         }
         if field.kind == Kind::Url {
-            let example = say!("for example {url}", url = spec.example_url).render(lang);
+            let example = tr!("for example {url}", url = spec.example_url).render(lang);
             text.push_str(&format!("# {example}\n"));
         }
         text.push_str(&format!("{off}{}=\n", target.variable(field.name)));

@@ -8,8 +8,8 @@ use futures_util::pin_mut;
 
 use super::{Run, child, seconds};
 use crate::error::{Cause, Error, Result, why};
+use crate::i18n::{Lang, tr};
 use crate::sandbox::{self, Log, Options, Sandbox};
-use crate::say::{Lang, say};
 use crate::{config, provider, signals};
 
 /// The one setting of ours that a command keeps: what language its crmauth speaks.
@@ -36,10 +36,7 @@ pub struct Args {
 pub async fn start(ttl: Option<Duration>, log: Log) -> Result<Sandbox> {
     let options = Options { ttl, ..Options::default() };
     sandbox::start(options, log).await.map_err(|error| {
-        Error::new(
-            Cause::Other,
-            say!("the sandbox cannot listen on loopback: {why}", why = why(error.kind())),
-        )
+        Error::new(Cause::Other, tr!("the sandbox cannot listen on loopback: {why}", why = why(error.kind())))
     })
 }
 
@@ -50,7 +47,7 @@ pub async fn start(ttl: Option<Duration>, log: Log) -> Result<Sandbox> {
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let report = Rc::clone(&run.report);
     let servers =
-        start(args.ttl, Rc::new(move |event| report.chat(say!("{line}", line = event.line)))).await?;
+        start(args.ttl, Rc::new(move |event| report.chat(tr!("{line}", line = event.line)))).await?;
     match args.command.split_first() {
         None => serve(run, &servers).await,
         Some((name, rest)) => command(name, rest, run, &servers).await,
@@ -67,14 +64,14 @@ async fn serve(run: &Run<'_>, servers: &Sandbox) -> Result<u8> {
         printed = run.print(&block) => printed?,
         _ = &mut stop => return Ok(0),
     }
-    run.report.chat(say!("the sandbox is running; Ctrl-C ends it"));
+    run.report.chat(tr!("the sandbox is running; Ctrl-C ends it"));
     stop.await;
     Ok(0)
 }
 
 /// The settings as lines for an env file; the accounts that show other ways in stand there as comments.
 fn block(servers: &Sandbox, lang: Lang) -> String {
-    let about = say!("crmauth's sandbox: demo accounts, on this machine, until it is stopped");
+    let about = tr!("crmauth's sandbox: demo accounts, on this machine, until it is stopped");
     let mut block = format!("# {}\n", about.render(lang));
     let more = servers.more_settings().iter().map(|setting| ("#", setting));
     for (off, (name, value)) in servers.settings().iter().map(|setting| ("", setting)).chain(more) {

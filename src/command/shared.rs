@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::Run;
 use crate::config::own_secret;
 use crate::error::{Cause, Error, Result};
-use crate::say::say;
+use crate::i18n::tr;
 use crate::spec::is_on;
 use crate::store::Store;
 use crate::store::redis::{Place, RedisStore, make_key};
@@ -32,25 +32,25 @@ impl Run<'_> {
         place: &str,
         trust: Rc<Trust>,
     ) -> Result<Rc<dyn Store>> {
-        let bad = |name: &str, why| Error::new(Cause::BadSetting, say!("{name} {why}", name, why));
+        let bad = |name: &str, why| Error::new(Cause::BadSetting, tr!("{name} {why}", name, why));
         let place = Place::parse(place)
-            .map_err(|why| bad(name, why).hint(say!("it looks like rediss://USER:PASSWORD@HOST:6379/0")))?;
+            .map_err(|why| bad(name, why).hint(tr!("it looks like rediss://USER:PASSWORD@HOST:6379/0")))?;
         place.password.iter().for_each(|password| self.report.learn(password));
         if name.starts_with('-') && (place.password.is_some() || place.user.is_some()) {
-            let message = say!("{name} holds a password, which other users of this machine could see", name);
-            return Err(Error::new(Cause::Usage, message).hint(say!("set CRMAUTH_STORE instead")));
+            let message = tr!("{name} holds a password, which other users of this machine could see", name);
+            return Err(Error::new(Cause::Usage, message).hint(tr!("set CRMAUTH_STORE instead")));
         }
         let key = own_secret(self.environment, KEY, self.global.timeout).await?;
         let key = key.ok_or_else(|| {
             let message =
-                say!("{key} is not set, and what is kept in {place} must be sealed", key = KEY, place);
+                tr!("{key} is not set, and what is kept in {place} must be sealed", key = KEY, place);
             Error::new(Cause::MissingSetting, message).hint(make_key())
         })?;
         self.report.learn(&key);
         let allow_plain = self.environment.get(ALLOW_PLAIN)?.is_some_and(is_on);
         let store = RedisStore::new(place, &key, trust, allow_plain, self.global.timeout);
         Ok(Rc::new(store.map_err(|error| Error {
-            message: say!("{name} {why}", name = KEY, why = error.message),
+            message: tr!("{name} {why}", name = KEY, why = error.message),
             ..error
         })?))
     }

@@ -11,11 +11,11 @@ use crate::app::{App, url_of};
 use crate::config::{Origin, Plan};
 use crate::error::{Cause, Error, Result, printable};
 use crate::freshness::{Stale, Verdict, judge};
+use crate::i18n::{Text, tr};
 use crate::json;
 use crate::output;
 use crate::output::sink::columns;
 use crate::provider::{self, Life};
-use crate::say::{Text, say};
 use crate::secret::sha256_hex;
 use crate::spec::Target;
 use crate::store::{Entry, Key};
@@ -110,7 +110,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         json::text(&Value::Array(rows)) + "\n"
     } else if rows.is_empty() {
         run.report
-            .chat(say!("nothing is configured and nothing is stored; `crmauth providers` lists the systems"));
+            .chat(tr!("nothing is configured and nothing is stored; `crmauth providers` lists the systems"));
         String::new()
     } else {
         table(&rows, !args.targets.is_empty(), columns(), run)
@@ -213,13 +213,13 @@ async fn diagnosis(app: &App, row: &Row) -> Error {
             if found.cause == Cause::WrongProduct { found } else { error.clone() }
         }
         Some(error) => error.clone(),
-        None if row.state == "dead" => Error::new(Cause::NoSession, say!("the server has ended the session"))
+        None if row.state == "dead" => Error::new(Cause::NoSession, tr!("the server has ended the session"))
             .target(&target.to_string())
-            .hint(say!("`crmauth login {target}` gets a new one", target)),
+            .hint(tr!("`crmauth login {target}` gets a new one", target)),
         None if row.checked == Some(Life::Broken) => {
-            Error::new(Cause::NoSession, say!("the server fails whenever it is asked with the session"))
+            Error::new(Cause::NoSession, tr!("the server fails whenever it is asked with the session"))
                 .target(&target.to_string())
-                .hint(say!("`crmauth token {target}` gets a new one", target))
+                .hint(tr!("`crmauth token {target}` gets a new one", target))
         }
         None => app.diagnose(target, row.entry.is_some()).await,
     }
@@ -245,13 +245,13 @@ fn state(verdict: Verdict, entry: Option<&Entry>) -> &'static str {
 /// A state's word for people; JSON has the state itself.
 fn in_words(state: &'static str) -> Text {
     match state {
-        "usable" => say!("usable"),
-        "unknown" => say!("unknown"),
-        "expiring" => say!("expiring"),
-        "expired" => say!("expired"),
-        "changed" => say!("changed"),
-        "dead" => say!("dead"),
-        _ => say!("none"),
+        "usable" => tr!("usable"),
+        "unknown" => tr!("unknown"),
+        "expiring" => tr!("expiring"),
+        "expired" => tr!("expired"),
+        "changed" => tr!("changed"),
+        "dead" => tr!("dead"),
+        _ => tr!("none"),
     }
 }
 
@@ -329,15 +329,7 @@ const RANKS: [u8; 7] = [0, 0, 1, 2, 3, 5, 4];
 
 /// The columns' heads.
 fn heads() -> [Text; RANKS.len()] {
-    [
-        say!("TARGET"),
-        say!("SESSION"),
-        say!("LEFT"),
-        say!("USER"),
-        say!("URL"),
-        say!("FINGERPRINT"),
-        say!("SETTINGS"),
-    ]
+    [tr!("TARGET"), tr!("SESSION"), tr!("LEFT"), tr!("USER"), tr!("URL"), tr!("FINGERPRINT"), tr!("SETTINGS")]
 }
 
 /// A line a target; with `each`, below it a line a setting. On a terminal of so many columns no line is longer.
@@ -373,7 +365,7 @@ fn table(rows: &[Row], each: bool, columns: Option<usize>, run: &Run<'_>) -> Str
             continue;
         }
         for (variable, from) in settings(row).into_iter().filter(|_| each) {
-            text.push_str(&below(&words(say!("{variable} from {from}", variable, from)), columns));
+            text.push_str(&below(&words(tr!("{variable} from {from}", variable, from)), columns));
         }
         match (&row.diagnosis, missing(row)) {
             (Some(found), _) => {
@@ -418,7 +410,7 @@ fn places(row: &Row) -> Text {
     for found in row.plan.iter().flat_map(|plan| &plan.found) {
         let place = match &found.origin {
             Origin::Default => continue,
-            Origin::File { path, .. } => say!("{path}", path),
+            Origin::File { path, .. } => tr!("{path}", path),
             origin => origin.text(),
         };
         if !places.contains(&place) {

@@ -11,8 +11,8 @@ use zeroize::Zeroizing;
 
 use super::value::MAX;
 use crate::error::why;
+use crate::i18n::{Text, tr};
 use crate::reader::{Bytes, seconds};
-use crate::say::{Text, say};
 use crate::secret::Secret;
 
 /// What a shell ends with where a command does not exist.
@@ -36,7 +36,7 @@ pub(super) async fn run(text: &Secret, patience: Duration, deadline: Instant) ->
     #[cfg(unix)]
     let alone = group::apart(&mut command);
     let mut child =
-        command.spawn().map_err(|error| say!("cannot be run by `sh` ({why})", why = why(error.kind())))?;
+        command.spawn().map_err(|error| tr!("cannot be run by `sh` ({why})", why = why(error.kind())))?;
     #[cfg(unix)]
     let group = group::Group::new(alone, &child);
     let ended = tokio::time::timeout_at(deadline, output(&mut child)).await;
@@ -45,17 +45,17 @@ pub(super) async fn run(text: &Secret, patience: Duration, deadline: Instant) ->
         group.leave();
     }
     let (printed, status) = match ended {
-        Err(_) => return Err(say!("did not finish within {limit} s", limit = seconds(patience))),
-        Ok(Err(error)) => return Err(say!("could not be read ({why})", why = why(error.kind()))),
+        Err(_) => return Err(tr!("did not finish within {limit} s", limit = seconds(patience))),
+        Ok(Err(error)) => return Err(tr!("could not be read ({why})", why = why(error.kind()))),
         Ok(Ok(ended)) => ended,
     };
     match status {
-        None => Err(say!("printed more than {size} KiB, and was ended", size = MAX / 1024)),
+        None => Err(tr!("printed more than {size} KiB, and was ended", size = MAX / 1024)),
         Some(status) if status.success() => Ok(printed),
         Some(status) => Err(match status.code() {
-            None => say!("was ended by a signal"),
-            Some(NOT_FOUND) => say!("ended with exit status 127: there is no such command"),
-            Some(code) => say!("ended with exit status {code}", code),
+            None => tr!("was ended by a signal"),
+            Some(NOT_FOUND) => tr!("ended with exit status 127: there is no such command"),
+            Some(code) => tr!("ended with exit status {code}", code),
         }),
     }
 }

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::names::{self, Form};
 use crate::error::{Cause, Error, Result};
-use crate::say::{Text, say};
+use crate::i18n::{Text, tr};
 use crate::secret::Secret;
 use crate::spec::Spec;
 
@@ -36,7 +36,7 @@ pub(super) struct Entry {
 /// puts the file's path before it.
 pub(super) fn read(bytes: &[u8], specs: &[&'static Spec]) -> Result<Vec<Entry>> {
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-        return Err(Error::new(Cause::BadSetting, say!("is UTF-16")).hint(say!("save it as UTF-8")));
+        return Err(Error::new(Cause::BadSetting, tr!("is UTF-16")).hint(tr!("save it as UTF-8")));
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let lines: Vec<Line> = bytes.split(|byte| *byte == b'\n').map(Line::new).collect();
@@ -55,14 +55,17 @@ pub(super) fn read(bytes: &[u8], specs: &[&'static Spec]) -> Result<Vec<Entry>> 
         };
         let name = &key.written;
         let Some(raw) = lines[at].value else {
-            return Err(refuse(number, say!("{name} has no `=` behind it", name))
-                .hint(say!("write {name}='…', or remove the line", name)));
+            return Err(refuse(number, tr!("{name} has no `=` behind it", name))
+                .hint(tr!("write {name}='…', or remove the line", name)));
         };
         let text = value::parse(raw, name, key.secret)
             .map_err(|fault| refuse(number, fault.message).hint(fault.hint))?;
         if let Some(first) = seen.insert(name.clone(), number) {
-            return Err(refuse(number, say!("{name} is set in line {first} already", name, first))
-                .hint(say!("keep line {first} or line {number}", first, number)));
+            return Err(refuse(number, tr!("{name} is set in line {first} already", name, first)).hint(tr!(
+                "keep line {first} or line {number}",
+                first,
+                number
+            )));
         }
         entries.push(Entry {
             variable: key.variable,
@@ -135,7 +138,7 @@ pub fn fill(
 }
 
 fn refuse(line: usize, why: Text) -> Error {
-    Error::new(Cause::BadSetting, say!("line {line}: {why}", line, why))
+    Error::new(Cause::BadSetting, tr!("line {line}: {why}", line, why))
 }
 
 /// A line without its end: `[export] NAME [= VALUE]`.
@@ -290,9 +293,9 @@ fn swallowed(lines: &[Line], first: usize, last: usize, ours: &Ours) -> Result<(
             let name = key.written;
             return Err(refuse(
                 at + 1,
-                say!("{name} stands inside the quoted value that opens in line {opens}", name, opens),
+                tr!("{name} stands inside the quoted value that opens in line {opens}", name, opens),
             )
-            .hint(say!("close the quote in line {opens}, or move {name} out of it", opens, name)));
+            .hint(tr!("close the quote in line {opens}, or move {name} out of it", opens, name)));
         }
     }
     Ok(())
@@ -304,8 +307,8 @@ fn hidden_behind_a_return(line: &[u8], number: usize, ours: &Ours) -> Result<()>
         let part = Line::new(part);
         if let Some(key) = ours.key(&part).filter(|_| part.value.is_some()) {
             let why =
-                say!("{written} stands behind a carriage return, which ends no line", written = key.written);
-            return Err(refuse(number, why).hint(say!("end the file's lines with LF or CRLF")));
+                tr!("{written} stands behind a carriage return, which ends no line", written = key.written);
+            return Err(refuse(number, why).hint(tr!("end the file's lines with LF or CRLF")));
         }
     }
     Ok(())

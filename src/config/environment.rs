@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::names;
 use crate::error::{Cause, Error, Result};
-use crate::say::say;
+use crate::i18n::tr;
 use crate::spec::Spec;
 
 /// A snapshot of the process's environment. It has no `Debug`: variables hold secrets.
@@ -36,7 +36,7 @@ impl Environment {
             return Ok(None);
         };
         let value = value.to_str().ok_or_else(|| {
-            Error::new(Cause::BadSetting, say!("{name} from the environment is not valid UTF-8", name))
+            Error::new(Cause::BadSetting, tr!("{name} from the environment is not valid UTF-8", name))
         })?;
         Ok(Some(value).filter(|value| !value.trim().is_empty()))
     }

@@ -10,8 +10,8 @@ use super::resolve::{bad_value, both_set, instead, named};
 use super::sources::Origin;
 use super::{command, value};
 use crate::error::Result;
+use crate::i18n::tr;
 use crate::reader;
-use crate::say::say;
 use crate::secret::Secret;
 
 /// The forms that such a secret may have.
@@ -42,7 +42,7 @@ pub async fn own_secret(environment: &Environment, name: &str, patience: Duratio
             let path = environment.cwd().join(text);
             let read = reader::wait_for(&path, value::MAX, patience, deadline).await;
             let secret = read.and_then(|bytes| value::from_bytes(&bytes));
-            secret.map_err(|why| bad(say!("names {file} {why}", file = named(text), why)))?
+            secret.map_err(|why| bad(tr!("names {file} {why}", file = named(text), why)))?
         }
         Form::Command => {
             let text = Secret::new((*text).to_owned());

@@ -7,8 +7,8 @@ use super::resolve::{bad_value, instead};
 use super::sources::Origin;
 use super::value::{self, Wrapping};
 use crate::error::{Error, Result};
+use crate::i18n::{Text, tr};
 use crate::reader;
-use crate::say::{Text, say};
 use crate::secret::Secret;
 use crate::spec::{BaseUrl, Field, Settings, Target};
 
@@ -69,7 +69,7 @@ impl Plan {
     pub fn notes(&self) -> impl Iterator<Item = Text> {
         let set = self.found.iter().filter(|found| found.origin != Origin::Default);
         set.map(|found| {
-            say!("{variable} from {origin}", variable = found.variable, origin = found.origin.text())
+            tr!("{variable} from {origin}", variable = found.variable, origin = found.origin.text())
         })
     }
 
@@ -81,12 +81,12 @@ impl Plan {
             let Value::Known(value) = &found.value else { return None };
             let (variable, origin) = (&found.variable, found.origin.text());
             Some(match value::wrapped(value.expose())?.0 {
-                Wrapping::Quotes => say!(
+                Wrapping::Quotes => tr!(
                     "{variable} ({origin}) begins and ends with quotes, which are part of its value",
                     variable,
                     origin
                 ),
-                Wrapping::Unseen => say!(
+                Wrapping::Unseen => tr!(
                     "{variable} ({origin}) begins or ends with an invisible character, which is part of its value",
                     variable,
                     origin
@@ -138,5 +138,5 @@ impl Plan {
 
 /// What is wrong with a command's output.
 pub(super) fn printed_what(why: &Text) -> Text {
-    if *why == value::blank() { say!("printed nothing") } else { say!("printed what {why}", why) }
+    if *why == value::blank() { tr!("printed nothing") } else { tr!("printed what {why}", why) }
 }

@@ -11,7 +11,7 @@ use super::plan::{Found, Plan, Value};
 use super::sources::{Hit, Origin, Sources};
 use super::value;
 use crate::error::{Cause, Error, Result};
-use crate::say::{self, Sayable, Text, say};
+use crate::i18n::{self, Argument, Text, tr};
 use crate::secret::Secret;
 use crate::spec::{Alternatives, BaseUrl, COMMON, Default, Field, Kind, Need, Settings, Target, is_on};
 
@@ -96,7 +96,7 @@ pub fn inquire(target: &Target, sources: &Sources) -> Result<Inquiry> {
 /// What is wrong with it, beginning with a verb.
 pub fn answer(text: &str, field: &Field, target: &Target) -> std::result::Result<Secret, Text> {
     if text.trim().is_empty() {
-        return Err(say!("is needed"));
+        return Err(tr!("is needed"));
     }
     let text = if field.kind == Kind::Secret { text } else { text.trim() };
     value::check(text, field, target.spec)
@@ -137,9 +137,9 @@ impl<'a> Survey<'a> {
                 && !survey.unused.contains(field.name)
             {
                 let next = match field.kind {
-                    Kind::Url => say!("a base URL looks like {example}", example = spec.example_url),
+                    Kind::Url => tr!("a base URL looks like {example}", example = spec.example_url),
                     _ => {
-                        say!("{variable}: {help}", variable = hit.variable, help = spec.about(field))
+                        tr!("{variable}: {help}", variable = hit.variable, help = spec.about(field))
                     }
                 };
                 hit.text = value::check(hit.text.expose(), field, spec)
@@ -174,7 +174,7 @@ impl<'a> Survey<'a> {
                 let names: Vec<&str> =
                     own.filter_map(|field| Some(self.hits.get(field)?.written.as_str())).collect();
                 match &names[..] {
-                    [one, other] => say!("{one} with {other}", one, other),
+                    [one, other] => tr!("{one} with {other}", one, other),
                     _ => Text::list(&names, ", "),
                 }
             };
@@ -259,7 +259,7 @@ impl<'a> Survey<'a> {
             return Ok(());
         };
         let (written, origin) = (&route.written, route.origin.text());
-        let message = say!(
+        let message = tr!(
             "{written} comes from {origin} and {secret} from {secret_origin}: a planted file could send the secret \
              elsewhere",
             written,
@@ -267,7 +267,7 @@ impl<'a> Survey<'a> {
             secret = secret.written,
             secret_origin = secret.origin.text()
         );
-        Err(Error::new(Cause::BadSetting, message).hint(say!(
+        Err(Error::new(Cause::BadSetting, message).hint(tr!(
             "set {variable} in the environment too, or consent with `--env-file .env`",
             variable = route.variable
         )))
@@ -287,13 +287,13 @@ impl<'a> Survey<'a> {
             if server(text).is_none_or(|there| there == here) {
                 continue;
             }
-            let message = say!(
+            let message = tr!(
                 "{url} came with a session into the environment and names another server than {place}, which {secret} is for",
                 url = url.written,
                 place = place.text(),
                 secret = secret.written
             );
-            return Err(Error::new(Cause::BadSetting, message).hint(say!(
+            return Err(Error::new(Cause::BadSetting, message).hint(tr!(
                 "`unset {variable}`, which an earlier login has left, or set {secret} in the environment too",
                 variable = url.variable,
                 secret = secret.variable
@@ -346,7 +346,7 @@ impl<'a> Survey<'a> {
             found.push(Found { field, variable: hit.written.clone(), origin: hit.origin.clone(), value });
         }
         // Every provider declares its URL as needed, so it is not missing here.
-        let url = url.ok_or_else(|| Error::new(Cause::MissingSetting, say!("no URL is set")))?;
+        let url = url.ok_or_else(|| Error::new(Cause::MissingSetting, tr!("no URL is set")))?;
         Ok(Plan::new(self.target.clone(), url, found))
     }
 
@@ -356,7 +356,7 @@ impl<'a> Survey<'a> {
             bad_value(
                 &hit.written,
                 &hit.origin,
-                say!("names {file} {why}", file = named(hit.text.expose()), why),
+                tr!("names {file} {why}", file = named(hit.text.expose()), why),
             )
         };
         let value = self.sources.secret_file(&path, deadline).await;
@@ -367,7 +367,7 @@ impl<'a> Survey<'a> {
 
 /// What to do about a setting that names where its value is, by a `_FILE` or a `_CMD`.
 pub(super) fn instead(variable: &str) -> Text {
-    say!("mend what {variable} names, or set the value itself, without the _FILE or _CMD", variable)
+    tr!("mend what {variable} names, or set the value itself, without the _FILE or _CMD", variable)
 }
 
 /// A file as a message names it. What does not look like a path may be the secret itself, typed into the wrong
@@ -378,7 +378,7 @@ pub(super) fn named(path: &str) -> Text {
         true => in_folder(),
         false => ["./", "../", "~/"].iter().any(|start| path.starts_with(start)),
     };
-    if is_path { say!("{path}, which", path) } else { say!("a file that") }
+    if is_path { tr!("{path}, which", path) } else { tr!("a file that") }
 }
 
 /// What is set for a target, its own and what a named account takes from the default one.
@@ -415,10 +415,10 @@ fn hits(target: &Target, sources: &Sources) -> Result<BTreeMap<&'static str, Hit
 }
 
 /// A refusal of two settings that stand for the same.
-pub(super) fn both_set(first: &impl Sayable, second: &impl Sayable) -> Error {
+pub(super) fn both_set(first: &impl Argument, second: &impl Argument) -> Error {
     let message =
-        say!("both {first} and {second} are set, and one of them is used", first = *first, second = *second);
-    let hint = say!("keep either {first} or {second}", first = *first, second = *second);
+        tr!("both {first} and {second} are set, and one of them is used", first = *first, second = *second);
+    let hint = tr!("keep either {first} or {second}", first = *first, second = *second);
     Error::new(Cause::BadSetting, message).hint(hint)
 }
 
@@ -426,7 +426,7 @@ pub(super) fn both_set(first: &impl Sayable, second: &impl Sayable) -> Error {
 pub(super) fn bad_value(variable: &str, origin: &Origin, why: Text) -> Error {
     Error::new(
         Cause::BadSetting,
-        say!("{variable} from {origin} {why}", variable, origin = origin.text(), why),
+        tr!("{variable} from {origin} {why}", variable, origin = origin.text(), why),
     )
 }
 
@@ -435,10 +435,10 @@ fn missing_error(target: &Target, sources: &Sources, missing: &[Missing]) -> Err
         let several = missing.ways.len() > 1;
         let way = |way: &Vec<&'static Field>| {
             let names: Vec<String> = way.iter().map(|field| target.variable(field.name)).collect();
-            let names = say::and(&names);
-            if several && way.len() > 1 { say!("({names})", names) } else { names }
+            let names = i18n::and(&names);
+            if several && way.len() > 1 { tr!("({names})", names) } else { names }
         };
-        say::or(&missing.ways.iter().map(way).collect::<Vec<_>>())
+        i18n::or(&missing.ways.iter().map(way).collect::<Vec<_>>())
     };
     let names: Vec<Text> = missing.iter().map(phrase).collect();
     let looked = Text::list(sources.looked(), ", ");
@@ -447,12 +447,12 @@ fn missing_error(target: &Target, sources: &Sources, missing: &[Missing]) -> Err
         _ => None,
     };
     let message = match only {
-        Some(_) => say!("{variable} is not set; looked at: {looked}", variable = names[0], looked),
-        None => say!("not set: {names}; looked at: {looked}", names = Text::list(&names, ", "), looked),
+        Some(_) => tr!("{variable} is not set; looked at: {looked}", variable = names[0], looked),
+        None => tr!("not set: {names}; looked at: {looked}", names = Text::list(&names, ", "), looked),
     };
     let error = Error::new(Cause::MissingSetting, message);
     if let Some(near) = sources.near_account(target) {
-        return error.hint(say!("{target} has no settings; did you mean `{near}`?", target, near));
+        return error.hint(tr!("{target} has no settings; did you mean `{near}`?", target, near));
     }
     for field in missing.iter().flat_map(|missing| missing.ways.iter().flatten()) {
         if let Some(near) = sources.near_miss(&target.variable(field.name)) {
@@ -461,9 +461,9 @@ fn missing_error(target: &Target, sources: &Sources, missing: &[Missing]) -> Err
     }
     match only {
         Some(field) => {
-            error.hint(say!("{variable}: {help}", variable = names[0], help = target.spec.about(field)))
+            error.hint(tr!("{variable}: {help}", variable = names[0], help = target.spec.about(field)))
         }
-        None => error.hint(say!("`crmauth providers {target} --env` prints the block to fill in", target)),
+        None => error.hint(tr!("`crmauth providers {target} --env` prints the block to fill in", target)),
     }
 }
 

@@ -17,8 +17,8 @@ use super::target::distance;
 use super::value;
 use crate::disk;
 use crate::error::{Cause, Error, Result, printable};
+use crate::i18n::{Text, tr};
 use crate::reader::{self, Bytes};
-use crate::say::{Text, say};
 use crate::secret::Secret;
 use crate::spec::{Field, Spec, Target};
 
@@ -68,11 +68,11 @@ impl Origin {
     /// What stands behind "from": `the environment`, `./.env line 3`.
     pub fn text(&self) -> Text {
         match self {
-            Self::Environment => say!("the environment"),
-            Self::File { path, line, .. } => say!("{path} line {line}", path, line),
-            Self::Answer => say!("your answer"),
-            Self::Sandbox => say!("the sandbox"),
-            Self::Default => say!("its default"),
+            Self::Environment => tr!("the environment"),
+            Self::File { path, line, .. } => tr!("{path} line {line}", path, line),
+            Self::Answer => tr!("your answer"),
+            Self::Sandbox => tr!("the sandbox"),
+            Self::Default => tr!("its default"),
         }
     }
 }
@@ -299,7 +299,7 @@ impl Sources {
                 let (first, second) = (&hit.written, &other.written);
                 return Err(Error::new(
                     Cause::BadSetting,
-                    say!(
+                    tr!(
                         "both {first} (from {origin}) and {second} (from {other_origin}) are set",
                         first,
                         origin = hit.origin.text(),
@@ -307,7 +307,7 @@ impl Sources {
                         other_origin = other.origin.text()
                     ),
                 )
-                .hint(say!("keep one of {first} and {second}", first, second)));
+                .hint(tr!("keep one of {first} and {second}", first, second)));
             }
             return Ok(Some(hit));
         }
@@ -352,8 +352,8 @@ impl Sources {
         let (bytes, meta) = match open_implicit(&self.cwd.join(".env"))? {
             Ok(read) => read,
             Err(why) => {
-                self.notes.push(say!("{path}: {why}, passed over", path = SHOWN, why));
-                self.looked.push(say!("{path} ({why})", path = SHOWN, why));
+                self.notes.push(tr!("{path}: {why}, passed over", path = SHOWN, why));
+                self.looked.push(tr!("{path} ({why})", path = SHOWN, why));
                 return Ok(());
             }
         };
@@ -361,11 +361,11 @@ impl Sources {
         let foreign = !disk::is_ours(&meta);
         let entries = match entries(SHOWN, &bytes, specs) {
             Ok(entries) if entries.is_empty() && foreign => {
-                self.notes.push(say!(
+                self.notes.push(tr!(
                     "{path}: another user's file without settings of ours, passed over",
                     path = SHOWN
                 ));
-                self.looked.push(say!("{path} (another user's)", path = SHOWN));
+                self.looked.push(tr!("{path} (another user's)", path = SHOWN));
                 return Ok(());
             }
             _ if foreign => return Err(foreign_file()),
@@ -373,12 +373,12 @@ impl Sources {
         };
         let filled = || entries.iter().filter(|entry| !is_empty(entry));
         if let Some(entry) = filled().find(|entry| entry.form != Form::Plain) {
-            let why = say!(
+            let why = tr!(
                 "line {line}: {written} is not taken from a file that nobody named",
                 line = entry.line,
                 written = entry.written
             );
-            return Err(bad_file(SHOWN, &why).hint(say!("`--env-file .env` names it, which is consent")));
+            return Err(bad_file(SHOWN, &why).hint(tr!("`--env-file .env` names it, which is consent")));
         }
         self.strangers_in(SHOWN, &bytes, true, specs);
         self.looked.push(named_place(SHOWN));
@@ -405,7 +405,7 @@ impl Sources {
                 self.warnings.push(no_setting(name, &origin, own));
             } else if origin != Origin::Environment {
                 let origin = origin.text();
-                self.warnings.push(say!(
+                self.warnings.push(tr!(
                     "{name} ({origin}) has no effect: it is read from the environment only",
                     name,
                     origin
@@ -471,20 +471,19 @@ impl Sources {
             layer.insert(entry.variable, (entry.written, entry.text, origin));
         }
         if holds_secret && meta.is_file() && disk::readable_by_others(meta) {
-            self.warnings
-                .push(say!("{path} holds a secret and others may read it: `chmod 600 {path}`", path));
+            self.warnings.push(tr!("{path} holds a secret and others may read it: `chmod 600 {path}`", path));
         }
-        self.notes.push(say!("{path}: read, {count} of its settings are ours", path, count = layer.len()));
+        self.notes.push(tr!("{path}: read, {count} of its settings are ours", path, count = layer.len()));
         self.layers.push(layer);
     }
 }
 
 fn no_setting(name: &str, origin: &Origin, meant: &str) -> Text {
-    say!("{name} ({origin}) is no setting; did you mean {meant}?", name, origin = origin.text(), meant)
+    tr!("{name} ({origin}) is no setting; did you mean {meant}?", name, origin = origin.text(), meant)
 }
 
 fn named_place(path: &str) -> Text {
-    say!("{path}", path)
+    tr!("{path}", path)
 }
 
 fn is_empty(entry: &Entry) -> bool {
@@ -492,32 +491,32 @@ fn is_empty(entry: &Entry) -> bool {
 }
 
 fn bad_file(shown: &str, why: &Text) -> Error {
-    Error::new(Cause::BadSetting, say!("{shown} {why}", shown, why))
+    Error::new(Cause::BadSetting, tr!("{shown} {why}", shown, why))
 }
 
 fn unread(shown: &str, by: &str, why: &Text) -> Error {
     if *why == reader::not_there() {
-        return Error::new(Cause::BadSetting, say!("{by} {shown}: there is no such file", by, shown))
-            .hint(say!("check the path; it counts from the current folder"));
+        return Error::new(Cause::BadSetting, tr!("{by} {shown}: there is no such file", by, shown))
+            .hint(tr!("check the path; it counts from the current folder"));
     }
-    bad_file(shown, why).hint(say!("name a file of settings: lines such as GLUO_URL='…', 1 MiB at most"))
+    bad_file(shown, why).hint(tr!("name a file of settings: lines such as GLUO_URL='…', 1 MiB at most"))
 }
 
 fn foreign_file() -> Error {
-    bad_file("./.env", &say!("belongs to another user"))
-        .hint(say!("`--env-file .env` names it, which is consent"))
+    bad_file("./.env", &tr!("belongs to another user"))
+        .hint(tr!("`--env-file .env` names it, which is consent"))
 }
 
 fn entries(shown: &str, bytes: &Bytes, specs: &[&'static Spec]) -> Result<Vec<Entry>> {
     envfile::read(bytes, specs).map_err(|mut error| {
-        error.message = say!("{shown} {why}", shown, why = error.message);
+        error.message = tr!("{shown} {why}", shown, why = error.message);
         error
     })
 }
 
 /// What to do about a `./.env` that cannot be used.
 fn next() -> Text {
-    say!("move it away, or name another file with --env-file")
+    tr!("move it away, or name another file with --env-file")
 }
 
 /// Reads `./.env`. The inner error tells why it is passed over.
@@ -526,12 +525,12 @@ fn open_implicit(path: &Path) -> Result<std::result::Result<(Bytes, Metadata), T
         Ok(meta) => meta,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let dangling = std::fs::symlink_metadata(path).is_ok();
-            return Ok(Err(if dangling { say!("a link to nothing") } else { say!("not there") }));
+            return Ok(Err(if dangling { tr!("a link to nothing") } else { tr!("not there") }));
         }
-        Err(_) => return Ok(Err(say!("out of reach"))),
+        Err(_) => return Ok(Err(tr!("out of reach"))),
     };
     if !meta.is_file() {
-        return Ok(Err(say!("not a regular file")));
+        return Ok(Err(tr!("not a regular file")));
     }
     let mut options = std::fs::OpenOptions::new();
     options.read(true);
@@ -551,7 +550,7 @@ fn open_implicit(path: &Path) -> Result<std::result::Result<(Bytes, Metadata), T
             let bytes = reader::slurp(file, FILE_MAX).map_err(|why| bad_file("./.env", &why).hint(next()))?;
             Ok(Ok((bytes, meta)))
         }
-        _ => Ok(Err(say!("not a regular file"))),
+        _ => Ok(Err(tr!("not a regular file"))),
     }
 }
 

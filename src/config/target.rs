@@ -2,7 +2,7 @@
 
 use super::names::is_account;
 use crate::error::{Cause, Error, Result, printable};
-use crate::say::say;
+use crate::i18n::tr;
 use crate::spec::{Spec, Target};
 
 /// How much of a mistyped name is shown.
@@ -24,14 +24,12 @@ pub fn target(text: &str, specs: &[&'static Spec]) -> Result<Target> {
         .ok_or_else(|| unknown(name, specs))?;
     if let Some(account) = account.filter(|account| !is_account(account)) {
         let message = match account {
-            "" => say!("after @ an account's name is missing"),
-            _ => say!("`{account}` is no account's name", account = shown(account)),
+            "" => tr!("after @ an account's name is missing"),
+            _ => tr!("`{account}` is no account's name", account = shown(account)),
         };
         let error = Error::new(Cause::Usage, message);
-        return Err(error.hint(say!(
-            "an account is spelt with a-z, 0-9 and single _, as in `{id}@filial`",
-            id = spec.id
-        )));
+        return Err(error
+            .hint(tr!("an account is spelt with a-z, 0-9 and single _, as in `{id}@filial`", id = spec.id)));
     }
     Ok(Target { spec, account: account.map(str::to_owned) })
 }
@@ -41,7 +39,7 @@ fn names(spec: &'static Spec) -> impl Iterator<Item = &'static str> {
 }
 
 fn unknown(name: &str, specs: &[&'static Spec]) -> Error {
-    let error = Error::new(Cause::Usage, say!("no system is called `{name}`", name = shown(name)));
+    let error = Error::new(Cause::Usage, tr!("no system is called `{name}`", name = shown(name)));
     let typed: Vec<char> = name.to_lowercase().chars().take(SHOWN).collect();
     let nearest = specs
         .iter()
@@ -50,11 +48,11 @@ fn unknown(name: &str, specs: &[&'static Spec]) -> Error {
         .min_by_key(|(distance, _)| *distance);
     match nearest {
         Some((distance, known)) if distance <= (known.len() / 3).max(1) => {
-            error.hint(say!("did you mean `{known}`?", known))
+            error.hint(tr!("did you mean `{known}`?", known))
         }
         _ => {
             let ids: Vec<&str> = specs.iter().map(|spec| spec.id).collect();
-            error.hint(say!("the systems are {ids}", ids = ids.join(", ")))
+            error.hint(tr!("the systems are {ids}", ids = ids.join(", ")))
         }
     }
 }

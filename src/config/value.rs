@@ -1,14 +1,14 @@
 //! Checks a value against the kind that its field declares.
 
 use crate::error::unseen;
-use crate::say::{Text, say};
+use crate::i18n::{Text, tr};
 use crate::secret::Secret;
 use crate::session::check_token;
 use crate::spec::{BaseUrl, FLAG, Field, Kind, Spec};
 
 /// What is wrong with a value that holds nothing but white space.
 pub(super) fn blank() -> Text {
-    say!("is blank")
+    tr!("is blank")
 }
 
 /// The largest value from a file or a command, in bytes.
@@ -21,13 +21,13 @@ pub(super) const MAX: usize = 64 * 1024;
 /// What is wrong with it, beginning with a verb (`holds …`), without showing it.
 pub(super) fn check(text: &str, field: &Field, spec: &Spec) -> Result<Secret, Text> {
     if text.chars().any(char::is_control) {
-        return Err(say!("holds a control character, which no setting may"));
+        return Err(tr!("holds a control character, which no setting may"));
     }
     let word = text.trim();
     let text = match field.kind {
         Kind::Text | Kind::Secret => text,
         Kind::Key if text.contains(char::is_whitespace) => {
-            return Err(say!("holds white space, which no such key does"));
+            return Err(tr!("holds white space, which no such key does"));
         }
         Kind::Key => text,
         Kind::Url => {
@@ -36,7 +36,7 @@ pub(super) fn check(text: &str, field: &Field, spec: &Spec) -> Result<Secret, Te
         }
         Kind::Token => {
             check_token(text).map_err(|_| {
-                say!("is no token: 1 to 8192 printable ASCII characters without spaces, and no word for \"none\"")
+                tr!("is no token: 1 to 8192 printable ASCII characters without spaces, and no word for \"none\"")
             })?;
             text
         }
@@ -72,22 +72,22 @@ pub fn wrapped(text: &str) -> Option<(Wrapping, &str)> {
 
 fn one_of(word: &str, words: &[&'static str]) -> Result<&'static str, Text> {
     let known = words.iter().find(|known| known.eq_ignore_ascii_case(word));
-    known.copied().ok_or_else(|| say!("is none of {words}", words = words.join(", ")))
+    known.copied().ok_or_else(|| tr!("is none of {words}", words = words.join(", ")))
 }
 
 fn path(text: &str) -> Result<&str, Text> {
     let wrong = if text.contains("://") {
-        say!("is a whole URL, and should be a path below the base URL")
+        tr!("is a whole URL, and should be a path below the base URL")
     } else if text.starts_with("//") {
-        say!("begins with //")
+        tr!("begins with //")
     } else if text.contains('\\') {
-        say!("holds a backslash")
+        tr!("holds a backslash")
     } else if text.contains('#') {
-        say!("holds a fragment (#)")
+        tr!("holds a fragment (#)")
     } else if text.contains(char::is_whitespace) {
-        say!("holds white space")
+        tr!("holds white space")
     } else if !BaseUrl::stays_below(text) {
-        say!("leads out of the base URL (..)")
+        tr!("leads out of the base URL (..)")
     } else {
         return Ok(text);
     };
@@ -100,16 +100,16 @@ fn path(text: &str) -> Result<&str, Text> {
 /// As [`check`], which the value has yet to pass.
 pub(super) fn from_bytes(bytes: &[u8]) -> Result<Secret, Text> {
     let bytes = bytes.strip_suffix(b"\n").map_or(bytes, |rest| rest.strip_suffix(b"\r").unwrap_or(rest));
-    let text = std::str::from_utf8(bytes).map_err(|_| say!("is not valid UTF-8"))?;
+    let text = std::str::from_utf8(bytes).map_err(|_| tr!("is not valid UTF-8"))?;
     if text.trim().is_empty() {
         return Err(blank());
     }
     // Editors put it there unseen, and the server would refuse the credentials.
     if text.starts_with('\u{feff}') {
-        return Err(say!("begins with a byte order mark"));
+        return Err(tr!("begins with a byte order mark"));
     }
     if text.chars().any(char::is_control) {
-        return Err(say!("holds a control character or a second line, which no setting may"));
+        return Err(tr!("holds a control character or a second line, which no setting may"));
     }
     Ok(Secret::new(text.to_owned()))
 }

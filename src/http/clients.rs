@@ -16,7 +16,7 @@ use tower::util::MapFutureLayer;
 use url::Url;
 
 use crate::error::{Cause, Error, Result};
-use crate::say::say;
+use crate::i18n::tr;
 use crate::tls::Trust;
 
 /// How long a connection may take to come about, name and TLS included.
@@ -112,7 +112,7 @@ impl Http {
             let proxy = reqwest::Proxy::all(proxy).map_err(|_| bad_proxy())?;
             builder = builder.proxy(proxy);
         }
-        builder.build().map_err(|_| Error::new(Cause::Other, say!("the HTTP client could not be set up")))
+        builder.build().map_err(|_| Error::new(Cause::Other, tr!("the HTTP client could not be set up")))
     }
 
     /// The proxy for a URL, if the environment names one.
@@ -180,8 +180,8 @@ async fn in_time<C, E: From<io::Error>>(
 }
 
 pub(super) fn bad_proxy() -> Error {
-    Error::new(Cause::BadSetting, say!("the environment's proxy is no URL that can be used"))
-        .hint(say!("check https_proxy, http_proxy and all_proxy, or name the host in no_proxy"))
+    Error::new(Cause::BadSetting, tr!("the environment's proxy is no URL that can be used"))
+        .hint(tr!("check https_proxy, http_proxy and all_proxy, or name the host in no_proxy"))
 }
 
 /// Resolves names; for http:// without `ALLOW_HTTP` only to addresses that plain text may go to.

@@ -10,8 +10,8 @@ use super::clients::{CutShort, PublicAddress, Route};
 use super::header::host_of;
 use super::{Channel, public_http};
 use crate::error::{Cause, Error, find};
+use crate::i18n::{Text, tr};
 use crate::reader;
-use crate::say::{Text, say};
 use crate::tls;
 
 /// Why one try gave no answer, and whether another may follow.
@@ -45,10 +45,10 @@ pub(super) fn explain(
     }
     if error.is_dns() {
         return match proxy_of(route) {
-            None => fail(Cause::Dns, say!("cannot resolve {host}", host), Again::Never),
+            None => fail(Cause::Dns, tr!("cannot resolve {host}", host), Again::Never),
             Some(proxy) => fail(
                 Cause::Proxy,
-                say!("cannot resolve {host} or its proxy {proxy}", host, proxy),
+                tr!("cannot resolve {host} or its proxy {proxy}", host, proxy),
                 Again::Never,
             ),
         };
@@ -61,14 +61,14 @@ pub(super) fn explain(
     }
     match find::<hyper::Error>(error) {
         Some(hyper) if hyper.is_parse_too_large() => {
-            let message = say!("{host}'s answer has too many or too large headers", host);
+            let message = tr!("{host}'s answer has too many or too large headers", host);
             fail(Cause::TooLarge, message, Again::Never)
         }
         Some(hyper) if hyper.is_parse() || spoke_first(hyper) => {
-            fail(Cause::NotHttp, say!("{host} is not an HTTP server", host), Again::Never)
+            fail(Cause::NotHttp, tr!("{host} is not an HTTP server", host), Again::Never)
         }
         _ => {
-            let message = say!("{host} closed the connection before answering{doubt}", host, doubt);
+            let message = tr!("{host} closed the connection before answering{doubt}", host, doubt);
             fail(Cause::Closed, message, Again::Lost)
         }
     }
@@ -110,21 +110,21 @@ fn explain_connect(error: &reqwest::Error, host: &str, route: &Route, limit: Dur
     let (cause, message) = if error.is_timeout() {
         let limit = find::<CutShort>(error).map_or(limit, |cut| cut.0);
         let limit = reader::seconds(limit);
-        (Cause::ConnectTimeout, say!("timed out connecting to {host} after {limit} s", host, limit))
+        (Cause::ConnectTimeout, tr!("timed out connecting to {host} after {limit} s", host, limit))
     } else if let Some(proxy) = proxy_of(route) {
-        (Cause::Proxy, say!("cannot connect to {host} through the proxy {proxy}", host, proxy))
+        (Cause::Proxy, tr!("cannot connect to {host} through the proxy {proxy}", host, proxy))
     } else {
         match innermost(error) {
             Some(io::ErrorKind::ConnectionRefused) => {
-                (Cause::Connect, say!("connection refused by {host}", host))
+                (Cause::Connect, tr!("connection refused by {host}", host))
             }
             Some(
                 io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe,
-            ) => (Cause::Tls, say!("{host} closed the connection during the TLS handshake", host)),
+            ) => (Cause::Tls, tr!("{host} closed the connection during the TLS handshake", host)),
             Some(io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable) => {
-                (Cause::Connect, say!("no route to {host}", host))
+                (Cause::Connect, tr!("no route to {host}", host))
             }
-            _ => (Cause::Connect, say!("cannot connect to {host}", host)),
+            _ => (Cause::Connect, tr!("cannot connect to {host}", host)),
         }
     };
     Failure { error: Error::new(cause, message), again: Again::NothingSent }

@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::answer::Place;
 use crate::error::{Cause, Error, Result};
-use crate::say::say;
+use crate::i18n::tr;
 use crate::secret::Secret;
 
 /// Host and port as a person would write them.
@@ -21,7 +21,7 @@ pub(super) fn bearer_header(token: &Secret) -> Result<HeaderValue> {
     let mut bytes = zeroize::Zeroizing::new(b"Bearer ".to_vec());
     bytes.extend_from_slice(token.expose().as_bytes());
     let mut value = HeaderValue::from_bytes(&bytes).map_err(|_| {
-        Error::new(Cause::BadToken, say!("the token has a character that no header can carry"))
+        Error::new(Cause::BadToken, tr!("the token has a character that no header can carry"))
     })?;
     value.set_sensitive(true);
     Ok(value)
@@ -70,8 +70,8 @@ pub fn location(from: &Url, place: &str) -> Place {
             url.set_fragment(None);
             Place::Url(url.to_string())
         }
-        Ok(url) => Place::Other(say!("a {scheme}: address", scheme = url.scheme())),
-        Err(_) => Place::Other(say!("something that is no URL")),
+        Ok(url) => Place::Other(tr!("a {scheme}: address", scheme = url.scheme())),
+        Err(_) => Place::Other(tr!("something that is no URL")),
     }
 }
 

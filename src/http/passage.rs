@@ -12,7 +12,7 @@ use super::header::host_of;
 use super::{Channel, PAUSE, begin, jittered};
 use crate::answer::Answer;
 use crate::error::{Cause, Error, Result};
-use crate::say::{Text, say};
+use crate::i18n::{Text, tr};
 use crate::secret::Secret;
 
 /// A request of the user's own, for `crmauth api`.
@@ -49,16 +49,16 @@ impl Stream {
         match tokio::time::timeout(self.patience, self.response.chunk()).await {
             Ok(Ok(part)) => Ok(part.map(|part| part.to_vec())),
             Ok(Err(_)) => {
-                let error = Error::new(Cause::Closed, say!("{host}'s answer was cut short", host));
-                Err(error.hint(say!("try again later")))
+                let error = Error::new(Cause::Closed, tr!("{host}'s answer was cut short", host));
+                Err(error.hint(tr!("try again later")))
             }
             Err(_) => {
                 let seconds = self.patience.as_secs_f64();
                 Err(Error::new(
                     Cause::Timeout,
-                    say!("nothing came from {host} for {seconds} s", host, seconds),
+                    tr!("nothing came from {host} for {seconds} s", host, seconds),
                 )
-                .hint(say!("try again, or allow more time with --timeout SECONDS")))
+                .hint(tr!("try again, or allow more time with --timeout SECONDS")))
             }
         }
     }
@@ -76,9 +76,9 @@ impl Channel<'_> {
         let client = self.http.client(&route)?;
         let host = host_of(&call.url);
         let method = reqwest::Method::from_bytes(call.method.as_bytes())
-            .map_err(|_| Error::new(Cause::Usage, say!("-X names no HTTP method")))?;
+            .map_err(|_| Error::new(Cause::Usage, tr!("-X names no HTTP method")))?;
         let doubt =
-            if call.method == "GET" { Text::default() } else { say!("; the request may have taken effect") };
+            if call.method == "GET" { Text::default() } else { tr!("; the request may have taken effect") };
         let mut tried = false;
         loop {
             let mut headers = HeaderMap::new();
@@ -86,7 +86,7 @@ impl Channel<'_> {
                 let name = reqwest::header::HeaderName::from_bytes(name.as_bytes());
                 let (Ok(name), Ok(mut value)) = (name, HeaderValue::from_bytes(value.expose().as_bytes()))
                 else {
-                    return Err(Error::new(Cause::Usage, say!("-H names no header that HTTP can carry")));
+                    return Err(Error::new(Cause::Usage, tr!("-H names no header that HTTP can carry")));
                 };
                 value.set_sensitive(true);
                 headers.append(name, value);
@@ -98,8 +98,8 @@ impl Channel<'_> {
             let started = Instant::now();
             let answer = until(self.deadline, request.send()).await;
             let what = match &answer {
-                Ok(Ok(response)) => say!("HTTP {status}", status = response.status().as_u16()),
-                _ => say!("no answer"),
+                Ok(Ok(response)) => tr!("HTTP {status}", status = response.status().as_u16()),
+                _ => tr!("no answer"),
             };
             self.trace(&call.method, &call.url, &what, started);
             let failure = match answer {

@@ -2,7 +2,7 @@
 
 use super::buffer::Buffer;
 use super::vars::{Lines, Variable};
-use crate::say::{Text, say};
+use crate::i18n::{Text, tr};
 
 pub(super) static FORMAT: Lines = Lines {
     name: "azure",
@@ -17,13 +17,13 @@ fn refuses(variable: &Variable<'_>) -> Option<Text> {
     let name = variable.name.to_ascii_lowercase();
     if ["endpoint", "input", "path", "secret", "securefile"].iter().any(|reserved| name.starts_with(reserved))
     {
-        return Some(say!("begins like the agent's own variables, so that no step would see it"));
+        return Some(tr!("begins like the agent's own variables, so that no step would see it"));
     }
     variable
         .value
         .split_once("$(")
         .is_some_and(|(_, rest)| rest.contains(')'))
-        .then(|| say!("has a $(…) that the agent expands before each step"))
+        .then(|| tr!("has a $(…) that the agent expands before each step"))
 }
 
 /// Only the token is a secret: the agent blanks secrets in every log, and a URL there helps.

@@ -3,7 +3,7 @@
 
 use super::buffer::Buffer;
 use super::vars::{Lines, Variable};
-use crate::say::{Text, say};
+use crate::i18n::{Text, tr};
 use crate::secret::Secret;
 
 pub(super) static FORMAT: Lines = Lines {
@@ -24,15 +24,15 @@ fn refuses(variable: &Variable<'_>) -> Option<Text> {
 
 fn refused(value: &str) -> Option<Text> {
     if value.contains("${") {
-        return Some(say!("has a ${{ that some readers of env files expand even inside quotes"));
+        return Some(tr!("has a ${{ that some readers of env files expand even inside quotes"));
     }
     if value.contains('\'') {
         return value.contains(['"', '\\', '$', '`']).then(|| {
-            say!("has a single quote beside a \" \\ $ or `, which readers of env files read differently")
+            tr!("has a single quote beside a \" \\ $ or `, which readers of env files read differently")
         });
     }
     (value.contains(r"\\") || value.ends_with('\\')).then(|| {
-        say!("has two backslashes in a row or one at its end, which readers of env files read differently")
+        tr!("has two backslashes in a row or one at its end, which readers of env files read differently")
     })
 }
 

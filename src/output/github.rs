@@ -4,7 +4,7 @@ use super::buffer::Buffer;
 use super::vars::{Variable, variables};
 use super::{Format, Outcome, Rendered, Shape, sessions};
 use crate::error::{Cause, Error, Result};
-use crate::say::say;
+use crate::i18n::tr;
 use crate::secret::hex;
 use crate::spec::Target;
 
@@ -32,9 +32,9 @@ impl Format for Github {
             // The runner reads masks from stdout only; the variables would be there, and unmasked.
             return Err(Error::new(
                 Cause::Usage,
-                say!("the format github masks the token on stdout, so it cannot go to a file"),
+                tr!("the format github masks the token on stdout, so it cannot go to a file"),
             )
-            .hint(say!("leave -o and --save out, or choose another format")));
+            .hint(tr!("leave -o and --save out, or choose another format")));
         }
         Ok(())
     }
@@ -72,7 +72,7 @@ fn delimiter(variables: &[Variable<'_>]) -> Result<String> {
     loop {
         let mut random = [0u8; 16];
         getrandom::fill(&mut random)
-            .map_err(|error| Error::new(Cause::Other, say!("no random bytes")).said(&error.to_string()))?;
+            .map_err(|error| Error::new(Cause::Other, tr!("no random bytes")).said(&error.to_string()))?;
         let word = format!("crmauth_{}", hex(&random));
         if !variables.iter().any(|variable| variable.value.contains(&word)) {
             return Ok(word);

@@ -2,7 +2,7 @@
 
 use super::buffer::Buffer;
 use super::vars::{Lines, Variable};
-use crate::say::{Text, say};
+use crate::i18n::{Text, tr};
 
 pub(super) static FORMAT: Lines = Lines {
     name: "gitlab",
@@ -19,7 +19,7 @@ pub(super) static FORMAT: Lines = Lines {
 fn refuses(variable: &Variable<'_>) -> Option<Text> {
     let value = &*variable.value;
     if value.contains('$') {
-        return Some(say!("has a $ that GitLab would expand"));
+        return Some(tr!("has a $ that GitLab would expand"));
     }
     let name = |part: &str| {
         part.bytes().next().is_some_and(|b| !b.is_ascii_digit())
@@ -30,7 +30,7 @@ fn refuses(variable: &Variable<'_>) -> Option<Text> {
     between_percents
         .take(closed)
         .any(name)
-        .then(|| say!("has a name between two %, which GitLab would expand"))
+        .then(|| tr!("has a name between two %, which GitLab would expand"))
 }
 
 /// No quotes: they would become part of the value.

@@ -3,7 +3,7 @@
 use super::buffer::Buffer;
 use super::{Format, Outcome, Rendered, Shape, sessions};
 use crate::error::{Cause, Error, Result};
-use crate::say::say;
+use crate::i18n::tr;
 use crate::spec::{Placement, Target};
 
 pub(super) struct Header;
@@ -24,8 +24,8 @@ impl Format for Header {
     fn accepts(&self, targets: &[&Target], shape: &Shape<'_>) -> Result<()> {
         // Lines for several servers would all reach one of them, since whoever reads headers reads them all.
         if shape.batch || targets.len() > 1 {
-            return Err(Error::new(Cause::Usage, say!("the format header is for one target at a time"))
-                .hint(say!("ask for one target, or use -f json for several")));
+            return Err(Error::new(Cause::Usage, tr!("the format header is for one target at a time"))
+                .hint(tr!("ask for one target, or use -f json for several")));
         }
         targets.iter().try_for_each(|target| bearer(target))
     }
@@ -44,13 +44,13 @@ impl Format for Header {
 fn bearer(target: &Target) -> Result<()> {
     let place = match target.spec.placement {
         Placement::Bearer => return Ok(()),
-        Placement::Query(name) => say!("the parameter {name}", name),
-        Placement::Path => say!("the path, where {{session}} stands"),
+        Placement::Query(name) => tr!("the parameter {name}", name),
+        Placement::Path => tr!("the path, where {{session}} stands"),
     };
     Err(Error::new(
         Cause::Format,
-        say!("{target} takes its session in {place}, not in a header", target, place),
+        tr!("{target} takes its session in {place}, not in a header", target, place),
     )
-    .hint(say!("use -f plain and put it there, or let `crmauth api {target} PATH` do so", target))
+    .hint(tr!("use -f plain and put it there, or let `crmauth api {target} PATH` do so", target))
     .target(&target.to_string()))
 }

@@ -6,8 +6,8 @@ use serde_json::Value;
 use super::buffer::Buffer;
 use super::{Entry, Format, Outcome, Rendered, Shape, sessions, time};
 use crate::error::{Cause, Error, Result};
+use crate::i18n::tr;
 use crate::json;
-use crate::say::say;
 
 pub(super) struct Json;
 
@@ -90,5 +90,5 @@ fn member(out: &mut Buffer, name: &str, value: &Value) -> Result<()> {
 }
 
 fn broken() -> Error {
-    Error::new(Cause::Other, say!("the session could not be written as JSON"))
+    Error::new(Cause::Other, tr!("the session could not be written as JSON"))
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use crate::error::{Cause, Error, Result};
-use crate::say::say;
+use crate::i18n::tr;
 use crate::secret::Secret;
 use crate::session::{Session, check_token};
 use crate::spec::{BaseUrl, Target};
@@ -156,9 +156,9 @@ pub fn check(format: &dyn Format, targets: &[&Target], shape: &Shape<'_>) -> Res
         if !format.names_variables() {
             return Err(Error::new(
                 Cause::Usage,
-                say!("--var has nothing to rename in the format {name}", name = format.name()),
+                tr!("--var has nothing to rename in the format {name}", name = format.name()),
             )
-            .hint(say!("leave --var out, or choose one of {names}", names = naming().join(", "))));
+            .hint(tr!("leave --var out, or choose one of {names}", names = naming().join(", "))));
         }
         vars::check_name(var, targets, shape)?;
     }

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::Rendered;
 use crate::disk::{DRAFT_PREFIX, Draft, mode, open_to_others, sweep, writable_by_others};
 use crate::error::{Cause, Error, Result, printable, why};
-use crate::say::{Text, say};
+use crate::i18n::{Text, tr};
 use crate::terminal;
 
 /// Where the answer is to go.
@@ -59,16 +59,16 @@ impl Sink {
         let path = path.filter(|path| !path.as_os_str().is_empty()).ok_or_else(|| {
             Error::new(
                 Cause::BadSetting,
-                say!("GITHUB_ENV is not set: the format github works inside GitHub Actions only"),
+                tr!("GITHUB_ENV is not set: the format github works inside GitHub Actions only"),
             )
-            .hint(say!("use -f sh or -f env outside of it"))
+            .hint(tr!("use -f sh or -f env outside of it"))
         })?;
         let file = OpenOptions::new()
             .read(true)
             .append(true)
             .create(true)
             .open(path)
-            .map_err(|error| failed(path, &say!("cannot be opened; GITHUB_ENV names it"), &error))?;
+            .map_err(|error| failed(path, &tr!("cannot be opened; GITHUB_ENV names it"), &error))?;
         self.github_env = Some(file);
         Ok(self)
     }
@@ -84,7 +84,7 @@ impl Sink {
             (_, None) => None,
             (Some(file), Some(bytes)) => Some((file, bytes)),
             (None, Some(_)) => {
-                return Err(Error::new(Cause::Other, say!("GitHub's env file was not opened")));
+                return Err(Error::new(Cause::Other, tr!("GitHub's env file was not opened")));
             }
         };
         let warnings = match main {
@@ -93,7 +93,7 @@ impl Sink {
         };
         if let Some((file, bytes)) = block {
             append(file, &bytes)
-                .map_err(|error| storage(say!("GitHub's env file cannot be written"), &error))?;
+                .map_err(|error| storage(tr!("GitHub's env file cannot be written"), &error))?;
         }
         Ok(warnings)
     }
@@ -171,10 +171,10 @@ impl Replacement {
         };
         sweep(&folder, DRAFT_PREFIX);
         let draft = Draft::create(&folder, DRAFT_PREFIX).map_err(|error| {
-            failed(&path, &say!("cannot be written"), &error).hint(match error.kind() {
-                ErrorKind::NotFound => say!("make its folder first"),
-                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => say!("make room there"),
-                _ => say!("choose a path in a folder that you may write"),
+            failed(&path, &tr!("cannot be written"), &error).hint(match error.kind() {
+                ErrorKind::NotFound => tr!("make its folder first"),
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => tr!("make room there"),
+                _ => tr!("choose a path in a folder that you may write"),
             })
         })?;
         #[cfg(unix)]
@@ -182,7 +182,7 @@ impl Replacement {
             && let Some((what, hint)) = fixed(&path, &old, &folder, &ours)
         {
             return Err(
-                Error::new(Cause::Storage, say!("{path} {what}", path = shown(&path), what)).hint(hint)
+                Error::new(Cause::Storage, tr!("{path} {what}", path = shown(&path), what)).hint(hint)
             );
         }
         Ok(Self { path, folder, draft })
@@ -190,23 +190,23 @@ impl Replacement {
 
     fn write(mut self, bytes: &[u8]) -> Result<Vec<Text>> {
         let path = self.path;
-        self.draft.fill(bytes).map_err(|error| failed(&path, &say!("cannot be written"), &error))?;
+        self.draft.fill(bytes).map_err(|error| failed(&path, &tr!("cannot be written"), &error))?;
         // Asked again: since then somebody may have put something else there.
         let old = existing(&path)?;
         let unsure =
-            self.draft.replace(&path).map_err(|error| failed(&path, &say!("cannot be replaced"), &error))?;
+            self.draft.replace(&path).map_err(|error| failed(&path, &tr!("cannot be replaced"), &error))?;
         let mut warnings = Vec::new();
         if old.is_some_and(|old| open_to_others(&old)) {
-            warnings.push(say!("{path} was readable by others; it is 0600 now", path = shown(&path)));
+            warnings.push(tr!("{path} was readable by others; it is 0600 now", path = shown(&path)));
         }
         if std::fs::metadata(&self.folder).is_ok_and(|folder| writable_by_others(&folder)) {
-            warnings.push(say!(
+            warnings.push(tr!(
                 "{path}: the directory is writable by others, who can replace the file",
                 path = shown(&self.folder)
             ));
         }
         if let Some(error) = unsure {
-            warnings.push(say!(
+            warnings.push(tr!(
                 "{path} is written, but may be lost in a power failure ({why})",
                 path = shown(&path),
                 why = why(error.kind())
@@ -219,28 +219,28 @@ impl Replacement {
 /// The regular file that is there, if one is; anything else there is refused.
 fn existing(path: &Path) -> Result<Option<Metadata>> {
     let refuse = |what: Text, hint: Text| {
-        Err(Error::new(Cause::Storage, say!("{path} {what}", path = shown(path), what)).hint(hint))
+        Err(Error::new(Cause::Storage, tr!("{path} {what}", path = shown(path), what)).hint(hint))
     };
     if path.as_os_str().is_empty() {
-        return Err(Error::new(Cause::Usage, say!("the path of the output file is empty")));
+        return Err(Error::new(Cause::Usage, tr!("the path of the output file is empty")));
     }
     if path.file_name().is_none() || path.as_os_str().as_encoded_bytes().ends_with(b"/") {
-        return refuse(say!("is a directory"), say!("name a file in it"));
+        return refuse(tr!("is a directory"), tr!("name a file in it"));
     }
     match std::fs::symlink_metadata(path) {
         Ok(found) if found.is_file() => Ok(Some(found)),
         Ok(found) if found.is_symlink() => refuse(
-            say!("is a symbolic link"),
-            say!("name the file itself, or remove the link; for stdout leave -o out"),
+            tr!("is a symbolic link"),
+            tr!("name the file itself, or remove the link; for stdout leave -o out"),
         ),
-        Ok(found) if found.is_dir() => refuse(say!("is a directory"), say!("name a file in it")),
+        Ok(found) if found.is_dir() => refuse(tr!("is a directory"), tr!("name a file in it")),
         Ok(_) => refuse(
-            say!("is no regular file, but a pipe, a device or a socket"),
-            say!("leave -o out and redirect stdout there with >"),
+            tr!("is no regular file, but a pipe, a device or a socket"),
+            tr!("leave -o out and redirect stdout there with >"),
         ),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => {
-            Err(failed(path, &say!("cannot be looked at"), &error).hint(say!("check the path given to -o")))
+            Err(failed(path, &tr!("cannot be looked at"), &error).hint(tr!("check the path given to -o")))
         }
     }
 }
@@ -252,14 +252,14 @@ fn fixed(path: &Path, old: &Metadata, folder: &Metadata, ours: &Metadata) -> Opt
     use std::os::unix::fs::MetadataExt;
     if is_mount(path) {
         return Some((
-            say!("is a mount of its own, which cannot be replaced"),
-            say!("mount its folder instead, or redirect stdout there with >"),
+            tr!("is a mount of its own, which cannot be replaced"),
+            tr!("mount its folder instead, or redirect stdout there with >"),
         ));
     }
     held_by_others(mode(folder), old.uid(), folder.uid(), ours.uid()).then(|| {
         (
-            say!("belongs to somebody else, in a directory where only they may replace it"),
-            say!("choose another path"),
+            tr!("belongs to somebody else, in a directory where only they may replace it"),
+            tr!("choose another path"),
         )
     })
 }
@@ -362,18 +362,18 @@ fn append(mut file: File, bytes: &[u8]) -> io::Result<()> {
 
 fn stdout_failed(error: &io::Error) -> Error {
     if error.kind() == ErrorKind::BrokenPipe {
-        Error::new(Cause::ClosedPipe, say!("the reader of the output went away"))
+        Error::new(Cause::ClosedPipe, tr!("the reader of the output went away"))
     } else {
         let full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
-        storage(say!("stdout cannot be written"), error).hint(match full {
-            true => say!("make room where stdout goes, or send it elsewhere"),
-            false => say!("send stdout to where it can be written"),
+        storage(tr!("stdout cannot be written"), error).hint(match full {
+            true => tr!("make room where stdout goes, or send it elsewhere"),
+            false => tr!("send stdout to where it can be written"),
         })
     }
 }
 
 fn failed(path: &Path, what: &Text, error: &io::Error) -> Error {
-    storage(say!("{path} {what}", path = shown(path), what), error)
+    storage(tr!("{path} {what}", path = shown(path), what), error)
 }
 
 fn storage(message: Text, error: &io::Error) -> Error {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::buffer::Buffer;
 use super::{Entry, Format, Outcome, Rendered, Shape, sessions, time};
 use crate::error::{Cause, Error, Result};
-use crate::say::{Text, say};
+use crate::i18n::{Text, tr};
 use crate::spec::Target;
 
 /// One variable.
@@ -51,14 +51,14 @@ impl Format for Lines {
             for variable in variables(entry, shape)? {
                 if let Some(why) = (self.refuses)(&variable) {
                     return Err(self
-                        .cannot(say!("the value of {name}, which {why}", name = variable.name, why))
+                        .cannot(tr!("the value of {name}, which {why}", name = variable.name, why))
                         .target(&entry.target.to_string()));
                 }
                 (self.line)(&mut out, &variable);
             }
         }
         if out.as_bytes().len() >= self.limit {
-            return Err(self.cannot(say!(
+            return Err(self.cannot(tr!(
                 "these values: together they have {size} bytes, and its reader takes fewer than {limit}",
                 size = out.as_bytes().len(),
                 limit = self.limit
@@ -70,8 +70,8 @@ impl Format for Lines {
 
 impl Lines {
     fn cannot(&self, what: Text) -> Error {
-        Error::new(Cause::Format, say!("the format {name} cannot carry {what}", name = self.name, what))
-            .hint(say!("use -f json or -f plain"))
+        Error::new(Cause::Format, tr!("the format {name} cannot carry {what}", name = self.name, what))
+            .hint(tr!("use -f json or -f plain"))
     }
 }
 
@@ -118,27 +118,27 @@ const VITAL_STARTS: [&str; 2] = ["LD_", "DYLD_"];
 pub(super) fn check_name(name: &str, targets: &[&Target], shape: &Shape<'_>) -> Result<()> {
     let refuse = |why: Text| Err(Error::new(Cause::Usage, why));
     if shape.batch || targets.len() > 1 {
-        return refuse(say!("--var names one token, so it is for one target at a time"));
+        return refuse(tr!("--var names one token, so it is for one target at a time"));
     }
     let bytes = name.as_bytes();
     if bytes.first().is_none_or(u8::is_ascii_digit)
         || !bytes.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
     {
-        return refuse(say!("--var is no variable's name"))
-            .map_err(|error| error.hint(say!("letters, digits and _, not beginning with a digit")));
+        return refuse(tr!("--var is no variable's name"))
+            .map_err(|error| error.hint(tr!("letters, digits and _, not beginning with a digit")));
     }
     let vital = VITAL.iter().any(|vital| name.eq_ignore_ascii_case(vital));
     if vital || VITAL_STARTS.iter().any(|start| name.to_ascii_uppercase().starts_with(start)) {
-        let message = say!("--var {name} would replace a variable that shells and programs live by", name);
+        let message = tr!("--var {name} would replace a variable that shells and programs live by", name);
         return Err(
-            Error::new(Cause::Usage, message).hint(say!("choose a name of your own, such as CRM_TOKEN"))
+            Error::new(Cause::Usage, message).hint(tr!("choose a name of your own, such as CRM_TOKEN"))
         );
     }
     if targets
         .iter()
         .any(|target| ["TOKEN_EXPIRES_AT", "URL"].iter().any(|field| target.variable(field) == name))
     {
-        return refuse(say!("--var takes the name of another variable that is written too"));
+        return refuse(tr!("--var takes the name of another variable that is written too"));
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use super::{Context, Look, Provider, Role};
 use crate::answer::{Answer, Object};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
-use crate::say::say;
+use crate::i18n::tr;
 use crate::secret::Fields;
 use crate::session::{Session, lifetime};
 use crate::spec::{Ageing, Alternatives, BaseUrl, Default, Field, Kind, Placement, Renewal, Settings, Spec};
@@ -97,12 +97,12 @@ async fn login(context: &Context<'_>) -> Result<Session> {
     let settings = context.settings;
     let (user, password, path) = match context.role {
         Role::Partner => {
-            context.note(say!("logging in as the partner"));
+            context.note(tr!("logging in as the partner"));
             let path = settings.text("PARTNER_LOGIN_PATH").unwrap_or_default();
             (context.required("PARTNER_USERNAME")?, context.required("PARTNER_PASSWORD")?, path)
         }
         _ => {
-            context.note(say!("logging in"));
+            context.note(tr!("logging in"));
             (context.required("USERNAME")?, context.required("PASSWORD")?, LOGIN_PATH)
         }
     };
@@ -128,7 +128,7 @@ async fn login(context: &Context<'_>) -> Result<Session> {
     session.user = Some(user.expose().to_owned());
     match remaining(&object, answer.date) {
         Some(rest) => session.lasts(rest),
-        None => context.warn(say!("the server names no usable lifetime for its token")),
+        None => context.warn(tr!("the server names no usable lifetime for its token")),
     }
     session.details = object.details(&["Access_Token", "Token_Type"]);
     Ok(session)
@@ -139,7 +139,7 @@ async fn login(context: &Context<'_>) -> Result<Session> {
 fn refusal(answer: &Object) -> Option<Error> {
     answer.get("CodigoRetorno")?;
     (answer.text("CodigoRetorno").as_deref() != Some("1")).then(|| {
-        Error::new(Cause::Refused, say!("{host} refused the login", host = answer.host()))
+        Error::new(Cause::Refused, tr!("{host} refused the login", host = answer.host()))
             .said(&answer.said().unwrap_or_default())
     })
 }
@@ -151,7 +151,7 @@ fn partner_hint(context: &Context<'_>, error: Error, sent: bool) -> Error {
     }
     let [user, password] = ["PARTNER_USERNAME", "PARTNER_PASSWORD"].map(|field| context.variable(field));
     if context.role == Role::Partner {
-        return error.hint(say!(
+        return error.hint(tr!(
             "it is the partner's login that was refused: check {user} and {password}",
             user,
             password
@@ -160,7 +160,7 @@ fn partner_hint(context: &Context<'_>, error: Error, sent: bool) -> Error {
     if sent {
         return error;
     }
-    error.hint(say!(
+    error.hint(tr!(
         "check {own_user} and {own_password}; no partner's token was sent: set {token}, or {user} and {password}, \
          if your Broker asks for one",
         own_user = context.variable("USERNAME"),

@@ -9,7 +9,7 @@ use super::{Context, Judgement, Life, Look, Provider, Revocation, by_object};
 use crate::answer::{Answer, Object};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
-use crate::say::say;
+use crate::i18n::tr;
 use crate::secret::{Fields, md5_hex, percent};
 use crate::session::Session;
 use crate::spec::{Ageing, BaseUrl, Field, Kind, Placement, Renewal, Spec};
@@ -84,7 +84,7 @@ impl Provider for Gluo {
         Box::pin(async move {
             match attempt(context).await {
                 Err(Attempt { raced: true, .. }) => {
-                    context.note(say!(
+                    context.note(tr!(
                         "the challenge may have been taken by another login; asking for a fresh one"
                     ));
                     attempt(context).await
@@ -165,7 +165,7 @@ impl Provider for Gluo {
             let request = challenge(context)?;
             let user = context.variable("USERNAME");
             context.call(request, refusal).await.map(drop).map_err(|error| match error.cause {
-                Cause::Refused => error.hint(say!("check {user}", user)),
+                Cause::Refused => error.hint(tr!("check {user}", user)),
                 _ => error,
             })
         }))
@@ -195,11 +195,11 @@ impl From<Error> for Attempt {
 async fn attempt(context: &Context<'_>) -> std::result::Result<Session, Attempt> {
     let settings = context.settings;
     let user = context.required("USERNAME")?.expose();
-    context.note(say!("asking for a challenge"));
+    context.note(tr!("asking for a challenge"));
     let challenge = result(&context.call(challenge(context)?, refusal).await?)?;
     note_skew(context, &challenge);
 
-    context.note(say!("logging in"));
+    context.note(tr!("logging in"));
     // The server builds the same hash from the challenge and its copy of the key: seed document.
     let key = md5_hex(&[challenge.need_text("token")?, context.required("ACCESS_KEY")?.expose()]);
     let body = Fields::new().text("operation", "login").text("username", user).secret("accessKey", &key);
@@ -238,9 +238,9 @@ fn refusal(answer: &Object) -> Option<Error> {
     let host = answer.host();
     let known = code(answer).is_some_and(|code| REFUSALS.contains(&code.as_str()));
     let (cause, message) = if known {
-        (Cause::Refused, say!("{host} refused the login", host))
+        (Cause::Refused, tr!("{host} refused the login", host))
     } else {
-        (Cause::BadAnswer, say!("{host} reported an error", host))
+        (Cause::BadAnswer, tr!("{host} reported an error", host))
     };
     Some(Error::new(cause, message).said(&answer.said().unwrap_or_default()))
 }
@@ -282,8 +282,8 @@ fn note_skew(context: &Context<'_>, challenge: &Object) {
     if ahead.saturating_abs() > SKEW {
         let seconds = ahead.saturating_abs();
         let text = match ahead > 0 {
-            true => say!("the server's clock is {seconds} s ahead of this machine's", seconds),
-            false => say!("the server's clock is {seconds} s behind this machine's", seconds),
+            true => tr!("the server's clock is {seconds} s ahead of this machine's", seconds),
+            false => tr!("the server's clock is {seconds} s behind this machine's", seconds),
         };
         context.channel.report.note(Some(&context.settings.target), text);
     }

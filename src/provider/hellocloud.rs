@@ -7,7 +7,7 @@ use super::{Context, Judgement, Life, Look, Provider, Renewed, Revocation};
 use crate::answer::{Answer, Object};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
-use crate::say::{Text, say};
+use crate::i18n::{Text, tr};
 use crate::secret::{Fields, Secret};
 use crate::session::{Session, lifetime};
 use crate::spec::{Ageing, BaseUrl, Default, Field, Kind, Placement, Renewal, Spec};
@@ -93,7 +93,7 @@ impl Provider for HelloCloud {
         Box::pin(async move {
             let Some(refresh) = &session.refresh else { return Ok(Renewed::Impossible) };
             let fields = client(context, "refresh_token")?.secret("refresh_token", refresh);
-            context.note(say!("renewing with the refresh token"));
+            context.note(tr!("renewing with the refresh token"));
             let (answer, detour) = exchange(context, &fields).await?;
             if refresh_is_dead(&answer) {
                 return Ok(Renewed::Refused);
@@ -169,7 +169,7 @@ impl Provider for HelloCloud {
 
 /// The failure of a request whose header never arrived.
 fn header_dropped(host: &str) -> Error {
-    Error::new(Cause::HeaderDropped, say!("{host} never saw the Authorization header", host)).hint(say!(
+    Error::new(Cause::HeaderDropped, tr!("{host} never saw the Authorization header", host)).hint(tr!(
         "Apache needs `CGIPassAuth On` or the rule in SuiteCRM's .htaccess; a proxy must pass the header on"
     ))
 }
@@ -221,7 +221,7 @@ async fn login(context: &Context<'_>) -> Result<Session> {
     if let Some(user) = user {
         fields = fields.text("username", user).secret("password", context.required("PASSWORD")?);
     }
-    context.note(say!("logging in with the grant {grant}", grant));
+    context.note(tr!("logging in with the grant {grant}", grant));
     let (answer, detour) = exchange(context, &fields).await?;
     let mut session = session_in(context, &answer, detour)?;
     session.user = user.map(str::to_owned);
@@ -234,7 +234,7 @@ async fn exchange(context: &Context<'_>, fields: &Fields) -> Result<(Answer, boo
     let mut answer = context.channel.send(&request(context, own_path.unwrap_or(TOKEN_PATH), fields)).await?;
     let detour = answer.status == 404 && own_path.is_none();
     if detour {
-        context.note(say!(
+        context.note(tr!(
             "there is no {usual}; trying {other}",
             usual = TOKEN_PATH,
             other = UNREWRITTEN_PATH
@@ -248,13 +248,13 @@ async fn exchange(context: &Context<'_>, fields: &Fields) -> Result<(Answer, boo
 fn session_in(context: &Context<'_>, answer: &Answer, detour: bool) -> Result<Session> {
     let keyless = answer.status == 500 && answer.body.is_empty();
     let object = context.read(answer, |object| refusal(context, object)).map_err(|error| {
-        if keyless { error.hint(say!("were the server's OAuth2 keys ever generated?")) } else { error }
+        if keyless { error.hint(tr!("were the server's OAuth2 keys ever generated?")) } else { error }
     })?;
     let mut session =
         object.session("access_token", &object.text("token_type").unwrap_or("Bearer".to_owned()))?;
     session.refresh = object.text("refresh_token").map(Secret::new);
     if detour {
-        context.warn(say!(
+        context.warn(tr!(
             "the server has no {usual} (URL rewriting is off); {other} works, and {variable}={other} saves the \
              detour",
             usual = TOKEN_PATH,
@@ -264,7 +264,7 @@ fn session_in(context: &Context<'_>, answer: &Answer, detour: bool) -> Result<Se
     }
     match object.get("expires_in").map(lifetime) {
         Some(Some(seconds)) => session.lasts(seconds),
-        _ => context.warn(say!("the server names no usable lifetime for its token")),
+        _ => context.warn(tr!("the server names no usable lifetime for its token")),
     }
     session.details = object.details(&["token_type", "access_token"]);
     Ok(session)
@@ -297,15 +297,15 @@ fn refusal(context: &Context<'_>, answer: &Object) -> Option<Error> {
     let host = answer.host();
     let said = answer.said().unwrap_or_default();
     if ["lockout_reached", "password_expired"].iter().any(|word| code.contains(word) || text.contains(word)) {
-        let message = say!("{host} says that the account is locked or its password has expired", host);
+        let message = tr!("{host} says that the account is locked or its password has expired", host);
         return Some(
             Error::new(Cause::Locked, message)
                 .said(&said)
-                .hint(say!("log in once on the web page, or ask its administrator")),
+                .hint(tr!("log in once on the web page, or ask its administrator")),
         );
     }
     if CODES.contains(&code.as_str()) || SENTENCES.iter().any(|sentence| text.contains(sentence)) {
-        let error = Error::new(Cause::Refused, say!("{host} refused the login", host)).said(&said);
+        let error = Error::new(Cause::Refused, tr!("{host} refused the login", host)).said(&said);
         return Some(match hint(context, &code) {
             Some(hint) => error.hint(hint),
             None => error,
@@ -321,14 +321,14 @@ fn hint(context: &Context<'_>, code: &str) -> Option<Text> {
     let escaped = |secret: &Secret| secret.expose().contains(['"', '\'', '<', '>', '`']);
     if settings.secrets().any(escaped) {
         let other = if settings.text("BODY") == Some("form") { "json" } else { "form" };
-        return Some(say!(
+        return Some(tr!(
             "a secret holds quotes, < or >, which SuiteCRM may have stored escaped: try {variable}={other}",
             variable = context.variable("BODY"),
             other
         ));
     }
     (code == "invalid_client").then(|| {
-        say!(
+        tr!(
             "check {id} and {secret}, and whether the client may use the grant `{grant}` ({variable})",
             id = context.variable("CLIENT_ID"),
             secret = context.variable("CLIENT_SECRET"),

@@ -12,7 +12,7 @@ use std::cell::Cell;
 use crate::answer::{self, Answer, Object};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::{Channel, Request};
-use crate::say::{Text, say};
+use crate::i18n::{Text, tr};
 use crate::secret::Secret;
 use crate::session::Session;
 use crate::spec::{BaseUrl, Settings, Spec};
@@ -263,7 +263,7 @@ impl<'a> Context<'a> {
         }
         let object = object?;
         if object.noisy() {
-            self.warn(say!("the server printed text around its JSON (PHP display_errors?)"));
+            self.warn(tr!("the server printed text around its JSON (PHP display_errors?)"));
         }
         Ok(object)
     }
@@ -286,7 +286,7 @@ impl<'a> Context<'a> {
     /// A setting that the declaration requires, so that it is there.
     pub fn required(&self, field: &str) -> Result<&Secret> {
         self.settings.secret(field).ok_or_else(|| {
-            Error::new(Cause::MissingSetting, say!("{variable} is not set", variable = self.variable(field)))
+            Error::new(Cause::MissingSetting, tr!("{variable} is not set", variable = self.variable(field)))
         })
     }
 

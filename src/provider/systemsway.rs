@@ -6,7 +6,7 @@ use super::{Context, Judgement, Life, Look, Provider, by_object, by_status};
 use crate::answer::{Answer, Object};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
-use crate::say::say;
+use crate::i18n::tr;
 use crate::secret::{Fields, Secret, percent, sha256_hex};
 use crate::session::Session;
 use crate::spec::{Ageing, Alternatives, BaseUrl, Default, Field, Kind, Placement, Renewal, Spec};
@@ -105,10 +105,10 @@ async fn login(context: &Context<'_>) -> Result<Session> {
     let body = Fields::new().text("User", user).secret("Passwd", &hash(context)?);
     let url = settings.url.join(LOGIN_PATH);
     let request = Request::post(url, "application/json", body.json(), body.secrets());
-    context.note(say!("logging in; a session that this user has elsewhere ends"));
+    context.note(tr!("logging in; a session that this user has elsewhere ends"));
     let answer = context.call(request, refusal).await?;
     if answer.text("Status").is_none() && answer.text("codigo").is_none() {
-        return Err(answer.wrong("Status", &say!("a text")));
+        return Err(answer.wrong("Status", &tr!("a text")));
     }
     let mut session = answer.session("IDSessao", "session")?;
     session.user = Some(user.to_owned());
@@ -125,12 +125,12 @@ fn hash(context: &Context<'_>) -> Result<Secret> {
     };
     let digits = hash.expose();
     if digits.len() != 64 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        let message = say!(
+        let message = tr!(
             "{variable} is no SHA-256: it needs 64 hex digits",
             variable = context.variable("PASSWORD_SHA256")
         );
         let password = context.variable("PASSWORD");
-        let hint = say!("make it with `printf %s 'the password' | sha256sum`, or set {password}", password);
+        let hint = tr!("make it with `printf %s 'the password' | sha256sum`, or set {password}", password);
         return Err(Error::new(Cause::BadSetting, message).hint(hint));
     }
     let (upper, lower) = (Secret::new(digits.to_uppercase()), Secret::new(digits.to_lowercase()));
@@ -150,5 +150,5 @@ fn refusal(answer: &Object) -> Option<Error> {
         return None;
     }
     let said = answer.said().or_else(|| answer.text("Status")).unwrap_or_default();
-    Some(Error::new(Cause::Refused, say!("{host} refused the login", host = answer.host())).said(&said))
+    Some(Error::new(Cause::Refused, tr!("{host} refused the login", host = answer.host())).said(&said))
 }

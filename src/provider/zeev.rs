@@ -8,7 +8,7 @@ use super::{Context, Judgement, Life, Look, Provider, Renewed, Role, by_status};
 use crate::answer::{Answer, Object};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
-use crate::say::say;
+use crate::i18n::tr;
 use crate::secret::{Fields, percent};
 use crate::session::Session;
 use crate::spec::{Ageing, Alternatives, BaseUrl, Field, Kind, Placement, Renewal, Settings, Spec};
@@ -69,7 +69,7 @@ impl Provider for Zeev {
     /// A living token fetches a fresh one (seed document).
     fn renew<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Renewed> {
         Box::pin(async move {
-            context.note(say!("renewing the temporary token"));
+            context.note(tr!("renewing the temporary token"));
             let Some(person) = whoami(context, session).await? else { return Ok(Renewed::Refused) };
             let mut renewed = session_of(&person)?;
             renewed.user.clone_from(&session.user);
@@ -111,11 +111,11 @@ async fn login(context: &Context<'_>) -> Result<Session> {
     let url = settings.url.join(TOKENS_PATH);
     let request = match settings.secret("API_TOKEN") {
         Some(token) => {
-            context.note(say!("fetching a temporary token with the permanent one"));
+            context.note(tr!("fetching a temporary token with the permanent one"));
             Request::get(url).bearer(token)
         }
         None => {
-            context.note(say!("logging in"));
+            context.note(tr!("logging in"));
             let user = context.required("USERNAME")?.expose();
             let body = Fields::new().text("login", user).secret("password", context.required("PASSWORD")?);
             Request::post(url, "application/json", body.json(), body.secrets())
@@ -132,13 +132,13 @@ async fn login(context: &Context<'_>) -> Result<Session> {
 async fn impersonate(context: &Context<'_>, person: &str) -> Result<Session> {
     let settings = context.settings;
     if matches!(person, "." | "..") || person.trim().is_empty() {
-        return Err(Error::new(Cause::Usage, say!("--as needs a person's id or user name")));
+        return Err(Error::new(Cause::Usage, tr!("--as needs a person's id or user name")));
     }
     let token = match context.prior {
         Some(session) => &session.token,
         None => context.required("API_TOKEN")?,
     };
-    context.note(say!("impersonating"));
+    context.note(tr!("impersonating"));
     let path = [TOKENS_PATH, "/impersonate/", &percent(person)].concat();
     let request = Request::get(settings.url.join(&path)).bearer(token);
     let answer = context.call(request, |_| None).await.map_err(|error| {
@@ -163,17 +163,17 @@ fn session_of(person: &Object) -> Result<Session> {
 /// At this path the statuses speak of people, not of paths.
 fn explain(context: &Context<'_>, error: Error, person: &str) -> Error {
     let explained = match error.http_status {
-        Some(404) => Error::new(Cause::Usage, say!("Zeev knows nobody `{person}` to impersonate", person))
-            .hint(say!("--as takes a person's id or user name, as in Zeev under Access > People")),
-        Some(403) => Error::new(Cause::Refused, say!("this account may not impersonate `{person}`", person))
-            .hint(say!("ask Zeev's administrator for the permission to impersonate")),
+        Some(404) => Error::new(Cause::Usage, tr!("Zeev knows nobody `{person}` to impersonate", person))
+            .hint(tr!("--as takes a person's id or user name, as in Zeev under Access > People")),
+        Some(403) => Error::new(Cause::Refused, tr!("this account may not impersonate `{person}`", person))
+            .hint(tr!("ask Zeev's administrator for the permission to impersonate")),
         _ => return error,
     };
     let host = context.settings.url.origin();
     Error {
         said: error.said,
         http_status: error.http_status,
-        message: say!("{what} ({host})", what = explained.message, host),
+        message: tr!("{what} ({host})", what = explained.message, host),
         ..explained
     }
 }

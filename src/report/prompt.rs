@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::Report;
 use crate::error::{Cause, Error, Result};
-use crate::say::{Text, say};
+use crate::i18n::{Text, tr};
 use crate::secret::Secret;
 use crate::signals::interruptible;
 use crate::spec::Target;
@@ -63,7 +63,7 @@ impl Report {
     /// # Errors
     /// As [`Report::ask`].
     pub async fn confirm(&self, question: Text, usual: bool) -> Result<bool> {
-        let choice = if usual { say!("[Y/n]") } else { say!("[y/N]") };
+        let choice = if usual { tr!("[Y/n]") } else { tr!("[y/N]") };
         loop {
             let question = Text::list(&[&question, &choice], " ");
             forget_typed();
@@ -85,11 +85,11 @@ impl Report {
         // Nothing can stop a read from the terminal: a thread waits, not we.
         let answer = interruptible(None, async { Ok(tokio::task::spawn_blocking(read).await) }).await;
         let answer = answer.inspect_err(|_| self.line(""))?;
-        let unread = || Error::new(Cause::Other, say!("the terminal cannot be read"));
+        let unread = || Error::new(Cause::Other, tr!("the terminal cannot be read"));
         match answer.map_err(|_| unread())? {
             Ok(answer) => Ok(answer.map(|line| Secret::new(line.trim_end_matches(['\r', '\n']).to_owned()))),
             Err(error) if error.kind() == ErrorKind::Interrupted => {
-                Err(Error::new(Cause::Interrupted, say!("interrupted")))
+                Err(Error::new(Cause::Interrupted, tr!("interrupted")))
             }
             Err(_) => Err(unread()),
         }

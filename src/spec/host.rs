@@ -2,7 +2,7 @@
 
 use url::{Host, ParseError, Url};
 
-use crate::say::{Text, say};
+use crate::i18n::{Text, tr};
 
 /// The longest name of a host, and the longest part of one between dots, in bytes: RFC 1035, 2.3.4.
 const NAME_MAX: usize = 253;
@@ -20,18 +20,18 @@ pub(super) fn wrong(url: &Result<Url, ParseError>, authority: &str) -> Option<Te
         },
         Err(ParseError::InvalidPort) => Some(wrong_port(authority)),
         Err(ParseError::InvalidIpv4Address | ParseError::InvalidIpv6Address) => {
-            Some(say!("is no valid URL: its host is no IP address"))
+            Some(tr!("is no valid URL: its host is no IP address"))
         }
-        Err(_) => Some(wrong_character(authority).unwrap_or_else(|| say!("is no valid URL"))),
+        Err(_) => Some(wrong_character(authority).unwrap_or_else(|| tr!("is no valid URL"))),
     }
 }
 
 fn wrong_port(authority: &str) -> Text {
     let port = authority.rsplit(':').next().unwrap_or_default();
     if port.len() <= PORT_DIGITS && port.bytes().all(|byte| byte.is_ascii_digit()) {
-        say!("is no valid URL: its port {port} is not between 1 and 65535", port)
+        tr!("is no valid URL: its port {port} is not between 1 and 65535", port)
     } else {
-        say!("is no valid URL: its port is no number between 1 and 65535")
+        tr!("is no valid URL: its port is no number between 1 and 65535")
     }
 }
 
@@ -40,10 +40,10 @@ fn wrong_name(name: &str) -> Option<Text> {
     // A dot at the end says that the name is whole.
     let bare = name.strip_suffix('.').unwrap_or(name);
     if bare.split('.').any(str::is_empty) {
-        return Some(say!("is no valid URL: its host has nothing between two dots, or before one"));
+        return Some(tr!("is no valid URL: its host has nothing between two dots, or before one"));
     }
     if bare.len() > NAME_MAX || bare.split('.').any(|part| part.len() > PART_MAX) {
-        return Some(say!("is no valid URL: its host's name is too long"));
+        return Some(tr!("is no valid URL: its host's name is too long"));
     }
     wrong_character(name)
 }
@@ -53,5 +53,5 @@ fn wrong_name(name: &str) -> Option<Text> {
 fn wrong_character(name: &str) -> Option<Text> {
     let allowed = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || "-_.:[]".contains(c);
     let character = name.chars().find(|c| !allowed(*c))?;
-    Some(say!("is no valid URL: no host has `{character}` in its name", character))
+    Some(tr!("is no valid URL: no host has `{character}` in its name", character))
 }

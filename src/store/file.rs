@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::{ENTRY_MAX, Entry, Found, Key, Lock, NAME_LENGTH, Store, Written, decode, encode, newer};
 use crate::disk::{self, DRAFT_PREFIX, Draft, open_plainly};
 use crate::error::{Cause, Error, Pending, Result, why};
-use crate::say::{Text, say};
+use crate::i18n::{Text, tr};
 use crate::secret::{Secret, hex};
 
 /// The file of the store's own key, its lock, and its length in bytes.
@@ -110,20 +110,20 @@ impl FileStore {
                 }
                 outcome => outcome,
             };
-            let file = file.map_err(|error| self.failed(say!("cannot be locked"), &error))?;
+            let file = file.map_err(|error| self.failed(tr!("cannot be locked"), &error))?;
             match file.try_lock() {
                 // Whoever forgets a session removes its lock file too: then this one is nobody's.
                 Ok(()) if !is_at(&file, path) => continue,
                 Ok(()) => return Ok(file),
                 Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(error)) => return Err(self.failed(say!("cannot be locked"), &error)),
+                Err(TryLockError::Error(error)) => return Err(self.failed(tr!("cannot be locked"), &error)),
             }
             let random = f64::from(getrandom::u32().unwrap_or_default()) / f64::from(u32::MAX);
             let next = Instant::now() + pause + pause.mul_f64(random);
             if next > deadline {
-                let message = say!("another crmauth holds {path}", path = path.display());
+                let message = tr!("another crmauth holds {path}", path = path.display());
                 return Err(Error::new(Cause::Busy, message)
-                    .hint(say!("wait for it or end it; --timeout SECONDS allows more time")));
+                    .hint(tr!("wait for it or end it; --timeout SECONDS allows more time")));
             }
             tokio::time::sleep_until(next).await;
             pause = (pause * 2).min(LOOK_AGAIN_MAX);
@@ -138,21 +138,21 @@ impl FileStore {
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                 return Ok(None);
             }
-            Err(error) => return refuse(say!("cannot be read ({why})", why = why(error.kind()))),
+            Err(error) => return refuse(tr!("cannot be read ({why})", why = why(error.kind()))),
         };
-        let Ok(metadata) = file.metadata() else { return refuse(say!("cannot be looked at")) };
+        let Ok(metadata) = file.metadata() else { return refuse(tr!("cannot be looked at")) };
         if !metadata.is_file() {
-            return refuse(say!("is no regular file"));
+            return refuse(tr!("is no regular file"));
         }
         if !disk::is_ours(&metadata) {
-            return refuse(say!("belongs to somebody else"));
+            return refuse(tr!("belongs to somebody else"));
         }
         if metadata.len() > ENTRY_MAX {
-            return refuse(say!("is too large"));
+            return refuse(tr!("is too large"));
         }
         let mut bytes = Zeroizing::new(Vec::new());
         if file.take(ENTRY_MAX).read_to_end(&mut bytes).is_err() {
-            return refuse(say!("cannot be read"));
+            return refuse(tr!("cannot be read"));
         }
         Ok(Some(match decode(&bytes, Timestamp::now()) {
             Ok((key, entry)) if disk::open_to_others(&metadata) => Content::Exposed(key, entry),
@@ -163,7 +163,7 @@ impl FileStore {
 
     /// The store's own key, made when it is first needed and when it can be trusted no more.
     async fn key(&self, deadline: Instant) -> Result<Zeroizing<Vec<u8>>> {
-        let failed = |error: io::Error| self.failed(say!("has no key of its own"), &error);
+        let failed = |error: io::Error| self.failed(tr!("has no key of its own"), &error);
         if let Some(key) = self.known_key().map_err(failed)? {
             return Ok(key);
         }
@@ -207,9 +207,9 @@ impl FileStore {
     }
 
     fn failed(&self, what: Text, error: &io::Error) -> Error {
-        Error::new(Cause::Storage, say!("the store {place} {what}", place = self.place(), what))
+        Error::new(Cause::Storage, tr!("the store {place} {what}", place = self.place(), what))
             .because(error)
-            .hint(say!("make room or give access there, or choose another place with CRMAUTH_STORE"))
+            .hint(tr!("make room or give access there, or choose another place with CRMAUTH_STORE"))
     }
 }
 
@@ -242,16 +242,16 @@ impl Store for FileStore {
     fn read<'a>(&'a self, key: &'a Key, _deadline: Instant) -> Pending<'a, Found> {
         Box::pin(async move {
             let path = self.entry_path(key);
-            let unusable = |why| Found::unusable(say!("{path} {why}", path = path.display(), why));
+            let unusable = |why| Found::unusable(tr!("{path} {why}", path = path.display(), why));
             Ok(match self.read_now(&path)? {
                 None => Found::default(),
                 Some(Content::Broken(why)) => unusable(why),
                 Some(Content::Sound(its, _) | Content::Exposed(its, _)) if its != *key => {
-                    Found::unusable(say!("{path} is of another session", path = path.display()))
+                    Found::unusable(tr!("{path} is of another session", path = path.display()))
                 }
                 Some(Content::Exposed(_, entry)) => Found {
                     exposed: Some(entry),
-                    ..unusable(say!("is open to others; somebody may have changed it"))
+                    ..unusable(tr!("is open to others; somebody may have changed it"))
                 },
                 Some(Content::Sound(_, entry)) => Found { entry: Some(entry), ..Found::default() },
             })
@@ -277,14 +277,14 @@ impl Store for FileStore {
             } else {
                 tokio::task::spawn_blocking(write).await.unwrap_or_else(|error| Err(io::Error::other(error)))
             };
-            written.map(|()| Written::Stored).map_err(|error| self.failed(say!("cannot be written"), &error))
+            written.map(|()| Written::Stored).map_err(|error| self.failed(tr!("cannot be written"), &error))
         })
     }
 
     fn forget<'a>(&'a self, lock: &'a Lock) -> Pending<'a, ()> {
         Box::pin(async move {
             self.remove(&self.entry_path(&lock.key))
-                .map_err(|error| self.failed(say!("cannot be written"), &error))
+                .map_err(|error| self.failed(tr!("cannot be written"), &error))
         })
     }
 
@@ -318,7 +318,7 @@ impl Store for FileStore {
                 let lock = self.acquire(&lock_path, deadline).await?;
                 if !stays(&path)? {
                     let removed = self.remove(&path).and_then(|()| self.remove(&lock_path));
-                    removed.map_err(|error| self.failed(say!("cannot be written"), &error))?;
+                    removed.map_err(|error| self.failed(tr!("cannot be written"), &error))?;
                     discarded += 1;
                 }
                 drop(lock);
@@ -345,7 +345,7 @@ impl Store for FileStore {
                 }
             };
             let mut mac = Hmac::<sha2::Sha256>::new_from_slice(key)
-                .map_err(|_| Error::new(Cause::Other, say!("the store's key has a wrong length")))?;
+                .map_err(|_| Error::new(Cause::Other, tr!("the store's key has a wrong length")))?;
             mac.update(secret.expose().as_bytes());
             Ok(hex(&mac.finalize().into_bytes()))
         })

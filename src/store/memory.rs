@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::{Entry, Found, Key, Lock, Store, Written};
 use crate::error::{Cause, Error, Pending};
-use crate::say::say;
+use crate::i18n::tr;
 use crate::secret::{Secret, sha256_hex};
 
 /// The store. What one run does at once still waits for its turn.
@@ -44,7 +44,7 @@ impl Store for MemoryStore {
             let mutex = self.locks.borrow_mut().entry(key.clone()).or_default().clone();
             let held: OwnedMutexGuard<()> = tokio::time::timeout_at(deadline, mutex.lock_owned())
                 .await
-                .map_err(|_| Error::new(Cause::Busy, say!("another login of this run holds the session")))?;
+                .map_err(|_| Error::new(Cause::Busy, tr!("another login of this run holds the session")))?;
             Ok(Lock { key: key.clone(), held: Box::new(held) })
         })
     }

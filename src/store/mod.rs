@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use crate::error::{Pending, Result};
-use crate::say::{Text, say};
+use crate::i18n::{Text, tr};
 use crate::secret::{Secret, sha256_hex};
 use crate::session::{Session, check_token};
 
@@ -243,7 +243,7 @@ struct Form {
 
 /// Why an entry of a newer form cannot be used.
 fn newer() -> Text {
-    say!("was written by a newer crmauth")
+    tr!("was written by a newer crmauth")
 }
 
 /// An entry's bytes.
@@ -272,7 +272,7 @@ fn encode(key: &Key, entry: &Entry) -> Zeroizing<Vec<u8>> {
 /// # Errors
 /// Why it cannot be used, as half a sentence without anything of its text.
 fn decode(bytes: &[u8], now: Timestamp) -> std::result::Result<(Key, Entry), Text> {
-    let broken = || say!("is cut or no entry");
+    let broken = || tr!("is cut or no entry");
     match serde_json::from_slice::<Form>(bytes) {
         Ok(form) if form.schema > SCHEMA => return Err(newer()),
         Ok(_) => {}
@@ -285,7 +285,7 @@ fn decode(bytes: &[u8], now: Timestamp) -> std::result::Result<(Key, Entry), Tex
     let obtained_at = time(&record.obtained_at)?;
     let seen_at = times(&record.seen_at)?;
     if [Some(obtained_at), seen_at].into_iter().flatten().any(|time| time.duration_since(now) > FUTURE) {
-        return Err(say!("is from the future: was the clock set back?"));
+        return Err(tr!("is from the future: was the clock set back?"));
     }
     let session = Session {
         token: Secret::new(record.token),

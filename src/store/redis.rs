@@ -25,7 +25,7 @@ use super::{
     ENTRY_MAX, Entry, Found, Key, Lock, NAME_LENGTH, Store, Version, Waited, Written, decode, encode, newer,
 };
 use crate::error::{Cause, Error, Pending, Result};
-use crate::say::{Text, say};
+use crate::i18n::{Text, tr};
 use crate::secret::Secret;
 use crate::tls::Trust;
 use seal::{Broken, Keys};
@@ -174,7 +174,7 @@ impl RedisStore {
         shared.claim(deadline).await?;
         let mut owner = [0; 16];
         getrandom::fill(&mut owner)
-            .map_err(|_| Error::new(Cause::Other, say!("there are no random numbers")))?;
+            .map_err(|_| Error::new(Cause::Other, tr!("there are no random numbers")))?;
         let deadline = deadline.saturating_duration_since(shared.began);
         let seen = seen.map(|version| version.0);
         let lease = Lease::new(shared.terms, u128::from_be_bytes(owner), seen, deadline);
@@ -278,10 +278,10 @@ impl Shared {
             Err(broken) => {
                 let place = self.server.place();
                 let message = match broken {
-                    Broken::NotOurs => say!("this store was sealed with another key: {place}", place),
-                    Broken::Newer => say!("the store {place} is a newer crmauth's", place),
+                    Broken::NotOurs => tr!("this store was sealed with another key: {place}", place),
+                    Broken::Newer => tr!("the store {place} is a newer crmauth's", place),
                 };
-                Err(Error::new(Cause::BadSetting, message).hint(say!(
+                Err(Error::new(Cause::BadSetting, message).hint(tr!(
                     "give every machine the same CRMAUTH_STORE_KEY, or use another database (redis://…/1)"
                 )))
             }
@@ -375,24 +375,24 @@ impl Shared {
 
     fn no_right(&self, why: Why, away: Option<Error>) -> Error {
         let place = self.server.place();
-        let wait = say!("wait for it; --timeout SECONDS allows more time");
+        let wait = tr!("wait for it; --timeout SECONDS allows more time");
         let (message, hint) = match (why, away) {
             (Why::Silent, Some(error)) => {
                 self.remember(&error);
                 return error;
             }
             (Why::Silent, None) => {
-                let message = say!("the store {place} does not answer", place);
+                let message = tr!("the store {place} does not answer", place);
                 return Error::new(Cause::Timeout, message).hint(wait);
             }
             (Why::Quiet, _) => {
-                (say!("the store {place} has just started and gives no right to log in yet", place), wait)
+                (tr!("the store {place} has just started and gives no right to log in yet", place), wait)
             }
             (Why::Busy(left), _) => (
-                say!("another machine is logging in, says the store {place}", place),
+                tr!("another machine is logging in, says the store {place}", place),
                 match left.as_secs_f64().ceil() {
                     0.0 => wait,
-                    left => say!("wait for it; if that machine is gone, its turn ends in {left} s", left),
+                    left => tr!("wait for it; if that machine is gone, its turn ends in {left} s", left),
                 },
             ),
         };
@@ -400,7 +400,7 @@ impl Shared {
     }
 
     fn strange(&self) -> Error {
-        let message = say!("{place} gave an answer that Redis does not give", place = self.server.place());
+        let message = tr!("{place} gave an answer that Redis does not give", place = self.server.place());
         Error::new(Cause::Unavailable, message)
     }
 
@@ -437,7 +437,7 @@ impl Shared {
 
     /// What is wrong with an entry, and where that is.
     fn in_place(&self, why: Text) -> Text {
-        say!("in {place} {why}", place = self.server.place(), why)
+        tr!("in {place} {why}", place = self.server.place(), why)
     }
 
     fn unseal(
@@ -471,7 +471,7 @@ fn is_silence(error: &Error) -> bool {
 
 /// Why an entry cannot be used that nobody with the key has written so.
 fn changed() -> Text {
-    say!("was changed or put there by somebody else")
+    tr!("was changed or put there by somebody else")
 }
 
 /// What an entry is sealed for: its place and its right.
@@ -516,7 +516,7 @@ fn kept(entry: &Entry, now: Timestamp) -> Duration {
 
 /// What the store holds for a lock of its own.
 fn holding(lock: &Lock) -> Result<&Holding> {
-    lock.held.downcast_ref().ok_or_else(|| Error::new(Cause::Other, say!("the lock is another store's")))
+    lock.held.downcast_ref().ok_or_else(|| Error::new(Cause::Other, tr!("the lock is another store's")))
 }
 
 impl Store for RedisStore {
@@ -533,7 +533,7 @@ impl Store for RedisStore {
                 Some(Ok((its, entry))) if its == *key => {
                     Found { entry: Some(entry), version, ..Found::default() }
                 }
-                Some(Ok(_)) => Found { version, ..Found::unusable(self.0.in_place(say!("is another's"))) },
+                Some(Ok(_)) => Found { version, ..Found::unusable(self.0.in_place(tr!("is another's"))) },
                 Some(Err(why)) => Found { version, ..Found::unusable(why) },
             })
         })
@@ -571,7 +571,7 @@ impl Store for RedisStore {
             shift(&mut shared_time, opened.ahead);
             let text = encode(&lock.key, &shared_time);
             if text.len() as u64 > ENTRY_MAX {
-                return Err(Error::new(Cause::Storage, say!("the session is too large to be stored")));
+                return Err(Error::new(Cause::Storage, tr!("the session is too large to be stored")));
             }
             let fence = lease.borrow().fence().unwrap_or_default();
             let sealed = shared.keys.seal(&text, &purpose(name, fence))?;

@@ -3,9 +3,9 @@
 use std::process::Command;
 
 use crmauth::error::EXIT_CODES;
+use crmauth::i18n::{Lang, Text};
 use crmauth::output;
 use crmauth::provider;
-use crmauth::say::{Lang, Text};
 
 use super::{at, check, code, fill, read, table};
 

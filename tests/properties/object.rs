@@ -2,7 +2,7 @@
 
 use crmauth::answer::{Answer, Object, Place};
 use crmauth::error::{Cause, Error};
-use crmauth::say::Text;
+use crmauth::i18n::Text;
 use crmauth::session::check_token;
 use serde_json::Value;
 

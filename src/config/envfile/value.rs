@@ -6,7 +6,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::say::{Text, say};
+use crate::i18n::{Text, tr};
 use crate::secret::Secret;
 
 /// Why a value is refused; both texts show its name only.
@@ -24,7 +24,7 @@ impl Fault {
 /// Reads what stands behind the `=` of the setting `name`.
 pub(super) fn parse(raw: &[u8], name: &str, secret: bool) -> Result<Secret, Fault> {
     let Ok(raw) = std::str::from_utf8(raw) else {
-        return Err(Fault::new(say!("{name} is not valid UTF-8", name), say!("save the file as UTF-8")));
+        return Err(Fault::new(tr!("{name} is not valid UTF-8", name), tr!("save the file as UTF-8")));
     };
     if raw.chars().any(|c| c.is_control() && c != '\t') {
         return Err(control(name));
@@ -40,8 +40,8 @@ pub(super) fn parse(raw: &[u8], name: &str, secret: bool) -> Result<Secret, Faul
         None => text,
         Some(_) if secret => {
             return Err(Fault::new(
-                say!("white space and `#` in {name} need single quotes", name),
-                say!(
+                tr!("white space and `#` in {name} need single quotes", name),
+                tr!(
                     "put the value between single quotes if ` #` belongs to it, or the comment on a line of its own: {name}='…'",
                     name
                 ),
@@ -62,15 +62,15 @@ fn comment(raw: &str) -> Option<usize> {
 
 fn control(name: &str) -> Fault {
     Fault::new(
-        say!("{name} holds a control character, which no setting may", name),
-        say!("type the value of {name} anew: something in it cannot be seen", name),
+        tr!("{name} holds a control character, which no setting may", name),
+        tr!("type the value of {name} anew: something in it cannot be seen", name),
     )
 }
 
 fn single(rest: &str, name: &str) -> Result<Secret, Fault> {
     let Some((text, tail)) = rest.split_once('\'') else {
         return Err(unclosed(
-            say!("the single quote that opens {name} does not close on its line", name),
+            tr!("the single quote that opens {name} does not close on its line", name),
             name,
         ));
     };
@@ -95,47 +95,44 @@ fn double(rest: &str, name: &str) -> Result<Secret, Fault> {
                 Some((_, c @ ('\\' | '"' | '$'))) => text.push(c),
                 None => break,
                 Some(_) => {
-                    let message = say!("a backslash in {name} needs single quotes", name);
+                    let message = tr!("a backslash in {name} needs single quotes", name);
                     return Err(Fault::new(
                         message,
-                        say!(r#"between double quotes only \\, \" and \$ are known"#),
+                        tr!(r#"between double quotes only \\, \" and \$ are known"#),
                     ));
                 }
             },
-            '$' => return Err(quote_it(say!("`$` in {name} needs single quotes", name), name)),
+            '$' => return Err(quote_it(tr!("`$` in {name} needs single quotes", name), name)),
             '\t' => return Err(control(name)),
             c => text.push(c),
         }
     }
-    Err(unclosed(say!("the double quote that opens {name} does not close on its line", name), name))
+    Err(unclosed(tr!("the double quote that opens {name} does not close on its line", name), name))
 }
 
 fn bare(text: &str, name: &str) -> Result<Secret, Fault> {
     if text.starts_with(['#', '`']) {
         let first = &text[..1];
-        return Err(quote_it(
-            say!("`{first}` at the start of {name} needs single quotes", first, name),
-            name,
-        ));
+        return Err(quote_it(tr!("`{first}` at the start of {name} needs single quotes", first, name), name));
     }
     for c in text.chars() {
         let what = match c {
-            '$' => say!("`$`"),
-            '"' => say!("a double quote"),
-            '\\' => say!("a backslash"),
+            '$' => tr!("`$`"),
+            '"' => tr!("a double quote"),
+            '\\' => tr!("a backslash"),
             '\'' => {
                 return Err(Fault::new(
-                    say!("a single quote in {name} needs double quotes", name),
-                    say!(
+                    tr!("a single quote in {name} needs double quotes", name),
+                    tr!(
                         r#"write {name}="…", with \\, \" and \$ for a backslash, a double quote and a dollar sign"#,
                         name
                     ),
                 ));
             }
-            c if c.is_whitespace() => say!("white space"),
+            c if c.is_whitespace() => tr!("white space"),
             _ => continue,
         };
-        return Err(quote_it(say!("{what} in {name} needs single quotes", what, name), name));
+        return Err(quote_it(tr!("{what} in {name} needs single quotes", what, name), name));
     }
     Ok(Secret::new(text.to_owned()))
 }
@@ -147,8 +144,8 @@ fn end(tail: &str, name: &str) -> Result<(), Fault> {
         return Ok(());
     }
     Err(Fault::new(
-        say!("something stands behind the closing quote of {name}", name),
-        say!(
+        tr!("something stands behind the closing quote of {name}", name),
+        tr!(
             "a quote inside the value ends it: a value with both kinds of quotes goes between double ones, as \\\""
         ),
     ))
@@ -157,10 +154,10 @@ fn end(tail: &str, name: &str) -> Result<(), Fault> {
 fn quote_it(message: Text, name: &str) -> Fault {
     Fault::new(
         message,
-        say!("write {name}='…': between single quotes every character stands for itself", name),
+        tr!("write {name}='…': between single quotes every character stands for itself", name),
     )
 }
 
 fn unclosed(message: Text, name: &str) -> Fault {
-    Fault::new(message, say!("write {name}='…' on one line: no setting has several", name))
+    Fault::new(message, tr!("write {name}='…' on one line: no setting has several", name))
 }

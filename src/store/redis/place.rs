@@ -5,7 +5,7 @@ use std::fmt;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use crate::say::{Text, say};
+use crate::i18n::{Text, tr};
 use crate::secret::Secret;
 
 /// Redis's port, with and without TLS.
@@ -34,43 +34,43 @@ impl Place {
     /// What is wrong with it, beginning with a verb, without showing it.
     pub fn parse(text: &str) -> Result<Self, Text> {
         if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
-            return Err(say!("holds white space or a control character, which no URL may"));
+            return Err(tr!("holds white space or a control character, which no URL may"));
         }
-        let url = Url::parse(text).map_err(|_| say!("is no valid URL"))?;
+        let url = Url::parse(text).map_err(|_| tr!("is no valid URL"))?;
         let tls = match url.scheme() {
             "redis" => false,
             "rediss" => true,
-            _ => return Err(say!("is neither a redis:// nor a rediss:// URL")),
+            _ => return Err(tr!("is neither a redis:// nor a rediss:// URL")),
         };
         match url.fragment() {
             None => {}
-            Some("insecure") => return Err(say!("asks for #insecure, and certificates are always checked")),
-            Some(_) => return Err(say!("holds a fragment (#)")),
+            Some("insecure") => return Err(tr!("asks for #insecure, and certificates are always checked")),
+            Some(_) => return Err(tr!("holds a fragment (#)")),
         }
         if url.query().is_some() {
-            return Err(say!("holds parameters (?), and none is known"));
+            return Err(tr!("holds parameters (?), and none is known"));
         }
         let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_ascii_lowercase();
         let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
         if host.is_empty() || !host.chars().all(named) {
-            return Err(say!("names no host that can be used"));
+            return Err(tr!("names no host that can be used"));
         }
         let database = match url.path().trim_start_matches('/') {
             "" => 0,
             digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-                digits.parse().map_err(|_| say!("has too large a database number"))?
+                digits.parse().map_err(|_| tr!("has too large a database number"))?
             }
-            _ => return Err(say!("names a database that is no number")),
+            _ => return Err(tr!("names a database that is no number")),
         };
         let decoded = |part: &str| {
             let text = percent_decode_str(part).decode_utf8();
             text.map(|text| text.into_owned())
-                .map_err(|_| say!("has a user or a password that is not valid UTF-8"))
+                .map_err(|_| tr!("has a user or a password that is not valid UTF-8"))
         };
         let password = url.password().map(decoded).transpose()?.map(Secret::new);
         let user = Some(decoded(url.username())?).filter(|user| !user.is_empty());
         if user.is_some() && password.is_none() {
-            return Err(say!(
+            return Err(tr!(
                 "names a user without a password; a password alone is written redis://:PASSWORD@HOST"
             ));
         }

@@ -13,7 +13,7 @@ use hmac::{Hmac, Mac};
 use zeroize::Zeroizing;
 
 use crate::error::{Cause, Error, Result};
-use crate::say::{Text, say};
+use crate::i18n::{Text, tr};
 use crate::secret::{Secret, hex};
 
 /// How long the key is, in bytes.
@@ -47,7 +47,7 @@ impl Keys {
     /// [`Cause::BadSetting`]; the message begins with a verb and does not show the key.
     pub fn new(key: &Secret) -> Result<Self> {
         let bad =
-            || Error::new(Cause::BadSetting, say!("is no key: it needs 32 bytes in base64")).hint(make_key());
+            || Error::new(Cause::BadSetting, tr!("is no key: it needs 32 bytes in base64")).hint(make_key());
         let text = key.expose().trim();
         let key = STANDARD.decode(text).or_else(|_| STANDARD_NO_PAD.decode(text)).map_err(|_| bad())?;
         let key = Zeroizing::new(key);
@@ -85,7 +85,7 @@ impl Keys {
     /// # Errors
     /// Where the system has no random numbers.
     pub fn seal(&self, text: &[u8], purpose: &str) -> Result<Vec<u8>> {
-        let failed = || Error::new(Cause::Other, say!("the session could not be sealed"));
+        let failed = || Error::new(Cause::Other, tr!("the session could not be sealed"));
         let mut filled = Zeroizing::new(Vec::with_capacity(text.len() + BLOCK));
         filled.extend_from_slice(text);
         filled.resize(text.len().next_multiple_of(BLOCK), b' ');
@@ -116,7 +116,7 @@ impl Keys {
 
 /// How a key is made, for whoever has none.
 pub fn make_key() -> Text {
-    say!("`openssl rand -base64 32` makes one; every machine that shares the store needs the same")
+    tr!("`openssl rand -base64 32` makes one; every machine that shares the store needs the same")
 }
 
 /// The version is proved too: nobody can make one form look like another.
@@ -126,7 +126,7 @@ fn proved(purpose: &str) -> Vec<u8> {
 
 fn mac(key: &[u8], text: &[u8]) -> Result<[u8; KEY_LENGTH]> {
     let mac = Hmac::<sha2::Sha256>::new_from_slice(key);
-    let mut mac = mac.map_err(|_| Error::new(Cause::Other, say!("the store's key has a wrong length")))?;
+    let mut mac = mac.map_err(|_| Error::new(Cause::Other, tr!("the store's key has a wrong length")))?;
     mac.update(text);
     Ok(mac.finalize().into_bytes().into())
 }

@@ -15,8 +15,8 @@ use zeroize::Zeroizing;
 use super::place::Place;
 use super::reply::{self, NoReply, REPLY_MAX};
 use crate::error::{Cause, Error, Result};
+use crate::i18n::{Text, tr};
 use crate::reader;
-use crate::say::{Text, say};
 use crate::store::lease::SILENCE_MIN;
 use crate::tls::{self, Trust};
 
@@ -72,7 +72,7 @@ impl Server {
         let limit = share(deadline.saturating_duration_since(Instant::now()));
         let late = |_| {
             let limit = reader::seconds(limit);
-            Err(self.away(Cause::Timeout, say!("no answer within {limit} s", limit)))
+            Err(self.away(Cause::Timeout, tr!("no answer within {limit} s", limit)))
         };
         let values = tokio::time::timeout(limit, work).await.unwrap_or_else(late)?;
         match values.iter().find_map(refusal) {
@@ -126,7 +126,7 @@ impl Server {
         let found = tokio::net::lookup_host((self.place.host.as_str(), self.place.port)).await;
         let found: Vec<SocketAddr> = found.map(Iterator::collect).unwrap_or_default();
         if found.is_empty() {
-            return Err(self.away(Cause::Dns, say!("cannot resolve {host}", host = self.place.host)));
+            return Err(self.away(Cause::Dns, tr!("cannot resolve {host}", host = self.place.host)));
         }
         let any = self.place.tls || self.allow_plain;
         let usable: Vec<_> =
@@ -134,9 +134,9 @@ impl Server {
         if usable.is_empty() {
             let address = self.place.address();
             let message =
-                say!("redis:// to {address} is not encrypted: its password would be readable", address);
+                tr!("redis:// to {address} is not encrypted: its password would be readable", address);
             return Err(Error::new(Cause::BadSetting, message)
-                .hint(say!("use rediss://, or consent with CRMAUTH_STORE_ALLOW_PLAIN=1")));
+                .hint(tr!("use rediss://, or consent with CRMAUTH_STORE_ALLOW_PLAIN=1")));
         }
         let mut why = None;
         for found in usable {
@@ -149,11 +149,11 @@ impl Server {
         Err(self.away(
             Cause::Connect,
             match why {
-                Some(io::ErrorKind::ConnectionRefused) => say!("connection refused by {host}", host),
+                Some(io::ErrorKind::ConnectionRefused) => tr!("connection refused by {host}", host),
                 Some(io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable) => {
-                    say!("no route to {host}", host)
+                    tr!("no route to {host}", host)
                 }
-                _ => say!("cannot connect to {host}", host),
+                _ => tr!("cannot connect to {host}", host),
             },
         ))
     }
@@ -162,9 +162,7 @@ impl Server {
         let host = self.place.address();
         match tls::explain(error, &host) {
             Some(error) => self.out_of_reach(error),
-            None => {
-                self.away(Cause::Tls, say!("{host} closed the connection during the TLS handshake", host))
-            }
+            None => self.away(Cause::Tls, tr!("{host} closed the connection during the TLS handshake", host)),
         }
     }
 
@@ -176,8 +174,8 @@ impl Server {
         match error.kind() {
             // A server that speaks TLS answers so, or hangs up.
             io::ErrorKind::InvalidData => self
-                .away(Cause::Closed, say!("{host} does not speak Redis's protocol, or only over TLS", host)),
-            _ => self.away(Cause::Closed, say!("{host} closed the connection before answering", host)),
+                .away(Cause::Closed, tr!("{host} does not speak Redis's protocol, or only over TLS", host)),
+            _ => self.away(Cause::Closed, tr!("{host} closed the connection before answering", host)),
         }
     }
 
@@ -187,8 +185,8 @@ impl Server {
 
     fn out_of_reach(&self, error: Error) -> Error {
         let message =
-            say!("the store {place} is out of reach: {why}", place = self.place, why = error.message);
-        Error { message, ..error }.hint(say!("is CRMAUTH_STORE right, and is its server up?"))
+            tr!("the store {place} is out of reach: {why}", place = self.place, why = error.message);
+        Error { message, ..error }.hint(tr!("is CRMAUTH_STORE right, and is its server up?"))
     }
 
     /// Who we are is a setting to be mended. What passes by itself is like no answer; the rest needs somebody there.
@@ -196,23 +194,23 @@ impl Server {
     fn refused(&self, error: &ServerError) -> Error {
         let (place, code) = (&self.place, code(error));
         let (message, hint) = match code {
-            "NOAUTH" => (say!("the store {place} wants a password", place), who()),
-            "WRONGPASS" => (say!("the store {place} does not take the user or the password", place), who()),
+            "NOAUTH" => (tr!("the store {place} wants a password", place), who()),
+            "WRONGPASS" => (tr!("the store {place} does not take the user or the password", place), who()),
             "OOM" => (
-                say!("the memory of the store {place} is full", place),
-                say!("make room there, or raise its maxmemory"),
+                tr!("the memory of the store {place} is full", place),
+                tr!("make room there, or raise its maxmemory"),
             ),
             "READONLY" => (
-                say!("the store {place} is a replica, which takes no changes", place),
-                say!("name its primary in CRMAUTH_STORE"),
+                tr!("the store {place} is a replica, which takes no changes", place),
+                tr!("name its primary in CRMAUTH_STORE"),
             ),
             "MISCONF" => (
-                say!("the store {place} takes no changes, since it cannot save them", place),
-                say!("its log says why; often its disk is full"),
+                tr!("the store {place} takes no changes, since it cannot save them", place),
+                tr!("its log says why; often its disk is full"),
             ),
             "MOVED" | "ASK" | "CROSSSLOT" | "CLUSTERDOWN" => (
-                say!("the store {place} is part of a cluster, which cannot be used", place),
-                say!("name a server that stands alone in CRMAUTH_STORE"),
+                tr!("the store {place} is part of a cluster, which cannot be used", place),
+                tr!("name a server that stands alone in CRMAUTH_STORE"),
             ),
             _ => return self.answered(code, error),
         };
@@ -223,13 +221,13 @@ impl Server {
 
     /// The same in the server's words.
     fn answered(&self, code: &str, error: &ServerError) -> Error {
-        let message = say!("the store {place} answered {code}", place = self.place, code);
+        let message = tr!("the store {place} answered {code}", place = self.place, code);
         let (cause, hint) = match code {
             "NOPERM" => {
-                (Cause::BadSetting, say!("check the user in CRMAUTH_STORE, and what it may do on the server"))
+                (Cause::BadSetting, tr!("check the user in CRMAUTH_STORE, and what it may do on the server"))
             }
-            "LOADING" | "MASTERDOWN" | "BUSY" | "TRYAGAIN" => (Cause::Closed, say!("try again later")),
-            _ => (Cause::Unavailable, say!("ask who runs that server")),
+            "LOADING" | "MASTERDOWN" | "BUSY" | "TRYAGAIN" => (Cause::Closed, tr!("try again later")),
+            _ => (Cause::Unavailable, tr!("ask who runs that server")),
         };
         Error::new(cause, message).said(words(error)).hint(hint)
     }
@@ -246,7 +244,7 @@ impl Server {
 
 /// The next step of whoever is not let in.
 fn who() -> Text {
-    say!("check the user, the password and the database in CRMAUTH_STORE")
+    tr!("check the user, the password and the database in CRMAUTH_STORE")
 }
 
 /// How long a call may take where so much time is left. Whoever can do without the server needs most of it for a login

@@ -11,7 +11,7 @@ use std::fmt::Display;
 
 pub use lang::Lang;
 
-/// A sentence, or a part of one, in no language yet. [`say!`] makes it and [`Text::render`] alone gives its words:
+/// A sentence, or a part of one, in no language yet. [`tr!`] makes it and [`Text::render`] alone gives its words:
 /// a text has no `Display`, so that none gets into a `format!` where it would stay English.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Text {
@@ -41,8 +41,8 @@ impl Text {
     }
 
     /// Parts with `separator` between them, which is the same in every language.
-    pub(crate) fn list(parts: &[impl Sayable], separator: &'static str) -> Self {
-        let parts = parts.iter().map(Sayable::value).collect();
+    pub(crate) fn list(parts: &[impl Argument], separator: &'static str) -> Self {
+        let parts = parts.iter().map(Argument::value).collect();
         Self::new("{list}", vec![("list", Value::List(parts, separator))])
     }
 
@@ -93,69 +93,69 @@ impl Value {
 }
 
 /// What can stand in a text: whatever can be shown, which a secret cannot, and other texts.
-pub(crate) trait Sayable {
+pub(crate) trait Argument {
     /// Its value.
     fn value(&self) -> Value;
 }
 
-impl<T: Display + ?Sized> Sayable for T {
+impl<T: Display + ?Sized> Argument for T {
     fn value(&self) -> Value {
         Value::Plain(self.to_string())
     }
 }
 
-impl Sayable for Text {
+impl Argument for Text {
     fn value(&self) -> Value {
         Value::Text(self.clone())
     }
 }
 
-impl Sayable for &Text {
+impl Argument for &Text {
     fn value(&self) -> Value {
         Value::Text((*self).clone())
     }
 }
 
 /// `A`, `A and B`, `A, B and C`.
-pub(crate) fn and(parts: &[impl Sayable]) -> Text {
+pub(crate) fn and(parts: &[impl Argument]) -> Text {
     match parts {
         [most @ .., last] if !most.is_empty() => {
-            say!("{most} and {last}", most = Text::list(most, ", "), last = *last)
+            tr!("{most} and {last}", most = Text::list(most, ", "), last = *last)
         }
         _ => Text::list(parts, ", "),
     }
 }
 
 /// `A`, `A or B`, `A, B or C`.
-pub(crate) fn or(parts: &[impl Sayable]) -> Text {
+pub(crate) fn or(parts: &[impl Argument]) -> Text {
     match parts {
         [most @ .., last] if !most.is_empty() => {
-            say!("{most} or {last}", most = Text::list(most, ", "), last = *last)
+            tr!("{most} or {last}", most = Text::list(most, ", "), last = *last)
         }
         _ => Text::list(parts, ", "),
     }
 }
 
-/// Makes a [`Text`]: `say!("{host} refused {what}", host, what = of(target))`. A name alone is the variable of that
+/// Makes a [`Text`]: `tr!("{host} refused {what}", host, what = of(target))`. A name alone is the variable of that
 /// name. The compiler refuses a placeholder without a value and a value without a placeholder.
-macro_rules! say {
+macro_rules! tr {
     ($pattern:literal $(, $name:ident $(= $value:expr)?)* $(,)?) => {{
         // In an item no variable can be meant, so that every placeholder needs its value here.
         const _: fn() = || {
             let _ = ::std::format_args!($pattern $(, $name = "")*);
         };
-        $crate::say::Text::new(
+        $crate::i18n::Text::new(
             $pattern,
             ::std::vec![$((
                 ::std::stringify!($name),
-                $crate::say::Sayable::value(&$crate::say::given!($name $(= $value)?)),
+                $crate::i18n::Argument::value(&$crate::i18n::value_of!($name $(= $value)?)),
             )),*],
         )
     }};
 }
 
-/// The value that [`say!`] was given for a name.
-macro_rules! given {
+/// The value that [`tr!`] was given for a name.
+macro_rules! value_of {
     ($name:ident) => {
         $name
     };
@@ -164,7 +164,7 @@ macro_rules! given {
     };
 }
 
-pub(crate) use {given, say};
+pub(crate) use {tr, value_of};
 
 #[cfg(test)]
 impl PartialEq<&str> for Text {
@@ -180,8 +180,8 @@ mod tests {
     #[test]
     fn values_stand_where_their_names_do() {
         let names = ["A", "B", "C"];
-        let (host, why) = ("h{x}", say!("{most} and {last}", most = 1, last = say!("{{2}}")));
-        assert_eq!(say!("{why}; {host} {{}} {why}", host, why), "1 and {2}; h{x} {} 1 and {2}");
+        let (host, why) = ("h{x}", tr!("{most} and {last}", most = 1, last = tr!("{{2}}")));
+        assert_eq!(tr!("{why}; {host} {{}} {why}", host, why), "1 and {2}; h{x} {} 1 and {2}");
         for (count, all) in [(0, ""), (1, "A"), (2, "A and B"), (3, "A, B and C")] {
             assert_eq!(and(&names[..count]), all);
             assert_eq!(or(&names[..count]), all.replace("and", "or").as_str());
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn a_part_is_in_the_language_of_the_whole() {
         let text =
-            say!("{origin}: {list}", origin = and(&["x", "y"]), list = Text::list(&[or(&["a", "b"])], "; "));
+            tr!("{origin}: {list}", origin = and(&["x", "y"]), list = Text::list(&[or(&["a", "b"])], "; "));
         assert_eq!(text.render(Lang::PtBr), "x e y: a ou b");
         assert_eq!(text.render(Lang::En), "x and y: a or b");
     }
