@@ -19,11 +19,11 @@ use tokio::time::Instant;
 
 use crate::config::{self, Plan, Sources, Value};
 use crate::error::{Cause, Error, Pending, Result};
+use crate::files;
 use crate::freshness::{Stale, Verdict, judge};
 use crate::http::{Call, Channel, Http, Stream};
 use crate::i18n::{Text, tr};
 use crate::provider::{self, Context, Life, Provider, Renewed, Role};
-use crate::reader;
 use crate::report::Report;
 use crate::session::Session;
 use crate::spec::{BaseUrl, Renewal, Settings, Target};
@@ -211,7 +211,7 @@ impl App {
     }
 
     fn deadline(&self) -> Instant {
-        reader::deadline(self.timeout)
+        files::deadline(self.timeout)
     }
 
     async fn job<'a>(&self, target: &'a Target) -> Result<Job<'a>> {

@@ -3,7 +3,7 @@
 //! The way of the data: arguments → targets → settings → session → bytes. [`run`] is the whole program.
 //!
 //! The modules from the ground up; each may use those before it, siblings do not use each other, and
-//! `tests/layers.rs` holds this: [`secret`], [`disk`], [`i18n`], [`terminal`] · [`error`] · [`json`], [`reader`] · [`spec`],
+//! `tests/layers.rs` holds this: [`secret`], [`i18n`], [`terminal`] · [`error`] · [`json`], [`files`] · [`spec`],
 //! [`session`], [`signals`], [`tls`] · [`answer`], [`report`] · [`http`] · [`provider`], [`config`], [`store`],
 //! [`output`], [`sandbox`] · [`freshness`] · [`app`] · [`command`] · [`cli`] · [`usage`].
 
@@ -12,15 +12,14 @@ pub mod app;
 pub mod cli;
 pub mod command;
 pub mod config;
-pub mod disk;
 pub mod error;
+pub mod files;
 pub mod freshness;
 pub mod http;
 pub mod i18n;
 pub mod json;
 pub mod output;
 pub mod provider;
-pub mod reader;
 pub mod report;
 pub mod sandbox;
 pub mod secret;

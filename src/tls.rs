@@ -19,8 +19,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::error::{Cause, Error, Result, find};
+use crate::files;
 use crate::i18n::{Text, tr};
-use crate::reader;
 
 pub use roots::Places;
 
@@ -112,7 +112,7 @@ async fn read_certificates(path: &Path, patience: Duration) -> Result<Vec<Certif
         let message = tr!("--ca-file {path} {why}", path = path.display(), why);
         Err(Error::new(Cause::BadSetting, message).hint(tr!("it must be a file of PEM certificates")))
     };
-    let pem = match reader::wait_for(path, CA_FILE_MAX, patience, reader::deadline(patience)).await {
+    let pem = match files::wait_for(path, CA_FILE_MAX, patience, files::deadline(patience)).await {
         Ok(pem) => pem,
         Err(why) => return refuse(why),
     };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// From the ground up. A module may name those above it in this list, never one of its own line or below.
 const LAYERS: &[&[&str]] = &[
-    &["secret", "disk", "i18n", "terminal"],
+    &["secret", "i18n", "terminal"],
     &["error"],
     &["json", "reader"],
     &["spec", "session", "signals", "tls"],

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
 use super::Run;
-use crate::disk::PrivateFolder;
 use crate::error::{Cause, Error, Result, why};
+use crate::files::PrivateFolder;
 use crate::i18n::tr;
 use crate::signals;
 
@@ -89,7 +89,7 @@ fn exit_code(status: ExitStatus) -> u8 {
 
 #[cfg(unix)]
 fn is_executable(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|found| found.is_file() && crate::disk::mode(&found) & 0o111 != 0)
+    std::fs::metadata(path).is_ok_and(|found| found.is_file() && crate::files::mode(&found) & 0o111 != 0)
 }
 
 #[cfg(not(unix))]

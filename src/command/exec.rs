@@ -10,8 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Run, TargetName, child, seconds, target_help, targets};
 use crate::app::{App, Login, Wish};
-use crate::disk::{DRAFT_PREFIX, Draft};
 use crate::error::{Cause, Error, Result};
+use crate::files::{DRAFT_PREFIX, Draft};
 use crate::i18n::tr;
 use crate::output::{self, Entry};
 use crate::session::Session;

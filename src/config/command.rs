@@ -11,8 +11,8 @@ use zeroize::Zeroizing;
 
 use super::value::MAX;
 use crate::error::why;
+use crate::files::{Bytes, seconds};
 use crate::i18n::{Text, tr};
-use crate::reader::{Bytes, seconds};
 use crate::secret::Secret;
 
 /// What a shell ends with where a command does not exist.
@@ -117,12 +117,12 @@ mod group {
 mod tests {
     use super::*;
     use crate::config::fixture::wait_for;
-    use crate::reader;
+    use crate::files;
 
     fn run(text: &str, patience: Duration) -> Result<String, String> {
         wait_for(async {
             let printed =
-                super::run(&Secret::new(text.to_owned()), patience, reader::deadline(patience)).await;
+                super::run(&Secret::new(text.to_owned()), patience, files::deadline(patience)).await;
             let printed = printed.map_err(|why| why.english())?;
             Ok(String::from_utf8_lossy(&printed).into_owned())
         })

@@ -10,8 +10,8 @@ use super::resolve::{bad_value, both_set, instead, named};
 use super::sources::Origin;
 use super::{command, value};
 use crate::error::Result;
+use crate::files;
 use crate::i18n::tr;
-use crate::reader;
 use crate::secret::Secret;
 
 /// The forms that such a secret may have.
@@ -34,13 +34,13 @@ pub async fn own_secret(environment: &Environment, name: &str, patience: Duratio
         [one] => one,
         [(_, first, _), (_, second, _), ..] => return Err(both_set(first, second)),
     };
-    let deadline = reader::deadline(patience);
+    let deadline = files::deadline(patience);
     let bad = |why| bad_value(variable, &Origin::Environment, why).hint(instead(variable));
     let secret = match form {
         Form::Plain => Secret::new((*text).to_owned()),
         Form::File => {
             let path = environment.cwd().join(text);
-            let read = reader::wait_for(&path, value::MAX, patience, deadline).await;
+            let read = files::wait_for(&path, value::MAX, patience, deadline).await;
             let secret = read.and_then(|bytes| value::from_bytes(&bytes));
             secret.map_err(|why| bad(tr!("names {file} {why}", file = named(text), why)))?
         }

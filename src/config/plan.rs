@@ -7,8 +7,8 @@ use super::resolve::{bad_value, instead};
 use super::sources::Origin;
 use super::value::{self, Wrapping};
 use crate::error::{Error, Result};
+use crate::files;
 use crate::i18n::{Text, tr};
-use crate::reader;
 use crate::secret::Secret;
 use crate::spec::{BaseUrl, Field, Settings, Target};
 
@@ -114,7 +114,7 @@ impl Plan {
         if let Some(missing) = self.missing {
             return Err(missing);
         }
-        let deadline = reader::deadline(patience);
+        let deadline = files::deadline(patience);
         let spec = self.target.spec;
         let mut values = Vec::with_capacity(self.found.len());
         for Found { field, variable, origin, value } in self.found {

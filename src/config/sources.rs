@@ -15,10 +15,9 @@ use super::environment::Environment;
 use super::names::{self, Form, Meant};
 use super::target::distance;
 use super::value;
-use crate::disk;
 use crate::error::{Cause, Error, Result, printable};
+use crate::files::{self, Bytes};
 use crate::i18n::{Text, tr};
-use crate::reader::{self, Bytes};
 use crate::secret::Secret;
 use crate::spec::{Field, Spec, Target};
 
@@ -264,7 +263,7 @@ impl Sources {
     ) -> std::result::Result<Secret, Text> {
         let known = Rc::clone(self.secret_files.borrow_mut().entry(path.to_owned()).or_default());
         let read = async {
-            let bytes = reader::wait_for(path, value::MAX, self.patience, deadline).await?;
+            let bytes = files::wait_for(path, value::MAX, self.patience, deadline).await?;
             value::from_bytes(&bytes)
         };
         known.get_or_try_init(|| read).await.cloned()
@@ -272,7 +271,7 @@ impl Sources {
 
     /// When a wait for a target's settings that begins now ends.
     pub(super) fn deadline(&self) -> Instant {
-        reader::deadline(self.patience)
+        files::deadline(self.patience)
     }
 
     /// What a person may want to know, for `-v`.
@@ -338,7 +337,7 @@ impl Sources {
         let shown = printable(&path.display().to_string());
         let place = self.cwd.join(path);
         let (bytes, meta) =
-            reader::read(&place, FILE_MAX, self.patience).map_err(|why| unread(&shown, by, &why))?;
+            files::read(&place, FILE_MAX, self.patience).map_err(|why| unread(&shown, by, &why))?;
         self.read.push((shown.clone(), place));
         let entries = entries(&shown, &bytes, specs)?;
         self.strangers_in(&shown, &bytes, false, specs);
@@ -358,7 +357,7 @@ impl Sources {
             }
         };
         self.read.push((SHOWN.to_owned(), self.cwd.join(".env")));
-        let foreign = !disk::is_ours(&meta);
+        let foreign = !files::is_ours(&meta);
         let entries = match entries(SHOWN, &bytes, specs) {
             Ok(entries) if entries.is_empty() && foreign => {
                 self.notes.push(tr!(
@@ -470,7 +469,7 @@ impl Sources {
             let origin = Origin::File { path: path.to_owned(), line: entry.line, implicit };
             layer.insert(entry.variable, (entry.written, entry.text, origin));
         }
-        if holds_secret && meta.is_file() && disk::readable_by_others(meta) {
+        if holds_secret && meta.is_file() && files::readable_by_others(meta) {
             self.warnings.push(tr!("{path} holds a secret and others may read it: `chmod 600 {path}`", path));
         }
         self.notes.push(tr!("{path}: read, {count} of its settings are ours", path, count = layer.len()));
@@ -495,7 +494,7 @@ fn bad_file(shown: &str, why: &Text) -> Error {
 }
 
 fn unread(shown: &str, by: &str, why: &Text) -> Error {
-    if *why == reader::not_there() {
+    if *why == files::not_there() {
         return Error::new(Cause::BadSetting, tr!("{by} {shown}: there is no such file", by, shown))
             .hint(tr!("check the path; it counts from the current folder"));
     }
@@ -542,12 +541,12 @@ fn open_implicit(path: &Path) -> Result<std::result::Result<(Bytes, Metadata), T
     }
     let file = match options.open(path) {
         Ok(file) => file,
-        Err(_) if !disk::is_ours(&meta) => return Err(foreign_file()),
-        Err(error) => return Err(bad_file("./.env", &reader::why(&error)).hint(next())),
+        Err(_) if !files::is_ours(&meta) => return Err(foreign_file()),
+        Err(error) => return Err(bad_file("./.env", &files::why(&error)).hint(next())),
     };
     match file.metadata() {
         Ok(meta) if meta.is_file() => {
-            let bytes = reader::slurp(file, FILE_MAX).map_err(|why| bad_file("./.env", &why).hint(next()))?;
+            let bytes = files::slurp(file, FILE_MAX).map_err(|why| bad_file("./.env", &why).hint(next()))?;
             Ok(Ok((bytes, meta)))
         }
         _ => Ok(Err(tr!("not a regular file"))),

@@ -10,8 +10,8 @@ use super::clients::{CutShort, PublicAddress, Route};
 use super::header::host_of;
 use super::{Channel, public_http};
 use crate::error::{Cause, Error, find};
+use crate::files;
 use crate::i18n::{Text, tr};
-use crate::reader;
 use crate::tls;
 
 /// Why one try gave no answer, and whether another may follow.
@@ -109,7 +109,7 @@ fn innermost(error: &reqwest::Error) -> Option<io::ErrorKind> {
 fn explain_connect(error: &reqwest::Error, host: &str, route: &Route, limit: Duration) -> Failure {
     let (cause, message) = if error.is_timeout() {
         let limit = find::<CutShort>(error).map_or(limit, |cut| cut.0);
-        let limit = reader::seconds(limit);
+        let limit = files::seconds(limit);
         (Cause::ConnectTimeout, tr!("timed out connecting to {host} after {limit} s", host, limit))
     } else if let Some(proxy) = proxy_of(route) {
         (Cause::Proxy, tr!("cannot connect to {host} through the proxy {proxy}", host, proxy))

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::Rendered;
-use crate::disk::{DRAFT_PREFIX, Draft, mode, open_to_others, sweep, writable_by_others};
 use crate::error::{Cause, Error, Result, printable, why};
+use crate::files::{DRAFT_PREFIX, Draft, mode, open_to_others, sweep, writable_by_others};
 use crate::i18n::{Text, tr};
 use crate::terminal;
 

@@ -13,8 +13,8 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::{ENTRY_MAX, Entry, Found, Key, Lock, NAME_LENGTH, Store, Written, decode, encode, newer};
-use crate::disk::{self, DRAFT_PREFIX, Draft, open_plainly};
 use crate::error::{Cause, Error, Pending, Result, why};
+use crate::files::{self, DRAFT_PREFIX, Draft, open_plainly};
 use crate::i18n::{Text, tr};
 use crate::secret::{Secret, hex};
 
@@ -100,13 +100,13 @@ impl FileStore {
     /// is removed first, once a run: with many entries a look at all of them takes longer than a login.
     async fn acquire(&self, path: &Path, deadline: Instant) -> Result<File> {
         if !self.swept.replace(true) {
-            disk::sweep(&self.folder, DRAFT_PREFIX);
+            files::sweep(&self.folder, DRAFT_PREFIX);
         }
         let mut pause = LOOK_AGAIN;
         loop {
             let file = match open_lock(path) {
                 Err(error) if error.kind() == ErrorKind::NotFound => {
-                    disk::make_folder(&self.folder).and_then(|()| open_lock(path))
+                    files::make_folder(&self.folder).and_then(|()| open_lock(path))
                 }
                 outcome => outcome,
             };
@@ -144,7 +144,7 @@ impl FileStore {
         if !metadata.is_file() {
             return refuse(tr!("is no regular file"));
         }
-        if !disk::is_ours(&metadata) {
+        if !files::is_ours(&metadata) {
             return refuse(tr!("belongs to somebody else"));
         }
         if metadata.len() > ENTRY_MAX {
@@ -155,7 +155,7 @@ impl FileStore {
             return refuse(tr!("cannot be read"));
         }
         Ok(Some(match decode(&bytes, Timestamp::now()) {
-            Ok((key, entry)) if disk::open_to_others(&metadata) => Content::Exposed(key, entry),
+            Ok((key, entry)) if files::open_to_others(&metadata) => Content::Exposed(key, entry),
             Ok((key, entry)) => Content::Sound(key, entry),
             Err(why) => Content::Broken(why),
         }))
@@ -191,7 +191,7 @@ impl FileStore {
             Err(error) => return Err(error),
         };
         let metadata = file.metadata()?;
-        if !metadata.is_file() || !disk::is_ours(&metadata) || disk::open_to_others(&metadata) {
+        if !metadata.is_file() || !files::is_ours(&metadata) || files::open_to_others(&metadata) {
             return Ok(None);
         }
         let mut key = Zeroizing::new(Vec::with_capacity(KEY_LENGTH + 1));
@@ -228,8 +228,8 @@ fn open_lock(path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(path)?;
-    if disk::mode(&file.metadata()?) & 0o600 != 0o600 {
-        disk::set_mode(&file, 0o600)?;
+    if files::mode(&file.metadata()?) & 0o600 != 0o600 {
+        files::set_mode(&file, 0o600)?;
     }
     Ok(file)
 }

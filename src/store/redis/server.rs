@@ -15,8 +15,8 @@ use zeroize::Zeroizing;
 use super::place::Place;
 use super::reply::{self, NoReply, REPLY_MAX};
 use crate::error::{Cause, Error, Result};
+use crate::files;
 use crate::i18n::{Text, tr};
-use crate::reader;
 use crate::store::lease::SILENCE_MIN;
 use crate::tls::{self, Trust};
 
@@ -71,7 +71,7 @@ impl Server {
         };
         let limit = share(deadline.saturating_duration_since(Instant::now()));
         let late = |_| {
-            let limit = reader::seconds(limit);
+            let limit = files::seconds(limit);
             Err(self.away(Cause::Timeout, tr!("no answer within {limit} s", limit)))
         };
         let values = tokio::time::timeout(limit, work).await.unwrap_or_else(late)?;
