@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crmauth::answer::Answer;
 use crmauth::config::{Environment, Sources};
+use crmauth::http::response::Response;
 use crmauth::provider;
 use crmauth::secret::{Redactor, Secret};
 use crmauth::session::Session;
@@ -22,7 +22,7 @@ fn main() {
 fn answer(bencher: Bencher<'_, '_>, before: &str) {
     let token = "eyJ0eXAi".repeat(140);
     let fields = format!(r#"{{"token_type":"Bearer","expires_in":3600,"access_token":"{token}"}}"#);
-    let answer = Answer {
+    let answer = Response {
         host: "h".to_owned(),
         https: true,
         path: "/".to_owned(),

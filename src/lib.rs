@@ -4,10 +4,9 @@
 //!
 //! The modules from the ground up; each may use those before it, siblings do not use each other, and
 //! `tests/layers.rs` holds this: [`secret`], [`i18n`], [`terminal`] · [`error`] · [`json`], [`files`] · [`spec`],
-//! [`session`], [`signals`], [`tls`] · [`answer`], [`report`] · [`http`] · [`provider`], [`config`], [`store`],
+//! [`session`], [`signals`], [`tls`] · [`report`] · [`http`] · [`provider`], [`config`], [`store`],
 //! [`output`], [`sandbox`] · [`freshness`] · [`app`] · [`command`] · [`cli`] · [`usage`].
 
-pub mod answer;
 pub mod app;
 pub mod cli;
 pub mod command;

@@ -9,7 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["error"],
     &["json", "reader"],
     &["spec", "session", "signals", "tls"],
-    &["answer", "report"],
+    &["report"],
     &["http"],
     &["provider", "config", "store", "output", "sandbox"],
     &["freshness"],
@@ -23,7 +23,7 @@ const LAYERS: &[&[&str]] = &[
 
 /// A text that only these files may hold.
 const OWNERS: &[(&str, &[&str])] = &[
-    ("reqwest", &["http.rs", "http/"]),
+    ("reqwest", &["http/"]),
     ("rustls", &["tls.rs", "tls/"]),
     ("hyper::", &["http/", "sandbox/server.rs"]),
     ("hyper_util", &["http/", "sandbox/server.rs"]),

@@ -6,9 +6,9 @@ use tokio::time::Instant;
 use super::App;
 use super::hints::Hints;
 use super::job::Job;
-use crate::answer::Answer;
 use crate::error::{Cause, Error, Result};
 use crate::http::Channel;
+use crate::http::response::Response;
 use crate::i18n::tr;
 use crate::provider::{self, Context, Look, Provider, Role};
 use crate::spec::{BaseUrl, Target};
@@ -109,7 +109,7 @@ impl App {
 }
 
 /// Asks at a URL for a system, and looks at what answers.
-async fn knock(provider: &dyn Provider, channel: &Channel<'_>, url: &BaseUrl) -> Result<(Look, Answer)> {
+async fn knock(provider: &dyn Provider, channel: &Channel<'_>, url: &BaseUrl) -> Result<(Look, Response)> {
     let mut first = None;
     for request in provider.knocks(url) {
         let answer = channel.send(&request).await?;

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{Run, TargetName, seconds, target_help, targets};
-use crate::answer;
 use crate::app::{self, App, Login, Wish};
 use crate::error::{Cause, Error, Result};
+use crate::http::response;
 use crate::http::{Call, Stream};
 use crate::i18n::{Text, tr};
 use crate::output::sink::Passage;
@@ -277,16 +277,16 @@ fn verdict(stream: &Stream, target: &Target, empty: bool) -> Result<u8> {
         return Ok(0);
     }
     if (300..400).contains(&status) {
-        return Err(answer::redirect(host, status, answer.location.as_ref(), answer.https)
+        return Err(response::redirect(host, status, answer.location.as_ref(), answer.https)
             .hint(tr!("no redirect is followed; ask for that path if it is the right one")));
     }
     if answer.refused_in_front(target.spec.refuses_in_json) {
-        return Err(answer::in_front(host, status));
+        return Err(response::in_front(host, status));
     }
     if let Some(error) = app::of(target)?.explain(answer) {
         return Err(error);
     }
-    let error = answer::status_error(host, &answer.path, status);
+    let error = response::status_error(host, &answer.path, status);
     Err(match error.cause {
         Cause::Refused => {
             error.hint(tr!("`crmauth status {target} --check` tells whether the session is alive", target))

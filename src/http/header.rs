@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use reqwest::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use url::Url;
 
-use crate::answer::Place;
 use crate::error::{Cause, Error, Result};
+use crate::http::response::Redirect;
 use crate::i18n::tr;
 use crate::secret::Secret;
 
@@ -61,17 +61,17 @@ pub fn retry_after(text: &str, server_now: Option<Timestamp>) -> Option<u64> {
 }
 
 /// Where a redirect points, as far as it may be shown: without user, query and fragment.
-pub fn location(from: &Url, place: &str) -> Place {
+pub fn location(from: &Url, place: &str) -> Redirect {
     match from.join(place) {
         Ok(mut url) if url.has_host() => {
             let _ = url.set_username("");
             let _ = url.set_password(None);
             url.set_query(None);
             url.set_fragment(None);
-            Place::Url(url.to_string())
+            Redirect::Url(url.to_string())
         }
-        Ok(url) => Place::Other(tr!("a {scheme}: address", scheme = url.scheme())),
-        Err(_) => Place::Other(tr!("something that is no URL")),
+        Ok(url) => Redirect::Other(tr!("a {scheme}: address", scheme = url.scheme())),
+        Err(_) => Redirect::Other(tr!("something that is no URL")),
     }
 }
 
@@ -116,8 +116,8 @@ mod tests {
             ("https://", "something that is no URL"),
         ] {
             let found = match location(&from, place) {
-                Place::Url(url) => url,
-                Place::Other(what) => what.english(),
+                Redirect::Url(url) => url,
+                Redirect::Other(what) => what.english(),
             };
             assert_eq!(found, shown, "{place}");
         }

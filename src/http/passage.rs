@@ -10,8 +10,8 @@ use super::clients::until;
 use super::failure::{Again, explain};
 use super::header::host_of;
 use super::{Channel, PAUSE, begin, jittered};
-use crate::answer::Answer;
 use crate::error::{Cause, Error, Result};
+use crate::http::response::Response;
 use crate::i18n::{Text, tr};
 use crate::secret::Secret;
 
@@ -32,7 +32,7 @@ pub struct Call {
 /// An answer that is passed on as it comes.
 pub struct Stream {
     /// The answer with as much of its body as was held back.
-    pub answer: Answer,
+    pub answer: Response,
     /// Status line and headers as text, with the empty line behind them.
     pub head: String,
     response: reqwest::Response,

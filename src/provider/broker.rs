@@ -8,9 +8,9 @@ use std::cell::Cell;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Context, Look, Provider, Role};
-use crate::answer::{Answer, Object};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
+use crate::http::response::{Json, Response};
 use crate::i18n::tr;
 use crate::secret::Fields;
 use crate::session::{Session, lifetime};
@@ -87,8 +87,8 @@ impl Provider for Broker {
         vec![Request::get(url.join(LOGIN_PATH)).uncached()]
     }
 
-    fn look(&self, answer: &Answer) -> Look {
-        let framed = |object: Object| object.get("CodigoRetorno").is_some();
+    fn look(&self, answer: &Response) -> Look {
+        let framed = |object: Json| object.get("CodigoRetorno").is_some();
         if answer.any_object().is_some_and(framed) { Look::Own } else { Look::by_status(answer) }
     }
 }
@@ -136,7 +136,7 @@ async fn login(context: &Context<'_>) -> Result<Session> {
 
 /// `CodigoRetorno` 1 is success; another value is a refusal even under status 200 (seed document). The later
 /// version leaves it out.
-fn refusal(answer: &Object) -> Option<Error> {
+fn refusal(answer: &Json) -> Option<Error> {
     answer.get("CodigoRetorno")?;
     (answer.text("CodigoRetorno").as_deref() != Some("1")).then(|| {
         Error::new(Cause::Refused, tr!("{host} refused the login", host = answer.host()))
@@ -173,7 +173,7 @@ fn partner_hint(context: &Context<'_>, error: Error, sent: bool) -> Error {
 
 /// How long the token still lasts: `Created + Expires_In` by the server's clock, which its `Date` tells, and never
 /// longer than `Expires_In`, wherever `Created` lies.
-fn remaining(answer: &Object, server_now: Option<Timestamp>) -> Option<SignedDuration> {
+fn remaining(answer: &Json, server_now: Option<Timestamp>) -> Option<SignedDuration> {
     let lasts = lifetime(answer.get("Expires_In")?)?;
     let Some(created) = answer.text("Created").and_then(|text| text.parse().ok()) else {
         return Some(lasts);

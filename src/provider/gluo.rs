@@ -6,9 +6,9 @@
 use jiff::Timestamp;
 
 use super::{Context, Judgement, Life, Look, Provider, Revocation, by_object};
-use crate::answer::{Answer, Object};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
+use crate::http::response::{Json, Response};
 use crate::i18n::tr;
 use crate::secret::{Fields, md5_hex, percent};
 use crate::session::Session;
@@ -134,7 +134,7 @@ impl Provider for Gluo {
         })
     }
 
-    fn judge(&self, answer: &Answer, whole: bool) -> Option<Judgement> {
+    fn judge(&self, answer: &Response, whole: bool) -> Option<Judgement> {
         if whole && crashed(answer) {
             return Some(Judgement::Unclear);
         }
@@ -146,8 +146,8 @@ impl Provider for Gluo {
         vec![Request::get(url.join("webservice.php?operation=listtypes")).uncached()]
     }
 
-    fn look(&self, answer: &Answer) -> Look {
-        let framed = |object: Object| {
+    fn look(&self, answer: &Response) -> Look {
+        let framed = |object: Json| {
             object.get("success").is_some_and(serde_json::Value::is_boolean)
                 && (object.get("error").is_some() || object.get("result").is_some())
         };
@@ -201,7 +201,7 @@ async fn attempt(context: &Context<'_>) -> std::result::Result<Session, Attempt>
 
     context.note(tr!("logging in"));
     // The server builds the same hash from the challenge and its copy of the key: seed document.
-    let key = md5_hex(&[challenge.need_text("token")?, context.required("ACCESS_KEY")?.expose()]);
+    let key = md5_hex(&[challenge.require_text("token")?, context.required("ACCESS_KEY")?.expose()]);
     let body = Fields::new().text("operation", "login").text("username", user).secret("accessKey", &key);
     let url = settings.url.join("webservice.php");
     let request = Request::post(url, SPEC.content_type, body.form(), body.secrets());
@@ -223,15 +223,15 @@ async fn attempt(context: &Context<'_>) -> std::result::Result<Session, Attempt>
 
 /// The part of an answer that holds the fields: `result` on a real server, `application/json` in the seed
 /// document's example, or the answer itself.
-fn result(answer: &Object) -> Result<Object> {
+fn result(answer: &Json) -> Result<Json> {
     if answer.get("result").is_some() {
-        return answer.need_inner("result");
+        return answer.require_object("result");
     }
     Ok(answer.inner("application/json").unwrap_or_else(|| answer.clone()))
 }
 
 /// `success: false` names a code; vtiger sends it with status 200 (real server).
-fn refusal(answer: &Object) -> Option<Error> {
+fn refusal(answer: &Json) -> Option<Error> {
     if answer.get("success")?.as_bool()? {
         return None;
     }
@@ -245,13 +245,13 @@ fn refusal(answer: &Object) -> Option<Error> {
     Some(Error::new(cause, message).said(&answer.said().unwrap_or_default()))
 }
 
-fn code(answer: &Object) -> Option<String> {
+fn code(answer: &Json) -> Option<String> {
     answer.inner("error")?.text("code")
 }
 
 /// Whether an object says that the session is dead: in its own `success` and `error.code`, and in no other place.
 /// A success holds the record, and messages hold what was asked for.
-fn death(answer: &Object) -> Option<Judgement> {
+fn death(answer: &Json) -> Option<Judgement> {
     let failed = answer.exact("success")? == false && answer.exact("result").is_none();
     let code = answer.exact("error")?.get("code")?.as_str()?;
     (failed && DEATHS.contains(&code)).then_some(Judgement::Dead)
@@ -259,7 +259,7 @@ fn death(answer: &Object) -> Option<Judgement> {
 
 /// Whether PHP died over a request: nothing came, or its own page instead of JSON (real servers). It does so at every
 /// request with an id that was revived without a user, and at some requests with a living one.
-fn crashed(answer: &Answer) -> bool {
+fn crashed(answer: &Response) -> bool {
     let page = || answer.any_object().is_none() && contains(&answer.body, b"Fatal error");
     match answer.status {
         500 => answer.body.is_empty() || page(),
@@ -274,7 +274,7 @@ fn contains(body: &[u8], text: &[u8]) -> bool {
 
 /// The challenge lives from `serverTime` to `expireTime`, whatever our clock says; a clock that is far off
 /// explains other trouble.
-fn note_skew(context: &Context<'_>, challenge: &Object) {
+fn note_skew(context: &Context<'_>, challenge: &Json) {
     let Some(server) = challenge.get("serverTime").and_then(serde_json::Value::as_i64) else {
         return;
     };

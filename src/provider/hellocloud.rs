@@ -4,9 +4,9 @@
 //! SuiteCRM 7.14.
 
 use super::{Context, Judgement, Life, Look, Provider, Renewed, Revocation};
-use crate::answer::{Answer, Object};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
+use crate::http::response::{Json, Response};
 use crate::i18n::{Text, tr};
 use crate::secret::{Fields, Secret};
 use crate::session::{Session, lifetime};
@@ -137,7 +137,7 @@ impl Provider for HelloCloud {
         })
     }
 
-    fn judge(&self, answer: &Answer, whole: bool) -> Option<Judgement> {
+    fn judge(&self, answer: &Response, whole: bool) -> Option<Judgement> {
         match answer.status {
             401 if !whole => None,
             401 if is_dead(answer) => Some(Judgement::Dead),
@@ -145,7 +145,7 @@ impl Provider for HelloCloud {
         }
     }
 
-    fn explain(&self, answer: &Answer) -> Option<Error> {
+    fn explain(&self, answer: &Response) -> Option<Error> {
         let dropped = answer.status == 401 && answer.any_object().is_some_and(|object| lacks_header(&object));
         dropped.then(|| header_dropped(&answer.host).status(401))
     }
@@ -156,7 +156,7 @@ impl Provider for HelloCloud {
         paths.map(|path| Request::get(url.join(path)).uncached().accept(MEDIA_TYPE)).into()
     }
 
-    fn look(&self, answer: &Answer) -> Look {
+    fn look(&self, answer: &Response) -> Look {
         let code = answer.any_object().and_then(|object| object.text("error"));
         if code.as_deref() == Some("access_denied") { Look::Own } else { Look::Other }
     }
@@ -186,7 +186,7 @@ async fn log_out(context: &Context<'_>, session: &Session) -> Result<bool> {
 }
 
 /// Whether an answer says that the access token is dead (real server). Not so where the server never saw it.
-fn is_dead(answer: &Answer) -> bool {
+fn is_dead(answer: &Response) -> bool {
     answer.status == 401
         && answer.any_object().is_some_and(|object| {
             object.text("error").as_deref() == Some("access_denied") && !lacks_header(&object)
@@ -194,13 +194,13 @@ fn is_dead(answer: &Answer) -> bool {
 }
 
 /// Whether the server says that no header with a token reached it (real server).
-fn lacks_header(object: &Object) -> bool {
+fn lacks_header(object: &Json) -> bool {
     object.text("hint").is_some_and(|hint| hint.contains("Missing \"Authorization\" header"))
 }
 
 /// Whether an answer says that the refresh token is dead, or was never this server's (real server; `invalid_grant`:
 /// RFC 6749).
-fn refresh_is_dead(answer: &Answer) -> bool {
+fn refresh_is_dead(answer: &Response) -> bool {
     let code = answer.any_object().and_then(|object| object.text("error"));
     matches!(answer.status, 400 | 401) && matches!(code.as_deref(), Some("invalid_request" | "invalid_grant"))
 }
@@ -229,7 +229,7 @@ async fn login(context: &Context<'_>) -> Result<Session> {
 }
 
 /// Asks for a token, at the usual path and at the one of a server without URL rewriting; whether the latter answered.
-async fn exchange(context: &Context<'_>, fields: &Fields) -> Result<(Answer, bool)> {
+async fn exchange(context: &Context<'_>, fields: &Fields) -> Result<(Response, bool)> {
     let own_path = context.settings.text("TOKEN_PATH");
     let mut answer = context.channel.send(&request(context, own_path.unwrap_or(TOKEN_PATH), fields)).await?;
     let detour = answer.status == 404 && own_path.is_none();
@@ -245,7 +245,7 @@ async fn exchange(context: &Context<'_>, fields: &Fields) -> Result<(Answer, boo
 }
 
 /// The session that an answer to a request for a token holds.
-fn session_in(context: &Context<'_>, answer: &Answer, detour: bool) -> Result<Session> {
+fn session_in(context: &Context<'_>, answer: &Response, detour: bool) -> Result<Session> {
     let keyless = answer.status == 500 && answer.body.is_empty();
     let object = context.read(answer, |object| refusal(context, object)).map_err(|error| {
         if keyless { error.hint(tr!("were the server's OAuth2 keys ever generated?")) } else { error }
@@ -280,7 +280,7 @@ fn request(context: &Context<'_>, path: &str, fields: &Fields) -> Request {
 }
 
 /// A real server refuses wrong credentials with status 500 and a sentence, wrong secrets with 401 and a code.
-fn refusal(context: &Context<'_>, answer: &Object) -> Option<Error> {
+fn refusal(context: &Context<'_>, answer: &Json) -> Option<Error> {
     const CODES: [&str; 5] =
         ["invalid_client", "invalid_grant", "invalid_credentials", "access_denied", "unauthorized_client"];
     const SENTENCES: [&str; 4] = [

@@ -9,8 +9,8 @@ mod zeev;
 
 use std::cell::Cell;
 
-use crate::answer::{self, Answer, Object};
 use crate::error::{Cause, Error, Pending, Result};
+use crate::http::response::{self, Json, Response};
 use crate::http::{Channel, Request};
 use crate::i18n::{Text, tr};
 use crate::secret::Secret;
@@ -97,7 +97,7 @@ pub trait Provider: Sync {
     fn knocks(&self, url: &BaseUrl) -> Vec<Request>;
 
     /// What an answer to such a request shows.
-    fn look(&self, answer: &Answer) -> Look;
+    fn look(&self, answer: &Response) -> Look;
 
     /// Folders that this system may be installed in where the URL itself shows another page.
     fn folders(&self) -> &'static [&'static str] {
@@ -116,12 +116,12 @@ pub trait Provider: Sync {
 
     /// What an answer to a request of the user's says of the session. `None` where more of its body is needed to
     /// tell, which cannot be once it is `whole`.
-    fn judge(&self, answer: &Answer, whole: bool) -> Option<Judgement> {
+    fn judge(&self, answer: &Response, whole: bool) -> Option<Judgement> {
         by_status(answer, whole)
     }
 
     /// What an answer to a request of the user's means, where it is more than its status says.
-    fn explain(&self, answer: &Answer) -> Option<Error> {
+    fn explain(&self, answer: &Response) -> Option<Error> {
         let _ = answer;
         None
     }
@@ -142,7 +142,7 @@ pub enum Judgement {
 }
 
 /// The judgement where nothing but the status is documented: 401 from the system itself.
-fn by_status(answer: &Answer, whole: bool) -> Option<Judgement> {
+fn by_status(answer: &Response, whole: bool) -> Option<Judgement> {
     match answer.status {
         401 if !whole => None,
         401 if !answer.asks_for_password && !answer.is_markup() => Some(Judgement::Refused),
@@ -152,9 +152,9 @@ fn by_status(answer: &Answer, whole: bool) -> Option<Judgement> {
 
 /// The judgement where the system refuses in an object of its own. A refusal counts only as the whole answer.
 fn by_object(
-    answer: &Answer,
+    answer: &Response,
     whole: bool,
-    refuses: impl Fn(&Object) -> Option<Judgement>,
+    refuses: impl Fn(&Json) -> Option<Judgement>,
 ) -> Option<Judgement> {
     let Some(object) = answer.arriving_object(whole)? else { return Some(Judgement::Alive) };
     match refuses(&object) {
@@ -176,7 +176,7 @@ pub enum Look {
 
 impl Look {
     /// How a system looks of which nothing but its path is known: a page, or no such path, is none of it.
-    fn by_status(answer: &Answer) -> Self {
+    fn by_status(answer: &Response) -> Self {
         let page = answer.body.trim_ascii_start().starts_with(b"<");
         if page || matches!(answer.status, 404 | 410 | 500..) { Self::Other } else { Self::Unclear }
     }
@@ -239,12 +239,12 @@ impl<'a> Context<'a> {
         Self { settings, role, prior: None, prior_refused: Cell::new(false), channel }
     }
 
-    /// Sends a request and reads the answer's object, as [`Answer::object`] does. Tokens in it are learnt, and
+    /// Sends a request and reads the answer's object, as [`Response::object`] does. Tokens in it are learnt, and
     /// text around it is warned about.
     ///
     /// # Errors
-    /// See [`Channel::send`] and [`Answer::object`].
-    pub async fn call(&self, request: Request, refusal: impl Fn(&Object) -> Option<Error>) -> Result<Object> {
+    /// See [`Channel::send`] and [`Response::object`].
+    pub async fn call(&self, request: Request, refusal: impl Fn(&Json) -> Option<Error>) -> Result<Json> {
         let answer = self.channel.send(&request).await?;
         self.read(&answer, refusal)
     }
@@ -252,17 +252,17 @@ impl<'a> Context<'a> {
     /// The second half of [`Context::call`], for an answer that was looked at before.
     ///
     /// # Errors
-    /// See [`Answer::object`].
-    pub fn read(&self, answer: &Answer, refusal: impl Fn(&Object) -> Option<Error>) -> Result<Object> {
+    /// See [`Response::object`].
+    pub fn read(&self, answer: &Response, refusal: impl Fn(&Json) -> Option<Error>) -> Result<Json> {
         let object = answer.object(|object| {
             self.learn(object);
             refusal(object)
         });
         if answer.refused_in_front(self.settings.target.spec.refuses_in_json) {
-            return Err(answer::in_front(&answer.host, answer.status));
+            return Err(response::in_front(&answer.host, answer.status));
         }
         let object = object?;
-        if object.noisy() {
+        if object.had_extra_text() {
             self.warn(tr!("the server printed text around its JSON (PHP display_errors?)"));
         }
         Ok(object)
@@ -290,7 +290,7 @@ impl<'a> Context<'a> {
         })
     }
 
-    fn learn(&self, object: &Object) {
+    fn learn(&self, object: &Json) {
         object.secrets().iter().for_each(|secret| self.channel.report.learn(secret));
     }
 }

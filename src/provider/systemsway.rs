@@ -3,9 +3,9 @@
 //! The seed document's answer and the one of its later version are both read.
 
 use super::{Context, Judgement, Life, Look, Provider, by_object, by_status};
-use crate::answer::{Answer, Object};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
+use crate::http::response::{Json, Response};
 use crate::i18n::tr;
 use crate::secret::{Fields, Secret, percent, sha256_hex};
 use crate::session::Session;
@@ -79,7 +79,7 @@ impl Provider for SystemsWay {
 
     /// `Status: ERROR` is also how a request is refused for its content; [`Provider::check`] tells them apart. Nothing
     /// is documented of a 401: it is taken for a refusal too (assumed).
-    fn judge(&self, answer: &Answer, whole: bool) -> Option<Judgement> {
+    fn judge(&self, answer: &Response, whole: bool) -> Option<Judgement> {
         match by_status(answer, whole)? {
             Judgement::Alive => {
                 by_object(answer, whole, |object| refusal(object).map(|_| Judgement::Refused))
@@ -93,8 +93,8 @@ impl Provider for SystemsWay {
         vec![Request::get(url.join("api/Usuario/0?id=0")).uncached()]
     }
 
-    fn look(&self, answer: &Answer) -> Look {
-        let framed = |object: Object| refusal(&object).is_some();
+    fn look(&self, answer: &Response) -> Look {
+        let framed = |object: Json| refusal(&object).is_some();
         if answer.any_object().is_some_and(framed) { Look::Own } else { Look::by_status(answer) }
     }
 }
@@ -140,7 +140,7 @@ fn hash(context: &Context<'_>) -> Result<Secret> {
 }
 
 /// `Status` is `OK` or `ERROR` (seed); `codigo` is `00` or `01` in the later version.
-fn refusal(answer: &Object) -> Option<Error> {
+fn refusal(answer: &Json) -> Option<Error> {
     let done = match (answer.text("Status"), answer.text("codigo")) {
         (Some(status), _) => status.eq_ignore_ascii_case("ok"),
         (None, Some(code)) => code.trim_start_matches('0').is_empty(),

@@ -5,9 +5,9 @@
 use jiff::SignedDuration;
 
 use super::{Context, Judgement, Life, Look, Provider, Renewed, Role, by_status};
-use crate::answer::{Answer, Object};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
+use crate::http::response::{Json, Response};
 use crate::i18n::tr;
 use crate::secret::{Fields, percent};
 use crate::session::Session;
@@ -90,13 +90,13 @@ impl Provider for Zeev {
         vec![Request::get(url.join(TOKENS_PATH)).uncached()]
     }
 
-    fn look(&self, answer: &Answer) -> Look {
+    fn look(&self, answer: &Response) -> Look {
         Look::by_status(answer)
     }
 }
 
 /// Who a token belongs to; nobody where it is dead: 401 means "not authenticated" (seed document).
-async fn whoami(context: &Context<'_>, session: &Session) -> Result<Option<Object>> {
+async fn whoami(context: &Context<'_>, session: &Session) -> Result<Option<Json>> {
     let request =
         Request::get(context.settings.url.join(TOKENS_PATH)).uncached().question().bearer(&session.token);
     let answer = context.channel.send(&request).await?;
@@ -145,7 +145,7 @@ async fn impersonate(context: &Context<'_>, person: &str) -> Result<Session> {
         context.prior_refused.set(error.http_status == Some(401));
         explain(context, error, person)
     })?;
-    let (other, current) = (answer.need_inner("impersonate")?, answer.inner("current"));
+    let (other, current) = (answer.require_object("impersonate")?, answer.inner("current"));
     let mut session = session_of(&other)?;
     let by = context.prior.and_then(|session| session.user.clone());
     session.user = current.and_then(|current| current.text("username")).or(by);
@@ -154,7 +154,7 @@ async fn impersonate(context: &Context<'_>, person: &str) -> Result<Session> {
     Ok(session)
 }
 
-fn session_of(person: &Object) -> Result<Session> {
+fn session_of(person: &Json) -> Result<Session> {
     let mut session = person.session("temporaryToken", "Bearer")?;
     session.lasts(LIFETIME);
     Ok(session)

@@ -1,9 +1,9 @@
 //! Whatever stands in `Retry-After`, `Date` and `Location`: a wait that is no overflow, and an address that shows
 //! neither user nor query.
 
-use crmauth::answer::{Place, redirect};
 use crmauth::error::Foreign;
 use crmauth::http::header::{http_date, location, retry_after};
+use crmauth::http::response::{Redirect, redirect};
 use crmauth::secret::Redactor;
 use jiff::Timestamp;
 use url::Url;
@@ -34,7 +34,7 @@ pub fn holds(data: &[u8]) {
     for from in ["https://h.example/crm/login?user=ana", "http://127.0.0.1:81/"] {
         let from = Url::parse(from).expect("a URL");
         let shown = location(&from, place);
-        if let Place::Url(shown) = &shown {
+        if let Redirect::Url(shown) = &shown {
             let url = Url::parse(shown).expect("a URL");
             assert!(url.username().is_empty() && url.password().is_none(), "{place:?}: {shown}");
             assert!(url.query().is_none() && url.fragment().is_none(), "{place:?}: {shown}");

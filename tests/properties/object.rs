@@ -1,7 +1,7 @@
 //! Whatever status and body an answer has: an object whose parts can be used, or an error by the contract.
 
-use crmauth::answer::{Answer, Object, Place};
 use crmauth::error::{Cause, Error};
+use crmauth::http::response::{Json, Redirect, Response};
 use crmauth::i18n::Text;
 use crmauth::session::check_token;
 use serde_json::Value;
@@ -12,12 +12,12 @@ use super::{CANARY, public, shown, silent};
 pub fn holds(data: &[u8]) {
     let [high, low, body @ ..] = data else { return };
     let status = 200 + u16::from_be_bytes([high % 2, *low]) % 400;
-    let answer = Answer {
+    let answer = Response {
         host: "h.example".to_owned(),
         https: true,
         path: "/login".to_owned(),
         status,
-        location: (low % 2 == 0).then(|| Place::Url(String::from_utf8_lossy(body).into_owned())),
+        location: (low % 2 == 0).then(|| Redirect::Url(String::from_utf8_lossy(body).into_owned())),
         retry_after: (low % 3 == 0).then_some(u64::from(*low)),
         date: None,
         asks_for_password: false,
@@ -27,7 +27,7 @@ pub fn holds(data: &[u8]) {
     let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii();
     if let Ok(Value::Object(fields)) = serde_json::from_slice(text) {
         assert_eq!(found.is_ok(), status < 300, "an object's status decides: {status}");
-        assert!(found.as_ref().map_or(true, |object| !object.noisy()));
+        assert!(found.as_ref().map_or(true, |object| !object.had_extra_text()));
         fields.keys().for_each(|name| assert!(found.is_err() || matches(&found, name, &fields[name])));
     }
     match &found {
@@ -42,11 +42,11 @@ fn refused() -> Error {
     Error::new(Cause::Refused, Text::declared("refused"))
 }
 
-fn matches(found: &Result<Object, Error>, name: &str, value: &Value) -> bool {
+fn matches(found: &Result<Json, Error>, name: &str, value: &Value) -> bool {
     found.as_ref().is_ok_and(|object| object.get(name) == Some(value).filter(|value| !value.is_null()))
 }
 
-fn good(object: &Object) {
+fn good(object: &Json) {
     public(&Value::Object(object.details(&["sessionName"])));
     object.secrets();
     if let Some(said) = object.said() {

@@ -17,7 +17,7 @@ const PLACES_MAX: usize = 64;
 
 /// Where a redirect points, as far as it may be shown.
 #[derive(Debug, Clone)]
-pub enum Place {
+pub enum Redirect {
     /// An absolute URL, without user, query and fragment.
     Url(String),
     /// What is none: `a javascript: address`.
@@ -26,7 +26,7 @@ pub enum Place {
 
 /// An answer as it came, within the size limit.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct Response {
     /// Host, and port where it is not the scheme's own.
     pub host: String,
     /// Whether it came over TLS.
@@ -36,7 +36,7 @@ pub struct Answer {
     /// The HTTP status.
     pub status: u16,
     /// Where a redirect points.
-    pub location: Option<Place>,
+    pub location: Option<Redirect>,
     /// Seconds to wait before the next try, where the server names them.
     pub retry_after: Option<u64>,
     /// The server's clock.
@@ -47,13 +47,13 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-impl Answer {
+impl Response {
     /// The answer's JSON object, if it is a success. What the body says decides: `refusal` looks at the object
     /// before the status is looked at, since real servers refuse with 200, 401 and 500 alike.
     ///
     /// # Errors
     /// What `refusal` makes of the object; else a cause by the status; else by what stands in place of JSON.
-    pub fn object(&self, refusal: impl Fn(&Object) -> Option<Error>) -> Result<Object> {
+    pub fn object(&self, refusal: impl Fn(&Json) -> Option<Error>) -> Result<Json> {
         if (300..400).contains(&self.status) {
             return Err(self.redirect());
         }
@@ -70,12 +70,12 @@ impl Answer {
     }
 
     /// The answer's JSON object, whatever its status says.
-    pub fn any_object(&self) -> Option<Object> {
+    pub fn any_object(&self) -> Option<Json> {
         self.find_object().ok()
     }
 
     /// The same of an answer of which more may come unless it is `whole`; `None` while the object may be on its way.
-    pub fn arriving_object(&self, whole: bool) -> Option<Option<Object>> {
+    pub fn arriving_object(&self, whole: bool) -> Option<Option<Json>> {
         let start = self.text();
         let coming = !whole
             && match start.first() {
@@ -108,8 +108,8 @@ impl Answer {
     }
 
     /// A cause by the status alone, with what the server says about it.
-    fn failure(&self, object: Option<&Object>) -> Error {
-        let said = object.and_then(Object::said).unwrap_or_default();
+    fn failure(&self, object: Option<&Json>) -> Error {
+        let said = object.and_then(Json::said).unwrap_or_default();
         let error = status_error(&self.host, &self.path, self.status).said(&said);
         if self.status == 403 && object.is_none() {
             return error.hint(tr!("no JSON came with it: a firewall before the server may have answered"));
@@ -126,7 +126,7 @@ impl Answer {
         redirect(&self.host, self.status, self.location.as_ref(), self.https)
     }
 
-    fn find_object(&self) -> Result<Object> {
+    fn find_object(&self) -> Result<Json> {
         let host = &self.host;
         let body = self.body.strip_prefix(BOM).unwrap_or(&self.body);
         let text = body.trim_ascii();
@@ -156,8 +156,8 @@ impl Answer {
         Err(Error::new(Cause::BadAnswer, tr!("{host} sent invalid JSON at byte {at}", host, at)))
     }
 
-    fn wrap(&self, fields: Map<String, Value>, noisy: bool) -> Object {
-        Object { fields, noisy, host: self.host.clone() }
+    fn wrap(&self, fields: Map<String, Value>, had_extra_text: bool) -> Json {
+        Json { fields, had_extra_text, host: self.host.clone() }
     }
 }
 
@@ -178,7 +178,7 @@ pub fn status_error(host: &str, path: &str, status: u16) -> Error {
     Error::new(cause, message).status(status)
 }
 
-/// The failure of a request that [`Answer::refused_in_front`] is true of.
+/// The failure of a request that [`Response::refused_in_front`] is true of.
 pub fn in_front(host: &str, status: u16) -> Error {
     let message =
         tr!("a web server or proxy in front of {host} refused the request (HTTP {status})", host, status);
@@ -188,24 +188,24 @@ pub fn in_front(host: &str, status: u16) -> Error {
 }
 
 /// A redirect, which is never followed.
-pub fn redirect(host: &str, status: u16, to: Option<&Place>, https: bool) -> Error {
+pub fn redirect(host: &str, status: u16, to: Option<&Redirect>, https: bool) -> Error {
     match to {
         None => Error::new(
             Cause::Redirect,
             tr!("{host} redirected without saying where (HTTP {status})", host, status),
         ),
-        Some(Place::Url(to)) if https && to.starts_with("http://") => {
+        Some(Redirect::Url(to)) if https && to.starts_with("http://") => {
             let message =
                 tr!("{host} redirected from https to http, a downgrade (HTTP {status})", host, status);
             Error::new(Cause::Redirect, message)
                 .said(to)
                 .hint(tr!("no redirect is followed; ask who runs that server"))
         }
-        Some(Place::Other(what)) => Error::new(
+        Some(Redirect::Other(what)) => Error::new(
             Cause::Redirect,
             tr!("{host} redirected the request to {what} (HTTP {status})", host, what, status),
         ),
-        Some(Place::Url(to)) => {
+        Some(Redirect::Url(to)) => {
             Error::new(Cause::Redirect, tr!("{host} redirected the request (HTTP {status})", host, status))
                 .said(to)
         }
@@ -280,16 +280,16 @@ fn kind(value: &Value) -> Text {
 
 /// A JSON object of an answer. Names are matched as they are, then without regard to case.
 #[derive(Debug, Clone)]
-pub struct Object {
+pub struct Json {
     fields: Map<String, Value>,
-    noisy: bool,
+    had_extra_text: bool,
     host: String,
 }
 
-impl Object {
+impl Json {
     /// Whether other text stood around it.
-    pub fn noisy(&self) -> bool {
-        self.noisy
+    pub fn had_extra_text(&self) -> bool {
+        self.had_extra_text
     }
 
     /// The host that sent it.
@@ -313,14 +313,14 @@ impl Object {
     /// A field that is an object itself.
     pub fn inner(&self, name: &str) -> Option<Self> {
         let fields = self.get(name)?.as_object()?.clone();
-        Some(Self { fields, noisy: self.noisy, host: self.host.clone() })
+        Some(Self { fields, had_extra_text: self.had_extra_text, host: self.host.clone() })
     }
 
     /// The same, where the protocol demands it.
     ///
     /// # Errors
     /// [`Cause::BadAnswer`].
-    pub fn need_inner(&self, name: &str) -> Result<Self> {
+    pub fn require_object(&self, name: &str) -> Result<Self> {
         self.inner(name).ok_or_else(|| self.wrong(name, &tr!("an object")))
     }
 
@@ -337,7 +337,7 @@ impl Object {
     ///
     /// # Errors
     /// [`Cause::BadAnswer`], naming the field and what was expected; the value is not shown.
-    pub fn need_text(&self, name: &str) -> Result<&str> {
+    pub fn require_text(&self, name: &str) -> Result<&str> {
         self.get(name).and_then(Value::as_str).ok_or_else(|| self.wrong(name, &tr!("a text")))
     }
 
@@ -348,7 +348,7 @@ impl Object {
     pub fn session(&self, name: &str, token_type: &str) -> Result<Session> {
         let token = match self.get(name) {
             None => "",
-            Some(_) => self.need_text(name)?,
+            Some(_) => self.require_text(name)?,
         };
         check_token(token).map_err(|error| {
             Error::new(error.cause, tr!("{host}: {what}", host = self.host, what = error.message))
@@ -449,8 +449,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn answer(status: u16, body: &[u8]) -> Answer {
-        Answer {
+    fn answer(status: u16, body: &[u8]) -> Response {
+        Response {
             host: "h".into(),
             https: true,
             path: "/p".into(),
@@ -465,13 +465,13 @@ mod tests {
 
     fn parse(body: &[u8]) -> std::result::Result<(Value, bool), Cause> {
         let found = answer(200, body).object(|_| None);
-        found.map(|o| (Value::Object(o.fields.clone()), o.noisy)).map_err(|e| e.cause)
+        found.map(|o| (Value::Object(o.fields.clone()), o.had_extra_text)).map_err(|e| e.cause)
     }
 
     #[test]
     fn one_object_is_found_wherever_it_stands() {
         let good = json!({"a": {"b": 1}});
-        for (body, noisy) in [
+        for (body, had_extra_text) in [
             (&br#"{"a":{"b":1}}"#[..], false),
             (b"\xef\xbb\xbf {\"a\":{\"b\":1}}\r\n", false),
             (b"<br />\n<b>Warning</b>: x {closure} in /a.php\n{\"a\":{\"b\":1}}", true),
@@ -479,7 +479,7 @@ mod tests {
             (b"{\"a\":{\"b\":1}}<br />\n<b>Notice</b>: y", true),
             (b"Warning: x\n{\"a\":{\"b\":1}}", true),
         ] {
-            assert_eq!(parse(body), Ok((good.clone(), noisy)), "{}", String::from_utf8_lossy(body));
+            assert_eq!(parse(body), Ok((good.clone(), had_extra_text)), "{}", String::from_utf8_lossy(body));
         }
     }
 
@@ -514,8 +514,11 @@ mod tests {
     #[test]
     fn details_hold_no_token() {
         let fields = json!({"userId": 1, "temporaryToken": "t", "token_type": "Bearer", "n": {"refresh_token": "r", "x": 1}});
-        let object =
-            Object { fields: fields.as_object().expect("object").clone(), noisy: false, host: "h".into() };
+        let object = Json {
+            fields: fields.as_object().expect("object").clone(),
+            had_extra_text: false,
+            host: "h".into(),
+        };
         assert_eq!(
             Value::Object(object.details(&[])),
             json!({"userId": 1, "token_type": "Bearer", "n": {"x": 1}})

@@ -5,6 +5,7 @@ mod clients;
 mod failure;
 pub mod header;
 mod passage;
+pub mod response;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -16,8 +17,8 @@ use reqwest::header::{
 use tokio::time::Instant;
 use url::{Host, Url};
 
-use crate::answer::Answer;
 use crate::error::{Cause, Error, Result};
+use crate::http::response::Response;
 use crate::i18n::{Text, tr};
 use crate::report::Report;
 use crate::secret::Secret;
@@ -153,7 +154,7 @@ impl Channel<'_> {
     ///
     /// # Errors
     /// Causes of exit codes 2 (plain http to a public address), 5 and 6.
-    pub async fn send(&self, request: &Request) -> Result<Answer> {
+    pub async fn send(&self, request: &Request) -> Result<Response> {
         request.secrets.iter().for_each(|secret| self.report.learn(secret));
         self.same_origin(&request.url)?;
         let route = self.route(&request.url)?;
@@ -167,15 +168,15 @@ impl Channel<'_> {
                     connects += 1;
                     jittered(PAUSE)
                 }
-                Ok(Answer { status: 429, retry_after: Some(seconds), .. }) if !waited => {
+                Ok(Response { status: 429, retry_after: Some(seconds), .. }) if !waited => {
                     waited = true;
                     Duration::from_secs(*seconds)
                 }
                 // Kept once; whoever named a wait is not asked more often than that.
-                Ok(Answer { status: 429, retry_after: Some(_), .. }) => {
+                Ok(Response { status: 429, retry_after: Some(_), .. }) => {
                     return outcome.map_err(|failure| failure.error);
                 }
-                Ok(Answer { status: 429 | 502..=504, .. }) | Err(Failure { again: Again::Lost, .. })
+                Ok(Response { status: 429 | 502..=504, .. }) | Err(Failure { again: Again::Lost, .. })
                     if request.challenge && repeats < CHALLENGE_REPEATS =>
                 {
                     let pause = PAUSE * 2u32.pow(repeats);
@@ -282,7 +283,7 @@ impl Channel<'_> {
     }
 
     /// One try.
-    async fn once(&self, request: &Request, route: &Route) -> std::result::Result<Answer, Failure> {
+    async fn once(&self, request: &Request, route: &Route) -> std::result::Result<Response, Failure> {
         let started = Instant::now();
         let work = self.exchange(request, route);
         let outcome = match until(self.deadline, work).await {
@@ -317,7 +318,7 @@ impl Channel<'_> {
         self.report.trace(Some(self.target), line);
     }
 
-    async fn exchange(&self, request: &Request, route: &Route) -> std::result::Result<Answer, Failure> {
+    async fn exchange(&self, request: &Request, route: &Route) -> std::result::Result<Response, Failure> {
         let host = host_of(&request.url);
         let fatal = |error: Error| Failure { error, again: Again::Never };
         let client = self.http.client(route).map_err(fatal)?;
@@ -373,10 +374,10 @@ impl Channel<'_> {
 }
 
 /// An answer whose body has not been read.
-fn begin(url: &Url, response: &reqwest::Response) -> Answer {
+fn begin(url: &Url, response: &reqwest::Response) -> Response {
     let headers = response.headers();
     let date = text_header(headers, DATE).and_then(http_date);
-    Answer {
+    Response {
         host: host_of(url),
         https: url.scheme() == "https",
         path: url.path().to_owned(),
