@@ -24,7 +24,7 @@ const LAYERS: &[&[&str]] = &[
 /// A text that only these files may hold.
 const OWNERS: &[(&str, &[&str])] = &[
     ("reqwest", &["http/"]),
-    ("rustls", &["tls.rs", "tls/"]),
+    ("rustls", &["tls/"]),
     ("hyper::", &["http/", "sandbox/server.rs"]),
     ("hyper_util", &["http/", "sandbox/server.rs"]),
     ("stderr()", &["report.rs", "report/", "lib.rs", "signals.rs", "config/command.rs", "usage.rs"]),

@@ -142,7 +142,7 @@ fn method(args: &Args) -> String {
     args.method.as_deref().unwrap_or(default).to_ascii_uppercase()
 }
 
-/// Places the session where the system wants it.
+/// CaLocations the session where the system wants it.
 fn call(args: &Args, login: &Login, headers: &[(String, Secret)], body: Option<&[u8]>) -> Call {
     let (spec, token) = (login.target().spec, &login.session.token);
     let given = |name: &str| headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));

@@ -35,7 +35,7 @@ use crate::spec::Target;
 use crate::store::file::FileStore;
 use crate::store::memory::MemoryStore;
 use crate::store::{Entry, Key, Store};
-use crate::tls::{Places, Trust};
+use crate::tls::{CaLocations, Trust};
 use crate::{config, sandbox as systems};
 
 /// How many targets are worked on at once unless told otherwise: each needs connections and files, of which a process
@@ -223,9 +223,12 @@ impl Run<'_> {
     }
 
     /// An empty variable is set too: so OpenSSL reads them, and whoever reads the roots.
-    fn roots(&self) -> Places {
+    fn roots(&self) -> CaLocations {
         let value = |name| self.environment.vars().find(|(other, _)| *other == name).map(|(_, value)| value);
-        Places { file: value("SSL_CERT_FILE").map(PathBuf::from), folder: value("SSL_CERT_DIR").is_some() }
+        CaLocations {
+            file: value("SSL_CERT_FILE").map(PathBuf::from),
+            folder: value("SSL_CERT_DIR").is_some(),
+        }
     }
 
     fn proxies(&self) -> Result<Proxies> {

@@ -22,14 +22,14 @@ const LENGTH: usize = 2048;
 
 /// What the environment says about the system's roots, to OpenSSL and to us.
 #[derive(Debug, Default, Clone)]
-pub struct Places {
+pub struct CaLocations {
     /// `SSL_CERT_FILE`: a bundle in place of the system's.
     pub file: Option<PathBuf>,
     /// Whether `SSL_CERT_DIR` names folders in place of the system's.
     pub folder: bool,
 }
 
-impl Places {
+impl CaLocations {
     /// The one file that holds all or nearly all of the system's roots.
     fn bundle(&self) -> Option<PathBuf> {
         match &self.file {
@@ -43,7 +43,7 @@ impl Places {
 
 /// A verifier for the system's roots and our own ones; none where there is no root at all.
 pub(super) fn verifier(
-    places: &Places,
+    places: &CaLocations,
     own: RootCertStore,
     provider: &Arc<CryptoProvider>,
 ) -> Option<Arc<dyn ServerCertVerifier>> {
@@ -202,9 +202,9 @@ mod tests {
     #[test]
     fn folders_that_the_environment_names_rule_out_a_bundle() {
         let file = Some(PathBuf::from("/a.pem"));
-        assert_eq!(Places { file: file.clone(), folder: false }.bundle(), file);
-        assert_eq!(Places { file, folder: true }.bundle(), None);
-        assert_eq!(Places { file: None, folder: true }.bundle(), None);
+        assert_eq!(CaLocations { file: file.clone(), folder: false }.bundle(), file);
+        assert_eq!(CaLocations { file, folder: true }.bundle(), None);
+        assert_eq!(CaLocations { file: None, folder: true }.bundle(), None);
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::error::{Cause, Error, Result, find};
 use crate::files;
 use crate::i18n::{Text, tr};
 
-pub use roots::Places;
+pub use roots::CaLocations;
 
 /// The largest CA file, in bytes; a system's own is a quarter of a mebibyte.
 const CA_FILE_MAX: usize = 4 * 1024 * 1024;
@@ -30,7 +30,7 @@ const CA_FILE_MAX: usize = 4 * 1024 * 1024;
 /// Whom a run trusts: the system's certificates, loaded when they are first needed, and those of `--ca-file`.
 #[derive(Default)]
 pub struct Trust {
-    places: Places,
+    places: CaLocations,
     extra: Vec<CertificateDer<'static>>,
     verifier: OnceCell<Arc<dyn ServerCertVerifier>>,
 }
@@ -41,7 +41,7 @@ impl Trust {
     ///
     /// # Errors
     /// [`Cause::BadSetting`] for a CA file that cannot be read or holds no certificate.
-    pub async fn new(places: Places, ca_file: Option<&Path>, patience: Duration) -> Result<Self> {
+    pub async fn new(places: CaLocations, ca_file: Option<&Path>, patience: Duration) -> Result<Self> {
         let extra = match ca_file {
             Some(path) => read_certificates(path, patience).await?,
             None => Vec::new(),
