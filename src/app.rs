@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::config::{self, Plan, Sources, Value};
+use crate::declaration::{BaseUrl, Renewal, Settings, Target};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::files;
 use crate::freshness::{Stale, Verdict, judge};
@@ -26,7 +27,6 @@ use crate::i18n::{Text, tr};
 use crate::provider::{self, Context, Life, Provider, Renewed, Role};
 use crate::report::Report;
 use crate::session::Session;
-use crate::spec::{BaseUrl, Renewal, Settings, Target};
 use crate::store::{Entry, Found, Key, Lock, Store, Version, Waited, Written};
 pub use ending::{lost, url_of};
 use hints::Hints;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::declaration::{Ageing, Renewal, Spec};
 use crate::i18n::{Text, tr};
-use crate::spec::{Ageing, Renewal, Spec};
 use crate::store::Entry;
 
 /// A renewal that needs the session alive is not tried in its last moment.

@@ -3,7 +3,7 @@
 //! The way of the data: arguments → targets → settings → session → bytes. [`run`] is the whole program.
 //!
 //! The modules from the ground up; each may use those before it, siblings do not use each other, and
-//! `tests/layers.rs` holds this: [`secret`], [`i18n`], [`terminal`] · [`error`] · [`json`], [`files`] · [`spec`],
+//! `tests/layers.rs` holds this: [`secret`], [`i18n`], [`terminal`] · [`error`] · [`json`], [`files`] · [`declaration`],
 //! [`session`], [`signals`], [`tls`] · [`report`] · [`http`] · [`provider`], [`config`], [`store`],
 //! [`output`], [`sandbox`] · [`freshness`] · [`app`] · [`command`] · [`cli`] · [`usage`].
 
@@ -11,6 +11,7 @@ pub mod app;
 pub mod cli;
 pub mod command;
 pub mod config;
+pub mod declaration;
 pub mod error;
 pub mod files;
 pub mod freshness;
@@ -24,7 +25,6 @@ pub mod sandbox;
 pub mod secret;
 pub mod session;
 pub mod signals;
-pub mod spec;
 pub mod store;
 pub mod terminal;
 pub mod tls;

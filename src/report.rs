@@ -10,11 +10,11 @@ use std::io::Write;
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
+use crate::declaration::Target;
 use crate::error::{Error, printable};
 use crate::i18n::{Lang, Text, tr};
 use crate::json;
 use crate::secret::{Redactor, Secret};
-use crate::spec::Target;
 use progress::Progress;
 
 /// How stderr is written.

@@ -8,10 +8,10 @@ mod samples;
 use std::fs;
 use std::io::ErrorKind;
 
+use crmauth::declaration::{Ageing, Placement, Spec, Target};
 use crmauth::error::{Cause, Result};
 use crmauth::output::{Entry, Outcome, Rendered, Shape, find, render};
 use crmauth::session::Session;
-use crmauth::spec::{Ageing, Placement, Spec, Target};
 
 use self::readers::{Pairs, Reader, all_read, command, installed, same};
 use self::runners::{
@@ -35,7 +35,7 @@ static DEMO: Spec = Spec {
     alternatives: &[],
     placement: Placement::Bearer,
     ageing: Ageing::Fixed,
-    renewal: crmauth::spec::Renewal::Never,
+    renewal: crmauth::declaration::Renewal::Never,
     content_type: "application/json",
     refuses_in_json: false,
     impersonation: false,

@@ -8,7 +8,7 @@ const LAYERS: &[&[&str]] = &[
     &["secret", "i18n", "terminal"],
     &["error"],
     &["json", "reader"],
-    &["spec", "session", "signals", "tls"],
+    &["declaration", "session", "signals", "tls"],
     &["report"],
     &["http"],
     &["provider", "config", "store", "output", "sandbox"],

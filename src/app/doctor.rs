@@ -6,12 +6,12 @@ use tokio::time::Instant;
 use super::App;
 use super::hints::Hints;
 use super::job::Job;
+use crate::declaration::{BaseUrl, Target};
 use crate::error::{Cause, Error, Result};
 use crate::http::Channel;
 use crate::http::response::Response;
 use crate::i18n::tr;
 use crate::provider::{self, Context, Look, Provider, Role};
-use crate::spec::{BaseUrl, Target};
 
 /// A clock that is off by more than this explains what goes wrong with sessions.
 const SKEW: SignedDuration = SignedDuration::from_secs(300);

@@ -6,12 +6,12 @@ use super::fleet::overtaken;
 use super::hints::Hints;
 use super::{App, Login, of, role};
 use crate::config;
+use crate::declaration::{BaseUrl, Settings, Target};
 use crate::error::{Cause, Error, Result};
 use crate::http::Channel;
 use crate::i18n::{Text, tr};
 use crate::provider::{self, Context, Life, Revocation, Role};
 use crate::session::Session;
-use crate::spec::{BaseUrl, Settings, Target};
 use crate::store::{Entry, Key, Written};
 
 impl App {

@@ -2,10 +2,10 @@
 
 use super::App;
 use super::job::Job;
+use crate::declaration::Target;
 use crate::error::{Cause, Error};
 use crate::i18n::tr;
 use crate::output;
-use crate::spec::Target;
 use crate::store::{Entry, Lock};
 
 impl App {

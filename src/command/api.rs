@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{Run, TargetName, seconds, target_help, targets};
 use crate::app::{self, App, Login, Wish};
+use crate::declaration::{BaseUrl, Placement, Target};
 use crate::error::{Cause, Error, Result};
 use crate::http::response;
 use crate::http::{Call, Stream};
@@ -13,7 +14,6 @@ use crate::i18n::{Text, tr};
 use crate::output::sink::Passage;
 use crate::provider::Judgement;
 use crate::secret::{Secret, percent};
-use crate::spec::{BaseUrl, Placement, Target};
 
 /// How much of an answer is held back until it is known whether it refuses the session, in bytes. Refusals are short,
 /// but PHP may print a lot before them.

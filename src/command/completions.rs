@@ -8,9 +8,9 @@ use tokio::time::Instant;
 
 use super::{Run, with_stored};
 use crate::config::Sources;
+use crate::declaration::Target;
 use crate::error::Result;
 use crate::provider;
-use crate::spec::Target;
 
 /// Stands in a generated script where the targets belong; no shell takes it for anything but a word.
 const PLACEHOLDER: &str = "__crmauth_targets__";

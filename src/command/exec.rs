@@ -10,13 +10,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Run, TargetName, child, seconds, target_help, targets};
 use crate::app::{App, Login, Wish};
+use crate::declaration::{Ageing, Target};
 use crate::error::{Cause, Error, Result};
 use crate::files::{DRAFT_PREFIX, Draft};
 use crate::i18n::tr;
 use crate::output::{self, Entry};
 use crate::session::Session;
 use crate::signals::interruptible;
-use crate::spec::{Ageing, Target};
 
 /// What exec ends with where crmauth itself failed.
 pub const FAILED: u8 = 125;

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::Run;
 use crate::app::{App, Login};
 use crate::config::{self, Inquiry, Origin, Wrapping};
+use crate::declaration::{BaseUrl, Field, Kind, Target};
 use crate::error::{Cause, Error, Result, why};
 use crate::i18n::{Text, and, tr};
 use crate::output;
@@ -14,7 +15,6 @@ use crate::output::sink::replace;
 use crate::provider;
 use crate::secret::Secret;
 use crate::signals::interruptible;
-use crate::spec::{BaseUrl, Field, Kind, Target};
 
 /// A target's answers, by variable.
 type Answers = (Target, Vec<(String, Secret)>);

@@ -12,13 +12,13 @@ use super::guide::Guide;
 use super::{AT_ONCE, Refused, Run, TargetName, duration, seconds, target_help, targets};
 use crate::app::{App, Login, Wish, role};
 use crate::config::Plan;
+use crate::declaration::{BaseUrl, Target};
 use crate::error::{Cause, Error, Result};
 use crate::i18n::{Text, tr};
 use crate::output;
 use crate::provider;
 use crate::secret::Secret;
 use crate::session::Session;
-use crate::spec::{BaseUrl, Target};
 
 /// The largest session that `--adopt` reads, in bytes.
 const ADOPT_MAX: u64 = 1024 * 1024;

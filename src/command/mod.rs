@@ -25,13 +25,13 @@ use clap::{Arg, ArgAction, ValueEnum};
 
 use crate::app::App;
 use crate::config::{Environment, Sources};
+use crate::declaration::Target;
 use crate::error::{Cause, Error, Result};
 use crate::http::{Http, Proxies};
 use crate::i18n::{Lang, Text, tr};
 use crate::output::sink;
 use crate::provider;
 use crate::report::Report;
-use crate::spec::Target;
 use crate::store::file::FileStore;
 use crate::store::memory::MemoryStore;
 use crate::store::{Entry, Key, Store};

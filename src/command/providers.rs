@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 
 use super::{Run, TargetName, target_help};
 use crate::config;
+use crate::declaration::{Alternatives, Default, Field, Kind, Need, Placement, Spec, Target};
 use crate::error::Result;
 use crate::i18n::{self, Lang, Text, tr};
 use crate::json;
 use crate::output::sink::print_now;
 use crate::provider;
-use crate::spec::{Alternatives, Default, Field, Kind, Need, Placement, Spec, Target};
 
 /// List the systems, or one system's settings
 #[derive(Debug, clap::Args)]

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, HashSet};
 use zeroize::Zeroizing;
 
 use super::names::{self, Form};
+use crate::declaration::Spec;
 use crate::error::{Cause, Error, Result};
 use crate::i18n::{Text, tr};
 use crate::secret::Secret;
-use crate::spec::Spec;
 
 /// A setting that a file holds.
 pub(super) struct Entry {

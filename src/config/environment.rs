@@ -6,9 +6,9 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::names;
+use crate::declaration::Spec;
 use crate::error::{Cause, Error, Result};
 use crate::i18n::tr;
-use crate::spec::Spec;
 
 /// A snapshot of the process's environment. It has no `Debug`: variables hold secrets.
 pub struct Environment {

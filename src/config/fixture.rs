@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Environment, Sources};
+use crate::declaration::{Ageing, Alternatives, Default, Field, Kind, Placement, Spec, Target};
 use crate::error::Result;
-use crate::spec::{Ageing, Alternatives, Default, Field, Kind, Placement, Spec, Target};
 
 const ACME: Spec = Spec {
     id: "acme",
@@ -20,7 +20,7 @@ const ACME: Spec = Spec {
     alternatives: &[],
     placement: Placement::Bearer,
     ageing: Ageing::Idle { ask_after: 60 },
-    renewal: crate::spec::Renewal::Never,
+    renewal: crate::declaration::Renewal::Never,
     content_type: "application/json",
     refuses_in_json: false,
     impersonation: false,

@@ -2,7 +2,7 @@
 //! own; and which ones are nearly ours.
 
 use super::target::distance;
-use crate::spec::{Field, Spec, Target};
+use crate::declaration::{Field, Spec, Target};
 
 /// How a variable gives its field's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,11 +6,11 @@ use super::command;
 use super::resolve::{bad_value, instead};
 use super::sources::Origin;
 use super::value::{self, Wrapping};
+use crate::declaration::{BaseUrl, Field, Settings, Target};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::i18n::{Text, tr};
 use crate::secret::Secret;
-use crate::spec::{BaseUrl, Field, Settings, Target};
 
 /// A setting's value, or how to get it.
 #[derive(Debug, Clone, PartialEq, Eq)]

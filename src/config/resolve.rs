@@ -10,10 +10,12 @@ use super::names::Form;
 use super::plan::{Found, Plan, Value};
 use super::sources::{Hit, Origin, Sources};
 use super::value;
+use crate::declaration::{
+    Alternatives, BaseUrl, COMMON, Default, Field, Kind, Need, Settings, Target, is_on,
+};
 use crate::error::{Cause, Error, Result};
 use crate::i18n::{self, Argument, Text, tr};
 use crate::secret::Secret;
-use crate::spec::{Alternatives, BaseUrl, COMMON, Default, Field, Kind, Need, Settings, Target, is_on};
 
 /// Something that a login needs and nobody has set.
 struct Missing {

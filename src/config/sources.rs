@@ -15,11 +15,11 @@ use super::environment::Environment;
 use super::names::{self, Form, Meant};
 use super::target::distance;
 use super::value;
+use crate::declaration::{Field, Spec, Target};
 use crate::error::{Cause, Error, Result, printable};
 use crate::files::{self, Bytes};
 use crate::i18n::{Text, tr};
 use crate::secret::Secret;
-use crate::spec::{Field, Spec, Target};
 
 /// The variable that names an env file where no `--env-file` does.
 const ENV_FILE: &str = "CRMAUTH_ENV_FILE";

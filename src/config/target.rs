@@ -1,9 +1,9 @@
 //! Reads TARGET: a provider, an alias of it, or one of its accounts.
 
 use super::names::is_account;
+use crate::declaration::{Spec, Target};
 use crate::error::{Cause, Error, Result, printable};
 use crate::i18n::tr;
-use crate::spec::{Spec, Target};
 
 /// How much of a mistyped name is shown.
 const SHOWN: usize = 40;

@@ -1,10 +1,10 @@
 //! Checks a value against the kind that its field declares.
 
+use crate::declaration::{BaseUrl, FLAG, Field, Kind, Spec};
 use crate::error::unseen;
 use crate::i18n::{Text, tr};
 use crate::secret::Secret;
 use crate::session::check_token;
-use crate::spec::{BaseUrl, FLAG, Field, Kind, Spec};
 
 /// What is wrong with a value that holds nothing but white space.
 pub(super) fn blank() -> Text {

@@ -17,12 +17,12 @@ use reqwest::header::{
 use tokio::time::Instant;
 use url::{Host, Url};
 
+use crate::declaration::{BaseUrl, Target};
 use crate::error::{Cause, Error, Result};
 use crate::http::response::Response;
 use crate::i18n::{Text, tr};
 use crate::report::Report;
 use crate::secret::Secret;
-use crate::spec::{BaseUrl, Target};
 use clients::{Route, is_private, is_public, until};
 use failure::{Again, Failure, explain};
 use header::{asks_for_password, bearer_header, host_of, http_date, location, retry_after, text_header};

@@ -3,10 +3,10 @@
 use super::buffer::Buffer;
 use super::vars::{Variable, variables};
 use super::{Format, Outcome, Rendered, Shape, sessions};
+use crate::declaration::Target;
 use crate::error::{Cause, Error, Result};
 use crate::i18n::tr;
 use crate::secret::hex;
-use crate::spec::Target;
 
 pub(super) struct Github;
 

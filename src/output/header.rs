@@ -2,9 +2,9 @@
 
 use super::buffer::Buffer;
 use super::{Format, Outcome, Rendered, Shape, sessions};
+use crate::declaration::{Placement, Target};
 use crate::error::{Cause, Error, Result};
 use crate::i18n::tr;
-use crate::spec::{Placement, Target};
 
 pub(super) struct Header;
 

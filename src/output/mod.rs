@@ -4,11 +4,11 @@
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
+use crate::declaration::{BaseUrl, Target};
 use crate::error::{Cause, Error, Result};
 use crate::i18n::tr;
 use crate::secret::Secret;
 use crate::session::{Session, check_token};
-use crate::spec::{BaseUrl, Target};
 
 mod azure;
 mod buffer;

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::spec::{Ageing, Placement, Spec};
+use crate::declaration::{Ageing, Placement, Spec};
 
 static GLUO: Spec = spec("gluo", Placement::Query("sessionName"));
 static BROKER: Spec = spec("broker", Placement::Bearer);
@@ -21,7 +21,7 @@ const fn spec(id: &'static str, placement: Placement) -> Spec {
         alternatives: &[],
         placement,
         ageing: Ageing::Fixed,
-        renewal: crate::spec::Renewal::Never,
+        renewal: crate::declaration::Renewal::Never,
         content_type: "application/json",
         refuses_in_json: false,
         impersonation: false,

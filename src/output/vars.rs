@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use super::buffer::Buffer;
 use super::{Entry, Format, Outcome, Rendered, Shape, sessions, time};
+use crate::declaration::Target;
 use crate::error::{Cause, Error, Result};
 use crate::i18n::{Text, tr};
-use crate::spec::Target;
 
 /// One variable.
 pub(super) struct Variable<'a> {

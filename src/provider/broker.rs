@@ -8,13 +8,15 @@ use std::cell::Cell;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Context, Look, Provider, Role};
+use crate::declaration::{
+    Ageing, Alternatives, BaseUrl, Default, Field, Kind, Placement, Renewal, Settings, Spec,
+};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
 use crate::http::response::{Json, Response};
 use crate::i18n::tr;
 use crate::secret::Fields;
 use crate::session::{Session, lifetime};
-use crate::spec::{Ageing, Alternatives, BaseUrl, Default, Field, Kind, Placement, Renewal, Settings, Spec};
 
 const LOGIN_PATH: &str = "api/broker/estabelecimento/login";
 /// Clocks this close count as equal.

@@ -6,13 +6,13 @@
 use jiff::Timestamp;
 
 use super::{Context, Judgement, Life, Look, Provider, Revocation, by_object};
+use crate::declaration::{Ageing, BaseUrl, Field, Kind, Placement, Renewal, Spec};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
 use crate::http::response::{Json, Response};
 use crate::i18n::tr;
 use crate::secret::{Fields, md5_hex, percent};
 use crate::session::Session;
-use crate::spec::{Ageing, BaseUrl, Field, Kind, Placement, Renewal, Spec};
 
 /// A clock that is off by more than this many seconds is worth a note.
 const SKEW: i64 = 60;

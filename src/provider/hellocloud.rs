@@ -4,13 +4,13 @@
 //! SuiteCRM 7.14.
 
 use super::{Context, Judgement, Life, Look, Provider, Renewed, Revocation};
+use crate::declaration::{Ageing, BaseUrl, Default, Field, Kind, Placement, Renewal, Spec};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
 use crate::http::response::{Json, Response};
 use crate::i18n::{Text, tr};
 use crate::secret::{Fields, Secret};
 use crate::session::{Session, lifetime};
-use crate::spec::{Ageing, BaseUrl, Default, Field, Kind, Placement, Renewal, Spec};
 
 /// Content type and accepted type of every call: seed document.
 const MEDIA_TYPE: &str = "application/vnd.api+json";

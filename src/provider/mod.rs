@@ -9,13 +9,13 @@ mod zeev;
 
 use std::cell::Cell;
 
+use crate::declaration::{BaseUrl, Settings, Spec};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::response::{self, Json, Response};
 use crate::http::{Channel, Request};
 use crate::i18n::{Text, tr};
 use crate::secret::Secret;
 use crate::session::Session;
-use crate::spec::{BaseUrl, Settings, Spec};
 
 /// Every provider, in the order in which people see them.
 #[rustfmt::skip] // a line a system, so that another one is one line

@@ -3,13 +3,13 @@
 //! The seed document's answer and the one of its later version are both read.
 
 use super::{Context, Judgement, Life, Look, Provider, by_object, by_status};
+use crate::declaration::{Ageing, Alternatives, BaseUrl, Default, Field, Kind, Placement, Renewal, Spec};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
 use crate::http::response::{Json, Response};
 use crate::i18n::tr;
 use crate::secret::{Fields, Secret, percent, sha256_hex};
 use crate::session::Session;
-use crate::spec::{Ageing, Alternatives, BaseUrl, Default, Field, Kind, Placement, Renewal, Spec};
 
 const LOGIN_PATH: &str = "api/main";
 

@@ -5,13 +5,13 @@
 use jiff::SignedDuration;
 
 use super::{Context, Judgement, Life, Look, Provider, Renewed, Role, by_status};
+use crate::declaration::{Ageing, Alternatives, BaseUrl, Field, Kind, Placement, Renewal, Settings, Spec};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
 use crate::http::response::{Json, Response};
 use crate::i18n::tr;
 use crate::secret::{Fields, percent};
 use crate::session::Session;
-use crate::spec::{Ageing, Alternatives, BaseUrl, Field, Kind, Placement, Renewal, Settings, Spec};
 
 const TOKENS_PATH: &str = "api/2/tokens";
 /// A temporary token's life; the answer names no expiry (later document).

@@ -5,11 +5,11 @@ use std::io::{BufRead, ErrorKind, IsTerminal};
 use zeroize::Zeroizing;
 
 use super::Report;
+use crate::declaration::Target;
 use crate::error::{Cause, Error, Result};
 use crate::i18n::{Text, tr};
 use crate::secret::Secret;
 use crate::signals::interruptible;
-use crate::spec::Target;
 use crate::terminal::{columns, wrap};
 
 /// How a line is read from the terminal.

@@ -1,7 +1,7 @@
 //! The systems' pages: settings from the declarations, exchanges and messages from scenes that are played.
 
+use crmauth::declaration::Spec;
 use crmauth::provider;
-use crmauth::spec::Spec;
 use serde_json::Value;
 
 use super::{code, fill, portuguese, read, scenes, table};

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use crmauth::declaration::BaseUrl;
 use crmauth::session::Session;
-use crmauth::spec::BaseUrl;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

@@ -4,6 +4,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use crmauth::declaration::{BaseUrl, Settings, Target};
 use crmauth::error::Error;
 use crmauth::http::{Channel, Http, Proxies};
 use crmauth::output::{self, Entry, Outcome, Shape};
@@ -11,7 +12,6 @@ use crmauth::provider::{self, Context, Provider, Renewed, Role};
 use crmauth::report::Report;
 use crmauth::secret::Secret;
 use crmauth::session::{Session, check_token};
-use crmauth::spec::{BaseUrl, Settings, Target};
 use crmauth::tls::Trust;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;

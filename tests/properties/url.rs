@@ -1,9 +1,9 @@
 //! Whatever is typed as a URL or as a target: it is what it is read back as, or it is refused without being shown.
 
 use crmauth::config;
+use crmauth::declaration::BaseUrl;
 use crmauth::error::Cause;
 use crmauth::provider;
-use crmauth::spec::BaseUrl;
 
 use super::{CANARY, one_harmless_line, shown, silent};
 

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crmauth::declaration::Ageing;
 use crmauth::provider;
 use crmauth::sandbox::Event;
-use crmauth::spec::Ageing;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
