@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crmauth::config::{Environment, Sources};
 use crmauth::http::response::Response;
 use crmauth::provider;
 use crmauth::secret::{Redactor, Secret};
 use crmauth::session::Session;
+use crmauth::settings::{Environment, Sources};
 use crmauth::store::file::FileStore;
 use crmauth::store::{Entry, Key, Store};
 use divan::{Bencher, black_box};

@@ -17,7 +17,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::config::{self, Plan, Sources, Value};
 use crate::declaration::{BaseUrl, Renewal, Settings, Target};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::files;
@@ -27,6 +26,7 @@ use crate::i18n::{Text, tr};
 use crate::provider::{self, Context, Life, Provider, Renewed, Role};
 use crate::report::Report;
 use crate::session::Session;
+use crate::settings::{self, Plan, Sources, Value};
 use crate::store::{Entry, Found, Key, Lock, Store, Version, Waited, Written};
 pub use ending::{lost, url_of};
 use hints::Hints;
@@ -216,7 +216,7 @@ impl App {
 
     async fn job<'a>(&self, target: &'a Target) -> Result<Job<'a>> {
         let deadline = self.deadline();
-        let plan = config::find(target, &self.sources).await?;
+        let plan = settings::find(target, &self.sources).await?;
         for note in plan.notes() {
             self.report.note(Some(target), note);
         }

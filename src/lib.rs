@@ -4,13 +4,12 @@
 //!
 //! The modules from the ground up; each may use those before it, siblings do not use each other, and
 //! `tests/layers.rs` holds this: [`secret`], [`i18n`], [`terminal`] · [`error`] · [`json`], [`files`] · [`declaration`],
-//! [`session`], [`signals`], [`tls`] · [`report`] · [`http`] · [`provider`], [`config`], [`store`],
+//! [`session`], [`signals`], [`tls`] · [`report`] · [`http`] · [`provider`], [`settings`], [`store`],
 //! [`output`], [`sandbox`] · [`freshness`] · [`app`] · [`command`] · [`cli`] · [`usage`].
 
 pub mod app;
 pub mod cli;
 pub mod command;
-pub mod config;
 pub mod declaration;
 pub mod error;
 pub mod files;
@@ -24,6 +23,7 @@ pub mod report;
 pub mod sandbox;
 pub mod secret;
 pub mod session;
+pub mod settings;
 pub mod signals;
 pub mod store;
 pub mod terminal;
@@ -39,10 +39,10 @@ use std::time::Duration;
 
 use cli::{Cli, Verb};
 use command::Run;
-use config::Environment;
 use error::{Cause, Error, Result, why};
 use i18n::tr;
 use report::{Manner, Report};
+use settings::Environment;
 use usage::{Words, colored, language, locale, senseless, smart, unparsed};
 
 /// The program: arguments (the program's name first) and environment in, exit code out.

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crmauth::config::Environment;
+use crmauth::settings::Environment;
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place where the environment is read")]
 fn main() -> ExitCode {

@@ -9,13 +9,13 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::cli::Cli;
 use crate::command::{Color, Refused, exec};
-use crate::config::{self, Environment};
 use crate::error::{Cause, Error, Result};
 use crate::i18n::{self, Lang, Text, tr};
 use crate::output;
 use crate::output::sink::print_now;
 use crate::provider;
 use crate::report::{Manner, Report};
+use crate::settings::{self, Environment};
 
 /// Answers a command line that asks for help, or that makes no sense; the exit code.
 pub fn unparsed(error: &clap::Error, arguments: &[OsString], environment: &Environment) -> u8 {
@@ -203,7 +203,7 @@ fn misplaced(words: &Words<'_>) -> Option<Error> {
     let verb = words.verb()?;
     let behind = words.ours.iter().skip_while(|word| **word != verb).skip(1);
     let typed: Vec<&str> = behind.copied().take_while(|word| !word.starts_with('-')).collect();
-    let is_target = |word: &&str| config::target(word, &provider::specs()).is_ok();
+    let is_target = |word: &&str| settings::target(word, &provider::specs()).is_ok();
     let targets: Vec<&str> = typed.iter().copied().take_while(is_target).collect();
     match (verb, typed.get(targets.len())) {
         ("exec", Some(command)) if !targets.is_empty() && !words.more => {

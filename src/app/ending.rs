@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use super::fleet::overtaken;
 use super::hints::Hints;
 use super::{App, Login, of, role};
-use crate::config;
 use crate::declaration::{BaseUrl, Settings, Target};
 use crate::error::{Cause, Error, Result};
 use crate::http::Channel;
 use crate::i18n::{Text, tr};
 use crate::provider::{self, Context, Life, Revocation, Role};
 use crate::session::Session;
+use crate::settings;
 use crate::store::{Entry, Key, Written};
 
 impl App {
@@ -56,8 +56,8 @@ impl App {
         let gone = || Error::new(Cause::Other, tr!("the stored session names no server"));
         let url = url_of(key).ok_or_else(gone)?;
         let spec = provider::specs().into_iter().find(|spec| spec.id == key.provider).ok_or_else(gone)?;
-        let target = config::target(&entry.target, &[spec]).unwrap_or(Target { spec, account: None });
-        Ok(match config::find(&target, &self.sources).await {
+        let target = settings::target(&entry.target, &[spec]).unwrap_or(Target { spec, account: None });
+        Ok(match settings::find(&target, &self.sources).await {
             Ok(plan) if plan.url == url => plan.known(),
             _ => Settings::new(target, url, Vec::new()),
         })

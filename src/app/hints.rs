@@ -1,8 +1,8 @@
 //! The next step where the one who failed knew none: made from the settings that were found.
 
-use crate::config::{Found, Plan};
 use crate::error::{Cause, Error};
 use crate::i18n::{self, Text, tr};
+use crate::settings::{Found, Plan};
 
 /// The next steps that a target's settings suggest.
 pub(super) struct Hints {

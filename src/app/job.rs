@@ -9,11 +9,11 @@ use tokio::time::Instant;
 
 use super::Login;
 use super::hints::Hints;
-use crate::config::{Found, Plan, Value};
 use crate::declaration::{Ageing, Kind, Settings, Target};
 use crate::i18n::{Text, tr};
 use crate::provider::{Provider, Role};
 use crate::session::Session;
+use crate::settings::{Found, Plan, Value};
 use crate::store::{Entry, Key};
 
 /// One login's data: settings that are found, and revealed only when a request needs them.

@@ -10,12 +10,12 @@ use tokio::time::Instant;
 
 use super::Wish;
 use super::job::Job;
-use crate::config::Value;
 use crate::declaration::Target;
 use crate::error::{Cause, Error, Result};
 use crate::i18n::tr;
 use crate::provider::Role;
 use crate::session::Session;
+use crate::settings::Value;
 use crate::store::Key;
 
 /// What has been obtained in this run, by whose session it is.

@@ -7,10 +7,10 @@ use clap_complete::Shell;
 use tokio::time::Instant;
 
 use super::{Run, with_stored};
-use crate::config::Sources;
 use crate::declaration::Target;
 use crate::error::Result;
 use crate::provider;
+use crate::settings::Sources;
 
 /// Stands in a generated script where the targets belong; no shell takes it for anything but a word.
 const PLACEHOLDER: &str = "__crmauth_targets__";

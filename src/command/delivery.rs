@@ -6,12 +6,12 @@ use clap::builder::PossibleValuesParser;
 
 use super::{Exit, Run};
 use crate::app::{App, Login};
-use crate::config::Sources;
 use crate::declaration::Target;
 use crate::error::{Cause, Error, Result};
 use crate::i18n::tr;
 use crate::output::sink::{Destination, Sink};
 use crate::output::{self, Entry, Format, Outcome, Shape};
+use crate::settings::Sources;
 
 /// The file that `--save` writes: the seed script's.
 const SAVE_FILE: &str = "session.txt";

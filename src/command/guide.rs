@@ -6,7 +6,6 @@ use std::path::Path;
 
 use super::Run;
 use crate::app::{App, Login};
-use crate::config::{self, Inquiry, Origin, Wrapping};
 use crate::declaration::{BaseUrl, Field, Kind, Target};
 use crate::error::{Cause, Error, Result, why};
 use crate::i18n::{Text, and, tr};
@@ -14,6 +13,7 @@ use crate::output;
 use crate::output::sink::replace;
 use crate::provider;
 use crate::secret::Secret;
+use crate::settings::{self, Origin, Questions, Wrapping};
 use crate::signals::interruptible;
 
 /// A target's answers, by variable.
@@ -41,16 +41,16 @@ impl Guide {
         for target in targets {
             let mut given = Vec::new();
             // An answer may make another setting necessary.
-            while let Ok(inquiry) = config::inquire(target, &app.sources)
-                && !inquiry.fields.is_empty()
+            while let Ok(questions) = settings::questions(target, &app.sources)
+                && !questions.fields.is_empty()
             {
-                if let Some(url) = &inquiry.url
-                    && let Err(error) = admitted(app, target, &inquiry, url).await
+                if let Some(url) = &questions.url
+                    && let Err(error) = admitted(app, target, &questions, url).await
                 {
                     guide.refused.push((target.clone(), error.target(&target.to_string())));
                     break;
                 }
-                let Some(answers) = questions(run, app, target, &inquiry, given.is_empty()).await? else {
+                let Some(answers) = ask_each(run, app, target, &questions, given.is_empty()).await? else {
                     break;
                 };
                 app.sources.answer(&answers);
@@ -196,21 +196,21 @@ fn silence(run: &Run<'_>) -> Result<Option<Text>> {
 
 /// Whether the implicit env file, with the answers in it, would be refused beside what is set elsewhere.
 async fn would_be_refused(app: &App, target: &Target) -> bool {
-    let Ok(plan) = config::find(target, &app.sources).await else { return false };
+    let Ok(plan) = settings::find(target, &app.sources).await else { return false };
     let implicit = |origin: &Origin| matches!(origin, Origin::Answer | Origin::File { implicit: true, .. });
     let url = plan.found("URL").is_some_and(|found| implicit(&found.origin));
     url && plan.found.iter().any(|found| found.field.secret() && !implicit(&found.origin))
 }
 
 /// Asks for some of a target's fields. `None` where no answer comes any more.
-async fn questions(
+async fn ask_each(
     run: &Run<'_>,
     app: &App,
     target: &Target,
-    inquiry: &Inquiry,
+    questions: &Questions,
     first: bool,
 ) -> Result<Option<Vec<(String, Secret)>>> {
-    if let (true, Some(near)) = (first, &inquiry.near) {
+    if let (true, Some(near)) = (first, &questions.near) {
         run.report.tell(tr!("{target} has no settings; did you mean `{near}`?", target, near));
     }
     if first {
@@ -221,8 +221,8 @@ async fn questions(
             product
         ));
     }
-    if let Some((name, origin, value)) = &inquiry.route
-        && inquiry.fields.iter().any(|field| field.secret())
+    if let Some((name, origin, value)) = &questions.route
+        && questions.fields.iter().any(|field| field.secret())
     {
         let question = tr!(
             "{name} is {value} ({origin}). {ask}",
@@ -240,8 +240,8 @@ async fn questions(
         }
     }
     let mut answers = Vec::new();
-    for field in &inquiry.fields {
-        match question(run, app, target, field, inquiry).await? {
+    for field in &questions.fields {
+        match question(run, app, target, field, questions).await? {
             Some(answer) => answers.push((target.variable(field.name), answer)),
             None => return Ok(None),
         }
@@ -250,8 +250,8 @@ async fn questions(
 }
 
 /// Whether a login may be sent to a URL. A name is looked up, which a person may grow tired of.
-async fn admitted(app: &App, target: &Target, inquiry: &Inquiry, url: &BaseUrl) -> Result<()> {
-    let settings = inquiry.guards(target, url.clone());
+async fn admitted(app: &App, target: &Target, questions: &Questions, url: &BaseUrl) -> Result<()> {
+    let settings = questions.guards(target, url.clone());
     interruptible(None, app.admits(&settings)).await
 }
 
@@ -261,7 +261,7 @@ async fn question(
     app: &App,
     target: &Target,
     field: &Field,
-    inquiry: &Inquiry,
+    questions: &Questions,
 ) -> Result<Option<Secret>> {
     let report = &run.report;
     let name = target.variable(field.name);
@@ -280,7 +280,7 @@ async fn question(
         let Some(answer) = answer(run, target, field, None).await? else { return Ok(None) };
         if field.kind == Kind::Url {
             let url = BaseUrl::of(answer.expose(), target.spec)?;
-            match admitted(app, target, inquiry, &url).await {
+            match admitted(app, target, questions, &url).await {
                 Err(error) if !error.cause.is_signal() => {
                     report.tell(error.message);
                     error.hint.into_iter().for_each(|hint| report.tell(hint));
@@ -318,7 +318,7 @@ async fn answer(
         if before.is_some() && answer.expose().trim().is_empty() {
             return Ok(before);
         }
-        let checked = match config::answer(answer.expose(), field, target) {
+        let checked = match settings::answer(answer.expose(), field, target) {
             Ok(checked) => checked,
             Err(why) => {
                 report.tell(tr!("{name} {why}", name, why));
@@ -331,7 +331,7 @@ async fn answer(
         {
             meant = meant.trim();
         }
-        while let Some((wrapping, inner)) = config::wrapped(meant).filter(|(_, inner)| !inner.is_empty())
+        while let Some((wrapping, inner)) = settings::wrapped(meant).filter(|(_, inner)| !inner.is_empty())
             && field.credential()
         {
             let question = match wrapping {
@@ -358,7 +358,7 @@ fn write(path: &Path, shown: &str, settings: &[(String, Secret, Secret)]) -> Res
         })?,
     };
     let old = zeroize::Zeroizing::new(old);
-    let new = config::fill(&old, settings, &provider::specs()).ok_or_else(|| {
+    let new = settings::fill(&old, settings, &provider::specs()).ok_or_else(|| {
         Error::new(Cause::Storage, tr!("{shown} would not be read back as it was meant", shown))
             .hint(tr!("is there a quote in it that does not close?"))
     })?;

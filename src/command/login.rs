@@ -11,7 +11,6 @@ use super::delivery::{Delivery, Prepared};
 use super::guide::Guide;
 use super::{AT_ONCE, Refused, Run, TargetName, duration, seconds, target_help, targets};
 use crate::app::{App, Login, Wish, role};
-use crate::config::Plan;
 use crate::declaration::{BaseUrl, Target};
 use crate::error::{Cause, Error, Result};
 use crate::i18n::{Text, tr};
@@ -19,6 +18,7 @@ use crate::output;
 use crate::provider;
 use crate::secret::Secret;
 use crate::session::Session;
+use crate::settings::Plan;
 
 /// The largest session that `--adopt` reads, in bytes.
 const ADOPT_MAX: u64 = 1024 * 1024;

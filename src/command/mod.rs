@@ -24,7 +24,6 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, ArgAction, ValueEnum};
 
 use crate::app::App;
-use crate::config::{Environment, Sources};
 use crate::declaration::Target;
 use crate::error::{Cause, Error, Result};
 use crate::http::{Http, Proxies};
@@ -32,11 +31,12 @@ use crate::i18n::{Lang, Text, tr};
 use crate::output::sink;
 use crate::provider;
 use crate::report::Report;
+use crate::settings::{Environment, Sources};
 use crate::store::file::FileStore;
 use crate::store::memory::MemoryStore;
 use crate::store::{Entry, Key, Store};
 use crate::tls::{CaLocations, Trust};
-use crate::{config, sandbox as systems};
+use crate::{sandbox as systems, settings};
 
 /// How many targets are worked on at once unless told otherwise: each needs connections and files, of which a process
 /// may have a few hundred.
@@ -127,7 +127,7 @@ impl Run<'_> {
         let (sources, servers) = if self.global.sandbox {
             let servers = sandbox::start(None, Rc::new(|_| ())).await?;
             let mut sources = Sources::only(servers.settings().to_vec());
-            sources.spare(self.environment, &self.global.env_file);
+            sources.also_protect(self.environment, &self.global.env_file);
             (sources, Some(servers))
         } else {
             let sources = Sources::load(
@@ -276,7 +276,7 @@ pub fn targets(names: &[String]) -> Result<Vec<Target>> {
     let specs = provider::specs();
     let mut targets = Vec::new();
     for name in names {
-        let target = config::target(name, &specs)?;
+        let target = settings::target(name, &specs)?;
         if !targets.contains(&target) {
             targets.push(target);
         }
@@ -288,7 +288,7 @@ pub fn targets(names: &[String]) -> Result<Vec<Target>> {
 pub fn with_stored(mut targets: Vec<Target>, stored: &[(Key, Entry)]) -> Vec<Target> {
     let specs = provider::specs();
     for (_, entry) in stored {
-        if let Ok(target) = config::target(&entry.target, &specs)
+        if let Ok(target) = settings::target(&entry.target, &specs)
             && !targets.contains(&target)
         {
             targets.push(target);

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::{Run, TargetName, target_help};
-use crate::config;
 use crate::declaration::{Alternatives, Default, Field, Kind, Need, Placement, Spec, Target};
 use crate::error::Result;
 use crate::i18n::{self, Lang, Text, tr};
 use crate::json;
 use crate::output::sink::print_now;
 use crate::provider;
+use crate::settings;
 
 /// List the systems, or one system's settings
 #[derive(Debug, clap::Args)]
@@ -32,7 +32,7 @@ pub struct Args {
 /// Exit codes 2 and 7.
 pub fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let specs = provider::specs();
-    let target = args.name.as_deref().map(|name| config::target(name, &specs)).transpose()?;
+    let target = args.name.as_deref().map(|name| settings::target(name, &specs)).transpose()?;
     let targets: Vec<Target> = match &target {
         Some(target) => vec![target.clone()],
         None => specs.iter().map(|spec| Target { spec, account: None }).collect(),

@@ -10,7 +10,7 @@ use super::{Run, child, seconds};
 use crate::error::{Cause, Error, Result, why};
 use crate::i18n::{Lang, tr};
 use crate::sandbox::{self, Log, Options, Sandbox};
-use crate::{config, provider, signals};
+use crate::{provider, settings, signals};
 
 /// The one setting of ours that a command keeps: what language its crmauth speaks.
 const LANG: &str = "CRMAUTH_LANG";
@@ -88,7 +88,7 @@ async fn command(name: &OsString, rest: &[OsString], run: &Run<'_>, servers: &Sa
     let specs = provider::specs();
     let own = run.environment.vars().filter(|(name, _)| {
         name.to_str().is_none_or(|name| {
-            name == LANG || !name.starts_with("CRMAUTH_") && !config::is_setting(name, &specs)
+            name == LANG || !name.starts_with("CRMAUTH_") && !settings::is_setting(name, &specs)
         })
     });
     let lang = run.global.lang.map(|lang| (LANG, lang.name()));

@@ -3,10 +3,10 @@
 use std::rc::Rc;
 
 use super::Run;
-use crate::config::own_secret;
 use crate::declaration::is_on;
 use crate::error::{Cause, Error, Result};
 use crate::i18n::tr;
+use crate::settings::own_secret;
 use crate::store::Store;
 use crate::store::redis::{Place, RedisStore, make_key};
 use crate::tls::Trust;

@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use super::{AT_ONCE, Exit, Run, TargetName, duration, target_help, targets, with_stored};
 use crate::app::{App, url_of};
-use crate::config::{Origin, Plan};
 use crate::declaration::Target;
 use crate::error::{Cause, Error, Result, printable};
 use crate::freshness::{Stale, Verdict, judge};
@@ -18,6 +17,7 @@ use crate::output;
 use crate::output::sink::columns;
 use crate::provider::{self, Life};
 use crate::secret::sha256_hex;
+use crate::settings::{Origin, Plan};
 use crate::store::{Entry, Key};
 use crate::terminal::{width, wrap};
 

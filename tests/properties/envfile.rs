@@ -6,9 +6,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crmauth::config::{self, Environment, Sources, Value};
 use crmauth::error::{Cause, Error};
 use crmauth::provider;
+use crmauth::settings::{self, Environment, Sources, Value};
 
 use super::{shown, silent};
 
@@ -38,14 +38,14 @@ pub fn holds(data: &[u8]) {
     let others = other_reader(data);
     let runtime = runtime();
     for target in sources.configured(&specs) {
-        let plan = match runtime.block_on(config::find(&target, &sources)) {
+        let plan = match runtime.block_on(settings::find(&target, &sources)) {
             Ok(plan) => plan,
             Err(error) => {
                 refused(&error, data);
                 continue;
             }
         };
-        for found in plan.found.iter().filter(|found| matches!(found.origin, config::Origin::File { .. })) {
+        for found in plan.found.iter().filter(|found| matches!(found.origin, settings::Origin::File { .. })) {
             let Value::Known(value) = &found.value else { continue };
             let value = value.expose();
             assert!(!value.chars().any(char::is_control), "{} has a control character", found.variable);

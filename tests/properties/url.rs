@@ -1,9 +1,9 @@
 //! Whatever is typed as a URL or as a target: it is what it is read back as, or it is refused without being shown.
 
-use crmauth::config;
 use crmauth::declaration::BaseUrl;
 use crmauth::error::Cause;
 use crmauth::provider;
+use crmauth::settings;
 
 use super::{CANARY, one_harmless_line, shown, silent};
 
@@ -43,14 +43,14 @@ fn base_url(url: &BaseUrl, path: &str) {
 
 fn target(text: &str) {
     let specs = provider::specs();
-    match config::target(text, &specs) {
+    match settings::target(text, &specs) {
         Ok(target) => {
             let shown = target.to_string();
-            assert_eq!(config::target(&shown, &specs).as_ref().ok(), Some(&target), "{shown} is read back");
+            assert_eq!(settings::target(&shown, &specs).as_ref().ok(), Some(&target), "{shown} is read back");
             let variable = target.variable("URL");
             let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
             assert!(variable.chars().all(is_name), "{variable}");
-            assert!(config::is_setting(&variable, &specs), "{variable}");
+            assert!(settings::is_setting(&variable, &specs), "{variable}");
         }
         Err(error) => {
             assert_eq!(error.cause, Cause::Usage);

@@ -83,7 +83,7 @@ pub(super) fn distance(from: &[char], to: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::fixture::SPECS;
+    use crate::settings::fixture::SPECS;
 
     #[test]
     fn targets() {

@@ -117,7 +117,7 @@ pub(super) fn from_bytes(bytes: &[u8]) -> Result<Secret, Text> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::fixture::SPECS;
+    use crate::settings::fixture::SPECS;
 
     fn checked(kind: Kind, text: &str) -> Result<String, String> {
         let found = check(text, &Field::new("X", kind, "x", "y"), SPECS[0]);

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::names::Form;
 use super::plan::{Found, Plan, Value};
-use super::sources::{Hit, Origin, Sources};
+use super::sources::{Origin, Setting, Sources};
 use super::value;
 use crate::declaration::{
     Alternatives, BaseUrl, COMMON, Default, Field, Kind, Need, Settings, Target, is_on,
@@ -33,8 +33,8 @@ struct Missing {
 /// an implicit `./.env` beside a secret from elsewhere.
 pub async fn find(target: &Target, sources: &Sources) -> Result<Plan> {
     let named = |error: Error| error.target(&target.to_string());
-    let survey = Survey::new(target, sources).map_err(named)?;
-    let missing = survey.missing();
+    let resolution = Resolution::new(target, sources).map_err(named)?;
+    let missing = resolution.missing();
     let error = (!missing.is_empty()).then(|| named(missing_error(target, sources, &missing)));
     let only_secrets =
         |missing: &Missing| missing.ways.iter().any(|way| way.iter().all(|field| field.secret()));
@@ -43,15 +43,15 @@ pub async fn find(target: &Target, sources: &Sources) -> Result<Plan> {
     {
         return Err(error.clone());
     }
-    survey.guard().map_err(named)?;
-    survey.keep_pairs().map_err(named)?;
-    let mut plan = survey.plan().await.map_err(named)?;
+    resolution.guard().map_err(named)?;
+    resolution.keep_pairs().map_err(named)?;
+    let mut plan = resolution.plan().await.map_err(named)?;
     plan.missing = error;
     Ok(plan)
 }
 
 /// What a person may be asked for, so that a login has all that it needs.
-pub struct Inquiry {
+pub struct Questions {
     /// The fields, in the order of their declaration; of several ways, those of the usual one.
     pub fields: Vec<&'static Field>,
     /// What a file that nobody named says of where the answers go: the variable, where it stands, its value.
@@ -64,7 +64,7 @@ pub struct Inquiry {
     flags: Vec<(&'static str, Secret)>,
 }
 
-impl Inquiry {
+impl Questions {
     /// What is known of a login to this URL and decides whether it may be sent.
     pub fn guards(&self, target: &Target, url: BaseUrl) -> Settings {
         Settings::new(target.clone(), url, self.flags.clone())
@@ -75,21 +75,24 @@ impl Inquiry {
 ///
 /// # Errors
 /// As [`find`], but for what is missing.
-pub fn inquire(target: &Target, sources: &Sources) -> Result<Inquiry> {
-    let survey = Survey::new(target, sources)?;
-    let missing = survey.missing();
+pub fn questions(target: &Target, sources: &Sources) -> Result<Questions> {
+    let resolution = Resolution::new(target, sources)?;
+    let missing = resolution.missing();
     let usual = missing.iter().filter_map(|missing| missing.ways.first()).flatten().copied();
     let usual: Vec<&Field> = usual.collect();
     let fields = target.spec.all_fields().filter(|field| usual.iter().any(|other| other.name == field.name));
-    let route = survey.planted_route().map(|hit| {
+    let route = resolution.implicit_url().map(|hit| {
         let value = hit.text.expose().to_owned();
         (hit.written.clone(), hit.origin.clone(), value)
     });
-    let url =
-        survey.hits.get(COMMON[0].name).map(|hit| BaseUrl::of(hit.text.expose(), target.spec)).transpose()?;
-    let flags = survey.used().filter(|(field, _)| field.kind == Kind::Flag);
+    let url = resolution
+        .hits
+        .get(COMMON[0].name)
+        .map(|hit| BaseUrl::of(hit.text.expose(), target.spec))
+        .transpose()?;
+    let flags = resolution.used().filter(|(field, _)| field.kind == Kind::Flag);
     let flags = flags.map(|(field, hit)| (field.name, hit.text.clone())).collect();
-    Ok(Inquiry { fields: fields.collect(), route, near: sources.near_account(target), url, flags })
+    Ok(Questions { fields: fields.collect(), route, near: sources.near_account(target), url, flags })
 }
 
 /// Checks an answer to the question for a field; white space around it is no part of it, but for a password.
@@ -105,38 +108,39 @@ pub fn answer(text: &str, field: &Field, target: &Target) -> std::result::Result
 }
 
 /// What is set for a target, and which of it the login needs.
-struct Survey<'a> {
+struct Resolution<'a> {
     target: &'a Target,
     sources: &'a Sources,
     /// What is set, by field, checked where it can be.
-    hits: BTreeMap<&'static str, Hit>,
+    hits: BTreeMap<&'static str, Setting>,
     /// Fields that the login leaves out: of ways not chosen, and of conditions that do not hold.
     unused: BTreeSet<&'static str>,
 }
 
-impl<'a> Survey<'a> {
+impl<'a> Resolution<'a> {
     fn new(target: &'a Target, sources: &'a Sources) -> Result<Self> {
         let spec = target.spec;
-        let mut survey = Self { target, sources, hits: hits(target, sources)?, unused: BTreeSet::new() };
+        let mut resolution = Self { target, sources, hits: hits(target, sources)?, unused: BTreeSet::new() };
         for group in spec.alternatives {
             // Of an incomplete way the user's name still says whose session it is.
             let begun = |way: &&&[&str]| {
                 way.iter().any(|name| {
-                    survey.hits.contains_key(name) && spec.field(name).is_some_and(|field| !field.secret())
+                    resolution.hits.contains_key(name)
+                        && spec.field(name).is_some_and(|field| !field.secret())
                 })
             };
-            let chosen = survey.choose(group)?.or_else(|| group.ways.iter().find(begun).copied());
+            let chosen = resolution.choose(group)?.or_else(|| group.ways.iter().find(begun).copied());
             for field in group.ways.iter().copied().flatten() {
                 if !chosen.is_some_and(|way| way.contains(field)) {
-                    survey.unused.insert(field);
+                    resolution.unused.insert(field);
                 }
             }
         }
         // Choices first: conditions look at them.
         for field in spec.all_fields() {
-            if let Some(hit) = survey.hits.get_mut(field.name)
+            if let Some(hit) = resolution.hits.get_mut(field.name)
                 && hit.form == Form::Plain
-                && !survey.unused.contains(field.name)
+                && !resolution.unused.contains(field.name)
             {
                 let next = match field.kind {
                     Kind::Url => tr!("a base URL looks like {example}", example = spec.example_url),
@@ -150,12 +154,12 @@ impl<'a> Survey<'a> {
         }
         for field in spec.all_fields() {
             if let Need::When { field: other, value } = field.need
-                && survey.text(other) != Some(value)
+                && resolution.text(other) != Some(value)
             {
-                survey.unused.insert(field.name);
+                resolution.unused.insert(field.name);
             }
         }
-        Ok(survey)
+        Ok(resolution)
     }
 
     /// The complete way whose values come from the highest source.
@@ -205,7 +209,7 @@ impl<'a> Survey<'a> {
         }
     }
 
-    fn used(&self) -> impl Iterator<Item = (&'static Field, &Hit)> {
+    fn used(&self) -> impl Iterator<Item = (&'static Field, &Setting)> {
         let fields = self.target.spec.all_fields();
         fields
             .filter(|field| !self.unused.contains(field.name))
@@ -257,7 +261,7 @@ impl<'a> Survey<'a> {
             let asked = hit.origin == Origin::Answer && hit.variable == self.target.variable(field.name);
             field.secret() && !hit.origin.implicit() && !asked
         });
-        let (Some((_, secret)), Some(route)) = (elsewhere, self.planted_route()) else {
+        let (Some((_, secret)), Some(route)) = (elsewhere, self.implicit_url()) else {
             return Ok(());
         };
         let (written, origin) = (&route.written, route.origin.text());
@@ -283,7 +287,7 @@ impl<'a> Survey<'a> {
         let server =
             |text: &Secret| BaseUrl::of(text.expose(), self.target.spec).ok().map(|url| url.origin());
         let Some(here) = server(&url.text) else { return Ok(()) };
-        for (text, place) in self.sources.overruled(url) {
+        for (text, place) in self.sources.shadowed(url) {
             let of_it = self.used().find(|(field, hit)| field.secret() && hit.origin.file() == place.file());
             let Some((_, secret)) = of_it else { continue };
             if server(text).is_none_or(|there| there == here) {
@@ -305,8 +309,8 @@ impl<'a> Survey<'a> {
     }
 
     /// What decides where secrets travel and comes from a file that nobody named.
-    fn planted_route(&self) -> Option<&Hit> {
-        let decides = |field: &Field, hit: &Hit| match field.kind {
+    fn implicit_url(&self) -> Option<&Setting> {
+        let decides = |field: &Field, hit: &Setting| match field.kind {
             Kind::Flag => is_on(hit.text.expose()),
             _ => true,
         };
@@ -352,7 +356,7 @@ impl<'a> Survey<'a> {
         Ok(Plan::new(self.target.clone(), url, found))
     }
 
-    async fn file(&self, hit: &Hit, field: &'static Field, deadline: Instant) -> Result<Secret> {
+    async fn file(&self, hit: &Setting, field: &'static Field, deadline: Instant) -> Result<Secret> {
         let path = self.sources.path(hit.text.expose());
         let bad = |why: Text| {
             bad_value(
@@ -384,7 +388,7 @@ pub(super) fn named(path: &str) -> Text {
 }
 
 /// What is set for a target, its own and what a named account takes from the default one.
-fn hits(target: &Target, sources: &Sources) -> Result<BTreeMap<&'static str, Hit>> {
+fn hits(target: &Target, sources: &Sources) -> Result<BTreeMap<&'static str, Setting>> {
     let mut hits = BTreeMap::new();
     for field in target.spec.all_fields() {
         if let Some(hit) = sources.lookup(target, field)? {

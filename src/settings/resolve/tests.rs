@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::fixture::{LONG, folder, load, target, wait_for};
+use crate::settings::fixture::{LONG, folder, load, target, wait_for};
 
 fn find(target: &Target, sources: &Sources) -> Result<Plan> {
     wait_for(super::find(target, sources))

@@ -116,8 +116,8 @@ mod group {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::fixture::wait_for;
     use crate::files;
+    use crate::settings::fixture::wait_for;
 
     fn run(text: &str, patience: Duration) -> Result<String, String> {
         wait_for(async {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::fixture::{SPECS, folder, load, target};
+use crate::settings::fixture::{SPECS, folder, load, target};
 
 fn origin(sources: &Sources, text: &str, field: &str) -> Option<String> {
     let target = target(text);

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::fixture::SPECS;
+use crate::settings::fixture::SPECS;
 
 /// Every setting as `NAME=value`, or the error's message.
 fn settings(bytes: &[u8]) -> std::result::Result<Vec<String>, String> {

@@ -78,7 +78,7 @@ impl Origin {
 
 /// A setting as it was found, before its file is read or its command run.
 #[derive(Clone)]
-pub(super) struct Hit {
+pub(super) struct Setting {
     /// The source's place in the order, 0 for the highest.
     pub rank: usize,
     /// The variable with its suffix.
@@ -91,7 +91,7 @@ pub(super) struct Hit {
 }
 
 /// A variable that looks like a setting of ours and is none: mistyped, or what a session was handed over in.
-struct Stranger {
+struct Unknown {
     name: String,
     origin: Origin,
     meant: Option<Meant>,
@@ -107,7 +107,7 @@ pub struct Sources {
     notes: Vec<Text>,
     warnings: Vec<Text>,
     /// Variables that look like settings of ours and are none.
-    strangers: Vec<Stranger>,
+    unknown: Vec<Unknown>,
     /// The env files that were read: their names, and where they are.
     read: Vec<(String, PathBuf)>,
     /// The env file that counts first, whether it is there or not: its name, and where it is.
@@ -146,7 +146,7 @@ impl Sources {
             looked: vec![Origin::Environment.text()],
             notes: Vec::new(),
             warnings: Vec::new(),
-            strangers: Vec::new(),
+            unknown: Vec::new(),
             read: Vec::new(),
             first_file: None,
             cwd: env.cwd().to_owned(),
@@ -154,7 +154,7 @@ impl Sources {
             secret_files: RefCell::default(),
         };
         for name in others {
-            sources.stranger(name, Origin::Environment, specs);
+            sources.note_unknown(name, Origin::Environment, specs);
         }
         let (by, named) = match env.get(ENV_FILE)? {
             Some(path) if env_files.is_empty() => (ENV_FILE, &[PathBuf::from(path)][..]),
@@ -198,7 +198,7 @@ impl Sources {
             looked: vec![Origin::Sandbox.text()],
             notes: Vec::new(),
             warnings: Vec::new(),
-            strangers: Vec::new(),
+            unknown: Vec::new(),
             read: Vec::new(),
             first_file: None,
             cwd: PathBuf::new(),
@@ -239,7 +239,7 @@ impl Sources {
     }
 
     /// Counts these files among those that settings come from, though nothing was read from them.
-    pub fn spare(&mut self, env: &Environment, env_files: &[PathBuf]) {
+    pub fn also_protect(&mut self, env: &Environment, env_files: &[PathBuf]) {
         self.cwd = env.cwd().to_owned();
         let named = env_files.iter().map(|path| (path.display().to_string(), self.cwd.join(path)));
         self.read.extend(named.chain([("./.env".to_owned(), env.cwd().join(".env"))]));
@@ -285,13 +285,20 @@ impl Sources {
     }
 
     /// A field of a target's own, from the highest source that has it.
-    pub(super) fn lookup(&self, target: &Target, field: &Field) -> Result<Option<Hit>> {
+    pub(super) fn lookup(&self, target: &Target, field: &Field) -> Result<Option<Setting>> {
         for (rank, layer) in self.layers.iter().enumerate() {
             let mut hits = Form::of(field).iter().filter_map(|form| {
                 let variable = target.variable(field.name) + form.suffix();
                 let (written, text, origin) = layer.get(&variable)?;
                 let written = written.clone();
-                Some(Hit { rank, variable, written, form: *form, text: text.clone(), origin: origin.clone() })
+                Some(Setting {
+                    rank,
+                    variable,
+                    written,
+                    form: *form,
+                    text: text.clone(),
+                    origin: origin.clone(),
+                })
             });
             let Some(hit) = hits.next() else { continue };
             if let Some(other) = hits.next() {
@@ -314,16 +321,16 @@ impl Sources {
     }
 
     /// Whether the environment holds a session beside this URL, as it does where a run of ours handed both over.
-    pub(super) fn handed_over(&self, url: &Hit) -> bool {
+    pub(super) fn handed_over(&self, url: &Setting) -> bool {
         let Some(prefix) = url.variable.strip_suffix("URL") else { return false };
-        self.strangers.iter().any(|other| {
+        self.unknown.iter().any(|other| {
             let field = other.name.strip_prefix(prefix);
             other.origin == Origin::Environment && matches!(field, Some("TOKEN" | "TOKEN_FILE"))
         })
     }
 
     /// What lower sources say where this one counts.
-    pub(super) fn overruled(&self, hit: &Hit) -> impl Iterator<Item = (&Secret, &Origin)> {
+    pub(super) fn shadowed(&self, hit: &Setting) -> impl Iterator<Item = (&Secret, &Origin)> {
         let lower = self.layers.iter().skip(hit.rank + 1);
         lower.filter_map(|layer| layer.get(&hit.variable)).map(|(_, text, origin)| (text, origin))
     }
@@ -340,7 +347,7 @@ impl Sources {
             files::read(&place, FILE_MAX, self.patience).map_err(|why| unread(&shown, by, &why))?;
         self.read.push((shown.clone(), place));
         let entries = entries(&shown, &bytes, specs)?;
-        self.strangers_in(&shown, &bytes, false, specs);
+        self.unknown_in(&shown, &bytes, false, specs);
         self.looked.push(named_place(&shown));
         self.add(&shown, entries, &meta, false);
         Ok(())
@@ -379,23 +386,23 @@ impl Sources {
             );
             return Err(bad_file(SHOWN, &why).hint(tr!("`--env-file .env` names it, which is consent")));
         }
-        self.strangers_in(SHOWN, &bytes, true, specs);
+        self.unknown_in(SHOWN, &bytes, true, specs);
         self.looked.push(named_place(SHOWN));
         self.add(SHOWN, entries, &meta, true);
         Ok(())
     }
 
-    fn strangers_in(&mut self, path: &str, bytes: &Bytes, implicit: bool, specs: &[&'static Spec]) {
+    fn unknown_in(&mut self, path: &str, bytes: &Bytes, implicit: bool, specs: &[&'static Spec]) {
         for (name, line) in envfile::names(bytes) {
             if names::parse(&name, specs).is_none() {
-                self.stranger(&name, Origin::File { path: path.to_owned(), line, implicit }, specs);
+                self.note_unknown(&name, Origin::File { path: path.to_owned(), line, implicit }, specs);
             }
         }
     }
 
     /// Remembers a variable that is no setting and may have been meant to be one. What is no variable's name at all
     /// is none: where the `=` was forgotten, a value that holds one stands there.
-    fn stranger(&mut self, name: &str, origin: Origin, specs: &[&'static Spec]) {
+    fn note_unknown(&mut self, name: &str, origin: Origin, specs: &[&'static Spec]) {
         if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
             return;
         }
@@ -413,7 +420,7 @@ impl Sources {
         }
         let meant = names::near(name, specs);
         if meant.is_some() || names::is_of(name, specs) {
-            self.strangers.push(Stranger { name: name.to_owned(), origin, meant });
+            self.unknown.push(Unknown { name: name.to_owned(), origin, meant });
         }
     }
 
@@ -422,7 +429,7 @@ impl Sources {
     pub fn near_misses(&self, target: &Target) -> Vec<Text> {
         let default = Target { spec: target.spec, account: None };
         let concerns = |meant: &&Meant| meant.target == *target || (meant.shared && meant.target == default);
-        let near = self.strangers.iter().filter_map(|other| {
+        let near = self.unknown.iter().filter_map(|other| {
             let meant = other.meant.as_ref().filter(concerns)?;
             Some(no_setting(&other.name, &other.origin, &meant.name))
         });
@@ -451,10 +458,10 @@ impl Sources {
             let field = name.rsplit('_').next().is_some_and(|word| word.len() > 2);
             field && (variable.starts_with(name) || rest.is_some_and(|rest| rest <= FINISHED_MAX))
         };
-        let near = |other: &&Stranger| {
+        let near = |other: &&Unknown| {
             other.meant.as_ref().is_some_and(|meant| meant.name == variable) || begun(&other.name)
         };
-        let other = self.strangers.iter().find(near)?;
+        let other = self.unknown.iter().find(near)?;
         Some(no_setting(&other.name, &other.origin, variable))
     }
 

@@ -185,7 +185,7 @@ pub(super) fn is_account(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::fixture::SPECS;
+    use crate::settings::fixture::SPECS;
 
     #[test]
     fn what_is_nearly_a_setting_was_meant_to_be_it() {
