@@ -5,18 +5,17 @@
 //! The modules from the ground up; each may use those before it, siblings do not use each other, and
 //! `tests/layers.rs` holds this: [`secret`], [`i18n`], [`terminal`] · [`error`] · [`json`], [`files`] · [`declaration`],
 //! [`session`], [`signals`], [`tls`] · [`report`] · [`http`] · [`provider`], [`settings`], [`store`],
-//! [`output`], [`sandbox`] · [`freshness`] · [`app`] · [`command`] · [`cli`] · [`usage`].
+//! [`output`], [`sandbox`] · [`lifecycle`] · [`command`] · [`cli`] · [`usage`].
 
-pub mod app;
 pub mod cli;
 pub mod command;
 pub mod declaration;
 pub mod error;
 pub mod files;
-pub mod freshness;
 pub mod http;
 pub mod i18n;
 pub mod json;
+pub mod lifecycle;
 pub mod output;
 pub mod provider;
 pub mod report;

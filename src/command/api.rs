@@ -5,12 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{Run, TargetName, seconds, target_help, targets};
-use crate::app::{self, App, Login, Wish};
 use crate::declaration::{BaseUrl, Placement, Target};
 use crate::error::{Cause, Error, Result};
 use crate::http::response;
 use crate::http::{Call, Stream};
 use crate::i18n::{Text, tr};
+use crate::lifecycle::{self, Active, App, Want};
 use crate::output::sink::Passage;
 use crate::provider::Judgement;
 use crate::secret::{Secret, percent};
@@ -72,16 +72,16 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let body = args.data.as_deref().map(|data| read_data(data, run)).transpose()?;
     let (app, _servers) = run.app().await?;
     let person = args.person.as_deref();
-    let login = app.session(target, person, &Wish::Usable(args.min_ttl)).await?;
-    let send = async |login: &Login| {
+    let login = app.session(target, person, &Want::Usable(args.min_ttl)).await?;
+    let send = async |login: &Active| {
         ask(&app, login, &call(args, login, &headers, body.as_deref())).await.map_err(named)
     };
     let mut answer = send(&login).await?;
     if answer.judgement != Judgement::Alive {
         run.report.note(Some(target), tr!("the answer looks like that of a dead session"));
         let dead = answer.judgement == Judgement::Dead;
-        let wish = Wish::InsteadOf { suspect: Box::new(login.session.clone()), dead };
-        match app.session(target, person, &wish).await {
+        let want = Want::InsteadOf { suspect: Box::new(login.session.clone()), dead };
+        match app.session(target, person, &want).await {
             Ok(fresh) if fresh.session.token == login.session.token => {}
             Ok(fresh) if answer.judgement != Judgement::Unclear || HARMLESS.contains(&&*method(args)) => {
                 answer = send(&fresh).await?;
@@ -113,8 +113,8 @@ struct Answer {
 
 /// Sends the request and reads of its answer what must be held back. What is cut short or longer than that refuses no
 /// session.
-async fn ask(app: &App, login: &Login, call: &Call) -> Result<Answer> {
-    let provider = app::of(login.target())?;
+async fn ask(app: &App, login: &Active, call: &Call) -> Result<Answer> {
+    let provider = lifecycle::of(login.target())?;
     let mut stream = app.call(login, call).await?;
     let mut whole = false;
     let mut broken = None;
@@ -143,7 +143,7 @@ fn method(args: &Args) -> String {
 }
 
 /// CaLocations the session where the system wants it.
-fn call(args: &Args, login: &Login, headers: &[(String, Secret)], body: Option<&[u8]>) -> Call {
+fn call(args: &Args, login: &Active, headers: &[(String, Secret)], body: Option<&[u8]>) -> Call {
     let (spec, token) = (login.target().spec, &login.session.token);
     let given = |name: &str| headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
     let mut headers = headers.to_vec();
@@ -283,7 +283,7 @@ fn verdict(stream: &Stream, target: &Target, empty: bool) -> Result<u8> {
     if answer.refused_in_front(target.spec.refuses_in_json) {
         return Err(response::in_front(host, status));
     }
-    if let Some(error) = app::of(target)?.explain(answer) {
+    if let Some(error) = lifecycle::of(target)?.explain(answer) {
         return Err(error);
     }
     let error = response::status_error(host, &answer.path, status);

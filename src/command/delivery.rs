@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::builder::PossibleValuesParser;
 
 use super::{Exit, Run};
-use crate::app::{App, Login};
 use crate::declaration::Target;
 use crate::error::{Cause, Error, Result};
 use crate::i18n::tr;
+use crate::lifecycle::{Active, App};
 use crate::output::sink::{Destination, Sink};
 use crate::output::{self, Entry, Format, Outcome, Shape};
 use crate::settings::Sources;
@@ -119,7 +119,12 @@ impl Prepared<'_> {
     ///
     /// # Errors
     /// Exit code 2 where a format cannot carry a session, 7 where the place cannot be written any more.
-    pub async fn deliver(self, run: &Run<'_>, app: &App, results: &[(&Target, Result<Login>)]) -> Result<u8> {
+    pub async fn deliver(
+        self,
+        run: &Run<'_>,
+        app: &App,
+        results: &[(&Target, Result<Active>)],
+    ) -> Result<u8> {
         let outcome = self.write(run, results).await;
         if let Err(error) = &outcome {
             for login in results.iter().filter_map(|(_, result)| result.as_ref().ok()) {
@@ -129,7 +134,7 @@ impl Prepared<'_> {
         outcome
     }
 
-    async fn write(self, run: &Run<'_>, results: &[(&Target, Result<Login>)]) -> Result<u8> {
+    async fn write(self, run: &Run<'_>, results: &[(&Target, Result<Active>)]) -> Result<u8> {
         let mut exit = Exit::default();
         let mut outcomes = Vec::with_capacity(results.len());
         for (target, result) in results {

@@ -9,11 +9,11 @@ use futures_util::pin_mut;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Run, TargetName, child, seconds, target_help, targets};
-use crate::app::{App, Login, Wish};
 use crate::declaration::{Ageing, Target};
 use crate::error::{Cause, Error, Result};
 use crate::files::{DRAFT_PREFIX, Draft};
 use crate::i18n::tr;
+use crate::lifecycle::{Active, App, Want};
 use crate::output::{self, Entry};
 use crate::session::Session;
 use crate::signals::interruptible;
@@ -80,8 +80,8 @@ async fn start(args: &Args, run: &Run<'_>) -> Result<u8> {
     let wanted = targets(&args.targets)?;
     let (app, servers) = run.app().await?;
     let person = args.person.as_deref();
-    let wish = Wish::Usable(args.min_ttl);
-    let work = join_all(wanted.iter().map(|target| app.session(target, person, &wish)));
+    let want = Want::Usable(args.min_ttl);
+    let work = join_all(wanted.iter().map(|target| app.session(target, person, &want)));
     let mut logins = Vec::new();
     let mut failed = false;
     for result in interruptible(Some(tr!("a login")), async { Ok(work.await) }).await? {
@@ -140,7 +140,7 @@ async fn with_files(
     args: &Args,
     run: &Run<'_>,
     app: &App,
-    logins: &[Login],
+    logins: &[Active],
     name: &OsString,
     mut command: std::process::Command,
 ) -> Result<u8> {
@@ -163,19 +163,19 @@ async fn with_files(
 }
 
 /// Renews a session in time, again and again.
-async fn keep_fresh(args: &Args, run: &Run<'_>, app: &App, login: &Login, path: PathBuf) {
+async fn keep_fresh(args: &Args, run: &Run<'_>, app: &App, login: &Active, path: PathBuf) {
     let target = login.target();
     let mut session = login.session.clone();
     let (mut pause, mut margin) = due(&session, target, args.min_ttl);
     let mut failures = 0;
     loop {
         tokio::time::sleep(pause.max(SHORTEST)).await;
-        let wish = match target.spec.ageing {
-            Ageing::Fixed => Wish::Usable(margin),
+        let want = match target.spec.ageing {
+            Ageing::Fixed => Want::Usable(margin),
             // Asked for, and replaced only if it is dead, stored or not.
-            _ => Wish::InsteadOf { suspect: Box::new(session.clone()), dead: false },
+            _ => Want::InsteadOf { suspect: Box::new(session.clone()), dead: false },
         };
-        let renewed = app.session(target, args.person.as_deref(), &wish).await;
+        let renewed = app.session(target, args.person.as_deref(), &want).await;
         match renewed.and_then(|login| write(&path, &login).map(|()| login)) {
             Ok(login) => {
                 (pause, margin) = due(&login.session, target, args.min_ttl);
@@ -225,7 +225,7 @@ fn due(session: &Session, target: &Target, min_ttl: Duration) -> (Duration, Dura
 }
 
 /// Puts the token's bytes into the file, which is whole at any time.
-fn write(path: &Path, login: &Login) -> Result<()> {
+fn write(path: &Path, login: &Active) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     Draft::create(folder, DRAFT_PREFIX)
         .and_then(|mut draft| draft.fill(login.session.token.expose().as_bytes()).map(|()| draft))

@@ -5,10 +5,10 @@ mod gitignore;
 use std::path::Path;
 
 use super::Run;
-use crate::app::{App, Login};
 use crate::declaration::{BaseUrl, Field, Kind, Target};
 use crate::error::{Cause, Error, Result, why};
 use crate::i18n::{Text, and, tr};
+use crate::lifecycle::{Active, App};
 use crate::output;
 use crate::output::sink::replace;
 use crate::provider;
@@ -124,7 +124,7 @@ impl Guide {
         &self,
         run: &Run<'_>,
         app: &App,
-        results: &[(&Target, Result<Login>)],
+        results: &[(&Target, Result<Active>)],
     ) -> Result<()> {
         let Some((shown, path)) = app.sources.first_file() else { return Ok(()) };
         let worked = |target: &Target| results.iter().any(|(other, login)| *other == target && login.is_ok());

@@ -10,10 +10,10 @@ use serde_json::Value;
 use super::delivery::{Delivery, Prepared};
 use super::guide::Guide;
 use super::{AT_ONCE, Refused, Run, TargetName, duration, seconds, target_help, targets};
-use crate::app::{App, Login, Wish, role};
 use crate::declaration::{BaseUrl, Target};
 use crate::error::{Cause, Error, Result};
 use crate::i18n::{Text, tr};
+use crate::lifecycle::{Active, App, Want, role};
 use crate::output;
 use crate::provider;
 use crate::secret::Secret;
@@ -78,7 +78,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     }
     let mut guide = Guide::ask(run, &mut app, &wanted).await?;
     let person = args.person.as_deref();
-    let wish = &Wish::New(args.min_ttl.unwrap_or_default());
+    let want = &Want::New(args.min_ttl.unwrap_or_default());
     let count = |done: usize| tr!("{done} of {all} done", done, all = wanted.len());
     let busy = (wanted.len() > 1).then(|| run.report.busy("login", count(0)));
     let mut logins = futures_util::stream::iter(wanted.iter().enumerate())
@@ -86,11 +86,11 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         .map(|(place, target, refused, app)| async move {
             match refused {
                 Some(error) => (place, Err(error)),
-                None => (place, app.session(target, person, wish).await),
+                None => (place, app.session(target, person, want).await),
             }
         })
         .buffer_unordered(usize::from(args.jobs));
-    let mut done: Vec<(usize, Result<Login>)> = Vec::with_capacity(wanted.len());
+    let mut done: Vec<(usize, Result<Active>)> = Vec::with_capacity(wanted.len());
     while let Some(login) = logins.next().await {
         done.push(login);
         busy.iter().for_each(|busy| busy.says(count(done.len())));
@@ -105,7 +105,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
             if person.is_some() || !guide.again(run, &mut app, target, error).await? {
                 break;
             }
-            *result = app.session(target, person, wish).await;
+            *result = app.session(target, person, want).await;
         }
     }
     let code = deliver(prepared, run, &app, &results).await?;
@@ -126,7 +126,7 @@ async fn deliver(
     prepared: Prepared<'_>,
     run: &Run<'_>,
     app: &App,
-    results: &[(&Target, Result<Login>)],
+    results: &[(&Target, Result<Active>)],
 ) -> Result<u8> {
     let code = prepared.deliver(run, app, results).await?;
     for (target, login) in results.iter().filter_map(|(target, result)| Some((target, result.as_ref().ok()?)))
@@ -137,7 +137,7 @@ async fn deliver(
 }
 
 /// Who is logged in, where, until when, and where the session is kept.
-fn told(app: &App, login: &Login) -> Text {
+fn told(app: &App, login: &Active) -> Text {
     let (session, url) = (&login.session, login.url());
     let who = match session.impersonating.as_ref().or(session.user.as_ref()) {
         Some(user) => tr!("logged in as {user} at {url}", user, url),
@@ -187,7 +187,7 @@ fn handed(targets: &[Target], run: &Run<'_>) -> Result<Secret> {
     Ok(text)
 }
 
-async fn adopt(app: &App, target: &Target, text: &Secret) -> Result<Login> {
+async fn adopt(app: &App, target: &Target, text: &Secret) -> Result<Active> {
     let adopted = async {
         let handed = parse(text.expose())?;
         // Enough of the settings to tell whose session is wanted.

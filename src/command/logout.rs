@@ -4,11 +4,11 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 
 use super::{AT_ONCE, Exit, Run, TargetName, target_help, targets};
-use crate::app::{App, lost, role};
 use crate::declaration::Target;
 use crate::error::{Cause, Error, Pending, Result, printable};
 use crate::i18n::{self, tr};
 use crate::json;
+use crate::lifecycle::{App, lost, role};
 use crate::provider::{self, Revocation};
 use crate::signals::interruptible;
 use crate::store::{Entry, Key};

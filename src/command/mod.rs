@@ -23,11 +23,11 @@ use std::time::Duration;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, ArgAction, ValueEnum};
 
-use crate::app::App;
 use crate::declaration::Target;
 use crate::error::{Cause, Error, Result};
 use crate::http::{Http, Proxies};
 use crate::i18n::{Lang, Text, tr};
+use crate::lifecycle::App;
 use crate::output::sink;
 use crate::provider;
 use crate::report::Report;

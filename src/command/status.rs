@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{AT_ONCE, Exit, Run, TargetName, duration, target_help, targets, with_stored};
-use crate::app::{App, url_of};
 use crate::declaration::Target;
 use crate::error::{Cause, Error, Result, printable};
-use crate::freshness::{Stale, Verdict, judge};
 use crate::i18n::{Text, tr};
 use crate::json;
+use crate::lifecycle::freshness::{Stale, Verdict, judge};
+use crate::lifecycle::{App, url_of};
 use crate::output;
 use crate::output::sink::columns;
 use crate::provider::{self, Life};

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::delivery::Delivery;
 use super::{Run, TargetName, seconds, target_help, targets};
-use crate::app::Wish;
 use crate::error::Result;
+use crate::lifecycle::Want;
 
 /// Print a usable session: the stored one, a renewed one, or a new one
 #[derive(Debug, clap::Args)]
@@ -38,10 +38,10 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let wanted = targets(std::slice::from_ref(&args.target))?;
     let (app, _servers) = run.app().await?;
     let prepared = args.delivery.prepare(run, &app.sources, &wanted, false)?;
-    let wish = if args.cached { Wish::Cached(args.min_ttl) } else { Wish::Usable(args.min_ttl) };
+    let want = if args.cached { Want::Cached(args.min_ttl) } else { Want::Usable(args.min_ttl) };
     let mut results = Vec::new();
     for target in &wanted {
-        results.push((target, app.session(target, args.person.as_deref(), &wish).await));
+        results.push((target, app.session(target, args.person.as_deref(), &want).await));
     }
     prepared.deliver(run, &app, &results).await
 }

@@ -1,13 +1,14 @@
 //! The one workflow that every verb shares: find the settings, look into the store, and where that does not
 //! do, lock, look again, renew or log in, and keep what came of it.
 
-mod doctor;
-mod ending;
-mod fleet;
+mod account;
+mod diagnose;
+pub mod freshness;
 mod hints;
-mod job;
-mod seat;
-mod turns;
+mod once_per_run;
+mod revoke;
+mod shared_store;
+mod single_seat;
 
 use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
@@ -20,18 +21,18 @@ use tokio::time::Instant;
 use crate::declaration::{BaseUrl, Renewal, Settings, Target};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::files;
-use crate::freshness::{Stale, Verdict, judge};
 use crate::http::{Call, Channel, Http, Stream};
 use crate::i18n::{Text, tr};
+use crate::lifecycle::freshness::{Stale, Verdict, judge};
 use crate::provider::{self, Context, Life, Provider, Renewed, Role};
 use crate::report::Report;
 use crate::session::Session;
 use crate::settings::{self, Plan, Sources, Value};
 use crate::store::{Entry, Found, Key, Lock, Store, Version, Waited, Written};
-pub use ending::{lost, url_of};
+use account::Account;
 use hints::Hints;
-use job::Job;
-use turns::Turns;
+use once_per_run::OncePerRun;
+pub use revoke::{lost, url_of};
 
 /// How long a session that a login must carry has to last.
 const PRIOR_TTL: Duration = Duration::from_secs(30);
@@ -48,11 +49,11 @@ pub struct App {
     pub store: Rc<dyn Store>,
     /// How long one target may take until its session is in hand.
     pub timeout: Duration,
-    turns: Turns,
+    turns: OncePerRun,
 }
 
 /// A target with its session.
-pub struct Login {
+pub struct Active {
     /// Its session.
     pub session: Session,
     /// Whether this run stored it.
@@ -64,7 +65,7 @@ pub struct Login {
     hints: Hints,
 }
 
-impl Login {
+impl Active {
     /// The target.
     pub fn target(&self) -> &Target {
         &self.settings.target
@@ -78,7 +79,7 @@ impl Login {
 
 /// What kind of session is wanted.
 #[derive(Debug, Clone)]
-pub enum Wish {
+pub enum Want {
     /// A new one; worth a warning if it does not last so long.
     New(Duration),
     /// One that lasts at least so long: stored, renewed or new.
@@ -103,24 +104,24 @@ impl App {
         store: Rc<dyn Store>,
         timeout: Duration,
     ) -> Self {
-        Self { report, http, sources, store, timeout, turns: Turns::new() }
+        Self { report, http, sources, store, timeout, turns: OncePerRun::new() }
     }
 
     /// A session for a target; somebody else's if `person` names one.
     ///
     /// # Errors
     /// Every cause but those of output; the target is named and a next step is given.
-    pub async fn session(&self, target: &Target, person: Option<&str>, wish: &Wish) -> Result<Login> {
+    pub async fn session(&self, target: &Target, person: Option<&str>, want: &Want) -> Result<Active> {
         let work = async {
             let role = role(target, person)?;
-            let job = self.job(target).await?;
-            let hints = Hints::of(&job.plan);
+            let account = self.account(target).await?;
+            let hints = Hints::of(&account.plan);
             let _busy = self.report.busy(&target.to_string(), tr!("getting a session"));
-            let session = self.obtain(&job, role, wish).await.map_err(|error| hints.add(error))?;
-            if let Wish::New(min_ttl) | Wish::Usable(min_ttl) = wish {
-                self.warn_short(&job, &session, *min_ttl);
+            let session = self.obtain(&account, role, want).await.map_err(|error| hints.add(error))?;
+            if let Want::New(min_ttl) | Want::Usable(min_ttl) = want {
+                self.warn_short(&account, &session, *min_ttl);
             }
-            Ok(job.login(session, hints))
+            Ok(account.login(session, hints))
         };
         work.await.map_err(|error: Error| error.target(&target.to_string()))
     }
@@ -138,10 +139,10 @@ impl App {
     ) -> Result<(Plan, Option<Entry>, Verdict)> {
         let work = async {
             let role = role(target, person)?;
-            let job = self.job(target).await?;
-            let entry = self.look(target, &job.key(&role), job.deadline).await?;
-            let verdict = self.judge(&job, &role, entry.as_ref(), min_ttl).await?;
-            Ok((job.plan, entry, verdict))
+            let account = self.account(target).await?;
+            let entry = self.look(target, &account.key(&role), account.deadline).await?;
+            let verdict = self.judge(&account, &role, entry.as_ref(), min_ttl).await?;
+            Ok((account.plan, entry, verdict))
         };
         work.await.map_err(|error: Error| error.target(&target.to_string()))
     }
@@ -153,12 +154,12 @@ impl App {
     pub async fn check(&self, target: &Target, person: Option<&str>, session: &Session) -> Result<Life> {
         let work = async {
             let role = role(target, person)?;
-            let job = self.job(target).await?;
-            let hints = Hints::of(&job.plan);
+            let account = self.account(target).await?;
+            let hints = Hints::of(&account.plan);
             let _busy = self.report.busy(&target.to_string(), tr!("asking whether the session is alive"));
-            let life = self.ask(&job, &role, session).await.map_err(|error| hints.add(error))?;
+            let life = self.ask(&account, &role, session).await.map_err(|error| hints.add(error))?;
             if life == Life::Dead {
-                self.drop_session(target, &job.key(&role), session, job.deadline).await;
+                self.drop_session(target, &account.key(&role), session, account.deadline).await;
             }
             Ok(life)
         };
@@ -185,7 +186,7 @@ impl App {
     ///
     /// # Errors
     /// What keeps an answer from coming; an answer of any status is none.
-    pub async fn call(&self, login: &Login, call: &Call) -> Result<Stream> {
+    pub async fn call(&self, login: &Active, call: &Call) -> Result<Stream> {
         let busy = self.report.busy(&login.target().to_string(), tr!("waiting for the answer"));
         let answer = self.channel_of(&login.settings).open(call).await;
         drop(busy);
@@ -214,7 +215,7 @@ impl App {
         files::deadline(self.timeout)
     }
 
-    async fn job<'a>(&self, target: &'a Target) -> Result<Job<'a>> {
+    async fn account<'a>(&self, target: &'a Target) -> Result<Account<'a>> {
         let deadline = self.deadline();
         let plan = settings::find(target, &self.sources).await?;
         for note in plan.notes() {
@@ -227,7 +228,7 @@ impl App {
         }
         plan.known().secrets().for_each(|secret| self.report.learn(secret));
         let provider = of(target)?;
-        Ok(Job {
+        Ok(Account {
             target,
             plan,
             provider,
@@ -240,63 +241,70 @@ impl App {
     }
 
     /// The session of a role: stored, renewed or new, as wished; or what this run has got under another name.
-    fn obtain<'a>(&'a self, job: &'a Job<'a>, role: Role, wish: &'a Wish) -> Pending<'a, Session> {
+    fn obtain<'a>(&'a self, account: &'a Account<'a>, role: Role, want: &'a Want) -> Pending<'a, Session> {
         Box::pin(async move {
-            if matches!(wish, Wish::Cached(_)) {
-                return self.obtain_in_turn(job, role, wish).await;
+            if matches!(want, Want::Cached(_)) {
+                return self.obtain_in_turn(account, role, want).await;
             }
-            let turn = self.turns.wait(job, &role).await?;
-            if let Some(outcome) = turn.shared(job, wish) {
-                self.report
-                    .note(Some(job.target), tr!("another target has just logged in with the same settings"));
+            let turn = self.turns.wait(account, &role).await?;
+            if let Some(outcome) = turn.shared(account, want) {
+                self.report.note(
+                    Some(account.target),
+                    tr!("another target has just logged in with the same settings"),
+                );
                 return outcome;
             }
-            let outcome = self.obtain_in_turn(job, role, wish).await;
-            turn.end(job, outcome)
+            let outcome = self.obtain_in_turn(account, role, want).await;
+            turn.end(account, outcome)
         })
     }
 
-    fn obtain_in_turn<'a>(&'a self, job: &'a Job<'a>, role: Role, wish: &'a Wish) -> Pending<'a, Session> {
+    fn obtain_in_turn<'a>(
+        &'a self,
+        account: &'a Account<'a>,
+        role: Role,
+        want: &'a Want,
+    ) -> Pending<'a, Session> {
         Box::pin(async move {
-            let key = job.key(&role);
+            let key = account.key(&role);
             loop {
-                let mut login = matches!(wish, Wish::New(_));
+                let mut login = matches!(want, Want::New(_));
                 let mut seen = None;
-                if let Wish::Usable(min_ttl) | Wish::Cached(min_ttl) = wish {
-                    let cached = matches!(wish, Wish::Cached(_));
+                if let Want::Usable(min_ttl) | Want::Cached(min_ttl) = want {
+                    let cached = matches!(want, Want::Cached(_));
                     let entry = if cached {
                         // Whether one is stored is what was asked: without the store nobody knows.
-                        self.look(job.target, &key, job.deadline).await?
+                        self.look(account.target, &key, account.deadline).await?
                     } else {
-                        let (entry, version) = self.look_unless_away(job, &key).await?;
+                        let (entry, version) = self.look_unless_away(account, &key).await?;
                         seen = Some(version);
                         entry
                     };
-                    let min_ttl = job.wanted(entry.as_ref(), *min_ttl);
-                    match (self.judge(job, &role, entry.as_ref(), min_ttl).await?, entry) {
+                    let min_ttl = account.wanted(entry.as_ref(), *min_ttl);
+                    match (self.judge(account, &role, entry.as_ref(), min_ttl).await?, entry) {
                         (Verdict::Fresh, Some(entry)) => return Ok(entry.session),
                         (Verdict::Ask(stale), Some(entry)) if cached => {
-                            self.report.note(Some(job.target), stale.text());
+                            self.report.note(Some(account.target), stale.text());
                             return Ok(entry.session);
                         }
-                        (verdict, _) if cached => return Err(self.no_session(job.target, verdict)),
+                        (verdict, _) if cached => return Err(self.no_session(account.target, verdict)),
                         (verdict, _) => login = matches!(verdict, Verdict::Login(_)),
                     }
                 }
                 // Before anybody waits for anything: without credentials there will be no login.
-                if let (true, Some(missing)) = (login, &job.plan.missing) {
+                if let (true, Some(missing)) = (login, &account.plan.missing) {
                     return Err(missing.clone());
                 }
-                let lock = match self.wait(job, &key, seen).await? {
+                let lock = match self.wait(account, &key, seen).await? {
                     Some(Waited::News) => continue,
                     Some(Waited::Lock(lock)) => Some(lock),
                     None => None,
                 };
-                let outcome = self.obtain_locked(job, &role, wish, &key, lock.as_ref()).await;
+                let outcome = self.obtain_locked(account, &role, want, &key, lock.as_ref()).await;
                 if let Some(lock) = lock {
                     self.release(lock).await;
                 }
-                if !self.again(job, &outcome) {
+                if !self.should_retry(account, &outcome) {
                     return outcome;
                 }
             }
@@ -306,109 +314,112 @@ impl App {
     /// The same, with the right to write: whoever waited for it looks again first.
     async fn obtain_locked(
         &self,
-        job: &Job<'_>,
+        account: &Account<'_>,
         role: &Role,
-        wish: &Wish,
+        want: &Want,
         key: &Key,
         lock: Option<&Lock>,
     ) -> Result<Session> {
-        let mut entry = self.look_unless_away(job, key).await?.0;
+        let mut entry = self.look_unless_away(account, key).await?.0;
         let mut known_dead = false;
-        let verdict = match (wish, &entry) {
-            (Wish::New(_), _) => Verdict::Login(Stale::Absent),
-            (Wish::InsteadOf { suspect, dead }, stored)
+        let verdict = match (want, &entry) {
+            (Want::New(_), _) => Verdict::Login(Stale::Absent),
+            (Want::InsteadOf { suspect, dead }, stored)
                 if stored.as_ref().is_none_or(|entry| entry.session.token == suspect.token) =>
             {
                 known_dead = *dead;
                 Verdict::Ask(Stale::Suspect)
             }
-            (Wish::InsteadOf { .. }, entry) => self.judge(job, role, entry.as_ref(), Duration::ZERO).await?,
-            (Wish::Usable(min_ttl) | Wish::Cached(min_ttl), entry) => {
-                let min_ttl = job.wanted(entry.as_ref(), *min_ttl);
-                self.judge(job, role, entry.as_ref(), min_ttl).await?
+            (Want::InsteadOf { .. }, entry) => {
+                self.judge(account, role, entry.as_ref(), Duration::ZERO).await?
+            }
+            (Want::Usable(min_ttl) | Want::Cached(min_ttl), entry) => {
+                let min_ttl = account.wanted(entry.as_ref(), *min_ttl);
+                self.judge(account, role, entry.as_ref(), min_ttl).await?
             }
         };
-        let known = match (&entry, wish) {
+        let known = match (&entry, want) {
             // It could not be stored, or was forgotten meanwhile; it may be alive all the same.
-            (None, Wish::InsteadOf { suspect, .. }) => Some((**suspect).clone()),
+            (None, Want::InsteadOf { suspect, .. }) => Some((**suspect).clone()),
             (entry, _) => entry.as_ref().map(|entry| entry.session.clone()),
         };
         if let (Verdict::Ask(stale) | Verdict::Renew(stale) | Verdict::Login(stale), false) =
-            (verdict, matches!(wish, Wish::New(_)))
+            (verdict, matches!(want, Want::New(_)))
         {
-            self.report.note(Some(job.target), stale.text());
+            self.report.note(Some(account.target), stale.text());
         }
         let session = match (verdict, known) {
             (Verdict::Fresh, Some(session)) => return Ok(session),
             (Verdict::Ask(_), Some(session)) => {
                 let life =
-                    if known_dead { Life::Dead } else { self.ask_or_doubt(job, role, &session).await? };
+                    if known_dead { Life::Dead } else { self.ask_or_doubt(account, role, &session).await? };
                 match life {
                     Life::Dead => {
-                        self.report.note(Some(job.target), Stale::Dead.text());
-                        match self.log_in(job, role, lock, entry.as_ref()).await {
+                        self.report.note(Some(account.target), Stale::Dead.text());
+                        match self.log_in(account, role, lock, entry.as_ref()).await {
                             Ok(session) => session,
                             Err(error) => {
-                                self.forget(job, lock).await;
+                                self.forget(account, lock).await;
                                 return Err(error);
                             }
                         }
                     }
                     Life::Broken => {
-                        self.report.note(Some(job.target), Stale::Broken.text());
-                        self.log_in(job, role, lock, entry.as_ref()).await?
+                        self.report.note(Some(account.target), Stale::Broken.text());
+                        self.log_in(account, role, lock, entry.as_ref()).await?
                     }
                     Life::Unknown => return Ok(session),
                     Life::Alive => {
                         if let Some(entry) = &entry {
                             let seen = Entry { seen_at: Some(Timestamp::now()), ..entry.clone() };
-                            self.keep(job, lock, &seen).await;
+                            self.keep(account, lock, &seen).await;
                         }
                         return Ok(session);
                     }
                 }
             }
-            (Verdict::Renew(_), Some(session)) => match self.renew(job, role, lock, &session).await? {
+            (Verdict::Renew(_), Some(session)) => match self.renew(account, role, lock, &session).await? {
                 Renewed::Session(session) => *session,
-                Renewed::Impossible => self.log_in(job, role, lock, entry.as_ref()).await?,
+                Renewed::Impossible => self.log_in(account, role, lock, entry.as_ref()).await?,
                 Renewed::Refused => {
                     // What the server refused once is not used again, whatever becomes of the login.
-                    match (job.target.spec.renewal, &mut entry) {
+                    match (account.target.spec.renewal, &mut entry) {
                         (Renewal::OnceExpired, Some(entry)) => {
                             entry.session.refresh = None;
-                            self.keep(job, lock, entry).await;
+                            self.keep(account, lock, entry).await;
                         }
-                        _ => self.forget(job, lock).await,
+                        _ => self.forget(account, lock).await,
                     }
-                    self.log_in(job, role, lock, entry.as_ref()).await?
+                    self.log_in(account, role, lock, entry.as_ref()).await?
                 }
             },
-            _ => self.log_in(job, role, lock, entry.as_ref()).await?,
+            _ => self.log_in(account, role, lock, entry.as_ref()).await?,
         };
-        if let Some(why) = job.unstorable(&session) {
-            self.report.note(Some(job.target), why);
+        if let Some(why) = account.unstorable(&session) {
+            self.report.note(Some(account.target), why);
             return Ok(session);
         }
-        if matches!(wish, Wish::New(_)) {
-            self.note_lost_seat(job, entry.as_ref());
+        if matches!(want, Want::New(_)) {
+            self.warn_replaced(account, entry.as_ref());
         }
-        let kept = match self.fingerprints(job, role).await {
-            Ok(credentials) => self.keep(job, lock, &job.entry(session.clone(), credentials)).await,
+        let kept = match self.fingerprints(account, role).await {
+            Ok(credentials) => self.keep(account, lock, &account.entry(session.clone(), credentials)).await,
             // Whatever the store is waiting for, the session is in hand.
             Err(error) => {
-                self.not_stored(job.target, &error);
+                self.not_stored(account.target, &error);
                 None
             }
         };
         match kept {
             Some(Written::Stored) => {}
             Some(Written::NotKept) => {
-                self.report.warn(Some(job.target), tr!("the session has ended already and is not stored"));
+                self.report
+                    .warn(Some(account.target), tr!("the session has ended already and is not stored"));
             }
-            Some(Written::Overtaken) => return self.settle(job, role, key, session).await,
+            Some(Written::Overtaken) => return self.resolve_conflict(account, role, key, session).await,
             // The login has ended it.
-            None if entry.is_some() && job.target.spec.single_seat() => {
-                self.forget(job, lock).await;
+            None if entry.is_some() && account.target.spec.single_seat() => {
+                self.forget(account, lock).await;
             }
             None => {}
         }
@@ -418,28 +429,28 @@ impl App {
     /// Renews a session.
     async fn renew(
         &self,
-        job: &Job<'_>,
+        account: &Account<'_>,
         role: &Role,
         lock: Option<&Lock>,
         session: &Session,
     ) -> Result<Renewed> {
-        let known = job.plan.known();
-        let settings = match job.target.spec.renewal {
+        let known = account.plan.known();
+        let settings = match account.target.spec.renewal {
             // It needs nothing but the session itself.
             Renewal::WhileAlive => &known,
-            _ => self.settings(job).await?,
+            _ => self.settings(account).await?,
         };
-        let channel = self.channel(job, settings);
+        let channel = self.channel(account, settings);
         let context = Context::new(settings, role.clone(), &channel);
-        self.make_sure(job, lock).await?;
-        let renewed = match job.provider.renew(&context, session).await {
+        self.ensure_lock(account, lock).await?;
+        let renewed = match account.provider.renew(&context, session).await {
             Err(error) if matches!(error.cause, Cause::Refused | Cause::Status | Cause::BadAnswer) => {
                 Renewed::Impossible
             }
             outcome => outcome?,
         };
         if !matches!(renewed, Renewed::Session(_)) {
-            self.report.note(Some(job.target), tr!("the session could not be renewed"));
+            self.report.note(Some(account.target), tr!("the session could not be renewed"));
         }
         Ok(renewed)
     }
@@ -447,33 +458,33 @@ impl App {
     /// A new session, and before it the one that its login must carry.
     async fn log_in(
         &self,
-        job: &Job<'_>,
+        account: &Account<'_>,
         role: &Role,
         lock: Option<&Lock>,
         old: Option<&Entry>,
     ) -> Result<Session> {
-        let settings = self.settings(job).await?;
-        let first = job.provider.prerequisite(role, settings);
+        let settings = self.settings(account).await?;
+        let first = account.provider.prerequisite(role, settings);
         let mut tries = 0;
         loop {
             tries += 1;
             let prior = match &first {
-                Some(first) => Some(self.obtain(job, first.clone(), &Wish::Usable(PRIOR_TTL)).await?),
+                Some(first) => Some(self.obtain(account, first.clone(), &Want::Usable(PRIOR_TTL)).await?),
                 None => None,
             };
-            let channel = self.channel(job, settings);
+            let channel = self.channel(account, settings);
             let context = Context { prior: prior.as_ref(), ..Context::new(settings, role.clone(), &channel) };
-            self.risk_seat(job, lock, old).await;
-            self.make_sure(job, lock).await?;
+            self.mark_unverified(account, lock, old).await;
+            self.ensure_lock(account, lock).await?;
             let before = Timestamp::now();
-            let login = job.provider.login(&context).await;
+            let login = account.provider.login(&context).await;
             let error = match login {
                 Ok(mut session) => {
                     self.report.learn(&session.token);
                     session.refresh.iter().for_each(|token| self.report.learn(token));
                     session.since(before);
-                    job.kept.set(false);
-                    job.opened.set(true);
+                    account.kept.set(false);
+                    account.opened.set(true);
                     return Ok(session);
                 }
                 Err(error) => error,
@@ -481,15 +492,15 @@ impl App {
             self.http.reconnect();
             if let (Some(first), Some(prior)) = (&first, &prior)
                 && context.prior_refused.get()
-                && prior.obtained_at < job.started
+                && prior.obtained_at < account.started
             {
                 // It was the stored session that the server did not take; a fresh one may do.
-                self.drop_session(job.target, &job.key(first), prior, job.deadline).await;
+                self.drop_session(account.target, &account.key(first), prior, account.deadline).await;
                 if matches!(role, Role::As(_)) && tries == 1 {
                     continue;
                 }
             }
-            self.keep_seat(job, lock, old, &error).await;
+            self.restore(account, lock, old, &error).await;
             return Err(error);
         }
     }
@@ -512,24 +523,24 @@ impl App {
     }
 
     /// Settings with the commands run, once.
-    async fn settings<'a>(&self, job: &'a Job<'_>) -> Result<&'a Settings> {
-        if let Some(settings) = job.settings.get() {
+    async fn settings<'a>(&self, account: &'a Account<'_>) -> Result<&'a Settings> {
+        if let Some(settings) = account.settings.get() {
             return Ok(settings);
         }
         // A password manager may ask the person at the terminal.
         let _hold = self.report.hold();
         let settings =
-            job.plan.clone().reveal(job.deadline.saturating_duration_since(Instant::now())).await?;
+            account.plan.clone().reveal(account.deadline.saturating_duration_since(Instant::now())).await?;
         settings.secrets().for_each(|secret| self.report.learn(secret));
-        Ok(job.settings.get_or_init(|| settings))
+        Ok(account.settings.get_or_init(|| settings))
     }
 
     /// Asks before a session is handed out. An answer that says neither is no reason to keep it back.
-    async fn ask_or_doubt(&self, job: &Job<'_>, role: &Role, session: &Session) -> Result<Life> {
-        match self.ask(job, role, session).await {
+    async fn ask_or_doubt(&self, account: &Account<'_>, role: &Role, session: &Session) -> Result<Life> {
+        match self.ask(account, role, session).await {
             Err(error) if matches!(error.cause.exit(), 4 | 6) => {
                 let text = tr!("the server does not say whether the session is alive");
-                self.report.warn_of(Some(job.target), text, &error);
+                self.report.warn_of(Some(account.target), text, &error);
                 Ok(Life::Unknown)
             }
             outcome => outcome,
@@ -537,15 +548,15 @@ impl App {
     }
 
     /// Asks the server whether a session is alive; needs no credentials.
-    async fn ask(&self, job: &Job<'_>, role: &Role, session: &Session) -> Result<Life> {
-        let settings = job.plan.known();
-        let channel = self.channel(job, &settings);
+    async fn ask(&self, account: &Account<'_>, role: &Role, session: &Session) -> Result<Life> {
+        let settings = account.plan.known();
+        let channel = self.channel(account, &settings);
         let context = Context::new(&settings, role.clone(), &channel);
-        job.provider.check(&context, session).await
+        account.provider.check(&context, session).await
     }
 
-    fn channel<'a>(&'a self, job: &Job<'_>, settings: &'a Settings) -> Channel<'a> {
-        Channel { deadline: job.deadline, ..self.channel_of(settings) }
+    fn channel<'a>(&'a self, account: &Account<'_>, settings: &'a Settings) -> Channel<'a> {
+        Channel { deadline: account.deadline, ..self.channel_of(settings) }
     }
 
     /// Judges whether a login with these settings may be sent at all: a person is asked for no secret that cannot go
@@ -577,16 +588,16 @@ impl App {
     }
 
     /// The same for a login that may do without the store; also which writing of the entry it was.
-    async fn look_unless_away(&self, job: &Job<'_>, key: &Key) -> Result<(Option<Entry>, Version)> {
-        let found = match self.store.read(key, job.deadline).await {
+    async fn look_unless_away(&self, account: &Account<'_>, key: &Key) -> Result<(Option<Entry>, Version)> {
+        let found = match self.store.read(key, account.deadline).await {
             Ok(found) => found,
             Err(error) => {
-                self.alone(job, error)?;
+                self.continue_without_store(account, error)?;
                 Found::default()
             }
         };
         let version = found.version;
-        Ok((self.found(job.target, found), version))
+        Ok((self.found(account.target, found), version))
     }
 
     fn found(&self, target: &Target, found: Found) -> Option<Entry> {
@@ -603,10 +614,10 @@ impl App {
     }
 
     /// Writes the store; what became of it, if anything. A session that could not be kept is still one.
-    async fn keep(&self, job: &Job<'_>, lock: Option<&Lock>, entry: &Entry) -> Option<Written> {
+    async fn keep(&self, account: &Account<'_>, lock: Option<&Lock>, entry: &Entry) -> Option<Written> {
         let written = self.store.write(lock?, entry).await;
-        let written = written.inspect_err(|error| self.not_stored(job.target, error)).ok();
-        job.kept.set(written == Some(Written::Stored));
+        let written = written.inspect_err(|error| self.not_stored(account.target, error)).ok();
+        account.kept.set(written == Some(Written::Stored));
         written
     }
 
@@ -618,10 +629,10 @@ impl App {
     }
 
     /// Drops a session that the server has refused and that no other replaces.
-    async fn forget(&self, job: &Job<'_>, lock: Option<&Lock>) {
+    async fn forget(&self, account: &Account<'_>, lock: Option<&Lock>) {
         let Some(lock) = lock else { return };
         if let Err(error) = self.store.forget(lock).await {
-            self.still_stored(job.target, &error);
+            self.still_stored(account.target, &error);
         }
     }
 
@@ -646,7 +657,7 @@ impl App {
         self.warn_of_seat(target);
     }
 
-    fn warn_short(&self, job: &Job<'_>, session: &Session, min_ttl: Duration) {
+    fn warn_short(&self, account: &Account<'_>, session: &Session, min_ttl: Duration) {
         let Some(end) = session.expires_at else { return };
         let left = end.duration_since(Timestamp::now()).as_secs();
         if u64::try_from(left).is_ok_and(|left| left < min_ttl.as_secs()) {
@@ -655,38 +666,38 @@ impl App {
                 left,
                 min_ttl = min_ttl.as_secs()
             );
-            self.report.warn(Some(job.target), text);
+            self.report.warn(Some(account.target), text);
         }
     }
 
     /// Judges a stored session; the credentials are looked at only where there is one.
     async fn judge(
         &self,
-        job: &Job<'_>,
+        account: &Account<'_>,
         role: &Role,
         entry: Option<&Entry>,
         min_ttl: Duration,
     ) -> Result<Verdict> {
         let changed = match entry {
             Some(entry) if !entry.credentials.is_empty() => {
-                let now = self.fingerprints(job, role).await?;
+                let now = self.fingerprints(account, role).await?;
                 now.iter().any(|(field, print)| entry.credentials.get(field) != Some(print))
             }
             // An adopted session knows no credentials.
             _ => false,
         };
-        Ok(judge(entry, changed, job.target.spec, min_ttl, Timestamp::now()))
+        Ok(judge(entry, changed, account.target.spec, min_ttl, Timestamp::now()))
     }
 
     /// The credentials of a role as fingerprints, by field. Where the store cannot make any, nothing is equal.
-    async fn fingerprints(&self, job: &Job<'_>, role: &Role) -> Result<BTreeMap<String, String>> {
+    async fn fingerprints(&self, account: &Account<'_>, role: &Role) -> Result<BTreeMap<String, String>> {
         let mut prints = BTreeMap::new();
-        for found in job.owners(role).filter(|found| found.field.secret()) {
+        for found in account.owners(role).filter(|found| found.field.secret()) {
             let (form, text) = match &found.value {
                 Value::Known(text) => ("value", text),
                 Value::Command(text) => ("command", text),
             };
-            let (form, print) = match self.store.fingerprint(text, job.deadline).await {
+            let (form, print) = match self.store.fingerprint(text, account.deadline).await {
                 Ok(print) => (form, print),
                 Err(error) if error.cause == Cause::Busy => return Err(error),
                 Err(_) => ("unknown", getrandom::u64().unwrap_or_default().to_string()),

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
-use super::Wish;
-use super::job::Job;
+use super::Want;
+use super::account::Account;
 use crate::declaration::Target;
 use crate::error::{Cause, Error, Result};
 use crate::i18n::tr;
@@ -19,7 +19,7 @@ use crate::settings::Value;
 use crate::store::Key;
 
 /// What has been obtained in this run, by whose session it is.
-pub(super) struct Turns {
+pub(super) struct OncePerRun {
     started: Timestamp,
     done: RefCell<BTreeMap<Key, Arc<Mutex<Vec<Done>>>>>,
 }
@@ -41,7 +41,7 @@ pub(super) struct Turn {
     done: OwnedMutexGuard<Vec<Done>>,
 }
 
-impl Turns {
+impl OncePerRun {
     /// Nothing has been obtained yet.
     pub(super) fn new() -> Self {
         Self { started: Timestamp::now(), done: RefCell::default() }
@@ -51,10 +51,10 @@ impl Turns {
     ///
     /// # Errors
     /// [`Cause::Busy`] where somebody is beyond the deadline.
-    pub(super) async fn wait(&self, job: &Job<'_>, role: &Role) -> Result<Turn> {
-        let turn = Arc::clone(self.done.borrow_mut().entry(job.key(role)).or_default());
-        let done = within(job.deadline, turn).await?;
-        Ok(Turn { started: self.started, settings: job.settings_of(role), done })
+    pub(super) async fn wait(&self, account: &Account<'_>, role: &Role) -> Result<Turn> {
+        let turn = Arc::clone(self.done.borrow_mut().entry(account.key(role)).or_default());
+        let done = within(account.deadline, turn).await?;
+        Ok(Turn { started: self.started, settings: account.settings_of(role), done })
     }
 }
 
@@ -69,25 +69,25 @@ async fn within(deadline: Instant, turn: Arc<Mutex<Vec<Done>>>) -> Result<OwnedM
 impl Turn {
     /// What another target with the same settings got meanwhile: a session from the server, or its refusal. Of
     /// a batch of new sessions the first one counts, since on a single seat a second would end it.
-    pub(super) fn shared(&self, job: &Job<'_>, wish: &Wish) -> Option<Result<Session>> {
+    pub(super) fn shared(&self, account: &Account<'_>, want: &Want) -> Option<Result<Session>> {
         let counts = |done: &&Done| {
             let obtained = match &done.outcome {
                 Ok(session) => session.obtained_at >= self.started,
                 // What speaks of a target by name is its own.
                 Err(error) => error.target.is_none(),
             };
-            let meanwhile = matches!(wish, Wish::New(_)) || done.at > job.started;
-            obtained && meanwhile && done.target != *job.target && done.settings == self.settings
+            let meanwhile = matches!(want, Want::New(_)) || done.at > account.started;
+            obtained && meanwhile && done.target != *account.target && done.settings == self.settings
         };
         let done = self.done.iter().rev().find(counts)?;
-        job.kept.set(done.kept);
+        account.kept.set(done.kept);
         Some(done.outcome.clone())
     }
 
     /// Tells those who wait what came of it.
-    pub(super) fn end(mut self, job: &Job<'_>, outcome: Result<Session>) -> Result<Session> {
-        let (target, settings) = (job.target.clone(), std::mem::take(&mut self.settings));
-        let (kept, at) = (job.kept.get(), Timestamp::now());
+    pub(super) fn end(mut self, account: &Account<'_>, outcome: Result<Session>) -> Result<Session> {
+        let (target, settings) = (account.target.clone(), std::mem::take(&mut self.settings));
+        let (kept, at) = (account.kept.get(), Timestamp::now());
         note(&mut self.done, Done { target, settings, at, outcome: outcome.clone(), kept });
         outcome
     }

@@ -1,7 +1,7 @@
 //! The bookkeeping for systems with a single seat, where a login ends the session before it, in whosever hands it is.
 
 use super::App;
-use super::job::Job;
+use super::account::Account;
 use crate::declaration::Target;
 use crate::error::{Cause, Error};
 use crate::i18n::tr;
@@ -10,21 +10,26 @@ use crate::store::{Entry, Lock};
 
 impl App {
     /// Before a login: whatever ends this run now, the old session is asked for before it is used again.
-    pub(super) async fn risk_seat(&self, job: &Job<'_>, lock: Option<&Lock>, old: Option<&Entry>) {
-        if let (true, Some(lock), Some(old)) = (job.target.spec.single_seat(), lock, old) {
+    pub(super) async fn mark_unverified(
+        &self,
+        account: &Account<'_>,
+        lock: Option<&Lock>,
+        old: Option<&Entry>,
+    ) {
+        if let (true, Some(lock), Some(old)) = (account.target.spec.single_seat(), lock, old) {
             let _ = self.store.write(lock, &Entry { seen_at: None, ..old.clone() }).await;
         }
     }
 
     /// After a login that failed: where it cannot have ended the old session, that one is as good as before.
-    pub(super) async fn keep_seat(
+    pub(super) async fn restore(
         &self,
-        job: &Job<'_>,
+        account: &Account<'_>,
         lock: Option<&Lock>,
         old: Option<&Entry>,
         error: &Error,
     ) {
-        if let (true, Some(lock), Some(old)) = (job.target.spec.single_seat(), lock, old)
+        if let (true, Some(lock), Some(old)) = (account.target.spec.single_seat(), lock, old)
             && !may_have_replaced(error)
         {
             let _ = self.store.write(lock, old).await;
@@ -32,17 +37,17 @@ impl App {
     }
 
     /// A new login took the session out of everybody's hands.
-    pub(super) fn note_lost_seat(&self, job: &Job<'_>, entry: Option<&Entry>) {
-        if let (true, Some(entry)) = (job.target.spec.single_seat(), entry) {
+    pub(super) fn warn_replaced(&self, account: &Account<'_>, entry: Option<&Entry>) {
+        if let (true, Some(entry)) = (account.target.spec.single_seat(), entry) {
             let since = output::time(entry.session.obtained_at);
             self.report.warn(
-                Some(job.target),
+                Some(account.target),
                 tr!(
                     "this ended the session of {since} that was stored in {place}; `crmauth token {target}` would have \
                      shared it",
                     since,
                     place = self.store.place(),
-                    target = job.target
+                    target = account.target
                 ),
             );
         }

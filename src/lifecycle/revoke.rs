@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::fleet::overtaken;
 use super::hints::Hints;
-use super::{App, Login, of, role};
+use super::shared_store::overtaken;
+use super::{Active, App, of, role};
 use crate::declaration::{BaseUrl, Settings, Target};
 use crate::error::{Cause, Error, Result};
 use crate::http::Channel;
@@ -35,14 +35,14 @@ impl App {
     ) -> Result<Option<Revocation>> {
         let work = async {
             let role = role(target, person)?;
-            let job = self.job(target).await?;
-            let hints = Hints::of(&job.plan);
-            let key = job.key(&role);
-            let found = self.store.read(&key, job.deadline).await?;
+            let account = self.account(target).await?;
+            let hints = Hints::of(&account.plan);
+            let key = account.key(&role);
+            let found = self.store.read(&key, account.deadline).await?;
             if found.entry.is_none() && found.unusable.is_none() {
                 return Ok(None);
             }
-            self.end_with(&job.plan.known(), &key, local).await.map_err(|error| hints.add(error))
+            self.end_with(&account.plan.known(), &key, local).await.map_err(|error| hints.add(error))
         };
         work.await.map_err(|error: Error| error.target(&target.to_string()))
     }
@@ -111,7 +111,7 @@ impl App {
 
     /// Ends a session that this run logged in for and that nobody will have: it is neither stored nor handed over.
     /// Says so, unless nobody wants to hear of it.
-    pub async fn give_up(&self, login: &Login, silently: bool) {
+    pub async fn give_up(&self, login: &Active, silently: bool) {
         if !login.opened || login.kept && self.store.lasts() {
             return;
         }
@@ -137,25 +137,25 @@ impl App {
     ///
     /// # Errors
     /// Exit code 4 where it is dead, and everything that keeps it from being checked or stored.
-    pub async fn adopt(&self, target: &Target, session: Session) -> Result<Login> {
+    pub async fn adopt(&self, target: &Target, session: Session) -> Result<Active> {
         let work = async {
-            let job = self.job(target).await?;
-            let hints = Hints::of(&job.plan);
+            let account = self.account(target).await?;
+            let hints = Hints::of(&account.plan);
             self.report.learn(&session.token);
-            if let Some(why) = job.unstorable(&session) {
+            if let Some(why) = account.unstorable(&session) {
                 return Err(
                     Error::new(Cause::Usage, why).hint(tr!("adopt one whose expires_at is known, or log in"))
                 );
             }
-            match self.ask(&job, &Role::User, &session).await.map_err(|error| hints.add(error))? {
+            match self.ask(&account, &Role::User, &session).await.map_err(|error| hints.add(error))? {
                 Life::Alive => {}
                 Life::Broken => {
-                    let origin = job.plan.url.origin();
+                    let origin = account.plan.url.origin();
                     let message = tr!("{origin} fails when it is asked with the session", origin);
                     return Err(Error::new(Cause::Status, message).hint(tr!("adopt another one, or log in")));
                 }
                 Life::Dead => {
-                    let origin = job.plan.url.origin();
+                    let origin = account.plan.url.origin();
                     return Err(dead(tr!("{origin} says that the session is dead", origin)));
                 }
                 Life::Unknown => {
@@ -163,8 +163,8 @@ impl App {
                     self.report.warn(Some(target), text);
                 }
             }
-            let lock = self.store.lock(&job.key(&Role::User), job.deadline).await?;
-            let entry = job.entry(session.clone(), BTreeMap::new());
+            let lock = self.store.lock(&account.key(&Role::User), account.deadline).await?;
+            let entry = account.entry(session.clone(), BTreeMap::new());
             let written = self.store.write(&lock, &entry).await;
             self.release(lock).await;
             match written? {
@@ -174,8 +174,8 @@ impl App {
                 }
                 Written::Overtaken => return Err(overtaken()),
             }
-            job.kept.set(true);
-            Ok(job.login(session, hints))
+            account.kept.set(true);
+            Ok(account.login(session, hints))
         };
         work.await.map_err(|error: Error| error.target(&target.to_string()))
     }

@@ -4,7 +4,7 @@
 use tokio::time::Instant;
 
 use super::App;
-use super::job::Job;
+use super::account::Account;
 use crate::error::{Cause, Error, Result};
 use crate::i18n::tr;
 use crate::provider::{Context, Life, Role};
@@ -16,102 +16,111 @@ impl App {
     /// right to be had, and the login goes on without.
     pub(super) async fn wait(
         &self,
-        job: &Job<'_>,
+        account: &Account<'_>,
         key: &Key,
         seen: Option<Version>,
     ) -> Result<Option<Waited>> {
         let waited = match seen {
-            Some(seen) => self.store.wait(key, seen, job.deadline).await,
-            None => self.store.lock(key, job.deadline).await.map(Waited::Lock),
+            Some(seen) => self.store.wait(key, seen, account.deadline).await,
+            None => self.store.lock(key, account.deadline).await.map(Waited::Lock),
         };
         match waited {
             Ok(waited) => Ok(Some(waited)),
             Err(error) if matches!(error.cause, Cause::Busy | Cause::BadSetting) => Err(error),
-            Err(error) if error.cause.exit() == 5 => self.alone(job, error).map(|()| None),
+            Err(error) if error.cause.exit() == 5 => {
+                self.continue_without_store(account, error).map(|()| None)
+            }
             Err(error) => {
-                self.not_stored(job.target, &error);
+                self.not_stored(account.target, &error);
                 Ok(None)
             }
         }
     }
 
     /// Right before what changes something on the server: the right must last until that is done.
-    pub(super) async fn make_sure(&self, job: &Job<'_>, lock: Option<&Lock>) -> Result<()> {
+    pub(super) async fn ensure_lock(&self, account: &Account<'_>, lock: Option<&Lock>) -> Result<()> {
         let Some(lock) = lock else { return Ok(()) };
         match self.store.hold(lock).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(overtaken()),
-            Err(error) => self.alone(job, error),
+            Err(error) => self.continue_without_store(account, error),
         }
     }
 
     /// The store is out of reach. Sessions that live side by side do without it; on a single seat a login would end
     /// the session that everybody else shares.
-    pub(super) fn alone(&self, job: &Job<'_>, error: Error) -> Result<()> {
+    pub(super) fn continue_without_store(&self, account: &Account<'_>, error: Error) -> Result<()> {
         if error.cause.exit() != 5 {
             return Err(error);
         }
-        if job.target.spec.single_seat() {
+        if account.target.spec.single_seat() {
             let hint = tr!("--no-store logs in all the same, which ends the session that others may share");
             return Err(Error { hint: Some(hint), ..error });
         }
-        self.report.warn_of(Some(job.target), tr!("this session is not shared"), &error);
+        self.report.warn_of(Some(account.target), tr!("this session is not shared"), &error);
         Ok(())
     }
 
     /// Whether to begin again: another got the right before anything was sent.
-    pub(super) fn again<T>(&self, job: &Job<'_>, outcome: &Result<T>) -> bool {
-        outcome.as_ref().is_err_and(|error| error.cause == Cause::Overtaken) && Instant::now() < job.deadline
+    pub(super) fn should_retry<T>(&self, account: &Account<'_>, outcome: &Result<T>) -> bool {
+        outcome.as_ref().is_err_and(|error| error.cause == Cause::Overtaken)
+            && Instant::now() < account.deadline
     }
 
     /// Another machine got the right while this one logged in. Where only one session lives, the server knows which:
-    /// that one is stored and handed out. A pause may have eaten up the job's time, so that this gets time of its own.
-    pub(super) async fn settle(
+    /// that one is stored and handed out. A pause may have eaten up the account's time, so that this gets time of its own.
+    pub(super) async fn resolve_conflict(
         &self,
-        job: &Job<'_>,
+        account: &Account<'_>,
         role: &Role,
         key: &Key,
         own: Session,
     ) -> Result<Session> {
-        self.report.note(Some(job.target), tr!("another machine has logged in meanwhile"));
-        if !job.target.spec.single_seat() {
+        self.report.note(Some(account.target), tr!("another machine has logged in meanwhile"));
+        if !account.target.spec.single_seat() {
             return Ok(own);
         }
         match self.store.lock(key, self.deadline()).await {
             Ok(lock) => {
-                let session = self.settle_locked(job, role, &lock, own).await;
+                let session = self.resolve_conflict_locked(account, role, &lock, own).await;
                 self.release(lock).await;
                 Ok(session)
             }
             Err(error) => {
-                self.not_stored(job.target, &error);
+                self.not_stored(account.target, &error);
                 Ok(own)
             }
         }
     }
 
-    async fn settle_locked(&self, job: &Job<'_>, role: &Role, lock: &Lock, own: Session) -> Session {
-        let theirs = self.look(job.target, &lock.key, self.deadline()).await.ok().flatten();
+    async fn resolve_conflict_locked(
+        &self,
+        account: &Account<'_>,
+        role: &Role,
+        lock: &Lock,
+        own: Session,
+    ) -> Session {
+        let theirs = self.look(account.target, &lock.key, self.deadline()).await.ok().flatten();
         if let Some(theirs) = theirs.filter(|theirs| theirs.session.token != own.token) {
-            let settings = job.plan.known();
+            let settings = account.plan.known();
             let channel = self.channel_of(&settings);
             let context = Context::new(&settings, role.clone(), &channel);
-            match job.provider.check(&context, &theirs.session).await {
+            match account.provider.check(&context, &theirs.session).await {
                 Ok(Life::Dead) => {}
                 Ok(Life::Alive) => {
-                    job.opened.set(false);
+                    account.opened.set(false);
                     return theirs.session;
                 }
                 // Whoever uses it next asks before.
                 _ => {
-                    self.keep(job, Some(lock), &Entry { seen_at: None, ..theirs }).await;
-                    job.kept.set(false);
+                    self.keep(account, Some(lock), &Entry { seen_at: None, ..theirs }).await;
+                    account.kept.set(false);
                     return own;
                 }
             }
         }
-        let credentials = self.fingerprints(job, role).await.unwrap_or_default();
-        self.keep(job, Some(lock), &job.entry(own.clone(), credentials)).await;
+        let credentials = self.fingerprints(account, role).await.unwrap_or_default();
+        self.keep(account, Some(lock), &account.entry(own.clone(), credentials)).await;
         own
     }
 }

@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use super::App;
+use super::account::Account;
 use super::hints::Hints;
-use super::job::Job;
 use crate::declaration::{BaseUrl, Target};
 use crate::error::{Cause, Error, Result};
 use crate::http::Channel;
@@ -22,16 +22,16 @@ impl App {
     /// nobody has logged in yet. `stored` says that a session is stored which will not do. No secret is sent.
     pub async fn diagnose(&self, target: &Target, stored: bool) -> Error {
         let work = async {
-            let job = self.job(target).await?;
-            let hints = Hints::of(&job.plan);
+            let account = self.account(target).await?;
+            let hints = Hints::of(&account.plan);
             let _busy = self.report.busy(&target.to_string(), tr!("looking what answers at the URL"));
-            let look = self.examine(&job).await.map_err(|error| hints.add(error))?;
+            let look = self.examine(&account).await.map_err(|error| hints.add(error))?;
             let message = match (look, stored) {
                 (Look::Own, false) => tr!("the server is the right one, and nobody is logged in"),
                 (Look::Own, true) => tr!("the server is the right one, and the session must be replaced"),
                 _ => tr!(
                     "something answers at {url}; whether it is a {product}, only a login can tell",
-                    url = job.plan.url,
+                    url = account.plan.url,
                     product = target.spec.product
                 ),
             };
@@ -45,22 +45,22 @@ impl App {
     }
 
     /// What the system at the target's URL looks like, where nothing is wrong.
-    async fn examine(&self, job: &Job<'_>) -> Result<Look> {
-        let settings = job.plan.known();
-        let channel = self.channel(job, &settings);
-        let url = &job.plan.url;
-        let (look, answer) = knock(job.provider, &channel, url).await?;
+    async fn examine(&self, account: &Account<'_>) -> Result<Look> {
+        let settings = account.plan.known();
+        let channel = self.channel(account, &settings);
+        let url = &account.plan.url;
+        let (look, answer) = knock(account.provider, &channel, url).await?;
         if look == Look::Other {
-            return Err(self.stranger(job, &channel).await);
+            return Err(self.whoever_answers(account, &channel).await);
         }
-        if let Some(missing) = &job.plan.missing {
+        if let Some(missing) = &account.plan.missing {
             return Err(missing.clone());
         }
         let context = Context::new(&settings, Role::User, &channel);
-        if let Some(greeting) = job.provider.greet(&context) {
+        if let Some(greeting) = account.provider.greet(&context) {
             // Nobody else's login is disturbed: with one under way it is known why there is no session.
-            let soon = job.deadline.min(Instant::now() + self.timeout / 4);
-            let lock = self.store.lock(&job.key(&Role::User), soon).await?;
+            let soon = account.deadline.min(Instant::now() + self.timeout / 4);
+            let lock = self.store.lock(&account.key(&Role::User), soon).await?;
             let greeted = greeting.await;
             self.release(lock).await;
             greeted?;
@@ -70,15 +70,17 @@ impl App {
     }
 
     /// What answers in the place of a target's system.
-    async fn stranger(&self, job: &Job<'_>, channel: &Channel<'_>) -> Error {
-        let (url, spec) = (&job.plan.url, job.target.spec);
-        let variable =
-            job.plan.found("URL").map_or_else(|| job.target.variable("URL"), |url| url.variable.clone());
+    async fn whoever_answers(&self, account: &Account<'_>, channel: &Channel<'_>) -> Error {
+        let (url, spec) = (&account.plan.url, account.target.spec);
+        let variable = account
+            .plan
+            .found("URL")
+            .map_or_else(|| account.target.variable("URL"), |url| url.variable.clone());
         let product = spec.product;
         let wrong = |message| Error::new(Cause::WrongProduct, message);
-        for folder in job.provider.folders() {
+        for folder in account.provider.folders() {
             let Ok(below) = BaseUrl::parse(&format!("{url}/{folder}"), "") else { continue };
-            if let Ok((Look::Own, _)) = knock(job.provider, channel, &below).await {
+            if let Ok((Look::Own, _)) = knock(account.provider, channel, &below).await {
                 let message = tr!("{url} is a {product}, and its URL needs /{folder}", url, product, folder);
                 return wrong(message).hint(tr!("set {variable} to {below}", variable, below));
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::Login;
+use super::Active;
 use super::hints::Hints;
 use crate::declaration::{Ageing, Kind, Settings, Target};
 use crate::i18n::{Text, tr};
@@ -17,7 +17,7 @@ use crate::settings::{Found, Plan, Value};
 use crate::store::{Entry, Key};
 
 /// One login's data: settings that are found, and revealed only when a request needs them.
-pub(super) struct Job<'a> {
+pub(super) struct Account<'a> {
     pub(super) target: &'a Target,
     pub(super) plan: Plan,
     pub(super) provider: &'static dyn Provider,
@@ -30,7 +30,7 @@ pub(super) struct Job<'a> {
     pub(super) opened: Cell<bool>,
 }
 
-impl Job<'_> {
+impl Account<'_> {
     /// The settings that say whose session it is: a partner's are those that accounts share.
     pub(super) fn owners(&self, role: &Role) -> impl Iterator<Item = &Found> {
         let partner = *role == Role::Partner;
@@ -73,15 +73,15 @@ impl Job<'_> {
         self.plan.text(found.field.name).map(str::to_owned)
     }
 
-    /// How long a stored session must last. One that was seen alive since this job began was got by somebody who has
+    /// How long a stored session must last. One that was seen alive since this account began was got by somebody who has
     /// just asked for the same: the server gives no more than that.
     pub(super) fn wanted(&self, entry: Option<&Entry>, min_ttl: Duration) -> Duration {
         let since_then = entry.and_then(|entry| entry.seen_at).is_some_and(|seen| seen >= self.started);
         if since_then { Duration::ZERO } else { min_ttl }
     }
 
-    pub(super) fn login(self, session: Session, hints: Hints) -> Login {
-        Login {
+    pub(super) fn login(self, session: Session, hints: Hints) -> Active {
+        Active {
             session,
             kept: self.kept.get(),
             opened: self.opened.get(),
