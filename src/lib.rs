@@ -5,7 +5,7 @@
 //! The modules from the ground up; each may use those before it, siblings do not use each other, and
 //! `tests/layers.rs` holds this: [`secret`], [`i18n`], [`terminal`] · [`error`] · [`json`], [`files`] · [`declaration`],
 //! [`session`], [`signals`], [`tls`] · [`report`] · [`http`] · [`provider`], [`settings`], [`store`],
-//! [`output`], [`sandbox`] · [`lifecycle`] · [`command`] · [`cli`] · [`usage`].
+//! [`output`], [`sandbox`] · [`lifecycle`] · [`command`] · [`cli`].
 
 pub mod cli;
 pub mod command;
@@ -27,7 +27,6 @@ pub mod signals;
 pub mod store;
 pub mod terminal;
 pub mod tls;
-pub mod usage;
 
 use std::cell::Cell;
 use std::ffi::OsString;
@@ -36,20 +35,20 @@ use std::io::IsTerminal;
 use std::rc::Rc;
 use std::time::Duration;
 
+use cli::mistakes::{Words, colored, explain, is_capable_terminal, language, locale, report_usage_error};
 use cli::{Cli, Verb};
 use command::Run;
 use error::{Cause, Error, Result, why};
 use i18n::tr;
 use report::{Manner, Report};
 use settings::Environment;
-use usage::{Words, colored, language, locale, senseless, smart, unparsed};
 
 /// The program: arguments (the program's name first) and environment in, exit code out.
 pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
     secret::undumpable();
     let cli = match Cli::read(&arguments) {
         Ok(cli) => cli,
-        Err(error) => return unparsed(&error, &arguments, environment),
+        Err(error) => return explain(&error, &arguments, environment),
     };
     let global = &cli.global;
     let lang = language(global.lang, environment);
@@ -61,11 +60,11 @@ pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
         color: colored(global.color, environment, terminal),
         lang: *lang.as_ref().unwrap_or(&locale(environment)),
         person: terminal,
-        live: terminal && !global.json && !global.quiet && smart(environment),
+        live: terminal && !global.json && !global.quiet && is_capable_terminal(environment),
     };
     let report = Rc::new(Report::new(manner));
     if let Err(error) = lang {
-        return senseless(&report, &error, &Words::of(&arguments));
+        return report_usage_error(&report, &error, &Words::of(&arguments));
     }
     let run = Run { global, environment, report: Rc::clone(&report), answered: Cell::default() };
     let (outcome, on_failure) = match &cli.verb {

@@ -15,7 +15,6 @@ const LAYERS: &[&[&str]] = &[
     &["lifecycle"],
     &["command"],
     &["cli"],
-    &["usage"],
     &["lib"],
     &["main"],
 ];
@@ -26,14 +25,14 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("rustls", &["tls/"]),
     ("hyper::", &["http/", "sandbox/server.rs"]),
     ("hyper_util", &["http/", "sandbox/server.rs"]),
-    ("stderr()", &["report.rs", "report/", "lib.rs", "signals.rs", "settings/command.rs", "usage.rs"]),
-    ("stdout()", &["output/sink.rs", "usage.rs"]),
+    ("stderr()", &["report/", "lib.rs", "signals.rs", "settings/command.rs", "cli/mistakes.rs"]),
+    ("stdout()", &["output/sink.rs", "cli/mistakes.rs"]),
     ("env::vars_os", &["main.rs"]),
     ("redis::", &["store/redis.rs", "store/redis/", "command/shared.rs"]),
     ("chacha20poly1305", &["store/redis/seal.rs"]),
     ("icu_properties", &["error.rs"]),
     ("to_writer", &[]),
-    ("clap", &["cli.rs", "lib.rs", "usage.rs", "command/"]),
+    ("clap", &["lib.rs", "cli/mistakes.rs", "command/"]),
 ];
 
 #[test]

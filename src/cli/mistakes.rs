@@ -18,7 +18,7 @@ use crate::report::{Manner, Report};
 use crate::settings::{self, Environment};
 
 /// Answers a command line that asks for help, or that makes no sense; the exit code.
-pub fn unparsed(error: &clap::Error, arguments: &[OsString], environment: &Environment) -> u8 {
+pub fn explain(error: &clap::Error, arguments: &[OsString], environment: &Environment) -> u8 {
     let words = Words::of(arguments);
     let color = words.value(None, "color").and_then(|word| Color::from_str(word, false).ok());
     let color = color.unwrap_or(Color::Auto);
@@ -37,11 +37,11 @@ pub fn unparsed(error: &clap::Error, arguments: &[OsString], environment: &Envir
     let named = words.value(None, "lang").and_then(Lang::named);
     let lang = language(named, environment).unwrap_or_else(|_| locale(environment));
     let report = Report::new(Manner { json: words.flag("--json"), color, lang, ..Manner::default() });
-    senseless(&report, &usage(error, &words), &words)
+    report_usage_error(&report, &usage(error, &words), &words)
 }
 
 /// Says what is wrong with a command line, or with what the environment adds to it; the exit code.
-pub fn senseless(report: &Report, error: &Error, words: &Words<'_>) -> u8 {
+pub fn report_usage_error(report: &Report, error: &Error, words: &Words<'_>) -> u8 {
     report.error(error);
     // The answer may be meant for `eval`, which must fail too.
     let format = words.value(Some('f'), "format").and_then(output::find);
@@ -246,12 +246,12 @@ pub fn colored(choice: Color, environment: &Environment, terminal: bool) -> bool
     match choice {
         Color::Always => true,
         Color::Never => false,
-        Color::Auto => terminal && !is_set("NO_COLOR", environment) && smart(environment),
+        Color::Auto => terminal && !is_set("NO_COLOR", environment) && is_capable_terminal(environment),
     }
 }
 
 /// Whether a person sits at a terminal that can do more than print lines.
-pub fn smart(environment: &Environment) -> bool {
+pub fn is_capable_terminal(environment: &Environment) -> bool {
     !is_set("CI", environment) && !environment.get("TERM").is_ok_and(|term| term == Some("dumb"))
 }
 

@@ -1,5 +1,7 @@
 //! The whole command line, as types. Parsing touches nothing on the machine.
 
+pub mod mistakes;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
