@@ -28,7 +28,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("stderr()", &["report/", "lib.rs", "signals.rs", "settings/command.rs", "cli/mistakes.rs"]),
     ("stdout()", &["output/sink.rs", "cli/mistakes.rs"]),
     ("env::vars_os", &["main.rs"]),
-    ("redis::", &["store/redis.rs", "store/redis/", "command/shared.rs"]),
+    ("redis::", &["store/redis/", "command/shared.rs"]),
     ("chacha20poly1305", &["store/redis/seal.rs"]),
     ("icu_properties", &["error.rs"]),
     ("to_writer", &[]),

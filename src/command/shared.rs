@@ -8,7 +8,7 @@ use crate::error::{Cause, Error, Result};
 use crate::i18n::tr;
 use crate::settings::own_secret;
 use crate::store::Store;
-use crate::store::redis::{Place, RedisStore, make_key};
+use crate::store::redis::{RedisStore, RedisUrl, make_key};
 use crate::tls::Trust;
 
 /// The variable of its key, or with `_FILE` or `_CMD` behind it.
@@ -33,7 +33,7 @@ impl Run<'_> {
         trust: Rc<Trust>,
     ) -> Result<Rc<dyn Store>> {
         let bad = |name: &str, why| Error::new(Cause::BadSetting, tr!("{name} {why}", name, why));
-        let place = Place::parse(place)
+        let place = RedisUrl::parse(place)
             .map_err(|why| bad(name, why).hint(tr!("it looks like rediss://USER:PASSWORD@HOST:6379/0")))?;
         place.password.iter().for_each(|password| self.report.learn(password));
         if name.starts_with('-') && (place.password.is_some() || place.user.is_some()) {

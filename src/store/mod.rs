@@ -1,7 +1,6 @@
 //! Where sessions are kept between runs: entries under names that tell nothing, written under a lock.
 
 pub mod file;
-pub mod lease;
 pub mod memory;
 pub mod redis;
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crmauth::store::lease::{Call, Fence, Moment, Owner, Reply};
+use crmauth::store::redis::lock::{Call, Fence, Moment, Owner, Reply};
 
 /// What may be broken, to see whether anybody notices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

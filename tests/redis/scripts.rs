@@ -4,8 +4,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crmauth::secret::Secret;
-use crmauth::store::lease::{Call, Fence, Owner, Reply};
-use crmauth::store::redis::{Place, RedisStore};
+use crmauth::store::redis::lock::{Call, Fence, Owner, Reply};
+use crmauth::store::redis::{RedisStore, RedisUrl};
 use crmauth::tls::Trust;
 
 use super::model::{Broken, Model};
@@ -49,7 +49,7 @@ fn call(seed: &mut u64, given: &[(Owner, Fence)]) -> Call {
 #[test]
 fn the_scripts_do_what_the_model_does() {
     let Some(redis) = Redis::start().map(Redis::settled) else { return };
-    let place = Place::parse(&redis.url()).expect("a place");
+    let place = RedisUrl::parse(&redis.url()).expect("a place");
     let trust = Rc::new(Trust::default());
     let key = Secret::new(KEY.to_owned());
     let store = RedisStore::new(place, &key, trust, false, Duration::from_secs(60)).expect("a store");
@@ -110,7 +110,7 @@ fn the_scripts_do_what_the_model_does() {
 #[test]
 fn a_server_that_has_just_started_gives_no_right() {
     let Some(redis) = Redis::start() else { return };
-    let place = Place::parse(&redis.url()).expect("a place");
+    let place = RedisUrl::parse(&redis.url()).expect("a place");
     let key = Secret::new(KEY.to_owned());
     let store = RedisStore::new(place, &key, Rc::new(Trust::default()), false, Duration::from_secs(60))
         .expect("a store");

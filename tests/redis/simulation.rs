@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use crmauth::store::lease::{Action, Call, Event, Fence, Lease, Moment, Owner, Reply, Terms, Why};
+use crmauth::store::redis::lock::{Action, Call, Event, Fence, Lease, Moment, Owner, Reply, Terms, Why};
 
 use super::model::{Broken, Model};
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use redis::{Cmd, Value};
 
-use crate::store::lease::{Call, Fence, Owner, Reply};
+use crate::store::redis::lock::{Call, Fence, Owner, Reply};
 
 /// How long the number of the last right is kept: longer than anybody who had it should be alive.
 const LAST_KEPT: Duration = Duration::from_secs(86_400);

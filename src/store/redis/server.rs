@@ -12,12 +12,12 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use super::place::Place;
 use super::reply::{self, NoReply, REPLY_MAX};
+use super::url::RedisUrl;
 use crate::error::{Cause, Error, Result};
 use crate::files;
 use crate::i18n::{Text, tr};
-use crate::store::lease::SILENCE_MIN;
+use crate::store::redis::lock::SILENCE_MIN;
 use crate::tls::{self, Trust};
 
 /// The longest that a call may take, its connection included.
@@ -32,7 +32,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Pipe for T {}
 
 /// The server.
 pub struct Server {
-    place: Place,
+    place: RedisUrl,
     trust: Rc<Trust>,
     allow_plain: bool,
     /// Connections that nobody uses right now. A call that is given up takes its connection with it, so that no
@@ -42,12 +42,12 @@ pub struct Server {
 
 impl Server {
     /// Nothing is opened before it is needed.
-    pub fn new(place: Place, trust: Rc<Trust>, allow_plain: bool) -> Self {
+    pub fn new(place: RedisUrl, trust: Rc<Trust>, allow_plain: bool) -> Self {
         Self { place, trust, allow_plain, idle: RefCell::default() }
     }
 
     /// Where it is, without user and password.
-    pub fn place(&self) -> &Place {
+    pub fn place(&self) -> &RedisUrl {
         &self.place
     }
 

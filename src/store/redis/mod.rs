@@ -1,14 +1,15 @@
 //! `redis://…`, `rediss://…`: one session for a fleet of machines. What the server keeps is sealed, and the right to log
-//! in goes round by the protocol of [`lease`](super::lease).
+//! in goes round by the protocol of [`lease`](super::redis::lock).
 //!
 //! One database holds one store: a check value, and for each session the entry, its lock and its last right. A
 //! cluster is out of scope.
 
-mod place;
+pub mod lock;
 mod reply;
 mod scripts;
 mod seal;
 mod server;
+mod url;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -20,7 +21,7 @@ use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::lease::{Action, Call, Event, Fence, Lease, Moment, Reply, Terms, Why};
+use super::redis::lock::{Action, Call, Event, Fence, Lease, Moment, Reply, Terms, Why};
 use super::{
     ENTRY_MAX, Entry, Found, Key, Lock, NAME_LENGTH, Store, Version, Waited, Written, decode, encode, newer,
 };
@@ -31,8 +32,8 @@ use crate::tls::Trust;
 use seal::{Broken, Keys};
 use server::Server;
 
-pub use place::Place;
 pub use seal::make_key;
+pub use url::RedisUrl;
 
 /// The value that tells whether a key is the store's.
 const CHECK: &str = "crmauth:check";
@@ -144,7 +145,7 @@ impl RedisStore {
     /// # Errors
     /// [`Cause::BadSetting`] for what is no key; the message begins with a verb.
     pub fn new(
-        place: Place,
+        place: RedisUrl,
         key: &Secret,
         trust: Rc<Trust>,
         allow_plain: bool,
@@ -160,7 +161,7 @@ impl RedisStore {
         })))
     }
 
-    /// Asks the server to do a call of the protocol for the entry of this name, as [`lease`](super::lease) has it.
+    /// Asks the server to do a call of the protocol for the entry of this name, as [`lease`](super::redis::lock) has it.
     ///
     /// # Errors
     /// Where there is no answer, or a refusal.

@@ -12,7 +12,7 @@ use crate::secret::Secret;
 const PORT: u16 = 6379;
 
 /// Where the server is, and who we are there.
-pub struct Place {
+pub struct RedisUrl {
     /// A name or an address, without brackets.
     pub host: String,
     /// Its port.
@@ -27,7 +27,7 @@ pub struct Place {
     pub password: Option<Secret>,
 }
 
-impl Place {
+impl RedisUrl {
     /// Reads a URL.
     ///
     /// # Errors
@@ -88,7 +88,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for RedisUrl {
     /// Without user and password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.tls { "rediss" } else { "redis" };
@@ -109,7 +109,7 @@ mod tests {
             ("redis://:p%40ss@127.0.0.1/", "redis://127.0.0.1:6379/0", None, Some("p@ss")),
             ("rediss://ci:a%3Ab@cache.example/15", "rediss://cache.example:6379/15", Some("ci"), Some("a:b")),
         ] {
-            let place = Place::parse(text).unwrap_or_else(|why| panic!("{text}: {}", why.english()));
+            let place = RedisUrl::parse(text).unwrap_or_else(|why| panic!("{text}: {}", why.english()));
             assert_eq!(place.to_string(), shown);
             assert_eq!(place.user.as_deref(), user);
             assert_eq!(place.password.as_ref().map(Secret::expose), password);
@@ -139,7 +139,7 @@ mod tests {
             ("redis://:%ff@h", "has a user or a password that is not valid UTF-8"),
             ("redis+unix:///x", "is neither a redis:// nor a rediss:// URL"),
         ] {
-            assert_eq!(Place::parse(text).err().map(|why| why.english()).as_deref(), Some(why), "{text}");
+            assert_eq!(RedisUrl::parse(text).err().map(|why| why.english()).as_deref(), Some(why), "{text}");
         }
     }
 }
