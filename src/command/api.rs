@@ -11,7 +11,7 @@ use crate::http::response;
 use crate::http::{Call, Stream};
 use crate::i18n::{Text, tr};
 use crate::lifecycle::{self, Active, App, Want};
-use crate::output::sink::Passage;
+use crate::output::sink::StdoutStream;
 use crate::provider::Judgement;
 use crate::secret::{Secret, percent};
 
@@ -97,7 +97,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
             Err(error) => run.report.warn_of(Some(target), tr!("the session could not be replaced"), &error),
         }
     }
-    let mut out = Passage::default();
+    let mut out = StdoutStream::default();
     let passed = pass_on(args, answer, &mut out).await;
     out.end_line().await;
     passed.and_then(|(stream, empty)| verdict(&stream, target, empty)).map_err(named)
@@ -251,7 +251,7 @@ fn read_data(data: &str, run: &Run<'_>) -> Result<Vec<u8>> {
 }
 
 /// Byte for byte, as it comes; whether it was empty, too.
-async fn pass_on(args: &Args, answer: Answer, out: &mut Passage) -> Result<(Stream, bool)> {
+async fn pass_on(args: &Args, answer: Answer, out: &mut StdoutStream) -> Result<(Stream, bool)> {
     let Answer { mut stream, broken, .. } = answer;
     let mut empty = stream.answer.body.is_empty();
     if args.include {

@@ -7,8 +7,8 @@ use futures_util::StreamExt;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::ask::Guide;
 use super::delivery::{Delivery, Prepared};
-use super::guide::Guide;
 use super::{AT_ONCE, Refused, Run, TargetName, duration, seconds, target_help, targets};
 use crate::declaration::{BaseUrl, Target};
 use crate::error::{Cause, Error, Result};
@@ -102,14 +102,14 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     for (target, result) in &mut results {
         for _ in 0..TRIES {
             let Err(error) = &*result else { break };
-            if person.is_some() || !guide.again(run, &mut app, target, error).await? {
+            if person.is_some() || !guide.retry(run, &mut app, target, error).await? {
                 break;
             }
             *result = app.session(target, person, want).await;
         }
     }
     let code = deliver(prepared, run, &app, &results).await?;
-    match guide.keep(run, &app, &results).await {
+    match guide.offer_to_save(run, &app, &results).await {
         // Whoever stops the run is to see that; the answer is out all the same.
         Err(error) if error.cause.is_signal() => Err(error),
         Err(error) => {

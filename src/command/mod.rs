@@ -1,11 +1,11 @@
 //! The verbs, one file each: arguments, help and behaviour together.
 
 pub mod api;
+mod ask;
 mod child;
 pub mod completions;
 mod delivery;
 pub mod exec;
-mod guide;
 pub mod login;
 pub mod logout;
 pub mod providers;

@@ -44,17 +44,20 @@ pub struct Request {
     accept: Option<&'static str>,
     bearer: Option<Secret>,
     secrets: Vec<Secret>,
-    challenge: bool,
-    uncached: bool,
-    at_stake: AtStake,
+    repeatable: bool,
+    no_cache: bool,
+    effect: Effect,
 }
 
 /// What may have happened on the server where its answer is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum AtStake {
+pub enum Effect {
+    /// A login.
     Login,
+    /// A logout.
     Logout,
-    Nothing,
+    /// Nothing.
+    None,
 }
 
 impl Request {
@@ -66,9 +69,9 @@ impl Request {
             accept: None,
             bearer: None,
             secrets: Vec::new(),
-            challenge: false,
-            uncached: false,
-            at_stake: AtStake::Login,
+            repeatable: false,
+            no_cache: false,
+            effect: Effect::Login,
         }
     }
 
@@ -79,8 +82,8 @@ impl Request {
 
     /// Asks every cache on the way for the server's own answer.
     #[must_use]
-    pub fn uncached(mut self) -> Self {
-        self.uncached = true;
+    pub fn no_cache(mut self) -> Self {
+        self.no_cache = true;
         self
     }
 
@@ -106,24 +109,17 @@ impl Request {
         self
     }
 
-    /// Marks a question about a session, which changes nothing.
+    /// Says what may have happened on the server where the answer is lost; unless told otherwise, a login.
     #[must_use]
-    pub fn question(mut self) -> Self {
-        self.at_stake = AtStake::Nothing;
-        self
-    }
-
-    /// Marks a request that ends a session.
-    #[must_use]
-    pub fn ending(mut self) -> Self {
-        self.at_stake = AtStake::Logout;
+    pub fn effect(mut self, effect: Effect) -> Self {
+        self.effect = effect;
         self
     }
 
     /// Marks a request that carries no secret and changes nothing that matters, so that it may be repeated.
     #[must_use]
-    pub fn challenge(mut self) -> Self {
-        self.challenge = true;
+    pub fn repeatable(mut self) -> Self {
+        self.repeatable = true;
         self
     }
 }
@@ -177,7 +173,7 @@ impl Channel<'_> {
                     return outcome.map_err(|failure| failure.error);
                 }
                 Ok(Response { status: 429 | 502..=504, .. }) | Err(Failure { again: Again::Lost, .. })
-                    if request.challenge && repeats < CHALLENGE_REPEATS =>
+                    if request.repeatable && repeats < CHALLENGE_REPEATS =>
                 {
                     let pause = PAUSE * 2u32.pow(repeats);
                     repeats += 1;
@@ -332,7 +328,7 @@ impl Channel<'_> {
         if let Some(accept) = request.accept {
             call = call.header(ACCEPT, HeaderValue::from_static(accept));
         }
-        if request.uncached {
+        if request.no_cache {
             call = call.header(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         }
         if let Some(bearer) = &request.bearer {
@@ -397,9 +393,9 @@ fn public_http(host: &str, target: &Target) -> Error {
 }
 
 fn may_have_worked(request: &Request) -> Text {
-    match request.at_stake {
-        AtStake::Login if !request.secrets.is_empty() => tr!("; the login may have taken effect"),
-        AtStake::Logout => tr!("; the logout may have taken effect"),
+    match request.effect {
+        Effect::Login if !request.secrets.is_empty() => tr!("; the login may have taken effect"),
+        Effect::Logout => tr!("; the logout may have taken effect"),
         _ => Text::default(),
     }
 }

@@ -130,12 +130,12 @@ pub fn columns() -> Option<usize> {
 
 /// Stdout for an answer that comes in parts.
 #[derive(Default)]
-pub struct Passage {
+pub struct StdoutStream {
     /// Whether what was written last ends in the middle of a line.
     open_line: bool,
 }
 
-impl Passage {
+impl StdoutStream {
     /// Passes these bytes on as they are.
     ///
     /// # Errors

@@ -86,7 +86,7 @@ impl Provider for Broker {
 
     /// Nothing is documented that answers without credentials: only that there is a path can be seen.
     fn knocks(&self, url: &BaseUrl) -> Vec<Request> {
-        vec![Request::get(url.join(LOGIN_PATH)).uncached()]
+        vec![Request::get(url.join(LOGIN_PATH)).no_cache()]
     }
 
     fn look(&self, answer: &Response) -> Look {

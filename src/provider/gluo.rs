@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use super::{Context, Judgement, Life, Look, Provider, Revocation, by_object};
 use crate::declaration::{Ageing, BaseUrl, Field, Kind, Placement, Renewal, Spec};
 use crate::error::{Cause, Error, Pending, Result};
-use crate::http::Request;
 use crate::http::response::{Json, Response};
+use crate::http::{Effect, Request};
 use crate::i18n::tr;
 use crate::secret::{Fields, md5_hex, percent};
 use crate::session::Session;
@@ -103,7 +103,7 @@ impl Provider for Gluo {
             let token = percent(session.token.expose());
             let path = ["webservice.php?operation=listtypes&sessionName=", &token].concat();
             let url = context.settings.url.join(&path);
-            let request = Request::get(url).uncached().question().secret(&session.token);
+            let request = Request::get(url).no_cache().effect(Effect::None).secret(&session.token);
             let answer = context.channel.send(&request).await?;
             if crashed(&answer) {
                 return Ok(Life::Broken);
@@ -121,7 +121,8 @@ impl Provider for Gluo {
         Box::pin(async move {
             let body = Fields::new().text("operation", "logout").secret("sessionName", &session.token);
             let url = context.settings.url.join("webservice.php");
-            let request = Request::post(url, SPEC.content_type, body.form(), body.secrets()).ending();
+            let request =
+                Request::post(url, SPEC.content_type, body.form(), body.secrets()).effect(Effect::Logout);
             let answer = context.channel.send(&request).await?;
             let failed = answer.any_object().and_then(|object| code(&object));
             if crashed(&answer) || failed.is_some_and(|code| code == "INTERNAL_SERVER_ERROR") {
@@ -143,7 +144,7 @@ impl Provider for Gluo {
 
     /// Without a session every operation answers in the same frame: AUTHENTICATION_REQUIRED (real server).
     fn knocks(&self, url: &BaseUrl) -> Vec<Request> {
-        vec![Request::get(url.join("webservice.php?operation=listtypes")).uncached()]
+        vec![Request::get(url.join("webservice.php?operation=listtypes")).no_cache()]
     }
 
     fn look(&self, answer: &Response) -> Look {
@@ -176,7 +177,7 @@ impl Provider for Gluo {
 fn challenge(context: &Context<'_>) -> Result<Request> {
     let user = percent(context.required("USERNAME")?.expose());
     let path = ["webservice.php?operation=getchallenge&username=", &user].concat();
-    Ok(Request::get(context.settings.url.join(&path)).challenge())
+    Ok(Request::get(context.settings.url.join(&path)).repeatable())
 }
 
 /// A try that failed.

@@ -6,8 +6,8 @@
 use super::{Context, Judgement, Life, Look, Provider, Renewed, Revocation};
 use crate::declaration::{Ageing, BaseUrl, Default, Field, Kind, Placement, Renewal, Spec};
 use crate::error::{Cause, Error, Pending, Result};
-use crate::http::Request;
 use crate::http::response::{Json, Response};
+use crate::http::{Effect, Request};
 use crate::i18n::{Text, tr};
 use crate::secret::{Fields, Secret};
 use crate::session::{Session, lifetime};
@@ -108,7 +108,7 @@ impl Provider for HelloCloud {
     /// month (real server).
     fn check<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Life> {
         let path = if session.user.is_some() { "Api/V8/current-user" } else { "Api/V8/meta/modules" };
-        let request = Request::get(context.settings.url.join(path)).uncached().question();
+        let request = Request::get(context.settings.url.join(path)).no_cache().effect(Effect::None);
         let request = request.accept(MEDIA_TYPE).bearer(&session.token);
         Box::pin(async move {
             let answer = context.channel.send(&request).await?;
@@ -153,7 +153,7 @@ impl Provider for HelloCloud {
     /// Without a token the interface refuses in its own words, with and without URL rewriting (real server).
     fn knocks(&self, url: &BaseUrl) -> Vec<Request> {
         let paths = ["Api/V8/current-user", "Api/index.php/V8/current-user"];
-        paths.map(|path| Request::get(url.join(path)).uncached().accept(MEDIA_TYPE)).into()
+        paths.map(|path| Request::get(url.join(path)).no_cache().accept(MEDIA_TYPE)).into()
     }
 
     fn look(&self, answer: &Response) -> Look {
@@ -178,7 +178,10 @@ fn header_dropped(host: &str) -> Error {
 async fn log_out(context: &Context<'_>, session: &Session) -> Result<bool> {
     let url = context.settings.url.join("Api/V8/logout");
     let request = Request::post(url, MEDIA_TYPE, Fields::new().json(), &[]);
-    let answer = context.channel.send(&request.ending().accept(MEDIA_TYPE).bearer(&session.token)).await?;
+    let answer = context
+        .channel
+        .send(&request.effect(Effect::Logout).accept(MEDIA_TYPE).bearer(&session.token))
+        .await?;
     if is_dead(&answer) {
         return Ok(false);
     }

@@ -5,8 +5,8 @@
 use super::{Context, Judgement, Life, Look, Provider, by_object, by_status};
 use crate::declaration::{Ageing, Alternatives, BaseUrl, Default, Field, Kind, Placement, Renewal, Spec};
 use crate::error::{Cause, Error, Pending, Result};
-use crate::http::Request;
 use crate::http::response::{Json, Response};
+use crate::http::{Effect, Request};
 use crate::i18n::tr;
 use crate::secret::{Fields, Secret, percent, sha256_hex};
 use crate::session::Session;
@@ -62,8 +62,10 @@ impl Provider for SystemsWay {
     /// Asks for the user 0, who does not exist: nobody's data comes back, and a dead session says so.
     fn check<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Life> {
         let path = ["api/Usuario/", &percent(session.token.expose()), "?id=0"].concat();
-        let request =
-            Request::get(context.settings.url.join(&path)).uncached().question().secret(&session.token);
+        let request = Request::get(context.settings.url.join(&path))
+            .no_cache()
+            .effect(Effect::None)
+            .secret(&session.token);
         Box::pin(async move {
             let answer = context.channel.send(&request).await?;
             // An alive session gets a list, which is no object.
@@ -90,7 +92,7 @@ impl Provider for SystemsWay {
 
     /// A session that is none is refused in the system's own frame (seed document).
     fn knocks(&self, url: &BaseUrl) -> Vec<Request> {
-        vec![Request::get(url.join("api/Usuario/0?id=0")).uncached()]
+        vec![Request::get(url.join("api/Usuario/0?id=0")).no_cache()]
     }
 
     fn look(&self, answer: &Response) -> Look {

@@ -7,8 +7,8 @@ use jiff::SignedDuration;
 use super::{Context, Judgement, Life, Look, Provider, Renewed, Role, by_status};
 use crate::declaration::{Ageing, Alternatives, BaseUrl, Field, Kind, Placement, Renewal, Settings, Spec};
 use crate::error::{Cause, Error, Pending, Result};
-use crate::http::Request;
 use crate::http::response::{Json, Response};
+use crate::http::{Effect, Request};
 use crate::i18n::tr;
 use crate::secret::{Fields, percent};
 use crate::session::Session;
@@ -87,7 +87,7 @@ impl Provider for Zeev {
 
     /// Without a token the path refuses (seed document); in which words is nowhere said.
     fn knocks(&self, url: &BaseUrl) -> Vec<Request> {
-        vec![Request::get(url.join(TOKENS_PATH)).uncached()]
+        vec![Request::get(url.join(TOKENS_PATH)).no_cache()]
     }
 
     fn look(&self, answer: &Response) -> Look {
@@ -97,8 +97,10 @@ impl Provider for Zeev {
 
 /// Who a token belongs to; nobody where it is dead: 401 means "not authenticated" (seed document).
 async fn whoami(context: &Context<'_>, session: &Session) -> Result<Option<Json>> {
-    let request =
-        Request::get(context.settings.url.join(TOKENS_PATH)).uncached().question().bearer(&session.token);
+    let request = Request::get(context.settings.url.join(TOKENS_PATH))
+        .no_cache()
+        .effect(Effect::None)
+        .bearer(&session.token);
     let answer = context.channel.send(&request).await?;
     if by_status(&answer, true) == Some(Judgement::Refused) {
         return Ok(None);

@@ -34,7 +34,7 @@ impl Guide {
     /// # Errors
     /// [`Cause::Interrupted`] and its like: nothing has been done then.
     pub(super) async fn ask(run: &Run<'_>, app: &mut App, targets: &[Target]) -> Result<Self> {
-        let mut guide = Self { answers: Vec::new(), silence: silence(run)?, refused: Vec::new() };
+        let mut guide = Self { answers: Vec::new(), silence: why_not_asking(run)?, refused: Vec::new() };
         if guide.silence.is_some() || run.global.json || run.global.sandbox {
             return Ok(guide);
         }
@@ -78,7 +78,7 @@ impl Guide {
     ///
     /// # Errors
     /// [`Cause::Interrupted`] and its like.
-    pub(super) async fn again(
+    pub(super) async fn retry(
         &mut self,
         run: &Run<'_>,
         app: &mut App,
@@ -120,7 +120,7 @@ impl Guide {
     ///
     /// # Errors
     /// Exit code 7 where that file cannot be written, and [`Cause::Interrupted`] and its like.
-    pub(super) async fn keep(
+    pub(super) async fn offer_to_save(
         &self,
         run: &Run<'_>,
         app: &App,
@@ -182,7 +182,7 @@ impl Guide {
 }
 
 /// Why nobody can be asked.
-fn silence(run: &Run<'_>) -> Result<Option<Text>> {
+fn why_not_asking(run: &Run<'_>) -> Result<Option<Text>> {
     Ok(if run.global.no_input {
         Some(tr!("nothing is asked because of --no-input"))
     } else if run.environment.get("CI")?.is_some() {
