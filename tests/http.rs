@@ -230,7 +230,7 @@ fn roots_that_the_environment_names_stand_for_the_systems() {
             machine.write(file, text);
             let folder = machine.path(file.trim_end_matches(".pem"));
             std::fs::create_dir(&folder).expect("a folder");
-            std::fs::write(folder.join(file), text).expect("a file");
+            std::fs::write(folder.join(Authority::FILE), text).expect("a file");
         }
         let path = machine.path(name);
         machine.set(variable, path.to_str().expect("UTF-8"));

@@ -35,6 +35,7 @@ mod store;
 mod support;
 mod systemsway;
 mod terminal;
+mod tls;
 mod token;
 mod usage;
 mod zeev;

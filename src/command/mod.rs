@@ -222,12 +222,13 @@ impl Run<'_> {
         .map(|state| state.join("crmauth")))
     }
 
-    /// An empty variable is set too: so OpenSSL reads them, and whoever reads the roots.
+    /// An empty `SSL_CERT_FILE` is set too, and names no file: so OpenSSL reads it.
     fn roots(&self) -> CaLocations {
         let value = |name| self.environment.vars().find(|(other, _)| *other == name).map(|(_, value)| value);
+        let folders = value("SSL_CERT_DIR").map(std::env::split_paths).into_iter().flatten();
         CaLocations {
             file: value("SSL_CERT_FILE").map(PathBuf::from),
-            folder: value("SSL_CERT_DIR").is_some(),
+            folders: folders.filter(|path| !path.as_os_str().is_empty()).collect(),
         }
     }
 

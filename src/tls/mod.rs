@@ -1,5 +1,8 @@
 //! TLS for everything that leaves this machine: whom it trusts, with ring, and what is said when it fails.
 
+mod certificate;
+mod der;
+mod folder;
 mod roots;
 
 use std::cell::OnceCell;
@@ -9,10 +12,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rustls::client::WantsClientCert;
-use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{AlertDescription, CertificateError, ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -23,16 +25,18 @@ use crate::files;
 use crate::i18n::{Text, tr};
 
 pub use roots::CaLocations;
+use roots::{Refusal, Verifier};
 
 /// The largest CA file, in bytes; a system's own is a quarter of a mebibyte.
 const CA_FILE_MAX: usize = 4 * 1024 * 1024;
 
-/// Whom a run trusts: the system's certificates, loaded when they are first needed, and those of `--ca-file`.
+/// Whom a run trusts: the system's certificates, loaded when they are first needed, and those of `--ca-file`. A server
+/// whose own certificate is in that file is trusted as well.
 #[derive(Default)]
 pub struct Trust {
     places: CaLocations,
     extra: Vec<CertificateDer<'static>>,
-    verifier: OnceCell<Arc<dyn ServerCertVerifier>>,
+    verifier: OnceCell<Arc<Verifier>>,
 }
 
 impl Trust {
@@ -61,21 +65,22 @@ impl Trust {
     }
 
     /// What checks certificates, made once in a run: loading the roots takes long.
-    fn verifier(&self, ring: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>> {
+    fn verifier(&self, ring: &CryptoProvider) -> Result<Arc<Verifier>> {
         if let Some(verifier) = self.verifier.get() {
             return Ok(Arc::clone(verifier));
         }
         let mut own = RootCertStore::empty();
-        for root in &self.extra {
-            own.add(root.clone()).map_err(|_| {
+        for certificate in &self.extra {
+            own.add(certificate.clone()).map_err(|_| {
                 Error::new(Cause::BadSetting, tr!("a certificate in --ca-file cannot be used as a root"))
             })?;
         }
-        let verifier = roots::verifier(&self.places, own, ring).ok_or_else(|| {
+        let algorithms = ring.signature_verification_algorithms;
+        let verifier = Verifier::new(&self.places, self.extra.clone(), algorithms).ok_or_else(|| {
             Error::new(Cause::Certificate, tr!("this system has no certificates to check servers against"))
                 .hint(tr!("install the package ca-certificates, or name a PEM file with --ca-file"))
         })?;
-        Ok(Arc::clone(self.verifier.get_or_init(|| verifier)))
+        Ok(Arc::clone(self.verifier.get_or_init(|| Arc::new(verifier))))
     }
 
     /// The configuration of one who never speaks TLS: it loads no certificate.
@@ -152,6 +157,44 @@ fn plain_name(name: &str) -> &str {
     inner.unwrap_or(name).trim_matches('"')
 }
 
+fn day(time: &UnixTime) -> String {
+    let time = Timestamp::from_second(i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
+    time.map(|time| time.strftime("%Y-%m-%d").to_string()).unwrap_or_default()
+}
+
+fn refused(refusal: Refusal, host: &str) -> Error {
+    let (why, hint) = match refusal {
+        Refusal::NoAuthority => (
+            tr!(
+                "--ca-file has neither {host}'s certificate nor that of a CA which could have signed it",
+                host
+            ),
+            tr!(
+                "a certificate that is not a CA's vouches for itself alone: name the CA's, or the server's own as it is now"
+            ),
+        ),
+        Refusal::AuthorityExpired(not_after) => (
+            tr!(
+                "{host}'s certificate comes from a CA whose own expired on {day}",
+                host,
+                day = day(&not_after)
+            ),
+            tr!("get the CA's new certificate; if this one is new, check this machine's clock"),
+        ),
+        Refusal::AuthorityNotYetValid => (
+            tr!("{host}'s certificate comes from a CA whose own is not valid yet", host),
+            tr!("check this machine's clock"),
+        ),
+        Refusal::ServerIsAuthority => (
+            tr!("{host} presents a CA's certificate as its own", host),
+            tr!(
+                "make one for the server, signed by that CA; or trust this one by naming it with --ca-file FILE.pem"
+            ),
+        ),
+    };
+    Error::new(Cause::Certificate, why).hint(hint)
+}
+
 fn why(error: &rustls::Error, host: &str) -> Error {
     let certificate = |why: Text| Error::new(Cause::Certificate, why);
     match error {
@@ -159,11 +202,9 @@ fn why(error: &rustls::Error, host: &str) -> Error {
             CertificateError::Expired => certificate(tr!("{host}'s certificate expired", host))
                 .hint(tr!("whoever runs the server must renew it; if it is new, check this machine's clock")),
             CertificateError::ExpiredContext { not_after, .. } => {
-                let day = Timestamp::from_second(i64::try_from(not_after.as_secs()).unwrap_or(i64::MAX));
-                let day = day.map(|time| time.strftime("%Y-%m-%d").to_string()).unwrap_or_default();
-                certificate(tr!("{host}'s certificate expired on {day}", host, day)).hint(tr!(
-                    "whoever runs the server must renew it; if it is new, check this machine's clock"
-                ))
+                certificate(tr!("{host}'s certificate expired on {day}", host, day = day(not_after))).hint(
+                    tr!("whoever runs the server must renew it; if it is new, check this machine's clock"),
+                )
             }
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                 certificate(tr!("{host}'s certificate is not valid yet", host))
@@ -177,13 +218,13 @@ fn why(error: &rustls::Error, host: &str) -> Error {
                 certificate(tr!("{host}'s certificate is for another name", host)).said(&names.join(", "))
             }
             CertificateError::Revoked => certificate(tr!("{host}'s certificate is revoked", host)),
-            CertificateError::Other(_) => certificate(tr!(
-                "{host}'s certificate is none that a server may use as its own",
-                host
-            ))
-            .hint(tr!(
-                "a CA's own certificate cannot be the server's: make one for the server, signed by that CA"
-            )),
+            CertificateError::Other(other) => match other.0.downcast_ref() {
+                Some(refusal) => refused(*refusal, host),
+                None => {
+                    certificate(tr!("{host}'s certificate is none that a server may use as its own", host))
+                        .hint(tr!("whoever runs the server must replace it"))
+                }
+            },
             _ => certificate(tr!("{host}'s certificate comes from an unknown issuer", host))
                 .hint(tr!("if you trust the issuer, name its certificate with --ca-file FILE.pem")),
         },

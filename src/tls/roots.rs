@@ -1,18 +1,26 @@
-//! The roots that servers are checked against: the system's, and those of `--ca-file`.
+//! Whom a server's certificate must come from: a root of the system's or of `--ca-file`.
 //!
 //! A system keeps its roots twice, as one bundle and as a folder with a file for each. Reading both costs more than
 //! the rest of a login. The bundle is enough for all but what an administrator put into the folder alone, so the
 //! folder is read only where nobody in the bundle vouches for a server.
+//!
+//! A root counts if it is a CA's own certificate and its time has come; only roots that a server's chain names are
+//! looked at.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use base64::Engine;
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
+use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
+use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
+
+use super::certificate::Certificate;
+use super::folder;
 
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 const END: &str = "-----END CERTIFICATE-----";
@@ -25,82 +33,210 @@ const LENGTH: usize = 2048;
 pub struct CaLocations {
     /// `SSL_CERT_FILE`: a bundle in place of the system's.
     pub file: Option<PathBuf>,
-    /// Whether `SSL_CERT_DIR` names folders in place of the system's.
-    pub folder: bool,
+    /// `SSL_CERT_DIR`: folders in place of the system's.
+    pub folders: Vec<PathBuf>,
 }
 
 impl CaLocations {
-    /// The one file that holds all or nearly all of the system's roots.
-    fn bundle(&self) -> Option<PathBuf> {
-        match &self.file {
-            _ if self.folder => None,
-            Some(file) => Some(file.clone()),
-            None if cfg!(any(windows, target_vendor = "apple")) => None,
-            None => openssl_probe::probe().cert_file,
+    /// The roots of a bundle, and the folders that may hold more.
+    fn open(&self) -> (Vec<CertificateDer<'static>>, Vec<PathBuf>) {
+        if self.file.is_none() && self.folders.is_empty() {
+            return system();
         }
+        (self.file.as_deref().map(certificates).unwrap_or_default(), self.folders.clone())
     }
 }
 
-/// A verifier for the system's roots and our own ones; none where there is no root at all.
-pub(super) fn verifier(
-    places: &CaLocations,
-    own: RootCertStore,
-    provider: &Arc<CryptoProvider>,
-) -> Option<Arc<dyn ServerCertVerifier>> {
-    let all = All { own, provider: Arc::clone(provider) };
-    let bundle = places.bundle().and_then(|path| certificates(&path)).and_then(|roots| all.with(roots));
-    match bundle {
-        Some(bundle) => Some(Arc::new(BundleFirst { bundle, all, everything: OnceLock::new() })),
-        None => all.load().map(|verifier| verifier as Arc<dyn ServerCertVerifier>),
+#[cfg(any(windows, target_vendor = "apple"))]
+fn system() -> (Vec<CertificateDer<'static>>, Vec<PathBuf>) {
+    (rustls_native_certs::load_native_certs().certs, Vec::new())
+}
+
+#[cfg(not(any(windows, target_vendor = "apple")))]
+fn system() -> (Vec<CertificateDer<'static>>, Vec<PathBuf>) {
+    let found = openssl_probe::probe();
+    (found.cert_file.as_deref().map(certificates).unwrap_or_default(), found.cert_dir)
+}
+
+/// Why a chain is refused where the TLS library's own word would mislead.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Refusal {
+    /// What `--ca-file` has is not a CA's, and not the server's own.
+    NoAuthority,
+    /// The CA that signed is trusted, but its certificate ended at this time.
+    AuthorityExpired(UnixTime),
+    AuthorityNotYetValid,
+    /// The server presents a CA's certificate as its own.
+    ServerIsAuthority,
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{self:?}")
     }
 }
 
-/// What it takes to make a verifier.
+impl std::error::Error for Refusal {}
+
+/// What a server presents.
+struct Chain<'a> {
+    server: Certificate<'a>,
+    /// The CAs that it sent along.
+    authorities: Vec<Certificate<'a>>,
+    /// The names of those who signed any of these.
+    issuers: Vec<&'a [u8]>,
+}
+
+impl<'a> Chain<'a> {
+    fn read(server: &'a CertificateDer<'_>, others: &'a [CertificateDer<'_>]) -> Option<Self> {
+        let server = Certificate::read(server)?;
+        let authorities: Vec<_> =
+            others.iter().filter_map(Certificate::read).filter(|other| other.reach().is_some()).collect();
+        let mut issuers: Vec<_> =
+            std::iter::once(&server).chain(&authorities).map(|one| one.issuer).collect();
+        issuers.sort_unstable();
+        issuers.dedup();
+        Some(Self { server, authorities, issuers })
+    }
+
+    /// Those of `roots` that may have signed something of it.
+    fn named<'r>(
+        &self,
+        roots: impl IntoIterator<Item = &'r CertificateDer<'static>>,
+    ) -> Vec<Certificate<'r>> {
+        let roots = roots.into_iter().filter_map(Certificate::read);
+        roots.filter(|root| self.issuers.contains(&root.subject)).collect()
+    }
+
+    /// The CAs between the server and `root`, at most `reach` of them.
+    fn up_to(&self, root: &Certificate<'_>, reach: usize) -> Vec<CertificateDer<'a>> {
+        let mut path = Vec::new();
+        let mut issuer = self.server.issuer;
+        while path.len() < reach {
+            let next =
+                self.authorities.iter().filter(|other| other.subject == issuer && other.issuer != issuer);
+            let Some(next) = next.max_by_key(|other| other.issuer == root.subject) else { break };
+            path.push(next.der());
+            issuer = next.issuer;
+        }
+        path
+    }
+}
+
+/// Checks servers against the system's roots and those of `--ca-file`.
 #[derive(Debug)]
-struct All {
-    own: RootCertStore,
-    provider: Arc<CryptoProvider>,
+pub(super) struct Verifier {
+    /// Those of `--ca-file`.
+    own: Vec<CertificateDer<'static>>,
+    bundle: Vec<CertificateDer<'static>>,
+    folders: Vec<PathBuf>,
+    algorithms: WebPkiSupportedAlgorithms,
 }
 
-impl All {
-    /// For these roots and our own; none where there are no roots.
-    fn with(&self, certificates: Vec<CertificateDer<'static>>) -> Option<Arc<WebPkiServerVerifier>> {
-        let mut roots = self.own.clone();
-        roots.add_parsable_certificates(certificates);
-        let builder =
-            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&self.provider));
-        builder.build().ok()
+impl Verifier {
+    /// `None` where there is no root at all.
+    pub fn new(
+        places: &CaLocations,
+        own: Vec<CertificateDer<'static>>,
+        algorithms: WebPkiSupportedAlgorithms,
+    ) -> Option<Self> {
+        let (bundle, folders) = places.open();
+        let any = !own.is_empty() || !bundle.is_empty() || folders.iter().any(|path| folder::has_any(path));
+        any.then_some(Self { own, bundle, folders, algorithms })
     }
 
-    /// For everything that the system trusts.
-    fn load(&self) -> Option<Arc<WebPkiServerVerifier>> {
-        self.with(rustls_native_certs::load_native_certs().certs)
+    fn check_chain(
+        &self,
+        server: &ParsedCertificate<'_>,
+        chain: &Chain<'_>,
+        now: UnixTime,
+    ) -> Result<(), rustls::Error> {
+        let near = chain.named(self.own.iter().chain(&self.bundle));
+        let Err(error) = self.check_against(&near, server, chain, now) else { return Ok(()) };
+        let found = folder::find(&self.folders, &chain.issuers);
+        let far = chain.named(&found);
+        let error = match self.check_against(&far, server, chain, now) {
+            Ok(()) => return Ok(()),
+            Err(_) if far.is_empty() => error,
+            Err(error) => error,
+        };
+        let refusal = match &error {
+            rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+                let untimely = near.iter().chain(&far).find_map(|root| untimely(root, now));
+                untimely.or_else(|| self.lacks_authority(chain).then_some(Refusal::NoAuthority))
+            }
+            rustls::Error::InvalidCertificate(CertificateError::Other(_)) => {
+                chain.server.reach().map(|_| Refusal::ServerIsAuthority)
+            }
+            _ => None,
+        };
+        Err(refusal.map_or(error, |refusal| CertificateError::Other(OtherError(Arc::new(refusal))).into()))
+    }
+
+    /// Whether one of these roots vouches for the chain. Nothing else decides whether a root counts.
+    fn check_against(
+        &self,
+        roots: &[Certificate<'_>],
+        server: &ParsedCertificate<'_>,
+        chain: &Chain<'_>,
+        now: UnixTime,
+    ) -> Result<(), rustls::Error> {
+        let ask = |roots: &[&Certificate<'_>], between: &[CertificateDer<'_>]| {
+            let mut store = RootCertStore::empty();
+            store.add_parsable_certificates(roots.iter().map(|root| root.der()));
+            verify_server_cert_signed_by_trust_anchor(server, &store, between, now, self.algorithms.all)
+        };
+        let mut free = Vec::new();
+        let mut limited = Vec::new();
+        for root in roots.iter().filter(|root| root.in_time(now).is_ok()) {
+            match root.reach() {
+                Some(reach) if reach < chain.authorities.len() => limited.push((root, reach)),
+                Some(_) => free.push(root),
+                None => {}
+            }
+        }
+        let all: Vec<_> = chain.authorities.iter().map(Certificate::der).collect();
+        limited.into_iter().fold(ask(&free, &all), |verdict, (root, reach)| {
+            verdict.or_else(|error| ask(&[root], &chain.up_to(root, reach)).map_err(|_| error))
+        })
+    }
+
+    /// Whether `--ca-file` was meant to vouch for this chain, and cannot.
+    fn lacks_authority(&self, chain: &Chain<'_>) -> bool {
+        let own: Vec<_> = self.own.iter().filter_map(Certificate::read).collect();
+        let (able, unable): (Vec<_>, Vec<_>) = own.into_iter().partition(|one| one.reach().is_some());
+        unable.iter().any(|one| able.is_empty() || chain.issuers.contains(&one.subject))
     }
 }
 
-/// Asks the bundle first; where that says no, everything has the last word. It decides nothing itself.
-#[derive(Debug)]
-struct BundleFirst {
-    bundle: Arc<WebPkiServerVerifier>,
-    all: All,
-    everything: OnceLock<Option<Arc<WebPkiServerVerifier>>>,
+/// Why a CA cannot vouch, if that is only a matter of time.
+fn untimely(root: &Certificate<'_>, now: UnixTime) -> Option<Refusal> {
+    root.reach()?;
+    match root.in_time(now) {
+        Err(CertificateError::ExpiredContext { not_after, .. }) => Some(Refusal::AuthorityExpired(not_after)),
+        Err(CertificateError::NotValidYetContext { .. }) => Some(Refusal::AuthorityNotYetValid),
+        _ => None,
+    }
 }
 
-impl ServerCertVerifier for BundleFirst {
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
+        _: &[u8],
         now: UnixTime,
-    ) -> std::result::Result<ServerCertVerified, rustls::Error> {
-        let ask = |verifier: &WebPkiServerVerifier| {
-            verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-        };
-        ask(&self.bundle).or_else(|error| {
-            self.everything.get_or_init(|| self.all.load()).as_deref().map_or(Err(error), ask)
-        })
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let server = ParsedCertificate::try_from(end_entity)?;
+        let chain = Chain::read(end_entity, intermediates).ok_or(CertificateError::BadEncoding)?;
+        if self.own.contains(end_entity) {
+            chain.server.in_time(now)?;
+        } else {
+            self.check_chain(&server, &chain, now)?;
+        }
+        verify_server_name(&server, server_name)?;
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -108,8 +244,8 @@ impl ServerCertVerifier for BundleFirst {
         message: &[u8],
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
-    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        self.bundle.verify_tls12_signature(message, certificate, signature)
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signature, &self.algorithms)
     }
 
     fn verify_tls13_signature(
@@ -117,19 +253,21 @@ impl ServerCertVerifier for BundleFirst {
         message: &[u8],
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
-    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        self.bundle.verify_tls13_signature(message, certificate, signature)
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.bundle.supported_verify_schemes()
+        self.algorithms.supported_schemes()
     }
 }
 
-/// The certificates of a bundle; none where it is missing or not quite what bundles are, so that a more patient
-/// reader must look at it.
-fn certificates(path: &Path) -> Option<Vec<CertificateDer<'static>>> {
-    parse(&String::from_utf8(std::fs::read(path).ok()?).ok()?)
+/// The certificates of a bundle; none where it is missing.
+fn certificates(path: &Path) -> Vec<CertificateDer<'static>> {
+    let pem = std::fs::read(path).unwrap_or_default();
+    let plain = std::str::from_utf8(&pem).ok().and_then(parse);
+    // A more patient reader looks at what is not quite what bundles are.
+    plain.unwrap_or_else(|| CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok).collect())
 }
 
 /// Certificates are public: nothing here needs to take the same time for all of them, which is what makes the
@@ -155,20 +293,12 @@ fn parse(text: &str) -> Option<Vec<CertificateDer<'static>>> {
 
 #[cfg(test)]
 mod tests {
-    use rustls::pki_types::pem::PemObject;
-
     use super::*;
 
-    /// An authority: its certificate, and what it needs to sign others.
-    fn authority() -> (rcgen::Certificate, rcgen::Issuer<'static, rcgen::KeyPair>) {
-        let mut params = rcgen::CertificateParams::new(Vec::new()).expect("no names");
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let key = rcgen::KeyPair::generate().expect("a key");
-        (params.self_signed(&key).expect("a certificate"), rcgen::Issuer::new(params, key))
-    }
-
     fn bundle() -> String {
-        let [one, other] = [authority(), authority()].map(|(certificate, _)| certificate.pem());
+        let [one, other] = ["one", "other"].map(|name| {
+            rcgen::generate_simple_self_signed([name.to_owned()]).expect("a certificate").cert.pem()
+        });
         format!("# A root\n{one}\n# Über alles\n{}", other.replace('\n', "\r\n"))
     }
 
@@ -196,35 +326,31 @@ mod tests {
             assert_eq!(parse(broken), None, "{broken}");
         }
         assert_eq!(parse(&text.replacen("MII", "M!I", 1)), None);
-        assert_eq!(certificates(Path::new("/no/such/file")), None);
+        assert_eq!(certificates(Path::new("/no/such/file")), []);
     }
 
     #[test]
-    fn folders_that_the_environment_names_rule_out_a_bundle() {
-        let file = Some(PathBuf::from("/a.pem"));
-        assert_eq!(CaLocations { file: file.clone(), folder: false }.bundle(), file);
-        assert_eq!(CaLocations { file, folder: true }.bundle(), None);
-        assert_eq!(CaLocations { file: None, folder: true }.bundle(), None);
-    }
-
-    #[test]
-    fn everything_has_the_last_word_and_the_bundle_the_first() {
-        let [known, elsewhere, stranger] = [authority(), authority(), authority()];
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let all = All { own: RootCertStore::empty(), provider };
-        let of = |authority: &(rcgen::Certificate, _)| all.with(vec![authority.0.der().clone()]);
-        let (bundle, everything) = (of(&known).expect("a verifier"), of(&elsewhere));
-        let verifier = BundleFirst { bundle, all, everything: OnceLock::from(everything) };
-        for (authority, trusted) in [(&known, true), (&elsewhere, true), (&stranger, false)] {
-            let key = rcgen::KeyPair::generate().expect("a key");
-            let params = rcgen::CertificateParams::new(["localhost".to_owned()]).expect("a name");
-            let server = params.signed_by(&key, &authority.1).expect("a certificate");
-            let asked = |name: &'static str| {
-                let name = ServerName::try_from(name).expect("a name");
-                verifier.verify_server_cert(server.der(), &[], &name, &[], UnixTime::now())
-            };
-            assert_eq!(asked("localhost").is_ok(), trusted);
-            assert!(asked("other.example").is_err());
+    fn a_path_to_a_root_that_allows_few_prefers_what_that_root_signed() {
+        let ca = |name: &str| {
+            let mut params = rcgen::CertificateParams::new(Vec::new()).expect("no names");
+            params.distinguished_name.push(rcgen::DnType::CommonName, name);
+            params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+            params
+        };
+        let key = || rcgen::KeyPair::generate().expect("a key");
+        let [root, stranger] = ["root", "stranger"]
+            .map(|name| rcgen::CertifiedIssuer::self_signed(ca(name), key()).expect("a root"));
+        let between_key = key();
+        let between = [&stranger, &root]
+            .map(|issuer| ca("between").signed_by(&between_key, issuer).expect("a certificate"));
+        let issuer = rcgen::Issuer::new(ca("between"), between_key);
+        let server = ca("server").signed_by(&key(), &issuer).expect("a certificate");
+        let others = [root.der(), between[0].der(), between[1].der(), stranger.der()].map(Clone::clone);
+        let chain = Chain::read(server.der(), &others).expect("a chain");
+        let trusted = [root.der().clone()];
+        let [root] = &chain.named(&trusted)[..] else { panic!("one root") };
+        for (reach, path) in [(0, &[][..]), (1, &[between[1].der()]), (2, &[between[1].der()])] {
+            assert_eq!(chain.up_to(root, reach).iter().collect::<Vec<_>>(), path);
         }
     }
 }

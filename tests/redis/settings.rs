@@ -204,6 +204,11 @@ fn over_tls() {
     let trusting = format!("token systemsway --ca-file {}", ca.display());
     let got = token(&machine, &trusting);
     assert_eq!(token(&machine, &trusting), got);
+    assert_eq!(
+        token(&machine, &format!("token systemsway --ca-file {certificate}")),
+        got,
+        "its own certificate"
+    );
     assert_eq!(logins(&servers), 1);
     // Who is not trusted, or is another, gets nothing.
     for (line, url, texts) in [

@@ -4,24 +4,61 @@ use std::io::{Read, Result, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
+/// A certificate and its key.
+pub struct Identity(CertifiedIssuer<'static, KeyPair>);
+
+impl Identity {
+    /// One that is signed by itself.
+    pub fn alone(params: CertificateParams) -> Self {
+        let key = KeyPair::generate().expect("a key");
+        Self(CertifiedIssuer::self_signed(params, key).expect("a certificate"))
+    }
+
+    /// One that is signed by this one.
+    pub fn sign(&self, params: CertificateParams) -> Self {
+        let key = KeyPair::generate().expect("a key");
+        Self(CertifiedIssuer::signed_by(params, key, &self.0).expect("a certificate"))
+    }
+
+    /// Its certificate.
+    pub fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    /// The configuration of a server that presents it, and others along with it.
+    pub fn serve(&self, along: &[&Self]) -> Arc<ServerConfig> {
+        let chain = [&[self], along].concat();
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.0.key().serialize_der()));
+        let ring = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(ring)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(chain.iter().map(|one| one.0.der().clone()).collect(), key);
+        Arc::new(config.expect("a configuration"))
+    }
+}
+
 /// Whoever signs certificates.
 pub struct Authority {
-    issuer: Issuer<'static, KeyPair>,
+    identity: Identity,
     pem: String,
 }
 
 impl Authority {
+    /// What OpenSSL calls its certificate in a folder of certificates.
+    pub const FILE: &str = "3b291c1d.0";
+
     /// One that nobody knows.
     pub fn new() -> Self {
-        let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let pem = params.self_signed(&key).expect("a certificate").pem();
-        Self { issuer: Issuer::new(params, key), pem }
+        let identity = Identity::alone(params);
+        Self { pem: identity.pem(), identity }
     }
 
     /// Its certificate, for `--ca-file`.
@@ -31,35 +68,24 @@ impl Authority {
 
     /// A server's certificate for a name, and the configuration that uses it.
     pub fn server(&self, name: &str) -> Arc<ServerConfig> {
-        self.sign(CertificateParams::new([name.to_owned()]).expect("a name"))
+        self.sign(name).serve(&[])
     }
 
     /// A server's certificate for a name and its key, as PEM files hold them.
     pub fn files(&self, name: &str) -> (String, String) {
-        let params = CertificateParams::new([name.to_owned()]).expect("a name");
-        let key = KeyPair::generate().expect("a key");
-        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
-        (certificate.pem(), key.serialize_pem())
+        let server = self.sign(name);
+        (server.pem(), server.0.key().serialize_pem())
     }
 
     /// The same, but its time ran out at the beginning of 2020.
     pub fn expired(&self, name: &str) -> Arc<ServerConfig> {
         let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
         params.not_after = rcgen::date_time_ymd(2020, 1, 1);
-        self.sign(params)
+        self.identity.sign(params).serve(&[])
     }
 
-    fn sign(&self, params: CertificateParams) -> Arc<ServerConfig> {
-        let key = KeyPair::generate().expect("a key");
-        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let ring = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(ring)
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key);
-        Arc::new(config.expect("a configuration"))
+    fn sign(&self, name: &str) -> Identity {
+        self.identity.sign(CertificateParams::new([name.to_owned()]).expect("a name"))
     }
 }
 

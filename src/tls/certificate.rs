@@ -1,0 +1,292 @@
+//! What a certificate says of itself. The TLS library takes any certificate for a CA's that it is told to trust.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
+use rustls::CertificateError;
+use rustls::pki_types::{CertificateDer, UnixTime};
+
+use super::der::{self, Der};
+
+const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 19];
+const KEY_USAGE: &[u8] = &[0x55, 0x1d, 15];
+const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 37];
+const SERVER_AUTH: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 1];
+const KEY_CERT_SIGN: u8 = 4;
+
+/// The parts of an X.509 certificate that tell whom it may vouch for, and when.
+#[derive(Debug, Clone)]
+pub(super) struct Certificate<'a> {
+    der: &'a [u8],
+    pub issuer: &'a [u8],
+    pub subject: &'a [u8],
+    validity: &'a [u8],
+    /// Whether it is of version 1, which has no extensions.
+    ancient: bool,
+    extensions: Option<&'a [u8]>,
+}
+
+impl<'a> Certificate<'a> {
+    /// `None` for what is not a certificate. Signatures, names and what else a chain depends on are the TLS library's
+    /// affair.
+    pub fn read(der: &'a CertificateDer<'_>) -> Option<Self> {
+        let mut signed = Der(Der(der).take(der::SEQUENCE)?);
+        let mut body = Der(signed.take(der::SEQUENCE)?);
+        let ancient = body.take(der::CONTEXT_0).is_none();
+        body.take(der::INTEGER)?;
+        body.take(der::SEQUENCE)?;
+        let issuer = body.take(der::SEQUENCE)?;
+        let validity = body.take(der::SEQUENCE)?;
+        let subject = body.take(der::SEQUENCE)?;
+        body.take(der::SEQUENCE)?;
+        let extensions = body.take(der::CONTEXT_3);
+        Some(Self { der, issuer, subject, validity, ancient, extensions })
+    }
+
+    /// All of it, for the TLS library.
+    pub fn der(&self) -> CertificateDer<'a> {
+        self.der.into()
+    }
+
+    /// How many CAs may stand between this one and a server; `None` where it is not a CA that may vouch for servers.
+    ///
+    /// Version 1 cannot say that a certificate is a CA's. As in OpenSSL, it is one if it names itself as its issuer.
+    pub fn reach(&self) -> Option<usize> {
+        if self.ancient {
+            return (self.issuer == self.subject).then_some(usize::MAX);
+        }
+        let mut reach = None;
+        let mut extensions = Der(Der(self.extensions?).take(der::SEQUENCE)?);
+        while !extensions.0.is_empty() {
+            let mut extension = Der(extensions.take(der::SEQUENCE)?);
+            let kind = extension.take(der::OID)?;
+            let critical = extension.take(der::BOOLEAN).is_some_and(|is| is == [0xff]);
+            let mut value = Der(extension.take(der::OCTET_STRING)?);
+            let allowed = match kind {
+                BASIC_CONSTRAINTS => {
+                    let mut constraints = Der(value.take(der::SEQUENCE)?);
+                    let authority = constraints.take(der::BOOLEAN) == Some(&[0xff]);
+                    reach = Some(match constraints.take(der::INTEGER) {
+                        None => usize::MAX,
+                        Some(&[length @ 0..=0x7f]) => usize::from(length),
+                        Some(&[0..=0x7f, _, ..]) => usize::MAX,
+                        Some(_) => return None,
+                    });
+                    authority
+                }
+                // The first byte counts the bits that the last one does not use.
+                KEY_USAGE => value.take(der::BIT_STRING)?.get(1)? & KEY_CERT_SIGN != 0,
+                EXTENDED_KEY_USAGE => {
+                    let mut purposes = Der(value.take(der::SEQUENCE)?);
+                    std::iter::from_fn(|| purposes.take(der::OID)).any(|purpose| purpose == SERVER_AUTH)
+                }
+                // X.509's own: the TLS library obeys names' constraints; the others restrict no one here.
+                [0x55, 0x1d, _] => true,
+                _ => !critical,
+            };
+            if !allowed {
+                return None;
+            }
+        }
+        reach
+    }
+
+    /// Whether its time has come and not passed.
+    pub fn in_time(&self, time: UnixTime) -> Result<(), CertificateError> {
+        let mut validity = Der(self.validity);
+        let mut next = || validity.next().and_then(|(tag, text)| moment(tag, text));
+        let (Some(not_before), Some(not_after)) = (next(), next()) else {
+            return Err(CertificateError::BadEncoding);
+        };
+        if time < not_before {
+            return Err(CertificateError::NotValidYetContext { time, not_before });
+        }
+        if time > not_after {
+            return Err(CertificateError::ExpiredContext { time, not_after });
+        }
+        Ok(())
+    }
+}
+
+/// A time as certificates write it: `YYMMDDHHMMSSZ` for the years from 1950 to 2049, with all four digits of the year
+/// for others.
+fn moment(tag: u8, text: &[u8]) -> Option<UnixTime> {
+    let digits = text.strip_suffix(b"Z").filter(|digits| digits.iter().all(u8::is_ascii_digit))?;
+    let mut pairs = digits.chunks_exact(2).map(|pair| (pair[0] - b'0') * 10 + (pair[1] - b'0'));
+    let mut next = || pairs.next().and_then(|pair| i8::try_from(pair).ok());
+    let (century, year) = match (tag, digits.len()) {
+        (der::UTC_TIME, 12) => {
+            let year = next()?;
+            (if year < 50 { 20 } else { 19 }, year)
+        }
+        (der::GENERALIZED_TIME, 14) => (next()?, next()?),
+        _ => return None,
+    };
+    let year = i16::from(century) * 100 + i16::from(year);
+    let moment = DateTime::new(year, next()?, next()?, next()?, next()?, next()?, 0).ok()?;
+    // The last day of 9999, which stands for no end, is out of a timestamp's range.
+    let moment = Offset::UTC.to_timestamp(moment).unwrap_or(Timestamp::MAX);
+    let seconds = u64::try_from(moment.as_second()).ok()?;
+    Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rcgen::{
+        BasicConstraints, CertificateParams, CustomExtension, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose,
+        date_time_ymd,
+    };
+
+    use super::*;
+
+    fn made(change: impl FnOnce(&mut CertificateParams)) -> CertificateDer<'static> {
+        let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        change(&mut params);
+        let key = rcgen::KeyPair::generate().expect("a key");
+        params.self_signed(&key).expect("a certificate").der().clone()
+    }
+
+    fn reach(der: &CertificateDer<'_>) -> Option<usize> {
+        Certificate::read(der).expect("a certificate").reach()
+    }
+
+    #[test]
+    fn a_ca_says_so() {
+        let constrained = |length| IsCa::Ca(BasicConstraints::Constrained(length));
+        let usages = |last: KeyUsagePurpose| vec![KeyUsagePurpose::DigitalSignature, last];
+        let extension = |oid: &[u64], content: &[u8], critical| {
+            let mut extension = CustomExtension::from_oid_content(oid, content.to_vec());
+            extension.set_criticality(critical);
+            vec![extension]
+        };
+        let endless = Some(usize::MAX);
+        assert_eq!(reach(&made(|_| {})), endless);
+        assert_eq!(reach(&made(|params| params.is_ca = constrained(0))), Some(0));
+        assert_eq!(reach(&made(|params| params.is_ca = constrained(127))), Some(127));
+        assert_eq!(reach(&made(|params| params.is_ca = IsCa::NoCa)), None);
+        assert_eq!(reach(&made(|params| params.is_ca = IsCa::ExplicitNoCa)), None);
+        assert_eq!(reach(&made(|params| params.key_usages = usages(KeyUsagePurpose::KeyCertSign))), endless);
+        assert_eq!(reach(&made(|params| params.key_usages = usages(KeyUsagePurpose::CrlSign))), None);
+        // Nine bits, so two bytes.
+        assert_eq!(reach(&made(|params| params.key_usages = usages(KeyUsagePurpose::DecipherOnly))), None);
+        let purposes = [ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
+        assert_eq!(reach(&made(|params| params.extended_key_usages = purposes.to_vec())), endless);
+        assert_eq!(reach(&made(|params| params.extended_key_usages = purposes[..1].to_vec())), None);
+        for (oid, content, critical, expected) in [
+            // Nothing within, a truth that is not 0xff, a length that is negative or none, no bits, no list.
+            (&[2, 5, 29, 19][..], &[][..], true, None),
+            (&[2, 5, 29, 19], &[0x30, 3, 1, 1, 1], true, None),
+            (&[2, 5, 29, 19], &[0x30, 6, 1, 1, 0xff, 2, 1, 0xff], true, None),
+            (&[2, 5, 29, 19], &[0x30, 5, 1, 1, 0xff, 2, 0], true, None),
+            (&[2, 5, 29, 19], &[0x30, 7, 1, 1, 0xff, 2, 2, 0, 0xff], true, endless),
+            (&[2, 5, 29, 15], &[3, 1, 0], true, None),
+            (&[2, 5, 29, 15], &[3, 2, 2, 4], false, endless),
+            (&[2, 5, 29, 37], &[6, 0], false, None),
+            // Names' constraints, and what nobody knows.
+            (&[2, 5, 29, 30], &[0x30, 0], true, endless),
+            (&[1, 3, 6, 1, 4, 1, 99999], &[5, 0], true, None),
+            (&[1, 3, 6, 1, 4, 1, 99999], &[5, 0], false, endless),
+        ] {
+            let der = made(|params| {
+                if oid == [2, 5, 29, 19] {
+                    params.is_ca = IsCa::NoCa;
+                }
+                params.custom_extensions = extension(oid, content, critical);
+            });
+            assert_eq!(reach(&der), expected, "{oid:?} {content:?}");
+        }
+    }
+
+    /// A certificate without what version 1 does not have; its signature is none.
+    fn ancient(der: &CertificateDer<'_>, issuer: Option<&[u8]>) -> CertificateDer<'static> {
+        let mut body =
+            Der(Der(Der(der).take(der::SEQUENCE).expect("all")).take(der::SEQUENCE).expect("a body"));
+        body.take(der::CONTEXT_0).expect("a version");
+        let mut parts: Vec<_> = std::iter::from_fn(|| body.next()).collect();
+        parts.pop();
+        parts[2].1 = issuer.unwrap_or(parts[2].1);
+        let parts: Vec<u8> =
+            parts.iter().flat_map(|(tag, part)| der::element(*tag, part).expect("short")).collect();
+        let body = der::element(der::SEQUENCE, &parts).expect("short");
+        der::element(der::SEQUENCE, &body).expect("short").into()
+    }
+
+    #[test]
+    fn version_1_vouches_where_it_is_its_own_issuer() {
+        let der = made(|_| {});
+        assert_eq!(reach(&ancient(&der, None)), Some(usize::MAX));
+        assert_eq!(reach(&ancient(&der, Some(&[0x31, 0]))), None);
+    }
+
+    #[test]
+    fn a_time_begins_and_ends() {
+        let second = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        // 2000-01-02 to 2049-12-31 23:59:59 or to 2050-01-01: two digits of the year, then four.
+        for (not_after, last) in [
+            (date_time_ymd(2050, 1, 1) - Duration::from_secs(1), 2_524_607_999),
+            (date_time_ymd(2050, 1, 1), 2_524_608_000),
+        ] {
+            let der = made(|params| {
+                params.not_before = date_time_ymd(2000, 1, 2);
+                params.not_after = not_after;
+            });
+            let certificate = Certificate::read(&der).expect("a certificate");
+            let at = |seconds| certificate.in_time(second(seconds));
+            assert!(matches!(at(946_771_199), Err(CertificateError::NotValidYetContext { .. })));
+            assert_eq!((at(946_771_200), at(last)), (Ok(()), Ok(())));
+            let ended = CertificateError::ExpiredContext { time: second(last + 1), not_after: second(last) };
+            assert_eq!(at(last + 1), Err(ended));
+        }
+    }
+
+    #[test]
+    fn times_as_they_are_written() {
+        let at = |tag, text: &str| moment(tag, text.as_bytes()).map(|time| time.as_secs());
+        assert_eq!(at(der::UTC_TIME, "700101000001Z"), Some(1));
+        assert_eq!(at(der::UTC_TIME, "491231235959Z"), Some(2_524_607_999));
+        assert_eq!(at(der::GENERALIZED_TIME, "20000229120000Z"), Some(951_825_600));
+        assert!(
+            at(der::GENERALIZED_TIME, "99991231235959Z").is_some_and(|seconds| seconds > 253_402_000_000)
+        );
+        for (tag, text) in [
+            (der::UTC_TIME, "20000229120000Z"),
+            (der::GENERALIZED_TIME, "000229120000Z"),
+            (der::UTC_TIME, "000230120000Z"),
+            (der::UTC_TIME, "001301120000Z"),
+            (der::UTC_TIME, "0002291200Z"),
+            (der::UTC_TIME, "000229120000"),
+            (der::UTC_TIME, "000229120000+0100"),
+            (der::UTC_TIME, "00022912 000Z"),
+            (der::UTC_TIME, "+0022912000Z"),
+            (der::UTC_TIME, "500101000000Z"),
+            (der::OCTET_STRING, "000229120000Z"),
+            (der::UTC_TIME, ""),
+        ] {
+            assert_eq!(at(tag, text), None, "{tag:#x} {text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_makes_it_panic(
+            bytes in prop::collection::vec(any::<u8>(), 0..200),
+            places in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+            end in any::<prop::sample::Index>(),
+        ) {
+            let mut broken = made(|params| params.key_usages = vec![KeyUsagePurpose::KeyCertSign]).to_vec();
+            for (place, byte) in places {
+                *place.get_mut(&mut broken) = byte;
+            }
+            let cut = broken[..end.index(broken.len())].to_vec();
+            for der in [bytes, broken, cut] {
+                if let Some(certificate) = Certificate::read(&der.into()) {
+                    let _ = (certificate.reach(), certificate.in_time(UnixTime::since_unix_epoch(Duration::ZERO)));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! Whose signature is taken: that of CAs in their time, wherever they are named, and the one certificate itself that
+//! `--ca-file` has.
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyUsagePurpose, date_time_ymd,
+};
+
+use crate::support::tls::Identity;
+use crate::support::{Machine, Reply, Server, at_once, demo};
+
+/// What `openssl x509 -hash` prints for the subject `CN=root`.
+const HASH: &str = "dcaaf7f0";
+const LOST: &str = "has neither 127.0.0.1:";
+const UNKNOWN: &str = "certificate comes from an unknown issuer";
+
+/// A certificate for 127.0.0.1, or a CA's, with this common name.
+fn named(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::new(["127.0.0.1".to_owned()]).expect("a name");
+    params.distinguished_name.push(DnType::CommonName, name);
+    params
+}
+
+fn authority(name: &str) -> CertificateParams {
+    let mut params = named(name);
+    params.subject_alt_names.clear();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params
+}
+
+fn with(mut params: CertificateParams, change: impl FnOnce(&mut CertificateParams)) -> CertificateParams {
+    change(&mut params);
+    params
+}
+
+fn root(change: impl FnOnce(&mut CertificateParams)) -> Identity {
+    Identity::alone(with(authority("root"), change))
+}
+
+/// Where certificates can be named.
+const PLACES: [&str; 3] = ["--ca-file", "SSL_CERT_FILE", "SSL_CERT_DIR"];
+
+/// A server that presents this chain, and that a login reaches or not.
+fn serve(chain: &[&Identity], trusted: bool) -> Server {
+    let demo = &demo::BROKER;
+    let script = if trusted { vec![Reply::json(200, demo.good())] } else { Vec::new() };
+    Server::start_tls(chain[0].serve(&chain[1..]), script)
+}
+
+/// A login at such a server; it ends well, or with these texts and nothing sent.
+#[track_caller]
+fn login(server: &Server, machine: &Machine, options: &str, refusal: Option<&[&str]>, title: &str) {
+    let demo = &demo::BROKER;
+    let outcome = machine.run(&format!("login {} --json{options}", demo.id));
+    match refusal {
+        None => assert_eq!(outcome.code, 0, "{title}: {}", outcome.stderr),
+        Some(texts) => {
+            assert!(server.received().is_empty(), "{title}: sent to whom nobody vouches for");
+            assert_eq!(outcome.code, 5, "{title}: {}", outcome.stderr);
+            outcome.fails(5, texts).says(&[r#""code":"certificate""#, r#""retryable":false"#]);
+        }
+    }
+}
+
+/// A login where this file of certificates is named in each of these places.
+#[track_caller]
+fn expect(title: &str, places: &[&str], file: &str, chain: &[&Identity], refusal: Option<&str>) {
+    for place in places {
+        let server = serve(chain, refusal.is_none());
+        let mut machine = demo::BROKER.machine(&server.url());
+        let path = machine.write("trusted.pem", file);
+        let mut options = "";
+        match *place {
+            "--ca-file" => options = " --ca-file trusted.pem",
+            "SSL_CERT_DIR" => {
+                let folder = machine.path("certs");
+                std::fs::create_dir(&folder).expect("a folder");
+                std::os::unix::fs::symlink(path, folder.join(format!("{HASH}.0"))).expect("a link");
+                machine.set(place, folder.to_str().expect("UTF-8"));
+            }
+            _ => {
+                machine.set(place, path.to_str().expect("UTF-8"));
+            }
+        }
+        let texts = refusal.as_ref().map(std::slice::from_ref);
+        login(&server, &machine, options, texts, &format!("{title}, {place}"));
+    }
+}
+
+#[test]
+fn only_a_ca_in_its_time_vouches_for_others() {
+    let no_ca = |is_ca: IsCa| move |params: &mut CertificateParams| params.is_ca = is_ca;
+    let usages = |usages: &'static [KeyUsagePurpose]| {
+        move |params: &mut CertificateParams| params.key_usages = usages.to_vec()
+    };
+    let purpose = |purpose: ExtendedKeyUsagePurpose| {
+        move |params: &mut CertificateParams| params.extended_key_usages = vec![purpose]
+    };
+    let unheard_of = |critical: bool| {
+        move |params: &mut CertificateParams| {
+            let mut extension = CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 99999, 1], vec![5, 0]);
+            extension.set_criticality(critical);
+            params.custom_extensions.push(extension);
+        }
+    };
+    let rows = [
+        ("a CA", root(|_| {}), [None; 2]),
+        ("CA:FALSE", root(no_ca(IsCa::ExplicitNoCa)), [Some(LOST), Some(UNKNOWN)]),
+        ("no word on CAs", root(no_ca(IsCa::NoCa)), [Some(LOST), Some(UNKNOWN)]),
+        ("keyCertSign", root(usages(&[KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign])), [None; 2]),
+        (
+            "no keyCertSign",
+            root(usages(&[KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::CrlSign])),
+            [Some(LOST), Some(UNKNOWN)],
+        ),
+        ("for servers", root(purpose(ExtendedKeyUsagePurpose::ServerAuth)), [None; 2]),
+        ("for clients", root(purpose(ExtendedKeyUsagePurpose::ClientAuth)), [Some(LOST), Some(UNKNOWN)]),
+        ("something critical", root(unheard_of(true)), [Some(LOST), Some(UNKNOWN)]),
+        ("something else", root(unheard_of(false)), [None; 2]),
+        (
+            "expired",
+            root(|params| params.not_after = date_time_ymd(2020, 1, 1)),
+            [Some("comes from a CA whose own expired on 2020-01-01"); 2],
+        ),
+        (
+            "not yet valid",
+            root(|params| params.not_before = date_time_ymd(4000, 1, 1)),
+            [Some("comes from a CA whose own is not valid yet"); 2],
+        ),
+        ("without an end", root(|params| params.not_after = date_time_ymd(9999, 12, 31)), [None; 2]),
+    ];
+    at_once(&rows, |(title, root, [own, system])| {
+        let server = root.sign(named("server"));
+        expect(title, &PLACES[..1], &root.pem(), &[&server], *own);
+        expect(title, &PLACES[1..], &root.pem(), &[&server], *system);
+    });
+}
+
+#[test]
+fn a_server_vouches_for_no_other() {
+    let issuer = Identity::alone(authority("issuer"));
+    let rows = [
+        (
+            "signed by itself",
+            Identity::alone(with(named("root"), |params| params.is_ca = IsCa::ExplicitNoCa)),
+        ),
+        ("signed by a CA", issuer.sign(named("root"))),
+    ];
+    at_once(&rows, |(title, known)| {
+        let other = known.sign(named("other"));
+        expect(title, &PLACES[..1], &known.pem(), &[&other], Some(LOST));
+        expect(title, &PLACES[..1], &known.pem(), &[&other, known], Some(LOST));
+        expect(title, &PLACES[1..], &known.pem(), &[&other], Some(UNKNOWN));
+        // The server's next certificate, under the same name, or that of somebody else.
+        for other in [Identity::alone(named("root")), issuer.sign(named("root")), issuer.sign(named("else"))]
+        {
+            expect(title, &PLACES[..1], &known.pem(), &[&other], Some(LOST));
+        }
+    });
+}
+
+#[test]
+fn a_servers_own_certificate_is_taken_from_the_ca_file_alone() {
+    let issuer = Identity::alone(authority("issuer"));
+    let both = with(named("root"), |params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained));
+    let elsewhere = with(CertificateParams::new(["other.example".to_owned()]).expect("a name"), |params| {
+        params.distinguished_name.push(DnType::CommonName, "root");
+    });
+    let expired = with(both.clone(), |params| params.not_after = date_time_ymd(2020, 1, 1));
+    let early = with(both.clone(), |params| params.not_before = date_time_ymd(4000, 1, 1));
+    let rows = [
+        ("CA:FALSE", Identity::alone(with(named("root"), |params| params.is_ca = IsCa::ExplicitNoCa)), None),
+        ("no word on CAs", Identity::alone(named("root")), None),
+        ("CA:TRUE", Identity::alone(both), None),
+        ("signed by a CA", issuer.sign(named("root")), None),
+        ("another name", Identity::alone(elsewhere.clone()), Some("is for another name: other.example")),
+        ("another name, signed", issuer.sign(elsewhere), Some("is for another name: other.example")),
+        ("expired", Identity::alone(expired.clone()), Some("'s certificate expired on 2020-01-01")),
+        ("expired, signed", issuer.sign(expired), Some("'s certificate expired on 2020-01-01")),
+        ("not yet valid", Identity::alone(early), Some("'s certificate is not valid yet")),
+    ];
+    at_once(&rows, |(title, server, refusal)| {
+        expect(title, &PLACES[..1], &server.pem(), &[server], *refusal);
+        // Elsewhere it is refused, for whichever reason comes first.
+        expect(title, &PLACES[1..], &server.pem(), &[server], Some("127.0.0.1"));
+    });
+    let (_, server, _) = &rows[2];
+    let stranger = Identity::alone(authority("stranger"));
+    let refusal = Some(" presents a CA's certificate as its own");
+    expect("CA:TRUE, not named", &PLACES[..1], &stranger.pem(), &[server], refusal);
+}
+
+#[test]
+fn a_file_may_have_several_certificates() {
+    let useless = Identity::alone(named("root"));
+    let (right, stranger) = (root(|_| {}), root(|_| {}));
+    let expired = root(|params| params.not_after = date_time_ymd(2020, 1, 1));
+    let server = right.sign(named("server"));
+    for other in [&useless, &stranger, &expired] {
+        for file in [right.pem() + &other.pem(), other.pem() + &right.pem()] {
+            expect("one of two", &PLACES, &file, &[&server], None);
+        }
+    }
+    expect("a server's beside a CA's", &PLACES[..1], &(useless.pem() + &stranger.pem()), &[&useless], None);
+    let (other, elsewhere) = (useless.sign(named("other")), Identity::alone(authority("elsewhere")));
+    expect("the CA is another", &PLACES[..1], &(useless.pem() + &elsewhere.pem()), &[&other], Some(LOST));
+}
+
+#[test]
+fn cas_between_must_be_such_and_no_more_than_the_root_allows() {
+    let free = root(|_| {});
+    let limited = |length| root(|params| params.is_ca = IsCa::Ca(BasicConstraints::Constrained(length)));
+    let (none, one) = (limited(0), limited(1));
+    let chain = |root: &Identity, change: fn(&mut CertificateParams)| {
+        let upper = root.sign(with(authority("upper"), change));
+        let lower = upper.sign(authority("lower"));
+        [lower.sign(named("server")), lower, upper]
+    };
+    let as_is = |_: &mut CertificateParams| {};
+    let [server, lower, upper] = &chain(&free, as_is);
+    let direct = [&none.sign(named("server"))];
+    expect("a CA between", &PLACES, &free.pem(), &[server, lower, upper], None);
+    expect("in any order", &PLACES, &free.pem(), &[server, &free, upper, lower], None);
+    expect("the one in the middle is known", &PLACES[..2], &upper.pem(), &[server, lower], None);
+    expect("no CA between is allowed", &PLACES, &none.pem(), &direct, None);
+    expect("nor is one sent", &PLACES, &none.pem(), &[direct[0], &none], None);
+    let between = one.sign(authority("between"));
+    let below = between.sign(named("server"));
+    expect("one is allowed", &PLACES, &one.pem(), &[&below, &between, &one], None);
+    for root in [&none, &one] {
+        let [server, lower, upper] = &chain(root, as_is);
+        for sent in [vec![server, lower, upper], vec![server, upper, root, lower]] {
+            expect("more than allowed", &PLACES, &root.pem(), &sent, Some("'s certificate "));
+        }
+    }
+    let unable: [fn(&mut CertificateParams); 3] = [
+        |params| params.is_ca = IsCa::ExplicitNoCa,
+        |params| params.is_ca = IsCa::NoCa,
+        |params| params.key_usages = vec![KeyUsagePurpose::DigitalSignature],
+    ];
+    for change in unable {
+        let [server, lower, upper] = &chain(&free, change);
+        expect("no CA between", &PLACES, &free.pem(), &[server, lower, upper], Some(UNKNOWN));
+    }
+}
+
+/// As OpenSSL: by the name that `openssl rehash` gives it.
+#[test]
+fn a_folder_has_what_its_hash_names() {
+    let (right, stranger) = (root(|_| {}), root(|_| {}));
+    let chain = [&right.sign(named("server"))];
+    let name = |end: &str| [HASH, end].concat();
+    let rows = [
+        (vec![name(".0")], true),
+        (vec![name(".0"), "README".to_owned()], true),
+        (vec![name(".1")], false),
+        (vec![name(".00")], false),
+        (vec![name(".0.disabled")], false),
+        (vec![name(".r0")], false),
+        (vec![name("")], false),
+        (vec![name(".0").to_uppercase()], false),
+        (vec![["0", &name(".0")].concat()], false),
+        (vec!["00000000.0".to_owned()], false),
+        (vec!["root.pem".to_owned(), "root.crt".to_owned(), ".root.swp".to_owned()], false),
+    ];
+    at_once(&rows, |(names, trusted)| {
+        let server = serve(&chain, *trusted);
+        let mut machine = demo::BROKER.machine(&server.url());
+        let folder = machine.path("certs");
+        std::fs::create_dir(&folder).expect("a folder");
+        for name in names {
+            std::fs::write(folder.join(name), right.pem()).expect("a file");
+        }
+        std::fs::write(folder.join("11111111.0"), stranger.pem()).expect("a file");
+        machine.set("SSL_CERT_DIR", folder.to_str().expect("UTF-8"));
+        login(&server, &machine, "", (!trusted).then_some(&[UNKNOWN]), &format!("{names:?}"));
+    });
+}
+
+#[test]
+fn of_one_hash_several_and_of_folders_several_and_a_file_before_them() {
+    let (right, stranger) = (root(|_| {}), root(|_| {}));
+    let chain = [&right.sign(named("server"))];
+    let rows: [(&[&str], _); 5] = [
+        (&["one/.0", "one/.1"], true),
+        (&["one/.0", "two/.0"], true),
+        (&["one/.0", "one/.2"], false),
+        (&["file", "two/.0"], true),
+        (&["file"], false),
+    ];
+    at_once(&rows, |(places, trusted)| {
+        let server = serve(&chain, *trusted);
+        let mut machine = demo::BROKER.machine(&server.url());
+        let [one, two] = ["one", "two"].map(|name| machine.path(name));
+        for folder in [&one, &two] {
+            std::fs::create_dir(folder).expect("a folder");
+        }
+        for (number, place) in places.iter().enumerate() {
+            // The right one is the last.
+            let pem = if number == 1 { right.pem() } else { stranger.pem() };
+            let path = machine.path(&place.replace('/', &format!("/{HASH}")));
+            std::fs::write(&path, pem).expect("a file");
+            if *place == "file" {
+                machine.set("SSL_CERT_FILE", path.to_str().expect("UTF-8"));
+            }
+        }
+        machine.set("SSL_CERT_DIR", &format!("{}::{}", one.display(), two.display()));
+        login(&server, &machine, "", (!trusted).then_some(&[UNKNOWN]), &format!("{places:?}"));
+    });
+}
+
+#[test]
+fn what_the_ca_file_lacks_is_said_with_the_next_step() {
+    let known = Identity::alone(named("root"));
+    let server = serve(&[&known.sign(named("server"))], false);
+    let machine = demo::BROKER.machine(&server.url());
+    machine.write("ca.pem", known.pem());
+    let outcome = machine.run("login broker --ca-file ca.pem");
+    let host = server.host();
+    assert_eq!(
+        outcome.fails(5, &[]).stderr,
+        format!(
+            "error: broker: --ca-file has neither {host}'s certificate nor that of a CA which could have signed it\n\
+             hint: a certificate that is not a CA's vouches for itself alone: name the CA's, or the server's own as \
+             it is now\n"
+        )
+    );
+}
