@@ -18,9 +18,6 @@ pub fn text(value: &Value) -> String {
 }
 
 /// Writes the value as [`text`] has it; for a writer that wipes what it holds.
-///
-/// # Errors
-/// Where the writer takes no more, or the value has no form in JSON.
 pub fn write(out: impl Write, value: &(impl Serialize + ?Sized)) -> std::result::Result<(), Error> {
     value.serialize(&mut Serializer::with_formatter(out, Harmless))
 }

@@ -36,9 +36,6 @@ pub struct Session {
 
 impl Session {
     /// A session of unknown end, obtained now.
-    ///
-    /// # Errors
-    /// [`Cause::BadToken`] where [`check_token`] refuses the token.
     pub fn new(token: &str, token_type: &str) -> Result<Self> {
         check_token(token)?;
         Ok(Self {
@@ -67,9 +64,6 @@ impl Session {
 }
 
 /// Whether a text can be a token: 1 to 8192 bytes of 0x21–0x7E and no word for "none".
-///
-/// # Errors
-/// [`Cause::BadToken`]; the message tells what is wrong and where, never the text.
 pub fn check_token(token: &str) -> Result<()> {
     let refuse = |why: Text| Err(Error::new(Cause::BadToken, why));
     let word = token.trim();

@@ -50,9 +50,6 @@ impl Signal {
 /// The work, or the failure of the signal that stopped it and what was `under_way`, if it can be half done. Until
 /// the work first waits there is nothing to tidy up, and a signal ends the process as usual, even where a read
 /// blocks it.
-///
-/// # Errors
-/// The work's own, and [`Cause::Interrupted`], [`Cause::Quit`] or [`Cause::Terminated`].
 pub async fn interruptible<T>(under_way: Option<Text>, work: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::select! {
         biased;

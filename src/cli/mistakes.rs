@@ -220,9 +220,6 @@ fn misplaced(words: &Words<'_>) -> Option<Error> {
 }
 
 /// The language to speak: the one that `--lang` names, else `CRMAUTH_LANG`, else that of the locale.
-///
-/// # Errors
-/// [`Cause::BadSetting`] where `CRMAUTH_LANG` names no language that is spoken here.
 pub fn language(named: Option<Lang>, environment: &Environment) -> Result<Lang> {
     if let Some(lang) = named {
         return Ok(lang);

@@ -49,9 +49,6 @@ impl Cli {
     }
 
     /// Reads these arguments, the program's name first.
-    ///
-    /// # Errors
-    /// Where they ask for help, and where they make no sense.
     pub fn read(arguments: &[OsString]) -> std::result::Result<Self, clap::Error> {
         let matches = Self::program().try_get_matches_from(arguments)?;
         let mut cli = Self::from_arg_matches(&matches)?;

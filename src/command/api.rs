@@ -60,9 +60,6 @@ pub struct Args {
 
 /// Sends the request and passes the answer on. Where the session turned out to be dead, the request is sent once more
 /// with a new one, if the first one was not carried out or changes nothing.
-///
-/// # Errors
-/// Exit codes 2 to 7; an answer's status becomes one after its body is out.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let wanted = targets(std::slice::from_ref(&args.target))?;
     let [target] = &wanted[..] else { return Err(Error::new(Cause::Usage, tr!("api takes one TARGET"))) };

@@ -30,9 +30,6 @@ pub(super) struct Guide {
 impl Guide {
     /// Asks for whatever these targets' logins need and nobody has set. Where nobody can be asked, nothing
     /// happens here: a login then says what it misses.
-    ///
-    /// # Errors
-    /// [`Cause::Interrupted`] and its like: nothing has been done then.
     pub(super) async fn ask(run: &Run<'_>, app: &mut App, targets: &[Target]) -> Result<Self> {
         let mut guide = Self { answers: Vec::new(), silence: why_not_asking(run)?, refused: Vec::new() };
         if guide.silence.is_some() || run.global.json || run.global.sandbox {
@@ -75,9 +72,6 @@ impl Guide {
     }
 
     /// Where the server has refused credentials that a person has typed, offers to type them anew; whether they were.
-    ///
-    /// # Errors
-    /// [`Cause::Interrupted`] and its like.
     pub(super) async fn retry(
         &mut self,
         run: &Run<'_>,
@@ -117,9 +111,6 @@ impl Guide {
     }
 
     /// Offers to keep the answers that led to a session in the env file that is read first.
-    ///
-    /// # Errors
-    /// Exit code 7 where that file cannot be written, and [`Cause::Interrupted`] and its like.
     pub(super) async fn offer_to_save(
         &self,
         run: &Run<'_>,

@@ -14,9 +14,6 @@ use crate::i18n::tr;
 use crate::signals;
 
 /// Where a command is, as a shell would find it.
-///
-/// # Errors
-/// [`Cause::CommandNotFound`] and [`Cause::NotExecutable`], exit codes 127 and 126.
 pub fn find(name: &OsStr, run: &Run<'_>) -> Result<PathBuf> {
     let direct = name.as_encoded_bytes().contains(&b'/');
     let path = run.environment.get("PATH")?.unwrap_or("/usr/local/bin:/usr/bin:/bin");
@@ -31,9 +28,6 @@ pub fn find(name: &OsStr, run: &Run<'_>) -> Result<PathBuf> {
 }
 
 /// A temporary folder for a command that is about to be started.
-///
-/// # Errors
-/// [`Cause::Storage`].
 pub fn private_folder(prefix: &str) -> Result<PrivateFolder> {
     PrivateFolder::create(prefix).and_then(|folder| folder.share().map(|()| folder)).map_err(|error| {
         Error::new(Cause::Storage, tr!("no temporary folder can be made: {why}", why = why(error.kind())))
@@ -52,8 +46,7 @@ pub fn refused(name: &OsStr, why: ErrorKind) -> Error {
 
 /// Runs a command to its end; signals are passed on.
 ///
-/// # Errors
-/// Where it cannot be started; its own exit code is no error.
+/// Errors: where it cannot be started; its own exit code is no error.
 pub async fn wait(name: &OsStr, mut command: tokio::process::Command) -> Result<u8> {
     // Before there is a child that could be left behind.
     let mut stop = Box::pin(signals::any());

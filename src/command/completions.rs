@@ -33,9 +33,6 @@ pub struct Args {
 }
 
 /// Prints the script for `command`, the whole program's declaration, or the targets.
-///
-/// # Errors
-/// Exit code 7.
 pub async fn run(args: &Args, run: &Run<'_>, command: clap::Command) -> Result<u8> {
     let text = match args.shell {
         Some(shell) => script(shell, command),

@@ -58,9 +58,6 @@ impl Delivery {
 
     /// Proves that the answer can be handed over before anything is sent: a session that nobody gets should
     /// not be made.
-    ///
-    /// # Errors
-    /// Exit code 2 for a format that cannot serve these targets, 7 for a place that cannot be written.
     pub fn prepare(
         &self,
         run: &Run<'_>,
@@ -116,9 +113,6 @@ impl Delivery {
 impl Prepared<'_> {
     /// Writes the sessions in this order and reports the failures; the exit code says how it went. New sessions that
     /// cannot be handed over, and are not stored either, are ended.
-    ///
-    /// # Errors
-    /// Exit code 2 where a format cannot carry a session, 7 where the place cannot be written any more.
     pub async fn deliver(
         self,
         run: &Run<'_>,

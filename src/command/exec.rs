@@ -59,8 +59,7 @@ pub struct Args {
 
 /// Obtains the sessions and becomes CMD, or waits for it.
 ///
-/// # Errors
-/// Exit codes 126 and 127; every other failure is reported and becomes 125.
+/// Errors: exit codes 126 and 127; every other failure is reported and becomes 125.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     match start(args, run).await {
         Err(error) if matches!(error.cause.exit(), 126..) => Err(error),

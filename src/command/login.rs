@@ -60,8 +60,7 @@ pub struct Args {
 
 /// Logs in to every target asked for and writes the sessions in the order asked for.
 ///
-/// # Errors
-/// What stopped the run as a whole; a single target's failure is reported and becomes the exit code.
+/// Errors: what stopped the run as a whole; a single target's failure is reported and becomes the exit code.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let named = targets(&args.targets)?;
     let batch = args.all || named.len() > 1;

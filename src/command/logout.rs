@@ -38,8 +38,7 @@ pub struct Args {
 
 /// Ends what was asked for and says what happened.
 ///
-/// # Errors
-/// What stopped the run as a whole; a single session's failure is reported and becomes the exit code.
+/// Errors: what stopped the run as a whole; a single session's failure is reported and becomes the exit code.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let named = targets(&args.targets)?;
     // A signal is heard in here alone: from without it would cut off what is told at the end.

@@ -117,9 +117,6 @@ pub struct Run<'a> {
 
 impl Run<'_> {
     /// The workflow's parts. With `--sandbox` the servers come with it and end when it is dropped.
-    ///
-    /// # Errors
-    /// Exit code 2: an env file, a CA file or a variable that cannot be used.
     pub async fn app(&self) -> Result<(App, Option<systems::Sandbox>)> {
         let ca_file = self.global.ca_file.as_deref();
         let trust = Rc::new(Trust::new(self.roots(), ca_file, self.global.timeout).await?);
@@ -259,9 +256,6 @@ impl Run<'_> {
     }
 
     /// Writes an answer to stdout.
-    ///
-    /// # Errors
-    /// Exit code 7.
     pub async fn print(&self, text: &str) -> Result<()> {
         // Both may be one terminal.
         let _hold = self.report.hold();
@@ -270,9 +264,6 @@ impl Run<'_> {
 }
 
 /// Reads targets, each one once, in the order typed.
-///
-/// # Errors
-/// Exit code 2.
 pub fn targets(names: &[String]) -> Result<Vec<Target>> {
     let specs = provider::specs();
     let mut targets = Vec::new();

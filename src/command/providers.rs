@@ -27,9 +27,6 @@ pub struct Args {
 }
 
 /// Prints what was asked for.
-///
-/// # Errors
-/// Exit codes 2 and 7.
 pub fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let specs = provider::specs();
     let target = args.name.as_deref().map(|name| settings::target(name, &specs)).transpose()?;

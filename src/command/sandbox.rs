@@ -30,9 +30,6 @@ pub struct Args {
 }
 
 /// Starts the servers.
-///
-/// # Errors
-/// Where loopback has no port to give.
 pub async fn start(ttl: Option<Duration>, log: Log) -> Result<Sandbox> {
     let options = Options { ttl, ..Options::default() };
     sandbox::start(options, log).await.map_err(|error| {
@@ -42,8 +39,7 @@ pub async fn start(ttl: Option<Duration>, log: Log) -> Result<Sandbox> {
 
 /// Serves until a signal comes, or until CMD ends.
 ///
-/// # Errors
-/// Exit codes 1, 7, 126 and 127; CMD's own code is no error.
+/// Errors: exit codes 1, 7, 126 and 127; CMD's own code is no error.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let report = Rc::clone(&run.report);
     let servers =

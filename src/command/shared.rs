@@ -23,9 +23,6 @@ pub(super) fn is_shared(place: &str) -> bool {
 
 impl Run<'_> {
     /// The store at a place that the option or the variable `name` gives.
-    ///
-    /// # Errors
-    /// Exit code 2: a URL or a key that cannot be used.
     pub(super) async fn shared_store(
         &self,
         name: &str,

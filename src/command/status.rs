@@ -61,9 +61,6 @@ struct Row {
 }
 
 /// Prints a table for people or an array for scripts.
-///
-/// # Errors
-/// What stopped the run as a whole; a target's state becomes the exit code.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let named = targets(&args.targets)?;
     let (app, _servers) = run.app().await?;

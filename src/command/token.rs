@@ -32,8 +32,7 @@ pub struct Args {
 
 /// Finds, renews or obtains the session and writes it.
 ///
-/// # Errors
-/// What stopped the run as a whole; the target's failure is reported and becomes the exit code.
+/// Errors: what stopped the run as a whole; the target's failure is reported and becomes the exit code.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let wanted = targets(std::slice::from_ref(&args.target))?;
     let (app, _servers) = run.app().await?;

@@ -96,7 +96,6 @@ impl Spec {
         matches!(self.ageing, Ageing::SingleSeat { .. })
     }
 
-    /// The field of that name.
     pub fn field(&self, name: &str) -> Option<&'static Field> {
         self.all_fields().find(|field| field.name == name)
     }
@@ -243,7 +242,6 @@ pub enum Need {
     When {
         /// That other field.
         field: &'static str,
-        /// Its value.
         value: &'static str,
     },
 }
@@ -253,7 +251,6 @@ pub enum Need {
 pub enum Default {
     /// Nothing.
     None,
-    /// This value.
     Value(&'static str),
     /// One value where another field is set, another where it is not.
     IfSet {
@@ -396,9 +393,6 @@ pub struct BaseUrl(Url);
 
 impl BaseUrl {
     /// Reads a setting of a system: the path of any of its logins is taken off.
-    ///
-    /// # Errors
-    /// As [`BaseUrl::parse`].
     pub fn of(text: &str, spec: &Spec) -> Result<Self> {
         let whole = Self::parse(text, "")?;
         let cut = |endpoint: &str| Self::parse(text, endpoint).ok().filter(|url| *url != whole);
@@ -407,8 +401,7 @@ impl BaseUrl {
 
     /// Reads a URL. A bare host means https; an ending `endpoint` is taken off.
     ///
-    /// # Errors
-    /// [`Cause::BadSetting`] for user information, a query, a fragment, a backslash, a quote, white space,
+    /// Errors: [`Cause::BadSetting`] for user information, a query, a fragment, a backslash, a quote, white space,
     /// control characters, another scheme, and what is no URL at all. The message begins with a verb (`holds …`,
     /// `is …`) and never shows the text: the caller puts the variable's name before it.
     pub fn parse(text: &str, endpoint: &str) -> Result<Self> {
@@ -526,9 +519,7 @@ impl fmt::Display for BaseUrl {
 /// The settings that were found for a target, checked against its declaration; what its provider works with.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The target.
     pub target: Target,
-    /// Its base URL.
     pub url: BaseUrl,
     values: Vec<(&'static str, Secret)>,
 }

@@ -34,8 +34,7 @@ pub fn not_there() -> Text {
 /// Reads a file that somebody named, at most `cap` bytes of it. What is no regular file, such as a pipe that
 /// nobody writes to, is waited for no longer than `patience`.
 ///
-/// # Errors
-/// What is wrong with it, as the end of a sentence: `is not there`.
+/// Errors: what is wrong with it, as the end of a sentence: `is not there`.
 pub fn read(path: &Path, cap: usize, patience: Duration) -> Result<(Bytes, Metadata), Text> {
     let meta = look(path)?;
     if meta.is_file() {
@@ -51,9 +50,6 @@ pub fn read(path: &Path, cap: usize, patience: Duration) -> Result<(Bytes, Metad
 }
 
 /// The same until `deadline`, without stopping the one thread: other targets and signals are served meanwhile.
-///
-/// # Errors
-/// As [`read`].
 pub async fn wait_for(path: &Path, cap: usize, patience: Duration, deadline: Instant) -> Result<Bytes, Text> {
     if look(path)?.is_file() {
         return read_now(path, cap);
@@ -87,9 +83,6 @@ fn silent(patience: Duration) -> Text {
 }
 
 /// Reads an open file, at most `cap` bytes of it.
-///
-/// # Errors
-/// As [`read`].
 pub fn slurp(file: File, cap: usize) -> Result<Bytes, Text> {
     let expected = file.metadata().map_or(0, |meta| meta.len());
     // Room for all of it from the start: growing would leave copies of secrets behind.

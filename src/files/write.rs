@@ -19,9 +19,6 @@ pub struct Draft {
 
 impl Draft {
     /// Makes one in `folder`; `prefix` begins its name.
-    ///
-    /// # Errors
-    /// What the operating system says.
     pub fn create(folder: &Path, prefix: &str) -> io::Result<Self> {
         let temporary = loop {
             let temporary =
@@ -38,17 +35,13 @@ impl Draft {
     }
 
     /// What the operating system knows of it.
-    ///
-    /// # Errors
-    /// What the operating system says.
     pub fn metadata(&self) -> io::Result<Metadata> {
         self.temporary.as_file().metadata()
     }
 
     /// Writes all of it to the disk.
     ///
-    /// # Errors
-    /// What the operating system says; the draft may be half written then.
+    /// Errors: what the operating system says; the draft may be half written then.
     pub fn fill(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.temporary.write_all(bytes)?;
         self.temporary.as_file().sync_all()
@@ -57,8 +50,7 @@ impl Draft {
     /// Puts it in the place of `path`, in the same folder. `Ok` holds the reason why the change may not outlast
     /// a power failure, if there is one.
     ///
-    /// # Errors
-    /// What the operating system says; the old file is as it was then.
+    /// Errors: what the operating system says; the old file is as it was then.
     pub fn replace(self, path: &Path) -> io::Result<Option<io::Error>> {
         self.temporary.persist(path).map_err(|error| error.error)?;
         Ok(sync_folder(&self.folder).err())
@@ -75,9 +67,6 @@ pub struct PrivateFolder {
 
 impl PrivateFolder {
     /// Makes one where temporary files go, and sweeps those that were left behind there.
-    ///
-    /// # Errors
-    /// What the operating system says.
     pub fn create(prefix: &str) -> io::Result<Self> {
         let place = tempfile::env::temp_dir();
         sweep_folders(&place, prefix);
@@ -100,15 +89,11 @@ impl PrivateFolder {
         }
     }
 
-    /// Where it is.
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
     /// Lets the children that are started from now on hold the folder too, should this process be killed.
-    ///
-    /// # Errors
-    /// What the operating system says.
     pub fn share(&self) -> io::Result<()> {
         #[cfg(unix)]
         rustix::io::fcntl_setfd(&self.lock, rustix::io::FdFlags::empty())?;
@@ -154,9 +139,6 @@ pub fn sweep(folder: &Path, prefix: &str) {
 }
 
 /// Opens a file to read, but follows no link and waits for no pipe.
-///
-/// # Errors
-/// What the operating system says.
 pub fn open_plainly(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
@@ -170,9 +152,6 @@ pub fn open_plainly(path: &Path) -> io::Result<File> {
 }
 
 /// Makes a folder and those above it, each 0700 whatever the umask is.
-///
-/// # Errors
-/// What the operating system says.
 pub fn make_folder(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
@@ -198,18 +177,12 @@ fn set_folder_mode(folder: &Path) -> io::Result<()> {
 }
 
 /// Sets an open file's mode.
-///
-/// # Errors
-/// What the operating system says.
 #[cfg(unix)]
 pub fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     file.set_permissions(<Permissions as std::os::unix::fs::PermissionsExt>::from_mode(mode))
 }
 
 /// There are no modes.
-///
-/// # Errors
-/// None.
 #[cfg(not(unix))]
 pub fn set_mode(_: &File, _: u32) -> io::Result<()> {
     Ok(())

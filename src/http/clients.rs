@@ -36,7 +36,6 @@ const ALPN: &[&[u8]] = &[b"http/1.1"];
 /// What the environment says about proxies, each value as it stands there.
 #[derive(Debug, Default, Clone)]
 pub struct Proxies {
-    /// For https.
     pub https: Option<String>,
     /// For http, where a target allows it.
     pub http: Option<String>,
@@ -154,9 +153,6 @@ impl std::fmt::Display for CutShort {
 impl StdError for CutShort {}
 
 /// Makes a request, which is given up at `deadline`; a connection that it needs is given up before.
-///
-/// # Errors
-/// The deadline has passed.
 pub(super) async fn until<T>(
     deadline: Instant,
     request: impl Future<Output = T>,

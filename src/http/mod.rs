@@ -52,16 +52,13 @@ pub struct Request {
 /// What may have happened on the server where its answer is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// A login.
     Login,
-    /// A logout.
     Logout,
     /// Nothing.
     None,
 }
 
 impl Request {
-    /// A GET.
     pub fn get(url: Url) -> Self {
         Self {
             post: None,
@@ -130,13 +127,10 @@ pub struct Channel<'a> {
     pub http: &'a Http,
     /// Where requests are traced and secrets are learnt.
     pub report: &'a Report,
-    /// The target.
     pub target: &'a Target,
     /// The target's base URL.
     pub url: &'a BaseUrl,
-    /// `ALLOW_HTTP`.
     pub allow_http: bool,
-    /// `ALLOW_PROXY`.
     pub allow_proxy: bool,
     /// When the whole login must be done.
     pub deadline: Instant,
@@ -147,9 +141,6 @@ pub struct Channel<'a> {
 impl Channel<'_> {
     /// Sends a request and reads the whole answer. What carries a secret is sent once; again only where no byte
     /// had left, or where a 429 names a wait that fits. A challenge is repeated where the answer was lost.
-    ///
-    /// # Errors
-    /// Causes of exit codes 2 (plain http to a public address), 5 and 6.
     pub async fn send(&self, request: &Request) -> Result<Response> {
         request.secrets.iter().for_each(|secret| self.report.learn(secret));
         self.same_origin(&request.url)?;
@@ -203,9 +194,6 @@ impl Channel<'_> {
 
     /// Judges before anything is sent whether credentials may go to the target's URL; a request judges it again, by the
     /// address that it connects to.
-    ///
-    /// # Errors
-    /// [`Cause::BadSetting`] for plain http to a public address.
     pub async fn admits(&self) -> Result<()> {
         let url = self.url.join("");
         if let (Route::PlainPrivate, Some(Host::Domain(name))) = (self.route(&url)?, url.host())

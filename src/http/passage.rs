@@ -23,7 +23,6 @@ pub struct Call {
     pub url: Url,
     /// Headers in the order given.
     pub headers: Vec<(String, Secret)>,
-    /// The body.
     pub body: Option<Vec<u8>>,
     /// The session, wherever it is placed.
     pub session: Secret,
@@ -41,9 +40,6 @@ pub struct Stream {
 
 impl Stream {
     /// The next part of the body; `None` at its end.
-    ///
-    /// # Errors
-    /// [`Cause::Timeout`] where nothing comes for the whole time-out, [`Cause::Closed`] where the body is cut.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>> {
         let host = &self.answer.host;
         match tokio::time::timeout(self.patience, self.response.chunk()).await {
@@ -66,9 +62,6 @@ impl Stream {
 
 impl Channel<'_> {
     /// Sends a request of the user's own; sent again only where no byte had left.
-    ///
-    /// # Errors
-    /// What keeps an answer from coming; an answer of any status is none.
     pub async fn open(&self, call: &Call) -> Result<Stream> {
         self.report.learn(&call.session);
         self.same_origin(&call.url)?;

@@ -43,16 +43,12 @@ pub struct Response {
     pub date: Option<Timestamp>,
     /// Whether it asks for a password as web servers and proxies do: Basic, Digest, NTLM or Negotiate.
     pub asks_for_password: bool,
-    /// The body.
     pub body: Vec<u8>,
 }
 
 impl Response {
     /// The answer's JSON object, if it is a success. What the body says decides: `refusal` looks at the object
     /// before the status is looked at, since real servers refuse with 200, 401 and 500 alike.
-    ///
-    /// # Errors
-    /// What `refusal` makes of the object; else a cause by the status; else by what stands in place of JSON.
     pub fn object(&self, refusal: impl Fn(&Json) -> Option<Error>) -> Result<Json> {
         if (300..400).contains(&self.status) {
             return Err(self.redirect());
@@ -317,9 +313,6 @@ impl Json {
     }
 
     /// The same, where the protocol demands it.
-    ///
-    /// # Errors
-    /// [`Cause::BadAnswer`].
     pub fn require_object(&self, name: &str) -> Result<Self> {
         self.inner(name).ok_or_else(|| self.wrong(name, &tr!("an object")))
     }
@@ -334,17 +327,11 @@ impl Json {
     }
 
     /// A text that the protocol demands.
-    ///
-    /// # Errors
-    /// [`Cause::BadAnswer`], naming the field and what was expected; the value is not shown.
     pub fn require_text(&self, name: &str) -> Result<&str> {
         self.get(name).and_then(Value::as_str).ok_or_else(|| self.wrong(name, &tr!("a text")))
     }
 
     /// The session that the field holds.
-    ///
-    /// # Errors
-    /// [`Cause::BadAnswer`] where the field is of another type, [`Cause::BadToken`] where it cannot be a token.
     pub fn session(&self, name: &str, token_type: &str) -> Result<Session> {
         let token = match self.get(name) {
             None => "",

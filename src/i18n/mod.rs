@@ -94,7 +94,6 @@ impl Value {
 
 /// What can stand in a text: whatever can be shown, which a secret cannot, and other texts.
 pub(crate) trait Argument {
-    /// Its value.
     fn value(&self) -> Value;
 }
 

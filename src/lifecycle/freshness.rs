@@ -18,7 +18,6 @@ pub enum Verdict {
     Fresh,
     /// Ask the server whether it is alive.
     Ask(Stale),
-    /// Renew it.
     Renew(Stale),
     /// Log in.
     Login(Stale),

@@ -54,7 +54,6 @@ pub struct App {
 
 /// A target with its session.
 pub struct Active {
-    /// Its session.
     pub session: Session,
     /// Whether this run stored it.
     pub kept: bool,
@@ -66,12 +65,10 @@ pub struct Active {
 }
 
 impl Active {
-    /// The target.
     pub fn target(&self) -> &Target {
         &self.settings.target
     }
 
-    /// Its base URL.
     pub fn url(&self) -> &BaseUrl {
         &self.settings.url
     }
@@ -108,9 +105,6 @@ impl App {
     }
 
     /// A session for a target; somebody else's if `person` names one.
-    ///
-    /// # Errors
-    /// Every cause but those of output; the target is named and a next step is given.
     pub async fn session(&self, target: &Target, person: Option<&str>, want: &Want) -> Result<Active> {
         let work = async {
             let role = role(target, person)?;
@@ -128,9 +122,6 @@ impl App {
 
     /// What is stored for a target, or for a person of `--as` there, and what is to be thought of it; touches no
     /// network.
-    ///
-    /// # Errors
-    /// Exit codes 2 and 7.
     pub async fn stored(
         &self,
         target: &Target,
@@ -148,9 +139,6 @@ impl App {
     }
 
     /// Asks the server whether a target's session is alive, or that of a person of `--as` there.
-    ///
-    /// # Errors
-    /// Where the server cannot be asked.
     pub async fn check(&self, target: &Target, person: Option<&str>, session: &Session) -> Result<Life> {
         let work = async {
             let role = role(target, person)?;
@@ -167,9 +155,6 @@ impl App {
     }
 
     /// The same of a session whose target has no settings here.
-    ///
-    /// # Errors
-    /// As [`App::check`].
     pub async fn check_stored(&self, key: &Key, entry: &Entry) -> Result<Life> {
         let settings = self.settings_of(key, entry).await?;
         let target = &settings.target;
@@ -183,9 +168,6 @@ impl App {
     }
 
     /// Sends a request of the user's own with a target's session, to the target's origin only.
-    ///
-    /// # Errors
-    /// What keeps an answer from coming; an answer of any status is none.
     pub async fn call(&self, login: &Active, call: &Call) -> Result<Stream> {
         let busy = self.report.busy(&login.target().to_string(), tr!("waiting for the answer"));
         let answer = self.channel_of(&login.settings).open(call).await;
@@ -194,17 +176,11 @@ impl App {
     }
 
     /// Every session that is stored.
-    ///
-    /// # Errors
-    /// Exit code 7.
     pub async fn everything(&self) -> Result<Vec<(Key, Entry)>> {
         self.store.list(self.deadline()).await
     }
 
     /// The same, and what others may have read, which is not used but can be ended.
-    ///
-    /// # Errors
-    /// Exit code 7.
     pub async fn endable(&self) -> Result<Vec<(Key, Entry)>> {
         let mut stored = self.everything().await?;
         stored.extend(self.store.exposed()?);
@@ -561,9 +537,6 @@ impl App {
 
     /// Judges whether a login with these settings may be sent at all: a person is asked for no secret that cannot go
     /// there.
-    ///
-    /// # Errors
-    /// As [`Channel::admits`].
     pub async fn admits(&self, settings: &Settings) -> Result<()> {
         self.channel_of(settings).admits().await
     }
@@ -708,18 +681,11 @@ impl App {
     }
 }
 
-/// The provider of a target.
-///
-/// # Errors
-/// Where none declares it.
 pub fn of(target: &Target) -> Result<&'static dyn Provider> {
     provider::of(target.spec).ok_or_else(|| Error::new(Cause::Other, tr!("no provider declares this target")))
 }
 
 /// Whose session is wanted of a target.
-///
-/// # Errors
-/// [`Cause::Usage`] where `person` is named and the system knows no impersonation.
 pub fn role(target: &Target, person: Option<&str>) -> Result<Role> {
     match person {
         None => Ok(Role::User),

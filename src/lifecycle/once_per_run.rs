@@ -48,9 +48,6 @@ impl OncePerRun {
     }
 
     /// Waits until nobody else of this run is about to obtain the same session.
-    ///
-    /// # Errors
-    /// [`Cause::Busy`] where somebody is beyond the deadline.
     pub(super) async fn wait(&self, account: &Account<'_>, role: &Role) -> Result<Turn> {
         let turn = Arc::clone(self.done.borrow_mut().entry(account.key(role)).or_default());
         let done = within(account.deadline, turn).await?;

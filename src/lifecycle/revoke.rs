@@ -16,17 +16,13 @@ use crate::store::{Entry, Key, Written};
 
 impl App {
     /// Removes what is stored but cannot be used; how many entries that were.
-    ///
-    /// # Errors
-    /// Exit code 7.
     pub async fn discard(&self) -> Result<usize> {
         self.store.discard(self.deadline()).await
     }
 
     /// Ends a target's session: on the server unless `local`, then here. `None`: none was stored.
     ///
-    /// # Errors
-    /// Where the server cannot be asked (the session is then still stored), and exit codes 2 and 7.
+    /// Errors: where the server cannot be asked (the session is then still stored), and exit codes 2 and 7.
     pub async fn end(
         &self,
         target: &Target,
@@ -49,9 +45,6 @@ impl App {
 
     /// What requests with a stored session need to know: its server is the one that it was stored for, whatever the
     /// settings are now.
-    ///
-    /// # Errors
-    /// Where the entry names no server or no system that is known.
     pub async fn settings_of(&self, key: &Key, entry: &Entry) -> Result<Settings> {
         let gone = || Error::new(Cause::Other, tr!("the stored session names no server"));
         let url = url_of(key).ok_or_else(gone)?;
@@ -64,9 +57,6 @@ impl App {
     }
 
     /// Ends a stored session whose target need not be configured any more; see [`App::end`].
-    ///
-    /// # Errors
-    /// As [`App::end`].
     pub async fn end_stored(&self, key: &Key, entry: &Entry, local: bool) -> Result<Option<Revocation>> {
         self.end_with(&self.settings_of(key, entry).await?, key, local).await
     }
@@ -134,9 +124,6 @@ impl App {
     }
 
     /// Stores a session that was obtained elsewhere, once the server has said that it is alive.
-    ///
-    /// # Errors
-    /// Exit code 4 where it is dead, and everything that keeps it from being checked or stored.
     pub async fn adopt(&self, target: &Target, session: Session) -> Result<Active> {
         let work = async {
             let account = self.account(target).await?;

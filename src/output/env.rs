@@ -38,8 +38,7 @@ fn refused(value: &str) -> Option<Text> {
 
 /// A value as it stands behind the `=` of a line.
 ///
-/// # Errors
-/// Why it cannot stand there, beginning with a verb.
+/// Errors: why it cannot stand there, beginning with a verb.
 pub fn quoted(value: &Secret) -> Result<Secret, Text> {
     match refused(value.expose()) {
         Some(why) => Err(why),

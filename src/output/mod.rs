@@ -40,7 +40,6 @@ pub static ALL: &[&dyn Format] = &[
     &azure::FORMAT,
 ];
 
-/// The format of that name.
 pub fn find(name: &str) -> Option<&'static dyn Format> {
     ALL.iter().copied().find(|format| format.name() == name)
 }
@@ -52,7 +51,6 @@ pub struct Entry<'a> {
     pub target: &'a Target,
     /// Where it is to be used.
     pub url: &'a BaseUrl,
-    /// The session.
     pub session: &'a Session,
 }
 
@@ -68,7 +66,6 @@ impl<'a> Entry<'a> {
 
 /// What became of one target.
 pub enum Outcome<'a> {
-    /// It has a session.
     Session(Entry<'a>),
     /// It has none.
     Failed {
@@ -133,24 +130,15 @@ pub trait Format: Sync {
     }
 
     /// Refuses what it cannot write for these targets whatever their sessions are.
-    ///
-    /// # Errors
-    /// [`Cause::Usage`] or [`Cause::Format`].
     fn accepts(&self, _targets: &[&Target], _shape: &Shape<'_>) -> Result<()> {
         Ok(())
     }
 
     /// Writes the outcomes. A format that is all or nothing is never handed a failed one.
-    ///
-    /// # Errors
-    /// [`Cause::Format`] where a value cannot be carried.
     fn encode(&self, outcomes: &[Outcome<'_>], shape: &Shape<'_>) -> Result<Rendered>;
 }
 
 /// Whether `format` can serve these targets, to be asked before any login.
-///
-/// # Errors
-/// [`Cause::Usage`] or [`Cause::Format`], both exit code 2.
 pub fn check(format: &dyn Format, targets: &[&Target], shape: &Shape<'_>) -> Result<()> {
     if let Some(var) = shape.var {
         if !format.names_variables() {
@@ -166,9 +154,6 @@ pub fn check(format: &dyn Format, targets: &[&Target], shape: &Shape<'_>) -> Res
 }
 
 /// A session's variables as the format `env` names them, for a child's environment.
-///
-/// # Errors
-/// [`Cause::BadToken`] where the token could not be one.
 pub fn environment(entry: &Entry<'_>) -> Result<Vec<(String, Secret)>> {
     let variables = vars::variables(entry, &Shape::default())?;
     let owned =
@@ -178,8 +163,7 @@ pub fn environment(entry: &Entry<'_>) -> Result<Vec<(String, Secret)>> {
 
 /// The output for these outcomes, none of them failed where the format is all or nothing.
 ///
-/// # Errors
-/// As [`check`], and [`Cause::Format`] where a value cannot be carried; nothing may be written then but
+/// Errors: as [`check`], and [`Cause::Format`] where a value cannot be carried; nothing may be written then but
 /// [`Format::on_failure`].
 pub fn render(format: &dyn Format, outcomes: &[Outcome<'_>], shape: &Shape<'_>) -> Result<Rendered> {
     let targets: Vec<&Target> = outcomes

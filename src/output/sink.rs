@@ -38,9 +38,6 @@ impl Sink {
     /// A file gets its temporary neighbour here. Only a regular file is replaced, or a missing one made: what
     /// stands behind a link would be somebody else's file, and a FIFO or a device (`/dev/null` too) cannot be
     /// replaced without taking it from everybody.
-    ///
-    /// # Errors
-    /// [`Cause::Storage`]; [`Cause::Usage`] for an empty path.
     pub fn prepare(destination: Destination) -> Result<Self> {
         let main = match destination {
             Destination::Stdout => Main::Stdout,
@@ -51,10 +48,6 @@ impl Sink {
 
     /// Opens GitHub's env file for a format that appends to it ([`super::Format::appends_to_github_env`]).
     /// `path` is the value of the environment variable `GITHUB_ENV`.
-    ///
-    /// # Errors
-    /// [`Cause::BadSetting`] where the variable is not set, [`Cause::Storage`] where its file cannot be
-    /// opened.
     pub fn github_env(mut self, path: Option<&Path>) -> Result<Self> {
         let path = path.filter(|path| !path.as_os_str().is_empty()).ok_or_else(|| {
             Error::new(
@@ -74,10 +67,6 @@ impl Sink {
     }
 
     /// Writes all of an answer; returns warnings, each a sentence without a full stop.
-    ///
-    /// # Errors
-    /// [`Cause::ClosedPipe`] where stdout's reader went away, [`Cause::Storage`] for everything else. An old
-    /// file is then as it was.
     pub async fn deliver(self, rendered: Rendered) -> Result<Vec<Text>> {
         let Self { main, github_env } = self;
         let block = match (github_env, rendered.github_env) {
@@ -100,25 +89,16 @@ impl Sink {
 }
 
 /// Puts these bytes into a file, as [`Sink::prepare`] and [`Sink::deliver`] do; returns warnings.
-///
-/// # Errors
-/// As theirs.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<Vec<Text>> {
     Replacement::open(path.to_owned())?.write(bytes)
 }
 
 /// Writes a text to stdout.
-///
-/// # Errors
-/// As [`Sink::deliver`].
 pub async fn print(text: &str) -> Result<()> {
     stdout(Zeroizing::new(text.as_bytes().to_vec())).await
 }
 
 /// The same where no signal is waited for: each of them ends the process, and so the wait for a reader.
-///
-/// # Errors
-/// As [`Sink::deliver`].
 pub fn print_now(text: &str) -> Result<()> {
     write_all(text.as_bytes()).map_err(|error| stdout_failed(&error))
 }
@@ -137,9 +117,6 @@ pub struct StdoutStream {
 
 impl StdoutStream {
     /// Passes these bytes on as they are.
-    ///
-    /// # Errors
-    /// As [`Sink::deliver`].
     pub async fn write(&mut self, bytes: Vec<u8>) -> Result<()> {
         let Some(last) = bytes.last() else { return Ok(()) };
         self.open_line = *last != b'\n';

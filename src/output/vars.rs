@@ -8,7 +8,6 @@ use crate::declaration::Target;
 use crate::error::{Cause, Error, Result};
 use crate::i18n::{Text, tr};
 
-/// One variable.
 pub(super) struct Variable<'a> {
     pub(super) name: Cow<'a, str>,
     pub(super) value: Cow<'a, str>,

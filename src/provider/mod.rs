@@ -60,15 +60,11 @@ pub trait Provider: Sync {
     }
 
     /// Logs in: a new session, now.
-    ///
-    /// # Errors
-    /// Causes of exit codes 2, 4, 5 and 6.
     fn login<'a>(&'a self, context: &'a Context<'a>) -> Pending<'a, Session>;
 
     /// Renews a session without a login, where [`Spec::renewal`] says that it can be.
     ///
-    /// # Errors
-    /// As [`Provider::login`]; none of them says that the session is dead.
+    /// Errors: as [`Provider::login`]; none of them says that the session is dead.
     fn renew<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Renewed> {
         let _ = (context, session);
         Box::pin(async { Ok(Renewed::Impossible) })
@@ -76,8 +72,7 @@ pub trait Provider: Sync {
 
     /// Asks the server whether a session is alive.
     ///
-    /// # Errors
-    /// Where the server cannot be asked; a dead session is no error.
+    /// Errors: where the server cannot be asked; a dead session is no error.
     fn check<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Life> {
         let _ = (context, session);
         Box::pin(async { Ok(Life::Unknown) })
@@ -85,8 +80,7 @@ pub trait Provider: Sync {
 
     /// Ends a session on the server.
     ///
-    /// # Errors
-    /// Where the server cannot be asked; one that has no way to end a session is no error.
+    /// Errors: where the server cannot be asked; one that has no way to end a session is no error.
     fn revoke<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Revocation> {
         let _ = (context, session);
         Box::pin(async { Ok(Revocation::Unsupported) })
@@ -106,9 +100,6 @@ pub trait Provider: Sync {
 
     /// Tries of the credentials what can be tried without a secret and without a login; `None` where nothing can. It may
     /// disturb a login of the same user.
-    ///
-    /// # Errors
-    /// [`Cause::Refused`] where the server takes offence at them.
     fn greet<'a>(&'a self, context: &'a Context<'a>) -> Option<Pending<'a, ()>> {
         let _ = context;
         None
@@ -241,18 +232,12 @@ impl<'a> Context<'a> {
 
     /// Sends a request and reads the answer's object, as [`Response::object`] does. Tokens in it are learnt, and
     /// text around it is warned about.
-    ///
-    /// # Errors
-    /// See [`Channel::send`] and [`Response::object`].
     pub async fn call(&self, request: Request, refusal: impl Fn(&Json) -> Option<Error>) -> Result<Json> {
         let answer = self.channel.send(&request).await?;
         self.read(&answer, refusal)
     }
 
     /// The second half of [`Context::call`], for an answer that was looked at before.
-    ///
-    /// # Errors
-    /// See [`Response::object`].
     pub fn read(&self, answer: &Response, refusal: impl Fn(&Json) -> Option<Error>) -> Result<Json> {
         let object = answer.object(|object| {
             self.learn(object);

@@ -34,9 +34,6 @@ impl Report {
     }
 
     /// Asks for a line that may be seen. `None` where the input has ended.
-    ///
-    /// # Errors
-    /// [`Cause::Interrupted`] and its like; [`Cause::Other`] where the terminal cannot be read.
     pub async fn ask(&self, question: Text) -> Result<Option<Secret>> {
         let answer = self.line_of(question, seen).await?;
         if answer.is_none() {
@@ -46,9 +43,6 @@ impl Report {
     }
 
     /// Asks for a line that is not shown while it is typed.
-    ///
-    /// # Errors
-    /// As [`Report::ask`].
     pub async fn ask_unseen(&self, question: Text) -> Result<Option<Secret>> {
         let answer = self.line_of(question, unseen).await;
         self.line("");
@@ -59,9 +53,6 @@ impl Report {
 
     /// Asks yes or no; Enter alone is `usual`, and the end of the input is a no. Only what is typed once the
     /// question stands there answers it.
-    ///
-    /// # Errors
-    /// As [`Report::ask`].
     pub async fn confirm(&self, question: Text, usual: bool) -> Result<bool> {
         let choice = if usual { tr!("[Y/n]") } else { tr!("[y/N]") };
         loop {

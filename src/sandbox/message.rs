@@ -158,7 +158,6 @@ impl Response {
         )
     }
 
-    /// An Apache's 404.
     pub fn apache_not_found() -> Self {
         Self::apache(404, "404 Not Found", "The requested URL was not found on this server.")
     }

@@ -92,9 +92,6 @@ impl Drop for Sandbox {
 }
 
 /// Starts every system on a port of its own. Call it inside a `LocalSet`.
-///
-/// # Errors
-/// What the operating system says when loopback has no port to give.
 pub async fn start(options: Options, log: Log) -> std::io::Result<Sandbox> {
     let rules = Rules { ttl: options.ttl.map(micros), clock: options.clock };
     let mut sandbox = Sandbox { settings: Vec::new(), more_settings: Vec::new(), servers: Vec::new() };

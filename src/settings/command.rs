@@ -20,8 +20,7 @@ const NOT_FOUND: i32 = 127;
 
 /// What the command prints, at most 64 KiB. It sees the process's environment and no stdin.
 ///
-/// # Errors
-/// Why there is no value, beginning with a verb, without the command's text or its output.
+/// Errors: why there is no value, beginning with a verb, without the command's text or its output.
 pub(super) async fn run(text: &Secret, patience: Duration, deadline: Instant) -> Result<Bytes, Text> {
     let mut command = Command::new("sh");
     // A command may ask a person, who sees it only at a terminal; elsewhere it could print secrets to a log.

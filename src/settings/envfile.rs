@@ -31,8 +31,7 @@ pub(super) struct Entry {
 
 /// Reads a file's bytes: every setting of ours in it.
 ///
-/// # Errors
-/// [`Cause::BadSetting`]; the message begins with `line N: `, or with a verb, and shows names of ours only: the caller
+/// Errors: [`Cause::BadSetting`]; the message begins with `line N: `, or with a verb, and shows names of ours only: the caller
 /// puts the file's path before it.
 pub(super) fn read(bytes: &[u8], specs: &[&'static Spec]) -> Result<Vec<Entry>> {
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {

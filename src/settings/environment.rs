@@ -28,9 +28,6 @@ impl Environment {
     }
 
     /// The variable's value; an empty one, or one of spaces only, is unset.
-    ///
-    /// # Errors
-    /// [`Cause::BadSetting`] naming the variable where its value is not valid UTF-8.
     pub fn get(&self, name: &str) -> Result<Option<&str>> {
         let Some(value) = self.vars.get(OsStr::new(name)) else {
             return Ok(None);

@@ -89,7 +89,6 @@ static PORTAL: Spec = Spec {
 
 pub(super) static SPECS: &[&Spec] = &[&PLAIN, &BROKER, &WAY, &PORTAL];
 
-/// The target of that text.
 pub(super) fn target(text: &str) -> Target {
     super::target(text, SPECS).expect(text)
 }

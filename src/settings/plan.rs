@@ -30,16 +30,13 @@ pub struct Found {
     pub variable: String,
     /// Where it came from.
     pub origin: Origin,
-    /// Its value.
     pub value: Value,
 }
 
 /// Everything that a login of one target needs; what it does not need is left out.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// The target.
     pub target: Target,
-    /// Its base URL.
     pub url: BaseUrl,
     /// Its settings in the order of their declaration, defaults included.
     pub found: Vec<Found>,
@@ -106,10 +103,6 @@ impl Plan {
 
     /// Runs the commands, one after the other since they may ask a person, and gives the provider's settings.
     /// All of them together have `patience`.
-    ///
-    /// # Errors
-    /// [`Plan::missing`], and [`Cause::BadSetting`](crate::error::Cause::BadSetting) naming the variable of a
-    /// command that fails, or that prints what its field does not take.
     pub async fn reveal(self, patience: Duration) -> Result<Settings> {
         if let Some(missing) = self.missing {
             return Err(missing);

@@ -26,11 +26,6 @@ struct Missing {
 /// Finds a target's settings. Files that a `_FILE` names are read, a pipe is waited for as long as the sources allow, no
 /// `_CMD` is run. Where only secrets are missing, the plan says so instead of failing: a stored session may do without
 /// them.
-///
-/// # Errors
-/// [`Cause::MissingSetting`] naming all that is missing and the places looked at; [`Cause::BadSetting`] for a
-/// value that its field does not take, for two ways to log in that are set in one source, and for a URL from
-/// an implicit `./.env` beside a secret from elsewhere.
 pub async fn find(target: &Target, sources: &Sources) -> Result<Plan> {
     let named = |error: Error| error.target(&target.to_string());
     let resolution = Resolution::new(target, sources).map_err(named)?;
@@ -72,9 +67,6 @@ impl Questions {
 }
 
 /// What is missing for a login of a target.
-///
-/// # Errors
-/// As [`find`], but for what is missing.
 pub fn questions(target: &Target, sources: &Sources) -> Result<Questions> {
     let resolution = Resolution::new(target, sources)?;
     let missing = resolution.missing();
@@ -97,8 +89,7 @@ pub fn questions(target: &Target, sources: &Sources) -> Result<Questions> {
 
 /// Checks an answer to the question for a field; white space around it is no part of it, but for a password.
 ///
-/// # Errors
-/// What is wrong with it, beginning with a verb.
+/// Errors: what is wrong with it, beginning with a verb.
 pub fn answer(text: &str, field: &Field, target: &Target) -> std::result::Result<Secret, Text> {
     if text.trim().is_empty() {
         return Err(tr!("is needed"));

@@ -121,10 +121,6 @@ impl Sources {
     /// Reads the environment, then `env_files` (the last one counts first), or the one that
     /// `CRMAUTH_ENV_FILE` names, or `./.env`. What is no regular file, such as a pipe without a writer, is
     /// waited for no longer than `patience`, here and where a `_FILE` is read.
-    ///
-    /// # Errors
-    /// [`Cause::BadSetting`] for a file that cannot be read or is refused as a whole, and for a setting in it,
-    /// or in the environment, that cannot be told byte for byte.
     pub fn load(
         env: &Environment,
         env_files: &[PathBuf],

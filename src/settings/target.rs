@@ -9,9 +9,6 @@ use crate::i18n::tr;
 const SHOWN: usize = 40;
 
 /// Reads `gluo`, an alias, or `gluo@filial`, in letters of any case.
-///
-/// # Errors
-/// [`Cause::Usage`] with the nearest name, or with how accounts are spelt.
 pub fn target(text: &str, specs: &[&'static Spec]) -> Result<Target> {
     let lower = text.to_ascii_lowercase();
     let (name, account) = match lower.split_once('@') {

@@ -17,8 +17,7 @@ pub(super) const MAX: usize = 64 * 1024;
 /// A value as its provider gets it: a word of a choice or a flag as it is declared, a path without blanks
 /// around it, a URL and any other text as it is.
 ///
-/// # Errors
-/// What is wrong with it, beginning with a verb (`holds …`), without showing it.
+/// Errors: what is wrong with it, beginning with a verb (`holds …`), without showing it.
 pub(super) fn check(text: &str, field: &Field, spec: &Spec) -> Result<Secret, Text> {
     if text.chars().any(char::is_control) {
         return Err(tr!("holds a control character, which no setting may"));
@@ -95,9 +94,6 @@ fn path(text: &str) -> Result<&str, Text> {
 }
 
 /// A value from a file or a command: without one line end behind it.
-///
-/// # Errors
-/// As [`check`], which the value has yet to pass.
 pub(super) fn from_bytes(bytes: &[u8]) -> Result<Secret, Text> {
     let bytes = bytes.strip_suffix(b"\n").map_or(bytes, |rest| rest.strip_suffix(b"\r").unwrap_or(rest));
     let text = std::str::from_utf8(bytes).map_err(|_| tr!("is not valid UTF-8"))?;

@@ -29,7 +29,6 @@ const LOOK_AGAIN_MAX: Duration = Duration::from_millis(80);
 
 /// What a file that is named as an entry holds.
 enum Content {
-    /// An entry.
     Sound(Key, Entry),
     /// An entry that others may have read or changed.
     Exposed(Key, Entry),
@@ -37,7 +36,6 @@ enum Content {
     Broken(Text),
 }
 
-/// The store.
 pub struct FileStore {
     folder: PathBuf,
     key: OnceCell<Zeroizing<Vec<u8>>>,

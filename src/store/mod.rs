@@ -62,7 +62,6 @@ impl Key {
 pub struct Entry {
     /// The target that stored it last, for people.
     pub target: String,
-    /// The session.
     pub session: Session,
     /// When it was last known to be alive; none for one that may have ended.
     pub seen_at: Option<Timestamp>,
@@ -105,7 +104,6 @@ pub enum Waited {
 /// What became of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Written {
-    /// It is stored.
     Stored,
     /// Its session is over already: nothing is stored now.
     NotKept,
@@ -133,30 +131,19 @@ pub trait Store {
 
     /// Reads an entry; needs no lock.
     ///
-    /// # Errors
-    /// Where the store cannot be asked by the deadline. An entry that cannot be used is no error.
+    /// Errors: where the store cannot be asked by the deadline. An entry that cannot be used is no error.
     fn read<'a>(&'a self, key: &'a Key, deadline: Instant) -> Pending<'a, Found>;
 
     /// Waits for the right to write an entry.
-    ///
-    /// # Errors
-    /// [`Cause::Busy`](crate::error::Cause::Busy) where another holds it beyond the deadline,
-    /// [`Cause::Storage`](crate::error::Cause::Storage) where nothing can be written.
     fn lock<'a>(&'a self, key: &'a Key, deadline: Instant) -> Pending<'a, Lock>;
 
     /// The same for whoever needs the right only as long as the entry is what was seen.
-    ///
-    /// # Errors
-    /// As [`Store::lock`].
     fn wait<'a>(&'a self, key: &'a Key, seen: Version, deadline: Instant) -> Pending<'a, Waited> {
         let _ = seen;
         Box::pin(async move { self.lock(key, deadline).await.map(Waited::Lock) })
     }
 
     /// Makes sure, right before a login, that the right is still there and will last as long as the login may take.
-    ///
-    /// # Errors
-    /// Where the store cannot be asked.
     fn hold<'a>(&'a self, lock: &'a Lock) -> Pending<'a, bool> {
         let _ = lock;
         Box::pin(async { Ok(true) })
@@ -164,20 +151,13 @@ pub trait Store {
 
     /// Writes an entry, whole or not at all.
     ///
-    /// # Errors
-    /// [`Cause::Storage`](crate::error::Cause::Storage); the old entry is as it was then.
+    /// Errors: [`Cause::Storage`](crate::error::Cause::Storage); the old entry is as it was then.
     fn write<'a>(&'a self, lock: &'a Lock, entry: &'a Entry) -> Pending<'a, Written>;
 
     /// Removes an entry; none is there afterwards.
-    ///
-    /// # Errors
-    /// [`Cause::Storage`](crate::error::Cause::Storage).
     fn forget<'a>(&'a self, lock: &'a Lock) -> Pending<'a, ()>;
 
     /// Gives the right back.
-    ///
-    /// # Errors
-    /// Where the store cannot be told; the right then ends by itself.
     fn release(&self, lock: Lock) -> Pending<'_, ()> {
         Box::pin(async move {
             drop(lock.held);
@@ -186,33 +166,20 @@ pub trait Store {
     }
 
     /// Removes entries that are there but can be neither used nor ended, except a newer version's; how many that were.
-    ///
-    /// # Errors
-    /// [`Cause::Storage`](crate::error::Cause::Storage).
     fn discard(&self, deadline: Instant) -> Pending<'_, usize> {
         let _ = deadline;
         Box::pin(async { Ok(0) })
     }
 
     /// Every entry, in the order of their keys.
-    ///
-    /// # Errors
-    /// As [`Store::read`].
     fn list(&self, deadline: Instant) -> Pending<'_, Vec<(Key, Entry)>>;
 
     /// Every entry that others may have read or changed, in the order of their keys: see [`Found::exposed`].
-    ///
-    /// # Errors
-    /// As [`Store::read`].
     fn exposed(&self) -> Result<Vec<(Key, Entry)>> {
         Ok(Vec::new())
     }
 
     /// A fingerprint of a secret under the store's own key: equal for equal secrets, and of no use elsewhere.
-    ///
-    /// # Errors
-    /// [`Cause::Storage`](crate::error::Cause::Storage) where the key can be neither read nor made,
-    /// [`Cause::Busy`](crate::error::Cause::Busy) where another is making it beyond the deadline.
     fn fingerprint<'a>(&'a self, secret: &'a Secret, deadline: Instant) -> Pending<'a, String>;
 }
 
@@ -268,8 +235,7 @@ fn encode(key: &Key, entry: &Entry) -> Zeroizing<Vec<u8>> {
 
 /// Reads an entry's bytes; `now` finds out those from the future.
 ///
-/// # Errors
-/// Why it cannot be used, as half a sentence without anything of its text.
+/// Errors: why it cannot be used, as half a sentence without anything of its text.
 fn decode(bytes: &[u8], now: Timestamp) -> std::result::Result<(Key, Entry), Text> {
     let broken = || tr!("is cut or no entry");
     match serde_json::from_slice::<Form>(bytes) {

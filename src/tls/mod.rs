@@ -42,9 +42,6 @@ pub struct Trust {
 impl Trust {
     /// A CA file is read at once, so that a wrong one is found before anything is sent. One that is a pipe is waited for
     /// no longer than `patience`.
-    ///
-    /// # Errors
-    /// [`Cause::BadSetting`] for a CA file that cannot be read or holds no certificate.
     pub async fn new(places: CaLocations, ca_file: Option<&Path>, patience: Duration) -> Result<Self> {
         let extra = match ca_file {
             Some(path) => read_certificates(path, patience).await?,
@@ -54,10 +51,6 @@ impl Trust {
     }
 
     /// A client's configuration with these protocols on offer.
-    ///
-    /// # Errors
-    /// [`Cause::BadSetting`] for a certificate in the CA file that is no root, [`Cause::Certificate`] where there
-    /// is no root at all.
     pub fn config(&self, protocols: &[&[u8]]) -> Result<ClientConfig> {
         let ring = ring();
         let verifier = self.verifier(&ring)?;
@@ -84,18 +77,11 @@ impl Trust {
     }
 
     /// The configuration of one who never speaks TLS: it loads no certificate.
-    ///
-    /// # Errors
-    /// Where TLS cannot be set up.
     pub fn nobody(protocols: &[&[u8]]) -> Result<ClientConfig> {
         config(&ring(), protocols, |config| config.with_root_certificates(RootCertStore::empty()))
     }
 
     /// Speaks TLS on a connection to this host, without a word on what is spoken within.
-    ///
-    /// # Errors
-    /// The outer one as [`Trust::config`], and for what is no host's name; the inner one is the handshake's, for
-    /// [`explain`].
     pub async fn connect(
         &self,
         host: &str,

@@ -4,9 +4,6 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// Makes git ignore a file, where it lies in a git folder and is not ignored yet; the file that now says so.
-///
-/// # Errors
-/// What the operating system says.
 pub(super) fn ignore(file: &Path) -> io::Result<Option<PathBuf>> {
     let (Some(folder), Some(name)) = (file.parent(), file.file_name().and_then(|name| name.to_str())) else {
         return Ok(None);

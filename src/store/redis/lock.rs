@@ -71,9 +71,7 @@ pub enum Call {
     },
     /// Prolong the right; also where the server has forgotten it, unless it has given a later one.
     Hold {
-        /// Whose it is.
         owner: Owner,
-        /// Which one it is.
         fence: Fence,
         /// For how long from now.
         lease: Duration,
@@ -82,7 +80,6 @@ pub enum Call {
     Write {
         /// Whose right it is.
         owner: Owner,
-        /// Which one it is.
         fence: Fence,
         /// The entry.
         sealed: Vec<u8>,
@@ -93,7 +90,6 @@ pub enum Call {
     Forget {
         /// Whose right it is.
         owner: Owner,
-        /// Which one it is.
         fence: Fence,
     },
     /// Take the right back, for good, also where the server has forgotten it: nothing that was sent with it counts from
@@ -101,7 +97,6 @@ pub enum Call {
     GiveBack {
         /// Whose right it is.
         owner: Owner,
-        /// Which one it is.
         fence: Fence,
     },
 }
@@ -117,7 +112,6 @@ pub enum Reply {
     News,
     /// The server has just started.
     Quiet,
-    /// Done.
     Done,
     /// A later right was given, or another has the lock.
     Overtaken,
@@ -212,7 +206,6 @@ impl Lease {
         }
     }
 
-    /// Whose it is.
     pub fn owner(&self) -> Owner {
         self.owner
     }

@@ -46,7 +46,6 @@ const RENEWABLE_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How many names are asked for at once.
 const SCAN: usize = 500;
 
-/// The store.
 pub struct RedisStore(Rc<Shared>);
 
 /// What the store and the renewals beside a login share.
@@ -142,8 +141,7 @@ impl RedisStore {
     /// Nothing is opened before it is needed. `key` is 32 bytes in base64, `allow_plain` permits `redis://` beyond
     /// loopback, and `login` is how long one may take.
     ///
-    /// # Errors
-    /// [`Cause::BadSetting`] for what is no key; the message begins with a verb.
+    /// Errors: [`Cause::BadSetting`] for what is no key; the message begins with a verb.
     pub fn new(
         place: RedisUrl,
         key: &Secret,
@@ -162,9 +160,6 @@ impl RedisStore {
     }
 
     /// Asks the server to do a call of the protocol for the entry of this name, as [`lease`](super::redis::lock) has it.
-    ///
-    /// # Errors
-    /// Where there is no answer, or a refusal.
     pub async fn call(&self, name: &str, call: &Call, deadline: Instant) -> Result<Reply> {
         self.0.call(name, call, deadline).await
     }

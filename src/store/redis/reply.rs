@@ -15,9 +15,6 @@ const DEPTH_MAX: usize = 4;
 pub struct NoReply;
 
 /// How many bytes the first reply has; `None` where more of it must come.
-///
-/// # Errors
-/// Where no reply begins so, or none that anybody asked for.
 pub fn length(buffer: &[u8]) -> Result<Option<usize>, NoReply> {
     end(buffer, 0, 0)
 }

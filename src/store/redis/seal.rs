@@ -43,8 +43,7 @@ pub struct Keys {
 impl Keys {
     /// Takes 32 bytes in base64, with or without `=` at the end.
     ///
-    /// # Errors
-    /// [`Cause::BadSetting`]; the message begins with a verb and does not show the key.
+    /// Errors: [`Cause::BadSetting`]; the message begins with a verb and does not show the key.
     pub fn new(key: &Secret) -> Result<Self> {
         let bad =
             || Error::new(Cause::BadSetting, tr!("is no key: it needs 32 bytes in base64")).hint(make_key());
@@ -65,25 +64,15 @@ impl Keys {
     }
 
     /// A name that tells nothing of what it names: 32 hex digits.
-    ///
-    /// # Errors
-    /// None that a key of the right length can cause.
     pub fn name(&self, of: &str) -> Result<String> {
         Ok(hex(&mac(&*self.names, of.as_bytes())?[..16]))
     }
 
     /// A fingerprint of a secret, equal on every machine with this key.
-    ///
-    /// # Errors
-    /// None that a key of the right length can cause.
     pub fn print(&self, secret: &Secret) -> Result<String> {
         Ok(hex(&mac(&*self.prints, secret.expose().as_bytes())?))
     }
 
-    /// Seals a text for a purpose.
-    ///
-    /// # Errors
-    /// Where the system has no random numbers.
     pub fn seal(&self, text: &[u8], purpose: &str) -> Result<Vec<u8>> {
         let failed = || Error::new(Cause::Other, tr!("the session could not be sealed"));
         let mut filled = Zeroizing::new(Vec::with_capacity(text.len() + BLOCK));
@@ -97,9 +86,6 @@ impl Keys {
     }
 
     /// The text that was sealed for a purpose, with spaces at its end.
-    ///
-    /// # Errors
-    /// Why it cannot be used.
     pub fn open(&self, sealed: &[u8], purpose: &str) -> std::result::Result<Zeroizing<Vec<u8>>, Broken> {
         let (version, rest) = sealed.split_first().ok_or(Broken::NotOurs)?;
         match version.cmp(&VERSION) {

@@ -30,7 +30,6 @@ trait Pipe: AsyncRead + AsyncWrite + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Pipe for T {}
 
-/// The server.
 pub struct Server {
     place: RedisUrl,
     trust: Rc<Trust>,
@@ -53,9 +52,6 @@ impl Server {
 
     /// Asks all of it at once and gives the answers in order, in a share of the time that is left until the deadline.
     /// What is asked may reach the server twice.
-    ///
-    /// # Errors
-    /// [`Cause::BadSetting`] where we are refused; causes of exit code 5 where there is no answer for now.
     pub async fn ask(&self, commands: &[Cmd], deadline: Instant) -> Result<Vec<Value>> {
         let work = async {
             let used = self.idle.borrow_mut().pop();

@@ -15,7 +15,6 @@ const PORT: u16 = 6379;
 pub struct RedisUrl {
     /// A name or an address, without brackets.
     pub host: String,
-    /// Its port.
     pub port: u16,
     /// Whether TLS is spoken.
     pub tls: bool,
@@ -23,15 +22,13 @@ pub struct RedisUrl {
     pub database: u32,
     /// The user's name; none for the default user.
     pub user: Option<String>,
-    /// The password.
     pub password: Option<Secret>,
 }
 
 impl RedisUrl {
     /// Reads a URL.
     ///
-    /// # Errors
-    /// What is wrong with it, beginning with a verb, without showing it.
+    /// Errors: what is wrong with it, beginning with a verb, without showing it.
     pub fn parse(text: &str) -> Result<Self, Text> {
         if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return Err(tr!("holds white space or a control character, which no URL may"));
