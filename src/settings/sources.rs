@@ -23,6 +23,8 @@ use crate::secret::Secret;
 
 /// The variable that names an env file where no `--env-file` does.
 const ENV_FILE: &str = "CRMAUTH_ENV_FILE";
+/// The env file that is read where none is named, as messages name it.
+const IMPLICIT: &str = "./.env";
 /// The largest env file, in bytes.
 const FILE_MAX: usize = 1024 * 1024;
 /// By so many characters more a name may still be a mistyped one, and not one with a value behind it.
@@ -35,7 +37,7 @@ pub enum Origin {
     Environment,
     /// A line of an env file.
     File {
-        /// The file as it was named, printable; `./.env` for the implicit one.
+        /// The file as it was named, printable.
         path: String,
         /// The line, counted from 1.
         line: usize,
@@ -162,7 +164,7 @@ impl Sources {
         if named.is_empty() {
             sources.implicit_file(specs)?;
         }
-        let implicit = || ("./.env".to_owned(), sources.cwd.join(".env"));
+        let implicit = || (IMPLICIT.to_owned(), sources.cwd.join(".env"));
         sources.first_file = Some(sources.read.first().cloned().unwrap_or_else(implicit));
         Ok(sources)
     }
@@ -238,7 +240,7 @@ impl Sources {
     pub fn also_protect(&mut self, env: &Environment, env_files: &[PathBuf]) {
         self.cwd = env.cwd().to_owned();
         let named = env_files.iter().map(|path| (path.display().to_string(), self.cwd.join(path)));
-        self.read.extend(named.chain([("./.env".to_owned(), env.cwd().join(".env"))]));
+        self.read.extend(named.chain([(IMPLICIT.to_owned(), env.cwd().join(".env"))]));
     }
 
     /// The name of the file that settings come from which `path` is too, by whatever way.
@@ -350,24 +352,23 @@ impl Sources {
     }
 
     fn implicit_file(&mut self, specs: &[&'static Spec]) -> Result<()> {
-        const SHOWN: &str = "./.env";
         let (bytes, meta) = match open_implicit(&self.cwd.join(".env"))? {
             Ok(read) => read,
             Err(why) => {
-                self.notes.push(tr!("{path}: {why}, passed over", path = SHOWN, why));
-                self.looked.push(tr!("{path} ({why})", path = SHOWN, why));
+                self.notes.push(tr!("{path}: {why}, passed over", path = IMPLICIT, why));
+                self.looked.push(tr!("{path} ({why})", path = IMPLICIT, why));
                 return Ok(());
             }
         };
-        self.read.push((SHOWN.to_owned(), self.cwd.join(".env")));
+        self.read.push((IMPLICIT.to_owned(), self.cwd.join(".env")));
         let foreign = !files::is_ours(&meta);
-        let entries = match entries(SHOWN, &bytes, specs) {
+        let entries = match entries(IMPLICIT, &bytes, specs) {
             Ok(entries) if entries.is_empty() && foreign => {
                 self.notes.push(tr!(
                     "{path}: another user's file without settings of ours, passed over",
-                    path = SHOWN
+                    path = IMPLICIT
                 ));
-                self.looked.push(tr!("{path} (another user's)", path = SHOWN));
+                self.looked.push(tr!("{path} (another user's)", path = IMPLICIT));
                 return Ok(());
             }
             _ if foreign => return Err(foreign_file()),
@@ -380,11 +381,11 @@ impl Sources {
                 line = entry.line,
                 written = entry.written
             );
-            return Err(bad_file(SHOWN, &why).hint(tr!("`--env-file .env` names it, which is consent")));
+            return Err(bad_file(IMPLICIT, &why).hint(tr!("`--env-file .env` names it, which is consent")));
         }
-        self.unknown_in(SHOWN, &bytes, true, specs);
-        self.looked.push(named_place(SHOWN));
-        self.add(SHOWN, entries, &meta, true);
+        self.unknown_in(IMPLICIT, &bytes, true, specs);
+        self.looked.push(named_place(IMPLICIT));
+        self.add(IMPLICIT, entries, &meta, true);
         Ok(())
     }
 
@@ -505,7 +506,7 @@ fn unread(shown: &str, by: &str, why: &Text) -> Error {
 }
 
 fn foreign_file() -> Error {
-    bad_file("./.env", &tr!("belongs to another user"))
+    bad_file(IMPLICIT, &tr!("belongs to another user"))
         .hint(tr!("`--env-file .env` names it, which is consent"))
 }
 
@@ -545,11 +546,11 @@ fn open_implicit(path: &Path) -> Result<std::result::Result<(Bytes, Metadata), T
     let file = match options.open(path) {
         Ok(file) => file,
         Err(_) if !files::is_ours(&meta) => return Err(foreign_file()),
-        Err(error) => return Err(bad_file("./.env", &files::why(&error)).hint(next())),
+        Err(error) => return Err(bad_file(IMPLICIT, &files::why(&error)).hint(next())),
     };
     match file.metadata() {
         Ok(meta) if meta.is_file() => {
-            let bytes = files::slurp(file, FILE_MAX).map_err(|why| bad_file("./.env", &why).hint(next()))?;
+            let bytes = files::slurp(file, FILE_MAX).map_err(|why| bad_file(IMPLICIT, &why).hint(next()))?;
             Ok(Ok((bytes, meta)))
         }
         _ => Ok(Err(tr!("not a regular file"))),
