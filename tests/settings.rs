@@ -1,5 +1,7 @@
 //! Settings as the program meets them: where they come from, what is refused, and what arrives on the wire.
 
+mod accounts;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};

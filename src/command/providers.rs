@@ -115,6 +115,13 @@ pub fn needed(field: &Field, target: &Target) -> Text {
             None => tr!("optional"),
         },
     }];
+    if target.account.is_some() && field.inherited() {
+        let variable = target.default_account().variable(field.name);
+        parts.push(match field.shared {
+            None => tr!("else {variable}", variable),
+            Some(_) => tr!("else {variable} at the same URL", variable),
+        });
+    }
     if let Kind::Choice(words) = field.kind {
         parts.push(i18n::or(words));
     }
@@ -156,8 +163,8 @@ pub fn env_block(target: &Target, lang: Lang) -> String {
     for field in spec.all_fields() {
         let usual_way = alternative(spec, field)
             .is_some_and(|group| group.required && group.ways[0].contains(&field.name));
-        let shared = target.account.is_some() && field.shared;
-        let off = if (field.need == Need::Always || usual_way) && !shared { "" } else { "#" };
+        let inherited = target.account.is_some() && field.kind == Kind::Url;
+        let off = if (field.need == Need::Always || usual_way) && !inherited { "" } else { "#" };
         let (help, needed) = (Text::declared(field.help).render(lang), needed(field, target).render(lang));
         text.push_str(&format!("# {help}: {needed}\n"));
         if let Some(found) = found(field, target) {

@@ -117,8 +117,8 @@ pub struct Field {
     /// Where a person finds its value, or whom to ask: one line without a full stop. None where there is nothing to be
     /// found: an option, and the URL, of which [`Spec::url_found`] speaks.
     pub found: Option<&'static str>,
-    /// Whether a named account takes the default account's value: true for the URL and a partner's fields.
-    pub shared: bool,
+    /// What it is a part of that named accounts take from the default one.
+    pub shared: Option<Group>,
     /// The seed script's name for it, read from env files only.
     pub seed_name: Option<&'static str>,
     /// Whether sessions under another value are other sessions, though it names nobody: a grant.
@@ -149,7 +149,7 @@ impl Field {
             default: Default::None,
             help,
             found: None,
-            shared: false,
+            shared: None,
             seed_name: None,
             identity: false,
         }
@@ -173,9 +173,9 @@ impl Field {
         self
     }
 
-    /// The same field, taken over by named accounts.
-    pub const fn shared(mut self) -> Self {
-        self.shared = true;
+    /// The same field, a part of what named accounts take from the default one.
+    pub const fn shared(mut self, group: Group) -> Self {
+        self.shared = Some(group);
         self
     }
 
@@ -196,10 +196,25 @@ impl Field {
         matches!(self.kind, Kind::Secret | Kind::Key | Kind::Token)
     }
 
+    /// Whether a named account may take its value from the default one.
+    pub fn inherited(&self) -> bool {
+        self.kind == Kind::Url || self.shared.is_some()
+    }
+
     /// Whether its value names or proves who logs in.
     pub fn credential(&self) -> bool {
         self.kind == Kind::Text || self.secret()
     }
+}
+
+/// Fields that belong to one server and to each other: a named account at the default account's URL takes all of them
+/// from there, or none where it sets one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// The client through which users log in.
+    Client,
+    /// The partner, who logs in first and with credentials of its own.
+    Partner,
 }
 
 /// What a field's value is, and how it is checked.
@@ -274,9 +289,7 @@ pub struct Alternatives {
 
 /// The fields that every provider has: the URL, then the guards.
 pub static COMMON: [Field; 3] = [
-    Field::bare("URL", Kind::Url, "base URL; a bare host means https, a path prefix is kept")
-        .required()
-        .shared(),
+    Field::bare("URL", Kind::Url, "base URL; a bare host means https, a path prefix is kept").required(),
     Field::option("ALLOW_HTTP", Kind::Flag, "1 allows http:// beyond loopback and private addresses"),
     Field::option("ALLOW_PROXY", Kind::Flag, "1 lets http:// go through the environment's proxy too"),
 ];
@@ -357,6 +370,11 @@ impl Target {
             None => self.spec.prefix(),
             Some(account) => format!("{}__{}_", self.spec.prefix(), account.to_ascii_uppercase()),
         }
+    }
+
+    /// The provider's default account.
+    pub fn default_account(&self) -> Self {
+        Self { spec: self.spec, account: None }
     }
 
     /// A field's variable for this account: `GLUO_URL`, `GLUO__FILIAL__URL`.

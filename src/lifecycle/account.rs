@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::Active;
 use super::hints::Hints;
-use crate::declaration::{Ageing, Kind, Settings, Target};
+use crate::declaration::{Ageing, Group, Kind, Settings, Target};
 use crate::i18n::{Text, tr};
 use crate::provider::{Provider, Role};
 use crate::session::Session;
@@ -31,16 +31,16 @@ pub(super) struct Account<'a> {
 }
 
 impl Account<'_> {
-    /// The settings that say whose session it is: a partner's are those that accounts share.
+    /// The settings that say whose session it is.
     pub(super) fn owners(&self, role: &Role) -> impl Iterator<Item = &Found> {
         let partner = *role == Role::Partner;
-        self.plan.found.iter().filter(move |found| found.field.shared == partner && found.field.credential())
+        self.plan.found.iter().filter(move |found| of_partner(found) == partner && found.field.credential())
     }
 
     /// All that a role's login is made with, but for its URL, which is a part of the key.
     pub(super) fn settings_of(&self, role: &Role) -> Vec<(&'static str, Value)> {
         let found = self.plan.found.iter().filter(|found| found.field.kind != Kind::Url);
-        let of_role = found.filter(|found| *role != Role::Partner || found.field.shared);
+        let of_role = found.filter(|found| *role != Role::Partner || of_partner(found));
         of_role.map(|found| (found.field.name, found.value.clone())).collect()
     }
 
@@ -100,4 +100,8 @@ impl Account<'_> {
         let seen_at = Some(session.obtained_at.max(Timestamp::now()));
         Entry { target: self.target.to_string(), session, seen_at, credentials }
     }
+}
+
+fn of_partner(found: &Found) -> bool {
+    found.field.shared == Some(Group::Partner)
 }

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Context, Look, Provider, Role};
 use crate::declaration::{
-    Ageing, Alternatives, BaseUrl, Default, Field, Kind, Placement, Renewal, Settings, Spec,
+    Ageing, Alternatives, BaseUrl, Default, Field, Group, Kind, Placement, Renewal, Settings, Spec,
 };
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
@@ -41,18 +41,18 @@ static SPEC: Spec = Spec {
             "the partner's token, where it is at hand",
             "what the partner's own login answers as Access_Token",
         )
-        .shared(),
+        .shared(Group::Partner),
         Field::new(
             "PARTNER_USERNAME",
             Kind::Text,
             "or the partner's user, to fetch the token with",
             "ask the partner",
         )
-        .shared(),
+        .shared(Group::Partner),
         Field::new("PARTNER_PASSWORD", Kind::Secret, "and the partner's password", "ask the partner")
-            .shared(),
+            .shared(Group::Partner),
         Field::option("PARTNER_LOGIN_PATH", Kind::Path, "where the partner logs in")
-            .shared()
+            .shared(Group::Partner)
             .default(Default::Value("api/Autenticacao/login")),
     ],
     seed_url: None,

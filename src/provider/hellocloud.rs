@@ -4,7 +4,7 @@
 //! SuiteCRM 7.14.
 
 use super::{Context, Judgement, Life, Look, Provider, Renewed, Revocation};
-use crate::declaration::{Ageing, BaseUrl, Default, Field, Kind, Placement, Renewal, Spec};
+use crate::declaration::{Ageing, BaseUrl, Default, Field, Group, Kind, Placement, Renewal, Spec};
 use crate::error::{Cause, Error, Pending, Result};
 use crate::http::response::{Json, Response};
 use crate::http::{Effect, Request};
@@ -33,14 +33,16 @@ static SPEC: Spec = Spec {
             "the client's id",
             "in the admin panel under OAuth2 Clients and Tokens, once the client is saved",
         )
-        .required(),
+        .required()
+        .shared(Group::Client),
         Field::new(
             "CLIENT_SECRET",
             Kind::Secret,
             "the client's secret",
             "typed into the field Change Secret of that client; it is not shown again, only set anew",
         )
-        .required(),
+        .required()
+        .shared(Group::Client),
         Field::new(
             "USERNAME",
             Kind::Text,
@@ -57,14 +59,17 @@ static SPEC: Spec = Spec {
         .required_when("GRANT", "password"),
         Field::option("GRANT", Kind::Choice(&["client_credentials", "password"]), "the grant that the client was made for")
             .identity()
-        .default(Default::IfSet { field: "USERNAME", then: "password", otherwise: "client_credentials" }),
+            .shared(Group::Client)
+            .default(Default::IfSet { field: "USERNAME", then: "password", otherwise: "client_credentials" }),
         Field::option(
             "BODY",
             Kind::Choice(&["json", "form"]),
             "how the login is sent; `form` where a secret holds quotes, < or > and was typed into the admin panel",
         )
+        .shared(Group::Client)
         .default(Default::Value("json")),
-        Field::option("TOKEN_PATH", Kind::Path, "the token's path below the URL, where it is not Api/access_token"),
+        Field::option("TOKEN_PATH", Kind::Path, "the token's path below the URL, where it is not Api/access_token")
+            .shared(Group::Client),
     ],
     seed_url: None,
     alternatives: &[],

@@ -250,7 +250,7 @@ impl<'a> Ours<'a> {
             variable: name.to_owned(),
             written: name.to_owned(),
             form: parsed.form,
-            secret: parsed.secret,
+            secret: parsed.field.secret(),
         })
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Environment, Sources};
-use crate::declaration::{Ageing, Alternatives, Default, Field, Kind, Placement, Spec, Target};
+use crate::declaration::{Ageing, Alternatives, Default, Field, Group, Kind, Placement, Spec, Target};
 use crate::error::Result;
 
 const ACME: Spec = Spec {
@@ -43,12 +43,15 @@ static BROKER: Spec = Spec {
     fields: &[
         Field::new("USERNAME", Kind::Text, "the user", "on the invoice").required(),
         Field::new("PASSWORD", Kind::Secret, "the password", "on the invoice").required(),
-        Field::new("PARTNER_TOKEN", Kind::Token, "the partner's token", "on the invoice").shared(),
-        Field::new("PARTNER_USERNAME", Kind::Text, "the partner's user", "on the invoice").shared(),
-        Field::new("PARTNER_PASSWORD", Kind::Secret, "the partner's password", "on the invoice").shared(),
+        Field::new("PARTNER_TOKEN", Kind::Token, "the partner's token", "on the invoice")
+            .shared(Group::Partner),
+        Field::new("PARTNER_USERNAME", Kind::Text, "the partner's user", "on the invoice")
+            .shared(Group::Partner),
+        Field::new("PARTNER_PASSWORD", Kind::Secret, "the partner's password", "on the invoice")
+            .shared(Group::Partner),
         Field::option("PARTNER_LOGIN_PATH", Kind::Path, "the partner's login")
             .default(Default::Value("/partner/login"))
-            .shared(),
+            .shared(Group::Partner),
     ],
     seed_url: None,
     alternatives: &[Alternatives {
@@ -77,11 +80,14 @@ static PORTAL: Spec = Spec {
     id: "portal",
     aliases: &[],
     fields: &[
-        Field::new("CLIENT_SECRET", Kind::Secret, "the client's secret", "on the invoice").required(),
+        Field::new("CLIENT_SECRET", Kind::Secret, "the client's secret", "on the invoice")
+            .required()
+            .shared(Group::Client),
         Field::new("USERNAME", Kind::Text, "the user", "on the invoice").required_when("GRANT", "password"),
         Field::new("PASSWORD", Kind::Secret, "the password", "on the invoice")
             .required_when("GRANT", "password"),
         Field::option("GRANT", Kind::Choice(&["client_credentials", "password"]), "the grant")
+            .shared(Group::Client)
             .default(Default::IfSet { field: "USERNAME", then: "password", otherwise: "client_credentials" }),
     ],
     ..ACME

@@ -47,12 +47,10 @@ const OWN_PREFIX: &str = "CRMAUTH_";
 const OPTIONS: [(&str, &str); 2] = [("TIMEOUT", "--timeout"), ("CA_FILE", "--ca-file")];
 
 /// A variable of ours, taken apart.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(super) struct Name {
     pub target: Target,
-    pub field: &'static str,
-    pub secret: bool,
-    pub shared: bool,
+    pub field: &'static Field,
     pub form: Form,
 }
 
@@ -76,7 +74,7 @@ pub(super) fn is_of(name: &str, specs: &[&'static Spec]) -> bool {
 
 /// Whether a variable of that name holds a secret of one of these systems, or says where one is.
 pub(super) fn is_secret(name: &str, specs: &[&'static Spec]) -> bool {
-    parse(name, specs).is_some_and(|name| name.secret)
+    parse(name, specs).is_some_and(|name| name.field.secret())
 }
 
 /// Takes a variable's name apart; `None` for one that is not ours.
@@ -102,13 +100,7 @@ pub(super) fn parse(text: &str, specs: &[&'static Spec]) -> Option<Name> {
             let forms = Form::of(declared).iter();
             forms.copied().find(|form| form.suffix() == suffix)
         })?;
-        Some(Name {
-            target: Target { spec, account: account.clone() },
-            field: declared.name,
-            secret: declared.secret(),
-            shared: declared.shared,
-            form,
-        })
+        Some(Name { target: Target { spec, account: account.clone() }, field: declared, form })
     })
 }
 
@@ -140,7 +132,7 @@ pub(super) fn near(text: &str, specs: &[&'static Spec]) -> Option<Meant> {
         };
         let slips = slips(text, typed, &word).filter(|_| account.as_deref().is_none_or(is_account))?;
         let target = Target { spec, account };
-        Some((slips, Meant { name: target.variable(&word), shared: field.shared, target }))
+        Some((slips, Meant { name: target.variable(&word), shared: field.inherited(), target }))
     });
     let setting = slips.min_by_key(|(slips, _)| *slips).map(|(_, meant)| meant);
     let target = Target { spec, account: None };
@@ -203,7 +195,7 @@ mod tests {
             ("ACME__URL", "ACME_URL"),
             ("ACME_TIMEOUT", "--timeout"),
         ] {
-            assert_eq!(parse(text, SPECS), None, "{text}");
+            assert!(parse(text, SPECS).is_none(), "{text}");
             assert_eq!(near(text, SPECS).map(|meant| meant.name).as_deref(), Some(meant), "{text}");
         }
         // Others' variables, and those that the output formats make.
@@ -273,11 +265,11 @@ mod tests {
             ("", None),
         ] {
             let name = parse(text, SPECS);
-            let found = name.as_ref().map(|n| (n.target.to_string(), n.field, n.form));
+            let found = name.as_ref().map(|n| (n.target.to_string(), n.field.name, n.form));
             let expected = expected.map(|(target, field, form)| (target.to_owned(), field, form));
             assert_eq!(found, expected, "{text}");
             if let Some(name) = name {
-                let variable = name.target.variable(name.field) + name.form.suffix();
+                let variable = name.target.variable(name.field.name) + name.form.suffix();
                 assert_eq!(variable, text);
             }
         }

@@ -30,7 +30,7 @@ pub async fn find(target: &Target, sources: &Sources) -> Result<Plan> {
     let named = |error: Error| error.target(&target.to_string());
     let resolution = Resolution::new(target, sources).map_err(named)?;
     let missing = resolution.missing();
-    let error = (!missing.is_empty()).then(|| named(missing_error(target, sources, &missing)));
+    let error = (!missing.is_empty()).then(|| named(resolution.missing_error(&missing)));
     let only_secrets =
         |missing: &Missing| missing.ways.iter().any(|way| way.iter().all(|field| field.secret()));
     if let Some(error) = &error
@@ -243,13 +243,88 @@ impl<'a> Resolution<'a> {
         missing
     }
 
+    /// Names all that is missing, and the places looked at.
+    fn missing_error(&self, missing: &[Missing]) -> Error {
+        let (target, sources) = (self.target, self.sources);
+        let phrase = |missing: &Missing| {
+            let several = missing.ways.len() > 1;
+            let way = |way: &Vec<&'static Field>| {
+                let names: Vec<String> = way.iter().map(|field| target.variable(field.name)).collect();
+                let names = i18n::and(&names);
+                if several && way.len() > 1 { tr!("({names})", names) } else { names }
+            };
+            i18n::or(&missing.ways.iter().map(way).collect::<Vec<_>>())
+        };
+        let names: Vec<Text> = missing.iter().map(phrase).collect();
+        let looked = Text::list(sources.looked(), ", ");
+        let only = match missing {
+            [Missing { ways }] if ways.len() == 1 && ways[0].len() == 1 => Some(ways[0][0]),
+            _ => None,
+        };
+        let message = match only {
+            Some(_) => tr!("{variable} is not set; looked at: {looked}", variable = names[0], looked),
+            None => tr!("not set: {names}; looked at: {looked}", names = Text::list(&names, ", "), looked),
+        };
+        let error = Error::new(Cause::MissingSetting, message);
+        if let Some(near) = sources.near_account(target) {
+            return error.hint(tr!("{target} has no settings; did you mean `{near}`?", target, near));
+        }
+        let fields = || missing.iter().flat_map(|missing| missing.ways.iter().flatten());
+        let near_miss = fields().find_map(|field| sources.near_miss(&target.variable(field.name)));
+        if let Some(hint) = near_miss.or_else(|| fields().find_map(|field| self.untaken(field))) {
+            return error.hint(hint);
+        }
+        match only {
+            Some(field) => {
+                error.hint(tr!("{variable}: {help}", variable = names[0], help = target.spec.about(field)))
+            }
+            None => error.hint(tr!("`crmauth providers {target} --env` prints the block to fill in", target)),
+        }
+    }
+
+    /// Why a named account does not take what the default account has of a field, and what to do.
+    fn untaken(&self, field: &Field) -> Option<Text> {
+        field.shared?;
+        let (target, default) = (self.target, self.target.default_account());
+        let there = self.sources.lookup(&default, field).ok()??.written;
+        let mut group = target.spec.fields.iter().filter(|other| other.shared == field.shared);
+        let variable = target.variable(field.name);
+        let url = self.hits.get(COMMON[0].name)?;
+        Some(if let Some(own) = group.find_map(|field| self.hits.get(field.name)) {
+            tr!(
+                "{there} is not taken for {target}, since {own} is set and they belong together: set {variable} too, \
+                 or unset {own}",
+                there,
+                target,
+                own = own.written,
+                variable
+            )
+        } else if url.owner == *target {
+            tr!(
+                "{there} is not taken for {target}, since {url} is not the URL of {default}: set {variable}",
+                there,
+                target,
+                url = url.written,
+                default,
+                variable
+            )
+        } else {
+            tr!(
+                "{there} is not taken for {target}, which has no setting of its own: \
+                 `crmauth providers {target} --env` prints the block to fill in",
+                there,
+                target
+            )
+        })
+    }
+
     /// Refuses what decides where secrets travel from a file that nobody named, where it meets a secret from
     /// elsewhere: whoever plants a file in a folder would get the secret.
     fn guard(&self) -> Result<()> {
         let elsewhere = self.used().find(|(field, hit)| {
             // Whoever was asked for this target has been shown where the answer goes; another target's account may
             // share the answer, and nobody has been shown where that goes.
-            let asked = hit.origin == Origin::Answer && hit.variable == self.target.variable(field.name);
+            let asked = hit.origin == Origin::Answer && hit.owner == *self.target;
             field.secret() && !hit.origin.implicit() && !asked
         });
         let (Some((_, secret)), Some(route)) = (elsewhere, self.implicit_url()) else {
@@ -380,33 +455,15 @@ pub(super) fn named(path: &str) -> Text {
 
 /// What is set for a target, its own and what a named account takes from the default one.
 fn hits(target: &Target, sources: &Sources) -> Result<BTreeMap<&'static str, Setting>> {
+    let default = target.default_account();
     let mut hits = BTreeMap::new();
     for field in target.spec.all_fields() {
-        if let Some(hit) = sources.lookup(target, field)? {
-            hits.insert(field.name, hit);
-        }
-    }
-    if target.account.is_none() {
-        return Ok(hits);
-    }
-    // A way is not put together from two accounts: one field of its own, and the whole group is its own.
-    let own: BTreeSet<&str> = target
-        .spec
-        .alternatives
-        .iter()
-        .map(|group| group.ways.iter().copied().flatten())
-        .filter(|fields| fields.clone().any(|field| hits.contains_key(field)))
-        .flatten()
-        .copied()
-        .collect();
-    let default = Target { spec: target.spec, account: None };
-    for field in target.spec.all_fields().filter(|field| field.shared) {
-        if !hits.contains_key(field.name)
-            && !own.contains(field.name)
-            && let Some(hit) = sources.lookup(&default, field)?
-        {
-            hits.insert(field.name, hit);
-        }
+        let takes = || field.shared.map_or(field.inherited(), |group| sources.takes(target, group));
+        let hit = match sources.lookup(target, field)? {
+            None if takes() => sources.lookup(&default, field)?,
+            own => own,
+        };
+        hits.extend(hit.map(|hit| (field.name, hit)));
     }
     Ok(hits)
 }
@@ -425,43 +482,6 @@ pub(super) fn bad_value(variable: &str, origin: &Origin, why: Text) -> Error {
         Cause::BadSetting,
         tr!("{variable} from {origin} {why}", variable, origin = origin.text(), why),
     )
-}
-
-fn missing_error(target: &Target, sources: &Sources, missing: &[Missing]) -> Error {
-    let phrase = |missing: &Missing| {
-        let several = missing.ways.len() > 1;
-        let way = |way: &Vec<&'static Field>| {
-            let names: Vec<String> = way.iter().map(|field| target.variable(field.name)).collect();
-            let names = i18n::and(&names);
-            if several && way.len() > 1 { tr!("({names})", names) } else { names }
-        };
-        i18n::or(&missing.ways.iter().map(way).collect::<Vec<_>>())
-    };
-    let names: Vec<Text> = missing.iter().map(phrase).collect();
-    let looked = Text::list(sources.looked(), ", ");
-    let only = match missing {
-        [Missing { ways }] if ways.len() == 1 && ways[0].len() == 1 => Some(ways[0][0]),
-        _ => None,
-    };
-    let message = match only {
-        Some(_) => tr!("{variable} is not set; looked at: {looked}", variable = names[0], looked),
-        None => tr!("not set: {names}; looked at: {looked}", names = Text::list(&names, ", "), looked),
-    };
-    let error = Error::new(Cause::MissingSetting, message);
-    if let Some(near) = sources.near_account(target) {
-        return error.hint(tr!("{target} has no settings; did you mean `{near}`?", target, near));
-    }
-    for field in missing.iter().flat_map(|missing| missing.ways.iter().flatten()) {
-        if let Some(near) = sources.near_miss(&target.variable(field.name)) {
-            return error.hint(near);
-        }
-    }
-    match only {
-        Some(field) => {
-            error.hint(tr!("{variable}: {help}", variable = names[0], help = target.spec.about(field)))
-        }
-        None => error.hint(tr!("`crmauth providers {target} --env` prints the block to fill in", target)),
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Where settings come from: the environment, then env files, each read once.
 
-use std::cell::RefCell;
+use std::cell::{LazyCell, RefCell};
 use std::collections::BTreeMap;
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use super::environment::Environment;
 use super::names::{self, Form, Meant};
 use super::target::distance;
 use super::value;
-use crate::declaration::{Field, Spec, Target};
+use crate::declaration::{BaseUrl, COMMON, Field, Group, Spec, Target};
 use crate::error::{Cause, Error, Result, printable};
 use crate::files::{self, Bytes};
 use crate::i18n::{Text, tr};
@@ -81,6 +81,8 @@ impl Origin {
 /// A setting as it was found, before its file is read or its command run.
 #[derive(Clone)]
 pub(super) struct Setting {
+    /// The account that the variable is of.
+    pub owner: Target,
     /// The source's place in the order, 0 for the highest.
     pub rank: usize,
     /// The variable with its suffix.
@@ -207,7 +209,7 @@ impl Sources {
 
     /// Every target with a setting of its own: in the order of `specs`, default accounts first, then named ones
     /// by name. Settings of a default account that serve as a base for named ones, and nothing else, make no
-    /// target.
+    /// target: a partner logs nobody in, and a client is a base where an account takes it.
     pub fn configured(&self, specs: &[&'static Spec]) -> Vec<Target> {
         let set: Vec<names::Name> = self
             .layers
@@ -221,12 +223,20 @@ impl Sources {
             let mut accounts: Vec<&String> = own().filter_map(|name| name.target.account.as_ref()).collect();
             accounts.sort();
             accounts.dedup();
+            let accounts =
+                accounts.into_iter().map(|account| Target { spec, account: Some(account.clone()) });
+            let accounts: Vec<Target> = accounts.collect();
+            let taken = LazyCell::new(|| accounts.iter().any(|account| self.takes(account, Group::Client)));
+            let base = |field: &Field| match field.shared {
+                Some(Group::Client) => *taken,
+                Some(Group::Partner) => true,
+                None => field.inherited(),
+            };
             let mut default = own().filter(|name| name.target.account.is_none());
-            if default.any(|name| !name.shared || accounts.is_empty()) {
+            if default.any(|name| accounts.is_empty() || !base(name.field)) {
                 targets.push(Target { spec, account: None });
             }
-            targets
-                .extend(accounts.into_iter().map(|account| Target { spec, account: Some(account.clone()) }));
+            targets.extend(accounts);
         }
         targets
     }
@@ -282,40 +292,61 @@ impl Sources {
         &self.looked
     }
 
+    /// The URL that an account's settings name, its own or the default account's.
+    fn url(&self, target: &Target) -> Option<Setting> {
+        let accounts = [target.clone(), target.default_account()];
+        accounts.iter().find_map(|account| self.hits(account, &COMMON[0]).next())
+    }
+
+    /// Whether a named account takes a group from the default one: it has settings, none of the group, and the default
+    /// account's URL.
+    pub(super) fn takes(&self, account: &Target, group: Group) -> bool {
+        let url = |target| BaseUrl::of(self.url(target)?.text.expose(), account.spec).ok();
+        account.account.is_some()
+            && !self.sets(account, |field| field.shared == Some(group))
+            && self.sets(account, |_| true)
+            && url(account) == url(&account.default_account())
+    }
+
+    /// Whether anything is set of some of an account's own fields.
+    fn sets(&self, account: &Target, which: impl Fn(&Field) -> bool) -> bool {
+        let mut fields = account.spec.all_fields().filter(|field| which(field));
+        fields.any(|field| self.hits(account, field).next().is_some())
+    }
+
     /// A field of a target's own, from the highest source that has it.
     pub(super) fn lookup(&self, target: &Target, field: &Field) -> Result<Option<Setting>> {
-        for (rank, layer) in self.layers.iter().enumerate() {
-            let mut hits = Form::of(field).iter().filter_map(|form| {
-                let variable = target.variable(field.name) + form.suffix();
-                let (written, text, origin) = layer.get(&variable)?;
-                let written = written.clone();
-                Some(Setting {
-                    rank,
-                    variable,
-                    written,
-                    form: *form,
-                    text: text.clone(),
-                    origin: origin.clone(),
-                })
-            });
-            let Some(hit) = hits.next() else { continue };
-            if let Some(other) = hits.next() {
-                let (first, second) = (&hit.written, &other.written);
-                return Err(Error::new(
-                    Cause::BadSetting,
-                    tr!(
-                        "both {first} (from {origin}) and {second} (from {other_origin}) are set",
-                        first,
-                        origin = hit.origin.text(),
-                        second,
-                        other_origin = other.origin.text()
-                    ),
-                )
-                .hint(tr!("keep one of {first} and {second}", first, second)));
-            }
-            return Ok(Some(hit));
+        let mut hits = self.hits(target, field);
+        let Some(hit) = hits.next() else { return Ok(None) };
+        if let Some(other) = hits.next().filter(|other| other.rank == hit.rank) {
+            let (first, second) = (&hit.written, &other.written);
+            return Err(Error::new(
+                Cause::BadSetting,
+                tr!(
+                    "both {first} (from {origin}) and {second} (from {other_origin}) are set",
+                    first,
+                    origin = hit.origin.text(),
+                    second,
+                    other_origin = other.origin.text()
+                ),
+            )
+            .hint(tr!("keep one of {first} and {second}", first, second)));
         }
-        Ok(None)
+        Ok(Some(hit))
+    }
+
+    /// All that is set of a target's own field, from the highest source down.
+    fn hits(&self, target: &Target, field: &Field) -> impl Iterator<Item = Setting> {
+        let name = target.variable(field.name);
+        let places = self.layers.iter().enumerate();
+        let forms =
+            places.flat_map(|(rank, layer)| Form::of(field).iter().map(move |form| (rank, layer, *form)));
+        forms.filter_map(move |(rank, layer, form)| {
+            let variable = [&name, form.suffix()].concat();
+            let (written, text, origin) = layer.get(&variable)?;
+            let (written, text, origin) = (written.clone(), text.clone(), origin.clone());
+            Some(Setting { owner: target.clone(), rank, variable, written, form, text, origin })
+        })
     }
 
     /// Whether the environment holds a session beside this URL, as it does where a run of ours handed both over.
@@ -424,7 +455,7 @@ impl Sources {
     /// Variables that are no settings and may have been meant to be some of this target's, those that it takes from the
     /// default account among them.
     pub fn near_misses(&self, target: &Target) -> Vec<Text> {
-        let default = Target { spec: target.spec, account: None };
+        let default = target.default_account();
         let concerns = |meant: &&Meant| meant.target == *target || (meant.shared && meant.target == default);
         let near = self.unknown.iter().filter_map(|other| {
             let meant = other.meant.as_ref().filter(concerns)?;
@@ -436,10 +467,10 @@ impl Sources {
     /// The account that a mistyped one may have been meant to be: with settings of its own, where this one has none.
     pub(super) fn near_account(&self, target: &Target) -> Option<Target> {
         let typed = target.account.as_ref()?;
-        let known = self.configured(&[target.spec]);
-        if known.contains(target) {
+        if self.sets(target, |_| true) {
             return None;
         }
+        let known = self.configured(&[target.spec]);
         let letters: Vec<char> = typed.chars().collect();
         let far = |other: &Target| other.account.as_ref().map(|name| distance(&letters, name));
         let nearest = known.into_iter().filter(|other| other.account.is_some()).min_by_key(far)?;

@@ -162,8 +162,7 @@ fn conditions_and_defaults() {
 }
 
 #[test]
-fn an_account_takes_shared_fields_and_nothing_else() {
-    let own = [("BROKER__A__USERNAME", "a"), ("BROKER__A__PASSWORD", "b")];
+fn an_account_takes_the_url_and_whole_groups_at_it_and_nothing_else() {
     let base = [
         ("BROKER_URL", "h"),
         ("BROKER_USERNAME", "u"),
@@ -173,36 +172,90 @@ fn an_account_takes_shared_fields_and_nothing_else() {
         ("BROKER_PARTNER_PASSWORD", "pp"),
         ("BROKER_PARTNER_LOGIN_PATH", "/x"),
     ];
-    let with = |more: &[(&'static str, &'static str)]| [&own[..], &base[..], more].concat();
-    gives(
-        "broker@a",
-        &with(&[]),
-        &[
-            "URL=https://h",
-            "USERNAME=a",
-            "PASSWORD=b",
-            "PARTNER_USERNAME=pu",
-            "PARTNER_PASSWORD=pp",
-            "PARTNER_LOGIN_PATH=/x",
-        ],
-    );
-    // A partner of its own: nothing of the default account's partner is mixed in.
+    let own = [("BROKER__A__USERNAME", "a"), ("BROKER__A__PASSWORD", "b")];
+    let shared = ["PARTNER_USERNAME=pu", "PARTNER_PASSWORD=pp", "PARTNER_LOGIN_PATH=/x"];
     let token = ("BROKER__A__PARTNER_TOKEN", "t");
+    let usual = "PARTNER_LOGIN_PATH=/partner/login";
+    for (more, url, partner) in [
+        (&[][..], "h", &shared[..]),
+        (&[("BROKER__A__URL", "HTTPS://H:443/")], "h", &shared),
+        (&[("BROKER__A__URL", "h/webservice.php")], "h", &shared),
+        (&[("BROKER__A__URL", "h/y")], "h/y", &[usual]),
+        (&[("BROKER__A__URL", "h:444")], "h:444", &[usual]),
+        (&[("BROKER__A__URL", "i")], "i", &[usual]),
+        (&[token], "h", &["PARTNER_TOKEN=t", usual]),
+        (&[token, ("BROKER__A__URL", "i")], "i", &["PARTNER_TOKEN=t", usual]),
+        (&[("BROKER__A__PARTNER_LOGIN_PATH", "z")], "h", &["PARTNER_LOGIN_PATH=z"]),
+    ] {
+        let url = format!("URL=https://{url}");
+        let expected = [&[&*url, "USERNAME=a", "PASSWORD=b"], partner].concat();
+        gives("broker@a", &[&own[..], &base, more].concat(), &expected);
+    }
+    // What the default account sets beside no URL is for no account.
     gives(
         "broker@a",
-        &with(&[token, ("BROKER__A__URL", "i")]),
-        &["URL=https://i", "USERNAME=a", "PASSWORD=b", "PARTNER_TOKEN=t", "PARTNER_LOGIN_PATH=/x"],
+        &[&own[..], &base[1..], &[("BROKER__A__URL", "h")]].concat(),
+        &["URL=https://h", "USERNAME=a", "PASSWORD=b", usual],
     );
     refuses(
         "broker@a",
-        &with(&[("BROKER__A__PARTNER_USERNAME", "x")]),
+        &[&own[..], &base, &[("BROKER__A__PARTNER_USERNAME", "x")]].concat(),
         &format!("BROKER__A__PARTNER_PASSWORD is not set; {LOOKED}"),
     );
-    gives(
-        "broker@a",
-        &[&own[..], &base[..1]].concat(),
-        &["URL=https://h", "USERNAME=a", "PASSWORD=b", "PARTNER_LOGIN_PATH=/partner/login"],
-    );
+}
+
+#[test]
+fn an_account_takes_a_client_with_its_grant() {
+    let base = [("PORTAL_URL", "h"), ("PORTAL_CLIENT_SECRET", "s"), ("PORTAL_GRANT", "password")];
+    let own = [("PORTAL__A__USERNAME", "a"), ("PORTAL__A__PASSWORD", "b")];
+    let missing = Err(format!("PORTAL__A__CLIENT_SECRET is not set; {LOOKED}"));
+    let url = |url| [("PORTAL__A__URL", url)];
+    let as_user = |secret: &str| {
+        let rest = ["USERNAME=a", "PASSWORD=b", "GRANT=password"].map(str::to_owned);
+        Ok([vec!["URL=https://h".to_owned(), format!("CLIENT_SECRET={secret}")], rest.into()].concat())
+    };
+    for (vars, expected) in [
+        ([&base[..], &own].concat(), as_user("s")),
+        // The grant is an account's own affair where the client says nothing of it.
+        ([&base[..2], &own].concat(), as_user("s")),
+        ([&base[..], &own, &url("https://h/")].concat(), as_user("s")),
+        ([&base[..], &own, &url("i")].concat(), missing.clone()),
+        ([&base[..], &own, &url("h/y")].concat(), missing.clone()),
+        ([&base[1..], &own, &url("h")].concat(), missing.clone()),
+        ([&base[..], &own, &[("PORTAL__A__GRANT", "password")]].concat(), missing.clone()),
+        ([&base[..], &own, &[("PORTAL__A__CLIENT_SECRET", "t")]].concat(), as_user("t")),
+        // An account is one by a setting of its own: a mistyped name would be the client.
+        (base[..2].to_vec(), missing),
+    ] {
+        assert_eq!(settings("portal@a", &vars, ""), expected, "{vars:?}");
+    }
+}
+
+#[test]
+fn why_an_account_takes_nothing_is_told() {
+    let dir = folder(&[]);
+    let base = [("PORTAL_URL", "h"), ("PORTAL_CLIENT_SECRET_CMD", "s")];
+    for (own, hint) in [
+        (
+            &[("PORTAL__A__URL", "i")][..],
+            "PORTAL_CLIENT_SECRET_CMD is not taken for portal@a, since PORTAL__A__URL is not the URL of portal: set \
+             PORTAL__A__CLIENT_SECRET",
+        ),
+        (
+            &[("PORTAL__A__GRANT", "client_credentials")],
+            "PORTAL_CLIENT_SECRET_CMD is not taken for portal@a, since PORTAL__A__GRANT is set and they belong together: \
+             set PORTAL__A__CLIENT_SECRET too, or unset PORTAL__A__GRANT",
+        ),
+        (
+            &[],
+            "PORTAL_CLIENT_SECRET_CMD is not taken for portal@a, which has no setting of its own: \
+             `crmauth providers portal@a --env` prints the block to fill in",
+        ),
+    ] {
+        let sources = load(dir.path(), &[&base, own].concat(), &[]).expect("read");
+        let missing = find(&target("portal@a"), &sources).expect("a plan").missing.expect("an error");
+        assert_eq!(missing.hint.expect("a hint").english(), hint);
+    }
 }
 
 #[test]
@@ -311,9 +364,16 @@ fn a_route_that_nobody_named_meets_no_secret_from_elsewhere() {
         ("ACME_URL=h", &[("ACME__A__USERNAME", "u"), ("ACME__A__ACCESS_KEY", "k")], "acme@a", true),
         (
             "BROKER__A__URL=h\nBROKER__A__USERNAME=u\nBROKER__A__PASSWORD=p",
-            &[("BROKER_PARTNER_TOKEN", "t")],
+            &[("BROKER_URL", "h"), ("BROKER_PARTNER_TOKEN", "t")],
             "broker@a",
             true,
+        ),
+        // At a URL of its own it gets nothing of the default account's.
+        (
+            "BROKER__A__URL=i\nBROKER__A__USERNAME=u\nBROKER__A__PASSWORD=p",
+            &[("BROKER_URL", "h"), ("BROKER_PARTNER_TOKEN", "t")],
+            "broker@a",
+            false,
         ),
         // Nor does a secret from a file or a command.
         ("ACME_URL=h", &[ACME[1], ("ACME_ACCESS_KEY_CMD", "echo k")], "acme", true),
@@ -349,15 +409,16 @@ fn a_route_that_nobody_named_meets_no_secret_from_elsewhere() {
 #[test]
 fn an_answer_goes_where_it_was_asked_for_and_to_no_planted_place() {
     let vars = [("BROKER_URL", "h"), ("BROKER_USERNAME", "u"), ("BROKER_PARTNER_USERNAME", "p")];
-    let planted = "BROKER__X__URL=evil\nBROKER__X__USERNAME=a\nBROKER__X__PASSWORD=b";
+    let planted = "BROKER__X__URL=evil\nBROKER__X__USERNAME=a\nBROKER__X__PASSWORD=b\n\
+                   BROKER__Y__ALLOW_HTTP=1\nBROKER__Y__USERNAME=a\nBROKER__Y__PASSWORD=b\n";
     let dir = folder(&[(".env", planted)]);
     let mut sources = load(dir.path(), &vars, &[]).expect("read");
     let answer = |name: &str| (name.to_owned(), Secret::new("typed".into()));
     sources.answer(&[answer("BROKER_PASSWORD"), answer("BROKER_PARTNER_PASSWORD")]);
     assert!(reveal("broker", &sources).is_ok());
-    let refused = reveal("broker@x", &sources).expect_err("guarded");
-    assert!(
-        refused.contains("BROKER__X__URL comes from ./.env line 1 and BROKER_PARTNER_PASSWORD"),
-        "{refused}"
-    );
+    let elsewhere = reveal("broker@x", &sources).expect("settings");
+    assert!(!elsewhere.iter().any(|setting| setting.contains("typed")), "{elsewhere:?}");
+    let refused = reveal("broker@y", &sources).expect_err("guarded");
+    let told = "BROKER__Y__ALLOW_HTTP comes from ./.env line 4 and BROKER_PARTNER_PASSWORD";
+    assert!(refused.contains(told), "{refused}");
 }

@@ -213,6 +213,14 @@ fn configured_targets() {
         "broker@a way"
     );
     assert_eq!(configured(&[("WAY_API_TOKEN_CMD", "x")], "ACME_URL=h"), "acme way");
+    // A client is a base where an account takes it, and else may be a login by itself.
+    let client = [("PORTAL_URL", "h"), ("PORTAL_CLIENT_SECRET", "s")];
+    assert_eq!(configured(&client, ""), "portal");
+    assert_eq!(configured(&client, "PORTAL__A__USERNAME=u"), "portal@a");
+    assert_eq!(configured(&client, "PORTAL__A__USERNAME=u\nPORTAL__B__CLIENT_SECRET=t"), "portal@a portal@b");
+    assert_eq!(configured(&client, "PORTAL__B__CLIENT_SECRET=t"), "portal portal@b");
+    assert_eq!(configured(&client, "PORTAL__A__URL=i"), "portal portal@a");
+    assert_eq!(configured(&client, "PORTAL_USERNAME=u\nPORTAL__A__USERNAME=u"), "portal portal@a");
     assert_eq!(configured(&[], "link=h\nusername=u\nacceskey=k"), "acme");
     assert_eq!(configured(&[("acceskey", "k"), ("username", "u")], "link=h\nusername=u"), "");
     assert_eq!(configured(&[("ACME_TOKEN", "t"), ("CRMAUTH_STORE", "none")], ""), "");
