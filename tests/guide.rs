@@ -558,6 +558,31 @@ fn a_file_that_would_be_refused_is_not_written() {
     assert_eq!(left.code, 0, "{}", left.output);
     left.line("gluo: nothing is written to ./.env");
     assert_eq!(machine.files(), [""; 0]);
+    // Beside another server than the one that the secret was typed for.
+    let server = Server::start(canned::gluo(TOKEN));
+    machine.unset("GLUO_ACCESS_KEY").set("GLUO_URL", &server.url());
+    machine.write(".env", "GLUO_URL=https://nowhere.invalid\n");
+    let mut terminal = start(&machine, "login gluo");
+    terminal.sees("(not shown): ").hides().types(&format!("{KEY}\r"));
+    let left = terminal.ends();
+    assert_eq!(left.code, 0, "{}", left.output);
+    left.line("gluo: nothing is written to ./.env");
+    let kept = fs::read_to_string(machine.path(".env")).expect("a file");
+    assert_eq!(kept, "GLUO_URL=https://nowhere.invalid\n");
+}
+
+#[test]
+fn nobody_is_asked_for_what_would_be_refused() {
+    if !installed("setsid") {
+        return;
+    }
+    let mut machine = bare();
+    machine.set("GLUO_URL", "http://127.0.0.1:1");
+    machine.write(".env", format!("GLUO_URL=https://nowhere.invalid\nGLUO_ACCESS_KEY={KEY}\n"));
+    let left = start(&machine, "login gluo").ends();
+    assert_eq!(left.code, 2, "{}", left.output);
+    left.line("error: gluo: GLUO_URL in the environment names another server than ./.env line 1");
+    assert!(!left.output.contains("GLUO_USERNAME"), "{}", left.output);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Settings as the program meets them: where they come from, what is refused, and what arrives on the wire.
 
 mod accounts;
+mod pairs;
 
 use std::ffi::OsStr;
 use std::fs;
@@ -311,27 +312,6 @@ fn a_planted_url_gets_no_secret() {
     machine.set("ZEEV_PASSWORD", "Mounted6Secret");
     machine.run("login zeev --env-file .env").answer();
     machine.set("CRMAUTH_ENV_FILE", ".env").run("login zeev").answer();
-}
-
-#[test]
-fn a_files_secret_is_not_for_the_server_of_another_folders_session() {
-    let (elsewhere, server) = (nobody(), zeev(2));
-    let mut machine = Machine::new();
-    machine.write(".env", env_file(&server, "ZEEV_USERNAME=ana\nZEEV_PASSWORD=Folder7Secret\n"));
-    machine.canary("Folder7Secret").set("ZEEV_URL", &elsewhere.url());
-    for variable in ["ZEEV_TOKEN", "ZEEV_TOKEN_FILE"] {
-        machine.set(variable, "handed-over");
-        for line in ["login zeev", "token zeev", "login zeev --env-file .env"] {
-            let told =
-                ["ZEEV_URL came with a session", ".env line 1", "ZEEV_PASSWORD", "hint: `unset ZEEV_URL`"];
-            machine.run(line).fails(2, &told);
-        }
-        machine.unset(variable);
-    }
-    // The file's own server is no other one, with a session of it in the environment or without.
-    machine.set("ZEEV_TOKEN", "handed-over").set("ZEEV_URL", &server.url()).run("login zeev").answer();
-    machine.unset("ZEEV_URL").run("login zeev").answer();
-    assert_eq!(elsewhere.connections(), 0);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::output;
 use crate::output::sink::replace;
 use crate::provider;
 use crate::secret::Secret;
-use crate::settings::{self, Origin, Questions, Wrapping};
+use crate::settings::{self, Questions, Wrapping};
 use crate::signals::interruptible;
 
 /// A target's answers, by variable.
@@ -125,9 +125,9 @@ impl Guide {
                 run.report.tell(tr!("{target}: nothing was written to {shown}", target, shown));
                 continue;
             }
-            if shown == "./.env" && would_be_refused(app, target).await {
+            if would_be_refused(app, target).await {
                 run.report.tell(tr!(
-                    "{target}: nothing is written to {shown}, where a URL beside a secret from elsewhere is refused",
+                    "{target}: nothing is written to {shown}, where it would be refused beside what is set elsewhere",
                     target,
                     shown
                 ));
@@ -185,12 +185,9 @@ fn why_not_asking(run: &Run<'_>) -> Result<Option<Text>> {
     })
 }
 
-/// Whether the implicit env file, with the answers in it, would be refused beside what is set elsewhere.
+/// Whether a later run would refuse the answers in the env file that is read first.
 async fn would_be_refused(app: &App, target: &Target) -> bool {
-    let Ok(plan) = settings::find(target, &app.sources).await else { return false };
-    let implicit = |origin: &Origin| matches!(origin, Origin::Answer | Origin::File { implicit: true, .. });
-    let url = plan.found("URL").is_some_and(|found| implicit(&found.origin));
-    url && plan.found.iter().any(|found| found.field.secret() && !implicit(&found.origin))
+    settings::find(target, &app.sources.with_answers_kept()).await.is_err()
 }
 
 /// Asks for some of a target's fields. `None` where no answer comes any more.

@@ -105,7 +105,7 @@ pub(super) fn parse(text: &str, specs: &[&'static Spec]) -> Option<Name> {
 }
 
 /// What a variable that is no setting may have been meant to be.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Meant {
     /// The account that it would be of.
     pub target: Target,

@@ -39,7 +39,6 @@ pub async fn find(target: &Target, sources: &Sources) -> Result<Plan> {
         return Err(error.clone());
     }
     resolution.guard().map_err(named)?;
-    resolution.keep_pairs().map_err(named)?;
     let mut plan = resolution.plan().await.map_err(named)?;
     plan.missing = error;
     Ok(plan)
@@ -150,6 +149,7 @@ impl<'a> Resolution<'a> {
                 resolution.unused.insert(field.name);
             }
         }
+        resolution.keep_pairs()?;
         Ok(resolution)
     }
 
@@ -345,33 +345,36 @@ impl<'a> Resolution<'a> {
         )))
     }
 
-    /// Refuses a secret from an env file for the server that another folder's session was handed over with, where the
-    /// file names a server of its own. Else the environment counts first, as for all settings.
+    /// Refuses a secret from an env file for a server that the environment names, where the env files name another: a
+    /// secret is for the server that its own file names, or else for the one that the files together do.
     fn keep_pairs(&self) -> Result<()> {
-        let url = self.hits.get(COMMON[0].name).filter(|hit| hit.origin == Origin::Environment);
-        let Some(url) = url.filter(|hit| self.sources.handed_over(hit)) else { return Ok(()) };
-        let server =
-            |text: &Secret| BaseUrl::of(text.expose(), self.target.spec).ok().map(|url| url.origin());
-        let Some(here) = server(&url.text) else { return Ok(()) };
-        for (text, place) in self.sources.shadowed(url) {
-            let of_it = self.used().find(|(field, hit)| field.secret() && hit.origin.file() == place.file());
-            let Some((_, secret)) = of_it else { continue };
-            if server(text).is_none_or(|there| there == here) {
-                continue;
-            }
-            let message = tr!(
-                "{url} came with a session into the environment and names another server than {place}, which {secret} is for",
-                url = url.written,
-                place = place.text(),
-                secret = secret.written
-            );
-            return Err(Error::new(Cause::BadSetting, message).hint(tr!(
-                "`unset {variable}`, which an earlier login has left, or set {secret} in the environment too",
-                variable = url.variable,
-                secret = secret.variable
-            )));
-        }
-        Ok(())
+        let origin =
+            |url: &Setting| BaseUrl::of(url.text.expose(), self.target.spec).ok().map(|url| url.origin());
+        let strays = self.used().filter_map(|(field, secret)| {
+            let url = |counts: &dyn Fn(&Setting) -> bool| self.sources.url(&secret.owner, counts);
+            let of_files = |hit: &Setting| hit.origin.is_file();
+            let there = url(&|_| true).filter(|there| there.origin == Origin::Environment)?;
+            let home = url(&|hit| hit.rank == secret.rank).or_else(|| url(&of_files))?;
+            let strays = field.secret() && of_files(secret) && origin(&home) != origin(&there);
+            strays.then_some((secret, there, home))
+        });
+        let strays: Vec<(&Setting, Setting, Setting)> = strays.collect();
+        let Some((secret, there, home)) = strays.first() else { return Ok(()) };
+        let message = tr!(
+            "{url} in the environment names another server than {place}, which {secret} from {secret_place} is for",
+            url = there.written,
+            place = home.origin.text(),
+            secret = secret.written,
+            secret_place = secret.origin.text()
+        );
+        let secrets: Vec<&str> = strays.iter().map(|(secret, ..)| secret.variable.as_str()).collect();
+        Err(Error::new(Cause::BadSetting, message).hint(tr!(
+            "`unset {url}`, which an earlier login may have left; or set {secrets} in the environment too, or give the \
+             other server an account of its own, as in `{id}@filial`",
+            url = there.written,
+            secrets = i18n::and(&secrets),
+            id = self.target.spec.id
+        )))
     }
 
     /// What decides where secrets travel and comes from a file that nobody named.

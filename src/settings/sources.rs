@@ -58,12 +58,9 @@ impl Origin {
         matches!(self, Self::File { implicit: true, .. })
     }
 
-    /// The env file that it is from.
-    pub(super) fn file(&self) -> Option<&str> {
-        match self {
-            Self::File { path, .. } => Some(path),
-            _ => None,
-        }
+    /// Whether it is an env file.
+    pub(super) fn is_file(&self) -> bool {
+        matches!(self, Self::File { .. })
     }
 
     /// What stands behind "from": `the environment`, `./.env line 3`.
@@ -94,7 +91,8 @@ pub(super) struct Setting {
     pub origin: Origin,
 }
 
-/// A variable that looks like a setting of ours and is none: mistyped, or what a session was handed over in.
+/// A variable that looks like a setting of ours and is none.
+#[derive(Clone)]
 struct Unknown {
     name: String,
     origin: Origin,
@@ -105,6 +103,7 @@ struct Unknown {
 type Layer = BTreeMap<String, (String, Secret, Origin)>;
 
 /// All settings of ours, by source. It has no `Debug`: settings are secrets.
+#[derive(Clone)]
 pub struct Sources {
     layers: Vec<Layer>,
     looked: Vec<Text>,
@@ -180,6 +179,21 @@ impl Sources {
             Some(last) if last.values().any(|(.., origin)| *origin == Origin::Answer) => last.extend(layer),
             _ => self.layers.push(layer.collect()),
         }
+    }
+
+    /// The sources of a later run that finds the answers in the env file that is read first.
+    pub fn with_answers_kept(&self) -> Self {
+        let mut kept = self.clone();
+        let given = |layer: &mut Layer| layer.values().any(|(.., origin)| *origin == Origin::Answer);
+        if let (Some(mut answers), Some((path, _))) = (kept.layers.pop_if(given), &kept.first_file) {
+            let origin = Origin::File { path: path.clone(), line: 0, implicit: path == IMPLICIT };
+            answers.values_mut().for_each(|(.., from)| *from = origin.clone());
+            match kept.layers.get_mut(1) {
+                Some(first) => first.extend(answers),
+                None => kept.layers.push(answers),
+            }
+        }
+        kept
     }
 
     /// The env file that settings are read from first, whether it is there or not: its name, and where it is.
@@ -292,16 +306,16 @@ impl Sources {
         &self.looked
     }
 
-    /// The URL that an account's settings name, its own or the default account's.
-    fn url(&self, target: &Target) -> Option<Setting> {
+    /// The URL that an account's settings name, its own or the default account's, in the sources that count.
+    pub(super) fn url(&self, target: &Target, counts: impl Fn(&Setting) -> bool) -> Option<Setting> {
         let accounts = [target.clone(), target.default_account()];
-        accounts.iter().find_map(|account| self.hits(account, &COMMON[0]).next())
+        accounts.iter().find_map(|account| self.hits(account, &COMMON[0]).find(&counts))
     }
 
     /// Whether a named account takes a group from the default one: it has settings, none of the group, and the default
     /// account's URL.
     pub(super) fn takes(&self, account: &Target, group: Group) -> bool {
-        let url = |target| BaseUrl::of(self.url(target)?.text.expose(), account.spec).ok();
+        let url = |target| BaseUrl::of(self.url(target, |_| true)?.text.expose(), account.spec).ok();
         account.account.is_some()
             && !self.sets(account, |field| field.shared == Some(group))
             && self.sets(account, |_| true)
@@ -347,21 +361,6 @@ impl Sources {
             let (written, text, origin) = (written.clone(), text.clone(), origin.clone());
             Some(Setting { owner: target.clone(), rank, variable, written, form, text, origin })
         })
-    }
-
-    /// Whether the environment holds a session beside this URL, as it does where a run of ours handed both over.
-    pub(super) fn handed_over(&self, url: &Setting) -> bool {
-        let Some(prefix) = url.variable.strip_suffix("URL") else { return false };
-        self.unknown.iter().any(|other| {
-            let field = other.name.strip_prefix(prefix);
-            other.origin == Origin::Environment && matches!(field, Some("TOKEN" | "TOKEN_FILE"))
-        })
-    }
-
-    /// What lower sources say where this one counts.
-    pub(super) fn shadowed(&self, hit: &Setting) -> impl Iterator<Item = (&Secret, &Origin)> {
-        let lower = self.layers.iter().skip(hit.rank + 1);
-        lower.filter_map(|layer| layer.get(&hit.variable)).map(|(_, text, origin)| (text, origin))
     }
 
     /// The path of a `_FILE`, from the current folder.

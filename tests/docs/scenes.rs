@@ -389,6 +389,9 @@ fn errors() -> Vec<Scene> {
         scene("planted")
             .env_file("ZEEV_URL=https://empresa.zeev.it\n")
             .with("ZEEV_API_TOKEN", "zV7Kq2Xw9Lm4Rt"),
+        scene("another server")
+            .env_file("ZEEV_URL=https://filial.zeev.it\nZEEV_API_TOKEN=zV7Kq2Xw9Lm4Rt\n")
+            .with("ZEEV_URL", "https://empresa.zeev.it"),
         scene("no name").with("ZEEV_URL", "https://empresa-zeev.invalid"),
         scene("closed port").at(Kind::Nobody),
         scene("unknown issuer").at(Kind::Untrusted),

@@ -114,18 +114,43 @@ fn a_file_of_two_megabytes() {
 #[test]
 fn the_environment_wins() {
     each(|scene| {
+        let (number, variable, ..) = secret_line(scene);
+        let plain = text(scene);
+        let name = format!("{}_URL", scene.step.system.to_uppercase());
+        let url = scene.server.url();
+        let environment = |name: &str| format!("{name} from the environment");
+        let wins = |scene: &Scene, says: &[String]| {
+            welcome(scene);
+            let promise = Promise { says: says.to_vec(), ..delivered(scene) };
+            hold(65, scene, scene.command("login T -v"), &promise);
+        };
+        // The same server in another spelling, so that the file's secret is for it.
+        scene.machine.set(&name, &format!("{}/", url.replace("http:", "HTTP:")));
+        wins(scene, &[environment(&name), format!("{variable} from ./.env line {number}")]);
+        // Both are the environment's, whatever the file says of either. No canary: it stands in the program's own.
+        scene.machine.set(&variable, "An0therSecretOfTheEnvironment");
+        for content in [plain.clone(), plain.replace(&url, "https://nowhere.invalid")] {
+            scene.source(".env", content);
+            wins(scene, &[environment(&name), environment(&variable)]);
+        }
+        scene.machine.unset(&variable).unset(&name);
+        scene.source(".env", plain);
+    });
+}
+
+#[test]
+fn a_files_secret_meets_no_other_server_of_the_environment() {
+    each(|scene| {
         let (_, variable, ..) = secret_line(scene);
         let plain = text(scene);
         let name = format!("{}_URL", scene.step.system.to_uppercase());
         let url = scene.server.url();
-        // The file's URL leads nowhere, and is not used.
-        let content = plain.replace(&url, "https://nowhere.invalid");
-        scene.source(".env", &content);
-        welcome(scene);
+        scene.source(".env", plain.replace(&url, "https://nowhere.invalid"));
         scene.machine.set(&name, &url);
-        let mut promise = delivered(scene);
-        promise.says = vec![format!("{name} from the environment"), format!("{variable} from ./.env line")];
-        hold(65, scene, scene.command("login T -v"), &promise);
+        let told = format!("{name} in the environment names another server than ./.env line");
+        for (line, code) in VERBS.into_iter().chain([("login T --env-file ./.env", 2)]) {
+            hold(65, scene, scene.command(line), &before_any_request(code, &[&told, &variable, "hint: "]));
+        }
         scene.machine.unset(&name);
         scene.source(".env", plain);
     });

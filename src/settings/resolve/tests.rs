@@ -422,3 +422,122 @@ fn an_answer_goes_where_it_was_asked_for_and_to_no_planted_place() {
     let told = "BROKER__Y__ALLOW_HTTP comes from ./.env line 4 and BROKER_PARTNER_PASSWORD";
     assert!(refused.contains(told), "{refused}");
 }
+
+#[test]
+fn a_files_secret_is_for_the_server_that_the_files_name() {
+    // The environment, the files in their order, whether that is refused.
+    type Row = (&'static [(&'static str, &'static str)], &'static [&'static str], bool);
+    const ROWS: &[Row] = &[
+        // The files name no server: the ordinary split.
+        (&[("URL", "a")], &["ACCESS_KEY=k"], false),
+        (&[("URL", "a")], &["OTHER_URL=b\nACCESS_KEY=k", ""], false),
+        (&[("URL", "a")], &["ACCESS_KEY=k\nURL=", "URL=''"], false),
+        // The same server, however it is spelt.
+        (&[("URL", "a")], &["URL=a\nACCESS_KEY=k"], false),
+        (&[("URL", "a")], &["URL=HTTPS://A:443/x/\nACCESS_KEY=k"], false),
+        (&[("URL", "a/webservice.php")], &["URL=a/y", "ACCESS_KEY=k"], false),
+        // Another one: by its host, its port, its scheme, and by what is no URL.
+        (&[("URL", "a")], &["URL=b\nACCESS_KEY=k"], true),
+        (&[("URL", "a")], &["URL=a:444\nACCESS_KEY=k"], true),
+        (&[("URL", "a")], &["URL=http://a\nACCESS_KEY=k"], true),
+        (&[("URL", "a")], &["URL=ftp://b\nACCESS_KEY=k"], true),
+        (&[("URL", "a")], &["link=b\nusername=u\nacceskey=k"], true),
+        (&[("URL", "a")], &["URL=b\nACCESS_KEY_FILE=/dev/null"], true),
+        (&[("URL", "a")], &["URL=b\nACCESS_KEY_CMD='echo k'"], true),
+        // In another file than the secret, before or behind it.
+        (&[("URL", "a")], &["URL=b", "ACCESS_KEY=k"], true),
+        (&[("URL", "a")], &["ACCESS_KEY=k", "URL=b"], true),
+        // Of several, the one in the secret's own file, or else the last.
+        (&[("URL", "a")], &["URL=a\nACCESS_KEY=k", "URL=b"], false),
+        (&[("URL", "a")], &["URL=a", "URL=b\nACCESS_KEY=k"], true),
+        (&[("URL", "a")], &["URL=b\nACCESS_KEY=k", "URL=a"], true),
+        (&[("URL", "a")], &["URL=a", "URL=b", "ACCESS_KEY=k"], true),
+        (&[("URL", "a")], &["URL=b", "URL=a", "ACCESS_KEY=k"], false),
+        // Among themselves the files count in their order, as they were named.
+        (&[], &["URL=b\nACCESS_KEY=k", "URL=a"], false),
+        // A secret of the environment's goes with its URL, and what is not used goes nowhere.
+        (&[("URL", "a"), ("ACCESS_KEY", "k")], &["URL=b\nACCESS_KEY=l"], false),
+        (&[("URL", "a"), ("ACCESS_KEY_CMD", "echo k")], &["URL=b\nACCESS_KEY=l"], false),
+        // A session beside the URL makes no difference.
+        (&[("URL", "a"), ("TOKEN", "t")], &["URL=b\nACCESS_KEY=k"], true),
+        (&[("URL", "a"), ("TOKEN", "t")], &["URL=a\nACCESS_KEY=k"], false),
+        (&[("URL", "a"), ("TOKEN", "t")], &["ACCESS_KEY=k"], false),
+    ];
+    let names = ["1", "2", "3"];
+    for (vars, files, refused) in ROWS {
+        for (text, url, own) in [
+            ("acme", "ACME_", "ACME_"),
+            ("acme@x", "ACME__X__", "ACME__X__"),
+            ("acme@x", "ACME_", "ACME__X__"),
+        ] {
+            let owned = |name: &str| match name {
+                "URL" => format!("{url}URL"),
+                _ => format!("{own}{name}"),
+            };
+            let line = |line: &str| match line.split_once('=') {
+                Some((name, value)) if name.chars().all(|c| c.is_ascii_uppercase() || c == '_') => {
+                    format!("{}={value}\n", owned(name))
+                }
+                _ => format!("{line}\n"),
+            };
+            if files.iter().any(|file| file.contains("link=")) && text != "acme" {
+                continue;
+            }
+            let files: Vec<String> = files.iter().map(|file| file.lines().map(line).collect()).collect();
+            let files: Vec<_> = names.into_iter().zip(files.iter().map(String::as_str)).collect();
+            let dir = folder(&files);
+            let vars: Vec<_> = vars.iter().map(|(name, value)| (owned(name), *value)).collect();
+            let user = owned("USERNAME");
+            let mut vars: Vec<_> = vars.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+            vars.push((&user, "u"));
+            let sources = load(dir.path(), &vars, &names[..files.len()]).expect("read");
+            let found = find(&target(text), &sources);
+            let told = found.as_ref().err().map(|error| error.message.english());
+            let of_pairs = told.as_ref().is_some_and(|told| told.contains("names another server than"));
+            assert_eq!(of_pairs, *refused, "{text} {vars:?} {files:?}: {told:?}");
+        }
+    }
+}
+
+#[test]
+fn whose_url_counts_for_an_accounts_secret() {
+    let partner = "BROKER_PARTNER_TOKEN=t";
+    let own = "BROKER__X__USERNAME=u\nBROKER__X__PASSWORD=p";
+    for (vars, file, refused) in [
+        // The account's own URL in the file is the one that counts, whatever the default account's is elsewhere.
+        (&[("BROKER_URL", "a")][..], format!("BROKER__X__URL=b\n{own}"), None),
+        (&[("BROKER__X__URL", "a")], format!("BROKER_URL=b\n{own}"), Some("BROKER__X__PASSWORD")),
+        (&[("BROKER__X__URL", "a")], format!("BROKER_URL=b\nBROKER__X__URL=a\n{own}"), None),
+        // A partner's secret is for the default account's server, where the account goes by its own file as well.
+        (
+            &[("BROKER_URL", "a")],
+            format!("BROKER_URL=b\nBROKER__X__URL=a\n{own}\n{partner}"),
+            Some("PARTNER_TOKEN"),
+        ),
+        (&[("BROKER_URL", "b")], format!("BROKER_URL=b\nBROKER__X__URL=b\n{own}\n{partner}"), None),
+        (&[("BROKER_URL", "a")], format!("BROKER__X__URL=a\n{own}\n{partner}"), None),
+        (&[("BROKER_URL", "a")], format!("BROKER_URL=b\n{own}"), Some("BROKER__X__PASSWORD")),
+    ] {
+        let told = settings("broker@x", vars, &file).err();
+        assert_eq!(told.is_some(), refused.is_some(), "{vars:?} {file}: {told:?}");
+        let named = |told: &String| told.contains(refused.unwrap_or_default());
+        assert!(told.as_ref().is_none_or(named), "{told:?}");
+    }
+}
+
+#[test]
+fn a_stray_secret_is_told_with_its_cures() {
+    let dir = folder(&[(".env", "PORTAL_URL=b\n\nPORTAL_CLIENT_SECRET=c4n4ry1\nPORTAL_PASSWORD=c4n4ry2\n")]);
+    let vars = [("PORTAL_URL", "a"), ("PORTAL_USERNAME", "u")];
+    let error = find(&target("portal"), &load(dir.path(), &vars, &[]).expect("read")).expect_err("refused");
+    assert_eq!(
+        error.message.english(),
+        "PORTAL_URL in the environment names another server than ./.env line 1, which PORTAL_CLIENT_SECRET from \
+         ./.env line 3 is for"
+    );
+    assert_eq!(
+        error.hint.expect("a hint").english(),
+        "`unset PORTAL_URL`, which an earlier login may have left; or set PORTAL_CLIENT_SECRET and PORTAL_PASSWORD in \
+         the environment too, or give the other server an account of its own, as in `portal@filial`"
+    );
+}
