@@ -103,8 +103,8 @@ fn said() -> BTreeMap<String, PathBuf> {
                 let text = std::fs::read_to_string(&path).expect("a source file");
                 let tokens = tokens(&text);
                 for four in tokens.windows(4) {
-                    if let [Token::Word(say), Token::Mark('!'), Token::Mark('('), last] = four
-                        && say == "i18n"
+                    if let [Token::Word(name), Token::Mark('!'), Token::Mark('('), last] = four
+                        && name == "tr"
                     {
                         let Token::Text(sentence) = last else { panic!("tr! without a literal: {last:?}") };
                         found.insert(sentence.clone(), path.clone());
