@@ -97,7 +97,7 @@ fn key(number: usize) -> Key {
         path: "/".to_owned(),
         user: vec![format!("ana{number}")],
         grant: None,
-        role: "user".to_owned(),
+        role: crmauth::session::Role::User,
     }
 }
 

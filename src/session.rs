@@ -1,6 +1,9 @@
 //! A session: the token, whose it is, how long it lasts, and what else the server said.
 
+use std::fmt;
+
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::{Cause, Error, Result};
@@ -60,6 +63,48 @@ impl Session {
     /// Sets the end, `lifetime` after it was obtained.
     pub fn lasts(&mut self, lifetime: SignedDuration) {
         self.expires_at = self.obtained_at.checked_add(lifetime).ok();
+    }
+}
+
+/// Whose session it is; in the store's keys a text, such as `user`, and sorted as its text is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum Role {
+    /// Somebody else's, whom the configured user stands in for: an id or a user name.
+    As(String),
+    /// One that this version does not know.
+    Other(String),
+    /// The partner's, which some logins must carry.
+    Partner,
+    /// The configured user's.
+    User,
+}
+
+impl From<String> for Role {
+    fn from(text: String) -> Self {
+        match (text.as_str(), text.strip_prefix("as:")) {
+            ("user", _) => Self::User,
+            ("partner", _) => Self::Partner,
+            (_, Some(person)) => Self::As(person.to_owned()),
+            _ => Self::Other(text),
+        }
+    }
+}
+
+impl From<Role> for String {
+    fn from(role: Role) -> Self {
+        role.to_string()
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::As(person) => write!(f, "as:{person}"),
+            Self::Other(text) => f.write_str(text),
+            Self::Partner => f.write_str("partner"),
+            Self::User => f.write_str("user"),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::error::{Cause, Error, Pending, Result, printable};
 use crate::i18n::{self, tr};
 use crate::json;
 use crate::lifecycle::{App, lost, role};
-use crate::provider::{self, Revocation};
+use crate::provider::{self, Revocation, Role};
 use crate::signals::interruptible;
 use crate::store::{Entry, Key};
 
@@ -149,9 +149,8 @@ fn word(ended: Ended) -> &'static str {
 
 /// Whose session an entry is, for people.
 fn label(key: &Key, entry: &Entry) -> String {
-    match key.role.as_str() {
-        "user" => entry.target.clone(),
-        "partner" => format!("{} (partner)", entry.target),
+    match &key.role {
+        Role::User => entry.target.clone(),
         role => format!("{} ({role})", entry.target),
     }
 }
@@ -164,7 +163,7 @@ async fn end(app: &App, target: &Target, args: &Args) -> Result<Ended> {
         role(target, person)?;
         let mut stored = app.endable().await?;
         stored.retain(|(key, entry)| {
-            let wanted = if person.is_some() { key.person() == person } else { key.role == "user" };
+            let wanted = if person.is_some() { key.person() == person } else { key.role == Role::User };
             wanted && entry.target == target.to_string()
         });
         match &stored[..] {

@@ -15,7 +15,7 @@ use crate::lifecycle::freshness::{Stale, Verdict, judge};
 use crate::lifecycle::{App, url_of};
 use crate::output;
 use crate::output::sink::columns;
-use crate::provider::{self, Life};
+use crate::provider::{self, Life, Role};
 use crate::secret::sha256_hex;
 use crate::settings::{Origin, Plan};
 use crate::store::{Entry, Key};
@@ -126,9 +126,9 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
 /// What is stored in a target's name, its user's sessions and those of `--as`.
 fn of<'a>(target: &Target, stored: &'a [(Key, Entry)]) -> impl Iterator<Item = &'a (Key, Entry)> {
     let name = target.to_string();
-    stored
-        .iter()
-        .filter(move |(key, entry)| entry.target == name && (key.role == "user" || key.person().is_some()))
+    stored.iter().filter(move |(key, entry)| {
+        entry.target == name && (key.role == Role::User || key.person().is_some())
+    })
 }
 
 /// `listed` is what is stored in the target's name, whatever its settings are now; `here` whether it has any.

@@ -59,11 +59,7 @@ impl Account<'_> {
             path: self.plan.url.path().to_owned(),
             user,
             grant: self.identity(),
-            role: match role {
-                Role::User => "user".to_owned(),
-                Role::Partner => "partner".to_owned(),
-                Role::As(person) => format!("as:{person}"),
-            },
+            role: role.clone(),
         }
     }
 

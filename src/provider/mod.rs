@@ -15,6 +15,7 @@ use crate::http::response::{self, Json, Response};
 use crate::http::{Channel, Request};
 use crate::i18n::{Text, tr};
 use crate::secret::Secret;
+pub use crate::session::Role;
 use crate::session::Session;
 
 /// Every provider, in the order in which people see them.
@@ -35,17 +36,6 @@ pub fn specs() -> Vec<&'static Spec> {
 /// The provider that declared `spec`.
 pub fn of(spec: &Spec) -> Option<&'static dyn Provider> {
     ALL.iter().copied().find(|provider| provider.spec().id == spec.id)
-}
-
-/// Whose session is wanted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Role {
-    /// The configured user's.
-    User,
-    /// The partner's, which some logins must carry.
-    Partner,
-    /// Somebody else's, whom the configured user stands in for: an id or a user name.
-    As(String),
 }
 
 /// One system's protocol.

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use crate::error::{Pending, Result};
 use crate::i18n::{Text, tr};
 use crate::secret::{Secret, sha256_hex};
-use crate::session::{Session, check_token};
+use crate::session::{Role, Session, check_token};
 
 /// The form of an entry that this program writes and the newest that it reads.
 const SCHEMA: u32 = 1;
@@ -40,14 +40,16 @@ pub struct Key {
     pub user: Vec<String>,
     /// The grant, where a provider has several.
     pub grant: Option<String>,
-    /// Whose role it is: the user's, the partner's, or the person's of `--as`.
-    pub role: String,
+    pub role: Role,
 }
 
 impl Key {
     /// The person of `--as` whom the session stands for.
     pub fn person(&self) -> Option<&str> {
-        self.role.strip_prefix("as:")
+        match &self.role {
+            Role::As(person) => Some(person),
+            _ => None,
+        }
     }
 
     /// The entry's name: 32 hex digits, which tell nothing.
@@ -277,7 +279,7 @@ pub(crate) mod tests {
             path: "/".into(),
             user: vec![user.into()],
             grant: None,
-            role: "user".into(),
+            role: Role::User,
         }
     }
 
@@ -322,7 +324,7 @@ pub(crate) mod tests {
         assert_ne!(key("ana").name(), key("bia").name());
         assert_eq!(key("ana").name().len(), 32);
         let mut other = key("ana");
-        other.role = "as:bia".into();
+        other.role = Role::As("bia".into());
         assert_ne!(other.name(), key("ana").name());
     }
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::time::Duration;
 
-use crmauth::session::check_token;
+use crmauth::session::{Role, check_token};
 use crmauth::store::file::FileStore;
 use crmauth::store::{Key, Store};
 use tokio::time::Instant;
@@ -25,7 +25,7 @@ fn key() -> Key {
         path: "/".to_owned(),
         user: vec!["ana".to_owned()],
         grant: None,
-        role: "user".to_owned(),
+        role: Role::User,
     }
 }
 
