@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::hints::Hints;
+use super::obtain::{Active, App, of, role};
 use super::shared_store::overtaken;
-use super::{Active, App, of, role};
 use crate::declaration::{BaseUrl, Settings, Target};
 use crate::error::{Cause, Error, Result};
 use crate::http::Channel;
