@@ -330,6 +330,9 @@ fn sessions_of_other_people_are_listed_and_do_not_count() {
     let gone = machine.run("status zeev");
     assert_eq!(gone.stdout.matches("ZEEV_URL").count(), 1, "{}", gone.stdout);
     assert_eq!(lines(&gone)[1..], ["zeev --as 3 unknown", "zeev --as maria.souza unknown"]);
+    let asked = rows(&machine.run("status zeev --check --json"));
+    assert_eq!(asked[0]["error"]["code"], "missing_setting");
+    assert_eq!(each(&asked, "error")[1..], [Value::Null, Value::Null], "it is told of the target alone");
     machine.set("ZEEV_URL", "https://other.example");
     assert_eq!(lines(&machine.run("status zeev")).len(), 1, "they are for another server");
 }

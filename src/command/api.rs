@@ -10,7 +10,7 @@ use crate::error::{Cause, Error, Result};
 use crate::http::response;
 use crate::http::{Call, Stream};
 use crate::i18n::{Text, tr};
-use crate::lifecycle::{self, Active, App, Want};
+use crate::lifecycle::{Account, Active, Want};
 use crate::output::sink::StdoutStream;
 use crate::provider::Judgement;
 use crate::secret::{Secret, percent};
@@ -67,18 +67,18 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     check_path(&args.path, target).map_err(named)?;
     let headers = headers(args, target).map_err(named)?;
     let body = args.data.as_deref().map(|data| read_data(data, run)).transpose()?;
-    let (app, _servers) = run.app().await?;
-    let person = args.person.as_deref();
-    let login = app.session(target, person, &Want::Usable(args.min_ttl)).await?;
-    let send = async |login: &Active| {
-        ask(&app, login, &call(args, login, &headers, body.as_deref())).await.map_err(named)
+    let (services, sources, _servers) = run.services().await?;
+    let account = Account::find(&services, &sources, target, args.person.as_deref()).await?;
+    let login = account.session(&Want::Usable(args.min_ttl)).await?;
+    let send = async |login: &Active<'_>| {
+        ask(login, &call(args, login, &headers, body.as_deref())).await.map_err(named)
     };
     let mut answer = send(&login).await?;
     if answer.judgement != Judgement::Alive {
         run.report.note(Some(target), tr!("the answer looks like that of a dead session"));
         let dead = answer.judgement == Judgement::Dead;
         let want = Want::InsteadOf { suspect: Box::new(login.session.clone()), dead };
-        match app.session(target, person, &want).await {
+        match login.account.again().session(&want).await {
             Ok(fresh) if fresh.session.token == login.session.token => {}
             Ok(fresh) if answer.judgement != Judgement::Unclear || HARMLESS.contains(&&*method(args)) => {
                 answer = send(&fresh).await?;
@@ -97,7 +97,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let mut out = StdoutStream::default();
     let passed = pass_on(args, answer, &mut out).await;
     out.end_line().await;
-    passed.and_then(|(stream, empty)| verdict(&stream, target, empty)).map_err(named)
+    passed.and_then(|(stream, empty)| verdict(&stream, &login.account, empty)).map_err(named)
 }
 
 /// An answer, as much of it read as it takes to judge the session by it.
@@ -110,9 +110,9 @@ struct Answer {
 
 /// Sends the request and reads of its answer what must be held back. What is cut short or longer than that refuses no
 /// session.
-async fn ask(app: &App, login: &Active, call: &Call) -> Result<Answer> {
-    let provider = lifecycle::of(login.target())?;
-    let mut stream = app.call(login, call).await?;
+async fn ask(login: &Active<'_>, call: &Call) -> Result<Answer> {
+    let provider = login.account.provider;
+    let mut stream = login.call(call).await?;
     let mut whole = false;
     let mut broken = None;
     let judgement = loop {
@@ -140,7 +140,7 @@ fn method(args: &Args) -> String {
 }
 
 /// CaLocations the session where the system wants it.
-fn call(args: &Args, login: &Active, headers: &[(String, Secret)], body: Option<&[u8]>) -> Call {
+fn call(args: &Args, login: &Active<'_>, headers: &[(String, Secret)], body: Option<&[u8]>) -> Call {
     let (spec, token) = (login.target().spec, &login.session.token);
     let given = |name: &str| headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
     let mut headers = headers.to_vec();
@@ -266,8 +266,8 @@ async fn pass_on(args: &Args, answer: Answer, out: &mut StdoutStream) -> Result<
 }
 
 /// What the answer's status means for a script; `empty` where it has no body.
-fn verdict(stream: &Stream, target: &Target, empty: bool) -> Result<u8> {
-    let answer = &stream.answer;
+fn verdict(stream: &Stream, account: &Account<'_>, empty: bool) -> Result<u8> {
+    let (answer, target) = (&stream.answer, account.target());
     let (host, status) = (&answer.host, answer.status);
     // 304 answers a condition that the request named; it leads nowhere.
     if (200..300).contains(&status) || status == 304 {
@@ -280,7 +280,7 @@ fn verdict(stream: &Stream, target: &Target, empty: bool) -> Result<u8> {
     if answer.refused_in_front(target.spec.refuses_in_json) {
         return Err(response::in_front(host, status));
     }
-    if let Some(error) = lifecycle::of(target)?.explain(answer) {
+    if let Some(error) = account.provider.explain(answer) {
         return Err(error);
     }
     let error = response::status_error(host, &answer.path, status);

@@ -8,12 +8,12 @@ use super::Run;
 use crate::declaration::{BaseUrl, Field, Kind, Target};
 use crate::error::{Cause, Error, Result, why};
 use crate::i18n::{Text, and, tr};
-use crate::lifecycle::{Active, App};
+use crate::lifecycle::{Active, Services};
 use crate::output;
 use crate::output::sink::replace;
 use crate::provider;
 use crate::secret::Secret;
-use crate::settings::{self, Questions, Wrapping};
+use crate::settings::{self, Questions, Sources, Wrapping};
 use crate::signals::interruptible;
 
 /// A target's answers, by variable.
@@ -30,7 +30,12 @@ pub(super) struct Guide {
 impl Guide {
     /// Asks for whatever these targets' logins need and nobody has set. Where nobody can be asked, nothing
     /// happens here: a login then says what it misses.
-    pub(super) async fn ask(run: &Run<'_>, app: &mut App, targets: &[Target]) -> Result<Self> {
+    pub(super) async fn ask(
+        run: &Run<'_>,
+        services: &Services,
+        sources: &mut Sources,
+        targets: &[Target],
+    ) -> Result<Self> {
         let mut guide = Self { answers: Vec::new(), silence: why_not_asking(run)?, refused: Vec::new() };
         if guide.silence.is_some() || run.global.json || run.global.sandbox {
             return Ok(guide);
@@ -38,19 +43,20 @@ impl Guide {
         for target in targets {
             let mut given = Vec::new();
             // An answer may make another setting necessary.
-            while let Ok(questions) = settings::questions(target, &app.sources)
+            while let Ok(questions) = settings::questions(target, sources)
                 && !questions.fields.is_empty()
             {
                 if let Some(url) = &questions.url
-                    && let Err(error) = admitted(app, target, &questions, url).await
+                    && let Err(error) = admitted(services, target, &questions, url).await
                 {
                     guide.refused.push((target.clone(), error.target(&target.to_string())));
                     break;
                 }
-                let Some(answers) = ask_each(run, app, target, &questions, given.is_empty()).await? else {
+                let Some(answers) = ask_each(run, services, target, &questions, given.is_empty()).await?
+                else {
                     break;
                 };
-                app.sources.answer(&answers);
+                sources.answer(&answers);
                 given.extend(answers);
             }
             guide.answers.push((target.clone(), given));
@@ -75,7 +81,7 @@ impl Guide {
     pub(super) async fn retry(
         &mut self,
         run: &Run<'_>,
-        app: &mut App,
+        sources: &mut Sources,
         target: &Target,
         error: &Error,
     ) -> Result<bool> {
@@ -106,7 +112,7 @@ impl Guide {
             answers.retain(|(name, _)| *name != variable);
             answers.push((variable, answer));
         }
-        app.sources.answer(answers);
+        sources.answer(answers);
         Ok(true)
     }
 
@@ -114,10 +120,10 @@ impl Guide {
     pub(super) async fn offer_to_save(
         &self,
         run: &Run<'_>,
-        app: &App,
-        results: &[(&Target, Result<Active>)],
+        sources: &Sources,
+        results: &[(&Target, Result<Active<'_>>)],
     ) -> Result<()> {
-        let Some((shown, path)) = app.sources.first_file() else { return Ok(()) };
+        let Some((shown, path)) = sources.first_file() else { return Ok(()) };
         let worked = |target: &Target| results.iter().any(|(other, login)| *other == target && login.is_ok());
         let mut settings = Vec::new();
         for (target, answers) in self.answers.iter().filter(|(_, answers)| !answers.is_empty()) {
@@ -125,7 +131,7 @@ impl Guide {
                 run.report.tell(tr!("{target}: nothing was written to {shown}", target, shown));
                 continue;
             }
-            if would_be_refused(app, target).await {
+            if would_be_refused(sources, target).await {
                 run.report.tell(tr!(
                     "{target}: nothing is written to {shown}, where it would be refused beside what is set elsewhere",
                     target,
@@ -186,14 +192,14 @@ fn why_not_asking(run: &Run<'_>) -> Result<Option<Text>> {
 }
 
 /// Whether a later run would refuse the answers in the env file that is read first.
-async fn would_be_refused(app: &App, target: &Target) -> bool {
-    settings::find(target, &app.sources.with_answers_kept()).await.is_err()
+async fn would_be_refused(sources: &Sources, target: &Target) -> bool {
+    settings::find(target, &sources.with_answers_kept()).await.is_err()
 }
 
 /// Asks for some of a target's fields. `None` where no answer comes any more.
 async fn ask_each(
     run: &Run<'_>,
-    app: &App,
+    services: &Services,
     target: &Target,
     questions: &Questions,
     first: bool,
@@ -229,7 +235,7 @@ async fn ask_each(
     }
     let mut answers = Vec::new();
     for field in &questions.fields {
-        match question(run, app, target, field, questions).await? {
+        match question(run, services, target, field, questions).await? {
             Some(answer) => answers.push((target.variable(field.name), answer)),
             None => return Ok(None),
         }
@@ -238,15 +244,15 @@ async fn ask_each(
 }
 
 /// Whether a login may be sent to a URL. A name is looked up, which a person may grow tired of.
-async fn admitted(app: &App, target: &Target, questions: &Questions, url: &BaseUrl) -> Result<()> {
+async fn admitted(services: &Services, target: &Target, questions: &Questions, url: &BaseUrl) -> Result<()> {
     let settings = questions.guards(target, url.clone());
-    interruptible(None, app.admits(&settings)).await
+    interruptible(None, services.admits(&settings)).await
 }
 
 /// Says what a field is and asks for it until the answer is one.
 async fn question(
     run: &Run<'_>,
-    app: &App,
+    services: &Services,
     target: &Target,
     field: &Field,
     questions: &Questions,
@@ -268,7 +274,7 @@ async fn question(
         let Some(answer) = answer(run, target, field, None).await? else { return Ok(None) };
         if field.kind == Kind::Url {
             let url = BaseUrl::of(answer.expose(), target.spec)?;
-            match admitted(app, target, questions, &url).await {
+            match admitted(services, target, questions, &url).await {
                 Err(error) if !error.cause.is_signal() => {
                     report.tell(error.message);
                     error.hint.into_iter().for_each(|hint| report.tell(hint));

@@ -8,7 +8,7 @@ use super::{Exit, Run};
 use crate::declaration::Target;
 use crate::error::{Cause, Error, Result};
 use crate::i18n::tr;
-use crate::lifecycle::{Active, App};
+use crate::lifecycle::Active;
 use crate::output::sink::{Destination, Sink};
 use crate::output::{self, Entry, Format, Outcome, Shape};
 use crate::settings::Sources;
@@ -113,22 +113,17 @@ impl Delivery {
 impl Prepared<'_> {
     /// Writes the sessions in this order and reports the failures; the exit code says how it went. New sessions that
     /// cannot be handed over, and are not stored either, are ended.
-    pub async fn deliver(
-        self,
-        run: &Run<'_>,
-        app: &App,
-        results: &[(&Target, Result<Active>)],
-    ) -> Result<u8> {
+    pub async fn deliver(self, run: &Run<'_>, results: &[(&Target, Result<Active<'_>>)]) -> Result<u8> {
         let outcome = self.write(run, results).await;
         if let Err(error) = &outcome {
             for login in results.iter().filter_map(|(_, result)| result.as_ref().ok()) {
-                app.give_up(login, error.cause == Cause::ClosedPipe).await;
+                login.give_up(error.cause == Cause::ClosedPipe).await;
             }
         }
         outcome
     }
 
-    async fn write(self, run: &Run<'_>, results: &[(&Target, Result<Active>)]) -> Result<u8> {
+    async fn write(self, run: &Run<'_>, results: &[(&Target, Result<Active<'_>>)]) -> Result<u8> {
         let mut exit = Exit::default();
         let mut outcomes = Vec::with_capacity(results.len());
         for (target, result) in results {

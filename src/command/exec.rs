@@ -13,7 +13,7 @@ use crate::declaration::{Ageing, Target};
 use crate::error::{Cause, Error, Result};
 use crate::files::{DRAFT_PREFIX, Draft};
 use crate::i18n::tr;
-use crate::lifecycle::{Active, App, Want};
+use crate::lifecycle::{Account, Active, Want};
 use crate::output::{self, Entry};
 use crate::session::Session;
 use crate::signals::interruptible;
@@ -77,10 +77,12 @@ async fn start(args: &Args, run: &Run<'_>) -> Result<u8> {
     // Before any login: a session for a command that does not exist helps nobody.
     let program = child::find(name, run)?;
     let wanted = targets(&args.targets)?;
-    let (app, servers) = run.app().await?;
+    let (services, sources, servers) = run.services().await?;
     let person = args.person.as_deref();
     let want = Want::Usable(args.min_ttl);
-    let work = join_all(wanted.iter().map(|target| app.session(target, person, &want)));
+    let log_in =
+        async |target| Account::find(&services, &sources, target, person).await?.session(&want).await;
+    let work = join_all(wanted.iter().map(log_in));
     let mut logins = Vec::new();
     let mut failed = false;
     for result in interruptible(Some(tr!("a login")), async { Ok(work.await) }).await? {
@@ -108,7 +110,7 @@ async fn start(args: &Args, run: &Run<'_>) -> Result<u8> {
         });
     }
     if args.token_file {
-        return with_files(args, run, &app, &logins, name, command).await;
+        return with_files(args, run, &logins, name, command).await;
     }
     for login in &logins {
         let (target, url, session) = (login.target(), login.url(), &login.session);
@@ -138,8 +140,7 @@ fn replace(name: &OsString, _: std::process::Command) -> Error {
 async fn with_files(
     args: &Args,
     run: &Run<'_>,
-    app: &App,
-    logins: &[Active],
+    logins: &[Active<'_>],
     name: &OsString,
     mut command: std::process::Command,
 ) -> Result<u8> {
@@ -152,7 +153,7 @@ async fn with_files(
         command.env(login.target().variable("URL"), login.url().to_string());
         files.push((login, path));
     }
-    let upkeep = join_all(files.into_iter().map(|(login, path)| keep_fresh(args, run, app, login, path)));
+    let upkeep = join_all(files.into_iter().map(|(login, path)| keep_fresh(args, run, login, path)));
     let ended = child::wait(name, command.into());
     pin_mut!(upkeep, ended);
     match select(ended, upkeep).await {
@@ -162,7 +163,7 @@ async fn with_files(
 }
 
 /// Renews a session in time, again and again.
-async fn keep_fresh(args: &Args, run: &Run<'_>, app: &App, login: &Active, path: PathBuf) {
+async fn keep_fresh(args: &Args, run: &Run<'_>, login: &Active<'_>, path: PathBuf) {
     let target = login.target();
     let mut session = login.session.clone();
     let (mut pause, mut margin) = due(&session, target, args.min_ttl);
@@ -174,7 +175,7 @@ async fn keep_fresh(args: &Args, run: &Run<'_>, app: &App, login: &Active, path:
             // Asked for, and replaced only if it is dead, stored or not.
             _ => Want::InsteadOf { suspect: Box::new(session.clone()), dead: false },
         };
-        let renewed = app.session(target, args.person.as_deref(), &want).await;
+        let renewed = login.account.again().session(&want).await;
         match renewed.and_then(|login| write(&path, &login).map(|()| login)) {
             Ok(login) => {
                 (pause, margin) = due(&login.session, target, args.min_ttl);
@@ -224,7 +225,7 @@ fn due(session: &Session, target: &Target, min_ttl: Duration) -> (Duration, Dura
 }
 
 /// Puts the token's bytes into the file, which is whole at any time.
-fn write(path: &Path, login: &Active) -> Result<()> {
+fn write(path: &Path, login: &Active<'_>) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     Draft::create(folder, DRAFT_PREFIX)
         .and_then(|mut draft| draft.fill(login.session.token.expose().as_bytes()).map(|()| draft))

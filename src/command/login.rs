@@ -13,12 +13,12 @@ use super::{AT_ONCE, Refused, Run, TargetName, duration, seconds, target_help, t
 use crate::declaration::{BaseUrl, Target};
 use crate::error::{Cause, Error, Result};
 use crate::i18n::{Text, tr};
-use crate::lifecycle::{Active, App, Want, role};
+use crate::lifecycle::{Account, Active, Services, Want, role};
 use crate::output;
 use crate::provider;
 use crate::secret::Secret;
 use crate::session::Session;
-use crate::settings::Plan;
+use crate::settings::{Plan, Sources};
 
 /// The largest session that `--adopt` reads, in bytes.
 const ADOPT_MAX: u64 = 1024 * 1024;
@@ -66,30 +66,31 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let batch = args.all || named.len() > 1;
     // Read before a signal is waited for: until then it ends a read that blocks.
     let handed = if args.adopt { Some(handed(&named, run)?) } else { None };
-    let (mut app, _servers) = run.app().await?;
-    let wanted = if args.all { configured(&app)? } else { named };
-    let prepared = args.delivery.prepare(run, &app.sources, &wanted, batch)?;
+    let (services, mut sources, _servers) = run.services().await?;
+    let wanted = if args.all { configured(&sources)? } else { named };
+    let prepared = args.delivery.prepare(run, &sources, &wanted, batch)?;
     for target in &wanted {
         role(target, args.person.as_deref()).map_err(|error| error.target(&target.to_string()))?;
     }
     if let (Some(text), [target]) = (&handed, &wanted[..]) {
-        return deliver(prepared, run, &app, &[(target, adopt(&app, target, text).await)]).await;
+        let adopted = adopt(&services, &sources, target, text).await;
+        return deliver(prepared, run, &[(target, adopted)]).await;
     }
-    let mut guide = Guide::ask(run, &mut app, &wanted).await?;
+    let mut guide = Guide::ask(run, &services, &mut sources, &wanted).await?;
     let person = args.person.as_deref();
-    let want = &Want::New(args.min_ttl.unwrap_or_default());
+    let want = Want::New(args.min_ttl.unwrap_or_default());
+    let log_in = async |sources: &Sources, target: &Target| {
+        Account::find(&services, sources, target, person).await?.session(&want).await
+    };
     let count = |done: usize| tr!("{done} of {all} done", done, all = wanted.len());
     let busy = (wanted.len() > 1).then(|| run.report.busy("login", count(0)));
     let mut logins = futures_util::stream::iter(wanted.iter().enumerate())
-        .map(|(place, target)| (place, target, guide.refused(target), &app))
-        .map(|(place, target, refused, app)| async move {
-            match refused {
-                Some(error) => (place, Err(error)),
-                None => (place, app.session(target, person, want).await),
-            }
+        .map(async |(place, target)| match guide.refused(target) {
+            Some(error) => (place, Err(error)),
+            None => (place, log_in(&sources, target).await),
         })
         .buffer_unordered(usize::from(args.jobs));
-    let mut done: Vec<(usize, Result<Active>)> = Vec::with_capacity(wanted.len());
+    let mut done: Vec<(usize, Result<Active<'_>>)> = Vec::with_capacity(wanted.len());
     while let Some(login) = logins.next().await {
         done.push(login);
         busy.iter().for_each(|busy| busy.says(count(done.len())));
@@ -101,14 +102,14 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     for (target, result) in &mut results {
         for _ in 0..TRIES {
             let Err(error) = &*result else { break };
-            if person.is_some() || !guide.retry(run, &mut app, target, error).await? {
+            if person.is_some() || !guide.retry(run, &mut sources, target, error).await? {
                 break;
             }
-            *result = app.session(target, person, want).await;
+            *result = log_in(&sources, target).await;
         }
     }
-    let code = deliver(prepared, run, &app, &results).await?;
-    match guide.offer_to_save(run, &app, &results).await {
+    let code = deliver(prepared, run, &results).await?;
+    match guide.offer_to_save(run, &sources, &results).await {
         // Whoever stops the run is to see that; the answer is out all the same.
         Err(error) if error.cause.is_signal() => Err(error),
         Err(error) => {
@@ -124,19 +125,18 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
 async fn deliver(
     prepared: Prepared<'_>,
     run: &Run<'_>,
-    app: &App,
-    results: &[(&Target, Result<Active>)],
+    results: &[(&Target, Result<Active<'_>>)],
 ) -> Result<u8> {
-    let code = prepared.deliver(run, app, results).await?;
+    let code = prepared.deliver(run, results).await?;
     for (target, login) in results.iter().filter_map(|(target, result)| Some((target, result.as_ref().ok()?)))
     {
-        run.report.done(target, told(app, login));
+        run.report.done(target, told(login));
     }
     Ok(code)
 }
 
 /// Who is logged in, where, until when, and where the session is kept.
-fn told(app: &App, login: &Active) -> Text {
+fn told(login: &Active<'_>) -> Text {
     let (session, url) = (&login.session, login.url());
     let who = match session.impersonating.as_ref().or(session.user.as_ref()) {
         Some(user) => tr!("logged in as {user} at {url}", user, url),
@@ -149,9 +149,9 @@ fn told(app: &App, login: &Active) -> Text {
         }
         None => tr!("until it is not used for some time"),
     };
-    let kept = match login.kept && app.store.lasts() {
-        true => tr!("stored in {place}", place = app.store.place()),
-        false => tr!("not stored"),
+    let kept = match login.stored_in() {
+        Some(place) => tr!("stored in {place}", place),
+        None => tr!("not stored"),
     };
     Text::list(&[who, until, kept], ", ")
 }
@@ -161,8 +161,8 @@ fn jobs(text: &str) -> std::result::Result<u16, Refused> {
     number.ok_or_else(|| Refused(tr!("it must be between 1 and 1000")))
 }
 
-fn configured(app: &App) -> Result<Vec<Target>> {
-    let targets = app.sources.configured(&provider::specs());
+fn configured(sources: &Sources) -> Result<Vec<Target>> {
+    let targets = sources.configured(&provider::specs());
     if targets.is_empty() {
         return Err(Error::new(Cause::MissingSetting, tr!("no target is configured"))
             .hint(tr!("`crmauth providers gluo --env` prints the settings to fill in")));
@@ -186,17 +186,21 @@ fn handed(targets: &[Target], run: &Run<'_>) -> Result<Secret> {
     Ok(text)
 }
 
-async fn adopt(app: &App, target: &Target, text: &Secret) -> Result<Active> {
+async fn adopt<'a>(
+    services: &'a Services,
+    sources: &Sources,
+    target: &Target,
+    text: &Secret,
+) -> Result<Active<'a>> {
     let adopted = async {
         let handed = parse(text.expose())?;
-        // Enough of the settings to tell whose session is wanted.
-        let (plan, ..) = app.stored(target, None, Duration::ZERO).await?;
-        belongs(&handed, target, &plan)?;
+        let account = Account::find(services, sources, target, None).await?;
+        belongs(&handed, target, &account.plan)?;
         if handed.session.expires_at.is_some_and(|end| end <= Timestamp::now()) {
             return Err(Error::new(Cause::Refused, tr!("the session has expired"))
                 .hint(tr!("adopt a newer one, or log in")));
         }
-        app.adopt(target, handed.session).await
+        account.adopt(handed.session).await
     };
     adopted.await.map_err(|error: Error| error.target(&target.to_string()))
 }

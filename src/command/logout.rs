@@ -8,8 +8,9 @@ use crate::declaration::Target;
 use crate::error::{Cause, Error, Pending, Result, printable};
 use crate::i18n::{self, tr};
 use crate::json;
-use crate::lifecycle::{App, lost, role};
+use crate::lifecycle::{Account, Services, lost, role};
 use crate::provider::{self, Revocation, Role};
+use crate::settings::Sources;
 use crate::signals::interruptible;
 use crate::store::{Entry, Key};
 
@@ -42,13 +43,14 @@ pub struct Args {
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let named = targets(&args.targets)?;
     // A signal is heard in here alone: from without it would cut off what is told at the end.
-    let (app, _servers) = interruptible(None, run.app()).await?;
-    let stored = if args.all { interruptible(None, app.endable()).await? } else { Vec::new() };
-    let of_all = stored.iter().map(|(key, entry)| -> (String, Pending<'_, Ended>) {
-        (label(key, entry), Box::pin(app.end_stored(key, entry, args.local)))
+    let (services, sources, _servers) = interruptible(None, run.services()).await?;
+    let stored = if args.all { interruptible(None, services.endable()).await? } else { Vec::new() };
+    let of_all = stored.iter().map(|stored| -> (String, Pending<'_, Ended>) {
+        let end = async { Account::of_stored(&services, &sources, stored).await?.end(args.local).await };
+        (label(stored), Box::pin(end))
     });
     let of_named = named.iter().map(|target| -> (String, Pending<'_, Ended>) {
-        (target.to_string(), Box::pin(end(&app, target, args)))
+        (target.to_string(), Box::pin(end(&services, &sources, target, args)))
     });
     let mut outcomes = futures_util::stream::iter(of_all.chain(of_named).enumerate())
         .map(|(place, (label, end))| async move { (place, label, end.await) })
@@ -59,7 +61,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
             record.add(run, place, label, outcome).await;
         }
         if args.all {
-            record.discard(&app, run, args.local).await?;
+            record.discard(&services, run, args.local).await?;
         }
         Ok(())
     };
@@ -107,8 +109,8 @@ impl Record {
     }
 
     /// Removes what cannot be ended and says how much that was. Where the servers were to be asked, they were not.
-    async fn discard(&mut self, app: &App, run: &Run<'_>, local: bool) -> Result<()> {
-        match app.discard().await? {
+    async fn discard(&mut self, services: &Services, run: &Run<'_>, local: bool) -> Result<()> {
+        match services.discard().await? {
             0 => {}
             count if local => {
                 run.report.warn(None, tr!("{count} stored entries could not be read and are removed", count))
@@ -148,7 +150,7 @@ fn word(ended: Ended) -> &'static str {
 }
 
 /// Whose session an entry is, for people.
-fn label(key: &Key, entry: &Entry) -> String {
+fn label((key, entry): &(Key, Entry)) -> String {
     match &key.role {
         Role::User => entry.target.clone(),
         role => format!("{} ({role})", entry.target),
@@ -157,22 +159,23 @@ fn label(key: &Key, entry: &Entry) -> String {
 
 /// Ends a target's session. Where it has no settings, what is stored in its name is meant, if that is one session: a
 /// logout cannot be taken back, and those of other folders may be in use there.
-async fn end(app: &App, target: &Target, args: &Args) -> Result<Ended> {
+async fn end(services: &Services, sources: &Sources, target: &Target, args: &Args) -> Result<Ended> {
     let person = args.person.as_deref();
-    if !app.sources.configured(&provider::specs()).contains(target) {
+    if !sources.configured(&provider::specs()).contains(target) {
         role(target, person)?;
-        let mut stored = app.endable().await?;
+        let mut stored = services.endable().await?;
         stored.retain(|(key, entry)| {
             let wanted = if person.is_some() { key.person() == person } else { key.role == Role::User };
             wanted && entry.target == target.to_string()
         });
         match &stored[..] {
             [] => {}
-            [(key, entry)] => return app.end_stored(key, entry, args.local).await,
+            [one] => return Account::of_stored(services, sources, one).await?.end(args.local).await,
             several => return Err(unclear(target, several)),
         }
     }
-    app.end(target, person, args.local).await
+    let account = Account::find(services, sources, target, person).await?;
+    account.end(args.local).await.map_err(|error| account.explain(error))
 }
 
 fn unclear(target: &Target, several: &[(Key, Entry)]) -> Error {

@@ -27,7 +27,7 @@ use crate::declaration::Target;
 use crate::error::{Cause, Error, Result};
 use crate::http::{Http, Proxies};
 use crate::i18n::{Lang, Text, tr};
-use crate::lifecycle::App;
+use crate::lifecycle::Services;
 use crate::output::sink;
 use crate::provider;
 use crate::report::Report;
@@ -116,8 +116,9 @@ pub struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// The workflow's parts. With `--sandbox` the servers come with it and end when it is dropped.
-    pub async fn app(&self) -> Result<(App, Option<systems::Sandbox>)> {
+    /// What the run works with, and where its settings come from. With `--sandbox` the servers come with them and end
+    /// when they are dropped.
+    pub async fn services(&self) -> Result<(Services, Sources, Option<systems::Sandbox>)> {
         let ca_file = self.global.ca_file.as_deref();
         let trust = Rc::new(Trust::new(self.roots(), ca_file, self.global.timeout).await?);
         let http = Http::new(self.proxies()?, Rc::clone(&trust), self.global.timeout);
@@ -150,7 +151,7 @@ impl Run<'_> {
             _ => self.store()?,
         };
         let report = Rc::clone(&self.report);
-        Ok((App::new(report, http, sources, store, self.global.timeout), servers))
+        Ok((Services::new(report, http, store, self.global.timeout), sources, servers))
     }
 
     fn keeps_nothing(&self) -> bool {

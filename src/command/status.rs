@@ -11,13 +11,12 @@ use crate::declaration::Target;
 use crate::error::{Cause, Error, Result, printable};
 use crate::i18n::{Text, tr};
 use crate::json;
-use crate::lifecycle::freshness::{Stale, Verdict, judge};
-use crate::lifecycle::{App, url_of};
+use crate::lifecycle::{Account, Services, Stale, Verdict};
 use crate::output;
 use crate::output::sink::columns;
 use crate::provider::{self, Life, Role};
 use crate::secret::sha256_hex;
-use crate::settings::{Origin, Plan};
+use crate::settings::{Found, Origin, Sources};
 use crate::store::{Entry, Key};
 use crate::terminal::{width, wrap};
 
@@ -45,13 +44,11 @@ pub struct Args {
 }
 
 /// What is known of a target.
-struct Row {
+struct Row<'a> {
     target: Target,
     /// Whom the session stands for, if it is one of `--as`.
     person: Option<String>,
-    plan: Option<Plan>,
-    /// What was stored for a target that has no settings here, and what it would take to use it here.
-    away: Option<(Key, Error)>,
+    account: Option<Account<'a>>,
     entry: Option<Entry>,
     state: &'static str,
     checked: Option<Life>,
@@ -63,12 +60,12 @@ struct Row {
 /// Prints a table for people or an array for scripts.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let named = targets(&args.targets)?;
-    let (app, _servers) = run.app().await?;
-    let stored = match app.everything().await {
+    let (services, sources, _servers) = run.services().await?;
+    let stored = match services.stored().await {
         Err(error) if named.is_empty() => return Err(error),
         stored => stored.unwrap_or_default(),
     };
-    let here = app.sources.configured(&provider::specs());
+    let here = sources.configured(&provider::specs());
     let wanted = match named.is_empty() {
         true => with_stored(here.clone(), &stored),
         false => named,
@@ -84,9 +81,9 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         };
         own.into_iter().chain(persons.into_iter().map(Some)).map(move |listed| (target, listed))
     });
-    let rows = asked.map(|(target, listed)| row(&app, target, listed, here.contains(target), args.check));
+    let rows = asked.map(|asked| row(&services, &sources, asked, &here, args.check));
     let rows = futures_util::stream::iter(rows).buffered(AT_ONCE.into());
-    let mut rows: Vec<Row> = rows.collect().await;
+    let mut rows: Vec<Row<'_>> = rows.collect().await;
     // A person's session for a server that the target has left is not the target's any more.
     rows.retain(|row| row.person.is_none() || row.entry.is_some());
     let mut exit = Exit::default();
@@ -131,54 +128,61 @@ fn of<'a>(target: &Target, stored: &'a [(Key, Entry)]) -> impl Iterator<Item = &
     })
 }
 
-/// `listed` is what is stored in the target's name, whatever its settings are now; `here` whether it has any.
-async fn row(app: &App, target: &Target, listed: Option<&(Key, Entry)>, here: bool, check: bool) -> Row {
-    let person = listed.and_then(|(key, _)| key.person()).map(str::to_owned);
+/// `listed` is what is stored in the target's name, whatever its settings are now; `here` are the targets that have any.
+async fn row<'a>(
+    services: &'a Services,
+    sources: &Sources,
+    (target, listed): (&Target, Option<&(Key, Entry)>),
+    here: &[Target],
+    check: bool,
+) -> Row<'a> {
     let mut row = Row {
         target: target.clone(),
-        person,
-        plan: None,
-        away: None,
+        person: listed.and_then(|(key, _)| key.person()).map(str::to_owned),
+        account: None,
         entry: None,
         state: "none",
         checked: None,
         error: None,
         diagnosis: None,
     };
-    let person = row.person.as_deref();
-    match (app.stored(target, person, MIN_TTL).await, listed) {
-        (Err(error), Some((key, entry))) if !here && error.cause == Cause::MissingSetting => {
-            // No settings, no credentials that could have changed.
-            let verdict = judge(Some(entry), false, target.spec, MIN_TTL, Timestamp::now());
-            row.state = state(verdict, Some(entry));
-            (row.away, row.entry) = (Some((key.clone(), error)), Some(entry.clone()));
+    let work = async {
+        let account = match (Account::find(services, sources, target, row.person.as_deref()).await, listed) {
+            (Err(error), Some(stored)) if error.cause == Cause::MissingSetting && !here.contains(target) => {
+                Account::of_stored(services, sources, stored).await?
+            }
+            (found, _) => found?,
+        };
+        let (entry, verdict) = account.stored(MIN_TTL).await?;
+        Ok((account, entry, verdict))
+    };
+    match work.await {
+        Ok((account, entry, verdict)) => {
+            row.state = state(verdict, entry.as_ref());
+            (row.account, row.entry) = (Some(account), entry);
         }
-        (Err(error), listed) => {
+        Err(error) => {
             // It is told once, of the target.
-            row.error = Some(error).filter(|_| person.is_none());
+            row.error = Some(error).filter(|_| row.person.is_none());
             row.entry = listed.map(|(_, entry)| entry.clone());
             if row.entry.is_some() {
                 row.state = "unknown";
             }
         }
-        (Ok((plan, entry, verdict)), _) => {
-            row.state = state(verdict, entry.as_ref());
-            (row.plan, row.entry) = (Some(plan), entry);
-        }
     }
+    if check {
+        ask(&mut row).await;
+    }
+    row
+}
+
+/// Asks the server whether the session is alive, and finds out why there is none that can be used.
+async fn ask(row: &mut Row<'_>) {
     // That it has ended is known; a refresh token may outlive it.
-    if check
+    if let (Some(account), Some(entry)) = (&row.account, &row.entry)
         && row.state != "expired"
-        && row.error.is_none()
-        && let Some(entry) = &row.entry
     {
-        let checked = match &row.away {
-            Some((key, _)) => {
-                app.check_stored(key, entry).await.map_err(|error| error.target(&target.to_string()))
-            }
-            None => app.check(target, person, &entry.session).await,
-        };
-        match checked {
+        match account.again().check(&entry.session).await {
             Ok(life) => {
                 row.checked = Some(life);
                 match life {
@@ -191,34 +195,27 @@ async fn row(app: &App, target: &Target, listed: Option<&(Key, Entry)>, here: bo
             Err(error) => row.error = Some(error),
         }
     }
-    if check && row.person.is_none() && (row.error.is_some() || row.state != "usable") {
-        row.diagnosis = Some(diagnosis(app, &row).await);
+    if row.person.is_none() && (row.error.is_some() || row.state != "usable") {
+        let found = diagnosis(row).await;
         // What keeps a server from being asked is a failure; that nobody is logged in is none.
-        let failure = row.diagnosis.as_ref().filter(|found| matches!(found.cause.exit(), 5 | 6));
-        row.error = row.error.or_else(|| failure.cloned());
+        let failure = found.as_ref().filter(|found| matches!(found.cause.exit(), 5 | 6));
+        row.error = row.error.take().or_else(|| failure.cloned());
+        row.diagnosis = found;
     }
-    row
 }
 
 /// Why a target has no usable session. What has been found out is not asked for again.
-async fn diagnosis(app: &App, row: &Row) -> Error {
-    let target = &row.target;
-    match &row.error {
+async fn diagnosis(row: &Row<'_>) -> Option<Error> {
+    let account = match (&row.account, &row.error) {
+        (Some(account), None) => account.again(),
         // Something answered, but what?
-        Some(error) if error.cause.exit() == 6 => {
-            let found = app.diagnose(target, row.entry.is_some()).await;
-            if found.cause == Cause::WrongProduct { found } else { error.clone() }
-        }
-        Some(error) => error.clone(),
-        None if row.state == "dead" => Error::new(Cause::NoSession, tr!("the server has ended the session"))
-            .target(&target.to_string())
-            .hint(tr!("`crmauth login {target}` gets a new one", target)),
-        None if row.checked == Some(Life::Broken) => {
-            Error::new(Cause::NoSession, tr!("the server fails whenever it is asked with the session"))
-                .target(&target.to_string())
-                .hint(tr!("`crmauth token {target}` gets a new one", target))
-        }
-        None => app.diagnose(target, row.entry.is_some()).await,
+        (Some(account), Some(error)) if error.cause.exit() == 6 => account.again(),
+        _ => return row.error.clone(),
+    };
+    let found = account.diagnose(row.entry.is_some(), row.checked).await;
+    match &row.error {
+        Some(error) if found.cause != Cause::WrongProduct => Some(error.clone()),
+        _ => Some(found),
     }
 }
 
@@ -252,45 +249,45 @@ fn in_words(state: &'static str) -> Text {
     }
 }
 
-fn host(row: &Row) -> String {
-    let planned = row.plan.as_ref().map(|plan| plan.url.clone());
-    let stored = || row.away.as_ref().and_then(|(key, _)| url_of(key));
-    planned.or_else(stored).map(|url| url.to_string()).unwrap_or_default()
+fn host(row: &Row<'_>) -> String {
+    row.account.as_ref().map(|account| account.plan.url.to_string()).unwrap_or_default()
 }
 
-fn user(row: &Row) -> String {
-    let configured = row.plan.as_ref().and_then(|plan| plan.text("USERNAME")).map(str::to_owned);
+fn user(row: &Row<'_>) -> String {
+    let configured =
+        row.account.as_ref().and_then(|account| account.plan.text("USERNAME")).map(str::to_owned);
     let stored = row.entry.as_ref().and_then(|entry| entry.session.user.clone());
     configured.or(stored).unwrap_or_default()
 }
 
 /// Seconds that a session has left.
-fn left(row: &Row) -> Option<i64> {
+fn left(row: &Row<'_>) -> Option<i64> {
     let end = row.entry.as_ref()?.session.expires_at?;
     Some(end.duration_since(Timestamp::now()).as_secs().max(0))
 }
 
-fn fingerprint(row: &Row) -> Option<String> {
+fn fingerprint(row: &Row<'_>) -> Option<String> {
     let token = &row.entry.as_ref()?.session.token;
     Some(sha256_hex(token.expose()).expose()[..FINGERPRINT].to_owned())
 }
 
+/// The settings that somebody has set.
+fn set<'a>(row: &'a Row<'_>) -> impl Iterator<Item = &'a Found> {
+    let found = row.account.iter().flat_map(|account| &account.plan.found);
+    found.filter(|found| found.origin != Origin::Default)
+}
+
 /// Where each setting comes from, without its value.
-fn settings(row: &Row) -> Vec<(&str, Text)> {
-    let found = row.plan.iter().flat_map(|plan| &plan.found);
-    found
-        .filter(|found| found.origin != Origin::Default)
-        .map(|found| (found.variable.as_str(), found.origin.text()))
-        .collect()
+fn settings<'a>(row: &'a Row<'_>) -> Vec<(&'a str, Text)> {
+    set(row).map(|found| (found.variable.as_str(), found.origin.text())).collect()
 }
 
-fn missing(row: &Row) -> Option<&Error> {
-    let planned = row.plan.as_ref().and_then(|plan| plan.missing.as_ref());
-    let away = row.away.as_ref().map(|(_, error)| error);
-    planned.or(away).or(row.error.as_ref().filter(|error| error.cause == Cause::MissingSetting))
+fn missing<'a>(row: &'a Row<'_>) -> Option<&'a Error> {
+    let found = row.account.as_ref().and_then(|account| account.plan.missing.as_ref());
+    found.or(row.error.as_ref().filter(|error| error.cause == Cause::MissingSetting))
 }
 
-fn to_json(row: &Row, run: &Run<'_>) -> Value {
+fn to_json(row: &Row<'_>, run: &Run<'_>) -> Value {
     let session = row.entry.as_ref().map(|entry| &entry.session);
     json!({
         "target": row.target.to_string(),
@@ -330,7 +327,7 @@ fn heads() -> [Text; RANKS.len()] {
 }
 
 /// A line a target; with `each`, below it a line a setting. On a terminal of so many columns no line is longer.
-fn table(rows: &[Row], each: bool, columns: Option<usize>, run: &Run<'_>) -> String {
+fn table(rows: &[Row<'_>], each: bool, columns: Option<usize>, run: &Run<'_>) -> String {
     let words = |text: Text| run.report.words(&text);
     let mut cells = vec![heads().map(words)];
     for row in rows {
@@ -402,11 +399,10 @@ fn below(text: &str, columns: Option<usize>) -> String {
 }
 
 /// Where a target's settings come from, each place once: `the environment, ./.env`.
-fn places(row: &Row) -> Text {
+fn places(row: &Row<'_>) -> Text {
     let mut places: Vec<Text> = Vec::new();
-    for found in row.plan.iter().flat_map(|plan| &plan.found) {
+    for found in set(row) {
         let place = match &found.origin {
-            Origin::Default => continue,
             Origin::File { path, .. } => tr!("{path}", path),
             origin => origin.text(),
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::delivery::Delivery;
 use super::{Run, TargetName, seconds, target_help, targets};
 use crate::error::Result;
-use crate::lifecycle::Want;
+use crate::lifecycle::{Account, Want};
 
 /// Print a usable session: the stored one, a renewed one, or a new one
 #[derive(Debug, clap::Args)]
@@ -35,12 +35,14 @@ pub struct Args {
 /// Errors: what stopped the run as a whole; the target's failure is reported and becomes the exit code.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let wanted = targets(std::slice::from_ref(&args.target))?;
-    let (app, _servers) = run.app().await?;
-    let prepared = args.delivery.prepare(run, &app.sources, &wanted, false)?;
+    let (services, sources, _servers) = run.services().await?;
+    let prepared = args.delivery.prepare(run, &sources, &wanted, false)?;
     let want = if args.cached { Want::Cached(args.min_ttl) } else { Want::Usable(args.min_ttl) };
     let mut results = Vec::new();
     for target in &wanted {
-        results.push((target, app.session(target, args.person.as_deref(), &want).await));
+        let account = Account::find(&services, &sources, target, args.person.as_deref());
+        let login = async { account.await?.session(&want).await };
+        results.push((target, login.await));
     }
-    prepared.deliver(run, &app, &results).await
+    prepared.deliver(run, &results).await
 }

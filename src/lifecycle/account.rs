@@ -1,103 +1,259 @@
-//! One target's work: its settings, whose session it is, and until when it must be done.
+//! A target with its settings, which are resolved once, and whose session is wanted of it.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::Active;
-use super::hints::Hints;
-use crate::declaration::{Ageing, Group, Kind, Settings, Target};
+use super::services::Services;
+use crate::declaration::{Ageing, BaseUrl, Group, Kind, Settings, Target};
+use crate::error::{Cause, Error, Result};
+use crate::http::Channel;
 use crate::i18n::{Text, tr};
-use crate::provider::{Provider, Role};
+use crate::provider::{self, Context, Life, Provider, Revocation, Role};
+use crate::report::Busy;
 use crate::session::Session;
-use crate::settings::{Found, Plan, Value};
-use crate::store::{Entry, Key};
+use crate::settings::{self, Found, Plan, Sources, Value};
+use crate::store::{Entry, Key, Lock, Store};
 
-/// One login's data: settings that are found, and revealed only when a request needs them.
-pub(super) struct Account<'a> {
-    pub(super) target: &'a Target,
-    pub(super) plan: Plan,
-    pub(super) provider: &'static dyn Provider,
-    pub(super) deadline: Instant,
+/// What every question about a target's session starts from.
+#[derive(Clone)]
+pub struct Account<'a> {
+    pub(super) services: &'a Services,
+    pub provider: &'static dyn Provider,
+    /// The settings, before any `_CMD` is run.
+    pub plan: Plan,
+    pub(super) role: Role,
+    /// The store's key of the role's session.
+    pub(super) key: Key,
+    /// The settings that no `_CMD` has to be run for: enough for requests without credentials.
+    pub(super) known: Settings,
+    /// All settings, once the commands have been run.
+    revealed: OnceCell<Settings>,
     pub(super) started: Timestamp,
-    pub(super) settings: OnceCell<Settings>,
-    /// Whether its session was written to the store.
-    pub(super) kept: Cell<bool>,
-    /// Whether its session comes from a login of its own.
-    pub(super) opened: Cell<bool>,
+    /// When what is asked of the account must be done.
+    pub(super) deadline: Instant,
 }
 
-impl Account<'_> {
-    /// The settings that say whose session it is.
-    pub(super) fn owners(&self, role: &Role) -> impl Iterator<Item = &Found> {
-        let partner = *role == Role::Partner;
-        self.plan.found.iter().filter(move |found| of_partner(found) == partner && found.field.credential())
-    }
-
-    /// All that a role's login is made with, but for its URL, which is a part of the key.
-    pub(super) fn settings_of(&self, role: &Role) -> Vec<(&'static str, Value)> {
-        let found = self.plan.found.iter().filter(|found| found.field.kind != Kind::Url);
-        let of_role = found.filter(|found| *role != Role::Partner || of_partner(found));
-        of_role.map(|found| (found.field.name, found.value.clone())).collect()
-    }
-
-    pub(super) fn key(&self, role: &Role) -> Key {
-        let mut user: Vec<String> = self
-            .owners(role)
-            .filter(|found| !found.field.secret())
-            .filter_map(|found| self.plan.text(found.field.name).map(str::to_owned))
-            .collect();
-        if user.is_empty() {
-            user.push(format!("@{}", self.target.account.as_deref().unwrap_or_default()));
+impl<'a> Account<'a> {
+    /// Resolves a target's settings; with `person` for the session of that person of `--as`.
+    pub async fn find(
+        services: &'a Services,
+        sources: &Sources,
+        target: &Target,
+        person: Option<&str>,
+    ) -> Result<Self> {
+        let role = role(target, person).map_err(|error| error.target(&target.to_string()))?;
+        let deadline = services.deadline();
+        let plan = settings::find(target, sources).await?;
+        let key = key_of(&plan, &role);
+        let account = Self { deadline, ..Self::new(services, plan, role, key)? };
+        account.plan.notes().for_each(|note| account.note(note));
+        // Where something is missing, the error speaks of what is near it.
+        if account.plan.missing.is_none() {
+            let near = sources.near_misses(target).into_iter();
+            near.chain(account.plan.warnings()).for_each(|text| account.warn(text));
         }
-        Key {
-            provider: self.target.spec.id.to_owned(),
-            origin: self.plan.url.origin(),
-            path: self.plan.url.path().to_owned(),
-            user,
-            grant: self.identity(),
-            role: role.clone(),
+        account.known.secrets().for_each(|secret| services.report.learn(secret));
+        Ok(account)
+    }
+
+    /// The account that a session was stored for. Its server is the one in the key, whatever is configured now; if
+    /// another one is configured, or none, there are no other settings either.
+    pub async fn of_stored(
+        services: &'a Services,
+        sources: &Sources,
+        (key, entry): &(Key, Entry),
+    ) -> Result<Self> {
+        let gone = || Error::new(Cause::Other, tr!("the stored session names no server"));
+        let url = BaseUrl::parse(&[key.origin.as_str(), &key.path].concat(), "").map_err(|_| gone())?;
+        let spec = provider::specs().into_iter().find(|spec| spec.id == key.provider).ok_or_else(gone)?;
+        let target = settings::target(&entry.target, &[spec]).unwrap_or(Target { spec, account: None });
+        let plan = match settings::find(&target, sources).await {
+            Ok(plan) if plan.url == url => plan,
+            other => Plan { target, url, found: Vec::new(), missing: other.err() },
+        };
+        Self::new(services, plan, key.role.clone(), key.clone())
+    }
+
+    fn new(services: &'a Services, plan: Plan, role: Role, key: Key) -> Result<Self> {
+        let provider = provider::of(plan.target.spec)
+            .ok_or_else(|| Error::new(Cause::Other, tr!("no provider declares this target")))?;
+        Ok(Self {
+            services,
+            provider,
+            role,
+            key,
+            known: plan.known(),
+            plan,
+            revealed: OnceCell::new(),
+            started: Timestamp::now(),
+            deadline: services.deadline(),
+        })
+    }
+
+    /// The same account for another role, in the time that is left.
+    pub(super) fn in_role(&self, role: Role) -> Self {
+        Self { key: key_of(&self.plan, &role), role, ..self.clone() }
+    }
+
+    /// The same account for another question, which has `--timeout` of its own and runs the commands anew.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        let (started, deadline) = (Timestamp::now(), self.services.deadline());
+        Self { revealed: OnceCell::new(), started, deadline, ..self.clone() }
+    }
+
+    pub fn target(&self) -> &Target {
+        &self.plan.target
+    }
+
+    pub(super) fn store(&self) -> &dyn Store {
+        &*self.services.store
+    }
+
+    /// Whether anything is set for the target here: a stored session may be of one that is not configured.
+    pub(super) fn is_configured(&self) -> bool {
+        self.plan.found("URL").is_some()
+    }
+
+    /// All settings, the commands run. They are run once, however often the login is tried.
+    pub(super) async fn settings(&self) -> Result<&Settings> {
+        if let Some(settings) = self.revealed.get() {
+            return Ok(settings);
         }
+        // A password manager may ask the person at the terminal.
+        let _hold = self.services.report.hold();
+        let patience = self.deadline.saturating_duration_since(Instant::now());
+        let settings = self.plan.clone().reveal(patience).await?;
+        settings.secrets().for_each(|secret| self.services.report.learn(secret));
+        Ok(self.revealed.get_or_init(|| settings))
     }
 
-    /// The grant, or whatever else a provider declares to tell sessions apart.
-    fn identity(&self) -> Option<String> {
-        let found = self.plan.found.iter().find(|found| found.field.identity)?;
-        self.plan.text(found.field.name).map(str::to_owned)
+    /// All that the role's login is made with but the URL, which is a part of the key.
+    pub(super) fn login_settings(&self) -> Vec<(&'static str, Value)> {
+        let used = |found: &&Found| {
+            found.field.kind != Kind::Url && (self.role != Role::Partner || of_partner(found))
+        };
+        let found = self.plan.found.iter().filter(used);
+        found.map(|found| (found.field.name, found.value.clone())).collect()
     }
 
-    /// How long a stored session must last. One that was seen alive since this account began was got by somebody who has
-    /// just asked for the same: the server gives no more than that.
-    pub(super) fn wanted(&self, entry: Option<&Entry>, min_ttl: Duration) -> Duration {
-        let since_then = entry.and_then(|entry| entry.seen_at).is_some_and(|seen| seen >= self.started);
-        if since_then { Duration::ZERO } else { min_ttl }
-    }
-
-    pub(super) fn login(self, session: Session, hints: Hints) -> Active {
-        Active {
-            session,
-            kept: self.kept.get(),
-            opened: self.opened.get(),
-            settings: self.plan.known(),
-            hints,
+    /// The role's credentials as fingerprints, by field. Where the store cannot make any, nothing is equal.
+    pub(super) async fn fingerprints(&self) -> Result<BTreeMap<String, String>> {
+        let mut prints = BTreeMap::new();
+        for found in owners(&self.plan, &self.role).filter(|found| found.field.secret()) {
+            let (form, text) = match &found.value {
+                Value::Known(text) => ("value", text),
+                Value::Command(text) => ("command", text),
+            };
+            let (form, print) = match self.store().fingerprint(text, self.deadline).await {
+                Ok(print) => (form, print),
+                Err(error) if error.cause == Cause::Busy => return Err(error),
+                Err(_) => ("unknown", getrandom::u64().unwrap_or_default().to_string()),
+            };
+            prints.insert(found.field.name.to_owned(), [form, ":", &print].concat());
         }
+        Ok(prints)
     }
 
     /// Why a session is not stored, if it is none to store: nobody could tell by the clock whether it is alive.
     pub(super) fn unstorable(&self, session: &Session) -> Option<Text> {
-        let endless = matches!(self.target.spec.ageing, Ageing::Fixed) && session.expires_at.is_none();
+        let endless = matches!(self.target().spec.ageing, Ageing::Fixed) && session.expires_at.is_none();
         endless.then(|| tr!("a session without a known end is not stored"))
     }
 
+    /// What is stored of a session that was alive a moment ago.
     pub(super) fn entry(&self, session: Session, credentials: BTreeMap<String, String>) -> Entry {
         let seen_at = Some(session.obtained_at.max(Timestamp::now()));
-        Entry { target: self.target.to_string(), session, seen_at, credentials }
+        Entry { target: self.target().to_string(), session, seen_at, credentials }
     }
+
+    pub(super) fn channel(&self) -> Channel<'_> {
+        Channel { deadline: self.deadline, ..self.services.channel(&self.known) }
+    }
+
+    /// Asks the server whether a session is alive; needs no credentials.
+    pub(super) async fn ask(&self, session: &Session) -> Result<Life> {
+        let channel = self.channel();
+        let context = Context::new(&self.known, self.role.clone(), &channel);
+        self.provider.check(&context, session).await
+    }
+
+    /// Ends a session on the server; needs no credentials but those that are known.
+    pub(super) async fn revoke(&self, session: &Session) -> Result<Revocation> {
+        let channel = self.channel();
+        let context = Context::new(&self.known, self.role.clone(), &channel);
+        self.provider.revoke(&context, session).await
+    }
+
+    /// Does some work under the entry's lock, and releases the lock however the work ends.
+    pub(super) async fn locked<T>(
+        &self,
+        deadline: Instant,
+        work: impl AsyncFnOnce(&Lock) -> Result<T>,
+    ) -> Result<T> {
+        let lock = self.store().lock(&self.key, deadline).await?;
+        let outcome = work(&lock).await;
+        self.services.release(lock).await;
+        outcome
+    }
+
+    pub(super) fn busy(&self, text: Text) -> Busy<'_> {
+        self.services.report.busy(&self.target().to_string(), text)
+    }
+
+    pub(super) fn note(&self, text: Text) {
+        self.services.report.note(Some(self.target()), text);
+    }
+
+    pub(super) fn warn(&self, text: Text) {
+        self.services.report.warn(Some(self.target()), text);
+    }
+
+    pub(super) fn warn_of(&self, text: Text, error: &Error) {
+        self.services.report.warn_of(Some(self.target()), text, error);
+    }
+}
+
+/// Whose session is wanted of a target.
+pub fn role(target: &Target, person: Option<&str>) -> Result<Role> {
+    let Some(person) = person else { return Ok(Role::User) };
+    if target.spec.impersonation {
+        return Ok(Role::As(person.to_owned()));
+    }
+    let able: Vec<_> =
+        provider::specs().iter().filter(|spec| spec.impersonation).map(|spec| spec.id).collect();
+    let message = tr!("{product} cannot log in as somebody else", product = target.spec.product);
+    let hint = tr!("--as works with {able}", able = Text::list(&able, ", "));
+    Err(Error::new(Cause::Usage, message).hint(hint))
+}
+
+/// The settings that say whose session a role's is.
+fn owners<'a>(plan: &'a Plan, role: &Role) -> impl Iterator<Item = &'a Found> + use<'a> {
+    let partner = *role == Role::Partner;
+    plan.found.iter().filter(move |found| of_partner(found) == partner && found.field.credential())
 }
 
 fn of_partner(found: &Found) -> bool {
     found.field.shared == Some(Group::Partner)
+}
+
+fn key_of(plan: &Plan, role: &Role) -> Key {
+    let text = |found: &Found| plan.text(found.field.name).map(str::to_owned);
+    let names = owners(plan, role).filter(|found| !found.field.secret());
+    let mut user: Vec<String> = names.filter_map(text).collect();
+    if user.is_empty() {
+        user.push(format!("@{}", plan.target.account.as_deref().unwrap_or_default()));
+    }
+    Key {
+        provider: plan.target.spec.id.to_owned(),
+        origin: plan.url.origin(),
+        path: plan.url.path().to_owned(),
+        user,
+        // The grant, or whatever else a provider declares to tell sessions apart.
+        grant: plan.found.iter().find(|found| found.field.identity).and_then(text),
+        role: role.clone(),
+    }
 }

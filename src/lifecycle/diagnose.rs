@@ -3,84 +3,90 @@
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use super::App;
 use super::account::Account;
-use super::hints::Hints;
-use crate::declaration::{BaseUrl, Target};
+use crate::declaration::BaseUrl;
 use crate::error::{Cause, Error, Result};
 use crate::http::Channel;
 use crate::http::response::Response;
-use crate::i18n::tr;
-use crate::provider::{self, Context, Look, Provider, Role};
+use crate::i18n::{Text, tr};
+use crate::provider::{self, Context, Life, Look, Provider};
 
 /// A clock that is off by more than this explains what goes wrong with sessions.
 const SKEW: SignedDuration = SignedDuration::from_secs(300);
 
-impl App {
-    /// Why a target has no usable session, the first cause that is found: its server cannot be reached, another
-    /// system answers at its URL, somebody else is logging in, the server does not know the user, a clock is wrong, or
-    /// nobody has logged in yet. `stored` says that a session is stored which will not do. No secret is sent.
-    pub async fn diagnose(&self, target: &Target, stored: bool) -> Error {
-        let work = async {
-            let account = self.account(target).await?;
-            let hints = Hints::of(&account.plan);
-            let _busy = self.report.busy(&target.to_string(), tr!("looking what answers at the URL"));
-            let look = self.examine(&account).await.map_err(|error| hints.add(error))?;
-            let message = match (look, stored) {
-                (Look::Own, false) => tr!("the server is the right one, and nobody is logged in"),
-                (Look::Own, true) => tr!("the server is the right one, and the session must be replaced"),
-                _ => tr!(
-                    "something answers at {url}; whether it is a {product}, only a login can tell",
-                    url = account.plan.url,
-                    product = target.spec.product
-                ),
-            };
-            Ok(Error::new(Cause::NoSession, message).hint(match stored {
-                true => tr!("`crmauth token {target}` gets another one", target),
-                false => tr!("`crmauth login {target}` tries the credentials", target),
-            }))
+impl Account<'_> {
+    /// Why there is no usable session: the first cause that is found. `stored` says that a session is stored which will
+    /// not do, `life` what the server has said of it.
+    pub async fn diagnose(&self, stored: bool, life: Option<Life>) -> Error {
+        let target = self.target();
+        let (message, hint) = match life {
+            Some(Life::Dead) => (
+                tr!("the server has ended the session"),
+                tr!("`crmauth login {target}` gets a new one", target),
+            ),
+            Some(Life::Broken) => (
+                tr!("the server fails whenever it is asked with the session"),
+                tr!("`crmauth token {target}` gets a new one", target),
+            ),
+            _ => match self.examine().await {
+                Ok(look) => self.told_by(look, stored),
+                Err(error) => return self.explain(error),
+            },
         };
-        let found: Result<Error> = work.await;
-        found.unwrap_or_else(|error| error).target(&target.to_string())
+        Error::new(Cause::NoSession, message).hint(hint).target(&target.to_string())
     }
 
-    /// What the system at the target's URL looks like, where nothing is wrong.
-    async fn examine(&self, account: &Account<'_>) -> Result<Look> {
-        let settings = account.plan.known();
-        let channel = self.channel(account, &settings);
-        let url = &account.plan.url;
-        let (look, answer) = knock(account.provider, &channel, url).await?;
-        if look == Look::Other {
-            return Err(self.whoever_answers(account, &channel).await);
-        }
-        if let Some(missing) = &account.plan.missing {
+    /// The cause where the server is in order, and the next step.
+    fn told_by(&self, look: Look, stored: bool) -> (Text, Text) {
+        let target = self.target();
+        let message = match (look, stored) {
+            (Look::Own, false) => tr!("the server is the right one, and nobody is logged in"),
+            (Look::Own, true) => tr!("the server is the right one, and the session must be replaced"),
+            _ => tr!(
+                "something answers at {url}; whether it is a {product}, only a login can tell",
+                url = self.plan.url,
+                product = target.spec.product
+            ),
+        };
+        let hint = match stored {
+            true => tr!("`crmauth token {target}` gets another one", target),
+            false => tr!("`crmauth login {target}` tries the credentials", target),
+        };
+        (message, hint)
+    }
+
+    /// Asks the system at the URL, step by step, and says how sure it is that it is the right one.
+    async fn examine(&self) -> Result<Look> {
+        if let (Some(missing), false) = (&self.plan.missing, self.is_configured()) {
             return Err(missing.clone());
         }
-        let context = Context::new(&settings, Role::User, &channel);
-        if let Some(greeting) = account.provider.greet(&context) {
-            // Nobody else's login is disturbed: with one under way it is known why there is no session.
-            let soon = account.deadline.min(Instant::now() + self.timeout / 4);
-            let lock = self.store.lock(&account.key(&Role::User), soon).await?;
-            let greeted = greeting.await;
-            self.release(lock).await;
-            greeted?;
+        let _busy = self.busy(tr!("looking what answers at the URL"));
+        let channel = self.channel();
+        let (look, answer) = knock(self.provider, &channel, &self.plan.url).await?;
+        if look == Look::Other {
+            return Err(self.wrong_product(&channel).await);
         }
-        clock(answer.date)?;
+        if let Some(missing) = &self.plan.missing {
+            return Err(missing.clone());
+        }
+        let context = Context::new(&self.known, self.role.clone(), &channel);
+        if let Some(greeting) = self.provider.greet(&context) {
+            // Nobody else's login is disturbed: if one is under way, it is known why there is no session.
+            let soon = self.deadline.min(Instant::now() + self.services.timeout / 4);
+            self.locked(soon, async |_| greeting.await).await?;
+        }
+        compare_clocks(answer.date)?;
         Ok(look)
     }
 
-    /// What answers in the place of a target's system.
-    async fn whoever_answers(&self, account: &Account<'_>, channel: &Channel<'_>) -> Error {
-        let (url, spec) = (&account.plan.url, account.target.spec);
-        let variable = account
-            .plan
-            .found("URL")
-            .map_or_else(|| account.target.variable("URL"), |url| url.variable.clone());
+    /// Finds out what answers in the place of the target's system.
+    async fn wrong_product(&self, channel: &Channel<'_>) -> Error {
+        let (url, spec, variable) = (&self.plan.url, self.target().spec, self.url_variable());
         let product = spec.product;
         let wrong = |message| Error::new(Cause::WrongProduct, message);
-        for folder in account.provider.folders() {
+        for folder in self.provider.folders() {
             let Ok(below) = BaseUrl::parse(&format!("{url}/{folder}"), "") else { continue };
-            if let Ok((Look::Own, _)) = knock(account.provider, channel, &below).await {
+            if let Ok((Look::Own, _)) = knock(self.provider, channel, &below).await {
                 let message = tr!("{url} is a {product}, and its URL needs /{folder}", url, product, folder);
                 return wrong(message).hint(tr!("set {variable} to {below}", variable, below));
             }
@@ -110,13 +116,13 @@ impl App {
     }
 }
 
-/// Asks at a URL for a system, and looks at what answers.
+/// Asks at a URL for a system, until an answer looks like one of it; else returns the first answer.
 async fn knock(provider: &dyn Provider, channel: &Channel<'_>, url: &BaseUrl) -> Result<(Look, Response)> {
     let mut first = None;
     for request in provider.knocks(url) {
         let answer = channel.send(&request).await?;
         if matches!(answer.status, 300..400 | 407 | 408 | 429 | 502..=504) {
-            // It says itself what is wrong.
+            // Such a status says itself what is wrong.
             answer.object(|_| None)?;
         }
         let look = provider.look(&answer);
@@ -130,7 +136,7 @@ async fn knock(provider: &dyn Provider, channel: &Channel<'_>, url: &BaseUrl) ->
 }
 
 /// Whether this machine and the server agree on the time.
-fn clock(server: Option<Timestamp>) -> Result<()> {
+fn compare_clocks(server: Option<Timestamp>) -> Result<()> {
     let Some(server) = server else { return Ok(()) };
     let ahead = server.duration_since(Timestamp::now());
     if ahead.abs() <= SKEW {

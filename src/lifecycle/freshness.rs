@@ -4,9 +4,13 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::account::Account;
 use crate::declaration::{Ageing, Renewal, Spec};
+use crate::error::{Error, Result};
 use crate::i18n::{Text, tr};
-use crate::store::Entry;
+use crate::provider::Life;
+use crate::session::Session;
+use crate::store::{Entry, Found};
 
 /// A renewal that needs the session alive is not tried in its last moment.
 const RENEWAL_MARGIN: SignedDuration = SignedDuration::from_secs(2);
@@ -46,8 +50,16 @@ pub enum Stale {
     Broken,
 }
 
+impl Verdict {
+    pub(super) fn stale(self) -> Option<Stale> {
+        match self {
+            Self::Fresh => None,
+            Self::Ask(stale) | Self::Renew(stale) | Self::Login(stale) => Some(stale),
+        }
+    }
+}
+
 impl Stale {
-    /// The sentence about it.
     pub fn text(self) -> Text {
         match self {
             Self::Absent => tr!("no session is stored"),
@@ -63,14 +75,56 @@ impl Stale {
     }
 }
 
+impl Account<'_> {
+    /// What is stored and what to do about it; touches no network.
+    pub async fn stored(&self, min_ttl: Duration) -> Result<(Option<Entry>, Verdict)> {
+        let named = |error: Error| error.target(&self.target().to_string());
+        let entry = self.look().await.map_err(named)?;
+        let verdict = self.judge(entry.as_ref(), min_ttl).await.map_err(named)?;
+        Ok((entry, verdict))
+    }
+
+    /// Asks the server whether the stored session is alive, and forgets it if it is dead.
+    pub async fn check(&self, session: &Session) -> Result<Life> {
+        let _busy = self.busy(tr!("asking whether the session is alive"));
+        let life = self.ask(session).await.map_err(|error| self.explain(error))?;
+        if life == Life::Dead {
+            self.drop_session(session).await;
+        }
+        Ok(life)
+    }
+
+    /// Reads the store; an entry that cannot be used is warned of and counts as none.
+    pub(super) async fn look(&self) -> Result<Option<Entry>> {
+        Ok(self.usable(self.store().read(&self.key, self.deadline).await?))
+    }
+
+    pub(super) fn usable(&self, found: Found) -> Option<Entry> {
+        if let Some(why) = found.unusable {
+            self.warn(tr!("the stored session {why}; it is not used", why));
+        }
+        found.entry.inspect(|entry| self.services.learn(&entry.session))
+    }
+
+    /// Judges the stored session, which must last for `min_ttl`. If it was got since this account began, by somebody who
+    /// has just asked for the same, the server gives no more than that.
+    pub(super) async fn judge(&self, entry: Option<&Entry>, min_ttl: Duration) -> Result<Verdict> {
+        let just_seen = entry.and_then(|entry| entry.seen_at).is_some_and(|seen| seen >= self.started);
+        let min_ttl = if just_seen { Duration::ZERO } else { min_ttl };
+        let changed = match entry {
+            Some(entry) if !entry.credentials.is_empty() => {
+                let now = self.fingerprints().await?;
+                now.iter().any(|(field, print)| entry.credentials.get(field) != Some(print))
+            }
+            // An adopted session knows no credentials.
+            _ => false,
+        };
+        Ok(judge(entry, changed, self.target().spec, min_ttl, Timestamp::now()))
+    }
+}
+
 /// Judges a stored session. `changed` says that the credentials are others, `min_ttl` how long it must last.
-pub fn judge(
-    entry: Option<&Entry>,
-    changed: bool,
-    spec: &Spec,
-    min_ttl: Duration,
-    now: Timestamp,
-) -> Verdict {
+fn judge(entry: Option<&Entry>, changed: bool, spec: &Spec, min_ttl: Duration, now: Timestamp) -> Verdict {
     let Some(entry) = entry else { return Verdict::Login(Stale::Absent) };
     if changed {
         return Verdict::Login(Stale::CredentialsChanged);

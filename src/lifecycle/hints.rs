@@ -1,31 +1,29 @@
-//! The next step where the one who failed knew none: made from the settings that were found.
+//! The next step after an error that names none, made from the settings that were found.
 
+use super::account::Account;
 use crate::error::{Cause, Error};
 use crate::i18n::{self, Text, tr};
-use crate::settings::{Found, Plan};
 
-/// The next steps that a target's settings suggest.
-pub(super) struct Hints {
-    url: String,
-    plain: bool,
-    credentials: Vec<String>,
-}
-
-impl Hints {
-    pub(super) fn of(plan: &Plan) -> Self {
-        let name = |field: &str| {
-            plan.found(field).map_or_else(|| plan.target.variable(field), |found| found.variable.clone())
-        };
-        let credential = |found: &&Found| found.field.credential();
-        let credentials = plan.found.iter().filter(credential).map(|found| found.variable.clone()).collect();
-        Self { url: name("URL"), plain: plan.url.origin().starts_with("http://"), credentials }
+impl Account<'_> {
+    /// Adds the target's name and, where whoever failed knew no next step, one that the settings suggest.
+    pub fn explain(&self, error: Error) -> Error {
+        let error = error.target(&self.target().to_string());
+        match self.next_step(error.cause) {
+            Some(hint) if self.is_configured() => error.hint(hint),
+            _ => error,
+        }
     }
 
-    /// Adds a next step where the one who failed knew none.
-    pub(super) fn add(&self, error: Error) -> Error {
-        let url = &self.url;
-        let hint = match error.cause {
-            Cause::Refused => tr!("check {settings}", settings = list(&self.credentials)),
+    /// The variable that the URL is, or would be, set by.
+    pub(super) fn url_variable(&self) -> String {
+        let found = self.plan.found("URL").map(|found| found.variable.clone());
+        found.unwrap_or_else(|| self.target().variable("URL"))
+    }
+
+    fn next_step(&self, cause: Cause) -> Option<Text> {
+        let url = &self.url_variable();
+        Some(match cause {
+            Cause::Refused => tr!("check {settings}", settings = self.credentials()),
             Cause::Locked => {
                 tr!("it will not help to try again; ask its administrator to unlock the account")
             }
@@ -38,7 +36,7 @@ impl Hints {
             Cause::Timeout | Cause::ServerTimeout => {
                 tr!("try again, or allow more time with --timeout SECONDS")
             }
-            Cause::Closed if self.plain => {
+            Cause::Closed if self.plan.url.origin().starts_with("http://") => {
                 tr!("try again later; if the server speaks TLS, {url} must begin with https://", url)
             }
             Cause::Closed | Cause::Unavailable | Cause::RateLimited => tr!("try again later"),
@@ -51,13 +49,13 @@ impl Hints {
             | Cause::Status => {
                 tr!("is {url} the base URL of this system?", url)
             }
-            _ => return error,
-        };
-        error.hint(hint)
+            _ => return None,
+        })
     }
-}
 
-/// The settings' names.
-fn list(names: &[String]) -> Text {
-    if names.is_empty() { tr!("the credentials") } else { i18n::and(names) }
+    fn credentials(&self) -> Text {
+        let found = self.plan.found.iter().filter(|found| found.field.credential());
+        let names: Vec<&str> = found.map(|found| found.variable.as_str()).collect();
+        if names.is_empty() { tr!("the credentials") } else { i18n::and(&names) }
+    }
 }

@@ -4,13 +4,17 @@
 mod account;
 mod adopt;
 mod diagnose;
-pub mod freshness;
+mod freshness;
 mod hints;
 mod obtain;
 mod once_per_run;
 mod revoke;
+mod services;
 mod shared_store;
 mod single_seat;
 
-pub use obtain::{Active, App, Want, of, role};
-pub use revoke::{lost, url_of};
+pub use account::{Account, role};
+pub use freshness::{Stale, Verdict};
+pub use obtain::{Active, Want};
+pub use revoke::lost;
+pub use services::Services;

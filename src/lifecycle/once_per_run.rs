@@ -6,15 +6,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::sync::{Mutex, OwnedMutexGuard};
-use tokio::time::Instant;
 
-use super::Want;
 use super::account::Account;
+use super::obtain::{Obtained, Want};
 use crate::declaration::Target;
 use crate::error::{Cause, Error, Result};
 use crate::i18n::tr;
-use crate::provider::Role;
-use crate::session::Session;
 use crate::settings::Value;
 use crate::store::Key;
 
@@ -25,67 +22,57 @@ pub(super) struct OncePerRun {
 }
 
 /// What came of one target's turn.
-pub(super) struct Done {
+struct Done {
     target: Target,
     settings: Vec<(&'static str, Value)>,
     at: Timestamp,
-    outcome: Result<Session>,
-    /// Whether the session was stored.
-    kept: bool,
+    outcome: Result<Obtained>,
 }
 
 /// The right to obtain one session; the others of its key wait.
 pub(super) struct Turn {
     started: Timestamp,
-    settings: Vec<(&'static str, Value)>,
     done: OwnedMutexGuard<Vec<Done>>,
 }
 
 impl OncePerRun {
-    /// Nothing has been obtained yet.
     pub(super) fn new() -> Self {
         Self { started: Timestamp::now(), done: RefCell::default() }
     }
 
     /// Waits until nobody else of this run is about to obtain the same session.
-    pub(super) async fn wait(&self, account: &Account<'_>, role: &Role) -> Result<Turn> {
-        let turn = Arc::clone(self.done.borrow_mut().entry(account.key(role)).or_default());
-        let done = within(account.deadline, turn).await?;
-        Ok(Turn { started: self.started, settings: account.settings_of(role), done })
+    pub(super) async fn wait(&self, account: &Account<'_>) -> Result<Turn> {
+        let turn = Arc::clone(self.done.borrow_mut().entry(account.key.clone()).or_default());
+        let done = tokio::time::timeout_at(account.deadline, turn.lock_owned()).await.map_err(|_| {
+            Error::new(Cause::Busy, tr!("another login of this run obtains the same session"))
+                .hint(tr!("--timeout SECONDS allows more time"))
+        })?;
+        Ok(Turn { started: self.started, done })
     }
-}
-
-async fn within(deadline: Instant, turn: Arc<Mutex<Vec<Done>>>) -> Result<OwnedMutexGuard<Vec<Done>>> {
-    let busy = |_| {
-        Error::new(Cause::Busy, tr!("another login of this run obtains the same session"))
-            .hint(tr!("--timeout SECONDS allows more time"))
-    };
-    tokio::time::timeout_at(deadline, turn.lock_owned()).await.map_err(busy)
 }
 
 impl Turn {
     /// What another target with the same settings got meanwhile: a session from the server, or its refusal. Of
     /// a batch of new sessions the first one counts, since on a single seat a second would end it.
-    pub(super) fn shared(&self, account: &Account<'_>, want: &Want) -> Option<Result<Session>> {
+    pub(super) fn shared(&self, account: &Account<'_>, want: &Want) -> Option<Result<Obtained>> {
+        let settings = account.login_settings();
         let counts = |done: &&Done| {
             let obtained = match &done.outcome {
-                Ok(session) => session.obtained_at >= self.started,
+                Ok(obtained) => obtained.session.obtained_at >= self.started,
                 // What speaks of a target by name is its own.
                 Err(error) => error.target.is_none(),
             };
             let meanwhile = matches!(want, Want::New(_)) || done.at > account.started;
-            obtained && meanwhile && done.target != *account.target && done.settings == self.settings
+            obtained && meanwhile && done.target != *account.target() && done.settings == settings
         };
         let done = self.done.iter().rev().find(counts)?;
-        account.kept.set(done.kept);
-        Some(done.outcome.clone())
+        Some(done.outcome.clone().map(|obtained| Obtained { opened: false, ..obtained }))
     }
 
     /// Tells those who wait what came of it.
-    pub(super) fn end(mut self, account: &Account<'_>, outcome: Result<Session>) -> Result<Session> {
-        let (target, settings) = (account.target.clone(), std::mem::take(&mut self.settings));
-        let (kept, at) = (account.kept.get(), Timestamp::now());
-        note(&mut self.done, Done { target, settings, at, outcome: outcome.clone(), kept });
+    pub(super) fn end(mut self, account: &Account<'_>, outcome: Result<Obtained>) -> Result<Obtained> {
+        let (target, settings) = (account.target().clone(), account.login_settings());
+        note(&mut self.done, Done { target, settings, at: Timestamp::now(), outcome: outcome.clone() });
         outcome
     }
 }
@@ -99,6 +86,7 @@ fn note(done: &mut Vec<Done>, new: Done) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::Session;
 
     #[test]
     fn of_each_target_the_last_turn_is_kept() {
@@ -106,11 +94,11 @@ mod tests {
         let mut done = Vec::new();
         for (account, token) in [(None, "t1"), (Some("filial"), "t2"), (None, "t3"), (None, "t4")] {
             let target = Target { spec, account: account.map(str::to_owned) };
-            let (outcome, at) = (Session::new(token, "Bearer"), Timestamp::now());
-            note(&mut done, Done { target, settings: Vec::new(), at, outcome, kept: true });
+            let outcome = Session::new(token, "Bearer").map(Obtained::stored);
+            note(&mut done, Done { target, settings: Vec::new(), at: Timestamp::now(), outcome });
         }
-        let kept: Vec<&str> =
-            done.iter().map(|done| done.outcome.as_ref().expect("a session").token.expose()).collect();
+        let token = |done: Done| done.outcome.expect("a session").session.token.expose().to_owned();
+        let kept: Vec<String> = done.into_iter().map(token).collect();
         assert_eq!(kept, ["t2", "t4"]);
     }
 }

@@ -1,64 +1,43 @@
-//! The bookkeeping for systems with a single seat, where a login ends the session before it, in whosever hands it is.
+//! Systems with a single seat, where a login ends the session before it, whoever uses that.
 
-use super::App;
-use super::account::Account;
-use crate::declaration::Target;
+use super::obtain::Attempt;
 use crate::error::{Cause, Error};
 use crate::i18n::tr;
 use crate::output;
-use crate::store::{Entry, Lock};
+use crate::store::Entry;
 
-impl App {
-    /// Before a login: whatever ends this run now, the old session is asked for before it is used again.
-    pub(super) async fn mark_unverified(
-        &self,
-        account: &Account<'_>,
-        lock: Option<&Lock>,
-        old: Option<&Entry>,
-    ) {
-        if let (true, Some(lock), Some(old)) = (account.target.spec.single_seat(), lock, old) {
-            let _ = self.store.write(lock, &Entry { seen_at: None, ..old.clone() }).await;
+impl Attempt<'_> {
+    /// The stored session that a login ends.
+    fn seat(&self) -> Option<&Entry> {
+        self.entry.as_ref().filter(|_| self.account.target().spec.single_seat())
+    }
+
+    /// Before a login: however this run ends, the server is asked about the old session before that is used again.
+    pub(super) async fn mark_unverified(&self) {
+        if let (Some(lock), Some(old)) = (&self.lock, self.seat()) {
+            let _ = self.account.store().write(lock, &Entry { seen_at: None, ..old.clone() }).await;
         }
     }
 
-    /// After a login that failed: where it cannot have ended the old session, that one is as good as before.
-    pub(super) async fn restore(
-        &self,
-        account: &Account<'_>,
-        lock: Option<&Lock>,
-        old: Option<&Entry>,
-        error: &Error,
-    ) {
-        if let (true, Some(lock), Some(old)) = (account.target.spec.single_seat(), lock, old)
+    /// After a login that failed: if it cannot have ended the old session, that one is as good as before.
+    pub(super) async fn restore(&self, error: &Error) {
+        if let (Some(lock), Some(old)) = (&self.lock, self.seat())
             && !may_have_replaced(error)
         {
-            let _ = self.store.write(lock, old).await;
+            let _ = self.account.store().write(lock, old).await;
         }
     }
 
-    /// A new login took the session out of everybody's hands.
-    pub(super) fn warn_replaced(&self, account: &Account<'_>, entry: Option<&Entry>) {
-        if let (true, Some(entry)) = (account.target.spec.single_seat(), entry) {
-            let since = output::time(entry.session.obtained_at);
-            self.report.warn(
-                Some(account.target),
-                tr!(
-                    "this ended the session of {since} that was stored in {place}; `crmauth token {target}` would have \
-                     shared it",
-                    since,
-                    place = self.store.place(),
-                    target = account.target
-                ),
-            );
-        }
-    }
-
-    /// A session that is not stored cannot be shared.
-    pub(super) fn warn_of_seat(&self, target: &Target) {
-        if target.spec.single_seat() {
-            self.report
-                .warn(Some(target), tr!("it cannot be had again but by a login that ends it: keep it"));
-        }
+    /// After a login that somebody asked for: it has ended the session that others share.
+    pub(super) fn warn_replaced(&self) {
+        let Some(old) = self.seat() else { return };
+        self.account.warn(tr!(
+            "this ended the session of {since} that was stored in {place}; `crmauth token {target}` would have \
+             shared it",
+            since = output::time(old.session.obtained_at),
+            place = self.account.store().place(),
+            target = self.account.target()
+        ));
     }
 }
 
