@@ -1,4 +1,4 @@
-//! Tells the program what it was built from: the commit and the cargo features.
+//! Tells the program which commit it was built from, and for which target.
 #![expect(clippy::disallowed_methods, reason = "cargo speaks to a build script by variables")]
 
 use std::path::Path;
@@ -14,7 +14,6 @@ fn main() {
     let release = variable("PROFILE").as_deref() == Some("release");
     let commit = if release { commit() } else { DEBUG.to_owned() };
     println!("cargo:rustc-env=CRMAUTH_COMMIT={commit}");
-    println!("cargo:rustc-env=CRMAUTH_FEATURES={}", features());
     println!("cargo:rustc-env=CRMAUTH_BUILD_TARGET={}", variable("TARGET").unwrap_or_default());
 }
 
@@ -46,16 +45,6 @@ fn packaged() -> Option<String> {
     let (_, rest) = text.split_once("\"sha1\"")?;
     let commit: String = rest.chars().skip_while(|c| !c.is_ascii_hexdigit()).take(40).collect();
     (commit.len() == 40).then_some(commit)
-}
-
-/// The features that are switched on, by name.
-fn features() -> String {
-    let names = std::env::vars_os().filter_map(|(name, _)| {
-        Some(name.to_str()?.strip_prefix("CARGO_FEATURE_")?.to_lowercase().replace('_', "-"))
-    });
-    let mut names: Vec<String> = names.collect();
-    names.sort();
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 fn variable(name: &str) -> Option<String> {

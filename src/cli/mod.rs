@@ -15,8 +15,6 @@ const LONG_VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
     "\ncommit: ",
     env!("CRMAUTH_COMMIT"),
-    "\nfeatures: ",
-    env!("CRMAUTH_FEATURES"),
     "\ntarget: ",
     env!("CRMAUTH_BUILD_TARGET"),
 );
