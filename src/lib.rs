@@ -1,11 +1,10 @@
 //! `crmauth` logs in to CRM and BPM systems and hands the session to a person, a script or a CI job.
 //!
-//! The way of the data: arguments → targets → settings → session → bytes. [`run`] is the whole program.
+//! Data goes from arguments to targets, settings, a session and bytes; [`run`] is the whole program.
 //!
-//! The modules from the ground up; each may use those before it, siblings do not use each other, and
-//! `tests/layers.rs` holds this: [`secret`], [`i18n`], [`terminal`] · [`error`] · [`json`], [`files`] · [`declaration`],
-//! [`session`], [`signals`], [`tls`] · [`report`] · [`http`] · [`provider`], [`settings`], [`store`],
-//! [`output`], [`sandbox`] · [`lifecycle`] · [`command`] · [`cli`].
+//! The modules from the ground up, as `tests/layers.rs` enforces: `secret`, `i18n`, `terminal` · `error` · `json`,
+//! `files` · `declaration`, `session`, `signals`, `tls` · `report` · `http` · `provider`, `settings`, `store`, `output`,
+//! `sandbox` · `lifecycle` · `command` · `cli`. Each may use those before it; siblings do not use each other.
 
 pub mod cli;
 pub mod command;
@@ -31,17 +30,21 @@ pub mod tls;
 use std::cell::Cell;
 use std::ffi::OsString;
 use std::future::Future;
-use std::io::IsTerminal;
 use std::rc::Rc;
 use std::time::Duration;
 
-use cli::mistakes::{Words, colored, explain, is_capable_terminal, language, locale, report_usage_error};
+use cli::manner::manner;
+use cli::mistakes::{Words, explain, report_usage_error};
 use cli::{Cli, Verb};
 use command::Run;
 use error::{Cause, Error, Result, why};
 use i18n::tr;
-use report::{Manner, Report};
+use report::Report;
 use settings::Environment;
+use signals::interruptible;
+
+/// How long a run that was stopped may still take: for its last word on stdout, and for the locks that others wait for.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// The program: arguments (the program's name first) and environment in, exit code out.
 pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
@@ -50,72 +53,51 @@ pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
         Ok(cli) => cli,
         Err(error) => return explain(&error, &arguments, environment),
     };
-    let global = &cli.global;
-    let lang = language(global.lang, environment);
-    let terminal = std::io::stderr().is_terminal();
-    let manner = Manner {
-        json: global.json,
-        quiet: global.quiet,
-        verbosity: global.verbose,
-        color: colored(global.color, environment, terminal),
-        lang: *lang.as_ref().unwrap_or(&locale(environment)),
-        person: terminal,
-        live: terminal && !global.json && !global.quiet && is_capable_terminal(environment),
-    };
+    let (manner, language) = manner(&cli.global, environment);
     let report = Rc::new(Report::new(manner));
-    if let Err(error) = lang {
+    if let Err(error) = language {
         return report_usage_error(&report, &error, &Words::of(&arguments));
     }
-    let run = Run { global, environment, report: Rc::clone(&report), answered: Cell::default() };
-    let (outcome, on_failure) = match &cli.verb {
-        Verb::Login(args) => (
-            block_on(&report, signals::interruptible(Some(tr!("a login")), command::login::run(args, &run))),
-            args.delivery.on_failure(),
-        ),
-        Verb::Token(args) => (
-            block_on(&report, signals::interruptible(Some(tr!("a login")), command::token::run(args, &run))),
-            args.delivery.on_failure(),
-        ),
-        Verb::Exec(args) => (block_on(&report, command::exec::run(args, &run)), ""),
-        Verb::Api(args) => (
-            block_on(&report, signals::interruptible(Some(tr!("a request")), command::api::run(args, &run))),
-            "",
-        ),
-        Verb::Status(args) => {
-            (block_on(&report, signals::interruptible(None, command::status::run(args, &run))), "")
+    let run = Run { global: &cli.global, environment, report: Rc::clone(&report), answered: Cell::default() };
+    match block_on(&report, perform(&cli.verb, &run)) {
+        Ok(0) => 0,
+        Ok(code) => {
+            print_on_failure(&cli.verb, &run, Duration::MAX);
+            code
         }
-        Verb::Logout(args) => (block_on(&report, command::logout::run(args, &run)), ""),
-        Verb::Sandbox(args) => (block_on(&report, command::sandbox::run(args, &run)), ""),
-        Verb::Providers(args) => (command::providers::run(args, &run), ""),
-        Verb::Completions(args) => {
-            (block_on(&report, command::completions::run(args, &run, Cli::program())), "")
+        Err(error) => {
+            // Whoever closed our stdout does not want to hear about it.
+            if error.cause != Cause::ClosedPipe {
+                report.error(&error);
+            }
+            let patience = if error.cause.is_signal() { LAST_WORDS } else { Duration::MAX };
+            print_on_failure(&cli.verb, &run, patience);
+            error.cause.exit()
         }
-    };
-    let stopped = outcome.as_ref().is_err_and(|error| error.cause.is_signal());
-    let code = outcome.unwrap_or_else(|error| {
-        // Whoever closed our stdout does not want to hear about it.
-        if error.cause != Cause::ClosedPipe {
-            report.error(&error);
-        }
-        error.cause.exit()
-    });
-    // Behind an answer it would be obeyed with it.
-    if code != 0 && !on_failure.is_empty() && !run.answered.get() {
-        // Whoever has stopped the run waits for no reader.
-        let patience = if stopped { LAST_WORDS } else { Duration::MAX };
-        let last = async {
-            let printed = tokio::time::timeout(patience, run.print(on_failure)).await;
-            printed.unwrap_or(Ok(())).map(|()| code)
-        };
-        let _ = block_on(&report, signals::interruptible(None, last));
     }
-    code
 }
 
-/// How long a run that is over may take to tidy up beyond this machine.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+async fn perform(verb: &Verb, run: &Run<'_>) -> Result<u8> {
+    match verb.handles_signals() {
+        true => verb.run(run).await,
+        false => interruptible(verb.under_way(), verb.run(run)).await,
+    }
+}
 
-/// Runs on one thread; what still resolves a name when the work is done is left behind, not waited for.
+/// Makes a shell that evaluates stdout fail, unless an answer is there already: it would run both.
+fn print_on_failure(verb: &Verb, run: &Run<'_>, patience: Duration) {
+    let line = verb.on_failure();
+    if line.is_empty() || run.answered.get() {
+        return;
+    }
+    let printed = async {
+        let printed = tokio::time::timeout(patience, run.print(line)).await;
+        printed.unwrap_or(Ok(())).map(|()| 0)
+    };
+    let _ = block_on(&run.report, interruptible(None, printed));
+}
+
+/// Runs on one thread. A thread that still resolves a name or writes to stdout is left behind, not waited for.
 fn block_on(report: &Report, work: impl Future<Output = Result<u8>>) -> Result<u8> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
         Error::new(Cause::Other, tr!("the run cannot start: {why}", why = why(error.kind())))
@@ -129,7 +111,7 @@ fn block_on(report: &Report, work: impl Future<Output = Result<u8>>) -> Result<u
     };
     let tasks = tokio::task::LocalSet::new();
     let outcome = tasks.block_on(&runtime, work);
-    // What others wait for is given back however the run ends, if that is quickly done.
+    // Tasks that are left give back the locks that others wait for.
     let _ = runtime.block_on(async { tokio::time::timeout(LAST_WORDS, tasks).await });
     runtime.shutdown_background();
     outcome

@@ -25,7 +25,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("rustls", &["tls/"]),
     ("hyper::", &["http/", "sandbox/server.rs"]),
     ("hyper_util", &["http/", "sandbox/server.rs"]),
-    ("stderr()", &["report/", "lib.rs", "signals.rs", "settings/command.rs", "cli/mistakes.rs"]),
+    ("stderr()", &["report/", "signals.rs", "settings/command.rs", "cli/"]),
     ("stdout()", &["output/sink.rs", "cli/mistakes.rs"]),
     ("env::vars_os", &["main.rs"]),
     ("redis::", &["store/redis/", "command/shared.rs"]),

@@ -1,5 +1,6 @@
 //! The whole command line, as types. Parsing touches nothing on the machine.
 
+pub mod manner;
 pub mod mistakes;
 
 use std::ffi::OsString;
@@ -7,8 +8,9 @@ use std::path::PathBuf;
 
 use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::command::{Global, api, completions, exec, login, logout, providers, sandbox, status, token};
-use crate::error::EXIT_CODES;
+use crate::command::{Global, Run, api, completions, exec, login, logout, providers, sandbox, status, token};
+use crate::error::{EXIT_CODES, Result};
+use crate::i18n::{Text, tr};
 
 /// What `--version` says and `-V` does not: what exactly runs here, for a report of an error.
 const LONG_VERSION: &str = concat!(
@@ -80,4 +82,45 @@ pub enum Verb {
     Providers(providers::Args),
     Sandbox(sandbox::Args),
     Completions(completions::Args),
+}
+
+impl Verb {
+    /// Does what was asked for; returns the exit code.
+    pub async fn run(&self, run: &Run<'_>) -> Result<u8> {
+        match self {
+            Self::Login(args) => login::run(args, run).await,
+            Self::Token(args) => token::run(args, run).await,
+            Self::Exec(args) => exec::run(args, run).await,
+            Self::Api(args) => api::run(args, run).await,
+            Self::Status(args) => status::run(args, run).await,
+            Self::Logout(args) => logout::run(args, run).await,
+            Self::Providers(args) => providers::run(args, run),
+            Self::Sandbox(args) => sandbox::run(args, run).await,
+            Self::Completions(args) => completions::run(args, run, Cli::program()).await,
+        }
+    }
+
+    /// Whether the verb listens for signals itself: it passes them on, or has work left after one.
+    pub fn handles_signals(&self) -> bool {
+        matches!(self, Self::Exec(_) | Self::Logout(_) | Self::Sandbox(_))
+    }
+
+    /// What a signal may leave half done on a server.
+    pub fn under_way(&self) -> Option<Text> {
+        match self {
+            Self::Login(_) | Self::Token(_) => Some(tr!("a login")),
+            Self::Api(_) => Some(tr!("a request")),
+            _ => None,
+        }
+    }
+
+    /// What stdout must carry if the run fails, so that a shell that evaluates it fails too.
+    pub fn on_failure(&self) -> &'static str {
+        match self {
+            Self::Login(login::Args { delivery, .. }) | Self::Token(token::Args { delivery, .. }) => {
+                delivery.on_failure()
+            }
+            _ => "",
+        }
+    }
 }

@@ -1,0 +1,61 @@
+//! How a run speaks: its language, its colours, and whether progress is shown.
+
+use std::io::IsTerminal;
+
+use crate::command::{Color, Global};
+use crate::error::{Cause, Error, Result};
+use crate::i18n::{self, Lang, tr};
+use crate::report::Manner;
+use crate::settings::Environment;
+
+/// How stderr is written, and the error if `CRMAUTH_LANG` is wrong.
+pub fn manner(global: &Global, environment: &Environment) -> (Manner, Result<()>) {
+    let lang = language(global.lang, environment);
+    let terminal = std::io::stderr().is_terminal();
+    let manner = Manner {
+        json: global.json,
+        quiet: global.quiet,
+        verbosity: global.verbose,
+        color: colored(global.color, environment, terminal),
+        lang: *lang.as_ref().unwrap_or(&locale(environment)),
+        person: terminal,
+        live: terminal && !global.json && !global.quiet && is_capable_terminal(environment),
+    };
+    (manner, lang.map(|_| ()))
+}
+
+/// The language that `--lang` names, else `CRMAUTH_LANG`, else the locale's.
+pub(super) fn language(named: Option<Lang>, environment: &Environment) -> Result<Lang> {
+    if let Some(lang) = named {
+        return Ok(lang);
+    }
+    match environment.get("CRMAUTH_LANG")? {
+        None => Ok(locale(environment)),
+        Some(name) => Lang::named(name).ok_or_else(|| {
+            Error::new(Cause::BadSetting, tr!("CRMAUTH_LANG names no language that crmauth speaks"))
+                .hint(tr!("it takes {names}", names = i18n::or(&Lang::NAMES)))
+        }),
+    }
+}
+
+pub(super) fn locale(environment: &Environment) -> Lang {
+    Lang::of_locale(|name| environment.get(name).ok().flatten())
+}
+
+/// Whether to use colour on a stream; `terminal` says whether it is one.
+pub(super) fn colored(choice: Color, environment: &Environment, terminal: bool) -> bool {
+    match choice {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => terminal && !is_set("NO_COLOR", environment) && is_capable_terminal(environment),
+    }
+}
+
+/// Whether a terminal can do more than print lines, with a person in front of it.
+fn is_capable_terminal(environment: &Environment) -> bool {
+    !is_set("CI", environment) && !environment.get("TERM").is_ok_and(|term| term == Some("dumb"))
+}
+
+fn is_set(name: &str, environment: &Environment) -> bool {
+    environment.get(name).is_ok_and(|value| value.is_some())
+}
