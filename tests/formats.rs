@@ -10,7 +10,7 @@ use std::io::ErrorKind;
 
 use crmauth::declaration::{Ageing, Placement, Spec, Target};
 use crmauth::error::{Cause, Result};
-use crmauth::output::{Entry, Outcome, Rendered, Shape, find, render};
+use crmauth::output::{Entry, Format, Outcome, Rendered, Shape};
 use crmauth::session::Session;
 
 use self::readers::{Pairs, Reader, all_read, command, installed, same};
@@ -60,7 +60,9 @@ fn rendered(format: &str, samples: &[&Sample]) -> Result<Rendered> {
     let outcomes: Vec<Outcome<'_>> = entries
         .map(|(sample, (target, session))| Outcome::Session(Entry { target, url: &sample.url, session }))
         .collect();
-    render(find(format).expect(format), &outcomes, &Shape { batch: format == "json", ..Shape::default() })
+    Format::named(format)
+        .expect(format)
+        .write(&outcomes, &Shape { batch: format == "json", ..Shape::default() })
 }
 
 /// The variables that a reader should see.
@@ -148,7 +150,7 @@ fn powershell_reads_powershell() {
 #[test]
 fn what_stands_for_a_failure_fails_the_shell() {
     for (shell, format) in [("sh", "sh"), ("bash", "sh"), ("zsh", "sh"), ("fish", "fish")] {
-        let code = find(format).expect(format).on_failure();
+        let code = Format::named(format).expect(format).on_failure();
         let script = if format == "fish" { "cat f | source" } else { r#"eval "$(cat f)""# };
         let dir = tempfile::tempdir().expect("a folder");
         fs::write(dir.path().join("f"), code).expect("a file");

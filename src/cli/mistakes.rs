@@ -12,7 +12,7 @@ use super::manner::{colored, language, locale};
 use crate::command::{Color, Refused, exec};
 use crate::error::{Cause, Error};
 use crate::i18n::{self, Lang, Text, tr};
-use crate::output;
+use crate::output::Format;
 use crate::output::sink::print_now;
 use crate::provider;
 use crate::report::{Manner, Report};
@@ -45,9 +45,9 @@ pub fn explain(error: &clap::Error, arguments: &[OsString], environment: &Enviro
 pub fn report_usage_error(report: &Report, error: &Error, words: &Words<'_>) -> u8 {
     report.error(error);
     // A shell that evaluates stdout must fail too.
-    let format = words.value(Some('f'), "format").and_then(output::find);
+    let format = words.value(Some('f'), "format").and_then(Format::named);
     let stdout = words.value(Some('o'), "output").is_none_or(|path| path == "-") && !words.flag("--save");
-    let on_failure = format.filter(|_| stdout).map_or("", |format| format.on_failure());
+    let on_failure = format.filter(|_| stdout).map_or("", Format::on_failure);
     if !on_failure.is_empty() {
         let _ = print_now(on_failure);
     }

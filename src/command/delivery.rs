@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::{Exit, Run};
 use crate::declaration::Target;
@@ -10,7 +10,7 @@ use crate::error::{Cause, Error, Result};
 use crate::i18n::tr;
 use crate::lifecycle::Active;
 use crate::output::sink::{Destination, Sink};
-use crate::output::{self, Entry, Format, Outcome, Shape};
+use crate::output::{Entry, Format, Outcome, Shape};
 use crate::settings::Sources;
 
 /// The file that `--save` writes: the seed script's.
@@ -20,8 +20,8 @@ const SAVE_FILE: &str = "session.txt";
 #[derive(Debug, clap::Args)]
 pub struct Delivery {
     /// How the session is written
-    #[arg(short, long, value_name = "FORMAT", value_parser = format_names())]
-    format: Option<String>,
+    #[arg(short, long, value_name = "FORMAT", value_parser = formats())]
+    format: Option<Format>,
     /// Write to FILE, mode 0600, instead of stdout (-)
     #[arg(short, long, value_name = "FILE", conflicts_with = "save")]
     output: Option<PathBuf>,
@@ -33,14 +33,14 @@ pub struct Delivery {
     var: Option<String>,
 }
 
-/// Every format's name.
-fn format_names() -> PossibleValuesParser {
-    PossibleValuesParser::new(output::ALL.iter().map(|format| format.name()))
+fn formats() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(Format::ALL.map(Format::name))
+        .map(|name| Format::named(&name).unwrap_or_default())
 }
 
 /// A destination that was proved to take the answer.
 pub struct Prepared<'a> {
-    format: &'static dyn Format,
+    format: Format,
     shape: Shape<'a>,
     sink: Sink,
 }
@@ -50,9 +50,7 @@ impl Delivery {
     pub fn on_failure(&self) -> &'static str {
         match self.destination() {
             Destination::File(_) => "",
-            Destination::Stdout => {
-                self.format.as_deref().and_then(output::find).map_or("", |format| format.on_failure())
-            }
+            Destination::Stdout => self.format.map_or("", Format::on_failure),
         }
     }
 
@@ -79,9 +77,9 @@ impl Delivery {
         }
         let to_file = destination != Destination::Stdout;
         let shape = Shape { batch, var: self.var.as_deref(), to_file };
-        output::check(format, &targets.iter().collect::<Vec<_>>(), &shape)?;
+        format.check(&targets.iter().collect::<Vec<_>>(), &shape)?;
         let mut sink = Sink::prepare(destination)?;
-        if format.appends_to_github_env() {
+        if format == Format::GitHub {
             sink = sink.github_env(run.environment.get("GITHUB_ENV")?.map(Path::new))?;
         }
         Ok(Prepared { format, shape, sink })
@@ -96,17 +94,16 @@ impl Delivery {
         }
     }
 
-    fn format(&self, json: bool) -> Result<&'static dyn Format> {
-        let name = match (self.format.as_deref(), json) {
-            (Some(name), true) if name != "json" => {
-                return Err(Error::new(Cause::Usage, tr!("--json and -f {name} exclude each other", name))
-                    .hint(tr!("--json means -f json")));
+    fn format(&self, json: bool) -> Result<Format> {
+        match (self.format, json) {
+            (Some(format), true) if format != Format::Json => {
+                let message = tr!("--json and -f {name} exclude each other", name = format.name());
+                Err(Error::new(Cause::Usage, message).hint(tr!("--json means -f json")))
             }
-            (Some(name), _) => name,
-            (None, true) => "json",
-            (None, false) => "plain",
-        };
-        output::find(name).ok_or_else(|| Error::new(Cause::Usage, tr!("there is no format {name}", name)))
+            (Some(format), _) => Ok(format),
+            (None, true) => Ok(Format::Json),
+            (None, false) => Ok(Format::Plain),
+        }
     }
 }
 
@@ -142,7 +139,7 @@ impl Prepared<'_> {
         if exit.code() != 0 && (!self.shape.batch || self.format.all_or_nothing()) {
             return Ok(exit.code());
         }
-        let rendered = output::render(self.format, &outcomes, &self.shape)?;
+        let rendered = self.format.write(&outcomes, &self.shape)?;
         run.answered.set(true);
         for warning in self.sink.deliver(rendered).await? {
             run.report.warn(None, warning);

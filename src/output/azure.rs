@@ -1,33 +1,21 @@
 //! `azure`: logging commands that set variables for the job's later steps.
 
 use super::buffer::Buffer;
-use super::vars::{Lines, Variable};
+use super::vars::Variable;
 use crate::i18n::{Text, tr};
 
-pub(super) static FORMAT: Lines = Lines {
-    name: "azure",
-    about: "logging commands that set variables in Azure Pipelines, the token as a secret",
-    on_failure: "",
-    refuses,
-    line,
-    limit: usize::MAX,
-};
-
-fn refuses(variable: &Variable<'_>) -> Option<Text> {
-    let name = variable.name.to_ascii_lowercase();
-    if ["endpoint", "input", "path", "secret", "securefile"].iter().any(|reserved| name.starts_with(reserved))
-    {
-        return Some(tr!("begins like the agent's own variables, so that no step would see it"));
-    }
-    variable
-        .value
-        .split_once("$(")
-        .is_some_and(|(_, rest)| rest.contains(')'))
-        .then(|| tr!("has a $(…) that the agent expands before each step"))
-}
+/// What the agent's own variables begin with.
+const RESERVED: [&str; 5] = ["endpoint", "input", "path", "secret", "securefile"];
 
 /// Only the token is a secret: the agent blanks secrets in every log, and a URL there helps.
-fn line(out: &mut Buffer, variable: &Variable<'_>) {
+pub(super) fn line(out: &mut Buffer, variable: &Variable<'_>) -> Result<(), Text> {
+    let name = variable.name.to_ascii_lowercase();
+    if RESERVED.iter().any(|reserved| name.starts_with(reserved)) {
+        return Err(tr!("begins like the agent's own variables, so that no step would see it"));
+    }
+    if variable.value.split_once("$(").is_some_and(|(_, rest)| rest.contains(')')) {
+        return Err(tr!("has a $(…) that the agent expands before each step"));
+    }
     out.push("##vso[task.setvariable variable=");
     out.push(&variable.name);
     out.push(if variable.secret { ";issecret=true]" } else { "]" });
@@ -39,4 +27,5 @@ fn line(out: &mut Buffer, variable: &Variable<'_>) {
         _ => None,
     });
     out.push("\n");
+    Ok(())
 }

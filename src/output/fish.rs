@@ -1,18 +1,10 @@
 //! `fish`: `crmauth token gluo -f fish | source`.
 
 use super::buffer::Buffer;
-use super::vars::{Lines, Variable, nothing};
+use super::vars::Variable;
+use crate::i18n::Text;
 
-pub(super) static FORMAT: Lines = Lines {
-    name: "fish",
-    about: "set -gx lines for source in fish",
-    on_failure: "false\n",
-    refuses: nothing,
-    line,
-    limit: usize::MAX,
-};
-
-fn line(out: &mut Buffer, variable: &Variable<'_>) {
+pub(super) fn line(out: &mut Buffer, variable: &Variable<'_>) -> Result<(), Text> {
     out.push("set -gx ");
     out.push(&variable.name);
     out.push(" '");
@@ -22,4 +14,5 @@ fn line(out: &mut Buffer, variable: &Variable<'_>) {
         _ => None,
     });
     out.push("'\n");
+    Ok(())
 }

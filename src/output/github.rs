@@ -2,71 +2,47 @@
 
 use super::buffer::Buffer;
 use super::vars::{Variable, variables};
-use super::{Format, Outcome, Rendered, Shape, sessions};
-use crate::declaration::Target;
+use super::{Outcome, Rendered, Shape, sessions};
 use crate::error::{Cause, Error, Result};
 use crate::i18n::tr;
 use crate::secret::hex;
 
-pub(super) struct Github;
-
-impl Format for Github {
-    fn name(&self) -> &'static str {
-        "github"
+/// The runner reads masks from stdout only: in a file the variables would be there, and unmasked.
+pub(super) fn check(shape: &Shape<'_>) -> Result<()> {
+    if !shape.to_file {
+        return Ok(());
     }
-
-    fn about(&self) -> &'static str {
-        "masks the token in GitHub Actions and sets variables for later steps"
-    }
-
-    fn names_variables(&self) -> bool {
-        true
-    }
-
-    fn appends_to_github_env(&self) -> bool {
-        true
-    }
-
-    fn accepts(&self, _targets: &[&Target], shape: &Shape<'_>) -> Result<()> {
-        if shape.to_file {
-            // The runner reads masks from stdout only; the variables would be there, and unmasked.
-            return Err(Error::new(
-                Cause::Usage,
-                tr!("the format github masks the token on stdout, so it cannot go to a file"),
-            )
-            .hint(tr!("leave -o and --save out, or choose another format")));
-        }
-        Ok(())
-    }
-
-    fn encode(&self, outcomes: &[Outcome<'_>], shape: &Shape<'_>) -> Result<Rendered> {
-        let mut masks = Buffer::default();
-        let mut all = Vec::new();
-        for entry in sessions(outcomes) {
-            all.extend(variables(entry, shape)?);
-        }
-        for variable in all.iter().filter(|variable| variable.secret) {
-            masks.push("::add-mask::");
-            masks.escaped(&variable.value, |c| match c {
-                '%' => Some("%25"),
-                '\r' => Some("%0D"),
-                '\n' => Some("%0A"),
-                _ => None,
-            });
-            masks.push("\n");
-        }
-        let delimiter = delimiter(&all)?;
-        let mut env = Buffer::default();
-        for variable in &all {
-            for part in [&*variable.name, "<<", &delimiter, "\n", &variable.value, "\n", &delimiter, "\n"] {
-                env.push(part);
-            }
-        }
-        Ok(Rendered { main: masks.finish(), github_env: Some(env.finish()) })
-    }
+    let message = tr!("the format github masks the token on stdout, so it cannot go to a file");
+    Err(Error::new(Cause::Usage, message).hint(tr!("leave -o and --save out, or choose another format")))
 }
 
-/// A word that nobody can guess and no value holds: a server that knew it could end its value early and set
+pub(super) fn write(outcomes: &[Outcome<'_>], shape: &Shape<'_>) -> Result<Rendered> {
+    let mut all = Vec::new();
+    for entry in sessions(outcomes) {
+        all.extend(variables(entry, shape)?);
+    }
+    let mut masks = Buffer::default();
+    for variable in all.iter().filter(|variable| variable.secret) {
+        masks.push("::add-mask::");
+        masks.escaped(&variable.value, |c| match c {
+            '%' => Some("%25"),
+            '\r' => Some("%0D"),
+            '\n' => Some("%0A"),
+            _ => None,
+        });
+        masks.push("\n");
+    }
+    let delimiter = delimiter(&all)?;
+    let mut env = Buffer::default();
+    for variable in &all {
+        for part in [&*variable.name, "<<", &delimiter, "\n", &variable.value, "\n", &delimiter, "\n"] {
+            env.push(part);
+        }
+    }
+    Ok(Rendered { main: masks.finish(), github_env: Some(env.finish()) })
+}
+
+/// A word that nobody can guess and no value contains: a server that knew it could end its value early and set
 /// variables of its own.
 fn delimiter(variables: &[Variable<'_>]) -> Result<String> {
     loop {

@@ -4,48 +4,36 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::buffer::Buffer;
-use super::{Entry, Format, Outcome, Rendered, Shape, sessions, time};
+use super::{Entry, Outcome, Shape, sessions, time};
 use crate::error::{Cause, Error, Result};
 use crate::i18n::tr;
 use crate::json;
 
-pub(super) struct Json;
-
-impl Format for Json {
-    fn name(&self) -> &'static str {
-        "json"
+pub(super) fn write(outcomes: &[Outcome<'_>], shape: &Shape<'_>) -> Result<Buffer> {
+    let mut out = Buffer::default();
+    if !shape.batch {
+        for entry in sessions(outcomes) {
+            object(&mut out, entry)?;
+            out.push("\n");
+        }
+        return Ok(out);
     }
-
-    fn about(&self) -> &'static str {
-        "an object with everything known about the session; for several targets an array"
-    }
-
-    fn encode(&self, outcomes: &[Outcome<'_>], shape: &Shape<'_>) -> Result<Rendered> {
-        let mut text = Buffer::default();
-        if shape.batch {
-            text.push("[");
-            for (index, outcome) in outcomes.iter().enumerate() {
-                text.push(if index == 0 { "" } else { "," });
-                match outcome {
-                    Outcome::Session(entry) => object(&mut text, entry)?,
-                    Outcome::Failed { target, error_json } => {
-                        text.push("{");
-                        member(&mut text, "target", &target.to_string().into())?;
-                        text.push(",");
-                        member(&mut text, "error", error_json)?;
-                        text.push("}");
-                    }
-                }
-            }
-            text.push("]\n");
-        } else {
-            for entry in sessions(outcomes) {
-                object(&mut text, entry)?;
-                text.push("\n");
+    out.push("[");
+    for (index, outcome) in outcomes.iter().enumerate() {
+        out.push(if index == 0 { "" } else { "," });
+        match outcome {
+            Outcome::Session(entry) => object(&mut out, entry)?,
+            Outcome::Failed { target, error_json } => {
+                out.push("{");
+                member(&mut out, "target", &target.to_string().into())?;
+                out.push(",");
+                member(&mut out, "error", error_json)?;
+                out.push("}");
             }
         }
-        Ok(text.into())
     }
+    out.push("]\n");
+    Ok(out)
 }
 
 fn object(out: &mut Buffer, entry: &Entry<'_>) -> Result<()> {

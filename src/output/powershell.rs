@@ -1,18 +1,10 @@
 //! `powershell`: `crmauth token gluo -f powershell | Out-String | Invoke-Expression`.
 
 use super::buffer::Buffer;
-use super::vars::{Lines, Variable, nothing};
+use super::vars::Variable;
+use crate::i18n::Text;
 
-pub(super) static FORMAT: Lines = Lines {
-    name: "powershell",
-    about: "$env: lines for Invoke-Expression in PowerShell",
-    on_failure: "throw 'crmauth: no session'\n",
-    refuses: nothing,
-    line,
-    limit: usize::MAX,
-};
-
-fn line(out: &mut Buffer, variable: &Variable<'_>) {
+pub(super) fn line(out: &mut Buffer, variable: &Variable<'_>) -> Result<(), Text> {
     out.push("$env:");
     out.push(&variable.name);
     out.push(" = '");
@@ -26,4 +18,5 @@ fn line(out: &mut Buffer, variable: &Variable<'_>) {
         _ => None,
     });
     out.push("'\n");
+    Ok(())
 }

@@ -1,21 +1,14 @@
 //! `sh`: `eval "$(crmauth token gluo -f sh)"` in sh, bash, dash, zsh and ksh.
 
 use super::buffer::Buffer;
-use super::vars::{Lines, Variable, nothing};
+use super::vars::Variable;
+use crate::i18n::Text;
 
-pub(super) static FORMAT: Lines = Lines {
-    name: "sh",
-    about: "export lines for eval in sh, bash, dash and zsh",
-    on_failure: "false\n",
-    refuses: nothing,
-    line,
-    limit: usize::MAX,
-};
-
-fn line(out: &mut Buffer, variable: &Variable<'_>) {
+pub(super) fn line(out: &mut Buffer, variable: &Variable<'_>) -> Result<(), Text> {
     out.push("export ");
     out.push(&variable.name);
     out.push("='");
     out.escaped(&variable.value, |c| (c == '\'').then_some(r"'\''"));
     out.push("'\n");
+    Ok(())
 }

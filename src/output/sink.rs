@@ -46,8 +46,7 @@ impl Sink {
         Ok(Self { main, github_env: None })
     }
 
-    /// Opens GitHub's env file for a format that appends to it ([`super::Format::appends_to_github_env`]).
-    /// `path` is the value of the environment variable `GITHUB_ENV`.
+    /// Opens GitHub's env file; `path` is the value of the environment variable `GITHUB_ENV`.
     pub fn github_env(mut self, path: Option<&Path>) -> Result<Self> {
         let path = path.filter(|path| !path.as_os_str().is_empty()).ok_or_else(|| {
             Error::new(

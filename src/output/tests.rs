@@ -2,6 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::declaration::{Ageing, Placement, Spec};
+use crate::error::Cause;
 
 static GLUO: Spec = spec("gluo", Placement::Query("sessionName"));
 static BROKER: Spec = spec("broker", Placement::Bearer);
@@ -53,7 +54,7 @@ fn render_all(
             None => Outcome::Failed { target, error_json: json!({"code": "refused"}) },
         })
         .collect();
-    let rendered = render(find(format).expect(format), &outcomes, shape)?;
+    let rendered = Format::named(format).expect(format).write(&outcomes, shape)?;
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
     Ok((text(&rendered.main), rendered.github_env.as_deref().map(|b| text(b))))
 }
@@ -68,12 +69,11 @@ const FILE: Shape<'static> = Shape { batch: false, var: None, to_file: true };
 
 #[test]
 fn names_are_unique_and_told() {
-    for format in ALL {
-        assert_eq!(ALL.iter().filter(|other| other.name() == format.name()).count(), 1);
+    for format in Format::ALL {
+        assert_eq!(Format::named(format.name()), Some(format));
         assert!(!format.about().is_empty() && !format.about().ends_with('.'));
-        assert!(format.all_or_nothing() || !format.names_variables());
     }
-    assert!(find("xml").is_none());
+    assert!(Format::named("xml").is_none());
 }
 
 #[test]
@@ -141,23 +141,22 @@ fn json_neither_commands_a_runner_nor_a_terminal() {
 #[test]
 fn header_names_the_alternative_where_there_is_none() {
     assert_eq!(one("header", "t1", &ALONE).expect("a header"), "Authorization: Bearer t1\n");
-    let header = find("header").expect("header");
     for (spec, place) in
         [(&GLUO, "the parameter sessionName"), (&SYSTEMSWAY, "the path, where {session} stands")]
     {
-        let error = check(header, &[&target(spec, None)], &ALONE).expect_err("no header");
+        let error = Format::Header.check(&[&target(spec, None)], &ALONE).expect_err("no header");
         assert_eq!(error.cause, Cause::Format);
         let message = format!("{} takes its session in {place}, not in a header", spec.id);
         assert_eq!(error.message.english(), message);
         assert!(error.hint.is_some_and(|hint| hint.english().contains("-f plain")));
     }
-    let error = check(header, &[&target(&BROKER, None)], &BATCH).expect_err("many headers");
+    let error = Format::Header.check(&[&target(&BROKER, None)], &BATCH).expect_err("many headers");
     assert_eq!(error.cause, Cause::Usage);
 }
 
 #[test]
 fn a_token_that_is_two_lines_is_written_nowhere() {
-    for format in ALL {
+    for format in Format::ALL {
         let error = one(format.name(), "a\nX: b", &ALONE).expect_err(format.name());
         assert_eq!(error.cause, Cause::BadToken, "{}", format.name());
     }
@@ -184,7 +183,7 @@ fn a_name_is_checked_before_it_is_written() {
     let broker = target(&BROKER, None);
     let with = |format: &str, var, batch| {
         let shape = Shape { batch, var: Some(var), to_file: false };
-        check(find(format).expect(format), &[&broker], &shape).map_err(|error| error.cause)
+        Format::named(format).expect(format).check(&[&broker], &shape).map_err(|error| error.cause)
     };
     assert_eq!(with("sh", "_x9", false), Ok(()));
     assert_eq!(with("sh", "BROKER_TOKEN", false), Ok(()));
@@ -206,7 +205,7 @@ fn all_or_nothing() {
         ("gitlab", ""),
         ("azure", ""),
     ] {
-        let format = find(format).expect(format);
+        let format = Format::named(format).expect(format);
         assert_eq!((format.all_or_nothing(), format.on_failure()), (true, failure), "{}", format.name());
     }
 }
@@ -214,14 +213,12 @@ fn all_or_nothing() {
 #[test]
 fn powershell_doubles_every_quote_that_it_knows() {
     let mut out = Buffer::default();
-    (powershell::FORMAT.line)(
-        &mut out,
-        &vars::Variable {
-            name: "X".into(),
-            value: "a'b\u{2018}\u{2019}\u{201a}\u{201b}$`\"".into(),
-            secret: false,
-        },
-    );
+    let variable = vars::Variable {
+        name: "X".into(),
+        value: "a'b\u{2018}\u{2019}\u{201a}\u{201b}$`\"".into(),
+        secret: false,
+    };
+    powershell::line(&mut out, &variable).expect("a line");
     assert_eq!(
         std::str::from_utf8(out.as_bytes()).expect("UTF-8"),
         "$env:X = 'a''b\u{2018}\u{2018}\u{2019}\u{2019}\u{201a}\u{201a}\u{201b}\u{201b}$`\"'\n"

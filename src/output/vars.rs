@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 
 use super::buffer::Buffer;
-use super::{Entry, Format, Outcome, Rendered, Shape, sessions, time};
+use super::{Entry, Format, Outcome, Shape, sessions, time};
 use crate::declaration::Target;
 use crate::error::{Cause, Error, Result};
 use crate::i18n::{Text, tr};
+use crate::secret::Secret;
 
 pub(super) struct Variable<'a> {
     pub(super) name: Cow<'a, str>,
@@ -15,63 +16,39 @@ pub(super) struct Variable<'a> {
     pub(super) secret: bool,
 }
 
-/// A format that writes a line for each variable.
-pub(super) struct Lines {
-    pub(super) name: &'static str,
-    pub(super) about: &'static str,
-    pub(super) on_failure: &'static str,
-    /// Why a value cannot be carried: the end of a sentence, "the value of X, which …".
-    pub(super) refuses: fn(&Variable<'_>) -> Option<Text>,
-    pub(super) line: fn(&mut Buffer, &Variable<'_>),
-    /// The output must stay below this many bytes.
-    pub(super) limit: usize,
+/// Writes one variable, or says why its value cannot be carried: the end of a sentence, "the value of X, which …".
+type Line = fn(&mut Buffer, &Variable<'_>) -> std::result::Result<(), Text>;
+
+/// Writes every variable of every session with `line`.
+pub(super) fn lines(
+    format: Format,
+    outcomes: &[Outcome<'_>],
+    shape: &Shape<'_>,
+    line: Line,
+) -> Result<Buffer> {
+    let mut out = Buffer::default();
+    for entry in sessions(outcomes) {
+        for variable in variables(entry, shape)? {
+            line(&mut out, &variable).map_err(|why| {
+                cannot_carry(format, tr!("the value of {name}, which {why}", name = variable.name, why))
+                    .target(&entry.target.to_string())
+            })?;
+        }
+    }
+    Ok(out)
 }
 
-impl Format for Lines {
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
-    fn about(&self) -> &'static str {
-        self.about
-    }
-
-    fn names_variables(&self) -> bool {
-        true
-    }
-
-    fn on_failure(&self) -> &'static str {
-        self.on_failure
-    }
-
-    fn encode(&self, outcomes: &[Outcome<'_>], shape: &Shape<'_>) -> Result<Rendered> {
-        let mut out = Buffer::default();
-        for entry in sessions(outcomes) {
-            for variable in variables(entry, shape)? {
-                if let Some(why) = (self.refuses)(&variable) {
-                    return Err(self
-                        .cannot(tr!("the value of {name}, which {why}", name = variable.name, why))
-                        .target(&entry.target.to_string()));
-                }
-                (self.line)(&mut out, &variable);
-            }
-        }
-        if out.as_bytes().len() >= self.limit {
-            return Err(self.cannot(tr!(
-                "these values: together they have {size} bytes, and its reader takes fewer than {limit}",
-                size = out.as_bytes().len(),
-                limit = self.limit
-            )));
-        }
-        Ok(out.into())
-    }
+pub(super) fn cannot_carry(format: Format, what: Text) -> Error {
+    Error::new(Cause::Format, tr!("the format {name} cannot carry {what}", name = format.name(), what))
+        .hint(tr!("use -f json or -f plain"))
 }
 
-impl Lines {
-    fn cannot(&self, what: Text) -> Error {
-        Error::new(Cause::Format, tr!("the format {name} cannot carry {what}", name = self.name, what))
-            .hint(tr!("use -f json or -f plain"))
-    }
+/// A session's variables for a child's environment, under the names that the formats give them.
+pub fn environment(entry: &Entry<'_>) -> Result<Vec<(String, Secret)>> {
+    let variables = variables(entry, &Shape::default())?.into_iter();
+    let owned =
+        |variable: Variable<'_>| (variable.name.into_owned(), Secret::new(variable.value.into_owned()));
+    Ok(variables.map(owned).collect())
 }
 
 /// `PREFIX_TOKEN`, `PREFIX_TOKEN_EXPIRES_AT` where that is known, and `PREFIX_URL`.
@@ -93,9 +70,8 @@ pub(super) fn variables<'a>(entry: &Entry<'a>, shape: &Shape<'a>) -> Result<Vec<
     Ok(variables)
 }
 
-/// Variables that shells and what they start live by: a token in one of them leaves no command to be found, or has
-/// the token's text run, read as a file or loaded. In letters of any case: PowerShell tells none apart on Windows,
-/// and zsh ties `path` to `PATH`.
+/// Variables that shells and programs depend on: a token in one of them leaves no command to be found, or has its text
+/// run, loaded or read as a file. Case does not matter: PowerShell ignores it on Windows, and zsh ties `path` to `PATH`.
 const VITAL: [&str; 12] = [
     "PATH",
     "HOME",
@@ -110,10 +86,10 @@ const VITAL: [&str; 12] = [
     "NODE_OPTIONS",
     "PSModulePath",
 ];
-/// What such names begin with: the dynamic linker's.
+/// What the dynamic linker's variables begin with.
 const VITAL_STARTS: [&str; 2] = ["LD_", "DYLD_"];
 
-/// Refuses a `--var` that is no name in every reader, that shells live by, or that would be written twice.
+/// Refuses a `--var` that some reader does not take as a name, that shells depend on, or that would be written twice.
 pub(super) fn check_name(name: &str, targets: &[&Target], shape: &Shape<'_>) -> Result<()> {
     let refuse = |why: Text| Err(Error::new(Cause::Usage, why));
     if shape.batch || targets.len() > 1 {
@@ -140,9 +116,4 @@ pub(super) fn check_name(name: &str, targets: &[&Target], shape: &Shape<'_>) -> 
         return refuse(tr!("--var takes the name of another variable that is written too"));
     }
     Ok(())
-}
-
-/// For formats whose readers take every value.
-pub(super) fn nothing(_: &Variable<'_>) -> Option<Text> {
-    None
 }

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crmauth::error::EXIT_CODES;
 use crmauth::i18n::{Lang, Text};
-use crmauth::output;
+use crmauth::output::Format;
 use crmauth::provider;
 
 use super::{at, check, code, fill, read, table};
@@ -82,7 +82,7 @@ fn systems(lang: Lang) -> String {
 }
 
 fn formats() -> String {
-    let rows = output::ALL
+    let rows = Format::ALL
         .iter()
         .map(|format| vec![code(&format!("-f {}", format.name())), format.about().to_owned()]);
     table(&["Format", "What it is for"], rows)

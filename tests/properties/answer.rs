@@ -7,7 +7,7 @@ use std::time::Duration;
 use crmauth::declaration::{BaseUrl, Settings, Target};
 use crmauth::error::Error;
 use crmauth::http::{Channel, Http, Proxies};
-use crmauth::output::{self, Entry, Outcome, Shape};
+use crmauth::output::{Entry, Format, Outcome, Shape};
 use crmauth::provider::{self, Context, Provider, Renewed, Role};
 use crmauth::report::Report;
 use crmauth::secret::Secret;
@@ -157,9 +157,9 @@ fn good(settings: &Settings, session: &Session) {
     assert!(left.is_none_or(|left| left.is_positive() && left <= TEN_YEARS), "{left:?}");
     assert!(session.obtained_at <= Timestamp::now());
     public(&Value::Object(session.details.clone()));
-    for format in output::ALL {
+    for format in Format::ALL {
         let entry = Entry { target: &settings.target, url: &settings.url, session };
-        match output::render(*format, &[Outcome::Session(entry)], &Shape::default()) {
+        match format.write(&[Outcome::Session(entry)], &Shape::default()) {
             Ok(rendered) if format.name() == "json" => {
                 let json: Value = serde_json::from_slice(&rendered.main).expect("JSON");
                 assert_eq!(json["token"], session.token.expose());
