@@ -26,7 +26,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("hyper::", &["http/", "sandbox/server.rs"]),
     ("hyper_util", &["http/", "sandbox/server.rs"]),
     ("stderr()", &["report/", "signals.rs", "settings/command.rs", "cli/"]),
-    ("stdout()", &["output/sink.rs", "cli/mistakes.rs"]),
+    ("stdout()", &["output/stdout.rs", "cli/mistakes.rs"]),
     ("env::vars_os", &["main.rs"]),
     ("redis::", &["store/redis/", "command/shared.rs"]),
     ("chacha20poly1305", &["store/redis/seal.rs"]),

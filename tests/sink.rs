@@ -8,7 +8,7 @@ use std::process::Command;
 use crmauth::error::Cause;
 use crmauth::i18n::Text;
 use crmauth::output::Rendered;
-use crmauth::output::sink::{Destination, Sink};
+use crmauth::output::file::{Destination, Sink};
 use tempfile::TempDir;
 
 fn folder() -> TempDir {

@@ -13,7 +13,7 @@ use crate::command::{Color, Refused, exec};
 use crate::error::{Cause, Error};
 use crate::i18n::{self, Lang, Text, tr};
 use crate::output::Format;
-use crate::output::sink::print_now;
+use crate::output::stdout::print_now;
 use crate::provider;
 use crate::report::{Manner, Report};
 use crate::settings::{self, Environment};

@@ -11,7 +11,7 @@ use crate::http::response;
 use crate::http::{Call, Stream};
 use crate::i18n::{Text, tr};
 use crate::lifecycle::{Account, Active, Want};
-use crate::output::sink::StdoutStream;
+use crate::output::stdout::StdoutStream;
 use crate::provider::Judgement;
 use crate::secret::{Secret, percent};
 

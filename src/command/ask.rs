@@ -10,7 +10,7 @@ use crate::error::{Cause, Error, Result, why};
 use crate::i18n::{Text, and, tr};
 use crate::lifecycle::{Active, Services};
 use crate::output;
-use crate::output::sink::replace;
+use crate::output::file::replace;
 use crate::provider;
 use crate::secret::Secret;
 use crate::settings::{self, Questions, Sources, Wrapping};

@@ -9,7 +9,7 @@ use crate::declaration::Target;
 use crate::error::{Cause, Error, Result};
 use crate::i18n::tr;
 use crate::lifecycle::Active;
-use crate::output::sink::{Destination, Sink};
+use crate::output::file::{Destination, Sink};
 use crate::output::{Entry, Format, Outcome, Shape};
 use crate::settings::Sources;
 

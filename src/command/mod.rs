@@ -28,7 +28,7 @@ use crate::error::{Cause, Error, Result};
 use crate::http::{Http, Proxies};
 use crate::i18n::{Lang, Text, tr};
 use crate::lifecycle::Services;
-use crate::output::sink;
+use crate::output::stdout;
 use crate::provider;
 use crate::report::Report;
 use crate::settings::{Environment, Sources};
@@ -260,7 +260,7 @@ impl Run<'_> {
     pub async fn print(&self, text: &str) -> Result<()> {
         // Both may be one terminal.
         let _hold = self.report.hold();
-        sink::print(text).await
+        stdout::print(text).await
     }
 }
 

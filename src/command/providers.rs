@@ -7,7 +7,7 @@ use crate::declaration::{Alternatives, Default, Field, Kind, Need, Placement, Sp
 use crate::error::Result;
 use crate::i18n::{self, Lang, Text, tr};
 use crate::json;
-use crate::output::sink::print_now;
+use crate::output::stdout::print_now;
 use crate::provider;
 use crate::settings;
 

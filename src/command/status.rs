@@ -13,7 +13,7 @@ use crate::i18n::{Text, tr};
 use crate::json;
 use crate::lifecycle::{Account, Services, Stale, Verdict};
 use crate::output;
-use crate::output::sink::columns;
+use crate::output::stdout::columns;
 use crate::provider::{self, Life, Role};
 use crate::secret::sha256_hex;
 use crate::settings::{Found, Origin, Sources};

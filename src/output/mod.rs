@@ -4,6 +4,7 @@
 mod azure;
 mod buffer;
 pub mod env;
+pub mod file;
 mod fish;
 mod format;
 mod github;
@@ -13,7 +14,7 @@ mod json;
 mod plain;
 mod powershell;
 mod sh;
-pub mod sink;
+pub mod stdout;
 mod vars;
 
 use jiff::Timestamp;

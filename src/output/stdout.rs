@@ -1,0 +1,125 @@
+//! Writing to stdout.
+
+use std::io::{self, ErrorKind, IsTerminal};
+
+use zeroize::Zeroizing;
+
+use crate::error::{Cause, Error, Result};
+use crate::i18n::tr;
+use crate::terminal;
+
+/// Writes a text to stdout.
+pub async fn print(text: &str) -> Result<()> {
+    write(Zeroizing::new(text.as_bytes().to_vec())).await
+}
+
+/// The same where no signal is waited for: each of them ends the process, and so the wait for a reader.
+pub fn print_now(text: &str) -> Result<()> {
+    write_all(text.as_bytes()).map_err(|error| failed(&error))
+}
+
+/// How many columns stdout has, where it is a terminal.
+pub fn columns() -> Option<usize> {
+    terminal::columns(io::stdout())
+}
+
+/// Stdout for an answer that comes in parts.
+#[derive(Default)]
+pub struct StdoutStream {
+    /// Whether what was written last ends in the middle of a line.
+    open_line: bool,
+}
+
+impl StdoutStream {
+    /// Passes these bytes on as they are.
+    pub async fn write(&mut self, bytes: Vec<u8>) -> Result<()> {
+        let Some(last) = bytes.last() else { return Ok(()) };
+        self.open_line = *last != b'\n';
+        write(bytes.into()).await
+    }
+
+    /// Ends the line at a terminal, where stderr or the shell's prompt would go on with it.
+    pub async fn end_line(&mut self) {
+        if self.open_line && io::stdout().is_terminal() {
+            // Whoever cannot see this does not miss it.
+            let _ = self.write(vec![b'\n']).await;
+        }
+    }
+}
+
+/// What waits for stdout's reader does so on a thread of its own: on ours it would stop every time-out, and no signal
+/// would be heard. A thread has its price, so that what stdout takes at once is written here.
+pub(super) async fn write(bytes: Zeroizing<Vec<u8>>) -> Result<()> {
+    let written = match takes_at_once(bytes.len()) {
+        true => write_all(&bytes),
+        false => {
+            let written = tokio::task::spawn_blocking(move || write_all(&bytes)).await;
+            written.unwrap_or_else(|broken| Err(io::Error::other(broken)))
+        }
+    };
+    written.map_err(|error| failed(&error))
+}
+
+/// Whether so many bytes can be written to stdout without a wait for its reader. A pipe that takes any takes
+/// `PIPE_BUF` of them; of a terminal nobody knows.
+#[cfg(unix)]
+fn takes_at_once(count: usize) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let stdout = io::stdout();
+    let mut asked = [PollFd::new(&stdout, PollFlags::OUT)];
+    count <= rustix::pipe::PIPE_BUF
+        && !stdout.is_terminal()
+        && poll(&mut asked, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+}
+
+#[cfg(not(unix))]
+fn takes_at_once(_count: usize) -> bool {
+    false
+}
+
+/// Past std's line buffer, which would keep what could not be written, unwiped, and try again at exit; past its lock
+/// too, which a write that waits would keep from everybody.
+#[cfg(unix)]
+fn write_all(mut bytes: &[u8]) -> io::Result<()> {
+    let stdout = io::stdout();
+    while !bytes.is_empty() {
+        match rustix::io::write(&stdout, bytes) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(count) => bytes = &bytes[count..],
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn write_all(bytes: &[u8]) -> io::Result<()> {
+    use std::io::Write;
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes)?;
+    stdout.flush()
+}
+
+fn failed(error: &io::Error) -> Error {
+    if error.kind() == ErrorKind::BrokenPipe {
+        Error::new(Cause::ClosedPipe, tr!("the reader of the output went away"))
+    } else {
+        let full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+        Error::new(Cause::Storage, tr!("stdout cannot be written")).because(error).hint(match full {
+            true => tr!("make room where stdout goes, or send it elsewhere"),
+            false => tr!("send stdout to where it can be written"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_that_went_away_is_told_from_a_full_disk() {
+        assert_eq!(failed(&ErrorKind::BrokenPipe.into()).cause, Cause::ClosedPipe);
+        assert_eq!(failed(&ErrorKind::StorageFull.into()).cause, Cause::Storage);
+    }
+}
