@@ -7,25 +7,21 @@ use std::process::Command;
 
 use crmauth::error::Cause;
 use crmauth::i18n::Text;
-use crmauth::output::Rendered;
-use crmauth::output::file::{Destination, Sink};
+use crmauth::output::file::Replacement;
 use tempfile::TempDir;
+
+use crate::support::{Machine, Server, canned};
 
 fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
 }
 
-fn file(path: &Path) -> crmauth::error::Result<Sink> {
-    Sink::prepare(Destination::File(path.to_owned()))
+fn file(path: &Path) -> crmauth::error::Result<Replacement> {
+    Replacement::open(path.to_owned())
 }
 
-fn deliver(sink: Sink, rendered: Rendered) -> crmauth::error::Result<Vec<Text>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    runtime.block_on(sink.deliver(rendered))
-}
-
-fn write(sink: Sink, text: &str) -> crmauth::error::Result<Vec<Text>> {
-    deliver(sink, Rendered { main: text.as_bytes().to_vec().into(), github_env: None })
+fn write(file: Replacement, text: &str) -> crmauth::error::Result<Vec<Text>> {
+    file.write(text.as_bytes())
 }
 
 fn mode(path: &Path) -> u32 {
@@ -243,59 +239,17 @@ fn child(folder: &Path, before: &str, format: &str) -> Command {
     command
 }
 
-fn rendered(main: &str, env: &str) -> Rendered {
-    Rendered { main: main.as_bytes().to_vec().into(), github_env: Some(env.as_bytes().to_vec().into()) }
-}
-
 #[test]
-fn githubs_file_is_appended_to_on_a_fresh_line() {
-    let dir = folder();
-    let env = dir.path().join("env");
-    for (before, after) in [
-        (None, "A<<d\n1\nd\n"),
-        (Some(""), "A<<d\n1\nd\n"),
-        (Some("B=2\n"), "B=2\nA<<d\n1\nd\n"),
-        (Some("B=2"), "B=2\nA<<d\n1\nd\n"),
-    ] {
-        let _ = fs::remove_file(&env);
-        if let Some(before) = before {
-            fs::write(&env, before).expect("a file");
-        }
-        let main = dir.path().join("main");
-        file(&main)
-            .and_then(|sink| sink.github_env(Some(&env)))
-            .and_then(|sink| deliver(sink, rendered("masks", "A<<d\n1\nd\n")))
-            .expect("written");
-        assert_eq!(fs::read_to_string(&env).expect("a file"), after);
-        assert_eq!(fs::read_to_string(&main).expect("a file"), "masks");
-    }
-}
-
-#[test]
-fn githubs_file_is_missed_outside_of_actions() {
-    for path in [None, Some(Path::new(""))] {
-        let error = Sink::prepare(Destination::Stdout)
-            .and_then(|sink| sink.github_env(path))
-            .err()
-            .expect("an error");
-        assert_eq!(error.cause, Cause::BadSetting);
-        assert!(error.message.english().contains("inside GitHub Actions only"));
-    }
-    let error = Sink::prepare(Destination::Stdout)
-        .and_then(|sink| sink.github_env(Some(Path::new("/proc/x/env"))))
-        .err()
-        .expect("an error");
-    assert_eq!(error.cause, Cause::Storage);
-}
-
-#[test]
+#[cfg(target_os = "linux")]
 fn nothing_is_appended_where_the_masks_did_not_get_out() {
-    let dir = folder();
-    let env = dir.path().join("env");
-    fs::write(&env, "B=2\n").expect("a file");
-    let main = dir.path().join("main");
-    let sink = file(&main).and_then(|sink| sink.github_env(Some(&env))).expect("a sink");
-    fs::create_dir(&main).expect("a folder");
-    assert!(deliver(sink, rendered("masks", "A=1\n")).is_err());
-    assert_eq!(fs::read_to_string(&env).expect("a file"), "B=2\n");
+    let server = Server::start(vec![canned::zeev("t0kenBehindNoMask")]);
+    let mut machine = Machine::new();
+    machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana");
+    machine.secret("ZEEV_PASSWORD", "Pw9maskless").canary("t0kenBehindNoMask");
+    machine.set("GITHUB_ENV", "env").write("env", "B=2\n");
+    let full = fs::File::options().write(true).open("/dev/full").expect("a device");
+    let command = machine.command(&["login", "zeev", "-f", "github"]);
+    let outcome = machine.end(machine.start_onto(command, full));
+    assert_eq!(outcome.code, 7, "{}", outcome.stderr);
+    assert_eq!(fs::read_to_string(machine.path("env")).expect("a file"), "B=2\n");
 }

@@ -1,4 +1,4 @@
-//! How `login` and `token` hand sessions over: the options for it, and the way from results to bytes.
+//! How `login` and `token` hand sessions over: the options, and from results to bytes.
 
 use std::path::{Path, PathBuf};
 
@@ -9,14 +9,14 @@ use crate::declaration::Target;
 use crate::error::{Cause, Error, Result};
 use crate::i18n::tr;
 use crate::lifecycle::Active;
-use crate::output::file::{Destination, Sink};
-use crate::output::{Entry, Format, Outcome, Shape};
+use crate::output::file::Replacement;
+use crate::output::github::EnvFile;
+use crate::output::{Entry, Format, Outcome, Shape, stdout};
 use crate::settings::Sources;
 
 /// The file that `--save` writes: the seed script's.
 const SAVE_FILE: &str = "session.txt";
 
-/// The options.
 #[derive(Debug, clap::Args)]
 pub struct Delivery {
     /// How the session is written
@@ -42,15 +42,17 @@ fn formats() -> impl TypedValueParser<Value = Format> {
 pub struct Prepared<'a> {
     format: Format,
     shape: Shape<'a>,
-    sink: Sink,
+    /// The file of `-o` or `--save`, else stdout.
+    file: Option<Replacement>,
+    github_env: Option<EnvFile>,
 }
 
 impl Delivery {
     /// What stdout must carry if the run fails, so that a shell that evaluates it fails too.
     pub fn on_failure(&self) -> &'static str {
-        match self.destination() {
-            Destination::File(_) => "",
-            Destination::Stdout => self.format.map_or("", Format::on_failure),
+        match self.file() {
+            Some(_) => "",
+            None => self.format.map_or("", Format::on_failure),
         }
     }
 
@@ -64,8 +66,8 @@ impl Delivery {
         batch: bool,
     ) -> Result<Prepared<'_>> {
         let format = self.format(run.global.json)?;
-        let destination = self.destination();
-        if let Destination::File(path) = &destination
+        let file = self.file();
+        if let Some(path) = &file
             && let Some(read) = sources.read_from(path)
         {
             let message = tr!(
@@ -75,22 +77,22 @@ impl Delivery {
             );
             return Err(Error::new(Cause::Usage, message).hint(tr!("choose another path")));
         }
-        let to_file = destination != Destination::Stdout;
-        let shape = Shape { batch, var: self.var.as_deref(), to_file };
+        let shape = Shape { batch, var: self.var.as_deref(), to_file: file.is_some() };
         format.check(&targets.iter().collect::<Vec<_>>(), &shape)?;
-        let mut sink = Sink::prepare(destination)?;
-        if format == Format::GitHub {
-            sink = sink.github_env(run.environment.get("GITHUB_ENV")?.map(Path::new))?;
-        }
-        Ok(Prepared { format, shape, sink })
+        let file = file.map(Replacement::open).transpose()?;
+        let github_env = match format {
+            Format::GitHub => Some(EnvFile::open(run.environment.get("GITHUB_ENV")?.map(Path::new))?),
+            _ => None,
+        };
+        Ok(Prepared { format, shape, file, github_env })
     }
 
-    fn destination(&self) -> Destination {
+    /// The file that takes the place of stdout.
+    fn file(&self) -> Option<PathBuf> {
         match &self.output {
-            Some(path) if path.as_os_str() == "-" => Destination::Stdout,
-            Some(path) => Destination::File(path.clone()),
-            None if self.save => Destination::File(SAVE_FILE.into()),
-            None => Destination::Stdout,
+            Some(path) if path.as_os_str() == "-" => None,
+            Some(path) => Some(path.clone()),
+            None => self.save.then(|| SAVE_FILE.into()),
         }
     }
 
@@ -108,8 +110,8 @@ impl Delivery {
 }
 
 impl Prepared<'_> {
-    /// Writes the sessions in this order and reports the failures; the exit code says how it went. New sessions that
-    /// cannot be handed over, and are not stored either, are ended.
+    /// Writes the sessions in this order, reports the failures and returns the exit code. New sessions that cannot be
+    /// handed over, and are not stored either, are ended.
     pub async fn deliver(self, run: &Run<'_>, results: &[(&Target, Result<Active<'_>>)]) -> Result<u8> {
         let outcome = self.write(run, results).await;
         if let Err(error) = &outcome {
@@ -141,8 +143,15 @@ impl Prepared<'_> {
         }
         let rendered = self.format.write(&outcomes, &self.shape)?;
         run.answered.set(true);
-        for warning in self.sink.deliver(rendered).await? {
-            run.report.warn(None, warning);
+        match self.file {
+            Some(file) => {
+                file.write(&rendered.main)?.into_iter().for_each(|text| run.report.warn(None, text))
+            }
+            None => stdout::write(rendered.main).await?,
+        }
+        // The masks are out: now the variables may be there.
+        if let (Some(file), Some(block)) = (self.github_env, &rendered.github_env) {
+            file.append(block)?;
         }
         Ok(exit.code())
     }

@@ -1,105 +1,30 @@
-//! Where output goes: stdout, a file that appears whole or not at all, and GitHub's env file.
+//! Files of `-o`, `--save` and the guided login: each appears whole, or not at all.
 
-use std::fs::{File, Metadata, OpenOptions};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::fs::Metadata;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use zeroize::Zeroizing;
-
-use super::{Rendered, stdout};
 use crate::error::{Cause, Error, Result, printable, why};
 use crate::files::{DRAFT_PREFIX, Draft, mode, open_to_others, sweep, writable_by_others};
 use crate::i18n::{Text, tr};
 
-/// Where the answer is to go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Destination {
-    /// The process's stdout.
-    Stdout,
-    /// The file of `-o`.
-    File(PathBuf),
-}
-
-/// A destination that was proved to take an answer.
-pub struct Sink {
-    main: Main,
-    github_env: Option<File>,
-}
-
-enum Main {
-    Stdout,
-    File(Replacement),
-}
-
-impl Sink {
-    /// Proves that the destination can be written, before anything else happens.
-    ///
-    /// A file gets its temporary neighbour here. Only a regular file is replaced, or a missing one made: what
-    /// stands behind a link would be somebody else's file, and a FIFO or a device (`/dev/null` too) cannot be
-    /// replaced without taking it from everybody.
-    pub fn prepare(destination: Destination) -> Result<Self> {
-        let main = match destination {
-            Destination::Stdout => Main::Stdout,
-            Destination::File(path) => Main::File(Replacement::open(path)?),
-        };
-        Ok(Self { main, github_env: None })
-    }
-
-    /// Opens GitHub's env file; `path` is the value of the environment variable `GITHUB_ENV`.
-    pub fn github_env(mut self, path: Option<&Path>) -> Result<Self> {
-        let path = path.filter(|path| !path.as_os_str().is_empty()).ok_or_else(|| {
-            Error::new(
-                Cause::BadSetting,
-                tr!("GITHUB_ENV is not set: the format github works inside GitHub Actions only"),
-            )
-            .hint(tr!("use -f sh or -f env outside of it"))
-        })?;
-        let file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .open(path)
-            .map_err(|error| failed(path, &tr!("cannot be opened; GITHUB_ENV names it"), &error))?;
-        self.github_env = Some(file);
-        Ok(self)
-    }
-
-    /// Writes all of an answer; returns warnings, each a sentence without a full stop.
-    pub async fn deliver(self, rendered: Rendered) -> Result<Vec<Text>> {
-        let Self { main, github_env } = self;
-        let block = match (github_env, rendered.github_env) {
-            (_, None) => None,
-            (Some(file), Some(bytes)) => Some((file, bytes)),
-            (None, Some(_)) => {
-                return Err(Error::new(Cause::Other, tr!("GitHub's env file was not opened")));
-            }
-        };
-        let warnings = match main {
-            Main::Stdout => stdout::write(rendered.main).await.map(|()| Vec::new())?,
-            Main::File(replacement) => replacement.write(&rendered.main)?,
-        };
-        if let Some((file, bytes)) = block {
-            append(file, &bytes)
-                .map_err(|error| storage(tr!("GitHub's env file cannot be written"), &error))?;
-        }
-        Ok(warnings)
-    }
-}
-
-/// Puts these bytes into a file, as [`Sink::prepare`] and [`Sink::deliver`] do; returns warnings.
+/// Puts these bytes into a file, as [`Replacement`] does; returns warnings.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<Vec<Text>> {
     Replacement::open(path.to_owned())?.write(bytes)
 }
 
-/// A file that is to be replaced, and what will replace it.
-struct Replacement {
+/// A file that is to be replaced, and the draft that will replace it.
+pub struct Replacement {
     path: PathBuf,
     folder: PathBuf,
     draft: Draft,
 }
 
 impl Replacement {
-    fn open(path: PathBuf) -> Result<Self> {
+    /// Proves that the file can be written, before anything else happens: the draft is made here. Only a regular file is
+    /// replaced, or a missing one made: what a link names would be somebody else's file, and a FIFO or a device
+    /// (`/dev/null` too) cannot be replaced without taking it from everybody.
+    pub fn open(path: PathBuf) -> Result<Self> {
         let old = existing(&path)?;
         let folder = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
@@ -124,10 +49,11 @@ impl Replacement {
         Ok(Self { path, folder, draft })
     }
 
-    fn write(mut self, bytes: &[u8]) -> Result<Vec<Text>> {
+    /// Returns warnings, each a sentence without a full stop.
+    pub fn write(mut self, bytes: &[u8]) -> Result<Vec<Text>> {
         let path = self.path;
         self.draft.fill(bytes).map_err(|error| failed(&path, &tr!("cannot be written"), &error))?;
-        // Asked again: since then somebody may have put something else there.
+        // Somebody may have put something else there since.
         let old = existing(&path)?;
         let unsure =
             self.draft.replace(&path).map_err(|error| failed(&path, &tr!("cannot be replaced"), &error))?;
@@ -152,7 +78,7 @@ impl Replacement {
     }
 }
 
-/// The regular file that is there, if one is; anything else there is refused.
+/// The regular file at this path, if there is one; anything else is refused.
 fn existing(path: &Path) -> Result<Option<Metadata>> {
     let refuse = |what: Text, hint: Text| {
         Err(Error::new(Cause::Storage, tr!("{path} {what}", path = shown(path), what)).hint(hint))
@@ -181,8 +107,7 @@ fn existing(path: &Path) -> Result<Option<Metadata>> {
     }
 }
 
-/// Why no file of ours can take the old one's place, and the next step: found out here, since the rename would
-/// find it out after the login.
+/// Why no file of ours can take the old one's place, and the next step. The rename would fail too, but after the login.
 #[cfg(unix)]
 fn fixed(path: &Path, old: &Metadata, folder: &Metadata, ours: &Metadata) -> Option<(Text, Text)> {
     use std::os::unix::fs::MetadataExt;
@@ -219,36 +144,8 @@ fn is_mount(_: &Path) -> bool {
     false
 }
 
-/// One write, beginning on a fresh line. Half a block would make the runner misread all of the file, so what
-/// was written of it is taken back.
-fn append(mut file: File, bytes: &[u8]) -> io::Result<()> {
-    let before = file.seek(SeekFrom::End(0))?;
-    let mut last = [b'\n'];
-    if before > 0 {
-        file.seek(SeekFrom::End(-1))?;
-        file.read_exact(&mut last)?;
-    }
-    let mut block = Zeroizing::new(Vec::with_capacity(bytes.len() + 1));
-    if last != *b"\n" {
-        block.push(b'\n');
-    }
-    block.extend_from_slice(bytes);
-    let written = file.write(&block);
-    if let Ok(count) = written
-        && count == block.len()
-    {
-        return Ok(());
-    }
-    file.set_len(before)?;
-    written.and(Err(ErrorKind::WriteZero.into()))
-}
-
 fn failed(path: &Path, what: &Text, error: &io::Error) -> Error {
-    storage(tr!("{path} {what}", path = shown(path), what), error)
-}
-
-fn storage(message: Text, error: &io::Error) -> Error {
-    Error::new(Cause::Storage, message).because(error)
+    Error::new(Cause::Storage, tr!("{path} {what}", path = shown(path), what)).because(error)
 }
 
 fn shown(path: &Path) -> String {

@@ -1,9 +1,15 @@
 //! `github`: masks on stdout, then variables in the file that hands them to the job's later steps.
 
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
 use super::buffer::Buffer;
 use super::vars::{Variable, variables};
 use super::{Outcome, Rendered, Shape, sessions};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Result, printable};
 use crate::i18n::tr;
 use crate::secret::hex;
 
@@ -54,4 +60,53 @@ fn delimiter(variables: &[Variable<'_>]) -> Result<String> {
             return Ok(word);
         }
     }
+}
+
+/// The file that hands variables to the job's later steps.
+pub struct EnvFile(File);
+
+impl EnvFile {
+    /// `path` is the value of the environment variable `GITHUB_ENV`.
+    pub fn open(path: Option<&Path>) -> Result<Self> {
+        let path = path.filter(|path| !path.as_os_str().is_empty()).ok_or_else(|| {
+            let message = tr!("GITHUB_ENV is not set: the format github works inside GitHub Actions only");
+            Error::new(Cause::BadSetting, message).hint(tr!("use -f sh or -f env outside of it"))
+        })?;
+        let opened = OpenOptions::new().read(true).append(true).create(true).open(path);
+        opened.map(Self).map_err(|error| {
+            let what = tr!("cannot be opened; GITHUB_ENV names it");
+            let path = printable(&path.display().to_string());
+            Error::new(Cause::Storage, tr!("{path} {what}", path, what)).because(&error)
+        })
+    }
+
+    pub fn append(mut self, block: &[u8]) -> Result<()> {
+        append(&mut self.0, block).map_err(|error| {
+            Error::new(Cause::Storage, tr!("GitHub's env file cannot be written")).because(&error)
+        })
+    }
+}
+
+/// Writes once, beginning on a fresh line. Half a block would make the runner misread the whole file, so what was written
+/// of it is taken back.
+fn append(file: &mut File, bytes: &[u8]) -> io::Result<()> {
+    let before = file.seek(SeekFrom::End(0))?;
+    let mut last = [b'\n'];
+    if before > 0 {
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+    }
+    let mut block = Zeroizing::new(Vec::with_capacity(bytes.len() + 1));
+    if last != *b"\n" {
+        block.push(b'\n');
+    }
+    block.extend_from_slice(bytes);
+    let written = file.write(&block);
+    if let Ok(count) = written
+        && count == block.len()
+    {
+        return Ok(());
+    }
+    file.set_len(before)?;
+    written.and(Err(ErrorKind::WriteZero.into()))
 }

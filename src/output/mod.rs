@@ -7,7 +7,7 @@ pub mod env;
 pub mod file;
 mod fish;
 mod format;
-mod github;
+pub mod github;
 mod gitlab;
 mod header;
 mod json;

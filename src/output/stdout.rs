@@ -1,4 +1,4 @@
-//! Writing to stdout.
+//! Writing to stdout, past std's buffers, so that no secret stays in them and a stalled reader blocks nothing else.
 
 use std::io::{self, ErrorKind, IsTerminal};
 
@@ -8,17 +8,16 @@ use crate::error::{Cause, Error, Result};
 use crate::i18n::tr;
 use crate::terminal;
 
-/// Writes a text to stdout.
 pub async fn print(text: &str) -> Result<()> {
     write(Zeroizing::new(text.as_bytes().to_vec())).await
 }
 
-/// The same where no signal is waited for: each of them ends the process, and so the wait for a reader.
+/// Blocks until the text is written. Only where signals still end the process, and so the wait for a reader.
 pub fn print_now(text: &str) -> Result<()> {
     write_all(text.as_bytes()).map_err(|error| failed(&error))
 }
 
-/// How many columns stdout has, where it is a terminal.
+/// How many columns stdout has, if it is a terminal.
 pub fn columns() -> Option<usize> {
     terminal::columns(io::stdout())
 }
@@ -26,30 +25,29 @@ pub fn columns() -> Option<usize> {
 /// Stdout for an answer that comes in parts.
 #[derive(Default)]
 pub struct StdoutStream {
-    /// Whether what was written last ends in the middle of a line.
+    /// Whether the last byte written was no line end.
     open_line: bool,
 }
 
 impl StdoutStream {
-    /// Passes these bytes on as they are.
     pub async fn write(&mut self, bytes: Vec<u8>) -> Result<()> {
         let Some(last) = bytes.last() else { return Ok(()) };
         self.open_line = *last != b'\n';
         write(bytes.into()).await
     }
 
-    /// Ends the line at a terminal, where stderr or the shell's prompt would go on with it.
+    /// Ends the line at a terminal, where stderr or the shell's prompt would continue it.
     pub async fn end_line(&mut self) {
         if self.open_line && io::stdout().is_terminal() {
-            // Whoever cannot see this does not miss it.
+            // Nobody misses a line end that cannot be written.
             let _ = self.write(vec![b'\n']).await;
         }
     }
 }
 
-/// What waits for stdout's reader does so on a thread of its own: on ours it would stop every time-out, and no signal
-/// would be heard. A thread has its price, so that what stdout takes at once is written here.
-pub(super) async fn write(bytes: Zeroizing<Vec<u8>>) -> Result<()> {
+/// Writes on a thread where stdout's reader may keep us waiting: on ours no time-out would fire and no signal would be
+/// heard. A thread takes half a millisecond, a quarter of what `token` takes, so what stdout takes at once is written here.
+pub async fn write(bytes: Zeroizing<Vec<u8>>) -> Result<()> {
     let written = match takes_at_once(bytes.len()) {
         true => write_all(&bytes),
         false => {
@@ -60,8 +58,8 @@ pub(super) async fn write(bytes: Zeroizing<Vec<u8>>) -> Result<()> {
     written.map_err(|error| failed(&error))
 }
 
-/// Whether so many bytes can be written to stdout without a wait for its reader. A pipe that takes any takes
-/// `PIPE_BUF` of them; of a terminal nobody knows.
+/// Whether so many bytes can be written without waiting for the reader. A pipe that takes any takes `PIPE_BUF` of them;
+/// of a terminal nobody knows.
 #[cfg(unix)]
 fn takes_at_once(count: usize) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -77,8 +75,8 @@ fn takes_at_once(_count: usize) -> bool {
     false
 }
 
-/// Past std's line buffer, which would keep what could not be written, unwiped, and try again at exit; past its lock
-/// too, which a write that waits would keep from everybody.
+/// std's line buffer would keep what could not be written, unwiped, and try again at exit. Its lock would be held by a
+/// write that waits.
 #[cfg(unix)]
 fn write_all(mut bytes: &[u8]) -> io::Result<()> {
     let stdout = io::stdout();
