@@ -19,54 +19,64 @@ use crate::signals::interruptible;
 /// A target's answers, by variable.
 type Answers = (Target, Vec<(String, Secret)>);
 
-/// What a person was asked in this run, or why nobody was.
+/// What a person was asked in this run.
 pub(super) struct Guide {
     answers: Vec<Answers>,
-    silence: Option<Text>,
-    /// Targets that nobody was asked about since nothing may be sent there.
+    not_asking: Option<Text>,
+    /// Targets that nobody was asked about, since nothing may be sent there.
     refused: Vec<(Target, Error)>,
 }
 
 impl Guide {
-    /// Asks for whatever these targets' logins need and nobody has set. Where nobody can be asked, nothing
-    /// happens here: a login then says what it misses.
+    /// Asks for whatever these targets' logins need and nobody has set. If nobody can be asked, the logins will fail and
+    /// say what they miss.
     pub(super) async fn ask(
         run: &Run<'_>,
         services: &Services,
         sources: &mut Sources,
         targets: &[Target],
     ) -> Result<Self> {
-        let mut guide = Self { answers: Vec::new(), silence: why_not_asking(run)?, refused: Vec::new() };
-        if guide.silence.is_some() || run.global.json || run.global.sandbox {
+        let mut guide = Self { answers: Vec::new(), not_asking: why_not_asking(run)?, refused: Vec::new() };
+        if guide.not_asking.is_some() || run.global.json || run.global.sandbox {
             return Ok(guide);
         }
         for target in targets {
-            let mut given = Vec::new();
-            // An answer may make another setting necessary.
-            while let Ok(questions) = settings::questions(target, sources)
-                && !questions.fields.is_empty()
-            {
-                if let Some(url) = &questions.url
-                    && let Err(error) = admitted(services, target, &questions, url).await
-                {
-                    guide.refused.push((target.clone(), error.target(&target.to_string())));
-                    break;
-                }
-                let Some(answers) = ask_each(run, services, target, &questions, given.is_empty()).await?
-                else {
-                    break;
-                };
-                sources.answer(&answers);
-                given.extend(answers);
-            }
-            guide.answers.push((target.clone(), given));
+            guide.ask_about(run, services, sources, target).await?;
         }
         Ok(guide)
     }
 
-    /// Says with an error about missing settings why nobody was asked for them.
+    async fn ask_about(
+        &mut self,
+        run: &Run<'_>,
+        services: &Services,
+        sources: &mut Sources,
+        target: &Target,
+    ) -> Result<()> {
+        let mut given = Vec::new();
+        // An answer may make another setting necessary.
+        while let Ok(questions) = settings::questions(target, sources)
+            && !questions.fields.is_empty()
+        {
+            if let Some(url) = &questions.url
+                && let Err(error) = admitted(services, target, &questions, url).await
+            {
+                self.refused.push((target.clone(), error.target(&target.to_string())));
+                break;
+            }
+            let Some(answers) = ask_each(run, services, target, &questions, given.is_empty()).await? else {
+                break;
+            };
+            sources.answer(&answers);
+            given.extend(answers);
+        }
+        self.answers.push((target.clone(), given));
+        Ok(())
+    }
+
+    /// Adds to an error about missing settings why nobody was asked for them.
     pub(super) fn explain(&self, mut error: Error) -> Error {
-        if let (Cause::MissingSetting, Some(why), Some(hint)) = (error.cause, &self.silence, &error.hint) {
+        if let (Cause::MissingSetting, Some(why), Some(hint)) = (error.cause, &self.not_asking, &error.hint) {
             error.hint = Some(tr!("{hint}; {why}", hint, why));
         }
         error
@@ -77,7 +87,7 @@ impl Guide {
         self.refused.iter().find(|(other, _)| other == target).map(|(_, error)| error.clone())
     }
 
-    /// Where the server has refused credentials that a person has typed, offers to type them anew; whether they were.
+    /// If the server refused credentials that a person typed, offers to type them again. Returns whether they were.
     pub(super) async fn retry(
         &mut self,
         run: &Run<'_>,
@@ -105,8 +115,7 @@ impl Guide {
         if !run.report.confirm(question, true).await? {
             return Ok(false);
         }
-        for field in fields {
-            let variable = target.variable(field.name);
+        for (field, variable) in fields.into_iter().zip(names) {
             let before = answers.iter().find(|(name, _)| *name == variable).map(|(_, value)| value.clone());
             let Some(answer) = answer(run, target, field, before).await? else { return Ok(false) };
             answers.retain(|(name, _)| *name != variable);
@@ -116,7 +125,7 @@ impl Guide {
         Ok(true)
     }
 
-    /// Offers to keep the answers that led to a session in the env file that is read first.
+    /// Offers to write the answers that led to a session to the env file that is read first.
     pub(super) async fn offer_to_save(
         &self,
         run: &Run<'_>,
@@ -124,10 +133,43 @@ impl Guide {
         results: &[(&Target, Result<Active<'_>>)],
     ) -> Result<()> {
         let Some((shown, path)) = sources.first_file() else { return Ok(()) };
-        let worked = |target: &Target| results.iter().any(|(other, login)| *other == target && login.is_ok());
+        let settings = self.worth_saving(run, sources, shown, results).await;
+        let regular = std::fs::symlink_metadata(path).map_or(true, |found| found.is_file());
+        if settings.is_empty() || !regular {
+            return Ok(());
+        }
+        let names: Vec<&str> = settings.iter().map(|(name, ..)| name.as_str()).collect();
+        if !run.report.confirm(tr!("Write {names} to {shown}?", names = and(&names), shown), true).await? {
+            return Ok(());
+        }
+        write(path, shown, &settings)?.into_iter().for_each(|warning| run.report.warn(None, warning));
+        run.report.tell(tr!("{shown} is written, readable by you alone", shown));
+        match gitignore::ignore(path) {
+            Ok(None) => {}
+            Ok(Some(file)) => run.report.tell(tr!("{file} keeps it out of git", file = file.display())),
+            Err(error) => run.report.warn(
+                None,
+                tr!(
+                    "git does not ignore {shown}, and .gitignore cannot be written ({why})",
+                    shown,
+                    why = why(error.kind())
+                ),
+            ),
+        }
+        Ok(())
+    }
+
+    /// The settings that led to a session, each with its value also as the file will show it. Tells why others are left out.
+    async fn worth_saving(
+        &self,
+        run: &Run<'_>,
+        sources: &Sources,
+        shown: &str,
+        results: &[(&Target, Result<Active<'_>>)],
+    ) -> Vec<(String, Secret, Secret)> {
         let mut settings = Vec::new();
         for (target, answers) in self.answers.iter().filter(|(_, answers)| !answers.is_empty()) {
-            if !worked(target) {
+            if !results.iter().any(|(other, login)| *other == target && login.is_ok()) {
                 run.report.tell(tr!("{target}: nothing was written to {shown}", target, shown));
                 continue;
             }
@@ -149,32 +191,7 @@ impl Guide {
                 }
             }
         }
-        let regular = std::fs::symlink_metadata(path).map_or(true, |found| found.is_file());
-        if settings.is_empty() || !regular {
-            return Ok(());
-        }
-        let names: Vec<&str> = settings.iter().map(|(name, ..)| name.as_str()).collect();
-        if !run.report.confirm(tr!("Write {names} to {shown}?", names = and(&names), shown), true).await? {
-            return Ok(());
-        }
-        write(path, shown, &settings)?.into_iter().for_each(|warning| run.report.warn(None, warning));
-        run.report.tell(tr!("{shown} is written, readable by you alone", shown));
-        match gitignore::ignore(path) {
-            Ok(None) => {}
-            Ok(Some(file)) => {
-                let file = file.display();
-                run.report.tell(tr!("{file} keeps it out of git", file));
-            }
-            Err(error) => run.report.warn(
-                None,
-                tr!(
-                    "git does not ignore {shown}, and .gitignore cannot be written ({why})",
-                    shown,
-                    why = why(error.kind())
-                ),
-            ),
-        }
-        Ok(())
+        settings
     }
 }
 
@@ -196,7 +213,7 @@ async fn would_be_refused(sources: &Sources, target: &Target) -> bool {
     settings::find(target, &sources.with_answers_kept()).await.is_err()
 }
 
-/// Asks for some of a target's fields. `None` where no answer comes any more.
+/// Asks for some of a target's fields. `None` if the person ends it.
 async fn ask_each(
     run: &Run<'_>,
     services: &Services,
@@ -204,34 +221,11 @@ async fn ask_each(
     questions: &Questions,
     first: bool,
 ) -> Result<Option<Vec<(String, Secret)>>> {
-    if let (true, Some(near)) = (first, &questions.near) {
-        run.report.tell(tr!("{target} has no settings; did you mean `{near}`?", target, near));
-    }
     if first {
-        let product = target.spec.product;
-        run.report.tell(tr!(
-            "{target}: {product} needs some settings. Ctrl-C leaves all as it is.",
-            target,
-            product
-        ));
+        introduce(run, target, questions);
     }
-    if let Some((name, origin, value)) = &questions.route
-        && questions.fields.iter().any(|field| field.secret())
-    {
-        let question = tr!(
-            "{name} is {value} ({origin}). {ask}",
-            name,
-            value,
-            origin = origin.text(),
-            ask = if *name == target.variable("URL") {
-                tr!("Send what you type to that server?")
-            } else {
-                tr!("Send what you type all the same?")
-            }
-        );
-        if !run.report.confirm(question, false).await? {
-            return Ok(None);
-        }
+    if !consents(run, target, questions).await? {
+        return Ok(None);
     }
     let mut answers = Vec::new();
     for field in &questions.fields {
@@ -243,13 +237,39 @@ async fn ask_each(
     Ok(Some(answers))
 }
 
-/// Whether a login may be sent to a URL. A name is looked up, which a person may grow tired of.
+fn introduce(run: &Run<'_>, target: &Target, questions: &Questions) {
+    if let Some(near) = &questions.near {
+        run.report.tell(tr!("{target} has no settings; did you mean `{near}`?", target, near));
+    }
+    let product = target.spec.product;
+    run.report.tell(tr!(
+        "{target}: {product} needs some settings. Ctrl-C leaves all as it is.",
+        target,
+        product
+    ));
+}
+
+/// Asks before secrets go where a file says that nobody named.
+async fn consents(run: &Run<'_>, target: &Target, questions: &Questions) -> Result<bool> {
+    let Some((name, origin, value)) = &questions.route else { return Ok(true) };
+    if !questions.fields.iter().any(|field| field.secret()) {
+        return Ok(true);
+    }
+    let ask = match *name == target.variable("URL") {
+        true => tr!("Send what you type to that server?"),
+        false => tr!("Send what you type all the same?"),
+    };
+    let question = tr!("{name} is {value} ({origin}). {ask}", name, value, origin = origin.text(), ask);
+    run.report.confirm(question, false).await
+}
+
+/// Whether a login may be sent to a URL. Its host is looked up, which a person may want to interrupt.
 async fn admitted(services: &Services, target: &Target, questions: &Questions, url: &BaseUrl) -> Result<()> {
     let settings = questions.guards(target, url.clone());
     interruptible(None, services.admits(&settings)).await
 }
 
-/// Says what a field is and asks for it until the answer is one.
+/// Says what a field is and asks for it until the answer can be used.
 async fn question(
     run: &Run<'_>,
     services: &Services,
@@ -272,23 +292,23 @@ async fn question(
     }
     loop {
         let Some(answer) = answer(run, target, field, None).await? else { return Ok(None) };
-        if field.kind == Kind::Url {
-            let url = BaseUrl::of(answer.expose(), target.spec)?;
-            match admitted(services, target, questions, &url).await {
-                Err(error) if !error.cause.is_signal() => {
-                    report.tell(error.message);
-                    error.hint.into_iter().for_each(|hint| report.tell(hint));
-                    continue;
-                }
-                judged => judged?,
+        if field.kind != Kind::Url {
+            return Ok(Some(answer));
+        }
+        let url = BaseUrl::of(answer.expose(), target.spec)?;
+        match admitted(services, target, questions, &url).await {
+            Ok(()) => return Ok(Some(answer)),
+            Err(error) if error.cause.is_signal() => return Err(error),
+            Err(error) => {
+                report.tell(error.message);
+                error.hint.into_iter().for_each(|hint| report.tell(hint));
             }
         }
-        return Ok(Some(answer));
     }
 }
 
 /// Asks for a field until the answer passes its check. Enter alone keeps what was answered `before`, unless that is a
-/// secret, which is not to be seen.
+/// secret, which must not be seen.
 async fn answer(
     run: &Run<'_>,
     target: &Target,
@@ -304,46 +324,46 @@ async fn answer(
         None => tr!("{name}:", name),
     };
     loop {
-        let answer = match field.secret() {
+        let typed = match field.secret() {
             true => report.ask_unseen(question.clone()).await?,
             false => report.ask(question.clone()).await?,
         };
-        let Some(answer) = answer else { return Ok(None) };
-        if before.is_some() && answer.expose().trim().is_empty() {
+        let Some(typed) = typed else { return Ok(None) };
+        if before.is_some() && typed.expose().trim().is_empty() {
             return Ok(before);
         }
-        let checked = match settings::answer(answer.expose(), field, target) {
-            Ok(checked) => checked,
-            Err(why) => {
-                report.tell(tr!("{name} {why}", name, why));
-                continue;
-            }
-        };
-        let mut meant = checked.expose();
-        if meant.trim().len() < meant.len()
-            && !report.confirm(tr!("It begins or ends with a space. Is that part of it?"), false).await?
-        {
-            meant = meant.trim();
+        match settings::answer(typed.expose(), field, target) {
+            Ok(checked) => return meant(run, field, &checked).await.map(Some),
+            Err(why) => report.tell(tr!("{name} {why}", name, why)),
         }
-        while let Some((wrapping, inner)) = settings::wrapped(meant).filter(|(_, inner)| !inner.is_empty())
-            && field.credential()
-        {
-            let question = match wrapping {
-                Wrapping::Quotes => tr!("It begins and ends with quotes. Are they part of it?"),
-                Wrapping::Unseen => {
-                    tr!("It begins or ends with an invisible character. Is that part of it?")
-                }
-            };
-            if report.confirm(question, false).await? {
-                break;
-            }
-            meant = inner;
-        }
-        return Ok(Some(Secret::new(meant.to_owned())));
     }
 }
 
-/// Writes settings to an env file; the warnings that this causes.
+/// An answer without the blanks, quotes and unseen characters around it that a person says are not part of it.
+async fn meant(run: &Run<'_>, field: &Field, answer: &Secret) -> Result<Secret> {
+    let report = &run.report;
+    let mut meant = answer.expose();
+    if meant.trim().len() < meant.len()
+        && !report.confirm(tr!("It begins or ends with a space. Is that part of it?"), false).await?
+    {
+        meant = meant.trim();
+    }
+    while let Some((wrapping, inner)) = settings::wrapped(meant).filter(|(_, inner)| !inner.is_empty())
+        && field.credential()
+    {
+        let question = match wrapping {
+            Wrapping::Quotes => tr!("It begins and ends with quotes. Are they part of it?"),
+            Wrapping::Unseen => tr!("It begins or ends with an invisible character. Is that part of it?"),
+        };
+        if report.confirm(question, false).await? {
+            break;
+        }
+        meant = inner;
+    }
+    Ok(Secret::new(meant.to_owned()))
+}
+
+/// Writes settings to an env file; returns warnings.
 fn write(path: &Path, shown: &str, settings: &[(String, Secret, Secret)]) -> Result<Vec<Text>> {
     let old = match std::fs::read(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
