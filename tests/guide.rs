@@ -1,5 +1,7 @@
 //! The guided login, typed at a terminal: what is asked, what is checked, what is kept, and when nothing is asked.
 
+mod git;
+
 use std::fs;
 use std::process::{Command, Stdio};
 

@@ -144,16 +144,15 @@ impl Guide {
         }
         write(path, shown, &settings)?.into_iter().for_each(|warning| run.report.warn(None, warning));
         run.report.tell(tr!("{shown} is written, readable by you alone", shown));
-        match gitignore::ignore(path) {
+        if !gitignore::is_exposed(path, run).await? {
+            return Ok(());
+        }
+        match gitignore::add(path) {
             Ok(None) => {}
             Ok(Some(file)) => run.report.tell(tr!("{file} keeps it out of git", file = file.display())),
-            Err(error) => run.report.warn(
+            Err(why) => run.report.warn(
                 None,
-                tr!(
-                    "git does not ignore {shown}, and .gitignore cannot be written ({why})",
-                    shown,
-                    why = why(error.kind())
-                ),
+                tr!("git does not ignore {shown}, and .gitignore cannot be written ({why})", shown, why),
             ),
         }
         Ok(())

@@ -1,0 +1,147 @@
+//! The file that the guided login writes is kept out of git, whatever the repository holds.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+
+use super::{KEY, TOKEN, bare};
+use crate::support::machine::{installed, set_mode};
+use crate::support::terminal::Left;
+use crate::support::{Machine, Server, Terminal, canned};
+
+/// Logs in at a terminal and has the password written to `./.env`; what is left of it.
+fn saves(machine: &mut Machine) -> Left {
+    let server = Server::start(vec![canned::zeev(TOKEN)]);
+    machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana");
+    let mut terminal = Terminal::start(machine.command(&["login", "zeev"]), 400);
+    terminal.sees("(not shown): ").hides().types(&format!("{KEY}\r"));
+    terminal.sees("Write ZEEV_PASSWORD to ./.env? [Y/n] ").types("y\r");
+    let left = terminal.ends();
+    assert_eq!(left.code, 0, "{}", left.output);
+    assert!(machine.path(".env").exists(), "{}", left.output);
+    left
+}
+
+fn git(machine: &Machine, folder: &Path, arguments: &[&str]) {
+    let mut git = Command::new("git");
+    git.args(arguments).current_dir(folder).env("HOME", machine.root().join("home"));
+    assert!(git.status().expect("git starts").success(), "{arguments:?}");
+}
+
+/// A program that runs in place of git.
+fn in_place_of_git(machine: &mut Machine, script: &str) {
+    let bin = machine.root().join("bin");
+    fs::create_dir(&bin).expect("a folder");
+    fs::write(bin.join("git"), format!("#!/bin/sh\n{script}\n")).expect("a file");
+    set_mode(&bin.join("git"), 0o755);
+    machine.set("PATH", &format!("{}:/usr/bin:/bin", bin.display()));
+}
+
+#[test]
+fn git_itself_says_whether_the_file_is_ignored() {
+    if !installed("setsid") || !installed("git") {
+        return;
+    }
+    const PLAIN: &[u8] = b"target\n";
+    for (rules, after) in [
+        (PLAIN, &b"target\n.env\n"[..]),
+        (b"", b".env\n"),
+        (b"*.env\n!.env\n", b"*.env\n!.env\n.env\n"),
+        (b".env/\r\n#x", b".env/\r\n#x\r\n.env\r\n"),
+        (b"# configura\xe7\xe3o\n*.log", b"# configura\xe7\xe3o\n*.log\n.env\n"),
+        (b".env*", b".env*"),
+        (b"/.e[mn]v\r\n", b"/.e[mn]v\r\n"),
+        (b"*\n!.gitignore\n", b"*\n!.gitignore\n"),
+    ] {
+        let mut machine = bare();
+        git(&machine, &machine.work(), &["init", "-q"]);
+        machine.write(".gitignore", rules);
+        let left = saves(&mut machine);
+        let written = fs::read(machine.path(".gitignore")).expect("a file");
+        assert_eq!(String::from_utf8_lossy(&written), String::from_utf8_lossy(after));
+        assert_eq!(left.output.contains("keeps it out of git"), rules != after, "{}", left.output);
+    }
+    // Rules that stand elsewhere: in the folder above, in the repository, with the person.
+    for place in [".gitignore", ".git/info/exclude", "home/.config/git/ignore", "nowhere"] {
+        let mut machine = bare();
+        git(&machine, machine.root(), &["init", "-q"]);
+        let path = machine.root().join(place);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, ".env\n").expect("a file");
+        saves(&mut machine);
+        assert_eq!(machine.path(".gitignore").exists(), place == "nowhere", "{place}");
+    }
+    let mut machine = bare();
+    saves(&mut machine);
+    assert_eq!(machine.files(), [".env"], "no repository, nothing to ignore");
+}
+
+#[test]
+fn where_git_cannot_tell_the_line_is_written_once() {
+    if !installed("setsid") {
+        return;
+    }
+    for script in ["exit 128", "kill -9 $$", "exec tail -f /dev/null"] {
+        for (rules, after) in [("", ".env\n"), ("a\n.env \nb\n", "a\n.env \nb\n")] {
+            let mut machine = bare();
+            in_place_of_git(&mut machine, script);
+            fs::create_dir(machine.path(".git")).expect("a folder");
+            machine.write(".gitignore", rules);
+            saves(&mut machine);
+            assert_eq!(fs::read_to_string(machine.path(".gitignore")).expect("a file"), after, "{script}");
+        }
+    }
+    let mut machine = bare();
+    fs::create_dir(machine.path(".git")).expect("a folder");
+    symlink("/usr/bin/setsid", machine.path("setsid")).expect("a link");
+    machine.set("PATH", &machine.work().display().to_string());
+    saves(&mut machine);
+    assert_eq!(fs::read_to_string(machine.path(".gitignore")).expect("a file"), ".env\n");
+}
+
+#[test]
+fn a_hostile_repository_neither_stops_the_login_nor_leads_it_astray() {
+    if !installed("setsid") || !installed("git") {
+        return;
+    }
+    let stars = ["*".repeat(2000).as_str(), "x\n"].concat();
+    let mut machine = bare();
+    git(&machine, &machine.work(), &["init", "-q"]);
+    machine.write(".gitignore", &stars);
+    saves(&mut machine);
+    assert_eq!(fs::read_to_string(machine.path(".gitignore")).expect("a file"), stars + ".env\n");
+
+    type Plant = fn(&Path);
+    for (plant, why) in [
+        (
+            (|rules| symlink(rules.with_file_name("precious"), rules).expect("a link")) as Plant,
+            "it is a symbolic link",
+        ),
+        (|rules| symlink("nowhere", rules).expect("a link"), "it is a symbolic link"),
+        (
+            |rules| assert!(Command::new("mkfifo").arg(rules).status().expect("mkfifo").success()),
+            "it is no regular file",
+        ),
+        (|rules| fs::create_dir(rules).expect("a folder"), "it is no regular file"),
+    ] {
+        let mut machine = bare();
+        git(&machine, &machine.work(), &["init", "-q"]);
+        machine.write("precious", "# mine\n");
+        plant(&machine.path(".gitignore"));
+        let left = saves(&mut machine);
+        let warning =
+            format!("warning: git does not ignore ./.env, and .gitignore cannot be written ({why})");
+        assert!(left.output.contains(&warning), "{}", left.output);
+        assert_eq!(fs::read_to_string(machine.path("precious")).expect("a file"), "# mine\n");
+        assert!(!machine.path("nowhere").exists());
+    }
+
+    // What the repository's own configuration names is not run.
+    let mut machine = bare();
+    git(&machine, &machine.work(), &["init", "-q"]);
+    git(&machine, &machine.work(), &["add", "--intent-to-add", "--", "."]);
+    git(&machine, &machine.work(), &["config", "core.fsmonitor", "touch ran; false"]);
+    saves(&mut machine);
+    assert!(!machine.path("ran").exists(), "{:?}", machine.files());
+}
