@@ -3,6 +3,9 @@
 #[cfg(unix)]
 use std::task::Poll;
 
+#[cfg(unix)]
+use rustix::process::{Pid, Signal as Number, kill_process};
+
 use crate::error::{Cause, Error, Result};
 use crate::i18n::{Text, tr};
 
@@ -21,18 +24,16 @@ pub enum Signal {
 
 impl Signal {
     #[cfg(unix)]
-    fn number(self) -> i32 {
-        use rustix::process::Signal;
+    fn number(self) -> Number {
         match self {
-            Self::Interrupt => Signal::INT,
-            Self::Terminate => Signal::TERM,
-            Self::HangUp => Signal::HUP,
-            Self::Quit => Signal::QUIT,
+            Self::Interrupt => Number::INT,
+            Self::Terminate => Number::TERM,
+            Self::HangUp => Number::HUP,
+            Self::Quit => Number::QUIT,
         }
-        .as_raw()
     }
 
-    /// The failure of a run that it stops; `under_way` is what may have been half done: `a login`.
+    /// The failure of a run that the signal stops. `under_way` is what may have been half done: `a login`.
     fn error(self, under_way: Option<&Text>) -> Error {
         let cause = match self {
             Self::Interrupt => Cause::Interrupted,
@@ -47,9 +48,8 @@ impl Signal {
     }
 }
 
-/// The work, or the failure of the signal that stopped it and what was `under_way`, if it can be half done. Until
-/// the work first waits there is nothing to tidy up, and a signal ends the process as usual, even where a read
-/// blocks it.
+/// Does the work unless a signal stops it. Until the work first waits there is nothing to tidy up, and a signal ends the
+/// process as usual, even while a read blocks it. `under_way` as in [`Signal::error`].
 pub async fn interruptible<T>(under_way: Option<Text>, work: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::select! {
         biased;
@@ -58,31 +58,31 @@ pub async fn interruptible<T>(under_way: Option<Text>, work: impl Future<Output 
     }
 }
 
-/// Listens from now on, and waits for SIGINT or SIGTERM; for ever where the system does not let us listen.
+/// Waits for SIGINT or SIGTERM, which are caught from this call on; for ever if the system does not let us listen.
 #[cfg(unix)]
 pub fn either() -> impl Future<Output = Signal> {
     listen(&[Signal::Interrupt, Signal::Terminate])
 }
 
-/// The same with the terminal's end and Ctrl-\, which must leave neither files nor a child behind.
+/// Waits for any of the four: the terminal's end and Ctrl-\ must leave neither files nor a child behind either.
 #[cfg(unix)]
 pub fn any() -> impl Future<Output = Signal> {
     listen(&[Signal::Interrupt, Signal::Terminate, Signal::HangUp, Signal::Quit])
 }
 
-/// A signal that was ignored from the start, as under nohup or behind a shell's `&`, is meant to change nothing,
-/// for a child either.
+/// A signal that was ignored when we were started, as under nohup or after a shell's `&`, stays ignored, for a child too.
 #[cfg(unix)]
 fn listen(signals: &[Signal]) -> impl Future<Output = Signal> + use<> {
     use tokio::signal::unix::{SignalKind, signal};
     let ignored = ignored();
     let mut streams: Vec<_> = signals
         .iter()
-        .filter(|kind| ignored & (1 << (kind.number() - 1)) == 0)
-        .filter_map(|kind| Some((*kind, signal(SignalKind::from_raw(kind.number())).ok()?)))
+        .map(|kind| (*kind, kind.number().as_raw()))
+        .filter(|(_, number)| ignored & (1 << (number - 1)) == 0)
+        .filter_map(|(kind, number)| Some((kind, signal(SignalKind::from_raw(number)).ok()?)))
         .collect();
     // A file beyond its size limit is a write that fails, not an end in the middle of a run.
-    let _ = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
+    let _ = signal(SignalKind::from_raw(Number::XFSZ.as_raw()));
     std::future::poll_fn(move |context| {
         let came = streams
             .iter_mut()
@@ -91,7 +91,7 @@ fn listen(signals: &[Signal]) -> impl Future<Output = Signal> + use<> {
     })
 }
 
-/// The signals that this process was started with as ignored, a bit each, as far as the system tells.
+/// The signals that are ignored from the start, a bit each; none if the system does not tell.
 #[cfg(unix)]
 fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -114,25 +114,17 @@ pub async fn either() -> Signal {
     }
 }
 
-/// Passes a signal on to a child that runs. At a terminal the keys that send one reach the child by themselves.
+/// Passes a signal on to a running child. At a terminal the keys that send one reach the child by themselves.
 #[cfg(unix)]
 pub fn forward(signal: Signal, child: Option<u32>) {
-    use rustix::process::{Pid, Signal as Number, kill_process};
     use std::io::IsTerminal;
-    let number = match signal {
-        Signal::Interrupt | Signal::Quit
-            if std::io::stdin().is_terminal() || std::io::stderr().is_terminal() =>
-        {
-            return;
-        }
-        Signal::Interrupt => Number::INT,
-        Signal::Quit => Number::QUIT,
-        Signal::Terminate => Number::TERM,
-        Signal::HangUp => Number::HUP,
-    };
+    let key = matches!(signal, Signal::Interrupt | Signal::Quit);
+    if key && (std::io::stdin().is_terminal() || std::io::stderr().is_terminal()) {
+        return;
+    }
     if let Some(pid) = child.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) {
         // A child that has just ended is no failure.
-        let _ = kill_process(pid, number);
+        let _ = kill_process(pid, signal.number());
     }
 }
 

@@ -1,5 +1,4 @@
-//! Commands that crmauth starts for the user: found before anything else happens, waited for, and given the
-//! signals that reach us.
+//! Commands that crmauth runs for the user: found first, then waited for; signals are passed on to them.
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -13,12 +12,12 @@ use crate::files::PrivateFolder;
 use crate::i18n::tr;
 use crate::signals;
 
-/// Where a command is, as a shell would find it.
+/// Finds a command as a shell would.
 pub fn find(name: &OsStr, run: &Run<'_>) -> Result<PathBuf> {
     let direct = name.as_encoded_bytes().contains(&b'/');
     let path = run.environment.get("PATH")?.unwrap_or("/usr/local/bin:/usr/bin:/bin");
     let folders = std::env::split_paths(path).filter(|_| !name.is_empty()).map(|folder| folder.join(name));
-    // A script sees the path that it was started by, so one that was typed stays as it is.
+    // A script sees the path that it is started with, so a path that was typed stays as it is.
     let candidates: Vec<PathBuf> = if direct { vec![PathBuf::from(name)] } else { folders.collect() };
     if let Some(found) = candidates.iter().find(|candidate| is_executable(candidate)) {
         return Ok(found.clone());
@@ -44,11 +43,9 @@ pub fn refused(name: &OsStr, why: ErrorKind) -> Error {
     .hint(tr!("check its name and PATH"))
 }
 
-/// Runs a command to its end; signals are passed on.
-///
-/// Errors: where it cannot be started; its own exit code is no error.
+/// Runs a command to its end and returns its exit code; signals are passed on.
 pub async fn wait(name: &OsStr, mut command: tokio::process::Command) -> Result<u8> {
-    // Before there is a child that could be left behind.
+    // From before the start, so that no signal leaves a child behind.
     let mut stop = Box::pin(signals::any());
     let mut child = command.spawn().map_err(|error| refused(name, error.kind()))?;
     loop {
@@ -66,12 +63,12 @@ pub async fn wait(name: &OsStr, mut command: tokio::process::Command) -> Result<
     }
 }
 
-/// The process's environment without what its settings keep secret, for a command that gets sessions instead.
+/// The environment without the settings' secrets, for a command that needs none of them.
 pub fn public_environment<'a>(run: &'a Run<'_>) -> impl Iterator<Item = (&'a OsString, Cow<'a, OsStr>)> {
     run.environment.public_vars(crate::provider::specs())
 }
 
-/// A command's own code; 128 and the signal's number where a signal ended it.
+/// A command's own code; 128 and the signal's number if a signal ended it.
 fn exit_code(status: ExitStatus) -> u8 {
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {

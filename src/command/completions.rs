@@ -12,9 +12,9 @@ use crate::error::Result;
 use crate::provider;
 use crate::settings::Sources;
 
-/// Stands in a generated script where the targets belong; no shell takes it for anything but a word.
+/// Marks in clap's script where targets belong; to every shell it is a plain word.
 const PLACEHOLDER: &str = "__crmauth_targets__";
-/// How long a person waits behind the Tab key for an env file that is no regular file.
+/// How long the Tab key waits for an env file that is no regular file, and for the store.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Print a completion script for a shell
@@ -32,7 +32,7 @@ pub struct Args {
     targets: bool,
 }
 
-/// Prints the script for `command`, the whole program's declaration, or the targets.
+/// Prints a script for `command`, the whole program's declaration, or the targets.
 pub async fn run(args: &Args, run: &Run<'_>, command: clap::Command) -> Result<u8> {
     let text = match args.shell {
         Some(shell) => script(shell, command),
@@ -42,7 +42,7 @@ pub async fn run(args: &Args, run: &Run<'_>, command: clap::Command) -> Result<u
     Ok(0)
 }
 
-/// A shell's script. Those of bash, zsh and fish ask for the targets when they are wanted.
+/// A shell's script. Those of bash, zsh and fish call `crmauth completions --targets` at the Tab key.
 ///
 /// ```text
 /// bash: opts="… $(_crmauth_targets "${cur}")"     zsh: … :_crmauth_targets'
@@ -68,7 +68,7 @@ pub fn script(shell: Shell, mut command: clap::Command) -> String {
     let script = generated(shell, &mut command);
     match shell {
         Shell::Bash => script.replace(PLACEHOLDER, "$(_crmauth_targets \"${cur}\")") + &addition,
-        // The first line tells zsh what the file is for, and the last ones call what stands before them.
+        // zsh needs the first line first, and the last ones call what is defined before them.
         Shell::Zsh => {
             let script = script.replace(&format!("({PLACEHOLDER})"), "_crmauth_targets");
             let (first, rest) = script.split_once('\n').unwrap_or_default();
@@ -94,8 +94,8 @@ fn takes_target(arg: &clap::Arg) -> bool {
     arg.get_value_names().is_some_and(|names| names.iter().any(|name| name == "TARGET"))
 }
 
-/// Whatever cannot be read is left out: nobody behind the Tab key wants to hear of it. Only this machine is
-/// asked.
+/// What is configured or stored on this machine. What cannot be read is left out: an error would spoil the line that is
+/// being typed.
 async fn targets(run: &Run<'_>) -> Vec<Target> {
     let specs = provider::specs();
     let sources = Sources::load(run.environment, &run.global.env_file, &specs, PATIENCE);

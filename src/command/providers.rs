@@ -26,7 +26,6 @@ pub struct Args {
     env: bool,
 }
 
-/// Prints what was asked for.
 pub fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let specs = provider::specs();
     let target = args.name.as_deref().map(|name| settings::target(name, &specs)).transpose()?;
@@ -48,7 +47,6 @@ pub fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     Ok(0)
 }
 
-/// A line a system.
 fn overview(specs: &[&Spec], lang: Lang) -> String {
     let mut text = String::new();
     for spec in specs {
@@ -96,12 +94,12 @@ fn page(target: &Target, lang: Lang) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Where a field's value is found, where it must be looked up.
+/// Where people find a field's value, if the declaration says so.
 fn found(field: &Field, target: &Target) -> Option<Text> {
     target.spec.found(field).map(|found| tr!("where to find it: {found}", found))
 }
 
-/// Whether a field is needed, and what holds where it is not set.
+/// Whether a field is needed, the words it takes, and its default.
 pub fn needed(field: &Field, target: &Target) -> Text {
     let spec = target.spec;
     let mut parts = vec![match field.need {
@@ -156,7 +154,7 @@ fn ways(group: &Alternatives, target: &Target) -> Text {
     }
 }
 
-/// The settings as lines to fill in; what may be left out stands behind a `#`.
+/// The settings as lines to fill in; those that are optional begin with a `#`.
 pub fn env_block(target: &Target, lang: Lang) -> String {
     let spec = target.spec;
     let mut text = format!("# {}: {}\n", spec.product, Text::declared(spec.method).render(lang));

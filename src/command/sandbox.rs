@@ -12,7 +12,7 @@ use crate::i18n::{Lang, tr};
 use crate::sandbox::{self, Log, Options, Sandbox};
 use crate::{provider, settings, signals};
 
-/// The one setting of ours that a command keeps: what language its crmauth speaks.
+/// The only setting of ours that a command keeps: which language its crmauth speaks.
 const LANG: &str = "CRMAUTH_LANG";
 
 /// Play every system on loopback, with demo accounts
@@ -29,7 +29,6 @@ pub struct Args {
     command: Vec<OsString>,
 }
 
-/// Starts the servers.
 pub async fn start(ttl: Option<Duration>, log: Log) -> Result<Sandbox> {
     let options = Options { ttl, ..Options::default() };
     sandbox::start(options, log).await.map_err(|error| {
@@ -37,9 +36,7 @@ pub async fn start(ttl: Option<Duration>, log: Log) -> Result<Sandbox> {
     })
 }
 
-/// Serves until a signal comes, or until CMD ends.
-///
-/// Errors: exit codes 1, 7, 126 and 127; CMD's own code is no error.
+/// Serves until a signal comes, or until CMD ends, whose exit code is returned.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let report = Rc::clone(&run.report);
     let servers =
@@ -51,7 +48,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
 }
 
 async fn serve(run: &Run<'_>, servers: &Sandbox) -> Result<u8> {
-    // Whoever has read the block may end us at once.
+    // Listen first: whoever has read the block may send a signal at once.
     let stop = signals::either();
     pin_mut!(stop);
     let block = block(servers, run.lang());
@@ -65,7 +62,7 @@ async fn serve(run: &Run<'_>, servers: &Sandbox) -> Result<u8> {
     Ok(0)
 }
 
-/// The settings as lines for an env file; the accounts that show other ways in stand there as comments.
+/// The settings as lines for an env file; accounts that show other ways in are comments.
 fn block(servers: &Sandbox, lang: Lang) -> String {
     let about = tr!("crmauth's sandbox: demo accounts, on this machine, until it is stopped");
     let mut block = format!("# {}\n", about.render(lang));
@@ -76,7 +73,7 @@ fn block(servers: &Sandbox, lang: Lang) -> String {
     block
 }
 
-/// CMD sees the demo accounts and none of the user's own settings, no env file, and a store of its own.
+/// CMD sees the demo accounts, none of the user's own settings, no env file, and a store of its own.
 async fn command(name: &OsString, rest: &[OsString], run: &Run<'_>, servers: &Sandbox) -> Result<u8> {
     let store = child::private_folder("crmauth-sandbox-")?;
     let mut location = OsString::from("file:");
