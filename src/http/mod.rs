@@ -4,6 +4,7 @@
 mod clients;
 mod failure;
 pub mod header;
+pub mod json;
 mod passage;
 pub mod response;
 
