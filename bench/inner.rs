@@ -32,6 +32,7 @@ fn answer(bencher: Bencher<'_, '_>, before: &str) {
         date: None,
         asks_for_password: false,
         body: [before, &fields].concat().into_bytes(),
+        unread: None,
     };
     bencher.bench_local(|| black_box(&answer).object(|_| None).expect("an object"));
 }

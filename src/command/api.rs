@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::{Run, TargetName, seconds, target_help, targets};
 use crate::declaration::{BaseUrl, Placement, Target};
 use crate::error::{Cause, Error, Result};
-use crate::http::response;
-use crate::http::{Call, Stream};
+use crate::http::response::{self, Response};
+use crate::http::{ACCEPT, CONTENT_TYPE, Effect, HeaderName, Method, Request};
 use crate::i18n::{Text, tr};
 use crate::lifecycle::{Account, Active, Want};
 use crate::output::stdout::StdoutStream;
@@ -20,7 +20,7 @@ use crate::secret::{Secret, percent};
 const HELD_BACK_MAX: usize = 64 * 1024;
 
 /// Methods that change nothing, so that a request may be sent again whatever became of it.
-const HARMLESS: [&str; 3] = ["GET", "HEAD", "OPTIONS"];
+const HARMLESS: [Method; 3] = [Method::GET, Method::HEAD, Method::OPTIONS];
 
 /// Headers that say where a request goes and where it ends: one that is typed could send the session elsewhere.
 const OURS: [&str; 4] = ["Host", "Content-Length", "Transfer-Encoding", "Connection"];
@@ -58,30 +58,29 @@ pub struct Args {
     min_ttl: Duration,
 }
 
-/// Sends the request and passes the answer on. Where the session turned out to be dead, the request is sent once more
-/// with a new one, if the first one was not carried out or changes nothing.
+/// Sends the request and passes the answer on. If the session turns out to be dead, the request is sent once more with
+/// a new one, unless it may have been carried out and changes something.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let wanted = targets(std::slice::from_ref(&args.target))?;
     let [target] = &wanted[..] else { return Err(Error::new(Cause::Usage, tr!("api takes one TARGET"))) };
     let named = |error: Error| error.target(&target.to_string());
     check_path(&args.path, target).map_err(named)?;
+    let method = method(args).map_err(named)?;
     let headers = headers(args, target).map_err(named)?;
     let body = args.data.as_deref().map(|data| read_data(data, run)).transpose()?;
+    let typed = Typed { path: &args.path, method, headers, body };
     let (services, sources, _servers) = run.services().await?;
     let account = Account::find(&services, &sources, target, args.person.as_deref()).await?;
     let login = account.session(&Want::Usable(args.min_ttl)).await?;
-    let send = async |login: &Active<'_>| {
-        ask(login, &call(args, login, &headers, body.as_deref())).await.map_err(named)
-    };
-    let mut answer = send(&login).await?;
+    let mut answer = ask(&login, &typed).await.map_err(named)?;
     if answer.judgement != Judgement::Alive {
         run.report.note(Some(target), tr!("the answer looks like that of a dead session"));
         let dead = answer.judgement == Judgement::Dead;
         let want = Want::InsteadOf { suspect: Box::new(login.session.clone()), dead };
         match login.account.again().session(&want).await {
             Ok(fresh) if fresh.session.token == login.session.token => {}
-            Ok(fresh) if answer.judgement != Judgement::Unclear || HARMLESS.contains(&&*method(args)) => {
-                answer = send(&fresh).await?;
+            Ok(fresh) if answer.judgement != Judgement::Unclear || typed.is_harmless() => {
+                answer = ask(&fresh, &typed).await.map_err(named)?;
             }
             Ok(_) => run.report.warn(
                 Some(target),
@@ -97,115 +96,10 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let mut out = StdoutStream::default();
     let passed = pass_on(args, answer, &mut out).await;
     out.end_line().await;
-    passed.and_then(|(stream, empty)| verdict(&stream, &login.account, empty)).map_err(named)
+    passed.and_then(|(response, empty)| verdict(&response, &login.account, empty)).map_err(named)
 }
 
-/// An answer, as much of it read as it takes to judge the session by it.
-struct Answer {
-    stream: Stream,
-    judgement: Judgement,
-    /// Why its start is all that came of it.
-    broken: Option<Error>,
-}
-
-/// Sends the request and reads of its answer what must be held back. What is cut short or longer than that refuses no
-/// session.
-async fn ask(login: &Active<'_>, call: &Call) -> Result<Answer> {
-    let provider = login.account.provider;
-    let mut stream = login.call(call).await?;
-    let mut whole = false;
-    let mut broken = None;
-    let judgement = loop {
-        if let Some(judgement) = provider.judge(&stream.answer, whole) {
-            break judgement;
-        }
-        if whole || stream.answer.body.len() >= HELD_BACK_MAX {
-            break Judgement::Alive;
-        }
-        match stream.next().await {
-            Ok(Some(part)) => stream.answer.body.extend_from_slice(&part),
-            Ok(None) => whole = true,
-            Err(error) => {
-                broken = Some(error);
-                break Judgement::Alive;
-            }
-        }
-    };
-    Ok(Answer { stream, judgement, broken })
-}
-
-fn method(args: &Args) -> String {
-    let default = if args.data.is_some() { "POST" } else { "GET" };
-    args.method.as_deref().unwrap_or(default).to_ascii_uppercase()
-}
-
-/// CaLocations the session where the system wants it.
-fn call(args: &Args, login: &Active<'_>, headers: &[(String, Secret)], body: Option<&[u8]>) -> Call {
-    let (spec, token) = (login.target().spec, &login.session.token);
-    let given = |name: &str| headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
-    let mut headers = headers.to_vec();
-    let mut path = args.path.clone();
-    let mut url = None;
-    match spec.placement {
-        Placement::Bearer => {
-            let value = Secret::new(["Bearer ", token.expose()].concat());
-            headers.push(("Authorization".to_owned(), value));
-        }
-        Placement::Query(name) => {
-            let mut with = login.url().join(&path);
-            with.query_pairs_mut().append_pair(name, token.expose());
-            url = Some(with);
-        }
-        Placement::Path => path = path.replace("{session}", &percent(token.expose())),
-    }
-    if body.is_some() && !given("Content-Type") {
-        headers.push(("Content-Type".to_owned(), Secret::new(spec.content_type.to_owned())));
-    }
-    if !given("Accept") && spec.content_type.ends_with("json") {
-        headers.push(("Accept".to_owned(), Secret::new(spec.content_type.to_owned())));
-    }
-    Call {
-        method: method(args),
-        url: url.unwrap_or_else(|| login.url().join(&path)),
-        headers,
-        body: body.map(<[u8]>::to_vec),
-        session: token.clone(),
-    }
-}
-
-/// Reads -H and looks at -X: what HTTP cannot carry is found out before there is a session.
-fn headers(args: &Args, target: &Target) -> Result<Vec<(String, Secret)>> {
-    let is_word = |text: &str| {
-        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
-    };
-    if !args.method.as_deref().is_none_or(is_word) {
-        return Err(Error::new(Cause::Usage, tr!("-X names no HTTP method"))
-            .hint(tr!("a method is one word, such as GET, POST, PUT or DELETE")));
-    }
-    let example = || tr!("for example -H 'Accept: text/plain'");
-    let read = |header: &String| {
-        let Some((name, value)) = header.split_once(':') else {
-            let message = tr!("-H takes a name and a value with a colon between them");
-            return Err(Error::new(Cause::Usage, message).hint(example()));
-        };
-        let (name, value) = (name.trim(), value.trim());
-        if !is_word(name) || value.chars().any(|c| c.is_control() && c != '\t') {
-            let message = tr!("-H names no header that HTTP can carry");
-            return Err(Error::new(Cause::Usage, message).hint(example()));
-        }
-        if OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours)) {
-            let message = tr!("-H names {name}, which follows from the URL and the body", name);
-            return Err(Error::new(Cause::Usage, message).hint(tr!("leave it out")));
-        }
-        if target.spec.placement == Placement::Bearer && name.eq_ignore_ascii_case("Authorization") {
-            return Err(Error::new(Cause::Usage, tr!("-H names Authorization, which carries the session"))
-                .hint(tr!("leave it out; to send another token, use curl")));
-        }
-        Ok((name.to_owned(), Secret::new(value.to_owned())))
-    };
-    args.headers.iter().map(read).collect()
-}
-
+/// Checks a path before there is a session.
 fn check_path(path: &str, target: &Target) -> Result<()> {
     let refuse = |why: Text| {
         let error = Error::new(Cause::Usage, tr!("PATH {why}", why));
@@ -230,6 +124,41 @@ fn check_path(path: &str, target: &Target) -> Result<()> {
     Ok(())
 }
 
+fn method(args: &Args) -> Result<Method> {
+    let default = if args.data.is_some() { "POST" } else { "GET" };
+    let method = args.method.as_deref().unwrap_or(default).to_ascii_uppercase();
+    Method::from_bytes(method.as_bytes()).map_err(|_| {
+        Error::new(Cause::Usage, tr!("-X names no HTTP method"))
+            .hint(tr!("a method is one word, such as GET, POST, PUT or DELETE"))
+    })
+}
+
+fn headers(args: &Args, target: &Target) -> Result<Vec<(HeaderName, Secret)>> {
+    args.headers.iter().map(|header| read_header(header, target)).collect()
+}
+
+fn read_header(header: &str, target: &Target) -> Result<(HeaderName, Secret)> {
+    let refuse = |why: Text, hint: Text| Err(Error::new(Cause::Usage, why).hint(hint));
+    let example = || tr!("for example -H 'Accept: text/plain'");
+    let Some((name, value)) = header.split_once(':') else {
+        return refuse(tr!("-H takes a name and a value with a colon between them"), example());
+    };
+    let (name, value) = (name.trim(), value.trim());
+    let parsed = HeaderName::from_bytes(name.as_bytes());
+    let Some(parsed) = parsed.ok().filter(|_| !value.chars().any(|c| c.is_control() && c != '\t')) else {
+        return refuse(tr!("-H names no header that HTTP can carry"), example());
+    };
+    if OURS.iter().any(|ours| parsed == *ours) {
+        let why = tr!("-H names {name}, which follows from the URL and the body", name);
+        return refuse(why, tr!("leave it out"));
+    }
+    if target.spec.placement == Placement::Bearer && parsed == "Authorization" {
+        let hint = tr!("leave it out; to send another token, use curl");
+        return refuse(tr!("-H names Authorization, which carries the session"), hint);
+    }
+    Ok((parsed, Secret::new(value.to_owned())))
+}
+
 fn read_data(data: &str, run: &Run<'_>) -> Result<Vec<u8>> {
     let Some(name) = data.strip_prefix('@') else { return Ok(data.as_bytes().to_vec()) };
     let mut bytes = Vec::new();
@@ -247,29 +176,111 @@ fn read_data(data: &str, run: &Run<'_>) -> Result<Vec<u8>> {
     })
 }
 
-/// Byte for byte, as it comes; whether it was empty, too.
-async fn pass_on(args: &Args, answer: Answer, out: &mut StdoutStream) -> Result<(Stream, bool)> {
-    let Answer { mut stream, broken, .. } = answer;
-    let mut empty = stream.answer.body.is_empty();
-    if args.include {
-        out.write(stream.head.clone().into_bytes()).await?;
+/// A request as it was typed.
+struct Typed<'a> {
+    path: &'a str,
+    method: Method,
+    headers: Vec<(HeaderName, Secret)>,
+    body: Option<Vec<u8>>,
+}
+
+impl Typed<'_> {
+    fn is_harmless(&self) -> bool {
+        HARMLESS.contains(&self.method)
     }
-    out.write(stream.answer.body.clone()).await?;
+
+    /// The request with the session where the system wants it.
+    fn with(&self, login: &Active<'_>) -> Request {
+        let (spec, token) = (login.target().spec, &login.session.token);
+        let url = match spec.placement {
+            Placement::Bearer => login.url().join(self.path),
+            Placement::Query(name) => {
+                let mut url = login.url().join(self.path);
+                url.query_pairs_mut().append_pair(name, token.expose());
+                url
+            }
+            Placement::Path => login.url().join(&self.path.replace("{session}", &percent(token.expose()))),
+        };
+        let effect = if self.is_harmless() { Effect::None } else { Effect::Change };
+        let mut request = Request::new(self.method.clone(), url).effect(effect).secret(token);
+        for (name, value) in &self.headers {
+            request = request.header(name.clone(), value.clone());
+        }
+        if spec.placement == Placement::Bearer {
+            request = request.bearer(token);
+        }
+        let given = |name: HeaderName| self.headers.iter().any(|(other, _)| *other == name);
+        let content_type = || Secret::new(spec.content_type.to_owned());
+        if self.body.is_some() && !given(CONTENT_TYPE) {
+            request = request.header(CONTENT_TYPE, content_type());
+        }
+        if spec.content_type.ends_with("json") && !given(ACCEPT) {
+            request = request.header(ACCEPT, content_type());
+        }
+        match &self.body {
+            Some(body) => request.body(body),
+            None => request,
+        }
+    }
+}
+
+/// An answer, as much of it read as it takes to judge the session by it.
+struct Answer {
+    response: Response,
+    judgement: Judgement,
+    /// Why no more of it came.
+    broken: Option<Error>,
+}
+
+/// Sends the request and reads of its answer what must be held back. An answer that is cut short or longer than that
+/// does not refuse the session.
+async fn ask(login: &Active<'_>, typed: &Typed<'_>) -> Result<Answer> {
+    let provider = login.account.provider;
+    let mut response = login.call(&typed.with(login)).await?;
+    let mut whole = false;
+    let mut broken = None;
+    let judgement = loop {
+        if let Some(judgement) = provider.judge(&response, whole) {
+            break judgement;
+        }
+        if whole || response.body.len() >= HELD_BACK_MAX {
+            break Judgement::Alive;
+        }
+        match response.next().await {
+            Ok(Some(part)) => response.body.extend_from_slice(&part),
+            Ok(None) => whole = true,
+            Err(error) => {
+                broken = Some(error);
+                break Judgement::Alive;
+            }
+        }
+    };
+    Ok(Answer { response, judgement, broken })
+}
+
+/// Writes the answer as it comes, byte for byte, and tells whether it had no body.
+async fn pass_on(args: &Args, answer: Answer, out: &mut StdoutStream) -> Result<(Response, bool)> {
+    let Answer { mut response, broken, .. } = answer;
+    if args.include {
+        out.write(response.head().into_bytes()).await?;
+    }
+    let mut empty = response.body.is_empty();
+    out.write(response.body.clone()).await?;
     if let Some(error) = broken {
         return Err(error);
     }
-    while let Some(part) = stream.next().await? {
+    while let Some(part) = response.next().await? {
         empty &= part.is_empty();
         out.write(part).await?;
     }
-    Ok((stream, empty))
+    Ok((response, empty))
 }
 
-/// What the answer's status means for a script; `empty` where it has no body.
-fn verdict(stream: &Stream, account: &Account<'_>, empty: bool) -> Result<u8> {
-    let (answer, target) = (&stream.answer, account.target());
+/// What the answer's status means for a script.
+fn verdict(answer: &Response, account: &Account<'_>, empty: bool) -> Result<u8> {
+    let target = account.target();
     let (host, status) = (&answer.host, answer.status);
-    // 304 answers a condition that the request named; it leads nowhere.
+    // 304 answers a condition of the request's own; it leads nowhere.
     if (200..300).contains(&status) || status == 304 {
         return Ok(0);
     }

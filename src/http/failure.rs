@@ -8,7 +8,8 @@ use url::Url;
 
 use super::clients::{CutShort, PublicAddress, Route};
 use super::header::host_of;
-use super::{Channel, public_http};
+use super::response::Response;
+use super::{Channel, Request, public_http};
 use crate::error::{Cause, Error, find};
 use crate::files;
 use crate::i18n::{Text, tr};
@@ -18,6 +19,15 @@ use crate::tls;
 pub(super) struct Failure {
     pub(super) error: Error,
     pub(super) again: Again,
+}
+
+/// What came of one try.
+pub(super) type Outcome = Result<Response, Failure>;
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { error, again: Again::Never }
+    }
 }
 
 /// What may follow a failed try.
@@ -34,14 +44,14 @@ pub(super) enum Again {
 /// Turns the client's error into ours. Its own text is never used: it prints URLs with their queries.
 pub(super) fn explain(
     error: &reqwest::Error,
-    host: &str,
-    doubt: &Text,
+    request: &Request,
     route: &Route,
     way: &Channel<'_>,
 ) -> Failure {
+    let host = &host_of(&request.url);
     let fail = |cause, message: Text, again| Failure { error: Error::new(cause, message), again };
     if find::<PublicAddress>(error).is_some() {
-        return Failure { error: public_http(host, way.target), again: Again::Never };
+        return public_http(host, way.target).into();
     }
     if error.is_dns() {
         return match proxy_of(route) {
@@ -54,7 +64,7 @@ pub(super) fn explain(
         };
     }
     if let Some(error) = tls::explain(error, host) {
-        return Failure { error, again: Again::Never };
+        return error.into();
     }
     if error.is_connect() {
         return explain_connect(error, host, route, way.http.connect_limit);
@@ -68,7 +78,8 @@ pub(super) fn explain(
             fail(Cause::NotHttp, tr!("{host} is not an HTTP server", host), Again::Never)
         }
         _ => {
-            let message = tr!("{host} closed the connection before answering{doubt}", host, doubt);
+            let message =
+                tr!("{host} closed the connection before answering{doubt}", host, doubt = request.doubt());
             fail(Cause::Closed, message, Again::Lost)
         }
     }

@@ -3,13 +3,11 @@
 use std::time::SystemTime;
 
 use jiff::Timestamp;
-use reqwest::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use reqwest::header::{HeaderMap, HeaderName, WWW_AUTHENTICATE};
 use url::Url;
 
-use crate::error::{Cause, Error, Result};
 use crate::http::response::Redirect;
 use crate::i18n::tr;
-use crate::secret::Secret;
 
 /// Host and port as a person would write them.
 pub(super) fn host_of(url: &Url) -> String {
@@ -17,17 +15,7 @@ pub(super) fn host_of(url: &Url) -> String {
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
-pub(super) fn bearer_header(token: &Secret) -> Result<HeaderValue> {
-    let mut bytes = zeroize::Zeroizing::new(b"Bearer ".to_vec());
-    bytes.extend_from_slice(token.expose().as_bytes());
-    let mut value = HeaderValue::from_bytes(&bytes).map_err(|_| {
-        Error::new(Cause::BadToken, tr!("the token has a character that no header can carry"))
-    })?;
-    value.set_sensitive(true);
-    Ok(value)
-}
-
-pub(super) fn text_header(headers: &HeaderMap, name: reqwest::header::HeaderName) -> Option<&str> {
+pub(super) fn text_header(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
 }
 

@@ -1,12 +1,20 @@
 //! A server's answer, and the error that it stands for where it is not what was asked for.
 
-use jiff::Timestamp;
+use std::time::Duration;
 
+use jiff::Timestamp;
+use reqwest::header::{CONTENT_ENCODING, DATE, LOCATION, RETRY_AFTER};
+use url::Url;
+
+use super::header::{asks_for_password, host_of, http_date, location, retry_after, text_header};
 use super::json;
 use crate::error::{Cause, Error, Result};
 use crate::i18n::{Text, tr};
 
 pub use super::json::Json;
+
+/// The largest answer that is read whole, in bytes.
+const BODY_MAX: usize = 1024 * 1024;
 
 /// Where a redirect points, as far as it may be shown.
 #[derive(Debug, Clone)]
@@ -17,8 +25,7 @@ pub enum Redirect {
     Other(Text),
 }
 
-/// An answer as it came, within the size limit.
-#[derive(Debug, Clone)]
+/// An answer, and as much of its body as has been read.
 pub struct Response {
     /// Host, and port where it is not the scheme's own.
     pub host: String,
@@ -37,14 +44,90 @@ pub struct Response {
     /// Whether it asks for a password as web servers and proxies do: Basic, Digest, NTLM or Negotiate.
     pub asks_for_password: bool,
     pub body: Vec<u8>,
+    /// Where the rest comes from.
+    pub unread: Option<Unread>,
+}
+
+/// The part of an answer that is still to be read.
+pub struct Unread {
+    response: reqwest::Response,
+    patience: Duration,
 }
 
 impl Response {
+    /// An answer whose body has not been read; a part of it may take as long as `patience`.
+    pub(super) fn new(url: &Url, response: reqwest::Response, patience: Duration) -> Self {
+        let headers = response.headers();
+        let date = text_header(headers, DATE).and_then(http_date);
+        Self {
+            host: host_of(url),
+            https: url.scheme() == "https",
+            path: url.path().to_owned(),
+            status: response.status().as_u16(),
+            location: text_header(headers, LOCATION).map(|place| location(url, place)),
+            retry_after: text_header(headers, RETRY_AFTER).and_then(|value| retry_after(value, date)),
+            date,
+            asks_for_password: asks_for_password(headers),
+            body: Vec::new(),
+            unread: Some(Unread { response, patience }),
+        }
+    }
+
+    /// The status line and the headers as they came, one a line, and the empty line after them.
+    pub fn head(&self) -> String {
+        let Some(Unread { response, .. }) = &self.unread else { return String::new() };
+        let mut text = format!("{:?} {}\r\n", response.version(), response.status());
+        for (name, value) in response.headers() {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            text.extend([name.as_str(), ": ", &value, "\r\n"]);
+        }
+        text + "\r\n"
+    }
+
+    /// Reads all of the body. `doubt` is what its loss may mean.
+    pub(super) async fn read(&mut self, doubt: &Text) -> Result<()> {
+        let (host, status) = (&self.host, self.status);
+        let fail = |cause, message| Err(Error::new(cause, message).status(status));
+        let Some(Unread { response, .. }) = &mut self.unread else { return Ok(()) };
+        if response.headers().get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
+            let message = tr!("{host} sent a compressed answer, which was not asked for", host);
+            return fail(Cause::BadAnswer, message);
+        }
+        loop {
+            match response.chunk().await {
+                Ok(None) => return Ok(()),
+                Ok(Some(part)) if self.body.len() + part.len() > BODY_MAX => {
+                    return fail(Cause::TooLarge, tr!("{host}'s answer is larger than 1 MiB", host));
+                }
+                Ok(Some(part)) => self.body.extend_from_slice(&part),
+                Err(_) => return fail(Cause::Closed, cut_short(host, doubt)),
+            }
+        }
+    }
+
+    /// Reads the next part of the body, which is not kept; `None` at its end.
+    pub async fn next(&mut self) -> Result<Option<Vec<u8>>> {
+        let Some(Unread { response, patience }) = &mut self.unread else { return Ok(None) };
+        let host = &self.host;
+        match tokio::time::timeout(*patience, response.chunk()).await {
+            Ok(Ok(part)) => Ok(part.map(|part| part.to_vec())),
+            Ok(Err(_)) => {
+                Err(Error::new(Cause::Closed, cut_short(host, &Text::default())).hint(tr!("try again later")))
+            }
+            Err(_) => {
+                let seconds = patience.as_secs_f64();
+                let message = tr!("nothing came from {host} for {seconds} s", host, seconds);
+                Err(Error::new(Cause::Timeout, message)
+                    .hint(tr!("try again, or allow more time with --timeout SECONDS")))
+            }
+        }
+    }
+
     /// The answer's JSON object, if it is a success. What the body says decides: `refusal` looks at the object
     /// before the status is looked at, since real servers refuse with 200, 401 and 500 alike.
     pub fn object(&self, refusal: impl Fn(&Json) -> Option<Error>) -> Result<Json> {
         if (300..400).contains(&self.status) {
-            return Err(self.redirect());
+            return Err(redirect(&self.host, self.status, self.location.as_ref(), self.https));
         }
         let found = json::find(&self.host, &self.body);
         if let Ok(object) = &found
@@ -94,13 +177,13 @@ impl Response {
             _ => error,
         }
     }
-
-    fn redirect(&self) -> Error {
-        redirect(&self.host, self.status, self.location.as_ref(), self.https)
-    }
 }
 
-/// What a status that is no success means, whatever the protocol.
+fn cut_short(host: &str, doubt: &Text) -> Text {
+    tr!("{host}'s answer was cut short{doubt}", host, doubt)
+}
+
+/// What a status that is not a success means, whatever the protocol.
 pub fn status_error(host: &str, path: &str, status: u16) -> Error {
     let (cause, message) = match status {
         401 | 403 => (Cause::Refused, tr!("{host} refused the request (HTTP {status})", host, status)),
@@ -167,6 +250,7 @@ mod tests {
             date: None,
             asks_for_password: false,
             body: body.to_vec(),
+            unread: None,
         }
     }
 

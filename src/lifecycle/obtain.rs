@@ -10,7 +10,8 @@ use super::account::Account;
 use super::freshness::{Stale, Verdict};
 use crate::declaration::{BaseUrl, Renewal, Target};
 use crate::error::{Cause, Error, Pending, Result};
-use crate::http::{Call, Stream};
+use crate::http::Request;
+use crate::http::response::Response;
 use crate::i18n::tr;
 use crate::provider::{Context, Life, Renewed, Role};
 use crate::session::Session;
@@ -62,11 +63,11 @@ impl Active<'_> {
     }
 
     /// Sends a request of the user's own with the session, to the target's origin only.
-    pub async fn call(&self, call: &Call) -> Result<Stream> {
+    pub async fn call(&self, request: &Request) -> Result<Response> {
         let account = &self.account;
         let _busy = account.busy(tr!("waiting for the answer"));
         let channel = account.services.channel(&account.known);
-        channel.open(call).await.map_err(|error| account.explain(error))
+        channel.open(request).await.map_err(|error| account.explain(error))
     }
 }
 

@@ -22,6 +22,7 @@ pub fn holds(data: &[u8]) {
         date: None,
         asks_for_password: false,
         body: body.to_vec(),
+        unread: None,
     };
     let found = answer.object(|_| None);
     let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii();

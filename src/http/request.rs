@@ -1,0 +1,141 @@
+//! A request: what is sent, and what its loss may mean.
+
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+};
+use reqwest::{Client, Method, RequestBuilder};
+use url::Url;
+use zeroize::Zeroizing;
+
+use crate::error::{Cause, Error, Result};
+use crate::i18n::{Text, tr};
+use crate::secret::Secret;
+
+/// A request to a target's server.
+pub struct Request {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    headers: Vec<(HeaderName, Secret)>,
+    body: Option<Zeroizing<Vec<u8>>>,
+    pub(super) secrets: Vec<Secret>,
+    pub(super) repeatable: bool,
+    effect: Effect,
+}
+
+/// What may have happened on the server where its answer is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    Login,
+    Logout,
+    /// Whatever the user's own request asked for.
+    Change,
+    /// Nothing.
+    None,
+}
+
+impl Request {
+    pub fn new(method: Method, url: Url) -> Self {
+        Self {
+            method,
+            url,
+            headers: Vec::new(),
+            body: None,
+            secrets: Vec::new(),
+            repeatable: false,
+            effect: Effect::Login,
+        }
+    }
+
+    pub fn get(url: Url) -> Self {
+        Self::new(Method::GET, url)
+    }
+
+    /// A POST of a body; `secrets` are the secret values in it.
+    pub fn post(url: Url, content_type: &str, body: Secret, secrets: &[Secret]) -> Self {
+        let mut request = Self::new(Method::POST, url)
+            .header(CONTENT_TYPE, Secret::new(content_type.to_owned()))
+            .body(body.expose().as_bytes());
+        request.secrets = secrets.to_vec();
+        request
+    }
+
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: Secret) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    #[must_use]
+    pub fn body(mut self, body: &[u8]) -> Self {
+        self.body = Some(body.to_vec().into());
+        self
+    }
+
+    /// Asks every cache on the way for the server's own answer.
+    #[must_use]
+    pub fn no_cache(self) -> Self {
+        self.header(CACHE_CONTROL, Secret::new("no-cache".to_owned()))
+    }
+
+    /// Asks for another type than `application/json`.
+    #[must_use]
+    pub fn accept(mut self, media_type: &str) -> Self {
+        // Before all but the body's type, so that the order of calls changes no byte on the wire.
+        let place = usize::from(self.body.is_some());
+        self.headers.insert(place, (ACCEPT, Secret::new(media_type.to_owned())));
+        self
+    }
+
+    /// Sends `Authorization: Bearer …`.
+    #[must_use]
+    pub fn bearer(self, token: &Secret) -> Self {
+        self.secret(token).header(AUTHORIZATION, Secret::new(["Bearer ", token.expose()].concat()))
+    }
+
+    /// Names a secret that is in the URL.
+    #[must_use]
+    pub fn secret(mut self, secret: &Secret) -> Self {
+        self.secrets.push(secret.clone());
+        self
+    }
+
+    /// Says what may have happened on the server where the answer is lost; the default is a login.
+    #[must_use]
+    pub fn effect(mut self, effect: Effect) -> Self {
+        self.effect = effect;
+        self
+    }
+
+    /// Marks a request that carries no secret and changes nothing that matters, so that it may be repeated.
+    #[must_use]
+    pub fn repeatable(mut self) -> Self {
+        self.repeatable = true;
+        self
+    }
+
+    /// What to say of a lost answer, as the end of a sentence.
+    pub(super) fn doubt(&self) -> Text {
+        match self.effect {
+            Effect::Login if !self.secrets.is_empty() => tr!("; the login may have taken effect"),
+            Effect::Logout => tr!("; the logout may have taken effect"),
+            Effect::Change => tr!("; the request may have taken effect"),
+            Effect::Login | Effect::None => Text::default(),
+        }
+    }
+
+    pub(super) fn prepare(&self, client: &Client) -> Result<RequestBuilder> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in &self.headers {
+            let mut value = HeaderValue::from_str(value.expose()).map_err(|_| {
+                Error::new(Cause::BadToken, tr!("the token has a character that no header can carry"))
+            })?;
+            value.set_sensitive(true);
+            headers.append(name, value);
+        }
+        let request = client.request(self.method.clone(), self.url.clone()).headers(headers);
+        Ok(match &self.body {
+            Some(body) => request.body(body.to_vec()),
+            None => request,
+        })
+    }
+}
