@@ -1,9 +1,7 @@
-//! The HTTP clients of a run: routes, proxies, trust, and the addresses that plain text may go to.
+//! The HTTP clients of a run: routes, proxies, trust, and the addresses that plain http may go to.
 
 use std::cell::RefCell;
 use std::error::Error as StdError;
-use std::future::Future;
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
@@ -12,28 +10,22 @@ use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
 use tokio::time::Instant;
-use tower::util::MapFutureLayer;
 use url::Url;
 
+use super::header::host_of;
 use crate::error::{Cause, Error, Result};
 use crate::i18n::tr;
 use crate::tls::Trust;
 
-/// How long a connection may take to come about, name and TLS included.
+/// How long it may take to connect, name resolution and TLS included.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
-/// How much of a time it may take at most to connect: what then remains is for saying that nothing was sent.
+/// How much of the time that is left it may take: in the rest we can say that nothing was sent.
 const CONNECT_SHARE: f64 = 0.8;
 
-tokio::task_local! {
-    /// When the request under way is given up.
-    static GIVEN_UP_AT: Instant;
-}
-
-/// What is spoken over TLS.
 const ALPN: &[&[u8]] = &[b"http/1.1"];
 
-/// What the environment says about proxies, each value as it stands there.
+/// The proxies that the environment names, as they are written there.
 #[derive(Debug, Default, Clone)]
 pub struct Proxies {
     pub https: Option<String>,
@@ -48,7 +40,14 @@ pub struct Http {
     proxies: Proxies,
     pub(super) connect_limit: Duration,
     trust: Rc<Trust>,
-    clients: RefCell<Vec<(Route, reqwest::Client)>>,
+    clients: RefCell<Vec<Client>>,
+}
+
+#[derive(Clone)]
+pub(super) struct Client {
+    pub(super) inner: reqwest::Client,
+    route: Route,
+    pub(super) connect_limit: Duration,
 }
 
 /// Which client a request takes.
@@ -66,44 +65,60 @@ pub(super) enum Route {
     TlsProxied(String),
 }
 
+impl Client {
+    /// Its proxy, without user and password.
+    pub(super) fn proxy(&self) -> Option<String> {
+        match &self.route {
+            Route::PlainProxied(proxy) | Route::TlsProxied(proxy) => {
+                Some(Url::parse(proxy).map(|url| host_of(&url)).unwrap_or_default())
+            }
+            _ => None,
+        }
+    }
+}
+
 impl Http {
-    /// Nothing is opened yet.
     pub fn new(proxies: Proxies, trust: Rc<Trust>, timeout: Duration) -> Self {
         let connect_limit = CONNECT_LIMIT.min(timeout.mul_f64(CONNECT_SHARE));
         Self { proxies, connect_limit, trust, clients: RefCell::default() }
     }
 
-    pub(super) fn client(&self, route: &Route) -> Result<reqwest::Client> {
-        if let Some((_, client)) = self.clients.borrow().iter().find(|(its, _)| its == route) {
+    /// A client for a request that is given up at `deadline`. A connection must fail before that, so that a failure says
+    /// whether anything was sent. If the usual limit is too long for that, the client is for this request alone.
+    pub(super) fn client(&self, route: &Route, deadline: Instant) -> Result<Client> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let limit = connect_limit(self.connect_limit, left);
+        if limit < self.connect_limit {
+            return self.build(route, limit);
+        }
+        if let Some(client) = self.clients.borrow().iter().find(|client| client.route == *route) {
             return Ok(client.clone());
         }
-        let client = self.build(route)?;
-        self.clients.borrow_mut().push((route.clone(), client.clone()));
+        let client = self.build(route, limit)?;
+        self.clients.borrow_mut().push(client.clone());
         Ok(client)
     }
 
-    /// From here on requests have connections of their own. After a refusal a server may hang up without a word, and
-    /// what carries a secret and was lost on the way may not be sent again.
+    /// Makes later requests use new connections. After a refusal a server may hang up without a word, and a lost request
+    /// that carries a secret may not be sent again.
     pub fn reconnect(&self) {
         self.clients.borrow_mut().clear();
     }
 
-    fn build(&self, route: &Route) -> Result<reqwest::Client> {
+    fn build(&self, route: &Route, connect_limit: Duration) -> Result<Client> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         let tls = match route {
             Route::Plain | Route::PlainPrivate | Route::PlainProxied(_) => Trust::nobody(ALPN)?,
             Route::Tls | Route::TlsProxied(_) => self.trust.config(ALPN)?,
         };
-        let limit = self.connect_limit;
         let mut builder = reqwest::Client::builder()
-            .connector_layer(MapFutureLayer::new(move |connecting| in_time(connecting, limit)))
             .user_agent(concat!("crmauth/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers)
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .retry(reqwest::retry::never())
-            .connect_timeout(self.connect_limit)
+            .connect_timeout(connect_limit)
             .no_proxy()
             .dns_resolver(Resolver { private_only: *route == Route::PlainPrivate })
             .tls_backend_preconfigured(tls);
@@ -111,7 +126,10 @@ impl Http {
             let proxy = reqwest::Proxy::all(proxy).map_err(|_| bad_proxy())?;
             builder = builder.proxy(proxy);
         }
-        builder.build().map_err(|_| Error::new(Cause::Other, tr!("the HTTP client could not be set up")))
+        match builder.build() {
+            Ok(inner) => Ok(Client { inner, route: route.clone(), connect_limit }),
+            Err(_) => Err(Error::new(Cause::Other, tr!("the HTTP client could not be set up"))),
+        }
     }
 
     /// The proxy for a URL, if the environment names one.
@@ -129,7 +147,7 @@ impl Http {
         }
         let mut matcher = Matcher::builder().all(proxy.clone());
         if let Some(no) = &self.proxies.no {
-            // The matcher takes a lone `*` for names only; to curl it is addresses too.
+            // To the matcher, `*` means all names; to curl, all addresses too.
             if no.split(',').any(|entry| entry.trim() == "*") {
                 return Ok(None);
             }
@@ -140,39 +158,9 @@ impl Http {
     }
 }
 
-/// A connection was not made in the time that was left for it.
-#[derive(Debug)]
-pub(super) struct CutShort(pub(super) Duration);
-
-impl std::fmt::Display for CutShort {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("no connection in time")
-    }
-}
-
-impl StdError for CutShort {}
-
-/// Makes a request, which is given up at `deadline`; a connection that it needs is given up before.
-pub(super) async fn until<T>(
-    deadline: Instant,
-    request: impl Future<Output = T>,
-) -> std::result::Result<T, tokio::time::error::Elapsed> {
-    tokio::time::timeout_at(deadline, GIVEN_UP_AT.scope(deadline, request)).await
-}
-
-/// A connection, if it comes about while the request that needs it is waited for; `limit` is the client's own.
-async fn in_time<C, E: From<io::Error>>(
-    connecting: impl Future<Output = std::result::Result<C, E>>,
-    limit: Duration,
-) -> std::result::Result<C, E> {
-    let left =
-        GIVEN_UP_AT.try_with(|at| at.saturating_duration_since(Instant::now())).unwrap_or(Duration::MAX);
-    if limit < left {
-        return connecting.await;
-    }
-    let limit = left.mul_f64(CONNECT_SHARE);
-    let connected = tokio::time::timeout(limit, connecting).await;
-    connected.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, CutShort(limit)).into()))
+/// How long a request with so much time left may take to connect.
+fn connect_limit(usual: Duration, left: Duration) -> Duration {
+    if usual < left { usual } else { left.mul_f64(CONNECT_SHARE) }
 }
 
 pub(super) fn bad_proxy() -> Error {
@@ -180,12 +168,12 @@ pub(super) fn bad_proxy() -> Error {
         .hint(tr!("check https_proxy, http_proxy and all_proxy, or name the host in no_proxy"))
 }
 
-/// Resolves names; for http:// without `ALLOW_HTTP` only to addresses that plain text may go to.
+/// Resolves names; for http:// without `ALLOW_HTTP` only to private addresses.
 pub(super) struct Resolver {
     private_only: bool,
 }
 
-/// A name has addresses, but none that plain text may go to.
+/// The error for a name that has public addresses only.
 #[derive(Debug)]
 pub(super) struct PublicAddress;
 
@@ -201,26 +189,25 @@ impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let private_only = self.private_only;
         Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let usable: Vec<SocketAddr> =
-                found.iter().filter(|address| !private_only || is_private(address.ip())).copied().collect();
-            if usable.is_empty() && !found.is_empty() {
+            let mut found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let any = !found.is_empty();
+            found.retain(|address| !private_only || is_private(address.ip()));
+            if any && found.is_empty() {
                 return Err(PublicAddress.into());
             }
-            Ok(Box::new(usable.into_iter()) as Addrs)
+            Ok(Box::new(found.into_iter()) as Addrs)
         })
     }
 }
 
-/// Whether a name has addresses and none that plain text may go to; a name that has none now is judged when it is
-/// connected to.
+/// Whether a name has public addresses only. A name without any address is judged again when a request connects to it.
 pub(super) async fn is_public(name: &str) -> bool {
     let Ok(name) = name.parse() else { return false };
     let found = Resolver { private_only: true }.resolve(name).await;
     found.is_err_and(|error| error.is::<PublicAddress>())
 }
 
-/// Whether plain text may go to an address without further consent.
+/// Whether plain http may go to an address without further consent.
 pub(super) fn is_private(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
@@ -231,6 +218,16 @@ pub(super) fn is_private(address: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn connections_fail_before_the_request_that_needs_them() {
+        let seconds = Duration::from_secs_f64;
+        for (usual, left, limit) in
+            [(5.0, 30.0, 5.0), (5.0, 5.1, 5.0), (5.0, 5.0, 4.0), (3.2, 2.0, 1.6), (5.0, 0.0, 0.0)]
+        {
+            assert_eq!(connect_limit(seconds(usual), seconds(left)), seconds(limit), "{usual} {left}");
+        }
+    }
 
     #[test]
     fn plain_text_goes_to_private_addresses_only() {

@@ -2,14 +2,12 @@
 
 use std::error::Error as StdError;
 use std::io;
-use std::time::Duration;
 
-use url::Url;
-
-use super::clients::{CutShort, PublicAddress, Route};
+use super::clients::{Client, PublicAddress};
 use super::header::host_of;
 use super::response::Response;
-use super::{Channel, Request, public_http};
+use super::{Request, public_http};
+use crate::declaration::Target;
 use crate::error::{Cause, Error, find};
 use crate::files;
 use crate::i18n::{Text, tr};
@@ -45,16 +43,16 @@ pub(super) enum Again {
 pub(super) fn explain(
     error: &reqwest::Error,
     request: &Request,
-    route: &Route,
-    way: &Channel<'_>,
+    client: &Client,
+    target: &Target,
 ) -> Failure {
     let host = &host_of(&request.url);
     let fail = |cause, message: Text, again| Failure { error: Error::new(cause, message), again };
     if find::<PublicAddress>(error).is_some() {
-        return public_http(host, way.target).into();
+        return public_http(host, target).into();
     }
     if error.is_dns() {
-        return match proxy_of(route) {
+        return match client.proxy() {
             None => fail(Cause::Dns, tr!("cannot resolve {host}", host), Again::Never),
             Some(proxy) => fail(
                 Cause::Proxy,
@@ -67,7 +65,7 @@ pub(super) fn explain(
         return error.into();
     }
     if error.is_connect() {
-        return explain_connect(error, host, route, way.http.connect_limit);
+        return explain_connect(error, host, client);
     }
     match find::<hyper::Error>(error) {
         Some(hyper) if hyper.is_parse_too_large() => {
@@ -97,16 +95,6 @@ fn spoke_first(error: &hyper::Error) -> bool {
     }
 }
 
-/// A route's proxy, without its user and password.
-fn proxy_of(route: &Route) -> Option<String> {
-    match route {
-        Route::PlainProxied(proxy) | Route::TlsProxied(proxy) => {
-            Some(Url::parse(proxy).map(|url| host_of(&url)).unwrap_or_default())
-        }
-        _ => None,
-    }
-}
-
 /// What the system said: an I/O error may be wrapped in others that say nothing.
 fn innermost(error: &reqwest::Error) -> Option<io::ErrorKind> {
     let mut found = find::<io::Error>(error)?;
@@ -117,12 +105,11 @@ fn innermost(error: &reqwest::Error) -> Option<io::ErrorKind> {
 }
 
 /// No connection came about, so nothing was sent.
-fn explain_connect(error: &reqwest::Error, host: &str, route: &Route, limit: Duration) -> Failure {
+fn explain_connect(error: &reqwest::Error, host: &str, client: &Client) -> Failure {
     let (cause, message) = if error.is_timeout() {
-        let limit = find::<CutShort>(error).map_or(limit, |cut| cut.0);
-        let limit = files::seconds(limit);
+        let limit = files::seconds(client.connect_limit);
         (Cause::ConnectTimeout, tr!("timed out connecting to {host} after {limit} s", host, limit))
-    } else if let Some(proxy) = proxy_of(route) {
+    } else if let Some(proxy) = client.proxy() {
         (Cause::Proxy, tr!("cannot connect to {host} through the proxy {proxy}", host, proxy))
     } else {
         match innermost(error) {

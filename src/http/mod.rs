@@ -20,7 +20,7 @@ use crate::error::{Cause, Error, Result};
 use crate::http::response::Response;
 use crate::i18n::tr;
 use crate::report::Report;
-use clients::{Route, is_private, is_public, until};
+use clients::{Route, is_private, is_public};
 use failure::{Outcome, explain};
 use header::host_of;
 use retry::Retries;
@@ -95,7 +95,7 @@ impl Channel<'_> {
     /// One try, which is traced without the URL's query (`-vv`).
     async fn attempt(&self, request: &Request, route: &Route, whole: bool) -> Outcome {
         let started = Instant::now();
-        let outcome = match until(self.deadline, self.once(request, route, whole)).await {
+        let outcome = match tokio::time::timeout_at(self.deadline, self.once(request, route, whole)).await {
             Ok(outcome) => outcome,
             Err(_) => {
                 let (host, seconds) = (host_of(&request.url), self.timeout.as_secs_f64());
@@ -124,9 +124,9 @@ impl Channel<'_> {
     }
 
     async fn once(&self, request: &Request, route: &Route, whole: bool) -> Outcome {
-        let client = self.http.client(route)?;
-        let sent = request.prepare(&client)?.send().await;
-        let response = sent.map_err(|error| explain(&error, request, route, self))?;
+        let client = self.http.client(route, self.deadline)?;
+        let sent = request.prepare(&client.inner)?.send().await;
+        let response = sent.map_err(|error| explain(&error, request, &client, self.target))?;
         self.warn_of_plain_text(&request.url, &response, route);
         let mut response = Response::new(&request.url, response, self.timeout);
         if whole {
