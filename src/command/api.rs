@@ -276,12 +276,12 @@ async fn pass_on(args: &Args, answer: Answer, out: &mut StdoutStream) -> Result<
     Ok((response, empty))
 }
 
-/// What the answer's status means for a script.
+/// Turns the answer's status into an exit code.
 fn verdict(answer: &Response, account: &Account<'_>, empty: bool) -> Result<u8> {
     let target = account.target();
     let (host, status) = (&answer.host, answer.status);
     // 304 answers a condition of the request's own; it leads nowhere.
-    if (200..300).contains(&status) || status == 304 {
+    if answer.is_success() || status == 304 {
         return Ok(0);
     }
     if (300..400).contains(&status) {

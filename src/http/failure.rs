@@ -1,4 +1,4 @@
-//! Why a try gave no answer, in our words, and whether another may follow.
+//! Why a try got no answer, in our words, and whether another may follow.
 
 use std::error::Error as StdError;
 use std::io;
@@ -10,16 +10,15 @@ use super::{Request, public_http};
 use crate::declaration::Target;
 use crate::error::{Cause, Error, find};
 use crate::files;
-use crate::i18n::{Text, tr};
+use crate::i18n::tr;
 use crate::tls;
 
-/// Why one try gave no answer, and whether another may follow.
+/// A try that got no answer.
 pub(super) struct Failure {
     pub(super) error: Error,
     pub(super) again: Again,
 }
 
-/// What came of one try.
 pub(super) type Outcome = Result<Response, Failure>;
 
 impl From<Error> for Failure {
@@ -28,18 +27,18 @@ impl From<Error> for Failure {
     }
 }
 
-/// What may follow a failed try.
+/// Whether another try may follow a failed one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Again {
-    /// Nothing: another try would fail alike, or time is up.
+    /// Nothing: another try would fail too, or time is up.
     Never,
-    /// One more try: no byte had left.
+    /// One more try, since no byte had left.
     NothingSent,
-    /// More tries of a request that may be repeated: the connection broke after it was sent.
+    /// More tries, if the request may be repeated: it had been sent.
     Lost,
 }
 
-/// Turns the client's error into ours. Its own text is never used: it prints URLs with their queries.
+/// Turns the client's error into ours. Its own text is never used, since it contains URLs with their queries.
 pub(super) fn explain(
     error: &reqwest::Error,
     request: &Request,
@@ -47,18 +46,14 @@ pub(super) fn explain(
     target: &Target,
 ) -> Failure {
     let host = &host_of(&request.url);
-    let fail = |cause, message: Text, again| Failure { error: Error::new(cause, message), again };
+    let fail = |cause, message| Failure::from(Error::new(cause, message));
     if find::<PublicAddress>(error).is_some() {
         return public_http(host, target).into();
     }
     if error.is_dns() {
         return match client.proxy() {
-            None => fail(Cause::Dns, tr!("cannot resolve {host}", host), Again::Never),
-            Some(proxy) => fail(
-                Cause::Proxy,
-                tr!("cannot resolve {host} or its proxy {proxy}", host, proxy),
-                Again::Never,
-            ),
+            None => fail(Cause::Dns, tr!("cannot resolve {host}", host)),
+            Some(proxy) => fail(Cause::Proxy, tr!("cannot resolve {host} or its proxy {proxy}", host, proxy)),
         };
     }
     if let Some(error) = tls::explain(error, host) {
@@ -69,22 +64,21 @@ pub(super) fn explain(
     }
     match find::<hyper::Error>(error) {
         Some(hyper) if hyper.is_parse_too_large() => {
-            let message = tr!("{host}'s answer has too many or too large headers", host);
-            fail(Cause::TooLarge, message, Again::Never)
+            fail(Cause::TooLarge, tr!("{host}'s answer has too many or too large headers", host))
         }
         Some(hyper) if hyper.is_parse() || spoke_first(hyper) => {
-            fail(Cause::NotHttp, tr!("{host} is not an HTTP server", host), Again::Never)
+            fail(Cause::NotHttp, tr!("{host} is not an HTTP server", host))
         }
         _ => {
-            let message =
-                tr!("{host} closed the connection before answering{doubt}", host, doubt = request.doubt());
-            fail(Cause::Closed, message, Again::Lost)
+            let doubt = request.doubt();
+            let message = tr!("{host} closed the connection before answering{doubt}", host, doubt);
+            Failure { error: Error::new(Cause::Closed, message), again: Again::Lost }
         }
     }
 }
 
-/// Whether the server spoke before it was asked, as SSH and mail servers do. hyper has no question of its own for
-/// this one: it is the kind without a source that is none of the others, alone or as why a request was not sent.
+/// Whether the server spoke before it was asked, as SSH and mail servers do. hyper has no method for this kind of error:
+/// it is the one without a source that is none of the others, or the cause of a request that was not sent.
 fn spoke_first(error: &hyper::Error) -> bool {
     match error.source().and_then(|source| source.downcast_ref()) {
         Some(why) => error.is_canceled() && spoke_first(why),
@@ -95,7 +89,7 @@ fn spoke_first(error: &hyper::Error) -> bool {
     }
 }
 
-/// What the system said: an I/O error may be wrapped in others that say nothing.
+/// The system's own error, which may be wrapped in others that tell nothing.
 fn innermost(error: &reqwest::Error) -> Option<io::ErrorKind> {
     let mut found = find::<io::Error>(error)?;
     while let Some(inner) = found.get_ref().and_then(|inner| find::<io::Error>(inner)) {
@@ -104,7 +98,7 @@ fn innermost(error: &reqwest::Error) -> Option<io::ErrorKind> {
     Some(found.kind())
 }
 
-/// No connection came about, so nothing was sent.
+/// Explains why there was no connection; nothing was sent then.
 fn explain_connect(error: &reqwest::Error, host: &str, client: &Client) -> Failure {
     let (cause, message) = if error.is_timeout() {
         let limit = files::seconds(client.connect_limit);

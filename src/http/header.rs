@@ -1,4 +1,4 @@
-//! Headers as servers write them, and URLs as far as they may be shown.
+//! Reads headers as servers write them, and shows as much of a URL as may be shown.
 
 use std::time::SystemTime;
 
@@ -19,23 +19,22 @@ pub(super) fn text_header(headers: &HeaderMap, name: HeaderName) -> Option<&str>
     headers.get(name)?.to_str().ok()
 }
 
-/// Whether an answer asks for a password as web servers and proxies do, not as an API.
+/// Whether an answer asks for a password as web servers and proxies do, and APIs do not.
 pub(super) fn asks_for_password(headers: &HeaderMap) -> bool {
     const SCHEMES: [&str; 4] = ["basic", "digest", "ntlm", "negotiate"];
     let challenges = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
-    // One header may hold several challenges, and their parameters.
+    // A header may contain several challenges with their parameters.
     challenges
         .flat_map(|challenges| challenges.split([',', ' ']))
         .any(|word| SCHEMES.iter().any(|scheme| word.trim().eq_ignore_ascii_case(scheme)))
 }
 
-/// A time as HTTP writes it, in any of its three spellings.
+/// A time in any of HTTP's three spellings.
 pub fn http_date(text: &str) -> Option<Timestamp> {
     Timestamp::try_from(httpdate::parse_http_date(text).ok()?).ok()
 }
 
-/// Seconds from now, from a number or a date; a date in the past is now, and a number that no counter holds is the
-/// longest wait there is.
+/// Seconds from now, from a number or a date. A date in the past is now; a number that is too large is the longest wait.
 pub fn retry_after(text: &str, server_now: Option<Timestamp>) -> Option<u64> {
     let digits = text.trim();
     if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -44,11 +43,11 @@ pub fn retry_after(text: &str, server_now: Option<Timestamp>) -> Option<u64> {
     let then = httpdate::parse_http_date(text).ok()?;
     let now = server_now.map_or_else(SystemTime::now, SystemTime::from);
     let wait = then.duration_since(now).unwrap_or_default();
-    // Not before that second has come.
+    // Rounded up: no request is sent before the date.
     Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
 }
 
-/// Where a redirect points, as far as it may be shown: without user, query and fragment.
+/// Where a redirect points, without the parts that must not be shown.
 pub fn location(from: &Url, place: &str) -> Redirect {
     match from.join(place) {
         Ok(mut url) if url.has_host() => {

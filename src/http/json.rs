@@ -8,13 +8,13 @@ use crate::i18n::{Text, tr};
 use crate::secret::Secret;
 use crate::session::{Session, check_token};
 
-/// What marks the start of UTF-8 where some editor put it.
+/// The byte order mark of UTF-8, which some editors write before a text.
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// At how many places a JSON object is looked for in a text that is not all JSON.
+/// How many braces of a text that is not JSON as a whole are tried as the start of an object.
 const PLACES_MAX: usize = 64;
 
-/// The object in a body, PHP's text around it or not.
+/// Finds the one object in a body, which may have PHP's text around it.
 pub(super) fn find(host: &str, body: &[u8]) -> Result<Json> {
     let json = |fields, had_extra_text| Json { fields, had_extra_text, host: host.to_owned() };
     let bad = |message| Error::new(Cause::BadAnswer, message);
@@ -31,18 +31,20 @@ pub(super) fn find(host: &str, body: &[u8]) -> Result<Json> {
         }
         Err(error) => error,
     };
-    let among = if is_page(text) { None } else { only_object(text) };
-    if let Some(fields) = among {
-        return Ok(json(fields, true));
+    let among_text = if is_page(text) { None } else { only_object(text) };
+    match among_text {
+        Some(fields) => Ok(json(fields, true)),
+        None if text.starts_with(b"<") => {
+            Err(Error::new(Cause::Html, tr!("{host} sent HTML instead of JSON", host)))
+        }
+        None => {
+            let at = body.len() - body.trim_ascii_start().len() + offset(text, &error);
+            Err(bad(tr!("{host} sent invalid JSON at byte {at}", host, at)))
+        }
     }
-    if text.starts_with(b"<") {
-        return Err(Error::new(Cause::Html, tr!("{host} sent HTML instead of JSON", host)));
-    }
-    let at = body.len() - body.trim_ascii_start().len() + offset(text, &error);
-    Err(bad(tr!("{host} sent invalid JSON at byte {at}", host, at)))
 }
 
-/// Whether an object may still be on its way in a body that has not come whole.
+/// Whether the object may still be on its way in a body of which more is to come.
 pub(super) fn may_follow(body: &[u8]) -> bool {
     let start = text(body);
     match start.first() {
@@ -61,7 +63,7 @@ pub(super) fn text(body: &[u8]) -> &[u8] {
     body.strip_prefix(BOM).unwrap_or(body).trim_ascii_start()
 }
 
-/// Whether a text is a whole HTML page, which may hold JSON that is none of ours.
+/// Whether a text is a whole HTML page. JSON in it is not an answer to us.
 fn is_page(text: &[u8]) -> bool {
     let start = text.get(..9).unwrap_or(text).to_ascii_lowercase();
     start.starts_with(b"<!doctype") || start.starts_with(b"<html")
@@ -74,9 +76,8 @@ fn is_php_notice(text: &[u8]) -> bool {
     WORDS.iter().any(|word| text.starts_with(word) || word.starts_with(text))
 }
 
-/// The JSON object that stands in a text among other things, if it is exactly one. PHP prints its warnings
-/// before or behind it, ending in a tag or a line; an object that is cut, or a second one, makes the
-/// answer unusable.
+/// The only JSON object among other text. PHP prints its warnings before or after an answer and ends them with a tag or
+/// a line; an object that is cut, or a second one, makes the answer unusable.
 fn only_object(text: &[u8]) -> Option<Map<String, Value>> {
     let mut found = None;
     let mut at = 0;
@@ -100,7 +101,7 @@ fn only_object(text: &[u8]) -> Option<Map<String, Value>> {
                 at = brace + stream.byte_offset();
                 found = Some(fields);
             }
-            // A text that begins as an object is none: what stands inside of it is not the answer.
+            // The text began as an object and is not one: an object inside of it is not the answer.
             Some(Err(_)) if brace == 0 => return None,
             Some(Err(error)) if error.is_eof() => return None,
             _ => {}
@@ -126,7 +127,7 @@ fn kind(value: &Value) -> Text {
     }
 }
 
-/// A JSON object of an answer. Names are matched as they are, then without regard to case.
+/// A JSON object of an answer. A name is looked for as it is, then without regard to case.
 #[derive(Debug, Clone)]
 pub struct Json {
     fields: Map<String, Value>,
@@ -135,12 +136,11 @@ pub struct Json {
 }
 
 impl Json {
-    /// Whether other text stood around it.
+    /// Whether there was other text around it.
     pub fn had_extra_text(&self) -> bool {
         self.had_extra_text
     }
 
-    /// The host that sent it.
     pub fn host(&self) -> &str {
         &self.host
     }
@@ -158,13 +158,11 @@ impl Json {
         self.fields.get(name).filter(|value| !value.is_null())
     }
 
-    /// A field that is an object itself.
     pub fn inner(&self, name: &str) -> Option<Self> {
         let fields = self.get(name)?.as_object()?.clone();
         Some(Self { fields, had_extra_text: self.had_extra_text, host: self.host.clone() })
     }
 
-    /// The same, where the protocol demands it.
     pub fn require_object(&self, name: &str) -> Result<Self> {
         self.inner(name).ok_or_else(|| self.wrong(name, &tr!("an object")))
     }
@@ -178,12 +176,10 @@ impl Json {
         }
     }
 
-    /// A text that the protocol demands.
     pub fn require_text(&self, name: &str) -> Result<&str> {
         self.get(name).and_then(Value::as_str).ok_or_else(|| self.wrong(name, &tr!("a text")))
     }
 
-    /// The session that the field holds.
     pub fn session(&self, name: &str, token_type: &str) -> Result<Session> {
         let token = match self.get(name) {
             None => "",
@@ -195,21 +191,21 @@ impl Json {
         Session::new(token, token_type)
     }
 
-    /// Everything but tokens and the fields named: what is passed on as the session's details.
+    /// The fields that may be shown, as the session's details; neither secrets nor those named.
     pub fn details(&self, leave_out: &[&str]) -> Map<String, Value> {
-        let left_out = |name: &str| leave_out.iter().any(|other| other.eq_ignore_ascii_case(name));
-        let rest = self.fields.iter().filter(|(name, _)| !left_out(name));
-        public(rest)
+        let mut details = public(&self.fields);
+        details.retain(|name, _| !leave_out.iter().any(|other| other.eq_ignore_ascii_case(name)));
+        details
     }
 
-    /// Every token or other secret in it, at any depth, for the redactor.
+    /// Every secret in it, at any depth, for the redactor.
     pub fn secrets(&self) -> Vec<Secret> {
         let mut found = Vec::new();
         collect_secrets(&self.fields, &mut found);
         found
     }
 
-    /// What the server says in it, under the names that servers use for that.
+    /// The server's sentence for people, and its code.
     pub fn said(&self) -> Option<String> {
         let mut parts: Vec<String> = Vec::new();
         for names in [&["error", "code", "codigo", "CodigoRetorno"][..], &SENTENCES] {
@@ -225,7 +221,7 @@ impl Json {
         }
     }
 
-    /// An error about a field that is missing or of another type.
+    /// The error for a field that is missing or of another type.
     pub fn wrong(&self, name: &str, expected: &Text) -> Error {
         let message = match self.get(name) {
             None => tr!("{host}'s answer has no field `{name}`", host = self.host, name),
@@ -243,11 +239,11 @@ impl Json {
     }
 }
 
-/// The names under which servers put a sentence for people.
+/// Names of fields with a sentence for people.
 const SENTENCES: [&str; 7] =
     ["error_description", "message", "mensagem", "MensagemRetorno", "detail", "title", "description"];
 
-/// Whether a field of that name holds a secret: any token but a token's type, any password or key.
+/// Whether a field of that name contains a secret: a token (not its type), a password or a key.
 fn is_secret(name: &str) -> bool {
     let name: String =
         name.chars().filter(|c| c.is_ascii_alphanumeric()).collect::<String>().to_ascii_lowercase();
@@ -255,16 +251,14 @@ fn is_secret(name: &str) -> bool {
     token || ["secret", "password", "passwd", "accesskey", "apikey"].iter().any(|word| name.contains(word))
 }
 
-fn public<'a>(fields: impl Iterator<Item = (&'a String, &'a Value)>) -> Map<String, Value> {
-    fields
-        .filter(|(name, _)| !is_secret(name))
-        .map(|(name, value)| (name.clone(), public_value(value)))
-        .collect()
+fn public(fields: &Map<String, Value>) -> Map<String, Value> {
+    let public = fields.iter().filter(|(name, _)| !is_secret(name));
+    public.map(|(name, value)| (name.clone(), public_value(value))).collect()
 }
 
 fn public_value(value: &Value) -> Value {
     match value {
-        Value::Object(fields) => Value::Object(public(fields.iter())),
+        Value::Object(fields) => Value::Object(public(fields)),
         Value::Array(items) => Value::Array(items.iter().map(public_value).collect()),
         other => other.clone(),
     }

@@ -32,18 +32,17 @@ pub use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderName};
 
 /// A target's way to its server: its origin and no other, until its deadline.
 pub struct Channel<'a> {
-    /// The run's clients.
     pub http: &'a Http,
-    /// Where requests are traced and secrets are learnt.
+    /// Traces requests and learns secrets.
     pub report: &'a Report,
     pub target: &'a Target,
     /// The target's base URL.
     pub url: &'a BaseUrl,
     pub allow_http: bool,
     pub allow_proxy: bool,
-    /// When the whole login must be done.
+    /// When a request is given up.
     pub deadline: Instant,
-    /// The time-out in seconds, for messages.
+    /// The run's time-out, which also limits the wait for a part of a body.
     pub timeout: Duration,
 }
 
@@ -130,7 +129,7 @@ impl Channel<'_> {
         self.warn_of_plain_text(&request.url, &response, route);
         let mut response = Response::new(&request.url, response, self.timeout);
         if whole {
-            if !(200..300).contains(&response.status) {
+            if !response.is_success() {
                 self.http.reconnect();
             }
             response.read(&request.doubt()).await?;
@@ -138,7 +137,7 @@ impl Channel<'_> {
         Ok(response)
     }
 
-    /// Judges before anything is sent whether credentials may go to the target's URL; a request judges it again, by the
+    /// Judges whether credentials may go to the target's URL, before any are sent. A request judges it again, by the
     /// address that it connects to.
     pub async fn admits(&self) -> Result<()> {
         let url = self.url.join("");

@@ -22,7 +22,7 @@ pub struct Request {
     effect: Effect,
 }
 
-/// What may have happened on the server where its answer is lost.
+/// The effect that a request may have had if its answer is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
     Login,
@@ -99,7 +99,7 @@ impl Request {
         self
     }
 
-    /// Says what may have happened on the server where the answer is lost; the default is a login.
+    /// Says what effect the request may have had if its answer is lost; the default is a login.
     #[must_use]
     pub fn effect(mut self, effect: Effect) -> Self {
         self.effect = effect;
@@ -113,7 +113,7 @@ impl Request {
         self
     }
 
-    /// What to say of a lost answer, as the end of a sentence.
+    /// The end of a sentence about a lost answer.
     pub(super) fn doubt(&self) -> Text {
         match self.effect {
             Effect::Login if !self.secrets.is_empty() => tr!("; the login may have taken effect"),

@@ -21,7 +21,7 @@ const BODY_MAX: usize = 1024 * 1024;
 pub enum Redirect {
     /// An absolute URL, without user, query and fragment.
     Url(String),
-    /// What is none: `a javascript: address`.
+    /// Anything else, in words: `a javascript: address`.
     Other(Text),
 }
 
@@ -44,11 +44,10 @@ pub struct Response {
     /// Whether it asks for a password as web servers and proxies do: Basic, Digest, NTLM or Negotiate.
     pub asks_for_password: bool,
     pub body: Vec<u8>,
-    /// Where the rest comes from.
+    /// The rest of the body.
     pub unread: Option<Unread>,
 }
 
-/// The part of an answer that is still to be read.
 pub struct Unread {
     response: reqwest::Response,
     patience: Duration,
@@ -71,6 +70,10 @@ impl Response {
             body: Vec::new(),
             unread: Some(Unread { response, patience }),
         }
+    }
+
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
     }
 
     /// The status line and the headers as they came, one a line, and the empty line after them.
@@ -123,8 +126,8 @@ impl Response {
         }
     }
 
-    /// The answer's JSON object, if it is a success. What the body says decides: `refusal` looks at the object
-    /// before the status is looked at, since real servers refuse with 200, 401 and 500 alike.
+    /// The answer's JSON object, if it is a success. The body decides before the status: real servers refuse with 200,
+    /// 401 and 500, so `refusal` judges any object.
     pub fn object(&self, refusal: impl Fn(&Json) -> Option<Error>) -> Result<Json> {
         if (300..400).contains(&self.status) {
             return Err(redirect(&self.host, self.status, self.location.as_ref(), self.https));
@@ -135,7 +138,7 @@ impl Response {
         {
             return Err(refused.status(self.status));
         }
-        if !(200..300).contains(&self.status) {
+        if !self.is_success() {
             return Err(self.failure(found.ok().as_ref()));
         }
         found.map_err(|error| error.status(self.status))
@@ -146,7 +149,7 @@ impl Response {
         json::find(&self.host, &self.body).ok()
     }
 
-    /// The same of an answer of which more may come unless it is `whole`; `None` while the object may be on its way.
+    /// [`Response::any_object`] of an answer that may not be `whole` yet; `None` while the object may be on its way.
     pub fn arriving_object(&self, whole: bool) -> Option<Option<Json>> {
         (whole || !json::may_follow(&self.body)).then(|| self.any_object())
     }
@@ -156,14 +159,14 @@ impl Response {
         json::text(&self.body).starts_with(b"<")
     }
 
-    /// Whether a web server or a proxy refused the request, not the system; `always_json` says that the system's own
-    /// refusals are always JSON.
+    /// Whether a web server or a proxy refused the request before the system saw it. `always_json` says that the
+    /// system's own refusals are always JSON.
     pub fn refused_in_front(&self, always_json: bool) -> bool {
         matches!(self.status, 401 | 403)
             && (self.asks_for_password || always_json && self.is_markup() && self.any_object().is_none())
     }
 
-    /// A cause by the status alone, with what the server says about it.
+    /// The error for a status that is not a success, with what the server says about it.
     fn failure(&self, object: Option<&Json>) -> Error {
         let said = object.and_then(Json::said).unwrap_or_default();
         let error = status_error(&self.host, &self.path, self.status).said(&said);
@@ -183,7 +186,7 @@ fn cut_short(host: &str, doubt: &Text) -> Text {
     tr!("{host}'s answer was cut short{doubt}", host, doubt)
 }
 
-/// What a status that is not a success means, whatever the protocol.
+/// The error for a status that is not a success, whatever the protocol.
 pub fn status_error(host: &str, path: &str, status: u16) -> Error {
     let (cause, message) = match status {
         401 | 403 => (Cause::Refused, tr!("{host} refused the request (HTTP {status})", host, status)),
@@ -200,7 +203,7 @@ pub fn status_error(host: &str, path: &str, status: u16) -> Error {
     Error::new(cause, message).status(status)
 }
 
-/// The failure of a request that [`Response::refused_in_front`] is true of.
+/// The error for [`Response::refused_in_front`].
 pub fn in_front(host: &str, status: u16) -> Error {
     let message =
         tr!("a web server or proxy in front of {host} refused the request (HTTP {status})", host, status);
@@ -209,30 +212,23 @@ pub fn in_front(host: &str, status: u16) -> Error {
     ))
 }
 
-/// A redirect, which is never followed.
+/// The error for a redirect. None is followed.
 pub fn redirect(host: &str, status: u16, to: Option<&Redirect>, https: bool) -> Error {
+    let error = |message| Error::new(Cause::Redirect, message).status(status);
     match to {
-        None => Error::new(
-            Cause::Redirect,
-            tr!("{host} redirected without saying where (HTTP {status})", host, status),
-        ),
+        None => error(tr!("{host} redirected without saying where (HTTP {status})", host, status)),
+        Some(Redirect::Other(what)) => {
+            error(tr!("{host} redirected the request to {what} (HTTP {status})", host, what, status))
+        }
         Some(Redirect::Url(to)) if https && to.starts_with("http://") => {
-            let message =
-                tr!("{host} redirected from https to http, a downgrade (HTTP {status})", host, status);
-            Error::new(Cause::Redirect, message)
+            error(tr!("{host} redirected from https to http, a downgrade (HTTP {status})", host, status))
                 .said(to)
                 .hint(tr!("no redirect is followed; ask who runs that server"))
         }
-        Some(Redirect::Other(what)) => Error::new(
-            Cause::Redirect,
-            tr!("{host} redirected the request to {what} (HTTP {status})", host, what, status),
-        ),
         Some(Redirect::Url(to)) => {
-            Error::new(Cause::Redirect, tr!("{host} redirected the request (HTTP {status})", host, status))
-                .said(to)
+            error(tr!("{host} redirected the request (HTTP {status})", host, status)).said(to)
         }
     }
-    .status(status)
 }
 
 #[cfg(test)]
@@ -256,27 +252,15 @@ mod tests {
 
     #[test]
     fn a_status_becomes_a_cause() {
-        for (status, exit) in [
-            (401, 4),
-            (403, 4),
-            (423, 4),
-            (404, 6),
-            (405, 6),
-            (410, 6),
-            (408, 5),
-            (429, 5),
-            (500, 6),
-            (502, 5),
-            (503, 5),
-            (504, 5),
-            (301, 6),
-            (308, 6),
-            (400, 6),
-            (422, 6),
-            (418, 6),
+        for (exit, statuses) in [
+            (4, &[401, 403, 423][..]),
+            (5, &[408, 429, 502, 503, 504]),
+            (6, &[301, 308, 400, 404, 405, 410, 418, 422, 500]),
         ] {
-            let error = answer(status, b"<html>").object(|_| None).expect_err("an error");
-            assert_eq!(error.cause.exit(), exit, "{status}");
+            for status in statuses {
+                let error = answer(*status, b"<html>").object(|_| None).expect_err("an error");
+                assert_eq!(error.cause.exit(), exit, "{status}");
+            }
         }
     }
 }
