@@ -23,8 +23,6 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// How much of the time that is left it may take: in the rest we can say that nothing was sent.
 const CONNECT_SHARE: f64 = 0.8;
 
-const ALPN: &[&[u8]] = &[b"http/1.1"];
-
 /// The proxies that the environment names, as they are written there.
 #[derive(Debug, Default, Clone)]
 pub struct Proxies {
@@ -108,10 +106,11 @@ impl Http {
     fn build(&self, route: &Route, connect_limit: Duration) -> Result<Client> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let tls = match route {
-            Route::Plain | Route::PlainPrivate | Route::PlainProxied(_) => Trust::nobody(ALPN)?,
-            Route::Tls | Route::TlsProxied(_) => self.trust.config(ALPN)?,
+        let mut tls = match route {
+            Route::Plain | Route::PlainPrivate | Route::PlainProxied(_) => Trust::nobody()?,
+            Route::Tls | Route::TlsProxied(_) => self.trust.config()?,
         };
+        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("crmauth/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers)

@@ -1,4 +1,4 @@
-//! TLS for everything that leaves this machine: whom it trusts, with ring, and what is said when it fails.
+//! TLS for every connection to another machine: whom it trusts, and why it failed.
 
 mod certificate;
 mod der;
@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rustls::client::WantsClientCert;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -40,8 +39,8 @@ pub struct Trust {
 }
 
 impl Trust {
-    /// A CA file is read at once, so that a wrong one is found before anything is sent. One that is a pipe is waited for
-    /// no longer than `patience`.
+    /// Reads a CA file at once, so that a wrong one is found before anything is sent. Waits for one that is a pipe no
+    /// longer than `patience`.
     pub async fn new(places: CaLocations, ca_file: Option<&Path>, patience: Duration) -> Result<Self> {
         let extra = match ca_file {
             Some(path) => read_certificates(path, patience).await?,
@@ -50,23 +49,26 @@ impl Trust {
         Ok(Self { places, extra, verifier: OnceCell::new() })
     }
 
-    /// A client's configuration with these protocols on offer.
-    pub fn config(&self, protocols: &[&[u8]]) -> Result<ClientConfig> {
+    pub fn config(&self) -> Result<ClientConfig> {
         let ring = ring();
         let verifier = self.verifier(&ring)?;
-        config(&ring, protocols, |config| config.dangerous().with_custom_certificate_verifier(verifier))
+        Ok(builder(ring)?.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
     }
 
-    /// What checks certificates, made once in a run: loading the roots takes long.
+    /// A configuration for plain connections, which loads no certificate.
+    pub fn nobody() -> Result<ClientConfig> {
+        Ok(builder(ring())?.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+    }
+
+    /// Made once in a run, since loading the roots takes long.
     fn verifier(&self, ring: &CryptoProvider) -> Result<Arc<Verifier>> {
         if let Some(verifier) = self.verifier.get() {
             return Ok(Arc::clone(verifier));
         }
         let mut own = RootCertStore::empty();
-        for certificate in &self.extra {
-            own.add(certificate.clone()).map_err(|_| {
-                Error::new(Cause::BadSetting, tr!("a certificate in --ca-file cannot be used as a root"))
-            })?;
+        if self.extra.iter().any(|certificate| own.add(certificate.clone()).is_err()) {
+            let message = tr!("a certificate in --ca-file cannot be used as a root");
+            return Err(Error::new(Cause::BadSetting, message));
         }
         let algorithms = ring.signature_verification_algorithms;
         let verifier = Verifier::new(&self.places, self.extra.clone(), algorithms).ok_or_else(|| {
@@ -76,18 +78,13 @@ impl Trust {
         Ok(Arc::clone(self.verifier.get_or_init(|| Arc::new(verifier))))
     }
 
-    /// The configuration of one who never speaks TLS: it loads no certificate.
-    pub fn nobody(protocols: &[&[u8]]) -> Result<ClientConfig> {
-        config(&ring(), protocols, |config| config.with_root_certificates(RootCertStore::empty()))
-    }
-
-    /// Speaks TLS on a connection to this host, without a word on what is spoken within.
+    /// Speaks TLS on a connection to this host.
     pub async fn connect(
         &self,
         host: &str,
         socket: TcpStream,
     ) -> std::io::Result<Result<TlsStream<TcpStream>>> {
-        let config = match self.config(&[]) {
+        let config = match self.config() {
             Ok(config) => config,
             Err(error) => return Ok(Err(error)),
         };
@@ -117,35 +114,66 @@ fn ring() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-fn config(
-    provider: &Arc<CryptoProvider>,
-    protocols: &[&[u8]],
-    trusting: impl FnOnce(
-        ConfigBuilder<ClientConfig, WantsVerifier>,
-    ) -> ConfigBuilder<ClientConfig, WantsClientCert>,
-) -> Result<ClientConfig> {
-    let versions =
-        ClientConfig::builder_with_provider(Arc::clone(provider)).with_safe_default_protocol_versions();
-    let versions = versions.map_err(|_| Error::new(Cause::Other, tr!("TLS could not be set up")))?;
-    let mut config = trusting(versions).with_no_client_auth();
-    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
-    Ok(config)
+fn builder(provider: Arc<CryptoProvider>) -> Result<ConfigBuilder<ClientConfig, WantsVerifier>> {
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    builder.map_err(|_| Error::new(Cause::Other, tr!("TLS could not be set up")))
 }
 
-/// What went wrong with TLS to this host, in our words; `None` where an error has nothing to do with TLS.
+/// Explains a failure of TLS to this host; `None` for another failure.
 pub fn explain(error: &(dyn std::error::Error + 'static), host: &str) -> Option<Error> {
-    find::<rustls::Error>(error).map(|error| why(error, host))
+    Some(match find(error)? {
+        rustls::Error::InvalidCertificate(problem) => invalid(problem, host),
+        rustls::Error::AlertReceived(alert) => {
+            let cause = match alert {
+                AlertDescription::BadCertificate
+                | AlertDescription::UnsupportedCertificate
+                | AlertDescription::CertificateRevoked
+                | AlertDescription::CertificateExpired
+                | AlertDescription::CertificateUnknown
+                | AlertDescription::CertificateRequired => Cause::Certificate,
+                _ => Cause::Tls,
+            };
+            let alert = format!("{alert:?}");
+            let message = tr!("{host} ended the TLS handshake with the alert {alert}", host, alert);
+            Error::new(cause, message).hint(tr!("ask who runs the server; it may want a client certificate"))
+        }
+        rustls::Error::InvalidMessage(_) => Error::new(Cause::Tls, tr!("{host} does not speak TLS", host))
+            .hint(tr!("is it an http:// server?")),
+        _ => Error::new(Cause::Tls, tr!("the TLS handshake with {host} failed", host)),
+    })
 }
 
-/// A certificate's name as people write it; the TLS library has `DnsName("a.example")`.
-fn plain_name(name: &str) -> &str {
-    let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
-    inner.unwrap_or(name).trim_matches('"')
-}
-
-fn day(time: &UnixTime) -> String {
-    let time = Timestamp::from_second(i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
-    time.map(|time| time.strftime("%Y-%m-%d").to_string()).unwrap_or_default()
+fn invalid(problem: &CertificateError, host: &str) -> Error {
+    let certificate = |why: Text| Error::new(Cause::Certificate, why);
+    let expired = |why: Text| {
+        certificate(why)
+            .hint(tr!("whoever runs the server must renew it; if it is new, check this machine's clock"))
+    };
+    match problem {
+        CertificateError::Expired => expired(tr!("{host}'s certificate expired", host)),
+        CertificateError::ExpiredContext { not_after, .. } => {
+            expired(tr!("{host}'s certificate expired on {day}", host, day = day(not_after)))
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            certificate(tr!("{host}'s certificate is not valid yet", host))
+                .hint(tr!("check this machine's clock"))
+        }
+        CertificateError::NotValidForName => {
+            certificate(tr!("{host}'s certificate is for another name", host))
+        }
+        CertificateError::NotValidForNameContext { presented, .. } => {
+            let names: Vec<_> = presented.iter().map(|name| plain_name(name)).collect();
+            certificate(tr!("{host}'s certificate is for another name", host)).said(&names.join(", "))
+        }
+        CertificateError::Revoked => certificate(tr!("{host}'s certificate is revoked", host)),
+        CertificateError::Other(other) => match other.0.downcast_ref() {
+            Some(refusal) => refused(*refusal, host),
+            None => certificate(tr!("{host}'s certificate is none that a server may use as its own", host))
+                .hint(tr!("whoever runs the server must replace it")),
+        },
+        _ => certificate(tr!("{host}'s certificate comes from an unknown issuer", host))
+            .hint(tr!("if you trust the issuer, name its certificate with --ca-file FILE.pem")),
+    }
 }
 
 fn refused(refusal: Refusal, host: &str) -> Error {
@@ -181,55 +209,13 @@ fn refused(refusal: Refusal, host: &str) -> Error {
     Error::new(Cause::Certificate, why).hint(hint)
 }
 
-fn why(error: &rustls::Error, host: &str) -> Error {
-    let certificate = |why: Text| Error::new(Cause::Certificate, why);
-    match error {
-        rustls::Error::InvalidCertificate(problem) => match problem {
-            CertificateError::Expired => certificate(tr!("{host}'s certificate expired", host))
-                .hint(tr!("whoever runs the server must renew it; if it is new, check this machine's clock")),
-            CertificateError::ExpiredContext { not_after, .. } => {
-                certificate(tr!("{host}'s certificate expired on {day}", host, day = day(not_after))).hint(
-                    tr!("whoever runs the server must renew it; if it is new, check this machine's clock"),
-                )
-            }
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                certificate(tr!("{host}'s certificate is not valid yet", host))
-                    .hint(tr!("check this machine's clock"))
-            }
-            CertificateError::NotValidForName => {
-                certificate(tr!("{host}'s certificate is for another name", host))
-            }
-            CertificateError::NotValidForNameContext { presented, .. } => {
-                let names: Vec<_> = presented.iter().map(|name| plain_name(name)).collect();
-                certificate(tr!("{host}'s certificate is for another name", host)).said(&names.join(", "))
-            }
-            CertificateError::Revoked => certificate(tr!("{host}'s certificate is revoked", host)),
-            CertificateError::Other(other) => match other.0.downcast_ref() {
-                Some(refusal) => refused(*refusal, host),
-                None => {
-                    certificate(tr!("{host}'s certificate is none that a server may use as its own", host))
-                        .hint(tr!("whoever runs the server must replace it"))
-                }
-            },
-            _ => certificate(tr!("{host}'s certificate comes from an unknown issuer", host))
-                .hint(tr!("if you trust the issuer, name its certificate with --ca-file FILE.pem")),
-        },
-        rustls::Error::AlertReceived(alert) => {
-            let cause = match alert {
-                AlertDescription::BadCertificate
-                | AlertDescription::UnsupportedCertificate
-                | AlertDescription::CertificateRevoked
-                | AlertDescription::CertificateExpired
-                | AlertDescription::CertificateUnknown
-                | AlertDescription::CertificateRequired => Cause::Certificate,
-                _ => Cause::Tls,
-            };
-            let alert = format!("{alert:?}");
-            let message = tr!("{host} ended the TLS handshake with the alert {alert}", host, alert);
-            Error::new(cause, message).hint(tr!("ask who runs the server; it may want a client certificate"))
-        }
-        rustls::Error::InvalidMessage(_) => Error::new(Cause::Tls, tr!("{host} does not speak TLS", host))
-            .hint(tr!("is it an http:// server?")),
-        _ => Error::new(Cause::Tls, tr!("the TLS handshake with {host} failed", host)),
-    }
+/// A certificate's name as people write it. The TLS library writes `DnsName("a.example")`.
+fn plain_name(name: &str) -> &str {
+    let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    inner.unwrap_or(name).trim_matches('"')
+}
+
+fn day(time: &UnixTime) -> String {
+    let time = Timestamp::from_second(i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
+    time.map(|time| time.strftime("%Y-%m-%d").to_string()).unwrap_or_default()
 }
