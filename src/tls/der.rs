@@ -1,4 +1,4 @@
-//! DER, the encoding of certificates, as far as they need it.
+//! Reads and writes DER, the encoding of certificates.
 
 pub(super) const BOOLEAN: u8 = 0x01;
 pub(super) const INTEGER: u8 = 0x02;
@@ -18,7 +18,7 @@ pub(super) const SET: u8 = 0x31;
 pub(super) const CONTEXT_0: u8 = 0xa0;
 pub(super) const CONTEXT_3: u8 = 0xa3;
 
-/// What is left to read.
+/// The bytes that are left to read.
 pub(super) struct Der<'a>(pub &'a [u8]);
 
 impl<'a> Der<'a> {
@@ -40,13 +40,13 @@ impl<'a> Der<'a> {
         Some((tag, contents))
     }
 
-    /// The next element's contents if it has this tag; else it stays where it is.
+    /// The next element's contents if it has this tag; otherwise it is not consumed.
     pub fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
         if self.0.first() == Some(&tag) { self.next().map(|(_, contents)| contents) } else { None }
     }
 }
 
-/// An element; its contents are shorter than 64 KiB.
+/// Encodes an element with contents shorter than 64 KiB.
 pub(super) fn element(tag: u8, contents: &[u8]) -> Option<Vec<u8>> {
     let [high, low] = u16::try_from(contents.len()).ok()?.to_be_bytes();
     let head: &[u8] = match (high, low) {

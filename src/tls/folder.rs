@@ -1,5 +1,5 @@
-//! Folders of certificates as OpenSSL reads them: each file is named after a hash of its certificate's subject, and
-//! `openssl rehash` makes links of such names. What has another name is out of use.
+//! Finds certificates in folders as OpenSSL does: each file is named after a hash of its certificate's subject, and
+//! `openssl rehash` makes links with such names. Files with other names are not used.
 
 use std::path::{Path, PathBuf};
 
@@ -9,18 +9,18 @@ use sha1::{Digest, Sha1};
 
 use super::der::{self, Der};
 
-/// The certificates that lie there for these subjects.
+/// The certificates of these subjects.
 pub(super) fn find(folders: &[PathBuf], subjects: &[&[u8]]) -> Vec<CertificateDer<'static>> {
     let files = subjects.iter().filter_map(|subject| hash(subject)).flat_map(|hash| {
         folders.iter().flat_map(move |folder| {
-            // Of several with one hash the names go on at `.1`.
+            // Certificates with the same hash are numbered.
             (0u32..).map_while(move |number| certificates(&folder.join(format!("{hash:08x}.{number}"))))
         })
     });
     files.flatten().collect()
 }
 
-/// Whether a folder has any certificate that can be found.
+/// Whether a folder has any file that can be found.
 pub(super) fn has_any(folder: &Path) -> bool {
     let named = |name: &str| {
         name.split_once('.').is_some_and(|(hash, number)| {
@@ -33,9 +33,9 @@ pub(super) fn has_any(folder: &Path) -> bool {
     entries.map(|entry| entry.file_name()).any(|name| name.to_str().is_some_and(named))
 }
 
-/// What is in a file; `None` where that is no certificate.
+/// The certificates in a file; `None` if it has none.
 fn certificates(path: &Path) -> Option<Vec<CertificateDer<'static>>> {
-    // A pipe would be waited for.
+    // Reading a pipe could block.
     if !std::fs::metadata(path).ok()?.is_file() {
         return None;
     }
@@ -43,7 +43,8 @@ fn certificates(path: &Path) -> Option<Vec<CertificateDer<'static>>> {
     (!found.is_empty()).then_some(found)
 }
 
-/// What `openssl x509 -hash` prints for a subject: names that differ in case, blanks or encoding alone have one hash.
+/// The hash of a subject that `openssl x509 -hash` prints. Names that differ only in case, blanks or encoding have the
+/// same.
 fn hash(subject: &[u8]) -> Option<u32> {
     let mut canonical = Vec::new();
     let mut parts = Der(subject);
@@ -62,7 +63,7 @@ fn hash(subject: &[u8]) -> Option<u32> {
     Sha1::digest(&canonical).first_chunk().map(|first| u32::from_le_bytes(*first))
 }
 
-/// A value within a name: a text in lower case, in UTF-8 and with single blanks, anything else as it is.
+/// A value as it is hashed: a text in lower case, in UTF-8 and with single blanks, anything else as it is.
 fn plain(tag: u8, value: &[u8]) -> Option<Vec<u8>> {
     let width = match tag {
         der::PRINTABLE_STRING | der::T61_STRING | der::IA5_STRING => 1,
