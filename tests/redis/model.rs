@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crmauth::store::redis::lock::{Call, Fence, Moment, Owner, Reply};
+use crmauth::store::redis::lock::{Command, Fence, Moment, Owner, Response};
 
 /// What may be broken, to see whether anybody notices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,41 +54,41 @@ impl Model {
     }
 
     /// Does what it is asked.
-    pub fn answer(&mut self, now: Moment, call: &Call) -> Reply {
+    pub fn answer(&mut self, now: Moment, call: &Command) -> Response {
         self.expire(now);
         match call {
-            Call::Take { owner, lease, seen, quiet } => self.take(now, *owner, *lease, *seen, *quiet),
-            Call::Hold { owner, fence, lease } => {
+            Command::Take { owner, lease, seen, grace } => self.take(now, *owner, *lease, *seen, *grace),
+            Command::Hold { owner, fence, lease } => {
                 let claim = self.lock.is_none() && self.broken == Broken::Claim;
                 if claim || self.is_late(*owner, *fence) {
-                    return Reply::Overtaken;
+                    return Response::Overtaken;
                 }
                 self.lock = Some((*owner, *fence, now + *lease));
                 self.last = *fence;
-                Reply::Done
+                Response::Done
             }
-            Call::Write { owner, fence, sealed, ttl } => {
+            Command::Write { owner, fence, sealed, ttl } => {
                 if self.broken != Broken::Fence && self.is_late(*owner, *fence) {
-                    return Reply::Overtaken;
+                    return Response::Overtaken;
                 }
                 self.entry = (!ttl.is_zero()).then(|| (*fence, sealed.clone(), now + *ttl));
                 self.last = self.last.max(*fence);
-                Reply::Done
+                Response::Done
             }
-            Call::Forget { owner, fence } => {
+            Command::Forget { owner, fence } => {
                 if self.is_late(*owner, *fence) {
-                    return Reply::Overtaken;
+                    return Response::Overtaken;
                 }
                 self.entry = None;
-                Reply::Done
+                Response::Done
             }
-            Call::GiveBack { owner, fence } => {
+            Command::GiveBack { owner, fence } => {
                 let its = self.lock.is_none_or(|(other, its, _)| (other, its) == (*owner, *fence));
                 if its || self.broken == Broken::Compare {
                     self.lock = None;
                     self.last = self.newest().max(*fence + 1);
                 }
-                Reply::Done
+                Response::Done
             }
         }
     }
@@ -99,28 +99,28 @@ impl Model {
         owner: Owner,
         lease: Duration,
         seen: Option<Option<Fence>>,
-        quiet: Duration,
-    ) -> Reply {
+        grace: Duration,
+    ) -> Response {
         if let Some((holder, fence, ends)) = self.lock
             && holder == owner
         {
             self.lock = Some((owner, fence, ends.max(now + lease)));
-            return Reply::Given(fence);
+            return Response::Given(fence);
         }
         if seen.is_some_and(|seen| seen != self.entry.as_ref().map(|(fence, ..)| *fence)) {
-            return Reply::News;
+            return Response::News;
         }
         if let Some((_, _, ends)) = self.lock {
-            return Reply::Busy(ends - now);
+            return Response::Busy(ends - now);
         }
-        if self.started > Moment::ZERO && now < self.started + quiet && self.broken != Broken::Quiet {
-            return Reply::Quiet;
+        if self.started > Moment::ZERO && now < self.started + grace && self.broken != Broken::Quiet {
+            return Response::JustStarted;
         }
         let clock = if self.broken == Broken::Clock { 0 } else { now.as_micros() as Fence };
         let fence = clock.max(self.newest() + 1);
         self.lock = Some((owner, fence, now + lease));
         self.last = fence;
-        Reply::Given(fence)
+        Response::Given(fence)
     }
 
     /// Whether a later right than this was given, or another has the lock.

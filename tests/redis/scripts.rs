@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crmauth::secret::Secret;
-use crmauth::store::redis::lock::{Call, Fence, Owner, Reply};
+use crmauth::store::redis::lock::{Command, Fence, Owner, Response};
 use crmauth::store::redis::{RedisStore, RedisUrl};
 use crmauth::tls::Trust;
 
@@ -25,7 +25,7 @@ fn below(seed: &mut u64, most: u64) -> u64 {
 }
 
 /// A call of one of three owners, with one of the rights that were given so far, or a made-up one.
-fn call(seed: &mut u64, given: &[(Owner, Fence)]) -> Call {
+fn call(seed: &mut u64, given: &[(Owner, Fence)]) -> Command {
     let owner = Owner::from(below(seed, 3) + 1);
     let (right, fence) = match given {
         [] => (owner, 5),
@@ -38,11 +38,13 @@ fn call(seed: &mut u64, given: &[(Owner, Fence)]) -> Call {
     };
     let ttl = if below(seed, 8) == 0 { Duration::ZERO } else { LEASE };
     match below(seed, 8) {
-        0..3 => Call::Take { owner, lease: LEASE, seen, quiet: Duration::ZERO },
-        3 => Call::Hold { owner: right, fence, lease: LEASE },
-        4 | 5 => Call::Write { owner: right, fence, sealed: below(seed, 1 << 30).to_be_bytes().into(), ttl },
-        6 => Call::Forget { owner: right, fence },
-        _ => Call::GiveBack { owner: right, fence },
+        0..3 => Command::Take { owner, lease: LEASE, seen, grace: Duration::ZERO },
+        3 => Command::Hold { owner: right, fence, lease: LEASE },
+        4 | 5 => {
+            Command::Write { owner: right, fence, sealed: below(seed, 1 << 30).to_be_bytes().into(), ttl }
+        }
+        6 => Command::Forget { owner: right, fence },
+        _ => Command::GiveBack { owner: right, fence },
     }
 }
 
@@ -83,17 +85,17 @@ fn the_scripts_do_what_the_model_does() {
             }
             let call = call(&mut seed, &given);
             let real = runtime.block_on(store.call(&name, &call, in_time())).expect("an answer");
-            if let Reply::Given(fence) = real {
+            if let Response::Given(fence) = real {
                 // The model's clock is the server's.
                 now = now.max(Duration::from_micros(fence));
-                if let Call::Take { owner, .. } = call {
+                if let Command::Take { owner, .. } = call {
                     given.push((owner, fence));
                 }
             }
             let expected = model.answer(now, &call);
             told.push_str(&format!("{call:?}: {real:?}\n"));
             match (real, expected) {
-                (Reply::Busy(_), Reply::Busy(_)) => {}
+                (Response::Busy(_), Response::Busy(_)) => {}
                 _ => assert_eq!(real, expected, "story {story}\n{told}"),
             }
             let (fence, sealed): (Option<Fence>, Option<Vec<u8>>) =
@@ -115,19 +117,19 @@ fn a_server_that_has_just_started_gives_no_right() {
     let store = RedisStore::new(place, &key, Rc::new(Trust::default()), false, Duration::from_secs(60))
         .expect("a store");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let take = |quiet| Call::Take { owner: 1, lease: LEASE, seen: None, quiet };
+    let take = |grace| Command::Take { owner: 1, lease: LEASE, seen: None, grace };
     let ask = |call| runtime.block_on(store.call("0", &call, in_time())).expect("an answer");
-    assert_eq!(ask(take(LEASE)), Reply::Quiet);
+    assert_eq!(ask(take(LEASE)), Response::JustStarted);
     assert_eq!(
-        ask(Call::Hold { owner: 2, fence: 7, lease: LEASE }),
-        Reply::Done,
+        ask(Command::Hold { owner: 2, fence: 7, lease: LEASE }),
+        Response::Done,
         "what it forgot is claimed"
     );
-    assert!(matches!(ask(take(LEASE)), Reply::Busy(left) if left > LEASE / 2));
-    assert_eq!(ask(Call::GiveBack { owner: 2, fence: 7 }), Reply::Done);
+    assert!(matches!(ask(take(LEASE)), Response::Busy(left) if left > LEASE / 2));
+    assert_eq!(ask(Command::GiveBack { owner: 2, fence: 7 }), Response::Done);
     assert_eq!(
-        ask(Call::Hold { owner: 2, fence: 7, lease: LEASE }),
-        Reply::Overtaken,
+        ask(Command::Hold { owner: 2, fence: 7, lease: LEASE }),
+        Response::Overtaken,
         "and given back for good"
     );
 }

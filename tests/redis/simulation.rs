@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use crmauth::store::redis::lock::{Action, Call, Event, Fence, Lease, Moment, Owner, Reply, Terms, Why};
+use crmauth::store::redis::lock::{
+    Action, Command, Event, Failure, Fence, Lease, Moment, Owner, Response, Terms,
+};
 
 use super::model::{Broken, Model};
 
@@ -80,13 +82,13 @@ impl Weather {
 #[derive(Clone)]
 enum Question {
     Read,
-    Do(Call),
+    Do(Command),
 }
 
 #[derive(Clone, Debug)]
 enum Answer {
     Entry(Option<(Fence, Vec<u8>)>),
-    Reply(Reply),
+    Response(Response),
 }
 
 /// What happens next.
@@ -274,7 +276,7 @@ impl<'a> Story<'a> {
         self.until_quiet();
         if self.fault.is_none() {
             self.weather = Weather::FAIR;
-            let last = self.client(Duration::ZERO, self.terms.lease + self.terms.quiet * 2);
+            let last = self.client(Duration::ZERO, self.terms.lease + self.terms.grace * 2);
             tell!(self, "fair weather from here on; client {last} is the last");
             self.until_quiet();
             let outcome = self.clients[last].outcome;
@@ -427,7 +429,7 @@ impl<'a> Story<'a> {
                 let reply = self.server.answer(self.now, &call);
                 tell!(self, "the server: client {who}'s {} is answered {reply:?}", name(&call));
                 self.note(who, &call, reply);
-                Answer::Reply(reply)
+                Answer::Response(reply)
             }
         };
         if let Some(way) = self.way(who) {
@@ -436,16 +438,16 @@ impl<'a> Story<'a> {
     }
 
     /// What the story remembers of an answer, and what must hold of it.
-    fn note(&mut self, who: usize, call: &Call, reply: Reply) {
+    fn note(&mut self, who: usize, call: &Command, reply: Response) {
         match (call, reply) {
-            (Call::Take { owner, lease, .. }, Reply::Given(fence)) => {
+            (Command::Take { owner, lease, .. }, Response::Given(fence)) => {
                 if self.grants.last() != Some(&(*owner, fence)) {
                     self.grants.push((*owner, fence));
                 }
                 self.held(who, *lease);
             }
-            (Call::Hold { lease, .. }, Reply::Done) => self.held(who, *lease),
-            (Call::Write { owner, fence, sealed, .. }, Reply::Done) => {
+            (Command::Hold { lease, .. }, Response::Done) => self.held(who, *lease),
+            (Command::Write { owner, fence, sealed, .. }, Response::Done) => {
                 let (id, _) = session(sealed);
                 let grant = self.grants.iter().position(|right| *right == (*owner, *fence)).unwrap_or(0);
                 let new = (id, grant as u64);
@@ -479,7 +481,7 @@ impl<'a> Story<'a> {
             client.question += 1;
             if let (Some(lease), reply) = (&mut client.lease, answer) {
                 let reply = reply.and_then(|answer| match answer {
-                    Answer::Reply(reply) => Some(reply),
+                    Answer::Response(reply) => Some(reply),
                     Answer::Entry(_) => None,
                 });
                 lease.beside_done(tag.asked, self.now, reply);
@@ -494,10 +496,10 @@ impl<'a> Story<'a> {
         match (client.step, answer) {
             (Step::Looking | Step::LookingAgain, None) => self.give_up(who, Outcome::Away),
             (Step::Looking | Step::LookingAgain, Some(Answer::Entry(entry))) => self.looked(who, entry),
-            (Step::Waiting | Step::MakingSure, Some(Answer::Reply(reply))) => {
-                self.drive(who, Event::Reply(reply));
+            (Step::Waiting | Step::MakingSure, Some(Answer::Response(reply))) => {
+                self.drive(who, Event::Response(reply));
             }
-            (Step::Waiting | Step::MakingSure, None) => self.drive(who, Event::Silence),
+            (Step::Waiting | Step::MakingSure, None) => self.drive(who, Event::NoAnswer),
             (Step::Writing, None) if !client.written_once => {
                 client.written_once = true;
                 self.write(who);
@@ -566,15 +568,15 @@ impl<'a> Story<'a> {
                 let at = self.clients[who].at;
                 self.after(wait, who, What::Wakes(at));
             }
-            Action::Go if self.clients[who].step == Step::MakingSure => self.log_in(who),
-            Action::Go if self.broken == Broken::Reread => self.make_sure(who),
-            Action::Go => self.look(who, Step::LookingAgain),
-            Action::Look | Action::Lost if now < self.clients[who].deadline => {
+            Action::Granted if self.clients[who].step == Step::MakingSure => self.log_in(who),
+            Action::Granted if self.broken == Broken::Reread => self.make_sure(who),
+            Action::Granted => self.look(who, Step::LookingAgain),
+            Action::Reread | Action::Lost if now < self.clients[who].deadline => {
                 self.give_back(who);
                 self.look(who, Step::Looking);
             }
-            Action::Look | Action::Lost => self.give_up(who, Outcome::Busy),
-            Action::GiveUp(Why::Silent) => self.give_up(who, Outcome::Away),
+            Action::Reread | Action::Lost => self.give_up(who, Outcome::Busy),
+            Action::GiveUp(Failure::NoAnswer) => self.give_up(who, Outcome::Away),
             Action::GiveUp(_) => self.give_up(who, Outcome::Busy),
         }
     }
@@ -699,13 +701,13 @@ impl<'a> Story<'a> {
     }
 }
 
-fn name(call: &Call) -> &'static str {
+fn name(call: &Command) -> &'static str {
     match call {
-        Call::Take { .. } => "take",
-        Call::Hold { .. } => "hold",
-        Call::Write { .. } => "write",
-        Call::Forget { .. } => "forget",
-        Call::GiveBack { .. } => "giving back",
+        Command::Take { .. } => "take",
+        Command::Hold { .. } => "hold",
+        Command::Write { .. } => "write",
+        Command::Forget { .. } => "forget",
+        Command::GiveBack { .. } => "giving back",
     }
 }
 

@@ -3,7 +3,7 @@
 //! does the tests' simulation.
 //!
 //! The server keeps a lock that ends by itself (the lease), the number of the last right that it gave (the fence,
-//! which only grows), and the entry with the fence of whoever wrote it. Each [`Call`] is done whole or not at all.
+//! which only grows), and the entry with the fence of whoever wrote it. Each [`Command`] is done whole or not at all.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub type Fence = u64;
 pub type Owner = u128;
 
 /// A healthy server may be silent for so long; nothing shorter is waited for, unless the deadline comes sooner.
-pub const SILENCE_MIN: Duration = Duration::from_millis(250);
+pub const NO_ANSWER_MIN: Duration = Duration::from_millis(250);
 
 /// How long things may take.
 #[derive(Debug, Clone, Copy)]
@@ -29,10 +29,10 @@ pub struct Terms {
     /// Between two words.
     pub renewal: Duration,
     /// How long a server that does not answer is asked again, where there is time.
-    pub silence: Duration,
+    pub no_answer: Duration,
     /// How long a server that has just started gives no right, so that whoever had one can claim it: it may have
     /// forgotten. Longer than a renewal and whatever it takes to connect.
-    pub quiet: Duration,
+    pub grace: Duration,
     /// The shortest pause between two tries; jitter adds up to as much again.
     pub pause: Duration,
     /// The longest, jitter apart.
@@ -46,8 +46,8 @@ impl Terms {
             login,
             lease: login.saturating_add(Duration::from_secs(5)),
             renewal: Duration::from_millis(500),
-            silence: Duration::from_secs(2).min(login / 4),
-            quiet: Duration::from_secs(2),
+            no_answer: Duration::from_secs(2).min(login / 4),
+            grace: Duration::from_secs(2),
             pause: Duration::from_millis(20),
             pause_max: Duration::from_millis(160),
         }
@@ -56,7 +56,7 @@ impl Terms {
 
 /// What the server is asked to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Call {
+pub enum Command {
     /// Give the right to this owner, unless another has it. The same owner gets the same right again.
     Take {
         /// Who wants it.
@@ -67,7 +67,7 @@ pub enum Call {
         /// is wanted.
         seen: Option<Option<Fence>>,
         /// How old the server must be.
-        quiet: Duration,
+        grace: Duration,
     },
     /// Prolong the right; also where the server has forgotten it, unless it has given a later one.
     Hold {
@@ -103,7 +103,7 @@ pub enum Call {
 
 /// What the server answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reply {
+pub enum Response {
     /// The right is yours.
     Given(Fence),
     /// Another has it, for so long if nothing is heard from him.
@@ -111,7 +111,7 @@ pub enum Reply {
     /// The entry is not the one that was seen.
     News,
     /// The server has just started.
-    Quiet,
+    JustStarted,
     Done,
     /// A later right was given, or another has the lock.
     Overtaken,
@@ -123,9 +123,9 @@ pub enum Event {
     /// The right is wanted, or wanted for a whole login from now on.
     Begin,
     /// The server's answer to what it was asked.
-    Reply(Reply),
+    Response(Response),
     /// No answer came; it may have been done all the same.
-    Silence,
+    NoAnswer,
     /// The time to sleep is over.
     Woken,
 }
@@ -134,28 +134,28 @@ pub enum Event {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Ask the server, and tell the answer.
-    Ask(Call),
+    Ask(Command),
     /// Sleep, and tell when awake.
     Sleep(Duration),
     /// Go on: the right is in hand for a whole login.
-    Go,
+    Granted,
     /// Look at the entry again: it has changed.
-    Look,
+    Reread,
     /// Begin again: another may have the right by now.
     Lost,
     /// There is no right to be had in time.
-    GiveUp(Why),
+    GiveUp(Failure),
 }
 
 /// Why there is no right to be had in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
+pub enum Failure {
     /// Another has it, for so long if nothing is heard from him.
     Busy(Duration),
     /// The server does not answer.
-    Silent,
+    NoAnswer,
     /// The server has just started.
-    Quiet,
+    JustStarted,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,9 +182,9 @@ pub struct Lease {
     state: State,
     /// When the question that is under way was sent.
     asked: Moment,
-    silent_since: Option<Moment>,
+    unanswered_since: Option<Moment>,
     /// Why there was no right when the server answered last.
-    heard: Why,
+    heard: Failure,
     pause: Duration,
     random: u64,
 }
@@ -199,8 +199,8 @@ impl Lease {
             deadline,
             state: State::Waiting,
             asked: Moment::ZERO,
-            silent_since: None,
-            heard: Why::Silent,
+            unanswered_since: None,
+            heard: Failure::NoAnswer,
             pause: terms.pause,
             random: (owner >> 64) as u64,
         }
@@ -225,27 +225,29 @@ impl Lease {
 
     /// On the way to the right, and later to the certainty that it lasts a whole login.
     pub fn next(&mut self, now: Moment, event: Event) -> Action {
-        if matches!(event, Event::Reply(_)) && !self.is_old(now) {
-            self.silent_since = None;
+        if matches!(event, Event::Response(_)) && !self.is_old(now) {
+            self.unanswered_since = None;
         }
         match (self.state, event) {
             (State::Waiting, Event::Begin | Event::Woken) => self.ask(now, self.take()),
-            (State::Waiting, Event::Reply(Reply::Given(fence))) => self.given(now, fence),
-            (State::Waiting, Event::Reply(Reply::News)) if now < self.deadline => Action::Look,
-            (State::Waiting, Event::Reply(Reply::Busy(left))) => self.refused(now, Why::Busy(left)),
-            (State::Waiting, Event::Reply(Reply::Quiet)) => self.refused(now, Why::Quiet),
-            (State::Waiting, Event::Reply(_)) => Action::GiveUp(Why::Busy(Duration::ZERO)),
+            (State::Waiting, Event::Response(Response::Given(fence))) => self.given(now, fence),
+            (State::Waiting, Event::Response(Response::News)) if now < self.deadline => Action::Reread,
+            (State::Waiting, Event::Response(Response::Busy(left))) => self.refused(now, Failure::Busy(left)),
+            (State::Waiting, Event::Response(Response::JustStarted)) => {
+                self.refused(now, Failure::JustStarted)
+            }
+            (State::Waiting, Event::Response(_)) => Action::GiveUp(Failure::Busy(Duration::ZERO)),
             (State::Held { fence, until, .. }, event) => match event {
                 _ if until <= now => self.lost(fence),
                 Event::Begin | Event::Woken => self.ask(now, self.hold(fence)),
-                Event::Reply(Reply::Done) => {
+                Event::Response(Response::Done) => {
                     self.prolonged(self.asked);
                     self.go(now, fence)
                 }
-                Event::Reply(_) => self.lost(fence),
-                Event::Silence => self.silence(now),
+                Event::Response(_) => self.lost(fence),
+                Event::NoAnswer => self.no_answer(now),
             },
-            (State::Waiting, Event::Silence) => self.silence(now),
+            (State::Waiting, Event::NoAnswer) => self.no_answer(now),
             (State::Lost { .. }, _) => Action::Lost,
         }
     }
@@ -262,9 +264,9 @@ impl Lease {
     }
 
     /// What came of prolonging it beside the work; `asked` is when that was sent.
-    pub fn beside_done(&mut self, asked: Moment, now: Moment, reply: Option<Reply>) {
+    pub fn beside_done(&mut self, asked: Moment, now: Moment, reply: Option<Response>) {
         match (self.state, reply) {
-            (State::Held { .. }, Some(Reply::Done)) => self.prolonged(asked),
+            (State::Held { .. }, Some(Response::Done)) => self.prolonged(asked),
             (State::Held { fence, .. }, Some(_)) => self.state = State::Lost { fence },
             (State::Held { fence, until, .. }, None) => {
                 self.state = State::Held { fence, until, renewal: now + self.terms.pause_max };
@@ -279,38 +281,38 @@ impl Lease {
     }
 
     /// To write the entry. The server decides whether it is too late.
-    pub fn write(&self, sealed: Vec<u8>, ttl: Duration) -> Option<Call> {
-        self.fence().map(|fence| Call::Write { owner: self.owner, fence, sealed, ttl })
+    pub fn write(&self, sealed: Vec<u8>, ttl: Duration) -> Option<Command> {
+        self.fence().map(|fence| Command::Write { owner: self.owner, fence, sealed, ttl })
     }
 
     /// To remove the entry.
-    pub fn forget(&self) -> Option<Call> {
-        self.fence().map(|fence| Call::Forget { owner: self.owner, fence })
+    pub fn forget(&self) -> Option<Command> {
+        self.fence().map(|fence| Command::Forget { owner: self.owner, fence })
     }
 
     /// To give the right back.
-    pub fn give_back(&self) -> Option<Call> {
-        self.fence().map(|fence| Call::GiveBack { owner: self.owner, fence })
+    pub fn give_back(&self) -> Option<Command> {
+        self.fence().map(|fence| Command::GiveBack { owner: self.owner, fence })
     }
 
-    fn take(&self) -> Call {
-        let Terms { lease, quiet, .. } = self.terms;
-        Call::Take { owner: self.owner, lease, seen: self.seen, quiet }
+    fn take(&self) -> Command {
+        let Terms { lease, grace, .. } = self.terms;
+        Command::Take { owner: self.owner, lease, seen: self.seen, grace }
     }
 
-    fn hold(&self, fence: Fence) -> Call {
-        Call::Hold { owner: self.owner, fence, lease: self.terms.lease }
+    fn hold(&self, fence: Fence) -> Command {
+        Command::Hold { owner: self.owner, fence, lease: self.terms.lease }
     }
 
-    fn ask(&mut self, now: Moment, call: Call) -> Action {
+    fn ask(&mut self, now: Moment, command: Command) -> Action {
         self.asked = now;
-        Action::Ask(call)
+        Action::Ask(command)
     }
 
     fn given(&mut self, now: Moment, fence: Fence) -> Action {
         // Counted from the question: the server began to count later.
         let until = self.asked + self.terms.lease;
-        self.heard = Why::Silent;
+        self.heard = Failure::NoAnswer;
         self.state = State::Held { fence, until, renewal: self.asked + self.terms.renewal };
         if until <= now { self.lost(fence) } else { self.go(now, fence) }
     }
@@ -326,8 +328,8 @@ impl Lease {
     /// may have forgotten the right since, and given it to another.
     fn go(&mut self, now: Moment, fence: Fence) -> Action {
         match self.state {
-            _ if self.is_old(now) => self.silence(now),
-            State::Held { until, .. } if now + self.terms.login <= until => Action::Go,
+            _ if self.is_old(now) => self.no_answer(now),
+            State::Held { until, .. } if now + self.terms.login <= until => Action::Granted,
             _ => self.ask(now, self.hold(fence)),
         }
     }
@@ -335,7 +337,7 @@ impl Lease {
     /// Whether the answer that has just come was asked for so long ago that a server that was started meanwhile may
     /// soon give the right away.
     fn is_old(&self, now: Moment) -> bool {
-        now.saturating_sub(self.asked) > self.terms.quiet / 2
+        now.saturating_sub(self.asked) > self.terms.grace / 2
     }
 
     fn lost(&mut self, fence: Fence) -> Action {
@@ -343,19 +345,19 @@ impl Lease {
         Action::Lost
     }
 
-    fn refused(&mut self, now: Moment, why: Why) -> Action {
+    fn refused(&mut self, now: Moment, why: Failure) -> Action {
         self.heard = why;
         self.wait(now)
     }
 
     /// A quarter of the time that was left is spent on a server that has fallen silent: whoever can do without it needs
     /// the rest. A silence that the deadline cuts short says nothing: what the server said before counts.
-    fn silence(&mut self, now: Moment) -> Action {
-        let since = *self.silent_since.get_or_insert(self.asked);
+    fn no_answer(&mut self, now: Moment) -> Action {
+        let since = *self.unanswered_since.get_or_insert(self.asked);
         let left = self.deadline.saturating_sub(since);
-        let patience = self.terms.silence.min(left / 4).max(SILENCE_MIN);
+        let patience = self.terms.no_answer.min(left / 4).max(NO_ANSWER_MIN);
         if now.saturating_sub(since) >= patience {
-            return Action::GiveUp(Why::Silent);
+            return Action::GiveUp(Failure::NoAnswer);
         }
         self.wait(now)
     }
@@ -390,19 +392,19 @@ mod tests {
     fn asking(left: u64) -> Lease {
         let mut lease = Lease::new(Terms::new(at(8_000)), 1, None, at(8_000));
         assert!(matches!(lease.next(at(0), Event::Begin), Action::Ask(_)));
-        assert!(matches!(lease.next(at(1), Event::Reply(Reply::Busy(BUSY))), Action::Sleep(_)));
+        assert!(matches!(lease.next(at(1), Event::Response(Response::Busy(BUSY))), Action::Sleep(_)));
         assert!(matches!(lease.next(at(8_000 - left), Event::Woken), Action::Ask(_)));
         lease
     }
 
     #[test]
     fn silence_costs_a_quarter_of_the_time_that_was_left() {
-        assert!(matches!(asking(4_000).next(at(4_900), Event::Silence), Action::Sleep(_)));
-        assert_eq!(asking(4_000).next(at(5_000), Event::Silence), Action::GiveUp(Why::Silent));
+        assert!(matches!(asking(4_000).next(at(4_900), Event::NoAnswer), Action::Sleep(_)));
+        assert_eq!(asking(4_000).next(at(5_000), Event::NoAnswer), Action::GiveUp(Failure::NoAnswer));
     }
 
     #[test]
     fn silence_at_the_deadline_says_nothing() {
-        assert_eq!(asking(200).next(at(8_000), Event::Silence), Action::GiveUp(Why::Busy(BUSY)));
+        assert_eq!(asking(200).next(at(8_000), Event::NoAnswer), Action::GiveUp(Failure::Busy(BUSY)));
     }
 }

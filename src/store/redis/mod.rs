@@ -21,7 +21,7 @@ use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::redis::lock::{Action, Call, Event, Fence, Lease, Moment, Reply, Terms, Why};
+use super::redis::lock::{Action, Command, Event, Failure, Fence, Lease, Moment, Response, Terms};
 use super::{
     ENTRY_MAX, Entry, Found, Key, Lock, NAME_LENGTH, Store, Version, Waited, Written, decode, encode, newer,
 };
@@ -93,8 +93,8 @@ impl Holding {
                     tokio::time::sleep(pause).await;
                     event = Event::Woken;
                 }
-                Action::Go => return Ok(true),
-                Action::Look | Action::Lost => return Ok(false),
+                Action::Granted => return Ok(true),
+                Action::Reread | Action::Lost => return Ok(false),
                 Action::GiveUp(why) => return Err(shared.no_right(why, away)),
             }
         }
@@ -160,7 +160,7 @@ impl RedisStore {
     }
 
     /// Asks the server to do a call of the protocol for the entry of this name, as [`lease`](super::redis::lock) has it.
-    pub async fn call(&self, name: &str, call: &Call, deadline: Instant) -> Result<Reply> {
+    pub async fn call(&self, name: &str, call: &Command, deadline: Instant) -> Result<Response> {
         self.0.call(name, call, deadline).await
     }
 
@@ -193,7 +193,7 @@ impl RedisStore {
                 return Ok(holding);
             }
             if Instant::now() > deadline {
-                return Err(self.0.no_right(Why::Busy(Duration::ZERO), None));
+                return Err(self.0.no_right(Failure::Busy(Duration::ZERO), None));
             }
         }
     }
@@ -245,7 +245,7 @@ impl Shared {
     }
 
     fn remember(&self, error: &Error) {
-        if is_silence(error) {
+        if is_no_answer(error) {
             self.away.borrow_mut().get_or_insert_with(|| error.clone());
         }
     }
@@ -299,7 +299,7 @@ impl Shared {
         Ok(())
     }
 
-    async fn call(&self, name: &str, call: &Call, deadline: Instant) -> Result<Reply> {
+    async fn call(&self, name: &str, call: &Command, deadline: Instant) -> Result<Response> {
         let answers = self.ask(&[scripts::command(name, call)], deadline).await?;
         answers.first().and_then(scripts::reply).ok_or_else(|| self.strange())
     }
@@ -308,15 +308,15 @@ impl Shared {
     async fn event(
         &self,
         name: &str,
-        call: &Call,
+        call: &Command,
         deadline: Instant,
         away: &mut Option<Error>,
     ) -> Result<Event> {
         match self.call(name, call, deadline).await {
-            Ok(reply) => Ok(Event::Reply(reply)),
-            Err(error) if is_silence(&error) => {
+            Ok(reply) => Ok(Event::Response(reply)),
+            Err(error) if is_no_answer(&error) => {
                 *away = Some(error);
-                Ok(Event::Silence)
+                Ok(Event::NoAnswer)
             }
             Err(error) => Err(error),
         }
@@ -324,16 +324,16 @@ impl Shared {
 
     /// A call that is sent again while the server does not answer, as one that is just being restarted; and once
     /// more where it was this process that slept.
-    async fn insist(&self, holding: &Holding, call: &Call) -> Result<Reply> {
-        let until = self.now() + self.terms.silence;
+    async fn insist(&self, holding: &Holding, call: &Command) -> Result<Response> {
+        let until = self.now() + self.terms.no_answer;
         let mut slept = false;
         loop {
             match self.call(&holding.name, call, self.beyond(holding.deadline())).await {
-                Err(error) if is_silence(&error) && self.now() < until => {
+                Err(error) if is_no_answer(&error) && self.now() < until => {
                     tokio::time::sleep(self.terms.pause_max).await;
                 }
                 Err(error)
-                    if is_silence(&error) && !slept && holding.lease.borrow().has_ended(self.now()) =>
+                    if is_no_answer(&error) && !slept && holding.lease.borrow().has_ended(self.now()) =>
                 {
                     slept = true;
                 }
@@ -345,7 +345,7 @@ impl Shared {
     /// The deadline of what comes after a login: the session in hand is to be kept and the right given back even where
     /// the login has used up the time, if that is quickly done.
     fn beyond(&self, deadline: Instant) -> Instant {
-        deadline.max(Instant::now() + self.terms.silence)
+        deadline.max(Instant::now() + self.terms.no_answer)
     }
 
     /// Prolongs a right until it is lost, beside whatever its holder does.
@@ -369,22 +369,22 @@ impl Shared {
         })
     }
 
-    fn no_right(&self, why: Why, away: Option<Error>) -> Error {
+    fn no_right(&self, why: Failure, away: Option<Error>) -> Error {
         let place = self.server.place();
         let wait = tr!("wait for it; --timeout SECONDS allows more time");
         let (message, hint) = match (why, away) {
-            (Why::Silent, Some(error)) => {
+            (Failure::NoAnswer, Some(error)) => {
                 self.remember(&error);
                 return error;
             }
-            (Why::Silent, None) => {
+            (Failure::NoAnswer, None) => {
                 let message = tr!("the store {place} does not answer", place);
                 return Error::new(Cause::Timeout, message).hint(wait);
             }
-            (Why::Quiet, _) => {
+            (Failure::JustStarted, _) => {
                 (tr!("the store {place} has just started and gives no right to log in yet", place), wait)
             }
-            (Why::Busy(left), _) => (
+            (Failure::Busy(left), _) => (
                 tr!("another machine is logging in, says the store {place}", place),
                 match left.as_secs_f64().ceil() {
                     0.0 => wait,
@@ -461,7 +461,7 @@ impl Shared {
 }
 
 /// Whether there was no answer, or one that soon becomes another.
-fn is_silence(error: &Error) -> bool {
+fn is_no_answer(error: &Error) -> bool {
     error.cause.exit() == 5 && !matches!(error.cause, Cause::Certificate | Cause::Unavailable)
 }
 
@@ -632,10 +632,10 @@ impl Store for RedisStore {
 }
 
 /// Sends a change, and tells whether it came in time.
-async fn written(holding: &Holding, call: Option<Call>) -> Result<Written> {
+async fn written(holding: &Holding, call: Option<Command>) -> Result<Written> {
     let Some(call) = call else { return Ok(Written::Overtaken) };
     Ok(match holding.shared.insist(holding, &call).await? {
-        Reply::Done => Written::Stored,
+        Response::Done => Written::Stored,
         _ => Written::Overtaken,
     })
 }

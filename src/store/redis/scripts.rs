@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use redis::{Cmd, Value};
 
-use crate::store::redis::lock::{Call, Fence, Owner, Reply};
+use crate::store::redis::lock::{Command, Fence, Owner, Response};
 
 /// How long the number of the last right is kept: longer than anybody who had it should be alive.
 const LAST_KEPT: Duration = Duration::from_secs(86_400);
@@ -96,32 +96,32 @@ pub fn keys(name: &str) -> [String; 3] {
 }
 
 /// A call as a command.
-pub fn command(name: &str, call: &Call) -> Cmd {
+pub fn command(name: &str, call: &Command) -> Cmd {
     let script = match call {
-        Call::Take { .. } => TAKE,
-        Call::Hold { .. } => HOLD,
-        Call::Write { .. } => WRITE,
-        Call::Forget { .. } => FORGET,
-        Call::GiveBack { .. } => GIVE_BACK,
+        Command::Take { .. } => TAKE,
+        Command::Hold { .. } => HOLD,
+        Command::Write { .. } => WRITE,
+        Command::Forget { .. } => FORGET,
+        Command::GiveBack { .. } => GIVE_BACK,
     };
     let mut command = redis::cmd("EVAL");
     command.arg([COMMON, script].concat()).arg(3).arg(&keys(name)[..]).arg(millis(LAST_KEPT));
     match call {
-        Call::Take { owner, lease, seen, quiet } => {
+        Command::Take { owner, lease, seen, grace } => {
             let seen = match seen {
                 None => "any".to_owned(),
                 Some(None) => "none".to_owned(),
                 Some(Some(fence)) => fence.to_string(),
             };
-            command.arg(format!("{owner:032x}")).arg(millis(*lease)).arg(seen).arg(millis(*quiet));
+            command.arg(format!("{owner:032x}")).arg(millis(*lease)).arg(seen).arg(millis(*grace));
         }
-        Call::Hold { owner, fence, lease } => {
+        Command::Hold { owner, fence, lease } => {
             command.arg(right(*owner, *fence)).arg(*fence).arg(millis(*lease));
         }
-        Call::Write { owner, fence, sealed, ttl } => {
+        Command::Write { owner, fence, sealed, ttl } => {
             command.arg(right(*owner, *fence)).arg(*fence).arg(sealed.as_slice()).arg(millis(*ttl));
         }
-        Call::Forget { owner, fence } | Call::GiveBack { owner, fence } => {
+        Command::Forget { owner, fence } | Command::GiveBack { owner, fence } => {
             command.arg(right(*owner, *fence)).arg(*fence);
         }
     }
@@ -135,7 +135,7 @@ pub fn fence(text: &str) -> Option<Fence> {
 }
 
 /// What a script answered; `None` for what none of them does.
-pub fn reply(value: &Value) -> Option<Reply> {
+pub fn reply(value: &Value) -> Option<Response> {
     let Value::Array(parts) = value else { return None };
     let mut words = parts.iter().map(|part| match part {
         Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
@@ -144,16 +144,16 @@ pub fn reply(value: &Value) -> Option<Reply> {
     });
     let (word, number) = (words.next()??, words.next().flatten());
     Some(match word {
-        "given" => Reply::Given(number?.parse().ok()?),
+        "given" => Response::Given(number?.parse().ok()?),
         // Below zero where it has ended in this moment.
         "busy" => {
             let left = number?.parse::<i64>().ok()?;
-            Reply::Busy(Duration::from_millis(u64::try_from(left).unwrap_or_default()))
+            Response::Busy(Duration::from_millis(u64::try_from(left).unwrap_or_default()))
         }
-        "news" => Reply::News,
-        "quiet" => Reply::Quiet,
-        "done" => Reply::Done,
-        "overtaken" => Reply::Overtaken,
+        "news" => Response::News,
+        "quiet" => Response::JustStarted,
+        "done" => Response::Done,
+        "overtaken" => Response::Overtaken,
         _ => return None,
     })
 }

@@ -17,7 +17,7 @@ use super::url::RedisUrl;
 use crate::error::{Cause, Error, Result};
 use crate::files;
 use crate::i18n::{Text, tr};
-use crate::store::redis::lock::SILENCE_MIN;
+use crate::store::redis::lock::NO_ANSWER_MIN;
 use crate::tls::{self, Trust};
 
 /// The longest that a call may take, its connection included.
@@ -246,7 +246,7 @@ fn who() -> Text {
 /// How long a call may take where so much time is left. Whoever can do without the server needs most of it for a login
 /// of his own: a server that takes connections and never answers costs a quarter, once, as it is not asked again.
 fn share(left: Duration) -> Duration {
-    (left / 4).clamp(SILENCE_MIN, CALL_MAX).min(left)
+    (left / 4).clamp(NO_ANSWER_MIN, CALL_MAX).min(left)
 }
 
 fn refusal(value: &Value) -> Option<&ServerError> {
