@@ -1,4 +1,4 @@
-//! The server: connections, each of them one call's alone, and its refusals in our words.
+//! The server: connections, each of them one call's alone.
 
 use std::cell::RefCell;
 use std::io;
@@ -6,12 +6,13 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use redis::{Cmd, ServerError, Value};
+use redis::{Cmd, Value};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
+use super::refusals::refusal;
 use super::reply::{self, NoReply, REPLY_MAX};
 use super::url::RedisUrl;
 use crate::error::{Cause, Error, Result};
@@ -184,100 +185,12 @@ impl Server {
             tr!("the store {place} is out of reach: {why}", place = self.place, why = error.message);
         Error { message, ..error }.hint(tr!("is CRMAUTH_STORE right, and is its server up?"))
     }
-
-    /// Who we are is a setting to be mended. What passes by itself is like no answer; the rest needs somebody there.
-    /// What is said in our words needs none of the server's, which quote scripts.
-    fn refused(&self, error: &ServerError) -> Error {
-        let (place, code) = (&self.place, code(error));
-        let (message, hint) = match code {
-            "NOAUTH" => (tr!("the store {place} wants a password", place), who()),
-            "WRONGPASS" => (tr!("the store {place} does not take the user or the password", place), who()),
-            "OOM" => (
-                tr!("the memory of the store {place} is full", place),
-                tr!("make room there, or raise its maxmemory"),
-            ),
-            "READONLY" => (
-                tr!("the store {place} is a replica, which takes no changes", place),
-                tr!("name its primary in CRMAUTH_STORE"),
-            ),
-            "MISCONF" => (
-                tr!("the store {place} takes no changes, since it cannot save them", place),
-                tr!("its log says why; often its disk is full"),
-            ),
-            "MOVED" | "ASK" | "CROSSSLOT" | "CLUSTERDOWN" => (
-                tr!("the store {place} is part of a cluster, which cannot be used", place),
-                tr!("name a server that stands alone in CRMAUTH_STORE"),
-            ),
-            _ => return self.answered(code, error),
-        };
-        let cause =
-            if matches!(code, "NOAUTH" | "WRONGPASS") { Cause::BadSetting } else { Cause::Unavailable };
-        Error::new(cause, message).hint(hint)
-    }
-
-    /// The same in the server's words.
-    fn answered(&self, code: &str, error: &ServerError) -> Error {
-        let message = tr!("the store {place} answered {code}", place = self.place, code);
-        let (cause, hint) = match code {
-            "NOPERM" => {
-                (Cause::BadSetting, tr!("check the user in CRMAUTH_STORE, and what it may do on the server"))
-            }
-            "LOADING" | "MASTERDOWN" | "BUSY" | "TRYAGAIN" => (Cause::Closed, tr!("try again later")),
-            _ => (Cause::Unavailable, tr!("ask who runs that server")),
-        };
-        Error::new(cause, message).said(words(error)).hint(hint)
-    }
-
-    /// Whoever is not let in has a setting to mend, whatever the server calls it.
-    fn not_let_in(&self, error: &ServerError) -> Error {
-        let refused = self.refused(error);
-        if refused.cause == Cause::Closed {
-            return refused;
-        }
-        Error { cause: Cause::BadSetting, hint: Some(who()), ..refused }
-    }
-}
-
-/// The next step of whoever is not let in.
-fn who() -> Text {
-    tr!("check the user, the password and the database in CRMAUTH_STORE")
 }
 
 /// How long a call may take where so much time is left. Whoever can do without the server needs most of it for a login
 /// of his own: a server that takes connections and never answers costs a quarter, once, as it is not asked again.
 fn share(left: Duration) -> Duration {
     (left / 4).clamp(NO_ANSWER_MIN, CALL_MAX).min(left)
-}
-
-fn refusal(value: &Value) -> Option<&ServerError> {
-    if let Value::ServerError(error) = value { Some(error) } else { None }
-}
-
-/// The error's code: the word it begins with, or the one that a script passed on from within.
-fn code(error: &ServerError) -> &str {
-    let inner = || {
-        let word = error.details()?.split_whitespace().find_map(|word| word.strip_prefix('-'))?;
-        (word.len() > 2 && word.bytes().all(|byte| byte.is_ascii_uppercase())).then_some(word)
-    };
-    // What a script may not do for us: as Redis says it, and Valkey.
-    let denied = ["The user executing the script", "ACL failure in script"];
-    match error.code() {
-        "ERR" if denied.iter().any(|start| words(error).starts_with(start)) => "NOPERM",
-        "ERR" => inner().unwrap_or("ERR"),
-        code => code,
-    }
-}
-
-/// What the server says besides, without the script that it quotes: behind the words since Redis 7, before them until
-/// then.
-fn words(error: &ServerError) -> &str {
-    let details = error.details().unwrap_or_default();
-    let details = match details.rsplit_once(" script: ") {
-        Some((words, place)) if place.contains("@user_script") => words,
-        _ => details,
-    };
-    let behind = details.rsplit_once("@user_script").map(|(_, behind)| behind);
-    behind.map_or(details, |behind| behind.trim_start_matches(|c: char| !c.is_ascii_alphabetic()))
 }
 
 /// Sends all and reads as many answers.

@@ -1,0 +1,97 @@
+//! The server's refusals in our words.
+
+use redis::{ServerError, Value};
+
+use super::server::Server;
+use crate::error::{Cause, Error};
+use crate::i18n::{Text, tr};
+
+impl Server {
+    /// Who we are is a setting to be mended. What passes by itself is like no answer; the rest needs somebody there.
+    /// What is said in our words needs none of the server's, which quote scripts.
+    pub(super) fn refused(&self, error: &ServerError) -> Error {
+        let (place, code) = (self.place(), code(error));
+        let (message, hint) = match code {
+            "NOAUTH" => (tr!("the store {place} wants a password", place), who()),
+            "WRONGPASS" => (tr!("the store {place} does not take the user or the password", place), who()),
+            "OOM" => (
+                tr!("the memory of the store {place} is full", place),
+                tr!("make room there, or raise its maxmemory"),
+            ),
+            "READONLY" => (
+                tr!("the store {place} is a replica, which takes no changes", place),
+                tr!("name its primary in CRMAUTH_STORE"),
+            ),
+            "MISCONF" => (
+                tr!("the store {place} takes no changes, since it cannot save them", place),
+                tr!("its log says why; often its disk is full"),
+            ),
+            "MOVED" | "ASK" | "CROSSSLOT" | "CLUSTERDOWN" => (
+                tr!("the store {place} is part of a cluster, which cannot be used", place),
+                tr!("name a server that stands alone in CRMAUTH_STORE"),
+            ),
+            _ => return self.answered(code, error),
+        };
+        let cause =
+            if matches!(code, "NOAUTH" | "WRONGPASS") { Cause::BadSetting } else { Cause::Unavailable };
+        Error::new(cause, message).hint(hint)
+    }
+
+    /// The same in the server's words.
+    fn answered(&self, code: &str, error: &ServerError) -> Error {
+        let message = tr!("the store {place} answered {code}", place = self.place(), code);
+        let (cause, hint) = match code {
+            "NOPERM" => {
+                (Cause::BadSetting, tr!("check the user in CRMAUTH_STORE, and what it may do on the server"))
+            }
+            "LOADING" | "MASTERDOWN" | "BUSY" | "TRYAGAIN" => (Cause::Closed, tr!("try again later")),
+            _ => (Cause::Unavailable, tr!("ask who runs that server")),
+        };
+        Error::new(cause, message).said(words(error)).hint(hint)
+    }
+
+    /// Whoever is not let in has a setting to mend, whatever the server calls it.
+    pub(super) fn not_let_in(&self, error: &ServerError) -> Error {
+        let refused = self.refused(error);
+        if refused.cause == Cause::Closed {
+            return refused;
+        }
+        Error { cause: Cause::BadSetting, hint: Some(who()), ..refused }
+    }
+}
+
+/// The next step of whoever is not let in.
+fn who() -> Text {
+    tr!("check the user, the password and the database in CRMAUTH_STORE")
+}
+
+pub(super) fn refusal(value: &Value) -> Option<&ServerError> {
+    if let Value::ServerError(error) = value { Some(error) } else { None }
+}
+
+/// The error's code: the word it begins with, or the one that a script passed on from within.
+fn code(error: &ServerError) -> &str {
+    let inner = || {
+        let word = error.details()?.split_whitespace().find_map(|word| word.strip_prefix('-'))?;
+        (word.len() > 2 && word.bytes().all(|byte| byte.is_ascii_uppercase())).then_some(word)
+    };
+    // What a script may not do for us: as Redis says it, and Valkey.
+    let denied = ["The user executing the script", "ACL failure in script"];
+    match error.code() {
+        "ERR" if denied.iter().any(|start| words(error).starts_with(start)) => "NOPERM",
+        "ERR" => inner().unwrap_or("ERR"),
+        code => code,
+    }
+}
+
+/// What the server says besides, without the script that it quotes: behind the words since Redis 7, before them until
+/// then.
+fn words(error: &ServerError) -> &str {
+    let details = error.details().unwrap_or_default();
+    let details = match details.rsplit_once(" script: ") {
+        Some((words, place)) if place.contains("@user_script") => words,
+        _ => details,
+    };
+    let behind = details.rsplit_once("@user_script").map(|(_, behind)| behind);
+    behind.map_or(details, |behind| behind.trim_start_matches(|c: char| !c.is_ascii_alphabetic()))
+}
