@@ -9,7 +9,7 @@ use crmauth::secret::{Redactor, Secret};
 use crmauth::session::Session;
 use crmauth::settings::{Environment, Sources};
 use crmauth::store::file::FileStore;
-use crmauth::store::{Entry, Key, Store};
+use crmauth::store::{Entry, Key};
 use divan::{Bencher, black_box};
 use tokio::time::Instant;
 

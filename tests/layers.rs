@@ -28,7 +28,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("stderr()", &["report/", "signals.rs", "settings/command.rs", "cli/"]),
     ("stdout()", &["output/stdout.rs", "cli/mistakes.rs"]),
     ("env::vars_os", &["main.rs"]),
-    ("redis::", &["store/redis/", "command/shared.rs"]),
+    ("redis::", &["store/redis/", "store/mod.rs", "command/shared.rs"]),
     ("chacha20poly1305", &["store/redis/seal.rs"]),
     ("icu_properties", &["error.rs"]),
     ("to_writer", &[]),

@@ -5,8 +5,8 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crmauth::store::Key;
 use crmauth::store::file::FileStore;
-use crmauth::store::{Key, Store};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 

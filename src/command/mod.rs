@@ -32,8 +32,6 @@ use crate::output::stdout;
 use crate::provider;
 use crate::report::Report;
 use crate::settings::{Environment, Sources};
-use crate::store::file::FileStore;
-use crate::store::memory::MemoryStore;
 use crate::store::{Entry, Key, Store};
 use crate::tls::{CaLocations, Trust};
 use crate::{sandbox as systems, settings};
@@ -167,9 +165,9 @@ impl Run<'_> {
     }
 
     /// A store of this machine: `--store`, `CRMAUTH_STORE`, else the user's state folder.
-    fn store(&self) -> Result<Rc<dyn Store>> {
+    fn store(&self) -> Result<Store> {
         if self.keeps_nothing() {
-            return Ok(MemoryStore::new());
+            return Ok(Store::memory());
         }
         let (name, place) = self.store_setting()?;
         let refuse = || {
@@ -177,7 +175,7 @@ impl Run<'_> {
             Err(error.hint(tr!("it takes file:DIR, redis://…, rediss://… or none")))
         };
         let folder = match place {
-            Some("none") => return Ok(MemoryStore::new()),
+            Some("none") => return Ok(Store::memory()),
             Some(place) => match place.strip_prefix("file:") {
                 Some(folder) if !folder.is_empty() => {
                     self.expanded(folder.strip_prefix("//").unwrap_or(folder))?
@@ -190,11 +188,11 @@ impl Run<'_> {
                     let text =
                         tr!("HOME is not set: sessions are not stored, unless CRMAUTH_STORE names a place");
                     self.report.warn(None, text);
-                    return Ok(MemoryStore::new());
+                    return Ok(Store::memory());
                 }
             },
         };
-        Ok(Rc::new(FileStore::new(self.environment.cwd().join(folder))))
+        Ok(Store::folder(self.environment.cwd().join(folder)))
     }
 
     /// A path whose `~/` is the user's home: no shell puts it there behind `file:`.

@@ -23,12 +23,7 @@ pub(super) fn is_shared(place: &str) -> bool {
 
 impl Run<'_> {
     /// The store at a place that the option or the variable `name` gives.
-    pub(super) async fn shared_store(
-        &self,
-        name: &str,
-        place: &str,
-        trust: Rc<Trust>,
-    ) -> Result<Rc<dyn Store>> {
+    pub(super) async fn shared_store(&self, name: &str, place: &str, trust: Rc<Trust>) -> Result<Store> {
         let bad = |name: &str, why| Error::new(Cause::BadSetting, tr!("{name} {why}", name, why));
         let place = RedisUrl::parse(place)
             .map_err(|why| bad(name, why).hint(tr!("it looks like rediss://USER:PASSWORD@HOST:6379/0")))?;
@@ -46,9 +41,9 @@ impl Run<'_> {
         self.report.learn(&key);
         let allow_plain = self.environment.get(ALLOW_PLAIN)?.is_some_and(is_on);
         let store = RedisStore::new(place, &key, trust, allow_plain, self.global.timeout);
-        Ok(Rc::new(store.map_err(|error| Error {
+        Ok(Store::Redis(Rc::new(store.map_err(|error| Error {
             message: tr!("{name} {why}", name = KEY, why = error.message),
             ..error
-        })?))
+        })?)))
     }
 }

@@ -109,8 +109,8 @@ impl<'a> Account<'a> {
         &self.plan.target
     }
 
-    pub(super) fn store(&self) -> &dyn Store {
-        &*self.services.store
+    pub(super) fn store(&self) -> &Store {
+        &self.services.store
     }
 
     /// Whether anything is set for the target here: a stored session may be of one that is not configured.

@@ -18,14 +18,14 @@ use crate::store::{Entry, Key, Lock, Store};
 pub struct Services {
     pub report: Rc<Report>,
     pub http: Http,
-    pub store: Rc<dyn Store>,
+    pub store: Store,
     /// How long one target may take until its session is in hand.
     pub timeout: Duration,
     pub(super) once_per_run: OncePerRun,
 }
 
 impl Services {
-    pub fn new(report: Rc<Report>, http: Http, store: Rc<dyn Store>, timeout: Duration) -> Self {
+    pub fn new(report: Rc<Report>, http: Http, store: Store, timeout: Duration) -> Self {
         Self { report, http, store, timeout, once_per_run: OncePerRun::new() }
     }
 

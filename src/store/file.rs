@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use super::{ENTRY_MAX, Entry, Found, Key, Lock, NAME_LENGTH, Store, Written, decode, encode, newer};
-use crate::error::{Cause, Error, Pending, Result, why};
+use super::{ENTRY_MAX, Entry, Found, Held, Key, Lock, NAME_LENGTH, Written, decode, encode, newer};
+use crate::error::{Cause, Error, Result, why};
 use crate::files::{self, DRAFT_PREFIX, Draft, open_plainly};
 use crate::i18n::{Text, tr};
 use crate::secret::{Secret, hex};
@@ -50,6 +50,104 @@ impl FileStore {
         Self { folder, key: OnceCell::new(), swept: Cell::new(false), locks: Rc::new(()) }
     }
 
+    pub fn place(&self) -> String {
+        format!("file:{}", self.folder.display())
+    }
+
+    pub async fn read(&self, key: &Key, _deadline: Instant) -> Result<Found> {
+        let path = self.entry_path(key);
+        let unusable = |why| Found::unusable(tr!("{path} {why}", path = path.display(), why));
+        Ok(match self.read_now(&path)? {
+            None => Found::default(),
+            Some(Content::Broken(why)) => unusable(why),
+            Some(Content::Sound(its, _) | Content::Exposed(its, _)) if its != *key => {
+                Found::unusable(tr!("{path} is of another session", path = path.display()))
+            }
+            Some(Content::Exposed(_, entry)) => Found {
+                exposed: Some(entry),
+                ..unusable(tr!("is open to others; somebody may have changed it"))
+            },
+            Some(Content::Sound(_, entry)) => Found { entry: Some(entry), ..Found::default() },
+        })
+    }
+
+    pub async fn lock(&self, key: &Key, deadline: Instant) -> Result<Lock> {
+        let file = self.acquire(&self.lock_path(key), deadline).await?;
+        Ok(Lock { key: key.clone(), held: Held::File(file, Rc::clone(&self.locks)) })
+    }
+
+    pub async fn write(&self, lock: &Lock, entry: &Entry) -> Result<Written> {
+        let bytes = encode(&lock.key, entry);
+        let (folder, path) = (self.folder.clone(), self.entry_path(&lock.key));
+        let write = move || put(&folder, &path, &bytes);
+        // A disk takes its time, and no more of it for several files than for one.
+        let alone = Rc::strong_count(&self.locks) <= 2;
+        let written = if alone {
+            write()
+        } else {
+            tokio::task::spawn_blocking(write).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+        };
+        written.map(|()| Written::Stored).map_err(|error| self.failed(tr!("cannot be written"), &error))
+    }
+
+    pub async fn forget(&self, lock: &Lock) -> Result<()> {
+        self.remove(&self.entry_path(&lock.key))
+            .map_err(|error| self.failed(tr!("cannot be written"), &error))
+    }
+
+    /// A lock file without an entry is of no more use; whoever waits for it notices that it is gone.
+    pub async fn release(&self, lock: Lock) -> Result<()> {
+        if !self.entry_path(&lock.key).exists() {
+            let _ = self.remove(&self.lock_path(&lock.key));
+        }
+        drop(lock.held);
+        Ok(())
+    }
+
+    pub async fn discard(&self, deadline: Instant) -> Result<usize> {
+        let stays = |path: &Path| -> Result<bool> {
+            Ok(match self.read_now(path)? {
+                None => true,
+                Some(Content::Sound(key, _) | Content::Exposed(key, _)) => self.entry_path(&key) == path,
+                // Another version's is not ours to judge.
+                Some(Content::Broken(why)) => why == newer(),
+            })
+        };
+        let mut discarded = 0;
+        for path in self.entry_files() {
+            if stays(&path)? {
+                continue;
+            }
+            let lock_path = path.with_extension("lock");
+            let lock = self.acquire(&lock_path, deadline).await?;
+            if !stays(&path)? {
+                let removed = self.remove(&path).and_then(|()| self.remove(&lock_path));
+                removed.map_err(|error| self.failed(tr!("cannot be written"), &error))?;
+                discarded += 1;
+            }
+            drop(lock);
+        }
+        Ok(discarded)
+    }
+
+    pub async fn list(&self, _deadline: Instant) -> Result<Vec<(Key, Entry)>> {
+        self.entries(false)
+    }
+
+    pub async fn fingerprint(&self, secret: &Secret, deadline: Instant) -> Result<String> {
+        let key = match self.key.get() {
+            Some(key) => key,
+            None => {
+                let key = self.key(deadline).await?;
+                self.key.get_or_init(|| key)
+            }
+        };
+        let mut mac = Hmac::<sha2::Sha256>::new_from_slice(key)
+            .map_err(|_| Error::new(Cause::Other, tr!("the store's key has a wrong length")))?;
+        mac.update(secret.expose().as_bytes());
+        Ok(hex(&mac.finalize().into_bytes()))
+    }
+
     fn entry_path(&self, key: &Key) -> PathBuf {
         self.folder.join(format!("{}.json", key.name()))
     }
@@ -70,7 +168,7 @@ impl FileStore {
     }
 
     /// Every entry that is where it belongs, in the order of their keys: the sound ones, or the exposed ones.
-    fn entries(&self, exposed: bool) -> Result<Vec<(Key, Entry)>> {
+    pub(super) fn entries(&self, exposed: bool) -> Result<Vec<(Key, Entry)>> {
         let mut found = Vec::new();
         for path in self.entry_files() {
             let (key, entry) = match self.read_now(&path)? {
@@ -230,124 +328,6 @@ fn open_lock(path: &Path) -> io::Result<File> {
         files::set_mode(&file, 0o600)?;
     }
     Ok(file)
-}
-
-impl Store for FileStore {
-    fn place(&self) -> String {
-        format!("file:{}", self.folder.display())
-    }
-
-    fn read<'a>(&'a self, key: &'a Key, _deadline: Instant) -> Pending<'a, Found> {
-        Box::pin(async move {
-            let path = self.entry_path(key);
-            let unusable = |why| Found::unusable(tr!("{path} {why}", path = path.display(), why));
-            Ok(match self.read_now(&path)? {
-                None => Found::default(),
-                Some(Content::Broken(why)) => unusable(why),
-                Some(Content::Sound(its, _) | Content::Exposed(its, _)) if its != *key => {
-                    Found::unusable(tr!("{path} is of another session", path = path.display()))
-                }
-                Some(Content::Exposed(_, entry)) => Found {
-                    exposed: Some(entry),
-                    ..unusable(tr!("is open to others; somebody may have changed it"))
-                },
-                Some(Content::Sound(_, entry)) => Found { entry: Some(entry), ..Found::default() },
-            })
-        })
-    }
-
-    fn lock<'a>(&'a self, key: &'a Key, deadline: Instant) -> Pending<'a, Lock> {
-        Box::pin(async move {
-            let file = self.acquire(&self.lock_path(key), deadline).await?;
-            Ok(Lock { key: key.clone(), held: Box::new((file, Rc::clone(&self.locks))) })
-        })
-    }
-
-    fn write<'a>(&'a self, lock: &'a Lock, entry: &'a Entry) -> Pending<'a, Written> {
-        Box::pin(async move {
-            let bytes = encode(&lock.key, entry);
-            let (folder, path) = (self.folder.clone(), self.entry_path(&lock.key));
-            let write = move || put(&folder, &path, &bytes);
-            // A disk takes its time, and no more of it for several files than for one.
-            let alone = Rc::strong_count(&self.locks) <= 2;
-            let written = if alone {
-                write()
-            } else {
-                tokio::task::spawn_blocking(write).await.unwrap_or_else(|error| Err(io::Error::other(error)))
-            };
-            written.map(|()| Written::Stored).map_err(|error| self.failed(tr!("cannot be written"), &error))
-        })
-    }
-
-    fn forget<'a>(&'a self, lock: &'a Lock) -> Pending<'a, ()> {
-        Box::pin(async move {
-            self.remove(&self.entry_path(&lock.key))
-                .map_err(|error| self.failed(tr!("cannot be written"), &error))
-        })
-    }
-
-    /// A lock file without an entry is of no more use; whoever waits for it notices that it is gone.
-    fn release(&self, lock: Lock) -> Pending<'_, ()> {
-        Box::pin(async move {
-            if !self.entry_path(&lock.key).exists() {
-                let _ = self.remove(&self.lock_path(&lock.key));
-            }
-            drop(lock.held);
-            Ok(())
-        })
-    }
-
-    fn discard(&self, deadline: Instant) -> Pending<'_, usize> {
-        Box::pin(async move {
-            let stays = |path: &Path| -> Result<bool> {
-                Ok(match self.read_now(path)? {
-                    None => true,
-                    Some(Content::Sound(key, _) | Content::Exposed(key, _)) => self.entry_path(&key) == path,
-                    // Another version's is not ours to judge.
-                    Some(Content::Broken(why)) => why == newer(),
-                })
-            };
-            let mut discarded = 0;
-            for path in self.entry_files() {
-                if stays(&path)? {
-                    continue;
-                }
-                let lock_path = path.with_extension("lock");
-                let lock = self.acquire(&lock_path, deadline).await?;
-                if !stays(&path)? {
-                    let removed = self.remove(&path).and_then(|()| self.remove(&lock_path));
-                    removed.map_err(|error| self.failed(tr!("cannot be written"), &error))?;
-                    discarded += 1;
-                }
-                drop(lock);
-            }
-            Ok(discarded)
-        })
-    }
-
-    fn list(&self, _deadline: Instant) -> Pending<'_, Vec<(Key, Entry)>> {
-        Box::pin(async move { self.entries(false) })
-    }
-
-    fn exposed(&self) -> Result<Vec<(Key, Entry)>> {
-        self.entries(true)
-    }
-
-    fn fingerprint<'a>(&'a self, secret: &'a Secret, deadline: Instant) -> Pending<'a, String> {
-        Box::pin(async move {
-            let key = match self.key.get() {
-                Some(key) => key,
-                None => {
-                    let key = self.key(deadline).await?;
-                    self.key.get_or_init(|| key)
-                }
-            };
-            let mut mac = Hmac::<sha2::Sha256>::new_from_slice(key)
-                .map_err(|_| Error::new(Cause::Other, tr!("the store's key has a wrong length")))?;
-            mac.update(secret.expose().as_bytes());
-            Ok(hex(&mac.finalize().into_bytes()))
-        })
-    }
 }
 
 /// Whether an open file is still the one at a path.

@@ -2,74 +2,60 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::{Entry, Found, Key, Lock, Store, Written};
-use crate::error::{Cause, Error, Pending};
+use super::{Entry, Found, Held, Key, Lock, Written};
+use crate::error::{Cause, Error, Result};
 use crate::i18n::tr;
 use crate::secret::{Secret, sha256_hex};
 
-/// The store. What one run does at once still waits for its turn.
+/// The targets of a batch still take turns.
 #[derive(Default)]
 pub struct MemoryStore {
     entries: RefCell<BTreeMap<Key, Entry>>,
-    locks: RefCell<BTreeMap<Key, std::sync::Arc<Mutex<()>>>>,
+    locks: RefCell<BTreeMap<Key, Arc<Mutex<()>>>>,
 }
 
 impl MemoryStore {
-    /// An empty one.
-    pub fn new() -> Rc<Self> {
-        Rc::default()
-    }
-}
-
-impl Store for MemoryStore {
-    fn place(&self) -> String {
+    pub fn place(&self) -> String {
         "none".to_owned()
     }
 
-    fn lasts(&self) -> bool {
-        false
+    pub async fn read(&self, key: &Key, _deadline: Instant) -> Result<Found> {
+        Ok(Found { entry: self.entries.borrow().get(key).cloned(), ..Found::default() })
     }
 
-    fn read<'a>(&'a self, key: &'a Key, _deadline: Instant) -> Pending<'a, Found> {
-        Box::pin(async { Ok(Found { entry: self.entries.borrow().get(key).cloned(), ..Found::default() }) })
+    pub async fn lock(&self, key: &Key, deadline: Instant) -> Result<Lock> {
+        let mutex = Arc::clone(self.locks.borrow_mut().entry(key.clone()).or_default());
+        let held = tokio::time::timeout_at(deadline, mutex.lock_owned())
+            .await
+            .map_err(|_| Error::new(Cause::Busy, tr!("another login of this run holds the session")))?;
+        Ok(Lock { key: key.clone(), held: Held::Memory(held) })
     }
 
-    fn lock<'a>(&'a self, key: &'a Key, deadline: Instant) -> Pending<'a, Lock> {
-        Box::pin(async move {
-            let mutex = self.locks.borrow_mut().entry(key.clone()).or_default().clone();
-            let held: OwnedMutexGuard<()> = tokio::time::timeout_at(deadline, mutex.lock_owned())
-                .await
-                .map_err(|_| Error::new(Cause::Busy, tr!("another login of this run holds the session")))?;
-            Ok(Lock { key: key.clone(), held: Box::new(held) })
-        })
+    pub async fn write(&self, lock: &Lock, entry: &Entry) -> Result<Written> {
+        self.entries.borrow_mut().insert(lock.key.clone(), entry.clone());
+        Ok(Written::Stored)
     }
 
-    fn write<'a>(&'a self, lock: &'a Lock, entry: &'a Entry) -> Pending<'a, Written> {
-        Box::pin(async move {
-            self.entries.borrow_mut().insert(lock.key.clone(), entry.clone());
-            Ok(Written::Stored)
-        })
+    pub async fn forget(&self, lock: &Lock) -> Result<()> {
+        self.entries.borrow_mut().remove(&lock.key);
+        Ok(())
     }
 
-    fn forget<'a>(&'a self, lock: &'a Lock) -> Pending<'a, ()> {
-        Box::pin(async move {
-            self.entries.borrow_mut().remove(&lock.key);
-            Ok(())
-        })
+    pub async fn release(&self, lock: Lock) -> Result<()> {
+        drop(lock);
+        Ok(())
     }
 
-    fn list(&self, _deadline: Instant) -> Pending<'_, Vec<(Key, Entry)>> {
-        Box::pin(async {
-            Ok(self.entries.borrow().iter().map(|(key, entry)| (key.clone(), entry.clone())).collect())
-        })
+    pub async fn list(&self, _deadline: Instant) -> Result<Vec<(Key, Entry)>> {
+        Ok(self.entries.borrow().clone().into_iter().collect())
     }
 
-    fn fingerprint<'a>(&'a self, secret: &'a Secret, _deadline: Instant) -> Pending<'a, String> {
-        Box::pin(async { Ok(sha256_hex(secret.expose()).expose().to_owned()) })
+    pub async fn fingerprint(&self, secret: &Secret, _deadline: Instant) -> Result<String> {
+        Ok(sha256_hex(secret.expose()).expose().to_owned())
     }
 }

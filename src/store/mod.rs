@@ -1,105 +1,77 @@
 //! Where sessions are kept between runs: entries under names that tell nothing, written under a lock.
 
+mod entry;
 pub mod file;
 pub mod memory;
 pub mod redis;
 
-use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::PathBuf;
+use std::rc::Rc;
 
-use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
-use zeroize::Zeroizing;
 
-use crate::error::{Pending, Result};
-use crate::i18n::{Text, tr};
-use crate::secret::{Secret, sha256_hex};
-use crate::session::{Role, Session, check_token};
+use self::redis::{RedisStore, Turn};
+use crate::error::Result;
+use crate::i18n::Text;
+use crate::secret::Secret;
+use file::FileStore;
+use memory::MemoryStore;
 
-/// The form of an entry that this program writes and the newest that it reads.
-const SCHEMA: u32 = 1;
-/// No entry is larger, in bytes: a token, a refresh token, and what else a login says.
-const ENTRY_MAX: u64 = 4 * 1024 * 1024;
-/// How many hex digits an entry's name has.
-const NAME_LENGTH: usize = 32;
-/// An entry from further in the future than this is from another clock.
-const FUTURE: SignedDuration = SignedDuration::from_secs(60);
+#[cfg(test)]
+pub(crate) use entry::tests;
+use entry::{ENTRY_MAX, NAME_LENGTH, decode, encode, newer};
+pub use entry::{Entry, Key};
 
-/// Whose session an entry is. It holds no secret.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Key {
-    /// The provider's id.
-    pub provider: String,
-    /// Scheme, host and port.
-    pub origin: String,
-    /// The base URL's path.
-    pub path: String,
-    /// Who logs in: user names and client ids, or the account's name where there are none.
-    pub user: Vec<String>,
-    /// The grant, where a provider has several.
-    pub grant: Option<String>,
-    pub role: Role,
+/// A place for sessions.
+pub enum Store {
+    File(FileStore),
+    Memory(MemoryStore),
+    Redis(Rc<RedisStore>),
 }
 
-impl Key {
-    /// The person of `--as` whom the session stands for.
-    pub fn person(&self) -> Option<&str> {
-        match &self.role {
-            Role::As(person) => Some(person),
-            _ => None,
-        }
-    }
-
-    /// The entry's name: 32 hex digits, which tell nothing.
-    pub fn name(&self) -> String {
-        let parts = serde_json::to_string(self).unwrap_or_default();
-        sha256_hex(&parts).expose()[..NAME_LENGTH].to_owned()
-    }
+/// The right to write one entry. It ends with [`Store::release`], or when its holder dies.
+pub struct Lock {
+    pub key: Key,
+    held: Held,
 }
 
-/// A stored session.
-#[derive(Debug, Clone)]
-pub struct Entry {
-    /// The target that stored it last, for people.
-    pub target: String,
-    pub session: Session,
-    /// When it was last known to be alive; none for one that may have ended.
-    pub seen_at: Option<Timestamp>,
-    /// Fingerprints of the credentials that got it, by field; none for an adopted session.
-    pub credentials: BTreeMap<String, String>,
+/// What holding a lock takes.
+enum Held {
+    #[expect(dead_code, reason = "the file stays locked, and the lock counted, until they are dropped")]
+    File(File, Rc<()>),
+    #[expect(dead_code, reason = "the entry stays locked until the guard is dropped")]
+    Memory(OwnedMutexGuard<()>),
+    Redis(Turn),
 }
 
-/// What a look into the store found.
+/// What a read found.
 #[derive(Debug, Default)]
 pub struct Found {
     /// A usable entry.
     pub entry: Option<Entry>,
-    /// Which one it is, where the store counts them.
     pub version: Version,
-    /// Why there is something there that cannot be used, for a warning.
+    /// Why an entry that is there cannot be used, for a warning.
     pub unusable: Option<Text>,
-    /// What is there where others may have read or changed it: never to be handed out, only to be ended.
+    /// An entry that others may have read or changed: never to be handed out, only to be ended.
     pub exposed: Option<Entry>,
 }
 
 impl Found {
-    /// Something is there, and it cannot be used.
-    pub fn unusable(why: Text) -> Self {
+    fn unusable(why: Text) -> Self {
         Self { unusable: Some(why), ..Self::default() }
     }
 }
 
-/// Which writing of an entry was seen; none where there was none, or where the store does not count them.
+/// Which writing of an entry was read; none where there was no entry, or where the store does not count them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Version(pub Option<u64>);
 
-/// What a wait for an entry ended with.
+/// How a wait for a lock ended.
 pub enum Waited {
-    /// The right to write it.
     Lock(Lock),
-    /// It is another than the one seen: worth another look.
+    /// The entry is not the one that was read: read it again.
     News,
 }
 
@@ -107,224 +79,108 @@ pub enum Waited {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Written {
     Stored,
-    /// Its session is over already: nothing is stored now.
+    /// The session has ended already, so nothing is stored now.
     NotKept,
-    /// The right was lost meanwhile to somebody who has written, or will: nothing was changed.
+    /// The lock was lost to somebody who has written, or will: nothing was changed.
     Overtaken,
 }
 
-/// The right to write one entry. Released by [`Store::release`], or when its holder dies.
-pub struct Lock {
-    /// The entry that it is for.
-    pub key: Key,
-    /// What the store holds for it.
-    held: Box<dyn std::any::Any>,
+/// Runs the same code for whichever store it is.
+macro_rules! each {
+    ($store:expr, $each:ident => $code:expr) => {
+        match $store {
+            Self::File($each) => $code,
+            Self::Memory($each) => $code,
+            Self::Redis($each) => $code,
+        }
+    };
 }
 
-/// A place for sessions.
-pub trait Store {
+impl Store {
+    /// One that lasts as long as the run.
+    pub fn memory() -> Self {
+        Self::Memory(MemoryStore::default())
+    }
+
+    /// One in a folder of this machine, which is made when it is first needed.
+    pub fn folder(folder: PathBuf) -> Self {
+        Self::File(FileStore::new(folder))
+    }
+
     /// Where it is, for people: `file:/home/ana/.local/state/crmauth`.
-    fn place(&self) -> String;
+    pub fn place(&self) -> String {
+        each!(self, store => store.place())
+    }
 
     /// Whether what is written outlives the run.
-    fn lasts(&self) -> bool {
-        true
+    pub fn lasts(&self) -> bool {
+        !matches!(self, Self::Memory(_))
     }
 
-    /// Reads an entry; needs no lock.
-    ///
-    /// Errors: where the store cannot be asked by the deadline. An entry that cannot be used is no error.
-    fn read<'a>(&'a self, key: &'a Key, deadline: Instant) -> Pending<'a, Found>;
-
-    /// Waits for the right to write an entry.
-    fn lock<'a>(&'a self, key: &'a Key, deadline: Instant) -> Pending<'a, Lock>;
-
-    /// The same for whoever needs the right only as long as the entry is what was seen.
-    fn wait<'a>(&'a self, key: &'a Key, seen: Version, deadline: Instant) -> Pending<'a, Waited> {
-        let _ = seen;
-        Box::pin(async move { self.lock(key, deadline).await.map(Waited::Lock) })
+    /// Reads an entry, which needs no lock. An entry that cannot be used is not an error.
+    pub async fn read(&self, key: &Key, deadline: Instant) -> Result<Found> {
+        each!(self, store => store.read(key, deadline).await)
     }
 
-    /// Makes sure, right before a login, that the right is still there and will last as long as the login may take.
-    fn hold<'a>(&'a self, lock: &'a Lock) -> Pending<'a, bool> {
-        let _ = lock;
-        Box::pin(async { Ok(true) })
+    /// Waits for an entry's lock.
+    pub async fn lock(&self, key: &Key, deadline: Instant) -> Result<Lock> {
+        each!(self, store => store.lock(key, deadline).await)
+    }
+
+    /// Waits for an entry's lock, or until the entry is another than the one that was `seen`.
+    pub async fn wait(&self, key: &Key, seen: Version, deadline: Instant) -> Result<Waited> {
+        match self {
+            Self::Redis(store) => store.wait(key, seen, deadline).await,
+            _ => self.lock(key, deadline).await.map(Waited::Lock),
+        }
+    }
+
+    /// Asks, right before a login, whether the lock is still held and will last as long as the login may take.
+    pub async fn hold(&self, lock: &Lock) -> Result<bool> {
+        match &lock.held {
+            Held::Redis(turn) => turn.ensure().await,
+            Held::File(..) | Held::Memory(_) => Ok(true),
+        }
     }
 
     /// Writes an entry, whole or not at all.
-    ///
-    /// Errors: [`Cause::Storage`](crate::error::Cause::Storage); the old entry is as it was then.
-    fn write<'a>(&'a self, lock: &'a Lock, entry: &'a Entry) -> Pending<'a, Written>;
-
-    /// Removes an entry; none is there afterwards.
-    fn forget<'a>(&'a self, lock: &'a Lock) -> Pending<'a, ()>;
-
-    /// Gives the right back.
-    fn release(&self, lock: Lock) -> Pending<'_, ()> {
-        Box::pin(async move {
-            drop(lock.held);
-            Ok(())
-        })
+    pub async fn write(&self, lock: &Lock, entry: &Entry) -> Result<Written> {
+        each!(self, store => store.write(lock, entry).await)
     }
 
-    /// Removes entries that are there but can be neither used nor ended, except a newer version's; how many that were.
-    fn discard(&self, deadline: Instant) -> Pending<'_, usize> {
-        let _ = deadline;
-        Box::pin(async { Ok(0) })
+    /// Removes an entry. It is not an error if there is none.
+    pub async fn forget(&self, lock: &Lock) -> Result<()> {
+        each!(self, store => store.forget(lock).await)
     }
 
-    /// Every entry, in the order of their keys.
-    fn list(&self, deadline: Instant) -> Pending<'_, Vec<(Key, Entry)>>;
+    pub async fn release(&self, lock: Lock) -> Result<()> {
+        each!(self, store => store.release(lock).await)
+    }
+
+    /// Removes the entries that can be neither used nor ended, except those of a newer version, and counts them.
+    pub async fn discard(&self, deadline: Instant) -> Result<usize> {
+        match self {
+            Self::File(store) => store.discard(deadline).await,
+            Self::Memory(_) => Ok(0),
+            Self::Redis(store) => store.discard(deadline).await,
+        }
+    }
+
+    /// Every usable entry, in the order of their keys.
+    pub async fn list(&self, deadline: Instant) -> Result<Vec<(Key, Entry)>> {
+        each!(self, store => store.list(deadline).await)
+    }
 
     /// Every entry that others may have read or changed, in the order of their keys: see [`Found::exposed`].
-    fn exposed(&self) -> Result<Vec<(Key, Entry)>> {
-        Ok(Vec::new())
-    }
-
-    /// A fingerprint of a secret under the store's own key: equal for equal secrets, and of no use elsewhere.
-    fn fingerprint<'a>(&'a self, secret: &'a Secret, deadline: Instant) -> Pending<'a, String>;
-}
-
-/// An entry as it is written.
-#[derive(Serialize, Deserialize)]
-struct Record {
-    schema: u32,
-    key: Key,
-    target: String,
-    token: String,
-    token_type: String,
-    refresh: Option<String>,
-    user: Option<String>,
-    impersonating: Option<String>,
-    obtained_at: String,
-    expires_at: Option<String>,
-    seen_at: Option<String>,
-    credentials: BTreeMap<String, String>,
-    details: Map<String, Value>,
-}
-
-/// The schema alone, which even a newer entry has.
-#[derive(Deserialize)]
-struct Form {
-    schema: u32,
-}
-
-/// Why an entry of a newer form cannot be used.
-fn newer() -> Text {
-    tr!("was written by a newer crmauth")
-}
-
-/// An entry's bytes.
-fn encode(key: &Key, entry: &Entry) -> Zeroizing<Vec<u8>> {
-    let session = &entry.session;
-    let record = Record {
-        schema: SCHEMA,
-        key: key.clone(),
-        target: entry.target.clone(),
-        token: session.token.expose().to_owned(),
-        token_type: session.token_type.clone(),
-        refresh: session.refresh.as_ref().map(|token| token.expose().to_owned()),
-        user: session.user.clone(),
-        impersonating: session.impersonating.clone(),
-        obtained_at: session.obtained_at.to_string(),
-        expires_at: session.expires_at.map(|time| time.to_string()),
-        seen_at: entry.seen_at.map(|time| time.to_string()),
-        credentials: entry.credentials.clone(),
-        details: session.details.clone(),
-    };
-    Zeroizing::new(serde_json::to_vec(&record).unwrap_or_default())
-}
-
-/// Reads an entry's bytes; `now` finds out those from the future.
-///
-/// Errors: why it cannot be used, as half a sentence without anything of its text.
-fn decode(bytes: &[u8], now: Timestamp) -> std::result::Result<(Key, Entry), Text> {
-    let broken = || tr!("is cut or no entry");
-    match serde_json::from_slice::<Form>(bytes) {
-        Ok(form) if form.schema > SCHEMA => return Err(newer()),
-        Ok(_) => {}
-        Err(_) => return Err(broken()),
-    }
-    let record: Record = serde_json::from_slice(bytes).map_err(|_| broken())?;
-    check_token(&record.token).map_err(|_| broken())?;
-    let time = |text: &str| text.parse::<Timestamp>().map_err(|_| broken());
-    let times = |text: &Option<String>| text.as_deref().map(time).transpose();
-    let obtained_at = time(&record.obtained_at)?;
-    let seen_at = times(&record.seen_at)?;
-    if [Some(obtained_at), seen_at].into_iter().flatten().any(|time| time.duration_since(now) > FUTURE) {
-        return Err(tr!("is from the future: was the clock set back?"));
-    }
-    let session = Session {
-        token: Secret::new(record.token),
-        token_type: record.token_type,
-        refresh: record.refresh.map(Secret::new),
-        user: record.user,
-        impersonating: record.impersonating,
-        obtained_at,
-        expires_at: times(&record.expires_at)?,
-        details: record.details,
-    };
-    let entry = Entry { target: record.target, session, seen_at, credentials: record.credentials };
-    Ok((record.key, entry))
-}
-
-#[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-
-    pub(crate) fn key(user: &str) -> Key {
-        Key {
-            provider: "gluo".into(),
-            origin: "https://h".into(),
-            path: "/".into(),
-            user: vec![user.into()],
-            grant: None,
-            role: Role::User,
+    pub fn exposed(&self) -> Result<Vec<(Key, Entry)>> {
+        match self {
+            Self::File(store) => store.entries(true),
+            Self::Memory(_) | Self::Redis(_) => Ok(Vec::new()),
         }
     }
 
-    pub(crate) fn entry(token: &str) -> Entry {
-        let mut session = Session::new(token, "session").expect("a token");
-        session.refresh = Some(Secret::new("r".into()));
-        session.lasts(SignedDuration::from_secs(60));
-        let seen_at = Some(session.obtained_at);
-        Entry {
-            target: "gluo".into(),
-            session,
-            seen_at,
-            credentials: BTreeMap::from([("A".into(), "f".into())]),
-        }
-    }
-
-    #[test]
-    fn an_entry_is_read_back_as_it_was() {
-        let (key, entry) = (key("ana"), entry("t1"));
-        let bytes = encode(&key, &entry);
-        let (its, back) = decode(&bytes, Timestamp::now()).expect("an entry");
-        assert_eq!(its, key);
-        assert_eq!(format!("{back:?}"), format!("{entry:?}"));
-        assert_eq!(back.session.token, entry.session.token);
-    }
-
-    #[test]
-    fn what_cannot_be_used_says_why() {
-        let bytes = encode(&key("ana"), &entry("t1"));
-        let now = Timestamp::now();
-        for end in 0..bytes.len() {
-            assert!(decode(&bytes[..end], now).is_err(), "{end}");
-        }
-        let newer = String::from_utf8(bytes.to_vec()).expect("UTF-8").replace("\"schema\":1", "\"schema\":2");
-        assert_eq!(decode(newer.as_bytes(), now).expect_err("newer"), "was written by a newer crmauth");
-        let before = now.checked_sub(SignedDuration::from_secs(3600)).expect("a time");
-        assert_eq!(decode(&bytes, before).expect_err("early"), "is from the future: was the clock set back?");
-    }
-
-    #[test]
-    fn names_differ_and_tell_nothing() {
-        assert_ne!(key("ana").name(), key("bia").name());
-        assert_eq!(key("ana").name().len(), 32);
-        let mut other = key("ana");
-        other.role = Role::As("bia".into());
-        assert_ne!(other.name(), key("ana").name());
+    /// A secret's fingerprint under the store's own key: equal for equal secrets, and useless elsewhere.
+    pub async fn fingerprint(&self, secret: &Secret, deadline: Instant) -> Result<String> {
+        each!(self, store => store.fingerprint(secret, deadline).await)
     }
 }

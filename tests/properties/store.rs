@@ -5,8 +5,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::time::Duration;
 
 use crmauth::session::{Role, check_token};
+use crmauth::store::Key;
 use crmauth::store::file::FileStore;
-use crmauth::store::{Key, Store};
 use tokio::time::Instant;
 
 use super::one_harmless_line;

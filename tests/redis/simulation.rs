@@ -484,7 +484,7 @@ impl<'a> Story<'a> {
                     Answer::Response(reply) => Some(reply),
                     Answer::Entry(_) => None,
                 });
-                lease.beside_done(tag.asked, self.now, reply);
+                lease.renewed(tag.asked, self.now, reply);
             }
             return self.beside(who);
         }
@@ -636,7 +636,7 @@ impl<'a> Story<'a> {
         if client.step != Step::LoggingIn {
             return;
         }
-        match client.lease.as_ref().map(|lease| lease.beside(self.now)) {
+        match client.lease.as_ref().map(|lease| lease.renew(self.now)) {
             Some(Action::Ask(call)) => self.ask(who, Question::Do(call), true),
             Some(Action::Sleep(wait)) => {
                 let question = client.question;

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::lock::{Command, Response};
 use super::seal::Broken;
-use super::{PREFIX, RedisStore, Shared, scripts};
+use super::{PREFIX, RedisStore, scripts};
 use crate::error::{Cause, Error, Result};
 use crate::i18n::tr;
 use crate::store::NAME_LENGTH;
@@ -29,17 +29,16 @@ pub(super) struct Opened {
 impl RedisStore {
     /// Every entry's name.
     pub(super) async fn names(&self, deadline: Instant) -> Result<Vec<String>> {
-        let shared = &self.0;
-        shared.open(deadline).await?;
+        self.open(deadline).await?;
         let mut names = Vec::new();
         let mut cursor = "0".to_owned();
         loop {
             let mut command = redis::cmd("SCAN");
             command.arg(&cursor).arg("MATCH").arg([PREFIX, "*"].concat()).arg("COUNT").arg(SCAN);
-            let answer = shared.ask(&[command], deadline).await?;
-            let Some(Value::Array(parts)) = answer.first() else { return Err(shared.strange()) };
-            let [next, Value::Array(keys)] = &parts[..] else { return Err(shared.strange()) };
-            cursor = text(next).ok_or_else(|| shared.strange())?.to_owned();
+            let answer = self.ask(&[command], deadline).await?;
+            let Some(Value::Array(parts)) = answer.first() else { return Err(self.strange()) };
+            let [next, Value::Array(keys)] = &parts[..] else { return Err(self.strange()) };
+            cursor = text(next).ok_or_else(|| self.strange())?.to_owned();
             let entries = keys.iter().filter_map(text).filter_map(|key| key.strip_prefix(PREFIX));
             let is_name =
                 |name: &&str| name.len() == NAME_LENGTH && name.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -53,9 +52,7 @@ impl RedisStore {
         names.dedup();
         Ok(names)
     }
-}
 
-impl Shared {
     /// Asks the server, unless it was found to be away before.
     async fn ask(&self, commands: &[redis::Cmd], deadline: Instant) -> Result<Vec<Value>> {
         if let Some(error) = &*self.away.borrow() {
@@ -97,7 +94,7 @@ impl Shared {
         match self.keys.open(sealed, CHECK) {
             Ok(_) => Ok(true),
             Err(broken) => {
-                let place = self.server.place();
+                let place = self.server.url();
                 let message = match broken {
                     Broken::NotOurs => tr!("this store was sealed with another key: {place}", place),
                     Broken::Newer => tr!("the store {place} is a newer crmauth's", place),
@@ -124,13 +121,14 @@ impl Shared {
         Ok(())
     }
 
-    pub(super) async fn call(&self, name: &str, call: &Command, deadline: Instant) -> Result<Response> {
-        let answers = self.ask(&[scripts::command(name, call)], deadline).await?;
-        answers.first().and_then(scripts::reply).ok_or_else(|| self.strange())
+    /// Sends a command of the lock protocol for the entry of this name.
+    pub async fn call(&self, name: &str, command: &Command, deadline: Instant) -> Result<Response> {
+        let answers = self.ask(&[scripts::eval(name, command)], deadline).await?;
+        answers.first().and_then(scripts::response).ok_or_else(|| self.strange())
     }
 
     pub(super) fn strange(&self) -> Error {
-        let message = tr!("{place} gave an answer that Redis does not give", place = self.server.place());
+        let message = tr!("{place} gave an answer that Redis does not give", place = self.server.url());
         Error::new(Cause::Unavailable, message)
     }
 }

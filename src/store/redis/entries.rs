@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::database::text;
 use super::lock::Fence;
 use super::seal::Broken;
-use super::{PREFIX, Shared, scripts};
+use super::{PREFIX, RedisStore, scripts};
 use crate::error::Result;
 use crate::i18n::{Text, tr};
 use crate::store::{Entry, Key, Version, decode, newer};
@@ -22,7 +22,7 @@ const RENEWABLE_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// An entry, or why it cannot be used.
 pub(super) type Usable = std::result::Result<(Key, Entry), Text>;
 
-impl Shared {
+impl RedisStore {
     /// The entries of these names, each with its version: one that is there and cannot be used, with why not.
     pub(super) async fn entries(
         &self,
@@ -60,7 +60,7 @@ impl Shared {
 
     /// What is wrong with an entry, and where that is.
     pub(super) fn in_place(&self, why: Text) -> Text {
-        tr!("in {place} {why}", place = self.server.place(), why)
+        tr!("in {place} {why}", place = self.server.url(), why)
     }
 
     fn unseal(

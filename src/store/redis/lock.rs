@@ -253,7 +253,7 @@ impl Lease {
     }
 
     /// What the holder does beside his work: sleep, prolong, or stop where the right is lost.
-    pub fn beside(&self, now: Moment) -> Action {
+    pub fn renew(&self, now: Moment) -> Action {
         match self.state {
             State::Held { fence, until, renewal } if now < until => match renewal.saturating_sub(now) {
                 Duration::ZERO => Action::Ask(self.hold(fence)),
@@ -264,7 +264,7 @@ impl Lease {
     }
 
     /// What came of prolonging it beside the work; `asked` is when that was sent.
-    pub fn beside_done(&mut self, asked: Moment, now: Moment, reply: Option<Response>) {
+    pub fn renewed(&mut self, asked: Moment, now: Moment, reply: Option<Response>) {
         match (self.state, reply) {
             (State::Held { .. }, Some(Response::Done)) => self.prolonged(asked),
             (State::Held { fence, .. }, Some(_)) => self.state = State::Lost { fence },

@@ -10,7 +10,7 @@ impl Server {
     /// Who we are is a setting to be mended. What passes by itself is like no answer; the rest needs somebody there.
     /// What is said in our words needs none of the server's, which quote scripts.
     pub(super) fn refused(&self, error: &ServerError) -> Error {
-        let (place, code) = (self.place(), code(error));
+        let (place, code) = (self.url(), code(error));
         let (message, hint) = match code {
             "NOAUTH" => (tr!("the store {place} wants a password", place), who()),
             "WRONGPASS" => (tr!("the store {place} does not take the user or the password", place), who()),
@@ -39,7 +39,7 @@ impl Server {
 
     /// The same in the server's words.
     fn answered(&self, code: &str, error: &ServerError) -> Error {
-        let message = tr!("the store {place} answered {code}", place = self.place(), code);
+        let message = tr!("the store {place} answered {code}", place = self.url(), code);
         let (cause, hint) = match code {
             "NOPERM" => {
                 (Cause::BadSetting, tr!("check the user in CRMAUTH_STORE, and what it may do on the server"))

@@ -96,36 +96,36 @@ pub fn keys(name: &str) -> [String; 3] {
 }
 
 /// A call as a command.
-pub fn command(name: &str, call: &Command) -> Cmd {
-    let script = match call {
+pub fn eval(name: &str, command: &Command) -> Cmd {
+    let script = match command {
         Command::Take { .. } => TAKE,
         Command::Hold { .. } => HOLD,
         Command::Write { .. } => WRITE,
         Command::Forget { .. } => FORGET,
         Command::GiveBack { .. } => GIVE_BACK,
     };
-    let mut command = redis::cmd("EVAL");
-    command.arg([COMMON, script].concat()).arg(3).arg(&keys(name)[..]).arg(millis(LAST_KEPT));
-    match call {
+    let mut eval = redis::cmd("EVAL");
+    eval.arg([COMMON, script].concat()).arg(3).arg(&keys(name)[..]).arg(millis(LAST_KEPT));
+    match command {
         Command::Take { owner, lease, seen, grace } => {
             let seen = match seen {
                 None => "any".to_owned(),
                 Some(None) => "none".to_owned(),
                 Some(Some(fence)) => fence.to_string(),
             };
-            command.arg(format!("{owner:032x}")).arg(millis(*lease)).arg(seen).arg(millis(*grace));
+            eval.arg(format!("{owner:032x}")).arg(millis(*lease)).arg(seen).arg(millis(*grace));
         }
         Command::Hold { owner, fence, lease } => {
-            command.arg(right(*owner, *fence)).arg(*fence).arg(millis(*lease));
+            eval.arg(right(*owner, *fence)).arg(*fence).arg(millis(*lease));
         }
         Command::Write { owner, fence, sealed, ttl } => {
-            command.arg(right(*owner, *fence)).arg(*fence).arg(sealed.as_slice()).arg(millis(*ttl));
+            eval.arg(right(*owner, *fence)).arg(*fence).arg(sealed.as_slice()).arg(millis(*ttl));
         }
         Command::Forget { owner, fence } | Command::GiveBack { owner, fence } => {
-            command.arg(right(*owner, *fence)).arg(*fence);
+            eval.arg(right(*owner, *fence)).arg(*fence);
         }
     }
-    command
+    eval
 }
 
 /// The number of an entry's right: a whole one that the server's language can still count up from, in digits alone.
@@ -135,7 +135,7 @@ pub fn fence(text: &str) -> Option<Fence> {
 }
 
 /// What a script answered; `None` for what none of them does.
-pub fn reply(value: &Value) -> Option<Response> {
+pub fn response(value: &Value) -> Option<Response> {
     let Value::Array(parts) = value else { return None };
     let mut words = parts.iter().map(|part| match part {
         Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),

@@ -32,7 +32,7 @@ trait Pipe: AsyncRead + AsyncWrite + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Unpin> Pipe for T {}
 
 pub struct Server {
-    place: RedisUrl,
+    url: RedisUrl,
     trust: Rc<Trust>,
     allow_plain: bool,
     /// Connections that nobody uses right now. A call that is given up takes its connection with it, so that no
@@ -42,13 +42,13 @@ pub struct Server {
 
 impl Server {
     /// Nothing is opened before it is needed.
-    pub fn new(place: RedisUrl, trust: Rc<Trust>, allow_plain: bool) -> Self {
-        Self { place, trust, allow_plain, idle: RefCell::default() }
+    pub fn new(url: RedisUrl, trust: Rc<Trust>, allow_plain: bool) -> Self {
+        Self { url, trust, allow_plain, idle: RefCell::default() }
     }
 
     /// Where it is, without user and password.
-    pub fn place(&self) -> &RedisUrl {
-        &self.place
+    pub fn url(&self) -> &RedisUrl {
+        &self.url
     }
 
     /// Asks all of it at once and gives the answers in order, in a share of the time that is left until the deadline.
@@ -88,24 +88,24 @@ impl Server {
         let socket = self.reach().await?;
         // A call is one small write, and its answer is waited for.
         let _ = socket.set_nodelay(true);
-        let mut pipe: Box<dyn Pipe> = if self.place.tls {
-            let connected = self.trust.connect(&self.place.host, socket).await;
+        let mut pipe: Box<dyn Pipe> = if self.url.tls {
+            let connected = self.trust.connect(&self.url.host, socket).await;
             Box::new(connected.map_err(|error| self.no_tls(&error))??)
         } else {
             Box::new(socket)
         };
         let mut greeting = Vec::new();
-        if let Some(password) = &self.place.password {
+        if let Some(password) = &self.url.password {
             let mut command = redis::cmd("AUTH");
-            self.place.user.iter().for_each(|user| {
+            self.url.user.iter().for_each(|user| {
                 command.arg(user);
             });
             command.arg(password.expose());
             greeting.push(command);
         }
-        if self.place.database != 0 {
+        if self.url.database != 0 {
             let mut command = redis::cmd("SELECT");
-            command.arg(self.place.database);
+            command.arg(self.url.database);
             greeting.push(command);
         }
         if greeting.is_empty() {
@@ -120,16 +120,16 @@ impl Server {
 
     /// Connects to the first address that takes us; without TLS to loopback only, unless allowed.
     async fn reach(&self) -> Result<TcpStream> {
-        let found = tokio::net::lookup_host((self.place.host.as_str(), self.place.port)).await;
+        let found = tokio::net::lookup_host((self.url.host.as_str(), self.url.port)).await;
         let found: Vec<SocketAddr> = found.map(Iterator::collect).unwrap_or_default();
         if found.is_empty() {
-            return Err(self.away(Cause::Dns, tr!("cannot resolve {host}", host = self.place.host)));
+            return Err(self.away(Cause::Dns, tr!("cannot resolve {host}", host = self.url.host)));
         }
-        let any = self.place.tls || self.allow_plain;
+        let any = self.url.tls || self.allow_plain;
         let usable: Vec<_> =
             found.into_iter().filter(|found| any || found.ip().to_canonical().is_loopback()).collect();
         if usable.is_empty() {
-            let address = self.place.address();
+            let address = self.url.address();
             let message =
                 tr!("redis:// to {address} is not encrypted: its password would be readable", address);
             return Err(Error::new(Cause::BadSetting, message)
@@ -142,7 +142,7 @@ impl Server {
                 Err(error) => why = Some(error.kind()),
             }
         }
-        let host = self.place.address();
+        let host = self.url.address();
         Err(self.away(
             Cause::Connect,
             match why {
@@ -156,7 +156,7 @@ impl Server {
     }
 
     fn no_tls(&self, error: &io::Error) -> Error {
-        let host = self.place.address();
+        let host = self.url.address();
         match tls::explain(error, &host) {
             Some(error) => self.out_of_reach(error),
             None => self.away(Cause::Tls, tr!("{host} closed the connection during the TLS handshake", host)),
@@ -164,7 +164,7 @@ impl Server {
     }
 
     fn broke(&self, error: &io::Error) -> Error {
-        let host = self.place.address();
+        let host = self.url.address();
         if let Some(error) = tls::explain(error, &host) {
             return self.out_of_reach(error);
         }
@@ -181,8 +181,7 @@ impl Server {
     }
 
     fn out_of_reach(&self, error: Error) -> Error {
-        let message =
-            tr!("the store {place} is out of reach: {why}", place = self.place, why = error.message);
+        let message = tr!("the store {place} is out of reach: {why}", place = self.url, why = error.message);
         Error { message, ..error }.hint(tr!("is CRMAUTH_STORE right, and is its server up?"))
     }
 }

@@ -1,0 +1,210 @@
+//! A stored session, and the form in which every store writes it.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use zeroize::Zeroizing;
+
+use crate::i18n::{Text, tr};
+use crate::secret::{Secret, sha256_hex};
+use crate::session::{Role, Session, check_token};
+
+/// The form of an entry that this program writes and the newest that it reads.
+const SCHEMA: u32 = 1;
+/// No entry is larger, in bytes: a token, a refresh token, and what else a login says.
+pub(super) const ENTRY_MAX: u64 = 4 * 1024 * 1024;
+/// How many hex digits an entry's name has.
+pub(super) const NAME_LENGTH: usize = 32;
+/// An entry from further in the future than this is from another clock.
+const FUTURE: SignedDuration = SignedDuration::from_secs(60);
+
+/// Whose session an entry is. It holds no secret.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Key {
+    /// The provider's id.
+    pub provider: String,
+    /// Scheme, host and port.
+    pub origin: String,
+    /// The base URL's path.
+    pub path: String,
+    /// Who logs in: user names and client ids, or the account's name where there are none.
+    pub user: Vec<String>,
+    /// The grant, where a provider has several.
+    pub grant: Option<String>,
+    pub role: Role,
+}
+
+impl Key {
+    /// The person of `--as` whom the session stands for.
+    pub fn person(&self) -> Option<&str> {
+        match &self.role {
+            Role::As(person) => Some(person),
+            _ => None,
+        }
+    }
+
+    /// The entry's name: 32 hex digits, which tell nothing.
+    pub fn name(&self) -> String {
+        let parts = serde_json::to_string(self).unwrap_or_default();
+        sha256_hex(&parts).expose()[..NAME_LENGTH].to_owned()
+    }
+}
+
+/// A stored session.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The target that stored it last, for people.
+    pub target: String,
+    pub session: Session,
+    /// When it was last known to be alive; none for one that may have ended.
+    pub seen_at: Option<Timestamp>,
+    /// Fingerprints of the credentials that got it, by field; none for an adopted session.
+    pub credentials: BTreeMap<String, String>,
+}
+
+/// An entry as it is written.
+#[derive(Serialize, Deserialize)]
+struct Record {
+    schema: u32,
+    key: Key,
+    target: String,
+    token: String,
+    token_type: String,
+    refresh: Option<String>,
+    user: Option<String>,
+    impersonating: Option<String>,
+    obtained_at: String,
+    expires_at: Option<String>,
+    seen_at: Option<String>,
+    credentials: BTreeMap<String, String>,
+    details: Map<String, Value>,
+}
+
+/// The schema alone, which even a newer entry has.
+#[derive(Deserialize)]
+struct Form {
+    schema: u32,
+}
+
+/// Why an entry of a newer form cannot be used.
+pub(super) fn newer() -> Text {
+    tr!("was written by a newer crmauth")
+}
+
+/// An entry's bytes.
+pub(super) fn encode(key: &Key, entry: &Entry) -> Zeroizing<Vec<u8>> {
+    let session = &entry.session;
+    let record = Record {
+        schema: SCHEMA,
+        key: key.clone(),
+        target: entry.target.clone(),
+        token: session.token.expose().to_owned(),
+        token_type: session.token_type.clone(),
+        refresh: session.refresh.as_ref().map(|token| token.expose().to_owned()),
+        user: session.user.clone(),
+        impersonating: session.impersonating.clone(),
+        obtained_at: session.obtained_at.to_string(),
+        expires_at: session.expires_at.map(|time| time.to_string()),
+        seen_at: entry.seen_at.map(|time| time.to_string()),
+        credentials: entry.credentials.clone(),
+        details: session.details.clone(),
+    };
+    Zeroizing::new(serde_json::to_vec(&record).unwrap_or_default())
+}
+
+/// Reads an entry's bytes; `now` finds out those from the future.
+///
+/// Errors: why it cannot be used, as half a sentence without anything of its text.
+pub(super) fn decode(bytes: &[u8], now: Timestamp) -> std::result::Result<(Key, Entry), Text> {
+    let broken = || tr!("is cut or no entry");
+    match serde_json::from_slice::<Form>(bytes) {
+        Ok(form) if form.schema > SCHEMA => return Err(newer()),
+        Ok(_) => {}
+        Err(_) => return Err(broken()),
+    }
+    let record: Record = serde_json::from_slice(bytes).map_err(|_| broken())?;
+    check_token(&record.token).map_err(|_| broken())?;
+    let time = |text: &str| text.parse::<Timestamp>().map_err(|_| broken());
+    let times = |text: &Option<String>| text.as_deref().map(time).transpose();
+    let obtained_at = time(&record.obtained_at)?;
+    let seen_at = times(&record.seen_at)?;
+    if [Some(obtained_at), seen_at].into_iter().flatten().any(|time| time.duration_since(now) > FUTURE) {
+        return Err(tr!("is from the future: was the clock set back?"));
+    }
+    let session = Session {
+        token: Secret::new(record.token),
+        token_type: record.token_type,
+        refresh: record.refresh.map(Secret::new),
+        user: record.user,
+        impersonating: record.impersonating,
+        obtained_at,
+        expires_at: times(&record.expires_at)?,
+        details: record.details,
+    };
+    let entry = Entry { target: record.target, session, seen_at, credentials: record.credentials };
+    Ok((record.key, entry))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn key(user: &str) -> Key {
+        Key {
+            provider: "gluo".into(),
+            origin: "https://h".into(),
+            path: "/".into(),
+            user: vec![user.into()],
+            grant: None,
+            role: Role::User,
+        }
+    }
+
+    pub(crate) fn entry(token: &str) -> Entry {
+        let mut session = Session::new(token, "session").expect("a token");
+        session.refresh = Some(Secret::new("r".into()));
+        session.lasts(SignedDuration::from_secs(60));
+        let seen_at = Some(session.obtained_at);
+        Entry {
+            target: "gluo".into(),
+            session,
+            seen_at,
+            credentials: BTreeMap::from([("A".into(), "f".into())]),
+        }
+    }
+
+    #[test]
+    fn an_entry_is_read_back_as_it_was() {
+        let (key, entry) = (key("ana"), entry("t1"));
+        let bytes = encode(&key, &entry);
+        let (its, back) = decode(&bytes, Timestamp::now()).expect("an entry");
+        assert_eq!(its, key);
+        assert_eq!(format!("{back:?}"), format!("{entry:?}"));
+        assert_eq!(back.session.token, entry.session.token);
+    }
+
+    #[test]
+    fn what_cannot_be_used_says_why() {
+        let bytes = encode(&key("ana"), &entry("t1"));
+        let now = Timestamp::now();
+        for end in 0..bytes.len() {
+            assert!(decode(&bytes[..end], now).is_err(), "{end}");
+        }
+        let newer = String::from_utf8(bytes.to_vec()).expect("UTF-8").replace("\"schema\":1", "\"schema\":2");
+        assert_eq!(decode(newer.as_bytes(), now).expect_err("newer"), "was written by a newer crmauth");
+        let before = now.checked_sub(SignedDuration::from_secs(3600)).expect("a time");
+        assert_eq!(decode(&bytes, before).expect_err("early"), "is from the future: was the clock set back?");
+    }
+
+    #[test]
+    fn names_differ_and_tell_nothing() {
+        assert_ne!(key("ana").name(), key("bia").name());
+        assert_eq!(key("ana").name().len(), 32);
+        let mut other = key("ana");
+        other.role = Role::As("bia".into());
+        assert_ne!(other.name(), key("ana").name());
+    }
+}
