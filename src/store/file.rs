@@ -7,25 +7,27 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use super::{ENTRY_MAX, Entry, Found, Held, Key, Lock, NAME_LENGTH, Written, decode, encode, newer};
+use super::{
+    ENTRY_MAX, Entry, Found, Held, KEY_LENGTH, Key, Lock, NAME_LENGTH, Written, decode, encode, hmac, newer,
+};
 use crate::error::{Cause, Error, Result, why};
 use crate::files::{self, DRAFT_PREFIX, Draft, open_plainly};
 use crate::i18n::{Text, tr};
 use crate::secret::{Secret, hex};
 
-/// The file of the store's own key, its lock, and its length in bytes.
+/// The file of the store's own key, and its lock.
 const KEY_FILE: &str = "key";
 const KEY_LOCK: &str = "key.lock";
-const KEY_LENGTH: usize = 32;
 /// Between two looks at a lock that another holds; jitter adds up to as much again.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// The longest pause between two looks.
 const LOOK_AGAIN_MAX: Duration = Duration::from_millis(80);
+
+type OwnKey = Zeroizing<[u8; KEY_LENGTH]>;
 
 /// What a file that is named as an entry holds.
 enum Content {
@@ -38,7 +40,7 @@ enum Content {
 
 pub struct FileStore {
     folder: PathBuf,
-    key: OnceCell<Zeroizing<Vec<u8>>>,
+    key: OnceCell<OwnKey>,
     swept: Cell<bool>,
     /// One reference is ours, and each lock that is held has one.
     locks: Rc<()>,
@@ -142,10 +144,7 @@ impl FileStore {
                 self.key.get_or_init(|| key)
             }
         };
-        let mut mac = Hmac::<sha2::Sha256>::new_from_slice(key)
-            .map_err(|_| Error::new(Cause::Other, tr!("the store's key has a wrong length")))?;
-        mac.update(secret.expose().as_bytes());
-        Ok(hex(&mac.finalize().into_bytes()))
+        Ok(hex(&hmac(key, secret.expose().as_bytes())))
     }
 
     fn entry_path(&self, key: &Key) -> PathBuf {
@@ -258,7 +257,7 @@ impl FileStore {
     }
 
     /// The store's own key, made when it is first needed and when it can be trusted no more.
-    async fn key(&self, deadline: Instant) -> Result<Zeroizing<Vec<u8>>> {
+    async fn key(&self, deadline: Instant) -> Result<OwnKey> {
         let failed = |error: io::Error| self.failed(tr!("has no key of its own"), &error);
         if let Some(key) = self.known_key().map_err(failed)? {
             return Ok(key);
@@ -276,9 +275,9 @@ impl FileStore {
     }
 
     /// The key that is there. Nothing can be compared with one that is cut or that others know.
-    fn known_key(&self) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    fn known_key(&self) -> io::Result<Option<OwnKey>> {
         let path = self.folder.join(KEY_FILE);
-        let file = match open_plainly(&path) {
+        let mut file = match open_plainly(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(_) if std::fs::symlink_metadata(&path).is_ok_and(|found| found.is_symlink()) => {
@@ -287,18 +286,19 @@ impl FileStore {
             Err(error) => return Err(error),
         };
         let metadata = file.metadata()?;
-        if !metadata.is_file() || !files::is_ours(&metadata) || files::open_to_others(&metadata) {
+        let private = files::is_ours(&metadata) && !files::open_to_others(&metadata);
+        if !metadata.is_file() || !private || metadata.len() != KEY_LENGTH as u64 {
             return Ok(None);
         }
-        let mut key = Zeroizing::new(Vec::with_capacity(KEY_LENGTH + 1));
-        file.take(KEY_LENGTH as u64 + 1).read_to_end(&mut key)?;
-        Ok((key.len() == KEY_LENGTH).then_some(key))
+        let mut key = OwnKey::default();
+        file.read_exact(&mut *key)?;
+        Ok(Some(key))
     }
 
-    fn make_key(&self) -> io::Result<Zeroizing<Vec<u8>>> {
-        let mut key = Zeroizing::new(vec![0; KEY_LENGTH]);
-        getrandom::fill(&mut key).map_err(|_| io::Error::from(ErrorKind::Other))?;
-        put(&self.folder, &self.folder.join(KEY_FILE), &key)?;
+    fn make_key(&self) -> io::Result<OwnKey> {
+        let mut key = OwnKey::default();
+        getrandom::fill(&mut *key).map_err(|_| io::Error::from(ErrorKind::Other))?;
+        put(&self.folder, &self.folder.join(KEY_FILE), &*key)?;
         Ok(key)
     }
 

@@ -9,8 +9,11 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use ::hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
+use zeroize::Zeroizing;
 
 use self::redis::{RedisStore, Turn};
 use crate::error::Result;
@@ -23,6 +26,9 @@ use memory::MemoryStore;
 pub(crate) use entry::tests;
 use entry::{ENTRY_MAX, NAME_LENGTH, decode, encode, newer};
 pub use entry::{Entry, Key};
+
+/// How long a store's own key is, in bytes.
+const KEY_LENGTH: usize = 32;
 
 /// A place for sessions.
 pub enum Store {
@@ -183,4 +189,14 @@ impl Store {
     pub async fn fingerprint(&self, secret: &Secret, deadline: Instant) -> Result<String> {
         each!(self, store => store.fingerprint(secret, deadline).await)
     }
+}
+
+/// HMAC-SHA-256 under a store's own key, or one derived from it.
+fn hmac(key: &[u8; KEY_LENGTH], text: &[u8]) -> [u8; 32] {
+    // A key of a whole block cannot be too long; HMAC itself fills shorter ones up with zeros.
+    let mut block = Zeroizing::new([0; 64]);
+    block[..KEY_LENGTH].copy_from_slice(key);
+    let mut mac = Hmac::<Sha256>::new((&*block).into());
+    mac.update(text);
+    mac.finalize().into_bytes().into()
 }

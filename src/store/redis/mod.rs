@@ -75,7 +75,7 @@ impl RedisStore {
         self.began.elapsed()
     }
 
-    fn name(&self, key: &Key) -> Result<String> {
+    fn name(&self, key: &Key) -> String {
         self.keys.name(&serde_json::to_string(key).unwrap_or_default())
     }
 
@@ -84,7 +84,7 @@ impl RedisStore {
     }
 
     pub async fn read(&self, key: &Key, deadline: Instant) -> Result<Found> {
-        let name = self.name(key)?;
+        let name = self.name(key);
         let (version, entry) = self.entries(&[name], deadline).await?.pop().unwrap_or_default();
         let found = match entry {
             None => Found::default(),
@@ -96,12 +96,12 @@ impl RedisStore {
     }
 
     pub async fn lock(self: &Rc<Self>, key: &Key, deadline: Instant) -> Result<Lock> {
-        let turn = self.take_turn(&self.name(key)?, deadline).await?;
+        let turn = self.take_turn(&self.name(key), deadline).await?;
         Ok(Lock { key: key.clone(), held: Held::Redis(turn) })
     }
 
     pub async fn wait(self: &Rc<Self>, key: &Key, seen: Version, deadline: Instant) -> Result<Waited> {
-        let turn = self.wait_for_turn(&self.name(key)?, Some(seen), deadline).await?;
+        let turn = self.wait_for_turn(&self.name(key), Some(seen), deadline).await?;
         Ok(match turn {
             Some(turn) => Waited::Lock(Lock { key: key.clone(), held: Held::Redis(turn) }),
             None => Waited::News,
@@ -170,6 +170,6 @@ impl RedisStore {
     }
 
     pub async fn fingerprint(&self, secret: &Secret, _deadline: Instant) -> Result<String> {
-        self.keys.print(secret)
+        Ok(self.keys.fingerprint(secret))
     }
 }

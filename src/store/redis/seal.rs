@@ -9,15 +9,13 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
-use hmac::{Hmac, Mac};
 use zeroize::Zeroizing;
 
 use crate::error::{Cause, Error, Result};
 use crate::i18n::{Text, tr};
 use crate::secret::{Secret, hex};
+use crate::store::{KEY_LENGTH, NAME_LENGTH, hmac};
 
-/// How long the key is, in bytes.
-const KEY_LENGTH: usize = 32;
 /// The form of what is sealed here.
 const VERSION: u8 = 1;
 const NONCE_LENGTH: usize = 24;
@@ -41,36 +39,30 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Takes 32 bytes in base64, with or without `=` at the end.
-    ///
-    /// Errors: [`Cause::BadSetting`]; the message begins with a verb and does not show the key.
+    /// Takes 32 bytes in base64, with or without `=` at the end. The message of an error begins with a verb.
     pub fn new(key: &Secret) -> Result<Self> {
         let bad =
             || Error::new(Cause::BadSetting, tr!("is no key: it needs 32 bytes in base64")).hint(make_key());
         let text = key.expose().trim();
-        let key = STANDARD.decode(text).or_else(|_| STANDARD_NO_PAD.decode(text)).map_err(|_| bad())?;
-        let key = Zeroizing::new(key);
-        if key.len() != KEY_LENGTH {
-            return Err(bad());
-        }
-        let below = |label: &str| mac(&key, label.as_bytes()).map(Zeroizing::new);
-        let sealing = below("crmauth store 1: seal")?;
-        let cipher = XChaCha20Poly1305::new_from_slice(&*sealing).map_err(|_| bad())?;
+        let bytes = STANDARD.decode(text).or_else(|_| STANDARD_NO_PAD.decode(text)).map_err(|_| bad())?;
+        let bytes = Zeroizing::new(bytes);
+        let key: &[u8; KEY_LENGTH] = bytes.as_slice().try_into().map_err(|_| bad())?;
+        let below = |label: &str| Zeroizing::new(hmac(key, label.as_bytes()));
         Ok(Self {
-            cipher,
-            names: below("crmauth store 1: names")?,
-            prints: below("crmauth store 1: prints")?,
+            cipher: XChaCha20Poly1305::new((&*below("crmauth store 1: seal")).into()),
+            names: below("crmauth store 1: names"),
+            prints: below("crmauth store 1: prints"),
         })
     }
 
     /// A name that tells nothing of what it names: 32 hex digits.
-    pub fn name(&self, of: &str) -> Result<String> {
-        Ok(hex(&mac(&*self.names, of.as_bytes())?[..16]))
+    pub fn name(&self, of: &str) -> String {
+        hex(&hmac(&self.names, of.as_bytes())[..NAME_LENGTH / 2])
     }
 
-    /// A fingerprint of a secret, equal on every machine with this key.
-    pub fn print(&self, secret: &Secret) -> Result<String> {
-        Ok(hex(&mac(&*self.prints, secret.expose().as_bytes())?))
+    /// A secret's fingerprint, equal on every machine with this key.
+    pub fn fingerprint(&self, secret: &Secret) -> String {
+        hex(&hmac(&self.prints, secret.expose().as_bytes()))
     }
 
     pub fn seal(&self, text: &[u8], purpose: &str) -> Result<Vec<u8>> {
@@ -110,13 +102,6 @@ fn proved(purpose: &str) -> Vec<u8> {
     [&[VERSION], purpose.as_bytes()].concat()
 }
 
-fn mac(key: &[u8], text: &[u8]) -> Result<[u8; KEY_LENGTH]> {
-    let mac = Hmac::<sha2::Sha256>::new_from_slice(key);
-    let mut mac = mac.map_err(|_| Error::new(Cause::Other, tr!("the store's key has a wrong length")))?;
-    mac.update(text);
-    Ok(mac.finalize().into_bytes().into())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,10 +136,10 @@ mod tests {
     fn names_and_prints_are_under_keys_of_their_own() {
         let (one, other) = (keys(1), keys(2));
         let secret = Secret::new("x".to_owned());
-        assert_eq!(one.name("x").expect("a name").len(), 32);
-        assert_ne!(one.name("x").expect("a name"), other.name("x").expect("a name"));
-        assert_ne!(one.print(&secret).expect("a print"), other.print(&secret).expect("a print"));
-        assert!(!one.print(&secret).expect("a print").starts_with(&one.name("x").expect("a name")));
+        assert_eq!(one.name("x").len(), 32);
+        assert_ne!(one.name("x"), other.name("x"));
+        assert_ne!(one.fingerprint(&secret), other.fingerprint(&secret));
+        assert!(!one.fingerprint(&secret).starts_with(&one.name("x")));
     }
 
     #[test]
