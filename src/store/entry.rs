@@ -53,6 +53,11 @@ impl Key {
     }
 }
 
+/// Whether a text can be an entry's name.
+pub(super) fn is_name(text: &str) -> bool {
+    text.len() == NAME_LENGTH && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// A stored session.
 #[derive(Debug, Clone)]
 pub struct Entry {

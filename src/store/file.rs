@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::{
-    ENTRY_MAX, Entry, Found, Held, KEY_LENGTH, Key, Lock, NAME_LENGTH, Written, decode, encode, hmac, newer,
+    ENTRY_MAX, Entry, Found, Held, KEY_LENGTH, Key, Lock, Written, decode, encode, hmac, is_name, newer,
 };
 use crate::error::{Cause, Error, Result, why};
 use crate::files::{self, DRAFT_PREFIX, Draft, open_plainly};
@@ -159,9 +159,8 @@ impl FileStore {
     fn entry_files(&self) -> Vec<PathBuf> {
         let files = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
         let named = |path: &PathBuf| {
-            let digits = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
-            let hex = digits.len() == NAME_LENGTH && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-            hex && path.extension().is_some_and(|end| end == "json")
+            path.file_stem().and_then(|name| name.to_str()).is_some_and(is_name)
+                && path.extension().is_some_and(|end| end == "json")
         };
         files.map(|file| file.path()).filter(named).collect()
     }

@@ -24,7 +24,7 @@ use memory::MemoryStore;
 
 #[cfg(test)]
 pub(crate) use entry::tests;
-use entry::{ENTRY_MAX, NAME_LENGTH, decode, encode, newer};
+use entry::{ENTRY_MAX, NAME_LENGTH, decode, encode, is_name, newer};
 pub use entry::{Entry, Key};
 
 /// How long a store's own key is, in bytes.

@@ -1,5 +1,6 @@
 //! The server away, refusing, full or slow: side by side goes on with one warning, a single seat fails closed.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{fleet, logins, sharing, token};
@@ -54,6 +55,36 @@ fn out_of_reach() {
         Some(b"-LOADING Redis is loading the dataset in memory\r\n-LOADING x\r\n".to_vec())
     });
     away(&loading.url(), "answered LOADING");
+}
+
+#[test]
+fn what_answers_may_cost_is_bounded() {
+    let tiny = ["*38\r\n", &"*0\r\n".repeat(38)].concat();
+    let nested = ["*100000\r\n", &tiny.repeat(100_000)].concat();
+    let claims = "*9223372036854775807\r\n".repeat(4);
+    for answer in [nested, claims, "+x\r\n".repeat(100_001), format!("${}\r\n", 9 << 20)] {
+        let large = Canned::start(move |_| Some(answer.clone().into_bytes()));
+        away(&large.url(), "does not speak Redis's protocol");
+    }
+}
+
+#[test]
+fn a_scan_without_end_ends() {
+    let scans = AtomicUsize::new(0);
+    let endless = Canned::start(move |text| {
+        if !text.contains("SCAN") {
+            return Canned::good(text);
+        }
+        let scan = scans.fetch_add(1, Ordering::Relaxed);
+        let names = (0..20_000).map(|name| format!("$40\r\ncrmauth:{:032x}\r\n", scan * 20_000 + name));
+        let names: String = names.collect();
+        Some(format!("*2\r\n$1\r\n7\r\n*20000\r\n{names}").into_bytes())
+    });
+    let mut machine = Machine::new();
+    shares(&mut machine, &endless.url());
+    for line in ["status", "logout --all"] {
+        machine.run(line).fails(5, &["gave an answer that Redis does not give"]);
+    }
 }
 
 #[test]

@@ -316,22 +316,28 @@ impl Canned {
 
     /// One that does as the protocol wants, but for what `instead` answers.
     pub fn but(instead: impl Fn(&str) -> Option<&'static str> + Send + Sync + 'static) -> Self {
-        Self::start(move |text| {
-            let good = || match text {
-                text if text.contains("TIME\r\n") && text.starts_with("*2") => {
-                    let now = jiff::Timestamp::now().as_second().to_string();
-                    format!("$-1\r\n*2\r\n${}\r\n{now}\r\n$1\r\n0\r\n", now.len())
-                }
-                text if text.contains("NX\r\n") && text.contains("crmauth:check") => {
-                    // What was set is what is there.
-                    "+OK\r\n$-1\r\n".to_owned()
-                }
-                text if text.contains("HMGET") => "*2\r\n$-1\r\n$-1\r\n".to_owned(),
-                text if text.contains("INFO") => "*2\r\n$5\r\ngiven\r\n$1\r\n7\r\n".to_owned(),
-                _ => "*1\r\n$4\r\ndone\r\n".to_owned(),
-            };
-            Some(instead(text).map_or_else(good, str::to_owned).into_bytes())
+        Self::start(move |text| match instead(text) {
+            Some(answer) => Some(answer.as_bytes().to_vec()),
+            None => Self::good(text),
         })
+    }
+
+    /// What the protocol wants.
+    pub fn good(text: &str) -> Option<Vec<u8>> {
+        let answer = match text {
+            text if text.contains("TIME\r\n") && text.starts_with("*2") => {
+                let now = jiff::Timestamp::now().as_second().to_string();
+                format!("$-1\r\n*2\r\n${}\r\n{now}\r\n$1\r\n0\r\n", now.len())
+            }
+            text if text.contains("NX\r\n") && text.contains("crmauth:check") => {
+                // What was set is what is there.
+                "+OK\r\n$-1\r\n".to_owned()
+            }
+            text if text.contains("HMGET") => "*2\r\n$-1\r\n$-1\r\n".to_owned(),
+            text if text.contains("INFO") => "*2\r\n$5\r\ngiven\r\n$1\r\n7\r\n".to_owned(),
+            _ => "*1\r\n$4\r\ndone\r\n".to_owned(),
+        };
+        Some(answer.into_bytes())
     }
 
     /// `redis://127.0.0.1:PORT`.

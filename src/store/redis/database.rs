@@ -1,6 +1,7 @@
 //! The database: whose it is, what time it is there, and which entries it has.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use redis::Value;
@@ -11,12 +12,14 @@ use super::seal::Broken;
 use super::{PREFIX, RedisStore, scripts};
 use crate::error::{Cause, Error, Result};
 use crate::i18n::tr;
-use crate::store::NAME_LENGTH;
+use crate::store::is_name;
 
 /// The value that tells whether a key is the store's.
 const CHECK: &str = "crmauth:check";
 /// How many names are asked for at once.
 const SCAN: usize = 500;
+/// How many names a scan may find.
+const NAMES_MAX: usize = 100_000;
 
 /// What is known of the server since the first call.
 pub(super) struct Opened {
@@ -27,10 +30,10 @@ pub(super) struct Opened {
 }
 
 impl RedisStore {
-    /// Every entry's name.
-    pub(super) async fn names(&self, deadline: Instant) -> Result<Vec<String>> {
+    /// Every entry's name, once.
+    pub(super) async fn names(&self, deadline: Instant) -> Result<BTreeSet<String>> {
         self.open(deadline).await?;
-        let mut names = Vec::new();
+        let mut names = BTreeSet::new();
         let mut cursor = "0".to_owned();
         loop {
             let mut command = redis::cmd("SCAN");
@@ -40,17 +43,14 @@ impl RedisStore {
             let [next, Value::Array(keys)] = &parts[..] else { return Err(self.strange()) };
             cursor = text(next).ok_or_else(|| self.strange())?.to_owned();
             let entries = keys.iter().filter_map(text).filter_map(|key| key.strip_prefix(PREFIX));
-            let is_name =
-                |name: &&str| name.len() == NAME_LENGTH && name.bytes().all(|byte| byte.is_ascii_hexdigit());
-            names.extend(entries.filter(is_name).map(str::to_owned));
+            names.extend(entries.filter(|name| is_name(name)).map(str::to_owned));
+            if !within_bounds(names.len()) {
+                return Err(self.strange());
+            }
             if cursor == "0" {
-                break;
+                return Ok(names);
             }
         }
-        // A name may come twice.
-        names.sort();
-        names.dedup();
-        Ok(names)
     }
 
     /// Asks the server, unless it was found to be away before.
@@ -131,6 +131,11 @@ impl RedisStore {
         let message = tr!("{place} gave an answer that Redis does not give", place = self.server.url());
         Error::new(Cause::Unavailable, message)
     }
+}
+
+/// What a scan may cost is decided here and nowhere else; how long it may take, by its deadline.
+fn within_bounds(names: usize) -> bool {
+    names <= NAMES_MAX
 }
 
 /// Whether there was no answer, or one that soon becomes another.

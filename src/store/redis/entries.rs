@@ -38,8 +38,7 @@ impl RedisStore {
                 command
             })
             .collect();
-        let answers =
-            if commands.is_empty() { Vec::new() } else { self.ask_once(&commands, deadline).await? };
+        let answers = self.ask_once(&commands, deadline).await?;
         let now = Timestamp::now().saturating_add(opened.ahead).unwrap_or(Timestamp::MAX);
         let mut entries = Vec::with_capacity(names.len());
         for (name, answer) in names.iter().zip(answers) {

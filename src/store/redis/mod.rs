@@ -41,6 +41,9 @@ pub use url::RedisUrl;
 /// What every name in the database begins with.
 const PREFIX: &str = "crmauth:";
 
+/// How many entries are read in one exchange, which bounds what they may cost together.
+const AT_ONCE: usize = 32;
+
 pub struct RedisStore {
     server: Server,
     keys: Keys,
@@ -162,9 +165,12 @@ impl RedisStore {
     }
 
     pub async fn list(&self, deadline: Instant) -> Result<Vec<(Key, Entry)>> {
-        let names = self.names(deadline).await?;
-        let entries = self.entries(&names, deadline).await?;
-        let mut found: Vec<_> = entries.into_iter().filter_map(|(_, entry)| entry?.ok()).collect();
+        let names = Vec::from_iter(self.names(deadline).await?);
+        let mut found = Vec::new();
+        for names in names.chunks(AT_ONCE) {
+            let entries = self.entries(names, deadline).await?;
+            found.extend(entries.into_iter().filter_map(|(_, entry)| entry?.ok()));
+        }
         found.sort_by(|(one, _), (other, _)| one.cmp(other));
         Ok(found)
     }

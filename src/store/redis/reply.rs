@@ -1,67 +1,77 @@
-//! Where a reply of the server ends, before anything is made of it: nothing larger than an entry is waited for, and
-//! no length is believed.
+//! Where the replies of an exchange end, and what they may cost. Nothing is made of them before they are whole, and no
+//! length that the server names is believed.
 
-/// No reply is larger, in bytes.
-pub const REPLY_MAX: usize = 16 * 1024 * 1024;
-/// No line is longer: a status, an error, a length.
+/// The replies of one exchange, in bytes: twice the largest entry.
+const BYTES_MAX: usize = 8 * 1024 * 1024;
+/// The values in them, of which the smallest take four bytes here and some fifty once they are parsed.
+const VALUES_MAX: usize = 100_000;
+/// A line, in bytes: a status, an error, a number.
 const LINE_MAX: usize = 64 * 1024;
-/// No array has more parts.
-const PARTS_MAX: usize = 100_000;
-/// No array is deeper in others.
-const DEPTH_MAX: usize = 4;
 
-/// It is no reply of such a server.
+/// The bytes are not replies of Redis, or more of them than one exchange may cost.
 #[derive(Debug, PartialEq, Eq)]
-pub struct NoReply;
+pub struct NotRedis;
 
-/// How many bytes the first reply has; `None` where more of it must come.
-pub fn length(buffer: &[u8]) -> Result<Option<usize>, NoReply> {
-    end(buffer, 0, 0)
+/// Follows the replies of one exchange as their bytes arrive.
+pub struct Progress {
+    /// How many values must still come, those in arrays included.
+    missing: usize,
+    values: usize,
+    /// Where the next value begins.
+    at: usize,
 }
 
-fn end(buffer: &[u8], at: usize, depth: usize) -> Result<Option<usize>, NoReply> {
-    let Some(kind) = buffer.get(at) else { return Ok(None) };
-    if !b"+-:$*".contains(kind) || depth > DEPTH_MAX {
-        return Err(NoReply);
+impl Progress {
+    pub fn new(replies: usize) -> Self {
+        Self { missing: replies, values: 0, at: 0 }
     }
-    let line = &buffer[at + 1..];
-    let Some(width) = line.windows(2).take(LINE_MAX).position(|bytes| bytes == b"\r\n") else {
-        return if line.len() > LINE_MAX { Err(NoReply) } else { Ok(None) };
-    };
-    let next = at + 1 + width + 2;
-    let number = || std::str::from_utf8(&line[..width]).ok().and_then(|text| text.parse::<i64>().ok());
-    match kind {
-        b'$' => match number().ok_or(NoReply)? {
-            -1 => Ok(Some(next)),
-            length => {
-                let length = usize::try_from(length).ok().filter(|length| *length <= REPLY_MAX);
-                let end = next + length.ok_or(NoReply)? + 2;
-                match buffer.get(end - 2..end) {
-                    None => Ok(None),
-                    Some(b"\r\n") => Ok(Some(end)),
-                    Some(_) => Err(NoReply),
-                }
-            }
-        },
-        b'*' => {
-            let parts = match number().ok_or(NoReply)? {
-                -1 => 0,
-                parts => usize::try_from(parts).map_err(|_| NoReply)?,
+
+    /// Whether all replies are there, and nothing after them.
+    pub fn is_complete(&mut self, received: &[u8]) -> Result<bool, NotRedis> {
+        while self.missing > 0 {
+            let Some((length, parts)) = value(&received[self.at..])? else {
+                return self.within_bounds(received.len()).then_some(false).ok_or(NotRedis);
             };
-            if parts > PARTS_MAX {
-                return Err(NoReply);
+            self.at += length;
+            self.values += 1;
+            self.missing = (self.missing - 1).saturating_add(parts);
+            if !self.within_bounds(self.at) {
+                return Err(NotRedis);
             }
-            let mut next = next;
-            for _ in 0..parts {
-                match end(buffer, next, depth + 1)? {
-                    None => return Ok(None),
-                    Some(after) => next = after,
-                }
-            }
-            Ok(Some(next))
         }
-        b':' if number().is_none() => Err(NoReply),
-        _ => Ok(Some(next)),
+        if self.at == received.len() { Ok(true) } else { Err(NotRedis) }
+    }
+
+    /// What an exchange may cost is decided here and nowhere else.
+    fn within_bounds(&self, bytes: usize) -> bool {
+        bytes <= BYTES_MAX && self.values.saturating_add(self.missing) <= VALUES_MAX
+    }
+}
+
+/// The length of the value at the start, and how many more it announces as its parts; `None` if more must come.
+fn value(bytes: &[u8]) -> Result<Option<(usize, usize)>, NotRedis> {
+    let Some(kind) = bytes.first() else { return Ok(None) };
+    if !b"+-:$*".contains(kind) {
+        return Err(NotRedis);
+    }
+    let Some(end) = bytes.windows(2).take(LINE_MAX).position(|two| two == b"\r\n") else {
+        return if bytes.len() > LINE_MAX { Err(NotRedis) } else { Ok(None) };
+    };
+    let after = end + 2;
+    let number = std::str::from_utf8(&bytes[1..end]).ok().and_then(|text| text.parse::<i64>().ok());
+    match (kind, number) {
+        (b'+' | b'-', _) | (b':', Some(_)) | (b'$' | b'*', Some(-1)) => Ok(Some((after, 0))),
+        (b'*', Some(parts @ 0..)) => Ok(Some((after, usize::try_from(parts).map_err(|_| NotRedis)?))),
+        (b'$', Some(length @ 0..)) => {
+            let length =
+                usize::try_from(length).ok().filter(|length| *length <= BYTES_MAX).ok_or(NotRedis)?;
+            match bytes.get(after + length..after + length + 2) {
+                None => Ok(None),
+                Some(b"\r\n") => Ok(Some((after + length + 2, 0))),
+                Some(_) => Err(NotRedis),
+            }
+        }
+        _ => Err(NotRedis),
     }
 }
 
@@ -69,30 +79,41 @@ fn end(buffer: &[u8], at: usize, depth: usize) -> Result<Option<usize>, NoReply>
 mod tests {
     use super::*;
 
+    fn complete(bytes: &[u8], replies: usize) -> Result<bool, NotRedis> {
+        Progress::new(replies).is_complete(bytes)
+    }
+
     #[test]
     fn whole_replies_and_their_beginnings() {
-        for text in [
-            "+OK\r\n",
-            "-ERR no\r\n",
-            ":-12\r\n",
-            "$-1\r\n",
-            "$0\r\n\r\n",
-            "$4\r\na\r\nb\r\n",
-            "*-1\r\n",
-            "*0\r\n",
-            "*2\r\n$1\r\na\r\n*1\r\n:1\r\n",
-        ] {
-            let bytes = text.as_bytes();
-            assert_eq!(length(bytes), Ok(Some(bytes.len())), "{text:?}");
-            assert_eq!(length(&[bytes, b"+more"].concat()), Ok(Some(bytes.len())), "{text:?}");
-            for end in 0..bytes.len() {
-                assert_eq!(length(&bytes[..end]), Ok(None), "{text:?} up to {end}");
-            }
+        let replies: &[&[u8]] = &[
+            b"+OK\r\n",
+            b"-ERR no\r\n",
+            b":-12\r\n",
+            b"$-1\r\n",
+            b"$0\r\n\r\n",
+            b"$4\r\na\r\nb\r\n",
+            b"*-1\r\n",
+            b"*0\r\n",
+            b"*2\r\n$1\r\na\r\n*1\r\n:1\r\n",
+        ];
+        let all = replies.concat();
+        let mut progress = Progress::new(replies.len());
+        for end in 0..all.len() {
+            assert_eq!(complete(&all[..end], replies.len()), Ok(false), "up to {end}");
+            assert_eq!(progress.is_complete(&all[..end]), Ok(false), "byte by byte, up to {end}");
+        }
+        assert_eq!(complete(&all, replies.len()), Ok(true));
+        assert_eq!(progress.is_complete(&all), Ok(true));
+        assert_eq!(complete(&all, replies.len() - 1), Err(NotRedis), "more than was asked for");
+        for reply in replies {
+            assert_eq!(complete(reply, 1), Ok(true));
+            assert_eq!(complete(reply, 2), Ok(false));
         }
     }
 
     #[test]
-    fn what_is_no_reply() {
+    fn what_is_no_reply_or_costs_too_much() {
+        let tiny = ["*38\r\n", &"*0\r\n".repeat(38)].concat();
         for text in [
             "HTTP/1.1 400 Bad Request\r\n",
             "\x15\x03\x01",
@@ -101,12 +122,17 @@ mod tests {
             "$99999999999\r\n",
             "$1\r\nabc",
             "*999999999\r\n",
+            "*9223372036854775807\r\n*9223372036854775807\r\n",
             "*-2\r\n",
             ":x\r\n",
-            "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n",
             &["+", &"x".repeat(LINE_MAX + 2)].concat(),
+            &["*100000\r\n", &tiny.repeat(3_000)].concat(),
+            &["$9000000\r\n", &"x".repeat(10)].concat(),
         ] {
-            assert_eq!(length(text.as_bytes()), Err(NoReply), "{}", &text[..text.len().min(40)]);
+            assert_eq!(complete(text.as_bytes(), 1), Err(NotRedis), "{}", &text[..text.len().min(40)]);
         }
+        let large =
+            ["$8000000\r\n", &"x".repeat(8_000_000), "\r\n$900000\r\n", &"x".repeat(900_000)].concat();
+        assert_eq!(complete(large.as_bytes(), 2), Err(NotRedis), "each within its bounds, both beyond");
     }
 }

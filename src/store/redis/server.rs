@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::refusals::refusal;
-use super::reply::{self, NoReply, REPLY_MAX};
+use super::reply::Progress;
 use super::url::RedisUrl;
 use crate::error::{Cause, Error, Result};
 use crate::files;
@@ -23,7 +23,7 @@ use crate::tls::{self, Trust};
 
 /// The longest that a call may take, its connection included.
 const CALL_MAX: Duration = Duration::from_secs(5);
-/// How much is read at once.
+/// How much is read at first.
 const CHUNK: usize = 16 * 1024;
 
 /// A connection, with or without TLS.
@@ -192,7 +192,7 @@ fn share(left: Duration) -> Duration {
     (left / 4).clamp(NO_ANSWER_MIN, CALL_MAX).min(left)
 }
 
-/// Sends all and reads as many answers.
+/// Sends commands and reads their replies.
 async fn exchange(pipe: &mut Box<dyn Pipe>, commands: &[Cmd]) -> io::Result<Vec<Value>> {
     let mut packed = Zeroizing::new(Vec::new());
     for command in commands {
@@ -200,27 +200,16 @@ async fn exchange(pipe: &mut Box<dyn Pipe>, commands: &[Cmd]) -> io::Result<Vec<
     }
     pipe.write_all(&packed).await?;
     pipe.flush().await?;
-    let wrong = |_: NoReply| io::Error::from(io::ErrorKind::InvalidData);
-    let mut values = Vec::with_capacity(commands.len());
-    let mut buffer = Vec::new();
-    let mut chunk = [0; CHUNK];
-    loop {
-        while let Some(length) = reply::length(&buffer).map_err(wrong)? {
-            let value = redis::parse_redis_value(&buffer[..length]).map_err(|_| wrong(NoReply))?;
-            buffer.drain(..length);
-            values.push(value);
-            if values.len() == commands.len() {
-                return if buffer.is_empty() { Ok(values) } else { Err(wrong(NoReply)) };
-            }
-        }
-        if buffer.len() > REPLY_MAX {
-            return Err(wrong(NoReply));
-        }
-        match pipe.read(&mut chunk).await? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            read => buffer.extend_from_slice(&chunk[..read]),
+    let invalid = || io::Error::from(io::ErrorKind::InvalidData);
+    let mut progress = Progress::new(commands.len());
+    let mut received = Vec::with_capacity(CHUNK);
+    while !progress.is_complete(&received).map_err(|_| invalid())? {
+        if pipe.read_buf(&mut received).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
     }
+    let (mut parser, mut replies) = (redis::Parser::new(), &received[..]);
+    commands.iter().map(|_| parser.parse_value(&mut replies).map_err(|_| invalid())).collect()
 }
 
 #[cfg(test)]
