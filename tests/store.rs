@@ -609,6 +609,35 @@ fn a_kill_at_every_call_that_writes_leaves_the_old_or_the_new() {
     }
 }
 
+/// What a login leaves that is killed before its session has a place: somebody's token, in a draft alone.
+#[test]
+fn the_draft_of_a_killed_login_goes_with_the_next_login_or_logout() {
+    if !installed("strace") {
+        return;
+    }
+    let (_servers, machine) = five();
+    let line = ["login", "zeev"];
+    token(&machine, "login zeev");
+    let folder = store(&machine);
+    let drafts = || {
+        let files = fs::read_dir(&folder).expect("a folder").map(|file| file.expect("a file").file_name());
+        files.filter(|name| name.to_string_lossy().starts_with(".crmauth-")).collect::<Vec<_>>()
+    };
+    for next in ["login zeev", "logout --all"] {
+        fs::remove_file(entry(&machine)).expect("an entry");
+        let renames = traced(&machine, &line, &["rename", "renameat", "renameat2"]);
+        let (name, number, _) = renames.last().expect("a rename");
+        fs::remove_file(entry(&machine)).expect("an entry");
+        assert_eq!(killed_at(&machine, &line, name, *number).code, 137);
+        assert_eq!(drafts().len(), 1);
+        let drafted = fs::read_to_string(folder.join(&drafts()[0])).expect("a draft");
+        assert!(drafted.contains("\"token\""), "{drafted}");
+        machine.run(next);
+        assert_eq!(drafts(), [""; 0], "{next}");
+        token(&machine, "login zeev");
+    }
+}
+
 #[test]
 fn two_hundred_kills_anywhere_leave_the_old_or_the_new() {
     if !installed("strace") {

@@ -18,17 +18,25 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Makes one in `folder`; `prefix` begins its name.
+    /// Makes one in `folder` whose name nobody knows beforehand; `prefix` begins it.
     pub fn create(folder: &Path, prefix: &str) -> io::Result<Self> {
-        let temporary = loop {
-            let temporary =
-                tempfile::Builder::new().prefix(prefix).rand_bytes(RANDOM_LENGTH).tempfile_in(folder)?;
+        loop {
+            let draft = Self::new(folder, prefix, RANDOM_LENGTH)?;
             // The lock tells those who sweep that its writer is alive; one of them may just have been faster.
-            let ours = !matches!(temporary.as_file().try_lock(), Err(TryLockError::WouldBlock));
-            if ours && temporary.path().exists() {
-                break temporary;
+            let ours = !matches!(draft.temporary.as_file().try_lock(), Err(TryLockError::WouldBlock));
+            if ours && draft.temporary.path().exists() {
+                return Ok(draft);
             }
-        };
+        }
+    }
+
+    /// Makes one of this name, for a writer who holds a lock that all writers of that name respect.
+    pub fn named(folder: &Path, name: &str) -> io::Result<Self> {
+        Self::new(folder, name, 0)
+    }
+
+    fn new(folder: &Path, prefix: &str, random: usize) -> io::Result<Self> {
+        let temporary = tempfile::Builder::new().prefix(prefix).rand_bytes(random).tempfile_in(folder)?;
         // Whatever the umask is.
         set_mode(temporary.as_file(), 0o600)?;
         Ok(Self { folder: folder.to_owned(), temporary })

@@ -1,10 +1,12 @@
 //! `file:DIR`: one 0600 file a session in a 0700 folder, replaced atomically under a lock file beside it.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -19,9 +21,8 @@ use crate::files::{self, DRAFT_PREFIX, Draft, open_plainly};
 use crate::i18n::{Text, tr};
 use crate::secret::{Secret, hex};
 
-/// The file of the store's own key, and its lock.
+/// The file of the store's own key.
 const KEY_FILE: &str = "key";
-const KEY_LOCK: &str = "key.lock";
 /// Between two looks at a lock that another holds; jitter adds up to as much again.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// The longest pause between two looks.
@@ -41,7 +42,6 @@ enum Content {
 pub struct FileStore {
     folder: PathBuf,
     key: OnceCell<OwnKey>,
-    swept: Cell<bool>,
     /// One reference is ours, and each lock that is held has one.
     locks: Rc<()>,
 }
@@ -49,7 +49,7 @@ pub struct FileStore {
 impl FileStore {
     /// Nothing is opened or made before it is needed.
     pub fn new(folder: PathBuf) -> Self {
-        Self { folder, key: OnceCell::new(), swept: Cell::new(false), locks: Rc::new(()) }
+        Self { folder, key: OnceCell::new(), locks: Rc::new(()) }
     }
 
     pub fn place(&self) -> String {
@@ -57,9 +57,10 @@ impl FileStore {
     }
 
     pub async fn read(&self, key: &Key, _deadline: Instant) -> Result<Found> {
-        let path = self.entry_path(key);
+        let file = entry_file(&key.name());
+        let path = self.folder.join(&file);
         let unusable = |why| Found::unusable(tr!("{path} {why}", path = path.display(), why));
-        Ok(match self.read_now(&path)? {
+        Ok(match self.read_now(&file)? {
             None => Found::default(),
             Some(Content::Broken(why)) => unusable(why),
             Some(Content::Sound(its, _) | Content::Exposed(its, _)) if its != *key => {
@@ -74,59 +75,51 @@ impl FileStore {
     }
 
     pub async fn lock(&self, key: &Key, deadline: Instant) -> Result<Lock> {
-        let file = self.acquire(&self.lock_path(key), deadline).await?;
-        Ok(Lock { key: key.clone(), held: Held::File(file, Rc::clone(&self.locks)) })
+        let file = self.acquire(&key.name(), deadline).await?;
+        Ok(Lock { key: key.clone(), held: Held::File(Arc::new(file), Rc::clone(&self.locks)) })
     }
 
     pub async fn write(&self, lock: &Lock, entry: &Entry) -> Result<Written> {
-        let bytes = encode(&lock.key, entry);
-        let (folder, path) = (self.folder.clone(), self.entry_path(&lock.key));
-        let write = move || put(&folder, &path, &bytes);
-        // A disk takes its time, and no more of it for several files than for one.
-        let alone = Rc::strong_count(&self.locks) <= 2;
+        let Held::File(file, locks) = &lock.held else { return Ok(Written::Overtaken) };
+        let (folder, name, bytes) = (self.folder.clone(), lock.key.name(), encode(&lock.key, entry));
+        let locked = Arc::clone(file);
+        let write = move || {
+            // If the run ends meanwhile, nobody else gets the lock before this is done.
+            let _locked = locked;
+            put(&folder, &name, &entry_file(&name), &bytes)
+        };
+        // Several entries are written at once, so that a slow disk costs a batch no more than one write.
+        let alone = Rc::strong_count(locks) <= 2;
         let written = if alone {
             write()
         } else {
             tokio::task::spawn_blocking(write).await.unwrap_or_else(|error| Err(io::Error::other(error)))
         };
-        written.map(|()| Written::Stored).map_err(|error| self.failed(tr!("cannot be written"), &error))
+        self.changed(written).map(|()| Written::Stored)
     }
 
     pub async fn forget(&self, lock: &Lock) -> Result<()> {
-        self.remove(&self.entry_path(&lock.key))
-            .map_err(|error| self.failed(tr!("cannot be written"), &error))
+        self.changed(self.remove(&entry_file(&lock.key.name())))
     }
 
-    /// A lock file without an entry is of no more use; whoever waits for it notices that it is gone.
     pub async fn release(&self, lock: Lock) -> Result<()> {
-        if !self.entry_path(&lock.key).exists() {
-            let _ = self.remove(&self.lock_path(&lock.key));
-        }
-        drop(lock.held);
+        self.tidy(&lock.key.name());
+        drop(lock);
         Ok(())
     }
 
     pub async fn discard(&self, deadline: Instant) -> Result<usize> {
-        let stays = |path: &Path| -> Result<bool> {
-            Ok(match self.read_now(path)? {
-                None => true,
-                Some(Content::Sound(key, _) | Content::Exposed(key, _)) => self.entry_path(&key) == path,
-                // Another version's is not ours to judge.
-                Some(Content::Broken(why)) => why == newer(),
-            })
-        };
         let mut discarded = 0;
-        for path in self.entry_files() {
-            if stays(&path)? {
+        for name in self.names() {
+            if self.stays(&name)? && !self.folder.join(draft(&name)).exists() {
                 continue;
             }
-            let lock_path = path.with_extension("lock");
-            let lock = self.acquire(&lock_path, deadline).await?;
-            if !stays(&path)? {
-                let removed = self.remove(&path).and_then(|()| self.remove(&lock_path));
-                removed.map_err(|error| self.failed(tr!("cannot be written"), &error))?;
+            let lock = self.acquire(&name, deadline).await?;
+            if !self.stays(&name)? {
+                self.changed(self.remove(&entry_file(&name)))?;
                 discarded += 1;
             }
+            self.tidy(&name);
             drop(lock);
         }
         Ok(discarded)
@@ -147,34 +140,27 @@ impl FileStore {
         Ok(hex(&hmac(key, secret.expose().as_bytes())))
     }
 
-    fn entry_path(&self, key: &Key) -> PathBuf {
-        self.folder.join(format!("{}.json", key.name()))
-    }
-
-    fn lock_path(&self, key: &Key) -> PathBuf {
-        self.folder.join(format!("{}.lock", key.name()))
-    }
-
-    /// Every file that is named as an entry is.
-    fn entry_files(&self) -> Vec<PathBuf> {
+    /// The name of every entry that is there, or that somebody began to write.
+    fn names(&self) -> BTreeSet<String> {
         let files = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        let named = |path: &PathBuf| {
-            path.file_stem().and_then(|name| name.to_str()).is_some_and(is_name)
-                && path.extension().is_some_and(|end| end == "json")
+        let name = |file: std::fs::DirEntry| {
+            let file = file.file_name().into_string().ok()?;
+            let name = file.strip_suffix(".json").or_else(|| file.strip_prefix(DRAFT_PREFIX))?;
+            is_name(name).then(|| name.to_owned())
         };
-        files.map(|file| file.path()).filter(named).collect()
+        files.filter_map(name).collect()
     }
 
     /// Every entry that is where it belongs, in the order of their keys: the sound ones, or the exposed ones.
     pub(super) fn entries(&self, exposed: bool) -> Result<Vec<(Key, Entry)>> {
         let mut found = Vec::new();
-        for path in self.entry_files() {
-            let (key, entry) = match self.read_now(&path)? {
+        for name in self.names() {
+            let (key, entry) = match self.read_now(&entry_file(&name))? {
                 Some(Content::Sound(key, entry)) if !exposed => (key, entry),
                 Some(Content::Exposed(key, entry)) if exposed => (key, entry),
                 _ => continue,
             };
-            if self.entry_path(&key) == path {
+            if key.name() == name {
                 found.push((key, entry));
             }
         }
@@ -182,33 +168,50 @@ impl FileStore {
         Ok(found)
     }
 
-    /// Removes a file; none is there afterwards.
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        match std::fs::remove_file(path) {
+    /// Whether there is nothing of this name that can be neither used nor ended.
+    fn stays(&self, name: &str) -> Result<bool> {
+        Ok(match self.read_now(&entry_file(name))? {
+            None => true,
+            Some(Content::Sound(key, _) | Content::Exposed(key, _)) => key.name() == name,
+            // Another version's is not ours to judge.
+            Some(Content::Broken(why)) => why == newer(),
+        })
+    }
+
+    /// Removes a file. It is not an error if there is none.
+    fn remove(&self, file: &str) -> io::Result<()> {
+        match std::fs::remove_file(self.folder.join(file)) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
     }
 
-    /// Waits for a lock file of this name, which then is this process's alone. What writers who died left behind
-    /// is removed first, once a run: with many entries a look at all of them takes longer than a login.
-    async fn acquire(&self, path: &Path, deadline: Instant) -> Result<File> {
-        if !self.swept.replace(true) {
-            files::sweep(&self.folder, DRAFT_PREFIX);
+    /// Removes the lock file, which is still locked, where there is no entry. Whoever waits for it notices that.
+    fn tidy(&self, name: &str) {
+        if !self.folder.join(entry_file(name)).exists() {
+            let _ = self.remove(&lock_file(name));
         }
+    }
+
+    /// Waits for the lock of this name, and then removes the draft of a writer who died.
+    async fn acquire(&self, name: &str, deadline: Instant) -> Result<File> {
+        let path = self.folder.join(lock_file(name));
         let mut pause = LOOK_AGAIN;
         loop {
-            let file = match open_lock(path) {
+            let file = match open_lock(&path) {
                 Err(error) if error.kind() == ErrorKind::NotFound => {
-                    files::make_folder(&self.folder).and_then(|()| open_lock(path))
+                    files::make_folder(&self.folder).and_then(|()| open_lock(&path))
                 }
                 outcome => outcome,
             };
             let file = file.map_err(|error| self.failed(tr!("cannot be locked"), &error))?;
             match file.try_lock() {
-                // Whoever forgets a session removes its lock file too: then this one is nobody's.
-                Ok(()) if !is_at(&file, path) => continue,
-                Ok(()) => return Ok(file),
+                // Its last holder has removed it.
+                Ok(()) if !is_at(&file, &path) => continue,
+                Ok(()) => {
+                    self.changed(self.remove(&draft(name)))?;
+                    return Ok(file);
+                }
                 Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(error)) => return Err(self.failed(tr!("cannot be locked"), &error)),
             }
@@ -224,9 +227,9 @@ impl FileStore {
         }
     }
 
-    fn read_now(&self, path: &Path) -> Result<Option<Content>> {
+    fn read_now(&self, file: &str) -> Result<Option<Content>> {
         let refuse = |why: Text| Ok(Some(Content::Broken(why)));
-        let file = match open_plainly(path) {
+        let file = match open_plainly(&self.folder.join(file)) {
             Ok(file) => file,
             // Where no folder is, there is no entry either; whoever writes one hears of it.
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
@@ -261,14 +264,13 @@ impl FileStore {
         if let Some(key) = self.known_key().map_err(failed)? {
             return Ok(key);
         }
-        let lock_path = self.folder.join(KEY_LOCK);
         // Two processes that made one at once would each compare with a key that the other does not know.
-        let lock = self.acquire(&lock_path, deadline).await?;
+        let lock = self.acquire(KEY_FILE, deadline).await?;
         let key = match self.known_key().map_err(failed)? {
             Some(key) => key,
             None => self.make_key().map_err(failed)?,
         };
-        let _ = self.remove(&lock_path);
+        self.tidy(KEY_FILE);
         drop(lock);
         Ok(key)
     }
@@ -297,8 +299,12 @@ impl FileStore {
     fn make_key(&self) -> io::Result<OwnKey> {
         let mut key = OwnKey::default();
         getrandom::fill(&mut *key).map_err(|_| io::Error::from(ErrorKind::Other))?;
-        put(&self.folder, &self.folder.join(KEY_FILE), &*key)?;
+        put(&self.folder, KEY_FILE, KEY_FILE, &*key)?;
         Ok(key)
+    }
+
+    fn changed(&self, outcome: io::Result<()>) -> Result<()> {
+        outcome.map_err(|error| self.failed(tr!("cannot be written"), &error))
     }
 
     fn failed(&self, what: Text, error: &io::Error) -> Error {
@@ -308,12 +314,25 @@ impl FileStore {
     }
 }
 
-/// Writes a file of the store, whole or not at all.
-fn put(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut draft = Draft::create(folder, DRAFT_PREFIX)?;
+fn entry_file(name: &str) -> String {
+    [name, ".json"].concat()
+}
+
+fn lock_file(name: &str) -> String {
+    [name, ".lock"].concat()
+}
+
+/// The file that becomes the entry, or the store's key. It is written under the lock of this name.
+fn draft(name: &str) -> String {
+    [DRAFT_PREFIX, name].concat()
+}
+
+/// Writes a file of the store, whole or not at all, under the lock of this name.
+fn put(folder: &Path, name: &str, file: &str, bytes: &[u8]) -> io::Result<()> {
+    let mut draft = Draft::named(folder, &draft(name))?;
     draft.fill(bytes)?;
     // Where the change may not outlast a power failure, it is made all the same.
-    draft.replace(path).map(drop)
+    draft.replace(&folder.join(file)).map(drop)
 }
 
 /// Opens a lock file, 0600 whatever the umask is.

@@ -8,6 +8,7 @@ pub mod redis;
 use std::fs::File;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use ::hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -45,8 +46,7 @@ pub struct Lock {
 
 /// What holding a lock takes.
 enum Held {
-    #[expect(dead_code, reason = "the file stays locked, and the lock counted, until they are dropped")]
-    File(File, Rc<()>),
+    File(Arc<File>, Rc<()>),
     #[expect(dead_code, reason = "the entry stays locked until the guard is dropped")]
     Memory(OwnedMutexGuard<()>),
     Redis(Turn),
