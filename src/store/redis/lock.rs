@@ -1,46 +1,45 @@
-//! The right to log in, which one machine of a fleet has at a time: the protocol as a state machine. Events go in,
-//! actions come out; it sends nothing itself and has no clock of its own. The store in `redis.rs` drives it, and so
-//! does the tests' simulation.
+//! The lock that one machine of a fleet holds while it logs in: the protocol as a state machine. Events go in, actions
+//! come out; it sends nothing itself and has no clock of its own. [`Turn`](super::turn::Turn) drives it, and so does
+//! the tests' simulation.
 //!
-//! The server keeps a lock that ends by itself (the lease), the number of the last right that it gave (the fence,
-//! which only grows), and the entry with the fence of whoever wrote it. Each [`Command`] is done whole or not at all.
+//! The server keeps a lock that expires by itself (the lease), the number of the last lock that it gave (the fence,
+//! which only grows), and the entry with the fence of whoever wrote it. It executes each [`Command`] whole or not at
+//! all.
 
 use std::time::Duration;
 
 /// A moment by the holder's own clock: the time since some fixed one.
 pub type Moment = Duration;
 
-/// The number of a right; a later one is larger.
+/// The number of a lock; a later one is larger.
 pub type Fence = u64;
 
-/// Whose right it is: a random number of its own for each wait.
+/// Who holds a lock: a random number, new for each wait.
 pub type Owner = u128;
 
-/// A healthy server may be silent for so long; nothing shorter is waited for, unless the deadline comes sooner.
+/// A healthy server may take so long to answer; nothing shorter is waited for, unless the deadline comes sooner.
 pub const NO_ANSWER_MIN: Duration = Duration::from_millis(250);
 
 /// How long things may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Terms {
-    /// How long a login may take.
     pub login: Duration,
-    /// How long the right lasts without a word from its holder.
+    /// How long the lock lasts unless its holder renews it.
     pub lease: Duration,
-    /// Between two words.
+    /// How often the holder renews it.
     pub renewal: Duration,
     /// How long a server that does not answer is asked again, where there is time.
     pub no_answer: Duration,
-    /// How long a server that has just started gives no right, so that whoever had one can claim it: it may have
-    /// forgotten. Longer than a renewal and whatever it takes to connect.
+    /// How long a server that has just started gives no lock: it may have forgotten one, which its holder can claim
+    /// meanwhile. Longer than a renewal and a connection take.
     pub grace: Duration,
     /// The shortest pause between two tries; jitter adds up to as much again.
     pub pause: Duration,
-    /// The longest, jitter apart.
+    /// The longest pause, without jitter.
     pub pause_max: Duration,
 }
 
 impl Terms {
-    /// The terms of a fleet whose logins take no longer than `login`.
     pub fn new(login: Duration) -> Self {
         Self {
             login,
@@ -57,111 +56,79 @@ impl Terms {
 /// What the server is asked to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Give the right to this owner, unless another has it. The same owner gets the same right again.
+    /// Give the lock to this owner, unless another holds it. If the owner holds it already, it gets the same again.
     Take {
-        /// Who wants it.
         owner: Owner,
-        /// For how long.
         lease: Duration,
-        /// The entry's fence when it was read (none: there was no entry). Another one is news, and then no right
-        /// is wanted.
+        /// The entry's fence when it was read, `Some(None)` if there was no entry. If it is another by now, the
+        /// entry is news and no lock is wanted.
         seen: Option<Option<Fence>>,
         /// How old the server must be.
         grace: Duration,
     },
-    /// Prolong the right; also where the server has forgotten it, unless it has given a later one.
-    Hold {
-        owner: Owner,
-        fence: Fence,
-        /// For how long from now.
-        lease: Duration,
-    },
-    /// Write the entry, unless a later right was given.
-    Write {
-        /// Whose right it is.
-        owner: Owner,
-        fence: Fence,
-        /// The entry.
-        sealed: Vec<u8>,
-        /// How long it is kept; for no time, there is none afterwards.
-        ttl: Duration,
-    },
-    /// Remove the entry, unless a later right was given.
-    Forget {
-        /// Whose right it is.
-        owner: Owner,
-        fence: Fence,
-    },
-    /// Take the right back, for good, also where the server has forgotten it: nothing that was sent with it counts from
-    /// here on.
-    GiveBack {
-        /// Whose right it is.
-        owner: Owner,
-        fence: Fence,
-    },
+    /// Extend the lock from now on, even if the server has forgotten it, unless it has given a later one.
+    Hold { owner: Owner, fence: Fence, lease: Duration },
+    /// Write the entry, unless a later lock was given. With no time to live, there is no entry afterwards.
+    Write { owner: Owner, fence: Fence, sealed: Vec<u8>, ttl: Duration },
+    /// Remove the entry, unless a later lock was given.
+    Forget { owner: Owner, fence: Fence },
+    /// Take the lock back, even if the server has forgotten it: no command that was sent with it counts from here on.
+    GiveBack { owner: Owner, fence: Fence },
 }
 
 /// What the server answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Response {
-    /// The right is yours.
     Given(Fence),
-    /// Another has it, for so long if nothing is heard from him.
+    /// Another holds the lock, for so long unless it is renewed.
     Busy(Duration),
     /// The entry is not the one that was seen.
     News,
-    /// The server has just started.
     JustStarted,
     Done,
-    /// A later right was given, or another has the lock.
+    /// A later lock was given, or another holds the lock.
     Overtaken,
 }
 
 /// What happens to the holder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
-    /// The right is wanted, or wanted for a whole login from now on.
+    /// The lock is wanted, or wanted for a whole login from now on.
     Begin,
-    /// The server's answer to what it was asked.
     Response(Response),
-    /// No answer came; it may have been done all the same.
+    /// No answer came, though the command may have been executed.
     NoAnswer,
-    /// The time to sleep is over.
+    /// The sleep is over.
     Woken,
 }
 
 /// What the holder is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Ask the server, and tell the answer.
     Ask(Command),
-    /// Sleep, and tell when awake.
     Sleep(Duration),
-    /// Go on: the right is in hand for a whole login.
+    /// Go on: the lock lasts for a whole login.
     Granted,
-    /// Look at the entry again: it has changed.
+    /// Read the entry again: it has changed.
     Reread,
-    /// Begin again: another may have the right by now.
+    /// Begin again: another may hold the lock by now.
     Lost,
-    /// There is no right to be had in time.
     GiveUp(Failure),
 }
 
-/// Why there is no right to be had in time.
+/// Why the lock cannot be had in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// Another has it, for so long if nothing is heard from him.
+    /// Another holds it, for so long unless it is renewed.
     Busy(Duration),
-    /// The server does not answer.
     NoAnswer,
-    /// The server has just started.
     JustStarted,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Waiting,
-    /// Until when it is ours whatever happens, and when it is to be prolonged.
+    /// Ours until then whatever happens, and to be renewed before.
     Held {
         fence: Fence,
         until: Moment,
@@ -172,7 +139,7 @@ enum State {
     },
 }
 
-/// One wait for the right, and its use.
+/// One wait for the lock, and its use.
 #[derive(Debug)]
 pub struct Lease {
     terms: Terms,
@@ -180,17 +147,17 @@ pub struct Lease {
     seen: Option<Option<Fence>>,
     deadline: Moment,
     state: State,
-    /// When the question that is under way was sent.
+    /// When the command that is under way was sent.
     asked: Moment,
     unanswered_since: Option<Moment>,
-    /// Why there was no right when the server answered last.
+    /// Why there was no lock when the server answered last.
     heard: Failure,
     pause: Duration,
     random: u64,
 }
 
 impl Lease {
-    /// A wait until `deadline`. `owner` is random; `seen` is what the entry's fence was, where another is news.
+    /// A wait until `deadline`. `owner` is random; for `seen`, see [`Command::Take`].
     pub fn new(terms: Terms, owner: Owner, seen: Option<Option<Fence>>, deadline: Moment) -> Self {
         Self {
             terms,
@@ -210,12 +177,11 @@ impl Lease {
         self.owner
     }
 
-    /// Until when it is waited for.
     pub fn deadline(&self) -> Moment {
         self.deadline
     }
 
-    /// The right's number, once it was given.
+    /// The lock's number, once it was given.
     pub fn fence(&self) -> Option<Fence> {
         match self.state {
             State::Waiting => None,
@@ -223,7 +189,7 @@ impl Lease {
         }
     }
 
-    /// On the way to the right, and later to the certainty that it lasts a whole login.
+    /// The next step on the way to the lock, and later to the certainty that it lasts for a whole login.
     pub fn next(&mut self, now: Moment, event: Event) -> Action {
         if matches!(event, Event::Response(_)) && !self.is_old(now) {
             self.unanswered_since = None;
@@ -241,7 +207,7 @@ impl Lease {
                 _ if until <= now => self.lost(fence),
                 Event::Begin | Event::Woken => self.ask(now, self.hold(fence)),
                 Event::Response(Response::Done) => {
-                    self.prolonged(self.asked);
+                    self.extended(self.asked);
                     self.go(now, fence)
                 }
                 Event::Response(_) => self.lost(fence),
@@ -252,7 +218,7 @@ impl Lease {
         }
     }
 
-    /// What the holder does beside his work: sleep, prolong, or stop where the right is lost.
+    /// What to do in the background while the lock is held: sleep, renew it, or stop once it is lost.
     pub fn renew(&self, now: Moment) -> Action {
         match self.state {
             State::Held { fence, until, renewal } if now < until => match renewal.saturating_sub(now) {
@@ -263,10 +229,10 @@ impl Lease {
         }
     }
 
-    /// What came of prolonging it beside the work; `asked` is when that was sent.
+    /// What came of a renewal that was sent at `asked`.
     pub fn renewed(&mut self, asked: Moment, now: Moment, reply: Option<Response>) {
         match (self.state, reply) {
-            (State::Held { .. }, Some(Response::Done)) => self.prolonged(asked),
+            (State::Held { .. }, Some(Response::Done)) => self.extended(asked),
             (State::Held { fence, .. }, Some(_)) => self.state = State::Lost { fence },
             (State::Held { fence, until, .. }, None) => {
                 self.state = State::Held { fence, until, renewal: now + self.terms.pause_max };
@@ -275,22 +241,19 @@ impl Lease {
         }
     }
 
-    /// Whether the right has ended as far as is known here, or was lost.
+    /// Whether the lock was lost, or has expired as far as is known here.
     pub fn has_ended(&self, now: Moment) -> bool {
         !matches!(self.state, State::Held { until, .. } if now < until)
     }
 
-    /// To write the entry. The server decides whether it is too late.
     pub fn write(&self, sealed: Vec<u8>, ttl: Duration) -> Option<Command> {
         self.fence().map(|fence| Command::Write { owner: self.owner, fence, sealed, ttl })
     }
 
-    /// To remove the entry.
     pub fn forget(&self) -> Option<Command> {
         self.fence().map(|fence| Command::Forget { owner: self.owner, fence })
     }
 
-    /// To give the right back.
     pub fn give_back(&self) -> Option<Command> {
         self.fence().map(|fence| Command::GiveBack { owner: self.owner, fence })
     }
@@ -310,22 +273,22 @@ impl Lease {
     }
 
     fn given(&mut self, now: Moment, fence: Fence) -> Action {
-        // Counted from the question: the server began to count later.
+        // Counted from when it was sent: the server began to count later.
         let until = self.asked + self.terms.lease;
         self.heard = Failure::NoAnswer;
         self.state = State::Held { fence, until, renewal: self.asked + self.terms.renewal };
         if until <= now { self.lost(fence) } else { self.go(now, fence) }
     }
 
-    fn prolonged(&mut self, asked: Moment) {
+    fn extended(&mut self, asked: Moment) {
         if let State::Held { fence, until, .. } = self.state {
             let until = until.max(asked + self.terms.lease);
             self.state = State::Held { fence, until, renewal: asked + self.terms.renewal };
         }
     }
 
-    /// A login that begins now must end before the right does. What the server said long ago counts for nothing: it
-    /// may have forgotten the right since, and given it to another.
+    /// A login that begins now must end before the lock does. What the server said long ago counts for nothing: it may
+    /// have forgotten the lock since, and given it to another.
     fn go(&mut self, now: Moment, fence: Fence) -> Action {
         match self.state {
             _ if self.is_old(now) => self.no_answer(now),
@@ -334,8 +297,8 @@ impl Lease {
         }
     }
 
-    /// Whether the answer that has just come was asked for so long ago that a server that was started meanwhile may
-    /// soon give the right away.
+    /// Whether the answer is to a command so old that a server that was restarted meanwhile may soon give the lock to
+    /// another.
     fn is_old(&self, now: Moment) -> bool {
         now.saturating_sub(self.asked) > self.terms.grace / 2
     }
@@ -350,8 +313,8 @@ impl Lease {
         self.wait(now)
     }
 
-    /// A quarter of the time that was left is spent on a server that has fallen silent: whoever can do without it needs
-    /// the rest. A silence that the deadline cuts short says nothing: what the server said before counts.
+    /// A server that does not answer costs a quarter of the time that was left: a login without it needs the rest. If
+    /// the deadline comes before the server's time is over, what it said before counts.
     fn no_answer(&mut self, now: Moment) -> Action {
         let since = *self.unanswered_since.get_or_insert(self.asked);
         let left = self.deadline.saturating_sub(since);
@@ -368,7 +331,7 @@ impl Lease {
         if now + pause > self.deadline { Action::GiveUp(self.heard) } else { Action::Sleep(pause) }
     }
 
-    /// Between 0 and 1, by SplitMix64.
+    /// Between 0 and 1, by SplitMix64, so that a simulation can be repeated.
     fn jitter(&mut self) -> f64 {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut bits = self.random;
