@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use redis::Value;
 use tokio::time::Instant;
 
-use super::database::text;
 use super::lock::Fence;
 use super::seal::Broken;
 use super::{PREFIX, RedisStore, scripts};
@@ -16,42 +14,39 @@ use crate::store::{Entry, Key, Version, decode, newer};
 
 /// How long a session is kept that has no known end and shows no sign of life.
 const IDLE_KEPT: SignedDuration = SignedDuration::from_hours(24);
-/// How long a session is kept beyond its end where it can be renewed then.
+/// How long a session is kept after its end if it can be renewed then.
 const RENEWABLE_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// An entry, or why it cannot be used.
 pub(super) type Usable = std::result::Result<(Key, Entry), Text>;
 
 impl RedisStore {
-    /// The entries of these names, each with its version: one that is there and cannot be used, with why not.
+    /// The entries of these names, each with its version.
     pub(super) async fn entries(
         &self,
         names: &[String],
         deadline: Instant,
     ) -> Result<Vec<(Version, Option<Usable>)>> {
         let opened = self.open(deadline).await?;
-        let commands: Vec<_> = names
-            .iter()
-            .map(|name| {
-                let mut command = redis::cmd("HMGET");
-                command.arg([PREFIX, name].concat()).arg("fence").arg("sealed");
-                command
-            })
-            .collect();
+        let read = |name: &String| {
+            redis::cmd("HMGET").arg([PREFIX, name].concat()).arg("fence").arg("sealed").take()
+        };
+        let commands: Vec<_> = names.iter().map(read).collect();
         let answers = self.ask_once(&commands, deadline).await?;
         let now = Timestamp::now().saturating_add(opened.ahead).unwrap_or(Timestamp::MAX);
         let mut entries = Vec::with_capacity(names.len());
         for (name, answer) in names.iter().zip(answers) {
-            let Value::Array(parts) = answer else { return Err(self.strange()) };
-            let [fence, sealed] = &parts[..] else { return Err(self.strange()) };
-            let number = text(fence).and_then(scripts::fence);
-            let entry = match (number, sealed) {
-                (Some(number), Value::BulkString(sealed)) => {
-                    Some(self.unseal(name, number, sealed, now, opened.ahead))
+            let (fence, sealed): (Option<Vec<u8>>, Option<Vec<u8>>) = self.parsed(Some(answer))?;
+            let number = fence.as_deref().and_then(scripts::fence);
+            let entry = match (number, &sealed) {
+                (Some(number), Some(sealed)) => {
+                    let unsealed = self.unseal(name, number, sealed, now);
+                    Some(unsealed.map(|(key, entry)| (key, shifted(entry, -opened.ahead))))
                 }
-                _ if [fence, sealed] == [&Value::Nil; 2] => None,
-                _ => Some(Err(self.in_place(changed()))),
+                _ if fence.is_none() && sealed.is_none() => None,
+                _ => Some(Err(changed())),
             };
+            let entry = entry.map(|entry| entry.map_err(|why| self.in_place(why)));
             entries.push((Version(number), entry));
         }
         Ok(entries)
@@ -62,42 +57,33 @@ impl RedisStore {
         tr!("in {place} {why}", place = self.server.url(), why)
     }
 
-    fn unseal(
-        &self,
-        name: &str,
-        fence: Fence,
-        sealed: &[u8],
-        now: Timestamp,
-        ahead: SignedDuration,
-    ) -> Usable {
-        let bytes = self.keys.open(sealed, &purpose(name, fence)).map_err(|broken| {
-            self.in_place(match broken {
-                Broken::Newer => newer(),
-                Broken::NotOurs => changed(),
-            })
+    fn unseal(&self, name: &str, fence: Fence, sealed: &[u8], now: Timestamp) -> Usable {
+        let bytes = self.keys.open(sealed, &purpose(name, fence)).map_err(|broken| match broken {
+            Broken::Newer => newer(),
+            Broken::NotOurs => changed(),
         })?;
-        let (key, mut entry) = decode(&bytes, now).map_err(|why| self.in_place(why))?;
-        shift(&mut entry, -ahead);
-        Ok((key, entry))
+        decode(&bytes, now)
     }
 }
 
-/// Why an entry cannot be used that nobody with the key has written so.
+/// Why an entry cannot be used that no holder of the key has written so.
 fn changed() -> Text {
     tr!("was changed or put there by somebody else")
 }
 
-/// What an entry is sealed for: its place and its right.
+/// What an entry is sealed for: its place, and the lock under which it was written.
 pub(super) fn purpose(name: &str, fence: Fence) -> String {
     format!("{PREFIX}{name}/{fence}")
 }
 
-/// Moves an entry's times to a clock that is so far ahead.
-pub(super) fn shift(entry: &mut Entry, ahead: SignedDuration) {
+/// An entry by a clock that is so far ahead.
+pub(super) fn shifted(entry: Entry, ahead: SignedDuration) -> Entry {
     let moved = |time: Timestamp| time.saturating_add(ahead).unwrap_or(time);
+    let mut entry = entry;
     entry.seen_at = entry.seen_at.map(moved);
     entry.session.obtained_at = moved(entry.session.obtained_at);
     entry.session.expires_at = entry.session.expires_at.map(moved);
+    entry
 }
 
 /// How long an entry is kept: as long as its session can be of use.

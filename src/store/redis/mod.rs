@@ -29,7 +29,7 @@ use crate::i18n::tr;
 use crate::secret::Secret;
 use crate::tls::Trust;
 use database::Opened;
-use entries::{kept, purpose, shift};
+use entries::{kept, purpose, shifted};
 use lock::{Moment, Terms};
 use seal::Keys;
 use server::Server;
@@ -115,9 +115,7 @@ impl RedisStore {
         let Held::Redis(turn) = &lock.held else { return Ok(Written::Overtaken) };
         let opened = self.open(turn.deadline()).await?;
         let ttl = kept(entry, Timestamp::now());
-        let mut by_its_clock = entry.clone();
-        shift(&mut by_its_clock, opened.ahead);
-        let text = encode(&lock.key, &by_its_clock);
+        let text = encode(&lock.key, &shifted(entry.clone(), opened.ahead));
         if text.len() as u64 > ENTRY_MAX {
             return Err(Error::new(Cause::Storage, tr!("the session is too large to be stored")));
         }

@@ -1,18 +1,18 @@
-//! What the server does for each call, in its own language: whole or not at all, whatever happens to us.
+//! What the server does for each command, in its own language: whole or not at all, whatever happens to us.
 //!
-//! Three keys a session: the entry (a hash of `fence` and `sealed`), the lock (`OWNER/FENCE`, which ends by itself) and
-//! the number of the last right. Redis 6 and later, and Valkey.
+//! Each session has three keys: the entry (a hash of `fence` and `sealed`), the lock (`OWNER/FENCE`, which expires by
+//! itself) and the last fence that was given. Redis 6 and later, and Valkey.
 
 use std::time::Duration;
 
-use redis::{Cmd, Value};
+use redis::Cmd;
 
-use crate::store::redis::lock::{Command, Fence, Owner, Response};
+use super::lock::{Command, Fence, Owner, Response};
 
-/// How long the number of the last right is kept: longer than anybody who had it should be alive.
+/// How long the last fence is kept: longer than any of its holders should be alive.
 const LAST_KEPT: Duration = Duration::from_secs(86_400);
 
-/// What no right was ever given as a number, as somebody's edit, counts as none; see [`fence`].
+/// A fence that no lock was ever given, as after an edit by hand, counts as none; see [`fence`].
 const COMMON: &str = "
 local entry, lock, last = KEYS[1], KEYS[2], KEYS[3]
 local kept = ARGV[1]
@@ -90,22 +90,19 @@ end
 return {'done'}
 ";
 
-/// The keys of an entry, its lock and its last right.
-pub fn keys(name: &str) -> [String; 3] {
+fn keys(name: &str) -> [String; 3] {
     [format!("crmauth:{name}"), format!("crmauth:{name}:lock"), format!("crmauth:{name}:last")]
 }
 
-/// A call as a command.
+/// A command of the lock protocol, in the server's form.
 pub fn eval(name: &str, command: &Command) -> Cmd {
-    let script = match command {
-        Command::Take { .. } => TAKE,
-        Command::Hold { .. } => HOLD,
-        Command::Write { .. } => WRITE,
-        Command::Forget { .. } => FORGET,
-        Command::GiveBack { .. } => GIVE_BACK,
+    let script = |script: &str| {
+        let eval = &mut redis::cmd("EVAL");
+        eval.arg([COMMON, script].concat()).arg(3).arg(&keys(name)[..]).arg(millis(LAST_KEPT)).take()
     };
-    let mut eval = redis::cmd("EVAL");
-    eval.arg([COMMON, script].concat()).arg(3).arg(&keys(name)[..]).arg(millis(LAST_KEPT));
+    let with_lock = |text: &str, owner: Owner, fence: Fence| {
+        script(text).arg(format!("{owner:032x}/{fence}")).arg(fence).take()
+    };
     match command {
         Command::Take { owner, lease, seen, grace } => {
             let seen = match seen {
@@ -113,39 +110,31 @@ pub fn eval(name: &str, command: &Command) -> Cmd {
                 Some(None) => "none".to_owned(),
                 Some(Some(fence)) => fence.to_string(),
             };
-            eval.arg(format!("{owner:032x}")).arg(millis(*lease)).arg(seen).arg(millis(*grace));
+            let owner = format!("{owner:032x}");
+            script(TAKE).arg(owner).arg(millis(*lease)).arg(seen).arg(millis(*grace)).take()
         }
-        Command::Hold { owner, fence, lease } => {
-            eval.arg(right(*owner, *fence)).arg(*fence).arg(millis(*lease));
-        }
+        Command::Hold { owner, fence, lease } => with_lock(HOLD, *owner, *fence).arg(millis(*lease)).take(),
         Command::Write { owner, fence, sealed, ttl } => {
-            eval.arg(right(*owner, *fence)).arg(*fence).arg(sealed.as_slice()).arg(millis(*ttl));
+            with_lock(WRITE, *owner, *fence).arg(sealed.as_slice()).arg(millis(*ttl)).take()
         }
-        Command::Forget { owner, fence } | Command::GiveBack { owner, fence } => {
-            eval.arg(right(*owner, *fence)).arg(*fence);
-        }
+        Command::Forget { owner, fence } => with_lock(FORGET, *owner, *fence),
+        Command::GiveBack { owner, fence } => with_lock(GIVE_BACK, *owner, *fence),
     }
-    eval
 }
 
-/// The number of an entry's right: a whole one that the server's language can still count up from, in digits alone.
-pub fn fence(text: &str) -> Option<Fence> {
+/// An entry's fence: a whole number in digits alone, from which the server's language can still count up.
+pub fn fence(text: &[u8]) -> Option<Fence> {
+    let text = std::str::from_utf8(text).ok()?;
     let fence = text.parse().ok().filter(|fence| (1..1 << 53).contains(fence));
     fence.filter(|fence: &Fence| fence.to_string() == text)
 }
 
-/// What a script answered; `None` for what none of them does.
-pub fn response(value: &Value) -> Option<Response> {
-    let Value::Array(parts) = value else { return None };
-    let mut words = parts.iter().map(|part| match part {
-        Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
-        Value::SimpleString(text) => Some(text.as_str()),
-        _ => None,
-    });
-    let (word, number) = (words.next()??, words.next().flatten());
-    Some(match word {
+/// What a script answered; `None` if no script answers that.
+pub fn response(words: &[String]) -> Option<Response> {
+    let number = words.get(1);
+    Some(match words.first()?.as_str() {
         "given" => Response::Given(number?.parse().ok()?),
-        // Below zero where it has ended in this moment.
+        // Negative if the lock has expired in this moment.
         "busy" => {
             let left = number?.parse::<i64>().ok()?;
             Response::Busy(Duration::from_millis(u64::try_from(left).unwrap_or_default()))
@@ -156,10 +145,6 @@ pub fn response(value: &Value) -> Option<Response> {
         "overtaken" => Response::Overtaken,
         _ => return None,
     })
-}
-
-fn right(owner: Owner, fence: Fence) -> String {
-    format!("{owner:032x}/{fence}")
 }
 
 fn millis(time: Duration) -> u64 {

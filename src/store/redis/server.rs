@@ -1,4 +1,4 @@
-//! The server: connections, each of them one call's alone.
+//! The server: connections, each used by one exchange at a time.
 
 use std::cell::RefCell;
 use std::io;
@@ -12,17 +12,17 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
+use super::lock::NO_ANSWER_MIN;
 use super::refusals::refusal;
 use super::reply::Progress;
 use super::url::RedisUrl;
 use crate::error::{Cause, Error, Result};
 use crate::files;
 use crate::i18n::{Text, tr};
-use crate::store::redis::lock::NO_ANSWER_MIN;
 use crate::tls::{self, Trust};
 
-/// The longest that a call may take, its connection included.
-const CALL_MAX: Duration = Duration::from_secs(5);
+/// The longest that an exchange may take, including a new connection.
+const EXCHANGE_MAX: Duration = Duration::from_secs(5);
 /// How much is read at first.
 const CHUNK: usize = 16 * 1024;
 
@@ -35,33 +35,31 @@ pub struct Server {
     url: RedisUrl,
     trust: Rc<Trust>,
     allow_plain: bool,
-    /// Connections that nobody uses right now. A call that is given up takes its connection with it, so that no
-    /// answer is taken for another's.
+    /// Connections that are not in use. An exchange that is given up takes its connection with it, so that no answer is
+    /// taken for another's.
     idle: RefCell<Vec<Box<dyn Pipe>>>,
 }
 
 impl Server {
-    /// Nothing is opened before it is needed.
     pub fn new(url: RedisUrl, trust: Rc<Trust>, allow_plain: bool) -> Self {
         Self { url, trust, allow_plain, idle: RefCell::default() }
     }
 
-    /// Where it is, without user and password.
     pub fn url(&self) -> &RedisUrl {
         &self.url
     }
 
-    /// Asks all of it at once and gives the answers in order, in a share of the time that is left until the deadline.
-    /// What is asked may reach the server twice.
+    /// Sends all commands at once and returns their answers in order, within a share of the time that is left. If a
+    /// connection breaks, the commands may reach the server twice.
     pub async fn ask(&self, commands: &[Cmd], deadline: Instant) -> Result<Vec<Value>> {
         let work = async {
-            let used = self.idle.borrow_mut().pop();
-            if let Some(pipe) = used
+            let idle = self.idle.borrow_mut().pop();
+            if let Some(pipe) = idle
                 && let Ok(values) = self.exchange(pipe, commands).await
             {
                 return Ok(values);
             }
-            // The server may have been restarted since: what it has not answered is asked once more.
+            // The server may have been restarted, which breaks the other connections too.
             self.idle.borrow_mut().clear();
             let pipe = self.connect().await?;
             self.exchange(pipe, commands).await
@@ -79,39 +77,29 @@ impl Server {
     }
 
     async fn exchange(&self, mut pipe: Box<dyn Pipe>, commands: &[Cmd]) -> Result<Vec<Value>> {
-        let values = exchange(&mut pipe, commands).await.map_err(|error| self.broke(&error))?;
+        let values = exchange(&mut pipe, commands).await.map_err(|error| self.broke(&error, false))?;
         self.idle.borrow_mut().push(pipe);
         Ok(values)
     }
 
     async fn connect(&self) -> Result<Box<dyn Pipe>> {
         let socket = self.reach().await?;
-        // A call is one small write, and its answer is waited for.
+        // An exchange is one small write, and its answer is waited for.
         let _ = socket.set_nodelay(true);
         let mut pipe: Box<dyn Pipe> = if self.url.tls {
             let connected = self.trust.connect(&self.url.host, socket).await;
-            Box::new(connected.map_err(|error| self.no_tls(&error))??)
+            Box::new(connected.map_err(|error| self.broke(&error, true))??)
         } else {
             Box::new(socket)
         };
         let mut greeting = Vec::new();
         if let Some(password) = &self.url.password {
-            let mut command = redis::cmd("AUTH");
-            self.url.user.iter().for_each(|user| {
-                command.arg(user);
-            });
-            command.arg(password.expose());
-            greeting.push(command);
+            greeting.push(redis::cmd("AUTH").arg(&self.url.user).arg(password.expose()).take());
         }
         if self.url.database != 0 {
-            let mut command = redis::cmd("SELECT");
-            command.arg(self.url.database);
-            greeting.push(command);
+            greeting.push(redis::cmd("SELECT").arg(self.url.database).take());
         }
-        if greeting.is_empty() {
-            return Ok(pipe);
-        }
-        let answers = exchange(&mut pipe, &greeting).await.map_err(|error| self.broke(&error))?;
+        let answers = exchange(&mut pipe, &greeting).await.map_err(|error| self.broke(&error, false))?;
         match answers.iter().find_map(refusal) {
             None => Ok(pipe),
             Some(error) => Err(self.not_let_in(error)),
@@ -155,25 +143,21 @@ impl Server {
         ))
     }
 
-    fn no_tls(&self, error: &io::Error) -> Error {
+    /// A connection that broke, during the TLS handshake or later.
+    fn broke(&self, error: &io::Error, handshake: bool) -> Error {
         let host = self.url.address();
-        match tls::explain(error, &host) {
-            Some(error) => self.out_of_reach(error),
-            None => self.away(Cause::Tls, tr!("{host} closed the connection during the TLS handshake", host)),
-        }
-    }
-
-    fn broke(&self, error: &io::Error) -> Error {
-        let host = self.url.address();
-        if let Some(error) = tls::explain(error, &host) {
-            return self.out_of_reach(error);
-        }
-        match error.kind() {
+        let (cause, why) = match (tls::explain(error, &host), error.kind()) {
+            (Some(error), _) => return self.out_of_reach(error),
+            (None, _) if handshake => {
+                (Cause::Tls, tr!("{host} closed the connection during the TLS handshake", host))
+            }
             // A server that speaks TLS answers so, or hangs up.
-            io::ErrorKind::InvalidData => self
-                .away(Cause::Closed, tr!("{host} does not speak Redis's protocol, or only over TLS", host)),
-            _ => self.away(Cause::Closed, tr!("{host} closed the connection before answering", host)),
-        }
+            (None, io::ErrorKind::InvalidData) => {
+                (Cause::Closed, tr!("{host} does not speak Redis's protocol, or only over TLS", host))
+            }
+            (None, _) => (Cause::Closed, tr!("{host} closed the connection before answering", host)),
+        };
+        self.away(cause, why)
     }
 
     fn away(&self, cause: Cause, why: Text) -> Error {
@@ -186,10 +170,10 @@ impl Server {
     }
 }
 
-/// How long a call may take where so much time is left. Whoever can do without the server needs most of it for a login
-/// of his own: a server that takes connections and never answers costs a quarter, once, as it is not asked again.
+/// How long an exchange may take if so much time is left: a quarter, as a login without the store needs the rest. A
+/// server that takes connections and never answers costs that once, since it is not asked again.
 fn share(left: Duration) -> Duration {
-    (left / 4).clamp(NO_ANSWER_MIN, CALL_MAX).min(left)
+    (left / 4).clamp(NO_ANSWER_MIN, EXCHANGE_MAX).min(left)
 }
 
 /// Sends commands and reads their replies.
