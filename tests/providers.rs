@@ -29,7 +29,7 @@ fn every_system_is_played_and_tested() {
     let servers = Servers::start();
     for system in systems() {
         let url = format!("{}_URL", system.to_uppercase());
-        assert!(servers.demo().any(|(name, _)| name == url), "`ALL` of src/sandbox/mod.rs lacks {system}");
+        assert!(servers.demo().any(|(name, _)| name == url), "`start` of src/sandbox/mod.rs lacks {system}");
         let known = demo::ALL.iter().any(|demo| demo.id == system);
         assert!(known, "`ALL` of tests/support/demo.rs lacks {system}");
         let has = |steps: &[Step]| steps.iter().any(|step| step.system == system);

@@ -20,7 +20,6 @@ pub(super) const ENTRY: Entry = Entry {
         ("PARTNER_PASSWORD", "Sandbox-Parceiro-1"),
     ],
     more_accounts: &[],
-    start: |rules| Box::new(Broker { rules, tokens: HashMap::new(), partner_id: guid(), user_id: guid() }),
 };
 
 /// A token's lifetime, in seconds; the seed names none.
@@ -32,7 +31,7 @@ enum Role {
     Establishment,
 }
 
-struct Broker {
+pub(super) struct Broker {
     rules: Rules,
     /// By token: whose it is and when it ends.
     tokens: HashMap<String, (Role, i64)>,
@@ -81,6 +80,10 @@ impl System for Broker {
 }
 
 impl Broker {
+    pub fn new(rules: Rules) -> Self {
+        Self { rules, tokens: HashMap::new(), partner_id: guid(), user_id: guid() }
+    }
+
     fn role(&self, token: &str) -> Option<Role> {
         let (role, end) = self.tokens.get(token)?;
         (*end > self.rules.now()).then_some(*role)

@@ -18,7 +18,6 @@ pub(super) const ENTRY: Entry = Entry {
     id: "gluo",
     account: &[("USERNAME", "admin"), ("ACCESS_KEY", "SandboxAdminKey")],
     more_accounts: &[],
-    start: |rules| Box::new(Gluo { rules, challenges: HashMap::new(), sessions: HashMap::new() }),
 };
 
 /// How long a challenge lives, in seconds.
@@ -26,7 +25,7 @@ const CHALLENGE: i64 = 300;
 /// PHP's garbage collection: how long a session lives unused, in seconds.
 const IDLE: i64 = 24 * 60;
 
-struct Gluo {
+pub(super) struct Gluo {
     rules: Rules,
     /// By user id: the challenge and its end. A new one replaces the old one.
     challenges: HashMap<&'static str, (String, i64)>,
@@ -46,6 +45,10 @@ impl System for Gluo {
 }
 
 impl Gluo {
+    pub fn new(rules: Rules) -> Self {
+        Self { rules, challenges: HashMap::new(), sessions: HashMap::new() }
+    }
+
     fn service(&mut self, request: &Request) -> Response {
         let query = request.query_pairs();
         let body = match request.method.as_str() {

@@ -30,9 +30,6 @@ pub(super) const ENTRY: Entry = Entry {
         ("MAQUINA", "CLIENT_ID", "11111111-1111-4111-8111-111111111111"),
         ("MAQUINA", "CLIENT_SECRET", "sandbox-machine-client"),
     ],
-    start: |rules| {
-        Box::new(HelloCloud { rules, logins: Vec::new(), access: HashMap::new(), refresh: HashMap::new() })
-    },
 };
 
 /// An access token's lifetime, in seconds.
@@ -53,7 +50,7 @@ struct Login {
     revoked: bool,
 }
 
-struct HelloCloud {
+pub(super) struct HelloCloud {
     rules: Rules,
     logins: Vec<Login>,
     /// Indices into `logins`, by token.
@@ -115,6 +112,10 @@ impl System for HelloCloud {
 }
 
 impl HelloCloud {
+    pub fn new(rules: Rules) -> Self {
+        Self { rules, logins: Vec::new(), access: HashMap::new(), refresh: HashMap::new() }
+    }
+
     fn token(&mut self, request: &Request) -> Response {
         let fields = match fields(request) {
             Ok(fields) => fields,

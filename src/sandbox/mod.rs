@@ -20,7 +20,13 @@ use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
+use broker::Broker;
+use gluo::Gluo;
+use hellocloud::HelloCloud;
 use message::{Request, Response, jwt, random_hex};
+use server::Server;
+use systemsway::SystemsWay;
+use zeev::Zeev;
 
 /// Where a system reads the time; a test hands in one that it can move.
 pub type Clock = Rc<dyn Fn() -> Timestamp>;
@@ -65,9 +71,10 @@ pub struct Event {
 
 /// The running systems. Dropping it ends them and every connection to them.
 pub struct Sandbox {
+    servers: Vec<Rc<Server>>,
+    tasks: Vec<AbortHandle>,
     settings: Vec<(String, String)>,
     more_settings: Vec<(String, String)>,
-    servers: Vec<AbortHandle>,
 }
 
 impl Sandbox {
@@ -85,8 +92,8 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        for server in &self.servers {
-            server.abort();
+        for task in &self.tasks {
+            task.abort();
         }
     }
 }
@@ -94,8 +101,17 @@ impl Drop for Sandbox {
 /// Starts every system on a port of its own. Call it inside a `LocalSet`.
 pub async fn start(options: Options, log: Log) -> std::io::Result<Sandbox> {
     let rules = Rules { ttl: options.ttl.map(micros), clock: options.clock };
-    let mut sandbox = Sandbox { settings: Vec::new(), more_settings: Vec::new(), servers: Vec::new() };
-    for entry in ALL {
+    // In the order in which people see them.
+    let all: [(&Entry, Rc<RefCell<dyn System>>); 5] = [
+        (&gluo::ENTRY, Rc::new(RefCell::new(Gluo::new(rules.clone())))),
+        (&hellocloud::ENTRY, Rc::new(RefCell::new(HelloCloud::new(rules.clone())))),
+        (&systemsway::ENTRY, Rc::new(RefCell::new(SystemsWay::new(rules.clone())))),
+        (&broker::ENTRY, Rc::new(RefCell::new(Broker::new(rules.clone())))),
+        (&zeev::ENTRY, Rc::new(RefCell::new(Zeev::new(rules)))),
+    ];
+    let mut sandbox =
+        Sandbox { servers: Vec::new(), tasks: Vec::new(), settings: Vec::new(), more_settings: Vec::new() };
+    for (entry, system) in all {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let prefix = entry.id.to_ascii_uppercase();
         let url = format!("http://{}", listener.local_addr()?);
@@ -108,15 +124,12 @@ pub async fn start(options: Options, log: Log) -> std::io::Result<Sandbox> {
             let variable = format!("{prefix}__{account}__{field}");
             sandbox.more_settings.push((variable, (*value).to_owned()));
         }
-        let system = Rc::new(RefCell::new((entry.start)(rules.clone())));
-        let server = server::run(listener, entry.id, system, log.clone());
-        sandbox.servers.push(tokio::task::spawn_local(server).abort_handle());
+        let server = Rc::new(Server::new(entry.id, system, log.clone()));
+        sandbox.tasks.push(tokio::task::spawn_local(server.clone().run(listener)).abort_handle());
+        sandbox.servers.push(server);
     }
     Ok(sandbox)
 }
-
-/// Every system, in the order in which people see them.
-static ALL: &[Entry] = &[gluo::ENTRY, hellocloud::ENTRY, systemsway::ENTRY, broker::ENTRY, zeev::ENTRY];
 
 /// A system as the registry knows it.
 struct Entry {
@@ -125,12 +138,21 @@ struct Entry {
     account: &'static [(&'static str, &'static str)],
     /// Account, field, value.
     more_accounts: &'static [(&'static str, &'static str, &'static str)],
-    start: fn(Rules) -> Box<dyn System>,
 }
 
 /// A system at work: plain requests in, plain answers out.
 trait System {
     fn answer(&mut self, request: &Request) -> Response;
+
+    /// Whether the request's turn has come. If not, it is asked again after every change.
+    fn ready(&mut self, _: &Request) -> bool {
+        true
+    }
+
+    /// What a gateway says in the system's place when a request has to wait.
+    fn gateway(&self) -> Option<Response> {
+        None
+    }
 }
 
 /// The time and the lifetimes, in microseconds: HelloCloud's tokens tell them that finely.

@@ -11,7 +11,8 @@ use hyper::service::service_fn;
 use hyper::{StatusCode, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
+use tokio::sync::Notify;
+use tokio::task::{JoinSet, spawn_local};
 
 use super::message::shown_path;
 use super::{Event, Log, Request, Response, System};
@@ -19,65 +20,104 @@ use super::{Event, Log, Request, Response, System};
 /// The largest body that is read.
 const BODY_MAX: usize = 1024 * 1024;
 
-type Shared = Rc<RefCell<Box<dyn System>>>;
-
-/// Serves one system until the task is aborted; its connections end with it.
-pub(super) async fn run(listener: TcpListener, id: &'static str, system: Shared, log: Log) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                let Ok((stream, _)) = accepted else {
-                    // Out of file descriptors, most likely: the next one may be had in a moment.
-                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-                    continue;
-                };
-                let (system, log) = (system.clone(), log.clone());
-                let service = service_fn(move |request| exchange(request, id, system.clone(), log.clone()));
-                let mut http = http1::Builder::new();
-                let connection = http
-                    .timer(TokioTimer::new())
-                    .serve_connection(TokioIo::new(stream), service);
-                connections.spawn_local(async move {
-                    // A client that goes away is no concern of the server's.
-                    let _ = connection.await;
-                });
-            }
-            Some(_) = connections.join_next() => {}
-        }
-    }
+/// One system and who hears of its requests.
+pub(super) struct Server {
+    id: &'static str,
+    system: Rc<RefCell<dyn System>>,
+    log: Log,
+    /// Something has changed: whoever waits may ask for a turn again.
+    changed: Notify,
 }
 
-async fn exchange(
-    request: hyper::Request<Incoming>,
-    id: &'static str,
-    system: Shared,
-    log: Log,
-) -> Result<hyper::Response<Full<Bytes>>, Infallible> {
-    let (head, body) = request.into_parts();
-    let mut request = Request {
-        method: head.method.to_string(),
-        path: head.uri.path().to_owned(),
-        query: head.uri.query().unwrap_or_default().to_owned(),
-        headers: head
-            .headers
-            .iter()
-            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
-            .collect(),
-        body: Vec::new(),
-    };
-    let response = match Limited::new(body, BODY_MAX).collect().await {
-        Ok(body) => {
-            request.body = body.to_bytes().to_vec();
-            system.borrow_mut().answer(&request)
+impl Server {
+    pub fn new(id: &'static str, system: Rc<RefCell<dyn System>>, log: Log) -> Self {
+        Self { id, system, log, changed: Notify::new() }
+    }
+
+    pub fn call_again(&self) {
+        self.changed.notify_waiters();
+    }
+
+    /// Serves until the task is aborted; the connections end with it.
+    pub async fn run(self: Rc<Self>, listener: TcpListener) {
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                accepted = listener.accept() => {
+                    let Ok((stream, _)) = accepted else {
+                        // Out of file descriptors, most likely: the next one may be had in a moment.
+                        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                        continue;
+                    };
+                    let server = self.clone();
+                    let service = service_fn(move |request| server.clone().exchange(request));
+                    let mut http = http1::Builder::new();
+                    let connection =
+                        http.timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
+                    connections.spawn_local(async move {
+                        // A client that goes away is no concern of the server's.
+                        let _ = connection.await;
+                    });
+                }
+                Some(_) = connections.join_next() => {}
+            }
         }
-        Err(error) if error.is::<LengthLimitError>() => {
-            Response::new(413, "text/plain", "").header("Connection", "close")
+    }
+
+    async fn exchange(
+        self: Rc<Self>,
+        request: hyper::Request<Incoming>,
+    ) -> Result<hyper::Response<Full<Bytes>>, Infallible> {
+        let (head, body) = request.into_parts();
+        let mut request = Request {
+            method: head.method.to_string(),
+            path: head.uri.path().to_owned(),
+            query: head.uri.query().unwrap_or_default().to_owned(),
+            headers: head
+                .headers
+                .iter()
+                .map(|(name, value)| {
+                    (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+                })
+                .collect(),
+            body: Vec::new(),
+        };
+        let response = match Limited::new(body, BODY_MAX).collect().await {
+            Ok(body) => {
+                request.body = body.to_bytes().to_vec();
+                self.answer(request).await
+            }
+            Err(error) => {
+                let status = if error.is::<LengthLimitError>() { 413 } else { 400 };
+                let response = Response::new(status, "text/plain", "").header("Connection", "close");
+                (self.log)(&event(self.id, request, &response));
+                response
+            }
+        };
+        Ok(write(response))
+    }
+
+    /// What has been sent is executed, even if the client hangs up meanwhile or a gateway loses patience.
+    async fn answer(self: Rc<Self>, request: Request) -> Response {
+        let ready = self.system.borrow_mut().ready(&request);
+        let gateway = self.system.borrow().gateway().filter(|_| !ready);
+        let work = spawn_local(self.execute(request, ready));
+        match gateway {
+            Some(page) => page,
+            None => work.await.unwrap_or_else(|_| Response::new(500, "text/plain", "")),
         }
-        Err(_) => Response::new(400, "text/plain", "").header("Connection", "close"),
-    };
-    log(&event(id, request, &response));
-    Ok(write(response))
+    }
+
+    async fn execute(self: Rc<Self>, request: Request, mut ready: bool) -> Response {
+        while !ready {
+            self.changed.notified().await;
+            ready = self.system.borrow_mut().ready(&request);
+        }
+        let response = self.system.borrow_mut().answer(&request);
+        self.call_again();
+        (self.log)(&event(self.id, request, &response));
+        response
+    }
 }
 
 fn event(system: &'static str, request: Request, response: &Response) -> Event {

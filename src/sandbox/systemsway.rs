@@ -8,12 +8,8 @@ use serde_json::{Value, json};
 use super::message::member;
 use super::{Entry, Request, Response, Rules, System, random_hex};
 
-pub(super) const ENTRY: Entry = Entry {
-    id: "systemsway",
-    account: &[("USERNAME", "admin"), ("PASSWORD", "teste")],
-    more_accounts: &[],
-    start: |rules| Box::new(SystemsWay { rules, users: users() }),
-};
+pub(super) const ENTRY: Entry =
+    Entry { id: "systemsway", account: &[("USERNAME", "admin"), ("PASSWORD", "teste")], more_accounts: &[] };
 
 /// How long a session lives unused, in seconds.
 const IDLE: i64 = 20 * 60;
@@ -48,7 +44,7 @@ fn users() -> Vec<User> {
 /// A company that is no longer active.
 const CLOSED: u32 = 2;
 
-struct SystemsWay {
+pub(super) struct SystemsWay {
     rules: Rules,
     users: Vec<User>,
 }
@@ -91,6 +87,10 @@ impl System for SystemsWay {
 }
 
 impl SystemsWay {
+    pub fn new(rules: Rules) -> Self {
+        Self { rules, users: users() }
+    }
+
     fn login(&mut self, request: &Request) -> Response {
         let body = request.json();
         let text = |name: &str| member(&body, name).and_then(Value::as_str).unwrap_or_default();

@@ -16,7 +16,6 @@ pub(super) const ENTRY: Entry = Entry {
     id: "zeev",
     account: &[("USERNAME", "integracao"), ("PASSWORD", "Sandbox-Zeev-1")],
     more_accounts: &[("ROBO", "API_TOKEN", PERMANENT)],
-    start: |rules| Box::new(Zeev { rules, tokens: HashMap::new() }),
 };
 
 /// A temporary token's lifetime, in seconds.
@@ -57,7 +56,7 @@ static PEOPLE: [Person; 3] = [
     },
 ];
 
-struct Zeev {
+pub(super) struct Zeev {
     rules: Rules,
     /// By token: whose it is and when it ends.
     tokens: HashMap<String, (&'static Person, i64)>,
@@ -84,6 +83,10 @@ impl System for Zeev {
 }
 
 impl Zeev {
+    pub fn new(rules: Rules) -> Self {
+        Self { rules, tokens: HashMap::new() }
+    }
+
     fn login(&mut self, body: &Value) -> Response {
         let text = |name: &str| {
             let value = member(body, name).and_then(Value::as_str);
