@@ -1,18 +1,34 @@
 //! Gluocrm, a vtiger CRM: `webservice.php` at the root and in every folder, `/` and `/crm/` the web interface.
 //!
-//! Spellings, codes, statuses and field orders are those of a real vtiger 8.0 unless a comment says otherwise.
+//! Spellings, codes, statuses and field orders are those of a real vtiger 8.2 or 7.0 unless a comment says
+//! otherwise.
 
+mod answer;
+mod call;
+mod challenges;
+mod modules;
+mod query;
+mod records;
+mod sessions;
 mod users;
+mod warnings;
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::secret::md5_hex;
 
 use super::message::{Pairs, last};
 use super::{Entry, Request, Response, Rules, SECOND, System, random_hex};
-use users::{User, escape, find, markup};
+use answer::{Answer, Refusal, service_headers};
+use call::Call;
+use challenges::Challenges;
+use records::Records;
+pub use sessions::{Mark, Sessions, State};
+pub use users::User;
+use users::{escape, find, markup};
+use warnings::Ran;
 
 pub(super) const ENTRY: Entry = Entry {
     id: "gluo",
@@ -20,17 +36,46 @@ pub(super) const ENTRY: Entry = Entry {
     more_accounts: &[],
 };
 
-/// How long a challenge lives, in seconds.
-const CHALLENGE: i64 = 300;
-/// PHP's garbage collection: how long a session lives unused, in seconds.
-const IDLE: i64 = 24 * 60;
+const HTML: &str = "text/html; charset=UTF-8";
 
-pub(super) struct Gluo {
+/// Which vtiger, on which PHP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// 8.2.0 on PHP 8.
+    Eight,
+    /// 7.0.1 on PHP 7.4.
+    Seven,
+}
+
+/// PHP's display_errors: what of its messages stands in the answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Errors {
+    Hidden,
+    /// vtiger's own line for debugging.
+    Warnings,
+    /// vtiger's own line for strict development.
+    Everything,
+}
+
+/// The server. The fields are its switches.
+pub struct Gluo {
+    pub version: Version,
+    pub errors: Errors,
+    /// PHP's output_buffering. What is written beyond it goes out before the headers are set.
+    pub output_buffering: usize,
+    /// Every getchallenge stops between its DELETE and its INSERT until this is false again.
+    pub slow_challenges: bool,
+    /// Every create stops, with its session's lock, until this is false again.
+    pub slow_creates: bool,
+    /// A gateway answers 504 where a request has to wait; the request itself goes on.
+    pub impatient_gateway: bool,
     rules: Rules,
-    /// By user id: the challenge and its end. A new one replaces the old one.
-    challenges: HashMap<&'static str, (String, i64)>,
-    /// By session name: the user and the last use.
-    sessions: HashMap<String, (&'static User, i64)>,
+    users: Vec<User>,
+    challenges: Challenges,
+    pub sessions: Sessions,
+    /// Names of the sessions over which a create runs: PHP serves one request of a session at a time.
+    locked: HashSet<String>,
+    records: Records,
 }
 
 impl System for Gluo {
@@ -42,93 +87,221 @@ impl System for Gluo {
             _ => Response::apache_not_found(),
         }
     }
+
+    fn ready(&mut self, request: &Request) -> bool {
+        let call = Call::read(request);
+        // vtiger 7 looks at no session before it refuses an extendsession.
+        let waits = call.operation != "extendsession" || self.version == Version::Eight;
+        if waits && !request.begun.get() && self.locked.contains(&call.session) {
+            return false;
+        }
+        match call.operation {
+            "create" if self.slow_creates && self.sessions.state(&call.session) == State::Alive => {
+                if !request.begun.replace(true) {
+                    self.locked.insert(call.session);
+                }
+                false
+            }
+            "getchallenge" if self.slow_challenges => {
+                if !request.begun.replace(true)
+                    && let Some(user) = find(&self.users, last(&call.query, "username").unwrap_or_default())
+                {
+                    self.challenges.delete(user.id);
+                }
+                false
+            }
+            _ => true,
+        }
+    }
+
+    fn gateway(&self) -> Option<Response> {
+        self.impatient_gateway.then(|| Response::nginx(504, "Gateway Time-out"))
+    }
 }
 
 impl Gluo {
-    pub fn new(rules: Rules) -> Self {
-        Self { rules, challenges: HashMap::new(), sessions: HashMap::new() }
+    pub(super) fn new(rules: Rules) -> Self {
+        let mut gluo = Self {
+            version: Version::Eight,
+            errors: Errors::Hidden,
+            output_buffering: 4096,
+            slow_challenges: false,
+            slow_creates: false,
+            impatient_gateway: false,
+            users: users::users(),
+            challenges: Challenges::new(rules.clone()),
+            sessions: Sessions::new(rules.clone()),
+            locked: HashSet::new(),
+            records: Records::new(),
+            rules,
+        };
+        for name in ["P&D 1+1 João 50%", "Silva & Cia"] {
+            let element = json!({"lastname": name, "assigned_user_id": "19x1"}).to_string();
+            let input = [("elementType", "Contacts"), ("element", &element)];
+            let input: Pairs = input.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+            let made = gluo.create("19x1", &input);
+            debug_assert!(made.is_ok());
+        }
+        gluo
+    }
+
+    /// A user, to be changed.
+    ///
+    /// # Panics
+    /// If there is no such user.
+    pub fn user(&mut self, name: &str) -> &mut User {
+        self.users.iter_mut().find(|user| user.name == name).expect("a demo user")
+    }
+
+    /// How many records of a module have this value in this field.
+    pub fn count(&self, module: &str, field: &str, value: &str) -> usize {
+        let found = |record: &&records::Record| {
+            record.module.name == module && record.values.get(field).is_some_and(|found| found == value)
+        };
+        self.records.values().filter(found).count()
     }
 
     fn service(&mut self, request: &Request) -> Response {
-        let query = request.query_pairs();
-        let body = match request.method.as_str() {
-            "POST" => request.form_pairs(),
-            _ => Pairs::new(),
+        let call = Call::read(request);
+        let begun = request.begun.get();
+        if begun && call.operation == "create" {
+            self.locked.remove(&call.session);
+        }
+        if !call.operation.is_empty() && !matches!(call.either("format"), "" | "json" | "JSON") {
+            return service_headers(Response::new(500, "application/json", ""));
+        }
+        let (ran, answer) = match self.open(&call) {
+            Err(answer) => (Ran::No, answer),
+            Ok(user) => match self.run(user, &call, begun) {
+                Ok(answer) => (Ran::Through, answer),
+                Err(refusal) => (Ran::Refused, refusal.into()),
+            },
         };
-        let either = |name: &str| last(&body, name).or_else(|| last(&query, name)).unwrap_or_default();
-        let operation = either("operation").to_ascii_lowercase();
-        let session = either("sessionName");
-        let Some((_, call)) = OPERATIONS.iter().find(|(name, _)| *name == operation) else {
-            return crash(false);
-        };
-        let asked = format!(" operation={operation}");
-        let mut response = if !matches!(either("format").to_ascii_lowercase().as_str(), "" | "json") {
-            service_headers(Response::new(500, "application/json", ""))
-        } else {
-            // Which half of the request counts is the operation's own affair, as in vtiger.
-            match call {
-                Call::Challenge | Call::Login if !session.is_empty() && !self.touch(session) => {
-                    Answer::Error(DEAD_SESSION).into_response()
-                }
-                Call::Challenge => self.challenge(&query).into_response(),
-                Call::Login => self.login(&body).into_response(),
-                Call::Extend if last(&body, "operation").is_none() => {
-                    Answer::Error(NO_SESSION).into_response()
-                }
-                Call::Extend => self.extend(session).into_response(),
-                Call::Types | Call::Logout if session.is_empty() => Answer::Error(NO_SESSION).into_response(),
-                Call::Types | Call::Logout if !self.touch(session) => {
-                    Answer::Error(DEAD_SESSION).into_response()
-                }
-                Call::Types => Answer::Result(types()).into_response(),
-                // vtiger 8.0 under PHP 8 falls over its own logout, and the session lives on.
-                Call::Logout => crash(true),
-            }
-        };
-        response.asked = asked;
-        response
+        self.write(call.operation, ran, answer)
     }
 
-    fn challenge(&mut self, query: &Pairs) -> Answer {
+    /// The user of the request's session; none in a poisoned one, and where no session is wanted.
+    fn open(&mut self, call: &Call) -> Result<Option<&'static str>, Answer> {
+        let extends = call.operation == "extendsession";
+        let needed = match call.operation {
+            "" => return Err(Answer::Broken),
+            "getchallenge" | "login" => false,
+            "extendsession" => last(&call.body, "operation").is_none(),
+            _ => call.session.is_empty(),
+        };
+        if needed {
+            return Err(Refusal::new("AUTHENTICATION_REQUIRED", "Authencation required").into());
+        }
+        // PHP's messages are on their way when it should start the session.
+        if self.errors == Errors::Everything && self.output_buffering < 8192 {
+            let named = !call.session.is_empty() && !extends;
+            return Err(if named { Refusal::dead_session().into() } else { Answer::Null });
+        }
+        match call.session.as_str() {
+            _ if extends => Ok(Some(self.adopt(call)?)),
+            "" => Ok(None),
+            session => Ok(self.sessions.open(session)?),
+        }
+    }
+
+    /// What `extendsession` does to its session: vtiger 8 makes a file for a dead one, without a user.
+    fn adopt(&mut self, call: &Call) -> Result<&'static str, Refusal> {
+        let failure = Refusal::new("AUTHENTICATION_FAILURE", "Authencation Failed");
+        let session = if call.session.is_empty() { &call.cookie } else { &call.session };
+        if self.version == Version::Seven || session.is_empty() {
+            return Err(failure);
+        }
+        match self.sessions.state(session) {
+            State::Alive => self.sessions.open(session)?.ok_or(failure),
+            State::Poisoned => Err(failure),
+            State::Dead => {
+                self.sessions.poison(session);
+                Err(failure)
+            }
+        }
+    }
+
+    fn run(&mut self, user: Option<&'static str>, call: &Call, begun: bool) -> Result<Answer, Refusal> {
+        // Which half of the request counts is the operation's own affair, as in vtiger.
+        let (query, body) = (&call.query, &call.body);
+        match (call.operation, user) {
+            ("getchallenge", _) => self.challenge(query, begun),
+            ("login", _) => self.login(body),
+            (_, None) | ("sync", _) => Ok(Answer::Broken),
+            ("listtypes", _) => Ok(Answer::Result(modules::types())),
+            ("describe", _) => {
+                let name = last(query, "elementType").unwrap_or_default();
+                modules::describe(name, self.version).map(Answer::Result)
+            }
+            ("query", _) => {
+                let text = last(query, "query").unwrap_or_default();
+                query::run(text, &self.records, self.version).map(Answer::Result)
+            }
+            ("retrieve", _) => self.retrieve(query),
+            ("create", Some(user)) => self.create(user, body),
+            ("update" | "revise", Some(user)) => self.revise(user, body),
+            ("delete", _) => self.delete(body),
+            // The wording is assumed.
+            ("logout", _) if self.version == Version::Seven && !call.posted => {
+                Err(Refusal::new("OPERATION_NOT_SUPPORTED", "Operation not supported"))
+            }
+            // vtiger falls over its own logout, and the session lives on.
+            ("logout", _) => Ok(Answer::Broken),
+            // What is left is `extendsession`.
+            (_, Some(user)) => Ok(Answer::Result(json!({
+                "sessionName": if call.session.is_empty() { &call.cookie } else { &call.session },
+                "userId": user,
+                "version": "0.22",
+                "vtigerVersion": "8.2.0",
+            }))),
+        }
+    }
+
+    fn challenge(&mut self, query: &Pairs, deleted: bool) -> Result<Answer, Refusal> {
         let name = last(query, "username").unwrap_or_default();
         if name.is_empty() {
-            return Answer::Error(("ACCESS_DENIED", "No username given"));
+            return Err(Refusal::new("ACCESS_DENIED", "No username given"));
         }
-        let Some(user) = find(name) else {
-            return Answer::Error(("ACCESS_DENIED", "username does not exists"));
+        let Some(user) = find(&self.users, name) else {
+            return Err(Refusal::new("ACCESS_DENIED", "username does not exists"));
         };
-        let token = random_hex(13);
-        let now = self.rules.now();
-        let end = now + CHALLENGE * SECOND;
-        self.challenges.insert(user.id, (token.clone(), end));
-        Answer::Result(json!({
-            "token": token,
-            "serverTime": now / SECOND,
-            "expireTime": end / SECOND,
-        }))
+        if !deleted {
+            self.challenges.delete(user.id);
+        }
+        let challenge = self.challenges.insert(user.id);
+        Ok(Answer::Result(json!({
+            "token": challenge.token,
+            "serverTime": self.rules.now() / SECOND,
+            "expireTime": challenge.end / SECOND,
+        })))
     }
 
-    fn login(&mut self, body: &Pairs) -> Answer {
-        let user = find(last(body, "username").unwrap_or_default());
-        let now = self.rules.now();
-        let live = user.and_then(|user| {
-            let (token, end) = self.challenges.get(user.id)?;
-            (*end > now).then_some((user, token))
-        });
+    fn login(&mut self, body: &Pairs) -> Result<Answer, Refusal> {
+        let user = find(&self.users, last(body, "username").unwrap_or_default());
+        let live = user.and_then(|user| Some((user, self.challenges.live(user.id)?)));
         let Some((user, token)) = live else {
-            return Answer::Error(("INVALID_AUTH_TOKEN", "Specified token is invalid or expired"));
+            return Err(Refusal::new("INVALID_AUTH_TOKEN", "Specified token is invalid or expired"));
         };
-        let Some(key) = user.key else {
-            return Answer::Error(("ACCESSKEY_UNDEFINED", "Access key for the user is undefined"));
+        let Some(key) = &user.key else {
+            return Err(Refusal::new("ACCESSKEY_UNDEFINED", "Access key for the user is undefined"));
         };
-        let hash = md5_hex(&[token, key]);
-        if last(body, "accessKey") != Some(hash.expose()) || !user.active {
-            return Answer::Error(("INVALID_USER_CREDENTIALS", "Invalid username or password"));
+        let right = last(body, "accessKey") == Some(md5_hex(&[token, key]).expose());
+        if right && !user.active && self.version == Version::Seven {
+            return Err(Refusal::new("AUTHENTICATION_REQUIRED", "Given user is inactive"));
         }
-        let session = random_hex(21);
-        self.sessions.insert(session.clone(), (user, now));
-        let on = if user.admin { "on" } else { "off" };
-        Answer::Result(json!({
+        if !right || !user.active {
+            return Err(Refusal::new("INVALID_USER_CREDENTIALS", "Invalid username or password"));
+        }
+        let session = self.sessions.create(user.id);
+        if self.version == Version::Seven {
+            return Ok(Answer::Result(json!({
+                "sessionName": session,
+                "userId": user.id,
+                "version": "0.22",
+                "vtigerVersion": "7.0.1",
+            })));
+        }
+        Ok(Answer::Result(json!({
             "username": escape(user.name),
             "first_name": escape(user.names.0),
             "last_name": escape(user.names.1),
@@ -136,92 +309,15 @@ impl Gluo {
             "time_zone": "UTC",
             "hour_format": "24",
             "date_format": "yyyy-mm-dd",
-            "is_admin": on,
+            "is_admin": if user.admin { "on" } else { "off" },
             "call_duration": "5",
             "other_event_duration": "5",
             "sessionName": session,
             "userId": user.id,
             "version": "0.22",
-            "vtigerVersion": "8.0.0",
-        }))
+            "vtigerVersion": "8.2.0",
+        })))
     }
-
-    fn extend(&mut self, session: &str) -> Answer {
-        if !self.touch(session) {
-            return Answer::Error(("AUTHENTICATION_FAILURE", "Authencation Failed"));
-        }
-        let user = self.sessions[session].0;
-        Answer::Result(json!({
-            "sessionName": session,
-            "userId": user.id,
-            "version": "0.22",
-            "vtigerVersion": "8.0.0",
-        }))
-    }
-
-    /// Whether the session lives; a live one has been used from here on.
-    fn touch(&mut self, session: &str) -> bool {
-        let (now, idle) = (self.rules.now(), self.rules.lifetime(IDLE));
-        self.sessions.retain(|_, (_, used)| now - *used < idle);
-        match self.sessions.get_mut(session) {
-            Some((_, used)) => *used = now,
-            None => return false,
-        }
-        true
-    }
-}
-
-enum Call {
-    Challenge,
-    Login,
-    Types,
-    Extend,
-    Logout,
-}
-
-static OPERATIONS: [(&str, Call); 5] = [
-    ("getchallenge", Call::Challenge),
-    ("login", Call::Login),
-    ("listtypes", Call::Types),
-    ("extendsession", Call::Extend),
-    ("logout", Call::Logout),
-];
-
-type ServiceError = (&'static str, &'static str);
-const NO_SESSION: ServiceError = ("AUTHENTICATION_REQUIRED", "Authencation required");
-const DEAD_SESSION: ServiceError = ("INVALID_SESSIONID", "Session Identifier provided is Invalid");
-
-enum Answer {
-    Result(Value),
-    /// Code and message.
-    Error(ServiceError),
-}
-
-impl Answer {
-    /// Its own errors are HTTP 200 too.
-    fn into_response(self) -> Response {
-        let (body, outcome) = match self {
-            Self::Result(result) => (json!({"success": true, "result": result}), "ok"),
-            Self::Error((code, message)) => {
-                (json!({"success": false, "error": {"message": message, "code": code}}), code)
-            }
-        };
-        service_headers(Response::json(200, "application/json", &body)).outcome(outcome)
-    }
-}
-
-fn service_headers(response: Response) -> Response {
-    response.header("Cache-Control", "no-store, no-cache, must-revalidate")
-}
-
-/// PHP stopped in mid-air; `late` when the service had already begun its answer.
-fn crash(late: bool) -> Response {
-    let mut response = Response::new(500, "text/html; charset=UTF-8", "");
-    if late {
-        response = service_headers(response);
-    }
-    response.http10 = true;
-    response
 }
 
 /// Apache adds the slash that a folder wants.
@@ -236,38 +332,17 @@ fn folder(request: &Request) -> Response {
 }
 
 fn web(request: &Request) -> Response {
-    let html = "text/html; charset=UTF-8";
     let response = match (request.method.as_str(), request.path.as_str()) {
-        ("POST", _) => Response::new(200, html, "Invalid request"),
+        ("POST", _) => Response::new(200, HTML, "Invalid request"),
         (_, "/crm/") => {
-            Response::new(301, html, "").header("Location", format!("http://{}/", request.host()))
+            Response::new(301, HTML, "").header("Location", format!("http://{}/", request.host()))
         }
         _ => Response::new(
             200,
-            html,
+            HTML,
             "<!DOCTYPE html>\n<html><head><title>Login</title></head><body>Sandbox</body></html>\n",
         ),
     };
     let cookie = format!("PHPSESSID={}; path=/", random_hex(21));
     service_headers(response).header("Set-Cookie", cookie)
-}
-
-/// A few of the modules that every vtiger has.
-fn types() -> Value {
-    const MODULES: [(&str, &str, &str); 5] = [
-        ("Leads", "Leads", "Lead"),
-        ("Accounts", "Organizations", "Organization"),
-        ("Contacts", "Contacts", "Contact"),
-        ("Potentials", "Opportunities", "Opportunity"),
-        ("HelpDesk", "Tickets", "Ticket"),
-    ];
-    let names: Vec<&str> = MODULES.iter().map(|(name, _, _)| *name).collect();
-    let information: serde_json::Map<String, Value> = MODULES
-        .iter()
-        .map(|(name, label, singular)| {
-            let about = json!({"isEntity": true, "label": label, "singular": singular});
-            ((*name).to_owned(), about)
-        })
-        .collect();
-    json!({"types": names, "information": information})
 }

@@ -1,5 +1,7 @@
 //! Requests and answers as the systems see them, and what their answers are made of.
 
+use std::cell::Cell;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
@@ -7,6 +9,7 @@ use serde_json::Value;
 use crate::secret::hex;
 
 /// A request without anything of an HTTP crate.
+#[derive(Clone)]
 pub(super) struct Request {
     pub method: String,
     /// As sent, percent-encoding and all.
@@ -16,6 +19,8 @@ pub(super) struct Request {
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
+    /// Whether it has begun to act and waits in the middle of it.
+    pub begun: Cell<bool>,
 }
 
 /// Parameters in the order sent.
@@ -158,6 +163,20 @@ impl Response {
         )
     }
 
+    /// The error page of an nginx, its gateway's included.
+    pub fn nginx(status: u16, words: &str) -> Self {
+        let title = format!("{status} {words}");
+        Self::new(
+            status,
+            "text/html",
+            format!(
+                "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n\
+                 <center><h1>{title}</h1></center>\r\n<hr><center>nginx/1.22.1</center>\r\n\
+                 </body>\r\n</html>\r\n"
+            ),
+        )
+    }
+
     pub fn apache_not_found() -> Self {
         Self::apache(404, "404 Not Found", "The requested URL was not found on this server.")
     }
@@ -248,6 +267,7 @@ mod tests {
             path: "/".into(),
             query: String::new(),
             headers: vec![("content-type".into(), "multipart/form-data; boundary=x".into())],
+            begun: Cell::default(),
             body: b"--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n2\r\n--x--\r\n".to_vec(),
         };
         assert_eq!(request.form_pairs(), [("a".to_owned(), "1\r\n2".to_owned())]);

@@ -8,6 +8,7 @@ mod broker;
 mod gluo;
 mod hellocloud;
 mod message;
+mod php;
 mod server;
 mod systemsway;
 mod zeev;
@@ -21,7 +22,7 @@ use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
 use broker::Broker;
-use gluo::Gluo;
+pub use gluo::{Errors, Gluo, Mark, Sessions, State, Version};
 use hellocloud::HelloCloud;
 use message::{Request, Response, jwt, random_hex};
 use server::Server;
@@ -71,6 +72,7 @@ pub struct Event {
 
 /// The running systems. Dropping it ends them and every connection to them.
 pub struct Sandbox {
+    gluo: Rc<RefCell<Gluo>>,
     servers: Vec<Rc<Server>>,
     tasks: Vec<AbortHandle>,
     settings: Vec<(String, String)>,
@@ -88,6 +90,18 @@ impl Sandbox {
     pub fn more_settings(&self) -> &[(String, String)] {
         &self.more_settings
     }
+
+    /// Acts on Gluocrm as its administrator, its web server or time would.
+    pub fn gluo<T>(&self, act: impl FnOnce(&mut Gluo) -> T) -> T {
+        let result = act(&mut self.gluo.borrow_mut());
+        self.servers.iter().for_each(|server| server.call_again());
+        result
+    }
+
+    /// How many requests wait for a lock or are held by a switch such as [`Gluo::slow_creates`].
+    pub fn waiting(&self) -> usize {
+        self.servers.iter().map(|server| server.waiting()).sum()
+    }
 }
 
 impl Drop for Sandbox {
@@ -101,16 +115,22 @@ impl Drop for Sandbox {
 /// Starts every system on a port of its own. Call it inside a `LocalSet`.
 pub async fn start(options: Options, log: Log) -> std::io::Result<Sandbox> {
     let rules = Rules { ttl: options.ttl.map(micros), clock: options.clock };
+    let gluo = Rc::new(RefCell::new(Gluo::new(rules.clone())));
     // In the order in which people see them.
     let all: [(&Entry, Rc<RefCell<dyn System>>); 5] = [
-        (&gluo::ENTRY, Rc::new(RefCell::new(Gluo::new(rules.clone())))),
+        (&gluo::ENTRY, gluo.clone()),
         (&hellocloud::ENTRY, Rc::new(RefCell::new(HelloCloud::new(rules.clone())))),
         (&systemsway::ENTRY, Rc::new(RefCell::new(SystemsWay::new(rules.clone())))),
         (&broker::ENTRY, Rc::new(RefCell::new(Broker::new(rules.clone())))),
         (&zeev::ENTRY, Rc::new(RefCell::new(Zeev::new(rules)))),
     ];
-    let mut sandbox =
-        Sandbox { servers: Vec::new(), tasks: Vec::new(), settings: Vec::new(), more_settings: Vec::new() };
+    let mut sandbox = Sandbox {
+        gluo,
+        servers: Vec::new(),
+        tasks: Vec::new(),
+        settings: Vec::new(),
+        more_settings: Vec::new(),
+    };
     for (entry, system) in all {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let prefix = entry.id.to_ascii_uppercase();

@@ -1,6 +1,6 @@
 //! HTTP/1.1 for the systems: the only file of the sandbox that names hyper.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::rc::Rc;
 
@@ -27,15 +27,20 @@ pub(super) struct Server {
     log: Log,
     /// Something has changed: whoever waits may ask for a turn again.
     changed: Notify,
+    waiting: Cell<usize>,
 }
 
 impl Server {
     pub fn new(id: &'static str, system: Rc<RefCell<dyn System>>, log: Log) -> Self {
-        Self { id, system, log, changed: Notify::new() }
+        Self { id, system, log, changed: Notify::new(), waiting: Cell::new(0) }
     }
 
     pub fn call_again(&self) {
         self.changed.notify_waiters();
+    }
+
+    pub fn waiting(&self) -> usize {
+        self.waiting.get()
     }
 
     /// Serves until the task is aborted; the connections end with it.
@@ -81,6 +86,7 @@ impl Server {
                 })
                 .collect(),
             body: Vec::new(),
+            begun: Cell::new(false),
         };
         let response = match Limited::new(body, BODY_MAX).collect().await {
             Ok(body) => {
@@ -109,10 +115,12 @@ impl Server {
     }
 
     async fn execute(self: Rc<Self>, request: Request, mut ready: bool) -> Response {
+        self.waiting.set(self.waiting.get() + 1);
         while !ready {
             self.changed.notified().await;
             ready = self.system.borrow_mut().ready(&request);
         }
+        self.waiting.set(self.waiting.get() - 1);
         let response = self.system.borrow_mut().answer(&request);
         self.call_again();
         (self.log)(&event(self.id, request, &response));

@@ -1,35 +1,56 @@
 //! Gluocrm's users, how it finds them by name, and how it writes their names.
 
-pub(super) struct User {
-    pub id: &'static str,
-    pub name: &'static str,
-    pub names: (&'static str, &'static str),
-    pub email: &'static str,
-    pub key: Option<&'static str>,
-    pub admin: bool,
+use super::super::random_hex;
+
+pub struct User {
+    pub(super) id: &'static str,
+    pub(super) name: &'static str,
+    pub(super) names: (&'static str, &'static str),
+    pub(super) email: &'static str,
+    pub(super) key: Option<String>,
+    pub(super) admin: bool,
     pub active: bool,
 }
 
-const fn user(id: &'static str, name: &'static str, key: Option<&'static str>) -> User {
-    User { id, name, names: ("", name), email: "u@sandbox.invalid", key, admin: false, active: true }
+impl User {
+    fn new(id: &'static str, name: &'static str, key: Option<&str>) -> Self {
+        let key = key.map(str::to_owned);
+        Self { id, name, names: ("", name), email: "u@sandbox.invalid", key, admin: false, active: true }
+    }
+
+    /// The old key is worth nothing from here on; the user's sessions live on.
+    pub fn change_key(&mut self) {
+        self.key = Some(random_hex(16));
+    }
 }
 
-static USERS: [User; 6] = [
-    User { names: ("Ana", "Administradora"), admin: true, ..user("19x1", "admin", Some("SandboxAdminKey")) },
-    user("19x5", "plain.user", Some("SandboxPlainKey")),
-    User { active: false, ..user("19x6", "sleeper", Some("SandboxSleepKey")) },
-    User { names: ("José", "Müller"), ..user("19x7", "josé müller", Some("SandboxJoseKey0")) },
-    user("19x8", "nokey", None),
-    User { names: ("Pat", "O'Brien"), ..user("19x9", "o'brien+x@lab.invalid", Some("SandboxBrienKey")) },
-];
+pub(super) fn users() -> Vec<User> {
+    vec![
+        User {
+            names: ("Ana", "Administradora"),
+            admin: true,
+            ..User::new("19x1", "admin", Some("SandboxAdminKey"))
+        },
+        User::new("19x5", "plain.user", Some("SandboxPlainKey")),
+        User { active: false, ..User::new("19x6", "sleeper", Some("SandboxSleepKey")) },
+        User { names: ("José", "Müller"), ..User::new("19x7", "josé müller", Some("SandboxJoseKey0")) },
+        User::new("19x8", "nokey", None),
+        User {
+            names: ("Pat", "O'Brien"),
+            ..User::new("19x9", "o'brien+x@lab.invalid", Some("SandboxBrienKey"))
+        },
+    ]
+}
 
 /// MySQL's collation: neither case nor accents count.
-pub(super) fn find(name: &str) -> Option<&'static User> {
-    let fold = |text: &str| -> String { text.to_lowercase().chars().map(bare).collect() };
+pub(super) fn find<'a>(users: &'a [User], name: &str) -> Option<&'a User> {
     let name = fold(name);
-    USERS.iter().find(|user| fold(user.name) == name)
+    users.iter().find(|user| fold(user.name) == name)
 }
 
+fn fold(text: &str) -> String {
+    text.to_lowercase().chars().map(bare).collect()
+}
 /// Letters that have an entity of their own in HTML, and the letter below the accent.
 static ACCENTS: [(char, char, &str); 14] = [
     ('á', 'a', "aacute"),
