@@ -24,7 +24,7 @@ fn gluo() {
 
 #[test]
 fn hellocloud() {
-    replay(include_str!("facts/hellocloud.json"), 82);
+    replay(include_str!("facts/hellocloud.json"), 81);
 }
 
 #[test]

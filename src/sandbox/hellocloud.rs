@@ -4,18 +4,20 @@
 //! Statuses, hints and texts are those of a real SuiteCRM 7.14.6 unless a comment says otherwise.
 
 mod accounts;
+mod records;
 mod refusal;
+mod surroundings;
+mod tokens;
 
-use std::collections::HashMap;
+use serde_json::{Value, json};
 
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use serde_json::{Map, Value, json};
-
-use super::message::{Pairs, last};
-use super::{Entry, Request, Response, Rules, SECOND, System, jwt, random_hex, seconds};
-use accounts::{CLIENTS, Client, Grant, USERS, User};
+use super::message::guid;
+use super::{Entry, Request, Response, Rules, System};
+pub use accounts::{Client, User};
+use records::{Record, invalid, modules};
 use refusal::Refusal;
+pub use surroundings::{Broken, Paths, Surroundings, WebServer, Workflow};
+use tokens::Login;
 
 /// The password grant is the default account: it shows a user and a refresh, which the other has not.
 pub(super) const ENTRY: Entry = Entry {
@@ -32,49 +34,99 @@ pub(super) const ENTRY: Entry = Entry {
     ],
 };
 
-/// An access token's lifetime, in seconds.
-const ACCESS: i64 = 3600;
-/// A refresh token's lifetime, in seconds: a month.
-const REFRESH: i64 = 30 * 86_400;
-
 const JSON: &str = "application/json";
 const JSON_API: &str = "application/vnd.api+json";
 const HTML: &str = "text/html; charset=UTF-8";
 
-/// What one answer of the token endpoint gave: an access token and perhaps a refresh token, dead together.
-struct Login {
-    client: &'static Client,
-    user: Option<&'static User>,
-    access_end: i64,
-    refresh_end: i64,
-    revoked: bool,
-}
-
-pub(super) struct HelloCloud {
+/// The server, and what stands around it.
+pub struct HelloCloud {
+    pub surroundings: Surroundings,
     rules: Rules,
+    clients: Vec<Client>,
+    users: Vec<User>,
     logins: Vec<Login>,
-    /// Indices into `logins`, by token.
-    access: HashMap<String, usize>,
-    refresh: HashMap<String, usize>,
+    keys: u32,
+    records: Vec<Record>,
 }
 
 impl System for HelloCloud {
     fn answer(&mut self, request: &Request) -> Response {
-        let path = request.path.strip_prefix("/legacy").unwrap_or(&request.path);
-        let Some(path) = path.strip_prefix("/Api/") else {
-            return match request.path.as_str() {
-                "/" | "/index.php" | "/legacy" | "/legacy/" => Response::new(200, HTML, PAGE),
-                _ => Response::apache_not_found(),
-            };
+        let path = match self.surroundings.route(request) {
+            Ok(path) => path,
+            Err(page) => return page,
         };
-        let path = path.strip_prefix("index.php/").unwrap_or(path);
+        if let Some(death) = self.surroundings.death() {
+            return death;
+        }
+        let mut response = self.api(request, path);
+        self.surroundings.annotate(path, &mut response);
+        response
+    }
+}
+
+impl HelloCloud {
+    pub(super) fn new(rules: Rules) -> Self {
+        Self {
+            surroundings: Surroundings::default(),
+            rules,
+            clients: accounts::clients(),
+            users: accounts::users(),
+            logins: Vec::new(),
+            keys: 0,
+            records: vec![records::demo()],
+        }
+    }
+
+    /// A client, to be changed.
+    ///
+    /// # Panics
+    /// If there is no such client.
+    pub fn client(&mut self, id: &str) -> &mut Client {
+        self.clients.iter_mut().find(|client| client.id == id).expect("a demo client")
+    }
+
+    /// A user, to be changed.
+    ///
+    /// # Panics
+    /// If there is no such user.
+    pub fn user(&mut self, name: &str) -> &mut User {
+        self.users.iter_mut().find(|user| user.name == name).expect("a demo user")
+    }
+
+    /// Presses *Revoke* in the panel: the refresh token lives on.
+    pub fn revoke(&mut self, access_token: &str) {
+        let found = self.logins.iter_mut().filter(|login| login.access == access_token);
+        found.for_each(|login| login.access_revoked = true);
+    }
+
+    /// Deletes a session's row, which ends both tokens as its logout does.
+    pub fn delete_session(&mut self, access_token: &str) {
+        let found = self.logins.iter_mut().filter(|login| login.access == access_token);
+        found.for_each(Login::end);
+    }
+
+    /// Generates the keys anew that access tokens are signed with.
+    pub fn renew_keys(&mut self) {
+        self.keys += 1;
+    }
+
+    /// How many records of a module have this name.
+    pub fn count(&self, module: &str, name: &str) -> usize {
+        let found = |record: &&Record| record.module == module && record.attributes["name"] == name;
+        self.records.iter().filter(found).count()
+    }
+
+    fn api(&mut self, request: &Request, path: &str) -> Response {
         let allowed = match path {
             "access_token" | "V8/logout" => "POST",
+            "V8/module" => "POST, PATCH",
             "V8/current-user" | "V8/meta/modules" => "GET",
+            path if path.starts_with("V8/module/") && path.split('/').count() <= 4 => "GET",
             _ => return slim(request, 404, "Page Not Found", "Not found"),
         };
         // Slim serves HEAD from its GET routes.
-        if request.method != allowed && !(allowed == "GET" && request.method == "HEAD") {
+        let method = if request.method == "HEAD" { "GET" } else { request.method.as_str() };
+        if !allowed.split(", ").any(|allowed| allowed == method) {
             let text = format!("Method not allowed. Must be one of: {allowed}");
             return slim(request, 405, "Method not allowed", &text).header("Allow", allowed);
         }
@@ -85,247 +137,27 @@ impl System for HelloCloud {
             Ok(login) => login,
             Err(hint) => return Refusal::denied(hint).into_response(),
         };
+        let user = login.user;
         match path {
             "V8/logout" => {
-                self.logins[login].revoked = true;
-                api(json!({
-                    "meta": {"message": "You have been successfully logged out"},
-                    "data": [],
-                }))
-            }
-            "V8/meta/modules" => api(modules()),
-            _ => match self.logins[login].user {
-                Some(user) => api(current(user)),
-                None => Response::pretty(
-                    400,
-                    JSON_API,
-                    &json!({"errors": {
-                        "status": 400,
-                        "title": null,
-                        "detail": "Module id is empty when trying to get Users",
-                    }}),
+                login.end();
+                api(
+                    200,
+                    &json!({
+                        "meta": {"message": "You have been successfully logged out"},
+                        "data": [],
+                    }),
                 )
-                .header("Accept", JSON_API),
+            }
+            "V8/meta/modules" => api(200, &modules()),
+            "V8/current-user" => match self.acting(user) {
+                Ok(user) => api(200, &current(user)),
+                Err(detail) => invalid(JSON_API, &detail),
             },
+            path => self.module(request, path.trim_start_matches("V8/module"), user),
         }
     }
 }
-
-impl HelloCloud {
-    pub fn new(rules: Rules) -> Self {
-        Self { rules, logins: Vec::new(), access: HashMap::new(), refresh: HashMap::new() }
-    }
-
-    fn token(&mut self, request: &Request) -> Response {
-        let fields = match fields(request) {
-            Ok(fields) => fields,
-            Err(response) => return response,
-        };
-        let grant = match last(&fields, "grant_type") {
-            Some("client_credentials") => Grant::ClientCredentials,
-            Some("password") => Grant::Password,
-            Some("refresh_token") => Grant::Refresh,
-            _ => return Refusal::grant_type().into_response(),
-        };
-        let mut response = match self.grant(grant, request, &fields) {
-            Ok(answer) => Response::json(200, "application/json; charset=UTF-8", &answer)
-                .header("Cache-Control", "no-store")
-                .outcome("ok"),
-            Err(refusal) => {
-                let basic = refusal.status == 401
-                    && refusal.error == "invalid_client"
-                    && request.header("authorization").is_some();
-                let response = refusal.into_response();
-                match basic {
-                    true => response.header("WWW-Authenticate", "Basic realm=\"OAuth\""),
-                    false => response,
-                }
-            }
-        };
-        response.asked = format!(" grant_type={}", last(&fields, "grant_type").unwrap_or_default());
-        response
-    }
-
-    fn grant(&mut self, grant: Grant, request: &Request, fields: &Pairs) -> Result<Value, Refusal> {
-        let client = authenticate(grant, request, fields)?;
-        // From the OAuth library's own texts; measured is only that any scope is refused.
-        if last(fields, "scope").is_some_and(|scope| !scope.is_empty()) {
-            return Err(Refusal::scope());
-        }
-        let user = match grant {
-            Grant::ClientCredentials => client.user,
-            Grant::Password => {
-                let name = last(fields, "username").ok_or_else(|| Refusal::missing("username"))?;
-                let password = last(fields, "password").ok_or_else(|| Refusal::missing("password"))?;
-                Some(check(name, password)?)
-            }
-            Grant::Refresh => {
-                let token = last(fields, "refresh_token").ok_or_else(|| Refusal::missing("refresh_token"))?;
-                let old = self.refreshable(token, client)?;
-                self.logins[old].revoked = true;
-                self.logins[old].user
-            }
-        };
-        Ok(self.issue(grant, client, user))
-    }
-
-    fn issue(&mut self, grant: Grant, client: &'static Client, user: Option<&'static User>) -> Value {
-        let now = self.rules.now();
-        let lifetime = self.rules.lifetime(ACCESS);
-        let login = Login {
-            client,
-            user,
-            access_end: now + lifetime,
-            refresh_end: now + REFRESH * SECOND,
-            revoked: false,
-        };
-        let id = random_hex(80);
-        let claim = |micros: i64| micros as f64 / SECOND as f64;
-        let subject = match grant {
-            Grant::ClientCredentials => "",
-            _ => user.map_or("", |user| user.id),
-        };
-        let access = jwt(
-            &json!({"typ": "JWT", "alg": "RS256"}),
-            &json!({
-                "aud": client.id,
-                "jti": id,
-                "iat": claim(now),
-                "nbf": claim(now),
-                "exp": claim(login.access_end),
-                "sub": subject,
-                "scopes": [],
-            }),
-            256,
-        );
-        let mut answer = json!({
-            "token_type": "Bearer",
-            "expires_in": seconds(lifetime),
-            "access_token": access,
-        });
-        let at = self.logins.len();
-        self.access.insert(access, at);
-        if grant != Grant::ClientCredentials {
-            let refresh = format!("def50200{}", random_hex(842));
-            answer["refresh_token"] = json!(refresh);
-            self.refresh.insert(refresh, at);
-        }
-        self.logins.push(login);
-        answer
-    }
-
-    fn refreshable(&self, token: &str, client: &Client) -> Result<usize, Refusal> {
-        let Some(&at) = self.refresh.get(token) else {
-            return Err(Refusal::refresh("Cannot decrypt the refresh token"));
-        };
-        let login = &self.logins[at];
-        if login.client.id != client.id {
-            Err(Refusal::refresh("Token is not linked to client"))
-        } else if login.refresh_end <= self.rules.now() {
-            // From the OAuth library, not measured.
-            Err(Refusal::refresh("Token has expired"))
-        } else if login.revoked {
-            Err(Refusal::refresh("Token has been revoked"))
-        } else {
-            Ok(at)
-        }
-    }
-
-    /// The login that a call's access token stands for, or why there is none.
-    fn authorize(&self, request: &Request) -> Result<usize, &'static str> {
-        const UNVERIFIED: &str = "Access token could not be verified";
-        let header = request.header("authorization").ok_or("Missing \"Authorization\" header")?;
-        // `Bearer` in this spelling is cut off; any other word stays and spoils the token.
-        let token = header.strip_prefix("Bearer ").unwrap_or(header);
-        let [head, _, _] = token.split('.').collect::<Vec<_>>()[..] else {
-            return Err("The JWT string must have two dots");
-        };
-        let head = URL_SAFE_NO_PAD.decode(head).unwrap_or_default();
-        if serde_json::from_slice::<Value>(&head).is_err() {
-            return Err("Error while decoding from JSON");
-        }
-        let &at = self.access.get(token).ok_or(UNVERIFIED)?;
-        if self.logins[at].access_end <= self.rules.now() {
-            return Err(UNVERIFIED);
-        }
-        match self.logins[at].revoked {
-            true => Err("Access token has been revoked"),
-            false => Ok(at),
-        }
-    }
-}
-
-/// The client that a token request comes from: its body counts before HTTP Basic.
-fn authenticate(grant: Grant, request: &Request, fields: &Pairs) -> Result<&'static Client, Refusal> {
-    let (basic_id, basic_secret) = basic(request).unzip();
-    let id = last(fields, "client_id").map(str::to_owned).or(basic_id);
-    let id = id.ok_or_else(|| Refusal::missing("client_id"))?;
-    if id.is_empty() {
-        let text = "Module id is empty when trying to get OAuth2Clients";
-        return Err(Refusal::unknown(text.to_owned()));
-    }
-    let Some(client) = CLIENTS.iter().find(|client| client.id == id) else {
-        let text = format!("OAuth2Clients module with id {id} is not found");
-        return Err(Refusal::unknown(text));
-    };
-    let secret = last(fields, "client_secret").map(str::to_owned).or(basic_secret);
-    let own_grant = client.grant == grant || (client.grant, grant) == (Grant::Password, Grant::Refresh);
-    if secret.as_deref() == Some(client.secret) && own_grant && client.confidential {
-        Ok(client)
-    } else {
-        Err(Refusal::client())
-    }
-}
-
-/// The scheme must be spelt `Basic`.
-fn basic(request: &Request) -> Option<(String, String)> {
-    let text = request.header("authorization")?.strip_prefix("Basic ")?;
-    let text = String::from_utf8(STANDARD.decode(text.trim()).ok()?).ok()?;
-    let (id, secret) = text.split_once(':')?;
-    Some((id.to_owned(), secret.to_owned()))
-}
-
-/// An inactive user passes, as in the real one; the wrong password comes back in the answer.
-fn check(name: &str, password: &str) -> Result<&'static User, Refusal> {
-    let user = USERS.iter().find(|user| user.name.eq_ignore_ascii_case(name));
-    let Some(user) = user else {
-        return Err(Refusal::unknown(format!("No user found with this username: {name}")));
-    };
-    match user.password == password {
-        true => Ok(user),
-        false => Err(Refusal::unknown(format!("The password is invalid: {password}"))),
-    }
-}
-
-/// The token request's parameters; forms pass SuiteCRM's input cleaning, JSON does not.
-fn fields(request: &Request) -> Result<Pairs, Response> {
-    let media = request.media_type();
-    if media == JSON || media.ends_with("+json") {
-        let body = request.json();
-        let members = body.as_object().into_iter().flatten();
-        return Ok(members
-            .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
-            .collect());
-    }
-    let pairs = request.form_pairs();
-    let tame = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.[]".contains(&b));
-    if pairs.iter().all(|(name, _)| tame(name)) {
-        Ok(pairs.into_iter().map(|(name, value)| (name, clean(&value))).collect())
-    } else {
-        let text = format!("Bad data passed in; <a href=\"http://{}\">Return to Home</a>", request.host());
-        Err(Response::new(200, HTML, text))
-    }
-}
-
-fn clean(text: &str) -> String {
-    text.replace('"', "&quot;")
-        .replace('\'', "&#039;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('`', "&#096;")
-}
-
-const PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Login</title></head><body>Sandbox</body></html>\n";
 
 /// Slim's own errors: JSON for whoever accepts JSON, else a page.
 fn slim(request: &Request, status: u16, title: &str, text: &str) -> Response {
@@ -339,8 +171,8 @@ fn slim(request: &Request, status: u16, title: &str, text: &str) -> Response {
     Response::new(status, "text/html;charset=UTF-8", page)
 }
 
-fn api(body: Value) -> Response {
-    Response::pretty(200, JSON_API, &body).header("Accept", JSON_API)
+fn api(status: u16, body: &Value) -> Response {
+    Response::pretty(status, JSON_API, body).header("Accept", JSON_API)
 }
 
 /// The members of a real answer that tell who it is.
@@ -356,19 +188,11 @@ fn current(user: &User) -> Value {
             "last_name": user.name,
             "full_name": user.name,
             "name": user.name,
+            "date_entered": "11/28/2026 00:12",
             "is_admin": flag(user.admin),
             "status": if user.active { "Active" } else { "Inactive" },
             "deleted": "0",
         },
+        "relationships": {},
     }})
-}
-
-/// A few of the modules that every SuiteCRM has.
-fn modules() -> Value {
-    let access = ["access", "delete", "edit", "export", "import", "list", "massupdate", "view"];
-    let attributes: Map<String, Value> = ["Accounts", "Calls", "Contacts", "Leads", "Opportunities"]
-        .iter()
-        .map(|name| ((*name).to_owned(), json!({"label": name, "access": access})))
-        .collect();
-    json!({"data": {"type": "modules", "attributes": attributes}})
 }

@@ -23,7 +23,7 @@ use tokio::task::AbortHandle;
 
 use broker::Broker;
 pub use gluo::{Errors, Gluo, Mark, Sessions, State, Version};
-use hellocloud::HelloCloud;
+pub use hellocloud::{Broken, HelloCloud, Paths, Surroundings, WebServer, Workflow};
 use message::{Request, Response, jwt, random_hex};
 use server::Server;
 use systemsway::SystemsWay;
@@ -73,6 +73,7 @@ pub struct Event {
 /// The running systems. Dropping it ends them and every connection to them.
 pub struct Sandbox {
     gluo: Rc<RefCell<Gluo>>,
+    hellocloud: Rc<RefCell<HelloCloud>>,
     servers: Vec<Rc<Server>>,
     tasks: Vec<AbortHandle>,
     settings: Vec<(String, String)>,
@@ -98,6 +99,11 @@ impl Sandbox {
         result
     }
 
+    /// Acts on HelloCloud as its administrator, its web server or time would.
+    pub fn hellocloud<T>(&self, act: impl FnOnce(&mut HelloCloud) -> T) -> T {
+        act(&mut self.hellocloud.borrow_mut())
+    }
+
     /// How many requests wait for a lock or are held by a switch such as [`Gluo::slow_creates`].
     pub fn waiting(&self) -> usize {
         self.servers.iter().map(|server| server.waiting()).sum()
@@ -116,16 +122,18 @@ impl Drop for Sandbox {
 pub async fn start(options: Options, log: Log) -> std::io::Result<Sandbox> {
     let rules = Rules { ttl: options.ttl.map(micros), clock: options.clock };
     let gluo = Rc::new(RefCell::new(Gluo::new(rules.clone())));
+    let hellocloud = Rc::new(RefCell::new(HelloCloud::new(rules.clone())));
     // In the order in which people see them.
     let all: [(&Entry, Rc<RefCell<dyn System>>); 5] = [
         (&gluo::ENTRY, gluo.clone()),
-        (&hellocloud::ENTRY, Rc::new(RefCell::new(HelloCloud::new(rules.clone())))),
+        (&hellocloud::ENTRY, hellocloud.clone()),
         (&systemsway::ENTRY, Rc::new(RefCell::new(SystemsWay::new(rules.clone())))),
         (&broker::ENTRY, Rc::new(RefCell::new(Broker::new(rules.clone())))),
         (&zeev::ENTRY, Rc::new(RefCell::new(Zeev::new(rules)))),
     ];
     let mut sandbox = Sandbox {
         gluo,
+        hellocloud,
         servers: Vec::new(),
         tasks: Vec::new(),
         settings: Vec::new(),

@@ -1,0 +1,170 @@
+//! What stands around HelloCloud: its web server, gateways, PHP, a workflow of its administrator's.
+
+use super::super::php::{fatal, notice};
+use super::super::{Request, Response};
+use super::HTML;
+
+/// The switches. The default is a SuiteCRM with its URL rewriting behind Apache.
+#[derive(Default)]
+pub struct Surroundings {
+    pub web_server: WebServer,
+    pub paths: Paths,
+    /// PHP never sees an Authorization header.
+    pub drops_authorization: bool,
+    /// The web server wants a password of its own.
+    pub asks_for_password: bool,
+    /// A gateway answers each request with this status: 502, 503 or 504.
+    pub gateway: Option<u16>,
+    /// A longer body is 413.
+    pub body_max: Option<usize>,
+    /// The PHP code dies before it does anything.
+    pub broken: Option<Broken>,
+    pub display_errors: bool,
+    /// What happens behind the saving of a bug.
+    pub workflow: Option<Workflow>,
+}
+
+/// Whose error pages are seen.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub enum WebServer {
+    #[default]
+    Apache,
+    Nginx,
+}
+
+/// Which paths lead to the API besides `/Api/index.php/…`.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub enum Paths {
+    /// `/Api/…`.
+    #[default]
+    Rewritten,
+    /// None: the rest is 404.
+    Plain,
+    /// None: the rest is handed to the web pages, which answer 301.
+    TryFiles,
+    /// `/legacy/Api/…`; SuiteCRM 8 redirects what lacks that folder.
+    SuiteCrm8,
+}
+
+/// Why PHP dies.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Broken {
+    KeysMissing,
+    DatabaseDown,
+}
+
+/// A workflow on saving.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Workflow {
+    /// Takes so long that the gateway answers 504 meanwhile.
+    Slow,
+    /// Ends with a PHP exception.
+    Throws,
+}
+
+impl Surroundings {
+    /// The path below `Api/` that PHP is asked for, or what the web server says itself.
+    pub(super) fn route<'a>(&self, request: &'a Request) -> Result<&'a str, Response> {
+        if self.asks_for_password {
+            return Err(self.password_page().header("WWW-Authenticate", "Basic realm=\"Homologacao\""));
+        }
+        match self.gateway {
+            Some(502) => return Err(Response::nginx(502, "Bad Gateway")),
+            Some(503) => return Err(Response::nginx(503, "Service Temporarily Unavailable")),
+            Some(_) => return Err(Response::nginx(504, "Gateway Time-out")),
+            None => {}
+        }
+        if self.body_max.is_some_and(|max| request.body.len() > max) {
+            return Err(Response::nginx(413, "Request Entity Too Large"));
+        }
+        let (below, path) = match request.path.strip_prefix("/legacy") {
+            Some(path) => (true, path),
+            None => (false, request.path.as_str()),
+        };
+        if self.paths == Paths::SuiteCrm8 && !below {
+            return Err(match path.strip_prefix("/Api/") {
+                Some(path) => to_legacy(path, &request.query),
+                None => self.web_page(request, path),
+            });
+        }
+        if let "/Api/" | "/Api/index.php" = path {
+            return Ok("");
+        }
+        let rewritten = matches!(self.paths, Paths::Rewritten | Paths::SuiteCrm8);
+        match (path.strip_prefix("/Api/index.php/"), path.strip_prefix("/Api/")) {
+            (Some(path), _) => Ok(path),
+            (_, Some(path)) if rewritten && (path == "access_token" || path.starts_with("V8/")) => Ok(path),
+            _ => Err(self.web_page(request, path)),
+        }
+    }
+
+    /// The answer of a PHP that dies at once.
+    pub(super) fn death(&self) -> Option<Response> {
+        let (error, file, line) = match self.broken? {
+            Broken::KeysMissing => {
+                ("LogicException: Invalid key supplied", "vendor/league/oauth2-server/src/CryptKey.php", 67)
+            }
+            Broken::DatabaseDown => {
+                let error = "mysqli_sql_exception: Connection refused";
+                (error, "include/database/MysqliManager.php", 322)
+            }
+        };
+        Some(match self.display_errors {
+            true => Response::new(200, HTML, fatal(error, file, line)),
+            false => Response::new(500, HTML, ""),
+        })
+    }
+
+    /// What PHP writes behind an answer.
+    pub(super) fn annotate(&self, path: &str, response: &mut Response) {
+        let refresh = path == "access_token" && response.asked.ends_with("refresh_token");
+        let noted = match response.status {
+            200 | 201 | 400 => path.starts_with("V8/"),
+            401 => refresh,
+            _ => false,
+        };
+        if self.display_errors && noted {
+            let text = "Return type of jsonSerialize() should be compatible with JsonSerializable";
+            let note = notice("Deprecated", text, "Api/V8/Param/BaseParam.php", 95);
+            response.body.extend(note.into_bytes());
+        }
+    }
+
+    fn password_page(&self) -> Response {
+        match self.web_server {
+            WebServer::Nginx => Response::nginx(401, "Authorization Required"),
+            WebServer::Apache => {
+                let text = "This server could not verify that you may see this document.";
+                Response::apache(401, "401 Unauthorized", text)
+            }
+        }
+    }
+
+    fn web_page(&self, request: &Request, path: &str) -> Response {
+        let login = matches!(path, "" | "/" | "/index.php");
+        if login && request.query.contains("action=Login") {
+            let page =
+                "<!DOCTYPE html>\n<html><head><title>SuiteCRM</title></head><body>Sandbox</body></html>\n";
+            return Response::new(200, HTML, page);
+        }
+        if login || self.paths == Paths::TryFiles {
+            return Response::new(301, HTML, "").header("Location", "index.php?action=Login&module=Users");
+        }
+        match self.web_server {
+            WebServer::Apache => Response::apache_not_found(),
+            WebServer::Nginx => Response::nginx(404, "Not Found"),
+        }
+    }
+}
+
+/// From the source of SuiteCRM 8, not recorded.
+fn to_legacy(path: &str, query: &str) -> Response {
+    let mark = if query.is_empty() { "" } else { "?" };
+    let target = format!("/legacy/Api/index.php/{path}{mark}{query}");
+    let page = format!(
+        "<!DOCTYPE html>\n<html>\n    <head>\n        <meta http-equiv=\"refresh\" \
+         content=\"0;url='{target}'\" />\n        <title>Redirecting to {target}</title>\n    </head>\n\
+         </html>\n"
+    );
+    Response::new(307, HTML, page).header("Location", target)
+}
