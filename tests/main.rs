@@ -28,6 +28,7 @@ mod redis;
 mod sandbox;
 mod sandbox_behaviour;
 mod sandbox_facts;
+mod sandbox_sequences;
 mod settings;
 mod sink;
 mod status;

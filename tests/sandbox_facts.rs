@@ -1,20 +1,15 @@
 //! What real servers and their documents say, replayed against the sandbox.
 //!
 //! A file of `facts/` holds for each system `values`, `steps` that put live values in place, `exchanges`, the
-//! `shapes` that several answers have, and which recorded exchanges are `skipped`.
-//! In a text, `{name}` is a value or something that a step kept, `{md5 a b}` the MD5 of both one after the
-//! other (`{MD5 …}` in upper case), `{basic a b}` the base64 of `a:b`, `{tampered a}` a token with another
-//! signature; `=x` stands for x itself. `login as other` keeps its values as `other.…`, `advance 301` moves
-//! the clock.
-
-use std::collections::HashMap;
+//! `shapes` that several answers have, and which recorded exchanges are `skipped`. Texts are recipes of
+//! `support/recipe.rs`. `login as other` keeps its values as `other.…`, `advance 301` moves the clock.
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use crmauth::secret::md5_hex;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::support::raw::{self, Reply, Request};
+use crate::support::recipe::{Values, shape, text};
 use crate::support::sandbox::Servers;
 
 #[test]
@@ -57,16 +52,14 @@ struct Run<'a> {
     system: &'a str,
     steps: &'a Value,
     shapes: &'a Value,
-    values: HashMap<String, String>,
+    values: Values,
 }
 
 impl<'a> Run<'a> {
     fn new(system: &'a str, facts: &'a Value) -> Self {
         let servers = Servers::start();
-        let given = facts["values"].as_object().expect("values").iter();
-        let mut values: HashMap<String, String> =
-            given.map(|(name, value)| (name.clone(), text(value).to_owned())).collect();
-        values.insert("host".to_owned(), servers.host(system).to_owned());
+        let mut values = Values::new(&facts["values"]);
+        values.set("host", servers.host(system));
         Self { servers, system, steps: &facts["steps"], shapes: &facts["shapes"], values }
     }
 
@@ -83,11 +76,8 @@ impl<'a> Run<'a> {
             let step = self.steps.get(name).unwrap_or_else(|| panic!("no step {name}"));
             self.before(step);
             let reply = self.send(&step["request"]);
-            for (kept, pointer) in step["keep"].as_object().into_iter().flatten() {
-                let answer = reply.json();
-                let value = answer.pointer(text(pointer)).and_then(Value::as_str);
-                let value = value.unwrap_or_else(|| panic!("{name}: no {pointer} in {answer}"));
-                self.values.insert(format!("{prefix}{kept}"), value.to_owned());
+            if step["keep"].is_object() {
+                self.values.keep(&prefix, &step["keep"], &reply.json());
             }
         }
     }
@@ -96,7 +86,7 @@ impl<'a> Run<'a> {
         let mut headers = Vec::new();
         for (key, name) in [("accept", "Accept"), ("authorization", "Authorization")] {
             if let Some(value) = request[key].as_str() {
-                headers.push((name, self.fill(value)));
+                headers.push((name, self.values.fill(value)));
             }
         }
         let body = request["body"].as_object().and_then(|body| body.iter().next());
@@ -107,7 +97,7 @@ impl<'a> Run<'a> {
         }
         let request = Request {
             method: text(&request["method"]),
-            target: &self.fill(text(&request["path"])),
+            target: &self.values.fill(text(&request["path"])),
             headers,
             body: body.map(|(_, bytes)| bytes),
         };
@@ -122,7 +112,7 @@ impl<'a> Run<'a> {
             .as_object()
             .expect("fields")
             .iter()
-            .map(|(name, value)| (name.as_str(), self.fill(text(value))))
+            .map(|(name, value)| (name.as_str(), self.values.fill(text(value))))
             .collect();
         let (media, body) = match kind {
             "form" => {
@@ -146,41 +136,6 @@ impl<'a> Run<'a> {
         (media, body.into_bytes())
     }
 
-    fn fill(&self, text: &str) -> String {
-        let mut out = String::new();
-        let mut rest = text;
-        while let Some((plain, recipe)) = rest.split_once('{') {
-            let (recipe, after) = recipe.split_once('}').expect("a closing brace");
-            out += plain;
-            out += &self.make(recipe);
-            rest = after;
-        }
-        out + rest
-    }
-
-    fn make(&self, recipe: &str) -> String {
-        let mut words = recipe.split(' ');
-        let first = words.next().expect("a word");
-        let values: Vec<&str> = words.map(|word| self.value(word)).collect();
-        match first {
-            "md5" => md5_hex(&values).expose().to_owned(),
-            "MD5" => md5_hex(&values).expose().to_ascii_uppercase(),
-            "basic" => STANDARD.encode(values.join(":")),
-            "tampered" => {
-                let (signed, signature) = values[0].rsplit_once('.').expect("a JWT");
-                format!("{signed}.{}", signature.chars().rev().collect::<String>())
-            }
-            name => self.value(name).to_owned(),
-        }
-    }
-
-    fn value<'v>(&'v self, word: &'v str) -> &'v str {
-        match word.strip_prefix('=') {
-            Some(literal) => literal,
-            None => self.values.get(word).unwrap_or_else(|| panic!("no value {word}")),
-        }
-    }
-
     fn compare(&self, fact: &Value, reply: &Reply) -> Vec<String> {
         let mut faults = Vec::new();
         let mut same = |what: &str, expected: Value, found: Value| {
@@ -196,13 +151,13 @@ impl<'a> Run<'a> {
                 same(key, fact[key].clone(), json!(reply.header(name)));
             }
         }
-        let location = fact["location"].as_str().map(|text| self.fill(text));
+        let location = fact["location"].as_str().map(|text| self.values.fill(text));
         same("location", json!(location), json!(reply.header("Location")));
         if fact["empty"] == true {
             same("body", json!(""), json!(reply.text()));
         }
         if let Some(words) = fact["text"].as_str() {
-            same("body", json!(self.fill(words)), json!(reply.text()));
+            same("body", json!(self.values.fill(words)), json!(reply.text()));
         }
         if let Some(title) = fact["title"].as_str() {
             let title = format!("<title>{title}</title>");
@@ -217,14 +172,14 @@ impl<'a> Run<'a> {
         }
         for (pointer, expected) in fact["says"].as_object().into_iter().flatten() {
             let expected = match expected {
-                Value::String(text) => json!(self.fill(text)),
+                Value::String(text) => json!(self.values.fill(text)),
                 other => other.clone(),
             };
             let found = reply.json().pointer(pointer).cloned();
             same(pointer, expected, found.unwrap_or_default());
         }
         if !fact["body"].is_null() {
-            same("body", json!(self.fill_all(&fact["body"])), reply.json());
+            same("body", json!(self.values.fill_all(&fact["body"])), reply.json());
         }
         if let Some([head, claims]) = fact["jwt"].as_array().map(Vec::as_slice) {
             let answer = reply.json();
@@ -238,41 +193,4 @@ impl<'a> Run<'a> {
         }
         faults
     }
-
-    /// Every text of a JSON object filled in; other values as they are.
-    fn fill_all(&self, value: &Value) -> Value {
-        match value {
-            Value::Object(object) => object
-                .iter()
-                .map(|(name, value)| {
-                    let value = value.as_str().map_or(value.clone(), |text| json!(self.fill(text)));
-                    (name.clone(), value)
-                })
-                .collect::<serde_json::Map<_, _>>()
-                .into(),
-            other => other.clone(),
-        }
-    }
-}
-
-/// A value's JSON type, as deep as `like` goes. Compare two as texts, so that the order counts.
-fn shape(value: &Value, like: &Value) -> Value {
-    match value {
-        Value::Object(_) if !like.is_object() => json!("object"),
-        Value::Object(object) => object
-            .iter()
-            .map(|(name, value)| (name.clone(), shape(value, &like[name])))
-            .collect::<serde_json::Map<_, _>>()
-            .into(),
-        Value::Null => json!("null"),
-        Value::Bool(_) => json!("boolean"),
-        Value::Number(number) if number.is_f64() => json!("float"),
-        Value::Number(_) => json!("integer"),
-        Value::String(_) => json!("string"),
-        Value::Array(_) => json!("array"),
-    }
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_else(|| panic!("{value} is no text"))
 }

@@ -1,12 +1,13 @@
 //! What several topics share: a machine of its own for each test, servers that answer from a script, with and
-//! without TLS, a terminal, the providers' settings, the sandbox in this process, a raw client for it, and texts that
-//! harm.
+//! without TLS, a terminal, the providers' settings, the sandbox in this process, a raw client for it, recipes
+//! for its requests, and texts that harm.
 
 pub mod canned;
 pub mod demo;
 pub mod harm;
 pub mod machine;
 pub mod raw;
+pub mod recipe;
 pub mod redis;
 pub mod sandbox;
 pub mod server;

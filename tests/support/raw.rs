@@ -45,6 +45,11 @@ impl Reply {
 
 /// Sends to `host:port` and reads until the server closes.
 pub fn send(host: &str, request: &Request) -> Reply {
+    receive(begin(host, request))
+}
+
+/// Sends to `host:port`, and leaves the answer to [`receive`]. Dropping the stream hangs up.
+pub fn begin(host: &str, request: &Request) -> TcpStream {
     let mut stream = TcpStream::connect(host).expect("a connection");
     stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a time-out");
     let mut out = format!("{} {} HTTP/1.1\r\n", request.method, request.target);
@@ -58,10 +63,15 @@ pub fn send(host: &str, request: &Request) -> Reply {
     let mut out = (out + "\r\n").into_bytes();
     out.extend(request.body.as_deref().unwrap_or_default());
     // A server may answer and close before it has read a large body.
-    let sent = stream.write_all(&out);
+    let _ = stream.write_all(&out);
+    stream
+}
+
+/// Reads an answer until the server closes.
+pub fn receive(mut stream: TcpStream) -> Reply {
     let mut reply = Vec::new();
     let read = stream.read_to_end(&mut reply);
-    assert!(!reply.is_empty(), "no answer: {sent:?}, {read:?}");
+    assert!(!reply.is_empty(), "no answer: {read:?}");
     parse(&reply)
 }
 

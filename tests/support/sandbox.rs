@@ -4,12 +4,12 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crmauth::sandbox::{self, Event, Options};
+use crmauth::sandbox::{self, Event, Gluo, HelloCloud, Options, Sandbox};
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio::sync::oneshot;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::raw::{self, Reply, Request};
 
@@ -21,9 +21,11 @@ pub struct Servers {
     settings: Vec<(String, String)>,
     events: Arc<Mutex<Vec<Event>>>,
     seconds: Arc<AtomicI64>,
-    stop: Option<oneshot::Sender<()>>,
+    acts: Option<UnboundedSender<Act>>,
     thread: Option<JoinHandle<()>>,
 }
+
+type Act = Box<dyn FnOnce(&Sandbox) + Send>;
 
 impl Servers {
     /// Starts them with the usual lifetimes.
@@ -35,7 +37,7 @@ impl Servers {
     pub fn with_ttl(ttl: Option<Duration>) -> Self {
         let events = Arc::new(Mutex::new(Vec::new()));
         let seconds = Arc::new(AtomicI64::new(EPOCH));
-        let (stop, stopped) = oneshot::channel();
+        let (acts, mut to_do) = unbounded_channel::<Act>();
         let (tell, told) = mpsc::channel();
         let (heard, time) = (events.clone(), seconds.clone());
         let thread = std::thread::spawn(move || {
@@ -53,14 +55,16 @@ impl Servers {
                 let sandbox = sandbox::start(options, log).await.expect("ports");
                 let settings = [sandbox.settings(), sandbox.more_settings()].concat();
                 tell.send(settings).expect("a listener");
-                let _ = stopped.await;
+                while let Some(act) = to_do.recv().await {
+                    act(&sandbox);
+                }
             });
         });
         Self {
             settings: told.recv().expect("a start"),
             events,
             seconds,
-            stop: Some(stop),
+            acts: Some(acts),
             thread: Some(thread),
         }
     }
@@ -89,6 +93,40 @@ impl Servers {
     /// Moves the servers' clock.
     pub fn advance(&self, seconds: i64) {
         self.seconds.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    /// Acts on Gluocrm behind its web service.
+    pub fn gluo<T: Send + 'static>(&self, act: impl FnOnce(&mut Gluo) -> T + Send + 'static) -> T {
+        self.act(|sandbox| sandbox.gluo(act))
+    }
+
+    /// Acts on HelloCloud behind its API.
+    pub fn hellocloud<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut HelloCloud) -> T + Send + 'static,
+    ) -> T {
+        self.act(|sandbox| sandbox.hellocloud(act))
+    }
+
+    /// How many requests wait in the servers.
+    pub fn waiting(&self) -> usize {
+        self.act(Sandbox::waiting)
+    }
+
+    /// Returns once so many requests wait in the servers.
+    pub fn until_waiting(&self, requests: usize) {
+        let end = Instant::now() + Duration::from_secs(30);
+        while self.waiting() != requests {
+            assert!(Instant::now() < end, "no {requests} requests wait");
+            std::thread::yield_now();
+        }
+    }
+
+    fn act<T: Send + 'static>(&self, act: impl FnOnce(&Sandbox) -> T + Send + 'static) -> T {
+        let (tell, told) = mpsc::channel();
+        let act: Act = Box::new(move |sandbox| tell.send(act(sandbox)).expect("a listener"));
+        assert!(self.acts.as_ref().expect("servers").send(act).is_ok(), "the sandbox has ended");
+        told.recv().expect("an answer")
     }
 
     /// What the servers have told so far.
@@ -122,7 +160,7 @@ impl Servers {
 
 impl Drop for Servers {
     fn drop(&mut self) {
-        drop(self.stop.take());
+        drop(self.acts.take());
         let ended = self.thread.take().expect("it ends once").join();
         assert!(ended.is_ok() || std::thread::panicking(), "the sandbox panicked");
     }
