@@ -57,7 +57,7 @@ pub(super) fn read(bytes: &[u8], specs: &[&'static Spec]) -> Result<Vec<Entry>> 
             return Err(refuse(number, tr!("{name} has no `=` behind it", name))
                 .hint(tr!("write {name}='…', or remove the line", name)));
         };
-        let text = value::parse(raw, name, key.secret)
+        let text = value::parse(raw, name, &key.variable, key.secret)
             .map_err(|fault| refuse(number, fault.message).hint(fault.hint))?;
         if let Some(first) = seen.insert(name.clone(), number) {
             return Err(refuse(number, tr!("{name} is set in line {first} already", name, first)).hint(tr!(

@@ -73,7 +73,7 @@ fn values_that_readers_disagree_on() {
         };
         let says = [&*line, &variable, "hint: "];
         for (row, values) in [
-            (62, &[format!("{word}$word"), format!("\"{word}${{word}}\"")][..]),
+            (62, &[format!("{word}$word"), format!("\"{word}${{word}}\""), format!("'{word}${{word}}'")][..]),
             (
                 63,
                 &[
@@ -81,6 +81,7 @@ fn values_that_readers_disagree_on() {
                     format!("{word}don't"),
                     format!("'{word}"),
                     format!("\"{word}\\q\""),
+                    format!("'{word}\\\\x'"),
                 ],
             ),
             (64, &[format!("'{word}\nmore'"), format!("'{word}\0'"), format!("\"{word}")]),
