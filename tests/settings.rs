@@ -93,6 +93,8 @@ fn env_files_take_turns() {
     machine.run("login zeev --env-file two").fails(2, &["ZEEV_URL", "ZEEV_PASSWORD", "two"]);
     machine.run("login zeev --env-file missing").fails(2, &["missing: there is no such file"]);
     machine.run("login zeev --env-file .").fails(2, &[". is a folder"]);
+    let unseen = "login zeev --env-file none\u{1b}[31m.env";
+    machine.run(unseen).fails(2, &["--env-file none [31m.env: there is no such file"]);
     machine
         .set("CRMAUTH_ENV_FILE", "missing")
         .run("login zeev")
@@ -141,7 +143,7 @@ fn the_environment_wins_and_v_tells_the_sources() {
 
 #[test]
 fn all_that_is_missing_is_named_at_once() {
-    let mut machine = Machine::new();
+    let machine = Machine::new();
     for (target, names) in [
         ("gluo", &["GLUO_URL", "GLUO_USERNAME", "GLUO_ACCESS_KEY"][..]),
         ("hellocloud", &["HELLOCLOUD_URL", "HELLOCLOUD_CLIENT_ID", "HELLOCLOUD_CLIENT_SECRET"]),
@@ -165,9 +167,31 @@ fn all_that_is_missing_is_named_at_once() {
     let outcome = machine.run("login gluo --env-file a.env --env-file b.env --json");
     outcome.fails(2, &["GLUO_ACCESS_KEY is not set; looked at: the environment, b.env, a.env"]);
     outcome.says(&["\"code\":\"missing_setting\"", "\"target\":\"gluo\""]);
-    machine.set("HELLOCLOUD_URL", "h").set("HELLOCLOUD_CLIENT_ID", "x").set("HELLOCLOUD_CLIENT_SECRET", "x");
-    machine.set("HELLOCLOUD_USERNAME", "ana");
-    machine.run("login hellocloud").fails(2, &["HELLOCLOUD_PASSWORD is not set"]);
+    for (target, set, missing) in [
+        ("zeev", &["ZEEV_URL", "ZEEV_USERNAME"][..], "not set: ZEEV_PASSWORD or ZEEV_API_TOKEN;"),
+        ("gluo", &["GLUO_USERNAME", "GLUO_ACCESS_KEY"], "GLUO_URL is not set;"),
+        (
+            "broker",
+            &["BROKER_URL", "BROKER_USERNAME", "BROKER_PASSWORD", "BROKER_PARTNER_USERNAME"],
+            "BROKER_PARTNER_PASSWORD is not set;",
+        ),
+        (
+            "hellocloud",
+            &["HELLOCLOUD_URL", "HELLOCLOUD_CLIENT_ID", "HELLOCLOUD_CLIENT_SECRET", "HELLOCLOUD_USERNAME"],
+            "HELLOCLOUD_PASSWORD is not set;",
+        ),
+        (
+            "hellocloud",
+            &["HELLOCLOUD_URL", "HELLOCLOUD_CLIENT_ID", "HELLOCLOUD_GRANT"],
+            "not set: HELLOCLOUD_CLIENT_SECRET, HELLOCLOUD_USERNAME, HELLOCLOUD_PASSWORD;",
+        ),
+    ] {
+        let mut machine = Machine::new();
+        for name in set {
+            machine.set(name, if name.ends_with("GRANT") { "password" } else { "x" });
+        }
+        machine.run(&format!("login {target}")).fails(2, &[missing]);
+    }
 }
 
 #[test]
@@ -218,6 +242,7 @@ fn a_file_or_command_that_gives_no_secret_is_named_without_its_text() {
     machine.write("empty", "\n");
     machine.write("nul", "Canary5Output\0");
     machine.write("latin", b"Canary5Output\xe9");
+    machine.write("large", "Canary5Output".repeat(5042));
     for (variable, value, why) in [
         ("ZEEV_PASSWORD_FILE", "missing", "names a file that is not there"),
         ("ZEEV_PASSWORD_FILE", ".", "names a file that is a folder"),
@@ -230,6 +255,7 @@ fn a_file_or_command_that_gives_no_secret_is_named_without_its_text() {
         ("ZEEV_PASSWORD_FILE", "empty", "is blank"),
         ("ZEEV_PASSWORD_FILE", "nul", "a control character"),
         ("ZEEV_PASSWORD_FILE", "latin", "is not valid UTF-8"),
+        ("ZEEV_PASSWORD_FILE", "large", "is larger than 64 KiB"),
         ("ZEEV_PASSWORD_CMD", "echo Canary5Output; exit 3", "ended with exit status 3"),
         ("ZEEV_PASSWORD_CMD", "echo Canary5Output >&2; false", "ended with exit status 1"),
         ("ZEEV_PASSWORD_CMD", "true", "printed nothing"),
@@ -357,6 +383,7 @@ fn the_seed_scripts_file_still_works() {
     machine.canary("TestKey4Seed");
     assert_eq!(machine.run("login gluo").answer(), "tok-1\n");
     assert_eq!(machine.run("login --all").answer(), "gluo\ttok-2\n");
+    machine.run("status gluo -v").says(&["note: gluo: username from ./.env line 2"]);
     let received = server.received();
     assert_eq!(received[0].target, "/webservice.php?operation=getchallenge&username=admin");
     assert!(received[1].body.contains(&format!("accessKey={}", md5(&format!("{CHALLENGE}TestKey4Seed")))));
@@ -660,6 +687,8 @@ fn a_url_that_is_no_base_url_is_refused_unseen() {
         outcome.fails(2, &["error: zeev: ZEEV_URL from the environment ", why]);
         assert!(!outcome.stderr.contains("S3crUrl"), "{url} is shown: {}", outcome.stderr);
     }
+    machine.write(".env", "\nZEEV_URL=ftp://h\n");
+    machine.unset("ZEEV_URL").run("login zeev").fails(2, &["ZEEV_URL from ./.env line 2 is neither"]);
 }
 
 #[test]
@@ -734,6 +763,44 @@ fn two_ways_in_one_source_are_refused() {
         let target = first.split('_').next().expect("a prefix").to_lowercase();
         machine.run(&format!("login {target}")).fails(2, &[first, second, "hint: keep either"]);
     }
+}
+
+#[test]
+fn the_way_from_the_higher_source_is_used() {
+    let (token, user, password) = ("ZEEV_API_TOKEN", "ZEEV_USERNAME", "ZEEV_PASSWORD");
+    for (set, files, method) in [
+        (&[token][..], &["user"][..], "GET"),
+        (&[], &["user", "token"], "GET"),
+        (&[], &["token", "user"], "POST"),
+        (&[password], &["user", "token"], "POST"),
+        // An incomplete way is none.
+        (&[token, user], &[], "GET"),
+    ] {
+        let server = zeev(1);
+        let mut machine = Machine::new();
+        machine.write("user", "ZEEV_USERNAME=ana\nZEEV_PASSWORD=p\n");
+        machine.write("token", "ZEEV_API_TOKEN=t\n");
+        machine.set("ZEEV_URL", &server.url());
+        for name in set {
+            machine.set(name, "x");
+        }
+        let files: String = files.iter().map(|file| format!(" --env-file {file}")).collect();
+        machine.run(&format!("login zeev{files}")).answer();
+        assert_eq!(server.received()[0].method, method, "{set:?}{files}");
+    }
+}
+
+#[test]
+fn what_another_grant_needs_is_left_out() {
+    let server = Server::start(vec![canned::hellocloud("Hc2Token")]);
+    let mut machine = Machine::new();
+    machine.set("HELLOCLOUD_URL", &server.url()).set("HELLOCLOUD_CLIENT_ID", "c");
+    machine
+        .set("HELLOCLOUD_GRANT", "CLIENT_CREDENTIALS")
+        .secret("HELLOCLOUD_CLIENT_SECRET", "Hc2ClientSecret");
+    machine.set("HELLOCLOUD_USERNAME", "ana").set("HELLOCLOUD_PASSWORD_CMD", "touch ran; exit 3");
+    machine.run("login hellocloud").answer();
+    assert!(server.received()[0].body.contains("client_credentials") && machine.files().is_empty());
 }
 
 #[test]

@@ -109,6 +109,11 @@ fn a_file_of_two_megabytes() {
     each(|scene| {
         let content = format!("{}{}", text(scene), "# filler\n".repeat(250_000));
         are_refused(64, scene, [content.into_bytes()], &[".env", "larger than 1024 KiB", "hint: "]);
+        // To the byte.
+        let full = 1024 * 1024 - text(scene).len();
+        let (fits, larger) = ("#".repeat(full), "#".repeat(full + 1));
+        works(64, scene, text(scene) + &fits);
+        are_refused(64, scene, [(text(scene) + &larger).into_bytes()], &["larger than 1024 KiB"]);
     });
 }
 
@@ -246,6 +251,9 @@ fn files_of_others_or_open_to_them() {
             );
             welcome(scene);
             hold(67, scene, scene.command("login T --env-file .env"), &delivered(scene));
+            // Without settings of ours it is nobody's affair.
+            fs::write(&path, "OTHER=1\n").expect("an env file");
+            hold(67, scene, scene.command("login T"), &before_any_request(2, &["./.env (another user's)"]));
         }
     });
 }

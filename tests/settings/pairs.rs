@@ -227,4 +227,12 @@ fn the_refusal_names_every_secret_and_the_cures_work() {
     let account = "ZEEV__FILIAL__URL={home}\nZEEV__FILIAL__USERNAME=ana\nZEEV__FILIAL__PASSWORD={pass}\n";
     scene.machine.write(".env", scene.fill(account));
     scene.machine.run("login zeev@filial").answer();
+    let two = "HELLOCLOUD_URL={home}\nHELLOCLOUD_CLIENT_ID=c\nHELLOCLOUD_CLIENT_SECRET={pass}\nHELLOCLOUD_PASSWORD={pass}\n";
+    scene.machine.write(".env", scene.fill(two));
+    scene.machine.set("HELLOCLOUD_URL", &away).set("HELLOCLOUD_USERNAME", "ana");
+    let both = "or set HELLOCLOUD_CLIENT_SECRET and HELLOCLOUD_PASSWORD in the environment too";
+    scene
+        .machine
+        .run("login hellocloud")
+        .fails(2, &["which HELLOCLOUD_CLIENT_SECRET from ./.env line 3", both]);
 }
