@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use crmauth::http::response::Response;
-use crmauth::provider;
 use crmauth::secret::{Redactor, Secret};
 use crmauth::session::Session;
 use crmauth::settings::{Environment, Sources};
@@ -86,8 +85,8 @@ fn env_file(bencher: Bencher<'_, '_>, accounts: usize) {
     std::fs::write(folder.path().join(".env"), text).expect("a file");
     let environment = Environment::new([], folder.path().to_owned());
     bencher.bench_local(|| {
-        let sources = Sources::load(&environment, &[], &provider::specs(), Duration::from_secs(1));
-        sources.expect("settings").configured(&provider::specs())
+        let sources = Sources::load(&environment, &[], Duration::from_secs(1));
+        sources.expect("settings").configured()
     });
 }
 

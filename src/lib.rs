@@ -3,7 +3,7 @@
 //! Data goes from arguments to targets, settings, a session and bytes; [`run`] is the whole program.
 //!
 //! The modules from the ground up, as `tests/layers.rs` enforces: `secret`, `i18n`, `terminal` · `error` · `json`,
-//! `files` · `declaration`, `session`, `signals`, `tls` · `report` · `http` · `provider`, `settings`, `store`, `output`,
+//! `files` · `declaration`, `session`, `signals`, `tls` · `report` · `http` · `provider` · `settings`, `store`, `output`,
 //! `sandbox` · `lifecycle` · `command` · `cli`. Each may use those before it; siblings do not use each other.
 
 pub mod cli;

@@ -14,7 +14,6 @@ use crate::error::{Cause, Error};
 use crate::i18n::{self, Lang, Text, tr};
 use crate::output::Format;
 use crate::output::stdout::print_now;
-use crate::provider;
 use crate::report::{Manner, Report};
 use crate::settings::{self, Environment};
 
@@ -210,7 +209,7 @@ fn misplaced(words: &Words<'_>) -> Option<Error> {
     let verb = words.verb()?;
     let rest = words.ours.iter().skip_while(|word| **word != verb).skip(1);
     let typed: Vec<&str> = rest.copied().take_while(|word| !word.starts_with('-')).collect();
-    let is_target = |word: &&str| settings::target(word, &provider::specs()).is_ok();
+    let is_target = |word: &&str| settings::target(word).is_ok();
     let targets: Vec<&str> = typed.iter().copied().take_while(is_target).collect();
     match (verb, typed.get(targets.len())) {
         ("exec", Some(command)) if !targets.is_empty() && !words.more => {

@@ -11,7 +11,6 @@ use crate::i18n::{Text, and, tr};
 use crate::lifecycle::{Active, Services};
 use crate::output;
 use crate::output::file::replace;
-use crate::provider;
 use crate::secret::Secret;
 use crate::settings::{self, Questions, Sources, Wrapping};
 use crate::signals::interruptible;
@@ -371,7 +370,7 @@ fn write(path: &Path, shown: &str, settings: &[(String, Secret, Secret)]) -> Res
         })?,
     };
     let old = zeroize::Zeroizing::new(old);
-    let new = settings::fill(&old, settings, &provider::specs()).ok_or_else(|| {
+    let new = settings::fill(&old, settings).ok_or_else(|| {
         Error::new(Cause::Storage, tr!("{shown} would not be read back as it was meant", shown))
             .hint(tr!("is there a quote in it that does not close?"))
     })?;

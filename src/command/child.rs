@@ -65,7 +65,7 @@ pub async fn wait(name: &OsStr, mut command: tokio::process::Command) -> Result<
 
 /// The environment without the settings' secrets, for a command that needs none of them.
 pub fn public_environment<'a>(run: &'a Run<'_>) -> impl Iterator<Item = (&'a OsString, Cow<'a, OsStr>)> {
-    run.environment.public_vars(crate::provider::specs())
+    run.environment.public_vars()
 }
 
 /// A command's own code; 128 and the signal's number if a signal ended it.

@@ -97,9 +97,8 @@ fn takes_target(arg: &clap::Arg) -> bool {
 /// What is configured or stored on this machine. What cannot be read is left out: an error would spoil the line that is
 /// being typed.
 async fn targets(run: &Run<'_>) -> Vec<Target> {
-    let specs = provider::specs();
-    let sources = Sources::load(run.environment, &run.global.env_file, &specs, PATIENCE);
-    let configured = sources.map(|sources| sources.configured(&specs)).unwrap_or_default();
+    let sources = Sources::load(run.environment, &run.global.env_file, PATIENCE);
+    let configured = sources.map(|sources| sources.configured()).unwrap_or_default();
     let place = run.global.store.as_deref().or(run.environment.get("CRMAUTH_STORE").ok().flatten());
     if place.is_some_and(|place| !place.starts_with("file:")) {
         return configured;

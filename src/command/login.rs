@@ -15,7 +15,6 @@ use crate::error::{Cause, Error, Result};
 use crate::i18n::{Text, tr};
 use crate::lifecycle::{Account, Active, Services, Want, role};
 use crate::output;
-use crate::provider;
 use crate::secret::Secret;
 use crate::session::Session;
 use crate::settings::{Plan, Sources};
@@ -162,7 +161,7 @@ fn jobs(text: &str) -> std::result::Result<u16, Refused> {
 }
 
 fn configured(sources: &Sources) -> Result<Vec<Target>> {
-    let targets = sources.configured(&provider::specs());
+    let targets = sources.configured();
     if targets.is_empty() {
         return Err(Error::new(Cause::MissingSetting, tr!("no target is configured"))
             .hint(tr!("`crmauth providers gluo --env` prints the settings to fill in")));

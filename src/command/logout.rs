@@ -9,7 +9,7 @@ use crate::error::{Cause, Error, Pending, Result, printable};
 use crate::i18n::{self, tr};
 use crate::json;
 use crate::lifecycle::{Account, Services, lost, role};
-use crate::provider::{self, Revocation, Role};
+use crate::provider::{Revocation, Role};
 use crate::settings::Sources;
 use crate::signals::interruptible;
 use crate::store::{Entry, Key};
@@ -161,7 +161,7 @@ fn label((key, entry): &(Key, Entry)) -> String {
 /// logout cannot be taken back, and those of other folders may be in use there.
 async fn end(services: &Services, sources: &Sources, target: &Target, args: &Args) -> Result<Ended> {
     let person = args.person.as_deref();
-    if !sources.configured(&provider::specs()).contains(target) {
+    if !sources.configured().contains(target) {
         role(target, person)?;
         let mut stored = services.endable().await?;
         stored.retain(|(key, entry)| {

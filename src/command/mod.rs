@@ -126,12 +126,7 @@ impl Run<'_> {
             sources.also_protect(self.environment, &self.global.env_file);
             (sources, Some(servers))
         } else {
-            let sources = Sources::load(
-                self.environment,
-                &self.global.env_file,
-                &provider::specs(),
-                self.global.timeout,
-            )?;
+            let sources = Sources::load(self.environment, &self.global.env_file, self.global.timeout)?;
             (sources, None)
         };
         for warning in sources.warnings() {
@@ -264,10 +259,9 @@ impl Run<'_> {
 
 /// Reads targets, each one once, in the order typed.
 pub fn targets(names: &[String]) -> Result<Vec<Target>> {
-    let specs = provider::specs();
     let mut targets = Vec::new();
     for name in names {
-        let target = settings::target(name, &specs)?;
+        let target = settings::target(name)?;
         if !targets.contains(&target) {
             targets.push(target);
         }
@@ -277,9 +271,8 @@ pub fn targets(names: &[String]) -> Result<Vec<Target>> {
 
 /// Adds what is only stored to the targets that are configured.
 pub fn with_stored(mut targets: Vec<Target>, stored: &[(Key, Entry)]) -> Vec<Target> {
-    let specs = provider::specs();
     for (_, entry) in stored {
-        if let Ok(target) = settings::target(&entry.target, &specs)
+        if let Ok(target) = settings::target(&entry.target)
             && !targets.contains(&target)
         {
             targets.push(target);

@@ -10,7 +10,7 @@ use super::{Run, child, seconds};
 use crate::error::{Cause, Error, Result, why};
 use crate::i18n::{Lang, tr};
 use crate::sandbox::{self, Log, Options, Sandbox};
-use crate::{provider, settings, signals};
+use crate::{settings, signals};
 
 /// The only setting of ours that a command keeps: which language its crmauth speaks.
 const LANG: &str = "CRMAUTH_LANG";
@@ -78,11 +78,9 @@ async fn command(name: &OsString, rest: &[OsString], run: &Run<'_>, servers: &Sa
     let store = child::private_folder("crmauth-sandbox-")?;
     let mut location = OsString::from("file:");
     location.push(store.path());
-    let specs = provider::specs();
     let own = run.environment.vars().filter(|(name, _)| {
-        name.to_str().is_none_or(|name| {
-            name == LANG || !name.starts_with("CRMAUTH_") && !settings::is_setting(name, &specs)
-        })
+        name.to_str()
+            .is_none_or(|name| name == LANG || !name.starts_with("CRMAUTH_") && !settings::is_setting(name))
     });
     let lang = run.global.lang.map(|lang| (LANG, lang.name()));
     let mut command = tokio::process::Command::new(child::find(name, run)?);

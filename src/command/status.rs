@@ -14,7 +14,7 @@ use crate::json;
 use crate::lifecycle::{Account, Services, Stale, Verdict};
 use crate::output;
 use crate::output::stdout::columns;
-use crate::provider::{self, Life, Role};
+use crate::provider::{Life, Role};
 use crate::secret::sha256_hex;
 use crate::settings::{Found, Origin, Sources};
 use crate::store::{Entry, Key};
@@ -65,7 +65,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         Err(error) if named.is_empty() => return Err(error),
         stored => stored.unwrap_or_default(),
     };
-    let here = sources.configured(&provider::specs());
+    let here = sources.configured();
     let wanted = match named.is_empty() {
         true => with_stored(here.clone(), &stored),
         false => named,

@@ -69,7 +69,8 @@ impl<'a> Account<'a> {
         let gone = || Error::new(Cause::Other, tr!("the stored session names no server"));
         let url = BaseUrl::parse(&[key.origin.as_str(), &key.path].concat(), "").map_err(|_| gone())?;
         let spec = provider::specs().into_iter().find(|spec| spec.id == key.provider).ok_or_else(gone)?;
-        let target = settings::target(&entry.target, &[spec]).unwrap_or(Target { spec, account: None });
+        let target = settings::target(&entry.target).ok().filter(|target| target.spec.id == spec.id);
+        let target = target.unwrap_or(Target { spec, account: None });
         let plan = match settings::find(&target, sources).await {
             Ok(plan) if plan.url == url => plan,
             other => Plan { target, url, found: Vec::new(), missing: other.err() },

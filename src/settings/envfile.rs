@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, HashSet};
 use zeroize::Zeroizing;
 
 use super::names::{self, Form};
-use crate::declaration::Spec;
 use crate::error::{Cause, Error, Result};
 use crate::i18n::{Text, tr};
+use crate::provider;
 use crate::secret::Secret;
 
 /// A setting that a file holds.
@@ -33,13 +33,13 @@ pub(super) struct Entry {
 ///
 /// Errors: [`Cause::BadSetting`]; the message begins with `line N: `, or with a verb, and shows names of ours only: the caller
 /// puts the file's path before it.
-pub(super) fn read(bytes: &[u8], specs: &[&'static Spec]) -> Result<Vec<Entry>> {
+pub(super) fn read(bytes: &[u8]) -> Result<Vec<Entry>> {
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
         return Err(Error::new(Cause::BadSetting, tr!("is UTF-16")).hint(tr!("save it as UTF-8")));
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let lines: Vec<Line> = bytes.split(|byte| *byte == b'\n').map(Line::new).collect();
-    let ours = Ours::new(&lines, specs);
+    let ours = Ours::new(&lines);
     let mut entries = Vec::new();
     let mut seen = BTreeMap::new();
     let mut at = 0;
@@ -89,11 +89,7 @@ pub(super) fn names(bytes: &[u8]) -> Vec<(String, usize)> {
 /// A file's bytes with these settings in it: each variable with its value, and the value as it is quoted for the
 /// file. A line that sets one of them to nothing is filled in, the others come behind the last line; no other byte
 /// is changed. `None` where the file as a whole would then not be read back as meant.
-pub fn fill(
-    old: &[u8],
-    settings: &[(String, Secret, Secret)],
-    specs: &[&'static Spec],
-) -> Option<Zeroizing<Vec<u8>>> {
+pub fn fill(old: &[u8], settings: &[(String, Secret, Secret)]) -> Option<Zeroizing<Vec<u8>>> {
     let added: usize = settings.iter().map(|(name, _, quoted)| name.len() + quoted.expose().len() + 5).sum();
     // Growing would leave copies of secrets behind.
     let mut new = Zeroizing::new(Vec::with_capacity(old.len() + added + 2));
@@ -129,7 +125,7 @@ pub fn fill(
             new.extend_from_slice(part);
         }
     }
-    let entries = read(&new, specs).ok()?;
+    let entries = read(&new).ok()?;
     let as_meant = settings.iter().all(|(name, value, _)| {
         entries.iter().any(|entry| entry.written == *name && entry.text.expose() == value.expose())
     });
@@ -201,14 +197,13 @@ struct Key {
 }
 
 /// Knows which names in this file are ours.
-struct Ours<'a> {
-    specs: &'a [&'static Spec],
+struct Ours {
     /// The seed script's names, where this file is one of the seed script's.
     seeds: BTreeMap<&'static str, Key>,
 }
 
-impl<'a> Ours<'a> {
-    fn new(lines: &[Line], specs: &'a [&'static Spec]) -> Self {
+impl Ours {
+    fn new(lines: &[Line]) -> Self {
         let set: HashSet<&str> =
             lines.iter().filter(|line| line.value.is_some()).filter_map(Line::name).collect();
         let filled: HashSet<&str> = lines
@@ -217,7 +212,7 @@ impl<'a> Ours<'a> {
             .filter_map(Line::name)
             .collect();
         let mut seeds = BTreeMap::new();
-        for spec in specs {
+        for spec in provider::specs() {
             let named = || spec.all_fields().filter_map(|field| Some((field, spec.seed_name(field)?)));
             // Only the name of a secret is unmistakable: `link` and `username` are anybody's.
             if !named().any(|(field, seed)| field.secret() && set.contains(seed)) {
@@ -237,7 +232,7 @@ impl<'a> Ours<'a> {
                 seeds.entry(seed).or_insert(key);
             }
         }
-        Self { specs, seeds }
+        Self { seeds }
     }
 
     fn key(&self, line: &Line) -> Option<Key> {
@@ -246,7 +241,7 @@ impl<'a> Ours<'a> {
             // Such a word without `=` is prose.
             return line.value.is_some().then(|| seed.clone());
         }
-        names::parse(name, self.specs).map(|parsed| Key {
+        names::parse(name).map(|parsed| Key {
             variable: name.to_owned(),
             written: name.to_owned(),
             form: parsed.form,

@@ -6,7 +6,6 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::names;
-use crate::declaration::Spec;
 use crate::error::{Cause, Error, Result};
 use crate::i18n::tr;
 
@@ -50,13 +49,10 @@ impl Environment {
 
     /// Every variable but those that hold a secret of these systems, or of crmauth itself. Where a shared store's
     /// place holds its password, the place stays: a crmauth without it would log in beside those who share.
-    pub fn public_vars(
-        &self,
-        specs: Vec<&'static Spec>,
-    ) -> impl Iterator<Item = (&OsString, Cow<'_, OsStr>)> {
-        self.vars().filter_map(move |(name, value)| match name.to_str() {
+    pub fn public_vars(&self) -> impl Iterator<Item = (&OsString, Cow<'_, OsStr>)> {
+        self.vars().filter_map(|(name, value)| match name.to_str() {
             Some("CRMAUTH_STORE") => Some((name, without_user(value))),
-            Some(text) if names::is_secret(text, &specs) || text.starts_with("CRMAUTH_STORE_KEY") => None,
+            Some(text) if names::is_secret(text) || text.starts_with("CRMAUTH_STORE_KEY") => None,
             _ => Some((name, Cow::Borrowed(value.as_os_str()))),
         })
     }

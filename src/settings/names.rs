@@ -3,6 +3,7 @@
 
 use super::target::distance;
 use crate::declaration::{Field, Spec, Target};
+use crate::provider;
 
 /// How a variable gives its field's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,32 +55,32 @@ pub(super) struct Name {
     pub form: Form,
 }
 
-/// Whether a variable of that name is a setting of one of these systems.
-pub fn is_setting(name: &str, specs: &[&'static Spec]) -> bool {
-    parse(name, specs).is_some()
+/// Whether a variable of that name is a setting.
+pub fn is_setting(name: &str) -> bool {
+    parse(name).is_some()
 }
 
 /// The system whose settings begin like this variable's name, in letters of any case, and what stands behind that.
-fn begun<'a>(name: &'a str, specs: &[&'static Spec]) -> Option<(&'static Spec, &'a str)> {
-    specs.iter().find_map(|spec| {
+fn begun(name: &str) -> Option<(&'static Spec, &str)> {
+    provider::specs().into_iter().find_map(|spec| {
         let (prefix, rest) = name.split_at_checked(spec.id.len())?;
-        (prefix.eq_ignore_ascii_case(spec.id) && rest.starts_with('_')).then_some((*spec, rest))
+        (prefix.eq_ignore_ascii_case(spec.id) && rest.starts_with('_')).then_some((spec, rest))
     })
 }
 
 /// Whether a variable's name begins like one of these systems' settings.
-pub(super) fn is_of(name: &str, specs: &[&'static Spec]) -> bool {
-    begun(name, specs).is_some()
+pub(super) fn is_of(name: &str) -> bool {
+    begun(name).is_some()
 }
 
 /// Whether a variable of that name holds a secret of one of these systems, or says where one is.
-pub(super) fn is_secret(name: &str, specs: &[&'static Spec]) -> bool {
-    parse(name, specs).is_some_and(|name| name.field.secret())
+pub(super) fn is_secret(name: &str) -> bool {
+    parse(name).is_some_and(|name| name.field.secret())
 }
 
 /// Takes a variable's name apart; `None` for one that is not ours.
-pub(super) fn parse(text: &str, specs: &[&'static Spec]) -> Option<Name> {
-    let (spec, rest) = begun(text, specs)?;
+pub(super) fn parse(text: &str) -> Option<Name> {
+    let (spec, rest) = begun(text)?;
     if text.bytes().any(|byte| byte.is_ascii_lowercase()) {
         return None;
     }
@@ -117,8 +118,8 @@ pub(super) struct Meant {
 
 /// The setting that a variable which is none may have been meant to be: one of the same system in letters of another
 /// case, or with a slip or two.
-pub(super) fn near(text: &str, specs: &[&'static Spec]) -> Option<Meant> {
-    let (spec, rest) = begun(text, specs)?;
+pub(super) fn near(text: &str) -> Option<Meant> {
+    let (spec, rest) = begun(text)?;
     let body = rest.trim_start_matches('_').to_ascii_uppercase();
     let forms = |field: &'static Field| Form::of(field).iter().map(move |form| (field, form.suffix()));
     let slips = spec.all_fields().flat_map(forms).filter_map(|(field, suffix)| {
@@ -177,47 +178,46 @@ pub(super) fn is_account(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::fixture::SPECS;
 
     #[test]
     fn what_is_nearly_a_setting_was_meant_to_be_it() {
         for (text, meant) in [
-            ("ACME_USERNAM", "ACME_USERNAME"),
-            ("acme_username", "ACME_USERNAME"),
-            ("Acme_Url", "ACME_URL"),
-            ("ACME_ULR", "ACME_URL"),
-            ("ACME_ALOW_HTTP", "ACME_ALLOW_HTTP"),
-            ("ACME_ACESS_KEY_FIEL", "ACME_ACCESS_KEY_FILE"),
-            ("ACME__FILIAL__USRNAME", "ACME__FILIAL__USERNAME"),
-            ("ACME__FILIAL_USERNAME", "ACME__FILIAL__USERNAME"),
-            ("ACME_FILIAL__USERNAME", "ACME__FILIAL__USERNAME"),
-            ("acme__filial__url", "ACME__FILIAL__URL"),
-            ("ACME__URL", "ACME_URL"),
-            ("ACME_TIMEOUT", "--timeout"),
+            ("GLUO_USERNAM", "GLUO_USERNAME"),
+            ("gluo_username", "GLUO_USERNAME"),
+            ("Gluo_Url", "GLUO_URL"),
+            ("GLUO_ULR", "GLUO_URL"),
+            ("GLUO_ALOW_HTTP", "GLUO_ALLOW_HTTP"),
+            ("GLUO_ACESS_KEY_FIEL", "GLUO_ACCESS_KEY_FILE"),
+            ("GLUO__FILIAL__USRNAME", "GLUO__FILIAL__USERNAME"),
+            ("GLUO__FILIAL_USERNAME", "GLUO__FILIAL__USERNAME"),
+            ("GLUO_FILIAL__USERNAME", "GLUO__FILIAL__USERNAME"),
+            ("gluo__filial__url", "GLUO__FILIAL__URL"),
+            ("GLUO__URL", "GLUO_URL"),
+            ("GLUO_TIMEOUT", "--timeout"),
         ] {
-            assert!(parse(text, SPECS).is_none(), "{text}");
-            assert_eq!(near(text, SPECS).map(|meant| meant.name).as_deref(), Some(meant), "{text}");
+            assert!(parse(text).is_none(), "{text}");
+            assert_eq!(near(text).map(|meant| meant.name).as_deref(), Some(meant), "{text}");
         }
         // Others' variables, and those that the output formats make.
         for text in [
-            "ACME_COLOR",
-            "ACME_TOKEN",
-            "ACME_TOKEN_EXPIRES_AT",
-            "ACME__FILIAL__TOKEN",
+            "GLUO_COLOR",
+            "GLUO_TOKEN",
+            "GLUO_TOKEN_EXPIRES_AT",
+            "GLUO__FILIAL__TOKEN",
             "BROKER_TOKEN",
-            "PORTAL_TOKEN",
-            "WAY_TOKEN",
-            "ACME_UID",
-            "ACME_URL_OLD",
-            "ACMEX_URL",
-            "ACMEURL",
-            "ACME_",
-            "ACME__",
-            "ACME_ACCESS_KEYab",
-            "XACME_URL",
+            "HELLOCLOUD_TOKEN",
+            "SYSTEMSWAY_TOKEN",
+            "GLUO_UID",
+            "GLUO_URL_OLD",
+            "GLUOX_URL",
+            "GLUOURL",
+            "GLUO_",
+            "GLUO__",
+            "GLUO_ACCESS_KEYab",
+            "XGLUO_URL",
             "",
         ] {
-            assert_eq!(near(text, SPECS), None, "{text}");
+            assert_eq!(near(text), None, "{text}");
         }
     }
 
@@ -241,30 +241,30 @@ mod tests {
     #[test]
     fn variables_are_taken_apart() {
         for (text, expected) in [
-            ("ACME_URL", Some(("acme", "URL", Form::Plain))),
-            ("ACME_ACCESS_KEY", Some(("acme", "ACCESS_KEY", Form::Plain))),
-            ("ACME_ACCESS_KEY_FILE", Some(("acme", "ACCESS_KEY", Form::File))),
-            ("ACME_ACCESS_KEY_CMD", Some(("acme", "ACCESS_KEY", Form::Command))),
-            ("ACME__FILIAL__URL", Some(("acme@filial", "URL", Form::Plain))),
-            ("ACME__A_1__ACCESS_KEY_CMD", Some(("acme@a_1", "ACCESS_KEY", Form::Command))),
-            ("ACME__A___URL", Some(("acme@a_", "URL", Form::Plain))),
-            ("ACME____A__URL", None),
-            ("ACME___A__URL", Some(("acme@_a", "URL", Form::Plain))),
-            ("ACME__A__B__URL", None),
-            ("ACME____URL", None),
-            ("ACME__FILIAL_URL", None),
-            ("ACME__filial__URL", None),
-            ("ACME__\u{c9}__URL", None),
-            ("ACME_URL_FILE", None),
-            ("ACME_URL_CMD", None),
-            ("ACME_TOKEN", None),
-            ("ACME_ALLOW_HTTP", Some(("acme", "ALLOW_HTTP", Form::Plain))),
-            ("acme_url", None),
-            ("XACME_URL", None),
-            ("ACMEURL", None),
+            ("GLUO_URL", Some(("gluo", "URL", Form::Plain))),
+            ("GLUO_ACCESS_KEY", Some(("gluo", "ACCESS_KEY", Form::Plain))),
+            ("GLUO_ACCESS_KEY_FILE", Some(("gluo", "ACCESS_KEY", Form::File))),
+            ("GLUO_ACCESS_KEY_CMD", Some(("gluo", "ACCESS_KEY", Form::Command))),
+            ("GLUO__FILIAL__URL", Some(("gluo@filial", "URL", Form::Plain))),
+            ("GLUO__A_1__ACCESS_KEY_CMD", Some(("gluo@a_1", "ACCESS_KEY", Form::Command))),
+            ("GLUO__A___URL", Some(("gluo@a_", "URL", Form::Plain))),
+            ("GLUO____A__URL", None),
+            ("GLUO___A__URL", Some(("gluo@_a", "URL", Form::Plain))),
+            ("GLUO__A__B__URL", None),
+            ("GLUO____URL", None),
+            ("GLUO__FILIAL_URL", None),
+            ("GLUO__filial__URL", None),
+            ("GLUO__\u{c9}__URL", None),
+            ("GLUO_URL_FILE", None),
+            ("GLUO_URL_CMD", None),
+            ("GLUO_TOKEN", None),
+            ("GLUO_ALLOW_HTTP", Some(("gluo", "ALLOW_HTTP", Form::Plain))),
+            ("gluo_url", None),
+            ("XGLUO_URL", None),
+            ("GLUOURL", None),
             ("", None),
         ] {
-            let name = parse(text, SPECS);
+            let name = parse(text);
             let found = name.as_ref().map(|n| (n.target.to_string(), n.field.name, n.form));
             let expected = expected.map(|(target, field, form)| (target.to_owned(), field, form));
             assert_eq!(found, expected, "{text}");

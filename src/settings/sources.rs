@@ -15,10 +15,11 @@ use super::environment::Environment;
 use super::names::{self, Form, Meant};
 use super::target::distance;
 use super::value;
-use crate::declaration::{BaseUrl, COMMON, Field, Group, Spec, Target};
+use crate::declaration::{BaseUrl, COMMON, Field, Group, Target};
 use crate::error::{Cause, Error, Result, printable};
 use crate::files::{self, Bytes};
 use crate::i18n::{Text, tr};
+use crate::provider;
 use crate::secret::Secret;
 
 /// The variable that names an env file where no `--env-file` does.
@@ -124,16 +125,11 @@ impl Sources {
     /// Reads the environment, then `env_files` (the last one counts first), or the one that
     /// `CRMAUTH_ENV_FILE` names, or `./.env`. What is no regular file, such as a pipe without a writer, is
     /// waited for no longer than `patience`, here and where a `_FILE` is read.
-    pub fn load(
-        env: &Environment,
-        env_files: &[PathBuf],
-        specs: &[&'static Spec],
-        patience: Duration,
-    ) -> Result<Self> {
+    pub fn load(env: &Environment, env_files: &[PathBuf], patience: Duration) -> Result<Self> {
         let mut environment = Layer::new();
         let mut others = Vec::new();
         for name in env.names() {
-            if names::parse(name, specs).is_none() {
+            if names::parse(name).is_none() {
                 others.push(name);
             } else if let Some(value) = env.get(name)? {
                 let value = Secret::new(value.to_owned());
@@ -153,17 +149,17 @@ impl Sources {
             secret_files: RefCell::default(),
         };
         for name in others {
-            sources.note_unknown(name, Origin::Environment, specs);
+            sources.note_unknown(name, Origin::Environment);
         }
         let (by, named) = match env.get(ENV_FILE)? {
             Some(path) if env_files.is_empty() => (ENV_FILE, &[PathBuf::from(path)][..]),
             _ => ("--env-file", env_files),
         };
         for path in named.iter().rev() {
-            sources.named_file(path, by, specs)?;
+            sources.named_file(path, by)?;
         }
         if named.is_empty() {
-            sources.implicit_file(specs)?;
+            sources.implicit_file()?;
         }
         let implicit = || (IMPLICIT.to_owned(), sources.cwd.join(".env"));
         sources.first_file = Some(sources.read.first().cloned().unwrap_or_else(implicit));
@@ -221,18 +217,14 @@ impl Sources {
         }
     }
 
-    /// Every target with a setting of its own: in the order of `specs`, default accounts first, then named ones
+    /// Every target with a setting of its own: in the order of the systems, default accounts first, then named ones
     /// by name. Settings of a default account that serve as a base for named ones, and nothing else, make no
     /// target: a partner logs nobody in, and a client is a base where an account takes it.
-    pub fn configured(&self, specs: &[&'static Spec]) -> Vec<Target> {
-        let set: Vec<names::Name> = self
-            .layers
-            .iter()
-            .flat_map(BTreeMap::keys)
-            .filter_map(|name| names::parse(name, specs))
-            .collect();
+    pub fn configured(&self) -> Vec<Target> {
+        let set: Vec<names::Name> =
+            self.layers.iter().flat_map(BTreeMap::keys).filter_map(|name| names::parse(name)).collect();
         let mut targets = Vec::new();
-        for spec in specs {
+        for spec in provider::specs() {
             let own = || set.iter().filter(|name| name.target.spec.id == spec.id);
             let mut accounts: Vec<&String> = own().filter_map(|name| name.target.account.as_ref()).collect();
             accounts.sort();
@@ -368,20 +360,20 @@ impl Sources {
         self.cwd.join(path)
     }
 
-    fn named_file(&mut self, path: &Path, by: &str, specs: &[&'static Spec]) -> Result<()> {
+    fn named_file(&mut self, path: &Path, by: &str) -> Result<()> {
         let shown = printable(&path.display().to_string());
         let place = self.cwd.join(path);
         let (bytes, meta) =
             files::read(&place, FILE_MAX, self.patience).map_err(|why| unread(&shown, by, &why))?;
         self.read.push((shown.clone(), place));
-        let entries = entries(&shown, &bytes, specs)?;
-        self.unknown_in(&shown, &bytes, false, specs);
+        let entries = entries(&shown, &bytes)?;
+        self.unknown_in(&shown, &bytes, false);
         self.looked.push(named_place(&shown));
         self.add(&shown, entries, &meta, false);
         Ok(())
     }
 
-    fn implicit_file(&mut self, specs: &[&'static Spec]) -> Result<()> {
+    fn implicit_file(&mut self) -> Result<()> {
         let (bytes, meta) = match open_implicit(&self.cwd.join(".env"))? {
             Ok(read) => read,
             Err(why) => {
@@ -392,7 +384,7 @@ impl Sources {
         };
         self.read.push((IMPLICIT.to_owned(), self.cwd.join(".env")));
         let foreign = !files::is_ours(&meta);
-        let entries = match entries(IMPLICIT, &bytes, specs) {
+        let entries = match entries(IMPLICIT, &bytes) {
             Ok(entries) if entries.is_empty() && foreign => {
                 self.notes.push(tr!(
                     "{path}: another user's file without settings of ours, passed over",
@@ -413,23 +405,23 @@ impl Sources {
             );
             return Err(bad_file(IMPLICIT, &why).hint(tr!("`--env-file .env` names it, which is consent")));
         }
-        self.unknown_in(IMPLICIT, &bytes, true, specs);
+        self.unknown_in(IMPLICIT, &bytes, true);
         self.looked.push(named_place(IMPLICIT));
         self.add(IMPLICIT, entries, &meta, true);
         Ok(())
     }
 
-    fn unknown_in(&mut self, path: &str, bytes: &Bytes, implicit: bool, specs: &[&'static Spec]) {
+    fn unknown_in(&mut self, path: &str, bytes: &Bytes, implicit: bool) {
         for (name, line) in envfile::names(bytes) {
-            if names::parse(&name, specs).is_none() {
-                self.note_unknown(&name, Origin::File { path: path.to_owned(), line, implicit }, specs);
+            if names::parse(&name).is_none() {
+                self.note_unknown(&name, Origin::File { path: path.to_owned(), line, implicit });
             }
         }
     }
 
     /// Remembers a variable that is no setting and may have been meant to be one. What is no variable's name at all
     /// is none: where the `=` was forgotten, a value that holds one stands there.
-    fn note_unknown(&mut self, name: &str, origin: Origin, specs: &[&'static Spec]) {
+    fn note_unknown(&mut self, name: &str, origin: Origin) {
         if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
             return;
         }
@@ -445,8 +437,8 @@ impl Sources {
                 ));
             }
         }
-        let meant = names::near(name, specs);
-        if meant.is_some() || names::is_of(name, specs) {
+        let meant = names::near(name);
+        if meant.is_some() || names::is_of(name) {
             self.unknown.push(Unknown { name: name.to_owned(), origin, meant });
         }
     }
@@ -469,10 +461,13 @@ impl Sources {
         if self.sets(target, |_| true) {
             return None;
         }
-        let known = self.configured(&[target.spec]);
+        let known = self.configured();
         let letters: Vec<char> = typed.chars().collect();
         let far = |other: &Target| other.account.as_ref().map(|name| distance(&letters, name));
-        let nearest = known.into_iter().filter(|other| other.account.is_some()).min_by_key(far)?;
+        let nearest = known
+            .into_iter()
+            .filter(|other| other.spec.id == target.spec.id && other.account.is_some())
+            .min_by_key(far)?;
         far(&nearest).is_some_and(|far| far <= (typed.len() / 3).max(1)).then_some(nearest)
     }
 
@@ -540,8 +535,8 @@ fn foreign_file() -> Error {
         .hint(tr!("`--env-file .env` names it, which is consent"))
 }
 
-fn entries(shown: &str, bytes: &Bytes, specs: &[&'static Spec]) -> Result<Vec<Entry>> {
-    envfile::read(bytes, specs).map_err(|mut error| {
+fn entries(shown: &str, bytes: &Bytes) -> Result<Vec<Entry>> {
+    envfile::read(bytes).map_err(|mut error| {
         error.message = tr!("{shown} {why}", shown, why = error.message);
         error
     })

@@ -113,10 +113,10 @@ pub(super) fn from_bytes(bytes: &[u8]) -> Result<Secret, Text> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::fixture::SPECS;
+    use crate::provider;
 
     fn checked(kind: Kind, text: &str) -> Result<String, String> {
-        let found = check(text, &Field::new("X", kind, "x", "y"), SPECS[0]);
+        let found = check(text, &Field::new("X", kind, "x", "y"), provider::specs()[0]);
         found.map(|value| value.expose().to_owned()).map_err(|why| why.english())
     }
 

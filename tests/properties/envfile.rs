@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crmauth::error::{Cause, Error};
-use crmauth::provider;
 use crmauth::settings::{self, Environment, Sources, Value};
 
 use super::{shown, silent};
@@ -29,15 +28,13 @@ pub fn holds(data: &[u8]) {
     let (folder, path) = FOLDER.with(|folder| (folder.path().to_owned(), folder.path().join("env")));
     std::fs::write(&path, data).expect("a file");
     let environment = Environment::new(std::iter::empty::<(OsString, OsString)>(), folder);
-    let specs = provider::specs();
-    let sources = match Sources::load(&environment, &[PathBuf::from("env")], &specs, Duration::from_millis(1))
-    {
+    let sources = match Sources::load(&environment, &[PathBuf::from("env")], Duration::from_millis(1)) {
         Ok(sources) => sources,
         Err(error) => return refused(&error, data),
     };
     let others = other_reader(data);
     let runtime = runtime();
-    for target in sources.configured(&specs) {
+    for target in sources.configured() {
         let plan = match runtime.block_on(settings::find(&target, &sources)) {
             Ok(plan) => plan,
             Err(error) => {

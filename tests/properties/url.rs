@@ -42,15 +42,14 @@ fn base_url(url: &BaseUrl, path: &str) {
 }
 
 fn target(text: &str) {
-    let specs = provider::specs();
-    match settings::target(text, &specs) {
+    match settings::target(text) {
         Ok(target) => {
             let shown = target.to_string();
-            assert_eq!(settings::target(&shown, &specs).as_ref().ok(), Some(&target), "{shown} is read back");
+            assert_eq!(settings::target(&shown).as_ref().ok(), Some(&target), "{shown} is read back");
             let variable = target.variable("URL");
             let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
             assert!(variable.chars().all(is_name), "{variable}");
-            assert!(settings::is_setting(&variable, &specs), "{variable}");
+            assert!(settings::is_setting(&variable), "{variable}");
         }
         Err(error) => {
             assert_eq!(error.cause, Cause::Usage);

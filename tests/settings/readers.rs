@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crmauth::provider;
 use crmauth::settings::{self, Environment, Sources, Value};
 
 use tokio::runtime::Runtime;
@@ -51,9 +50,8 @@ fn taken(folder: &Path, runtime: &Runtime, field: &str, written: &str) -> Option
     fs::write(folder.join("env"), format!("ZEEV_URL=h\nZEEV_{other}=x\nZEEV_{field}={written}\n"))
         .expect("a file");
     let environment = Environment::new(std::iter::empty::<(OsString, OsString)>(), folder.to_owned());
-    let specs = provider::specs();
-    let sources = Sources::load(&environment, &[PathBuf::from("env")], &specs, Duration::ZERO).ok()?;
-    let target = settings::target("zeev", &specs).expect("a target");
+    let sources = Sources::load(&environment, &[PathBuf::from("env")], Duration::ZERO).ok()?;
+    let target = settings::target("zeev").expect("a target");
     let plan = runtime.block_on(settings::find(&target, &sources)).ok()?;
     match &plan.found(field)?.value {
         Value::Known(value) => Some(value.expose().to_owned()),

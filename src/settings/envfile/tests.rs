@@ -1,11 +1,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::settings::fixture::SPECS;
 
 /// Every setting as `NAME=value`, or the error's message.
 fn settings(bytes: &[u8]) -> std::result::Result<Vec<String>, String> {
-    match read(bytes, SPECS) {
+    match read(bytes) {
         Ok(entries) => {
             Ok(entries.iter().map(|entry| format!("{}={}", entry.variable, entry.text.expose())).collect())
         }
@@ -57,16 +56,16 @@ fn values_arrive_as_they_are_written() {
         (r#""a" # "b""#, "a"),
         (" 'a'", "a"),
     ] {
-        accepts(format!("ACME_ACCESS_KEY={raw}"), &[&format!("ACME_ACCESS_KEY={value}")]);
-        accepts(format!("ACME_USERNAME={raw}\n"), &[&format!("ACME_USERNAME={value}")]);
+        accepts(format!("GLUO_ACCESS_KEY={raw}"), &[&format!("GLUO_ACCESS_KEY={value}")]);
+        accepts(format!("GLUO_USERNAME={raw}\n"), &[&format!("GLUO_USERNAME={value}")]);
     }
 }
 
 #[test]
 fn doubtful_values_are_refused() {
-    let single = "put it between single quotes, on one line: ACME_ACCESS_KEY='…'";
-    let double = "put it between double quotes, on one line: ACME_ACCESS_KEY=\"…\"";
-    let neither = "no quotes carry it to every reader: set ACME_ACCESS_KEY in the environment instead";
+    let single = "put it between single quotes, on one line: GLUO_ACCESS_KEY='…'";
+    let double = "put it between double quotes, on one line: GLUO_ACCESS_KEY=\"…\"";
+    let neither = "no quotes carry it to every reader: set GLUO_ACCESS_KEY in the environment instead";
     for (raw, hint) in [
         ("pa$word", single),
         ("pa$", single),
@@ -112,17 +111,17 @@ fn doubtful_values_are_refused() {
         ("\"don't \\\"x\\\"\"", neither),
     ] {
         refuses(
-            format!("# x\n\nACME_ACCESS_KEY={raw}\n"),
-            "line 3: ACME_ACCESS_KEY cannot be read as it stands",
+            format!("# x\n\nGLUO_ACCESS_KEY={raw}\n"),
+            "line 3: GLUO_ACCESS_KEY cannot be read as it stands",
         );
-        let error = read(format!("ACME_ACCESS_KEY={raw}").as_bytes(), SPECS).err().expect(raw);
+        let error = read(format!("GLUO_ACCESS_KEY={raw}").as_bytes()).err().expect(raw);
         assert_eq!(error.hint.expect("a hint").english(), hint, "{raw}");
     }
     for raw in ["a\0b", "'a\0b'", "\"a\u{1b}b\"", "a\rb", "a\r\r", "a\u{85}"] {
-        let message = "line 1: ACME_USERNAME holds a control character, which no setting may";
-        refuses(format!("ACME_USERNAME={raw}\r\n"), message);
+        let message = "line 1: GLUO_USERNAME holds a control character, which no setting may";
+        refuses(format!("GLUO_USERNAME={raw}\r\n"), message);
     }
-    refuses(b"ACME_URL=a\xffb", "line 1: ACME_URL is not valid UTF-8");
+    refuses(b"GLUO_URL=a\xffb", "line 1: GLUO_URL is not valid UTF-8");
 }
 
 #[test]
@@ -135,97 +134,97 @@ fn a_comment_behind_a_value_is_cut_unless_the_value_is_a_secret() {
         ("a#b #c", "a#b"),
         ("ab # don't $x \\", "ab"),
     ] {
-        accepts(format!("ACME_URL={raw}"), &[&format!("ACME_URL={value}")]);
-        refuses(format!("ACME_ACCESS_KEY={raw}"), "line 1: ACME_ACCESS_KEY cannot be read as it stands");
+        accepts(format!("GLUO_URL={raw}"), &[&format!("GLUO_URL={value}")]);
+        refuses(format!("GLUO_ACCESS_KEY={raw}"), "line 1: GLUO_ACCESS_KEY cannot be read as it stands");
     }
-    refuses("ACME_URL=a b # c", "line 1: ACME_URL cannot be read as it stands");
+    refuses("GLUO_URL=a b # c", "line 1: GLUO_URL cannot be read as it stands");
 }
 
 #[test]
 fn names_and_line_ends() {
-    let url = &["ACME_URL=h"];
+    let url = &["GLUO_URL=h"];
     for text in [
-        "\u{feff}ACME_URL=h",
-        "ACME_URL=h\r\n",
-        "export ACME_URL=h",
-        "export\tACME_URL = h",
-        "  ACME_URL\t=\t'h'",
-        "\n\r\n# ACME_URL=x\n  # ACME_URL=y\nACME_URL=h\n\n",
-        "#\u{feff}\nACME_URL=h",
+        "\u{feff}GLUO_URL=h",
+        "GLUO_URL=h\r\n",
+        "export GLUO_URL=h",
+        "export\tGLUO_URL = h",
+        "  GLUO_URL\t=\t'h'",
+        "\n\r\n# GLUO_URL=x\n  # GLUO_URL=y\nGLUO_URL=h\n\n",
+        "#\u{feff}\nGLUO_URL=h",
     ] {
         accepts(text, url);
     }
     accepts(
-        "ACME__FILIAL__URL=h\nACME_ACCESS_KEY_FILE=/x\nACME__A__ACCESS_KEY_CMD='pass x'\n",
-        &["ACME__FILIAL__URL=h", "ACME_ACCESS_KEY_FILE=/x", "ACME__A__ACCESS_KEY_CMD=pass x"],
+        "GLUO__FILIAL__URL=h\nGLUO_ACCESS_KEY_FILE=/x\nGLUO__A__ACCESS_KEY_CMD='pass x'\n",
+        &["GLUO__FILIAL__URL=h", "GLUO_ACCESS_KEY_FILE=/x", "GLUO__A__ACCESS_KEY_CMD=pass x"],
     );
-    for text in ["ACME_URL", "ACME_URL h", "ACME_URL: h", "export ACME_URL", "ACME_URL:=h", "ACME_URL\r=h"] {
-        refuses(text, "line 1: ACME_URL has no `=` behind it");
+    for text in ["GLUO_URL", "GLUO_URL h", "GLUO_URL: h", "export GLUO_URL", "GLUO_URL:=h", "GLUO_URL\r=h"] {
+        refuses(text, "line 1: GLUO_URL has no `=` behind it");
     }
-    refuses("ACME_URL=h\nX=1\nACME_URL=\n", "line 3: ACME_URL is set in line 1 already");
-    refuses("X=1\rACME_URL=h\r", "line 1: ACME_URL stands behind a carriage return, which ends no line");
+    refuses("GLUO_URL=h\nX=1\nGLUO_URL=\n", "line 3: GLUO_URL is set in line 1 already");
+    refuses("X=1\rGLUO_URL=h\r", "line 1: GLUO_URL stands behind a carriage return, which ends no line");
     // A byte order mark belongs to the beginning only.
-    accepts("\n\u{feff}ACME_URL=h", &[]);
+    accepts("\n\u{feff}GLUO_URL=h", &[]);
 }
 
 #[test]
 fn lines_of_others_are_skipped_whatever_they_hold() {
     let mut file = b"X=a\0b\nY=\xff\xfe\nZ='don't\n=\n===\n'\n\"\nexport\nexport =\n".to_vec();
-    file.extend(b"ACME_TOKEN=$x\nACME_URL_FILE=`\nacme_url=$\nXACME_URL=\"\n \x0b\nW=a \\\n${X}=1\n");
+    file.extend(b"GLUO_TOKEN=$x\nGLUO_URL_FILE=`\ngluo_url=$\nXGLUO_URL=\"\n \x0b\nW=a \\\n${X}=1\n");
     file.extend(b"link=$x\nusername=don't\nlink\n");
-    accepts([&file[..], b"\nACME_URL=h\n"].concat(), &["ACME_URL=h"]);
+    accepts([&file[..], b"\nGLUO_URL=h\n"].concat(), &["GLUO_URL=h"]);
 }
 
 #[test]
 fn foreign_values_over_several_lines() {
     let pem = "-----BEGIN KEY-----\nMIIB=\n# x\n-----END KEY-----";
     for quote in ["'", "\""] {
-        accepts(format!("KEY={quote}{pem}{quote}\nACME_URL=h"), &["ACME_URL=h"]);
-        accepts(format!("export KEY = {quote}{pem}\r\n{quote} # x\r\nACME_URL=h"), &["ACME_URL=h"]);
+        accepts(format!("KEY={quote}{pem}{quote}\nGLUO_URL=h"), &["GLUO_URL=h"]);
+        accepts(format!("export KEY = {quote}{pem}\r\n{quote} # x\r\nGLUO_URL=h"), &["GLUO_URL=h"]);
         refuses(
-            format!("A=1\nKEY={quote}x\nACME_URL=h\ny{quote}\n"),
-            "line 3: ACME_URL stands inside the quoted value that opens in line 2",
+            format!("A=1\nKEY={quote}x\nGLUO_URL=h\ny{quote}\n"),
+            "line 3: GLUO_URL stands inside the quoted value that opens in line 2",
         );
         // The line that closes it is still inside.
         refuses(
-            format!("KEY={quote}x\nACME_URL={quote}h{quote}\n"),
-            "line 2: ACME_URL stands inside the quoted value that opens in line 1",
+            format!("KEY={quote}x\nGLUO_URL={quote}h{quote}\n"),
+            "line 2: GLUO_URL stands inside the quoted value that opens in line 1",
         );
         // Prose is no setting.
-        accepts(format!("KEY={quote}x\nACME_URL is y{quote}\n"), &[]);
+        accepts(format!("KEY={quote}x\nGLUO_URL is y{quote}\n"), &[]);
         // A quote that never closes ends with its line.
-        accepts(format!("KEY={quote}x\nACME_URL=h\n"), &["ACME_URL=h"]);
+        accepts(format!("KEY={quote}x\nGLUO_URL=h\n"), &["GLUO_URL=h"]);
         // Only a value that begins with a quote can go on.
-        accepts(format!("KEY=x{quote}\nACME_URL=h\nB={quote}"), &["ACME_URL=h"]);
-        accepts(format!("# KEY={quote}x\nACME_URL=h\nB={quote}"), &["ACME_URL=h"]);
-        accepts(format!("#KEY={quote}x\nACME_URL=h\nB={quote}"), &["ACME_URL=h"]);
+        accepts(format!("KEY=x{quote}\nGLUO_URL=h\nB={quote}"), &["GLUO_URL=h"]);
+        accepts(format!("# KEY={quote}x\nGLUO_URL=h\nB={quote}"), &["GLUO_URL=h"]);
+        accepts(format!("#KEY={quote}x\nGLUO_URL=h\nB={quote}"), &["GLUO_URL=h"]);
     }
-    accepts("KEY=\"a\\\"b\nx\"\nACME_URL=h", &["ACME_URL=h"]);
+    accepts("KEY=\"a\\\"b\nx\"\nGLUO_URL=h", &["GLUO_URL=h"]);
     refuses(
-        "KEY=\"a\\\"\nACME_URL=h\n\"",
-        "line 2: ACME_URL stands inside the quoted value that opens in line 1",
+        "KEY=\"a\\\"\nGLUO_URL=h\n\"",
+        "line 2: GLUO_URL stands inside the quoted value that opens in line 1",
     );
 }
 
 #[test]
 fn the_seed_scripts_own_file() {
     let seed = "link = 'https://h'\nusername=\"u\"\nacceskey=k\n";
-    accepts(seed, &["ACME_URL=https://h", "ACME_USERNAME=u", "ACME_ACCESS_KEY=k"]);
+    accepts(seed, &["GLUO_URL=https://h", "GLUO_USERNAME=u", "GLUO_ACCESS_KEY=k"]);
     // Without the one unmistakable name the others are anybody's, and are not judged.
     accepts("link=$x\nusername='\nlink\n", &[]);
-    accepts("username=u\nACME_ACCESS_KEY=k\n", &["ACME_ACCESS_KEY=k"]);
+    accepts("username=u\nGLUO_ACCESS_KEY=k\n", &["GLUO_ACCESS_KEY=k"]);
     // With it they are ours.
     refuses("acceskey=k\nusername=$x\n", "line 2: username cannot be read as it stands");
     refuses("acceskey=k\nusername=a\nusername=b\n", "line 3: username is set in line 2 already");
     refuses("X='\nacceskey=k\n'", "line 2: acceskey stands inside the quoted value that opens in line 1");
     // A new name takes the place of the old one, whose line is not judged then.
-    accepts("acceskey=k\nusername=$x\nACME_USERNAME=u", &["ACME_ACCESS_KEY=k", "ACME_USERNAME=u"]);
-    accepts("acceskey=$x\nACME_ACCESS_KEY_FILE=/x", &["ACME_ACCESS_KEY_FILE=/x"]);
+    accepts("acceskey=k\nusername=$x\nGLUO_USERNAME=u", &["GLUO_ACCESS_KEY=k", "GLUO_USERNAME=u"]);
+    accepts("acceskey=$x\nGLUO_ACCESS_KEY_FILE=/x", &["GLUO_ACCESS_KEY_FILE=/x"]);
     accepts(
-        "acceskey=k\nACME_USERNAME=\nusername=u",
-        &["ACME_ACCESS_KEY=k", "ACME_USERNAME=", "ACME_USERNAME=u"],
+        "acceskey=k\nGLUO_USERNAME=\nusername=u",
+        &["GLUO_ACCESS_KEY=k", "GLUO_USERNAME=", "GLUO_USERNAME=u"],
     );
-    accepts("link\nacceskey=k\nusername is here", &["ACME_ACCESS_KEY=k"]);
+    accepts("link\nacceskey=k\nusername is here", &["GLUO_ACCESS_KEY=k"]);
 }
 
 #[test]
@@ -233,7 +232,7 @@ fn no_value_is_ever_shown() {
     for raw in
         ["c4n4ry$", "'c4n4ry", "c4n4ry x", "c4n4ry\0", "'c4n4ry'x", "c4n4ry #x", "c4n4ry'", "\"c4n4ry\\q\""]
     {
-        let error = read(format!("ACME_ACCESS_KEY={raw}").as_bytes(), SPECS).err().expect(raw);
+        let error = read(format!("GLUO_ACCESS_KEY={raw}").as_bytes()).err().expect(raw);
         assert!(!format!("{error:?}").contains("c4n4ry"), "{error:?}");
     }
 }
@@ -241,7 +240,7 @@ fn no_value_is_ever_shown() {
 fn oracle(line: &str) -> Option<String> {
     let mut read = dotenvy::from_read_iter(line.as_bytes());
     match (read.next(), read.next()) {
-        (Some(Ok((name, value))), None) if name.starts_with("ACME_") => Some(value),
+        (Some(Ok((name, value))), None) if name.starts_with("GLUO_") => Some(value),
         _ => None,
     }
 }
@@ -275,25 +274,25 @@ proptest! {
 
     #[test]
     fn any_bytes_are_read_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        let _ = read(&bytes, SPECS);
+        let _ = read(&bytes);
     }
 
     #[test]
     fn any_lines_are_read_without_panic(lines in prop::collection::vec((
-        prop::sample::select(vec!["ACME_URL=", "ACME_ACCESS_KEY=", "X=", "", "acceskey=", "username =", "export "]),
+        prop::sample::select(vec!["GLUO_URL=", "GLUO_ACCESS_KEY=", "X=", "", "acceskey=", "username =", "export "]),
         raw_value(),
     ), 0..6)) {
         let file: Vec<String> = lines.iter().map(|(name, value)| format!("{name}{value}")).collect();
-        let _ = read(file.join("\n").as_bytes(), SPECS);
+        let _ = read(file.join("\n").as_bytes());
     }
 
     #[test]
     fn dotenvy_reads_the_same(
-        name in prop::sample::select(vec!["ACME_URL=", "ACME_ACCESS_KEY=", "export ACME_USERNAME =\t"]),
+        name in prop::sample::select(vec!["GLUO_URL=", "GLUO_ACCESS_KEY=", "export GLUO_USERNAME =\t"]),
         raw in raw_value(),
     ) {
         let line = format!("{name}{raw}\n");
-        if let (Ok(ours), Some(theirs)) = (read(line.as_bytes(), SPECS), oracle(&line))
+        if let (Ok(ours), Some(theirs)) = (read(line.as_bytes()), oracle(&line))
             && let [entry] = &ours[..]
         {
             prop_assert_eq!(entry.text.expose(), theirs);
@@ -303,7 +302,7 @@ proptest! {
     #[test]
     fn single_quotes_carry_every_secret_but_what_python_dotenv_changes(secret in "[^'\\p{Cc}]{0,40}") {
         let changed = secret.contains("${") || secret.contains(r"\\") || secret.ends_with('\\');
-        let read = read(format!("ACME_ACCESS_KEY='{secret}'").as_bytes(), SPECS);
+        let read = read(format!("GLUO_ACCESS_KEY='{secret}'").as_bytes());
         prop_assert_eq!(read.is_err(), changed);
         if let Ok(read) = read {
             prop_assert_eq!(read[0].text.expose(), secret);
@@ -312,7 +311,7 @@ proptest! {
 
     #[test]
     fn double_quotes_carry_every_secret_without_what_they_expand(secret in r#"[^"\\$\p{Cc}]{0,40}"#) {
-        let read = read(format!("ACME_ACCESS_KEY=\"{secret}\"").as_bytes(), SPECS).expect("double quotes");
+        let read = read(format!("GLUO_ACCESS_KEY=\"{secret}\"").as_bytes()).expect("double quotes");
         prop_assert_eq!(read[0].text.expose(), secret);
     }
 }
