@@ -896,6 +896,22 @@ fn a_name_that_is_nearly_a_settings_is_told_where_one_is_missing() {
     );
     machine.write(".env", "");
     machine.run("login zeev").fails(2, &["`crmauth providers zeev --env`"]);
+    // An account's own, with an underscore too few, and what it takes from the default account.
+    machine.write(".env", "GLUO_FILIAL_USERNAME=bia\nGLUO_ULR=h\nGLUO__FILIAL__ACCESS_KEY=x\n");
+    for (set, missing, wrong, meant) in [
+        (
+            "GLUO__FILIAL__URL",
+            "GLUO__FILIAL__USERNAME",
+            "GLUO_FILIAL_USERNAME (./.env line 1)",
+            "GLUO__FILIAL__USERNAME",
+        ),
+        ("GLUO__FILIAL__USERNAME", "GLUO__FILIAL__URL", "GLUO_ULR (./.env line 2)", "GLUO_URL"),
+    ] {
+        machine.set(set, "h");
+        let hint = format!("hint: {wrong} is no setting; did you mean {meant}?");
+        machine.run("login gluo@filial").fails(2, &[&format!("{missing} is not set"), &hint]);
+        machine.unset(set);
+    }
 }
 
 #[test]
@@ -936,7 +952,7 @@ fn every_variable_of_crmauths_own_is_told_from_a_mistyped_one() {
             let path = entry.expect("an entry").path();
             if path.is_dir() {
                 folders.push(path);
-            } else if !path.ends_with("names.rs") {
+            } else if !path.ends_with("names.rs") && !path.ends_with("suggest.rs") {
                 sources.push_str(&std::fs::read_to_string(path).unwrap_or_default());
             }
         }

@@ -8,6 +8,7 @@ mod own;
 mod plan;
 mod resolve;
 mod sources;
+mod suggest;
 mod target;
 mod value;
 

@@ -1,7 +1,6 @@
 //! Which variables are ours: `PREFIX_FIELD`, `PREFIX__ACCOUNT__FIELD`, a secret's `_FILE` and `_CMD`, and crmauth's
-//! own; and which ones are nearly ours.
+//! own.
 
-use super::target::distance;
 use crate::declaration::{Field, Spec, Target};
 use crate::provider;
 
@@ -43,9 +42,7 @@ pub(super) const OWN: [&str; 7] = [
     "CRMAUTH_STORE_KEY_FILE",
 ];
 /// What each of [`OWN`] begins with.
-const OWN_PREFIX: &str = "CRMAUTH_";
-/// What people take for a variable and is an option.
-const OPTIONS: [(&str, &str); 2] = [("TIMEOUT", "--timeout"), ("CA_FILE", "--ca-file")];
+pub(super) const OWN_PREFIX: &str = "CRMAUTH_";
 
 /// A variable of ours, taken apart.
 #[derive(Debug)]
@@ -68,9 +65,9 @@ fn begun(name: &str) -> Option<(&'static Spec, &str)> {
     })
 }
 
-/// Whether a variable's name begins like one of these systems' settings.
-pub(super) fn is_of(name: &str) -> bool {
-    begun(name).is_some()
+/// The system whose settings begin like this variable's name.
+pub(super) fn system(name: &str) -> Option<&'static Spec> {
+    Some(begun(name)?.0)
 }
 
 /// Whether a variable of that name holds a secret of one of these systems, or says where one is.
@@ -105,69 +102,6 @@ pub(super) fn parse(text: &str) -> Option<Name> {
     })
 }
 
-/// What a variable that is no setting may have been meant to be.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Meant {
-    /// The account that it would be of.
-    pub target: Target,
-    /// Whether a named account takes it over from the default one.
-    pub shared: bool,
-    /// The variable that there is, or the option.
-    pub name: String,
-}
-
-/// The setting that a variable which is none may have been meant to be: one of the same system in letters of another
-/// case, or with a slip or two.
-pub(super) fn near(text: &str) -> Option<Meant> {
-    let (spec, rest) = begun(text)?;
-    let body = rest.trim_start_matches('_').to_ascii_uppercase();
-    let forms = |field: &'static Field| Form::of(field).iter().map(move |form| (field, form.suffix()));
-    let slips = spec.all_fields().flat_map(forms).filter_map(|(field, suffix)| {
-        let word = [field.name, suffix].concat();
-        // Before the field an underscore may be missing, if there is an account.
-        let joined = || Some((body.strip_suffix(&word)?.strip_suffix('_')?, word.as_str()));
-        let apart = body.rsplit_once("__").or_else(|| joined().filter(|_| rest.starts_with("__")));
-        let (account, typed) = match apart {
-            Some((account, typed)) => (Some(account.to_ascii_lowercase()), typed),
-            None => (None, body.as_str()),
-        };
-        let slips = slips(text, typed, &word).filter(|_| account.as_deref().is_none_or(is_account))?;
-        let target = Target { spec, account };
-        Some((slips, Meant { name: target.variable(&word), shared: field.inherited(), target }))
-    });
-    let setting = slips.min_by_key(|(slips, _)| *slips).map(|(_, meant)| meant);
-    let target = Target { spec, account: None };
-    setting.or_else(|| Some(Meant { target, shared: true, name: option(&body)?.to_owned() }))
-}
-
-/// The variable of crmauth's own that this one is, or may have been meant to be; or the option.
-pub(super) fn near_own(text: &str) -> Option<&'static str> {
-    let (prefix, rest) = text.split_at_checked(OWN_PREFIX.len())?;
-    if !prefix.eq_ignore_ascii_case(OWN_PREFIX) {
-        return None;
-    }
-    let body = rest.to_ascii_uppercase();
-    let slips = OWN.iter().filter_map(|own| Some((slips(text, &body, &own[OWN_PREFIX.len()..])?, *own)));
-    slips.min_by_key(|(slips, _)| *slips).map(|(_, own)| own).or_else(|| option(&body))
-}
-
-fn option(word: &str) -> Option<&'static str> {
-    OPTIONS.iter().find(|(name, _)| *name == word).map(|(_, option)| *option)
-}
-
-/// By how many slips a part of a variable, typed in upper case here, is another word; `None` for more than a mistyped
-/// one has. In letters of both cases nothing but that may be wrong: a value may stand there.
-fn slips(variable: &str, typed: &str, word: &str) -> Option<usize> {
-    let both = |test: fn(&u8) -> bool| variable.bytes().any(|byte| test(&byte));
-    if both(u8::is_ascii_lowercase) && both(u8::is_ascii_uppercase) && typed != word {
-        return None;
-    }
-    let most = (word.len() / 3).clamp(1, 2);
-    let near = typed.len().abs_diff(word.len()) <= most;
-    let slips = near.then(|| distance(&typed.chars().collect::<Vec<_>>(), word));
-    slips.filter(|slips| *slips <= most)
-}
-
 /// Whether a text can be an account's name: `[a-z0-9_]`, not empty, no `__`.
 pub(super) fn is_account(text: &str) -> bool {
     !text.is_empty()
@@ -178,65 +112,6 @@ pub(super) fn is_account(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_nearly_a_setting_was_meant_to_be_it() {
-        for (text, meant) in [
-            ("GLUO_USERNAM", "GLUO_USERNAME"),
-            ("gluo_username", "GLUO_USERNAME"),
-            ("Gluo_Url", "GLUO_URL"),
-            ("GLUO_ULR", "GLUO_URL"),
-            ("GLUO_ALOW_HTTP", "GLUO_ALLOW_HTTP"),
-            ("GLUO_ACESS_KEY_FIEL", "GLUO_ACCESS_KEY_FILE"),
-            ("GLUO__FILIAL__USRNAME", "GLUO__FILIAL__USERNAME"),
-            ("GLUO__FILIAL_USERNAME", "GLUO__FILIAL__USERNAME"),
-            ("GLUO_FILIAL__USERNAME", "GLUO__FILIAL__USERNAME"),
-            ("gluo__filial__url", "GLUO__FILIAL__URL"),
-            ("GLUO__URL", "GLUO_URL"),
-            ("GLUO_TIMEOUT", "--timeout"),
-        ] {
-            assert!(parse(text).is_none(), "{text}");
-            assert_eq!(near(text).map(|meant| meant.name).as_deref(), Some(meant), "{text}");
-        }
-        // Others' variables, and those that the output formats make.
-        for text in [
-            "GLUO_COLOR",
-            "GLUO_TOKEN",
-            "GLUO_TOKEN_EXPIRES_AT",
-            "GLUO__FILIAL__TOKEN",
-            "BROKER_TOKEN",
-            "HELLOCLOUD_TOKEN",
-            "SYSTEMSWAY_TOKEN",
-            "GLUO_UID",
-            "GLUO_URL_OLD",
-            "GLUOX_URL",
-            "GLUOURL",
-            "GLUO_",
-            "GLUO__",
-            "GLUO_ACCESS_KEYab",
-            "XGLUO_URL",
-            "",
-        ] {
-            assert_eq!(near(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn what_is_nearly_one_of_crmauths_own_was_meant_to_be_it() {
-        for (text, meant) in [
-            ("CRMAUTH_STOER", Some("CRMAUTH_STORE")),
-            ("CRMAUTH_STORE_KEY", Some("CRMAUTH_STORE_KEY")),
-            ("crmauth_lang", Some("CRMAUTH_LANG")),
-            ("CRMAUTH_ENVFILE", Some("CRMAUTH_ENV_FILE")),
-            ("CRMAUTH_TIMEOUT", Some("--timeout")),
-            ("CRMAUTH_COLOR", None),
-            ("CRMAUTH_LONG_NAME", None),
-            ("CRMAUTH_", None),
-            ("CRMAUTH", None),
-        ] {
-            assert_eq!(near_own(text), meant, "{text}");
-        }
-    }
 
     #[test]
     fn variables_are_taken_apart() {

@@ -270,7 +270,7 @@ impl<'a> Resolution<'a> {
             return error.hint(tr!("{target} has no settings; did you mean `{near}`?", target, near));
         }
         let fields = || missing.iter().flat_map(|missing| missing.ways.iter().flatten());
-        let near_miss = fields().find_map(|field| sources.near_miss(&target.variable(field.name)));
+        let near_miss = fields().find_map(|field| sources.near_miss(target, field));
         if let Some(hint) = near_miss.or_else(|| fields().find_map(|field| self.untaken(field))) {
             return error.hint(hint);
         }

@@ -12,8 +12,8 @@ use tokio::time::Instant;
 
 use super::envfile::{self, Entry};
 use super::environment::Environment;
-use super::names::{self, Form, Meant};
-use super::target::distance;
+use super::names::{self, Form};
+use super::suggest::{Unknown, meant_own, no_setting};
 use super::value;
 use crate::declaration::{BaseUrl, COMMON, Field, Group, Target};
 use crate::error::{Cause, Error, Result, printable};
@@ -28,8 +28,6 @@ const ENV_FILE: &str = "CRMAUTH_ENV_FILE";
 const IMPLICIT: &str = "./.env";
 /// The largest env file, in bytes.
 const FILE_MAX: usize = 1024 * 1024;
-/// By so many characters more a name may still be a mistyped one, and not one with a value behind it.
-const FINISHED_MAX: usize = 8;
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,14 +90,6 @@ pub(super) struct Setting {
     pub origin: Origin,
 }
 
-/// A variable that looks like a setting of ours and is none.
-#[derive(Clone)]
-struct Unknown {
-    name: String,
-    origin: Origin,
-    meant: Option<Meant>,
-}
-
 /// One source: its settings by variable; empty ones are not among them.
 type Layer = BTreeMap<String, (String, Secret, Origin)>;
 
@@ -111,7 +101,7 @@ pub struct Sources {
     notes: Vec<Text>,
     warnings: Vec<Text>,
     /// Variables that look like settings of ours and are none.
-    unknown: Vec<Unknown>,
+    pub(super) unknown: Vec<Unknown>,
     /// The env files that were read: their names, and where they are.
     read: Vec<(String, PathBuf)>,
     /// The env file that counts first, whether it is there or not: its name, and where it is.
@@ -315,7 +305,7 @@ impl Sources {
     }
 
     /// Whether anything is set of some of an account's own fields.
-    fn sets(&self, account: &Target, which: impl Fn(&Field) -> bool) -> bool {
+    pub(super) fn sets(&self, account: &Target, which: impl Fn(&Field) -> bool) -> bool {
         let mut fields = account.spec.all_fields().filter(|field| which(field));
         fields.any(|field| self.hits(account, field).next().is_some())
     }
@@ -425,9 +415,9 @@ impl Sources {
         if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
             return;
         }
-        if let Some(own) = names::near_own(name) {
+        if let Some(own) = meant_own(name) {
             if own != name {
-                self.warnings.push(no_setting(name, &origin, own));
+                self.warnings.push(no_setting(name, &origin, &own));
             } else if origin != Origin::Environment {
                 let origin = origin.text();
                 self.warnings.push(tr!(
@@ -437,54 +427,7 @@ impl Sources {
                 ));
             }
         }
-        let meant = names::near(name);
-        if meant.is_some() || names::is_of(name) {
-            self.unknown.push(Unknown { name: name.to_owned(), origin, meant });
-        }
-    }
-
-    /// Variables that are no settings and may have been meant to be some of this target's, those that it takes from the
-    /// default account among them.
-    pub fn near_misses(&self, target: &Target) -> Vec<Text> {
-        let default = target.default_account();
-        let concerns = |meant: &&Meant| meant.target == *target || (meant.shared && meant.target == default);
-        let near = self.unknown.iter().filter_map(|other| {
-            let meant = other.meant.as_ref().filter(concerns)?;
-            Some(no_setting(&other.name, &other.origin, &meant.name))
-        });
-        near.collect()
-    }
-
-    /// The account that a mistyped one may have been meant to be: with settings of its own, where this one has none.
-    pub(super) fn near_account(&self, target: &Target) -> Option<Target> {
-        let typed = target.account.as_ref()?;
-        if self.sets(target, |_| true) {
-            return None;
-        }
-        let known = self.configured();
-        let letters: Vec<char> = typed.chars().collect();
-        let far = |other: &Target| other.account.as_ref().map(|name| distance(&letters, name));
-        let nearest = known
-            .into_iter()
-            .filter(|other| other.spec.id == target.spec.id && other.account.is_some())
-            .min_by_key(far)?;
-        far(&nearest).is_some_and(|far| far <= (typed.len() / 3).max(1)).then_some(nearest)
-    }
-
-    /// A variable that is no setting and may have been meant to be this one, which is missing: near it, or its beginning,
-    /// or a little more.
-    pub(super) fn near_miss(&self, variable: &str) -> Option<Text> {
-        let begun = |name: &str| {
-            let rest = name.strip_prefix(variable).map(str::len);
-            // Only the field's own part may be begun or finished: `GLUO_` begins all of them.
-            let field = name.rsplit('_').next().is_some_and(|word| word.len() > 2);
-            field && (variable.starts_with(name) || rest.is_some_and(|rest| rest <= FINISHED_MAX))
-        };
-        let near = |other: &&Unknown| {
-            other.meant.as_ref().is_some_and(|meant| meant.name == variable) || begun(&other.name)
-        };
-        let other = self.unknown.iter().find(near)?;
-        Some(no_setting(&other.name, &other.origin, variable))
+        self.unknown.extend(Unknown::new(name, origin));
     }
 
     fn add(&mut self, path: &str, entries: Vec<Entry>, meta: &Metadata, implicit: bool) {
@@ -504,10 +447,6 @@ impl Sources {
         self.notes.push(tr!("{path}: read, {count} of its settings are ours", path, count = layer.len()));
         self.layers.push(layer);
     }
-}
-
-fn no_setting(name: &str, origin: &Origin, meant: &str) -> Text {
-    tr!("{name} ({origin}) is no setting; did you mean {meant}?", name, origin = origin.text(), meant)
 }
 
 fn named_place(path: &str) -> Text {

@@ -1,6 +1,7 @@
 //! Reads TARGET: a provider, an alias of it, or one of its accounts.
 
 use super::names::is_account;
+use super::suggest::nearest;
 use crate::declaration::{Spec, Target};
 use crate::error::{Cause, Error, Result, printable};
 use crate::i18n::tr;
@@ -39,17 +40,9 @@ fn names(spec: &'static Spec) -> impl Iterator<Item = &'static str> {
 fn unknown(name: &str) -> Error {
     let specs = provider::specs();
     let error = Error::new(Cause::Usage, tr!("no system is called `{name}`", name = shown(name)));
-    let typed: Vec<char> = name.to_lowercase().chars().take(SHOWN).collect();
-    let nearest = specs
-        .iter()
-        .flat_map(|spec| names(spec))
-        .map(|known| (distance(&typed, known), known))
-        .min_by_key(|(distance, _)| *distance);
-    match nearest {
-        Some((distance, known)) if distance <= (known.len() / 3).max(1) => {
-            error.hint(tr!("did you mean `{known}`?", known))
-        }
-        _ => {
+    match nearest(name, specs.iter().flat_map(|spec| names(spec))) {
+        Some(known) => error.hint(tr!("did you mean `{known}`?", known)),
+        None => {
             let ids: Vec<&str> = specs.iter().map(|spec| spec.id).collect();
             error.hint(tr!("the systems are {ids}", ids = ids.join(", ")))
         }
@@ -58,25 +51,6 @@ fn unknown(name: &str) -> Error {
 
 fn shown(text: &str) -> String {
     printable(text).chars().take(SHOWN).collect()
-}
-
-/// The number of characters to insert, drop, change or swap with a neighbour.
-pub(super) fn distance(from: &[char], to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut rows = vec![(0..=to.len()).collect::<Vec<usize>>()];
-    for i in 1..=from.len() {
-        let mut row = vec![i];
-        for j in 1..=to.len() {
-            let changed = rows[i - 1][j - 1] + usize::from(from[i - 1] != to[j - 1]);
-            let mut least = changed.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && from[i - 1] == to[j - 2] && from[i - 2] == to[j - 1] {
-                least = least.min(rows[i - 2][j - 2] + 1);
-            }
-            row.push(least);
-        }
-        rows.push(row);
-    }
-    rows[from.len()][to.len()]
 }
 
 #[cfg(test)]
