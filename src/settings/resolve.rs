@@ -1,27 +1,24 @@
 //! From declared fields to a plan: which way of several, what is missing, and the guards against a planted
 //! file. No command is run here.
 
+mod guards;
+mod missing;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use tokio::time::Instant;
 
+use missing::Missing;
+
 use super::names::Form;
 use super::plan::{Found, Plan, Value};
 use super::sources::{Origin, Setting, Sources};
 use super::value;
-use crate::declaration::{
-    Alternatives, BaseUrl, COMMON, Default, Field, Kind, Need, Settings, Target, is_on,
-};
+use crate::declaration::{Alternatives, BaseUrl, COMMON, Default, Field, Kind, Need, Settings, Target};
 use crate::error::{Cause, Error, Result};
-use crate::i18n::{self, Argument, Text, tr};
+use crate::i18n::{Argument, Text, tr};
 use crate::secret::Secret;
-
-/// Something that a login needs and nobody has set.
-struct Missing {
-    /// Sets of fields of which one must be filled in; most often one set of one field.
-    ways: Vec<Vec<&'static Field>>,
-}
 
 /// Finds a target's settings. Files that a `_FILE` names are read, a pipe is waited for as long as the sources allow, no
 /// `_CMD` is run. Where only secrets are missing, the plan says so instead of failing: a stored session may do without
@@ -207,190 +204,6 @@ impl<'a> Resolution<'a> {
             .filter_map(|field| Some((field, self.hits.get(field.name)?)))
     }
 
-    fn missing(&self) -> Vec<Missing> {
-        let spec = self.target.spec;
-        let absent = |field: &&'static Field| !self.hits.contains_key(field.name);
-        let mut missing = Vec::new();
-        for field in spec.all_fields().filter(absent) {
-            let needed = match field.need {
-                Need::Always => true,
-                Need::Optional => false,
-                Need::When { .. } => !self.unused.contains(field.name),
-            };
-            if needed && self.default(field).is_none() {
-                missing.push(Missing { ways: vec![vec![field]] });
-            }
-        }
-        for group in spec.alternatives {
-            let begun = |way: &&[&str]| way.iter().any(|field| self.hits.contains_key(field));
-            let complete = |way: &&[&str]| way.iter().all(|field| self.hits.contains_key(field));
-            if group.ways.iter().any(complete) {
-                continue;
-            }
-            let ways: Vec<Vec<&'static Field>> = group
-                .ways
-                .iter()
-                .filter(|way| group.required || begun(way))
-                .map(|way| {
-                    let fields = way.iter().filter_map(|name| spec.field(name));
-                    fields.filter(absent).filter(|field| field.need != Need::Always).collect()
-                })
-                .collect();
-            if !ways.is_empty() && ways.iter().all(|way| !way.is_empty()) {
-                missing.push(Missing { ways });
-            }
-        }
-        missing
-    }
-
-    /// Names all that is missing, and the places looked at.
-    fn missing_error(&self, missing: &[Missing]) -> Error {
-        let (target, sources) = (self.target, self.sources);
-        let phrase = |missing: &Missing| {
-            let several = missing.ways.len() > 1;
-            let way = |way: &Vec<&'static Field>| {
-                let names: Vec<String> = way.iter().map(|field| target.variable(field.name)).collect();
-                let names = i18n::and(&names);
-                if several && way.len() > 1 { tr!("({names})", names) } else { names }
-            };
-            i18n::or(&missing.ways.iter().map(way).collect::<Vec<_>>())
-        };
-        let names: Vec<Text> = missing.iter().map(phrase).collect();
-        let looked = Text::list(sources.looked(), ", ");
-        let only = match missing {
-            [Missing { ways }] if ways.len() == 1 && ways[0].len() == 1 => Some(ways[0][0]),
-            _ => None,
-        };
-        let message = match only {
-            Some(_) => tr!("{variable} is not set; looked at: {looked}", variable = names[0], looked),
-            None => tr!("not set: {names}; looked at: {looked}", names = Text::list(&names, ", "), looked),
-        };
-        let error = Error::new(Cause::MissingSetting, message);
-        if let Some(near) = sources.near_account(target) {
-            return error.hint(tr!("{target} has no settings; did you mean `{near}`?", target, near));
-        }
-        let fields = || missing.iter().flat_map(|missing| missing.ways.iter().flatten());
-        let near_miss = fields().find_map(|field| sources.near_miss(target, field));
-        if let Some(hint) = near_miss.or_else(|| fields().find_map(|field| self.untaken(field))) {
-            return error.hint(hint);
-        }
-        match only {
-            Some(field) => {
-                error.hint(tr!("{variable}: {help}", variable = names[0], help = target.spec.about(field)))
-            }
-            None => error.hint(tr!("`crmauth providers {target} --env` prints the block to fill in", target)),
-        }
-    }
-
-    /// Why a named account does not take what the default account has of a field, and what to do.
-    fn untaken(&self, field: &Field) -> Option<Text> {
-        field.shared?;
-        let (target, default) = (self.target, self.target.default_account());
-        let there = self.sources.lookup(&default, field).ok()??.written;
-        let mut group = target.spec.fields.iter().filter(|other| other.shared == field.shared);
-        let variable = target.variable(field.name);
-        let url = self.hits.get(COMMON[0].name)?;
-        Some(if let Some(own) = group.find_map(|field| self.hits.get(field.name)) {
-            tr!(
-                "{there} is not taken for {target}, since {own} is set and they belong together: set {variable} too, \
-                 or unset {own}",
-                there,
-                target,
-                own = own.written,
-                variable
-            )
-        } else if url.owner == *target {
-            tr!(
-                "{there} is not taken for {target}, since {url} is not the URL of {default}: set {variable}",
-                there,
-                target,
-                url = url.written,
-                default,
-                variable
-            )
-        } else {
-            tr!(
-                "{there} is not taken for {target}, which has no setting of its own: \
-                 `crmauth providers {target} --env` prints the block to fill in",
-                there,
-                target
-            )
-        })
-    }
-
-    /// Refuses what decides where secrets travel from a file that nobody named, where it meets a secret from
-    /// elsewhere: whoever plants a file in a folder would get the secret.
-    fn guard(&self) -> Result<()> {
-        let elsewhere = self.used().find(|(field, hit)| {
-            // Whoever was asked for this target has been shown where the answer goes; another target's account may
-            // share the answer, and nobody has been shown where that goes.
-            let asked = hit.origin == Origin::Answer && hit.owner == *self.target;
-            field.secret() && !hit.origin.implicit() && !asked
-        });
-        let (Some((_, secret)), Some(route)) = (elsewhere, self.implicit_url()) else {
-            return Ok(());
-        };
-        let (written, origin) = (&route.written, route.origin.text());
-        let message = tr!(
-            "{written} comes from {origin} and {secret} from {secret_origin}: a planted file could send the secret \
-             elsewhere",
-            written,
-            origin,
-            secret = secret.written,
-            secret_origin = secret.origin.text()
-        );
-        Err(Error::new(Cause::BadSetting, message).hint(tr!(
-            "set {variable} in the environment too, or consent with `--env-file .env`",
-            variable = route.variable
-        )))
-    }
-
-    /// Refuses a secret from an env file for a server that the environment names, where the env files name another: a
-    /// secret is for the server that its own file names, or else for the one that the files together do.
-    fn keep_pairs(&self) -> Result<()> {
-        let origin =
-            |url: &Setting| BaseUrl::of(url.text.expose(), self.target.spec).ok().map(|url| url.origin());
-        let strays = self.used().filter_map(|(field, secret)| {
-            let url = |counts: &dyn Fn(&Setting) -> bool| self.sources.url(&secret.owner, counts);
-            let of_files = |hit: &Setting| hit.origin.is_file();
-            let there = url(&|_| true).filter(|there| there.origin == Origin::Environment)?;
-            let home = url(&|hit| hit.rank == secret.rank).or_else(|| url(&of_files))?;
-            let strays = field.secret() && of_files(secret) && origin(&home) != origin(&there);
-            strays.then_some((secret, there, home))
-        });
-        let strays: Vec<(&Setting, Setting, Setting)> = strays.collect();
-        let Some((secret, there, home)) = strays.first() else { return Ok(()) };
-        let message = tr!(
-            "{url} in the environment names another server than {place}, which {secret} from {secret_place} is for",
-            url = there.written,
-            place = home.origin.text(),
-            secret = secret.written,
-            secret_place = secret.origin.text()
-        );
-        let secrets: Vec<&str> = strays.iter().map(|(secret, ..)| secret.variable.as_str()).collect();
-        Err(Error::new(Cause::BadSetting, message).hint(tr!(
-            "`unset {url}`, which an earlier login may have left; or set {secrets} in the environment too, or give the \
-             other server an account of its own, as in `{id}@filial`",
-            url = there.written,
-            secrets = i18n::and(&secrets),
-            id = self.target.spec.id
-        )))
-    }
-
-    /// What decides where secrets travel and comes from a file that nobody named.
-    fn implicit_url(&self) -> Option<&Setting> {
-        let decides = |field: &Field, hit: &Setting| match field.kind {
-            Kind::Flag => is_on(hit.text.expose()),
-            _ => true,
-        };
-        let route = self.used().find(|(field, hit)| {
-            hit.origin.implicit()
-                && COMMON.iter().any(|common| common.name == field.name)
-                && decides(field, hit)
-        });
-        route.map(|(_, hit)| hit)
-    }
-
     async fn plan(&self) -> Result<Plan> {
         let spec = self.target.spec;
         let deadline = self.sources.deadline();
@@ -486,6 +299,3 @@ pub(super) fn bad_value(variable: &str, origin: &Origin, why: Text) -> Error {
         tr!("{variable} from {origin} {why}", variable, origin = origin.text(), why),
     )
 }
-
-#[cfg(test)]
-mod tests;

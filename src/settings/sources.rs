@@ -1,8 +1,9 @@
 //! Where settings come from: the environment, then env files, each read once.
 
+mod env_files;
+
 use std::cell::{LazyCell, RefCell};
 use std::collections::BTreeMap;
-use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -10,13 +11,13 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-use super::envfile::{self, Entry};
+use super::envfile;
 use super::environment::Environment;
 use super::names::{self, Form};
 use super::suggest::{Unknown, meant_own, no_setting};
 use super::value;
 use crate::declaration::{BaseUrl, COMMON, Field, Group, Target};
-use crate::error::{Cause, Error, Result, printable};
+use crate::error::{Cause, Error, Result};
 use crate::files::{self, Bytes};
 use crate::i18n::{Text, tr};
 use crate::provider;
@@ -26,8 +27,6 @@ use crate::secret::Secret;
 const ENV_FILE: &str = "CRMAUTH_ENV_FILE";
 /// The env file that is read where none is named, as messages name it.
 const IMPLICIT: &str = "./.env";
-/// The largest env file, in bytes.
-const FILE_MAX: usize = 1024 * 1024;
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -350,57 +349,6 @@ impl Sources {
         self.cwd.join(path)
     }
 
-    fn named_file(&mut self, path: &Path, by: &str) -> Result<()> {
-        let shown = printable(&path.display().to_string());
-        let place = self.cwd.join(path);
-        let (bytes, meta) =
-            files::read(&place, FILE_MAX, self.patience).map_err(|why| unread(&shown, by, &why))?;
-        self.read.push((shown.clone(), place));
-        let entries = entries(&shown, &bytes)?;
-        self.unknown_in(&shown, &bytes, false);
-        self.looked.push(named_place(&shown));
-        self.add(&shown, entries, &meta, false);
-        Ok(())
-    }
-
-    fn implicit_file(&mut self) -> Result<()> {
-        let (bytes, meta) = match open_implicit(&self.cwd.join(".env"))? {
-            Ok(read) => read,
-            Err(why) => {
-                self.notes.push(tr!("{path}: {why}, passed over", path = IMPLICIT, why));
-                self.looked.push(tr!("{path} ({why})", path = IMPLICIT, why));
-                return Ok(());
-            }
-        };
-        self.read.push((IMPLICIT.to_owned(), self.cwd.join(".env")));
-        let foreign = !files::is_ours(&meta);
-        let entries = match entries(IMPLICIT, &bytes) {
-            Ok(entries) if entries.is_empty() && foreign => {
-                self.notes.push(tr!(
-                    "{path}: another user's file without settings of ours, passed over",
-                    path = IMPLICIT
-                ));
-                self.looked.push(tr!("{path} (another user's)", path = IMPLICIT));
-                return Ok(());
-            }
-            _ if foreign => return Err(foreign_file()),
-            entries => entries?,
-        };
-        let filled = || entries.iter().filter(|entry| !is_empty(entry));
-        if let Some(entry) = filled().find(|entry| entry.form != Form::Plain) {
-            let why = tr!(
-                "line {line}: {written} is not taken from a file that nobody named",
-                line = entry.line,
-                written = entry.written
-            );
-            return Err(bad_file(IMPLICIT, &why).hint(tr!("`--env-file .env` names it, which is consent")));
-        }
-        self.unknown_in(IMPLICIT, &bytes, true);
-        self.looked.push(named_place(IMPLICIT));
-        self.add(IMPLICIT, entries, &meta, true);
-        Ok(())
-    }
-
     fn unknown_in(&mut self, path: &str, bytes: &Bytes, implicit: bool) {
         for (name, line) in envfile::names(bytes) {
             if names::parse(&name).is_none() {
@@ -428,96 +376,6 @@ impl Sources {
             }
         }
         self.unknown.extend(Unknown::new(name, origin));
-    }
-
-    fn add(&mut self, path: &str, entries: Vec<Entry>, meta: &Metadata, implicit: bool) {
-        let mut layer = Layer::new();
-        let mut holds_secret = false;
-        for entry in entries {
-            if is_empty(&entry) {
-                continue;
-            }
-            holds_secret |= entry.secret && entry.form == Form::Plain;
-            let origin = Origin::File { path: path.to_owned(), line: entry.line, implicit };
-            layer.insert(entry.variable, (entry.written, entry.text, origin));
-        }
-        if holds_secret && meta.is_file() && files::readable_by_others(meta) {
-            self.warnings.push(tr!("{path} holds a secret and others may read it: `chmod 600 {path}`", path));
-        }
-        self.notes.push(tr!("{path}: read, {count} of its settings are ours", path, count = layer.len()));
-        self.layers.push(layer);
-    }
-}
-
-fn named_place(path: &str) -> Text {
-    tr!("{path}", path)
-}
-
-fn is_empty(entry: &Entry) -> bool {
-    entry.text.expose().trim().is_empty()
-}
-
-fn bad_file(shown: &str, why: &Text) -> Error {
-    Error::new(Cause::BadSetting, tr!("{shown} {why}", shown, why))
-}
-
-fn unread(shown: &str, by: &str, why: &Text) -> Error {
-    if *why == files::not_there() {
-        return Error::new(Cause::BadSetting, tr!("{by} {shown}: there is no such file", by, shown))
-            .hint(tr!("check the path; it counts from the current folder"));
-    }
-    bad_file(shown, why).hint(tr!("name a file of settings: lines such as GLUO_URL='…', 1 MiB at most"))
-}
-
-fn foreign_file() -> Error {
-    bad_file(IMPLICIT, &tr!("belongs to another user"))
-        .hint(tr!("`--env-file .env` names it, which is consent"))
-}
-
-fn entries(shown: &str, bytes: &Bytes) -> Result<Vec<Entry>> {
-    envfile::read(bytes).map_err(|mut error| {
-        error.message = tr!("{shown} {why}", shown, why = error.message);
-        error
-    })
-}
-
-/// What to do about a `./.env` that cannot be used.
-fn next() -> Text {
-    tr!("move it away, or name another file with --env-file")
-}
-
-/// Reads `./.env`. The inner error tells why it is passed over.
-fn open_implicit(path: &Path) -> Result<std::result::Result<(Bytes, Metadata), Text>> {
-    let meta = match std::fs::metadata(path) {
-        Ok(meta) => meta,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let dangling = std::fs::symlink_metadata(path).is_ok();
-            return Ok(Err(if dangling { tr!("a link to nothing") } else { tr!("not there") }));
-        }
-        Err(_) => return Ok(Err(tr!("out of reach"))),
-    };
-    if !meta.is_file() {
-        return Ok(Err(tr!("not a regular file")));
-    }
-    let mut options = std::fs::OpenOptions::new();
-    options.read(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        // Should a pipe have taken the file's place meanwhile, this keeps the call from waiting.
-        options.custom_flags(i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0));
-    }
-    let file = match options.open(path) {
-        Ok(file) => file,
-        Err(_) if !files::is_ours(&meta) => return Err(foreign_file()),
-        Err(error) => return Err(bad_file(IMPLICIT, &files::why(&error)).hint(next())),
-    };
-    match file.metadata() {
-        Ok(meta) if meta.is_file() => {
-            let bytes = files::slurp(file, FILE_MAX).map_err(|why| bad_file(IMPLICIT, &why).hint(next()))?;
-            Ok(Ok((bytes, meta)))
-        }
-        _ => Ok(Err(tr!("not a regular file"))),
     }
 }
 

@@ -1,8 +1,10 @@
 use super::*;
+use crate::secret::Secret;
 use crate::settings::fixture::{folder, load, target, wait_for};
+use crate::settings::{Plan, Sources};
 
 fn find(text: &str, sources: &Sources) -> Result<Plan> {
-    wait_for(super::find(&target(text), sources))
+    wait_for(crate::settings::find(&target(text), sources))
 }
 
 /// Why a login of that target is refused, if it is.
