@@ -2,7 +2,7 @@
 //!
 //! Data goes from arguments to targets, settings, a session and bytes; [`run`] is the whole program.
 //!
-//! The modules from the ground up, as `tests/layers.rs` enforces: `secret`, `i18n`, `terminal` · `error` · `json`,
+//! The modules from the ground up, as `tests/layers.rs` enforces: `secret`, `i18n`, `terminal` · `error` · `json`, `url`,
 //! `files` · `declaration`, `session`, `signals`, `tls` · `report` · `http` · `provider` · `settings`, `store`, `output`,
 //! `sandbox` · `lifecycle` · `command` · `cli`. Each may use those before it; siblings do not use each other.
 
@@ -26,6 +26,7 @@ pub mod signals;
 pub mod store;
 pub mod terminal;
 pub mod tls;
+pub mod url;
 
 use std::cell::Cell;
 use std::ffi::OsString;

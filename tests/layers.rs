@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["secret", "i18n", "terminal"],
     &["error"],
-    &["files", "json"],
+    &["json", "files", "url"],
     &["declaration", "session", "signals", "tls"],
     &["report"],
     &["http"],

@@ -293,7 +293,7 @@ async fn question(
         if field.kind != Kind::Url {
             return Ok(Some(answer));
         }
-        let url = BaseUrl::of(answer.expose(), target.spec)?;
+        let url = target.spec.base_url(answer.expose())?;
         match admitted(services, target, questions, &url).await {
             Ok(()) => return Ok(Some(answer)),
             Err(error) if error.cause.is_signal() => return Err(error),

@@ -76,7 +76,7 @@ pub fn questions(target: &Target, sources: &Sources) -> Result<Questions> {
     let url = resolution
         .hits
         .get(COMMON[0].name)
-        .map(|hit| BaseUrl::of(hit.text.expose(), target.spec))
+        .map(|hit| target.spec.base_url(hit.text.expose()))
         .transpose()?;
     let flags = resolution.used().filter(|(field, _)| field.kind == Kind::Flag);
     let flags = flags.map(|(field, hit)| (field.name, hit.text.clone())).collect();
@@ -228,7 +228,7 @@ impl<'a> Resolution<'a> {
                 Form::Plain => Value::Known(hit.text.clone()),
             };
             if field.name == COMMON[0].name {
-                let parsed = BaseUrl::of(hit.text.expose(), spec);
+                let parsed = spec.base_url(hit.text.expose());
                 url = Some(parsed.map_err(|error| bad(error.message))?);
             }
             found.push(Found { field, variable: hit.written.clone(), origin: hit.origin.clone(), value });

@@ -16,7 +16,7 @@ use super::environment::Environment;
 use super::names::{self, Form};
 use super::suggest::{Unknown, meant_own, no_setting};
 use super::value;
-use crate::declaration::{BaseUrl, COMMON, Field, Group, Target};
+use crate::declaration::{COMMON, Field, Group, Target};
 use crate::error::{Cause, Error, Result};
 use crate::files::{self, Bytes};
 use crate::i18n::{Text, tr};
@@ -296,7 +296,7 @@ impl Sources {
     /// Whether a named account takes a group from the default one: it has settings, none of the group, and the default
     /// account's URL.
     pub(super) fn takes(&self, account: &Target, group: Group) -> bool {
-        let url = |target| BaseUrl::of(self.url(target, |_| true)?.text.expose(), account.spec).ok();
+        let url = |target| account.spec.base_url(self.url(target, |_| true)?.text.expose()).ok();
         account.account.is_some()
             && !self.sets(account, |field| field.shared == Some(group))
             && self.sets(account, |_| true)

@@ -30,7 +30,7 @@ pub(super) fn check(text: &str, field: &Field, spec: &Spec) -> Result<Secret, Te
         }
         Kind::Key => text,
         Kind::Url => {
-            BaseUrl::of(text, spec).map_err(|error| error.message)?;
+            spec.base_url(text).map_err(|error| error.message)?;
             text
         }
         Kind::Token => {

@@ -12,7 +12,7 @@ pub fn holds(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let (text, path) = text.split_once('\n').unwrap_or((&text, "x?a=b"));
     for spec in provider::specs() {
-        match BaseUrl::of(text, spec) {
+        match spec.base_url(text) {
             Ok(url) => base_url(&url, path),
             Err(error) => {
                 assert_eq!(error.cause, Cause::BadSetting);

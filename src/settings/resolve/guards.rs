@@ -1,7 +1,7 @@
 //! The guards against a planted file, and against an environment that names another server than a file.
 
 use super::Resolution;
-use crate::declaration::{BaseUrl, COMMON, Field, Kind, is_on};
+use crate::declaration::{COMMON, Field, Kind, is_on};
 use crate::error::{Cause, Error, Result};
 use crate::i18n::{self, tr};
 use crate::settings::sources::{Origin, Setting};
@@ -38,7 +38,7 @@ impl Resolution<'_> {
     /// secret is for the server that its own file names, or else for the one that the files together do.
     pub(super) fn keep_pairs(&self) -> Result<()> {
         let origin =
-            |url: &Setting| BaseUrl::of(url.text.expose(), self.target.spec).ok().map(|url| url.origin());
+            |url: &Setting| self.target.spec.base_url(url.text.expose()).ok().map(|url| url.origin());
         let strays = self.used().filter_map(|(field, secret)| {
             let url = |counts: &dyn Fn(&Setting) -> bool| self.sources.url(&secret.owner, counts);
             let of_files = |hit: &Setting| hit.origin.is_file();

@@ -1,0 +1,100 @@
+//! Whom a command is about, and the settings that were found for it.
+
+use std::fmt;
+
+use super::{Field, Spec, is_on};
+use crate::secret::Secret;
+use crate::url::BaseUrl;
+
+/// Whom a command is about: a provider's default account or a named one.
+#[derive(Clone)]
+pub struct Target {
+    /// The provider's declaration.
+    pub spec: &'static Spec,
+    /// The account's name, lower case; none for the default account.
+    pub account: Option<String>,
+}
+
+impl Target {
+    /// The variables' prefix for this account: `GLUO` or `GLUO__FILIAL_` — what stands before `_FIELD`.
+    pub fn prefix(&self) -> String {
+        match &self.account {
+            None => self.spec.prefix(),
+            Some(account) => format!("{}__{}_", self.spec.prefix(), account.to_ascii_uppercase()),
+        }
+    }
+
+    /// The provider's default account.
+    pub fn default_account(&self) -> Self {
+        Self { spec: self.spec, account: None }
+    }
+
+    /// A field's variable for this account: `GLUO_URL`, `GLUO__FILIAL__URL`.
+    pub fn variable(&self, field: &str) -> String {
+        format!("{}_{field}", self.prefix())
+    }
+}
+
+impl PartialEq for Target {
+    fn eq(&self, other: &Self) -> bool {
+        self.spec.id == other.spec.id && self.account == other.account
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.spec.id)?;
+        match &self.account {
+            None => Ok(()),
+            Some(account) => write!(f, "@{account}"),
+        }
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Target({self})")
+    }
+}
+/// The settings that were found for a target, checked against its declaration; what its provider works with.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub target: Target,
+    pub url: BaseUrl,
+    values: Vec<(&'static str, Secret)>,
+}
+
+impl Settings {
+    /// Values by field name; fields that are not set and have no default are left out, `URL` too.
+    pub fn new(target: Target, url: BaseUrl, values: Vec<(&'static str, Secret)>) -> Self {
+        Self { target, url, values }
+    }
+
+    /// A secret field's value.
+    pub fn secret(&self, field: &str) -> Option<&Secret> {
+        self.values.iter().find(|(name, _)| *name == field).map(|(_, value)| value)
+    }
+
+    /// A field's value that anybody may see.
+    pub fn text(&self, field: &str) -> Option<&str> {
+        debug_assert!(
+            self.target.spec.field(field).is_none_or(|field| !field.secret()),
+            "{field} is a secret"
+        );
+        self.secret(field).map(Secret::expose)
+    }
+
+    /// Whether a flag is set.
+    pub fn flag(&self, field: &str) -> bool {
+        self.text(field).is_some_and(is_on)
+    }
+
+    /// The values of all secret fields.
+    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        let spec = self.target.spec;
+        self.values
+            .iter()
+            .filter(|(name, _)| spec.field(name).is_some_and(Field::secret))
+            .map(|(_, value)| value)
+    }
+}
