@@ -1,4 +1,4 @@
-//! Judges URLs and paths: the base URL of a system, and what is joined to it.
+//! Judges URLs and paths: a system's base URL, and what is joined to it.
 
 use std::fmt;
 
@@ -7,73 +7,35 @@ use ::url::{Host, ParseError, Url};
 use crate::error::{Cause, Error, Result};
 use crate::i18n::{Text, tr};
 
+const QUOTES: [char; 2] = ['"', '\''];
+/// The longest name of a host, and the longest part of one between dots, in bytes: RFC 1035, 2.3.4.
+const NAME_MAX: usize = 253;
+const PART_MAX: usize = 63;
+/// A port has no more digits. Anything longer may be a secret and is not shown.
+const PORT_DIGITS: usize = 5;
+
 /// A server's base URL: http or https, a host, perhaps a port and a path prefix, and nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl(Url);
 
 impl BaseUrl {
-    /// Reads a URL. A bare host means https; an ending `endpoint` is taken off.
-    ///
-    /// Errors: [`Cause::BadSetting`] for user information, a query, a fragment, a backslash, a quote, white space,
-    /// control characters, another scheme, and what is no URL at all. The message begins with a verb (`holds …`,
-    /// `is …`) and never shows the text: the caller puts the variable's name before it.
-    pub fn parse(text: &str, endpoint: &str) -> Result<Self> {
-        let bad = |why: Text| Error::new(Cause::BadSetting, why);
-        let refuse = |why: Text| Err(bad(why));
-        let text = text.trim();
-        if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
-            return refuse(tr!("holds white space or a control character, which no URL may"));
-        }
-        if text.contains('\\') {
-            return refuse(tr!("holds a backslash, which no URL may"));
-        }
-        const QUOTES: [char; 2] = ['"', '\''];
-        let quoted = || Err(bad(tr!("has a quote in its host, or begins or ends with one")));
-        if text.starts_with(QUOTES) || text.trim_end_matches('/').ends_with(QUOTES) {
-            return quoted();
-        }
-        let (scheme, rest) = text.split_once("://").unwrap_or(("https", text));
-        if !scheme.eq_ignore_ascii_case("https") && !scheme.eq_ignore_ascii_case("http") {
-            return refuse(tr!("is neither an http:// nor an https:// URL"));
-        }
-        let begins = |marks: [&str; 2]| marks.iter().any(|mark| rest.to_ascii_lowercase().starts_with(mark));
-        if begins(["http:", "https:"]) && text.contains("://") {
-            return refuse(tr!("names its scheme twice"));
-        }
-        if begins(["http:", "https:"]) || begins(["http//", "https//"]) {
-            return refuse(tr!("has no :// behind its scheme"));
-        }
-        if rest.is_empty() || rest.starts_with(['/', '?', '#', ':', '@']) {
-            return refuse(tr!("names no host"));
-        }
-        if rest.split(['/', '?', '#']).next().unwrap_or_default().contains('@') {
-            return refuse(tr!("holds a user name or a password; they have settings of their own"));
-        }
-        if rest.contains('#') {
-            return refuse(tr!("holds a fragment (#)"));
-        }
-        if rest.contains('?') {
-            return refuse(tr!("holds a query (?)"));
-        }
-        let url = Url::parse(&format!("{scheme}://{rest}"));
-        // A host's escapes are undone.
-        if url.as_ref().is_ok_and(|url| url.host_str().is_some_and(|host| host.contains(QUOTES))) {
-            return quoted();
-        }
-        let wrong = wrong(&url, rest.split('/').next().unwrap_or_default());
-        let mut url = match (url, wrong) {
-            (Ok(url), None) => url,
-            (_, wrong) => return refuse(wrong.unwrap_or_default()),
-        };
-        let path = url.path().trim_end_matches('/');
+    /// Reads a URL; a bare host means https. The error's message begins with a verb (`holds …`, `is …`), because the
+    /// caller puts the variable's name before it, and never shows the text.
+    pub fn parse(text: &str) -> Result<Self> {
+        read(text.trim()).map(Self).map_err(bad)
+    }
+
+    /// This URL without `endpoint`, where its path ends in that.
+    pub fn without(&self, endpoint: &str) -> Option<Result<Self>> {
         let endpoint = ["/", endpoint.trim_matches('/')].concat();
-        let path = path.strip_suffix(&endpoint).unwrap_or(path).trim_end_matches('/').to_owned();
-        // The quote stood around what was there before a login path was added to it.
+        let path = self.0.path().strip_suffix(&endpoint)?.trim_end_matches('/');
+        // Somebody added the login's path to a URL in quotes.
         if path.ends_with('\'') || path.ends_with("%22") {
-            return quoted();
+            return Some(Err(bad(in_quotes())));
         }
-        url.set_path(&path);
-        Ok(Self(url))
+        let mut url = self.0.clone();
+        url.set_path(path);
+        Some(Ok(Self(url)))
     }
 
     /// The URL of a path below this one; the path prefix is kept, the path's own query too.
@@ -84,31 +46,6 @@ impl BaseUrl {
         url.set_path(&format!("{prefix}/{}", path.trim_start_matches('/')));
         url.set_query(query);
         url
-    }
-
-    /// Whether a path stays below the URL that it is joined to, its `..` taken as every URL parser takes them.
-    pub fn stays_below(path: &str) -> bool {
-        // A URL parser sees neither tabs nor line breaks.
-        let path = path.split('?').next().unwrap_or_default().replace(['\t', '\n', '\r'], "");
-        let mut depth = 0_usize;
-        // Servers differ in what they take for a separator: whichever it is, it must not lead out.
-        let path = path
-            .to_ascii_lowercase()
-            .replace("%2e", ".")
-            .replace("%2f", "/")
-            .replace("%5c", "/")
-            .replace('\\', "/");
-        for segment in path.trim_start_matches('/').split('/') {
-            match segment.split(';').next().unwrap_or_default() {
-                "." => {}
-                ".." => match depth.checked_sub(1) {
-                    Some(up) => depth = up,
-                    None => return false,
-                },
-                _ => depth += 1,
-            }
-        }
-        true
     }
 
     /// Scheme, host and port, the boundary that no secret crosses.
@@ -128,25 +65,134 @@ impl fmt::Display for BaseUrl {
         f.write_str(self.0.as_str().trim_end_matches('/'))
     }
 }
-/// The longest name of a host, and the longest part of one between dots, in bytes: RFC 1035, 2.3.4.
-const NAME_MAX: usize = 253;
-const PART_MAX: usize = 63;
-/// No port has more digits; anything longer, or no number, may be a secret.
-const PORT_DIGITS: usize = 5;
 
-/// Why no server can have this host or port; `authority` is where both stand in what was typed.
-fn wrong(url: &std::result::Result<Url, ParseError>, authority: &str) -> Option<Text> {
-    match url {
-        Ok(url) if url.port() == Some(0) => Some(wrong_port(authority)),
-        Ok(url) => match url.host() {
-            Some(Host::Domain(name)) => wrong_name(name),
-            _ => None,
-        },
-        Err(ParseError::InvalidPort) => Some(wrong_port(authority)),
-        Err(ParseError::InvalidIpv4Address | ParseError::InvalidIpv6Address) => {
-            Some(tr!("is no valid URL: its host is no IP address"))
+/// Why a path cannot be joined to a base URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathFault {
+    /// It is a URL of its own.
+    Url,
+    /// It begins with two slashes, as a URL without a scheme does.
+    TwoSlashes,
+    /// It contains white space, a control character, a backslash or a fragment.
+    Character(char),
+    /// It leads out of the base URL.
+    Outside,
+}
+
+impl PathFault {
+    pub fn of(path: &str) -> Option<Self> {
+        let without_query = path.split('?').next().unwrap_or_default();
+        if path.starts_with("//") {
+            return Some(Self::TwoSlashes);
         }
-        Err(_) => Some(wrong_character(authority).unwrap_or_else(|| tr!("is no valid URL"))),
+        if without_query.contains("://") && !path.starts_with('/') {
+            return Some(Self::Url);
+        }
+        if let Some(c) = path.chars().find(|c| c.is_control() || c.is_whitespace() || "\\#".contains(*c)) {
+            return Some(Self::Character(c));
+        }
+        (!stays_below(without_query)).then_some(Self::Outside)
+    }
+}
+
+/// Whether a path without a query stays below the URL that it is joined to. Servers differ in what they take for a
+/// separator and for `..`, so every reading counts.
+fn stays_below(path: &str) -> bool {
+    // URL parsers drop tabs and line breaks.
+    let path = path.replace(['\t', '\n', '\r'], "").to_ascii_lowercase();
+    let path = path.replace("%2e", ".").replace("%2f", "/").replace("%5c", "/").replace('\\', "/");
+    let mut depth = 0_usize;
+    for segment in path.trim_start_matches('/').split('/') {
+        match segment.split(';').next().unwrap_or_default() {
+            "." => {}
+            ".." => match depth.checked_sub(1) {
+                Some(up) => depth = up,
+                None => return false,
+            },
+            _ => depth += 1,
+        }
+    }
+    true
+}
+
+fn bad(why: Text) -> Error {
+    Error::new(Cause::BadSetting, why)
+}
+
+fn in_quotes() -> Text {
+    tr!("has a quote in its host, or begins or ends with one")
+}
+
+fn read(text: &str) -> std::result::Result<Url, Text> {
+    let (scheme, rest) = text.split_once("://").unwrap_or(("https", text));
+    if let Some(why) = misspelt(text, scheme, rest) {
+        return Err(why);
+    }
+    let authority = rest.split('/').next().unwrap_or_default();
+    let mut url = Url::parse(&format!("{scheme}://{rest}")).map_err(|error| unparsable(error, authority))?;
+    if let Some(why) = wrong_authority(&url, authority) {
+        return Err(why);
+    }
+    let path = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&path);
+    Ok(url)
+}
+
+/// What is wrong with a URL as it is typed, `rest` being what follows its scheme. A URL parser would accept most of it
+/// and mean something else.
+fn misspelt(text: &str, scheme: &str, rest: &str) -> Option<Text> {
+    if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Some(tr!("holds white space or a control character, which no URL may"));
+    }
+    if text.contains('\\') {
+        return Some(tr!("holds a backslash, which no URL may"));
+    }
+    if text.starts_with(QUOTES) || text.trim_end_matches('/').ends_with(QUOTES) {
+        return Some(in_quotes());
+    }
+    if !["https", "http"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+        return Some(tr!("is neither an http:// nor an https:// URL"));
+    }
+    let begins = |marks: [&str; 2]| marks.iter().any(|mark| rest.to_ascii_lowercase().starts_with(mark));
+    if begins(["http:", "https:"]) && text.contains("://") {
+        return Some(tr!("names its scheme twice"));
+    }
+    if begins(["http:", "https:"]) || begins(["http//", "https//"]) {
+        return Some(tr!("has no :// behind its scheme"));
+    }
+    if rest.is_empty() || rest.starts_with(['/', '?', '#', ':', '@']) {
+        return Some(tr!("names no host"));
+    }
+    if rest.split(['/', '?', '#']).next().unwrap_or_default().contains('@') {
+        return Some(tr!("holds a user name or a password; they have settings of their own"));
+    }
+    if rest.contains('#') {
+        return Some(tr!("holds a fragment (#)"));
+    }
+    rest.contains('?').then(|| tr!("holds a query (?)"))
+}
+
+/// Why the parser refused a URL, as far as people can tell by its host and port.
+fn unparsable(error: ParseError, authority: &str) -> Text {
+    match error {
+        ParseError::InvalidPort => wrong_port(authority),
+        ParseError::InvalidIpv4Address | ParseError::InvalidIpv6Address => {
+            tr!("is no valid URL: its host is no IP address")
+        }
+        _ => wrong_character(authority).unwrap_or_else(|| tr!("is no valid URL")),
+    }
+}
+
+/// Why no server can have this host or port.
+fn wrong_authority(url: &Url, authority: &str) -> Option<Text> {
+    // The parser has decoded the host's escapes.
+    if url.host_str().is_some_and(|host| host.contains(QUOTES)) {
+        return Some(in_quotes());
+    }
+    match url.host() {
+        _ if url.port() == Some(0) => Some(wrong_port(authority)),
+        Some(Host::Domain(name)) => wrong_name(name),
+        _ => None,
     }
 }
 
@@ -159,9 +205,8 @@ fn wrong_port(authority: &str) -> Text {
     }
 }
 
-/// A name as the URL parser leaves it: in ASCII, its escapes undone.
 fn wrong_name(name: &str) -> Option<Text> {
-    // A dot at the end says that the name is whole.
+    // A name may end with a dot.
     let bare = name.strip_suffix('.').unwrap_or(name);
     if bare.split('.').any(str::is_empty) {
         return Some(tr!("is no valid URL: its host has nothing between two dots, or before one"));
@@ -172,8 +217,7 @@ fn wrong_name(name: &str) -> Option<Text> {
     wrong_character(name)
 }
 
-/// The first character that no host's name has. Names with `_` are none to the internet and usual in networks of
-/// containers.
+/// A character that no host's name has. `_` is allowed, because networks of containers use it.
 fn wrong_character(name: &str) -> Option<Text> {
     let allowed = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || "-_.:[]".contains(c);
     let character = name.chars().find(|c| !allowed(*c))?;
@@ -185,7 +229,8 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> std::result::Result<String, String> {
-        BaseUrl::parse(text, "webservice.php").map(|url| url.to_string()).map_err(|e| e.message.english())
+        let url = BaseUrl::parse(text).and_then(|url| url.without("webservice.php").unwrap_or(Ok(url)));
+        url.map(|url| url.to_string()).map_err(|error| error.message.english())
     }
 
     #[test]
@@ -258,7 +303,7 @@ mod tests {
 
     #[test]
     fn joined_paths_keep_the_prefix() {
-        let url = BaseUrl::parse("https://h/legacy/", "Api/access_token").expect("a URL");
+        let url = BaseUrl::parse("https://h/legacy/").expect("a URL");
         assert_eq!(url.join("/Api/access_token").as_str(), "https://h/legacy/Api/access_token");
         assert_eq!(url.join("x?a=b").as_str(), "https://h/legacy/x?a=b");
         assert_eq!(url.origin(), "https://h");
@@ -266,12 +311,11 @@ mod tests {
 
     #[test]
     fn a_path_must_not_climb_out_of_the_prefix() {
-        let url = BaseUrl::parse("https://h/a/b", "").expect("a URL");
+        let url = BaseUrl::parse("https://h/a/b").expect("a URL");
         for (path, below) in [
             ("/x", true),
             ("x/../y", true),
             ("/x/%2E./y/./..", true),
-            ("/x?a=/../..", true),
             ("/..x/...", true),
             ("/%252e%252e/x", true),
             ("..", false),
@@ -287,7 +331,7 @@ mod tests {
             ("%2e%2e\\\\x", false),
             ("x\\..\\y", true),
         ] {
-            assert_eq!(BaseUrl::stays_below(path), below, "{path}");
+            assert_eq!(stays_below(path), below, "{path}");
             let joined = url.join(path);
             assert!(!below || joined.path().starts_with("/a/b/"), "{path}: {joined}");
         }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{Run, TargetName, seconds, target_help, targets};
-use crate::declaration::{BaseUrl, Placement, Target};
+use crate::declaration::{Placement, Target};
 use crate::error::{Cause, Error, Result};
 use crate::http::response::{self, Response};
 use crate::http::{ACCEPT, CONTENT_TYPE, Effect, HeaderName, Method, Request};
@@ -14,6 +14,7 @@ use crate::lifecycle::{Account, Active, Want};
 use crate::output::stdout::StdoutStream;
 use crate::provider::Judgement;
 use crate::secret::{Secret, percent};
+use crate::url::PathFault;
 
 /// How much of an answer is held back until it is known whether it refuses the session, in bytes. Refusals are short,
 /// but PHP may print a lot before them.
@@ -105,16 +106,17 @@ fn check_path(path: &str, target: &Target) -> Result<()> {
         let error = Error::new(Cause::Usage, tr!("PATH {why}", why));
         Err(error.hint(tr!("PATH is joined to the target's URL, as in `crmauth api --help`")))
     };
+    match PathFault::of(path) {
+        None => {}
+        Some(PathFault::Url | PathFault::TwoSlashes) => {
+            return refuse(tr!("is a URL; it must be a path below the target's URL"));
+        }
+        Some(PathFault::Character(_)) => {
+            return refuse(tr!("holds white space, a control character, a backslash or a fragment"));
+        }
+        Some(PathFault::Outside) => return refuse(tr!("leads out of the target's URL (..)")),
+    }
     let place = path.split('?').next().unwrap_or_default();
-    if place.contains("://") && !path.starts_with('/') || path.starts_with("//") {
-        return refuse(tr!("is a URL; it must be a path below the target's URL"));
-    }
-    if path.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\' || c == '#') {
-        return refuse(tr!("holds white space, a control character, a backslash or a fragment"));
-    }
-    if !BaseUrl::stays_below(path) {
-        return refuse(tr!("leads out of the target's URL (..)"));
-    }
     if target.spec.placement == Placement::Path && !place.contains("{session}") {
         let error = Error::new(Cause::Usage, tr!("PATH names no {{session}} before its query"));
         return Err(

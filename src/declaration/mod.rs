@@ -73,9 +73,8 @@ impl Spec {
 
     /// Reads a URL of this system; the path of any of its logins is taken off.
     pub fn base_url(&self, text: &str) -> Result<BaseUrl> {
-        let whole = BaseUrl::parse(text, "")?;
-        let cut = |endpoint: &str| BaseUrl::parse(text, endpoint).ok().filter(|url| *url != whole);
-        Ok(self.endpoints().find_map(cut).unwrap_or(whole))
+        let url = BaseUrl::parse(text)?;
+        self.endpoints().find_map(|endpoint| url.without(endpoint)).unwrap_or(Ok(url))
     }
 
     /// The seed script's name for a field.

@@ -67,7 +67,7 @@ impl<'a> Account<'a> {
         (key, entry): &(Key, Entry),
     ) -> Result<Self> {
         let gone = || Error::new(Cause::Other, tr!("the stored session names no server"));
-        let url = BaseUrl::parse(&[key.origin.as_str(), &key.path].concat(), "").map_err(|_| gone())?;
+        let url = BaseUrl::parse(&[key.origin.as_str(), &key.path].concat()).map_err(|_| gone())?;
         let spec = provider::specs().into_iter().find(|spec| spec.id == key.provider).ok_or_else(gone)?;
         let target = settings::target(&entry.target).ok().filter(|target| target.spec.id == spec.id);
         let target = target.unwrap_or(Target { spec, account: None });

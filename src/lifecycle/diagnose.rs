@@ -85,7 +85,7 @@ impl Account<'_> {
         let product = spec.product;
         let wrong = |message| Error::new(Cause::WrongProduct, message);
         for folder in self.provider.folders() {
-            let Ok(below) = BaseUrl::parse(&format!("{url}/{folder}"), "") else { continue };
+            let Ok(below) = BaseUrl::parse(&format!("{url}/{folder}")) else { continue };
             if let Ok((Look::Own, _)) = knock(self.provider, channel, &below).await {
                 let message = tr!("{url} is a {product}, and its URL needs /{folder}", url, product, folder);
                 return wrong(message).hint(tr!("set {variable} to {below}", variable, below));

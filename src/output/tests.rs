@@ -46,7 +46,7 @@ fn render_all(
     targets: &[(&Target, Option<&Session>)],
     shape: &Shape<'_>,
 ) -> Result<(String, Option<String>)> {
-    let url = BaseUrl::parse("https://h.example/crm", "").expect("a URL");
+    let url = BaseUrl::parse("https://h.example/crm").expect("a URL");
     let outcomes: Vec<Outcome<'_>> = targets
         .iter()
         .map(|&(target, session)| match session {

@@ -1,10 +1,11 @@
 //! Checks a value against the kind that its field declares.
 
-use crate::declaration::{BaseUrl, FLAG, Field, Kind, Spec};
+use crate::declaration::{FLAG, Field, Kind, Spec};
 use crate::error::unseen;
 use crate::i18n::{Text, tr};
 use crate::secret::Secret;
 use crate::session::check_token;
+use crate::url::PathFault;
 
 /// What is wrong with a value that holds nothing but white space.
 pub(super) fn blank() -> Text {
@@ -75,22 +76,15 @@ fn one_of(word: &str, words: &[&'static str]) -> Result<&'static str, Text> {
 }
 
 fn path(text: &str) -> Result<&str, Text> {
-    let wrong = if text.contains("://") {
-        tr!("is a whole URL, and should be a path below the base URL")
-    } else if text.starts_with("//") {
-        tr!("begins with //")
-    } else if text.contains('\\') {
-        tr!("holds a backslash")
-    } else if text.contains('#') {
-        tr!("holds a fragment (#)")
-    } else if text.contains(char::is_whitespace) {
-        tr!("holds white space")
-    } else if !BaseUrl::stays_below(text) {
-        tr!("leads out of the base URL (..)")
-    } else {
-        return Ok(text);
-    };
-    Err(wrong)
+    Err(match PathFault::of(text) {
+        None => return Ok(text),
+        Some(PathFault::Url) => tr!("is a whole URL, and should be a path below the base URL"),
+        Some(PathFault::TwoSlashes) => tr!("begins with //"),
+        Some(PathFault::Character('\\')) => tr!("holds a backslash"),
+        Some(PathFault::Character('#')) => tr!("holds a fragment (#)"),
+        Some(PathFault::Character(_)) => tr!("holds white space"),
+        Some(PathFault::Outside) => tr!("leads out of the base URL (..)"),
+    })
 }
 
 /// A value from a file or a command: without one line end behind it.

@@ -30,7 +30,7 @@ impl fmt::Debug for Sample {
 impl Sample {
     /// That token with a URL that is awkward too.
     pub fn of(token: impl Into<String>) -> Self {
-        let url = BaseUrl::parse(URL, "").expect("a URL");
+        let url = BaseUrl::parse(URL).expect("a URL");
         Self { token: token.into(), url, user: "Zoë \"d'Ávila\" \\ 東京 $x\n".to_owned() }
     }
 }
@@ -182,7 +182,7 @@ fn url() -> impl Strategy<Value = BaseUrl> {
         "|",
     ];
     vec(select(PIECES), 0..8).prop_filter_map("no URL", |pieces| {
-        BaseUrl::parse(&format!("https://h.example:8443/{}", pieces.concat()), "").ok()
+        BaseUrl::parse(&format!("https://h.example:8443/{}", pieces.concat())).ok()
     })
 }
 

@@ -60,7 +60,7 @@ fn whole(answer: &[u8]) -> Vec<u8> {
 async fn play(provider: &'static dyn Provider, verb: usize, answers: &[Vec<u8>]) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
-    let url = BaseUrl::parse(&format!("http://{address}/crm"), "").expect("a URL");
+    let url = BaseUrl::parse(&format!("http://{address}/crm")).expect("a URL");
     let spec = provider.spec();
     let settings = Settings::new(Target { spec, account: None }, url, values(spec.id));
     let http = Http::new(Proxies::default(), Rc::new(Trust::default()), LIMIT);

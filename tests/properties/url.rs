@@ -1,9 +1,9 @@
 //! Whatever is typed as a URL or as a target: it is what it is read back as, or it is refused without being shown.
 
-use crmauth::declaration::BaseUrl;
 use crmauth::error::Cause;
 use crmauth::provider;
 use crmauth::settings;
+use crmauth::url::{BaseUrl, PathFault};
 
 use super::{CANARY, one_harmless_line, shown, silent};
 
@@ -28,14 +28,14 @@ fn base_url(url: &BaseUrl, path: &str) {
     one_harmless_line(&shown);
     assert!(!shown.contains(['?', '#', '\\', ' ']), "{shown}");
     assert!(!shown.ends_with('/'), "{shown}");
-    assert_eq!(BaseUrl::parse(&shown, "").ok().as_ref(), Some(url), "{shown} is read back");
+    assert_eq!(BaseUrl::parse(&shown).ok().as_ref(), Some(url), "{shown} is read back");
     let origin = url.origin();
     assert!(origin.starts_with("http://") || origin.starts_with("https://"), "{origin}");
     assert!(shown.starts_with(&origin) && !origin.contains('@'), "{shown}");
     let joined = url.join(path);
     assert_eq!(joined.origin().ascii_serialization(), origin, "{path:?} stays with the server");
     assert!(joined.username().is_empty() && joined.password().is_none(), "{joined}");
-    if BaseUrl::stays_below(path) {
+    if PathFault::of(path).is_none() {
         let prefix = url.path().trim_end_matches('/');
         assert!(joined.path().starts_with(&format!("{prefix}/")), "{path:?} left {shown}: {joined}");
     }
