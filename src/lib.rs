@@ -2,9 +2,12 @@
 //!
 //! Data goes from arguments to targets, settings, a session and bytes; [`run`] is the whole program.
 //!
-//! The modules from the ground up, as `tests/layers.rs` enforces: `secret`, `i18n`, `terminal` · `error` · `json`, `url`,
+//! The modules from the ground up, as `tests/layers.rs` enforces: `secret`, `i18n`, `terminal`, `systems` · `error` · `json`, `url`,
 //! `files` · `declaration`, `session`, `signals`, `tls` · `report` · `http` · `provider` · `settings`, `store`, `output`,
 //! `sandbox` · `lifecycle` · `command` · `cli`. Each may use those before it; siblings do not use each other.
+
+#[macro_use]
+mod systems;
 
 pub mod cli;
 pub mod command;

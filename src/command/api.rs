@@ -12,7 +12,7 @@ use crate::http::{ACCEPT, CONTENT_TYPE, Effect, HeaderName, Method, Request};
 use crate::i18n::{Text, tr};
 use crate::lifecycle::{Account, Active, Want};
 use crate::output::stdout::StdoutStream;
-use crate::provider::Judgement;
+use crate::provider::{Judgement, Provider};
 use crate::secret::{Secret, percent};
 use crate::url::PathFault;
 

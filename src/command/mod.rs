@@ -312,7 +312,7 @@ pub fn duration(seconds: i64) -> String {
 
 /// The help of an argument that names a target.
 pub fn target_help() -> String {
-    let ids: Vec<&str> = provider::ALL.iter().map(|provider| provider.spec().id).collect();
+    let ids: Vec<&str> = provider::specs().iter().map(|spec| spec.id).collect();
     format!("A system ({}), or an account of it: gluo@filial", ids.join(", "))
 }
 
@@ -336,10 +336,9 @@ impl TypedValueParser for TargetName {
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        let named = provider::ALL.iter().map(|provider| {
-            let spec = provider.spec();
-            PossibleValue::new(spec.id).aliases(spec.aliases.iter().copied()).help(spec.product)
-        });
+        let named = provider::specs()
+            .into_iter()
+            .map(|spec| PossibleValue::new(spec.id).aliases(spec.aliases.iter().copied()).help(spec.product));
         Some(Box::new(named))
     }
 }

@@ -11,7 +11,7 @@ use crate::declaration::{Ageing, BaseUrl, Group, Kind, Settings, Target};
 use crate::error::{Cause, Error, Result};
 use crate::http::Channel;
 use crate::i18n::{Text, tr};
-use crate::provider::{self, Context, Life, Provider, Revocation, Role};
+use crate::provider::{self, Context, Life, Provider, Revocation, Role, System};
 use crate::report::Busy;
 use crate::session::Session;
 use crate::settings::{self, Found, Plan, Sources, Value};
@@ -21,7 +21,7 @@ use crate::store::{Entry, Key, Lock, Store};
 #[derive(Clone)]
 pub struct Account<'a> {
     pub(super) services: &'a Services,
-    pub provider: &'static dyn Provider,
+    pub provider: System,
     /// The settings, before any `_CMD` is run.
     pub plan: Plan,
     pub(super) role: Role,
@@ -48,7 +48,7 @@ impl<'a> Account<'a> {
         let deadline = services.deadline();
         let plan = settings::find(target, sources).await?;
         let key = key_of(&plan, &role);
-        let account = Self { deadline, ..Self::new(services, plan, role, key)? };
+        let account = Self { deadline, ..Self::new(services, plan, role, key) };
         account.plan.notes().for_each(|note| account.note(note));
         // Where something is missing, the error speaks of what is near it.
         if account.plan.missing.is_none() {
@@ -75,15 +75,13 @@ impl<'a> Account<'a> {
             Ok(plan) if plan.url == url => plan,
             other => Plan { target, url, found: Vec::new(), missing: other.err() },
         };
-        Self::new(services, plan, key.role.clone(), key.clone())
+        Ok(Self::new(services, plan, key.role.clone(), key.clone()))
     }
 
-    fn new(services: &'a Services, plan: Plan, role: Role, key: Key) -> Result<Self> {
-        let provider = provider::of(plan.target.spec)
-            .ok_or_else(|| Error::new(Cause::Other, tr!("no provider declares this target")))?;
-        Ok(Self {
+    fn new(services: &'a Services, plan: Plan, role: Role, key: Key) -> Self {
+        Self {
             services,
-            provider,
+            provider: System::of(plan.target.spec),
             role,
             key,
             known: plan.known(),
@@ -91,7 +89,7 @@ impl<'a> Account<'a> {
             revealed: OnceCell::new(),
             started: Timestamp::now(),
             deadline: services.deadline(),
-        })
+        }
     }
 
     /// The same account for another role, in the time that is left.

@@ -6,10 +6,10 @@ use tokio::time::Instant;
 use super::account::Account;
 use crate::declaration::BaseUrl;
 use crate::error::{Cause, Error, Result};
-use crate::http::Channel;
-use crate::http::response::Response;
+use crate::http::{Channel, Request};
+
 use crate::i18n::{Text, tr};
-use crate::provider::{self, Context, Life, Look, Provider};
+use crate::provider::{self, Context, Life, Match, Provider, System};
 
 /// A clock that is off by more than this explains what goes wrong with sessions.
 const SKEW: SignedDuration = SignedDuration::from_secs(300);
@@ -37,11 +37,11 @@ impl Account<'_> {
     }
 
     /// The cause where the server is in order, and the next step.
-    fn told_by(&self, look: Look, stored: bool) -> (Text, Text) {
+    fn told_by(&self, look: Match, stored: bool) -> (Text, Text) {
         let target = self.target();
         let message = match (look, stored) {
-            (Look::Own, false) => tr!("the server is the right one, and nobody is logged in"),
-            (Look::Own, true) => tr!("the server is the right one, and the session must be replaced"),
+            (Match::Certain, false) => tr!("the server is the right one, and nobody is logged in"),
+            (Match::Certain, true) => tr!("the server is the right one, and the session must be replaced"),
             _ => tr!(
                 "something answers at {url}; whether it is a {product}, only a login can tell",
                 url = self.plan.url,
@@ -56,26 +56,26 @@ impl Account<'_> {
     }
 
     /// Asks the system at the URL, step by step, and says how sure it is that it is the right one.
-    async fn examine(&self) -> Result<Look> {
+    async fn examine(&self) -> Result<Match> {
         if let (Some(missing), false) = (&self.plan.missing, self.is_configured()) {
             return Err(missing.clone());
         }
         let _busy = self.busy(tr!("looking what answers at the URL"));
         let channel = self.channel();
-        let (look, answer) = knock(self.provider, &channel, &self.plan.url).await?;
-        if look == Look::Other {
+        let (look, date) = knock(self.provider, &channel, &self.plan.url).await?;
+        if look == Match::No {
             return Err(self.wrong_product(&channel).await);
         }
         if let Some(missing) = &self.plan.missing {
             return Err(missing.clone());
         }
         let context = Context::new(&self.known, self.role.clone(), &channel);
-        if let Some(greeting) = self.provider.greet(&context) {
+        if let Some(probe_user) = self.provider.probe().probe_user {
             // Nobody else's login is disturbed: if one is under way, it is known why there is no session.
             let soon = self.deadline.min(Instant::now() + self.services.timeout / 4);
-            self.locked(soon, async |_| greeting.await).await?;
+            self.locked(soon, async |_| probe_user(&context).await).await?;
         }
-        compare_clocks(answer.date)?;
+        compare_clocks(date)?;
         Ok(look)
     }
 
@@ -84,15 +84,15 @@ impl Account<'_> {
         let (url, spec, variable) = (&self.plan.url, self.target().spec, self.url_variable());
         let product = spec.product;
         let wrong = |message| Error::new(Cause::WrongProduct, message);
-        for folder in self.provider.folders() {
+        for folder in self.provider.probe().install_paths {
             let Ok(below) = BaseUrl::parse(&format!("{url}/{folder}")) else { continue };
-            if let Ok((Look::Own, _)) = knock(self.provider, channel, &below).await {
+            if let Ok((Match::Certain, _)) = knock(self.provider, channel, &below).await {
                 let message = tr!("{url} is a {product}, and its URL needs /{folder}", url, product, folder);
                 return wrong(message).hint(tr!("set {variable} to {below}", variable, below));
             }
         }
         for other in provider::ALL.iter().filter(|other| other.spec().id != spec.id) {
-            if let Ok((Look::Own, _)) = knock(*other, channel, url).await {
+            if let Ok((Match::Certain, _)) = knock(*other, channel, url).await {
                 let other = other.spec();
                 let message = tr!(
                     "{url} looks like a {other}, not like a {product}",
@@ -116,23 +116,25 @@ impl Account<'_> {
     }
 }
 
-/// Asks at a URL for a system, until an answer looks like one of it; else returns the first answer.
-async fn knock(provider: &dyn Provider, channel: &Channel<'_>, url: &BaseUrl) -> Result<(Look, Response)> {
-    let mut first = None;
-    for request in provider.knocks(url) {
+/// Asks at a URL for a system, until an answer looks like one of it: how well it fits, and the server's time.
+async fn knock(system: System, channel: &Channel<'_>, url: &BaseUrl) -> Result<(Match, Option<Timestamp>)> {
+    let probe = system.probe();
+    for path in probe.requests {
+        let mut request = Request::get(url.join(path)).no_cache();
+        if let Some(accept) = probe.accept {
+            request = request.accept(accept);
+        }
         let answer = channel.send(&request).await?;
         if matches!(answer.status, 300..400 | 407 | 408 | 429 | 502..=504) {
             // Such a status says itself what is wrong.
             answer.object(|_| None)?;
         }
-        let look = provider.look(&answer);
-        if look != Look::Other {
-            return Ok((look, answer));
+        let fit = (probe.recognise)(&answer);
+        if fit != Match::No {
+            return Ok((fit, answer.date));
         }
-        first.get_or_insert(answer);
     }
-    let answer = first.ok_or_else(|| Error::new(Cause::Other, tr!("there is no way to ask")))?;
-    Ok((Look::Other, answer))
+    Ok((Match::No, None))
 }
 
 /// Whether this machine and the server agree on the time.

@@ -13,7 +13,7 @@ use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
 use crate::http::response::Response;
 use crate::i18n::tr;
-use crate::provider::{Context, Life, Renewed, Role};
+use crate::provider::{Context, Life, Provider, Renewed, Role};
 use crate::session::Session;
 use crate::store::{Entry, Lock, Waited, Written};
 

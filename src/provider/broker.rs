@@ -7,11 +7,11 @@ use std::cell::Cell;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Context, Look, Provider, Role};
+use super::{Context, Match, Probe, Provider, Role};
 use crate::declaration::{
-    Ageing, Alternatives, BaseUrl, Default, Field, Group, Kind, Placement, Renewal, Settings, Spec,
+    Ageing, Alternatives, Default, Field, Group, Kind, Placement, Renewal, Settings, Spec,
 };
-use crate::error::{Cause, Error, Pending, Result};
+use crate::error::{Cause, Error, Result};
 use crate::http::Request;
 use crate::http::response::{Json, Response};
 use crate::i18n::tr;
@@ -68,7 +68,13 @@ static SPEC: Spec = Spec {
     impersonation: false,
 };
 
-/// The provider.
+static PROBE: Probe = Probe {
+    // No path is documented that answers without credentials; this shows at least that there is a path.
+    requests: &[LOGIN_PATH],
+    recognise,
+    ..Probe::BY_STATUS
+};
+
 pub struct Broker;
 
 impl Provider for Broker {
@@ -76,23 +82,22 @@ impl Provider for Broker {
         &SPEC
     }
 
+    fn probe(&self) -> &'static Probe {
+        &PROBE
+    }
+
     fn prerequisite(&self, role: &Role, settings: &Settings) -> Option<Role> {
         (*role == Role::User && settings.text("PARTNER_USERNAME").is_some()).then_some(Role::Partner)
     }
 
-    fn login<'a>(&'a self, context: &'a Context<'a>) -> Pending<'a, Session> {
-        Box::pin(login(context))
+    async fn login(&self, context: &Context<'_>) -> Result<Session> {
+        login(context).await
     }
+}
 
-    /// Nothing is documented that answers without credentials: only that there is a path can be seen.
-    fn knocks(&self, url: &BaseUrl) -> Vec<Request> {
-        vec![Request::get(url.join(LOGIN_PATH)).no_cache()]
-    }
-
-    fn look(&self, answer: &Response) -> Look {
-        let framed = |object: Json| object.get("CodigoRetorno").is_some();
-        if answer.any_object().is_some_and(framed) { Look::Own } else { Look::by_status(answer) }
-    }
+fn recognise(answer: &Response) -> Match {
+    let framed = |object: Json| object.get("CodigoRetorno").is_some();
+    if answer.any_object().is_some_and(framed) { Match::Certain } else { Match::by_status(answer) }
 }
 
 async fn login(context: &Context<'_>) -> Result<Session> {

@@ -5,9 +5,9 @@
 
 use jiff::Timestamp;
 
-use super::{Context, Judgement, Life, Look, Provider, Revocation, by_object};
-use crate::declaration::{Ageing, BaseUrl, Field, Kind, Placement, Renewal, Spec};
-use crate::error::{Cause, Error, Pending, Result};
+use super::{Context, Judgement, Life, Match, Probe, Provider, Revocation, by_object};
+use crate::declaration::{Ageing, Field, Kind, Placement, Renewal, Spec};
+use crate::error::{Cause, Error, Result};
 use crate::http::response::{Json, Response};
 use crate::http::{Effect, Request};
 use crate::i18n::tr;
@@ -72,7 +72,16 @@ static SPEC: Spec = Spec {
     impersonation: false,
 };
 
-/// The provider.
+static PROBE: Probe = Probe {
+    // Without a session every operation answers in the same frame: AUTHENTICATION_REQUIRED (real server).
+    requests: &["webservice.php?operation=listtypes"],
+    recognise,
+    // Where vtiger's own installers put it.
+    install_paths: &["crm", "vtigercrm"],
+    probe_user: Some(|context| Box::pin(probe_user(context))),
+    ..Probe::BY_STATUS
+};
+
 pub struct Gluo;
 
 impl Provider for Gluo {
@@ -80,59 +89,56 @@ impl Provider for Gluo {
         &SPEC
     }
 
-    fn login<'a>(&'a self, context: &'a Context<'a>) -> Pending<'a, Session> {
-        Box::pin(async move {
-            match attempt(context).await {
-                Err(Attempt { raced: true, .. }) => {
-                    context.note(tr!(
-                        "the challenge may have been taken by another login; asking for a fresh one"
-                    ));
-                    attempt(context).await
-                }
-                outcome => outcome,
+    fn probe(&self) -> &'static Probe {
+        &PROBE
+    }
+
+    async fn login(&self, context: &Context<'_>) -> Result<Session> {
+        match attempt(context).await {
+            Err(Attempt { raced: true, .. }) => {
+                context
+                    .note(tr!("the challenge may have been taken by another login; asking for a fresh one"));
+                attempt(context).await
             }
-            .map_err(|attempt| attempt.error)
-        })
+            outcome => outcome,
+        }
+        .map_err(|attempt| attempt.error)
     }
 
     /// `listtypes` by GET keeps a living session alive and harms no dead one. `extendsession` must not be asked: on
     /// vtiger 8 it revives a dead id without a user, and every later request with that id fails; up to 7.1.1 it calls
     /// living sessions dead (real servers).
-    fn check<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Life> {
-        Box::pin(async move {
-            let token = percent(session.token.expose());
-            let path = ["webservice.php?operation=listtypes&sessionName=", &token].concat();
-            let url = context.settings.url.join(&path);
-            let request = Request::get(url).no_cache().effect(Effect::None).secret(&session.token);
-            let answer = context.channel.send(&request).await?;
-            if crashed(&answer) {
-                return Ok(Life::Broken);
-            }
-            match by_object(&answer, true, death) {
-                Some(Judgement::Dead) => Ok(Life::Dead),
-                _ => context.read(&answer, refusal).map(|_| Life::Alive),
-            }
-        })
+    async fn check(&self, context: &Context<'_>, session: &Session) -> Result<Life> {
+        let token = percent(session.token.expose());
+        let path = ["webservice.php?operation=listtypes&sessionName=", &token].concat();
+        let url = context.settings.url.join(&path);
+        let request = Request::get(url).no_cache().effect(Effect::None).secret(&session.token);
+        let answer = context.channel.send(&request).await?;
+        if crashed(&answer) {
+            return Ok(Life::Broken);
+        }
+        match by_object(&answer, true, death) {
+            Some(Judgement::Dead) => Ok(Life::Dead),
+            _ => context.read(&answer, refusal).map(|_| Life::Alive),
+        }
     }
 
     /// vtiger 8 crashes over it, 7 reports an error under PHP 7.4, and both keep the session (real servers); success
     /// ends it (assumed).
-    fn revoke<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Revocation> {
-        Box::pin(async move {
-            let body = Fields::new().text("operation", "logout").secret("sessionName", &session.token);
-            let url = context.settings.url.join("webservice.php");
-            let request =
-                Request::post(url, SPEC.content_type, body.form(), body.secrets()).effect(Effect::Logout);
-            let answer = context.channel.send(&request).await?;
-            let failed = answer.any_object().and_then(|object| code(&object));
-            if crashed(&answer) || failed.is_some_and(|code| code == "INTERNAL_SERVER_ERROR") {
-                return Ok(Revocation::StillAlive);
-            }
-            match by_object(&answer, true, death) {
-                Some(Judgement::Dead) => Ok(Revocation::Ended),
-                _ => context.read(&answer, refusal).map(|_| Revocation::Revoked),
-            }
-        })
+    async fn revoke(&self, context: &Context<'_>, session: &Session) -> Result<Revocation> {
+        let body = Fields::new().text("operation", "logout").secret("sessionName", &session.token);
+        let url = context.settings.url.join("webservice.php");
+        let request =
+            Request::post(url, SPEC.content_type, body.form(), body.secrets()).effect(Effect::Logout);
+        let answer = context.channel.send(&request).await?;
+        let failed = answer.any_object().and_then(|object| code(&object));
+        if crashed(&answer) || failed.is_some_and(|code| code == "INTERNAL_SERVER_ERROR") {
+            return Ok(Revocation::StillAlive);
+        }
+        match by_object(&answer, true, death) {
+            Some(Judgement::Dead) => Ok(Revocation::Ended),
+            _ => context.read(&answer, refusal).map(|_| Revocation::Revoked),
+        }
     }
 
     fn judge(&self, answer: &Response, whole: bool) -> Option<Judgement> {
@@ -141,36 +147,24 @@ impl Provider for Gluo {
         }
         by_object(answer, whole, death)
     }
+}
 
-    /// Without a session every operation answers in the same frame: AUTHENTICATION_REQUIRED (real server).
-    fn knocks(&self, url: &BaseUrl) -> Vec<Request> {
-        vec![Request::get(url.join("webservice.php?operation=listtypes")).no_cache()]
-    }
+fn recognise(answer: &Response) -> Match {
+    let framed = |object: Json| {
+        object.get("success").is_some_and(serde_json::Value::is_boolean)
+            && (object.get("error").is_some() || object.get("result").is_some())
+    };
+    if answer.any_object().is_some_and(framed) { Match::Certain } else { Match::No }
+}
 
-    fn look(&self, answer: &Response) -> Look {
-        let framed = |object: Json| {
-            object.get("success").is_some_and(serde_json::Value::is_boolean)
-                && (object.get("error").is_some() || object.get("result").is_some())
-        };
-        if answer.any_object().is_some_and(framed) { Look::Own } else { Look::Other }
-    }
-
-    /// `/crm` and `/vtigercrm` are where vtiger's own installers put it.
-    fn folders(&self) -> &'static [&'static str] {
-        &["crm", "vtigercrm"]
-    }
-
-    /// A challenge is refused to a user who is not there: ACCESS_DENIED (real server). It ends the one before it.
-    fn greet<'a>(&'a self, context: &'a Context<'a>) -> Option<Pending<'a, ()>> {
-        Some(Box::pin(async move {
-            let request = challenge(context)?;
-            let user = context.variable("USERNAME");
-            context.call(request, refusal).await.map(drop).map_err(|error| match error.cause {
-                Cause::Refused => error.hint(tr!("check {user}", user)),
-                _ => error,
-            })
-        }))
-    }
+/// A challenge is refused to a user who is not there: ACCESS_DENIED (real server). It ends the one before it.
+async fn probe_user(context: &Context<'_>) -> Result<()> {
+    let request = challenge(context)?;
+    let user = context.variable("USERNAME");
+    context.call(request, refusal).await.map(drop).map_err(|error| match error.cause {
+        Cause::Refused => error.hint(tr!("check {user}", user)),
+        _ => error,
+    })
 }
 
 /// The request for a challenge, which ends the one before it.

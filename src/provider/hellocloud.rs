@@ -3,9 +3,9 @@
 //! Bodies and fields are the seed document's; refusals and the `index.php` path are measured on a real
 //! SuiteCRM 7.14.
 
-use super::{Context, Judgement, Life, Look, Provider, Renewed, Revocation};
-use crate::declaration::{Ageing, BaseUrl, Default, Field, Group, Kind, Placement, Renewal, Spec};
-use crate::error::{Cause, Error, Pending, Result};
+use super::{Context, Judgement, Life, Match, Probe, Provider, Renewed, Revocation};
+use crate::declaration::{Ageing, Default, Field, Group, Kind, Placement, Renewal, Spec};
+use crate::error::{Cause, Error, Result};
 use crate::http::response::{Json, Response};
 use crate::http::{Effect, Request};
 use crate::i18n::{Text, tr};
@@ -81,7 +81,16 @@ static SPEC: Spec = Spec {
     impersonation: false,
 };
 
-/// The provider.
+static PROBE: Probe = Probe {
+    // Without a token the interface refuses in its own words, with and without URL rewriting (real server).
+    requests: &["Api/V8/current-user", "Api/index.php/V8/current-user"],
+    accept: Some(MEDIA_TYPE),
+    recognise,
+    // SuiteCRM 8 keeps the interface of version 7 in `legacy`.
+    install_paths: &["legacy", "suitecrm", "crm"],
+    ..Probe::BY_STATUS
+};
+
 pub struct HelloCloud;
 
 impl Provider for HelloCloud {
@@ -89,57 +98,55 @@ impl Provider for HelloCloud {
         &SPEC
     }
 
-    fn login<'a>(&'a self, context: &'a Context<'a>) -> Pending<'a, Session> {
-        Box::pin(login(context))
+    fn probe(&self) -> &'static Probe {
+        &PROBE
+    }
+
+    async fn login(&self, context: &Context<'_>) -> Result<Session> {
+        login(context).await
     }
 
     /// The refresh token works once; it ends the old access token too (real server).
-    fn renew<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Renewed> {
-        Box::pin(async move {
-            let Some(refresh) = &session.refresh else { return Ok(Renewed::Impossible) };
-            let fields = client(context, "refresh_token")?.secret("refresh_token", refresh);
-            context.note(tr!("renewing with the refresh token"));
-            let (answer, detour) = exchange(context, &fields).await?;
-            if refresh_is_dead(&answer) {
-                return Ok(Renewed::Refused);
-            }
-            let mut renewed = session_in(context, &answer, detour)?;
-            renewed.user.clone_from(&session.user);
-            Ok(Renewed::Session(Box::new(renewed)))
-        })
+    async fn renew(&self, context: &Context<'_>, session: &Session) -> Result<Renewed> {
+        let Some(refresh) = &session.refresh else { return Ok(Renewed::Impossible) };
+        let fields = client(context, "refresh_token")?.secret("refresh_token", refresh);
+        context.note(tr!("renewing with the refresh token"));
+        let (answer, detour) = exchange(context, &fields).await?;
+        if refresh_is_dead(&answer) {
+            return Ok(Renewed::Refused);
+        }
+        let mut renewed = session_in(context, &answer, detour)?;
+        renewed.user.clone_from(&session.user);
+        Ok(Renewed::Session(Box::new(renewed)))
     }
 
     /// A client without a user cannot ask who it is, but for the modules; answers may say that they keep for a
     /// month (real server).
-    fn check<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Life> {
+    async fn check(&self, context: &Context<'_>, session: &Session) -> Result<Life> {
         let path = if session.user.is_some() { "Api/V8/current-user" } else { "Api/V8/meta/modules" };
         let request = Request::get(context.settings.url.join(path)).no_cache().effect(Effect::None);
         let request = request.accept(MEDIA_TYPE).bearer(&session.token);
-        Box::pin(async move {
-            let answer = context.channel.send(&request).await?;
-            if is_dead(&answer) {
-                return Ok(Life::Dead);
-            }
-            context.read(&answer, |object| refusal(context, object)).map(|_| Life::Alive)
-        })
+        let answer = context.channel.send(&request).await?;
+        if is_dead(&answer) {
+            return Ok(Life::Dead);
+        }
+        context.read(&answer, |object| refusal(context, object)).map(|_| Life::Alive)
     }
 
     /// Ends the access token and its refresh token; other logins live on. A dead access token says nothing of the
     /// refresh token, which lives for a month: it gives a pair that can be ended (real server).
-    fn revoke<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Revocation> {
-        Box::pin(async move {
-            if log_out(context, session).await? {
-                return Ok(Revocation::Revoked);
-            }
-            if session.refresh.is_some() && context.settings.secret("CLIENT_SECRET").is_none() {
-                return Ok(Revocation::StillAlive);
-            }
-            match self.renew(context, session).await? {
-                Renewed::Session(renewed) if log_out(context, &renewed).await? => Ok(Revocation::Revoked),
-                Renewed::Session(_) => Ok(Revocation::StillAlive),
-                Renewed::Refused | Renewed::Impossible => Ok(Revocation::Ended),
-            }
-        })
+    async fn revoke(&self, context: &Context<'_>, session: &Session) -> Result<Revocation> {
+        if log_out(context, session).await? {
+            return Ok(Revocation::Revoked);
+        }
+        if session.refresh.is_some() && context.settings.secret("CLIENT_SECRET").is_none() {
+            return Ok(Revocation::StillAlive);
+        }
+        match self.renew(context, session).await? {
+            Renewed::Session(renewed) if log_out(context, &renewed).await? => Ok(Revocation::Revoked),
+            Renewed::Session(_) => Ok(Revocation::StillAlive),
+            Renewed::Refused | Renewed::Impossible => Ok(Revocation::Ended),
+        }
     }
 
     fn judge(&self, answer: &Response, whole: bool) -> Option<Judgement> {
@@ -154,22 +161,11 @@ impl Provider for HelloCloud {
         let dropped = answer.status == 401 && answer.any_object().is_some_and(|object| lacks_header(&object));
         dropped.then(|| header_dropped(&answer.host).status(401))
     }
+}
 
-    /// Without a token the interface refuses in its own words, with and without URL rewriting (real server).
-    fn knocks(&self, url: &BaseUrl) -> Vec<Request> {
-        let paths = ["Api/V8/current-user", "Api/index.php/V8/current-user"];
-        paths.map(|path| Request::get(url.join(path)).no_cache().accept(MEDIA_TYPE)).into()
-    }
-
-    fn look(&self, answer: &Response) -> Look {
-        let code = answer.any_object().and_then(|object| object.text("error"));
-        if code.as_deref() == Some("access_denied") { Look::Own } else { Look::Other }
-    }
-
-    /// SuiteCRM 8 keeps the interface of version 7 there.
-    fn folders(&self) -> &'static [&'static str] {
-        &["legacy", "suitecrm", "crm"]
-    }
+fn recognise(answer: &Response) -> Match {
+    let code = answer.any_object().and_then(|object| object.text("error"));
+    if code.as_deref() == Some("access_denied") { Match::Certain } else { Match::No }
 }
 
 /// The failure of a request whose header never arrived.

@@ -1,98 +1,115 @@
 //! The systems: what each one's protocol is, and nothing else. A provider sees a [`Context`], never the
 //! environment, stdout or the store.
 
-mod broker;
-mod gluo;
-mod hellocloud;
-mod systemsway;
-mod zeev;
+mod context;
+mod probe;
 
-use std::cell::Cell;
+pub use context::Context;
+pub use probe::{Match, Probe};
 
-use crate::declaration::{BaseUrl, Settings, Spec};
-use crate::error::{Cause, Error, Pending, Result};
-use crate::http::response::{self, Json, Response};
-use crate::http::{Channel, Request};
-use crate::i18n::{Text, tr};
-use crate::secret::Secret;
+use crate::declaration::{Settings, Spec};
+use crate::error::{Error, Result};
+use crate::http::response::{Json, Response};
 pub use crate::session::Role;
 use crate::session::Session;
 
-/// Every provider, in the order in which people see them.
-#[rustfmt::skip] // a line a system, so that another one is one line
-pub static ALL: &[&dyn Provider] = &[
-    &gluo::Gluo,
-    &hellocloud::HelloCloud,
-    &systemsway::SystemsWay,
-    &broker::Broker,
-    &zeev::Zeev,
-];
+macro_rules! providers {
+    ($($module:ident $System:ident,)*) => {
+        $(mod $module;)*
 
-/// The declarations of every provider, in the same order.
+        /// A system that the program can log in to.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum System {
+            $($System),*
+        }
+
+        /// Every system, in the order in which people see them.
+        pub static ALL: &[System] = &[$(System::$System),*];
+
+        impl Provider for System {
+            fn spec(&self) -> &'static Spec {
+                match self { $(Self::$System => $module::$System.spec()),* }
+            }
+
+            fn probe(&self) -> &'static Probe {
+                match self { $(Self::$System => $module::$System.probe()),* }
+            }
+
+            fn prerequisite(&self, role: &Role, settings: &Settings) -> Option<Role> {
+                match self { $(Self::$System => $module::$System.prerequisite(role, settings)),* }
+            }
+
+            async fn login(&self, context: &Context<'_>) -> Result<Session> {
+                match self { $(Self::$System => $module::$System.login(context).await),* }
+            }
+
+            async fn renew(&self, context: &Context<'_>, session: &Session) -> Result<Renewed> {
+                match self { $(Self::$System => $module::$System.renew(context, session).await),* }
+            }
+
+            async fn check(&self, context: &Context<'_>, session: &Session) -> Result<Life> {
+                match self { $(Self::$System => $module::$System.check(context, session).await),* }
+            }
+
+            async fn revoke(&self, context: &Context<'_>, session: &Session) -> Result<Revocation> {
+                match self { $(Self::$System => $module::$System.revoke(context, session).await),* }
+            }
+
+            fn judge(&self, answer: &Response, whole: bool) -> Option<Judgement> {
+                match self { $(Self::$System => $module::$System.judge(answer, whole)),* }
+            }
+
+            fn explain(&self, answer: &Response) -> Option<Error> {
+                match self { $(Self::$System => $module::$System.explain(answer)),* }
+            }
+        }
+    };
+}
+
+systems!(providers);
+
+/// The declarations of all systems, in the same order.
 pub fn specs() -> Vec<&'static Spec> {
-    ALL.iter().map(|provider| provider.spec()).collect()
+    ALL.iter().map(System::spec).collect()
 }
 
-/// The provider that declared `spec`.
-pub fn of(spec: &Spec) -> Option<&'static dyn Provider> {
-    ALL.iter().copied().find(|provider| provider.spec().id == spec.id)
+impl System {
+    /// The system that declares `spec`.
+    pub fn of(spec: &Spec) -> Self {
+        let declares = |system: &&Self| system.spec().id == spec.id;
+        *ALL.iter().find(declares).expect("only systems declare")
+    }
 }
 
-/// One system's protocol.
-pub trait Provider: Sync {
-    /// The declaration.
+/// One system's protocol. What a system leaves out tells the truth: it cannot be done, or nobody knows.
+#[allow(async_fn_in_trait, reason = "all work is done on one thread")]
+pub trait Provider {
     fn spec(&self) -> &'static Spec;
 
-    /// Whose session must be had before `role` can log in; it is handed over in [`Context::prior`].
-    fn prerequisite(&self, role: &Role, settings: &Settings) -> Option<Role> {
-        let _ = (role, settings);
+    fn probe(&self) -> &'static Probe;
+
+    /// Whose session must be had before `role` can log in; [`Context::prior`] is that session.
+    fn prerequisite(&self, _role: &Role, _settings: &Settings) -> Option<Role> {
         None
     }
 
     /// Logs in: a new session, now.
-    fn login<'a>(&'a self, context: &'a Context<'a>) -> Pending<'a, Session>;
+    async fn login(&self, context: &Context<'_>) -> Result<Session>;
 
-    /// Renews a session without a login, where [`Spec::renewal`] says that it can be.
-    ///
-    /// Errors: as [`Provider::login`]; none of them says that the session is dead.
-    fn renew<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Renewed> {
-        let _ = (context, session);
-        Box::pin(async { Ok(Renewed::Impossible) })
+    /// Renews a session without a login, where [`Spec::renewal`] says that it can be. An error does not say that the
+    /// session is dead.
+    async fn renew(&self, _context: &Context<'_>, _session: &Session) -> Result<Renewed> {
+        Ok(Renewed::Impossible)
     }
 
-    /// Asks the server whether a session is alive.
-    ///
-    /// Errors: where the server cannot be asked; a dead session is no error.
-    fn check<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Life> {
-        let _ = (context, session);
-        Box::pin(async { Ok(Life::Unknown) })
+    /// Asks the server whether a session is alive. A dead session is not an error.
+    async fn check(&self, _context: &Context<'_>, _session: &Session) -> Result<Life> {
+        Ok(Life::Unknown)
     }
 
-    /// Ends a session on the server.
-    ///
-    /// Errors: where the server cannot be asked; one that has no way to end a session is no error.
-    fn revoke<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Revocation> {
-        let _ = (context, session);
-        Box::pin(async { Ok(Revocation::Unsupported) })
-    }
-
-    /// Requests without any secret, the usual one first: an answer to one of them shows whether this system is at
-    /// home at a URL.
-    fn knocks(&self, url: &BaseUrl) -> Vec<Request>;
-
-    /// What an answer to such a request shows.
-    fn look(&self, answer: &Response) -> Look;
-
-    /// Folders that this system may be installed in where the URL itself shows another page.
-    fn folders(&self) -> &'static [&'static str] {
-        &[]
-    }
-
-    /// Tries of the credentials what can be tried without a secret and without a login; `None` where nothing can. It may
-    /// disturb a login of the same user.
-    fn greet<'a>(&'a self, context: &'a Context<'a>) -> Option<Pending<'a, ()>> {
-        let _ = context;
-        None
+    /// Ends a session on the server. To have no way to do that is not an error.
+    async fn revoke(&self, _context: &Context<'_>, _session: &Session) -> Result<Revocation> {
+        Ok(Revocation::Unsupported)
     }
 
     /// What an answer to a request of the user's says of the session. `None` where more of its body is needed to
@@ -102,8 +119,7 @@ pub trait Provider: Sync {
     }
 
     /// What an answer to a request of the user's means, where it is more than its status says.
-    fn explain(&self, answer: &Response) -> Option<Error> {
-        let _ = answer;
+    fn explain(&self, _answer: &Response) -> Option<Error> {
         None
     }
 }
@@ -144,25 +160,6 @@ fn by_object(
     }
 }
 
-/// What an answer shows of the system that gave it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Look {
-    /// No other system answers so.
-    Own,
-    /// It may be this system.
-    Unclear,
-    /// It is not this system.
-    Other,
-}
-
-impl Look {
-    /// How a system looks of which nothing but its path is known: a page, or no such path, is none of it.
-    fn by_status(answer: &Response) -> Self {
-        let page = answer.body.trim_ascii_start().starts_with(b"<");
-        if page || matches!(answer.status, 404 | 410 | 500..) { Self::Other } else { Self::Unclear }
-    }
-}
-
 /// What a server says of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Life {
@@ -170,14 +167,14 @@ pub enum Life {
     Alive,
     /// The system says that it does not.
     Dead,
-    /// The server fails at it, as it does at no living one. That is no proof, so nobody forgets it before there is
+    /// The server fails at it, as it does at no living one. That is no proof, so the session is kept until there is
     /// another.
     Broken,
     /// There is no way to ask.
     Unknown,
 }
 
-/// What became of a renewal; what is no session leads to a login.
+/// What became of a renewal. Without a session the next step is a login.
 pub enum Renewed {
     /// The next session.
     Session(Box<Session>),
@@ -198,74 +195,4 @@ pub enum Revocation {
     StillAlive,
     /// The system has no way to end a session.
     Unsupported,
-}
-
-/// What a provider works with.
-pub struct Context<'a> {
-    /// The target's settings.
-    pub settings: &'a Settings,
-    /// Whose session is wanted.
-    pub role: Role,
-    /// The prerequisite's session.
-    pub prior: Option<&'a Session>,
-    /// Set by the provider where it is the prerequisite's session that the server did not take.
-    pub prior_refused: Cell<bool>,
-    /// The way to the server.
-    pub channel: &'a Channel<'a>,
-}
-
-impl<'a> Context<'a> {
-    /// A context without a prerequisite's session.
-    pub fn new(settings: &'a Settings, role: Role, channel: &'a Channel<'a>) -> Self {
-        Self { settings, role, prior: None, prior_refused: Cell::new(false), channel }
-    }
-
-    /// Sends a request and reads the answer's object, as [`Response::object`] does. Tokens in it are learnt, and
-    /// text around it is warned about.
-    pub async fn call(&self, request: Request, refusal: impl Fn(&Json) -> Option<Error>) -> Result<Json> {
-        let answer = self.channel.send(&request).await?;
-        self.read(&answer, refusal)
-    }
-
-    /// The second half of [`Context::call`], for an answer that was looked at before.
-    pub fn read(&self, answer: &Response, refusal: impl Fn(&Json) -> Option<Error>) -> Result<Json> {
-        let object = answer.object(|object| {
-            self.learn(object);
-            refusal(object)
-        });
-        if answer.refused_in_front(self.settings.target.spec.refuses_in_json) {
-            return Err(response::in_front(&answer.host, answer.status));
-        }
-        let object = object?;
-        if object.had_extra_text() {
-            self.warn(tr!("the server printed text around its JSON (PHP display_errors?)"));
-        }
-        Ok(object)
-    }
-
-    /// Says something that the user should know.
-    pub fn warn(&self, text: Text) {
-        self.channel.report.warn(Some(&self.settings.target), text);
-    }
-
-    /// Says what is being done, while it lasts and with `-v`.
-    pub fn note(&self, text: Text) {
-        self.channel.report.doing(&self.settings.target, text);
-    }
-
-    /// A setting's variable, for hints.
-    pub fn variable(&self, field: &str) -> String {
-        self.settings.target.variable(field)
-    }
-
-    /// A setting that the declaration requires, so that it is there.
-    pub fn required(&self, field: &str) -> Result<&Secret> {
-        self.settings.secret(field).ok_or_else(|| {
-            Error::new(Cause::MissingSetting, tr!("{variable} is not set", variable = self.variable(field)))
-        })
-    }
-
-    fn learn(&self, object: &Json) {
-        object.secrets().iter().for_each(|secret| self.channel.report.learn(secret));
-    }
 }

@@ -2,9 +2,9 @@
 //!
 //! The seed document's answer and the one of its later version are both read.
 
-use super::{Context, Judgement, Life, Look, Provider, by_object, by_status};
-use crate::declaration::{Ageing, Alternatives, BaseUrl, Default, Field, Kind, Placement, Renewal, Spec};
-use crate::error::{Cause, Error, Pending, Result};
+use super::{Context, Judgement, Life, Match, Probe, Provider, by_object, by_status};
+use crate::declaration::{Ageing, Alternatives, Default, Field, Kind, Placement, Renewal, Spec};
+use crate::error::{Cause, Error, Result};
 use crate::http::response::{Json, Response};
 use crate::http::{Effect, Request};
 use crate::i18n::tr;
@@ -47,7 +47,13 @@ static SPEC: Spec = Spec {
     impersonation: false,
 };
 
-/// The provider.
+static PROBE: Probe = Probe {
+    // The system refuses this session, which does not exist, in its own frame (seed document).
+    requests: &["api/Usuario/0?id=0"],
+    recognise,
+    ..Probe::BY_STATUS
+};
+
 pub struct SystemsWay;
 
 impl Provider for SystemsWay {
@@ -55,28 +61,30 @@ impl Provider for SystemsWay {
         &SPEC
     }
 
-    fn login<'a>(&'a self, context: &'a Context<'a>) -> Pending<'a, Session> {
-        Box::pin(login(context))
+    fn probe(&self) -> &'static Probe {
+        &PROBE
+    }
+
+    async fn login(&self, context: &Context<'_>) -> Result<Session> {
+        login(context).await
     }
 
     /// Asks for the user 0, who does not exist: nobody's data comes back, and a dead session says so.
-    fn check<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Life> {
+    async fn check(&self, context: &Context<'_>, session: &Session) -> Result<Life> {
         let path = ["api/Usuario/", &percent(session.token.expose()), "?id=0"].concat();
         let request = Request::get(context.settings.url.join(&path))
             .no_cache()
             .effect(Effect::None)
             .secret(&session.token);
-        Box::pin(async move {
-            let answer = context.channel.send(&request).await?;
-            // An alive session gets a list, which is no object.
-            if answer.status == 200 && answer.body.trim_ascii_start().starts_with(b"[") {
-                return Ok(Life::Alive);
-            }
-            if answer.any_object().is_some_and(|object| refusal(&object).is_some()) {
-                return Ok(Life::Dead);
-            }
-            context.read(&answer, refusal).map(|_| Life::Alive)
-        })
+        let answer = context.channel.send(&request).await?;
+        // An alive session gets a list, which is no object.
+        if answer.status == 200 && answer.body.trim_ascii_start().starts_with(b"[") {
+            return Ok(Life::Alive);
+        }
+        if answer.any_object().is_some_and(|object| refusal(&object).is_some()) {
+            return Ok(Life::Dead);
+        }
+        context.read(&answer, refusal).map(|_| Life::Alive)
     }
 
     /// `Status: ERROR` is also how a request is refused for its content; [`Provider::check`] tells them apart. Nothing
@@ -89,16 +97,11 @@ impl Provider for SystemsWay {
             judgement => Some(judgement),
         }
     }
+}
 
-    /// A session that is none is refused in the system's own frame (seed document).
-    fn knocks(&self, url: &BaseUrl) -> Vec<Request> {
-        vec![Request::get(url.join("api/Usuario/0?id=0")).no_cache()]
-    }
-
-    fn look(&self, answer: &Response) -> Look {
-        let framed = |object: Json| refusal(&object).is_some();
-        if answer.any_object().is_some_and(framed) { Look::Own } else { Look::by_status(answer) }
-    }
+fn recognise(answer: &Response) -> Match {
+    let framed = |object: Json| refusal(&object).is_some();
+    if answer.any_object().is_some_and(framed) { Match::Certain } else { Match::by_status(answer) }
 }
 
 async fn login(context: &Context<'_>) -> Result<Session> {

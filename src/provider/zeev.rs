@@ -4,10 +4,10 @@
 
 use jiff::SignedDuration;
 
-use super::{Context, Judgement, Life, Look, Provider, Renewed, Role, by_status};
-use crate::declaration::{Ageing, Alternatives, BaseUrl, Field, Kind, Placement, Renewal, Settings, Spec};
-use crate::error::{Cause, Error, Pending, Result};
-use crate::http::response::{Json, Response};
+use super::{Context, Judgement, Life, Probe, Provider, Renewed, Role, by_status};
+use crate::declaration::{Ageing, Alternatives, Field, Kind, Placement, Renewal, Settings, Spec};
+use crate::error::{Cause, Error, Result};
+use crate::http::response::Json;
 use crate::http::{Effect, Request};
 use crate::i18n::tr;
 use crate::secret::{Fields, percent};
@@ -45,7 +45,9 @@ static SPEC: Spec = Spec {
     impersonation: true,
 };
 
-/// The provider.
+/// Without a token the path refuses (seed document); no document says in which words.
+static PROBE: Probe = Probe { requests: &[TOKENS_PATH], ..Probe::BY_STATUS };
+
 pub struct Zeev;
 
 impl Provider for Zeev {
@@ -53,45 +55,34 @@ impl Provider for Zeev {
         &SPEC
     }
 
+    fn probe(&self) -> &'static Probe {
+        &PROBE
+    }
+
     fn prerequisite(&self, role: &Role, settings: &Settings) -> Option<Role> {
         (matches!(role, Role::As(_)) && settings.secret("API_TOKEN").is_none()).then_some(Role::User)
     }
 
-    fn login<'a>(&'a self, context: &'a Context<'a>) -> Pending<'a, Session> {
-        Box::pin(async move {
-            match &context.role {
-                Role::As(person) => impersonate(context, person).await,
-                _ => login(context).await,
-            }
-        })
+    async fn login(&self, context: &Context<'_>) -> Result<Session> {
+        match &context.role {
+            Role::As(person) => impersonate(context, person).await,
+            _ => login(context).await,
+        }
     }
 
     /// A living token fetches a fresh one (seed document).
-    fn renew<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Renewed> {
-        Box::pin(async move {
-            context.note(tr!("renewing the temporary token"));
-            let Some(person) = whoami(context, session).await? else { return Ok(Renewed::Refused) };
-            let mut renewed = session_of(&person)?;
-            renewed.user.clone_from(&session.user);
-            renewed.impersonating.clone_from(&session.impersonating);
-            renewed.details.clone_from(&session.details);
-            Ok(Renewed::Session(Box::new(renewed)))
-        })
+    async fn renew(&self, context: &Context<'_>, session: &Session) -> Result<Renewed> {
+        context.note(tr!("renewing the temporary token"));
+        let Some(person) = whoami(context, session).await? else { return Ok(Renewed::Refused) };
+        let mut renewed = session_of(&person)?;
+        renewed.user.clone_from(&session.user);
+        renewed.impersonating.clone_from(&session.impersonating);
+        renewed.details.clone_from(&session.details);
+        Ok(Renewed::Session(Box::new(renewed)))
     }
 
-    fn check<'a>(&'a self, context: &'a Context<'a>, session: &'a Session) -> Pending<'a, Life> {
-        Box::pin(async move {
-            Ok(if whoami(context, session).await?.is_some() { Life::Alive } else { Life::Dead })
-        })
-    }
-
-    /// Without a token the path refuses (seed document); in which words is nowhere said.
-    fn knocks(&self, url: &BaseUrl) -> Vec<Request> {
-        vec![Request::get(url.join(TOKENS_PATH)).no_cache()]
-    }
-
-    fn look(&self, answer: &Response) -> Look {
-        Look::by_status(answer)
+    async fn check(&self, context: &Context<'_>, session: &Session) -> Result<Life> {
+        Ok(if whoami(context, session).await?.is_some() { Life::Alive } else { Life::Dead })
     }
 }
 

@@ -73,11 +73,8 @@ pub fn questions(target: &Target, sources: &Sources) -> Result<Questions> {
         let value = hit.text.expose().to_owned();
         (hit.written.clone(), hit.origin.clone(), value)
     });
-    let url = resolution
-        .hits
-        .get(COMMON[0].name)
-        .map(|hit| target.spec.base_url(hit.text.expose()))
-        .transpose()?;
+    let url =
+        resolution.hits.get(COMMON[0].name).map(|hit| target.spec.base_url(hit.text.expose())).transpose()?;
     let flags = resolution.used().filter(|(field, _)| field.kind == Kind::Flag);
     let flags = flags.map(|(field, hit)| (field.name, hit.text.clone())).collect();
     Ok(Questions { fields: fields.collect(), route, near: sources.near_account(target), url, flags })

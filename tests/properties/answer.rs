@@ -8,7 +8,7 @@ use crmauth::declaration::{BaseUrl, Settings, Target};
 use crmauth::error::Error;
 use crmauth::http::{Channel, Http, Proxies};
 use crmauth::output::{Entry, Format, Outcome, Shape};
-use crmauth::provider::{self, Context, Provider, Renewed, Role};
+use crmauth::provider::{self, Context, Provider, Renewed, Role, System};
 use crmauth::report::Report;
 use crmauth::secret::Secret;
 use crmauth::session::{Session, check_token};
@@ -57,7 +57,7 @@ fn whole(answer: &[u8]) -> Vec<u8> {
     [head.as_bytes(), answer].concat()
 }
 
-async fn play(provider: &'static dyn Provider, verb: usize, answers: &[Vec<u8>]) {
+async fn play(provider: System, verb: usize, answers: &[Vec<u8>]) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let url = BaseUrl::parse(&format!("http://{address}/crm")).expect("a URL");
