@@ -251,7 +251,7 @@ impl Error {
 }
 
 /// Success or an [`Error`].
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// A [`Result`] that is not there yet; not `Send`, since all work is done on one thread.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;

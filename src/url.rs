@@ -123,7 +123,7 @@ fn in_quotes() -> Text {
     tr!("has a quote in its host, or begins or ends with one")
 }
 
-fn read(text: &str) -> std::result::Result<Url, Text> {
+fn read(text: &str) -> Result<Url, Text> {
     let (scheme, rest) = text.split_once("://").unwrap_or(("https", text));
     if let Some(why) = misspelt(text, scheme, rest) {
         return Err(why);

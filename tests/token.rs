@@ -487,6 +487,35 @@ fn an_establishments_refusal_leaves_the_partners_session_alone() {
 }
 
 #[test]
+fn what_stands_before_a_system_refuses_no_stored_session() {
+    let basic = || {
+        let head = [("WWW-Authenticate", "Basic realm=\"x\""), ("Content-Type", "text/html")];
+        Reply::with_headers(401, &head, "<html>")
+    };
+    let partner = json!({ "Access_Token": "p.a.r", "Expires_In": 3600 }).to_string();
+    let answers = [Reply::json(200, &partner), Reply::json(200, partner.replace("p.a.r", "e.s.t")), basic()];
+    let server = Server::start(answers.into());
+    let mut machine = Machine::new();
+    machine.set("BROKER_URL", &server.url()).set("BROKER_USERNAME", "loja");
+    machine.secret("BROKER_PASSWORD", "Yt5Loja1Qz").set("BROKER_PARTNER_USERNAME", "parceiro");
+    machine.secret("BROKER_PARTNER_PASSWORD", "Yt5Parceiro1Qz");
+    assert_eq!(self::token(&machine, "token broker"), "e.s.t");
+    machine.run("login broker").fails(6, &["in front of"]);
+    assert_eq!(read(&entry_of(&machine, "partner"))["token"], "p.a.r");
+
+    let server = Server::start(vec![canned::zeev("1mpersonator"), basic()]);
+    let mut machine = Machine::new();
+    machine
+        .set("ZEEV_URL", &server.url())
+        .set("ZEEV_USERNAME", "maria")
+        .secret("ZEEV_PASSWORD", "pW-Zv3Ed7Cr1");
+    assert_eq!(self::token(&machine, "token zeev"), "1mpersonator");
+    machine.run("token zeev --as 2").fails(6, &["in front of"]);
+    assert_eq!(read(&entry_of(&machine, "user"))["token"], "1mpersonator");
+    assert_eq!(server.received().len(), 2);
+}
+
+#[test]
 fn an_impersonated_session_is_stored_apart_and_shares_the_impersonators() {
     let servers = Servers::start();
     let machine = five_at(&servers);

@@ -126,18 +126,12 @@ impl Response {
         }
     }
 
-    /// The answer's JSON object, if it is a success. The body decides before the status: real servers refuse with 200,
-    /// 401 and 500, so `refusal` judges any object.
-    pub fn object(&self, refusal: impl Fn(&Json) -> Option<Error>) -> Result<Json> {
+    /// The answer's JSON object, if its status is a success.
+    pub fn object(&self) -> Result<Json> {
         if (300..400).contains(&self.status) {
             return Err(redirect(&self.host, self.status, self.location.as_ref(), self.https));
         }
         let found = json::find(&self.host, &self.body);
-        if let Ok(object) = &found
-            && let Some(refused) = refusal(object)
-        {
-            return Err(refused.status(self.status));
-        }
         if !self.is_success() {
             return Err(self.failure(found.ok().as_ref()));
         }
@@ -258,7 +252,7 @@ mod tests {
             (6, &[301, 308, 400, 404, 405, 410, 418, 422, 500]),
         ] {
             for status in statuses {
-                let error = answer(*status, b"<html>").object(|_| None).expect_err("an error");
+                let error = answer(*status, b"<html>").object().expect_err("an error");
                 assert_eq!(error.cause.exit(), exit, "{status}");
             }
         }

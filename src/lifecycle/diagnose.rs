@@ -127,7 +127,7 @@ async fn knock(system: System, channel: &Channel<'_>, url: &BaseUrl) -> Result<(
         let answer = channel.send(&request).await?;
         if matches!(answer.status, 300..400 | 407 | 408 | 429 | 502..=504) {
             // Such a status says itself what is wrong.
-            answer.object(|_| None)?;
+            answer.object()?;
         }
         let fit = (probe.recognise)(&answer);
         if fit != Match::No {

@@ -13,7 +13,7 @@ use crate::error::{Cause, Error, Pending, Result};
 use crate::http::Request;
 use crate::http::response::Response;
 use crate::i18n::tr;
-use crate::provider::{Context, Life, Provider, Renewed, Role};
+use crate::provider::{Context, Life, LoginError, Provider, Renewed, Role};
 use crate::session::Session;
 use crate::store::{Entry, Lock, Waited, Written};
 
@@ -355,7 +355,7 @@ impl Attempt<'_> {
             };
             let channel = account.channel();
             let context = Context::new(settings, account.role.clone(), &channel);
-            let context = Context { prior: prior.as_ref(), ..context };
+            let context = Context { prerequisite: prior.as_ref(), ..context };
             self.mark_unverified().await;
             self.ensure_lock().await?;
             let before = Timestamp::now();
@@ -368,15 +368,21 @@ impl Attempt<'_> {
                 Err(error) => error,
             };
             account.services.http.reconnect();
-            // It may be a stored session that the server did not take; a fresh one may do.
-            if let (Some(first), Some(prior), true) = (&first, &prior, context.prior_refused.get())
-                && prior.obtained_at < account.started
-            {
-                first.drop_session(prior).await;
-                if std::mem::take(&mut may_retry) {
-                    continue;
+            let error = match error {
+                LoginError::Failed(error) => error,
+                LoginError::PrerequisiteRefused(error) => {
+                    // The server refused the stored session; a fresh one may do.
+                    if let (Some(first), Some(prior)) = (&first, &prior)
+                        && prior.obtained_at < account.started
+                    {
+                        first.drop_session(prior).await;
+                        if std::mem::take(&mut may_retry) {
+                            continue;
+                        }
+                    }
+                    error
                 }
-            }
+            };
             self.restore(&error).await;
             return Err(error);
         }

@@ -3,11 +3,9 @@
 //! Request and fields are the seed document's; header and spelling vary with its later version. The partner's
 //! path is the one of the seed document's samples.
 
-use std::cell::Cell;
-
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Context, Match, Probe, Provider, Role};
+use super::{Context, LoginError, Match, Probe, Provider, Role};
 use crate::declaration::{
     Ageing, Alternatives, Default, Field, Group, Kind, Placement, Renewal, Settings, Spec,
 };
@@ -90,65 +88,74 @@ impl Provider for Broker {
         (*role == Role::User && settings.text("PARTNER_USERNAME").is_some()).then_some(Role::Partner)
     }
 
-    async fn login(&self, context: &Context<'_>) -> Result<Session> {
-        login(context).await
+    async fn login(&self, context: &Context<'_>) -> Result<Session, LoginError> {
+        let (user, request, partner_sent) = request(context)?;
+        let answer = context.send(&request).await?;
+        refusal(&answer).map_err(|error| partner_hint(context, error, partner_sent))?;
+        let fields = context.json(&answer).map_err(|error| {
+            let error = partner_hint(context, error, partner_sent);
+            // With a code of its own an answer speaks of this login, not of the partner's.
+            let of_login = answer.any_object().is_some_and(|object| has_code(&object));
+            match answer.status {
+                401 if !of_login => LoginError::PrerequisiteRefused(error),
+                _ => error.into(),
+            }
+        })?;
+        let token_type = fields.text("Token_Type").unwrap_or_else(|| "Bearer".to_owned());
+        let mut session = fields.session("Access_Token", &token_type)?;
+        session.user = Some(user);
+        match remaining(&fields, answer.date) {
+            Some(rest) => session.lasts(rest),
+            None => context.warn(tr!("the server names no usable lifetime for its token")),
+        }
+        session.details = fields.details(&["Access_Token", "Token_Type"]);
+        Ok(session)
     }
 }
 
 fn recognise(answer: &Response) -> Match {
-    let framed = |object: Json| object.get("CodigoRetorno").is_some();
-    if answer.any_object().is_some_and(framed) { Match::Certain } else { Match::by_status(answer) }
+    if answer.any_object().is_some_and(|object| has_code(&object)) {
+        Match::Certain
+    } else {
+        Match::by_status(answer)
+    }
 }
 
-async fn login(context: &Context<'_>) -> Result<Session> {
+/// The login that the role asks for: the user, the request, and whether it carries a partner's token.
+fn request(context: &Context<'_>) -> Result<(String, Request, bool)> {
     let settings = context.settings;
-    let (user, password, path) = match context.role {
-        Role::Partner => {
-            context.note(tr!("logging in as the partner"));
-            let path = settings.text("PARTNER_LOGIN_PATH").unwrap_or_default();
-            (context.required("PARTNER_USERNAME")?, context.required("PARTNER_PASSWORD")?, path)
-        }
-        _ => {
-            context.note(tr!("logging in"));
-            (context.required("USERNAME")?, context.required("PASSWORD")?, LOGIN_PATH)
-        }
+    let (user, password, path, token) = if context.role == Role::Partner {
+        context.note(tr!("logging in as the partner"));
+        let path = settings.text("PARTNER_LOGIN_PATH").unwrap_or_default();
+        (context.required("PARTNER_USERNAME")?, context.required("PARTNER_PASSWORD")?, path, None)
+    } else {
+        context.note(tr!("logging in"));
+        let fetched = context.prerequisite.map(|session| &session.token);
+        let token = fetched.or_else(|| settings.secret("PARTNER_TOKEN"));
+        (context.required("USERNAME")?, context.required("PASSWORD")?, LOGIN_PATH, token)
     };
     let body = Fields::new().text("UserName", user.expose()).secret("Password", password);
-    let mut request = Request::post(settings.url.join(path), "application/json", body.json(), body.secrets());
-    let partner = context.prior.map(|session| &session.token).or_else(|| settings.secret("PARTNER_TOKEN"));
-    if let Some(token) = partner.filter(|_| context.role != Role::Partner) {
-        request = request.bearer(token);
-    }
-    let answer = context.channel.send(&request).await?;
-    let coded = Cell::new(false);
-    let object = context.read(&answer, |object| {
-        coded.set(object.get("CodigoRetorno").is_some());
-        refusal(object)
-    });
-    let object = object.map_err(|error| {
-        // With a code of its own an answer speaks of this login, not of the partner's.
-        context.prior_refused.set(error.http_status == Some(401) && !coded.get());
-        partner_hint(context, error, partner.is_some())
-    })?;
-    let token_type = object.text("Token_Type").unwrap_or_else(|| "Bearer".to_owned());
-    let mut session = object.session("Access_Token", &token_type)?;
-    session.user = Some(user.expose().to_owned());
-    match remaining(&object, answer.date) {
-        Some(rest) => session.lasts(rest),
-        None => context.warn(tr!("the server names no usable lifetime for its token")),
-    }
-    session.details = object.details(&["Access_Token", "Token_Type"]);
-    Ok(session)
+    let request = Request::post(settings.url.join(path), "application/json", body.json(), body.secrets());
+    let user = user.expose().to_owned();
+    Ok(match token {
+        Some(token) => (user, request.bearer(token), true),
+        None => (user, request, false),
+    })
 }
 
 /// `CodigoRetorno` 1 is success; another value is a refusal even under status 200 (seed document). The later
 /// version leaves it out.
-fn refusal(answer: &Json) -> Option<Error> {
-    answer.get("CodigoRetorno")?;
-    (answer.text("CodigoRetorno").as_deref() != Some("1")).then(|| {
-        Error::new(Cause::Refused, tr!("{host} refused the login", host = answer.host()))
-            .said(&answer.said().unwrap_or_default())
-    })
+fn refusal(answer: &Response) -> Result<()> {
+    let Some(object) = answer.any_object().filter(has_code) else { return Ok(()) };
+    if object.text("CodigoRetorno").as_deref() == Some("1") {
+        return Ok(());
+    }
+    let message = tr!("{host} refused the login", host = answer.host);
+    Err(Error::new(Cause::Refused, message).said(&object.said().unwrap_or_default()).status(answer.status))
+}
+
+fn has_code(object: &Json) -> bool {
+    object.get("CodigoRetorno").is_some()
 }
 
 /// Where the server refuses and it is, or may be, the partner that it refuses, says so.

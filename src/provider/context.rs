@@ -1,7 +1,5 @@
 //! What a provider works with: a target's settings and the way to its server.
 
-use std::cell::Cell;
-
 use super::Role;
 use crate::declaration::Settings;
 use crate::error::{Cause, Error, Result};
@@ -11,43 +9,46 @@ use crate::i18n::{Text, tr};
 use crate::secret::Secret;
 use crate::session::Session;
 
-/// What a provider works with.
 pub struct Context<'a> {
-    /// The target's settings.
     pub settings: &'a Settings,
     /// Whose session is wanted.
     pub role: Role,
-    /// The prerequisite's session.
-    pub prior: Option<&'a Session>,
-    /// Set by the provider where it is the prerequisite's session that the server did not take.
-    pub prior_refused: Cell<bool>,
-    /// The way to the server.
+    /// The session of the role that [`super::Provider::prerequisite`] names.
+    pub prerequisite: Option<&'a Session>,
     pub channel: &'a Channel<'a>,
 }
 
 impl<'a> Context<'a> {
-    /// A context without a prerequisite's session.
+    /// A context without a prerequisite.
     pub fn new(settings: &'a Settings, role: Role, channel: &'a Channel<'a>) -> Self {
-        Self { settings, role, prior: None, prior_refused: Cell::new(false), channel }
+        Self { settings, role, prerequisite: None, channel }
     }
 
-    /// Sends a request and reads the answer's object, as [`Response::object`] does. Tokens in it are learnt, and
-    /// text around it is warned about.
-    pub async fn call(&self, request: Request, refusal: impl Fn(&Json) -> Option<Error>) -> Result<Json> {
-        let answer = self.channel.send(&request).await?;
-        self.read(&answer, refusal)
-    }
-
-    /// The second half of [`Context::call`], for an answer that was looked at before.
-    pub fn read(&self, answer: &Response, refusal: impl Fn(&Json) -> Option<Error>) -> Result<Json> {
-        let object = answer.object(|object| {
-            self.learn(object);
-            refusal(object)
-        });
+    /// Sends a request. A redirect, and an answer that comes from something in front of the system, is an error; any
+    /// other is the provider's to judge, whatever its status. Tokens in the answer are learnt.
+    pub async fn send(&self, request: &Request) -> Result<Response> {
+        let answer = self.channel.send(request).await?;
+        if (300..400).contains(&answer.status) {
+            return Err(response::redirect(
+                &answer.host,
+                answer.status,
+                answer.location.as_ref(),
+                answer.https,
+            ));
+        }
+        if let Some(object) = answer.any_object() {
+            object.secrets().iter().for_each(|secret| self.channel.report.learn(secret));
+        }
         if answer.refused_in_front(self.settings.target.spec.refuses_in_json) {
             return Err(response::in_front(&answer.host, answer.status));
         }
-        let object = object?;
+        Ok(answer)
+    }
+
+    /// The JSON object of an answer whose status is a success. Look for a refusal in the answer's body before: real
+    /// servers refuse with 200, 401 and 500 alike.
+    pub fn json(&self, answer: &Response) -> Result<Json> {
+        let object = answer.object()?;
         if object.had_extra_text() {
             self.warn(tr!("the server printed text around its JSON (PHP display_errors?)"));
         }
@@ -74,9 +75,5 @@ impl<'a> Context<'a> {
         self.settings.secret(field).ok_or_else(|| {
             Error::new(Cause::MissingSetting, tr!("{variable} is not set", variable = self.variable(field)))
         })
-    }
-
-    fn learn(&self, object: &Json) {
-        object.secrets().iter().for_each(|secret| self.channel.report.learn(secret));
     }
 }

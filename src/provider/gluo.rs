@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 
-use super::{Context, Judgement, Life, Match, Probe, Provider, Revocation, by_object};
+use super::{Context, Judgement, Life, LoginError, Match, Probe, Provider, Revocation, by_object};
 use crate::declaration::{Ageing, Field, Kind, Placement, Renewal, Spec};
 use crate::error::{Cause, Error, Result};
 use crate::http::response::{Json, Response};
@@ -35,6 +35,9 @@ const DEATHS: [&str; 4] =
 
 /// Codes that a rival's challenge provokes too: it ends ours, and the right key looks wrong (real server).
 const RACES: [&str; 2] = ["INVALID_USER_CREDENTIALS", "INVALID_AUTH_TOKEN"];
+
+/// How often a login begins anew with a fresh challenge, the first time included.
+const LOGINS_MAX: u32 = 2;
 
 static SPEC: Spec = Spec {
     id: "gluo",
@@ -93,16 +96,33 @@ impl Provider for Gluo {
         &PROBE
     }
 
-    async fn login(&self, context: &Context<'_>) -> Result<Session> {
-        match attempt(context).await {
-            Err(Attempt { raced: true, .. }) => {
+    async fn login(&self, context: &Context<'_>) -> Result<Session, LoginError> {
+        let user = context.required("USERNAME")?.expose();
+        let mut logins = 0;
+        loop {
+            logins += 1;
+            context.note(tr!("asking for a challenge"));
+            let challenge = fields(context, &context.send(&challenge(context)?).await?)?;
+            note_skew(context, &challenge);
+
+            context.note(tr!("logging in"));
+            // The server builds the same hash from the challenge and its copy of the key: seed document.
+            let key = md5_hex(&[challenge.require_text("token")?, context.required("ACCESS_KEY")?.expose()]);
+            let body =
+                Fields::new().text("operation", "login").text("username", user).secret("accessKey", &key);
+            let answer = context.send(&post(context, &body)).await?;
+            if logins < LOGINS_MAX && code(&answer).is_some_and(|code| RACES.contains(&code.as_str())) {
                 context
                     .note(tr!("the challenge may have been taken by another login; asking for a fresh one"));
-                attempt(context).await
+                continue;
             }
-            outcome => outcome,
+            let fields = fields(context, &answer)?;
+            let mut session = fields.session("sessionName", "session")?;
+            session.user = Some(user.to_owned());
+            session.details = fields.details(&["sessionName"]);
+            session.details.insert("challenge".to_owned(), challenge.details(&["token"]).into());
+            return Ok(session);
         }
-        .map_err(|attempt| attempt.error)
     }
 
     /// `listtypes` by GET keeps a living session alive and harms no dead one. `extendsession` must not be asked: on
@@ -111,15 +131,15 @@ impl Provider for Gluo {
     async fn check(&self, context: &Context<'_>, session: &Session) -> Result<Life> {
         let token = percent(session.token.expose());
         let path = ["webservice.php?operation=listtypes&sessionName=", &token].concat();
-        let url = context.settings.url.join(&path);
-        let request = Request::get(url).no_cache().effect(Effect::None).secret(&session.token);
-        let answer = context.channel.send(&request).await?;
-        if crashed(&answer) {
-            return Ok(Life::Broken);
-        }
-        match by_object(&answer, true, death) {
+        let request = Request::get(context.settings.url.join(&path)).no_cache().effect(Effect::None);
+        let answer = context.send(&request.secret(&session.token)).await?;
+        match self.judge(&answer, true) {
             Some(Judgement::Dead) => Ok(Life::Dead),
-            _ => context.read(&answer, refusal).map(|_| Life::Alive),
+            Some(Judgement::Unclear) => Ok(Life::Broken),
+            _ => {
+                refusal(&answer)?;
+                context.json(&answer).map(|_| Life::Alive)
+            }
         }
     }
 
@@ -127,17 +147,17 @@ impl Provider for Gluo {
     /// ends it (assumed).
     async fn revoke(&self, context: &Context<'_>, session: &Session) -> Result<Revocation> {
         let body = Fields::new().text("operation", "logout").secret("sessionName", &session.token);
-        let url = context.settings.url.join("webservice.php");
-        let request =
-            Request::post(url, SPEC.content_type, body.form(), body.secrets()).effect(Effect::Logout);
-        let answer = context.channel.send(&request).await?;
-        let failed = answer.any_object().and_then(|object| code(&object));
-        if crashed(&answer) || failed.is_some_and(|code| code == "INTERNAL_SERVER_ERROR") {
+        let answer = context.send(&post(context, &body).effect(Effect::Logout)).await?;
+        if code(&answer).is_some_and(|code| code == "INTERNAL_SERVER_ERROR") {
             return Ok(Revocation::StillAlive);
         }
-        match by_object(&answer, true, death) {
+        match self.judge(&answer, true) {
             Some(Judgement::Dead) => Ok(Revocation::Ended),
-            _ => context.read(&answer, refusal).map(|_| Revocation::Revoked),
+            Some(Judgement::Unclear) => Ok(Revocation::StillAlive),
+            _ => {
+                refusal(&answer)?;
+                context.json(&answer).map(|_| Revocation::Revoked)
+            }
         }
     }
 
@@ -157,103 +177,71 @@ fn recognise(answer: &Response) -> Match {
     if answer.any_object().is_some_and(framed) { Match::Certain } else { Match::No }
 }
 
-/// A challenge is refused to a user who is not there: ACCESS_DENIED (real server). It ends the one before it.
+/// The server refuses a challenge to an unknown user: ACCESS_DENIED (real server). A new challenge ends the one before.
 async fn probe_user(context: &Context<'_>) -> Result<()> {
-    let request = challenge(context)?;
-    let user = context.variable("USERNAME");
-    context.call(request, refusal).await.map(drop).map_err(|error| match error.cause {
-        Cause::Refused => error.hint(tr!("check {user}", user)),
+    let answer = context.send(&challenge(context)?).await?;
+    refusal(&answer).map_err(|error| match error.cause {
+        Cause::Refused => error.hint(tr!("check {user}", user = context.variable("USERNAME"))),
         _ => error,
-    })
+    })?;
+    context.json(&answer).map(drop)
 }
 
-/// The request for a challenge, which ends the one before it.
+/// The request for a challenge, which ends the one before.
 fn challenge(context: &Context<'_>) -> Result<Request> {
     let user = percent(context.required("USERNAME")?.expose());
     let path = ["webservice.php?operation=getchallenge&username=", &user].concat();
     Ok(Request::get(context.settings.url.join(&path)).repeatable())
 }
 
-/// A try that failed.
-struct Attempt {
-    error: Error,
-    raced: bool,
+fn post(context: &Context<'_>, body: &Fields) -> Request {
+    let url = context.settings.url.join("webservice.php");
+    Request::post(url, SPEC.content_type, body.form(), body.secrets())
 }
 
-impl From<Error> for Attempt {
-    fn from(error: Error) -> Self {
-        Self { error, raced: false }
-    }
-}
-
-/// One challenge and one login.
-async fn attempt(context: &Context<'_>) -> std::result::Result<Session, Attempt> {
-    let settings = context.settings;
-    let user = context.required("USERNAME")?.expose();
-    context.note(tr!("asking for a challenge"));
-    let challenge = result(&context.call(challenge(context)?, refusal).await?)?;
-    note_skew(context, &challenge);
-
-    context.note(tr!("logging in"));
-    // The server builds the same hash from the challenge and its copy of the key: seed document.
-    let key = md5_hex(&[challenge.require_text("token")?, context.required("ACCESS_KEY")?.expose()]);
-    let body = Fields::new().text("operation", "login").text("username", user).secret("accessKey", &key);
-    let url = settings.url.join("webservice.php");
-    let request = Request::post(url, SPEC.content_type, body.form(), body.secrets());
-    let raced = std::cell::Cell::new(false);
-    let answer = context
-        .call(request, |object| {
-            raced.set(code(object).is_some_and(|code| RACES.contains(&code.as_str())));
-            refusal(object)
-        })
-        .await
-        .map_err(|error| Attempt { error, raced: raced.get() })?;
-    let fields = result(&answer)?;
-    let mut session = fields.session("sessionName", "session")?;
-    session.user = Some(user.to_owned());
-    session.details = fields.details(&["sessionName"]);
-    session.details.insert("challenge".to_owned(), challenge.details(&["token"]).into());
-    Ok(session)
-}
-
-/// The part of an answer that holds the fields: `result` on a real server, `application/json` in the seed
+/// The part of a good answer that contains the fields: `result` on a real server, `application/json` in the seed
 /// document's example, or the answer itself.
-fn result(answer: &Json) -> Result<Json> {
-    if answer.get("result").is_some() {
-        return answer.require_object("result");
+fn fields(context: &Context<'_>, answer: &Response) -> Result<Json> {
+    refusal(answer)?;
+    let object = context.json(answer)?;
+    if object.get("result").is_some() {
+        return object.require_object("result");
     }
-    Ok(answer.inner("application/json").unwrap_or_else(|| answer.clone()))
+    Ok(object.inner("application/json").unwrap_or(object))
 }
 
-/// `success: false` names a code; vtiger sends it with status 200 (real server).
-fn refusal(answer: &Json) -> Option<Error> {
-    if answer.get("success")?.as_bool()? {
-        return None;
-    }
-    let host = answer.host();
-    let known = code(answer).is_some_and(|code| REFUSALS.contains(&code.as_str()));
-    let (cause, message) = if known {
-        (Cause::Refused, tr!("{host} refused the login", host))
-    } else {
-        (Cause::BadAnswer, tr!("{host} reported an error", host))
+/// vtiger refuses with `success: false` and a code, under status 200 (real server).
+fn refusal(answer: &Response) -> Result<()> {
+    let Some(refused) = refused(answer) else { return Ok(()) };
+    let host = refused.host();
+    let (cause, message) = match code(answer) {
+        Some(code) if REFUSALS.contains(&code.as_str()) => {
+            (Cause::Refused, tr!("{host} refused the login", host))
+        }
+        _ => (Cause::BadAnswer, tr!("{host} reported an error", host)),
     };
-    Some(Error::new(cause, message).said(&answer.said().unwrap_or_default()))
+    Err(Error::new(cause, message).said(&refused.said().unwrap_or_default()).status(answer.status))
 }
 
-fn code(answer: &Json) -> Option<String> {
-    answer.inner("error")?.text("code")
+fn refused(answer: &Response) -> Option<Json> {
+    answer.any_object().filter(|object| object.get("success").is_some_and(|success| success == false))
+}
+
+/// The code of a refusal.
+fn code(answer: &Response) -> Option<String> {
+    refused(answer)?.inner("error")?.text("code")
 }
 
 /// Whether an object says that the session is dead: in its own `success` and `error.code`, and in no other place.
-/// A success holds the record, and messages hold what was asked for.
+/// A success contains the record, and messages quote the request.
 fn death(answer: &Json) -> Option<Judgement> {
     let failed = answer.exact("success")? == false && answer.exact("result").is_none();
     let code = answer.exact("error")?.get("code")?.as_str()?;
     (failed && DEATHS.contains(&code)).then_some(Judgement::Dead)
 }
 
-/// Whether PHP died over a request: nothing came, or its own page instead of JSON (real servers). It does so at every
-/// request with an id that was revived without a user, and at some requests with a living one.
+/// Whether PHP died over a request: the answer is empty, or PHP's own page instead of JSON (real servers). It does so at
+/// every request with an id that was revived without a user, and at some requests with a living one.
 fn crashed(answer: &Response) -> bool {
     let page = || answer.any_object().is_none() && contains(&answer.body, b"Fatal error");
     match answer.status {
@@ -267,8 +255,8 @@ fn contains(body: &[u8], text: &[u8]) -> bool {
     body.windows(text.len()).any(|part| part == text)
 }
 
-/// The challenge lives from `serverTime` to `expireTime`, whatever our clock says; a clock that is far off
-/// explains other trouble.
+/// Notes a clock that is far off: it explains other trouble. It does not matter to the challenge, whose life is
+/// measured by the server's clock.
 fn note_skew(context: &Context<'_>, challenge: &Json) {
     let Some(server) = challenge.get("serverTime").and_then(serde_json::Value::as_i64) else {
         return;

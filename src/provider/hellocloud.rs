@@ -3,7 +3,7 @@
 //! Bodies and fields are the seed document's; refusals and the `index.php` path are measured on a real
 //! SuiteCRM 7.14.
 
-use super::{Context, Judgement, Life, Match, Probe, Provider, Renewed, Revocation};
+use super::{Context, Judgement, Life, LoginError, Match, Probe, Provider, Renewed, Revocation};
 use crate::declaration::{Ageing, Default, Field, Group, Kind, Placement, Renewal, Spec};
 use crate::error::{Cause, Error, Result};
 use crate::http::response::{Json, Response};
@@ -102,8 +102,19 @@ impl Provider for HelloCloud {
         &PROBE
     }
 
-    async fn login(&self, context: &Context<'_>) -> Result<Session> {
-        login(context).await
+    async fn login(&self, context: &Context<'_>) -> Result<Session, LoginError> {
+        let settings = context.settings;
+        let grant = settings.text("GRANT").unwrap_or("client_credentials");
+        let user = settings.text("USERNAME").filter(|_| grant == "password");
+        let mut fields = client(context, grant)?;
+        if let Some(user) = user {
+            fields = fields.text("username", user).secret("password", context.required("PASSWORD")?);
+        }
+        context.note(tr!("logging in with the grant {grant}", grant));
+        let (answer, detour) = exchange(context, &fields).await?;
+        let mut session = session_in(context, &answer, detour)?;
+        session.user = user.map(str::to_owned);
+        Ok(session)
     }
 
     /// The refresh token works once; it ends the old access token too (real server).
@@ -126,11 +137,12 @@ impl Provider for HelloCloud {
         let path = if session.user.is_some() { "Api/V8/current-user" } else { "Api/V8/meta/modules" };
         let request = Request::get(context.settings.url.join(path)).no_cache().effect(Effect::None);
         let request = request.accept(MEDIA_TYPE).bearer(&session.token);
-        let answer = context.channel.send(&request).await?;
+        let answer = context.send(&request).await?;
         if is_dead(&answer) {
             return Ok(Life::Dead);
         }
-        context.read(&answer, |object| refusal(context, object)).map(|_| Life::Alive)
+        refusal(context, &answer)?;
+        context.json(&answer).map(|_| Life::Alive)
     }
 
     /// Ends the access token and its refresh token; other logins live on. A dead access token says nothing of the
@@ -179,14 +191,13 @@ fn header_dropped(host: &str) -> Error {
 async fn log_out(context: &Context<'_>, session: &Session) -> Result<bool> {
     let url = context.settings.url.join("Api/V8/logout");
     let request = Request::post(url, MEDIA_TYPE, Fields::new().json(), &[]);
-    let answer = context
-        .channel
-        .send(&request.effect(Effect::Logout).accept(MEDIA_TYPE).bearer(&session.token))
-        .await?;
+    let request = request.effect(Effect::Logout).accept(MEDIA_TYPE).bearer(&session.token);
+    let answer = context.send(&request).await?;
     if is_dead(&answer) {
         return Ok(false);
     }
-    context.read(&answer, |object| refusal(context, object)).map(|_| true)
+    refusal(context, &answer)?;
+    context.json(&answer).map(|_| true)
 }
 
 /// Whether an answer says that the access token is dead (real server). Not so where the server never saw it.
@@ -217,25 +228,10 @@ fn client(context: &Context<'_>, grant: &str) -> Result<Fields> {
         .secret("client_secret", context.required("CLIENT_SECRET")?))
 }
 
-async fn login(context: &Context<'_>) -> Result<Session> {
-    let settings = context.settings;
-    let grant = settings.text("GRANT").unwrap_or("client_credentials");
-    let user = settings.text("USERNAME").filter(|_| grant == "password");
-    let mut fields = client(context, grant)?;
-    if let Some(user) = user {
-        fields = fields.text("username", user).secret("password", context.required("PASSWORD")?);
-    }
-    context.note(tr!("logging in with the grant {grant}", grant));
-    let (answer, detour) = exchange(context, &fields).await?;
-    let mut session = session_in(context, &answer, detour)?;
-    session.user = user.map(str::to_owned);
-    Ok(session)
-}
-
 /// Asks for a token, at the usual path and at the one of a server without URL rewriting; whether the latter answered.
 async fn exchange(context: &Context<'_>, fields: &Fields) -> Result<(Response, bool)> {
     let own_path = context.settings.text("TOKEN_PATH");
-    let mut answer = context.channel.send(&request(context, own_path.unwrap_or(TOKEN_PATH), fields)).await?;
+    let mut answer = context.send(&request(context, own_path.unwrap_or(TOKEN_PATH), fields)).await?;
     let detour = answer.status == 404 && own_path.is_none();
     if detour {
         context.note(tr!(
@@ -243,7 +239,7 @@ async fn exchange(context: &Context<'_>, fields: &Fields) -> Result<(Response, b
             usual = TOKEN_PATH,
             other = UNREWRITTEN_PATH
         ));
-        answer = context.channel.send(&request(context, UNREWRITTEN_PATH, fields)).await?;
+        answer = context.send(&request(context, UNREWRITTEN_PATH, fields)).await?;
     }
     Ok((answer, detour))
 }
@@ -251,7 +247,8 @@ async fn exchange(context: &Context<'_>, fields: &Fields) -> Result<(Response, b
 /// The session that an answer to a request for a token holds.
 fn session_in(context: &Context<'_>, answer: &Response, detour: bool) -> Result<Session> {
     let keyless = answer.status == 500 && answer.body.is_empty();
-    let object = context.read(answer, |object| refusal(context, object)).map_err(|error| {
+    refusal(context, answer)?;
+    let object = context.json(answer).map_err(|error| {
         if keyless { error.hint(tr!("were the server's OAuth2 keys ever generated?")) } else { error }
     })?;
     let mut session =
@@ -284,7 +281,7 @@ fn request(context: &Context<'_>, path: &str, fields: &Fields) -> Request {
 }
 
 /// A real server refuses wrong credentials with status 500 and a sentence, wrong secrets with 401 and a code.
-fn refusal(context: &Context<'_>, answer: &Json) -> Option<Error> {
+fn refusal(context: &Context<'_>, answer: &Response) -> Result<()> {
     const CODES: [&str; 5] =
         ["invalid_client", "invalid_grant", "invalid_credentials", "access_denied", "unauthorized_client"];
     const SENTENCES: [&str; 4] = [
@@ -293,29 +290,30 @@ fn refusal(context: &Context<'_>, answer: &Json) -> Option<Error> {
         "No user found with this username",
         "The password is invalid",
     ];
-    let code = answer.text("error")?;
-    if lacks_header(answer) {
-        return Some(header_dropped(answer.host()));
+    let Some(object) = answer.any_object() else { return Ok(()) };
+    let Some(code) = object.text("error") else { return Ok(()) };
+    if lacks_header(&object) {
+        return Err(header_dropped(&answer.host).status(answer.status));
     }
-    let text = answer.text("message").or_else(|| answer.text("error_description")).unwrap_or_default();
-    let host = answer.host();
-    let said = answer.said().unwrap_or_default();
+    let text = object.text("message").or_else(|| object.text("error_description")).unwrap_or_default();
+    let host = &answer.host;
+    let refuse = |cause, message| {
+        Error::new(cause, message).said(&object.said().unwrap_or_default()).status(answer.status)
+    };
     if ["lockout_reached", "password_expired"].iter().any(|word| code.contains(word) || text.contains(word)) {
         let message = tr!("{host} says that the account is locked or its password has expired", host);
-        return Some(
-            Error::new(Cause::Locked, message)
-                .said(&said)
-                .hint(tr!("log in once on the web page, or ask its administrator")),
+        return Err(
+            refuse(Cause::Locked, message).hint(tr!("log in once on the web page, or ask its administrator"))
         );
     }
     if CODES.contains(&code.as_str()) || SENTENCES.iter().any(|sentence| text.contains(sentence)) {
-        let error = Error::new(Cause::Refused, tr!("{host} refused the login", host)).said(&said);
-        return Some(match hint(context, &code) {
+        let error = refuse(Cause::Refused, tr!("{host} refused the login", host));
+        return Err(match hint(context, &code) {
             Some(hint) => error.hint(hint),
             None => error,
         });
     }
-    None
+    Ok(())
 }
 
 /// The next step where it is more than "check what you typed".

@@ -39,7 +39,7 @@ macro_rules! providers {
                 match self { $(Self::$System => $module::$System.prerequisite(role, settings)),* }
             }
 
-            async fn login(&self, context: &Context<'_>) -> Result<Session> {
+            async fn login(&self, context: &Context<'_>) -> Result<Session, LoginError> {
                 match self { $(Self::$System => $module::$System.login(context).await),* }
             }
 
@@ -88,13 +88,13 @@ pub trait Provider {
 
     fn probe(&self) -> &'static Probe;
 
-    /// Whose session must be had before `role` can log in; [`Context::prior`] is that session.
+    /// Whose session must be had before `role` can log in; [`Context::prerequisite`] is that session.
     fn prerequisite(&self, _role: &Role, _settings: &Settings) -> Option<Role> {
         None
     }
 
     /// Logs in: a new session, now.
-    async fn login(&self, context: &Context<'_>) -> Result<Session>;
+    async fn login(&self, context: &Context<'_>) -> Result<Session, LoginError>;
 
     /// Renews a session without a login, where [`Spec::renewal`] says that it can be. An error does not say that the
     /// session is dead.
@@ -121,6 +121,20 @@ pub trait Provider {
     /// What an answer to a request of the user's means, where it is more than its status says.
     fn explain(&self, _answer: &Response) -> Option<Error> {
         None
+    }
+}
+
+/// Why a login failed.
+#[derive(Debug)]
+pub enum LoginError {
+    /// The server refused the prerequisite's session. With another one the login may work.
+    PrerequisiteRefused(Error),
+    Failed(Error),
+}
+
+impl From<Error> for LoginError {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The seed document's answer and the one of its later version are both read.
 
-use super::{Context, Judgement, Life, Match, Probe, Provider, by_object, by_status};
+use super::{Context, Judgement, Life, LoginError, Match, Probe, Provider, by_object, by_status};
 use crate::declaration::{Ageing, Alternatives, Default, Field, Kind, Placement, Renewal, Spec};
 use crate::error::{Cause, Error, Result};
 use crate::http::response::{Json, Response};
@@ -65,8 +65,22 @@ impl Provider for SystemsWay {
         &PROBE
     }
 
-    async fn login(&self, context: &Context<'_>) -> Result<Session> {
-        login(context).await
+    async fn login(&self, context: &Context<'_>) -> Result<Session, LoginError> {
+        let user = context.required("USERNAME")?.expose();
+        let body = Fields::new().text("User", user).secret("Passwd", &hash(context)?);
+        let url = context.settings.url.join(LOGIN_PATH);
+        let request = Request::post(url, "application/json", body.json(), body.secrets());
+        context.note(tr!("logging in; a session that this user has elsewhere ends"));
+        let answer = context.send(&request).await?;
+        refusal(&answer)?;
+        let fields = context.json(&answer)?;
+        if fields.text("Status").is_none() && fields.text("codigo").is_none() {
+            return Err(fields.wrong("Status", &tr!("a text")).into());
+        }
+        let mut session = fields.session("IDSessao", "session")?;
+        session.user = Some(user.to_owned());
+        session.details = fields.details(&["IDSessao"]);
+        Ok(session)
     }
 
     /// Asks for the user 0, who does not exist: nobody's data comes back, and a dead session says so.
@@ -76,15 +90,15 @@ impl Provider for SystemsWay {
             .no_cache()
             .effect(Effect::None)
             .secret(&session.token);
-        let answer = context.channel.send(&request).await?;
-        // An alive session gets a list, which is no object.
+        let answer = context.send(&request).await?;
+        // A living session gets a list, which is not an object.
         if answer.status == 200 && answer.body.trim_ascii_start().starts_with(b"[") {
             return Ok(Life::Alive);
         }
-        if answer.any_object().is_some_and(|object| refusal(&object).is_some()) {
+        if answer.any_object().is_some_and(|object| refuses(&object)) {
             return Ok(Life::Dead);
         }
-        context.read(&answer, refusal).map(|_| Life::Alive)
+        context.json(&answer).map(|_| Life::Alive)
     }
 
     /// `Status: ERROR` is also how a request is refused for its content; [`Provider::check`] tells them apart. Nothing
@@ -92,7 +106,7 @@ impl Provider for SystemsWay {
     fn judge(&self, answer: &Response, whole: bool) -> Option<Judgement> {
         match by_status(answer, whole)? {
             Judgement::Alive => {
-                by_object(answer, whole, |object| refusal(object).map(|_| Judgement::Refused))
+                by_object(answer, whole, |object| refuses(object).then_some(Judgement::Refused))
             }
             judgement => Some(judgement),
         }
@@ -100,25 +114,11 @@ impl Provider for SystemsWay {
 }
 
 fn recognise(answer: &Response) -> Match {
-    let framed = |object: Json| refusal(&object).is_some();
-    if answer.any_object().is_some_and(framed) { Match::Certain } else { Match::by_status(answer) }
-}
-
-async fn login(context: &Context<'_>) -> Result<Session> {
-    let settings = context.settings;
-    let user = context.required("USERNAME")?.expose();
-    let body = Fields::new().text("User", user).secret("Passwd", &hash(context)?);
-    let url = settings.url.join(LOGIN_PATH);
-    let request = Request::post(url, "application/json", body.json(), body.secrets());
-    context.note(tr!("logging in; a session that this user has elsewhere ends"));
-    let answer = context.call(request, refusal).await?;
-    if answer.text("Status").is_none() && answer.text("codigo").is_none() {
-        return Err(answer.wrong("Status", &tr!("a text")));
+    if answer.any_object().is_some_and(|object| refuses(&object)) {
+        Match::Certain
+    } else {
+        Match::by_status(answer)
     }
-    let mut session = answer.session("IDSessao", "session")?;
-    session.user = Some(user.to_owned());
-    session.details = answer.details(&["IDSessao"]);
-    Ok(session)
 }
 
 /// The password's hash in the letters that the server compares.
@@ -144,16 +144,18 @@ fn hash(context: &Context<'_>) -> Result<Secret> {
     Ok(if context.settings.text("HASH_CASE") == Some("lower") { lower } else { upper })
 }
 
+fn refusal(answer: &Response) -> Result<()> {
+    let Some(object) = answer.any_object().filter(refuses) else { return Ok(()) };
+    let said = object.said().or_else(|| object.text("Status")).unwrap_or_default();
+    let message = tr!("{host} refused the login", host = answer.host);
+    Err(Error::new(Cause::Refused, message).said(&said).status(answer.status))
+}
+
 /// `Status` is `OK` or `ERROR` (seed); `codigo` is `00` or `01` in the later version.
-fn refusal(answer: &Json) -> Option<Error> {
-    let done = match (answer.text("Status"), answer.text("codigo")) {
-        (Some(status), _) => status.eq_ignore_ascii_case("ok"),
-        (None, Some(code)) => code.trim_start_matches('0').is_empty(),
-        (None, None) => return None,
-    };
-    if done {
-        return None;
+fn refuses(object: &Json) -> bool {
+    match (object.text("Status"), object.text("codigo")) {
+        (Some(status), _) => !status.eq_ignore_ascii_case("ok"),
+        (None, Some(code)) => !code.trim_start_matches('0').is_empty(),
+        (None, None) => false,
     }
-    let said = answer.said().or_else(|| answer.text("Status")).unwrap_or_default();
-    Some(Error::new(Cause::Refused, tr!("{host} refused the login", host = answer.host())).said(&said))
 }

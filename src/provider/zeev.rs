@@ -4,7 +4,7 @@
 
 use jiff::SignedDuration;
 
-use super::{Context, Judgement, Life, Probe, Provider, Renewed, Role, by_status};
+use super::{Context, Judgement, Life, LoginError, Probe, Provider, Renewed, Role, by_status};
 use crate::declaration::{Ageing, Alternatives, Field, Kind, Placement, Renewal, Settings, Spec};
 use crate::error::{Cause, Error, Result};
 use crate::http::response::Json;
@@ -63,10 +63,10 @@ impl Provider for Zeev {
         (matches!(role, Role::As(_)) && settings.secret("API_TOKEN").is_none()).then_some(Role::User)
     }
 
-    async fn login(&self, context: &Context<'_>) -> Result<Session> {
+    async fn login(&self, context: &Context<'_>) -> Result<Session, LoginError> {
         match &context.role {
             Role::As(person) => impersonate(context, person).await,
-            _ => login(context).await,
+            _ => Ok(login(context).await?),
         }
     }
 
@@ -92,11 +92,11 @@ async fn whoami(context: &Context<'_>, session: &Session) -> Result<Option<Json>
         .no_cache()
         .effect(Effect::None)
         .bearer(&session.token);
-    let answer = context.channel.send(&request).await?;
+    let answer = context.send(&request).await?;
     if by_status(&answer, true) == Some(Judgement::Refused) {
         return Ok(None);
     }
-    context.read(&answer, |_| None).map(Some)
+    context.json(&answer).map(Some)
 }
 
 async fn login(context: &Context<'_>) -> Result<Session> {
@@ -114,36 +114,37 @@ async fn login(context: &Context<'_>) -> Result<Session> {
             Request::post(url, "application/json", body.json(), body.secrets())
         }
     };
-    let answer = context.call(request, |_| None).await?;
-    let mut session = session_of(&answer)?;
-    session.user = settings.text("USERNAME").map(str::to_owned).or_else(|| answer.text("username"));
-    session.details = answer.details(&[]);
+    let person = context.json(&context.send(&request).await?)?;
+    let mut session = session_of(&person)?;
+    session.user = settings.text("USERNAME").map(str::to_owned).or_else(|| person.text("username"));
+    session.details = person.details(&[]);
     Ok(session)
 }
 
 /// The session of the person whom the answer's `impersonate` names; `current` is the one who asked.
-async fn impersonate(context: &Context<'_>, person: &str) -> Result<Session> {
-    let settings = context.settings;
+async fn impersonate(context: &Context<'_>, person: &str) -> Result<Session, LoginError> {
     if matches!(person, "." | "..") || person.trim().is_empty() {
-        return Err(Error::new(Cause::Usage, tr!("--as needs a person's id or user name")));
+        return Err(Error::new(Cause::Usage, tr!("--as needs a person's id or user name")).into());
     }
-    let token = match context.prior {
+    let token = match context.prerequisite {
         Some(session) => &session.token,
         None => context.required("API_TOKEN")?,
     };
     context.note(tr!("impersonating"));
     let path = [TOKENS_PATH, "/impersonate/", &percent(person)].concat();
-    let request = Request::get(settings.url.join(&path)).bearer(token);
-    let answer = context.call(request, |_| None).await.map_err(|error| {
-        context.prior_refused.set(error.http_status == Some(401));
-        explain(context, error, person)
+    let request = Request::get(context.settings.url.join(&path)).bearer(token);
+    let answer = context.send(&request).await?;
+    let both = context.json(&answer).map_err(|error| match answer.status {
+        401 => LoginError::PrerequisiteRefused(error),
+        403 | 404 => explain(context, error, person).into(),
+        _ => error.into(),
     })?;
-    let (other, current) = (answer.require_object("impersonate")?, answer.inner("current"));
+    let (other, current) = (both.require_object("impersonate")?, both.inner("current"));
     let mut session = session_of(&other)?;
-    let by = context.prior.and_then(|session| session.user.clone());
+    let by = context.prerequisite.and_then(|session| session.user.clone());
     session.user = current.and_then(|current| current.text("username")).or(by);
     session.impersonating = Some(other.text("username").unwrap_or_else(|| person.to_owned()));
-    session.details = answer.details(&[]);
+    session.details = both.details(&[]);
     Ok(session)
 }
 

@@ -8,7 +8,7 @@ use crmauth::declaration::{BaseUrl, Settings, Target};
 use crmauth::error::Error;
 use crmauth::http::{Channel, Http, Proxies};
 use crmauth::output::{Entry, Format, Outcome, Shape};
-use crmauth::provider::{self, Context, Provider, Renewed, Role, System};
+use crmauth::provider::{self, Context, LoginError, Provider, Renewed, Role, System};
 use crmauth::report::Report;
 use crmauth::secret::Secret;
 use crmauth::session::{Session, check_token};
@@ -80,7 +80,7 @@ async fn play(provider: System, verb: usize, answers: &[Vec<u8>]) {
     };
     let role = if verb == 4 && spec.impersonation { Role::As("bia".to_owned()) } else { Role::User };
     let mut context = Context::new(&settings, role, &channel);
-    context.prior = Some(&prior);
+    context.prerequisite = Some(&prior);
     let work = async {
         match verb {
             1 => provider.renew(&context, &prior).await.map(|renewed| match renewed {
@@ -89,7 +89,9 @@ async fn play(provider: System, verb: usize, answers: &[Vec<u8>]) {
             }),
             2 => provider.check(&context, &prior).await.map(|_| None),
             3 => provider.revoke(&context, &prior).await.map(|_| None),
-            _ => provider.login(&context).await.map(Some),
+            _ => provider.login(&context).await.map(Some).map_err(|error| match error {
+                LoginError::PrerequisiteRefused(error) | LoginError::Failed(error) => error,
+            }),
         }
     };
     tokio::select! {
