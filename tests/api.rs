@@ -9,6 +9,7 @@ use std::sync::{Arc, Barrier};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crmauth::declaration::Placement;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -52,7 +53,10 @@ pub fn ok(body: impl AsRef<[u8]>) -> Reply {
 
 /// A path that every system takes.
 pub fn path(system: &str) -> &'static str {
-    if system == "systemsway" { "/api/Usuario/{session}?id=2" } else { "/x/y?id=2" }
+    match demo::of(system).spec().placement {
+        Placement::Path => "/api/Usuario/{session}?id=2",
+        _ => "/x/y?id=2",
+    }
 }
 
 /// What a dead session gets, and what the question whether it is one gets; there is none where the first is proof.
@@ -69,28 +73,10 @@ impl Shapes {
 }
 
 fn shapes(system: &str) -> Shapes {
-    match system {
-        "gluo" => {
-            let error = |code: &str| {
-                let body = json!({"success": false, "error": {"code": code, "message": "x"}});
-                Reply::json(200, body.to_string())
-            };
-            Shapes { dead: error("INVALID_SESSIONID"), check_dead: None }
-        }
-        "systemsway" => {
-            let error = json!({"Status": "ERROR", "IDSessao": "", "Message": "O ID da sessão está inválido"});
-            let error = Reply::json(200, error.to_string());
-            Shapes { dead: error.clone(), check_dead: Some(error) }
-        }
-        "hellocloud" => {
-            let error = json!({"error": "access_denied", "hint": "Access token has been revoked"});
-            Shapes { dead: Reply::json(401, error.to_string()), check_dead: None }
-        }
-        _ => {
-            let error = Reply::json(401, r#"{"message":"Pessoa não autenticada"}"#);
-            Shapes { dead: error.clone(), check_dead: Some(error) }
-        }
-    }
+    let demo = demo::of(system);
+    // Gluocrm and HelloCloud say so in words that nothing else has.
+    let proof = ["gluo", "hellocloud"].contains(&system);
+    Shapes { dead: demo.dead(), check_dead: (!proof).then(|| demo.dead()) }
 }
 
 #[test]

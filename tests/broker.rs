@@ -4,7 +4,96 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use crate::support::{Machine, Outcome, Reply, Server, canned};
+use crate::docs::scenes::{JWT, Scene, scene};
+use crate::faults::steps::{Kind, Step};
+use crate::support::{Demo, Machine, Outcome, Reply, Server, canned, raw};
+
+pub static DEMO: Demo = Demo {
+    id: "broker",
+    path: "/api/broker/estabelecimento/login",
+    token: "eyJhbGci.Br5Uy8Ik3Ol.s1gn",
+    secret: ("BROKER_PASSWORD", "pW-Br7Qa1Zx5Sw9"),
+    asked: false,
+    recognised: false,
+    settings: &[("BROKER_USERNAME", "loja")],
+    first: &[],
+    answer: r#"{"CodigoRetorno":1,"MensagemRetorno":"OK","Expires_In":3600,"Access_Token":TOKEN,"Token_Type":"Bearer"}"#,
+    dead: (401, "{}"),
+    purpose: |event| if event.path == "/api/Autenticacao/login" { "partner" } else { "login" },
+    first_login: &["partner", "login"],
+    alive: |host, token| {
+        // An establishment's live token opens no login: 403; a dead one is nobody's: 401.
+        let headers = vec![("Authorization", format!("Bearer {token}"))];
+        let target = "/api/broker/estabelecimento/login";
+        raw::send(host, &raw::Request { method: "POST", target, headers, body: None }).status == 403
+    },
+    steps: &[
+        LOGIN,
+        Step {
+            name: "broker's login behind its partner's",
+            settings: PARTNERS_SETTINGS,
+            before: &[PARTNERS_ANSWER],
+            ..LOGIN
+        },
+        Step {
+            name: "broker's partner's login",
+            settings: PARTNERS_SETTINGS,
+            answer: PARTNERS_ANSWER,
+            after: &[LOGIN.answer],
+            ..LOGIN
+        },
+        Step { name: "a call to broker", kind: Kind::Call, ..LOGIN },
+    ],
+    scenes,
+};
+
+const LOGIN: Step = Step {
+    name: "broker's login",
+    system: "broker",
+    settings: &[("USERNAME", "loja"), ("PASSWORD", "SECRET")],
+    answer: r#"{"CodigoRetorno":1,"MensagemRetorno":"OK","Expires_In":3600,"Access_Token":TOKEN,"Token_Type":"Bearer"}"#,
+    field: "Access_Token",
+    ..Step::LOGIN
+};
+const PARTNERS_ANSWER: &str =
+    r#"{"CodigoRetorno":1,"Expires_In":3600,"Access_Token":PRIOR,"Token_Type":"Bearer"}"#;
+const PARTNERS_SETTINGS: &[(&str, &str)] = &[
+    ("USERNAME", "loja"),
+    ("PASSWORD", "SECRET"),
+    ("PARTNER_USERNAME", "parceiro"),
+    ("PARTNER_PASSWORD", "OTHER"),
+];
+
+/// What the page shows.
+fn scenes() -> Vec<Scene> {
+    let scene = |name| {
+        let settings = [("BROKER_USERNAME", "loja"), ("BROKER_PASSWORD", "aS3nhaD4Loja")];
+        scene(name, "broker", "login broker", &settings)
+    };
+    let with_partner = |name| {
+        scene(name)
+            .with("BROKER_PARTNER_USERNAME", "parceiro")
+            .with("BROKER_PARTNER_PASSWORD", "aS3nhaD0Parceiro")
+    };
+    let good = |user: &str| {
+        json!({
+            "Created": 1_795_288_800, "Expires_In": 3600, "Access_Token": JWT, "Token_Type": "Bearer",
+            "UserId": user, "RoleLevel": 0, "IdEstabelecimento": 42, "CodigoRetorno": 1, "MensagemRetorno": "Sucesso",
+        })
+    };
+    let partner = good("5f0f1e2d-0000-4000-8000-000000000001");
+    // What names no time lasts, whenever this is played.
+    let short = json!({ "Access_Token": JWT, "Expires_In": 3600, "CodigoRetorno": 1 });
+    let shop = good("5f0f1e2d-0000-4000-8000-000000000002");
+    let refused = json!({ "CodigoRetorno": 99, "MensagemRetorno": "Usuário ou senha inválidos" });
+    vec![
+        with_partner("login").json(&partner).json(&shop),
+        with_partner("refused").json(&short).json(&refused),
+        scene("no partner").status(401, &json!({ "message": "Unauthorized" })),
+        with_partner("partner refused").json(&refused),
+        scene("half a partner").with("BROKER_PARTNER_USERNAME", "parceiro"),
+    ]
+}
 
 const PASSWORD: &str = "pW-Br6Hj9Kl3Zx";
 const PARTNER_PASSWORD: &str = "pW-Pt4Cv7Bn1Mq";

@@ -5,7 +5,7 @@ mod ci;
 mod commands;
 mod likeness;
 mod pages;
-mod scenes;
+pub mod scenes;
 mod tables;
 
 use std::path::{Path, PathBuf};

@@ -13,6 +13,7 @@ use crate::support::sandbox::Servers;
 use crate::support::stored::{edit, five_at, systems};
 use crate::support::tls::Authority;
 use crate::support::{Machine, Reply, Server, Terminal, demo};
+use crate::zeev;
 
 /// What is found for a target: the code, and the exit code of the run.
 #[track_caller]
@@ -31,9 +32,6 @@ fn found(machine: &Machine, target: &str) -> (String, i32, Value) {
     }
     (diagnosis["code"].as_str().expect("a code").to_owned(), outcome.code, diagnosis)
 }
-
-/// The systems that no other one is taken for.
-const RECOGNISED: [&str; 3] = ["gluo", "hellocloud", "systemsway"];
 
 /// A machine with good settings for a provider at a URL.
 fn at(url: &str, id: &str) -> Machine {
@@ -81,17 +79,13 @@ fn a_server_that_cannot_be_reached() {
 fn another_system_at_the_url() {
     let servers = Servers::start();
     for system in systems() {
-        for other in RECOGNISED.into_iter().filter(|other| *other != system) {
-            let url = servers.setting(&format!("{}_URL", other.to_uppercase())).to_owned();
-            let (code, exit, diagnosis) = found(&at(&url, system), system);
-            assert_eq!((code.as_str(), exit), ("wrong_product", 6), "{system} at {other}: {diagnosis}");
-            let product = match other {
-                "gluo" => "Gluocrm",
-                "hellocloud" => "HelloCloud",
-                _ => "SystemsWay",
-            };
+        for other in demo::ALL.iter().filter(|other| other.recognised && other.id != system) {
+            let url = servers.setting(&other.variable("URL"));
+            let (code, exit, diagnosis) = found(&at(url, system), system);
+            assert_eq!((code.as_str(), exit), ("wrong_product", 6), "{system} at {}: {diagnosis}", other.id);
             let message = diagnosis["message"].as_str().expect("a message");
-            assert!(message.contains(&format!("looks like a {product}, not like a ")), "{system}: {message}");
+            let text = format!("looks like a {}, not like a ", other.spec().product);
+            assert!(message.contains(&text), "{system}: {message}");
         }
     }
     let secret = |event: &Event| {
@@ -138,7 +132,7 @@ fn what_may_be_any_system_is_not_taken_for_the_right_one() {
         (true, "`crmauth token zeev` gets another one"),
     ] {
         if stored {
-            server.push([Reply::json(200, demo::ZEEV.good())]);
+            server.push([Reply::json(200, zeev::DEMO.good())]);
             machine.run("login zeev").answer();
             edit(&machine, "zeev", |entry| entry["expires_at"] = json!("2020-01-01T00:00:00Z"));
             server.push(denied());
@@ -160,7 +154,7 @@ fn credentials_as_far_as_they_can_be_tried() {
         let known = message == "the server is the right one, and nobody is logged in";
         let unclear = message.ends_with(", only a login can tell");
         // The others show nothing of themselves before.
-        let shown = RECOGNISED.contains(&system);
+        let shown = demo::of(system).recognised;
         assert_eq!((known, unclear), (shown, !shown), "{system}: {message}");
         assert_eq!(diagnosis["hint"], format!("`crmauth login {system}` tries the credentials"));
     }
@@ -201,7 +195,7 @@ fn nobody_asks_for_a_challenge_while_another_logs_in() {
 fn an_account_that_is_locked() {
     let locked = Reply::json(423, "{}");
     let server = Server::start(
-        [demo::ZEEV.script([Reply::json(200, demo::ZEEV.good())]), twice(vec![locked])].concat(),
+        [zeev::DEMO.script([Reply::json(200, zeev::DEMO.good())]), twice(vec![locked])].concat(),
     );
     let machine = at(&server.url(), "zeev");
     machine.run("login zeev").answer();

@@ -14,10 +14,9 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::support::machine::{mode, set_mode, signal};
-use crate::support::raw::{self, Request};
 use crate::support::sandbox::Servers;
 use crate::support::stored::{edit, five_at, from_now, store, systems};
-use crate::support::{Machine, Reply, Server, canned};
+use crate::support::{Machine, Reply, Server, canned, demo};
 
 /// A machine with a Zeev session at a server that takes no more than its login.
 fn zeev() -> (Server, Machine) {
@@ -525,24 +524,7 @@ fn without_room_for_the_file_the_command_does_not_run() {
 /// Asks a sandbox's system whether a token is alive.
 fn alive(system: &str, url: &str, token: &str) -> bool {
     let host = url.strip_prefix("http://").expect("http").trim_end_matches('/');
-    let bearer = || vec![("Authorization", format!("Bearer {token}"))];
-    let get =
-        |target: &str, headers| raw::send(host, &Request { method: "GET", target, headers, body: None });
-    match system {
-        "gluo" => {
-            let target = format!("/webservice.php?operation=listtypes&sessionName={token}");
-            get(&target, Vec::new()).json()["success"] == true
-        }
-        "hellocloud" => get("/Api/V8/current-user", bearer()).status == 200,
-        "systemsway" => get(&format!("/api/Usuario/{token}"), Vec::new()).text().starts_with('['),
-        // An establishment's live token opens no login: 403; a dead one is nobody's: 401.
-        "broker" => {
-            let target = "/api/broker/estabelecimento/login";
-            raw::send(host, &Request { method: "POST", target, headers: bearer(), body: None }).status == 403
-        }
-        "zeev" => get("/api/2/tokens", bearer()).status == 200,
-        _ => panic!("`alive` of tests/exec.rs does not know {system}"),
-    }
+    (demo::of(system).alive)(host, token)
 }
 
 /// A sandbox whose sessions last two seconds, by the real clock.

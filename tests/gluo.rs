@@ -2,7 +2,104 @@
 
 use serde_json::json;
 
-use crate::support::{Machine, Outcome, Reply, Server, at_once};
+use crate::docs::scenes::{Scene, scene};
+use crate::faults::steps::{Kind, Step};
+use crate::support::{Demo, Machine, Outcome, Reply, Server, at_once, raw};
+
+pub static DEMO: Demo = Demo {
+    id: "gluo",
+    path: "/webservice.php",
+    token: "tok7fQm2Zx91LwKd",
+    secret: ("GLUO_ACCESS_KEY", "kEy8Rt5Yp3Wn6Vb1"),
+    asked: true,
+    recognised: true,
+    settings: &[("GLUO_USERNAME", "api")],
+    first: &[
+        r#"{"success":true,"result":{"token":"chA11eNge5Jd0s","serverTime":1795288795,"expireTime":1795289095}}"#,
+    ],
+    answer: r#"{"success":true,"result":{"sessionName":TOKEN,"userId":"19x1","version":"0.22"}}"#,
+    dead: (200, r#"{"success":false,"error":{"code":"INVALID_SESSIONID","message":"x"}}"#),
+    purpose: |event| match event.method.as_str() {
+        "GET" if event.query.contains("operation=getchallenge") => "challenge",
+        _ if String::from_utf8_lossy(&event.body).contains("operation=login") => "login",
+        _ => "ask",
+    },
+    first_login: &["challenge", "login"],
+    alive: |host, token| {
+        let target = format!("/webservice.php?operation=listtypes&sessionName={token}");
+        raw::get(host, &target, None).json()["success"] == true
+    },
+    steps: &[
+        LOGIN,
+        Step {
+            name: "gluo's challenge",
+            before: &[],
+            answer: GIVEN_CHALLENGE,
+            after: &[LOGIN.answer],
+            secret: false,
+            ..LOGIN
+        },
+        Step {
+            name: "gluo's listtypes",
+            kind: Kind::Check,
+            answer: r#"{"success":true,"result":{"types":["Contacts"],"information":{}}}"#,
+            ..LOGIN
+        },
+        Step {
+            name: "gluo's logout",
+            kind: Kind::Revocation,
+            answer: r#"{"success":true,"result":{}}"#,
+            ..LOGIN
+        },
+        Step { name: "a call to gluo", kind: Kind::Call, ..LOGIN },
+    ],
+    scenes,
+};
+
+const LOGIN: Step = Step {
+    name: "gluo's login",
+    system: "gluo",
+    settings: &[("USERNAME", "api"), ("ACCESS_KEY", "HEADER")],
+    before: &[GIVEN_CHALLENGE],
+    answer: r#"{"success":true,"result":{"sessionName":TOKEN,"userId":"19x1","version":"0.22"}}"#,
+    field: "sessionName",
+    ..Step::LOGIN
+};
+const GIVEN_CHALLENGE: &str =
+    r#"{"success":true,"result":{"token":CHALLENGE,"serverTime":1795288795,"expireTime":1795289095}}"#;
+
+/// What the page shows.
+fn scenes() -> Vec<Scene> {
+    let scene = |name| {
+        let settings = [("GLUO_USERNAME", "integracao"), ("GLUO_ACCESS_KEY", "fZ3kT8wQ1xYb6LmN")];
+        scene(name, "gluo", "login gluo", &settings)
+    };
+    let challenge = json!({ "success": true, "result": {
+        "token": "6b01eedb68214", "serverTime": 1_795_288_795, "expireTime": 1_795_289_095,
+    } });
+    let good = json!({ "success": true, "result": {
+        "sessionName": SESSION, "userId": "19x1", "version": "0.22", "vtigerVersion": "8.0.0",
+    } });
+    let error = |code: &str, message: &str| json!({ "success": false, "error": { "code": code, "message": message } });
+    let wrong = error("INVALID_USER_CREDENTIALS", "Invalid username or password");
+    vec![
+        scene("login").json(&challenge).json(&good),
+        scene("wrong key").json(&challenge).json(&wrong).json(&challenge).json(&wrong),
+        scene("unknown user").json(&error("ACCESS_DENIED", "username does not exists")),
+        scene("web page").html(200, "<!DOCTYPE html><title>Gluocrm</title>"),
+        scene("redirect").html(301, "").header("Location", "https://crm.empresa.com.br/gluo/"),
+        scene("missing").with("GLUO_ACCESS_KEY", ""),
+        scene("dollar").env_file(
+            "GLUO_URL=empresa.gluocrm.com.br\nGLUO_USERNAME=integracao\nGLUO_ACCESS_KEY=fZ3k$T8w\n",
+        ),
+        scene("logout")
+            .after(&["login gluo"])
+            .command("logout gluo")
+            .json(&challenge)
+            .json(&good)
+            .html(500, ""),
+    ]
+}
 
 /// The seed document's example.
 const CHALLENGE: &str =

@@ -2,7 +2,92 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Machine, Outcome, Reply, Server};
+use crate::docs::scenes::{JWT, Scene, scene};
+use crate::faults::steps::{Kind, Step};
+use crate::support::{Demo, Machine, Outcome, Reply, Server, raw};
+
+pub static DEMO: Demo = Demo {
+    id: "hellocloud",
+    path: "/Api/access_token",
+    token: "eyJ0eXAi.Hc4Nn7Qk2Tz.s1gn",
+    secret: ("HELLOCLOUD_CLIENT_SECRET", "s3cR3t-Lk9Jh2Gf5Ds"),
+    asked: true,
+    recognised: true,
+    settings: &[("HELLOCLOUD_CLIENT_ID", "3d7f3fda-97d8")],
+    first: &[],
+    answer: r#"{"token_type":"Bearer","expires_in":3600,"access_token":TOKEN}"#,
+    dead: (401, r#"{"error":"access_denied","hint":"Access token has been revoked"}"#),
+    purpose: |event| match event.method.as_str() {
+        _ if String::from_utf8_lossy(&event.body).contains("refresh_token") => "renew",
+        "POST" => "login",
+        _ => "ask",
+    },
+    first_login: &["login"],
+    alive: |host, token| raw::get(host, "/Api/V8/current-user", Some(token)).status == 200,
+    steps: &[
+        LOGIN,
+        Step {
+            name: "hellocloud's login with a password",
+            settings: &[
+                ("CLIENT_ID", "3d7f3fda-97d8"),
+                ("CLIENT_SECRET", "OTHER"),
+                ("USERNAME", "admin"),
+                ("PASSWORD", "SECRET"),
+                ("BODY", "form"),
+            ],
+            ..LOGIN
+        },
+        Step { name: "hellocloud's refresh", kind: Kind::Renewal, ..LOGIN },
+        Step { name: "hellocloud's modules", kind: Kind::Check, answer: r#"{"data":[]}"#, ..LOGIN },
+        Step { name: "hellocloud's logout", kind: Kind::Revocation, answer: r#"{"meta":{}}"#, ..LOGIN },
+        Step { name: "a call to hellocloud", kind: Kind::Call, ..LOGIN },
+    ],
+    scenes,
+};
+
+const LOGIN: Step = Step {
+    name: "hellocloud's login",
+    system: "hellocloud",
+    settings: &[("CLIENT_ID", "3d7f3fda-97d8"), ("CLIENT_SECRET", "SECRET")],
+    answer: r#"{"token_type":"Bearer","expires_in":3600,"access_token":TOKEN,"refresh_token":REFRESH}"#,
+    field: "access_token",
+    ..Step::LOGIN
+};
+
+/// What the page shows.
+fn scenes() -> Vec<Scene> {
+    let scene = |name| {
+        let settings = [
+            ("HELLOCLOUD_CLIENT_ID", "3d7f3fda-97d8-e2b9-ad89-5a2fe9b07650"),
+            ("HELLOCLOUD_CLIENT_SECRET", "oS3gr3doD0Cl1ente"),
+        ];
+        scene(name, "hellocloud", "login hellocloud", &settings)
+    };
+    let with_user =
+        |name| scene(name).with("HELLOCLOUD_USERNAME", "maria").with("HELLOCLOUD_PASSWORD", "aS3nhaD4M4ria");
+    let good = json!({ "token_type": "Bearer", "expires_in": 3600, "access_token": JWT });
+    let renewable = json!({
+        "token_type": "Bearer", "expires_in": 3600, "access_token": JWT, "refresh_token": "def50200d2fb757e4c01",
+    });
+    let unknown =
+        |message: &str| json!({ "error": "unknown_error", "error_description": message, "message": message });
+    let client = json!({ "error": "invalid_client", "message": "Client authentication failed" });
+    vec![
+        scene("client credentials").json(&good),
+        with_user("password").json(&renewable),
+        scene("wrong secret").status(401, &client),
+        scene("escaped").with("HELLOCLOUD_CLIENT_SECRET", "o<segredo>").status(401, &client),
+        scene("unknown client").status(
+            500,
+            &unknown("OAuth2Clients module with id 3d7f3fda-97d8-e2b9-ad89-5a2fe9b07650 is not found"),
+        ),
+        with_user("wrong password").status(500, &unknown("The password is invalid: aS3nhaD4M4ria")),
+        with_user("locked").status(401, &json!({ "error": "lockout_reached", "message": "lockout_reached" })),
+        scene("rewriting").html(404, "<title>404 Not Found</title>").json(&good),
+        scene("legacy").html(404, "<title>404 Not Found</title>").html(404, "<title>404 Not Found</title>"),
+        scene("keys").html(500, ""),
+    ]
+}
 
 const SECRET: &str = "s3cR3t-Hc7Df4Gh1Jk";
 const PASSWORD: &str = "pW-Hc2Lz5Xc8Vb";

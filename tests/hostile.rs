@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use crmauth::declaration::Kind;
 use crmauth::error::{printable, unseen};
 use crmauth::store::Key;
 use serde_json::{Value, json};
@@ -170,7 +171,8 @@ fn machine(servers: &[Server]) -> Machine {
     let mut file = String::new();
     for (demo, server) in ALL.iter().zip(servers) {
         demo.settle(&mut machine, &server.url());
-        let user = demo.variable(if demo.id == "hellocloud" { "CLIENT_ID" } else { "USERNAME" });
+        let user = demo.spec().fields.iter().find(|field| field.kind == Kind::Text).expect("a user");
+        let user = demo.variable(user.name);
         machine.unset(&user);
         let hostile = without_controls();
         file.push_str(&format!("{user}='{hostile}'\n"));

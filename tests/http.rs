@@ -12,6 +12,7 @@ use crate::support::server::Nobody;
 use crate::support::stored::stored;
 use crate::support::tls::Authority;
 use crate::support::{Demo, Machine, Outcome, Reply, Server, at_once, demo};
+use crate::{broker, systemsway, zeev};
 
 /// Logs in to every provider at once, each one's last step answered with `reply`.
 fn every_login(reply: impl Fn(&Demo) -> Reply + Sync, check: impl Fn(&Demo, &Server, &Outcome) + Sync) {
@@ -159,7 +160,7 @@ fn errors_as_json_are_one_line_with_the_contracts_fields() {
 fn json_tells_what_may_be_tried_again() {
     let nobody = Nobody::new();
     let address = nobody.host();
-    let machine = demo::ZEEV.machine(&format!("http://{address}"));
+    let machine = zeev::DEMO.machine(&format!("http://{address}"));
     let error: Value = serde_json::from_str(&machine.run("login zeev --json").stderr).expect("JSON");
     let error = &error["error"];
     assert_eq!((&error["code"], &error["retryable"]), (&"connect".into(), &true.into()));
@@ -199,14 +200,14 @@ fn a_ca_file_makes_its_servers_trusted() {
 #[test]
 fn a_certificate_is_no_reason_to_try_again() {
     let server = Server::start_tls(Authority::new().server("127.0.0.1"), Vec::new());
-    let outcome = tls_login(&demo::BROKER, &server, &server.url(), None);
+    let outcome = tls_login(&broker::DEMO, &server, &server.url(), None);
     outcome.fails(5, &["from an unknown issuer", r#""code":"certificate""#, r#""retryable":false"#]);
 }
 
 #[test]
 fn roots_that_the_environment_names_stand_for_the_systems() {
     let (authority, stranger) = (Authority::new(), Authority::new());
-    let demo = &demo::BROKER;
+    let demo = &broker::DEMO;
     let config = authority.server("127.0.0.1");
     let files: [(&str, String); 3] = [
         ("right.pem", authority.pem().to_owned()),
@@ -247,7 +248,7 @@ fn roots_that_the_environment_names_stand_for_the_systems() {
 #[test]
 fn a_ca_file_that_is_none() {
     let server = bystander();
-    let machine = demo::ZEEV.machine(&server.url());
+    let machine = zeev::DEMO.machine(&server.url());
     machine.write("empty.pem", "");
     let pipe = machine.path("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
@@ -269,7 +270,7 @@ fn a_ca_file_that_is_none() {
 #[test]
 fn a_ca_file_may_be_a_pipe() {
     let authority = Authority::new();
-    let demo = &demo::ZEEV;
+    let demo = &zeev::DEMO;
     let server = Server::start_tls(authority.server("127.0.0.1"), vec![Reply::json(200, demo.good())]);
     let machine = demo.machine(&server.url());
     machine.write("ca.pem", authority.pem());
@@ -311,7 +312,7 @@ fn plain_text_goes_through_a_proxy_with_consent() {
         ("HTTP_PROXY", true, false),
         ("http_proxy", true, true),
     ] {
-        let demo = &demo::ZEEV;
+        let demo = &zeev::DEMO;
         let good = vec![Reply::json(200, demo.good())];
         let (via_proxy, direct) = if used { (good, Vec::new()) } else { (Vec::new(), good) };
         let (proxy, server) = (Server::start(via_proxy), Server::start(direct));
@@ -335,7 +336,7 @@ fn plain_text_goes_through_a_proxy_with_consent() {
 
 #[test]
 fn plain_text_through_a_proxy_to_who_knows_where_needs_consent_and_is_told() {
-    let demo = &demo::ZEEV;
+    let demo = &zeev::DEMO;
     let proxy = Server::start(vec![Reply::json(200, demo.good())]);
     let mut machine = demo.machine("http://zeev.example");
     machine.set("http_proxy", &proxy.url()).set("ZEEV_ALLOW_PROXY", "1");
@@ -349,7 +350,7 @@ fn plain_text_through_a_proxy_to_who_knows_where_needs_consent_and_is_told() {
 /// A command may use up most of the time.
 #[test]
 fn a_connection_that_never_came_about_was_no_login() {
-    let demo = &demo::SYSTEMSWAY;
+    let demo = &systemsway::DEMO;
     let mut server = Server::start(vec![Reply::json(200, demo.good())]);
     let mut machine = demo.machine(&server.url());
     machine.run("login systemsway").answer();
@@ -385,7 +386,7 @@ fn a_tunnel_through_a_proxy_shows_it_nothing() {
 fn no_proxy_is_honoured() {
     let authority = Authority::new();
     let config = authority.server("127.0.0.1");
-    let demo = &demo::ZEEV;
+    let demo = &zeev::DEMO;
     for no in ["127.0.0.1", "*", "other.example, 127.0.0.0/8"] {
         let server = Server::start_tls(config.clone(), vec![Reply::json(200, demo.good())]);
         let proxy = bystander();
@@ -402,7 +403,7 @@ fn a_proxy_that_refuses_is_named_without_its_user() {
     at_once([403, 407, 502], |status| {
         let refusal = Reply::http(status, "text/html", format!("<p>{PROXY_PASSWORD}</p>"));
         let proxy = Server::start(vec![refusal.clone(), refusal]);
-        let mut machine = demo::ZEEV.machine("https://zeev.example");
+        let mut machine = zeev::DEMO.machine("https://zeev.example");
         let url = proxy_url(&mut machine, &proxy);
         machine.set("https_proxy", &url);
         let outcome = machine.run("login zeev -vv");
@@ -424,7 +425,7 @@ fn a_proxy_that_is_away_is_named_without_its_user() {
         ("socks5h", "proxy.invalid:3128", "through the proxy proxy.invalid:3128"),
     ];
     at_once(proxies, |(scheme, proxy, text)| {
-        let mut machine = demo::ZEEV.machine("https://zeev.example");
+        let mut machine = zeev::DEMO.machine("https://zeev.example");
         machine.canary(PROXY_USER).canary(PROXY_PASSWORD);
         machine.set("ALL_PROXY", &format!("{scheme}://{PROXY_USER}:{PROXY_PASSWORD}@{proxy}"));
         machine.run("login zeev -vv").fails(5, &[text, "check https_proxy"]);
@@ -434,7 +435,7 @@ fn a_proxy_that_is_away_is_named_without_its_user() {
 #[test]
 fn a_proxy_that_is_no_url() {
     for proxy in ["http://", "ftp://127.0.0.1", "http://pxUser6Tg2Yh:pxPass9Ik4Ol@[", "::"] {
-        let mut machine = demo::ZEEV.machine("https://zeev.example");
+        let mut machine = zeev::DEMO.machine("https://zeev.example");
         machine.set("https_proxy", proxy).canary(PROXY_USER).canary(PROXY_PASSWORD);
         machine.run("login zeev").fails(2, &["the environment's proxy is no URL", "https_proxy"]);
     }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Barrier};
 
+use crmauth::declaration::Placement;
 use jiff::Timestamp;
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ use tokio::net::TcpSocket;
 use crate::support::machine::{installed, mode, set_mode, signal};
 use crate::support::sandbox::Servers;
 use crate::support::stored::{expiring, first_login, five_at, purposes, systems};
-use crate::support::{Machine, Outcome, Reply, Server, canned};
+use crate::support::{Machine, Outcome, Reply, Server, canned, demo};
 
 const FORMATS: [&str; 10] =
     ["plain", "json", "header", "env", "sh", "fish", "powershell", "github", "gitlab", "azure"];
@@ -89,7 +90,7 @@ fn every_system_in_every_format() {
             let github_env = machine.path("github");
             machine.set("GITHUB_ENV", &github_env.display().to_string());
             let outcome = machine.run(&format!("login {system} --sandbox -f {format}"));
-            if format == "header" && ["gluo", "systemsway"].contains(&system) {
+            if format == "header" && demo::of(system).spec().placement != Placement::Bearer {
                 outcome.fails(2, &[system, "not in a header", "hint: use -f plain"]);
                 continue;
             }
@@ -135,12 +136,8 @@ fn check_json(system: &str, session: &Value) {
                     expires_at placement details";
     assert_eq!(names.join(" "), declared);
     assert_eq!(session["expires_at"].is_string(), expiring().contains(&system), "{session}");
-    let place = match system {
-        "gluo" => json!({ "in": "query", "name": "sessionName" }),
-        "systemsway" => json!({ "in": "path", "name": "session" }),
-        _ => json!({ "in": "header", "name": "Authorization" }),
-    };
-    assert_eq!(session["placement"], place);
+    let placement = demo::of(system).spec().placement;
+    assert_eq!(session["placement"], json!({ "in": placement.place(), "name": placement.name() }));
     assert!(session["url"].as_str().is_some_and(|url| url.starts_with("http://127.0.0.1:")), "{session}");
     for time in ["obtained_at", "expires_at"] {
         let Some(text) = session[time].as_str() else { continue };

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crmauth::provider;
 use serde_json::Value;
 
-use crate::faults::steps::{self, Step};
+use crate::faults::steps::Kind;
 use crate::support::sandbox::Servers;
 use crate::support::stored::systems;
 use crate::support::{Machine, Reply, Server, demo};
@@ -23,18 +23,17 @@ fn variable(setting: &Value) -> &str {
     setting["variable"].as_str().expect("a name")
 }
 
-/// Loops over these lists leave out whatever is missing in them.
 #[test]
 fn every_system_is_played_and_tested() {
     let servers = Servers::start();
-    for system in systems() {
-        let url = format!("{}_URL", system.to_uppercase());
-        assert!(servers.demo().any(|(name, _)| name == url), "`start` of src/sandbox/mod.rs lacks {system}");
-        let known = demo::ALL.iter().any(|demo| demo.id == system);
-        assert!(known, "`ALL` of tests/support/demo.rs lacks {system}");
-        let has = |steps: &[Step]| steps.iter().any(|step| step.system == system);
-        assert!(has(steps::LAST), "`LAST` of tests/faults/steps.rs lacks {system}'s login");
-        assert!(has(steps::CALLS), "`CALLS` of tests/faults/steps.rs lacks a call to {system}");
+    for (system, demo) in systems().into_iter().zip(demo::ALL) {
+        assert_eq!(demo.id, system, "`DEMO` of tests/{system}.rs");
+        let url = demo.variable("URL");
+        assert!(servers.demo().any(|(name, _)| name == url), "`ENTRY` of src/sandbox/{system}.rs");
+        for kind in [Kind::Login, Kind::Call] {
+            let known = demo.steps.iter().any(|step| step.kind == kind && step.system == system);
+            assert!(known, "`steps` of tests/{system}.rs lack one of {kind:?}");
+        }
     }
 }
 

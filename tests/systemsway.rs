@@ -2,7 +2,58 @@
 
 use serde_json::json;
 
-use crate::support::{Machine, Outcome, Reply, Server};
+use crate::docs::scenes::{Scene, scene};
+use crate::faults::steps::{Kind, Step};
+use crate::support::{Demo, Machine, Outcome, Reply, Server, demo, raw};
+
+pub static DEMO: Demo = Demo {
+    id: "systemsway",
+    path: "/api/main",
+    token: "EB078EB1ABFC9722EBAB9BA3DD303AFD37DD1AE50A791CBA16ABEE0A727029DF",
+    secret: ("SYSTEMSWAY_PASSWORD", "pW-Ss4Xc8Vb2Nm6"),
+    asked: true,
+    recognised: true,
+    settings: &[("SYSTEMSWAY_USERNAME", "admin")],
+    first: &[],
+    answer: r#"{"Status":"OK","IDSessao":TOKEN,"Message":"Login Realizado com sucesso"}"#,
+    dead: (200, r#"{"Status":"ERROR","IDSessao":"","Message":"O ID da sessão está inválido"}"#),
+    purpose: demo::by_method,
+    first_login: &["login"],
+    alive: |host, token| raw::get(host, &format!("/api/Usuario/{token}"), None).text().starts_with('['),
+    steps: &[
+        LOGIN,
+        Step { name: "systemsway's question for nobody", kind: Kind::Check, answer: "[]", ..LOGIN },
+        Step { name: "a call to systemsway", kind: Kind::Call, ..LOGIN },
+    ],
+    scenes,
+};
+
+const LOGIN: Step = Step {
+    name: "systemsway's login",
+    system: "systemsway",
+    settings: &[("USERNAME", "admin"), ("PASSWORD", "SECRET")],
+    answer: r#"{"Status":"OK","IDSessao":TOKEN,"Message":"Login Realizado com sucesso"}"#,
+    field: "IDSessao",
+    ..Step::LOGIN
+};
+
+/// What the page shows.
+fn scenes() -> Vec<Scene> {
+    let scene = |name| {
+        let settings = [("SYSTEMSWAY_USERNAME", "admin"), ("SYSTEMSWAY_PASSWORD", "teste")];
+        scene(name, "systemsway", "login systemsway", &settings)
+    };
+    let good = json!({ "Status": "OK", "IDSessao": SESSION, "Message": "Login Realizado com sucesso" });
+    let refused = json!({ "Status": "ERROR", "IDSessao": "", "Message": "Usuário ou senha estão inválidos" });
+    vec![
+        scene("login").json(&good),
+        scene("refused").json(&refused),
+        scene("no hash").with("SYSTEMSWAY_PASSWORD", "").with("SYSTEMSWAY_PASSWORD_SHA256", "46070D4B"),
+        scene("lost seat").after(&["login systemsway"]).json(&good).json(&good),
+        scene("in clear").with("SYSTEMSWAY_URL", "http://203.0.113.7:5000"),
+        scene("wrong URL").html(404, "<title>404</title>"),
+    ]
+}
 
 /// SHA-256 of `teste`: the seed document's example.
 const HASH: &str = "46070D4BF934FB0D4B06D9E2C46E346944E322444900A435D7D9A95E6D7435F5";

@@ -7,6 +7,7 @@ use crate::support::sandbox::Servers;
 use crate::support::stored::{five_at, store};
 use crate::support::terminal::Left;
 use crate::support::{Demo, Machine, Reply, Server, Terminal, demo};
+use crate::{gluo, zeev};
 
 /// A server that answers the login of `demo` once the barrier lets it.
 fn slow(demo: &Demo, barrier: &Arc<Barrier>) -> Server {
@@ -48,8 +49,8 @@ fn a_batch_has_a_line_a_target_below_its_count_and_errors_stand_above() {
     }
     let (gone, slow_one) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
     let refusing = Server::start(vec![Reply::json(401, "{}").together(&gone)]);
-    let server = slow(&demo::GLUO, &slow_one);
-    let mut machine = demo::GLUO.machine(&server.url());
+    let server = slow(&gluo::DEMO, &slow_one);
+    let mut machine = gluo::DEMO.machine(&server.url());
     machine.set("ZEEV_URL", &refusing.url()).set("ZEEV_USERNAME", "ana").secret("ZEEV_PASSWORD", "pW5Qm1Zz7");
     let mut terminal = start(&machine, 40, "login gluo zeev");
     terminal.sees("login: 0 of 2 done…\r\n").sees("gluo: logging in…\r\n").sees("zeev: logging in…");
@@ -73,8 +74,8 @@ fn a_batch_leaves_nothing_behind_on_a_terminal_of_few_rows() {
     }
     let barrier = Arc::new(Barrier::new(7));
     let server = Server::start(Vec::new());
-    server.rest(Reply::json(200, demo::ZEEV.good()).together(&barrier));
-    let mut machine = demo::ZEEV.machine(&server.url());
+    server.rest(Reply::json(200, zeev::DEMO.good()).together(&barrier));
+    let mut machine = zeev::DEMO.machine(&server.url());
     let names = ["a", "b", "c", "d", "e", "f"];
     for name in names {
         machine.set(&format!("ZEEV__{}__USERNAME", name.to_uppercase()), name);
@@ -103,9 +104,9 @@ fn a_line_of_the_answer_stands_above_what_is_still_under_way() {
     }
     let barrier = Arc::new(Barrier::new(2));
     let left_alive = Reply::http(500, "text/html", "").together(&barrier);
-    let script = |last| demo::GLUO.script([Reply::json(200, demo::GLUO.good()), last]);
+    let script = |last| gluo::DEMO.script([Reply::json(200, gluo::DEMO.good()), last]);
     let (quick, hanging) = (Server::start(script(left_alive)), Server::start(script(Reply::Silence)));
-    let mut machine = demo::GLUO.machine(&quick.url());
+    let mut machine = gluo::DEMO.machine(&quick.url());
     machine.set("GLUO__SLOW__URL", &hanging.url()).set("GLUO__SLOW__USERNAME", "api");
     machine.secret("GLUO__SLOW__ACCESS_KEY", "kEy8Rt5Yp3Wn6Vb1");
     assert_eq!(machine.run("login gluo gluo@slow").code, 0);
@@ -125,8 +126,8 @@ fn nothing_moves_where_nobody_looks() {
         return;
     }
     for (variable, option) in [("", "-q"), ("", "--json"), ("CI", "-v"), ("TERM", "-v")] {
-        let server = Server::start(demo::ZEEV.script([Reply::Drip(b"HTTP/1.1 200 OK\r\n".to_vec(), b'x')]));
-        let mut machine = demo::ZEEV.machine(&server.url());
+        let server = Server::start(zeev::DEMO.script([Reply::Drip(b"HTTP/1.1 200 OK\r\n".to_vec(), b'x')]));
+        let mut machine = zeev::DEMO.machine(&server.url());
         if !variable.is_empty() {
             machine.set(variable, "dumb");
         }
@@ -135,9 +136,9 @@ fn nothing_moves_where_nobody_looks() {
         assert!(!left.output.contains("\x1b[J"), "{variable} {option}: {:?}", left.output);
     }
     let barrier = Arc::new(Barrier::new(1));
-    let server = slow(&demo::ZEEV, &barrier);
-    let outcome = demo::ZEEV.machine(&server.url()).run("login zeev");
-    assert_eq!(outcome.answer().trim_end(), demo::ZEEV.token);
+    let server = slow(&zeev::DEMO, &barrier);
+    let outcome = zeev::DEMO.machine(&server.url()).run("login zeev");
+    assert_eq!(outcome.answer().trim_end(), zeev::DEMO.token);
 }
 
 #[test]
@@ -145,8 +146,8 @@ fn a_command_that_asks_a_person_and_a_child_have_the_terminal_to_themselves() {
     if !installed("setsid") {
         return;
     }
-    let server = Server::start(demo::ZEEV.script([Reply::json(200, demo::ZEEV.good())]));
-    let mut machine = demo::ZEEV.machine(&server.url());
+    let server = Server::start(zeev::DEMO.script([Reply::json(200, zeev::DEMO.good())]));
+    let mut machine = zeev::DEMO.machine(&server.url());
     machine.unset("ZEEV_PASSWORD");
     // Each lasts longer than it takes until something is drawn.
     machine.set("ZEEV_PASSWORD_CMD", "echo 'pin?' >&2; sleep 0.7; echo secret");

@@ -6,8 +6,9 @@ use rcgen::{
     KeyUsagePurpose, date_time_ymd,
 };
 
+use crate::broker;
 use crate::support::tls::Identity;
-use crate::support::{Machine, Reply, Server, at_once, demo};
+use crate::support::{Machine, Reply, Server, at_once};
 
 /// What `openssl x509 -hash` prints for the subject `CN=root`.
 const HASH: &str = "dcaaf7f0";
@@ -42,7 +43,7 @@ const PLACES: [&str; 3] = ["--ca-file", "SSL_CERT_FILE", "SSL_CERT_DIR"];
 
 /// A server that presents this chain, and that a login reaches or not.
 fn serve(chain: &[&Identity], trusted: bool) -> Server {
-    let demo = &demo::BROKER;
+    let demo = &broker::DEMO;
     let script = if trusted { vec![Reply::json(200, demo.good())] } else { Vec::new() };
     Server::start_tls(chain[0].serve(&chain[1..]), script)
 }
@@ -50,7 +51,7 @@ fn serve(chain: &[&Identity], trusted: bool) -> Server {
 /// A login at such a server; it ends well, or with these texts and nothing sent.
 #[track_caller]
 fn login(server: &Server, machine: &Machine, options: &str, refusal: Option<&[&str]>, title: &str) {
-    let demo = &demo::BROKER;
+    let demo = &broker::DEMO;
     let outcome = machine.run(&format!("login {} --json{options}", demo.id));
     match refusal {
         None => assert_eq!(outcome.code, 0, "{title}: {}", outcome.stderr),
@@ -67,7 +68,7 @@ fn login(server: &Server, machine: &Machine, options: &str, refusal: Option<&[&s
 fn expect(title: &str, places: &[&str], file: &str, chain: &[&Identity], refusal: Option<&str>) {
     for place in places {
         let server = serve(chain, refusal.is_none());
-        let mut machine = demo::BROKER.machine(&server.url());
+        let mut machine = broker::DEMO.machine(&server.url());
         let path = machine.write("trusted.pem", file);
         let mut options = "";
         match *place {
@@ -265,7 +266,7 @@ fn a_folder_has_what_its_hash_names() {
     ];
     at_once(&rows, |(names, trusted)| {
         let server = serve(&chain, *trusted);
-        let mut machine = demo::BROKER.machine(&server.url());
+        let mut machine = broker::DEMO.machine(&server.url());
         let folder = machine.path("certs");
         std::fs::create_dir(&folder).expect("a folder");
         for name in names {
@@ -290,7 +291,7 @@ fn of_one_hash_several_and_of_folders_several_and_a_file_before_them() {
     ];
     at_once(&rows, |(places, trusted)| {
         let server = serve(&chain, *trusted);
-        let mut machine = demo::BROKER.machine(&server.url());
+        let mut machine = broker::DEMO.machine(&server.url());
         let [one, two] = ["one", "two"].map(|name| machine.path(name));
         for folder in [&one, &two] {
             std::fs::create_dir(folder).expect("a folder");
@@ -313,7 +314,7 @@ fn of_one_hash_several_and_of_folders_several_and_a_file_before_them() {
 fn what_the_ca_file_lacks_is_said_with_the_next_step() {
     let known = Identity::alone(named("root"));
     let server = serve(&[&known.sign(named("server"))], false);
-    let machine = demo::BROKER.machine(&server.url());
+    let machine = broker::DEMO.machine(&server.url());
     machine.write("ca.pem", known.pem());
     let outcome = machine.run("login broker --ca-file ca.pem");
     let host = server.host();

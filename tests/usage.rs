@@ -6,7 +6,8 @@ use crmauth::error::EXIT_CODES;
 use serde_json::{Value, json};
 
 use crate::support::machine::{feed, installed, set_mode};
-use crate::support::{Machine, Outcome, Reply, Server, canned, demo};
+use crate::support::{Machine, Outcome, Reply, Server, canned};
+use crate::zeev;
 
 /// Options of every verb.
 const GLOBAL: [&str; 9] = [
@@ -45,7 +46,7 @@ fn what_counts_adds_up_on_both_sides_of_the_verb() {
         ("login zeev -vv", true),
     ] {
         let server = Server::start(vec![canned::zeev("tok-5B")]);
-        let outcome = demo::ZEEV.machine(&server.url()).run(line);
+        let outcome = zeev::DEMO.machine(&server.url()).run(line);
         assert_eq!((outcome.code, outcome.stderr.contains("trace: ")), (0, traced), "{}", outcome.stderr);
     }
 }

@@ -2,7 +2,88 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Machine, Outcome, Reply, Server};
+use crate::docs::scenes::{Scene, scene};
+use crate::faults::steps::{Kind, Step};
+use crate::support::{Demo, Machine, Outcome, Reply, Server, raw};
+
+pub static DEMO: Demo = Demo {
+    id: "zeev",
+    path: "/api/2/tokens",
+    token: "tmp-Zv6Bn4Mq0Lp8",
+    secret: ("ZEEV_PASSWORD", "pW-Zv3Ed7Cr1Fv5"),
+    asked: true,
+    recognised: false,
+    settings: &[("ZEEV_USERNAME", "maria")],
+    first: &[],
+    answer: r#"{"userId":7,"name":"Maria","username":"maria","temporaryToken":TOKEN}"#,
+    dead: (401, r#"{"message":"Pessoa não autenticada"}"#),
+    purpose: |event| match event.method.as_str() {
+        _ if event.path.contains("impersonate") => "as",
+        "GET" => "renew",
+        _ => "login",
+    },
+    first_login: &["login"],
+    alive: |host, token| raw::get(host, "/api/2/tokens", Some(token)).status == 200,
+    steps: &[
+        LOGIN,
+        Step { name: "zeev's login with a permanent token", settings: &[("API_TOKEN", "HEADER")], ..LOGIN },
+        Step {
+            name: "zeev's impersonation",
+            arguments: " --as 42",
+            before: &[IMPERSONATOR],
+            answer: IMPERSONATED,
+            ..LOGIN
+        },
+        Step {
+            name: "zeev's login before an impersonation",
+            arguments: " --as 42",
+            answer: IMPERSONATOR,
+            after: &[IMPERSONATED],
+            ..LOGIN
+        },
+        Step { name: "zeev's renewal", kind: Kind::Renewal, ..LOGIN },
+        Step { name: "zeev's whoami", kind: Kind::Check, ..LOGIN },
+        Step { name: "a call to zeev", kind: Kind::Call, ..LOGIN },
+    ],
+    scenes,
+};
+
+const LOGIN: Step = Step {
+    name: "zeev's login",
+    system: "zeev",
+    settings: &[("USERNAME", "maria"), ("PASSWORD", "SECRET")],
+    answer: r#"{"userId":7,"name":"Maria","username":"maria","temporaryToken":TOKEN}"#,
+    field: "temporaryToken",
+    ..Step::LOGIN
+};
+const IMPERSONATOR: &str = r#"{"userId":7,"name":"Maria","username":"maria","temporaryToken":PRIOR}"#;
+const IMPERSONATED: &str = r#"{"current":{"userId":7,"username":"maria"},"impersonate":{"id":42,"username":"joao","temporaryToken":TOKEN}}"#;
+
+/// What the page shows.
+fn scenes() -> Vec<Scene> {
+    let scene = |name| {
+        let settings = [("ZEEV_USERNAME", "maria"), ("ZEEV_PASSWORD", "aS3nhaD4M4ria")];
+        scene(name, "zeev", "login zeev", &settings)
+    };
+    let person = |id: u32, name: &str, username: &str, token: &str| json!({ "id": id, "userId": id, "name": name, "username": username, "temporaryToken": token });
+    let maria = json!({
+        "userId": 7, "name": "Maria Souza", "username": "maria", "temporaryToken": "tmp7Qk2Xw9Lm4RtZ",
+    });
+    let both = json!({
+        "current": person(7, "Maria Souza", "maria", "tmp8Rt5Yp3Wn6Vb1"),
+        "impersonate": person(9, "João Lima", "joao.lima", "tmp3Ed7Cr1Fv5Gb2"),
+    });
+    let none = json!({ "message": "Not found" });
+    vec![
+        scene("login").json(&maria),
+        scene("impersonate").command("login zeev --as joao.lima").json(&maria).json(&both),
+        scene("refused").status(401, &json!({ "message": "Unauthorized" })),
+        scene("may not").command("login zeev --as joao.lima").json(&maria).status(403, &none),
+        scene("nobody").command("login zeev --as joao.lyma").json(&maria).status(404, &none),
+        scene("too many").html(429, ""),
+        scene("two ways").with("ZEEV_API_TOKEN", "zV7Kq2Xw9Lm4Rt"),
+    ]
+}
 
 const PASSWORD: &str = "pW-Zv5Gh8Jk2Lq";
 const API_TOKEN: &str = "perm-Zv1Xc4Vb7Nm";

@@ -1,18 +1,14 @@
 //! What the pages of the systems show, played by the real program against a scripted server: each scene is a
 //! machine with settings, the server's answers, and a command.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::support::server::Nobody;
 use crate::support::tls::Authority;
-use crate::support::{Machine, Outcome, Reply, Server};
+use crate::support::{Machine, Outcome, Reply, Server, demo};
 
-/// The session of the good answers where it is no JWT.
-const SESSION: &str = "5e430dfb6b01eedbb2fc0";
 /// A JWT as short as a page wants it.
-const JWT: &str = "eyJ0eXAiOiJKV1QifQ.eyJzdWIiOiIxIn0.EVGuRisoMxSIZut3";
-/// SystemsWay's session: the seed document's.
-const ID: &str = "EB078EB1ABFC9722EBAB9BA3DD303AFD37DD1AE50A791CBA16ABEE0A727029DF";
+pub const JWT: &str = "eyJ0eXAiOiJKV1QifQ.eyJzdWIiOiIxIn0.EVGuRisoMxSIZut3";
 
 /// A scene.
 pub struct Scene {
@@ -60,25 +56,25 @@ pub struct Played {
 }
 
 impl Scene {
-    fn command(mut self, command: &'static str) -> Self {
+    pub fn command(mut self, command: &'static str) -> Self {
         self.command = command;
         self
     }
 
-    fn after(mut self, before: &'static [&'static str]) -> Self {
+    pub fn after(mut self, before: &'static [&'static str]) -> Self {
         self.before = before;
         self
     }
 
     /// Sets a setting, or with an empty value takes one away.
-    fn with(mut self, name: &'static str, value: &'static str) -> Self {
+    pub fn with(mut self, name: &'static str, value: &'static str) -> Self {
         self.settings.retain(|(other, _)| *other != name);
         self.settings.push((name, value));
         self
     }
 
     /// Settings of a `./.env` in place of those so far.
-    fn env_file(mut self, text: &'static str) -> Self {
+    pub fn env_file(mut self, text: &'static str) -> Self {
         self.env_file = text;
         self.settings.clear();
         self
@@ -89,17 +85,17 @@ impl Scene {
         self
     }
 
-    fn json(self, body: &Value) -> Self {
+    pub fn json(self, body: &Value) -> Self {
         self.status(200, body)
     }
 
-    fn status(mut self, status: u16, body: &Value) -> Self {
+    pub fn status(mut self, status: u16, body: &Value) -> Self {
         let headers = vec![("Content-Type", "application/json")];
         self.answers.push(Answer { status, headers, body: body.to_string() });
         self
     }
 
-    fn html(mut self, status: u16, body: &str) -> Self {
+    pub fn html(mut self, status: u16, body: &str) -> Self {
         self.answers.push(Answer {
             status,
             headers: vec![("Content-Type", "text/html")],
@@ -108,7 +104,7 @@ impl Scene {
         self
     }
 
-    fn header(mut self, name: &'static str, value: &'static str) -> Self {
+    pub fn header(mut self, name: &'static str, value: &'static str) -> Self {
         self.answers.last_mut().expect("an answer").headers.push((name, value));
         self
     }
@@ -210,18 +206,10 @@ fn timeless(text: &str) -> String {
 
 /// The scenes of a system's page, or of the page on errors that every system knows.
 pub fn of(page: &str) -> Vec<Scene> {
-    match page {
-        "gluo" => gluo(),
-        "hellocloud" => hellocloud(),
-        "systemsway" => systemsway(),
-        "broker" => broker(),
-        "zeev" => zeev(),
-        "errors" => errors(),
-        _ => panic!("tests/docs/scenes.rs has no scenes for the page {page}"),
-    }
+    if page == "errors" { errors() } else { (demo::of(page).scenes)() }
 }
 
-fn scene(
+pub fn scene(
     name: &'static str,
     system: &'static str,
     command: &'static str,
@@ -238,144 +226,6 @@ fn scene(
         answers: Vec::new(),
         server: Kind::Scripted,
     }
-}
-
-fn gluo() -> Vec<Scene> {
-    let scene = |name| {
-        let settings = [("GLUO_USERNAME", "integracao"), ("GLUO_ACCESS_KEY", "fZ3kT8wQ1xYb6LmN")];
-        scene(name, "gluo", "login gluo", &settings)
-    };
-    let challenge = json!({ "success": true, "result": {
-        "token": "6b01eedb68214", "serverTime": 1_795_288_795, "expireTime": 1_795_289_095,
-    } });
-    let good = json!({ "success": true, "result": {
-        "sessionName": SESSION, "userId": "19x1", "version": "0.22", "vtigerVersion": "8.0.0",
-    } });
-    let error = |code: &str, message: &str| json!({ "success": false, "error": { "code": code, "message": message } });
-    let wrong = error("INVALID_USER_CREDENTIALS", "Invalid username or password");
-    vec![
-        scene("login").json(&challenge).json(&good),
-        scene("wrong key").json(&challenge).json(&wrong).json(&challenge).json(&wrong),
-        scene("unknown user").json(&error("ACCESS_DENIED", "username does not exists")),
-        scene("web page").html(200, "<!DOCTYPE html><title>Gluocrm</title>"),
-        scene("redirect").html(301, "").header("Location", "https://crm.empresa.com.br/gluo/"),
-        scene("missing").with("GLUO_ACCESS_KEY", ""),
-        scene("dollar").env_file(
-            "GLUO_URL=empresa.gluocrm.com.br\nGLUO_USERNAME=integracao\nGLUO_ACCESS_KEY=fZ3k$T8w\n",
-        ),
-        scene("logout")
-            .after(&["login gluo"])
-            .command("logout gluo")
-            .json(&challenge)
-            .json(&good)
-            .html(500, ""),
-    ]
-}
-
-fn hellocloud() -> Vec<Scene> {
-    let scene = |name| {
-        let settings = [
-            ("HELLOCLOUD_CLIENT_ID", "3d7f3fda-97d8-e2b9-ad89-5a2fe9b07650"),
-            ("HELLOCLOUD_CLIENT_SECRET", "oS3gr3doD0Cl1ente"),
-        ];
-        scene(name, "hellocloud", "login hellocloud", &settings)
-    };
-    let with_user =
-        |name| scene(name).with("HELLOCLOUD_USERNAME", "maria").with("HELLOCLOUD_PASSWORD", "aS3nhaD4M4ria");
-    let good = json!({ "token_type": "Bearer", "expires_in": 3600, "access_token": JWT });
-    let renewable = json!({
-        "token_type": "Bearer", "expires_in": 3600, "access_token": JWT, "refresh_token": "def50200d2fb757e4c01",
-    });
-    let unknown =
-        |message: &str| json!({ "error": "unknown_error", "error_description": message, "message": message });
-    let client = json!({ "error": "invalid_client", "message": "Client authentication failed" });
-    vec![
-        scene("client credentials").json(&good),
-        with_user("password").json(&renewable),
-        scene("wrong secret").status(401, &client),
-        scene("escaped").with("HELLOCLOUD_CLIENT_SECRET", "o<segredo>").status(401, &client),
-        scene("unknown client").status(
-            500,
-            &unknown("OAuth2Clients module with id 3d7f3fda-97d8-e2b9-ad89-5a2fe9b07650 is not found"),
-        ),
-        with_user("wrong password").status(500, &unknown("The password is invalid: aS3nhaD4M4ria")),
-        with_user("locked").status(401, &json!({ "error": "lockout_reached", "message": "lockout_reached" })),
-        scene("rewriting").html(404, "<title>404 Not Found</title>").json(&good),
-        scene("legacy").html(404, "<title>404 Not Found</title>").html(404, "<title>404 Not Found</title>"),
-        scene("keys").html(500, ""),
-    ]
-}
-
-fn systemsway() -> Vec<Scene> {
-    let scene = |name| {
-        let settings = [("SYSTEMSWAY_USERNAME", "admin"), ("SYSTEMSWAY_PASSWORD", "teste")];
-        scene(name, "systemsway", "login systemsway", &settings)
-    };
-    let good = json!({ "Status": "OK", "IDSessao": ID, "Message": "Login Realizado com sucesso" });
-    let refused = json!({ "Status": "ERROR", "IDSessao": "", "Message": "Usuário ou senha estão inválidos" });
-    vec![
-        scene("login").json(&good),
-        scene("refused").json(&refused),
-        scene("no hash").with("SYSTEMSWAY_PASSWORD", "").with("SYSTEMSWAY_PASSWORD_SHA256", "46070D4B"),
-        scene("lost seat").after(&["login systemsway"]).json(&good).json(&good),
-        scene("in clear").with("SYSTEMSWAY_URL", "http://203.0.113.7:5000"),
-        scene("wrong URL").html(404, "<title>404</title>"),
-    ]
-}
-
-fn broker() -> Vec<Scene> {
-    let scene = |name| {
-        let settings = [("BROKER_USERNAME", "loja"), ("BROKER_PASSWORD", "aS3nhaD4Loja")];
-        scene(name, "broker", "login broker", &settings)
-    };
-    let with_partner = |name| {
-        scene(name)
-            .with("BROKER_PARTNER_USERNAME", "parceiro")
-            .with("BROKER_PARTNER_PASSWORD", "aS3nhaD0Parceiro")
-    };
-    let good = |user: &str| {
-        json!({
-            "Created": 1_795_288_800, "Expires_In": 3600, "Access_Token": JWT, "Token_Type": "Bearer",
-            "UserId": user, "RoleLevel": 0, "IdEstabelecimento": 42, "CodigoRetorno": 1, "MensagemRetorno": "Sucesso",
-        })
-    };
-    let partner = good("5f0f1e2d-0000-4000-8000-000000000001");
-    // What names no time lasts, whenever this is played.
-    let short = json!({ "Access_Token": JWT, "Expires_In": 3600, "CodigoRetorno": 1 });
-    let shop = good("5f0f1e2d-0000-4000-8000-000000000002");
-    let refused = json!({ "CodigoRetorno": 99, "MensagemRetorno": "Usuário ou senha inválidos" });
-    vec![
-        with_partner("login").json(&partner).json(&shop),
-        with_partner("refused").json(&short).json(&refused),
-        scene("no partner").status(401, &json!({ "message": "Unauthorized" })),
-        with_partner("partner refused").json(&refused),
-        scene("half a partner").with("BROKER_PARTNER_USERNAME", "parceiro"),
-    ]
-}
-
-fn zeev() -> Vec<Scene> {
-    let scene = |name| {
-        let settings = [("ZEEV_USERNAME", "maria"), ("ZEEV_PASSWORD", "aS3nhaD4M4ria")];
-        scene(name, "zeev", "login zeev", &settings)
-    };
-    let person = |id: u32, name: &str, username: &str, token: &str| json!({ "id": id, "userId": id, "name": name, "username": username, "temporaryToken": token });
-    let maria = json!({
-        "userId": 7, "name": "Maria Souza", "username": "maria", "temporaryToken": "tmp7Qk2Xw9Lm4RtZ",
-    });
-    let both = json!({
-        "current": person(7, "Maria Souza", "maria", "tmp8Rt5Yp3Wn6Vb1"),
-        "impersonate": person(9, "João Lima", "joao.lima", "tmp3Ed7Cr1Fv5Gb2"),
-    });
-    let none = json!({ "message": "Not found" });
-    vec![
-        scene("login").json(&maria),
-        scene("impersonate").command("login zeev --as joao.lima").json(&maria).json(&both),
-        scene("refused").status(401, &json!({ "message": "Unauthorized" })),
-        scene("may not").command("login zeev --as joao.lima").json(&maria).status(403, &none),
-        scene("nobody").command("login zeev --as joao.lyma").json(&maria).status(404, &none),
-        scene("too many").html(429, ""),
-        scene("two ways").with("ZEEV_API_TOKEN", "zV7Kq2Xw9Lm4Rt"),
-    ]
 }
 
 /// What every system has in common, shown with Zeev.

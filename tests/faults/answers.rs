@@ -11,7 +11,7 @@ use crate::support::machine::installed;
 
 /// The steps whose answer gives the session: of logins, and of renewals.
 fn sessions() -> Vec<&'static Step> {
-    steps::last().into_iter().chain(steps::RENEWALS).collect()
+    steps::last().into_iter().chain(steps::of_kind(steps::Kind::Renewal)).collect()
 }
 
 /// What cannot be read ends a login; a renewal gives way to a login.
@@ -47,7 +47,7 @@ fn a_page_that_echoes_the_password() {
 
 #[test]
 fn the_body_decides_and_not_its_type() {
-    let steps = || steps::logins().into_iter().chain(steps::RENEWALS);
+    let steps = || steps::logins().into_iter().chain(steps::of_kind(steps::Kind::Renewal));
     Row::new(17)
         .at(steps())
         .fault(|scene| Reply::http(200, "text/html; charset=UTF-8", scene.good()))
@@ -59,7 +59,7 @@ fn the_body_decides_and_not_its_type() {
 
 #[test]
 fn a_byte_order_mark_is_passed_over() {
-    let steps = steps::logins().into_iter().chain(steps::RENEWALS);
+    let steps = steps::logins().into_iter().chain(steps::of_kind(steps::Kind::Renewal));
     Row::new(18).at(steps).fault(|scene| Reply::json(200, ["\u{feff}", &scene.good()].concat())).check();
 }
 
@@ -81,7 +81,7 @@ fn text_of_php_around_the_answer() {
     for (place, body) in around.into_iter().enumerate() {
         Row::new(19)
             .at(steps::logins())
-            .at(steps::RENEWALS)
+            .at(steps::of_kind(steps::Kind::Renewal))
             .fault(move |scene| Reply::json(200, body(scene)))
             .says(&["warning: ", "the server printed text around its JSON (PHP display_errors?)"])
             .unsaid(&["private.php"])
@@ -134,13 +134,10 @@ fn json_that_is_cut_or_goes_on() {
 
 #[test]
 fn an_answer_cut_at_any_byte() {
-    let length = Scene::new(&steps::LAST[4]).good().len();
+    let zeev = steps::named("zeev's login");
+    let length = Scene::new(zeev).good().len();
     for end in 1..length {
-        unreadable(20)
-            .at(&steps::LAST[4..5])
-            .brief()
-            .fault(move |scene| Reply::json(200, &scene.good()[..end]))
-            .check();
+        unreadable(20).at([zeev]).brief().fault(move |scene| Reply::json(200, &scene.good()[..end])).check();
     }
 }
 
@@ -176,7 +173,7 @@ fn a_field_of_another_type() {
             .check();
     }
     // Before and around the session too.
-    let gluo = &steps::FIRST[..1];
+    let gluo = [steps::named("gluo's challenge")];
     for (body, text) in [
         (
             r#"{"success":true,"result":{"token":8125663091}}"#,
@@ -196,7 +193,7 @@ fn a_field_of_another_type() {
 
 #[test]
 fn a_lifetime_that_is_none() {
-    let steps = || [&steps::LAST[1], &steps::LAST[3], &steps::RENEWALS[0]];
+    let steps = || ["hellocloud's login", "broker's login", "hellocloud's refresh"].map(steps::named);
     for value in ["-1", "0", "null", "1e20", "18446744073709551615", "\"soon\"", "[]", "0.5", "1e400"] {
         let row = Row::new(23)
             .at(steps())
@@ -218,7 +215,7 @@ fn a_lifetime_that_is_none() {
     for created in ["0", "-9223372036854775808", "9223372036854775807", "1e300"] {
         let body = move |scene: &Scene| scene.good().replacen('{', &format!("{{\"Created\":{created},"), 1);
         Row::new(23)
-            .at(&steps::LAST[3..4])
+            .at([steps::named("broker's login")])
             .brief()
             .fault(move |scene| Reply::json(200, body(scene)))
             .but(move |_, promise| {
@@ -244,7 +241,7 @@ fn a_session_that_is_none() {
         let row = row.says(&["there is no session in the"]);
         if place == 1 { row.check() } else { row.brief().check() }
     }
-    let systemsway = &steps::LAST[2..3];
+    let systemsway = [steps::named("systemsway's login")];
     for (code, exit, text) in [("01", 4, "refused the login"), ("00", 6, "there is no session in the")] {
         let body = format!(r#"{{"codigo":"{code}","idSessao":"NA"}}"#);
         let row =
@@ -287,7 +284,7 @@ fn a_session_full_of_what_shells_obey() {
         })
         .check();
     for shell in ["sh", "bash", "dash", "zsh"].into_iter().filter(|shell| installed(shell)) {
-        for step in steps::LAST {
+        for step in steps::usual_logins() {
             let mut scene = Scene::new(step);
             scene.replace_token(OBEYED);
             scene.server.push(scene.before());
@@ -324,7 +321,7 @@ fn a_session_that_is_too_long() {
 fn renewals_that_cannot_be_read_give_way_to_a_login() {
     for body in ["", "[]", "{\"x\":", "Invalid request"] {
         Row::new(20)
-            .at(steps::RENEWALS)
+            .at(steps::of_kind(steps::Kind::Renewal))
             .fault(move |scene| vec![Reply::json(200, body), Reply::json(200, scene.good())])
             .check();
     }

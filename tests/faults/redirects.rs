@@ -49,7 +49,7 @@ fn redirects_to_elsewhere() {
         let place = own(place);
         Row::new(29)
             .at(steps::last())
-            .at(steps::CALLS)
+            .at(steps::of_kind(steps::Kind::Call))
             .brief()
             .fault(move |scene| {
                 // A body that would do changes nothing.

@@ -10,12 +10,14 @@ use std::process::Command;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
+use crmauth::declaration::Renewal;
+
 use super::canary::{Canary, Class, md5_hex};
 use super::steps::{self, Kind, Step};
 use crate::support::machine::{self, set_mode};
 use crate::support::server::{Received, Watcher};
 use crate::support::tls::Authority;
-use crate::support::{Machine, Outcome, Reply, Server, stored};
+use crate::support::{Machine, Outcome, Reply, Server, demo, stored};
 
 /// The file that an earlier run has left.
 pub const SESSION_FILE: &str = "session.txt";
@@ -104,7 +106,9 @@ impl Scene {
         match step.kind {
             // With another password the stored session is no longer the one that is asked for.
             Kind::Login => scene.new_secrets(),
-            Kind::Renewal if step.system == "zeev" => stored::ends(&stored::entry(&scene.machine), 30),
+            Kind::Renewal if step.spec().renewal == Renewal::WhileAlive => {
+                stored::ends(&stored::entry(&scene.machine), 30)
+            }
             Kind::Renewal => stored::ends(&stored::entry(&scene.machine), -10),
             Kind::Check | Kind::Revocation | Kind::Call => return scene,
         }
@@ -126,7 +130,7 @@ impl Scene {
     fn login_step(&self) -> &'static Step {
         match self.step.kind {
             Kind::Login => self.step,
-            _ => steps::LAST.iter().find(|step| step.system == self.step.system).expect("a login"),
+            _ => steps::usual(demo::of(self.step.system)),
         }
     }
 

@@ -32,7 +32,7 @@ fn a_cookie_is_no_session() {
 fn a_servers_clock_that_is_off() {
     for (skew, way) in [(3600, "s ahead of this machine's"), (-3600, "s behind this machine's")] {
         Row::new(42)
-            .at(&steps::FIRST[..1])
+            .at([steps::named("gluo's challenge")])
             .fault(move |scene| {
                 let now = jiff::Timestamp::now().as_second() + skew;
                 let good = scene.good().replace("1795288795", &now.to_string());
@@ -48,7 +48,7 @@ fn a_servers_clock_that_is_off() {
         r#""serverTime":"x""#,
     ] {
         Row::new(42)
-            .at(&steps::FIRST[..1])
+            .at([steps::named("gluo's challenge")])
             .fault(move |scene| {
                 Reply::json(
                     200,
@@ -67,13 +67,13 @@ fn a_refresh_token_that_was_used() {
         r#"{"error":"invalid_request","message":"The refresh token is invalid."}"#,
     ] {
         Row::new(43)
-            .at(&steps::RENEWALS[..1])
+            .at([steps::named("hellocloud's refresh")])
             .fault(move |scene| vec![Reply::json(401, body), Reply::json(200, scene.good())])
             .unsaid(&["warning: "])
             .check();
         // Where the login is refused too, the token is gone all the same.
         Row::new(43)
-            .at(&steps::RENEWALS[..1])
+            .at([steps::named("hellocloud's refresh")])
             .fault(move |_| vec![Reply::json(401, body), Reply::json(401, r#"{"error":"invalid_client"}"#)])
             .exit(4)
             .says(&["refused the login: invalid_client"])
@@ -84,7 +84,7 @@ fn a_refresh_token_that_was_used() {
 
 #[test]
 fn a_new_refresh_token_is_stored_before_the_session_is_printed() {
-    let scene = Scene::new(&steps::RENEWALS[0]);
+    let scene = Scene::new(steps::named("hellocloud's refresh"));
     scene.server.push([Reply::json(200, scene.good())]);
     let full = scene.machine.shell_command("sh", "crmauth token hellocloud -vv > /dev/full");
     let run = scene.run(full);

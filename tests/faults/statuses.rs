@@ -5,7 +5,7 @@ use super::harness::Row;
 use super::promises::{Kept, Promise, Stdout};
 use super::scene::Scene;
 use super::steps::{self, Kind, Step};
-use crate::support::Reply;
+use crate::support::{Reply, demo};
 
 /// Two bodies that come with any status: a page that echoes the secret, and JSON that does.
 const BODIES: [fn(&Scene) -> Vec<u8>; 2] = [
@@ -38,24 +38,17 @@ fn impersonation(step: &Step) -> bool {
 
 /// Whether a page cannot be the system's own refusal.
 fn refuses_in_json(scene: &Scene) -> bool {
-    ["gluo", "hellocloud"].contains(&scene.step.system)
+    scene.step.spec().refuses_in_json
 }
 
 /// What each system answers where a session is dead.
 fn death(scene: &Scene) -> Reply {
-    match scene.step.system {
-        "gluo" => Reply::json(200, r#"{"success":false,"error":{"code":"INVALID_SESSIONID"}}"#),
-        "hellocloud" => {
-            Reply::json(401, r#"{"error":"access_denied","hint":"Access token has been revoked"}"#)
-        }
-        "systemsway" => Reply::json(200, r#"{"Status":"ERROR","Message":"O ID da sessão está inválido"}"#),
-        _ => Reply::json(401, "{}"),
-    }
+    demo::of(scene.step.system).dead()
 }
 
 /// The steps that ask about a session.
-fn questions() -> impl Iterator<Item = &'static Step> {
-    steps::CHECKS.iter().chain(steps::REVOCATIONS)
+fn questions() -> Vec<&'static Step> {
+    [Kind::Check, Kind::Revocation].into_iter().flat_map(steps::of_kind).collect()
 }
 
 #[test]
@@ -69,7 +62,7 @@ fn refusals() {
             })
         });
     }
-    let named = Row::new(31).at(steps::LAST).brief().fault(|_| Reply::json(401, "{}")).exit(4);
+    let named = Row::new(31).at(steps::usual_logins()).brief().fault(|_| Reply::json(401, "{}")).exit(4);
     named
         .but(|scene, promise| {
             let names = scene
@@ -86,7 +79,7 @@ fn refusals() {
 #[test]
 fn a_refused_session_is_dropped() {
     Row::new(31)
-        .at(steps::CHECKS)
+        .at(steps::of_kind(steps::Kind::Check))
         .fault(|scene| death(scene))
         .exit(3)
         .but(|_, promise| promise.entry = Kept::Dropped)
@@ -94,7 +87,7 @@ fn a_refused_session_is_dropped() {
     // It need not be ended any more.
     let refused = || Reply::json(401, r#"{"error":"invalid_request","hint":"Token has been revoked"}"#);
     Row::new(31)
-        .at(steps::REVOCATIONS)
+        .at(steps::of_kind(steps::Kind::Revocation))
         .fault(move |scene| {
             let refresh = (scene.step.system == "hellocloud").then(refused);
             [death(scene)].into_iter().chain(refresh).collect::<Vec<_>>()
@@ -117,7 +110,7 @@ fn a_refused_session_is_dropped() {
 fn a_refused_renewal_gives_way_to_a_login() {
     for (status, body) in [(401, "{}"), (401, r#"{"error":"invalid_request"}"#)] {
         Row::new(31)
-            .at(steps::RENEWALS)
+            .at(steps::of_kind(steps::Kind::Renewal))
             .fault(move |scene| vec![Reply::json(status, body), Reply::json(200, scene.good())])
             .check();
     }
@@ -131,11 +124,11 @@ fn a_refused_call_shows_the_body_and_asks_for_the_session() {
     };
     // Alive after all, or there is no way to ask, or it is no refusal of the system's: that is the answer.
     let asked = |scene: &Scene| {
-        let check = steps::CHECKS.iter().find(|step| step.system == scene.step.system);
+        let check = steps::of_kind(Kind::Check).into_iter().find(|step| step.system == scene.step.system);
         check.filter(|_| !refuses_in_json(scene))
     };
     Row::new(31)
-        .at(steps::CALLS)
+        .at(steps::of_kind(steps::Kind::Call))
         .fault(move |scene| {
             let check = asked(scene);
             let alive = check.map(|check| Reply::json(200, scene.given().fill(check.answer)));
@@ -208,7 +201,7 @@ fn accounts_that_are_locked() {
     ] {
         let body = format!(r#"{{"error":"{error}","message":"{message}"}}"#);
         Row::new(33)
-            .at(&steps::LAST[1..2])
+            .at([steps::named("hellocloud's login")])
             .brief_unless(status == 401)
             .fault(move |_| Reply::json(status, &body))
             .exit(4)
@@ -245,7 +238,7 @@ fn no_such_place() {
             })
             .check();
     }
-    let impersonation = steps::OTHERS.iter().filter(|step| impersonation(step));
+    let impersonation = steps::last().into_iter().filter(|step| impersonation(step));
     let row = Row::new(34).at(impersonation).fault(|_| Reply::json(404, "{}")).exit(2);
     row.says(&["knows nobody `42`"]).check();
 }
@@ -370,7 +363,7 @@ fn a_server_that_failed() {
             .to_string()
     };
     Row::new(39)
-        .at([&steps::LAST[1], &steps::OTHERS[0]])
+        .at(["hellocloud's login", "hellocloud's login with a password"].map(steps::named))
         .fault(move |scene| Reply::json(500, echo(scene)))
         .exit(4)
         .says(&["The password is invalid: ***"])
@@ -399,7 +392,7 @@ fn a_server_that_is_away() {
 
 #[test]
 fn the_help_of_every_verb_shows_nothing() {
-    let scene = Scene::new(&steps::LAST[0]);
+    let scene = Scene::new(steps::named("gluo's login"));
     for verb in [
         "",
         "login ",

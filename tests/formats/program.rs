@@ -7,8 +7,8 @@ use super::runners::{
     azure_variables, github_env, github_masks, gitlab_expands, gitlab_report, powershell_variables,
 };
 use super::samples::AWKWARD;
-use crate::support::demo::SYSTEMSWAY;
 use crate::support::{Machine, Outcome, Reply, Server};
+use crate::systemsway;
 
 /// A URL's path with a dollar and characters of several bytes, as it is set and as it is written.
 const AWKWARD_PATH: (&str, &str) =
@@ -31,7 +31,7 @@ impl Accounts {
         let mut machine = Machine::new();
         let (mut servers, mut targets, mut expected) = (Vec::new(), Vec::new(), Vec::new());
         for (index, token) in tokens.iter().enumerate() {
-            let answer = SYSTEMSWAY.answer_with(&serde_json::json!(token).to_string());
+            let answer = systemsway::DEMO.answer_with(&serde_json::json!(token).to_string());
             let server = Server::start(Vec::new());
             machine.set(&format!("SYSTEMSWAY__A{index}__URL"), &format!("{}/{path}", server.url()));
             machine.set(&format!("SYSTEMSWAY__A{index}__USERNAME"), USER);

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use crmauth::declaration::{BaseUrl, Settings, Target};
+use crmauth::declaration::{self, Alternatives, BaseUrl, Kind, Settings, Spec, Target};
 use crmauth::error::Error;
 use crmauth::http::{Channel, Http, Proxies};
 use crmauth::output::{Entry, Format, Outcome, Shape};
@@ -62,7 +62,7 @@ async fn play(provider: System, verb: usize, answers: &[Vec<u8>]) {
     let address = listener.local_addr().expect("an address");
     let url = BaseUrl::parse(&format!("http://{address}/crm")).expect("a URL");
     let spec = provider.spec();
-    let settings = Settings::new(Target { spec, account: None }, url, values(spec.id));
+    let settings = Settings::new(Target { spec, account: None }, url, values(spec));
     let http = Http::new(Proxies::default(), Rc::new(Trust::default()), LIMIT);
     let report = silent();
     let prior = held();
@@ -104,18 +104,27 @@ async fn play(provider: System, verb: usize, answers: &[Vec<u8>]) {
     }
 }
 
-/// Every text setting is `ana`, every secret the canary.
-fn values(id: &str) -> Vec<(&'static str, Secret)> {
-    let text = |text: &str| Secret::new(text.to_owned());
-    let user = [("USERNAME", text("ana")), ("PASSWORD", text(CANARY))];
-    let own: &[(&str, &str)] = match id {
-        "gluo" => return vec![("USERNAME", text("ana")), ("ACCESS_KEY", text(CANARY))],
-        "hellocloud" => &[("CLIENT_ID", "ana"), ("CLIENT_SECRET", CANARY), ("GRANT", "password")],
-        "systemsway" => &[("HASH_CASE", "upper")],
-        "broker" => &[("PARTNER_TOKEN", "partner-Zk7q9Xw2"), ("PARTNER_LOGIN_PATH", "login")],
-        _ => &[],
-    };
-    user.into_iter().chain(own.iter().map(|(name, value)| (*name, text(value)))).collect()
+/// Every text setting is `ana`, every secret the canary; of several ways to log in the first one.
+fn values(spec: &Spec) -> Vec<(&'static str, Secret)> {
+    let mut values = Vec::new();
+    for field in spec.fields {
+        let later = |ways: &Alternatives| ways.ways[1..].iter().any(|way| way.contains(&field.name));
+        let usual = match field.default {
+            declaration::Default::None => None,
+            declaration::Default::Value(value) | declaration::Default::IfSet { then: value, .. } => {
+                Some(value)
+            }
+        };
+        let value = match field.kind {
+            _ if spec.alternatives.iter().any(later) => None,
+            Kind::Text => Some("ana"),
+            Kind::Secret | Kind::Key => Some(CANARY),
+            Kind::Token => Some("token-Zk7q9Xw2"),
+            Kind::Choice(_) | Kind::Path | Kind::Url | Kind::Flag => usual,
+        };
+        values.extend(value.map(|value| (field.name, Secret::new(value.to_owned()))));
+    }
+    values
 }
 
 /// A session that was obtained before.

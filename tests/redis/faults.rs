@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use super::{fleet, logins, sharing, token};
 use crate::support::at_once;
-use crate::support::demo::{SYSTEMSWAY, ZEEV};
 use crate::support::machine::Machine;
 use crate::support::redis::{Canned, Proxy, Redis, shares};
 use crate::support::sandbox::Servers;
 use crate::support::server::Nobody;
 use crate::support::{Reply, Server, canned};
+use crate::{systemsway, zeev};
 
 /// Zeev gets its session with one warning, which holds this text; SystemsWay stays away with exit code 5.
 #[track_caller]
@@ -20,17 +20,17 @@ fn away(url: &str, text: &str) {
 
 #[track_caller]
 fn away_within(seconds: &str, url: &str, text: &str) {
-    let server = Server::start(vec![Reply::json(200, ZEEV.good())]);
-    let mut machine = ZEEV.machine(&server.url());
+    let server = Server::start(vec![Reply::json(200, zeev::DEMO.good())]);
+    let mut machine = zeev::DEMO.machine(&server.url());
     shares(&mut machine, url);
     let outcome = machine.run(&format!("token zeev --timeout {seconds}"));
     assert_eq!(outcome.code, 0, "{url}: {}", outcome.stderr);
-    assert_eq!(outcome.stdout.trim_end(), ZEEV.token);
+    assert_eq!(outcome.stdout.trim_end(), zeev::DEMO.token);
     assert_eq!(outcome.stderr.lines().count(), 1, "{url}: {}", outcome.stderr);
     outcome.says(&["warning: zeev: this session is not shared", text]);
 
     let server = Server::start(vec![]);
-    let mut machine = SYSTEMSWAY.machine(&server.url());
+    let mut machine = systemsway::DEMO.machine(&server.url());
     shares(&mut machine, url);
     let line = format!("token systemsway --timeout {seconds}");
     machine.run(&line).fails(5, &[text, "hint: --no-store"]);
@@ -90,7 +90,7 @@ fn a_scan_without_end_ends() {
 #[test]
 fn without_the_store_nobody_knows_whether_a_session_is_stored() {
     let nobody = Nobody::new();
-    for demo in [&ZEEV, &SYSTEMSWAY] {
+    for demo in [&zeev::DEMO, &systemsway::DEMO] {
         let server = Server::start(vec![]);
         let mut machine = demo.machine(&server.url());
         shares(&mut machine, &format!("redis://{}", nobody.host()));
@@ -160,7 +160,7 @@ fn refusals_of_who_we_are() {
         ),
     ] {
         let store = Canned::start(move |_| Some(answer.as_bytes().to_vec()));
-        for demo in [&ZEEV, &SYSTEMSWAY] {
+        for demo in [&zeev::DEMO, &systemsway::DEMO] {
             let server = Server::start(vec![]);
             let mut machine = demo.machine(&server.url());
             shares(&mut machine, &store.url().replace("redis://", "redis://ci:Pw7Qx2Store@"));
@@ -175,7 +175,7 @@ fn what_cannot_be_stored_after_the_login_is_delivered() {
     let loading =
         ("-LOADING Redis is loading the dataset in memory\r\n", "answered LOADING: Redis is loading");
     for (answer, said) in REFUSALS.iter().copied().chain([loading]) {
-        for (demo, lines) in [(&ZEEV, 1), (&SYSTEMSWAY, 2)] {
+        for (demo, lines) in [(&zeev::DEMO, 1), (&systemsway::DEMO, 2)] {
             let store = Canned::but(move |text| text.contains("HSET").then_some(answer));
             let server = Server::start(vec![Reply::json(200, demo.good())]);
             let mut machine = demo.machine(&server.url());
@@ -252,7 +252,7 @@ fn a_slow_server_is_waited_for_within_the_time_out() {
 fn whoever_cannot_wait_longer_is_busy() {
     let Some(redis) = Redis::start().map(Redis::settled) else { return };
     let server = Server::start(vec![Reply::Silence]);
-    let mut machine = SYSTEMSWAY.machine(&server.url());
+    let mut machine = systemsway::DEMO.machine(&server.url());
     shares(&mut machine, &redis.url());
     let holder = machine.start(machine.command(&["token", "systemsway", "--timeout", "60"]));
     server.wait_for(1);
@@ -277,7 +277,7 @@ fn a_server_that_freezes_at_the_end_of_a_wait_does_not_prolong_it() {
             text.contains("INFO").then_some(if frozen { "" } else { "*2\r\n$4\r\nbusy\r\n$5\r\n60000\r\n" })
         });
         let server = Server::start(vec![]);
-        let mut machine = SYSTEMSWAY.machine(&server.url());
+        let mut machine = systemsway::DEMO.machine(&server.url());
         shares(&mut machine, &store.url());
         let outcome = machine.run("token systemsway --timeout 8");
         let took = started.elapsed();
@@ -375,7 +375,7 @@ fn a_restart_in_the_middle_of_a_login_makes_no_second_one() {
     let Some(mut redis) = Redis::start().map(Redis::settled) else { return };
     let barrier = std::sync::Arc::new(std::sync::Barrier::new(2));
     let server = Server::start(vec![canned::systemsway("T1").together(&barrier)]);
-    let mut machine = SYSTEMSWAY.machine(&server.url());
+    let mut machine = systemsway::DEMO.machine(&server.url());
     shares(&mut machine, &redis.url());
     let start = || machine.start(machine.command(&["token", "systemsway", "--timeout", "50"]));
     let holder = start();

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::{fleet, logins, sharing, token};
+use crate::hellocloud;
 use crate::support::at_once;
-use crate::support::demo::HELLOCLOUD;
 use crate::support::machine::{Machine, installed, signal};
 use crate::support::redis::{Proxy, Redis, Way, shares};
 use crate::support::stored::{first_login, purposes, systems, under};
@@ -121,7 +121,7 @@ fn a_command_that_ends_during_a_renewal_gives_the_right_back() {
     let Some(redis) = Redis::start().map(Redis::settled) else { return };
     let short = json!({ "token_type": "Bearer", "expires_in": 2, "access_token": "T1" });
     let server = Server::start(vec![Reply::json(200, short.to_string()), Reply::Silence]);
-    let mut machine = HELLOCLOUD.machine(&server.url());
+    let mut machine = hellocloud::DEMO.machine(&server.url());
     shares(&mut machine, &redis.url());
     let mut command = machine.command(&[
         "exec",
@@ -149,7 +149,7 @@ fn a_session_that_is_over_is_not_called_stored() {
     let barrier = Arc::new(Barrier::new(2));
     let short = json!({ "token_type": "Bearer", "expires_in": 1, "access_token": "T1" });
     let server = Server::start(vec![Reply::json(200, short.to_string()).together(&barrier)]);
-    let mut machine = HELLOCLOUD.machine(&server.url());
+    let mut machine = hellocloud::DEMO.machine(&server.url());
     shares(&mut machine, &redis.url());
     let run = machine.start(machine.command(&["token", "hellocloud"]));
     server.wait_for(1);

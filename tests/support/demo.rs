@@ -1,8 +1,15 @@
-//! The providers as tests set them up: their settings, and what a good server answers.
+//! What the tests that go through all systems know of each: the settings, what a good server answers, what the sandbox
+//! is asked for, the steps for the fault matrix, the scenes of its page. Each system's own test file declares it.
+
+use crmauth::declaration::Spec;
+use crmauth::provider;
+use crmauth::sandbox::Event;
 
 use super::{Machine, Reply};
+use crate::docs::scenes::Scene;
+use crate::faults::steps::Step;
 
-/// A provider with settings that work.
+/// A system with settings that work.
 pub struct Demo {
     /// Its name on the command line.
     pub id: &'static str,
@@ -14,80 +21,46 @@ pub struct Demo {
     pub secret: (&'static str, &'static str),
     /// Whether its server tells if a session is alive.
     pub asked: bool,
+    /// Whether its server shows without a secret that it is this system.
+    pub recognised: bool,
     /// Other settings.
-    settings: &'static [(&'static str, &'static str)],
+    pub settings: &'static [(&'static str, &'static str)],
     /// The answers that come before the login's.
-    first: &'static [&'static str],
+    pub first: &'static [&'static str],
     /// The good answer; `TOKEN` stands for the session as JSON.
-    answer: &'static str,
+    pub answer: &'static str,
+    /// What the server answers a request with a dead session: a status and JSON.
+    pub dead: (u16, &'static str),
+    /// What a request to the sandbox was for: `login`, `renew`, `ask`, or a step of its own.
+    pub purpose: fn(&Event) -> &'static str,
+    /// What the first login asks the sandbox for.
+    pub first_login: &'static [&'static str],
+    /// Asks the sandbox at a host whether a token is alive.
+    pub alive: fn(&str, &str) -> bool,
+    /// Its requests, the last one of the usual login first.
+    pub steps: &'static [Step],
+    /// What its page shows.
+    pub scenes: fn() -> Vec<Scene>,
 }
 
-/// Every provider.
-pub static ALL: &[&Demo] = &[&GLUO, &HELLOCLOUD, &SYSTEMSWAY, &BROKER, &ZEEV];
+macro_rules! demos {
+    ($($module:ident $System:ident,)*) => {
+        /// Every system's, in the order in which people see them.
+        pub static ALL: &[&Demo] = &[$(&crate::$module::DEMO),*];
+    };
+}
+
+crmauth::systems!(demos);
 
 /// A provider by its name.
-#[track_caller]
 pub fn of(id: &str) -> &'static Demo {
-    let found = ALL.iter().find(|demo| demo.id == id);
-    found.unwrap_or_else(|| panic!("`ALL` of tests/support/demo.rs lacks {id}"))
+    ALL.iter().find(|demo| demo.id == id).expect(id)
 }
 
-pub static GLUO: Demo = Demo {
-    id: "gluo",
-    path: "/webservice.php",
-    token: "tok7fQm2Zx91LwKd",
-    secret: ("GLUO_ACCESS_KEY", "kEy8Rt5Yp3Wn6Vb1"),
-    asked: true,
-    settings: &[("GLUO_USERNAME", "api")],
-    first: &[
-        r#"{"success":true,"result":{"token":"chA11eNge5Jd0s","serverTime":1795288795,"expireTime":1795289095}}"#,
-    ],
-    answer: r#"{"success":true,"result":{"sessionName":TOKEN,"userId":"19x1","version":"0.22"}}"#,
-};
-
-pub static HELLOCLOUD: Demo = Demo {
-    id: "hellocloud",
-    path: "/Api/access_token",
-    token: "eyJ0eXAi.Hc4Nn7Qk2Tz.s1gn",
-    secret: ("HELLOCLOUD_CLIENT_SECRET", "s3cR3t-Lk9Jh2Gf5Ds"),
-    asked: true,
-    settings: &[("HELLOCLOUD_CLIENT_ID", "3d7f3fda-97d8")],
-    first: &[],
-    answer: r#"{"token_type":"Bearer","expires_in":3600,"access_token":TOKEN}"#,
-};
-
-pub static SYSTEMSWAY: Demo = Demo {
-    id: "systemsway",
-    path: "/api/main",
-    token: "EB078EB1ABFC9722EBAB9BA3DD303AFD37DD1AE50A791CBA16ABEE0A727029DF",
-    secret: ("SYSTEMSWAY_PASSWORD", "pW-Ss4Xc8Vb2Nm6"),
-    asked: true,
-    settings: &[("SYSTEMSWAY_USERNAME", "admin")],
-    first: &[],
-    answer: r#"{"Status":"OK","IDSessao":TOKEN,"Message":"Login Realizado com sucesso"}"#,
-};
-
-pub static BROKER: Demo = Demo {
-    id: "broker",
-    path: "/api/broker/estabelecimento/login",
-    token: "eyJhbGci.Br5Uy8Ik3Ol.s1gn",
-    secret: ("BROKER_PASSWORD", "pW-Br7Qa1Zx5Sw9"),
-    asked: false,
-    settings: &[("BROKER_USERNAME", "loja")],
-    first: &[],
-    answer: r#"{"CodigoRetorno":1,"MensagemRetorno":"OK","Expires_In":3600,"Access_Token":TOKEN,"Token_Type":"Bearer"}"#,
-};
-
-pub static ZEEV: Demo = Demo {
-    id: "zeev",
-    path: "/api/2/tokens",
-    token: "tmp-Zv6Bn4Mq0Lp8",
-    secret: ("ZEEV_PASSWORD", "pW-Zv3Ed7Cr1Fv5"),
-    asked: true,
-    settings: &[("ZEEV_USERNAME", "maria")],
-    first: &[],
-    answer: r#"{"userId":7,"name":"Maria","username":"maria","temporaryToken":TOKEN}"#,
-};
+/// What a request is for where a login is one POST and all else is a question.
+pub fn by_method(event: &Event) -> &'static str {
+    if event.method == "POST" { "login" } else { "ask" }
+}
 
 impl Demo {
     /// A machine with the provider's settings for a server at `url`.
@@ -114,6 +87,16 @@ impl Demo {
     /// The replies of a login whose last step is answered like this.
     pub fn script(&self, replies: impl IntoIterator<Item = Reply>) -> Vec<Reply> {
         self.first.iter().map(|body| Reply::json(200, body)).chain(replies).collect()
+    }
+
+    /// Its declaration.
+    pub fn spec(&self) -> &'static Spec {
+        provider::specs().into_iter().find(|spec| spec.id == self.id).expect(self.id)
+    }
+
+    /// The answer to a request with a dead session.
+    pub fn dead(&self) -> Reply {
+        Reply::json(self.dead.0, self.dead.1)
     }
 
     /// The good answer.

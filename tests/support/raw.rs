@@ -43,6 +43,12 @@ impl Reply {
     }
 }
 
+/// Asks for a path, with a bearer's token if there is one.
+pub fn get(host: &str, target: &str, bearer: Option<&str>) -> Reply {
+    let headers = bearer.map(|token| ("Authorization", format!("Bearer {token}"))).into_iter().collect();
+    send(host, &Request { method: "GET", target, headers, body: None })
+}
+
 /// Sends to `host:port` and reads until the server closes.
 pub fn send(host: &str, request: &Request) -> Reply {
     receive(begin(host, request))

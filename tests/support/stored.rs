@@ -11,9 +11,9 @@ use crmauth::sandbox::Event;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::Machine;
 use super::machine::{set_mode, wrapped};
 use super::sandbox::{EPOCH, Servers};
+use super::{Machine, demo};
 
 /// Every system's name, in the order in which people see them.
 pub fn systems() -> Vec<&'static str> {
@@ -114,19 +114,7 @@ pub fn unseen(entry: &Path, seconds: i64) {
 
 /// What a request was for: `login`, `renew`, `ask`, `partner`, `as`, `challenge`.
 pub fn purpose(event: &Event) -> &'static str {
-    let body = String::from_utf8_lossy(&event.body);
-    match (event.system, event.method.as_str()) {
-        ("gluo", "GET") if event.query.contains("operation=getchallenge") => "challenge",
-        ("gluo", _) if body.contains("operation=login") => "login",
-        ("hellocloud", _) if body.contains("refresh_token") => "renew",
-        ("gluo", _) => "ask",
-        ("broker", _) if event.path == "/api/Autenticacao/login" => "partner",
-        ("broker", _) => "login",
-        ("zeev", _) if event.path.contains("impersonate") => "as",
-        ("zeev", "GET") => "renew",
-        (_, "POST") => "login",
-        _ => "ask",
-    }
+    (demo::of(event.system).purpose)(event)
 }
 
 /// What the requests from the event `first` on were for, in order.
@@ -136,11 +124,7 @@ pub fn purposes(servers: &Servers, first: usize) -> Vec<&'static str> {
 
 /// What a system's first login asks for.
 pub fn first_login(system: &str) -> &'static [&'static str] {
-    match system {
-        "gluo" => &["challenge", "login"],
-        "broker" => &["partner", "login"],
-        _ => &["login"],
-    }
+    demo::of(system).first_login
 }
 
 /// The program under another one: `strace …`, `sh -c … sh`.
