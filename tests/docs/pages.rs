@@ -28,6 +28,7 @@ fn each_page_shows_what_the_program_does() {
             Some(("exchange", name)) => Some(format!("\n```http\n{}```\n\n", scene(name).wire)),
             Some(("run", name)) => Some(format!("\n```console\n{}```\n\n", scene(name).terminal)),
             _ if name == "settings" => Some(format!("\n{}\n", settings(spec, lang, head))),
+            _ if name == "pages" => Some(format!("\n{}\n\n", links().join(" · "))),
             _ => None,
         });
     });
@@ -48,10 +49,13 @@ fn each_scene_is_on_its_page() {
 #[test]
 fn the_page_on_errors_leads_to_each_systems_page() {
     let text = read("docs/errors.md");
-    for spec in provider::specs() {
-        let link = format!("[{}]({}.md)", spec.product, spec.id);
+    for link in links() {
         assert!(text.contains(&link), "docs/errors.md has no link {link}");
     }
+}
+
+fn links() -> Vec<String> {
+    provider::specs().iter().map(|spec| format!("[{}]({}.md)", spec.product, spec.id)).collect()
 }
 
 /// Each system's page, and the one on what they have in common, which shows it with Zeev.

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crmauth::declaration::Ageing;
 use crmauth::error::EXIT_CODES;
 use crmauth::i18n::{Lang, Text};
 use crmauth::output::Format;
@@ -53,17 +54,19 @@ fn every_exit_code_of_an_error_is_documented() {
 }
 
 fn systems(lang: Lang) -> String {
-    let (head, parameter, segment, folder) = match lang {
+    let (head, parameter, segment, ages, folder) = match lang {
         Lang::En => (
-            ["System", "Target", "Login", "The session goes into"],
+            ["System", "Target", "Login", "The session goes into", "It ages as"],
             "the parameter",
             "a segment of the path",
+            ["fixed", "idle", "single seat"],
             "docs",
         ),
         Lang::PtBr => (
-            ["Sistema", "Alvo", "Login", "A sessão vai em"],
+            ["Sistema", "Alvo", "Login", "A sessão vai em", "Envelhece como"],
             "no parâmetro",
             "um trecho do caminho",
+            ["fixa", "ociosa", "única"],
             "docs/pt-BR",
         ),
     };
@@ -76,7 +79,12 @@ fn systems(lang: Lang) -> String {
             _ => segment.to_owned(),
         };
         let page = format!("[{}]({folder}/{}.md)", spec.product, spec.id);
-        vec![page, names.join(", "), Text::declared(spec.method).render(lang), carried]
+        let ages = match spec.ageing {
+            Ageing::Fixed => ages[0],
+            Ageing::Idle { .. } => ages[1],
+            Ageing::SingleSeat { .. } => ages[2],
+        };
+        vec![page, names.join(", "), Text::declared(spec.method).render(lang), carried, ages.to_owned()]
     });
     table(&head, rows)
 }
