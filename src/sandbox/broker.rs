@@ -4,6 +4,8 @@
 //! this field tells whether the login worked, which only makes sense if a refusal carries it. A missing or dead
 //! partner is 401, as ASP.NET's authorization answers before any code of the product runs.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
@@ -20,6 +22,7 @@ pub(super) const ENTRY: Entry = Entry {
         ("PARTNER_PASSWORD", "Sandbox-Parceiro-1"),
     ],
     more_accounts: &[],
+    start: |rules| Rc::new(RefCell::new(Broker::new(rules))),
 };
 
 /// A token's lifetime, in seconds; the seed names none.

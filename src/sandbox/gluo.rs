@@ -13,6 +13,8 @@ mod sessions;
 mod users;
 mod warnings;
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::collections::HashSet;
 
 use serde_json::json;
@@ -34,6 +36,7 @@ pub(super) const ENTRY: Entry = Entry {
     id: "gluo",
     account: &[("USERNAME", "admin"), ("ACCESS_KEY", "SandboxAdminKey")],
     more_accounts: &[],
+    start: |rules| Rc::new(RefCell::new(Gluo::new(rules))),
 };
 
 const HTML: &str = "text/html; charset=UTF-8";

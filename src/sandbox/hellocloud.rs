@@ -9,6 +9,8 @@ mod refusal;
 mod surroundings;
 mod tokens;
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use serde_json::{Value, json};
 
 use super::message::guid;
@@ -32,6 +34,7 @@ pub(super) const ENTRY: Entry = Entry {
         ("MAQUINA", "CLIENT_ID", "11111111-1111-4111-8111-111111111111"),
         ("MAQUINA", "CLIENT_SECRET", "sandbox-machine-client"),
     ],
+    start: |rules| Rc::new(RefCell::new(HelloCloud::new(rules))),
 };
 
 const JSON: &str = "application/json";

@@ -4,15 +4,11 @@
 //! Each system keeps to what its documents and real servers say; `tests/facts/` holds those facts and a test
 //! replays them here.
 
-mod broker;
-mod gluo;
-mod hellocloud;
 mod message;
 mod php;
 mod server;
-mod systemsway;
-mod zeev;
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -21,13 +17,10 @@ use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
-use broker::Broker;
 pub use gluo::{Errors, Gluo, Mark, Sessions, State, Version};
 pub use hellocloud::{Broken, HelloCloud, Paths, Surroundings, WebServer, Workflow};
 use message::{Request, Response, jwt, random_hex};
 use server::Server;
-use systemsway::SystemsWay;
-use zeev::Zeev;
 
 /// Where a system reads the time; a test hands in one that it can move.
 pub type Clock = Rc<dyn Fn() -> Timestamp>;
@@ -72,8 +65,7 @@ pub struct Event {
 
 /// The running systems. Dropping it ends them and every connection to them.
 pub struct Sandbox {
-    gluo: Rc<RefCell<Gluo>>,
-    hellocloud: Rc<RefCell<HelloCloud>>,
+    systems: Vec<Rc<RefCell<dyn System>>>,
     servers: Vec<Rc<Server>>,
     tasks: Vec<AbortHandle>,
     settings: Vec<(String, String)>,
@@ -94,14 +86,24 @@ impl Sandbox {
 
     /// Acts on Gluocrm as its administrator, its web server or time would.
     pub fn gluo<T>(&self, act: impl FnOnce(&mut Gluo) -> T) -> T {
-        let result = act(&mut self.gluo.borrow_mut());
+        let result = self.act(act);
         self.servers.iter().for_each(|server| server.call_again());
         result
     }
 
     /// Acts on HelloCloud as its administrator, its web server or time would.
     pub fn hellocloud<T>(&self, act: impl FnOnce(&mut HelloCloud) -> T) -> T {
-        act(&mut self.hellocloud.borrow_mut())
+        self.act(act)
+    }
+
+    fn act<S: System, T>(&self, act: impl FnOnce(&mut S) -> T) -> T {
+        for system in &self.systems {
+            let system: &mut dyn Any = &mut *system.borrow_mut();
+            if let Some(system) = system.downcast_mut() {
+                return act(system);
+            }
+        }
+        unreachable!("every system is in the list")
     }
 
     /// How many requests wait for a lock or are held by a switch such as [`Gluo::slow_creates`].
@@ -121,25 +123,14 @@ impl Drop for Sandbox {
 /// Starts every system on a port of its own. Call it inside a `LocalSet`.
 pub async fn start(options: Options, log: Log) -> std::io::Result<Sandbox> {
     let rules = Rules { ttl: options.ttl.map(micros), clock: options.clock };
-    let gluo = Rc::new(RefCell::new(Gluo::new(rules.clone())));
-    let hellocloud = Rc::new(RefCell::new(HelloCloud::new(rules.clone())));
-    // In the order in which people see them.
-    let all: [(&Entry, Rc<RefCell<dyn System>>); 5] = [
-        (&gluo::ENTRY, gluo.clone()),
-        (&hellocloud::ENTRY, hellocloud.clone()),
-        (&systemsway::ENTRY, Rc::new(RefCell::new(SystemsWay::new(rules.clone())))),
-        (&broker::ENTRY, Rc::new(RefCell::new(Broker::new(rules.clone())))),
-        (&zeev::ENTRY, Rc::new(RefCell::new(Zeev::new(rules)))),
-    ];
     let mut sandbox = Sandbox {
-        gluo,
-        hellocloud,
+        systems: Vec::new(),
         servers: Vec::new(),
         tasks: Vec::new(),
         settings: Vec::new(),
         more_settings: Vec::new(),
     };
-    for (entry, system) in all {
+    for entry in ALL {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let prefix = entry.id.to_ascii_uppercase();
         let url = format!("http://{}", listener.local_addr()?);
@@ -152,24 +143,37 @@ pub async fn start(options: Options, log: Log) -> std::io::Result<Sandbox> {
             let variable = format!("{prefix}__{account}__{field}");
             sandbox.more_settings.push((variable, (*value).to_owned()));
         }
-        let server = Rc::new(Server::new(entry.id, system, log.clone()));
+        let system = (entry.start)(rules.clone());
+        let server = Rc::new(Server::new(entry.id, system.clone(), log.clone()));
+        sandbox.systems.push(system);
         sandbox.tasks.push(tokio::task::spawn_local(server.clone().run(listener)).abort_handle());
         sandbox.servers.push(server);
     }
     Ok(sandbox)
 }
 
-/// A system as the registry knows it.
+macro_rules! sandboxes {
+    ($($module:ident $System:ident,)*) => {
+        $(mod $module;)*
+
+        static ALL: &[Entry] = &[$($module::ENTRY),*];
+    };
+}
+
+systems!(sandboxes);
+
+/// A system as the list knows it.
 struct Entry {
     id: &'static str,
     /// The default account's fields besides `URL`.
     account: &'static [(&'static str, &'static str)],
     /// Account, field, value.
     more_accounts: &'static [(&'static str, &'static str, &'static str)],
+    start: fn(Rules) -> Rc<RefCell<dyn System>>,
 }
 
 /// A system at work: plain requests in, plain answers out.
-trait System {
+trait System: Any {
     fn answer(&mut self, request: &Request) -> Response;
 
     /// Whether the request's turn has come. If not, it is asked again after every change.

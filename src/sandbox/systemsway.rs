@@ -3,13 +3,17 @@
 //! Names, texts and rules are the seed's. It names no HTTP status, so refusals are 200 with `Status` ERROR,
 //! and no idle limit, so twenty minutes are assumed.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use serde_json::{Value, json};
 
 use super::message::member;
 use super::{Entry, Request, Response, Rules, System, random_hex};
 
 pub(super) const ENTRY: Entry =
-    Entry { id: "systemsway", account: &[("USERNAME", "admin"), ("PASSWORD", "teste")], more_accounts: &[] };
+    Entry { id: "systemsway", account: &[("USERNAME", "admin"), ("PASSWORD", "teste")], more_accounts: &[],
+    start: |rules| Rc::new(RefCell::new(SystemsWay::new(rules))),
+};
 
 /// How long a session lives unused, in seconds.
 const IDLE: i64 = 20 * 60;

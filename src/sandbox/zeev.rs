@@ -3,6 +3,8 @@
 //! Paths, names and the list of refusals are the seed's; which status stands for which refusal and the ten
 //! minutes are from the later document. Its refusals' bodies are nowhere described: `message` is assumed.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::collections::HashMap;
 
 use percent_encoding::percent_decode_str;
@@ -16,6 +18,7 @@ pub(super) const ENTRY: Entry = Entry {
     id: "zeev",
     account: &[("USERNAME", "integracao"), ("PASSWORD", "Sandbox-Zeev-1")],
     more_accounts: &[("ROBO", "API_TOKEN", PERMANENT)],
+    start: |rules| Rc::new(RefCell::new(Zeev::new(rules))),
 };
 
 /// A temporary token's lifetime, in seconds.
