@@ -122,8 +122,20 @@ fn urls_that_are_refused() {
     machine.canary("Pw7Qx2Store");
     for (url, texts) in [
         ("rediss://h#insecure", &["CRMAUTH_STORE asks for #insecure", "rediss://USER:PASSWORD@HOST"][..]),
+        ("redis://", &["names no host that can be used"]),
+        ("redis:///0", &["names no host that can be used"]),
+        ("redis:h", &["names no host that can be used"]),
+        ("redis://a%zz", &["names no host that can be used"]),
+        ("redis://h:99999", &["is no valid URL"]),
+        ("redis://h#x", &["holds a fragment (#)"]),
         ("redis://h/x", &["names a database that is no number"]),
-        ("redis://h?a=b", &["holds parameters"]),
+        ("redis://h/-1", &["names a database that is no number"]),
+        ("redis://h/1/2", &["names a database that is no number"]),
+        ("redis://h/99999999999", &["has too large a database number"]),
+        ("redis://secret@h", &["names a user without a password", "redis://:PASSWORD@HOST"]),
+        ("redis://:%ff@h", &["has a user or a password that is not valid UTF-8"]),
+        ("redis:// h", &["holds white space or a control character, which no URL may"]),
+        ("redis://h?a=b", &["holds parameters (?), and none is known"]),
         ("redis://:Pw7Qx2Store@h?a=b", &["holds parameters"]),
         (
             "redis://192.0.2.1",
@@ -133,7 +145,7 @@ fn urls_that_are_refused() {
     ] {
         machine.set("CRMAUTH_STORE", url);
         refused(&machine, &servers, "token zeev", texts);
-        if !url.contains('@') {
+        if !url.contains(['@', ' ']) {
             machine.unset("CRMAUTH_STORE");
             refused(&machine, &servers, &format!("token zeev --store {url}"), &texts[..0]);
         }
