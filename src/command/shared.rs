@@ -11,9 +11,9 @@ use crate::store::Store;
 use crate::store::redis::{RedisStore, RedisUrl, make_key};
 use crate::tls::Trust;
 
-/// The variable of its key, or with `_FILE` or `_CMD` behind it.
+/// The variable of its key, which may also end in `_FILE` or `_CMD`.
 const KEY: &str = "CRMAUTH_STORE_KEY";
-/// The variable that lets a password travel in plain text.
+/// The variable that permits a password in plain text on the network.
 const ALLOW_PLAIN: &str = "CRMAUTH_STORE_ALLOW_PLAIN";
 
 /// Whether a place is such a store.
@@ -22,7 +22,7 @@ pub(super) fn is_shared(place: &str) -> bool {
 }
 
 impl Run<'_> {
-    /// The store at a place that the option or the variable `name` gives.
+    /// The store at a place that comes from the option or the variable `name`.
     pub(super) async fn shared_store(&self, name: &str, place: &str, trust: Rc<Trust>) -> Result<Store> {
         let bad = |name: &str, why| Error::new(Cause::BadSetting, tr!("{name} {why}", name, why));
         let place = RedisUrl::parse(place)

@@ -1,4 +1,4 @@
-//! Files that appear whole or not at all, and whose they are.
+//! Files that appear whole or not at all, and whom files belong to.
 
 use std::fs::{File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind, Write};
@@ -6,23 +6,23 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempDir};
 
-/// What the name of every file under construction begins with.
+/// The beginning of every draft's name.
 pub const DRAFT_PREFIX: &str = ".crmauth-";
-/// What it ends with: so many letters and digits.
+/// How many random letters and digits follow it, unless the name is fixed.
 const RANDOM_LENGTH: usize = 16;
 
-/// A file under construction, mode 0600, beside the one that it will replace; removed when dropped.
+/// A 0600 file beside the one that it will replace; removed when dropped.
 pub struct Draft {
     folder: PathBuf,
     temporary: NamedTempFile,
 }
 
 impl Draft {
-    /// Makes one in `folder` whose name nobody knows beforehand; `prefix` begins it.
+    /// Makes one with a random name that begins with `prefix`.
     pub fn create(folder: &Path, prefix: &str) -> io::Result<Self> {
         loop {
             let draft = Self::new(folder, prefix, RANDOM_LENGTH)?;
-            // The lock tells those who sweep that its writer is alive; one of them may just have been faster.
+            // The lock tells a sweep that the writer is alive, unless the sweep has been faster.
             let ours = !matches!(draft.temporary.as_file().try_lock(), Err(TryLockError::WouldBlock));
             if ours && draft.temporary.path().exists() {
                 return Ok(draft);
@@ -30,51 +30,45 @@ impl Draft {
         }
     }
 
-    /// Makes one of this name, for a writer who holds a lock that all writers of that name respect.
+    /// Makes one with this name. The caller holds a lock that every writer of this name takes.
     pub fn named(folder: &Path, name: &str) -> io::Result<Self> {
         Self::new(folder, name, 0)
     }
 
     fn new(folder: &Path, prefix: &str, random: usize) -> io::Result<Self> {
         let temporary = tempfile::Builder::new().prefix(prefix).rand_bytes(random).tempfile_in(folder)?;
-        // Whatever the umask is.
+        // A umask may have taken away more.
         set_mode(temporary.as_file(), 0o600)?;
         Ok(Self { folder: folder.to_owned(), temporary })
     }
 
-    /// What the operating system knows of it.
     pub fn metadata(&self) -> io::Result<Metadata> {
         self.temporary.as_file().metadata()
     }
 
-    /// Writes all of it to the disk.
-    ///
-    /// Errors: what the operating system says; the draft may be half written then.
+    /// Writes and syncs it.
     pub fn fill(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.temporary.write_all(bytes)?;
         self.temporary.as_file().sync_all()
     }
 
-    /// Puts it in the place of `path`, in the same folder. `Ok` holds the reason why the change may not outlast
-    /// a power failure, if there is one.
-    ///
-    /// Errors: what the operating system says; the old file is as it was then.
+    /// Replaces `path`, in the same folder, or leaves it as it was. `Ok` contains the reason why the change may not
+    /// outlast a power failure, if there is one.
     pub fn replace(self, path: &Path) -> io::Result<Option<io::Error>> {
         self.temporary.persist(path).map_err(|error| error.error)?;
         Ok(sync_folder(&self.folder).err())
     }
 }
 
-/// A temporary folder of our own, 0700; removed when dropped, or by the next one of its prefix where its holders
-/// were killed.
+/// A 0700 temporary folder; removed when dropped, or, if its holders were killed, when the next one is made.
 pub struct PrivateFolder {
     folder: TempDir,
-    /// Tells those who sweep that somebody still uses the folder.
+    /// Tells a sweep that the folder is in use.
     lock: File,
 }
 
 impl PrivateFolder {
-    /// Makes one where temporary files go, and sweeps those that were left behind there.
+    /// Makes one where temporary files go, after a sweep there.
     pub fn create(prefix: &str) -> io::Result<Self> {
         let place = tempfile::env::temp_dir();
         sweep_folders(&place, prefix);
@@ -88,7 +82,7 @@ impl PrivateFolder {
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
                 lock => lock?,
             };
-            // One of those who sweep may just have been faster.
+            // A sweep may have been faster.
             let ours = !matches!(lock.try_lock(), Err(TryLockError::WouldBlock));
             if ours && folder.path().exists() {
                 set_folder_mode(folder.path())?;
@@ -101,7 +95,7 @@ impl PrivateFolder {
         self.folder.path()
     }
 
-    /// Lets the children that are started from now on hold the folder too, should this process be killed.
+    /// Lets children that are started from now on keep the folder if this process is killed.
     pub fn share(&self) -> io::Result<()> {
         #[cfg(unix)]
         rustix::io::fcntl_setfd(&self.lock, rustix::io::FdFlags::empty())?;
@@ -109,7 +103,7 @@ impl PrivateFolder {
     }
 }
 
-/// Removes folders whose names begin so and that nobody holds.
+/// Removes our folders with this prefix that are not in use.
 fn sweep_folders(place: &Path, prefix: &str) {
     for path in of_prefix(place, prefix) {
         if let Ok(folder) = open_plainly(&path)
@@ -121,7 +115,7 @@ fn sweep_folders(place: &Path, prefix: &str) {
     }
 }
 
-/// Whatever has a name that begins so and ends as ours do.
+/// Everything whose name is this prefix and what we append.
 fn of_prefix(folder: &Path, prefix: &str) -> impl Iterator<Item = PathBuf> {
     let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let named = move |file: &std::fs::DirEntry| {
@@ -134,7 +128,7 @@ fn of_prefix(folder: &Path, prefix: &str) -> impl Iterator<Item = PathBuf> {
     files.filter(named).map(|file| file.path())
 }
 
-/// Removes drafts whose names begin so and whose writers died: a living one holds a lock.
+/// Removes drafts with this prefix whose writers died: a living one holds a lock.
 pub fn sweep(folder: &Path, prefix: &str) {
     for path in of_prefix(folder, prefix) {
         if let Ok(draft) = open_plainly(&path)
@@ -159,7 +153,7 @@ pub fn open_plainly(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Makes a folder and those above it, each 0700 whatever the umask is.
+/// Makes a folder and those above it, each 0700 under any umask.
 pub fn make_folder(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
@@ -177,20 +171,17 @@ pub fn make_folder(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// Gives a folder the mode that a umask kept from it.
 fn set_folder_mode(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::fs::set_permissions(folder, <Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o700))?;
     Ok(())
 }
 
-/// Sets an open file's mode.
 #[cfg(unix)]
 pub fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     file.set_permissions(<Permissions as std::os::unix::fs::PermissionsExt>::from_mode(mode))
 }
 
-/// There are no modes.
 #[cfg(not(unix))]
 pub fn set_mode(_: &File, _: u32) -> io::Result<()> {
     Ok(())
@@ -202,13 +193,12 @@ pub fn mode(of: &Metadata) -> u32 {
     std::os::unix::fs::PermissionsExt::mode(&of.permissions())
 }
 
-/// A file's mode; 0 where there are no modes.
 #[cfg(not(unix))]
 pub fn mode(_: &Metadata) -> u32 {
     0
 }
 
-/// Whether anybody but the owner may do anything with a file.
+/// Whether anybody but the owner may read, write or execute a file.
 pub fn open_to_others(file: &Metadata) -> bool {
     mode(file) & 0o077 != 0
 }
@@ -218,7 +208,7 @@ pub fn readable_by_others(file: &Metadata) -> bool {
     mode(file) & 0o044 != 0
 }
 
-/// Whether others may replace the files in a folder; in a sticky one they cannot.
+/// Whether others may replace the files in a folder, which they cannot in a sticky one.
 pub fn writable_by_others(folder: &Metadata) -> bool {
     mode(folder) & 0o1002 == 0o0002
 }
@@ -229,14 +219,12 @@ pub fn is_ours(file: &Metadata) -> bool {
     std::os::unix::fs::MetadataExt::uid(file) == rustix::process::geteuid().as_raw()
 }
 
-/// Whether a file is ours; true where files have no owners.
 #[cfg(not(unix))]
 pub fn is_ours(_: &Metadata) -> bool {
     true
 }
 
-/// Makes a rename last. Not every file system can, and not every folder may be opened: then it is not ours to
-/// judge.
+/// Makes a rename last. Some file systems cannot sync a folder, and some folders may not be opened: neither is an error.
 fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(not(unix)) {
         return Ok(());

@@ -11,16 +11,16 @@ use crate::i18n::{Text, tr};
 use crate::secret::{Secret, sha256_hex};
 use crate::session::{Role, Session, check_token};
 
-/// The form of an entry that this program writes and the newest that it reads.
+/// The form of entries that this program writes, and the newest that it reads.
 const SCHEMA: u32 = 1;
-/// No entry is larger, in bytes: a token, a refresh token, and what else a login says.
+/// No entry is larger, in bytes.
 pub(super) const ENTRY_MAX: u64 = 4 * 1024 * 1024;
 /// How many hex digits an entry's name has.
 pub(super) const NAME_LENGTH: usize = 32;
-/// An entry from further in the future than this is from another clock.
+/// An entry from further in the future was written by another clock.
 const FUTURE: SignedDuration = SignedDuration::from_secs(60);
 
-/// Whose session an entry is. It holds no secret.
+/// Whose session an entry is. It contains no secret.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Key {
@@ -30,15 +30,15 @@ pub struct Key {
     pub origin: String,
     /// The base URL's path.
     pub path: String,
-    /// Who logs in: user names and client ids, or the account's name where there are none.
+    /// User names and client ids, or the account's name where there are none.
     pub user: Vec<String>,
-    /// The grant, where a provider has several.
+    /// `None` for a provider with a single grant.
     pub grant: Option<String>,
     pub role: Role,
 }
 
 impl Key {
-    /// The person of `--as` whom the session stands for.
+    /// The person of `--as` who is impersonated.
     pub fn person(&self) -> Option<&str> {
         match &self.role {
             Role::As(person) => Some(person),
@@ -46,7 +46,7 @@ impl Key {
         }
     }
 
-    /// The entry's name: 32 hex digits, which tell nothing.
+    /// The entry's name, which tells nothing about it: a hash.
     pub fn name(&self) -> String {
         let parts = serde_json::to_string(self).unwrap_or_default();
         sha256_hex(&parts).expose()[..NAME_LENGTH].to_owned()
@@ -61,12 +61,12 @@ pub(super) fn is_name(text: &str) -> bool {
 /// A stored session.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// The target that stored it last, for people.
+    /// The target that stored it last, to show to people.
     pub target: String,
     pub session: Session,
-    /// When it was last known to be alive; none for one that may have ended.
+    /// When it was last known to be alive; `None` if it may have ended.
     pub seen_at: Option<Timestamp>,
-    /// Fingerprints of the credentials that got it, by field; none for an adopted session.
+    /// Fingerprints of the credentials that it was obtained with, by field; none for an adopted session.
     pub credentials: BTreeMap<String, String>,
 }
 
@@ -88,18 +88,16 @@ struct Record {
     details: Map<String, Value>,
 }
 
-/// The schema alone, which even a newer entry has.
+/// The one field that even a newer entry has.
 #[derive(Deserialize)]
 struct Form {
     schema: u32,
 }
 
-/// Why an entry of a newer form cannot be used.
 pub(super) fn newer() -> Text {
     tr!("was written by a newer crmauth")
 }
 
-/// An entry's bytes.
 pub(super) fn encode(key: &Key, entry: &Entry) -> Zeroizing<Vec<u8>> {
     let session = &entry.session;
     let record = Record {
@@ -120,10 +118,8 @@ pub(super) fn encode(key: &Key, entry: &Entry) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(serde_json::to_vec(&record).unwrap_or_default())
 }
 
-/// Reads an entry's bytes; `now` finds out those from the future.
-///
-/// Errors: why it cannot be used, as half a sentence without anything of its text.
-pub(super) fn decode(bytes: &[u8], now: Timestamp) -> std::result::Result<(Key, Entry), Text> {
+/// Reads an entry, which must not be from after `now`. An error is half a sentence that quotes nothing of it.
+pub(super) fn decode(bytes: &[u8], now: Timestamp) -> Result<(Key, Entry), Text> {
     let broken = || tr!("is cut or no entry");
     match serde_json::from_slice::<Form>(bytes) {
         Ok(form) if form.schema > SCHEMA => return Err(newer()),

@@ -23,31 +23,30 @@ use crate::secret::{Secret, hex};
 
 /// The file of the store's own key.
 const KEY_FILE: &str = "key";
-/// Between two looks at a lock that another holds; jitter adds up to as much again.
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
-/// The longest pause between two looks.
-const LOOK_AGAIN_MAX: Duration = Duration::from_millis(80);
+/// The first pause between two tries to take a lock that another holds; jitter adds up to as much again.
+const PAUSE: Duration = Duration::from_millis(5);
+/// The longest pause, without jitter.
+const PAUSE_MAX: Duration = Duration::from_millis(80);
 
 type OwnKey = Zeroizing<[u8; KEY_LENGTH]>;
 
-/// What a file that is named as an entry holds.
+/// What the file of an entry contains.
 enum Content {
     Sound(Key, Entry),
     /// An entry that others may have read or changed.
     Exposed(Key, Entry),
-    /// No entry, and why not.
+    /// Why it is not an entry.
     Broken(Text),
 }
 
 pub struct FileStore {
     folder: PathBuf,
     key: OnceCell<OwnKey>,
-    /// One reference is ours, and each lock that is held has one.
+    /// Counts the locks that are held: each has a reference besides this one.
     locks: Rc<()>,
 }
 
 impl FileStore {
-    /// Nothing is opened or made before it is needed.
     pub fn new(folder: PathBuf) -> Self {
         Self { folder, key: OnceCell::new(), locks: Rc::new(()) }
     }
@@ -151,7 +150,7 @@ impl FileStore {
         files.filter_map(name).collect()
     }
 
-    /// Every entry that is where it belongs, in the order of their keys: the sound ones, or the exposed ones.
+    /// Every sound entry, or every exposed one, in the order of their keys. An entry under another's name is neither.
     pub(super) fn entries(&self, exposed: bool) -> Result<Vec<(Key, Entry)>> {
         let mut found = Vec::new();
         for name in self.names() {
@@ -168,12 +167,12 @@ impl FileStore {
         Ok(found)
     }
 
-    /// Whether there is nothing of this name that can be neither used nor ended.
+    /// Whether a name's entry is to stay: one that can be neither used nor ended is not.
     fn stays(&self, name: &str) -> Result<bool> {
         Ok(match self.read_now(&entry_file(name))? {
             None => true,
             Some(Content::Sound(key, _) | Content::Exposed(key, _)) => key.name() == name,
-            // Another version's is not ours to judge.
+            // This version cannot judge a newer one's.
             Some(Content::Broken(why)) => why == newer(),
         })
     }
@@ -196,7 +195,7 @@ impl FileStore {
     /// Waits for the lock of this name, and then removes the draft of a writer who died.
     async fn acquire(&self, name: &str, deadline: Instant) -> Result<File> {
         let path = self.folder.join(lock_file(name));
-        let mut pause = LOOK_AGAIN;
+        let mut pause = PAUSE;
         loop {
             let file = match open_lock(&path) {
                 Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -223,7 +222,7 @@ impl FileStore {
                     .hint(tr!("wait for it or end it; --timeout SECONDS allows more time")));
             }
             tokio::time::sleep_until(next).await;
-            pause = (pause * 2).min(LOOK_AGAIN_MAX);
+            pause = (pause * 2).min(PAUSE_MAX);
         }
     }
 
@@ -231,7 +230,7 @@ impl FileStore {
         let refuse = |why: Text| Ok(Some(Content::Broken(why)));
         let file = match open_plainly(&self.folder.join(file)) {
             Ok(file) => file,
-            // Where no folder is, there is no entry either; whoever writes one hears of it.
+            // Without a folder there is no entry either; a write will say what is wrong with the folder.
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                 return Ok(None);
             }
@@ -258,13 +257,13 @@ impl FileStore {
         }))
     }
 
-    /// The store's own key, made when it is first needed and when it can be trusted no more.
+    /// The store's own key. It is made when it is first needed, and anew when it cannot be trusted any more.
     async fn key(&self, deadline: Instant) -> Result<OwnKey> {
         let failed = |error: io::Error| self.failed(tr!("has no key of its own"), &error);
         if let Some(key) = self.known_key().map_err(failed)? {
             return Ok(key);
         }
-        // Two processes that made one at once would each compare with a key that the other does not know.
+        // If two processes made one at once, each would compare with a key that the other does not know.
         let lock = self.acquire(KEY_FILE, deadline).await?;
         let key = match self.known_key().map_err(failed)? {
             Some(key) => key,
@@ -275,7 +274,7 @@ impl FileStore {
         Ok(key)
     }
 
-    /// The key that is there. Nothing can be compared with one that is cut or that others know.
+    /// The key that is there, unless it is cut or others may know it.
     fn known_key(&self) -> io::Result<Option<OwnKey>> {
         let path = self.folder.join(KEY_FILE);
         let mut file = match open_plainly(&path) {
@@ -331,7 +330,7 @@ fn draft(name: &str) -> String {
 fn put(folder: &Path, name: &str, file: &str, bytes: &[u8]) -> io::Result<()> {
     let mut draft = Draft::named(folder, &draft(name))?;
     draft.fill(bytes)?;
-    // Where the change may not outlast a power failure, it is made all the same.
+    // A change that may not outlast a power failure is still made.
     draft.replace(&folder.join(file)).map(drop)
 }
 
@@ -348,7 +347,7 @@ fn open_lock(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Whether an open file is still the one at a path.
+/// Whether an open file is still the one at that path.
 #[cfg(unix)]
 fn is_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;

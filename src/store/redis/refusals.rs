@@ -7,13 +7,15 @@ use crate::error::{Cause, Error};
 use crate::i18n::{Text, tr};
 
 impl Server {
-    /// Who we are is a setting to be mended. What passes by itself is like no answer; the rest needs somebody there.
-    /// What is said in our words needs none of the server's, which quote scripts.
+    /// A refused user or password is a setting to fix, what passes by itself counts as no answer, and the rest needs
+    /// somebody at the server. A message in our words leaves out the server's, which quote scripts.
     pub(super) fn refused(&self, error: &ServerError) -> Error {
         let (place, code) = (self.url(), code(error));
         let (message, hint) = match code {
-            "NOAUTH" => (tr!("the store {place} wants a password", place), who()),
-            "WRONGPASS" => (tr!("the store {place} does not take the user or the password", place), who()),
+            "NOAUTH" => (tr!("the store {place} wants a password", place), check_user()),
+            "WRONGPASS" => {
+                (tr!("the store {place} does not take the user or the password", place), check_user())
+            }
             "OOM" => (
                 tr!("the memory of the store {place} is full", place),
                 tr!("make room there, or raise its maxmemory"),
@@ -37,7 +39,7 @@ impl Server {
         Error::new(cause, message).hint(hint)
     }
 
-    /// The same in the server's words.
+    /// A refusal in the server's words.
     fn answered(&self, code: &str, error: &ServerError) -> Error {
         let message = tr!("the store {place} answered {code}", place = self.url(), code);
         let (cause, hint) = match code {
@@ -50,18 +52,17 @@ impl Server {
         Error::new(cause, message).said(words(error)).hint(hint)
     }
 
-    /// Whoever is not let in has a setting to mend, whatever the server calls it.
+    /// A refused greeting is a setting to fix, whatever the server calls it.
     pub(super) fn not_let_in(&self, error: &ServerError) -> Error {
         let refused = self.refused(error);
         if refused.cause == Cause::Closed {
             return refused;
         }
-        Error { cause: Cause::BadSetting, hint: Some(who()), ..refused }
+        Error { cause: Cause::BadSetting, hint: Some(check_user()), ..refused }
     }
 }
 
-/// The next step of whoever is not let in.
-fn who() -> Text {
+fn check_user() -> Text {
     tr!("check the user, the password and the database in CRMAUTH_STORE")
 }
 
@@ -75,7 +76,7 @@ fn code(error: &ServerError) -> &str {
         let word = error.details()?.split_whitespace().find_map(|word| word.strip_prefix('-'))?;
         (word.len() > 2 && word.bytes().all(|byte| byte.is_ascii_uppercase())).then_some(word)
     };
-    // What a script may not do for us: as Redis says it, and Valkey.
+    // How Redis and Valkey say that the user may not run a command that is in a script.
     let denied = ["The user executing the script", "ACL failure in script"];
     match error.code() {
         "ERR" if denied.iter().any(|start| words(error).starts_with(start)) => "NOPERM",
@@ -84,8 +85,8 @@ fn code(error: &ServerError) -> &str {
     }
 }
 
-/// What the server says besides, without the script that it quotes: behind the words since Redis 7, before them until
-/// then.
+/// What the server says after the code, without the script that it quotes: after the words since Redis 7, before them
+/// until then.
 fn words(error: &ServerError) -> &str {
     let details = error.details().unwrap_or_default();
     let details = match details.rsplit_once(" script: ") {

@@ -1,7 +1,7 @@
-//! What leaves this machine, made unreadable: one key from the settings, and one below it for each use.
+//! Sealing: what leaves this machine is unreadable without the key from the settings, of which each use derives its own.
 //!
-//! Sealed is XChaCha20-Poly1305 with a random nonce: a version byte, 24 bytes of nonce, the text, and 16 bytes that
-//! prove it. What it is for goes into the proof, so that nothing sealed can be put in another's place.
+//! A sealed text is XChaCha20-Poly1305 with a random nonce: a version byte, 24 bytes of nonce, the text, and 16 bytes
+//! that authenticate it. They cover its purpose too, so that no sealed text can be put in another's place.
 
 use std::cmp::Ordering;
 
@@ -16,16 +16,16 @@ use crate::i18n::{Text, tr};
 use crate::secret::{Secret, hex};
 use crate::store::{KEY_LENGTH, NAME_LENGTH, hmac};
 
-/// The form of what is sealed here.
+/// The form that this program seals in.
 const VERSION: u8 = 1;
 const NONCE_LENGTH: usize = 24;
-/// Texts are filled up with spaces to a multiple of so many bytes, so that a length tells little.
+/// Texts are padded with spaces to a multiple of so many bytes, so that their length tells little.
 const BLOCK: usize = 256;
 
 /// Why something sealed cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Broken {
-    /// It has a form that this version does not know.
+    /// Its form is newer than this program.
     Newer,
     /// It was sealed with another key, for something else, or was changed.
     NotOurs,
@@ -55,7 +55,7 @@ impl Keys {
         })
     }
 
-    /// A name that tells nothing of what it names: 32 hex digits.
+    /// A name that tells nothing about what it names.
     pub fn name(&self, of: &str) -> String {
         hex(&hmac(&self.names, of.as_bytes())[..NAME_LENGTH / 2])
     }
@@ -72,12 +72,12 @@ impl Keys {
         filled.resize(text.len().next_multiple_of(BLOCK), b' ');
         let mut nonce = [0; NONCE_LENGTH];
         getrandom::fill(&mut nonce).map_err(|_| failed())?;
-        let payload = Payload { msg: &filled, aad: &proved(purpose) };
+        let payload = Payload { msg: &filled, aad: &authenticated(purpose) };
         let body = self.cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| failed())?;
         Ok([&[VERSION], &nonce[..], &body].concat())
     }
 
-    /// The text that was sealed for a purpose, with spaces at its end.
+    /// The text that was sealed for a purpose, with its padding.
     pub fn open(&self, sealed: &[u8], purpose: &str) -> std::result::Result<Zeroizing<Vec<u8>>, Broken> {
         let (version, rest) = sealed.split_first().ok_or(Broken::NotOurs)?;
         match version.cmp(&VERSION) {
@@ -86,19 +86,19 @@ impl Keys {
             Ordering::Equal => {}
         }
         let (nonce, body) = rest.split_first_chunk::<NONCE_LENGTH>().ok_or(Broken::NotOurs)?;
-        let payload = Payload { msg: body, aad: &proved(purpose) };
+        let payload = Payload { msg: body, aad: &authenticated(purpose) };
         let opened = self.cipher.decrypt(&XNonce::from(*nonce), payload);
         opened.map(Zeroizing::new).map_err(|_| Broken::NotOurs)
     }
 }
 
-/// How a key is made, for whoever has none.
+/// A hint for those who have no key.
 pub fn make_key() -> Text {
     tr!("`openssl rand -base64 32` makes one; every machine that shares the store needs the same")
 }
 
-/// The version is proved too: nobody can make one form look like another.
-fn proved(purpose: &str) -> Vec<u8> {
+/// The version is authenticated too, so that nobody can make one form look like another.
+fn authenticated(purpose: &str) -> Vec<u8> {
     [&[VERSION], purpose.as_bytes()].concat()
 }
 
