@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Run, TargetName, child, seconds, target_help, targets};
 use crate::declaration::{Ageing, Target};
 use crate::error::{Cause, Error, Result};
-use crate::files::{DRAFT_PREFIX, Draft};
+use crate::files::Draft;
 use crate::i18n::tr;
 use crate::lifecycle::{Account, Active, Want};
 use crate::output::{self, Entry};
@@ -227,7 +227,7 @@ fn due(session: &Session, target: &Target, min_ttl: Duration) -> (Duration, Dura
 /// Puts the token's bytes into the file, which is whole at any time.
 fn write(path: &Path, login: &Active<'_>) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    Draft::create(folder, DRAFT_PREFIX)
+    Draft::create(folder)
         .and_then(|mut draft| draft.fill(login.session.token.expose().as_bytes()).map(|()| draft))
         .and_then(|draft| draft.replace(path))
         .map(|_| ())

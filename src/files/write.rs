@@ -18,10 +18,11 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Makes one with a random name that begins with `prefix`.
-    pub fn create(folder: &Path, prefix: &str) -> io::Result<Self> {
+    /// Makes one with a random name, after a sweep.
+    pub fn create(folder: &Path) -> io::Result<Self> {
+        sweep(folder, DRAFT_PREFIX, Metadata::is_file, std::fs::remove_file);
         loop {
-            let draft = Self::new(folder, prefix, RANDOM_LENGTH)?;
+            let draft = Self::new(folder, DRAFT_PREFIX, RANDOM_LENGTH)?;
             // The lock tells a sweep that the writer is alive, unless the sweep has been faster.
             let ours = !matches!(draft.temporary.as_file().try_lock(), Err(TryLockError::WouldBlock));
             if ours && draft.temporary.path().exists() {
@@ -71,7 +72,7 @@ impl PrivateFolder {
     /// Makes one where temporary files go, after a sweep there.
     pub fn create(prefix: &str) -> io::Result<Self> {
         let place = tempfile::env::temp_dir();
-        sweep_folders(&place, prefix);
+        sweep(&place, prefix, Metadata::is_dir, std::fs::remove_dir_all);
         let mut builder = tempfile::Builder::new();
         builder.prefix(prefix).rand_bytes(RANDOM_LENGTH);
         #[cfg(unix)]
@@ -103,39 +104,18 @@ impl PrivateFolder {
     }
 }
 
-/// Removes our folders with this prefix that are not in use.
-fn sweep_folders(place: &Path, prefix: &str) {
-    for path in of_prefix(place, prefix) {
-        if let Ok(folder) = open_plainly(&path)
-            && folder.metadata().is_ok_and(|folder| folder.is_dir() && is_ours(&folder))
-            && folder.try_lock().is_ok()
-        {
-            let _ = std::fs::remove_dir_all(&path);
-        }
-    }
-}
-
-/// Everything whose name is this prefix and what we append.
-fn of_prefix(folder: &Path, prefix: &str) -> impl Iterator<Item = PathBuf> {
-    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let named = move |file: &std::fs::DirEntry| {
+/// Removes what earlier runs left behind under this prefix: files of ours, or folders, that are not in use.
+fn sweep(folder: &Path, prefix: &str, is: fn(&Metadata) -> bool, remove: fn(PathBuf) -> io::Result<()>) {
+    for file in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = file.file_name();
-        let random = name.to_str().and_then(|name| name.strip_prefix(prefix));
-        random.is_some_and(|random| {
-            random.len() == RANDOM_LENGTH && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
-        })
-    };
-    files.filter(named).map(|file| file.path())
-}
-
-/// Removes drafts with this prefix whose writers died: a living one holds a lock.
-pub fn sweep(folder: &Path, prefix: &str) {
-    for path in of_prefix(folder, prefix) {
-        if let Ok(draft) = open_plainly(&path)
-            && draft.metadata().is_ok_and(|draft| draft.is_file() && is_ours(&draft))
-            && draft.try_lock().is_ok()
+        let random = name.to_str().and_then(|name| name.strip_prefix(prefix)).unwrap_or_default();
+        let named = random.len() == RANDOM_LENGTH && random.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if named
+            && let Ok(file) = open_plainly(&file.path())
+            && file.metadata().is_ok_and(|metadata| is(&metadata) && is_ours(&metadata))
+            && file.try_lock().is_ok()
         {
-            let _ = std::fs::remove_file(&path);
+            let _ = remove(folder.join(&name));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Cause, Error, Result, printable, why};
-use crate::files::{DRAFT_PREFIX, Draft, mode, open_to_others, sweep, writable_by_others};
+use crate::files::{Draft, mode, open_to_others, writable_by_others};
 use crate::i18n::{Text, tr};
 
 /// Puts these bytes into a file, as [`Replacement`] does; returns warnings.
@@ -30,8 +30,7 @@ impl Replacement {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
-        sweep(&folder, DRAFT_PREFIX);
-        let draft = Draft::create(&folder, DRAFT_PREFIX).map_err(|error| {
+        let draft = Draft::create(&folder).map_err(|error| {
             failed(&path, &tr!("cannot be written"), &error).hint(match error.kind() {
                 ErrorKind::NotFound => tr!("make its folder first"),
                 ErrorKind::StorageFull | ErrorKind::QuotaExceeded => tr!("make room there"),
