@@ -104,7 +104,7 @@ impl PrivateFolder {
     }
 }
 
-/// Removes what earlier runs left behind under this prefix: files of ours, or folders, that are not in use.
+/// Removes files or folders of ours with this prefix that are not in use: their runs were killed.
 fn sweep(folder: &Path, prefix: &str, is: fn(&Metadata) -> bool, remove: fn(PathBuf) -> io::Result<()>) {
     for file in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = file.file_name();

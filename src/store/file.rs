@@ -1,4 +1,4 @@
-//! `file:DIR`: one 0600 file a session in a 0700 folder, replaced atomically under a lock file beside it.
+//! `file:DIR`: one 0600 file a session in a 0700 folder, replaced atomically under a lock file.
 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
@@ -30,7 +30,7 @@ const PAUSE_MAX: Duration = Duration::from_millis(80);
 
 type OwnKey = Zeroizing<[u8; KEY_LENGTH]>;
 
-/// What the file of an entry contains.
+/// The content of an entry's file.
 enum Content {
     Sound(Key, Entry),
     /// An entry that others may have read or changed.
@@ -185,7 +185,7 @@ impl FileStore {
         }
     }
 
-    /// Removes the lock file, which is still locked, where there is no entry. Whoever waits for it notices that.
+    /// Removes the lock file if there is no entry. It is still locked, and those who wait for it notice.
     fn tidy(&self, name: &str) {
         if !self.folder.join(entry_file(name)).exists() {
             let _ = self.remove(&lock_file(name));

@@ -44,7 +44,7 @@ pub struct Lock {
     held: Held,
 }
 
-/// What holding a lock takes.
+/// How each kind of store holds a lock.
 enum Held {
     File(Arc<File>, Rc<()>),
     #[expect(dead_code, reason = "the entry stays locked until the guard is dropped")]
@@ -52,7 +52,7 @@ enum Held {
     Redis(Turn),
 }
 
-/// What a read found.
+/// The outcome of a read.
 #[derive(Debug, Default)]
 pub struct Found {
     /// A usable entry.
@@ -74,14 +74,14 @@ impl Found {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Version(pub Option<u64>);
 
-/// How a wait for a lock ended.
+/// The outcome of a wait for a lock.
 pub enum Waited {
     Lock(Lock),
     /// The entry is not the one that was read: read it again.
     News,
 }
 
-/// What became of a write.
+/// The outcome of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Written {
     Stored,

@@ -21,7 +21,7 @@ const SCAN: usize = 500;
 /// How many names a scan may find.
 const NAMES_MAX: usize = 100_000;
 
-/// What is known of the server since the first exchange.
+/// Facts about the server from the first exchange.
 pub(super) struct Opened {
     /// How far its clock is ahead of ours. Entries are written by its clock, which all machines share.
     pub(super) ahead: SignedDuration,
@@ -132,7 +132,7 @@ impl RedisStore {
     }
 }
 
-/// What a scan may cost is decided here and nowhere else; how long it may take, by its deadline.
+/// The one bound on what a scan may cost. Its deadline bounds how long it may take.
 fn within_bounds(names: usize) -> bool {
     names <= NAMES_MAX
 }

@@ -52,7 +52,7 @@ impl RedisStore {
         Ok(entries)
     }
 
-    /// What is wrong with an entry, and where that is.
+    /// Says in which store an entry is unusable.
     pub(super) fn in_place(&self, why: Text) -> Text {
         tr!("in {place} {why}", place = self.server.url(), why)
     }
@@ -71,7 +71,7 @@ fn changed() -> Text {
     tr!("was changed or put there by somebody else")
 }
 
-/// What an entry is sealed for: its place, and the lock under which it was written.
+/// The purpose that an entry is sealed for: its place, and the lock under which it was written.
 pub(super) fn purpose(name: &str, fence: Fence) -> String {
     format!("{PREFIX}{name}/{fence}")
 }

@@ -53,7 +53,7 @@ impl Terms {
     }
 }
 
-/// What the server is asked to do.
+/// A command to the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// Give the lock to this owner, unless another holds it. If the owner holds it already, it gets the same again.
@@ -76,7 +76,7 @@ pub enum Command {
     GiveBack { owner: Owner, fence: Fence },
 }
 
-/// What the server answers.
+/// The server's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Response {
     Given(Fence),
@@ -90,19 +90,19 @@ pub enum Response {
     Overtaken,
 }
 
-/// What happens to the holder.
+/// An event in the holder's wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     /// The lock is wanted, or wanted for a whole login from now on.
     Begin,
     Response(Response),
-    /// No answer came, though the command may have been executed.
+    /// There was no answer, though the command may have been executed.
     NoAnswer,
     /// The sleep is over.
     Woken,
 }
 
-/// What the holder is to do.
+/// The holder's next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     Ask(Command),
@@ -218,7 +218,7 @@ impl Lease {
         }
     }
 
-    /// What to do in the background while the lock is held: sleep, renew it, or stop once it is lost.
+    /// The next step in the background while the lock is held: sleep, renew it, or stop once it is lost.
     pub fn renew(&self, now: Moment) -> Action {
         match self.state {
             State::Held { fence, until, renewal } if now < until => match renewal.saturating_sub(now) {
@@ -229,7 +229,7 @@ impl Lease {
         }
     }
 
-    /// What came of a renewal that was sent at `asked`.
+    /// Takes the outcome of a renewal that was sent at `asked`.
     pub fn renewed(&mut self, asked: Moment, now: Moment, reply: Option<Response>) {
         match (self.state, reply) {
             (State::Held { .. }, Some(Response::Done)) => self.extended(asked),

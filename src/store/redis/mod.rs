@@ -38,7 +38,7 @@ pub use seal::make_key;
 pub(super) use turn::Turn;
 pub use url::RedisUrl;
 
-/// What every name in the database begins with.
+/// The beginning of every name in the database.
 const PREFIX: &str = "crmauth:";
 
 /// How many entries are read in one exchange, which bounds what they may cost together.
@@ -128,7 +128,7 @@ impl RedisStore {
 
     pub async fn forget(&self, lock: &Lock) -> Result<()> {
         match &lock.held {
-            // Whoever has overtaken us decides about the entry.
+            // If another machine holds the lock by now, the entry is its business.
             Held::Redis(turn) => turn.forget().await.map(|_| ()),
             Held::File(..) | Held::Memory(_) => Ok(()),
         }

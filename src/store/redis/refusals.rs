@@ -85,7 +85,7 @@ fn code(error: &ServerError) -> &str {
     }
 }
 
-/// What the server says after the code, without the script that it quotes: after the words since Redis 7, before them
+/// The server's words after the code, without the script that it quotes: after the words since Redis 7, before them
 /// until then.
 fn words(error: &ServerError) -> &str {
     let details = error.details().unwrap_or_default();
@@ -93,6 +93,6 @@ fn words(error: &ServerError) -> &str {
         Some((words, place)) if place.contains("@user_script") => words,
         _ => details,
     };
-    let behind = details.rsplit_once("@user_script").map(|(_, behind)| behind);
-    behind.map_or(details, |behind| behind.trim_start_matches(|c: char| !c.is_ascii_alphabetic()))
+    let after = details.rsplit_once("@user_script").map(|(_, after)| after);
+    after.map_or(details, |after| after.trim_start_matches(|c: char| !c.is_ascii_alphabetic()))
 }

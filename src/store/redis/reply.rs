@@ -1,14 +1,14 @@
-//! Where the replies of an exchange end, and what they may cost. Nothing is made of them before they are whole, and no
+//! Finds the end of an exchange's replies, and bounds what they may cost. They are parsed once they are whole, and no
 //! length that the server names is believed.
 
-/// The replies of one exchange, in bytes: twice the largest entry.
+/// How many bytes the replies of an exchange may have: twice the largest entry.
 const BYTES_MAX: usize = 8 * 1024 * 1024;
-/// The values in them, of which the smallest take four bytes here and some fifty once they are parsed.
+/// How many values they may have, of which the smallest has four bytes and takes some fifty once it is parsed.
 const VALUES_MAX: usize = 100_000;
-/// A line, in bytes: a status, an error, a number.
+/// How many bytes a line may have: a status, an error, a number.
 const LINE_MAX: usize = 64 * 1024;
 
-/// The bytes are not replies of Redis, or more of them than one exchange may cost.
+/// The bytes are not replies of Redis, or exceed what an exchange may cost.
 #[derive(Debug, PartialEq, Eq)]
 pub struct NotRedis;
 
@@ -42,7 +42,7 @@ impl Progress {
         if self.at == received.len() { Ok(true) } else { Err(NotRedis) }
     }
 
-    /// What an exchange may cost is decided here and nowhere else.
+    /// The one bound on what the replies of an exchange may cost.
     fn within_bounds(&self, bytes: usize) -> bool {
         bytes <= BYTES_MAX && self.values.saturating_add(self.missing) <= VALUES_MAX
     }

@@ -1,4 +1,4 @@
-//! What the server does for each command, in its own language: whole or not at all, whatever happens to us.
+//! The server's side of each command, in its own language, so that it is done whole or not at all.
 //!
 //! Each session has three keys: the entry (a hash of `fence` and `sealed`), the lock (`OWNER/FENCE`, which expires by
 //! itself) and the last fence that was given. Redis 6 and later, and Valkey.
@@ -129,7 +129,7 @@ pub fn fence(text: &[u8]) -> Option<Fence> {
     fence.filter(|fence: &Fence| fence.to_string() == text)
 }
 
-/// What a script answered; `None` if no script answers that.
+/// A script's answer; `None` if no script gives that answer.
 pub fn response(words: &[String]) -> Option<Response> {
     let number = words.get(1);
     Some(match words.first()?.as_str() {

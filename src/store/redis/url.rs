@@ -11,7 +11,7 @@ use crate::secret::Secret;
 /// Redis's port, with and without TLS.
 const PORT: u16 = 6379;
 
-/// Where the server is, and who we are there.
+/// The server's place, and our user and password there.
 pub struct RedisUrl {
     /// A name or an address, without brackets.
     pub host: String,
