@@ -1,0 +1,264 @@
+//! What is known of one target's session.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::declaration::Target;
+use crate::error::{Cause, Error, Result};
+use crate::i18n::{Text, tr};
+use crate::lifecycle::{Account, Services, Stale, Verdict};
+use crate::output;
+use crate::provider::Life;
+use crate::report::Report;
+use crate::secret::sha256_hex;
+use crate::settings::{Found, Origin, Sources};
+use crate::store::{Entry, Key};
+
+/// A session that ends sooner counts as expiring.
+const MIN_TTL: Duration = Duration::from_secs(60);
+/// Hex digits of a token's fingerprint.
+const FINGERPRINT: usize = 8;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    Usable,
+    Unknown,
+    Expiring,
+    Expired,
+    /// Stored under other credentials than those that are set.
+    Changed,
+    Dead,
+    None,
+}
+
+impl State {
+    fn of(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Fresh => Self::Usable,
+            Verdict::Ask(_) => Self::Unknown,
+            Verdict::Renew(Stale::Expiring(_)) | Verdict::Login(Stale::Expiring(_)) => Self::Expiring,
+            Verdict::Renew(_) | Verdict::Login(Stale::Expired | Stale::NoEnd) => Self::Expired,
+            Verdict::Login(Stale::CredentialsChanged) => Self::Changed,
+            Verdict::Login(Stale::Absent) => Self::None,
+            Verdict::Login(_) => Self::Unknown,
+        }
+    }
+
+    /// The word in JSON.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Usable => "usable",
+            Self::Unknown => "unknown",
+            Self::Expiring => "expiring",
+            Self::Expired => "expired",
+            Self::Changed => "changed",
+            Self::Dead => "dead",
+            Self::None => "none",
+        }
+    }
+
+    /// The word for people.
+    pub(super) fn text(self) -> Text {
+        match self {
+            Self::Usable => tr!("usable"),
+            Self::Unknown => tr!("unknown"),
+            Self::Expiring => tr!("expiring"),
+            Self::Expired => tr!("expired"),
+            Self::Changed => tr!("changed"),
+            Self::Dead => tr!("dead"),
+            Self::None => tr!("none"),
+        }
+    }
+}
+
+pub(super) struct Row<'a> {
+    pub(super) target: Target,
+    /// Whom the session stands for, if it is one of `--as`.
+    pub(super) person: Option<String>,
+    account: Option<Account<'a>>,
+    pub(super) entry: Option<Entry>,
+    pub(super) state: State,
+    checked: Option<Life>,
+    pub(super) error: Option<Error>,
+    /// With `--check`: why there is no usable session, and the cure.
+    pub(super) diagnosis: Option<Error>,
+}
+
+impl<'a> Row<'a> {
+    /// `listed` is what is stored in the target's name, whatever its settings are now; `here` says that it has settings.
+    pub(super) async fn find(
+        services: &'a Services,
+        sources: &Sources,
+        target: &Target,
+        listed: Option<&(Key, Entry)>,
+        here: bool,
+        check: bool,
+    ) -> Self {
+        let mut row = Self {
+            target: target.clone(),
+            person: listed.and_then(|(key, _)| key.person()).map(str::to_owned),
+            account: None,
+            entry: None,
+            state: State::None,
+            checked: None,
+            error: None,
+            diagnosis: None,
+        };
+        match row.read(services, sources, listed, here).await {
+            Ok((account, entry, verdict)) => {
+                row.state = State::of(verdict);
+                (row.account, row.entry) = (Some(account), entry);
+            }
+            Err(error) => {
+                // The row of the target itself says it.
+                row.error = Some(error).filter(|_| row.person.is_none());
+                row.entry = listed.map(|(_, entry)| entry.clone());
+                if row.entry.is_some() {
+                    row.state = State::Unknown;
+                }
+            }
+        }
+        if check {
+            row.ask().await;
+        }
+        row
+    }
+
+    async fn read(
+        &self,
+        services: &'a Services,
+        sources: &Sources,
+        listed: Option<&(Key, Entry)>,
+        here: bool,
+    ) -> Result<(Account<'a>, Option<Entry>, Verdict)> {
+        let found = Account::find(services, sources, &self.target, self.person.as_deref()).await;
+        let account = match (found, listed) {
+            (Err(error), Some(stored)) if error.cause == Cause::MissingSetting && !here => {
+                Account::of_stored(services, sources, stored).await?
+            }
+            (found, _) => found?,
+        };
+        let (entry, verdict) = account.stored(MIN_TTL).await?;
+        Ok((account, entry, verdict))
+    }
+
+    /// Asks the server whether the session is alive, and why there is none that can be used.
+    async fn ask(&mut self) {
+        // An expired session needs no question, and its refresh token may still be good.
+        if let (Some(account), Some(entry)) = (&self.account, &self.entry)
+            && self.state != State::Expired
+        {
+            match account.again().check(&entry.session).await {
+                Ok(life) => {
+                    self.checked = Some(life);
+                    self.state = match life {
+                        Life::Dead => State::Dead,
+                        Life::Broken => State::Unknown,
+                        Life::Alive if self.state == State::Unknown => State::Usable,
+                        _ => self.state,
+                    };
+                }
+                Err(error) => self.error = Some(error),
+            }
+        }
+        if self.person.is_none() && (self.error.is_some() || self.state != State::Usable) {
+            let found = self.diagnose().await;
+            // What keeps a server from being asked is a failure; that nobody is logged in is none.
+            let failure = found.as_ref().filter(|found| matches!(found.cause.exit(), 5 | 6));
+            self.error = self.error.take().or_else(|| failure.cloned());
+            self.diagnosis = found;
+        }
+    }
+
+    /// Why the target has no usable session. What is known already is not asked for again.
+    async fn diagnose(&self) -> Option<Error> {
+        let account = match (&self.account, &self.error) {
+            (Some(account), None) => account.again(),
+            // Something answered, but what?
+            (Some(account), Some(error)) if error.cause.exit() == 6 => account.again(),
+            _ => return self.error.clone(),
+        };
+        let found = account.diagnose(self.entry.is_some(), self.checked).await;
+        match &self.error {
+            Some(error) if found.cause != Cause::WrongProduct => Some(error.clone()),
+            _ => Some(found),
+        }
+    }
+
+    pub(super) fn exit(&self) -> u8 {
+        match (&self.error, self.state) {
+            (Some(error), _) => error.cause.exit(),
+            (None, State::Usable) => 0,
+            // Sessions of `--as` live short, and nobody asked for them.
+            (None, _) if self.person.is_some() => 0,
+            (None, _) => Cause::NoSession.exit(),
+        }
+    }
+
+    pub(super) fn url(&self) -> Option<String> {
+        Some(self.account.as_ref()?.plan.url.to_string())
+    }
+
+    /// The configured user, else the stored session's.
+    pub(super) fn user(&self) -> Option<&str> {
+        let configured = self.account.as_ref().and_then(|account| account.plan.text("USERNAME"));
+        let stored = self.entry.as_ref().and_then(|entry| entry.session.user.as_deref());
+        configured.or(stored).filter(|user| !user.is_empty())
+    }
+
+    pub(super) fn seconds_left(&self) -> Option<i64> {
+        let end = self.entry.as_ref()?.session.expires_at?;
+        Some(end.duration_since(Timestamp::now()).as_secs().max(0))
+    }
+
+    pub(super) fn fingerprint(&self) -> Option<String> {
+        let token = &self.entry.as_ref()?.session.token;
+        Some(sha256_hex(token.expose()).expose()[..FINGERPRINT].to_owned())
+    }
+
+    /// The settings that somebody has set.
+    pub(super) fn settings(&self) -> impl Iterator<Item = &Found> {
+        let found = self.account.iter().flat_map(|account| &account.plan.found);
+        found.filter(|found| found.origin != Origin::Default)
+    }
+
+    /// The error about settings that a login would need.
+    pub(super) fn missing(&self) -> Option<&Error> {
+        let found = self.account.as_ref().and_then(|account| account.plan.missing.as_ref());
+        found.or(self.error.as_ref().filter(|error| error.cause == Cause::MissingSetting))
+    }
+
+    pub(super) fn to_json(&self, report: &Report) -> Value {
+        let session = self.entry.as_ref().map(|entry| &entry.session);
+        let settings = self
+            .settings()
+            .map(|found| json!({ "variable": found.variable, "from": found.origin.text().english() }));
+        json!({
+            "target": self.target.to_string(),
+            "provider": self.target.spec.id,
+            "account": self.target.account,
+            "impersonating": self.person,
+            "user": self.user(),
+            "url": self.url(),
+            "session": self.state.word(),
+            "obtained_at": session.map(|session| output::time(session.obtained_at)),
+            "expires_at": session.and_then(|session| session.expires_at).map(output::time),
+            "seconds_left": self.seconds_left(),
+            "fingerprint": self.fingerprint(),
+            "checked": self.checked.map(|life| match life {
+                Life::Alive => "alive",
+                Life::Dead => "dead",
+                Life::Broken | Life::Unknown => "unknown",
+            }),
+            "settings": settings.collect::<Vec<_>>(),
+            "missing": self.missing().map(|error| report.error_json(error)["message"].clone()),
+            "error": self.error.as_ref().map(|error| report.error_json(error)),
+            "diagnosis": self.diagnosis.as_ref().map(|found| {
+                let found = report.error_json(found);
+                json!({ "code": found["code"], "message": found["message"], "hint": found["hint"] })
+            }),
+        })
+    }
+}

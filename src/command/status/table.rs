@@ -1,0 +1,128 @@
+//! The rows as a table for people.
+
+use super::super::duration;
+use super::row::Row;
+use crate::error::printable;
+use crate::i18n::{Text, tr};
+use crate::report::Report;
+use crate::settings::Origin;
+use crate::terminal::{width, wrap};
+
+const COLUMNS: usize = 7;
+
+/// The order in which a narrow terminal goes without columns: the highest first; those at 0 always stay.
+const RANKS: [u8; COLUMNS] = [0, 0, 1, 2, 3, 5, 4];
+
+/// A line for each target; `each` adds one for each of its settings. No line is longer than the terminal's `columns`.
+pub(super) fn table(rows: &[Row<'_>], each: bool, columns: Option<usize>, report: &Report) -> String {
+    let heads = [
+        tr!("TARGET"),
+        tr!("SESSION"),
+        tr!("LEFT"),
+        tr!("USER"),
+        tr!("URL"),
+        tr!("FINGERPRINT"),
+        tr!("SETTINGS"),
+    ];
+    let heads = heads.map(|head| report.words(&head));
+    let cells: Vec<_> = rows.iter().map(|row| cells(row, report)).collect();
+    let widths: [usize; COLUMNS] = std::array::from_fn(|column| {
+        let widths = cells.iter().map(|cells| width(&cells[column]));
+        widths.chain([width(&heads[column])]).max().unwrap_or_default()
+    });
+    let shown = shown(&widths, columns);
+    let mut text = line(&heads, &widths, &shown);
+    for (row, cells) in rows.iter().zip(&cells) {
+        text.push_str(&line(cells, &widths, &shown));
+        for remark in remarks(row, each, report) {
+            text.push_str(&below(&remark, columns));
+        }
+    }
+    text
+}
+
+fn cells(row: &Row<'_>, report: &Report) -> [String; COLUMNS] {
+    let mut target = row.target.to_string();
+    if let Some(person) = &row.person {
+        target.extend([" --as ", person]);
+    }
+    let cells = [
+        target,
+        report.words(&row.state.text()),
+        row.seconds_left().map(duration).unwrap_or_default(),
+        row.user().unwrap_or_default().to_owned(),
+        row.url().unwrap_or_default(),
+        row.fingerprint().unwrap_or_default(),
+        report.words(&places(row)),
+    ];
+    // A user name comes from a setting or a server.
+    cells.map(|cell| printable(&cell)).map(|cell| if cell.is_empty() { "-".to_owned() } else { cell })
+}
+
+/// Where a target's settings come from, each place once: `the environment, ./.env`.
+fn places(row: &Row<'_>) -> Text {
+    let mut places: Vec<Text> = Vec::new();
+    for found in row.settings() {
+        let place = match &found.origin {
+            Origin::File { path, .. } => tr!("{path}", path),
+            origin => origin.text(),
+        };
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    Text::list(&places, ", ")
+}
+
+/// What to say below a target's line.
+fn remarks(row: &Row<'_>, each: bool, report: &Report) -> Vec<String> {
+    if row.person.is_some() {
+        return Vec::new();
+    }
+    let mut remarks = Vec::new();
+    if each {
+        remarks.extend(row.settings().map(|found| {
+            report.words(&tr!(
+                "{variable} from {from}",
+                variable = found.variable,
+                from = found.origin.text()
+            ))
+        }));
+    }
+    if let Some(found) = &row.diagnosis {
+        let found = report.error_json(found);
+        let words = [&found["message"], &found["hint"]];
+        remarks.extend(words.into_iter().filter_map(|words| words.as_str().map(str::to_owned)));
+    } else if let Some(error) = row.missing() {
+        remarks.push(report.words(&error.message));
+    }
+    remarks
+}
+
+/// The columns that a terminal has room for.
+fn shown(widths: &[usize; COLUMNS], columns: Option<usize>) -> Vec<usize> {
+    let mut shown: Vec<usize> = (0..COLUMNS).collect();
+    let total = |shown: &[usize]| shown.iter().map(|column| widths[*column] + 2).sum::<usize>() - 2;
+    while columns.is_some_and(|columns| total(&shown) > columns) {
+        let last = shown.iter().copied().max_by_key(|column| RANKS[*column]);
+        let Some(last) = last.filter(|column| RANKS[*column] > 0) else { break };
+        shown.retain(|column| *column != last);
+    }
+    shown
+}
+
+fn line(cells: &[String; COLUMNS], widths: &[usize; COLUMNS], shown: &[usize]) -> String {
+    let padded = shown.iter().map(|column| {
+        let cell = &cells[*column];
+        [cell, &*" ".repeat(widths[*column] - width(cell))].concat()
+    });
+    [padded.collect::<Vec<_>>().join("  ").trim_end(), "\n"].concat()
+}
+
+/// An indented remark, in as many lines as it takes.
+fn below(text: &str, columns: Option<usize>) -> String {
+    const INDENT: usize = 2;
+    let room = columns.map_or(usize::MAX, |columns| columns.saturating_sub(INDENT));
+    let lines = wrap(&printable(text), room).into_iter();
+    lines.map(|line| format!("{:INDENT$}{line}\n", "")).collect()
+}
