@@ -1,0 +1,174 @@
+//! `exec --token-file`: files with tokens, kept fresh while the command runs.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use futures_util::future::{join_all, select};
+use futures_util::pin_mut;
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::{Run, child};
+use super::Args;
+use crate::declaration::{Ageing, Target};
+use crate::error::{Cause, Error, Result};
+use crate::files::Draft;
+use crate::i18n::tr;
+use crate::lifecycle::{Active, Want};
+use crate::session::Session;
+
+/// No session is renewed more often than this.
+const SHORTEST: Duration = Duration::from_secs(1);
+/// The pause before a renewal that failed is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
+/// At most, if the pause grows from one failure to the next.
+const TRY_LATER: Duration = Duration::from_secs(300);
+
+/// Runs the command and keeps a file fresh for each session until it ends.
+pub(super) async fn run(
+    args: &Args,
+    run: &Run<'_>,
+    logins: &[Active<'_>],
+    name: &OsString,
+    mut command: std::process::Command,
+) -> Result<u8> {
+    let folder = child::private_folder("crmauth-exec-")?;
+    let mut files = Vec::new();
+    for login in logins {
+        let path = folder.path().join(login.target().variable("TOKEN"));
+        write(&path, login)?;
+        command.env(login.target().variable("TOKEN_FILE"), &path);
+        command.env(login.target().variable("URL"), login.url().to_string());
+        files.push((login, path));
+    }
+    let upkeep = join_all(files.into_iter().map(|(login, path)| keep_fresh(args, run, login, path)));
+    let ended = child::wait(name, command.into());
+    pin_mut!(upkeep, ended);
+    match select(ended, upkeep).await {
+        futures_util::future::Either::Left((code, _)) => code,
+        futures_util::future::Either::Right((_, ended)) => ended.await,
+    }
+}
+
+/// Renews a session in time, again and again, until that is hopeless.
+async fn keep_fresh(args: &Args, run: &Run<'_>, login: &Active<'_>, path: PathBuf) {
+    let target = login.target();
+    let mut session = login.session.clone();
+    let (mut pause, mut margin) = due(&session, target, args.min_ttl);
+    let mut failures = 0;
+    loop {
+        tokio::time::sleep(pause.max(SHORTEST)).await;
+        let want = match target.spec.ageing {
+            Ageing::Fixed => Want::Usable(margin),
+            // The server is asked, and the session is replaced only if it is dead, stored or not.
+            _ => Want::InsteadOf { suspect: Box::new(session.clone()), dead: false },
+        };
+        let renewed = login.account.again().session(&want).await;
+        match renewed.and_then(|login| write(&path, &login).map(|()| login)) {
+            Ok(login) => {
+                (pause, margin) = due(&login.session, target, args.min_ttl);
+                session = login.session;
+                failures = 0;
+            }
+            // Refused credentials are not tried again: that is how accounts get locked. Settings do not change.
+            Err(error) if matches!(error.cause.exit(), 2 | 4) => {
+                let text = tr!("the session could not be renewed, and its file is not kept fresh any more");
+                return run.report.warn_of(Some(target), text, &error);
+            }
+            Err(error) => {
+                let text = tr!("the session could not be renewed and is tried again");
+                run.report.warn_of(Some(target), text, &error);
+                pause = until_next_try(&error, failures);
+                failures += 1;
+            }
+        }
+    }
+}
+
+/// How long to wait after a failure that so many others came before. One that may pass is soon over. Any other, such as a
+/// page shown during an update, may be a refusal in disguise.
+fn until_next_try(error: &Error, failures: u32) -> Duration {
+    if error.cause.retryable() || error.cause.exit() == 7 {
+        return TRY_AGAIN;
+    }
+    TRY_AGAIN.saturating_mul(2_u32.saturating_pow(failures)).min(TRY_LATER)
+}
+
+/// How long a session can be left alone, and how long the next one must then last. It is renewed when `min_ttl` or half
+/// of its life is left, whichever is less.
+fn due(session: &Session, target: &Target, min_ttl: Duration) -> (Duration, Duration) {
+    match (target.spec.ageing, session.expires_at) {
+        (Ageing::Idle { ask_after } | Ageing::SingleSeat { ask_after }, _) => {
+            (Duration::from_secs(u64::from(ask_after)), Duration::ZERO)
+        }
+        (Ageing::Fixed, None) => (Duration::MAX, Duration::ZERO),
+        (Ageing::Fixed, Some(end)) => {
+            let half = end.duration_since(session.obtained_at) / 2;
+            let margin =
+                half.min(SignedDuration::try_from(min_ttl).unwrap_or(half)).max(SignedDuration::ZERO);
+            let left = end.duration_since(Timestamp::now()).saturating_sub(margin);
+            (left.try_into().unwrap_or(Duration::ZERO), margin.try_into().unwrap_or(Duration::ZERO))
+        }
+    }
+}
+
+/// Writes the token into the file, which is whole at any time.
+fn write(path: &Path, login: &Active<'_>) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    Draft::create(folder)
+        .and_then(|mut draft| draft.fill(login.session.token.expose().as_bytes()).map(|()| draft))
+        .and_then(|draft| draft.replace(path))
+        .map(|_| ())
+        .map_err(|error| {
+            Error::new(Cause::Storage, tr!("{path} cannot be written", path = path.display())).because(&error)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::i18n::Text;
+
+    /// Seconds until the next look, and what the session must then last.
+    fn seconds(provider: &str, age: i64, lifetime: Option<i64>, min_ttl: u64) -> (u64, f64) {
+        let spec = crate::provider::specs().into_iter().find(|spec| spec.id == provider).expect("a provider");
+        let target = Target { spec, account: None };
+        let mut session = Session::new("t", "Bearer").expect("a token");
+        session.obtained_at =
+            session.obtained_at.checked_sub(SignedDuration::from_secs(age)).expect("a time");
+        if let Some(lifetime) = lifetime {
+            session.lasts(SignedDuration::from_secs(lifetime));
+        }
+        let (pause, margin) = due(&session, &target, Duration::from_secs(min_ttl));
+        (pause.as_secs_f64().round() as u64, margin.as_secs_f64())
+    }
+
+    #[test]
+    fn a_session_is_renewed_when_min_ttl_or_half_its_life_is_left() {
+        assert_eq!(seconds("zeev", 0, Some(600), 60), (540, 60.0));
+        assert_eq!(seconds("zeev", 100, Some(600), 60), (440, 60.0));
+        assert_eq!(seconds("zeev", 0, Some(600), 500), (300, 300.0));
+        assert_eq!(seconds("hellocloud", 0, Some(2), 60), (1, 1.0));
+        assert_eq!(seconds("broker", 700, Some(600), 60), (0, 60.0));
+        assert_eq!(seconds("broker", 0, None, 60).1, 0.0);
+    }
+
+    #[test]
+    fn what_may_be_a_refusal_in_disguise_is_tried_ever_more_rarely() {
+        let pauses = |cause| {
+            let error = Error::new(cause, Text::default());
+            [0, 1, 2, 6, u32::MAX].map(|failures| until_next_try(&error, failures).as_secs())
+        };
+        assert_eq!(pauses(Cause::Html), [5, 10, 20, 300, 300]);
+        assert_eq!(pauses(Cause::Certificate), [5, 10, 20, 300, 300]);
+        assert_eq!(pauses(Cause::Unavailable), [5; 5]);
+        assert_eq!(pauses(Cause::Storage), [5; 5]);
+    }
+
+    #[test]
+    fn an_idle_session_is_asked_for_long_before_it_dies_unused() {
+        // Another look may come as late as twice that: Gluocrm's die after about 24 minutes.
+        assert_eq!(seconds("gluo", 0, None, 60), (600, 0.0));
+        assert_eq!(seconds("systemsway", 0, None, 60), (120, 0.0));
+    }
+}
