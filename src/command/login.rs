@@ -1,26 +1,21 @@
 //! `crmauth login`: a new session, now.
 
-use std::io::{IsTerminal, Read};
+mod adopt;
+
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use jiff::Timestamp;
-use serde_json::Value;
 
 use super::ask::Guide;
 use super::delivery::{Delivery, Prepared};
 use super::{AT_ONCE, Refused, Run, TargetName, duration, seconds, target_help, targets};
-use crate::declaration::{BaseUrl, Target};
+use crate::declaration::Target;
 use crate::error::{Cause, Error, Result};
 use crate::i18n::{Text, tr};
 use crate::lifecycle::{Account, Active, Services, Want, role};
 use crate::output;
-use crate::secret::Secret;
-use crate::session::Session;
-use crate::settings::{Plan, Sources};
-
-/// The largest session that `--adopt` reads, in bytes.
-const ADOPT_MAX: u64 = 1024 * 1024;
+use crate::settings::Sources;
 
 /// How often a person may type refused credentials anew: one login each, and some servers lock an account soon.
 const TRIES: u8 = 2;
@@ -52,64 +47,43 @@ pub struct Args {
     /// Store a session from stdin, as `token -f json` wrote it elsewhere, instead of logging in
     #[arg(long, conflicts_with_all = ["all", "person"])]
     adopt: bool,
-    /// How it is handed over.
     #[command(flatten)]
     pub delivery: Delivery,
 }
 
-/// Logs in to every target asked for and writes the sessions in the order asked for.
-///
-/// Errors: what stopped the run as a whole; a single target's failure is reported and becomes the exit code.
+/// Logs in to every target asked for and writes the sessions in that order. A target's failure is reported and becomes
+/// the exit code.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let named = targets(&args.targets)?;
     let batch = args.all || named.len() > 1;
-    // Read before a signal is waited for: until then it ends a read that blocks.
-    let handed = if args.adopt { Some(handed(&named, run)?) } else { None };
+    // Before signals are listened for: until then they end a read that blocks.
+    let adopted = if args.adopt { Some(adopt::read(&named, run)?) } else { None };
     let (services, mut sources, _servers) = run.services().await?;
     let wanted = if args.all { configured(&sources)? } else { named };
     let prepared = args.delivery.prepare(run, &sources, &wanted, batch)?;
     for target in &wanted {
         role(target, args.person.as_deref()).map_err(|error| error.target(&target.to_string()))?;
     }
-    if let (Some(text), [target]) = (&handed, &wanted[..]) {
-        let adopted = adopt(&services, &sources, target, text).await;
-        return deliver(prepared, run, &[(target, adopted)]).await;
+    if let (Some(text), [target]) = (&adopted, &wanted[..]) {
+        let session = adopt::adopt(&services, &sources, target, text).await;
+        return deliver(prepared, run, &[(target, session)]).await;
     }
     let mut guide = Guide::ask(run, &services, &mut sources, &wanted).await?;
-    let person = args.person.as_deref();
-    let want = Want::New(args.min_ttl.unwrap_or_default());
-    let log_in = async |sources: &Sources, target: &Target| {
-        Account::find(&services, sources, target, person).await?.session(&want).await
-    };
-    let count = |done: usize| tr!("{done} of {all} done", done, all = wanted.len());
-    let busy = (wanted.len() > 1).then(|| run.report.busy("login", count(0)));
-    let mut logins = futures_util::stream::iter(wanted.iter().enumerate())
-        .map(async |(place, target)| match guide.refused(target) {
-            Some(error) => (place, Err(error)),
-            None => (place, log_in(&sources, target).await),
-        })
-        .buffer_unordered(usize::from(args.jobs));
-    let mut done: Vec<(usize, Result<Active<'_>>)> = Vec::with_capacity(wanted.len());
-    while let Some(login) = logins.next().await {
-        done.push(login);
-        busy.iter().for_each(|busy| busy.says(count(done.len())));
-    }
-    drop((busy, logins));
-    done.sort_by_key(|(place, _)| *place);
-    let results = done.into_iter().map(|(_, result)| result.map_err(|error| guide.explain(error)));
-    let mut results: Vec<_> = wanted.iter().zip(results).collect();
+    let logins = all(args, run, &services, &sources, &guide, &wanted).await;
+    let logins = logins.into_iter().map(|login| login.map_err(|error| guide.explain(error)));
+    let mut results: Vec<_> = wanted.iter().zip(logins).collect();
     for (target, result) in &mut results {
         for _ in 0..TRIES {
             let Err(error) = &*result else { break };
-            if person.is_some() || !guide.retry(run, &mut sources, target, error).await? {
+            if args.person.is_some() || !guide.retry(run, &mut sources, target, error).await? {
                 break;
             }
-            *result = log_in(&sources, target).await;
+            *result = log_in(args, &services, &sources, target).await;
         }
     }
     let code = deliver(prepared, run, &results).await?;
     match guide.offer_to_save(run, &sources, &results).await {
-        // Whoever stops the run is to see that; the answer is out all the same.
+        // Whoever stops the run must see that, although the answer is out.
         Err(error) if error.cause.is_signal() => Err(error),
         Err(error) => {
             let text = tr!("the login is done, but what was typed for it is not kept");
@@ -120,7 +94,43 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     }
 }
 
-/// Hands the sessions over, and tells a person at a terminal of those that there are.
+/// Logs in to all targets, several at once.
+async fn all<'a>(
+    args: &Args,
+    run: &Run<'_>,
+    services: &'a Services,
+    sources: &Sources,
+    guide: &Guide,
+    wanted: &[Target],
+) -> Vec<Result<Active<'a>>> {
+    let count = |done: usize| tr!("{done} of {all} done", done, all = wanted.len());
+    let busy = (wanted.len() > 1).then(|| run.report.busy("login", count(0)));
+    let mut logins = futures_util::stream::iter(wanted.iter().enumerate())
+        .map(async |(place, target)| match guide.refused(target) {
+            Some(error) => (place, Err(error)),
+            None => (place, log_in(args, services, sources, target).await),
+        })
+        .buffer_unordered(usize::from(args.jobs));
+    let mut done = Vec::with_capacity(wanted.len());
+    while let Some(login) = logins.next().await {
+        done.push(login);
+        busy.iter().for_each(|busy| busy.says(count(done.len())));
+    }
+    done.sort_by_key(|(place, _)| *place);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+async fn log_in<'a>(
+    args: &Args,
+    services: &'a Services,
+    sources: &Sources,
+    target: &Target,
+) -> Result<Active<'a>> {
+    let want = Want::New(args.min_ttl.unwrap_or_default());
+    Account::find(services, sources, target, args.person.as_deref()).await?.session(&want).await
+}
+
+/// Hands the sessions over, and tells a person at a terminal about each.
 async fn deliver(
     prepared: Prepared<'_>,
     run: &Run<'_>,
@@ -167,115 +177,4 @@ fn configured(sources: &Sources) -> Result<Vec<Target>> {
             .hint(tr!("`crmauth providers gluo --env` prints the settings to fill in")));
     }
     Ok(targets)
-}
-
-/// What stands on stdin for `--adopt`.
-fn handed(targets: &[Target], run: &Run<'_>) -> Result<Secret> {
-    let [target] = targets else {
-        return Err(Error::new(Cause::Usage, tr!("--adopt takes one TARGET")));
-    };
-    let stdin = std::io::stdin();
-    if stdin.is_terminal() {
-        run.report.chat(tr!("waiting for a session on stdin, as `crmauth token TARGET -f json` writes it"));
-    }
-    let mut text = String::new();
-    let read = stdin.lock().take(ADOPT_MAX).read_to_string(&mut text);
-    let text = Secret::new(text);
-    read.map_err(|_| no_session(tr!("stdin holds no text")).target(&target.to_string()))?;
-    Ok(text)
-}
-
-async fn adopt<'a>(
-    services: &'a Services,
-    sources: &Sources,
-    target: &Target,
-    text: &Secret,
-) -> Result<Active<'a>> {
-    let adopted = async {
-        let handed = parse(text.expose())?;
-        let account = Account::find(services, sources, target, None).await?;
-        belongs(&handed, target, &account.plan)?;
-        if handed.session.expires_at.is_some_and(|end| end <= Timestamp::now()) {
-            return Err(Error::new(Cause::Refused, tr!("the session has expired"))
-                .hint(tr!("adopt a newer one, or log in")));
-        }
-        account.adopt(handed.session).await
-    };
-    adopted.await.map_err(|error: Error| error.target(&target.to_string()))
-}
-
-/// A session is another's unless system, server and user are those of the target.
-fn belongs(handed: &Handed, target: &Target, plan: &Plan) -> Result<()> {
-    let refuse = |message: Text, hint: Text| Err(Error::new(Cause::BadSetting, message).hint(hint));
-    if handed.provider != target.spec.id || handed.url != plan.url {
-        let message = tr!(
-            "the session is for {url} and not for {target} at {own_url}",
-            url = handed.url,
-            target,
-            own_url = plan.url
-        );
-        return refuse(message, tr!("a session goes to the server that it is for"));
-    }
-    if let Some(person) = &handed.person {
-        let message = tr!("the session stands for {person} and not for the user of {target}", person, target);
-        return refuse(message, tr!("adopt the session without --as; `--as` then works here too"));
-    }
-    if let (Some(user), Some(own)) = (&handed.session.user, plan.text("USERNAME"))
-        && user.to_lowercase() != own.to_lowercase()
-    {
-        let message = tr!(
-            "the session is {user}'s, and {variable} is {own}",
-            user,
-            variable = target.variable("USERNAME"),
-            own
-        );
-        return refuse(message, tr!("adopt a session of that user, or make an account for the other one"));
-    }
-    Ok(())
-}
-
-/// A session from elsewhere.
-struct Handed {
-    provider: String,
-    url: BaseUrl,
-    person: Option<String>,
-    session: Session,
-}
-
-fn no_session(why: Text) -> Error {
-    Error::new(Cause::Usage, why)
-        .hint(tr!("`crmauth token TARGET -f json` on another machine writes what --adopt reads"))
-}
-
-/// Reads what the format json writes.
-fn parse(text: &str) -> Result<Handed> {
-    let object = match serde_json::from_str(text) {
-        Ok(Value::Object(object)) => Value::Object(object),
-        Ok(Value::Array(_)) => {
-            return Err(no_session(tr!("stdin holds an array, and --adopt takes one session")));
-        }
-        _ if text.trim().is_empty() => return Err(no_session(tr!("stdin holds no session, it is empty"))),
-        _ => return Err(no_session(tr!("stdin holds no session object"))),
-    };
-    let text = |name: &str| object[name].as_str();
-    let time = |name: &str| text(name).and_then(|time| time.parse::<Timestamp>().ok());
-    match &object["schema"] {
-        Value::Null => return Err(no_session(tr!("stdin holds no session object: it has no schema"))),
-        schema if *schema == 1 => {}
-        _ => return Err(no_session(tr!("the session on stdin was written by another version of crmauth"))),
-    }
-    let url = text("url").and_then(|url| BaseUrl::parse(url).ok());
-    let url =
-        url.ok_or_else(|| no_session(tr!("the session on stdin does not say which server it is for")))?;
-    let token = text("token").unwrap_or_default();
-    let mut session = Session::new(token, text("token_type").unwrap_or("session"))
-        .map_err(|_| no_session(tr!("the session on stdin has a token that cannot be one")))?;
-    session.user = text("user").map(str::to_owned);
-    session.obtained_at = time("obtained_at").unwrap_or(session.obtained_at).min(session.obtained_at);
-    session.expires_at = time("expires_at");
-    if let Some(details) = object["details"].as_object() {
-        session.details.clone_from(details);
-    }
-    let [provider, person] = ["provider", "impersonating"].map(|name| text(name).map(str::to_owned));
-    Ok(Handed { provider: provider.unwrap_or_default(), url, person, session })
 }

@@ -37,12 +37,10 @@ pub struct Args {
     person: Option<String>,
 }
 
-/// Ends what was asked for and says what happened.
-///
-/// Errors: what stopped the run as a whole; a single session's failure is reported and becomes the exit code.
+/// Ends what was asked for and says what happened. A session's failure is reported and becomes the exit code.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let named = targets(&args.targets)?;
-    // A signal is heard in here alone: from without it would cut off what is told at the end.
+    // Signals are handled here, since what has been ended must be told after one.
     let (services, sources, _servers) = interruptible(None, run.services()).await?;
     let stored = if args.all { interruptible(None, services.endable()).await? } else { Vec::new() };
     let of_all = stored.iter().map(|stored| -> (String, Pending<'_, Ended>) {
@@ -65,21 +63,20 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         }
         Ok(())
     };
-    // What has been ended is told however the run ends: nobody could find it out later.
     let done = interruptible(Some(tr!("a logout")), work).await;
     let code = interruptible(None, record.close(run)).await;
     done.and(code)
 }
 
-/// What came of one session; `None`: none was stored.
+/// What came of one session; `None` if none was stored.
 type Ended = Option<Revocation>;
 
-/// What has happened so far: a line each at once, or all of it as JSON at the end.
+/// What has happened so far. Each outcome is a line at once, or they are one JSON array at the end.
 #[derive(Default)]
 struct Record {
     exit: Exit,
     objects: Vec<(usize, Value)>,
-    /// Why no more lines are written: sessions are ended all the same.
+    /// Why no more lines are written. The other sessions are ended nevertheless.
     unwritten: Option<Error>,
 }
 
@@ -108,7 +105,8 @@ impl Record {
         }
     }
 
-    /// Removes what cannot be ended and says how much that was. Where the servers were to be asked, they were not.
+    /// Removes entries that cannot be read, and so not be ended. Unless the servers were not to be asked (`local`), that is
+    /// a failure.
     async fn discard(&mut self, services: &Services, run: &Run<'_>, local: bool) -> Result<()> {
         match services.discard().await? {
             0 => {}
@@ -157,8 +155,8 @@ fn label((key, entry): &(Key, Entry)) -> String {
     }
 }
 
-/// Ends a target's session. Where it has no settings, what is stored in its name is meant, if that is one session: a
-/// logout cannot be taken back, and those of other folders may be in use there.
+/// Ends a target's session. If it has no settings, ends the only session that is stored in its name: of several, those of
+/// other folders may be in use, and a logout cannot be taken back.
 async fn end(services: &Services, sources: &Sources, target: &Target, args: &Args) -> Result<Ended> {
     let person = args.person.as_deref();
     if !sources.configured().contains(target) {

@@ -25,14 +25,11 @@ pub struct Args {
     /// Never touch the network: the stored session, or exit code 3
     #[arg(long)]
     cached: bool,
-    /// How it is handed over.
     #[command(flatten)]
     pub delivery: Delivery,
 }
 
-/// Finds, renews or obtains the session and writes it.
-///
-/// Errors: what stopped the run as a whole; the target's failure is reported and becomes the exit code.
+/// Finds, renews or obtains the session and writes it. A failure to do so is reported and becomes the exit code.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let wanted = targets(std::slice::from_ref(&args.target))?;
     let (services, sources, _servers) = run.services().await?;
