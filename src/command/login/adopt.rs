@@ -113,7 +113,7 @@ fn parse(text: &str) -> Result<Handed> {
         schema if *schema == 1 => {}
         _ => return Err(no_session(tr!("the session on stdin was written by another version of crmauth"))),
     }
-    let url = text("url").and_then(|url| BaseUrl::parse(url, "").ok());
+    let url = text("url").and_then(|url| BaseUrl::parse(url).ok());
     let url =
         url.ok_or_else(|| no_session(tr!("the session on stdin does not say which server it is for")))?;
     let token = text("token").unwrap_or_default();
