@@ -28,7 +28,7 @@ pub struct Args {
 
 pub fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let specs = provider::specs();
-    let target = args.name.as_deref().map(|name| settings::target(name)).transpose()?;
+    let target = args.name.as_deref().map(settings::target).transpose()?;
     let targets: Vec<Target> = match &target {
         Some(target) => vec![target.clone()],
         None => specs.iter().map(|spec| Target { spec, account: None }).collect(),

@@ -5,8 +5,8 @@
 //! partner is 401, as ASP.NET's authorization answers before any code of the product runs.
 
 use std::cell::RefCell;
-use std::rc::Rc;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use serde_json::{Value, json};
 

@@ -14,8 +14,8 @@ mod users;
 mod warnings;
 
 use std::cell::RefCell;
-use std::rc::Rc;
 use std::collections::HashSet;
+use std::rc::Rc;
 
 use serde_json::json;
 

@@ -11,6 +11,7 @@ mod tokens;
 
 use std::cell::RefCell;
 use std::rc::Rc;
+
 use serde_json::{Value, json};
 
 use super::message::guid;

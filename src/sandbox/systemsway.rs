@@ -5,13 +5,16 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+
 use serde_json::{Value, json};
 
 use super::message::member;
 use super::{Entry, Request, Response, Rules, System, random_hex};
 
-pub(super) const ENTRY: Entry =
-    Entry { id: "systemsway", account: &[("USERNAME", "admin"), ("PASSWORD", "teste")], more_accounts: &[],
+pub(super) const ENTRY: Entry = Entry {
+    id: "systemsway",
+    account: &[("USERNAME", "admin"), ("PASSWORD", "teste")],
+    more_accounts: &[],
     start: |rules| Rc::new(RefCell::new(SystemsWay::new(rules))),
 };
 

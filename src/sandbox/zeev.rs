@@ -4,8 +4,8 @@
 //! minutes are from the later document. Its refusals' bodies are nowhere described: `message` is assumed.
 
 use std::cell::RefCell;
-use std::rc::Rc;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};

@@ -75,6 +75,7 @@ impl Found {
 pub struct Version(pub Option<u64>);
 
 /// The outcome of a wait for a lock.
+#[expect(clippy::large_enum_variant, reason = "there is one a login")]
 pub enum Waited {
     Lock(Lock),
     /// The entry is not the one that was read: read it again.
