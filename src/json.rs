@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 use serde_json::{Error, Value};
 
-use crate::error::unseen;
+use crate::secret::foreign::unseen;
 
 /// The value on one line, without the line's end.
 pub fn text(value: &Value) -> String {

@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use crmauth::declaration::Kind;
-use crmauth::error::{printable, unseen};
+use crmauth::secret::foreign::{printable, unseen};
 use crmauth::store::Key;
 use serde_json::{Value, json};
 

@@ -31,7 +31,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("env::vars_os", &["main.rs"]),
     ("redis::", &["store/redis/", "store/mod.rs", "command/shared.rs"]),
     ("chacha20poly1305", &["store/redis/seal.rs"]),
-    ("icu_properties", &["error.rs"]),
+    ("icu_properties", &["secret/foreign.rs"]),
     ("to_writer", &[]),
     ("clap", &["cli/", "command/"]),
 ];

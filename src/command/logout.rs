@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 
 use super::{AT_ONCE, Exit, Run, TargetName, target_help, targets};
 use crate::declaration::Target;
-use crate::error::{Cause, Error, Pending, Result, printable};
+use crate::error::{Cause, Error, Pending, Result};
 use crate::i18n::{self, tr};
 use crate::json;
 use crate::lifecycle::{Account, Services, lost, role};
 use crate::provider::{Revocation, Role};
+use crate::secret::foreign::printable;
 use crate::settings::Sources;
 use crate::signals::interruptible;
 use crate::store::{Entry, Key};

@@ -4,9 +4,10 @@ use std::fs::Metadata;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Cause, Error, Result, printable, why};
+use crate::error::{Cause, Error, Result, why};
 use crate::files::{Draft, mode, open_to_others, writable_by_others};
 use crate::i18n::{Text, tr};
+use crate::secret::foreign::printable;
 
 /// Puts these bytes into a file, as [`Replacement`] does; returns warnings.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<Vec<Text>> {

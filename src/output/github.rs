@@ -9,8 +9,9 @@ use zeroize::Zeroizing;
 use super::buffer::Buffer;
 use super::vars::{Variable, variables};
 use super::{Outcome, Rendered, Shape, sessions};
-use crate::error::{Cause, Error, Result, printable};
+use crate::error::{Cause, Error, Result};
 use crate::i18n::tr;
+use crate::secret::foreign::printable;
 use crate::secret::hex;
 
 /// The runner reads masks from stdout only: in a file the variables would be there, and unmasked.

@@ -11,9 +11,10 @@ use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
 use crate::declaration::Target;
-use crate::error::{Error, printable};
+use crate::error::Error;
 use crate::i18n::{Lang, Text, tr};
 use crate::json;
+use crate::secret::foreign::printable;
 use crate::secret::{Redactor, Secret};
 use progress::Progress;
 

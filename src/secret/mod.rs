@@ -2,6 +2,7 @@
 //! secret, and the redactor that blanks known secrets in texts of others.
 
 mod escapes;
+pub mod foreign;
 mod redactor;
 
 use std::fmt;

@@ -3,9 +3,10 @@
 use super::names::is_account;
 use super::suggest::nearest;
 use crate::declaration::{Spec, Target};
-use crate::error::{Cause, Error, Result, printable};
+use crate::error::{Cause, Error, Result};
 use crate::i18n::tr;
 use crate::provider;
+use crate::secret::foreign::printable;
 
 /// How much of a mistyped name is shown.
 const SHOWN: usize = 40;

@@ -1,9 +1,9 @@
 //! Checks a value against the kind that its field declares.
 
 use crate::declaration::{FLAG, Field, Kind, Spec};
-use crate::error::unseen;
 use crate::i18n::{Text, tr};
 use crate::secret::Secret;
+use crate::secret::foreign::unseen;
 use crate::session::check_token;
 use crate::url::PathFault;
 

@@ -1,10 +1,10 @@
 //! Whatever stands in `Retry-After`, `Date` and `Location`: a wait that is no overflow, and an address that shows
 //! neither user nor query.
 
-use crmauth::error::Foreign;
 use crmauth::http::header::{http_date, location, retry_after};
 use crmauth::http::response::{Redirect, redirect};
 use crmauth::secret::Redactor;
+use crmauth::secret::foreign::Foreign;
 use jiff::Timestamp;
 use url::Url;
 

@@ -3,7 +3,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use crmauth::error::Foreign;
+use crmauth::secret::foreign::Foreign;
 use crmauth::secret::{Redactor, Secret, percent};
 
 use super::forms::{hashes, readable};

@@ -2,9 +2,9 @@
 
 use super::super::duration;
 use super::row::Row;
-use crate::error::printable;
 use crate::i18n::{Text, tr};
 use crate::report::Report;
+use crate::secret::foreign::printable;
 use crate::settings::Origin;
 use crate::terminal::{width, wrap};
 

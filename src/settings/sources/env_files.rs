@@ -4,9 +4,10 @@ use std::fs::Metadata;
 use std::path::Path;
 
 use super::{IMPLICIT, Layer, Origin, Sources};
-use crate::error::{Cause, Error, Result, printable};
+use crate::error::{Cause, Error, Result};
 use crate::files::{self, Bytes};
 use crate::i18n::{Text, tr};
+use crate::secret::foreign::printable;
 use crate::settings::envfile::{self, Entry};
 use crate::settings::names::Form;
 

@@ -1,0 +1,119 @@
+//! Texts of others, made fit to be shown: on one line, without secrets, and without what a terminal or a CI runner obeys.
+
+use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
+use icu_properties::{CodePointMapData, CodePointSetData};
+
+use super::{Redactor, Secret};
+
+/// How many bytes of a foreign text anything that is shown may come from.
+const FOREIGN_WINDOW: usize = 16 * 1024;
+/// How many bytes of it are kept: more than are looked at.
+const FOREIGN_KEPT: usize = 2 * FOREIGN_WINDOW;
+/// How many bytes of what is left of it on one line are looked at once more.
+const FOREIGN_LINE: usize = 4 * 1024;
+/// How many characters of a foreign text are shown.
+const FOREIGN_SHOWN: usize = 300;
+
+/// A text of others. It can only be shown through [`Foreign::clean`].
+#[derive(Clone)]
+pub struct Foreign(Secret);
+
+impl Foreign {
+    /// Takes the text as it came.
+    pub fn new(text: &str) -> Self {
+        Self(Secret::new(text[..text.floor_char_boundary(FOREIGN_KEPT)].to_owned()))
+    }
+
+    /// One printable line of at most 300 characters: secrets blanked first, then control characters and CI
+    /// commands broken, then cut.
+    pub fn clean(&self, redactor: &Redactor) -> String {
+        let line = printable(&redactor.foreign_start(self.0.expose(), FOREIGN_WINDOW));
+        // On one line a secret with a space may stand whole that was wrapped before.
+        let cut = line.len() > FOREIGN_LINE;
+        let mut line = redactor.foreign_start(&line, FOREIGN_LINE);
+        while line.contains("::") {
+            line = line.replace("::", ": :");
+        }
+        if !cut && line.chars().count() <= FOREIGN_SHOWN {
+            return line;
+        }
+        line.chars().take(FOREIGN_SHOWN - 1).chain(['…']).collect()
+    }
+}
+
+impl std::fmt::Debug for Foreign {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Foreign(…)")
+    }
+}
+
+/// Whether nobody sees a character, or a terminal obeys it: control and formatting characters, direction marks, fillers,
+/// what picks a variant of the character before. Whatever is shown or printed is judged here and nowhere else.
+pub fn unseen(c: char) -> bool {
+    use GeneralCategory::{Control, Format, LineSeparator, ParagraphSeparator};
+    if c.is_ascii() {
+        return c.is_ascii_control();
+    }
+    matches!(CodePointMapData::new().get(c), Control | Format | LineSeparator | ParagraphSeparator)
+        || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
+        // Blank, and no white space to Unicode: the braille pattern without dots, the head of no note.
+        || matches!(c, '\u{2800}' | '\u{1d159}')
+}
+
+/// A name or a sentence on one line, without what is not seen, and without what a CI runner would take for a command:
+/// `##[name]` and `##vso[name]` anywhere, and `::name` at the start of any word, where a terminal may fold the line.
+pub fn printable(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        let blank = line.is_empty() || line.ends_with(' ');
+        if unseen(c) || c.is_whitespace() {
+            line.push_str(if blank { "" } else { " " });
+            continue;
+        }
+        let command = match c {
+            '#' => line.ends_with('#'),
+            ':' => line == ":" || line.ends_with(" :"),
+            _ => false,
+        };
+        line.push_str(if command { " " } else { "" });
+        line.push(c);
+    }
+    line.truncate(line.trim_end().len());
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_texts_become_one_harmless_line() {
+        let redactor = Redactor::new();
+        redactor.learn(&Secret::new("s3cr\"et".into()));
+        let clean = |text: &str| Foreign::new(text).clean(&redactor);
+        assert_eq!(clean("a\r\n\t b\u{1b}[31mc\u{202e}d\u{0}"), "a b [31mc d");
+        assert_eq!(clean("x ::error::y ##vso[task] ##[group]"), "x : :error: :y # #vso[task] # #[group]");
+        assert_eq!(clean("the password is s3cr\\\"et!"), "the password is ***!");
+        assert_eq!(clean(&"é".repeat(400)).chars().count(), 300);
+        let cut = format!("{}s3cr\"et", "x".repeat(296));
+        assert!(!clean(&cut).contains("s3"), "a secret cut by the limit must not show");
+        let cut = format!("{}s3cr\"et", " ".repeat(FOREIGN_WINDOW - 3));
+        assert_eq!(clean(&cut), "***", "nor one cut by the window");
+    }
+
+    #[test]
+    fn a_name_is_one_line_that_no_runner_obeys() {
+        for (text, line) in [
+            ("", ""),
+            ("Ação, e\u{301} 株 https://[::1]:8080/a::b #1", "Ação, e\u{301} 株 https://[::1]:8080/a::b #1"),
+            ("###[group]", "# # #[group]"),
+            (":::error::x  ::debug::", ": : :error::x : :debug::"),
+            ("\t::stop\n\u{200b}::x\u{2800}", ": :stop : :x"),
+            ("#\u{ad}#vso[x] \u{e0001}#\u{fe0f}#", "# #vso[x] # #"),
+            ("\u{3164}\u{1d159}", ""),
+        ] {
+            assert_eq!(printable(text), line, "{text:?}");
+            assert_eq!(printable(line), line, "once is enough");
+        }
+    }
+}
