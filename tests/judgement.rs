@@ -100,6 +100,10 @@ fn a_text_that_speaks_of_a_death_is_none() {
         json!({"Status": "OK", "Message": "\"status\":\"error\""}),
         json!({"Status": "OK", "Usuario": {"Status": "ERROR"}}),
         json!([{"UserName": "status", "Status": "error"}]),
+        json!({"Id": "7", "Status": "Ativo"}),
+        json!({"codigo": 17, "UserName": "ana"}),
+        json!({"codigo": "0117"}),
+        json!({"title": "x", "status": 500}),
     ]
     .map(|body| ("systemsway", json_reply(200, &body), 0));
     let revoked = denied("Access token has been revoked");
@@ -355,6 +359,8 @@ fn a_refresh_token_that_lives_on_is_ended_too() {
         (vec![pair("Hc2"), ended], Some("revoked")),
         (vec![pair("Hc2"), dead()], Some("still-alive")),
         (vec![spent], Some("forgotten")),
+        (vec![pair("Hc2"), Reply::http(502, "text/html", HTML)], Some("still-alive")),
+        (vec![json_reply(401, &json!({"error": "invalid_client"}))], Some("still-alive")),
         (vec![Reply::http(502, "text/html", HTML)], None),
     ] {
         let script = [pair("Hc1"), dead()].into_iter().chain(rest).collect();

@@ -154,10 +154,17 @@ impl Provider for HelloCloud {
         if session.refresh.is_some() && context.settings.secret("CLIENT_SECRET").is_none() {
             return Ok(Revocation::StillAlive);
         }
-        match self.renew(context, session).await? {
-            Renewed::Session(renewed) if log_out(context, &renewed).await? => Ok(Revocation::Revoked),
-            Renewed::Session(_) => Ok(Revocation::StillAlive),
-            Renewed::Refused | Renewed::Impossible => Ok(Revocation::Ended),
+        let renewed = match self.renew(context, session).await {
+            Ok(Renewed::Session(renewed)) => renewed,
+            Ok(Renewed::Refused | Renewed::Impossible) => return Ok(Revocation::Ended),
+            // The client has another secret by now: nobody can end the refresh token from here.
+            Err(error) if error.cause == Cause::Refused => return Ok(Revocation::StillAlive),
+            Err(error) => return Err(error),
+        };
+        // The stored refresh token is spent now, so a failure must not leave it to another try.
+        match log_out(context, &renewed).await {
+            Ok(true) => Ok(Revocation::Revoked),
+            _ => Ok(Revocation::StillAlive),
         }
     }
 
@@ -217,7 +224,11 @@ fn lacks_header(object: &Json) -> bool {
 /// RFC 6749).
 fn refresh_is_dead(answer: &Response) -> bool {
     let code = answer.any_object().and_then(|object| object.text("error"));
-    matches!(answer.status, 400 | 401) && matches!(code.as_deref(), Some("invalid_request" | "invalid_grant"))
+    // With 400, `invalid_request` means that a parameter is missing.
+    matches!(
+        (answer.status, code.as_deref()),
+        (401, Some("invalid_request")) | (400 | 401, Some("invalid_grant"))
+    )
 }
 
 /// The fields of every request for a token.
