@@ -95,7 +95,7 @@ impl Provider for SystemsWay {
         if answer.status == 200 && answer.body.trim_ascii_start().starts_with(b"[") {
             return Ok(Life::Alive);
         }
-        if answer.any_object().is_some_and(|object| refuses(&object)) {
+        if answer.any_object().is_some_and(|object| is_error(&object)) {
             return Ok(Life::Dead);
         }
         context.json(&answer).map(|_| Life::Alive)
@@ -106,7 +106,7 @@ impl Provider for SystemsWay {
     fn judge(&self, answer: &Response, whole: bool) -> Option<Judgement> {
         match by_status(answer, whole)? {
             Judgement::Alive => {
-                by_object(answer, whole, |object| refuses(object).then_some(Judgement::Refused))
+                by_object(answer, whole, |object| is_error(object).then_some(Judgement::Refused))
             }
             judgement => Some(judgement),
         }
@@ -149,6 +149,14 @@ fn refusal(answer: &Response) -> Result<()> {
     let said = object.said().or_else(|| object.text("Status")).unwrap_or_default();
     let message = tr!("{host} refused the login", host = answer.host);
     Err(Error::new(Cause::Refused, message).said(&said).status(answer.status))
+}
+
+/// Whether an object is the system's own refusal of a request: a record may have a `Status` or a `codigo` too.
+fn is_error(object: &Json) -> bool {
+    match (object.get("Status"), object.get("codigo")) {
+        (Some(status), _) => status.as_str().is_some_and(|status| status.eq_ignore_ascii_case("error")),
+        (None, code) => code.and_then(serde_json::Value::as_str) == Some("01"),
+    }
 }
 
 /// `Status` is `OK` or `ERROR` (seed); `codigo` is `00` or `01` in the later version.
