@@ -46,6 +46,7 @@ fn may_have_replaced(error: &Error) -> bool {
     !matches!(
         error.cause,
         Cause::Refused
+            | Cause::InFront
             | Cause::Locked
             | Cause::RateLimited
             | Cause::NotFound

@@ -97,7 +97,7 @@ impl Provider for Broker {
             // With a code of its own an answer speaks of this login, not of the partner's.
             let of_login = answer.any_object().is_some_and(|object| has_code(&object));
             match answer.status {
-                401 if !of_login => LoginError::PrerequisiteRefused(error),
+                401 if !of_login && !answer.is_markup() => LoginError::PrerequisiteRefused(error),
                 _ => error.into(),
             }
         })?;

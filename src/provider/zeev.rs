@@ -135,7 +135,7 @@ async fn impersonate(context: &Context<'_>, person: &str) -> Result<Session, Log
     let request = Request::get(context.settings.url.join(&path)).bearer(token);
     let answer = context.send(&request).await?;
     let both = context.json(&answer).map_err(|error| match answer.status {
-        401 => LoginError::PrerequisiteRefused(error),
+        401 if !answer.is_markup() => LoginError::PrerequisiteRefused(error),
         403 | 404 => explain(context, error, person).into(),
         _ => error.into(),
     })?;
