@@ -247,6 +247,26 @@ impl Error {
     }
 }
 
+/// Makes an [`Error`]: `error!(Usage, "{name} is not a method", name; hint "it takes {list}", list = or(&ALL))`, where
+/// the sentence and the hint are as in [`tr!`].
+macro_rules! error {
+    ($cause:ident, $pattern:literal $(, $name:ident $(= $value:expr)?)* $(,)?) => {
+        $crate::error::Error::new(
+            $crate::error::Cause::$cause,
+            $crate::i18n::tr!($pattern $(, $name $(= $value)?)*),
+        )
+    };
+    (
+        $cause:ident, $pattern:literal $(, $name:ident $(= $value:expr)?)*;
+        hint $hint:literal $(, $hinted:ident $(= $with:expr)?)* $(,)?
+    ) => {
+        $crate::error::error!($cause, $pattern $(, $name $(= $value)?)*)
+            .hint($crate::i18n::tr!($hint $(, $hinted $(= $with)?)*))
+    };
+}
+
+pub(crate) use error;
+
 /// Success or an [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 

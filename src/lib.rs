@@ -41,8 +41,7 @@ use cli::manner::manner;
 use cli::mistakes::{Words, explain, report_usage_error};
 use cli::{Cli, Verb};
 use command::Run;
-use error::{Cause, Error, Result, why};
-use i18n::tr;
+use error::{Cause, Result, why};
 use report::Report;
 use settings::Environment;
 use signals::interruptible;
@@ -103,9 +102,10 @@ fn print_on_failure(verb: &Verb, run: &Run<'_>, patience: Duration) {
 
 /// Runs on one thread. A thread that still resolves a name or writes to stdout is left behind, not waited for.
 fn block_on(report: &Report, work: impl Future<Output = Result<u8>>) -> Result<u8> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
-        Error::new(Cause::Other, tr!("the run cannot start: {why}", why = why(error.kind())))
-    })?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error::error!(Other, "the run cannot start: {why}", why = why(error.kind())))?;
     let work = async {
         tokio::select! {
             biased;

@@ -90,7 +90,7 @@ fn declared() -> BTreeMap<String, PathBuf> {
         .collect()
 }
 
-/// Every literal behind `tr!(` in the sources, with its file.
+/// Every sentence of `tr!(…)` and `error!(…; hint …)` in the sources, with its file.
 fn said() -> BTreeMap<String, PathBuf> {
     let mut found = BTreeMap::new();
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
@@ -102,19 +102,30 @@ fn said() -> BTreeMap<String, PathBuf> {
             } else if path.extension().is_some_and(|end| end == "rs") {
                 let text = std::fs::read_to_string(&path).expect("a source file");
                 let tokens = tokens(&text);
-                for four in tokens.windows(4) {
-                    if let [Token::Word(name), Token::Mark('!'), Token::Mark('('), last] = four
-                        && name == "tr"
-                    {
-                        let Token::Text(sentence) = last else { panic!("tr! without a literal: {last:?}") };
-                        found.insert(sentence.clone(), path.clone());
-                    }
+                for said in (0..tokens.len()).filter_map(|at| said_at(&tokens[at..])) {
+                    let Token::Text(sentence) = said else {
+                        panic!("a sentence that is no literal: {said:?}");
+                    };
+                    found.insert(sentence.clone(), path.clone());
                 }
             }
         }
     }
     assert!(found.len() > 5, "the sentences were found");
     found
+}
+
+/// The sentence of a `tr!(…)`, an `error!(…)` or a hint that begins here.
+fn said_at(tokens: &[Token]) -> Option<&Token> {
+    use Token::{Mark, Text, Word};
+    match tokens {
+        // A macro's own definition.
+        [_, Mark('!'), Mark('('), Mark('$'), ..] => None,
+        [Word(name), Mark('!'), Mark('('), said, ..] if name == "tr" => Some(said),
+        [Word(name), Mark('!'), Mark('('), Word(_), Mark(','), said, ..] if name == "error" => Some(said),
+        [Mark(';'), Word(name), said @ Text(_), ..] if name == "hint" => Some(said),
+        _ => None,
+    }
 }
 
 #[derive(Debug, PartialEq)]

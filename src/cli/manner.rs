@@ -3,8 +3,8 @@
 use std::io::IsTerminal;
 
 use crate::command::{Color, Global};
-use crate::error::{Cause, Error, Result};
-use crate::i18n::{self, Lang, tr};
+use crate::error::{Result, error};
+use crate::i18n::{self, Lang};
 use crate::report::Manner;
 use crate::settings::Environment;
 
@@ -32,8 +32,10 @@ pub(super) fn language(named: Option<Lang>, environment: &Environment) -> Result
     match environment.get("CRMAUTH_LANG")? {
         None => Ok(locale(environment)),
         Some(name) => Lang::named(name).ok_or_else(|| {
-            Error::new(Cause::BadSetting, tr!("CRMAUTH_LANG names no language that crmauth speaks"))
-                .hint(tr!("it takes {names}", names = i18n::or(&Lang::NAMES)))
+            error!(
+                BadSetting, "CRMAUTH_LANG names no language that crmauth speaks";
+                hint "it takes {names}", names = i18n::or(&Lang::NAMES)
+            )
         }),
     }
 }

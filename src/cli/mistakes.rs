@@ -10,7 +10,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use super::Cli;
 use super::manner::{colored, language, locale};
 use crate::command::{Color, Refused, exec};
-use crate::error::{Cause, Error};
+use crate::error::{Cause, Error, error};
 use crate::i18n::{self, Lang, Text, tr};
 use crate::output::Format;
 use crate::output::stdout::print_now;
@@ -218,7 +218,7 @@ fn misplaced(words: &Words<'_>) -> Option<Error> {
             Some(Error::new(Cause::Usage, message).hint(tr!("put `--` before the command: {line}", line)))
         }
         ("token", _) if targets.len() > 1 => {
-            let error = Error::new(Cause::Usage, tr!("token takes one target"));
+            let error = error!(Usage, "token takes one target");
             Some(error.hint(tr!("`login` and `exec` take several")))
         }
         _ => None,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Run, TargetName, seconds, target_help, targets};
 use crate::declaration::{Placement, Target};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Result, error};
 use crate::http::response::{self, Response};
 use crate::http::{ACCEPT, CONTENT_TYPE, Effect, HeaderName, Method, Request};
 use crate::i18n::{Text, tr};
@@ -63,7 +63,7 @@ pub struct Args {
 /// a new one, unless it may have been carried out and changes something.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let wanted = targets(std::slice::from_ref(&args.target))?;
-    let [target] = &wanted[..] else { return Err(Error::new(Cause::Usage, tr!("api takes one TARGET"))) };
+    let [target] = &wanted[..] else { return Err(error!(Usage, "api takes one TARGET")) };
     let named = |error: Error| error.target(&target.to_string());
     check_path(&args.path, target).map_err(named)?;
     let method = method(args).map_err(named)?;
@@ -103,7 +103,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
 /// Checks a path before there is a session.
 fn check_path(path: &str, target: &Target) -> Result<()> {
     let refuse = |why: Text| {
-        let error = Error::new(Cause::Usage, tr!("PATH {why}", why));
+        let error = error!(Usage, "PATH {why}", why);
         Err(error.hint(tr!("PATH is joined to the target's URL, as in `crmauth api --help`")))
     };
     match PathFault::of(path) {
@@ -118,7 +118,7 @@ fn check_path(path: &str, target: &Target) -> Result<()> {
     }
     let place = path.split('?').next().unwrap_or_default();
     if target.spec.placement == Placement::Path && !place.contains("{session}") {
-        let error = Error::new(Cause::Usage, tr!("PATH names no {{session}} before its query"));
+        let error = error!(Usage, "PATH names no {{session}} before its query");
         return Err(
             error.hint(tr!("{product} wants it as a segment of the path", product = target.spec.product))
         );
@@ -130,8 +130,10 @@ fn method(args: &Args) -> Result<Method> {
     let default = if args.data.is_some() { "POST" } else { "GET" };
     let method = args.method.as_deref().unwrap_or(default).to_ascii_uppercase();
     Method::from_bytes(method.as_bytes()).map_err(|_| {
-        Error::new(Cause::Usage, tr!("-X names no HTTP method"))
-            .hint(tr!("a method is one word, such as GET, POST, PUT or DELETE"))
+        error!(
+            Usage, "-X names no HTTP method";
+            hint "a method is one word, such as GET, POST, PUT or DELETE"
+        )
     })
 }
 

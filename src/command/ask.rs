@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::Run;
 use crate::declaration::{BaseUrl, Field, Kind, Target};
-use crate::error::{Cause, Error, Result, why};
+use crate::error::{Cause, Error, Result, error, why};
 use crate::i18n::{Text, and, tr};
 use crate::lifecycle::{Active, Services};
 use crate::output;
@@ -366,13 +366,15 @@ fn write(path: &Path, shown: &str, settings: &[(String, Secret, Secret)]) -> Res
     let old = match std::fs::read(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         read => read.map_err(|error| {
-            Error::new(Cause::Storage, tr!("{shown} cannot be read ({why})", shown, why = why(error.kind())))
+            error!(Storage, "{shown} cannot be read ({why})", shown, why = why(error.kind()))
         })?,
     };
     let old = zeroize::Zeroizing::new(old);
     let new = settings::fill(&old, settings).ok_or_else(|| {
-        Error::new(Cause::Storage, tr!("{shown} would not be read back as it was meant", shown))
-            .hint(tr!("is there a quote in it that does not close?"))
+        error!(
+            Storage, "{shown} would not be read back as it was meant", shown;
+            hint "is there a quote in it that does not close?"
+        )
     })?;
     replace(path, &new)
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
 use super::Run;
-use crate::error::{Cause, Error, Result, why};
+use crate::error::{Error, Result, error, why};
 use crate::files::PrivateFolder;
 use crate::i18n::tr;
 use crate::signals;
@@ -28,17 +28,17 @@ pub fn find(name: &OsStr, run: &Run<'_>) -> Result<PathBuf> {
 
 /// A temporary folder for a command that is about to be started.
 pub fn private_folder(prefix: &str) -> Result<PrivateFolder> {
-    PrivateFolder::create(prefix).and_then(|folder| folder.share().map(|()| folder)).map_err(|error| {
-        Error::new(Cause::Storage, tr!("no temporary folder can be made: {why}", why = why(error.kind())))
-    })
+    PrivateFolder::create(prefix)
+        .and_then(|folder| folder.share().map(|()| folder))
+        .map_err(|error| error!(Storage, "no temporary folder can be made: {why}", why = why(error.kind())))
 }
 
 /// Why a command cannot be started.
 pub fn refused(name: &OsStr, why: ErrorKind) -> Error {
     let name = name.to_string_lossy();
     match why {
-        ErrorKind::NotFound => Error::new(Cause::CommandNotFound, tr!("there is no command `{name}`", name)),
-        _ => Error::new(Cause::NotExecutable, tr!("the command `{name}` cannot be executed", name)),
+        ErrorKind::NotFound => error!(CommandNotFound, "there is no command `{name}`", name),
+        _ => error!(NotExecutable, "the command `{name}` cannot be executed", name),
     }
     .hint(tr!("check its name and PATH"))
 }
@@ -52,7 +52,9 @@ pub async fn wait(name: &OsStr, mut command: tokio::process::Command) -> Result<
         tokio::select! {
             ended = child.wait() => {
                 return ended.map(exit_code).map_err(|error| {
-                    Error::new(Cause::Other, tr!("the command cannot be waited for: {why}", why = why(error.kind())))
+                    error!(
+                        Other, "the command cannot be waited for: {why}", why = why(error.kind())
+                    )
                 });
             }
             signal = &mut stop => {

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 
 use super::{Run, TargetName, child, seconds, target_help, targets};
 use crate::declaration::Target;
-use crate::error::{Cause, Error, Result};
+use crate::error::{Error, Result, error};
 use crate::i18n::tr;
 use crate::lifecycle::{Account, Active, Services, Want};
 use crate::output::{self, Entry};
@@ -63,8 +63,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
 }
 
 async fn start(args: &Args, run: &Run<'_>) -> Result<u8> {
-    let (name, rest) =
-        args.command.split_first().ok_or_else(|| Error::new(Cause::Usage, tr!("there is no CMD")))?;
+    let (name, rest) = args.command.split_first().ok_or_else(|| error!(Usage, "there is no CMD"))?;
     // Before any login: a session for a command that does not exist helps nobody.
     let program = child::find(name, run)?;
     let wanted = targets(&args.targets)?;

@@ -11,7 +11,7 @@ use super::ask::Guide;
 use super::delivery::{Delivery, Prepared};
 use super::{AT_ONCE, Refused, Run, TargetName, duration, seconds, target_help, targets};
 use crate::declaration::Target;
-use crate::error::{Cause, Error, Result};
+use crate::error::{Result, error};
 use crate::i18n::{Text, tr};
 use crate::lifecycle::{Account, Active, Services, Want, role};
 use crate::output;
@@ -173,8 +173,10 @@ fn jobs(text: &str) -> std::result::Result<u16, Refused> {
 fn configured(sources: &Sources) -> Result<Vec<Target>> {
     let targets = sources.configured();
     if targets.is_empty() {
-        return Err(Error::new(Cause::MissingSetting, tr!("no target is configured"))
-            .hint(tr!("`crmauth providers gluo --env` prints the settings to fill in")));
+        return Err(error!(
+            MissingSetting, "no target is configured";
+            hint "`crmauth providers gluo --env` prints the settings to fill in"
+        ));
     }
     Ok(targets)
 }

@@ -24,7 +24,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, ArgAction, ValueEnum};
 
 use crate::declaration::Target;
-use crate::error::{Cause, Error, Result};
+use crate::error::{Result, error};
 use crate::http::{Http, Proxies};
 use crate::i18n::{Lang, Text, tr};
 use crate::lifecycle::Services;
@@ -166,7 +166,7 @@ impl Run<'_> {
         }
         let (name, place) = self.store_setting()?;
         let refuse = || {
-            let error = Error::new(Cause::BadSetting, tr!("{name} is no store that is known", name));
+            let error = error!(BadSetting, "{name} is no store that is known", name);
             Err(error.hint(tr!("it takes file:DIR, redis://…, rediss://… or none")))
         };
         let folder = match place {
@@ -193,9 +193,10 @@ impl Run<'_> {
     /// A path whose `~/` is the user's home: no shell puts it there behind `file:`.
     fn expanded(&self, path: &str) -> Result<PathBuf> {
         let Some(below) = path.strip_prefix("~/") else { return Ok(PathBuf::from(path)) };
-        let home = self.environment.get("HOME")?.ok_or_else(|| {
-            Error::new(Cause::BadSetting, tr!("the store {path} begins with ~, and HOME is not set", path))
-        })?;
+        let home = self
+            .environment
+            .get("HOME")?
+            .ok_or_else(|| error!(BadSetting, "the store {path} begins with ~, and HOME is not set", path))?;
         Ok(PathBuf::from(home).join(below))
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::pin_mut;
 
 use super::{Run, child, seconds};
-use crate::error::{Cause, Error, Result, why};
+use crate::error::{Result, error, why};
 use crate::i18n::{Lang, tr};
 use crate::sandbox::{self, Log, Options, Sandbox};
 use crate::{settings, signals};
@@ -32,7 +32,7 @@ pub struct Args {
 pub async fn start(ttl: Option<Duration>, log: Log) -> Result<Sandbox> {
     let options = Options { ttl, ..Options::default() };
     sandbox::start(options, log).await.map_err(|error| {
-        Error::new(Cause::Other, tr!("the sandbox cannot listen on loopback: {why}", why = why(error.kind())))
+        error!(Other, "the sandbox cannot listen on loopback: {why}", why = why(error.kind()))
     })
 }
 

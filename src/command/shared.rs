@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::Run;
 use crate::declaration::is_on;
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Result, error};
 use crate::i18n::tr;
 use crate::settings::own_secret;
 use crate::store::Store;
@@ -24,7 +24,7 @@ pub(super) fn is_shared(place: &str) -> bool {
 impl Run<'_> {
     /// The store at a place that comes from the option or the variable `name`.
     pub(super) async fn shared_store(&self, name: &str, place: &str, trust: Rc<Trust>) -> Result<Store> {
-        let bad = |name: &str, why| Error::new(Cause::BadSetting, tr!("{name} {why}", name, why));
+        let bad = |name: &str, why| error!(BadSetting, "{name} {why}", name, why);
         let place = RedisUrl::parse(place)
             .map_err(|why| bad(name, why).hint(tr!("it looks like rediss://USER:PASSWORD@HOST:6379/0")))?;
         place.password.iter().for_each(|password| self.report.learn(password));

@@ -13,8 +13,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::header::host_of;
-use crate::error::{Cause, Error, Result};
-use crate::i18n::tr;
+use crate::error::{Error, Result, error};
 use crate::tls::Trust;
 
 /// How long it may take to connect, name resolution and TLS included.
@@ -127,7 +126,7 @@ impl Http {
         }
         match builder.build() {
             Ok(inner) => Ok(Client { inner, route: route.clone(), connect_limit }),
-            Err(_) => Err(Error::new(Cause::Other, tr!("the HTTP client could not be set up"))),
+            Err(_) => Err(error!(Other, "the HTTP client could not be set up")),
         }
     }
 
@@ -163,8 +162,10 @@ fn connect_limit(usual: Duration, left: Duration) -> Duration {
 }
 
 pub(super) fn bad_proxy() -> Error {
-    Error::new(Cause::BadSetting, tr!("the environment's proxy is no URL that can be used"))
-        .hint(tr!("check https_proxy, http_proxy and all_proxy, or name the host in no_proxy"))
+    error!(
+        BadSetting, "the environment's proxy is no URL that can be used";
+        hint "check https_proxy, http_proxy and all_proxy, or name the host in no_proxy"
+    )
 }
 
 /// Resolves names; for http:// without `ALLOW_HTTP` only to private addresses.

@@ -3,7 +3,7 @@
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Result, error};
 use crate::i18n::{Text, tr};
 use crate::secret::Secret;
 use crate::session::{Session, check_token};
@@ -34,9 +34,7 @@ pub(super) fn find(host: &str, body: &[u8]) -> Result<Json> {
     let among_text = if is_page(text) { None } else { only_object(text) };
     match among_text {
         Some(fields) => Ok(json(fields, true)),
-        None if text.starts_with(b"<") => {
-            Err(Error::new(Cause::Html, tr!("{host} sent HTML instead of JSON", host)))
-        }
+        None if text.starts_with(b"<") => Err(error!(Html, "{host} sent HTML instead of JSON", host)),
         None => {
             let at = body.len() - body.trim_ascii_start().len() + offset(text, &error);
             Err(bad(tr!("{host} sent invalid JSON at byte {at}", host, at)))

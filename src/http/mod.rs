@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use url::{Host, Url};
 
 use crate::declaration::{BaseUrl, Target};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Result, error};
 use crate::http::response::Response;
 use crate::i18n::tr;
 use crate::report::Report;
@@ -153,8 +153,10 @@ impl Channel<'_> {
         if url.origin().ascii_serialization() == self.url.origin() {
             return Ok(());
         }
-        Err(Error::new(Cause::Usage, tr!("the request would leave the target's origin"))
-            .hint(tr!("a session goes to the server that it is for and to no other")))
+        Err(error!(
+            Usage, "the request would leave the target's origin";
+            hint "a session goes to the server that it is for and to no other"
+        ))
     }
 
     fn warn_of_plain_text(&self, url: &Url, response: &reqwest::Response, route: &Route) {

@@ -7,7 +7,7 @@ use reqwest::{Client, Method, RequestBuilder};
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::error::{Cause, Error, Result};
+use crate::error::{Result, error};
 use crate::i18n::{Text, tr};
 use crate::secret::Secret;
 
@@ -126,9 +126,8 @@ impl Request {
     pub(super) fn prepare(&self, client: &Client) -> Result<RequestBuilder> {
         let mut headers = HeaderMap::new();
         for (name, value) in &self.headers {
-            let mut value = HeaderValue::from_str(value.expose()).map_err(|_| {
-                Error::new(Cause::BadToken, tr!("the token has a character that no header can carry"))
-            })?;
+            let mut value = HeaderValue::from_str(value.expose())
+                .map_err(|_| error!(BadToken, "the token has a character that no header can carry"))?;
             value.set_sensitive(true);
             headers.append(name, value);
         }

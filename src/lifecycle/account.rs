@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::services::Services;
 use crate::declaration::{Ageing, BaseUrl, Group, Kind, Settings, Target};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Result, error};
 use crate::http::Channel;
 use crate::i18n::{Text, tr};
 use crate::provider::{self, Context, Life, Provider, Revocation, Role, System};
@@ -66,7 +66,7 @@ impl<'a> Account<'a> {
         sources: &Sources,
         (key, entry): &(Key, Entry),
     ) -> Result<Self> {
-        let gone = || Error::new(Cause::Other, tr!("the stored session names no server"));
+        let gone = || error!(Other, "the stored session names no server");
         let url = BaseUrl::parse(&[key.origin.as_str(), &key.path].concat()).map_err(|_| gone())?;
         let spec = provider::specs().into_iter().find(|spec| spec.id == key.provider).ok_or_else(gone)?;
         let target = settings::target(&entry.target).ok().filter(|target| target.spec.id == spec.id);

@@ -10,8 +10,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use super::account::Account;
 use super::obtain::{Obtained, Want};
 use crate::declaration::Target;
-use crate::error::{Cause, Error, Result};
-use crate::i18n::tr;
+use crate::error::{Result, error};
 use crate::settings::Value;
 use crate::store::Key;
 
@@ -44,8 +43,10 @@ impl OncePerRun {
     pub(super) async fn wait(&self, account: &Account<'_>) -> Result<Turn> {
         let turn = Arc::clone(self.done.borrow_mut().entry(account.key.clone()).or_default());
         let done = tokio::time::timeout_at(account.deadline, turn.lock_owned()).await.map_err(|_| {
-            Error::new(Cause::Busy, tr!("another login of this run obtains the same session"))
-                .hint(tr!("--timeout SECONDS allows more time"))
+            error!(
+                Busy, "another login of this run obtains the same session";
+                hint "--timeout SECONDS allows more time"
+            )
         })?;
         Ok(Turn { started: self.started, done })
     }

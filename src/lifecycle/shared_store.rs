@@ -2,7 +2,7 @@
 
 use super::account::Account;
 use super::obtain::{Attempt, Obtained};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Result, error};
 use crate::i18n::tr;
 use crate::provider::Life;
 use crate::store::{Entry, Found, Version, Waited, Written};
@@ -112,6 +112,8 @@ impl Attempt<'_> {
 
 /// Another machine has the lock by now.
 pub(super) fn overtaken() -> Error {
-    Error::new(Cause::Overtaken, tr!("another machine has begun to log in meanwhile"))
-        .hint(tr!("try again: what it gets is shared"))
+    error!(
+        Overtaken, "another machine has begun to log in meanwhile";
+        hint "try again: what it gets is shared"
+    )
 }

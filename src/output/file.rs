@@ -4,7 +4,7 @@ use std::fs::Metadata;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Cause, Error, Result, why};
+use crate::error::{Error, Result, error, why};
 use crate::files::{Draft, mode, open_to_others, writable_by_others};
 use crate::i18n::{Text, tr};
 use crate::secret::foreign::printable;
@@ -42,9 +42,7 @@ impl Replacement {
         if let (Some(old), Ok(folder), Ok(ours)) = (old, std::fs::metadata(&folder), draft.metadata())
             && let Some((what, hint)) = fixed(&path, &old, &folder, &ours)
         {
-            return Err(
-                Error::new(Cause::Storage, tr!("{path} {what}", path = shown(&path), what)).hint(hint)
-            );
+            return Err(error!(Storage, "{path} {what}", path = shown(&path), what).hint(hint));
         }
         Ok(Self { path, folder, draft })
     }
@@ -80,11 +78,10 @@ impl Replacement {
 
 /// The regular file at this path, if there is one; anything else is refused.
 fn existing(path: &Path) -> Result<Option<Metadata>> {
-    let refuse = |what: Text, hint: Text| {
-        Err(Error::new(Cause::Storage, tr!("{path} {what}", path = shown(path), what)).hint(hint))
-    };
+    let refuse =
+        |what: Text, hint: Text| Err(error!(Storage, "{path} {what}", path = shown(path), what).hint(hint));
     if path.as_os_str().is_empty() {
-        return Err(Error::new(Cause::Usage, tr!("the path of the output file is empty")));
+        return Err(error!(Usage, "the path of the output file is empty"));
     }
     if path.file_name().is_none() || path.as_os_str().as_encoded_bytes().ends_with(b"/") {
         return refuse(tr!("is a directory"), tr!("name a file in it"));
@@ -145,7 +142,7 @@ fn is_mount(_: &Path) -> bool {
 }
 
 fn failed(path: &Path, what: &Text, error: &io::Error) -> Error {
-    Error::new(Cause::Storage, tr!("{path} {what}", path = shown(path), what)).because(error)
+    error!(Storage, "{path} {what}", path = shown(path), what).because(error)
 }
 
 fn shown(path: &Path) -> String {

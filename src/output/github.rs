@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::buffer::Buffer;
 use super::vars::{Variable, variables};
 use super::{Outcome, Rendered, Shape, sessions};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Result, error};
 use crate::i18n::tr;
 use crate::secret::foreign::printable;
 use crate::secret::hex;
@@ -55,7 +55,7 @@ fn delimiter(variables: &[Variable<'_>]) -> Result<String> {
     loop {
         let mut random = [0u8; 16];
         getrandom::fill(&mut random)
-            .map_err(|error| Error::new(Cause::Other, tr!("no random bytes")).said(&error.to_string()))?;
+            .map_err(|error| error!(Other, "no random bytes").said(&error.to_string()))?;
         let word = format!("crmauth_{}", hex(&random));
         if !variables.iter().any(|variable| variable.value.contains(&word)) {
             return Ok(word);
@@ -77,14 +77,13 @@ impl EnvFile {
         opened.map(Self).map_err(|error| {
             let what = tr!("cannot be opened; GITHUB_ENV names it");
             let path = printable(&path.display().to_string());
-            Error::new(Cause::Storage, tr!("{path} {what}", path, what)).because(&error)
+            error!(Storage, "{path} {what}", path, what).because(&error)
         })
     }
 
     pub fn append(mut self, block: &[u8]) -> Result<()> {
-        append(&mut self.0, block).map_err(|error| {
-            Error::new(Cause::Storage, tr!("GitHub's env file cannot be written")).because(&error)
-        })
+        append(&mut self.0, block)
+            .map_err(|error| error!(Storage, "GitHub's env file cannot be written").because(&error))
     }
 }
 

@@ -3,14 +3,16 @@
 use super::buffer::Buffer;
 use super::{Outcome, Shape, sessions};
 use crate::declaration::{Placement, Target};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Result, error};
 use crate::i18n::tr;
 
 pub(super) fn check(targets: &[&Target], shape: &Shape<'_>) -> Result<()> {
     // Whoever reads headers reads them all, so that lines for several servers would all reach one of them.
     if shape.batch || targets.len() > 1 {
-        return Err(Error::new(Cause::Usage, tr!("the format header is for one target at a time"))
-            .hint(tr!("ask for one target, or use -f json for several")));
+        return Err(error!(
+            Usage, "the format header is for one target at a time";
+            hint "ask for one target, or use -f json for several"
+        ));
     }
     targets.iter().try_for_each(|target| check_placement(target))
 }

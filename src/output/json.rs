@@ -5,8 +5,7 @@ use serde_json::Value;
 
 use super::buffer::Buffer;
 use super::{Entry, Outcome, Shape, sessions, time};
-use crate::error::{Cause, Error, Result};
-use crate::i18n::tr;
+use crate::error::{Error, Result, error};
 use crate::json;
 
 pub(super) fn write(outcomes: &[Outcome<'_>], shape: &Shape<'_>) -> Result<Buffer> {
@@ -78,5 +77,5 @@ fn member(out: &mut Buffer, name: &str, value: &Value) -> Result<()> {
 }
 
 fn broken() -> Error {
-    Error::new(Cause::Other, tr!("the session could not be written as JSON"))
+    error!(Other, "the session could not be written as JSON")
 }

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, IsTerminal};
 
 use zeroize::Zeroizing;
 
-use crate::error::{Cause, Error, Result};
+use crate::error::{Error, Result, error};
 use crate::i18n::tr;
 use crate::terminal;
 
@@ -101,10 +101,10 @@ fn write_all(bytes: &[u8]) -> io::Result<()> {
 
 fn failed(error: &io::Error) -> Error {
     if error.kind() == ErrorKind::BrokenPipe {
-        Error::new(Cause::ClosedPipe, tr!("the reader of the output went away"))
+        error!(ClosedPipe, "the reader of the output went away")
     } else {
         let full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
-        Error::new(Cause::Storage, tr!("stdout cannot be written")).because(error).hint(match full {
+        error!(Storage, "stdout cannot be written").because(error).hint(match full {
             true => tr!("make room where stdout goes, or send it elsewhere"),
             false => tr!("send stdout to where it can be written"),
         })
@@ -114,6 +114,7 @@ fn failed(error: &io::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Cause;
 
     #[test]
     fn a_reader_that_went_away_is_told_from_a_full_disk() {

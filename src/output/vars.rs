@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::buffer::Buffer;
 use super::{Entry, Format, Outcome, Shape, sessions, time};
 use crate::declaration::Target;
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Result, error};
 use crate::i18n::{Text, tr};
 use crate::secret::Secret;
 
@@ -39,8 +39,10 @@ pub(super) fn lines(
 }
 
 pub(super) fn cannot_carry(format: Format, what: Text) -> Error {
-    Error::new(Cause::Format, tr!("the format {name} cannot carry {what}", name = format.name(), what))
-        .hint(tr!("use -f json or -f plain"))
+    error!(
+        Format, "the format {name} cannot carry {what}", name = format.name(), what;
+        hint "use -f json or -f plain"
+    )
 }
 
 /// A session's variables for a child's environment, under the names that the formats give them.

@@ -2,7 +2,7 @@
 
 use super::Role;
 use crate::declaration::Settings;
-use crate::error::{Cause, Error, Result};
+use crate::error::{Result, error};
 use crate::http::response::{self, Json, Response};
 use crate::http::{Channel, Request};
 use crate::i18n::{Text, tr};
@@ -72,8 +72,8 @@ impl<'a> Context<'a> {
 
     /// A setting that the declaration requires, so that it is there.
     pub fn required(&self, field: &str) -> Result<&Secret> {
-        self.settings.secret(field).ok_or_else(|| {
-            Error::new(Cause::MissingSetting, tr!("{variable} is not set", variable = self.variable(field)))
-        })
+        self.settings
+            .secret(field)
+            .ok_or_else(|| error!(MissingSetting, "{variable} is not set", variable = self.variable(field)))
     }
 }

@@ -5,7 +5,7 @@
 
 use super::{Context, Judgement, Life, LoginError, Match, Probe, Provider, Renewed, Revocation};
 use crate::declaration::{Ageing, Default, Field, Group, Kind, Placement, Renewal, Spec};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Result, error};
 use crate::http::response::{Json, Response};
 use crate::http::{Effect, Request};
 use crate::i18n::{Text, tr};
@@ -189,9 +189,10 @@ fn recognise(answer: &Response) -> Match {
 
 /// The failure of a request whose header never arrived.
 fn header_dropped(host: &str) -> Error {
-    Error::new(Cause::HeaderDropped, tr!("{host} never saw the Authorization header", host)).hint(tr!(
-        "Apache needs `CGIPassAuth On` or the rule in SuiteCRM's .htaccess; a proxy must pass the header on"
-    ))
+    error!(
+        HeaderDropped, "{host} never saw the Authorization header", host;
+        hint "Apache needs `CGIPassAuth On` or the rule in SuiteCRM's .htaccess; a proxy must pass the header on"
+    )
 }
 
 /// Ends a session; false where the server says that its access token is dead.

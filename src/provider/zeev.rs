@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 
 use super::{Context, Judgement, Life, LoginError, Probe, Provider, Renewed, Role, by_status};
 use crate::declaration::{Ageing, Alternatives, Field, Kind, Placement, Renewal, Settings, Spec};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Error, Result, error};
 use crate::http::response::Json;
 use crate::http::{Effect, Request};
 use crate::i18n::tr;
@@ -124,7 +124,7 @@ async fn login(context: &Context<'_>) -> Result<Session> {
 /// The session of the person whom the answer's `impersonate` names; `current` is the one who asked.
 async fn impersonate(context: &Context<'_>, person: &str) -> Result<Session, LoginError> {
     if matches!(person, "." | "..") || person.trim().is_empty() {
-        return Err(Error::new(Cause::Usage, tr!("--as needs a person's id or user name")).into());
+        return Err(error!(Usage, "--as needs a person's id or user name").into());
     }
     let token = match context.prerequisite {
         Some(session) => &session.token,
@@ -157,10 +157,14 @@ fn session_of(person: &Json) -> Result<Session> {
 /// At this path the statuses speak of people, not of paths.
 fn explain(context: &Context<'_>, error: Error, person: &str) -> Error {
     let explained = match error.http_status {
-        Some(404) => Error::new(Cause::Usage, tr!("Zeev knows nobody `{person}` to impersonate", person))
-            .hint(tr!("--as takes a person's id or user name, as in Zeev under Access > People")),
-        Some(403) => Error::new(Cause::Refused, tr!("this account may not impersonate `{person}`", person))
-            .hint(tr!("ask Zeev's administrator for the permission to impersonate")),
+        Some(404) => error!(
+            Usage, "Zeev knows nobody `{person}` to impersonate", person;
+            hint "--as takes a person's id or user name, as in Zeev under Access > People"
+        ),
+        Some(403) => error!(
+            Refused, "this account may not impersonate `{person}`", person;
+            hint "ask Zeev's administrator for the permission to impersonate"
+        ),
         _ => return error,
     };
     let host = context.settings.url.origin();

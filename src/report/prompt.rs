@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::Report;
 use crate::declaration::Target;
-use crate::error::{Cause, Error, Result};
+use crate::error::{Error, Result, error};
 use crate::i18n::{Text, tr};
 use crate::secret::Secret;
 use crate::signals::interruptible;
@@ -76,12 +76,10 @@ impl Report {
         // Nothing can stop a read from the terminal: a thread waits, not we.
         let answer = interruptible(None, async { Ok(tokio::task::spawn_blocking(read).await) }).await;
         let answer = answer.inspect_err(|_| self.line(""))?;
-        let unread = || Error::new(Cause::Other, tr!("the terminal cannot be read"));
+        let unread = || error!(Other, "the terminal cannot be read");
         match answer.map_err(|_| unread())? {
             Ok(answer) => Ok(answer.map(|line| Secret::new(line.trim_end_matches(['\r', '\n']).to_owned()))),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {
-                Err(Error::new(Cause::Interrupted, tr!("interrupted")))
-            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => Err(error!(Interrupted, "interrupted")),
             Err(_) => Err(unread()),
         }
     }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashSet};
 pub use fill::fill;
 
 use super::names::{self, Form};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Error, Result, error};
 use crate::i18n::{Text, tr};
 use crate::provider;
 use crate::secret::Secret;
@@ -36,7 +36,7 @@ pub(super) struct Entry {
 /// puts the file's path before it.
 pub(super) fn read(bytes: &[u8]) -> Result<Vec<Entry>> {
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-        return Err(Error::new(Cause::BadSetting, tr!("is UTF-16")).hint(tr!("save it as UTF-8")));
+        return Err(error!(BadSetting, "is UTF-16"; hint "save it as UTF-8"));
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let lines: Vec<Line> = bytes.split(|byte| *byte == b'\n').map(Line::new).collect();
@@ -88,7 +88,7 @@ pub(super) fn names(bytes: &[u8]) -> Vec<(String, usize)> {
 }
 
 fn refuse(line: usize, why: Text) -> Error {
-    Error::new(Cause::BadSetting, tr!("line {line}: {why}", line, why))
+    error!(BadSetting, "line {line}: {why}", line, why)
 }
 
 /// A line without its end: `[export] NAME [= VALUE]`.

@@ -6,8 +6,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::names;
-use crate::error::{Cause, Error, Result};
-use crate::i18n::tr;
+use crate::error::{Result, error};
 
 /// A snapshot of the process's environment. It has no `Debug`: variables hold secrets.
 pub struct Environment {
@@ -31,9 +30,9 @@ impl Environment {
         let Some(value) = self.vars.get(OsStr::new(name)) else {
             return Ok(None);
         };
-        let value = value.to_str().ok_or_else(|| {
-            Error::new(Cause::BadSetting, tr!("{name} from the environment is not valid UTF-8", name))
-        })?;
+        let value = value
+            .to_str()
+            .ok_or_else(|| error!(BadSetting, "{name} from the environment is not valid UTF-8", name))?;
         Ok(Some(value).filter(|value| !value.trim().is_empty()))
     }
 
@@ -78,6 +77,7 @@ fn without_user(place: &OsStr) -> Cow<'_, OsStr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Cause;
 
     #[test]
     fn empty_is_unset_and_the_first_of_a_name_counts() {

@@ -16,7 +16,7 @@ use super::plan::{Found, Plan, Value};
 use super::sources::{Origin, Setting, Sources};
 use super::value;
 use crate::declaration::{Alternatives, BaseUrl, COMMON, Default, Field, Kind, Need, Settings, Target};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Result, error};
 use crate::i18n::{Argument, Text, tr};
 use crate::secret::Secret;
 
@@ -231,7 +231,7 @@ impl<'a> Resolution<'a> {
             found.push(Found { field, variable: hit.written.clone(), origin: hit.origin.clone(), value });
         }
         // Every provider declares its URL as needed, so it is not missing here.
-        let url = url.ok_or_else(|| Error::new(Cause::MissingSetting, tr!("no URL is set")))?;
+        let url = url.ok_or_else(|| error!(MissingSetting, "no URL is set"))?;
         Ok(Plan::new(self.target.clone(), url, found))
     }
 
@@ -291,8 +291,5 @@ pub(super) fn both_set(first: &impl Argument, second: &impl Argument) -> Error {
 
 /// A refusal that names the variable and where it was found.
 pub(super) fn bad_value(variable: &str, origin: &Origin, why: Text) -> Error {
-    Error::new(
-        Cause::BadSetting,
-        tr!("{variable} from {origin} {why}", variable, origin = origin.text(), why),
-    )
+    error!(BadSetting, "{variable} from {origin} {why}", variable, origin = origin.text(), why)
 }

@@ -17,7 +17,7 @@ use super::names::{self, Form};
 use super::suggest::{Unknown, meant_own, no_setting};
 use super::value;
 use crate::declaration::{COMMON, Field, Group, Target};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Result, error};
 use crate::files::{self, Bytes};
 use crate::i18n::{Text, tr};
 use crate::provider;
@@ -315,17 +315,10 @@ impl Sources {
         let Some(hit) = hits.next() else { return Ok(None) };
         if let Some(other) = hits.next().filter(|other| other.rank == hit.rank) {
             let (first, second) = (&hit.written, &other.written);
-            return Err(Error::new(
-                Cause::BadSetting,
-                tr!(
-                    "both {first} (from {origin}) and {second} (from {other_origin}) are set",
-                    first,
-                    origin = hit.origin.text(),
-                    second,
-                    other_origin = other.origin.text()
-                ),
-            )
-            .hint(tr!("keep one of {first} and {second}", first, second)));
+            return Err(error!(
+                BadSetting, "both {first} (from {origin}) and {second} (from {other_origin}) are set", first, origin = hit.origin.text(), second, other_origin = other.origin.text();
+                hint "keep one of {first} and {second}", first, second
+            ));
         }
         Ok(Some(hit))
     }

@@ -3,7 +3,7 @@
 use super::names::is_account;
 use super::suggest::nearest;
 use crate::declaration::{Spec, Target};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Result, error};
 use crate::i18n::tr;
 use crate::provider;
 use crate::secret::foreign::printable;
@@ -40,7 +40,7 @@ fn names(spec: &'static Spec) -> impl Iterator<Item = &'static str> {
 
 fn unknown(name: &str) -> Error {
     let specs = provider::specs();
-    let error = Error::new(Cause::Usage, tr!("no system is called `{name}`", name = shown(name)));
+    let error = error!(Usage, "no system is called `{name}`", name = shown(name));
     match nearest(name, specs.iter().flat_map(|spec| names(spec))) {
         Some(known) => error.hint(tr!("did you mean `{known}`?", known)),
         None => {

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use super::{
     ENTRY_MAX, Entry, Found, Held, KEY_LENGTH, Key, Lock, Written, decode, encode, hmac, is_name, newer,
 };
-use crate::error::{Cause, Error, Result, why};
+use crate::error::{Cause, Error, Result, error, why};
 use crate::files::{self, DRAFT_PREFIX, Draft, open_plainly};
 use crate::i18n::{Text, tr};
 use crate::secret::{Secret, hex};
@@ -307,7 +307,7 @@ impl FileStore {
     }
 
     fn failed(&self, what: Text, error: &io::Error) -> Error {
-        Error::new(Cause::Storage, tr!("the store {place} {what}", place = self.place(), what))
+        error!(Storage, "the store {place} {what}", place = self.place(), what)
             .because(error)
             .hint(tr!("make room or give access there, or choose another place with CRMAUTH_STORE"))
     }

@@ -8,8 +8,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::{Entry, Found, Held, Key, Lock, Written};
-use crate::error::{Cause, Error, Result};
-use crate::i18n::tr;
+use crate::error::{Result, error};
 use crate::secret::{Secret, sha256_hex};
 
 /// The targets of a batch still take turns.
@@ -32,7 +31,7 @@ impl MemoryStore {
         let mutex = Arc::clone(self.locks.borrow_mut().entry(key.clone()).or_default());
         let held = tokio::time::timeout_at(deadline, mutex.lock_owned())
             .await
-            .map_err(|_| Error::new(Cause::Busy, tr!("another login of this run holds the session")))?;
+            .map_err(|_| error!(Busy, "another login of this run holds the session"))?;
         Ok(Lock { key: key.clone(), held: Held::Memory(held) })
     }
 

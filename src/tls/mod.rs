@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::error::{Cause, Error, Result, find};
+use crate::error::{Cause, Error, Result, error, find};
 use crate::files;
 use crate::i18n::{Text, tr};
 
@@ -72,8 +72,10 @@ impl Trust {
         }
         let algorithms = ring.signature_verification_algorithms;
         let verifier = Verifier::new(&self.places, self.extra.clone(), algorithms).ok_or_else(|| {
-            Error::new(Cause::Certificate, tr!("this system has no certificates to check servers against"))
-                .hint(tr!("install the package ca-certificates, or name a PEM file with --ca-file"))
+            error!(
+                Certificate, "this system has no certificates to check servers against";
+                hint "install the package ca-certificates, or name a PEM file with --ca-file"
+            )
         })?;
         Ok(Arc::clone(self.verifier.get_or_init(|| Arc::new(verifier))))
     }
@@ -89,7 +91,7 @@ impl Trust {
             Err(error) => return Ok(Err(error)),
         };
         let Ok(name) = ServerName::try_from(host.to_owned()) else {
-            return Ok(Err(Error::new(Cause::BadSetting, tr!("{host} is no name that TLS can check", host))));
+            return Ok(Err(error!(BadSetting, "{host} is no name that TLS can check", host)));
         };
         TlsConnector::from(Arc::new(config)).connect(name, socket).await.map(Ok)
     }
@@ -116,7 +118,7 @@ fn ring() -> Arc<CryptoProvider> {
 
 fn builder(provider: Arc<CryptoProvider>) -> Result<ConfigBuilder<ClientConfig, WantsVerifier>> {
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    builder.map_err(|_| Error::new(Cause::Other, tr!("TLS could not be set up")))
+    builder.map_err(|_| error!(Other, "TLS could not be set up"))
 }
 
 /// Explains a failure of TLS to this host; `None` for another failure.
@@ -139,7 +141,7 @@ pub fn explain(error: &(dyn std::error::Error + 'static), host: &str) -> Option<
         }
         rustls::Error::InvalidMessage(_) => Error::new(Cause::Tls, tr!("{host} does not speak TLS", host))
             .hint(tr!("is it an http:// server?")),
-        _ => Error::new(Cause::Tls, tr!("the TLS handshake with {host} failed", host)),
+        _ => error!(Tls, "the TLS handshake with {host} failed", host),
     })
 }
 

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::super::{Run, child};
 use super::Args;
 use crate::declaration::{Ageing, Target};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Error, Result, error};
 use crate::files::Draft;
 use crate::i18n::tr;
 use crate::lifecycle::{Active, Want};
@@ -119,14 +119,13 @@ fn write(path: &Path, login: &Active<'_>) -> Result<()> {
         .and_then(|mut draft| draft.fill(login.session.token.expose().as_bytes()).map(|()| draft))
         .and_then(|draft| draft.replace(path))
         .map(|_| ())
-        .map_err(|error| {
-            Error::new(Cause::Storage, tr!("{path} cannot be written", path = path.display())).because(&error)
-        })
+        .map_err(|error| error!(Storage, "{path} cannot be written", path = path.display()).because(&error))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Cause;
     use crate::i18n::Text;
 
     /// Seconds until the next look, and what the session must then last.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::super::Run;
 use crate::declaration::{BaseUrl, Target};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Result, error};
 use crate::i18n::{Text, tr};
 use crate::lifecycle::{Account, Active, Services};
 use crate::secret::Secret;
@@ -20,7 +20,7 @@ const MAX: u64 = 1024 * 1024;
 /// Reads what `token -f json` wrote elsewhere from stdin.
 pub(super) fn read(targets: &[Target], run: &Run<'_>) -> Result<Secret> {
     let [target] = targets else {
-        return Err(Error::new(Cause::Usage, tr!("--adopt takes one TARGET")));
+        return Err(error!(Usage, "--adopt takes one TARGET"));
     };
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
@@ -45,8 +45,10 @@ pub(super) async fn adopt<'a>(
         let account = Account::find(services, sources, target, None).await?;
         belongs(&handed, target, &account.plan)?;
         if handed.session.expires_at.is_some_and(|end| end <= Timestamp::now()) {
-            return Err(Error::new(Cause::Refused, tr!("the session has expired"))
-                .hint(tr!("adopt a newer one, or log in")));
+            return Err(error!(
+                Refused, "the session has expired";
+                hint "adopt a newer one, or log in"
+            ));
         }
         account.adopt(handed.session).await
     };

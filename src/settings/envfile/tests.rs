@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::error::Cause;
 
 /// Every setting as `NAME=value`, or the error's message.
 fn settings(bytes: &[u8]) -> std::result::Result<Vec<String>, String> {

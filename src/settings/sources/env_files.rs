@@ -4,7 +4,7 @@ use std::fs::Metadata;
 use std::path::Path;
 
 use super::{IMPLICIT, Layer, Origin, Sources};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Error, Result, error};
 use crate::files::{self, Bytes};
 use crate::i18n::{Text, tr};
 use crate::secret::foreign::printable;
@@ -94,13 +94,15 @@ fn is_empty(entry: &Entry) -> bool {
 }
 
 fn bad_file(shown: &str, why: &Text) -> Error {
-    Error::new(Cause::BadSetting, tr!("{shown} {why}", shown, why))
+    error!(BadSetting, "{shown} {why}", shown, why)
 }
 
 fn unread(shown: &str, by: &str, why: &Text) -> Error {
     if *why == files::not_there() {
-        return Error::new(Cause::BadSetting, tr!("{by} {shown}: there is no such file", by, shown))
-            .hint(tr!("check the path; it counts from the current folder"));
+        return error!(
+            BadSetting, "{by} {shown}: there is no such file", by, shown;
+            hint "check the path; it counts from the current folder"
+        );
     }
     bad_file(shown, why).hint(tr!("name a file of settings: lines such as GLUO_URL='…', 1 MiB at most"))
 }

@@ -24,7 +24,7 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use super::{ENTRY_MAX, Entry, Found, Held, Key, Lock, Version, Waited, Written, encode, newer};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Error, Result, error};
 use crate::i18n::tr;
 use crate::secret::Secret;
 use crate::tls::Trust;
@@ -117,7 +117,7 @@ impl RedisStore {
         let ttl = kept(entry, Timestamp::now());
         let text = encode(&lock.key, &shifted(entry.clone(), opened.ahead));
         if text.len() as u64 > ENTRY_MAX {
-            return Err(Error::new(Cause::Storage, tr!("the session is too large to be stored")));
+            return Err(error!(Storage, "the session is too large to be stored"));
         }
         let sealed = self.keys.seal(&text, &purpose(&turn.name, turn.fence()))?;
         Ok(match turn.write(sealed, ttl).await? {

@@ -11,7 +11,7 @@ use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use zeroize::Zeroizing;
 
-use crate::error::{Cause, Error, Result};
+use crate::error::{Result, error};
 use crate::i18n::{Text, tr};
 use crate::secret::{Secret, hex};
 use crate::store::{KEY_LENGTH, NAME_LENGTH, hmac};
@@ -41,8 +41,7 @@ pub struct Keys {
 impl Keys {
     /// Takes 32 bytes in base64, with or without `=` at the end. The message of an error begins with a verb.
     pub fn new(key: &Secret) -> Result<Self> {
-        let bad =
-            || Error::new(Cause::BadSetting, tr!("is no key: it needs 32 bytes in base64")).hint(make_key());
+        let bad = || error!(BadSetting, "is no key: it needs 32 bytes in base64").hint(make_key());
         let text = key.expose().trim();
         let bytes = STANDARD.decode(text).or_else(|_| STANDARD_NO_PAD.decode(text)).map_err(|_| bad())?;
         let bytes = Zeroizing::new(bytes);
@@ -66,7 +65,7 @@ impl Keys {
     }
 
     pub fn seal(&self, text: &[u8], purpose: &str) -> Result<Vec<u8>> {
-        let failed = || Error::new(Cause::Other, tr!("the session could not be sealed"));
+        let failed = || error!(Other, "the session could not be sealed");
         let mut filled = Zeroizing::new(Vec::with_capacity(text.len() + BLOCK));
         filled.extend_from_slice(text);
         filled.resize(text.len().next_multiple_of(BLOCK), b' ');
@@ -105,6 +104,7 @@ fn authenticated(purpose: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Cause;
 
     fn keys(byte: u8) -> Keys {
         Keys::new(&Secret::new(STANDARD.encode([byte; 32]))).expect("a key")

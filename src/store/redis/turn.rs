@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::database::is_no_answer;
 use super::lock::{Action, Command, Event, Failure, Fence, Lease, Response};
 use super::{RedisStore, scripts};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Result, error};
 use crate::i18n::tr;
 use crate::store::{Version, Written};
 
@@ -33,8 +33,7 @@ impl RedisStore {
     ) -> Result<Option<Turn>> {
         self.claim(deadline).await?;
         let mut owner = [0; 16];
-        getrandom::fill(&mut owner)
-            .map_err(|_| Error::new(Cause::Other, tr!("there are no random numbers")))?;
+        getrandom::fill(&mut owner).map_err(|_| error!(Other, "there are no random numbers"))?;
         let deadline = deadline.saturating_duration_since(self.began);
         let seen = seen.map(|version| version.0);
         let lease = Lease::new(self.terms, u128::from_be_bytes(owner), seen, deadline);
