@@ -1,5 +1,8 @@
 //! Tells the program which commit it was built from, and for which target.
-#![expect(clippy::disallowed_methods, reason = "cargo speaks to a build script by variables")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "cargo speaks to a build script by variables"
+)]
 
 use std::path::Path;
 use std::process::Command;
@@ -14,7 +17,10 @@ fn main() {
     let release = variable("PROFILE").as_deref() == Some("release");
     let commit = if release { commit() } else { DEBUG.to_owned() };
     println!("cargo:rustc-env=CRMAUTH_COMMIT={commit}");
-    println!("cargo:rustc-env=CRMAUTH_BUILD_TARGET={}", variable("TARGET").unwrap_or_default());
+    println!(
+        "cargo:rustc-env=CRMAUTH_BUILD_TARGET={}",
+        variable("TARGET").unwrap_or_default()
+    );
 }
 
 /// The commit as git says, else as `cargo package` noted it. The script runs again when the commit changes, and
@@ -26,7 +32,9 @@ fn commit() -> String {
     }
     for name in ["HEAD", "logs/HEAD", "packed-refs"] {
         // A file that does not exist would count as changed each time.
-        if let Some(path) = git(&["rev-parse", "--git-path", name]).filter(|path| Path::new(path).exists()) {
+        if let Some(path) =
+            git(&["rev-parse", "--git-path", name]).filter(|path| Path::new(path).exists())
+        {
             println!("cargo:rerun-if-changed={path}");
         }
     }
@@ -43,7 +51,11 @@ fn git(arguments: &[&str]) -> Option<String> {
 fn packaged() -> Option<String> {
     let text = std::fs::read_to_string(".cargo_vcs_info.json").ok()?;
     let (_, rest) = text.split_once("\"sha1\"")?;
-    let commit: String = rest.chars().skip_while(|c| !c.is_ascii_hexdigit()).take(40).collect();
+    let commit: String = rest
+        .chars()
+        .skip_while(|c| !c.is_ascii_hexdigit())
+        .take(40)
+        .collect();
     (commit.len() == 40).then_some(commit)
 }
 

@@ -62,7 +62,9 @@ fn redactor_of_a_hostile_text(bencher: Bencher<'_, '_>, kind: &str) {
         "escapes" => "%2525\\u0026amp;+%5cu0025&#37;26\\\\x2525".repeat(LOOKED_AT / 16),
         _ => "a".repeat(2 * LOOKED_AT),
     };
-    redactor.learn(&Secret::new(["a".repeat(LOOKED_AT), " b".to_owned()].concat()));
+    redactor.learn(&Secret::new(
+        ["a".repeat(LOOKED_AT), " b".to_owned()].concat(),
+    ));
     bencher.bench_local(|| redactor.foreign_start(black_box(&text), LOOKED_AT));
 }
 
@@ -80,7 +82,9 @@ fn env_file(bencher: Bencher<'_, '_>, accounts: usize) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut text = String::from("# settings\nGLUO_URL='https://empresa.example'\nOTHER=1\n");
     for number in 0..accounts {
-        text.push_str(&format!("GLUO__A{number}__USERNAME=ana\nGLUO__A{number}__ACCESS_KEY='k e y'\n"));
+        text.push_str(&format!(
+            "GLUO__A{number}__USERNAME=ana\nGLUO__A{number}__ACCESS_KEY='k e y'\n"
+        ));
     }
     std::fs::write(folder.path().join(".env"), text).expect("a file");
     let environment = Environment::new([], folder.path().to_owned());
@@ -107,8 +111,16 @@ async fn filled(folder: &Path, sessions: usize) {
     for number in 0..sessions {
         let session = Session::new("1eaf6c9d5d7a558d1e0f2", "session").expect("a session");
         let seen_at = Some(session.obtained_at);
-        let entry = Entry { target: "gluo".to_owned(), session, seen_at, credentials: [].into() };
-        let lock = store.lock(&key(number), Instant::now()).await.expect("a lock");
+        let entry = Entry {
+            target: "gluo".to_owned(),
+            session,
+            seen_at,
+            credentials: [].into(),
+        };
+        let lock = store
+            .lock(&key(number), Instant::now())
+            .await
+            .expect("a lock");
         store.write(&lock, &entry).await.expect("written");
         store.release(lock).await.expect("released");
     }
@@ -118,11 +130,16 @@ async fn filled(folder: &Path, sessions: usize) {
 #[divan::bench(args = [1, 1000])]
 fn store(bencher: Bencher<'_, '_>, sessions: usize) {
     let folder = tempfile::tempdir().expect("a folder");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .expect("a runtime");
     runtime.block_on(filled(folder.path(), sessions));
     bencher.bench_local(|| {
         let store = FileStore::new(folder.path().to_owned());
-        let found = runtime.block_on(store.read(black_box(&key(0)), Instant::now())).expect("read");
+        let found = runtime
+            .block_on(store.read(black_box(&key(0)), Instant::now()))
+            .expect("read");
         found.entry.expect("an entry")
     });
 }

@@ -161,23 +161,47 @@ impl Cause {
 
 /// Every exit code, what it means and what a script does about it; README and `--help` are made from it.
 pub static EXIT_CODES: &[(&str, &str, &str)] = &[
-    ("0", "done; `status`: every target has a usable session", "go on"),
-    ("1", "anything else; a batch whose targets failed in different ways", "look"),
+    (
+        "0",
+        "done; `status`: every target has a usable session",
+        "go on",
+    ),
+    (
+        "1",
+        "anything else; a batch whose targets failed in different ways",
+        "look",
+    ),
     ("2", "usage or configuration", "fix it"),
     (
         "3",
         "no usable session, and not allowed to get one; `status`: a target has none, or nothing is configured",
         "log in",
     ),
-    ("4", "the server refused the credentials, or the session", "do not retry"),
-    ("5", "unreachable for now: DNS, connection, TLS, time-out, 408, 429, 502, 503, 504", "retry later"),
+    (
+        "4",
+        "the server refused the credentials, or the session",
+        "do not retry",
+    ),
+    (
+        "5",
+        "unreachable for now: DNS, connection, TLS, time-out, 408, 429, 502, 503, 504",
+        "retry later",
+    ),
     (
         "6",
         "the server answered something else than its protocol says: HTML, a redirect, 404, cut JSON",
         "check the URL",
     ),
-    ("7", "local storage: a file, the store, a lock, a full disk, a closed pipe", "look"),
-    ("125", "`exec`: crmauth failed, for whatever reason of those above", "look"),
+    (
+        "7",
+        "local storage: a file, the store, a lock, a full disk, a closed pipe",
+        "look",
+    ),
+    (
+        "125",
+        "`exec`: crmauth failed, for whatever reason of those above",
+        "look",
+    ),
     (
         "126, 127",
         "`exec`, `sandbox -- CMD`: CMD cannot be executed, or does not exist; else CMD's own code",
@@ -206,7 +230,14 @@ pub struct Error {
 impl Error {
     /// A failure with its sentence and nothing else yet.
     pub fn new(cause: Cause, message: Text) -> Self {
-        Self { cause, message, said: None, hint: None, target: None, http_status: None }
+        Self {
+            cause,
+            message,
+            said: None,
+            hint: None,
+            target: None,
+            http_status: None,
+        }
     }
 
     /// Adds the next step, unless a more precise one is there already.
@@ -228,7 +259,11 @@ impl Error {
     /// Adds to the sentence why the operating system did not do it.
     #[must_use]
     pub fn because(mut self, error: &std::io::Error) -> Self {
-        self.message = tr!("{what}: {why}", what = self.message, why = why(error.kind()));
+        self.message = tr!(
+            "{what}: {why}",
+            what = self.message,
+            why = why(error.kind())
+        );
         self
     }
 
@@ -309,7 +344,9 @@ pub fn find<'a, T: std::error::Error + 'static>(
             return Some(found);
         }
         // The TLS error hides inside an I/O error, which does not name it as its source.
-        if let Some(inner) = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref)
+        if let Some(inner) = error
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref)
             && let Some(found) = find::<T>(inner)
         {
             return Some(found);
@@ -326,6 +363,10 @@ mod tests {
     #[test]
     fn only_what_may_pass_is_retryable() {
         assert!(Cause::Timeout.retryable() && Cause::RateLimited.retryable());
-        assert!(!Cause::Certificate.retryable() && !Cause::Refused.retryable() && !Cause::Html.retryable());
+        assert!(
+            !Cause::Certificate.retryable()
+                && !Cause::Refused.retryable()
+                && !Cause::Html.retryable()
+        );
     }
 }

@@ -27,12 +27,18 @@ pub fn write(out: impl Write, value: &(impl Serialize + ?Sized)) -> std::result:
 struct Harmless;
 
 impl Formatter for Harmless {
-    fn write_string_fragment<W: Write + ?Sized>(&mut self, out: &mut W, fragment: &str) -> Result<()> {
+    fn write_string_fragment<W: Write + ?Sized>(
+        &mut self,
+        out: &mut W,
+        fragment: &str,
+    ) -> Result<()> {
         let mut written = 0;
         for (at, c) in fragment.char_indices() {
             if unseen(c) || (c == '#' && fragment[..at].ends_with('#')) {
                 out.write_all(&fragment.as_bytes()[written..at])?;
-                c.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(out, "\\u{unit:04x}"))?;
+                c.encode_utf16(&mut [0; 2])
+                    .iter()
+                    .try_for_each(|unit| write!(out, "\\u{unit:04x}"))?;
                 written = at + c.len_utf8();
             }
         }
@@ -60,12 +66,21 @@ mod tests {
             ("##vso[x]", r###""#\u0023vso[x]""###),
             ("###", r##""#\u0023\u0023""##),
             ("#\n#\u{9b}2J\u{85}", r##""#\n#\u009b2J\u0085""##),
-            ("\u{202e}\u{2028}\u{e0041}\u{3164}", r#""\u202e\u2028\udb40\udc41\u3164""#),
+            (
+                "\u{202e}\u{2028}\u{e0041}\u{3164}",
+                r#""\u202e\u2028\udb40\udc41\u3164""#,
+            ),
         ] {
             let written = text(&json!(value));
             assert_eq!(written, expected);
-            assert_eq!(serde_json::from_str::<String>(&written).expect(&written), value);
-            assert_eq!(text(&json!({ value: [value] })), format!("{{{expected}:[{expected}]}}"));
+            assert_eq!(
+                serde_json::from_str::<String>(&written).expect(&written),
+                value
+            );
+            assert_eq!(
+                text(&json!({ value: [value] })),
+                format!("{{{expected}:[{expected}]}}")
+            );
         }
     }
 }

@@ -61,7 +61,12 @@ pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
     if let Err(error) = language {
         return report_usage_error(&report, &error, &Words::of(&arguments));
     }
-    let run = Run { global: &cli.global, environment, report: Rc::clone(&report), answered: Cell::default() };
+    let run = Run {
+        global: &cli.global,
+        environment,
+        report: Rc::clone(&report),
+        answered: Cell::default(),
+    };
     match block_on(&report, perform(&cli.verb, &run)) {
         Ok(0) => 0,
         Ok(code) => {
@@ -73,7 +78,11 @@ pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
             if error.cause != Cause::ClosedPipe {
                 report.error(&error);
             }
-            let patience = if error.cause.is_signal() { LAST_WORDS } else { Duration::MAX };
+            let patience = if error.cause.is_signal() {
+                LAST_WORDS
+            } else {
+                Duration::MAX
+            };
             print_on_failure(&cli.verb, &run, patience);
             error.cause.exit()
         }
@@ -105,7 +114,13 @@ fn block_on(report: &Report, work: impl Future<Output = Result<u8>>) -> Result<u
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| error::error!(Other, "the run cannot start: {why}", why = why(error.kind())))?;
+        .map_err(|error| {
+            error::error!(
+                Other,
+                "the run cannot start: {why}",
+                why = why(error.kind())
+            )
+        })?;
     let work = async {
         tokio::select! {
             biased;

@@ -55,7 +55,10 @@ impl Session {
 
     /// Counts from `before` instead: a lifetime begins when the server says it, not when we have read it.
     pub fn since(&mut self, before: Timestamp) {
-        let late = self.obtained_at.duration_since(before).max(SignedDuration::ZERO);
+        let late = self
+            .obtained_at
+            .duration_since(before)
+            .max(SignedDuration::ZERO);
         self.obtained_at = before.min(self.obtained_at);
         self.expires_at = self.expires_at.and_then(|end| end.checked_sub(late).ok());
     }
@@ -113,7 +116,9 @@ pub fn check_token(token: &str) -> Result<()> {
     let refuse = |why: Text| Err(Error::new(Cause::BadToken, why));
     let word = token.trim();
     if word.is_empty()
-        || ["na", "null", "none", "undefined"].iter().any(|none| word.eq_ignore_ascii_case(none))
+        || ["na", "null", "none", "undefined"]
+            .iter()
+            .any(|none| word.eq_ignore_ascii_case(none))
     {
         return refuse(tr!("there is no session in the server's answer"));
     }
@@ -124,7 +129,10 @@ pub fn check_token(token: &str) -> Result<()> {
             most = TOKEN_MAX
         ));
     }
-    match token.bytes().position(|byte| !(0x21..=0x7e).contains(&byte)) {
+    match token
+        .bytes()
+        .position(|byte| !(0x21..=0x7e).contains(&byte))
+    {
         None => Ok(()),
         Some(at) => {
             let what = match token.as_bytes()[at] {
@@ -132,7 +140,11 @@ pub fn check_token(token: &str) -> Result<()> {
                 0x80.. => tr!("a character that is not ASCII"),
                 _ => tr!("a control character"),
             };
-            refuse(tr!("the server's session has {what} at index {at}", what, at))
+            refuse(tr!(
+                "the server's session has {what} at index {at}",
+                what,
+                at
+            ))
         }
     }
 }
@@ -145,7 +157,9 @@ pub fn lifetime(value: &Value) -> Option<SignedDuration> {
         Value::String(text) => text.trim().parse().ok()?,
         _ => return None,
     };
-    (1.0..=LIFETIME_MAX).contains(&seconds).then(|| SignedDuration::from_secs_f64(seconds.floor()))
+    (1.0..=LIFETIME_MAX)
+        .contains(&seconds)
+        .then(|| SignedDuration::from_secs_f64(seconds.floor()))
 }
 
 #[cfg(test)]
@@ -157,7 +171,16 @@ mod tests {
     fn tokens() {
         assert!(check_token("abc").is_ok());
         assert!(check_token(&"x".repeat(TOKEN_MAX)).is_ok());
-        for bad in ["", " ", "NA", "null", "a b", "a\nb", "é", &"x".repeat(TOKEN_MAX + 1)] {
+        for bad in [
+            "",
+            " ",
+            "NA",
+            "null",
+            "a b",
+            "a\nb",
+            "é",
+            &"x".repeat(TOKEN_MAX + 1),
+        ] {
             assert_eq!(check_token(bad).expect_err(bad).cause, Cause::BadToken);
         }
         let all: String = (0x21..=0x7eu8).map(char::from).collect();

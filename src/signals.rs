@@ -50,7 +50,10 @@ impl Signal {
 
 /// Does the work unless a signal stops it. Until the work first waits there is nothing to tidy up, and a signal ends the
 /// process as usual, even while a read blocks it. `under_way` as in [`Signal::error`].
-pub async fn interruptible<T>(under_way: Option<Text>, work: impl Future<Output = Result<T>>) -> Result<T> {
+pub async fn interruptible<T>(
+    under_way: Option<Text>,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
     tokio::select! {
         biased;
         outcome = work => outcome,
@@ -67,7 +70,12 @@ pub fn either() -> impl Future<Output = Signal> {
 /// Waits for any of the four: the terminal's end and Ctrl-\ must leave neither files nor a child behind either.
 #[cfg(unix)]
 pub fn any() -> impl Future<Output = Signal> {
-    listen(&[Signal::Interrupt, Signal::Terminate, Signal::HangUp, Signal::Quit])
+    listen(&[
+        Signal::Interrupt,
+        Signal::Terminate,
+        Signal::HangUp,
+        Signal::Quit,
+    ])
 }
 
 /// A signal that was ignored when we were started, as under nohup or after a shell's `&`, stays ignored, for a child too.
@@ -96,7 +104,8 @@ fn listen(signals: &[Signal]) -> impl Future<Output = Signal> + use<> {
 fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or_default()
 }
 
 /// Waits for Ctrl-C.
@@ -122,7 +131,10 @@ pub fn forward(signal: Signal, child: Option<u32>) {
     if key && (std::io::stdin().is_terminal() || std::io::stderr().is_terminal()) {
         return;
     }
-    if let Some(pid) = child.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) {
+    if let Some(pid) = child
+        .and_then(|id| i32::try_from(id).ok())
+        .and_then(Pid::from_raw)
+    {
         // A child that has just ended is no failure.
         let _ = kill_process(pid, signal.number());
     }

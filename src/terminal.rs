@@ -86,13 +86,22 @@ mod tests {
 
     #[test]
     fn columns_are_what_a_reader_sees() {
-        for (text, columns) in [("", 0), ("ação", 4), ("ac\u{327}a\u{303}o", 4), ("株式", 4), ("e\u{301}", 1)]
-        {
+        for (text, columns) in [
+            ("", 0),
+            ("ação", 4),
+            ("ac\u{327}a\u{303}o", 4),
+            ("株式", 4),
+            ("e\u{301}", 1),
+        ] {
             assert_eq!(width(text), columns, "{text}");
         }
-        for (text, columns, clipped) in
-            [("abc", 3, "abc"), ("abcd", 3, "ab…"), ("株式会社", 4, "株…"), ("ab", 1, "…"), ("ab", 0, "")]
-        {
+        for (text, columns, clipped) in [
+            ("abc", 3, "abc"),
+            ("abcd", 3, "ab…"),
+            ("株式会社", 4, "株…"),
+            ("ab", 1, "…"),
+            ("ab", 0, ""),
+        ] {
             assert_eq!(clip(text, columns), clipped, "{text}");
         }
     }

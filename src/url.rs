@@ -41,7 +41,9 @@ impl BaseUrl {
     /// The URL of a path below this one; the path prefix is kept, the path's own query too.
     pub fn join(&self, path: &str) -> Url {
         let mut url = self.0.clone();
-        let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+        let (path, query) = path
+            .split_once('?')
+            .map_or((path, None), |(path, query)| (path, Some(query)));
         let prefix = self.0.path().trim_end_matches('/');
         url.set_path(&format!("{prefix}/{}", path.trim_start_matches('/')));
         url.set_query(query);
@@ -88,7 +90,10 @@ impl PathFault {
         if without_query.contains("://") && !path.starts_with('/') {
             return Some(Self::Url);
         }
-        if let Some(c) = path.chars().find(|c| c.is_control() || c.is_whitespace() || "\\#".contains(*c)) {
+        if let Some(c) = path
+            .chars()
+            .find(|c| c.is_control() || c.is_whitespace() || "\\#".contains(*c))
+        {
             return Some(Self::Character(c));
         }
         (!stays_below(without_query)).then_some(Self::Outside)
@@ -100,7 +105,11 @@ impl PathFault {
 fn stays_below(path: &str) -> bool {
     // URL parsers drop tabs and line breaks.
     let path = path.replace(['\t', '\n', '\r'], "").to_ascii_lowercase();
-    let path = path.replace("%2e", ".").replace("%2f", "/").replace("%5c", "/").replace('\\', "/");
+    let path = path
+        .replace("%2e", ".")
+        .replace("%2f", "/")
+        .replace("%5c", "/")
+        .replace('\\', "/");
     let mut depth = 0_usize;
     for segment in path.trim_start_matches('/').split('/') {
         match segment.split(';').next().unwrap_or_default() {
@@ -129,7 +138,8 @@ fn read(text: &str) -> Result<Url, Text> {
         return Err(why);
     }
     let authority = rest.split('/').next().unwrap_or_default();
-    let mut url = Url::parse(&format!("{scheme}://{rest}")).map_err(|error| unparsable(error, authority))?;
+    let mut url =
+        Url::parse(&format!("{scheme}://{rest}")).map_err(|error| unparsable(error, authority))?;
     if let Some(why) = wrong_authority(&url, authority) {
         return Err(why);
     }
@@ -142,7 +152,9 @@ fn read(text: &str) -> Result<Url, Text> {
 /// and mean something else.
 fn misspelt(text: &str, scheme: &str, rest: &str) -> Option<Text> {
     if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        return Some(tr!("holds white space or a control character, which no URL may"));
+        return Some(tr!(
+            "holds white space or a control character, which no URL may"
+        ));
     }
     if text.contains('\\') {
         return Some(tr!("holds a backslash, which no URL may"));
@@ -150,10 +162,17 @@ fn misspelt(text: &str, scheme: &str, rest: &str) -> Option<Text> {
     if text.starts_with(QUOTES) || text.trim_end_matches('/').ends_with(QUOTES) {
         return Some(in_quotes());
     }
-    if !["https", "http"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+    if !["https", "http"]
+        .iter()
+        .any(|known| scheme.eq_ignore_ascii_case(known))
+    {
         return Some(tr!("is neither an http:// nor an https:// URL"));
     }
-    let begins = |marks: [&str; 2]| marks.iter().any(|mark| rest.to_ascii_lowercase().starts_with(mark));
+    let begins = |marks: [&str; 2]| {
+        marks
+            .iter()
+            .any(|mark| rest.to_ascii_lowercase().starts_with(mark))
+    };
     if begins(["http:", "https:"]) && text.contains("://") {
         return Some(tr!("names its scheme twice"));
     }
@@ -163,8 +182,15 @@ fn misspelt(text: &str, scheme: &str, rest: &str) -> Option<Text> {
     if rest.is_empty() || rest.starts_with(['/', '?', '#', ':', '@']) {
         return Some(tr!("names no host"));
     }
-    if rest.split(['/', '?', '#']).next().unwrap_or_default().contains('@') {
-        return Some(tr!("holds a user name or a password; they have settings of their own"));
+    if rest
+        .split(['/', '?', '#'])
+        .next()
+        .unwrap_or_default()
+        .contains('@')
+    {
+        return Some(tr!(
+            "holds a user name or a password; they have settings of their own"
+        ));
     }
     if rest.contains('#') {
         return Some(tr!("holds a fragment (#)"));
@@ -199,7 +225,10 @@ fn wrong_authority(url: &Url, authority: &str) -> Option<Text> {
 fn wrong_port(authority: &str) -> Text {
     let port = authority.rsplit(':').next().unwrap_or_default();
     if port.len() <= PORT_DIGITS && port.bytes().all(|byte| byte.is_ascii_digit()) {
-        tr!("is no valid URL: its port {port} is not between 1 and 65535", port)
+        tr!(
+            "is no valid URL: its port {port} is not between 1 and 65535",
+            port
+        )
     } else {
         tr!("is no valid URL: its port is no number between 1 and 65535")
     }
@@ -209,7 +238,9 @@ fn wrong_name(name: &str) -> Option<Text> {
     // A name may end with a dot.
     let bare = name.strip_suffix('.').unwrap_or(name);
     if bare.split('.').any(str::is_empty) {
-        return Some(tr!("is no valid URL: its host has nothing between two dots, or before one"));
+        return Some(tr!(
+            "is no valid URL: its host has nothing between two dots, or before one"
+        ));
     }
     if bare.len() > NAME_MAX || bare.split('.').any(|part| part.len() > PART_MAX) {
         return Some(tr!("is no valid URL: its host's name is too long"));
@@ -221,7 +252,10 @@ fn wrong_name(name: &str) -> Option<Text> {
 fn wrong_character(name: &str) -> Option<Text> {
     let allowed = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || "-_.:[]".contains(c);
     let character = name.chars().find(|c| !allowed(*c))?;
-    Some(tr!("is no valid URL: no host has `{character}` in its name", character))
+    Some(tr!(
+        "is no valid URL: no host has `{character}` in its name",
+        character
+    ))
 }
 
 #[cfg(test)]
@@ -229,8 +263,10 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> std::result::Result<String, String> {
-        let url = BaseUrl::parse(text).and_then(|url| url.without("webservice.php").unwrap_or(Ok(url)));
-        url.map(|url| url.to_string()).map_err(|error| error.message.english())
+        let url =
+            BaseUrl::parse(text).and_then(|url| url.without("webservice.php").unwrap_or(Ok(url)));
+        url.map(|url| url.to_string())
+            .map_err(|error| error.message.english())
     }
 
     #[test]
@@ -271,31 +307,85 @@ mod tests {
             assert!(parse(text).is_err(), "{text}: {:?}", parse(text));
         }
         let long = [&"a".repeat(64), ".example"].concat();
-        assert_eq!(parse(&long), Err("is no valid URL: its host's name is too long".to_owned()));
+        assert_eq!(
+            parse(&long),
+            Err("is no valid URL: its host's name is too long".to_owned())
+        );
         for (text, why) in [
             ("https://https://h", "names its scheme twice"),
             ("https://HTTP:/h", "names its scheme twice"),
             ("http:/h", "has no :// behind its scheme"),
             ("http//h", "has no :// behind its scheme"),
             ("https:h", "has no :// behind its scheme"),
-            ("\"https://h\"", "has a quote in its host, or begins or ends with one"),
-            ("https://h'//", "has a quote in its host, or begins or ends with one"),
-            ("https://h'/webservice.php", "has a quote in its host, or begins or ends with one"),
-            ("https://h/a\"/webservice.php", "has a quote in its host, or begins or ends with one"),
-            ("https://h%27/webservice.php", "has a quote in its host, or begins or ends with one"),
-            ("https://h:99999", "is no valid URL: its port 99999 is not between 1 and 65535"),
-            ("h:0/x", "is no valid URL: its port 0 is not between 1 and 65535"),
-            ("https://ana:pa55word/x", "is no valid URL: its port is no number between 1 and 65535"),
-            ("https://h:99999999", "is no valid URL: its port is no number between 1 and 65535"),
-            ("https://256.1.1.1", "is no valid URL: its host is no IP address"),
+            (
+                "\"https://h\"",
+                "has a quote in its host, or begins or ends with one",
+            ),
+            (
+                "https://h'//",
+                "has a quote in its host, or begins or ends with one",
+            ),
+            (
+                "https://h'/webservice.php",
+                "has a quote in its host, or begins or ends with one",
+            ),
+            (
+                "https://h/a\"/webservice.php",
+                "has a quote in its host, or begins or ends with one",
+            ),
+            (
+                "https://h%27/webservice.php",
+                "has a quote in its host, or begins or ends with one",
+            ),
+            (
+                "https://h:99999",
+                "is no valid URL: its port 99999 is not between 1 and 65535",
+            ),
+            (
+                "h:0/x",
+                "is no valid URL: its port 0 is not between 1 and 65535",
+            ),
+            (
+                "https://ana:pa55word/x",
+                "is no valid URL: its port is no number between 1 and 65535",
+            ),
+            (
+                "https://h:99999999",
+                "is no valid URL: its port is no number between 1 and 65535",
+            ),
+            (
+                "https://256.1.1.1",
+                "is no valid URL: its host is no IP address",
+            ),
             ("https://[h]", "is no valid URL: its host is no IP address"),
-            ("https://a..b", "is no valid URL: its host has nothing between two dots, or before one"),
-            ("https://.b:80/x", "is no valid URL: its host has nothing between two dots, or before one"),
-            ("https://.", "is no valid URL: its host has nothing between two dots, or before one"),
-            ("https://a,b", "is no valid URL: no host has `,` in its name"),
-            ("a%2cb.example", "is no valid URL: no host has `,` in its name"),
-            ("https://a^b", "is no valid URL: no host has `^` in its name"),
-            ("https://{gluo}", "is no valid URL: no host has `{` in its name"),
+            (
+                "https://a..b",
+                "is no valid URL: its host has nothing between two dots, or before one",
+            ),
+            (
+                "https://.b:80/x",
+                "is no valid URL: its host has nothing between two dots, or before one",
+            ),
+            (
+                "https://.",
+                "is no valid URL: its host has nothing between two dots, or before one",
+            ),
+            (
+                "https://a,b",
+                "is no valid URL: no host has `,` in its name",
+            ),
+            (
+                "a%2cb.example",
+                "is no valid URL: no host has `,` in its name",
+            ),
+            (
+                "https://a^b",
+                "is no valid URL: no host has `^` in its name",
+            ),
+            (
+                "https://{gluo}",
+                "is no valid URL: no host has `{` in its name",
+            ),
         ] {
             assert_eq!(parse(text), Err(why.to_owned()), "{text}");
         }
@@ -304,7 +394,10 @@ mod tests {
     #[test]
     fn joined_paths_keep_the_prefix() {
         let url = BaseUrl::parse("https://h/legacy/").expect("a URL");
-        assert_eq!(url.join("/Api/access_token").as_str(), "https://h/legacy/Api/access_token");
+        assert_eq!(
+            url.join("/Api/access_token").as_str(),
+            "https://h/legacy/Api/access_token"
+        );
         assert_eq!(url.join("x?a=b").as_str(), "https://h/legacy/x?a=b");
         assert_eq!(url.origin(), "https://h");
     }
@@ -333,7 +426,10 @@ mod tests {
         ] {
             assert_eq!(stays_below(path), below, "{path}");
             let joined = url.join(path);
-            assert!(!below || joined.path().starts_with("/a/b/"), "{path}: {joined}");
+            assert!(
+                !below || joined.path().starts_with("/a/b/"),
+                "{path}: {joined}"
+            );
         }
     }
 }

@@ -26,18 +26,26 @@ pub const TOKEN: &str = "Tk+7/a?b&c=d%e";
 pub fn machine_at(server: &Server) -> Machine {
     let mut machine = Machine::new();
     let url = format!("{}/base", server.url());
-    demo::ALL.iter().for_each(|demo| demo.settle(&mut machine, &url));
+    demo::ALL
+        .iter()
+        .for_each(|demo| demo.settle(&mut machine, &url));
     machine
 }
 
 /// The answers to a login.
 pub fn login(system: &str, token: &str) -> Vec<Reply> {
     let demo = demo::of(system);
-    demo.script([Reply::json(200, demo.answer_with(&json!(token).to_string()))])
+    demo.script([Reply::json(
+        200,
+        demo.answer_with(&json!(token).to_string()),
+    )])
 }
 
 /// A machine with a stored session of `system`; `replies` come after its login. Also how many requests that took.
-pub fn logged_in(system: &str, replies: impl IntoIterator<Item = Reply>) -> (Server, Machine, usize) {
+pub fn logged_in(
+    system: &str,
+    replies: impl IntoIterator<Item = Reply>,
+) -> (Server, Machine, usize) {
     let mut script = login(system, TOKEN);
     let before = script.len();
     script.extend(replies);
@@ -68,7 +76,11 @@ struct Shapes {
 impl Shapes {
     /// The answers up to a new session.
     fn renewal(self, system: &str) -> Vec<Reply> {
-        [self.dead].into_iter().chain(self.check_dead).chain(login(system, "Nw2token")).collect()
+        [self.dead]
+            .into_iter()
+            .chain(self.check_dead)
+            .chain(login(system, "Nw2token"))
+            .collect()
     }
 }
 
@@ -76,15 +88,33 @@ fn shapes(system: &str) -> Shapes {
     let demo = demo::of(system);
     // Gluocrm and HelloCloud say so in words that nothing else has.
     let proof = ["gluo", "hellocloud"].contains(&system);
-    Shapes { dead: demo.dead(), check_dead: (!proof).then(|| demo.dead()) }
+    Shapes {
+        dead: demo.dead(),
+        check_dead: (!proof).then(|| demo.dead()),
+    }
 }
 
 #[test]
 fn each_system_gets_the_session_where_it_wants_it() {
     for (system, target, accept, content_type) in [
-        ("hellocloud", "/base/x/y?id=2", "application/vnd.api+json", "application/vnd.api+json"),
-        ("broker", "/base/x/y?id=2", "application/json", "application/json"),
-        ("zeev", "/base/x/y?id=2", "application/json", "application/json"),
+        (
+            "hellocloud",
+            "/base/x/y?id=2",
+            "application/vnd.api+json",
+            "application/vnd.api+json",
+        ),
+        (
+            "broker",
+            "/base/x/y?id=2",
+            "application/json",
+            "application/json",
+        ),
+        (
+            "zeev",
+            "/base/x/y?id=2",
+            "application/json",
+            "application/json",
+        ),
         (
             "gluo",
             "/base/x/y?id=2&sessionName=Tk%2B7%2Fa%3Fb%26c%3Dd%25e",
@@ -105,14 +135,30 @@ fn each_system_gets_the_session_where_it_wants_it() {
         assert_eq!(outcome.answer(), "two", "{system}");
         let sent = server.received().split_off(before);
         let bearer = format!("Bearer {TOKEN}");
-        let expected = if target.contains("Tk") { None } else { Some(bearer.as_str()) };
+        let expected = if target.contains("Tk") {
+            None
+        } else {
+            Some(bearer.as_str())
+        };
         for (request, method, body) in [(&sent[0], "GET", ""), (&sent[1], "POST", "a=1&b=2")] {
-            assert_eq!((request.method.as_str(), request.target.as_str()), (method, target), "{system}");
+            assert_eq!(
+                (request.method.as_str(), request.target.as_str()),
+                (method, target),
+                "{system}"
+            );
             assert_eq!(request.header("authorization"), expected, "{system}");
             assert_eq!(request.header("accept"), Some(accept), "{system}");
             assert_eq!(request.body, body);
-            let type_sent = if body.is_empty() { None } else { Some(content_type) };
-            assert_eq!(request.header("content-type"), type_sent, "{system} {method}");
+            let type_sent = if body.is_empty() {
+                None
+            } else {
+                Some(content_type)
+            };
+            assert_eq!(
+                request.header("content-type"),
+                type_sent,
+                "{system} {method}"
+            );
             for header in ["cookie", "referer", "accept-encoding"] {
                 assert_eq!(request.header(header), None, "{system}");
             }
@@ -164,10 +210,14 @@ fn a_path_that_leads_elsewhere_is_refused_before_anything_is_sent() {
         "/x/.%2E/%2e./y",
     ] {
         for system in ["zeev", "gluo"] {
-            machine.run_args(&["api", system, path]).fails(2, &["error: ", "PATH"]);
+            machine
+                .run_args(&["api", system, path])
+                .fails(2, &["error: ", "PATH"]);
         }
         let path = format!("{path}/{{session}}");
-        machine.run_args(&["api", "systemsway", &path]).fails(2, &["error: ", "PATH"]);
+        machine
+            .run_args(&["api", "systemsway", &path])
+            .fails(2, &["error: ", "PATH"]);
     }
     for path in ["/api/Usuario/", "/api/Usuario/?x={session}"] {
         let outcome = machine.run_args(&["api", "systemsway", path]);
@@ -175,8 +225,15 @@ fn a_path_that_leads_elsewhere_is_refused_before_anything_is_sent() {
     }
     // These stay on the target's own server, whatever they look like.
     machine.set("ZEEV_URL", "http://127.0.0.1:1/base");
-    for path in ["@evil.example/", ":80/", "http:/evil.example/", "/%2F%2Fevil.example/"] {
-        machine.run_args(&["api", "zeev", path]).fails(5, &["127.0.0.1:1"]);
+    for path in [
+        "@evil.example/",
+        ":80/",
+        "http:/evil.example/",
+        "/%2F%2Fevil.example/",
+    ] {
+        machine
+            .run_args(&["api", "zeev", path])
+            .fails(5, &["127.0.0.1:1"]);
     }
     assert_eq!((server.connections(), other.connections()), (0, 0));
 }
@@ -187,21 +244,47 @@ fn options_that_make_no_sense_are_found_before_anything_is_sent() {
     let machine = machine_at(&server);
     for (arguments, text) in [
         (&["api", "zeev", "/", "-H", "no colon"][..], "-H"),
-        (&["api", "zeev", "/", "-H", "Authorization: Bearer x"], "Authorization"),
-        (&["api", "zeev", "/", "-H", "authorization:x"], "Authorization"),
-        (&["api", "zeev", "/", "-H", "Host: other.example"], "-H names Host"),
-        (&["api", "gluo", "/", "-H", "content-length:1"], "-H names content-length"),
-        (&["api", "zeev", "/", "-H", "Transfer-Encoding: chunked"], "-H names Transfer-Encoding"),
-        (&["api", "zeev", "/", "-H", "Connection: close"], "-H names Connection"),
+        (
+            &["api", "zeev", "/", "-H", "Authorization: Bearer x"],
+            "Authorization",
+        ),
+        (
+            &["api", "zeev", "/", "-H", "authorization:x"],
+            "Authorization",
+        ),
+        (
+            &["api", "zeev", "/", "-H", "Host: other.example"],
+            "-H names Host",
+        ),
+        (
+            &["api", "gluo", "/", "-H", "content-length:1"],
+            "-H names content-length",
+        ),
+        (
+            &["api", "zeev", "/", "-H", "Transfer-Encoding: chunked"],
+            "-H names Transfer-Encoding",
+        ),
+        (
+            &["api", "zeev", "/", "-H", "Connection: close"],
+            "-H names Connection",
+        ),
         (&["api", "zeev", "/", "-H", "a b: x"], "-H"),
         (&["api", "zeev", "/", "-H", "A: x\r\nB: y"], "-H"),
-        (&["api", "zeev", "/", "-X", "G T"], "-X names no HTTP method"),
+        (
+            &["api", "zeev", "/", "-X", "G T"],
+            "-X names no HTTP method",
+        ),
         (&["api", "zeev", "/", "-X", ""], "-X names no HTTP method"),
-        (&["api", "zeev", "/", "-d", "@none"], "none, the body of -d, cannot be read"),
+        (
+            &["api", "zeev", "/", "-d", "@none"],
+            "none, the body of -d, cannot be read",
+        ),
         (&["api", "gluo", "/", "--as", "ana"], "--as"),
         (&["api", "nosuch", "/"], "nosuch"),
     ] {
-        machine.run_args(arguments).fails(2, &["error: ", text, "hint: "]);
+        machine
+            .run_args(arguments)
+            .fails(2, &["error: ", text, "hint: "]);
     }
     assert_eq!(server.connections(), 0);
 }
@@ -211,7 +294,18 @@ fn method_headers_and_body_are_as_typed() {
     let (server, machine, before) = logged_in("zeev", [ok(""), ok(""), ok(""), ok(""), ok("")]);
     machine.write("body.json", "{\"ç\":1}\n");
     for arguments in [
-        &["-X", "put", "-H", "X-One: 1", "-H", "X-Two:a:b ", "-H", "Content-Type: text/x", "-d", "one"][..],
+        &[
+            "-X",
+            "put",
+            "-H",
+            "X-One: 1",
+            "-H",
+            "X-Two:a:b ",
+            "-H",
+            "Content-Type: text/x",
+            "-d",
+            "one",
+        ][..],
         &["-d", "@body.json"],
         &["-X", "DELETE"],
         &["-d", ""],
@@ -223,24 +317,53 @@ fn method_headers_and_body_are_as_typed() {
     let sent = server.received().split_off(before);
     let seen = |request: &Received| {
         let header = |name: &str| request.header(name).map(str::to_owned);
-        (request.method.clone(), header("content-type"), header("accept"), request.body.clone())
+        (
+            request.method.clone(),
+            header("content-type"),
+            header("accept"),
+            request.body.clone(),
+        )
     };
     let text = |text: &str| Some(text.to_owned());
     let json = || text("application/json");
-    assert_eq!(seen(&sent[0]), ("PUT".into(), text("text/x"), json(), "one".into()));
-    assert_eq!((sent[0].header("x-one"), sent[0].header("x-two")), (Some("1"), Some("a:b")));
-    assert_eq!(seen(&sent[1]), ("POST".into(), json(), json(), "{\"ç\":1}\n".into()));
-    assert_eq!(seen(&sent[2]), ("DELETE".into(), None, json(), String::new()));
-    assert_eq!(seen(&sent[3]), ("POST".into(), json(), json(), String::new()));
-    assert_eq!(seen(&sent[4]), ("GET".into(), json(), text("text/csv"), "x".into()));
+    assert_eq!(
+        seen(&sent[0]),
+        ("PUT".into(), text("text/x"), json(), "one".into())
+    );
+    assert_eq!(
+        (sent[0].header("x-one"), sent[0].header("x-two")),
+        (Some("1"), Some("a:b"))
+    );
+    assert_eq!(
+        seen(&sent[1]),
+        ("POST".into(), json(), json(), "{\"ç\":1}\n".into())
+    );
+    assert_eq!(
+        seen(&sent[2]),
+        ("DELETE".into(), None, json(), String::new())
+    );
+    assert_eq!(
+        seen(&sent[3]),
+        ("POST".into(), json(), json(), String::new())
+    );
+    assert_eq!(
+        seen(&sent[4]),
+        ("GET".into(), json(), text("text/csv"), "x".into())
+    );
 }
 
 #[test]
 fn bytes_pass_both_ways_as_they_are() {
     let every: Vec<u8> = (0..=255).chain([0, 10, 13, 10]).collect();
     let (_server, machine, _) = logged_in("zeev", [ok(&every), ok("no line end"), ok("")]);
-    let answer = machine.command(&["api", "zeev", "/binary"]).output().expect("a run");
-    assert_eq!((answer.status.code(), answer.stdout), (Some(0), every.clone()));
+    let answer = machine
+        .command(&["api", "zeev", "/binary"])
+        .output()
+        .expect("a run");
+    assert_eq!(
+        (answer.status.code(), answer.stdout),
+        (Some(0), every.clone())
+    );
     assert_eq!(machine.run("api zeev /text").answer(), "no line end");
     assert_eq!(machine.run("api zeev /nothing").answer(), "");
     // The sandbox keeps what it was sent byte for byte.
@@ -251,7 +374,11 @@ fn bytes_pass_both_ways_as_they_are() {
         let mut command = machine.command(&["api", "zeev", "/api/2/other", "-d", from]);
         command.stdin(fs::File::open(machine.path("body")).expect("a file"));
         assert_eq!(machine.finish(command).code, 6);
-        assert_eq!(servers.events().last().expect("a request").body, every, "{from}");
+        assert_eq!(
+            servers.events().last().expect("a request").body,
+            every,
+            "{from}"
+        );
     }
 }
 
@@ -260,9 +387,18 @@ fn include_shows_the_head() {
     let reply = Reply::with_headers(201, &[("X-One", "1"), ("x-two", "2")], "body");
     let (_server, machine, _) = logged_in("zeev", [reply]);
     let outcome = machine.run("api zeev / -i");
-    let (head, body) = outcome.answer().split_once("\r\n\r\n").expect("an empty line");
+    let (head, body) = outcome
+        .answer()
+        .split_once("\r\n\r\n")
+        .expect("an empty line");
     let mut lines = head.split("\r\n");
-    assert!(lines.next().expect("a status line").starts_with("HTTP/1.1 201"), "{head}");
+    assert!(
+        lines
+            .next()
+            .expect("a status line")
+            .starts_with("HTTP/1.1 201"),
+        "{head}"
+    );
     let lines: Vec<String> = lines.map(str::to_lowercase).collect();
     for line in ["x-one: 1", "x-two: 2", "content-length: 4"] {
         assert!(lines.iter().any(|seen| seen == line), "{head}");
@@ -284,7 +420,8 @@ fn a_status_becomes_the_exit_code_behind_the_body() {
         (500, 6, "HTTP 500"),
         (503, 5, "unavailable"),
     ] {
-        let (server, machine, before) = logged_in("zeev", [Reply::http(status, "text/plain", "the body")]);
+        let (server, machine, before) =
+            logged_in("zeev", [Reply::http(status, "text/plain", "the body")]);
         let outcome = machine.run("api zeev /p");
         assert_eq!(
             (outcome.code, outcome.stdout.as_str()),
@@ -292,7 +429,12 @@ fn a_status_becomes_the_exit_code_behind_the_body() {
             "{status}: {}",
             outcome.stderr
         );
-        assert_eq!(outcome.stderr.is_empty(), code == 0, "{status}: {}", outcome.stderr);
+        assert_eq!(
+            outcome.stderr.is_empty(),
+            code == 0,
+            "{status}: {}",
+            outcome.stderr
+        );
         outcome.says(&[text]);
         assert_eq!(server.received().len(), before + 1, "{status} is sent once");
     }
@@ -300,15 +442,20 @@ fn a_status_becomes_the_exit_code_behind_the_body() {
     let outcome = machine.run("api zeev /p --json");
     let error: Value = serde_json::from_str(&outcome.stderr).expect("one JSON object");
     assert_eq!((outcome.code, outcome.stdout.as_str()), (6, "x"));
-    let facts = json!([error["error"]["code"], error["error"]["http_status"], error["error"]["target"]]);
+    let facts = json!([
+        error["error"]["code"],
+        error["error"]["http_status"],
+        error["error"]["target"]
+    ]);
     assert_eq!(facts, json!(["not_found", 404, "zeev"]));
 }
 
 #[test]
 fn nobody_is_sent_to_a_body_that_is_not_there() {
-    for (body, hint) in
-        [("x", "hint: the answer's body may say more"), ("", "hint: the answer has no body; -i")]
-    {
+    for (body, hint) in [
+        ("x", "hint: the answer's body may say more"),
+        ("", "hint: the answer has no body; -i"),
+    ] {
         let (_server, machine, _) = logged_in("zeev", [Reply::http(500, "text/plain", body)]);
         machine.run("api zeev /p").says(&["HTTP 500", hint]);
     }
@@ -319,18 +466,32 @@ fn a_redirect_is_told_and_never_followed() {
     let other = Server::start(Vec::new());
     let elsewhere = format!("{}/there?token=x", other.url());
     for status in [301, 302, 303, 307, 308] {
-        for place in [elsewhere.as_str(), "/base/here", &elsewhere["http:".len()..]] {
+        for place in [
+            elsewhere.as_str(),
+            "/base/here",
+            &elsewhere["http:".len()..],
+        ] {
             let reply = Reply::with_headers(status, &[("Location", place)], "moved");
             for system in ["zeev", "gluo", "systemsway"] {
                 let (server, machine, before) = logged_in(system, [reply.clone()]);
                 let outcome = machine.run(&format!("api {system} {}", path(system)));
-                assert_eq!((outcome.code, outcome.stdout.as_str()), (6, "moved"), "{}", outcome.stderr);
+                assert_eq!(
+                    (outcome.code, outcome.stdout.as_str()),
+                    (6, "moved"),
+                    "{}",
+                    outcome.stderr
+                );
                 let shown = if place.contains("here?") {
                     other.url() + "/there"
                 } else {
                     server.url() + "/base/here"
                 };
-                outcome.says(&["error: ", "redirected", &shown, "hint: no redirect is followed"]);
+                outcome.says(&[
+                    "error: ",
+                    "redirected",
+                    &shown,
+                    "hint: no redirect is followed",
+                ]);
                 assert!(!outcome.stderr.contains("token="), "{}", outcome.stderr);
                 assert_eq!(server.received().len(), before + 1, "{place}");
             }
@@ -339,12 +500,20 @@ fn a_redirect_is_told_and_never_followed() {
     for (headers, text) in [
         (&[][..], "redirected without saying where"),
         (&[("Location", "")], "redirected the request"),
-        (&[("Location", "javascript:alert(1)")], "a javascript: address"),
+        (
+            &[("Location", "javascript:alert(1)")],
+            "a javascript: address",
+        ),
         (&[("Location", "https://")], "something that is no URL"),
-        (&[("Location", "http://u:pass@127.0.0.1:1/x#y")], "http://127.0.0.1:1/x\n"),
+        (
+            &[("Location", "http://u:pass@127.0.0.1:1/x#y")],
+            "http://127.0.0.1:1/x\n",
+        ),
     ] {
         let (_server, machine, _) = logged_in("zeev", [Reply::with_headers(302, headers, "")]);
-        machine.run("api zeev /x").fails(6, &["error: zeev: ", text, "hint: "]);
+        machine
+            .run("api zeev /x")
+            .fails(6, &["error: zeev: ", text, "hint: "]);
     }
     assert_eq!(other.connections(), 0);
 }
@@ -352,26 +521,47 @@ fn a_redirect_is_told_and_never_followed() {
 #[test]
 fn a_dead_session_is_renewed_and_the_request_sent_once_more() {
     for system in ["gluo", "hellocloud", "systemsway", "zeev"] {
-        for (last, code) in [(ok("alive"), 0), (Reply::http(503, "text/plain", "alive"), 5)] {
+        for (last, code) in [
+            (ok("alive"), 0),
+            (Reply::http(503, "text/plain", "alive"), 5),
+        ] {
             let mut replies = shapes(system).renewal(system);
             replies.push(last);
             let (server, machine, before) = logged_in(system, replies);
-            let outcome = machine.run_args(&["api", system, path(system), "-d", "b=1", "-X", "PUT", "-i"]);
+            let outcome =
+                machine.run_args(&["api", system, path(system), "-d", "b=1", "-X", "PUT", "-i"]);
             assert_eq!(outcome.code, code, "{system}: {}", outcome.stderr);
-            assert!(outcome.stdout.ends_with("\r\n\r\nalive"), "{}", outcome.stdout);
-            assert_eq!(outcome.stdout.matches("HTTP/1.1").count(), 1, "{}", outcome.stdout);
+            assert!(
+                outcome.stdout.ends_with("\r\n\r\nalive"),
+                "{}",
+                outcome.stdout
+            );
+            assert_eq!(
+                outcome.stdout.matches("HTTP/1.1").count(),
+                1,
+                "{}",
+                outcome.stdout
+            );
             let sent = server.received().split_off(before);
-            let own: Vec<&Received> = sent.iter().filter(|request| request.method == "PUT").collect();
+            let own: Vec<&Received> = sent
+                .iter()
+                .filter(|request| request.method == "PUT")
+                .collect();
             assert_eq!(
                 (own.len(), own[0].body.as_str(), own[1].body.as_str()),
                 (2, "b=1", "b=1"),
                 "{system}"
             );
-            let carries =
-                |request: &Received| format!("{} {:?}", request.target, request.header("authorization"));
+            let carries = |request: &Received| {
+                format!("{} {:?}", request.target, request.header("authorization"))
+            };
             assert!(carries(own[1]).contains("Nw2token"), "{system}");
             assert!(!carries(own[1]).contains("Tk"), "{system}");
-            assert_eq!(machine.run(&format!("token {system} --cached")).answer(), "Nw2token\n", "{system}");
+            assert_eq!(
+                machine.run(&format!("token {system} --cached")).answer(),
+                "Nw2token\n",
+                "{system}"
+            );
         }
     }
 }
@@ -383,9 +573,16 @@ fn a_request_is_sent_once_more_and_no_more_than_that() {
         replies.push(shapes(system).dead);
         let (_server, machine, _) = logged_in(system, replies);
         let outcome = machine.run(&format!("api {system} {}", path(system)));
-        let code = if ["gluo", "systemsway"].contains(&system) { 0 } else { 4 };
+        let code = if ["gluo", "systemsway"].contains(&system) {
+            0
+        } else {
+            4
+        };
         assert_eq!(outcome.code, code, "{system}: {}", outcome.stderr);
-        assert!(!outcome.stdout.is_empty(), "the second answer is passed on: {system}");
+        assert!(
+            !outcome.stdout.is_empty(),
+            "the second answer is passed on: {system}"
+        );
     }
 }
 
@@ -393,8 +590,16 @@ fn a_request_is_sent_once_more_and_no_more_than_that() {
 fn where_nobody_can_be_asked_nothing_is_thrown_away() {
     let (_server, machine, _) = logged_in("broker", [Reply::http(401, "text/plain", "no")]);
     let outcome = machine.run("api broker /x");
-    assert_eq!((outcome.code, outcome.stdout.as_str()), (4, "no"), "{}", outcome.stderr);
-    assert_eq!(machine.run("token broker --cached").answer(), format!("{TOKEN}\n"));
+    assert_eq!(
+        (outcome.code, outcome.stdout.as_str()),
+        (4, "no"),
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(
+        machine.run("token broker --cached").answer(),
+        format!("{TOKEN}\n")
+    );
 }
 
 #[test]
@@ -419,8 +624,15 @@ fn a_check_that_cannot_be_made_loses_no_answer() {
     let outcome = machine.run("api zeev /x");
     assert_eq!(outcome.code, 4, "{}", outcome.stderr);
     assert!(outcome.stdout.starts_with('{'), "{}", outcome.stdout);
-    outcome.says(&["warning: zeev: the session could not be replaced: ", "unavailable", "error: zeev: "]);
-    assert_eq!(machine.run("token zeev --cached").answer(), format!("{TOKEN}\n"));
+    outcome.says(&[
+        "warning: zeev: the session could not be replaced: ",
+        "unavailable",
+        "error: zeev: ",
+    ]);
+    assert_eq!(
+        machine.run("token zeev --cached").answer(),
+        format!("{TOKEN}\n")
+    );
 }
 
 #[test]
@@ -431,7 +643,9 @@ fn another_run_may_have_renewed_it_already() {
     let (server, machine, before) = logged_in("hellocloud", [dead.together(&barrier), ok("alive")]);
     let child = machine.start(machine.command(&["api", "hellocloud", "/x"]));
     server.wait_for(before + 1);
-    edit(&machine, "hellocloud", |entry| entry["token"] = json!("Nw2token"));
+    edit(&machine, "hellocloud", |entry| {
+        entry["token"] = json!("Nw2token")
+    });
     barrier.wait();
     assert_eq!(machine.end(child).answer(), "alive");
     let last = server.received().pop().expect("a request");
@@ -447,7 +661,9 @@ fn the_first_request_gets_a_session_and_the_next_ones_share_it() {
     assert_eq!(machine.run("api zeev /one").answer(), "one");
     assert_eq!(machine.run("api zeev /two").answer(), "two");
     let refused = Server::start(vec![canned::zeev_refuses()]);
-    machine_at(&refused).run("api zeev /one").fails(4, &["error: zeev: "]);
+    machine_at(&refused)
+        .run("api zeev /one")
+        .fails(4, &["error: zeev: "]);
 }
 
 /// A server for one connection that answers a Zeev login, and then as a test says.
@@ -463,17 +679,25 @@ impl Slow {
         let thread = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().expect("a connection");
             request(&mut stream);
-            let Reply::Bytes(login) = canned::zeev(TOKEN) else { panic!("an answer") };
+            let Reply::Bytes(login) = canned::zeev(TOKEN) else {
+                panic!("an answer")
+            };
             stream.write_all(&login).expect("a client");
             request(&mut stream);
             answer(&mut stream);
         });
-        Self { url, thread: Some(thread) }
+        Self {
+            url,
+            thread: Some(thread),
+        }
     }
 
     fn machine(&self) -> Machine {
         let mut machine = Machine::new();
-        machine.set("ZEEV_URL", &self.url).set("ZEEV_USERNAME", "ana").set("ZEEV_PASSWORD", "Qx4passwordZp");
+        machine
+            .set("ZEEV_URL", &self.url)
+            .set("ZEEV_USERNAME", "ana")
+            .set("ZEEV_PASSWORD", "Qx4passwordZp");
         machine
     }
 }
@@ -481,7 +705,10 @@ impl Slow {
 impl Drop for Slow {
     fn drop(&mut self) {
         let ended = self.thread.take().expect("it ends once").join();
-        assert!(ended.is_ok() || std::thread::panicking(), "the server panicked");
+        assert!(
+            ended.is_ok() || std::thread::panicking(),
+            "the server panicked"
+        );
     }
 }
 
@@ -491,15 +718,19 @@ fn request(stream: &mut TcpStream) {
     let mut byte = [0];
     let length = |text: &[u8]| {
         let head = String::from_utf8_lossy(text).to_lowercase();
-        let length =
-            head.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next()?.parse().ok());
+        let length = head
+            .split("content-length: ")
+            .nth(1)
+            .and_then(|rest| rest.split("\r\n").next()?.parse().ok());
         length.unwrap_or(0)
     };
     while !text.ends_with(b"\r\n\r\n") {
         stream.read_exact(&mut byte).expect("a request");
         text.push(byte[0]);
     }
-    stream.read_exact(&mut vec![0; length(&text)]).expect("a body");
+    stream
+        .read_exact(&mut vec![0; length(&text)])
+        .expect("a body");
 }
 
 fn head(stream: &mut TcpStream, length: usize) {
@@ -517,7 +748,9 @@ fn wait(time: Duration) {
 const LARGE: usize = 100_000_000;
 
 fn block(number: usize) -> Vec<u8> {
-    (0..100_000).map(|at| ((at + number * 7) % 251) as u8).collect()
+    (0..100_000)
+        .map(|at| ((at + number * 7) % 251) as u8)
+        .collect()
 }
 
 #[cfg(target_os = "linux")]
@@ -542,8 +775,15 @@ fn a_large_answer_passes_in_constant_memory() {
         assert!(part == block(number), "block {number} differs");
     }
     let status = fs::read_to_string(format!("/proc/{}/status", child.id())).expect("a status");
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("the most memory");
-    let most: usize = line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number");
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmHWM:"))
+        .expect("the most memory");
+    let most: usize = line
+        .split_whitespace()
+        .nth(1)
+        .and_then(|kib| kib.parse().ok())
+        .expect("a number");
     assert!(most < 64 * 1024, "{most} KiB");
     tell.send(()).expect("a server");
     let mut rest = Vec::new();
@@ -565,18 +805,29 @@ fn what_has_come_is_passed_on_at_once() {
             let length = first.len() + 3;
             let first = format!("{head}{length}\r\n\r\n{first}");
             let (_, body) = first.split_once("\r\n\r\n").expect("a head");
-            let reply = Reply::Halves(first.clone().into_bytes(), Arc::clone(&barrier), b"two".to_vec());
+            let reply = Reply::Halves(
+                first.clone().into_bytes(),
+                Arc::clone(&barrier),
+                b"two".to_vec(),
+            );
             let (_server, machine, _) = logged_in(system, [reply]);
-            let mut child = machine.start(machine.command(&["api", system, path(system), "--timeout", "20"]));
+            let mut child =
+                machine.start(machine.command(&["api", system, path(system), "--timeout", "20"]));
             let mut stdout = child.stdout.take().expect("a stdout");
             let mut passed = vec![0; body.len()];
-            stdout.read_exact(&mut passed).unwrap_or_else(|error| panic!("{system} {body}: {error}"));
+            stdout
+                .read_exact(&mut passed)
+                .unwrap_or_else(|error| panic!("{system} {body}: {error}"));
             assert_eq!(passed, body.as_bytes(), "{system}");
             barrier.wait();
             let mut rest = String::new();
             stdout.read_to_string(&mut rest).expect("the rest");
             assert_eq!(rest, "two", "{system}");
-            assert_eq!(machine.end(child).code, if status == 200 { 0 } else { 6 }, "{system} {body}");
+            assert_eq!(
+                machine.end(child).code,
+                if status == 200 { 0 } else { 6 },
+                "{system} {body}"
+            );
         }
     }
 }
@@ -586,13 +837,19 @@ fn what_has_come_is_passed_on_at_once() {
 fn a_refusal_may_come_in_pieces() {
     for system in ["gluo", "systemsway"] {
         let Shapes { dead, check_dead } = shapes(system);
-        let Reply::Bytes(dead) = dead else { panic!("an answer") };
+        let Reply::Bytes(dead) = dead else {
+            panic!("an answer")
+        };
         let frame = dead.iter().position(|byte| *byte == b'{').expect("a frame");
         for cut in [frame, frame + 1, frame + 12, dead.len() - 1] {
             let barrier = Arc::new(Barrier::new(2));
             let (first, second) = dead.split_at(cut);
             let reply = Reply::Halves(first.to_vec(), Arc::clone(&barrier), second.to_vec());
-            let mut replies = Shapes { dead: reply, check_dead: check_dead.clone() }.renewal(system);
+            let mut replies = Shapes {
+                dead: reply,
+                check_dead: check_dead.clone(),
+            }
+            .renewal(system);
             replies.push(ok("alive"));
             let (server, machine, before) = logged_in(system, replies);
             let child = machine.start(machine.command(&["api", system, path(system)]));
@@ -638,8 +895,17 @@ fn no_head_within_the_time_out_is_an_error() {
     ] {
         let (_server, machine, _) = logged_in("zeev", [Reply::Silence]);
         let outcome = machine.run(&format!("api zeev /x --timeout 0.5 -vv -X {method}"));
-        outcome.fails(5, &["error: zeev: no answer from", "within 0.5 s", "/base/x: timeout, "]);
-        let doubted = outcome.stderr.contains("; the request may have taken effect");
+        outcome.fails(
+            5,
+            &[
+                "error: zeev: no answer from",
+                "within 0.5 s",
+                "/base/x: timeout, ",
+            ],
+        );
+        let doubted = outcome
+            .stderr
+            .contains("; the request may have taken effect");
         assert_eq!(doubted, !harmless, "{method}: {}", outcome.stderr);
     }
 }
@@ -647,7 +913,11 @@ fn no_head_within_the_time_out_is_an_error() {
 #[test]
 fn a_cut_body_is_an_error() {
     for length in [10, 200_000] {
-        let cut = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", length + 1, "x".repeat(length));
+        let cut = format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}",
+            length + 1,
+            "x".repeat(length)
+        );
         let (_server, machine, _) = logged_in("zeev", [Reply::Last(cut.into_bytes())]);
         let outcome = machine.run("api zeev /x");
         assert_eq!(outcome.code, 5, "{}", outcome.stderr);
@@ -678,7 +948,10 @@ fn whoever_closes_stdout_hears_nothing() {
     drop(stdout);
     machine.end(child).fails(7, &[]);
     let (_server, machine, _) = logged_in("zeev", [ok("x")]);
-    let full = fs::File::options().write(true).open("/dev/full").expect("a full disk");
+    let full = fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .expect("a full disk");
     let mut command = machine.command(&["api", "zeev", "/x"]);
     command.stdin(Stdio::null());
     let outcome = machine.end(machine.start_onto(command, full));
@@ -697,7 +970,10 @@ fn a_reader_that_stalls_stops_no_signal() {
         // The pipe fills up meanwhile.
         wait(Duration::from_millis(300));
         signal(&child, sent);
-        machine.end(child).fails(code, &["interrupted; a request under way may have taken effect"]);
+        machine.end(child).fails(
+            code,
+            &["interrupted; a request under way may have taken effect"],
+        );
         drop(stdout);
     }
 }
@@ -707,23 +983,36 @@ fn at_a_terminal_what_follows_begins_on_a_line_of_its_own() {
     if !cfg!(target_os = "linux") || !installed("script") {
         return;
     }
-    for (status, body) in
-        [(404, "no line end"), (404, "a line end\n"), (200, "no line end"), (200, "an end\n")]
-    {
+    for (status, body) in [
+        (404, "no line end"),
+        (404, "a line end\n"),
+        (200, "no line end"),
+        (200, "an end\n"),
+    ] {
         let (_server, machine, _) = logged_in("zeev", [Reply::http(status, "text/plain", body)]);
         let run = format!("{} api zeev /x", env!("CARGO_BIN_EXE_crmauth"));
         let command = machine.command(&[]);
         let mut terminal = std::process::Command::new("script");
-        terminal.args(["-qec", &run, "/dev/null"]).current_dir(machine.work()).env_clear();
         terminal
-            .envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))))
+            .args(["-qec", &run, "/dev/null"])
+            .current_dir(machine.work())
+            .env_clear();
+        terminal
+            .envs(
+                command
+                    .get_envs()
+                    .filter_map(|(name, value)| Some((name, value?))),
+            )
             .env("NO_COLOR", "1");
         terminal.stdin(Stdio::null());
         let shown = terminal.output().expect("script").stdout;
         let shown = String::from_utf8(shown).expect("UTF-8").replace('\r', "");
         let next = if status == 404 { "error: " } else { "" };
         let begun = [body.trim_end(), "\n", next].concat();
-        assert!(shown.starts_with(&begun) && (status == 404 || shown == begun), "{shown:?}");
+        assert!(
+            shown.starts_with(&begun) && (status == 404 || shown == begun),
+            "{shown:?}"
+        );
     }
 }
 
@@ -740,35 +1029,63 @@ fn systemsways_user_management_works() {
         let list = api(&["/api/Usuario/{session}"]);
         let list = list.as_array().expect("a list").clone();
         let text = |user: &Value, name: &str| user[name].as_str().expect("a text").to_owned();
-        list.iter().map(|user| text(user, "UserName") + " " + &text(user, "Ativo")).collect::<Vec<_>>()
+        list.iter()
+            .map(|user| text(user, "UserName") + " " + &text(user, "Ativo"))
+            .collect::<Vec<_>>()
     };
     assert_eq!(users(), ["admin true", "user2 true", "inativo false"]);
     let one = api(&["/api/Usuario/{session}?id=2"]);
-    assert_eq!(one, json!([{"Id": "2", "UserName": "user2", "Ativo": "true"}]));
+    assert_eq!(
+        one,
+        json!([{"Id": "2", "UserName": "user2", "Ativo": "true"}])
+    );
     let hash = "46070D4BF934FB0D4B06D9E2C46E346944E322444900A435D7D9A95E6D7435F5";
     let new = json!({"UserName": "ana", "PassWord": hash, "Ativo": "true"}).to_string();
     assert_eq!(api(&["/api/Usuario/{session}", "-d", &new])["Status"], "OK");
     assert_eq!(users()[3..], ["ana true"]);
-    let id = api(&["/api/Usuario/{session}"])[3]["Id"].as_str().expect("an id").to_owned();
+    let id = api(&["/api/Usuario/{session}"])[3]["Id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
     let path = format!("/api/Usuario/{{session}}?id={id}");
     let change = json!({"UserName": "bia", "Ativo": "true"}).to_string();
     assert_eq!(api(&[&path, "-X", "PUT", "-d", &change])["Status"], "OK");
     assert_eq!(users()[3..], ["bia true"]);
     // The seed warns of it in capitals.
-    assert_eq!(api(&[&path, "-X", "PUT", "-d", r#"{"UserName":"bia"}"#])["Status"], "OK");
+    assert_eq!(
+        api(&[&path, "-X", "PUT", "-d", r#"{"UserName":"bia"}"#])["Status"],
+        "OK"
+    );
     assert_eq!(users()[3..], ["bia false"]);
-    assert_eq!(api(&["/api/Usuario/{session}?id=2", "-X", "DELETE"])["Status"], "OK");
+    assert_eq!(
+        api(&["/api/Usuario/{session}?id=2", "-X", "DELETE"])["Status"],
+        "OK"
+    );
     assert_eq!(users()[1], "user2 false");
     // A refusal for its content is passed on and not repeated; the session lives on.
     let before = servers.events().len();
-    let refused = api(&["/api/Usuario/{session}", "-d", &new.replace("\"ana\"", "\"a na\"")]);
+    let refused = api(&[
+        "/api/Usuario/{session}",
+        "-d",
+        &new.replace("\"ana\"", "\"a na\""),
+    ]);
     assert_eq!(
         (&refused["Status"], &refused["Message"]),
-        (&json!("ERROR"), &json!("O nome do usuário não pode conter espaços"))
+        (
+            &json!("ERROR"),
+            &json!("O nome do usuário não pode conter espaços")
+        )
     );
     let asked = servers.events().split_off(before);
-    assert_eq!(asked.iter().filter(|event| event.method == "POST").count(), 1);
-    let logins = servers.events().iter().filter(|event| event.path == "/api/main").count();
+    assert_eq!(
+        asked.iter().filter(|event| event.method == "POST").count(),
+        1
+    );
+    let logins = servers
+        .events()
+        .iter()
+        .filter(|event| event.path == "/api/main")
+        .count();
     assert_eq!(logins, 1, "one seat, one login");
 }
 
@@ -797,7 +1114,11 @@ fn a_session_that_died_unused_is_replaced_on_the_way() {
             _ => assert_eq!(second.stdout, first, "{system}"),
         }
         // Gluocrm's login takes two requests; what it and HelloCloud answer needs no further question.
-        let count = if ["gluo", "systemsway", "zeev"].contains(&system) { 4 } else { 3 };
+        let count = if ["gluo", "systemsway", "zeev"].contains(&system) {
+            4
+        } else {
+            3
+        };
         assert_eq!(servers.events().len(), before + count, "{system}");
     }
 }
@@ -808,7 +1129,10 @@ fn zeevs_whoami_works_and_for_others_too() {
     let machine = five_at(&servers);
     let outcome = machine.run("api zeev /api/2/tokens");
     outcome.answer();
-    assert_eq!((&outcome.json()["username"], &outcome.json()["userId"]), (&json!("integracao"), &json!(1)));
+    assert_eq!(
+        (&outcome.json()["username"], &outcome.json()["userId"]),
+        (&json!("integracao"), &json!(1))
+    );
     let outcome = machine.run("api zeev api/2/tokens --as 2");
     outcome.answer();
     assert_eq!(outcome.json()["username"], "maria.souza");
@@ -818,26 +1142,51 @@ fn zeevs_whoami_works_and_for_others_too() {
 fn the_sandbox_answers_without_any_settings() {
     let machine = Machine::new();
     for (system, path, text) in [
-        ("gluo", "/webservice.php?operation=listtypes", "\"success\":true"),
+        (
+            "gluo",
+            "/webservice.php?operation=listtypes",
+            "\"success\":true",
+        ),
         ("hellocloud", "/Api/V8/current-user", "\"ana\""),
-        ("systemsway", "/api/Usuario/{session}", "\"UserName\":\"admin\""),
+        (
+            "systemsway",
+            "/api/Usuario/{session}",
+            "\"UserName\":\"admin\"",
+        ),
         ("zeev", "/api/2/tokens", "\"integracao\""),
     ] {
         let outcome = machine.run_args(&["api", system, path, "--sandbox"]);
-        assert!(outcome.answer().replace(": ", ":").contains(text), "{}", outcome.stdout);
+        assert!(
+            outcome.answer().replace(": ", ":").contains(text),
+            "{}",
+            outcome.stdout
+        );
     }
     let outcome = machine.run("api broker /api/broker/estabelecimento/login --sandbox -X POST");
-    assert_eq!((outcome.code, outcome.stdout.as_str()), (4, ""), "{}", outcome.stderr);
+    assert_eq!(
+        (outcome.code, outcome.stdout.as_str()),
+        (4, ""),
+        "{}",
+        outcome.stderr
+    );
     assert!(stored(&machine, "").is_empty());
 }
 
 #[test]
 fn a_secret_from_a_pipe_is_read_once() {
     let business = Reply::json(200, r#"{"Status":"ERROR","Message":"Ja Existe"}"#);
-    let server = Server::start(vec![canned::systemsway("W1session"), business, Reply::json(200, "[]")]);
+    let server = Server::start(vec![
+        canned::systemsway("W1session"),
+        business,
+        Reply::json(200, "[]"),
+    ]);
     let mut machine = Machine::new();
-    machine.set("SYSTEMSWAY_URL", &server.url()).set("SYSTEMSWAY_USERNAME", "admin");
-    machine.canary("Oo3PipePassword").set("SYSTEMSWAY_PASSWORD_FILE", "/dev/fd/9");
+    machine
+        .set("SYSTEMSWAY_URL", &server.url())
+        .set("SYSTEMSWAY_USERNAME", "admin");
+    machine
+        .canary("Oo3PipePassword")
+        .set("SYSTEMSWAY_PASSWORD_FILE", "/dev/fd/9");
     let script = "exec 9< <(printf Oo3PipePassword); crmauth api systemsway '/api/Usuario/{session}' -d '{}'";
     let outcome = machine.shell("bash", script);
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);

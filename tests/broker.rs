@@ -19,13 +19,29 @@ pub static DEMO: Demo = Demo {
     first: &[],
     answer: r#"{"CodigoRetorno":1,"MensagemRetorno":"OK","Expires_In":3600,"Access_Token":TOKEN,"Token_Type":"Bearer"}"#,
     dead: (401, "{}"),
-    purpose: |event| if event.path == "/api/Autenticacao/login" { "partner" } else { "login" },
+    purpose: |event| {
+        if event.path == "/api/Autenticacao/login" {
+            "partner"
+        } else {
+            "login"
+        }
+    },
     first_login: &["partner", "login"],
     alive: |host, token| {
         // An establishment's live token opens no login: 403; a dead one is nobody's: 401.
         let headers = vec![("Authorization", format!("Bearer {token}"))];
         let target = "/api/broker/estabelecimento/login";
-        raw::send(host, &raw::Request { method: "POST", target, headers, body: None }).status == 403
+        raw::send(
+            host,
+            &raw::Request {
+                method: "POST",
+                target,
+                headers,
+                body: None,
+            },
+        )
+        .status
+            == 403
     },
     steps: &[
         LOGIN,
@@ -42,7 +58,11 @@ pub static DEMO: Demo = Demo {
             after: &[LOGIN.answer],
             ..LOGIN
         },
-        Step { name: "a call to broker", kind: Kind::Call, ..LOGIN },
+        Step {
+            name: "a call to broker",
+            kind: Kind::Call,
+            ..LOGIN
+        },
     ],
     scenes,
 };
@@ -67,7 +87,10 @@ const PARTNERS_SETTINGS: &[(&str, &str)] = &[
 /// What the page shows.
 fn scenes() -> Vec<Scene> {
     let scene = |name| {
-        let settings = [("BROKER_USERNAME", "loja"), ("BROKER_PASSWORD", "aS3nhaD4Loja")];
+        let settings = [
+            ("BROKER_USERNAME", "loja"),
+            ("BROKER_PASSWORD", "aS3nhaD4Loja"),
+        ];
         scene(name, "broker", "login broker", &settings)
     };
     let with_partner = |name| {
@@ -102,20 +125,31 @@ const SESSION: &str = "eyJhbGci.Br3Io6Pa9Sd.s1gn";
 
 fn machine(url: &str) -> Machine {
     let mut machine = Machine::new();
-    machine.set("BROKER_URL", url).set("BROKER_USERNAME", "loja").secret("BROKER_PASSWORD", PASSWORD);
-    machine.canary(SESSION).canary(PARTNER).canary(PARTNER_PASSWORD);
+    machine
+        .set("BROKER_URL", url)
+        .set("BROKER_USERNAME", "loja")
+        .secret("BROKER_PASSWORD", PASSWORD);
+    machine
+        .canary(SESSION)
+        .canary(PARTNER)
+        .canary(PARTNER_PASSWORD);
     machine
 }
 
 /// The same with the partner's user and password.
 fn partners_machine(url: &str) -> Machine {
     let mut machine = machine(url);
-    machine.set("BROKER_PARTNER_USERNAME", "parceiro").secret("BROKER_PARTNER_PASSWORD", PARTNER_PASSWORD);
+    machine
+        .set("BROKER_PARTNER_USERNAME", "parceiro")
+        .secret("BROKER_PARTNER_PASSWORD", PARTNER_PASSWORD);
     machine
 }
 
 fn unix_now() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_secs()
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .expect("after 1970")
+        .as_secs()
 }
 
 /// The seed document's answer.
@@ -137,7 +171,9 @@ fn login(replies: Vec<Reply>) -> (Outcome, Server) {
 /// A POST as it should come.
 fn post(path: &str, bearer: Option<&str>, user: &str, password: &str) -> String {
     let body = json!({"UserName": user, "Password": password}).to_string();
-    let bearer = bearer.map(|token| format!("authorization: Bearer {token}\n")).unwrap_or_default();
+    let bearer = bearer
+        .map(|token| format!("authorization: Bearer {token}\n"))
+        .unwrap_or_default();
     format!(
         "POST {path} HTTP/1.1\naccept: application/json\n{bearer}content-length: {}\n\
          content-type: application/json\nhost: HOST\nuser-agent: crmauth/VERSION\n\n{body}",
@@ -151,15 +187,23 @@ const PATH: &str = "/api/broker/estabelecimento/login";
 fn without_a_partner_no_token_is_sent() {
     let (outcome, server) = login(vec![good(SESSION)]);
     assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
-    assert_eq!(server.received()[0].text(), post(PATH, None, "loja", PASSWORD));
+    assert_eq!(
+        server.received()[0].text(),
+        post(PATH, None, "loja", PASSWORD)
+    );
 }
 
 #[test]
 fn a_partners_token_is_sent_as_it_is() {
     let server = Server::start(vec![good(SESSION)]);
-    let outcome = machine(&server.url()).secret("BROKER_PARTNER_TOKEN", PARTNER).run("login broker");
+    let outcome = machine(&server.url())
+        .secret("BROKER_PARTNER_TOKEN", PARTNER)
+        .run("login broker");
     assert_eq!(outcome.answer(), format!("{SESSION}\n"));
-    assert_eq!(server.received()[0].text(), post(PATH, Some(PARTNER), "loja", PASSWORD));
+    assert_eq!(
+        server.received()[0].text(),
+        post(PATH, Some(PARTNER), "loja", PASSWORD)
+    );
 }
 
 #[test]
@@ -177,8 +221,13 @@ fn a_partners_token_is_fetched_first() {
         let outcome = machine.run("login broker --json");
         assert_eq!(outcome.json()["token"], SESSION, "{}", outcome.stderr);
         assert!(!outcome.stdout.contains(PARTNER));
-        let [partner, login] = &server.received()[..] else { panic!("two requests") };
-        assert_eq!(partner.text(), post(path, None, "parceiro", PARTNER_PASSWORD));
+        let [partner, login] = &server.received()[..] else {
+            panic!("two requests")
+        };
+        assert_eq!(
+            partner.text(),
+            post(path, None, "parceiro", PARTNER_PASSWORD)
+        );
         assert_eq!(login.text(), post(PATH, Some(PARTNER), "loja", PASSWORD));
     }
 }
@@ -188,7 +237,11 @@ fn a_folder_in_the_url_is_kept_for_both_steps() {
     let server = Server::start(vec![good(PARTNER), good(SESSION)]);
     let outcome = partners_machine(&format!("{}/v1{PATH}", server.url())).run("login broker");
     assert_eq!(outcome.answer(), format!("{SESSION}\n"));
-    let paths: Vec<_> = server.received().iter().map(|request| request.target.clone()).collect();
+    let paths: Vec<_> = server
+        .received()
+        .iter()
+        .map(|request| request.target.clone())
+        .collect();
     assert_eq!(paths, ["/v1/api/Autenticacao/login", &format!("/v1{PATH}")]);
 }
 
@@ -202,13 +255,20 @@ fn everything_the_server_said_is_passed_on() {
         fields.remove(name);
     }
     let mut told = answer["details"].clone();
-    assert!(told.as_object_mut().and_then(|told| told.remove("Created")).is_some());
+    assert!(
+        told.as_object_mut()
+            .and_then(|told| told.remove("Created"))
+            .is_some()
+    );
     for (name, value) in [
         ("token", json!(SESSION)),
         ("token_type", json!("Bearer")),
         ("url", json!(server.url())),
         ("user", json!("loja")),
-        ("placement", json!({"in": "header", "name": "Authorization"})),
+        (
+            "placement",
+            json!({"in": "header", "name": "Authorization"}),
+        ),
     ] {
         assert_eq!(answer[name], value, "{name}");
     }
@@ -221,7 +281,10 @@ fn the_later_spelling_is_read() {
         "userId": "6f9619ff"});
     let (outcome, _server) = login(vec![Reply::json(200, body.to_string())]);
     let answer = outcome.json();
-    assert_eq!((&answer["token"], &answer["token_type"]), (&json!(SESSION), &json!("Bearer")));
+    assert_eq!(
+        (&answer["token"], &answer["token_type"]),
+        (&json!(SESSION), &json!("Bearer"))
+    );
     assert_eq!(answer["details"]["userId"], "6f9619ff");
     assert!(answer["expires_at"].is_string());
 }
@@ -231,14 +294,25 @@ fn lasts(created: Option<u64>, expires_in: &Value, date: Option<u64>) -> (Option
     let mut body = seed(SESSION);
     body["Created"] = created.into();
     body["Expires_In"] = expires_in.clone();
-    let date = date.map(|date| httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(date)));
+    let date = date
+        .map(|date| httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(date)));
     let headers: Vec<_> = date.iter().map(|date| ("Date", date.as_str())).collect();
     let (outcome, _server) = login(vec![Reply::with_headers(200, &headers, body.to_string())]);
     let answer = outcome.json();
-    assert_eq!(answer["token"], SESSION, "the session is delivered whatever its times are");
-    let time = |name: &str| answer[name].as_str().map(|text| text.parse::<jiff::Timestamp>().expect(name));
+    assert_eq!(
+        answer["token"], SESSION,
+        "the session is delivered whatever its times are"
+    );
+    let time = |name: &str| {
+        answer[name]
+            .as_str()
+            .map(|text| text.parse::<jiff::Timestamp>().expect(name))
+    };
     let obtained = time("obtained_at").expect("a time");
-    (time("expires_at").map(|end| end.duration_since(obtained).as_secs()), outcome.stderr)
+    (
+        time("expires_at").map(|end| end.duration_since(obtained).as_secs()),
+        outcome.stderr,
+    )
 }
 
 #[test]
@@ -261,21 +335,38 @@ fn the_end_is_created_and_expires_in_by_the_servers_clock() {
         let (rest, stderr) = lasts(created, &json!(3600), date);
         let rest = rest.expect("an end");
         // A minute for a machine that is busy.
-        assert!((seconds - 60..=seconds + 1).contains(&rest), "{created:?} {date:?}: {rest}");
+        assert!(
+            (seconds - 60..=seconds + 1).contains(&rest),
+            "{created:?} {date:?}: {rest}"
+        );
         assert_eq!(stderr, "");
     }
 }
 
 #[test]
 fn refusals_under_200() {
-    for (code, said) in
-        [(json!(0), "0"), (json!(2), "2"), (json!("0"), "0"), (json!(-1), "-1"), (json!(false), "")]
-    {
-        let body =
-            json!({"CodigoRetorno": code, "MensagemRetorno": "Usuário inválido", "Access_Token": SESSION});
+    for (code, said) in [
+        (json!(0), "0"),
+        (json!(2), "2"),
+        (json!("0"), "0"),
+        (json!(-1), "-1"),
+        (json!(false), ""),
+    ] {
+        let body = json!({"CodigoRetorno": code, "MensagemRetorno": "Usuário inválido", "Access_Token": SESSION});
         let (outcome, server) = login(vec![Reply::json(200, body.to_string())]);
-        outcome.fails(4, &["refused the login: ", said, "Usuário inválido", &server.host()]);
-        outcome.says(&["BROKER_USERNAME and BROKER_PASSWORD", "BROKER_PARTNER_TOKEN"]);
+        outcome.fails(
+            4,
+            &[
+                "refused the login: ",
+                said,
+                "Usuário inválido",
+                &server.host(),
+            ],
+        );
+        outcome.says(&[
+            "BROKER_USERNAME and BROKER_PASSWORD",
+            "BROKER_PARTNER_TOKEN",
+        ]);
     }
 }
 
@@ -284,32 +375,62 @@ fn the_hint_names_whoever_was_refused() {
     let refused = || Reply::json(401, "{}");
     let server = Server::start(vec![refused()]);
     let outcome = partners_machine(&server.url()).run("login broker");
-    outcome.fails(4, &["partner's login", "check BROKER_PARTNER_USERNAME and BROKER_PARTNER_PASSWORD"]);
+    outcome.fails(
+        4,
+        &[
+            "partner's login",
+            "check BROKER_PARTNER_USERNAME and BROKER_PARTNER_PASSWORD",
+        ],
+    );
 
     let server = Server::start(vec![good(PARTNER), refused()]);
-    partners_machine(&server.url()).run("login broker").fails(4, &["BROKER_USERNAME", "BROKER_PASSWORD"]);
+    partners_machine(&server.url())
+        .run("login broker")
+        .fails(4, &["BROKER_USERNAME", "BROKER_PASSWORD"]);
     assert_eq!(server.received().len(), 2);
 
     let server = Server::start(vec![refused()]);
-    let outcome = machine(&server.url()).secret("BROKER_PARTNER_TOKEN", PARTNER).run("login broker");
-    outcome.fails(4, &["BROKER_USERNAME", "BROKER_PASSWORD", "BROKER_PARTNER_TOKEN"]);
+    let outcome = machine(&server.url())
+        .secret("BROKER_PARTNER_TOKEN", PARTNER)
+        .run("login broker");
+    outcome.fails(
+        4,
+        &["BROKER_USERNAME", "BROKER_PASSWORD", "BROKER_PARTNER_TOKEN"],
+    );
 }
 
 #[test]
 fn a_partners_token_that_no_header_can_carry_is_not_sent() {
-    let server = Server::start(vec![Reply::json(200, r#"{"Access_Token":"a b","CodigoRetorno":1}"#)]);
-    partners_machine(&server.url()).run("login broker").fails(6, &["a space at index 1"]);
+    let server = Server::start(vec![Reply::json(
+        200,
+        r#"{"Access_Token":"a b","CodigoRetorno":1}"#,
+    )]);
+    partners_machine(&server.url())
+        .run("login broker")
+        .fails(6, &["a space at index 1"]);
 }
 
 #[test]
 fn a_url_that_ends_in_either_logins_path_is_taken_without_it() {
-    for path in ["", "/x", PATH, "/api/Autenticacao/login", "/x/api/Autenticacao/login/"] {
+    for path in [
+        "",
+        "/x",
+        PATH,
+        "/api/Autenticacao/login",
+        "/x/api/Autenticacao/login/",
+    ] {
         let server = Server::start(vec![canned::broker("Tk7")]);
         let mut machine = Machine::new();
         machine.set("BROKER_URL", &format!("{}{path}", server.url()));
-        machine.set("BROKER_USERNAME", "ana").secret("BROKER_PASSWORD", "Qx4passwordZp");
+        machine
+            .set("BROKER_USERNAME", "ana")
+            .secret("BROKER_PASSWORD", "Qx4passwordZp");
         assert_eq!(machine.run("login broker").code, 0, "{path}");
         let prefix = if path.starts_with("/x") { "/x" } else { "" };
-        assert_eq!(server.received()[0].target, format!("{prefix}{PATH}"), "{path}");
+        assert_eq!(
+            server.received()[0].target,
+            format!("{prefix}{PATH}"),
+            "{path}"
+        );
     }
 }

@@ -16,20 +16,32 @@ fn every_sentence_has_a_translation() {
     said.retain(|sentence, _| has_words(sentence));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/i18n/pt-BR.txt");
     let mut text = std::fs::read_to_string(&path).expect("the catalogue");
-    let known: BTreeSet<String> = entries(&text).into_iter().map(|(english, _)| english).collect();
+    let known: BTreeSet<String> = entries(&text)
+        .into_iter()
+        .map(|(english, _)| english)
+        .collect();
     #[expect(clippy::disallowed_methods, reason = "a test may be asked to write")]
     if std::env::var_os("UPDATE_CATALOGUE").is_some() {
-        for (sentence, _) in said.iter().filter(|(sentence, _)| !known.contains(*sentence)) {
+        for (sentence, _) in said
+            .iter()
+            .filter(|(sentence, _)| !known.contains(*sentence))
+        {
             text.push_str(&format!("\n{sentence}\n{UNTRANSLATED}\n"));
         }
         std::fs::write(&path, text).expect("written");
     }
-    let missing: Vec<_> = said.iter().filter(|(sentence, _)| !known.contains(*sentence)).collect();
+    let missing: Vec<_> = said
+        .iter()
+        .filter(|(sentence, _)| !known.contains(*sentence))
+        .collect();
     assert!(
         missing.is_empty(),
         "without an entry, which `UPDATE_CATALOGUE=1 cargo test catalogue` adds to src/i18n/pt-BR.txt: {missing:#?}"
     );
-    let stale: Vec<_> = known.iter().filter(|sentence| !said.contains_key(*sentence)).collect();
+    let stale: Vec<_> = known
+        .iter()
+        .filter(|sentence| !said.contains_key(*sentence))
+        .collect();
     assert!(stale.is_empty(), "said nowhere: {stale:#?}");
 }
 
@@ -38,9 +50,17 @@ fn translations_keep_the_placeholders_and_the_spaces_around() {
     let text = include_str!("../src/i18n/pt-BR.txt");
     let mut seen = BTreeSet::new();
     for (english, portuguese) in entries(text) {
-        assert!(!portuguese.contains(UNTRANSLATED), "not translated: {english}");
+        assert!(
+            !portuguese.contains(UNTRANSLATED),
+            "not translated: {english}"
+        );
         assert_eq!(places(&english), places(&portuguese), "{english}");
-        let around = |text: &str| (text.len() - text.trim_start().len(), text.len() - text.trim_end().len());
+        let around = |text: &str| {
+            (
+                text.len() - text.trim_start().len(),
+                text.len() - text.trim_end().len(),
+            )
+        };
         assert_eq!(around(&english), around(&portuguese), "{english}");
         assert!(seen.insert(english.clone()), "twice: {english}");
     }
@@ -50,7 +70,9 @@ fn translations_keep_the_placeholders_and_the_spaces_around() {
 fn entries(text: &str) -> Vec<(String, String)> {
     let apart = |line: &str| line.is_empty() || line.starts_with('#');
     let lines: Vec<&str> = text.lines().collect();
-    let blocks = lines.split(|line| apart(line)).filter(|block| !block.is_empty());
+    let blocks = lines
+        .split(|line| apart(line))
+        .filter(|block| !block.is_empty());
     let entry = |block: &[&str]| match block {
         [english, portuguese] => ((*english).to_owned(), (*portuguese).to_owned()),
         _ => panic!("no entry of two lines: {block:#?}"),
@@ -61,7 +83,10 @@ fn entries(text: &str) -> Vec<(String, String)> {
 /// The names between braces. A sentence knows `{name}` and doubled braces, and none of `format!`'s other forms.
 fn places(sentence: &str) -> BTreeSet<String> {
     let single = sentence.replace("{{", "").replace("}}", "");
-    let names = single.split('{').skip(1).map(|rest| rest.split_once('}').expect("a closing brace").0);
+    let names = single
+        .split('{')
+        .skip(1)
+        .map(|rest| rest.split_once('}').expect("a closing brace").0);
     names
         .inspect(|name| {
             let plain = name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
@@ -73,8 +98,11 @@ fn places(sentence: &str) -> BTreeSet<String> {
 
 /// Whether there is anything to translate beside the placeholders.
 fn has_words(sentence: &str) -> bool {
-    let bare =
-        places(sentence).iter().fold(sentence.to_owned(), |s, name| s.replace(&format!("{{{name}}}"), ""));
+    let bare = places(sentence)
+        .iter()
+        .fold(sentence.to_owned(), |s, name| {
+            s.replace(&format!("{{{name}}}"), "")
+        });
     bare.contains(char::is_alphabetic)
 }
 
@@ -82,7 +110,10 @@ fn has_words(sentence: &str) -> bool {
 fn declared() -> BTreeMap<String, PathBuf> {
     let specs = provider::specs();
     let fields = || specs.iter().flat_map(|spec| spec.all_fields());
-    let (helps, places) = (fields().map(|field| field.help), fields().filter_map(|field| field.found));
+    let (helps, places) = (
+        fields().map(|field| field.help),
+        fields().filter_map(|field| field.found),
+    );
     helps
         .chain(places)
         .chain(specs.iter().flat_map(|spec| [spec.method, spec.url_found]))
@@ -122,7 +153,15 @@ fn said_at(tokens: &[Token]) -> Option<&Token> {
         // A macro's own definition.
         [_, Mark('!'), Mark('('), Mark('$'), ..] => None,
         [Word(name), Mark('!'), Mark('('), said, ..] if name == "tr" => Some(said),
-        [Word(name), Mark('!'), Mark('('), Word(_), Mark(','), said, ..] if name == "error" => Some(said),
+        [
+            Word(name),
+            Mark('!'),
+            Mark('('),
+            Word(_),
+            Mark(','),
+            said,
+            ..,
+        ] if name == "error" => Some(said),
         [Mark(';'), Word(name), said @ Text(_), ..] if name == "hint" => Some(said),
         _ => None,
     }
@@ -154,7 +193,9 @@ fn tokens(source: &str) -> Vec<Token> {
         } else if c == '\'' {
             rest = &rest[character(rest)..];
         } else if c.is_alphanumeric() || c == '_' {
-            let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+            let end = rest
+                .find(|c: char| !c.is_alphanumeric() && c != '_')
+                .unwrap_or(rest.len());
             tokens.push(Token::Word(rest[..end].to_owned()));
             rest = &rest[end..];
         } else {
@@ -193,7 +234,11 @@ fn string(source: &str) -> (String, &str) {
                 'n' => text.push('\n'),
                 't' => text.push('\t'),
                 'u' => {
-                    let digits: String = chars.by_ref().map(|(_, c)| c).take_while(|c| *c != '}').collect();
+                    let digits: String = chars
+                        .by_ref()
+                        .map(|(_, c)| c)
+                        .take_while(|c| *c != '}')
+                        .collect();
                     let code = u32::from_str_radix(&digits[1..], 16).expect("hex digits");
                     text.push(char::from_u32(code).expect("a character"));
                 }
@@ -223,7 +268,8 @@ fn character(source: &str) -> usize {
 
 #[test]
 fn sources_are_read_as_rust_reads_them() {
-    let source = "a!(\"x\\\"y\\u{e9}\\\n      z\", '\"', '\\'', 'l: r#\"q\"r\"#) // \"no\"\n/* \" */ b\"w\"";
+    let source =
+        "a!(\"x\\\"y\\u{e9}\\\n      z\", '\"', '\\'', 'l: r#\"q\"r\"#) // \"no\"\n/* \" */ b\"w\"";
     let words = |text: &str| Token::Word(text.to_owned());
     let texts = |text: &str| Token::Text(text.to_owned());
     let marks: Vec<Token> = "!(".chars().map(Token::Mark).collect();

@@ -4,7 +4,8 @@ use crate::support::Machine;
 use crate::support::machine::installed;
 
 /// Settings of three targets.
-const SETTINGS: &str = "GLUO_USERNAME=api\nGLUO__FILIAL__USERNAME=api\nZEEV_API_TOKEN=zV7Kq2Xw9Lm4Rt\n";
+const SETTINGS: &str =
+    "GLUO_USERNAME=api\nGLUO__FILIAL__USERNAME=api\nZEEV_API_TOKEN=zV7Kq2Xw9Lm4Rt\n";
 
 /// A machine with those settings.
 fn configured() -> Machine {
@@ -32,7 +33,11 @@ fn offered_by_bash(machine: &Machine, line: &str) -> String {
         words[last],
         words[last - 1],
     );
-    machine.shell("bash", &script).answer().trim_end().to_owned()
+    machine
+        .shell("bash", &script)
+        .answer()
+        .trim_end()
+        .to_owned()
 }
 
 #[test]
@@ -44,38 +49,69 @@ fn every_shells_script_parses() {
         for word in ["crmauth", "providers", "sandbox", "env-file"] {
             assert!(script.contains(word), "no {word} for {shell}");
         }
-        assert!(!script.contains("__crmauth_targets__"), "a placeholder for {shell}");
+        assert!(
+            !script.contains("__crmauth_targets__"),
+            "a placeholder for {shell}"
+        );
         if ["bash", "zsh", "fish"].contains(&shell) {
-            assert!(script.contains("completions --targets"), "{shell} asks for no targets");
+            assert!(
+                script.contains("completions --targets"),
+                "{shell} asks for no targets"
+            );
             if installed(shell) {
                 machine.write("script", script);
-                assert_eq!(machine.shell("sh", &format!("{shell} -n script")).answer(), "", "{shell}");
+                assert_eq!(
+                    machine.shell("sh", &format!("{shell} -n script")).answer(),
+                    "",
+                    "{shell}"
+                );
             }
         }
     }
-    machine.run("completions tcsh").fails(2, &["'tcsh'", "bash, elvish, fish, powershell, zsh"]);
-    machine.run("completions bash --targets").fails(2, &["--targets"]);
+    machine
+        .run("completions tcsh")
+        .fails(2, &["'tcsh'", "bash, elvish, fish, powershell, zsh"]);
+    machine
+        .run("completions bash --targets")
+        .fails(2, &["--targets"]);
 }
 
 #[test]
 fn targets_are_those_of_the_settings_and_the_store() {
     let mut machine = configured();
     machine.set("BROKER_USERNAME", "loja");
-    assert_eq!(machine.run("completions --targets").answer(), "gluo\ngluo@filial\nbroker\nzeev\n");
     assert_eq!(
-        std::fs::read_dir(machine.work().join("../home")).expect("a home").count(),
+        machine.run("completions --targets").answer(),
+        "gluo\ngluo@filial\nbroker\nzeev\n"
+    );
+    assert_eq!(
+        std::fs::read_dir(machine.work().join("../home"))
+            .expect("a home")
+            .count(),
         0,
         "no store is made"
     );
 
     let machine = Machine::new();
     assert_eq!(machine.run("completions --targets").answer(), "");
-    let adopt =
-        "crmauth sandbox -q -- sh -c 'CRMAUTH_STORE=file:$PWD/store crmauth login zeev -q >/dev/null'";
+    let adopt = "crmauth sandbox -q -- sh -c 'CRMAUTH_STORE=file:$PWD/store crmauth login zeev -q >/dev/null'";
     machine.shell("sh", adopt).answer();
-    assert_eq!(machine.run("completions --targets --store file:store").answer(), "zeev\n");
-    assert_eq!(machine.run("completions --targets --store none").answer(), "");
-    assert_eq!(machine.run("completions --targets --store redis://127.0.0.1:1").answer(), "");
+    assert_eq!(
+        machine
+            .run("completions --targets --store file:store")
+            .answer(),
+        "zeev\n"
+    );
+    assert_eq!(
+        machine.run("completions --targets --store none").answer(),
+        ""
+    );
+    assert_eq!(
+        machine
+            .run("completions --targets --store redis://127.0.0.1:1")
+            .answer(),
+        ""
+    );
 }
 
 #[test]
@@ -83,7 +119,9 @@ fn what_cannot_be_read_is_passed_over_in_silence() {
     let mut machine = Machine::new();
     machine.write(".env", "GLUO_URL=$broken\n");
     assert_eq!(machine.run("completions --targets").answer(), "");
-    machine.set("CRMAUTH_ENV_FILE", "missing").set("CRMAUTH_STORE", "file:/dev/null");
+    machine
+        .set("CRMAUTH_ENV_FILE", "missing")
+        .set("CRMAUTH_STORE", "file:/dev/null");
     assert_eq!(machine.run("completions --targets").answer(), "");
 }
 
@@ -144,18 +182,40 @@ fn the_tab_key_completes_targets_in_bash_and_zsh() {
     }
     for (shell, rc) in [
         ("bash --norc", "source <(crmauth completions bash)"),
-        ("zsh -f", "autoload -U compinit; compinit -D; source <(crmauth completions zsh)"),
+        (
+            "zsh -f",
+            "autoload -U compinit; compinit -D; source <(crmauth completions zsh)",
+        ),
     ] {
         let machine = configured();
         // Without a session the command tells for which target it has none.
-        let screen = typed(&machine, shell, rc, "crmauth token gluo@f\t --cached --json");
-        assert!(screen.contains(r#""target":"gluo@filial""#), "{shell}: {screen}");
+        let screen = typed(
+            &machine,
+            shell,
+            rc,
+            "crmauth token gluo@f\t --cached --json",
+        );
+        assert!(
+            screen.contains(r#""target":"gluo@filial""#),
+            "{shell}: {screen}"
+        );
         let screen = typed(&machine, shell, rc, "crmauth token hello\t --cached --json");
-        assert!(screen.contains(r#""target":"hellocloud""#), "{shell}: {screen}");
+        assert!(
+            screen.contains(r#""target":"hellocloud""#),
+            "{shell}: {screen}"
+        );
         // A broken .env is told by the command, not by the key.
         machine.write(".env", "GLUO_URL=$broken\n");
-        let screen = typed(&machine, shell, rc, "crmauth token gl\t\u{15}crmauth providers sys\t --json");
+        let screen = typed(
+            &machine,
+            shell,
+            rc,
+            "crmauth token gl\t\u{15}crmauth providers sys\t --json",
+        );
         assert!(!screen.contains("error"), "{shell}: {screen}");
-        assert!(screen.contains(r#""provider":"systemsway""#), "{shell}: {screen}");
+        assert!(
+            screen.contains(r#""provider":"systemsway""#),
+            "{shell}: {screen}"
+        );
     }
 }

@@ -24,9 +24,17 @@ fn read(path: &str) -> String {
 /// The documents in English, sorted; each one's other half is [`portuguese`].
 fn documents() -> Vec<String> {
     let entries = std::fs::read_dir(at("docs")).expect("docs");
-    let names = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"));
-    let mut paths: Vec<String> =
-        names.filter(|name| name.ends_with(".md")).map(|name| format!("docs/{name}")).collect();
+    let names = entries.map(|entry| {
+        entry
+            .expect("an entry")
+            .file_name()
+            .into_string()
+            .expect("UTF-8")
+    });
+    let mut paths: Vec<String> = names
+        .filter(|name| name.ends_with(".md"))
+        .map(|name| format!("docs/{name}"))
+        .collect();
     paths.push("README.md".to_owned());
     paths.sort();
     paths
@@ -43,12 +51,18 @@ fn portuguese(path: &str) -> String {
 /// The file holds this text, or is given it.
 #[track_caller]
 fn check(path: &str, text: &str) {
-    #[expect(clippy::disallowed_methods, reason = "the one way to ask this test to write")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one way to ask this test to write"
+    )]
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(at(path), text).expect("written");
     }
     let current = std::fs::read_to_string(at(path)).unwrap_or_default();
-    assert!(current == text, "{path} is stale; `UPDATE_DOCS=1 cargo test docs` writes it anew");
+    assert!(
+        current == text,
+        "{path} is stale; `UPDATE_DOCS=1 cargo test docs` writes it anew"
+    );
 }
 
 /// Puts what is made into the places for it, which stand between `<!-- name -->` and `<!-- end -->`, and checks the
@@ -63,8 +77,9 @@ fn fill(path: &str, made: impl Fn(&str) -> Option<String>) {
         filled.push_str(&format!("{before}<!-- {name} -->"));
         rest = behind;
         if let Some(new) = made(name) {
-            let (_, behind) =
-                rest.split_once("<!-- end -->").unwrap_or_else(|| panic!("{path}: no end of {name}"));
+            let (_, behind) = rest
+                .split_once("<!-- end -->")
+                .unwrap_or_else(|| panic!("{path}: no end of {name}"));
             filled.push_str(&format!("\n{new}<!-- end -->"));
             rest = behind;
         }
@@ -76,9 +91,19 @@ fn fill(path: &str, made: impl Fn(&str) -> Option<String>) {
 /// A Markdown table.
 fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     // Outside of code, Markdown takes <TAB> for a tag.
-    let cell = |text: &String| if text.starts_with('`') { text.clone() } else { text.replace('<', "&lt;") };
-    let line =
-        |cells: Vec<String>| format!("| {} |\n", cells.iter().map(cell).collect::<Vec<_>>().join(" | "));
+    let cell = |text: &String| {
+        if text.starts_with('`') {
+            text.clone()
+        } else {
+            text.replace('<', "&lt;")
+        }
+    };
+    let line = |cells: Vec<String>| {
+        format!(
+            "| {} |\n",
+            cells.iter().map(cell).collect::<Vec<_>>().join(" | ")
+        )
+    };
     let mut text = line(head.iter().map(|cell| (*cell).to_owned()).collect());
     text.push_str(&line(head.iter().map(|_| "---".to_owned()).collect()));
     rows.into_iter().for_each(|row| text.push_str(&line(row)));

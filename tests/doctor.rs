@@ -24,13 +24,25 @@ fn found(machine: &Machine, target: &str) -> (String, i32, Value) {
     let table = machine.run(&format!("status {target} --check"));
     for name in ["message", "hint"] {
         let words = diagnosis[name].as_str().expect("words");
-        assert!(table.stdout.contains(words), "{words:?} does not stand in: {}", table.stdout);
+        assert!(
+            table.stdout.contains(words),
+            "{words:?} does not stand in: {}",
+            table.stdout
+        );
     }
     assert_eq!(table.code, outcome.code, "{}", table.stdout);
     if outcome.json()[0]["error"].is_object() {
-        table.says(&["error: ", diagnosis["message"].as_str().expect("words"), "hint: "]);
+        table.says(&[
+            "error: ",
+            diagnosis["message"].as_str().expect("words"),
+            "hint: ",
+        ]);
     }
-    (diagnosis["code"].as_str().expect("a code").to_owned(), outcome.code, diagnosis)
+    (
+        diagnosis["code"].as_str().expect("a code").to_owned(),
+        outcome.code,
+        diagnosis,
+    )
 }
 
 /// A machine with good settings for a provider at a URL.
@@ -44,7 +56,9 @@ fn framed(answer: &Value) -> Reply {
 }
 
 fn no_session() -> Reply {
-    framed(&json!({ "success": false, "error": { "code": "AUTHENTICATION_REQUIRED", "message": "x" } }))
+    framed(
+        &json!({ "success": false, "error": { "code": "AUTHENTICATION_REQUIRED", "message": "x" } }),
+    )
 }
 
 fn page(status: u16) -> Reply {
@@ -65,13 +79,24 @@ fn a_server_that_cannot_be_reached() {
     let url = format!("http://{}", socket.local_addr().expect("an address"));
     let (code, exit, diagnosis) = found(&at(&url, "gluo"), "gluo");
     assert_eq!((code.as_str(), exit), ("connect", 5));
-    assert!(diagnosis["hint"].as_str().expect("a hint").contains("GLUO_URL"), "{diagnosis}");
+    assert!(
+        diagnosis["hint"]
+            .as_str()
+            .expect("a hint")
+            .contains("GLUO_URL"),
+        "{diagnosis}"
+    );
     let authority = Authority::new();
     let server = Server::start_tls(authority.expired("127.0.0.1"), Vec::new());
     let machine = at(&server.url(), "broker");
     machine.write("ca.pem", authority.pem());
     let outcome = machine.run("status broker --check --json --ca-file ca.pem");
-    assert_eq!(outcome.json()[0]["diagnosis"]["code"], "certificate", "{}", outcome.stdout);
+    assert_eq!(
+        outcome.json()[0]["diagnosis"]["code"],
+        "certificate",
+        "{}",
+        outcome.stdout
+    );
     assert_eq!(outcome.code, 5);
 }
 
@@ -79,54 +104,101 @@ fn a_server_that_cannot_be_reached() {
 fn another_system_at_the_url() {
     let servers = Servers::start();
     for system in systems() {
-        for other in demo::ALL.iter().filter(|other| other.recognised && other.id != system) {
+        for other in demo::ALL
+            .iter()
+            .filter(|other| other.recognised && other.id != system)
+        {
             let url = servers.setting(&other.variable("URL"));
             let (code, exit, diagnosis) = found(&at(url, system), system);
-            assert_eq!((code.as_str(), exit), ("wrong_product", 6), "{system} at {}: {diagnosis}", other.id);
+            assert_eq!(
+                (code.as_str(), exit),
+                ("wrong_product", 6),
+                "{system} at {}: {diagnosis}",
+                other.id
+            );
             let message = diagnosis["message"].as_str().expect("a message");
             let text = format!("looks like a {}, not like a ", other.spec().product);
             assert!(message.contains(&text), "{system}: {message}");
         }
     }
     let secret = |event: &Event| {
-        let sent = [&event.path, &event.query, &String::from_utf8_lossy(&event.body).into_owned()]
-            .map(String::as_str)
-            .concat();
+        let sent = [
+            &event.path,
+            &event.query,
+            &String::from_utf8_lossy(&event.body).into_owned(),
+        ]
+        .map(String::as_str)
+        .concat();
         demo::ALL.iter().any(|demo| sent.contains(demo.secret.1))
-            || event.headers.iter().any(|(name, _)| name == "authorization")
+            || event
+                .headers
+                .iter()
+                .any(|(name, _)| name == "authorization")
     };
-    assert!(servers.events().iter().all(|event| event.method == "GET" && !secret(event)));
+    assert!(
+        servers
+            .events()
+            .iter()
+            .all(|event| event.method == "GET" && !secret(event))
+    );
 }
 
 #[test]
 fn the_system_in_a_folder_or_nothing_of_it() {
-    let denied = Reply::json(401, json!({ "error": "access_denied", "hint": "Missing header" }).to_string());
+    let denied = Reply::json(
+        401,
+        json!({ "error": "access_denied", "hint": "Missing header" }).to_string(),
+    );
     let server = Server::start(twice(vec![page(404), page(404), denied]));
     let (code, exit, diagnosis) = found(&at(&server.url(), "hellocloud"), "hellocloud");
     assert_eq!((code.as_str(), exit), ("wrong_product", 6));
-    assert_eq!(diagnosis["message"], format!("{} is a HelloCloud, and its URL needs /legacy", server.url()));
-    assert_eq!(diagnosis["hint"], format!("set HELLOCLOUD_URL to {}/legacy", server.url()));
+    assert_eq!(
+        diagnosis["message"],
+        format!(
+            "{} is a HelloCloud, and its URL needs /legacy",
+            server.url()
+        )
+    );
+    assert_eq!(
+        diagnosis["hint"],
+        format!("set HELLOCLOUD_URL to {}/legacy", server.url())
+    );
 
     let server = Server::start(Vec::new());
     server.rest(page(200));
     let (code, exit, diagnosis) = found(&at(&server.url(), "gluo"), "gluo");
     assert_eq!((code.as_str(), exit), ("wrong_product", 6));
-    assert_eq!(diagnosis["message"], format!("nothing at {} answers like a Gluocrm", server.url()));
+    assert_eq!(
+        diagnosis["message"],
+        format!("nothing at {} answers like a Gluocrm", server.url())
+    );
 
     let away = Reply::with_headers(301, &[("Location", "https://crm.example/")], "");
     let server = Server::start(twice(vec![away]));
     let (code, _, diagnosis) = found(&at(&server.url(), "zeev"), "zeev");
     assert_eq!(code, "redirect");
-    assert!(diagnosis["message"].as_str().expect("a message").contains("https://crm.example/"));
+    assert!(
+        diagnosis["message"]
+            .as_str()
+            .expect("a message")
+            .contains("https://crm.example/")
+    );
 }
 
 #[test]
 fn what_may_be_any_system_is_not_taken_for_the_right_one() {
-    let denied = || twice(vec![Reply::json(401, r#"{"message":"no API key found in request"}"#)]);
+    let denied = || {
+        twice(vec![Reply::json(
+            401,
+            r#"{"message":"no API key found in request"}"#,
+        )])
+    };
     let server = Server::start(denied());
     let machine = at(&server.url(), "zeev");
-    let message =
-        format!("something answers at {}; whether it is a Zeev, only a login can tell", server.url());
+    let message = format!(
+        "something answers at {}; whether it is a Zeev, only a login can tell",
+        server.url()
+    );
     for (stored, hint) in [
         (false, "`crmauth login zeev` tries the credentials"),
         (true, "`crmauth token zeev` gets another one"),
@@ -134,12 +206,17 @@ fn what_may_be_any_system_is_not_taken_for_the_right_one() {
         if stored {
             server.push([Reply::json(200, zeev::DEMO.good())]);
             machine.run("login zeev").answer();
-            edit(&machine, "zeev", |entry| entry["expires_at"] = json!("2020-01-01T00:00:00Z"));
+            edit(&machine, "zeev", |entry| {
+                entry["expires_at"] = json!("2020-01-01T00:00:00Z")
+            });
             server.push(denied());
         }
         let (code, exit, diagnosis) = found(&machine, "zeev");
         assert_eq!((code.as_str(), exit), ("no_session", 3), "{diagnosis}");
-        assert_eq!((&diagnosis["message"], &diagnosis["hint"]), (&json!(message), &json!(hint)));
+        assert_eq!(
+            (&diagnosis["message"], &diagnosis["hint"]),
+            (&json!(message), &json!(hint))
+        );
     }
 }
 
@@ -149,14 +226,21 @@ fn credentials_as_far_as_they_can_be_tried() {
     let mut machine = five_at(&servers);
     for system in systems() {
         let (code, exit, diagnosis) = found(&machine, system);
-        assert_eq!((code.as_str(), exit), ("no_session", 3), "{system}: {diagnosis}");
+        assert_eq!(
+            (code.as_str(), exit),
+            ("no_session", 3),
+            "{system}: {diagnosis}"
+        );
         let message = diagnosis["message"].as_str().expect("a message");
         let known = message == "the server is the right one, and nobody is logged in";
         let unclear = message.ends_with(", only a login can tell");
         // The others show nothing of themselves before.
         let shown = demo::of(system).recognised;
         assert_eq!((known, unclear), (shown, !shown), "{system}: {message}");
-        assert_eq!(diagnosis["hint"], format!("`crmauth login {system}` tries the credentials"));
+        assert_eq!(
+            diagnosis["hint"],
+            format!("`crmauth login {system}` tries the credentials")
+        );
     }
     machine.set("GLUO_USERNAME", "nobody.here");
     let (code, _, diagnosis) = found(&machine, "gluo");
@@ -168,13 +252,18 @@ fn credentials_as_far_as_they_can_be_tried() {
     machine.unset("ZEEV_PASSWORD");
     let (code, exit, _) = found(&machine, "zeev");
     assert_eq!((code.as_str(), exit), ("missing_setting", 3));
-    assert!(servers.events().iter().all(|event| event.method == "GET"), "a login is a POST");
+    assert!(
+        servers.events().iter().all(|event| event.method == "GET"),
+        "a login is a POST"
+    );
 }
 
 /// A challenge voids the one before it, which a login of another process or machine may be about to use.
 #[test]
 fn nobody_asks_for_a_challenge_while_another_logs_in() {
-    let Some(redis) = Redis::start().map(Redis::settled) else { return };
+    let Some(redis) = Redis::start().map(Redis::settled) else {
+        return;
+    };
     for store in [None, Some(redis.url())] {
         let challenge = canned::gluo("S1").remove(0);
         let server = Server::start(vec![challenge, Reply::Silence, no_session()]);
@@ -184,8 +273,17 @@ fn nobody_asks_for_a_challenge_while_another_logs_in() {
         server.wait_for(2);
         let outcome = machine.run("status gluo --check --json --timeout 4");
         assert_eq!(outcome.code, 3, "{}", outcome.stdout);
-        assert_eq!(outcome.json()[0]["diagnosis"]["code"], "busy", "{}", outcome.stdout);
-        assert_eq!(server.received().len(), 3, "what answers there was looked at, and no more");
+        assert_eq!(
+            outcome.json()[0]["diagnosis"]["code"],
+            "busy",
+            "{}",
+            outcome.stdout
+        );
+        assert_eq!(
+            server.received().len(),
+            3,
+            "what answers there was looked at, and no more"
+        );
         signal(&login, rustix::process::Signal::INT);
         assert_eq!(machine.end(login).code, 130);
     }
@@ -195,7 +293,11 @@ fn nobody_asks_for_a_challenge_while_another_logs_in() {
 fn an_account_that_is_locked() {
     let locked = Reply::json(423, "{}");
     let server = Server::start(
-        [zeev::DEMO.script([Reply::json(200, zeev::DEMO.good())]), twice(vec![locked])].concat(),
+        [
+            zeev::DEMO.script([Reply::json(200, zeev::DEMO.good())]),
+            twice(vec![locked]),
+        ]
+        .concat(),
     );
     let machine = at(&server.url(), "zeev");
     machine.run("login zeev").answer();
@@ -209,7 +311,10 @@ fn a_session_that_is_dead_and_one_that_is_alive() {
     let machine = five_at(&servers);
     machine.run("login gluo").answer();
     let outcome = machine.run("status gluo --check --json");
-    assert_eq!((outcome.code, &outcome.json()[0]["diagnosis"]), (0, &Value::Null));
+    assert_eq!(
+        (outcome.code, &outcome.json()[0]["diagnosis"]),
+        (0, &Value::Null)
+    );
     servers.advance(100_000);
     let outcome = machine.run("status gluo --check --json");
     assert_eq!(
@@ -223,18 +328,30 @@ fn a_session_that_is_dead_and_one_that_is_alive() {
 
 #[test]
 fn a_clock_that_is_wrong() {
-    let challenge = json!({ "token": "c0ffee", "serverTime": 1_795_000_000, "expireTime": 1_795_000_300 });
+    let challenge =
+        json!({ "token": "c0ffee", "serverTime": 1_795_000_000, "expireTime": 1_795_000_300 });
     for (hours, words) in [(2, "behind the server's"), (-2, "ahead of the server's")] {
         let then = Timestamp::now() + SignedDuration::from_hours(hours);
         let date = then.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-        let Reply::Bytes(bytes) = no_session() else { panic!("an answer in whole") };
-        let text =
-            String::from_utf8(bytes).expect("UTF-8").replacen("\r\n", &format!("\r\nDate: {date}\r\n"), 1);
+        let Reply::Bytes(bytes) = no_session() else {
+            panic!("an answer in whole")
+        };
+        let text = String::from_utf8(bytes).expect("UTF-8").replacen(
+            "\r\n",
+            &format!("\r\nDate: {date}\r\n"),
+            1,
+        );
         let greeting = framed(&json!({ "success": true, "result": challenge }));
         let server = Server::start(twice(vec![Reply::Bytes(text.into_bytes()), greeting]));
         let (code, exit, diagnosis) = found(&at(&server.url(), "gluo"), "gluo");
         assert_eq!((code.as_str(), exit), ("clock", 3), "{diagnosis}");
-        assert!(diagnosis["message"].as_str().expect("a message").ends_with(words), "{diagnosis}");
+        assert!(
+            diagnosis["message"]
+                .as_str()
+                .expect("a message")
+                .ends_with(words),
+            "{diagnosis}"
+        );
     }
 }
 
@@ -245,7 +362,12 @@ fn at_a_terminal_a_cause_is_told_once() {
     }
     let machine = at("https://crm.invalid", "zeev");
     let left = Terminal::start(machine.command(&["status", "zeev", "--check"]), 80).ends();
-    assert_eq!((left.code, left.output.matches("crm.invalid\r\n").count()), (5, 1), "{}", left.output);
+    assert_eq!(
+        (left.code, left.output.matches("crm.invalid\r\n").count()),
+        (5, 1),
+        "{}",
+        left.output
+    );
     left.line("  cannot resolve crm.invalid");
     assert!(!left.output.contains("error:"), "{}", left.output);
 }

@@ -28,14 +28,19 @@ fn zeev() -> (Server, Machine) {
 
 fn zeev_at(server: &Server) -> Machine {
     let mut machine = Machine::new();
-    machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana");
+    machine
+        .set("ZEEV_URL", &server.url())
+        .set("ZEEV_USERNAME", "ana");
     machine.secret("ZEEV_PASSWORD", "Vq7zeevPassword2Lw");
     machine
 }
 
 /// Arguments with a command behind them.
 fn with<'a>(line: &'a str, command: &[&'a str]) -> Vec<&'a str> {
-    line.split(' ').chain(["--"]).chain(command.iter().copied()).collect()
+    line.split(' ')
+        .chain(["--"])
+        .chain(command.iter().copied())
+        .collect()
 }
 
 /// `NAME=value` lines, sorted; the format env puts quotes around the values.
@@ -69,7 +74,12 @@ impl<'a> Waiting<'a> {
             let outcome = machine.end(child);
             panic!("the command said nothing: {outcome:?}");
         }
-        Self { machine, child, line: line.trim_end().to_owned(), stdout }
+        Self {
+            machine,
+            child,
+            line: line.trim_end().to_owned(),
+            stdout,
+        }
     }
 
     /// Lets the command end; returns the exit code, what else it printed, and stderr.
@@ -95,7 +105,10 @@ impl<'a> Waiting<'a> {
 
 /// A command that prints the path of a token's file and then waits.
 fn print_file(system: &str) -> String {
-    format!("echo \"${}_TOKEN_FILE\"; read x; exit 3", system.to_uppercase())
+    format!(
+        "echo \"${}_TOKEN_FILE\"; read x; exit 3",
+        system.to_uppercase()
+    )
 }
 
 #[test]
@@ -129,16 +142,24 @@ fn the_command_has_the_variables_of_env_and_no_secret() {
     }
     // Of the demo settings those that hold no secret stay.
     let secret = ["ACCESS_KEY", "PASSWORD", "SECRET"];
-    let demo = servers.demo().filter(|(name, _)| !secret.iter().any(|end| name.ends_with(end)));
+    let demo = servers
+        .demo()
+        .filter(|(name, _)| !secret.iter().any(|end| name.ends_with(end)));
     let rest: Vec<(String, String)> = demo
         .chain(kept)
-        .chain([("PATH", "/usr/local/bin:/usr/bin:/bin"), ("RUST_BACKTRACE", "1")])
+        .chain([
+            ("PATH", "/usr/local/bin:/usr/bin:/bin"),
+            ("RUST_BACKTRACE", "1"),
+        ])
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
     let mut all: Vec<(String, String)> = Vec::new();
     for system in systems() {
         let session = variables(machine.run(&format!("token {system} -f env")).answer());
-        assert!(session.iter().any(|(name, _)| name.ends_with("_TOKEN")), "{session:?}");
+        assert!(
+            session.iter().any(|(name, _)| name.ends_with("_TOKEN")),
+            "{session:?}"
+        );
         let seen = machine.run(&format!("exec {system} -- env"));
         let seen = variables(seen.answer())
             .into_iter()
@@ -151,8 +172,9 @@ fn the_command_has_the_variables_of_env_and_no_secret() {
     }
     let backwards: Vec<&str> = systems().into_iter().rev().collect();
     let seen = machine.run(&format!("exec {} gluocrm -- env", backwards.join(" ")));
-    let seen =
-        variables(seen.answer()).into_iter().filter(|(name, _)| !["HOME", "TMPDIR"].contains(&name.as_str()));
+    let seen = variables(seen.answer())
+        .into_iter()
+        .filter(|(name, _)| !["HOME", "TMPDIR"].contains(&name.as_str()));
     all.extend(rest);
     all.sort();
     all.dedup();
@@ -162,7 +184,10 @@ fn the_command_has_the_variables_of_env_and_no_secret() {
 #[test]
 fn variables_of_an_outer_run_do_not_stay() {
     let (_server, mut machine) = zeev();
-    machine.set("ZEEV_TOKEN", "outer").set("ZEEV_TOKEN_EXPIRES_AT", "outer").set("ZEEV_TOKEN_FILE", "/outer");
+    machine
+        .set("ZEEV_TOKEN", "outer")
+        .set("ZEEV_TOKEN_EXPIRES_AT", "outer")
+        .set("ZEEV_TOKEN_FILE", "/outer");
     let script = "echo ${ZEEV_TOKEN-none} ${ZEEV_TOKEN_EXPIRES_AT-none} ${ZEEV_TOKEN_FILE-none}";
     let outcome = machine.run_args(&with("exec zeev", &["sh", "-c", script]));
     let words: Vec<&str> = outcome.answer().split_whitespace().collect();
@@ -178,8 +203,12 @@ fn variables_of_an_outer_run_do_not_stay() {
 fn an_account_has_its_own_variables() {
     let servers = Servers::start();
     let mut machine = five_at(&servers);
-    machine.set("ZEEV__ROBO__API_TOKEN", servers.setting("ZEEV__ROBO__API_TOKEN"));
-    let script = "test \"$ZEEV__ROBO__TOKEN\" != \"$ZEEV_TOKEN\" && echo $ZEEV__ROBO__TOKEN $ZEEV_TOKEN";
+    machine.set(
+        "ZEEV__ROBO__API_TOKEN",
+        servers.setting("ZEEV__ROBO__API_TOKEN"),
+    );
+    let script =
+        "test \"$ZEEV__ROBO__TOKEN\" != \"$ZEEV_TOKEN\" && echo $ZEEV__ROBO__TOKEN $ZEEV_TOKEN";
     let outcome = machine.run_args(&with("exec zeev zeev@robo", &["sh", "-c", script]));
     assert_eq!(outcome.answer().split_whitespace().count(), 2);
 }
@@ -197,29 +226,49 @@ fn its_end_is_the_commands() {
     let (_server, machine) = zeev();
     for (script, code) in [("exit 0", 0), ("exit 7", 7), ("exit 255", 255)] {
         for files in ["", " --token-file"] {
-            let outcome = machine.run_args(&with(&format!("exec zeev{files}"), &["sh", "-c", script]));
-            assert_eq!((outcome.code, outcome.stderr.as_str()), (code, ""), "{script}{files}");
+            let outcome =
+                machine.run_args(&with(&format!("exec zeev{files}"), &["sh", "-c", script]));
+            assert_eq!(
+                (outcome.code, outcome.stderr.as_str()),
+                (code, ""),
+                "{script}{files}"
+            );
         }
     }
     for (name, number) in [("TERM", 15), ("KILL", 9), ("PIPE", 13)] {
         let script = format!("kill -{name} $$; echo still here");
-        let ended = machine.command(&with("exec zeev", &["sh", "-c", &script])).output().expect("a run");
-        assert_eq!((ended.status.signal(), ended.stdout), (Some(number), Vec::new()), "{name}");
+        let ended = machine
+            .command(&with("exec zeev", &["sh", "-c", &script]))
+            .output()
+            .expect("a run");
+        assert_eq!(
+            (ended.status.signal(), ended.stdout),
+            (Some(number), Vec::new()),
+            "{name}"
+        );
         let shell = format!("crmauth exec zeev -- sh -c '{script}'; echo $?");
         let seen = machine.shell("sh", &shell);
         assert_eq!(seen.stdout, format!("{}\n", 128 + number), "{name}");
         let waited = machine.run_args(&with("exec zeev --token-file", &["sh", "-c", &script]));
-        assert_eq!((waited.code, waited.stdout.as_str()), (128 + number, ""), "{name}");
+        assert_eq!(
+            (waited.code, waited.stdout.as_str()),
+            (128 + number, ""),
+            "{name}"
+        );
     }
 }
 
 #[test]
 fn arguments_arrive_byte_for_byte() {
     let (_server, machine) = zeev();
-    let words = ["", " a  b ", "*", "$HOME", "'\"\\", "a\nb", "--", "--json", "-q", "--help", "çãé"];
+    let words = [
+        "", " a  b ", "*", "$HOME", "'\"\\", "a\nb", "--", "--json", "-q", "--help", "çãé",
+    ];
     for files in ["", " --token-file"] {
         let mut command = machine.command(&with(&format!("exec zeev{files}"), &["printf", "%s|"]));
-        command.args(words).arg(OsString::from_vec(vec![0xff, 0xfe]));
+        command
+            .args(words)
+            .arg(OsString::from_vec(vec![0xff, 0xfe]));
         let ended = command.output().expect("a run");
         let mut expected = words.join("|").into_bytes();
         expected.extend_from_slice(b"|\xff\xfe|");
@@ -237,7 +286,12 @@ fn stdin_is_the_commands() {
         let mut command = machine.command(&with(&format!("exec zeev{files}"), &["cat"]));
         command.stdin(Stdio::piped());
         let mut child = machine.start(command);
-        child.stdin.take().expect("a stdin").write_all("one\ntwo\0\nç".as_bytes()).expect("a reader");
+        child
+            .stdin
+            .take()
+            .expect("a stdin")
+            .write_all("one\ntwo\0\nç".as_bytes())
+            .expect("a reader");
         assert_eq!(machine.end(child).answer(), "one\ntwo\0\nç");
     }
 }
@@ -251,34 +305,62 @@ fn without_a_session_the_command_does_not_run() {
     // A good session does not make up for one that is missing, and each failure is told.
     let (_other, good) = zeev();
     let outcome = good.run_args(&with("exec zeev gluo hellocloud", &["touch", "ran"]));
-    outcome.fails(125, &["error: gluo: ", "GLUO_URL", "error: hellocloud: ", "HELLOCLOUD_URL"]);
+    outcome.fails(
+        125,
+        &[
+            "error: gluo: ",
+            "GLUO_URL",
+            "error: hellocloud: ",
+            "HELLOCLOUD_URL",
+        ],
+    );
     for (line, text) in [
         ("exec nosuch", "nosuch"),
         ("exec gluo --as ana", "--as works with zeev"),
         ("exec zeev --env-file none.env", "none.env"),
         ("exec zeev --store nowhere:x", "--store"),
     ] {
-        machine.run_args(&with(line, &["touch", "ran"])).fails(125, &["error: ", text]);
+        machine
+            .run_args(&with(line, &["touch", "ran"]))
+            .fails(125, &["error: ", text]);
     }
     let json = machine.run_args(&with("exec nosuch --json", &["touch", "ran"]));
     json.fails(125, &[r#"{"error":{"code":"usage""#]);
     machine.set("ZEEV_URL", "ftp://x");
-    machine.run_args(&with("exec zeev", &["touch", "ran"])).fails(125, &["ZEEV_URL"]);
-    assert_eq!((machine.files(), good.files()), (Vec::<String>::new(), Vec::new()));
+    machine
+        .run_args(&with("exec zeev", &["touch", "ran"]))
+        .fails(125, &["ZEEV_URL"]);
+    assert_eq!(
+        (machine.files(), good.files()),
+        (Vec::<String>::new(), Vec::new())
+    );
 }
 
 #[test]
 fn a_command_line_that_makes_no_sense_has_no_code_of_a_commands() {
     let machine = Machine::new();
-    for line in
-        ["exec", "exec zeev", "exec zeev --", "exec --nosuch zeev -- true", "exec zeev --min-ttl x -- true"]
-    {
+    for line in [
+        "exec",
+        "exec zeev",
+        "exec zeev --",
+        "exec --nosuch zeev -- true",
+        "exec zeev --min-ttl x -- true",
+    ] {
         machine.run(line).fails(125, &["error: "]);
-        machine.run(&format!("-q --timeout 5 {line}")).fails(125, &["error: "]);
+        machine
+            .run(&format!("-q --timeout 5 {line}"))
+            .fails(125, &["error: "]);
     }
     machine.run("login zeev --nosuch").fails(2, &["error: "]);
-    machine.run("sandbox --nosuch -- exec").fails(2, &["error: "]);
-    assert!(machine.run("exec --help").answer().contains("125 crmauth failed"));
+    machine
+        .run("sandbox --nosuch -- exec")
+        .fails(2, &["error: "]);
+    assert!(
+        machine
+            .run("exec --help")
+            .answer()
+            .contains("125 crmauth failed")
+    );
 }
 
 #[test]
@@ -310,7 +392,11 @@ fn commands_are_found_as_a_shell_finds_them() {
     for folder in ["first", "second", "first/tool"] {
         fs::create_dir(machine.path(folder)).expect("a folder");
     }
-    for (name, text) in [("second/tool", "second"), ("tool", "here"), ("first/plain", "first")] {
+    for (name, text) in [
+        ("second/tool", "second"),
+        ("tool", "here"),
+        ("first/plain", "first"),
+    ] {
         let path = machine.write(name, format!("#!/bin/sh\necho {text} \"$0\"\n"));
         set_mode(&path, if text == "first" { 0o600 } else { 0o700 });
     }
@@ -318,7 +404,12 @@ fn commands_are_found_as_a_shell_finds_them() {
     machine.set("PATH", &path);
     assert_eq!(machine.run("exec zeev -- ./tool").answer(), "here ./tool\n");
     // A folder of that name, or a file that cannot be run, is passed over.
-    assert!(machine.run("exec zeev -- tool").answer().starts_with("second "));
+    assert!(
+        machine
+            .run("exec zeev -- tool")
+            .answer()
+            .starts_with("second ")
+    );
     machine.run("exec zeev -- plain").fails(126, &["`plain`"]);
     machine.unset("PATH");
     let mut command = machine.command(&["exec", "zeev", "--", "sh", "-c", "echo found"]);
@@ -332,11 +423,21 @@ fn the_session_may_be_another_persons() {
     let machine = five_at(&servers);
     let script = "echo $ZEEV_TOKEN";
     let outcome = machine.run_args(&with("exec zeev --as maria.souza", &["sh", "-c", script]));
-    let person = servers.call("zeev", "GET", "/api/2/tokens", Some(outcome.answer().trim_end()));
+    let person = servers.call(
+        "zeev",
+        "GET",
+        "/api/2/tokens",
+        Some(outcome.answer().trim_end()),
+    );
     assert_eq!(person.json()["username"], "maria.souza");
     // The configured user's session is another one, and it stays so.
     let outcome = machine.run_args(&with("exec zeev", &["sh", "-c", script]));
-    let person = servers.call("zeev", "GET", "/api/2/tokens", Some(outcome.answer().trim_end()));
+    let person = servers.call(
+        "zeev",
+        "GET",
+        "/api/2/tokens",
+        Some(outcome.answer().trim_end()),
+    );
     assert_eq!(person.json()["username"], "integracao");
 }
 
@@ -351,12 +452,17 @@ fn a_session_that_ends_too_soon_is_replaced() {
     };
     let (first, _) = token("exec hellocloud");
     assert_eq!(token("exec hellocloud"), (first.clone(), String::new()));
-    edit(&machine, "hellocloud", |entry| entry["expires_at"] = from_now(90));
+    edit(&machine, "hellocloud", |entry| {
+        entry["expires_at"] = from_now(90)
+    });
     assert_eq!(token("exec hellocloud").0, first);
     let (second, _) = token("exec hellocloud --min-ttl 120");
     assert_ne!(second, first);
     let (third, warning) = token("exec hellocloud --min-ttl 7200");
-    assert!(third != second && warning.contains("--min-ttl 7200"), "{warning}");
+    assert!(
+        third != second && warning.contains("--min-ttl 7200"),
+        "{warning}"
+    );
 }
 
 #[test]
@@ -365,19 +471,33 @@ fn the_sandbox_lives_as_long_as_the_command() {
     for system in systems() {
         let prefix = system.to_uppercase();
         let script = format!("echo $PPID ${prefix}_URL ${prefix}_TOKEN; read x; exit 7");
-        let run =
-            Waiting::start(&machine, &with(&format!("exec {system} --sandbox"), &["sh", "-c", &script]));
+        let run = Waiting::start(
+            &machine,
+            &with(&format!("exec {system} --sandbox"), &["sh", "-c", &script]),
+        );
         let words: Vec<String> = run.line.split(' ').map(str::to_owned).collect();
-        assert_eq!(words[0], run.child.id().to_string(), "the servers' process stays");
+        assert_eq!(
+            words[0],
+            run.child.id().to_string(),
+            "the servers' process stays"
+        );
         assert!(alive(system, &words[1], &words[2]), "{system}");
         assert_eq!(run.end(), (7, String::new(), String::new()), "{system}");
     }
     assert!(!store(&machine).exists(), "the sandbox stores nothing");
     let script = "kill -TERM $$";
-    assert_eq!(machine.run_args(&with("exec gluo --sandbox", &["sh", "-c", script])).code, 143);
+    assert_eq!(
+        machine
+            .run_args(&with("exec gluo --sandbox", &["sh", "-c", script]))
+            .code,
+        143
+    );
     let run = Waiting::start(
         &machine,
-        &with("exec gluo zeev --sandbox --token-file", &["sh", "-c", &print_file("zeev")]),
+        &with(
+            "exec gluo zeev --sandbox --token-file",
+            &["sh", "-c", &print_file("zeev")],
+        ),
     );
     assert_eq!(fs::read(&run.line).expect("a token").len(), 64);
     assert_eq!(run.end().0, 3);
@@ -394,17 +514,26 @@ fn signals_reach_the_command_once() {
             (Signal::HUP, "HUP", 7),
             (Signal::QUIT, "QUIT", 8),
         ] {
-            let script = format!("trap 'echo {name}; exit {code}' {name}; echo ready; read x; exit 1");
+            let script =
+                format!("trap 'echo {name}; exit {code}' {name}; echo ready; read x; exit 1");
             let run = Waiting::start(&machine, &with(line, &["sh", "-c", &script]));
             signal(&run.child, sent);
             let (ended, said, stderr) = run.wait();
-            assert_eq!((ended, said.trim_end(), stderr.as_str()), (code, name, ""), "{line} {name}");
+            assert_eq!(
+                (ended, said.trim_end(), stderr.as_str()),
+                (code, name, ""),
+                "{line} {name}"
+            );
             assert_eq!(machine.files(), Vec::<String>::new(), "{line} {name}");
         }
     }
     // A command that takes its time is waited for; a second signal would be a second line.
-    let script = "trap 'echo asked' TERM; echo ready; while ! read x; do test -e end && exit 4; done";
-    let run = Waiting::start(&machine, &with("exec zeev --token-file", &["sh", "-c", script]));
+    let script =
+        "trap 'echo asked' TERM; echo ready; while ! read x; do test -e end && exit 4; done";
+    let run = Waiting::start(
+        &machine,
+        &with("exec zeev --token-file", &["sh", "-c", script]),
+    );
     signal(&run.child, Signal::TERM);
     let mut run = run;
     let mut asked = String::new();
@@ -420,8 +549,8 @@ fn a_signal_during_the_login_ends_it() {
         for files in ["", " --token-file"] {
             let server = Server::start(vec![Reply::Silence]);
             let machine = zeev_at(&server);
-            let child =
-                machine.start(machine.command(&with(&format!("exec zeev{files}"), &["touch", "ran"])));
+            let child = machine
+                .start(machine.command(&with(&format!("exec zeev{files}"), &["touch", "ran"])));
             server.wait_for(1);
             signal(&child, sent);
             machine.end(child).fails(code, &["interrupted"]);
@@ -444,7 +573,10 @@ fn a_token_file_is_private_and_goes_with_the_command() {
         names.push(system.to_uppercase());
         line = format!("{line} {system}");
     }
-    let paths: Vec<String> = names.iter().map(|name| format!("${name}_TOKEN_FILE")).collect();
+    let paths: Vec<String> = names
+        .iter()
+        .map(|name| format!("${name}_TOKEN_FILE"))
+        .collect();
     let tokens = "env | grep -c -E '_TOKEN=|_EXPIRES_AT=|PASSWORD|ACCESS_KEY|CLIENT_SECRET'";
     let urls = "env | grep -c -E '^[A-Z]+_URL='";
     for (ending, code) in [
@@ -483,15 +615,34 @@ fn a_token_file_is_private_and_goes_with_the_command() {
 fn a_folder_of_tokens_does_not_outlive_a_kill_for_long() {
     let (_server, mut machine) = zeev();
     machine.set("TMPDIR", machine.work().to_str().expect("UTF-8"));
-    let waiting = with("exec zeev --token-file", &["sh", "-c", "echo $ZEEV_TOKEN_FILE; read x; exit 3"]);
-    let folder_of = |run: &Waiting<'_>| PathBuf::from(&run.line).parent().expect("a folder").to_owned();
-    let again = || machine.run("exec zeev --token-file -- true").answer().to_owned();
+    let waiting = with(
+        "exec zeev --token-file",
+        &["sh", "-c", "echo $ZEEV_TOKEN_FILE; read x; exit 3"],
+    );
+    let folder_of = |run: &Waiting<'_>| {
+        PathBuf::from(&run.line)
+            .parent()
+            .expect("a folder")
+            .to_owned()
+    };
+    let again = || {
+        machine
+            .run("exec zeev --token-file -- true")
+            .answer()
+            .to_owned()
+    };
     // What only looks like one of ours.
-    for folder in ["crmauth-exec-backup", "crmauth-exec-", "crmauth-sandbox-aaaaaaaaaaaaaaaa", "target"] {
+    for folder in [
+        "crmauth-exec-backup",
+        "crmauth-exec-",
+        "crmauth-sandbox-aaaaaaaaaaaaaaaa",
+        "target",
+    ] {
         fs::create_dir(machine.path(folder)).expect("a folder");
     }
     machine.write("crmauth-exec-aaaaaaaaaaaaaaaa", "a file");
-    std::os::unix::fs::symlink("target", machine.path("crmauth-exec-bbbbbbbbbbbbbbbb")).expect("a link");
+    std::os::unix::fs::symlink("target", machine.path("crmauth-exec-bbbbbbbbbbbbbbbb"))
+        .expect("a link");
     let others = machine.files();
     let mut killed = Waiting::start(&machine, &waiting);
     let living = Waiting::start(&machine, &waiting);
@@ -500,14 +651,23 @@ fn a_folder_of_tokens_does_not_outlive_a_kill_for_long() {
     signal(&killed.child, Signal::KILL);
     killed.child.wait().expect("a status");
     again();
-    assert!(abandoned.join("ZEEV_TOKEN").exists(), "its command still uses it");
+    assert!(
+        abandoned.join("ZEEV_TOKEN").exists(),
+        "its command still uses it"
+    );
     let began = Instant::now();
     drop(stdin);
     while abandoned.exists() {
-        assert!(began.elapsed() < Duration::from_secs(60), "the folder stays");
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "the folder stays"
+        );
         again();
     }
-    assert!(held.join("ZEEV_TOKEN").exists(), "another's folder is left alone");
+    assert!(
+        held.join("ZEEV_TOKEN").exists(),
+        "another's folder is left alone"
+    );
     assert_eq!(living.end().0, 3);
     assert_eq!(machine.files(), others);
 }
@@ -523,7 +683,10 @@ fn without_room_for_the_file_the_command_does_not_run() {
 
 /// Asks a sandbox's system whether a token is alive.
 fn alive(system: &str, url: &str, token: &str) -> bool {
-    let host = url.strip_prefix("http://").expect("http").trim_end_matches('/');
+    let host = url
+        .strip_prefix("http://")
+        .expect("http")
+        .trim_end_matches('/');
     (demo::of(system).alive)(host, token)
 }
 
@@ -570,8 +733,13 @@ fn a_token_file_holds_a_live_token_past_three_expiries() {
     let sandbox = ShortLived::start(&machine);
     let prefixes = [("hellocloud", "HELLOCLOUD"), ("broker", "BROKER")];
     let script = "echo $HELLOCLOUD_TOKEN_FILE $HELLOCLOUD_URL $BROKER_TOKEN_FILE $BROKER_URL; read x; exit 3";
-    let run =
-        Waiting::start(&machine, &with("exec hellocloud broker --token-file -q", &["sh", "-c", script]));
+    let run = Waiting::start(
+        &machine,
+        &with(
+            "exec hellocloud broker --token-file -q",
+            &["sh", "-c", script],
+        ),
+    );
     let words: Vec<String> = run.line.split(' ').map(str::to_owned).collect();
     let watched: Vec<(&str, PathBuf, String)> = prefixes
         .iter()
@@ -581,13 +749,21 @@ fn a_token_file_holds_a_live_token_past_three_expiries() {
     let began = Instant::now();
     let mut seen: [Vec<String>; 2] = [Vec::new(), Vec::new()];
     // Six seconds are three expiries; five different tokens span as many.
-    while began.elapsed() < Duration::from_millis(6500) || seen.iter().any(|tokens| tokens.len() < 5) {
-        assert!(began.elapsed() < Duration::from_secs(60), "the tokens are not renewed: {seen:?}");
+    while began.elapsed() < Duration::from_millis(6500)
+        || seen.iter().any(|tokens| tokens.len() < 5)
+    {
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "the tokens are not renewed: {seen:?}"
+        );
         for ((system, path, url), seen) in watched.iter().zip(&mut seen) {
             let token = fs::read_to_string(path).expect("a token, whole at any time");
             // If it died between the look and the question, another stands in the file by now.
             let lives = alive(system, url, &token);
-            assert!(lives || fs::read_to_string(path).expect("a token") != token, "{system}: a dead token");
+            assert!(
+                lives || fs::read_to_string(path).expect("a token") != token,
+                "{system}: a dead token"
+            );
             if lives && !seen.contains(&token) {
                 seen.push(token);
             }
@@ -603,12 +779,19 @@ fn zeevs_token_is_renewed_by_itself_before_its_ten_minutes_are_over() {
     let servers = Servers::start();
     let machine = five_at(&servers);
     machine.run("login zeev").answer();
-    let old = machine.run("token zeev --cached").answer().trim_end().to_owned();
+    let old = machine
+        .run("token zeev --cached")
+        .answer()
+        .trim_end()
+        .to_owned();
     edit(&machine, "zeev", |entry| {
         entry["obtained_at"] = from_now(-538);
         entry["expires_at"] = from_now(62);
     });
-    let run = Waiting::start(&machine, &with("exec zeev --token-file", &["sh", "-c", &print_file("zeev")]));
+    let run = Waiting::start(
+        &machine,
+        &with("exec zeev --token-file", &["sh", "-c", &print_file("zeev")]),
+    );
     let path = PathBuf::from(&run.line);
     let began = Instant::now();
     let new = loop {
@@ -617,12 +800,23 @@ fn zeevs_token_is_renewed_by_itself_before_its_ten_minutes_are_over() {
         if token != old {
             break token;
         }
-        assert!(began.elapsed() < Duration::from_secs(60), "the token is not renewed");
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "the token is not renewed"
+        );
         pause();
     };
     assert_eq!(run.end(), (3, String::new(), String::new()));
-    assert_eq!(machine.run("token zeev --cached").answer().trim_end(), new, "it is stored for others too");
-    let logins = servers.events().iter().filter(|event| event.method == "POST").count();
+    assert_eq!(
+        machine.run("token zeev --cached").answer().trim_end(),
+        new,
+        "it is stored for others too"
+    );
+    let logins = servers
+        .events()
+        .iter()
+        .filter(|event| event.method == "POST")
+        .count();
     assert_eq!(logins, 1, "a renewal takes no password");
 }
 
@@ -630,18 +824,32 @@ fn zeevs_token_is_renewed_by_itself_before_its_ten_minutes_are_over() {
 fn an_idle_session_is_asked_for_before_it_is_handed_over() {
     let servers = Servers::start();
     let machine = five_at(&servers);
-    for (system, prefix, question) in
-        [("gluo", "GLUO", "operation=listtypes"), ("systemsway", "SYSTEMSWAY", "id=0")]
-    {
+    for (system, prefix, question) in [
+        ("gluo", "GLUO", "operation=listtypes"),
+        ("systemsway", "SYSTEMSWAY", "id=0"),
+    ] {
         machine.run(&format!("login {system}")).answer();
         edit(&machine, system, |entry| entry["seen_at"] = from_now(-1200));
         let before = servers.events().len();
         let script = format!("cat ${prefix}_TOKEN_FILE");
-        let outcome = machine.run_args(&with(&format!("exec {system} --token-file"), &["sh", "-c", &script]));
-        assert_eq!(outcome.answer(), machine.run(&format!("token {system} --cached")).answer().trim_end());
+        let outcome = machine.run_args(&with(
+            &format!("exec {system} --token-file"),
+            &["sh", "-c", &script],
+        ));
+        assert_eq!(
+            outcome.answer(),
+            machine
+                .run(&format!("token {system} --cached"))
+                .answer()
+                .trim_end()
+        );
         let asked = servers.events().split_off(before);
         assert_eq!(asked.len(), 1, "{system}");
-        let text = format!("{} {}", asked[0].query, String::from_utf8_lossy(&asked[0].body));
+        let text = format!(
+            "{} {}",
+            asked[0].query,
+            String::from_utf8_lossy(&asked[0].body)
+        );
         assert!(text.contains(question), "{text}");
     }
 }
@@ -652,15 +860,26 @@ fn a_renewal_that_fails_is_told_and_the_token_stays() {
     let away = Reply::http(503, "text/plain", "");
     let server = Server::start(vec![Reply::json(200, short), away]);
     let mut machine = Machine::new();
-    machine.set("HELLOCLOUD_URL", &server.url()).set("HELLOCLOUD_CLIENT_ID", "c1");
+    machine
+        .set("HELLOCLOUD_URL", &server.url())
+        .set("HELLOCLOUD_CLIENT_ID", "c1");
     machine.secret("HELLOCLOUD_CLIENT_SECRET", "Sx8clientSecret4Tn");
     let script = print_file("hellocloud");
-    let run = Waiting::start(&machine, &with("exec hellocloud --token-file", &["sh", "-c", &script]));
+    let run = Waiting::start(
+        &machine,
+        &with("exec hellocloud --token-file", &["sh", "-c", &script]),
+    );
     server.wait_for(2);
-    assert_eq!(fs::read_to_string(&run.line).expect("a token"), "Hc1shortToken");
+    assert_eq!(
+        fs::read_to_string(&run.line).expect("a token"),
+        "Hc1shortToken"
+    );
     let (code, _, stderr) = run.end();
     assert_eq!(code, 3);
-    assert!(stderr.contains("warning: hellocloud: the server's sessions last"), "{stderr}");
+    assert!(
+        stderr.contains("warning: hellocloud: the server's sessions last"),
+        "{stderr}"
+    );
 }
 
 #[test]
@@ -672,18 +891,29 @@ fn a_renewal_outlives_an_answer_that_makes_no_sense() {
         Reply::json(200, token(3600, "Hc2longToken").to_string()),
     ]);
     let mut machine = Machine::new();
-    machine.set("HELLOCLOUD_URL", &server.url()).set("HELLOCLOUD_CLIENT_ID", "c1");
+    machine
+        .set("HELLOCLOUD_URL", &server.url())
+        .set("HELLOCLOUD_CLIENT_ID", "c1");
     machine.secret("HELLOCLOUD_CLIENT_SECRET", "Sx8clientSecret4Tn");
     let script = print_file("hellocloud");
-    let run = Waiting::start(&machine, &with("exec hellocloud --token-file", &["sh", "-c", &script]));
+    let run = Waiting::start(
+        &machine,
+        &with("exec hellocloud --token-file", &["sh", "-c", &script]),
+    );
     let began = Instant::now();
     while fs::read_to_string(&run.line).expect("a token") != "Hc2longToken" {
-        assert!(began.elapsed() < Duration::from_secs(60), "the token is not renewed");
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "the token is not renewed"
+        );
         pause();
     }
     let (code, _, stderr) = run.end();
     assert_eq!(code, 3);
-    assert!(stderr.contains("could not be renewed and is tried again"), "{stderr}");
+    assert!(
+        stderr.contains("could not be renewed and is tried again"),
+        "{stderr}"
+    );
 }
 
 #[test]
@@ -699,7 +929,9 @@ fn a_renewal_that_is_refused_is_not_tried_again() {
     // The command ends once the refusal has been told; the server fails the test if it is asked once more.
     let script = "while ! grep -q 'not kept fresh' err; do sleep 0.1; done; sleep 1.5";
     let run = format!("crmauth exec broker --token-file -- sh -c \"{script}\" 2>err; cat err >&2");
-    machine.shell("sh", &run).says(&["is not kept fresh any more", "refused"]);
+    machine
+        .shell("sh", &run)
+        .says(&["is not kept fresh any more", "refused"]);
     assert_eq!(server.received().len(), 2);
 }
 
@@ -711,6 +943,11 @@ fn a_signal_that_was_ignored_from_the_start_changes_nothing() {
         let script = format!("kill -{name} $PPID; kill -{name} $$; sleep 0.2; echo alive");
         let run = format!("crmauth exec zeev --sandbox --token-file -- sh -c '{script}'");
         let outcome = machine.shell("bash", &format!("trap '' {name}; exec {run}"));
-        assert_eq!((outcome.code, outcome.stdout.as_str()), (0, "alive\n"), "{name}: {}", outcome.stderr);
+        assert_eq!(
+            (outcome.code, outcome.stdout.as_str()),
+            (0, "alive\n"),
+            "{name}: {}",
+            outcome.stderr
+        );
     }
 }

@@ -15,8 +15,8 @@ use crmauth::session::Session;
 
 use self::readers::{Pairs, Reader, all_read, command, installed, same};
 use self::runners::{
-    GITLAB_MAX, azure_expands, azure_variables, github_env, github_masks, gitlab_expands, gitlab_report,
-    powershell_variables,
+    GITLAB_MAX, azure_expands, azure_variables, github_env, github_masks, gitlab_expands,
+    gitlab_report, powershell_variables,
 };
 use self::samples::{Sample, for_all};
 use crate::support::tools::skipped;
@@ -45,7 +45,10 @@ const EXPIRY: &str = "2026-01-02T04:04:05Z";
 
 /// What `format` makes of the samples, each an account of its own: `x0`, `x1`, ….
 fn rendered(format: &str, samples: &[&Sample]) -> Result<Rendered> {
-    let target = |index| Target { spec: &DEMO, account: Some(format!("x{index}")) };
+    let target = |index| Target {
+        spec: &DEMO,
+        account: Some(format!("x{index}")),
+    };
     let sessions: Vec<(Target, Session)> = samples
         .iter()
         .enumerate()
@@ -58,18 +61,32 @@ fn rendered(format: &str, samples: &[&Sample]) -> Result<Rendered> {
         .collect();
     let entries = samples.iter().zip(&sessions);
     let outcomes: Vec<Outcome<'_>> = entries
-        .map(|(sample, (target, session))| Outcome::Session(Entry { target, url: &sample.url, session }))
+        .map(|(sample, (target, session))| {
+            Outcome::Session(Entry {
+                target,
+                url: &sample.url,
+                session,
+            })
+        })
         .collect();
-    Format::named(format)
-        .expect(format)
-        .write(&outcomes, &Shape { batch: format == "json", ..Shape::default() })
+    Format::named(format).expect(format).write(
+        &outcomes,
+        &Shape {
+            batch: format == "json",
+            ..Shape::default()
+        },
+    )
 }
 
 /// The variables that a reader should see.
 fn variables(samples: &[&Sample]) -> Pairs {
     let all = samples.iter().enumerate().flat_map(|(index, sample)| {
-        [("TOKEN", &*sample.token), ("TOKEN_EXPIRES_AT", EXPIRY), ("URL", &sample.url.to_string())]
-            .map(|(name, value)| (format!("DEMO__X{index}__{name}"), value.to_owned()))
+        [
+            ("TOKEN", &*sample.token),
+            ("TOKEN_EXPIRES_AT", EXPIRY),
+            ("URL", &sample.url.to_string()),
+        ]
+        .map(|(name, value)| (format!("DEMO__X{index}__{name}"), value.to_owned()))
     });
     all.collect()
 }
@@ -91,7 +108,11 @@ fn carried<'a>(
                 }
                 Err(error) => {
                     assert_eq!(error.cause, Cause::Format, "{format} {sample:?}");
-                    assert!(refuses, "{format} refused {sample:?}: {}", error.message.english());
+                    assert!(
+                        refuses,
+                        "{format} refused {sample:?}: {}",
+                        error.message.english()
+                    );
                     None
                 }
             }
@@ -115,8 +136,10 @@ fn text(bytes: &[u8]) -> &str {
 fn read_back(format: &str, readers: &'static [Reader], changes: fn(&Sample) -> bool) {
     let readers = installed(readers);
     for_all(|samples| {
-        let samples: Vec<&Sample> =
-            carried(format, samples, changes).into_iter().map(|(sample, _)| sample).collect();
+        let samples: Vec<&Sample> = carried(format, samples, changes)
+            .into_iter()
+            .map(|(sample, _)| sample)
+            .collect();
         let bytes = rendered(format, &samples).expect(format).main;
         all_read(&readers, &bytes, &variables(&samples));
     });
@@ -149,9 +172,18 @@ fn powershell_reads_powershell() {
 
 #[test]
 fn what_stands_for_a_failure_fails_the_shell() {
-    for (shell, format) in [("sh", "sh"), ("bash", "sh"), ("zsh", "sh"), ("fish", "fish")] {
+    for (shell, format) in [
+        ("sh", "sh"),
+        ("bash", "sh"),
+        ("zsh", "sh"),
+        ("fish", "fish"),
+    ] {
         let code = Format::named(format).expect(format).on_failure();
-        let script = if format == "fish" { "cat f | source" } else { r#"eval "$(cat f)""# };
+        let script = if format == "fish" {
+            "cat f | source"
+        } else {
+            r#"eval "$(cat f)""#
+        };
         let dir = tempfile::tempdir().expect("a folder");
         fs::write(dir.path().join("f"), code).expect("a file");
         match command(shell, dir.path()).args(["-c", script]).status() {
@@ -169,7 +201,11 @@ fn jq_reads_json() {
         let mut expected = variables(&samples);
         let users = samples.iter().map(|sample| sample.user.clone()).enumerate();
         expected.extend(users.map(|(index, user)| (format!("DEMO__X{index}__USER"), user)));
-        all_read(&readers, &rendered("json", &samples).expect("json").main, &expected);
+        all_read(
+            &readers,
+            &rendered("json", &samples).expect("json").main,
+            &expected,
+        );
     });
 }
 
@@ -184,7 +220,9 @@ fn no_env_file_can(value: &str) -> bool {
 fn every_reader_of_env_files_reads_env() {
     let changes = |sample: &Sample| any(sample, no_env_file_can);
     read_by_rule("env", changes, |text| {
-        dotenvy::from_read_iter(text.as_bytes()).collect::<std::result::Result<_, _>>().expect("an env file")
+        dotenvy::from_read_iter(text.as_bytes())
+            .collect::<std::result::Result<_, _>>()
+            .expect("an env file")
     });
     read_back("env", readers::ENV, |sample| any(sample, no_env_file_can));
 }
@@ -201,7 +239,10 @@ fn curl_sends_header() {
         for (index, sample) in samples.iter().enumerate() {
             let header = rendered("header", &[sample]).expect("a header").main;
             fs::write(dir.path().join(index.to_string()), header).expect("a file");
-            transfers.push(format!("header = @{index}\nurl = {}\noutput = answer\n", server.url()));
+            transfers.push(format!(
+                "header = @{index}\nurl = {}\noutput = answer\n",
+                server.url()
+            ));
         }
         fs::write(dir.path().join("all"), transfers.join("next\n")).expect("a file");
         let mut curl = command("curl", dir.path());
@@ -210,7 +251,10 @@ fn curl_sends_header() {
         let received = server.received();
         assert_eq!(received.len(), samples.len());
         for (request, sample) in received.iter().zip(samples) {
-            assert_eq!(request.header("authorization"), Some(&*format!("Bearer {}", sample.token)));
+            assert_eq!(
+                request.header("authorization"),
+                Some(&*format!("Bearer {}", sample.token))
+            );
         }
     });
 }
@@ -232,7 +276,10 @@ fn githubs_runner_reads_github() {
 #[test]
 fn gitlab_reads_gitlab() {
     let size = |sample: &Sample| -> usize {
-        variables(&[sample]).iter().map(|(name, value)| format!("{name}={value}\n").len()).sum()
+        variables(&[sample])
+            .iter()
+            .map(|(name, value)| format!("{name}={value}\n").len())
+            .sum()
     };
     let changes = |sample: &Sample| any(sample, gitlab_expands) || size(sample) >= GITLAB_MAX;
     read_by_rule("gitlab", changes, gitlab_report);
@@ -240,7 +287,11 @@ fn gitlab_reads_gitlab() {
 
 #[test]
 fn azures_agent_reads_azure() {
-    read_by_rule("azure", |sample| any(sample, azure_expands), azure_variables);
+    read_by_rule(
+        "azure",
+        |sample| any(sample, azure_expands),
+        azure_variables,
+    );
 }
 
 #[test]

@@ -18,7 +18,10 @@ pub static DEMO: Demo = Demo {
         r#"{"success":true,"result":{"token":"chA11eNge5Jd0s","serverTime":1795288795,"expireTime":1795289095}}"#,
     ],
     answer: r#"{"success":true,"result":{"sessionName":TOKEN,"userId":"19x1","version":"0.22"}}"#,
-    dead: (200, r#"{"success":false,"error":{"code":"INVALID_SESSIONID","message":"x"}}"#),
+    dead: (
+        200,
+        r#"{"success":false,"error":{"code":"INVALID_SESSIONID","message":"x"}}"#,
+    ),
     purpose: |event| match event.method.as_str() {
         "GET" if event.query.contains("operation=getchallenge") => "challenge",
         _ if String::from_utf8_lossy(&event.body).contains("operation=login") => "login",
@@ -51,7 +54,11 @@ pub static DEMO: Demo = Demo {
             answer: r#"{"success":true,"result":{}}"#,
             ..LOGIN
         },
-        Step { name: "a call to gluo", kind: Kind::Call, ..LOGIN },
+        Step {
+            name: "a call to gluo",
+            kind: Kind::Call,
+            ..LOGIN
+        },
     ],
     scenes,
 };
@@ -65,13 +72,15 @@ const LOGIN: Step = Step {
     field: "sessionName",
     ..Step::LOGIN
 };
-const GIVEN_CHALLENGE: &str =
-    r#"{"success":true,"result":{"token":CHALLENGE,"serverTime":1795288795,"expireTime":1795289095}}"#;
+const GIVEN_CHALLENGE: &str = r#"{"success":true,"result":{"token":CHALLENGE,"serverTime":1795288795,"expireTime":1795289095}}"#;
 
 /// What the page shows.
 fn scenes() -> Vec<Scene> {
     let scene = |name| {
-        let settings = [("GLUO_USERNAME", "integracao"), ("GLUO_ACCESS_KEY", "fZ3kT8wQ1xYb6LmN")];
+        let settings = [
+            ("GLUO_USERNAME", "integracao"),
+            ("GLUO_ACCESS_KEY", "fZ3kT8wQ1xYb6LmN"),
+        ];
         scene(name, "gluo", "login gluo", &settings)
     };
     let challenge = json!({ "success": true, "result": {
@@ -84,10 +93,16 @@ fn scenes() -> Vec<Scene> {
     let wrong = error("INVALID_USER_CREDENTIALS", "Invalid username or password");
     vec![
         scene("login").json(&challenge).json(&good),
-        scene("wrong key").json(&challenge).json(&wrong).json(&challenge).json(&wrong),
+        scene("wrong key")
+            .json(&challenge)
+            .json(&wrong)
+            .json(&challenge)
+            .json(&wrong),
         scene("unknown user").json(&error("ACCESS_DENIED", "username does not exists")),
         scene("web page").html(200, "<!DOCTYPE html><title>Gluocrm</title>"),
-        scene("redirect").html(301, "").header("Location", "https://crm.empresa.com.br/gluo/"),
+        scene("redirect")
+            .html(301, "")
+            .header("Location", "https://crm.empresa.com.br/gluo/"),
         scene("missing").with("GLUO_ACCESS_KEY", ""),
         scene("dollar").env_file(
             "GLUO_URL=empresa.gluocrm.com.br\nGLUO_USERNAME=integracao\nGLUO_ACCESS_KEY=fZ3k$T8w\n",
@@ -112,7 +127,10 @@ const GOOD: &str = r#"{"success":true,"result":{"sessionName":"5e430dfb6b01eedbb
 
 fn machine(url: &str, user: &str) -> Machine {
     let mut machine = Machine::new();
-    machine.set("GLUO_URL", url).set("GLUO_USERNAME", user).set("GLUO_ACCESS_KEY", "456");
+    machine
+        .set("GLUO_URL", url)
+        .set("GLUO_USERNAME", user)
+        .set("GLUO_ACCESS_KEY", "456");
     machine.canary(HASH).canary(SESSION);
     machine
 }
@@ -125,18 +143,25 @@ fn login(bodies: &[&str]) -> (Outcome, Server) {
 }
 
 fn posts(server: &Server) -> usize {
-    server.received().iter().filter(|request| request.method == "POST").count()
+    server
+        .received()
+        .iter()
+        .filter(|request| request.method == "POST")
+        .count()
 }
 
 fn refusal(code: &str) -> String {
-    json!({"success": false, "error": {"message": "Invalid username or password", "code": code}}).to_string()
+    json!({"success": false, "error": {"message": "Invalid username or password", "code": code}})
+        .to_string()
 }
 
 #[test]
 fn requests_byte_for_byte() {
     let (outcome, server) = login(&[CHALLENGE, GOOD]);
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
-    let [challenge, login] = &server.received()[..] else { panic!("two requests") };
+    let [challenge, login] = &server.received()[..] else {
+        panic!("two requests")
+    };
     assert_eq!(
         challenge.text(),
         "GET /webservice.php?operation=getchallenge&username=api HTTP/1.1\n\
@@ -163,14 +188,33 @@ fn user_names_are_encoded() {
         ("ana maria", "ana%20maria", "ana+maria"),
         ("josé", "jos%C3%A9", "jos%C3%A9"),
         ("d'arc", "d%27arc", "d%27arc"),
-        ("a+b@empresa.example", "a%2Bb%40empresa.example", "a%2Bb%40empresa.example"),
-        ("a&operation=logout#%", "a%26operation%3Dlogout%23%25", "a%26operation%3Dlogout%23%25"),
+        (
+            "a+b@empresa.example",
+            "a%2Bb%40empresa.example",
+            "a%2Bb%40empresa.example",
+        ),
+        (
+            "a&operation=logout#%",
+            "a%26operation%3Dlogout%23%25",
+            "a%26operation%3Dlogout%23%25",
+        ),
     ] {
         let server = Server::start(vec![Reply::json(200, CHALLENGE), Reply::json(200, GOOD)]);
-        assert_eq!(machine(&server.url(), user).run("login gluo").answer(), format!("{SESSION}\n"));
-        let [challenge, login] = &server.received()[..] else { panic!("two requests") };
-        assert_eq!(challenge.target, format!("/webservice.php?operation=getchallenge&username={query}"));
-        assert_eq!(login.body, format!("operation=login&username={form}&accessKey={HASH}"));
+        assert_eq!(
+            machine(&server.url(), user).run("login gluo").answer(),
+            format!("{SESSION}\n")
+        );
+        let [challenge, login] = &server.received()[..] else {
+            panic!("two requests")
+        };
+        assert_eq!(
+            challenge.target,
+            format!("/webservice.php?operation=getchallenge&username={query}")
+        );
+        assert_eq!(
+            login.body,
+            format!("operation=login&username={form}&accessKey={HASH}")
+        );
     }
 }
 
@@ -182,13 +226,27 @@ fn base_urls_with_a_folder_or_the_endpoint() {
         ("/webservice.php", "/webservice.php", ""),
         ("/crm", "/crm/webservice.php", "/crm"),
         ("/crm/", "/crm/webservice.php", "/crm"),
-        ("/a/b%20c/webservice.php", "/a/b%20c/webservice.php", "/a/b%20c"),
+        (
+            "/a/b%20c/webservice.php",
+            "/a/b%20c/webservice.php",
+            "/a/b%20c",
+        ),
     ] {
         let server = Server::start(vec![Reply::json(200, CHALLENGE), Reply::json(200, GOOD)]);
         let outcome = machine(&format!("{}{base}", server.url()), "api").run("login gluo --json");
-        assert_eq!(outcome.json()["url"], format!("{}{shown}", server.url()), "{}", outcome.stderr);
-        let [challenge, login] = &server.received()[..] else { panic!("two requests") };
-        assert_eq!(challenge.target, format!("{path}?operation=getchallenge&username=api"));
+        assert_eq!(
+            outcome.json()["url"],
+            format!("{}{shown}", server.url()),
+            "{}",
+            outcome.stderr
+        );
+        let [challenge, login] = &server.received()[..] else {
+            panic!("two requests")
+        };
+        assert_eq!(
+            challenge.target,
+            format!("{path}?operation=getchallenge&username=api")
+        );
         assert_eq!(login.target, path);
     }
 }
@@ -223,14 +281,20 @@ fn everything_the_server_said_but_the_challenges_token_is_passed_on() {
 
 #[test]
 fn other_dialects_are_read() {
-    let seed =
-        r#"{"application/json":{"sessionName":"5e430dfb6b01eedbb2fc0","userId":"19x1","version":"0.22"}}"#;
+    let seed = r#"{"application/json":{"sessionName":"5e430dfb6b01eedbb2fc0","userId":"19x1","version":"0.22"}}"#;
     let bare = r#"{"sessionName":"5e430dfb6b01eedbb2fc0","userId":"19x1","version":"0.22"}"#;
-    for challenge in [CHALLENGE, r#"{"application/json":{"token":"123"}}"#, r#"{"token":"123"}"#] {
+    for challenge in [
+        CHALLENGE,
+        r#"{"application/json":{"token":"123"}}"#,
+        r#"{"token":"123"}"#,
+    ] {
         for good in [seed, bare] {
             let (outcome, server) = login(&[challenge, good]);
             let answer = outcome.json();
-            assert_eq!((&answer["token"], &answer["details"]["userId"]), (&json!(SESSION), &json!("19x1")));
+            assert_eq!(
+                (&answer["token"], &answer["details"]["userId"]),
+                (&json!(SESSION), &json!("19x1"))
+            );
             assert!(server.received()[1].body.ends_with(HASH));
         }
     }
@@ -246,7 +310,15 @@ fn a_refusal_names_its_code_and_the_settings() {
         "ACCESS_DENIED",
     ] {
         let (outcome, server) = login(&[CHALLENGE, &refusal(code)]);
-        outcome.fails(4, &["refused the login", code, "GLUO_USERNAME and GLUO_ACCESS_KEY", &server.host()]);
+        outcome.fails(
+            4,
+            &[
+                "refused the login",
+                code,
+                "GLUO_USERNAME and GLUO_ACCESS_KEY",
+                &server.host(),
+            ],
+        );
         assert_eq!(posts(&server), 1);
     }
 }
@@ -255,7 +327,10 @@ fn a_refusal_names_its_code_and_the_settings() {
 fn an_unknown_user_is_refused_at_the_challenge_and_not_asked_again() {
     let denied = r#"{"success":false,"error":{"message":"username does not exists","code":"ACCESS_DENIED"}}"#;
     let (outcome, server) = login(&[denied]);
-    outcome.fails(4, &["ACCESS_DENIED: username does not exists", "GLUO_USERNAME"]);
+    outcome.fails(
+        4,
+        &["ACCESS_DENIED: username does not exists", "GLUO_USERNAME"],
+    );
     assert_eq!(posts(&server), 0);
 }
 
@@ -266,8 +341,15 @@ fn a_rivals_challenge_is_answered_with_a_fresh_one_once() {
         let (won, server) = login(&[CHALLENGE, &refusal(code), &fresh, GOOD]);
         assert_eq!(won.json()["token"], SESSION);
         assert_eq!(won.stderr, "");
-        let bodies: Vec<_> = server.received().iter().map(|request| request.body.clone()).collect();
-        assert!(bodies[1].ends_with(HASH) && !bodies[3].ends_with(HASH), "the fresh challenge is used");
+        let bodies: Vec<_> = server
+            .received()
+            .iter()
+            .map(|request| request.body.clone())
+            .collect();
+        assert!(
+            bodies[1].ends_with(HASH) && !bodies[3].ends_with(HASH),
+            "the fresh challenge is used"
+        );
 
         let (lost, server) = login(&[CHALLENGE, &refusal(code), &fresh, &refusal(code)]);
         lost.fails(4, &[code]);
@@ -291,7 +373,9 @@ fn crashes_of_the_server() {
     for (status, text) in [(500, "answered HTTP 500"), (200, "sent an empty answer")] {
         let crash = Reply::Last(format!("HTTP/1.0 {status} x\r\nContent-Length: 0\r\n\r\n").into());
         let server = Server::start(vec![Reply::json(200, CHALLENGE), crash]);
-        machine(&server.url(), "api").run("login gluo").fails(6, &[text]);
+        machine(&server.url(), "api")
+            .run("login gluo")
+            .fails(6, &[text]);
     }
 }
 
@@ -299,10 +383,25 @@ fn crashes_of_the_server() {
 fn answers_without_what_they_should_hold() {
     for (bodies, text) in [
         (&[r#"{"success":true}"#][..], "has no field `token`"),
-        (&[r#"{"success":true,"result":{"token":123}}"#], "has a number in `token` where a text"),
-        (&[r#"{"success":true,"result":[]}"#], "has an array in `result` where an object"),
-        (&[CHALLENGE, r#"{"success":true,"result":{"userId":"19x1"}}"#], "there is no session in the"),
-        (&[CHALLENGE, r#"{"success":true,"result":"5e430dfb6b01eedbb2fc0"}"#], "has a text in `result`"),
+        (
+            &[r#"{"success":true,"result":{"token":123}}"#],
+            "has a number in `token` where a text",
+        ),
+        (
+            &[r#"{"success":true,"result":[]}"#],
+            "has an array in `result` where an object",
+        ),
+        (
+            &[CHALLENGE, r#"{"success":true,"result":{"userId":"19x1"}}"#],
+            "there is no session in the",
+        ),
+        (
+            &[
+                CHALLENGE,
+                r#"{"success":true,"result":"5e430dfb6b01eedbb2fc0"}"#,
+            ],
+            "has a text in `result`",
+        ),
     ] {
         let (outcome, _server) = login(bodies);
         outcome.fails(6, &[text, "GLUO_URL"]);
@@ -319,8 +418,15 @@ fn a_challenge_is_asked_for_again_where_the_server_stumbles() {
         Reply::Last(Vec::new()),
     ];
     at_once(stumbles, |stumble| {
-        let server = Server::start(vec![stumble, Reply::json(200, CHALLENGE), Reply::json(200, GOOD)]);
-        assert_eq!(machine(&server.url(), "api").run("login gluo").answer(), format!("{SESSION}\n"));
+        let server = Server::start(vec![
+            stumble,
+            Reply::json(200, CHALLENGE),
+            Reply::json(200, GOOD),
+        ]);
+        assert_eq!(
+            machine(&server.url(), "api").run("login gluo").answer(),
+            format!("{SESSION}\n")
+        );
         assert_eq!(posts(&server), 1);
     });
 }
@@ -329,19 +435,32 @@ fn a_challenge_is_asked_for_again_where_the_server_stumbles() {
 fn a_challenge_that_is_refused_otherwise_is_not_repeated() {
     for (status, code) in [(401, 6), (404, 6), (408, 5), (500, 6)] {
         let server = Server::start(vec![Reply::http(status, "text/html", "<html>")]);
-        machine(&server.url(), "api").run("login gluo").fails(code, &[&format!("HTTP {status}")]);
+        machine(&server.url(), "api")
+            .run("login gluo")
+            .fails(code, &[&format!("HTTP {status}")]);
     }
 }
 
 #[test]
 fn a_cookie_is_not_sent_back() {
-    let headers = [("Set-Cookie", "PHPSESSID=x; path=/"), ("Content-Type", "application/json")];
+    let headers = [
+        ("Set-Cookie", "PHPSESSID=x; path=/"),
+        ("Content-Type", "application/json"),
+    ];
     let server = Server::start(vec![
         Reply::with_headers(200, &headers, CHALLENGE),
         Reply::with_headers(200, &headers, refusal("INVALID_AUTH_TOKEN")),
         Reply::with_headers(200, &headers, CHALLENGE),
         Reply::with_headers(200, &headers, GOOD),
     ]);
-    assert_eq!(machine(&server.url(), "api").run("login gluo").answer(), format!("{SESSION}\n"));
-    assert!(server.received().iter().all(|request| request.header("cookie").is_none()));
+    assert_eq!(
+        machine(&server.url(), "api").run("login gluo").answer(),
+        format!("{SESSION}\n")
+    );
+    assert!(
+        server
+            .received()
+            .iter()
+            .all(|request| request.header("cookie").is_none())
+    );
 }

@@ -27,8 +27,14 @@ fn start(machine: &Machine, line: &str) -> Terminal {
 /// Answers all that a login to Gluocrm asks for.
 fn answer(terminal: &mut Terminal, url: &str) {
     terminal.sees("GLUO_URL: ").types(&format!("{url}\r"));
-    terminal.sees("GLUO_USERNAME: ").sees("GLUO_USERNAME: ").types("api\r");
-    terminal.sees("GLUO_ACCESS_KEY (not shown): ").hides().types(&format!("{KEY}\r"));
+    terminal
+        .sees("GLUO_USERNAME: ")
+        .sees("GLUO_USERNAME: ")
+        .types("api\r");
+    terminal
+        .sees("GLUO_ACCESS_KEY (not shown): ")
+        .hides()
+        .types(&format!("{KEY}\r"));
 }
 
 #[test]
@@ -41,29 +47,72 @@ fn answers_lead_to_a_session_and_to_a_file_that_asks_no_more() {
     fs::create_dir(machine.path(".git")).expect("a git folder");
     machine.write(".gitignore", "target");
     let mut terminal = start(&machine, "login gluo");
-    terminal.sees("Gluocrm needs some settings").sees("GLUO_URL: base URL");
+    terminal
+        .sees("Gluocrm needs some settings")
+        .sees("GLUO_URL: base URL");
     terminal.sees("where to find it: from Gluocrm's support");
-    terminal.sees("GLUO_URL: ").types("\r").sees("GLUO_URL is needed");
-    terminal.sees("GLUO_URL: ").types("ftp://h\r").sees("GLUO_URL is neither an http:// nor an https:// URL");
-    terminal.sees("GLUO_URL: ").types(&format!(" {}/webservice.php \r", server.url()));
-    terminal.sees("GLUO_USERNAME: ").sees("GLUO_USERNAME: ").types("api\r");
-    terminal.sees("it comes by e-mail").sees("GLUO_ACCESS_KEY (not shown): ");
-    terminal.hides().types("two words\r").sees("GLUO_ACCESS_KEY holds white space");
-    terminal.sees("(not shown): ").hides().types(&format!("{KEY} \r"));
+    terminal
+        .sees("GLUO_URL: ")
+        .types("\r")
+        .sees("GLUO_URL is needed");
+    terminal
+        .sees("GLUO_URL: ")
+        .types("ftp://h\r")
+        .sees("GLUO_URL is neither an http:// nor an https:// URL");
+    terminal
+        .sees("GLUO_URL: ")
+        .types(&format!(" {}/webservice.php \r", server.url()));
+    terminal
+        .sees("GLUO_USERNAME: ")
+        .sees("GLUO_USERNAME: ")
+        .types("api\r");
+    terminal
+        .sees("it comes by e-mail")
+        .sees("GLUO_ACCESS_KEY (not shown): ");
+    terminal
+        .hides()
+        .types("two words\r")
+        .sees("GLUO_ACCESS_KEY holds white space");
+    terminal
+        .sees("(not shown): ")
+        .hides()
+        .types(&format!("{KEY} \r"));
     terminal.sees(TOKEN).sees("done: gluo: logged in as api");
-    terminal.sees("Write GLUO_URL, GLUO_USERNAME and GLUO_ACCESS_KEY to ./.env? [Y/n] ").types("\r");
+    terminal
+        .sees("Write GLUO_URL, GLUO_USERNAME and GLUO_ACCESS_KEY to ./.env? [Y/n] ")
+        .types("\r");
     let left = terminal.ends();
     assert!(left.code == 0 && left.sane, "{} {}", left.code, left.output);
-    assert!(!left.output.contains(KEY) && !left.output.contains("two words"), "{}", left.output);
-    assert!(left.line(".gitignore keeps it out of git").starts_with('/'), "{}", left.output);
+    assert!(
+        !left.output.contains(KEY) && !left.output.contains("two words"),
+        "{}",
+        left.output
+    );
+    assert!(
+        left.line(".gitignore keeps it out of git").starts_with('/'),
+        "{}",
+        left.output
+    );
     assert_eq!(mode(&machine.path(".env")), 0o600);
     let url = server.url();
-    let written = format!("GLUO_URL='{url}/webservice.php'\nGLUO_USERNAME='api'\nGLUO_ACCESS_KEY='{KEY}'\n");
-    assert_eq!(fs::read_to_string(machine.path(".env")).expect("a file"), written);
-    assert_eq!(fs::read_to_string(machine.path(".gitignore")).expect("a file"), "target\n.env\n");
+    let written =
+        format!("GLUO_URL='{url}/webservice.php'\nGLUO_USERNAME='api'\nGLUO_ACCESS_KEY='{KEY}'\n");
+    assert_eq!(
+        fs::read_to_string(machine.path(".env")).expect("a file"),
+        written
+    );
+    assert_eq!(
+        fs::read_to_string(machine.path(".gitignore")).expect("a file"),
+        "target\n.env\n"
+    );
 
     let left = start(&machine, "login gluo").ends();
-    assert_eq!((left.code, left.screen[0].as_str()), (0, TOKEN), "{}", left.output);
+    assert_eq!(
+        (left.code, left.screen[0].as_str()),
+        (0, TOKEN),
+        "{}",
+        left.output
+    );
 }
 
 #[test]
@@ -79,7 +128,10 @@ fn a_captured_token_is_the_token_alone() {
     terminal.sees("[Y/n]").types("n\r");
     let left = terminal.ends();
     assert_eq!(left.code, 0, "{}", left.output);
-    assert_eq!(fs::read_to_string(machine.path("token")).expect("a file"), format!("{TOKEN}\n"));
+    assert_eq!(
+        fs::read_to_string(machine.path("token")).expect("a file"),
+        format!("{TOKEN}\n")
+    );
     assert_eq!(machine.files(), ["token"]);
 }
 
@@ -91,13 +143,19 @@ fn what_is_asked_breaks_between_words() {
     for language in ["en", "pt-BR"] {
         let [narrow, wide] = [40, 400].map(|columns| {
             let machine = bare();
-            let mut terminal =
-                Terminal::start(machine.command(&["login", "gluo", "--lang", language]), columns);
+            let mut terminal = Terminal::start(
+                machine.command(&["login", "gluo", "--lang", language]),
+                columns,
+            );
             terminal.sees("GLUO_URL: ").sees("GLUO_URL: ").types("\x03");
             let output = terminal.ends().output;
             output.split("^C").next().expect("questions").to_owned()
         });
-        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let words = |text: &str| {
+            text.split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(words(&narrow), words(&wide));
         let lines = narrow.lines().map(|line| line.trim_end().chars().count());
         assert!(
@@ -113,7 +171,10 @@ fn what_stands_in_the_file_stays_byte_for_byte() {
         return;
     }
     for (before, after) in [
-        ("# mine\r\nOTHER=\"a b\"\r\n", "# mine\r\nOTHER=\"a b\"\r\nU\r\nN\r\nK\r\n"),
+        (
+            "# mine\r\nOTHER=\"a b\"\r\n",
+            "# mine\r\nOTHER=\"a b\"\r\nU\r\nN\r\nK\r\n",
+        ),
         ("OTHER=1", "OTHER=1\nU\nN\nK\n"),
         ("\u{feff}A=1\n\n", "\u{feff}A=1\n\nU\nN\nK\n"),
         (
@@ -130,8 +191,9 @@ fn what_stands_in_the_file_stays_byte_for_byte() {
         terminal.sees("[Y/n]").types("y\r");
         let left = terminal.ends();
         assert_eq!(left.code, 0, "{}", left.output);
-        let after =
-            after.replace('U', &format!("GLUO_URL='{}'", server.url())).replace('N', "GLUO_USERNAME='api'");
+        let after = after
+            .replace('U', &format!("GLUO_URL='{}'", server.url()))
+            .replace('N', "GLUO_USERNAME='api'");
         let after = after.replacen('K', &format!("GLUO_ACCESS_KEY='{KEY}'"), 1);
         assert_eq!(fs::read_to_string(&path).expect("a file"), after);
         assert_eq!(mode(&path), 0o600);
@@ -154,11 +216,21 @@ fn odd_values_are_read_back_by_everybody() {
         let mut machine = bare();
         machine.canary(password);
         let mut terminal = start(&machine, "login zeev");
-        terminal.sees("ZEEV_URL: ").types(&format!("{}\r", server.url()));
-        terminal.sees("ZEEV_USERNAME: ").sees("ZEEV_USERNAME: ").types("ana\r");
-        terminal.sees("(not shown): ").hides().types(&format!("{password}\r"));
+        terminal
+            .sees("ZEEV_URL: ")
+            .types(&format!("{}\r", server.url()));
+        terminal
+            .sees("ZEEV_USERNAME: ")
+            .sees("ZEEV_USERNAME: ")
+            .types("ana\r");
+        terminal
+            .sees("(not shown): ")
+            .hides()
+            .types(&format!("{password}\r"));
         if spaced {
-            terminal.sees("a space. Is that part of it? [y/N] ").types("y\r");
+            terminal
+                .sees("a space. Is that part of it? [y/N] ")
+                .types("y\r");
         }
         if kept.is_none() {
             terminal.sees("warning: zeev: ZEEV_PASSWORD cannot be written to ./.env");
@@ -167,13 +239,24 @@ fn odd_values_are_read_back_by_everybody() {
         let left = terminal.ends();
         assert_eq!(left.code, 0, "{}", left.output);
         let sent = server.received();
-        assert_eq!(sent[0].body, serde_json::json!({"login": "ana", "password": password}).to_string());
+        assert_eq!(
+            sent[0].body,
+            serde_json::json!({"login": "ana", "password": password}).to_string()
+        );
         let dotenvy = dotenvy::from_path_iter(machine.path(".env")).expect("a file");
         let read: Vec<(String, String)> = dotenvy.map(|item| item.expect("an entry")).collect();
-        assert_eq!(read.iter().find(|(name, _)| name == "ZEEV_PASSWORD").map(|(_, value)| &**value), kept);
+        assert_eq!(
+            read.iter()
+                .find(|(name, _)| name == "ZEEV_PASSWORD")
+                .map(|(_, value)| &**value),
+            kept
+        );
         if installed("python3") && kept.is_some() {
             let script = "import dotenv; print(dotenv.dotenv_values('.env')['ZEEV_PASSWORD'])";
-            let read = Command::new("python3").args(["-c", script]).current_dir(machine.work()).output();
+            let read = Command::new("python3")
+                .args(["-c", script])
+                .current_dir(machine.work())
+                .output();
             let read = read.expect("python3 starts").stdout;
             assert_eq!(String::from_utf8_lossy(&read), format!("{password}\n"));
         }
@@ -188,9 +271,17 @@ fn line_ends_that_were_pasted_answer_no_question() {
     let server = Server::start(canned::gluo(TOKEN));
     let machine = bare();
     let mut terminal = start(&machine, "login gluo");
-    terminal.sees("GLUO_URL: ").types(&format!("{}\r", server.url()));
-    terminal.sees("GLUO_USERNAME: ").sees("GLUO_USERNAME: ").types("api\r");
-    terminal.sees("(not shown): ").hides().types(&format!("{KEY}\r\n"));
+    terminal
+        .sees("GLUO_URL: ")
+        .types(&format!("{}\r", server.url()));
+    terminal
+        .sees("GLUO_USERNAME: ")
+        .sees("GLUO_USERNAME: ")
+        .types("api\r");
+    terminal
+        .sees("(not shown): ")
+        .hides()
+        .types(&format!("{KEY}\r\n"));
     terminal.sees(TOKEN).sees("[Y/n] ").types("n\r");
     let left = terminal.ends();
     assert_eq!(left.code, 0, "{}", left.output);
@@ -203,7 +294,11 @@ fn ctrl_c_at_any_question_leaves_nothing() {
         return;
     }
     for answers in 0..4 {
-        let script = if answers == 3 { canned::gluo(TOKEN) } else { Vec::new() };
+        let script = if answers == 3 {
+            canned::gluo(TOKEN)
+        } else {
+            Vec::new()
+        };
         let server = Server::start(script);
         let machine = bare();
         let mut terminal = start(&machine, "login gluo");
@@ -225,18 +320,37 @@ fn ctrl_c_at_any_question_leaves_nothing() {
             };
         }
         let left = terminal.ends();
-        assert!(left.code == 130 && left.sane, "{answers}: {} {}", left.code, left.output);
+        assert!(
+            left.code == 130 && left.sane,
+            "{answers}: {} {}",
+            left.code,
+            left.output
+        );
         left.line("error: interrupted");
-        assert!(!left.output.contains("may have taken effect"), "{}", left.output);
+        assert!(
+            !left.output.contains("may have taken effect"),
+            "{}",
+            left.output
+        );
         assert_eq!(machine.files(), [""; 0], "{answers}");
     }
     let machine = bare();
     let mut terminal = start(&machine, "login gluo");
-    terminal.sees("GLUO_URL: ").types("h\r").sees("GLUO_USERNAME: ").sees("GLUO_USERNAME: ").types("api\r");
+    terminal
+        .sees("GLUO_URL: ")
+        .types("h\r")
+        .sees("GLUO_USERNAME: ")
+        .sees("GLUO_USERNAME: ")
+        .types("api\r");
     terminal.sees("(not shown): ").hides();
     signal(terminal.child(), Signal::TERM);
     let left = terminal.ends();
-    assert!(left.code == 143 && left.sane, "{} {}", left.code, left.output);
+    assert!(
+        left.code == 143 && left.sane,
+        "{} {}",
+        left.code,
+        left.output
+    );
 }
 
 #[test]
@@ -246,7 +360,11 @@ fn what_becomes_of_the_offer_does_not_undo_the_login() {
     }
     for (typed, code, said) in [
         ("\x03", 130, "error: interrupted"),
-        ("\r", 0, "warning: the login is done, but what was typed for it is not kept: ./.env cannot be read"),
+        (
+            "\r",
+            0,
+            "warning: the login is done, but what was typed for it is not kept: ./.env cannot be read",
+        ),
     ] {
         let server = Server::start(canned::gluo(TOKEN));
         let machine = bare();
@@ -261,8 +379,17 @@ fn what_becomes_of_the_offer_does_not_undo_the_login() {
         assert_eq!(left.code, code, "{}", left.output);
         left.line(said);
         let out = fs::read_to_string(machine.path("out")).expect("a file");
-        assert!(out.contains(&format!("GLUO_TOKEN='{TOKEN}'")) && !out.contains("false"), "{out}");
-        assert!(machine.run("status --json").stdout.contains(r#""user":"api""#), "it is stored");
+        assert!(
+            out.contains(&format!("GLUO_TOKEN='{TOKEN}'")) && !out.contains("false"),
+            "{out}"
+        );
+        assert!(
+            machine
+                .run("status --json")
+                .stdout
+                .contains(r#""user":"api""#),
+            "it is stored"
+        );
     }
 }
 
@@ -276,7 +403,11 @@ fn the_end_of_the_input_is_an_answer_that_is_missing() {
     terminal.sees("GLUO_URL: ").sees("GLUO_URL: ").types("\x04");
     let left = terminal.ends();
     assert!(left.code == 2 && left.sane, "{} {}", left.code, left.output);
-    assert!(left.line("error: gluo: not set: ").starts_with("error: "), "{}", left.output);
+    assert!(
+        left.line("error: gluo: not set: ").starts_with("error: "),
+        "{}",
+        left.output
+    );
 
     let server = Server::start(canned::gluo(TOKEN));
     let mut terminal = start(&machine, "login gluo");
@@ -294,9 +425,17 @@ fn a_refused_login_writes_nothing() {
     let server = Server::start(vec![Reply::json(401, "{}")]);
     let machine = bare();
     let mut terminal = start(&machine, "login zeev");
-    terminal.sees("ZEEV_URL: ").types(&format!("{}\r", server.url()));
-    terminal.sees("ZEEV_USERNAME: ").sees("ZEEV_USERNAME: ").types("ana\r");
-    terminal.sees("(not shown): ").hides().types(&format!("{KEY}\r"));
+    terminal
+        .sees("ZEEV_URL: ")
+        .types(&format!("{}\r", server.url()));
+    terminal
+        .sees("ZEEV_USERNAME: ")
+        .sees("ZEEV_USERNAME: ")
+        .types("ana\r");
+    terminal
+        .sees("(not shown): ")
+        .hides()
+        .types(&format!("{KEY}\r"));
     terminal.sees("again?").sees("[Y/n] ").types("n\r");
     let left = terminal.ends();
     assert_eq!(left.code, 4, "{}", left.output);
@@ -308,8 +447,13 @@ fn a_refused_login_writes_nothing() {
 
 /// Answers what a login to Zeev asks for first when its URL is known.
 fn who(terminal: &mut Terminal, user: &str, password: &str) {
-    terminal.sees("\nZEEV_USERNAME: ").types(&format!("{user}\r"));
-    terminal.sees("ZEEV_PASSWORD (not shown): ").hides().types(&format!("{password}\r"));
+    terminal
+        .sees("\nZEEV_USERNAME: ")
+        .types(&format!("{user}\r"));
+    terminal
+        .sees("ZEEV_PASSWORD (not shown): ")
+        .hides()
+        .types(&format!("{password}\r"));
 }
 
 /// A terminal wide enough for the longest question.
@@ -337,16 +481,27 @@ fn refused_credentials_can_be_typed_again() {
         .sees("[Y/n] ")
         .types("\r");
     terminal.sees("\nZEEV_USERNAME [aan]: ").types("ana\r");
-    terminal.sees("ZEEV_PASSWORD (not shown): ").hides().types(&format!("{KEY}\r"));
+    terminal
+        .sees("ZEEV_PASSWORD (not shown): ")
+        .hides()
+        .types(&format!("{KEY}\r"));
     terminal.sees(TOKEN).sees("[Y/n] ").types("\r");
     let left = terminal.ends();
     assert_eq!(left.code, 0, "{}", left.output);
     assert!(!left.output.contains("error:"), "{}", left.output);
-    let bodies: Vec<String> = server.received().into_iter().map(|sent| sent.body).collect();
-    let body = |user: &str, word: &str| serde_json::json!({"login": user, "password": word}).to_string();
+    let bodies: Vec<String> = server
+        .received()
+        .into_iter()
+        .map(|sent| sent.body)
+        .collect();
+    let body =
+        |user: &str, word: &str| serde_json::json!({"login": user, "password": word}).to_string();
     assert_eq!(bodies, [body("aan", "wr0ngW0rd"), body("ana", KEY)]);
     let written = format!("ZEEV_USERNAME='ana'\nZEEV_PASSWORD='{KEY}'\n");
-    assert_eq!(fs::read_to_string(machine.path(".env")).expect("a file"), written);
+    assert_eq!(
+        fs::read_to_string(machine.path(".env")).expect("a file"),
+        written
+    );
 }
 
 #[test]
@@ -364,11 +519,29 @@ fn the_servers_reason_comes_before_the_question_and_enter_keeps_the_user() {
         if quiet == "-v" {
             terminal.sees("\nZEEV_USERNAME: ");
         }
-        terminal.types("ana\r").sees("(not shown): ").hides().types("wr0ngW0rd\r");
-        terminal.sees("\nzeev: ").sees("wrong w0rd").sees("\nType ZEEV_USERNAME").sees("[Y/n] ").types("\r");
+        terminal
+            .types("ana\r")
+            .sees("(not shown): ")
+            .hides()
+            .types("wr0ngW0rd\r");
+        terminal
+            .sees("\nzeev: ")
+            .sees("wrong w0rd")
+            .sees("\nType ZEEV_USERNAME")
+            .sees("[Y/n] ")
+            .types("\r");
         terminal.sees("\nZEEV_USERNAME [ana]: ").types("\r");
-        terminal.sees("(not shown): ").hides().types("\r").sees("(not shown): ").hides();
-        terminal.types(&format!("{KEY}\r")).sees(TOKEN).sees("[Y/n] ").types("n\r");
+        terminal
+            .sees("(not shown): ")
+            .hides()
+            .types("\r")
+            .sees("(not shown): ")
+            .hides();
+        terminal
+            .types(&format!("{KEY}\r"))
+            .sees(TOKEN)
+            .sees("[Y/n] ")
+            .types("n\r");
         let left = terminal.ends();
         assert_eq!(left.code, 0, "{}", left.output);
         let body = serde_json::json!({"login": "ana", "password": KEY}).to_string();
@@ -389,8 +562,16 @@ fn no_login_follows_that_nobody_typed_credentials_for() {
     terminal.sees("ZEEV_USERNAME: the person's");
     who(&mut terminal, "ana", KEY);
     for _ in 0..2 {
-        terminal.sees("again?").sees("[Y/n] ").types("y\r").sees("\nZEEV_USERNAME [ana]: ").types("ana\r");
-        terminal.sees("ZEEV_PASSWORD (not shown): ").hides().types(&format!("{KEY}\r"));
+        terminal
+            .sees("again?")
+            .sees("[Y/n] ")
+            .types("y\r")
+            .sees("\nZEEV_USERNAME [ana]: ")
+            .types("ana\r");
+        terminal
+            .sees("ZEEV_PASSWORD (not shown): ")
+            .hides()
+            .types(&format!("{KEY}\r"));
     }
     let left = terminal.ends();
     assert_eq!(left.code, 4, "{}", left.output);
@@ -409,9 +590,14 @@ fn no_login_follows_that_nobody_typed_credentials_for() {
         }
         let mut terminal = ask_of_zeev(&machine);
         if set {
-            terminal.sees("\nZEEV_URL: ").types(&format!("{}\r", server.url()));
+            terminal
+                .sees("\nZEEV_URL: ")
+                .types(&format!("{}\r", server.url()));
         } else {
-            terminal.sees("(not shown): ").hides().types(&format!("{KEY}\r"));
+            terminal
+                .sees("(not shown): ")
+                .hides()
+                .types(&format!("{KEY}\r"));
         }
         let left = terminal.ends();
         assert_eq!(left.code, 4, "{}", left.output);
@@ -428,9 +614,15 @@ fn no_secret_is_asked_for_that_could_not_be_sent() {
     let mut machine = bare();
     let mut terminal = start(&machine, "login zeev");
     terminal.sees("\nZEEV_URL: ").types(&format!("{PUBLIC}\r"));
-    terminal.sees("would send the credentials readable").sees("consent with ZEEV_ALLOW_HTTP=1");
+    terminal
+        .sees("would send the credentials readable")
+        .sees("consent with ZEEV_ALLOW_HTTP=1");
     // Who cannot be found now may be found when it counts.
-    terminal.sees("\nZEEV_URL: ").types("http://crm.invalid\r").sees("\nZEEV_USERNAME: ").types("\x03");
+    terminal
+        .sees("\nZEEV_URL: ")
+        .types("http://crm.invalid\r")
+        .sees("\nZEEV_USERNAME: ")
+        .types("\x03");
     assert_eq!(terminal.ends().code, 130);
     machine.set("ZEEV_URL", PUBLIC);
     let left = start(&machine, "login zeev").ends();
@@ -455,21 +647,36 @@ fn quotes_and_invisible_characters_are_not_taken_for_part_of_a_credential_unaske
         (format!("'{KEY}'"), &[quotes], "\r", KEY.to_owned()),
         (format!("\"{KEY}\""), &[quotes], "y\r", format!("\"{KEY}\"")),
         (format!("\u{200b}{KEY}"), &[unseen], "\r", KEY.to_owned()),
-        (format!("\"{KEY}\"\u{feff}"), &[unseen, quotes], "\r", KEY.to_owned()),
+        (
+            format!("\"{KEY}\"\u{feff}"),
+            &[unseen, quotes],
+            "\r",
+            KEY.to_owned(),
+        ),
         (format!("'{KEY}"), &[], "", format!("'{KEY}")),
     ] {
         let server = Server::start(vec![canned::zeev(TOKEN)]);
         let mut machine = bare();
-        machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana");
+        machine
+            .set("ZEEV_URL", &server.url())
+            .set("ZEEV_USERNAME", "ana");
         let mut terminal = ask_of_zeev(&machine);
-        terminal.sees("(not shown): ").hides().types(&format!("{typed}\r"));
+        terminal
+            .sees("(not shown): ")
+            .hides()
+            .types(&format!("{typed}\r"));
         for question in questions {
             terminal.sees(question).sees("[y/N] ").types(answer);
         }
         terminal.sees("[Y/n] ").types("n\r");
         let left = terminal.ends();
         assert_eq!(left.code, 0, "{}", left.output);
-        assert_eq!(left.output.matches("[y/N]").count(), questions.len(), "{}", left.output);
+        assert_eq!(
+            left.output.matches("[y/N]").count(),
+            questions.len(),
+            "{}",
+            left.output
+        );
         let body = serde_json::json!({"login": "ana", "password": sent}).to_string();
         assert_eq!(server.received()[0].body, body);
     }
@@ -486,11 +693,17 @@ fn what_is_set_with_quotes_or_invisible_characters_is_sent_with_a_warning() {
     ] {
         let server = Server::start(vec![canned::zeev(TOKEN)]);
         let mut machine = bare();
-        machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", user).set("ZEEV_PASSWORD", &password);
+        machine
+            .set("ZEEV_URL", &server.url())
+            .set("ZEEV_USERNAME", user)
+            .set("ZEEV_PASSWORD", &password);
         let run = machine.run("login zeev");
         assert_eq!((run.code, run.stdout), (0, format!("{TOKEN}\n")));
         let warning = |name: &str| format!("warning: zeev: {name} (the environment) {why}\n");
-        assert_eq!(run.stderr, warning("ZEEV_USERNAME") + &warning("ZEEV_PASSWORD"));
+        assert_eq!(
+            run.stderr,
+            warning("ZEEV_USERNAME") + &warning("ZEEV_PASSWORD")
+        );
         let body = serde_json::json!({"login": user, "password": password}).to_string();
         assert_eq!(server.received()[0].body, body);
     }
@@ -498,9 +711,17 @@ fn what_is_set_with_quotes_or_invisible_characters_is_sent_with_a_warning() {
     let server = Server::start(vec![canned::zeev(TOKEN)]);
     let machine = bare();
     let url = server.url();
-    machine.write(".env", format!("ZEEV_URL={url}\nZEEV_USERNAME=\"ana\"\nZEEV_PASSWORD='{KEY}'\n"));
+    machine.write(
+        ".env",
+        format!("ZEEV_URL={url}\nZEEV_USERNAME=\"ana\"\nZEEV_PASSWORD='{KEY}'\n"),
+    );
     let run = machine.run("login zeev");
-    assert_eq!((run.code, run.stderr.matches("quotes").count()), (0, 0), "{}", run.stderr);
+    assert_eq!(
+        (run.code, run.stderr.matches("quotes").count()),
+        (0, 0),
+        "{}",
+        run.stderr
+    );
     let body = serde_json::json!({"login": "ana", "password": KEY}).to_string();
     assert_eq!(server.received()[0].body, body);
 }
@@ -512,13 +733,24 @@ fn what_is_set_is_not_asked_for() {
     }
     let server = Server::start(vec![canned::zeev(TOKEN)]);
     let mut machine = bare();
-    machine.set("ZEEV_URL", &server.url()).set("ZEEV__LOJA__USERNAME", "ana");
+    machine
+        .set("ZEEV_URL", &server.url())
+        .set("ZEEV__LOJA__USERNAME", "ana");
     let mut terminal = start(&machine, "login zeev@loja");
-    terminal.sees("ZEEV__LOJA__PASSWORD (not shown): ").hides().types(&format!("{KEY}\r"));
-    terminal.sees("Write ZEEV__LOJA__PASSWORD to ./.env?").types("\r");
+    terminal
+        .sees("ZEEV__LOJA__PASSWORD (not shown): ")
+        .hides()
+        .types(&format!("{KEY}\r"));
+    terminal
+        .sees("Write ZEEV__LOJA__PASSWORD to ./.env?")
+        .types("\r");
     let left = terminal.ends();
     assert_eq!(left.code, 0, "{}", left.output);
-    assert!(!left.output.contains("ZEEV_URL:") && !left.output.contains("API_TOKEN"), "{}", left.output);
+    assert!(
+        !left.output.contains("ZEEV_URL:") && !left.output.contains("API_TOKEN"),
+        "{}",
+        left.output
+    );
     assert_eq!(
         fs::read_to_string(machine.path(".env")).expect("a file"),
         format!("ZEEV__LOJA__PASSWORD='{KEY}'\n")
@@ -532,16 +764,26 @@ fn a_file_that_somebody_planted_gets_no_answer_unseen() {
     }
     let server = Server::start(canned::gluo(TOKEN));
     let machine = bare();
-    machine.write(".env", format!("GLUO_URL={}\nGLUO_USERNAME=api\n", server.url()));
-    let question =
-        format!("GLUO_URL is {} (./.env line 1). Send what you type to that server? [y/N] ", server.url());
+    machine.write(
+        ".env",
+        format!("GLUO_URL={}\nGLUO_USERNAME=api\n", server.url()),
+    );
+    let question = format!(
+        "GLUO_URL is {} (./.env line 1). Send what you type to that server? [y/N] ",
+        server.url()
+    );
     let mut terminal = Terminal::start(machine.command(&["login", "gluo"]), 200);
     terminal.sees(&question).types("\r");
     let left = terminal.ends();
     assert_eq!(left.code, 2, "{}", left.output);
     assert!(!left.output.contains("not shown"), "{}", left.output);
     let mut terminal = Terminal::start(machine.command(&["login", "gluo"]), 200);
-    terminal.sees(&question).types("y\r").sees("(not shown): ").hides().types(&format!("{KEY}\r"));
+    terminal
+        .sees(&question)
+        .types("y\r")
+        .sees("(not shown): ")
+        .hides()
+        .types(&format!("{KEY}\r"));
     terminal.sees("[Y/n]").types("\r");
     assert_eq!(terminal.ends().code, 0);
 }
@@ -553,19 +795,29 @@ fn a_file_that_would_be_refused_is_not_written() {
     }
     let server = Server::start(canned::gluo(TOKEN));
     let mut machine = bare();
-    machine.set("GLUO_USERNAME", "api").secret("GLUO_ACCESS_KEY", KEY);
+    machine
+        .set("GLUO_USERNAME", "api")
+        .secret("GLUO_ACCESS_KEY", KEY);
     let mut terminal = start(&machine, "login gluo");
-    terminal.sees("GLUO_URL: ").sees("GLUO_URL: ").types(&format!("{}\r", server.url()));
+    terminal
+        .sees("GLUO_URL: ")
+        .sees("GLUO_URL: ")
+        .types(&format!("{}\r", server.url()));
     let left = terminal.ends();
     assert_eq!(left.code, 0, "{}", left.output);
     left.line("gluo: nothing is written to ./.env");
     assert_eq!(machine.files(), [""; 0]);
     // Beside another server than the one that the secret was typed for.
     let server = Server::start(canned::gluo(TOKEN));
-    machine.unset("GLUO_ACCESS_KEY").set("GLUO_URL", &server.url());
+    machine
+        .unset("GLUO_ACCESS_KEY")
+        .set("GLUO_URL", &server.url());
     machine.write(".env", "GLUO_URL=https://nowhere.invalid\n");
     let mut terminal = start(&machine, "login gluo");
-    terminal.sees("(not shown): ").hides().types(&format!("{KEY}\r"));
+    terminal
+        .sees("(not shown): ")
+        .hides()
+        .types(&format!("{KEY}\r"));
     let left = terminal.ends();
     assert_eq!(left.code, 0, "{}", left.output);
     left.line("gluo: nothing is written to ./.env");
@@ -580,7 +832,10 @@ fn nobody_is_asked_for_what_would_be_refused() {
     }
     let mut machine = bare();
     machine.set("GLUO_URL", "http://127.0.0.1:1");
-    machine.write(".env", format!("GLUO_URL=https://nowhere.invalid\nGLUO_ACCESS_KEY={KEY}\n"));
+    machine.write(
+        ".env",
+        format!("GLUO_URL=https://nowhere.invalid\nGLUO_ACCESS_KEY={KEY}\n"),
+    );
     let left = start(&machine, "login gluo").ends();
     assert_eq!(left.code, 2, "{}", left.output);
     left.line("error: gluo: GLUO_URL in the environment names another server than ./.env line 1");
@@ -594,7 +849,10 @@ fn nobody_is_asked_where_nobody_is() {
     }
     let names = "not set: GLUO_URL, GLUO_USERNAME, GLUO_ACCESS_KEY";
     let mut machine = bare();
-    machine.run("login gluo").fails(2, &[names, "; nothing is asked because there is no terminal"]);
+    machine.run("login gluo").fails(
+        2,
+        &[names, "; nothing is asked because there is no terminal"],
+    );
     let mut alone = wrapped(&machine.command(&["login", "gluo"]), &["setsid", "--wait"]);
     alone.stdin(Stdio::null());
     machine.finish(alone).fails(2, &[names, "no terminal"]);
@@ -607,16 +865,32 @@ fn nobody_is_asked_where_nobody_is() {
     ] {
         let left = start(&machine, line).ends();
         let code = if line.starts_with("exec") { 125 } else { 2 };
-        assert!(left.code == code || line.starts_with("status"), "{line}: {}", left.output);
-        assert!(left.screen.concat().contains(why), "{line}: {}", left.output);
+        assert!(
+            left.code == code || line.starts_with("status"),
+            "{line}: {}",
+            left.output
+        );
+        assert!(
+            left.screen.concat().contains(why),
+            "{line}: {}",
+            left.output
+        );
         assert!(!left.output.contains("Ctrl-C"), "{line}: {}", left.output);
     }
     machine.set("CI", "1");
     let left = start(&machine, "login gluo").ends();
     assert_eq!(left.code, 2, "{}", left.output);
-    assert!(left.screen.concat().contains("because CI is set"), "{}", left.output);
+    assert!(
+        left.screen.concat().contains("because CI is set"),
+        "{}",
+        left.output
+    );
     machine.unset("CI");
     let left = Terminal::start(machine.shell_command("sh", "crmauth login gluo 2>err"), 80).ends();
     assert_eq!((left.code, left.output.as_str()), (2, ""));
-    assert!(fs::read_to_string(machine.path("err")).expect("a file").contains("no terminal"));
+    assert!(
+        fs::read_to_string(machine.path("err"))
+            .expect("a file")
+            .contains("no terminal")
+    );
 }

@@ -16,7 +16,10 @@ pub static DEMO: Demo = Demo {
     settings: &[("HELLOCLOUD_CLIENT_ID", "3d7f3fda-97d8")],
     first: &[],
     answer: r#"{"token_type":"Bearer","expires_in":3600,"access_token":TOKEN}"#,
-    dead: (401, r#"{"error":"access_denied","hint":"Access token has been revoked"}"#),
+    dead: (
+        401,
+        r#"{"error":"access_denied","hint":"Access token has been revoked"}"#,
+    ),
     purpose: |event| match event.method.as_str() {
         _ if String::from_utf8_lossy(&event.body).contains("refresh_token") => "renew",
         "POST" => "login",
@@ -37,10 +40,28 @@ pub static DEMO: Demo = Demo {
             ],
             ..LOGIN
         },
-        Step { name: "hellocloud's refresh", kind: Kind::Renewal, ..LOGIN },
-        Step { name: "hellocloud's modules", kind: Kind::Check, answer: r#"{"data":[]}"#, ..LOGIN },
-        Step { name: "hellocloud's logout", kind: Kind::Revocation, answer: r#"{"meta":{}}"#, ..LOGIN },
-        Step { name: "a call to hellocloud", kind: Kind::Call, ..LOGIN },
+        Step {
+            name: "hellocloud's refresh",
+            kind: Kind::Renewal,
+            ..LOGIN
+        },
+        Step {
+            name: "hellocloud's modules",
+            kind: Kind::Check,
+            answer: r#"{"data":[]}"#,
+            ..LOGIN
+        },
+        Step {
+            name: "hellocloud's logout",
+            kind: Kind::Revocation,
+            answer: r#"{"meta":{}}"#,
+            ..LOGIN
+        },
+        Step {
+            name: "a call to hellocloud",
+            kind: Kind::Call,
+            ..LOGIN
+        },
     ],
     scenes,
 };
@@ -58,33 +79,49 @@ const LOGIN: Step = Step {
 fn scenes() -> Vec<Scene> {
     let scene = |name| {
         let settings = [
-            ("HELLOCLOUD_CLIENT_ID", "3d7f3fda-97d8-e2b9-ad89-5a2fe9b07650"),
+            (
+                "HELLOCLOUD_CLIENT_ID",
+                "3d7f3fda-97d8-e2b9-ad89-5a2fe9b07650",
+            ),
             ("HELLOCLOUD_CLIENT_SECRET", "oS3gr3doD0Cl1ente"),
         ];
         scene(name, "hellocloud", "login hellocloud", &settings)
     };
-    let with_user =
-        |name| scene(name).with("HELLOCLOUD_USERNAME", "maria").with("HELLOCLOUD_PASSWORD", "aS3nhaD4M4ria");
+    let with_user = |name| {
+        scene(name)
+            .with("HELLOCLOUD_USERNAME", "maria")
+            .with("HELLOCLOUD_PASSWORD", "aS3nhaD4M4ria")
+    };
     let good = json!({ "token_type": "Bearer", "expires_in": 3600, "access_token": JWT });
     let renewable = json!({
         "token_type": "Bearer", "expires_in": 3600, "access_token": JWT, "refresh_token": "def50200d2fb757e4c01",
     });
-    let unknown =
-        |message: &str| json!({ "error": "unknown_error", "error_description": message, "message": message });
+    let unknown = |message: &str| json!({ "error": "unknown_error", "error_description": message, "message": message });
     let client = json!({ "error": "invalid_client", "message": "Client authentication failed" });
     vec![
         scene("client credentials").json(&good),
         with_user("password").json(&renewable),
         scene("wrong secret").status(401, &client),
-        scene("escaped").with("HELLOCLOUD_CLIENT_SECRET", "o<segredo>").status(401, &client),
+        scene("escaped")
+            .with("HELLOCLOUD_CLIENT_SECRET", "o<segredo>")
+            .status(401, &client),
         scene("unknown client").status(
             500,
-            &unknown("OAuth2Clients module with id 3d7f3fda-97d8-e2b9-ad89-5a2fe9b07650 is not found"),
+            &unknown(
+                "OAuth2Clients module with id 3d7f3fda-97d8-e2b9-ad89-5a2fe9b07650 is not found",
+            ),
         ),
         with_user("wrong password").status(500, &unknown("The password is invalid: aS3nhaD4M4ria")),
-        with_user("locked").status(401, &json!({ "error": "lockout_reached", "message": "lockout_reached" })),
-        scene("rewriting").html(404, "<title>404 Not Found</title>").json(&good),
-        scene("legacy").html(404, "<title>404 Not Found</title>").html(404, "<title>404 Not Found</title>"),
+        with_user("locked").status(
+            401,
+            &json!({ "error": "lockout_reached", "message": "lockout_reached" }),
+        ),
+        scene("rewriting")
+            .html(404, "<title>404 Not Found</title>")
+            .json(&good),
+        scene("legacy")
+            .html(404, "<title>404 Not Found</title>")
+            .html(404, "<title>404 Not Found</title>"),
         scene("keys").html(500, ""),
     ]
 }
@@ -97,26 +134,36 @@ const REFRESH: &str = "def50200-Rf1Ty4Ui7Op";
 /// A machine for the grant `client_credentials`.
 fn machine(url: &str) -> Machine {
     let mut machine = Machine::new();
-    machine.set("HELLOCLOUD_URL", url).set("HELLOCLOUD_CLIENT_ID", "3d7f3fda-97d8");
-    machine.secret("HELLOCLOUD_CLIENT_SECRET", SECRET).canary(ACCESS).canary(REFRESH);
+    machine
+        .set("HELLOCLOUD_URL", url)
+        .set("HELLOCLOUD_CLIENT_ID", "3d7f3fda-97d8");
+    machine
+        .secret("HELLOCLOUD_CLIENT_SECRET", SECRET)
+        .canary(ACCESS)
+        .canary(REFRESH);
     machine
 }
 
 /// The same for the grant `password`.
 fn users_machine(url: &str) -> Machine {
     let mut machine = machine(url);
-    machine.set("HELLOCLOUD_USERNAME", "ana maria").secret("HELLOCLOUD_PASSWORD", PASSWORD);
+    machine
+        .set("HELLOCLOUD_USERNAME", "ana maria")
+        .secret("HELLOCLOUD_PASSWORD", PASSWORD);
     machine
 }
 
 fn good() -> Reply {
-    let answer =
-        json!({"token_type": "Bearer", "expires_in": 3600, "access_token": ACCESS, "refresh_token": REFRESH});
+    let answer = json!({"token_type": "Bearer", "expires_in": 3600, "access_token": ACCESS, "refresh_token": REFRESH});
     Reply::json(200, answer.to_string())
 }
 
 fn missing() -> Reply {
-    Reply::http(404, "text/html", "<!DOCTYPE html><title>404 Not Found</title>")
+    Reply::http(
+        404,
+        "text/html",
+        "<!DOCTYPE html><title>404 Not Found</title>",
+    )
 }
 
 /// A real server's way to report what it did not expect.
@@ -127,7 +174,10 @@ fn unknown_error(text: &str) -> Reply {
 
 fn login(reply: Reply) -> (Outcome, Server) {
     let server = Server::start(vec![reply]);
-    (users_machine(&server.url()).run("login hellocloud --json"), server)
+    (
+        users_machine(&server.url()).run("login hellocloud --json"),
+        server,
+    )
 }
 
 /// A POST as it should come.
@@ -145,23 +195,38 @@ const FORM: &str = "application/x-www-form-urlencoded";
 #[test]
 fn both_grants_in_both_bodies() {
     let json = r#"{"grant_type":"client_credentials","client_id":"3d7f3fda-97d8","client_secret":"s3cR3t-Hc7Df4Gh1Jk"}"#;
-    let form = "grant_type=client_credentials&client_id=3d7f3fda-97d8&client_secret=s3cR3t-Hc7Df4Gh1Jk";
+    let form =
+        "grant_type=client_credentials&client_id=3d7f3fda-97d8&client_secret=s3cR3t-Hc7Df4Gh1Jk";
     let as_user = |body: &str| body.replace("client_credentials", "password");
-    let user_json = as_user(json).replace('}', r#","username":"ana maria","password":"pW-Hc2Lz5Xc8Vb"}"#);
+    let user_json = as_user(json).replace(
+        '}',
+        r#","username":"ana maria","password":"pW-Hc2Lz5Xc8Vb"}"#,
+    );
     let user_form = as_user(form) + "&username=ana+maria&password=pW-Hc2Lz5Xc8Vb";
     for (user, body, sent) in [
         (false, None, post("/Api/access_token", JSON, json)),
         (false, Some("json"), post("/Api/access_token", JSON, json)),
         (false, Some("form"), post("/Api/access_token", FORM, form)),
         (true, None, post("/Api/access_token", JSON, &user_json)),
-        (true, Some("form"), post("/Api/access_token", FORM, &user_form)),
+        (
+            true,
+            Some("form"),
+            post("/Api/access_token", FORM, &user_form),
+        ),
     ] {
         let server = Server::start(vec![good()]);
-        let mut machine = if user { users_machine(&server.url()) } else { machine(&server.url()) };
+        let mut machine = if user {
+            users_machine(&server.url())
+        } else {
+            machine(&server.url())
+        };
         if let Some(body) = body {
             machine.set("HELLOCLOUD_BODY", body);
         }
-        assert_eq!(machine.run("login hellocloud").answer(), format!("{ACCESS}\n"));
+        assert_eq!(
+            machine.run("login hellocloud").answer(),
+            format!("{ACCESS}\n")
+        );
         assert_eq!(server.received()[0].text(), sent);
     }
 }
@@ -170,9 +235,15 @@ fn both_grants_in_both_bodies() {
 fn a_grant_can_be_chosen() {
     let server = Server::start(vec![good()]);
     let mut machine = users_machine(&server.url());
-    let outcome = machine.set("HELLOCLOUD_GRANT", "client_credentials").run("login hellocloud --json");
+    let outcome = machine
+        .set("HELLOCLOUD_GRANT", "client_credentials")
+        .run("login hellocloud --json");
     assert_eq!(outcome.json()["user"], Value::Null);
-    assert!(!server.received()[0].body.contains("password"), "{}", server.received()[0].body);
+    assert!(
+        !server.received()[0].body.contains("password"),
+        "{}",
+        server.received()[0].body
+    );
 
     let nowhere = Server::start(Vec::new());
     let mut machine = self::machine(&nowhere.url());
@@ -191,13 +262,22 @@ fn everything_the_server_said_but_the_refresh_token_is_passed_on() {
         ("token_type", json!("Bearer")),
         ("url", json!(server.url())),
         ("user", json!("ana maria")),
-        ("placement", json!({"in": "header", "name": "Authorization"})),
+        (
+            "placement",
+            json!({"in": "header", "name": "Authorization"}),
+        ),
         ("details", json!({"expires_in": 3600})),
     ] {
         assert_eq!(answer[name], value, "{name}");
     }
-    let time = |name: &str| -> jiff::Timestamp { answer[name].as_str().expect(name).parse().expect(name) };
-    assert_eq!(time("expires_at").duration_since(time("obtained_at")).as_secs(), 3600);
+    let time =
+        |name: &str| -> jiff::Timestamp { answer[name].as_str().expect(name).parse().expect(name) };
+    assert_eq!(
+        time("expires_at")
+            .duration_since(time("obtained_at"))
+            .as_secs(),
+        3600
+    );
     assert!(!outcome.stdout.contains(REFRESH));
 }
 
@@ -207,7 +287,11 @@ fn paths_below_the_url() {
         ("", None, "/Api/access_token"),
         ("/legacy", None, "/legacy/Api/access_token"),
         ("/legacy/Api/access_token", None, "/legacy/Api/access_token"),
-        ("/crm", Some("Api/index.php/access_token"), "/crm/Api/index.php/access_token"),
+        (
+            "/crm",
+            Some("Api/index.php/access_token"),
+            "/crm/Api/index.php/access_token",
+        ),
         ("/crm/", Some("/oauth/token"), "/crm/oauth/token"),
     ] {
         let server = Server::start(vec![good()]);
@@ -215,7 +299,10 @@ fn paths_below_the_url() {
         if let Some(token_path) = token_path {
             machine.set("HELLOCLOUD_TOKEN_PATH", token_path);
         }
-        assert_eq!(machine.run("login hellocloud").answer(), format!("{ACCESS}\n"));
+        assert_eq!(
+            machine.run("login hellocloud").answer(),
+            format!("{ACCESS}\n")
+        );
         assert_eq!(server.received()[0].target, path);
     }
 }
@@ -224,17 +311,30 @@ fn paths_below_the_url() {
 fn without_url_rewriting_the_other_path_is_tried_once() {
     let server = Server::start(vec![missing(), good()]);
     let outcome = users_machine(&format!("{}/crm", server.url())).run("login hellocloud");
-    assert_eq!((outcome.code, outcome.stdout.as_str()), (0, &*format!("{ACCESS}\n")));
-    outcome.says(&["warning: hellocloud: ", "HELLOCLOUD_TOKEN_PATH=Api/index.php/access_token"]);
-    let [first, second] = &server.received()[..] else { panic!("two requests") };
-    assert_eq!(second.text(), first.text().replace("/crm/Api/", "/crm/Api/index.php/"));
+    assert_eq!(
+        (outcome.code, outcome.stdout.as_str()),
+        (0, &*format!("{ACCESS}\n"))
+    );
+    outcome.says(&[
+        "warning: hellocloud: ",
+        "HELLOCLOUD_TOKEN_PATH=Api/index.php/access_token",
+    ]);
+    let [first, second] = &server.received()[..] else {
+        panic!("two requests")
+    };
+    assert_eq!(
+        second.text(),
+        first.text().replace("/crm/Api/", "/crm/Api/index.php/")
+    );
 }
 
 #[test]
 fn the_other_path_is_only_said_to_work_if_it_does() {
-    for (reply, code) in
-        [(missing(), 6), (Reply::http(502, "text/html", "<html>"), 5), (Reply::json(200, "[]"), 6)]
-    {
+    for (reply, code) in [
+        (missing(), 6),
+        (Reply::http(502, "text/html", "<html>"), 5),
+        (Reply::json(200, "[]"), 6),
+    ] {
         let server = Server::start(vec![missing(), reply]);
         let outcome = users_machine(&server.url()).run("login hellocloud");
         outcome.fails(code, &[&server.host()]);
@@ -260,8 +360,15 @@ fn refusals_that_a_real_server_sends_with_500() {
         "No user found with this username: ana maria",
     ] {
         let (outcome, server) = login(unknown_error(text));
-        outcome
-            .fails(4, &["refused the login: unknown_error: ", text, "HELLOCLOUD_PASSWORD", &server.host()]);
+        outcome.fails(
+            4,
+            &[
+                "refused the login: unknown_error: ",
+                text,
+                "HELLOCLOUD_PASSWORD",
+                &server.host(),
+            ],
+        );
     }
 }
 
@@ -270,26 +377,41 @@ fn a_password_in_a_refusal_is_blanked_however_it_is_written() {
     for (password, echo) in [
         (PASSWORD, PASSWORD),
         (r#"a"b'c<Kq3Wt8>d&e"#, r#"a"b'c<Kq3Wt8>d&e"#),
-        (r#"a"b'c<Kq3Wt8>d&e"#, "a&quot;b&#039;c&lt;Kq3Wt8&gt;d&amp;e"),
+        (
+            r#"a"b'c<Kq3Wt8>d&e"#,
+            "a&quot;b&#039;c&lt;Kq3Wt8&gt;d&amp;e",
+        ),
         ("senha José Pq4Rs7", "senha José Pq4Rs7"),
         ("senha José Pq4Rs7", "senha%20Jos%C3%A9%20Pq4Rs7"),
         ("x", "x"),
     ] {
-        let server = Server::start(vec![unknown_error(&format!("The password is invalid: {echo}"))]);
+        let server = Server::start(vec![unknown_error(&format!(
+            "The password is invalid: {echo}"
+        ))]);
         let mut machine = users_machine(&server.url());
         // What is one letter long stands in every sentence: here only the echo counts.
         if password.len() > 1 {
             machine.canary(password);
         }
-        let outcome = machine.set("HELLOCLOUD_PASSWORD", password).run("login hellocloud");
+        let outcome = machine
+            .set("HELLOCLOUD_PASSWORD", password)
+            .run("login hellocloud");
         outcome.fails(4, &["refused the login"]);
-        assert!(!outcome.stderr.contains(&format!("invalid: {echo}")), "{}", outcome.stderr);
+        assert!(
+            !outcome.stderr.contains(&format!("invalid: {echo}")),
+            "{}",
+            outcome.stderr
+        );
     }
 }
 
 #[test]
 fn a_secret_with_quotes_is_sent_as_it_is_and_the_hint_names_the_body() {
-    for (body, other) in [(None, "form"), (Some("json"), "form"), (Some("form"), "json")] {
+    for (body, other) in [
+        (None, "form"),
+        (Some("json"), "form"),
+        (Some("form"), "json"),
+    ] {
         for secret in [r#"q"Wz5Er"#, "q'Wz5Er", "q<Wz5Er", "q>Wz5Er", "q`Wz5Er"] {
             let server = Server::start(vec![unknown_error("The password is invalid: x")]);
             let mut machine = users_machine(&server.url());
@@ -310,11 +432,18 @@ fn refusals_with_a_code() {
     let (outcome, _server) = login(Reply::json(401, invalid_client.to_string()));
     outcome.fails(
         4,
-        &["invalid_client: Client authentication failed", "HELLOCLOUD_GRANT", "HELLOCLOUD_CLIENT_SECRET"],
+        &[
+            "invalid_client: Client authentication failed",
+            "HELLOCLOUD_GRANT",
+            "HELLOCLOUD_CLIENT_SECRET",
+        ],
     );
-    for (status, code) in
-        [(401, "invalid_grant"), (400, "invalid_grant"), (401, "access_denied"), (400, "unauthorized_client")]
-    {
+    for (status, code) in [
+        (401, "invalid_grant"),
+        (400, "invalid_grant"),
+        (401, "access_denied"),
+        (400, "unauthorized_client"),
+    ] {
         let (outcome, _server) = login(Reply::json(status, json!({"error": code}).to_string()));
         outcome.fails(4, &[code, "HELLOCLOUD_CLIENT_ID"]);
     }

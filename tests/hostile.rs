@@ -73,7 +73,11 @@ impl Runs {
     fn lines(&mut self, machine: &Machine, lines: &str) {
         let systems = systems();
         for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            let each = if line.contains("EACH") { &systems[..] } else { &systems[..1] };
+            let each = if line.contains("EACH") {
+                &systems[..]
+            } else {
+                &systems[..1]
+            };
             for system in each {
                 let words = line.split(' ').flat_map(|word| match word {
                     "ALL" => systems.clone(),
@@ -100,7 +104,8 @@ impl Runs {
             streams.push(("stdout", outcome.stdout.replace('\t', " ")));
         }
         for (stream, text) in streams {
-            self.harms.extend(harm(&text).map(|harm| format!("{arguments:?}, {stream}: {harm}")));
+            self.harms
+                .extend(harm(&text).map(|harm| format!("{arguments:?}, {stream}: {harm}")));
         }
         outcome
     }
@@ -108,7 +113,11 @@ impl Runs {
 
 impl Drop for Runs {
     fn drop(&mut self) {
-        assert!(std::thread::panicking() || self.harms.is_empty(), "{}", self.harms.join("\n"));
+        assert!(
+            std::thread::panicking() || self.harms.is_empty(),
+            "{}",
+            self.harms.join("\n")
+        );
     }
 }
 
@@ -152,7 +161,14 @@ fn good(demo: &Demo) -> Value {
 
 /// Whatever is read for people, and more besides, becomes the hostile text.
 fn infest(value: &mut Value) {
-    const READ: [&str; 6] = ["username", "name", "Message", "MensagemRetorno", "Token_Type", "version"];
+    const READ: [&str; 6] = [
+        "username",
+        "name",
+        "Message",
+        "MensagemRetorno",
+        "Token_Type",
+        "version",
+    ];
     if let Value::Object(fields) = value {
         for (name, value) in fields.iter_mut() {
             infest(value);
@@ -171,7 +187,12 @@ fn machine(servers: &[Server]) -> Machine {
     let mut file = String::new();
     for (demo, server) in ALL.iter().zip(servers) {
         demo.settle(&mut machine, &server.url());
-        let user = demo.spec().fields.iter().find(|field| field.kind == Kind::Text).expect("a user");
+        let user = demo
+            .spec()
+            .fields
+            .iter()
+            .find(|field| field.kind == Kind::Text)
+            .expect("a user");
         let user = demo.variable(user.name);
         machine.unset(&user);
         let hostile = without_controls();
@@ -190,17 +211,29 @@ fn what_a_good_server_says_of_itself() {
     assert_eq!(runs.run(&machine, &["login", "--all"]).code, 0);
     runs.lines(&machine, VERBS);
     // With such a token nobody but the server says who it stands for.
-    machine.unset("ZEEV_PASSWORD").set("ZEEV_API_TOKEN", "api-t0ken-Zk7").write(".env", "");
+    machine
+        .unset("ZEEV_PASSWORD")
+        .set("ZEEV_API_TOKEN", "api-t0ken-Zk7")
+        .write(".env", "");
     runs.lines(&machine, VERBS);
 
     let token = runs.run(&machine, &["login", "zeev", "-f", "json"]).json();
-    assert_eq!((&token["user"], &token["details"][HOSTILE]), (&json!(HOSTILE), &json!(HOSTILE)));
+    assert_eq!(
+        (&token["user"], &token["details"][HOSTILE]),
+        (&json!(HOSTILE), &json!(HOSTILE))
+    );
     runs.run(&machine, &["login", "zeev", "--as", HOSTILE]);
     let rows = runs.run(&machine, &["status", "zeev", "--json"]).json();
-    assert_eq!((&rows[0]["user"], &rows[1]["impersonating"]), (&json!(HOSTILE), &json!(HOSTILE)));
+    assert_eq!(
+        (&rows[0]["user"], &rows[1]["impersonating"]),
+        (&json!(HOSTILE), &json!(HOSTILE))
+    );
     let ended = runs.run(&machine, &["logout", "--all", "--json"]).json();
     let targets = [&ended[0]["target"], &ended[1]["target"]];
-    assert_eq!(targets, [&json!(format!("zeev (as:{HOSTILE})")), &json!("zeev")]);
+    assert_eq!(
+        targets,
+        [&json!(format!("zeev (as:{HOSTILE})")), &json!("zeev")]
+    );
 }
 
 #[test]
@@ -219,11 +252,18 @@ fn what_a_server_refuses_with() {
         Reply::json(401, refusal(json!({ "code": HOSTILE, "message": HOSTILE }))),
         Reply::json(400, refusal(HOSTILE.into())),
         Reply::json(200, refusal(json!({ "code": HOSTILE, "message": HOSTILE }))),
-        Reply::json(403, json!({ "errors": { "title": HOSTILE, "detail": HOSTILE } }).to_string()),
+        Reply::json(
+            403,
+            json!({ "errors": { "title": HOSTILE, "detail": HOSTILE } }).to_string(),
+        ),
         Reply::json(500, HOSTILE),
         Reply::http(200, &one_line, HOSTILE),
         Reply::with_headers(302, &[("Location", &one_line)], HOSTILE),
-        Reply::with_headers(301, &[("Location", &format!("https://else.test/{one_line}"))], HOSTILE),
+        Reply::with_headers(
+            301,
+            &[("Location", &format!("https://else.test/{one_line}"))],
+            HOSTILE,
+        ),
         Reply::Bytes(format!("HTTP/1.1 404 {one_line}\r\nContent-Length: 0\r\n\r\n").into_bytes()),
         Reply::Last(HOSTILE.as_bytes().to_vec()),
     ];
@@ -233,7 +273,9 @@ fn what_a_server_refuses_with() {
     for answer in answers {
         answer_well(&servers);
         runs.run(&machine, &["login", "--all"]);
-        servers.iter().for_each(|server| server.rest(answer.clone()));
+        servers
+            .iter()
+            .for_each(|server| server.rest(answer.clone()));
         runs.lines(
             &machine,
             "
@@ -263,9 +305,15 @@ fn what_stands_in_the_store() {
     type Edit = fn(&mut Value);
     let edits: [(&str, Edit); 6] = [
         ("its user", |entry| entry["user"] = HOSTILE.into()),
-        ("whom it stands for", |entry| entry["impersonating"] = HOSTILE.into()),
-        ("its details", |entry| entry["details"] = json!({ HOSTILE: HOSTILE })),
-        ("its token's type", |entry| entry["token_type"] = HOSTILE.into()),
+        ("whom it stands for", |entry| {
+            entry["impersonating"] = HOSTILE.into()
+        }),
+        ("its details", |entry| {
+            entry["details"] = json!({ HOSTILE: HOSTILE })
+        }),
+        ("its token's type", |entry| {
+            entry["token_type"] = HOSTILE.into()
+        }),
         ("its role", |entry| entry["key"]["role"] = HOSTILE.into()),
         ("its target", |entry| entry["target"] = HOSTILE.into()),
     ];
@@ -287,12 +335,22 @@ fn what_stands_in_the_store() {
             completions --targets
             ",
         );
-        servers.iter().for_each(|server| server.rest(Reply::json(500, "{}")));
-        runs.lines(&machine, "logout --all\nlogout --all --json\nlogout --all --local");
+        servers
+            .iter()
+            .for_each(|server| server.rest(Reply::json(500, "{}")));
+        runs.lines(
+            &machine,
+            "logout --all\nlogout --all --json\nlogout --all --local",
+        );
         answer_well(&servers);
         runs.lines(&machine, "login --all");
-        stored(&machine, ".json").iter().for_each(|path| change(path, edit));
-        runs.lines(&machine, "status\nstatus --check --json\nlogout ALL\nlogout --all");
+        stored(&machine, ".json")
+            .iter()
+            .for_each(|path| change(path, edit));
+        runs.lines(
+            &machine,
+            "status\nstatus --check --json\nlogout ALL\nlogout --all",
+        );
     }
     // Nobody can tell which one is meant: both are named.
     for user in ["ana", "eva"] {
@@ -302,8 +360,14 @@ fn what_stands_in_the_store() {
     }
     edit(&machine, "zeev", |entry| entry["user"] = HOSTILE.into());
     let mut bare = Machine::new();
-    bare.set("CRMAUTH_STORE", &format!("file:{}", store(&machine).display()));
-    runs.lines(&bare, "status\nlogout zeev\nlogout zeev --json\nlogout --all");
+    bare.set(
+        "CRMAUTH_STORE",
+        &format!("file:{}", store(&machine).display()),
+    );
+    runs.lines(
+        &bare,
+        "status\nlogout zeev\nlogout zeev --json\nlogout --all",
+    );
 }
 
 #[test]
@@ -314,7 +378,11 @@ fn what_is_typed() {
     let file = HOSTILE.replace('/', "|");
     let beside = |start: &str| format!("{start}{HOSTILE}");
     let (account, below, option) = (beside("gluo@"), beside("/dev/null/"), beside("--"));
-    let (store, redis, path) = (beside("file:/dev/null/"), beside("redis://h/"), beside("/x/{session}?"));
+    let (store, redis, path) = (
+        beside("file:/dev/null/"),
+        beside("redis://h/"),
+        beside("/x/{session}?"),
+    );
     let (data, header) = (beside("@"), beside("K:"));
     runs.lines(&machine, "login --all");
     machine.write(&file, "GLUO_URL\nZEEV_PASSWORD='x\nBROKER_USERNAME='x' y\n");
@@ -369,14 +437,23 @@ fn what_is_typed() {
     ] {
         runs.run(&machine, arguments);
         // Before `--`, where there is one.
-        let (ours, rest) =
-            arguments.split_at(arguments.iter().position(|word| *word == "--").unwrap_or(arguments.len()));
+        let (ours, rest) = arguments.split_at(
+            arguments
+                .iter()
+                .position(|word| *word == "--")
+                .unwrap_or(arguments.len()),
+        );
         runs.run(&machine, &[ours, &["--json"], rest].concat());
     }
     // Nor does it matter what the program is called by whoever starts it.
-    for arguments in
-        [&[][..], &["--help"], &["login", "--help"], &["--version"], &["login", "--wrong"], &["login"]]
-    {
+    for arguments in [
+        &[][..],
+        &["--help"],
+        &["login", "--help"],
+        &["--version"],
+        &["login", "--wrong"],
+        &["login"],
+    ] {
         let mut command = machine.command(arguments);
         command.arg0(&file);
         runs.of(&["started under another name"], &machine, command);
@@ -414,7 +491,11 @@ fn what_is_set() {
     let one_line = without_controls();
     for name in settings.chain(others.map(str::to_owned)) {
         for value in [HOSTILE, &one_line] {
-            for line in ["login --all --json --no-store", "login --all -v --no-store", "status ALL"] {
+            for line in [
+                "login --all --json --no-store",
+                "login --all -v --no-store",
+                "status ALL",
+            ] {
                 let words: Vec<&str> = line.split(' ').collect();
                 let mut command = base.command(&words);
                 command.env(&name, value);
@@ -423,7 +504,10 @@ fn what_is_set() {
         }
         base.write("settings", format!("{name}='{one_line}'\n"));
         runs.lines(&base, "status ALL --env-file settings --env-file .env");
-        base.write("settings", format!("{name}{one_line}='\n{one_line}\n{name}='{one_line}\n"));
+        base.write(
+            "settings",
+            format!("{name}{one_line}='\n{one_line}\n{name}='{one_line}\n"),
+        );
         runs.lines(&base, "login --all --env-file settings --json");
     }
 }
@@ -434,15 +518,26 @@ fn what_a_person_at_a_terminal_reads() {
     let mut machine = machine(&servers);
     for api_token in [false, true] {
         if api_token {
-            machine.unset("ZEEV_PASSWORD").set("ZEEV_API_TOKEN", "api-t0ken-Zk7").write(".env", "");
+            machine
+                .unset("ZEEV_PASSWORD")
+                .set("ZEEV_API_TOKEN", "api-t0ken-Zk7")
+                .write(".env", "");
         }
-        for arguments in [&["login", "zeev"][..], &["login", "zeev", "--as", HOSTILE], &["status"]] {
+        for arguments in [
+            &["login", "zeev"][..],
+            &["login", "zeev", "--as", HOSTILE],
+            &["status"],
+        ] {
             // One that can do no more than print lines, so that none of what comes out is ours; and one whose screen is
             // read, narrow enough for lines to be folded.
             let mut plain = machine.command(arguments);
             plain.env("TERM", "dumb");
             let left = Terminal::start(plain, 200).ends();
-            assert_eq!(harm(&left.output.replace("\r\n", "\n")), None, "{arguments:?}");
+            assert_eq!(
+                harm(&left.output.replace("\r\n", "\n")),
+                None,
+                "{arguments:?}"
+            );
             let left = Terminal::start(machine.command(arguments), 20).ends();
             assert_eq!(harm(&left.screen.join("\n")), None, "{arguments:?}");
         }

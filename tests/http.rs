@@ -15,14 +15,24 @@ use crate::support::{Demo, Machine, Outcome, Reply, Server, at_once, demo};
 use crate::{broker, systemsway, zeev};
 
 /// Logs in to every provider at once, each one's last step answered with `reply`.
-fn every_login(reply: impl Fn(&Demo) -> Reply + Sync, check: impl Fn(&Demo, &Server, &Outcome) + Sync) {
+fn every_login(
+    reply: impl Fn(&Demo) -> Reply + Sync,
+    check: impl Fn(&Demo, &Server, &Outcome) + Sync,
+) {
     each(|demo| {
         let script = demo.script([reply(demo)]);
         let steps = script.len();
         let server = Server::start(script);
-        let outcome = demo.machine(&server.url()).run(&format!("login {}", demo.id));
+        let outcome = demo
+            .machine(&server.url())
+            .run(&format!("login {}", demo.id));
         check(demo, &server, &outcome);
-        assert_eq!(server.received().len(), steps, "{}: each step is sent once", demo.id);
+        assert_eq!(
+            server.received().len(),
+            steps,
+            "{}: each step is sent once",
+            demo.id
+        );
     });
 }
 
@@ -34,7 +44,12 @@ fn each(work: impl Fn(&'static Demo) + Sync) {
 /// Every login works; stderr holds these texts, or nothing.
 fn every_login_works(reply: impl Fn(&Demo) -> Reply + Sync, warning: &str) {
     every_login(reply, |demo, _, outcome| {
-        assert_eq!((outcome.code, outcome.stdout.trim_end()), (0, demo.token), "{}", outcome.stderr);
+        assert_eq!(
+            (outcome.code, outcome.stdout.trim_end()),
+            (0, demo.token),
+            "{}",
+            outcome.stderr
+        );
         assert_eq!(outcome.stderr, warning.replace("ID", demo.id));
     });
 }
@@ -64,7 +79,10 @@ fn other_good_statuses_and_interim_answers_are_no_fault() {
 
 #[test]
 fn what_a_server_says_becomes_one_short_harmless_line() {
-    let message = format!("caf\u{e9}\r\n::error::x ##vso[task.x]y\u{1b}[31m\u{202e}{}", "z".repeat(5000));
+    let message = format!(
+        "caf\u{e9}\r\n::error::x ##vso[task.x]y\u{1b}[31m\u{202e}{}",
+        "z".repeat(5000)
+    );
     let body = serde_json::json!({ "message": message }).to_string();
     every_login(
         |_| Reply::json(403, &body),
@@ -75,7 +93,10 @@ fn what_a_server_says_becomes_one_short_harmless_line() {
             );
             outcome.fails(4, &[&said]);
             let (line, _) = outcome.stderr.split_once('\n').expect("a line");
-            assert!(line.chars().count() < 400 && line.ends_with('\u{2026}'), "{line}");
+            assert!(
+                line.chars().count() < 400 && line.ends_with('\u{2026}'),
+                "{line}"
+            );
         },
     );
 }
@@ -87,16 +108,29 @@ fn forms(secret: &str) -> Vec<String> {
         hex(&sha1::Sha1::digest(secret)),
         hex(&sha2::Sha256::digest(secret)),
     ];
-    let html: String = secret.chars().map(|c| format!("&#{};", u32::from(c))).collect();
-    let json: String = secret.chars().map(|c| format!("\\u{:04x}", u32::from(c))).collect();
+    let html: String = secret
+        .chars()
+        .map(|c| format!("&#{};", u32::from(c)))
+        .collect();
+    let json: String = secret
+        .chars()
+        .map(|c| format!("\\u{:04x}", u32::from(c)))
+        .collect();
     let percent: String = secret.bytes().map(|byte| format!("%{byte:02X}")).collect();
     let basic = STANDARD.encode(format!("user:{secret}"));
     let upper = hashes.clone().map(|hash| hash.to_uppercase());
-    [secret.to_owned(), STANDARD.encode(secret), basic, html, json, percent]
-        .into_iter()
-        .chain(hashes)
-        .chain(upper)
-        .collect()
+    [
+        secret.to_owned(),
+        STANDARD.encode(secret),
+        basic,
+        html,
+        json,
+        percent,
+    ]
+    .into_iter()
+    .chain(hashes)
+    .chain(upper)
+    .collect()
 }
 
 #[test]
@@ -104,12 +138,19 @@ fn a_secret_that_a_server_echoes_is_blanked_in_every_form() {
     every_login(
         |demo| {
             let echo = forms(demo.secret.1).join(" | ");
-            Reply::json(403, serde_json::json!({ "message": format!("<{echo}>") }).to_string())
+            Reply::json(
+                403,
+                serde_json::json!({ "message": format!("<{echo}>") }).to_string(),
+            )
         },
         |demo, _, outcome| {
             outcome.fails(4, &["refused the request (HTTP 403): <*** | "]);
             for form in forms(demo.secret.1) {
-                assert!(!outcome.stderr.contains(&form[..form.len().min(12)]), "{form}: {}", outcome.stderr);
+                assert!(
+                    !outcome.stderr.contains(&form[..form.len().min(12)]),
+                    "{form}: {}",
+                    outcome.stderr
+                );
             }
         },
     );
@@ -130,7 +171,9 @@ fn an_answer_may_be_one_mebibyte_long() {
 fn plain_text_to_a_public_address_needs_consent() {
     each(|demo| {
         for host in ["192.0.2.1", "[2001:db8::1]", "0.0.0.0"] {
-            let outcome = demo.machine(&format!("http://{host}")).run(&format!("login {}", demo.id));
+            let outcome = demo
+                .machine(&format!("http://{host}"))
+                .run(&format!("login {}", demo.id));
             let consent = format!("{}=1", demo.variable("ALLOW_HTTP"));
             outcome.fails(2, &["readable over a public network", "https://", &consent]);
         }
@@ -140,14 +183,20 @@ fn plain_text_to_a_public_address_needs_consent() {
 #[test]
 fn errors_as_json_are_one_line_with_the_contracts_fields() {
     each(|demo| {
-        let server = Server::start(demo.script([Reply::json(401, r#"{"message":"no \u0022way\u0022"}"#)]));
-        let outcome = demo.machine(&server.url()).run(&format!("login {} --json", demo.id));
+        let server =
+            Server::start(demo.script([Reply::json(401, r#"{"message":"no \u0022way\u0022"}"#)]));
+        let outcome = demo
+            .machine(&server.url())
+            .run(&format!("login {} --json", demo.id));
         outcome.fails(4, &[]);
         assert_eq!(outcome.stderr.lines().count(), 1, "{}", outcome.stderr);
         let error: Value = serde_json::from_str(&outcome.stderr).expect("JSON");
         let hint = error["error"]["hint"].as_str().expect("a hint").to_owned();
         assert!(hint.contains(demo.secret.0), "{hint}");
-        let message = format!("{} refused the request (HTTP 401): no \"way\"", server.host());
+        let message = format!(
+            "{} refused the request (HTTP 401): no \"way\"",
+            server.host()
+        );
         assert_eq!(
             error,
             serde_json::json!({"error": {"code": "refused", "exit": 4, "target": demo.id, "message": message,
@@ -161,9 +210,13 @@ fn json_tells_what_may_be_tried_again() {
     let nobody = Nobody::new();
     let address = nobody.host();
     let machine = zeev::DEMO.machine(&format!("http://{address}"));
-    let error: Value = serde_json::from_str(&machine.run("login zeev --json").stderr).expect("JSON");
+    let error: Value =
+        serde_json::from_str(&machine.run("login zeev --json").stderr).expect("JSON");
     let error = &error["error"];
-    assert_eq!((&error["code"], &error["retryable"]), (&"connect".into(), &true.into()));
+    assert_eq!(
+        (&error["code"], &error["retryable"]),
+        (&"connect".into(), &true.into())
+    );
     assert_eq!(error["http_status"], Value::Null);
 }
 
@@ -190,7 +243,8 @@ fn a_ca_file_makes_its_servers_trusted() {
     let authority = Authority::new();
     let config = authority.server("127.0.0.1");
     each(|demo| {
-        let server = Server::start_tls(config.clone(), demo.script([Reply::json(200, demo.good())]));
+        let server =
+            Server::start_tls(config.clone(), demo.script([Reply::json(200, demo.good())]));
         let outcome = tls_login(demo, &server, &server.url(), Some(&authority));
         assert_eq!(outcome.json()["token"], demo.token, "{}", outcome.stderr);
         assert_eq!(outcome.json()["url"], server.url());
@@ -201,7 +255,14 @@ fn a_ca_file_makes_its_servers_trusted() {
 fn a_certificate_is_no_reason_to_try_again() {
     let server = Server::start_tls(Authority::new().server("127.0.0.1"), Vec::new());
     let outcome = tls_login(&broker::DEMO, &server, &server.url(), None);
-    outcome.fails(5, &["from an unknown issuer", r#""code":"certificate""#, r#""retryable":false"#]);
+    outcome.fails(
+        5,
+        &[
+            "from an unknown issuer",
+            r#""code":"certificate""#,
+            r#""retryable":false"#,
+        ],
+    );
 }
 
 #[test]
@@ -211,7 +272,10 @@ fn roots_that_the_environment_names_stand_for_the_systems() {
     let config = authority.server("127.0.0.1");
     let files: [(&str, String); 3] = [
         ("right.pem", authority.pem().to_owned()),
-        ("odd.pem", [authority.pem(), "-----BEGIN CERTIFICATE-----\nMII"].concat()),
+        (
+            "odd.pem",
+            [authority.pem(), "-----BEGIN CERTIFICATE-----\nMII"].concat(),
+        ),
         ("wrong.pem", stranger.pem().to_owned()),
     ];
     let unknown = Some("from an unknown issuer");
@@ -219,12 +283,20 @@ fn roots_that_the_environment_names_stand_for_the_systems() {
         ("SSL_CERT_FILE", "right.pem", None),
         ("SSL_CERT_FILE", "odd.pem", None),
         ("SSL_CERT_FILE", "wrong.pem", unknown),
-        ("SSL_CERT_FILE", "missing.pem", Some("no certificates to check servers against")),
+        (
+            "SSL_CERT_FILE",
+            "missing.pem",
+            Some("no certificates to check servers against"),
+        ),
         ("SSL_CERT_DIR", "right", None),
         ("SSL_CERT_DIR", "wrong", unknown),
     ] {
         let good = || demo.script([Reply::json(200, demo.good())]);
-        let script = if refusal.is_none() { good() } else { Vec::new() };
+        let script = if refusal.is_none() {
+            good()
+        } else {
+            Vec::new()
+        };
         let server = Server::start_tls(config.clone(), script);
         let mut machine = demo.machine(&server.url());
         for (file, text) in &files {
@@ -251,7 +323,13 @@ fn a_ca_file_that_is_none() {
     let machine = zeev::DEMO.machine(&server.url());
     machine.write("empty.pem", "");
     let pipe = machine.path("pipe");
-    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .expect("mkfifo")
+            .success()
+    );
     for (file, why) in [
         ("empty.pem", "holds no certificate"),
         ("missing.pem", "is not there"),
@@ -261,8 +339,13 @@ fn a_ca_file_that_is_none() {
     ] {
         let timeout = if file == "pipe" { "0.2" } else { "30" };
         let outcome = machine.run(&format!("login zeev --ca-file {file} --timeout {timeout}"));
-        outcome
-            .fails(2, &[&format!("--ca-file {file} {why}"), "hint: it must be a file of PEM certificates"]);
+        outcome.fails(
+            2,
+            &[
+                &format!("--ca-file {file} {why}"),
+                "hint: it must be a file of PEM certificates",
+            ],
+        );
     }
     assert_eq!(server.connections(), 0);
 }
@@ -271,7 +354,10 @@ fn a_ca_file_that_is_none() {
 fn a_ca_file_may_be_a_pipe() {
     let authority = Authority::new();
     let demo = &zeev::DEMO;
-    let server = Server::start_tls(authority.server("127.0.0.1"), vec![Reply::json(200, demo.good())]);
+    let server = Server::start_tls(
+        authority.server("127.0.0.1"),
+        vec![Reply::json(200, demo.good())],
+    );
     let machine = demo.machine(&server.url());
     machine.write("ca.pem", authority.pem());
     let outcome = machine.shell("bash", "crmauth login zeev --ca-file <(cat ca.pem)");
@@ -294,10 +380,22 @@ fn plain_text_passes_a_proxy_by() {
         let proxy = bystander();
         let server = Server::start(demo.script([Reply::json(200, demo.good())]));
         let mut machine = demo.machine(&server.url());
-        for name in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "https_proxy"] {
+        for name in [
+            "http_proxy",
+            "HTTP_PROXY",
+            "all_proxy",
+            "ALL_PROXY",
+            "https_proxy",
+        ] {
             machine.set(name, &proxy.url());
         }
-        assert_eq!(machine.run(&format!("login {}", demo.id)).answer().trim_end(), demo.token);
+        assert_eq!(
+            machine
+                .run(&format!("login {}", demo.id))
+                .answer()
+                .trim_end(),
+            demo.token
+        );
         assert_eq!(proxy.connections(), 0);
     });
 }
@@ -314,7 +412,11 @@ fn plain_text_goes_through_a_proxy_with_consent() {
     ] {
         let demo = &zeev::DEMO;
         let good = vec![Reply::json(200, demo.good())];
-        let (via_proxy, direct) = if used { (good, Vec::new()) } else { (Vec::new(), good) };
+        let (via_proxy, direct) = if used {
+            (good, Vec::new())
+        } else {
+            (Vec::new(), good)
+        };
         let (proxy, server) = (Server::start(via_proxy), Server::start(direct));
         let mut machine = demo.machine(&server.url());
         let url = proxy_url(&mut machine, &proxy);
@@ -322,7 +424,10 @@ fn plain_text_goes_through_a_proxy_with_consent() {
         if cgi {
             machine.set("REQUEST_METHOD", "GET");
         }
-        assert_eq!(machine.run("login zeev -vv").says(&[]).stdout.trim_end(), demo.token);
+        assert_eq!(
+            machine.run("login zeev -vv").says(&[]).stdout.trim_end(),
+            demo.token
+        );
         if used {
             let request = &proxy.received()[0];
             assert_eq!(request.target, format!("{}/api/2/tokens", server.url()));
@@ -339,8 +444,12 @@ fn plain_text_through_a_proxy_to_who_knows_where_needs_consent_and_is_told() {
     let demo = &zeev::DEMO;
     let proxy = Server::start(vec![Reply::json(200, demo.good())]);
     let mut machine = demo.machine("http://zeev.example");
-    machine.set("http_proxy", &proxy.url()).set("ZEEV_ALLOW_PROXY", "1");
-    machine.run("login zeev").fails(2, &["through a proxy", "ZEEV_ALLOW_HTTP=1"]);
+    machine
+        .set("http_proxy", &proxy.url())
+        .set("ZEEV_ALLOW_PROXY", "1");
+    machine
+        .run("login zeev")
+        .fails(2, &["through a proxy", "ZEEV_ALLOW_HTTP=1"]);
     assert_eq!(proxy.connections(), 0);
     let outcome = machine.set("ZEEV_ALLOW_HTTP", "1").run("login zeev");
     assert_eq!((outcome.code, outcome.stdout.trim_end()), (0, demo.token));
@@ -354,13 +463,28 @@ fn a_connection_that_never_came_about_was_no_login() {
     let mut server = Server::start(vec![Reply::json(200, demo.good())]);
     let mut machine = demo.machine(&server.url());
     machine.run("login systemsway").answer();
-    let [entry] = &stored(&machine, ".json")[..] else { panic!("one entry") };
+    let [entry] = &stored(&machine, ".json")[..] else {
+        panic!("one entry")
+    };
     let before = std::fs::read(entry).expect("an entry");
     server.fill();
-    machine.unset(demo.secret.0).set("SYSTEMSWAY_PASSWORD_CMD", &format!("sleep 2; echo {}", demo.secret.1));
+    machine.unset(demo.secret.0).set(
+        "SYSTEMSWAY_PASSWORD_CMD",
+        &format!("sleep 2; echo {}", demo.secret.1),
+    );
     let outcome = machine.run("login systemsway --timeout 4");
-    outcome.fails(5, &[&format!("error: systemsway: timed out connecting to {} after ", server.host())]);
-    assert_eq!(std::fs::read(entry).expect("an entry"), before, "no login, so the session is as it was");
+    outcome.fails(
+        5,
+        &[&format!(
+            "error: systemsway: timed out connecting to {} after ",
+            server.host()
+        )],
+    );
+    assert_eq!(
+        std::fs::read(entry).expect("an entry"),
+        before,
+        "no login, so the session is as it was"
+    );
 }
 
 #[test]
@@ -368,7 +492,8 @@ fn a_tunnel_through_a_proxy_shows_it_nothing() {
     let authority = Authority::new();
     let config = authority.server("127.0.0.1");
     each(|demo| {
-        let server = Server::start_tls(config.clone(), demo.script([Reply::json(200, demo.good())]));
+        let server =
+            Server::start_tls(config.clone(), demo.script([Reply::json(200, demo.good())]));
         let proxy = Server::start(vec![Reply::Tunnel(server.address())]);
         let mut machine = demo.machine(&server.url());
         machine.write("ca.pem", authority.pem());
@@ -376,9 +501,19 @@ fn a_tunnel_through_a_proxy_shows_it_nothing() {
         machine.set("https_proxy", url.trim_start_matches("http://"));
         let outcome = machine.run(&format!("login {} --ca-file ca.pem", demo.id));
         assert_eq!(outcome.answer().trim_end(), demo.token);
-        let [connect] = &proxy.received()[..] else { panic!("one CONNECT") };
-        assert_eq!((&*connect.method, &connect.target), ("CONNECT", &server.host()));
-        assert!(server.received().iter().all(|request| request.header("proxy-authorization").is_none()));
+        let [connect] = &proxy.received()[..] else {
+            panic!("one CONNECT")
+        };
+        assert_eq!(
+            (&*connect.method, &connect.target),
+            ("CONNECT", &server.host())
+        );
+        assert!(
+            server
+                .received()
+                .iter()
+                .all(|request| request.header("proxy-authorization").is_none())
+        );
     });
 }
 
@@ -393,7 +528,14 @@ fn no_proxy_is_honoured() {
         let mut machine = demo.machine(&server.url());
         machine.write("ca.pem", authority.pem());
         machine.set("https_proxy", &proxy.url()).set("no_proxy", no);
-        assert_eq!(machine.run("login zeev --ca-file ca.pem").answer().trim_end(), demo.token, "{no}");
+        assert_eq!(
+            machine
+                .run("login zeev --ca-file ca.pem")
+                .answer()
+                .trim_end(),
+            demo.token,
+            "{no}"
+        );
         assert_eq!(proxy.connections(), 0);
     }
 }
@@ -407,9 +549,17 @@ fn a_proxy_that_refuses_is_named_without_its_user() {
         let url = proxy_url(&mut machine, &proxy);
         machine.set("https_proxy", &url);
         let outcome = machine.run("login zeev -vv");
-        let text = format!("cannot connect to zeev.example through the proxy {}", proxy.host());
+        let text = format!(
+            "cannot connect to zeev.example through the proxy {}",
+            proxy.host()
+        );
         outcome.fails(5, &[&text, "https_proxy", "no_proxy"]);
-        assert!(proxy.received().iter().all(|request| request.method == "CONNECT"));
+        assert!(
+            proxy
+                .received()
+                .iter()
+                .all(|request| request.method == "CONNECT")
+        );
     });
 }
 
@@ -421,23 +571,46 @@ fn a_proxy_that_is_away_is_named_without_its_user() {
     let proxies = [
         ("http", &*address, &*connect),
         ("socks5h", &address, &connect),
-        ("http", "proxy.invalid:3128", "cannot resolve zeev.example or its proxy proxy.invalid:3128"),
-        ("socks5h", "proxy.invalid:3128", "through the proxy proxy.invalid:3128"),
+        (
+            "http",
+            "proxy.invalid:3128",
+            "cannot resolve zeev.example or its proxy proxy.invalid:3128",
+        ),
+        (
+            "socks5h",
+            "proxy.invalid:3128",
+            "through the proxy proxy.invalid:3128",
+        ),
     ];
     at_once(proxies, |(scheme, proxy, text)| {
         let mut machine = zeev::DEMO.machine("https://zeev.example");
         machine.canary(PROXY_USER).canary(PROXY_PASSWORD);
-        machine.set("ALL_PROXY", &format!("{scheme}://{PROXY_USER}:{PROXY_PASSWORD}@{proxy}"));
-        machine.run("login zeev -vv").fails(5, &[text, "check https_proxy"]);
+        machine.set(
+            "ALL_PROXY",
+            &format!("{scheme}://{PROXY_USER}:{PROXY_PASSWORD}@{proxy}"),
+        );
+        machine
+            .run("login zeev -vv")
+            .fails(5, &[text, "check https_proxy"]);
     });
 }
 
 #[test]
 fn a_proxy_that_is_no_url() {
-    for proxy in ["http://", "ftp://127.0.0.1", "http://pxUser6Tg2Yh:pxPass9Ik4Ol@[", "::"] {
+    for proxy in [
+        "http://",
+        "ftp://127.0.0.1",
+        "http://pxUser6Tg2Yh:pxPass9Ik4Ol@[",
+        "::",
+    ] {
         let mut machine = zeev::DEMO.machine("https://zeev.example");
-        machine.set("https_proxy", proxy).canary(PROXY_USER).canary(PROXY_PASSWORD);
-        machine.run("login zeev").fails(2, &["the environment's proxy is no URL", "https_proxy"]);
+        machine
+            .set("https_proxy", proxy)
+            .canary(PROXY_USER)
+            .canary(PROXY_PASSWORD);
+        machine
+            .run("login zeev")
+            .fails(2, &["the environment's proxy is no URL", "https_proxy"]);
     }
 }
 
@@ -449,7 +622,12 @@ fn requests_are_seen_at_vv_without_query_or_secret() {
         machine.set("RUST_LOG", "trace");
         let outcome = machine.run(&format!("login {} -vv", demo.id));
         assert_eq!(outcome.stdout.trim_end(), demo.token);
-        outcome.says(&[&format!("trace: {}: POST {}{}: HTTP 200", demo.id, server.url(), demo.path)]);
+        outcome.says(&[&format!(
+            "trace: {}: POST {}{}: HTTP 200",
+            demo.id,
+            server.url(),
+            demo.path
+        )]);
         assert!(!outcome.stderr.contains("operation="), "{}", outcome.stderr);
     });
 }

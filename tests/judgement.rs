@@ -29,7 +29,11 @@ fn json_reply(status: u16, body: &Value) -> Reply {
 }
 
 fn cached(machine: &Machine, system: &str) -> String {
-    machine.run(&format!("token {system} --cached")).answer().trim_end().to_owned()
+    machine
+        .run(&format!("token {system} --cached"))
+        .answer()
+        .trim_end()
+        .to_owned()
 }
 
 /// A POST with a session and what else it takes.
@@ -42,28 +46,55 @@ fn a_frame_that_says_so_is_a_death_and_the_request_is_sent_again() {
     let reversed = r#"{"success":false,"error":{"message":"x","code":"INVALID_SESSIONID"}}"#;
     let dead = gluo_error("INVALID_SESSIONID").to_string();
     let behind = |text: String| Reply::http(200, "text/html", text);
-    let mut rows: Vec<(&str, Reply)> =
-        ["INVALID_SESSIONID", "AUTHENTICATION_REQUIRED", "SESSION_EXPIRED", "SESSION_LEFT_IDLE"]
-            .map(|code| ("gluo", json_reply(200, &gluo_error(code))))
-            .into();
+    let mut rows: Vec<(&str, Reply)> = [
+        "INVALID_SESSIONID",
+        "AUTHENTICATION_REQUIRED",
+        "SESSION_EXPIRED",
+        "SESSION_LEFT_IDLE",
+    ]
+    .map(|code| ("gluo", json_reply(200, &gluo_error(code))))
+    .into();
     rows.extend([
         ("gluo", Reply::json(200, reversed)),
         ("gluo", Reply::json(200, format!("\u{feff}\r\n {dead}\n"))),
         ("gluo", behind(format!("{}{dead}", warnings(100)))),
         ("gluo", behind(format!("{}{dead}", warnings(40 * 1024)))),
         ("gluo", behind(format!("{dead}{}", warnings(100)))),
-        ("gluo", behind(format!("\nNotice: x in /a.php on line 1\n{dead}"))),
-        ("gluo", behind(format!("Warning: x in /a.php on line 1\n{dead}"))),
-        ("hellocloud", json_reply(401, &denied("Access token has been revoked"))),
-        ("hellocloud", json_reply(401, &denied("Access token could not be verified"))),
-        ("hellocloud", json_reply(401, &denied("The JWT string must have two dots"))),
+        (
+            "gluo",
+            behind(format!("\nNotice: x in /a.php on line 1\n{dead}")),
+        ),
+        (
+            "gluo",
+            behind(format!("Warning: x in /a.php on line 1\n{dead}")),
+        ),
+        (
+            "hellocloud",
+            json_reply(401, &denied("Access token has been revoked")),
+        ),
+        (
+            "hellocloud",
+            json_reply(401, &denied("Access token could not be verified")),
+        ),
+        (
+            "hellocloud",
+            json_reply(401, &denied("The JWT string must have two dots")),
+        ),
     ]);
     for (system, dead) in rows {
         let shown = format!("{system} {dead:?}");
-        let replies = [dead].into_iter().chain(login(system, "Nw2token")).chain([ok("done")]);
+        let replies = [dead]
+            .into_iter()
+            .chain(login(system, "Nw2token"))
+            .chain([ok("done")]);
         let (_server, machine, _) = logged_in(system, replies);
         let outcome = post(&machine, system);
-        assert_eq!((outcome.code, outcome.stdout.as_str()), (0, "done"), "{shown}: {}", outcome.stderr);
+        assert_eq!(
+            (outcome.code, outcome.stdout.as_str()),
+            (0, "done"),
+            "{shown}: {}",
+            outcome.stderr
+        );
         assert_eq!(cached(&machine, system), "Nw2token", "{shown}");
     }
 }
@@ -112,19 +143,36 @@ fn a_text_that_speaks_of_a_death_is_none() {
         (json_reply(400, &revoked), 6),
         (json_reply(403, &revoked), 4),
         (json_reply(401, &json!({"data": revoked})), 4),
-        (json_reply(401, &json!({"error": "invalid_client", "hint": "Access token has been revoked"})), 4),
+        (
+            json_reply(
+                401,
+                &json!({"error": "invalid_client", "hint": "Access token has been revoked"}),
+            ),
+            4,
+        ),
         (Reply::http(401, "text/html", format!("<html>{revoked}")), 6),
     ]
     .map(|(reply, code)| ("hellocloud", reply, code));
     for (system, answer, code) in gluo.into_iter().chain(systemsway).chain(hellocloud) {
         let shown = format!("{system} {answer:?}");
-        let Reply::Bytes(bytes) = &answer else { panic!("an answer") };
+        let Reply::Bytes(bytes) = &answer else {
+            panic!("an answer")
+        };
         let text = String::from_utf8(bytes.clone()).expect("UTF-8");
         let body = text.split_once("\r\n\r\n").expect("a head").1.to_owned();
         let (server, machine, before) = logged_in(system, [answer]);
         let outcome = post(&machine, system);
-        assert_eq!((outcome.code, &outcome.stdout), (code, &body), "{shown}: {}", outcome.stderr);
-        assert_eq!(server.received().len(), before + 1, "one request and no question: {shown}");
+        assert_eq!(
+            (outcome.code, &outcome.stdout),
+            (code, &body),
+            "{shown}: {}",
+            outcome.stderr
+        );
+        assert_eq!(
+            server.received().len(),
+            before + 1,
+            "one request and no question: {shown}"
+        );
         assert_eq!(cached(&machine, system), TOKEN, "{shown}");
     }
 }
@@ -143,19 +191,45 @@ fn a_frame_that_is_cut_is_no_death() {
 /// A refusal that may speak of the session or of the request: the system is asked.
 #[test]
 fn a_refusal_is_looked_into_before_anything_is_sent_again() {
-    let error = json!({"Status": "ERROR", "IDSessao": "", "Message": "O ID da sessão está inválido"});
+    let error =
+        json!({"Status": "ERROR", "IDSessao": "", "Message": "O ID da sessão está inválido"});
     let business = json!({"Status": "ERROR", "Message": "Ja Existe"});
     let unauthenticated = Reply::json(401, r#"{"message":"Pessoa não autenticada"}"#);
     let whoami = json_reply(200, &json!({"userId": 1, "temporaryToken": "another"}));
     let alive = Reply::json(200, "[]");
     for (system, refusal, question, dead) in [
-        ("systemsway", json_reply(200, &error), json_reply(200, &error), true),
-        ("systemsway", json_reply(200, &business), alive.clone(), false),
+        (
+            "systemsway",
+            json_reply(200, &error),
+            json_reply(200, &error),
+            true,
+        ),
+        (
+            "systemsway",
+            json_reply(200, &business),
+            alive.clone(),
+            false,
+        ),
         ("systemsway", Reply::json(401, "{}"), alive, false),
-        ("systemsway", json_reply(200, &error), Reply::http(401, "text/html", HTML), false),
-        ("zeev", unauthenticated.clone(), unauthenticated.clone(), true),
+        (
+            "systemsway",
+            json_reply(200, &error),
+            Reply::http(401, "text/html", HTML),
+            false,
+        ),
+        (
+            "zeev",
+            unauthenticated.clone(),
+            unauthenticated.clone(),
+            true,
+        ),
         ("zeev", unauthenticated.clone(), whoami, false),
-        ("zeev", unauthenticated, Reply::http(401, "text/html", HTML), false),
+        (
+            "zeev",
+            unauthenticated,
+            Reply::http(401, "text/html", HTML),
+            false,
+        ),
     ] {
         let shown = format!("{system} {refusal:?} {question:?}");
         let mut replies = vec![refusal, question];
@@ -165,11 +239,24 @@ fn a_refusal_is_looked_into_before_anything_is_sent_again() {
         }
         let (server, machine, before) = logged_in(system, replies);
         let outcome = post(&machine, system);
-        assert_eq!(outcome.stdout == "done", dead, "{shown}: {}", outcome.stderr);
+        assert_eq!(
+            outcome.stdout == "done",
+            dead,
+            "{shown}: {}",
+            outcome.stderr
+        );
         let own = |request: &&crate::support::server::Received| request.body == "b=1";
         let sent = server.received().split_off(before);
-        assert_eq!(sent.iter().filter(own).count(), if dead { 2 } else { 1 }, "{shown}");
-        assert_eq!(cached(&machine, system), if dead { "Nw2token" } else { TOKEN }, "{shown}");
+        assert_eq!(
+            sent.iter().filter(own).count(),
+            if dead { 2 } else { 1 },
+            "{shown}"
+        );
+        assert_eq!(
+            cached(&machine, system),
+            if dead { "Nw2token" } else { TOKEN },
+            "{shown}"
+        );
     }
 }
 
@@ -185,7 +272,11 @@ fn after_a_crash_only_what_changes_nothing_is_sent_again() {
     let alive = json_reply(200, &json!({"success": true, "result": {"types": []}}));
     let dead = json_reply(200, &gluo_error("INVALID_SESSIONID"));
     for crash in &crashes {
-        for (question, replaced) in [(alive.clone(), false), (dead.clone(), true), (crash.clone(), true)] {
+        for (question, replaced) in [
+            (alive.clone(), false),
+            (dead.clone(), true),
+            (crash.clone(), true),
+        ] {
             for method in ["GET", "POST", "PUT", "DELETE"] {
                 let shown = format!("{method} {crash:?} {question:?}");
                 let mut replies = vec![crash.clone(), question.clone()];
@@ -198,12 +289,27 @@ fn after_a_crash_only_what_changes_nothing_is_sent_again() {
                 }
                 let (server, machine, before) = logged_in("gluo", replies);
                 let outcome = machine.run_args(&["api", "gluo", "/own", "-X", method]);
-                assert_eq!(outcome.stdout == "done", again, "{shown}: {}", outcome.stderr);
-                assert_eq!(outcome.stderr.contains("is not repeated"), replaced && !again, "{shown}");
+                assert_eq!(
+                    outcome.stdout == "done",
+                    again,
+                    "{shown}: {}",
+                    outcome.stderr
+                );
+                assert_eq!(
+                    outcome.stderr.contains("is not repeated"),
+                    replaced && !again,
+                    "{shown}"
+                );
                 let sent = server.received().split_off(before);
-                let own = sent.iter().filter(|request| request.target.starts_with("/base/own"));
+                let own = sent
+                    .iter()
+                    .filter(|request| request.target.starts_with("/base/own"));
                 assert_eq!(own.count(), if again { 2 } else { 1 }, "{shown}");
-                assert_eq!(cached(&machine, "gluo"), if replaced { "Nw2token" } else { TOKEN }, "{shown}");
+                assert_eq!(
+                    cached(&machine, "gluo"),
+                    if replaced { "Nw2token" } else { TOKEN },
+                    "{shown}"
+                );
             }
         }
     }
@@ -224,25 +330,51 @@ fn a_session_that_the_server_fails_at_is_kept_until_there_is_another() {
     assert_eq!(cached(&machine, "gluo"), TOKEN);
     let outcome = machine.run("status gluo --check");
     assert_eq!(outcome.code, 3, "{}", outcome.stderr);
-    assert!(outcome.stdout.contains("the server fails whenever it is asked with the session"));
+    assert!(
+        outcome
+            .stdout
+            .contains("the server fails whenever it is asked with the session")
+    );
     machine.run("logout gluo --local").answer();
 }
 
 /// What a web server, a proxy or a server in trouble answers in the system's place.
 fn between() -> Vec<(&'static str, Reply)> {
     let asks = |status: u16, scheme: &'static str, kind: &str, body: &str| {
-        Reply::with_headers(status, &[("WWW-Authenticate", scheme), ("Content-Type", kind)], body)
+        Reply::with_headers(
+            status,
+            &[("WWW-Authenticate", scheme), ("Content-Type", kind)],
+            body,
+        )
     };
     let denied = denied("Access token has been revoked").to_string();
     vec![
-        ("Basic", asks(401, "Basic realm=\"Staging\"", "text/html", HTML)),
-        ("Basic without a page", asks(401, "basic realm=x", "text/plain", "")),
-        ("Basic before JSON", asks(401, "Basic realm=\"x\"", "application/json", "{}")),
-        ("Digest", asks(401, "Digest realm=\"x\", nonce=\"y\"", "text/html", HTML)),
+        (
+            "Basic",
+            asks(401, "Basic realm=\"Staging\"", "text/html", HTML),
+        ),
+        (
+            "Basic without a page",
+            asks(401, "basic realm=x", "text/plain", ""),
+        ),
+        (
+            "Basic before JSON",
+            asks(401, "Basic realm=\"x\"", "application/json", "{}"),
+        ),
+        (
+            "Digest",
+            asks(401, "Digest realm=\"x\", nonce=\"y\"", "text/html", HTML),
+        ),
         ("NTLM", asks(401, "NTLM", "text/html", HTML)),
-        ("two schemes", asks(401, "Bearer, Negotiate", "text/html", HTML)),
+        (
+            "two schemes",
+            asks(401, "Bearer, Negotiate", "text/html", HTML),
+        ),
         ("a page", Reply::http(401, "text/html", HTML)),
-        ("a page behind white space", Reply::http(401, "text/html", format!("\n {HTML}"))),
+        (
+            "a page behind white space",
+            Reply::http(401, "text/html", format!("\n {HTML}")),
+        ),
         ("a firewall", Reply::http(403, "text/html", HTML)),
         ("a firewall in JSON", Reply::json(403, denied)),
         ("a gateway", Reply::http(502, "text/html", HTML)),
@@ -266,7 +398,11 @@ fn what_stands_between_ends_no_session() {
             machine.run(&format!("login {system}")).answer();
             let outcome = machine.run(&format!("status {system} --check"));
             assert_ne!(outcome.code, 0, "{shown}");
-            assert!(!outcome.stdout.contains("dead"), "{shown}: {}", outcome.stdout);
+            assert!(
+                !outcome.stdout.contains("dead"),
+                "{shown}: {}",
+                outcome.stdout
+            );
             assert_eq!(cached(&machine, system), TOKEN, "{shown}");
             if ["gluo", "hellocloud"].contains(&system) {
                 let outcome = machine.run(&format!("logout {system}"));
@@ -275,9 +411,16 @@ fn what_stands_between_ends_no_session() {
                 assert_eq!(cached(&machine, system), TOKEN, "{shown}");
             }
             let outcome = post(&machine, system);
-            assert_eq!(outcome.code == 0, name == "another page", "{shown}: {}", outcome.stderr);
-            let logins =
-                server.received()[logged_in..].iter().filter(|request| logs_in(&request.body)).count();
+            assert_eq!(
+                outcome.code == 0,
+                name == "another page",
+                "{shown}: {}",
+                outcome.stderr
+            );
+            let logins = server.received()[logged_in..]
+                .iter()
+                .filter(|request| logs_in(&request.body))
+                .count();
             assert_eq!(logins, 0, "{shown}");
         }
     }
@@ -285,7 +428,9 @@ fn what_stands_between_ends_no_session() {
 
 /// Whether a request's body is that of a login.
 fn logs_in(body: &str) -> bool {
-    ["operation=login", "grant_type", "Passwd", "password"].iter().any(|word| body.contains(word))
+    ["operation=login", "grant_type", "Passwd", "password"]
+        .iter()
+        .any(|word| body.contains(word))
 }
 
 #[test]
@@ -305,8 +450,13 @@ fn whoever_refuses_in_front_is_not_the_system() {
             server.rest(answer.clone());
             let outcome = machine_at(&server).run(&format!("login {system} --json"));
             let error: Value =
-                serde_json::from_str(outcome.stderr.lines().last().expect("an error")).expect("JSON");
-            assert_eq!(error["error"]["code"], expected, "{system}, {name}: {}", outcome.stderr);
+                serde_json::from_str(outcome.stderr.lines().last().expect("an error"))
+                    .expect("JSON");
+            assert_eq!(
+                error["error"]["code"], expected,
+                "{system}, {name}: {}",
+                outcome.stderr
+            );
         }
     }
 }
@@ -323,23 +473,40 @@ fn a_header_that_never_arrived_says_nothing_of_the_session() {
     let outcome = machine.run("status hellocloud --check");
     assert_eq!(outcome.code, 6, "{}", outcome.stdout);
     outcome.says(&["never saw the Authorization header", "CGIPassAuth"]);
-    machine.run("logout hellocloud").fails(6, &["never saw the Authorization header", "CGIPassAuth"]);
+    machine
+        .run("logout hellocloud")
+        .fails(6, &["never saw the Authorization header", "CGIPassAuth"]);
     let outcome = post(&machine, "hellocloud");
     assert_eq!(outcome.code, 6, "{}", outcome.stderr);
     outcome.says(&["never saw the Authorization header", "CGIPassAuth"]);
     assert_eq!(cached(&machine, "hellocloud"), TOKEN);
-    assert_eq!(server.received().iter().filter(|request| logs_in(&request.body)).count(), 1);
+    assert_eq!(
+        server
+            .received()
+            .iter()
+            .filter(|request| logs_in(&request.body))
+            .count(),
+        1
+    );
 }
 
 #[test]
 fn a_session_that_had_ended_is_not_called_revoked() {
     for (system, dead) in [
         ("gluo", json_reply(200, &gluo_error("INVALID_SESSIONID"))),
-        ("hellocloud", json_reply(401, &denied("Access token could not be verified"))),
+        (
+            "hellocloud",
+            json_reply(401, &denied("Access token could not be verified")),
+        ),
     ] {
         let (_server, machine, _) = logged_in(system, [dead]);
-        assert_eq!(machine.run(&format!("logout {system}")).answer(), format!("{system}\tforgotten\n"));
-        machine.run(&format!("token {system} --cached")).fails(3, &["no session is stored"]);
+        assert_eq!(
+            machine.run(&format!("logout {system}")).answer(),
+            format!("{system}\tforgotten\n")
+        );
+        machine
+            .run(&format!("token {system} --cached"))
+            .fails(3, &["no session is stored"]);
     }
 }
 
@@ -353,14 +520,26 @@ fn a_refresh_token_that_lives_on_is_ended_too() {
             &json!({"token_type": "Bearer", "expires_in": 3600, "access_token": token, "refresh_token": "def502r1"}),
         )
     };
-    let spent = json_reply(401, &json!({"error": "invalid_request", "hint": "Token has been revoked"}));
-    let ended = json_reply(200, &json!({"meta": {"message": "You have been successfully logged out"}}));
+    let spent = json_reply(
+        401,
+        &json!({"error": "invalid_request", "hint": "Token has been revoked"}),
+    );
+    let ended = json_reply(
+        200,
+        &json!({"meta": {"message": "You have been successfully logged out"}}),
+    );
     for (rest, word) in [
         (vec![pair("Hc2"), ended], Some("revoked")),
         (vec![pair("Hc2"), dead()], Some("still-alive")),
         (vec![spent], Some("forgotten")),
-        (vec![pair("Hc2"), Reply::http(502, "text/html", HTML)], Some("still-alive")),
-        (vec![json_reply(401, &json!({"error": "invalid_client"}))], Some("still-alive")),
+        (
+            vec![pair("Hc2"), Reply::http(502, "text/html", HTML)],
+            Some("still-alive"),
+        ),
+        (
+            vec![json_reply(401, &json!({"error": "invalid_client"}))],
+            Some("still-alive"),
+        ),
         (vec![Reply::http(502, "text/html", HTML)], None),
     ] {
         let script = [pair("Hc1"), dead()].into_iter().chain(rest).collect();
@@ -368,7 +547,9 @@ fn a_refresh_token_that_lives_on_is_ended_too() {
         let machine = machine_at(&server);
         machine.run("login hellocloud").answer();
         let outcome = machine.run("logout hellocloud");
-        let line = word.map(|word| format!("hellocloud\t{word}\n")).unwrap_or_default();
+        let line = word
+            .map(|word| format!("hellocloud\t{word}\n"))
+            .unwrap_or_default();
         assert_eq!(outcome.stdout, line, "{}", outcome.stderr);
         assert_eq!(outcome.code == 0, word.is_some(), "{}", outcome.stderr);
         let left = machine.run("token hellocloud --cached").code;
@@ -378,7 +559,12 @@ fn a_refresh_token_that_lives_on_is_ended_too() {
 
 #[test]
 fn gluocrm_is_asked_with_a_question_that_harms_no_session() {
-    let alive = || json_reply(200, &json!({"success": true, "result": {"types": ["Contacts"]}}));
+    let alive = || {
+        json_reply(
+            200,
+            &json!({"success": true, "result": {"types": ["Contacts"]}}),
+        )
+    };
     let mut script = canned::gluo(TOKEN);
     script.extend((0..4).map(|_| alive()));
     let server = Server::start(script);
@@ -395,8 +581,12 @@ fn gluocrm_is_asked_with_a_question_that_harms_no_session() {
     assert_eq!(machine.finish(adopt).code, 0);
     let questions = server.received().split_off(2);
     for question in &questions {
-        assert_eq!((question.method.as_str(), question.body.as_str()), ("GET", ""));
-        let target = "/base/webservice.php?operation=listtypes&sessionName=Tk%2B7%2Fa%3Fb%26c%3Dd%25e";
+        assert_eq!(
+            (question.method.as_str(), question.body.as_str()),
+            ("GET", "")
+        );
+        let target =
+            "/base/webservice.php?operation=listtypes&sessionName=Tk%2B7%2Fa%3Fb%26c%3Dd%25e";
         assert_eq!(question.target, target);
         assert_eq!(question.header("cache-control"), Some("no-cache"));
     }

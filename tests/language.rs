@@ -25,9 +25,15 @@ fn the_flag_goes_before_the_variable_and_the_variable_before_the_locale() {
     for (line, variables) in [
         (plain, &[("LANG", "pt_BR.UTF-8")][..]),
         (plain, &[("LC_ALL", "pt_BR"), ("LANG", "en_US.UTF-8")]),
-        (plain, &[("LC_MESSAGES", "pt_PT.UTF-8"), ("LANG", "C.UTF-8")]),
+        (
+            plain,
+            &[("LC_MESSAGES", "pt_PT.UTF-8"), ("LANG", "C.UTF-8")],
+        ),
         (plain, &[("CRMAUTH_LANG", "pt-BR"), ("LC_ALL", "C")]),
-        ("token gluo --lang pt-BR", &[("CRMAUTH_LANG", "en"), ("LC_ALL", "en_US.UTF-8")]),
+        (
+            "token gluo --lang pt-BR",
+            &[("CRMAUTH_LANG", "en"), ("LC_ALL", "en_US.UTF-8")],
+        ),
         ("--lang pt_BR token gluo", &[]),
     ] {
         run(line, variables).fails(2, &[PORTUGUESE]);
@@ -37,7 +43,10 @@ fn the_flag_goes_before_the_variable_and_the_variable_before_the_locale() {
         (plain, &[("LANG", "de_DE.UTF-8")]),
         (plain, &[("LC_ALL", "C.UTF-8"), ("LANG", "pt_BR.UTF-8")]),
         (plain, &[("CRMAUTH_LANG", "en"), ("LANG", "pt_BR.UTF-8")]),
-        ("token gluo --lang EN", &[("CRMAUTH_LANG", "pt-BR"), ("LANG", "pt_BR.UTF-8")]),
+        (
+            "token gluo --lang EN",
+            &[("CRMAUTH_LANG", "pt-BR"), ("LANG", "pt_BR.UTF-8")],
+        ),
     ] {
         run(line, variables).fails(2, &[ENGLISH]);
     }
@@ -46,13 +55,24 @@ fn the_flag_goes_before_the_variable_and_the_variable_before_the_locale() {
 #[test]
 fn a_language_that_nobody_here_speaks_is_refused() {
     let mut machine = Machine::new();
-    machine.run("token gluo --lang fr").fails(2, &["error: ", "'fr'", "hint: "]);
+    machine
+        .run("token gluo --lang fr")
+        .fails(2, &["error: ", "'fr'", "hint: "]);
     machine.set("CRMAUTH_LANG", "fr");
-    machine.run("token gluo").fails(2, &["error: CRMAUTH_LANG ", "hint: it takes en or pt-BR"]);
+    machine
+        .run("token gluo")
+        .fails(2, &["error: CRMAUTH_LANG ", "hint: it takes en or pt-BR"]);
     machine.set("LANG", "pt_BR.UTF-8");
-    machine.run("token gluo").fails(2, &["erro: CRMAUTH_LANG ", "dica: use en ou pt-BR"]);
+    machine
+        .run("token gluo")
+        .fails(2, &["erro: CRMAUTH_LANG ", "dica: use en ou pt-BR"]);
     let refused = machine.run("token gluo -f sh");
-    assert_eq!((refused.code, refused.stdout.as_str()), (2, "false\n"), "{}", refused.stderr);
+    assert_eq!(
+        (refused.code, refused.stdout.as_str()),
+        (2, "false\n"),
+        "{}",
+        refused.stderr
+    );
     assert_eq!(machine.run("exec gluo -- true").code, 125);
     machine.run("token gluo --lang en").fails(2, &[ENGLISH]);
     for (option, begin) in [("--lang=en", ENGLISH), ("-q", "erro: CRMAUTH_LANG ")] {
@@ -65,10 +85,26 @@ fn a_language_that_nobody_here_speaks_is_refused() {
 #[test]
 fn a_language_changes_sentences_and_nothing_else() {
     for (line, message, hint) in [
-        ("login glou", "nenhum sistema se chama `glou`", "você quis dizer `gluo`?"),
-        ("tken", "subcomando desconhecido: 'tken'", "você quis dizer `token`?"),
-        ("-v", "falta o comando: login, token, exec, ", "`crmauth --help` mostra os comandos e as opções"),
-        ("token", "falta na linha de comando: <TARGET>", "`crmauth token --help` mostra mais"),
+        (
+            "login glou",
+            "nenhum sistema se chama `glou`",
+            "você quis dizer `gluo`?",
+        ),
+        (
+            "tken",
+            "subcomando desconhecido: 'tken'",
+            "você quis dizer `token`?",
+        ),
+        (
+            "-v",
+            "falta o comando: login, token, exec, ",
+            "`crmauth --help` mostra os comandos e as opções",
+        ),
+        (
+            "token",
+            "falta na linha de comando: <TARGET>",
+            "`crmauth token --help` mostra mais",
+        ),
         (
             "token gluo --bogus",
             "argumento desconhecido: '--bogus'",
@@ -94,7 +130,11 @@ fn a_language_changes_sentences_and_nothing_else() {
             "o argumento '[TARGET]...' não pode ser usado com '--all'",
             "`crmauth login --help` mostra as opções",
         ),
-        ("token gluo zeev", "token recebe um alvo só", "`login` e `exec` aceitam vários"),
+        (
+            "token gluo zeev",
+            "token recebe um alvo só",
+            "`login` e `exec` aceitam vários",
+        ),
         (
             "api gluo /x --no-store",
             "falta definir: GLUO_URL, GLUO_USERNAME, GLUO_ACCESS_KEY; procurei em: ambiente, ./.env (não existe)",
@@ -132,16 +172,22 @@ fn a_language_changes_sentences_and_nothing_else() {
 fn what_a_server_does_is_told_in_the_language_too() {
     let server = Server::start(vec![Reply::json(401, "{}"), Reply::json(401, "{}")]);
     let mut machine = Machine::new();
-    machine.set("ZEEV_URL", &server.url()).secret("ZEEV_API_TOKEN", "Perm4nentLanguage1");
+    machine
+        .set("ZEEV_URL", &server.url())
+        .secret("ZEEV_API_TOKEN", "Perm4nentLanguage1");
     let host = server.host();
     machine.run("login zeev").fails(
         4,
-        &[&format!("error: zeev: {host} refused the request (HTTP 401)\nhint: check ZEEV_API_TOKEN\n")],
+        &[&format!(
+            "error: zeev: {host} refused the request (HTTP 401)\nhint: check ZEEV_API_TOKEN\n"
+        )],
     );
     machine.set("LANG", "pt_BR.UTF-8");
     machine.run("login zeev").fails(
         4,
-        &[&format!("erro: zeev: {host} recusou a requisição (HTTP 401)\ndica: confira ZEEV_API_TOKEN\n")],
+        &[&format!(
+            "erro: zeev: {host} recusou a requisição (HTTP 401)\ndica: confira ZEEV_API_TOKEN\n"
+        )],
     );
 }
 
@@ -149,12 +195,25 @@ fn what_a_server_does_is_told_in_the_language_too() {
 fn warnings_notes_and_requests_are_told_in_portuguese() {
     let server = Server::start(vec![canned::zeev("tok-Language2")]);
     let mut machine = Machine::new();
-    let path =
-        machine.write(".env", format!("ZEEV_URL={}\nZEEV_API_TOKEN=Perm4nentLanguage2\n", server.url()));
+    let path = machine.write(
+        ".env",
+        format!(
+            "ZEEV_URL={}\nZEEV_API_TOKEN=Perm4nentLanguage2\n",
+            server.url()
+        ),
+    );
     set_mode(&path, 0o644);
-    machine.canary("Perm4nentLanguage2").canary("tok-Language2").set("CRMAUTH_LANG", "pt-BR");
+    machine
+        .canary("Perm4nentLanguage2")
+        .canary("tok-Language2")
+        .set("CRMAUTH_LANG", "pt-BR");
     let run = machine.run("login zeev -vv");
-    assert_eq!((run.code, run.stdout.as_str()), (0, "tok-Language2\n"), "{}", run.stderr);
+    assert_eq!(
+        (run.code, run.stdout.as_str()),
+        (0, "tok-Language2\n"),
+        "{}",
+        run.stderr
+    );
     run.says(&[
         "aviso: ./.env tem um segredo e outros podem lê-lo: `chmod 600 ./.env`\n",
         "nota: zeev: ZEEV_URL: ./.env linha 1\n",
@@ -169,7 +228,10 @@ fn warnings_notes_and_requests_are_told_in_portuguese() {
 #[test]
 fn answers_for_people_follow_the_language_and_answers_for_scripts_do_not() {
     let mut machine = Machine::new();
-    machine.set("ZEEV_URL", "https://h.example").set("ZEEV_USERNAME", "ana").set("LANG", "pt_BR.UTF-8");
+    machine
+        .set("ZEEV_URL", "https://h.example")
+        .set("ZEEV_USERNAME", "ana")
+        .set("LANG", "pt_BR.UTF-8");
     let status = machine.run("status zeev");
     assert_eq!(status.code, 3, "{}", status.stderr);
     for text in [
@@ -183,10 +245,14 @@ fn answers_for_people_follow_the_language_and_answers_for_scripts_do_not() {
         assert!(status.stdout.contains(text), "{text}: {}", status.stdout);
     }
     let page = machine.run("providers zeev");
-    assert!(page.answer().contains("uma das opções: ZEEV_USERNAME e ZEEV_PASSWORD, ou ZEEV_API_TOKEN"));
+    assert!(
+        page.answer()
+            .contains("uma das opções: ZEEV_USERNAME e ZEEV_PASSWORD, ou ZEEV_API_TOKEN")
+    );
     let block = machine.run("providers zeev --env");
     assert!(
-        block.answer().contains("# o login da pessoa: ") && block.answer().contains("\nZEEV_USERNAME=\n")
+        block.answer().contains("# o login da pessoa: ")
+            && block.answer().contains("\nZEEV_USERNAME=\n")
     );
     let portuguese = machine.run("status zeev --json").json();
     let english = machine.run("status zeev --json --lang en").json();
@@ -194,5 +260,8 @@ fn answers_for_people_follow_the_language_and_answers_for_scripts_do_not() {
         assert_eq!(portuguese[0][field], english[0][field], "{field}");
     }
     assert_ne!(portuguese[0]["missing"], english[0]["missing"]);
-    assert_eq!(machine.run("--help").answer(), machine.run("--help --lang en").answer());
+    assert_eq!(
+        machine.run("--help").answer(),
+        machine.run("--help --lang en").answer()
+    );
 }

@@ -26,10 +26,16 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("rustls", &["tls/"]),
     ("hyper::", &["http/", "sandbox/server.rs"]),
     ("hyper_util", &["http/", "sandbox/server.rs"]),
-    ("stderr()", &["report/", "signals.rs", "settings/command.rs", "cli/"]),
+    (
+        "stderr()",
+        &["report/", "signals.rs", "settings/command.rs", "cli/"],
+    ),
     ("stdout()", &["output/stdout.rs", "cli/mistakes.rs"]),
     ("env::vars_os", &["main.rs"]),
-    ("redis::", &["store/redis/", "store/mod.rs", "command/shared.rs"]),
+    (
+        "redis::",
+        &["store/redis/", "store/mod.rs", "command/shared.rs"],
+    ),
     ("chacha20poly1305", &["store/redis/seal.rs"]),
     ("icu_properties", &["secret/foreign.rs"]),
     ("to_writer", &[]),
@@ -45,10 +51,18 @@ fn imports_point_one_way() {
         .collect();
     for (file, text) in sources() {
         let own = module(&file);
-        let rank = ranks.get(own.as_str()).unwrap_or_else(|| panic!("{} stands in no layer", file.display()));
+        let rank = ranks
+            .get(own.as_str())
+            .unwrap_or_else(|| panic!("{} stands in no layer", file.display()));
         for other in named(&text) {
-            let Some(its) = ranks.get(other.as_str()) else { continue };
-            assert!(other == own || its < rank, "{} names crate::{other}", file.display());
+            let Some(its) = ranks.get(other.as_str()) else {
+                continue;
+            };
+            assert!(
+                other == own || its < rank,
+                "{} names crate::{other}",
+                file.display()
+            );
         }
     }
 }
@@ -57,7 +71,10 @@ fn imports_point_one_way() {
 fn what_has_one_owner_stands_nowhere_else() {
     for (file, text) in sources() {
         let name = file.to_str().expect("a name in UTF-8");
-        let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        let code: String = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .collect();
         for (word, owners) in OWNERS {
             assert!(
                 owners.iter().any(|owner| name.starts_with(owner)) || !code.contains(word),
@@ -72,7 +89,10 @@ fn every_owner_and_layer_exists() {
     let files: Vec<PathBuf> = sources().into_iter().map(|(file, _)| file).collect();
     for (word, owners) in OWNERS {
         for owner in *owners {
-            assert!(files.iter().any(|file| file.starts_with(owner)), "{owner} of {word}");
+            assert!(
+                files.iter().any(|file| file.starts_with(owner)),
+                "{owner} of {word}"
+            );
         }
     }
     for name in LAYERS.iter().copied().flatten() {
@@ -92,7 +112,10 @@ fn sources() -> Vec<(PathBuf, String)> {
                 folders.push(path);
             } else {
                 let text = std::fs::read_to_string(&path).expect("a source file");
-                found.push((path.strip_prefix(&root).expect("below src").to_owned(), text));
+                found.push((
+                    path.strip_prefix(&root).expect("below src").to_owned(),
+                    text,
+                ));
             }
         }
     }
@@ -103,18 +126,27 @@ fn sources() -> Vec<(PathBuf, String)> {
 /// `provider/gluo.rs` belongs to `provider`.
 fn module(file: &Path) -> String {
     let first = file.components().next().expect("a component");
-    Path::new(&first).with_extension("").to_str().expect("a name in UTF-8").to_owned()
+    Path::new(&first)
+        .with_extension("")
+        .to_str()
+        .expect("a name in UTF-8")
+        .to_owned()
 }
 
 /// Every module that follows `crate::` or, in `lib.rs`, stands in a list behind it.
 fn named(text: &str) -> Vec<String> {
     let mut names = Vec::new();
     for rest in text.split("crate::").skip(1) {
-        let list =
-            rest.strip_prefix('{').and_then(|list| list.split_once('}')).map_or(rest, |(list, _)| list);
+        let list = rest
+            .strip_prefix('{')
+            .and_then(|list| list.split_once('}'))
+            .map_or(rest, |(list, _)| list);
         let several = rest.starts_with('{');
         for item in list.split(',').take(if several { usize::MAX } else { 1 }) {
-            let word = item.trim().split(|c: char| !c.is_alphanumeric() && c != '_').next();
+            let word = item
+                .trim()
+                .split(|c: char| !c.is_alphanumeric() && c != '_')
+                .next();
             names.extend(word.map(str::to_owned));
         }
     }

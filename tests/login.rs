@@ -18,13 +18,25 @@ use crate::support::sandbox::Servers;
 use crate::support::stored::{expiring, first_login, five_at, purposes, systems};
 use crate::support::{Machine, Outcome, Reply, Server, canned, demo};
 
-const FORMATS: [&str; 10] =
-    ["plain", "json", "header", "env", "sh", "fish", "powershell", "github", "gitlab", "azure"];
+const FORMATS: [&str; 10] = [
+    "plain",
+    "json",
+    "header",
+    "env",
+    "sh",
+    "fish",
+    "powershell",
+    "github",
+    "gitlab",
+    "azure",
+];
 
 /// A machine that knows Zeev at `server`.
 fn zeev_at(server: &Server) -> Machine {
     let mut machine = Machine::new();
-    machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana");
+    machine
+        .set("ZEEV_URL", &server.url())
+        .set("ZEEV_USERNAME", "ana");
     machine.secret("ZEEV_PASSWORD", "Vq7zeevPassword2Lw");
     machine
 }
@@ -32,7 +44,9 @@ fn zeev_at(server: &Server) -> Machine {
 /// A machine that knows Gluocrm at `server`.
 fn gluo_at(server: &Server) -> Machine {
     let mut machine = Machine::new();
-    machine.set("GLUO_URL", &server.url()).set("GLUO_USERNAME", "admin");
+    machine
+        .set("GLUO_URL", &server.url())
+        .set("GLUO_USERNAME", "admin");
     machine.secret("GLUO_ACCESS_KEY", "Kx93gluoAccessKey0Rt");
     machine
 }
@@ -48,7 +62,9 @@ fn nobody() -> (TcpSocket, String) {
 /// The targets of a plain batch.
 fn targets(outcome: &Outcome) -> Vec<&str> {
     let lines = outcome.stdout.lines();
-    lines.map(|line| line.split_once('\t').expect("TARGET<TAB>TOKEN").0).collect()
+    lines
+        .map(|line| line.split_once('\t').expect("TARGET<TAB>TOKEN").0)
+        .collect()
 }
 
 /// The variables that the output of `format` sets.
@@ -75,7 +91,10 @@ fn variables(format: &str, text: &str) -> Vec<(String, String)> {
     };
     text.lines()
         .map(|line| {
-            let line = line.strip_prefix(before).and_then(|line| line.strip_suffix(after)).expect(line);
+            let line = line
+                .strip_prefix(before)
+                .and_then(|line| line.strip_suffix(after))
+                .expect(line);
             let (name, value) = line.split_once(between).expect(line);
             (name.to_owned(), value.to_owned())
         })
@@ -96,13 +115,24 @@ fn every_system_in_every_format() {
             }
             let answer = outcome.answer();
             let token_like = |text: &str| {
-                text.len() > 8 && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\'')
+                text.len() > 8
+                    && text
+                        .bytes()
+                        .all(|byte| byte.is_ascii_graphic() && byte != b'\'')
             };
             match format {
-                "plain" => assert!(token_like(answer.strip_suffix('\n').expect("a line")), "{answer}"),
+                "plain" => assert!(
+                    token_like(answer.strip_suffix('\n').expect("a line")),
+                    "{answer}"
+                ),
                 "header" => {
-                    let token = answer.strip_prefix("Authorization: Bearer ").expect("a header");
-                    assert!(token_like(token.strip_suffix('\n').expect("a line")), "{answer}");
+                    let token = answer
+                        .strip_prefix("Authorization: Bearer ")
+                        .expect("a header");
+                    assert!(
+                        token_like(token.strip_suffix('\n').expect("a line")),
+                        "{answer}"
+                    );
                 }
                 "json" => check_json(system, &outcome.json()),
                 _ => {
@@ -131,17 +161,39 @@ fn check_json(system: &str, session: &Value) {
     ] {
         assert_eq!(session[field], expected, "{session}");
     }
-    let names: Vec<&str> = session.as_object().expect("an object").keys().map(String::as_str).collect();
+    let names: Vec<&str> = session
+        .as_object()
+        .expect("an object")
+        .keys()
+        .map(String::as_str)
+        .collect();
     let declared = "schema target provider account token token_type url user impersonating obtained_at \
                     expires_at placement details";
     assert_eq!(names.join(" "), declared);
-    assert_eq!(session["expires_at"].is_string(), expiring().contains(&system), "{session}");
+    assert_eq!(
+        session["expires_at"].is_string(),
+        expiring().contains(&system),
+        "{session}"
+    );
     let placement = demo::of(system).spec().placement;
-    assert_eq!(session["placement"], json!({ "in": placement.place(), "name": placement.name() }));
-    assert!(session["url"].as_str().is_some_and(|url| url.starts_with("http://127.0.0.1:")), "{session}");
+    assert_eq!(
+        session["placement"],
+        json!({ "in": placement.place(), "name": placement.name() })
+    );
+    assert!(
+        session["url"]
+            .as_str()
+            .is_some_and(|url| url.starts_with("http://127.0.0.1:")),
+        "{session}"
+    );
     for time in ["obtained_at", "expires_at"] {
-        let Some(text) = session[time].as_str() else { continue };
-        assert!(text.ends_with('Z') && text.parse::<Timestamp>().is_ok(), "{text}");
+        let Some(text) = session[time].as_str() else {
+            continue;
+        };
+        assert!(
+            text.ends_with('Z') && text.parse::<Timestamp>().is_ok(),
+            "{text}"
+        );
     }
 }
 
@@ -164,7 +216,14 @@ fn check_variables(
     let names: Vec<&String> = variables.iter().map(|(name, _)| name).collect();
     assert_eq!(names, expected.iter().collect::<Vec<_>>(), "{format}");
     assert!(token_like(&variables[0].1), "{variables:?}");
-    assert!(variables.last().expect("a URL").1.starts_with("http://127.0.0.1:"), "{variables:?}");
+    assert!(
+        variables
+            .last()
+            .expect("a URL")
+            .1
+            .starts_with("http://127.0.0.1:"),
+        "{variables:?}"
+    );
 }
 
 #[test]
@@ -179,17 +238,41 @@ fn var_renames_the_token_only() {
         let outcome = machine.run(&format!("login zeev --sandbox -f {format} --var MY_TOKEN"));
         let answer = outcome.answer();
         assert!(answer.starts_with(first), "{answer}");
-        assert!(!answer.contains("ZEEV_TOKEN=") && answer.contains("ZEEV_TOKEN_EXPIRES_AT"), "{answer}");
+        assert!(
+            !answer.contains("ZEEV_TOKEN=") && answer.contains("ZEEV_TOKEN_EXPIRES_AT"),
+            "{answer}"
+        );
         assert!(answer.contains("ZEEV_URL"), "{answer}");
     }
     for (line, why) in [
-        ("login zeev --sandbox --var X", "--var has nothing to rename in the format plain"),
-        ("login zeev --sandbox -f json --var X", "--var has nothing to rename in the format json"),
-        ("login zeev gluo --sandbox -f env --var X", "--var names one token"),
-        ("login --all --sandbox -f env --var X", "--var names one token"),
-        ("login zeev --sandbox -f env --var 1X", "--var is no variable's name"),
-        ("login zeev --sandbox -f env --var X-Y", "--var is no variable's name"),
-        ("login zeev --sandbox -f env --var ZEEV_URL", "--var takes the name of another variable"),
+        (
+            "login zeev --sandbox --var X",
+            "--var has nothing to rename in the format plain",
+        ),
+        (
+            "login zeev --sandbox -f json --var X",
+            "--var has nothing to rename in the format json",
+        ),
+        (
+            "login zeev gluo --sandbox -f env --var X",
+            "--var names one token",
+        ),
+        (
+            "login --all --sandbox -f env --var X",
+            "--var names one token",
+        ),
+        (
+            "login zeev --sandbox -f env --var 1X",
+            "--var is no variable's name",
+        ),
+        (
+            "login zeev --sandbox -f env --var X-Y",
+            "--var is no variable's name",
+        ),
+        (
+            "login zeev --sandbox -f env --var ZEEV_URL",
+            "--var takes the name of another variable",
+        ),
     ] {
         machine.run(line).fails(2, &[why]);
     }
@@ -198,12 +281,20 @@ fn var_renames_the_token_only() {
 #[test]
 fn no_token_takes_the_place_of_what_shells_live_by() {
     let machine = Machine::new();
-    for name in
-        ["PATH", "path", "LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "IFS", "BASH_ENV", "HOME", "NODE_OPTIONS"]
-    {
+    for name in [
+        "PATH",
+        "path",
+        "LD_PRELOAD",
+        "DYLD_INSERT_LIBRARIES",
+        "IFS",
+        "BASH_ENV",
+        "HOME",
+        "NODE_OPTIONS",
+    ] {
         for format in ["sh", "powershell"] {
             let outcome = machine.run(&format!("login zeev --sandbox -f {format} --var {name}"));
-            let why = format!("--var {name} would replace a variable that shells and programs live by");
+            let why =
+                format!("--var {name} would replace a variable that shells and programs live by");
             assert_eq!(outcome.code, 2, "{}", outcome.stderr);
             outcome.says(&[&why, "hint: choose a name of your own"]);
             assert!(!outcome.stdout.contains(name), "{}", outcome.stdout);
@@ -211,7 +302,11 @@ fn no_token_takes_the_place_of_what_shells_live_by() {
     }
     for name in ["PATHS", "MY_PATH", "OLD_LD_X", "ENVIRONMENT"] {
         let outcome = machine.run(&format!("login zeev --sandbox -f sh --var {name}"));
-        assert!(outcome.answer().starts_with(&format!("export {name}=")), "{}", outcome.stdout);
+        assert!(
+            outcome.answer().starts_with(&format!("export {name}=")),
+            "{}",
+            outcome.stdout
+        );
     }
 }
 
@@ -223,13 +318,23 @@ fn an_account_has_variables_of_its_own() {
     let outcome = machine.run("login zeev@robo -f sh");
     let lines: Vec<&str> = outcome.answer().lines().collect();
     assert_eq!(lines[0], "export ZEEV__ROBO__TOKEN='tok-Hm51account'");
-    assert_eq!(lines[2], format!("export ZEEV__ROBO__URL='{}'", server.url()));
-    assert_eq!(server.received()[0].header("authorization"), Some("Bearer Perm4nentZeevToken77"));
+    assert_eq!(
+        lines[2],
+        format!("export ZEEV__ROBO__URL='{}'", server.url())
+    );
+    assert_eq!(
+        server.received()[0].header("authorization"),
+        Some("Bearer Perm4nentZeevToken77")
+    );
 }
 
 #[test]
 fn a_file_takes_the_token_and_nothing_else() {
-    for (option, name) in [("-o token", "token"), ("--output=./token", "token"), ("--save", "session.txt")] {
+    for (option, name) in [
+        ("-o token", "token"),
+        ("--output=./token", "token"),
+        ("--save", "session.txt"),
+    ] {
         let server = Server::start(vec![canned::zeev("tok-8fJq")]);
         let machine = zeev_at(&server);
         assert_eq!(machine.run(&format!("login zeev {option}")).answer(), "");
@@ -241,12 +346,22 @@ fn a_file_takes_the_token_and_nothing_else() {
 
 #[test]
 fn a_file_takes_what_stdout_would_have_held() {
-    let server = Server::start(vec![canned::zeev("tok-1"), canned::zeev("tok-2"), canned::zeev("tok-3")]);
+    let server = Server::start(vec![
+        canned::zeev("tok-1"),
+        canned::zeev("tok-2"),
+        canned::zeev("tok-3"),
+    ]);
     let mut machine = zeev_at(&server);
-    machine.set("ZEEV__B__USERNAME", "b").secret("ZEEV__B__PASSWORD", "Another9Password");
+    machine
+        .set("ZEEV__B__USERNAME", "b")
+        .secret("ZEEV__B__PASSWORD", "Another9Password");
     let content = |name: &str| fs::read_to_string(machine.path(name)).expect("a file");
     assert_eq!(machine.run("login zeev -f sh -o vars").answer(), "");
-    assert!(content("vars").starts_with("export ZEEV_TOKEN='tok-1'\n"), "{}", content("vars"));
+    assert!(
+        content("vars").starts_with("export ZEEV_TOKEN='tok-1'\n"),
+        "{}",
+        content("vars")
+    );
     assert_eq!(machine.run("login --all -j 1 -o many").answer(), "");
     assert_eq!(content("many"), "zeev\ttok-2\nzeev@b\ttok-3\n");
 }
@@ -262,7 +377,10 @@ fn a_dash_is_stdout() {
 #[test]
 fn an_old_file_is_replaced_at_once_or_not_at_all() {
     let both = Arc::new(Barrier::new(2));
-    let server = Server::start(vec![canned::zeev("tok-new").together(&both), canned::zeev_refuses()]);
+    let server = Server::start(vec![
+        canned::zeev("tok-new").together(&both),
+        canned::zeev_refuses(),
+    ]);
     let machine = zeev_at(&server);
     let path = machine.write("session.txt", "the old session, which is longer");
     fs::hard_link(&path, machine.path("another name of it")).expect("a link");
@@ -270,7 +388,10 @@ fn an_old_file_is_replaced_at_once_or_not_at_all() {
 
     let child = machine.start(machine.command(&["login", "zeev", "--save"]));
     server.wait_for(1);
-    assert_eq!(fs::read(&path).expect("a file"), b"the old session, which is longer");
+    assert_eq!(
+        fs::read(&path).expect("a file"),
+        b"the old session, which is longer"
+    );
     both.wait();
     assert_eq!(machine.end(child).answer(), "");
     assert_eq!(fs::read(&path).expect("a file"), b"tok-new");
@@ -303,15 +424,25 @@ fn a_secrets_own_file_and_settings_that_stand_aside_are_not_replaced_either() {
     let mut machine = Machine::new();
     machine.write("key", "Uu5SecretOfAFile");
     machine.write(".env", "ZEEV_URL=h\n");
-    machine.set("ZEEV_URL", "http://127.0.0.1:1").set("ZEEV_USERNAME", "a").set("ZEEV_PASSWORD_FILE", "key");
-    machine.run("login zeev -o key").fails(2, &["-o key would replace ZEEV_PASSWORD_FILE"]);
-    machine.run("login zeev --sandbox -o .env").fails(2, &["-o .env would replace ./.env"]);
+    machine
+        .set("ZEEV_URL", "http://127.0.0.1:1")
+        .set("ZEEV_USERNAME", "a")
+        .set("ZEEV_PASSWORD_FILE", "key");
+    machine
+        .run("login zeev -o key")
+        .fails(2, &["-o key would replace ZEEV_PASSWORD_FILE"]);
+    machine
+        .run("login zeev --sandbox -o .env")
+        .fails(2, &["-o .env would replace ./.env"]);
 }
 
 #[test]
 fn a_file_that_settings_come_from_is_not_replaced() {
     let server = Server::start(Vec::new());
-    let settings = format!("ZEEV_URL={}\nZEEV_USERNAME=ana\nZEEV_PASSWORD=Kept7Secret\n", server.url());
+    let settings = format!(
+        "ZEEV_URL={}\nZEEV_USERNAME=ana\nZEEV_PASSWORD=Kept7Secret\n",
+        server.url()
+    );
     let mut machine = Machine::new();
     machine.write(".env", &settings);
     machine.write("session.txt", &settings);
@@ -323,11 +454,23 @@ fn a_file_that_settings_come_from_is_not_replaced() {
         "login zeev --env-file session.txt --save",
         "login zeev --env-file linked --env-file session.txt -o .env",
     ] {
-        machine.run(line).fails(2, &["error: ", "would replace", "the file that settings come from"]);
+        machine.run(line).fails(
+            2,
+            &[
+                "error: ",
+                "would replace",
+                "the file that settings come from",
+            ],
+        );
     }
     machine.set("CRMAUTH_ENV_FILE", "session.txt");
-    machine.run("login zeev --save").fails(2, &["-o session.txt would replace session.txt"]);
-    assert_eq!(std::fs::read_to_string(machine.path(".env")).expect("a file"), settings);
+    machine
+        .run("login zeev --save")
+        .fails(2, &["-o session.txt would replace session.txt"]);
+    assert_eq!(
+        std::fs::read_to_string(machine.path(".env")).expect("a file"),
+        settings
+    );
     assert_eq!(server.connections(), 0);
 }
 
@@ -340,7 +483,13 @@ fn a_file_that_cannot_be_replaced_is_found_out_before_any_request() {
     symlink(machine.path("nowhere"), machine.path("dangling")).expect("a link");
     symlink("loop", machine.path("loop")).expect("a link");
     fs::create_dir(machine.path("folder")).expect("a folder");
-    assert!(Command::new("mkfifo").arg(machine.path("fifo")).status().expect("mkfifo").success());
+    assert!(
+        Command::new("mkfifo")
+            .arg(machine.path("fifo"))
+            .status()
+            .expect("mkfifo")
+            .success()
+    );
     let before = machine.files();
     for (path, why) in [
         ("link", "link is a symbolic link"),
@@ -350,15 +499,24 @@ fn a_file_that_cannot_be_replaced_is_found_out_before_any_request() {
         ("new/", "new/ is a directory"),
         ("fifo", "fifo is no regular file"),
         ("/dev/null", "/dev/null is no regular file"),
-        ("missing/file", "missing/file cannot be written: no such file or folder\n"),
+        (
+            "missing/file",
+            "missing/file cannot be written: no such file or folder\n",
+        ),
         ("victim/file", "victim/file cannot be looked at"),
         ("/proc/file", "/proc/file cannot be written"),
     ] {
-        machine.run(&format!("login zeev -o {path}")).fails(7, &[why, "hint: "]);
-        machine.run(&format!("login zeev -f sh -o {path}")).fails(7, &[why]);
+        machine
+            .run(&format!("login zeev -o {path}"))
+            .fails(7, &[why, "hint: "]);
+        machine
+            .run(&format!("login zeev -f sh -o {path}"))
+            .fails(7, &[why]);
     }
     symlink(&victim, machine.path("session.txt")).expect("a link");
-    machine.run("login zeev --save").fails(7, &["session.txt is a symbolic link"]);
+    machine
+        .run("login zeev --save")
+        .fails(7, &["session.txt is a symbolic link"]);
     fs::remove_file(machine.path("session.txt")).expect("no link");
     assert_eq!(fs::read(&victim).expect("a file"), b"precious");
     assert_eq!(machine.files(), before);
@@ -378,11 +536,36 @@ fn hostile() -> [String; 5] {
 
 /// A shell, the format for it, how it takes the output of a line of ours, and how it then prints the token.
 const SHELLS: [(&str, &str, &str, &str); 5] = [
-    ("sh", "sh", "eval \"$(LINE)\"", "printf %s \"$(printenv GLUO_TOKEN)\""),
-    ("bash", "sh", "eval \"$(LINE)\"", "printf %s \"$(printenv GLUO_TOKEN)\""),
-    ("dash", "sh", "eval \"$(LINE)\"", "printf %s \"$(printenv GLUO_TOKEN)\""),
-    ("zsh", "sh", "eval \"$(LINE)\"", "printf %s \"$(printenv GLUO_TOKEN)\""),
-    ("fish", "fish", "LINE | source", "printf %s (printenv GLUO_TOKEN)"),
+    (
+        "sh",
+        "sh",
+        "eval \"$(LINE)\"",
+        "printf %s \"$(printenv GLUO_TOKEN)\"",
+    ),
+    (
+        "bash",
+        "sh",
+        "eval \"$(LINE)\"",
+        "printf %s \"$(printenv GLUO_TOKEN)\"",
+    ),
+    (
+        "dash",
+        "sh",
+        "eval \"$(LINE)\"",
+        "printf %s \"$(printenv GLUO_TOKEN)\"",
+    ),
+    (
+        "zsh",
+        "sh",
+        "eval \"$(LINE)\"",
+        "printf %s \"$(printenv GLUO_TOKEN)\"",
+    ),
+    (
+        "fish",
+        "fish",
+        "LINE | source",
+        "printf %s (printenv GLUO_TOKEN)",
+    ),
 ];
 
 /// Those that are installed.
@@ -406,8 +589,7 @@ fn shells_take_the_token_byte_for_byte_and_run_nothing_of_it() {
 
 #[test]
 fn a_login_that_fails_makes_the_shell_fail() {
-    let refusal =
-        json!({ "success": false, "error": { "code": "ACCESS_DENIED", "message": "$(touch pwned)" } });
+    let refusal = json!({ "success": false, "error": { "code": "ACCESS_DENIED", "message": "$(touch pwned)" } });
     for (shell, format, take, _) in shells() {
         for (line, requests) in [
             (format!("login gluo -f {format}"), 1),
@@ -428,7 +610,11 @@ fn a_login_that_fails_makes_the_shell_fail() {
             let take = take.replace("LINE", &format!("crmauth {line}"));
             let or = if shell == "fish" { "; or" } else { " ||" };
             let outcome = machine.shell(shell, &format!("{take}{or} echo failed"));
-            assert_eq!(outcome.stdout, "failed\n", "{shell}: {line}: {}", outcome.stderr);
+            assert_eq!(
+                outcome.stdout, "failed\n",
+                "{shell}: {line}: {}",
+                outcome.stderr
+            );
             assert!(outcome.stderr.contains("error"), "{shell}: {line}");
             assert_eq!(machine.files(), [""; 0]);
         }
@@ -437,9 +623,13 @@ fn a_login_that_fails_makes_the_shell_fail() {
 
 #[test]
 fn githubs_file_is_appended_to_on_a_fresh_line() {
-    for (before, after) in
-        [(None, ""), (Some(""), ""), (Some("A=1\n"), "A=1\n"), (Some("A=1"), "A=1\n"), (Some("\n"), "\n")]
-    {
+    for (before, after) in [
+        (None, ""),
+        (Some(""), ""),
+        (Some("A=1\n"), "A=1\n"),
+        (Some("A=1"), "A=1\n"),
+        (Some("\n"), "\n"),
+    ] {
         let server = Server::start(vec![canned::zeev("tok-%25g")]);
         let mut machine = zeev_at(&server);
         let path = machine.path("github");
@@ -447,11 +637,18 @@ fn githubs_file_is_appended_to_on_a_fresh_line() {
             machine.write("github", before);
         }
         machine.set("GITHUB_ENV", &path.display().to_string());
-        assert_eq!(machine.run("login zeev -f github").answer(), "::add-mask::tok-%2525g\n");
+        assert_eq!(
+            machine.run("login zeev -f github").answer(),
+            "::add-mask::tok-%2525g\n"
+        );
         let text = fs::read_to_string(&path).expect("GitHub's file");
         let block = text.strip_prefix(after).expect(&text);
         let read = variables("github", block);
-        assert_eq!(read[0], ("ZEEV_TOKEN".to_owned(), "tok-%25g".to_owned()), "{before:?}");
+        assert_eq!(
+            read[0],
+            ("ZEEV_TOKEN".to_owned(), "tok-%25g".to_owned()),
+            "{before:?}"
+        );
         assert_eq!(read[2], ("ZEEV_URL".to_owned(), server.url()), "{before:?}");
     }
 }
@@ -460,14 +657,24 @@ fn githubs_file_is_appended_to_on_a_fresh_line() {
 fn githubs_file_must_be_there_before_any_request() {
     let server = Server::start(vec![]);
     let mut machine = zeev_at(&server);
-    machine.run("login zeev -f github").fails(2, &["GITHUB_ENV is not set", "hint: use -f sh or -f env"]);
+    machine
+        .run("login zeev -f github")
+        .fails(2, &["GITHUB_ENV is not set", "hint: use -f sh or -f env"]);
     machine.set("GITHUB_ENV", "");
-    machine.run("login zeev -f github").fails(2, &["GITHUB_ENV is not set"]);
+    machine
+        .run("login zeev -f github")
+        .fails(2, &["GITHUB_ENV is not set"]);
     machine.set("GITHUB_ENV", "missing/file");
-    machine.run("login zeev -f github").fails(7, &["GITHUB_ENV"]);
+    machine
+        .run("login zeev -f github")
+        .fails(7, &["GITHUB_ENV"]);
     machine.set("GITHUB_ENV", "github");
-    machine.run("login zeev -f github -o x").fails(2, &["cannot go to a file"]);
-    machine.run("login zeev -f github --save").fails(2, &["cannot go to a file"]);
+    machine
+        .run("login zeev -f github -o x")
+        .fails(2, &["cannot go to a file"]);
+    machine
+        .run("login zeev -f github --save")
+        .fails(2, &["cannot go to a file"]);
     assert_eq!(server.connections(), 0);
 }
 
@@ -483,25 +690,54 @@ fn many_targets_come_in_the_order_typed_each_once() {
     let json = machine.run("login zeev gluo --sandbox --json");
     json.answer();
     let json = json.json();
-    let named: Vec<&Value> = json.as_array().expect("an array").iter().map(|one| &one["target"]).collect();
+    let named: Vec<&Value> = json
+        .as_array()
+        .expect("an array")
+        .iter()
+        .map(|one| &one["target"])
+        .collect();
     assert_eq!(named, ["zeev", "gluo"]);
     let vars = machine.run("login zeev gluo --sandbox -f env");
-    let names: Vec<&str> = vars.answer().lines().map(|line| line.split_once('=').expect("NAME=").0).collect();
-    assert_eq!(names, ["ZEEV_TOKEN", "ZEEV_TOKEN_EXPIRES_AT", "ZEEV_URL", "GLUO_TOKEN", "GLUO_URL"]);
+    let names: Vec<&str> = vars
+        .answer()
+        .lines()
+        .map(|line| line.split_once('=').expect("NAME=").0)
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "ZEEV_TOKEN",
+            "ZEEV_TOKEN_EXPIRES_AT",
+            "ZEEV_URL",
+            "GLUO_TOKEN",
+            "GLUO_URL"
+        ]
+    );
 }
 
 #[test]
 fn one_target_in_many_ways_is_one_answer() {
     let machine = Machine::new();
-    for line in ["login gluo --sandbox", "login gluo gluo --sandbox", "login gluocrm gluo --sandbox"] {
+    for line in [
+        "login gluo --sandbox",
+        "login gluo gluo --sandbox",
+        "login gluocrm gluo --sandbox",
+    ] {
         let outcome = machine.run(line);
-        assert!(!outcome.answer().contains('\t'), "{line}: {}", outcome.stdout);
+        assert!(
+            !outcome.answer().contains('\t'),
+            "{line}: {}",
+            outcome.stdout
+        );
     }
     let server = Server::start(vec![canned::zeev("tok-5"), canned::zeev("tok-6")]);
     let machine = zeev_at(&server);
     // `--all` has a form for many, even if only one comes of it.
     assert_eq!(machine.run("login --all").answer(), "zeev\ttok-5\n");
-    assert_eq!(machine.run("login --all --json").json()[0]["token"], "tok-6");
+    assert_eq!(
+        machine.run("login --all --json").json()[0]["token"],
+        "tok-6"
+    );
 }
 
 #[test]
@@ -515,26 +751,54 @@ fn accounts_with_equal_settings_share_one_login() {
                 machine.set(&format!("{prefix}__FILIAL__{field}"), value);
             }
         }
-        for line in ["login", "login -j 1", "login --no-store", "login --no-store -j 1"] {
+        for line in [
+            "login",
+            "login -j 1",
+            "login --no-store",
+            "login --no-store -j 1",
+        ] {
             let first = servers.events().len();
             let outcome = machine.run(&format!("{line} {system} {system}@filial -q"));
-            let tokens: Vec<&str> =
-                outcome.answer().lines().map(|line| line.split_once('\t').expect("a tab").1).collect();
+            let tokens: Vec<&str> = outcome
+                .answer()
+                .lines()
+                .map(|line| line.split_once('\t').expect("a tab").1)
+                .collect();
             assert_eq!((tokens.len(), tokens[0]), (2, tokens[1]), "{line} {system}");
             let logins = purposes(&servers, first);
-            assert_eq!(logins.iter().filter(|purpose| **purpose == "login").count(), 1, "{line}: {logins:?}");
+            assert_eq!(
+                logins.iter().filter(|purpose| **purpose == "login").count(),
+                1,
+                "{line}: {logins:?}"
+            );
         }
         let first = servers.events().len();
         let print = format!("echo ${prefix}_TOKEN ${prefix}__FILIAL__TOKEN");
         let target = format!("{system}@filial");
-        let outcome = machine.run_args(&["exec", "--no-store", system, &target, "--", "sh", "-c", &print]);
-        let (one, other) = outcome.answer().trim_end().split_once(' ').expect("two tokens");
+        let outcome = machine.run_args(&[
+            "exec",
+            "--no-store",
+            system,
+            &target,
+            "--",
+            "sh",
+            "-c",
+            &print,
+        ]);
+        let (one, other) = outcome
+            .answer()
+            .trim_end()
+            .split_once(' ')
+            .expect("two tokens");
         assert_eq!(one, other, "{system}");
         let logins = purposes(&servers, first);
         assert_eq!(logins, first_login(system), "exec");
     }
     let first = servers.events().len();
-    assert_eq!(machine.run("login --all -q").answer().lines().count(), 2 * systems().len());
+    assert_eq!(
+        machine.run("login --all -q").answer().lines().count(),
+        2 * systems().len()
+    );
     let logins = purposes(&servers, first);
     let logins = logins.iter().filter(|purpose| **purpose == "login").count();
     assert_eq!(logins, systems().len());
@@ -554,8 +818,12 @@ fn a_lifetime_counts_from_before_the_question() {
         };
         let server = Server::start(vec![answer.together(&gate)]);
         let mut machine = zeev_at(&server);
-        machine.set("HELLOCLOUD_URL", &server.url()).set("HELLOCLOUD_CLIENT_ID", "c");
-        machine.set("BROKER_URL", &server.url()).set("BROKER_USERNAME", "loja");
+        machine
+            .set("HELLOCLOUD_URL", &server.url())
+            .set("HELLOCLOUD_CLIENT_ID", "c");
+        machine
+            .set("BROKER_URL", &server.url())
+            .set("BROKER_USERNAME", "loja");
         machine
             .secret("HELLOCLOUD_CLIENT_SECRET", "Cs7slowSecret")
             .secret("BROKER_PASSWORD", "Bp7slowPassword");
@@ -569,8 +837,15 @@ fn a_lifetime_counts_from_before_the_question() {
         }
         gate.wait();
         let session = machine.end(child).json();
-        let end: Timestamp = session["expires_at"].as_str().expect("a time").parse().expect("a time");
-        assert!(end.as_second() <= asked.as_second() + lifetime, "{system}: {end} {asked}");
+        let end: Timestamp = session["expires_at"]
+            .as_str()
+            .expect("a time")
+            .parse()
+            .expect("a time");
+        assert!(
+            end.as_second() <= asked.as_second() + lifetime,
+            "{system}: {end} {asked}"
+        );
     }
 }
 
@@ -578,8 +853,12 @@ fn a_lifetime_counts_from_before_the_question() {
 fn a_refusal_is_shared_and_other_settings_have_a_login_of_their_own() {
     let server = Server::start(vec![canned::zeev_refuses(), canned::zeev("Zv3otherToken")]);
     let mut machine = zeev_at(&server);
-    machine.set("ZEEV__FILIAL__USERNAME", "ana").set("ZEEV__FILIAL__PASSWORD", "Vq7zeevPassword2Lw");
-    machine.set("ZEEV__OUTRA__USERNAME", "ana").secret("ZEEV__OUTRA__PASSWORD", "Another9Password");
+    machine
+        .set("ZEEV__FILIAL__USERNAME", "ana")
+        .set("ZEEV__FILIAL__PASSWORD", "Vq7zeevPassword2Lw");
+    machine
+        .set("ZEEV__OUTRA__USERNAME", "ana")
+        .secret("ZEEV__OUTRA__PASSWORD", "Another9Password");
     let outcome = machine.run("login -j 1 zeev zeev@filial zeev@outra");
     assert_eq!(
         (outcome.code, outcome.stdout.as_str()),
@@ -593,15 +872,23 @@ fn a_refusal_is_shared_and_other_settings_have_a_login_of_their_own() {
 /// A server may hang up after a refusal without having said so, and a login may not be sent twice.
 #[test]
 fn after_a_refusal_logins_have_a_connection_of_their_own() {
-    let refusals = [("401", Reply::json(401, "{}")), ("200", Reply::json(200, r#"{"CodigoRetorno":2}"#))];
+    let refusals = [
+        ("401", Reply::json(401, "{}")),
+        ("200", Reply::json(200, r#"{"CodigoRetorno":2}"#)),
+    ];
     for (status, refusal) in refusals {
-        let server =
-            Server::start(vec![refusal, canned::broker("Tk2secondToken"), canned::broker("Tk3thirdToken")]);
+        let server = Server::start(vec![
+            refusal,
+            canned::broker("Tk2secondToken"),
+            canned::broker("Tk3thirdToken"),
+        ]);
         let mut machine = Machine::new();
         machine.set("BROKER_URL", &server.url());
-        for (account, password) in
-            [("A", "Ap7firstPassword"), ("B", "Bp7secondPassword"), ("C", "Cp7thirdPassword")]
-        {
+        for (account, password) in [
+            ("A", "Ap7firstPassword"),
+            ("B", "Bp7secondPassword"),
+            ("C", "Cp7thirdPassword"),
+        ] {
             machine.set(&format!("BROKER__{account}__USERNAME"), "loja");
             machine.secret(&format!("BROKER__{account}__PASSWORD"), password);
         }
@@ -622,7 +909,10 @@ fn one_bad_target_leaves_the_others_their_sessions() {
     let mut good = systems();
     good.retain(|system| *system != "systemsway");
     assert_eq!(targets(&outcome), good);
-    outcome.says(&["error: systemsway: ", "hint: check SYSTEMSWAY_USERNAME and SYSTEMSWAY_PASSWORD"]);
+    outcome.says(&[
+        "error: systemsway: ",
+        "hint: check SYSTEMSWAY_USERNAME and SYSTEMSWAY_PASSWORD",
+    ]);
     assert_eq!(outcome.stderr.lines().count(), 2, "{}", outcome.stderr);
 }
 
@@ -632,7 +922,10 @@ fn the_exit_code_of_a_batch_is_the_one_that_its_failures_share() {
     for (settings, code) in [
         (&[][..], 0),
         (&[("ZEEV_PASSWORD", "wrong")], 4),
-        (&[("ZEEV_PASSWORD", "wrong"), ("SYSTEMSWAY_PASSWORD", "wrong")], 4),
+        (
+            &[("ZEEV_PASSWORD", "wrong"), ("SYSTEMSWAY_PASSWORD", "wrong")],
+            4,
+        ),
         (&[("GLUO_URL", "NOBODY")], 5),
         (&[("GLUO_URL", "NOBODY"), ("ZEEV_URL", "NOBODY")], 5),
         (&[("GLUO_USERNAME", "")], 2),
@@ -646,7 +939,11 @@ fn the_exit_code_of_a_batch_is_the_one_that_its_failures_share() {
         }
         let outcome = machine.run("login --all");
         assert_eq!(outcome.code, code, "{settings:?}: {}", outcome.stderr);
-        assert_eq!(targets(&outcome).len(), systems().len() - settings.len(), "{settings:?}");
+        assert_eq!(
+            targets(&outcome).len(),
+            systems().len() - settings.len(),
+            "{settings:?}"
+        );
         for (name, _) in settings {
             let target = name.split('_').next().expect("a prefix").to_lowercase();
             outcome.says(&[&format!("error: {target}: ")]);
@@ -659,7 +956,9 @@ fn a_json_batch_tells_what_became_of_each() {
     let servers = Servers::start();
     let mut machine = five_at(&servers);
     let (_held, dead) = nobody();
-    machine.set("GLUO_URL", &dead).secret("ZEEV_PASSWORD", "wr0ng-Password-Zx8");
+    machine
+        .set("GLUO_URL", &dead)
+        .secret("ZEEV_PASSWORD", "wr0ng-Password-Zx8");
     let outcome = machine.run("login zeev broker gluo hellocloud --json");
     assert_eq!(outcome.code, 1, "{}", outcome.stderr);
     let json = outcome.json();
@@ -672,17 +971,60 @@ fn a_json_batch_tells_what_became_of_each() {
             (one["target"].as_str().expect("a target"), code)
         })
         .collect();
-    assert_eq!(told, [("zeev", "refused"), ("broker", ""), ("gluo", "connect"), ("hellocloud", "")]);
-    let fields: Vec<&str> =
-        all[0]["error"].as_object().expect("an object").keys().map(String::as_str).collect();
-    assert_eq!(fields, ["code", "exit", "target", "message", "hint", "http_status", "retryable"]);
-    assert_eq!(all[0].as_object().expect("an object").len(), 2, "{}", all[0]);
-    assert_eq!((&all[0]["error"]["exit"], &all[0]["error"]["http_status"]), (&json!(4), &json!(401)));
-    assert_eq!((&all[2]["error"]["exit"], &all[2]["error"]["retryable"]), (&json!(5), &json!(true)));
+    assert_eq!(
+        told,
+        [
+            ("zeev", "refused"),
+            ("broker", ""),
+            ("gluo", "connect"),
+            ("hellocloud", "")
+        ]
+    );
+    let fields: Vec<&str> = all[0]["error"]
+        .as_object()
+        .expect("an object")
+        .keys()
+        .map(String::as_str)
+        .collect();
+    assert_eq!(
+        fields,
+        [
+            "code",
+            "exit",
+            "target",
+            "message",
+            "hint",
+            "http_status",
+            "retryable"
+        ]
+    );
+    assert_eq!(
+        all[0].as_object().expect("an object").len(),
+        2,
+        "{}",
+        all[0]
+    );
+    assert_eq!(
+        (&all[0]["error"]["exit"], &all[0]["error"]["http_status"]),
+        (&json!(4), &json!(401))
+    );
+    assert_eq!(
+        (&all[2]["error"]["exit"], &all[2]["error"]["retryable"]),
+        (&json!(5), &json!(true))
+    );
     // The same objects, a line each, on stderr.
-    let lines: Vec<Value> =
-        outcome.stderr.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    assert_eq!(lines, [json!({ "error": all[0]["error"] }), json!({ "error": all[2]["error"] })]);
+    let lines: Vec<Value> = outcome
+        .stderr
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            json!({ "error": all[0]["error"] }),
+            json!({ "error": all[2]["error"] })
+        ]
+    );
 }
 
 #[test]
@@ -696,30 +1038,54 @@ fn variables_of_a_batch_come_all_or_not_at_all() {
         ("gitlab", ""),
         ("azure", ""),
     ] {
-        let good =
-            Server::start(vec![canned::systemsway("TOKgoodBatch81"), canned::systemsway("TOKother82")]);
+        let good = Server::start(vec![
+            canned::systemsway("TOKgoodBatch81"),
+            canned::systemsway("TOKother82"),
+        ]);
         let bad = Server::start(vec![canned::zeev_refuses(), canned::zeev_refuses()]);
         let mut machine = zeev_at(&bad);
-        machine.set("SYSTEMSWAY_URL", &good.url()).set("SYSTEMSWAY_USERNAME", "x");
-        machine.secret("SYSTEMSWAY_PASSWORD", "Gm4systemswayPasswd").canary("TOKgoodBatch81");
+        machine
+            .set("SYSTEMSWAY_URL", &good.url())
+            .set("SYSTEMSWAY_USERNAME", "x");
+        machine
+            .secret("SYSTEMSWAY_PASSWORD", "Gm4systemswayPasswd")
+            .canary("TOKgoodBatch81");
         machine.set("GITHUB_ENV", "github");
         machine.write("github", "A=1\n");
         machine.write("out", "old");
         let outcome = machine.run(&format!("login systemsway zeev -f {format}"));
         assert_eq!(outcome.code, 4, "{format}: {}", outcome.stderr);
-        assert!(outcome.stdout.starts_with(stdout) && outcome.stdout.is_empty() == stdout.is_empty());
-        assert_eq!(fs::read(machine.path("github")).expect("a file"), b"A=1\n", "{format}");
+        assert!(
+            outcome.stdout.starts_with(stdout) && outcome.stdout.is_empty() == stdout.is_empty()
+        );
+        assert_eq!(
+            fs::read(machine.path("github")).expect("a file"),
+            b"A=1\n",
+            "{format}"
+        );
         if format == "github" {
-            machine.run("login systemsway zeev -f github").fails(4, &["zeev"]);
+            machine
+                .run("login systemsway zeev -f github")
+                .fails(4, &["zeev"]);
         } else {
-            machine.run(&format!("login systemsway zeev -f {format} -o out")).fails(4, &["zeev"]);
+            machine
+                .run(&format!("login systemsway zeev -f {format} -o out"))
+                .fails(4, &["zeev"]);
         }
-        assert_eq!(fs::read(machine.path("out")).expect("a file"), b"old", "{format}");
+        assert_eq!(
+            fs::read(machine.path("out")).expect("a file"),
+            b"old",
+            "{format}"
+        );
         assert_eq!(machine.files(), ["github", "out"]);
     }
     let machine = Machine::new();
-    machine.run("login broker zeev --sandbox -f header").fails(2, &["header is for one target"]);
-    machine.run("login --all --sandbox -f header").fails(2, &["header is for one target"]);
+    machine
+        .run("login broker zeev --sandbox -f header")
+        .fails(2, &["header is for one target"]);
+    machine
+        .run("login --all --sandbox -f header")
+        .fails(2, &["header is for one target"]);
 }
 
 #[test]
@@ -728,8 +1094,12 @@ fn a_format_that_cannot_carry_the_token_writes_nothing() {
         let server = Server::start(vec![canned::zeev(token), canned::zeev(token)]);
         let machine = zeev_at(&server);
         let why = format!("the format {format} cannot carry the value of ZEEV_TOKEN");
-        machine.run(&format!("login zeev -f {format}")).fails(2, &[&why, "hint: use -f json"]);
-        machine.run(&format!("login zeev -f {format} -o out")).fails(2, &[&why]);
+        machine
+            .run(&format!("login zeev -f {format}"))
+            .fails(2, &[&why, "hint: use -f json"]);
+        machine
+            .run(&format!("login zeev -f {format} -o out"))
+            .fails(2, &[&why]);
         assert_eq!(machine.files(), [""; 0]);
     }
 }
@@ -739,7 +1109,10 @@ fn five_accounts(server: &Server) -> Machine {
     let mut machine = Machine::new();
     machine.set("ZEEV_URL", &server.url());
     for account in ["A", "B", "C", "D", "E"] {
-        machine.secret(&format!("ZEEV__{account}__API_TOKEN"), &format!("Perm4nent{account}Token5X"));
+        machine.secret(
+            &format!("ZEEV__{account}__API_TOKEN"),
+            &format!("Perm4nent{account}Token5X"),
+        );
     }
     machine
 }
@@ -751,7 +1124,10 @@ fn the_logins_of_a_batch_run_at_once() {
     let server = Server::start(vec![canned::zeev("tok-x").together(&all); 5]);
     let outcome = five_accounts(&server).run("login --all");
     outcome.answer();
-    assert_eq!(targets(&outcome), ["zeev@a", "zeev@b", "zeev@c", "zeev@d", "zeev@e"]);
+    assert_eq!(
+        targets(&outcome),
+        ["zeev@a", "zeev@b", "zeev@c", "zeev@d", "zeev@e"]
+    );
     assert_eq!(server.most_at_once(), 5);
 }
 
@@ -762,15 +1138,22 @@ fn every_session_of_a_batch_is_stored() {
     let machine = five_accounts(&server);
     machine.run("login --all").answer();
     for account in ["a", "b", "c", "d", "e"] {
-        assert_eq!(machine.run(&format!("token zeev@{account} --cached")).answer(), "tok-x\n");
+        assert_eq!(
+            machine
+                .run(&format!("token zeev@{account} --cached"))
+                .answer(),
+            "tok-x\n"
+        );
     }
 }
 
 #[test]
 fn a_target_that_hangs_delays_nobody_and_keeps_its_place() {
     let (others, held) = (vec![canned::zeev("tok-x"); 4], Arc::new(Barrier::new(2)));
-    let (server, slow) =
-        (Server::start(others), Server::start(vec![canned::zeev("tok-slow").together(&held)]));
+    let (server, slow) = (
+        Server::start(others),
+        Server::start(vec![canned::zeev("tok-slow").together(&held)]),
+    );
     let mut machine = five_accounts(&server);
     machine.set("ZEEV__A__URL", &slow.url());
     let run = machine.start(machine.command(&["login", "--all", "--jobs", "2"]));
@@ -779,7 +1162,10 @@ fn a_target_that_hangs_delays_nobody_and_keeps_its_place() {
     held.wait();
     let outcome = machine.end(run);
     outcome.answer();
-    assert_eq!(targets(&outcome), ["zeev@a", "zeev@b", "zeev@c", "zeev@d", "zeev@e"]);
+    assert_eq!(
+        targets(&outcome),
+        ["zeev@a", "zeev@b", "zeev@c", "zeev@d", "zeev@e"]
+    );
 }
 
 #[test]
@@ -789,14 +1175,26 @@ fn jobs_bound_how_many_run_at_once() {
         let server = Server::start(vec![canned::zeev("tok-x").together(&some); requests]);
         let machine = five_accounts(&server);
         let targets = &["zeev@a", "zeev@b", "zeev@c", "zeev@d", "zeev@e"][..requests];
-        machine.run(&format!("login {} -j {jobs}", targets.join(" "))).answer();
+        machine
+            .run(&format!("login {} -j {jobs}", targets.join(" ")))
+            .answer();
         assert_eq!(server.most_at_once(), jobs);
-        assert_eq!(server.connections(), jobs, "a connection serves one login after the other");
+        assert_eq!(
+            server.connections(),
+            jobs,
+            "a connection serves one login after the other"
+        );
         if jobs == 1 {
-            let asked: Vec<_> =
-                server.received().iter().map(|one| one.header("authorization").map(str::to_owned)).collect();
+            let asked: Vec<_> = server
+                .received()
+                .iter()
+                .map(|one| one.header("authorization").map(str::to_owned))
+                .collect();
             let accounts = ["A", "B", "C", "D", "E"];
-            assert_eq!(asked, accounts.map(|name| Some(format!("Bearer Perm4nent{name}Token5X"))));
+            assert_eq!(
+                asked,
+                accounts.map(|name| Some(format!("Bearer Perm4nent{name}Token5X")))
+            );
         }
     }
 }
@@ -806,7 +1204,13 @@ fn another_person_is_for_those_who_can() {
     let machine = Machine::new();
     for system in ["gluo", "hellocloud", "systemsway", "broker"] {
         let outcome = machine.run(&format!("login {system} --sandbox --as 2"));
-        outcome.fails(2, &["cannot log in as somebody else", "hint: --as works with zeev"]);
+        outcome.fails(
+            2,
+            &[
+                "cannot log in as somebody else",
+                "hint: --as works with zeev",
+            ],
+        );
     }
     let outcome = machine.run("login zeev --sandbox --as 2 --json");
     outcome.answer();
@@ -815,7 +1219,9 @@ fn another_person_is_for_those_who_can() {
     assert!(session["impersonating"].is_string(), "{session}");
     // Nothing is sent for a target that cannot.
     let server = Server::start(vec![]);
-    gluo_at(&server).run("login gluo --as 2").fails(2, &["gluo"]);
+    gluo_at(&server)
+        .run("login gluo --as 2")
+        .fails(2, &["gluo"]);
     assert_eq!(server.connections(), 0);
 }
 
@@ -844,12 +1250,23 @@ fn a_reader_that_went_away_ends_the_run_quietly() {
 #[cfg(target_os = "linux")]
 fn a_full_disk_is_told() {
     let machine = Machine::new();
-    for line in ["login gluo --sandbox", "login gluo --sandbox -f sh", "providers", "sandbox"] {
-        let full = File::options().write(true).open("/dev/full").expect("a device");
+    for line in [
+        "login gluo --sandbox",
+        "login gluo --sandbox -f sh",
+        "providers",
+        "sandbox",
+    ] {
+        let full = File::options()
+            .write(true)
+            .open("/dev/full")
+            .expect("a device");
         let command = machine.command(&line.split(' ').collect::<Vec<_>>());
         let outcome = machine.end(machine.start_onto(command, full));
         assert_eq!(outcome.code, 7, "{line}");
-        outcome.says(&["error: stdout cannot be written", "hint: make room where stdout goes"]);
+        outcome.says(&[
+            "error: stdout cannot be written",
+            "hint: make room where stdout goes",
+        ]);
     }
 }
 
@@ -857,7 +1274,9 @@ fn a_full_disk_is_told() {
 fn hellocloud_at(replies: Vec<Reply>) -> (Server, Machine) {
     let server = Server::start([vec![canned::hellocloud("Hc1lostToken")], replies].concat());
     let mut machine = Machine::new();
-    machine.set("HELLOCLOUD_URL", &server.url()).set("HELLOCLOUD_CLIENT_ID", "c1");
+    machine
+        .set("HELLOCLOUD_URL", &server.url())
+        .set("HELLOCLOUD_CLIENT_ID", "c1");
     machine.secret("HELLOCLOUD_CLIENT_SECRET", "Sx8clientSecret4Tn");
     (server, machine)
 }
@@ -865,12 +1284,29 @@ fn hellocloud_at(replies: Vec<Reply>) -> (Server, Machine) {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_session_that_nobody_gets_is_ended() {
-    let full = || File::options().write(true).open("/dev/full").expect("a device");
+    let full = || {
+        File::options()
+            .write(true)
+            .open("/dev/full")
+            .expect("a device")
+    };
     let revoked = Reply::json(200, r#"{"meta":{"message":"Logged out"}}"#);
     for (line, reply, says) in [
-        ("login hellocloud", revoked.clone(), "warning: hellocloud: the session that nobody got was ended"),
-        ("token hellocloud --json", Reply::json(503, ""), "that nobody has now; it lives until"),
-        ("login hellocloud --no-store", revoked, "the session that nobody got was ended"),
+        (
+            "login hellocloud",
+            revoked.clone(),
+            "warning: hellocloud: the session that nobody got was ended",
+        ),
+        (
+            "token hellocloud --json",
+            Reply::json(503, ""),
+            "that nobody has now; it lives until",
+        ),
+        (
+            "login hellocloud --no-store",
+            revoked,
+            "the session that nobody got was ended",
+        ),
     ] {
         let (server, mut machine) = hellocloud_at(vec![reply]);
         machine.write("no-folder", "");
@@ -881,13 +1317,21 @@ fn a_session_that_nobody_gets_is_ended() {
         outcome.says(&["stdout cannot be written", says]);
         let last = server.received().pop().expect("a request");
         assert_eq!(last.target, "/Api/V8/logout", "{line}");
-        assert_eq!(last.header("authorization"), Some("Bearer Hc1lostToken"), "{line}");
+        assert_eq!(
+            last.header("authorization"),
+            Some("Bearer Hc1lostToken"),
+            "{line}"
+        );
     }
     // One that is stored can be had again.
     let (server, machine) = hellocloud_at(Vec::new());
     for line in ["login hellocloud", "token hellocloud"] {
         let command = machine.command(&line.split(' ').collect::<Vec<_>>());
-        assert_eq!(machine.end(machine.start_onto(command, full())).code, 7, "{line}");
+        assert_eq!(
+            machine.end(machine.start_onto(command, full())).code,
+            7,
+            "{line}"
+        );
     }
     assert_eq!(server.received().len(), 1);
 }
@@ -917,20 +1361,29 @@ fn a_login_that_never_ends_is_given_up() {
     // Connections come about, and nobody takes them.
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let mut machine = Machine::new();
-    machine.set("ZEEV_URL", &format!("http://{}", listener.local_addr().expect("an address")));
+    machine.set(
+        "ZEEV_URL",
+        &format!("http://{}", listener.local_addr().expect("an address")),
+    );
     machine.secret("ZEEV_API_TOKEN", "Perm4nentNever6Token");
-    machine.run("login zeev --timeout 0.2").fails(5, &["zeev", "--timeout SECONDS"]);
+    machine
+        .run("login zeev --timeout 0.2")
+        .fails(5, &["zeev", "--timeout SECONDS"]);
 }
 
 #[test]
 fn the_sandbox_needs_nothing_and_reads_nothing() {
     let mut machine = Machine::new();
-    machine.set("GLUO_URL", "ftp://x").set("GLUO_ACCESS_KEY_CMD", "touch ran");
+    machine
+        .set("GLUO_URL", "ftp://x")
+        .set("GLUO_ACCESS_KEY_CMD", "touch ran");
     machine.set("CRMAUTH_ENV_FILE", "missing");
     machine.write(".env", "GLUO_URL=$broken\n");
     machine.run("login gluo --sandbox").answer();
     assert_eq!(machine.files(), [".env"]);
-    machine.run("login gluo@filial --sandbox").fails(2, &["gluo@filial", "looked at: the sandbox"]);
+    machine
+        .run("login gluo@filial --sandbox")
+        .fails(2, &["gluo@filial", "looked at: the sandbox"]);
 }
 
 #[test]
@@ -940,18 +1393,40 @@ fn a_file_elsewhere_is_written_there() {
     fs::create_dir(machine.path("sub")).expect("a folder");
     let absolute = machine.path("sub").join("abs");
     for path in [absolute.as_path(), Path::new("sub/rel")] {
-        assert_eq!(machine.run_args(&["login", "zeev", "-o", path.to_str().expect("UTF-8")]).answer(), "");
+        assert_eq!(
+            machine
+                .run_args(&["login", "zeev", "-o", path.to_str().expect("UTF-8")])
+                .answer(),
+            ""
+        );
     }
     assert_eq!(fs::read(&absolute).expect("a file"), b"tok-far");
-    assert_eq!(fs::read(machine.path("sub/rel")).expect("a file"), b"tok-near");
+    assert_eq!(
+        fs::read(machine.path("sub/rel")).expect("a file"),
+        b"tok-near"
+    );
 }
 
 #[test]
 fn a_session_shorter_than_asked_for_is_told() {
-    for (option, told) in [("", false), (" --min-ttl 60", false), (" --min-ttl 7200", true)] {
+    for (option, told) in [
+        ("", false),
+        (" --min-ttl 60", false),
+        (" --min-ttl 7200", true),
+    ] {
         let outcome = Machine::new().run(&format!("login hellocloud --sandbox{option}"));
-        assert_eq!((outcome.code, outcome.stdout.is_empty()), (0, false), "{}", outcome.stderr);
-        assert_eq!(outcome.stderr.contains("less than --min-ttl 7200"), told, "{}", outcome.stderr);
+        assert_eq!(
+            (outcome.code, outcome.stdout.is_empty()),
+            (0, false),
+            "{}",
+            outcome.stderr
+        );
+        assert_eq!(
+            outcome.stderr.contains("less than --min-ttl 7200"),
+            told,
+            "{}",
+            outcome.stderr
+        );
         assert_eq!(outcome.stderr.is_empty(), !told, "{}", outcome.stderr);
     }
 }

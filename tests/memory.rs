@@ -25,14 +25,19 @@ fn as_nobody(command: &Command) -> Command {
 }
 
 fn dressed(mut command: Command, like: &Command) -> Command {
-    command.env_clear().envs(like.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.env_clear().envs(
+        like.get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
     command.current_dir("/").stdin(std::process::Stdio::null());
     command
 }
 
 fn zeev_at(server: &Server) -> Machine {
     let mut machine = Machine::new();
-    machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana");
+    machine
+        .set("ZEEV_URL", &server.url())
+        .set("ZEEV_USERNAME", "ana");
     machine.secret("ZEEV_PASSWORD", "Vq7memoryPassword2Lw");
     machine
 }
@@ -46,15 +51,26 @@ fn no_process_of_the_same_user_reads_a_run() {
     }
     let server = Server::start(vec![Reply::Silence]);
     let machine = zeev_at(&server);
-    let child = machine.start(as_nobody(&machine.command(&["login", "zeev", "--no-store"])));
+    let child = machine.start(as_nobody(&machine.command(&[
+        "login",
+        "zeev",
+        "--no-store",
+    ])));
     server.wait_for(1);
     let files = format!("/proc/{}", child.id());
     assert_eq!(
-        std::fs::metadata(format!("{files}/mem")).expect("it runs").uid(),
+        std::fs::metadata(format!("{files}/mem"))
+            .expect("it runs")
+            .uid(),
         0,
         "a debugger may read it"
     );
-    assert_eq!(std::fs::metadata(format!("{files}/environ")).expect("it runs").uid(), 0);
+    assert_eq!(
+        std::fs::metadata(format!("{files}/environ"))
+            .expect("it runs")
+            .uid(),
+        0
+    );
     signal(&child, Signal::INT);
     assert_eq!(machine.end(child).code, 130);
 }
@@ -69,8 +85,19 @@ fn a_command_has_core_dumps_of_its_own() {
     let server = Server::start(vec![canned::zeev("Zv5memory1Qm")]);
     let machine = zeev_at(&server);
     const DUMPABLE: &str = "import ctypes; print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))";
-    let line = ["exec", "zeev", "--no-store", "--", "python3", "-c", DUMPABLE];
-    assert_eq!(machine.finish(as_nobody(&machine.command(&line))).answer(), "1\n");
+    let line = [
+        "exec",
+        "zeev",
+        "--no-store",
+        "--",
+        "python3",
+        "-c",
+        DUMPABLE,
+    ];
+    assert_eq!(
+        machine.finish(as_nobody(&machine.command(&line))).answer(),
+        "1\n"
+    );
 }
 
 /// A secret in a pipe of the shell's is a file of this process, which it must go on reading.

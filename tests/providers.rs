@@ -29,9 +29,15 @@ fn every_system_is_played_and_tested() {
     for (system, demo) in systems().into_iter().zip(demo::ALL) {
         assert_eq!(demo.id, system, "`DEMO` of tests/{system}.rs");
         let url = demo.variable("URL");
-        assert!(servers.demo().any(|(name, _)| name == url), "`ENTRY` of src/sandbox/{system}.rs");
+        assert!(
+            servers.demo().any(|(name, _)| name == url),
+            "`ENTRY` of src/sandbox/{system}.rs"
+        );
         for kind in [Kind::Login, Kind::Call] {
-            let known = demo.steps.iter().any(|step| step.kind == kind && step.system == system);
+            let known = demo
+                .steps
+                .iter()
+                .any(|step| step.kind == kind && step.system == system);
             assert!(known, "`steps` of tests/{system}.rs lack one of {kind:?}");
         }
     }
@@ -56,9 +62,15 @@ fn the_table_names_every_system() {
 fn json_tells_every_declared_field() {
     for (system, fields) in [
         ("gluo", "USERNAME ACCESS_KEY"),
-        ("hellocloud", "CLIENT_ID CLIENT_SECRET USERNAME PASSWORD GRANT BODY TOKEN_PATH"),
+        (
+            "hellocloud",
+            "CLIENT_ID CLIENT_SECRET USERNAME PASSWORD GRANT BODY TOKEN_PATH",
+        ),
         ("systemsway", "USERNAME PASSWORD PASSWORD_SHA256 HASH_CASE"),
-        ("broker", "USERNAME PASSWORD PARTNER_TOKEN PARTNER_USERNAME PARTNER_PASSWORD PARTNER_LOGIN_PATH"),
+        (
+            "broker",
+            "USERNAME PASSWORD PARTNER_TOKEN PARTNER_USERNAME PARTNER_PASSWORD PARTNER_LOGIN_PATH",
+        ),
         ("zeev", "USERNAME PASSWORD API_TOKEN"),
     ] {
         let expected: BTreeSet<String> = fields
@@ -68,14 +80,38 @@ fn json_tells_every_declared_field() {
             .collect();
         let settings = settings(system);
         assert_eq!(settings.len(), expected.len(), "{system}");
-        assert_eq!(settings.iter().map(|one| variable(one).to_owned()).collect::<BTreeSet<_>>(), expected);
+        assert_eq!(
+            settings
+                .iter()
+                .map(|one| variable(one).to_owned())
+                .collect::<BTreeSet<_>>(),
+            expected
+        );
         for setting in &settings {
             let name = variable(setting);
-            let secret = ["PASSWORD", "PASSWORD_SHA256", "ACCESS_KEY", "CLIENT_SECRET", "_TOKEN"];
+            let secret = [
+                "PASSWORD",
+                "PASSWORD_SHA256",
+                "ACCESS_KEY",
+                "CLIENT_SECRET",
+                "_TOKEN",
+            ];
             let secret = secret.iter().any(|end| name.ends_with(end));
             assert_eq!(setting["secret"], secret, "{name}");
-            assert!(setting["help"].as_str().is_some_and(|help| !help.is_empty()), "{name}");
-            let chosen = ["GRANT", "BODY", "_PATH", "HASH_CASE", "ALLOW_HTTP", "ALLOW_PROXY"];
+            assert!(
+                setting["help"]
+                    .as_str()
+                    .is_some_and(|help| !help.is_empty()),
+                "{name}"
+            );
+            let chosen = [
+                "GRANT",
+                "BODY",
+                "_PATH",
+                "HASH_CASE",
+                "ALLOW_HTTP",
+                "ALLOW_PROXY",
+            ];
             let chosen = chosen.iter().any(|end| name.ends_with(end));
             assert_eq!(setting["found"].is_null(), chosen, "{name}");
         }
@@ -83,12 +119,25 @@ fn json_tells_every_declared_field() {
     let all = Machine::new().run("providers --json");
     all.answer();
     let all = all.json();
-    let named: Vec<&str> =
-        all.as_array().expect("an array").iter().filter_map(|one| one["provider"].as_str()).collect();
+    let named: Vec<&str> = all
+        .as_array()
+        .expect("an array")
+        .iter()
+        .filter_map(|one| one["provider"].as_str())
+        .collect();
     assert_eq!(named, systems());
     assert_eq!(all[0]["aliases"][0], "gluocrm");
-    let impersonating = all.as_array().expect("an array").iter().filter(|one| one["impersonation"] == true);
-    assert_eq!(impersonating.map(|one| &one["provider"]).collect::<Vec<_>>(), ["zeev"]);
+    let impersonating = all
+        .as_array()
+        .expect("an array")
+        .iter()
+        .filter(|one| one["impersonation"] == true);
+    assert_eq!(
+        impersonating
+            .map(|one| &one["provider"])
+            .collect::<Vec<_>>(),
+        ["zeev"]
+    );
 }
 
 #[test]
@@ -99,8 +148,16 @@ fn a_systems_page_names_its_settings() {
         let block = machine.run(&format!("providers {system} --env"));
         for setting in settings(system) {
             let name = variable(&setting);
-            assert!(page.answer().contains(&format!("  {name}  ")), "{}", page.stdout);
-            assert!(block.answer().contains(&format!("{name}=\n")), "{}", block.stdout);
+            assert!(
+                page.answer().contains(&format!("  {name}  ")),
+                "{}",
+                page.stdout
+            );
+            assert!(
+                block.answer().contains(&format!("{name}=\n")),
+                "{}",
+                block.stdout
+            );
             if let Some(found) = setting["found"].as_str() {
                 let line = format!(" where to find it: {found}\n");
                 assert!(
@@ -114,8 +171,16 @@ fn a_systems_page_names_its_settings() {
     let alias = machine.run("providers gluocrm");
     assert_eq!(alias.answer(), machine.run("providers gluo").answer());
     let account = machine.run("providers gluo@filial --env");
-    assert!(account.answer().contains("\nGLUO__FILIAL__ACCESS_KEY=\n"), "{}", account.stdout);
-    assert!(account.stdout.contains("\n#GLUO__FILIAL__URL=\n"), "{}", account.stdout);
+    assert!(
+        account.answer().contains("\nGLUO__FILIAL__ACCESS_KEY=\n"),
+        "{}",
+        account.stdout
+    );
+    assert!(
+        account.stdout.contains("\n#GLUO__FILIAL__URL=\n"),
+        "{}",
+        account.stdout
+    );
 }
 
 #[test]
@@ -127,7 +192,10 @@ fn the_block_filled_in_is_an_env_file_that_works() {
             let target = format!("{}{account}", demo.id);
             let block = machine.run(&format!("providers {target} --env"));
             let filled = block.answer().lines().map(|line| {
-                let line = line.strip_prefix('#').filter(|line| line.ends_with("_URL=")).unwrap_or(line);
+                let line = line
+                    .strip_prefix('#')
+                    .filter(|line| line.ends_with("_URL="))
+                    .unwrap_or(line);
                 match line {
                     line if line.starts_with('#') => format!("{line}\n"),
                     line if line.ends_with("URL=") => format!("{line}{}\n", server.url()),
@@ -136,7 +204,11 @@ fn the_block_filled_in_is_an_env_file_that_works() {
                 }
             });
             machine.write(".env", filled.collect::<String>());
-            assert_eq!(machine.run(&format!("login {target}")).answer().trim_end(), demo.token, "{target}");
+            assert_eq!(
+                machine.run(&format!("login {target}")).answer().trim_end(),
+                demo.token,
+                "{target}"
+            );
         }
     }
 }
@@ -147,10 +219,14 @@ fn the_blocks_of_all_systems_are_one_env_file() {
     let block = machine.run("providers --env");
     machine.write(".env", block.answer());
     // Empty values are unset ones.
-    machine.run("login --all").fails(2, &["no target is configured"]);
+    machine
+        .run("login --all")
+        .fails(2, &["no target is configured"]);
     for system in systems() {
         let name = format!("{}_URL", system.to_uppercase());
-        machine.run(&format!("login {system}")).fails(2, &[&name, "looked at: the environment, ./.env"]);
+        machine
+            .run(&format!("login {system}"))
+            .fails(2, &[&name, "looked at: the environment, ./.env"]);
     }
 }
 
@@ -167,18 +243,26 @@ fn an_unknown_name_is_refused_with_the_nearest_one() {
         ("gluo@a-b", "as in `gluo@filial`"),
     ] {
         for verb in ["providers", "login"] {
-            machine.run(&format!("{verb} {name}")).fails(2, &["error: ", hint]);
+            machine
+                .run(&format!("{verb} {name}"))
+                .fails(2, &["error: ", hint]);
         }
     }
     let lower = machine.run("providers gluo@filial").answer().to_owned();
-    assert_eq!(machine.run("providers GLUO@Filial").answer(), lower, "letters of any case");
+    assert_eq!(
+        machine.run("providers GLUO@Filial").answer(),
+        lower,
+        "letters of any case"
+    );
 }
 
 #[test]
 fn nothing_is_read_and_nobody_is_asked() {
     let server = Server::start(Vec::<Reply>::new());
     let mut machine = Machine::new();
-    machine.set("ZEEV_URL", &server.url()).set("CRMAUTH_ENV_FILE", "missing");
+    machine
+        .set("ZEEV_URL", &server.url())
+        .set("CRMAUTH_ENV_FILE", "missing");
     machine.write(".env", "GLUO_URL=$broken\n");
     machine.run("providers").answer();
     machine.run("completions bash").answer();

@@ -18,7 +18,9 @@ const NEVER: Duration = Duration::from_secs(60);
 /// A machine with a session of Zeev.
 fn zeev(server: &Server) -> Machine {
     let mut machine = Machine::new();
-    machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana");
+    machine
+        .set("ZEEV_URL", &server.url())
+        .set("ZEEV_USERNAME", "ana");
     machine.secret("ZEEV_PASSWORD", "Vq7zeevPassword2Lw");
     machine
 }
@@ -77,12 +79,18 @@ fn a_pipe_that_is_full_stops_no_signal() {
     let server = Server::start(vec![canned::zeev("Zv5token1Qm")]);
     let machine = zeev(&server);
     machine.run("login zeev").answer();
-    for line in ["token zeev -f sh", "status", "logout gluo hellocloud --local --json"] {
+    for line in [
+        "token zeev -f sh",
+        "status",
+        "logout gluo hellocloud --local --json",
+    ] {
         let (_reader, writer) = full();
         let child = start(&machine, line, &writer);
         // Somebody waits for the reader, and it is not the one that hears signals.
         let threads = format!("/proc/{}/task", child.id());
-        until("nobody waits", || fs::read_dir(&threads).expect("threads").count() > 1);
+        until("nobody waits", || {
+            fs::read_dir(&threads).expect("threads").count() > 1
+        });
         signal(&child, Signal::TERM);
         machine.end(child).fails(143, &["interrupted"]);
     }
@@ -96,14 +104,21 @@ fn what_makes_a_shell_fail_is_not_waited_for_by_whoever_stops_the_run() {
     let child = start(&machine, "login zeev -f sh", &writer);
     server.wait_for(1);
     signal(&child, Signal::TERM);
-    machine.end(child).fails(143, &["a login under way may have taken effect"]);
+    machine
+        .end(child)
+        .fails(143, &["a login under way may have taken effect"]);
 }
 
 #[test]
 fn a_reader_that_reads_at_last_gets_all_of_it() {
     let refused = Reply::json(401, "{}");
     for (script, line, code, answer) in [
-        (vec![canned::zeev("Zv5token1Qm")], "login zeev", 0, "\nZv5token1Qm\n"),
+        (
+            vec![canned::zeev("Zv5token1Qm")],
+            "login zeev",
+            0,
+            "\nZv5token1Qm\n",
+        ),
         (vec![refused], "login zeev -f sh", 4, "\nfalse\n"),
     ] {
         let server = Server::start(script);

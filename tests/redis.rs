@@ -29,7 +29,10 @@ fn fleet() -> Option<(Servers, Redis)> {
 
 /// How many logins the servers have seen.
 fn logins(servers: &Servers) -> usize {
-    purposes(servers, 0).into_iter().filter(|purpose| *purpose == "login").count()
+    purposes(servers, 0)
+        .into_iter()
+        .filter(|purpose| *purpose == "login")
+        .count()
 }
 
 /// The token of a run that went well and had nothing to say about it.

@@ -26,7 +26,11 @@ impl<'a> Running<'a> {
         let mut line = String::new();
         stderr.read_line(&mut line).expect("a line");
         assert_eq!(line, "the sandbox is running; Ctrl-C ends it\n");
-        Self { machine, child, stderr }
+        Self {
+            machine,
+            child,
+            stderr,
+        }
     }
 
     /// Ends it; returns what it said meanwhile.
@@ -43,7 +47,10 @@ impl<'a> Running<'a> {
 #[test]
 fn its_block_is_an_env_file_that_works() {
     let machine = Machine::new();
-    for (sent, block_is) in [(Signal::INT, "--env-file sandbox.env"), (Signal::TERM, "./.env")] {
+    for (sent, block_is) in [
+        (Signal::INT, "--env-file sandbox.env"),
+        (Signal::TERM, "./.env"),
+    ] {
         let running = Running::start(&machine, &["sandbox"]);
         let outcome = match block_is {
             "./.env" => {
@@ -57,15 +64,26 @@ fn its_block_is_an_env_file_that_works() {
                 machine.run(&format!("login --all {option}"))
             }
         };
-        let tokens: Vec<(&str, &str)> =
-            outcome.answer().lines().map(|line| line.split_once('\t').expect("a tab")).collect();
+        let tokens: Vec<(&str, &str)> = outcome
+            .answer()
+            .lines()
+            .map(|line| line.split_once('\t').expect("a tab"))
+            .collect();
         let targets: Vec<&str> = tokens.iter().map(|(target, _)| *target).collect();
         assert_eq!(targets, systems());
         let ended = running.stop(sent);
         assert_eq!(ended.code, 0, "{}", ended.stderr);
         for (system, token) in tokens {
-            assert!(ended.stderr.contains(&format!("\n{system} POST ")), "{}", ended.stderr);
-            assert!(!ended.stderr.contains(token), "a token is logged: {}", ended.stderr);
+            assert!(
+                ended.stderr.contains(&format!("\n{system} POST ")),
+                "{}",
+                ended.stderr
+            );
+            assert!(
+                !ended.stderr.contains(token),
+                "a token is logged: {}",
+                ended.stderr
+            );
         }
     }
 }
@@ -78,18 +96,28 @@ fn its_log_holds_no_secret() {
     let block = fs::read_to_string(machine.path("sandbox.env")).expect("a block");
     // The accounts that show other ways in stand there as comments.
     machine.write("all.env", block.replace("\n#", "\n"));
-    machine.run("login zeev@robo hellocloud@maquina --env-file all.env").answer();
-    machine.write("wrong.env", "ZEEV_PASSWORD=Wr0ngZeevCanary7\nGLUO_ACCESS_KEY=Wr0ngGluoCanary8\n");
+    machine
+        .run("login zeev@robo hellocloud@maquina --env-file all.env")
+        .answer();
+    machine.write(
+        "wrong.env",
+        "ZEEV_PASSWORD=Wr0ngZeevCanary7\nGLUO_ACCESS_KEY=Wr0ngGluoCanary8\n",
+    );
     let refused = machine.run("login zeev gluo --env-file all.env --env-file wrong.env");
     assert_eq!(refused.code, 4, "{}", refused.stderr);
     let log = running.stop(Signal::INT).stderr;
     assert_eq!(log.lines().count(), 7, "{log}");
     let secrets = block.lines().filter_map(|line| {
         let (name, value) = line.trim_start_matches('#').split_once('=')?;
-        let secret = ["PASSWORD", "ACCESS_KEY", "SECRET", "API_TOKEN"].iter().any(|end| name.ends_with(end));
+        let secret = ["PASSWORD", "ACCESS_KEY", "SECRET", "API_TOKEN"]
+            .iter()
+            .any(|end| name.ends_with(end));
         secret.then(|| value.trim_matches('\''))
     });
-    for secret in secrets.chain(["Wr0ngZeevCanary7", "Wr0ngGluoCanary8"]).filter(|secret| secret.len() > 6) {
+    for secret in secrets
+        .chain(["Wr0ngZeevCanary7", "Wr0ngGluoCanary8"])
+        .filter(|secret| secret.len() > 6)
+    {
         assert!(!log.contains(secret), "{secret} is logged: {log}");
     }
 }
@@ -128,7 +156,12 @@ fn a_command_gets_the_settings_and_gives_its_exit_code() {
         (&["."], 126),
     ] {
         let outcome = machine.run_args(&[&["sandbox", "--"], command].concat());
-        assert_eq!((outcome.code, outcome.stdout.as_str()), (code, ""), "{command:?}: {}", outcome.stderr);
+        assert_eq!(
+            (outcome.code, outcome.stdout.as_str()),
+            (code, ""),
+            "{command:?}: {}",
+            outcome.stderr
+        );
         match code {
             126 | 127 => outcome.says(&["error: ", command[0], "hint: "]),
             _ => outcome.says(&[]),
@@ -137,14 +170,21 @@ fn a_command_gets_the_settings_and_gives_its_exit_code() {
     machine.set("PATH_TO_CRMAUTH", env!("CARGO_BIN_EXE_crmauth"));
     let script = "\"$PATH_TO_CRMAUTH\" login --all && exit 9";
     let outcome = machine.run_args(&["sandbox", "--", "sh", "-c", script]);
-    assert_eq!((outcome.code, outcome.stdout.lines().count()), (9, systems().len()), "{}", outcome.stderr);
+    assert_eq!(
+        (outcome.code, outcome.stdout.lines().count()),
+        (9, systems().len()),
+        "{}",
+        outcome.stderr
+    );
     outcome.says(&["gluo GET /webservice.php", "zeev POST /api/2/tokens"]);
 }
 
 #[test]
 fn a_command_gets_its_own_options() {
     let machine = Machine::new();
-    let outcome = machine.run_args(&["sandbox", "--", "printf", "%s ", "--json", "-q", "--help", "--"]);
+    let outcome = machine.run_args(&[
+        "sandbox", "--", "printf", "%s ", "--json", "-q", "--help", "--",
+    ]);
     assert_eq!(outcome.answer(), "--json -q --help -- ");
 }
 
@@ -154,19 +194,43 @@ fn a_command_sees_none_of_the_users_own_settings() {
     machine
         .secret("GLUO_ACCESS_KEY", "MyOwnAccessKey3Hd")
         .secret("GLUO__FILIAL__ACCESS_KEY", "MyOwnFilial8Wq");
-    machine.secret("ZEEV_API_TOKEN", "MyOwnZeevToken7Bn").set("GLUO_ACCESS_KEY_CMD", "echo MyOwnCommand");
-    machine.set("ZEEV_PASSWORD_FILE", "/my/own/file").set("CRMAUTH_STORE", "file:/my/own/store");
-    machine.set("CRMAUTH_ENV_FILE", "/my/own.env").set("MINE", "kept").set("GLUON", "kept");
-    machine.write(".env", "GLUO__DOTENV__USERNAME=MyOwnDotenv\nGLUO__DOTENV__ACCESS_KEY=x\n");
+    machine
+        .secret("ZEEV_API_TOKEN", "MyOwnZeevToken7Bn")
+        .set("GLUO_ACCESS_KEY_CMD", "echo MyOwnCommand");
+    machine
+        .set("ZEEV_PASSWORD_FILE", "/my/own/file")
+        .set("CRMAUTH_STORE", "file:/my/own/store");
+    machine
+        .set("CRMAUTH_ENV_FILE", "/my/own.env")
+        .set("MINE", "kept")
+        .set("GLUON", "kept");
+    machine.write(
+        ".env",
+        "GLUO__DOTENV__USERNAME=MyOwnDotenv\nGLUO__DOTENV__ACCESS_KEY=x\n",
+    );
     let outcome = machine.run_args(&["sandbox", "-q", "--", "env"]);
     let seen = outcome.answer();
-    assert!(!seen.contains("MyOwn") && !seen.contains("/my/own"), "{seen}");
-    for line in ["MINE=kept", "GLUON=kept", "GLUO_ACCESS_KEY=SandboxAdminKey", "ZEEV_USERNAME=integracao"] {
+    assert!(
+        !seen.contains("MyOwn") && !seen.contains("/my/own"),
+        "{seen}"
+    );
+    for line in [
+        "MINE=kept",
+        "GLUON=kept",
+        "GLUO_ACCESS_KEY=SandboxAdminKey",
+        "ZEEV_USERNAME=integracao",
+    ] {
         assert!(seen.lines().any(|seen| seen == line), "no {line} in {seen}");
     }
     machine.set("PATH_TO_CRMAUTH", env!("CARGO_BIN_EXE_crmauth"));
-    let outcome =
-        machine.run_args(&["sandbox", "-q", "--", "sh", "-c", "\"$PATH_TO_CRMAUTH\" login gluo@dotenv"]);
+    let outcome = machine.run_args(&[
+        "sandbox",
+        "-q",
+        "--",
+        "sh",
+        "-c",
+        "\"$PATH_TO_CRMAUTH\" login gluo@dotenv",
+    ]);
     outcome.fails(2, &["gluo@dotenv", "GLUO__DOTENV__USERNAME"]);
 }
 
@@ -175,9 +239,16 @@ fn a_commands_store_is_its_own_and_goes_with_it() {
     let machine = Machine::new();
     let script = "f=${CRMAUTH_STORE#file:}; stat -c %a \"$f\" && >\"$f/x\" && echo \"$f\"";
     let outcome = machine.run_args(&["sandbox", "-q", "--", "sh", "-c", script]);
-    let (mode, folder) = outcome.answer().trim_end().split_once('\n').expect("two lines");
+    let (mode, folder) = outcome
+        .answer()
+        .trim_end()
+        .split_once('\n')
+        .expect("two lines");
     assert_eq!(mode, "700");
-    assert!(!std::path::Path::new(folder).exists(), "{folder} is left behind");
+    assert!(
+        !std::path::Path::new(folder).exists(),
+        "{folder} is left behind"
+    );
 }
 
 #[test]
@@ -187,13 +258,22 @@ fn a_signal_reaches_the_command_once() {
         let script = format!(
             "trap 'echo {name} >>got; exit {code}' {name}; mkfifo {name}; echo ready; read x <{name}; exit 1"
         );
-        let mut child = machine.start(machine.command(&["sandbox", "-q", "--", "sh", "-c", &script]));
+        let mut child =
+            machine.start(machine.command(&["sandbox", "-q", "--", "sh", "-c", &script]));
         let mut ready = [0; 6];
-        child.stdout.as_mut().expect("a stdout").read_exact(&mut ready).expect("a line");
+        child
+            .stdout
+            .as_mut()
+            .expect("a stdout")
+            .read_exact(&mut ready)
+            .expect("a line");
         signal(&child, sent);
         assert_eq!(machine.end(child).code, code, "{name}");
     }
-    assert_eq!(fs::read_to_string(machine.path("got")).expect("a file"), "TERM\nINT\n");
+    assert_eq!(
+        fs::read_to_string(machine.path("got")).expect("a file"),
+        "TERM\nINT\n"
+    );
 }
 
 #[test]
@@ -208,7 +288,9 @@ fn ttl_shortens_sessions() {
         assert_eq!(outcome.json()["details"]["expires_in"], lifetime);
     }
     for ttl in ["0", "x", "1e9", "NaN", ""] {
-        machine.run_args(&["sandbox", "--ttl", ttl, "--", "true"]).fails(2, &["--ttl"]);
+        machine
+            .run_args(&["sandbox", "--ttl", ttl, "--", "true"])
+            .fails(2, &["--ttl"]);
     }
 }
 

@@ -60,7 +60,10 @@ mod gluo {
         let first = challenge(&servers, "admin");
         let second = challenge(&servers, "ADMIN");
         assert_ne!(first, second);
-        assert_eq!(login(&servers, &first)["error"]["code"], "INVALID_USER_CREDENTIALS");
+        assert_eq!(
+            login(&servers, &first)["error"]["code"],
+            "INVALID_USER_CREDENTIALS"
+        );
         assert_eq!(login(&servers, &second)["success"], true);
     }
 
@@ -73,8 +76,14 @@ mod gluo {
     #[test]
     fn sessions_live_side_by_side_until_they_are_idle() {
         let servers = Servers::start();
-        let first = token(&login(&servers, &challenge(&servers, "admin")), "/result/sessionName");
-        let second = token(&login(&servers, &challenge(&servers, "admin")), "/result/sessionName");
+        let first = token(
+            &login(&servers, &challenge(&servers, "admin")),
+            "/result/sessionName",
+        );
+        let second = token(
+            &login(&servers, &challenge(&servers, "admin")),
+            "/result/sessionName",
+        );
         servers.advance(20 * 60);
         assert!(alive(&servers, &first));
         servers.advance(20 * 60);
@@ -113,7 +122,10 @@ mod gluo {
     fn every_folder_has_the_service_and_nothing_else() {
         let servers = Servers::start();
         let target = "/a/b/webservice.php?operation=getchallenge&username=admin";
-        assert_eq!(servers.call("gluo", "GET", target, None).json()["success"], true);
+        assert_eq!(
+            servers.call("gluo", "GET", target, None).json()["success"],
+            true
+        );
         let reply = servers.call("gluo", "GET", "/a/b", None);
         assert_eq!(
             (reply.status, reply.header("Content-Type")),
@@ -147,7 +159,8 @@ mod hellocloud {
     }
 
     fn refresh(servers: &Servers, answer: &Value) -> Reply {
-        let fields = json!({"grant_type": "refresh_token", "refresh_token": answer["refresh_token"]});
+        let fields =
+            json!({"grant_type": "refresh_token", "refresh_token": answer["refresh_token"]});
         grant(servers, "/Api/access_token", fields)
     }
 
@@ -165,7 +178,10 @@ mod hellocloud {
         let new = refresh(&servers, &old).json();
         assert_eq!((status(&servers, &old), status(&servers, &new)), (401, 200));
         let reuse = refresh(&servers, &old);
-        assert_eq!((reuse.status, &reuse.json()["error"]), (401, &json!("invalid_request")));
+        assert_eq!(
+            (reuse.status, &reuse.json()["error"]),
+            (401, &json!("invalid_request"))
+        );
         assert_eq!(status(&servers, &new), 200);
         assert_eq!(refresh(&servers, &new).status, 200);
     }
@@ -194,7 +210,10 @@ mod hellocloud {
             "scope": "all",
         });
         let refused = grant(&servers, "/Api/access_token", fields);
-        assert_eq!((refused.status, &refused.json()["error"]), (400, &json!("invalid_scope")));
+        assert_eq!(
+            (refused.status, &refused.json()["error"]),
+            (400, &json!("invalid_scope"))
+        );
         assert_eq!(refresh(&servers, &old).status, 200);
     }
 
@@ -230,7 +249,9 @@ mod systemsway {
 
     fn login(servers: &Servers, user: &str, hash: &str) -> Value {
         let body = json!({"User": user, "Passwd": hash});
-        servers.json("systemsway", "POST", "/api/main", None, &body).json()
+        servers
+            .json("systemsway", "POST", "/api/main", None, &body)
+            .json()
     }
 
     fn seat(servers: &Servers, user: &str, hash: &str) -> String {
@@ -246,7 +267,9 @@ mod systemsway {
 
     fn manage(servers: &Servers, method: &str, session: &str, query: &str, body: Value) -> Value {
         let target = format!("/api/Usuario/{session}{query}");
-        servers.json("systemsway", method, &target, None, &body).json()
+        servers
+            .json("systemsway", method, &target, None, &body)
+            .json()
     }
 
     #[test]
@@ -270,13 +293,26 @@ mod systemsway {
         let user = json!({"UserName": "user3", "PassWord": NEW, "Ativo": "true"});
         assert_eq!(manage(&servers, "POST", &admin, "", user)["Status"], "OK");
         let session = seat(&servers, "user3", NEW);
-        let id = users(&servers, &admin).as_array().expect("a list").last().expect("a user")["Id"].clone();
+        let id = users(&servers, &admin)
+            .as_array()
+            .expect("a list")
+            .last()
+            .expect("a user")["Id"]
+            .clone();
         let query = format!("?id={}", id.as_str().expect("a text"));
-        assert_eq!(manage(&servers, "DELETE", &admin, &query, Value::Null)["Status"], "OK");
+        assert_eq!(
+            manage(&servers, "DELETE", &admin, &query, Value::Null)["Status"],
+            "OK"
+        );
         assert_eq!(users(&servers, &session)["Status"], "ERROR");
         assert_eq!(login(&servers, "user3", NEW)["Status"], "ERROR");
         let list = users(&servers, &admin);
-        assert_eq!(list.as_array().and_then(|list| list.last()).expect("a user")["Ativo"], "false");
+        assert_eq!(
+            list.as_array()
+                .and_then(|list| list.last())
+                .expect("a user")["Ativo"],
+            "false"
+        );
     }
 
     #[test]
@@ -285,11 +321,17 @@ mod systemsway {
         let admin = seat(&servers, "admin", TESTE);
         let user = seat(&servers, "user2", TESTE);
         let change = json!({"PassWord": NEW});
-        assert_eq!(manage(&servers, "PUT", &admin, "?id=2", change)["Status"], "OK");
+        assert_eq!(
+            manage(&servers, "PUT", &admin, "?id=2", change)["Status"],
+            "OK"
+        );
         assert_eq!(users(&servers, &user)["Status"], "ERROR");
         assert_eq!(login(&servers, "user2", NEW)["Status"], "ERROR");
         let change = json!({"Ativo": "true"});
-        assert_eq!(manage(&servers, "PUT", &admin, "?id=2", change)["Status"], "OK");
+        assert_eq!(
+            manage(&servers, "PUT", &admin, "?id=2", change)["Status"],
+            "OK"
+        );
         seat(&servers, "user2", NEW);
     }
 
@@ -298,7 +340,10 @@ mod systemsway {
         let servers = Servers::start();
         let admin = seat(&servers, "admin", TESTE);
         let change = json!({"UserName": "chefe", "Ativo": true});
-        assert_eq!(manage(&servers, "PUT", &admin, "?id=1", change)["Status"], "OK");
+        assert_eq!(
+            manage(&servers, "PUT", &admin, "?id=1", change)["Status"],
+            "OK"
+        );
         assert_eq!(users(&servers, &admin)["Status"], "ERROR");
         seat(&servers, "chefe", TESTE);
     }
@@ -327,7 +372,9 @@ mod broker {
             "UserName": servers.setting("BROKER_PARTNER_USERNAME"),
             "Password": servers.setting("BROKER_PARTNER_PASSWORD"),
         });
-        servers.json("broker", "POST", "/api/Autenticacao/login", None, &body).json()
+        servers
+            .json("broker", "POST", "/api/Autenticacao/login", None, &body)
+            .json()
     }
 
     fn establishment(servers: &Servers, partner: Option<&str>, password: &str) -> Reply {
@@ -345,11 +392,17 @@ mod broker {
         let reply = establishment(&servers, Some(&partner), "123456");
         assert_eq!(reply.status, 200);
         let answer = reply.json();
-        assert_eq!((&answer["Created"], &answer["Expires_In"]), (&json!(EPOCH), &json!(3600)));
+        assert_eq!(
+            (&answer["Created"], &answer["Expires_In"]),
+            (&json!(EPOCH), &json!(3600))
+        );
         let own = token(&answer, "/Access_Token");
         assert_eq!(establishment(&servers, Some(&own), "123456").status, 403);
         servers.advance(3600);
-        assert_eq!(establishment(&servers, Some(&partner), "123456").status, 401);
+        assert_eq!(
+            establishment(&servers, Some(&partner), "123456").status,
+            401
+        );
     }
 
     #[test]
@@ -359,7 +412,10 @@ mod broker {
         let reply = establishment(&servers, Some(&partner), "654321");
         assert_eq!(reply.status, 200);
         let answer = reply.json();
-        assert_eq!((&answer["CodigoRetorno"], &answer["Access_Token"]), (&json!(2), &Value::Null));
+        assert_eq!(
+            (&answer["CodigoRetorno"], &answer["Access_Token"]),
+            (&json!(2), &Value::Null)
+        );
     }
 }
 
@@ -372,7 +428,11 @@ mod zeev {
     }
 
     fn integration(servers: &Servers) -> String {
-        let reply = login(servers, servers.setting("ZEEV_USERNAME"), servers.setting("ZEEV_PASSWORD"));
+        let reply = login(
+            servers,
+            servers.setting("ZEEV_USERNAME"),
+            servers.setting("ZEEV_PASSWORD"),
+        );
         token(&reply.json(), "/temporaryToken")
     }
 
@@ -388,7 +448,9 @@ mod zeev {
         let maria = impersonate(&servers, &bearer, "2").json();
         assert_eq!(maria["current"]["username"], "integracao");
         let maria = token(&maria, "/impersonate/temporaryToken");
-        let who = servers.call("zeev", "GET", "/api/2/tokens", Some(&maria)).json();
+        let who = servers
+            .call("zeev", "GET", "/api/2/tokens", Some(&maria))
+            .json();
         assert_eq!(who["username"], "maria.souza");
         assert_eq!(impersonate(&servers, &maria, "1").status, 403);
         let odd = impersonate(&servers, &bearer, &percent("josé araújo/filial@sul"));
@@ -407,7 +469,10 @@ mod zeev {
         assert_eq!(login(&servers, "integracao", "x").status, 401);
         assert_eq!(login(&servers, "ninguem", "x").status, 401);
         assert_eq!(login(&servers, "integracao", "").status, 400);
-        assert_eq!(servers.call("zeev", "GET", "/api/2/tokens", None).status, 401);
+        assert_eq!(
+            servers.call("zeev", "GET", "/api/2/tokens", None).status,
+            401
+        );
         assert_eq!(servers.call("zeev", "GET", "/api/2", None).status, 404);
     }
 
@@ -415,9 +480,15 @@ mod zeev {
     fn a_temporary_token_lives_ten_minutes_and_renews_itself_and_a_permanent_one_stays() {
         let servers = Servers::start();
         let old = integration(&servers);
-        let status = |bearer: &str| servers.call("zeev", "GET", "/api/2/tokens", Some(bearer)).status;
+        let status = |bearer: &str| {
+            servers
+                .call("zeev", "GET", "/api/2/tokens", Some(bearer))
+                .status
+        };
         servers.advance(599);
-        let answer = servers.call("zeev", "GET", "/api/2/tokens", Some(&old)).json();
+        let answer = servers
+            .call("zeev", "GET", "/api/2/tokens", Some(&old))
+            .json();
         let new = token(&answer, "/temporaryToken");
         assert_ne!(old, new);
         servers.advance(1);
@@ -432,24 +503,39 @@ mod zeev {
 fn a_ttl_shortens_every_session() {
     let servers = Servers::with_ttl(Some(Duration::from_secs(5)));
     let body = json!({"login": "integracao", "password": servers.setting("ZEEV_PASSWORD")});
-    let zeev = servers.json("zeev", "POST", "/api/2/tokens", None, &body).json();
+    let zeev = servers
+        .json("zeev", "POST", "/api/2/tokens", None, &body)
+        .json();
     let zeev = token(&zeev, "/temporaryToken");
     let body = json!({"User": "admin", "Passwd": TESTE});
-    let seat = servers.json("systemsway", "POST", "/api/main", None, &body).json();
+    let seat = servers
+        .json("systemsway", "POST", "/api/main", None, &body)
+        .json();
     let seat = format!("/api/Usuario/{}?id=0", token(&seat, "/IDSessao"));
     let body = json!({
         "grant_type": "client_credentials",
         "client_id": servers.setting("HELLOCLOUD__MAQUINA__CLIENT_ID"),
         "client_secret": servers.setting("HELLOCLOUD__MAQUINA__CLIENT_SECRET"),
     });
-    let cloud = servers.json("hellocloud", "POST", "/Api/access_token", None, &body).json();
+    let cloud = servers
+        .json("hellocloud", "POST", "/Api/access_token", None, &body)
+        .json();
     assert_eq!(cloud["expires_in"], 5);
     let cloud = token(&cloud, "/access_token");
     let alive = || {
         [
-            servers.call("zeev", "GET", "/api/2/tokens", Some(&zeev)).status == 200,
-            servers.call("systemsway", "GET", &seat, None).json().is_array(),
-            servers.call("hellocloud", "GET", "/Api/V8/meta/modules", Some(&cloud)).status == 200,
+            servers
+                .call("zeev", "GET", "/api/2/tokens", Some(&zeev))
+                .status
+                == 200,
+            servers
+                .call("systemsway", "GET", &seat, None)
+                .json()
+                .is_array(),
+            servers
+                .call("hellocloud", "GET", "/Api/V8/meta/modules", Some(&cloud))
+                .status
+                == 200,
         ]
     };
     assert_eq!(alive(), [true; 3]);
@@ -460,12 +546,22 @@ fn a_ttl_shortens_every_session() {
 #[test]
 fn the_log_tells_of_each_request_and_holds_no_secret() {
     let servers = Servers::start();
-    servers.call("gluo", "GET", "/webservice.php?operation=getchallenge&username=admin", None);
+    servers.call(
+        "gluo",
+        "GET",
+        "/webservice.php?operation=getchallenge&username=admin",
+        None,
+    );
     servers.call("gluo", "GET", "/webservice.php?operation=segredo", None);
     let body = json!({"User": "admin", "Passwd": TESTE});
     let answer = servers.json("systemsway", "POST", "/api/main", None, &body);
     let session = token(&answer.json(), "/IDSessao");
-    servers.call("systemsway", "GET", &format!("/api/Usuario/{session}"), None);
+    servers.call(
+        "systemsway",
+        "GET",
+        &format!("/api/Usuario/{session}"),
+        None,
+    );
     let body = json!({"grant_type": "password", "client_id": "x"});
     servers.json("hellocloud", "POST", "/Api/access_token", None, &body);
     let events = servers.events();

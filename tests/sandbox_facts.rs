@@ -39,7 +39,11 @@ fn replay(facts: &str, exchanges: usize) {
             let reply = run.send(&exchange["request"]);
             let name = text(&exchange["name"]);
             let faults = run.compare(&exchange["answer"], &reply);
-            wrong.extend(faults.iter().map(|fault| format!("{system}: {name}: {fault}")));
+            wrong.extend(
+                faults
+                    .iter()
+                    .map(|fault| format!("{system}: {name}: {fault}")),
+            );
             done += 1;
         }
     }
@@ -60,7 +64,13 @@ impl<'a> Run<'a> {
         let servers = Servers::start();
         let mut values = Values::new(&facts["values"]);
         values.set("host", servers.host(system));
-        Self { servers, system, steps: &facts["steps"], shapes: &facts["shapes"], values }
+        Self {
+            servers,
+            system,
+            steps: &facts["steps"],
+            shapes: &facts["shapes"],
+            values,
+        }
     }
 
     fn before(&mut self, of: &Value) {
@@ -73,7 +83,10 @@ impl<'a> Run<'a> {
                 Some((name, prefix)) => (name, format!("{prefix}.")),
                 None => (step, String::new()),
             };
-            let step = self.steps.get(name).unwrap_or_else(|| panic!("no step {name}"));
+            let step = self
+                .steps
+                .get(name)
+                .unwrap_or_else(|| panic!("no step {name}"));
             self.before(step);
             let reply = self.send(&step["request"]);
             if step["keep"].is_object() {
@@ -89,7 +102,9 @@ impl<'a> Run<'a> {
                 headers.push((name, self.values.fill(value)));
             }
         }
-        let body = request["body"].as_object().and_then(|body| body.iter().next());
+        let body = request["body"]
+            .as_object()
+            .and_then(|body| body.iter().next());
         let body = body.map(|(kind, fields)| self.body(kind, fields));
         let usual = body.as_ref().map(|(media, _)| *media);
         if let Some(media) = request["content_type"].as_str().or(usual) {
@@ -117,16 +132,23 @@ impl<'a> Run<'a> {
         let (media, body) = match kind {
             "form" => {
                 let mut form = url::form_urlencoded::Serializer::new(String::new());
-                ("application/x-www-form-urlencoded", form.extend_pairs(fields).finish())
+                (
+                    "application/x-www-form-urlencoded",
+                    form.extend_pairs(fields).finish(),
+                )
             }
             "json" => {
-                let object: serde_json::Map<String, Value> =
-                    fields.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+                let object: serde_json::Map<String, Value> = fields
+                    .into_iter()
+                    .map(|(name, value)| (name.to_owned(), json!(value)))
+                    .collect();
                 ("application/json", Value::Object(object).to_string())
             }
             "multipart" => {
                 let part = |(name, value): (&str, String)| {
-                    format!("--edge\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+                    format!(
+                        "--edge\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+                    )
                 };
                 let parts: String = fields.into_iter().map(part).collect();
                 ("multipart/form-data; boundary=edge", parts + "--edge--\r\n")
@@ -144,9 +166,11 @@ impl<'a> Run<'a> {
             }
         };
         same("status", fact["status"].clone(), json!(reply.status));
-        for (key, name) in
-            [("content_type", "Content-Type"), ("allow", "Allow"), ("challenge", "WWW-Authenticate")]
-        {
+        for (key, name) in [
+            ("content_type", "Content-Type"),
+            ("allow", "Allow"),
+            ("challenge", "WWW-Authenticate"),
+        ] {
             if !fact[key].is_null() {
                 same(key, fact[key].clone(), json!(reply.header(name)));
             }
@@ -168,7 +192,11 @@ impl<'a> Run<'a> {
             fields => fields,
         };
         if !fields.is_null() {
-            same("fields", json!(fields.to_string()), json!(shape(&reply.json(), fields).to_string()));
+            same(
+                "fields",
+                json!(fields.to_string()),
+                json!(shape(&reply.json(), fields).to_string()),
+            );
         }
         for (pointer, expected) in fact["says"].as_object().into_iter().flatten() {
             let expected = match expected {
@@ -179,16 +207,26 @@ impl<'a> Run<'a> {
             same(pointer, expected, found.unwrap_or_default());
         }
         if !fact["body"].is_null() {
-            same("body", json!(self.values.fill_all(&fact["body"])), reply.json());
+            same(
+                "body",
+                json!(self.values.fill_all(&fact["body"])),
+                reply.json(),
+            );
         }
         if let Some([head, claims]) = fact["jwt"].as_array().map(Vec::as_slice) {
             let answer = reply.json();
-            let token = answer.get("access_token").unwrap_or(&answer["Access_Token"]);
+            let token = answer
+                .get("access_token")
+                .unwrap_or(&answer["Access_Token"]);
             let parts: Vec<&str> = text(token).split('.').collect();
             for (part, expected) in [(parts[0], head), (parts[1], claims)] {
                 let bytes = URL_SAFE_NO_PAD.decode(part).expect("base64url");
                 let found: Value = serde_json::from_slice(&bytes).expect("JSON");
-                same("JWT", json!(expected.to_string()), json!(shape(&found, expected).to_string()));
+                same(
+                    "JWT",
+                    json!(expected.to_string()),
+                    json!(shape(&found, expected).to_string()),
+                );
             }
         }
         faults

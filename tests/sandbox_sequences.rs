@@ -28,7 +28,11 @@ fn gluo() {
 
 #[test]
 fn hellocloud() {
-    play("hellocloud", include_str!("facts/hellocloud-sequences.json"), (48, 406));
+    play(
+        "hellocloud",
+        include_str!("facts/hellocloud-sequences.json"),
+        (48, 406),
+    );
 }
 
 /// Plays each sequence against servers that have seen nothing else. `count`: of sequences, and of exchanges.
@@ -39,14 +43,27 @@ fn play(system: &'static str, facts: &str, count: (usize, usize)) {
     let mut wrong = Vec::new();
     for sequence in sequences {
         let mut run = Run::new(system, &facts, sequence);
-        for (at, step) in sequence["steps"].as_array().expect("steps").iter().enumerate() {
+        for (at, step) in sequence["steps"]
+            .as_array()
+            .expect("steps")
+            .iter()
+            .enumerate()
+        {
             let faults = run.step(step);
-            let place = format!("{} {}, step {at}, {step}", sequence["name"], sequence["vtiger"]);
+            let place = format!(
+                "{} {}, step {at}, {step}",
+                sequence["name"], sequence["vtiger"]
+            );
             wrong.extend(faults.iter().map(|fault| format!("{place}: {fault}")));
         }
         exchanges += run.exchanges;
     }
-    assert!(wrong.is_empty(), "{} faults\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} faults\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
     assert_eq!((sequences.len(), exchanges), count);
 }
 
@@ -69,7 +86,15 @@ impl<'a> Run<'a> {
             servers.gluo(|gluo| gluo.version = crmauth::sandbox::Version::Seven);
         }
         let values = Values::new(&facts["values"]);
-        Self { servers, system, facts, vtiger, values, begun: HashMap::new(), exchanges: 0 }
+        Self {
+            servers,
+            system,
+            facts,
+            vtiger,
+            values,
+            begun: HashMap::new(),
+            exchanges: 0,
+        }
     }
 
     fn step(&mut self, step: &Value) -> Vec<String> {
@@ -123,34 +148,61 @@ impl<'a> Run<'a> {
             Some(name) => &self.facts["requests"][name],
             None => request,
         };
-        let (method, what) =
-            request.as_object().and_then(|request| request.iter().next()).expect("a request");
+        let (method, what) = request
+            .as_object()
+            .and_then(|request| request.iter().next())
+            .expect("a request");
         let mut headers = Vec::new();
         for (member, name) in [("authorization", "Authorization"), ("cookie", "Cookie")] {
             if let Some(value) = request[member].as_str() {
                 headers.push((name, self.values.fill(value)));
             }
         }
-        headers.push(("Accept", request["accept"].as_str().unwrap_or("application/vnd.api+json").to_owned()));
+        headers.push((
+            "Accept",
+            request["accept"]
+                .as_str()
+                .unwrap_or("application/vnd.api+json")
+                .to_owned(),
+        ));
         let (target, body) = match what {
             Value::String(path) => (self.values.fill(path), &request["form"]),
             fields => {
-                let query = if method == "POST" { &request["query"] } else { fields };
+                let query = if method == "POST" {
+                    &request["query"]
+                } else {
+                    fields
+                };
                 let mark = if query.is_null() { "" } else { "?" };
                 let target = format!("/webservice.php{mark}{}", self.form(query));
-                (target, if method == "POST" { fields } else { &Value::Null })
+                (
+                    target,
+                    if method == "POST" {
+                        fields
+                    } else {
+                        &Value::Null
+                    },
+                )
             }
         };
         let (media, body) = match (&request["json"], body) {
             (Value::Null, Value::Null) => ("", None),
             (Value::Null, form) => ("application/x-www-form-urlencoded", Some(self.form(form))),
-            (json, _) => ("application/vnd.api+json", Some(self.values.fill_all(json).to_string())),
+            (json, _) => (
+                "application/vnd.api+json",
+                Some(self.values.fill_all(json).to_string()),
+            ),
         };
         if body.is_some() {
             headers.push(("Content-Type", media.to_owned()));
         }
         let body = body.map(String::into_bytes);
-        let request = Request { method, target: &target, headers, body };
+        let request = Request {
+            method,
+            target: &target,
+            headers,
+            body,
+        };
         raw::begin(self.servers.host(self.system), &request)
     }
 

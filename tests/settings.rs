@@ -51,7 +51,9 @@ fn pair(user: &str, password: &str) -> (String, String) {
 fn the_environment_alone_is_enough() {
     let server = zeev(1);
     let mut machine = Machine::new();
-    machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana");
+    machine
+        .set("ZEEV_URL", &server.url())
+        .set("ZEEV_USERNAME", "ana");
     machine.secret("ZEEV_PASSWORD", "pa$s \"w'o\\rd# é");
     assert_eq!(machine.run("login zeev").answer(), "tok-4K\n");
     assert_eq!(sent(&server), [pair("ana", "pa$s \"w'o\\rd# é")]);
@@ -61,7 +63,8 @@ fn the_environment_alone_is_enough() {
 fn env_files_take_turns() {
     let server = zeev(9);
     let mut machine = Machine::new();
-    let settings = |user: &str| env_file(&server, &format!("ZEEV_USERNAME={user}\nZEEV_PASSWORD=p\n"));
+    let settings =
+        |user: &str| env_file(&server, &format!("ZEEV_USERNAME={user}\nZEEV_PASSWORD=p\n"));
     machine.write(".env", settings("dotenv"));
     machine.write("one", settings("one"));
     machine.write("two", "ZEEV_USERNAME=two\n");
@@ -77,24 +80,39 @@ fn env_files_take_turns() {
     ] {
         machine.set("CRMAUTH_ENV_FILE", variable);
         machine.run(line).answer();
-        assert_eq!(sent(&server).last().expect("a login").0, user, "{line} {variable}");
+        assert_eq!(
+            sent(&server).last().expect("a login").0,
+            user,
+            "{line} {variable}"
+        );
     }
     machine.unset("CRMAUTH_ENV_FILE");
     let odd = OsStr::from_bytes(b"od\xff");
     fs::write(machine.work().join(odd), settings("odd")).expect("written");
     set_mode(&machine.work().join(odd), 0o600);
-    for verb in [&["login", "zeev", "--env-file", "empty"][..], &["--env-file=empty", "login", "zeev"]] {
+    for verb in [
+        &["login", "zeev", "--env-file", "empty"][..],
+        &["--env-file=empty", "login", "zeev"],
+    ] {
         let mut command = machine.command(&["--env-file"]);
         command.arg(odd).args(verb);
         machine.finish(command).answer();
         assert_eq!(sent(&server).last().expect("a login").0, "odd", "{verb:?}");
     }
     // It replaces ./.env, which would have the rest.
-    machine.run("login zeev --env-file two").fails(2, &["ZEEV_URL", "ZEEV_PASSWORD", "two"]);
-    machine.run("login zeev --env-file missing").fails(2, &["missing: there is no such file"]);
-    machine.run("login zeev --env-file .").fails(2, &[". is a folder"]);
+    machine
+        .run("login zeev --env-file two")
+        .fails(2, &["ZEEV_URL", "ZEEV_PASSWORD", "two"]);
+    machine
+        .run("login zeev --env-file missing")
+        .fails(2, &["missing: there is no such file"]);
+    machine
+        .run("login zeev --env-file .")
+        .fails(2, &[". is a folder"]);
     let unseen = "login zeev --env-file none\u{1b}[31m.env";
-    machine.run(unseen).fails(2, &["--env-file none [31m.env: there is no such file"]);
+    machine
+        .run(unseen)
+        .fails(2, &["--env-file none [31m.env: there is no such file"]);
     machine
         .set("CRMAUTH_ENV_FILE", "missing")
         .run("login zeev")
@@ -110,7 +128,8 @@ fn an_env_file_does_not_set_variables_of_the_program() {
     machine.write(".env", env_file(&server, rest));
     let run = machine.run("login zeev");
     assert_eq!((run.code, run.stdout.as_str()), (0, "tok-4K\n"));
-    let warning = "CRMAUTH_ENV_FILE (./.env line 4) has no effect: it is read from the environment only";
+    let warning =
+        "CRMAUTH_ENV_FILE (./.env line 4) has no effect: it is read from the environment only";
     assert_eq!(run.stderr, format!("warning: {warning}\n"));
     assert_eq!(sent(&server)[0].0, "ana");
 }
@@ -119,7 +138,13 @@ fn an_env_file_does_not_set_variables_of_the_program() {
 fn the_environment_wins_and_v_tells_the_sources() {
     let server = zeev(2);
     let mut machine = Machine::new();
-    machine.write(".env", env_file(&server, "ZEEV_USERNAME=from-file\n\nZEEV_PASSWORD=InTheFile5Hs\n"));
+    machine.write(
+        ".env",
+        env_file(
+            &server,
+            "ZEEV_USERNAME=from-file\n\nZEEV_PASSWORD=InTheFile5Hs\n",
+        ),
+    );
     machine.canary("InTheFile5Hs");
     machine.set("ZEEV_USERNAME", "Env1ronmentUser");
     let outcome = machine.run("login zeev -v");
@@ -129,7 +154,11 @@ fn the_environment_wins_and_v_tells_the_sources() {
         "note: zeev: ZEEV_USERNAME from the environment\n",
         "note: zeev: ZEEV_PASSWORD from ./.env line 4\n",
     ]);
-    assert!(!outcome.stderr.contains("Env1ronmentUser"), "a value is shown: {}", outcome.stderr);
+    assert!(
+        !outcome.stderr.contains("Env1ronmentUser"),
+        "a value is shown: {}",
+        outcome.stderr
+    );
     // An empty value is an unset one.
     for empty in ["", " "] {
         machine.set("ZEEV_USERNAME", empty);
@@ -145,15 +174,45 @@ fn the_environment_wins_and_v_tells_the_sources() {
 fn all_that_is_missing_is_named_at_once() {
     let machine = Machine::new();
     for (target, names) in [
-        ("gluo", &["GLUO_URL", "GLUO_USERNAME", "GLUO_ACCESS_KEY"][..]),
-        ("hellocloud", &["HELLOCLOUD_URL", "HELLOCLOUD_CLIENT_ID", "HELLOCLOUD_CLIENT_SECRET"]),
+        (
+            "gluo",
+            &["GLUO_URL", "GLUO_USERNAME", "GLUO_ACCESS_KEY"][..],
+        ),
+        (
+            "hellocloud",
+            &[
+                "HELLOCLOUD_URL",
+                "HELLOCLOUD_CLIENT_ID",
+                "HELLOCLOUD_CLIENT_SECRET",
+            ],
+        ),
         (
             "systemsway",
-            &["SYSTEMSWAY_URL", "SYSTEMSWAY_USERNAME", "SYSTEMSWAY_PASSWORD or SYSTEMSWAY_PASSWORD_SHA256"],
+            &[
+                "SYSTEMSWAY_URL",
+                "SYSTEMSWAY_USERNAME",
+                "SYSTEMSWAY_PASSWORD or SYSTEMSWAY_PASSWORD_SHA256",
+            ],
         ),
-        ("broker", &["BROKER_URL", "BROKER_USERNAME", "BROKER_PASSWORD"]),
-        ("zeev", &["ZEEV_URL", "(ZEEV_USERNAME and ZEEV_PASSWORD) or ZEEV_API_TOKEN"]),
-        ("gluo@filial", &["GLUO__FILIAL__URL", "GLUO__FILIAL__USERNAME", "GLUO__FILIAL__ACCESS_KEY"]),
+        (
+            "broker",
+            &["BROKER_URL", "BROKER_USERNAME", "BROKER_PASSWORD"],
+        ),
+        (
+            "zeev",
+            &[
+                "ZEEV_URL",
+                "(ZEEV_USERNAME and ZEEV_PASSWORD) or ZEEV_API_TOKEN",
+            ],
+        ),
+        (
+            "gluo@filial",
+            &[
+                "GLUO__FILIAL__URL",
+                "GLUO__FILIAL__USERNAME",
+                "GLUO__FILIAL__ACCESS_KEY",
+            ],
+        ),
     ] {
         let outcome = machine.run(&format!("login {target}"));
         outcome.fails(2, names).says(&[
@@ -165,19 +224,40 @@ fn all_that_is_missing_is_named_at_once() {
     machine.write("a.env", "GLUO_URL=h\n");
     machine.write("b.env", "GLUO_USERNAME=u\n");
     let outcome = machine.run("login gluo --env-file a.env --env-file b.env --json");
-    outcome.fails(2, &["GLUO_ACCESS_KEY is not set; looked at: the environment, b.env, a.env"]);
+    outcome.fails(
+        2,
+        &["GLUO_ACCESS_KEY is not set; looked at: the environment, b.env, a.env"],
+    );
     outcome.says(&["\"code\":\"missing_setting\"", "\"target\":\"gluo\""]);
     for (target, set, missing) in [
-        ("zeev", &["ZEEV_URL", "ZEEV_USERNAME"][..], "not set: ZEEV_PASSWORD or ZEEV_API_TOKEN;"),
-        ("gluo", &["GLUO_USERNAME", "GLUO_ACCESS_KEY"], "GLUO_URL is not set;"),
+        (
+            "zeev",
+            &["ZEEV_URL", "ZEEV_USERNAME"][..],
+            "not set: ZEEV_PASSWORD or ZEEV_API_TOKEN;",
+        ),
+        (
+            "gluo",
+            &["GLUO_USERNAME", "GLUO_ACCESS_KEY"],
+            "GLUO_URL is not set;",
+        ),
         (
             "broker",
-            &["BROKER_URL", "BROKER_USERNAME", "BROKER_PASSWORD", "BROKER_PARTNER_USERNAME"],
+            &[
+                "BROKER_URL",
+                "BROKER_USERNAME",
+                "BROKER_PASSWORD",
+                "BROKER_PARTNER_USERNAME",
+            ],
             "BROKER_PARTNER_PASSWORD is not set;",
         ),
         (
             "hellocloud",
-            &["HELLOCLOUD_URL", "HELLOCLOUD_CLIENT_ID", "HELLOCLOUD_CLIENT_SECRET", "HELLOCLOUD_USERNAME"],
+            &[
+                "HELLOCLOUD_URL",
+                "HELLOCLOUD_CLIENT_ID",
+                "HELLOCLOUD_CLIENT_SECRET",
+                "HELLOCLOUD_USERNAME",
+            ],
             "HELLOCLOUD_PASSWORD is not set;",
         ),
         (
@@ -188,7 +268,14 @@ fn all_that_is_missing_is_named_at_once() {
     ] {
         let mut machine = Machine::new();
         for name in set {
-            machine.set(name, if name.ends_with("GRANT") { "password" } else { "x" });
+            machine.set(
+                name,
+                if name.ends_with("GRANT") {
+                    "password"
+                } else {
+                    "x"
+                },
+            );
         }
         machine.run(&format!("login {target}")).fails(2, &[missing]);
     }
@@ -198,16 +285,28 @@ fn all_that_is_missing_is_named_at_once() {
 fn a_named_account_takes_the_url_and_the_partner_and_nothing_else() {
     let server = Server::start(vec![canned::broker("tok-6")]);
     let mut machine = Machine::new();
-    machine.set("BROKER_URL", &server.url()).set("BROKER_USERNAME", "head-office");
-    machine.secret("BROKER_PASSWORD", "HeadOffice4Xc").secret("BROKER_PARTNER_TOKEN", "Partner-token-7Jm");
+    machine
+        .set("BROKER_URL", &server.url())
+        .set("BROKER_USERNAME", "head-office");
+    machine
+        .secret("BROKER_PASSWORD", "HeadOffice4Xc")
+        .secret("BROKER_PARTNER_TOKEN", "Partner-token-7Jm");
     let names = ["BROKER__FILIAL_2__USERNAME", "BROKER__FILIAL_2__PASSWORD"];
     machine.run("login broker@filial_2").fails(2, &names);
-    machine.set(names[0], "branch").secret(names[1], "Branch8Password2");
+    machine
+        .set(names[0], "branch")
+        .secret(names[1], "Branch8Password2");
     machine.run("login broker@filial_2").answer();
     let request = &server.received()[0];
-    assert_eq!(request.header("authorization"), Some("Bearer Partner-token-7Jm"));
+    assert_eq!(
+        request.header("authorization"),
+        Some("Bearer Partner-token-7Jm")
+    );
     let body: Value = serde_json::from_str(&request.body).expect("JSON");
-    assert_eq!((&body["UserName"], &body["Password"]), (&"branch".into(), &"Branch8Password2".into()));
+    assert_eq!(
+        (&body["UserName"], &body["Password"]),
+        (&"branch".into(), &"Branch8Password2".into())
+    );
     assert_eq!(body.as_object().expect("an object").len(), 2);
 }
 
@@ -226,8 +325,12 @@ fn a_secret_may_be_a_file() {
         fs::create_dir(machine.path("..data")).expect("a folder");
         machine.write("..data/password", content);
         symlink("..data/password", machine.path("password")).expect("a link");
-        machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana");
-        machine.set("ZEEV_PASSWORD_FILE", "password").canary(password);
+        machine
+            .set("ZEEV_URL", &server.url())
+            .set("ZEEV_USERNAME", "ana");
+        machine
+            .set("ZEEV_PASSWORD_FILE", "password")
+            .canary(password);
         machine.run("login zeev").answer();
         assert_eq!(sent(&server)[0].1, password);
     }
@@ -237,30 +340,69 @@ fn a_secret_may_be_a_file() {
 fn a_file_or_command_that_gives_no_secret_is_named_without_its_text() {
     let server = nobody();
     let mut machine = Machine::new();
-    machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana").canary("Canary5Output");
+    machine
+        .set("ZEEV_URL", &server.url())
+        .set("ZEEV_USERNAME", "ana")
+        .canary("Canary5Output");
     machine.write("two lines", "Canary5Output\nCanary5Output\n");
     machine.write("empty", "\n");
     machine.write("nul", "Canary5Output\0");
     machine.write("latin", b"Canary5Output\xe9");
     machine.write("large", "Canary5Output".repeat(5042));
     for (variable, value, why) in [
-        ("ZEEV_PASSWORD_FILE", "missing", "names a file that is not there"),
+        (
+            "ZEEV_PASSWORD_FILE",
+            "missing",
+            "names a file that is not there",
+        ),
         ("ZEEV_PASSWORD_FILE", ".", "names a file that is a folder"),
         ("ZEEV_PASSWORD_FILE", "two lines", "a second line"),
-        ("ZEEV_PASSWORD_FILE", "./missing", "names ./missing, which is not there"),
+        (
+            "ZEEV_PASSWORD_FILE",
+            "./missing",
+            "names ./missing, which is not there",
+        ),
         // Base64 may begin so.
-        ("ZEEV_PASSWORD_FILE", "/Canary5Output", "names a file that is not there"),
-        ("ZEEV_PASSWORD_FILE", "/Canary5Output/x+y==", "names a file that is not there"),
-        ("ZEEV_PASSWORD_FILE", "/etc/missing", "names /etc/missing, which is not there"),
+        (
+            "ZEEV_PASSWORD_FILE",
+            "/Canary5Output",
+            "names a file that is not there",
+        ),
+        (
+            "ZEEV_PASSWORD_FILE",
+            "/Canary5Output/x+y==",
+            "names a file that is not there",
+        ),
+        (
+            "ZEEV_PASSWORD_FILE",
+            "/etc/missing",
+            "names /etc/missing, which is not there",
+        ),
         ("ZEEV_PASSWORD_FILE", "empty", "is blank"),
         ("ZEEV_PASSWORD_FILE", "nul", "a control character"),
         ("ZEEV_PASSWORD_FILE", "latin", "is not valid UTF-8"),
         ("ZEEV_PASSWORD_FILE", "large", "is larger than 64 KiB"),
-        ("ZEEV_PASSWORD_CMD", "echo Canary5Output; exit 3", "ended with exit status 3"),
-        ("ZEEV_PASSWORD_CMD", "echo Canary5Output >&2; false", "ended with exit status 1"),
+        (
+            "ZEEV_PASSWORD_CMD",
+            "echo Canary5Output; exit 3",
+            "ended with exit status 3",
+        ),
+        (
+            "ZEEV_PASSWORD_CMD",
+            "echo Canary5Output >&2; false",
+            "ended with exit status 1",
+        ),
         ("ZEEV_PASSWORD_CMD", "true", "printed nothing"),
-        ("ZEEV_PASSWORD_CMD", "echo Canary5Output; echo x", "a second line"),
-        ("ZEEV_PASSWORD_CMD", "printf 'Canary5Output\\033'", "a control character"),
+        (
+            "ZEEV_PASSWORD_CMD",
+            "echo Canary5Output; echo x",
+            "a second line",
+        ),
+        (
+            "ZEEV_PASSWORD_CMD",
+            "printf 'Canary5Output\\033'",
+            "a control character",
+        ),
         (
             "ZEEV_PASSWORD_CMD",
             "no-such-command Canary5Output",
@@ -269,7 +411,9 @@ fn a_file_or_command_that_gives_no_secret_is_named_without_its_text() {
     ] {
         machine.set(variable, value);
         let from = format!("{variable} from the environment ");
-        machine.run("login zeev").fails(2, &["error: zeev: ", &from, why]);
+        machine
+            .run("login zeev")
+            .fails(2, &["error: zeev: ", &from, why]);
         machine.unset(variable);
     }
     assert_eq!(server.connections(), 0);
@@ -279,14 +423,26 @@ fn a_file_or_command_that_gives_no_secret_is_named_without_its_text() {
 fn a_secret_may_be_what_a_command_prints() {
     let server = zeev(2);
     let mut machine = Machine::new();
-    machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana").canary("Cmd$Secret'3Gp");
     machine
-        .set("ZEEV_PASSWORD_CMD", r#"printf '%s\n' "$MINE"; echo noise >&2"#)
+        .set("ZEEV_URL", &server.url())
+        .set("ZEEV_USERNAME", "ana")
+        .canary("Cmd$Secret'3Gp");
+    machine
+        .set(
+            "ZEEV_PASSWORD_CMD",
+            r#"printf '%s\n' "$MINE"; echo noise >&2"#,
+        )
         .set("MINE", "Cmd$Secret'3Gp");
     machine.run("login zeev").answer();
     machine.write("named", "ZEEV_PASSWORD_CMD='echo \"$MINE\"'\n");
-    machine.unset("ZEEV_PASSWORD_CMD").run("login zeev --env-file named").answer();
-    assert_eq!(sent(&server), [pair("ana", "Cmd$Secret'3Gp"), pair("ana", "Cmd$Secret'3Gp")]);
+    machine
+        .unset("ZEEV_PASSWORD_CMD")
+        .run("login zeev --env-file named")
+        .answer();
+    assert_eq!(
+        sent(&server),
+        [pair("ana", "Cmd$Secret'3Gp"), pair("ana", "Cmd$Secret'3Gp")]
+    );
 }
 
 #[test]
@@ -295,16 +451,32 @@ fn a_command_ends_with_the_run_that_waits_for_it() {
         let server = nobody();
         let mut machine = Machine::new();
         for pipe in ["alive", "never"] {
-            assert!(Command::new("mkfifo").arg(machine.path(pipe)).status().expect("mkfifo").success());
+            assert!(
+                Command::new("mkfifo")
+                    .arg(machine.path(pipe))
+                    .status()
+                    .expect("mkfifo")
+                    .success()
+            );
         }
-        machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana");
-        machine.set("ZEEV_PASSWORD_CMD", "exec 3>alive; echo go >&3; cat never; echo x");
+        machine
+            .set("ZEEV_URL", &server.url())
+            .set("ZEEV_USERNAME", "ana");
+        machine.set(
+            "ZEEV_PASSWORD_CMD",
+            "exec 3>alive; echo go >&3; cat never; echo x",
+        );
         let child = machine.start(machine.command(&["login", "zeev"]));
         let mut alive = BufReader::new(fs::File::open(machine.path("alive")).expect("a writer"));
         alive.read_line(&mut String::new()).expect("a line");
         signal(&child, sent);
         let outcome = machine.end(child);
-        assert_eq!((outcome.code, outcome.stdout.as_str()), (code, ""), "{}", outcome.stderr);
+        assert_eq!(
+            (outcome.code, outcome.stdout.as_str()),
+            (code, ""),
+            "{}",
+            outcome.stderr
+        );
         // The pipe ends when the last process that holds it has ended.
         alive.read_to_string(&mut String::new()).expect("an end");
         assert_eq!(server.connections(), 0);
@@ -334,11 +506,17 @@ fn a_planted_url_gets_no_secret() {
         );
         machine.unset(variable);
     }
-    assert_eq!((server.connections(), machine.files()), (0, vec![".env".to_owned(), "pass".to_owned()]));
+    assert_eq!(
+        (server.connections(), machine.files()),
+        (0, vec![".env".to_owned(), "pass".to_owned()])
+    );
     // Naming the file is consent.
     machine.set("ZEEV_PASSWORD", "Mounted6Secret");
     machine.run("login zeev --env-file .env").answer();
-    machine.set("CRMAUTH_ENV_FILE", ".env").run("login zeev").answer();
+    machine
+        .set("CRMAUTH_ENV_FILE", ".env")
+        .run("login zeev")
+        .answer();
 }
 
 #[test]
@@ -347,10 +525,17 @@ fn an_account_of_a_planted_url_gets_no_secret_either() {
     let mut machine = Machine::new();
     machine.write(".env", env_file(&server, ""));
     machine.secret("ZEEV__ROBO__API_TOKEN", "Perm4nentRobo6Token");
-    machine.run("login zeev@robo").fails(2, &["ZEEV_URL comes from ./.env line 1", "ZEEV__ROBO__API_TOKEN"]);
+    machine.run("login zeev@robo").fails(
+        2,
+        &["ZEEV_URL comes from ./.env line 1", "ZEEV__ROBO__API_TOKEN"],
+    );
     machine.write(".env", "ZEEV_ALLOW_HTTP=1\n");
-    machine.set("ZEEV_URL", "http://example.test").secret("ZEEV_API_TOKEN", "Perm4nentMain6Token");
-    machine.run("login zeev").fails(2, &["ZEEV_ALLOW_HTTP comes from ./.env line 1"]);
+    machine
+        .set("ZEEV_URL", "http://example.test")
+        .secret("ZEEV_API_TOKEN", "Perm4nentMain6Token");
+    machine
+        .run("login zeev")
+        .fails(2, &["ZEEV_ALLOW_HTTP comes from ./.env line 1"]);
     assert_eq!(server.connections(), 0);
 }
 
@@ -359,15 +544,27 @@ fn a_planted_file_names_no_commands_and_files() {
     for (line, name) in [
         ("ZEEV_PASSWORD_CMD='touch ran; echo x'", "ZEEV_PASSWORD_CMD"),
         ("ZEEV_PASSWORD_FILE=pass", "ZEEV_PASSWORD_FILE"),
-        ("export GLUO_ACCESS_KEY_CMD='touch ran'", "GLUO_ACCESS_KEY_CMD"),
+        (
+            "export GLUO_ACCESS_KEY_CMD='touch ran'",
+            "GLUO_ACCESS_KEY_CMD",
+        ),
     ] {
         let server = zeev(usize::from(name.starts_with("ZEEV")));
         let machine = Machine::new();
         machine.write("pass", "x");
-        machine.write(".env", env_file(&server, &format!("ZEEV_USERNAME=ana\n{line}\n")));
+        machine.write(
+            ".env",
+            env_file(&server, &format!("ZEEV_USERNAME=ana\n{line}\n")),
+        );
         let why = format!("./.env line 3: {name} is not taken from a file that nobody named");
-        machine.run("login zeev").fails(2, &[&why, "hint: `--env-file .env` names it, which is consent"]);
-        assert_eq!((server.connections(), machine.files()), (0, vec![".env".to_owned(), "pass".to_owned()]));
+        machine.run("login zeev").fails(
+            2,
+            &[&why, "hint: `--env-file .env` names it, which is consent"],
+        );
+        assert_eq!(
+            (server.connections(), machine.files()),
+            (0, vec![".env".to_owned(), "pass".to_owned()])
+        );
         if name.starts_with("ZEEV") {
             machine.run("login zeev --env-file .env").answer();
             assert_eq!(sent(&server), [pair("ana", "x")]);
@@ -379,23 +576,45 @@ fn a_planted_file_names_no_commands_and_files() {
 fn the_seed_scripts_file_still_works() {
     let server = Server::start([canned::gluo("tok-1"), canned::gluo("tok-2")].concat());
     let mut machine = Machine::new();
-    machine.write(".env", format!("link={}\nusername=admin\nacceskey=TestKey4Seed\n", server.url()));
+    machine.write(
+        ".env",
+        format!(
+            "link={}\nusername=admin\nacceskey=TestKey4Seed\n",
+            server.url()
+        ),
+    );
     machine.canary("TestKey4Seed");
     assert_eq!(machine.run("login gluo").answer(), "tok-1\n");
     assert_eq!(machine.run("login --all").answer(), "gluo\ttok-2\n");
-    machine.run("status gluo -v").says(&["note: gluo: username from ./.env line 2"]);
+    machine
+        .run("status gluo -v")
+        .says(&["note: gluo: username from ./.env line 2"]);
     let received = server.received();
-    assert_eq!(received[0].target, "/webservice.php?operation=getchallenge&username=admin");
-    assert!(received[1].body.contains(&format!("accessKey={}", md5(&format!("{CHALLENGE}TestKey4Seed")))));
+    assert_eq!(
+        received[0].target,
+        "/webservice.php?operation=getchallenge&username=admin"
+    );
+    assert!(received[1].body.contains(&format!(
+        "accessKey={}",
+        md5(&format!("{CHALLENGE}TestKey4Seed"))
+    )));
     // From a file only: `username` is anybody's variable.
     fs::remove_file(machine.path(".env")).expect("no file");
-    machine.set("link", &server.url()).set("username", "admin").set("acceskey", "TestKey4Seed");
-    machine.run("login gluo").fails(2, &["GLUO_URL", "GLUO_USERNAME", "GLUO_ACCESS_KEY"]);
+    machine
+        .set("link", &server.url())
+        .set("username", "admin")
+        .set("acceskey", "TestKey4Seed");
+    machine
+        .run("login gluo")
+        .fails(2, &["GLUO_URL", "GLUO_USERNAME", "GLUO_ACCESS_KEY"]);
 }
 
 fn md5(text: &str) -> String {
     use md5::Digest;
-    md5::Md5::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    md5::Md5::digest(text)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 #[test]
@@ -420,7 +639,13 @@ fn a_value_of_an_env_file_arrives_byte_for_byte() {
         let server = zeev(1);
         let mut machine = Machine::new();
         machine.canary(password);
-        machine.write(".env", env_file(&server, &format!("ZEEV_USERNAME=ana\nZEEV_PASSWORD={written}\n")));
+        machine.write(
+            ".env",
+            env_file(
+                &server,
+                &format!("ZEEV_USERNAME=ana\nZEEV_PASSWORD={written}\n"),
+            ),
+        );
         machine.run("login zeev").answer();
         assert_eq!(sent(&server), [pair("ana", password)], "{written}");
     }
@@ -431,7 +656,8 @@ fn a_value_that_readers_disagree_on_is_refused_without_its_text() {
     let server = nobody();
     let single = "put it between single quotes, on one line: ZEEV_PASSWORD='…'";
     let double = "put it between double quotes, on one line: ZEEV_PASSWORD=\"…\"";
-    let neither = "no quotes carry it to every reader: set ZEEV_PASSWORD in the environment instead";
+    let neither =
+        "no quotes carry it to every reader: set ZEEV_PASSWORD in the environment instead";
     for (written, hint) in [
         ("C4naryLine$x", single),
         ("\"C4naryLine$x\"", single),
@@ -456,18 +682,56 @@ fn a_value_that_readers_disagree_on_is_refused_without_its_text() {
         let mut machine = Machine::new();
         // Nothing is taken from the environment, also where it would give back what is written.
         machine.set("x", "$x").set("Line", "${Line}");
-        machine.write(".env", env_file(&server, &format!("ZEEV_USERNAME=ana\nZEEV_PASSWORD={written}\n")));
+        machine.write(
+            ".env",
+            env_file(
+                &server,
+                &format!("ZEEV_USERNAME=ana\nZEEV_PASSWORD={written}\n"),
+            ),
+        );
         refused(&machine, 3, "ZEEV_PASSWORD cannot be read as it stands").says(&[hint]);
     }
     for (file, line, why) in [
-        (&b"ZEEV_PASSWORD=C4nary\0Line\n"[..], 1, "ZEEV_PASSWORD holds a control character"),
-        (b"ZEEV_PASSWORD='C4nary\x1b[31mLine'\n", 1, "ZEEV_PASSWORD holds a control character"),
-        (b"ZEEV_PASSWORD=C4nary\xffLine\n", 1, "ZEEV_PASSWORD is not valid UTF-8"),
-        (b"ZEEV_PASSWORD=a\nX=1\nZEEV_PASSWORD=C4nary\n", 3, "ZEEV_PASSWORD is set in line 1 already"),
-        (b"ZEEV_PASSWORD C4nary\n", 1, "ZEEV_PASSWORD has no `=` behind it"),
-        (b"NOTE='\nZEEV_PASSWORD=C4nary\n'\n", 2, "ZEEV_PASSWORD stands inside the quoted value"),
-        (b"X=1\rZEEV_PASSWORD=C4nary\n", 1, "ZEEV_PASSWORD stands behind a carriage return"),
-        (b"\xef\xbb\xbfX=1\r\nZEEV_PASSWORD=C4nary$x\r\n", 2, "ZEEV_PASSWORD cannot be read as it stands"),
+        (
+            &b"ZEEV_PASSWORD=C4nary\0Line\n"[..],
+            1,
+            "ZEEV_PASSWORD holds a control character",
+        ),
+        (
+            b"ZEEV_PASSWORD='C4nary\x1b[31mLine'\n",
+            1,
+            "ZEEV_PASSWORD holds a control character",
+        ),
+        (
+            b"ZEEV_PASSWORD=C4nary\xffLine\n",
+            1,
+            "ZEEV_PASSWORD is not valid UTF-8",
+        ),
+        (
+            b"ZEEV_PASSWORD=a\nX=1\nZEEV_PASSWORD=C4nary\n",
+            3,
+            "ZEEV_PASSWORD is set in line 1 already",
+        ),
+        (
+            b"ZEEV_PASSWORD C4nary\n",
+            1,
+            "ZEEV_PASSWORD has no `=` behind it",
+        ),
+        (
+            b"NOTE='\nZEEV_PASSWORD=C4nary\n'\n",
+            2,
+            "ZEEV_PASSWORD stands inside the quoted value",
+        ),
+        (
+            b"X=1\rZEEV_PASSWORD=C4nary\n",
+            1,
+            "ZEEV_PASSWORD stands behind a carriage return",
+        ),
+        (
+            b"\xef\xbb\xbfX=1\r\nZEEV_PASSWORD=C4nary$x\r\n",
+            2,
+            "ZEEV_PASSWORD cannot be read as it stands",
+        ),
     ] {
         let machine = Machine::new();
         machine.write(".env", file);
@@ -476,9 +740,13 @@ fn a_value_that_readers_disagree_on_is_refused_without_its_text() {
     // The seed script's name is for env files only.
     let machine = Machine::new();
     machine.write(".env", "link=h\nusername=ana\nacceskey='C4nary${Line}'\n");
-    machine
-        .run("login gluo")
-        .fails(2, &["line 3: acceskey cannot be read as it stands", "set GLUO_ACCESS_KEY in the"]);
+    machine.run("login gluo").fails(
+        2,
+        &[
+            "line 3: acceskey cannot be read as it stands",
+            "set GLUO_ACCESS_KEY in the",
+        ],
+    );
     assert_eq!(server.connections(), 0);
 }
 
@@ -488,7 +756,11 @@ fn refused(machine: &Machine, line: usize, why: &str) -> Outcome {
     let outcome = machine.run("login zeev");
     outcome.fails(2, &[&format!("error: ./.env line {line}: {why}")]);
     for part in ["C4nary", "Line", "[31m"] {
-        assert!(!outcome.stderr.contains(part), "{part} of the value is shown: {}", outcome.stderr);
+        assert!(
+            !outcome.stderr.contains(part),
+            "{part} of the value is shown: {}",
+            outcome.stderr
+        );
     }
     outcome
 }
@@ -497,23 +769,39 @@ fn refused(machine: &Machine, line: usize, why: &str) -> Outcome {
 fn lines_of_other_programs_do_no_harm() {
     for (before, after) in [
         (&b"\xef\xbb\xbf"[..], &b""[..]),
-        (b"KEY='-----BEGIN KEY-----\nMIIB+x/=\n-----END KEY-----'\n", b""),
-        (b"KEY=\"-----BEGIN KEY-----\n$x\\\n-----END KEY-----\"\n", b""),
+        (
+            b"KEY='-----BEGIN KEY-----\nMIIB+x/=\n-----END KEY-----'\n",
+            b"",
+        ),
+        (
+            b"KEY=\"-----BEGIN KEY-----\n$x\\\n-----END KEY-----\"\n",
+            b"",
+        ),
         (b"NOTE=don't\n", b"OTHER=isn't\n"),
         (b"NOTE=\"never closed\n", b""),
         (b"X=a\0b\n", b"Y=\xff\xfe\n"),
         (b"X=$HOME `x` \\\nthis is no setting\n=\n\r\n", b"export\n"),
         (b"link=http://elsewhere\nusername=somebody\n", b""),
-        (b"X=1\nX=2\nexport PATH=/x\n  \t\n# ZEEV_PASSWORD=commented\n", b"ZEEVX_URL=$\nZEEV_NOTE=$x\n"),
+        (
+            b"X=1\nX=2\nexport PATH=/x\n  \t\n# ZEEV_PASSWORD=commented\n",
+            b"ZEEVX_URL=$\nZEEV_NOTE=$x\n",
+        ),
         (b"zeev_note=$lower\n", b"ZEEV_USERNAME_FILE=$no\n"),
     ] {
         let server = zeev(1);
         let machine = Machine::new();
-        let ours =
-            format!("ZEEV_URL={}\r\nexport ZEEV_USERNAME = ana\nZEEV_PASSWORD=Good5Pass\n", server.url());
+        let ours = format!(
+            "ZEEV_URL={}\r\nexport ZEEV_USERNAME = ana\nZEEV_PASSWORD=Good5Pass\n",
+            server.url()
+        );
         machine.write(".env", [before, ours.as_bytes(), after].concat());
         machine.run("login zeev").answer();
-        assert_eq!(sent(&server), [pair("ana", "Good5Pass")], "{}", before.escape_ascii());
+        assert_eq!(
+            sent(&server),
+            [pair("ana", "Good5Pass")],
+            "{}",
+            before.escape_ascii()
+        );
     }
 }
 
@@ -525,7 +813,9 @@ fn only_this_folders_file_is_read() {
     fs::create_dir(&folder).expect("a folder");
     let mut command = machine.command(&["login", "zeev"]);
     command.current_dir(folder);
-    machine.finish(command).fails(2, &["ZEEV_URL", "./.env (not there)"]);
+    machine
+        .finish(command)
+        .fails(2, &["ZEEV_URL", "./.env (not there)"]);
 }
 
 #[test]
@@ -540,13 +830,21 @@ fn what_is_no_regular_file_is_passed_over() {
         let mut machine = Machine::new();
         let path = machine.path(".env");
         match kind {
-            "fifo" => assert!(Command::new("mkfifo").arg(&path).status().expect("mkfifo").success()),
+            "fifo" => assert!(
+                Command::new("mkfifo")
+                    .arg(&path)
+                    .status()
+                    .expect("mkfifo")
+                    .success()
+            ),
             "folder" => fs::create_dir(&path).expect("a folder"),
             "dangling" => symlink("nowhere", &path).expect("a link"),
             _ => symlink("/dev/zero", &path).expect("a link"),
         }
         machine.run("login zeev").fails(2, &[why]);
-        machine.set("ZEEV_URL", &server.url()).secret("ZEEV_API_TOKEN", "Perm4nent2Token");
+        machine
+            .set("ZEEV_URL", &server.url())
+            .secret("ZEEV_API_TOKEN", "Perm4nent2Token");
         let outcome = machine.run("login zeev -v");
         assert_eq!(outcome.stdout, "tok-4K\n", "{kind}: {}", outcome.stderr);
         outcome.says(&["note: ./.env: ", "passed over"]);
@@ -558,8 +856,16 @@ fn a_pipe_that_was_named_is_read_and_waited_for_no_longer_than_allowed() {
     let server = zeev(1);
     let machine = Machine::new();
     let pipe = machine.path("pipe");
-    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
-    machine.run("login zeev --env-file pipe --timeout 0.2").fails(2, &["pipe gave nothing within 0.2 s"]);
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .expect("mkfifo")
+            .success()
+    );
+    machine
+        .run("login zeev --env-file pipe --timeout 0.2")
+        .fails(2, &["pipe gave nothing within 0.2 s"]);
     let content = env_file(&server, "ZEEV_USERNAME=ana\nZEEV_PASSWORD=p\n");
     let writer = std::thread::spawn(move || fs::write(pipe, content));
     machine.run("login zeev --env-file pipe").answer();
@@ -571,10 +877,20 @@ fn a_signal_ends_the_wait_for_a_pipe() {
     for (sent, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let machine = Machine::new();
         let pipe = machine.path("pipe");
-        assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
-        let child = machine.start(machine.command(&["login", "zeev", "--env-file", "pipe", "-o", "out"]));
+        assert!(
+            Command::new("mkfifo")
+                .arg(&pipe)
+                .status()
+                .expect("mkfifo")
+                .success()
+        );
+        let child =
+            machine.start(machine.command(&["login", "zeev", "--env-file", "pipe", "-o", "out"]));
         // It opens once there is a reader.
-        let writer = fs::File::options().write(true).open(&pipe).expect("a reader");
+        let writer = fs::File::options()
+            .write(true)
+            .open(&pipe)
+            .expect("a reader");
         signal(&child, sent);
         assert_eq!(machine.end(child).code, code);
         assert_eq!(machine.files(), ["pipe"]);
@@ -589,20 +905,33 @@ fn a_secrets_pipe_without_a_writer_stops_neither_signals_nor_other_targets() {
         let machine = with_pipe(&server);
         let child = machine.start(machine.command(&["login", "zeev"]));
         // It opens once there is a reader.
-        let writer = fs::File::options().write(true).open(machine.path("pipe")).expect("a reader");
+        let writer = fs::File::options()
+            .write(true)
+            .open(machine.path("pipe"))
+            .expect("a reader");
         signal(&child, sent);
         machine.end(child).fails(code, &["error: interrupted"]);
         drop(writer);
         assert_eq!(server.connections(), 0);
     }
-    let (server, other) = (zeev(1), Server::start(vec![canned::hellocloud("Hc2pipeToken")]));
+    let (server, other) = (
+        zeev(1),
+        Server::start(vec![canned::hellocloud("Hc2pipeToken")]),
+    );
     let mut machine = with_pipe(&server);
-    machine.set("HELLOCLOUD_URL", &other.url()).set("HELLOCLOUD_CLIENT_ID", "c");
+    machine
+        .set("HELLOCLOUD_URL", &other.url())
+        .set("HELLOCLOUD_CLIENT_ID", "c");
     machine.secret("HELLOCLOUD_CLIENT_SECRET", "Hc2pipeSecret");
     let child = machine.start(machine.command(&["login", "zeev", "hellocloud"]));
     other.wait_for(1);
     fs::write(machine.path("pipe"), "Pi9peSecret").expect("a reader");
-    assert!(machine.end(child).answer().contains("hellocloud\tHc2pipeToken\n"));
+    assert!(
+        machine
+            .end(child)
+            .answer()
+            .contains("hellocloud\tHc2pipeToken\n")
+    );
     assert_eq!(sent(&server), [pair("ana", "Pi9peSecret")]);
 }
 
@@ -610,23 +939,39 @@ fn a_secrets_pipe_without_a_writer_stops_neither_signals_nor_other_targets() {
 fn a_secrets_pipe_is_waited_for_no_longer_than_allowed_and_read_once() {
     let server = zeev(2);
     let mut machine = with_pipe(&server);
-    let silent = "ZEEV_PASSWORD_FILE from the environment names a file that gave nothing within 0.2 s";
+    let silent =
+        "ZEEV_PASSWORD_FILE from the environment names a file that gave nothing within 0.2 s";
     machine.run("login zeev --timeout 0.2").fails(2, &[silent]);
-    machine.set("ZEEV__OUTRA__PASSWORD_FILE", "pipe").set("ZEEV__OUTRA__USERNAME", "bia");
+    machine
+        .set("ZEEV__OUTRA__PASSWORD_FILE", "pipe")
+        .set("ZEEV__OUTRA__USERNAME", "bia");
     let child = machine.start(machine.command(&["login", "zeev", "zeev@outra"]));
     fs::write(machine.path("pipe"), "Pi9peSecret").expect("a reader");
     assert_eq!(machine.end(child).answer().lines().count(), 2);
     let mut both = sent(&server);
     both.sort();
-    assert_eq!(both, [pair("ana", "Pi9peSecret"), pair("bia", "Pi9peSecret")]);
+    assert_eq!(
+        both,
+        [pair("ana", "Pi9peSecret"), pair("bia", "Pi9peSecret")]
+    );
 }
 
 /// A machine whose Zeev password comes from a pipe.
 fn with_pipe(server: &Server) -> Machine {
     let mut machine = Machine::new();
-    assert!(Command::new("mkfifo").arg(machine.path("pipe")).status().expect("mkfifo").success());
-    machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana");
-    machine.set("ZEEV_PASSWORD_FILE", "pipe").canary("Pi9peSecret");
+    assert!(
+        Command::new("mkfifo")
+            .arg(machine.path("pipe"))
+            .status()
+            .expect("mkfifo")
+            .success()
+    );
+    machine
+        .set("ZEEV_URL", &server.url())
+        .set("ZEEV_USERNAME", "ana");
+    machine
+        .set("ZEEV_PASSWORD_FILE", "pipe")
+        .canary("Pi9peSecret");
     machine
 }
 
@@ -650,8 +995,14 @@ fn a_file_that_others_may_read_is_told() {
                 machine.set("ZEEV_URL", &server.url());
             }
             let outcome = machine.run("login zeev");
-            assert_eq!((outcome.code, outcome.stdout.as_str()), (0, "tok-4K\n"), "{}", outcome.stderr);
-            let warning = "warning: ./.env holds a secret and others may read it: `chmod 600 ./.env`\n";
+            assert_eq!(
+                (outcome.code, outcome.stdout.as_str()),
+                (0, "tok-4K\n"),
+                "{}",
+                outcome.stderr
+            );
+            let warning =
+                "warning: ./.env holds a secret and others may read it: `chmod 600 ./.env`\n";
             assert_eq!(outcome.stderr, if *told { warning } else { "" }, "{mode:o}");
             machine.run("login zeev -q").answer();
         }
@@ -663,7 +1014,10 @@ fn a_url_that_is_no_base_url_is_refused_unseen() {
     let mut machine = Machine::new();
     machine.secret("ZEEV_API_TOKEN", "Perm4nent4Token");
     for (url, why) in [
-        ("https://ana:S3crUrl@S3crUrl.test", "holds a user name or a password"),
+        (
+            "https://ana:S3crUrl@S3crUrl.test",
+            "holds a user name or a password",
+        ),
         ("https://S3crUrl@h.test", "holds a user name or a password"),
         ("ana:S3crUrl@h.test", "holds a user name or a password"),
         ("https://h.test\\@S3crUrl", "holds a backslash"),
@@ -672,23 +1026,51 @@ fn a_url_that_is_no_base_url_is_refused_unseen() {
         ("https://h.test/\tS3crUrl", "control character"),
         ("https://h.test/\u{1b}[31mS3crUrl", "control character"),
         ("https://h.test/ S3crUrl", "white space"),
-        ("ftp://S3crUrl.test", "is neither an http:// nor an https:// URL"),
-        ("file:///S3crUrl", "is neither an http:// nor an https:// URL"),
+        (
+            "ftp://S3crUrl.test",
+            "is neither an http:// nor an https:// URL",
+        ),
+        (
+            "file:///S3crUrl",
+            "is neither an http:// nor an https:// URL",
+        ),
         ("https:///S3crUrl", "names no host"),
         ("https://:443/S3crUrl", "names no host"),
-        ("https://S3crUrl:99999", "is no valid URL: its port 99999 is not between 1 and 65535"),
-        ("https://ana:S3crUrl", "is no valid URL: its port is no number between 1 and 65535"),
-        ("https://[S3crUrl]", "is no valid URL: its host is no IP address"),
-        ("https://S3crUrl,h", "is no valid URL: no host has `,` in its name"),
-        ("https://S3crUrl..h", "is no valid URL: its host has nothing between two dots, or before one"),
+        (
+            "https://S3crUrl:99999",
+            "is no valid URL: its port 99999 is not between 1 and 65535",
+        ),
+        (
+            "https://ana:S3crUrl",
+            "is no valid URL: its port is no number between 1 and 65535",
+        ),
+        (
+            "https://[S3crUrl]",
+            "is no valid URL: its host is no IP address",
+        ),
+        (
+            "https://S3crUrl,h",
+            "is no valid URL: no host has `,` in its name",
+        ),
+        (
+            "https://S3crUrl..h",
+            "is no valid URL: its host has nothing between two dots, or before one",
+        ),
     ] {
         machine.set("ZEEV_URL", url);
         let outcome = machine.run("login zeev");
         outcome.fails(2, &["error: zeev: ZEEV_URL from the environment ", why]);
-        assert!(!outcome.stderr.contains("S3crUrl"), "{url} is shown: {}", outcome.stderr);
+        assert!(
+            !outcome.stderr.contains("S3crUrl"),
+            "{url} is shown: {}",
+            outcome.stderr
+        );
     }
     machine.write(".env", "\nZEEV_URL=ftp://h\n");
-    machine.unset("ZEEV_URL").run("login zeev").fails(2, &["ZEEV_URL from ./.env line 2 is neither"]);
+    machine
+        .unset("ZEEV_URL")
+        .run("login zeev")
+        .fails(2, &["ZEEV_URL from ./.env line 2 is neither"]);
 }
 
 #[test]
@@ -696,11 +1078,15 @@ fn a_bare_host_means_https() {
     // What comes is a TLS handshake: it begins with byte 22.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let mut machine = Machine::new();
-    machine.set("ZEEV_URL", &listener.local_addr().expect("an address").to_string());
+    machine.set(
+        "ZEEV_URL",
+        &listener.local_addr().expect("an address").to_string(),
+    );
     machine.secret("ZEEV_API_TOKEN", "Perm4nent4Token");
     let first = std::thread::spawn(move || {
         let mut byte = [0];
-        std::io::Read::read_exact(&mut listener.accept().expect("a client").0, &mut byte).expect("a byte");
+        std::io::Read::read_exact(&mut listener.accept().expect("a client").0, &mut byte)
+            .expect("a byte");
         byte[0]
     });
     machine.run("login zeev").fails(5, &["zeev"]);
@@ -722,28 +1108,50 @@ fn a_path_prefix_is_kept() {
         machine.secret("ZEEV_API_TOKEN", "Perm4nent4Token");
         machine.run("login zeev").answer();
         let request = &server.received()[0];
-        assert_eq!((request.method.as_str(), request.target.as_str()), ("GET", target));
+        assert_eq!(
+            (request.method.as_str(), request.target.as_str()),
+            ("GET", target)
+        );
         assert_eq!(request.header("host"), Some(&*server.host()));
     }
 }
 
 #[test]
 fn two_ways_in_one_source_are_refused() {
-    let server = Server::start(vec![canned::systemsway("SESSION1"), canned::systemsway("SESSION2")]);
+    let server = Server::start(vec![
+        canned::systemsway("SESSION1"),
+        canned::systemsway("SESSION2"),
+    ]);
     let mut machine = Machine::new();
     let hash = "46070D4BF934FB0D4B06D9E2C46E346944E322444900A435D7D9A95E6D7435F5";
-    machine.set("SYSTEMSWAY_URL", &server.url()).set("SYSTEMSWAY_USERNAME", "admin");
-    machine.secret("SYSTEMSWAY_PASSWORD", "0ther4Password").secret("SYSTEMSWAY_PASSWORD_SHA256", hash);
+    machine
+        .set("SYSTEMSWAY_URL", &server.url())
+        .set("SYSTEMSWAY_USERNAME", "admin");
+    machine
+        .secret("SYSTEMSWAY_PASSWORD", "0ther4Password")
+        .secret("SYSTEMSWAY_PASSWORD_SHA256", hash);
+    machine.run("login systemsway").fails(
+        2,
+        &[
+            "SYSTEMSWAY_PASSWORD and SYSTEMSWAY_PASSWORD_SHA256",
+            "hint: keep",
+        ],
+    );
+    machine
+        .unset("SYSTEMSWAY_PASSWORD_SHA256")
+        .set("SYSTEMSWAY_PASSWORD_CMD", "echo x");
     machine
         .run("login systemsway")
-        .fails(2, &["SYSTEMSWAY_PASSWORD and SYSTEMSWAY_PASSWORD_SHA256", "hint: keep"]);
-    machine.unset("SYSTEMSWAY_PASSWORD_SHA256").set("SYSTEMSWAY_PASSWORD_CMD", "echo x");
-    machine.run("login systemsway").fails(2, &["both SYSTEMSWAY_PASSWORD", "SYSTEMSWAY_PASSWORD_CMD"]);
+        .fails(2, &["both SYSTEMSWAY_PASSWORD", "SYSTEMSWAY_PASSWORD_CMD"]);
     // In two sources the higher one counts.
-    machine.unset("SYSTEMSWAY_PASSWORD_CMD").unset("SYSTEMSWAY_PASSWORD");
+    machine
+        .unset("SYSTEMSWAY_PASSWORD_CMD")
+        .unset("SYSTEMSWAY_PASSWORD");
     machine.write("low", "SYSTEMSWAY_PASSWORD=0ther4Password\n");
     machine.write("high", format!("SYSTEMSWAY_PASSWORD_SHA256={hash}\n"));
-    machine.run("login systemsway --env-file low --env-file high").answer();
+    machine
+        .run("login systemsway --env-file low --env-file high")
+        .answer();
     machine
         .set("SYSTEMSWAY_PASSWORD_SHA256", hash)
         .run("login systemsway --env-file low --no-store")
@@ -751,17 +1159,26 @@ fn two_ways_in_one_source_are_refused() {
     for request in server.received() {
         assert!(request.body.contains(hash), "{}", request.body);
     }
-    for (first, second) in
-        [("ZEEV_PASSWORD", "ZEEV_API_TOKEN"), ("BROKER_PARTNER_PASSWORD", "BROKER_PARTNER_TOKEN")]
-    {
+    for (first, second) in [
+        ("ZEEV_PASSWORD", "ZEEV_API_TOKEN"),
+        ("BROKER_PARTNER_PASSWORD", "BROKER_PARTNER_TOKEN"),
+    ] {
         let mut machine = Machine::new();
         for prefix in ["ZEEV", "BROKER"] {
-            machine.set(&format!("{prefix}_URL"), &server.url()).set(&format!("{prefix}_USERNAME"), "u");
+            machine
+                .set(&format!("{prefix}_URL"), &server.url())
+                .set(&format!("{prefix}_USERNAME"), "u");
         }
-        machine.set("BROKER_PARTNER_USERNAME", "u").secret("BROKER_PASSWORD", "Br0kerPassword6");
-        machine.secret(first, "F1rstSecret7Lk").secret(second, "S3condSecret7Lk");
+        machine
+            .set("BROKER_PARTNER_USERNAME", "u")
+            .secret("BROKER_PASSWORD", "Br0kerPassword6");
+        machine
+            .secret(first, "F1rstSecret7Lk")
+            .secret(second, "S3condSecret7Lk");
         let target = first.split('_').next().expect("a prefix").to_lowercase();
-        machine.run(&format!("login {target}")).fails(2, &[first, second, "hint: keep either"]);
+        machine
+            .run(&format!("login {target}"))
+            .fails(2, &[first, second, "hint: keep either"]);
     }
 }
 
@@ -784,7 +1201,10 @@ fn the_way_from_the_higher_source_is_used() {
         for name in set {
             machine.set(name, "x");
         }
-        let files: String = files.iter().map(|file| format!(" --env-file {file}")).collect();
+        let files: String = files
+            .iter()
+            .map(|file| format!(" --env-file {file}"))
+            .collect();
         machine.run(&format!("login zeev{files}")).answer();
         assert_eq!(server.received()[0].method, method, "{set:?}{files}");
     }
@@ -794,11 +1214,15 @@ fn the_way_from_the_higher_source_is_used() {
 fn what_another_grant_needs_is_left_out() {
     let server = Server::start(vec![canned::hellocloud("Hc2Token")]);
     let mut machine = Machine::new();
-    machine.set("HELLOCLOUD_URL", &server.url()).set("HELLOCLOUD_CLIENT_ID", "c");
+    machine
+        .set("HELLOCLOUD_URL", &server.url())
+        .set("HELLOCLOUD_CLIENT_ID", "c");
     machine
         .set("HELLOCLOUD_GRANT", "CLIENT_CREDENTIALS")
         .secret("HELLOCLOUD_CLIENT_SECRET", "Hc2ClientSecret");
-    machine.set("HELLOCLOUD_USERNAME", "ana").set("HELLOCLOUD_PASSWORD_CMD", "touch ran; exit 3");
+    machine
+        .set("HELLOCLOUD_USERNAME", "ana")
+        .set("HELLOCLOUD_PASSWORD_CMD", "touch ran; exit 3");
     machine.run("login hellocloud").answer();
     assert!(server.received()[0].body.contains("client_credentials") && machine.files().is_empty());
 }
@@ -807,13 +1231,25 @@ fn what_another_grant_needs_is_left_out() {
 fn words_that_are_none_of_the_known_ones_are_listed() {
     let server = nobody();
     for (target, variable, words) in [
-        ("hellocloud", "HELLOCLOUD_GRANT", "client_credentials, password"),
+        (
+            "hellocloud",
+            "HELLOCLOUD_GRANT",
+            "client_credentials, password",
+        ),
         ("hellocloud", "HELLOCLOUD_BODY", "json, form"),
         ("systemsway", "SYSTEMSWAY_HASH_CASE", "upper, lower"),
-        ("zeev", "ZEEV_ALLOW_HTTP", "1, true, yes, on, 0, false, no, off"),
+        (
+            "zeev",
+            "ZEEV_ALLOW_HTTP",
+            "1, true, yes, on, 0, false, no, off",
+        ),
     ] {
         let mut machine = Machine::new();
-        for (name, value) in [("URL", server.url().as_str()), ("USERNAME", "u"), ("CLIENT_ID", "c")] {
+        for (name, value) in [
+            ("URL", server.url().as_str()),
+            ("USERNAME", "u"),
+            ("CLIENT_ID", "c"),
+        ] {
             machine.set(&format!("{}_{name}", target.to_uppercase()), value);
         }
         for name in ["PASSWORD", "CLIENT_SECRET"] {
@@ -821,7 +1257,12 @@ fn words_that_are_none_of_the_known_ones_are_listed() {
         }
         machine.set(variable, "0dd-w0rd");
         let outcome = machine.run(&format!("login {target}"));
-        outcome.fails(2, &[&format!("{variable} from the environment is none of {words}")]);
+        outcome.fails(
+            2,
+            &[&format!(
+                "{variable} from the environment is none of {words}"
+            )],
+        );
         assert!(!outcome.stderr.contains("0dd-w0rd"), "{}", outcome.stderr);
     }
     assert_eq!(server.connections(), 0);
@@ -831,9 +1272,17 @@ fn words_that_are_none_of_the_known_ones_are_listed() {
 fn all_means_what_is_configured() {
     let server = zeev(5);
     let mut machine = Machine::new();
-    machine.run("login --all").fails(2, &["no target is configured", "hint: "]);
-    machine.set("ZEEV_URL", "").run("login --all").fails(2, &["no target is configured"]);
-    machine.write(".env", env_file(&server, "ZEEV_API_TOKEN=Perm4nent1Token\n"));
+    machine
+        .run("login --all")
+        .fails(2, &["no target is configured", "hint: "]);
+    machine
+        .set("ZEEV_URL", "")
+        .run("login --all")
+        .fails(2, &["no target is configured"]);
+    machine.write(
+        ".env",
+        env_file(&server, "ZEEV_API_TOKEN=Perm4nent1Token\n"),
+    );
     machine.canary("Perm4nent1Token");
     assert_eq!(machine.run("login --all").answer(), "zeev\ttok-4K\n");
     machine.write(
@@ -843,18 +1292,26 @@ fn all_means_what_is_configured() {
             "ZEEV_API_TOKEN=x\nZEEV__B__API_TOKEN=x\nZEEV__A_1__API_TOKEN=x\nZEEV__B__NOTE=x\n",
         ),
     );
-    assert_eq!(machine.run("login --all").answer(), "zeev\ttok-4K\nzeev@a_1\ttok-4K\nzeev@b\ttok-4K\n");
+    assert_eq!(
+        machine.run("login --all").answer(),
+        "zeev\ttok-4K\nzeev@a_1\ttok-4K\nzeev@b\ttok-4K\n"
+    );
     // A URL alone is a base for named accounts, and no target of its own beside them.
     machine.write(".env", env_file(&server, "ZEEV__B__API_TOKEN=x\n"));
     assert_eq!(machine.run("login --all").answer(), "zeev@b\ttok-4K\n");
     machine.write(".env", "GLUO_URL=h\n");
-    machine.run("login --all").fails(2, &["error: gluo: not set: GLUO_USERNAME, GLUO_ACCESS_KEY"]);
+    machine
+        .run("login --all")
+        .fails(2, &["error: gluo: not set: GLUO_USERNAME, GLUO_ACCESS_KEY"]);
 }
 
 #[test]
 fn the_block_to_fill_in_is_the_accounts_own() {
     let machine = Machine::new();
-    machine.run("login gluo@filial").fails(2, &["`crmauth providers gluo@filial --env` prints the block"]);
+    machine.run("login gluo@filial").fails(
+        2,
+        &["`crmauth providers gluo@filial --env` prints the block"],
+    );
 }
 
 #[test]
@@ -862,13 +1319,26 @@ fn an_env_file_in_utf_16_is_refused_as_such() {
     let machine = Machine::new();
     let text = "ZEEV_URL=h\n";
     for (mark, bytes) in [
-        (b"\xff\xfe", text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>()),
-        (b"\xfe\xff", text.encode_utf16().flat_map(u16::to_be_bytes).collect()),
+        (
+            b"\xff\xfe",
+            text.encode_utf16()
+                .flat_map(u16::to_le_bytes)
+                .collect::<Vec<u8>>(),
+        ),
+        (
+            b"\xfe\xff",
+            text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+        ),
     ] {
-        for (name, line) in [(".env", "login zeev"), ("named", "login zeev --env-file named")] {
+        for (name, line) in [
+            (".env", "login zeev"),
+            ("named", "login zeev --env-file named"),
+        ] {
             machine.write(".env", "");
             machine.write(name, [&mark[..], &bytes].concat());
-            machine.run(line).fails(2, &[&format!("{name} is UTF-16"), "hint: save it as UTF-8"]);
+            machine
+                .run(line)
+                .fails(2, &[&format!("{name} is UTF-16"), "hint: save it as UTF-8"]);
         }
     }
 }
@@ -884,20 +1354,35 @@ fn a_name_that_is_nearly_a_settings_is_told_where_one_is_missing() {
             "hint: GLUO_USER (./.env line 2) is no setting; did you mean GLUO_USERNAME?",
         ],
     );
-    machine.write(".env", "GLUO_URL=h\nGLUO_USERNAME=ana\nGLUO__FILIAL__USERNAM=bia\nGLUO_TOKEN=t\n");
-    machine.run("login gluo").fails(2, &["GLUO_ACCESS_KEY is not set", "hint: GLUO_ACCESS_KEY: the user's"]);
+    machine.write(
+        ".env",
+        "GLUO_URL=h\nGLUO_USERNAME=ana\nGLUO__FILIAL__USERNAM=bia\nGLUO_TOKEN=t\n",
+    );
+    machine.run("login gluo").fails(
+        2,
+        &[
+            "GLUO_ACCESS_KEY is not set",
+            "hint: GLUO_ACCESS_KEY: the user's",
+        ],
+    );
     machine.set("GLUO_ACESS_KEY", "x");
-    machine
-        .run("login gluo")
-        .fails(2, &["hint: GLUO_ACESS_KEY (the environment) is no setting; did you mean GLUO_ACCESS_KEY?"]);
+    machine.run("login gluo").fails(
+        2,
+        &["hint: GLUO_ACESS_KEY (the environment) is no setting; did you mean GLUO_ACCESS_KEY?"],
+    );
     machine.run("login gluo@filial").fails(
         2,
         &["GLUO__FILIAL__USERNAM (./.env line 3) is no setting; did you mean GLUO__FILIAL__USERNAME?"],
     );
     machine.write(".env", "");
-    machine.run("login zeev").fails(2, &["`crmauth providers zeev --env`"]);
+    machine
+        .run("login zeev")
+        .fails(2, &["`crmauth providers zeev --env`"]);
     // An account's own, with an underscore too few, and what it takes from the default account.
-    machine.write(".env", "GLUO_FILIAL_USERNAME=bia\nGLUO_ULR=h\nGLUO__FILIAL__ACCESS_KEY=x\n");
+    machine.write(
+        ".env",
+        "GLUO_FILIAL_USERNAME=bia\nGLUO_ULR=h\nGLUO__FILIAL__ACCESS_KEY=x\n",
+    );
     for (set, missing, wrong, meant) in [
         (
             "GLUO__FILIAL__URL",
@@ -905,11 +1390,18 @@ fn a_name_that_is_nearly_a_settings_is_told_where_one_is_missing() {
             "GLUO_FILIAL_USERNAME (./.env line 1)",
             "GLUO__FILIAL__USERNAME",
         ),
-        ("GLUO__FILIAL__USERNAME", "GLUO__FILIAL__URL", "GLUO_ULR (./.env line 2)", "GLUO_URL"),
+        (
+            "GLUO__FILIAL__USERNAME",
+            "GLUO__FILIAL__URL",
+            "GLUO_ULR (./.env line 2)",
+            "GLUO_URL",
+        ),
     ] {
         machine.set(set, "h");
         let hint = format!("hint: {wrong} is no setting; did you mean {meant}?");
-        machine.run("login gluo@filial").fails(2, &[&format!("{missing} is not set"), &hint]);
+        machine
+            .run("login gluo@filial")
+            .fails(2, &[&format!("{missing} is not set"), &hint]);
         machine.unset(set);
     }
 }
@@ -926,7 +1418,10 @@ fn a_name_that_is_nearly_a_settings_is_warned_about() {
              ZEEV_TOKEN=t\nZEEV__FILIAL__PASWORD=y\nGLUO_ULR=h\nCRMAUTH_STORE=none\n"
         ),
     );
-    machine.set("zeev_username", "bia").set("ZEEV_TIMEOUT", "5").set("CRMAUTH_STOER", "none");
+    machine
+        .set("zeev_username", "bia")
+        .set("ZEEV_TIMEOUT", "5")
+        .set("CRMAUTH_STOER", "none");
     let warnings = [
         "warning: CRMAUTH_STOER (the environment) is no setting; did you mean CRMAUTH_STORE?",
         "warning: CRMAUTH_STORE (./.env line 9) has no effect: it is read from the environment only",
@@ -940,7 +1435,9 @@ fn a_name_that_is_nearly_a_settings_is_warned_about() {
         assert_eq!(run.stderr.lines().collect::<Vec<_>>(), warnings, "{line}");
     }
     assert_eq!(machine.run("login zeev -q").stderr, "");
-    machine.run("token zeev@filial").fails(2, &["ZEEV__FILIAL__PASWORD (./.env line 7) is no setting"]);
+    machine
+        .run("token zeev@filial")
+        .fails(2, &["ZEEV__FILIAL__PASWORD (./.env line 7) is no setting"]);
 }
 
 #[test]
@@ -957,21 +1454,29 @@ fn every_variable_of_crmauths_own_is_told_from_a_mistyped_one() {
             }
         }
     }
-    let literals = sources.split('"').filter(|text| text.starts_with("CRMAUTH_"));
+    let literals = sources
+        .split('"')
+        .filter(|text| text.starts_with("CRMAUTH_"));
     let is_name = |text: &&str| {
-        text.len() > "CRMAUTH_".len() && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+        text.len() > "CRMAUTH_".len()
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_uppercase() || byte == b'_')
     };
     // The build puts its own into the program.
     let built = ["CRMAUTH_COMMIT", "CRMAUTH_FEATURES", "CRMAUTH_BUILD_TARGET"];
-    let names: std::collections::BTreeSet<&str> =
-        literals.filter(is_name).filter(|name| !built.contains(name)).collect();
+    let names: std::collections::BTreeSet<&str> = literals
+        .filter(is_name)
+        .filter(|name| !built.contains(name))
+        .collect();
     assert!(names.contains("CRMAUTH_STORE"), "{names:?}");
     let machine = Machine::new();
     for name in names {
         machine.write(".env", format!("{name}=x\n"));
         let run = machine.run("login gluo");
         assert!(
-            run.stderr.contains(&format!("{name} (./.env line 1) has no effect")),
+            run.stderr
+                .contains(&format!("{name} (./.env line 1) has no effect")),
             "{name}: {}",
             run.stderr
         );
@@ -981,21 +1486,43 @@ fn every_variable_of_crmauths_own_is_told_from_a_mistyped_one() {
 #[test]
 fn a_value_whose_equals_sign_was_forgotten_is_no_name() {
     let machine = Machine::new();
-    for line in ["GLUO_ACCESS_KEY}'s3cr3tW0rd=", "GLUO_ACCESS_KEYs3cr3tW0rd=", "GLUO_ACCESS_KEYS3CR3TW0RD="] {
+    for line in [
+        "GLUO_ACCESS_KEY}'s3cr3tW0rd=",
+        "GLUO_ACCESS_KEYs3cr3tW0rd=",
+        "GLUO_ACCESS_KEYS3CR3TW0RD=",
+    ] {
         machine.write(".env", format!("GLUO_URL=h\nGLUO_USERNAME=ana\n{line}\n"));
         let run = machine.run("login gluo -vv");
-        run.fails(2, &["GLUO_ACCESS_KEY is not set", "hint: GLUO_ACCESS_KEY: the user's"]);
-        assert!(!run.stderr.to_lowercase().contains("s3cr3t"), "{}", run.stderr);
+        run.fails(
+            2,
+            &[
+                "GLUO_ACCESS_KEY is not set",
+                "hint: GLUO_ACCESS_KEY: the user's",
+            ],
+        );
+        assert!(
+            !run.stderr.to_lowercase().contains("s3cr3t"),
+            "{}",
+            run.stderr
+        );
     }
 }
 
 #[test]
 fn a_mistyped_account_gets_the_nearest_one() {
     let mut machine = Machine::new();
-    machine.set("GLUO_URL", "http://127.0.0.1:1").set("GLUO__FILIAL__USERNAME", "api");
+    machine
+        .set("GLUO_URL", "http://127.0.0.1:1")
+        .set("GLUO__FILIAL__USERNAME", "api");
     for (typed, hint) in [
-        ("gluo@filal", "hint: gluo@filal has no settings; did you mean `gluo@filial`?"),
-        ("gluo@matriz", "hint: `crmauth providers gluo@matriz --env` prints the block"),
+        (
+            "gluo@filal",
+            "hint: gluo@filal has no settings; did you mean `gluo@filial`?",
+        ),
+        (
+            "gluo@matriz",
+            "hint: `crmauth providers gluo@matriz --env` prints the block",
+        ),
         ("gluo@filial", "hint: GLUO__FILIAL__ACCESS_KEY: "),
     ] {
         machine.run(&format!("token {typed}")).fails(2, &[hint]);

@@ -35,7 +35,13 @@ fn set_mode(path: &Path, mode: u32) {
 fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(folder)
         .expect("a folder")
-        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
         .collect();
     names.sort();
     names
@@ -46,7 +52,10 @@ fn a_new_file_is_ours_alone() {
     let dir = folder();
     let path = dir.path().join("session.txt");
     let sink = file(&path).expect("a sink");
-    assert!(!path.exists(), "the file must not appear before it is whole");
+    assert!(
+        !path.exists(),
+        "the file must not appear before it is whole"
+    );
     assert!(write(sink, "t1").expect("written").is_empty());
     assert_eq!(fs::read(&path).expect("a file"), b"t1");
     assert_eq!(mode(&path), 0o600);
@@ -56,7 +65,9 @@ fn a_new_file_is_ours_alone() {
 #[test]
 fn a_file_without_a_folder_in_its_name_stands_in_this_one() {
     let dir = folder();
-    let output = child(dir.path(), "true", "plain").output().expect("a child");
+    let output = child(dir.path(), "true", "plain")
+        .output()
+        .expect("a child");
     assert!(output.status.success(), "{output:?}");
     assert_eq!(names(dir.path()), ["session.txt"]);
 }
@@ -71,8 +82,17 @@ fn a_file_that_others_could_read_is_closed_and_told() {
     assert_eq!(fs::read(&path).expect("a file"), b"old");
     let warnings = write(sink, "new").expect("written");
     let warnings: Vec<String> = warnings.iter().map(Text::english).collect();
-    assert_eq!(warnings, [format!("{} was readable by others; it is 0600 now", path.display())]);
-    assert_eq!((mode(&path), fs::read(&path).expect("a file")), (0o600, b"new".to_vec()));
+    assert_eq!(
+        warnings,
+        [format!(
+            "{} was readable by others; it is 0600 now",
+            path.display()
+        )]
+    );
+    assert_eq!(
+        (mode(&path), fs::read(&path).expect("a file")),
+        (0o600, b"new".to_vec())
+    );
 }
 
 #[test]
@@ -83,7 +103,9 @@ fn a_folder_that_others_can_write_is_told() {
         set_mode(dir.path(), bits);
         let warnings = write(file(&path).expect("a sink"), "t").expect("written");
         assert_eq!(
-            warnings.iter().any(|w| w.english().contains("the directory is writable by others")),
+            warnings
+                .iter()
+                .any(|w| w.english().contains("the directory is writable by others")),
             told,
             "{bits:o}: {warnings:?}"
         );
@@ -101,7 +123,13 @@ fn nothing_but_a_regular_file_is_replaced() {
     symlink(at("folder"), at("to-folder")).expect("a link");
     symlink(at("nowhere"), at("dangling")).expect("a link");
     symlink(at("loop"), at("loop")).expect("a link");
-    assert!(Command::new("mkfifo").arg(at("fifo")).status().expect("mkfifo").success());
+    assert!(
+        Command::new("mkfifo")
+            .arg(at("fifo"))
+            .status()
+            .expect("mkfifo")
+            .success()
+    );
     let before = names(dir.path());
     for (name, why) in [
         ("to-file", "is a symbolic link"),
@@ -112,28 +140,56 @@ fn nothing_but_a_regular_file_is_replaced() {
         ("folder/", "is a directory"),
         ("new/", "is a directory"),
         ("folder/..", "is a directory"),
-        ("fifo", "is no regular file, but a pipe, a device or a socket"),
-        ("/dev/null", "is no regular file, but a pipe, a device or a socket"),
-        ("victim/x", "cannot be looked at: a part of its path is no folder"),
+        (
+            "fifo",
+            "is no regular file, but a pipe, a device or a socket",
+        ),
+        (
+            "/dev/null",
+            "is no regular file, but a pipe, a device or a socket",
+        ),
+        (
+            "victim/x",
+            "cannot be looked at: a part of its path is no folder",
+        ),
         ("missing/x", "cannot be written: no such file or folder"),
     ] {
         let path = at(name);
         let error = file(&path).err().expect(name);
         assert_eq!(error.cause, Cause::Storage, "{name}");
-        assert_eq!(error.message.english(), format!("{} {why}", path.display()), "{name}");
+        assert_eq!(
+            error.message.english(),
+            format!("{} {why}", path.display()),
+            "{name}"
+        );
         assert!(error.hint.is_some(), "{name}");
     }
-    assert_eq!(file(Path::new("")).err().expect("an error").cause, Cause::Usage);
+    assert_eq!(
+        file(Path::new("")).err().expect("an error").cause,
+        Cause::Usage
+    );
     assert_eq!(names(dir.path()), before);
     assert_eq!(fs::read(at("victim")).expect("a file"), b"precious");
-    assert!(fs::symlink_metadata("/dev/null").expect("a device").file_type().is_char_device());
+    assert!(
+        fs::symlink_metadata("/dev/null")
+            .expect("a device")
+            .file_type()
+            .is_char_device()
+    );
 }
 
 #[test]
 fn a_folder_that_takes_no_file_is_found_out_at_once() {
-    let error = file(Path::new("/proc/session.txt")).err().expect("an error");
+    let error = file(Path::new("/proc/session.txt"))
+        .err()
+        .expect("an error");
     assert_eq!(error.cause, Cause::Storage);
-    assert!(error.message.english().starts_with("/proc/session.txt cannot be written"));
+    assert!(
+        error
+            .message
+            .english()
+            .starts_with("/proc/session.txt cannot be written")
+    );
 }
 
 #[test]
@@ -151,7 +207,10 @@ fn what_came_in_between_is_not_written_over() {
 
     let sink = file(&path).expect("a sink");
     fs::create_dir(&path).expect("a folder");
-    assert_eq!(write(sink, "t").expect_err("a folder").cause, Cause::Storage);
+    assert_eq!(
+        write(sink, "t").expect_err("a folder").cause,
+        Cause::Storage
+    );
     assert_eq!(names(dir.path()), ["session.txt", "victim"]);
 }
 
@@ -162,7 +221,10 @@ fn a_folder_that_vanished_is_an_error() {
     fs::create_dir(&inner).expect("a folder");
     let sink = file(&inner.join("session.txt")).expect("a sink");
     fs::remove_dir_all(&inner).expect("no folder");
-    assert_eq!(write(sink, "t").expect_err("no folder").cause, Cause::Storage);
+    assert_eq!(
+        write(sink, "t").expect_err("no folder").cause,
+        Cause::Storage
+    );
     assert!(!inner.exists());
 }
 
@@ -184,8 +246,13 @@ fn a_full_disk_leaves_the_old_file() {
     let path = dir.path().join("session.txt");
     fs::write(&path, "old").expect("a file");
     for limit in ["0", "1"] {
-        let output =
-            child(dir.path(), &format!("trap '' XFSZ; ulimit -f {limit}"), "json").output().expect("a child");
+        let output = child(
+            dir.path(),
+            &format!("trap '' XFSZ; ulimit -f {limit}"),
+            "json",
+        )
+        .output()
+        .expect("a child");
         assert!(!output.status.success());
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(said.contains("session.txt cannot be written"), "{said}");
@@ -198,7 +265,9 @@ fn a_full_disk_leaves_the_old_file() {
 fn the_umask_changes_nothing() {
     for umask in ["000", "777"] {
         let dir = folder();
-        let output = child(dir.path(), &format!("umask {umask}"), "plain").output().expect("a child");
+        let output = child(dir.path(), &format!("umask {umask}"), "plain")
+            .output()
+            .expect("a child");
         assert!(output.status.success(), "{output:?}");
         let path = dir.path().join("session.txt");
         assert_eq!(mode(&path), 0o600);
@@ -214,8 +283,11 @@ fn a_file_that_is_a_mount_is_found_out_before_the_login() {
     fs::write(&path, "old").expect("a file");
     let before = "touch x && mount --bind x session.txt && echo mounted >&2";
     let child = child(dir.path(), before, "plain");
-    let output =
-        Command::new("unshare").args(["-rm", "bash"]).args(child.get_args()).current_dir(dir.path()).output();
+    let output = Command::new("unshare")
+        .args(["-rm", "bash"])
+        .args(child.get_args())
+        .current_dir(dir.path())
+        .output();
     let said = output.map_or_else(
         |error| error.to_string(),
         |output| String::from_utf8_lossy(&output.stderr).into_owned(),
@@ -233,7 +305,9 @@ fn child(folder: &Path, before: &str, format: &str) -> Command {
     command
         .current_dir(folder)
         .arg("-c")
-        .arg(format!("{before}; exec \"$0\" login hellocloud --sandbox -o session.txt -f {format}"))
+        .arg(format!(
+            "{before}; exec \"$0\" login hellocloud --sandbox -o session.txt -f {format}"
+        ))
         .arg(env!("CARGO_BIN_EXE_crmauth"))
         .env("TMPDIR", folder);
     command
@@ -244,12 +318,22 @@ fn child(folder: &Path, before: &str, format: &str) -> Command {
 fn nothing_is_appended_where_the_masks_did_not_get_out() {
     let server = Server::start(vec![canned::zeev("t0kenBehindNoMask")]);
     let mut machine = Machine::new();
-    machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana");
-    machine.secret("ZEEV_PASSWORD", "Pw9maskless").canary("t0kenBehindNoMask");
+    machine
+        .set("ZEEV_URL", &server.url())
+        .set("ZEEV_USERNAME", "ana");
+    machine
+        .secret("ZEEV_PASSWORD", "Pw9maskless")
+        .canary("t0kenBehindNoMask");
     machine.set("GITHUB_ENV", "env").write("env", "B=2\n");
-    let full = fs::File::options().write(true).open("/dev/full").expect("a device");
+    let full = fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .expect("a device");
     let command = machine.command(&["login", "zeev", "-f", "github"]);
     let outcome = machine.end(machine.start_onto(command, full));
     assert_eq!(outcome.code, 7, "{}", outcome.stderr);
-    assert_eq!(fs::read_to_string(machine.path("env")).expect("a file"), "B=2\n");
+    assert_eq!(
+        fs::read_to_string(machine.path("env")).expect("a file"),
+        "B=2\n"
+    );
 }

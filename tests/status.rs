@@ -13,7 +13,9 @@ use crate::support::{Machine, Outcome, Reply, Server, canned, demo};
 /// A machine that knows Zeev at `server`.
 fn zeev_at(server: &Server) -> Machine {
     let mut machine = Machine::new();
-    machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana");
+    machine
+        .set("ZEEV_URL", &server.url())
+        .set("ZEEV_USERNAME", "ana");
     machine.secret("ZEEV_PASSWORD", "Vq7zeevPassword2Lw");
     machine
 }
@@ -38,16 +40,39 @@ fn print_of(token: &str) -> String {
 fn a_table_for_people_and_an_array_for_scripts() {
     let servers = Servers::start();
     let mut machine = five_at(&servers);
-    for name in ["GLUO_ACCESS_KEY", "HELLOCLOUD_CLIENT_SECRET", "HELLOCLOUD_PASSWORD", "ZEEV_PASSWORD"] {
+    for name in [
+        "GLUO_ACCESS_KEY",
+        "HELLOCLOUD_CLIENT_SECRET",
+        "HELLOCLOUD_PASSWORD",
+        "ZEEV_PASSWORD",
+    ] {
         machine.secret(name, servers.setting(name));
     }
     let none = machine.run("status");
-    assert_eq!((none.code, none.stderr.as_str()), (3, ""), "{}", none.stdout);
+    assert_eq!(
+        (none.code, none.stderr.as_str()),
+        (3, ""),
+        "{}",
+        none.stdout
+    );
     let mut lines = none.stdout.lines();
     let head = lines.next().expect("a head");
     let words: Vec<&str> = head.split_whitespace().collect();
-    assert_eq!(words, ["TARGET", "SESSION", "LEFT", "USER", "URL", "FINGERPRINT", "SETTINGS"]);
-    let targets: Vec<&str> = lines.map(|line| line.split(' ').next().expect("a target")).collect();
+    assert_eq!(
+        words,
+        [
+            "TARGET",
+            "SESSION",
+            "LEFT",
+            "USER",
+            "URL",
+            "FINGERPRINT",
+            "SETTINGS"
+        ]
+    );
+    let targets: Vec<&str> = lines
+        .map(|line| line.split(' ').next().expect("a target"))
+        .collect();
     assert_eq!(targets, systems());
     let requests = servers.events().len();
     assert_eq!((requests, stored(&machine, ".json").len()), (0, 0));
@@ -59,18 +84,28 @@ fn a_table_for_people_and_an_array_for_scripts() {
     let json = machine.run("status --json");
     json.answer();
     let rows = rows(&json);
-    assert_eq!(servers.events().len(), requests, "no network without --check");
+    assert_eq!(
+        servers.events().len(),
+        requests,
+        "no network without --check"
+    );
     assert_eq!(each(&rows, "target"), systems());
     for (row, line) in rows.iter().zip(table.lines().skip(1)) {
         let system = row["target"].as_str().expect("a name");
         let token = machine.run(&format!("token {system} --cached"));
         let token = token.answer().trim_end();
-        assert!(!table.contains(token) && !json.stdout.contains(token), "{system}'s token is shown");
+        assert!(
+            !table.contains(token) && !json.stdout.contains(token),
+            "{system}'s token is shown"
+        );
         let prefix = system.to_uppercase();
         for (field, expected) in [
             ("provider", json!(system)),
             ("account", Value::Null),
-            ("user", json!(servers.setting(&format!("{prefix}_USERNAME")))),
+            (
+                "user",
+                json!(servers.setting(&format!("{prefix}_USERNAME"))),
+            ),
             ("session", json!("usable")),
             ("fingerprint", json!(print_of(token))),
             ("checked", Value::Null),
@@ -79,23 +114,42 @@ fn a_table_for_people_and_an_array_for_scripts() {
         ] {
             assert_eq!(row[field], expected, "{system} {field}");
         }
-        let url = row["url"].as_str().expect("a URL").trim_end_matches('/').to_owned();
+        let url = row["url"]
+            .as_str()
+            .expect("a URL")
+            .trim_end_matches('/')
+            .to_owned();
         assert_eq!(url, servers.setting(&format!("{prefix}_URL")));
         let ends = expiring().contains(&system);
-        assert_eq!((row["expires_at"].is_string(), row["seconds_left"].is_i64()), (ends, ends), "{system}");
+        assert_eq!(
+            (row["expires_at"].is_string(), row["seconds_left"].is_i64()),
+            (ends, ends),
+            "{system}"
+        );
         let settings = row["settings"].as_array().expect("settings");
         let from = json!({"variable": format!("{prefix}_URL"), "from": "the environment"});
         assert!(settings.contains(&from), "{row}");
-        let minutes = row["seconds_left"].as_i64().map(|left| format!("{}min", left / 60));
+        let minutes = row["seconds_left"]
+            .as_i64()
+            .map(|left| format!("{}min", left / 60));
         let left = minutes.as_deref().unwrap_or("-");
         let words: Vec<&str> = line.split_whitespace().collect();
         assert_eq!(words[..3], [system, "usable", left], "{line}");
-        assert_eq!(words[5..], [&print_of(token), "the", "environment"], "{line}");
+        assert_eq!(
+            words[5..],
+            [&print_of(token), "the", "environment"],
+            "{line}"
+        );
     }
     for (name, value) in servers.demo() {
-        let secret = ["PASSWORD", "ACCESS_KEY", "SECRET"].iter().any(|end| name.ends_with(end));
+        let secret = ["PASSWORD", "ACCESS_KEY", "SECRET"]
+            .iter()
+            .any(|end| name.ends_with(end));
         if secret && value.len() > 6 {
-            assert!(!table.contains(value) && !json.stdout.contains(value), "{name} is shown");
+            assert!(
+                !table.contains(value) && !json.stdout.contains(value),
+                "{name} is shown"
+            );
         }
     }
 }
@@ -127,18 +181,27 @@ fn each_state_has_its_word_and_only_usable_is_success() {
         ("broker", 40, "expiring", 3),
         ("broker", -40, "expired", 3),
     ] {
-        edit(&machine, system, |entry| entry["expires_at"] = from_now(seconds));
+        edit(&machine, system, |entry| {
+            entry["expires_at"] = from_now(seconds)
+        });
         let (found, exit, left) = state(&machine, system);
         if (word, found.as_str()) != ("expiring", "expired") || seconds > 1 {
             assert_eq!((found.as_str(), exit), (word, code), "{system} {seconds}");
         }
         let left = left.expect("a number");
-        assert!((0..=seconds.max(0)).contains(&left) && left >= seconds - 30, "{left} of {seconds}");
+        assert!(
+            (0..=seconds.max(0)).contains(&left) && left >= seconds - 30,
+            "{left} of {seconds}"
+        );
     }
-    for (system, seconds, word) in
-        [("gluo", -1200, "unknown"), ("systemsway", -1200, "unknown"), ("gluo", -1, "usable")]
-    {
-        edit(&machine, system, |entry| entry["seen_at"] = from_now(seconds));
+    for (system, seconds, word) in [
+        ("gluo", -1200, "unknown"),
+        ("systemsway", -1200, "unknown"),
+        ("gluo", -1, "usable"),
+    ] {
+        edit(&machine, system, |entry| {
+            entry["seen_at"] = from_now(seconds)
+        });
         assert_eq!(state(&machine, system).0, word, "{system} {seconds}");
     }
     edit(&machine, "gluo", |entry| entry["seen_at"] = Value::Null);
@@ -147,12 +210,24 @@ fn each_state_has_its_word_and_only_usable_is_success() {
     assert_eq!(state(&machine, "systemsway"), ("changed".into(), 3, None));
     // A credential that is not set is no change.
     machine.unset("SYSTEMSWAY_PASSWORD");
-    edit(&machine, "systemsway", |entry| entry["seen_at"] = from_now(0));
+    edit(&machine, "systemsway", |entry| {
+        entry["seen_at"] = from_now(0)
+    });
     let outcome = machine.run("status systemsway");
     assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
-    assert!(outcome.stdout.contains("SYSTEMSWAY_PASSWORD"), "what is missing is named: {}", outcome.stdout);
+    assert!(
+        outcome.stdout.contains("SYSTEMSWAY_PASSWORD"),
+        "what is missing is named: {}",
+        outcome.stdout
+    );
     let missing = machine.run("status systemsway --json").json();
-    assert!(missing[0]["missing"].as_str().expect("a text").contains("SYSTEMSWAY_PASSWORD"), "{missing}");
+    assert!(
+        missing[0]["missing"]
+            .as_str()
+            .expect("a text")
+            .contains("SYSTEMSWAY_PASSWORD"),
+        "{missing}"
+    );
 }
 
 #[test]
@@ -184,32 +259,72 @@ fn the_exit_code_is_of_all_targets() {
 fn settings_are_named_with_their_places_and_what_is_missing() {
     let mut machine = Machine::new();
     machine.write(".env", "GLUO_URL=https://h.example\nGLUO_USERNAME=ana\n");
-    machine.write("more.env", "ZEEV_URL=https://z.example\nZEEV_USERNAME=bia\n");
-    machine.set("HELLOCLOUD_URL", "https://c.example").set("HELLOCLOUD_CLIENT_ID", "c1");
+    machine.write(
+        "more.env",
+        "ZEEV_URL=https://z.example\nZEEV_USERNAME=bia\n",
+    );
+    machine
+        .set("HELLOCLOUD_URL", "https://c.example")
+        .set("HELLOCLOUD_CLIENT_ID", "c1");
     machine.secret("HELLOCLOUD_CLIENT_SECRET", "Sx8clientSecret4Tn");
     let outcome = machine.run("status");
     assert_eq!(outcome.code, 3, "{}", outcome.stderr);
     let table = &outcome.stdout;
-    assert!(table.contains("./.env\n") && table.contains("the environment\n"), "{table}");
+    assert!(
+        table.contains("./.env\n") && table.contains("the environment\n"),
+        "{table}"
+    );
     assert!(table.contains("GLUO_ACCESS_KEY"), "{table}");
     let outcome = machine.run("status gluo");
-    for line in ["  GLUO_URL from ./.env line 1", "  GLUO_USERNAME from ./.env line 2"] {
-        assert!(outcome.stdout.lines().any(|seen| seen == line), "no {line:?} in {}", outcome.stdout);
+    for line in [
+        "  GLUO_URL from ./.env line 1",
+        "  GLUO_USERNAME from ./.env line 2",
+    ] {
+        assert!(
+            outcome.stdout.lines().any(|seen| seen == line),
+            "no {line:?} in {}",
+            outcome.stdout
+        );
     }
     let outcome = machine.run("status zeev hellocloud --env-file more.env --json");
     let rows = rows(&outcome);
-    assert_eq!(rows[0]["settings"][0], json!({"variable": "ZEEV_URL", "from": "more.env line 1"}));
-    assert!(rows[0]["missing"].as_str().expect("a text").contains("ZEEV_PASSWORD"), "{}", rows[0]);
-    let variables: Vec<_> = each(rows[1]["settings"].as_array().expect("settings"), "variable");
-    assert_eq!(variables, ["HELLOCLOUD_URL", "HELLOCLOUD_CLIENT_ID", "HELLOCLOUD_CLIENT_SECRET"]);
-    assert_eq!((&rows[1]["missing"], &rows[1]["user"]), (&Value::Null, &Value::Null));
+    assert_eq!(
+        rows[0]["settings"][0],
+        json!({"variable": "ZEEV_URL", "from": "more.env line 1"})
+    );
+    assert!(
+        rows[0]["missing"]
+            .as_str()
+            .expect("a text")
+            .contains("ZEEV_PASSWORD"),
+        "{}",
+        rows[0]
+    );
+    let variables: Vec<_> = each(
+        rows[1]["settings"].as_array().expect("settings"),
+        "variable",
+    );
+    assert_eq!(
+        variables,
+        [
+            "HELLOCLOUD_URL",
+            "HELLOCLOUD_CLIENT_ID",
+            "HELLOCLOUD_CLIENT_SECRET"
+        ]
+    );
+    assert_eq!(
+        (&rows[1]["missing"], &rows[1]["user"]),
+        (&Value::Null, &Value::Null)
+    );
 }
 
 #[test]
 fn a_command_that_gives_a_secret_is_not_run() {
     let servers = Servers::start();
     let mut machine = five_at(&servers);
-    machine.unset("GLUO_ACCESS_KEY").set("GLUO_ACCESS_KEY_CMD", "touch ran; echo SandboxAdminKey");
+    machine
+        .unset("GLUO_ACCESS_KEY")
+        .set("GLUO_ACCESS_KEY_CMD", "touch ran; echo SandboxAdminKey");
     machine.run("login gluo").answer();
     std::fs::remove_file(machine.path("ran")).expect("it ran");
     assert_eq!(machine.run("status gluo").code, 0);
@@ -231,27 +346,69 @@ fn stored_targets_are_listed_without_their_settings() {
     let outcome = machine.run("status --json");
     let rows = rows(&outcome);
     assert_eq!(each(&rows, "target"), ["broker", "gluo", "zeev", "zeev"]);
-    assert_eq!(outcome.code, 2, "one has nothing at all: {}", outcome.stdout);
-    assert_eq!(rows[0]["fingerprint"], json!(print_of(&broker)), "the partner's session is not the user's");
-    assert_eq!(each(&rows, "session"), ["usable", "usable", "none", "usable"]);
+    assert_eq!(
+        outcome.code, 2,
+        "one has nothing at all: {}",
+        outcome.stdout
+    );
+    assert_eq!(
+        rows[0]["fingerprint"],
+        json!(print_of(&broker)),
+        "the partner's session is not the user's"
+    );
+    assert_eq!(
+        each(&rows, "session"),
+        ["usable", "usable", "none", "usable"]
+    );
     assert_eq!(rows[1]["url"], servers.setting("GLUO_URL"));
-    assert!(rows[1]["missing"].as_str().expect("a text").contains("GLUO_URL"), "{}", rows[1]);
+    assert!(
+        rows[1]["missing"]
+            .as_str()
+            .expect("a text")
+            .contains("GLUO_URL"),
+        "{}",
+        rows[1]
+    );
     assert_eq!(rows[1]["user"], "admin");
-    let prints = each(&rows, "fingerprint").iter().map(Value::is_string).collect::<Vec<_>>();
-    assert_eq!(prints, [true, true, false, true], "a session for --as is not the user's");
+    let prints = each(&rows, "fingerprint")
+        .iter()
+        .map(Value::is_string)
+        .collect::<Vec<_>>();
+    assert_eq!(
+        prints,
+        [true, true, false, true],
+        "a session for --as is not the user's"
+    );
     assert_eq!(rows[3]["impersonating"], "2");
     let table = machine.run("status");
-    assert_eq!(table.stdout.lines().filter(|line| line.contains("_URL")).count(), 3, "{}", table.stdout);
+    assert_eq!(
+        table
+            .stdout
+            .lines()
+            .filter(|line| line.contains("_URL"))
+            .count(),
+        3,
+        "{}",
+        table.stdout
+    );
 }
 
 /// A machine with a session of Zeev at each of these servers, got in folders of their own, and no settings here.
 fn elsewhere(servers: &[&Server]) -> Machine {
     let mut machine = Machine::new();
-    machine.secret("ZEEV_PASSWORD", "Vq7zeevPassword2Lw").set("ZEEV_USERNAME", "ana");
+    machine
+        .secret("ZEEV_PASSWORD", "Vq7zeevPassword2Lw")
+        .set("ZEEV_USERNAME", "ana");
     for server in servers {
-        machine.set("ZEEV_URL", &server.url()).run("login zeev").answer();
+        machine
+            .set("ZEEV_URL", &server.url())
+            .run("login zeev")
+            .answer();
     }
-    machine.unset("ZEEV_URL").unset("ZEEV_USERNAME").unset("ZEEV_PASSWORD");
+    machine
+        .unset("ZEEV_URL")
+        .unset("ZEEV_USERNAME")
+        .unset("ZEEV_PASSWORD");
     machine
 }
 
@@ -265,27 +422,52 @@ fn sessions_of_other_folders_are_listed_with_their_servers() {
         let rows = rows(&outcome);
         let mut urls = each(&rows, "url");
         urls.sort_by_key(Value::to_string);
-        let mut expected = [servers[0].url(), servers[1].url()].map(Value::from).to_vec();
+        let mut expected = [servers[0].url(), servers[1].url()]
+            .map(Value::from)
+            .to_vec();
         expected.sort_by_key(Value::to_string);
         assert_eq!(urls, expected);
         assert_eq!(each(&rows, "session"), ["usable", "usable"]);
     }
     let table = machine.run("status").answer().to_owned();
-    assert!(servers.iter().all(|server| table.contains(&server.url())), "{table}");
+    assert!(
+        servers.iter().all(|server| table.contains(&server.url())),
+        "{table}"
+    );
     edit(&machine, "zeev", |entry| entry["expires_at"] = from_now(-5));
     assert_eq!(machine.run("status").code, 3);
 }
 
 #[test]
 fn check_asks_the_servers_of_other_folders_too() {
-    let server = Server::start(vec![canned::zeev("tok-one"), Reply::json(200, "{}"), Reply::json(401, "{}")]);
+    let server = Server::start(vec![
+        canned::zeev("tok-one"),
+        Reply::json(200, "{}"),
+        Reply::json(401, "{}"),
+    ]);
     let machine = elsewhere(&[&server]);
     let alive = machine.run("status --check --json");
-    assert_eq!((alive.code, &rows(&alive)[0]["checked"]), (0, &json!("alive")), "{}", alive.stdout);
+    assert_eq!(
+        (alive.code, &rows(&alive)[0]["checked"]),
+        (0, &json!("alive")),
+        "{}",
+        alive.stdout
+    );
     let dead = machine.run("status --check --json");
-    assert_eq!((dead.code, &rows(&dead)[0]["session"]), (3, &json!("dead")), "{}", dead.stdout);
-    assert_eq!(server.received()[2].header("authorization"), Some("Bearer tok-one"));
-    assert!(stored(&machine, ".json").is_empty(), "what the server has refused is forgotten");
+    assert_eq!(
+        (dead.code, &rows(&dead)[0]["session"]),
+        (3, &json!("dead")),
+        "{}",
+        dead.stdout
+    );
+    assert_eq!(
+        server.received()[2].header("authorization"),
+        Some("Bearer tok-one")
+    );
+    assert!(
+        stored(&machine, ".json").is_empty(),
+        "what the server has refused is forgotten"
+    );
 }
 
 #[test]
@@ -296,18 +478,48 @@ fn sessions_of_other_people_are_listed_and_do_not_count() {
         machine.run(&format!("token zeev --as {person}")).answer();
     }
     let lines = |outcome: &Outcome| -> Vec<String> {
-        let lines = outcome.stdout.lines().filter(|line| line.starts_with("zeev"));
-        lines.map(|line| line.split_whitespace().take(4).collect::<Vec<_>>().join(" ")).collect()
+        let lines = outcome
+            .stdout
+            .lines()
+            .filter(|line| line.starts_with("zeev"));
+        lines
+            .map(|line| {
+                line.split_whitespace()
+                    .take(4)
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            })
+            .collect()
     };
-    let all = ["zeev usable 9min integracao", "zeev --as 3 usable", "zeev --as maria.souza usable"];
+    let all = [
+        "zeev usable 9min integracao",
+        "zeev --as 3 usable",
+        "zeev --as maria.souza usable",
+    ];
     let table = machine.run("status zeev");
-    assert_eq!((table.code, lines(&table)), (0, all.map(str::to_owned).to_vec()), "{}", table.stdout);
-    assert_eq!(table.stdout.matches("ZEEV_URL from").count(), 1, "settings are told once: {}", table.stdout);
+    assert_eq!(
+        (table.code, lines(&table)),
+        (0, all.map(str::to_owned).to_vec()),
+        "{}",
+        table.stdout
+    );
+    assert_eq!(
+        table.stdout.matches("ZEEV_URL from").count(),
+        1,
+        "settings are told once: {}",
+        table.stdout
+    );
     assert_eq!(lines(&machine.run("status")), all);
 
     let found = rows(&machine.run("status zeev --json"));
-    assert_eq!(each(&found, "target"), [json!("zeev"), json!("zeev"), json!("zeev")]);
-    assert_eq!(each(&found, "impersonating"), [Value::Null, json!("3"), json!("maria.souza")]);
+    assert_eq!(
+        each(&found, "target"),
+        [json!("zeev"), json!("zeev"), json!("zeev")]
+    );
+    assert_eq!(
+        each(&found, "impersonating"),
+        [Value::Null, json!("3"), json!("maria.souza")]
+    );
     let marias = machine.run("token zeev --as maria.souza --cached");
     assert_eq!(found[2]["fingerprint"], print_of(marias.answer()));
     assert_eq!(found[2]["user"], "integracao");
@@ -321,20 +533,42 @@ fn sessions_of_other_people_are_listed_and_do_not_count() {
     let before = servers.events().len();
     let checked = machine.run("status zeev --check --json");
     assert_eq!(checked.code, 0, "{}", checked.stderr);
-    assert_eq!(each(&rows(&checked), "session"), ["usable", "expired", "usable"]);
-    assert_eq!(each(&rows(&checked), "checked"), [json!("alive"), Value::Null, json!("alive")]);
+    assert_eq!(
+        each(&rows(&checked), "session"),
+        ["usable", "expired", "usable"]
+    );
+    assert_eq!(
+        each(&rows(&checked), "checked"),
+        [json!("alive"), Value::Null, json!("alive")]
+    );
     assert_eq!(servers.events().len() - before, 2);
 
     // Without the settings they are listed all the same, and what is missing is told once.
     machine.unset("ZEEV_URL");
     let gone = machine.run("status zeev");
-    assert_eq!(gone.stdout.matches("ZEEV_URL").count(), 1, "{}", gone.stdout);
-    assert_eq!(lines(&gone)[1..], ["zeev --as 3 unknown", "zeev --as maria.souza unknown"]);
+    assert_eq!(
+        gone.stdout.matches("ZEEV_URL").count(),
+        1,
+        "{}",
+        gone.stdout
+    );
+    assert_eq!(
+        lines(&gone)[1..],
+        ["zeev --as 3 unknown", "zeev --as maria.souza unknown"]
+    );
     let asked = rows(&machine.run("status zeev --check --json"));
     assert_eq!(asked[0]["error"]["code"], "missing_setting");
-    assert_eq!(each(&asked, "error")[1..], [Value::Null, Value::Null], "it is told of the target alone");
+    assert_eq!(
+        each(&asked, "error")[1..],
+        [Value::Null, Value::Null],
+        "it is told of the target alone"
+    );
     machine.set("ZEEV_URL", "https://other.example");
-    assert_eq!(lines(&machine.run("status zeev")).len(), 1, "they are for another server");
+    assert_eq!(
+        lines(&machine.run("status zeev")).len(),
+        1,
+        "they are for another server"
+    );
 }
 
 #[test]
@@ -347,13 +581,26 @@ fn check_asks_each_server() {
     outcome.answer();
     let rows = rows(&outcome);
     let words = |asked, unasked| -> Vec<&str> {
-        systems().into_iter().map(|system| if demo::of(system).asked { asked } else { unasked }).collect()
+        systems()
+            .into_iter()
+            .map(|system| {
+                if demo::of(system).asked {
+                    asked
+                } else {
+                    unasked
+                }
+            })
+            .collect()
     };
     assert_eq!(each(&rows, "checked"), words("alive", "unknown"));
     let mut asked: Vec<String> = servers.events()[before..]
         .iter()
         .map(|event| {
-            format!("{} {}", event.system, event.path.split('/').take(4).collect::<Vec<_>>().join("/"))
+            format!(
+                "{} {}",
+                event.system,
+                event.path.split('/').take(4).collect::<Vec<_>>().join("/")
+            )
         })
         .collect();
     asked.sort();
@@ -378,10 +625,19 @@ fn check_asks_each_server() {
     // What a server has refused is not handed out again.
     let table = machine.run("status");
     let asked = demo::ALL.iter().filter(|demo| demo.asked).count();
-    assert_eq!(table.stdout.matches(" none ").count(), asked, "{}", table.stdout);
+    assert_eq!(
+        table.stdout.matches(" none ").count(),
+        asked,
+        "{}",
+        table.stdout
+    );
     // Broker's partner has an entry of its own.
     let left = systems().len() - asked + 1;
-    assert_eq!(stored(&machine, ".json").len(), left, "what cannot be asked for is kept");
+    assert_eq!(
+        stored(&machine, ".json").len(),
+        left,
+        "what cannot be asked for is kept"
+    );
 }
 
 #[test]
@@ -404,9 +660,21 @@ fn all_servers_are_asked_at_once() {
     script.push(held(Reply::json(200, gluo)));
     let script = [
         ("GLUO", script),
-        ("HELLOCLOUD", vec![canned::hellocloud("Hc1token"), held(Reply::json(200, "{}"))]),
-        ("SYSTEMSWAY", vec![canned::systemsway("Sw1token"), held(Reply::json(200, "[]"))]),
-        ("ZEEV", vec![canned::zeev("Zv1token"), held(Reply::json(200, r#"{"userId":1}"#))]),
+        (
+            "HELLOCLOUD",
+            vec![canned::hellocloud("Hc1token"), held(Reply::json(200, "{}"))],
+        ),
+        (
+            "SYSTEMSWAY",
+            vec![canned::systemsway("Sw1token"), held(Reply::json(200, "[]"))],
+        ),
+        (
+            "ZEEV",
+            vec![
+                canned::zeev("Zv1token"),
+                held(Reply::json(200, r#"{"userId":1}"#)),
+            ],
+        ),
     ];
     let mut machine = Machine::new();
     let servers: Vec<Server> = script
@@ -417,15 +685,26 @@ fn all_servers_are_asked_at_once() {
             server
         })
         .collect();
-    machine.set("GLUO_USERNAME", "ana").set("GLUO_ACCESS_KEY", "Kx93gluoAccessKey0Rt");
-    machine.set("HELLOCLOUD_CLIENT_ID", "c1").set("HELLOCLOUD_CLIENT_SECRET", "Sx8clientSecret4Tn");
-    machine.set("SYSTEMSWAY_USERNAME", "ana").set("SYSTEMSWAY_PASSWORD", "Vq7Password2Lw");
-    machine.set("ZEEV_USERNAME", "ana").set("ZEEV_PASSWORD", "Vq7zeevPassword2Lw");
+    machine
+        .set("GLUO_USERNAME", "ana")
+        .set("GLUO_ACCESS_KEY", "Kx93gluoAccessKey0Rt");
+    machine
+        .set("HELLOCLOUD_CLIENT_ID", "c1")
+        .set("HELLOCLOUD_CLIENT_SECRET", "Sx8clientSecret4Tn");
+    machine
+        .set("SYSTEMSWAY_USERNAME", "ana")
+        .set("SYSTEMSWAY_PASSWORD", "Vq7Password2Lw");
+    machine
+        .set("ZEEV_USERNAME", "ana")
+        .set("ZEEV_PASSWORD", "Vq7zeevPassword2Lw");
     machine.run("login --all").answer();
     // Each answer is held back until all four questions are in.
     machine.run("status --check").answer();
     let modules = servers[1].received().pop().expect("a request");
-    assert_eq!(modules.target, "/Api/V8/meta/modules", "a client without a user cannot ask who it is");
+    assert_eq!(
+        modules.target, "/Api/V8/meta/modules",
+        "a client without a user cannot ask who it is"
+    );
 }
 
 #[test]
@@ -435,17 +714,38 @@ fn a_fleet_is_asked_a_few_at_a_time() {
     let names: Vec<String> = (0..30).map(|number| format!("zeev@n{number:02}")).collect();
     machine.set("ZEEV_URL", &server.url());
     for number in 0..30 {
-        machine.set(&format!("ZEEV__N{number:02}__USERNAME"), &format!("ana{number}"));
-        machine.secret(&format!("ZEEV__N{number:02}__PASSWORD"), "Vq7zeevPassword2Lw");
+        machine.set(
+            &format!("ZEEV__N{number:02}__USERNAME"),
+            &format!("ana{number}"),
+        );
+        machine.secret(
+            &format!("ZEEV__N{number:02}__PASSWORD"),
+            "Vq7zeevPassword2Lw",
+        );
     }
     server.rest(canned::zeev("Zv1token"));
-    machine.run_args(&[&["login"], &names.iter().map(String::as_str).collect::<Vec<_>>()[..]].concat());
+    machine.run_args(
+        &[
+            &["login"],
+            &names.iter().map(String::as_str).collect::<Vec<_>>()[..],
+        ]
+        .concat(),
+    );
     // Nobody is answered before ten ask.
     server.rest(Reply::json(200, r#"{"userId":1}"#).together(&Arc::new(Barrier::new(10))));
     let outcome = machine.run("status --check --json");
     let rows = rows(&outcome);
-    assert_eq!(each(&rows, "target"), names.iter().map(|name| json!(name)).collect::<Vec<_>>());
-    assert!(each(&rows, "checked").iter().all(|checked| checked == "alive"), "{}", outcome.stdout);
+    assert_eq!(
+        each(&rows, "target"),
+        names.iter().map(|name| json!(name)).collect::<Vec<_>>()
+    );
+    assert!(
+        each(&rows, "checked")
+            .iter()
+            .all(|checked| checked == "alive"),
+        "{}",
+        outcome.stdout
+    );
     assert_eq!(server.most_at_once(), 10);
 }
 
@@ -453,14 +753,20 @@ fn a_fleet_is_asked_a_few_at_a_time() {
 fn a_server_that_is_away_leaves_the_others_their_answers() {
     let servers = Servers::start();
     let mut machine = five_at(&servers);
-    let away = Server::start(vec![canned::zeev("Zv1token"), Reply::http(503, "text/plain", "")]);
+    let away = Server::start(vec![
+        canned::zeev("Zv1token"),
+        Reply::http(503, "text/plain", ""),
+    ]);
     machine.set("ZEEV_URL", &away.url());
     machine.run("login gluo zeev").answer();
     let outcome = machine.run("status gluo zeev --check --json");
     assert_eq!(outcome.code, 5);
     let rows = rows(&outcome);
     assert_eq!(each(&rows, "checked"), [json!("alive"), Value::Null]);
-    assert_eq!((&rows[1]["error"]["code"], &rows[1]["error"]["exit"]), (&json!("unavailable"), &json!(5)));
+    assert_eq!(
+        (&rows[1]["error"]["code"], &rows[1]["error"]["exit"]),
+        (&json!("unavailable"), &json!(5))
+    );
     assert_eq!(rows[1]["fingerprint"], json!(print_of("Zv1token")));
     assert!(rows[0]["error"].is_null());
     // Silence ends with the time-out.
@@ -469,8 +775,16 @@ fn a_server_that_is_away_leaves_the_others_their_answers() {
     machine.run("login zeev").answer();
     let outcome = machine.run("status --check --timeout 0.5");
     assert_eq!(outcome.code, 5);
-    assert!(outcome.stdout.contains("zeev"), "the table stands all the same: {}", outcome.stdout);
-    assert!(outcome.stdout.contains("  no answer from"), "and so does the cause: {}", outcome.stdout);
+    assert!(
+        outcome.stdout.contains("zeev"),
+        "the table stands all the same: {}",
+        outcome.stdout
+    );
+    assert!(
+        outcome.stdout.contains("  no answer from"),
+        "and so does the cause: {}",
+        outcome.stdout
+    );
     outcome.says(&["error: zeev: no answer from"]);
 }
 
@@ -484,24 +798,45 @@ fn columns(line: &str, words: &[&str]) -> Vec<usize> {
         | '\u{ff00}'..='\u{ff60}' => 2,
         _ => 1,
     };
-    let place = |word: &&str| line[..line.find(word).expect(word)].chars().map(width).sum();
+    let place = |word: &&str| {
+        line[..line.find(word).expect(word)]
+            .chars()
+            .map(width)
+            .sum()
+    };
     words.iter().map(place).collect()
 }
 
 #[test]
 fn names_of_any_script_are_aligned() {
     let mut machine = Machine::new();
-    let names = ["ana", "josé araújo", "jose\u{301} arau\u{301}jo", "山田太郎", "김철수", "Ωмега"];
+    let names = [
+        "ana",
+        "josé araújo",
+        "jose\u{301} arau\u{301}jo",
+        "山田太郎",
+        "김철수",
+        "Ωмега",
+    ];
     for (place, name) in names.iter().enumerate() {
         machine.set(&format!("ZEEV__A{place}__USERNAME"), name);
         machine.set(&format!("ZEEV__A{place}__URL"), "https://z.example");
     }
     let outcome = machine.run("status");
-    let lines: Vec<&str> = outcome.stdout.lines().filter(|line| line.contains("https://")).collect();
+    let lines: Vec<&str> = outcome
+        .stdout
+        .lines()
+        .filter(|line| line.contains("https://"))
+        .collect();
     assert_eq!(lines.len(), names.len(), "{}", outcome.stdout);
     for (line, name) in lines.iter().zip(names) {
         let expected = columns(lines[0], &["ana", "https://", "the environment"]);
-        assert_eq!(columns(line, &[name, "https://", "the environment"]), expected, "{}", outcome.stdout);
+        assert_eq!(
+            columns(line, &[name, "https://", "the environment"]),
+            expected,
+            "{}",
+            outcome.stdout
+        );
     }
 }
 
@@ -511,7 +846,9 @@ fn a_name_from_a_server_forges_nothing() {
     let answer = json!({"userId": 1, "username": name, "temporaryToken": "Zv1token"}).to_string();
     let server = Server::start(vec![Reply::json(200, answer)]);
     let mut machine = Machine::new();
-    machine.set("ZEEV_URL", &server.url()).secret("ZEEV_API_TOKEN", "Pq5permanentToken8Ys");
+    machine
+        .set("ZEEV_URL", &server.url())
+        .secret("ZEEV_API_TOKEN", "Pq5permanentToken8Ys");
     machine.run("login zeev").answer();
     let table = machine.run("status");
     assert_eq!(table.code, 0, "{}", table.stderr);
@@ -533,7 +870,12 @@ fn a_broken_entry_counts_as_none() {
     let outcome = machine.run("status gluo");
     assert_eq!(outcome.code, 3);
     assert!(outcome.stdout.contains(" none "), "{}", outcome.stdout);
-    assert_eq!(outcome.stderr.matches("warning: ").count(), 1, "{}", outcome.stderr);
+    assert_eq!(
+        outcome.stderr.matches("warning: ").count(),
+        1,
+        "{}",
+        outcome.stderr
+    );
 }
 
 #[test]
@@ -547,7 +889,11 @@ fn a_dead_session_that_cannot_be_dropped_is_said_to_be_stored_still() {
     std::fs::create_dir(&lock).expect("a folder in its place");
     let outcome = machine.run("status systemsway --check");
     outcome.says(&["warning: systemsway: the dead session is still stored: "]);
-    assert!(!outcome.stderr.contains("keep it"), "no session was made: {}", outcome.stderr);
+    assert!(
+        !outcome.stderr.contains("keep it"),
+        "no session was made: {}",
+        outcome.stderr
+    );
     assert!(outcome.stdout.contains(" dead "), "{}", outcome.stdout);
 }
 
@@ -555,7 +901,10 @@ fn a_dead_session_that_cannot_be_dropped_is_said_to_be_stored_still() {
 fn the_sandbox_has_no_sessions_yet() {
     let outcome = Machine::new().run("status --sandbox --check --json");
     assert_eq!(outcome.code, 3, "{}", outcome.stderr);
-    assert_eq!(each(&rows(&outcome), "session"), vec!["none"; systems().len()]);
+    assert_eq!(
+        each(&rows(&outcome), "session"),
+        vec!["none"; systems().len()]
+    );
 }
 
 #[test]
@@ -563,11 +912,23 @@ fn an_expired_session_keeps_its_refresh_token() {
     let servers = Servers::start();
     let machine = five_at(&servers);
     machine.run("login hellocloud").answer();
-    edit(&machine, "hellocloud", |entry| entry["expires_at"] = from_now(-1));
+    edit(&machine, "hellocloud", |entry| {
+        entry["expires_at"] = from_now(-1)
+    });
     let asked = servers.events().len();
-    assert!(machine.run("status hellocloud --check").stdout.contains(" expired "));
+    assert!(
+        machine
+            .run("status hellocloud --check")
+            .stdout
+            .contains(" expired ")
+    );
     let bare = |(name, _): &(String, String)| name != "authorization";
-    assert!(servers.events()[asked..].iter().all(|event| event.headers.iter().all(bare)), "it is not sent");
+    assert!(
+        servers.events()[asked..]
+            .iter()
+            .all(|event| event.headers.iter().all(bare)),
+        "it is not sent"
+    );
     machine.run("token hellocloud").answer();
     let last = servers.events().pop().expect("a request");
     assert!(String::from_utf8_lossy(&last.body).contains("refresh_token"));

@@ -28,7 +28,11 @@ fn token(machine: &Machine, line: &str) -> String {
 fn warned(outcome: &Outcome, texts: &[&str]) -> String {
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
     assert_eq!(outcome.stderr.lines().count(), 1, "{}", outcome.stderr);
-    assert!(outcome.stderr.starts_with("warning: "), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.starts_with("warning: "),
+        "{}",
+        outcome.stderr
+    );
     outcome.says(texts);
     outcome.stdout.trim_end().to_owned()
 }
@@ -56,22 +60,32 @@ fn all_below(folder: &Path) -> Vec<PathBuf> {
 #[track_caller]
 fn no_drafts(folder: &Path) {
     let names = fs::read_dir(folder).expect("a folder");
-    let mut names = names.map(|file| file.expect("a file").file_name().to_string_lossy().into_owned());
+    let mut names = names.map(|file| {
+        file.expect("a file")
+            .file_name()
+            .to_string_lossy()
+            .into_owned()
+    });
     assert_eq!(names.find(|name| name.starts_with(".crmauth-")), None);
 }
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .expect("a runtime");
     runtime.block_on(work)
 }
 
 /// What the program itself finds under an entry's key: the token, or why there is none.
 fn found(folder: &Path, key: &Key) -> Result<Option<String>, String> {
-    let found =
-        block_on(FileStore::new(folder.to_owned()).read(key, tokio::time::Instant::now())).expect("a store");
+    let found = block_on(FileStore::new(folder.to_owned()).read(key, tokio::time::Instant::now()))
+        .expect("a store");
     match found.unusable {
         Some(why) => Err(why.english()),
-        None => Ok(found.entry.map(|entry| entry.session.token.expose().to_owned())),
+        None => Ok(found
+            .entry
+            .map(|entry| entry.session.token.expose().to_owned())),
     }
 }
 
@@ -94,7 +108,10 @@ fn a_session_is_a_private_file_whose_name_tells_nothing() {
         let name = path.file_name().expect("a name").to_str().expect("UTF-8");
         if let Some((stem, end)) = name.split_once('.').filter(|(stem, _)| *stem != "key") {
             assert!(["json", "lock"].contains(&end), "{name}");
-            assert!(stem.len() == 32 && stem.bytes().all(|byte| byte.is_ascii_hexdigit()), "{name}");
+            assert!(
+                stem.len() == 32 && stem.bytes().all(|byte| byte.is_ascii_hexdigit()),
+                "{name}"
+            );
         } else {
             assert!(["key", "key.lock"].contains(&name), "{name}");
         }
@@ -102,9 +119,13 @@ fn a_session_is_a_private_file_whose_name_tells_nothing() {
     // No password is in it, nor a hash of one that could be guessed at without the key.
     for path in ending(&folder, ".json") {
         let text = fs::read_to_string(&path).expect("an entry");
-        for secret in
-            ["Sandbox-Ana-1", "sandbox-password-client", "SandboxAdminKey", "46070D4BF934", "123456"]
-        {
+        for secret in [
+            "Sandbox-Ana-1",
+            "sandbox-password-client",
+            "SandboxAdminKey",
+            "46070D4BF934",
+            "123456",
+        ] {
             assert!(!text.contains(secret), "{secret}");
         }
         assert_eq!(read(&path)["schema"], 1);
@@ -115,7 +136,10 @@ fn a_session_is_a_private_file_whose_name_tells_nothing() {
 fn the_store_is_where_the_settings_say() {
     let server = Server::start(["T1", "T2", "T3", "T4", "T5"].map(canned::zeev).into());
     let mut machine = Machine::new();
-    machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana").set("ZEEV_PASSWORD", "Vq7Password");
+    machine
+        .set("ZEEV_URL", &server.url())
+        .set("ZEEV_USERNAME", "ana")
+        .set("ZEEV_PASSWORD", "Vq7Password");
     let at = |path: &Path| ending(path, ".json").len();
     assert_eq!(token(&machine, "token zeev"), "T1");
     assert_eq!(at(&store(&machine)), 1);
@@ -134,26 +158,40 @@ fn the_store_is_where_the_settings_say() {
     assert_eq!(at(&machine.path("one")), 1);
     assert_eq!(token(&machine, "token zeev --store file:two/deep"), "T4");
     assert_eq!(at(&machine.path("two/deep")), 1);
-    let absolute = format!("token zeev --store file://{}", machine.path("one").display());
+    let absolute = format!(
+        "token zeev --store file://{}",
+        machine.path("one").display()
+    );
     assert_eq!(token(&machine, &absolute), "T3");
     // An empty value is an unset one.
-    machine.set("CRMAUTH_STORE", "").unset("XDG_STATE_HOME").set("HOME", "");
+    machine
+        .set("CRMAUTH_STORE", "")
+        .unset("XDG_STATE_HOME")
+        .set("HOME", "");
     let outcome = machine.run("token zeev");
-    outcome.says(&["warning: HOME is not set: sessions are not stored, unless CRMAUTH_STORE names a place"]);
+    outcome.says(&[
+        "warning: HOME is not set: sessions are not stored, unless CRMAUTH_STORE names a place",
+    ]);
     assert_eq!(outcome.stdout, "T5\n");
 }
 
 #[test]
 fn without_a_store_nothing_is_kept_and_nothing_read() {
     let (servers, mut machine) = five();
-    for line in ["token zeev --no-store", "token zeev --store none", "login zeev --no-store"] {
+    for line in [
+        "token zeev --no-store",
+        "token zeev --store none",
+        "login zeev --no-store",
+    ] {
         let before = servers.events().len();
         token(&machine, line);
         assert_eq!(purposes(&servers, before), ["login"], "{line}");
     }
     machine.set("CRMAUTH_STORE", "none");
     token(&machine, "token zeev");
-    machine.run("token zeev --cached").fails(3, &["no session is stored"]);
+    machine
+        .run("token zeev --cached")
+        .fails(3, &["no session is stored"]);
     assert_eq!(servers.events().len(), 4);
     assert!(!store(&machine).exists());
     machine.run("token zeev --sandbox --store file:x").answer();
@@ -164,15 +202,27 @@ fn without_a_store_nothing_is_kept_and_nothing_read() {
 fn a_store_that_is_none_is_a_mistake() {
     let server = Server::start(vec![]);
     let mut machine = Machine::new();
-    machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana").set("ZEEV_PASSWORD", "Vq7Password");
+    machine
+        .set("ZEEV_URL", &server.url())
+        .set("ZEEV_USERNAME", "ana")
+        .set("ZEEV_PASSWORD", "Vq7Password");
     machine.canary("Us3rInf0Secret");
-    for store in ["", "x", "/tmp/x", "file:", "ftp://h/x", "s3://ana:Us3rInf0Secret@h"] {
+    for store in [
+        "",
+        "x",
+        "/tmp/x",
+        "file:",
+        "ftp://h/x",
+        "s3://ana:Us3rInf0Secret@h",
+    ] {
         let outcome = machine.run_args(&["token", "zeev", "--store", store]);
         outcome.fails(2, &["--store", "hint: it takes file:DIR"]);
     }
     machine.set("CRMAUTH_STORE", "memcached:x");
     machine.run("token zeev").fails(2, &["CRMAUTH_STORE"]);
-    machine.run("token zeev --store none --no-store").fails(2, &["--no-store"]);
+    machine
+        .run("token zeev --store none --no-store")
+        .fails(2, &["--no-store"]);
 }
 
 /// The program under a shell command that comes before it.
@@ -188,13 +238,20 @@ fn no_umask_opens_or_closes_the_store() {
         let place = format!("file:{umask}/deep/store");
         let arguments = ["token", "zeev", "--store", &place];
         let before = servers.events().len();
-        let mut command =
-            under(&machine, &["sh", "-c", &format!("umask {umask}; exec \"$0\" \"$@\"")], &arguments);
+        let mut command = under(
+            &machine,
+            &["sh", "-c", &format!("umask {umask}; exec \"$0\" \"$@\"")],
+            &arguments,
+        );
         // Root may do anything in any folder, unless it lays that down.
         if rustix::process::geteuid().is_root() && installed("setpriv") {
             let bare = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"];
             let script = format!("umask {umask}; exec \"$0\" \"$@\"");
-            command = under(&machine, &[&bare[..], &["sh", "-c", &script]].concat(), &arguments);
+            command = under(
+                &machine,
+                &[&bare[..], &["sh", "-c", &script]].concat(),
+                &arguments,
+            );
         }
         let first = machine.finish(command).answer().to_owned();
         let folder = machine.path(umask);
@@ -215,21 +272,38 @@ fn an_entry_that_cannot_be_used_is_a_miss_with_one_warning() {
     let good = |path: &Path| fs::read(path).expect("an entry");
     type Fault = (&'static str, fn(&Path), &'static str);
     let faults: [Fault; 15] = [
-        ("empty", |path| fs::write(path, "").expect("a file"), "is cut or no entry"),
+        (
+            "empty",
+            |path| fs::write(path, "").expect("a file"),
+            "is cut or no entry",
+        ),
         (
             "binary",
             |path| fs::write(path, [0, 255, 7, 128].repeat(99)).expect("a file"),
             "is cut or no entry",
         ),
-        ("not an object", |path| fs::write(path, "[1]").expect("a file"), "is cut or no entry"),
+        (
+            "not an object",
+            |path| fs::write(path, "[1]").expect("a file"),
+            "is cut or no entry",
+        ),
         (
             "100 MB",
             |path| {
-                File::options().write(true).open(path).expect("a file").set_len(100 << 20).expect("a length")
+                File::options()
+                    .write(true)
+                    .open(path)
+                    .expect("a file")
+                    .set_len(100 << 20)
+                    .expect("a length")
             },
             "is too large",
         ),
-        ("newer", |path| change(path, |entry| entry["schema"] = json!(2)), "was written by a newer crmauth"),
+        (
+            "newer",
+            |path| change(path, |entry| entry["schema"] = json!(2)),
+            "was written by a newer crmauth",
+        ),
         (
             "from the future",
             |path| change(path, |entry| entry["obtained_at"] = from_now(3600)),
@@ -250,7 +324,11 @@ fn an_entry_that_cannot_be_used_is_a_miss_with_one_warning() {
             |path| change(path, |entry| entry["key"]["origin"] = json!("https://h")),
             "is of another session",
         ),
-        ("without a token", |path| change(path, |entry| entry["token"] = json!("NA")), "is cut or no entry"),
+        (
+            "without a token",
+            |path| change(path, |entry| entry["token"] = json!("NA")),
+            "is cut or no entry",
+        ),
         (
             "with a bad token",
             |path| change(path, |entry| entry["token"] = json!("a\nb")),
@@ -276,7 +354,12 @@ fn an_entry_that_cannot_be_used_is_a_miss_with_one_warning() {
             |path| {
                 fs::remove_file(path).expect("a file");
                 assert!(
-                    Command::new("mkfifo").args(["-m", "600"]).arg(path).status().expect("mkfifo").success()
+                    Command::new("mkfifo")
+                        .args(["-m", "600"])
+                        .arg(path)
+                        .status()
+                        .expect("mkfifo")
+                        .success()
                 );
             },
             "is no regular file",
@@ -286,14 +369,25 @@ fn an_entry_that_cannot_be_used_is_a_miss_with_one_warning() {
         let kept = good(&path);
         spoil(&path);
         let outcome = machine.run("token zeev");
-        let new = warned(&outcome, &["warning: zeev: the stored session", &path.display().to_string(), why]);
+        let new = warned(
+            &outcome,
+            &[
+                "warning: zeev: the stored session",
+                &path.display().to_string(),
+                why,
+            ],
+        );
         assert_ne!(new, last, "{name}");
         assert_eq!(purposes(&servers, round + 1), ["login"], "{name}");
         assert_eq!(token(&machine, "token zeev"), new, "{name}");
         assert_eq!(read(&path)["token"], new, "{name}");
         assert_eq!(mode(&path), 0o600);
         if name == "a link" {
-            assert_eq!(good(&path.with_extension("moved")), kept, "the link's target");
+            assert_eq!(
+                good(&path.with_extension("moved")),
+                kept,
+                "the link's target"
+            );
         }
         last = new;
     }
@@ -322,8 +416,16 @@ fn a_folder_in_an_entrys_place_is_left_alone() {
     fs::create_dir(&path).expect("a folder");
     fs::write(path.join("file"), "x").expect("a file");
     let outcome = machine.run("token zeev");
-    assert_eq!((outcome.code, outcome.stderr.lines().count()), (0, 2), "{}", outcome.stderr);
-    outcome.says(&["is no regular file; it is not used", "the session is not stored"]);
+    assert_eq!(
+        (outcome.code, outcome.stderr.lines().count()),
+        (0, 2),
+        "{}",
+        outcome.stderr
+    );
+    outcome.says(&[
+        "is no regular file; it is not used",
+        "the session is not stored",
+    ]);
     assert!(path.join("file").exists());
     no_drafts(&store(&machine));
 }
@@ -333,7 +435,11 @@ fn an_entry_cut_at_any_byte_is_a_miss() {
     let (servers, machine) = five();
     let first = token(&machine, "token hellocloud");
     let path = entry(&machine);
-    let (whole, key, folder) = (fs::read(&path).expect("an entry"), key_of(&path), store(&machine));
+    let (whole, key, folder) = (
+        fs::read(&path).expect("an entry"),
+        key_of(&path),
+        store(&machine),
+    );
     assert_eq!(found(&folder, &key), Ok(Some(first)));
     for length in 0..whole.len() {
         fs::write(&path, &whole[..length]).expect("a file");
@@ -359,8 +465,16 @@ fn a_spoilt_entry_is_replaced_by_login_too() {
         let outcome = machine.run(&format!("login {system}"));
         // Broker's partner has an entry of its own.
         let expected = if system == "broker" { 2 } else { 1 };
-        assert_eq!((outcome.code, outcome.stderr.lines().count()), (0, expected), "{}", outcome.stderr);
-        assert_eq!(token(&machine, &format!("token {system}")), outcome.stdout.trim_end());
+        assert_eq!(
+            (outcome.code, outcome.stderr.lines().count()),
+            (0, expected),
+            "{}",
+            outcome.stderr
+        );
+        assert_eq!(
+            token(&machine, &format!("token {system}")),
+            outcome.stdout.trim_end()
+        );
         fs::remove_dir_all(store(&machine)).expect("a store");
     }
 }
@@ -391,7 +505,10 @@ fn a_key_that_cannot_be_trusted_is_made_anew() {
         let after = fs::read(&key).expect("a key");
         assert_ne!(after, before, "{name}");
         assert_eq!((after.len(), mode(&key)), (32, 0o600), "{name}");
-        assert!(fs::symlink_metadata(&key).expect("a key").is_file(), "{name}");
+        assert!(
+            fs::symlink_metadata(&key).expect("a key").is_file(),
+            "{name}"
+        );
     }
 }
 
@@ -412,23 +529,35 @@ fn without_a_key_no_credential_counts_as_the_same() {
 fn a_lock_is_waited_for_no_longer_than_the_time_out() {
     let server = Server::start(vec![Reply::Silence, canned::zeev("T2zeev")]);
     let mut machine = Machine::new();
-    machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana");
+    machine
+        .set("ZEEV_URL", &server.url())
+        .set("ZEEV_USERNAME", "ana");
     machine.secret("ZEEV_PASSWORD", "Vq7zeevPassword2Lw");
     let mut holder = machine.start(machine.command(&["token", "zeev"]));
     server.wait_for(1);
     signal(&holder, Signal::STOP);
-    let lock = ending(&store(&machine), ".lock").into_iter().find(|path| !path.ends_with("key.lock"));
+    let lock = ending(&store(&machine), ".lock")
+        .into_iter()
+        .find(|path| !path.ends_with("key.lock"));
     let lock = lock.expect("a lock").display().to_string();
     for line in ["token zeev --timeout 0.3", "login zeev --timeout 0.3"] {
         let start = std::time::Instant::now();
-        machine.run(line).fails(7, &["zeev", "another crmauth holds", &lock, "hint:", "--timeout"]);
+        machine.run(line).fails(
+            7,
+            &["zeev", "another crmauth holds", &lock, "hint:", "--timeout"],
+        );
         assert!(start.elapsed() < std::time::Duration::from_secs(20));
     }
     let error: Value =
         serde_json::from_str(&machine.run("token zeev --timeout 0.1 --json").stderr).expect("JSON");
-    assert_eq!((&error["error"]["code"], &error["error"]["exit"]), (&json!("busy"), &json!(7)));
+    assert_eq!(
+        (&error["error"]["code"], &error["error"]["exit"]),
+        (&json!("busy"), &json!(7))
+    );
     // It needs no lock to read, and none of another user.
-    machine.run("token zeev --cached").fails(3, &["no session is stored"]);
+    machine
+        .run("token zeev --cached")
+        .fails(3, &["no session is stored"]);
     signal(&holder, Signal::KILL);
     holder.wait().expect("an end");
     assert_eq!(token(&machine, "token zeev"), "T2zeev");
@@ -439,7 +568,9 @@ fn a_waiter_takes_what_the_holder_got() {
     let gate = std::sync::Arc::new(std::sync::Barrier::new(2));
     let server = Server::start(vec![canned::zeev("T1zeev").together(&gate)]);
     let mut machine = Machine::new();
-    machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana");
+    machine
+        .set("ZEEV_URL", &server.url())
+        .set("ZEEV_USERNAME", "ana");
     machine.secret("ZEEV_PASSWORD", "Vq7zeevPassword2Lw");
     let holder = machine.start(machine.command(&["token", "zeev"]));
     server.wait_for(1);
@@ -453,15 +584,28 @@ fn a_waiter_takes_what_the_holder_got() {
 fn a_store_that_cannot_be_written_costs_a_warning_only() {
     let (_servers, mut machine) = five();
     machine.write("file", "mine");
-    for place in ["file:file", "file:file/below", "file:/proc/x", "file:/proc/self/x/y"] {
+    for place in [
+        "file:file",
+        "file:file/below",
+        "file:/proc/x",
+        "file:/proc/self/x/y",
+    ] {
         machine.set("CRMAUTH_STORE", place);
         for system in ["gluo", "hellocloud", "zeev"] {
             let outcome = machine.run(&format!("token {system}"));
             assert!(!warned(&outcome, &["the session is not stored", &place[5..]]).is_empty());
         }
         let outcome = machine.run("token systemsway");
-        assert_eq!((outcome.code, outcome.stderr.lines().count()), (0, 2), "{}", outcome.stderr);
-        outcome.says(&["the session is not stored", "cannot be had again but by a login that ends it"]);
+        assert_eq!(
+            (outcome.code, outcome.stderr.lines().count()),
+            (0, 2),
+            "{}",
+            outcome.stderr
+        );
+        outcome.says(&[
+            "the session is not stored",
+            "cannot be had again but by a login that ends it",
+        ]);
         assert!(!outcome.stdout.is_empty());
         machine.run("token zeev --cached").fails(3, &[]);
     }
@@ -489,14 +633,20 @@ fn traced(machine: &Machine, arguments: &[&str], which: &[&str]) -> Vec<(String,
 
 /// The same run, killed at that call of that name.
 fn killed_at(machine: &Machine, arguments: &[&str], name: &str, number: usize) -> Outcome {
-    let (trace, inject) = (format!("trace={name}"), format!("inject={name}:signal=KILL:when={number}"));
+    let (trace, inject) = (
+        format!("trace={name}"),
+        format!("inject={name}:signal=KILL:when={number}"),
+    );
     let strace = ["strace", "-o", "/dev/null", "-e", &trace, "-e", &inject];
     machine.finish(under(machine, &strace, arguments))
 }
 
 /// The same run, with no room on the disk at those calls of that name.
 fn full_at(machine: &Machine, arguments: &[&str], name: &str, when: &str) -> Outcome {
-    let (trace, inject) = (format!("trace={name}"), format!("inject={name}:error=ENOSPC:when={when}"));
+    let (trace, inject) = (
+        format!("trace={name}"),
+        format!("inject={name}:error=ENOSPC:when={when}"),
+    );
     let strace = ["strace", "-o", "/dev/null", "-e", &trace, "-e", &inject];
     machine.finish(under(machine, &strace, arguments))
 }
@@ -524,8 +674,14 @@ fn calls(machine: &Machine) -> Vec<&'static str> {
     let knows = |call: &&&str| {
         let trace = format!("trace={call}");
         let mut command = Command::new("strace");
-        command.args(["-e", &trace, "-o", "/dev/null", "true"]).current_dir(machine.work());
-        command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+        command
+            .args(["-e", &trace, "-o", "/dev/null", "true"])
+            .current_dir(machine.work());
+        command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
     };
     CALLS.iter().filter(knows).copied().collect()
 }
@@ -548,12 +704,19 @@ fn after_a_kill(machine: &Machine, line: &str, key: Option<&Key>, old: &str, wha
         let token = found(&folder, key).unwrap_or_else(|why| panic!("{what}: {why}"));
         assert!(token.is_some(), "{what}: the entry is gone");
     } else if let Some(path) = ending(&folder, ".json").first() {
-        assert!(found(&folder, &key_of(path)).expect(what).is_some(), "{what}");
+        assert!(
+            found(&folder, &key_of(path)).expect(what).is_some(),
+            "{what}"
+        );
     }
     let new = machine.run(line).answer().to_owned();
     assert_ne!(new.trim_end(), old, "{what}");
     no_drafts(&folder);
-    assert_eq!(found(&folder, &key_of(&entry(machine))), Ok(Some(new.trim_end().to_owned())), "{what}");
+    assert_eq!(
+        found(&folder, &key_of(&entry(machine))),
+        Ok(Some(new.trim_end().to_owned())),
+        "{what}"
+    );
 }
 
 #[test]
@@ -577,7 +740,10 @@ fn a_kill_at_every_call_that_writes_leaves_the_old_or_the_new() {
                 entry["token"] = json!("DEADSESSION");
             }
         });
-        let (old, key) = (read(&path)["token"].as_str().map_or(old, str::to_owned), key_of(&path));
+        let (old, key) = (
+            read(&path)["token"].as_str().map_or(old, str::to_owned),
+            key_of(&path),
+        );
         let (folder, template) = (store(&machine), machine.path("template"));
         copy(&folder, &template);
         for fresh in [false, true] {
@@ -590,9 +756,14 @@ fn a_kill_at_every_call_that_writes_leaves_the_old_or_the_new() {
             // What the loader and the libraries open.
             writing.retain(|(name, _, rest)| {
                 name != "openat"
-                    || !["\"/etc/", "\"/lib", "\"/usr", "\"/proc"].iter().any(|at| rest.contains(at))
+                    || !["\"/etc/", "\"/lib", "\"/usr", "\"/proc"]
+                        .iter()
+                        .any(|at| rest.contains(at))
             });
-            assert!(writing.iter().any(|(name, ..)| name.starts_with("rename")), "{writing:?}");
+            assert!(
+                writing.iter().any(|(name, ..)| name.starts_with("rename")),
+                "{writing:?}"
+            );
             for (name, number, _) in &writing {
                 reset();
                 let what = format!("{system}, {name} {number}, fresh: {fresh}");
@@ -620,8 +791,12 @@ fn the_draft_of_a_killed_login_goes_with_the_next_login_or_logout() {
     token(&machine, "login zeev");
     let folder = store(&machine);
     let drafts = || {
-        let files = fs::read_dir(&folder).expect("a folder").map(|file| file.expect("a file").file_name());
-        files.filter(|name| name.to_string_lossy().starts_with(".crmauth-")).collect::<Vec<_>>()
+        let files = fs::read_dir(&folder)
+            .expect("a folder")
+            .map(|file| file.expect("a file").file_name());
+        files
+            .filter(|name| name.to_string_lossy().starts_with(".crmauth-"))
+            .collect::<Vec<_>>()
     };
     for next in ["login zeev", "logout --all"] {
         fs::remove_file(entry(&machine)).expect("an entry");
@@ -648,19 +823,35 @@ fn two_hundred_kills_anywhere_leave_the_old_or_the_new() {
     ends(&entry(&machine), -1);
     let (folder, template) = (store(&machine), machine.path("template"));
     copy(&folder, &template);
-    let old = read(&entry(&machine))["token"].as_str().expect("a token").to_owned();
+    let old = read(&entry(&machine))["token"]
+        .as_str()
+        .expect("a token")
+        .to_owned();
     let key = key_of(&entry(&machine));
     let mut killed = 0;
     let line = ["token", "hellocloud"];
     let calls = traced(&machine, &line, &["all"]);
-    let first = calls.iter().position(|(.., rest)| rest.contains("/key\"")).expect("the store is looked at");
+    let first = calls
+        .iter()
+        .position(|(.., rest)| rest.contains("/key\""))
+        .expect("the store is looked at");
     for round in 0..200 {
         copy(&template, &folder);
         let (name, number, _) = &calls[first + random_below(calls.len() - first)];
         let outcome = killed_at(&machine, &line, name, *number);
         // Two runs do not wait for the network equally often.
-        assert!([0, 137].contains(&outcome.code), "{name} {number}: {}", outcome.stderr);
-        after_a_kill(&machine, "token hellocloud", Some(&key), &old, &format!("{round}: {name} {number}"));
+        assert!(
+            [0, 137].contains(&outcome.code),
+            "{name} {number}: {}",
+            outcome.stderr
+        );
+        after_a_kill(
+            &machine,
+            "token hellocloud",
+            Some(&key),
+            &old,
+            &format!("{round}: {name} {number}"),
+        );
         killed += i32::from(outcome.code == 137);
     }
     assert!(killed > 100, "{killed}");
@@ -678,9 +869,11 @@ fn a_full_disk_costs_the_store_a_warning_and_the_user_nothing() {
         return;
     }
     let (servers, machine) = five();
-    for (verb, system, warnings) in
-        [("token", "zeev", 1), ("token", "systemsway", 2), ("login", "systemsway", 3)]
-    {
+    for (verb, system, warnings) in [
+        ("token", "zeev", 1),
+        ("token", "systemsway", 2),
+        ("login", "systemsway", 3),
+    ] {
         let line = [verb, system];
         let first = token(&machine, &format!("token {system}"));
         let path = entry(&machine);
@@ -706,9 +899,20 @@ fn a_full_disk_costs_the_store_a_warning_and_the_user_nothing() {
                 _ => full_at(&machine, &line, name, "1+"),
             };
             let what = format!("{verb} {system}, {name}: {}", outcome.stderr);
-            assert_eq!((outcome.code, outcome.stderr.lines().count()), (0, warnings), "{what}");
-            outcome.says(&["warning:", "the session is not stored", &folder.display().to_string()]);
-            assert!(!outcome.stdout.is_empty() && outcome.stdout.trim_end() != first, "{what}");
+            assert_eq!(
+                (outcome.code, outcome.stderr.lines().count()),
+                (0, warnings),
+                "{what}"
+            );
+            outcome.says(&[
+                "warning:",
+                "the session is not stored",
+                &folder.display().to_string(),
+            ]);
+            assert!(
+                !outcome.stdout.is_empty() && outcome.stdout.trim_end() != first,
+                "{what}"
+            );
             assert!(purposes(&servers, before).contains(&"login"), "{what}");
             no_drafts(&folder);
             if system == "systemsway" {
@@ -760,16 +964,35 @@ fn a_kill_leaves_the_old_output_or_the_new_and_the_next_run_tidies_up() {
     // A file of the user's own, which only looks like one of ours.
     machine.write(".crmauth-notes.txt", "mine");
     let line = ["token", "zeev", "--save"];
-    let calls = ["openat", "fchmod", "write", "fsync", "rename", "renameat", "renameat2", "flock"];
+    let calls = [
+        "openat",
+        "fchmod",
+        "write",
+        "fsync",
+        "rename",
+        "renameat",
+        "renameat2",
+        "flock",
+    ];
     let writing = traced(&machine, &line, &calls);
-    let first = writing.iter().position(|(.., rest)| rest.contains(".crmauth-")).expect("a draft");
+    let first = writing
+        .iter()
+        .position(|(.., rest)| rest.contains(".crmauth-"))
+        .expect("a draft");
     for (name, number, _) in &writing[first..] {
         machine.write("session.txt", "old session");
         assert_eq!(killed_at(&machine, &line, name, *number).code, 137);
         let left = fs::read_to_string(&output).expect("a file");
-        assert!(left == "old session" || left == session, "{name} {number}: {left}");
+        assert!(
+            left == "old session" || left == session,
+            "{name} {number}: {left}"
+        );
         machine.run("token zeev --save").answer();
-        assert_eq!(machine.files(), [".crmauth-notes.txt", "session.txt"], "{name} {number}");
+        assert_eq!(
+            machine.files(),
+            [".crmauth-notes.txt", "session.txt"],
+            "{name} {number}"
+        );
         assert_eq!(fs::read_to_string(&output).expect("a file"), session);
     }
 }
@@ -779,7 +1002,9 @@ fn an_output_that_cannot_be_written_is_found_out_before_the_login() {
     let (servers, machine) = five();
     machine.write("file", "x");
     for output in ["file/below", "/proc/x", "missing/x", "."] {
-        machine.run_args(&["token", "systemsway", "-o", output]).fails(7, &[]);
+        machine
+            .run_args(&["token", "systemsway", "-o", output])
+            .fails(7, &[]);
     }
     assert_eq!(servers.events().len(), 0);
 }
@@ -797,15 +1022,32 @@ fn a_store_that_others_may_write_still_holds_private_files() {
 
 #[test]
 fn a_tilde_in_the_stores_place_is_the_home() {
-    let server = Server::start(vec![canned::zeev("tok-1"), canned::zeev("tok-2"), canned::zeev("tok-3")]);
+    let server = Server::start(vec![
+        canned::zeev("tok-1"),
+        canned::zeev("tok-2"),
+        canned::zeev("tok-3"),
+    ]);
     let mut machine = Machine::new();
-    machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana").set("ZEEV_PASSWORD", "Qx4passwordZp");
+    machine
+        .set("ZEEV_URL", &server.url())
+        .set("ZEEV_USERNAME", "ana")
+        .set("ZEEV_PASSWORD", "Qx4passwordZp");
     machine.run("login zeev --store file:~/one").answer();
-    machine.set("CRMAUTH_STORE", "file:~/two").run("login zeev").answer();
+    machine
+        .set("CRMAUTH_STORE", "file:~/two")
+        .run("login zeev")
+        .answer();
     // Only there: elsewhere it is a name like any other.
-    machine.set("CRMAUTH_STORE", "file:x/~/three").run("login zeev").answer();
+    machine
+        .set("CRMAUTH_STORE", "file:x/~/three")
+        .run("login zeev")
+        .answer();
     let home = machine.work().with_file_name("home");
-    for folder in [home.join("one"), home.join("two"), machine.path("x/~/three")] {
+    for folder in [
+        home.join("one"),
+        home.join("two"),
+        machine.path("x/~/three"),
+    ] {
         assert!(folder.is_dir(), "{}", folder.display());
     }
     assert_eq!(machine.files(), ["x"]);
@@ -819,6 +1061,14 @@ fn a_session_in_hand_is_delivered_whoever_holds_the_stores_key() {
     let held = fs::File::create(store(&machine).join("key.lock")).expect("a lock file");
     held.lock().expect("a lock");
     let outcome = machine.run("login zeev --timeout 2");
-    assert_eq!((outcome.code, outcome.stdout.trim_end().is_empty()), (0, false), "{}", outcome.stderr);
-    outcome.says(&["warning: zeev: the session is not stored: another crmauth holds", "key.lock"]);
+    assert_eq!(
+        (outcome.code, outcome.stdout.trim_end().is_empty()),
+        (0, false),
+        "{}",
+        outcome.stderr
+    );
+    outcome.says(&[
+        "warning: zeev: the session is not stored: another crmauth holds",
+        "key.lock",
+    ]);
 }

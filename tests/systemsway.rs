@@ -16,14 +16,30 @@ pub static DEMO: Demo = Demo {
     settings: &[("SYSTEMSWAY_USERNAME", "admin")],
     first: &[],
     answer: r#"{"Status":"OK","IDSessao":TOKEN,"Message":"Login Realizado com sucesso"}"#,
-    dead: (200, r#"{"Status":"ERROR","IDSessao":"","Message":"O ID da sessão está inválido"}"#),
+    dead: (
+        200,
+        r#"{"Status":"ERROR","IDSessao":"","Message":"O ID da sessão está inválido"}"#,
+    ),
     purpose: demo::by_method,
     first_login: &["login"],
-    alive: |host, token| raw::get(host, &format!("/api/Usuario/{token}"), None).text().starts_with('['),
+    alive: |host, token| {
+        raw::get(host, &format!("/api/Usuario/{token}"), None)
+            .text()
+            .starts_with('[')
+    },
     steps: &[
         LOGIN,
-        Step { name: "systemsway's question for nobody", kind: Kind::Check, answer: "[]", ..LOGIN },
-        Step { name: "a call to systemsway", kind: Kind::Call, ..LOGIN },
+        Step {
+            name: "systemsway's question for nobody",
+            kind: Kind::Check,
+            answer: "[]",
+            ..LOGIN
+        },
+        Step {
+            name: "a call to systemsway",
+            kind: Kind::Call,
+            ..LOGIN
+        },
     ],
     scenes,
 };
@@ -40,16 +56,26 @@ const LOGIN: Step = Step {
 /// What the page shows.
 fn scenes() -> Vec<Scene> {
     let scene = |name| {
-        let settings = [("SYSTEMSWAY_USERNAME", "admin"), ("SYSTEMSWAY_PASSWORD", "teste")];
+        let settings = [
+            ("SYSTEMSWAY_USERNAME", "admin"),
+            ("SYSTEMSWAY_PASSWORD", "teste"),
+        ];
         scene(name, "systemsway", "login systemsway", &settings)
     };
-    let good = json!({ "Status": "OK", "IDSessao": SESSION, "Message": "Login Realizado com sucesso" });
-    let refused = json!({ "Status": "ERROR", "IDSessao": "", "Message": "Usuário ou senha estão inválidos" });
+    let good =
+        json!({ "Status": "OK", "IDSessao": SESSION, "Message": "Login Realizado com sucesso" });
+    let refused =
+        json!({ "Status": "ERROR", "IDSessao": "", "Message": "Usuário ou senha estão inválidos" });
     vec![
         scene("login").json(&good),
         scene("refused").json(&refused),
-        scene("no hash").with("SYSTEMSWAY_PASSWORD", "").with("SYSTEMSWAY_PASSWORD_SHA256", "46070D4B"),
-        scene("lost seat").after(&["login systemsway"]).json(&good).json(&good),
+        scene("no hash")
+            .with("SYSTEMSWAY_PASSWORD", "")
+            .with("SYSTEMSWAY_PASSWORD_SHA256", "46070D4B"),
+        scene("lost seat")
+            .after(&["login systemsway"])
+            .json(&good)
+            .json(&good),
         scene("in clear").with("SYSTEMSWAY_URL", "http://203.0.113.7:5000"),
         scene("wrong URL").html(404, "<title>404</title>"),
     ]
@@ -65,17 +91,24 @@ fn machine(url: &str) -> Machine {
         .set("SYSTEMSWAY_URL", url)
         .set("SYSTEMSWAY_USERNAME", "admin")
         .set("SYSTEMSWAY_PASSWORD", "teste");
-    machine.canary(HASH).canary(&HASH.to_lowercase()).canary(SESSION);
+    machine
+        .canary(HASH)
+        .canary(&HASH.to_lowercase())
+        .canary(SESSION);
     machine
 }
 
 fn seed() -> String {
-    json!({"Status": "OK", "IDSessao": SESSION, "Message": "Login Realizado com sucesso"}).to_string()
+    json!({"Status": "OK", "IDSessao": SESSION, "Message": "Login Realizado com sucesso"})
+        .to_string()
 }
 
 fn login(body: &str) -> (Outcome, Server) {
     let server = Server::start(vec![Reply::json(200, body)]);
-    (machine(&server.url()).run("login systemsway --json"), server)
+    (
+        machine(&server.url()).run("login systemsway --json"),
+        server,
+    )
 }
 
 #[test]
@@ -109,11 +142,16 @@ fn the_hash_is_sent_in_the_case_asked_for_however_it_is_given() {
     ] {
         let server = Server::start(vec![Reply::json(200, seed())]);
         let mut machine = machine(&server.url());
-        machine.unset("SYSTEMSWAY_PASSWORD").set(&format!("SYSTEMSWAY_{field}"), value);
+        machine
+            .unset("SYSTEMSWAY_PASSWORD")
+            .set(&format!("SYSTEMSWAY_{field}"), value);
         if let Some(case) = case {
             machine.set("SYSTEMSWAY_HASH_CASE", case);
         }
-        assert_eq!(machine.run("login systemsway").answer(), format!("{SESSION}\n"));
+        assert_eq!(
+            machine.run("login systemsway").answer(),
+            format!("{SESSION}\n")
+        );
         let body = json!({"User": "admin", "Passwd": sent}).to_string();
         assert_eq!(server.received()[0].body, body);
     }
@@ -131,7 +169,10 @@ fn what_cannot_be_the_hash_is_not_sent() {
         if name.ends_with("SHA256") {
             machine.unset("SYSTEMSWAY_PASSWORD");
         }
-        machine.set(name, value).run("login systemsway").fails(2, &[name]);
+        machine
+            .set(name, value)
+            .run("login systemsway")
+            .fails(2, &[name]);
         assert_eq!(server.connections(), 0);
     }
 }
@@ -141,9 +182,18 @@ fn both_dialects_are_read_whatever_the_letters() {
     let seed_details = json!({"Status": "OK", "Message": "Login Realizado com sucesso"});
     for (body, details) in [
         (seed(), seed_details),
-        (json!({"codigo": "00", "idSessao": SESSION}).to_string(), json!({"codigo": "00"})),
-        (json!({"codigo": 0, "idSessao": SESSION}).to_string(), json!({"codigo": 0})),
-        (json!({"status": "ok", "idsessao": SESSION}).to_string(), json!({"status": "ok"})),
+        (
+            json!({"codigo": "00", "idSessao": SESSION}).to_string(),
+            json!({"codigo": "00"}),
+        ),
+        (
+            json!({"codigo": 0, "idSessao": SESSION}).to_string(),
+            json!({"codigo": 0}),
+        ),
+        (
+            json!({"status": "ok", "idsessao": SESSION}).to_string(),
+            json!({"status": "ok"}),
+        ),
     ] {
         let (outcome, server) = login(&body);
         let answer = outcome.json();
@@ -169,11 +219,21 @@ fn refusals() {
             "refused the login: Usuário ou senha estão inválidos",
         ),
         (r#"{"Status":"ERROR"}"#, "refused the login: ERROR"),
-        (r#"{"codigo":"01","idSessao":"NA"}"#, "refused the login: 01"),
+        (
+            r#"{"codigo":"01","idSessao":"NA"}"#,
+            "refused the login: 01",
+        ),
         (r#"{"codigo":1,"idSessao":"NA"}"#, "refused the login: 1"),
     ] {
         let (outcome, server) = login(body);
-        outcome.fails(4, &[text, "SYSTEMSWAY_USERNAME and SYSTEMSWAY_PASSWORD", &server.host()]);
+        outcome.fails(
+            4,
+            &[
+                text,
+                "SYSTEMSWAY_USERNAME and SYSTEMSWAY_PASSWORD",
+                &server.host(),
+            ],
+        );
     }
 }
 
@@ -189,12 +249,27 @@ fn a_refusal_that_echoes_the_hash_is_blanked() {
 #[test]
 fn success_without_a_session_is_none() {
     for (body, text) in [
-        (r#"{"Status":"OK","IDSessao":"NA"}"#, "there is no session in the"),
-        (r#"{"codigo":"00","idSessao":"NA"}"#, "there is no session in the"),
-        (r#"{"Status":"OK","IDSessao":""}"#, "there is no session in the"),
+        (
+            r#"{"Status":"OK","IDSessao":"NA"}"#,
+            "there is no session in the",
+        ),
+        (
+            r#"{"codigo":"00","idSessao":"NA"}"#,
+            "there is no session in the",
+        ),
+        (
+            r#"{"Status":"OK","IDSessao":""}"#,
+            "there is no session in the",
+        ),
         (r#"{"Status":"OK"}"#, "there is no session in the"),
-        (r#"{"IDSessao":"EB078EB1ABFC9722"}"#, "has no field `Status`"),
-        (r#"{"Status":true,"IDSessao":"EB078EB1ABFC9722"}"#, "has true or false in `Status`"),
+        (
+            r#"{"IDSessao":"EB078EB1ABFC9722"}"#,
+            "has no field `Status`",
+        ),
+        (
+            r#"{"Status":true,"IDSessao":"EB078EB1ABFC9722"}"#,
+            "has true or false in `Status`",
+        ),
     ] {
         let (outcome, _server) = login(body);
         outcome.fails(6, &[text, "SYSTEMSWAY_URL"]);
@@ -203,9 +278,11 @@ fn success_without_a_session_is_none() {
 
 #[test]
 fn base_urls_with_a_folder_or_the_endpoint() {
-    for (base, path) in
-        [("/way/", "/way/api/main"), ("/api/main", "/api/main"), ("/way/api/main/", "/way/api/main")]
-    {
+    for (base, path) in [
+        ("/way/", "/way/api/main"),
+        ("/api/main", "/api/main"),
+        ("/way/api/main/", "/way/api/main"),
+    ] {
         let server = Server::start(vec![Reply::json(200, seed())]);
         let outcome = machine(&format!("{}{base}", server.url())).run("login systemsway");
         assert_eq!(outcome.answer(), format!("{SESSION}\n"));

@@ -29,7 +29,10 @@ fn authority(name: &str) -> CertificateParams {
     params
 }
 
-fn with(mut params: CertificateParams, change: impl FnOnce(&mut CertificateParams)) -> CertificateParams {
+fn with(
+    mut params: CertificateParams,
+    change: impl FnOnce(&mut CertificateParams),
+) -> CertificateParams {
     change(&mut params);
     params
 }
@@ -44,7 +47,11 @@ const PLACES: [&str; 3] = ["--ca-file", "SSL_CERT_FILE", "SSL_CERT_DIR"];
 /// A server that presents this chain, and that a login reaches or not.
 fn serve(chain: &[&Identity], trusted: bool) -> Server {
     let demo = &broker::DEMO;
-    let script = if trusted { vec![Reply::json(200, demo.good())] } else { Vec::new() };
+    let script = if trusted {
+        vec![Reply::json(200, demo.good())]
+    } else {
+        Vec::new()
+    };
     Server::start_tls(chain[0].serve(&chain[1..]), script)
 }
 
@@ -56,9 +63,14 @@ fn login(server: &Server, machine: &Machine, options: &str, refusal: Option<&[&s
     match refusal {
         None => assert_eq!(outcome.code, 0, "{title}: {}", outcome.stderr),
         Some(texts) => {
-            assert!(server.received().is_empty(), "{title}: sent to whom nobody vouches for");
+            assert!(
+                server.received().is_empty(),
+                "{title}: sent to whom nobody vouches for"
+            );
             assert_eq!(outcome.code, 5, "{title}: {}", outcome.stderr);
-            outcome.fails(5, texts).says(&[r#""code":"certificate""#, r#""retryable":false"#]);
+            outcome
+                .fails(5, texts)
+                .says(&[r#""code":"certificate""#, r#""retryable":false"#]);
         }
     }
 }
@@ -84,7 +96,13 @@ fn expect(title: &str, places: &[&str], file: &str, chain: &[&Identity], refusal
             }
         }
         let texts = refusal.as_ref().map(std::slice::from_ref);
-        login(&server, &machine, options, texts, &format!("{title}, {place}"));
+        login(
+            &server,
+            &machine,
+            options,
+            texts,
+            &format!("{title}, {place}"),
+        );
     }
 }
 
@@ -99,24 +117,55 @@ fn only_a_ca_in_its_time_vouches_for_others() {
     };
     let unheard_of = |critical: bool| {
         move |params: &mut CertificateParams| {
-            let mut extension = CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 99999, 1], vec![5, 0]);
+            let mut extension =
+                CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 99999, 1], vec![5, 0]);
             extension.set_criticality(critical);
             params.custom_extensions.push(extension);
         }
     };
     let rows = [
         ("a CA", root(|_| {}), [None; 2]),
-        ("CA:FALSE", root(no_ca(IsCa::ExplicitNoCa)), [Some(LOST), Some(UNKNOWN)]),
-        ("no word on CAs", root(no_ca(IsCa::NoCa)), [Some(LOST), Some(UNKNOWN)]),
-        ("keyCertSign", root(usages(&[KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign])), [None; 2]),
         (
-            "no keyCertSign",
-            root(usages(&[KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::CrlSign])),
+            "CA:FALSE",
+            root(no_ca(IsCa::ExplicitNoCa)),
             [Some(LOST), Some(UNKNOWN)],
         ),
-        ("for servers", root(purpose(ExtendedKeyUsagePurpose::ServerAuth)), [None; 2]),
-        ("for clients", root(purpose(ExtendedKeyUsagePurpose::ClientAuth)), [Some(LOST), Some(UNKNOWN)]),
-        ("something critical", root(unheard_of(true)), [Some(LOST), Some(UNKNOWN)]),
+        (
+            "no word on CAs",
+            root(no_ca(IsCa::NoCa)),
+            [Some(LOST), Some(UNKNOWN)],
+        ),
+        (
+            "keyCertSign",
+            root(usages(&[
+                KeyUsagePurpose::KeyCertSign,
+                KeyUsagePurpose::CrlSign,
+            ])),
+            [None; 2],
+        ),
+        (
+            "no keyCertSign",
+            root(usages(&[
+                KeyUsagePurpose::DigitalSignature,
+                KeyUsagePurpose::CrlSign,
+            ])),
+            [Some(LOST), Some(UNKNOWN)],
+        ),
+        (
+            "for servers",
+            root(purpose(ExtendedKeyUsagePurpose::ServerAuth)),
+            [None; 2],
+        ),
+        (
+            "for clients",
+            root(purpose(ExtendedKeyUsagePurpose::ClientAuth)),
+            [Some(LOST), Some(UNKNOWN)],
+        ),
+        (
+            "something critical",
+            root(unheard_of(true)),
+            [Some(LOST), Some(UNKNOWN)],
+        ),
         ("something else", root(unheard_of(false)), [None; 2]),
         (
             "expired",
@@ -128,7 +177,11 @@ fn only_a_ca_in_its_time_vouches_for_others() {
             root(|params| params.not_before = date_time_ymd(4000, 1, 1)),
             [Some("comes from a CA whose own is not valid yet"); 2],
         ),
-        ("without an end", root(|params| params.not_after = date_time_ymd(9999, 12, 31)), [None; 2]),
+        (
+            "without an end",
+            root(|params| params.not_after = date_time_ymd(9999, 12, 31)),
+            [None; 2],
+        ),
     ];
     at_once(&rows, |(title, root, [own, system])| {
         let server = root.sign(named("server"));
@@ -143,18 +196,29 @@ fn a_server_vouches_for_no_other() {
     let rows = [
         (
             "signed by itself",
-            Identity::alone(with(named("root"), |params| params.is_ca = IsCa::ExplicitNoCa)),
+            Identity::alone(with(named("root"), |params| {
+                params.is_ca = IsCa::ExplicitNoCa
+            })),
         ),
         ("signed by a CA", issuer.sign(named("root"))),
     ];
     at_once(&rows, |(title, known)| {
         let other = known.sign(named("other"));
         expect(title, &PLACES[..1], &known.pem(), &[&other], Some(LOST));
-        expect(title, &PLACES[..1], &known.pem(), &[&other, known], Some(LOST));
+        expect(
+            title,
+            &PLACES[..1],
+            &known.pem(),
+            &[&other, known],
+            Some(LOST),
+        );
         expect(title, &PLACES[1..], &known.pem(), &[&other], Some(UNKNOWN));
         // The server's next certificate, under the same name, or that of somebody else.
-        for other in [Identity::alone(named("root")), issuer.sign(named("root")), issuer.sign(named("else"))]
-        {
+        for other in [
+            Identity::alone(named("root")),
+            issuer.sign(named("root")),
+            issuer.sign(named("else")),
+        ] {
             expect(title, &PLACES[..1], &known.pem(), &[&other], Some(LOST));
         }
     });
@@ -163,32 +227,79 @@ fn a_server_vouches_for_no_other() {
 #[test]
 fn a_servers_own_certificate_is_taken_from_the_ca_file_alone() {
     let issuer = Identity::alone(authority("issuer"));
-    let both = with(named("root"), |params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained));
-    let elsewhere = with(CertificateParams::new(["other.example".to_owned()]).expect("a name"), |params| {
-        params.distinguished_name.push(DnType::CommonName, "root");
+    let both = with(named("root"), |params| {
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained)
     });
-    let expired = with(both.clone(), |params| params.not_after = date_time_ymd(2020, 1, 1));
-    let early = with(both.clone(), |params| params.not_before = date_time_ymd(4000, 1, 1));
+    let elsewhere = with(
+        CertificateParams::new(["other.example".to_owned()]).expect("a name"),
+        |params| {
+            params.distinguished_name.push(DnType::CommonName, "root");
+        },
+    );
+    let expired = with(both.clone(), |params| {
+        params.not_after = date_time_ymd(2020, 1, 1)
+    });
+    let early = with(both.clone(), |params| {
+        params.not_before = date_time_ymd(4000, 1, 1)
+    });
     let rows = [
-        ("CA:FALSE", Identity::alone(with(named("root"), |params| params.is_ca = IsCa::ExplicitNoCa)), None),
+        (
+            "CA:FALSE",
+            Identity::alone(with(named("root"), |params| {
+                params.is_ca = IsCa::ExplicitNoCa
+            })),
+            None,
+        ),
         ("no word on CAs", Identity::alone(named("root")), None),
         ("CA:TRUE", Identity::alone(both), None),
         ("signed by a CA", issuer.sign(named("root")), None),
-        ("another name", Identity::alone(elsewhere.clone()), Some("is for another name: other.example")),
-        ("another name, signed", issuer.sign(elsewhere), Some("is for another name: other.example")),
-        ("expired", Identity::alone(expired.clone()), Some("'s certificate expired on 2020-01-01")),
-        ("expired, signed", issuer.sign(expired), Some("'s certificate expired on 2020-01-01")),
-        ("not yet valid", Identity::alone(early), Some("'s certificate is not valid yet")),
+        (
+            "another name",
+            Identity::alone(elsewhere.clone()),
+            Some("is for another name: other.example"),
+        ),
+        (
+            "another name, signed",
+            issuer.sign(elsewhere),
+            Some("is for another name: other.example"),
+        ),
+        (
+            "expired",
+            Identity::alone(expired.clone()),
+            Some("'s certificate expired on 2020-01-01"),
+        ),
+        (
+            "expired, signed",
+            issuer.sign(expired),
+            Some("'s certificate expired on 2020-01-01"),
+        ),
+        (
+            "not yet valid",
+            Identity::alone(early),
+            Some("'s certificate is not valid yet"),
+        ),
     ];
     at_once(&rows, |(title, server, refusal)| {
         expect(title, &PLACES[..1], &server.pem(), &[server], *refusal);
         // Elsewhere it is refused, for whichever reason comes first.
-        expect(title, &PLACES[1..], &server.pem(), &[server], Some("127.0.0.1"));
+        expect(
+            title,
+            &PLACES[1..],
+            &server.pem(),
+            &[server],
+            Some("127.0.0.1"),
+        );
     });
     let (_, server, _) = &rows[2];
     let stranger = Identity::alone(authority("stranger"));
     let refusal = Some(" presents a CA's certificate as its own");
-    expect("CA:TRUE, not named", &PLACES[..1], &stranger.pem(), &[server], refusal);
+    expect(
+        "CA:TRUE, not named",
+        &PLACES[..1],
+        &stranger.pem(),
+        &[server],
+        refusal,
+    );
 }
 
 #[test]
@@ -202,15 +313,31 @@ fn a_file_may_have_several_certificates() {
             expect("one of two", &PLACES, &file, &[&server], None);
         }
     }
-    expect("a server's beside a CA's", &PLACES[..1], &(useless.pem() + &stranger.pem()), &[&useless], None);
-    let (other, elsewhere) = (useless.sign(named("other")), Identity::alone(authority("elsewhere")));
-    expect("the CA is another", &PLACES[..1], &(useless.pem() + &elsewhere.pem()), &[&other], Some(LOST));
+    expect(
+        "a server's beside a CA's",
+        &PLACES[..1],
+        &(useless.pem() + &stranger.pem()),
+        &[&useless],
+        None,
+    );
+    let (other, elsewhere) = (
+        useless.sign(named("other")),
+        Identity::alone(authority("elsewhere")),
+    );
+    expect(
+        "the CA is another",
+        &PLACES[..1],
+        &(useless.pem() + &elsewhere.pem()),
+        &[&other],
+        Some(LOST),
+    );
 }
 
 #[test]
 fn cas_between_must_be_such_and_no_more_than_the_root_allows() {
     let free = root(|_| {});
-    let limited = |length| root(|params| params.is_ca = IsCa::Ca(BasicConstraints::Constrained(length)));
+    let limited =
+        |length| root(|params| params.is_ca = IsCa::Ca(BasicConstraints::Constrained(length)));
     let (none, one) = (limited(0), limited(1));
     let chain = |root: &Identity, change: fn(&mut CertificateParams)| {
         let upper = root.sign(with(authority("upper"), change));
@@ -220,18 +347,60 @@ fn cas_between_must_be_such_and_no_more_than_the_root_allows() {
     let as_is = |_: &mut CertificateParams| {};
     let [server, lower, upper] = &chain(&free, as_is);
     let direct = [&none.sign(named("server"))];
-    expect("a CA between", &PLACES, &free.pem(), &[server, lower, upper], None);
-    expect("in any order", &PLACES, &free.pem(), &[server, &free, upper, lower], None);
-    expect("the one in the middle is known", &PLACES[..2], &upper.pem(), &[server, lower], None);
-    expect("no CA between is allowed", &PLACES, &none.pem(), &direct, None);
-    expect("nor is one sent", &PLACES, &none.pem(), &[direct[0], &none], None);
+    expect(
+        "a CA between",
+        &PLACES,
+        &free.pem(),
+        &[server, lower, upper],
+        None,
+    );
+    expect(
+        "in any order",
+        &PLACES,
+        &free.pem(),
+        &[server, &free, upper, lower],
+        None,
+    );
+    expect(
+        "the one in the middle is known",
+        &PLACES[..2],
+        &upper.pem(),
+        &[server, lower],
+        None,
+    );
+    expect(
+        "no CA between is allowed",
+        &PLACES,
+        &none.pem(),
+        &direct,
+        None,
+    );
+    expect(
+        "nor is one sent",
+        &PLACES,
+        &none.pem(),
+        &[direct[0], &none],
+        None,
+    );
     let between = one.sign(authority("between"));
     let below = between.sign(named("server"));
-    expect("one is allowed", &PLACES, &one.pem(), &[&below, &between, &one], None);
+    expect(
+        "one is allowed",
+        &PLACES,
+        &one.pem(),
+        &[&below, &between, &one],
+        None,
+    );
     for root in [&none, &one] {
         let [server, lower, upper] = &chain(root, as_is);
         for sent in [vec![server, lower, upper], vec![server, upper, root, lower]] {
-            expect("more than allowed", &PLACES, &root.pem(), &sent, Some("'s certificate "));
+            expect(
+                "more than allowed",
+                &PLACES,
+                &root.pem(),
+                &sent,
+                Some("'s certificate "),
+            );
         }
     }
     let unable: [fn(&mut CertificateParams); 3] = [
@@ -241,7 +410,13 @@ fn cas_between_must_be_such_and_no_more_than_the_root_allows() {
     ];
     for change in unable {
         let [server, lower, upper] = &chain(&free, change);
-        expect("no CA between", &PLACES, &free.pem(), &[server, lower, upper], Some(UNKNOWN));
+        expect(
+            "no CA between",
+            &PLACES,
+            &free.pem(),
+            &[server, lower, upper],
+            Some(UNKNOWN),
+        );
     }
 }
 
@@ -262,7 +437,14 @@ fn a_folder_has_what_its_hash_names() {
         (vec![name(".0").to_uppercase()], false),
         (vec![["0", &name(".0")].concat()], false),
         (vec!["00000000.0".to_owned()], false),
-        (vec!["root.pem".to_owned(), "root.crt".to_owned(), ".root.swp".to_owned()], false),
+        (
+            vec![
+                "root.pem".to_owned(),
+                "root.crt".to_owned(),
+                ".root.swp".to_owned(),
+            ],
+            false,
+        ),
     ];
     at_once(&rows, |(names, trusted)| {
         let server = serve(&chain, *trusted);
@@ -274,7 +456,13 @@ fn a_folder_has_what_its_hash_names() {
         }
         std::fs::write(folder.join("11111111.0"), stranger.pem()).expect("a file");
         machine.set("SSL_CERT_DIR", folder.to_str().expect("UTF-8"));
-        login(&server, &machine, "", (!trusted).then_some(&[UNKNOWN]), &format!("{names:?}"));
+        login(
+            &server,
+            &machine,
+            "",
+            (!trusted).then_some(&[UNKNOWN]),
+            &format!("{names:?}"),
+        );
     });
 }
 
@@ -298,15 +486,28 @@ fn of_one_hash_several_and_of_folders_several_and_a_file_before_them() {
         }
         for (number, place) in places.iter().enumerate() {
             // The right one is the last.
-            let pem = if number == 1 { right.pem() } else { stranger.pem() };
+            let pem = if number == 1 {
+                right.pem()
+            } else {
+                stranger.pem()
+            };
             let path = machine.path(&place.replace('/', &format!("/{HASH}")));
             std::fs::write(&path, pem).expect("a file");
             if *place == "file" {
                 machine.set("SSL_CERT_FILE", path.to_str().expect("UTF-8"));
             }
         }
-        machine.set("SSL_CERT_DIR", &format!("{}::{}", one.display(), two.display()));
-        login(&server, &machine, "", (!trusted).then_some(&[UNKNOWN]), &format!("{places:?}"));
+        machine.set(
+            "SSL_CERT_DIR",
+            &format!("{}::{}", one.display(), two.display()),
+        );
+        login(
+            &server,
+            &machine,
+            "",
+            (!trusted).then_some(&[UNKNOWN]),
+            &format!("{places:?}"),
+        );
     });
 }
 

@@ -14,8 +14,8 @@ use tokio::net::TcpSocket;
 use crate::support::machine::signal;
 use crate::support::sandbox::Servers;
 use crate::support::stored::{
-    change, ending, ends, entry, entry_of, first_login, five_at, from_now, purposes, read, store, systems,
-    unseen,
+    change, ending, ends, entry, entry_of, first_login, five_at, from_now, purposes, read, store,
+    systems, unseen,
 };
 use crate::support::{Machine, Outcome, Reply, Server, canned, raw};
 
@@ -28,7 +28,9 @@ fn token(machine: &Machine, line: &str) -> String {
 /// A machine that knows Zeev at `server`.
 fn zeev_at(server: &Server) -> Machine {
     let mut machine = Machine::new();
-    machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana");
+    machine
+        .set("ZEEV_URL", &server.url())
+        .set("ZEEV_USERNAME", "ana");
     machine.secret("ZEEV_PASSWORD", "Vq7zeevPassword2Lw");
     machine
 }
@@ -36,14 +38,20 @@ fn zeev_at(server: &Server) -> Machine {
 /// A machine that knows SystemsWay at `server`.
 fn systemsway_at(server: &Server) -> Machine {
     let mut machine = Machine::new();
-    machine.set("SYSTEMSWAY_URL", &server.url()).set("SYSTEMSWAY_USERNAME", "ana");
+    machine
+        .set("SYSTEMSWAY_URL", &server.url())
+        .set("SYSTEMSWAY_USERNAME", "ana");
     machine.secret("SYSTEMSWAY_PASSWORD", "Vq7wayPassword2Lw");
     machine
 }
 
 /// The warnings of a run.
 fn warnings(outcome: &Outcome) -> Vec<&str> {
-    outcome.stderr.lines().filter(|line| line.starts_with("warning:")).collect()
+    outcome
+        .stderr
+        .lines()
+        .filter(|line| line.starts_with("warning:"))
+        .collect()
 }
 
 #[test]
@@ -55,9 +63,16 @@ fn a_stored_session_costs_no_request() {
         let first = token(&machine, &format!("token {system}"));
         assert_eq!(purposes(&servers, before), first_login(system), "{system}");
         let before = servers.events().len();
-        assert_eq!(token(&machine, &format!("token {system}")), first, "{system}");
+        assert_eq!(
+            token(&machine, &format!("token {system}")),
+            first,
+            "{system}"
+        );
         let session = machine.run(&format!("token {system} --json")).json();
-        assert_eq!((&session["token"], &session["target"]), (&json!(first), &json!(system)));
+        assert_eq!(
+            (&session["token"], &session["target"]),
+            (&json!(first), &json!(system))
+        );
         assert_eq!(servers.events().len(), before, "{system}");
     }
 }
@@ -86,7 +101,9 @@ fn what_login_gets_is_what_token_gives() {
 fn a_command_runs_for_a_login_only_and_is_known_by_its_text() {
     let server = Server::start(vec![canned::zeev("T1zeev"), canned::zeev("T2zeev")]);
     let mut machine = zeev_at(&server);
-    machine.unset("ZEEV_PASSWORD").set("ZEEV_PASSWORD_CMD", "echo >>mark; echo Vq7zeevPassword2Lw");
+    machine
+        .unset("ZEEV_PASSWORD")
+        .set("ZEEV_PASSWORD_CMD", "echo >>mark; echo Vq7zeevPassword2Lw");
     let runs = |machine: &Machine| fs::read(machine.path("mark")).expect("a mark").len();
     for _ in 0..2 {
         assert_eq!(token(&machine, "token zeev"), "T1zeev");
@@ -105,7 +122,9 @@ fn a_changed_credential_is_a_miss_and_an_absent_one_is_none() {
     let mut machine = zeev_at(&server);
     assert_eq!(token(&machine, "token zeev"), "T1zeev");
     machine.secret("ZEEV_PASSWORD", "Zc4another5Password");
-    machine.run("token zeev --cached").fails(3, &["obtained with other credentials"]);
+    machine
+        .run("token zeev --cached")
+        .fails(3, &["obtained with other credentials"]);
     let outcome = machine.run("token zeev -v");
     assert_eq!(outcome.stdout, "T2zeev\n");
     outcome.says(&["note: zeev: the stored session was obtained with other credentials"]);
@@ -122,7 +141,9 @@ fn every_user_server_and_path_has_a_session_of_its_own() {
     let other = Server::start(vec![canned::zeev("T4")]);
     let mut machine = zeev_at(&server);
     for round in 0..2 {
-        machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana");
+        machine
+            .set("ZEEV_URL", &server.url())
+            .set("ZEEV_USERNAME", "ana");
         assert_eq!(token(&machine, "token zeev"), "T1", "{round}");
         machine.set("ZEEV_USERNAME", "bia");
         assert_eq!(token(&machine, "token zeev"), "T2", "{round}");
@@ -138,7 +159,9 @@ fn every_user_server_and_path_has_a_session_of_its_own() {
 fn accounts_of_one_user_share_a_session() {
     let server = Server::start(vec![canned::zeev("T1")]);
     let mut machine = zeev_at(&server);
-    machine.set("ZEEV__FILIAL__USERNAME", "ana").set("ZEEV__FILIAL__PASSWORD", "Vq7zeevPassword2Lw");
+    machine
+        .set("ZEEV__FILIAL__USERNAME", "ana")
+        .set("ZEEV__FILIAL__PASSWORD", "Vq7zeevPassword2Lw");
     assert_eq!(token(&machine, "token zeev"), "T1");
     assert_eq!(token(&machine, "token zeev@filial"), "T1");
 }
@@ -147,7 +170,11 @@ fn accounts_of_one_user_share_a_session() {
 fn an_expiring_session_is_renewed_or_replaced() {
     let servers = Servers::start();
     let machine = five_at(&servers);
-    for (system, expected) in [("hellocloud", "login"), ("broker", "login"), ("zeev", "renew")] {
+    for (system, expected) in [
+        ("hellocloud", "login"),
+        ("broker", "login"),
+        ("zeev", "renew"),
+    ] {
         let old = token(&machine, &format!("token {system}"));
         ends(&entry_of_system(&machine, system), 45);
         let before = servers.events().len();
@@ -200,7 +227,11 @@ fn more_time_than_the_server_gives_is_a_warning() {
             assert_eq!(outcome.code, 0, "{}", outcome.stderr);
             assert_eq!(warnings(&outcome).len(), 1, "{}", outcome.stderr);
             outcome.says(&["less than --min-ttl 86400"]);
-            let once = if round == 0 { first_login(system).len() } else { 1 };
+            let once = if round == 0 {
+                first_login(system).len()
+            } else {
+                1
+            };
             assert_eq!(servers.events().len() - before, once, "{system}");
             assert!(!seen.contains(&outcome.stdout), "{system}: not the newest");
             seen.push(outcome.stdout);
@@ -213,7 +244,12 @@ fn short_lives_are_warned_of_once() {
     let servers = Servers::with_ttl(Some(std::time::Duration::from_secs(20)));
     let machine = five_at(&servers);
     let outcome = machine.run("token broker");
-    assert_eq!((outcome.code, warnings(&outcome).len()), (0, 1), "{}", outcome.stderr);
+    assert_eq!(
+        (outcome.code, warnings(&outcome).len()),
+        (0, 1),
+        "{}",
+        outcome.stderr
+    );
     outcome.says(&["less than --min-ttl 60"]);
 }
 
@@ -223,7 +259,10 @@ fn an_expired_hellocloud_session_is_refreshed_with_the_latest_pair() {
     let mut machine = five_at(&servers);
     let mut token_before = token(&machine, "token hellocloud");
     for _ in 0..2 {
-        let refresh = read(&entry(&machine))["refresh"].as_str().expect("a refresh token").to_owned();
+        let refresh = read(&entry(&machine))["refresh"]
+            .as_str()
+            .expect("a refresh token")
+            .to_owned();
         machine.canary(&refresh);
         ends(&entry(&machine), -1);
         let before = servers.events().len();
@@ -292,7 +331,10 @@ fn a_session_unseen_for_a_while_is_asked_for_first() {
         match system {
             "gluo" => {
                 let question = format!("operation=listtypes&sessionName={first}");
-                assert_eq!((asked[0].method.as_str(), asked[0].query.as_str()), ("GET", question.as_str()));
+                assert_eq!(
+                    (asked[0].method.as_str(), asked[0].query.as_str()),
+                    ("GET", question.as_str())
+                );
             }
             _ => {
                 let expected = (format!("/api/Usuario/{first}"), "id=0");
@@ -315,36 +357,52 @@ fn a_session_that_died_unused_is_replaced_by_one_login() {
         servers.advance(86_400);
         let before = servers.events().len();
         let outcome = machine.run(&format!("token {system} -v"));
-        outcome.says(&["was last seen alive", "the server says that the stored session is dead"]);
+        outcome.says(&[
+            "was last seen alive",
+            "the server says that the stored session is dead",
+        ]);
         assert!(!outcome.stderr.contains("warning:"), "{}", outcome.stderr);
         assert_ne!(outcome.stdout.trim_end(), first);
         let all = [&["ask"], first_login(system)].concat();
         assert_eq!(purposes(&servers, before), all);
-        assert_eq!(token(&machine, &format!("token {system}")), outcome.stdout.trim_end());
+        assert_eq!(
+            token(&machine, &format!("token {system}")),
+            outcome.stdout.trim_end()
+        );
     }
 }
 
 #[test]
 fn a_dead_session_does_not_outlive_a_refused_login() {
-    let dead = json!({ "Status": "ERROR", "IDSessao": "", "Message": "O ID da sessão está inválido" });
-    let refused = json!({ "Status": "ERROR", "IDSessao": "", "Message": "Usuário ou senha estão inválidos" });
+    let dead =
+        json!({ "Status": "ERROR", "IDSessao": "", "Message": "O ID da sessão está inválido" });
+    let refused =
+        json!({ "Status": "ERROR", "IDSessao": "", "Message": "Usuário ou senha estão inválidos" });
     let replies = [dead, refused].map(|answer| Reply::json(200, answer.to_string()));
     let server = Server::start([&[canned::systemsway("T1way")], &replies[..]].concat());
     let machine = systemsway_at(&server);
     assert_eq!(token(&machine, "token systemsway"), "T1way");
     unseen(&entry(&machine), 500);
     machine.run("token systemsway").fails(4, &["refused"]);
-    machine.run("token systemsway --cached").fails(3, &["no session is stored"]);
+    machine
+        .run("token systemsway --cached")
+        .fails(3, &["no session is stored"]);
 }
 
 #[test]
 fn a_session_that_is_refused_on_renewal_is_not_handed_out_again() {
-    let server = Server::start(vec![canned::zeev("Z1token"), canned::zeev_refuses(), Reply::json(503, "")]);
+    let server = Server::start(vec![
+        canned::zeev("Z1token"),
+        canned::zeev_refuses(),
+        Reply::json(503, ""),
+    ]);
     let machine = zeev_at(&server);
     assert_eq!(token(&machine, "token zeev"), "Z1token");
     ends(&entry(&machine), 45);
     machine.run("token zeev").fails(5, &["unavailable"]);
-    machine.run("token zeev --cached").fails(3, &["no session is stored"]);
+    machine
+        .run("token zeev --cached")
+        .fails(3, &["no session is stored"]);
 }
 
 #[test]
@@ -360,7 +418,10 @@ fn a_check_that_says_neither_is_no_reason_to_keep_a_session_back() {
     unseen(&entry(&machine), 3600);
     let outcome = machine.run("token gluo");
     assert_eq!((outcome.code, outcome.stdout.as_str()), (0, "G1name\n"));
-    outcome.says(&["does not say whether the session is alive", "UNKNOWN_OPERATION"]);
+    outcome.says(&[
+        "does not say whether the session is alive",
+        "UNKNOWN_OPERATION",
+    ]);
 }
 
 #[test]
@@ -386,9 +447,14 @@ fn an_unreachable_server_takes_no_session_away() {
         fs::rename(&path, &there).expect("a rename");
         machine.set(&format!("{}_URL", system.to_uppercase()), &url);
         let bytes = fs::read(&there).expect("an entry");
-        machine.run(&format!("token {system}")).fails(5, &[system, "connection refused", &url[7..]]);
+        machine
+            .run(&format!("token {system}"))
+            .fails(5, &[system, "connection refused", &url[7..]]);
         assert_eq!(fs::read(&there).expect("an entry"), bytes);
-        assert_eq!(token(&machine, &format!("token {system} --cached --min-ttl 5")), first);
+        assert_eq!(
+            token(&machine, &format!("token {system} --cached --min-ttl 5")),
+            first
+        );
     }
 }
 
@@ -398,10 +464,15 @@ fn cached_never_touches_the_network() {
     let machine = five_at(&servers);
     for system in systems() {
         let cached = format!("token {system} --cached");
-        machine.run(&cached).fails(3, &[system, "no session is stored", "crmauth login"]);
+        machine
+            .run(&cached)
+            .fails(3, &[system, "no session is stored", "crmauth login"]);
         let error: Value =
             serde_json::from_str(&machine.run(&format!("{cached} --json")).stderr).expect("JSON");
-        assert_eq!((&error["error"]["code"], &error["error"]["exit"]), (&json!("no_session"), &json!(3)));
+        assert_eq!(
+            (&error["error"]["code"], &error["error"]["exit"]),
+            (&json!("no_session"), &json!(3))
+        );
         let first = token(&machine, &format!("token {system}"));
         let before = servers.events().len();
         assert_eq!(token(&machine, &cached), first);
@@ -412,9 +483,13 @@ fn cached_never_touches_the_network() {
         } else {
             ends(&path, 45);
             assert_eq!(token(&machine, &format!("{cached} --min-ttl 5")), first);
-            machine.run(&cached).fails(3, &["the stored session expires in "]);
+            machine
+                .run(&cached)
+                .fails(3, &["the stored session expires in "]);
             ends(&path, -1);
-            machine.run(&cached).fails(3, &["the stored session has expired"]);
+            machine
+                .run(&cached)
+                .fails(3, &["the stored session has expired"]);
         }
         assert_eq!(servers.events().len(), before, "{system}");
     }
@@ -426,7 +501,13 @@ fn cached_finds_nothing_where_there_is_no_store() {
     let machine = zeev_at(&server);
     for none in ["--no-store", "--sandbox"] {
         let outcome = machine.run(&format!("token zeev --cached {none}"));
-        outcome.fails(3, &["no session is stored", "hint: this run has no store, so that only `token`"]);
+        outcome.fails(
+            3,
+            &[
+                "no session is stored",
+                "hint: this run has no store, so that only `token`",
+            ],
+        );
     }
 }
 
@@ -434,7 +515,9 @@ fn cached_finds_nothing_where_there_is_no_store() {
 fn cached_runs_no_command() {
     let server = Server::start(vec![]);
     let mut machine = zeev_at(&server);
-    machine.unset("ZEEV_PASSWORD").set("ZEEV_PASSWORD_CMD", "touch mark; echo x");
+    machine
+        .unset("ZEEV_PASSWORD")
+        .set("ZEEV_PASSWORD_CMD", "touch mark; echo x");
     machine.run("token zeev --cached").fails(3, &[]);
     assert!(!machine.path("mark").exists());
 }
@@ -462,7 +545,9 @@ fn a_partners_session_that_is_refused_is_dropped() {
     let machine = five_at(&servers);
     token(&machine, "token broker");
     let partner = entry_of(&machine, "partner");
-    change(&partner, |entry| entry["token"] = json!("dead.partner.token"));
+    change(&partner, |entry| {
+        entry["token"] = json!("dead.partner.token")
+    });
     // The password went with the refused request: it is not sent again.
     machine.run("login broker").fails(4, &["broker"]);
     assert_eq!(purposes(&servers, 2), ["login"]);
@@ -473,13 +558,24 @@ fn a_partners_session_that_is_refused_is_dropped() {
 
 #[test]
 fn an_establishments_refusal_leaves_the_partners_session_alone() {
-    let token =
-        |text: &str| Reply::json(200, json!({ "Access_Token": text, "Expires_In": 3600 }).to_string());
-    let wrong = Reply::json(401, r#"{"CodigoRetorno":2,"MensagemRetorno":"Senha invalida"}"#);
+    let token = |text: &str| {
+        Reply::json(
+            200,
+            json!({ "Access_Token": text, "Expires_In": 3600 }).to_string(),
+        )
+    };
+    let wrong = Reply::json(
+        401,
+        r#"{"CodigoRetorno":2,"MensagemRetorno":"Senha invalida"}"#,
+    );
     let server = Server::start(vec![token("p.a.r"), token("e.s.t"), wrong]);
     let mut machine = Machine::new();
-    machine.set("BROKER_URL", &server.url()).set("BROKER_USERNAME", "loja");
-    machine.secret("BROKER_PASSWORD", "Yt5Loja1Qz").set("BROKER_PARTNER_USERNAME", "parceiro");
+    machine
+        .set("BROKER_URL", &server.url())
+        .set("BROKER_USERNAME", "loja");
+    machine
+        .secret("BROKER_PASSWORD", "Yt5Loja1Qz")
+        .set("BROKER_PARTNER_USERNAME", "parceiro");
     machine.secret("BROKER_PARTNER_PASSWORD", "Yt5Parceiro1Qz");
     assert_eq!(self::token(&machine, "token broker"), "e.s.t");
     machine.run("login broker").fails(4, &["Senha invalida"]);
@@ -489,15 +585,26 @@ fn an_establishments_refusal_leaves_the_partners_session_alone() {
 #[test]
 fn what_stands_before_a_system_refuses_no_stored_session() {
     let basic = || {
-        let head = [("WWW-Authenticate", "Basic realm=\"x\""), ("Content-Type", "text/html")];
+        let head = [
+            ("WWW-Authenticate", "Basic realm=\"x\""),
+            ("Content-Type", "text/html"),
+        ];
         Reply::with_headers(401, &head, "<html>")
     };
     let partner = json!({ "Access_Token": "p.a.r", "Expires_In": 3600 }).to_string();
-    let answers = [Reply::json(200, &partner), Reply::json(200, partner.replace("p.a.r", "e.s.t")), basic()];
+    let answers = [
+        Reply::json(200, &partner),
+        Reply::json(200, partner.replace("p.a.r", "e.s.t")),
+        basic(),
+    ];
     let server = Server::start(answers.into());
     let mut machine = Machine::new();
-    machine.set("BROKER_URL", &server.url()).set("BROKER_USERNAME", "loja");
-    machine.secret("BROKER_PASSWORD", "Yt5Loja1Qz").set("BROKER_PARTNER_USERNAME", "parceiro");
+    machine
+        .set("BROKER_URL", &server.url())
+        .set("BROKER_USERNAME", "loja");
+    machine
+        .secret("BROKER_PASSWORD", "Yt5Loja1Qz")
+        .set("BROKER_PARTNER_USERNAME", "parceiro");
     machine.secret("BROKER_PARTNER_PASSWORD", "Yt5Parceiro1Qz");
     assert_eq!(self::token(&machine, "token broker"), "e.s.t");
     machine.run("login broker").fails(6, &["in front of"]);
@@ -527,8 +634,13 @@ fn an_impersonated_session_is_stored_apart_and_shares_the_impersonators() {
     assert_eq!(token(&machine, "token zeev"), own);
     assert_eq!(servers.events().len(), 2);
     let session = machine.run("token zeev --as maria.souza --json").json();
-    assert_eq!((&session["user"], &session["impersonating"]), (&json!("integracao"), &json!("maria.souza")));
-    machine.run("token zeev --as 3 --cached").fails(3, &["no session is stored"]);
+    assert_eq!(
+        (&session["user"], &session["impersonating"]),
+        (&json!("integracao"), &json!("maria.souza"))
+    );
+    machine
+        .run("token zeev --as 3 --cached")
+        .fails(3, &["no session is stored"]);
 
     // It is renewed as it is, too.
     ends(&entry_of(&machine, "as:maria.souza"), 45);
@@ -557,11 +669,24 @@ fn token_never_replaces_a_live_single_seat_and_login_says_that_it_does() {
     let first = token(&machine, "token systemsway");
     unseen(&entry(&machine), 10_000);
     assert_eq!(token(&machine, "token systemsway --min-ttl 86400"), first);
-    let since = read(&entry(&machine))["obtained_at"].as_str().expect("a time")[..19].to_owned();
+    let since = read(&entry(&machine))["obtained_at"]
+        .as_str()
+        .expect("a time")[..19]
+        .to_owned();
     let outcome = machine.run("login systemsway");
-    assert_eq!((outcome.code, warnings(&outcome).len()), (0, 1), "{}", outcome.stderr);
+    assert_eq!(
+        (outcome.code, warnings(&outcome).len()),
+        (0, 1),
+        "{}",
+        outcome.stderr
+    );
     let place = store(&machine).display().to_string();
-    outcome.says(&["this ended the session of", &since, &place, "crmauth token systemsway"]);
+    outcome.says(&[
+        "this ended the session of",
+        &since,
+        &place,
+        "crmauth token systemsway",
+    ]);
     let second = outcome.stdout.trim_end();
     assert_ne!(second, first);
     assert_eq!(token(&machine, "token systemsway"), second);
@@ -575,10 +700,16 @@ fn token_never_replaces_a_live_single_seat_and_login_says_that_it_does() {
 #[test]
 fn after_a_login_that_was_cut_off_a_single_seat_is_asked_for() {
     let alive = Reply::json(200, "[]");
-    let server = Server::start(vec![canned::systemsway("T1way"), Reply::Last(vec![]), alive]);
+    let server = Server::start(vec![
+        canned::systemsway("T1way"),
+        Reply::Last(vec![]),
+        alive,
+    ]);
     let machine = systemsway_at(&server);
     assert_eq!(token(&machine, "token systemsway"), "T1way");
-    machine.run("login systemsway").fails(5, &["may have taken effect"]);
+    machine
+        .run("login systemsway")
+        .fails(5, &["may have taken effect"]);
     assert_eq!(read(&entry(&machine))["seen_at"], Value::Null);
     let outcome = machine.run("token systemsway -v");
     outcome.says(&["note: systemsway: the stored session may have ended"]);
@@ -590,8 +721,16 @@ fn after_a_login_that_was_cut_off_a_single_seat_is_asked_for() {
 #[test]
 fn after_an_answer_that_is_no_refusal_a_single_seat_is_asked_for() {
     let cut = Reply::json(200, r#"{"Status":"OK","IDSess"#);
-    for (reply, code) in [(cut, 6), (Reply::json(502, ""), 5), (Reply::http(200, "text/html", "<html>"), 6)] {
-        let server = Server::start(vec![canned::systemsway("T1way"), reply, Reply::json(200, "[]")]);
+    for (reply, code) in [
+        (cut, 6),
+        (Reply::json(502, ""), 5),
+        (Reply::http(200, "text/html", "<html>"), 6),
+    ] {
+        let server = Server::start(vec![
+            canned::systemsway("T1way"),
+            reply,
+            Reply::json(200, "[]"),
+        ]);
         let machine = systemsway_at(&server);
         assert_eq!(token(&machine, "token systemsway"), "T1way");
         machine.run("login systemsway").fails(code, &[]);
@@ -625,13 +764,19 @@ struct Crowd {
 impl Crowd {
     fn gather(machine: &Machine, size: usize, line: &str) -> Self {
         let (reader, gate) = pipe().expect("a pipe");
-        let arguments: Vec<&str> = line.split(' ').chain(["--env-file", "/dev/stdin"]).collect();
+        let arguments: Vec<&str> = line
+            .split(' ')
+            .chain(["--env-file", "/dev/stdin"])
+            .collect();
         let runs = (0..size).map(|_| {
             let mut command = machine.command(&arguments);
             command.stdin(Stdio::from(reader.try_clone().expect("a pipe")));
             machine.start(command)
         });
-        Self { runs: runs.collect(), gate }
+        Self {
+            runs: runs.collect(),
+            gate,
+        }
     }
 
     /// Lets them go; what they printed.
@@ -640,18 +785,29 @@ impl Crowd {
         drop(self.gate);
         // All of them are read from at once, so that nobody waits for a reader.
         let outcomes = std::thread::scope(|scope| {
-            let ends: Vec<_> =
-                self.runs.into_iter().map(|run| scope.spawn(move || machine.end(run))).collect();
-            ends.into_iter().map(|end| end.join().expect("a run")).collect::<Vec<_>>()
+            let ends: Vec<_> = self
+                .runs
+                .into_iter()
+                .map(|run| scope.spawn(move || machine.end(run)))
+                .collect();
+            ends.into_iter()
+                .map(|end| end.join().expect("a run"))
+                .collect::<Vec<_>>()
         });
-        outcomes.iter().map(|outcome| outcome.answer().to_owned()).collect()
+        outcomes
+            .iter()
+            .map(|outcome| outcome.answer().to_owned())
+            .collect()
     }
 }
 
 #[track_caller]
 fn all_equal(answers: &[String]) {
     assert!(!answers[0].is_empty());
-    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    assert!(
+        answers.iter().all(|answer| *answer == answers[0]),
+        "{answers:?}"
+    );
 }
 
 #[test]
@@ -666,7 +822,11 @@ fn fifty_at_once_log_in_once() {
         assert_eq!(purposes(&servers, 0), first_login(system), "{system}");
         let drafts = fs::read_dir(store(&machine)).expect("a store");
         let drafts = drafts.filter(|file| {
-            file.as_ref().expect("a file").file_name().to_string_lossy().starts_with(".crmauth-")
+            file.as_ref()
+                .expect("a file")
+                .file_name()
+                .to_string_lossy()
+                .starts_with(".crmauth-")
         });
         assert_eq!(drafts.count(), 0);
     }
@@ -718,13 +878,22 @@ fn with_a_rival(host: &str) -> String {
             reader.read_exact(&mut body).expect("a body");
             let mut server = TcpStream::connect(&host).expect("the sandbox");
             let head = head.replacen("\r\n", "\r\nConnection: close\r\n", 1);
-            server.write_all(&[head.as_bytes(), &body].concat()).expect("a server");
+            server
+                .write_all(&[head.as_bytes(), &body].concat())
+                .expect("a server");
             let mut answer = Vec::new();
             server.read_to_end(&mut answer).expect("an answer");
             if head.contains("getchallenge") && rivals > 0 {
                 rivals -= 1;
                 let target = "/webservice.php?operation=getchallenge&username=admin";
-                raw::send(&host, &raw::Request { method: "GET", target, ..raw::Request::default() });
+                raw::send(
+                    &host,
+                    &raw::Request {
+                        method: "GET",
+                        target,
+                        ..raw::Request::default()
+                    },
+                );
             }
             stream.write_all(&answer).expect("a client");
         }
@@ -740,7 +909,10 @@ fn fifty_at_once_survive_a_rival_that_takes_the_challenge() {
     let answers = Crowd::gather(&machine, 50, "token gluo").go(&machine);
     all_equal(&answers);
     // The rival's challenge ended ours, the right key was refused once, and nobody heard of it.
-    assert_eq!(purposes(&servers, 0), ["challenge", "challenge", "login", "challenge", "login"]);
+    assert_eq!(
+        purposes(&servers, 0),
+        ["challenge", "challenge", "login", "challenge", "login"]
+    );
 }
 
 #[test]
@@ -751,7 +923,10 @@ fn twenty_at_once_into_one_file_do_not_sweep_each_other_away() {
     for _ in 0..3 {
         let answers = Crowd::gather(&machine, 20, "token zeev --save").go(&machine);
         assert!(answers.iter().all(String::is_empty));
-        assert_eq!(fs::read_to_string(machine.path("session.txt")).expect("a file"), session);
+        assert_eq!(
+            fs::read_to_string(machine.path("session.txt")).expect("a file"),
+            session
+        );
         assert_eq!(machine.files(), ["session.txt"]);
     }
 }

@@ -26,13 +26,20 @@ const GLOBAL: [&str; 9] = [
 #[track_caller]
 fn error(outcome: &Outcome) -> Value {
     assert_eq!(outcome.stderr.lines().count(), 1, "{}", outcome.stderr);
-    serde_json::from_str(&outcome.stderr).unwrap_or_else(|error| panic!("{error}: {}", outcome.stderr))
+    serde_json::from_str(&outcome.stderr)
+        .unwrap_or_else(|error| panic!("{error}: {}", outcome.stderr))
 }
 
 /// A machine where `login zeev` warns once and works.
 fn warned(server: &Server) -> Machine {
     let machine = Machine::new();
-    let path = machine.write(".env", format!("ZEEV_URL={}\nZEEV_API_TOKEN=Perm4nentUsage3\n", server.url()));
+    let path = machine.write(
+        ".env",
+        format!(
+            "ZEEV_URL={}\nZEEV_API_TOKEN=Perm4nentUsage3\n",
+            server.url()
+        ),
+    );
     set_mode(&path, 0o644);
     machine
 }
@@ -47,7 +54,12 @@ fn what_counts_adds_up_on_both_sides_of_the_verb() {
     ] {
         let server = Server::start(vec![canned::zeev("tok-5B")]);
         let outcome = zeev::DEMO.machine(&server.url()).run(line);
-        assert_eq!((outcome.code, outcome.stderr.contains("trace: ")), (0, traced), "{}", outcome.stderr);
+        assert_eq!(
+            (outcome.code, outcome.stderr.contains("trace: ")),
+            (0, traced),
+            "{}",
+            outcome.stderr
+        );
     }
 }
 
@@ -55,33 +67,72 @@ fn what_counts_adds_up_on_both_sides_of_the_verb() {
 fn every_verbs_help_names_its_options() {
     let machine = Machine::new();
     for (verb, options) in [
-        ("", &["login", "providers", "sandbox", "completions", "--version", "Exit codes"][..]),
+        (
+            "",
+            &[
+                "login",
+                "providers",
+                "sandbox",
+                "completions",
+                "--version",
+                "Exit codes",
+            ][..],
+        ),
         (
             "login ",
-            &["--all", "-j", "--as", "-f", "--format", "-o", "--output", "--save", "--var", "TARGET", "gluo"],
+            &[
+                "--all", "-j", "--as", "-f", "--format", "-o", "--output", "--save", "--var",
+                "TARGET", "gluo",
+            ],
         ),
         ("providers ", &["--env", "NAME", "gluo"]),
         ("sandbox ", &["--ttl", "CMD"]),
-        ("completions ", &["SHELL", "bash", "zsh", "fish", "powershell", "elvish"]),
+        (
+            "completions ",
+            &["SHELL", "bash", "zsh", "fish", "powershell", "elvish"],
+        ),
     ] {
         for help in ["--help", "-h"] {
             let outcome = machine.run(&format!("{verb}{help}"));
             let text = outcome.answer();
-            assert!(text.contains(&format!("Usage: crmauth {}", verb.trim_end())), "{text}");
+            assert!(
+                text.contains(&format!("Usage: crmauth {}", verb.trim_end())),
+                "{text}"
+            );
             for option in options.iter().chain(&GLOBAL) {
-                assert!(text.contains(option), "no {option} in the help of `{verb}`: {text}");
+                assert!(
+                    text.contains(option),
+                    "no {option} in the help of `{verb}`: {text}"
+                );
             }
             assert!(text.lines().all(|line| !line.contains('\u{1b}')), "{text}");
         }
     }
-    for format in ["plain", "json", "header", "env", "sh", "fish", "powershell", "github", "gitlab", "azure"]
-    {
-        assert!(machine.run("login --help").answer().contains(format), "no {format}");
+    for format in [
+        "plain",
+        "json",
+        "header",
+        "env",
+        "sh",
+        "fish",
+        "powershell",
+        "github",
+        "gitlab",
+        "azure",
+    ] {
+        assert!(
+            machine.run("login --help").answer().contains(format),
+            "no {format}"
+        );
     }
     let help = machine.run("--help");
     for (codes, meaning, _) in EXIT_CODES {
         let line = format!("{codes:<8}  {}", meaning.replace('`', ""));
-        let told = help.answer().split_whitespace().collect::<Vec<_>>().join(" ");
+        let told = help
+            .answer()
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
         let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(told.contains(&line), "no {line:?} in {}", help.stdout);
     }
@@ -107,36 +158,115 @@ fn the_version_says_what_runs() {
 fn no_arguments_are_a_mistake_that_shows_the_help() {
     let machine = Machine::new();
     let outcome = machine.run_args(&[]);
-    outcome.fails(2, &["Usage: crmauth", "Try it: crmauth login gluo --sandbox"]);
+    outcome.fails(
+        2,
+        &["Usage: crmauth", "Try it: crmauth login gluo --sandbox"],
+    );
 }
 
 #[test]
 fn a_mistake_is_one_sentence_and_one_hint() {
     let machine = Machine::new();
     for (line, message, hint) in [
-        ("logn", "unrecognized subcommand 'logn'", "did you mean `login`?"),
-        ("provider", "unrecognized subcommand 'provider'", "did you mean `providers`?"),
-        ("login gluo --sve", "unexpected argument '--sve'", "did you mean `--save`?"),
-        ("login gluo --jsn", "unexpected argument '--jsn'", "did you mean `--json`?"),
-        ("login gluo -f plian", "invalid value 'plian' for '--format <FORMAT>'", "did you mean `plain`?"),
-        ("login glou", "no system is called `glou`", "did you mean `gluo`?"),
-        ("login", "this needs more: <TARGET>...", "it is written `crmauth login <TARGET>...`"),
-        ("login gluo --all", "'[TARGET]...' cannot be used with '--all'", "--help"),
+        (
+            "logn",
+            "unrecognized subcommand 'logn'",
+            "did you mean `login`?",
+        ),
+        (
+            "provider",
+            "unrecognized subcommand 'provider'",
+            "did you mean `providers`?",
+        ),
+        (
+            "login gluo --sve",
+            "unexpected argument '--sve'",
+            "did you mean `--save`?",
+        ),
+        (
+            "login gluo --jsn",
+            "unexpected argument '--jsn'",
+            "did you mean `--json`?",
+        ),
+        (
+            "login gluo -f plian",
+            "invalid value 'plian' for '--format <FORMAT>'",
+            "did you mean `plain`?",
+        ),
+        (
+            "login glou",
+            "no system is called `glou`",
+            "did you mean `gluo`?",
+        ),
+        (
+            "login",
+            "this needs more: <TARGET>...",
+            "it is written `crmauth login <TARGET>...`",
+        ),
+        (
+            "login gluo --all",
+            "'[TARGET]...' cannot be used with '--all'",
+            "--help",
+        ),
         ("login gluo --save -o x", "cannot be used with", "--help"),
         ("login gluo -j 0", "it must be between 1 and 1000", "--help"),
-        ("login gluo -j x", "invalid value 'x' for '--jobs <N>'", "--help"),
+        (
+            "login gluo -j x",
+            "invalid value 'x' for '--jobs <N>'",
+            "--help",
+        ),
         ("login gluo --timeout 0", "a number of seconds", "--help"),
         ("login gluo --timeout inf", "a number of seconds", "--help"),
-        ("login gluo --env-file", "a value is required for '--env-file <FILE>'", "--help"),
-        ("login gluo --color pink", "[possible values: auto, always, never]", "--help"),
-        ("login gluo --password=x", "unexpected argument '--password'", "no option takes a secret"),
-        ("exec gluo env", "`env` is no target", "put `--` before the command: crmauth exec gluo -- env"),
-        ("exec gluo ZEEV sh -c x", "`sh` is no target", "crmauth exec gluo ZEEV -- sh"),
-        ("token gluo zeev", "token takes one target", "`login` and `exec` take several"),
-        ("login gluo@", "after @ an account's name is missing", "gluo@filial"),
-        ("token gluo --bogus", "unexpected argument '--bogus'", "`crmauth token --help`"),
-        ("--bogus", "unexpected argument '--bogus'", "`crmauth --help`"),
-        ("exec gluo", "this needs more: <CMD>...", "`crmauth exec <TARGET>... -- <CMD>...`"),
+        (
+            "login gluo --env-file",
+            "a value is required for '--env-file <FILE>'",
+            "--help",
+        ),
+        (
+            "login gluo --color pink",
+            "[possible values: auto, always, never]",
+            "--help",
+        ),
+        (
+            "login gluo --password=x",
+            "unexpected argument '--password'",
+            "no option takes a secret",
+        ),
+        (
+            "exec gluo env",
+            "`env` is no target",
+            "put `--` before the command: crmauth exec gluo -- env",
+        ),
+        (
+            "exec gluo ZEEV sh -c x",
+            "`sh` is no target",
+            "crmauth exec gluo ZEEV -- sh",
+        ),
+        (
+            "token gluo zeev",
+            "token takes one target",
+            "`login` and `exec` take several",
+        ),
+        (
+            "login gluo@",
+            "after @ an account's name is missing",
+            "gluo@filial",
+        ),
+        (
+            "token gluo --bogus",
+            "unexpected argument '--bogus'",
+            "`crmauth token --help`",
+        ),
+        (
+            "--bogus",
+            "unexpected argument '--bogus'",
+            "`crmauth --help`",
+        ),
+        (
+            "exec gluo",
+            "this needs more: <CMD>...",
+            "`crmauth exec <TARGET>... -- <CMD>...`",
+        ),
         ("completions", "this needs more: <SHELL>", "--help"),
         ("sandbox true", "unexpected argument 'true'", "--help"),
         ("login gluo --ca-file missing", "missing", ""),
@@ -145,7 +275,12 @@ fn a_mistake_is_one_sentence_and_one_hint() {
         let code = if line.starts_with("exec") { 125 } else { 2 };
         outcome.fails(code, &["error: ", message, hint]);
         let lines = outcome.stderr.lines().count();
-        assert_eq!(lines, if hint.is_empty() { lines } else { 2 }, "{}", outcome.stderr);
+        assert_eq!(
+            lines,
+            if hint.is_empty() { lines } else { 2 },
+            "{}",
+            outcome.stderr
+        );
     }
 }
 
@@ -163,20 +298,50 @@ fn json_makes_every_error_json() {
         ("login --all --json", "missing_setting", Value::Null),
         ("providers glou --json", "usage", Value::Null),
         ("login gluo --sandbox --json --as x", "usage", json!("gluo")),
-        ("login gluo --env-file missing --json", "bad_setting", Value::Null),
+        (
+            "login gluo --env-file missing --json",
+            "bad_setting",
+            Value::Null,
+        ),
     ] {
         let outcome = machine.run(line);
         outcome.fails(2, &[]);
         let object = &error(&outcome)["error"];
-        let fields: Vec<&str> = object.as_object().expect("an object").keys().map(String::as_str).collect();
+        let fields: Vec<&str> = object
+            .as_object()
+            .expect("an object")
+            .keys()
+            .map(String::as_str)
+            .collect();
         assert_eq!(
             fields,
-            ["code", "exit", "target", "message", "hint", "http_status", "retryable"],
+            [
+                "code",
+                "exit",
+                "target",
+                "message",
+                "hint",
+                "http_status",
+                "retryable"
+            ],
             "{line}"
         );
-        assert_eq!((&object["code"], &object["exit"]), (&json!(code), &json!(2)), "{line}");
-        assert_eq!((&object["target"], &object["retryable"]), (&target, &json!(false)), "{line}");
-        assert!(object["message"].as_str().is_some_and(|text| !text.contains('\n')), "{line}");
+        assert_eq!(
+            (&object["code"], &object["exit"]),
+            (&json!(code), &json!(2)),
+            "{line}"
+        );
+        assert_eq!(
+            (&object["target"], &object["retryable"]),
+            (&target, &json!(false)),
+            "{line}"
+        );
+        assert!(
+            object["message"]
+                .as_str()
+                .is_some_and(|text| !text.contains('\n')),
+            "{line}"
+        );
     }
     // The child's own words are not ours.
     let outcome = machine.run_args(&["sandbox", "--bogus", "--", "sh", "--json"]);
@@ -187,31 +352,63 @@ fn json_makes_every_error_json() {
 fn json_makes_warnings_json_too() {
     let server = Server::start(vec![canned::zeev("tok-7")]);
     let outcome = warned(&server).run("login zeev --json");
-    assert_eq!((outcome.code, outcome.json()["token"].as_str()), (0, Some("tok-7")));
+    assert_eq!(
+        (outcome.code, outcome.json()["token"].as_str()),
+        (0, Some("tok-7"))
+    );
     let warning = error(&outcome);
     assert_eq!(warning["warning"]["target"], Value::Null);
-    assert!(warning["warning"]["message"].as_str().is_some_and(|text| text.contains("./.env")), "{warning}");
+    assert!(
+        warning["warning"]["message"]
+            .as_str()
+            .is_some_and(|text| text.contains("./.env")),
+        "{warning}"
+    );
 }
 
 #[test]
 fn quiet_hides_warnings_and_no_errors() {
-    let server = Server::start(vec![canned::zeev("tok-7"), canned::zeev("tok-8"), Reply::json(401, "{}")]);
+    let server = Server::start(vec![
+        canned::zeev("tok-7"),
+        canned::zeev("tok-8"),
+        Reply::json(401, "{}"),
+    ]);
     let machine = warned(&server);
     machine.run("login zeev").says(&["warning: "]);
     assert_eq!(machine.run("login zeev -q").answer(), "tok-8\n");
     let refused = machine.run("login zeev -qvv");
     refused.fails(4, &["error: zeev: ", "hint: "]);
     assert_eq!(refused.stderr.lines().count(), 2, "{}", refused.stderr);
-    machine.run("login glou --quiet").fails(2, &["error: ", "hint: "]);
-    machine.run("login gluo -q --bogus").fails(2, &["error: ", "hint: "]);
-    machine.run_args(&["-q"]).fails(2, &["error: a command is missing: login, token, "]);
+    machine
+        .run("login glou --quiet")
+        .fails(2, &["error: ", "hint: "]);
+    machine
+        .run("login gluo -q --bogus")
+        .fails(2, &["error: ", "hint: "]);
+    machine
+        .run_args(&["-q"])
+        .fails(2, &["error: a command is missing: login, token, "]);
 }
 
 #[test]
 fn verbose_tells_what_is_done_and_every_request() {
     for (option, told, hidden) in [
-        ("-v", &["note: zeev: ZEEV_API_TOKEN from the environment"][..], &["trace: "][..]),
-        ("-vv", &["note: zeev: ", "trace: zeev: ", "GET", "/api/2/tokens", "200"], &[]),
+        (
+            "-v",
+            &["note: zeev: ZEEV_API_TOKEN from the environment"][..],
+            &["trace: "][..],
+        ),
+        (
+            "-vv",
+            &[
+                "note: zeev: ",
+                "trace: zeev: ",
+                "GET",
+                "/api/2/tokens",
+                "200",
+            ],
+            &[],
+        ),
         ("-v -v", &["trace: zeev: "], &[]),
         ("", &[], &["note: ", "trace: "]),
     ] {
@@ -223,13 +420,24 @@ fn verbose_tells_what_is_done_and_every_request() {
             .canary("tok-Trace4Canary");
         let line = format!("login zeev {option}");
         let outcome = machine.run(line.trim_end());
-        assert_eq!((outcome.code, outcome.stdout.as_str()), (0, "tok-Trace4Canary\n"));
+        assert_eq!(
+            (outcome.code, outcome.stdout.as_str()),
+            (0, "tok-Trace4Canary\n")
+        );
         outcome.says(told);
-        let notes: Vec<&str> = outcome.stderr.lines().filter(|line| line.starts_with("note: ")).collect();
+        let notes: Vec<&str> = outcome
+            .stderr
+            .lines()
+            .filter(|line| line.starts_with("note: "))
+            .collect();
         let once: std::collections::BTreeSet<&str> = notes.iter().copied().collect();
         assert_eq!(notes.len(), once.len(), "{}", outcome.stderr);
         for text in hidden {
-            assert!(!outcome.stderr.contains(text), "{option}: {}", outcome.stderr);
+            assert!(
+                !outcome.stderr.contains(text),
+                "{option}: {}",
+                outcome.stderr
+            );
         }
     }
 }
@@ -261,7 +469,11 @@ fn off_a_terminal_colour_is_for_those_who_ask() {
             assert_eq!(text.contains('\u{1b}'), colored, "{line}: {text:?}");
         }
     }
-    let text = stderr(machine.command(&["--color", "always", "--json", "login", "glou"]).env("X", ""));
+    let text = stderr(
+        machine
+            .command(&["--color", "always", "--json", "login", "glou"])
+            .env("X", ""),
+    );
     assert!(!text.contains('\u{1b}'), "{text:?}");
 }
 
@@ -288,13 +500,24 @@ fn at_a_terminal_colour_can_be_switched_off() {
             let (name, value) = variable.split_once('=').expect("NAME=VALUE");
             command.env("TERM", "xterm").env(name, value);
             let mut terminal = Command::new("script");
-            terminal.args(["-qec", &run, "/dev/null"]).current_dir(machine.work()).env_clear();
-            terminal.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            terminal
+                .args(["-qec", &run, "/dev/null"])
+                .current_dir(machine.work())
+                .env_clear();
+            terminal.envs(
+                command
+                    .get_envs()
+                    .filter_map(|(name, value)| Some((name, value?))),
+            );
             terminal.stdin(Stdio::null());
             let output = terminal.output().expect("script");
             let text = String::from_utf8(output.stdout).expect("UTF-8");
             assert_eq!(text.contains(RED), colored, "{variable} {run}: {text:?}");
-            assert_eq!(text.contains('\u{1b}'), colored, "{variable} {run}: {text:?}");
+            assert_eq!(
+                text.contains('\u{1b}'),
+                colored,
+                "{variable} {run}: {text:?}"
+            );
         }
     }
 }
@@ -302,15 +525,32 @@ fn at_a_terminal_colour_can_be_switched_off() {
 #[test]
 fn what_was_typed_is_shown_harmless() {
     let machine = Machine::new();
-    for word in ["\u{1b}[31mx", "a\nb", "::error::x", "##[error]x", "\u{202e}x", &"x".repeat(5000)] {
+    for word in [
+        "\u{1b}[31mx",
+        "a\nb",
+        "::error::x",
+        "##[error]x",
+        "\u{202e}x",
+        &"x".repeat(5000),
+    ] {
         machine.run_args(&["login", word]).fails(2, &["error: "]);
         machine.run_args(&[word]).fails(2, &["error: "]);
-        machine.run_args(&["login", "gluo", "-f", word]).fails(2, &["error: "]);
-        machine.run_args(&["login", "gluo", "--sandbox", "--as", word]).fails(2, &["error: "]);
-        machine.run_args(&["login", "gluo", "--env-file", word]).fails(2, &["error: "]);
-        machine.run_args(&["login", "gluo", "--sandbox", "-o", &format!("no/{word}")]).fails(7, &["error: "]);
+        machine
+            .run_args(&["login", "gluo", "-f", word])
+            .fails(2, &["error: "]);
+        machine
+            .run_args(&["login", "gluo", "--sandbox", "--as", word])
+            .fails(2, &["error: "]);
+        machine
+            .run_args(&["login", "gluo", "--env-file", word])
+            .fails(2, &["error: "]);
+        machine
+            .run_args(&["login", "gluo", "--sandbox", "-o", &format!("no/{word}")])
+            .fails(7, &["error: "]);
         let var = format!("--var=-{word}");
-        machine.run_args(&["login", "gluo", "--sandbox", "-f", "env", &var]).fails(2, &["error: "]);
+        machine
+            .run_args(&["login", "gluo", "--sandbox", "-f", "env", &var])
+            .fails(2, &["error: "]);
     }
 }
 
@@ -319,7 +559,11 @@ fn arguments_that_are_no_text_are_refused() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
     let machine = Machine::new();
-    for arguments in [&[&b"login"[..], b"gl\xffuo"][..], &[b"\xff"], &[b"login", b"gluo", b"-f\xff"]] {
+    for arguments in [
+        &[&b"login"[..], b"gl\xffuo"][..],
+        &[b"\xff"],
+        &[b"login", b"gluo", b"-f\xff"],
+    ] {
         let mut command = machine.command(&[]);
         command.args(arguments.iter().map(|word| OsStr::from_bytes(word)));
         machine.finish(command).fails(2, &["error: "]);

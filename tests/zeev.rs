@@ -26,7 +26,11 @@ pub static DEMO: Demo = Demo {
     alive: |host, token| raw::get(host, "/api/2/tokens", Some(token)).status == 200,
     steps: &[
         LOGIN,
-        Step { name: "zeev's login with a permanent token", settings: &[("API_TOKEN", "HEADER")], ..LOGIN },
+        Step {
+            name: "zeev's login with a permanent token",
+            settings: &[("API_TOKEN", "HEADER")],
+            ..LOGIN
+        },
         Step {
             name: "zeev's impersonation",
             arguments: " --as 42",
@@ -41,9 +45,21 @@ pub static DEMO: Demo = Demo {
             after: &[IMPERSONATED],
             ..LOGIN
         },
-        Step { name: "zeev's renewal", kind: Kind::Renewal, ..LOGIN },
-        Step { name: "zeev's whoami", kind: Kind::Check, ..LOGIN },
-        Step { name: "a call to zeev", kind: Kind::Call, ..LOGIN },
+        Step {
+            name: "zeev's renewal",
+            kind: Kind::Renewal,
+            ..LOGIN
+        },
+        Step {
+            name: "zeev's whoami",
+            kind: Kind::Check,
+            ..LOGIN
+        },
+        Step {
+            name: "a call to zeev",
+            kind: Kind::Call,
+            ..LOGIN
+        },
     ],
     scenes,
 };
@@ -56,13 +72,17 @@ const LOGIN: Step = Step {
     field: "temporaryToken",
     ..Step::LOGIN
 };
-const IMPERSONATOR: &str = r#"{"userId":7,"name":"Maria","username":"maria","temporaryToken":PRIOR}"#;
+const IMPERSONATOR: &str =
+    r#"{"userId":7,"name":"Maria","username":"maria","temporaryToken":PRIOR}"#;
 const IMPERSONATED: &str = r#"{"current":{"userId":7,"username":"maria"},"impersonate":{"id":42,"username":"joao","temporaryToken":TOKEN}}"#;
 
 /// What the page shows.
 fn scenes() -> Vec<Scene> {
     let scene = |name| {
-        let settings = [("ZEEV_USERNAME", "maria"), ("ZEEV_PASSWORD", "aS3nhaD4M4ria")];
+        let settings = [
+            ("ZEEV_USERNAME", "maria"),
+            ("ZEEV_PASSWORD", "aS3nhaD4M4ria"),
+        ];
         scene(name, "zeev", "login zeev", &settings)
     };
     let person = |id: u32, name: &str, username: &str, token: &str| json!({ "id": id, "userId": id, "name": name, "username": username, "temporaryToken": token });
@@ -76,10 +96,19 @@ fn scenes() -> Vec<Scene> {
     let none = json!({ "message": "Not found" });
     vec![
         scene("login").json(&maria),
-        scene("impersonate").command("login zeev --as joao.lima").json(&maria).json(&both),
+        scene("impersonate")
+            .command("login zeev --as joao.lima")
+            .json(&maria)
+            .json(&both),
         scene("refused").status(401, &json!({ "message": "Unauthorized" })),
-        scene("may not").command("login zeev --as joao.lima").json(&maria).status(403, &none),
-        scene("nobody").command("login zeev --as joao.lyma").json(&maria).status(404, &none),
+        scene("may not")
+            .command("login zeev --as joao.lima")
+            .json(&maria)
+            .status(403, &none),
+        scene("nobody")
+            .command("login zeev --as joao.lyma")
+            .json(&maria)
+            .status(404, &none),
         scene("too many").html(429, ""),
         scene("two ways").with("ZEEV_API_TOKEN", "zV7Kq2Xw9Lm4Rt"),
     ]
@@ -97,7 +126,9 @@ fn machine(url: &str, api_token: bool) -> Machine {
     if api_token {
         machine.secret("ZEEV_API_TOKEN", API_TOKEN);
     } else {
-        machine.set("ZEEV_USERNAME", "maria").secret("ZEEV_PASSWORD", PASSWORD);
+        machine
+            .set("ZEEV_USERNAME", "maria")
+            .secret("ZEEV_PASSWORD", PASSWORD);
     }
     machine
 }
@@ -105,7 +136,8 @@ fn machine(url: &str, api_token: bool) -> Machine {
 fn own() -> Reply {
     Reply::json(
         200,
-        json!({"userId": 7, "name": "Maria", "username": "maria.s", "temporaryToken": OWN}).to_string(),
+        json!({"userId": 7, "name": "Maria", "username": "maria.s", "temporaryToken": OWN})
+            .to_string(),
     )
 }
 
@@ -120,13 +152,19 @@ fn others() -> Reply {
 fn login(api_token: bool, arguments: &[&str], replies: Vec<Reply>) -> (Outcome, Server) {
     let server = Server::start(replies);
     let arguments = [&["login", "zeev", "--json"], arguments].concat();
-    (machine(&server.url(), api_token).run_args(&arguments), server)
+    (
+        machine(&server.url(), api_token).run_args(&arguments),
+        server,
+    )
 }
 
 /// How long the session lasts, in seconds.
 fn lifetime(answer: &Value) -> i64 {
-    let time = |name: &str| -> jiff::Timestamp { answer[name].as_str().expect(name).parse().expect(name) };
-    time("expires_at").duration_since(time("obtained_at")).as_secs()
+    let time =
+        |name: &str| -> jiff::Timestamp { answer[name].as_str().expect(name).parse().expect(name) };
+    time("expires_at")
+        .duration_since(time("obtained_at"))
+        .as_secs()
 }
 
 const GET_HEADERS: &str = "HTTP/1.1\naccept: application/json\nauthorization: Bearer TOKEN\nhost: HOST\n\
@@ -156,8 +194,14 @@ fn a_password_is_posted() {
         ("url", json!(server.url())),
         ("user", json!("maria")),
         ("impersonating", json!(null)),
-        ("placement", json!({"in": "header", "name": "Authorization"})),
-        ("details", json!({"userId": 7, "name": "Maria", "username": "maria.s"})),
+        (
+            "placement",
+            json!({"in": "header", "name": "Authorization"}),
+        ),
+        (
+            "details",
+            json!({"userId": 7, "name": "Maria", "username": "maria.s"}),
+        ),
     ] {
         assert_eq!(answer[name], value, "{name}");
     }
@@ -169,7 +213,10 @@ fn a_permanent_token_fetches_a_temporary_one() {
     let (outcome, server) = login(true, &[], vec![own()]);
     assert_eq!(server.received()[0].text(), get("/api/2/tokens", API_TOKEN));
     let answer = outcome.json();
-    assert_eq!((&answer["token"], &answer["user"]), (&json!(OWN), &json!("maria.s")));
+    assert_eq!(
+        (&answer["token"], &answer["user"]),
+        (&json!(OWN), &json!("maria.s"))
+    );
     assert_eq!(lifetime(&answer), 600);
 }
 
@@ -192,7 +239,10 @@ fn another_person_is_named_by_id_or_user_name() {
 #[test]
 fn a_permanent_token_impersonates_at_once() {
     let (outcome, server) = login(true, &["--as", "9"], vec![others()]);
-    assert_eq!(server.received()[0].text(), get("/api/2/tokens/impersonate/9", API_TOKEN));
+    assert_eq!(
+        server.received()[0].text(),
+        get("/api/2/tokens/impersonate/9", API_TOKEN)
+    );
     assert_eq!(outcome.json()["token"], OTHERS);
 }
 
@@ -229,14 +279,25 @@ fn people_who_cannot_be() {
 #[test]
 fn refusals_of_the_login() {
     for (status, code, text) in [
-        (401, 4, "refused the request (HTTP 401): Usuário não autenticado"),
-        (403, 4, "refused the request (HTTP 403): Usuário não autenticado"),
+        (
+            401,
+            4,
+            "refused the request (HTTP 401): Usuário não autenticado",
+        ),
+        (
+            403,
+            4,
+            "refused the request (HTTP 403): Usuário não autenticado",
+        ),
         (404, 6, "has no such API at /api/2/tokens (HTTP 404)"),
         (429, 5, "too many requests (HTTP 429)"),
         (500, 6, "answered HTTP 500"),
     ] {
         let body = json!({"message": "Usuário não autenticado"}).to_string();
-        for (api_token, settings) in [(false, "ZEEV_USERNAME and ZEEV_PASSWORD"), (true, "ZEEV_API_TOKEN")] {
+        for (api_token, settings) in [
+            (false, "ZEEV_USERNAME and ZEEV_PASSWORD"),
+            (true, "ZEEV_API_TOKEN"),
+        ] {
             let (outcome, server) = login(api_token, &[], vec![Reply::json(status, &body)]);
             outcome.fails(code, &[text, &server.host()]);
             if code == 4 {
@@ -249,15 +310,31 @@ fn refusals_of_the_login() {
 #[test]
 fn refusals_of_the_impersonation_speak_of_people() {
     for (status, code, texts) in [
-        (404, 2, &["Zeev knows nobody `jose` to impersonate", "--as takes a person's id or user name"][..]),
-        (403, 4, &["this account may not impersonate `jose`", "permission to impersonate"]),
+        (
+            404,
+            2,
+            &[
+                "Zeev knows nobody `jose` to impersonate",
+                "--as takes a person's id or user name",
+            ][..],
+        ),
+        (
+            403,
+            4,
+            &[
+                "this account may not impersonate `jose`",
+                "permission to impersonate",
+            ],
+        ),
         (401, 4, &["refused the request (HTTP 401)", "ZEEV_"]),
         (429, 5, &["too many requests (HTTP 429)"]),
     ] {
         for (api_token, first) in [(false, vec![own()]), (true, Vec::new())] {
             let replies = [first, vec![Reply::json(status, "{}")]].concat();
             let (outcome, server) = login(api_token, &["--as", "jose"], replies);
-            outcome.fails(code, texts).says(&[&server.host(), &format!("\"http_status\":{status}")]);
+            outcome
+                .fails(code, texts)
+                .says(&[&server.host(), &format!("\"http_status\":{status}")]);
         }
     }
 }
@@ -265,12 +342,25 @@ fn refusals_of_the_impersonation_speak_of_people() {
 #[test]
 fn an_impersonation_without_the_persons_token_is_none() {
     for (body, text) in [
-        (json!({"current": {"temporaryToken": OWN}}), "has no field `impersonate`"),
+        (
+            json!({"current": {"temporaryToken": OWN}}),
+            "has no field `impersonate`",
+        ),
         (json!({"temporaryToken": OWN}), "has no field `impersonate`"),
-        (json!({"impersonate": [], "current": {"temporaryToken": OWN}}), "has an array in `impersonate`"),
-        (json!({"impersonate": {"id": 9}, "current": {"temporaryToken": OWN}}), "there is no session in the"),
+        (
+            json!({"impersonate": [], "current": {"temporaryToken": OWN}}),
+            "has an array in `impersonate`",
+        ),
+        (
+            json!({"impersonate": {"id": 9}, "current": {"temporaryToken": OWN}}),
+            "there is no session in the",
+        ),
     ] {
-        let (outcome, _server) = login(true, &["--as", "9"], vec![Reply::json(200, body.to_string())]);
+        let (outcome, _server) = login(
+            true,
+            &["--as", "9"],
+            vec![Reply::json(200, body.to_string())],
+        );
         outcome.fails(6, &[text]);
     }
 }
@@ -283,6 +373,8 @@ fn others_cannot_impersonate() {
         .set("SYSTEMSWAY_URL", &server.url())
         .set("SYSTEMSWAY_USERNAME", "u")
         .secret("SYSTEMSWAY_PASSWORD", PASSWORD);
-    machine.run("login systemsway --as 9").fails(2, &["SystemsWay cannot log in as somebody else", "zeev"]);
+    machine
+        .run("login systemsway --as 9")
+        .fails(2, &["SystemsWay cannot log in as somebody else", "zeev"]);
     assert_eq!(server.connections(), 0);
 }

@@ -51,14 +51,18 @@ fn main() -> Result<()> {
         connections: Cell::new(0),
         requests: Cell::new(0),
     });
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     tokio::task::LocalSet::new().block_on(&runtime, serve(state, folder))
 }
 
 async fn serve(state: Rc<State>, folder: &str) -> Result<()> {
     let tls = TlsAcceptor::from(identity(folder)?);
-    let (plain, secure) =
-        (TcpListener::bind(("127.0.0.1", 0)).await?, TcpListener::bind(("127.0.0.1", 0)).await?);
+    let (plain, secure) = (
+        TcpListener::bind(("127.0.0.1", 0)).await?,
+        TcpListener::bind(("127.0.0.1", 0)).await?,
+    );
     let urls = serde_json::json!({
         "http": format!("http://{}", plain.local_addr()?),
         "https": format!("https://localhost:{}", secure.local_addr()?.port()),
@@ -93,7 +97,10 @@ async fn serve(state: Rc<State>, folder: &str) -> Result<()> {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "whoever starts the server reads its stdout")]
+#[expect(
+    clippy::print_stdout,
+    reason = "whoever starts the server reads its stdout"
+)]
 fn announce(line: &str) -> Result<()> {
     println!("{line}");
     Ok(std::io::Write::flush(&mut std::io::stdout())?)
@@ -103,7 +110,9 @@ async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin + 'static, state: 
     state.connections.set(state.connections.get() + 1);
     let service = service_fn(move |request| exchange(request, Rc::clone(&state)));
     // A client that goes away is no concern of the server's.
-    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    let _ = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }
 
 async fn exchange(
@@ -113,15 +122,25 @@ async fn exchange(
     let (head, body) = request.into_parts();
     if head.uri.path() == "/counts" {
         let counts = [state.connections.get() - 1, state.requests.get()];
-        return Ok(answer(StatusCode::OK, serde_json::json!(counts).to_string()));
+        return Ok(answer(
+            StatusCode::OK,
+            serde_json::json!(counts).to_string(),
+        ));
     }
     state.requests.set(state.requests.get() + 1);
-    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = body
+        .collect()
+        .await
+        .map(|body| body.to_bytes())
+        .unwrap_or_default();
     // No time at all would still be a tick of the clock, a millisecond.
     if !state.delay.is_zero() {
         tokio::time::sleep(state.delay).await;
     }
-    let challenge = head.uri.query().is_some_and(|query| query.contains("operation=getchallenge"));
+    let challenge = head
+        .uri
+        .query()
+        .is_some_and(|query| query.contains("operation=getchallenge"));
     Ok(match (head.uri.path(), challenge) {
         ("/webservice.php", true) => {
             let now = jiff::Timestamp::now().as_second();
@@ -145,7 +164,10 @@ async fn exchange(
 
 fn logged_in(body: &[u8], key: &str) -> String {
     let right = ["accessKey=", key].concat();
-    if String::from_utf8_lossy(body).split('&').any(|field| field == right) {
+    if String::from_utf8_lossy(body)
+        .split('&')
+        .any(|field| field == right)
+    {
         return serde_json::json!({
             "success": true,
             "result": {
@@ -162,9 +184,10 @@ fn logged_in(body: &[u8], key: &str) -> String {
 fn answer(status: StatusCode, body: String) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from(body));
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(hyper::header::CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(
+        hyper::header::CONTENT_TYPE,
+        hyper::header::HeaderValue::from_static("application/json"),
+    );
     response
 }
 
@@ -173,7 +196,9 @@ fn identity(folder: &str) -> Result<Arc<rustls::ServerConfig>> {
     let mut params = CertificateParams::new(Vec::new())?;
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     // OpenSSL tells the one who signs from the one who is signed by their names.
-    params.distinguished_name.push(DnType::CommonName, "crmauth bench authority");
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "crmauth bench authority");
     let key = KeyPair::generate()?;
     std::fs::write(format!("{folder}/ca.pem"), params.self_signed(&key)?.pem())?;
     let issuer = Issuer::new(params, key);

@@ -49,13 +49,18 @@ pub(super) fn colored(choice: Color, environment: &Environment, terminal: bool) 
     match choice {
         Color::Always => true,
         Color::Never => false,
-        Color::Auto => terminal && !is_set("NO_COLOR", environment) && is_capable_terminal(environment),
+        Color::Auto => {
+            terminal && !is_set("NO_COLOR", environment) && is_capable_terminal(environment)
+        }
     }
 }
 
 /// Whether a terminal can do more than print lines, with a person in front of it.
 fn is_capable_terminal(environment: &Environment) -> bool {
-    !is_set("CI", environment) && !environment.get("TERM").is_ok_and(|term| term == Some("dumb"))
+    !is_set("CI", environment)
+        && !environment
+            .get("TERM")
+            .is_ok_and(|term| term == Some("dumb"))
 }
 
 fn is_set(name: &str, environment: &Environment) -> bool {

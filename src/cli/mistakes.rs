@@ -20,12 +20,21 @@ use crate::settings::{self, Environment};
 /// Prints the help if clap's error is a request for it, else explains what is wrong; returns the exit code.
 pub fn explain(error: &clap::Error, arguments: &[OsString], environment: &Environment) -> u8 {
     let words = Words::of(arguments);
-    let color = words.value(None, "color").and_then(|word| Color::from_str(word, false).ok());
+    let color = words
+        .value(None, "color")
+        .and_then(|word| Color::from_str(word, false).ok());
     let color = color.unwrap_or(Color::Auto);
-    let for_stdout = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    let for_stdout = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    );
     if for_stdout || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         let color = colored(color, environment, std::io::stdout().is_terminal());
-        let text = if color { error.render().ansi().to_string() } else { error.render().to_string() };
+        let text = if color {
+            error.render().ansi().to_string()
+        } else {
+            error.render().to_string()
+        };
         let report = Report::new(Manner::default());
         if !for_stdout {
             report.help(&text);
@@ -36,7 +45,12 @@ pub fn explain(error: &clap::Error, arguments: &[OsString], environment: &Enviro
     let color = colored(color, environment, std::io::stderr().is_terminal());
     let named = words.value(None, "lang").and_then(Lang::named);
     let lang = language(named, environment).unwrap_or_else(|_| locale(environment));
-    let report = Report::new(Manner { json: words.flag("--json"), color, lang, ..Manner::default() });
+    let report = Report::new(Manner {
+        json: words.flag("--json"),
+        color,
+        lang,
+        ..Manner::default()
+    });
     report_usage_error(&report, &usage(error, &words), &words)
 }
 
@@ -45,13 +59,20 @@ pub fn report_usage_error(report: &Report, error: &Error, words: &Words<'_>) -> 
     report.error(error);
     // A shell that evaluates stdout must fail too.
     let format = words.value(Some('f'), "format").and_then(Format::named);
-    let stdout = words.value(Some('o'), "output").is_none_or(|path| path == "-") && !words.flag("--save");
+    let stdout = words
+        .value(Some('o'), "output")
+        .is_none_or(|path| path == "-")
+        && !words.flag("--save");
     let on_failure = format.filter(|_| stdout).map_or("", Format::on_failure);
     if !on_failure.is_empty() {
         let _ = print_now(on_failure);
     }
     // Every other code of `exec` may be its command's.
-    if words.verb() == Some("exec") { exec::FAILED } else { Cause::Usage.exit() }
+    if words.verb() == Some("exec") {
+        exec::FAILED
+    } else {
+        Cause::Usage.exit()
+    }
 }
 
 /// The words of a command line, for what clap's errors do not tell.
@@ -65,7 +86,10 @@ pub struct Words<'a> {
 impl<'a> Words<'a> {
     /// `arguments` begin with the program's name.
     pub fn of(arguments: &'a [OsString]) -> Self {
-        let words = arguments.iter().skip(1).map(|word| word.to_str().unwrap_or_default());
+        let words = arguments
+            .iter()
+            .skip(1)
+            .map(|word| word.to_str().unwrap_or_default());
         let ours: Vec<&str> = words.take_while(|word| *word != "--").collect();
         let more = ours.len() + 1 < arguments.len();
         Self { ours, more }
@@ -78,17 +102,33 @@ impl<'a> Words<'a> {
     /// The first word that is a verb's name.
     fn verb(&self) -> Option<&'a str> {
         let known = Cli::program();
-        self.ours.iter().copied().find(|word| known.find_subcommand(word).is_some())
+        self.ours
+            .iter()
+            .copied()
+            .find(|word| known.find_subcommand(word).is_some())
     }
 
     /// An option's value: `--format sh`, `--format=sh`, `-f sh`, `-fsh`, and after flags, `-qf sh`.
     fn value(&self, short: Option<char>, long: &str) -> Option<&'a str> {
         let after_name = |word: &'a str| match word.strip_prefix("--") {
-            Some(word) => word.strip_prefix(long).filter(|rest| rest.is_empty() || rest.starts_with('=')),
-            None => word.strip_prefix('-')?.trim_start_matches(['q', 'v']).strip_prefix(short?),
+            Some(word) => word
+                .strip_prefix(long)
+                .filter(|rest| rest.is_empty() || rest.starts_with('=')),
+            None => word
+                .strip_prefix('-')?
+                .trim_start_matches(['q', 'v'])
+                .strip_prefix(short?),
         };
-        let (at, rest) = self.ours.iter().enumerate().find_map(|(at, word)| Some((at, after_name(word)?)))?;
-        if rest.is_empty() { self.ours.get(at + 1).copied() } else { Some(rest.trim_start_matches('=')) }
+        let (at, rest) = self
+            .ours
+            .iter()
+            .enumerate()
+            .find_map(|(at, word)| Some((at, after_name(word)?)))?;
+        if rest.is_empty() {
+            self.ours.get(at + 1).copied()
+        } else {
+            Some(rest.trim_start_matches('='))
+        }
     }
 }
 
@@ -103,7 +143,11 @@ fn usage(error: &clap::Error, words: &Words<'_>) -> Error {
         ),
         (Some(word), ..) => tr!("did you mean `{word}`?", word),
         (None, Some(verb), Some(form)) => {
-            tr!("it is written `{form}`; `crmauth {verb} --help` shows more", form, verb)
+            tr!(
+                "it is written `{form}`; `crmauth {verb} --help` shows more",
+                form,
+                verb
+            )
         }
         (None, Some(verb), None) => tr!("`crmauth {verb} --help` shows what is possible", verb),
         (None, None, _) => tr!("`crmauth --help` shows what is possible"),
@@ -113,7 +157,11 @@ fn usage(error: &clap::Error, words: &Words<'_>) -> Error {
 
 /// The word that clap thinks was meant.
 fn suggestion(error: &clap::Error) -> Option<String> {
-    let kinds = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue];
+    let kinds = [
+        ContextKind::SuggestedArg,
+        ContextKind::SuggestedSubcommand,
+        ContextKind::SuggestedValue,
+    ];
     kinds.into_iter().find_map(|kind| match error.get(kind)? {
         ContextValue::String(word) => Some(word.clone()),
         // The best one comes last.
@@ -124,8 +172,14 @@ fn suggestion(error: &clap::Error) -> Option<String> {
 
 /// Whether an option was tried that takes a secret in other programs.
 fn asks_for_a_secret(error: &clap::Error) -> bool {
-    const NAMES: [&str; 6] =
-        ["--password", "--pass", "--senha", "--secret", "--client-secret", "--access-key"];
+    const NAMES: [&str; 6] = [
+        "--password",
+        "--pass",
+        "--senha",
+        "--secret",
+        "--client-secret",
+        "--access-key",
+    ];
     let tried = error.get(ContextKind::InvalidArg);
     matches!(tried, Some(ContextValue::String(name)) if NAMES.contains(&name.as_str()))
 }
@@ -135,7 +189,12 @@ fn form(error: &clap::Error) -> Option<String> {
     if error.kind() != ErrorKind::MissingRequiredArgument {
         return None;
     }
-    Some(context(error, ContextKind::Usage).trim().strip_prefix("Usage: ")?.to_owned())
+    Some(
+        context(error, ContextKind::Usage)
+            .trim()
+            .strip_prefix("Usage: ")?
+            .to_owned(),
+    )
 }
 
 /// A part of what clap knows about an error, empty if it knows none.
@@ -160,18 +219,37 @@ fn sentence(error: &clap::Error) -> Text {
             tr!("unrecognized subcommand '{name}'", name)
         }
         ErrorKind::InvalidValue | ErrorKind::ValueValidation if value.is_empty() => {
-            tr!("a value is required for '{argument}' but none was supplied", argument)
+            tr!(
+                "a value is required for '{argument}' but none was supplied",
+                argument
+            )
         }
-        ErrorKind::InvalidValue | ErrorKind::ValueValidation => invalid_value(error, &argument, &value),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+            invalid_value(error, &argument, &value)
+        }
         ErrorKind::TooManyValues => {
-            tr!("unexpected value '{value}' for '{argument}' found; no more were expected", value, argument)
+            tr!(
+                "unexpected value '{value}' for '{argument}' found; no more were expected",
+                value,
+                argument
+            )
         }
         ErrorKind::ArgumentConflict => match &*context(error, ContextKind::PriorArg) {
-            "" => tr!("the argument '{argument}' cannot be used with the others", argument),
+            "" => tr!(
+                "the argument '{argument}' cannot be used with the others",
+                argument
+            ),
             prior if prior == argument => {
-                tr!("the argument '{argument}' cannot be used multiple times", argument)
+                tr!(
+                    "the argument '{argument}' cannot be used multiple times",
+                    argument
+                )
             }
-            prior => tr!("the argument '{argument}' cannot be used with '{prior}'", argument, prior),
+            prior => tr!(
+                "the argument '{argument}' cannot be used with '{prior}'",
+                argument,
+                prior
+            ),
         },
         ErrorKind::InvalidUtf8 => tr!("an argument is not valid UTF-8"),
         ErrorKind::MissingSubcommand => match error.get(ContextKind::ValidSubcommand) {
@@ -183,7 +261,10 @@ fn sentence(error: &clap::Error) -> Text {
         _ => {
             let rendered = error.render().to_string();
             let first = rendered.lines().next().unwrap_or_default();
-            tr!("{words}", words = first.strip_prefix("error: ").unwrap_or(first))
+            tr!(
+                "{words}",
+                words = first.strip_prefix("error: ").unwrap_or(first)
+            )
         }
     }
 }
@@ -191,7 +272,12 @@ fn sentence(error: &clap::Error) -> Text {
 /// What is wrong with an option's value, with the reason or the possible values.
 fn invalid_value(error: &clap::Error, argument: &str, value: &str) -> Text {
     if let Some(Refused(why)) = error.source().and_then(|source| source.downcast_ref()) {
-        return tr!("invalid value '{value}' for '{argument}': {why}", value, argument, why);
+        return tr!(
+            "invalid value '{value}' for '{argument}': {why}",
+            value,
+            argument,
+            why
+        );
     }
     match error.get(ContextKind::ValidValue) {
         Some(ContextValue::Strings(words)) if !words.is_empty() => tr!(
@@ -208,14 +294,20 @@ fn invalid_value(error: &clap::Error, argument: &str, value: &str) -> Text {
 fn misplaced(words: &Words<'_>) -> Option<Error> {
     let verb = words.verb()?;
     let rest = words.ours.iter().skip_while(|word| **word != verb).skip(1);
-    let typed: Vec<&str> = rest.copied().take_while(|word| !word.starts_with('-')).collect();
+    let typed: Vec<&str> = rest
+        .copied()
+        .take_while(|word| !word.starts_with('-'))
+        .collect();
     let is_target = |word: &&str| settings::target(word).is_ok();
     let targets: Vec<&str> = typed.iter().copied().take_while(is_target).collect();
     match (verb, typed.get(targets.len())) {
         ("exec", Some(command)) if !targets.is_empty() && !words.more => {
             let line = format!("crmauth exec {} -- {command}", targets.join(" "));
             let message = tr!("`{command}` is no target", command);
-            Some(Error::new(Cause::Usage, message).hint(tr!("put `--` before the command: {line}", line)))
+            Some(
+                Error::new(Cause::Usage, message)
+                    .hint(tr!("put `--` before the command: {line}", line)),
+            )
         }
         ("token", _) if targets.len() > 1 => {
             let error = error!(Usage, "token takes one target");

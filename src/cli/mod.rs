@@ -8,7 +8,9 @@ use std::path::PathBuf;
 
 use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::command::{Global, Run, api, completions, exec, login, logout, providers, sandbox, status, token};
+use crate::command::{
+    Global, Run, api, completions, exec, login, logout, providers, sandbox, status, token,
+};
 use crate::error::{EXIT_CODES, Result};
 use crate::i18n::{Text, tr};
 
@@ -44,7 +46,11 @@ impl Cli {
     pub fn program() -> clap::Command {
         let program = Self::command();
         let both_sides = |arg: &&Arg| BOTH_SIDES.iter().any(|id| arg.get_id() == id);
-        let again: Vec<Arg> = program.get_arguments().filter(both_sides).cloned().collect();
+        let again: Vec<Arg> = program
+            .get_arguments()
+            .filter(both_sides)
+            .cloned()
+            .collect();
         program.mut_subcommands(|verb| verb.args(&again))
     }
 
@@ -54,7 +60,13 @@ impl Cli {
         let mut cli = Self::from_arg_matches(&matches)?;
         if let Some((_, behind)) = matches.subcommand() {
             let [env_file, verbose] = BOTH_SIDES;
-            cli.global.env_file.extend(behind.get_many::<PathBuf>(env_file).into_iter().flatten().cloned());
+            cli.global.env_file.extend(
+                behind
+                    .get_many::<PathBuf>(env_file)
+                    .into_iter()
+                    .flatten()
+                    .cloned(),
+            );
             cli.global.verbose = cli.global.verbose.saturating_add(behind.get_count(verbose));
         }
         Ok(cli)
@@ -71,7 +83,10 @@ fn after_help() -> String {
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
-#[expect(missing_docs, reason = "a comment here would stand for the help that each verb's own file has")]
+#[expect(
+    missing_docs,
+    reason = "a comment here would stand for the help that each verb's own file has"
+)]
 pub enum Verb {
     Login(login::Args),
     Token(token::Args),
@@ -117,9 +132,8 @@ impl Verb {
     /// What stdout must carry if the run fails, so that a shell that evaluates it fails too.
     pub fn on_failure(&self) -> &'static str {
         match self {
-            Self::Login(login::Args { delivery, .. }) | Self::Token(token::Args { delivery, .. }) => {
-                delivery.on_failure()
-            }
+            Self::Login(login::Args { delivery, .. })
+            | Self::Token(token::Args { delivery, .. }) => delivery.on_failure(),
             _ => "",
         }
     }

@@ -63,21 +63,38 @@ pub struct Args {
 /// a new one, unless it may have been carried out and changes something.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let wanted = targets(std::slice::from_ref(&args.target))?;
-    let [target] = &wanted[..] else { return Err(error!(Usage, "api takes one TARGET")) };
+    let [target] = &wanted[..] else {
+        return Err(error!(Usage, "api takes one TARGET"));
+    };
     let named = |error: Error| error.target(&target.to_string());
     check_path(&args.path, target).map_err(named)?;
     let method = method(args).map_err(named)?;
     let headers = headers(args, target).map_err(named)?;
-    let body = args.data.as_deref().map(|data| read_data(data, run)).transpose()?;
-    let typed = Typed { path: &args.path, method, headers, body };
+    let body = args
+        .data
+        .as_deref()
+        .map(|data| read_data(data, run))
+        .transpose()?;
+    let typed = Typed {
+        path: &args.path,
+        method,
+        headers,
+        body,
+    };
     let (services, sources, _servers) = run.services().await?;
     let account = Account::find(&services, &sources, target, args.person.as_deref()).await?;
     let login = account.session(&Want::Usable(args.min_ttl)).await?;
     let mut answer = ask(&login, &typed).await.map_err(named)?;
     if answer.judgement != Judgement::Alive {
-        run.report.note(Some(target), tr!("the answer looks like that of a dead session"));
+        run.report.note(
+            Some(target),
+            tr!("the answer looks like that of a dead session"),
+        );
         let dead = answer.judgement == Judgement::Dead;
-        let want = Want::InsteadOf { suspect: Box::new(login.session.clone()), dead };
+        let want = Want::InsteadOf {
+            suspect: Box::new(login.session.clone()),
+            dead,
+        };
         match login.account.again().session(&want).await {
             Ok(fresh) if fresh.session.token == login.session.token => {}
             Ok(fresh) if answer.judgement != Judgement::Unclear || typed.is_harmless() => {
@@ -97,14 +114,18 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let mut out = StdoutStream::default();
     let passed = pass_on(args, answer, &mut out).await;
     out.end_line().await;
-    passed.and_then(|(response, empty)| verdict(&response, &login.account, empty)).map_err(named)
+    passed
+        .and_then(|(response, empty)| verdict(&response, &login.account, empty))
+        .map_err(named)
 }
 
 /// Checks a path before there is a session.
 fn check_path(path: &str, target: &Target) -> Result<()> {
     let refuse = |why: Text| {
         let error = error!(Usage, "PATH {why}", why);
-        Err(error.hint(tr!("PATH is joined to the target's URL, as in `crmauth api --help`")))
+        Err(error.hint(tr!(
+            "PATH is joined to the target's URL, as in `crmauth api --help`"
+        )))
     };
     match PathFault::of(path) {
         None => {}
@@ -112,23 +133,30 @@ fn check_path(path: &str, target: &Target) -> Result<()> {
             return refuse(tr!("is a URL; it must be a path below the target's URL"));
         }
         Some(PathFault::Character(_)) => {
-            return refuse(tr!("holds white space, a control character, a backslash or a fragment"));
+            return refuse(tr!(
+                "holds white space, a control character, a backslash or a fragment"
+            ));
         }
         Some(PathFault::Outside) => return refuse(tr!("leads out of the target's URL (..)")),
     }
     let place = path.split('?').next().unwrap_or_default();
     if target.spec.placement == Placement::Path && !place.contains("{session}") {
         let error = error!(Usage, "PATH names no {{session}} before its query");
-        return Err(
-            error.hint(tr!("{product} wants it as a segment of the path", product = target.spec.product))
-        );
+        return Err(error.hint(tr!(
+            "{product} wants it as a segment of the path",
+            product = target.spec.product
+        )));
     }
     Ok(())
 }
 
 fn method(args: &Args) -> Result<Method> {
     let default = if args.data.is_some() { "POST" } else { "GET" };
-    let method = args.method.as_deref().unwrap_or(default).to_ascii_uppercase();
+    let method = args
+        .method
+        .as_deref()
+        .unwrap_or(default)
+        .to_ascii_uppercase();
     Method::from_bytes(method.as_bytes()).map_err(|_| {
         error!(
             Usage, "-X names no HTTP method";
@@ -138,36 +166,56 @@ fn method(args: &Args) -> Result<Method> {
 }
 
 fn headers(args: &Args, target: &Target) -> Result<Vec<(HeaderName, Secret)>> {
-    args.headers.iter().map(|header| read_header(header, target)).collect()
+    args.headers
+        .iter()
+        .map(|header| read_header(header, target))
+        .collect()
 }
 
 fn read_header(header: &str, target: &Target) -> Result<(HeaderName, Secret)> {
     let refuse = |why: Text, hint: Text| Err(Error::new(Cause::Usage, why).hint(hint));
     let example = || tr!("for example -H 'Accept: text/plain'");
     let Some((name, value)) = header.split_once(':') else {
-        return refuse(tr!("-H takes a name and a value with a colon between them"), example());
+        return refuse(
+            tr!("-H takes a name and a value with a colon between them"),
+            example(),
+        );
     };
     let (name, value) = (name.trim(), value.trim());
     let parsed = HeaderName::from_bytes(name.as_bytes());
-    let Some(parsed) = parsed.ok().filter(|_| !value.chars().any(|c| c.is_control() && c != '\t')) else {
+    let Some(parsed) = parsed
+        .ok()
+        .filter(|_| !value.chars().any(|c| c.is_control() && c != '\t'))
+    else {
         return refuse(tr!("-H names no header that HTTP can carry"), example());
     };
     if OURS.iter().any(|ours| parsed == *ours) {
-        let why = tr!("-H names {name}, which follows from the URL and the body", name);
+        let why = tr!(
+            "-H names {name}, which follows from the URL and the body",
+            name
+        );
         return refuse(why, tr!("leave it out"));
     }
     if target.spec.placement == Placement::Bearer && parsed == "Authorization" {
         let hint = tr!("leave it out; to send another token, use curl");
-        return refuse(tr!("-H names Authorization, which carries the session"), hint);
+        return refuse(
+            tr!("-H names Authorization, which carries the session"),
+            hint,
+        );
     }
     Ok((parsed, Secret::new(value.to_owned())))
 }
 
 fn read_data(data: &str, run: &Run<'_>) -> Result<Vec<u8>> {
-    let Some(name) = data.strip_prefix('@') else { return Ok(data.as_bytes().to_vec()) };
+    let Some(name) = data.strip_prefix('@') else {
+        return Ok(data.as_bytes().to_vec());
+    };
     let mut bytes = Vec::new();
     let read = match name {
-        "-" => std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes),
+        "-" => std::io::stdin()
+            .lock()
+            .read_to_end(&mut bytes)
+            .map(|_| bytes),
         name => std::fs::read(run.environment.cwd().join(Path::new(name))),
     };
     read.map_err(|error| {
@@ -203,10 +251,18 @@ impl Typed<'_> {
                 url.query_pairs_mut().append_pair(name, token.expose());
                 url
             }
-            Placement::Path => login.url().join(&self.path.replace("{session}", &percent(token.expose()))),
+            Placement::Path => login
+                .url()
+                .join(&self.path.replace("{session}", &percent(token.expose()))),
         };
-        let effect = if self.is_harmless() { Effect::None } else { Effect::Change };
-        let mut request = Request::new(self.method.clone(), url).effect(effect).secret(token);
+        let effect = if self.is_harmless() {
+            Effect::None
+        } else {
+            Effect::Change
+        };
+        let mut request = Request::new(self.method.clone(), url)
+            .effect(effect)
+            .secret(token);
         for (name, value) in &self.headers {
             request = request.header(name.clone(), value.clone());
         }
@@ -259,12 +315,20 @@ async fn ask(login: &Active<'_>, typed: &Typed<'_>) -> Result<Answer> {
             }
         }
     };
-    Ok(Answer { response, judgement, broken })
+    Ok(Answer {
+        response,
+        judgement,
+        broken,
+    })
 }
 
 /// Writes the answer as it comes, byte for byte, and tells whether it had no body.
 async fn pass_on(args: &Args, answer: Answer, out: &mut StdoutStream) -> Result<(Response, bool)> {
-    let Answer { mut response, broken, .. } = answer;
+    let Answer {
+        mut response,
+        broken,
+        ..
+    } = answer;
     if args.include {
         out.write(response.head().into_bytes()).await?;
     }
@@ -289,8 +353,11 @@ fn verdict(answer: &Response, account: &Account<'_>, empty: bool) -> Result<u8> 
         return Ok(0);
     }
     if (300..400).contains(&status) {
-        return Err(response::redirect(host, status, answer.location.as_ref(), answer.https)
-            .hint(tr!("no redirect is followed; ask for that path if it is the right one")));
+        return Err(
+            response::redirect(host, status, answer.location.as_ref(), answer.https).hint(tr!(
+                "no redirect is followed; ask for that path if it is the right one"
+            )),
+        );
     }
     if answer.refused_in_front(target.spec.refuses_in_json) {
         return Err(response::in_front(host, status));
@@ -300,11 +367,14 @@ fn verdict(answer: &Response, account: &Account<'_>, empty: bool) -> Result<u8> 
     }
     let error = response::status_error(host, &answer.path, status);
     Err(match error.cause {
-        Cause::Refused => {
-            error.hint(tr!("`crmauth status {target} --check` tells whether the session is alive", target))
-        }
+        Cause::Refused => error.hint(tr!(
+            "`crmauth status {target} --check` tells whether the session is alive",
+            target
+        )),
         Cause::NotFound => error.hint(tr!("is PATH right? It is joined to the target's URL")),
-        Cause::Unavailable | Cause::RateLimited | Cause::ServerTimeout => error.hint(tr!("try again later")),
+        Cause::Unavailable | Cause::RateLimited | Cause::ServerTimeout => {
+            error.hint(tr!("try again later"))
+        }
         _ if empty => error.hint(tr!("the answer has no body; -i prints its headers")),
         _ => error.hint(tr!("the answer's body may say more")),
     })

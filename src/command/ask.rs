@@ -35,7 +35,11 @@ impl Guide {
         sources: &mut Sources,
         targets: &[Target],
     ) -> Result<Self> {
-        let mut guide = Self { answers: Vec::new(), not_asking: why_not_asking(run)?, refused: Vec::new() };
+        let mut guide = Self {
+            answers: Vec::new(),
+            not_asking: why_not_asking(run)?,
+            refused: Vec::new(),
+        };
         if guide.not_asking.is_some() || run.global.json || run.global.sandbox {
             return Ok(guide);
         }
@@ -60,10 +64,13 @@ impl Guide {
             if let Some(url) = &questions.url
                 && let Err(error) = admitted(services, target, &questions, url).await
             {
-                self.refused.push((target.clone(), error.target(&target.to_string())));
+                self.refused
+                    .push((target.clone(), error.target(&target.to_string())));
                 break;
             }
-            let Some(answers) = ask_each(run, services, target, &questions, given.is_empty()).await? else {
+            let Some(answers) =
+                ask_each(run, services, target, &questions, given.is_empty()).await?
+            else {
                 break;
             };
             sources.answer(&answers);
@@ -75,7 +82,9 @@ impl Guide {
 
     /// Adds to an error about missing settings why nobody was asked for them.
     pub(super) fn explain(&self, mut error: Error) -> Error {
-        if let (Cause::MissingSetting, Some(why), Some(hint)) = (error.cause, &self.not_asking, &error.hint) {
+        if let (Cause::MissingSetting, Some(why), Some(hint)) =
+            (error.cause, &self.not_asking, &error.hint)
+        {
             error.hint = Some(tr!("{hint}; {why}", hint, why));
         }
         error
@@ -83,7 +92,10 @@ impl Guide {
 
     /// Why nothing may be sent to a target.
     pub(super) fn refused(&self, target: &Target) -> Option<Error> {
-        self.refused.iter().find(|(other, _)| other == target).map(|(_, error)| error.clone())
+        self.refused
+            .iter()
+            .find(|(other, _)| other == target)
+            .map(|(_, error)| error.clone())
     }
 
     /// If the server refused credentials that a person typed, offers to type them again. Returns whether they were.
@@ -105,7 +117,10 @@ impl Guide {
         if error.cause != Cause::Refused || fields.is_empty() {
             return Ok(false);
         }
-        let names: Vec<String> = fields.iter().map(|field| target.variable(field.name)).collect();
+        let names: Vec<String> = fields
+            .iter()
+            .map(|field| target.variable(field.name))
+            .collect();
         let question = tr!(
             "Type {names} again? A server may lock the account after some refusals.",
             names = and(&names)
@@ -115,8 +130,13 @@ impl Guide {
             return Ok(false);
         }
         for (field, variable) in fields.into_iter().zip(names) {
-            let before = answers.iter().find(|(name, _)| *name == variable).map(|(_, value)| value.clone());
-            let Some(answer) = answer(run, target, field, before).await? else { return Ok(false) };
+            let before = answers
+                .iter()
+                .find(|(name, _)| *name == variable)
+                .map(|(_, value)| value.clone());
+            let Some(answer) = answer(run, target, field, before).await? else {
+                return Ok(false);
+            };
             answers.retain(|(name, _)| *name != variable);
             answers.push((variable, answer));
         }
@@ -131,27 +151,45 @@ impl Guide {
         sources: &Sources,
         results: &[(&Target, Result<Active<'_>>)],
     ) -> Result<()> {
-        let Some((shown, path)) = sources.first_file() else { return Ok(()) };
+        let Some((shown, path)) = sources.first_file() else {
+            return Ok(());
+        };
         let settings = self.worth_saving(run, sources, shown, results).await;
         let regular = std::fs::symlink_metadata(path).map_or(true, |found| found.is_file());
         if settings.is_empty() || !regular {
             return Ok(());
         }
         let names: Vec<&str> = settings.iter().map(|(name, ..)| name.as_str()).collect();
-        if !run.report.confirm(tr!("Write {names} to {shown}?", names = and(&names), shown), true).await? {
+        if !run
+            .report
+            .confirm(
+                tr!("Write {names} to {shown}?", names = and(&names), shown),
+                true,
+            )
+            .await?
+        {
             return Ok(());
         }
-        write(path, shown, &settings)?.into_iter().for_each(|warning| run.report.warn(None, warning));
-        run.report.tell(tr!("{shown} is written, readable by you alone", shown));
+        write(path, shown, &settings)?
+            .into_iter()
+            .for_each(|warning| run.report.warn(None, warning));
+        run.report
+            .tell(tr!("{shown} is written, readable by you alone", shown));
         if !gitignore::is_exposed(path, run).await? {
             return Ok(());
         }
         match gitignore::add(path) {
             Ok(None) => {}
-            Ok(Some(file)) => run.report.tell(tr!("{file} keeps it out of git", file = file.display())),
+            Ok(Some(file)) => run
+                .report
+                .tell(tr!("{file} keeps it out of git", file = file.display())),
             Err(why) => run.report.warn(
                 None,
-                tr!("git does not ignore {shown}, and .gitignore cannot be written ({why})", shown, why),
+                tr!(
+                    "git does not ignore {shown}, and .gitignore cannot be written ({why})",
+                    shown,
+                    why
+                ),
             ),
         }
         Ok(())
@@ -166,9 +204,20 @@ impl Guide {
         results: &[(&Target, Result<Active<'_>>)],
     ) -> Vec<(String, Secret, Secret)> {
         let mut settings = Vec::new();
-        for (target, answers) in self.answers.iter().filter(|(_, answers)| !answers.is_empty()) {
-            if !results.iter().any(|(other, login)| *other == target && login.is_ok()) {
-                run.report.tell(tr!("{target}: nothing was written to {shown}", target, shown));
+        for (target, answers) in self
+            .answers
+            .iter()
+            .filter(|(_, answers)| !answers.is_empty())
+        {
+            if !results
+                .iter()
+                .any(|(other, login)| *other == target && login.is_ok())
+            {
+                run.report.tell(tr!(
+                    "{target}: nothing was written to {shown}",
+                    target,
+                    shown
+                ));
                 continue;
             }
             if would_be_refused(sources, target).await {
@@ -184,7 +233,12 @@ impl Guide {
                     Ok(quoted) => settings.push((name.clone(), value.clone(), quoted)),
                     Err(why) => run.report.warn(
                         Some(target),
-                        tr!("{name} cannot be written to {shown}: its value {why}", name, shown, why),
+                        tr!(
+                            "{name} cannot be written to {shown}: its value {why}",
+                            name,
+                            shown,
+                            why
+                        ),
                     ),
                 }
             }
@@ -208,7 +262,9 @@ fn why_not_asking(run: &Run<'_>) -> Result<Option<Text>> {
 
 /// Whether a later run would refuse the answers in the env file that is read first.
 async fn would_be_refused(sources: &Sources, target: &Target) -> bool {
-    settings::find(target, &sources.with_answers_kept()).await.is_err()
+    settings::find(target, &sources.with_answers_kept())
+        .await
+        .is_err()
 }
 
 /// Asks for some of a target's fields. `None` if the person ends it.
@@ -237,7 +293,11 @@ async fn ask_each(
 
 fn introduce(run: &Run<'_>, target: &Target, questions: &Questions) {
     if let Some(near) = &questions.near {
-        run.report.tell(tr!("{target} has no settings; did you mean `{near}`?", target, near));
+        run.report.tell(tr!(
+            "{target} has no settings; did you mean `{near}`?",
+            target,
+            near
+        ));
     }
     let product = target.spec.product;
     run.report.tell(tr!(
@@ -249,7 +309,9 @@ fn introduce(run: &Run<'_>, target: &Target, questions: &Questions) {
 
 /// Asks before secrets go where a file says that nobody named.
 async fn consents(run: &Run<'_>, target: &Target, questions: &Questions) -> Result<bool> {
-    let Some((name, origin, value)) = &questions.route else { return Ok(true) };
+    let Some((name, origin, value)) = &questions.route else {
+        return Ok(true);
+    };
     if !questions.fields.iter().any(|field| field.secret()) {
         return Ok(true);
     }
@@ -257,12 +319,23 @@ async fn consents(run: &Run<'_>, target: &Target, questions: &Questions) -> Resu
         true => tr!("Send what you type to that server?"),
         false => tr!("Send what you type all the same?"),
     };
-    let question = tr!("{name} is {value} ({origin}). {ask}", name, value, origin = origin.text(), ask);
+    let question = tr!(
+        "{name} is {value} ({origin}). {ask}",
+        name,
+        value,
+        origin = origin.text(),
+        ask
+    );
     run.report.confirm(question, false).await
 }
 
 /// Whether a login may be sent to a URL. Its host is looked up, which a person may want to interrupt.
-async fn admitted(services: &Services, target: &Target, questions: &Questions, url: &BaseUrl) -> Result<()> {
+async fn admitted(
+    services: &Services,
+    target: &Target,
+    questions: &Questions,
+    url: &BaseUrl,
+) -> Result<()> {
     let settings = questions.guards(target, url.clone());
     interruptible(None, services.admits(&settings)).await
 }
@@ -289,7 +362,9 @@ async fn question(
         report.tell(tr!("where to find it: {found}", found));
     }
     loop {
-        let Some(answer) = answer(run, target, field, None).await? else { return Ok(None) };
+        let Some(answer) = answer(run, target, field, None).await? else {
+            return Ok(None);
+        };
         if field.kind != Kind::Url {
             return Ok(Some(answer));
         }
@@ -342,16 +417,24 @@ async fn meant(run: &Run<'_>, field: &Field, answer: &Secret) -> Result<Secret> 
     let report = &run.report;
     let mut meant = answer.expose();
     if meant.trim().len() < meant.len()
-        && !report.confirm(tr!("It begins or ends with a space. Is that part of it?"), false).await?
+        && !report
+            .confirm(
+                tr!("It begins or ends with a space. Is that part of it?"),
+                false,
+            )
+            .await?
     {
         meant = meant.trim();
     }
-    while let Some((wrapping, inner)) = settings::wrapped(meant).filter(|(_, inner)| !inner.is_empty())
+    while let Some((wrapping, inner)) =
+        settings::wrapped(meant).filter(|(_, inner)| !inner.is_empty())
         && field.credential()
     {
         let question = match wrapping {
             Wrapping::Quotes => tr!("It begins and ends with quotes. Are they part of it?"),
-            Wrapping::Unseen => tr!("It begins or ends with an invisible character. Is that part of it?"),
+            Wrapping::Unseen => {
+                tr!("It begins or ends with an invisible character. Is that part of it?")
+            }
         };
         if report.confirm(question, false).await? {
             break;
@@ -366,7 +449,12 @@ fn write(path: &Path, shown: &str, settings: &[(String, Secret, Secret)]) -> Res
     let old = match std::fs::read(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         read => read.map_err(|error| {
-            error!(Storage, "{shown} cannot be read ({why})", shown, why = why(error.kind()))
+            error!(
+                Storage,
+                "{shown} cannot be read ({why})",
+                shown,
+                why = why(error.kind())
+            )
         })?,
     };
     let old = zeroize::Zeroizing::new(old);

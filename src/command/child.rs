@@ -15,22 +15,44 @@ use crate::signals;
 /// Finds a command as a shell would.
 pub fn find(name: &OsStr, run: &Run<'_>) -> Result<PathBuf> {
     let direct = name.as_encoded_bytes().contains(&b'/');
-    let path = run.environment.get("PATH")?.unwrap_or("/usr/local/bin:/usr/bin:/bin");
-    let folders = std::env::split_paths(path).filter(|_| !name.is_empty()).map(|folder| folder.join(name));
+    let path = run
+        .environment
+        .get("PATH")?
+        .unwrap_or("/usr/local/bin:/usr/bin:/bin");
+    let folders = std::env::split_paths(path)
+        .filter(|_| !name.is_empty())
+        .map(|folder| folder.join(name));
     // A script sees the path that it is started with, so a path that was typed stays as it is.
-    let candidates: Vec<PathBuf> = if direct { vec![PathBuf::from(name)] } else { folders.collect() };
+    let candidates: Vec<PathBuf> = if direct {
+        vec![PathBuf::from(name)]
+    } else {
+        folders.collect()
+    };
     if let Some(found) = candidates.iter().find(|candidate| is_executable(candidate)) {
         return Ok(found.clone());
     }
     let there = candidates.iter().any(|candidate| candidate.exists());
-    Err(refused(name, if there { ErrorKind::PermissionDenied } else { ErrorKind::NotFound }))
+    Err(refused(
+        name,
+        if there {
+            ErrorKind::PermissionDenied
+        } else {
+            ErrorKind::NotFound
+        },
+    ))
 }
 
 /// A temporary folder for a command that is about to be started.
 pub fn private_folder(prefix: &str) -> Result<PrivateFolder> {
     PrivateFolder::create(prefix)
         .and_then(|folder| folder.share().map(|()| folder))
-        .map_err(|error| error!(Storage, "no temporary folder can be made: {why}", why = why(error.kind())))
+        .map_err(|error| {
+            error!(
+                Storage,
+                "no temporary folder can be made: {why}",
+                why = why(error.kind())
+            )
+        })
 }
 
 /// Why a command cannot be started.
@@ -38,7 +60,10 @@ pub fn refused(name: &OsStr, why: ErrorKind) -> Error {
     let name = name.to_string_lossy();
     match why {
         ErrorKind::NotFound => error!(CommandNotFound, "there is no command `{name}`", name),
-        _ => error!(NotExecutable, "the command `{name}` cannot be executed", name),
+        _ => error!(
+            NotExecutable,
+            "the command `{name}` cannot be executed", name
+        ),
     }
     .hint(tr!("check its name and PATH"))
 }
@@ -47,7 +72,9 @@ pub fn refused(name: &OsStr, why: ErrorKind) -> Error {
 pub async fn wait(name: &OsStr, mut command: tokio::process::Command) -> Result<u8> {
     // From before the start, so that no signal leaves a child behind.
     let mut stop = Box::pin(signals::any());
-    let mut child = command.spawn().map_err(|error| refused(name, error.kind()))?;
+    let mut child = command
+        .spawn()
+        .map_err(|error| refused(name, error.kind()))?;
     loop {
         tokio::select! {
             ended = child.wait() => {
@@ -66,7 +93,9 @@ pub async fn wait(name: &OsStr, mut command: tokio::process::Command) -> Result<
 }
 
 /// The environment without the settings' secrets, for a command that needs none of them.
-pub fn public_environment<'a>(run: &'a Run<'_>) -> impl Iterator<Item = (&'a OsString, Cow<'a, OsStr>)> {
+pub fn public_environment<'a>(
+    run: &'a Run<'_>,
+) -> impl Iterator<Item = (&'a OsString, Cow<'a, OsStr>)> {
     run.environment.public_vars()
 }
 
@@ -76,12 +105,16 @@ fn exit_code(status: ExitStatus) -> u8 {
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
         return u8::try_from(128 + signal).unwrap_or(u8::MAX);
     }
-    status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+    status
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .unwrap_or(1)
 }
 
 #[cfg(unix)]
 fn is_executable(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|found| found.is_file() && crate::files::mode(&found) & 0o111 != 0)
+    std::fs::metadata(path)
+        .is_ok_and(|found| found.is_file() && crate::files::mode(&found) & 0o111 != 0)
 }
 
 #[cfg(not(unix))]

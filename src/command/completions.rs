@@ -36,7 +36,11 @@ pub struct Args {
 pub async fn run(args: &Args, run: &Run<'_>, command: clap::Command) -> Result<u8> {
     let text = match args.shell {
         Some(shell) => script(shell, command),
-        None => targets(run).await.iter().map(|target| format!("{target}\n")).collect(),
+        None => targets(run)
+            .await
+            .iter()
+            .map(|target| format!("{target}\n"))
+            .collect(),
     };
     run.print(&text).await?;
     Ok(0)
@@ -56,7 +60,9 @@ pub fn script(shell: Shell, mut command: clap::Command) -> String {
     };
     let ids: Vec<&str> = provider::specs().iter().map(|spec| spec.id).collect();
     let takers = takers(&command);
-    let addition = addition.replace("SYSTEMS", &ids.join(" ")).replace("VERBS", &takers.join(" "));
+    let addition = addition
+        .replace("SYSTEMS", &ids.join(" "))
+        .replace("VERBS", &takers.join(" "));
     for verb in takers {
         command = command.mut_subcommand(verb, |verb| {
             verb.mut_args(|arg| match takes_target(&arg) {
@@ -86,27 +92,40 @@ fn generated(shell: Shell, command: &mut clap::Command) -> String {
 
 /// The verbs that take targets.
 fn takers(command: &clap::Command) -> Vec<String> {
-    let takers = command.get_subcommands().filter(|verb| verb.get_arguments().any(takes_target));
+    let takers = command
+        .get_subcommands()
+        .filter(|verb| verb.get_arguments().any(takes_target));
     takers.map(|verb| verb.get_name().to_owned()).collect()
 }
 
 fn takes_target(arg: &clap::Arg) -> bool {
-    arg.get_value_names().is_some_and(|names| names.iter().any(|name| name == "TARGET"))
+    arg.get_value_names()
+        .is_some_and(|names| names.iter().any(|name| name == "TARGET"))
 }
 
 /// What is configured or stored on this machine. What cannot be read is left out: an error would spoil the line that is
 /// being typed.
 async fn targets(run: &Run<'_>) -> Vec<Target> {
     let sources = Sources::load(run.environment, &run.global.env_file, PATIENCE);
-    let configured = sources.map(|sources| sources.configured()).unwrap_or_default();
-    let place = run.global.store.as_deref().or(run.environment.get("CRMAUTH_STORE").ok().flatten());
+    let configured = sources
+        .map(|sources| sources.configured())
+        .unwrap_or_default();
+    let place = run
+        .global
+        .store
+        .as_deref()
+        .or(run.environment.get("CRMAUTH_STORE").ok().flatten());
     if place.is_some_and(|place| !place.starts_with("file:")) {
         return configured;
     }
     match run.store() {
-        Ok(store) => {
-            with_stored(configured, &store.list(Instant::now() + PATIENCE).await.unwrap_or_default())
-        }
+        Ok(store) => with_stored(
+            configured,
+            &store
+                .list(Instant::now() + PATIENCE)
+                .await
+                .unwrap_or_default(),
+        ),
         Err(_) => configured,
     }
 }

@@ -77,14 +77,25 @@ impl Delivery {
             );
             return Err(Error::new(Cause::Usage, message).hint(tr!("choose another path")));
         }
-        let shape = Shape { batch, var: self.var.as_deref(), to_file: file.is_some() };
+        let shape = Shape {
+            batch,
+            var: self.var.as_deref(),
+            to_file: file.is_some(),
+        };
         format.check(&targets.iter().collect::<Vec<_>>(), &shape)?;
         let file = file.map(Replacement::open).transpose()?;
         let github_env = match format {
-            Format::GitHub => Some(EnvFile::open(run.environment.get("GITHUB_ENV")?.map(Path::new))?),
+            Format::GitHub => Some(EnvFile::open(
+                run.environment.get("GITHUB_ENV")?.map(Path::new),
+            )?),
             _ => None,
         };
-        Ok(Prepared { format, shape, file, github_env })
+        Ok(Prepared {
+            format,
+            shape,
+            file,
+            github_env,
+        })
     }
 
     /// The file that takes the place of stdout.
@@ -99,7 +110,10 @@ impl Delivery {
     fn format(&self, json: bool) -> Result<Format> {
         match (self.format, json) {
             (Some(format), true) if format != Format::Json => {
-                let message = tr!("--json and -f {name} exclude each other", name = format.name());
+                let message = tr!(
+                    "--json and -f {name} exclude each other",
+                    name = format.name()
+                );
                 Err(Error::new(Cause::Usage, message).hint(tr!("--json means -f json")))
             }
             (Some(format), _) => Ok(format),
@@ -112,10 +126,17 @@ impl Delivery {
 impl Prepared<'_> {
     /// Writes the sessions in this order, reports the failures and returns the exit code. New sessions that cannot be
     /// handed over, and are not stored either, are ended.
-    pub async fn deliver(self, run: &Run<'_>, results: &[(&Target, Result<Active<'_>>)]) -> Result<u8> {
+    pub async fn deliver(
+        self,
+        run: &Run<'_>,
+        results: &[(&Target, Result<Active<'_>>)],
+    ) -> Result<u8> {
         let outcome = self.write(run, results).await;
         if let Err(error) = &outcome {
-            for login in results.iter().filter_map(|(_, result)| result.as_ref().ok()) {
+            for login in results
+                .iter()
+                .filter_map(|(_, result)| result.as_ref().ok())
+            {
                 login.give_up(error.cause == Cause::ClosedPipe).await;
             }
         }
@@ -129,12 +150,19 @@ impl Prepared<'_> {
             match result {
                 Ok(login) => {
                     let (url, session) = (login.url(), &login.session);
-                    outcomes.push(Outcome::Session(Entry { target, url, session }));
+                    outcomes.push(Outcome::Session(Entry {
+                        target,
+                        url,
+                        session,
+                    }));
                 }
                 Err(error) => {
                     exit.add(error.cause.exit());
                     run.report.error(error);
-                    outcomes.push(Outcome::Failed { target, error_json: run.report.error_json(error) });
+                    outcomes.push(Outcome::Failed {
+                        target,
+                        error_json: run.report.error_json(error),
+                    });
                 }
             }
         }
@@ -144,9 +172,10 @@ impl Prepared<'_> {
         let rendered = self.format.write(&outcomes, &self.shape)?;
         run.answered.set(true);
         match self.file {
-            Some(file) => {
-                file.write(&rendered.main)?.into_iter().for_each(|text| run.report.warn(None, text))
-            }
+            Some(file) => file
+                .write(&rendered.main)?
+                .into_iter()
+                .for_each(|text| run.report.warn(None, text)),
             None => stdout::write(rendered.main).await?,
         }
         // The masks are out: now the variables may be there.

@@ -63,16 +63,24 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
 }
 
 async fn start(args: &Args, run: &Run<'_>) -> Result<u8> {
-    let (name, rest) = args.command.split_first().ok_or_else(|| error!(Usage, "there is no CMD"))?;
+    let (name, rest) = args
+        .command
+        .split_first()
+        .ok_or_else(|| error!(Usage, "there is no CMD"))?;
     // Before any login: a session for a command that does not exist helps nobody.
     let program = child::find(name, run)?;
     let wanted = targets(&args.targets)?;
     let (services, sources, servers) = run.services().await?;
-    let Some(logins) = log_in(args, run, &services, &sources, &wanted).await? else { return Ok(FAILED) };
+    let Some(logins) = log_in(args, run, &services, &sources, &wanted).await? else {
+        return Ok(FAILED);
+    };
     // From here on the terminal is CMD's.
     let _hold = run.report.hold();
     let mut command = std::process::Command::new(program);
-    command.args(rest).env_clear().envs(child::public_environment(run));
+    command
+        .args(rest)
+        .env_clear()
+        .envs(child::public_environment(run));
     #[cfg(unix)]
     std::os::unix::process::CommandExt::arg0(&mut command, name);
     for login in &logins {
@@ -86,7 +94,11 @@ async fn start(args: &Args, run: &Run<'_>) -> Result<u8> {
     }
     for login in &logins {
         let (target, url, session) = (login.target(), login.url(), &login.session);
-        for (name, value) in output::environment(&Entry { target, url, session })? {
+        for (name, value) in output::environment(&Entry {
+            target,
+            url,
+            session,
+        })? {
             command.env(name, value.expose());
         }
     }
@@ -107,7 +119,10 @@ async fn log_in<'a>(
 ) -> Result<Option<Vec<Active<'a>>>> {
     let want = Want::Usable(args.min_ttl);
     let work = join_all(wanted.iter().map(async |target| {
-        Account::find(services, sources, target, args.person.as_deref()).await?.session(&want).await
+        Account::find(services, sources, target, args.person.as_deref())
+            .await?
+            .session(&want)
+            .await
     }));
     let mut logins = Vec::new();
     for result in interruptible(Some(tr!("a login")), async { Ok(work.await) }).await? {
@@ -122,7 +137,10 @@ async fn log_in<'a>(
 /// Becomes the command: signals, terminal and exit code are its own. Returns only if that failed.
 #[cfg(unix)]
 fn replace(name: &OsString, mut command: std::process::Command) -> Error {
-    child::refused(name, std::os::unix::process::CommandExt::exec(&mut command).kind())
+    child::refused(
+        name,
+        std::os::unix::process::CommandExt::exec(&mut command).kind(),
+    )
 }
 
 #[cfg(not(unix))]

@@ -57,9 +57,17 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let named = targets(&args.targets)?;
     let batch = args.all || named.len() > 1;
     // Before signals are listened for: until then they end a read that blocks.
-    let adopted = if args.adopt { Some(adopt::read(&named, run)?) } else { None };
+    let adopted = if args.adopt {
+        Some(adopt::read(&named, run)?)
+    } else {
+        None
+    };
     let (services, mut sources, _servers) = run.services().await?;
-    let wanted = if args.all { configured(&sources)? } else { named };
+    let wanted = if args.all {
+        configured(&sources)?
+    } else {
+        named
+    };
     let prepared = args.delivery.prepare(run, &sources, &wanted, batch)?;
     for target in &wanted {
         role(target, args.person.as_deref()).map_err(|error| error.target(&target.to_string()))?;
@@ -70,7 +78,9 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     }
     let mut guide = Guide::ask(run, &services, &mut sources, &wanted).await?;
     let logins = all(args, run, &services, &sources, &guide, &wanted).await;
-    let logins = logins.into_iter().map(|login| login.map_err(|error| guide.explain(error)));
+    let logins = logins
+        .into_iter()
+        .map(|login| login.map_err(|error| guide.explain(error)));
     let mut results: Vec<_> = wanted.iter().zip(logins).collect();
     for (target, result) in &mut results {
         for _ in 0..TRIES {
@@ -127,7 +137,10 @@ async fn log_in<'a>(
     target: &Target,
 ) -> Result<Active<'a>> {
     let want = Want::New(args.min_ttl.unwrap_or_default());
-    Account::find(services, sources, target, args.person.as_deref()).await?.session(&want).await
+    Account::find(services, sources, target, args.person.as_deref())
+        .await?
+        .session(&want)
+        .await
 }
 
 /// Hands the sessions over, and tells a person at a terminal about each.
@@ -137,7 +150,9 @@ async fn deliver(
     results: &[(&Target, Result<Active<'_>>)],
 ) -> Result<u8> {
     let code = prepared.deliver(run, results).await?;
-    for (target, login) in results.iter().filter_map(|(target, result)| Some((target, result.as_ref().ok()?)))
+    for (target, login) in results
+        .iter()
+        .filter_map(|(target, result)| Some((target, result.as_ref().ok()?)))
     {
         run.report.done(target, told(login));
     }
@@ -166,7 +181,10 @@ fn told(login: &Active<'_>) -> Text {
 }
 
 fn jobs(text: &str) -> std::result::Result<u16, Refused> {
-    let number = text.parse().ok().filter(|number| (1..=1000).contains(number));
+    let number = text
+        .parse()
+        .ok()
+        .filter(|number| (1..=1000).contains(number));
     number.ok_or_else(|| Refused(tr!("it must be between 1 and 1000")))
 }
 

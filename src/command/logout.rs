@@ -43,13 +43,25 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let named = targets(&args.targets)?;
     // Signals are handled here, since what has been ended must be told after one.
     let (services, sources, _servers) = interruptible(None, run.services()).await?;
-    let stored = if args.all { interruptible(None, services.endable()).await? } else { Vec::new() };
+    let stored = if args.all {
+        interruptible(None, services.endable()).await?
+    } else {
+        Vec::new()
+    };
     let of_all = stored.iter().map(|stored| -> (String, Pending<'_, Ended>) {
-        let end = async { Account::of_stored(&services, &sources, stored).await?.end(args.local).await };
+        let end = async {
+            Account::of_stored(&services, &sources, stored)
+                .await?
+                .end(args.local)
+                .await
+        };
         (label(stored), Box::pin(end))
     });
     let of_named = named.iter().map(|target| -> (String, Pending<'_, Ended>) {
-        (target.to_string(), Box::pin(end(&services, &sources, target, args)))
+        (
+            target.to_string(),
+            Box::pin(end(&services, &sources, target, args)),
+        )
     });
     let mut outcomes = futures_util::stream::iter(of_all.chain(of_named).enumerate())
         .map(|(place, (label, end))| async move { (place, label, end.await) })
@@ -86,21 +98,29 @@ impl Record {
         match outcome {
             Ok(ended) => {
                 let word = word(ended);
-                self.objects.push((place, json!({ "target": label, "outcome": word })));
+                self.objects
+                    .push((place, json!({ "target": label, "outcome": word })));
                 if ended == Some(Revocation::StillAlive) {
-                    let text =
-                        tr!("{label}: the server left the session alive; it ends when it is not used", label);
+                    let text = tr!(
+                        "{label}: the server left the session alive; it ends when it is not used",
+                        label
+                    );
                     run.report.warn(None, text);
                 }
                 if !run.global.json && self.unwritten.is_none() {
-                    self.unwritten = run.print(&format!("{}\t{word}\n", printable(&label))).await.err();
+                    self.unwritten = run
+                        .print(&format!("{}\t{word}\n", printable(&label)))
+                        .await
+                        .err();
                 }
             }
             Err(error) => {
                 let error = error.target(&label);
                 self.exit.add(error.cause.exit());
-                self.objects
-                    .push((place, json!({ "target": label, "error": run.report.error_json(&error) })));
+                self.objects.push((
+                    place,
+                    json!({ "target": label, "error": run.report.error_json(&error) }),
+                ));
                 run.report.error(&error);
             }
         }
@@ -111,9 +131,13 @@ impl Record {
     async fn discard(&mut self, services: &Services, run: &Run<'_>, local: bool) -> Result<()> {
         match services.discard().await? {
             0 => {}
-            count if local => {
-                run.report.warn(None, tr!("{count} stored entries could not be read and are removed", count))
-            }
+            count if local => run.report.warn(
+                None,
+                tr!(
+                    "{count} stored entries could not be read and are removed",
+                    count
+                ),
+            ),
             count => {
                 let error = lost(tr!(
                     "{count} stored entries could not be read; they are removed here, and may be alive on the server",
@@ -133,7 +157,8 @@ impl Record {
         if run.global.json {
             self.objects.sort_by_key(|(place, _)| *place);
             let objects = self.objects.into_iter().map(|(_, object)| object).collect();
-            run.print(&(json::text(&Value::Array(objects)) + "\n")).await?;
+            run.print(&(json::text(&Value::Array(objects)) + "\n"))
+                .await?;
         }
         Ok(self.exit.code())
     }
@@ -158,23 +183,40 @@ fn label((key, entry): &(Key, Entry)) -> String {
 
 /// Ends a target's session. If it has no settings, ends the only session that is stored in its name: of several, those of
 /// other folders may be in use, and a logout cannot be taken back.
-async fn end(services: &Services, sources: &Sources, target: &Target, args: &Args) -> Result<Ended> {
+async fn end(
+    services: &Services,
+    sources: &Sources,
+    target: &Target,
+    args: &Args,
+) -> Result<Ended> {
     let person = args.person.as_deref();
     if !sources.configured().contains(target) {
         role(target, person)?;
         let mut stored = services.endable().await?;
         stored.retain(|(key, entry)| {
-            let wanted = if person.is_some() { key.person() == person } else { key.role == Role::User };
+            let wanted = if person.is_some() {
+                key.person() == person
+            } else {
+                key.role == Role::User
+            };
             wanted && entry.target == target.to_string()
         });
         match &stored[..] {
             [] => {}
-            [one] => return Account::of_stored(services, sources, one).await?.end(args.local).await,
+            [one] => {
+                return Account::of_stored(services, sources, one)
+                    .await?
+                    .end(args.local)
+                    .await;
+            }
             several => return Err(unclear(target, several)),
         }
     }
     let account = Account::find(services, sources, target, person).await?;
-    account.end(args.local).await.map_err(|error| account.explain(error))
+    account
+        .end(args.local)
+        .await
+        .map_err(|error| account.explain(error))
 }
 
 fn unclear(target: &Target, several: &[(Key, Entry)]) -> Error {
@@ -186,7 +228,12 @@ fn unclear(target: &Target, several: &[(Key, Entry)]) -> Error {
         }
     };
     let places = i18n::and(&several.iter().map(place).collect::<Vec<_>>());
-    let message = tr!("{target} has no settings here, and sessions of {places} are stored", target, places);
-    Error::new(Cause::MissingSetting, message)
-        .hint(tr!("log out where the settings of the one that is meant are, or of everything with --all"))
+    let message = tr!(
+        "{target} has no settings here, and sessions of {places} are stored",
+        target,
+        places
+    );
+    Error::new(Cause::MissingSetting, message).hint(tr!(
+        "log out where the settings of the one that is meant are, or of everything with --all"
+    ))
 }

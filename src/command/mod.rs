@@ -75,10 +75,22 @@ pub struct Global {
     #[arg(short, long, action = ArgAction::Count)]
     pub verbose: u8,
     /// Colour on stderr: auto, always or never
-    #[arg(long, value_name = "WHEN", global = true, default_value = "auto", hide_possible_values = true)]
+    #[arg(
+        long,
+        value_name = "WHEN",
+        global = true,
+        default_value = "auto",
+        hide_possible_values = true
+    )]
     pub color: Color,
     /// The language of messages: en or pt-BR [default: CRMAUTH_LANG, else the locale's]
-    #[arg(long, value_name = "LANG", global = true, hide_possible_values = true, ignore_case = true)]
+    #[arg(
+        long,
+        value_name = "LANG",
+        global = true,
+        hide_possible_values = true,
+        ignore_case = true
+    )]
     #[arg(value_parser = languages())]
     pub lang: Option<Lang>,
 }
@@ -126,7 +138,8 @@ impl Run<'_> {
             sources.also_protect(self.environment, &self.global.env_file);
             (sources, Some(servers))
         } else {
-            let sources = Sources::load(self.environment, &self.global.env_file, self.global.timeout)?;
+            let sources =
+                Sources::load(self.environment, &self.global.env_file, self.global.timeout)?;
             (sources, None)
         };
         for warning in sources.warnings() {
@@ -144,7 +157,11 @@ impl Run<'_> {
             _ => self.store()?,
         };
         let report = Rc::clone(&self.report);
-        Ok((Services::new(report, http, store, self.global.timeout), sources, servers))
+        Ok((
+            Services::new(report, http, store, self.global.timeout),
+            sources,
+            servers,
+        ))
     }
 
     fn keeps_nothing(&self) -> bool {
@@ -180,8 +197,9 @@ impl Run<'_> {
             None => match self.state_folder()? {
                 Some(folder) => folder,
                 None => {
-                    let text =
-                        tr!("HOME is not set: sessions are not stored, unless CRMAUTH_STORE names a place");
+                    let text = tr!(
+                        "HOME is not set: sessions are not stored, unless CRMAUTH_STORE names a place"
+                    );
                     self.report.warn(None, text);
                     return Ok(Store::memory());
                 }
@@ -192,20 +210,30 @@ impl Run<'_> {
 
     /// A path whose `~/` is the user's home: no shell puts it there behind `file:`.
     fn expanded(&self, path: &str) -> Result<PathBuf> {
-        let Some(below) = path.strip_prefix("~/") else { return Ok(PathBuf::from(path)) };
-        let home = self
-            .environment
-            .get("HOME")?
-            .ok_or_else(|| error!(BadSetting, "the store {path} begins with ~, and HOME is not set", path))?;
+        let Some(below) = path.strip_prefix("~/") else {
+            return Ok(PathBuf::from(path));
+        };
+        let home = self.environment.get("HOME")?.ok_or_else(|| {
+            error!(
+                BadSetting,
+                "the store {path} begins with ~, and HOME is not set", path
+            )
+        })?;
         Ok(PathBuf::from(home).join(below))
     }
 
     /// `$XDG_STATE_HOME/crmauth`, which counts only if it is absolute, or `~/.local/state/crmauth`.
     fn state_folder(&self) -> Result<Option<PathBuf>> {
-        let state =
-            self.environment.get("XDG_STATE_HOME")?.map(PathBuf::from).filter(|path| path.is_absolute());
+        let state = self
+            .environment
+            .get("XDG_STATE_HOME")?
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute());
         let home = || -> Result<Option<PathBuf>> {
-            Ok(self.environment.get("HOME")?.map(|home| PathBuf::from(home).join(".local/state")))
+            Ok(self
+                .environment
+                .get("HOME")?
+                .map(|home| PathBuf::from(home).join(".local/state")))
         };
         Ok(match state {
             Some(state) => Some(state),
@@ -216,11 +244,21 @@ impl Run<'_> {
 
     /// An empty `SSL_CERT_FILE` is set too, and names no file: so OpenSSL reads it.
     fn roots(&self) -> CaLocations {
-        let value = |name| self.environment.vars().find(|(other, _)| *other == name).map(|(_, value)| value);
-        let folders = value("SSL_CERT_DIR").map(std::env::split_paths).into_iter().flatten();
+        let value = |name| {
+            self.environment
+                .vars()
+                .find(|(other, _)| *other == name)
+                .map(|(_, value)| value)
+        };
+        let folders = value("SSL_CERT_DIR")
+            .map(std::env::split_paths)
+            .into_iter()
+            .flatten();
         CaLocations {
             file: value("SSL_CERT_FILE").map(PathBuf::from),
-            folders: folders.filter(|path| !path.as_os_str().is_empty()).collect(),
+            folders: folders
+                .filter(|path| !path.as_os_str().is_empty())
+                .collect(),
         }
     }
 
@@ -297,8 +335,12 @@ impl std::error::Error for Refused {}
 /// Seconds as a person writes them, `30` or `0.5`.
 pub fn seconds(text: &str) -> std::result::Result<Duration, Refused> {
     match text.parse::<f64>() {
-        Ok(seconds) if (0.001..=86_400.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
-        _ => Err(Refused(tr!("it must be a number of seconds between 0.001 and 86400"))),
+        Ok(seconds) if (0.001..=86_400.0).contains(&seconds) => {
+            Ok(Duration::from_secs_f64(seconds))
+        }
+        _ => Err(Refused(tr!(
+            "it must be a number of seconds between 0.001 and 86400"
+        ))),
     }
 }
 
@@ -314,7 +356,10 @@ pub fn duration(seconds: i64) -> String {
 /// The help of an argument that names a target.
 pub fn target_help() -> String {
     let ids: Vec<&str> = provider::specs().iter().map(|spec| spec.id).collect();
-    format!("A system ({}), or an account of it: gluo@filial", ids.join(", "))
+    format!(
+        "A system ({}), or an account of it: gluo@filial",
+        ids.join(", ")
+    )
 }
 
 /// Takes a target's name as it is and offers the providers' names to help and completion.
@@ -337,9 +382,11 @@ impl TypedValueParser for TargetName {
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        let named = provider::specs()
-            .into_iter()
-            .map(|spec| PossibleValue::new(spec.id).aliases(spec.aliases.iter().copied()).help(spec.product));
+        let named = provider::specs().into_iter().map(|spec| {
+            PossibleValue::new(spec.id)
+                .aliases(spec.aliases.iter().copied())
+                .help(spec.product)
+        });
         Some(Box::new(named))
     }
 }

@@ -31,13 +31,25 @@ pub fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let target = args.name.as_deref().map(settings::target).transpose()?;
     let targets: Vec<Target> = match &target {
         Some(target) => vec![target.clone()],
-        None => specs.iter().map(|spec| Target { spec, account: None }).collect(),
+        None => specs
+            .iter()
+            .map(|spec| Target {
+                spec,
+                account: None,
+            })
+            .collect(),
     };
     let lang = run.lang();
     let text = if run.global.json {
-        json::text(&Value::Array(targets.iter().map(|target| to_json(target, lang)).collect())) + "\n"
+        json::text(&Value::Array(
+            targets.iter().map(|target| to_json(target, lang)).collect(),
+        )) + "\n"
     } else if args.env {
-        targets.iter().map(|target| env_block(target, lang)).collect::<Vec<_>>().join("\n")
+        targets
+            .iter()
+            .map(|target| env_block(target, lang))
+            .collect::<Vec<_>>()
+            .join("\n")
     } else if let Some(target) = &target {
         page(target, lang)
     } else {
@@ -53,40 +65,56 @@ fn overview(specs: &[&Spec], lang: Lang) -> String {
         let method = Text::declared(spec.method).render(lang);
         text.push_str(&format!("{:<12} {:<12} {method}\n", spec.id, spec.product));
     }
-    let more = tr!("`crmauth providers NAME` lists a system's settings, `--env` prints a block for .env.");
+    let more =
+        tr!("`crmauth providers NAME` lists a system's settings, `--env` prints a block for .env.");
     text + "\n" + &more.render(lang) + "\n"
 }
 
 /// One system: its names, its settings, how its session is carried.
 fn page(target: &Target, lang: Lang) -> String {
     let spec = target.spec;
-    let mut lines =
-        vec![format!("{} ({}): {}", spec.product, spec.id, Text::declared(spec.method).render(lang))];
+    let mut lines = vec![format!(
+        "{} ({}): {}",
+        spec.product,
+        spec.id,
+        Text::declared(spec.method).render(lang)
+    )];
     for alias in spec.aliases {
         lines.push(tr!("also called {alias}", alias).render(lang));
     }
     lines.push(String::new());
     lines.push(tr!("Settings, in the environment or in .env:").render(lang));
     let fields: Vec<&Field> = spec.all_fields().collect();
-    let width = fields.iter().map(|field| target.variable(field.name).len()).max().unwrap_or_default();
+    let width = fields
+        .iter()
+        .map(|field| target.variable(field.name).len())
+        .max()
+        .unwrap_or_default();
     for field in &fields {
         lines.push(format!(
             "  {:<width$}  {}",
             target.variable(field.name),
             Text::declared(field.help).render(lang)
         ));
-        for more in [found(field, target), Some(needed(field, target))].into_iter().flatten() {
+        for more in [found(field, target), Some(needed(field, target))]
+            .into_iter()
+            .flatten()
+        {
             lines.push(format!("  {:<width$}  {}", "", more.render(lang)));
         }
     }
     lines.push(String::new());
     lines.push(
-        tr!("A secret may also come from a file (…_FILE) or from a command's output (…_CMD).").render(lang),
+        tr!("A secret may also come from a file (…_FILE) or from a command's output (…_CMD).")
+            .render(lang),
     );
     let carried = match spec.placement {
         Placement::Bearer => tr!("The session goes into the header `Authorization: Bearer …`."),
         Placement::Query(name) => {
-            tr!("The session goes into the parameter `{name}` of every request.", name)
+            tr!(
+                "The session goes into the parameter `{name}` of every request.",
+                name
+            )
         }
         Placement::Path => tr!("The session goes into a segment of every request's path."),
     };
@@ -96,7 +124,10 @@ fn page(target: &Target, lang: Lang) -> String {
 
 /// Where people find a field's value, if the declaration says so.
 fn found(field: &Field, target: &Target) -> Option<Text> {
-    target.spec.found(field).map(|found| tr!("where to find it: {found}", found))
+    target
+        .spec
+        .found(field)
+        .map(|found| tr!("where to find it: {found}", found))
 }
 
 /// Whether a field is needed, the words it takes, and its default.
@@ -105,7 +136,11 @@ pub fn needed(field: &Field, target: &Target) -> Text {
     let mut parts = vec![match field.need {
         Need::Always => tr!("required"),
         Need::When { field, value } => {
-            tr!("required where {variable} is {value}", variable = target.variable(field), value)
+            tr!(
+                "required where {variable} is {value}",
+                variable = target.variable(field),
+                value
+            )
         }
         Need::Optional => match alternative(spec, field) {
             Some(group) if group.required => tr!("one of: {ways}", ways = ways(group, target)),
@@ -126,7 +161,11 @@ pub fn needed(field: &Field, target: &Target) -> Text {
     match field.default {
         Default::None => {}
         Default::Value(value) => parts.push(tr!("default: {value}", value)),
-        Default::IfSet { field, then, otherwise } => {
+        Default::IfSet {
+            field,
+            then,
+            otherwise,
+        } => {
             let variable = target.variable(field);
             parts.push(tr!(
                 "default: {then} where {variable} is set, else {otherwise}",
@@ -140,7 +179,9 @@ pub fn needed(field: &Field, target: &Target) -> Text {
 }
 
 fn alternative(spec: &Spec, field: &Field) -> Option<&'static Alternatives> {
-    spec.alternatives.iter().find(|group| group.ways.iter().any(|way| way.contains(&field.name)))
+    spec.alternatives
+        .iter()
+        .find(|group| group.ways.iter().any(|way| way.contains(&field.name)))
 }
 
 fn ways(group: &Alternatives, target: &Target) -> Text {
@@ -157,13 +198,24 @@ fn ways(group: &Alternatives, target: &Target) -> Text {
 /// The settings as lines to fill in; those that are optional begin with a `#`.
 pub fn env_block(target: &Target, lang: Lang) -> String {
     let spec = target.spec;
-    let mut text = format!("# {}: {}\n", spec.product, Text::declared(spec.method).render(lang));
+    let mut text = format!(
+        "# {}: {}\n",
+        spec.product,
+        Text::declared(spec.method).render(lang)
+    );
     for field in spec.all_fields() {
         let usual_way = alternative(spec, field)
             .is_some_and(|group| group.required && group.ways[0].contains(&field.name));
         let inherited = target.account.is_some() && field.kind == Kind::Url;
-        let off = if (field.need == Need::Always || usual_way) && !inherited { "" } else { "#" };
-        let (help, needed) = (Text::declared(field.help).render(lang), needed(field, target).render(lang));
+        let off = if (field.need == Need::Always || usual_way) && !inherited {
+            ""
+        } else {
+            "#"
+        };
+        let (help, needed) = (
+            Text::declared(field.help).render(lang),
+            needed(field, target).render(lang),
+        );
         text.push_str(&format!("# {help}: {needed}\n"));
         if let Some(found) = found(field, target) {
             text.push_str(&format!("# {}\n", found.render(lang)));

@@ -30,17 +30,27 @@ pub struct Args {
 }
 
 pub async fn start(ttl: Option<Duration>, log: Log) -> Result<Sandbox> {
-    let options = Options { ttl, ..Options::default() };
+    let options = Options {
+        ttl,
+        ..Options::default()
+    };
     sandbox::start(options, log).await.map_err(|error| {
-        error!(Other, "the sandbox cannot listen on loopback: {why}", why = why(error.kind()))
+        error!(
+            Other,
+            "the sandbox cannot listen on loopback: {why}",
+            why = why(error.kind())
+        )
     })
 }
 
 /// Serves until a signal comes, or until CMD ends, whose exit code is returned.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let report = Rc::clone(&run.report);
-    let servers =
-        start(args.ttl, Rc::new(move |event| report.chat(tr!("{line}", line = event.line)))).await?;
+    let servers = start(
+        args.ttl,
+        Rc::new(move |event| report.chat(tr!("{line}", line = event.line))),
+    )
+    .await?;
     match args.command.split_first() {
         None => serve(run, &servers).await,
         Some((name, rest)) => command(name, rest, run, &servers).await,
@@ -57,7 +67,8 @@ async fn serve(run: &Run<'_>, servers: &Sandbox) -> Result<u8> {
         printed = run.print(&block) => printed?,
         _ = &mut stop => return Ok(0),
     }
-    run.report.chat(tr!("the sandbox is running; Ctrl-C ends it"));
+    run.report
+        .chat(tr!("the sandbox is running; Ctrl-C ends it"));
     stop.await;
     Ok(0)
 }
@@ -67,20 +78,31 @@ fn block(servers: &Sandbox, lang: Lang) -> String {
     let about = tr!("crmauth's sandbox: demo accounts, on this machine, until it is stopped");
     let mut block = format!("# {}\n", about.render(lang));
     let more = servers.more_settings().iter().map(|setting| ("#", setting));
-    for (off, (name, value)) in servers.settings().iter().map(|setting| ("", setting)).chain(more) {
+    for (off, (name, value)) in servers
+        .settings()
+        .iter()
+        .map(|setting| ("", setting))
+        .chain(more)
+    {
         block.push_str(&[off, name, "='", value, "'\n"].concat());
     }
     block
 }
 
 /// CMD sees the demo accounts, none of the user's own settings, no env file, and a store of its own.
-async fn command(name: &OsString, rest: &[OsString], run: &Run<'_>, servers: &Sandbox) -> Result<u8> {
+async fn command(
+    name: &OsString,
+    rest: &[OsString],
+    run: &Run<'_>,
+    servers: &Sandbox,
+) -> Result<u8> {
     let store = child::private_folder("crmauth-sandbox-")?;
     let mut location = OsString::from("file:");
     location.push(store.path());
     let own = run.environment.vars().filter(|(name, _)| {
-        name.to_str()
-            .is_none_or(|name| name == LANG || !name.starts_with("CRMAUTH_") && !settings::is_setting(name))
+        name.to_str().is_none_or(|name| {
+            name == LANG || !name.starts_with("CRMAUTH_") && !settings::is_setting(name)
+        })
     });
     let lang = run.global.lang.map(|lang| (LANG, lang.name()));
     let mut command = tokio::process::Command::new(child::find(name, run)?);

@@ -23,19 +23,34 @@ pub(super) fn is_shared(place: &str) -> bool {
 
 impl Run<'_> {
     /// The store at a place that comes from the option or the variable `name`.
-    pub(super) async fn shared_store(&self, name: &str, place: &str, trust: Rc<Trust>) -> Result<Store> {
+    pub(super) async fn shared_store(
+        &self,
+        name: &str,
+        place: &str,
+        trust: Rc<Trust>,
+    ) -> Result<Store> {
         let bad = |name: &str, why| error!(BadSetting, "{name} {why}", name, why);
-        let place = RedisUrl::parse(place)
-            .map_err(|why| bad(name, why).hint(tr!("it looks like rediss://USER:PASSWORD@HOST:6379/0")))?;
-        place.password.iter().for_each(|password| self.report.learn(password));
+        let place = RedisUrl::parse(place).map_err(|why| {
+            bad(name, why).hint(tr!("it looks like rediss://USER:PASSWORD@HOST:6379/0"))
+        })?;
+        place
+            .password
+            .iter()
+            .for_each(|password| self.report.learn(password));
         if name.starts_with('-') && (place.password.is_some() || place.user.is_some()) {
-            let message = tr!("{name} holds a password, which other users of this machine could see", name);
+            let message = tr!(
+                "{name} holds a password, which other users of this machine could see",
+                name
+            );
             return Err(Error::new(Cause::Usage, message).hint(tr!("set CRMAUTH_STORE instead")));
         }
         let key = own_secret(self.environment, KEY, self.global.timeout).await?;
         let key = key.ok_or_else(|| {
-            let message =
-                tr!("{key} is not set, and what is kept in {place} must be sealed", key = KEY, place);
+            let message = tr!(
+                "{key} is not set, and what is kept in {place} must be sealed",
+                key = KEY,
+                place
+            );
             Error::new(Cause::MissingSetting, message).hint(make_key())
         })?;
         self.report.learn(&key);

@@ -53,7 +53,10 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         let rows = listed(target, &stored, here).into_iter();
         rows.map(move |listed| Row::find(services, sources, target, listed, here, args.check))
     });
-    let mut rows: Vec<Row<'_>> = futures_util::stream::iter(rows).buffered(AT_ONCE.into()).collect().await;
+    let mut rows: Vec<Row<'_>> = futures_util::stream::iter(rows)
+        .buffered(AT_ONCE.into())
+        .collect()
+        .await;
     // A person's session for a server that the target has left is not the target's any more.
     rows.retain(|row| row.person.is_none() || row.entry.is_some());
     print(&rows, args, run).await?;
@@ -62,15 +65,26 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
 
 /// What is stored in a target's name, for a row each: its own sessions, `None` if there is none, and those of `--as`.
 /// `here` says that the target has settings, which decide which one is its own.
-fn listed<'a>(target: &Target, stored: &'a [(Key, Entry)], here: bool) -> Vec<Option<&'a (Key, Entry)>> {
+fn listed<'a>(
+    target: &Target,
+    stored: &'a [(Key, Entry)],
+    here: bool,
+) -> Vec<Option<&'a (Key, Entry)>> {
     let name = target.to_string();
     let of_target = stored.iter().filter(|(_, entry)| entry.target == name);
     let own = of_target.clone().filter(|(key, _)| key.role == Role::User);
-    let mut listed: Vec<_> = own.take(if here { 1 } else { usize::MAX }).map(Some).collect();
+    let mut listed: Vec<_> = own
+        .take(if here { 1 } else { usize::MAX })
+        .map(Some)
+        .collect();
     if listed.is_empty() {
         listed.push(None);
     }
-    listed.extend(of_target.filter(|(key, _)| key.person().is_some()).map(Some));
+    listed.extend(
+        of_target
+            .filter(|(key, _)| key.person().is_some())
+            .map(Some),
+    );
     listed
 }
 
@@ -89,14 +103,25 @@ async fn print(rows: &[Row<'_>], args: &Args, run: &Run<'_>) -> Result<()> {
         return run.print(&(json::text(&Value::Array(rows)) + "\n")).await;
     }
     if rows.is_empty() {
-        run.report
-            .chat(tr!("nothing is configured and nothing is stored; `crmauth providers` lists the systems"));
+        run.report.chat(tr!(
+            "nothing is configured and nothing is stored; `crmauth providers` lists the systems"
+        ));
         return Ok(());
     }
-    run.print(&table::table(rows, !args.targets.is_empty(), columns(), &run.report)).await?;
+    run.print(&table::table(
+        rows,
+        !args.targets.is_empty(),
+        columns(),
+        &run.report,
+    ))
+    .await?;
     // The table has said already what is missing, and to a person at the terminal the diagnosis too.
-    let untold = rows.iter().filter(|row| row.diagnosis.is_none() || columns().is_none());
+    let untold = rows
+        .iter()
+        .filter(|row| row.diagnosis.is_none() || columns().is_none());
     let errors = untold.filter_map(|row| row.error.as_ref());
-    errors.filter(|error| error.cause != Cause::MissingSetting).for_each(|error| run.report.error(error));
+    errors
+        .filter(|error| error.cause != Cause::MissingSetting)
+        .for_each(|error| run.report.error(error));
     Ok(())
 }

@@ -34,7 +34,11 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let wanted = targets(std::slice::from_ref(&args.target))?;
     let (services, sources, _servers) = run.services().await?;
     let prepared = args.delivery.prepare(run, &sources, &wanted, false)?;
-    let want = if args.cached { Want::Cached(args.min_ttl) } else { Want::Usable(args.min_ttl) };
+    let want = if args.cached {
+        Want::Cached(args.min_ttl)
+    } else {
+        Want::Usable(args.min_ttl)
+    };
     let mut results = Vec::new();
     for target in &wanted {
         let account = Account::find(&services, &sources, target, args.person.as_deref());

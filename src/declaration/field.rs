@@ -27,8 +27,16 @@ pub struct Field {
 impl Field {
     /// A field whose value a person must look up: its kind, what it is, and where it is found. It is optional,
     /// without a default, not shared.
-    pub const fn new(name: &'static str, kind: Kind, help: &'static str, found: &'static str) -> Self {
-        Self { found: Some(found), ..Self::bare(name, kind, help) }
+    pub const fn new(
+        name: &'static str,
+        kind: Kind,
+        help: &'static str,
+        found: &'static str,
+    ) -> Self {
+        Self {
+            found: Some(found),
+            ..Self::bare(name, kind, help)
+        }
     }
 
     /// An option: a field that a person chooses a value for, if at all. Nobody logs in with such a value.
@@ -178,9 +186,22 @@ pub enum Default {
 }
 /// The fields that every provider has: the URL, then the guards.
 pub static COMMON: [Field; 3] = [
-    Field::bare("URL", Kind::Url, "base URL; a bare host means https, a path prefix is kept").required(),
-    Field::option("ALLOW_HTTP", Kind::Flag, "1 allows http:// beyond loopback and private addresses"),
-    Field::option("ALLOW_PROXY", Kind::Flag, "1 lets http:// go through the environment's proxy too"),
+    Field::bare(
+        "URL",
+        Kind::Url,
+        "base URL; a bare host means https, a path prefix is kept",
+    )
+    .required(),
+    Field::option(
+        "ALLOW_HTTP",
+        Kind::Flag,
+        "1 allows http:// beyond loopback and private addresses",
+    ),
+    Field::option(
+        "ALLOW_PROXY",
+        Kind::Flag,
+        "1 lets http:// go through the environment's proxy too",
+    ),
 ];
 
 #[cfg(test)]

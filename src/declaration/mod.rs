@@ -64,27 +64,40 @@ impl Spec {
 
     /// The paths of its logins: its own, and those that its fields have by default, such as a partner's.
     pub fn endpoints(&self) -> impl Iterator<Item = &'static str> {
-        let by_default = self.fields.iter().filter_map(|field| match (field.kind, field.default) {
-            (Kind::Path, Default::Value(path)) => Some(path),
-            _ => None,
-        });
+        let by_default = self
+            .fields
+            .iter()
+            .filter_map(|field| match (field.kind, field.default) {
+                (Kind::Path, Default::Value(path)) => Some(path),
+                _ => None,
+            });
         std::iter::once(self.endpoint).chain(by_default)
     }
 
     /// Reads a URL of this system; the path of any of its logins is taken off.
     pub fn base_url(&self, text: &str) -> Result<BaseUrl> {
         let url = BaseUrl::parse(text)?;
-        self.endpoints().find_map(|endpoint| url.without(endpoint)).unwrap_or(Ok(url))
+        self.endpoints()
+            .find_map(|endpoint| url.without(endpoint))
+            .unwrap_or(Ok(url))
     }
 
     /// The seed script's name for a field.
     pub fn seed_name(&self, field: &Field) -> Option<&'static str> {
-        if field.name == "URL" { self.seed_url } else { field.seed_name }
+        if field.name == "URL" {
+            self.seed_url
+        } else {
+            field.seed_name
+        }
     }
 
     /// Where a person finds a field's value, where it must be looked up.
     pub fn found(&self, field: &Field) -> Option<Text> {
-        let found = if field.name == "URL" { Some(self.url_found) } else { field.found };
+        let found = if field.name == "URL" {
+            Some(self.url_found)
+        } else {
+            field.found
+        };
         found.map(Text::declared)
     }
 

@@ -26,7 +26,10 @@ impl Target {
 
     /// The provider's default account.
     pub fn default_account(&self) -> Self {
-        Self { spec: self.spec, account: None }
+        Self {
+            spec: self.spec,
+            account: None,
+        }
     }
 
     /// A field's variable for this account: `GLUO_URL`, `GLUO__FILIAL__URL`.
@@ -67,18 +70,28 @@ pub struct Settings {
 impl Settings {
     /// Values by field name; fields that are not set and have no default are left out, `URL` too.
     pub fn new(target: Target, url: BaseUrl, values: Vec<(&'static str, Secret)>) -> Self {
-        Self { target, url, values }
+        Self {
+            target,
+            url,
+            values,
+        }
     }
 
     /// A secret field's value.
     pub fn secret(&self, field: &str) -> Option<&Secret> {
-        self.values.iter().find(|(name, _)| *name == field).map(|(_, value)| value)
+        self.values
+            .iter()
+            .find(|(name, _)| *name == field)
+            .map(|(_, value)| value)
     }
 
     /// A field's value that anybody may see.
     pub fn text(&self, field: &str) -> Option<&str> {
         debug_assert!(
-            self.target.spec.field(field).is_none_or(|field| !field.secret()),
+            self.target
+                .spec
+                .field(field)
+                .is_none_or(|field| !field.secret()),
             "{field} is a secret"
         );
         self.secret(field).map(Secret::expose)

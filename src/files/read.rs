@@ -50,7 +50,12 @@ pub fn read(path: &Path, cap: usize, patience: Duration) -> Result<(Bytes, Metad
 }
 
 /// The same until `deadline`, without stopping the one thread: other targets and signals are served meanwhile.
-pub async fn wait_for(path: &Path, cap: usize, patience: Duration, deadline: Instant) -> Result<Bytes, Text> {
+pub async fn wait_for(
+    path: &Path,
+    cap: usize,
+    patience: Duration,
+    deadline: Instant,
+) -> Result<Bytes, Text> {
     if look(path)?.is_file() {
         return read_now(path, cap);
     }
@@ -65,7 +70,11 @@ pub async fn wait_for(path: &Path, cap: usize, patience: Duration, deadline: Ins
 /// What there is, unless it is nothing to be read.
 fn look(path: &Path) -> Result<Metadata, Text> {
     let meta = std::fs::metadata(path).map_err(|error| why(&error))?;
-    if meta.is_dir() { Err(tr!("is a folder")) } else { Ok(meta) }
+    if meta.is_dir() {
+        Err(tr!("is a folder"))
+    } else {
+        Ok(meta)
+    }
 }
 
 fn read_now(path: &Path, cap: usize) -> Result<Bytes, Text> {
@@ -86,9 +95,15 @@ fn silent(patience: Duration) -> Text {
 pub fn slurp(file: File, cap: usize) -> Result<Bytes, Text> {
     let expected = file.metadata().map_or(0, |meta| meta.len());
     // Room for all of it from the start: growing would leave copies of secrets behind.
-    let room = if expected == 0 { cap } else { cap.min(usize::try_from(expected).unwrap_or(cap)) };
+    let room = if expected == 0 {
+        cap
+    } else {
+        cap.min(usize::try_from(expected).unwrap_or(cap))
+    };
     let mut bytes = Zeroizing::new(Vec::with_capacity(room + 1));
-    file.take(cap as u64 + 1).read_to_end(&mut bytes).map_err(|error| why(&error))?;
+    file.take(cap as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| why(&error))?;
     if bytes.len() > cap {
         return Err(tr!("is larger than {size} KiB", size = cap / 1024));
     }
@@ -113,12 +128,21 @@ mod tests {
     fn files_of_every_kind() {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("f");
-        assert_eq!(read(&path, 4, SOON).expect_err("none").english(), "is not there");
-        assert_eq!(read(dir.path(), 4, SOON).expect_err("a folder").english(), "is a folder");
+        assert_eq!(
+            read(&path, 4, SOON).expect_err("none").english(),
+            "is not there"
+        );
+        assert_eq!(
+            read(dir.path(), 4, SOON).expect_err("a folder").english(),
+            "is a folder"
+        );
         std::fs::write(&path, "abcd").expect("written");
         assert_eq!(&**read(&path, 4, SOON).expect("read").0, b"abcd");
         std::fs::write(&path, "x".repeat(1025)).expect("written");
-        assert_eq!(read(&path, 1024, SOON).expect_err("large").english(), "is larger than 1 KiB");
+        assert_eq!(
+            read(&path, 1024, SOON).expect_err("large").english(),
+            "is larger than 1 KiB"
+        );
     }
 
     #[cfg(unix)]
@@ -127,17 +151,30 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let [silent, spoken] = ["silent", "spoken"].map(|name| dir.path().join(name));
         for pipe in [&silent, &spoken] {
-            let made = std::process::Command::new("mkfifo").arg(pipe).status().expect("mkfifo");
+            let made = std::process::Command::new("mkfifo")
+                .arg(pipe)
+                .status()
+                .expect("mkfifo");
             assert!(made.success());
         }
-        assert_eq!(read(&silent, 4, SOON).expect_err("no writer").english(), "gave nothing within 0.05 s");
+        assert_eq!(
+            read(&silent, 4, SOON).expect_err("no writer").english(),
+            "gave nothing within 0.05 s"
+        );
         let pipe = spoken.clone();
         let writer = std::thread::spawn(move || std::fs::write(pipe, "ab"));
         assert_eq!(&**read(&spoken, 4, SOON * 1000).expect("read").0, b"ab");
         writer.join().expect("no panic").expect("written");
-        assert!(read(Path::new("/dev/null"), 4, SOON).expect("read").0.is_empty());
+        assert!(
+            read(Path::new("/dev/null"), 4, SOON)
+                .expect("read")
+                .0
+                .is_empty()
+        );
         assert_eq!(
-            read(Path::new("/dev/zero"), 1024, SOON * 100).expect_err("endless").english(),
+            read(Path::new("/dev/zero"), 1024, SOON * 100)
+                .expect_err("endless")
+                .english(),
             "is larger than 1 KiB"
         );
     }

@@ -20,11 +20,19 @@ pub struct Draft {
 impl Draft {
     /// Makes one with a random name, after a sweep.
     pub fn create(folder: &Path) -> io::Result<Self> {
-        sweep(folder, DRAFT_PREFIX, Metadata::is_file, std::fs::remove_file);
+        sweep(
+            folder,
+            DRAFT_PREFIX,
+            Metadata::is_file,
+            std::fs::remove_file,
+        );
         loop {
             let draft = Self::new(folder, DRAFT_PREFIX, RANDOM_LENGTH)?;
             // The lock tells a sweep that the writer is alive, unless the sweep has been faster.
-            let ours = !matches!(draft.temporary.as_file().try_lock(), Err(TryLockError::WouldBlock));
+            let ours = !matches!(
+                draft.temporary.as_file().try_lock(),
+                Err(TryLockError::WouldBlock)
+            );
             if ours && draft.temporary.path().exists() {
                 return Ok(draft);
             }
@@ -37,10 +45,16 @@ impl Draft {
     }
 
     fn new(folder: &Path, prefix: &str, random: usize) -> io::Result<Self> {
-        let temporary = tempfile::Builder::new().prefix(prefix).rand_bytes(random).tempfile_in(folder)?;
+        let temporary = tempfile::Builder::new()
+            .prefix(prefix)
+            .rand_bytes(random)
+            .tempfile_in(folder)?;
         // A umask may have taken away more.
         set_mode(temporary.as_file(), 0o600)?;
-        Ok(Self { folder: folder.to_owned(), temporary })
+        Ok(Self {
+            folder: folder.to_owned(),
+            temporary,
+        })
     }
 
     pub fn metadata(&self) -> io::Result<Metadata> {
@@ -105,14 +119,25 @@ impl PrivateFolder {
 }
 
 /// Removes files or folders of ours with this prefix that are not in use: their runs were killed.
-fn sweep(folder: &Path, prefix: &str, is: fn(&Metadata) -> bool, remove: fn(PathBuf) -> io::Result<()>) {
+fn sweep(
+    folder: &Path,
+    prefix: &str,
+    is: fn(&Metadata) -> bool,
+    remove: fn(PathBuf) -> io::Result<()>,
+) {
     for file in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = file.file_name();
-        let random = name.to_str().and_then(|name| name.strip_prefix(prefix)).unwrap_or_default();
-        let named = random.len() == RANDOM_LENGTH && random.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let random = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(prefix))
+            .unwrap_or_default();
+        let named = random.len() == RANDOM_LENGTH
+            && random.bytes().all(|byte| byte.is_ascii_alphanumeric());
         if named
             && let Ok(file) = open_plainly(&file.path())
-            && file.metadata().is_ok_and(|metadata| is(&metadata) && is_ours(&metadata))
+            && file
+                .metadata()
+                .is_ok_and(|metadata| is(&metadata) && is_ours(&metadata))
             && file.try_lock().is_ok()
         {
             let _ = remove(folder.join(&name));
@@ -153,7 +178,10 @@ pub fn make_folder(folder: &Path) -> io::Result<()> {
 
 fn set_folder_mode(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
-    std::fs::set_permissions(folder, <Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o700))?;
+    std::fs::set_permissions(
+        folder,
+        <Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o700),
+    )?;
     Ok(())
 }
 

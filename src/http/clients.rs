@@ -66,9 +66,11 @@ impl Client {
     /// Its proxy, without user and password.
     pub(super) fn proxy(&self) -> Option<String> {
         match &self.route {
-            Route::PlainProxied(proxy) | Route::TlsProxied(proxy) => {
-                Some(Url::parse(proxy).map(|url| host_of(&url)).unwrap_or_default())
-            }
+            Route::PlainProxied(proxy) | Route::TlsProxied(proxy) => Some(
+                Url::parse(proxy)
+                    .map(|url| host_of(&url))
+                    .unwrap_or_default(),
+            ),
             _ => None,
         }
     }
@@ -77,7 +79,12 @@ impl Client {
 impl Http {
     pub fn new(proxies: Proxies, trust: Rc<Trust>, timeout: Duration) -> Self {
         let connect_limit = CONNECT_LIMIT.min(timeout.mul_f64(CONNECT_SHARE));
-        Self { proxies, connect_limit, trust, clients: RefCell::default() }
+        Self {
+            proxies,
+            connect_limit,
+            trust,
+            clients: RefCell::default(),
+        }
     }
 
     /// A client for a request that is given up at `deadline`. A connection must fail before that, so that a failure says
@@ -88,7 +95,12 @@ impl Http {
         if limit < self.connect_limit {
             return self.build(route, limit);
         }
-        if let Some(client) = self.clients.borrow().iter().find(|client| client.route == *route) {
+        if let Some(client) = self
+            .clients
+            .borrow()
+            .iter()
+            .find(|client| client.route == *route)
+        {
             return Ok(client.clone());
         }
         let client = self.build(route, limit)?;
@@ -118,14 +130,20 @@ impl Http {
             .retry(reqwest::retry::never())
             .connect_timeout(connect_limit)
             .no_proxy()
-            .dns_resolver(Resolver { private_only: *route == Route::PlainPrivate })
+            .dns_resolver(Resolver {
+                private_only: *route == Route::PlainPrivate,
+            })
             .tls_backend_preconfigured(tls);
         if let Route::PlainProxied(proxy) | Route::TlsProxied(proxy) = route {
             let proxy = reqwest::Proxy::all(proxy).map_err(|_| bad_proxy())?;
             builder = builder.proxy(proxy);
         }
         match builder.build() {
-            Ok(inner) => Ok(Client { inner, route: route.clone(), connect_limit }),
+            Ok(inner) => Ok(Client {
+                inner,
+                route: route.clone(),
+                connect_limit,
+            }),
             Err(_) => Err(error!(Other, "the HTTP client could not be set up")),
         }
     }
@@ -133,14 +151,23 @@ impl Http {
     /// The proxy for a URL, if the environment names one.
     pub(super) fn proxy_for(&self, url: &Url) -> Result<Option<String>> {
         let https = url.scheme() == "https";
-        let Some(proxy) = (if https { &self.proxies.https } else { &self.proxies.http }) else {
+        let Some(proxy) = (if https {
+            &self.proxies.https
+        } else {
+            &self.proxies.http
+        }) else {
             return Ok(None);
         };
-        let proxy = if proxy.contains("://") { proxy.clone() } else { ["http://", proxy].concat() };
+        let proxy = if proxy.contains("://") {
+            proxy.clone()
+        } else {
+            ["http://", proxy].concat()
+        };
         let known = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"];
         match Url::parse(&proxy) {
             Ok(url)
-                if known.contains(&url.scheme()) && url.host_str().is_some_and(|host| !host.is_empty()) => {}
+                if known.contains(&url.scheme())
+                    && url.host_str().is_some_and(|host| !host.is_empty()) => {}
             _ => return Err(bad_proxy()),
         }
         let mut matcher = Matcher::builder().all(proxy.clone());
@@ -158,7 +185,11 @@ impl Http {
 
 /// How long a request with so much time left may take to connect.
 fn connect_limit(usual: Duration, left: Duration) -> Duration {
-    if usual < left { usual } else { left.mul_f64(CONNECT_SHARE) }
+    if usual < left {
+        usual
+    } else {
+        left.mul_f64(CONNECT_SHARE)
+    }
 }
 
 pub(super) fn bad_proxy() -> Error {
@@ -189,7 +220,8 @@ impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let private_only = self.private_only;
         Box::pin(async move {
-            let mut found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let mut found: Vec<SocketAddr> =
+                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
             let any = !found.is_empty();
             found.retain(|address| !private_only || is_private(address.ip()));
             if any && found.is_empty() {
@@ -222,10 +254,18 @@ mod tests {
     #[test]
     fn connections_fail_before_the_request_that_needs_them() {
         let seconds = Duration::from_secs_f64;
-        for (usual, left, limit) in
-            [(5.0, 30.0, 5.0), (5.0, 5.1, 5.0), (5.0, 5.0, 4.0), (3.2, 2.0, 1.6), (5.0, 0.0, 0.0)]
-        {
-            assert_eq!(connect_limit(seconds(usual), seconds(left)), seconds(limit), "{usual} {left}");
+        for (usual, left, limit) in [
+            (5.0, 30.0, 5.0),
+            (5.0, 5.1, 5.0),
+            (5.0, 5.0, 4.0),
+            (3.2, 2.0, 1.6),
+            (5.0, 0.0, 0.0),
+        ] {
+            assert_eq!(
+                connect_limit(seconds(usual), seconds(left)),
+                seconds(limit),
+                "{usual} {left}"
+            );
         }
     }
 
@@ -247,7 +287,11 @@ mod tests {
             ("2001:db8::1", false),
             ("::ffff:8.8.8.8", false),
         ] {
-            assert_eq!(is_private(address.parse().expect(address)), private, "{address}");
+            assert_eq!(
+                is_private(address.parse().expect(address)),
+                private,
+                "{address}"
+            );
         }
     }
 }

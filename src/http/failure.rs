@@ -23,7 +23,10 @@ pub(super) type Outcome = Result<Response, Failure>;
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { error, again: Again::Never }
+        Self {
+            error,
+            again: Again::Never,
+        }
     }
 }
 
@@ -53,7 +56,10 @@ pub(super) fn explain(
     if error.is_dns() {
         return match client.proxy() {
             None => fail(Cause::Dns, tr!("cannot resolve {host}", host)),
-            Some(proxy) => fail(Cause::Proxy, tr!("cannot resolve {host} or its proxy {proxy}", host, proxy)),
+            Some(proxy) => fail(
+                Cause::Proxy,
+                tr!("cannot resolve {host} or its proxy {proxy}", host, proxy),
+            ),
         };
     }
     if let Some(error) = tls::explain(error, host) {
@@ -63,16 +69,24 @@ pub(super) fn explain(
         return explain_connect(error, host, client);
     }
     match find::<hyper::Error>(error) {
-        Some(hyper) if hyper.is_parse_too_large() => {
-            fail(Cause::TooLarge, tr!("{host}'s answer has too many or too large headers", host))
-        }
+        Some(hyper) if hyper.is_parse_too_large() => fail(
+            Cause::TooLarge,
+            tr!("{host}'s answer has too many or too large headers", host),
+        ),
         Some(hyper) if hyper.is_parse() || spoke_first(hyper) => {
             fail(Cause::NotHttp, tr!("{host} is not an HTTP server", host))
         }
         _ => {
             let doubt = request.doubt();
-            let message = tr!("{host} closed the connection before answering{doubt}", host, doubt);
-            Failure { error: Error::new(Cause::Closed, message), again: Again::Lost }
+            let message = tr!(
+                "{host} closed the connection before answering{doubt}",
+                host,
+                doubt
+            );
+            Failure {
+                error: Error::new(Cause::Closed, message),
+                again: Again::Lost,
+            }
         }
     }
 }
@@ -102,22 +116,47 @@ fn innermost(error: &reqwest::Error) -> Option<io::ErrorKind> {
 fn explain_connect(error: &reqwest::Error, host: &str, client: &Client) -> Failure {
     let (cause, message) = if error.is_timeout() {
         let limit = files::seconds(client.connect_limit);
-        (Cause::ConnectTimeout, tr!("timed out connecting to {host} after {limit} s", host, limit))
+        (
+            Cause::ConnectTimeout,
+            tr!(
+                "timed out connecting to {host} after {limit} s",
+                host,
+                limit
+            ),
+        )
     } else if let Some(proxy) = client.proxy() {
-        (Cause::Proxy, tr!("cannot connect to {host} through the proxy {proxy}", host, proxy))
+        (
+            Cause::Proxy,
+            tr!(
+                "cannot connect to {host} through the proxy {proxy}",
+                host,
+                proxy
+            ),
+        )
     } else {
         match innermost(error) {
             Some(io::ErrorKind::ConnectionRefused) => {
                 (Cause::Connect, tr!("connection refused by {host}", host))
             }
             Some(
-                io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe,
-            ) => (Cause::Tls, tr!("{host} closed the connection during the TLS handshake", host)),
+                io::ErrorKind::ConnectionReset
+                | io::ErrorKind::UnexpectedEof
+                | io::ErrorKind::BrokenPipe,
+            ) => (
+                Cause::Tls,
+                tr!(
+                    "{host} closed the connection during the TLS handshake",
+                    host
+                ),
+            ),
             Some(io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable) => {
                 (Cause::Connect, tr!("no route to {host}", host))
             }
             _ => (Cause::Connect, tr!("cannot connect to {host}", host)),
         }
     };
-    Failure { error: Error::new(cause, message), again: Again::NothingSent }
+    Failure {
+        error: Error::new(cause, message),
+        again: Again::NothingSent,
+    }
 }

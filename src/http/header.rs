@@ -12,7 +12,8 @@ use crate::i18n::tr;
 /// Host and port as a person would write them.
 pub(super) fn host_of(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
-    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    url.port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 pub(super) fn text_header(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
@@ -22,11 +23,18 @@ pub(super) fn text_header(headers: &HeaderMap, name: HeaderName) -> Option<&str>
 /// Whether an answer asks for a password as web servers and proxies do, and APIs do not.
 pub(super) fn asks_for_password(headers: &HeaderMap) -> bool {
     const SCHEMES: [&str; 4] = ["basic", "digest", "ntlm", "negotiate"];
-    let challenges = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
+    let challenges = headers
+        .get_all(WWW_AUTHENTICATE)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
     // A header may contain several challenges with their parameters.
     challenges
         .flat_map(|challenges| challenges.split([',', ' ']))
-        .any(|word| SCHEMES.iter().any(|scheme| word.trim().eq_ignore_ascii_case(scheme)))
+        .any(|word| {
+            SCHEMES
+                .iter()
+                .any(|scheme| word.trim().eq_ignore_ascii_case(scheme))
+        })
 }
 
 /// A time in any of HTTP's three spellings.
@@ -88,8 +96,13 @@ mod tests {
     #[test]
     fn a_wait_until_a_date_does_not_end_before_it() {
         let now = http_date("Sat, 21 Nov 2026 20:00:00 GMT").expect("a date");
-        let almost = now.checked_add(jiff::SignedDuration::from_millis(100)).expect("a time");
-        assert_eq!(retry_after("Sat, 21 Nov 2026 20:00:05 GMT", Some(almost)), Some(5));
+        let almost = now
+            .checked_add(jiff::SignedDuration::from_millis(100))
+            .expect("a time");
+        assert_eq!(
+            retry_after("Sat, 21 Nov 2026 20:00:05 GMT", Some(almost)),
+            Some(5)
+        );
     }
 
     #[test]

@@ -16,7 +16,11 @@ const PLACES_MAX: usize = 64;
 
 /// Finds the one object in a body, which may have PHP's text around it.
 pub(super) fn find(host: &str, body: &[u8]) -> Result<Json> {
-    let json = |fields, had_extra_text| Json { fields, had_extra_text, host: host.to_owned() };
+    let json = |fields, had_extra_text| Json {
+        fields,
+        had_extra_text,
+        host: host.to_owned(),
+    };
     let bad = |message| Error::new(Cause::BadAnswer, message);
     let body = body.strip_prefix(BOM).unwrap_or(body);
     let text = body.trim_ascii();
@@ -27,14 +31,24 @@ pub(super) fn find(host: &str, body: &[u8]) -> Result<Json> {
         Ok(Value::Object(fields)) => return Ok(json(fields, false)),
         Ok(other) => {
             let kind = kind(&other);
-            return Err(bad(tr!("{host} sent {kind} where a JSON object was expected", host, kind)));
+            return Err(bad(tr!(
+                "{host} sent {kind} where a JSON object was expected",
+                host,
+                kind
+            )));
         }
         Err(error) => error,
     };
-    let among_text = if is_page(text) { None } else { only_object(text) };
+    let among_text = if is_page(text) {
+        None
+    } else {
+        only_object(text)
+    };
     match among_text {
         Some(fields) => Ok(json(fields, true)),
-        None if text.starts_with(b"<") => Err(error!(Html, "{host} sent HTML instead of JSON", host)),
+        None if text.starts_with(b"<") => {
+            Err(error!(Html, "{host} sent HTML instead of JSON", host))
+        }
         None => {
             let at = body.len() - body.trim_ascii_start().len() + offset(text, &error);
             Err(bad(tr!("{host} sent invalid JSON at byte {at}", host, at)))
@@ -48,7 +62,9 @@ pub(super) fn may_follow(body: &[u8]) -> bool {
     match start.first() {
         Some(b'{') => {
             let mut objects = serde_json::Deserializer::from_slice(start).into_iter::<IgnoredAny>();
-            objects.next().is_some_and(|object| object.is_err_and(|error| error.is_eof()))
+            objects
+                .next()
+                .is_some_and(|object| object.is_err_and(|error| error.is_eof()))
         }
         // A byte order mark may be cut in half.
         None | Some(0xEF | b'<') => true,
@@ -69,9 +85,18 @@ fn is_page(text: &[u8]) -> bool {
 
 /// Whether a text is one of PHP's notices without HTML, or may become one.
 fn is_php_notice(text: &[u8]) -> bool {
-    const WORDS: [&[u8]; 7] =
-        [b"Warning", b"Notice", b"Deprecated", b"Fatal error", b"Parse error", b"Strict Standards", b"PHP "];
-    WORDS.iter().any(|word| text.starts_with(word) || word.starts_with(text))
+    const WORDS: [&[u8]; 7] = [
+        b"Warning",
+        b"Notice",
+        b"Deprecated",
+        b"Fatal error",
+        b"Parse error",
+        b"Strict Standards",
+        b"PHP ",
+    ];
+    WORDS
+        .iter()
+        .any(|word| text.starts_with(word) || word.starts_with(text))
 }
 
 /// The only JSON object among other text. PHP prints its warnings before or after an answer and ends them with a tag or
@@ -80,7 +105,11 @@ fn only_object(text: &[u8]) -> Option<Map<String, Value>> {
     let mut found = None;
     let mut at = 0;
     for _ in 0..PLACES_MAX {
-        let Some(brace) = text[at..].iter().position(|byte| *byte == b'{').map(|next| at + next) else {
+        let Some(brace) = text[at..]
+            .iter()
+            .position(|byte| *byte == b'{')
+            .map(|next| at + next)
+        else {
             return found;
         };
         let before = text[..brace].trim_ascii_end();
@@ -111,7 +140,11 @@ fn only_object(text: &[u8]) -> Option<Map<String, Value>> {
 /// Where a parser stopped, in bytes from the start.
 fn offset(text: &[u8], error: &serde_json::Error) -> usize {
     let lines = text.split_inclusive(|byte| *byte == b'\n');
-    lines.take(error.line().saturating_sub(1)).map(<[u8]>::len).sum::<usize>() + error.column()
+    lines
+        .take(error.line().saturating_sub(1))
+        .map(<[u8]>::len)
+        .sum::<usize>()
+        + error.column()
 }
 
 fn kind(value: &Value) -> Text {
@@ -146,7 +179,10 @@ impl Json {
     /// A field's value, whatever it is; `null` counts as absent.
     pub fn get(&self, name: &str) -> Option<&Value> {
         let named = self.fields.get(name).or_else(|| {
-            self.fields.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+            self.fields
+                .iter()
+                .find(|(other, _)| other.eq_ignore_ascii_case(name))
+                .map(|(_, value)| value)
         });
         named.filter(|value| !value.is_null())
     }
@@ -158,11 +194,16 @@ impl Json {
 
     pub fn inner(&self, name: &str) -> Option<Self> {
         let fields = self.get(name)?.as_object()?.clone();
-        Some(Self { fields, had_extra_text: self.had_extra_text, host: self.host.clone() })
+        Some(Self {
+            fields,
+            had_extra_text: self.had_extra_text,
+            host: self.host.clone(),
+        })
     }
 
     pub fn require_object(&self, name: &str) -> Result<Self> {
-        self.inner(name).ok_or_else(|| self.wrong(name, &tr!("an object")))
+        self.inner(name)
+            .ok_or_else(|| self.wrong(name, &tr!("an object")))
     }
 
     /// A field as text; a number counts as its digits. Absent or of another type: `None`.
@@ -175,7 +216,9 @@ impl Json {
     }
 
     pub fn require_text(&self, name: &str) -> Result<&str> {
-        self.get(name).and_then(Value::as_str).ok_or_else(|| self.wrong(name, &tr!("a text")))
+        self.get(name)
+            .and_then(Value::as_str)
+            .ok_or_else(|| self.wrong(name, &tr!("a text")))
     }
 
     pub fn session(&self, name: &str, token_type: &str) -> Result<Session> {
@@ -184,7 +227,10 @@ impl Json {
             Some(_) => self.require_text(name)?,
         };
         check_token(token).map_err(|error| {
-            Error::new(error.cause, tr!("{host}: {what}", host = self.host, what = error.message))
+            Error::new(
+                error.cause,
+                tr!("{host}: {what}", host = self.host, what = error.message),
+            )
         })?;
         Session::new(token, token_type)
     }
@@ -192,7 +238,11 @@ impl Json {
     /// The fields that may be shown, as the session's details; neither secrets nor those named.
     pub fn details(&self, leave_out: &[&str]) -> Map<String, Value> {
         let mut details = public(&self.fields);
-        details.retain(|name, _| !leave_out.iter().any(|other| other.eq_ignore_ascii_case(name)));
+        details.retain(|name, _| {
+            !leave_out
+                .iter()
+                .any(|other| other.eq_ignore_ascii_case(name))
+        });
         details
     }
 
@@ -206,8 +256,13 @@ impl Json {
     /// The server's sentence for people, and its code.
     pub fn said(&self) -> Option<String> {
         let mut parts: Vec<String> = Vec::new();
-        for names in [&["error", "code", "codigo", "CodigoRetorno"][..], &SENTENCES] {
-            if let Some(part) = names.iter().find_map(|name| self.text(name).filter(|text| !text.is_empty()))
+        for names in [
+            &["error", "code", "codigo", "CodigoRetorno"][..],
+            &SENTENCES,
+        ] {
+            if let Some(part) = names
+                .iter()
+                .find_map(|name| self.text(name).filter(|text| !text.is_empty()))
             {
                 parts.push(part);
             }
@@ -222,7 +277,11 @@ impl Json {
     /// The error for a field that is missing or of another type.
     pub fn wrong(&self, name: &str, expected: &Text) -> Error {
         let message = match self.get(name) {
-            None => tr!("{host}'s answer has no field `{name}`", host = self.host, name),
+            None => tr!(
+                "{host}'s answer has no field `{name}`",
+                host = self.host,
+                name
+            ),
             Some(value) => {
                 tr!(
                     "{host}'s answer has {kind} in `{name}` where {expected} was expected",
@@ -238,20 +297,35 @@ impl Json {
 }
 
 /// Names of fields with a sentence for people.
-const SENTENCES: [&str; 7] =
-    ["error_description", "message", "mensagem", "MensagemRetorno", "detail", "title", "description"];
+const SENTENCES: [&str; 7] = [
+    "error_description",
+    "message",
+    "mensagem",
+    "MensagemRetorno",
+    "detail",
+    "title",
+    "description",
+];
 
 /// Whether a field of that name contains a secret: a token (not its type), a password or a key.
 fn is_secret(name: &str) -> bool {
-    let name: String =
-        name.chars().filter(|c| c.is_ascii_alphanumeric()).collect::<String>().to_ascii_lowercase();
+    let name: String = name
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric())
+        .collect::<String>()
+        .to_ascii_lowercase();
     let token = name.contains("token") && !name.ends_with("tokentype");
-    token || ["secret", "password", "passwd", "accesskey", "apikey"].iter().any(|word| name.contains(word))
+    token
+        || ["secret", "password", "passwd", "accesskey", "apikey"]
+            .iter()
+            .any(|word| name.contains(word))
 }
 
 fn public(fields: &Map<String, Value>) -> Map<String, Value> {
     let public = fields.iter().filter(|(name, _)| !is_secret(name));
-    public.map(|(name, value)| (name.clone(), public_value(value))).collect()
+    public
+        .map(|(name, value)| (name.clone(), public_value(value)))
+        .collect()
 }
 
 fn public_value(value: &Value) -> Value {
@@ -268,7 +342,10 @@ fn collect_secrets(fields: &Map<String, Value>, found: &mut Vec<Secret>) {
             Value::String(text) if is_secret(name) => found.push(Secret::new(text.clone())),
             Value::Object(inner) => collect_secrets(inner, found),
             Value::Array(items) => {
-                items.iter().filter_map(Value::as_object).for_each(|inner| collect_secrets(inner, found));
+                items
+                    .iter()
+                    .filter_map(Value::as_object)
+                    .for_each(|inner| collect_secrets(inner, found));
             }
             _ => {}
         }
@@ -282,7 +359,9 @@ mod tests {
 
     fn parse(body: &[u8]) -> std::result::Result<(Value, bool), Cause> {
         let found = find("h", body);
-        found.map(|o| (Value::Object(o.fields.clone()), o.had_extra_text)).map_err(|e| e.cause)
+        found
+            .map(|o| (Value::Object(o.fields.clone()), o.had_extra_text))
+            .map_err(|e| e.cause)
     }
 
     #[test]
@@ -291,12 +370,20 @@ mod tests {
         for (body, had_extra_text) in [
             (&br#"{"a":{"b":1}}"#[..], false),
             (b"\xef\xbb\xbf {\"a\":{\"b\":1}}\r\n", false),
-            (b"<br />\n<b>Warning</b>: x {closure} in /a.php\n{\"a\":{\"b\":1}}", true),
+            (
+                b"<br />\n<b>Warning</b>: x {closure} in /a.php\n{\"a\":{\"b\":1}}",
+                true,
+            ),
             (b"<br /><b>Warning</b><br />{\"a\":{\"b\":1}}", true),
             (b"{\"a\":{\"b\":1}}<br />\n<b>Notice</b>: y", true),
             (b"Warning: x\n{\"a\":{\"b\":1}}", true),
         ] {
-            assert_eq!(parse(body), Ok((good.clone(), had_extra_text)), "{}", String::from_utf8_lossy(body));
+            assert_eq!(
+                parse(body),
+                Ok((good.clone(), had_extra_text)),
+                "{}",
+                String::from_utf8_lossy(body)
+            );
         }
     }
 

@@ -59,7 +59,10 @@ impl Channel<'_> {
     }
 
     async fn exchange(&self, request: &Request, whole: bool) -> Result<Response> {
-        request.secrets.iter().for_each(|secret| self.report.learn(secret));
+        request
+            .secrets
+            .iter()
+            .for_each(|secret| self.report.learn(secret));
         self.same_origin(&request.url)?;
         let route = self.route(&request.url)?;
         let mut retries = Retries::default();
@@ -81,12 +84,19 @@ impl Channel<'_> {
     /// tell nothing new.
     async fn waits(&self, pause: Duration, error: Option<&Error>) -> bool {
         let connects = error.is_some_and(|error| error.cause == Cause::ConnectTimeout);
-        let needed = if connects { self.http.connect_limit } else { Duration::ZERO };
+        let needed = if connects {
+            self.http.connect_limit
+        } else {
+            Duration::ZERO
+        };
         let left = self.deadline.saturating_duration_since(Instant::now());
         if pause.saturating_add(needed) >= left {
             return false;
         }
-        self.report.note(Some(self.target), tr!("asking again in {wait} ms", wait = pause.as_millis()));
+        self.report.note(
+            Some(self.target),
+            tr!("asking again in {wait} ms", wait = pause.as_millis()),
+        );
         tokio::time::sleep(pause).await;
         true
     }
@@ -94,18 +104,28 @@ impl Channel<'_> {
     /// One try, which is traced without the URL's query (`-vv`).
     async fn attempt(&self, request: &Request, route: &Route, whole: bool) -> Outcome {
         let started = Instant::now();
-        let outcome = match tokio::time::timeout_at(self.deadline, self.once(request, route, whole)).await {
-            Ok(outcome) => outcome,
-            Err(_) => {
-                let (host, seconds) = (host_of(&request.url), self.timeout.as_secs_f64());
-                let doubt = request.doubt();
-                let message = tr!("no answer from {host} within {seconds} s{doubt}", host, seconds, doubt);
-                Err(Error::new(Cause::Timeout, message).into())
-            }
-        };
+        let outcome =
+            match tokio::time::timeout_at(self.deadline, self.once(request, route, whole)).await {
+                Ok(outcome) => outcome,
+                Err(_) => {
+                    let (host, seconds) = (host_of(&request.url), self.timeout.as_secs_f64());
+                    let doubt = request.doubt();
+                    let message = tr!(
+                        "no answer from {host} within {seconds} s{doubt}",
+                        host,
+                        seconds,
+                        doubt
+                    );
+                    Err(Error::new(Cause::Timeout, message).into())
+                }
+            };
         let what = match &outcome {
             Ok(answer) if whole => {
-                tr!("HTTP {status}, {length} bytes", status = answer.status, length = answer.body.len())
+                tr!(
+                    "HTTP {status}, {length} bytes",
+                    status = answer.status,
+                    length = answer.body.len()
+                )
             }
             Ok(answer) => tr!("HTTP {status}", status = answer.status),
             Err(failure) => tr!("{code}", code = failure.error.cause.code()),
@@ -163,7 +183,9 @@ impl Channel<'_> {
         let local = match route {
             // The peer is the proxy, which tells nothing about the way from there.
             Route::PlainProxied(_) => ip_of(url).is_some_and(|ip| ip.is_loopback()),
-            _ => response.remote_addr().is_none_or(|peer| peer.ip().to_canonical().is_loopback()),
+            _ => response
+                .remote_addr()
+                .is_none_or(|peer| peer.ip().to_canonical().is_loopback()),
         };
         if url.scheme() == "http" && !local {
             let text = tr!(
@@ -176,7 +198,10 @@ impl Channel<'_> {
 
     fn route(&self, url: &Url) -> Result<Route> {
         if url.scheme() == "https" {
-            return Ok(self.http.proxy_for(url)?.map_or(Route::Tls, Route::TlsProxied));
+            return Ok(self
+                .http
+                .proxy_for(url)?
+                .map_or(Route::Tls, Route::TlsProxied));
         }
         let (host, literal) = (host_of(url), ip_of(url));
         if !self.allow_http && literal.is_some_and(|ip| !is_private(ip)) {
@@ -186,8 +211,10 @@ impl Channel<'_> {
             && let Some(proxy) = self.http.proxy_for(url)?
         {
             if !self.allow_http && literal.is_none() {
-                let message =
-                    tr!("http:// to {host} through a proxy cannot be checked for a private address", host);
+                let message = tr!(
+                    "http:// to {host} through a proxy cannot be checked for a private address",
+                    host
+                );
                 return Err(Error::new(Cause::BadSetting, message).hint(tr!(
                     "use https://, or set {variable}=1 as well",
                     variable = self.target.variable("ALLOW_HTTP")
@@ -195,7 +222,11 @@ impl Channel<'_> {
             }
             return Ok(Route::PlainProxied(proxy));
         }
-        Ok(if self.allow_http { Route::Plain } else { Route::PlainPrivate })
+        Ok(if self.allow_http {
+            Route::Plain
+        } else {
+            Route::PlainPrivate
+        })
     }
 }
 
@@ -208,7 +239,12 @@ fn ip_of(url: &Url) -> Option<IpAddr> {
 }
 
 fn public_http(host: &str, target: &Target) -> Error {
-    let message = tr!("http:// to {host} would send the credentials readable over a public network", host);
-    Error::new(Cause::BadSetting, message)
-        .hint(tr!("use https://, or consent with {variable}=1", variable = target.variable("ALLOW_HTTP")))
+    let message = tr!(
+        "http:// to {host} would send the credentials readable over a public network",
+        host
+    );
+    Error::new(Cause::BadSetting, message).hint(tr!(
+        "use https://, or consent with {variable}=1",
+        variable = target.variable("ALLOW_HTTP")
+    ))
 }

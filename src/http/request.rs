@@ -82,14 +82,18 @@ impl Request {
     pub fn accept(mut self, media_type: &str) -> Self {
         // Before all but the body's type, so that the order of calls changes no byte on the wire.
         let place = usize::from(self.body.is_some());
-        self.headers.insert(place, (ACCEPT, Secret::new(media_type.to_owned())));
+        self.headers
+            .insert(place, (ACCEPT, Secret::new(media_type.to_owned())));
         self
     }
 
     /// Sends `Authorization: Bearer …`.
     #[must_use]
     pub fn bearer(self, token: &Secret) -> Self {
-        self.secret(token).header(AUTHORIZATION, Secret::new(["Bearer ", token.expose()].concat()))
+        self.secret(token).header(
+            AUTHORIZATION,
+            Secret::new(["Bearer ", token.expose()].concat()),
+        )
     }
 
     /// Names a secret that is in the URL.
@@ -126,12 +130,18 @@ impl Request {
     pub(super) fn prepare(&self, client: &Client) -> Result<RequestBuilder> {
         let mut headers = HeaderMap::new();
         for (name, value) in &self.headers {
-            let mut value = HeaderValue::from_str(value.expose())
-                .map_err(|_| error!(BadToken, "the token has a character that no header can carry"))?;
+            let mut value = HeaderValue::from_str(value.expose()).map_err(|_| {
+                error!(
+                    BadToken,
+                    "the token has a character that no header can carry"
+                )
+            })?;
             value.set_sensitive(true);
             headers.append(name, value);
         }
-        let request = client.request(self.method.clone(), self.url.clone()).headers(headers);
+        let request = client
+            .request(self.method.clone(), self.url.clone())
+            .headers(headers);
         Ok(match &self.body {
             Some(body) => request.body(body.to_vec()),
             None => request,

@@ -64,7 +64,8 @@ impl Response {
             path: url.path().to_owned(),
             status: response.status().as_u16(),
             location: text_header(headers, LOCATION).map(|place| location(url, place)),
-            retry_after: text_header(headers, RETRY_AFTER).and_then(|value| retry_after(value, date)),
+            retry_after: text_header(headers, RETRY_AFTER)
+                .and_then(|value| retry_after(value, date)),
             date,
             asks_for_password: asks_for_password(headers),
             body: Vec::new(),
@@ -78,7 +79,9 @@ impl Response {
 
     /// The status line and the headers as they came, one a line, and the empty line after them.
     pub fn head(&self) -> String {
-        let Some(Unread { response, .. }) = &self.unread else { return String::new() };
+        let Some(Unread { response, .. }) = &self.unread else {
+            return String::new();
+        };
         let mut text = format!("{:?} {}\r\n", response.version(), response.status());
         for (name, value) in response.headers() {
             let value = String::from_utf8_lossy(value.as_bytes());
@@ -91,16 +94,28 @@ impl Response {
     pub(super) async fn read(&mut self, doubt: &Text) -> Result<()> {
         let (host, status) = (&self.host, self.status);
         let fail = |cause, message| Err(Error::new(cause, message).status(status));
-        let Some(Unread { response, .. }) = &mut self.unread else { return Ok(()) };
-        if response.headers().get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
-            let message = tr!("{host} sent a compressed answer, which was not asked for", host);
+        let Some(Unread { response, .. }) = &mut self.unread else {
+            return Ok(());
+        };
+        if response
+            .headers()
+            .get(CONTENT_ENCODING)
+            .is_some_and(|coding| coding != "identity")
+        {
+            let message = tr!(
+                "{host} sent a compressed answer, which was not asked for",
+                host
+            );
             return fail(Cause::BadAnswer, message);
         }
         loop {
             match response.chunk().await {
                 Ok(None) => return Ok(()),
                 Ok(Some(part)) if self.body.len() + part.len() > BODY_MAX => {
-                    return fail(Cause::TooLarge, tr!("{host}'s answer is larger than 1 MiB", host));
+                    return fail(
+                        Cause::TooLarge,
+                        tr!("{host}'s answer is larger than 1 MiB", host),
+                    );
                 }
                 Ok(Some(part)) => self.body.extend_from_slice(&part),
                 Err(_) => return fail(Cause::Closed, cut_short(host, doubt)),
@@ -110,13 +125,14 @@ impl Response {
 
     /// Reads the next part of the body, which is not kept; `None` at its end.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>> {
-        let Some(Unread { response, patience }) = &mut self.unread else { return Ok(None) };
+        let Some(Unread { response, patience }) = &mut self.unread else {
+            return Ok(None);
+        };
         let host = &self.host;
         match tokio::time::timeout(*patience, response.chunk()).await {
             Ok(Ok(part)) => Ok(part.map(|part| part.to_vec())),
-            Ok(Err(_)) => {
-                Err(Error::new(Cause::Closed, cut_short(host, &Text::default())).hint(tr!("try again later")))
-            }
+            Ok(Err(_)) => Err(Error::new(Cause::Closed, cut_short(host, &Text::default()))
+                .hint(tr!("try again later"))),
             Err(_) => {
                 let seconds = patience.as_secs_f64();
                 let message = tr!("nothing came from {host} for {seconds} s", host, seconds);
@@ -129,7 +145,12 @@ impl Response {
     /// The answer's JSON object, if its status is a success.
     pub fn object(&self) -> Result<Json> {
         if (300..400).contains(&self.status) {
-            return Err(redirect(&self.host, self.status, self.location.as_ref(), self.https));
+            return Err(redirect(
+                &self.host,
+                self.status,
+                self.location.as_ref(),
+                self.https,
+            ));
         }
         let found = json::find(&self.host, &self.body);
         if !self.is_success() {
@@ -157,7 +178,8 @@ impl Response {
     /// system's own refusals are always JSON.
     pub fn refused_in_front(&self, always_json: bool) -> bool {
         matches!(self.status, 401 | 403)
-            && (self.asks_for_password || always_json && self.is_markup() && self.any_object().is_none())
+            && (self.asks_for_password
+                || always_json && self.is_markup() && self.any_object().is_none())
     }
 
     /// The error for a status that is not a success, with what the server says about it.
@@ -165,12 +187,15 @@ impl Response {
         let said = object.and_then(Json::said).unwrap_or_default();
         let error = status_error(&self.host, &self.path, self.status).said(&said);
         if self.status == 403 && object.is_none() {
-            return error.hint(tr!("no JSON came with it: a firewall before the server may have answered"));
+            return error.hint(tr!(
+                "no JSON came with it: a firewall before the server may have answered"
+            ));
         }
         match (error.cause, self.retry_after) {
-            (Cause::RateLimited | Cause::Unavailable, Some(seconds)) => {
-                error.hint(tr!("the server asks to wait {seconds} s before the next try", seconds))
-            }
+            (Cause::RateLimited | Cause::Unavailable, Some(seconds)) => error.hint(tr!(
+                "the server asks to wait {seconds} s before the next try",
+                seconds
+            )),
             _ => error,
         }
     }
@@ -183,24 +208,58 @@ fn cut_short(host: &str, doubt: &Text) -> Text {
 /// The error for a status that is not a success, whatever the protocol.
 pub fn status_error(host: &str, path: &str, status: u16) -> Error {
     let (cause, message) = match status {
-        401 | 403 => (Cause::Refused, tr!("{host} refused the request (HTTP {status})", host, status)),
-        404 | 405 | 410 => {
-            (Cause::NotFound, tr!("{host} has no such API at {path} (HTTP {status})", host, path, status))
-        }
-        407 => (Cause::Proxy, tr!("the proxy wants a user name and a password (HTTP 407)")),
-        408 => (Cause::ServerTimeout, tr!("{host} timed out waiting for the request (HTTP 408)", host)),
-        423 => (Cause::Locked, tr!("{host} says that the account is locked (HTTP 423)", host)),
-        429 => (Cause::RateLimited, tr!("{host} is rate limited: too many requests (HTTP 429)", host)),
-        502..=504 => (Cause::Unavailable, tr!("{host} is unavailable for now (HTTP {status})", host, status)),
-        _ => (Cause::Status, tr!("{host} answered HTTP {status}", host, status)),
+        401 | 403 => (
+            Cause::Refused,
+            tr!("{host} refused the request (HTTP {status})", host, status),
+        ),
+        404 | 405 | 410 => (
+            Cause::NotFound,
+            tr!(
+                "{host} has no such API at {path} (HTTP {status})",
+                host,
+                path,
+                status
+            ),
+        ),
+        407 => (
+            Cause::Proxy,
+            tr!("the proxy wants a user name and a password (HTTP 407)"),
+        ),
+        408 => (
+            Cause::ServerTimeout,
+            tr!("{host} timed out waiting for the request (HTTP 408)", host),
+        ),
+        423 => (
+            Cause::Locked,
+            tr!("{host} says that the account is locked (HTTP 423)", host),
+        ),
+        429 => (
+            Cause::RateLimited,
+            tr!("{host} is rate limited: too many requests (HTTP 429)", host),
+        ),
+        502..=504 => (
+            Cause::Unavailable,
+            tr!(
+                "{host} is unavailable for now (HTTP {status})",
+                host,
+                status
+            ),
+        ),
+        _ => (
+            Cause::Status,
+            tr!("{host} answered HTTP {status}", host, status),
+        ),
     };
     Error::new(cause, message).status(status)
 }
 
 /// The error for [`Response::refused_in_front`].
 pub fn in_front(host: &str, status: u16) -> Error {
-    let message =
-        tr!("a web server or proxy in front of {host} refused the request (HTTP {status})", host, status);
+    let message = tr!(
+        "a web server or proxy in front of {host} refused the request (HTTP {status})",
+        host,
+        status
+    );
     Error::new(Cause::InFront, message).status(status).hint(tr!(
         "the system itself was not asked: have whoever runs that server or proxy let this machine through"
     ))
@@ -210,18 +269,30 @@ pub fn in_front(host: &str, status: u16) -> Error {
 pub fn redirect(host: &str, status: u16, to: Option<&Redirect>, https: bool) -> Error {
     let error = |message| Error::new(Cause::Redirect, message).status(status);
     match to {
-        None => error(tr!("{host} redirected without saying where (HTTP {status})", host, status)),
-        Some(Redirect::Other(what)) => {
-            error(tr!("{host} redirected the request to {what} (HTTP {status})", host, what, status))
-        }
-        Some(Redirect::Url(to)) if https && to.starts_with("http://") => {
-            error(tr!("{host} redirected from https to http, a downgrade (HTTP {status})", host, status))
-                .said(to)
-                .hint(tr!("no redirect is followed; ask who runs that server"))
-        }
-        Some(Redirect::Url(to)) => {
-            error(tr!("{host} redirected the request (HTTP {status})", host, status)).said(to)
-        }
+        None => error(tr!(
+            "{host} redirected without saying where (HTTP {status})",
+            host,
+            status
+        )),
+        Some(Redirect::Other(what)) => error(tr!(
+            "{host} redirected the request to {what} (HTTP {status})",
+            host,
+            what,
+            status
+        )),
+        Some(Redirect::Url(to)) if https && to.starts_with("http://") => error(tr!(
+            "{host} redirected from https to http, a downgrade (HTTP {status})",
+            host,
+            status
+        ))
+        .said(to)
+        .hint(tr!("no redirect is followed; ask who runs that server")),
+        Some(Redirect::Url(to)) => error(tr!(
+            "{host} redirected the request (HTTP {status})",
+            host,
+            status
+        ))
+        .said(to),
     }
 }
 

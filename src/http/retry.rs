@@ -24,16 +24,23 @@ impl Retries {
     /// How long to pause before another try, if there is to be one.
     pub fn pause(&mut self, request: &Request, outcome: &Outcome) -> Option<Duration> {
         match outcome {
-            Err(Failure { again: Again::NothingSent, .. }) => {
-                (!mem::replace(&mut self.reconnected, true)).then(|| jittered(PAUSE))
-            }
+            Err(Failure {
+                again: Again::NothingSent,
+                ..
+            }) => (!mem::replace(&mut self.reconnected, true)).then(|| jittered(PAUSE)),
             // A server that names a wait is asked once more, not as often as others.
-            Ok(Response { status: 429, retry_after: Some(seconds), .. }) => {
-                (!mem::replace(&mut self.waited, true)).then(|| Duration::from_secs(*seconds))
-            }
-            Ok(Response { status: 429 | 502..=504, .. }) | Err(Failure { again: Again::Lost, .. })
-                if request.repeatable && self.repeats < REPEATS_MAX =>
-            {
+            Ok(Response {
+                status: 429,
+                retry_after: Some(seconds),
+                ..
+            }) => (!mem::replace(&mut self.waited, true)).then(|| Duration::from_secs(*seconds)),
+            Ok(Response {
+                status: 429 | 502..=504,
+                ..
+            })
+            | Err(Failure {
+                again: Again::Lost, ..
+            }) if request.repeatable && self.repeats < REPEATS_MAX => {
                 self.repeats += 1;
                 Some(jittered(PAUSE * 2u32.pow(self.repeats - 1)))
             }

@@ -14,6 +14,8 @@ pub(super) fn portuguese(english: &str) -> Option<&'static str> {
 }
 
 fn entries(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    let mut lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let mut lines = text
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
     std::iter::from_fn(move || Some((lines.next()?, lines.next()?)))
 }

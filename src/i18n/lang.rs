@@ -42,8 +42,13 @@ impl Lang {
         if ["C", "POSIX"].contains(&language(locale)) {
             return Self::En;
         }
-        let preferred = set(&"LANGUAGE").into_iter().flat_map(|list| list.split(':'));
-        preferred.chain([locale]).find_map(Self::named).unwrap_or_default()
+        let preferred = set(&"LANGUAGE")
+            .into_iter()
+            .flat_map(|list| list.split(':'));
+        preferred
+            .chain([locale])
+            .find_map(Self::named)
+            .unwrap_or_default()
     }
 }
 
@@ -58,7 +63,15 @@ mod tests {
 
     #[test]
     fn names() {
-        for name in ["pt-BR", "pt", "PT", "pt_BR", "pt_BR.UTF-8", "pt_PT", "pt_BR@euro"] {
+        for name in [
+            "pt-BR",
+            "pt",
+            "PT",
+            "pt_BR",
+            "pt_BR.UTF-8",
+            "pt_PT",
+            "pt_BR@euro",
+        ] {
             assert_eq!(Lang::named(name), Some(Lang::PtBr), "{name}");
         }
         for name in ["en", "EN", "en_US.UTF-8", "en-GB"] {
@@ -78,20 +91,42 @@ mod tests {
             (&[][..], Lang::En),
             (&[("LANG", "pt_BR.UTF-8")], Lang::PtBr),
             (&[("LANG", "de_DE.UTF-8")], Lang::En),
-            (&[("LANG", "pt_BR.UTF-8"), ("LC_MESSAGES", "en_US.UTF-8")], Lang::En),
-            (&[("LANG", "en_US.UTF-8"), ("LC_MESSAGES", "pt_BR.UTF-8")], Lang::PtBr),
-            (&[("LC_MESSAGES", "pt_BR.UTF-8"), ("LC_ALL", "C.UTF-8")], Lang::En),
-            (&[("LC_MESSAGES", "pt_BR.UTF-8"), ("LC_ALL", "POSIX")], Lang::En),
+            (
+                &[("LANG", "pt_BR.UTF-8"), ("LC_MESSAGES", "en_US.UTF-8")],
+                Lang::En,
+            ),
+            (
+                &[("LANG", "en_US.UTF-8"), ("LC_MESSAGES", "pt_BR.UTF-8")],
+                Lang::PtBr,
+            ),
+            (
+                &[("LC_MESSAGES", "pt_BR.UTF-8"), ("LC_ALL", "C.UTF-8")],
+                Lang::En,
+            ),
+            (
+                &[("LC_MESSAGES", "pt_BR.UTF-8"), ("LC_ALL", "POSIX")],
+                Lang::En,
+            ),
             (&[("LC_MESSAGES", "C"), ("LC_ALL", "pt_PT")], Lang::PtBr),
             (&[("LC_ALL", ""), ("LANG", "pt")], Lang::PtBr),
-            (&[("LANGUAGE", "pt_BR:en"), ("LANG", "en_US.UTF-8")], Lang::PtBr),
-            (&[("LANGUAGE", "de:en:pt"), ("LANG", "pt_BR.UTF-8")], Lang::En),
+            (
+                &[("LANGUAGE", "pt_BR:en"), ("LANG", "en_US.UTF-8")],
+                Lang::PtBr,
+            ),
+            (
+                &[("LANGUAGE", "de:en:pt"), ("LANG", "pt_BR.UTF-8")],
+                Lang::En,
+            ),
             (&[("LANGUAGE", "de"), ("LANG", "pt_BR.UTF-8")], Lang::PtBr),
             (&[("LANGUAGE", "pt_BR"), ("LANG", "C")], Lang::En),
             (&[("LANGUAGE", "pt_BR")], Lang::En),
         ] {
-            let value =
-                |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+            let value = |name: &str| {
+                variables
+                    .iter()
+                    .find(|(known, _)| *known == name)
+                    .map(|(_, value)| *value)
+            };
             assert_eq!(Lang::of_locale(value), lang, "{variables:?}");
         }
     }

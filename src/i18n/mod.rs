@@ -32,7 +32,10 @@ pub(crate) enum Value {
 
 impl Text {
     pub(crate) fn new(pattern: &'static str, values: Vec<(&'static str, Value)>) -> Self {
-        Self { pattern, values: values.into() }
+        Self {
+            pattern,
+            values: values.into(),
+        }
     }
 
     /// A text of a declaration, such as a field's help: English that is the same for every run.
@@ -63,7 +66,9 @@ impl Text {
                 rest = behind;
             } else if let Some((name, behind)) = rest.split_once('}') {
                 let value = self.values.iter().find(|(known, _)| *known == name);
-                value.iter().for_each(|(_, value)| value.render(lang, &mut words));
+                value
+                    .iter()
+                    .for_each(|(_, value)| value.render(lang, &mut words));
                 rest = behind;
             }
         }
@@ -119,7 +124,11 @@ impl Argument for &Text {
 pub(crate) fn and(parts: &[impl Argument]) -> Text {
     match parts {
         [most @ .., last] if !most.is_empty() => {
-            tr!("{most} and {last}", most = Text::list(most, ", "), last = *last)
+            tr!(
+                "{most} and {last}",
+                most = Text::list(most, ", "),
+                last = *last
+            )
         }
         _ => Text::list(parts, ", "),
     }
@@ -129,7 +138,11 @@ pub(crate) fn and(parts: &[impl Argument]) -> Text {
 pub(crate) fn or(parts: &[impl Argument]) -> Text {
     match parts {
         [most @ .., last] if !most.is_empty() => {
-            tr!("{most} or {last}", most = Text::list(most, ", "), last = *last)
+            tr!(
+                "{most} or {last}",
+                most = Text::list(most, ", "),
+                last = *last
+            )
         }
         _ => Text::list(parts, ", "),
     }
@@ -179,8 +192,14 @@ mod tests {
     #[test]
     fn values_stand_where_their_names_do() {
         let names = ["A", "B", "C"];
-        let (host, why) = ("h{x}", tr!("{most} and {last}", most = 1, last = tr!("{{2}}")));
-        assert_eq!(tr!("{why}; {host} {{}} {why}", host, why), "1 and {2}; h{x} {} 1 and {2}");
+        let (host, why) = (
+            "h{x}",
+            tr!("{most} and {last}", most = 1, last = tr!("{{2}}")),
+        );
+        assert_eq!(
+            tr!("{why}; {host} {{}} {why}", host, why),
+            "1 and {2}; h{x} {} 1 and {2}"
+        );
         for (count, all) in [(0, ""), (1, "A"), (2, "A and B"), (3, "A, B and C")] {
             assert_eq!(and(&names[..count]), all);
             assert_eq!(or(&names[..count]), all.replace("and", "or").as_str());
@@ -189,8 +208,11 @@ mod tests {
 
     #[test]
     fn a_part_is_in_the_language_of_the_whole() {
-        let text =
-            tr!("{origin}: {list}", origin = and(&["x", "y"]), list = Text::list(&[or(&["a", "b"])], "; "));
+        let text = tr!(
+            "{origin}: {list}",
+            origin = and(&["x", "y"]),
+            list = Text::list(&[or(&["a", "b"])], "; ")
+        );
         assert_eq!(text.render(Lang::PtBr), "x e y: a ou b");
         assert_eq!(text.render(Lang::En), "x and y: a or b");
     }

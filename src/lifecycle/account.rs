@@ -48,14 +48,21 @@ impl<'a> Account<'a> {
         let deadline = services.deadline();
         let plan = settings::find(target, sources).await?;
         let key = key_of(&plan, &role);
-        let account = Self { deadline, ..Self::new(services, plan, role, key) };
+        let account = Self {
+            deadline,
+            ..Self::new(services, plan, role, key)
+        };
         account.plan.notes().for_each(|note| account.note(note));
         // Where something is missing, the error speaks of what is near it.
         if account.plan.missing.is_none() {
             let near = sources.near_misses(target).into_iter();
-            near.chain(account.plan.warnings()).for_each(|text| account.warn(text));
+            near.chain(account.plan.warnings())
+                .for_each(|text| account.warn(text));
         }
-        account.known.secrets().for_each(|secret| services.report.learn(secret));
+        account
+            .known
+            .secrets()
+            .for_each(|secret| services.report.learn(secret));
         Ok(account)
     }
 
@@ -68,12 +75,25 @@ impl<'a> Account<'a> {
     ) -> Result<Self> {
         let gone = || error!(Other, "the stored session names no server");
         let url = BaseUrl::parse(&[key.origin.as_str(), &key.path].concat()).map_err(|_| gone())?;
-        let spec = provider::specs().into_iter().find(|spec| spec.id == key.provider).ok_or_else(gone)?;
-        let target = settings::target(&entry.target).ok().filter(|target| target.spec.id == spec.id);
-        let target = target.unwrap_or(Target { spec, account: None });
+        let spec = provider::specs()
+            .into_iter()
+            .find(|spec| spec.id == key.provider)
+            .ok_or_else(gone)?;
+        let target = settings::target(&entry.target)
+            .ok()
+            .filter(|target| target.spec.id == spec.id);
+        let target = target.unwrap_or(Target {
+            spec,
+            account: None,
+        });
         let plan = match settings::find(&target, sources).await {
             Ok(plan) if plan.url == url => plan,
-            other => Plan { target, url, found: Vec::new(), missing: other.err() },
+            other => Plan {
+                target,
+                url,
+                found: Vec::new(),
+                missing: other.err(),
+            },
         };
         Ok(Self::new(services, plan, key.role.clone(), key.clone()))
     }
@@ -94,14 +114,23 @@ impl<'a> Account<'a> {
 
     /// The same account for another role, in the time that is left.
     pub(super) fn in_role(&self, role: Role) -> Self {
-        Self { key: key_of(&self.plan, &role), role, ..self.clone() }
+        Self {
+            key: key_of(&self.plan, &role),
+            role,
+            ..self.clone()
+        }
     }
 
     /// The same account for another question, which has `--timeout` of its own and runs the commands anew.
     #[must_use]
     pub fn again(&self) -> Self {
         let (started, deadline) = (Timestamp::now(), self.services.deadline());
-        Self { revealed: OnceCell::new(), started, deadline, ..self.clone() }
+        Self {
+            revealed: OnceCell::new(),
+            started,
+            deadline,
+            ..self.clone()
+        }
     }
 
     pub fn target(&self) -> &Target {
@@ -126,7 +155,9 @@ impl<'a> Account<'a> {
         let _hold = self.services.report.hold();
         let patience = self.deadline.saturating_duration_since(Instant::now());
         let settings = self.plan.clone().reveal(patience).await?;
-        settings.secrets().for_each(|secret| self.services.report.learn(secret));
+        settings
+            .secrets()
+            .for_each(|secret| self.services.report.learn(secret));
         Ok(self.revealed.get_or_init(|| settings))
     }
 
@@ -136,7 +167,9 @@ impl<'a> Account<'a> {
             found.field.kind != Kind::Url && (self.role != Role::Partner || of_partner(found))
         };
         let found = self.plan.found.iter().filter(used);
-        found.map(|found| (found.field.name, found.value.clone())).collect()
+        found
+            .map(|found| (found.field.name, found.value.clone()))
+            .collect()
     }
 
     /// The role's credentials as fingerprints, by field. Where the store cannot make any, nothing is equal.
@@ -159,18 +192,27 @@ impl<'a> Account<'a> {
 
     /// Why a session is not stored, if it is none to store: nobody could tell by the clock whether it is alive.
     pub(super) fn unstorable(&self, session: &Session) -> Option<Text> {
-        let endless = matches!(self.target().spec.ageing, Ageing::Fixed) && session.expires_at.is_none();
+        let endless =
+            matches!(self.target().spec.ageing, Ageing::Fixed) && session.expires_at.is_none();
         endless.then(|| tr!("a session without a known end is not stored"))
     }
 
     /// What is stored of a session that was alive a moment ago.
     pub(super) fn entry(&self, session: Session, credentials: BTreeMap<String, String>) -> Entry {
         let seen_at = Some(session.obtained_at.max(Timestamp::now()));
-        Entry { target: self.target().to_string(), session, seen_at, credentials }
+        Entry {
+            target: self.target().to_string(),
+            session,
+            seen_at,
+            credentials,
+        }
     }
 
     pub(super) fn channel(&self) -> Channel<'_> {
-        Channel { deadline: self.deadline, ..self.services.channel(&self.known) }
+        Channel {
+            deadline: self.deadline,
+            ..self.services.channel(&self.known)
+        }
     }
 
     /// Asks the server whether a session is alive; needs no credentials.
@@ -212,19 +254,29 @@ impl<'a> Account<'a> {
     }
 
     pub(super) fn warn_of(&self, text: Text, error: &Error) {
-        self.services.report.warn_of(Some(self.target()), text, error);
+        self.services
+            .report
+            .warn_of(Some(self.target()), text, error);
     }
 }
 
 /// Whose session is wanted of a target.
 pub fn role(target: &Target, person: Option<&str>) -> Result<Role> {
-    let Some(person) = person else { return Ok(Role::User) };
+    let Some(person) = person else {
+        return Ok(Role::User);
+    };
     if target.spec.impersonation {
         return Ok(Role::As(person.to_owned()));
     }
-    let able: Vec<_> =
-        provider::specs().iter().filter(|spec| spec.impersonation).map(|spec| spec.id).collect();
-    let message = tr!("{product} cannot log in as somebody else", product = target.spec.product);
+    let able: Vec<_> = provider::specs()
+        .iter()
+        .filter(|spec| spec.impersonation)
+        .map(|spec| spec.id)
+        .collect();
+    let message = tr!(
+        "{product} cannot log in as somebody else",
+        product = target.spec.product
+    );
     let hint = tr!("--as works with {able}", able = Text::list(&able, ", "));
     Err(Error::new(Cause::Usage, message).hint(hint))
 }
@@ -232,7 +284,9 @@ pub fn role(target: &Target, person: Option<&str>) -> Result<Role> {
 /// The settings that say whose session a role's is.
 fn owners<'a>(plan: &'a Plan, role: &Role) -> impl Iterator<Item = &'a Found> + use<'a> {
     let partner = *role == Role::Partner;
-    plan.found.iter().filter(move |found| of_partner(found) == partner && found.field.credential())
+    plan.found
+        .iter()
+        .filter(move |found| of_partner(found) == partner && found.field.credential())
 }
 
 fn of_partner(found: &Found) -> bool {
@@ -244,7 +298,10 @@ fn key_of(plan: &Plan, role: &Role) -> Key {
     let names = owners(plan, role).filter(|found| !found.field.secret());
     let mut user: Vec<String> = names.filter_map(text).collect();
     if user.is_empty() {
-        user.push(format!("@{}", plan.target.account.as_deref().unwrap_or_default()));
+        user.push(format!(
+            "@{}",
+            plan.target.account.as_deref().unwrap_or_default()
+        ));
     }
     Key {
         provider: plan.target.spec.id.to_owned(),
@@ -252,7 +309,11 @@ fn key_of(plan: &Plan, role: &Role) -> Key {
         path: plan.url.path().to_owned(),
         user,
         // The grant, or whatever else a provider declares to tell sessions apart.
-        grant: plan.found.iter().find(|found| found.field.identity).and_then(text),
+        grant: plan
+            .found
+            .iter()
+            .find(|found| found.field.identity)
+            .and_then(text),
         role: role.clone(),
     }
 }

@@ -15,7 +15,12 @@ impl<'a> Account<'a> {
     /// Stores a session of the account's user, once the server has said that it is alive.
     pub async fn adopt(self, session: Session) -> Result<Active<'a>> {
         match self.store_if_alive(&session).await {
-            Ok(()) => Ok(Active { kept: self.store().lasts(), account: self, session, opened: false }),
+            Ok(()) => Ok(Active {
+                kept: self.store().lasts(),
+                account: self,
+                session,
+                opened: false,
+            }),
             Err(error) => Err(error.target(&self.target().to_string())),
         }
     }
@@ -27,15 +32,23 @@ impl<'a> Account<'a> {
             return Err(Error::new(Cause::Usage, why).hint(hint));
         }
         let origin = self.plan.url.origin();
-        match self.ask(session).await.map_err(|error| self.explain(error))? {
+        match self
+            .ask(session)
+            .await
+            .map_err(|error| self.explain(error))?
+        {
             Life::Alive => {}
             Life::Broken => {
                 let message = tr!("{origin} fails when it is asked with the session", origin);
-                return Err(Error::new(Cause::Status, message).hint(tr!("adopt another one, or log in")));
+                return Err(
+                    Error::new(Cause::Status, message).hint(tr!("adopt another one, or log in"))
+                );
             }
             Life::Dead => return Err(dead(tr!("{origin} says that the session is dead", origin))),
             Life::Unknown => {
-                self.warn(tr!("the server has no way to say whether the session is alive"));
+                self.warn(tr!(
+                    "the server has no way to say whether the session is alive"
+                ));
             }
         }
         let entry = self.entry(session.clone(), BTreeMap::new());

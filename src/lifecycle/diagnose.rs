@@ -33,7 +33,9 @@ impl Account<'_> {
                 Err(error) => return self.explain(error),
             },
         };
-        Error::new(Cause::NoSession, message).hint(hint).target(&target.to_string())
+        Error::new(Cause::NoSession, message)
+            .hint(hint)
+            .target(&target.to_string())
     }
 
     /// The cause where the server is in order, and the next step.
@@ -41,7 +43,9 @@ impl Account<'_> {
         let target = self.target();
         let message = match (look, stored) {
             (Match::Certain, false) => tr!("the server is the right one, and nobody is logged in"),
-            (Match::Certain, true) => tr!("the server is the right one, and the session must be replaced"),
+            (Match::Certain, true) => {
+                tr!("the server is the right one, and the session must be replaced")
+            }
             _ => tr!(
                 "something answers at {url}; whether it is a {product}, only a login can tell",
                 url = self.plan.url,
@@ -72,8 +76,11 @@ impl Account<'_> {
         let context = Context::new(&self.known, self.role.clone(), &channel);
         if let Some(probe_user) = self.provider.probe().probe_user {
             // Nobody else's login is disturbed: if one is under way, it is known why there is no session.
-            let soon = self.deadline.min(Instant::now() + self.services.timeout / 4);
-            self.locked(soon, async |_| probe_user(&context).await).await?;
+            let soon = self
+                .deadline
+                .min(Instant::now() + self.services.timeout / 4);
+            self.locked(soon, async |_| probe_user(&context).await)
+                .await?;
         }
         compare_clocks(date)?;
         Ok(look)
@@ -85,13 +92,23 @@ impl Account<'_> {
         let product = spec.product;
         let wrong = |message| Error::new(Cause::WrongProduct, message);
         for folder in self.provider.probe().install_paths {
-            let Ok(below) = BaseUrl::parse(&format!("{url}/{folder}")) else { continue };
+            let Ok(below) = BaseUrl::parse(&format!("{url}/{folder}")) else {
+                continue;
+            };
             if let Ok((Match::Certain, _)) = knock(self.provider, channel, &below).await {
-                let message = tr!("{url} is a {product}, and its URL needs /{folder}", url, product, folder);
+                let message = tr!(
+                    "{url} is a {product}, and its URL needs /{folder}",
+                    url,
+                    product,
+                    folder
+                );
                 return wrong(message).hint(tr!("set {variable} to {below}", variable, below));
             }
         }
-        for other in provider::ALL.iter().filter(|other| other.spec().id != spec.id) {
+        for other in provider::ALL
+            .iter()
+            .filter(|other| other.spec().id != spec.id)
+        {
             if let Ok((Match::Certain, _)) = knock(*other, channel, url).await {
                 let other = other.spec();
                 let message = tr!(
@@ -108,7 +125,12 @@ impl Account<'_> {
                 ));
             }
         }
-        wrong(tr!("nothing at {url} answers like a {product}", url, product)).hint(tr!(
+        wrong(tr!(
+            "nothing at {url} answers like a {product}",
+            url,
+            product
+        ))
+        .hint(tr!(
             "is {variable} the base URL of this system, as in {example}?",
             variable,
             example = spec.example_url
@@ -117,7 +139,11 @@ impl Account<'_> {
 }
 
 /// Asks at a URL for a system, until an answer looks like one of it: how well it fits, and the server's time.
-async fn knock(system: System, channel: &Channel<'_>, url: &BaseUrl) -> Result<(Match, Option<Timestamp>)> {
+async fn knock(
+    system: System,
+    channel: &Channel<'_>,
+    url: &BaseUrl,
+) -> Result<(Match, Option<Timestamp>)> {
     let probe = system.probe();
     for path in probe.requests {
         let mut request = Request::get(url.join(path)).no_cache();
@@ -146,9 +172,16 @@ fn compare_clocks(server: Option<Timestamp>) -> Result<()> {
     }
     let minutes = ahead.abs().as_mins();
     let message = match ahead.is_positive() {
-        true => tr!("this machine's clock is {minutes} min behind the server's", minutes),
-        false => tr!("this machine's clock is {minutes} min ahead of the server's", minutes),
+        true => tr!(
+            "this machine's clock is {minutes} min behind the server's",
+            minutes
+        ),
+        false => tr!(
+            "this machine's clock is {minutes} min ahead of the server's",
+            minutes
+        ),
     };
-    Err(Error::new(Cause::Clock, message)
-        .hint(tr!("set the clock, best by NTP, or tell whoever runs the server")))
+    Err(Error::new(Cause::Clock, message).hint(tr!(
+        "set the clock, best by NTP, or tell whoever runs the server"
+    )))
 }

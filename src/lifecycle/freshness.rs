@@ -63,11 +63,16 @@ impl Stale {
     pub fn text(self) -> Text {
         match self {
             Self::Absent => tr!("no session is stored"),
-            Self::CredentialsChanged => tr!("the stored session was obtained with other credentials"),
+            Self::CredentialsChanged => {
+                tr!("the stored session was obtained with other credentials")
+            }
             Self::NoEnd => tr!("the stored session's end is unknown"),
             Self::Expired => tr!("the stored session has expired"),
             Self::Expiring(left) => tr!("the stored session expires in {left} s", left),
-            Self::Unseen(since) => tr!("the stored session was last seen alive {since} s ago", since),
+            Self::Unseen(since) => tr!(
+                "the stored session was last seen alive {since} s ago",
+                since
+            ),
             Self::Suspect => tr!("the stored session may have ended"),
             Self::Dead => tr!("the server says that the stored session is dead"),
             Self::Broken => tr!("the server fails whenever it is asked with the stored session"),
@@ -87,7 +92,10 @@ impl Account<'_> {
     /// Asks the server whether the stored session is alive, and forgets it if it is dead.
     pub async fn check(&self, session: &Session) -> Result<Life> {
         let _busy = self.busy(tr!("asking whether the session is alive"));
-        let life = self.ask(session).await.map_err(|error| self.explain(error))?;
+        let life = self
+            .ask(session)
+            .await
+            .map_err(|error| self.explain(error))?;
         if life == Life::Dead {
             self.drop_session(session).await;
         }
@@ -103,36 +111,57 @@ impl Account<'_> {
         if let Some(why) = found.unusable {
             self.warn(tr!("the stored session {why}; it is not used", why));
         }
-        found.entry.inspect(|entry| self.services.learn(&entry.session))
+        found
+            .entry
+            .inspect(|entry| self.services.learn(&entry.session))
     }
 
     /// Judges the stored session, which must last for `min_ttl`. If it was got since this account began, by somebody who
     /// has just asked for the same, the server gives no more than that.
     pub(super) async fn judge(&self, entry: Option<&Entry>, min_ttl: Duration) -> Result<Verdict> {
-        let just_seen = entry.and_then(|entry| entry.seen_at).is_some_and(|seen| seen >= self.started);
+        let just_seen = entry
+            .and_then(|entry| entry.seen_at)
+            .is_some_and(|seen| seen >= self.started);
         let min_ttl = if just_seen { Duration::ZERO } else { min_ttl };
         let changed = match entry {
             Some(entry) if !entry.credentials.is_empty() => {
                 let now = self.fingerprints().await?;
-                now.iter().any(|(field, print)| entry.credentials.get(field) != Some(print))
+                now.iter()
+                    .any(|(field, print)| entry.credentials.get(field) != Some(print))
             }
             // An adopted session knows no credentials.
             _ => false,
         };
-        Ok(judge(entry, changed, self.target().spec, min_ttl, Timestamp::now()))
+        Ok(judge(
+            entry,
+            changed,
+            self.target().spec,
+            min_ttl,
+            Timestamp::now(),
+        ))
     }
 }
 
 /// Judges a stored session. `changed` says that the credentials are others, `min_ttl` how long it must last.
-fn judge(entry: Option<&Entry>, changed: bool, spec: &Spec, min_ttl: Duration, now: Timestamp) -> Verdict {
-    let Some(entry) = entry else { return Verdict::Login(Stale::Absent) };
+fn judge(
+    entry: Option<&Entry>,
+    changed: bool,
+    spec: &Spec,
+    min_ttl: Duration,
+    now: Timestamp,
+) -> Verdict {
+    let Some(entry) = entry else {
+        return Verdict::Login(Stale::Absent);
+    };
     if changed {
         return Verdict::Login(Stale::CredentialsChanged);
     }
     match spec.ageing {
         Ageing::Fixed => fixed(entry, spec.renewal, min_ttl, now),
         Ageing::Idle { ask_after } | Ageing::SingleSeat { ask_after } => {
-            let Some(seen) = entry.seen_at else { return Verdict::Ask(Stale::Suspect) };
+            let Some(seen) = entry.seen_at else {
+                return Verdict::Ask(Stale::Suspect);
+            };
             let since = now.duration_since(seen);
             if since < SignedDuration::from_secs(i64::from(ask_after)) {
                 Verdict::Fresh
@@ -144,19 +173,29 @@ fn judge(entry: Option<&Entry>, changed: bool, spec: &Spec, min_ttl: Duration, n
 }
 
 fn fixed(entry: &Entry, renewal: Renewal, min_ttl: Duration, now: Timestamp) -> Verdict {
-    let Some(end) = entry.session.expires_at else { return Verdict::Login(Stale::NoEnd) };
+    let Some(end) = entry.session.expires_at else {
+        return Verdict::Login(Stale::NoEnd);
+    };
     let left = end.duration_since(now);
     let wanted = SignedDuration::try_from(min_ttl).unwrap_or(SignedDuration::MAX);
     if left > wanted {
         return Verdict::Fresh;
     }
-    let stale = if left.is_positive() { Stale::Expiring(left.as_secs()) } else { Stale::Expired };
+    let stale = if left.is_positive() {
+        Stale::Expiring(left.as_secs())
+    } else {
+        Stale::Expired
+    };
     let renewable = match renewal {
         Renewal::Never => false,
         Renewal::WhileAlive => left > RENEWAL_MARGIN,
         Renewal::OnceExpired => stale == Stale::Expired && entry.session.refresh.is_some(),
     };
-    if renewable { Verdict::Renew(stale) } else { Verdict::Login(stale) }
+    if renewable {
+        Verdict::Renew(stale)
+    } else {
+        Verdict::Login(stale)
+    }
 }
 
 #[cfg(test)]
@@ -166,7 +205,10 @@ mod tests {
     use crate::store::tests::entry;
 
     fn spec(id: &str) -> &'static Spec {
-        provider::specs().into_iter().find(|spec| spec.id == id).expect("a provider")
+        provider::specs()
+            .into_iter()
+            .find(|spec| spec.id == id)
+            .expect("a provider")
     }
 
     #[test]
@@ -175,19 +217,43 @@ mod tests {
         let now = entry.session.obtained_at;
         entry.session.lasts(SignedDuration::from_secs(100));
         let minute = Duration::from_secs(60);
-        let at = |seconds: i64| now.checked_add(SignedDuration::from_secs(seconds)).expect("a time");
+        let at = |seconds: i64| {
+            now.checked_add(SignedDuration::from_secs(seconds))
+                .expect("a time")
+        };
         let judge = |entry: &Entry, id: &str, at| judge(Some(entry), false, spec(id), minute, at);
         for id in ["hellocloud", "broker", "zeev"] {
             assert_eq!(judge(&entry, id, at(39)), Verdict::Fresh, "{id}");
         }
-        assert_eq!(judge(&entry, "hellocloud", at(40)), Verdict::Login(Stale::Expiring(60)));
-        assert_eq!(judge(&entry, "hellocloud", at(100)), Verdict::Renew(Stale::Expired));
-        assert_eq!(judge(&entry, "broker", at(40)), Verdict::Login(Stale::Expiring(60)));
-        assert_eq!(judge(&entry, "broker", at(101)), Verdict::Login(Stale::Expired));
-        assert_eq!(judge(&entry, "zeev", at(40)), Verdict::Renew(Stale::Expiring(60)));
-        assert_eq!(judge(&entry, "zeev", at(99)), Verdict::Login(Stale::Expiring(1)));
+        assert_eq!(
+            judge(&entry, "hellocloud", at(40)),
+            Verdict::Login(Stale::Expiring(60))
+        );
+        assert_eq!(
+            judge(&entry, "hellocloud", at(100)),
+            Verdict::Renew(Stale::Expired)
+        );
+        assert_eq!(
+            judge(&entry, "broker", at(40)),
+            Verdict::Login(Stale::Expiring(60))
+        );
+        assert_eq!(
+            judge(&entry, "broker", at(101)),
+            Verdict::Login(Stale::Expired)
+        );
+        assert_eq!(
+            judge(&entry, "zeev", at(40)),
+            Verdict::Renew(Stale::Expiring(60))
+        );
+        assert_eq!(
+            judge(&entry, "zeev", at(99)),
+            Verdict::Login(Stale::Expiring(1))
+        );
         entry.session.refresh = None;
-        assert_eq!(judge(&entry, "hellocloud", at(100)), Verdict::Login(Stale::Expired));
+        assert_eq!(
+            judge(&entry, "hellocloud", at(100)),
+            Verdict::Login(Stale::Expired)
+        );
         entry.session.expires_at = None;
         assert_eq!(judge(&entry, "zeev", now), Verdict::Login(Stale::NoEnd));
     }
@@ -196,8 +262,12 @@ mod tests {
     fn idle_sessions_go_by_their_last_sign_of_life() {
         let mut entry = entry("t");
         let seen = entry.seen_at.expect("seen");
-        let at = |seconds: i64| seen.checked_add(SignedDuration::from_secs(seconds)).expect("a time");
-        let judge = |entry: &Entry, at| judge(Some(entry), false, spec("systemsway"), Duration::ZERO, at);
+        let at = |seconds: i64| {
+            seen.checked_add(SignedDuration::from_secs(seconds))
+                .expect("a time")
+        };
+        let judge =
+            |entry: &Entry, at| judge(Some(entry), false, spec("systemsway"), Duration::ZERO, at);
         assert_eq!(judge(&entry, at(119)), Verdict::Fresh);
         assert_eq!(judge(&entry, at(120)), Verdict::Ask(Stale::Unseen(120)));
         entry.seen_at = None;
@@ -212,6 +282,9 @@ mod tests {
             judge(Some(&entry), true, spec("gluo"), Duration::ZERO, now),
             Verdict::Login(Stale::CredentialsChanged)
         );
-        assert_eq!(judge(None, false, spec("gluo"), Duration::ZERO, now), Verdict::Login(Stale::Absent));
+        assert_eq!(
+            judge(None, false, spec("gluo"), Duration::ZERO, now),
+            Verdict::Login(Stale::Absent)
+        );
     }
 }

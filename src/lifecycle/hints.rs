@@ -31,16 +31,25 @@ impl Account<'_> {
                 tr!("is {url} right, and is the server up?", url)
             }
             Cause::Certificate => tr!("is the host in {url} the right one?", url),
-            Cause::ConnectTimeout => tr!("is {url} right, and does a firewall or a VPN stand between?", url),
+            Cause::ConnectTimeout => tr!(
+                "is {url} right, and does a firewall or a VPN stand between?",
+                url
+            ),
             Cause::Proxy => tr!("check https_proxy, or name the host in no_proxy"),
             Cause::Timeout | Cause::ServerTimeout => {
                 tr!("try again, or allow more time with --timeout SECONDS")
             }
             Cause::Closed if self.plan.url.origin().starts_with("http://") => {
-                tr!("try again later; if the server speaks TLS, {url} must begin with https://", url)
+                tr!(
+                    "try again later; if the server speaks TLS, {url} must begin with https://",
+                    url
+                )
             }
             Cause::Closed | Cause::Unavailable | Cause::RateLimited => tr!("try again later"),
-            Cause::Redirect => tr!("no redirect is followed; if that place is right, set {url} to it", url),
+            Cause::Redirect => tr!(
+                "no redirect is followed; if that place is right, set {url} to it",
+                url
+            ),
             Cause::NotFound
             | Cause::Html
             | Cause::BadAnswer
@@ -54,8 +63,16 @@ impl Account<'_> {
     }
 
     fn credentials(&self) -> Text {
-        let found = self.plan.found.iter().filter(|found| found.field.credential());
+        let found = self
+            .plan
+            .found
+            .iter()
+            .filter(|found| found.field.credential());
         let names: Vec<&str> = found.map(|found| found.variable.as_str()).collect();
-        if names.is_empty() { tr!("the credentials") } else { i18n::and(&names) }
+        if names.is_empty() {
+            tr!("the credentials")
+        } else {
+            i18n::and(&names)
+        }
     }
 }

@@ -67,7 +67,10 @@ impl Active<'_> {
         let account = &self.account;
         let _busy = account.busy(tr!("waiting for the answer"));
         let channel = account.services.channel(&account.known);
-        channel.open(request).await.map_err(|error| account.explain(error))
+        channel
+            .open(request)
+            .await
+            .map_err(|error| account.explain(error))
     }
 }
 
@@ -84,20 +87,36 @@ pub(super) struct Obtained {
 impl Obtained {
     /// A session that was there before.
     pub(super) fn stored(session: Session) -> Self {
-        Self { session, kept: false, opened: false }
+        Self {
+            session,
+            kept: false,
+            opened: false,
+        }
     }
 }
 
 impl<'a> Account<'a> {
     pub async fn session(self, want: &Want) -> Result<Active<'a>> {
         let busy = self.busy(tr!("getting a session"));
-        let obtained = self.obtain(want).await.map_err(|error| self.explain(error))?;
+        let obtained = self
+            .obtain(want)
+            .await
+            .map_err(|error| self.explain(error))?;
         drop(busy);
         if let Want::New(min_ttl) | Want::Usable(min_ttl) = want {
             self.warn_if_short(&obtained.session, *min_ttl);
         }
-        let Obtained { session, kept, opened } = obtained;
-        Ok(Active { account: self, session, kept, opened })
+        let Obtained {
+            session,
+            kept,
+            opened,
+        } = obtained;
+        Ok(Active {
+            account: self,
+            session,
+            kept,
+            opened,
+        })
     }
 
     /// Obtains the session that is wanted, once a run: another target with the same settings shares it. Boxed, since a
@@ -109,7 +128,9 @@ impl<'a> Account<'a> {
             }
             let turn = self.services.once_per_run.wait(self).await?;
             if let Some(outcome) = turn.shared(self, want) {
-                self.note(tr!("another target has just logged in with the same settings"));
+                self.note(tr!(
+                    "another target has just logged in with the same settings"
+                ));
                 return outcome;
             }
             let outcome = self.obtain_once(want).await;
@@ -132,7 +153,10 @@ impl<'a> Account<'a> {
         }
         let target = self.target();
         let hint = match self.store().lasts() {
-            true => tr!("`crmauth login {target}` gets one, and so does `token` without --cached", target),
+            true => tr!(
+                "`crmauth login {target}` gets one, and so does `token` without --cached",
+                target
+            ),
             false => tr!("this run has no store, so that only `token` without --cached gets one"),
         };
         Err(Error::new(Cause::NoSession, why).hint(hint))
@@ -161,7 +185,11 @@ impl<'a> Account<'a> {
                 Some(Waited::Lock(lock)) => Some(lock),
                 None => None,
             };
-            let mut attempt = Attempt { account: self, lock, entry: None };
+            let mut attempt = Attempt {
+                account: self,
+                lock,
+                entry: None,
+            };
             let outcome = attempt.run(want).await;
             attempt.release().await;
             let overtaken = matches!(&outcome, Err(error) if error.cause == Cause::Overtaken);
@@ -172,7 +200,9 @@ impl<'a> Account<'a> {
     }
 
     fn warn_if_short(&self, session: &Session, min_ttl: Duration) {
-        let Some(end) = session.expires_at else { return };
+        let Some(end) = session.expires_at else {
+            return;
+        };
         let left = end.duration_since(Timestamp::now()).as_secs();
         if u64::try_from(left).is_ok_and(|left| left < min_ttl.as_secs()) {
             self.warn(tr!(
@@ -187,7 +217,9 @@ impl<'a> Account<'a> {
     pub(super) async fn drop_session(&self, session: &Session) {
         let dropped = self.locked(self.deadline, async |lock| {
             match self.store().read(&self.key, self.deadline).await?.entry {
-                Some(entry) if entry.session.token == session.token => self.store().forget(lock).await,
+                Some(entry) if entry.session.token == session.token => {
+                    self.store().forget(lock).await
+                }
                 _ => Ok(()),
             }
         });
@@ -199,7 +231,9 @@ impl<'a> Account<'a> {
     pub(super) fn warn_not_stored(&self, error: &Error) {
         self.warn_of(tr!("the session is not stored"), error);
         if self.target().spec.single_seat() {
-            self.warn(tr!("it cannot be had again but by a login that ends it: keep it"));
+            self.warn(tr!(
+                "it cannot be had again but by a login that ends it: keep it"
+            ));
         }
     }
 }
@@ -227,7 +261,11 @@ impl Attempt<'_> {
                 self.account.note(Stale::Suspect.text());
                 // It could not be stored, or was forgotten meanwhile; it may be alive all the same.
                 let session = self.session().unwrap_or_else(|| (**suspect).clone());
-                return if *dead { self.replace_dead().await } else { self.ask(session).await };
+                return if *dead {
+                    self.replace_dead().await
+                } else {
+                    self.ask(session).await
+                };
             }
             Want::InsteadOf { .. } => Duration::ZERO,
             Want::Usable(min_ttl) | Want::Cached(min_ttl) => *min_ttl,
@@ -249,7 +287,9 @@ impl Attempt<'_> {
     }
 
     fn has_no_other_than(&self, suspect: &Session) -> bool {
-        self.entry.as_ref().is_none_or(|entry| entry.session.token == suspect.token)
+        self.entry
+            .as_ref()
+            .is_none_or(|entry| entry.session.token == suspect.token)
     }
 
     /// Hands the session out unless the server says that it is dead or broken.
@@ -263,7 +303,11 @@ impl Attempt<'_> {
             Life::Unknown => {}
             Life::Alive => {
                 if let Some(entry) = self.entry.take() {
-                    self.write(&Entry { seen_at: Some(Timestamp::now()), ..entry }).await;
+                    self.write(&Entry {
+                        seen_at: Some(Timestamp::now()),
+                        ..entry
+                    })
+                    .await;
                 }
             }
         }
@@ -329,7 +373,12 @@ impl Attempt<'_> {
         let context = Context::new(settings, account.role.clone(), &channel);
         self.ensure_lock().await?;
         match account.provider.renew(&context, session).await {
-            Err(error) if matches!(error.cause, Cause::Refused | Cause::Status | Cause::BadAnswer) => {
+            Err(error)
+                if matches!(
+                    error.cause,
+                    Cause::Refused | Cause::Status | Cause::BadAnswer
+                ) =>
+            {
                 Ok(Renewed::Impossible)
             }
             outcome => outcome,
@@ -355,7 +404,10 @@ impl Attempt<'_> {
             };
             let channel = account.channel();
             let context = Context::new(settings, account.role.clone(), &channel);
-            let context = Context { prerequisite: prior.as_ref(), ..context };
+            let context = Context {
+                prerequisite: prior.as_ref(),
+                ..context
+            };
             self.mark_unverified().await;
             self.ensure_lock().await?;
             let before = Timestamp::now();
@@ -363,7 +415,11 @@ impl Attempt<'_> {
                 Ok(mut session) => {
                     session.since(before);
                     account.services.learn(&session);
-                    return Ok(Obtained { session, kept: false, opened: true });
+                    return Ok(Obtained {
+                        session,
+                        kept: false,
+                        opened: true,
+                    });
                 }
                 Err(error) => error,
             };
@@ -396,20 +452,30 @@ impl Attempt<'_> {
             return new;
         }
         let written = match account.fingerprints().await {
-            Ok(credentials) => self.write(&account.entry(new.session.clone(), credentials)).await,
+            Ok(credentials) => {
+                self.write(&account.entry(new.session.clone(), credentials))
+                    .await
+            }
             Err(error) => {
                 account.warn_not_stored(&error);
                 None
             }
         };
         match written {
-            Some(Written::Stored) => return Obtained { kept: account.store().lasts(), ..new },
+            Some(Written::Stored) => {
+                return Obtained {
+                    kept: account.store().lasts(),
+                    ..new
+                };
+            }
             Some(Written::NotKept) => {
                 account.warn(tr!("the session has ended already and is not stored"));
             }
             Some(Written::Overtaken) => return self.resolve_conflict(new).await,
             // The login has ended it.
-            None if self.entry.is_some() && account.target().spec.single_seat() => self.forget().await,
+            None if self.entry.is_some() && account.target().spec.single_seat() => {
+                self.forget().await
+            }
             None => {}
         }
         new
@@ -418,14 +484,17 @@ impl Attempt<'_> {
     /// Writes the entry; what became of it, if anything.
     pub(super) async fn write(&self, entry: &Entry) -> Option<Written> {
         let written = self.account.store().write(self.lock.as_ref()?, entry).await;
-        written.inspect_err(|error| self.account.warn_not_stored(error)).ok()
+        written
+            .inspect_err(|error| self.account.warn_not_stored(error))
+            .ok()
     }
 
     /// Forgets a session that the server has refused.
     async fn forget(&self) {
         let Some(lock) = &self.lock else { return };
         if let Err(error) = self.account.store().forget(lock).await {
-            self.account.warn_of(tr!("the dead session is still stored"), &error);
+            self.account
+                .warn_of(tr!("the dead session is still stored"), &error);
         }
     }
 

@@ -36,19 +36,32 @@ pub(super) struct Turn {
 
 impl OncePerRun {
     pub(super) fn new() -> Self {
-        Self { started: Timestamp::now(), done: RefCell::default() }
+        Self {
+            started: Timestamp::now(),
+            done: RefCell::default(),
+        }
     }
 
     /// Waits until nobody else of this run is about to obtain the same session.
     pub(super) async fn wait(&self, account: &Account<'_>) -> Result<Turn> {
-        let turn = Arc::clone(self.done.borrow_mut().entry(account.key.clone()).or_default());
-        let done = tokio::time::timeout_at(account.deadline, turn.lock_owned()).await.map_err(|_| {
-            error!(
-                Busy, "another login of this run obtains the same session";
-                hint "--timeout SECONDS allows more time"
-            )
-        })?;
-        Ok(Turn { started: self.started, done })
+        let turn = Arc::clone(
+            self.done
+                .borrow_mut()
+                .entry(account.key.clone())
+                .or_default(),
+        );
+        let done = tokio::time::timeout_at(account.deadline, turn.lock_owned())
+            .await
+            .map_err(|_| {
+                error!(
+                    Busy, "another login of this run obtains the same session";
+                    hint "--timeout SECONDS allows more time"
+                )
+            })?;
+        Ok(Turn {
+            started: self.started,
+            done,
+        })
     }
 }
 
@@ -67,13 +80,28 @@ impl Turn {
             obtained && meanwhile && done.target != *account.target() && done.settings == settings
         };
         let done = self.done.iter().rev().find(counts)?;
-        Some(done.outcome.clone().map(|obtained| Obtained { opened: false, ..obtained }))
+        Some(done.outcome.clone().map(|obtained| Obtained {
+            opened: false,
+            ..obtained
+        }))
     }
 
     /// Tells those who wait what came of it.
-    pub(super) fn end(mut self, account: &Account<'_>, outcome: Result<Obtained>) -> Result<Obtained> {
+    pub(super) fn end(
+        mut self,
+        account: &Account<'_>,
+        outcome: Result<Obtained>,
+    ) -> Result<Obtained> {
         let (target, settings) = (account.target().clone(), account.login_settings());
-        note(&mut self.done, Done { target, settings, at: Timestamp::now(), outcome: outcome.clone() });
+        note(
+            &mut self.done,
+            Done {
+                target,
+                settings,
+                at: Timestamp::now(),
+                outcome: outcome.clone(),
+            },
+        );
         outcome
     }
 }
@@ -91,14 +119,40 @@ mod tests {
 
     #[test]
     fn of_each_target_the_last_turn_is_kept() {
-        let spec = crate::provider::specs().into_iter().find(|spec| spec.id == "zeev").expect("a provider");
+        let spec = crate::provider::specs()
+            .into_iter()
+            .find(|spec| spec.id == "zeev")
+            .expect("a provider");
         let mut done = Vec::new();
-        for (account, token) in [(None, "t1"), (Some("filial"), "t2"), (None, "t3"), (None, "t4")] {
-            let target = Target { spec, account: account.map(str::to_owned) };
+        for (account, token) in [
+            (None, "t1"),
+            (Some("filial"), "t2"),
+            (None, "t3"),
+            (None, "t4"),
+        ] {
+            let target = Target {
+                spec,
+                account: account.map(str::to_owned),
+            };
             let outcome = Session::new(token, "Bearer").map(Obtained::stored);
-            note(&mut done, Done { target, settings: Vec::new(), at: Timestamp::now(), outcome });
+            note(
+                &mut done,
+                Done {
+                    target,
+                    settings: Vec::new(),
+                    at: Timestamp::now(),
+                    outcome,
+                },
+            );
         }
-        let token = |done: Done| done.outcome.expect("a session").session.token.expose().to_owned();
+        let token = |done: Done| {
+            done.outcome
+                .expect("a session")
+                .session
+                .token
+                .expose()
+                .to_owned()
+        };
         let kept: Vec<String> = done.into_iter().map(token).collect();
         assert_eq!(kept, ["t2", "t4"]);
     }

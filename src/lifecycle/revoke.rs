@@ -53,7 +53,8 @@ impl Active<'_> {
             return;
         }
         let account = self.account.again();
-        let lost = || tr!("a session was opened that nobody has now; it lives until the server ends it");
+        let lost =
+            || tr!("a session was opened that nobody has now; it lives until the server ends it");
         match account.revoke(&self.session).await {
             _ if silently => {}
             Ok(Revocation::Revoked) => {
@@ -67,6 +68,7 @@ impl Active<'_> {
 
 /// Sessions that nobody can end from here any more.
 pub fn lost(message: Text) -> Error {
-    Error::new(Cause::Storage, message)
-        .hint(tr!("it ends when it is not used; if somebody else may have it, have it ended on the server"))
+    Error::new(Cause::Storage, message).hint(tr!(
+        "it ends when it is not used; if somebody else may have it, have it ended on the server"
+    ))
 }

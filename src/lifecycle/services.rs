@@ -26,7 +26,13 @@ pub struct Services {
 
 impl Services {
     pub fn new(report: Rc<Report>, http: Http, store: Store, timeout: Duration) -> Self {
-        Self { report, http, store, timeout, once_per_run: OncePerRun::new() }
+        Self {
+            report,
+            http,
+            store,
+            timeout,
+            once_per_run: OncePerRun::new(),
+        }
     }
 
     /// Every session that is stored and can be used.
@@ -72,13 +78,20 @@ impl Services {
     /// Releases a lock. A store that fails at it is no reason to lose a session in hand.
     pub(super) async fn release(&self, lock: Lock) {
         if let Err(error) = self.store.release(lock).await {
-            self.report.warn_of(None, tr!("the lock of the stored session could not be given back"), &error);
+            self.report.warn_of(
+                None,
+                tr!("the lock of the stored session could not be given back"),
+                &error,
+            );
         }
     }
 
     /// Blanks a session's secrets in everything that is shown from now on.
     pub(super) fn learn(&self, session: &Session) {
         self.report.learn(&session.token);
-        session.refresh.iter().for_each(|token| self.report.learn(token));
+        session
+            .refresh
+            .iter()
+            .for_each(|token| self.report.learn(token));
     }
 }

@@ -32,7 +32,9 @@ impl Account<'_> {
         match waited {
             Ok(waited) => Ok(Some(waited)),
             Err(error) if matches!(error.cause, Cause::Busy | Cause::BadSetting) => Err(error),
-            Err(error) if error.cause.exit() == 5 => self.continue_without_store(error).map(|()| None),
+            Err(error) if error.cause.exit() == 5 => {
+                self.continue_without_store(error).map(|()| None)
+            }
             Err(error) => {
                 self.warn_not_stored(&error);
                 Ok(None)
@@ -47,8 +49,13 @@ impl Account<'_> {
             return Err(error);
         }
         if self.target().spec.single_seat() {
-            let hint = tr!("--no-store logs in all the same, which ends the session that others may share");
-            return Err(Error { hint: Some(hint), ..error });
+            let hint = tr!(
+                "--no-store logs in all the same, which ends the session that others may share"
+            );
+            return Err(Error {
+                hint: Some(hint),
+                ..error
+            });
         }
         self.warn_of(tr!("this session is not shared"), &error);
         Ok(())
@@ -58,7 +65,9 @@ impl Account<'_> {
 impl Attempt<'_> {
     /// Makes sure, right before a request that changes something on the server, that the lock lasts until that is done.
     pub(super) async fn ensure_lock(&self) -> Result<()> {
-        let Some(lock) = &self.lock else { return Ok(()) };
+        let Some(lock) = &self.lock else {
+            return Ok(());
+        };
         match self.account.store().hold(lock).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(overtaken()),
@@ -69,7 +78,8 @@ impl Attempt<'_> {
     /// Decides which session counts where another machine got the lock while this one logged in. If only one session
     /// lives, the server knows which: that one is stored and handed out.
     pub(super) async fn resolve_conflict(&self, own: Obtained) -> Obtained {
-        self.account.note(tr!("another machine has logged in meanwhile"));
+        self.account
+            .note(tr!("another machine has logged in meanwhile"));
         if !self.account.target().spec.single_seat() {
             return own;
         }
@@ -77,7 +87,11 @@ impl Attempt<'_> {
         let account = &self.account.again();
         match account.store().lock(&account.key, account.deadline).await {
             Ok(lock) => {
-                let attempt = Attempt { account, lock: Some(lock), entry: None };
+                let attempt = Attempt {
+                    account,
+                    lock: Some(lock),
+                    entry: None,
+                };
                 let session = attempt.choose(own).await;
                 attempt.release().await;
                 session
@@ -98,7 +112,11 @@ impl Attempt<'_> {
                 Ok(Life::Alive) => return Obtained::stored(theirs.session),
                 _ => {
                     // Whoever uses it next asks first.
-                    self.write(&Entry { seen_at: None, ..theirs }).await;
+                    self.write(&Entry {
+                        seen_at: None,
+                        ..theirs
+                    })
+                    .await;
                     return own;
                 }
             }

@@ -9,13 +9,25 @@ use crate::store::Entry;
 impl Attempt<'_> {
     /// The stored session that a login ends.
     fn seat(&self) -> Option<&Entry> {
-        self.entry.as_ref().filter(|_| self.account.target().spec.single_seat())
+        self.entry
+            .as_ref()
+            .filter(|_| self.account.target().spec.single_seat())
     }
 
     /// Before a login: however this run ends, the server is asked about the old session before that is used again.
     pub(super) async fn mark_unverified(&self) {
         if let (Some(lock), Some(old)) = (&self.lock, self.seat()) {
-            let _ = self.account.store().write(lock, &Entry { seen_at: None, ..old.clone() }).await;
+            let _ = self
+                .account
+                .store()
+                .write(
+                    lock,
+                    &Entry {
+                        seen_at: None,
+                        ..old.clone()
+                    },
+                )
+                .await;
         }
     }
 

@@ -11,14 +11,24 @@ const RESERVED: [&str; 5] = ["endpoint", "input", "path", "secret", "securefile"
 pub(super) fn line(out: &mut Buffer, variable: &Variable<'_>) -> Result<(), Text> {
     let name = variable.name.to_ascii_lowercase();
     if RESERVED.iter().any(|reserved| name.starts_with(reserved)) {
-        return Err(tr!("begins like the agent's own variables, so that no step would see it"));
+        return Err(tr!(
+            "begins like the agent's own variables, so that no step would see it"
+        ));
     }
-    if variable.value.split_once("$(").is_some_and(|(_, rest)| rest.contains(')')) {
+    if variable
+        .value
+        .split_once("$(")
+        .is_some_and(|(_, rest)| rest.contains(')'))
+    {
         return Err(tr!("has a $(…) that the agent expands before each step"));
     }
     out.push("##vso[task.setvariable variable=");
     out.push(&variable.name);
-    out.push(if variable.secret { ";issecret=true]" } else { "]" });
+    out.push(if variable.secret {
+        ";issecret=true]"
+    } else {
+        "]"
+    });
     // The agent undoes %3B, %0D, %0A and %5D first, then %AZP25: a lone % would make such a sequence.
     out.escaped(&variable.value, |c| match c {
         '%' => Some("%AZP25"),

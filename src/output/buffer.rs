@@ -32,7 +32,8 @@ impl Buffer {
     fn bytes(&mut self, bytes: &[u8]) {
         let len = self.0.len() + bytes.len();
         if len > self.0.capacity() {
-            let mut larger = Zeroizing::new(Vec::with_capacity(len.max(2 * self.0.capacity()).max(512)));
+            let mut larger =
+                Zeroizing::new(Vec::with_capacity(len.max(2 * self.0.capacity()).max(512)));
             larger.extend_from_slice(&self.0);
             self.0 = larger;
         }

@@ -25,7 +25,9 @@ pub fn quoted(value: &Secret) -> Result<Secret, Text> {
 /// into double quotes, where readers agree on nothing that has a meaning in a shell.
 fn quote(value: &str) -> Result<&'static str, Text> {
     if value.contains("${") {
-        return Err(tr!("has a ${{ that some readers of env files expand even inside quotes"));
+        return Err(tr!(
+            "has a ${{ that some readers of env files expand even inside quotes"
+        ));
     }
     if value.contains('\'') {
         if value.contains(['"', '\\', '$', '`']) {

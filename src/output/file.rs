@@ -39,25 +39,37 @@ impl Replacement {
             })
         })?;
         #[cfg(unix)]
-        if let (Some(old), Ok(folder), Ok(ours)) = (old, std::fs::metadata(&folder), draft.metadata())
+        if let (Some(old), Ok(folder), Ok(ours)) =
+            (old, std::fs::metadata(&folder), draft.metadata())
             && let Some((what, hint)) = fixed(&path, &old, &folder, &ours)
         {
             return Err(error!(Storage, "{path} {what}", path = shown(&path), what).hint(hint));
         }
-        Ok(Self { path, folder, draft })
+        Ok(Self {
+            path,
+            folder,
+            draft,
+        })
     }
 
     /// Returns warnings, each a sentence without a full stop.
     pub fn write(mut self, bytes: &[u8]) -> Result<Vec<Text>> {
         let path = self.path;
-        self.draft.fill(bytes).map_err(|error| failed(&path, &tr!("cannot be written"), &error))?;
+        self.draft
+            .fill(bytes)
+            .map_err(|error| failed(&path, &tr!("cannot be written"), &error))?;
         // Somebody may have put something else there since.
         let old = existing(&path)?;
-        let unsure =
-            self.draft.replace(&path).map_err(|error| failed(&path, &tr!("cannot be replaced"), &error))?;
+        let unsure = self
+            .draft
+            .replace(&path)
+            .map_err(|error| failed(&path, &tr!("cannot be replaced"), &error))?;
         let mut warnings = Vec::new();
         if old.is_some_and(|old| open_to_others(&old)) {
-            warnings.push(tr!("{path} was readable by others; it is 0600 now", path = shown(&path)));
+            warnings.push(tr!(
+                "{path} was readable by others; it is 0600 now",
+                path = shown(&path)
+            ));
         }
         if std::fs::metadata(&self.folder).is_ok_and(|folder| writable_by_others(&folder)) {
             warnings.push(tr!(
@@ -78,8 +90,9 @@ impl Replacement {
 
 /// The regular file at this path, if there is one; anything else is refused.
 fn existing(path: &Path) -> Result<Option<Metadata>> {
-    let refuse =
-        |what: Text, hint: Text| Err(error!(Storage, "{path} {what}", path = shown(path), what).hint(hint));
+    let refuse = |what: Text, hint: Text| {
+        Err(error!(Storage, "{path} {what}", path = shown(path), what).hint(hint))
+    };
     if path.as_os_str().is_empty() {
         return Err(error!(Usage, "the path of the output file is empty"));
     }
@@ -98,9 +111,8 @@ fn existing(path: &Path) -> Result<Option<Metadata>> {
             tr!("leave -o out and redirect stdout there with >"),
         ),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => {
-            Err(failed(path, &tr!("cannot be looked at"), &error).hint(tr!("check the path given to -o")))
-        }
+        Err(error) => Err(failed(path, &tr!("cannot be looked at"), &error)
+            .hint(tr!("check the path given to -o"))),
     }
 }
 
@@ -157,10 +169,16 @@ mod tests {
     #[test]
     fn in_a_sticky_folder_the_owners_decide() {
         assert!(held_by_others(0o1777, 7, 0, 8));
-        for (mode, old, folder, ours) in
-            [(0o777, 7, 0, 8), (0o1777, 8, 0, 8), (0o1777, 7, 8, 8), (0o1777, 7, 7, 0)]
-        {
-            assert!(!held_by_others(mode, old, folder, ours), "{mode:o} {old} {folder} {ours}");
+        for (mode, old, folder, ours) in [
+            (0o777, 7, 0, 8),
+            (0o1777, 8, 0, 8),
+            (0o1777, 7, 8, 8),
+            (0o1777, 7, 7, 0),
+        ] {
+            assert!(
+                !held_by_others(mode, old, folder, ours),
+                "{mode:o} {old} {folder} {ours}"
+            );
         }
     }
 }

@@ -42,24 +42,37 @@ impl Format {
     /// The name for `-f`, and one line without a full stop about what the format is for.
     fn facts(self) -> (&'static str, &'static str) {
         match self {
-            Self::Plain => ("plain", "the token; for several targets a line each, TARGET<TAB>TOKEN"),
-            Self::Json => {
-                ("json", "an object with everything known about the session; for several targets an array")
-            }
-            Self::Header => ("header", "the header that carries the session: Authorization: Bearer TOKEN"),
+            Self::Plain => (
+                "plain",
+                "the token; for several targets a line each, TARGET<TAB>TOKEN",
+            ),
+            Self::Json => (
+                "json",
+                "an object with everything known about the session; for several targets an array",
+            ),
+            Self::Header => (
+                "header",
+                "the header that carries the session: Authorization: Bearer TOKEN",
+            ),
             Self::Env => ("env", "quoted lines for a .env file"),
             Self::Sh => ("sh", "export lines for eval in sh, bash, dash and zsh"),
             Self::Fish => ("fish", "set -gx lines for source in fish"),
-            Self::PowerShell => ("powershell", "$env: lines for Invoke-Expression in PowerShell"),
-            Self::GitHub => {
-                ("github", "masks the token in GitHub Actions and sets variables for later steps")
-            }
-            Self::GitLab => {
-                ("gitlab", "a dotenv report for GitLab CI; whoever may see the pipeline can read it")
-            }
-            Self::Azure => {
-                ("azure", "logging commands that set variables in Azure Pipelines, the token as a secret")
-            }
+            Self::PowerShell => (
+                "powershell",
+                "$env: lines for Invoke-Expression in PowerShell",
+            ),
+            Self::GitHub => (
+                "github",
+                "masks the token in GitHub Actions and sets variables for later steps",
+            ),
+            Self::GitLab => (
+                "gitlab",
+                "a dotenv report for GitLab CI; whoever may see the pipeline can read it",
+            ),
+            Self::Azure => (
+                "azure",
+                "logging commands that set variables in Azure Pipelines, the token as a secret",
+            ),
         }
     }
 
@@ -98,11 +111,18 @@ impl Format {
     pub fn check(self, targets: &[&Target], shape: &Shape<'_>) -> Result<()> {
         if let Some(var) = shape.var {
             if !self.sets_variables() {
-                let able = Self::ALL.into_iter().filter(|format| format.sets_variables());
+                let able = Self::ALL
+                    .into_iter()
+                    .filter(|format| format.sets_variables());
                 let able: Vec<_> = able.map(Self::name).collect();
-                let message = tr!("--var has nothing to rename in the format {name}", name = self.name());
-                return Err(Error::new(Cause::Usage, message)
-                    .hint(tr!("leave --var out, or choose one of {names}", names = able.join(", "))));
+                let message = tr!(
+                    "--var has nothing to rename in the format {name}",
+                    name = self.name()
+                );
+                return Err(Error::new(Cause::Usage, message).hint(tr!(
+                    "leave --var out, or choose one of {names}",
+                    names = able.join(", ")
+                )));
             }
             check_name(var, targets, shape)?;
         }
@@ -116,7 +136,10 @@ impl Format {
     /// Writes the outcomes, none of them failed where the format is all or nothing. After an error nothing may be
     /// written but [`Self::on_failure`].
     pub fn write(self, outcomes: &[Outcome<'_>], shape: &Shape<'_>) -> Result<Rendered> {
-        self.check(&outcomes.iter().map(Outcome::target).collect::<Vec<_>>(), shape)?;
+        self.check(
+            &outcomes.iter().map(Outcome::target).collect::<Vec<_>>(),
+            shape,
+        )?;
         Ok(match self {
             Self::Plain => plain::write(outcomes, shape)?.into(),
             Self::Json => json::write(outcomes, shape)?.into(),

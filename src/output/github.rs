@@ -20,7 +20,8 @@ pub(super) fn check(shape: &Shape<'_>) -> Result<()> {
         return Ok(());
     }
     let message = tr!("the format github masks the token on stdout, so it cannot go to a file");
-    Err(Error::new(Cause::Usage, message).hint(tr!("leave -o and --save out, or choose another format")))
+    Err(Error::new(Cause::Usage, message)
+        .hint(tr!("leave -o and --save out, or choose another format")))
 }
 
 pub(super) fn write(outcomes: &[Outcome<'_>], shape: &Shape<'_>) -> Result<Rendered> {
@@ -42,11 +43,23 @@ pub(super) fn write(outcomes: &[Outcome<'_>], shape: &Shape<'_>) -> Result<Rende
     let delimiter = delimiter(&all)?;
     let mut env = Buffer::default();
     for variable in &all {
-        for part in [&*variable.name, "<<", &delimiter, "\n", &variable.value, "\n", &delimiter, "\n"] {
+        for part in [
+            &*variable.name,
+            "<<",
+            &delimiter,
+            "\n",
+            &variable.value,
+            "\n",
+            &delimiter,
+            "\n",
+        ] {
             env.push(part);
         }
     }
-    Ok(Rendered { main: masks.finish(), github_env: Some(env.finish()) })
+    Ok(Rendered {
+        main: masks.finish(),
+        github_env: Some(env.finish()),
+    })
 }
 
 /// A word that nobody can guess and no value contains: a server that knew it could end its value early and set
@@ -57,7 +70,10 @@ fn delimiter(variables: &[Variable<'_>]) -> Result<String> {
         getrandom::fill(&mut random)
             .map_err(|error| error!(Other, "no random bytes").said(&error.to_string()))?;
         let word = format!("crmauth_{}", hex(&random));
-        if !variables.iter().any(|variable| variable.value.contains(&word)) {
+        if !variables
+            .iter()
+            .any(|variable| variable.value.contains(&word))
+        {
             return Ok(word);
         }
     }
@@ -69,11 +85,20 @@ pub struct EnvFile(File);
 impl EnvFile {
     /// `path` is the value of the environment variable `GITHUB_ENV`.
     pub fn open(path: Option<&Path>) -> Result<Self> {
-        let path = path.filter(|path| !path.as_os_str().is_empty()).ok_or_else(|| {
-            let message = tr!("GITHUB_ENV is not set: the format github works inside GitHub Actions only");
-            Error::new(Cause::BadSetting, message).hint(tr!("use -f sh or -f env outside of it"))
-        })?;
-        let opened = OpenOptions::new().read(true).append(true).create(true).open(path);
+        let path = path
+            .filter(|path| !path.as_os_str().is_empty())
+            .ok_or_else(|| {
+                let message = tr!(
+                    "GITHUB_ENV is not set: the format github works inside GitHub Actions only"
+                );
+                Error::new(Cause::BadSetting, message)
+                    .hint(tr!("use -f sh or -f env outside of it"))
+            })?;
+        let opened = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(path);
         opened.map(Self).map_err(|error| {
             let what = tr!("cannot be opened; GITHUB_ENV names it");
             let path = printable(&path.display().to_string());

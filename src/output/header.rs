@@ -14,7 +14,9 @@ pub(super) fn check(targets: &[&Target], shape: &Shape<'_>) -> Result<()> {
             hint "ask for one target, or use -f json for several"
         ));
     }
-    targets.iter().try_for_each(|target| check_placement(target))
+    targets
+        .iter()
+        .try_for_each(|target| check_placement(target))
 }
 
 fn check_placement(target: &Target) -> Result<()> {
@@ -23,9 +25,16 @@ fn check_placement(target: &Target) -> Result<()> {
         Placement::Query(name) => tr!("the parameter {name}", name),
         Placement::Path => tr!("the path, where {{session}} stands"),
     };
-    let message = tr!("{target} takes its session in {place}, not in a header", target, place);
+    let message = tr!(
+        "{target} takes its session in {place}, not in a header",
+        target,
+        place
+    );
     Err(Error::new(Cause::Format, message)
-        .hint(tr!("use -f plain and put it there, or let `crmauth api {target} PATH` do so", target))
+        .hint(tr!(
+            "use -f plain and put it there, or let `crmauth api {target} PATH` do so",
+            target
+        ))
         .target(&target.to_string()))
 }
 

@@ -36,7 +36,11 @@ pub(super) fn write(outcomes: &[Outcome<'_>], shape: &Shape<'_>) -> Result<Buffe
 }
 
 fn object(out: &mut Buffer, entry: &Entry<'_>) -> Result<()> {
-    let Entry { target, url, session } = entry;
+    let Entry {
+        target,
+        url,
+        session,
+    } = entry;
     let known = |text: &Option<String>| text.clone().map_or(Value::Null, Value::String);
     let when = |at: Option<Timestamp>| at.map_or(Value::Null, |at| Value::String(time(at)));
     let placement = target.spec.placement;
@@ -59,7 +63,10 @@ fn object(out: &mut Buffer, entry: &Entry<'_>) -> Result<()> {
         ("impersonating", known(&session.impersonating)),
         ("obtained_at", when(Some(session.obtained_at))),
         ("expires_at", when(session.expires_at)),
-        ("placement", serde_json::json!({"in": placement.place(), "name": placement.name()})),
+        (
+            "placement",
+            serde_json::json!({"in": placement.place(), "name": placement.name()}),
+        ),
     ] {
         out.push(",");
         member(out, name, &value)?;

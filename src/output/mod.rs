@@ -87,7 +87,10 @@ pub struct Rendered {
 
 impl From<Buffer> for Rendered {
     fn from(main: Buffer) -> Self {
-        Self { main: main.finish(), github_env: None }
+        Self {
+            main: main.finish(),
+            github_env: None,
+        }
     }
 }
 
@@ -101,7 +104,9 @@ fn sessions<'o, 'a>(outcomes: &'o [Outcome<'a>]) -> impl Iterator<Item = &'o Ent
 
 /// RFC 3339 in UTC, whole seconds. They are cut off, not rounded: an expiry must not move into the future.
 pub fn time(at: Timestamp) -> String {
-    Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()
+    Timestamp::from_second(at.as_second())
+        .unwrap_or(at)
+        .to_string()
 }
 
 #[cfg(test)]

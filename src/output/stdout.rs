@@ -31,7 +31,9 @@ pub struct StdoutStream {
 
 impl StdoutStream {
     pub async fn write(&mut self, bytes: Vec<u8>) -> Result<()> {
-        let Some(last) = bytes.last() else { return Ok(()) };
+        let Some(last) = bytes.last() else {
+            return Ok(());
+        };
         self.open_line = *last != b'\n';
         write(bytes.into()).await
     }
@@ -103,11 +105,16 @@ fn failed(error: &io::Error) -> Error {
     if error.kind() == ErrorKind::BrokenPipe {
         error!(ClosedPipe, "the reader of the output went away")
     } else {
-        let full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
-        error!(Storage, "stdout cannot be written").because(error).hint(match full {
-            true => tr!("make room where stdout goes, or send it elsewhere"),
-            false => tr!("send stdout to where it can be written"),
-        })
+        let full = matches!(
+            error.kind(),
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+        );
+        error!(Storage, "stdout cannot be written")
+            .because(error)
+            .hint(match full {
+                true => tr!("make room where stdout goes, or send it elsewhere"),
+                false => tr!("send stdout to where it can be written"),
+            })
     }
 }
 
@@ -118,7 +125,10 @@ mod tests {
 
     #[test]
     fn a_reader_that_went_away_is_told_from_a_full_disk() {
-        assert_eq!(failed(&ErrorKind::BrokenPipe.into()).cause, Cause::ClosedPipe);
+        assert_eq!(
+            failed(&ErrorKind::BrokenPipe.into()).cause,
+            Cause::ClosedPipe
+        );
         assert_eq!(failed(&ErrorKind::StorageFull.into()).cause, Cause::Storage);
     }
 }

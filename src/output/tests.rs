@@ -30,7 +30,10 @@ const fn spec(id: &'static str, placement: Placement) -> Spec {
 }
 
 fn target(spec: &'static Spec, account: Option<&str>) -> Target {
-    Target { spec, account: account.map(str::to_owned) }
+    Target {
+        spec,
+        account: account.map(str::to_owned),
+    }
 }
 
 fn session(token: &str) -> Session {
@@ -50,22 +53,51 @@ fn render_all(
     let outcomes: Vec<Outcome<'_>> = targets
         .iter()
         .map(|&(target, session)| match session {
-            Some(session) => Outcome::Session(Entry { target, url: &url, session }),
-            None => Outcome::Failed { target, error_json: json!({"code": "refused"}) },
+            Some(session) => Outcome::Session(Entry {
+                target,
+                url: &url,
+                session,
+            }),
+            None => Outcome::Failed {
+                target,
+                error_json: json!({"code": "refused"}),
+            },
         })
         .collect();
-    let rendered = Format::named(format).expect(format).write(&outcomes, shape)?;
+    let rendered = Format::named(format)
+        .expect(format)
+        .write(&outcomes, shape)?;
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
-    Ok((text(&rendered.main), rendered.github_env.as_deref().map(|b| text(b))))
+    Ok((
+        text(&rendered.main),
+        rendered.github_env.as_deref().map(|b| text(b)),
+    ))
 }
 
 fn one(format: &str, token: &str, shape: &Shape<'_>) -> Result<String> {
-    render_all(format, &[(&target(&BROKER, None), Some(&session(token)))], shape).map(|(main, _)| main)
+    render_all(
+        format,
+        &[(&target(&BROKER, None), Some(&session(token)))],
+        shape,
+    )
+    .map(|(main, _)| main)
 }
 
-const ALONE: Shape<'static> = Shape { batch: false, var: None, to_file: false };
-const BATCH: Shape<'static> = Shape { batch: true, var: None, to_file: false };
-const FILE: Shape<'static> = Shape { batch: false, var: None, to_file: true };
+const ALONE: Shape<'static> = Shape {
+    batch: false,
+    var: None,
+    to_file: false,
+};
+const BATCH: Shape<'static> = Shape {
+    batch: true,
+    var: None,
+    to_file: false,
+};
+const FILE: Shape<'static> = Shape {
+    batch: false,
+    var: None,
+    to_file: true,
+};
 
 #[test]
 fn names_are_unique_and_told() {
@@ -80,14 +112,27 @@ fn names_are_unique_and_told() {
 fn plain_is_the_token() {
     assert_eq!(one("plain", "t1", &ALONE).expect("plain"), "t1\n");
     assert_eq!(one("plain", "t1", &FILE).expect("plain"), "t1");
-    let (a, b, s) = (target(&GLUO, Some("filial")), target(&BROKER, None), session("t1"));
+    let (a, b, s) = (
+        target(&GLUO, Some("filial")),
+        target(&BROKER, None),
+        session("t1"),
+    );
     let batch = [(&a, Some(&s)), (&b, None), (&b, Some(&s))];
     for to_file in [false, true] {
         let shape = Shape { to_file, ..BATCH };
-        assert_eq!(render_all("plain", &batch, &shape).expect("plain").0, "gluo@filial\tt1\nbroker\tt1\n");
+        assert_eq!(
+            render_all("plain", &batch, &shape).expect("plain").0,
+            "gluo@filial\tt1\nbroker\tt1\n"
+        );
     }
-    assert_eq!(render_all("plain", &batch[..1], &BATCH).expect("plain").0, "gluo@filial\tt1\n");
-    assert_eq!(render_all("plain", &batch[1..2], &ALONE).expect("plain").0, "");
+    assert_eq!(
+        render_all("plain", &batch[..1], &BATCH).expect("plain").0,
+        "gluo@filial\tt1\n"
+    );
+    assert_eq!(
+        render_all("plain", &batch[1..2], &ALONE).expect("plain").0,
+        ""
+    );
 }
 
 #[test]
@@ -112,15 +157,30 @@ fn json_is_the_contracts_object_on_one_line() {
     );
 
     let broker = target(&BROKER, None);
-    let (text, _) =
-        render_all("json", &[(&filial, None), (&broker, Some(&session("t2")))], &BATCH).expect("json");
+    let (text, _) = render_all(
+        "json",
+        &[(&filial, None), (&broker, Some(&session("t2")))],
+        &BATCH,
+    )
+    .expect("json");
     let value: Value = serde_json::from_str(&text).expect("JSON");
-    assert_eq!(value[0], json!({"target": "gluo@filial", "error": {"code": "refused"}}));
+    assert_eq!(
+        value[0],
+        json!({"target": "gluo@filial", "error": {"code": "refused"}})
+    );
     assert_eq!(value[1]["account"], Value::Null);
     assert_eq!(value[1]["expires_at"], Value::Null);
-    assert_eq!(value[1]["placement"], json!({"in": "header", "name": "Authorization"}));
+    assert_eq!(
+        value[1]["placement"],
+        json!({"in": "header", "name": "Authorization"})
+    );
     assert_eq!(render_all("json", &[], &BATCH).expect("json").0, "[]\n");
-    assert_eq!(render_all("json", &[(&filial, None)], &ALONE).expect("json").0, "");
+    assert_eq!(
+        render_all("json", &[(&filial, None)], &ALONE)
+            .expect("json")
+            .0,
+        ""
+    );
 }
 
 #[test]
@@ -140,17 +200,29 @@ fn json_neither_commands_a_runner_nor_a_terminal() {
 
 #[test]
 fn header_names_the_alternative_where_there_is_none() {
-    assert_eq!(one("header", "t1", &ALONE).expect("a header"), "Authorization: Bearer t1\n");
-    for (spec, place) in
-        [(&GLUO, "the parameter sessionName"), (&SYSTEMSWAY, "the path, where {session} stands")]
-    {
-        let error = Format::Header.check(&[&target(spec, None)], &ALONE).expect_err("no header");
+    assert_eq!(
+        one("header", "t1", &ALONE).expect("a header"),
+        "Authorization: Bearer t1\n"
+    );
+    for (spec, place) in [
+        (&GLUO, "the parameter sessionName"),
+        (&SYSTEMSWAY, "the path, where {session} stands"),
+    ] {
+        let error = Format::Header
+            .check(&[&target(spec, None)], &ALONE)
+            .expect_err("no header");
         assert_eq!(error.cause, Cause::Format);
         let message = format!("{} takes its session in {place}, not in a header", spec.id);
         assert_eq!(error.message.english(), message);
-        assert!(error.hint.is_some_and(|hint| hint.english().contains("-f plain")));
+        assert!(
+            error
+                .hint
+                .is_some_and(|hint| hint.english().contains("-f plain"))
+        );
     }
-    let error = Format::Header.check(&[&target(&BROKER, None)], &BATCH).expect_err("many headers");
+    let error = Format::Header
+        .check(&[&target(&BROKER, None)], &BATCH)
+        .expect_err("many headers");
     assert_eq!(error.cause, Cause::Usage);
 }
 
@@ -167,27 +239,54 @@ fn variables_are_named_for_their_account() {
     let mut expiring = session("t1");
     expiring.expires_at = Some("2026-01-02T04:04:05Z".parse().expect("a time"));
     let filial = target(&GLUO, Some("filial"));
-    let sh = |shape: &Shape<'_>| render_all("sh", &[(&filial, Some(&expiring))], shape).expect("sh").0;
+    let sh = |shape: &Shape<'_>| {
+        render_all("sh", &[(&filial, Some(&expiring))], shape)
+            .expect("sh")
+            .0
+    };
     assert_eq!(
         sh(&ALONE),
         "export GLUO__FILIAL__TOKEN='t1'\n\
          export GLUO__FILIAL__TOKEN_EXPIRES_AT='2026-01-02T04:04:05Z'\n\
          export GLUO__FILIAL__URL='https://h.example/crm'\n"
     );
-    let renamed = sh(&Shape { var: Some("SESSION"), ..ALONE });
-    assert!(renamed.starts_with("export SESSION='t1'\nexport GLUO__FILIAL__TOKEN_EXPIRES_AT="), "{renamed}");
+    let renamed = sh(&Shape {
+        var: Some("SESSION"),
+        ..ALONE
+    });
+    assert!(
+        renamed.starts_with("export SESSION='t1'\nexport GLUO__FILIAL__TOKEN_EXPIRES_AT="),
+        "{renamed}"
+    );
 }
 
 #[test]
 fn a_name_is_checked_before_it_is_written() {
     let broker = target(&BROKER, None);
     let with = |format: &str, var, batch| {
-        let shape = Shape { batch, var: Some(var), to_file: false };
-        Format::named(format).expect(format).check(&[&broker], &shape).map_err(|error| error.cause)
+        let shape = Shape {
+            batch,
+            var: Some(var),
+            to_file: false,
+        };
+        Format::named(format)
+            .expect(format)
+            .check(&[&broker], &shape)
+            .map_err(|error| error.cause)
     };
     assert_eq!(with("sh", "_x9", false), Ok(()));
     assert_eq!(with("sh", "BROKER_TOKEN", false), Ok(()));
-    for bad in ["", "9x", "a b", "a;id", "a=b", "$(id)", "é", "BROKER_URL", "a\nb"] {
+    for bad in [
+        "",
+        "9x",
+        "a b",
+        "a;id",
+        "a=b",
+        "$(id)",
+        "é",
+        "BROKER_URL",
+        "a\nb",
+    ] {
         assert_eq!(with("sh", bad, false), Err(Cause::Usage), "{bad}");
     }
     assert_eq!(with("sh", "X", true), Err(Cause::Usage));
@@ -206,7 +305,12 @@ fn all_or_nothing() {
         ("azure", ""),
     ] {
         let format = Format::named(format).expect(format);
-        assert_eq!((format.all_or_nothing(), format.on_failure()), (true, failure), "{}", format.name());
+        assert_eq!(
+            (format.all_or_nothing(), format.on_failure()),
+            (true, failure),
+            "{}",
+            format.name()
+        );
     }
 }
 
@@ -228,8 +332,14 @@ fn powershell_doubles_every_quote_that_it_knows() {
 #[test]
 fn a_value_that_a_reader_would_change_is_refused() {
     for (format, tokens) in [
-        ("env", &["a'b\"", "a'b\\", "a'$b", "a'`", r"a\\b", r"a\", "${HOME}"][..]),
-        ("gitlab", &["$", "a$b", "$$a", "%HOME%", "x%1%a_b%", &*"x".repeat(5100)]),
+        (
+            "env",
+            &["a'b\"", "a'b\\", "a'$b", "a'`", r"a\\b", r"a\", "${HOME}"][..],
+        ),
+        (
+            "gitlab",
+            &["$", "a$b", "$$a", "%HOME%", "x%1%a_b%", &*"x".repeat(5100)],
+        ),
         ("azure", &["$(id)", "a$($(b))"]),
     ] {
         for token in tokens {
@@ -239,17 +349,29 @@ fn a_value_that_a_reader_would_change_is_refused() {
             assert!(!message.contains(token) || token.len() < 3, "{message}");
         }
     }
-    for (format, token) in [("gitlab", "%%1b%41%2B"), ("azure", "$(a"), ("env", r"a\b$c"), ("env", "it's")] {
+    for (format, token) in [
+        ("gitlab", "%%1b%41%2B"),
+        ("azure", "$(a"),
+        ("env", r"a\b$c"),
+        ("env", "it's"),
+    ] {
         assert!(one(format, token, &ALONE).is_ok(), "{format} {token}");
     }
-    let reserved = Shape { var: Some("Secret_x"), ..ALONE };
-    assert_eq!(one("azure", "t", &reserved).expect_err("reserved").cause, Cause::Format);
+    let reserved = Shape {
+        var: Some("Secret_x"),
+        ..ALONE
+    };
+    assert_eq!(
+        one("azure", "t", &reserved).expect_err("reserved").cause,
+        Cause::Format
+    );
 }
 
 #[test]
 fn github_masks_first_and_never_twice_with_the_same_word() {
     let broker = target(&BROKER, None);
-    let render = || render_all("github", &[(&broker, Some(&session("a%0Ab")))], &ALONE).expect("github");
+    let render =
+        || render_all("github", &[(&broker, Some(&session("a%0Ab")))], &ALONE).expect("github");
     let (masks, env) = render();
     assert_eq!(masks, "::add-mask::a%250Ab\n");
     let env = env.expect("an env block");
@@ -259,7 +381,10 @@ fn github_masks_first_and_never_twice_with_the_same_word() {
     assert_eq!(word.len(), "crmauth_".len() + 32);
     assert!(rest.starts_with(&format!("a%0Ab\n{word}\nBROKER_URL<<{word}\n")));
     assert_ne!(render().1, Some(env));
-    assert_eq!(one("github", "t", &FILE).expect_err("a file").cause, Cause::Usage);
+    assert_eq!(
+        one("github", "t", &FILE).expect_err("a file").cause,
+        Cause::Usage
+    );
 }
 
 #[test]

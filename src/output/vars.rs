@@ -30,8 +30,15 @@ pub(super) fn lines(
     for entry in sessions(outcomes) {
         for variable in variables(entry, shape)? {
             line(&mut out, &variable).map_err(|why| {
-                cannot_carry(format, tr!("the value of {name}, which {why}", name = variable.name, why))
-                    .target(&entry.target.to_string())
+                cannot_carry(
+                    format,
+                    tr!(
+                        "the value of {name}, which {why}",
+                        name = variable.name,
+                        why
+                    ),
+                )
+                .target(&entry.target.to_string())
             })?;
         }
     }
@@ -48,8 +55,12 @@ pub(super) fn cannot_carry(format: Format, what: Text) -> Error {
 /// A session's variables for a child's environment, under the names that the formats give them.
 pub fn environment(entry: &Entry<'_>) -> Result<Vec<(String, Secret)>> {
     let variables = variables(entry, &Shape::default())?.into_iter();
-    let owned =
-        |variable: Variable<'_>| (variable.name.into_owned(), Secret::new(variable.value.into_owned()));
+    let owned = |variable: Variable<'_>| {
+        (
+            variable.name.into_owned(),
+            Secret::new(variable.value.into_owned()),
+        )
+    };
     Ok(variables.map(owned).collect())
 }
 
@@ -61,7 +72,9 @@ pub(super) fn variables<'a>(entry: &Entry<'a>, shape: &Shape<'a>) -> Result<Vec<
         secret: false,
     };
     let mut variables = vec![Variable {
-        name: shape.var.map_or_else(|| entry.target.variable("TOKEN").into(), Cow::Borrowed),
+        name: shape
+            .var
+            .map_or_else(|| entry.target.variable("TOKEN").into(), Cow::Borrowed),
         value: entry.token()?.into(),
         secret: true,
     }];
@@ -95,27 +108,40 @@ const VITAL_STARTS: [&str; 2] = ["LD_", "DYLD_"];
 pub(super) fn check_name(name: &str, targets: &[&Target], shape: &Shape<'_>) -> Result<()> {
     let refuse = |why: Text| Err(Error::new(Cause::Usage, why));
     if shape.batch || targets.len() > 1 {
-        return refuse(tr!("--var names one token, so it is for one target at a time"));
+        return refuse(tr!(
+            "--var names one token, so it is for one target at a time"
+        ));
     }
     let bytes = name.as_bytes();
     if bytes.first().is_none_or(u8::is_ascii_digit)
-        || !bytes.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
+        || !bytes
+            .iter()
+            .all(|b| b.is_ascii_alphanumeric() || *b == b'_')
     {
         return refuse(tr!("--var is no variable's name"))
             .map_err(|error| error.hint(tr!("letters, digits and _, not beginning with a digit")));
     }
     let vital = VITAL.iter().any(|vital| name.eq_ignore_ascii_case(vital));
-    if vital || VITAL_STARTS.iter().any(|start| name.to_ascii_uppercase().starts_with(start)) {
-        let message = tr!("--var {name} would replace a variable that shells and programs live by", name);
-        return Err(
-            Error::new(Cause::Usage, message).hint(tr!("choose a name of your own, such as CRM_TOKEN"))
-        );
-    }
-    if targets
-        .iter()
-        .any(|target| ["TOKEN_EXPIRES_AT", "URL"].iter().any(|field| target.variable(field) == name))
+    if vital
+        || VITAL_STARTS
+            .iter()
+            .any(|start| name.to_ascii_uppercase().starts_with(start))
     {
-        return refuse(tr!("--var takes the name of another variable that is written too"));
+        let message = tr!(
+            "--var {name} would replace a variable that shells and programs live by",
+            name
+        );
+        return Err(Error::new(Cause::Usage, message)
+            .hint(tr!("choose a name of your own, such as CRM_TOKEN")));
+    }
+    if targets.iter().any(|target| {
+        ["TOKEN_EXPIRES_AT", "URL"]
+            .iter()
+            .any(|field| target.variable(field) == name)
+    }) {
+        return refuse(tr!(
+            "--var takes the name of another variable that is written too"
+        ));
     }
     Ok(())
 }

@@ -29,10 +29,20 @@ static SPEC: Spec = Spec {
     example_url: "https://api.broker.com.br",
     url_found: "ask whoever runs your Broker",
     fields: &[
-        Field::new("USERNAME", Kind::Text, "the establishment's user", "ask whoever runs your Broker")
-            .required(),
-        Field::new("PASSWORD", Kind::Secret, "the establishment's password", "ask whoever runs your Broker")
-            .required(),
+        Field::new(
+            "USERNAME",
+            Kind::Text,
+            "the establishment's user",
+            "ask whoever runs your Broker",
+        )
+        .required(),
+        Field::new(
+            "PASSWORD",
+            Kind::Secret,
+            "the establishment's password",
+            "ask whoever runs your Broker",
+        )
+        .required(),
         Field::new(
             "PARTNER_TOKEN",
             Kind::Token,
@@ -47,16 +57,28 @@ static SPEC: Spec = Spec {
             "ask the partner",
         )
         .shared(Group::Partner),
-        Field::new("PARTNER_PASSWORD", Kind::Secret, "and the partner's password", "ask the partner")
-            .shared(Group::Partner),
-        Field::option("PARTNER_LOGIN_PATH", Kind::Path, "where the partner logs in")
-            .shared(Group::Partner)
-            .default(Default::Value("api/Autenticacao/login")),
+        Field::new(
+            "PARTNER_PASSWORD",
+            Kind::Secret,
+            "and the partner's password",
+            "ask the partner",
+        )
+        .shared(Group::Partner),
+        Field::option(
+            "PARTNER_LOGIN_PATH",
+            Kind::Path,
+            "where the partner logs in",
+        )
+        .shared(Group::Partner)
+        .default(Default::Value("api/Autenticacao/login")),
     ],
     seed_url: None,
     alternatives: &[Alternatives {
         required: false,
-        ways: &[&["PARTNER_TOKEN"], &["PARTNER_USERNAME", "PARTNER_PASSWORD"]],
+        ways: &[
+            &["PARTNER_TOKEN"],
+            &["PARTNER_USERNAME", "PARTNER_PASSWORD"],
+        ],
     }],
     placement: Placement::Bearer,
     ageing: Ageing::Fixed,
@@ -85,7 +107,8 @@ impl Provider for Broker {
     }
 
     fn prerequisite(&self, role: &Role, settings: &Settings) -> Option<Role> {
-        (*role == Role::User && settings.text("PARTNER_USERNAME").is_some()).then_some(Role::Partner)
+        (*role == Role::User && settings.text("PARTNER_USERNAME").is_some())
+            .then_some(Role::Partner)
     }
 
     async fn login(&self, context: &Context<'_>) -> Result<Session, LoginError> {
@@ -101,7 +124,9 @@ impl Provider for Broker {
                 _ => error.into(),
             }
         })?;
-        let token_type = fields.text("Token_Type").unwrap_or_else(|| "Bearer".to_owned());
+        let token_type = fields
+            .text("Token_Type")
+            .unwrap_or_else(|| "Bearer".to_owned());
         let mut session = fields.session("Access_Token", &token_type)?;
         session.user = Some(user);
         match remaining(&fields, answer.date) {
@@ -127,15 +152,32 @@ fn request(context: &Context<'_>) -> Result<(String, Request, bool)> {
     let (user, password, path, token) = if context.role == Role::Partner {
         context.note(tr!("logging in as the partner"));
         let path = settings.text("PARTNER_LOGIN_PATH").unwrap_or_default();
-        (context.required("PARTNER_USERNAME")?, context.required("PARTNER_PASSWORD")?, path, None)
+        (
+            context.required("PARTNER_USERNAME")?,
+            context.required("PARTNER_PASSWORD")?,
+            path,
+            None,
+        )
     } else {
         context.note(tr!("logging in"));
         let fetched = context.prerequisite.map(|session| &session.token);
         let token = fetched.or_else(|| settings.secret("PARTNER_TOKEN"));
-        (context.required("USERNAME")?, context.required("PASSWORD")?, LOGIN_PATH, token)
+        (
+            context.required("USERNAME")?,
+            context.required("PASSWORD")?,
+            LOGIN_PATH,
+            token,
+        )
     };
-    let body = Fields::new().text("UserName", user.expose()).secret("Password", password);
-    let request = Request::post(settings.url.join(path), "application/json", body.json(), body.secrets());
+    let body = Fields::new()
+        .text("UserName", user.expose())
+        .secret("Password", password);
+    let request = Request::post(
+        settings.url.join(path),
+        "application/json",
+        body.json(),
+        body.secrets(),
+    );
     let user = user.expose().to_owned();
     Ok(match token {
         Some(token) => (user, request.bearer(token), true),
@@ -146,12 +188,16 @@ fn request(context: &Context<'_>) -> Result<(String, Request, bool)> {
 /// `CodigoRetorno` 1 is success; another value is a refusal even under status 200 (seed document). The later
 /// version leaves it out.
 fn refusal(answer: &Response) -> Result<()> {
-    let Some(object) = answer.any_object().filter(has_code) else { return Ok(()) };
+    let Some(object) = answer.any_object().filter(has_code) else {
+        return Ok(());
+    };
     if object.text("CodigoRetorno").as_deref() == Some("1") {
         return Ok(());
     }
     let message = tr!("{host} refused the login", host = answer.host);
-    Err(Error::new(Cause::Refused, message).said(&object.said().unwrap_or_default()).status(answer.status))
+    Err(Error::new(Cause::Refused, message)
+        .said(&object.said().unwrap_or_default())
+        .status(answer.status))
 }
 
 fn has_code(object: &Json) -> bool {
@@ -163,7 +209,8 @@ fn partner_hint(context: &Context<'_>, error: Error, sent: bool) -> Error {
     if error.cause != Cause::Refused {
         return error;
     }
-    let [user, password] = ["PARTNER_USERNAME", "PARTNER_PASSWORD"].map(|field| context.variable(field));
+    let [user, password] =
+        ["PARTNER_USERNAME", "PARTNER_PASSWORD"].map(|field| context.variable(field));
     if context.role == Role::Partner {
         return error.hint(tr!(
             "it is the partner's login that was refused: check {user} and {password}",
@@ -192,7 +239,10 @@ fn remaining(answer: &Json, server_now: Option<Timestamp>) -> Option<SignedDurat
     let Some(created) = answer.text("Created").and_then(|text| text.parse().ok()) else {
         return Some(lasts);
     };
-    let end = Timestamp::from_second(created).ok()?.checked_add(lasts).ok()?;
+    let end = Timestamp::from_second(created)
+        .ok()?
+        .checked_add(lasts)
+        .ok()?;
     let local_now = Timestamp::now();
     let now = server_now.filter(|server| server.duration_since(local_now).abs() > CLOCKS_AGREE);
     let rest = end.duration_since(now.unwrap_or(local_now));

@@ -21,7 +21,12 @@ pub struct Context<'a> {
 impl<'a> Context<'a> {
     /// A context without a prerequisite.
     pub fn new(settings: &'a Settings, role: Role, channel: &'a Channel<'a>) -> Self {
-        Self { settings, role, prerequisite: None, channel }
+        Self {
+            settings,
+            role,
+            prerequisite: None,
+            channel,
+        }
     }
 
     /// Sends a request. A redirect, and an answer that comes from something in front of the system, is an error; any
@@ -37,7 +42,10 @@ impl<'a> Context<'a> {
             ));
         }
         if let Some(object) = answer.any_object() {
-            object.secrets().iter().for_each(|secret| self.channel.report.learn(secret));
+            object
+                .secrets()
+                .iter()
+                .for_each(|secret| self.channel.report.learn(secret));
         }
         if answer.refused_in_front(self.settings.target.spec.refuses_in_json) {
             return Err(response::in_front(&answer.host, answer.status));
@@ -50,7 +58,9 @@ impl<'a> Context<'a> {
     pub fn json(&self, answer: &Response) -> Result<Json> {
         let object = answer.object()?;
         if object.had_extra_text() {
-            self.warn(tr!("the server printed text around its JSON (PHP display_errors?)"));
+            self.warn(tr!(
+                "the server printed text around its JSON (PHP display_errors?)"
+            ));
         }
         Ok(object)
     }
@@ -72,8 +82,12 @@ impl<'a> Context<'a> {
 
     /// A setting that the declaration requires, so that it is there.
     pub fn required(&self, field: &str) -> Result<&Secret> {
-        self.settings
-            .secret(field)
-            .ok_or_else(|| error!(MissingSetting, "{variable} is not set", variable = self.variable(field)))
+        self.settings.secret(field).ok_or_else(|| {
+            error!(
+                MissingSetting,
+                "{variable} is not set",
+                variable = self.variable(field)
+            )
+        })
     }
 }

@@ -30,8 +30,12 @@ const REFUSALS: [&str; 7] = [
 
 /// Codes of a session that is dead (real servers; the last two were provoked there). AUTHENTICATION_FAILURE is none:
 /// up to vtiger 7.1.1 `extendsession` says it of a living session.
-const DEATHS: [&str; 4] =
-    ["INVALID_SESSIONID", "AUTHENTICATION_REQUIRED", "SESSION_EXPIRED", "SESSION_LEFT_IDLE"];
+const DEATHS: [&str; 4] = [
+    "INVALID_SESSIONID",
+    "AUTHENTICATION_REQUIRED",
+    "SESSION_EXPIRED",
+    "SESSION_LEFT_IDLE",
+];
 
 /// Codes that a rival's challenge provokes too: it ends ours, and the right key looks wrong (real server).
 const RACES: [&str; 2] = ["INVALID_USER_CREDENTIALS", "INVALID_AUTH_TOKEN"];
@@ -107,20 +111,30 @@ impl Provider for Gluo {
 
             context.note(tr!("logging in"));
             // The server builds the same hash from the challenge and its copy of the key: seed document.
-            let key = md5_hex(&[challenge.require_text("token")?, context.required("ACCESS_KEY")?.expose()]);
-            let body =
-                Fields::new().text("operation", "login").text("username", user).secret("accessKey", &key);
+            let key = md5_hex(&[
+                challenge.require_text("token")?,
+                context.required("ACCESS_KEY")?.expose(),
+            ]);
+            let body = Fields::new()
+                .text("operation", "login")
+                .text("username", user)
+                .secret("accessKey", &key);
             let answer = context.send(&post(context, &body)).await?;
-            if logins < LOGINS_MAX && code(&answer).is_some_and(|code| RACES.contains(&code.as_str())) {
-                context
-                    .note(tr!("the challenge may have been taken by another login; asking for a fresh one"));
+            if logins < LOGINS_MAX
+                && code(&answer).is_some_and(|code| RACES.contains(&code.as_str()))
+            {
+                context.note(tr!(
+                    "the challenge may have been taken by another login; asking for a fresh one"
+                ));
                 continue;
             }
             let fields = fields(context, &answer)?;
             let mut session = fields.session("sessionName", "session")?;
             session.user = Some(user.to_owned());
             session.details = fields.details(&["sessionName"]);
-            session.details.insert("challenge".to_owned(), challenge.details(&["token"]).into());
+            session
+                .details
+                .insert("challenge".to_owned(), challenge.details(&["token"]).into());
             return Ok(session);
         }
     }
@@ -131,7 +145,9 @@ impl Provider for Gluo {
     async fn check(&self, context: &Context<'_>, session: &Session) -> Result<Life> {
         let token = percent(session.token.expose());
         let path = ["webservice.php?operation=listtypes&sessionName=", &token].concat();
-        let request = Request::get(context.settings.url.join(&path)).no_cache().effect(Effect::None);
+        let request = Request::get(context.settings.url.join(&path))
+            .no_cache()
+            .effect(Effect::None);
         let answer = context.send(&request.secret(&session.token)).await?;
         match self.judge(&answer, true) {
             Some(Judgement::Dead) => Ok(Life::Dead),
@@ -146,8 +162,12 @@ impl Provider for Gluo {
     /// vtiger 8 crashes over it, 7 reports an error under PHP 7.4, and both keep the session (real servers); success
     /// ends it (assumed).
     async fn revoke(&self, context: &Context<'_>, session: &Session) -> Result<Revocation> {
-        let body = Fields::new().text("operation", "logout").secret("sessionName", &session.token);
-        let answer = context.send(&post(context, &body).effect(Effect::Logout)).await?;
+        let body = Fields::new()
+            .text("operation", "logout")
+            .secret("sessionName", &session.token);
+        let answer = context
+            .send(&post(context, &body).effect(Effect::Logout))
+            .await?;
         if code(&answer).is_some_and(|code| code == "INTERNAL_SERVER_ERROR") {
             return Ok(Revocation::StillAlive);
         }
@@ -171,10 +191,16 @@ impl Provider for Gluo {
 
 fn recognise(answer: &Response) -> Match {
     let framed = |object: Json| {
-        object.get("success").is_some_and(serde_json::Value::is_boolean)
+        object
+            .get("success")
+            .is_some_and(serde_json::Value::is_boolean)
             && (object.get("error").is_some() || object.get("result").is_some())
     };
-    if answer.any_object().is_some_and(framed) { Match::Certain } else { Match::No }
+    if answer.any_object().is_some_and(framed) {
+        Match::Certain
+    } else {
+        Match::No
+    }
 }
 
 /// The server refuses a challenge to an unknown user: ACCESS_DENIED (real server). A new challenge ends the one before.
@@ -212,7 +238,9 @@ fn fields(context: &Context<'_>, answer: &Response) -> Result<Json> {
 
 /// vtiger refuses with `success: false` and a code, under status 200 (real server).
 fn refusal(answer: &Response) -> Result<()> {
-    let Some(refused) = refused(answer) else { return Ok(()) };
+    let Some(refused) = refused(answer) else {
+        return Ok(());
+    };
     let host = refused.host();
     let (cause, message) = match code(answer) {
         Some(code) if REFUSALS.contains(&code.as_str()) => {
@@ -220,11 +248,17 @@ fn refusal(answer: &Response) -> Result<()> {
         }
         _ => (Cause::BadAnswer, tr!("{host} reported an error", host)),
     };
-    Err(Error::new(cause, message).said(&refused.said().unwrap_or_default()).status(answer.status))
+    Err(Error::new(cause, message)
+        .said(&refused.said().unwrap_or_default())
+        .status(answer.status))
 }
 
 fn refused(answer: &Response) -> Option<Json> {
-    answer.any_object().filter(|object| object.get("success").is_some_and(|success| success == false))
+    answer.any_object().filter(|object| {
+        object
+            .get("success")
+            .is_some_and(|success| success == false)
+    })
 }
 
 /// The code of a refusal.
@@ -258,16 +292,28 @@ fn contains(body: &[u8], text: &[u8]) -> bool {
 /// Notes a clock that is far off: it explains other trouble. It does not matter to the challenge, whose life is
 /// measured by the server's clock.
 fn note_skew(context: &Context<'_>, challenge: &Json) {
-    let Some(server) = challenge.get("serverTime").and_then(serde_json::Value::as_i64) else {
+    let Some(server) = challenge
+        .get("serverTime")
+        .and_then(serde_json::Value::as_i64)
+    else {
         return;
     };
     let ahead = server.saturating_sub(Timestamp::now().as_second());
     if ahead.saturating_abs() > SKEW {
         let seconds = ahead.saturating_abs();
         let text = match ahead > 0 {
-            true => tr!("the server's clock is {seconds} s ahead of this machine's", seconds),
-            false => tr!("the server's clock is {seconds} s behind this machine's", seconds),
+            true => tr!(
+                "the server's clock is {seconds} s ahead of this machine's",
+                seconds
+            ),
+            false => tr!(
+                "the server's clock is {seconds} s behind this machine's",
+                seconds
+            ),
         };
-        context.channel.report.note(Some(&context.settings.target), text);
+        context
+            .channel
+            .report
+            .note(Some(&context.settings.target), text);
     }
 }

@@ -108,7 +108,9 @@ impl Provider for HelloCloud {
         let user = settings.text("USERNAME").filter(|_| grant == "password");
         let mut fields = client(context, grant)?;
         if let Some(user) = user {
-            fields = fields.text("username", user).secret("password", context.required("PASSWORD")?);
+            fields = fields
+                .text("username", user)
+                .secret("password", context.required("PASSWORD")?);
         }
         context.note(tr!("logging in with the grant {grant}", grant));
         let (answer, detour) = exchange(context, &fields).await?;
@@ -119,7 +121,9 @@ impl Provider for HelloCloud {
 
     /// The refresh token works once; it ends the old access token too (real server).
     async fn renew(&self, context: &Context<'_>, session: &Session) -> Result<Renewed> {
-        let Some(refresh) = &session.refresh else { return Ok(Renewed::Impossible) };
+        let Some(refresh) = &session.refresh else {
+            return Ok(Renewed::Impossible);
+        };
         let fields = client(context, "refresh_token")?.secret("refresh_token", refresh);
         context.note(tr!("renewing with the refresh token"));
         let (answer, detour) = exchange(context, &fields).await?;
@@ -134,8 +138,14 @@ impl Provider for HelloCloud {
     /// A client without a user cannot ask who it is, but for the modules; answers may say that they keep for a
     /// month (real server).
     async fn check(&self, context: &Context<'_>, session: &Session) -> Result<Life> {
-        let path = if session.user.is_some() { "Api/V8/current-user" } else { "Api/V8/meta/modules" };
-        let request = Request::get(context.settings.url.join(path)).no_cache().effect(Effect::None);
+        let path = if session.user.is_some() {
+            "Api/V8/current-user"
+        } else {
+            "Api/V8/meta/modules"
+        };
+        let request = Request::get(context.settings.url.join(path))
+            .no_cache()
+            .effect(Effect::None);
         let request = request.accept(MEDIA_TYPE).bearer(&session.token);
         let answer = context.send(&request).await?;
         if is_dead(&answer) {
@@ -177,14 +187,21 @@ impl Provider for HelloCloud {
     }
 
     fn explain(&self, answer: &Response) -> Option<Error> {
-        let dropped = answer.status == 401 && answer.any_object().is_some_and(|object| lacks_header(&object));
+        let dropped = answer.status == 401
+            && answer
+                .any_object()
+                .is_some_and(|object| lacks_header(&object));
         dropped.then(|| header_dropped(&answer.host).status(401))
     }
 }
 
 fn recognise(answer: &Response) -> Match {
     let code = answer.any_object().and_then(|object| object.text("error"));
-    if code.as_deref() == Some("access_denied") { Match::Certain } else { Match::No }
+    if code.as_deref() == Some("access_denied") {
+        Match::Certain
+    } else {
+        Match::No
+    }
 }
 
 /// The failure of a request whose header never arrived.
@@ -199,7 +216,10 @@ fn header_dropped(host: &str) -> Error {
 async fn log_out(context: &Context<'_>, session: &Session) -> Result<bool> {
     let url = context.settings.url.join("Api/V8/logout");
     let request = Request::post(url, MEDIA_TYPE, Fields::new().json(), &[]);
-    let request = request.effect(Effect::Logout).accept(MEDIA_TYPE).bearer(&session.token);
+    let request = request
+        .effect(Effect::Logout)
+        .accept(MEDIA_TYPE)
+        .bearer(&session.token);
     let answer = context.send(&request).await?;
     if is_dead(&answer) {
         return Ok(false);
@@ -218,7 +238,9 @@ fn is_dead(answer: &Response) -> bool {
 
 /// Whether the server says that no header with a token reached it (real server).
 fn lacks_header(object: &Json) -> bool {
-    object.text("hint").is_some_and(|hint| hint.contains("Missing \"Authorization\" header"))
+    object
+        .text("hint")
+        .is_some_and(|hint| hint.contains("Missing \"Authorization\" header"))
 }
 
 /// Whether an answer says that the refresh token is dead, or was never this server's (real server; `invalid_grant`:
@@ -243,7 +265,9 @@ fn client(context: &Context<'_>, grant: &str) -> Result<Fields> {
 /// Asks for a token, at the usual path and at the one of a server without URL rewriting; whether the latter answered.
 async fn exchange(context: &Context<'_>, fields: &Fields) -> Result<(Response, bool)> {
     let own_path = context.settings.text("TOKEN_PATH");
-    let mut answer = context.send(&request(context, own_path.unwrap_or(TOKEN_PATH), fields)).await?;
+    let mut answer = context
+        .send(&request(context, own_path.unwrap_or(TOKEN_PATH), fields))
+        .await?;
     let detour = answer.status == 404 && own_path.is_none();
     if detour {
         context.note(tr!(
@@ -251,7 +275,9 @@ async fn exchange(context: &Context<'_>, fields: &Fields) -> Result<(Response, b
             usual = TOKEN_PATH,
             other = UNREWRITTEN_PATH
         ));
-        answer = context.send(&request(context, UNREWRITTEN_PATH, fields)).await?;
+        answer = context
+            .send(&request(context, UNREWRITTEN_PATH, fields))
+            .await?;
     }
     Ok((answer, detour))
 }
@@ -261,10 +287,16 @@ fn session_in(context: &Context<'_>, answer: &Response, detour: bool) -> Result<
     let keyless = answer.status == 500 && answer.body.is_empty();
     refusal(context, answer)?;
     let object = context.json(answer).map_err(|error| {
-        if keyless { error.hint(tr!("were the server's OAuth2 keys ever generated?")) } else { error }
+        if keyless {
+            error.hint(tr!("were the server's OAuth2 keys ever generated?"))
+        } else {
+            error
+        }
     })?;
-    let mut session =
-        object.session("access_token", &object.text("token_type").unwrap_or("Bearer".to_owned()))?;
+    let mut session = object.session(
+        "access_token",
+        &object.text("token_type").unwrap_or("Bearer".to_owned()),
+    )?;
     session.refresh = object.text("refresh_token").map(Secret::new);
     if detour {
         context.warn(tr!(
@@ -294,29 +326,48 @@ fn request(context: &Context<'_>, path: &str, fields: &Fields) -> Request {
 
 /// A real server refuses wrong credentials with status 500 and a sentence, wrong secrets with 401 and a code.
 fn refusal(context: &Context<'_>, answer: &Response) -> Result<()> {
-    const CODES: [&str; 5] =
-        ["invalid_client", "invalid_grant", "invalid_credentials", "access_denied", "unauthorized_client"];
+    const CODES: [&str; 5] = [
+        "invalid_client",
+        "invalid_grant",
+        "invalid_credentials",
+        "access_denied",
+        "unauthorized_client",
+    ];
     const SENTENCES: [&str; 4] = [
         "OAuth2Clients module with id",
         "trying to get OAuth2Clients",
         "No user found with this username",
         "The password is invalid",
     ];
-    let Some(object) = answer.any_object() else { return Ok(()) };
-    let Some(code) = object.text("error") else { return Ok(()) };
+    let Some(object) = answer.any_object() else {
+        return Ok(());
+    };
+    let Some(code) = object.text("error") else {
+        return Ok(());
+    };
     if lacks_header(&object) {
         return Err(header_dropped(&answer.host).status(answer.status));
     }
-    let text = object.text("message").or_else(|| object.text("error_description")).unwrap_or_default();
+    let text = object
+        .text("message")
+        .or_else(|| object.text("error_description"))
+        .unwrap_or_default();
     let host = &answer.host;
     let refuse = |cause, message| {
-        Error::new(cause, message).said(&object.said().unwrap_or_default()).status(answer.status)
+        Error::new(cause, message)
+            .said(&object.said().unwrap_or_default())
+            .status(answer.status)
     };
-    if ["lockout_reached", "password_expired"].iter().any(|word| code.contains(word) || text.contains(word)) {
-        let message = tr!("{host} says that the account is locked or its password has expired", host);
-        return Err(
-            refuse(Cause::Locked, message).hint(tr!("log in once on the web page, or ask its administrator"))
+    if ["lockout_reached", "password_expired"]
+        .iter()
+        .any(|word| code.contains(word) || text.contains(word))
+    {
+        let message = tr!(
+            "{host} says that the account is locked or its password has expired",
+            host
         );
+        return Err(refuse(Cause::Locked, message)
+            .hint(tr!("log in once on the web page, or ask its administrator")));
     }
     if CODES.contains(&code.as_str()) || SENTENCES.iter().any(|sentence| text.contains(sentence)) {
         let error = refuse(Cause::Refused, tr!("{host} refused the login", host));
@@ -334,7 +385,11 @@ fn hint(context: &Context<'_>, code: &str) -> Option<Text> {
     // Typed into the admin panel, these are stored HTML-escaped: then only a form body matches (real server).
     let escaped = |secret: &Secret| secret.expose().contains(['"', '\'', '<', '>', '`']);
     if settings.secrets().any(escaped) {
-        let other = if settings.text("BODY") == Some("form") { "json" } else { "form" };
+        let other = if settings.text("BODY") == Some("form") {
+            "json"
+        } else {
+            "form"
+        };
         return Some(tr!(
             "a secret holds quotes, < or >, which SuiteCRM may have stored escaped: try {variable}={other}",
             variable = context.variable("BODY"),

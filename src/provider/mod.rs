@@ -167,7 +167,9 @@ fn by_object(
     whole: bool,
     refuses: impl Fn(&Json) -> Option<Judgement>,
 ) -> Option<Judgement> {
-    let Some(object) = answer.arriving_object(whole)? else { return Some(Judgement::Alive) };
+    let Some(object) = answer.arriving_object(whole)? else {
+        return Some(Judgement::Alive);
+    };
     match refuses(&object) {
         Some(_) if !whole => None,
         judgement => Some(judgement.unwrap_or(Judgement::Alive)),

@@ -41,6 +41,10 @@ impl Match {
     /// An HTML page, and a path that does not exist, do not fit.
     pub fn by_status(answer: &Response) -> Self {
         let page = answer.body.trim_ascii_start().starts_with(b"<");
-        if page || matches!(answer.status, 404 | 410 | 500..) { Self::No } else { Self::Possible }
+        if page || matches!(answer.status, 404 | 410 | 500..) {
+            Self::No
+        } else {
+            Self::Possible
+        }
     }
 }

@@ -22,8 +22,19 @@ static SPEC: Spec = Spec {
     example_url: "http://192.168.0.10:5000",
     url_found: "the IP address of the machine that runs the API, and its port, 5000 or 50000: ask whoever runs it",
     fields: &[
-        Field::new("USERNAME", Kind::Text, "the user's name", "ask whoever runs SystemsWay").required(),
-        Field::new("PASSWORD", Kind::Secret, "the user's password", "ask whoever runs SystemsWay"),
+        Field::new(
+            "USERNAME",
+            Kind::Text,
+            "the user's name",
+            "ask whoever runs SystemsWay",
+        )
+        .required(),
+        Field::new(
+            "PASSWORD",
+            Kind::Secret,
+            "the user's password",
+            "ask whoever runs SystemsWay",
+        ),
         Field::new(
             "PASSWORD_SHA256",
             Kind::Secret,
@@ -38,7 +49,10 @@ static SPEC: Spec = Spec {
         .default(Default::Value("upper")),
     ],
     seed_url: None,
-    alternatives: &[Alternatives { required: true, ways: &[&["PASSWORD"], &["PASSWORD_SHA256"]] }],
+    alternatives: &[Alternatives {
+        required: true,
+        ways: &[&["PASSWORD"], &["PASSWORD_SHA256"]],
+    }],
     placement: Placement::Path,
     ageing: Ageing::SingleSeat { ask_after: 120 },
     renewal: Renewal::Never,
@@ -67,10 +81,14 @@ impl Provider for SystemsWay {
 
     async fn login(&self, context: &Context<'_>) -> Result<Session, LoginError> {
         let user = context.required("USERNAME")?.expose();
-        let body = Fields::new().text("User", user).secret("Passwd", &hash(context)?);
+        let body = Fields::new()
+            .text("User", user)
+            .secret("Passwd", &hash(context)?);
         let url = context.settings.url.join(LOGIN_PATH);
         let request = Request::post(url, "application/json", body.json(), body.secrets());
-        context.note(tr!("logging in; a session that this user has elsewhere ends"));
+        context.note(tr!(
+            "logging in; a session that this user has elsewhere ends"
+        ));
         let answer = context.send(&request).await?;
         refusal(&answer)?;
         let fields = context.json(&answer)?;
@@ -105,9 +123,9 @@ impl Provider for SystemsWay {
     /// is documented of a 401: it is taken for a refusal too (assumed).
     fn judge(&self, answer: &Response, whole: bool) -> Option<Judgement> {
         match by_status(answer, whole)? {
-            Judgement::Alive => {
-                by_object(answer, whole, |object| is_error(object).then_some(Judgement::Refused))
-            }
+            Judgement::Alive => by_object(answer, whole, |object| {
+                is_error(object).then_some(Judgement::Refused)
+            }),
             judgement => Some(judgement),
         }
     }
@@ -135,26 +153,45 @@ fn hash(context: &Context<'_>) -> Result<Secret> {
             variable = context.variable("PASSWORD_SHA256")
         );
         let password = context.variable("PASSWORD");
-        let hint = tr!("make it with `printf %s 'the password' | sha256sum`, or set {password}", password);
+        let hint = tr!(
+            "make it with `printf %s 'the password' | sha256sum`, or set {password}",
+            password
+        );
         return Err(Error::new(Cause::BadSetting, message).hint(hint));
     }
-    let (upper, lower) = (Secret::new(digits.to_uppercase()), Secret::new(digits.to_lowercase()));
+    let (upper, lower) = (
+        Secret::new(digits.to_uppercase()),
+        Secret::new(digits.to_lowercase()),
+    );
     context.channel.report.learn(&upper);
     context.channel.report.learn(&lower);
-    Ok(if context.settings.text("HASH_CASE") == Some("lower") { lower } else { upper })
+    Ok(if context.settings.text("HASH_CASE") == Some("lower") {
+        lower
+    } else {
+        upper
+    })
 }
 
 fn refusal(answer: &Response) -> Result<()> {
-    let Some(object) = answer.any_object().filter(refuses) else { return Ok(()) };
-    let said = object.said().or_else(|| object.text("Status")).unwrap_or_default();
+    let Some(object) = answer.any_object().filter(refuses) else {
+        return Ok(());
+    };
+    let said = object
+        .said()
+        .or_else(|| object.text("Status"))
+        .unwrap_or_default();
     let message = tr!("{host} refused the login", host = answer.host);
-    Err(Error::new(Cause::Refused, message).said(&said).status(answer.status))
+    Err(Error::new(Cause::Refused, message)
+        .said(&said)
+        .status(answer.status))
 }
 
 /// Whether an object is the system's own refusal of a request: a record may have a `Status` or a `codigo` too.
 fn is_error(object: &Json) -> bool {
     match (object.get("Status"), object.get("codigo")) {
-        (Some(status), _) => status.as_str().is_some_and(|status| status.eq_ignore_ascii_case("error")),
+        (Some(status), _) => status
+            .as_str()
+            .is_some_and(|status| status.eq_ignore_ascii_case("error")),
         (None, code) => code.and_then(serde_json::Value::as_str) == Some("01"),
     }
 }

@@ -26,8 +26,18 @@ static SPEC: Spec = Spec {
     example_url: "https://empresa.zeev.it",
     url_found: "the address at which you use Zeev",
     fields: &[
-        Field::new("USERNAME", Kind::Text, "the person's login", "in Zeev under Access > People"),
-        Field::new("PASSWORD", Kind::Secret, "the person's password", "ask the person"),
+        Field::new(
+            "USERNAME",
+            Kind::Text,
+            "the person's login",
+            "in Zeev under Access > People",
+        ),
+        Field::new(
+            "PASSWORD",
+            Kind::Secret,
+            "the person's password",
+            "ask the person",
+        ),
         Field::new(
             "API_TOKEN",
             Kind::Token,
@@ -36,7 +46,10 @@ static SPEC: Spec = Spec {
         ),
     ],
     seed_url: None,
-    alternatives: &[Alternatives { required: true, ways: &[&["USERNAME", "PASSWORD"], &["API_TOKEN"]] }],
+    alternatives: &[Alternatives {
+        required: true,
+        ways: &[&["USERNAME", "PASSWORD"], &["API_TOKEN"]],
+    }],
     placement: Placement::Bearer,
     ageing: Ageing::Fixed,
     renewal: Renewal::WhileAlive,
@@ -46,7 +59,10 @@ static SPEC: Spec = Spec {
 };
 
 /// Without a token the path refuses (seed document); no document says in which words.
-static PROBE: Probe = Probe { requests: &[TOKENS_PATH], ..Probe::BY_STATUS };
+static PROBE: Probe = Probe {
+    requests: &[TOKENS_PATH],
+    ..Probe::BY_STATUS
+};
 
 pub struct Zeev;
 
@@ -60,7 +76,8 @@ impl Provider for Zeev {
     }
 
     fn prerequisite(&self, role: &Role, settings: &Settings) -> Option<Role> {
-        (matches!(role, Role::As(_)) && settings.secret("API_TOKEN").is_none()).then_some(Role::User)
+        (matches!(role, Role::As(_)) && settings.secret("API_TOKEN").is_none())
+            .then_some(Role::User)
     }
 
     async fn login(&self, context: &Context<'_>) -> Result<Session, LoginError> {
@@ -73,7 +90,9 @@ impl Provider for Zeev {
     /// A living token fetches a fresh one (seed document).
     async fn renew(&self, context: &Context<'_>, session: &Session) -> Result<Renewed> {
         context.note(tr!("renewing the temporary token"));
-        let Some(person) = whoami(context, session).await? else { return Ok(Renewed::Refused) };
+        let Some(person) = whoami(context, session).await? else {
+            return Ok(Renewed::Refused);
+        };
         let mut renewed = session_of(&person)?;
         renewed.user.clone_from(&session.user);
         renewed.impersonating.clone_from(&session.impersonating);
@@ -82,7 +101,11 @@ impl Provider for Zeev {
     }
 
     async fn check(&self, context: &Context<'_>, session: &Session) -> Result<Life> {
-        Ok(if whoami(context, session).await?.is_some() { Life::Alive } else { Life::Dead })
+        Ok(if whoami(context, session).await?.is_some() {
+            Life::Alive
+        } else {
+            Life::Dead
+        })
     }
 }
 
@@ -110,13 +133,18 @@ async fn login(context: &Context<'_>) -> Result<Session> {
         None => {
             context.note(tr!("logging in"));
             let user = context.required("USERNAME")?.expose();
-            let body = Fields::new().text("login", user).secret("password", context.required("PASSWORD")?);
+            let body = Fields::new()
+                .text("login", user)
+                .secret("password", context.required("PASSWORD")?);
             Request::post(url, "application/json", body.json(), body.secrets())
         }
     };
     let person = context.json(&context.send(&request).await?)?;
     let mut session = session_of(&person)?;
-    session.user = settings.text("USERNAME").map(str::to_owned).or_else(|| person.text("username"));
+    session.user = settings
+        .text("USERNAME")
+        .map(str::to_owned)
+        .or_else(|| person.text("username"));
     session.details = person.details(&[]);
     Ok(session)
 }
@@ -141,7 +169,9 @@ async fn impersonate(context: &Context<'_>, person: &str) -> Result<Session, Log
     })?;
     let (other, current) = (both.require_object("impersonate")?, both.inner("current"));
     let mut session = session_of(&other)?;
-    let by = context.prerequisite.and_then(|session| session.user.clone());
+    let by = context
+        .prerequisite
+        .and_then(|session| session.user.clone());
     session.user = current.and_then(|current| current.text("username")).or(by);
     session.impersonating = Some(other.text("username").unwrap_or_else(|| person.to_owned()));
     session.details = both.details(&[]);

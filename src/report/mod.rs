@@ -81,7 +81,12 @@ impl Report {
     /// A report that has said nothing yet.
     pub fn new(manner: Manner) -> Self {
         let progress = manner.live.then(Progress::default);
-        Self { manner, redactor: Redactor::new(), said: RefCell::default(), progress }
+        Self {
+            manner,
+            redactor: Redactor::new(),
+            said: RefCell::default(),
+            progress,
+        }
     }
 
     /// Shows what is under way for as long as it is polled; comes to no end.
@@ -139,7 +144,11 @@ impl Report {
         self.line(&text);
         if let Some(hint) = &error.hint {
             let label = tr!("hint:").render(self.manner.lang);
-            self.line(&format!("{} {}", self.paint(AnsiColor::Cyan, &label), self.words(hint)));
+            self.line(&format!(
+                "{} {}",
+                self.paint(AnsiColor::Cyan, &label),
+                self.words(hint)
+            ));
         }
     }
 
@@ -159,26 +168,44 @@ impl Report {
     /// Something that the user should know although all went well. Said once a run, however often it happens.
     pub fn warn(&self, target: Option<&Target>, text: Text) {
         if !self.manner.quiet {
-            self.once(("warning", tr!("warning:")), AnsiColor::Yellow, target, &self.words(&text));
+            self.once(
+                ("warning", tr!("warning:")),
+                AnsiColor::Yellow,
+                target,
+                &self.words(&text),
+            );
         }
     }
 
     /// A failure that the run survives, behind what it means for the user.
     pub fn warn_of(&self, target: Option<&Target>, text: Text, error: &Error) {
-        self.warn(target, tr!("{text}: {error}", text, error = self.message(error)));
+        self.warn(
+            target,
+            tr!("{text}: {error}", text, error = self.message(error)),
+        );
     }
 
     /// What is being done and why (`-v`). Said once a run too: settings are looked at more than once.
     pub fn note(&self, target: Option<&Target>, text: Text) {
         if self.manner.verbosity >= 1 && !self.manner.quiet {
-            self.once(("note", tr!("note:")), AnsiColor::BrightBlack, target, &self.words(&text));
+            self.once(
+                ("note", tr!("note:")),
+                AnsiColor::BrightBlack,
+                target,
+                &self.words(&text),
+            );
         }
     }
 
     /// A request and its outcome (`-vv`).
     pub fn trace(&self, target: Option<&Target>, text: Text) {
         if self.manner.verbosity >= 2 && !self.manner.quiet {
-            self.say(&("trace", tr!("trace:")), AnsiColor::BrightBlack, target, &self.words(&text));
+            self.say(
+                &("trace", tr!("trace:")),
+                AnsiColor::BrightBlack,
+                target,
+                &self.words(&text),
+            );
         }
     }
 
@@ -205,7 +232,11 @@ impl Report {
 
     /// Says what has not been said yet.
     fn once(&self, label: (&str, Text), color: AnsiColor, target: Option<&Target>, text: &str) {
-        let key = format!("{} {}: {text}", label.0, target.map(ToString::to_string).unwrap_or_default());
+        let key = format!(
+            "{} {}: {text}",
+            label.0,
+            target.map(ToString::to_string).unwrap_or_default()
+        );
         if self.said.borrow().contains(&key) {
             return;
         }
@@ -214,12 +245,22 @@ impl Report {
     }
 
     /// Says a text under its label: the word that JSON has for it, and the one for people.
-    fn say(&self, (word, label): &(&str, Text), color: AnsiColor, target: Option<&Target>, text: &str) {
+    fn say(
+        &self,
+        (word, label): &(&str, Text),
+        color: AnsiColor,
+        target: Option<&Target>,
+        text: &str,
+    ) {
         if self.manner.json {
             let target = target.map(ToString::to_string);
-            return self.line(&json::text(&json!({ *word: { "target": target, "message": text } })));
+            return self.line(&json::text(
+                &json!({ *word: { "target": target, "message": text } }),
+            ));
         }
-        let target = target.map(|target| format!("{target}: ")).unwrap_or_default();
+        let target = target
+            .map(|target| format!("{target}: "))
+            .unwrap_or_default();
         let label = label.render(self.manner.lang);
         self.line(&format!("{} {target}{text}", self.paint(color, &label)));
     }
@@ -243,8 +284,11 @@ impl Report {
     }
 
     fn paint(&self, color: AnsiColor, word: &str) -> String {
-        let style =
-            if self.manner.color { Style::new().fg_color(Some(color.into())).bold() } else { Style::new() };
+        let style = if self.manner.color {
+            Style::new().fg_color(Some(color.into())).bold()
+        } else {
+            Style::new()
+        };
         format!("{style}{word}{style:#}")
     }
 

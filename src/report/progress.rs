@@ -43,21 +43,37 @@ impl Progress {
     pub(super) fn begin(&self, name: String, text: String) -> usize {
         let id = self.next.get();
         self.next.set(id + 1);
-        self.lines.borrow_mut().push(Line { id, name, text, since: Instant::now() });
+        self.lines.borrow_mut().push(Line {
+            id,
+            name,
+            text,
+            since: Instant::now(),
+        });
         self.wake.notify_one();
         id
     }
 
     /// Changes the text of the newest line of that name.
     pub(super) fn change(&self, name: &str, text: &str) {
-        if let Some(line) = self.lines.borrow_mut().iter_mut().rev().find(|line| line.name == name) {
+        if let Some(line) = self
+            .lines
+            .borrow_mut()
+            .iter_mut()
+            .rev()
+            .find(|line| line.name == name)
+        {
             text.clone_into(&mut line.text);
         }
     }
 
     /// Changes the text of a line.
     pub(super) fn reword(&self, id: usize, text: String) {
-        if let Some(line) = self.lines.borrow_mut().iter_mut().find(|line| line.id == id) {
+        if let Some(line) = self
+            .lines
+            .borrow_mut()
+            .iter_mut()
+            .find(|line| line.id == id)
+        {
             line.text = text;
         }
     }

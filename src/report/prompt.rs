@@ -30,7 +30,9 @@ impl Report {
 
     /// Tells a person what went wrong with a target, before a question about it; `-q` hides neither.
     pub fn tell_of(&self, target: &Target, error: &Error) {
-        self.line(&folded(&[&self.safe(&target.to_string()), ": ", &self.message(error)].concat()));
+        self.line(&folded(
+            &[&self.safe(&target.to_string()), ": ", &self.message(error)].concat(),
+        ));
     }
 
     /// Asks for a line that may be seen. `None` where the input has ended.
@@ -58,7 +60,9 @@ impl Report {
         loop {
             let question = Text::list(&[&question, &choice], " ");
             forget_typed();
-            let Some(answer) = self.ask(question).await? else { return Ok(false) };
+            let Some(answer) = self.ask(question).await? else {
+                return Ok(false);
+            };
             match answer.expose().trim().to_lowercase().as_str() {
                 "" => return Ok(usual),
                 "y" | "yes" | "s" | "sim" => return Ok(true),
@@ -74,12 +78,17 @@ impl Report {
         // Whatever ends the wait, the terminal is as it was.
         let _modes = Modes::keep();
         // Nothing can stop a read from the terminal: a thread waits, not we.
-        let answer = interruptible(None, async { Ok(tokio::task::spawn_blocking(read).await) }).await;
+        let answer =
+            interruptible(None, async { Ok(tokio::task::spawn_blocking(read).await) }).await;
         let answer = answer.inspect_err(|_| self.line(""))?;
         let unread = || error!(Other, "the terminal cannot be read");
         match answer.map_err(|_| unread())? {
-            Ok(answer) => Ok(answer.map(|line| Secret::new(line.trim_end_matches(['\r', '\n']).to_owned()))),
-            Err(error) if error.kind() == ErrorKind::Interrupted => Err(error!(Interrupted, "interrupted")),
+            Ok(answer) => {
+                Ok(answer.map(|line| Secret::new(line.trim_end_matches(['\r', '\n']).to_owned())))
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                Err(error!(Interrupted, "interrupted"))
+            }
             Err(_) => Err(unread()),
         }
     }

@@ -73,10 +73,11 @@ impl System for Broker {
             Role::Partner => ("parceiro.sandbox", "Sandbox-Parceiro-1"),
             Role::Establishment => ("TesteBroker", "123456"),
         };
-        let (code, answer) = match name.eq_ignore_ascii_case(known_name) && password == known_password {
-            true => (1, self.issue(role, name)),
-            false => (2, refusal()),
-        };
+        let (code, answer) =
+            match name.eq_ignore_ascii_case(known_name) && password == known_password {
+                true => (1, self.issue(role, name)),
+                false => (2, refusal()),
+            };
         Response::json(200, "application/json; charset=utf-8", &answer)
             .outcome(format!("CodigoRetorno={code}"))
     }
@@ -84,7 +85,12 @@ impl System for Broker {
 
 impl Broker {
     pub fn new(rules: Rules) -> Self {
-        Self { rules, tokens: HashMap::new(), partner_id: guid(), user_id: guid() }
+        Self {
+            rules,
+            tokens: HashMap::new(),
+            partner_id: guid(),
+            user_id: guid(),
+        }
     }
 
     fn role(&self, token: &str) -> Option<Role> {

@@ -107,7 +107,10 @@ impl System for Gluo {
             }
             "getchallenge" if self.slow_challenges => {
                 if !request.begun.replace(true)
-                    && let Some(user) = find(&self.users, last(&call.query, "username").unwrap_or_default())
+                    && let Some(user) = find(
+                        &self.users,
+                        last(&call.query, "username").unwrap_or_default(),
+                    )
                 {
                     self.challenges.delete(user.id);
                 }
@@ -118,7 +121,8 @@ impl System for Gluo {
     }
 
     fn gateway(&self) -> Option<Response> {
-        self.impatient_gateway.then(|| Response::nginx(504, "Gateway Time-out"))
+        self.impatient_gateway
+            .then(|| Response::nginx(504, "Gateway Time-out"))
     }
 }
 
@@ -141,7 +145,9 @@ impl Gluo {
         for name in ["P&D 1+1 João 50%", "Silva & Cia"] {
             let element = json!({"lastname": name, "assigned_user_id": "19x1"}).to_string();
             let input = [("elementType", "Contacts"), ("element", &element)];
-            let input: Pairs = input.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+            let input: Pairs = input
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into();
             let made = gluo.create("19x1", &input);
             debug_assert!(made.is_ok());
         }
@@ -153,13 +159,17 @@ impl Gluo {
     /// # Panics
     /// If there is no such user.
     pub fn user(&mut self, name: &str) -> &mut User {
-        self.users.iter_mut().find(|user| user.name == name).expect("a demo user")
+        self.users
+            .iter_mut()
+            .find(|user| user.name == name)
+            .expect("a demo user")
     }
 
     /// How many records of a module have this value in this field.
     pub fn count(&self, module: &str, field: &str, value: &str) -> usize {
         let found = |record: &&records::Record| {
-            record.module.name == module && record.values.get(field).is_some_and(|found| found == value)
+            record.module.name == module
+                && record.values.get(field).is_some_and(|found| found == value)
         };
         self.records.values().filter(found).count()
     }
@@ -198,7 +208,11 @@ impl Gluo {
         // PHP's messages are on their way when it should start the session.
         if self.errors == Errors::Everything && self.output_buffering < 8192 {
             let named = !call.session.is_empty() && !extends;
-            return Err(if named { Refusal::dead_session().into() } else { Answer::Null });
+            return Err(if named {
+                Refusal::dead_session().into()
+            } else {
+                Answer::Null
+            });
         }
         match call.session.as_str() {
             _ if extends => Ok(Some(self.adopt(call)?)),
@@ -210,7 +224,11 @@ impl Gluo {
     /// What `extendsession` does to its session: vtiger 8 makes a file for a dead one, without a user.
     fn adopt(&mut self, call: &Call) -> Result<&'static str, Refusal> {
         let failure = Refusal::new("AUTHENTICATION_FAILURE", "Authencation Failed");
-        let session = if call.session.is_empty() { &call.cookie } else { &call.session };
+        let session = if call.session.is_empty() {
+            &call.cookie
+        } else {
+            &call.session
+        };
         if self.version == Version::Seven || session.is_empty() {
             return Err(failure);
         }
@@ -224,7 +242,12 @@ impl Gluo {
         }
     }
 
-    fn run(&mut self, user: Option<&'static str>, call: &Call, begun: bool) -> Result<Answer, Refusal> {
+    fn run(
+        &mut self,
+        user: Option<&'static str>,
+        call: &Call,
+        begun: bool,
+    ) -> Result<Answer, Refusal> {
         // Which half of the request counts is the operation's own affair, as in vtiger.
         let (query, body) = (&call.query, &call.body);
         match (call.operation, user) {
@@ -245,9 +268,10 @@ impl Gluo {
             ("update" | "revise", Some(user)) => self.revise(user, body),
             ("delete", _) => self.delete(body),
             // The wording is assumed.
-            ("logout", _) if self.version == Version::Seven && !call.posted => {
-                Err(Refusal::new("OPERATION_NOT_SUPPORTED", "Operation not supported"))
-            }
+            ("logout", _) if self.version == Version::Seven && !call.posted => Err(Refusal::new(
+                "OPERATION_NOT_SUPPORTED",
+                "Operation not supported",
+            )),
             // vtiger falls over its own logout, and the session lives on.
             ("logout", _) => Ok(Answer::Broken),
             // What is left is `extendsession`.
@@ -283,17 +307,29 @@ impl Gluo {
         let user = find(&self.users, last(body, "username").unwrap_or_default());
         let live = user.and_then(|user| Some((user, self.challenges.live(user.id)?)));
         let Some((user, token)) = live else {
-            return Err(Refusal::new("INVALID_AUTH_TOKEN", "Specified token is invalid or expired"));
+            return Err(Refusal::new(
+                "INVALID_AUTH_TOKEN",
+                "Specified token is invalid or expired",
+            ));
         };
         let Some(key) = &user.key else {
-            return Err(Refusal::new("ACCESSKEY_UNDEFINED", "Access key for the user is undefined"));
+            return Err(Refusal::new(
+                "ACCESSKEY_UNDEFINED",
+                "Access key for the user is undefined",
+            ));
         };
         let right = last(body, "accessKey") == Some(md5_hex(&[token, key]).expose());
         if right && !user.active && self.version == Version::Seven {
-            return Err(Refusal::new("AUTHENTICATION_REQUIRED", "Given user is inactive"));
+            return Err(Refusal::new(
+                "AUTHENTICATION_REQUIRED",
+                "Given user is inactive",
+            ));
         }
         if !right || !user.active {
-            return Err(Refusal::new("INVALID_USER_CREDENTIALS", "Invalid username or password"));
+            return Err(Refusal::new(
+                "INVALID_USER_CREDENTIALS",
+                "Invalid username or password",
+            ));
         }
         let session = self.sessions.create(user.id);
         if self.version == Version::Seven {
@@ -330,7 +366,10 @@ fn folder(request: &Request) -> Response {
         query => format!("?{query}"),
     };
     let link = format!("http://{}/crm/{query}", request.host());
-    let text = format!("The document has moved <a href=\"{}\">here</a>.", markup(&link));
+    let text = format!(
+        "The document has moved <a href=\"{}\">here</a>.",
+        markup(&link)
+    );
     Response::apache(301, "301 Moved Permanently", &text).header("Location", link)
 }
 

@@ -32,7 +32,11 @@ pub(super) const ENTRY: Entry = Entry {
         ("PASSWORD", "Sandbox-Ana-1"),
     ],
     more_accounts: &[
-        ("MAQUINA", "CLIENT_ID", "11111111-1111-4111-8111-111111111111"),
+        (
+            "MAQUINA",
+            "CLIENT_ID",
+            "11111111-1111-4111-8111-111111111111",
+        ),
         ("MAQUINA", "CLIENT_SECRET", "sandbox-machine-client"),
     ],
     start: |rules| Rc::new(RefCell::new(HelloCloud::new(rules))),
@@ -86,7 +90,10 @@ impl HelloCloud {
     /// # Panics
     /// If there is no such client.
     pub fn client(&mut self, id: &str) -> &mut Client {
-        self.clients.iter_mut().find(|client| client.id == id).expect("a demo client")
+        self.clients
+            .iter_mut()
+            .find(|client| client.id == id)
+            .expect("a demo client")
     }
 
     /// A user, to be changed.
@@ -94,18 +101,27 @@ impl HelloCloud {
     /// # Panics
     /// If there is no such user.
     pub fn user(&mut self, name: &str) -> &mut User {
-        self.users.iter_mut().find(|user| user.name == name).expect("a demo user")
+        self.users
+            .iter_mut()
+            .find(|user| user.name == name)
+            .expect("a demo user")
     }
 
     /// Presses *Revoke* in the panel: the refresh token lives on.
     pub fn revoke(&mut self, access_token: &str) {
-        let found = self.logins.iter_mut().filter(|login| login.access == access_token);
+        let found = self
+            .logins
+            .iter_mut()
+            .filter(|login| login.access == access_token);
         found.for_each(|login| login.access_revoked = true);
     }
 
     /// Deletes a session's row, which ends both tokens as its logout does.
     pub fn delete_session(&mut self, access_token: &str) {
-        let found = self.logins.iter_mut().filter(|login| login.access == access_token);
+        let found = self
+            .logins
+            .iter_mut()
+            .filter(|login| login.access == access_token);
         found.for_each(Login::end);
     }
 
@@ -129,7 +145,11 @@ impl HelloCloud {
             _ => return slim(request, 404, "Page Not Found", "Not found"),
         };
         // Slim serves HEAD from its GET routes.
-        let method = if request.method == "HEAD" { "GET" } else { request.method.as_str() };
+        let method = if request.method == "HEAD" {
+            "GET"
+        } else {
+            request.method.as_str()
+        };
         if !allowed.split(", ").any(|allowed| allowed == method) {
             let text = format!("Method not allowed. Must be one of: {allowed}");
             return slim(request, 405, "Method not allowed", &text).header("Allow", allowed);
@@ -165,7 +185,11 @@ impl HelloCloud {
 
 /// Slim's own errors: JSON for whoever accepts JSON, else a page.
 fn slim(request: &Request, status: u16, title: &str, text: &str) -> Response {
-    if request.header("accept").unwrap_or_default().contains("json") {
+    if request
+        .header("accept")
+        .unwrap_or_default()
+        .contains("json")
+    {
         return Response::json(status, JSON, &json!({"message": text}));
     }
     let page = format!(

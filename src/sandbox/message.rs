@@ -28,7 +28,10 @@ pub(super) type Pairs = Vec<(String, String)>;
 
 impl Request {
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The host and port that the client believes in; real servers build their links from it.
@@ -39,7 +42,12 @@ impl Request {
     /// The media type of the body, without parameters, in lower case.
     pub fn media_type(&self) -> String {
         let value = self.header("content-type").unwrap_or_default();
-        value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+        value
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase()
     }
 
     /// The parameters of the query.
@@ -72,7 +80,11 @@ impl Request {
         let Some((_, boundary)) = header.split_once("boundary=") else {
             return Pairs::new();
         };
-        let boundary = boundary.split(';').next().unwrap_or_default().trim_matches('"');
+        let boundary = boundary
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim_matches('"');
         let body = String::from_utf8_lossy(&self.body);
         let mut pairs = Pairs::new();
         for part in body.split(&format!("--{boundary}")).skip(1) {
@@ -96,12 +108,19 @@ fn form_pairs(text: &[u8]) -> Pairs {
 
 /// A parameter's value; of several, the last one, as PHP takes it.
 pub(super) fn last<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    pairs.iter().rfind(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    pairs
+        .iter()
+        .rfind(|(known, _)| known == name)
+        .map(|(_, value)| value.as_str())
 }
 
 /// A member of a JSON object whatever the case of its name, as .NET reads it.
 pub(super) fn member<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {
-    object.as_object()?.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    object
+        .as_object()?
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value)
 }
 
 /// An answer without anything of an HTTP crate.
@@ -178,7 +197,11 @@ impl Response {
     }
 
     pub fn apache_not_found() -> Self {
-        Self::apache(404, "404 Not Found", "The requested URL was not found on this server.")
+        Self::apache(
+            404,
+            "404 Not Found",
+            "The requested URL was not found on this server.",
+        )
     }
 
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -199,7 +222,9 @@ pub(super) fn shown_path(path: &str) -> String {
         let digits = segment.bytes().any(|b| b.is_ascii_digit());
         segment.bytes().all(plain) && segment.len() <= if digits { 3 } else { 32 }
     };
-    let segments = path.split('/').map(|segment| if tame(segment) { segment } else { "…" });
+    let segments = path
+        .split('/')
+        .map(|segment| if tame(segment) { segment } else { "…" });
     segments.collect::<Vec<_>>().join("/")
 }
 
@@ -266,10 +291,17 @@ mod tests {
             method: "POST".into(),
             path: "/".into(),
             query: String::new(),
-            headers: vec![("content-type".into(), "multipart/form-data; boundary=x".into())],
+            headers: vec![(
+                "content-type".into(),
+                "multipart/form-data; boundary=x".into(),
+            )],
             begun: Cell::default(),
-            body: b"--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n2\r\n--x--\r\n".to_vec(),
+            body: b"--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n2\r\n--x--\r\n"
+                .to_vec(),
         };
-        assert_eq!(request.form_pairs(), [("a".to_owned(), "1\r\n2".to_owned())]);
+        assert_eq!(
+            request.form_pairs(),
+            [("a".to_owned(), "1\r\n2".to_owned())]
+        );
     }
 }

@@ -38,7 +38,10 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { ttl: None, clock: Rc::new(Timestamp::now) }
+        Self {
+            ttl: None,
+            clock: Rc::new(Timestamp::now),
+        }
     }
 }
 
@@ -122,7 +125,10 @@ impl Drop for Sandbox {
 
 /// Starts every system on a port of its own. Call it inside a `LocalSet`.
 pub async fn start(options: Options, log: Log) -> std::io::Result<Sandbox> {
-    let rules = Rules { ttl: options.ttl.map(micros), clock: options.clock };
+    let rules = Rules {
+        ttl: options.ttl.map(micros),
+        clock: options.clock,
+    };
     let mut sandbox = Sandbox {
         systems: Vec::new(),
         servers: Vec::new(),
@@ -146,7 +152,9 @@ pub async fn start(options: Options, log: Log) -> std::io::Result<Sandbox> {
         let system = (entry.start)(rules.clone());
         let server = Rc::new(Server::new(entry.id, system.clone(), log.clone()));
         sandbox.systems.push(system);
-        sandbox.tasks.push(tokio::task::spawn_local(server.clone().run(listener)).abort_handle());
+        sandbox
+            .tasks
+            .push(tokio::task::spawn_local(server.clone().run(listener)).abort_handle());
         sandbox.servers.push(server);
     }
     Ok(sandbox)
@@ -228,14 +236,22 @@ mod tests {
 
     #[test]
     fn dropping_it_ends_the_servers_and_their_connections() {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
         tokio::task::LocalSet::new().block_on(&runtime, async {
-            let sandbox = start(Options::default(), Rc::new(|_| {})).await.expect("ports");
+            let sandbox = start(Options::default(), Rc::new(|_| {}))
+                .await
+                .expect("ports");
             let (_, url) = &sandbox.settings()[0];
             let host = url.strip_prefix("http://").expect("http").to_owned();
             let mut stream = TcpStream::connect(&host).await.expect("a connection");
             let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
-            stream.write_all(request.as_bytes()).await.expect("a request");
+            stream
+                .write_all(request.as_bytes())
+                .await
+                .expect("a request");
             assert_eq!(stream.read_u8().await.expect("an answer"), b'H');
             drop(sandbox);
             stream.read_to_end(&mut Vec::new()).await.expect("an end");

@@ -32,7 +32,13 @@ pub(super) struct Server {
 
 impl Server {
     pub fn new(id: &'static str, system: Rc<RefCell<dyn System>>, log: Log) -> Self {
-        Self { id, system, log, changed: Notify::new(), waiting: Cell::new(0) }
+        Self {
+            id,
+            system,
+            log,
+            changed: Notify::new(),
+            waiting: Cell::new(0),
+        }
     }
 
     pub fn call_again(&self) {
@@ -82,7 +88,10 @@ impl Server {
                 .headers
                 .iter()
                 .map(|(name, value)| {
-                    (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+                    (
+                        name.to_string(),
+                        String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                    )
                 })
                 .collect(),
             body: Vec::new(),
@@ -94,8 +103,13 @@ impl Server {
                 self.answer(request).await
             }
             Err(error) => {
-                let status = if error.is::<LengthLimitError>() { 413 } else { 400 };
-                let response = Response::new(status, "text/plain", "").header("Connection", "close");
+                let status = if error.is::<LengthLimitError>() {
+                    413
+                } else {
+                    400
+                };
+                let response =
+                    Response::new(status, "text/plain", "").header("Connection", "close");
                 (self.log)(&event(self.id, request, &response));
                 response
             }
@@ -110,7 +124,9 @@ impl Server {
         let work = spawn_local(self.execute(request, ready));
         match gateway {
             Some(page) => page,
-            None => work.await.unwrap_or_else(|_| Response::new(500, "text/plain", "")),
+            None => work
+                .await
+                .unwrap_or_else(|_| Response::new(500, "text/plain", "")),
         }
     }
 

@@ -34,7 +34,13 @@ struct User {
 
 impl User {
     fn new(company: u32, name: &str, hash: &str, active: bool) -> Self {
-        Self { company, name: name.to_owned(), hash: hash.to_owned(), active, session: None }
+        Self {
+            company,
+            name: name.to_owned(),
+            hash: hash.to_owned(),
+            active,
+            session: None,
+        }
     }
 }
 
@@ -77,8 +83,10 @@ impl System for SystemsWay {
             return status("ERROR", "", "O ID da sessão está inválido");
         };
         let query = request.query_pairs();
-        let id =
-            query.iter().rfind(|(name, _)| name.eq_ignore_ascii_case("id")).map(|(_, value)| value.as_str());
+        let id = query
+            .iter()
+            .rfind(|(name, _)| name.eq_ignore_ascii_case("id"))
+            .map(|(_, value)| value.as_str());
         let done = match request.method.as_str() {
             "GET" => return self.list(at, id),
             "POST" => self.add(at, &request.json()),
@@ -95,12 +103,19 @@ impl System for SystemsWay {
 
 impl SystemsWay {
     pub fn new(rules: Rules) -> Self {
-        Self { rules, users: users() }
+        Self {
+            rules,
+            users: users(),
+        }
     }
 
     fn login(&mut self, request: &Request) -> Response {
         let body = request.json();
-        let text = |name: &str| member(&body, name).and_then(Value::as_str).unwrap_or_default();
+        let text = |name: &str| {
+            member(&body, name)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
         let now = self.rules.now();
         let user = self.users.iter_mut().find(|user| {
             user.name == text("User")
@@ -193,7 +208,11 @@ impl SystemsWay {
     /// The user of that id in the same company.
     fn colleague(&self, at: usize, id: Option<&str>) -> Result<usize, &'static str> {
         id.and_then(|id| id.parse::<usize>().ok()?.checked_sub(1))
-            .filter(|whom| self.users.get(*whom).is_some_and(|user| user.company == self.users[at].company))
+            .filter(|whom| {
+                self.users
+                    .get(*whom)
+                    .is_some_and(|user| user.company == self.users[at].company)
+            })
             .ok_or("Usuário não encontrado")
     }
 
@@ -206,7 +225,9 @@ impl SystemsWay {
             return Err(SPACES);
         }
         match self.users.iter().position(|user| user.name == name) {
-            Some(other) if Some(other) != whom => Err("Já Existe um usuário cadastrado com este nome."),
+            Some(other) if Some(other) != whom => {
+                Err("Já Existe um usuário cadastrado com este nome.")
+            }
             _ => Ok(Some(name.to_owned())),
         }
     }

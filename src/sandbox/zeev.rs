@@ -75,7 +75,9 @@ impl System for Zeev {
             ("GET" | "HEAD", _) => match self.person(request) {
                 None => refuse(401, "Pessoa não autenticada"),
                 Some(person) => match path.strip_prefix("/impersonate/") {
-                    Some(whom) if !whom.is_empty() && !whom.contains('/') => self.impersonate(person, whom),
+                    Some(whom) if !whom.is_empty() && !whom.contains('/') => {
+                        self.impersonate(person, whom)
+                    }
                     None if path.trim_end_matches('/').is_empty() => self.renew(person),
                     _ => refuse(404, "O recurso não foi encontrado"),
                 },
@@ -87,7 +89,10 @@ impl System for Zeev {
 
 impl Zeev {
     pub fn new(rules: Rules) -> Self {
-        Self { rules, tokens: HashMap::new() }
+        Self {
+            rules,
+            tokens: HashMap::new(),
+        }
     }
 
     fn login(&mut self, body: &Value) -> Response {
@@ -98,7 +103,9 @@ impl Zeev {
         let (Some(login), Some(password)) = (text("login"), text("password")) else {
             return refuse(400, "Informe login e password");
         };
-        let person = PEOPLE.iter().find(|person| same_name(person, login) && person.password == password);
+        let person = PEOPLE
+            .iter()
+            .find(|person| same_name(person, login) && person.password == password);
         let Some(person) = person else {
             return refuse(401, "Login ou senha inválidos");
         };

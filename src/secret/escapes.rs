@@ -34,7 +34,11 @@ impl Drop for Reading<'_> {
 
 impl<'a> Reading<'a> {
     fn plain(text: &'a str) -> Self {
-        Self { bytes: Cow::Borrowed(text.as_bytes()), from: Vec::new(), depth: 0 }
+        Self {
+            bytes: Cow::Borrowed(text.as_bytes()),
+            from: Vec::new(),
+            depth: 0,
+        }
     }
 
     /// The bytes that are read.
@@ -44,12 +48,19 @@ impl<'a> Reading<'a> {
 
     /// Where in the text the byte at `at` comes from.
     pub(super) fn span(&self, at: usize) -> Range<usize> {
-        if self.from.is_empty() { at..at + 1 } else { self.from[at].clone() }
+        if self.from.is_empty() {
+            at..at + 1
+        } else {
+            self.from[at].clone()
+        }
     }
 
     /// The kinds of the escapes in it.
     fn kinds(&self, spaces: bool) -> Vec<u8> {
-        let mut left: Vec<u8> = KINDS.into_iter().filter(|kind| spaces || *kind != b'+').collect();
+        let mut left: Vec<u8> = KINDS
+            .into_iter()
+            .filter(|kind| spaces || *kind != b'+')
+            .collect();
         let mut there = Vec::new();
         for (at, byte) in self.bytes.iter().enumerate() {
             if let Some(place) = left.iter().position(|kind| kind == byte)
@@ -91,7 +102,11 @@ impl<'a> Reading<'a> {
             }
             at += taken;
         }
-        Some(Self { bytes: Cow::Owned(bytes), from, depth: self.depth + 1 })
+        Some(Self {
+            bytes: Cow::Owned(bytes),
+            from,
+            depth: self.depth + 1,
+        })
     }
 }
 
@@ -105,20 +120,28 @@ pub(super) fn readings(text: &str, spaces: bool) -> Vec<Reading<'_>> {
     let mut all = vec![Reading::plain(text)];
     // All kinds come first in each layer, so that a text that has room for no more is read to the end.
     while let Some(last) = all.last().filter(|last| last.depth < DEPTH)
-        && let Some(next) = last.undo(&last.kinds(spaces)).filter(|next| next.bytes != last.bytes)
+        && let Some(next) = last
+            .undo(&last.kinds(spaces))
+            .filter(|next| next.bytes != last.bytes)
     {
         all.push(next);
     }
     let room = (READ_MAX / text.len().max(1)).min(READINGS_MAX);
     let mut at = 0;
     while at < all.len() {
-        let there = if all[at].depth < DEPTH { all[at].kinds(spaces) } else { Vec::new() };
+        let there = if all[at].depth < DEPTH {
+            all[at].kinds(spaces)
+        } else {
+            Vec::new()
+        };
         for set in (0..1_usize << there.len()).rev() {
             if all.len() >= room {
                 return all;
             }
-            let kinds: Vec<u8> =
-                (0..there.len()).filter(|at| set >> at & 1 == 1).map(|at| there[at]).collect();
+            let kinds: Vec<u8> = (0..there.len())
+                .filter(|at| set >> at & 1 == 1)
+                .map(|at| there[at])
+                .collect();
             let next = all[at].undo(&kinds);
             all.extend(next.filter(|next| all.iter().all(|known| known.bytes != next.bytes)));
         }
@@ -152,7 +175,9 @@ fn undone(bytes: &[u8], kinds: &[u8]) -> Option<(usize, Option<char>)> {
         b'\n' | b'\r' => Some((1, None)),
         b'<' => {
             let tags = ["<br />", "<br/>", "<br>"];
-            tags.iter().find(|tag| bytes.starts_with(tag.as_bytes())).map(|tag| (tag.len(), None))
+            tags.iter()
+                .find(|tag| bytes.starts_with(tag.as_bytes()))
+                .map(|tag| (tag.len(), None))
         }
         kind if !kinds.contains(kind) => None,
         b'\\' => backslash(bytes).map(some),
@@ -166,7 +191,9 @@ fn undone(bytes: &[u8], kinds: &[u8]) -> Option<(usize, Option<char>)> {
 fn backslash(bytes: &[u8]) -> Option<(usize, char)> {
     let digits = |from: usize, count: usize| {
         let digits = bytes.get(from..from + count)?;
-        digits.iter().try_fold(0, |number, digit| Some(number * 16 + char::from(*digit).to_digit(16)?))
+        digits.iter().try_fold(0, |number, digit| {
+            Some(number * 16 + char::from(*digit).to_digit(16)?)
+        })
     };
     let c = match bytes.get(1)? {
         kind @ (b'"' | b'\\' | b'/' | b'\'') => char::from(*kind),
@@ -181,7 +208,10 @@ fn backslash(bytes: &[u8]) -> Option<(usize, char)> {
             if let Some(c) = char::from_u32(unit) {
                 return Some((6, c));
             }
-            let low = bytes.get(6..8).filter(|start| start == b"\\u").and_then(|_| digits(8, 4))?;
+            let low = bytes
+                .get(6..8)
+                .filter(|start| start == b"\\u")
+                .and_then(|_| digits(8, 4))?;
             let units = [unit, low].map(|unit| u16::try_from(unit).unwrap_or_default());
             return Some((12, char::decode_utf16(units).next()?.ok()?));
         }
@@ -252,7 +282,9 @@ fn entity(bytes: &[u8]) -> Option<(usize, char)> {
         None => match ASCII.iter().find(|(known, _)| *known == name) {
             Some((_, c)) => *c,
             None => {
-                let place = LATIN.split_ascii_whitespace().position(|known| known == name)?;
+                let place = LATIN
+                    .split_ascii_whitespace()
+                    .position(|known| known == name)?;
                 char::from_u32(0xa0 + u32::try_from(place).ok()?)?
             }
         },
@@ -263,7 +295,9 @@ fn entity(bytes: &[u8]) -> Option<(usize, char)> {
 /// `%41`, `%c3%a9`; a byte that is no UTF-8 is Latin-1.
 fn percent(bytes: &[u8]) -> Option<(usize, char)> {
     let byte = |at: usize| {
-        let [b'%', high, low] = bytes.get(at..at + 3)? else { return None };
+        let [b'%', high, low] = bytes.get(at..at + 3)? else {
+            return None;
+        };
         let digit = |digit: &u8| char::from(*digit).to_digit(16);
         u8::try_from(digit(high)? * 16 + digit(low)?).ok()
     };

@@ -21,7 +21,9 @@ pub struct Foreign(Secret);
 impl Foreign {
     /// Takes the text as it came.
     pub fn new(text: &str) -> Self {
-        Self(Secret::new(text[..text.floor_char_boundary(FOREIGN_KEPT)].to_owned()))
+        Self(Secret::new(
+            text[..text.floor_char_boundary(FOREIGN_KEPT)].to_owned(),
+        ))
     }
 
     /// One printable line of at most 300 characters: secrets blanked first, then control characters and CI
@@ -92,11 +94,17 @@ mod tests {
         redactor.learn(&Secret::new("s3cr\"et".into()));
         let clean = |text: &str| Foreign::new(text).clean(&redactor);
         assert_eq!(clean("a\r\n\t b\u{1b}[31mc\u{202e}d\u{0}"), "a b [31mc d");
-        assert_eq!(clean("x ::error::y ##vso[task] ##[group]"), "x : :error: :y # #vso[task] # #[group]");
+        assert_eq!(
+            clean("x ::error::y ##vso[task] ##[group]"),
+            "x : :error: :y # #vso[task] # #[group]"
+        );
         assert_eq!(clean("the password is s3cr\\\"et!"), "the password is ***!");
         assert_eq!(clean(&"é".repeat(400)).chars().count(), 300);
         let cut = format!("{}s3cr\"et", "x".repeat(296));
-        assert!(!clean(&cut).contains("s3"), "a secret cut by the limit must not show");
+        assert!(
+            !clean(&cut).contains("s3"),
+            "a secret cut by the limit must not show"
+        );
         let cut = format!("{}s3cr\"et", " ".repeat(FOREIGN_WINDOW - 3));
         assert_eq!(clean(&cut), "***", "nor one cut by the window");
     }
@@ -105,7 +113,10 @@ mod tests {
     fn a_name_is_one_line_that_no_runner_obeys() {
         for (text, line) in [
             ("", ""),
-            ("Ação, e\u{301} 株 https://[::1]:8080/a::b #1", "Ação, e\u{301} 株 https://[::1]:8080/a::b #1"),
+            (
+                "Ação, e\u{301} 株 https://[::1]:8080/a::b #1",
+                "Ação, e\u{301} 株 https://[::1]:8080/a::b #1",
+            ),
             ("###[group]", "# # #[group]"),
             (":::error::x  ::debug::", ": : :error::x : :debug::"),
             ("\t::stop\n\u{200b}::x\u{2800}", ": :stop : :x"),

@@ -48,7 +48,11 @@ impl fmt::Debug for Secret {
 }
 
 /// Everything but the unreserved characters of RFC 3986.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// One path segment or query value, percent-encoded so that it stays one.
 pub fn percent(text: &str) -> String {
@@ -152,7 +156,10 @@ mod tests {
 
     #[test]
     fn a_secret_cannot_print_itself() {
-        assert_eq!(format!("{:?}", Secret::new("hunter2".into())), "Secret(***)");
+        assert_eq!(
+            format!("{:?}", Secret::new("hunter2".into())),
+            "Secret(***)"
+        );
     }
 
     #[test]
@@ -160,7 +167,10 @@ mod tests {
         let secret = r#"p&ss"w<o>r'd/é+ %x"#;
         let redactor = redactor(&[secret]);
         let json = Value::String(secret.into()).to_string();
-        let html = secret.replace('&', "&amp;").replace('"', "&quot;").replace('\'', "&#039;");
+        let html = secret
+            .replace('&', "&amp;")
+            .replace('"', "&quot;")
+            .replace('\'', "&#039;");
         let html = html.replace('<', "&lt;").replace('>', "&gt;");
         let basic = STANDARD_NO_PAD.encode(format!("client:{secret}"));
         for form in [
@@ -169,7 +179,9 @@ mod tests {
             percent(secret).to_lowercase(),
             percent(secret).replace("%20", "+"),
             json.trim_matches('"').to_owned(),
-            json.trim_matches('"').replace('/', "\\/").replace('é', "\\u00e9"),
+            json.trim_matches('"')
+                .replace('/', "\\/")
+                .replace('é', "\\u00e9"),
             Value::String(html.clone()).to_string(),
             html,
             STANDARD_NO_PAD.encode(secret),
@@ -181,7 +193,10 @@ mod tests {
             let said = redactor.foreign(&format!("before {form} after"));
             assert!(said.starts_with("before "), "{said}");
             assert!(said.ends_with(" after"), "{said}");
-            assert!(said.contains(BLANK) && said.len() <= "before \"***\" after".len() + 3, "{form}: {said}");
+            assert!(
+                said.contains(BLANK) && said.len() <= "before \"***\" after".len() + 3,
+                "{form}: {said}"
+            );
         }
         assert!(redactor.foreign(&basic).contains(BLANK));
     }
@@ -199,7 +214,11 @@ mod tests {
             "p\u{e9}&\"x\r\n y+1",
             "p\u{e9}&<br />\n\"x y+1",
         ] {
-            assert_eq!(redactor.foreign(&format!("is {form}!")), "is ***!", "{form}");
+            assert_eq!(
+                redactor.foreign(&format!("is {form}!")),
+                "is ***!",
+                "{form}"
+            );
         }
     }
 
@@ -207,8 +226,17 @@ mod tests {
     fn what_a_secret_holds_may_look_like_an_escape() {
         let secret = "a%41&amp;b\\u0041";
         let redactor = redactor(&[secret]);
-        for form in [secret, &percent(secret), "a%41&amp;amp;b\\u0041", "a%41&amp;b\\\\u0041"] {
-            assert_eq!(redactor.foreign(&format!("is {form}!")), "is ***!", "{form}");
+        for form in [
+            secret,
+            &percent(secret),
+            "a%41&amp;amp;b\\u0041",
+            "a%41&amp;b\\\\u0041",
+        ] {
+            assert_eq!(
+                redactor.foreign(&format!("is {form}!")),
+                "is ***!",
+                "{form}"
+            );
         }
         // Nor does an escape that is cut off before a secret hide it.
         assert_eq!(redactor.foreign(&format!("\\u00{secret}")), "\\u00***");
@@ -232,15 +260,23 @@ mod tests {
 
     #[test]
     fn overlapping_secrets_leave_nothing_over() {
-        assert_eq!(redactor(&["abcdef", "defghi"]).foreign("xabcdefghiy"), "x***y");
+        assert_eq!(
+            redactor(&["abcdef", "defghi"]).foreign("xabcdefghiy"),
+            "x***y"
+        );
         assert_eq!(redactor(&["aa"]).foreign("aaa b aa"), "*** b ***");
     }
 
     #[test]
     fn of_a_secret_across_the_end_nothing_shows() {
-        let secret: String = (0..3300_u32).map(|at| char::from(b'a' + (at * 7 % 25) as u8)).collect();
+        let secret: String = (0..3300_u32)
+            .map(|at| char::from(b'a' + (at * 7 % 25) as u8))
+            .collect();
         let redactor = redactor(&[&secret]);
-        let escaped: String = secret.bytes().map(|byte| format!("\\u{byte:04x}")).collect();
+        let escaped: String = secret
+            .bytes()
+            .map(|byte| format!("\\u{byte:04x}"))
+            .collect();
         for before in [0, 100, 4096, 16 * 1024 - 1] {
             for echo in [&secret, &escaped] {
                 let text = format!("{}{echo} behind", "-".repeat(before));
@@ -275,17 +311,27 @@ mod tests {
         for secret in short.into_iter().chain(many.iter().map(String::as_str)) {
             for (before, behind) in [("", ""), ("a ", " b"), ("", "c"), ("key-", "")] {
                 let text = [before, secret, behind].concat();
-                assert_eq!(redactor.foreign(&text), [before, BLANK, behind].concat(), "{text}");
+                assert_eq!(
+                    redactor.foreign(&text),
+                    [before, BLANK, behind].concat(),
+                    "{text}"
+                );
             }
         }
         // What is learnt later is found too.
         redactor.learn(&Secret::new("later".to_owned()));
-        assert_eq!(redactor.foreign("key-0499 later key-0500"), "*** *** key-0500");
+        assert_eq!(
+            redactor.foreign("key-0499 later key-0500"),
+            "*** *** key-0500"
+        );
     }
 
     #[test]
     fn known_hashes() {
-        assert_eq!(md5_hex(&["123", "456"]).expose(), "e10adc3949ba59abbe56e057f20f883e");
+        assert_eq!(
+            md5_hex(&["123", "456"]).expose(),
+            "e10adc3949ba59abbe56e057f20f883e"
+        );
         assert_eq!(
             sha256_hex("teste").expose(),
             "46070d4bf934fb0d4b06d9e2c46e346944e322444900a435d7d9a95e6d7435f5"

@@ -52,7 +52,17 @@ impl Redactor {
     /// that begins no escape any more.
     fn blanked(&self, mut text: String) -> String {
         loop {
-            let next = replace(&text, self.hits(&text, &Look { min: 1, cut: true, goes_on: false }));
+            let next = replace(
+                &text,
+                self.hits(
+                    &text,
+                    &Look {
+                        min: 1,
+                        cut: true,
+                        goes_on: false,
+                    },
+                ),
+            );
             if next == text {
                 return text;
             }
@@ -65,7 +75,11 @@ impl Redactor {
     pub fn foreign_start(&self, text: &str, shown: usize) -> String {
         let end = text.floor_char_boundary(shown);
         let window = text.floor_char_boundary(shown.saturating_add(BEYOND));
-        let look = Look { min: 1, cut: true, goes_on: window < text.len() };
+        let look = Look {
+            min: 1,
+            cut: true,
+            goes_on: window < text.len(),
+        };
         let mut hits = self.hits(&text[..window], &look);
         hits.retain(|hit| hit.start < end);
         if hits.is_empty() {
@@ -77,7 +91,17 @@ impl Redactor {
 
     /// A sentence of our own with every known secret blanked that is long enough not to be a common word.
     pub fn own(&self, text: &str) -> String {
-        replace(text, self.hits(text, &Look { min: OWN_TEXT_MIN, cut: false, goes_on: false }))
+        replace(
+            text,
+            self.hits(
+                text,
+                &Look {
+                    min: OWN_TEXT_MIN,
+                    cut: false,
+                    goes_on: false,
+                },
+            ),
+        )
     }
 
     /// Where the secrets stand.
@@ -86,11 +110,20 @@ impl Redactor {
         known.index();
         let mut hits = Vec::new();
         if !known.needles.is_empty() {
-            let spaces = known.secrets.iter().any(|secret| secret.expose().contains(' '));
+            let spaces = known
+                .secrets
+                .iter()
+                .any(|secret| secret.expose().contains(' '));
             let readings = readings(text, spaces);
             // A match that comes so far would go on where the text does.
-            let open = if look.goes_on { text.len().saturating_sub(ESCAPED_MAX) } else { usize::MAX };
-            readings.iter().for_each(|reading| known.find(reading, look, open, &mut hits));
+            let open = if look.goes_on {
+                text.len().saturating_sub(ESCAPED_MAX)
+            } else {
+                usize::MAX
+            };
+            readings
+                .iter()
+                .for_each(|reading| known.find(reading, look, open, &mut hits));
         }
         hits
     }
@@ -145,10 +178,19 @@ impl Known {
                 let (length, start) = start(&text, START);
                 match start {
                     [first, ..] if length == 1 => self.pairs[usize::from(first)].fill(true),
-                    [first, second, ..] => self.pairs[usize::from(first)][usize::from(second)] = true,
+                    [first, second, ..] => {
+                        self.pairs[usize::from(first)][usize::from(second)] = true
+                    }
                 }
-                self.by_start[length - 1].entry(start).or_default().push(self.needles.len());
-                self.needles.push(Needle { text, secret: secret.expose().len(), cut });
+                self.by_start[length - 1]
+                    .entry(start)
+                    .or_default()
+                    .push(self.needles.len());
+                self.needles.push(Needle {
+                    text,
+                    secret: secret.expose().len(),
+                    cut,
+                });
             }
         }
         self.indexed = self.secrets.len();
@@ -167,11 +209,20 @@ impl Known {
             }
             for length in 1..=rest.len().min(START) {
                 let places = self.by_start[length - 1].get(&start(rest, length).1);
-                for needle in places.into_iter().flatten().map(|place| &self.needles[*place]) {
+                for needle in places
+                    .into_iter()
+                    .flatten()
+                    .map(|place| &self.needles[*place])
+                {
                     if needle.secret < look.min {
                         continue;
                     }
-                    let alike = needle.text.iter().zip(rest).take_while(|(one, other)| one == other).count();
+                    let alike = needle
+                        .text
+                        .iter()
+                        .zip(rest)
+                        .take_while(|(one, other)| one == other)
+                        .count();
                     let told = |length: &usize| *length >= needle.cut;
                     let found = if alike == needle.text.len() {
                         Some(alike)
@@ -223,7 +274,11 @@ fn replace(text: &str, mut hits: Vec<Range<usize>>) -> String {
 /// and any four digits begin one of them.
 fn needles(secret: &str) -> Vec<(Zeroizing<Vec<u8>>, usize)> {
     let mut needles = vec![secret.as_bytes().to_vec()];
-    for reading in readings(secret, false).iter().skip(1).filter(|reading| !reading.bytes().is_empty()) {
+    for reading in readings(secret, false)
+        .iter()
+        .skip(1)
+        .filter(|reading| !reading.bytes().is_empty())
+    {
         needles.push(reading.bytes().to_vec());
     }
     let plain = needles.len();
@@ -249,7 +304,11 @@ fn needles(secret: &str) -> Vec<(Zeroizing<Vec<u8>>, usize)> {
         }
     }
     let cut = |at| if at < plain { START } else { 2 * START };
-    needles.into_iter().enumerate().map(|(at, needle)| (Zeroizing::new(needle), cut(at))).collect()
+    needles
+        .into_iter()
+        .enumerate()
+        .map(|(at, needle)| (Zeroizing::new(needle), cut(at)))
+        .collect()
 }
 
 #[cfg(test)]

@@ -21,10 +21,18 @@ const NOT_FOUND: i32 = 127;
 /// What the command prints, at most 64 KiB. It sees the process's environment and no stdin.
 ///
 /// Errors: why there is no value, beginning with a verb, without the command's text or its output.
-pub(super) async fn run(text: &Secret, patience: Duration, deadline: Instant) -> Result<Bytes, Text> {
+pub(super) async fn run(
+    text: &Secret,
+    patience: Duration,
+    deadline: Instant,
+) -> Result<Bytes, Text> {
     let mut command = Command::new("sh");
     // A command may ask a person, who sees it only at a terminal; elsewhere it could print secrets to a log.
-    let stderr = if std::io::stderr().is_terminal() { Stdio::inherit() } else { Stdio::null() };
+    let stderr = if std::io::stderr().is_terminal() {
+        Stdio::inherit()
+    } else {
+        Stdio::null()
+    };
     command
         .arg("-c")
         .arg(text.expose())
@@ -34,8 +42,9 @@ pub(super) async fn run(text: &Secret, patience: Duration, deadline: Instant) ->
         .kill_on_drop(true);
     #[cfg(unix)]
     let alone = group::apart(&mut command);
-    let mut child =
-        command.spawn().map_err(|error| tr!("cannot be run by `sh` ({why})", why = why(error.kind())))?;
+    let mut child = command
+        .spawn()
+        .map_err(|error| tr!("cannot be run by `sh` ({why})", why = why(error.kind())))?;
     #[cfg(unix)]
     let group = group::Group::new(alone, &child);
     let ended = tokio::time::timeout_at(deadline, output(&mut child)).await;
@@ -44,12 +53,20 @@ pub(super) async fn run(text: &Secret, patience: Duration, deadline: Instant) ->
         group.leave();
     }
     let (printed, status) = match ended {
-        Err(_) => return Err(tr!("did not finish within {limit} s", limit = seconds(patience))),
+        Err(_) => {
+            return Err(tr!(
+                "did not finish within {limit} s",
+                limit = seconds(patience)
+            ));
+        }
         Ok(Err(error)) => return Err(tr!("could not be read ({why})", why = why(error.kind()))),
         Ok(Ok(ended)) => ended,
     };
     match status {
-        None => Err(tr!("printed more than {size} KiB, and was ended", size = MAX / 1024)),
+        None => Err(tr!(
+            "printed more than {size} KiB, and was ended",
+            size = MAX / 1024
+        )),
         Some(status) if status.success() => Ok(printed),
         Some(status) => Err(match status.code() {
             None => tr!("was ended by a signal"),
@@ -63,7 +80,10 @@ pub(super) async fn run(text: &Secret, patience: Duration, deadline: Instant) ->
 async fn output(child: &mut Child) -> std::io::Result<(Bytes, Option<std::process::ExitStatus>)> {
     let mut printed = Zeroizing::new(Vec::with_capacity(MAX + 1));
     if let Some(stdout) = child.stdout.take() {
-        stdout.take(MAX as u64 + 1).read_to_end(&mut printed).await?;
+        stdout
+            .take(MAX as u64 + 1)
+            .read_to_end(&mut printed)
+            .await?;
     }
     if printed.len() > MAX {
         return Ok((printed, None));
@@ -92,7 +112,10 @@ mod group {
 
     impl Group {
         pub fn new(alone: bool, child: &Child) -> Self {
-            let pid = child.id().filter(|_| alone).and_then(|id| i32::try_from(id).ok());
+            let pid = child
+                .id()
+                .filter(|_| alone)
+                .and_then(|id| i32::try_from(id).ok());
             Self(pid.and_then(Pid::from_raw))
         }
 
@@ -120,8 +143,12 @@ mod tests {
 
     fn run(text: &str, patience: Duration) -> Result<String, String> {
         wait_for(async {
-            let printed =
-                super::run(&Secret::new(text.to_owned()), patience, files::deadline(patience)).await;
+            let printed = super::run(
+                &Secret::new(text.to_owned()),
+                patience,
+                files::deadline(patience),
+            )
+            .await;
             let printed = printed.map_err(|why| why.english())?;
             Ok(String::from_utf8_lossy(&printed).into_owned())
         })
@@ -132,12 +159,24 @@ mod tests {
         let long = Duration::from_secs(60);
         assert_eq!(run("printf 'a b\\n'", long).as_deref(), Ok("a b\n"));
         assert_eq!(run("cat; echo x >&2", long).as_deref(), Ok(""));
-        assert_eq!(run("echo c4n4ry; exit 3", long), Err("ended with exit status 3".to_owned()));
+        assert_eq!(
+            run("echo c4n4ry; exit 3", long),
+            Err("ended with exit status 3".to_owned())
+        );
         let absent = "ended with exit status 127: there is no such command";
         assert_eq!(run("no-such-command c4n4ry", long), Err(absent.to_owned()));
-        assert_eq!(run("kill -9 $$", long), Err("was ended by a signal".to_owned()));
-        assert_eq!(run("cat /dev/zero", long), Err("printed more than 64 KiB, and was ended".to_owned()));
-        assert_eq!(run("head -c 65536 /dev/zero", long).map(|text| text.len()), Ok(65536));
+        assert_eq!(
+            run("kill -9 $$", long),
+            Err("was ended by a signal".to_owned())
+        );
+        assert_eq!(
+            run("cat /dev/zero", long),
+            Err("printed more than 64 KiB, and was ended".to_owned())
+        );
+        assert_eq!(
+            run("head -c 65536 /dev/zero", long).map(|text| text.len()),
+            Ok(65536)
+        );
     }
 
     #[test]
@@ -147,6 +186,9 @@ mod tests {
         let text = format!("mkfifo '{0}'; cat '{0}'; echo", pipe.display());
         let late = |seconds: &str| Err(format!("did not finish within {seconds} s"));
         assert_eq!(run(&text, Duration::from_millis(200)), late("0.2"));
-        assert_eq!(run("exec tail -f /dev/null", Duration::from_millis(50)), late("0.05"));
+        assert_eq!(
+            run("exec tail -f /dev/null", Duration::from_millis(50)),
+            late("0.05")
+        );
     }
 }

@@ -61,11 +61,11 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Entry>> {
         let text = value::parse(raw, name, &key.variable, key.secret)
             .map_err(|fault| refuse(number, fault.message).hint(fault.hint))?;
         if let Some(first) = seen.insert(name.clone(), number) {
-            return Err(refuse(number, tr!("{name} is set in line {first} already", name, first)).hint(tr!(
-                "keep line {first} or line {number}",
-                first,
-                number
-            )));
+            return Err(refuse(
+                number,
+                tr!("{name} is set in line {first} already", name, first),
+            )
+            .hint(tr!("keep line {first} or line {number}", first, number)));
         }
         entries.push(Entry {
             variable: key.variable,
@@ -82,9 +82,13 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Entry>> {
 
 /// Every name in a file that a value is given to, with its line.
 pub(super) fn names(bytes: &[u8]) -> Vec<(String, usize)> {
-    let lines = bytes.split(|byte| *byte == b'\n').map(Line::new).enumerate();
+    let lines = bytes
+        .split(|byte| *byte == b'\n')
+        .map(Line::new)
+        .enumerate();
     let set = lines.filter(|(_, line)| line.value.is_some());
-    set.filter_map(|(at, line)| Some((line.name()?.to_owned(), at + 1))).collect()
+    set.filter_map(|(at, line)| Some((line.name()?.to_owned(), at + 1)))
+        .collect()
 }
 
 fn refuse(line: usize, why: Text) -> Error {
@@ -106,7 +110,11 @@ impl<'a> Line<'a> {
         if name == b"export" && !rest.starts_with(b"=") {
             (name, rest) = word(rest);
         }
-        Self { bytes, name, value: rest.strip_prefix(b"=") }
+        Self {
+            bytes,
+            name,
+            value: rest.strip_prefix(b"="),
+        }
     }
 
     fn name(&self) -> Option<&'a str> {
@@ -117,7 +125,9 @@ impl<'a> Line<'a> {
 /// The characters up to a blank, `=` or `:`, and what follows the blanks behind them.
 fn word(bytes: &[u8]) -> (&[u8], &[u8]) {
     let bytes = skip_blanks(bytes);
-    let end = bytes.iter().position(|b| matches!(b, b' ' | b'\t' | b'\r' | b'=' | b':'));
+    let end = bytes
+        .iter()
+        .position(|b| matches!(b, b' ' | b'\t' | b'\r' | b'=' | b':'));
     let (word, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
     (word, skip_blanks(rest))
 }
@@ -148,16 +158,25 @@ struct Ours {
 
 impl Ours {
     fn new(lines: &[Line]) -> Self {
-        let set: HashSet<&str> =
-            lines.iter().filter(|line| line.value.is_some()).filter_map(Line::name).collect();
+        let set: HashSet<&str> = lines
+            .iter()
+            .filter(|line| line.value.is_some())
+            .filter_map(Line::name)
+            .collect();
         let filled: HashSet<&str> = lines
             .iter()
-            .filter(|line| line.value.is_some_and(|value| !skip_blanks(value).is_empty()))
+            .filter(|line| {
+                line.value
+                    .is_some_and(|value| !skip_blanks(value).is_empty())
+            })
             .filter_map(Line::name)
             .collect();
         let mut seeds = BTreeMap::new();
         for spec in provider::specs() {
-            let named = || spec.all_fields().filter_map(|field| Some((field, spec.seed_name(field)?)));
+            let named = || {
+                spec.all_fields()
+                    .filter_map(|field| Some((field, spec.seed_name(field)?)))
+            };
             // Only the name of a secret is unmistakable: `link` and `username` are anybody's.
             if !named().any(|(field, seed)| field.secret() && set.contains(seed)) {
                 continue;
@@ -171,8 +190,12 @@ impl Ours {
                 {
                     continue;
                 }
-                let key =
-                    Key { variable, written: seed.to_owned(), form: Form::Plain, secret: field.secret() };
+                let key = Key {
+                    variable,
+                    written: seed.to_owned(),
+                    form: Form::Plain,
+                    secret: field.secret(),
+                };
                 seeds.entry(seed).or_insert(key);
             }
         }
@@ -231,9 +254,17 @@ fn swallowed(lines: &[Line], first: usize, last: usize, ours: &Ours) -> Result<(
             let name = key.written;
             return Err(refuse(
                 at + 1,
-                tr!("{name} stands inside the quoted value that opens in line {opens}", name, opens),
+                tr!(
+                    "{name} stands inside the quoted value that opens in line {opens}",
+                    name,
+                    opens
+                ),
             )
-            .hint(tr!("close the quote in line {opens}, or move {name} out of it", opens, name)));
+            .hint(tr!(
+                "close the quote in line {opens}, or move {name} out of it",
+                opens,
+                name
+            )));
         }
     }
     Ok(())
@@ -244,8 +275,10 @@ fn hidden_behind_a_return(line: &[u8], number: usize, ours: &Ours) -> Result<()>
     for part in line.split(|byte| *byte == b'\r').skip(1) {
         let part = Line::new(part);
         if let Some(key) = ours.key(&part).filter(|_| part.value.is_some()) {
-            let why =
-                tr!("{written} stands behind a carriage return, which ends no line", written = key.written);
+            let why = tr!(
+                "{written} stands behind a carriage return, which ends no line",
+                written = key.written
+            );
             return Err(refuse(number, why).hint(tr!("end the file's lines with LF or CRLF")));
         }
     }

@@ -30,9 +30,12 @@ impl Environment {
         let Some(value) = self.vars.get(OsStr::new(name)) else {
             return Ok(None);
         };
-        let value = value
-            .to_str()
-            .ok_or_else(|| error!(BadSetting, "{name} from the environment is not valid UTF-8", name))?;
+        let value = value.to_str().ok_or_else(|| {
+            error!(
+                BadSetting,
+                "{name} from the environment is not valid UTF-8", name
+            )
+        })?;
         Ok(Some(value).filter(|value| !value.trim().is_empty()))
     }
 
@@ -82,8 +85,10 @@ mod tests {
     #[test]
     fn empty_is_unset_and_the_first_of_a_name_counts() {
         let vars = [("A", "1"), ("A", "2"), ("EMPTY", ""), ("SPACES", " \t ")];
-        let env =
-            Environment::new(vars.map(|(name, value)| (name.into(), value.into())), PathBuf::from("/x"));
+        let env = Environment::new(
+            vars.map(|(name, value)| (name.into(), value.into())),
+            PathBuf::from("/x"),
+        );
         assert_eq!(env.get("A").expect("UTF-8"), Some("1"));
         for name in ["EMPTY", "SPACES", "NONE"] {
             assert_eq!(env.get(name).expect("UTF-8"), None, "{name}");
@@ -101,7 +106,11 @@ mod tests {
             ("file:/home/me@corp/store", "file:/home/me@corp/store"),
             ("none", "none"),
         ] {
-            assert_eq!(without_user(OsStr::new(place)), OsStr::new(handed_on), "{place}");
+            assert_eq!(
+                without_user(OsStr::new(place)),
+                OsStr::new(handed_on),
+                "{place}"
+            );
         }
     }
 
@@ -110,12 +119,18 @@ mod tests {
     fn invalid_utf8_names_the_variable_that_was_asked_for() {
         use std::os::unix::ffi::OsStringExt;
         let env = Environment::new(
-            [("A".into(), OsString::from_vec(vec![0xff])), ("B".into(), "b".into())],
+            [
+                ("A".into(), OsString::from_vec(vec![0xff])),
+                ("B".into(), "b".into()),
+            ],
             PathBuf::new(),
         );
         let error = env.get("A").expect_err("no UTF-8");
         assert_eq!(error.cause, Cause::BadSetting);
-        assert_eq!(error.message.english(), "A from the environment is not valid UTF-8");
+        assert_eq!(
+            error.message.english(),
+            "A from the environment is not valid UTF-8"
+        );
         assert_eq!(env.get("B").expect("UTF-8"), Some("b"));
     }
 }

@@ -13,7 +13,9 @@ pub(super) fn target(text: &str) -> Target {
 
 /// Does work that may have to wait.
 pub(super) fn wait_for<T>(work: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     runtime.expect("a runtime").block_on(work)
 }
 
@@ -21,7 +23,11 @@ pub(super) fn wait_for<T>(work: impl Future<Output = T>) -> T {
 pub(super) fn load(dir: &Path, vars: &[(&str, &str)], files: &[&str]) -> Result<Sources> {
     let vars = vars.iter().map(|(name, value)| (name.into(), value.into()));
     let files: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
-    Sources::load(&Environment::new(vars, dir.to_owned()), &files, Duration::from_millis(50))
+    Sources::load(
+        &Environment::new(vars, dir.to_owned()),
+        &files,
+        Duration::from_millis(50),
+    )
 }
 
 /// A new folder with these files, readable by their owner only.
@@ -33,7 +39,8 @@ pub(super) fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("rights");
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))
+                .expect("rights");
         }
     }
     dir

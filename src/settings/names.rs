@@ -18,7 +18,11 @@ pub(super) enum Form {
 impl Form {
     /// The forms that a field's value may have.
     pub fn of(field: &Field) -> &'static [Self] {
-        if field.secret() { &[Self::Plain, Self::File, Self::Command] } else { &[Self::Plain] }
+        if field.secret() {
+            &[Self::Plain, Self::File, Self::Command]
+        } else {
+            &[Self::Plain]
+        }
     }
 
     /// What the form adds to the field's variable.
@@ -98,7 +102,14 @@ pub(super) fn parse(text: &str) -> Option<Name> {
             let forms = Form::of(declared).iter();
             forms.copied().find(|form| form.suffix() == suffix)
         })?;
-        Some(Name { target: Target { spec, account: account.clone() }, field: declared, form })
+        Some(Name {
+            target: Target {
+                spec,
+                account: account.clone(),
+            },
+            field: declared,
+            form,
+        })
     })
 }
 
@@ -106,7 +117,9 @@ pub(super) fn parse(text: &str) -> Option<Name> {
 pub(super) fn is_account(text: &str) -> bool {
     !text.is_empty()
         && !text.contains("__")
-        && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
 }
 
 #[cfg(test)]
@@ -118,10 +131,22 @@ mod tests {
         for (text, expected) in [
             ("GLUO_URL", Some(("gluo", "URL", Form::Plain))),
             ("GLUO_ACCESS_KEY", Some(("gluo", "ACCESS_KEY", Form::Plain))),
-            ("GLUO_ACCESS_KEY_FILE", Some(("gluo", "ACCESS_KEY", Form::File))),
-            ("GLUO_ACCESS_KEY_CMD", Some(("gluo", "ACCESS_KEY", Form::Command))),
-            ("GLUO__FILIAL__URL", Some(("gluo@filial", "URL", Form::Plain))),
-            ("GLUO__A_1__ACCESS_KEY_CMD", Some(("gluo@a_1", "ACCESS_KEY", Form::Command))),
+            (
+                "GLUO_ACCESS_KEY_FILE",
+                Some(("gluo", "ACCESS_KEY", Form::File)),
+            ),
+            (
+                "GLUO_ACCESS_KEY_CMD",
+                Some(("gluo", "ACCESS_KEY", Form::Command)),
+            ),
+            (
+                "GLUO__FILIAL__URL",
+                Some(("gluo@filial", "URL", Form::Plain)),
+            ),
+            (
+                "GLUO__A_1__ACCESS_KEY_CMD",
+                Some(("gluo@a_1", "ACCESS_KEY", Form::Command)),
+            ),
             ("GLUO__A___URL", Some(("gluo@a_", "URL", Form::Plain))),
             ("GLUO____A__URL", None),
             ("GLUO___A__URL", Some(("gluo@_a", "URL", Form::Plain))),
@@ -140,7 +165,9 @@ mod tests {
             ("", None),
         ] {
             let name = parse(text);
-            let found = name.as_ref().map(|n| (n.target.to_string(), n.field.name, n.form));
+            let found = name
+                .as_ref()
+                .map(|n| (n.target.to_string(), n.field.name, n.form));
             let expected = expected.map(|(target, field, form)| (target.to_owned(), field, form));
             assert_eq!(found, expected, "{text}");
             if let Some(name) = name {

@@ -18,7 +18,11 @@ use crate::secret::Secret;
 const FORMS: [Form; 3] = [Form::Plain, Form::File, Form::Command];
 
 /// The secret that a variable gives; a file or a command is waited for no longer than `patience`.
-pub async fn own_secret(environment: &Environment, name: &str, patience: Duration) -> Result<Option<Secret>> {
+pub async fn own_secret(
+    environment: &Environment,
+    name: &str,
+    patience: Duration,
+) -> Result<Option<Secret>> {
     let mut set = Vec::new();
     for form in FORMS {
         let variable = [name, form.suffix()].concat();

@@ -46,7 +46,12 @@ pub struct Plan {
 
 impl Plan {
     pub(super) fn new(target: Target, url: BaseUrl, found: Vec<Found>) -> Self {
-        Self { target, url, found, missing: None }
+        Self {
+            target,
+            url,
+            found,
+            missing: None,
+        }
     }
 
     /// The setting of a field.
@@ -57,16 +62,27 @@ impl Plan {
     /// A setting's value that anybody may see.
     pub fn text(&self, field: &str) -> Option<&str> {
         match self.found(field)? {
-            Found { field, value: Value::Known(value), .. } if !field.secret() => Some(value.expose()),
+            Found {
+                field,
+                value: Value::Known(value),
+                ..
+            } if !field.secret() => Some(value.expose()),
             _ => None,
         }
     }
 
     /// Where each setting came from, a line each, for `-v`: `GLUO_URL from ./.env line 3`.
     pub fn notes(&self) -> impl Iterator<Item = Text> {
-        let set = self.found.iter().filter(|found| found.origin != Origin::Default);
+        let set = self
+            .found
+            .iter()
+            .filter(|found| found.origin != Origin::Default);
         set.map(|found| {
-            tr!("{variable} from {origin}", variable = found.variable, origin = found.origin.text())
+            tr!(
+                "{variable} from {origin}",
+                variable = found.variable,
+                origin = found.origin.text()
+            )
         })
     }
 
@@ -95,7 +111,9 @@ impl Plan {
     /// The settings that are known without running a command: enough for what carries no credentials.
     pub fn known(&self) -> Settings {
         let known = self.found.iter().filter_map(|found| match &found.value {
-            Value::Known(value) if found.field.name != "URL" => Some((found.field.name, value.clone())),
+            Value::Known(value) if found.field.name != "URL" => {
+                Some((found.field.name, value.clone()))
+            }
             _ => None,
         });
         Settings::new(self.target.clone(), self.url.clone(), known.collect())
@@ -110,11 +128,18 @@ impl Plan {
         let deadline = files::deadline(patience);
         let spec = self.target.spec;
         let mut values = Vec::with_capacity(self.found.len());
-        for Found { field, variable, origin, value } in self.found {
+        for Found {
+            field,
+            variable,
+            origin,
+            value,
+        } in self.found
+        {
             let value = match value {
                 Value::Known(value) => value,
                 Value::Command(text) => {
-                    let bad = |why: Text| bad_value(&variable, &origin, why).hint(instead(&variable));
+                    let bad =
+                        |why: Text| bad_value(&variable, &origin, why).hint(instead(&variable));
                     let printed = command::run(&text, patience, deadline).await.map_err(bad)?;
                     value::from_bytes(&printed)
                         .and_then(|value| value::check(value.expose(), field, spec))
@@ -131,5 +156,9 @@ impl Plan {
 
 /// What is wrong with a command's output.
 pub(super) fn printed_what(why: &Text) -> Text {
-    if *why == value::blank() { tr!("printed nothing") } else { tr!("printed what {why}", why) }
+    if *why == value::blank() {
+        tr!("printed nothing")
+    } else {
+        tr!("printed what {why}", why)
+    }
 }

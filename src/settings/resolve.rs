@@ -15,7 +15,9 @@ use super::names::Form;
 use super::plan::{Found, Plan, Value};
 use super::sources::{Origin, Setting, Sources};
 use super::value;
-use crate::declaration::{Alternatives, BaseUrl, COMMON, Default, Field, Kind, Need, Settings, Target};
+use crate::declaration::{
+    Alternatives, BaseUrl, COMMON, Default, Field, Kind, Need, Settings, Target,
+};
 use crate::error::{Cause, Error, Result, error};
 use crate::i18n::{Argument, Text, tr};
 use crate::secret::Secret;
@@ -28,8 +30,12 @@ pub async fn find(target: &Target, sources: &Sources) -> Result<Plan> {
     let resolution = Resolution::new(target, sources).map_err(named)?;
     let missing = resolution.missing();
     let error = (!missing.is_empty()).then(|| named(resolution.missing_error(&missing)));
-    let only_secrets =
-        |missing: &Missing| missing.ways.iter().any(|way| way.iter().all(|field| field.secret()));
+    let only_secrets = |missing: &Missing| {
+        missing
+            .ways
+            .iter()
+            .any(|way| way.iter().all(|field| field.secret()))
+    };
     if let Some(error) = &error
         && !missing.iter().all(only_secrets)
     {
@@ -66,18 +72,38 @@ impl Questions {
 pub fn questions(target: &Target, sources: &Sources) -> Result<Questions> {
     let resolution = Resolution::new(target, sources)?;
     let missing = resolution.missing();
-    let usual = missing.iter().filter_map(|missing| missing.ways.first()).flatten().copied();
+    let usual = missing
+        .iter()
+        .filter_map(|missing| missing.ways.first())
+        .flatten()
+        .copied();
     let usual: Vec<&Field> = usual.collect();
-    let fields = target.spec.all_fields().filter(|field| usual.iter().any(|other| other.name == field.name));
+    let fields = target
+        .spec
+        .all_fields()
+        .filter(|field| usual.iter().any(|other| other.name == field.name));
     let route = resolution.implicit_url().map(|hit| {
         let value = hit.text.expose().to_owned();
         (hit.written.clone(), hit.origin.clone(), value)
     });
-    let url =
-        resolution.hits.get(COMMON[0].name).map(|hit| target.spec.base_url(hit.text.expose())).transpose()?;
-    let flags = resolution.used().filter(|(field, _)| field.kind == Kind::Flag);
-    let flags = flags.map(|(field, hit)| (field.name, hit.text.clone())).collect();
-    Ok(Questions { fields: fields.collect(), route, near: sources.near_account(target), url, flags })
+    let url = resolution
+        .hits
+        .get(COMMON[0].name)
+        .map(|hit| target.spec.base_url(hit.text.expose()))
+        .transpose()?;
+    let flags = resolution
+        .used()
+        .filter(|(field, _)| field.kind == Kind::Flag);
+    let flags = flags
+        .map(|(field, hit)| (field.name, hit.text.clone()))
+        .collect();
+    Ok(Questions {
+        fields: fields.collect(),
+        route,
+        near: sources.near_account(target),
+        url,
+        flags,
+    })
 }
 
 /// Checks an answer to the question for a field; white space around it is no part of it, but for a password.
@@ -87,7 +113,11 @@ pub fn answer(text: &str, field: &Field, target: &Target) -> std::result::Result
     if text.trim().is_empty() {
         return Err(tr!("is needed"));
     }
-    let text = if field.kind == Kind::Secret { text } else { text.trim() };
+    let text = if field.kind == Kind::Secret {
+        text
+    } else {
+        text.trim()
+    };
     value::check(text, field, target.spec)
 }
 
@@ -104,7 +134,12 @@ struct Resolution<'a> {
 impl<'a> Resolution<'a> {
     fn new(target: &'a Target, sources: &'a Sources) -> Result<Self> {
         let spec = target.spec;
-        let mut resolution = Self { target, sources, hits: hits(target, sources)?, unused: BTreeSet::new() };
+        let mut resolution = Self {
+            target,
+            sources,
+            hits: hits(target, sources)?,
+            unused: BTreeSet::new(),
+        };
         for group in spec.alternatives {
             // Of an incomplete way the user's name still says whose session it is.
             let begun = |way: &&&[&str]| {
@@ -113,7 +148,9 @@ impl<'a> Resolution<'a> {
                         && spec.field(name).is_some_and(|field| !field.secret())
                 })
             };
-            let chosen = resolution.choose(group)?.or_else(|| group.ways.iter().find(begun).copied());
+            let chosen = resolution
+                .choose(group)?
+                .or_else(|| group.ways.iter().find(begun).copied());
             for field in group.ways.iter().copied().flatten() {
                 if !chosen.is_some_and(|way| way.contains(field)) {
                     resolution.unused.insert(field);
@@ -127,9 +164,16 @@ impl<'a> Resolution<'a> {
                 && !resolution.unused.contains(field.name)
             {
                 let next = match field.kind {
-                    Kind::Url => tr!("a base URL looks like {example}", example = spec.example_url),
+                    Kind::Url => tr!(
+                        "a base URL looks like {example}",
+                        example = spec.example_url
+                    ),
                     _ => {
-                        tr!("{variable}: {help}", variable = hit.variable, help = spec.about(field))
+                        tr!(
+                            "{variable}: {help}",
+                            variable = hit.variable,
+                            help = spec.about(field)
+                        )
                     }
                 };
                 hit.text = value::check(hit.text.expose(), field, spec)
@@ -137,7 +181,10 @@ impl<'a> Resolution<'a> {
             }
         }
         for field in spec.all_fields() {
-            if let Need::When { field: other, value } = field.need
+            if let Need::When {
+                field: other,
+                value,
+            } = field.need
                 && resolution.text(other) != Some(value)
             {
                 resolution.unused.insert(field.name);
@@ -149,11 +196,16 @@ impl<'a> Resolution<'a> {
 
     /// The complete way whose values come from the highest source.
     fn choose(&self, group: &Alternatives) -> Result<Option<&'static [&'static str]>> {
-        let complete = |way: &&'static [&'static str]| way.iter().all(|field| self.hits.contains_key(field));
+        let complete =
+            |way: &&'static [&'static str]| way.iter().all(|field| self.hits.contains_key(field));
         let rank = |way: &&'static [&'static str]| {
             // A field of every way, such as a user name, prefers none.
-            let own = way.iter().filter(|field| !group.ways.iter().all(|way| way.contains(field)));
-            own.filter_map(|field| self.hits.get(field)).map(|hit| hit.rank).min()
+            let own = way
+                .iter()
+                .filter(|field| !group.ways.iter().all(|way| way.contains(field)));
+            own.filter_map(|field| self.hits.get(field))
+                .map(|hit| hit.rank)
+                .min()
         };
         let mut ways: Vec<_> = group.ways.iter().copied().filter(complete).collect();
         ways.sort_by_key(rank);
@@ -162,8 +214,9 @@ impl<'a> Resolution<'a> {
         {
             let names = |way: &[&'static str], besides: &[&'static str]| {
                 let own = way.iter().filter(|field| !besides.contains(field));
-                let names: Vec<&str> =
-                    own.filter_map(|field| Some(self.hits.get(field)?.written.as_str())).collect();
+                let names: Vec<&str> = own
+                    .filter_map(|field| Some(self.hits.get(field)?.written.as_str()))
+                    .collect();
                 match &names[..] {
                     [one, other] => tr!("{one} with {other}", one, other),
                     _ => Text::list(&names, ", "),
@@ -188,9 +241,15 @@ impl<'a> Resolution<'a> {
         match field.default {
             Default::None => None,
             Default::Value(value) => Some(value),
-            Default::IfSet { field, then, otherwise } => {
-                Some(if self.hits.contains_key(field) { then } else { otherwise })
-            }
+            Default::IfSet {
+                field,
+                then,
+                otherwise,
+            } => Some(if self.hits.contains_key(field) {
+                then
+            } else {
+                otherwise
+            }),
         }
     }
 
@@ -206,7 +265,10 @@ impl<'a> Resolution<'a> {
         let deadline = self.sources.deadline();
         let mut url = None;
         let mut found = Vec::new();
-        for field in spec.all_fields().filter(|field| !self.unused.contains(field.name)) {
+        for field in spec
+            .all_fields()
+            .filter(|field| !self.unused.contains(field.name))
+        {
             let Some(hit) = self.hits.get(field.name) else {
                 if let Some(value) = self.default(field) {
                     found.push(Found {
@@ -228,14 +290,24 @@ impl<'a> Resolution<'a> {
                 let parsed = spec.base_url(hit.text.expose());
                 url = Some(parsed.map_err(|error| bad(error.message))?);
             }
-            found.push(Found { field, variable: hit.written.clone(), origin: hit.origin.clone(), value });
+            found.push(Found {
+                field,
+                variable: hit.written.clone(),
+                origin: hit.origin.clone(),
+                value,
+            });
         }
         // Every provider declares its URL as needed, so it is not missing here.
         let url = url.ok_or_else(|| error!(MissingSetting, "no URL is set"))?;
         Ok(Plan::new(self.target.clone(), url, found))
     }
 
-    async fn file(&self, hit: &Setting, field: &'static Field, deadline: Instant) -> Result<Secret> {
+    async fn file(
+        &self,
+        hit: &Setting,
+        field: &'static Field,
+        deadline: Instant,
+    ) -> Result<Secret> {
         let path = self.sources.path(hit.text.expose());
         let bad = |why: Text| {
             bad_value(
@@ -252,18 +324,31 @@ impl<'a> Resolution<'a> {
 
 /// What to do about a setting that names where its value is, by a `_FILE` or a `_CMD`.
 pub(super) fn instead(variable: &str) -> Text {
-    tr!("mend what {variable} names, or set the value itself, without the _FILE or _CMD", variable)
+    tr!(
+        "mend what {variable} names, or set the value itself, without the _FILE or _CMD",
+        variable
+    )
 }
 
 /// A file as a message names it. What does not look like a path may be the secret itself, typed into the wrong
 /// variable; base64 may begin with `/`, but not with the name of a folder that is there.
 pub(super) fn named(path: &str) -> Text {
-    let in_folder = || Path::new(path).parent().is_some_and(|folder| folder != "/" && folder.is_dir());
+    let in_folder = || {
+        Path::new(path)
+            .parent()
+            .is_some_and(|folder| folder != "/" && folder.is_dir())
+    };
     let is_path = match path.starts_with('/') {
         true => in_folder(),
-        false => ["./", "../", "~/"].iter().any(|start| path.starts_with(start)),
+        false => ["./", "../", "~/"]
+            .iter()
+            .any(|start| path.starts_with(start)),
     };
-    if is_path { tr!("{path}, which", path) } else { tr!("a file that") }
+    if is_path {
+        tr!("{path}, which", path)
+    } else {
+        tr!("a file that")
+    }
 }
 
 /// What is set for a target, its own and what a named account takes from the default one.
@@ -271,7 +356,11 @@ fn hits(target: &Target, sources: &Sources) -> Result<BTreeMap<&'static str, Set
     let default = target.default_account();
     let mut hits = BTreeMap::new();
     for field in target.spec.all_fields() {
-        let takes = || field.shared.map_or(field.inherited(), |group| sources.takes(target, group));
+        let takes = || {
+            field
+                .shared
+                .map_or(field.inherited(), |group| sources.takes(target, group))
+        };
         let hit = match sources.lookup(target, field)? {
             None if takes() => sources.lookup(&default, field)?,
             own => own,
@@ -283,13 +372,26 @@ fn hits(target: &Target, sources: &Sources) -> Result<BTreeMap<&'static str, Set
 
 /// A refusal of two settings that stand for the same.
 pub(super) fn both_set(first: &impl Argument, second: &impl Argument) -> Error {
-    let message =
-        tr!("both {first} and {second} are set, and one of them is used", first = *first, second = *second);
-    let hint = tr!("keep either {first} or {second}", first = *first, second = *second);
+    let message = tr!(
+        "both {first} and {second} are set, and one of them is used",
+        first = *first,
+        second = *second
+    );
+    let hint = tr!(
+        "keep either {first} or {second}",
+        first = *first,
+        second = *second
+    );
     Error::new(Cause::BadSetting, message).hint(hint)
 }
 
 /// A refusal that names the variable and where it was found.
 pub(super) fn bad_value(variable: &str, origin: &Origin, why: Text) -> Error {
-    error!(BadSetting, "{variable} from {origin} {why}", variable, origin = origin.text(), why)
+    error!(
+        BadSetting,
+        "{variable} from {origin} {why}",
+        variable,
+        origin = origin.text(),
+        why
+    )
 }

@@ -122,7 +122,10 @@ impl Sources {
                 others.push(name);
             } else if let Some(value) = env.get(name)? {
                 let value = Secret::new(value.to_owned());
-                environment.insert(name.to_owned(), (name.to_owned(), value, Origin::Environment));
+                environment.insert(
+                    name.to_owned(),
+                    (name.to_owned(), value, Origin::Environment),
+                );
             }
         }
         let mut sources = Self {
@@ -157,11 +160,16 @@ impl Sources {
 
     /// Adds what a person has answered, by variable, below what is set; a later answer counts.
     pub fn answer(&mut self, answers: &[(String, Secret)]) {
-        let layer = answers
-            .iter()
-            .map(|(variable, value)| (variable.clone(), (variable.clone(), value.clone(), Origin::Answer)));
+        let layer = answers.iter().map(|(variable, value)| {
+            (
+                variable.clone(),
+                (variable.clone(), value.clone(), Origin::Answer),
+            )
+        });
         match self.layers.last_mut() {
-            Some(last) if last.values().any(|(.., origin)| *origin == Origin::Answer) => last.extend(layer),
+            Some(last) if last.values().any(|(.., origin)| *origin == Origin::Answer) => {
+                last.extend(layer)
+            }
             _ => self.layers.push(layer.collect()),
         }
     }
@@ -169,10 +177,18 @@ impl Sources {
     /// The sources of a later run that finds the answers in the env file that is read first.
     pub fn with_answers_kept(&self) -> Self {
         let mut kept = self.clone();
-        let given = |layer: &mut Layer| layer.values().any(|(.., origin)| *origin == Origin::Answer);
-        if let (Some(mut answers), Some((path, _))) = (kept.layers.pop_if(given), &kept.first_file) {
-            let origin = Origin::File { path: path.clone(), line: 0, implicit: path == IMPLICIT };
-            answers.values_mut().for_each(|(.., from)| *from = origin.clone());
+        let given =
+            |layer: &mut Layer| layer.values().any(|(.., origin)| *origin == Origin::Answer);
+        if let (Some(mut answers), Some((path, _))) = (kept.layers.pop_if(given), &kept.first_file)
+        {
+            let origin = Origin::File {
+                path: path.clone(),
+                line: 0,
+                implicit: path == IMPLICIT,
+            };
+            answers
+                .values_mut()
+                .for_each(|(.., from)| *from = origin.clone());
             match kept.layers.get_mut(1) {
                 Some(first) => first.extend(answers),
                 None => kept.layers.push(answers),
@@ -210,18 +226,30 @@ impl Sources {
     /// by name. Settings of a default account that serve as a base for named ones, and nothing else, make no
     /// target: a partner logs nobody in, and a client is a base where an account takes it.
     pub fn configured(&self) -> Vec<Target> {
-        let set: Vec<names::Name> =
-            self.layers.iter().flat_map(BTreeMap::keys).filter_map(|name| names::parse(name)).collect();
+        let set: Vec<names::Name> = self
+            .layers
+            .iter()
+            .flat_map(BTreeMap::keys)
+            .filter_map(|name| names::parse(name))
+            .collect();
         let mut targets = Vec::new();
         for spec in provider::specs() {
             let own = || set.iter().filter(|name| name.target.spec.id == spec.id);
-            let mut accounts: Vec<&String> = own().filter_map(|name| name.target.account.as_ref()).collect();
+            let mut accounts: Vec<&String> = own()
+                .filter_map(|name| name.target.account.as_ref())
+                .collect();
             accounts.sort();
             accounts.dedup();
-            let accounts =
-                accounts.into_iter().map(|account| Target { spec, account: Some(account.clone()) });
+            let accounts = accounts.into_iter().map(|account| Target {
+                spec,
+                account: Some(account.clone()),
+            });
             let accounts: Vec<Target> = accounts.collect();
-            let taken = LazyCell::new(|| accounts.iter().any(|account| self.takes(account, Group::Client)));
+            let taken = LazyCell::new(|| {
+                accounts
+                    .iter()
+                    .any(|account| self.takes(account, Group::Client))
+            });
             let base = |field: &Field| match field.shared {
                 Some(Group::Client) => *taken,
                 Some(Group::Partner) => true,
@@ -229,7 +257,10 @@ impl Sources {
             };
             let mut default = own().filter(|name| name.target.account.is_none());
             if default.any(|name| accounts.is_empty() || !base(name.field)) {
-                targets.push(Target { spec, account: None });
+                targets.push(Target {
+                    spec,
+                    account: None,
+                });
             }
             targets.extend(accounts);
         }
@@ -244,18 +275,32 @@ impl Sources {
     /// Counts these files among those that settings come from, though nothing was read from them.
     pub fn also_protect(&mut self, env: &Environment, env_files: &[PathBuf]) {
         self.cwd = env.cwd().to_owned();
-        let named = env_files.iter().map(|path| (path.display().to_string(), self.cwd.join(path)));
-        self.read.extend(named.chain([(IMPLICIT.to_owned(), env.cwd().join(".env"))]));
+        let named = env_files
+            .iter()
+            .map(|path| (path.display().to_string(), self.cwd.join(path)));
+        self.read
+            .extend(named.chain([(IMPLICIT.to_owned(), env.cwd().join(".env"))]));
     }
 
     /// The name of the file that settings come from which `path` is too, by whatever way.
     pub fn read_from(&self, path: &Path) -> Option<String> {
         let path = std::fs::canonicalize(self.cwd.join(path)).ok()?;
         let same = |read: &Path| std::fs::canonicalize(read).is_ok_and(|read| read == path);
-        let env_files = self.read.iter().map(|(name, read)| (name.clone(), read.clone()));
-        let secrets = self.layers.iter().flatten().filter(|(name, _)| name.ends_with(Form::File.suffix()));
-        let secret_files = secrets.map(|(name, (_, text, _))| (name.clone(), self.path(text.expose())));
-        env_files.chain(secret_files).find(|(_, read)| same(read)).map(|(name, _)| name)
+        let env_files = self
+            .read
+            .iter()
+            .map(|(name, read)| (name.clone(), read.clone()));
+        let secrets = self
+            .layers
+            .iter()
+            .flatten()
+            .filter(|(name, _)| name.ends_with(Form::File.suffix()));
+        let secret_files =
+            secrets.map(|(name, (_, text, _))| (name.clone(), self.path(text.expose())));
+        env_files
+            .chain(secret_files)
+            .find(|(_, read)| same(read))
+            .map(|(name, _)| name)
     }
 
     /// What a secret's own file holds. A pipe can be read once, so it is read once a run.
@@ -264,7 +309,12 @@ impl Sources {
         path: &Path,
         deadline: Instant,
     ) -> std::result::Result<Secret, Text> {
-        let known = Rc::clone(self.secret_files.borrow_mut().entry(path.to_owned()).or_default());
+        let known = Rc::clone(
+            self.secret_files
+                .borrow_mut()
+                .entry(path.to_owned())
+                .or_default(),
+        );
         let read = async {
             let bytes = files::wait_for(path, value::MAX, self.patience, deadline).await?;
             value::from_bytes(&bytes)
@@ -288,15 +338,26 @@ impl Sources {
     }
 
     /// The URL that an account's settings name, its own or the default account's, in the sources that count.
-    pub(super) fn url(&self, target: &Target, counts: impl Fn(&Setting) -> bool) -> Option<Setting> {
+    pub(super) fn url(
+        &self,
+        target: &Target,
+        counts: impl Fn(&Setting) -> bool,
+    ) -> Option<Setting> {
         let accounts = [target.clone(), target.default_account()];
-        accounts.iter().find_map(|account| self.hits(account, &COMMON[0]).find(&counts))
+        accounts
+            .iter()
+            .find_map(|account| self.hits(account, &COMMON[0]).find(&counts))
     }
 
     /// Whether a named account takes a group from the default one: it has settings, none of the group, and the default
     /// account's URL.
     pub(super) fn takes(&self, account: &Target, group: Group) -> bool {
-        let url = |target| account.spec.base_url(self.url(target, |_| true)?.text.expose()).ok();
+        let url = |target| {
+            account
+                .spec
+                .base_url(self.url(target, |_| true)?.text.expose())
+                .ok()
+        };
         account.account.is_some()
             && !self.sets(account, |field| field.shared == Some(group))
             && self.sets(account, |_| true)
@@ -312,7 +373,9 @@ impl Sources {
     /// A field of a target's own, from the highest source that has it.
     pub(super) fn lookup(&self, target: &Target, field: &Field) -> Result<Option<Setting>> {
         let mut hits = self.hits(target, field);
-        let Some(hit) = hits.next() else { return Ok(None) };
+        let Some(hit) = hits.next() else {
+            return Ok(None);
+        };
         if let Some(other) = hits.next().filter(|other| other.rank == hit.rank) {
             let (first, second) = (&hit.written, &other.written);
             return Err(error!(
@@ -327,13 +390,21 @@ impl Sources {
     fn hits(&self, target: &Target, field: &Field) -> impl Iterator<Item = Setting> {
         let name = target.variable(field.name);
         let places = self.layers.iter().enumerate();
-        let forms =
-            places.flat_map(|(rank, layer)| Form::of(field).iter().map(move |form| (rank, layer, *form)));
+        let forms = places
+            .flat_map(|(rank, layer)| Form::of(field).iter().map(move |form| (rank, layer, *form)));
         forms.filter_map(move |(rank, layer, form)| {
             let variable = [&name, form.suffix()].concat();
             let (written, text, origin) = layer.get(&variable)?;
             let (written, text, origin) = (written.clone(), text.clone(), origin.clone());
-            Some(Setting { owner: target.clone(), rank, variable, written, form, text, origin })
+            Some(Setting {
+                owner: target.clone(),
+                rank,
+                variable,
+                written,
+                form,
+                text,
+                origin,
+            })
         })
     }
 
@@ -345,7 +416,14 @@ impl Sources {
     fn unknown_in(&mut self, path: &str, bytes: &Bytes, implicit: bool) {
         for (name, line) in envfile::names(bytes) {
             if names::parse(&name).is_none() {
-                self.note_unknown(&name, Origin::File { path: path.to_owned(), line, implicit });
+                self.note_unknown(
+                    &name,
+                    Origin::File {
+                        path: path.to_owned(),
+                        line,
+                        implicit,
+                    },
+                );
             }
         }
     }
@@ -353,7 +431,10 @@ impl Sources {
     /// Remembers a variable that is no setting and may have been meant to be one. What is no variable's name at all
     /// is none: where the `=` was forgotten, a value that holds one stands there.
     fn note_unknown(&mut self, name: &str, origin: Origin) {
-        if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        if !name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        {
             return;
         }
         if let Some(own) = meant_own(name) {

@@ -6,15 +6,22 @@ use crate::declaration::{Field, Spec, Target};
 use crate::i18n::{Text, tr};
 
 /// What people call a thing, and its name here; of a setting without what stands before its field.
-const SYNONYMS: &[(&str, &str)] =
-    &[("CA_FILE", "--ca-file"), ("PASS", "PASSWORD"), ("TIMEOUT", "--timeout"), ("USER", "USERNAME")];
+const SYNONYMS: &[(&str, &str)] = &[
+    ("CA_FILE", "--ca-file"),
+    ("PASS", "PASSWORD"),
+    ("TIMEOUT", "--timeout"),
+    ("USER", "USERNAME"),
+];
 
 /// Options that people take for variables.
 const OPTIONS: [&str; 2] = ["--ca-file", "--timeout"];
 
 /// The best of all valid names: a synonym, or the nearest within two edits, of a short name within one.
 pub(super) fn nearest<N: AsRef<str>>(typed: &str, names: impl IntoIterator<Item = N>) -> Option<N> {
-    let synonym = SYNONYMS.iter().find(|(word, _)| *word == typed).map(|(_, name)| *name);
+    let synonym = SYNONYMS
+        .iter()
+        .find(|(word, _)| *word == typed)
+        .map(|(_, name)| *name);
     let letters = typed.chars().count();
     let edits = |name: &str| {
         let most = (name.len() / 3).clamp(1, 2);
@@ -23,9 +30,12 @@ pub(super) fn nearest<N: AsRef<str>>(typed: &str, names: impl IntoIterator<Item 
         }
         // Whatever is much longer is not worth the time.
         let near = letters.abs_diff(name.len()) <= most;
-        near.then(|| strsim::osa_distance(typed, name)).filter(|edits| *edits <= most)
+        near.then(|| strsim::osa_distance(typed, name))
+            .filter(|edits| *edits <= most)
     };
-    let near = names.into_iter().filter_map(|name| Some((edits(name.as_ref())?, name)));
+    let near = names
+        .into_iter()
+        .filter_map(|name| Some((edits(name.as_ref())?, name)));
     near.min_by_key(|(edits, _)| *edits).map(|(_, name)| name)
 }
 
@@ -51,10 +61,17 @@ fn meant(variable: &str, target: &Target) -> Option<String> {
         }
         rest = field;
     }
-    let forms =
-        |field: &'static Field| Form::of(field).iter().map(|form| [field.name, form.suffix()].concat());
+    let forms = |field: &'static Field| {
+        Form::of(field)
+            .iter()
+            .map(|form| [field.name, form.suffix()].concat())
+    };
     let word = nearest_word(variable, rest, target.spec.all_fields().flat_map(forms))?;
-    Some(if OPTIONS.contains(&&*word) { word } else { target.variable(&word) })
+    Some(if OPTIONS.contains(&&*word) {
+        word
+    } else {
+        target.variable(&word)
+    })
 }
 
 /// The variable of crmauth's own that this one is, or was meant to be; or the option.
@@ -63,8 +80,16 @@ pub(super) fn meant_own(variable: &str) -> Option<String> {
     if !prefix.eq_ignore_ascii_case(OWN_PREFIX) {
         return None;
     }
-    let word = nearest_word(variable, rest, OWN.iter().map(|own| own[OWN_PREFIX.len()..].to_owned()))?;
-    Some(if OPTIONS.contains(&&*word) { word } else { [OWN_PREFIX, &word].concat() })
+    let word = nearest_word(
+        variable,
+        rest,
+        OWN.iter().map(|own| own[OWN_PREFIX.len()..].to_owned()),
+    )?;
+    Some(if OPTIONS.contains(&&*word) {
+        word
+    } else {
+        [OWN_PREFIX, &word].concat()
+    })
 }
 
 /// A variable that begins like a system's settings and is none.
@@ -81,8 +106,19 @@ impl Unknown {
     /// `None` where the name begins like no system's settings.
     pub fn new(name: &str, origin: Origin) -> Option<Self> {
         let spec = names::system(name)?;
-        let of_default = meant(name, &Target { spec, account: None });
-        Some(Self { name: name.to_owned(), origin, spec, of_default })
+        let of_default = meant(
+            name,
+            &Target {
+                spec,
+                account: None,
+            },
+        );
+        Some(Self {
+            name: name.to_owned(),
+            origin,
+            spec,
+            of_default,
+        })
     }
 
     /// A target's variable, the default account's that it takes over, or the option that this one was meant to be.
@@ -91,8 +127,15 @@ impl Unknown {
             return None;
         }
         let taken = |name: &String| names::parse(name).is_none_or(|name| name.field.inherited());
-        let of_default = || self.of_default.clone().filter(|name| target.account.is_none() || taken(name));
-        let own = target.account.as_ref().and_then(|_| meant(&self.name, target));
+        let of_default = || {
+            self.of_default
+                .clone()
+                .filter(|name| target.account.is_none() || taken(name))
+        };
+        let own = target
+            .account
+            .as_ref()
+            .and_then(|_| meant(&self.name, target));
         own.or_else(of_default)
     }
 }
@@ -102,7 +145,13 @@ impl Sources {
     pub fn near_misses(&self, target: &Target) -> Vec<Text> {
         let unknown = self.unknown.iter();
         unknown
-            .filter_map(|other| Some(no_setting(&other.name, &other.origin, &other.meant(target)?)))
+            .filter_map(|other| {
+                Some(no_setting(
+                    &other.name,
+                    &other.origin,
+                    &other.meant(target)?,
+                ))
+            })
             .collect()
     }
 
@@ -121,15 +170,26 @@ impl Sources {
         if self.sets(target, |_| true) {
             return None;
         }
-        let known = self.configured().into_iter().filter(|other| other.spec.id == target.spec.id);
+        let known = self
+            .configured()
+            .into_iter()
+            .filter(|other| other.spec.id == target.spec.id);
         let account = nearest(typed, known.filter_map(|other| other.account))?;
-        Some(Target { spec: target.spec, account: Some(account) })
+        Some(Target {
+            spec: target.spec,
+            account: Some(account),
+        })
     }
 }
 
 /// Says that a variable is no setting and what it was meant to be.
 pub(super) fn no_setting(name: &str, origin: &Origin, meant: &str) -> Text {
-    tr!("{name} ({origin}) is no setting; did you mean {meant}?", name, origin = origin.text(), meant)
+    tr!(
+        "{name} ({origin}) is no setting; did you mean {meant}?",
+        name,
+        origin = origin.text(),
+        meant
+    )
 }
 
 #[cfg(test)]
@@ -150,19 +210,43 @@ mod tests {
             ("GLUO__URL", "gluo", "GLUO_URL"),
             ("GLUO_TIMEOUT", "gluo", "--timeout"),
             ("ZEEV_PASS", "zeev", "ZEEV_PASSWORD"),
-            ("GLUO__FILIAL__USRNAME", "gluo@filial", "GLUO__FILIAL__USERNAME"),
-            ("GLUO__FILIAL_USERNAME", "gluo@filial", "GLUO__FILIAL__USERNAME"),
-            ("GLUO_FILIAL__USERNAME", "gluo@filial", "GLUO__FILIAL__USERNAME"),
-            ("GLUO_FILIAL_USERNAME", "gluo@filial", "GLUO__FILIAL__USERNAME"),
+            (
+                "GLUO__FILIAL__USRNAME",
+                "gluo@filial",
+                "GLUO__FILIAL__USERNAME",
+            ),
+            (
+                "GLUO__FILIAL_USERNAME",
+                "gluo@filial",
+                "GLUO__FILIAL__USERNAME",
+            ),
+            (
+                "GLUO_FILIAL__USERNAME",
+                "gluo@filial",
+                "GLUO__FILIAL__USERNAME",
+            ),
+            (
+                "GLUO_FILIAL_USERNAME",
+                "gluo@filial",
+                "GLUO__FILIAL__USERNAME",
+            ),
             ("gluo__filial__url", "gluo@filial", "GLUO__FILIAL__URL"),
             // What a named account takes from the default one, and what is everybody's.
             ("GLUO_ULR", "gluo@filial", "GLUO_URL"),
-            ("BROKER_PARTNER_TOKE", "broker@filial", "BROKER_PARTNER_TOKEN"),
+            (
+                "BROKER_PARTNER_TOKE",
+                "broker@filial",
+                "BROKER_PARTNER_TOKEN",
+            ),
             ("GLUO_TIMEOUT", "gluo@filial", "--timeout"),
         ] {
             assert!(names::parse(text).is_none(), "{text}");
             let unknown = Unknown::new(text, Origin::Environment).expect(text);
-            assert_eq!(unknown.meant(&target(account)).as_deref(), Some(expected), "{text}");
+            assert_eq!(
+                unknown.meant(&target(account)).as_deref(),
+                Some(expected),
+                "{text}"
+            );
         }
         for (text, account) in [
             ("GLUO_USERNAM", "gluo@filial"),

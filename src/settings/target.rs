@@ -28,10 +28,15 @@ pub fn target(text: &str) -> Result<Target> {
             _ => tr!("`{account}` is no account's name", account = shown(account)),
         };
         let error = Error::new(Cause::Usage, message);
-        return Err(error
-            .hint(tr!("an account is spelt with a-z, 0-9 and single _, as in `{id}@filial`", id = spec.id)));
+        return Err(error.hint(tr!(
+            "an account is spelt with a-z, 0-9 and single _, as in `{id}@filial`",
+            id = spec.id
+        )));
     }
-    Ok(Target { spec, account: account.map(str::to_owned) })
+    Ok(Target {
+        spec,
+        account: account.map(str::to_owned),
+    })
 }
 
 fn names(spec: &'static Spec) -> impl Iterator<Item = &'static str> {
@@ -88,7 +93,11 @@ mod tests {
         ] {
             let error = target(text).expect_err(text);
             assert_eq!(error.cause, Cause::Usage, "{text}");
-            assert_eq!(error.hint.map(|text| text.english()).as_deref(), Some(hint), "{text}");
+            assert_eq!(
+                error.hint.map(|text| text.english()).as_deref(),
+                Some(hint),
+                "{text}"
+            );
         }
     }
 
@@ -96,6 +105,9 @@ mod tests {
     fn what_was_typed_is_shown_harmless_and_short() {
         let error = target(&format!("\u{1b}[31m{}", "x".repeat(500))).expect_err("unknown");
         let message = error.message.english();
-        assert!(message.len() < 80 && !message.contains('\u{1b}'), "{message}");
+        assert!(
+            message.len() < 80 && !message.contains('\u{1b}'),
+            "{message}"
+        );
     }
 }

@@ -63,7 +63,8 @@ pub fn wrapped(text: &str) -> Option<(Wrapping, &str)> {
     if seen.len() < text.len() {
         return Some((Wrapping::Unseen, seen));
     }
-    let between = |open: &[char], close: &[char]| text.trim().strip_prefix(open)?.strip_suffix(close);
+    let between =
+        |open: &[char], close: &[char]| text.trim().strip_prefix(open)?.strip_suffix(close);
     let inner = between(&TYPOGRAPHIC, &TYPOGRAPHIC)
         .or_else(|| between(&['"'], &['"']))
         .or_else(|| between(&['\''], &['\'']))?;
@@ -72,7 +73,9 @@ pub fn wrapped(text: &str) -> Option<(Wrapping, &str)> {
 
 fn one_of(word: &str, words: &[&'static str]) -> Result<&'static str, Text> {
     let known = words.iter().find(|known| known.eq_ignore_ascii_case(word));
-    known.copied().ok_or_else(|| tr!("is none of {words}", words = words.join(", ")))
+    known
+        .copied()
+        .ok_or_else(|| tr!("is none of {words}", words = words.join(", ")))
 }
 
 fn path(text: &str) -> Result<&str, Text> {
@@ -89,7 +92,9 @@ fn path(text: &str) -> Result<&str, Text> {
 
 /// A value from a file or a command: without one line end behind it.
 pub(super) fn from_bytes(bytes: &[u8]) -> Result<Secret, Text> {
-    let bytes = bytes.strip_suffix(b"\n").map_or(bytes, |rest| rest.strip_suffix(b"\r").unwrap_or(rest));
+    let bytes = bytes
+        .strip_suffix(b"\n")
+        .map_or(bytes, |rest| rest.strip_suffix(b"\r").unwrap_or(rest));
     let text = std::str::from_utf8(bytes).map_err(|_| tr!("is not valid UTF-8"))?;
     if text.trim().is_empty() {
         return Err(blank());
@@ -99,7 +104,9 @@ pub(super) fn from_bytes(bytes: &[u8]) -> Result<Secret, Text> {
         return Err(tr!("begins with a byte order mark"));
     }
     if text.chars().any(char::is_control) {
-        return Err(tr!("holds a control character or a second line, which no setting may"));
+        return Err(tr!(
+            "holds a control character or a second line, which no setting may"
+        ));
     }
     Ok(Secret::new(text.to_owned()))
 }
@@ -111,7 +118,9 @@ mod tests {
 
     fn checked(kind: Kind, text: &str) -> Result<String, String> {
         let found = check(text, &Field::new("X", kind, "x", "y"), provider::specs()[0]);
-        found.map(|value| value.expose().to_owned()).map_err(|why| why.english())
+        found
+            .map(|value| value.expose().to_owned())
+            .map_err(|why| why.english())
     }
 
     #[test]
@@ -119,7 +128,11 @@ mod tests {
         let choice = Kind::Choice(&["upper", "lower"]);
         for (kind, text, value) in [
             (Kind::Url, "h", "h"),
-            (Kind::Url, "http://10.0.0.7:5000/x/", "http://10.0.0.7:5000/x/"),
+            (
+                Kind::Url,
+                "http://10.0.0.7:5000/x/",
+                "http://10.0.0.7:5000/x/",
+            ),
             (Kind::Text, " a b ", " a b "),
             (Kind::Secret, " pa$w'\"\\ ", " pa$w'\"\\ "),
             (Kind::Token, "abc", "abc"),
@@ -167,23 +180,55 @@ mod tests {
     #[test]
     fn bad_values() {
         for (kind, text, message) in [
-            (Kind::Url, "ftp://h", "is neither an http:// nor an https:// URL"),
-            (Kind::Text, "a\u{1b}b", "holds a control character, which no setting may"),
-            (Kind::Key, "a b", "holds white space, which no such key does"),
-            (Kind::Secret, "a\n", "holds a control character, which no setting may"),
+            (
+                Kind::Url,
+                "ftp://h",
+                "is neither an http:// nor an https:// URL",
+            ),
+            (
+                Kind::Text,
+                "a\u{1b}b",
+                "holds a control character, which no setting may",
+            ),
+            (
+                Kind::Key,
+                "a b",
+                "holds white space, which no such key does",
+            ),
+            (
+                Kind::Secret,
+                "a\n",
+                "holds a control character, which no setting may",
+            ),
             (
                 Kind::Token,
                 "a b",
                 "is no token: 1 to 8192 printable ASCII characters without spaces, and no word for \"none\"",
             ),
-            (Kind::Choice(&["upper", "lower"]), "up", "is none of upper, lower"),
-            (Kind::Flag, "2", "is none of 1, true, yes, on, 0, false, no, off"),
-            (Kind::Path, "https://h/x", "is a whole URL, and should be a path below the base URL"),
+            (
+                Kind::Choice(&["upper", "lower"]),
+                "up",
+                "is none of upper, lower",
+            ),
+            (
+                Kind::Flag,
+                "2",
+                "is none of 1, true, yes, on, 0, false, no, off",
+            ),
+            (
+                Kind::Path,
+                "https://h/x",
+                "is a whole URL, and should be a path below the base URL",
+            ),
             (Kind::Path, "//h/x", "begins with //"),
             (Kind::Path, "/a\\b", "holds a backslash"),
             (Kind::Path, "/a#b", "holds a fragment (#)"),
             (Kind::Path, "/a b", "holds white space"),
-            (Kind::Path, "/a/../%2e%2E/b", "leads out of the base URL (..)"),
+            (
+                Kind::Path,
+                "/a/../%2e%2E/b",
+                "leads out of the base URL (..)",
+            ),
         ] {
             assert_eq!(checked(kind, text), Err(message.to_owned()), "{text}");
         }
@@ -196,19 +241,36 @@ mod tests {
             (b"abc\n", Ok("abc")),
             (b"abc\r\n", Ok("abc")),
             (b" a b ", Ok(" a b ")),
-            (b"abc\r", Err("holds a control character or a second line, which no setting may")),
-            (b"abc\n\n", Err("holds a control character or a second line, which no setting may")),
-            (b"a\nb", Err("holds a control character or a second line, which no setting may")),
+            (
+                b"abc\r",
+                Err("holds a control character or a second line, which no setting may"),
+            ),
+            (
+                b"abc\n\n",
+                Err("holds a control character or a second line, which no setting may"),
+            ),
+            (
+                b"a\nb",
+                Err("holds a control character or a second line, which no setting may"),
+            ),
             (b"", Err("is blank")),
             (b"\n", Err("is blank")),
             (b" \r\n", Err("is blank")),
-            (b"a\0", Err("holds a control character or a second line, which no setting may")),
+            (
+                b"a\0",
+                Err("holds a control character or a second line, which no setting may"),
+            ),
             (b"\xff", Err("is not valid UTF-8")),
             (b"\xef\xbb\xbfa", Err("begins with a byte order mark")),
         ] {
             let found = from_bytes(bytes);
             let found = found.as_ref().map(Secret::expose).map_err(Text::english);
-            assert_eq!(found, value.map_err(str::to_owned), "{}", bytes.escape_ascii());
+            assert_eq!(
+                found,
+                value.map_err(str::to_owned),
+                "{}",
+                bytes.escape_ascii()
+            );
         }
     }
 }

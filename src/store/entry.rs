@@ -106,7 +106,10 @@ pub(super) fn encode(key: &Key, entry: &Entry) -> Zeroizing<Vec<u8>> {
         target: entry.target.clone(),
         token: session.token.expose().to_owned(),
         token_type: session.token_type.clone(),
-        refresh: session.refresh.as_ref().map(|token| token.expose().to_owned()),
+        refresh: session
+            .refresh
+            .as_ref()
+            .map(|token| token.expose().to_owned()),
         user: session.user.clone(),
         impersonating: session.impersonating.clone(),
         obtained_at: session.obtained_at.to_string(),
@@ -132,7 +135,11 @@ pub(super) fn decode(bytes: &[u8], now: Timestamp) -> Result<(Key, Entry), Text>
     let times = |text: &Option<String>| text.as_deref().map(time).transpose();
     let obtained_at = time(&record.obtained_at)?;
     let seen_at = times(&record.seen_at)?;
-    if [Some(obtained_at), seen_at].into_iter().flatten().any(|time| time.duration_since(now) > FUTURE) {
+    if [Some(obtained_at), seen_at]
+        .into_iter()
+        .flatten()
+        .any(|time| time.duration_since(now) > FUTURE)
+    {
         return Err(tr!("is from the future: was the clock set back?"));
     }
     let session = Session {
@@ -145,7 +152,12 @@ pub(super) fn decode(bytes: &[u8], now: Timestamp) -> Result<(Key, Entry), Text>
         expires_at: times(&record.expires_at)?,
         details: record.details,
     };
-    let entry = Entry { target: record.target, session, seen_at, credentials: record.credentials };
+    let entry = Entry {
+        target: record.target,
+        session,
+        seen_at,
+        credentials: record.credentials,
+    };
     Ok((record.key, entry))
 }
 
@@ -194,10 +206,20 @@ pub(crate) mod tests {
         for end in 0..bytes.len() {
             assert!(decode(&bytes[..end], now).is_err(), "{end}");
         }
-        let newer = String::from_utf8(bytes.to_vec()).expect("UTF-8").replace("\"schema\":1", "\"schema\":2");
-        assert_eq!(decode(newer.as_bytes(), now).expect_err("newer"), "was written by a newer crmauth");
-        let before = now.checked_sub(SignedDuration::from_secs(3600)).expect("a time");
-        assert_eq!(decode(&bytes, before).expect_err("early"), "is from the future: was the clock set back?");
+        let newer = String::from_utf8(bytes.to_vec())
+            .expect("UTF-8")
+            .replace("\"schema\":1", "\"schema\":2");
+        assert_eq!(
+            decode(newer.as_bytes(), now).expect_err("newer"),
+            "was written by a newer crmauth"
+        );
+        let before = now
+            .checked_sub(SignedDuration::from_secs(3600))
+            .expect("a time");
+        assert_eq!(
+            decode(&bytes, before).expect_err("early"),
+            "is from the future: was the clock set back?"
+        );
     }
 
     #[test]

@@ -14,7 +14,8 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::{
-    ENTRY_MAX, Entry, Found, Held, KEY_LENGTH, Key, Lock, Written, decode, encode, hmac, is_name, newer,
+    ENTRY_MAX, Entry, Found, Held, KEY_LENGTH, Key, Lock, Written, decode, encode, hmac, is_name,
+    newer,
 };
 use crate::error::{Cause, Error, Result, error, why};
 use crate::files::{self, DRAFT_PREFIX, Draft, open_plainly};
@@ -48,7 +49,11 @@ pub struct FileStore {
 
 impl FileStore {
     pub fn new(folder: PathBuf) -> Self {
-        Self { folder, key: OnceCell::new(), locks: Rc::new(()) }
+        Self {
+            folder,
+            key: OnceCell::new(),
+            locks: Rc::new(()),
+        }
     }
 
     pub fn place(&self) -> String {
@@ -69,18 +74,30 @@ impl FileStore {
                 exposed: Some(entry),
                 ..unusable(tr!("is open to others; somebody may have changed it"))
             },
-            Some(Content::Sound(_, entry)) => Found { entry: Some(entry), ..Found::default() },
+            Some(Content::Sound(_, entry)) => Found {
+                entry: Some(entry),
+                ..Found::default()
+            },
         })
     }
 
     pub async fn lock(&self, key: &Key, deadline: Instant) -> Result<Lock> {
         let file = self.acquire(&key.name(), deadline).await?;
-        Ok(Lock { key: key.clone(), held: Held::File(Arc::new(file), Rc::clone(&self.locks)) })
+        Ok(Lock {
+            key: key.clone(),
+            held: Held::File(Arc::new(file), Rc::clone(&self.locks)),
+        })
     }
 
     pub async fn write(&self, lock: &Lock, entry: &Entry) -> Result<Written> {
-        let Held::File(file, locks) = &lock.held else { return Ok(Written::Overtaken) };
-        let (folder, name, bytes) = (self.folder.clone(), lock.key.name(), encode(&lock.key, entry));
+        let Held::File(file, locks) = &lock.held else {
+            return Ok(Written::Overtaken);
+        };
+        let (folder, name, bytes) = (
+            self.folder.clone(),
+            lock.key.name(),
+            encode(&lock.key, entry),
+        );
         let locked = Arc::clone(file);
         let write = move || {
             // If the run ends meanwhile, nobody else gets the lock before this is done.
@@ -92,7 +109,9 @@ impl FileStore {
         let written = if alone {
             write()
         } else {
-            tokio::task::spawn_blocking(write).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+            tokio::task::spawn_blocking(write)
+                .await
+                .unwrap_or_else(|error| Err(io::Error::other(error)))
         };
         self.changed(written).map(|()| Written::Stored)
     }
@@ -141,10 +160,15 @@ impl FileStore {
 
     /// The name of every entry that is there, or that somebody began to write.
     fn names(&self) -> BTreeSet<String> {
-        let files = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let files = std::fs::read_dir(&self.folder)
+            .into_iter()
+            .flatten()
+            .flatten();
         let name = |file: std::fs::DirEntry| {
             let file = file.file_name().into_string().ok()?;
-            let name = file.strip_suffix(".json").or_else(|| file.strip_prefix(DRAFT_PREFIX))?;
+            let name = file
+                .strip_suffix(".json")
+                .or_else(|| file.strip_prefix(DRAFT_PREFIX))?;
             is_name(name).then(|| name.to_owned())
         };
         files.filter_map(name).collect()
@@ -212,14 +236,17 @@ impl FileStore {
                     return Ok(file);
                 }
                 Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(error)) => return Err(self.failed(tr!("cannot be locked"), &error)),
+                Err(TryLockError::Error(error)) => {
+                    return Err(self.failed(tr!("cannot be locked"), &error));
+                }
             }
             let random = f64::from(getrandom::u32().unwrap_or_default()) / f64::from(u32::MAX);
             let next = Instant::now() + pause + pause.mul_f64(random);
             if next > deadline {
                 let message = tr!("another crmauth holds {path}", path = path.display());
-                return Err(Error::new(Cause::Busy, message)
-                    .hint(tr!("wait for it or end it; --timeout SECONDS allows more time")));
+                return Err(Error::new(Cause::Busy, message).hint(tr!(
+                    "wait for it or end it; --timeout SECONDS allows more time"
+                )));
             }
             tokio::time::sleep_until(next).await;
             pause = (pause * 2).min(PAUSE_MAX);
@@ -231,12 +258,16 @@ impl FileStore {
         let file = match open_plainly(&self.folder.join(file)) {
             Ok(file) => file,
             // Without a folder there is no entry either; a write will say what is wrong with the folder.
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
                 return Ok(None);
             }
             Err(error) => return refuse(tr!("cannot be read ({why})", why = why(error.kind()))),
         };
-        let Ok(metadata) = file.metadata() else { return refuse(tr!("cannot be looked at")) };
+        let Ok(metadata) = file.metadata() else {
+            return refuse(tr!("cannot be looked at"));
+        };
         if !metadata.is_file() {
             return refuse(tr!("is no regular file"));
         }
@@ -307,9 +338,16 @@ impl FileStore {
     }
 
     fn failed(&self, what: Text, error: &io::Error) -> Error {
-        error!(Storage, "the store {place} {what}", place = self.place(), what)
-            .because(error)
-            .hint(tr!("make room or give access there, or choose another place with CRMAUTH_STORE"))
+        error!(
+            Storage,
+            "the store {place} {what}",
+            place = self.place(),
+            what
+        )
+        .because(error)
+        .hint(tr!(
+            "make room or give access there, or choose another place with CRMAUTH_STORE"
+        ))
     }
 }
 

@@ -24,7 +24,10 @@ impl MemoryStore {
     }
 
     pub async fn read(&self, key: &Key, _deadline: Instant) -> Result<Found> {
-        Ok(Found { entry: self.entries.borrow().get(key).cloned(), ..Found::default() })
+        Ok(Found {
+            entry: self.entries.borrow().get(key).cloned(),
+            ..Found::default()
+        })
     }
 
     pub async fn lock(&self, key: &Key, deadline: Instant) -> Result<Lock> {
@@ -32,11 +35,16 @@ impl MemoryStore {
         let held = tokio::time::timeout_at(deadline, mutex.lock_owned())
             .await
             .map_err(|_| error!(Busy, "another login of this run holds the session"))?;
-        Ok(Lock { key: key.clone(), held: Held::Memory(held) })
+        Ok(Lock {
+            key: key.clone(),
+            held: Held::Memory(held),
+        })
     }
 
     pub async fn write(&self, lock: &Lock, entry: &Entry) -> Result<Written> {
-        self.entries.borrow_mut().insert(lock.key.clone(), entry.clone());
+        self.entries
+            .borrow_mut()
+            .insert(lock.key.clone(), entry.clone());
         Ok(Written::Stored)
     }
 

@@ -47,7 +47,10 @@ pub struct Lock {
 /// How each kind of store holds a lock.
 enum Held {
     File(Arc<File>, Rc<()>),
-    #[expect(dead_code, reason = "the entry stays locked until the guard is dropped")]
+    #[expect(
+        dead_code,
+        reason = "the entry stays locked until the guard is dropped"
+    )]
     Memory(OwnedMutexGuard<()>),
     Redis(Turn),
 }
@@ -66,7 +69,10 @@ pub struct Found {
 
 impl Found {
     fn unusable(why: Text) -> Self {
-        Self { unusable: Some(why), ..Self::default() }
+        Self {
+            unusable: Some(why),
+            ..Self::default()
+        }
     }
 }
 

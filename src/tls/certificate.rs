@@ -41,7 +41,14 @@ impl<'a> Certificate<'a> {
         let subject = body.take(der::SEQUENCE)?;
         body.take(der::SEQUENCE)?;
         let extensions = body.take(der::CONTEXT_3);
-        Some(Self { der, issuer, subject, validity, ancient, extensions })
+        Some(Self {
+            der,
+            issuer,
+            subject,
+            validity,
+            ancient,
+            extensions,
+        })
     }
 
     pub fn der(&self) -> CertificateDer<'a> {
@@ -78,7 +85,8 @@ impl<'a> Certificate<'a> {
                 KEY_USAGE => value.take(der::BIT_STRING)?.get(1)? & KEY_CERT_SIGN != 0,
                 EXTENDED_KEY_USAGE => {
                     let mut purposes = Der(value.take(der::SEQUENCE)?);
-                    std::iter::from_fn(|| purposes.take(der::OID)).any(|purpose| purpose == SERVER_AUTH)
+                    std::iter::from_fn(|| purposes.take(der::OID))
+                        .any(|purpose| purpose == SERVER_AUTH)
                 }
                 // X.509's own. The TLS library checks name constraints; the others do not matter here.
                 [0x55, 0x1d, _] => true,
@@ -111,8 +119,12 @@ impl<'a> Certificate<'a> {
 /// A time as certificates write it: `YYMMDDHHMMSSZ` for the years from 1950 to 2049, with all four digits of the year
 /// for others.
 fn moment(tag: u8, text: &[u8]) -> Option<UnixTime> {
-    let digits = text.strip_suffix(b"Z").filter(|digits| digits.iter().all(u8::is_ascii_digit))?;
-    let mut pairs = digits.chunks_exact(2).map(|pair| (pair[0] - b'0') * 10 + (pair[1] - b'0'));
+    let digits = text
+        .strip_suffix(b"Z")
+        .filter(|digits| digits.iter().all(u8::is_ascii_digit))?;
+    let mut pairs = digits
+        .chunks_exact(2)
+        .map(|pair| (pair[0] - b'0') * 10 + (pair[1] - b'0'));
     let mut next = || pairs.next().and_then(|pair| i8::try_from(pair).ok());
     let (century, year) = match (tag, digits.len()) {
         (der::UTC_TIME, 12) => {
@@ -134,8 +146,8 @@ fn moment(tag: u8, text: &[u8]) -> Option<UnixTime> {
 mod tests {
     use proptest::prelude::*;
     use rcgen::{
-        BasicConstraints, CertificateParams, CustomExtension, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose,
-        date_time_ymd,
+        BasicConstraints, CertificateParams, CustomExtension, ExtendedKeyUsagePurpose, IsCa,
+        KeyUsagePurpose, date_time_ymd,
     };
 
     use super::*;
@@ -145,7 +157,11 @@ mod tests {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         change(&mut params);
         let key = rcgen::KeyPair::generate().expect("a key");
-        params.self_signed(&key).expect("a certificate").der().clone()
+        params
+            .self_signed(&key)
+            .expect("a certificate")
+            .der()
+            .clone()
     }
 
     fn reach(der: &CertificateDer<'_>) -> Option<usize> {
@@ -162,20 +178,45 @@ mod tests {
         };
         let endless = Some(usize::MAX);
         assert_eq!(reach(&made(|_| {})), endless);
-        assert_eq!(reach(&made(|params| params.is_ca = constrained(0))), Some(0));
-        assert_eq!(reach(&made(|params| params.is_ca = constrained(127))), Some(127));
+        assert_eq!(
+            reach(&made(|params| params.is_ca = constrained(0))),
+            Some(0)
+        );
+        assert_eq!(
+            reach(&made(|params| params.is_ca = constrained(127))),
+            Some(127)
+        );
         // Nine bits, so two bytes.
-        let nine_bits = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::DecipherOnly];
+        let nine_bits = vec![
+            KeyUsagePurpose::DigitalSignature,
+            KeyUsagePurpose::DecipherOnly,
+        ];
         assert_eq!(reach(&made(|params| params.key_usages = nine_bits)), None);
-        let purposes = vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
-        assert_eq!(reach(&made(|params| params.extended_key_usages = purposes)), endless);
+        let purposes = vec![
+            ExtendedKeyUsagePurpose::ClientAuth,
+            ExtendedKeyUsagePurpose::ServerAuth,
+        ];
+        assert_eq!(
+            reach(&made(|params| params.extended_key_usages = purposes)),
+            endless
+        );
         for (oid, content, critical, expected) in [
             // Nothing within, a truth that is not 0xff, a length that is negative or none, no bits, no list.
             (&[2, 5, 29, 19][..], &[][..], true, None),
             (&[2, 5, 29, 19], &[0x30, 3, 1, 1, 1], true, None),
-            (&[2, 5, 29, 19], &[0x30, 6, 1, 1, 0xff, 2, 1, 0xff], true, None),
+            (
+                &[2, 5, 29, 19],
+                &[0x30, 6, 1, 1, 0xff, 2, 1, 0xff],
+                true,
+                None,
+            ),
             (&[2, 5, 29, 19], &[0x30, 5, 1, 1, 0xff, 2, 0], true, None),
-            (&[2, 5, 29, 19], &[0x30, 7, 1, 1, 0xff, 2, 2, 0, 0xff], true, endless),
+            (
+                &[2, 5, 29, 19],
+                &[0x30, 7, 1, 1, 0xff, 2, 2, 0, 0xff],
+                true,
+                endless,
+            ),
             (&[2, 5, 29, 15], &[3, 1, 0], true, None),
             (&[2, 5, 29, 15], &[3, 2, 2, 4], false, endless),
             (&[2, 5, 29, 37], &[6, 0], false, None),
@@ -194,14 +235,17 @@ mod tests {
 
     /// Turns a certificate into one of version 1, whose signature is wrong.
     fn ancient(der: &CertificateDer<'_>, issuer: Option<&[u8]>) -> CertificateDer<'static> {
-        let mut body =
-            Der(Der(Der(der).take(der::SEQUENCE).expect("all")).take(der::SEQUENCE).expect("a body"));
+        let mut body = Der(Der(Der(der).take(der::SEQUENCE).expect("all"))
+            .take(der::SEQUENCE)
+            .expect("a body"));
         body.take(der::CONTEXT_0).expect("a version");
         let mut parts: Vec<_> = std::iter::from_fn(|| body.next()).collect();
         parts.pop();
         parts[2].1 = issuer.unwrap_or(parts[2].1);
-        let parts: Vec<u8> =
-            parts.iter().flat_map(|(tag, part)| der::element(*tag, part).expect("short")).collect();
+        let parts: Vec<u8> = parts
+            .iter()
+            .flat_map(|(tag, part)| der::element(*tag, part).expect("short"))
+            .collect();
         let body = der::element(der::SEQUENCE, &parts).expect("short");
         der::element(der::SEQUENCE, &body).expect("short").into()
     }
@@ -218,7 +262,10 @@ mod tests {
         let second = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
         // 2000-01-02 to 2049-12-31 23:59:59 or to 2050-01-01: two digits of the year, then four.
         for (not_after, last) in [
-            (date_time_ymd(2050, 1, 1) - Duration::from_secs(1), 2_524_607_999),
+            (
+                date_time_ymd(2050, 1, 1) - Duration::from_secs(1),
+                2_524_607_999,
+            ),
             (date_time_ymd(2050, 1, 1), 2_524_608_000),
         ] {
             let der = made(|params| {
@@ -227,9 +274,15 @@ mod tests {
             });
             let certificate = Certificate::read(&der).expect("a certificate");
             let at = |seconds| certificate.in_time(second(seconds));
-            assert!(matches!(at(946_771_199), Err(CertificateError::NotValidYetContext { .. })));
+            assert!(matches!(
+                at(946_771_199),
+                Err(CertificateError::NotValidYetContext { .. })
+            ));
             assert_eq!((at(946_771_200), at(last)), (Ok(()), Ok(())));
-            let ended = CertificateError::ExpiredContext { time: second(last + 1), not_after: second(last) };
+            let ended = CertificateError::ExpiredContext {
+                time: second(last + 1),
+                not_after: second(last),
+            };
             assert_eq!(at(last + 1), Err(ended));
         }
     }
@@ -239,9 +292,13 @@ mod tests {
         let at = |tag, text: &str| moment(tag, text.as_bytes()).map(|time| time.as_secs());
         assert_eq!(at(der::UTC_TIME, "700101000001Z"), Some(1));
         assert_eq!(at(der::UTC_TIME, "491231235959Z"), Some(2_524_607_999));
-        assert_eq!(at(der::GENERALIZED_TIME, "20000229120000Z"), Some(951_825_600));
+        assert_eq!(
+            at(der::GENERALIZED_TIME, "20000229120000Z"),
+            Some(951_825_600)
+        );
         assert!(
-            at(der::GENERALIZED_TIME, "99991231235959Z").is_some_and(|seconds| seconds > 253_402_000_000)
+            at(der::GENERALIZED_TIME, "99991231235959Z")
+                .is_some_and(|seconds| seconds > 253_402_000_000)
         );
         for (tag, text) in [
             (der::UTC_TIME, "20000229120000Z"),

@@ -31,7 +31,12 @@ impl<'a> Der<'a> {
             // Three bytes of length are more than any certificate has.
             0x81..=0x83 => {
                 let (digits, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-                (digits.iter().fold(0, |length, &digit| length << 8 | usize::from(digit)), rest)
+                (
+                    digits
+                        .iter()
+                        .fold(0, |length, &digit| length << 8 | usize::from(digit)),
+                    rest,
+                )
             }
             _ => return None,
         };
@@ -42,7 +47,11 @@ impl<'a> Der<'a> {
 
     /// The next element's contents if it has this tag; otherwise it is not consumed.
     pub fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
-        if self.0.first() == Some(&tag) { self.next().map(|(_, contents)| contents) } else { None }
+        if self.0.first() == Some(&tag) {
+            self.next().map(|(_, contents)| contents)
+        } else {
+            None
+        }
     }
 }
 
@@ -76,9 +85,14 @@ mod tests {
 
     #[test]
     fn elements_that_are_none() {
-        for bytes in
-            [&[][..], &[0x30], &[0x30, 1], &[0x30, 0x80, 0, 0], &[0x30, 0x82, 1], &[0x30, 0x84, 0, 0, 0, 0]]
-        {
+        for bytes in [
+            &[][..],
+            &[0x30],
+            &[0x30, 1],
+            &[0x30, 0x80, 0, 0],
+            &[0x30, 0x82, 1],
+            &[0x30, 0x84, 0, 0, 0, 0],
+        ] {
             assert_eq!(Der(bytes).next(), None, "{bytes:x?}");
         }
     }

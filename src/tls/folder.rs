@@ -11,12 +11,17 @@ use super::der::{self, Der};
 
 /// The certificates of these subjects.
 pub(super) fn find(folders: &[PathBuf], subjects: &[&[u8]]) -> Vec<CertificateDer<'static>> {
-    let files = subjects.iter().filter_map(|subject| hash(subject)).flat_map(|hash| {
-        folders.iter().flat_map(move |folder| {
-            // Certificates with the same hash are numbered.
-            (0u32..).map_while(move |number| certificates(&folder.join(format!("{hash:08x}.{number}"))))
-        })
-    });
+    let files = subjects
+        .iter()
+        .filter_map(|subject| hash(subject))
+        .flat_map(|hash| {
+            folders.iter().flat_map(move |folder| {
+                // Certificates with the same hash are numbered.
+                (0u32..).map_while(move |number| {
+                    certificates(&folder.join(format!("{hash:08x}.{number}")))
+                })
+            })
+        });
     files.flatten().collect()
 }
 
@@ -25,12 +30,16 @@ pub(super) fn has_any(folder: &Path) -> bool {
     let named = |name: &str| {
         name.split_once('.').is_some_and(|(hash, number)| {
             hash.len() == 8
-                && hash.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+                && hash
+                    .bytes()
+                    .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
                 && number == "0"
         })
     };
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.map(|entry| entry.file_name()).any(|name| name.to_str().is_some_and(named))
+    entries
+        .map(|entry| entry.file_name())
+        .any(|name| name.to_str().is_some_and(named))
 }
 
 /// The certificates in a file; `None` if it has none.
@@ -39,7 +48,10 @@ fn certificates(path: &Path) -> Option<Vec<CertificateDer<'static>>> {
     if !std::fs::metadata(path).ok()?.is_file() {
         return None;
     }
-    let found: Vec<_> = CertificateDer::pem_file_iter(path).ok()?.filter_map(Result::ok).collect();
+    let found: Vec<_> = CertificateDer::pem_file_iter(path)
+        .ok()?
+        .filter_map(Result::ok)
+        .collect();
     (!found.is_empty()).then_some(found)
 }
 
@@ -54,13 +66,17 @@ fn hash(subject: &[u8]) -> Option<u32> {
         while !part.0.is_empty() {
             let mut attribute = Der(part.take(der::SEQUENCE)?);
             let kind = der::element(der::OID, attribute.take(der::OID)?)?;
-            let value = attribute.next().and_then(|(tag, value)| plain(tag, value))?;
+            let value = attribute
+                .next()
+                .and_then(|(tag, value)| plain(tag, value))?;
             attributes.push(der::element(der::SEQUENCE, &[kind, value].concat())?);
         }
         attributes.sort();
         canonical.extend(der::element(der::SET, &attributes.concat())?);
     }
-    Sha1::digest(&canonical).first_chunk().map(|first| u32::from_le_bytes(*first))
+    Sha1::digest(&canonical)
+        .first_chunk()
+        .map(|first| u32::from_le_bytes(*first))
 }
 
 /// A value as it is hashed: a text in lower case, in UTF-8 and with single blanks, anything else as it is.
@@ -75,13 +91,20 @@ fn plain(tag: u8, value: &[u8]) -> Option<Vec<u8>> {
     let text = if width == 0 {
         String::from_utf8(value.to_vec()).ok()?
     } else {
-        let codes =
-            value.chunks(width).map(|code| code.iter().fold(0, |code, &byte| code << 8 | u32::from(byte)));
+        let codes = value.chunks(width).map(|code| {
+            code.iter()
+                .fold(0, |code, &byte| code << 8 | u32::from(byte))
+        });
         codes.map(char::from_u32).collect::<Option<_>>()?
     };
-    let words = text.split(|letter| matches!(letter, ' ' | '\t'..='\r')).filter(|word| !word.is_empty());
+    let words = text
+        .split(|letter| matches!(letter, ' ' | '\t'..='\r'))
+        .filter(|word| !word.is_empty());
     let words: Vec<_> = words.collect();
-    der::element(der::UTF8_STRING, words.join(" ").to_ascii_lowercase().as_bytes())
+    der::element(
+        der::UTF8_STRING,
+        words.join(" ").to_ascii_lowercase().as_bytes(),
+    )
 }
 
 #[cfg(test)]
@@ -101,18 +124,29 @@ mod tests {
     fn subject(parts: &[&[Attribute<'_>]]) -> Vec<u8> {
         let wrap = |tag, contents: &[u8]| der::element(tag, contents).expect("short");
         let attribute = |&(kind, tag, value): &Attribute<'_>| {
-            wrap(der::SEQUENCE, &[wrap(der::OID, &[0x55, 4, kind]), wrap(tag, value)].concat())
+            wrap(
+                der::SEQUENCE,
+                &[wrap(der::OID, &[0x55, 4, kind]), wrap(tag, value)].concat(),
+            )
         };
         parts
             .iter()
-            .flat_map(|part| wrap(der::SET, &part.iter().flat_map(attribute).collect::<Vec<_>>()))
+            .flat_map(|part| {
+                wrap(
+                    der::SET,
+                    &part.iter().flat_map(attribute).collect::<Vec<_>>(),
+                )
+            })
             .collect()
     }
 
     #[test]
     fn hashes_are_those_that_openssl_prints() {
         let wide = |width: usize| -> Vec<u8> {
-            "Ação".chars().flat_map(|letter| u32::from(letter).to_be_bytes()[4 - width..].to_vec()).collect()
+            "Ação"
+                .chars()
+                .flat_map(|letter| u32::from(letter).to_be_bytes()[4 - width..].to_vec())
+                .collect()
         };
         let rows: [(&[&[Attribute<'_>]], _); 16] = [
             (&[], 0xeea3_39da),
@@ -121,7 +155,10 @@ mod tests {
             (&[&[(NAME, der::PRINTABLE_STRING, b"root")]], 0xdcaa_f7f0),
             (&[&[(NAME, der::IA5_STRING, b"Root")]], 0xdcaa_f7f0),
             (&[&[(NAME, der::UTF8_STRING, b" \t RooT ")]], 0xdcaa_f7f0),
-            (&[&[(NAME, der::UTF8_STRING, b"a\x0bb\x0cc\x1cd")]], 0xdc2e_ea5d),
+            (
+                &[&[(NAME, der::UTF8_STRING, b"a\x0bb\x0cc\x1cd")]],
+                0xdc2e_ea5d,
+            ),
             (
                 &[
                     &[(ORGANIZATION, der::PRINTABLE_STRING, b"ACME  Root\t\n CA")],
@@ -129,7 +166,10 @@ mod tests {
                 ],
                 0x700c_fd66,
             ),
-            (&[&[(NAME, der::UTF8_STRING, "Ação".as_bytes())]], 0xa88d_7dfb),
+            (
+                &[&[(NAME, der::UTF8_STRING, "Ação".as_bytes())]],
+                0xa88d_7dfb,
+            ),
             (&[&[(NAME, der::T61_STRING, &wide(1))]], 0xa88d_7dfb),
             (&[&[(NAME, der::BMP_STRING, &wide(2))]], 0xa88d_7dfb),
             (&[&[(NAME, der::UNIVERSAL_STRING, &wide(4))]], 0xa88d_7dfb),
@@ -147,7 +187,10 @@ mod tests {
                 0xde1d_b67d,
             ),
             (
-                &[&[(ORGANIZATION, der::UTF8_STRING, b"CCCC"), (ORGANIZATION, der::UTF8_STRING, b"d")]],
+                &[&[
+                    (ORGANIZATION, der::UTF8_STRING, b"CCCC"),
+                    (ORGANIZATION, der::UTF8_STRING, b"d"),
+                ]],
                 0x754f_e418,
             ),
             (&[&[(NAME, der::UTF8_STRING, &[b'A'; 200])]], 0xc8ab_ec7b),
@@ -206,16 +249,25 @@ mod tests {
     #[test]
     fn what_is_no_file_of_certificates_ends_the_search() {
         let folder = tempfile::tempdir().expect("a folder");
-        let made = rcgen::generate_simple_self_signed([]).expect("a certificate").cert;
-        let certificate = crate::tls::certificate::Certificate::read(made.der()).expect("a certificate");
+        let made = rcgen::generate_simple_self_signed([])
+            .expect("a certificate")
+            .cert;
+        let certificate =
+            crate::tls::certificate::Certificate::read(made.der()).expect("a certificate");
         let path = |number: u32| {
-            folder.path().join(format!("{:08x}.{number}", hash(certificate.subject).expect("a hash")))
+            folder.path().join(format!(
+                "{:08x}.{number}",
+                hash(certificate.subject).expect("a hash")
+            ))
         };
         let count = || find(&[folder.path().to_owned()], &[certificate.subject]).len();
         std::fs::write(path(0), made.pem()).expect("a file");
         std::fs::write(path(2), made.pem()).expect("a file");
         assert_eq!(count(), 1);
-        let pipe = std::process::Command::new("mkfifo").arg(path(1)).status().expect("mkfifo");
+        let pipe = std::process::Command::new("mkfifo")
+            .arg(path(1))
+            .status()
+            .expect("mkfifo");
         assert!(pipe.success());
         assert_eq!(count(), 1);
         std::fs::remove_file(path(1)).expect("removed");

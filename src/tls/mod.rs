@@ -14,7 +14,9 @@ use jiff::Timestamp;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{AlertDescription, CertificateError, ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
+use rustls::{
+    AlertDescription, CertificateError, ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier,
+};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -41,23 +43,36 @@ pub struct Trust {
 impl Trust {
     /// Reads a CA file at once, so that a wrong one is found before anything is sent. Waits for one that is a pipe no
     /// longer than `patience`.
-    pub async fn new(places: CaLocations, ca_file: Option<&Path>, patience: Duration) -> Result<Self> {
+    pub async fn new(
+        places: CaLocations,
+        ca_file: Option<&Path>,
+        patience: Duration,
+    ) -> Result<Self> {
         let extra = match ca_file {
             Some(path) => read_certificates(path, patience).await?,
             None => Vec::new(),
         };
-        Ok(Self { places, extra, verifier: OnceCell::new() })
+        Ok(Self {
+            places,
+            extra,
+            verifier: OnceCell::new(),
+        })
     }
 
     pub fn config(&self) -> Result<ClientConfig> {
         let ring = ring();
         let verifier = self.verifier(&ring)?;
-        Ok(builder(ring)?.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
+        Ok(builder(ring)?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
+            .with_no_client_auth())
     }
 
     /// A configuration for plain connections, which loads no certificate.
     pub fn nobody() -> Result<ClientConfig> {
-        Ok(builder(ring())?.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+        Ok(builder(ring())?
+            .with_root_certificates(RootCertStore::empty())
+            .with_no_client_auth())
     }
 
     /// Made once in a run, since loading the roots takes long.
@@ -66,17 +81,22 @@ impl Trust {
             return Ok(Arc::clone(verifier));
         }
         let mut own = RootCertStore::empty();
-        if self.extra.iter().any(|certificate| own.add(certificate.clone()).is_err()) {
+        if self
+            .extra
+            .iter()
+            .any(|certificate| own.add(certificate.clone()).is_err())
+        {
             let message = tr!("a certificate in --ca-file cannot be used as a root");
             return Err(Error::new(Cause::BadSetting, message));
         }
         let algorithms = ring.signature_verification_algorithms;
-        let verifier = Verifier::new(&self.places, self.extra.clone(), algorithms).ok_or_else(|| {
-            error!(
-                Certificate, "this system has no certificates to check servers against";
-                hint "install the package ca-certificates, or name a PEM file with --ca-file"
-            )
-        })?;
+        let verifier =
+            Verifier::new(&self.places, self.extra.clone(), algorithms).ok_or_else(|| {
+                error!(
+                    Certificate, "this system has no certificates to check servers against";
+                    hint "install the package ca-certificates, or name a PEM file with --ca-file"
+                )
+            })?;
         Ok(Arc::clone(self.verifier.get_or_init(|| Arc::new(verifier))))
     }
 
@@ -91,16 +111,26 @@ impl Trust {
             Err(error) => return Ok(Err(error)),
         };
         let Ok(name) = ServerName::try_from(host.to_owned()) else {
-            return Ok(Err(error!(BadSetting, "{host} is no name that TLS can check", host)));
+            return Ok(Err(error!(
+                BadSetting,
+                "{host} is no name that TLS can check", host
+            )));
         };
-        TlsConnector::from(Arc::new(config)).connect(name, socket).await.map(Ok)
+        TlsConnector::from(Arc::new(config))
+            .connect(name, socket)
+            .await
+            .map(Ok)
     }
 }
 
-async fn read_certificates(path: &Path, patience: Duration) -> Result<Vec<CertificateDer<'static>>> {
+async fn read_certificates(
+    path: &Path,
+    patience: Duration,
+) -> Result<Vec<CertificateDer<'static>>> {
     let refuse = |why: Text| {
         let message = tr!("--ca-file {path} {why}", path = path.display(), why);
-        Err(Error::new(Cause::BadSetting, message).hint(tr!("it must be a file of PEM certificates")))
+        Err(Error::new(Cause::BadSetting, message)
+            .hint(tr!("it must be a file of PEM certificates")))
     };
     let pem = match files::wait_for(path, CA_FILE_MAX, patience, files::deadline(patience)).await {
         Ok(pem) => pem,
@@ -117,7 +147,8 @@ fn ring() -> Arc<CryptoProvider> {
 }
 
 fn builder(provider: Arc<CryptoProvider>) -> Result<ConfigBuilder<ClientConfig, WantsVerifier>> {
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     builder.map_err(|_| error!(Other, "TLS could not be set up"))
 }
 
@@ -136,11 +167,19 @@ pub fn explain(error: &(dyn std::error::Error + 'static), host: &str) -> Option<
                 _ => Cause::Tls,
             };
             let alert = format!("{alert:?}");
-            let message = tr!("{host} ended the TLS handshake with the alert {alert}", host, alert);
-            Error::new(cause, message).hint(tr!("ask who runs the server; it may want a client certificate"))
+            let message = tr!(
+                "{host} ended the TLS handshake with the alert {alert}",
+                host,
+                alert
+            );
+            Error::new(cause, message).hint(tr!(
+                "ask who runs the server; it may want a client certificate"
+            ))
         }
-        rustls::Error::InvalidMessage(_) => Error::new(Cause::Tls, tr!("{host} does not speak TLS", host))
-            .hint(tr!("is it an http:// server?")),
+        rustls::Error::InvalidMessage(_) => {
+            Error::new(Cause::Tls, tr!("{host} does not speak TLS", host))
+                .hint(tr!("is it an http:// server?"))
+        }
         _ => error!(Tls, "the TLS handshake with {host} failed", host),
     })
 }
@@ -148,14 +187,17 @@ pub fn explain(error: &(dyn std::error::Error + 'static), host: &str) -> Option<
 fn invalid(problem: &CertificateError, host: &str) -> Error {
     let certificate = |why: Text| Error::new(Cause::Certificate, why);
     let expired = |why: Text| {
-        certificate(why)
-            .hint(tr!("whoever runs the server must renew it; if it is new, check this machine's clock"))
+        certificate(why).hint(tr!(
+            "whoever runs the server must renew it; if it is new, check this machine's clock"
+        ))
     };
     match problem {
         CertificateError::Expired => expired(tr!("{host}'s certificate expired", host)),
-        CertificateError::ExpiredContext { not_after, .. } => {
-            expired(tr!("{host}'s certificate expired on {day}", host, day = day(not_after)))
-        }
+        CertificateError::ExpiredContext { not_after, .. } => expired(tr!(
+            "{host}'s certificate expired on {day}",
+            host,
+            day = day(not_after)
+        )),
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             certificate(tr!("{host}'s certificate is not valid yet", host))
                 .hint(tr!("check this machine's clock"))
@@ -165,16 +207,25 @@ fn invalid(problem: &CertificateError, host: &str) -> Error {
         }
         CertificateError::NotValidForNameContext { presented, .. } => {
             let names: Vec<_> = presented.iter().map(|name| plain_name(name)).collect();
-            certificate(tr!("{host}'s certificate is for another name", host)).said(&names.join(", "))
+            certificate(tr!("{host}'s certificate is for another name", host))
+                .said(&names.join(", "))
         }
         CertificateError::Revoked => certificate(tr!("{host}'s certificate is revoked", host)),
         CertificateError::Other(other) => match other.0.downcast_ref() {
             Some(refusal) => refused(*refusal, host),
-            None => certificate(tr!("{host}'s certificate is none that a server may use as its own", host))
-                .hint(tr!("whoever runs the server must replace it")),
+            None => certificate(tr!(
+                "{host}'s certificate is none that a server may use as its own",
+                host
+            ))
+            .hint(tr!("whoever runs the server must replace it")),
         },
-        _ => certificate(tr!("{host}'s certificate comes from an unknown issuer", host))
-            .hint(tr!("if you trust the issuer, name its certificate with --ca-file FILE.pem")),
+        _ => certificate(tr!(
+            "{host}'s certificate comes from an unknown issuer",
+            host
+        ))
+        .hint(tr!(
+            "if you trust the issuer, name its certificate with --ca-file FILE.pem"
+        )),
     }
 }
 
@@ -198,7 +249,10 @@ fn refused(refusal: Refusal, host: &str) -> Error {
             tr!("get the CA's new certificate; if this one is new, check this machine's clock"),
         ),
         Refusal::AuthorityNotYetValid => (
-            tr!("{host}'s certificate comes from a CA whose own is not valid yet", host),
+            tr!(
+                "{host}'s certificate comes from a CA whose own is not valid yet",
+                host
+            ),
             tr!("check this machine's clock"),
         ),
         Refusal::ServerIsAuthority => (
@@ -213,11 +267,14 @@ fn refused(refusal: Refusal, host: &str) -> Error {
 
 /// A certificate's name as people write it. The TLS library writes `DnsName("a.example")`.
 fn plain_name(name: &str) -> &str {
-    let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    let inner = name
+        .split_once('(')
+        .and_then(|(_, rest)| rest.strip_suffix(')'));
     inner.unwrap_or(name).trim_matches('"')
 }
 
 fn day(time: &UnixTime) -> String {
     let time = Timestamp::from_second(i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
-    time.map(|time| time.strftime("%Y-%m-%d").to_string()).unwrap_or_default()
+    time.map(|time| time.strftime("%Y-%m-%d").to_string())
+        .unwrap_or_default()
 }

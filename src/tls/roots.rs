@@ -42,7 +42,10 @@ impl CaLocations {
         if self.file.is_none() && self.folders.is_empty() {
             return system();
         }
-        (self.file.as_deref().map(certificates).unwrap_or_default(), self.folders.clone())
+        (
+            self.file.as_deref().map(certificates).unwrap_or_default(),
+            self.folders.clone(),
+        )
     }
 }
 
@@ -54,7 +57,14 @@ fn system() -> (Vec<CertificateDer<'static>>, Vec<PathBuf>) {
 #[cfg(not(any(windows, target_vendor = "apple")))]
 fn system() -> (Vec<CertificateDer<'static>>, Vec<PathBuf>) {
     let found = openssl_probe::probe();
-    (found.cert_file.as_deref().map(certificates).unwrap_or_default(), found.cert_dir)
+    (
+        found
+            .cert_file
+            .as_deref()
+            .map(certificates)
+            .unwrap_or_default(),
+        found.cert_dir,
+    )
 }
 
 /// Why a chain is refused, if the TLS library's own reason would mislead.
@@ -89,13 +99,22 @@ struct Chain<'a> {
 impl<'a> Chain<'a> {
     fn read(server: &'a CertificateDer<'_>, others: &'a [CertificateDer<'_>]) -> Option<Self> {
         let server = Certificate::read(server)?;
-        let authorities: Vec<_> =
-            others.iter().filter_map(Certificate::read).filter(|other| other.reach().is_some()).collect();
-        let mut issuers: Vec<_> =
-            std::iter::once(&server).chain(&authorities).map(|one| one.issuer).collect();
+        let authorities: Vec<_> = others
+            .iter()
+            .filter_map(Certificate::read)
+            .filter(|other| other.reach().is_some())
+            .collect();
+        let mut issuers: Vec<_> = std::iter::once(&server)
+            .chain(&authorities)
+            .map(|one| one.issuer)
+            .collect();
         issuers.sort_unstable();
         issuers.dedup();
-        Some(Self { server, authorities, issuers })
+        Some(Self {
+            server,
+            authorities,
+            issuers,
+        })
     }
 
     /// The roots that may have signed one of its certificates.
@@ -104,7 +123,9 @@ impl<'a> Chain<'a> {
         roots: impl IntoIterator<Item = &'r CertificateDer<'static>>,
     ) -> Vec<Certificate<'r>> {
         let roots = roots.into_iter().filter_map(Certificate::read);
-        roots.filter(|root| self.issuers.contains(&root.subject)).collect()
+        roots
+            .filter(|root| self.issuers.contains(&root.subject))
+            .collect()
     }
 
     /// The CAs between the server and `root`, at most `reach` of them.
@@ -112,9 +133,13 @@ impl<'a> Chain<'a> {
         let mut path = Vec::new();
         let mut issuer = self.server.issuer;
         while path.len() < reach {
-            let next =
-                self.authorities.iter().filter(|other| other.subject == issuer && other.issuer != issuer);
-            let Some(next) = next.max_by_key(|other| other.issuer == root.subject) else { break };
+            let next = self
+                .authorities
+                .iter()
+                .filter(|other| other.subject == issuer && other.issuer != issuer);
+            let Some(next) = next.max_by_key(|other| other.issuer == root.subject) else {
+                break;
+            };
             path.push(next.der());
             issuer = next.issuer;
         }
@@ -140,8 +165,15 @@ impl Verifier {
         algorithms: WebPkiSupportedAlgorithms,
     ) -> Option<Self> {
         let (bundle, folders) = places.open();
-        let any = !own.is_empty() || !bundle.is_empty() || folders.iter().any(|path| folder::has_any(path));
-        any.then_some(Self { own, bundle, folders, algorithms })
+        let any = !own.is_empty()
+            || !bundle.is_empty()
+            || folders.iter().any(|path| folder::has_any(path));
+        any.then_some(Self {
+            own,
+            bundle,
+            folders,
+            algorithms,
+        })
     }
 
     fn check_chain(
@@ -151,7 +183,9 @@ impl Verifier {
         now: UnixTime,
     ) -> Result<(), rustls::Error> {
         let near = chain.named(self.own.iter().chain(&self.bundle));
-        let Err(error) = self.check_against(&near, server, chain, now) else { return Ok(()) };
+        let Err(error) = self.check_against(&near, server, chain, now) else {
+            return Ok(());
+        };
         let found = folder::find(&self.folders, &chain.issuers);
         let far = chain.named(&found);
         let error = match self.check_against(&far, server, chain, now) {
@@ -169,7 +203,9 @@ impl Verifier {
             }
             _ => None,
         };
-        Err(refusal.map_or(error, |refusal| CertificateError::Other(OtherError(Arc::new(refusal))).into()))
+        Err(refusal.map_or(error, |refusal| {
+            CertificateError::Other(OtherError(Arc::new(refusal))).into()
+        }))
     }
 
     /// Whether one of these roots vouches for the chain. This is the only place that decides whether a root counts.
@@ -183,7 +219,13 @@ impl Verifier {
         let ask = |roots: &[&Certificate<'_>], between: &[CertificateDer<'_>]| {
             let mut store = RootCertStore::empty();
             store.add_parsable_certificates(roots.iter().map(|root| root.der()));
-            verify_server_cert_signed_by_trust_anchor(server, &store, between, now, self.algorithms.all)
+            verify_server_cert_signed_by_trust_anchor(
+                server,
+                &store,
+                between,
+                now,
+                self.algorithms.all,
+            )
         };
         let mut free = Vec::new();
         let mut limited = Vec::new();
@@ -195,16 +237,21 @@ impl Verifier {
             }
         }
         let all: Vec<_> = chain.authorities.iter().map(Certificate::der).collect();
-        limited.into_iter().fold(ask(&free, &all), |verdict, (root, reach)| {
-            verdict.or_else(|error| ask(&[root], &chain.up_to(root, reach)).map_err(|_| error))
-        })
+        limited
+            .into_iter()
+            .fold(ask(&free, &all), |verdict, (root, reach)| {
+                verdict.or_else(|error| ask(&[root], &chain.up_to(root, reach)).map_err(|_| error))
+            })
     }
 
     /// Whether `--ca-file` was meant to vouch for this chain and cannot.
     fn lacks_authority(&self, chain: &Chain<'_>) -> bool {
         let own: Vec<_> = self.own.iter().filter_map(Certificate::read).collect();
-        let (able, unable): (Vec<_>, Vec<_>) = own.into_iter().partition(|one| one.reach().is_some());
-        unable.iter().any(|one| able.is_empty() || chain.issuers.contains(&one.subject))
+        let (able, unable): (Vec<_>, Vec<_>) =
+            own.into_iter().partition(|one| one.reach().is_some());
+        unable
+            .iter()
+            .any(|one| able.is_empty() || chain.issuers.contains(&one.subject))
     }
 }
 
@@ -212,7 +259,9 @@ impl Verifier {
 fn untimely(root: &Certificate<'_>, now: UnixTime) -> Option<Refusal> {
     root.reach()?;
     match root.in_time(now) {
-        Err(CertificateError::ExpiredContext { not_after, .. }) => Some(Refusal::AuthorityExpired(not_after)),
+        Err(CertificateError::ExpiredContext { not_after, .. }) => {
+            Some(Refusal::AuthorityExpired(not_after))
+        }
         Err(CertificateError::NotValidYetContext { .. }) => Some(Refusal::AuthorityNotYetValid),
         _ => None,
     }
@@ -266,7 +315,11 @@ fn certificates(path: &Path) -> Vec<CertificateDer<'static>> {
     let pem = std::fs::read(path).unwrap_or_default();
     let plain = std::str::from_utf8(&pem).ok().and_then(parse);
     // The usual reader accepts more than plain bundles.
-    plain.unwrap_or_else(|| CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok).collect())
+    plain.unwrap_or_else(|| {
+        CertificateDer::pem_slice_iter(&pem)
+            .filter_map(Result::ok)
+            .collect()
+    })
 }
 
 /// Reads a plain bundle. The usual reader would do, but its base64 takes the same time for every digit, as secrets need
@@ -281,7 +334,12 @@ fn parse(text: &str) -> Option<Vec<CertificateDer<'static>>> {
             None if line.contains(DASHES) => return None,
             None => {}
             Some(block) if line == END => {
-                found.push(base64::engine::general_purpose::STANDARD.decode(block).ok()?.into());
+                found.push(
+                    base64::engine::general_purpose::STANDARD
+                        .decode(block)
+                        .ok()?
+                        .into(),
+                );
                 digits = None;
             }
             Some(block) => block.extend_from_slice(line.trim_ascii_start().as_bytes()),
@@ -296,9 +354,15 @@ mod tests {
 
     fn bundle() -> String {
         let [one, other] = ["one", "other"].map(|name| {
-            rcgen::generate_simple_self_signed([name.to_owned()]).expect("a certificate").cert.pem()
+            rcgen::generate_simple_self_signed([name.to_owned()])
+                .expect("a certificate")
+                .cert
+                .pem()
         });
-        format!("# A root\n{one}\n# Über alles\n{}", other.replace('\n', "\r\n"))
+        format!(
+            "# A root\n{one}\n# Über alles\n{}",
+            other.replace('\n', "\r\n")
+        )
     }
 
     #[test]
@@ -332,7 +396,9 @@ mod tests {
     fn a_path_to_a_root_that_allows_few_prefers_what_that_root_signed() {
         let ca = |name: &str| {
             let mut params = rcgen::CertificateParams::new(Vec::new()).expect("no names");
-            params.distinguished_name.push(rcgen::DnType::CommonName, name);
+            params
+                .distinguished_name
+                .push(rcgen::DnType::CommonName, name);
             params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
             params
         };
@@ -340,15 +406,32 @@ mod tests {
         let [root, stranger] = ["root", "stranger"]
             .map(|name| rcgen::CertifiedIssuer::self_signed(ca(name), key()).expect("a root"));
         let between_key = key();
-        let between = [&stranger, &root]
-            .map(|issuer| ca("between").signed_by(&between_key, issuer).expect("a certificate"));
+        let between = [&stranger, &root].map(|issuer| {
+            ca("between")
+                .signed_by(&between_key, issuer)
+                .expect("a certificate")
+        });
         let issuer = rcgen::Issuer::new(ca("between"), between_key);
-        let server = ca("server").signed_by(&key(), &issuer).expect("a certificate");
-        let others = [root.der(), between[0].der(), between[1].der(), stranger.der()].map(Clone::clone);
+        let server = ca("server")
+            .signed_by(&key(), &issuer)
+            .expect("a certificate");
+        let others = [
+            root.der(),
+            between[0].der(),
+            between[1].der(),
+            stranger.der(),
+        ]
+        .map(Clone::clone);
         let chain = Chain::read(server.der(), &others).expect("a chain");
         let trusted = [root.der().clone()];
-        let [root] = &chain.named(&trusted)[..] else { panic!("one root") };
-        for (reach, path) in [(0, &[][..]), (1, &[between[1].der()]), (2, &[between[1].der()])] {
+        let [root] = &chain.named(&trusted)[..] else {
+            panic!("one root")
+        };
+        for (reach, path) in [
+            (0, &[][..]),
+            (1, &[between[1].der()]),
+            (2, &[between[1].der()]),
+        ] {
             assert_eq!(chain.up_to(root, reach).iter().collect::<Vec<_>>(), path);
         }
     }

@@ -42,7 +42,9 @@ impl Job {
             self.machine.set(name, value);
         }
         self.machine.set("CI", "true");
-        let outcome = self.machine.shell("bash", &format!("set -eo pipefail\n{script}"));
+        let outcome = self
+            .machine
+            .shell("bash", &format!("set -eo pipefail\n{script}"));
         assert_eq!(outcome.code, 0, "{script}\n{}", outcome.stderr);
         for name in own.keys() {
             self.machine.unset(name);
@@ -55,25 +57,35 @@ impl Job {
 /// The code under a heading, of a kind.
 fn example(heading: &str, kind: &str) -> String {
     let page = read("docs/ci.md");
-    let (_, section) =
-        page.split_once(&format!("\n## {heading}\n")).unwrap_or_else(|| panic!("no {heading}"));
+    let (_, section) = page
+        .split_once(&format!("\n## {heading}\n"))
+        .unwrap_or_else(|| panic!("no {heading}"));
     let section = section.split("\n## ").next().expect("a section");
-    let (_, block) = section.split_once(&format!("```{kind}\n")).expect("an example");
+    let (_, block) = section
+        .split_once(&format!("```{kind}\n"))
+        .expect("an example");
     block.split_once("```").expect("an end").0.to_owned()
 }
 
 fn yaml(heading: &str) -> Yaml {
-    YamlLoader::load_from_str(&example(heading, "yaml")).expect("YAML").remove(0)
+    YamlLoader::load_from_str(&example(heading, "yaml"))
+        .expect("YAML")
+        .remove(0)
 }
 
 /// The names and texts of a mapping.
 fn texts(mapping: &Yaml) -> Variables {
     let entries = mapping.as_hash().into_iter().flatten();
-    entries.map(|(name, value)| (text(name), text(value))).collect()
+    entries
+        .map(|(name, value)| (text(name), text(value)))
+        .collect()
 }
 
 fn text(value: &Yaml) -> String {
-    value.as_str().unwrap_or_else(|| panic!("a text: {value:?}")).to_owned()
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("a text: {value:?}"))
+        .to_owned()
 }
 
 /// `(prefix NAME suffix)` with the demo's value in its place; every such expression must name a known setting.
@@ -98,7 +110,12 @@ fn github_actions() {
     let steps = yaml("GitHub Actions")["jobs"]["import"]["steps"].clone();
     let mut ran = 0;
     for step in steps.as_vec().expect("steps") {
-        let Some(script) = step["run"].as_str().filter(|script| !script.contains("dpkg")) else { continue };
+        let Some(script) = step["run"]
+            .as_str()
+            .filter(|script| !script.contains("dpkg"))
+        else {
+            continue;
+        };
         let mut own = texts(&step["env"]);
         for value in own.values_mut() {
             *value = expanded(value, "${{", "}}", |name| {
@@ -108,7 +125,10 @@ fn github_actions() {
             });
         }
         let env_file = job.machine.write("github_env", "");
-        own.insert("GITHUB_ENV".to_owned(), env_file.to_str().expect("UTF-8").to_owned());
+        own.insert(
+            "GITHUB_ENV".to_owned(),
+            env_file.to_str().expect("UTF-8").to_owned(),
+        );
         own.insert("GITHUB_ACTIONS".to_owned(), "true".to_owned());
         job.step(script, &own);
         let set = std::fs::read_to_string(env_file).expect("the file");
@@ -122,7 +142,11 @@ fn github_actions() {
     }
     assert_eq!(ran, 2);
     let token = &job.variables["GLUO_TOKEN"];
-    assert!(job.log.starts_with(&format!("::add-mask::{token}\n")), "{}", job.log);
+    assert!(
+        job.log.starts_with(&format!("::add-mask::{token}\n")),
+        "{}",
+        job.log
+    );
     assert!(job.log.contains(r#""success":true"#), "{}", job.log);
 }
 
@@ -134,9 +158,16 @@ fn gitlab_ci() {
     let mut job = Job::new();
     let pipeline = yaml("GitLab CI");
     // Masked variables of the project's settings are in the environment of each job.
-    let settings: Vec<_> =
-        job.servers.demo().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    job.variables.extend(settings.into_iter().filter(|(name, _)| name.starts_with("HELLOCLOUD")));
+    let settings: Vec<_> = job
+        .servers
+        .demo()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    job.variables.extend(
+        settings
+            .into_iter()
+            .filter(|(name, _)| name.starts_with("HELLOCLOUD")),
+    );
     let script = |name: &str| {
         let lines = pipeline[name]["script"].as_vec().expect("a script").iter();
         lines.map(text).collect::<Vec<_>>().join("\n")
@@ -172,7 +203,10 @@ fn azure_pipelines() {
     let mut secrets = Variables::new();
     let mut ran = 0;
     for step in steps.as_vec().expect("steps") {
-        let Some(script) = step["script"].as_str().filter(|script| !script.contains("dpkg")) else {
+        let Some(script) = step["script"]
+            .as_str()
+            .filter(|script| !script.contains("dpkg"))
+        else {
             continue;
         };
         let mut own = texts(&step["env"]);
@@ -182,18 +216,33 @@ fn azure_pipelines() {
             });
         }
         let printed = job.step(script, &own);
-        for line in printed.lines().filter_map(|line| line.strip_prefix("##vso[task.setvariable variable=")) {
+        for line in printed
+            .lines()
+            .filter_map(|line| line.strip_prefix("##vso[task.setvariable variable="))
+        {
             let (about, value) = line.split_once(']').expect("a value");
             let (name, secret) = about.split_once(';').unwrap_or((about, ""));
-            assert_eq!(secret == "issecret=true", name.ends_with("_TOKEN"), "{line}");
+            assert_eq!(
+                secret == "issecret=true",
+                name.ends_with("_TOKEN"),
+                "{line}"
+            );
             // A secret is no environment variable of later steps until they ask for it.
-            let place = if secret.is_empty() { &mut job.variables } else { &mut secrets };
+            let place = if secret.is_empty() {
+                &mut job.variables
+            } else {
+                &mut secrets
+            };
             place.insert(name.to_owned(), value.to_owned());
         }
         ran += 1;
     }
     assert_eq!(ran, 2);
-    assert!(job.log.contains(r#""username":"integracao""#), "{}", job.log);
+    assert!(
+        job.log.contains(r#""username":"integracao""#),
+        "{}",
+        job.log
+    );
 }
 
 #[test]
@@ -203,12 +252,17 @@ fn jenkins() {
     }
     let mut job = Job::new();
     let pipeline = example("Jenkins", "groovy");
-    let (_, environment) = pipeline.split_once("environment {\n").expect("an environment");
+    let (_, environment) = pipeline
+        .split_once("environment {\n")
+        .expect("an environment");
     let environment = environment.split_once('}').expect("its end").0;
     let mut own = Variables::new();
     for line in environment.lines().filter(|line| line.contains('=')) {
         let (name, value) = line.trim().split_once(" = ").expect("NAME = value");
-        assert!(value.starts_with("'") || value.starts_with("credentials('"), "{line}");
+        assert!(
+            value.starts_with("'") || value.starts_with("credentials('"),
+            "{line}"
+        );
         own.insert(name.to_owned(), job.demo(name));
     }
     assert!(own.contains_key("SYSTEMSWAY_PASSWORD"), "{environment}");

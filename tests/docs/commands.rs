@@ -12,14 +12,20 @@ fn commands_work_in_the_sandbox() {
     let mut blocks = 0;
     for path in documents() {
         let text = read(&path);
-        for part in text.split("<!-- runs in the sandbox -->\n\n```sh\n").skip(1) {
+        for part in text
+            .split("<!-- runs in the sandbox -->\n\n```sh\n")
+            .skip(1)
+        {
             let script = part.split_once("```").expect("a block's end").0;
             let machine = Machine::new();
             machine.write("script.sh", format!("set -eu\n{script}"));
             let outcome = machine.shell("sh", "crmauth sandbox -q -- sh script.sh");
             assert_eq!(outcome.code, 0, "{path}: {script}{}", outcome.stderr);
             let stdout = &outcome.stdout;
-            assert!(!stdout.is_empty() && !stdout.contains("ERROR"), "{path}: {script}{stdout}");
+            assert!(
+                !stdout.is_empty() && !stdout.contains("ERROR"),
+                "{path}: {script}{stdout}"
+            );
             blocks += 1;
         }
     }
@@ -29,7 +35,10 @@ fn commands_work_in_the_sandbox() {
 #[test]
 fn links_lead_somewhere() {
     let mut links = 0;
-    for path in documents().iter().flat_map(|path| [path.clone(), portuguese(path)]) {
+    for path in documents()
+        .iter()
+        .flat_map(|path| [path.clone(), portuguese(path)])
+    {
         let text = read(&path);
         let folder = at(&path).parent().expect("a folder").to_owned();
         for part in text.split("](").skip(1) {

@@ -9,14 +9,25 @@ fn both_languages_have_the_same_shape() {
         for (place, (one, other)) in one.iter().zip(&other).enumerate() {
             assert_eq!(one, other, "{path} and {}, part {place}", portuguese(&path));
         }
-        assert_eq!(one.len(), other.len(), "{path} and {} end differently", portuguese(&path));
+        assert_eq!(
+            one.len(),
+            other.len(),
+            "{path} and {} end differently",
+            portuguese(&path)
+        );
     }
 }
 
 #[test]
 fn no_document_is_in_one_language_only() {
     let entries = std::fs::read_dir(at("docs/pt-BR")).expect("docs/pt-BR");
-    let names = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"));
+    let names = entries.map(|entry| {
+        entry
+            .expect("an entry")
+            .file_name()
+            .into_string()
+            .expect("UTF-8")
+    });
     let mut found: Vec<String> = names.map(|name| format!("docs/pt-BR/{name}")).collect();
     found.push("README.pt-BR.md".to_owned());
     found.sort();
@@ -39,16 +50,27 @@ fn shape(text: &str) -> Vec<String> {
         } else if let Some(kind) = &block {
             parts.extend(typed(kind, line));
         } else if line.starts_with('#') {
-            parts.push(format!("a heading of level {}", line.chars().take_while(|c| *c == '#').count()));
+            parts.push(format!(
+                "a heading of level {}",
+                line.chars().take_while(|c| *c == '#').count()
+            ));
         } else if line.starts_with('|') {
             let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
             parts.push(format!("a row of {}", cells.len()));
-            parts.extend(cells.iter().flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_owned));
+            parts.extend(
+                cells
+                    .iter()
+                    .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+                    .map(str::to_owned),
+            );
         } else if line.starts_with("<!-- run") || line.starts_with("<!-- exchange") {
             parts.push(line.to_owned());
         }
         if block.is_none() {
-            let links = line.split("](").skip(1).filter_map(|link| link.split_once(')'));
+            let links = line
+                .split("](")
+                .skip(1)
+                .filter_map(|link| link.split_once(')'));
             // A link's heading is in the page's language.
             parts.extend(links.map(|(link, _)| format!("a link to {}", target(link))));
         }
@@ -72,5 +94,7 @@ fn typed(kind: &str, line: &str) -> Option<String> {
 fn target(link: &str) -> String {
     let file = link.split('#').next().unwrap_or_default();
     let name = file.rsplit('/').next().unwrap_or_default();
-    name.replace(".pt-BR", "").replace("-pt-BR", "").replace("-en.", ".")
+    name.replace(".pt-BR", "")
+        .replace("-pt-BR", "")
+        .replace("-en.", ".")
 }

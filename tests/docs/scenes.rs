@@ -91,7 +91,11 @@ impl Scene {
 
     pub fn status(mut self, status: u16, body: &Value) -> Self {
         let headers = vec![("Content-Type", "application/json")];
-        self.answers.push(Answer { status, headers, body: body.to_string() });
+        self.answers.push(Answer {
+            status,
+            headers,
+            body: body.to_string(),
+        });
         self
     }
 
@@ -105,7 +109,11 @@ impl Scene {
     }
 
     pub fn header(mut self, name: &'static str, value: &'static str) -> Self {
-        self.answers.last_mut().expect("an answer").headers.push((name, value));
+        self.answers
+            .last_mut()
+            .expect("an answer")
+            .headers
+            .push((name, value));
         self
     }
 
@@ -131,19 +139,30 @@ impl Scene {
         for (name, value) in self.settings.iter().filter(|(_, value)| !value.is_empty()) {
             machine.set(name, value);
         }
-        self.before.iter().for_each(|command| drop(machine.run(command)));
+        self.before
+            .iter()
+            .for_each(|command| drop(machine.run(command)));
         let outcome = machine.run_args(&self.command.split(' ').collect::<Vec<_>>());
         let shown = |text: &str| {
             let (_, its) = url.split_once("://").expect("a URL");
             let home = machine.root().join("home").display().to_string();
-            timeless(&text.replace(&base, url).replace(&host, its).replace(&home, "/home/ana"))
+            timeless(
+                &text
+                    .replace(&base, url)
+                    .replace(&host, its)
+                    .replace(&home, "/home/ana"),
+            )
         };
-        Played { terminal: shown(&self.terminal(&outcome)), wire: shown(&self.wire(&server)) }
+        Played {
+            terminal: shown(&self.terminal(&outcome)),
+            wire: shown(&self.wire(&server)),
+        }
     }
 
     fn start(&self, authority: &Authority) -> Server {
         let answers = self.answers.iter();
-        let answers = answers.map(|answer| Reply::with_headers(answer.status, &answer.headers, &answer.body));
+        let answers =
+            answers.map(|answer| Reply::with_headers(answer.status, &answer.headers, &answer.body));
         match self.server {
             Kind::Scripted | Kind::Nobody => Server::start(answers.collect()),
             Kind::Silent => Server::start(vec![Reply::Silence]),
@@ -153,8 +172,16 @@ impl Scene {
     }
 
     fn terminal(&self, outcome: &Outcome) -> String {
-        let Outcome { code, stdout, stderr } = outcome;
-        let code = if *code == 0 { String::new() } else { format!("$ echo $?\n{code}\n") };
+        let Outcome {
+            code,
+            stdout,
+            stderr,
+        } = outcome;
+        let code = if *code == 0 {
+            String::new()
+        } else {
+            format!("$ echo $?\n{code}\n")
+        };
         format!("$ crmauth {}\n{stderr}{stdout}{code}", self.command)
     }
 
@@ -167,7 +194,11 @@ impl Scene {
                     wire.push_str(&format!("{name}: {value}\n"));
                 }
             }
-            wire.push_str(&format!("{}\nHTTP/1.1 {}\n", body(&request.body), answer.status));
+            wire.push_str(&format!(
+                "{}\nHTTP/1.1 {}\n",
+                body(&request.body),
+                answer.status
+            ));
             wire.push_str(&format!("{}\n", body(&answer.body)));
         }
         wire.trim_end().to_owned() + "\n"
@@ -176,15 +207,24 @@ impl Scene {
 
 /// A body behind its empty line, JSON on lines of its own.
 fn body(text: &str) -> String {
-    let pretty = serde_json::from_str::<Value>(text).ok().map(|value| format!("{value:#}"));
+    let pretty = serde_json::from_str::<Value>(text)
+        .ok()
+        .map(|value| format!("{value:#}"));
     let text = pretty.unwrap_or_else(|| text.to_owned());
-    if text.is_empty() { text } else { format!("\n{text}\n") }
+    if text.is_empty() {
+        text
+    } else {
+        format!("\n{text}\n")
+    }
 }
 
 /// Times of this run as one that always was.
 fn timeless(text: &str) -> String {
     let is_time = |text: &str| {
-        let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+        let shape: String = text
+            .chars()
+            .map(|c| if c.is_ascii_digit() { '0' } else { c })
+            .collect();
         shape == "0000-00-00T00:00:00Z"
     };
     let mut result = String::new();
@@ -206,7 +246,11 @@ fn timeless(text: &str) -> String {
 
 /// The scenes of a system's page, or of the page on errors that every system knows.
 pub fn of(page: &str) -> Vec<Scene> {
-    if page == "errors" { errors() } else { (demo::of(page).scenes)() }
+    if page == "errors" {
+        errors()
+    } else {
+        (demo::of(page).scenes)()
+    }
 }
 
 pub fn scene(
@@ -231,7 +275,10 @@ pub fn scene(
 /// What every system has in common, shown with Zeev.
 fn errors() -> Vec<Scene> {
     let scene = |name| {
-        let settings = [("ZEEV_USERNAME", "maria"), ("ZEEV_PASSWORD", "aS3nhaD4M4ria")];
+        let settings = [
+            ("ZEEV_USERNAME", "maria"),
+            ("ZEEV_PASSWORD", "aS3nhaD4M4ria"),
+        ];
         scene(name, "zeev", "login zeev", &settings)
     };
     vec![
@@ -246,7 +293,9 @@ fn errors() -> Vec<Scene> {
         scene("closed port").at(Kind::Nobody),
         scene("unknown issuer").at(Kind::Untrusted),
         scene("expired").at(Kind::Expired),
-        scene("silent").at(Kind::Silent).command("login zeev --timeout 1"),
+        scene("silent")
+            .at(Kind::Silent)
+            .command("login zeev --timeout 1"),
         scene("away").html(503, "<title>Service Unavailable</title>"),
         scene("no session").command("token zeev --cached"),
         scene("no folder").command("login zeev -o sessions/zeev.txt"),

@@ -12,7 +12,9 @@ use super::{at, check, code, fill, read, table};
 
 #[test]
 fn the_readmes_tables_are_those_of_the_declarations() {
-    fill("README.pt-BR.md", |name| (name == "systems").then(|| systems(Lang::PtBr)));
+    fill("README.pt-BR.md", |name| {
+        (name == "systems").then(|| systems(Lang::PtBr))
+    });
     fill("README.md", |name| match name {
         "systems" => Some(systems(Lang::En)),
         "formats" => Some(formats()),
@@ -28,23 +30,36 @@ fn the_example_env_file_is_the_one_that_providers_prints() {
         .env_clear()
         .output()
         .expect("the program");
-    check(".env.example", &String::from_utf8(output.stdout).expect("UTF-8"));
+    check(
+        ".env.example",
+        &String::from_utf8(output.stdout).expect("UTF-8"),
+    );
 }
 
 #[test]
 fn the_changelog_knows_this_version() {
     let heading = concat!("\n## [", env!("CARGO_PKG_VERSION"), "] - ");
-    assert!(read("CHANGELOG.md").contains(heading), "no entry of {heading}");
+    assert!(
+        read("CHANGELOG.md").contains(heading),
+        "no entry of {heading}"
+    );
 }
 
 #[test]
 fn every_exit_code_of_an_error_is_documented() {
     let source = std::fs::read_to_string(at("src/error.rs"));
     let source = source.expect("error.rs");
-    let documented: Vec<&str> = EXIT_CODES.iter().flat_map(|(codes, ..)| codes.split(", ")).collect();
-    let facts = source
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("Self::")?.split_once("\", ")?.1.strip_suffix("),"));
+    let documented: Vec<&str> = EXIT_CODES
+        .iter()
+        .flat_map(|(codes, ..)| codes.split(", "))
+        .collect();
+    let facts = source.lines().filter_map(|line| {
+        line.trim()
+            .strip_prefix("Self::")?
+            .split_once("\", ")?
+            .1
+            .strip_suffix("),")
+    });
     let mut seen = 0;
     for code in facts {
         assert!(documented.contains(&code), "exit code {code}");
@@ -56,14 +71,26 @@ fn every_exit_code_of_an_error_is_documented() {
 fn systems(lang: Lang) -> String {
     let (head, parameter, segment, ages, folder) = match lang {
         Lang::En => (
-            ["System", "Target", "Login", "The session goes into", "It ages as"],
+            [
+                "System",
+                "Target",
+                "Login",
+                "The session goes into",
+                "It ages as",
+            ],
             "the parameter",
             "a segment of the path",
             ["fixed", "idle", "single seat"],
             "docs",
         ),
         Lang::PtBr => (
-            ["Sistema", "Alvo", "Login", "A sessão vai em", "Envelhece como"],
+            [
+                "Sistema",
+                "Alvo",
+                "Login",
+                "A sessão vai em",
+                "Envelhece como",
+            ],
             "no parâmetro",
             "um trecho do caminho",
             ["fixa", "ociosa", "única"],
@@ -71,8 +98,10 @@ fn systems(lang: Lang) -> String {
         ),
     };
     let rows = provider::specs().into_iter().map(|spec| {
-        let names: Vec<String> =
-            std::iter::once(&spec.id).chain(spec.aliases).map(|name| code(name)).collect();
+        let names: Vec<String> = std::iter::once(&spec.id)
+            .chain(spec.aliases)
+            .map(|name| code(name))
+            .collect();
         let carried = match spec.placement.place() {
             "header" => "`Authorization: Bearer …`".to_owned(),
             "query" => format!("{parameter} `{}`", spec.placement.name()),
@@ -84,21 +113,34 @@ fn systems(lang: Lang) -> String {
             Ageing::Idle { .. } => ages[1],
             Ageing::SingleSeat { .. } => ages[2],
         };
-        vec![page, names.join(", "), Text::declared(spec.method).render(lang), carried, ages.to_owned()]
+        vec![
+            page,
+            names.join(", "),
+            Text::declared(spec.method).render(lang),
+            carried,
+            ages.to_owned(),
+        ]
     });
     table(&head, rows)
 }
 
 fn formats() -> String {
-    let rows = Format::ALL
-        .iter()
-        .map(|format| vec![code(&format!("-f {}", format.name())), format.about().to_owned()]);
+    let rows = Format::ALL.iter().map(|format| {
+        vec![
+            code(&format!("-f {}", format.name())),
+            format.about().to_owned(),
+        ]
+    });
     table(&["Format", "What it is for"], rows)
 }
 
 fn exit_codes() -> String {
-    let rows = EXIT_CODES
-        .iter()
-        .map(|(code, meaning, action)| vec![(*code).to_owned(), (*meaning).to_owned(), (*action).to_owned()]);
+    let rows = EXIT_CODES.iter().map(|(code, meaning, action)| {
+        vec![
+            (*code).to_owned(),
+            (*meaning).to_owned(),
+            (*action).to_owned(),
+        ]
+    });
     table(&["Code", "Meaning", "What a script does"], rows)
 }

@@ -11,7 +11,10 @@ use crate::support::machine::installed;
 
 /// The steps whose answer gives the session: of logins, and of renewals.
 fn sessions() -> Vec<&'static Step> {
-    steps::last().into_iter().chain(steps::of_kind(steps::Kind::Renewal)).collect()
+    steps::last()
+        .into_iter()
+        .chain(steps::of_kind(steps::Kind::Renewal))
+        .collect()
 }
 
 /// What cannot be read ends a login; a renewal gives way to a login.
@@ -22,8 +25,15 @@ fn unreadable(number: u8) -> Row {
 /// A text between HTML's own, with everything in it that nobody may see.
 fn echo(scene: &Scene) -> String {
     let secret = scene.secret();
-    let html = secret.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;");
-    format!("value=\"{html}\" data='{secret}' class=\"{}\"", scene.given().token)
+    let html = secret
+        .replace('&', "&amp;")
+        .replace('"', "&quot;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
+    format!(
+        "value=\"{html}\" data='{secret}' class=\"{}\"",
+        scene.given().token
+    )
 }
 
 #[test]
@@ -47,20 +57,33 @@ fn a_page_that_echoes_the_password() {
 
 #[test]
 fn the_body_decides_and_not_its_type() {
-    let steps = || steps::logins().into_iter().chain(steps::of_kind(steps::Kind::Renewal));
+    let steps = || {
+        steps::logins()
+            .into_iter()
+            .chain(steps::of_kind(steps::Kind::Renewal))
+    };
     Row::new(17)
         .at(steps())
         .fault(|scene| Reply::http(200, "text/html; charset=UTF-8", scene.good()))
         .check();
     for content_type in ["text/plain", "application/octet-stream", ""] {
-        Row::new(17).at(steps()).brief().fault(|scene| Reply::http(200, content_type, scene.good())).check();
+        Row::new(17)
+            .at(steps())
+            .brief()
+            .fault(|scene| Reply::http(200, content_type, scene.good()))
+            .check();
     }
 }
 
 #[test]
 fn a_byte_order_mark_is_passed_over() {
-    let steps = steps::logins().into_iter().chain(steps::of_kind(steps::Kind::Renewal));
-    Row::new(18).at(steps).fault(|scene| Reply::json(200, ["\u{feff}", &scene.good()].concat())).check();
+    let steps = steps::logins()
+        .into_iter()
+        .chain(steps::of_kind(steps::Kind::Renewal));
+    Row::new(18)
+        .at(steps)
+        .fault(|scene| Reply::json(200, ["\u{feff}", &scene.good()].concat()))
+        .check();
 }
 
 /// What PHP prints around an answer.
@@ -83,7 +106,10 @@ fn text_of_php_around_the_answer() {
             .at(steps::logins())
             .at(steps::of_kind(steps::Kind::Renewal))
             .fault(move |scene| Reply::json(200, body(scene)))
-            .says(&["warning: ", "the server printed text around its JSON (PHP display_errors?)"])
+            .says(&[
+                "warning: ",
+                "the server printed text around its JSON (PHP display_errors?)",
+            ])
             .unsaid(&["private.php"])
             .brief_unless(place == 0)
             .check();
@@ -112,9 +138,17 @@ fn json_that_is_cut_or_goes_on() {
         |scene| scene.good().replace(':', "::"),
     ];
     for (place, body) in broken.into_iter().enumerate() {
-        let row = unreadable(20).at(steps::logins()).fault(move |scene| Reply::json(200, body(scene)));
-        let row = row.says(&["sent invalid JSON at byte "]).unsaid(&["EOF", "trailing", "expected"]);
-        if place == 0 { row.check() } else { row.brief().check() }
+        let row = unreadable(20)
+            .at(steps::logins())
+            .fault(move |scene| Reply::json(200, body(scene)));
+        let row = row
+            .says(&["sent invalid JSON at byte "])
+            .unsaid(&["EOF", "trailing", "expected"]);
+        if place == 0 {
+            row.check()
+        } else {
+            row.brief().check()
+        }
     }
     for (body, what) in [
         ("", "sent an empty answer"),
@@ -137,7 +171,11 @@ fn an_answer_cut_at_any_byte() {
     let zeev = steps::named("zeev's login");
     let length = Scene::new(zeev).good().len();
     for end in 1..length {
-        unreadable(20).at([zeev]).brief().fault(move |scene| Reply::json(200, &scene.good()[..end])).check();
+        unreadable(20)
+            .at([zeev])
+            .brief()
+            .fault(move |scene| Reply::json(200, &scene.good()[..end]))
+            .check();
     }
 }
 
@@ -149,8 +187,13 @@ fn json_of_ten_thousand_levels() {
         |_| "{\"a\":".repeat(100_000),
     ];
     for body in deep {
-        let row = unreadable(21).at(steps::last()).fault(move |scene| Reply::json(200, body(scene)));
-        row.measured().says(&["sent invalid JSON at byte "]).brief().check();
+        let row = unreadable(21)
+            .at(steps::last())
+            .fault(move |scene| Reply::json(200, body(scene)));
+        row.measured()
+            .says(&["sent invalid JSON at byte "])
+            .brief()
+            .check();
     }
 }
 
@@ -166,7 +209,10 @@ fn a_field_of_another_type() {
             .at(steps::last())
             .fault(move |scene| Reply::json(200, scene.answer_with(value)))
             .but(move |scene, promise| {
-                promise.says.push(format!("has {kind} in `{}` where a text was expected", scene.step.field));
+                promise.says.push(format!(
+                    "has {kind} in `{}` where a text was expected",
+                    scene.step.field
+                ));
             })
             .unsaid(&["8125663091"])
             .brief_unless(kind == "a number")
@@ -179,7 +225,10 @@ fn a_field_of_another_type() {
             r#"{"success":true,"result":{"token":8125663091}}"#,
             "has a number in `token` where a text was expected",
         ),
-        (r#"{"success":true,"result":"8125663091"}"#, "has a text in `result` where an object was expected"),
+        (
+            r#"{"success":true,"result":"8125663091"}"#,
+            "has a text in `result` where an object was expected",
+        ),
         (r#"{"success":true,"result":{}}"#, "has no field `token`"),
     ] {
         unreadable(22)
@@ -193,8 +242,25 @@ fn a_field_of_another_type() {
 
 #[test]
 fn a_lifetime_that_is_none() {
-    let steps = || ["hellocloud's login", "broker's login", "hellocloud's refresh"].map(steps::named);
-    for value in ["-1", "0", "null", "1e20", "18446744073709551615", "\"soon\"", "[]", "0.5", "1e400"] {
+    let steps = || {
+        [
+            "hellocloud's login",
+            "broker's login",
+            "hellocloud's refresh",
+        ]
+        .map(steps::named)
+    };
+    for value in [
+        "-1",
+        "0",
+        "null",
+        "1e20",
+        "18446744073709551615",
+        "\"soon\"",
+        "[]",
+        "0.5",
+        "1e400",
+    ] {
         let row = Row::new(23)
             .at(steps())
             .fault(move |scene| Reply::json(200, scene.good().replace("3600", value)))
@@ -213,7 +279,11 @@ fn a_lifetime_that_is_none() {
         }
     }
     for created in ["0", "-9223372036854775808", "9223372036854775807", "1e300"] {
-        let body = move |scene: &Scene| scene.good().replacen('{', &format!("{{\"Created\":{created},"), 1);
+        let body = move |scene: &Scene| {
+            scene
+                .good()
+                .replacen('{', &format!("{{\"Created\":{created},"), 1)
+        };
         Row::new(23)
             .at([steps::named("broker's login")])
             .brief()
@@ -222,7 +292,9 @@ fn a_lifetime_that_is_none() {
                 if created == "1e300" {
                     return;
                 }
-                promise.says.push("the server names no usable lifetime for its token".to_owned());
+                promise
+                    .says
+                    .push("the server names no usable lifetime for its token".to_owned());
                 promise.entry = Kept::Same;
             })
             .check();
@@ -231,22 +303,45 @@ fn a_lifetime_that_is_none() {
 
 #[test]
 fn a_session_that_is_none() {
-    for (place, value) in
-        ["null", "\"\"", "\" \"", "\"null\"", "\"NULL\"", "\"NA\"", "\"none\"", "\"undefined\""]
-            .into_iter()
-            .enumerate()
+    for (place, value) in [
+        "null",
+        "\"\"",
+        "\" \"",
+        "\"null\"",
+        "\"NULL\"",
+        "\"NA\"",
+        "\"none\"",
+        "\"undefined\"",
+    ]
+    .into_iter()
+    .enumerate()
     {
-        let row =
-            unreadable(24).at(sessions()).fault(move |scene| Reply::json(200, scene.answer_with(value)));
+        let row = unreadable(24)
+            .at(sessions())
+            .fault(move |scene| Reply::json(200, scene.answer_with(value)));
         let row = row.says(&["there is no session in the"]);
-        if place == 1 { row.check() } else { row.brief().check() }
+        if place == 1 {
+            row.check()
+        } else {
+            row.brief().check()
+        }
     }
     let systemsway = [steps::named("systemsway's login")];
-    for (code, exit, text) in [("01", 4, "refused the login"), ("00", 6, "there is no session in the")] {
+    for (code, exit, text) in [
+        ("01", 4, "refused the login"),
+        ("00", 6, "there is no session in the"),
+    ] {
         let body = format!(r#"{{"codigo":"{code}","idSessao":"NA"}}"#);
-        let row =
-            Row::new(24).at(systemsway).fault(move |_| Reply::json(200, &body)).exit(exit).says(&[text]);
-        if exit == 4 { row.check() } else { row.suspect().check() }
+        let row = Row::new(24)
+            .at(systemsway)
+            .fault(move |_| Reply::json(200, &body))
+            .exit(exit)
+            .says(&[text]);
+        if exit == 4 {
+            row.check()
+        } else {
+            row.suspect().check()
+        }
     }
 }
 
@@ -264,10 +359,15 @@ fn a_session_with_characters_that_no_header_could_carry() {
     .into_iter()
     .enumerate()
     {
-        let row =
-            unreadable(25).at(sessions()).fault(move |scene| Reply::json(200, scene.answer_with(value)));
+        let row = unreadable(25)
+            .at(sessions())
+            .fault(move |scene| Reply::json(200, scene.answer_with(value)));
         let row = row.says(&[text]).unsaid(&["Q9w8e7r6"]);
-        if place == 0 { row.check() } else { row.brief().check() }
+        if place == 0 {
+            row.check()
+        } else {
+            row.brief().check()
+        }
     }
 }
 
@@ -283,18 +383,26 @@ fn a_session_full_of_what_shells_obey() {
             Reply::json(200, scene.good())
         })
         .check();
-    for shell in ["sh", "bash", "dash", "zsh"].into_iter().filter(|shell| installed(shell)) {
+    for shell in ["sh", "bash", "dash", "zsh"]
+        .into_iter()
+        .filter(|shell| installed(shell))
+    {
         for step in steps::usual_logins() {
             let mut scene = Scene::new(step);
             scene.replace_token(OBEYED);
             scene.server.push(scene.before());
             scene.server.push([Reply::json(200, scene.good())]);
             let (system, prefix) = (step.system, step.system.to_uppercase());
-            let script =
-                format!("eval \"$(crmauth login {system} -f sh)\"; printf '%s\\n' \"${prefix}_TOKEN\"");
+            let script = format!(
+                "eval \"$(crmauth login {system} -f sh)\"; printf '%s\\n' \"${prefix}_TOKEN\""
+            );
             let run = scene.run(scene.machine.shell_command(shell, &script));
             let stdout = Stdout::Session(format!("{}\n", scene.given().token));
-            let promise = Promise { stdout, entry: Kept::Replaced, ..Promise::exit(0) };
+            let promise = Promise {
+                stdout,
+                entry: Kept::Replaced,
+                ..Promise::exit(0)
+            };
             assert_eq!(promise.broken(&scene, &run), [""; 0], "{shell}, {system}");
         }
     }
@@ -308,7 +416,10 @@ fn a_session_that_is_too_long() {
             .fault(move |scene| {
                 let long = "Lq7".repeat(length / 3);
                 scene.canary(Canary::of(Class::Token, &long[..16]));
-                Reply::json(200, scene.answer_with(&format!("\"{}\"", &[&long, "xx"].concat()[..length])))
+                Reply::json(
+                    200,
+                    scene.answer_with(&format!("\"{}\"", &[&long, "xx"].concat()[..length])),
+                )
             })
             .measured()
             .says(&[format!("is too long ({length} bytes, 8192 at most)")])
@@ -331,9 +442,14 @@ fn renewals_that_cannot_be_read_give_way_to_a_login() {
 fn an_answer_of_any_kind_may_end_a_check() {
     // What says neither that a session is alive nor that it is dead changes nothing.
     for body in ["", "{\"x\":", "null"] {
-        let answered =
-            steps::all().into_iter().filter(|step| matches!(step.kind, Kind::Check | Kind::Revocation));
-        Row::new(20).at(answered).fault(move |_| Reply::json(200, body)).exit(6).check();
+        let answered = steps::all()
+            .into_iter()
+            .filter(|step| matches!(step.kind, Kind::Check | Kind::Revocation));
+        Row::new(20)
+            .at(answered)
+            .fault(move |_| Reply::json(200, body))
+            .exit(6)
+            .check();
     }
 }
 

@@ -27,7 +27,9 @@ pub fn read() -> Vec<&'static Step> {
 /// A head, and a body that is the good answer but longer.
 fn with_head(head: &str, scene: &Scene) -> Vec<u8> {
     let good = scene.good();
-    [head.replace("LENGTH", &(good.len() + 1).to_string()), good].concat().into_bytes()
+    [head.replace("LENGTH", &(good.len() + 1).to_string()), good]
+        .concat()
+        .into_bytes()
 }
 
 #[test]
@@ -45,9 +47,13 @@ fn a_connection_that_ends_before_the_answer_does() {
             .says(&["closed the connection before answering"])
             .but(|scene, promise| match scene.step.kind {
                 Kind::Login if scene.step.secret => {
-                    promise.says.push("; the login may have taken effect".to_owned());
+                    promise
+                        .says
+                        .push("; the login may have taken effect".to_owned());
                 }
-                Kind::Revocation => promise.says.push("; the logout may have taken effect".to_owned()),
+                Kind::Revocation => promise
+                    .says
+                    .push("; the logout may have taken effect".to_owned()),
                 Kind::Renewal if scene.step.spec().renewal == Renewal::OnceExpired => {}
                 _ => promise.unsaid.push("may have taken effect".to_owned()),
             })
@@ -90,7 +96,11 @@ fn a_server_that_is_silent() {
         .timeout(2.0)
         .measured()
         .exit(5)
-        .says(&["no answer from 127.0.0.1:", " within 2 s", "--timeout SECONDS"])
+        .says(&[
+            "no answer from 127.0.0.1:",
+            " within 2 s",
+            "--timeout SECONDS",
+        ])
         .suspect()
         .check();
 }
@@ -150,7 +160,9 @@ fn an_answer_without_an_end() {
 
 /// 200 MB of nothing.
 static BOMB: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    let gzip = Command::new("sh").args(["-c", "head -c 200000000 /dev/zero | gzip"]).output();
+    let gzip = Command::new("sh")
+        .args(["-c", "head -c 200000000 /dev/zero | gzip"])
+        .output();
     let bomb = gzip.expect("gzip").stdout;
     assert!((100_000..400_000).contains(&bomb.len()), "{}", bomb.len());
     bomb
@@ -162,7 +174,10 @@ fn an_answer_that_is_compressed() {
         Row::new(14)
             .at(read().into_iter().filter(|step| step.kind != Kind::Renewal))
             .fault(move |_| {
-                let headers = [("Content-Encoding", encoding), ("Content-Type", "application/json")];
+                let headers = [
+                    ("Content-Encoding", encoding),
+                    ("Content-Type", "application/json"),
+                ];
                 Reply::with_headers(200, &headers, &*BOMB)
             })
             .measured()
@@ -195,7 +210,9 @@ fn a_server_of_another_protocol() {
     Row::new(15)
         .at(steps::first())
         .fault(|scene| {
-            scene.server.door(Door::Greeting(b"SSH-2.0-OpenSSH_9.6\r\n".to_vec()));
+            scene
+                .server
+                .door(Door::Greeting(b"SSH-2.0-OpenSSH_9.6\r\n".to_vec()));
             Fault::Door
         })
         .exit(6)

@@ -9,7 +9,13 @@ const ROWS: &[(u8, &[&str])] = &[
     (2, &["faults/connect::a_name_without_an_address"]),
     (3, &["faults/connect::a_connection_that_never_comes_about"]),
     (4, &["faults/tls::an_expired_certificate"]),
-    (5, &["faults/tls::an_unknown_issuer", "http::a_certificate_is_no_reason_to_try_again"]),
+    (
+        5,
+        &[
+            "faults/tls::an_unknown_issuer",
+            "http::a_certificate_is_no_reason_to_try_again",
+        ],
+    ),
     (6, &["faults/tls::a_certificate_for_another_host"]),
     (
         7,
@@ -28,7 +34,10 @@ const ROWS: &[(u8, &[&str])] = &[
             "token::after_a_login_that_was_cut_off_a_single_seat_is_asked_for",
         ],
     ),
-    (9, &["faults/broken::a_connection_that_ends_before_the_answer_does"]),
+    (
+        9,
+        &["faults/broken::a_connection_that_ends_before_the_answer_does"],
+    ),
     (10, &["faults/broken::an_answer_that_is_cut"]),
     (11, &["faults/broken::a_server_that_is_silent"]),
     (
@@ -38,7 +47,13 @@ const ROWS: &[(u8, &[&str])] = &[
             "api::the_time_out_of_a_body_is_idle_time",
         ],
     ),
-    (13, &["faults/broken::an_answer_without_an_end", "api::a_large_answer_passes_in_constant_memory"]),
+    (
+        13,
+        &[
+            "faults/broken::an_answer_without_an_end",
+            "api::a_large_answer_passes_in_constant_memory",
+        ],
+    ),
     (14, &["faults/broken::an_answer_that_is_compressed"]),
     (15, &["faults/broken::a_server_of_another_protocol"]),
     (16, &["faults/answers::a_page_that_echoes_the_password"]),
@@ -58,8 +73,17 @@ const ROWS: &[(u8, &[&str])] = &[
     (22, &["faults/answers::a_field_of_another_type"]),
     (23, &["faults/answers::a_lifetime_that_is_none"]),
     (24, &["faults/answers::a_session_that_is_none"]),
-    (25, &["faults/answers::a_session_with_characters_that_no_header_could_carry"]),
-    (26, &["faults/answers::a_session_full_of_what_shells_obey", "formats::shells_read_sh"]),
+    (
+        25,
+        &["faults/answers::a_session_with_characters_that_no_header_could_carry"],
+    ),
+    (
+        26,
+        &[
+            "faults/answers::a_session_full_of_what_shells_obey",
+            "formats::shells_read_sh",
+        ],
+    ),
     (27, &["faults/answers::a_session_that_is_too_long"]),
     (28, &["faults/redirects::redirects_to_the_same_server"]),
     (29, &["faults/redirects::redirects_to_elsewhere"]),
@@ -82,7 +106,10 @@ const ROWS: &[(u8, &[&str])] = &[
     ),
     (33, &["faults/statuses::accounts_that_are_locked"]),
     (34, &["faults/statuses::no_such_place"]),
-    (35, &["faults/statuses::requests_that_the_server_does_not_take"]),
+    (
+        35,
+        &["faults/statuses::requests_that_the_server_does_not_take"],
+    ),
     (36, &["faults/statuses::a_server_that_gave_up_waiting"]),
     (37, &["faults/statuses::too_many_requests"]),
     (
@@ -95,10 +122,19 @@ const ROWS: &[(u8, &[&str])] = &[
     ),
     (
         39,
-        &["faults/statuses::a_server_that_failed", "hellocloud::refusals_that_a_real_server_sends_with_500"],
+        &[
+            "faults/statuses::a_server_that_failed",
+            "hellocloud::refusals_that_a_real_server_sends_with_500",
+        ],
     ),
     (40, &["faults/statuses::a_server_that_is_away"]),
-    (41, &["faults/sessions::a_cookie_is_no_session", "gluo::a_cookie_is_not_sent_back"]),
+    (
+        41,
+        &[
+            "faults/sessions::a_cookie_is_no_session",
+            "gluo::a_cookie_is_not_sent_back",
+        ],
+    ),
     (42, &["faults/sessions::a_servers_clock_that_is_off"]),
     (
         43,
@@ -140,10 +176,22 @@ const ROWS: &[(u8, &[&str])] = &[
             "login::a_file_that_cannot_be_replaced_is_found_out_before_any_request",
         ],
     ),
-    (49, &["faults/outputs::a_link_in_the_files_place", "sink::nothing_but_a_regular_file_is_replaced"]),
+    (
+        49,
+        &[
+            "faults/outputs::a_link_in_the_files_place",
+            "sink::nothing_but_a_regular_file_is_replaced",
+        ],
+    ),
     (50, &["faults/outputs::a_file_that_others_could_read"]),
     (51, &["faults/outputs::a_folder_that_others_may_write"]),
-    (52, &["faults/outputs::any_umask", "store::no_umask_opens_or_closes_the_store"]),
+    (
+        52,
+        &[
+            "faults/outputs::any_umask",
+            "store::no_umask_opens_or_closes_the_store",
+        ],
+    ),
     (
         53,
         &[
@@ -154,8 +202,20 @@ const ROWS: &[(u8, &[&str])] = &[
         ],
     ),
     (54, &["faults/kept::entries_of_others_or_open_to_them"]),
-    (55, &["faults/kept::twenty_at_once", "token::fifty_at_once_log_in_once"]),
-    (56, &["faults/kept::a_lock_that_is_held", "store::a_lock_is_waited_for_no_longer_than_the_time_out"]),
+    (
+        55,
+        &[
+            "faults/kept::twenty_at_once",
+            "token::fifty_at_once_log_in_once",
+        ],
+    ),
+    (
+        56,
+        &[
+            "faults/kept::a_lock_that_is_held",
+            "store::a_lock_is_waited_for_no_longer_than_the_time_out",
+        ],
+    ),
     (
         57,
         &[
@@ -175,10 +235,19 @@ const ROWS: &[(u8, &[&str])] = &[
     ),
     (
         59,
-        &["faults/ends::a_clock_that_is_far_off", "faults/ends::a_certificate_under_a_clock_that_is_far_off"],
+        &[
+            "faults/ends::a_clock_that_is_far_off",
+            "faults/ends::a_certificate_under_a_clock_that_is_far_off",
+        ],
     ),
-    (60, &["faults/envfiles::line_ends_and_marks_of_other_systems"]),
-    (61, &["faults/envfiles::line_ends_and_marks_of_other_systems"]),
+    (
+        60,
+        &["faults/envfiles::line_ends_and_marks_of_other_systems"],
+    ),
+    (
+        61,
+        &["faults/envfiles::line_ends_and_marks_of_other_systems"],
+    ),
     (
         62,
         &[
@@ -204,7 +273,13 @@ const ROWS: &[(u8, &[&str])] = &[
             "settings::a_planted_url_gets_no_secret",
         ],
     ),
-    (66, &["faults/envfiles::settings_that_are_not_there", "settings::all_that_is_missing_is_named_at_once"]),
+    (
+        66,
+        &[
+            "faults/envfiles::settings_that_are_not_there",
+            "settings::all_that_is_missing_is_named_at_once",
+        ],
+    ),
     (
         67,
         &[
@@ -214,7 +289,13 @@ const ROWS: &[(u8, &[&str])] = &[
             "settings::a_pipe_that_was_named_is_read_and_waited_for_no_longer_than_allowed",
         ],
     ),
-    (68, &["faults/envfiles::the_file_of_a_parent_folder", "settings::only_this_folders_file_is_read"]),
+    (
+        68,
+        &[
+            "faults/envfiles::the_file_of_a_parent_folder",
+            "settings::only_this_folders_file_is_read",
+        ],
+    ),
     (69, &["faults/surroundings::nobody_to_ask"]),
     (
         70,
@@ -225,7 +306,10 @@ const ROWS: &[(u8, &[&str])] = &[
             "http::plain_text_passes_a_proxy_by",
         ],
     ),
-    (71, &["faults/surroundings::a_cgi_servers_header_is_no_proxy"]),
+    (
+        71,
+        &["faults/surroundings::a_cgi_servers_header_is_no_proxy"],
+    ),
     (
         72,
         &[
@@ -243,7 +327,13 @@ const ROWS: &[(u8, &[&str])] = &[
             "redis/settings::over_tls",
         ],
     ),
-    (74, &["redis/faults::refusals_of_who_we_are", "redis/settings::passwords_users_and_databases"]),
+    (
+        74,
+        &[
+            "redis/faults::refusals_of_who_we_are",
+            "redis/settings::passwords_users_and_databases",
+        ],
+    ),
     (
         75,
         &[
@@ -286,9 +376,15 @@ fn every_row_has_tests_that_exist() {
     for (row, tests) in ROWS {
         for test in *tests {
             let (file, name) = test.split_once("::").expect("file::name");
-            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(file).with_extension("rs");
+            let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("tests")
+                .join(file)
+                .with_extension("rs");
             let text = std::fs::read_to_string(&path).expect("a file of tests");
-            assert!(text.contains(&format!("#[test]\nfn {name}()")), "row {row}: no test {test}");
+            assert!(
+                text.contains(&format!("#[test]\nfn {name}()")),
+                "row {row}: no test {test}"
+            );
         }
     }
 }

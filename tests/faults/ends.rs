@@ -18,7 +18,11 @@ use crate::support::{Reply, at_once};
 fn strike(folder: &Path, signal: Signal) {
     for process in fs::read_dir("/proc").expect("processes").flatten() {
         let is_there = fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd == folder);
-        let id = process.file_name().to_str().and_then(|id| id.parse().ok()).and_then(Pid::from_raw);
+        let id = process
+            .file_name()
+            .to_str()
+            .and_then(|id| id.parse().ok())
+            .and_then(Pid::from_raw);
         if let (true, Some(id)) = (is_there, id) {
             kill_process(id, signal).expect("it runs");
         }
@@ -30,19 +34,31 @@ fn a_signal_while_an_answer_is_waited_for() {
     let steps = steps::first();
     of(steps, |scene| {
         let lines: &[&str] = match scene.step.kind {
-            steps::Kind::Login | steps::Kind::Renewal => {
-                &["login T", "token T -o session.txt -vv", "exec T -- env", "exec T --token-file -- env"]
-            }
+            steps::Kind::Login | steps::Kind::Renewal => &[
+                "login T",
+                "token T -o session.txt -vv",
+                "exec T -- env",
+                "exec T --token-file -- env",
+            ],
             steps::Kind::Check => &["status T --check"],
             steps::Kind::Revocation => &["logout T"],
             steps::Kind::Call => &["api T PATH"],
         };
-        let signals = [(Signal::INT, 130), (Signal::QUIT, 131), (Signal::TERM, 143), (Signal::HUP, 143)];
+        let signals = [
+            (Signal::INT, 130),
+            (Signal::QUIT, 131),
+            (Signal::TERM, 143),
+            (Signal::HUP, 143),
+        ];
         for (line, (signal, code)) in lines.iter().zip(signals.iter().cycle()) {
             scene.server.push([Reply::Silence]);
-            let mut promise = Promise { says: vec!["error: interrupted".to_owned()], ..Promise::exit(*code) };
+            let mut promise = Promise {
+                says: vec!["error: interrupted".to_owned()],
+                ..Promise::exit(*code)
+            };
             if line.starts_with("login") || scene.step.kind == steps::Kind::Login {
-                promise.says = vec!["error: interrupted; a login under way may have taken effect".to_owned()];
+                promise.says =
+                    vec!["error: interrupted; a login under way may have taken effect".to_owned()];
                 if scene.step.single_seat() {
                     promise.entry = Kept::Suspect;
                 }
@@ -63,7 +79,10 @@ fn a_signal_while_an_answer_is_waited_for() {
 /// The program with another clock.
 fn at_time(scene: &Scene, clock: &str, line: &str) -> std::process::Command {
     let command = scene.command(line);
-    let arguments: Vec<String> = command.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
+    let arguments: Vec<String> = command
+        .get_args()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     under(&scene.machine, &["faketime", "-f", clock], &arguments)
 }
@@ -74,7 +93,12 @@ fn a_clock_that_is_far_off() {
         return;
     }
     each(|scene| {
-        for clock in ["@2100-01-01 00:00:00", "+400d", "-2h", "@1971-01-01 00:00:00"] {
+        for clock in [
+            "@2100-01-01 00:00:00",
+            "+400d",
+            "-2h",
+            "@1971-01-01 00:00:00",
+        ] {
             for line in ["login T", "token T"] {
                 welcome(scene);
                 hold(59, scene, at_time(scene, clock, line), &delivered(scene));
@@ -92,8 +116,11 @@ fn a_certificate_under_a_clock_that_is_far_off() {
     at_once(steps::usual_logins(), |step| {
         let scene = Scene::over_tls(step, &authority);
         for clock in ["@5000-01-01 00:00:00", "@1971-01-01 00:00:00"] {
-            let promise =
-                Promise { says: vec!["clock".to_owned()], place: Some(scene.host()), ..Promise::exit(5) };
+            let promise = Promise {
+                says: vec!["clock".to_owned()],
+                place: Some(scene.host()),
+                ..Promise::exit(5)
+            };
             hold(59, &scene, at_time(&scene, clock, "login T"), &promise);
         }
     });

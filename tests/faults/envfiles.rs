@@ -17,12 +17,26 @@ fn text(scene: &Scene) -> String {
 /// The line of the first secret: its number, the variable, and the text before and behind it.
 fn secret_line(scene: &Scene) -> (usize, String, String, String) {
     let text = text(scene);
-    let at = text.lines().position(|line| line.contains(scene.secret())).expect("a secret");
-    let (before, rest): (Vec<&str>, Vec<&str>) =
-        (text.lines().take(at).collect(), text.lines().skip(at + 1).collect());
-    let variable =
-        text.lines().nth(at).and_then(|line| line.split('=').next()).expect("a variable").to_owned();
-    let join = |lines: &[&str]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+    let at = text
+        .lines()
+        .position(|line| line.contains(scene.secret()))
+        .expect("a secret");
+    let (before, rest): (Vec<&str>, Vec<&str>) = (
+        text.lines().take(at).collect(),
+        text.lines().skip(at + 1).collect(),
+    );
+    let variable = text
+        .lines()
+        .nth(at)
+        .and_then(|line| line.split('=').next())
+        .expect("a variable")
+        .to_owned();
+    let join = |lines: &[&str]| {
+        lines
+            .iter()
+            .map(|line| format!("{line}\n"))
+            .collect::<String>()
+    };
     (at + 1, variable, join(&before), join(&rest))
 }
 
@@ -36,15 +50,24 @@ fn works(row: u8, scene: &Scene, content: impl AsRef<[u8]>) {
 }
 
 /// Verbs that would log in, and how each ends where the settings are refused.
-const VERBS: [(&str, i32); 4] =
-    [("login T", 2), ("token T --json", 2), ("exec T -vv -- env", 125), ("api T PATH", 2)];
+const VERBS: [(&str, i32); 4] = [
+    ("login T", 2),
+    ("token T --json", 2),
+    ("exec T -vv -- env", 125),
+    ("api T PATH", 2),
+];
 
 /// Logins with each of these env files, in turn by one verb and another, are refused before anything is sent.
 fn are_refused(row: u8, scene: &Scene, contents: impl IntoIterator<Item = Vec<u8>>, says: &[&str]) {
     let kept = text(scene);
     for (content, (line, code)) in contents.into_iter().zip(VERBS.into_iter().cycle()) {
         scene.source(".env", content);
-        hold(row, scene, scene.command(line), &before_any_request(code, says));
+        hold(
+            row,
+            scene,
+            scene.command(line),
+            &before_any_request(code, says),
+        );
     }
     scene.source(".env", kept);
 }
@@ -55,7 +78,11 @@ fn line_ends_and_marks_of_other_systems() {
         let plain = text(scene);
         works(60, scene, plain.replace('\n', "\r\n"));
         works(61, scene, format!("\u{feff}{plain}"));
-        works(61, scene, format!("\u{feff}{}", plain.replace('\n', "\r\n")));
+        works(
+            61,
+            scene,
+            format!("\u{feff}{}", plain.replace('\n', "\r\n")),
+        );
     });
 }
 
@@ -65,15 +92,29 @@ fn values_that_readers_disagree_on() {
         let (number, variable, before, rest) = secret_line(scene);
         let line = format!("line {number}");
         // A secret without what only quotes can hold, so that the fault is the one that is meant.
-        let word: String = scene.secret().chars().filter(char::is_ascii_alphanumeric).collect();
-        scene.canary(super::canary::Canary::of(super::canary::Class::Setting, &word));
+        let word: String = scene
+            .secret()
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .collect();
+        scene.canary(super::canary::Canary::of(
+            super::canary::Class::Setting,
+            &word,
+        ));
         let with = |value: &[u8]| {
             let [before, rest] = [before.as_bytes(), rest.as_bytes()];
             [before, variable.as_bytes(), b"=", value, b"\n", rest].concat()
         };
         let says = [&*line, &variable, "hint: "];
         for (row, values) in [
-            (62, &[format!("{word}$word"), format!("\"{word}${{word}}\""), format!("'{word}${{word}}'")][..]),
+            (
+                62,
+                &[
+                    format!("{word}$word"),
+                    format!("\"{word}${{word}}\""),
+                    format!("'{word}${{word}}'"),
+                ][..],
+            ),
             (
                 63,
                 &[
@@ -84,11 +125,28 @@ fn values_that_readers_disagree_on() {
                     format!("'{word}\\\\x'"),
                 ],
             ),
-            (64, &[format!("'{word}\nmore'"), format!("'{word}\0'"), format!("\"{word}")]),
+            (
+                64,
+                &[
+                    format!("'{word}\nmore'"),
+                    format!("'{word}\0'"),
+                    format!("\"{word}"),
+                ],
+            ),
         ] {
-            are_refused(row, scene, values.iter().map(|value| with(value.as_bytes())), &says);
+            are_refused(
+                row,
+                scene,
+                values.iter().map(|value| with(value.as_bytes())),
+                &says,
+            );
         }
-        are_refused(64, scene, [with(&[word.as_bytes(), b"\xe9"].concat())], &says);
+        are_refused(
+            64,
+            scene,
+            [with(&[word.as_bytes(), b"\xe9"].concat())],
+            &says,
+        );
     });
 }
 
@@ -108,12 +166,22 @@ fn lines_of_other_programs() {
 fn a_file_of_two_megabytes() {
     each(|scene| {
         let content = format!("{}{}", text(scene), "# filler\n".repeat(250_000));
-        are_refused(64, scene, [content.into_bytes()], &[".env", "larger than 1024 KiB", "hint: "]);
+        are_refused(
+            64,
+            scene,
+            [content.into_bytes()],
+            &[".env", "larger than 1024 KiB", "hint: "],
+        );
         // To the byte.
         let full = 1024 * 1024 - text(scene).len();
         let (fits, larger) = ("#".repeat(full), "#".repeat(full + 1));
         works(64, scene, text(scene) + &fits);
-        are_refused(64, scene, [(text(scene) + &larger).into_bytes()], &["larger than 1024 KiB"]);
+        are_refused(
+            64,
+            scene,
+            [(text(scene) + &larger).into_bytes()],
+            &["larger than 1024 KiB"],
+        );
     });
 }
 
@@ -127,15 +195,31 @@ fn the_environment_wins() {
         let environment = |name: &str| format!("{name} from the environment");
         let wins = |scene: &Scene, says: &[String]| {
             welcome(scene);
-            let promise = Promise { says: says.to_vec(), ..delivered(scene) };
+            let promise = Promise {
+                says: says.to_vec(),
+                ..delivered(scene)
+            };
             hold(65, scene, scene.command("login T -v"), &promise);
         };
         // The same server in another spelling, so that the file's secret is for it.
-        scene.machine.set(&name, &format!("{}/", url.replace("http:", "HTTP:")));
-        wins(scene, &[environment(&name), format!("{variable} from ./.env line {number}")]);
+        scene
+            .machine
+            .set(&name, &format!("{}/", url.replace("http:", "HTTP:")));
+        wins(
+            scene,
+            &[
+                environment(&name),
+                format!("{variable} from ./.env line {number}"),
+            ],
+        );
         // Both are the environment's, whatever the file says of either. No canary: it stands in the program's own.
-        scene.machine.set(&variable, "An0therSecretOfTheEnvironment");
-        for content in [plain.clone(), plain.replace(&url, "https://nowhere.invalid")] {
+        scene
+            .machine
+            .set(&variable, "An0therSecretOfTheEnvironment");
+        for content in [
+            plain.clone(),
+            plain.replace(&url, "https://nowhere.invalid"),
+        ] {
             scene.source(".env", content);
             wins(scene, &[environment(&name), environment(&variable)]);
         }
@@ -155,7 +239,12 @@ fn a_files_secret_meets_no_other_server_of_the_environment() {
         scene.machine.set(&name, &url);
         let told = format!("{name} in the environment names another server than ./.env line");
         for (line, code) in VERBS.into_iter().chain([("login T --env-file ./.env", 2)]) {
-            hold(65, scene, scene.command(line), &before_any_request(code, &[&told, &variable, "hint: "]));
+            hold(
+                65,
+                scene,
+                scene.command(line),
+                &before_any_request(code, &[&told, &variable, "hint: "]),
+            );
         }
         scene.machine.unset(&name);
         scene.source(".env", plain);
@@ -167,15 +256,24 @@ fn a_planted_url_meets_no_secret_from_elsewhere() {
     each(|scene| {
         let (_, variable, before, rest) = secret_line(scene);
         // No canary: what a person puts into the environment stands in the program's own.
-        scene.machine.set(&variable, "Pl4ntedSecretOfTheEnvironment");
+        scene
+            .machine
+            .set(&variable, "Pl4ntedSecretOfTheEnvironment");
         let plain = text(scene);
         scene.source(".env", format!("{before}{rest}"));
-        for (line, code) in
-            [("login T", 2), ("token T --json", 2), ("exec T -- env", 125), ("api T PATH -vv", 2)]
-        {
+        for (line, code) in [
+            ("login T", 2),
+            ("token T --json", 2),
+            ("exec T -- env", 125),
+            ("api T PATH -vv", 2),
+        ] {
             let mut promise = before_any_request(
                 code,
-                &["a planted file could send the secret elsewhere", &variable, "hint: "],
+                &[
+                    "a planted file could send the secret elsewhere",
+                    &variable,
+                    "hint: ",
+                ],
             );
             promise.unsaid = vec!["Pl4nted".to_owned()];
             hold(65, scene, scene.command(line), &promise);
@@ -189,10 +287,21 @@ fn a_planted_url_meets_no_secret_from_elsewhere() {
 fn settings_that_are_not_there() {
     each(|scene| {
         let plain = text(scene);
-        let names: Vec<String> =
-            plain.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name.to_owned()).collect();
-        let with = |value: &str| names.iter().map(|name| format!("{name}={value}\n")).collect::<String>();
-        let contents = ["", "''", "'   '", "\"\""].map(with).into_iter().chain([String::new()]);
+        let names: Vec<String> = plain
+            .lines()
+            .filter_map(|line| line.split_once('='))
+            .map(|(name, _)| name.to_owned())
+            .collect();
+        let with = |value: &str| {
+            names
+                .iter()
+                .map(|name| format!("{name}={value}\n"))
+                .collect::<String>()
+        };
+        let contents = ["", "''", "'   '", "\"\""]
+            .map(with)
+            .into_iter()
+            .chain([String::new()]);
         let says: Vec<&str> = names.iter().map(String::as_str).chain(["hint: "]).collect();
         are_refused(66, scene, contents.map(String::into_bytes), &says);
     });
@@ -202,10 +311,18 @@ fn settings_that_are_not_there() {
 fn files_that_cannot_be_read_as_such() {
     each(|scene| {
         fs::create_dir(scene.machine.path("folder")).expect("a folder");
-        for (file, why) in [("missing", "there is no such file"), ("folder", "is a folder")] {
+        for (file, why) in [
+            ("missing", "there is no such file"),
+            ("folder", "is a folder"),
+        ] {
             for line in ["login T", "token T --json"] {
                 let command = scene.command(&format!("{line} --env-file {file}"));
-                hold(67, scene, command, &before_any_request(2, &[file, why, "hint: "]));
+                hold(
+                    67,
+                    scene,
+                    command,
+                    &before_any_request(2, &[file, why, "hint: "]),
+                );
             }
         }
         // An implicit one is passed over.
@@ -216,11 +333,22 @@ fn files_that_cannot_be_read_as_such() {
             fs::remove_file(&path).expect("an env file");
             match kind {
                 "folder" => fs::create_dir(&path).expect("a folder"),
-                "fifo" => assert!(Command::new("mkfifo").arg(&path).status().expect("mkfifo").success()),
+                "fifo" => assert!(
+                    Command::new("mkfifo")
+                        .arg(&path)
+                        .status()
+                        .expect("mkfifo")
+                        .success()
+                ),
                 "link" => symlink("nothing", &path).expect("a link"),
                 _ => {}
             }
-            hold(67, scene, scene.command("login T"), &before_any_request(2, &[&url, "./.env (", "hint: "]));
+            hold(
+                67,
+                scene,
+                scene.command("login T"),
+                &before_any_request(2, &[&url, "./.env (", "hint: "]),
+            );
             if kind == "folder" {
                 fs::remove_dir(&path).expect("a folder")
             } else {
@@ -250,10 +378,20 @@ fn files_of_others_or_open_to_them() {
                 &before_any_request(2, &["./.env belongs to another user", "hint: "]),
             );
             welcome(scene);
-            hold(67, scene, scene.command("login T --env-file .env"), &delivered(scene));
+            hold(
+                67,
+                scene,
+                scene.command("login T --env-file .env"),
+                &delivered(scene),
+            );
             // Without settings of ours it is nobody's affair.
             fs::write(&path, "OTHER=1\n").expect("an env file");
-            hold(67, scene, scene.command("login T"), &before_any_request(2, &["./.env (another user's)"]));
+            hold(
+                67,
+                scene,
+                scene.command("login T"),
+                &before_any_request(2, &["./.env (another user's)"]),
+            );
         }
     });
 }
@@ -264,9 +402,22 @@ fn the_file_of_a_parent_folder() {
         fs::create_dir(scene.machine.path("child")).expect("a folder");
         let command = script(scene, "cd child && crmauth login T");
         let url = format!("{}_URL", scene.step.system.to_uppercase());
-        hold(68, scene, command, &before_any_request(2, &[&url, "./.env (not there)"]));
+        hold(
+            68,
+            scene,
+            command,
+            &before_any_request(2, &[&url, "./.env (not there)"]),
+        );
         // Its session is stored, which is all that is asked.
-        let promise = Promise { connections: Some(0), ..Promise::exit(0) };
-        hold(68, scene, script(scene, "cd child && crmauth status 2>/dev/null >&2"), &promise);
+        let promise = Promise {
+            connections: Some(0),
+            ..Promise::exit(0)
+        };
+        hold(
+            68,
+            scene,
+            script(scene, "cd child && crmauth status 2>/dev/null >&2"),
+            &promise,
+        );
     });
 }

@@ -71,18 +71,28 @@ impl Way {
 const CALLED: &str = "{\"called\":true}";
 
 const fn way(line: &'static str) -> Way {
-    Way { line, on_failure: "" }
+    Way {
+        line,
+        on_failure: "",
+    }
 }
 
 const LOGIN: &[Way] = &[
     way("login T"),
-    Way { line: "login T -f sh -vv", on_failure: "false\n" },
+    Way {
+        line: "login T -f sh -vv",
+        on_failure: "false\n",
+    },
     way("login T --json -vv"),
     way("token T -o session.txt -v"),
     way("exec T -vv -- env"),
     way("api T PATH -v"),
 ];
-const RENEWAL: &[Way] = &[way("token T -vv"), way("exec T -v -- env"), way("api T PATH --json")];
+const RENEWAL: &[Way] = &[
+    way("token T -vv"),
+    way("exec T -v -- env"),
+    way("api T PATH --json"),
+];
 const CHECK: &[Way] = &[way("status T --check -vv"), way("status T --check --json")];
 const REVOCATION: &[Way] = &[way("logout T -vv"), way("logout T --json")];
 const CALL: &[Way] = &[way("api T PATH -vv"), way("api T PATH --json")];
@@ -129,7 +139,10 @@ impl Row {
     }
 
     /// The fault. It is provoked anew for every run.
-    pub fn fault<F: Into<Fault>>(mut self, provoke: impl Fn(&mut Scene) -> F + Sync + 'static) -> Self {
+    pub fn fault<F: Into<Fault>>(
+        mut self,
+        provoke: impl Fn(&mut Scene) -> F + Sync + 'static,
+    ) -> Self {
         self.provoke = Some(Box::new(move |scene| provoke(scene).into()));
         self
     }
@@ -142,7 +155,9 @@ impl Row {
 
     /// What stands on stderr.
     pub fn says<T: AsRef<str>>(mut self, texts: &[T]) -> Self {
-        self.promise.says.extend(texts.iter().map(|text| text.as_ref().to_owned()));
+        self.promise
+            .says
+            .extend(texts.iter().map(|text| text.as_ref().to_owned()));
         self
     }
 
@@ -154,7 +169,9 @@ impl Row {
 
     /// What does not.
     pub fn unsaid(mut self, texts: &[&str]) -> Self {
-        self.promise.unsaid.extend(texts.iter().map(|text| (*text).to_owned()));
+        self.promise
+            .unsaid
+            .extend(texts.iter().map(|text| (*text).to_owned()));
         self
     }
 
@@ -202,7 +219,11 @@ impl Row {
         let measured = self.measured && installed("time");
         let broken = std::sync::Mutex::new(Vec::new());
         // Runs that wait do no work meanwhile.
-        let many = if self.timeout.is_some() { self.steps.len() } else { AT_ONCE };
+        let many = if self.timeout.is_some() {
+            self.steps.len()
+        } else {
+            AT_ONCE
+        };
         for steps in self.steps.chunks(many) {
             at_once(steps, |step| {
                 let found = self.strike(step, measured);
@@ -210,7 +231,12 @@ impl Row {
             });
         }
         let broken = broken.into_inner().expect("no panic");
-        assert!(broken.is_empty(), "row {}:\n{}", self.number, broken.join("\n"));
+        assert!(
+            broken.is_empty(),
+            "row {}:\n{}",
+            self.number,
+            broken.join("\n")
+        );
     }
 
     fn strike(&self, step: &'static Step, measured: bool) -> Vec<String> {
@@ -223,7 +249,9 @@ impl Row {
             Kind::Call => CALL,
         };
         let ways = if self.brief { &ways[..1] } else { ways };
-        ways.iter().flat_map(|way| self.try_way(&mut scene, *way, measured)).collect()
+        ways.iter()
+            .flat_map(|way| self.try_way(&mut scene, *way, measured))
+            .collect()
     }
 
     fn try_way(&self, scene: &mut Scene, way: Way, measured: bool) -> Vec<String> {
@@ -241,25 +269,40 @@ impl Row {
                 let call = works && way.verb() == "api" && scene.step.kind != Kind::Call;
                 scene.server.push(scene.before());
                 scene.server.push(answers);
-                scene.server.push(if works { scene.after() } else { Vec::new() });
+                scene
+                    .server
+                    .push(if works { scene.after() } else { Vec::new() });
                 scene.server.push(call.then(|| Reply::json(200, CALLED)));
             }
             let command = scene.command(&line);
-            let control = self.timeout.map(|seconds| std::thread::spawn(move || late(seconds)));
-            let run = if measured { scene.measured(command) } else { scene.run(command) };
-            promise.timeout +=
-                control.map(|control| control.join().expect("a duration") * 2).unwrap_or_default();
+            let control = self
+                .timeout
+                .map(|seconds| std::thread::spawn(move || late(seconds)));
+            let run = if measured {
+                scene.measured(command)
+            } else {
+                scene.run(command)
+            };
+            promise.timeout += control
+                .map(|control| control.join().expect("a duration") * 2)
+                .unwrap_or_default();
             if let Some(peak) = run.peak {
                 tell(self.number, scene.step.name, &line, run.took, peak);
             }
             broken = promise.broken(scene, &run);
             // A busy machine makes a run late, or lets it end before it has come as far as it should.
-            let late = |text: &String| ["G5", "G8", "\""].iter().any(|start| text.starts_with(start));
+            let late = |text: &String| {
+                ["G5", "G8", "\""]
+                    .iter()
+                    .any(|start| text.starts_with(start))
+            };
             let timed = self.timeout.is_some() || broken.iter().any(|text| text.starts_with("G5"));
             let again = timed && !broken.is_empty() && broken.iter().all(late);
             scene.restore(&run);
             let (name, stderr) = (scene.step.name, &run.outcome.stderr);
-            broken.iter_mut().for_each(|text| *text = format!("{name}, {line}: {text}\n{stderr}"));
+            broken
+                .iter_mut()
+                .for_each(|text| *text = format!("{name}, {line}: {text}\n{stderr}"));
             if !again {
                 break;
             }
@@ -288,7 +331,9 @@ impl Row {
             (Kind::Revocation, _) if works => {
                 (promise.entry, promise.stdout) = (Kept::Dropped, Stdout::Anything)
             }
-            (Kind::Login, _) if self.suspect && scene.step.single_seat() => promise.entry = Kept::Suspect,
+            (Kind::Login, _) if self.suspect && scene.step.single_seat() => {
+                promise.entry = Kept::Suspect
+            }
             _ => {}
         }
         if !works {
@@ -297,7 +342,9 @@ impl Row {
         if let Some(text) = self.noted.filter(|_| way.line.contains(" -v")) {
             promise.says.push(text.to_owned());
         }
-        self.adapt.iter().for_each(|adapt| adapt(scene, &mut promise));
+        self.adapt
+            .iter()
+            .for_each(|adapt| adapt(scene, &mut promise));
         // They list what became of each target, whatever it is.
         if way.verb() == "status" || way.line == "logout T --json" {
             promise.stdout = Stdout::Anything;
@@ -318,10 +365,15 @@ fn late(seconds: f64) -> Duration {
     let started = Instant::now();
     let slept = Command::new("sleep").arg(seconds.to_string()).status();
     assert!(slept.expect("sleep").success());
-    started.elapsed().saturating_sub(Duration::from_secs_f64(seconds))
+    started
+        .elapsed()
+        .saturating_sub(Duration::from_secs_f64(seconds))
 }
 
 #[expect(clippy::print_stdout, reason = "cargo test shows it with --nocapture")]
 fn tell(row: u8, step: &str, line: &str, took: Duration, peak: u64) {
-    println!("row {row}, {step}, {line}: {} ms, {peak} KiB", took.as_millis());
+    println!(
+        "row {row}, {step}, {line}: {} ms, {peak} KiB",
+        took.as_millis()
+    );
 }

@@ -27,19 +27,30 @@ pub fn welcome(scene: &Scene) {
 /// A run that hands a new session over on stdout.
 pub fn delivered(scene: &Scene) -> Promise {
     let stdout = Stdout::Session(format!("{}\n", scene.given().token));
-    Promise { stdout, entry: Kept::Replaced, ..Promise::exit(0) }
+    Promise {
+        stdout,
+        entry: Kept::Replaced,
+        ..Promise::exit(0)
+    }
 }
 
 /// A run that is refused before anything is sent.
 pub fn before_any_request(code: i32, says: &[&str]) -> Promise {
     let says = says.iter().map(|text| (*text).to_owned()).collect();
-    Promise { connections: Some(0), says, ..Promise::exit(code) }
+    Promise {
+        connections: Some(0),
+        says,
+        ..Promise::exit(code)
+    }
 }
 
 /// A script for `bash` in which `crmauth` is the program, `T` its target and `PATH` a path of its system.
 pub fn script(scene: &Scene, text: &str) -> Command {
     let text = text.replace(" T", &format!(" {}", scene.step.system));
-    scene.machine.shell_command("bash", &text.replace("PATH", &format!("'{}'", scene.step.path())))
+    scene.machine.shell_command(
+        "bash",
+        &text.replace("PATH", &format!("'{}'", scene.step.path())),
+    )
 }
 
 /// Runs the command, holds it to the promise, and puts everything back to where it was.

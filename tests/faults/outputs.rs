@@ -19,14 +19,24 @@ fn a_reader_that_went_away() {
         for line in ["login T", "login T -vv", "token T --json", "login T -f sh"] {
             welcome(scene);
             let command = script(scene, &format!("{NO_READER}crmauth {line} >&3"));
-            let promise = Promise { entry: Kept::Replaced, ..Promise::exit(7) };
+            let promise = Promise {
+                entry: Kept::Replaced,
+                ..Promise::exit(7)
+            };
             let run = keep(44, scene, command, &promise);
             let stderr = &run.outcome.stderr;
-            assert!(!stderr.contains("error: ") && !stderr.contains("hint: "), "row 44: {stderr}");
+            assert!(
+                !stderr.contains("error: ") && !stderr.contains("hint: "),
+                "row 44: {stderr}"
+            );
             // The session is in the store.
             let token = &scene.given().token;
             let stdout = Stdout::Session(format!("{token}\n"));
-            let cached = Promise { stdout, connections: Some(0), ..Promise::exit(0) };
+            let cached = Promise {
+                stdout,
+                connections: Some(0),
+                ..Promise::exit(0)
+            };
             hold(44, scene, scene.command("token T --cached"), &cached);
             scene.restore(&run);
         }
@@ -43,8 +53,20 @@ fn what_is_only_passed_on_meets_no_reader_either() {
                 scene.server.push([Reply::json(200, "{}")]);
             }
             let command = script(scene, &format!("{NO_READER}crmauth {line} >&3"));
-            let entry = if line.starts_with("logout") { Kept::Dropped } else { Kept::Same };
-            let ended = keep(44, scene, command, &Promise { entry, ..Promise::exit(7) });
+            let entry = if line.starts_with("logout") {
+                Kept::Dropped
+            } else {
+                Kept::Same
+            };
+            let ended = keep(
+                44,
+                scene,
+                command,
+                &Promise {
+                    entry,
+                    ..Promise::exit(7)
+                },
+            );
             assert_eq!(ended.outcome.stderr, "", "row 44: {line}");
         }
         scene.restore(&run);
@@ -57,7 +79,15 @@ fn no_stdout_at_all() {
         for line in ["login T", "token T -v"] {
             welcome(scene);
             let command = script(scene, &format!("crmauth {line} >&-"));
-            hold(45, scene, command, &Promise { entry: Kept::Replaced, ..Promise::exit(0) });
+            hold(
+                45,
+                scene,
+                command,
+                &Promise {
+                    entry: Kept::Replaced,
+                    ..Promise::exit(0)
+                },
+            );
         }
     });
 }
@@ -68,8 +98,19 @@ fn a_device_without_room() {
         for line in ["login T", "token T --json"] {
             welcome(scene);
             let command = script(scene, &format!("crmauth {line} >/dev/full"));
-            let says = ["stdout cannot be written", "the disk is full"].map(str::to_owned).to_vec();
-            hold(46, scene, command, &Promise { says, entry: Kept::Replaced, ..Promise::exit(7) });
+            let says = ["stdout cannot be written", "the disk is full"]
+                .map(str::to_owned)
+                .to_vec();
+            hold(
+                46,
+                scene,
+                command,
+                &Promise {
+                    says,
+                    entry: Kept::Replaced,
+                    ..Promise::exit(7)
+                },
+            );
         }
     });
 }
@@ -81,7 +122,12 @@ fn no_room_for_the_file() {
     }
     each(|scene| {
         let line = "login T -o session.txt";
-        let strace = |options: &str| script(scene, &format!("strace -o /dev/null {options} crmauth {line}"));
+        let strace = |options: &str| {
+            script(
+                scene,
+                &format!("strace -o /dev/null {options} crmauth {line}"),
+            )
+        };
         // Which of the calls that sync is the file's.
         welcome(scene);
         let traced = script(
@@ -89,18 +135,33 @@ fn no_room_for_the_file() {
             &format!("strace -y -o calls -e trace=fsync crmauth {line}; cat calls >&2; rm calls"),
         );
         let run = scene.run(traced);
-        let calls = run.outcome.stderr.lines().filter(|call| call.starts_with("fsync("));
-        let number = 1 + calls.clone().position(|call| call.contains("/work/.crmauth-")).expect("a draft");
+        let calls = run
+            .outcome
+            .stderr
+            .lines()
+            .filter(|call| call.starts_with("fsync("));
+        let number = 1 + calls
+            .clone()
+            .position(|call| call.contains("/work/.crmauth-"))
+            .expect("a draft");
         scene.restore(&run);
         for error in ["ENOSPC", "EFBIG", "EIO", "EDQUOT"] {
             welcome(scene);
             let says = ["session.txt cannot be written".to_owned()].into();
-            let promise = Promise { says, entry: Kept::Replaced, ..Promise::exit(7) };
+            let promise = Promise {
+                says,
+                entry: Kept::Replaced,
+                ..Promise::exit(7)
+            };
             let options = format!("-e trace=fsync -e inject=fsync:error={error}:when={number}");
             let run = keep(46, scene, strace(&options), &promise);
             // It is not lost.
             let stdout = Stdout::Session(format!("{}\n", scene.given().token));
-            let cached = Promise { stdout, connections: Some(0), ..Promise::exit(0) };
+            let cached = Promise {
+                stdout,
+                connections: Some(0),
+                ..Promise::exit(0)
+            };
             hold(46, scene, scene.command("token T --cached"), &cached);
             scene.restore(&run);
         }
@@ -119,7 +180,9 @@ fn no_room_for_the_store() {
             promise.entry = Kept::Same;
             if scene.step.single_seat() {
                 promise.entry = Kept::Dropped;
-                promise.says.push("it cannot be had again but by a login that ends it: keep it".to_owned());
+                promise
+                    .says
+                    .push("it cannot be had again but by a login that ends it: keep it".to_owned());
             }
             hold(47, scene, command, &promise);
         }
@@ -130,10 +193,22 @@ fn no_room_for_the_store() {
 fn a_place_that_takes_no_file() {
     each(|scene| {
         scene.source("file", "mine");
-        for place in ["file/below", "/proc/x", "missing/x", ".", "/dev/null", "file/"] {
+        for place in [
+            "file/below",
+            "/proc/x",
+            "missing/x",
+            ".",
+            "/dev/null",
+            "file/",
+        ] {
             for line in ["login T", "token T --json"] {
                 let command = scene.command(&format!("{line} -o {place}"));
-                hold(48, scene, command, &before_any_request(7, &["hint", place.trim_end_matches('/')]));
+                hold(
+                    48,
+                    scene,
+                    command,
+                    &before_any_request(7, &["hint", place.trim_end_matches('/')]),
+                );
             }
         }
     });
@@ -147,8 +222,16 @@ fn a_store_where_no_folder_can_be() {
             welcome(scene);
             let mut promise = delivered(scene);
             promise.entry = Kept::Same;
-            promise.says = vec!["the session is not stored".to_owned(), place[5..].to_owned()];
-            hold(48, scene, scene.command(&format!("token T --store {place}")), &promise);
+            promise.says = vec![
+                "the session is not stored".to_owned(),
+                place[5..].to_owned(),
+            ];
+            hold(
+                48,
+                scene,
+                scene.command(&format!("token T --store {place}")),
+                &promise,
+            );
         }
     });
 }
@@ -158,18 +241,29 @@ fn a_link_in_the_files_place() {
     each(|scene| {
         scene.source("victim", "mine");
         fs::create_dir(scene.machine.path("folder")).expect("a folder");
-        for (name, to) in
-            [("to-victim", "victim"), ("dangling", "nothing"), ("to-folder", "folder"), ("loop", "loop")]
-        {
+        for (name, to) in [
+            ("to-victim", "victim"),
+            ("dangling", "nothing"),
+            ("to-folder", "folder"),
+            ("loop", "loop"),
+        ] {
             let link = scene.machine.path(name);
             symlink(to, &link).expect("a link");
             scene.own(&link);
             for line in ["login T", "token T"] {
                 let promise = before_any_request(7, &["is a symbolic link", name, "hint"]);
-                hold(49, scene, scene.command(&format!("{line} -o {name}")), &promise);
+                hold(
+                    49,
+                    scene,
+                    scene.command(&format!("{line} -o {name}")),
+                    &promise,
+                );
             }
         }
-        assert_eq!(fs::read(scene.machine.path("victim")).expect("a file"), b"mine");
+        assert_eq!(
+            fs::read(scene.machine.path("victim")).expect("a file"),
+            b"mine"
+        );
     });
 }
 
@@ -178,8 +272,18 @@ fn into_file(scene: &Scene, name: &str, says: &[&str]) -> Promise {
     welcome(scene);
     let says = says.iter().map(|text| (*text).to_owned()).collect();
     let sinks = vec![scene.machine.path(name)];
-    let file = if name == SESSION_FILE { Kept::Replaced } else { Kept::Same };
-    Promise { says, sinks, entry: Kept::Replaced, file, ..Promise::exit(0) }
+    let file = if name == SESSION_FILE {
+        Kept::Replaced
+    } else {
+        Kept::Same
+    };
+    Promise {
+        says,
+        sinks,
+        entry: Kept::Replaced,
+        file,
+        ..Promise::exit(0)
+    }
 }
 
 #[test]
@@ -188,11 +292,17 @@ fn a_file_that_others_could_read() {
         let file = scene.machine.path(SESSION_FILE);
         for before in [0o644, 0o666, 0o640, 0o777] {
             set_mode(&file, before);
-            let promise =
-                into_file(scene, SESSION_FILE, &["session.txt was readable by others; it is 0600 now"]);
+            let promise = into_file(
+                scene,
+                SESSION_FILE,
+                &["session.txt was readable by others; it is 0600 now"],
+            );
             let run = keep(50, scene, scene.command("login T --save"), &promise);
             assert_eq!(mode(&file), 0o600, "row 50");
-            assert_eq!(fs::read_to_string(&file).expect("a file"), scene.given().token);
+            assert_eq!(
+                fs::read_to_string(&file).expect("a file"),
+                scene.given().token
+            );
             scene.restore(&run);
         }
     });
@@ -205,7 +315,11 @@ fn a_folder_that_others_may_write() {
         fs::create_dir(&folder).expect("a folder");
         for (bits, warned) in [(0o777, true), (0o1777, false)] {
             set_mode(&folder, bits);
-            let says: &[&str] = if warned { &["the directory is writable by others"] } else { &[] };
+            let says: &[&str] = if warned {
+                &["the directory is writable by others"]
+            } else {
+                &[]
+            };
             let mut promise = into_file(scene, "open/new", says);
             if !warned {
                 promise.unsaid = vec!["writable by others".to_owned()];

@@ -14,8 +14,12 @@ use crate::support::{Reply, Server};
 
 /// The ids of all processes.
 fn processes() -> BTreeSet<OsString> {
-    let all = fs::read_dir("/proc").expect("processes").flatten().map(|process| process.file_name());
-    all.filter(|name| name.as_encoded_bytes()[0].is_ascii_digit()).collect()
+    let all = fs::read_dir("/proc")
+        .expect("processes")
+        .flatten()
+        .map(|process| process.file_name());
+    all.filter(|name| name.as_encoded_bytes()[0].is_ascii_digit())
+        .collect()
 }
 
 /// What the command lines and environments of the processes in a scene's folder hold: the program's name, where it
@@ -29,11 +33,16 @@ fn seen(
     for id in processes().difference(before) {
         let process = std::path::Path::new("/proc").join(id);
         if fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd == folder) {
-            let name = fs::read_to_string(process.join("comm")).unwrap_or_default().trim_end().to_owned();
+            let name = fs::read_to_string(process.join("comm"))
+                .unwrap_or_default()
+                .trim_end()
+                .to_owned();
             for place in ["cmdline", "environ"] {
                 let text = fs::read(process.join(place)).unwrap_or_default();
                 all.extend(
-                    found(canaries, &text).into_iter().map(|(canary, _)| (name.clone(), place, canary.class)),
+                    found(canaries, &text)
+                        .into_iter()
+                        .map(|(canary, _)| (name.clone(), place, canary.class)),
                 );
             }
         }
@@ -46,7 +55,8 @@ fn look(scene: &Scene, options: &str) -> Vec<(String, &'static str, Class)> {
     let gate = Arc::new(Barrier::new(2));
     welcome(scene);
     scene.server.push([Reply::json(200, "{}").together(&gate)]);
-    let (server, folder, canaries): (&Server, _, _) = (&scene.server, scene.machine.work(), scene.canaries());
+    let (server, folder, canaries): (&Server, _, _) =
+        (&scene.server, scene.machine.work(), scene.canaries());
     let requests = server.received().len() + scene.before().len() + scene.after().len() + 2;
     let before = processes();
     let mut promise = delivered(scene);
@@ -58,12 +68,19 @@ fn look(scene: &Scene, options: &str) -> Vec<(String, &'static str, Class)> {
             gate.wait();
             seen
         });
-        let line = format!("exec crmauth exec T{options} -- curl -s {}/waits", server.url());
+        let line = format!(
+            "exec crmauth exec T{options} -- curl -s {}/waits",
+            server.url()
+        );
         let run = scene.run(script(scene, &line));
         let mut broken = promise.broken(scene, &run);
         // The harness sees the command itself too; who may hold what is for the test to say.
         broken.retain(|text| !text.starts_with("G1: a process holds "));
-        assert_eq!(broken, [""; 0], "row 72, {}: {}", scene.step.name, run.outcome.stderr);
+        assert_eq!(
+            broken, [""; 0],
+            "row 72, {}: {}",
+            scene.step.name, run.outcome.stderr
+        );
         scene.restore(&run);
         looking.join().expect("no panic")
     })
@@ -76,9 +93,18 @@ fn a_commands_environment_is_the_only_place_of_a_token() {
     }
     each(|scene| {
         let seen = look(scene, "");
-        assert!(!seen.is_empty(), "{}: the command has no token", scene.step.name);
+        assert!(
+            !seen.is_empty(),
+            "{}: the command has no token",
+            scene.step.name
+        );
         for place in seen {
-            assert_eq!(place, ("curl".to_owned(), "environ", Class::Token), "{}", scene.step.name);
+            assert_eq!(
+                place,
+                ("curl".to_owned(), "environ", Class::Token),
+                "{}",
+                scene.step.name
+            );
         }
     });
 }

@@ -95,10 +95,13 @@ impl Promise {
     /// Every promise that a run has broken.
     pub fn broken(&self, scene: &Scene, run: &Run) -> Vec<String> {
         let mut broken = Vec::new();
-        let mut check =
-            |number: u8, found: Option<String>| broken.extend(found.map(|text| format!("G{number}: {text}")));
+        let mut check = |number: u8, found: Option<String>| {
+            broken.extend(found.map(|text| format!("G{number}: {text}")))
+        };
         let stderr = &run.outcome.stderr;
-        self.canaries(scene, run).into_iter().for_each(|text| check(1, Some(text)));
+        self.canaries(scene, run)
+            .into_iter()
+            .for_each(|text| check(1, Some(text)));
         check(2, self.stdout(&run.outcome.stdout));
         check(3, self.sessions(scene, run));
         check(4, temporary(scene, self, &run.after));
@@ -115,7 +118,10 @@ impl Promise {
         if self.stdout == Stdout::Anything {
             text.push_str(&run.outcome.stdout);
         }
-        let missing = self.says.iter().filter(|said| !text.contains(said.as_str()));
+        let missing = self
+            .says
+            .iter()
+            .filter(|said| !text.contains(said.as_str()));
         broken.extend(missing.map(|said| format!("{said:?} is not said")));
         broken.extend(
             self.unsaid
@@ -135,17 +141,25 @@ impl Promise {
         let mut look = |place: &str, text: &[u8], tokens_too: bool| {
             for (canary, form) in found(&canaries, text) {
                 if tokens_too || canary.class == Class::Setting {
-                    leaks
-                        .push(format!("{place} holds {form:?} of the {:?} {:?}", canary.class, canary.value));
+                    leaks.push(format!(
+                        "{place} holds {form:?} of the {:?} {:?}",
+                        canary.class, canary.value
+                    ));
                 }
             }
         };
         let handed_over = matches!(self.stdout, Stdout::Session(_) | Stdout::SessionIn);
         look("stdout", run.outcome.stdout.as_bytes(), !handed_over);
         look("stderr", run.outcome.stderr.as_bytes(), true);
-        run.seen.iter().for_each(|text| look("a process", text, true));
+        run.seen
+            .iter()
+            .for_each(|text| look("a process", text, true));
         for (path, content) in run.after.iter().filter(|(path, _)| !scene.is_own(path)) {
-            look(&path.display().to_string(), content, !self.is_sink(scene, path));
+            look(
+                &path.display().to_string(),
+                content,
+                !self.is_sink(scene, path),
+            );
             look("a file's name", path.as_os_str().as_encoded_bytes(), true);
         }
         leaks
@@ -170,10 +184,15 @@ impl Promise {
         let file = scene.machine.path(SESSION_FILE);
         let store = stored::store(&scene.machine);
         for (path, before) in &run.before {
-            if scene.step.prior_role().is_some_and(|role| read(before)["key"]["role"] == role) {
+            if scene
+                .step
+                .prior_role()
+                .is_some_and(|role| read(before)["key"]["role"] == role)
+            {
                 continue;
             }
-            let entry = path.starts_with(&store) && path.extension().is_some_and(|end| end == "json");
+            let entry =
+                path.starts_with(&store) && path.extension().is_some_and(|end| end == "json");
             let kept = match (entry, *path == file) {
                 (true, _) => &self.entry,
                 (_, true) => &self.file,
@@ -207,20 +226,35 @@ impl Promise {
     fn requests(&self, scene: &Scene, run: &Run) -> Option<String> {
         if run.left_over != (0, 0) {
             let (left, beyond) = run.left_over;
-            return Some(format!("{left} replies that nobody asked for, {beyond} requests without a reply"));
+            return Some(format!(
+                "{left} replies that nobody asked for, {beyond} requests without a reply"
+            ));
         }
-        if self.connections.is_some_and(|connections| connections != run.connections) {
+        if self
+            .connections
+            .is_some_and(|connections| connections != run.connections)
+        {
             return Some(format!("it connected {} times", run.connections));
         }
         let unwanted = ["accept-encoding", "cookie", "referer"];
-        let header =
-            unwanted.iter().find(|name| run.received.iter().any(|request| request.header(name).is_some()));
+        let header = unwanted.iter().find(|name| {
+            run.received
+                .iter()
+                .any(|request| request.header(name).is_some())
+        });
         if let Some(name) = header {
             return Some(format!("a request has the header {name}"));
         }
         let canaries = scene.canaries();
-        let beyond = run.received.iter().filter(|request| request.beyond).map(Received::text);
-        if let Some(text) = beyond.into_iter().find(|text| !found(&canaries, text.as_bytes()).is_empty()) {
+        let beyond = run
+            .received
+            .iter()
+            .filter(|request| request.beyond)
+            .map(Received::text);
+        if let Some(text) = beyond
+            .into_iter()
+            .find(|text| !found(&canaries, text.as_bytes()).is_empty())
+        {
             return Some(format!("a secret goes beyond the protocol: {text}"));
         }
         let mut alike: BTreeMap<String, usize> = BTreeMap::new();
@@ -237,12 +271,15 @@ impl Promise {
     fn unnamed(&self, scene: &Scene, lines: &[String]) -> Option<String> {
         let start = format!("error: {}: ", scene.step.system);
         let error = lines.iter().find(|line| line.starts_with(&start))?;
-        if let Some(place) =
-            self.place.as_ref().filter(|place| !lines.iter().any(|line| line.contains(*place)))
+        if let Some(place) = self
+            .place
+            .as_ref()
+            .filter(|place| !lines.iter().any(|line| line.contains(*place)))
         {
             return Some(format!("{place} is not named: {error}"));
         }
-        (!lines.iter().any(|line| line.starts_with("hint: "))).then(|| "there is no next step".to_owned())
+        (!lines.iter().any(|line| line.starts_with("hint: ")))
+            .then(|| "there is no next step".to_owned())
     }
 }
 
@@ -259,13 +296,19 @@ fn read(bytes: &[u8]) -> Value {
 }
 
 /// What lies there that is neither the test's own nor asked for, nor the store's.
-fn temporary(scene: &Scene, promise: &Promise, files: &BTreeMap<PathBuf, Vec<u8>>) -> Option<String> {
+fn temporary(
+    scene: &Scene,
+    promise: &Promise,
+    files: &BTreeMap<PathBuf, Vec<u8>>,
+) -> Option<String> {
     let store = stored::store(&scene.machine);
     let known = |path: &Path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let hidden = name.starts_with('.');
         let stores = path.parent() == Some(&store) && !hidden;
-        let ends = ["json", "lock"].iter().any(|end| path.extension().is_some_and(|own| own == *end));
+        let ends = ["json", "lock"]
+            .iter()
+            .any(|end| path.extension().is_some_and(|own| own == *end));
         scene.is_own(path) || promise.is_sink(scene, path) || stores && (ends || name == "key")
     };
     let found: Vec<_> = files.keys().filter(|path| !known(path)).collect();
@@ -278,7 +321,10 @@ fn unprintable(stderr: &str) -> Option<String> {
     if let Some(harm) = harm(stderr) {
         return Some(harm);
     }
-    if let Some(line) = stderr.lines().find(|line| !starts.iter().any(|start| line.starts_with(start))) {
+    if let Some(line) = stderr
+        .lines()
+        .find(|line| !starts.iter().any(|start| line.starts_with(start)))
+    {
         return Some(format!("no message of ours: {line:?}"));
     }
     (!stderr.is_empty() && !stderr.ends_with('\n')).then(|| "the last line does not end".to_owned())
@@ -288,8 +334,13 @@ fn unprintable(stderr: &str) -> Option<String> {
 fn lines(outcome: &Outcome) -> Vec<String> {
     let read = |object: &Value| {
         let object = object.as_object()?;
-        let (word, said) = object.iter().find(|(_, said)| said["message"].is_string())?;
-        let target = said["target"].as_str().map(|target| format!("{target}: ")).unwrap_or_default();
+        let (word, said) = object
+            .iter()
+            .find(|(_, said)| said["message"].is_string())?;
+        let target = said["target"]
+            .as_str()
+            .map(|target| format!("{target}: "))
+            .unwrap_or_default();
         let first = format!("{word}: {target}{}", said["message"].as_str()?);
         let hint = said["hint"].as_str().map(|hint| format!("hint: {hint}"));
         Some([first].into_iter().chain(hint).collect::<Vec<_>>())
@@ -299,5 +350,11 @@ fn lines(outcome: &Outcome) -> Vec<String> {
         read(&object).unwrap_or_else(|| vec![line.to_owned()])
     };
     let listed = serde_json::from_str::<Vec<Value>>(&outcome.stdout).unwrap_or_default();
-    outcome.stderr.lines().map(line).chain(listed.iter().filter_map(read)).flatten().collect()
+    outcome
+        .stderr
+        .lines()
+        .map(line)
+        .chain(listed.iter().filter_map(read))
+        .flatten()
+        .collect()
 }

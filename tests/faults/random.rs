@@ -18,13 +18,19 @@ const REQUESTS_MAX: usize = 32;
 /// What the case changes.
 type Case = fn(&mut Scene, &mut Random) -> &'static str;
 
-#[expect(clippy::disallowed_methods, reason = "how many cases are tried is for the caller to say")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how many cases are tried is for the caller to say"
+)]
 #[test]
 fn bytes_that_nobody_thought_of() {
     let number = |name: &str, otherwise: u64| {
         std::env::var(name).map_or(otherwise, |text| text.parse().expect("a number"))
     };
-    let (first, cases) = (number("CRMAUTH_TEST_SEED", 0), number("CRMAUTH_TEST_CASES", CASES));
+    let (first, cases) = (
+        number("CRMAUTH_TEST_SEED", 0),
+        number("CRMAUTH_TEST_CASES", CASES),
+    );
     let kinds: [Case; 6] = [answers, answers, headers, env_file, entry, url];
     each(|scene| {
         for seed in first..first + cases.div_ceil(5) {
@@ -49,32 +55,47 @@ fn bytes_that_nobody_thought_of() {
 fn tried(scene: &Scene, line: &str) -> Vec<String> {
     let mut run = scene.run(scene.command(line));
     let code = run.outcome.code;
-    let mut promise = Promise { sent: REQUESTS_MAX, ..Promise::exit(code) };
+    let mut promise = Promise {
+        sent: REQUESTS_MAX,
+        ..Promise::exit(code)
+    };
     // Whatever is answered, a login goes out once; and once more only where a server asks for it.
     if line.starts_with("login") {
         promise.sent = if line.contains("--timeout") { 2 } else { 1 };
     }
     if code == 0 || line.starts_with("status") {
-        promise.stdout = if line.starts_with("status") { Stdout::Anything } else { Stdout::SessionIn };
+        promise.stdout = if line.starts_with("status") {
+            Stdout::Anything
+        } else {
+            Stdout::SessionIn
+        };
     }
     let unanswered = run.left_over.1;
     run.left_over = (0, 0);
     let mut broken = promise.broken(scene, &run);
     // Sessions come and go as the bytes have it, and a token that came changed is no longer the one that is looked for.
-    broken
-        .retain(|text| !(text.starts_with("G3") || text.starts_with("G1") && text.contains("of the Token")));
+    broken.retain(|text| {
+        !(text.starts_with("G3") || text.starts_with("G1") && text.contains("of the Token"))
+    });
     if code != 0 && !line.starts_with("status") {
         broken.extend(lost(&run).map(|path| format!("G3: {path} is gone")));
     }
     if unanswered > 0 {
         broken.push(format!("more than {REQUESTS_MAX} requests"));
     }
-    let codes = if line.starts_with("exec") { &[0, 125][..] } else { &[0, 1, 2, 3, 4, 5, 6, 7][..] };
+    let codes = if line.starts_with("exec") {
+        &[0, 125][..]
+    } else {
+        &[0, 1, 2, 3, 4, 5, 6, 7][..]
+    };
     if !codes.contains(&code) {
         broken.push(format!("exit {code}"));
     }
     if !broken.is_empty() {
-        broken.push(format!("stdout: {:?}\nstderr: {}", run.outcome.stdout, run.outcome.stderr));
+        broken.push(format!(
+            "stdout: {:?}\nstderr: {}",
+            run.outcome.stdout, run.outcome.stderr
+        ));
     }
     scene.restore(&run);
     broken
@@ -85,12 +106,17 @@ fn lost(run: &super::scene::Run) -> Option<String> {
     let gone = |path: &&std::path::PathBuf| {
         path.extension().is_some_and(|end| end == "json") && !run.after.contains_key(*path)
     };
-    run.before.keys().find(gone).map(|path| path.display().to_string())
+    run.before
+        .keys()
+        .find(gone)
+        .map(|path| path.display().to_string())
 }
 
 /// Every request is answered alike, and then the connection ends.
 fn answered(scene: &Scene, bytes: Vec<u8>) {
-    scene.server.push(std::iter::repeat_n(Reply::Last(bytes), REQUESTS_MAX));
+    scene
+        .server
+        .push(std::iter::repeat_n(Reply::Last(bytes), REQUESTS_MAX));
 }
 
 fn answers(scene: &mut Scene, random: &mut Random) -> &'static str {
@@ -106,7 +132,9 @@ fn answers(scene: &mut Scene, random: &mut Random) -> &'static str {
     if random.below(4) > 0 {
         random.mutate(&mut body);
     }
-    let status = random.of(&[200, 200, 200, 201, 204, 302, 400, 401, 403, 404, 422, 429, 500, 503]);
+    let status = random.of(&[
+        200, 200, 200, 201, 204, 302, 400, 401, 403, 404, 422, 429, 500, 503,
+    ]);
     let fails = status >= 400;
     // A server may quote what it was sent.
     if fails && random.below(2) == 0 {
@@ -114,19 +142,41 @@ fn answers(scene: &mut Scene, random: &mut Random) -> &'static str {
         let json = serde_json::Value::String(scene.secret().to_owned()).to_string();
         body.splice(at..at, json[1..json.len() - 1].bytes());
     }
-    let mut whole = format!("HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n\r\n").into_bytes();
+    let mut whole =
+        format!("HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n\r\n").into_bytes();
     if random.below(8) == 0 {
         random.mutate(&mut whole);
     }
     answered(scene, [whole, body].concat());
-    random.of(&["login T -vv", "login T --json", "exec T -- true", "status T --check", "api T PATH"])
+    random.of(&[
+        "login T -vv",
+        "login T --json",
+        "exec T -- true",
+        "status T --check",
+        "api T PATH",
+    ])
 }
 
 /// Values of headers and of lifetimes.
 fn headers(scene: &mut Scene, random: &mut Random) -> &'static str {
     let value = |random: &mut Random| match random.below(5) {
-        0 => format!("{}{}", random.of(&["", "-", "+", "0x", "1e"]), random.next()),
-        1 => random.of(&["", "null", "1e308", "-1", "NaN", "9223372036854775808", "0", "3600.5"]).to_string(),
+        0 => format!(
+            "{}{}",
+            random.of(&["", "-", "+", "0x", "1e"]),
+            random.next()
+        ),
+        1 => random
+            .of(&[
+                "",
+                "null",
+                "1e308",
+                "-1",
+                "NaN",
+                "9223372036854775808",
+                "0",
+                "3600.5",
+            ])
+            .to_string(),
         2 => "Wed, 21 Oct 2037 07:28:00 GMT".to_owned(),
         _ => {
             let mut date = b"Sun, 22 Nov 2026 01:00:00 GMT".to_vec();
@@ -142,7 +192,11 @@ fn headers(scene: &mut Scene, random: &mut Random) -> &'static str {
     let body = scene.good().replace("3600", lifetime);
     let head = format!("HTTP/1.1 {status} X\r\nRetry-After: {retry}\r\nDate: {date}\r\n\r\n");
     answered(scene, [head, body].concat().into_bytes());
-    random.of(&["login T --timeout 2", "login T --json --timeout 2", "exec T --timeout 2 -- true"])
+    random.of(&[
+        "login T --timeout 2",
+        "login T --json --timeout 2",
+        "exec T --timeout 2 -- true",
+    ])
 }
 
 fn env_file(scene: &mut Scene, random: &mut Random) -> &'static str {
@@ -156,7 +210,12 @@ fn env_file(scene: &mut Scene, random: &mut Random) -> &'static str {
     random.mutate(&mut file);
     scene.source(".env", file);
     welcome(scene);
-    random.of(&["login T -vv", "login T --json", "exec T -- true", "status -v"])
+    random.of(&[
+        "login T -vv",
+        "login T --json",
+        "exec T -- true",
+        "status -v",
+    ])
 }
 
 fn entry(scene: &mut Scene, random: &mut Random) -> &'static str {
@@ -168,16 +227,29 @@ fn entry(scene: &mut Scene, random: &mut Random) -> &'static str {
     random.mutate(&mut content);
     fs::write(&path, content).expect("an entry");
     welcome(scene);
-    random.of(&["token T -vv", "exec T -- true", "status", "status --json", "login T"])
+    random.of(&[
+        "token T -vv",
+        "exec T -- true",
+        "status",
+        "status --json",
+        "login T",
+    ])
 }
 
 /// Behind a port nothing can lead to another host.
 fn url(scene: &mut Scene, random: &mut Random) -> &'static str {
     let start = random.of(&["/", "?", "#", "@", ":", "\\", "'", "\"", "%", ".", " ", "é"]);
-    let mut rest = random.of(&["", "webservice.php", "legacy/Api", "../x//%2e%2e"]).as_bytes().to_vec();
+    let mut rest = random
+        .of(&["", "webservice.php", "legacy/Api", "../x//%2e%2e"])
+        .as_bytes()
+        .to_vec();
     random.mutate(&mut rest);
     rest.retain(|byte| *byte != 0);
-    let url = format!("{}{start}{}", scene.server.url(), String::from_utf8_lossy(&rest));
+    let url = format!(
+        "{}{start}{}",
+        scene.server.url(),
+        String::from_utf8_lossy(&rest)
+    );
     scene.machine.set(&url_variable(scene), &url);
     welcome(scene);
     random.of(&["login T -vv", "login T --json", "exec T -- true", "status"])
@@ -193,7 +265,9 @@ struct Random(u64);
 impl Random {
     fn new(seed: u64, system: &str) -> Self {
         let mut random = Self(seed);
-        random.0 = system.bytes().fold(random.next(), |sum, byte| sum.rotate_left(8) ^ u64::from(byte));
+        random.0 = system.bytes().fold(random.next(), |sum, byte| {
+            sum.rotate_left(8) ^ u64::from(byte)
+        });
         random
     }
 
@@ -214,7 +288,9 @@ impl Random {
     }
 
     fn bytes(&mut self, most: usize) -> Vec<u8> {
-        (0..self.below(most)).map(|_| self.next().to_le_bytes()[0]).collect()
+        (0..self.below(most))
+            .map(|_| self.next().to_le_bytes()[0])
+            .collect()
     }
 
     /// Changes bytes, takes some away, doubles some, and puts in what readers stumble over.

@@ -12,7 +12,11 @@ fn redirects_to_the_same_server() {
         Row::new(28)
             .at(steps::all())
             .fault(move |scene| {
-                let to = format!("{}/crm/?token={}#x", scene.server.url(), scene.given().token);
+                let to = format!(
+                    "{}/crm/?token={}#x",
+                    scene.server.url(),
+                    scene.given().token
+                );
                 Reply::with_headers(status, &[("Location", &to)], "")
             })
             .exit(6)
@@ -30,20 +34,43 @@ fn redirects_to_the_same_server() {
 fn redirects_to_elsewhere() {
     let other = Arc::new(Server::start(Vec::new()));
     let own = |place: &str| {
-        place.replace("OTHER", &other.url()).replace("LOCAL", &other.url().replace("127.0.0.1", "localhost"))
+        place
+            .replace("OTHER", &other.url())
+            .replace("LOCAL", &other.url().replace("127.0.0.1", "localhost"))
     };
     let port = other.address().port();
     for (place, shown) in [
         ("OTHER/crm/?password=x#y", format!("{}/crm/\n", other.url())),
         ("LOCAL/", format!("http://localhost:{port}/\n")),
-        (&*format!("https://127.0.0.1:{port}/"), format!("https://127.0.0.1:{port}/\n")),
-        (&format!("//127.0.0.1:{port}/x"), format!("http://127.0.0.1:{port}/x\n")),
+        (
+            &*format!("https://127.0.0.1:{port}/"),
+            format!("https://127.0.0.1:{port}/\n"),
+        ),
+        (
+            &format!("//127.0.0.1:{port}/x"),
+            format!("http://127.0.0.1:{port}/x\n"),
+        ),
         ("//evil.example/x", "http://evil.example/x\n".to_owned()),
-        ("javascript:alert(1)", "a javascript: address (HTTP 307)\n".to_owned()),
-        ("data:text/html,x", "a data: address (HTTP 307)\n".to_owned()),
-        (&format!("http://user:pw@127.0.0.1:{port}/"), format!("http://127.0.0.1:{port}/\n")),
-        ("http://[", "something that is no URL (HTTP 307)\n".to_owned()),
-        ("/\u{e9}", "redirected without saying where (HTTP 307)\n".to_owned()),
+        (
+            "javascript:alert(1)",
+            "a javascript: address (HTTP 307)\n".to_owned(),
+        ),
+        (
+            "data:text/html,x",
+            "a data: address (HTTP 307)\n".to_owned(),
+        ),
+        (
+            &format!("http://user:pw@127.0.0.1:{port}/"),
+            format!("http://127.0.0.1:{port}/\n"),
+        ),
+        (
+            "http://[",
+            "something that is no URL (HTTP 307)\n".to_owned(),
+        ),
+        (
+            "/\u{e9}",
+            "redirected without saying where (HTTP 307)\n".to_owned(),
+        ),
         ("", "http://127.0.0.1:".to_owned()),
     ] {
         let place = own(place);
@@ -53,8 +80,16 @@ fn redirects_to_elsewhere() {
             .brief()
             .fault(move |scene| {
                 // A body that would do changes nothing.
-                let body = if scene.step.kind == steps::Kind::Login { scene.good() } else { String::new() };
-                Reply::with_headers(307, &[("Location", &place), ("Content-Type", "text/html")], body)
+                let body = if scene.step.kind == steps::Kind::Login {
+                    scene.good()
+                } else {
+                    String::new()
+                };
+                Reply::with_headers(
+                    307,
+                    &[("Location", &place), ("Content-Type", "text/html")],
+                    body,
+                )
             })
             .exit(6)
             .says(&[shown])

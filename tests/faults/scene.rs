@@ -71,7 +71,11 @@ impl Scene {
 
     /// The same over TLS, with a server that the authority speaks for.
     pub fn over_tls(step: &'static Step, authority: &Authority) -> Self {
-        Self::at(step, Server::start_tls(authority.server("127.0.0.1"), Vec::new()), Some(authority))
+        Self::at(
+            step,
+            Server::start_tls(authority.server("127.0.0.1"), Vec::new()),
+            Some(authority),
+        )
     }
 
     fn at(step: &'static Step, server: Server, authority: Option<&Authority>) -> Self {
@@ -119,11 +123,21 @@ impl Scene {
     /// A login that works: its session lies in the store and in a file.
     fn log_in_before(&self) {
         let login = self.login_step();
-        let answers = login.before.iter().chain([&login.answer]).chain(login.after);
-        self.server.push(answers.map(|answer| Reply::json(200, self.given.fill(answer))));
+        let answers = login
+            .before
+            .iter()
+            .chain([&login.answer])
+            .chain(login.after);
+        self.server
+            .push(answers.map(|answer| Reply::json(200, self.given.fill(answer))));
         let line = format!("login {}{} -o {SESSION_FILE}", login.system, self.arguments);
         let run = self.run(self.machine.command(&words(&line)));
-        assert_eq!((run.outcome.code, run.left_over), (0, (0, 0)), "{line}: {}", run.outcome.stderr);
+        assert_eq!(
+            (run.outcome.code, run.left_over),
+            (0, (0, 0)),
+            "{line}: {}",
+            run.outcome.stderr
+        );
     }
 
     /// The step whose answer gives the session that this one needs.
@@ -137,7 +151,12 @@ impl Scene {
     /// New values for the settings' secrets.
     fn new_secrets(&mut self) {
         self.secrets = [self.canary(Canary::secret()), self.canary(Canary::secret())];
-        if self.step.settings.iter().any(|(_, value)| *value == "HEADER") {
+        if self
+            .step
+            .settings
+            .iter()
+            .any(|(_, value)| *value == "HEADER")
+        {
             self.secrets[0] = self.canary(Canary::of(Class::Setting, &Canary::token().value));
         }
         self.derive();
@@ -200,7 +219,10 @@ impl Scene {
     }
 
     pub fn is_own(&self, path: &Path) -> bool {
-        self.sources.borrow().iter().any(|own| path.starts_with(own))
+        self.sources
+            .borrow()
+            .iter()
+            .any(|own| path.starts_with(own))
     }
 
     /// The first secret of the settings.
@@ -215,7 +237,10 @@ impl Scene {
 
     /// Has the server give a session that begins like this.
     pub fn replace_token(&mut self, start: &str) {
-        let token = self.canary(Canary::of(Class::Token, &[start, &Canary::token().value].concat()));
+        let token = self.canary(Canary::of(
+            Class::Token,
+            &[start, &Canary::token().value].concat(),
+        ));
         self.given.token = token;
     }
 
@@ -245,14 +270,22 @@ impl Scene {
     }
 
     fn answers(&self, answers: &[&str]) -> Vec<Reply> {
-        let answers = if self.step.kind == Kind::Login { answers } else { &[] };
-        answers.iter().map(|answer| Reply::json(200, self.given.fill(answer))).collect()
+        let answers = if self.step.kind == Kind::Login {
+            answers
+        } else {
+            &[]
+        };
+        answers
+            .iter()
+            .map(|answer| Reply::json(200, self.given.fill(answer)))
+            .collect()
     }
 
     /// A command line: `T` stands for the target with what belongs to it, `PATH` for a path of its system.
     pub fn command(&self, line: &str) -> Command {
         let line = line.replace(" T", &format!(" {}{}", self.step.system, self.arguments));
-        self.machine.command(&words(&line.replace("PATH", self.step.path())))
+        self.machine
+            .command(&words(&line.replace("PATH", self.step.path())))
     }
 
     /// Runs a command and tells what came of it.
@@ -265,9 +298,18 @@ impl Scene {
         let report = tempfile::NamedTempFile::new().expect("a file");
         let path = report.path().to_str().expect("UTF-8").to_owned();
         let mut timed = Command::new("time");
-        timed.args(["-q", "-f", "%M", "-o", &path]).arg(command.get_program()).args(command.get_args());
-        timed.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        timed.current_dir(self.machine.work()).stdin(std::process::Stdio::null());
+        timed
+            .args(["-q", "-f", "%M", "-o", &path])
+            .arg(command.get_program())
+            .args(command.get_args());
+        timed.env_clear().envs(
+            command
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+        timed
+            .current_dir(self.machine.work())
+            .stdin(std::process::Stdio::null());
         self.watched(timed, Some(report.path()))
     }
 
@@ -283,7 +325,13 @@ impl Scene {
         Run {
             outcome,
             took,
-            peak: report.map(|path| fs::read_to_string(path).expect("a file").trim().parse().expect("KiB")),
+            peak: report.map(|path| {
+                fs::read_to_string(path)
+                    .expect("a file")
+                    .trim()
+                    .parse()
+                    .expect("KiB")
+            }),
             seen: self.watch.seen(),
             received: self.server.received().split_off(received),
             connections: self.server.connections() - connections,
@@ -295,7 +343,11 @@ impl Scene {
 
     /// Makes all files those that lay there before a run.
     pub fn restore(&self, run: &Run) {
-        for path in run.after.keys().filter(|path| !run.before.contains_key(*path)) {
+        for path in run
+            .after
+            .keys()
+            .filter(|path| !run.before.contains_key(*path))
+        {
             fs::remove_file(path).expect("a file");
         }
         for (path, content) in &run.before {
@@ -310,7 +362,12 @@ impl Scene {
 impl Given {
     fn new() -> Self {
         let token = || Canary::token().value;
-        Self { token: token(), prior: token(), refresh: token(), challenge: token() }
+        Self {
+            token: token(),
+            prior: token(),
+            refresh: token(),
+            challenge: token(),
+        }
     }
 
     /// An answer with these values in their places.
@@ -343,8 +400,11 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
             if kind.is_dir() {
                 folders.push(entry.path());
             } else {
-                let content =
-                    if kind.is_file() { fs::read(entry.path()).unwrap_or_default() } else { Vec::new() };
+                let content = if kind.is_file() {
+                    fs::read(entry.path()).unwrap_or_default()
+                } else {
+                    Vec::new()
+                };
                 all.insert(entry.path(), content);
             }
         }
@@ -370,7 +430,10 @@ struct Watched {
 impl Watch {
     fn begin(&self) {
         let others = processes().map(|process| process.file_name()).collect();
-        *self.watched.lock().expect("no panic") = Watched { others, ..Watched::default() };
+        *self.watched.lock().expect("no panic") = Watched {
+            others,
+            ..Watched::default()
+        };
     }
 
     fn started(&self) {
@@ -384,12 +447,16 @@ impl Watch {
 
     fn look(&self) {
         let watched = self.watched.lock().expect("no panic");
-        let waiting = self.news.wait_timeout_while(watched, STARTED, |watched| !watched.started);
+        let waiting = self
+            .news
+            .wait_timeout_while(watched, STARTED, |watched| !watched.started);
         let (mut watched, _) = waiting.expect("no panic");
         for process in processes() {
             if !watched.others.contains(&process.file_name()) {
                 let read = |name| fs::read(process.path().join(name)).ok();
-                watched.seen.extend([read("cmdline"), read("environ")].into_iter().flatten());
+                watched
+                    .seen
+                    .extend([read("cmdline"), read("environ")].into_iter().flatten());
             }
         }
     }

@@ -12,7 +12,11 @@ fn a_cookie_is_no_session() {
         .at(steps::last())
         .fault(|scene| {
             let cookie = format!("PHPSESSID={}; path=/; HttpOnly", scene.given().token);
-            Reply::with_headers(200, &[("Set-Cookie", &cookie), ("Set-Cookie", "PHPSESSID=other")], "{}")
+            Reply::with_headers(
+                200,
+                &[("Set-Cookie", &cookie), ("Set-Cookie", "PHPSESSID=other")],
+                "{}",
+            )
         })
         .exit(6)
         .says(&["base URL"])
@@ -22,7 +26,10 @@ fn a_cookie_is_no_session() {
     Row::new(41)
         .at(steps::logins())
         .fault(|scene| {
-            let headers = [("Set-Cookie", "PHPSESSID=ck1; path=/"), ("Set-Cookie", "PHPSESSID=ck2")];
+            let headers = [
+                ("Set-Cookie", "PHPSESSID=ck1; path=/"),
+                ("Set-Cookie", "PHPSESSID=ck2"),
+            ];
             Reply::with_headers(200, &headers, scene.good())
         })
         .check();
@@ -30,7 +37,10 @@ fn a_cookie_is_no_session() {
 
 #[test]
 fn a_servers_clock_that_is_off() {
-    for (skew, way) in [(3600, "s ahead of this machine's"), (-3600, "s behind this machine's")] {
+    for (skew, way) in [
+        (3600, "s ahead of this machine's"),
+        (-3600, "s behind this machine's"),
+    ] {
         Row::new(42)
             .at([steps::named("gluo's challenge")])
             .fault(move |scene| {
@@ -52,7 +62,9 @@ fn a_servers_clock_that_is_off() {
             .fault(move |scene| {
                 Reply::json(
                     200,
-                    scene.good().replace(r#""serverTime":1795288795,"expireTime":1795289095"#, times),
+                    scene
+                        .good()
+                        .replace(r#""serverTime":1795288795,"expireTime":1795289095"#, times),
                 )
             })
             .brief()
@@ -74,7 +86,12 @@ fn a_refresh_token_that_was_used() {
         // Where the login is refused too, the token is gone all the same.
         Row::new(43)
             .at([steps::named("hellocloud's refresh")])
-            .fault(move |_| vec![Reply::json(401, body), Reply::json(401, r#"{"error":"invalid_client"}"#)])
+            .fault(move |_| {
+                vec![
+                    Reply::json(401, body),
+                    Reply::json(401, r#"{"error":"invalid_client"}"#),
+                ]
+            })
             .exit(4)
             .says(&["refused the login: invalid_client"])
             .but(|_, promise| promise.entry = Kept::Spent)
@@ -86,13 +103,22 @@ fn a_refresh_token_that_was_used() {
 fn a_new_refresh_token_is_stored_before_the_session_is_printed() {
     let scene = Scene::new(steps::named("hellocloud's refresh"));
     scene.server.push([Reply::json(200, scene.good())]);
-    let full = scene.machine.shell_command("sh", "crmauth token hellocloud -vv > /dev/full");
+    let full = scene
+        .machine
+        .shell_command("sh", "crmauth token hellocloud -vv > /dev/full");
     let run = scene.run(full);
-    let promise = Promise { says: vec!["error: ".to_owned()], entry: Kept::Replaced, ..Promise::exit(7) };
+    let promise = Promise {
+        says: vec!["error: ".to_owned()],
+        entry: Kept::Replaced,
+        ..Promise::exit(7)
+    };
     assert_eq!(promise.broken(&scene, &run), [""; 0]);
     let entry = stored::read(&stored::entry(&scene.machine));
     assert_eq!(
         (&entry["token"], &entry["refresh"]),
-        (&(*scene.given().token).into(), &(*scene.given().refresh).into())
+        (
+            &(*scene.given().token).into(),
+            &(*scene.given().refresh).into()
+        )
     );
 }

@@ -9,16 +9,28 @@ use crate::support::{Reply, demo};
 
 /// Two bodies that come with any status: a page that echoes the secret, and JSON that does.
 const BODIES: [fn(&Scene) -> Vec<u8>; 2] = [
-    |scene| format!("<html><p>{} {}</p></html>", scene.secret(), scene.given().token).into(),
-    |scene| serde_json::json!({ "message": format!("<{}> no way", scene.secret()) }).to_string().into(),
+    |scene| {
+        format!(
+            "<html><p>{} {}</p></html>",
+            scene.secret(),
+            scene.given().token
+        )
+        .into()
+    },
+    |scene| {
+        serde_json::json!({ "message": format!("<{}> no way", scene.secret()) })
+            .to_string()
+            .into()
+    },
 ];
 
 /// A row of which every login's step is answered with this status and each of the bodies.
 fn status(number: u8, status: u16, adapt: impl Fn(Row) -> Row) {
     for (place, body) in BODIES.into_iter().enumerate() {
         let kind = ["text/html", "application/json"][place];
-        let row =
-            Row::new(number).at(steps::logins()).fault(move |scene| Reply::http(status, kind, body(scene)));
+        let row = Row::new(number)
+            .at(steps::logins())
+            .fault(move |scene| Reply::http(status, kind, body(scene)));
         let row = adapt(row.but(move |scene, promise| {
             if !impersonation(scene.step) {
                 promise.says.push(format!("HTTP {status}"));
@@ -27,7 +39,8 @@ fn status(number: u8, status: u16, adapt: impl Fn(Row) -> Row) {
                 promise.exit = 6;
             }
         }));
-        row.brief_unless(place == 0 && !matches!(status, 409 | 422)).check();
+        row.brief_unless(place == 0 && !matches!(status, 409 | 422))
+            .check();
     }
 }
 
@@ -48,21 +61,30 @@ fn death(scene: &Scene) -> Reply {
 
 /// The steps that ask about a session.
 fn questions() -> Vec<&'static Step> {
-    [Kind::Check, Kind::Revocation].into_iter().flat_map(steps::of_kind).collect()
+    [Kind::Check, Kind::Revocation]
+        .into_iter()
+        .flat_map(steps::of_kind)
+        .collect()
 }
 
 #[test]
 fn refusals() {
     for code in [401, 403] {
         status(31, code, |row| {
-            row.exit(4).unsaid(&["wrong password", "unknown user", "try again"]).but(|scene, promise| {
-                if !impersonation(scene.step) {
-                    promise.says.push("refused the request".to_owned());
-                }
-            })
+            row.exit(4)
+                .unsaid(&["wrong password", "unknown user", "try again"])
+                .but(|scene, promise| {
+                    if !impersonation(scene.step) {
+                        promise.says.push("refused the request".to_owned());
+                    }
+                })
         });
     }
-    let named = Row::new(31).at(steps::usual_logins()).brief().fault(|_| Reply::json(401, "{}")).exit(4);
+    let named = Row::new(31)
+        .at(steps::usual_logins())
+        .brief()
+        .fault(|_| Reply::json(401, "{}"))
+        .exit(4);
     named
         .but(|scene, promise| {
             let names = scene
@@ -85,12 +107,20 @@ fn a_refused_session_is_dropped() {
         .but(|_, promise| promise.entry = Kept::Dropped)
         .check();
     // It need not be ended any more.
-    let refused = || Reply::json(401, r#"{"error":"invalid_request","hint":"Token has been revoked"}"#);
+    let refused = || {
+        Reply::json(
+            401,
+            r#"{"error":"invalid_request","hint":"Token has been revoked"}"#,
+        )
+    };
     Row::new(31)
         .at(steps::of_kind(steps::Kind::Revocation))
         .fault(move |scene| {
             let refresh = (scene.step.system == "hellocloud").then(refused);
-            [death(scene)].into_iter().chain(refresh).collect::<Vec<_>>()
+            [death(scene)]
+                .into_iter()
+                .chain(refresh)
+                .collect::<Vec<_>>()
         })
         .check();
     // Whatever stands before the server may answer 403.
@@ -99,7 +129,11 @@ fn a_refused_session_is_dropped() {
         .fault(|_| Reply::http(403, "text/html", "<html>"))
         .exit(6)
         .but(|scene, promise| {
-            let (exit, words) = if refuses_in_json(scene) { (6, "in front of") } else { (4, "firewall") };
+            let (exit, words) = if refuses_in_json(scene) {
+                (6, "in front of")
+            } else {
+                (4, "firewall")
+            };
             promise.exit = exit;
             promise.says.push(words.to_owned());
         })
@@ -124,7 +158,9 @@ fn a_refused_call_shows_the_body_and_asks_for_the_session() {
     };
     // Alive after all, or there is no way to ask, or it is no refusal of the system's: that is the answer.
     let asked = |scene: &Scene| {
-        let check = steps::of_kind(Kind::Check).into_iter().find(|step| step.system == scene.step.system);
+        let check = steps::of_kind(Kind::Check)
+            .into_iter()
+            .find(|step| step.system == scene.step.system);
         check.filter(|_| !refuses_in_json(scene))
     };
     Row::new(31)
@@ -132,23 +168,34 @@ fn a_refused_call_shows_the_body_and_asks_for_the_session() {
         .fault(move |scene| {
             let check = asked(scene);
             let alive = check.map(|check| Reply::json(200, scene.given().fill(check.answer)));
-            [Reply::json(401, body(scene))].into_iter().chain(alive).collect::<Vec<_>>()
+            [Reply::json(401, body(scene))]
+                .into_iter()
+                .chain(alive)
+                .collect::<Vec<_>>()
         })
         .exit(4)
         .says(&["refused the request (HTTP 401)"])
         .but(move |scene, promise| {
             promise.stdout = Stdout::Is(body(scene).to_owned());
-            promise.entry = if asked(scene).is_some() { Kept::Replaced } else { Kept::Same };
+            promise.entry = if asked(scene).is_some() {
+                Kept::Replaced
+            } else {
+                Kept::Same
+            };
         })
         .check();
 }
 
 #[test]
 fn refusals_under_a_good_status() {
-    let gluo = r#"{"success":false,"error":{"code":"ACCESS_DENIED","message":"\u001b[31m::error::no"}}"#;
+    let gluo =
+        r#"{"success":false,"error":{"code":"ACCESS_DENIED","message":"\u001b[31m::error::no"}}"#;
     let race = r#"{"success":false,"error":{"code":"INVALID_USER_CREDENTIALS","message":"no"}}"#;
     let steps = |names: &[&str]| -> Vec<&'static Step> {
-        steps::logins().into_iter().filter(|step| names.contains(&step.name)).collect()
+        steps::logins()
+            .into_iter()
+            .filter(|step| names.contains(&step.name))
+            .collect()
     };
     for (names, body, text) in [
         (
@@ -166,14 +213,27 @@ fn refusals_under_a_good_status() {
             r#"{"Status":"ERROR","IDSessao":"","Message":"Usu\u00e1rio ou senha"}"#,
             "refused the login: Usuário ou senha",
         ),
-        (&["systemsway's login"], r#"{"codigo":"01","idSessao":"NA"}"#, "refused the login: 01"),
         (
-            &["broker's login", "broker's partner's login", "broker's login behind its partner's"],
+            &["systemsway's login"],
+            r#"{"codigo":"01","idSessao":"NA"}"#,
+            "refused the login: 01",
+        ),
+        (
+            &[
+                "broker's login",
+                "broker's partner's login",
+                "broker's login behind its partner's",
+            ],
             r#"{"CodigoRetorno":7,"MensagemRetorno":"Acesso negado"}"#,
             "refused the login: 7: Acesso negado",
         ),
     ] {
-        Row::new(32).at(steps(names)).fault(move |_| Reply::json(200, body)).exit(4).says(&[text]).check();
+        Row::new(32)
+            .at(steps(names))
+            .fault(move |_| Reply::json(200, body))
+            .exit(4)
+            .says(&[text])
+            .check();
     }
     // A rival's challenge makes a right key look wrong: one more challenge, one more login.
     Row::new(32)
@@ -192,7 +252,11 @@ fn refusals_under_a_good_status() {
 
 #[test]
 fn accounts_that_are_locked() {
-    status(33, 423, |row| row.exit(4).says(&["the account is locked"]).unsaid(&["try again later"]));
+    status(33, 423, |row| {
+        row.exit(4)
+            .says(&["the account is locked"])
+            .unsaid(&["try again later"])
+    });
     for (status, error, message) in [
         (500, "lockout_reached", "The user is locked out"),
         (401, "lockout_reached", "locked"),
@@ -226,20 +290,31 @@ fn no_such_place() {
             .at(questions())
             .fault(move |scene| {
                 // HelloCloud has a second path to try.
-                let two = code == 404 && scene.step.system == "hellocloud" && scene.step.kind == Kind::Login;
-                vec![Reply::http(code, "text/html", "<html>Not Found</html>"); if two { 2 } else { 1 }]
+                let two = code == 404
+                    && scene.step.system == "hellocloud"
+                    && scene.step.kind == Kind::Login;
+                vec![
+                    Reply::http(code, "text/html", "<html>Not Found</html>");
+                    if two { 2 } else { 1 }
+                ]
             })
             .exit(6)
             .brief_unless(code == 404)
             .says(&["has no such API at /", &format!("(HTTP {code})")])
             .unsaid(&["operation="])
             .but(|scene, promise| {
-                promise.says.push(format!("is {}_URL the base URL", scene.step.system.to_uppercase()))
+                promise.says.push(format!(
+                    "is {}_URL the base URL",
+                    scene.step.system.to_uppercase()
+                ))
             })
             .check();
     }
     let impersonation = steps::last().into_iter().filter(|step| impersonation(step));
-    let row = Row::new(34).at(impersonation).fault(|_| Reply::json(404, "{}")).exit(2);
+    let row = Row::new(34)
+        .at(impersonation)
+        .fault(|_| Reply::json(404, "{}"))
+        .exit(2);
     row.says(&["knows nobody `42`"]).check();
 }
 
@@ -249,21 +324,52 @@ fn requests_that_the_server_does_not_take() {
         status(35, code, |row| row.exit(6).suspect());
     }
     let coded = [
-        ("gluo's login", r#"{"success":false,"error":{"code":"ACCESS_DENIED","message":"no"}}"#, 4),
-        ("hellocloud's login", r#"{"error":"invalid_grant","message":"no"}"#, 4),
-        ("hellocloud's login", r#"{"error":"unsupported_grant_type","message":"no"}"#, 6),
-        ("systemsway's login", r#"{"Status":"ERROR","Message":"no"}"#, 4),
-        ("broker's login", r#"{"CodigoRetorno":3,"MensagemRetorno":"no"}"#, 4),
+        (
+            "gluo's login",
+            r#"{"success":false,"error":{"code":"ACCESS_DENIED","message":"no"}}"#,
+            4,
+        ),
+        (
+            "hellocloud's login",
+            r#"{"error":"invalid_grant","message":"no"}"#,
+            4,
+        ),
+        (
+            "hellocloud's login",
+            r#"{"error":"unsupported_grant_type","message":"no"}"#,
+            6,
+        ),
+        (
+            "systemsway's login",
+            r#"{"Status":"ERROR","Message":"no"}"#,
+            4,
+        ),
+        (
+            "broker's login",
+            r#"{"CodigoRetorno":3,"MensagemRetorno":"no"}"#,
+            4,
+        ),
     ];
     for (name, body, exit) in coded {
-        let step = steps::logins().into_iter().filter(move |step| step.name == name);
-        Row::new(35).at(step).fault(move |_| Reply::json(400, body)).exit(exit).says(&["no"]).check();
+        let step = steps::logins()
+            .into_iter()
+            .filter(move |step| step.name == name);
+        Row::new(35)
+            .at(step)
+            .fault(move |_| Reply::json(400, body))
+            .exit(exit)
+            .says(&["no"])
+            .check();
     }
 }
 
 #[test]
 fn a_server_that_gave_up_waiting() {
-    status(36, 408, |row| row.exit(5).says(&["timed out waiting for the request"]).suspect());
+    status(36, 408, |row| {
+        row.exit(5)
+            .says(&["timed out waiting for the request"])
+            .suspect()
+    });
 }
 
 #[test]
@@ -274,7 +380,12 @@ fn too_many_requests() {
         .exit(5)
         .says(&["is rate limited: too many requests (HTTP 429)"])
         .check();
-    Row::new(37).at(questions()).fault(|_| Reply::json(429, "")).exit(5).says(&["is rate limited"]).check();
+    Row::new(37)
+        .at(questions())
+        .fault(|_| Reply::json(429, ""))
+        .exit(5)
+        .says(&["is rate limited"])
+        .check();
 }
 
 /// A 429 that asks to wait so long.
@@ -284,10 +395,18 @@ fn busy(wait: &str) -> Reply {
 
 #[test]
 fn a_wait_that_the_server_names_is_kept_once() {
-    for wait in ["0", "Sat, 21 Nov 2020 20:00:00 GMT", "Saturday, 21-Nov-20 20:00:00 GMT"] {
+    for wait in [
+        "0",
+        "Sat, 21 Nov 2020 20:00:00 GMT",
+        "Saturday, 21-Nov-20 20:00:00 GMT",
+    ] {
         let row = Row::new(38).at(steps::logins()).sent(2);
         let row = row.fault(move |scene| vec![busy(wait), Reply::json(200, scene.good())]);
-        if wait == "0" { row.check() } else { row.brief().check() }
+        if wait == "0" {
+            row.check()
+        } else {
+            row.brief().check()
+        }
     }
     Row::new(38)
         .at(steps::logins())
@@ -321,7 +440,9 @@ fn a_wait_of_a_second_is_kept() {
 
 #[test]
 fn a_wait_that_does_not_fit_ends_the_run_at_once() {
-    let date = httpdate::fmt_http_date(std::time::SystemTime::now() + std::time::Duration::from_secs(86_400));
+    let date = httpdate::fmt_http_date(
+        std::time::SystemTime::now() + std::time::Duration::from_secs(86_400),
+    );
     for wait in [
         "31",
         "1000000000",
@@ -336,13 +457,19 @@ fn a_wait_that_does_not_fit_ends_the_run_at_once() {
         &date,
     ] {
         // What is no wait is none, and a challenge may then be asked for again.
-        let known =
-            !wait.is_empty() && wait.bytes().all(|byte| byte.is_ascii_digit()) || wait.ends_with("GMT");
+        let known = !wait.is_empty() && wait.bytes().all(|byte| byte.is_ascii_digit())
+            || wait.ends_with("GMT");
         let reply = busy(wait);
         Row::new(38)
             .at(steps::logins())
             .brief()
-            .fault(move |scene| if known { vec![reply.clone()] } else { each_try(scene, &reply) })
+            .fault(move |scene| {
+                if known {
+                    vec![reply.clone()]
+                } else {
+                    each_try(scene, &reply)
+                }
+            })
             .exit(5)
             .says(&["is rate limited"])
             .but(move |_, promise| {
@@ -368,17 +495,30 @@ fn a_server_that_failed() {
         .exit(4)
         .says(&["The password is invalid: ***"])
         .check();
-    Row::new(39).at(questions()).fault(|_| Reply::http(500, "text/html", "<html>")).exit(6).check();
+    Row::new(39)
+        .at(questions())
+        .fault(|_| Reply::http(500, "text/html", "<html>"))
+        .exit(6)
+        .check();
 }
 
 #[test]
 fn a_server_that_is_away() {
     for code in [502, 503, 504] {
-        let row = Row::new(40).at(steps::logins()).at(questions()).exit(5).suspect();
-        row.fault(move |scene| each_try(scene, &Reply::http(code, "text/html", "<html>Bad Gateway</html>")))
-            .says(&[format!("is unavailable for now (HTTP {code})")])
-            .brief_unless(code == 503)
-            .check();
+        let row = Row::new(40)
+            .at(steps::logins())
+            .at(questions())
+            .exit(5)
+            .suspect();
+        row.fault(move |scene| {
+            each_try(
+                scene,
+                &Reply::http(code, "text/html", "<html>Bad Gateway</html>"),
+            )
+        })
+        .says(&[format!("is unavailable for now (HTTP {code})")])
+        .brief_unless(code == 503)
+        .check();
     }
     Row::new(40)
         .at(steps::last())
@@ -405,8 +545,15 @@ fn the_help_of_every_verb_shows_nothing() {
         "sandbox ",
         "completions ",
     ] {
-        let run = scene.run(scene.machine.command(&format!("{verb}--help").split(' ').collect::<Vec<_>>()));
-        let promise = Promise { stdout: Stdout::Anything, ..Promise::exit(0) };
+        let run = scene.run(
+            scene
+                .machine
+                .command(&format!("{verb}--help").split(' ').collect::<Vec<_>>()),
+        );
+        let promise = Promise {
+            stdout: Stdout::Anything,
+            ..Promise::exit(0)
+        };
         assert_eq!(promise.broken(&scene, &run), [""; 0], "{verb}");
     }
 }

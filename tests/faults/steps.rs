@@ -74,7 +74,11 @@ impl Step {
     /// Whose session is had anew before this step, beside the one that is wanted.
     pub fn prior_role(&self) -> Option<&'static str> {
         let prior = self.before.iter().any(|answer| answer.contains("PRIOR"));
-        prior.then_some(if self.spec().impersonation { "user" } else { "partner" })
+        prior.then_some(if self.spec().impersonation {
+            "user"
+        } else {
+            "partner"
+        })
     }
 
     /// A path for `api`.
@@ -93,7 +97,9 @@ fn every() -> impl Iterator<Item = &'static Step> {
 /// The step of this name.
 #[track_caller]
 pub fn named(name: &str) -> &'static Step {
-    every().find(|step| step.name == name).unwrap_or_else(|| panic!("no step is called {name}"))
+    every()
+        .find(|step| step.name == name)
+        .unwrap_or_else(|| panic!("no step is called {name}"))
 }
 
 pub fn of_kind(kind: Kind) -> Vec<&'static Step> {
@@ -103,7 +109,10 @@ pub fn of_kind(kind: Kind) -> Vec<&'static Step> {
 /// The usual login of a system: its last step.
 #[track_caller]
 pub fn usual(demo: &Demo) -> &'static Step {
-    let usual = demo.steps.iter().find(|step| step.kind == Kind::Login && step.after.is_empty());
+    let usual = demo
+        .steps
+        .iter()
+        .find(|step| step.kind == Kind::Login && step.after.is_empty());
     usual.unwrap_or_else(|| panic!("{} has no login among its steps", demo.id))
 }
 
@@ -114,8 +123,9 @@ pub fn usual_logins() -> Vec<&'static Step> {
 
 /// Every step of every login: those before the last one first.
 pub fn logins() -> Vec<&'static Step> {
-    let (last, first): (Vec<_>, Vec<_>) =
-        of_kind(Kind::Login).into_iter().partition(|step| step.after.is_empty());
+    let (last, first): (Vec<_>, Vec<_>) = of_kind(Kind::Login)
+        .into_iter()
+        .partition(|step| step.after.is_empty());
     [first, last].concat()
 }
 
@@ -129,7 +139,10 @@ pub fn last() -> Vec<&'static Step> {
 /// Every step there is.
 pub fn all() -> Vec<&'static Step> {
     let others = [Kind::Renewal, Kind::Check, Kind::Revocation, Kind::Call];
-    logins().into_iter().chain(others.into_iter().flat_map(of_kind)).collect()
+    logins()
+        .into_iter()
+        .chain(others.into_iter().flat_map(of_kind))
+        .collect()
 }
 
 /// The steps that are the first of their kind, so that they meet the server itself.

@@ -38,20 +38,28 @@ fn an_expired_certificate() {
 #[test]
 fn an_unknown_issuer() {
     let row = certificate(5, || Door::Tls(STRANGER.server("127.0.0.1")));
-    row.says(&["from an unknown issuer", "--ca-file FILE.pem"]).check();
+    row.says(&["from an unknown issuer", "--ca-file FILE.pem"])
+        .check();
 }
 
 #[test]
 fn a_certificate_for_another_host() {
     let row = certificate(6, || Door::Tls(AUTHORITY.server("other.example")));
-    row.says(&["for another name: other.example\n", "the host in "]).check();
+    row.says(&["for another name: other.example\n", "the host in "])
+        .check();
 }
 
 #[test]
 fn alerts_in_the_middle_of_the_handshake() {
-    for (number, name) in [(40, "HandshakeFailure"), (42, "BadCertificate"), (45, "CertificateExpired")] {
+    for (number, name) in [
+        (40, "HandshakeFailure"),
+        (42, "BadCertificate"),
+        (45, "CertificateExpired"),
+    ] {
         let alert = [0x15, 3, 3, 0, 2, 2, number].to_vec();
-        certificate(7, move || Door::Greeting(alert.clone())).says(&[format!("the alert {name}\n")]).check();
+        certificate(7, move || Door::Greeting(alert.clone()))
+            .says(&[format!("the alert {name}\n")])
+            .check();
     }
 }
 
@@ -62,25 +70,33 @@ fn another_protocol_behind_https() {
         || Door::Greeting(b"SSH-2.0-OpenSSH_9.6\r\n".to_vec()),
     ];
     for door in greetings {
-        certificate(7, door).says(&["does not speak TLS", "is it an http:// server?"]).check();
+        certificate(7, door)
+            .says(&["does not speak TLS", "is it an http:// server?"])
+            .check();
     }
 }
 
 #[test]
 fn a_handshake_that_is_cut() {
     // Nothing was sent, so it is tried once more.
-    let row = certificate(7, || Door::Parting(b"\x16\x03\x03\x00\x7a\x02\x00".to_vec()));
-    row.says(&["closed the connection during the TLS handshake"]).connects(2).check();
+    let row = certificate(7, || {
+        Door::Parting(b"\x16\x03\x03\x00\x7a\x02\x00".to_vec())
+    });
+    row.says(&["closed the connection during the TLS handshake"])
+        .connects(2)
+        .check();
 }
 
 #[test]
 fn a_handshake_that_never_ends() {
-    certificate(7, || Door::Greeting(b"\x16\x03\x03\x00\x7a\x02\x00".to_vec()))
-        // A fifth of it is for reading the roots.
-        .timeout(5.0)
-        .measured()
-        .says(&["timed out connecting to 127.0.0.1:"])
-        .check();
+    certificate(7, || {
+        Door::Greeting(b"\x16\x03\x03\x00\x7a\x02\x00".to_vec())
+    })
+    // A fifth of it is for reading the roots.
+    .timeout(5.0)
+    .measured()
+    .says(&["timed out connecting to 127.0.0.1:"])
+    .check();
 }
 
 #[test]
@@ -106,7 +122,11 @@ fn a_redirect_from_https_to_http() {
         .scene(|step| Scene::over_tls(step, &AUTHORITY))
         .fault(move |scene| {
             let same = scene.server.url().replace("https:", "http:");
-            let to = if scene.step.secret { &same } else { &elsewhere.url() };
+            let to = if scene.step.secret {
+                &same
+            } else {
+                &elsewhere.url()
+            };
             Reply::with_headers(308, &[("Location", to)], "")
         })
         .exit(6)

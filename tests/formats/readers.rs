@@ -19,7 +19,11 @@ pub struct Reader {
 }
 
 const fn reader(program: &'static str, arguments: &'static [&'static str]) -> Reader {
-    Reader { name: program, program, arguments }
+    Reader {
+        name: program,
+        program,
+        arguments,
+    }
 }
 
 const EVAL: &str = r#"eval "$(cat f)" && exec env -0"#;
@@ -35,7 +39,10 @@ pub static SH: &[Reader] = &[
     reader("ksh", &["-c", EVAL]),
 ];
 
-pub static FISH: &[Reader] = &[reader("fish", &["--no-config", "-c", "cat f | source; and exec env -0"])];
+pub static FISH: &[Reader] = &[reader(
+    "fish",
+    &["--no-config", "-c", "cat f | source; and exec env -0"],
+)];
 
 pub static POWERSHELL: &[Reader] = &[reader(
     "pwsh",
@@ -110,7 +117,10 @@ impl Reader {
     fn read(&self, bytes: &[u8]) -> Pairs {
         let dir = tempfile::tempdir().expect("a folder");
         fs::write(dir.path().join("f"), bytes).expect("a file");
-        let output = command(self.program, dir.path()).args(self.arguments).output().expect(self.program);
+        let output = command(self.program, dir.path())
+            .args(self.arguments)
+            .output()
+            .expect(self.program);
         assert!(
             output.status.success() && output.stderr.is_empty(),
             "{}: {}",
@@ -153,6 +163,9 @@ pub fn same(reader: &str, read: &[(String, String)], expected: &[(String, String
 /// A program in a folder, without what would change how a shell starts.
 pub fn command(program: &str, folder: &Path) -> Command {
     let mut command = Command::new(program);
-    command.current_dir(folder).env_remove("BASH_ENV").env_remove("ENV");
+    command
+        .current_dir(folder)
+        .env_remove("BASH_ENV")
+        .env_remove("ENV");
     command
 }

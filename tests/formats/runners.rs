@@ -12,7 +12,9 @@ pub fn github_masks(stdout: &str) -> Vec<String> {
             let rest = line.trim_start().strip_prefix("::").expect("a command");
             let (command, data) = rest.split_once("::").expect("data");
             assert_eq!(command, "add-mask");
-            data.replace("%0D", "\r").replace("%0A", "\n").replace("%25", "%")
+            data.replace("%0D", "\r")
+                .replace("%0A", "\n")
+                .replace("%25", "%")
         })
         .collect()
 }
@@ -68,8 +70,10 @@ pub fn gitlab_expands(value: &str) -> bool {
     value.contains('$')
         || value.match_indices('%').any(|(at, _)| {
             let rest = &value[at + 1..];
-            let name =
-                rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default();
+            let name = rest
+                .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+                .next()
+                .unwrap_or_default();
             rest[name.len()..].starts_with('%') && name.starts_with(|c: char| !c.is_ascii_digit())
         })
 }
@@ -82,9 +86,15 @@ pub fn azure_variables(stdout: &str) -> Pairs {
         .lines()
         .map(|line| {
             let unescape = |text: &str| {
-                [("%3B", ";"), ("%0D", "\r"), ("%0A", "\n"), ("%5D", "]"), ("%AZP25", "%")]
-                    .iter()
-                    .fold(text.to_owned(), |text, (escape, c)| text.replace(escape, c))
+                [
+                    ("%3B", ";"),
+                    ("%0D", "\r"),
+                    ("%0A", "\n"),
+                    ("%5D", "]"),
+                    ("%AZP25", "%"),
+                ]
+                .iter()
+                .fold(text.to_owned(), |text, (escape, c)| text.replace(escape, c))
             };
             let command = &line[line.find("##vso[").expect("a command") + 6..];
             let (info, data) = command.split_once(']').expect("]");
@@ -98,7 +108,10 @@ pub fn azure_variables(stdout: &str) -> Pairs {
                     .map(|(_, value)| unescape(value))
             };
             let name = property("variable").expect("a name");
-            assert_eq!(property("issecret").as_deref() == Some("true"), name.ends_with("TOKEN"));
+            assert_eq!(
+                property("issecret").as_deref() == Some("true"),
+                name.ends_with("TOKEN")
+            );
             (name, unescape(data))
         })
         .collect()
@@ -117,12 +130,18 @@ pub fn powershell_variables(text: &str) -> Pairs {
     let mut rest = text.chars().peekable();
     let mut read = Vec::new();
     while rest.peek().is_some() {
-        assert!("$env:".chars().all(|c| rest.next() == Some(c)), "a variable");
+        assert!(
+            "$env:".chars().all(|c| rest.next() == Some(c)),
+            "a variable"
+        );
         let mut name = String::new();
         while let Some(c) = rest.next_if(|c| c.is_ascii_alphanumeric() || *c == '_') {
             name.push(c);
         }
-        assert!(" = ".chars().all(|c| rest.next() == Some(c)), "an assignment");
+        assert!(
+            " = ".chars().all(|c| rest.next() == Some(c)),
+            "an assignment"
+        );
         assert!(rest.next().is_some_and(|c| quote(&c)), "a string");
         let mut value = String::new();
         while let Some(mut c) = rest.next() {

@@ -31,7 +31,11 @@ impl Sample {
     /// That token with a URL that is awkward too.
     pub fn of(token: impl Into<String>) -> Self {
         let url = BaseUrl::parse(URL).expect("a URL");
-        Self { token: token.into(), url, user: "Zoë \"d'Ávila\" \\ 東京 $x\n".to_owned() }
+        Self {
+            token: token.into(),
+            url,
+            user: "Zoë \"d'Ávila\" \\ 東京 $x\n".to_owned(),
+        }
     }
 }
 
@@ -102,7 +106,15 @@ fn printable() -> impl DoubleEndedIterator<Item = char> {
 /// awkward, and the longest tokens there are.
 pub fn fixed() -> Vec<Sample> {
     let mut tokens: Vec<String> = printable()
-        .flat_map(|c| [format!("{c}"), format!("{c}{c}"), format!("{c}x"), format!("x{c}"), format!("x{c}x")])
+        .flat_map(|c| {
+            [
+                format!("{c}"),
+                format!("{c}{c}"),
+                format!("{c}x"),
+                format!("x{c}"),
+                format!("x{c}x"),
+            ]
+        })
         .collect();
     tokens.push(printable().collect());
     tokens.push(printable().rev().collect());
@@ -116,8 +128,12 @@ pub fn fixed() -> Vec<Sample> {
 /// seed that finds it again.
 pub fn for_all(check: impl Fn(&[Sample])) {
     check(&fixed());
-    let mut config =
-        Config { cases: BATCHES, max_shrink_iters: 200, failure_persistence: None, ..Config::default() };
+    let mut config = Config {
+        cases: BATCHES,
+        max_shrink_iters: 200,
+        failure_persistence: None,
+        ..Config::default()
+    };
     let seed = match config.rng_seed {
         RngSeed::Fixed(seed) => seed,
         RngSeed::Random => getrandom::u64().expect("a seed"),
@@ -138,8 +154,12 @@ fn sample() -> impl Strategy<Value = Sample> {
 
 fn token() -> impl Strategy<Value = String> {
     let character = || select(printable().collect::<Vec<char>>());
-    let punctuation = printable().filter(char::is_ascii_punctuation).map(String::from);
-    let pieces: Vec<String> = punctuation.chain(AWKWARD.iter().map(|&piece| piece.to_owned())).collect();
+    let punctuation = printable()
+        .filter(char::is_ascii_punctuation)
+        .map(String::from);
+    let pieces: Vec<String> = punctuation
+        .chain(AWKWARD.iter().map(|&piece| piece.to_owned()))
+        .collect();
     prop_oneof![
         8 => vec(select(pieces), 1..12).prop_map(|pieces| pieces.concat()),
         4 => vec(character(), 1..64).prop_map(String::from_iter),
@@ -189,6 +209,9 @@ fn url() -> impl Strategy<Value = BaseUrl> {
 fn user() -> impl Strategy<Value = String> {
     let quote = select(vec!['\'', '"', '\\', '\u{2019}', '\u{e9}', '#', '\n']);
     // NUL ends a value of what the test reads.
-    vec(prop_oneof![quote, any::<char>().prop_filter("NUL", |&c| c != '\0')], 0..12)
-        .prop_map(String::from_iter)
+    vec(
+        prop_oneof![quote, any::<char>().prop_filter("NUL", |&c| c != '\0')],
+        0..12,
+    )
+    .prop_map(String::from_iter)
 }

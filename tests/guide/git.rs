@@ -13,10 +13,17 @@ use crate::support::{Machine, Server, Terminal, canned};
 /// Logs in at a terminal and has the password written to `./.env`; what is left of it.
 fn saves(machine: &mut Machine) -> Left {
     let server = Server::start(vec![canned::zeev(TOKEN)]);
-    machine.set("ZEEV_URL", &server.url()).set("ZEEV_USERNAME", "ana");
+    machine
+        .set("ZEEV_URL", &server.url())
+        .set("ZEEV_USERNAME", "ana");
     let mut terminal = Terminal::start(machine.command(&["login", "zeev"]), 400);
-    terminal.sees("(not shown): ").hides().types(&format!("{KEY}\r"));
-    terminal.sees("Write ZEEV_PASSWORD to ./.env? [Y/n] ").types("y\r");
+    terminal
+        .sees("(not shown): ")
+        .hides()
+        .types(&format!("{KEY}\r"));
+    terminal
+        .sees("Write ZEEV_PASSWORD to ./.env? [Y/n] ")
+        .types("y\r");
     let left = terminal.ends();
     assert_eq!(left.code, 0, "{}", left.output);
     assert!(machine.path(".env").exists(), "{}", left.output);
@@ -25,7 +32,9 @@ fn saves(machine: &mut Machine) -> Left {
 
 fn git(machine: &Machine, folder: &Path, arguments: &[&str]) {
     let mut git = Command::new("git");
-    git.args(arguments).current_dir(folder).env("HOME", machine.root().join("home"));
+    git.args(arguments)
+        .current_dir(folder)
+        .env("HOME", machine.root().join("home"));
     assert!(git.status().expect("git starts").success(), "{arguments:?}");
 }
 
@@ -49,7 +58,10 @@ fn git_itself_says_whether_the_file_is_ignored() {
         (b"", b".env\n"),
         (b"*.env\n!.env\n", b"*.env\n!.env\n.env\n"),
         (b".env/\r\n#x", b".env/\r\n#x\r\n.env\r\n"),
-        (b"# configura\xe7\xe3o\n*.log", b"# configura\xe7\xe3o\n*.log\n.env\n"),
+        (
+            b"# configura\xe7\xe3o\n*.log",
+            b"# configura\xe7\xe3o\n*.log\n.env\n",
+        ),
         (b".env*", b".env*"),
         (b"/.e[mn]v\r\n", b"/.e[mn]v\r\n"),
         (b"*\n!.gitignore\n", b"*\n!.gitignore\n"),
@@ -59,22 +71,43 @@ fn git_itself_says_whether_the_file_is_ignored() {
         machine.write(".gitignore", rules);
         let left = saves(&mut machine);
         let written = fs::read(machine.path(".gitignore")).expect("a file");
-        assert_eq!(String::from_utf8_lossy(&written), String::from_utf8_lossy(after));
-        assert_eq!(left.output.contains("keeps it out of git"), rules != after, "{}", left.output);
+        assert_eq!(
+            String::from_utf8_lossy(&written),
+            String::from_utf8_lossy(after)
+        );
+        assert_eq!(
+            left.output.contains("keeps it out of git"),
+            rules != after,
+            "{}",
+            left.output
+        );
     }
     // Rules that stand elsewhere: in the folder above, in the repository, with the person.
-    for place in [".gitignore", ".git/info/exclude", "home/.config/git/ignore", "nowhere"] {
+    for place in [
+        ".gitignore",
+        ".git/info/exclude",
+        "home/.config/git/ignore",
+        "nowhere",
+    ] {
         let mut machine = bare();
         git(&machine, machine.root(), &["init", "-q"]);
         let path = machine.root().join(place);
         fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         fs::write(path, ".env\n").expect("a file");
         saves(&mut machine);
-        assert_eq!(machine.path(".gitignore").exists(), place == "nowhere", "{place}");
+        assert_eq!(
+            machine.path(".gitignore").exists(),
+            place == "nowhere",
+            "{place}"
+        );
     }
     let mut machine = bare();
     saves(&mut machine);
-    assert_eq!(machine.files(), [".env"], "no repository, nothing to ignore");
+    assert_eq!(
+        machine.files(),
+        [".env"],
+        "no repository, nothing to ignore"
+    );
 }
 
 #[test]
@@ -89,7 +122,11 @@ fn where_git_cannot_tell_the_line_is_written_once() {
             fs::create_dir(machine.path(".git")).expect("a folder");
             machine.write(".gitignore", rules);
             saves(&mut machine);
-            assert_eq!(fs::read_to_string(machine.path(".gitignore")).expect("a file"), after, "{script}");
+            assert_eq!(
+                fs::read_to_string(machine.path(".gitignore")).expect("a file"),
+                after,
+                "{script}"
+            );
         }
     }
     let mut machine = bare();
@@ -97,7 +134,10 @@ fn where_git_cannot_tell_the_line_is_written_once() {
     symlink("/usr/bin/setsid", machine.path("setsid")).expect("a link");
     machine.set("PATH", &machine.work().display().to_string());
     saves(&mut machine);
-    assert_eq!(fs::read_to_string(machine.path(".gitignore")).expect("a file"), ".env\n");
+    assert_eq!(
+        fs::read_to_string(machine.path(".gitignore")).expect("a file"),
+        ".env\n"
+    );
 }
 
 #[test]
@@ -110,7 +150,10 @@ fn a_hostile_repository_neither_stops_the_login_nor_leads_it_astray() {
     git(&machine, &machine.work(), &["init", "-q"]);
     machine.write(".gitignore", &stars);
     saves(&mut machine);
-    assert_eq!(fs::read_to_string(machine.path(".gitignore")).expect("a file"), stars + ".env\n");
+    assert_eq!(
+        fs::read_to_string(machine.path(".gitignore")).expect("a file"),
+        stars + ".env\n"
+    );
 
     type Plant = fn(&Path);
     for (plant, why) in [
@@ -118,30 +161,56 @@ fn a_hostile_repository_neither_stops_the_login_nor_leads_it_astray() {
             (|rules| symlink(rules.with_file_name("precious"), rules).expect("a link")) as Plant,
             "it is a symbolic link",
         ),
-        (|rules| symlink("nowhere", rules).expect("a link"), "it is a symbolic link"),
         (
-            |rules| assert!(Command::new("mkfifo").arg(rules).status().expect("mkfifo").success()),
+            |rules| symlink("nowhere", rules).expect("a link"),
+            "it is a symbolic link",
+        ),
+        (
+            |rules| {
+                assert!(
+                    Command::new("mkfifo")
+                        .arg(rules)
+                        .status()
+                        .expect("mkfifo")
+                        .success()
+                )
+            },
             "it is no regular file",
         ),
-        (|rules| fs::create_dir(rules).expect("a folder"), "it is no regular file"),
+        (
+            |rules| fs::create_dir(rules).expect("a folder"),
+            "it is no regular file",
+        ),
     ] {
         let mut machine = bare();
         git(&machine, &machine.work(), &["init", "-q"]);
         machine.write("precious", "# mine\n");
         plant(&machine.path(".gitignore"));
         let left = saves(&mut machine);
-        let warning =
-            format!("warning: git does not ignore ./.env, and .gitignore cannot be written ({why})");
+        let warning = format!(
+            "warning: git does not ignore ./.env, and .gitignore cannot be written ({why})"
+        );
         assert!(left.output.contains(&warning), "{}", left.output);
-        assert_eq!(fs::read_to_string(machine.path("precious")).expect("a file"), "# mine\n");
+        assert_eq!(
+            fs::read_to_string(machine.path("precious")).expect("a file"),
+            "# mine\n"
+        );
         assert!(!machine.path("nowhere").exists());
     }
 
     // What the repository's own configuration names is not run.
     let mut machine = bare();
     git(&machine, &machine.work(), &["init", "-q"]);
-    git(&machine, &machine.work(), &["add", "--intent-to-add", "--", "."]);
-    git(&machine, &machine.work(), &["config", "core.fsmonitor", "touch ran; false"]);
+    git(
+        &machine,
+        &machine.work(),
+        &["add", "--intent-to-add", "--", "."],
+    );
+    git(
+        &machine,
+        &machine.work(),
+        &["config", "core.fsmonitor", "touch ran; false"],
+    );
     saves(&mut machine);
     assert!(!machine.path("ran").exists(), "{:?}", machine.files());
 }

@@ -38,7 +38,9 @@ thread_local! {
 /// The first byte chooses the provider and what it does; then come the answers, each whole (`HTTP/…`) or a body
 /// alone. The last one stands for all that follow.
 pub fn holds(data: &[u8]) {
-    let Some((choice, answers)) = data.split_first() else { return };
+    let Some((choice, answers)) = data.split_first() else {
+        return;
+    };
     let providers = provider::ALL.len();
     let provider = provider::ALL[usize::from(*choice) % providers];
     let verb = usize::from(*choice) / providers % 5;
@@ -53,7 +55,10 @@ fn whole(answer: &[u8]) -> Vec<u8> {
     if answer.starts_with(b"HTTP/") {
         return answer.to_vec();
     }
-    let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", answer.len());
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        answer.len()
+    );
     [head.as_bytes(), answer].concat()
 }
 
@@ -62,12 +67,23 @@ async fn play(provider: System, verb: usize, answers: &[Vec<u8>]) {
     let address = listener.local_addr().expect("an address");
     let url = BaseUrl::parse(&format!("http://{address}/crm")).expect("a URL");
     let spec = provider.spec();
-    let settings = Settings::new(Target { spec, account: None }, url, values(spec));
+    let settings = Settings::new(
+        Target {
+            spec,
+            account: None,
+        },
+        url,
+        values(spec),
+    );
     let http = Http::new(Proxies::default(), Rc::new(Trust::default()), LIMIT);
     let report = silent();
     let prior = held();
     // As the app does with what it hands over.
-    settings.secrets().chain([&prior.token]).chain(&prior.refresh).for_each(|secret| report.learn(secret));
+    settings
+        .secrets()
+        .chain([&prior.token])
+        .chain(&prior.refresh)
+        .for_each(|secret| report.learn(secret));
     let channel = Channel {
         http: &http,
         report: &report,
@@ -78,20 +94,31 @@ async fn play(provider: System, verb: usize, answers: &[Vec<u8>]) {
         deadline: Instant::now() + LIMIT,
         timeout: LIMIT,
     };
-    let role = if verb == 4 && spec.impersonation { Role::As("bia".to_owned()) } else { Role::User };
+    let role = if verb == 4 && spec.impersonation {
+        Role::As("bia".to_owned())
+    } else {
+        Role::User
+    };
     let mut context = Context::new(&settings, role, &channel);
     context.prerequisite = Some(&prior);
     let work = async {
         match verb {
-            1 => provider.renew(&context, &prior).await.map(|renewed| match renewed {
-                Renewed::Session(session) => Some(*session),
-                Renewed::Refused | Renewed::Impossible => None,
-            }),
+            1 => provider
+                .renew(&context, &prior)
+                .await
+                .map(|renewed| match renewed {
+                    Renewed::Session(session) => Some(*session),
+                    Renewed::Refused | Renewed::Impossible => None,
+                }),
             2 => provider.check(&context, &prior).await.map(|_| None),
             3 => provider.revoke(&context, &prior).await.map(|_| None),
-            _ => provider.login(&context).await.map(Some).map_err(|error| match error {
-                LoginError::PrerequisiteRefused(error) | LoginError::Failed(error) => error,
-            }),
+            _ => provider
+                .login(&context)
+                .await
+                .map(Some)
+                .map_err(|error| match error {
+                    LoginError::PrerequisiteRefused(error) | LoginError::Failed(error) => error,
+                }),
         }
     };
     tokio::select! {
@@ -108,12 +135,12 @@ async fn play(provider: System, verb: usize, answers: &[Vec<u8>]) {
 fn values(spec: &Spec) -> Vec<(&'static str, Secret)> {
     let mut values = Vec::new();
     for field in spec.fields {
-        let later = |ways: &Alternatives| ways.ways[1..].iter().any(|way| way.contains(&field.name));
+        let later =
+            |ways: &Alternatives| ways.ways[1..].iter().any(|way| way.contains(&field.name));
         let usual = match field.default {
             declaration::Default::None => None,
-            declaration::Default::Value(value) | declaration::Default::IfSet { then: value, .. } => {
-                Some(value)
-            }
+            declaration::Default::Value(value)
+            | declaration::Default::IfSet { then: value, .. } => Some(value),
         };
         let value = match field.kind {
             _ if spec.alternatives.iter().any(later) => None,
@@ -137,7 +164,9 @@ fn held() -> Session {
 
 async fn serve(listener: &TcpListener, answers: &[Vec<u8>]) {
     for request in 0.. {
-        let Ok((mut stream, _)) = listener.accept().await else { continue };
+        let Ok((mut stream, _)) = listener.accept().await else {
+            continue;
+        };
         assert!(request < REQUESTS_MAX, "a request is sent again and again");
         if take_request(&mut stream).await {
             let answer = answers.get(request).or(answers.last());
@@ -152,10 +181,17 @@ async fn serve(listener: &TcpListener, answers: &[Vec<u8>]) {
 async fn take_request(stream: &mut TcpStream) -> bool {
     let mut request = Vec::new();
     loop {
-        let Ok(1..) = stream.read_buf(&mut request).await else { return false };
+        let Ok(1..) = stream.read_buf(&mut request).await else {
+            return false;
+        };
         let text = String::from_utf8_lossy(&request).to_ascii_lowercase();
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let length = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());
+        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+            continue;
+        };
+        let length = head
+            .split("content-length: ")
+            .nth(1)
+            .and_then(|rest| rest.lines().next());
         if body.len() >= length.and_then(|digits| digits.parse().ok()).unwrap_or(0) {
             return true;
         }
@@ -164,12 +200,21 @@ async fn take_request(stream: &mut TcpStream) -> bool {
 
 fn good(settings: &Settings, session: &Session) {
     check_token(session.token.expose()).expect("a token");
-    let left = session.expires_at.map(|end| end.duration_since(session.obtained_at));
-    assert!(left.is_none_or(|left| left.is_positive() && left <= TEN_YEARS), "{left:?}");
+    let left = session
+        .expires_at
+        .map(|end| end.duration_since(session.obtained_at));
+    assert!(
+        left.is_none_or(|left| left.is_positive() && left <= TEN_YEARS),
+        "{left:?}"
+    );
     assert!(session.obtained_at <= Timestamp::now());
     public(&Value::Object(session.details.clone()));
     for format in Format::ALL {
-        let entry = Entry { target: &settings.target, url: &settings.url, session };
+        let entry = Entry {
+            target: &settings.target,
+            url: &settings.url,
+            session,
+        };
         match format.write(&[Outcome::Session(entry)], &Shape::default()) {
             Ok(rendered) if format.name() == "json" => {
                 let json: Value = serde_json::from_slice(&rendered.main).expect("JSON");
@@ -186,7 +231,10 @@ fn bad(report: &Report, settings: &Settings, error: &Error) {
     for text in shown(report, error) {
         assert!(text.chars().count() <= 600, "too long: {text}");
         for secret in settings.secrets().chain([&held().token]) {
-            assert!(!readable(&text, secret.expose()), "a secret is shown: {text}");
+            assert!(
+                !readable(&text, secret.expose()),
+                "a secret is shown: {text}"
+            );
         }
     }
 }

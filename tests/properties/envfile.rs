@@ -20,15 +20,23 @@ thread_local! {
 
 /// For what a `_FILE` names, which may be a pipe.
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
 }
 
 /// The bytes are an env file that somebody named.
 pub fn holds(data: &[u8]) {
-    let (folder, path) = FOLDER.with(|folder| (folder.path().to_owned(), folder.path().join("env")));
+    let (folder, path) =
+        FOLDER.with(|folder| (folder.path().to_owned(), folder.path().join("env")));
     std::fs::write(&path, data).expect("a file");
     let environment = Environment::new(std::iter::empty::<(OsString, OsString)>(), folder);
-    let sources = match Sources::load(&environment, &[PathBuf::from("env")], Duration::from_millis(1)) {
+    let sources = match Sources::load(
+        &environment,
+        &[PathBuf::from("env")],
+        Duration::from_millis(1),
+    ) {
         Ok(sources) => sources,
         Err(error) => return refused(&error, data),
     };
@@ -42,15 +50,28 @@ pub fn holds(data: &[u8]) {
                 continue;
             }
         };
-        for found in plan.found.iter().filter(|found| matches!(found.origin, settings::Origin::File { .. })) {
-            let Value::Known(value) = &found.value else { continue };
+        for found in plan
+            .found
+            .iter()
+            .filter(|found| matches!(found.origin, settings::Origin::File { .. }))
+        {
+            let Value::Known(value) = &found.value else {
+                continue;
+            };
             let value = value.expose();
-            assert!(!value.chars().any(char::is_control), "{} has a control character", found.variable);
+            assert!(
+                !value.chars().any(char::is_control),
+                "{} has a control character",
+                found.variable
+            );
             assert!(!value.trim().is_empty(), "{} is empty", found.variable);
             if !found.field.secret() || found.variable.ends_with("_FILE") {
                 continue;
             }
-            if let Some(other) = others.as_ref().and_then(|others| others.get(&found.variable)) {
+            if let Some(other) = others
+                .as_ref()
+                .and_then(|others| others.get(&found.variable))
+            {
                 assert_eq!(other, value, "{}", found.variable);
             }
         }
@@ -61,17 +82,27 @@ pub fn holds(data: &[u8]) {
 }
 
 fn refused(error: &Error, data: &[u8]) {
-    assert!(matches!(error.cause, Cause::BadSetting | Cause::MissingSetting), "{error:?}");
+    assert!(
+        matches!(error.cause, Cause::BadSetting | Cause::MissingSetting),
+        "{error:?}"
+    );
     for text in shown(&silent(), error) {
         assert!(text.len() < 4000, "too long: {text}");
-        assert!(in_names(data) || !text.contains(CANARY), "a value is shown: {text}");
+        assert!(
+            in_names(data) || !text.contains(CANARY),
+            "a value is shown: {text}"
+        );
     }
 }
 
 /// Whether the canary stands anywhere but behind a `=`.
 fn in_names(data: &[u8]) -> bool {
     let text = String::from_utf8_lossy(data);
-    text.split(['\n', '\r']).any(|line| line.split('=').next().is_some_and(|name| name.contains(CANARY)))
+    text.split(['\n', '\r']).any(|line| {
+        line.split('=')
+            .next()
+            .is_some_and(|name| name.contains(CANARY))
+    })
 }
 
 /// What dotenvy makes of the file, if it takes all of it.

@@ -42,24 +42,37 @@ pub fn readable(text: &str, secret: &str) -> bool {
 /// Lower-case hex digits of the hashes that servers make of passwords.
 pub fn hashes(secret: &str) -> [String; 3] {
     use md5::Digest;
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    };
     let bytes = secret.as_bytes();
-    [hex(&md5::Md5::digest(bytes)), hex(&sha1::Sha1::digest(bytes)), hex(&sha2::Sha256::digest(bytes))]
+    [
+        hex(&md5::Md5::digest(bytes)),
+        hex(&sha1::Sha1::digest(bytes)),
+        hex(&sha2::Sha256::digest(bytes)),
+    ]
 }
 
 fn in_base64(text: &str, secret: &str) -> bool {
     let is_digit = |c: char| c.is_ascii_alphanumeric() || "+/-_".contains(c);
-    text.split(|c| !is_digit(c)).filter(|run| run.len() >= secret.len()).any(|run| {
-        (0..4).any(|skip| {
-            let run = &run[skip.min(run.len())..];
-            // The last digits may stand for half a byte.
-            let whole = &run[..run.len() / 4 * 4];
-            [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD].iter().any(|engine| {
-                let decoded = engine.decode(whole).unwrap_or_default();
-                decoded.windows(secret.len()).any(|bytes| bytes == secret.as_bytes())
+    text.split(|c| !is_digit(c))
+        .filter(|run| run.len() >= secret.len())
+        .any(|run| {
+            (0..4).any(|skip| {
+                let run = &run[skip.min(run.len())..];
+                // The last digits may stand for half a byte.
+                let whole = &run[..run.len() / 4 * 4];
+                [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD].iter().any(|engine| {
+                    let decoded = engine.decode(whole).unwrap_or_default();
+                    decoded
+                        .windows(secret.len())
+                        .any(|bytes| bytes == secret.as_bytes())
+                })
             })
         })
-    })
 }
 
 const DECODERS: &[Decoder] = &[percent, form, json, html];
@@ -71,7 +84,9 @@ fn form(text: &str) -> String {
 /// `%41`, as far as the bytes are UTF-8.
 fn percent(text: &str) -> String {
     let bytes = percent_encoding::percent_decode_str(text);
-    bytes.decode_utf8().map_or_else(|_| text.to_owned(), Into::into)
+    bytes
+        .decode_utf8()
+        .map_or_else(|_| text.to_owned(), Into::into)
 }
 
 /// The escapes of a JSON text.
@@ -82,10 +97,13 @@ fn json(text: &str) -> String {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
         // The longest piece that JSON takes for one escape: a pair of units, a unit, a letter.
-        let piece = [12, 6, 2].into_iter().filter_map(|len| rest.get(..len)).find_map(|piece| {
-            let read: String = serde_json::from_str(&format!("\"{piece}\"")).ok()?;
-            (read.chars().count() == 1).then_some((piece.len(), read))
-        });
+        let piece = [12, 6, 2]
+            .into_iter()
+            .filter_map(|len| rest.get(..len))
+            .find_map(|piece| {
+                let read: String = serde_json::from_str(&format!("\"{piece}\"")).ok()?;
+                (read.chars().count() == 1).then_some((piece.len(), read))
+            });
         let (len, read) = piece.unwrap_or((1, "\\".to_owned()));
         out.push_str(&read);
         rest = &rest[len..];
@@ -100,7 +118,9 @@ fn html(text: &str) -> String {
     while let Some(at) = rest.find('&') {
         out.push_str(&rest[..at]);
         rest = &rest[at + 1..];
-        let decoded = rest.split_once(';').and_then(|(name, behind)| Some((entity(name)?, behind)));
+        let decoded = rest
+            .split_once(';')
+            .and_then(|(name, behind)| Some((entity(name)?, behind)));
         match decoded {
             Some((c, behind)) => {
                 out.push(c);

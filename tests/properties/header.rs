@@ -26,29 +26,53 @@ pub fn holds(data: &[u8]) {
             assert_eq!(waited.is_some(), then.is_some(), "{wait:?}");
             if let (Some(waited), Some(then)) = (waited, then) {
                 let rest = then.as_second() - now.unwrap_or(Timestamp::UNIX_EPOCH).as_second();
-                assert_eq!(waited, u64::try_from(rest).unwrap_or(0), "{wait:?} after {date:?}");
+                assert_eq!(
+                    waited,
+                    u64::try_from(rest).unwrap_or(0),
+                    "{wait:?} after {date:?}"
+                );
             }
         }
     }
 
-    for from in ["https://h.example/crm/login?user=ana", "http://127.0.0.1:81/"] {
+    for from in [
+        "https://h.example/crm/login?user=ana",
+        "http://127.0.0.1:81/",
+    ] {
         let from = Url::parse(from).expect("a URL");
         let shown = location(&from, place);
         if let Redirect::Url(shown) = &shown {
             let url = Url::parse(shown).expect("a URL");
-            assert!(url.username().is_empty() && url.password().is_none(), "{place:?}: {shown}");
-            assert!(url.query().is_none() && url.fragment().is_none(), "{place:?}: {shown}");
+            assert!(
+                url.username().is_empty() && url.password().is_none(),
+                "{place:?}: {shown}"
+            );
+            assert!(
+                url.query().is_none() && url.fragment().is_none(),
+                "{place:?}: {shown}"
+            );
             let there = from.join(place).expect("it was shown as a URL");
             // A file: URL may lose its host when it is read again.
             if there.scheme() != "file" {
-                assert_eq!((url.scheme(), url.host_str()), (there.scheme(), there.host_str()), "{place:?}");
+                assert_eq!(
+                    (url.scheme(), url.host_str()),
+                    (there.scheme(), there.host_str()),
+                    "{place:?}"
+                );
             }
         }
         let error = redirect("h.example", 302, Some(&shown), from.scheme() == "https");
         super::shown(&super::silent(), &error);
-        let said = error.said.map(|said| said.clean(&Redactor::new())).unwrap_or_default();
+        let said = error
+            .said
+            .map(|said| said.clean(&Redactor::new()))
+            .unwrap_or_default();
         assert!(said.chars().count() <= 300, "{said}");
         one_harmless_line(&said);
-        assert_eq!(Foreign::new(&said).clean(&Redactor::new()), said, "cleaning once is enough");
+        assert_eq!(
+            Foreign::new(&said).clean(&Redactor::new()),
+            said,
+            "cleaning once is enough"
+        );
     }
 }

@@ -13,13 +13,19 @@ pub fn holds(data: &[u8]) {
     let lasts = lifetime(&value);
     let mut session = Session::new("t", "Bearer").expect("a token");
     if let Some(lasts) = lasts {
-        assert!(lasts >= SignedDuration::from_secs(1) && lasts <= TEN_YEARS, "{value}: {lasts}");
+        assert!(
+            lasts >= SignedDuration::from_secs(1) && lasts <= TEN_YEARS,
+            "{value}: {lasts}"
+        );
         assert_eq!(lasts.subsec_nanos(), 0, "{value}: whole seconds");
         session.lasts(lasts);
         let end = session.expires_at.expect("an end that a clock can show");
         assert_eq!(end.duration_since(session.obtained_at), lasts);
     }
-    let asked = session.obtained_at.checked_sub(SignedDuration::from_secs(3)).expect("a time");
+    let asked = session
+        .obtained_at
+        .checked_sub(SignedDuration::from_secs(3))
+        .expect("a time");
     let end = session.expires_at;
     session.since(asked);
     assert_eq!(session.obtained_at, asked);

@@ -32,7 +32,10 @@ pub static ALL: &[(&str, Property)] = &[
 
 /// Runs the property of that name.
 pub fn hold(name: &str, data: &[u8]) {
-    let (_, property) = ALL.iter().find(|(known, _)| *known == name).expect("a property of that name");
+    let (_, property) = ALL
+        .iter()
+        .find(|(known, _)| *known == name)
+        .expect("a property of that name");
     property(data);
 }
 
@@ -42,18 +45,26 @@ const CANARY: &str = "Zk7\"q<\u{e9}&+%2w\\9";
 /// An error's sentence and its hint as people read them.
 fn shown(report: &Report, error: &Error) -> Vec<String> {
     let json = report.error_json(error);
-    let texts = ["message", "hint"].iter().filter_map(|name| json[name].as_str().map(str::to_owned));
+    let texts = ["message", "hint"]
+        .iter()
+        .filter_map(|name| json[name].as_str().map(str::to_owned));
     texts.inspect(|text| one_harmless_line(text)).collect()
 }
 
 /// A report that knows no secret and says nothing by itself.
 fn silent() -> Report {
-    Report::new(Manner { quiet: true, ..Manner::default() })
+    Report::new(Manner {
+        quiet: true,
+        ..Manner::default()
+    })
 }
 
 /// What holds for every line that people read: printable, one line, no CI command.
 fn one_harmless_line(line: &str) {
-    assert!(!line.chars().any(crmauth::secret::foreign::unseen), "an unseen character: {line:?}");
+    assert!(
+        !line.chars().any(crmauth::secret::foreign::unseen),
+        "an unseen character: {line:?}"
+    );
     assert!(
         !line.starts_with("::") && !line.contains("##[") && !line.contains("##vso["),
         "a command: {line}"

@@ -25,11 +25,24 @@ pub fn holds(data: &[u8]) {
         unread: None,
     };
     let found = answer.object();
-    let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii();
+    let text = body
+        .strip_prefix(b"\xef\xbb\xbf")
+        .unwrap_or(body)
+        .trim_ascii();
     if let Ok(Value::Object(fields)) = serde_json::from_slice(text) {
-        assert_eq!(found.is_ok(), status < 300, "an object's status decides: {status}");
-        assert!(found.as_ref().map_or(true, |object| !object.had_extra_text()));
-        fields.keys().for_each(|name| assert!(found.is_err() || matches(&found, name, &fields[name])));
+        assert_eq!(
+            found.is_ok(),
+            status < 300,
+            "an object's status decides: {status}"
+        );
+        assert!(
+            found
+                .as_ref()
+                .map_or(true, |object| !object.had_extra_text())
+        );
+        fields
+            .keys()
+            .for_each(|name| assert!(found.is_err() || matches(&found, name, &fields[name])));
     }
     match &found {
         Ok(object) => good(object),
@@ -38,7 +51,9 @@ pub fn holds(data: &[u8]) {
 }
 
 fn matches(found: &Result<Json, Error>, name: &str, value: &Value) -> bool {
-    found.as_ref().is_ok_and(|object| object.get(name) == Some(value).filter(|value| !value.is_null()))
+    found
+        .as_ref()
+        .is_ok_and(|object| object.get(name) == Some(value).filter(|value| !value.is_null()))
 }
 
 fn good(object: &Json) {
@@ -49,7 +64,12 @@ fn good(object: &Json) {
         let report = silent();
         report.learn(&crmauth::secret::Secret::new(CANARY.to_owned()));
         let texts = shown(&report, &error);
-        assert!(texts.iter().all(|text| !text.contains(CANARY) && text.chars().count() < 320), "{texts:?}");
+        assert!(
+            texts
+                .iter()
+                .all(|text| !text.contains(CANARY) && text.chars().count() < 320),
+            "{texts:?}"
+        );
     }
     for name in ["access_token", "result", "sessionName", "x"] {
         match object.session(name, "Bearer") {

@@ -27,7 +27,9 @@ pub fn holds(data: &[u8]) {
         }
     }
     let redactor = Redactor::new();
-    secrets.iter().for_each(|secret| redactor.learn(&Secret::new(secret.clone())));
+    secrets
+        .iter()
+        .for_each(|secret| redactor.learn(&Secret::new(secret.clone())));
     let text = fill(rest, &secrets);
     let blanked = redactor.foreign(&text);
     let shown = Foreign::new(&text).clean(&redactor);
@@ -35,7 +37,10 @@ pub fn holds(data: &[u8]) {
     assert!(shown.chars().count() <= 300, "too long: {shown}");
     for secret in &secrets {
         for said in [&blanked, &shown] {
-            assert!(!readable(said, secret), "{secret:?} of {text:?} is left in {said:?}");
+            assert!(
+                !readable(said, secret),
+                "{secret:?} of {text:?} is left in {said:?}"
+            );
         }
     }
     if secrets.is_empty() {
@@ -61,15 +66,25 @@ fn fill(text: &str, secrets: &[String]) -> String {
 /// A secret in the form of that number; `seed` chooses where a form has a choice for each character.
 fn form(number: u32, seed: usize, secret: &str) -> String {
     let each = |escape: &dyn Fn(usize, char) -> String| {
-        secret.chars().enumerate().map(|(at, c)| escape(at, c)).collect::<String>()
+        secret
+            .chars()
+            .enumerate()
+            .map(|(at, c)| escape(at, c))
+            .collect::<String>()
     };
     let bytes = |c: char| {
         let mut buffer = [0; 4];
-        c.encode_utf8(&mut buffer).bytes().map(|byte| format!("%{byte:02x}")).collect::<String>()
+        c.encode_utf8(&mut buffer)
+            .bytes()
+            .map(|byte| format!("%{byte:02x}"))
+            .collect::<String>()
     };
     let units = |c: char| {
         let mut buffer = [0; 2];
-        c.encode_utf16(&mut buffer).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>()
+        c.encode_utf16(&mut buffer)
+            .iter()
+            .map(|unit| format!("\\u{unit:04x}"))
+            .collect::<String>()
     };
     match number {
         1 => percent(secret),
@@ -83,7 +98,12 @@ fn form(number: u32, seed: usize, secret: &str) -> String {
         9 | 10 | 13 => each(&|_, c| bytes(c)),
         11 => hashes(secret)[seed % 3].clone(),
         12 => hashes(secret)[seed % 3].to_uppercase(),
-        14 => percent(&secret.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")),
+        14 => percent(
+            &secret
+                .replace('&', "&amp;")
+                .replace('<', "&lt;")
+                .replace('"', "&quot;"),
+        ),
         _ => each(&|at, c| match (at + seed) % 4 {
             0 => bytes(c),
             1 => units(c),

@@ -34,16 +34,28 @@ pub fn holds(data: &[u8]) {
     FOLDER.with(|folder| {
         let path = folder.path().join(format!("{}.json", key().name()));
         let mut options = std::fs::OpenOptions::new();
-        let file = options.write(true).create(true).truncate(true).mode(0o600).open(path);
-        file.and_then(|mut file| file.write_all(data)).expect("a file");
+        let file = options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(path);
+        file.and_then(|mut file| file.write_all(data))
+            .expect("a file");
         RUNTIME.with(|runtime| runtime.block_on(read(&FileStore::new(folder.path().to_owned()))));
     });
 }
 
 async fn read(store: &FileStore) {
     let deadline = Instant::now() + Duration::from_secs(60);
-    let found = store.read(&key(), deadline).await.expect("an unusable entry is no error");
-    assert!(found.entry.is_some() != found.unusable.is_some(), "an entry or a reason");
+    let found = store
+        .read(&key(), deadline)
+        .await
+        .expect("an unusable entry is no error");
+    assert!(
+        found.entry.is_some() != found.unusable.is_some(),
+        "an entry or a reason"
+    );
     let listed = store.list(deadline).await.expect("a list");
     let Some(entry) = found.entry else {
         one_harmless_line(&found.unusable.unwrap_or_default().english());
@@ -55,7 +67,12 @@ async fn read(store: &FileStore) {
     let lock = store.lock(&key(), deadline).await.expect("a lock");
     store.write(&lock, &entry).await.expect("written");
     store.release(lock).await.expect("released");
-    let back = store.read(&key(), deadline).await.expect("read").entry.expect("what was written is read");
+    let back = store
+        .read(&key(), deadline)
+        .await
+        .expect("read")
+        .entry
+        .expect("what was written is read");
     assert_eq!(format!("{back:?}"), format!("{entry:?}"));
     assert_eq!(back.session.token, entry.session.token);
     assert_eq!(back.session.refresh, entry.session.refresh);

@@ -16,7 +16,9 @@ pub fn holds(data: &[u8]) {
             Ok(url) => base_url(&url, path),
             Err(error) => {
                 assert_eq!(error.cause, Cause::BadSetting);
-                shown(&silent(), &error).iter().for_each(|text| assert!(!text.contains(CANARY), "{text}"));
+                shown(&silent(), &error)
+                    .iter()
+                    .for_each(|text| assert!(!text.contains(CANARY), "{text}"));
             }
         }
     }
@@ -28,16 +30,36 @@ fn base_url(url: &BaseUrl, path: &str) {
     one_harmless_line(&shown);
     assert!(!shown.contains(['?', '#', '\\', ' ']), "{shown}");
     assert!(!shown.ends_with('/'), "{shown}");
-    assert_eq!(BaseUrl::parse(&shown).ok().as_ref(), Some(url), "{shown} is read back");
+    assert_eq!(
+        BaseUrl::parse(&shown).ok().as_ref(),
+        Some(url),
+        "{shown} is read back"
+    );
     let origin = url.origin();
-    assert!(origin.starts_with("http://") || origin.starts_with("https://"), "{origin}");
-    assert!(shown.starts_with(&origin) && !origin.contains('@'), "{shown}");
+    assert!(
+        origin.starts_with("http://") || origin.starts_with("https://"),
+        "{origin}"
+    );
+    assert!(
+        shown.starts_with(&origin) && !origin.contains('@'),
+        "{shown}"
+    );
     let joined = url.join(path);
-    assert_eq!(joined.origin().ascii_serialization(), origin, "{path:?} stays with the server");
-    assert!(joined.username().is_empty() && joined.password().is_none(), "{joined}");
+    assert_eq!(
+        joined.origin().ascii_serialization(),
+        origin,
+        "{path:?} stays with the server"
+    );
+    assert!(
+        joined.username().is_empty() && joined.password().is_none(),
+        "{joined}"
+    );
     if PathFault::of(path).is_none() {
         let prefix = url.path().trim_end_matches('/');
-        assert!(joined.path().starts_with(&format!("{prefix}/")), "{path:?} left {shown}: {joined}");
+        assert!(
+            joined.path().starts_with(&format!("{prefix}/")),
+            "{path:?} left {shown}: {joined}"
+        );
     }
 }
 
@@ -45,7 +67,11 @@ fn target(text: &str) {
     match settings::target(text) {
         Ok(target) => {
             let shown = target.to_string();
-            assert_eq!(settings::target(&shown).as_ref().ok(), Some(&target), "{shown} is read back");
+            assert_eq!(
+                settings::target(&shown).as_ref().ok(),
+                Some(&target),
+                "{shown} is read back"
+            );
             let variable = target.variable("URL");
             let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
             assert!(variable.chars().all(is_name), "{variable}");
@@ -54,7 +80,10 @@ fn target(text: &str) {
         Err(error) => {
             assert_eq!(error.cause, Cause::Usage);
             let texts = shown(&silent(), &error);
-            assert!(texts.iter().all(|text| text.chars().count() < 150), "{texts:?}");
+            assert!(
+                texts.iter().all(|text| text.chars().count() < 150),
+                "{texts:?}"
+            );
         }
     }
 }

@@ -26,7 +26,12 @@ fn away_within(seconds: &str, url: &str, text: &str) {
     let outcome = machine.run(&format!("token zeev --timeout {seconds}"));
     assert_eq!(outcome.code, 0, "{url}: {}", outcome.stderr);
     assert_eq!(outcome.stdout.trim_end(), zeev::DEMO.token);
-    assert_eq!(outcome.stderr.lines().count(), 1, "{url}: {}", outcome.stderr);
+    assert_eq!(
+        outcome.stderr.lines().count(),
+        1,
+        "{url}: {}",
+        outcome.stderr
+    );
     outcome.says(&["warning: zeev: this session is not shared", text]);
 
     let server = Server::start(vec![]);
@@ -40,8 +45,14 @@ fn away_within(seconds: &str, url: &str, text: &str) {
 #[test]
 fn out_of_reach() {
     let nobody = Nobody::new();
-    away(&format!("redis://{}", nobody.host()), &format!("connection refused by {}", nobody.host()));
-    away("redis://no-such-host.invalid:7", "cannot resolve no-such-host.invalid");
+    away(
+        &format!("redis://{}", nobody.host()),
+        &format!("connection refused by {}", nobody.host()),
+    );
+    away(
+        "redis://no-such-host.invalid:7",
+        "cannot resolve no-such-host.invalid",
+    );
     let hangs_up = Canned::start(|_| None);
     away(&hangs_up.url(), "closed the connection before answering");
     let cut = Canned::but(|text| text.contains("HMGET").then_some("*2\r\n$99\r\nab"));
@@ -50,7 +61,10 @@ fn out_of_reach() {
     away_within("2", &frozen.url(), "no answer within ");
     let stranger = Canned::start(|_| Some(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()));
     away(&stranger.url(), "does not speak Redis's protocol");
-    away(&stranger.url().replace("redis://", "rediss://"), "does not speak TLS");
+    away(
+        &stranger.url().replace("redis://", "rediss://"),
+        "does not speak TLS",
+    );
     let loading = Canned::start(|_| {
         Some(b"-LOADING Redis is loading the dataset in memory\r\n-LOADING x\r\n".to_vec())
     });
@@ -62,7 +76,12 @@ fn what_answers_may_cost_is_bounded() {
     let tiny = ["*38\r\n", &"*0\r\n".repeat(38)].concat();
     let nested = ["*100000\r\n", &tiny.repeat(100_000)].concat();
     let claims = "*9223372036854775807\r\n".repeat(4);
-    for answer in [nested, claims, "+x\r\n".repeat(100_001), format!("${}\r\n", 9 << 20)] {
+    for answer in [
+        nested,
+        claims,
+        "+x\r\n".repeat(100_001),
+        format!("${}\r\n", 9 << 20),
+    ] {
         let large = Canned::start(move |_| Some(answer.clone().into_bytes()));
         away(&large.url(), "does not speak Redis's protocol");
     }
@@ -76,14 +95,17 @@ fn a_scan_without_end_ends() {
             return Canned::good(text);
         }
         let scan = scans.fetch_add(1, Ordering::Relaxed);
-        let names = (0..20_000).map(|name| format!("$40\r\ncrmauth:{:032x}\r\n", scan * 20_000 + name));
+        let names =
+            (0..20_000).map(|name| format!("$40\r\ncrmauth:{:032x}\r\n", scan * 20_000 + name));
         let names: String = names.collect();
         Some(format!("*2\r\n$1\r\n7\r\n*20000\r\n{names}").into_bytes())
     });
     let mut machine = Machine::new();
     shares(&mut machine, &endless.url());
     for line in ["status", "logout --all"] {
-        machine.run(line).fails(5, &["gave an answer that Redis does not give"]);
+        machine
+            .run(line)
+            .fails(5, &["gave an answer that Redis does not give"]);
     }
 }
 
@@ -94,7 +116,9 @@ fn without_the_store_nobody_knows_whether_a_session_is_stored() {
         let server = Server::start(vec![]);
         let mut machine = demo.machine(&server.url());
         shares(&mut machine, &format!("redis://{}", nobody.host()));
-        machine.run(&format!("token {} --cached", demo.id)).fails(5, &["connection refused"]);
+        machine
+            .run(&format!("token {} --cached", demo.id))
+            .fails(5, &["connection refused"]);
         assert_eq!(server.connections(), 0);
     }
 }
@@ -105,7 +129,10 @@ const REFUSALS: &[(&str, &str)] = &[
         "-READONLY You can't write against a read only replica. script: 7b3a, on @user_script:1.\r\n",
         "is a replica",
     ),
-    ("-MISCONF Redis is configured to save RDB snapshots\r\n", "since it cannot save them"),
+    (
+        "-MISCONF Redis is configured to save RDB snapshots\r\n",
+        "since it cannot save them",
+    ),
     (
         "-ERR Error running script (call to f_1): @user_script:1: -OOM command not allowed when used memory > 'maxmemory'\r\n",
         "the memory of the store",
@@ -115,7 +142,10 @@ const REFUSALS: &[(&str, &str)] = &[
         "is full",
     ),
     ("-MOVED 3999 127.0.0.1:6381\r\n", "is part of a cluster"),
-    ("-CROSSSLOT Keys in request don't hash to the same slot\r\n", "is part of a cluster"),
+    (
+        "-CROSSSLOT Keys in request don't hash to the same slot\r\n",
+        "is part of a cluster",
+    ),
     (
         "-WRONGTYPE Operation against a key script: 7b3a, on @user_script:1.\r\n",
         "answered WRONGTYPE: Operation against a key\n",
@@ -163,7 +193,10 @@ fn refusals_of_who_we_are() {
         for demo in [&zeev::DEMO, &systemsway::DEMO] {
             let server = Server::start(vec![]);
             let mut machine = demo.machine(&server.url());
-            shares(&mut machine, &store.url().replace("redis://", "redis://ci:Pw7Qx2Store@"));
+            shares(
+                &mut machine,
+                &store.url().replace("redis://", "redis://ci:Pw7Qx2Store@"),
+            );
             machine.canary("Pw7Qx2Store");
             machine.run(&format!("token {}", demo.id)).fails(2, &[said]);
         }
@@ -172,8 +205,10 @@ fn refusals_of_who_we_are() {
 
 #[test]
 fn what_cannot_be_stored_after_the_login_is_delivered() {
-    let loading =
-        ("-LOADING Redis is loading the dataset in memory\r\n", "answered LOADING: Redis is loading");
+    let loading = (
+        "-LOADING Redis is loading the dataset in memory\r\n",
+        "answered LOADING: Redis is loading",
+    );
     for (answer, said) in REFUSALS.iter().copied().chain([loading]) {
         for (demo, lines) in [(&zeev::DEMO, 1), (&systemsway::DEMO, 2)] {
             let store = Canned::but(move |text| text.contains("HSET").then_some(answer));
@@ -181,8 +216,17 @@ fn what_cannot_be_stored_after_the_login_is_delivered() {
             let mut machine = demo.machine(&server.url());
             shares(&mut machine, &store.url());
             let outcome = machine.run(&format!("token {} --timeout 20", demo.id));
-            assert_eq!((outcome.code, outcome.stdout.trim_end()), (0, demo.token), "{}", outcome.stderr);
-            assert!(outcome.stderr.lines().count() <= lines + 1, "{}", outcome.stderr);
+            assert_eq!(
+                (outcome.code, outcome.stdout.trim_end()),
+                (0, demo.token),
+                "{}",
+                outcome.stderr
+            );
+            assert!(
+                outcome.stderr.lines().count() <= lines + 1,
+                "{}",
+                outcome.stderr
+            );
             outcome.says(&["the session is not stored", said]);
         }
     }
@@ -190,7 +234,9 @@ fn what_cannot_be_stored_after_the_login_is_delivered() {
 
 #[test]
 fn out_of_memory() {
-    let Some((servers, redis)) = fleet() else { return };
+    let Some((servers, redis)) = fleet() else {
+        return;
+    };
     let machine = sharing(&servers, &redis.url());
     let got = token(&machine, "token systemsway");
     let set = |limit: &str| {
@@ -204,7 +250,9 @@ fn out_of_memory() {
     set("1");
     // What is there is shared; what is not cannot be had safely.
     assert_eq!(token(&machine, "token systemsway"), got);
-    machine.run("login systemsway").fails(5, &["is full\n", "--no-store"]);
+    machine
+        .run("login systemsway")
+        .fails(5, &["is full\n", "--no-store"]);
     assert_eq!(logins(&servers), 1);
     let outcome = machine.run("token zeev");
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
@@ -215,15 +263,21 @@ fn out_of_memory() {
 
 #[test]
 fn a_read_only_replica() {
-    let Some((servers, redis)) = fleet() else { return };
+    let Some((servers, redis)) = fleet() else {
+        return;
+    };
     let port = redis.address().port().to_string();
-    let Some(replica) = Redis::with(&["--replicaof", "127.0.0.1", &port]) else { return };
+    let Some(replica) = Redis::with(&["--replicaof", "127.0.0.1", &port]) else {
+        return;
+    };
     let machine = sharing(&servers, &redis.url());
     let got = token(&machine, "token systemsway");
     replica.wait_until(|| replica.names().len() >= redis.names().len());
     let reader = sharing(&servers, &replica.url());
     assert_eq!(token(&reader, "token systemsway"), got);
-    reader.run("login systemsway").fails(5, &["is a replica, which takes no changes\n"]);
+    reader
+        .run("login systemsway")
+        .fails(5, &["is a replica, which takes no changes\n"]);
     assert_eq!(logins(&servers), 1);
     let outcome = reader.run("token zeev");
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
@@ -232,7 +286,9 @@ fn a_read_only_replica() {
 
 #[test]
 fn a_slow_server_is_waited_for_within_the_time_out() {
-    let Some((servers, redis)) = fleet() else { return };
+    let Some((servers, redis)) = fleet() else {
+        return;
+    };
     let proxy = Proxy::start(redis.address());
     proxy.delay(Duration::from_millis(200));
     let machines: Vec<Machine> = (0..4).map(|_| sharing(&servers, &proxy.url())).collect();
@@ -243,20 +299,27 @@ fn a_slow_server_is_waited_for_within_the_time_out() {
     // Slower than any answer is waited for.
     proxy.delay(Duration::from_secs(3));
     let started = Instant::now();
-    machines[0].run("token systemsway --timeout 8").fails(5, &["no answer within "]);
+    machines[0]
+        .run("token systemsway --timeout 8")
+        .fails(5, &["no answer within "]);
     assert!(started.elapsed() >= Duration::from_secs(2));
     assert_eq!(logins(&servers), 1);
 }
 
 #[test]
 fn whoever_cannot_wait_longer_is_busy() {
-    let Some(redis) = Redis::start().map(Redis::settled) else { return };
+    let Some(redis) = Redis::start().map(Redis::settled) else {
+        return;
+    };
     let server = Server::start(vec![Reply::Silence]);
     let mut machine = systemsway::DEMO.machine(&server.url());
     shares(&mut machine, &redis.url());
     let holder = machine.start(machine.command(&["token", "systemsway", "--timeout", "60"]));
     server.wait_for(1);
-    let texts = ["another machine is logging in, says the store", "its turn ends in 6"];
+    let texts = [
+        "another machine is logging in, says the store",
+        "its turn ends in 6",
+    ];
     machine.run("token systemsway --timeout 1").fails(7, &texts);
     crate::support::machine::signal(&holder, rustix::process::Signal::KILL);
     assert_eq!(machine.end(holder).code, 137);
@@ -274,7 +337,11 @@ fn a_server_that_freezes_at_the_end_of_a_wait_does_not_prolong_it() {
         // A turn that another has, and then no answer, so that the last question is under way when the time is over.
         let store = Canned::but(move |text| {
             let frozen = started.elapsed() > Duration::from_millis(7_500);
-            text.contains("INFO").then_some(if frozen { "" } else { "*2\r\n$4\r\nbusy\r\n$5\r\n60000\r\n" })
+            text.contains("INFO").then_some(if frozen {
+                ""
+            } else {
+                "*2\r\n$4\r\nbusy\r\n$5\r\n60000\r\n"
+            })
         });
         let server = Server::start(vec![]);
         let mut machine = systemsway::DEMO.machine(&server.url());
@@ -290,17 +357,26 @@ fn a_server_that_freezes_at_the_end_of_a_wait_does_not_prolong_it() {
 
 #[test]
 fn what_somebody_else_put_there_is_not_used() {
-    let Some((servers, redis)) = fleet() else { return };
+    let Some((servers, redis)) = fleet() else {
+        return;
+    };
     let machine = sharing(&servers, &redis.url());
     token(&machine, "token systemsway");
     token(&machine, "token zeev");
     let mut client = redis.client();
     let names = redis.names();
-    let entries: Vec<_> = names.iter().filter(|name| name.len() == "crmauth:".len() + 32).collect();
+    let entries: Vec<_> = names
+        .iter()
+        .filter(|name| name.len() == "crmauth:".len() + 32)
+        .collect();
     assert_eq!(entries.len(), 2);
     // One in the other's place.
-    let _: () =
-        redis::cmd("COPY").arg(entries[0]).arg(entries[1]).arg("REPLACE").query(&mut client).expect("a copy");
+    let _: () = redis::cmd("COPY")
+        .arg(entries[0])
+        .arg(entries[1])
+        .arg("REPLACE")
+        .query(&mut client)
+        .expect("a copy");
     let statuses = machine.run("status systemsway zeev");
     statuses.says(&["was changed or put there by somebody else"]);
     let before = servers.events().len();
@@ -319,7 +395,11 @@ fn what_somebody_else_put_there_is_not_used() {
     let ended = machine.run("logout --all");
     assert_eq!(ended.code, 7, "{}", ended.stderr);
     ended.says(&["1 stored entries could not be read; they are removed here"]);
-    assert!(!redis.names().iter().any(|name| name.ends_with(":lock")), "{:?}", redis.names());
+    assert!(
+        !redis.names().iter().any(|name| name.ends_with(":lock")),
+        "{:?}",
+        redis.names()
+    );
 }
 
 /// A command that nobody of ours gives.
@@ -333,16 +413,32 @@ fn edit(redis: &Redis, words: &[&str]) {
 
 #[test]
 fn a_number_that_nobody_was_given_counts_for_nothing() {
-    let Some((servers, redis)) = fleet() else { return };
+    let Some((servers, redis)) = fleet() else {
+        return;
+    };
     let proxy = Proxy::start(redis.address());
     let machine = sharing(&servers, &proxy.url());
     token(&machine, "token systemsway");
     let names = redis.names();
-    let last = names.iter().find(|name| name.ends_with(":last")).expect("a right's number").as_str();
+    let last = names
+        .iter()
+        .find(|name| name.ends_with(":last"))
+        .expect("a right's number")
+        .as_str();
     let entry = last.trim_end_matches(":last");
-    let numbers = ["7", "007", "+7", "7.0", " 7", "abc", "", "-1", "0", "1e15", "0x10", "inf", "nan"];
-    let huge = ["9007199254740992", "9007199254740993", "18446744073709551615", "99999999999999999999999"];
-    let numbers = numbers.iter().chain(&huge).map(|number| vec!["HSET", entry, "fence", number]);
+    let numbers = [
+        "7", "007", "+7", "7.0", " 7", "abc", "", "-1", "0", "1e15", "0x10", "inf", "nan",
+    ];
+    let huge = [
+        "9007199254740992",
+        "9007199254740993",
+        "18446744073709551615",
+        "99999999999999999999999",
+    ];
+    let numbers = numbers
+        .iter()
+        .chain(&huge)
+        .map(|number| vec!["HSET", entry, "fence", number]);
     let halves = ["fence", "sealed"].map(|half| vec!["HDEL", entry, half]);
     for words in numbers.chain(halves) {
         edit(&redis, &words);
@@ -353,13 +449,21 @@ fn a_number_that_nobody_was_given_counts_for_nothing() {
         assert_eq!(logins(&servers), before.0 + 1, "{words:?}");
         let questions = proxy.questions() - before.1;
         assert!(questions < 40, "{words:?}: {questions} questions");
-        assert_eq!(token(&machine, "token systemsway"), outcome.stdout.trim_end(), "{words:?}");
+        assert_eq!(
+            token(&machine, "token systemsway"),
+            outcome.stdout.trim_end(),
+            "{words:?}"
+        );
     }
     for number in ["abc", huge[3]] {
         edit(&redis, &["SET", last, number]);
         let outcome = machine.run("login systemsway");
         assert_eq!(outcome.code, 0, "{number}: {}", outcome.stderr);
-        assert_eq!(token(&machine, "token systemsway"), outcome.stdout.trim_end(), "{number}");
+        assert_eq!(
+            token(&machine, "token systemsway"),
+            outcome.stdout.trim_end(),
+            "{number}"
+        );
     }
 }
 
@@ -367,12 +471,16 @@ fn a_number_that_nobody_was_given_counts_for_nothing() {
 fn a_server_of_http_is_none() {
     let servers = Servers::start();
     let machine = sharing(&servers, &format!("redis://{}", servers.host("zeev")));
-    machine.run("token systemsway").fails(5, &["does not speak Redis's protocol"]);
+    machine
+        .run("token systemsway")
+        .fails(5, &["does not speak Redis's protocol"]);
 }
 
 #[test]
 fn a_restart_in_the_middle_of_a_login_makes_no_second_one() {
-    let Some(mut redis) = Redis::start().map(Redis::settled) else { return };
+    let Some(mut redis) = Redis::start().map(Redis::settled) else {
+        return;
+    };
     let barrier = std::sync::Arc::new(std::sync::Barrier::new(2));
     let server = Server::start(vec![canned::systemsway("T1").together(&barrier)]);
     let mut machine = systemsway::DEMO.machine(&server.url());
@@ -381,18 +489,28 @@ fn a_restart_in_the_middle_of_a_login_makes_no_second_one() {
     let holder = start();
     server.wait_for(1);
     redis.down();
-    machine.run("token systemsway --timeout 20").fails(5, &["connection refused"]);
+    machine
+        .run("token systemsway --timeout 20")
+        .fails(5, &["connection refused"]);
     redis.up();
     assert!(redis.names().is_empty(), "it has forgotten all");
     let other = start();
     // The holder claims its right before anybody else is given one.
     redis.wait_until(|| redis.names().iter().any(|name| name.ends_with(":lock")));
-    let up: String = redis::cmd("INFO").arg("server").query(&mut redis.client()).expect("its state");
+    let up: String = redis::cmd("INFO")
+        .arg("server")
+        .query(&mut redis.client())
+        .expect("its state");
     assert!(up.contains("uptime_in_seconds"), "{up}");
     barrier.wait();
     for run in [holder, other] {
         let outcome = machine.end(run);
-        assert_eq!((outcome.code, outcome.stdout.trim_end()), (0, "T1"), "{}", outcome.stderr);
+        assert_eq!(
+            (outcome.code, outcome.stdout.trim_end()),
+            (0, "T1"),
+            "{}",
+            outcome.stderr
+        );
     }
     assert_eq!(server.received().len(), 1);
 }

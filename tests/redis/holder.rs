@@ -25,11 +25,16 @@ fn steps() -> Option<usize> {
 /// machine asks. `check` gets the step and what came of it.
 fn at_every_step(to: Signal, check: impl Fn(&str, &Story) + Sync) {
     let Some(steps) = steps() else { return };
-    assert!(steps >= 6, "look, check, take, look again, make sure, write, give back: {steps}");
+    assert!(
+        steps >= 6,
+        "look, check, take, look again, make sure, write, give back: {steps}"
+    );
     let all = (0..steps).flat_map(|at| [(Way::Question, at), (Way::Answer, at)]);
     let told = Mutex::new(Vec::new());
     at_once(all, |(way, at)| {
-        let Some(story) = Story::begin(way, at, to) else { return };
+        let Some(story) = Story::begin(way, at, to) else {
+            return;
+        };
         let step = format!("{to:?} at {way:?} {at}");
         check(&step, &story);
         told.lock().expect("a list").push(step);
@@ -53,14 +58,25 @@ impl Story {
         let (servers, redis) = (Servers::start(), Redis::start()?.settled());
         let proxy = Proxy::start(redis.address());
         proxy.hold(way, at);
-        let (machine, other) = (sharing(&servers, &proxy.url()), sharing(&servers, &redis.url()));
-        let mut holder = machine.start(machine.command(&["token", "systemsway", "--timeout", HOLDER]));
+        let (machine, other) = (
+            sharing(&servers, &proxy.url()),
+            sharing(&servers, &redis.url()),
+        );
+        let mut holder =
+            machine.start(machine.command(&["token", "systemsway", "--timeout", HOLDER]));
         if !proxy.reached(|| holder.try_wait().expect("a child").is_none()) {
             machine.end(holder);
             return None;
         }
         signal(&holder, to);
-        Some(Self { servers, _redis: redis, proxy, holder: Mutex::new(Some(holder)), machine, other })
+        Some(Self {
+            servers,
+            _redis: redis,
+            proxy,
+            holder: Mutex::new(Some(holder)),
+            machine,
+            other,
+        })
     }
 
     /// Another machine's token, once the holder's right has ended.
@@ -72,7 +88,12 @@ impl Story {
 #[test]
 fn killed_at_every_step() {
     at_every_step(Signal::KILL, |step, story| {
-        let holder = story.holder.lock().expect("a child").take().expect("a child");
+        let holder = story
+            .holder
+            .lock()
+            .expect("a child")
+            .take()
+            .expect("a child");
         assert_eq!(story.machine.end(holder).code, 137, "{step}");
         // What it had sent may still arrive.
         story.proxy.open();
@@ -92,7 +113,12 @@ fn stopped_at_every_step_beyond_the_lease() {
         let seen = logins(&story.servers);
         assert!((1..=2).contains(&seen), "{step}: {seen} logins");
         story.proxy.open();
-        let holder = story.holder.lock().expect("a child").take().expect("a child");
+        let holder = story
+            .holder
+            .lock()
+            .expect("a child")
+            .take()
+            .expect("a child");
         signal(&holder, Signal::CONT);
         let outcome = story.machine.end(holder);
         // It comes too late for a login of its own: it shares the other's session, or says that it was too slow.

@@ -39,26 +39,46 @@ pub struct Model {
 impl Model {
     /// An empty one that has been up for long.
     pub fn new(broken: Broken) -> Self {
-        Self { lock: None, last: 0, entry: None, started: Moment::ZERO, broken }
+        Self {
+            lock: None,
+            last: 0,
+            entry: None,
+            started: Moment::ZERO,
+            broken,
+        }
     }
 
     /// It has lost all it knew and is up from now on.
     pub fn restart(&mut self, now: Moment) {
-        *self = Self { started: now, ..Self::new(self.broken) };
+        *self = Self {
+            started: now,
+            ..Self::new(self.broken)
+        };
     }
 
     /// The entry, as long as it is kept.
     pub fn read(&mut self, now: Moment) -> Option<(Fence, Vec<u8>)> {
         self.expire(now);
-        self.entry.as_ref().map(|(fence, sealed, _)| (*fence, sealed.clone()))
+        self.entry
+            .as_ref()
+            .map(|(fence, sealed, _)| (*fence, sealed.clone()))
     }
 
     /// Does what it is asked.
     pub fn answer(&mut self, now: Moment, call: &Command) -> Response {
         self.expire(now);
         match call {
-            Command::Take { owner, lease, seen, grace } => self.take(now, *owner, *lease, *seen, *grace),
-            Command::Hold { owner, fence, lease } => {
+            Command::Take {
+                owner,
+                lease,
+                seen,
+                grace,
+            } => self.take(now, *owner, *lease, *seen, *grace),
+            Command::Hold {
+                owner,
+                fence,
+                lease,
+            } => {
                 let claim = self.lock.is_none() && self.broken == Broken::Claim;
                 if claim || self.is_late(*owner, *fence) {
                     return Response::Overtaken;
@@ -67,7 +87,12 @@ impl Model {
                 self.last = *fence;
                 Response::Done
             }
-            Command::Write { owner, fence, sealed, ttl } => {
+            Command::Write {
+                owner,
+                fence,
+                sealed,
+                ttl,
+            } => {
                 if self.broken != Broken::Fence && self.is_late(*owner, *fence) {
                     return Response::Overtaken;
                 }
@@ -83,7 +108,9 @@ impl Model {
                 Response::Done
             }
             Command::GiveBack { owner, fence } => {
-                let its = self.lock.is_none_or(|(other, its, _)| (other, its) == (*owner, *fence));
+                let its = self
+                    .lock
+                    .is_none_or(|(other, its, _)| (other, its) == (*owner, *fence));
                 if its || self.broken == Broken::Compare {
                     self.lock = None;
                     self.last = self.newest().max(*fence + 1);
@@ -113,10 +140,15 @@ impl Model {
         if let Some((_, _, ends)) = self.lock {
             return Response::Busy(ends - now);
         }
-        if self.started > Moment::ZERO && now < self.started + grace && self.broken != Broken::Quiet {
+        if self.started > Moment::ZERO && now < self.started + grace && self.broken != Broken::Quiet
+        {
             return Response::JustStarted;
         }
-        let clock = if self.broken == Broken::Clock { 0 } else { now.as_micros() as Fence };
+        let clock = if self.broken == Broken::Clock {
+            0
+        } else {
+            now.as_micros() as Fence
+        };
         let fence = clock.max(self.newest() + 1);
         self.lock = Some((owner, fence, now + lease));
         self.last = fence;
@@ -125,11 +157,14 @@ impl Model {
 
     /// Whether a later right than this was given, or another has the lock.
     fn is_late(&self, owner: Owner, fence: Fence) -> bool {
-        self.lock.is_some_and(|(other, its, _)| (other, its) != (owner, fence)) || self.newest() > fence
+        self.lock
+            .is_some_and(|(other, its, _)| (other, its) != (owner, fence))
+            || self.newest() > fence
     }
 
     fn newest(&self) -> Fence {
-        self.last.max(self.entry.as_ref().map_or(0, |(fence, ..)| *fence))
+        self.last
+            .max(self.entry.as_ref().map_or(0, |(fence, ..)| *fence))
     }
 
     fn expire(&mut self, now: Moment) {

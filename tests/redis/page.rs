@@ -17,12 +17,18 @@ fn steps() -> Vec<Step> {
         let yaml = YamlLoader::load_from_str(text).expect("YAML").remove(0);
         let job = &yaml["import"]["script"];
         if let Some(lines) = job.as_vec() {
-            let lines: Vec<&str> = lines.iter().map(|line| line.as_str().expect("a line")).collect();
+            let lines: Vec<&str> = lines
+                .iter()
+                .map(|line| line.as_str().expect("a line"))
+                .collect();
             steps.push((lines.join("\n"), Vec::new()));
         }
         let list = [&yaml["steps"], &yaml["jobs"]["import"]["steps"]];
         for step in list.iter().filter_map(|list| list.as_vec()).flatten() {
-            let script = step["run"].as_str().or(step["script"].as_str()).expect("a script");
+            let script = step["run"]
+                .as_str()
+                .or(step["script"].as_str())
+                .expect("a script");
             steps.push((script.to_owned(), variables(&step["env"])));
         }
     }
@@ -32,12 +38,16 @@ fn steps() -> Vec<Step> {
 fn variables(mapping: &Yaml) -> Vec<(String, String)> {
     let pairs = mapping.as_hash().expect("variables").iter();
     let text = |yaml: &Yaml| yaml.as_str().expect("a text").to_owned();
-    pairs.map(|(name, value)| (text(name), text(value))).collect()
+    pairs
+        .map(|(name, value)| (text(name), text(value)))
+        .collect()
 }
 
 #[test]
 fn the_examples_share() {
-    let Some((servers, redis)) = fleet() else { return };
+    let Some((servers, redis)) = fleet() else {
+        return;
+    };
     if !installed("curl") {
         return;
     }
@@ -51,7 +61,18 @@ fn the_examples_share() {
         }
         let outcome = machine.shell("bash", &format!("set -eo pipefail\n{script}"));
         assert_eq!(outcome.code, 0, "{script}: {}", outcome.stderr);
-        assert!(outcome.stdout.starts_with(['[', '{']), "{script}: {}", outcome.stdout);
+        assert!(
+            outcome.stdout.starts_with(['[', '{']),
+            "{script}: {}",
+            outcome.stdout
+        );
     }
-    assert_eq!(redis.names().iter().filter(|name| name.ends_with(":last")).count(), 3);
+    assert_eq!(
+        redis
+            .names()
+            .iter()
+            .filter(|name| name.ends_with(":last"))
+            .count(),
+        3
+    );
 }

@@ -20,7 +20,9 @@ fn in_time() -> tokio::time::Instant {
 
 /// A small number that looks random.
 fn below(seed: &mut u64, most: u64) -> u64 {
-    *seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+    *seed = seed
+        .wrapping_mul(6364136223846793005)
+        .wrapping_add(1442695040888963407);
     (*seed >> 33) % most
 }
 
@@ -36,26 +38,54 @@ fn call(seed: &mut u64, given: &[(Owner, Fence)]) -> Command {
         1 => Some(Some(fence)),
         _ => None,
     };
-    let ttl = if below(seed, 8) == 0 { Duration::ZERO } else { LEASE };
+    let ttl = if below(seed, 8) == 0 {
+        Duration::ZERO
+    } else {
+        LEASE
+    };
     match below(seed, 8) {
-        0..3 => Command::Take { owner, lease: LEASE, seen, grace: Duration::ZERO },
-        3 => Command::Hold { owner: right, fence, lease: LEASE },
-        4 | 5 => {
-            Command::Write { owner: right, fence, sealed: below(seed, 1 << 30).to_be_bytes().into(), ttl }
-        }
-        6 => Command::Forget { owner: right, fence },
-        _ => Command::GiveBack { owner: right, fence },
+        0..3 => Command::Take {
+            owner,
+            lease: LEASE,
+            seen,
+            grace: Duration::ZERO,
+        },
+        3 => Command::Hold {
+            owner: right,
+            fence,
+            lease: LEASE,
+        },
+        4 | 5 => Command::Write {
+            owner: right,
+            fence,
+            sealed: below(seed, 1 << 30).to_be_bytes().into(),
+            ttl,
+        },
+        6 => Command::Forget {
+            owner: right,
+            fence,
+        },
+        _ => Command::GiveBack {
+            owner: right,
+            fence,
+        },
     }
 }
 
 #[test]
 fn the_scripts_do_what_the_model_does() {
-    let Some(redis) = Redis::start().map(Redis::settled) else { return };
+    let Some(redis) = Redis::start().map(Redis::settled) else {
+        return;
+    };
     let place = RedisUrl::parse(&redis.url()).expect("a place");
     let trust = Rc::new(Trust::default());
     let key = Secret::new(KEY.to_owned());
-    let store = RedisStore::new(place, &key, trust, false, Duration::from_secs(60)).expect("a store");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let store =
+        RedisStore::new(place, &key, trust, false, Duration::from_secs(60)).expect("a store");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
     let mut client = redis.client();
     let mut kinds = std::collections::BTreeMap::new();
     for story in 0..60_u64 {
@@ -69,12 +99,17 @@ fn the_scripts_do_what_the_model_does() {
             // What ends by itself, and a server that forgets.
             match below(&mut seed, 20) {
                 0 => {
-                    let _: () =
-                        redis::cmd("DEL").arg(format!("{entry}:lock")).query(&mut client).expect("gone");
+                    let _: () = redis::cmd("DEL")
+                        .arg(format!("{entry}:lock"))
+                        .query(&mut client)
+                        .expect("gone");
                     model.lock = None;
                 }
                 1 => {
-                    let _: () = redis::cmd("DEL").arg(&entry).query(&mut client).expect("gone");
+                    let _: () = redis::cmd("DEL")
+                        .arg(&entry)
+                        .query(&mut client)
+                        .expect("gone");
                     model.entry = None;
                 }
                 2 => {
@@ -84,7 +119,9 @@ fn the_scripts_do_what_the_model_does() {
                 _ => {}
             }
             let call = call(&mut seed, &given);
-            let real = runtime.block_on(store.call(&name, &call, in_time())).expect("an answer");
+            let real = runtime
+                .block_on(store.call(&name, &call, in_time()))
+                .expect("an answer");
             if let Response::Given(fence) = real {
                 // The model's clock is the server's.
                 now = now.max(Duration::from_micros(fence));
@@ -98,14 +135,23 @@ fn the_scripts_do_what_the_model_does() {
                 (Response::Busy(_), Response::Busy(_)) => {}
                 _ => assert_eq!(real, expected, "story {story}\n{told}"),
             }
-            let (fence, sealed): (Option<Fence>, Option<Vec<u8>>) =
-                redis::cmd("HMGET").arg(&entry).arg("fence").arg("sealed").query(&mut client).expect("it");
+            let (fence, sealed): (Option<Fence>, Option<Vec<u8>>) = redis::cmd("HMGET")
+                .arg(&entry)
+                .arg("fence")
+                .arg("sealed")
+                .query(&mut client)
+                .expect("it");
             assert_eq!(fence.zip(sealed), model.read(now), "story {story}\n{told}");
-            *kinds.entry(format!("{real:?}").split('(').next().map(str::to_owned)).or_insert(0) += 1;
+            *kinds
+                .entry(format!("{real:?}").split('(').next().map(str::to_owned))
+                .or_insert(0) += 1;
         }
     }
     // Every answer but `Quiet` has come, and more than once.
-    assert!(kinds.len() == 5 && kinds.values().all(|count| *count > 20), "{kinds:?}");
+    assert!(
+        kinds.len() == 5 && kinds.values().all(|count| *count > 20),
+        "{kinds:?}"
+    );
 }
 
 /// What is not to be waited for in a test of sixty stories: a server that has just started.
@@ -114,21 +160,50 @@ fn a_server_that_has_just_started_gives_no_right() {
     let Some(redis) = Redis::start() else { return };
     let place = RedisUrl::parse(&redis.url()).expect("a place");
     let key = Secret::new(KEY.to_owned());
-    let store = RedisStore::new(place, &key, Rc::new(Trust::default()), false, Duration::from_secs(60))
-        .expect("a store");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let take = |grace| Command::Take { owner: 1, lease: LEASE, seen: None, grace };
-    let ask = |call| runtime.block_on(store.call("0", &call, in_time())).expect("an answer");
+    let store = RedisStore::new(
+        place,
+        &key,
+        Rc::new(Trust::default()),
+        false,
+        Duration::from_secs(60),
+    )
+    .expect("a store");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let take = |grace| Command::Take {
+        owner: 1,
+        lease: LEASE,
+        seen: None,
+        grace,
+    };
+    let ask = |call| {
+        runtime
+            .block_on(store.call("0", &call, in_time()))
+            .expect("an answer")
+    };
     assert_eq!(ask(take(LEASE)), Response::JustStarted);
     assert_eq!(
-        ask(Command::Hold { owner: 2, fence: 7, lease: LEASE }),
+        ask(Command::Hold {
+            owner: 2,
+            fence: 7,
+            lease: LEASE
+        }),
         Response::Done,
         "what it forgot is claimed"
     );
     assert!(matches!(ask(take(LEASE)), Response::Busy(left) if left > LEASE / 2));
-    assert_eq!(ask(Command::GiveBack { owner: 2, fence: 7 }), Response::Done);
     assert_eq!(
-        ask(Command::Hold { owner: 2, fence: 7, lease: LEASE }),
+        ask(Command::GiveBack { owner: 2, fence: 7 }),
+        Response::Done
+    );
+    assert_eq!(
+        ask(Command::Hold {
+            owner: 2,
+            fence: 7,
+            lease: LEASE
+        }),
         Response::Overtaken,
         "and given back for good"
     );

@@ -13,7 +13,9 @@ use crate::support::stored::systems;
 /// Every byte that the server has: what was said to it, what it keeps, and the file that it writes.
 #[test]
 fn nothing_can_be_read_from_the_server() {
-    let Some((servers, redis)) = fleet() else { return };
+    let Some((servers, redis)) = fleet() else {
+        return;
+    };
     if !installed("redis-cli") {
         return;
     }
@@ -43,26 +45,51 @@ fn nothing_can_be_read_from_the_server() {
         plain.push(system.to_owned());
     }
     for (name, value) in servers.demo() {
-        if ["PASSWORD", "SECRET", "KEY", "USERNAME", "CLIENT_ID"].iter().any(|end| name.ends_with(end))
+        if ["PASSWORD", "SECRET", "KEY", "USERNAME", "CLIENT_ID"]
+            .iter()
+            .any(|end| name.ends_with(end))
             && value.len() > 3
         {
             redactor.learn(&Secret::new(value.to_owned()));
         }
     }
     redactor.learn(&Secret::new(KEY.to_owned()));
-    plain.extend(["admin", "TesteBroker", "integracao", "Bearer", "schema", "gluo"].map(str::to_owned));
+    plain.extend(
+        [
+            "admin",
+            "TesteBroker",
+            "integracao",
+            "Bearer",
+            "schema",
+            "gluo",
+        ]
+        .map(str::to_owned),
+    );
 
     let mut client = redis.client();
     let mut all = Vec::new();
     let names = redis.names();
     for name in &names {
         all.extend_from_slice(name.as_bytes());
-        let dump: Vec<u8> = redis::cmd("DUMP").arg(name).query(&mut client).expect("a dump");
+        let dump: Vec<u8> = redis::cmd("DUMP")
+            .arg(name)
+            .query(&mut client)
+            .expect("a dump");
         all.extend(dump);
-        let kind: String = redis::cmd("TYPE").arg(name).query(&mut client).expect("a type");
+        let kind: String = redis::cmd("TYPE")
+            .arg(name)
+            .query(&mut client)
+            .expect("a type");
         let value: Vec<u8> = match kind.as_str() {
-            "hash" => redis::cmd("HGET").arg(name).arg("sealed").query(&mut client).expect("a value"),
-            _ => redis::cmd("GET").arg(name).query(&mut client).expect("a value"),
+            "hash" => redis::cmd("HGET")
+                .arg(name)
+                .arg("sealed")
+                .query(&mut client)
+                .expect("a value"),
+            _ => redis::cmd("GET")
+                .arg(name)
+                .query(&mut client)
+                .expect("a value"),
         };
         all.extend(value);
     }
@@ -76,13 +103,22 @@ fn nothing_can_be_read_from_the_server() {
 
     // What is there can be found, so what is not found is not there.
     let text: String = all.iter().map(|byte| char::from(*byte)).collect();
-    let entries = names.iter().filter(|name| name.len() == "crmauth:".len() + 32);
-    assert_eq!(entries.clone().count(), systems().len() + 1, "the partner has one too: {names:?}");
+    let entries = names
+        .iter()
+        .filter(|name| name.len() == "crmauth:".len() + 32);
+    assert_eq!(
+        entries.clone().count(),
+        systems().len() + 1,
+        "the partner has one too: {names:?}"
+    );
     entries.for_each(|name| assert!(text.matches(name.as_str()).count() > 2, "{name}"));
 
     let shown = redactor.foreign(&text);
     if let Some(at) = shown.find("***").filter(|_| shown != text) {
-        panic!("a secret: {:?}", &shown[at.saturating_sub(200)..(at + 100).min(shown.len())]);
+        panic!(
+            "a secret: {:?}",
+            &shown[at.saturating_sub(200)..(at + 100).min(shown.len())]
+        );
     }
     for word in plain {
         assert!(!text.contains(&word), "{word}");

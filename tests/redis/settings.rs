@@ -24,39 +24,83 @@ fn refused(machine: &Machine, servers: &Servers, line: &str, texts: &[&str]) -> 
 
 #[test]
 fn a_store_needs_its_key() {
-    let Some((servers, redis)) = fleet() else { return };
+    let Some((servers, redis)) = fleet() else {
+        return;
+    };
     let mut machine = sharing(&servers, &redis.url());
     machine.unset("CRMAUTH_STORE_KEY");
     let hint = "`openssl rand -base64 32` makes one";
-    refused(&machine, &servers, "token zeev", &["CRMAUTH_STORE_KEY is not set", hint]);
-    for (key, why) in [("short", "is no key"), ("c2hvcnQ=", "is no key"), ("  ", "is not set")] {
+    refused(
+        &machine,
+        &servers,
+        "token zeev",
+        &["CRMAUTH_STORE_KEY is not set", hint],
+    );
+    for (key, why) in [
+        ("short", "is no key"),
+        ("c2hvcnQ=", "is no key"),
+        ("  ", "is not set"),
+    ] {
         machine.set("CRMAUTH_STORE_KEY", key);
-        refused(&machine, &servers, "token zeev", &["CRMAUTH_STORE_KEY", why, hint]);
+        refused(
+            &machine,
+            &servers,
+            "token zeev",
+            &["CRMAUTH_STORE_KEY", why, hint],
+        );
     }
     assert_eq!(redis.names(), Vec::<String>::new());
     machine.set("CRMAUTH_STORE_KEY_CMD", &format!("echo {KEY}"));
     machine.set("CRMAUTH_STORE_KEY", KEY);
-    refused(&machine, &servers, "token zeev", &["both CRMAUTH_STORE_KEY and CRMAUTH_STORE_KEY_CMD are set"]);
+    refused(
+        &machine,
+        &servers,
+        "token zeev",
+        &["both CRMAUTH_STORE_KEY and CRMAUTH_STORE_KEY_CMD are set"],
+    );
     // All three ways are one key.
     machine.unset("CRMAUTH_STORE_KEY");
     let got = token(&machine, "token zeev");
     let path = machine.write("key", format!("{KEY}\n"));
-    machine.unset("CRMAUTH_STORE_KEY_CMD").set("CRMAUTH_STORE_KEY_FILE", path.to_str().expect("UTF-8"));
+    machine
+        .unset("CRMAUTH_STORE_KEY_CMD")
+        .set("CRMAUTH_STORE_KEY_FILE", path.to_str().expect("UTF-8"));
     assert_eq!(token(&machine, "token zeev"), got);
     machine.set("CRMAUTH_STORE_KEY_FILE", "none");
-    refused(&machine, &servers, "token zeev", &["CRMAUTH_STORE_KEY_FILE from the environment names"]);
-    machine.unset("CRMAUTH_STORE_KEY_FILE").set("CRMAUTH_STORE_KEY_CMD", "false");
-    refused(&machine, &servers, "token zeev", &["CRMAUTH_STORE_KEY_CMD", "ended with exit status 1"]);
+    refused(
+        &machine,
+        &servers,
+        "token zeev",
+        &["CRMAUTH_STORE_KEY_FILE from the environment names"],
+    );
+    machine
+        .unset("CRMAUTH_STORE_KEY_FILE")
+        .set("CRMAUTH_STORE_KEY_CMD", "false");
+    refused(
+        &machine,
+        &servers,
+        "token zeev",
+        &["CRMAUTH_STORE_KEY_CMD", "ended with exit status 1"],
+    );
     // It comes from the environment alone.
-    machine.unset("CRMAUTH_STORE_KEY_CMD").write(".env", format!("CRMAUTH_STORE_KEY={KEY}\n"));
-    refused(&machine, &servers, "token zeev", &["CRMAUTH_STORE_KEY is not set"]);
+    machine
+        .unset("CRMAUTH_STORE_KEY_CMD")
+        .write(".env", format!("CRMAUTH_STORE_KEY={KEY}\n"));
+    refused(
+        &machine,
+        &servers,
+        "token zeev",
+        &["CRMAUTH_STORE_KEY is not set"],
+    );
     // Whoever keeps nothing needs none.
     assert_eq!(machine.run("token zeev --no-store").code, 0);
 }
 
 #[test]
 fn another_key_is_no_way_in() {
-    let Some((servers, redis)) = fleet() else { return };
+    let Some((servers, redis)) = fleet() else {
+        return;
+    };
     let machine = sharing(&servers, &redis.url());
     let got = token(&machine, "token systemsway");
     let names = redis.names();
@@ -86,7 +130,9 @@ fn another_key_is_no_way_in() {
 
 #[test]
 fn whoever_came_first_with_another_key_is_noticed_by_the_second() {
-    let Some((servers, redis)) = fleet() else { return };
+    let Some((servers, redis)) = fleet() else {
+        return;
+    };
     let machines: Vec<_> = [KEY, OTHER_KEY]
         .into_iter()
         .cycle()
@@ -99,11 +145,17 @@ fn whoever_came_first_with_another_key_is_noticed_by_the_second() {
         .collect();
     let codes = std::sync::Mutex::new(Vec::new());
     crate::support::at_once(machines.iter().enumerate(), |(number, machine)| {
-        codes.lock().expect("codes").push((number % 2, machine.run("token systemsway").code));
+        codes
+            .lock()
+            .expect("codes")
+            .push((number % 2, machine.run("token systemsway").code));
     });
     let codes = codes.into_inner().expect("codes");
     for side in 0..2 {
-        let mut own = codes.iter().filter(|(its, _)| *its == side).map(|(_, code)| *code);
+        let mut own = codes
+            .iter()
+            .filter(|(its, _)| *its == side)
+            .map(|(_, code)| *code);
         let first = own.next().expect("a code");
         assert!(own.all(|code| code == first), "{codes:?}");
     }
@@ -121,7 +173,13 @@ fn urls_that_are_refused() {
     shares(&mut machine, "x");
     machine.canary("Pw7Qx2Store");
     for (url, texts) in [
-        ("rediss://h#insecure", &["CRMAUTH_STORE asks for #insecure", "rediss://USER:PASSWORD@HOST"][..]),
+        (
+            "rediss://h#insecure",
+            &[
+                "CRMAUTH_STORE asks for #insecure",
+                "rediss://USER:PASSWORD@HOST",
+            ][..],
+        ),
         ("redis://", &["names no host that can be used"]),
         ("redis:///0", &["names no host that can be used"]),
         ("redis:h", &["names no host that can be used"]),
@@ -131,32 +189,66 @@ fn urls_that_are_refused() {
         ("redis://h/x", &["names a database that is no number"]),
         ("redis://h/-1", &["names a database that is no number"]),
         ("redis://h/1/2", &["names a database that is no number"]),
-        ("redis://h/99999999999", &["has too large a database number"]),
-        ("redis://secret@h", &["names a user without a password", "redis://:PASSWORD@HOST"]),
-        ("redis://:%ff@h", &["has a user or a password that is not valid UTF-8"]),
-        ("redis:// h", &["holds white space or a control character, which no URL may"]),
-        ("redis://h?a=b", &["holds parameters (?), and none is known"]),
+        (
+            "redis://h/99999999999",
+            &["has too large a database number"],
+        ),
+        (
+            "redis://secret@h",
+            &["names a user without a password", "redis://:PASSWORD@HOST"],
+        ),
+        (
+            "redis://:%ff@h",
+            &["has a user or a password that is not valid UTF-8"],
+        ),
+        (
+            "redis:// h",
+            &["holds white space or a control character, which no URL may"],
+        ),
+        (
+            "redis://h?a=b",
+            &["holds parameters (?), and none is known"],
+        ),
         ("redis://:Pw7Qx2Store@h?a=b", &["holds parameters"]),
         (
             "redis://192.0.2.1",
-            &["redis:// to 192.0.2.1:6379 is not encrypted", "CRMAUTH_STORE_ALLOW_PLAIN=1"],
+            &[
+                "redis:// to 192.0.2.1:6379 is not encrypted",
+                "CRMAUTH_STORE_ALLOW_PLAIN=1",
+            ],
         ),
-        ("redis://user:Pw7Qx2Store@[2001:db8::1]:7000", &["redis:// to [2001:db8::1]:7000 is not encrypted"]),
+        (
+            "redis://user:Pw7Qx2Store@[2001:db8::1]:7000",
+            &["redis:// to [2001:db8::1]:7000 is not encrypted"],
+        ),
     ] {
         machine.set("CRMAUTH_STORE", url);
         refused(&machine, &servers, "token zeev", texts);
         if !url.contains(['@', ' ']) {
             machine.unset("CRMAUTH_STORE");
-            refused(&machine, &servers, &format!("token zeev --store {url}"), &texts[..0]);
+            refused(
+                &machine,
+                &servers,
+                &format!("token zeev --store {url}"),
+                &texts[..0],
+            );
         }
     }
     let texts = &["--store holds a password", "set CRMAUTH_STORE instead"];
-    refused(&machine, &servers, "token zeev --store redis://:Pw7Qx2Store@127.0.0.1", texts);
+    refused(
+        &machine,
+        &servers,
+        "token zeev --store redis://:Pw7Qx2Store@127.0.0.1",
+        texts,
+    );
 }
 
 #[test]
 fn passwords_users_and_databases() {
-    let (Some(redis), servers) = (Redis::with(&["--requirepass", "Pw7 Qx2:Store"]), Servers::start()) else {
+    let (Some(redis), servers) = (
+        Redis::with(&["--requirepass", "Pw7 Qx2:Store"]),
+        Servers::start(),
+    ) else {
         return;
     };
     let mut machine = sharing(&servers, &redis.url());
@@ -164,14 +256,33 @@ fn passwords_users_and_databases() {
     refused(&machine, &servers, "token zeev", &["wants a password"]);
     let at = |user: &str, end: &str| format!("redis://{user}@{}{end}", redis.address());
     machine.set("CRMAUTH_STORE", &at(":Wr0ngPassword", ""));
-    refused(&machine, &servers, "token zeev", &["does not take the user or the password", "check the user"]);
+    refused(
+        &machine,
+        &servers,
+        "token zeev",
+        &["does not take the user or the password", "check the user"],
+    );
     machine.set("CRMAUTH_STORE", &at(":Pw7%20Qx2%3AStore", "/99"));
-    refused(&machine, &servers, "token zeev", &["out of range", "the database"]);
+    refused(
+        &machine,
+        &servers,
+        "token zeev",
+        &["out of range", "the database"],
+    );
     machine.set("CRMAUTH_STORE", &at(":Pw7%20Qx2%3AStore", "/3"));
     let got = token(&machine, "token zeev");
     assert_eq!(redis.names(), Vec::<String>::new(), "database 0 is empty");
     let mut client = redis.client();
-    let rule = ["ACL", "SETUSER", "ci", "on", ">Ci5Password", "~crmauth:*", "+@all", "-@scripting"];
+    let rule = [
+        "ACL",
+        "SETUSER",
+        "ci",
+        "on",
+        ">Ci5Password",
+        "~crmauth:*",
+        "+@all",
+        "-@scripting",
+    ];
     let mut command = redis::cmd(rule[0]);
     rule[1..].iter().for_each(|word| {
         command.arg(*word);
@@ -182,8 +293,16 @@ fn passwords_users_and_databases() {
     refused(&machine, &servers, "login zeev", &["answered NOPERM"]);
     // A password where none is wanted is a setting to be mended too.
     let Some(open) = Redis::start() else { return };
-    machine.set("CRMAUTH_STORE", &format!("redis://:Pw7%20Qx2%3AStore@{}", open.address()));
-    refused(&machine, &servers, "token zeev", &["check the user, the password and the database"]);
+    machine.set(
+        "CRMAUTH_STORE",
+        &format!("redis://:Pw7%20Qx2%3AStore@{}", open.address()),
+    );
+    refused(
+        &machine,
+        &servers,
+        "token zeev",
+        &["check the user, the password and the database"],
+    );
 }
 
 #[test]
@@ -209,7 +328,9 @@ fn over_tls() {
         "--tls-auth-clients",
         "no",
     ];
-    let Some(redis) = Redis::with(&options).map(Redis::settled) else { return };
+    let Some(redis) = Redis::with(&options).map(Redis::settled) else {
+        return;
+    };
     let servers = Servers::start();
     let mut machine = sharing(&servers, &format!("rediss://localhost:{port}"));
     let ca = machine.write("ca.pem", authority.pem());
@@ -217,7 +338,10 @@ fn over_tls() {
     let got = token(&machine, &trusting);
     assert_eq!(token(&machine, &trusting), got);
     assert_eq!(
-        token(&machine, &format!("token systemsway --ca-file {certificate}")),
+        token(
+            &machine,
+            &format!("token systemsway --ca-file {certificate}")
+        ),
         got,
         "its own certificate"
     );
@@ -229,9 +353,21 @@ fn over_tls() {
             format!("rediss://localhost:{port}"),
             &["unknown issuer", "--no-store"][..],
         ),
-        (trusting.clone(), format!("rediss://127.0.0.1:{port}"), &["is for another name"]),
-        (trusting.clone(), format!("rediss://{}", redis.address()), &["is out of reach"]),
-        (trusting.clone(), format!("redis://127.0.0.1:{port}"), &["is out of reach"]),
+        (
+            trusting.clone(),
+            format!("rediss://127.0.0.1:{port}"),
+            &["is for another name"],
+        ),
+        (
+            trusting.clone(),
+            format!("rediss://{}", redis.address()),
+            &["is out of reach"],
+        ),
+        (
+            trusting.clone(),
+            format!("redis://127.0.0.1:{port}"),
+            &["is out of reach"],
+        ),
     ] {
         machine.set("CRMAUTH_STORE", &url);
         machine.run(&line).fails(5, texts);

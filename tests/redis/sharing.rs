@@ -15,37 +15,68 @@ use crate::support::{Reply, Server, canned};
 
 #[test]
 fn what_one_machine_gets_all_have() {
-    let Some((servers, redis)) = fleet() else { return };
-    let machines = [sharing(&servers, &redis.url()), sharing(&servers, &redis.url())];
+    let Some((servers, redis)) = fleet() else {
+        return;
+    };
+    let machines = [
+        sharing(&servers, &redis.url()),
+        sharing(&servers, &redis.url()),
+    ];
     for system in systems() {
         let first = servers.events().len();
         let line = format!("token {system}");
         let got = token(&machines[0], &line);
         assert_eq!(purposes(&servers, first), first_login(system), "{system}");
         assert_eq!(token(&machines[1], &line), got, "{system}");
-        assert_eq!(token(&machines[1], &format!("token {system} --cached")), got, "{system}");
-        assert_eq!(servers.events().len(), first + first_login(system).len(), "{system}");
+        assert_eq!(
+            token(&machines[1], &format!("token {system} --cached")),
+            got,
+            "{system}"
+        );
+        assert_eq!(
+            servers.events().len(),
+            first + first_login(system).len(),
+            "{system}"
+        );
     }
     let status = machines[1].run("status --json").json();
     let rows = status.as_array().expect("an array");
-    assert!(rows.iter().all(|row| row["session"] == "usable"), "{status}");
+    assert!(
+        rows.iter().all(|row| row["session"] == "usable"),
+        "{status}"
+    );
     // A second login is one for all.
     let other = token(&machines[1], "login zeev");
     assert_eq!(token(&machines[0], "token zeev"), other);
     let ended = machines[0].run("logout --all");
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     assert_eq!(machines[1].run("token zeev --cached").code, 3);
-    assert!(redis.names().iter().all(|name| name.ends_with(":last") || name == "crmauth:check"));
+    assert!(
+        redis
+            .names()
+            .iter()
+            .all(|name| name.ends_with(":last") || name == "crmauth:check")
+    );
 }
 
 #[test]
 fn a_dead_session_is_replaced_for_all() {
-    let Some((servers, redis)) = fleet() else { return };
-    let machines = [sharing(&servers, &redis.url()), sharing(&servers, &redis.url())];
+    let Some((servers, redis)) = fleet() else {
+        return;
+    };
+    let machines = [
+        sharing(&servers, &redis.url()),
+        sharing(&servers, &redis.url()),
+    ];
     let dead = token(&machines[0], "token systemsway");
     // Somebody else takes the seat.
     let other = json!({ "User": "admin", "Passwd": "46070D4BF934FB0D4B06D9E2C46E346944E322444900A435D7D9A95E6D7435F5" });
-    assert_eq!(servers.json("systemsway", "POST", "/api/main", None, &other).status, 200);
+    assert_eq!(
+        servers
+            .json("systemsway", "POST", "/api/main", None, &other)
+            .status,
+        200
+    );
     let outcome = machines[1].run("api systemsway /api/Usuario/{session}");
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
     let new = token(&machines[0], "token systemsway");
@@ -56,11 +87,22 @@ fn a_dead_session_is_replaced_for_all() {
 #[test]
 fn a_command_gets_the_session_and_nothing_of_the_store() {
     let Some((servers, _)) = fleet() else { return };
-    let Some(redis) = Redis::with(&["--requirepass", "Pw7Qx2Store"]).map(Redis::settled) else { return };
-    let mut machine = sharing(&servers, &format!("redis://:Pw7Qx2Store@{}", redis.address()));
+    let Some(redis) = Redis::with(&["--requirepass", "Pw7Qx2Store"]).map(Redis::settled) else {
+        return;
+    };
+    let mut machine = sharing(
+        &servers,
+        &format!("redis://:Pw7Qx2Store@{}", redis.address()),
+    );
     machine.canary("Pw7Qx2Store");
-    let run =
-        machine.run_args(&["exec", "zeev", "--", "sh", "-c", "env | grep CRMAUTH_STORE; echo $ZEEV_TOKEN"]);
+    let run = machine.run_args(&[
+        "exec",
+        "zeev",
+        "--",
+        "sh",
+        "-c",
+        "env | grep CRMAUTH_STORE; echo $ZEEV_TOKEN",
+    ]);
     let (place, got) = run.answer().split_once('\n').expect("two lines");
     assert_eq!(place, format!("CRMAUTH_STORE=redis://{}", redis.address()));
     assert_eq!(got.trim_end(), token(&machine, "token zeev"));
@@ -69,24 +111,42 @@ fn a_command_gets_the_session_and_nothing_of_the_store() {
 #[test]
 fn a_crmauth_within_a_command_takes_no_other_store() {
     let Some((servers, _)) = fleet() else { return };
-    let Some(redis) = Redis::with(&["--requirepass", "Pw7Qx2Store"]).map(Redis::settled) else { return };
-    let mut machine = sharing(&servers, &format!("redis://:Pw7Qx2Store@{}", redis.address()));
+    let Some(redis) = Redis::with(&["--requirepass", "Pw7Qx2Store"]).map(Redis::settled) else {
+        return;
+    };
+    let mut machine = sharing(
+        &servers,
+        &format!("redis://:Pw7Qx2Store@{}", redis.address()),
+    );
     machine.set("CRMAUTH", env!("CARGO_BIN_EXE_crmauth"));
-    let within = machine.run_args(&["exec", "systemsway", "--", "sh", "-c", "\"$CRMAUTH\" token systemsway"]);
+    let within = machine.run_args(&[
+        "exec",
+        "systemsway",
+        "--",
+        "sh",
+        "-c",
+        "\"$CRMAUTH\" token systemsway",
+    ]);
     within.fails(2, &["CRMAUTH_STORE_KEY"]);
     assert_eq!(logins(&servers), 1);
 }
 
 #[test]
 fn clocks_that_differ_share_all_the_same() {
-    let Some((servers, redis)) = fleet() else { return };
+    let Some((servers, redis)) = fleet() else {
+        return;
+    };
     if !installed("faketime") {
         return;
     }
     let machine = sharing(&servers, &redis.url());
     let got = token(&machine, "token zeev");
     for clock in ["+3h", "-3h"] {
-        let run = machine.finish(under(&machine, &["faketime", "-f", clock], &["token", "zeev"]));
+        let run = machine.finish(under(
+            &machine,
+            &["faketime", "-f", clock],
+            &["token", "zeev"],
+        ));
         assert_eq!(run.answer().trim_end(), got, "{clock}");
     }
     assert_eq!(logins(&servers), 1);
@@ -94,17 +154,26 @@ fn clocks_that_differ_share_all_the_same() {
 
 #[test]
 fn other_credentials_are_another_session_on_every_machine() {
-    let Some((servers, redis)) = fleet() else { return };
-    let mut machines = [sharing(&servers, &redis.url()), sharing(&servers, &redis.url())];
+    let Some((servers, redis)) = fleet() else {
+        return;
+    };
+    let mut machines = [
+        sharing(&servers, &redis.url()),
+        sharing(&servers, &redis.url()),
+    ];
     token(&machines[0], "token systemsway");
     machines[1].secret("SYSTEMSWAY_PASSWORD", "Wr0ngPassword");
-    machines[1].run("token systemsway").fails(4, &["systemsway"]);
+    machines[1]
+        .run("token systemsway")
+        .fails(4, &["systemsway"]);
     assert_eq!(logins(&servers), 2, "the one that was refused too");
 }
 
 #[test]
 fn whoever_is_interrupted_gives_the_right_back() {
-    let Some(redis) = Redis::start().map(Redis::settled) else { return };
+    let Some(redis) = Redis::start().map(Redis::settled) else {
+        return;
+    };
     let server = Server::start(vec![Reply::Silence, canned::systemsway("T2")]);
     let machine = seat(&server.url(), &redis.url());
     let first = machine.start(machine.command(&["token", "systemsway"]));
@@ -112,13 +181,19 @@ fn whoever_is_interrupted_gives_the_right_back() {
     assert!(redis.names().iter().any(|name| name.ends_with(":lock")));
     signal(&first, rustix::process::Signal::INT);
     assert_eq!(machine.end(first).code, 130);
-    assert!(!redis.names().iter().any(|name| name.ends_with(":lock")), "{:?}", redis.names());
+    assert!(
+        !redis.names().iter().any(|name| name.ends_with(":lock")),
+        "{:?}",
+        redis.names()
+    );
     assert_eq!(token(&machine, "token systemsway"), "T2");
 }
 
 #[test]
 fn a_command_that_ends_during_a_renewal_gives_the_right_back() {
-    let Some(redis) = Redis::start().map(Redis::settled) else { return };
+    let Some(redis) = Redis::start().map(Redis::settled) else {
+        return;
+    };
     let short = json!({ "token_type": "Bearer", "expires_in": 2, "access_token": "T1" });
     let server = Server::start(vec![Reply::json(200, short.to_string()), Reply::Silence]);
     let mut machine = hellocloud::DEMO.machine(&server.url());
@@ -140,12 +215,18 @@ fn a_command_that_ends_during_a_renewal_gives_the_right_back() {
     assert!(redis.names().iter().any(|name| name.ends_with(":lock")));
     drop(run.stdin.take());
     assert_eq!(machine.end(run).code, 0);
-    assert!(!redis.names().iter().any(|name| name.ends_with(":lock")), "{:?}", redis.names());
+    assert!(
+        !redis.names().iter().any(|name| name.ends_with(":lock")),
+        "{:?}",
+        redis.names()
+    );
 }
 
 #[test]
 fn a_session_that_is_over_is_not_called_stored() {
-    let Some(redis) = Redis::start().map(Redis::settled) else { return };
+    let Some(redis) = Redis::start().map(Redis::settled) else {
+        return;
+    };
     let barrier = Arc::new(Barrier::new(2));
     let short = json!({ "token_type": "Bearer", "expires_in": 1, "access_token": "T1" });
     let server = Server::start(vec![Reply::json(200, short.to_string()).together(&barrier)]);
@@ -157,14 +238,21 @@ fn a_session_that_is_over_is_not_called_stored() {
     redis.goes_on(Duration::from_millis(1100));
     barrier.wait();
     let outcome = machine.end(run);
-    assert_eq!((outcome.code, outcome.stdout.trim_end()), (0, "T1"), "{}", outcome.stderr);
+    assert_eq!(
+        (outcome.code, outcome.stdout.trim_end()),
+        (0, "T1"),
+        "{}",
+        outcome.stderr
+    );
     outcome.says(&["warning: hellocloud: the session has ended already and is not stored"]);
     assert_eq!(machine.run("token hellocloud --cached").code, 3);
 }
 
 #[test]
 fn a_right_that_is_given_too_late_is_given_back() {
-    let Some(redis) = Redis::start().map(Redis::settled) else { return };
+    let Some(redis) = Redis::start().map(Redis::settled) else {
+        return;
+    };
     let server = Server::start(vec![]);
     let proxy = Proxy::start(redis.address());
     // Look, claim the store, and take: the server does that at once, and its answer is late.
@@ -178,14 +266,20 @@ fn a_right_that_is_given_too_late_is_given_back() {
     proxy.open();
     let outcome = machine.end(run);
     outcome.fails(5, &["does not answer"]);
-    assert!(!redis.names().iter().any(|name| name.ends_with(":lock")), "{:?}", redis.names());
+    assert!(
+        !redis.names().iter().any(|name| name.ends_with(":lock")),
+        "{:?}",
+        redis.names()
+    );
     assert_eq!(server.connections(), 0);
 }
 
 /// A machine with a single seat at a server.
 fn seat(server: &str, store: &str) -> Machine {
     let mut machine = Machine::new();
-    machine.set("SYSTEMSWAY_URL", server).set("SYSTEMSWAY_USERNAME", "maria");
+    machine
+        .set("SYSTEMSWAY_URL", server)
+        .set("SYSTEMSWAY_USERNAME", "maria");
     machine.secret("SYSTEMSWAY_PASSWORD", "S3creta-Maria");
     shares(&mut machine, store);
     machine
@@ -194,9 +288,13 @@ fn seat(server: &str, store: &str) -> Machine {
 #[test]
 fn two_hundred_at_once_make_one_login() {
     const MACHINES: usize = 200;
-    let Some(redis) = Redis::start().map(Redis::settled) else { return };
+    let Some(redis) = Redis::start().map(Redis::settled) else {
+        return;
+    };
     let shared = Server::start(vec![canned::systemsway("T1")]);
-    let machines: Vec<_> = (0..MACHINES).map(|_| seat(&shared.url(), &redis.url())).collect();
+    let machines: Vec<_> = (0..MACHINES)
+        .map(|_| seat(&shared.url(), &redis.url()))
+        .collect();
     let started = Instant::now();
     at_once(&machines, |machine| {
         assert_eq!(token(machine, "token systemsway --timeout 300"), "T1");
@@ -205,8 +303,15 @@ fn two_hundred_at_once_make_one_login() {
     assert_eq!(shared.received().len(), 1);
 
     let tokens: Vec<String> = (0..MACHINES).map(|number| format!("T{number}")).collect();
-    let alone = Server::start(tokens.iter().map(|token| canned::systemsway(token)).collect());
-    let machines: Vec<_> = (0..MACHINES).map(|_| seat(&alone.url(), &redis.url())).collect();
+    let alone = Server::start(
+        tokens
+            .iter()
+            .map(|token| canned::systemsway(token))
+            .collect(),
+    );
+    let machines: Vec<_> = (0..MACHINES)
+        .map(|_| seat(&alone.url(), &redis.url()))
+        .collect();
     let started = Instant::now();
     at_once(&machines, |machine| {
         token(machine, "token systemsway --no-store --timeout 300");

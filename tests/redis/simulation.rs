@@ -59,7 +59,13 @@ struct Weather {
 
 impl Weather {
     fn of(random: &mut Random) -> Self {
-        let mut some = |most| if random.chance(500) { random.below(most) } else { 0 };
+        let mut some = |most| {
+            if random.chance(500) {
+                random.below(most)
+            } else {
+                0
+            }
+        };
         Self {
             lost: some(80),
             late: some(80),
@@ -72,10 +78,21 @@ impl Weather {
 
     /// Where what guards against pauses and restarts is put to the test.
     fn rough(random: &mut Random) -> Self {
-        Self { pauses: random.below(60), restarts: random.below(25), ..Self::FAIR }
+        Self {
+            pauses: random.below(60),
+            restarts: random.below(25),
+            ..Self::FAIR
+        }
     }
 
-    const FAIR: Self = Self { lost: 0, late: 0, pauses: 0, crashes: 0, restarts: 0, refusals: 0 };
+    const FAIR: Self = Self {
+        lost: 0,
+        late: 0,
+        pauses: 0,
+        crashes: 0,
+        restarts: 0,
+        refusals: 0,
+    };
 }
 
 /// What a client asks the server.
@@ -203,12 +220,26 @@ impl<'a> Story<'a> {
     fn new(seed: u64, broken: Broken, text: Option<&'a mut String>) -> Self {
         let mut random = Random(seed);
         let rough = random.chance(300);
-        let weather = if rough { Weather::rough(&mut random) } else { Weather::of(&mut random) };
+        let weather = if rough {
+            Weather::rough(&mut random)
+        } else {
+            Weather::of(&mut random)
+        };
         let life = random.millis(4_000, 60_000);
-        let mut story = Self { text, ..Self::empty(seed, random, weather, broken, life) };
-        let spread = if story.random.chance(500) { 200 } else { 20_000 };
+        let mut story = Self {
+            text,
+            ..Self::empty(seed, random, weather, broken, life)
+        };
+        let spread = if story.random.chance(500) {
+            200
+        } else {
+            20_000
+        };
         for _ in 0..2 + story.random.below(5) {
-            let (begins, patience) = (story.random.millis(0, spread), story.random.millis(3_000, 25_000));
+            let (begins, patience) = (
+                story.random.millis(0, spread),
+                story.random.millis(3_000, 25_000),
+            );
             story.client(begins, patience);
         }
         story
@@ -281,7 +312,9 @@ impl<'a> Story<'a> {
             self.until_quiet();
             let outcome = self.clients[last].outcome;
             if !matches!(outcome, Some(Outcome::Shared(_) | Outcome::Own(_))) {
-                self.fail(format!("the last client got no session in fair weather: {outcome:?}"));
+                self.fail(format!(
+                    "the last client got no session in fair weather: {outcome:?}"
+                ));
             }
         }
         match self.fault.take() {
@@ -300,7 +333,10 @@ impl<'a> Story<'a> {
         }
         for id in 0..self.clients.len() {
             if self.clients[id].outcome.is_none() {
-                self.fail(format!("client {id} waits for ever: {:?}", self.clients[id].step));
+                self.fail(format!(
+                    "client {id} waits for ever: {:?}",
+                    self.clients[id].step
+                ));
             }
         }
     }
@@ -318,7 +354,11 @@ impl<'a> Story<'a> {
             What::LoginTakesEffect => {
                 self.sessions += 1;
                 self.clients[who].session = Some(self.sessions);
-                tell!(self, "client {who}'s login takes effect: session {}", self.sessions);
+                tell!(
+                    self,
+                    "client {who}'s login takes effect: session {}",
+                    self.sessions
+                );
                 return;
             }
             _ => {}
@@ -335,7 +375,11 @@ impl<'a> Story<'a> {
             return self.after(wait, who, what);
         }
         if self.random.chance(self.weather.crashes) {
-            tell!(self, "client {who} crashes while {:?}", self.clients[who].step);
+            tell!(
+                self,
+                "client {who} crashes while {:?}",
+                self.clients[who].step
+            );
             return self.end(who, Outcome::Crashed);
         }
         if self.random.chance(self.weather.pauses) {
@@ -385,7 +429,12 @@ impl<'a> Story<'a> {
     fn ask(&mut self, who: usize, question: Question, beside: bool) {
         let client = &mut self.clients[who];
         client.question += u64::from(!beside);
-        let tag = Tag { step: client.at, question: client.question, beside, asked: self.now };
+        let tag = Tag {
+            step: client.at,
+            question: client.question,
+            beside,
+            asked: self.now,
+        };
         let way = self.way(who);
         if let Some(way) = way {
             self.after(way, who, What::Arrives(question, tag));
@@ -411,7 +460,11 @@ impl<'a> Story<'a> {
             let way = self.random.millis(200, 12_000);
             let client = &mut self.clients[who];
             (client.disturbed, client.unheard) = (self.now + way, true);
-            tell!(self, "a message of client {who} takes {} ms", way.as_millis());
+            tell!(
+                self,
+                "a message of client {who} takes {} ms",
+                way.as_millis()
+            );
             return Some(way);
         }
         Some(self.random.millis(1, WAY_MAX.as_millis() as u64))
@@ -427,7 +480,11 @@ impl<'a> Story<'a> {
             Question::Read => Answer::Entry(self.server.read(self.now)),
             Question::Do(call) => {
                 let reply = self.server.answer(self.now, &call);
-                tell!(self, "the server: client {who}'s {} is answered {reply:?}", name(&call));
+                tell!(
+                    self,
+                    "the server: client {who}'s {} is answered {reply:?}",
+                    name(&call)
+                );
                 self.note(who, &call, reply);
                 Answer::Response(reply)
             }
@@ -447,9 +504,21 @@ impl<'a> Story<'a> {
                 self.held(who, *lease);
             }
             (Command::Hold { lease, .. }, Response::Done) => self.held(who, *lease),
-            (Command::Write { owner, fence, sealed, .. }, Response::Done) => {
+            (
+                Command::Write {
+                    owner,
+                    fence,
+                    sealed,
+                    ..
+                },
+                Response::Done,
+            ) => {
                 let (id, _) = session(sealed);
-                let grant = self.grants.iter().position(|right| *right == (*owner, *fence)).unwrap_or(0);
+                let grant = self
+                    .grants
+                    .iter()
+                    .position(|right| *right == (*owner, *fence))
+                    .unwrap_or(0);
                 let new = (id, grant as u64);
                 if let Some(old) = self.stored
                     && new.0 < old.0
@@ -495,7 +564,9 @@ impl<'a> Story<'a> {
         client.unheard |= answer.is_none();
         match (client.step, answer) {
             (Step::Looking | Step::LookingAgain, None) => self.give_up(who, Outcome::Away),
-            (Step::Looking | Step::LookingAgain, Some(Answer::Entry(entry))) => self.looked(who, entry),
+            (Step::Looking | Step::LookingAgain, Some(Answer::Entry(entry))) => {
+                self.looked(who, entry)
+            }
             (Step::Waiting | Step::MakingSure, Some(Answer::Response(reply))) => {
                 self.drive(who, Event::Response(reply));
             }
@@ -509,7 +580,10 @@ impl<'a> Story<'a> {
                 let client = &self.clients[who];
                 let outcome = match client.session {
                     Some(session) => Outcome::Own(session),
-                    None => client.lease.as_ref().map_or(Outcome::Away, |_| Outcome::Refused),
+                    None => client
+                        .lease
+                        .as_ref()
+                        .map_or(Outcome::Away, |_| Outcome::Refused),
                 };
                 self.end(who, outcome);
             }
@@ -529,7 +603,10 @@ impl<'a> Story<'a> {
     }
 
     fn looked(&mut self, who: usize, entry: Option<(Fence, Vec<u8>)>) {
-        let fresh = entry.as_ref().map(|(_, sealed)| session(sealed)).filter(|(_, ends)| self.now < *ends);
+        let fresh = entry
+            .as_ref()
+            .map(|(_, sealed)| session(sealed))
+            .filter(|(_, ends)| self.now < *ends);
         let step = self.clients[who].step;
         if let Some((id, _)) = fresh {
             tell!(self, "client {who} shares session {id}");
@@ -546,7 +623,8 @@ impl<'a> Story<'a> {
         let heeds_news = self.random.chance(700) && self.broken != Broken::Reread;
         let seen = heeds_news.then_some(entry.map(|(fence, _)| fence));
         let client = &mut self.clients[who];
-        (client.lease, client.unheard) = (Some(Lease::new(self.terms, owner, seen, deadline)), false);
+        (client.lease, client.unheard) =
+            (Some(Lease::new(self.terms, owner, seen, deadline)), false);
         self.to(who, Step::Waiting);
         self.drive(who, Event::Begin);
     }
@@ -561,7 +639,9 @@ impl<'a> Story<'a> {
 
     fn drive(&mut self, who: usize, event: Event) {
         let now = self.now;
-        let Some(lease) = &mut self.clients[who].lease else { return };
+        let Some(lease) = &mut self.clients[who].lease else {
+            return;
+        };
         match lease.next(now, event) {
             Action::Ask(call) => self.ask(who, Question::Do(call), false),
             Action::Sleep(wait) => {
@@ -607,14 +687,21 @@ impl<'a> Story<'a> {
         let now = self.now;
         let its = self.clients[who].lease.as_ref().map(Lease::owner);
         let forgotten = !self.up || self.came_up > self.clients[who].last_held;
-        let holder = self.server.lock.filter(|(_, _, ends)| now < *ends).map(|(owner, ..)| owner);
+        let holder = self
+            .server
+            .lock
+            .filter(|(_, _, ends)| now < *ends)
+            .map(|(owner, ..)| owner);
         if holder != its && !forgotten {
             self.fail(format!("client {who} logs in without the right"));
         }
         if let Some((_, sealed)) = self.server.read(now).filter(|_| self.up)
             && now < session(&sealed).1
         {
-            self.fail(format!("client {who} logs in although session {} is there", session(&sealed).0));
+            self.fail(format!(
+                "client {who} logs in although session {} is there",
+                session(&sealed).0
+            ));
         }
         for other in 0..self.clients.len() {
             let client = &self.clients[other];
@@ -623,7 +710,8 @@ impl<'a> Story<'a> {
             }
             let outlived = client.held_until <= now;
             // A restart takes the right from whoever was kept from claiming it.
-            let kept_from = self.went_down >= client.last_held && client.disturbed >= self.went_down;
+            let kept_from =
+                self.went_down >= client.last_held && client.disturbed >= self.went_down;
             if !outlived && !kept_from {
                 self.fail(format!("clients {who} and {other} log in at once"));
             }
@@ -647,15 +735,27 @@ impl<'a> Story<'a> {
     }
 
     fn logged_in(&mut self, who: usize) {
-        if self.clients[who].session.is_some() { self.write(who) } else { self.give_back(who) }
+        if self.clients[who].session.is_some() {
+            self.write(who)
+        } else {
+            self.give_back(who)
+        }
     }
 
     fn write(&mut self, who: usize) {
         let (now, life) = (self.now, self.life);
         let client = &self.clients[who];
-        let Some((session, lease)) = client.session.zip(client.lease.as_ref()) else { return };
-        let sealed = [session.to_be_bytes(), ((now + life).as_micros() as u64).to_be_bytes()].concat();
-        let Some(call) = lease.write(sealed, life) else { return };
+        let Some((session, lease)) = client.session.zip(client.lease.as_ref()) else {
+            return;
+        };
+        let sealed = [
+            session.to_be_bytes(),
+            ((now + life).as_micros() as u64).to_be_bytes(),
+        ]
+        .concat();
+        let Some(call) = lease.write(sealed, life) else {
+            return;
+        };
         self.to(who, Step::Writing);
         self.ask(who, Question::Do(call), false);
     }
@@ -694,7 +794,11 @@ impl<'a> Story<'a> {
     fn gone(&mut self, who: usize) {
         let client = &self.clients[who];
         let its = client.lease.as_ref().map(Lease::owner);
-        let holder = self.server.lock.filter(|(_, _, ends)| self.now < *ends).map(|(owner, ..)| owner);
+        let holder = self
+            .server
+            .lock
+            .filter(|(_, _, ends)| self.now < *ends)
+            .map(|(owner, ..)| owner);
         if its.is_some() && holder == its && self.up && !client.unheard {
             self.fail(format!("client {who} has ended and still holds the right"));
         }
@@ -714,7 +818,10 @@ fn name(call: &Command) -> &'static str {
 /// A stored session's number and end.
 fn session(sealed: &[u8]) -> (u64, Moment) {
     let number = |bytes: &[u8]| u64::from_be_bytes(bytes.try_into().expect("eight bytes"));
-    (number(&sealed[..8]), Duration::from_micros(number(&sealed[8..])))
+    (
+        number(&sealed[..8]),
+        Duration::from_micros(number(&sealed[8..])),
+    )
 }
 
 /// A day of a fleet: each runner begins a job about every five minutes, and sessions last ten, of which the last is
@@ -731,7 +838,8 @@ fn day(runners: u64) -> (u64, usize) {
     }
     day.until_quiet();
     assert_eq!(day.fault, None);
-    let served = |client: &Client| matches!(client.outcome, Some(Outcome::Shared(_) | Outcome::Own(_)));
+    let served =
+        |client: &Client| matches!(client.outcome, Some(Outcome::Shared(_) | Outcome::Own(_)));
     assert!(day.clients.iter().all(served), "a job without a session");
     (day.sessions, day.clients.len())
 }
@@ -739,7 +847,10 @@ fn day(runners: u64) -> (u64, usize) {
 #[test]
 fn a_fleet_logs_in_once_a_session() {
     let (logins, jobs) = day(1000);
-    println!("1000 runners, a day: {jobs} jobs, {logins} logins, {:.1} an hour", logins as f64 / 24.0);
+    println!(
+        "1000 runners, a day: {jobs} jobs, {logins} logins, {:.1} an hour",
+        logins as f64 / 24.0
+    );
     assert!((155..=162).contains(&logins), "{logins}");
 }
 
@@ -755,9 +866,15 @@ fn story(seed: u64, broken: Broken) -> (String, Result<(), String>) {
 }
 
 /// How many seeds are tried: `CRMAUTH_SIMULATION_SEEDS`, else ten thousand.
-#[expect(clippy::disallowed_methods, reason = "how long to search is for the caller to say")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long to search is for the caller to say"
+)]
 fn seeds() -> u64 {
-    std::env::var("CRMAUTH_SIMULATION_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(10_000)
+    std::env::var("CRMAUTH_SIMULATION_SEEDS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(10_000)
 }
 
 #[test]

@@ -9,7 +9,8 @@ use crate::support::recipe::text;
 impl Run<'_> {
     pub fn act(&mut self, act: &str, step: &Value) -> Vec<String> {
         if act == "wait" {
-            self.servers.advance(step["seconds"].as_i64().expect("seconds"));
+            self.servers
+                .advance(step["seconds"].as_i64().expect("seconds"));
         } else if act == "log in" {
             self.log_in(step);
         } else if act == "count" {
@@ -27,10 +28,15 @@ impl Run<'_> {
         self.speak_of(&Value::Null);
         let answer = if self.system == "gluo" {
             let challenge = answers::json(&self.ask("challenge"));
-            self.values.set("challenge", text(&challenge["result"]["token"]));
+            self.values
+                .set("challenge", text(&challenge["result"]["token"]));
             answers::json(&self.ask("login"))["result"].take()
         } else {
-            let login = if step["client"] == "machine" { "machine login" } else { "login" };
+            let login = if step["client"] == "machine" {
+                "machine login"
+            } else {
+                "login"
+            };
             answers::json(&self.ask(login))
         };
         let session = answer.get("sessionName").unwrap_or(&answer["access_token"]);
@@ -43,17 +49,30 @@ impl Run<'_> {
     fn count(&self, step: &Value) -> Vec<String> {
         let module = text(&step["module"]).to_owned();
         let fields = ["name", "lastname", "productname"];
-        let field = fields.into_iter().find(|field| step[*field].is_string()).expect("a field");
+        let field = fields
+            .into_iter()
+            .find(|field| step[*field].is_string())
+            .expect("a field");
         let value = text(&step[field]).to_owned();
         let found = match self.system {
-            "gluo" => self.servers.gluo(move |gluo| gluo.count(&module, field, &value)),
-            _ => self.servers.hellocloud(move |cloud| cloud.count(&module, &value)),
+            "gluo" => self
+                .servers
+                .gluo(move |gluo| gluo.count(&module, field, &value)),
+            _ => self
+                .servers
+                .hellocloud(move |cloud| cloud.count(&module, &value)),
         };
-        if step["is"] == found { Vec::new() } else { vec![format!("found {found}")] }
+        if step["is"] == found {
+            Vec::new()
+        } else {
+            vec![format!("found {found}")]
+        }
     }
 
     fn act_on_gluo(&mut self, act: &str, step: &Value) {
-        let session = step["session"].as_str().map(|name| self.values.value(name).to_owned());
+        let session = step["session"]
+            .as_str()
+            .map(|name| self.values.value(name).to_owned());
         let session = move || session.expect("a session");
         let name = step["name"].as_str().map(str::to_owned);
         let name = move || name.expect("a name");
@@ -61,7 +80,11 @@ impl Run<'_> {
         match act {
             "forget" => servers.gluo(move |gluo| gluo.sessions.forget(&session())),
             "mark" => {
-                let mark = if step["for"] == "expired" { Mark::Expired } else { Mark::LeftIdle };
+                let mark = if step["for"] == "expired" {
+                    Mark::Expired
+                } else {
+                    Mark::LeftIdle
+                };
                 servers.gluo(move |gluo| gluo.sessions.mark(&session(), mark));
             }
             "messages" => {
@@ -91,9 +114,13 @@ impl Run<'_> {
     }
 
     fn act_on_hellocloud(&mut self, act: &str, step: &Value) {
-        let session = step["session"].as_str().map(|name| self.values.value(name).to_owned());
+        let session = step["session"]
+            .as_str()
+            .map(|name| self.values.value(name).to_owned());
         let session = move || session.expect("a session");
-        let client = step["client"].as_str().map(|name| self.values.value(&format!("{name}.id")).to_owned());
+        let client = step["client"]
+            .as_str()
+            .map(|name| self.values.value(&format!("{name}.id")).to_owned());
         let client = move || client.expect("a client");
         let name = step["name"].as_str().map(str::to_owned);
         let name = move || name.expect("a name");
@@ -106,7 +133,9 @@ impl Run<'_> {
             "revoke" => servers.hellocloud(move |cloud| cloud.revoke(&session())),
             "delete session" => servers.hellocloud(move |cloud| cloud.delete_session(&session())),
             "delete user" => servers.hellocloud(move |cloud| cloud.user(&name()).deleted = true),
-            "delete client" => servers.hellocloud(move |cloud| cloud.client(&client()).deleted = true),
+            "delete client" => {
+                servers.hellocloud(move |cloud| cloud.client(&client()).deleted = true)
+            }
             "secret" => {
                 let secret = self.values.fill(text(&step["is"]));
                 servers.hellocloud(move |cloud| cloud.client(&client()).secret = secret);
@@ -117,7 +146,8 @@ impl Run<'_> {
             }
             "confidential" => {
                 let confidential = step["is"] == true;
-                servers.hellocloud(move |cloud| cloud.client(&client()).confidential = confidential);
+                servers
+                    .hellocloud(move |cloud| cloud.client(&client()).confidential = confidential);
             }
             "surroundings" => {
                 let surroundings = surroundings(step);

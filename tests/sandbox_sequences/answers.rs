@@ -17,7 +17,10 @@ pub fn json(reply: &Reply) -> Value {
 fn split(body: &str) -> (&str, &str, &str) {
     let start = body.rfind("\n{\"success\"").map_or(0, |at| at + 1);
     let (before, rest) = body.split_at(start);
-    let end = rest.find("<br />\n<b>").filter(|at| *at > 0).unwrap_or(rest.len());
+    let end = rest
+        .find("<br />\n<b>")
+        .filter(|at| *at > 0)
+        .unwrap_or(rest.len());
     let (json, behind) = rest.split_at(end);
     (before, json, behind)
 }
@@ -37,24 +40,43 @@ impl Run<'_> {
         };
         let denied = answer["denied"].as_str();
         let usual = if denied.is_some() { 401 } else { 200 };
-        same("status", json!(answer["status"].as_u64().unwrap_or(usual)), json!(reply.status));
-        let media = step["type"].as_str().or(answer["type"].as_str()).unwrap_or("application/json");
+        same(
+            "status",
+            json!(answer["status"].as_u64().unwrap_or(usual)),
+            json!(reply.status),
+        );
+        let media = step["type"]
+            .as_str()
+            .or(answer["type"].as_str())
+            .unwrap_or("application/json");
         same("type", json!(media), json!(reply.header("Content-Type")));
-        let headers = [("location", "Location"), ("allow", "Allow"), ("challenge", "WWW-Authenticate")];
+        let headers = [
+            ("location", "Location"),
+            ("allow", "Allow"),
+            ("challenge", "WWW-Authenticate"),
+        ];
         for (member, name) in headers {
             same(name, answer[member].clone(), json!(reply.header(name)));
         }
         let (before, body, behind) = split(reply.text());
         let messages = step["text"].as_u64().unwrap_or_default();
         let margin = (messages / 5).max(100);
-        same("PHP's messages", json!(true), json!((before.len() as u64).abs_diff(messages) <= margin));
+        same(
+            "PHP's messages",
+            json!(true),
+            json!((before.len() as u64).abs_diff(messages) <= margin),
+        );
         same(
             "PHP's notes",
             json!(step["noted"] == true),
             json!(behind.starts_with("<br />\n<b>Deprecated</b>:  ")),
         );
         if let Some(title) = answer["page"].as_str() {
-            same("title", json!(true), json!(body.contains(&format!("<title>{title}</title>"))));
+            same(
+                "title",
+                json!(true),
+                json!(body.contains(&format!("<title>{title}</title>"))),
+            );
             return faults;
         }
         if let Some(words) = answer["says"].as_str() {
@@ -67,8 +89,14 @@ impl Run<'_> {
         }
         if !answer["fatal"].is_null() {
             let words = answer["fatal"].as_str().unwrap_or_default();
-            let fatal = reply.text().contains("<br />\n<b>Fatal error</b>:  Uncaught ");
-            same("last words", json!(true), json!(fatal && reply.text().contains(words)));
+            let fatal = reply
+                .text()
+                .contains("<br />\n<b>Fatal error</b>:  Uncaught ");
+            same(
+                "last words",
+                json!(true),
+                json!(fatal && reply.text().contains(words)),
+            );
             return faults;
         }
         let Ok(found) = serde_json::from_str::<Value>(body) else {
@@ -94,7 +122,10 @@ impl Run<'_> {
             let expected = json!({"success": "boolean", "result": answer["fields"]});
             let mut faults = differ_in_shape(&expected, found);
             if !answer["first field"].is_null() {
-                faults.extend(differ_in_shape(&answer["first field"], &found["result"]["fields"][0]));
+                faults.extend(differ_in_shape(
+                    &answer["first field"],
+                    &found["result"]["fields"][0],
+                ));
             }
             return faults;
         }
@@ -106,7 +137,12 @@ impl Run<'_> {
             return self.differ("", &json!({"success": true, "result": record}), found, true);
         }
         if !answer["result"].is_null() {
-            return self.differ("", &json!({"success": true, "result": answer["result"]}), found, true);
+            return self.differ(
+                "",
+                &json!({"success": true, "result": answer["result"]}),
+                found,
+                true,
+            );
         }
         if let Some(hint) = answer["denied"].as_str() {
             let words = "The resource owner or authorization server denied the request.";
@@ -116,7 +152,8 @@ impl Run<'_> {
             return self.differ("", &expected, found, true);
         }
         if let Some([error, message]) = answer["refused"].as_array().map(Vec::as_slice) {
-            let expected = json!({"error": error, "error_description": message, "message": message});
+            let expected =
+                json!({"error": error, "error_description": message, "message": message});
             return self.differ("", &expected, found, true);
         }
         match &answer["body"] {
@@ -149,7 +186,9 @@ impl Run<'_> {
                 }
                 let pairs = expected.iter().zip(items);
                 pairs
-                    .flat_map(|(expected, item)| self.differ(&format!("{at}/…"), expected, item, whole))
+                    .flat_map(|(expected, item)| {
+                        self.differ(&format!("{at}/…"), expected, item, whole)
+                    })
                     .collect()
             }
             (Value::String(pattern), found) => {
@@ -168,26 +207,37 @@ impl Run<'_> {
     }
 
     pub fn compare_state(&self, step: &Value) -> Vec<String> {
-        let Some(expected) = step["state"].as_str() else { return Vec::new() };
+        let Some(expected) = step["state"].as_str() else {
+            return Vec::new();
+        };
         let session = self.values.value("session").to_owned();
         let found = match self.servers.gluo(move |gluo| gluo.sessions.state(&session)) {
             State::Alive => "alive",
             State::Dead => "dead",
             State::Poisoned => "poisoned",
         };
-        if found == expected { Vec::new() } else { vec![format!("the session is {found}")] }
+        if found == expected {
+            Vec::new()
+        } else {
+            vec![format!("the session is {found}")]
+        }
     }
 }
 
 fn differ_in_shape(expected: &Value, found: &Value) -> Vec<String> {
     let (expected, found) = (expected.to_string(), shape(found, expected).to_string());
-    if expected == found { Vec::new() } else { vec![format!("expected {expected}, found {found}")] }
+    if expected == found {
+        Vec::new()
+    } else {
+        vec![format!("expected {expected}, found {found}")]
+    }
 }
 
 /// `12x5`.
 fn is_id(text: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    text.split_once('x').is_some_and(|(module, number)| digits(module) && digits(number))
+    text.split_once('x')
+        .is_some_and(|(module, number)| digits(module) && digits(number))
 }
 
 /// `2026-11-28 00:22:10`.

@@ -27,7 +27,11 @@ impl Scene {
     fn new(system: &str, default: &[(&str, &str)]) -> Self {
         let mut machine = Machine::new();
         machine.set("CRMAUTH_STORE", "none");
-        let scene = Self { main: Server::start(Vec::new()), other: Server::start(Vec::new()), machine };
+        let scene = Self {
+            main: Server::start(Vec::new()),
+            other: Server::start(Vec::new()),
+            machine,
+        };
         let mut scene = scene.with(&[(&format!("{system}_URL"), "{main}/base")]);
         for (name, value) in default {
             scene.machine.set(name, value);
@@ -38,8 +42,13 @@ impl Scene {
     /// With these settings too, but for empty ones.
     fn with(mut self, settings: &[(&str, &str)]) -> Self {
         for (name, value) in settings {
-            let value = value.replace("{main}", &self.main.url()).replace("{other}", &self.other.url());
-            self.machine.set(name, &value.replace("{MAIN}", &format!("HTTP://{}", self.main.host())));
+            let value = value
+                .replace("{main}", &self.main.url())
+                .replace("{other}", &self.other.url());
+            self.machine.set(
+                name,
+                &value.replace("{MAIN}", &format!("HTTP://{}", self.main.host())),
+            );
         }
         self
     }
@@ -51,10 +60,17 @@ impl Scene {
         url: &str,
         answers: &[fn(&str) -> crate::support::Reply],
     ) -> (Outcome, Vec<Received>) {
-        let server = if url.contains("{other}") { &self.other } else { &self.main };
+        let server = if url.contains("{other}") {
+            &self.other
+        } else {
+            &self.main
+        };
         server.push(answers.iter().map(|answer| answer("tok-7")));
         let outcome = self.machine.run(line);
-        (outcome, [self.main.received(), self.other.received()].concat())
+        (
+            outcome,
+            [self.main.received(), self.other.received()].concat(),
+        )
     }
 }
 
@@ -64,16 +80,26 @@ fn body(request: &Received) -> Value {
 
 #[test]
 fn brokers_partner_is_taken_whole_and_at_the_same_url() {
-    let own = [("BROKER__LOJA__USERNAME", "loja"), ("BROKER__LOJA__PASSWORD", "Loja5Password")];
+    let own = [
+        ("BROKER__LOJA__USERNAME", "loja"),
+        ("BROKER__LOJA__PASSWORD", "Loja5Password"),
+    ];
     let path = ("BROKER_PARTNER_LOGIN_PATH", "entrar");
     let token = [("BROKER_PARTNER_TOKEN", "Main-partner-8Kd"), path];
-    let user = [("BROKER_PARTNER_USERNAME", "parceiro"), ("BROKER_PARTNER_PASSWORD", "MainPartner3Xw"), path];
+    let user = [
+        ("BROKER_PARTNER_USERNAME", "parceiro"),
+        ("BROKER_PARTNER_PASSWORD", "MainPartner3Xw"),
+        path,
+    ];
     for default in [&token[..], &user] {
         for (url, same) in URLS {
             // What the account sets of a partner, and whose partner it has then.
             for (set, whose) in [
                 (&[][..], if same { "main" } else { "none" }),
-                (&[("BROKER__LOJA__PARTNER_TOKEN", "Own-partner-2Yt")], "own token"),
+                (
+                    &[("BROKER__LOJA__PARTNER_TOKEN", "Own-partner-2Yt")],
+                    "own token",
+                ),
                 (
                     &[
                         ("BROKER__LOJA__PARTNER_USERNAME", "meu"),
@@ -83,12 +109,21 @@ fn brokers_partner_is_taken_whole_and_at_the_same_url() {
                 ),
                 (&[("BROKER__LOJA__PARTNER_LOGIN_PATH", "meu")], "none"),
                 (&[("BROKER__LOJA__PARTNER_USERNAME", "meu")], "half"),
-                (&[("BROKER__LOJA__PARTNER_PASSWORD", "OwnPartner6Pf")], "half"),
+                (
+                    &[("BROKER__LOJA__PARTNER_PASSWORD", "OwnPartner6Pf")],
+                    "half",
+                ),
             ] {
                 let told = format!("{default:?} {url} {set:?}");
-                let scene =
-                    Scene::new("BROKER", default).with(&own).with(set).with(&[("BROKER__LOJA__URL", url)]);
-                let whose = if whose == "main" && default.len() == 2 { "main token" } else { whose };
+                let scene = Scene::new("BROKER", default)
+                    .with(&own)
+                    .with(set)
+                    .with(&[("BROKER__LOJA__URL", url)]);
+                let whose = if whose == "main" && default.len() == 2 {
+                    "main token"
+                } else {
+                    whose
+                };
                 let steps = match whose {
                     "half" => 0,
                     "main" | "own user" => 2,
@@ -102,7 +137,11 @@ fn brokers_partner_is_taken_whole_and_at_the_same_url() {
                     continue;
                 };
                 assert_eq!(outcome.answer(), "tok-7\n");
-                assert_eq!(body(login), json!({"UserName": "loja", "Password": "Loja5Password"}), "{told}");
+                assert_eq!(
+                    body(login),
+                    json!({"UserName": "loja", "Password": "Loja5Password"}),
+                    "{told}"
+                );
                 let bearer = match whose {
                     "main token" => Some("Bearer Main-partner-8Kd"),
                     "own token" => Some("Bearer Own-partner-2Yt"),
@@ -116,7 +155,11 @@ fn brokers_partner_is_taken_whole_and_at_the_same_url() {
                         _ => ("/api/Autenticacao/login", "meu", "OwnPartner6Pf"),
                     };
                     assert!(partner.target.ends_with(path), "{told}: {}", partner.target);
-                    assert_eq!(body(partner), json!({"UserName": user, "Password": password}), "{told}");
+                    assert_eq!(
+                        body(partner),
+                        json!({"UserName": user, "Password": password}),
+                        "{told}"
+                    );
                 }
             }
         }
@@ -132,7 +175,10 @@ fn hellocloud_client_is_taken_whole_and_at_the_same_url() {
         ("HELLOCLOUD_BODY", "form"),
         ("HELLOCLOUD_TOKEN_PATH", "oauth/token"),
     ];
-    let own = [("HELLOCLOUD__ANA__USERNAME", "ana"), ("HELLOCLOUD__ANA__PASSWORD", "Ana7Password")];
+    let own = [
+        ("HELLOCLOUD__ANA__USERNAME", "ana"),
+        ("HELLOCLOUD__ANA__PASSWORD", "Ana7Password"),
+    ];
     let of = |name: &str| format!("HELLOCLOUD__ANA__{name}");
     let [id, secret, grant, body_kind, path] =
         ["CLIENT_ID", "CLIENT_SECRET", "GRANT", "BODY", "TOKEN_PATH"].map(of);
@@ -150,9 +196,14 @@ fn hellocloud_client_is_taken_whole_and_at_the_same_url() {
             (vec![(&path, "oauth/token")], vec![&id, &secret]),
         ] {
             let told = format!("{url} {set:?}");
-            let settings: Vec<_> = set.iter().map(|(name, value)| (name.as_str(), *value)).collect();
-            let scene =
-                Scene::new("HELLOCLOUD", &default).with(&own).with(&settings).with(&[(&of("URL"), url)]);
+            let settings: Vec<_> = set
+                .iter()
+                .map(|(name, value)| (name.as_str(), *value))
+                .collect();
+            let scene = Scene::new("HELLOCLOUD", &default)
+                .with(&own)
+                .with(&settings)
+                .with(&[(&of("URL"), url)]);
             let answers = &[canned::hellocloud as fn(&str) -> _][missing.len().min(1)..];
             let (outcome, received) = scene.run("login hellocloud@ana", url, answers);
             let Some(login) = received.first() else {
@@ -167,12 +218,20 @@ fn hellocloud_client_is_taken_whole_and_at_the_same_url() {
             };
             assert_eq!(outcome.answer(), "tok-7\n", "{told}");
             if set.is_empty() {
-                assert_eq!((login.target.as_str(), &login.body), ("/base/oauth/token", &main), "{told}");
+                assert_eq!(
+                    (login.target.as_str(), &login.body),
+                    ("/base/oauth/token", &main),
+                    "{told}"
+                );
             } else {
                 let sent = json!({"grant_type": "password", "client_id": "own-id", "client_secret": "OwnClient9Lr",
                     "username": "ana", "password": "Ana7Password"});
                 assert_eq!(body(login), sent, "{told}");
-                assert!(login.target.ends_with("/Api/access_token"), "{told}: {}", login.target);
+                assert!(
+                    login.target.ends_with("/Api/access_token"),
+                    "{told}: {}",
+                    login.target
+                );
             }
         }
     }
@@ -181,46 +240,89 @@ fn hellocloud_client_is_taken_whole_and_at_the_same_url() {
 #[test]
 fn what_the_default_account_sets_beside_no_url_is_for_no_account() {
     for (system, default, own) in [
-        ("broker", &[("BROKER_PARTNER_TOKEN", "Main-partner-8Kd")][..], ["USERNAME", "PASSWORD"]),
+        (
+            "broker",
+            &[("BROKER_PARTNER_TOKEN", "Main-partner-8Kd")][..],
+            ["USERNAME", "PASSWORD"],
+        ),
         (
             "hellocloud",
-            &[("HELLOCLOUD_CLIENT_ID", "main-id"), ("HELLOCLOUD_CLIENT_SECRET", "MainClient4Vn")],
+            &[
+                ("HELLOCLOUD_CLIENT_ID", "main-id"),
+                ("HELLOCLOUD_CLIENT_SECRET", "MainClient4Vn"),
+            ],
             ["USERNAME", "PASSWORD"],
         ),
     ] {
         let prefix = system.to_uppercase();
         let [user, password] = own.map(|name| format!("{prefix}__X__{name}"));
-        let mut scene = Scene::new(&prefix, default).with(&[(&user, "ana"), (&password, "Ana7Password")]);
+        let mut scene =
+            Scene::new(&prefix, default).with(&[(&user, "ana"), (&password, "Ana7Password")]);
         scene.machine.unset(&format!("{prefix}_URL"));
         let url = format!("{prefix}__X__URL");
         let scene = scene.with(&[(&url, "{main}")]);
-        let answers: &[fn(&str) -> _] = if system == "broker" { &[canned::broker] } else { &[] };
+        let answers: &[fn(&str) -> _] = if system == "broker" {
+            &[canned::broker]
+        } else {
+            &[]
+        };
         let (outcome, received) = scene.run(&format!("login {system}@x"), "", answers);
-        assert!(received.iter().all(|login| login.header("authorization").is_none()), "{}", outcome.stderr);
+        assert!(
+            received
+                .iter()
+                .all(|login| login.header("authorization").is_none()),
+            "{}",
+            outcome.stderr
+        );
         if system == "hellocloud" {
             let why = "since HELLOCLOUD__X__URL is not the URL of hellocloud";
-            outcome.fails(2, &["HELLOCLOUD__X__CLIENT_ID", "HELLOCLOUD__X__CLIENT_SECRET", why]);
+            outcome.fails(
+                2,
+                &[
+                    "HELLOCLOUD__X__CLIENT_ID",
+                    "HELLOCLOUD__X__CLIENT_SECRET",
+                    why,
+                ],
+            );
         }
     }
 }
 
 #[test]
 fn a_client_that_accounts_take_is_no_target_of_its_own() {
-    let client = [("HELLOCLOUD_CLIENT_ID", "main-id"), ("HELLOCLOUD_CLIENT_SECRET", "MainClient4Vn")];
+    let client = [
+        ("HELLOCLOUD_CLIENT_ID", "main-id"),
+        ("HELLOCLOUD_CLIENT_SECRET", "MainClient4Vn"),
+    ];
     let scene = Scene::new("HELLOCLOUD", &client);
     let hellocloud = canned::hellocloud as fn(&str) -> _;
     let (outcome, _) = scene.run("login --all", "", &[hellocloud]);
     assert_eq!(outcome.answer(), "hellocloud\ttok-7\n");
     // An account by name alone is none: what was mistyped, or is not set in this job, is nobody else's login.
-    let why = "HELLOCLOUD_CLIENT_ID is not taken for hellocloud@ana, which has no setting of its own";
-    scene.machine.run("login hellocloud@ana").fails(2, &["HELLOCLOUD__ANA__CLIENT_ID", why]);
-    let scene =
-        scene.with(&[("HELLOCLOUD__ANA__USERNAME", "ana"), ("HELLOCLOUD__ANA__PASSWORD", "Ana7Password")]);
+    let why =
+        "HELLOCLOUD_CLIENT_ID is not taken for hellocloud@ana, which has no setting of its own";
+    scene
+        .machine
+        .run("login hellocloud@ana")
+        .fails(2, &["HELLOCLOUD__ANA__CLIENT_ID", why]);
+    let scene = scene.with(&[
+        ("HELLOCLOUD__ANA__USERNAME", "ana"),
+        ("HELLOCLOUD__ANA__PASSWORD", "Ana7Password"),
+    ]);
     let (outcome, _) = scene.run("login --all", "", &[hellocloud]);
     assert_eq!(outcome.answer(), "hellocloud@ana\ttok-7\n");
-    scene.machine.run("login hellocloud@an").fails(2, &["did you mean `hellocloud@ana`?"]);
+    scene
+        .machine
+        .run("login hellocloud@an")
+        .fails(2, &["did you mean `hellocloud@ana`?"]);
     // A client that nobody takes is a login by itself again.
-    let own = [("HELLOCLOUD__ANA__CLIENT_ID", "own-id"), ("HELLOCLOUD__ANA__CLIENT_SECRET", "OwnClient9Lr")];
+    let own = [
+        ("HELLOCLOUD__ANA__CLIENT_ID", "own-id"),
+        ("HELLOCLOUD__ANA__CLIENT_SECRET", "OwnClient9Lr"),
+    ];
     let (outcome, _) = scene.with(&own).run("login --all", "", &[hellocloud; 2]);
-    assert_eq!(outcome.answer(), "hellocloud\ttok-7\nhellocloud@ana\ttok-7\n");
+    assert_eq!(
+        outcome.answer(),
+        "hellocloud\ttok-7\nhellocloud@ana\ttok-7\n"
+    );
 }

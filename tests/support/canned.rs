@@ -9,9 +9,12 @@ pub const CHALLENGE: &str = "4b9d1c0f7e";
 
 /// Gluocrm's two answers.
 pub fn gluo(token: &str) -> Vec<Reply> {
-    let challenge = json!({ "token": CHALLENGE, "serverTime": 1_795_000_000, "expireTime": 1_795_000_300 });
+    let challenge =
+        json!({ "token": CHALLENGE, "serverTime": 1_795_000_000, "expireTime": 1_795_000_300 });
     let login = json!({ "sessionName": token, "userId": "19x1" });
-    [challenge, login].map(|result| ok(&json!({ "success": true, "result": result }))).into()
+    [challenge, login]
+        .map(|result| ok(&json!({ "success": true, "result": result })))
+        .into()
 }
 
 /// SystemsWay's answer.
@@ -26,7 +29,9 @@ pub fn hellocloud(token: &str) -> Reply {
 
 /// Broker's answer.
 pub fn broker(token: &str) -> Reply {
-    ok(&json!({ "CodigoRetorno": 1, "Token_Type": "Bearer", "Access_Token": token, "Expires_In": 3600 }))
+    ok(
+        &json!({ "CodigoRetorno": 1, "Token_Type": "Bearer", "Access_Token": token, "Expires_In": 3600 }),
+    )
 }
 
 /// Zeev's answer.

@@ -59,7 +59,11 @@ pub fn of(id: &str) -> &'static Demo {
 
 /// What a request is for where a login is one POST and all else is a question.
 pub fn by_method(event: &Event) -> &'static str {
-    if event.method == "POST" { "login" } else { "ask" }
+    if event.method == "POST" {
+        "login"
+    } else {
+        "ask"
+    }
 }
 
 impl Demo {
@@ -73,7 +77,9 @@ impl Demo {
 
     /// Gives a machine the provider's settings for a server at `url`.
     pub fn settle(&self, machine: &mut Machine, url: &str) {
-        machine.set(&self.variable("URL"), url).secret(self.secret.0, self.secret.1);
+        machine
+            .set(&self.variable("URL"), url)
+            .secret(self.secret.0, self.secret.1);
         self.settings.iter().for_each(|(name, value)| {
             machine.set(name, value);
         });
@@ -86,12 +92,19 @@ impl Demo {
 
     /// The replies of a login whose last step is answered like this.
     pub fn script(&self, replies: impl IntoIterator<Item = Reply>) -> Vec<Reply> {
-        self.first.iter().map(|body| Reply::json(200, body)).chain(replies).collect()
+        self.first
+            .iter()
+            .map(|body| Reply::json(200, body))
+            .chain(replies)
+            .collect()
     }
 
     /// Its declaration.
     pub fn spec(&self) -> &'static Spec {
-        provider::specs().into_iter().find(|spec| spec.id == self.id).expect(self.id)
+        provider::specs()
+            .into_iter()
+            .find(|spec| spec.id == self.id)
+            .expect(self.id)
     }
 
     /// The answer to a request with a dead session.

@@ -48,7 +48,8 @@ pub const UNSEEN: &[RangeInclusive<u32>] = &[
 
 /// What harms in a text that may have several lines; `None` where nothing does.
 pub fn harm(text: &str) -> Option<String> {
-    let unseen = |c: char| c.is_control() || UNSEEN.iter().any(|range| range.contains(&u32::from(c)));
+    let unseen =
+        |c: char| c.is_control() || UNSEEN.iter().any(|range| range.contains(&u32::from(c)));
     text.split('\n').find_map(|line| {
         if let Some(c) = line.chars().find(|c| unseen(*c)) {
             return Some(format!("U+{:04X} in {line:?}", u32::from(c)));

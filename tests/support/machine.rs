@@ -40,7 +40,11 @@ impl Machine {
         std::fs::create_dir(folder.path().join("home")).expect("a home");
         std::fs::create_dir(folder.path().join("work")).expect("a work folder");
         std::fs::create_dir(folder.path().join("tmp")).expect("a folder for temporary files");
-        Self { folder, variables: Vec::new(), secrets: Vec::new() }
+        Self {
+            folder,
+            variables: Vec::new(),
+            secrets: Vec::new(),
+        }
     }
 
     /// The folder that holds the home, the work folder and the temporary files.
@@ -124,12 +128,20 @@ impl Machine {
 
     /// Starts the program; its stderr, and its stdout too, can be read.
     pub fn start(&self, mut command: Command) -> Child {
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")
+        command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts")
     }
 
     /// Starts the program with another stdout.
     pub fn start_onto(&self, mut command: Command, stdout: impl Into<Stdio>) -> Child {
-        command.stdout(stdout).stderr(Stdio::piped()).spawn().expect("the program starts")
+        command
+            .stdout(stdout)
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts")
     }
 
     /// Waits for a run's end and checks what holds for every run.
@@ -143,7 +155,13 @@ impl Machine {
     pub fn files(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.work()).expect("a folder");
         let mut names: Vec<String> = entries
-            .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+            .map(|entry| {
+                entry
+                    .expect("an entry")
+                    .file_name()
+                    .to_string_lossy()
+                    .into_owned()
+            })
             .collect();
         names.sort();
         names
@@ -160,8 +178,19 @@ impl Machine {
         let program = Path::new(env!("CARGO_BIN_EXE_crmauth"));
         let path = format!("{}:{PATH}", program.parent().expect("a folder").display());
         let mut shell = Command::new(shell);
-        shell.arg("-c").arg(script).current_dir(self.work()).env_clear().stdin(Stdio::null());
-        shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("PATH", path);
+        shell
+            .arg("-c")
+            .arg(script)
+            .current_dir(self.work())
+            .env_clear()
+            .stdin(Stdio::null());
+        shell
+            .envs(
+                command
+                    .get_envs()
+                    .filter_map(|(name, value)| Some((name, value?))),
+            )
+            .env("PATH", path);
         shell
     }
 
@@ -173,7 +202,9 @@ impl Machine {
         );
         assert_eq!(harm(stderr), None, "on stderr");
         let redactor = Redactor::new();
-        self.secrets.iter().for_each(|secret| redactor.learn(&Secret::new(secret.clone())));
+        self.secrets
+            .iter()
+            .for_each(|secret| redactor.learn(&Secret::new(secret.clone())));
         assert_eq!(redactor.foreign(stderr), *stderr, "a secret on stderr");
         if outcome.code != 0 {
             assert_eq!(
@@ -189,14 +220,24 @@ impl Outcome {
     /// The answer of a run that went well and had nothing to say about it.
     #[track_caller]
     pub fn answer(&self) -> &str {
-        assert_eq!((self.code, self.stderr.as_str()), (0, ""), "stdout: {}", self.stdout);
+        assert_eq!(
+            (self.code, self.stderr.as_str()),
+            (0, ""),
+            "stdout: {}",
+            self.stdout
+        );
         &self.stdout
     }
 
     /// A failed run: its exit code, an empty stdout, and these texts on stderr.
     #[track_caller]
     pub fn fails(&self, code: i32, texts: &[&str]) -> &Self {
-        assert_eq!((self.code, self.stdout.as_str()), (code, ""), "stderr: {}", self.stderr);
+        assert_eq!(
+            (self.code, self.stdout.as_str()),
+            (code, ""),
+            "stderr: {}",
+            self.stderr
+        );
         self.says(texts)
     }
 
@@ -204,7 +245,11 @@ impl Outcome {
     #[track_caller]
     pub fn says(&self, texts: &[&str]) -> &Self {
         for text in texts {
-            assert!(self.stderr.contains(text), "no {text:?} in: {}", self.stderr);
+            assert!(
+                self.stderr.contains(text),
+                "no {text:?} in: {}",
+                self.stderr
+            );
         }
         self
     }
@@ -235,8 +280,15 @@ pub fn wait(mut child: Child) -> Outcome {
     let status = status.expect("a status");
     #[cfg(unix)]
     let signal = std::os::unix::process::ExitStatusExt::signal(&status);
-    let code = status.code().or(signal.map(|signal| 128 + signal)).expect("a code or a signal");
-    Outcome { code, stdout, stderr: errors.join().expect("stderr") }
+    let code = status
+        .code()
+        .or(signal.map(|signal| 128 + signal))
+        .expect("a code or a signal");
+    Outcome {
+        code,
+        stdout,
+        stderr: errors.join().expect("stderr"),
+    }
 }
 
 fn text(pipe: Option<&mut impl Read>) -> String {
@@ -250,9 +302,18 @@ fn text(pipe: Option<&mut impl Read>) -> String {
 /// A command as another program's arguments, in the same folder and environment and without a stdin.
 pub fn wrapped(inner: &Command, program: &[&str]) -> Command {
     let mut command = Command::new(program[0]);
-    command.args(&program[1..]).arg(inner.get_program()).args(inner.get_args());
-    command.env_clear().envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command.current_dir(inner.get_current_dir().expect("a folder")).stdin(Stdio::null());
+    command
+        .args(&program[1..])
+        .arg(inner.get_program())
+        .args(inner.get_args());
+    command.env_clear().envs(
+        inner
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    command
+        .current_dir(inner.get_current_dir().expect("a folder"))
+        .stdin(Stdio::null());
     command
 }
 
@@ -265,7 +326,11 @@ pub fn set_mode(path: &Path, mode: u32) {
 /// A file's mode.
 pub fn mode(path: &Path) -> u32 {
     use std::os::unix::fs::PermissionsExt;
-    std::fs::metadata(path).expect("a file").permissions().mode() & 0o7777
+    std::fs::metadata(path)
+        .expect("a file")
+        .permissions()
+        .mode()
+        & 0o7777
 }
 
 /// Sends a signal to a child.
@@ -277,7 +342,9 @@ pub fn signal(child: &Child, signal: rustix::process::Signal) {
 
 /// Whether a program is there to be tried; says so where it is not, or fails where all are required.
 pub fn installed(program: &str) -> bool {
-    let found = PATH.split(':').any(|folder| Path::new(folder).join(program).exists());
+    let found = PATH
+        .split(':')
+        .any(|folder| Path::new(folder).join(program).exists());
     if !found {
         skipped(program);
     }
@@ -286,5 +353,10 @@ pub fn installed(program: &str) -> bool {
 
 /// Writes to a child's stdin.
 pub fn feed(child: &mut Child, text: &str) {
-    child.stdin.take().expect("a stdin").write_all(text.as_bytes()).expect("a reader");
+    child
+        .stdin
+        .take()
+        .expect("a stdin")
+        .write_all(text.as_bytes())
+        .expect("a reader");
 }

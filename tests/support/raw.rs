@@ -45,8 +45,19 @@ impl Reply {
 
 /// Asks for a path, with a bearer's token if there is one.
 pub fn get(host: &str, target: &str, bearer: Option<&str>) -> Reply {
-    let headers = bearer.map(|token| ("Authorization", format!("Bearer {token}"))).into_iter().collect();
-    send(host, &Request { method: "GET", target, headers, body: None })
+    let headers = bearer
+        .map(|token| ("Authorization", format!("Bearer {token}")))
+        .into_iter()
+        .collect();
+    send(
+        host,
+        &Request {
+            method: "GET",
+            target,
+            headers,
+            body: None,
+        },
+    )
 }
 
 /// Sends to `host:port` and reads until the server closes.
@@ -57,7 +68,9 @@ pub fn send(host: &str, request: &Request) -> Reply {
 /// Sends to `host:port`, and leaves the answer to [`receive`]. Dropping the stream hangs up.
 pub fn begin(host: &str, request: &Request) -> TcpStream {
     let mut stream = TcpStream::connect(host).expect("a connection");
-    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a time-out");
+    stream
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .expect("a time-out");
     let mut out = format!("{} {} HTTP/1.1\r\n", request.method, request.target);
     out += &format!("Host: {host}\r\nConnection: close\r\n");
     for (name, value) in &request.headers {
@@ -82,7 +95,10 @@ pub fn receive(mut stream: TcpStream) -> Reply {
 }
 
 fn parse(reply: &[u8]) -> Reply {
-    let end = reply.windows(4).position(|window| window == b"\r\n\r\n").expect("the end of the head");
+    let end = reply
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .expect("the end of the head");
     let head = std::str::from_utf8(&reply[..end]).expect("a head of ASCII");
     let mut lines = head.split("\r\n");
     let mut status_line = lines.next().expect("a status line").splitn(3, ' ');
@@ -92,5 +108,10 @@ fn parse(reply: &[u8]) -> Reply {
         .map(|line| line.split_once(": ").expect("a header"))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-    Reply { version, status: status.expect("a status"), headers, body: reply[end + 4..].to_vec() }
+    Reply {
+        version,
+        status: status.expect("a status"),
+        headers,
+        body: reply[end + 4..].to_vec(),
+    }
 }

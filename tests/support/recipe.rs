@@ -16,7 +16,11 @@ impl Values {
     /// Takes an object's texts.
     pub fn new(given: &Value) -> Self {
         let given = given.as_object().expect("values").iter();
-        Self(given.map(|(name, value)| (name.clone(), text(value).to_owned())).collect())
+        Self(
+            given
+                .map(|(name, value)| (name.clone(), text(value).to_owned()))
+                .collect(),
+        )
     }
 
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
@@ -30,7 +34,10 @@ impl Values {
     pub fn value<'v>(&'v self, word: &'v str) -> &'v str {
         match word.strip_prefix('=') {
             Some(literal) => literal,
-            None => self.0.get(word).unwrap_or_else(|| panic!("no value {word}")),
+            None => self
+                .0
+                .get(word)
+                .unwrap_or_else(|| panic!("no value {word}")),
         }
     }
 
@@ -61,7 +68,9 @@ impl Values {
             Value::String(text) => json!(self.fill(text)),
             Value::Array(items) => items.iter().map(|item| self.fill_all(item)).collect(),
             Value::Object(members) => {
-                let filled = members.iter().map(|(name, value)| (name.clone(), self.fill_all(value)));
+                let filled = members
+                    .iter()
+                    .map(|(name, value)| (name.clone(), self.fill_all(value)));
                 filled.collect::<serde_json::Map<_, _>>().into()
             }
             other => other.clone(),
@@ -104,5 +113,7 @@ pub fn shape(value: &Value, like: &Value) -> Value {
 }
 
 pub fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_else(|| panic!("{value} is no text"))
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("{value} is no text"))
 }

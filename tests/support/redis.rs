@@ -36,14 +36,25 @@ impl Redis {
         installed("redis-server").then(|| {
             let folder = tempfile::tempdir().expect("a folder");
             let place = folder.path().to_str().expect("UTF-8").to_owned();
-            let options: Vec<String> =
-                options.iter().map(|option| option.replace("FOLDER", &place)).collect();
+            let options: Vec<String> = options
+                .iter()
+                .map(|option| option.replace("FOLDER", &place))
+                .collect();
             let after = |name: &str| {
-                options.iter().position(|option| option == name).map(|at| options[at + 1].clone())
+                options
+                    .iter()
+                    .position(|option| option == name)
+                    .map(|at| options[at + 1].clone())
             };
             let password = after("--requirepass");
             let port = free_port();
-            let mut redis = Self { folder, options, port, process: None, password };
+            let mut redis = Self {
+                folder,
+                options,
+                port,
+                process: None,
+                password,
+            };
             redis.up();
             redis
         })
@@ -54,8 +65,20 @@ impl Redis {
         let _ = std::fs::remove_file(self.folder.path().join("log"));
         let mut server = Command::new("sh");
         // The shell holds a pipe of ours: when that closes, whatever ended us, it ends the server.
-        server.args(["-c", "\"$@\" >log 2>&1 </dev/null & read -r _; kill -9 $!", "sh", "redis-server"]);
-        server.args(["--bind", "127.0.0.1", "--save", "", "--port", &self.port.to_string()]);
+        server.args([
+            "-c",
+            "\"$@\" >log 2>&1 </dev/null & read -r _; kill -9 $!",
+            "sh",
+            "redis-server",
+        ]);
+        server.args([
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--port",
+            &self.port.to_string(),
+        ]);
         server.args(&self.options).current_dir(self.folder.path());
         self.process = Some(server.stdin(Stdio::piped()).spawn().expect("a shell"));
         let started = Instant::now();
@@ -101,14 +124,22 @@ impl Redis {
 
     /// A connection of the test's own.
     pub fn client(&self) -> redis::Connection {
-        let user = self.password.as_ref().map(|password| format!(":{password}@")).unwrap_or_default();
-        let client = redis::Client::open(format!("redis://{user}{}", self.address())).expect("a URL");
+        let user = self
+            .password
+            .as_ref()
+            .map(|password| format!(":{password}@"))
+            .unwrap_or_default();
+        let client =
+            redis::Client::open(format!("redis://{user}{}", self.address())).expect("a URL");
         client.get_connection().expect("a connection")
     }
 
     /// The names in it, sorted.
     pub fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut self.client()).expect("names");
+        let mut names: Vec<String> = redis::cmd("KEYS")
+            .arg("*")
+            .query(&mut self.client())
+            .expect("names");
         names.sort();
         names
     }
@@ -117,7 +148,8 @@ impl Redis {
     pub fn goes_on(&self, time: Duration) {
         let mut client = self.client();
         let mut now = || {
-            let (seconds, micros): (u64, u32) = redis::cmd("TIME").query(&mut client).expect("its time");
+            let (seconds, micros): (u64, u32) =
+                redis::cmd("TIME").query(&mut client).expect("its time");
             Duration::new(seconds, micros * 1000)
         };
         let since = now();
@@ -128,9 +160,15 @@ impl Redis {
     pub fn settled(self) -> Self {
         let mut client = self.client();
         self.wait_until(|| {
-            let info: String = redis::cmd("INFO").arg("server").query(&mut client).expect("its state");
-            let up = info.lines().find_map(|line| line.strip_prefix("uptime_in_seconds:"));
-            up.and_then(|up| up.trim().parse::<u64>().ok()).is_some_and(|up| up >= 3)
+            let info: String = redis::cmd("INFO")
+                .arg("server")
+                .query(&mut client)
+                .expect("its state");
+            let up = info
+                .lines()
+                .find_map(|line| line.strip_prefix("uptime_in_seconds:"));
+            up.and_then(|up| up.trim().parse::<u64>().ok())
+                .is_some_and(|up| up >= 3)
         });
         self
     }
@@ -140,7 +178,12 @@ impl Redis {
     pub fn wait_until(&self, mut seen: impl FnMut() -> bool) {
         let started = Instant::now();
         while !seen() {
-            assert!(started.elapsed() < NEVER, "{:?}: {}", self.names(), self.log());
+            assert!(
+                started.elapsed() < NEVER,
+                "{:?}: {}",
+                self.names(),
+                self.log()
+            );
             std::thread::yield_now();
         }
     }
@@ -154,7 +197,9 @@ impl Drop for Redis {
 
 /// Tells a machine of a store and its key.
 pub fn shares(machine: &mut Machine, url: &str) {
-    machine.set("CRMAUTH_STORE", url).secret("CRMAUTH_STORE_KEY", KEY);
+    machine
+        .set("CRMAUTH_STORE", url)
+        .secret("CRMAUTH_STORE_KEY", KEY);
 }
 
 /// A port that is free, and below those that the system gives to whoever asks for any: it stays free while its server
@@ -164,7 +209,9 @@ pub fn free_port() -> u16 {
     const PORTS: u32 = 22_000;
     static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
-        let next = std::process::id().wrapping_mul(97).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let next = std::process::id()
+            .wrapping_mul(97)
+            .wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
         let port = u16::try_from(FIRST + next % PORTS).expect("a port");
         if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
             return port;
@@ -206,9 +253,17 @@ impl Proxy {
         std::thread::spawn(move || {
             for client in listener.incoming() {
                 let Ok(client) = client else { return };
-                let Ok(server) = TcpStream::connect(to) else { continue };
-                for (way, from, to) in [(Way::Question, &client, &server), (Way::Answer, &server, &client)] {
-                    let (from, to) = (from.try_clone().expect("a socket"), to.try_clone().expect("a socket"));
+                let Ok(server) = TcpStream::connect(to) else {
+                    continue;
+                };
+                for (way, from, to) in [
+                    (Way::Question, &client, &server),
+                    (Way::Answer, &server, &client),
+                ] {
+                    let (from, to) = (
+                        from.try_clone().expect("a socket"),
+                        to.try_clone().expect("a socket"),
+                    );
                     let gate = Arc::clone(&shared);
                     std::thread::spawn(move || pass(way, from, to, &gate));
                 }
@@ -235,7 +290,10 @@ impl Proxy {
             if !alive() {
                 return false;
             }
-            gate = news.wait_timeout(gate, Duration::from_millis(20)).expect("a gate").0;
+            gate = news
+                .wait_timeout(gate, Duration::from_millis(20))
+                .expect("a gate")
+                .0;
         }
         true
     }
@@ -276,7 +334,9 @@ fn pass(way: Way, mut from: TcpStream, mut to: TcpStream, shared: &(Mutex<Gate>,
         };
         if !delay.is_zero() {
             // No sooner than a clock says; that is all a delay is.
-            let _ = Mutex::new(()).lock().map(|held| Condvar::new().wait_timeout(held, delay).map(drop));
+            let _ = Mutex::new(())
+                .lock()
+                .map(|held| Condvar::new().wait_timeout(held, delay).map(drop));
         }
         if to.write_all(&chunk[..read]).is_err() {
             break;

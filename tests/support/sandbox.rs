@@ -41,8 +41,10 @@ impl Servers {
         let (tell, told) = mpsc::channel();
         let (heard, time) = (events.clone(), seconds.clone());
         let thread = std::thread::spawn(move || {
-            let runtime =
-                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
             tokio::task::LocalSet::new().block_on(&runtime, async move {
                 let options = Options {
                     ttl,
@@ -80,7 +82,10 @@ impl Servers {
 
     /// The settings of the default accounts.
     pub fn demo(&self) -> impl Iterator<Item = (&str, &str)> {
-        let settings = self.settings.iter().filter(|(name, _)| !name.contains("__"));
+        let settings = self
+            .settings
+            .iter()
+            .filter(|(name, _)| !name.contains("__"));
         settings.map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
@@ -125,7 +130,10 @@ impl Servers {
     fn act<T: Send + 'static>(&self, act: impl FnOnce(&Sandbox) -> T + Send + 'static) -> T {
         let (tell, told) = mpsc::channel();
         let act: Act = Box::new(move |sandbox| tell.send(act(sandbox)).expect("a listener"));
-        assert!(self.acts.as_ref().expect("servers").send(act).is_ok(), "the sandbox has ended");
+        assert!(
+            self.acts.as_ref().expect("servers").send(act).is_ok(),
+            "the sandbox has ended"
+        );
         told.recv().expect("an answer")
     }
 
@@ -136,8 +144,16 @@ impl Servers {
 
     /// A request without a body.
     pub fn call(&self, system: &str, method: &str, target: &str, bearer: Option<&str>) -> Reply {
-        let headers = bearer.map(|token| ("Authorization", format!("Bearer {token}"))).into_iter().collect();
-        let request = Request { method, target, headers, body: None };
+        let headers = bearer
+            .map(|token| ("Authorization", format!("Bearer {token}")))
+            .into_iter()
+            .collect();
+        let request = Request {
+            method,
+            target,
+            headers,
+            body: None,
+        };
         raw::send(self.host(system), &request)
     }
 
@@ -153,7 +169,12 @@ impl Servers {
         let mut headers = vec![("Content-Type", "application/json".to_owned())];
         headers.extend(bearer.map(|token| ("Authorization", format!("Bearer {token}"))));
         let body = Some(body.to_string().into_bytes());
-        let request = Request { method, target, headers, body };
+        let request = Request {
+            method,
+            target,
+            headers,
+            body,
+        };
         raw::send(self.host(system), &request)
     }
 }
@@ -162,6 +183,9 @@ impl Drop for Servers {
     fn drop(&mut self) {
         drop(self.acts.take());
         let ended = self.thread.take().expect("it ends once").join();
-        assert!(ended.is_ok() || std::thread::panicking(), "the sandbox panicked");
+        assert!(
+            ended.is_ok() || std::thread::panicking(),
+            "the sandbox panicked"
+        );
     }
 }

@@ -44,16 +44,28 @@ impl Received {
             .headers
             .iter()
             .map(|(name, value)| {
-                (name.to_ascii_lowercase(), value.replace(env!("CARGO_PKG_VERSION"), "VERSION"))
+                (
+                    name.to_ascii_lowercase(),
+                    value.replace(env!("CARGO_PKG_VERSION"), "VERSION"),
+                )
             })
-            .map(
-                |(name, value)| {
-                    if name == "host" { "host: HOST".to_owned() } else { format!("{name}: {value}") }
-                },
-            )
+            .map(|(name, value)| {
+                if name == "host" {
+                    "host: HOST".to_owned()
+                } else {
+                    format!("{name}: {value}")
+                }
+            })
             .collect();
         headers.sort();
-        format!("{} {} {}\n{}\n\n{}", self.method, self.target, self.version, headers.join("\n"), self.body)
+        format!(
+            "{} {} {}\n{}\n\n{}",
+            self.method,
+            self.target,
+            self.version,
+            headers.join("\n"),
+            self.body
+        )
     }
 }
 
@@ -94,8 +106,11 @@ impl Reply {
     /// A whole answer with these headers.
     pub fn with_headers(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Self {
         let body = body.as_ref();
-        let mut bytes =
-            format!("HTTP/1.1 {status} Scripted\r\nContent-Length: {}\r\n", body.len()).into_bytes();
+        let mut bytes = format!(
+            "HTTP/1.1 {status} Scripted\r\nContent-Length: {}\r\n",
+            body.len()
+        )
+        .into_bytes();
         for (name, value) in headers {
             bytes.extend_from_slice(name.as_bytes());
             bytes.extend_from_slice(b": ");
@@ -200,11 +215,21 @@ impl Server {
                 };
                 let Ok(stream) = stream else { return };
                 let (state, news) = (Arc::clone(&shared), Arc::clone(&told));
-                std::thread::spawn(move || open(stream, door).map(|stream| serve(stream, &state, &news)));
+                std::thread::spawn(move || {
+                    open(stream, door).map(|stream| serve(stream, &state, &news))
+                });
             }
         });
         let (listener, thread) = (Some(listener), Some(thread));
-        Self { scheme, address, listener, state, news, thread, held: vec![keeper] }
+        Self {
+            scheme,
+            address,
+            listener,
+            state,
+            news,
+            thread,
+            held: vec![keeper],
+        }
     }
 
     /// Adds replies to the script.
@@ -255,7 +280,9 @@ impl Server {
     }
 
     fn stop(&mut self) {
-        let Some(thread) = self.thread.take() else { return };
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
         self.state.lock().expect("state").stop = true;
         let _ = TcpStream::connect(self.address);
         let _ = thread.join();
@@ -307,7 +334,12 @@ impl Drop for Server {
         self.stop();
         let state = self.state.lock().expect("state");
         if !std::thread::panicking() {
-            assert_eq!(state.script.len(), 0, "replies that nobody asked for: {:?}", state.script);
+            assert_eq!(
+                state.script.len(),
+                0,
+                "replies that nobody asked for: {:?}",
+                state.script
+            );
             assert_eq!(
                 state.unscripted, 0,
                 "more requests than the script has replies: {:?}",
@@ -326,7 +358,10 @@ pub struct Nobody {
 impl Nobody {
     pub fn new() -> Self {
         let (socket, address) = bound(0);
-        Self { _socket: socket, address }
+        Self {
+            _socket: socket,
+            address,
+        }
     }
 
     /// `127.0.0.1:PORT`.
@@ -337,13 +372,23 @@ impl Nobody {
 
 /// A socket at this port, or at a free one, which another of these may share and nobody else.
 fn bound(port: u16) -> (OwnedFd, SocketAddr) {
-    use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, getsockname, socket_with, sockopt};
+    use rustix::net::{
+        AddressFamily, SocketFlags, SocketType, bind, getsockname, socket_with, sockopt,
+    };
     // No program that a test starts meanwhile may hold it open.
-    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None);
+    let socket = socket_with(
+        AddressFamily::INET,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC,
+        None,
+    );
     let socket = socket.expect("a socket");
     sockopt::set_socket_reuseport(&socket, true).expect("an option");
     bind(&socket, &SocketAddr::from(([127, 0, 0, 1], port))).expect("a port");
-    let address = getsockname(&socket).expect("an address").try_into().expect("an IP address");
+    let address = getsockname(&socket)
+        .expect("an address")
+        .try_into()
+        .expect("an IP address");
     (socket, address)
 }
 
@@ -431,7 +476,9 @@ fn serve(mut stream: Stream, state: &Mutex<State>, news: &Condvar) {
                 return;
             }
             Reply::Drip(first, again) => {
-                let _ = stream.socket().set_read_timeout(Some(Duration::from_millis(50)));
+                let _ = stream
+                    .socket()
+                    .set_read_timeout(Some(Duration::from_millis(50)));
                 let mut sent = stream.write_all(&first);
                 while sent.is_ok() && client_waits(&mut stream) {
                     sent = stream.write_all(&[again]);
@@ -439,7 +486,8 @@ fn serve(mut stream: Stream, state: &Mutex<State>, news: &Condvar) {
                 return;
             }
             Reply::Reset => {
-                let _ = rustix::net::sockopt::set_socket_linger(stream.socket(), Some(Duration::ZERO));
+                let _ =
+                    rustix::net::sockopt::set_socket_linger(stream.socket(), Some(Duration::ZERO));
                 return;
             }
             Reply::Tunnel(to) => return tunnel(stream.socket(), to),
@@ -461,7 +509,9 @@ fn tunnel(client: &TcpStream, to: SocketAddr) {
     };
     let server = TcpStream::connect(to).expect("the tunnel's end");
     let mut answer = client;
-    answer.write_all(b"HTTP/1.1 200 Connected\r\n\r\n").expect("a client");
+    answer
+        .write_all(b"HTTP/1.1 200 Connected\r\n\r\n")
+        .expect("a client");
     std::thread::scope(|scope| {
         scope.spawn(|| copy(&server, client));
         copy(client, &server);
@@ -491,10 +541,17 @@ fn read_request(stream: &mut impl Read, buffer: &mut Vec<u8>) -> Option<Received
     while buffer.len() < head_end + 4 + length {
         more(stream, buffer)?;
     }
-    let body =
-        String::from_utf8(buffer[head_end + 4..head_end + 4 + length].to_vec()).expect("a body in UTF-8");
+    let body = String::from_utf8(buffer[head_end + 4..head_end + 4 + length].to_vec())
+        .expect("a body in UTF-8");
     buffer.drain(..head_end + 4 + length);
-    Some(Received { method, target, version, headers, body, beyond: false })
+    Some(Received {
+        method,
+        target,
+        version,
+        headers,
+        body,
+        beyond: false,
+    })
 }
 
 fn more(stream: &mut impl Read, buffer: &mut Vec<u8>) -> Option<()> {

@@ -22,7 +22,9 @@ pub fn systems() -> Vec<&'static str> {
 
 /// Those whose sessions end at a known time.
 pub fn expiring() -> Vec<&'static str> {
-    let fixed = provider::specs().into_iter().filter(|spec| matches!(spec.ageing, Ageing::Fixed));
+    let fixed = provider::specs()
+        .into_iter()
+        .filter(|spec| matches!(spec.ageing, Ageing::Fixed));
     fixed.map(|spec| spec.id).collect()
 }
 
@@ -38,12 +40,18 @@ pub fn five_at(servers: &Servers) -> Machine {
 
 /// Where a machine's store is unless a test says otherwise.
 pub fn store(machine: &Machine) -> PathBuf {
-    machine.work().parent().expect("a folder").join("home/.local/state/crmauth")
+    machine
+        .work()
+        .parent()
+        .expect("a folder")
+        .join("home/.local/state/crmauth")
 }
 
 /// The files of a folder whose names end so, sorted.
 pub fn ending(folder: &Path, end: &str) -> Vec<PathBuf> {
-    let Ok(files) = fs::read_dir(folder) else { return Vec::new() };
+    let Ok(files) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
     let mut found: Vec<_> = files.map(|file| file.expect("a file").path()).collect();
     found.retain(|path| path.to_str().expect("UTF-8").ends_with(end));
     found.sort();
@@ -62,7 +70,10 @@ pub fn entry(machine: &Machine) -> PathBuf {
 #[track_caller]
 pub fn entry_of(machine: &Machine, role: &str) -> PathBuf {
     let found = ending(&store(machine), ".json");
-    found.into_iter().find(|path| read(path)["key"]["role"] == role).expect("an entry")
+    found
+        .into_iter()
+        .find(|path| read(path)["key"]["role"] == role)
+        .expect("an entry")
 }
 
 /// An entry's content.
@@ -89,14 +100,19 @@ pub fn stored(machine: &Machine, end: &str) -> Vec<PathBuf> {
 #[track_caller]
 pub fn edit(machine: &Machine, target: &str, how: impl Fn(&mut Value)) {
     let all = stored(machine, ".json");
-    let its: Vec<_> = all.iter().filter(|path| read(path)["target"] == target).collect();
+    let its: Vec<_> = all
+        .iter()
+        .filter(|path| read(path)["target"] == target)
+        .collect();
     assert!(!its.is_empty(), "no session of {target} is stored");
     its.into_iter().for_each(|path| change(path, &how));
 }
 
 /// The time so many seconds from now, as entries write it.
 pub fn from_now(seconds: i64) -> Value {
-    let time = Timestamp::now().checked_add(SignedDuration::from_secs(seconds)).expect("a time");
+    let time = Timestamp::now()
+        .checked_add(SignedDuration::from_secs(seconds))
+        .expect("a time");
     Value::String(time.to_string())
 }
 

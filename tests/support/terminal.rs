@@ -61,11 +61,27 @@ impl Terminal {
         fcntl_setfd(&master, FdFlags::CLOEXEC).expect("a flag");
         grantpt(&master).expect("a right");
         unlockpt(&master).expect("a right");
-        tcsetwinsize(&master, Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 })
-            .expect("a size");
-        let path = ptsname(&master, Vec::new()).expect("a name").into_string().expect("a name in UTF-8");
+        tcsetwinsize(
+            &master,
+            Winsize {
+                ws_row: rows,
+                ws_col: columns,
+                ws_xpixel: 0,
+                ws_ypixel: 0,
+            },
+        )
+        .expect("a size");
+        let path = ptsname(&master, Vec::new())
+            .expect("a name")
+            .into_string()
+            .expect("a name in UTF-8");
         let mut options = std::fs::OpenOptions::new();
-        let slave: OwnedFd = options.read(true).write(true).open(path).expect("its other end").into();
+        let slave: OwnedFd = options
+            .read(true)
+            .write(true)
+            .open(path)
+            .expect("its other end")
+            .into();
         // After the signal that Ctrl-C sends, the system drops what is on its way to the screen: what the program has
         // just said, if it was quick.
         let mut modes = tcgetattr(&slave).expect("a terminal");
@@ -73,7 +89,10 @@ impl Terminal {
         tcsetattr(&slave, OptionalActions::Now, &modes).expect("a mode");
         let end = || Stdio::from(slave.try_clone().expect("a copy"));
         let mut command = wrapped(&command, &["setsid", "--ctty"]);
-        command.stdin(end()).stdout(stdout.unwrap_or_else(&end)).stderr(end());
+        command
+            .stdin(end())
+            .stdout(stdout.unwrap_or_else(&end))
+            .stderr(end());
         let child = command.spawn().expect("the program starts");
         let master = std::fs::File::from(master);
         let seen = Arc::new((Mutex::new(Seen::default()), Condvar::new()));
@@ -92,7 +111,14 @@ impl Terminal {
                 }
             }
         });
-        Self { master, seen, child, columns: columns.into(), rows: rows.into(), read: 0 }
+        Self {
+            master,
+            seen,
+            child,
+            columns: columns.into(),
+            rows: rows.into(),
+            read: 0,
+        }
     }
 
     /// Waits for a text behind those that were waited for before.
@@ -150,16 +176,27 @@ impl Terminal {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 let _ = self.child.kill();
-                panic!("the program hangs: {}", String::from_utf8_lossy(&seen.bytes));
+                panic!(
+                    "the program hangs: {}",
+                    String::from_utf8_lossy(&seen.bytes)
+                );
             }
             seen = self.seen.1.wait_timeout(seen, left).expect("no panic").0;
         }
         let output = String::from_utf8(seen.bytes.clone()).expect("UTF-8");
         let status = self.child.wait().expect("a status");
         let signal = std::os::unix::process::ExitStatusExt::signal(&status);
-        let code = status.code().or(signal.map(|signal| 128 + signal)).expect("a code or a signal");
+        let code = status
+            .code()
+            .or(signal.map(|signal| 128 + signal))
+            .expect("a code or a signal");
         let screen = screen(&output, self.columns, self.rows);
-        Left { code, screen, sane: self.echoes(), output }
+        Left {
+            code,
+            screen,
+            sane: self.echoes(),
+            output,
+        }
     }
 }
 
@@ -200,7 +237,11 @@ fn screen(output: &str, columns: usize, rows: usize) -> Vec<String> {
                     }
                 };
                 match end {
-                    'A' => row = row.saturating_sub(number.parse::<usize>().unwrap_or(1)).max(top),
+                    'A' => {
+                        row = row
+                            .saturating_sub(number.parse::<usize>().unwrap_or(1))
+                            .max(top)
+                    }
                     'J' => {
                         lines.truncate(row + 1);
                         lines[row].truncate(column);
@@ -223,5 +264,8 @@ fn screen(output: &str, columns: usize, rows: usize) -> Vec<String> {
         lines.resize(lines.len().max(row + 1), Vec::new());
         top = top.max((row + 1).saturating_sub(rows));
     }
-    lines.into_iter().map(|line| line.into_iter().collect::<String>().trim_end().to_owned()).collect()
+    lines
+        .into_iter()
+        .map(|line| line.into_iter().collect::<String>().trim_end().to_owned())
+        .collect()
 }

@@ -58,7 +58,10 @@ impl Authority {
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let identity = Identity::alone(params);
-        Self { pem: identity.pem(), identity }
+        Self {
+            pem: identity.pem(),
+            identity,
+        }
     }
 
     /// Its certificate, for `--ca-file`.
@@ -85,7 +88,8 @@ impl Authority {
     }
 
     fn sign(&self, name: &str) -> Identity {
-        self.identity.sign(CertificateParams::new([name.to_owned()]).expect("a name"))
+        self.identity
+            .sign(CertificateParams::new([name.to_owned()]).expect("a name"))
     }
 }
 

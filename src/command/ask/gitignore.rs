@@ -19,8 +19,13 @@ const RULES_MAX: u64 = 1024 * 1024;
 
 /// Whether git would take a file in: it is in a repository and not ignored. Also where git cannot tell.
 pub(super) async fn is_exposed(file: &Path, run: &Run<'_>) -> Result<bool> {
-    let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else { return Ok(false) };
-    if !folder.ancestors().any(|folder| folder.join(".git").exists()) {
+    let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else {
+        return Ok(false);
+    };
+    if !folder
+        .ancestors()
+        .any(|folder| folder.join(".git").exists())
+    {
         return Ok(false);
     }
     interruptible(None, async { Ok(!is_ignored(folder, name, run).await) }).await
@@ -28,7 +33,9 @@ pub(super) async fn is_exposed(file: &Path, run: &Run<'_>) -> Result<bool> {
 
 /// Whether git says that it ignores a file.
 async fn is_ignored(folder: &Path, name: &OsStr, run: &Run<'_>) -> bool {
-    let Ok(git) = child::find(OsStr::new("git"), run) else { return false };
+    let Ok(git) = child::find(OsStr::new("git"), run) else {
+        return false;
+    };
     let asked = tokio::process::Command::new(git)
         // With the index git would run whatever the repository's own configuration names as its file monitor.
         .args(["check-ignore", "--quiet", "--no-index", "--"])
@@ -48,7 +55,8 @@ async fn is_ignored(folder: &Path, name: &OsStr, run: &Run<'_>) -> bool {
 /// Adds a file to the `.gitignore` beside it, which is returned unless it names the file already; or why it cannot be
 /// written.
 pub(super) fn add(file: &Path) -> std::result::Result<Option<PathBuf>, Text> {
-    let (Some(folder), Some(name)) = (file.parent(), file.file_name().and_then(OsStr::to_str)) else {
+    let (Some(folder), Some(name)) = (file.parent(), file.file_name().and_then(OsStr::to_str))
+    else {
         return Ok(None);
     };
     let rules = folder.join(".gitignore");
@@ -66,16 +74,31 @@ pub(super) fn add(file: &Path) -> std::result::Result<Option<PathBuf>, Text> {
 
 /// Adds a line to a file unless it is there; whether it was added.
 fn append(path: &Path, line: &str) -> io::Result<bool> {
-    let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+    let mut file = OpenOptions::new()
+        .read(true)
+        .append(true)
+        .create(true)
+        .open(path)?;
     let mut old = Vec::new();
     (&file).take(RULES_MAX).read_to_end(&mut old)?;
     let mut lines = old.split_inclusive(|byte| *byte == b'\n');
-    if lines.clone().any(|old| old.trim_ascii_end() == line.as_bytes()) {
+    if lines
+        .clone()
+        .any(|old| old.trim_ascii_end() == line.as_bytes())
+    {
         return Ok(false);
     }
-    let end = if lines.next().is_some_and(|first| first.ends_with(b"\r\n")) { "\r\n" } else { "\n" };
+    let end = if lines.next().is_some_and(|first| first.ends_with(b"\r\n")) {
+        "\r\n"
+    } else {
+        "\n"
+    };
     let whole = u64::try_from(old.len()).is_ok_and(|length| length < RULES_MAX);
-    let before = if whole && (old.is_empty() || old.ends_with(b"\n")) { "" } else { end };
+    let before = if whole && (old.is_empty() || old.ends_with(b"\n")) {
+        ""
+    } else {
+        end
+    };
     file.write_all([before, line, end].concat().as_bytes())?;
     Ok(true)
 }

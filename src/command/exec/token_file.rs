@@ -41,7 +41,11 @@ pub(super) async fn run(
         command.env(login.target().variable("URL"), login.url().to_string());
         files.push((login, path));
     }
-    let upkeep = join_all(files.into_iter().map(|(login, path)| keep_fresh(args, run, login, path)));
+    let upkeep = join_all(
+        files
+            .into_iter()
+            .map(|(login, path)| keep_fresh(args, run, login, path)),
+    );
     let ended = child::wait(name, command.into());
     pin_mut!(upkeep, ended);
     match select(ended, upkeep).await {
@@ -61,7 +65,10 @@ async fn keep_fresh(args: &Args, run: &Run<'_>, login: &Active<'_>, path: PathBu
         let want = match target.spec.ageing {
             Ageing::Fixed => Want::Usable(margin),
             // The server is asked, and the session is replaced only if it is dead, stored or not.
-            _ => Want::InsteadOf { suspect: Box::new(session.clone()), dead: false },
+            _ => Want::InsteadOf {
+                suspect: Box::new(session.clone()),
+                dead: false,
+            },
         };
         let renewed = login.account.again().session(&want).await;
         match renewed.and_then(|login| write(&path, &login).map(|()| login)) {
@@ -72,7 +79,9 @@ async fn keep_fresh(args: &Args, run: &Run<'_>, login: &Active<'_>, path: PathBu
             }
             // Refused credentials are not tried again: that is how accounts get locked. Settings do not change.
             Err(error) if matches!(error.cause.exit(), 2 | 4) => {
-                let text = tr!("the session could not be renewed, and its file is not kept fresh any more");
+                let text = tr!(
+                    "the session could not be renewed, and its file is not kept fresh any more"
+                );
                 return run.report.warn_of(Some(target), text, &error);
             }
             Err(error) => {
@@ -91,7 +100,9 @@ fn until_next_try(error: &Error, failures: u32) -> Duration {
     if error.cause.retryable() || error.cause.exit() == 7 {
         return TRY_AGAIN;
     }
-    TRY_AGAIN.saturating_mul(2_u32.saturating_pow(failures)).min(TRY_LATER)
+    TRY_AGAIN
+        .saturating_mul(2_u32.saturating_pow(failures))
+        .min(TRY_LATER)
 }
 
 /// How long a session can be left alone, and how long the next one must then last. It is renewed when `min_ttl` or half
@@ -104,10 +115,14 @@ fn due(session: &Session, target: &Target, min_ttl: Duration) -> (Duration, Dura
         (Ageing::Fixed, None) => (Duration::MAX, Duration::ZERO),
         (Ageing::Fixed, Some(end)) => {
             let half = end.duration_since(session.obtained_at) / 2;
-            let margin =
-                half.min(SignedDuration::try_from(min_ttl).unwrap_or(half)).max(SignedDuration::ZERO);
+            let margin = half
+                .min(SignedDuration::try_from(min_ttl).unwrap_or(half))
+                .max(SignedDuration::ZERO);
             let left = end.duration_since(Timestamp::now()).saturating_sub(margin);
-            (left.try_into().unwrap_or(Duration::ZERO), margin.try_into().unwrap_or(Duration::ZERO))
+            (
+                left.try_into().unwrap_or(Duration::ZERO),
+                margin.try_into().unwrap_or(Duration::ZERO),
+            )
         }
     }
 }
@@ -116,10 +131,16 @@ fn due(session: &Session, target: &Target, min_ttl: Duration) -> (Duration, Dura
 fn write(path: &Path, login: &Active<'_>) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     Draft::create(folder)
-        .and_then(|mut draft| draft.fill(login.session.token.expose().as_bytes()).map(|()| draft))
+        .and_then(|mut draft| {
+            draft
+                .fill(login.session.token.expose().as_bytes())
+                .map(|()| draft)
+        })
         .and_then(|draft| draft.replace(path))
         .map(|_| ())
-        .map_err(|error| error!(Storage, "{path} cannot be written", path = path.display()).because(&error))
+        .map_err(|error| {
+            error!(Storage, "{path} cannot be written", path = path.display()).because(&error)
+        })
 }
 
 #[cfg(test)]
@@ -130,11 +151,19 @@ mod tests {
 
     /// Seconds until the next look, and what the session must then last.
     fn seconds(provider: &str, age: i64, lifetime: Option<i64>, min_ttl: u64) -> (u64, f64) {
-        let spec = crate::provider::specs().into_iter().find(|spec| spec.id == provider).expect("a provider");
-        let target = Target { spec, account: None };
+        let spec = crate::provider::specs()
+            .into_iter()
+            .find(|spec| spec.id == provider)
+            .expect("a provider");
+        let target = Target {
+            spec,
+            account: None,
+        };
         let mut session = Session::new("t", "Bearer").expect("a token");
-        session.obtained_at =
-            session.obtained_at.checked_sub(SignedDuration::from_secs(age)).expect("a time");
+        session.obtained_at = session
+            .obtained_at
+            .checked_sub(SignedDuration::from_secs(age))
+            .expect("a time");
         if let Some(lifetime) = lifetime {
             session.lasts(SignedDuration::from_secs(lifetime));
         }

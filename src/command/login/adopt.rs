@@ -24,7 +24,9 @@ pub(super) fn read(targets: &[Target], run: &Run<'_>) -> Result<Secret> {
     };
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
-        run.report.chat(tr!("waiting for a session on stdin, as `crmauth token TARGET -f json` writes it"));
+        run.report.chat(tr!(
+            "waiting for a session on stdin, as `crmauth token TARGET -f json` writes it"
+        ));
     }
     let mut text = String::new();
     let read = stdin.lock().take(MAX).read_to_string(&mut text);
@@ -44,7 +46,11 @@ pub(super) async fn adopt<'a>(
         let handed = parse(text.expose())?;
         let account = Account::find(services, sources, target, None).await?;
         belongs(&handed, target, &account.plan)?;
-        if handed.session.expires_at.is_some_and(|end| end <= Timestamp::now()) {
+        if handed
+            .session
+            .expires_at
+            .is_some_and(|end| end <= Timestamp::now())
+        {
             return Err(error!(
                 Refused, "the session has expired";
                 hint "adopt a newer one, or log in"
@@ -52,7 +58,9 @@ pub(super) async fn adopt<'a>(
         }
         account.adopt(handed.session).await
     };
-    adopted.await.map_err(|error: Error| error.target(&target.to_string()))
+    adopted
+        .await
+        .map_err(|error: Error| error.target(&target.to_string()))
 }
 
 /// Refuses a session whose system, server or user is not the target's.
@@ -68,8 +76,15 @@ fn belongs(handed: &Handed, target: &Target, plan: &Plan) -> Result<()> {
         return refuse(message, tr!("a session goes to the server that it is for"));
     }
     if let Some(person) = &handed.person {
-        let message = tr!("the session stands for {person} and not for the user of {target}", person, target);
-        return refuse(message, tr!("adopt the session without --as; `--as` then works here too"));
+        let message = tr!(
+            "the session stands for {person} and not for the user of {target}",
+            person,
+            target
+        );
+        return refuse(
+            message,
+            tr!("adopt the session without --as; `--as` then works here too"),
+        );
     }
     if let (Some(user), Some(own)) = (&handed.session.user, plan.text("USERNAME"))
         && user.to_lowercase() != own.to_lowercase()
@@ -80,7 +95,10 @@ fn belongs(handed: &Handed, target: &Target, plan: &Plan) -> Result<()> {
             variable = target.variable("USERNAME"),
             own
         );
-        return refuse(message, tr!("adopt a session of that user, or make an account for the other one"));
+        return refuse(
+            message,
+            tr!("adopt a session of that user, or make an account for the other one"),
+        );
     }
     Ok(())
 }
@@ -94,8 +112,9 @@ struct Handed {
 }
 
 fn no_session(why: Text) -> Error {
-    Error::new(Cause::Usage, why)
-        .hint(tr!("`crmauth token TARGET -f json` on another machine writes what --adopt reads"))
+    Error::new(Cause::Usage, why).hint(tr!(
+        "`crmauth token TARGET -f json` on another machine writes what --adopt reads"
+    ))
 }
 
 /// Reads what the format json writes.
@@ -103,30 +122,53 @@ fn parse(text: &str) -> Result<Handed> {
     let object = match serde_json::from_str(text) {
         Ok(Value::Object(object)) => Value::Object(object),
         Ok(Value::Array(_)) => {
-            return Err(no_session(tr!("stdin holds an array, and --adopt takes one session")));
+            return Err(no_session(tr!(
+                "stdin holds an array, and --adopt takes one session"
+            )));
         }
-        _ if text.trim().is_empty() => return Err(no_session(tr!("stdin holds no session, it is empty"))),
+        _ if text.trim().is_empty() => {
+            return Err(no_session(tr!("stdin holds no session, it is empty")));
+        }
         _ => return Err(no_session(tr!("stdin holds no session object"))),
     };
     let text = |name: &str| object[name].as_str();
     let time = |name: &str| text(name).and_then(|time| time.parse::<Timestamp>().ok());
     match &object["schema"] {
-        Value::Null => return Err(no_session(tr!("stdin holds no session object: it has no schema"))),
+        Value::Null => {
+            return Err(no_session(tr!(
+                "stdin holds no session object: it has no schema"
+            )));
+        }
         schema if *schema == 1 => {}
-        _ => return Err(no_session(tr!("the session on stdin was written by another version of crmauth"))),
+        _ => {
+            return Err(no_session(tr!(
+                "the session on stdin was written by another version of crmauth"
+            )));
+        }
     }
     let url = text("url").and_then(|url| BaseUrl::parse(url).ok());
-    let url =
-        url.ok_or_else(|| no_session(tr!("the session on stdin does not say which server it is for")))?;
+    let url = url.ok_or_else(|| {
+        no_session(tr!(
+            "the session on stdin does not say which server it is for"
+        ))
+    })?;
     let token = text("token").unwrap_or_default();
     let mut session = Session::new(token, text("token_type").unwrap_or("session"))
         .map_err(|_| no_session(tr!("the session on stdin has a token that cannot be one")))?;
     session.user = text("user").map(str::to_owned);
-    session.obtained_at = time("obtained_at").unwrap_or(session.obtained_at).min(session.obtained_at);
+    session.obtained_at = time("obtained_at")
+        .unwrap_or(session.obtained_at)
+        .min(session.obtained_at);
     session.expires_at = time("expires_at");
     if let Some(details) = object["details"].as_object() {
         session.details.clone_from(details);
     }
-    let [provider, person] = ["provider", "impersonating"].map(|name| text(name).map(str::to_owned));
-    Ok(Handed { provider: provider.unwrap_or_default(), url, person, session })
+    let [provider, person] =
+        ["provider", "impersonating"].map(|name| text(name).map(str::to_owned));
+    Ok(Handed {
+        provider: provider.unwrap_or_default(),
+        url,
+        person,
+        session,
+    })
 }

@@ -38,7 +38,9 @@ impl State {
         match verdict {
             Verdict::Fresh => Self::Usable,
             Verdict::Ask(_) => Self::Unknown,
-            Verdict::Renew(Stale::Expiring(_)) | Verdict::Login(Stale::Expiring(_)) => Self::Expiring,
+            Verdict::Renew(Stale::Expiring(_)) | Verdict::Login(Stale::Expiring(_)) => {
+                Self::Expiring
+            }
             Verdict::Renew(_) | Verdict::Login(Stale::Expired | Stale::NoEnd) => Self::Expired,
             Verdict::Login(Stale::CredentialsChanged) => Self::Changed,
             Verdict::Login(Stale::Absent) => Self::None,
@@ -166,7 +168,9 @@ impl<'a> Row<'a> {
         if self.person.is_none() && (self.error.is_some() || self.state != State::Usable) {
             let found = self.diagnose().await;
             // What keeps a server from being asked is a failure; that nobody is logged in is none.
-            let failure = found.as_ref().filter(|found| matches!(found.cause.exit(), 5 | 6));
+            let failure = found
+                .as_ref()
+                .filter(|found| matches!(found.cause.exit(), 5 | 6));
             self.error = self.error.take().or_else(|| failure.cloned());
             self.diagnosis = found;
         }
@@ -203,8 +207,14 @@ impl<'a> Row<'a> {
 
     /// The configured user, else the stored session's.
     pub(super) fn user(&self) -> Option<&str> {
-        let configured = self.account.as_ref().and_then(|account| account.plan.text("USERNAME"));
-        let stored = self.entry.as_ref().and_then(|entry| entry.session.user.as_deref());
+        let configured = self
+            .account
+            .as_ref()
+            .and_then(|account| account.plan.text("USERNAME"));
+        let stored = self
+            .entry
+            .as_ref()
+            .and_then(|entry| entry.session.user.as_deref());
         configured.or(stored).filter(|user| !user.is_empty())
     }
 
@@ -226,15 +236,21 @@ impl<'a> Row<'a> {
 
     /// The error about settings that a login would need.
     pub(super) fn missing(&self) -> Option<&Error> {
-        let found = self.account.as_ref().and_then(|account| account.plan.missing.as_ref());
-        found.or(self.error.as_ref().filter(|error| error.cause == Cause::MissingSetting))
+        let found = self
+            .account
+            .as_ref()
+            .and_then(|account| account.plan.missing.as_ref());
+        found.or(self
+            .error
+            .as_ref()
+            .filter(|error| error.cause == Cause::MissingSetting))
     }
 
     pub(super) fn to_json(&self, report: &Report) -> Value {
         let session = self.entry.as_ref().map(|entry| &entry.session);
-        let settings = self
-            .settings()
-            .map(|found| json!({ "variable": found.variable, "from": found.origin.text().english() }));
+        let settings = self.settings().map(
+            |found| json!({ "variable": found.variable, "from": found.origin.text().english() }),
+        );
         json!({
             "target": self.target.to_string(),
             "provider": self.target.spec.id,

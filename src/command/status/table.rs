@@ -14,7 +14,12 @@ const COLUMNS: usize = 7;
 const RANKS: [u8; COLUMNS] = [0, 0, 1, 2, 3, 5, 4];
 
 /// A line for each target; `each` adds one for each of its settings. No line is longer than the terminal's `columns`.
-pub(super) fn table(rows: &[Row<'_>], each: bool, columns: Option<usize>, report: &Report) -> String {
+pub(super) fn table(
+    rows: &[Row<'_>],
+    each: bool,
+    columns: Option<usize>,
+    report: &Report,
+) -> String {
     let heads = [
         tr!("TARGET"),
         tr!("SESSION"),
@@ -28,7 +33,10 @@ pub(super) fn table(rows: &[Row<'_>], each: bool, columns: Option<usize>, report
     let cells: Vec<_> = rows.iter().map(|row| cells(row, report)).collect();
     let widths: [usize; COLUMNS] = std::array::from_fn(|column| {
         let widths = cells.iter().map(|cells| width(&cells[column]));
-        widths.chain([width(&heads[column])]).max().unwrap_or_default()
+        widths
+            .chain([width(&heads[column])])
+            .max()
+            .unwrap_or_default()
     });
     let shown = shown(&widths, columns);
     let mut text = line(&heads, &widths, &shown);
@@ -56,7 +64,13 @@ fn cells(row: &Row<'_>, report: &Report) -> [String; COLUMNS] {
         report.words(&places(row)),
     ];
     // A user name comes from a setting or a server.
-    cells.map(|cell| printable(&cell)).map(|cell| if cell.is_empty() { "-".to_owned() } else { cell })
+    cells.map(|cell| printable(&cell)).map(|cell| {
+        if cell.is_empty() {
+            "-".to_owned()
+        } else {
+            cell
+        }
+    })
 }
 
 /// Where a target's settings come from, each place once: `the environment, ./.env`.
@@ -92,7 +106,11 @@ fn remarks(row: &Row<'_>, each: bool, report: &Report) -> Vec<String> {
     if let Some(found) = &row.diagnosis {
         let found = report.error_json(found);
         let words = [&found["message"], &found["hint"]];
-        remarks.extend(words.into_iter().filter_map(|words| words.as_str().map(str::to_owned)));
+        remarks.extend(
+            words
+                .into_iter()
+                .filter_map(|words| words.as_str().map(str::to_owned)),
+        );
     } else if let Some(error) = row.missing() {
         remarks.push(report.words(&error.message));
     }
@@ -102,10 +120,18 @@ fn remarks(row: &Row<'_>, each: bool, report: &Report) -> Vec<String> {
 /// The columns that a terminal has room for.
 fn shown(widths: &[usize; COLUMNS], columns: Option<usize>) -> Vec<usize> {
     let mut shown: Vec<usize> = (0..COLUMNS).collect();
-    let total = |shown: &[usize]| shown.iter().map(|column| widths[*column] + 2).sum::<usize>() - 2;
+    let total = |shown: &[usize]| {
+        shown
+            .iter()
+            .map(|column| widths[*column] + 2)
+            .sum::<usize>()
+            - 2
+    };
     while columns.is_some_and(|columns| total(&shown) > columns) {
         let last = shown.iter().copied().max_by_key(|column| RANKS[*column]);
-        let Some(last) = last.filter(|column| RANKS[*column] > 0) else { break };
+        let Some(last) = last.filter(|column| RANKS[*column] > 0) else {
+            break;
+        };
         shown.retain(|column| *column != last);
     }
     shown
@@ -124,5 +150,7 @@ fn below(text: &str, columns: Option<usize>) -> String {
     const INDENT: usize = 2;
     let room = columns.map_or(usize::MAX, |columns| columns.saturating_sub(INDENT));
     let lines = wrap(&printable(text), room).into_iter();
-    lines.map(|line| format!("{:INDENT$}{line}\n", "")).collect()
+    lines
+        .map(|line| format!("{:INDENT$}{line}\n", ""))
+        .collect()
 }

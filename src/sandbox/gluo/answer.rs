@@ -13,15 +13,24 @@ pub(super) struct Refusal {
 
 impl Refusal {
     pub fn new(code: &'static str, message: &str) -> Self {
-        Self { code, message: message.to_owned() }
+        Self {
+            code,
+            message: message.to_owned(),
+        }
     }
 
     pub fn denied(what: &str) -> Self {
-        Self::new("ACCESS_DENIED", &format!("Permission to perform the operation is denied{what}"))
+        Self::new(
+            "ACCESS_DENIED",
+            &format!("Permission to perform the operation is denied{what}"),
+        )
     }
 
     pub fn dead_session() -> Self {
-        Self::new("INVALID_SESSIONID", "Session Identifier provided is Invalid")
+        Self::new(
+            "INVALID_SESSIONID",
+            "Session Identifier provided is Invalid",
+        )
     }
 }
 
@@ -47,7 +56,11 @@ impl Gluo {
     /// The answer as PHP sends it: vtiger's own refusals are HTTP 200 too.
     pub(super) fn write(&self, operation: &str, ran: Ran, answer: Answer) -> Response {
         let text = warnings::before(operation, ran, self.errors, self.version);
-        let json = if text.len() > self.output_buffering { HTML } else { "application/json" };
+        let json = if text.len() > self.output_buffering {
+            HTML
+        } else {
+            "application/json"
+        };
         let answer = match answer {
             // vtiger 7 catches what vtiger 8 dies of, an unknown operation apart.
             Answer::Broken if self.version == Version::Seven && !operation.is_empty() => {
@@ -71,9 +84,11 @@ impl Gluo {
                 Response::new(200, json, format!("{text}{body}")).outcome(code)
             }
             Answer::Null => Response::new(200, json, text + "{\"success\":false,\"error\":null}"),
-            Answer::RestrictedFile => {
-                Response::new(200, HTML, text + "Sorry! Attempt to access restricted file.")
-            }
+            Answer::RestrictedFile => Response::new(
+                200,
+                HTML,
+                text + "Sorry! Attempt to access restricted file.",
+            ),
             Answer::Broken => {
                 let mut response = match self.errors {
                     Errors::Hidden => Response::new(500, HTML, ""),

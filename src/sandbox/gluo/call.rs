@@ -35,14 +35,30 @@ impl Call {
     pub fn read(request: &Request) -> Self {
         let posted = request.method == "POST";
         let query = request.query_pairs();
-        let body = if posted { request.form_pairs() } else { Pairs::new() };
+        let body = if posted {
+            request.form_pairs()
+        } else {
+            Pairs::new()
+        };
         let cookie = request.header("cookie").unwrap_or_default();
-        let cookie = cookie.split("; ").find_map(|pair| pair.strip_prefix("PHPSESSID="));
+        let cookie = cookie
+            .split("; ")
+            .find_map(|pair| pair.strip_prefix("PHPSESSID="));
         let cookie = cookie.unwrap_or_default().to_owned();
         let (operation, session) = ("", String::new());
-        let mut call = Self { operation, session, cookie, posted, query, body };
+        let mut call = Self {
+            operation,
+            session,
+            cookie,
+            posted,
+            query,
+            body,
+        };
         let asked = call.either("operation").to_ascii_lowercase();
-        call.operation = OPERATIONS.iter().find(|known| **known == asked).unwrap_or(&"");
+        call.operation = OPERATIONS
+            .iter()
+            .find(|known| **known == asked)
+            .unwrap_or(&"");
         let session = call.either("sessionName");
         if !session.eq_ignore_ascii_case("null") {
             call.session = session.to_owned();
@@ -52,6 +68,8 @@ impl Call {
 
     /// A parameter wherever it stands.
     pub fn either(&self, name: &str) -> &str {
-        last(&self.body, name).or_else(|| last(&self.query, name)).unwrap_or_default()
+        last(&self.body, name)
+            .or_else(|| last(&self.query, name))
+            .unwrap_or_default()
     }
 }

@@ -20,7 +20,10 @@ pub(super) struct Challenges {
 
 impl Challenges {
     pub fn new(rules: Rules) -> Self {
-        Self { rules, by_user: HashMap::new() }
+        Self {
+            rules,
+            by_user: HashMap::new(),
+        }
     }
 
     pub fn delete(&mut self, user: &'static str) {
@@ -32,7 +35,10 @@ impl Challenges {
     pub fn insert(&mut self, user: &'static str) -> Challenge {
         let end = self.rules.now() + LIFETIME * SECOND;
         let token = random_hex(13);
-        self.by_user.entry(user).or_insert_with(|| Challenge { token: token.clone(), end });
+        self.by_user.entry(user).or_insert_with(|| Challenge {
+            token: token.clone(),
+            end,
+        });
         Challenge { token, end }
     }
 

@@ -80,10 +80,16 @@ impl Module {
 
     pub fn fields(&self, version: Version) -> impl Iterator<Item = Field> {
         let words = self.fields.split_whitespace();
-        words.filter(move |word| version == Version::Eight || !word.starts_with('+')).map(|word| {
-            let (name, default) = word.split_once('=').unwrap_or((word, ""));
-            Field { name: name.trim_matches(['+', '*']), mandatory: name.ends_with('*'), default }
-        })
+        words
+            .filter(move |word| version == Version::Eight || !word.starts_with('+'))
+            .map(|word| {
+                let (name, default) = word.split_once('=').unwrap_or((word, ""));
+                Field {
+                    name: name.trim_matches(['+', '*']),
+                    mandatory: name.ends_with('*'),
+                    default,
+                }
+            })
     }
 }
 
@@ -99,27 +105,32 @@ pub(super) fn types() -> Value {
 
 /// The answer to `describe`. vtiger 7 has neither `isunique` nor `allowDuplicates`.
 pub(super) fn describe(name: &str, version: Version) -> Result<Value, Refusal> {
-    let module = Module::find(name).ok_or_else(|| Refusal::denied(&format!(" for name : {name}")))?;
+    let module =
+        Module::find(name).ok_or_else(|| Refusal::denied(&format!(" for name : {name}")))?;
     let without = |mut value: Value, member: &str| {
         if let (Version::Seven, Some(members)) = (version, value.as_object_mut()) {
             members.shift_remove(member);
         }
         value
     };
-    let fields = module.fields(version).map(|Field { name, mandatory, .. }| {
-        let editable = name != module.count.0;
-        let field = json!({
-            "name": name,
-            "label": name,
-            "mandatory": mandatory,
-            "type": {"name": "string"},
-            "isunique": false,
-            "nullable": editable && !mandatory,
-            "editable": editable,
-            "default": "",
-        });
-        without(field, "isunique")
-    });
+    let fields = module.fields(version).map(
+        |Field {
+             name, mandatory, ..
+         }| {
+            let editable = name != module.count.0;
+            let field = json!({
+                "name": name,
+                "label": name,
+                "mandatory": mandatory,
+                "type": {"name": "string"},
+                "isunique": false,
+                "nullable": editable && !mandatory,
+                "editable": editable,
+                "default": "",
+            });
+            without(field, "isunique")
+        },
+    );
     let answer = json!({
         "label": module.name,
         "name": module.name,

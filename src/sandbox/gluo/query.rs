@@ -16,7 +16,8 @@ pub(super) fn run(text: &str, records: &Records, version: Version) -> Result<Val
     // Records come in the order of their ids anyway.
     let (rest, _) = split(rest, " ORDER BY ");
     let (name, conditions) = split(rest, " WHERE ");
-    let module = Module::find(name).ok_or_else(|| Refusal::denied(&format!(" for name : {name}")))?;
+    let module =
+        Module::find(name).ok_or_else(|| Refusal::denied(&format!(" for name : {name}")))?;
     let known = |name: &str| name == "id" || module.fields(version).any(|field| field.name == name);
     let counts = columns.eq_ignore_ascii_case("count(*)");
     let columns: Vec<&str> = match columns {
@@ -29,14 +30,17 @@ pub(super) fn run(text: &str, records: &Records, version: Version) -> Result<Val
         .filter_map(|condition| condition.split_once('='))
         .map(|(name, value)| (name.trim(), value.trim().trim_matches('\'')))
         .collect();
-    let mut named = columns.iter().chain(conditions.iter().map(|(name, _)| name));
+    let mut named = columns
+        .iter()
+        .chain(conditions.iter().map(|(name, _)| name));
     if let Some(name) = named.find(|name| !known(name)) {
         let text = format!("Permission to access '.{name}.' attribute denied.");
         return Err(Refusal::new("ACCESS_DENIED", &text));
     }
     let wanted = |record: &&Record| {
         let mut conditions = conditions.iter();
-        record.module.name == module.name && conditions.all(|(name, value)| record.values[*name] == **value)
+        record.module.name == module.name
+            && conditions.all(|(name, value)| record.values[*name] == **value)
     };
     let found = records.values().filter(wanted);
     if counts {
@@ -47,7 +51,9 @@ pub(super) fn run(text: &str, records: &Records, version: Version) -> Result<Val
     let rows = rows.trim().parse().unwrap_or(ROWS_MAX);
     let row = |record: &Record| -> Value {
         let columns = columns.iter().chain(&["id"]);
-        let row: Map<_, _> = columns.map(|name| ((*name).to_owned(), record.values[*name].clone())).collect();
+        let row: Map<_, _> = columns
+            .map(|name| ((*name).to_owned(), record.values[*name].clone()))
+            .collect();
         row.into()
     };
     Ok(found.skip(offset).take(rows).map(row).collect())
@@ -55,11 +61,18 @@ pub(super) fn run(text: &str, records: &Records, version: Version) -> Result<Val
 
 /// What stands between `SELECT` and the semicolon.
 fn select(text: &str) -> Result<&str, Refusal> {
-    let start = text.get(..7).filter(|start| start.eq_ignore_ascii_case("SELECT "));
-    let rest = start.and(text.get(7..)).ok_or_else(|| Refusal::denied(" for query"))?;
+    let start = text
+        .get(..7)
+        .filter(|start| start.eq_ignore_ascii_case("SELECT "));
+    let rest = start
+        .and(text.get(7..))
+        .ok_or_else(|| Refusal::denied(" for query"))?;
     let unexpected = |token: &str, found: &str, expected: &str| {
         let text = format!("token '{token}' Unexpected {found}, expected one of: {expected}");
-        Refusal::new("QUERY_SYNTAX_ERROR", &format!("Syntax Error on line 1: {text}"))
+        Refusal::new(
+            "QUERY_SYNTAX_ERROR",
+            &format!("Syntax Error on line 1: {text}"),
+        )
     };
     if rest.to_ascii_uppercase().starts_with("FROM ") {
         return Err(unexpected("FROM", "FRM(FROM)", "COLUMNNAME"));

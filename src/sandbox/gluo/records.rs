@@ -34,17 +34,32 @@ impl Gluo {
             let text = format!("{} does not have a value", field.name);
             return Err(Refusal::new("MANDATORY_FIELDS_MISSING", &text));
         }
-        let number = self.records.last_key_value().map_or(5, |(number, _)| number + 1);
-        let count = self.records.values().filter(|record| record.module.prefix == module.prefix).count();
-        let mut values: Map<String, Value> =
-            module.fields(self.version).map(|field| (field.name.to_owned(), json!(field.default))).collect();
+        let number = self
+            .records
+            .last_key_value()
+            .map_or(5, |(number, _)| number + 1);
+        let count = self
+            .records
+            .values()
+            .filter(|record| record.module.prefix == module.prefix)
+            .count();
+        let mut values: Map<String, Value> = module
+            .fields(self.version)
+            .map(|field| (field.name.to_owned(), json!(field.default)))
+            .collect();
         let (counter, letters) = module.count;
-        for (name, value) in [(counter, format!("{letters}{}", count + 1)), ("createdtime", self.clock())] {
+        for (name, value) in [
+            (counter, format!("{letters}{}", count + 1)),
+            ("createdtime", self.clock()),
+        ] {
             if values.contains_key(name) {
                 values[name] = json!(value);
             }
         }
-        values.insert("id".to_owned(), json!(format!("{}x{number}", module.prefix)));
+        values.insert(
+            "id".to_owned(),
+            json!(format!("{}x{number}", module.prefix)),
+        );
         Ok(self.save(number, Record { module, values }, &element, user))
     }
 
@@ -57,7 +72,9 @@ impl Gluo {
     pub(super) fn revise(&mut self, user: &str, input: &Pairs) -> Result<Answer, Refusal> {
         let element = element(input);
         let number = self.locate(&text(&element, "id"))?;
-        let Some(record) = self.records.remove(&number) else { return Err(Refusal::denied("")) };
+        let Some(record) = self.records.remove(&number) else {
+            return Err(Refusal::denied(""));
+        };
         Ok(self.save(number, record, &element, user))
     }
 
@@ -85,23 +102,45 @@ impl Gluo {
             }
             record.values[field.name] = json!(value);
         }
-        for (name, value) in [("modifiedtime", self.clock()), ("modifiedby", user.to_owned())] {
+        for (name, value) in [
+            ("modifiedtime", self.clock()),
+            ("modifiedby", user.to_owned()),
+        ] {
             if record.values.contains_key(name) {
                 record.values[name] = json!(value);
             }
         }
         // What a module without names of people makes its labels of is not recorded.
-        let label = format!("{} {}", text(&record.values, "firstname"), text(&record.values, "lastname"));
-        let label = if self.version == Version::Eight { label.trim() } else { &label };
+        let label = format!(
+            "{} {}",
+            text(&record.values, "firstname"),
+            text(&record.values, "lastname")
+        );
+        let label = if self.version == Version::Eight {
+            label.trim()
+        } else {
+            &label
+        };
         record.values.insert("label".to_owned(), json!(label));
         let answer = Answer::Result(self.shown(&record));
         self.records.insert(number, record);
-        if lost && self.version == Version::Eight { Answer::RestrictedFile } else { answer }
+        if lost && self.version == Version::Eight {
+            Answer::RestrictedFile
+        } else {
+            answer
+        }
     }
 
     fn shown(&self, record: &Record) -> Value {
-        let names = record.module.fields(self.version).map(|field| field.name).chain(["id", "label"]);
-        names.map(|name| (name.to_owned(), record.values[name].clone())).collect::<Map<_, _>>().into()
+        let names = record
+            .module
+            .fields(self.version)
+            .map(|field| field.name)
+            .chain(["id", "label"]);
+        names
+            .map(|name| (name.to_owned(), record.values[name].clone()))
+            .collect::<Map<_, _>>()
+            .into()
     }
 
     fn exists(&self, id: &str) -> bool {
@@ -109,12 +148,19 @@ impl Gluo {
     }
 
     fn locate(&self, id: &str) -> Result<u32, Refusal> {
-        let numbers = id
-            .split_once('x')
-            .and_then(|(prefix, number)| Some((prefix.parse::<u32>().ok()?, number.parse::<u32>().ok()?)));
+        let numbers = id.split_once('x').and_then(|(prefix, number)| {
+            Some((prefix.parse::<u32>().ok()?, number.parse::<u32>().ok()?))
+        });
         let (prefix, number) = numbers.ok_or_else(|| Refusal::denied(" for id"))?;
-        let found = self.records.get(&number).is_some_and(|record| record.module.prefix == prefix);
-        if found { Ok(number) } else { Err(Refusal::denied("")) }
+        let found = self
+            .records
+            .get(&number)
+            .is_some_and(|record| record.module.prefix == prefix);
+        if found {
+            Ok(number)
+        } else {
+            Err(Refusal::denied(""))
+        }
     }
 
     fn clock(&self) -> String {
@@ -125,7 +171,8 @@ impl Gluo {
 
 /// The `element` of a request; what is no JSON object is an empty one.
 fn element(input: &Pairs) -> Element {
-    let value: Value = serde_json::from_str(last(input, "element").unwrap_or_default()).unwrap_or_default();
+    let value: Value =
+        serde_json::from_str(last(input, "element").unwrap_or_default()).unwrap_or_default();
     value.as_object().cloned().unwrap_or_default()
 }
 

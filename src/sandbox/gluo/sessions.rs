@@ -43,7 +43,11 @@ pub struct Sessions {
 
 impl Sessions {
     pub(super) fn new(rules: Rules) -> Self {
-        Self { rules, by_name: HashMap::new(), collected_late: false }
+        Self {
+            rules,
+            by_name: HashMap::new(),
+            collected_late: false,
+        }
     }
 
     pub(super) fn create(&mut self, user: &'static str) -> String {
@@ -58,14 +62,25 @@ impl Sessions {
 
     fn put(&mut self, name: &str, user: Option<&'static str>) {
         let (now, idle) = (self.rules.now(), self.rules.lifetime(IDLE));
-        self.by_name.retain(|_, session| now - session.used < idle || self.collected_late);
-        self.by_name.insert(name.to_owned(), Session { user, used: now, mark: None });
+        self.by_name
+            .retain(|_, session| now - session.used < idle || self.collected_late);
+        self.by_name.insert(
+            name.to_owned(),
+            Session {
+                user,
+                used: now,
+                mark: None,
+            },
+        );
     }
 
     /// Uses a session: its user, or none where it is poisoned. What strikes it ends it with this answer.
     pub(super) fn open(&mut self, name: &str) -> Result<Option<&'static str>, Refusal> {
         let (now, idle) = (self.rules.now(), self.rules.lifetime(IDLE));
-        let session = self.by_name.get_mut(name).ok_or_else(Refusal::dead_session)?;
+        let session = self
+            .by_name
+            .get_mut(name)
+            .ok_or_else(Refusal::dead_session)?;
         let stale = now - session.used >= idle;
         session.used = now;
         let (user, mark) = (session.user, session.mark);
@@ -73,9 +88,10 @@ impl Sessions {
             self.by_name.remove(name);
         }
         match mark {
-            Some(Mark::Expired) => {
-                Err(Refusal::new("SESSION_EXPIRED", "Session has life span over please login again"))
-            }
+            Some(Mark::Expired) => Err(Refusal::new(
+                "SESSION_EXPIRED",
+                "Session has life span over please login again",
+            )),
             Some(Mark::LeftIdle) => {
                 let text = "Session has been invalidated to due lack activity";
                 Err(Refusal::new("SESSION_LEFT_IDLE", text))

@@ -15,7 +15,15 @@ pub struct User {
 impl User {
     fn new(id: &'static str, name: &'static str, key: Option<&str>) -> Self {
         let key = key.map(str::to_owned);
-        Self { id, name, names: ("", name), email: "u@sandbox.invalid", key, admin: false, active: true }
+        Self {
+            id,
+            name,
+            names: ("", name),
+            email: "u@sandbox.invalid",
+            key,
+            admin: false,
+            active: true,
+        }
     }
 
     /// The old key is worth nothing from here on; the user's sessions live on.
@@ -32,8 +40,14 @@ pub(super) fn users() -> Vec<User> {
             ..User::new("19x1", "admin", Some("SandboxAdminKey"))
         },
         User::new("19x5", "plain.user", Some("SandboxPlainKey")),
-        User { active: false, ..User::new("19x6", "sleeper", Some("SandboxSleepKey")) },
-        User { names: ("José", "Müller"), ..User::new("19x7", "josé müller", Some("SandboxJoseKey0")) },
+        User {
+            active: false,
+            ..User::new("19x6", "sleeper", Some("SandboxSleepKey"))
+        },
+        User {
+            names: ("José", "Müller"),
+            ..User::new("19x7", "josé müller", Some("SandboxJoseKey0"))
+        },
         User::new("19x8", "nokey", None),
         User {
             names: ("Pat", "O'Brien"),
@@ -70,7 +84,10 @@ static ACCENTS: [(char, char, &str); 14] = [
 ];
 
 fn bare(letter: char) -> char {
-    ACCENTS.iter().find(|(accented, _, _)| *accented == letter).map_or(letter, |(_, bare, _)| *bare)
+    ACCENTS
+        .iter()
+        .find(|(accented, _, _)| *accented == letter)
+        .map_or(letter, |(_, bare, _)| *bare)
 }
 
 /// PHP's `htmlentities` with `ENT_QUOTES`, as the service writes names.

@@ -40,10 +40,15 @@ pub(super) enum Ran {
 pub(super) fn last_words(operation: &str) -> String {
     let manager = "include/Webservices/OperationManager.php";
     match operation {
-        "" => fatal("WebServiceException: Unknown operation requested", manager, 36),
+        "" => fatal(
+            "WebServiceException: Unknown operation requested",
+            manager,
+            36,
+        ),
         "logout" => fatal("Error: Unknown named parameter $sessionName", manager, 152),
         _ => {
-            let privileges = "Error: Failed opening required 'user_privileges/user_privileges_.php'";
+            let privileges =
+                "Error: Failed opening required 'user_privileges/user_privileges_.php'";
             fatal(privileges, "include/utils/UserInfoUtil.php", 2124)
         }
     }
@@ -51,8 +56,12 @@ pub(super) fn last_words(operation: &str) -> String {
 
 type Line = (&'static str, &'static str, &'static str, u32);
 
-const UNDEFINED_KEY: Line =
-    ("Warning", "Undefined array key \"format\"", "include/Webservices/Utils.php", 142);
+const UNDEFINED_KEY: Line = (
+    "Warning",
+    "Undefined array key \"format\"",
+    "include/Webservices/Utils.php",
+    142,
+);
 const DECLARATION: Line = (
     "Warning",
     "Declaration of Users::saveentity($module) should be compatible with \

@@ -39,16 +39,42 @@ pub(super) fn clients() -> Vec<Client> {
     };
     let machine = |id, secret| client(id, secret, Grant::ClientCredentials);
     vec![
-        machine("11111111-1111-4111-8111-111111111111", "sandbox-machine-client"),
-        client("22222222-2222-4222-8222-222222222222", "sandbox-password-client", Grant::Password),
-        machine("33333333-3333-4333-8333-333333333333", "s&e\"c<r>e't`%+ é:x"),
-        Client { user: None, ..machine("44444444-4444-4444-8444-444444444444", "sandbox-userless-client") },
+        machine(
+            "11111111-1111-4111-8111-111111111111",
+            "sandbox-machine-client",
+        ),
+        client(
+            "22222222-2222-4222-8222-222222222222",
+            "sandbox-password-client",
+            Grant::Password,
+        ),
+        machine(
+            "33333333-3333-4333-8333-333333333333",
+            "s&e\"c<r>e't`%+ é:x",
+        ),
+        Client {
+            user: None,
+            ..machine(
+                "44444444-4444-4444-8444-444444444444",
+                "sandbox-userless-client",
+            )
+        },
         Client {
             confidential: false,
-            ..machine("55555555-5555-4555-8555-555555555555", "sandbox-public-client")
+            ..machine(
+                "55555555-5555-4555-8555-555555555555",
+                "sandbox-public-client",
+            )
         },
-        client("66666666-6666-4666-8666-666666666666", "sandbox-other-client", Grant::Password),
-        machine("77777777-7777-4777-8777-777777777777", "s&e&quot;c&lt;r&gt;e&#039;t&#096;%+ é:x"),
+        client(
+            "66666666-6666-4666-8666-666666666666",
+            "sandbox-other-client",
+            Grant::Password,
+        ),
+        machine(
+            "77777777-7777-4777-8777-777777777777",
+            "s&e&quot;c&lt;r&gt;e&#039;t&#096;%+ é:x",
+        ),
     ]
 }
 
@@ -62,8 +88,22 @@ pub(super) fn users() -> Vec<User> {
         deleted: false,
     };
     vec![
-        User { admin: true, ..user("1", "admin", "Sandbox-Admin-1") },
-        user("aaaaaaaa-0000-4000-8000-000000000001", "ana", "Sandbox-Ana-1"),
-        User { active: false, ..user("aaaaaaaa-0000-4000-8000-000000000002", "gone", "Sandbox-Gone-1") },
+        User {
+            admin: true,
+            ..user("1", "admin", "Sandbox-Admin-1")
+        },
+        user(
+            "aaaaaaaa-0000-4000-8000-000000000001",
+            "ana",
+            "Sandbox-Ana-1",
+        ),
+        User {
+            active: false,
+            ..user(
+                "aaaaaaaa-0000-4000-8000-000000000002",
+                "gone",
+                "Sandbox-Gone-1",
+            )
+        },
     ]
 }

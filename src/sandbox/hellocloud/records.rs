@@ -29,12 +29,25 @@ pub(super) struct Record {
 pub(super) fn demo() -> Record {
     let attributes = json!({"name": "Silva & Cia", "date_entered": "2026-11-28T00:16:00+00:00"});
     let attributes = attributes.as_object().cloned().unwrap_or_default();
-    Record { module: "Accounts", id: guid(), attributes }
+    Record {
+        module: "Accounts",
+        id: guid(),
+        attributes,
+    }
 }
 
 /// The answer to `meta/modules`.
 pub(super) fn modules() -> Value {
-    let access = ["access", "delete", "edit", "export", "import", "list", "massupdate", "view"];
+    let access = [
+        "access",
+        "delete",
+        "edit",
+        "export",
+        "import",
+        "list",
+        "massupdate",
+        "view",
+    ];
     let about = |name: &str| (name.to_owned(), json!({"label": name, "access": access}));
     let attributes: Map<String, Value> = MODULES.iter().map(|(name, _)| about(name)).collect();
     json!({"data": {"type": "modules", "attributes": attributes}})
@@ -42,7 +55,12 @@ pub(super) fn modules() -> Value {
 
 impl HelloCloud {
     /// `path` is what stands behind `V8/module`.
-    pub(super) fn module(&mut self, request: &Request, path: &str, user: Option<&'static str>) -> Response {
+    pub(super) fn module(
+        &mut self,
+        request: &Request,
+        path: &str,
+        user: Option<&'static str>,
+    ) -> Response {
         let admin = match self.acting(user) {
             Ok(user) => user.admin,
             Err(detail) => return invalid(JSON, &detail),
@@ -57,19 +75,38 @@ impl HelloCloud {
         };
         match parts.next() {
             None => self.list(request, module),
-            Some(id) => match self.records.iter().find(|record| record.module == module && record.id == id) {
+            Some(id) => match self
+                .records
+                .iter()
+                .find(|record| record.module == module && record.id == id)
+            {
                 Some(record) => api(200, &json!({"data": data(record)})),
-                None => invalid(JSON, &format!("The option \"id\" with value \"{id}\" is invalid.")),
+                None => invalid(
+                    JSON,
+                    &format!("The option \"id\" with value \"{id}\" is invalid."),
+                ),
             },
         }
     }
 
     fn list(&self, request: &Request, module: &str) -> Response {
         let pairs = request.query_pairs();
-        let number = |name| last(&pairs, name).and_then(|text| text.parse::<usize>().ok()).unwrap_or(0);
-        let found: Vec<&Record> = self.records.iter().filter(|record| record.module == module).collect();
+        let number = |name| {
+            last(&pairs, name)
+                .and_then(|text| text.parse::<usize>().ok())
+                .unwrap_or(0)
+        };
+        let found: Vec<&Record> = self
+            .records
+            .iter()
+            .filter(|record| record.module == module)
+            .collect();
         // Without a page size all rows stand on one page. Without a number the next page is the first one.
-        let size = if number("page[size]") == 0 { found.len().max(1) } else { number("page[size]") };
+        let size = if number("page[size]") == 0 {
+            found.len().max(1)
+        } else {
+            number("page[size]")
+        };
         let (page, pages) = (number("page[number]"), found.len().div_ceil(size));
         let first = page.saturating_sub(1) * size;
         let rows: Vec<Value> = found.into_iter().skip(first).take(size).map(data).collect();
@@ -103,11 +140,18 @@ impl HelloCloud {
             return Response::new(301, HTML, "")
                 .header("Location", "Location: index.php?action=Error&module=Users");
         }
-        let mut attributes = data_sent["attributes"].as_object().cloned().unwrap_or_default();
+        let mut attributes = data_sent["attributes"]
+            .as_object()
+            .cloned()
+            .unwrap_or_default();
         let now = Timestamp::from_microsecond(self.rules.now()).unwrap_or_default();
         let entered = now.strftime("%Y-%m-%dT%H:%M:00+00:00").to_string();
         attributes.insert("date_entered".to_owned(), json!(entered));
-        let record = Record { module, id: guid(), attributes };
+        let record = Record {
+            module,
+            id: guid(),
+            attributes,
+        };
         let answer = api(201, &json!({"data": data(&record)}));
         self.records.push(record);
         match self.surroundings.workflow.filter(|_| module == "Bugs") {
@@ -131,7 +175,10 @@ impl HelloCloud {
     /// The user whose rights count, or why there is none.
     pub(super) fn acting(&self, id: Option<&'static str>) -> Result<&User, String> {
         let id = id.ok_or("Module id is empty when trying to get Users")?;
-        let user = self.users.iter().find(|user| user.id == id && !user.deleted);
+        let user = self
+            .users
+            .iter()
+            .find(|user| user.id == id && !user.deleted);
         user.ok_or_else(|| format!("Users module with id {id} is not found"))
     }
 }

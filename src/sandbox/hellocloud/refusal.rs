@@ -17,7 +17,12 @@ impl Refusal {
     fn new(status: u16, error: &'static str, text: &str, hint: &str) -> Self {
         let hint = (!hint.is_empty()).then(|| hint.to_owned());
         let text = text.to_owned();
-        Self { status, error, text, hint }
+        Self {
+            status,
+            error,
+            text,
+            hint,
+        }
     }
 
     pub fn client() -> Self {
@@ -43,7 +48,12 @@ impl Refusal {
     }
 
     pub fn refresh(hint: &str) -> Self {
-        Self::new(401, "invalid_request", "The refresh token is invalid.", hint)
+        Self::new(
+            401,
+            "invalid_request",
+            "The refresh token is invalid.",
+            hint,
+        )
     }
 
     pub fn scope() -> Self {

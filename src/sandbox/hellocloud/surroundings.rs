@@ -66,7 +66,9 @@ impl Surroundings {
     /// The path below `Api/` that PHP is asked for, or what the web server says itself.
     pub(super) fn route<'a>(&self, request: &'a Request) -> Result<&'a str, Response> {
         if self.asks_for_password {
-            return Err(self.password_page().header("WWW-Authenticate", "Basic realm=\"Homologacao\""));
+            return Err(self
+                .password_page()
+                .header("WWW-Authenticate", "Basic realm=\"Homologacao\""));
         }
         match self.gateway {
             Some(502) => return Err(Response::nginx(502, "Bad Gateway")),
@@ -91,9 +93,14 @@ impl Surroundings {
             return Ok("");
         }
         let rewritten = matches!(self.paths, Paths::Rewritten | Paths::SuiteCrm8);
-        match (path.strip_prefix("/Api/index.php/"), path.strip_prefix("/Api/")) {
+        match (
+            path.strip_prefix("/Api/index.php/"),
+            path.strip_prefix("/Api/"),
+        ) {
             (Some(path), _) => Ok(path),
-            (_, Some(path)) if rewritten && (path == "access_token" || path.starts_with("V8/")) => Ok(path),
+            (_, Some(path)) if rewritten && (path == "access_token" || path.starts_with("V8/")) => {
+                Ok(path)
+            }
             _ => Err(self.web_page(request, path)),
         }
     }
@@ -101,9 +108,11 @@ impl Surroundings {
     /// The answer of a PHP that dies at once.
     pub(super) fn death(&self) -> Option<Response> {
         let (error, file, line) = match self.broken? {
-            Broken::KeysMissing => {
-                ("LogicException: Invalid key supplied", "vendor/league/oauth2-server/src/CryptKey.php", 67)
-            }
+            Broken::KeysMissing => (
+                "LogicException: Invalid key supplied",
+                "vendor/league/oauth2-server/src/CryptKey.php",
+                67,
+            ),
             Broken::DatabaseDown => {
                 let error = "mysqli_sql_exception: Connection refused";
                 (error, "include/database/MysqliManager.php", 322)
@@ -143,12 +152,12 @@ impl Surroundings {
     fn web_page(&self, request: &Request, path: &str) -> Response {
         let login = matches!(path, "" | "/" | "/index.php");
         if login && request.query.contains("action=Login") {
-            let page =
-                "<!DOCTYPE html>\n<html><head><title>SuiteCRM</title></head><body>Sandbox</body></html>\n";
+            let page = "<!DOCTYPE html>\n<html><head><title>SuiteCRM</title></head><body>Sandbox</body></html>\n";
             return Response::new(200, HTML, page);
         }
         if login || self.paths == Paths::TryFiles {
-            return Response::new(301, HTML, "").header("Location", "index.php?action=Login&module=Users");
+            return Response::new(301, HTML, "")
+                .header("Location", "index.php?action=Login&module=Users");
         }
         match self.web_server {
             WebServer::Apache => Response::apache_not_found(),

@@ -63,7 +63,10 @@ impl HelloCloud {
                 }
             }
         };
-        response.asked = format!(" grant_type={}", last(&fields, "grant_type").unwrap_or_default());
+        response.asked = format!(
+            " grant_type={}",
+            last(&fields, "grant_type").unwrap_or_default()
+        );
         response
     }
 
@@ -78,11 +81,13 @@ impl HelloCloud {
             Grant::ClientCredentials => own_user,
             Grant::Password => {
                 let name = last(fields, "username").ok_or_else(|| Refusal::missing("username"))?;
-                let password = last(fields, "password").ok_or_else(|| Refusal::missing("password"))?;
+                let password =
+                    last(fields, "password").ok_or_else(|| Refusal::missing("password"))?;
                 Some(self.check(name, password)?)
             }
             Grant::Refresh => {
-                let token = last(fields, "refresh_token").ok_or_else(|| Refusal::missing("refresh_token"))?;
+                let token = last(fields, "refresh_token")
+                    .ok_or_else(|| Refusal::missing("refresh_token"))?;
                 let old = self.refreshable(token, id)?;
                 old.end();
                 old.user
@@ -113,7 +118,8 @@ impl HelloCloud {
             "expires_in": seconds(lifetime),
             "access_token": access,
         });
-        let refresh = (grant != Grant::ClientCredentials).then(|| format!("def50200{}", random_hex(842)));
+        let refresh =
+            (grant != Grant::ClientCredentials).then(|| format!("def50200{}", random_hex(842)));
         if let Some(refresh) = &refresh {
             answer["refresh_token"] = json!(refresh);
         }
@@ -133,7 +139,10 @@ impl HelloCloud {
 
     fn refreshable(&mut self, token: &str, client: &str) -> Result<&mut Login, Refusal> {
         let now = self.rules.now();
-        let found = self.logins.iter_mut().find(|login| login.refresh.as_deref() == Some(token));
+        let found = self
+            .logins
+            .iter_mut()
+            .find(|login| login.refresh.as_deref() == Some(token));
         let login = found.ok_or_else(|| Refusal::refresh("Cannot decrypt the refresh token"))?;
         if login.client != client {
             Err(Refusal::refresh("Token is not linked to client"))
@@ -150,7 +159,9 @@ impl HelloCloud {
     /// The login that a call's access token stands for, or why there is none.
     pub(super) fn authorize(&mut self, request: &Request) -> Result<&mut Login, &'static str> {
         const UNVERIFIED: &str = "Access token could not be verified";
-        let header = request.header("authorization").filter(|_| !self.surroundings.drops_authorization);
+        let header = request
+            .header("authorization")
+            .filter(|_| !self.surroundings.drops_authorization);
         let header = header.ok_or("Missing \"Authorization\" header")?;
         // `Bearer` in this spelling is cut off; any other word stays and spoils the token.
         let token = header.strip_prefix("Bearer ").unwrap_or(header);
@@ -164,7 +175,11 @@ impl HelloCloud {
             return Err("Error while decoding from JSON");
         }
         let (now, keys) = (self.rules.now(), self.keys);
-        let login = self.logins.iter_mut().find(|login| login.access == token).ok_or(UNVERIFIED)?;
+        let login = self
+            .logins
+            .iter_mut()
+            .find(|login| login.access == token)
+            .ok_or(UNVERIFIED)?;
         if login.access_end <= now || login.keys != keys {
             return Err(UNVERIFIED);
         }
@@ -175,7 +190,12 @@ impl HelloCloud {
     }
 
     /// The client that a token request comes from: its body counts before HTTP Basic.
-    fn authenticate(&self, grant: Grant, request: &Request, fields: &Pairs) -> Result<&Client, Refusal> {
+    fn authenticate(
+        &self,
+        grant: Grant,
+        request: &Request,
+        fields: &Pairs,
+    ) -> Result<&Client, Refusal> {
         let (basic_id, basic_secret) = basic(request).unzip();
         let id = last(fields, "client_id").map(str::to_owned).or(basic_id);
         let id = id.ok_or_else(|| Refusal::missing("client_id"))?;
@@ -183,12 +203,19 @@ impl HelloCloud {
             let text = "Module id is empty when trying to get OAuth2Clients";
             return Err(Refusal::unknown(text.to_owned()));
         }
-        let Some(client) = self.clients.iter().find(|client| client.id == id && !client.deleted) else {
+        let Some(client) = self
+            .clients
+            .iter()
+            .find(|client| client.id == id && !client.deleted)
+        else {
             let text = format!("OAuth2Clients module with id {id} is not found");
             return Err(Refusal::unknown(text));
         };
-        let secret = last(fields, "client_secret").map(str::to_owned).or(basic_secret);
-        let own_grant = client.grant == grant || (client.grant, grant) == (Grant::Password, Grant::Refresh);
+        let secret = last(fields, "client_secret")
+            .map(str::to_owned)
+            .or(basic_secret);
+        let own_grant =
+            client.grant == grant || (client.grant, grant) == (Grant::Password, Grant::Refresh);
         let may = own_grant && (client.confidential || grant != Grant::ClientCredentials);
         match secret.as_ref() == Some(&client.secret) && may {
             true => Ok(client),
@@ -198,13 +225,20 @@ impl HelloCloud {
 
     /// An inactive user passes, as in the real one; the wrong password comes back in the answer.
     fn check(&self, name: &str, password: &str) -> Result<&'static str, Refusal> {
-        let found = self.users.iter().find(|user| user.name.eq_ignore_ascii_case(name) && !user.deleted);
+        let found = self
+            .users
+            .iter()
+            .find(|user| user.name.eq_ignore_ascii_case(name) && !user.deleted);
         let Some(user) = found else {
-            return Err(Refusal::unknown(format!("No user found with this username: {name}")));
+            return Err(Refusal::unknown(format!(
+                "No user found with this username: {name}"
+            )));
         };
         match user.password == password {
             true => Ok(user.id),
-            false => Err(Refusal::unknown(format!("The password is invalid: {password}"))),
+            false => Err(Refusal::unknown(format!(
+                "The password is invalid: {password}"
+            ))),
         }
     }
 }
@@ -228,11 +262,20 @@ fn fields(request: &Request) -> Result<Pairs, Response> {
             .collect());
     }
     let pairs = request.form_pairs();
-    let tame = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.[]".contains(&b));
+    let tame = |name: &str| {
+        name.bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"_-.[]".contains(&b))
+    };
     if pairs.iter().all(|(name, _)| tame(name)) {
-        Ok(pairs.into_iter().map(|(name, value)| (name, clean(&value))).collect())
+        Ok(pairs
+            .into_iter()
+            .map(|(name, value)| (name, clean(&value)))
+            .collect())
     } else {
-        let text = format!("Bad data passed in; <a href=\"http://{}\">Return to Home</a>", request.host());
+        let text = format!(
+            "Bad data passed in; <a href=\"http://{}\">Return to Home</a>",
+            request.host()
+        );
         Err(Response::new(200, HTML, text))
     }
 }

@@ -8,15 +8,24 @@ use crate::secret::percent;
 
 /// What stands around secrets: texts with pieces of every escape.
 const PIECES: &[&str] = &[
-    "Ol\u{e1}", " ", "&", "amp;", "%", "41", "\\", "u00", "+", "<br />", "\n", "x=1", "\"", "{", "#", "...",
+    "Ol\u{e1}", " ", "&", "amp;", "%", "41", "\\", "u00", "+", "<br />", "\n", "x=1", "\"", "{",
+    "#", "...",
 ];
 
 fn secret() -> impl Strategy<Value = String> {
     let ascii: Vec<char> = ('!'..='~').filter(|c| *c != '*').collect();
     let spaced: Vec<char> = ascii.iter().copied().chain([' '; 20]).collect();
-    let foreign: Vec<char> = ascii.iter().copied().chain("áéíõçüß¥€ж中😀".chars().cycle().take(60)).collect();
-    prop_oneof![vec(select(ascii), 8..40), vec(select(spaced), 8..40), vec(select(foreign), 8..40)]
-        .prop_map(|chars| chars.into_iter().collect())
+    let foreign: Vec<char> = ascii
+        .iter()
+        .copied()
+        .chain("áéíõçüß¥€ж中😀".chars().cycle().take(60))
+        .collect();
+    prop_oneof![
+        vec(select(ascii), 8..40),
+        vec(select(spaced), 8..40),
+        vec(select(foreign), 8..40)
+    ]
+    .prop_map(|chars| chars.into_iter().collect())
 }
 
 fn surroundings() -> impl Strategy<Value = String> {
@@ -27,9 +36,19 @@ fn surroundings() -> impl Strategy<Value = String> {
 fn escaped(c: char, form: u8) -> String {
     let bytes = |start: &str| {
         let mut buffer = [0; 4];
-        c.encode_utf8(&mut buffer).bytes().map(|byte| format!("{start}{byte:02x}")).collect()
+        c.encode_utf8(&mut buffer)
+            .bytes()
+            .map(|byte| format!("{start}{byte:02x}"))
+            .collect()
     };
-    let named = [('&', "amp"), ('<', "lt"), ('>', "gt"), ('"', "quot"), ('\'', "apos"), ('é', "eacute")];
+    let named = [
+        ('&', "amp"),
+        ('<', "lt"),
+        ('>', "gt"),
+        ('"', "quot"),
+        ('\'', "apos"),
+        ('é', "eacute"),
+    ];
     match (form, named.iter().find(|(known, _)| *known == c)) {
         (0, _) if !"\\&%+<".contains(c) => c.to_string(),
         (1, _) => bytes("%"),
@@ -37,7 +56,11 @@ fn escaped(c: char, form: u8) -> String {
         (3, _) => format!("&#x{:X};", u32::from(c)),
         (4, Some((_, name))) => format!("&{name};"),
         (5, _) if c.is_ascii() => bytes("\\x"),
-        _ => c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect(),
+        _ => c
+            .encode_utf16(&mut [0; 2])
+            .iter()
+            .map(|unit| format!("\\u{unit:04x}"))
+            .collect(),
     }
 }
 
@@ -51,9 +74,11 @@ fn wholes(secret: &str) -> Vec<String> {
         percent(&percent(secret)),
         json[1..json.len() - 1].to_owned(),
     ];
-    for hash in
-        [hex(&md5::Md5::digest(secret)), hex(&sha1::Sha1::digest(secret)), hex(&sha2::Sha256::digest(secret))]
-    {
+    for hash in [
+        hex(&md5::Md5::digest(secret)),
+        hex(&sha1::Sha1::digest(secret)),
+        hex(&sha2::Sha256::digest(secret)),
+    ] {
         all.extend([hash.to_uppercase(), hash]);
     }
     all
@@ -136,7 +161,10 @@ fn what_a_blank_lays_open_is_blanked_too() {
     redactor.learn(&Secret::new("41414141".to_owned()));
     let text = "is %68unt\\u0065r2%41414141!";
     assert_eq!(redactor.foreign(text), format!("is {BLANK}{BLANK}!"));
-    assert_eq!(redactor.foreign_start(text, text.len() - 1), format!("is {BLANK}{BLANK}"));
+    assert_eq!(
+        redactor.foreign_start(text, text.len() - 1),
+        format!("is {BLANK}{BLANK}")
+    );
 }
 
 #[test]

@@ -9,14 +9,20 @@ use crate::secret::Secret;
 /// file. A line that sets one of them to nothing is filled in, the others come behind the last line; no other byte
 /// is changed. `None` where the file as a whole would then not be read back as meant.
 pub fn fill(old: &[u8], settings: &[(String, Secret, Secret)]) -> Option<Zeroizing<Vec<u8>>> {
-    let added: usize = settings.iter().map(|(name, _, quoted)| name.len() + quoted.expose().len() + 5).sum();
+    let added: usize = settings
+        .iter()
+        .map(|(name, _, quoted)| name.len() + quoted.expose().len() + 5)
+        .sum();
     // Growing would leave copies of secrets behind.
     let mut new = Zeroizing::new(Vec::with_capacity(old.len() + added + 2));
     let mut left: Vec<_> = settings.iter().collect();
     let mut rest = old.strip_prefix(b"\xef\xbb\xbf").unwrap_or(old);
     new.extend_from_slice(&old[..old.len() - rest.len()]);
     while !rest.is_empty() {
-        let end = rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |at| at + 1);
+        let end = rest
+            .iter()
+            .position(|byte| *byte == b'\n')
+            .map_or(rest.len(), |at| at + 1);
         let (whole, behind) = rest.split_at(end);
         rest = behind;
         let line = Line::new(whole.strip_suffix(b"\n").unwrap_or(whole));
@@ -46,7 +52,9 @@ pub fn fill(old: &[u8], settings: &[(String, Secret, Secret)]) -> Option<Zeroizi
     }
     let entries = read(&new).ok()?;
     let as_meant = settings.iter().all(|(name, value, _)| {
-        entries.iter().any(|entry| entry.written == *name && entry.text.expose() == value.expose())
+        entries
+            .iter()
+            .any(|entry| entry.written == *name && entry.text.expose() == value.expose())
     });
     as_meant.then_some(new)
 }

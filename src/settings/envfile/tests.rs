@@ -6,9 +6,10 @@ use crate::error::Cause;
 /// Every setting as `NAME=value`, or the error's message.
 fn settings(bytes: &[u8]) -> std::result::Result<Vec<String>, String> {
     match read(bytes) {
-        Ok(entries) => {
-            Ok(entries.iter().map(|entry| format!("{}={}", entry.variable, entry.text.expose())).collect())
-        }
+        Ok(entries) => Ok(entries
+            .iter()
+            .map(|entry| format!("{}={}", entry.variable, entry.text.expose()))
+            .collect()),
         Err(error) => {
             assert_eq!(error.cause, Cause::BadSetting);
             Err(error.message.english())
@@ -24,7 +25,12 @@ fn accepts(bytes: impl AsRef<[u8]>, expected: &[&str]) {
 
 fn refuses(bytes: impl AsRef<[u8]>, message: &str) {
     let bytes = bytes.as_ref();
-    assert_eq!(settings(bytes), Err(message.to_owned()), "{}", bytes.escape_ascii());
+    assert_eq!(
+        settings(bytes),
+        Err(message.to_owned()),
+        "{}",
+        bytes.escape_ascii()
+    );
 }
 
 #[test]
@@ -57,8 +63,14 @@ fn values_arrive_as_they_are_written() {
         (r#""a" # "b""#, "a"),
         (" 'a'", "a"),
     ] {
-        accepts(format!("GLUO_ACCESS_KEY={raw}"), &[&format!("GLUO_ACCESS_KEY={value}")]);
-        accepts(format!("GLUO_USERNAME={raw}\n"), &[&format!("GLUO_USERNAME={value}")]);
+        accepts(
+            format!("GLUO_ACCESS_KEY={raw}"),
+            &[&format!("GLUO_ACCESS_KEY={value}")],
+        );
+        accepts(
+            format!("GLUO_USERNAME={raw}\n"),
+            &[&format!("GLUO_USERNAME={value}")],
+        );
     }
 }
 
@@ -66,7 +78,8 @@ fn values_arrive_as_they_are_written() {
 fn doubtful_values_are_refused() {
     let single = "put it between single quotes, on one line: GLUO_ACCESS_KEY='…'";
     let double = "put it between double quotes, on one line: GLUO_ACCESS_KEY=\"…\"";
-    let neither = "no quotes carry it to every reader: set GLUO_ACCESS_KEY in the environment instead";
+    let neither =
+        "no quotes carry it to every reader: set GLUO_ACCESS_KEY in the environment instead";
     for (raw, hint) in [
         ("pa$word", single),
         ("pa$", single),
@@ -115,7 +128,9 @@ fn doubtful_values_are_refused() {
             format!("# x\n\nGLUO_ACCESS_KEY={raw}\n"),
             "line 3: GLUO_ACCESS_KEY cannot be read as it stands",
         );
-        let error = read(format!("GLUO_ACCESS_KEY={raw}").as_bytes()).err().expect(raw);
+        let error = read(format!("GLUO_ACCESS_KEY={raw}").as_bytes())
+            .err()
+            .expect(raw);
         assert_eq!(error.hint.expect("a hint").english(), hint, "{raw}");
     }
     for raw in ["a\0b", "'a\0b'", "\"a\u{1b}b\"", "a\rb", "a\r\r", "a\u{85}"] {
@@ -136,9 +151,15 @@ fn a_comment_behind_a_value_is_cut_unless_the_value_is_a_secret() {
         ("ab # don't $x \\", "ab"),
     ] {
         accepts(format!("GLUO_URL={raw}"), &[&format!("GLUO_URL={value}")]);
-        refuses(format!("GLUO_ACCESS_KEY={raw}"), "line 1: GLUO_ACCESS_KEY cannot be read as it stands");
+        refuses(
+            format!("GLUO_ACCESS_KEY={raw}"),
+            "line 1: GLUO_ACCESS_KEY cannot be read as it stands",
+        );
     }
-    refuses("GLUO_URL=a b # c", "line 1: GLUO_URL cannot be read as it stands");
+    refuses(
+        "GLUO_URL=a b # c",
+        "line 1: GLUO_URL cannot be read as it stands",
+    );
 }
 
 #[test]
@@ -157,13 +178,30 @@ fn names_and_line_ends() {
     }
     accepts(
         "GLUO__FILIAL__URL=h\nGLUO_ACCESS_KEY_FILE=/x\nGLUO__A__ACCESS_KEY_CMD='pass x'\n",
-        &["GLUO__FILIAL__URL=h", "GLUO_ACCESS_KEY_FILE=/x", "GLUO__A__ACCESS_KEY_CMD=pass x"],
+        &[
+            "GLUO__FILIAL__URL=h",
+            "GLUO_ACCESS_KEY_FILE=/x",
+            "GLUO__A__ACCESS_KEY_CMD=pass x",
+        ],
     );
-    for text in ["GLUO_URL", "GLUO_URL h", "GLUO_URL: h", "export GLUO_URL", "GLUO_URL:=h", "GLUO_URL\r=h"] {
+    for text in [
+        "GLUO_URL",
+        "GLUO_URL h",
+        "GLUO_URL: h",
+        "export GLUO_URL",
+        "GLUO_URL:=h",
+        "GLUO_URL\r=h",
+    ] {
         refuses(text, "line 1: GLUO_URL has no `=` behind it");
     }
-    refuses("GLUO_URL=h\nX=1\nGLUO_URL=\n", "line 3: GLUO_URL is set in line 1 already");
-    refuses("X=1\rGLUO_URL=h\r", "line 1: GLUO_URL stands behind a carriage return, which ends no line");
+    refuses(
+        "GLUO_URL=h\nX=1\nGLUO_URL=\n",
+        "line 3: GLUO_URL is set in line 1 already",
+    );
+    refuses(
+        "X=1\rGLUO_URL=h\r",
+        "line 1: GLUO_URL stands behind a carriage return, which ends no line",
+    );
     // A byte order mark belongs to the beginning only.
     accepts("\n\u{feff}GLUO_URL=h", &[]);
 }
@@ -171,7 +209,9 @@ fn names_and_line_ends() {
 #[test]
 fn lines_of_others_are_skipped_whatever_they_hold() {
     let mut file = b"X=a\0b\nY=\xff\xfe\nZ='don't\n=\n===\n'\n\"\nexport\nexport =\n".to_vec();
-    file.extend(b"GLUO_TOKEN=$x\nGLUO_URL_FILE=`\ngluo_url=$\nXGLUO_URL=\"\n \x0b\nW=a \\\n${X}=1\n");
+    file.extend(
+        b"GLUO_TOKEN=$x\nGLUO_URL_FILE=`\ngluo_url=$\nXGLUO_URL=\"\n \x0b\nW=a \\\n${X}=1\n",
+    );
     file.extend(b"link=$x\nusername=don't\nlink\n");
     accepts([&file[..], b"\nGLUO_URL=h\n"].concat(), &["GLUO_URL=h"]);
 }
@@ -180,8 +220,14 @@ fn lines_of_others_are_skipped_whatever_they_hold() {
 fn foreign_values_over_several_lines() {
     let pem = "-----BEGIN KEY-----\nMIIB=\n# x\n-----END KEY-----";
     for quote in ["'", "\""] {
-        accepts(format!("KEY={quote}{pem}{quote}\nGLUO_URL=h"), &["GLUO_URL=h"]);
-        accepts(format!("export KEY = {quote}{pem}\r\n{quote} # x\r\nGLUO_URL=h"), &["GLUO_URL=h"]);
+        accepts(
+            format!("KEY={quote}{pem}{quote}\nGLUO_URL=h"),
+            &["GLUO_URL=h"],
+        );
+        accepts(
+            format!("export KEY = {quote}{pem}\r\n{quote} # x\r\nGLUO_URL=h"),
+            &["GLUO_URL=h"],
+        );
         refuses(
             format!("A=1\nKEY={quote}x\nGLUO_URL=h\ny{quote}\n"),
             "line 3: GLUO_URL stands inside the quoted value that opens in line 2",
@@ -196,9 +242,18 @@ fn foreign_values_over_several_lines() {
         // A quote that never closes ends with its line.
         accepts(format!("KEY={quote}x\nGLUO_URL=h\n"), &["GLUO_URL=h"]);
         // Only a value that begins with a quote can go on.
-        accepts(format!("KEY=x{quote}\nGLUO_URL=h\nB={quote}"), &["GLUO_URL=h"]);
-        accepts(format!("# KEY={quote}x\nGLUO_URL=h\nB={quote}"), &["GLUO_URL=h"]);
-        accepts(format!("#KEY={quote}x\nGLUO_URL=h\nB={quote}"), &["GLUO_URL=h"]);
+        accepts(
+            format!("KEY=x{quote}\nGLUO_URL=h\nB={quote}"),
+            &["GLUO_URL=h"],
+        );
+        accepts(
+            format!("# KEY={quote}x\nGLUO_URL=h\nB={quote}"),
+            &["GLUO_URL=h"],
+        );
+        accepts(
+            format!("#KEY={quote}x\nGLUO_URL=h\nB={quote}"),
+            &["GLUO_URL=h"],
+        );
     }
     accepts("KEY=\"a\\\"b\nx\"\nGLUO_URL=h", &["GLUO_URL=h"]);
     refuses(
@@ -210,17 +265,35 @@ fn foreign_values_over_several_lines() {
 #[test]
 fn the_seed_scripts_own_file() {
     let seed = "link = 'https://h'\nusername=\"u\"\nacceskey=k\n";
-    accepts(seed, &["GLUO_URL=https://h", "GLUO_USERNAME=u", "GLUO_ACCESS_KEY=k"]);
+    accepts(
+        seed,
+        &["GLUO_URL=https://h", "GLUO_USERNAME=u", "GLUO_ACCESS_KEY=k"],
+    );
     // Without the one unmistakable name the others are anybody's, and are not judged.
     accepts("link=$x\nusername='\nlink\n", &[]);
     accepts("username=u\nGLUO_ACCESS_KEY=k\n", &["GLUO_ACCESS_KEY=k"]);
     // With it they are ours.
-    refuses("acceskey=k\nusername=$x\n", "line 2: username cannot be read as it stands");
-    refuses("acceskey=k\nusername=a\nusername=b\n", "line 3: username is set in line 2 already");
-    refuses("X='\nacceskey=k\n'", "line 2: acceskey stands inside the quoted value that opens in line 1");
+    refuses(
+        "acceskey=k\nusername=$x\n",
+        "line 2: username cannot be read as it stands",
+    );
+    refuses(
+        "acceskey=k\nusername=a\nusername=b\n",
+        "line 3: username is set in line 2 already",
+    );
+    refuses(
+        "X='\nacceskey=k\n'",
+        "line 2: acceskey stands inside the quoted value that opens in line 1",
+    );
     // A new name takes the place of the old one, whose line is not judged then.
-    accepts("acceskey=k\nusername=$x\nGLUO_USERNAME=u", &["GLUO_ACCESS_KEY=k", "GLUO_USERNAME=u"]);
-    accepts("acceskey=$x\nGLUO_ACCESS_KEY_FILE=/x", &["GLUO_ACCESS_KEY_FILE=/x"]);
+    accepts(
+        "acceskey=k\nusername=$x\nGLUO_USERNAME=u",
+        &["GLUO_ACCESS_KEY=k", "GLUO_USERNAME=u"],
+    );
+    accepts(
+        "acceskey=$x\nGLUO_ACCESS_KEY_FILE=/x",
+        &["GLUO_ACCESS_KEY_FILE=/x"],
+    );
     accepts(
         "acceskey=k\nGLUO_USERNAME=\nusername=u",
         &["GLUO_ACCESS_KEY=k", "GLUO_USERNAME=", "GLUO_USERNAME=u"],
@@ -230,10 +303,19 @@ fn the_seed_scripts_own_file() {
 
 #[test]
 fn no_value_is_ever_shown() {
-    for raw in
-        ["c4n4ry$", "'c4n4ry", "c4n4ry x", "c4n4ry\0", "'c4n4ry'x", "c4n4ry #x", "c4n4ry'", "\"c4n4ry\\q\""]
-    {
-        let error = read(format!("GLUO_ACCESS_KEY={raw}").as_bytes()).err().expect(raw);
+    for raw in [
+        "c4n4ry$",
+        "'c4n4ry",
+        "c4n4ry x",
+        "c4n4ry\0",
+        "'c4n4ry'x",
+        "c4n4ry #x",
+        "c4n4ry'",
+        "\"c4n4ry\\q\"",
+    ] {
+        let error = read(format!("GLUO_ACCESS_KEY={raw}").as_bytes())
+            .err()
+            .expect(raw);
         assert!(!format!("{error:?}").contains("c4n4ry"), "{error:?}");
     }
 }

@@ -24,8 +24,14 @@ pub(super) fn parse(raw: &[u8], name: &str, variable: &str, secret: bool) -> Res
     };
     if raw.chars().any(|c| c.is_control() && c != '\t') {
         return Err(Fault {
-            message: tr!("{name} holds a control character, which no setting may", name),
-            hint: tr!("type the value of {name} anew: something in it cannot be seen", name),
+            message: tr!(
+                "{name} holds a control character, which no setting may",
+                name
+            ),
+            hint: tr!(
+                "type the value of {name} anew: something in it cannot be seen",
+                name
+            ),
         });
     }
     let written = Written::new(raw, secret);
@@ -57,14 +63,25 @@ impl<'a> Written<'a> {
             let (value, rest) = text.strip_prefix(quote)?.split_once(quote)?;
             let comment = rest.trim_start_matches(BLANKS);
             let ends = comment.is_empty() || comment.starts_with('#') && comment.len() < rest.len();
-            ends.then_some(Self { text: &text[..value.len() + 2], value, quote: Some(quote) })
+            ends.then_some(Self {
+                text: &text[..value.len() + 2],
+                value,
+                quote: Some(quote),
+            })
         });
-        let comment = [" #", "\t#"].iter().filter_map(|start| raw.find(start)).min();
+        let comment = [" #", "\t#"]
+            .iter()
+            .filter_map(|start| raw.find(start))
+            .min();
         let bare = match comment {
             Some(at) if !secret => raw[..at].trim_matches(BLANKS),
             _ => text,
         };
-        quoted.unwrap_or(Self { text: bare, value: bare, quote: None })
+        quoted.unwrap_or(Self {
+            text: bare,
+            value: bare,
+            quote: None,
+        })
     }
 
     /// Whether python-dotenv reads what dotenvy reads: it unescapes between single quotes, substitutes `${…}` there
@@ -74,7 +91,8 @@ impl<'a> Written<'a> {
         match self.quote {
             Some('\'') => !is_changed_between_single_quotes(self.value),
             quote => {
-                !self.value.contains('$') && (quote.is_some() || !self.value.contains(char::is_whitespace))
+                !self.value.contains('$')
+                    && (quote.is_some() || !self.value.contains(char::is_whitespace))
             }
         }
     }
@@ -98,13 +116,25 @@ fn hint(text: &str, name: &str, variable: &str) -> Text {
     // Between double quotes a backslash was perhaps meant as an escape.
     let lost = match double {
         true => value.contains(['"', '\\', '$', '`']),
-        false => is_changed_between_single_quotes(value) && (!text.starts_with('"') || value.contains("${")),
+        false => {
+            is_changed_between_single_quotes(value)
+                && (!text.starts_with('"') || value.contains("${"))
+        }
     };
     if lost {
-        tr!("no quotes carry it to every reader: set {variable} in the environment instead", variable)
+        tr!(
+            "no quotes carry it to every reader: set {variable} in the environment instead",
+            variable
+        )
     } else if double {
-        tr!(r#"put it between double quotes, on one line: {name}="…""#, name)
+        tr!(
+            r#"put it between double quotes, on one line: {name}="…""#,
+            name
+        )
     } else {
-        tr!("put it between single quotes, on one line: {name}='…'", name)
+        tr!(
+            "put it between single quotes, on one line: {name}='…'",
+            name
+        )
     }
 }

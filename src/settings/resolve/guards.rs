@@ -37,8 +37,13 @@ impl Resolution<'_> {
     /// Refuses a secret from an env file for a server that the environment names, where the env files name another: a
     /// secret is for the server that its own file names, or else for the one that the files together do.
     pub(super) fn keep_pairs(&self) -> Result<()> {
-        let origin =
-            |url: &Setting| self.target.spec.base_url(url.text.expose()).ok().map(|url| url.origin());
+        let origin = |url: &Setting| {
+            self.target
+                .spec
+                .base_url(url.text.expose())
+                .ok()
+                .map(|url| url.origin())
+        };
         let strays = self.used().filter_map(|(field, secret)| {
             let url = |counts: &dyn Fn(&Setting) -> bool| self.sources.url(&secret.owner, counts);
             let of_files = |hit: &Setting| hit.origin.is_file();
@@ -48,7 +53,9 @@ impl Resolution<'_> {
             strays.then_some((secret, there, home))
         });
         let strays: Vec<(&Setting, Setting, Setting)> = strays.collect();
-        let Some((secret, there, home)) = strays.first() else { return Ok(()) };
+        let Some((secret, there, home)) = strays.first() else {
+            return Ok(());
+        };
         let message = tr!(
             "{url} in the environment names another server than {place}, which {secret} from {secret_place} is for",
             url = there.written,
@@ -56,7 +63,10 @@ impl Resolution<'_> {
             secret = secret.written,
             secret_place = secret.origin.text()
         );
-        let secrets: Vec<&str> = strays.iter().map(|(secret, ..)| secret.variable.as_str()).collect();
+        let secrets: Vec<&str> = strays
+            .iter()
+            .map(|(secret, ..)| secret.variable.as_str())
+            .collect();
         Err(Error::new(Cause::BadSetting, message).hint(tr!(
             "`unset {url}`, which an earlier login may have left; or set {secrets} in the environment too, or give the \
              other server an account of its own, as in `{id}@filial`",

@@ -23,7 +23,9 @@ impl Resolution<'_> {
                 Need::When { .. } => !self.unused.contains(field.name),
             };
             if needed && self.default(field).is_none() {
-                missing.push(Missing { ways: vec![vec![field]] });
+                missing.push(Missing {
+                    ways: vec![vec![field]],
+                });
             }
         }
         for group in spec.alternatives {
@@ -38,7 +40,10 @@ impl Resolution<'_> {
                 .filter(|way| group.required || begun(way))
                 .map(|way| {
                     let fields = way.iter().filter_map(|name| spec.field(name));
-                    fields.filter(absent).filter(|field| field.need != Need::Always).collect()
+                    fields
+                        .filter(absent)
+                        .filter(|field| field.need != Need::Always)
+                        .collect()
                 })
                 .collect();
             if !ways.is_empty() && ways.iter().all(|way| !way.is_empty()) {
@@ -54,9 +59,16 @@ impl Resolution<'_> {
         let phrase = |missing: &Missing| {
             let several = missing.ways.len() > 1;
             let way = |way: &Vec<&'static Field>| {
-                let names: Vec<String> = way.iter().map(|field| target.variable(field.name)).collect();
+                let names: Vec<String> = way
+                    .iter()
+                    .map(|field| target.variable(field.name))
+                    .collect();
                 let names = i18n::and(&names);
-                if several && way.len() > 1 { tr!("({names})", names) } else { names }
+                if several && way.len() > 1 {
+                    tr!("({names})", names)
+                } else {
+                    names
+                }
             };
             i18n::or(&missing.ways.iter().map(way).collect::<Vec<_>>())
         };
@@ -67,23 +79,44 @@ impl Resolution<'_> {
             _ => None,
         };
         let message = match only {
-            Some(_) => tr!("{variable} is not set; looked at: {looked}", variable = names[0], looked),
-            None => tr!("not set: {names}; looked at: {looked}", names = Text::list(&names, ", "), looked),
+            Some(_) => tr!(
+                "{variable} is not set; looked at: {looked}",
+                variable = names[0],
+                looked
+            ),
+            None => tr!(
+                "not set: {names}; looked at: {looked}",
+                names = Text::list(&names, ", "),
+                looked
+            ),
         };
         let error = Error::new(Cause::MissingSetting, message);
         if let Some(near) = sources.near_account(target) {
-            return error.hint(tr!("{target} has no settings; did you mean `{near}`?", target, near));
+            return error.hint(tr!(
+                "{target} has no settings; did you mean `{near}`?",
+                target,
+                near
+            ));
         }
-        let fields = || missing.iter().flat_map(|missing| missing.ways.iter().flatten());
+        let fields = || {
+            missing
+                .iter()
+                .flat_map(|missing| missing.ways.iter().flatten())
+        };
         let near_miss = fields().find_map(|field| sources.near_miss(target, field));
         if let Some(hint) = near_miss.or_else(|| fields().find_map(|field| self.untaken(field))) {
             return error.hint(hint);
         }
         match only {
-            Some(field) => {
-                error.hint(tr!("{variable}: {help}", variable = names[0], help = target.spec.about(field)))
-            }
-            None => error.hint(tr!("`crmauth providers {target} --env` prints the block to fill in", target)),
+            Some(field) => error.hint(tr!(
+                "{variable}: {help}",
+                variable = names[0],
+                help = target.spec.about(field)
+            )),
+            None => error.hint(tr!(
+                "`crmauth providers {target} --env` prints the block to fill in",
+                target
+            )),
         }
     }
 
@@ -92,34 +125,40 @@ impl Resolution<'_> {
         field.shared?;
         let (target, default) = (self.target, self.target.default_account());
         let there = self.sources.lookup(&default, field).ok()??.written;
-        let mut group = target.spec.fields.iter().filter(|other| other.shared == field.shared);
+        let mut group = target
+            .spec
+            .fields
+            .iter()
+            .filter(|other| other.shared == field.shared);
         let variable = target.variable(field.name);
         let url = self.hits.get(COMMON[0].name)?;
-        Some(if let Some(own) = group.find_map(|field| self.hits.get(field.name)) {
-            tr!(
-                "{there} is not taken for {target}, since {own} is set and they belong together: set {variable} too, \
+        Some(
+            if let Some(own) = group.find_map(|field| self.hits.get(field.name)) {
+                tr!(
+                    "{there} is not taken for {target}, since {own} is set and they belong together: set {variable} too, \
                  or unset {own}",
-                there,
-                target,
-                own = own.written,
-                variable
-            )
-        } else if url.owner == *target {
-            tr!(
-                "{there} is not taken for {target}, since {url} is not the URL of {default}: set {variable}",
-                there,
-                target,
-                url = url.written,
-                default,
-                variable
-            )
-        } else {
-            tr!(
-                "{there} is not taken for {target}, which has no setting of its own: \
+                    there,
+                    target,
+                    own = own.written,
+                    variable
+                )
+            } else if url.owner == *target {
+                tr!(
+                    "{there} is not taken for {target}, since {url} is not the URL of {default}: set {variable}",
+                    there,
+                    target,
+                    url = url.written,
+                    default,
+                    variable
+                )
+            } else {
+                tr!(
+                    "{there} is not taken for {target}, which has no setting of its own: \
                  `crmauth providers {target} --env` prints the block to fill in",
-                there,
-                target
-            )
-        })
+                    there,
+                    target
+                )
+            },
+        )
     }
 }

@@ -32,8 +32,10 @@ impl Sources {
         let (bytes, meta) = match open_implicit(&self.cwd.join(".env"))? {
             Ok(read) => read,
             Err(why) => {
-                self.notes.push(tr!("{path}: {why}, passed over", path = IMPLICIT, why));
-                self.looked.push(tr!("{path} ({why})", path = IMPLICIT, why));
+                self.notes
+                    .push(tr!("{path}: {why}, passed over", path = IMPLICIT, why));
+                self.looked
+                    .push(tr!("{path} ({why})", path = IMPLICIT, why));
                 return Ok(());
             }
         };
@@ -45,7 +47,8 @@ impl Sources {
                     "{path}: another user's file without settings of ours, passed over",
                     path = IMPLICIT
                 ));
-                self.looked.push(tr!("{path} (another user's)", path = IMPLICIT));
+                self.looked
+                    .push(tr!("{path} (another user's)", path = IMPLICIT));
                 return Ok(());
             }
             _ if foreign => return Err(foreign_file()),
@@ -58,7 +61,9 @@ impl Sources {
                 line = entry.line,
                 written = entry.written
             );
-            return Err(bad_file(IMPLICIT, &why).hint(tr!("`--env-file .env` names it, which is consent")));
+            return Err(
+                bad_file(IMPLICIT, &why).hint(tr!("`--env-file .env` names it, which is consent"))
+            );
         }
         self.unknown_in(IMPLICIT, &bytes, true);
         self.looked.push(named_place(IMPLICIT));
@@ -74,13 +79,24 @@ impl Sources {
                 continue;
             }
             holds_secret |= entry.secret && entry.form == Form::Plain;
-            let origin = Origin::File { path: path.to_owned(), line: entry.line, implicit };
+            let origin = Origin::File {
+                path: path.to_owned(),
+                line: entry.line,
+                implicit,
+            };
             layer.insert(entry.variable, (entry.written, entry.text, origin));
         }
         if holds_secret && meta.is_file() && files::readable_by_others(meta) {
-            self.warnings.push(tr!("{path} holds a secret and others may read it: `chmod 600 {path}`", path));
+            self.warnings.push(tr!(
+                "{path} holds a secret and others may read it: `chmod 600 {path}`",
+                path
+            ));
         }
-        self.notes.push(tr!("{path}: read, {count} of its settings are ours", path, count = layer.len()));
+        self.notes.push(tr!(
+            "{path}: read, {count} of its settings are ours",
+            path,
+            count = layer.len()
+        ));
         self.layers.push(layer);
     }
 }
@@ -104,7 +120,9 @@ fn unread(shown: &str, by: &str, why: &Text) -> Error {
             hint "check the path; it counts from the current folder"
         );
     }
-    bad_file(shown, why).hint(tr!("name a file of settings: lines such as GLUO_URL='…', 1 MiB at most"))
+    bad_file(shown, why).hint(tr!(
+        "name a file of settings: lines such as GLUO_URL='…', 1 MiB at most"
+    ))
 }
 
 fn foreign_file() -> Error {
@@ -130,7 +148,11 @@ fn open_implicit(path: &Path) -> Result<std::result::Result<(Bytes, Metadata), T
         Ok(meta) => meta,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let dangling = std::fs::symlink_metadata(path).is_ok();
-            return Ok(Err(if dangling { tr!("a link to nothing") } else { tr!("not there") }));
+            return Ok(Err(if dangling {
+                tr!("a link to nothing")
+            } else {
+                tr!("not there")
+            }));
         }
         Err(_) => return Ok(Err(tr!("out of reach"))),
     };
@@ -152,7 +174,8 @@ fn open_implicit(path: &Path) -> Result<std::result::Result<(Bytes, Metadata), T
     };
     match file.metadata() {
         Ok(meta) if meta.is_file() => {
-            let bytes = files::slurp(file, FILE_MAX).map_err(|why| bad_file(IMPLICIT, &why).hint(next()))?;
+            let bytes = files::slurp(file, FILE_MAX)
+                .map_err(|why| bad_file(IMPLICIT, &why).hint(next()))?;
             Ok(Ok((bytes, meta)))
         }
         _ => Ok(Err(tr!("not a regular file"))),

@@ -40,7 +40,9 @@ impl RedisStore {
 
     /// Sends commands. If there is no answer, the server is away for the rest of the run.
     pub(super) async fn ask_once(&self, commands: &[Cmd], deadline: Instant) -> Result<Vec<Value>> {
-        self.ask(commands, deadline).await.inspect_err(|error| self.remember(error))
+        self.ask(commands, deadline)
+            .await
+            .inspect_err(|error| self.remember(error))
     }
 
     pub(super) fn remember(&self, error: &Error) {
@@ -51,7 +53,10 @@ impl RedisStore {
 
     /// Sends a command of the lock protocol for the entry of this name.
     pub async fn call(&self, name: &str, command: &Command, deadline: Instant) -> Result<Response> {
-        let answer = self.ask(&[scripts::eval(name, command)], deadline).await?.pop();
+        let answer = self
+            .ask(&[scripts::eval(name, command)], deadline)
+            .await?
+            .pop();
         scripts::response(&self.parsed::<Vec<String>>(answer)?).ok_or_else(|| self.strange())
     }
 
@@ -63,7 +68,9 @@ impl RedisStore {
             let mut answers = self.ask_once(&commands, deadline).await?;
             let between = Timestamp::now().duration_since(before) / 2;
             let (seconds, micros): (i64, i64) = self.parsed(answers.pop())?;
-            let micros = seconds.checked_mul(1_000_000).and_then(|time| time.checked_add(micros));
+            let micros = seconds
+                .checked_mul(1_000_000)
+                .and_then(|time| time.checked_add(micros));
             let time = micros.and_then(|micros| Timestamp::from_microsecond(micros).ok());
             let ahead = time.ok_or_else(|| self.strange())?.duration_since(before) - between;
             let checked = Cell::new(self.check(answers.pop())?);
@@ -74,15 +81,18 @@ impl RedisStore {
 
     /// Whether a check value is there. One of another key ends the run.
     fn check(&self, value: Option<Value>) -> Result<bool> {
-        let Some(sealed) = self.parsed::<Option<Vec<u8>>>(value)? else { return Ok(false) };
+        let Some(sealed) = self.parsed::<Option<Vec<u8>>>(value)? else {
+            return Ok(false);
+        };
         let place = self.server.url();
         let message = match self.keys.open(&sealed, CHECK) {
             Ok(_) => return Ok(true),
             Err(Broken::NotOurs) => tr!("this store was sealed with another key: {place}", place),
             Err(Broken::Newer) => tr!("the store {place} is a newer crmauth's", place),
         };
-        let hint =
-            tr!("give every machine the same CRMAUTH_STORE_KEY, or use another database (redis://…/1)");
+        let hint = tr!(
+            "give every machine the same CRMAUTH_STORE_KEY, or use another database (redis://…/1)"
+        );
         Err(Error::new(Cause::BadSetting, message).hint(hint))
     }
 
@@ -92,7 +102,9 @@ impl RedisStore {
         if !opened.checked.get() {
             let sealed = self.keys.seal(b"crmauth", CHECK)?;
             let set = redis::cmd("SET").arg(CHECK).arg(sealed).arg("NX").take();
-            let mut answers = self.ask_once(&[set, redis::cmd("GET").arg(CHECK).take()], deadline).await?;
+            let mut answers = self
+                .ask_once(&[set, redis::cmd("GET").arg(CHECK).take()], deadline)
+                .await?;
             // Another machine may have been first, with another key.
             opened.checked.set(self.check(answers.pop())?);
         }
@@ -106,11 +118,18 @@ impl RedisStore {
         let mut names = BTreeSet::new();
         let mut cursor = "0".to_owned();
         loop {
-            let scan =
-                redis::cmd("SCAN").arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(SCAN).take();
+            let scan = redis::cmd("SCAN")
+                .arg(cursor)
+                .arg("MATCH")
+                .arg(&pattern)
+                .arg("COUNT")
+                .arg(SCAN)
+                .take();
             let keys: Vec<Vec<u8>>;
             (cursor, keys) = self.parsed(self.ask(&[scan], deadline).await?.pop())?;
-            let texts = keys.iter().filter_map(|key| std::str::from_utf8(key).ok()?.strip_prefix(PREFIX));
+            let texts = keys
+                .iter()
+                .filter_map(|key| std::str::from_utf8(key).ok()?.strip_prefix(PREFIX));
             names.extend(texts.filter(|name| is_name(name)).map(str::to_owned));
             if !within_bounds(names.len()) {
                 return Err(self.strange());
@@ -127,7 +146,10 @@ impl RedisStore {
     }
 
     fn strange(&self) -> Error {
-        let message = tr!("{place} gave an answer that Redis does not give", place = self.server.url());
+        let message = tr!(
+            "{place} gave an answer that Redis does not give",
+            place = self.server.url()
+        );
         Error::new(Cause::Unavailable, message)
     }
 }

@@ -29,11 +29,17 @@ impl RedisStore {
     ) -> Result<Vec<(Version, Option<Usable>)>> {
         let opened = self.open(deadline).await?;
         let read = |name: &String| {
-            redis::cmd("HMGET").arg([PREFIX, name].concat()).arg("fence").arg("sealed").take()
+            redis::cmd("HMGET")
+                .arg([PREFIX, name].concat())
+                .arg("fence")
+                .arg("sealed")
+                .take()
         };
         let commands: Vec<_> = names.iter().map(read).collect();
         let answers = self.ask_once(&commands, deadline).await?;
-        let now = Timestamp::now().saturating_add(opened.ahead).unwrap_or(Timestamp::MAX);
+        let now = Timestamp::now()
+            .saturating_add(opened.ahead)
+            .unwrap_or(Timestamp::MAX);
         let mut entries = Vec::with_capacity(names.len());
         for (name, answer) in names.iter().zip(answers) {
             let (fence, sealed): (Option<Vec<u8>>, Option<Vec<u8>>) = self.parsed(Some(answer))?;
@@ -58,10 +64,13 @@ impl RedisStore {
     }
 
     fn unseal(&self, name: &str, fence: Fence, sealed: &[u8], now: Timestamp) -> Usable {
-        let bytes = self.keys.open(sealed, &purpose(name, fence)).map_err(|broken| match broken {
-            Broken::Newer => newer(),
-            Broken::NotOurs => changed(),
-        })?;
+        let bytes =
+            self.keys
+                .open(sealed, &purpose(name, fence))
+                .map_err(|broken| match broken {
+                    Broken::Newer => newer(),
+                    Broken::NotOurs => changed(),
+                })?;
         decode(&bytes, now)
     }
 }

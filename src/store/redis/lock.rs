@@ -67,9 +67,18 @@ pub enum Command {
         grace: Duration,
     },
     /// Extend the lock from now on, even if the server has forgotten it, unless it has given a later one.
-    Hold { owner: Owner, fence: Fence, lease: Duration },
+    Hold {
+        owner: Owner,
+        fence: Fence,
+        lease: Duration,
+    },
     /// Write the entry, unless a later lock was given. With no time to live, there is no entry afterwards.
-    Write { owner: Owner, fence: Fence, sealed: Vec<u8>, ttl: Duration },
+    Write {
+        owner: Owner,
+        fence: Fence,
+        sealed: Vec<u8>,
+        ttl: Duration,
+    },
     /// Remove the entry, unless a later lock was given.
     Forget { owner: Owner, fence: Fence },
     /// Take the lock back, even if the server has forgotten it: no command that was sent with it counts from here on.
@@ -197,8 +206,12 @@ impl Lease {
         match (self.state, event) {
             (State::Waiting, Event::Begin | Event::Woken) => self.ask(now, self.take()),
             (State::Waiting, Event::Response(Response::Given(fence))) => self.given(now, fence),
-            (State::Waiting, Event::Response(Response::News)) if now < self.deadline => Action::Reread,
-            (State::Waiting, Event::Response(Response::Busy(left))) => self.refused(now, Failure::Busy(left)),
+            (State::Waiting, Event::Response(Response::News)) if now < self.deadline => {
+                Action::Reread
+            }
+            (State::Waiting, Event::Response(Response::Busy(left))) => {
+                self.refused(now, Failure::Busy(left))
+            }
             (State::Waiting, Event::Response(Response::JustStarted)) => {
                 self.refused(now, Failure::JustStarted)
             }
@@ -221,7 +234,11 @@ impl Lease {
     /// The next step in the background while the lock is held: sleep, renew it, or stop once it is lost.
     pub fn renew(&self, now: Moment) -> Action {
         match self.state {
-            State::Held { fence, until, renewal } if now < until => match renewal.saturating_sub(now) {
+            State::Held {
+                fence,
+                until,
+                renewal,
+            } if now < until => match renewal.saturating_sub(now) {
                 Duration::ZERO => Action::Ask(self.hold(fence)),
                 left => Action::Sleep(left),
             },
@@ -235,7 +252,11 @@ impl Lease {
             (State::Held { .. }, Some(Response::Done)) => self.extended(asked),
             (State::Held { fence, .. }, Some(_)) => self.state = State::Lost { fence },
             (State::Held { fence, until, .. }, None) => {
-                self.state = State::Held { fence, until, renewal: now + self.terms.pause_max };
+                self.state = State::Held {
+                    fence,
+                    until,
+                    renewal: now + self.terms.pause_max,
+                };
             }
             _ => {}
         }
@@ -247,24 +268,44 @@ impl Lease {
     }
 
     pub fn write(&self, sealed: Vec<u8>, ttl: Duration) -> Option<Command> {
-        self.fence().map(|fence| Command::Write { owner: self.owner, fence, sealed, ttl })
+        self.fence().map(|fence| Command::Write {
+            owner: self.owner,
+            fence,
+            sealed,
+            ttl,
+        })
     }
 
     pub fn forget(&self) -> Option<Command> {
-        self.fence().map(|fence| Command::Forget { owner: self.owner, fence })
+        self.fence().map(|fence| Command::Forget {
+            owner: self.owner,
+            fence,
+        })
     }
 
     pub fn give_back(&self) -> Option<Command> {
-        self.fence().map(|fence| Command::GiveBack { owner: self.owner, fence })
+        self.fence().map(|fence| Command::GiveBack {
+            owner: self.owner,
+            fence,
+        })
     }
 
     fn take(&self) -> Command {
         let Terms { lease, grace, .. } = self.terms;
-        Command::Take { owner: self.owner, lease, seen: self.seen, grace }
+        Command::Take {
+            owner: self.owner,
+            lease,
+            seen: self.seen,
+            grace,
+        }
     }
 
     fn hold(&self, fence: Fence) -> Command {
-        Command::Hold { owner: self.owner, fence, lease: self.terms.lease }
+        Command::Hold {
+            owner: self.owner,
+            fence,
+            lease: self.terms.lease,
+        }
     }
 
     fn ask(&mut self, now: Moment, command: Command) -> Action {
@@ -276,14 +317,26 @@ impl Lease {
         // Counted from when it was sent: the server began to count later.
         let until = self.asked + self.terms.lease;
         self.heard = Failure::NoAnswer;
-        self.state = State::Held { fence, until, renewal: self.asked + self.terms.renewal };
-        if until <= now { self.lost(fence) } else { self.go(now, fence) }
+        self.state = State::Held {
+            fence,
+            until,
+            renewal: self.asked + self.terms.renewal,
+        };
+        if until <= now {
+            self.lost(fence)
+        } else {
+            self.go(now, fence)
+        }
     }
 
     fn extended(&mut self, asked: Moment) {
         if let State::Held { fence, until, .. } = self.state {
             let until = until.max(asked + self.terms.lease);
-            self.state = State::Held { fence, until, renewal: asked + self.terms.renewal };
+            self.state = State::Held {
+                fence,
+                until,
+                renewal: asked + self.terms.renewal,
+            };
         }
     }
 
@@ -328,7 +381,11 @@ impl Lease {
     fn wait(&mut self, now: Moment) -> Action {
         let pause = self.pause + self.pause.mul_f64(self.jitter());
         self.pause = (self.pause * 2).min(self.terms.pause_max);
-        if now + pause > self.deadline { Action::GiveUp(self.heard) } else { Action::Sleep(pause) }
+        if now + pause > self.deadline {
+            Action::GiveUp(self.heard)
+        } else {
+            Action::Sleep(pause)
+        }
     }
 
     /// Between 0 and 1, by SplitMix64, so that a simulation can be repeated.
@@ -355,19 +412,34 @@ mod tests {
     fn asking(left: u64) -> Lease {
         let mut lease = Lease::new(Terms::new(at(8_000)), 1, None, at(8_000));
         assert!(matches!(lease.next(at(0), Event::Begin), Action::Ask(_)));
-        assert!(matches!(lease.next(at(1), Event::Response(Response::Busy(BUSY))), Action::Sleep(_)));
-        assert!(matches!(lease.next(at(8_000 - left), Event::Woken), Action::Ask(_)));
+        assert!(matches!(
+            lease.next(at(1), Event::Response(Response::Busy(BUSY))),
+            Action::Sleep(_)
+        ));
+        assert!(matches!(
+            lease.next(at(8_000 - left), Event::Woken),
+            Action::Ask(_)
+        ));
         lease
     }
 
     #[test]
     fn silence_costs_a_quarter_of_the_time_that_was_left() {
-        assert!(matches!(asking(4_000).next(at(4_900), Event::NoAnswer), Action::Sleep(_)));
-        assert_eq!(asking(4_000).next(at(5_000), Event::NoAnswer), Action::GiveUp(Failure::NoAnswer));
+        assert!(matches!(
+            asking(4_000).next(at(4_900), Event::NoAnswer),
+            Action::Sleep(_)
+        ));
+        assert_eq!(
+            asking(4_000).next(at(5_000), Event::NoAnswer),
+            Action::GiveUp(Failure::NoAnswer)
+        );
     }
 
     #[test]
     fn silence_at_the_deadline_says_nothing() {
-        assert_eq!(asking(200).next(at(8_000), Event::NoAnswer), Action::GiveUp(Failure::Busy(BUSY)));
+        assert_eq!(
+            asking(200).next(at(8_000), Event::NoAnswer),
+            Action::GiveUp(Failure::Busy(BUSY))
+        );
     }
 }

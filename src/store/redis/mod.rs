@@ -79,7 +79,8 @@ impl RedisStore {
     }
 
     fn name(&self, key: &Key) -> String {
-        self.keys.name(&serde_json::to_string(key).unwrap_or_default())
+        self.keys
+            .name(&serde_json::to_string(key).unwrap_or_default())
     }
 
     pub fn place(&self) -> String {
@@ -88,10 +89,17 @@ impl RedisStore {
 
     pub async fn read(&self, key: &Key, deadline: Instant) -> Result<Found> {
         let name = self.name(key);
-        let (version, entry) = self.entries(&[name], deadline).await?.pop().unwrap_or_default();
+        let (version, entry) = self
+            .entries(&[name], deadline)
+            .await?
+            .pop()
+            .unwrap_or_default();
         let found = match entry {
             None => Found::default(),
-            Some(Ok((its, entry))) if its == *key => Found { entry: Some(entry), ..Found::default() },
+            Some(Ok((its, entry))) if its == *key => Found {
+                entry: Some(entry),
+                ..Found::default()
+            },
             Some(Ok(_)) => Found::unusable(self.in_place(tr!("is another's"))),
             Some(Err(why)) => Found::unusable(why),
         };
@@ -100,19 +108,34 @@ impl RedisStore {
 
     pub async fn lock(self: &Rc<Self>, key: &Key, deadline: Instant) -> Result<Lock> {
         let turn = self.take_turn(&self.name(key), deadline).await?;
-        Ok(Lock { key: key.clone(), held: Held::Redis(turn) })
+        Ok(Lock {
+            key: key.clone(),
+            held: Held::Redis(turn),
+        })
     }
 
-    pub async fn wait(self: &Rc<Self>, key: &Key, seen: Version, deadline: Instant) -> Result<Waited> {
-        let turn = self.wait_for_turn(&self.name(key), Some(seen), deadline).await?;
+    pub async fn wait(
+        self: &Rc<Self>,
+        key: &Key,
+        seen: Version,
+        deadline: Instant,
+    ) -> Result<Waited> {
+        let turn = self
+            .wait_for_turn(&self.name(key), Some(seen), deadline)
+            .await?;
         Ok(match turn {
-            Some(turn) => Waited::Lock(Lock { key: key.clone(), held: Held::Redis(turn) }),
+            Some(turn) => Waited::Lock(Lock {
+                key: key.clone(),
+                held: Held::Redis(turn),
+            }),
             None => Waited::News,
         })
     }
 
     pub async fn write(&self, lock: &Lock, entry: &Entry) -> Result<Written> {
-        let Held::Redis(turn) = &lock.held else { return Ok(Written::Overtaken) };
+        let Held::Redis(turn) = &lock.held else {
+            return Ok(Written::Overtaken);
+        };
         let opened = self.open(turn.deadline()).await?;
         let ttl = kept(entry, Timestamp::now());
         let text = encode(&lock.key, &shifted(entry.clone(), opened.ahead));
@@ -144,11 +167,16 @@ impl RedisStore {
     pub async fn discard(self: &Rc<Self>, deadline: Instant) -> Result<usize> {
         let mut discarded = 0;
         for name in self.names(deadline).await? {
-            let unusable = async || {
-                let found = self.entries(std::slice::from_ref(&name), deadline).await?.pop();
-                let entry = found.and_then(|(_, entry)| entry);
-                Ok(entry.is_some_and(|entry| entry.is_err_and(|why| why != self.in_place(newer()))))
-            };
+            let unusable =
+                async || {
+                    let found = self
+                        .entries(std::slice::from_ref(&name), deadline)
+                        .await?
+                        .pop();
+                    let entry = found.and_then(|(_, entry)| entry);
+                    Ok(entry
+                        .is_some_and(|entry| entry.is_err_and(|why| why != self.in_place(newer()))))
+                };
             if !unusable().await? {
                 continue;
             }

@@ -12,41 +12,67 @@ impl Server {
     pub(super) fn refused(&self, error: &ServerError) -> Error {
         let (place, code) = (self.url(), code(error));
         let (message, hint) = match code {
-            "NOAUTH" => (tr!("the store {place} wants a password", place), check_user()),
-            "WRONGPASS" => {
-                (tr!("the store {place} does not take the user or the password", place), check_user())
-            }
+            "NOAUTH" => (
+                tr!("the store {place} wants a password", place),
+                check_user(),
+            ),
+            "WRONGPASS" => (
+                tr!(
+                    "the store {place} does not take the user or the password",
+                    place
+                ),
+                check_user(),
+            ),
             "OOM" => (
                 tr!("the memory of the store {place} is full", place),
                 tr!("make room there, or raise its maxmemory"),
             ),
             "READONLY" => (
-                tr!("the store {place} is a replica, which takes no changes", place),
+                tr!(
+                    "the store {place} is a replica, which takes no changes",
+                    place
+                ),
                 tr!("name its primary in CRMAUTH_STORE"),
             ),
             "MISCONF" => (
-                tr!("the store {place} takes no changes, since it cannot save them", place),
+                tr!(
+                    "the store {place} takes no changes, since it cannot save them",
+                    place
+                ),
                 tr!("its log says why; often its disk is full"),
             ),
             "MOVED" | "ASK" | "CROSSSLOT" | "CLUSTERDOWN" => (
-                tr!("the store {place} is part of a cluster, which cannot be used", place),
+                tr!(
+                    "the store {place} is part of a cluster, which cannot be used",
+                    place
+                ),
                 tr!("name a server that stands alone in CRMAUTH_STORE"),
             ),
             _ => return self.answered(code, error),
         };
-        let cause =
-            if matches!(code, "NOAUTH" | "WRONGPASS") { Cause::BadSetting } else { Cause::Unavailable };
+        let cause = if matches!(code, "NOAUTH" | "WRONGPASS") {
+            Cause::BadSetting
+        } else {
+            Cause::Unavailable
+        };
         Error::new(cause, message).hint(hint)
     }
 
     /// A refusal in the server's words.
     fn answered(&self, code: &str, error: &ServerError) -> Error {
-        let message = tr!("the store {place} answered {code}", place = self.url(), code);
+        let message = tr!(
+            "the store {place} answered {code}",
+            place = self.url(),
+            code
+        );
         let (cause, hint) = match code {
-            "NOPERM" => {
-                (Cause::BadSetting, tr!("check the user in CRMAUTH_STORE, and what it may do on the server"))
+            "NOPERM" => (
+                Cause::BadSetting,
+                tr!("check the user in CRMAUTH_STORE, and what it may do on the server"),
+            ),
+            "LOADING" | "MASTERDOWN" | "BUSY" | "TRYAGAIN" => {
+                (Cause::Closed, tr!("try again later"))
             }
-            "LOADING" | "MASTERDOWN" | "BUSY" | "TRYAGAIN" => (Cause::Closed, tr!("try again later")),
             _ => (Cause::Unavailable, tr!("ask who runs that server")),
         };
         Error::new(cause, message).said(words(error)).hint(hint)
@@ -58,7 +84,11 @@ impl Server {
         if refused.cause == Cause::Closed {
             return refused;
         }
-        Error { cause: Cause::BadSetting, hint: Some(check_user()), ..refused }
+        Error {
+            cause: Cause::BadSetting,
+            hint: Some(check_user()),
+            ..refused
+        }
     }
 }
 
@@ -67,13 +97,20 @@ fn check_user() -> Text {
 }
 
 pub(super) fn refusal(value: &Value) -> Option<&ServerError> {
-    if let Value::ServerError(error) = value { Some(error) } else { None }
+    if let Value::ServerError(error) = value {
+        Some(error)
+    } else {
+        None
+    }
 }
 
 /// The error's code: the word it begins with, or the one that a script passed on from within.
 fn code(error: &ServerError) -> &str {
     let inner = || {
-        let word = error.details()?.split_whitespace().find_map(|word| word.strip_prefix('-'))?;
+        let word = error
+            .details()?
+            .split_whitespace()
+            .find_map(|word| word.strip_prefix('-'))?;
         (word.len() > 2 && word.bytes().all(|byte| byte.is_ascii_uppercase())).then_some(word)
     };
     // How Redis and Valkey say that the user may not run a command that is in a script.
@@ -94,5 +131,7 @@ fn words(error: &ServerError) -> &str {
         _ => details,
     };
     let after = details.rsplit_once("@user_script").map(|(_, after)| after);
-    after.map_or(details, |after| after.trim_start_matches(|c: char| !c.is_ascii_alphabetic()))
+    after.map_or(details, |after| {
+        after.trim_start_matches(|c: char| !c.is_ascii_alphabetic())
+    })
 }

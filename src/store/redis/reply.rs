@@ -23,14 +23,21 @@ pub struct Progress {
 
 impl Progress {
     pub fn new(replies: usize) -> Self {
-        Self { missing: replies, values: 0, at: 0 }
+        Self {
+            missing: replies,
+            values: 0,
+            at: 0,
+        }
     }
 
     /// Whether all replies are there, and nothing after them.
     pub fn is_complete(&mut self, received: &[u8]) -> Result<bool, NotRedis> {
         while self.missing > 0 {
             let Some((length, parts)) = value(&received[self.at..])? else {
-                return self.within_bounds(received.len()).then_some(false).ok_or(NotRedis);
+                return self
+                    .within_bounds(received.len())
+                    .then_some(false)
+                    .ok_or(NotRedis);
             };
             self.at += length;
             self.values += 1;
@@ -39,7 +46,11 @@ impl Progress {
                 return Err(NotRedis);
             }
         }
-        if self.at == received.len() { Ok(true) } else { Err(NotRedis) }
+        if self.at == received.len() {
+            Ok(true)
+        } else {
+            Err(NotRedis)
+        }
     }
 
     /// The one bound on what the replies of an exchange may cost.
@@ -50,21 +61,37 @@ impl Progress {
 
 /// The length of the value at the start, and how many more it announces as its parts; `None` if more must come.
 fn value(bytes: &[u8]) -> Result<Option<(usize, usize)>, NotRedis> {
-    let Some(kind) = bytes.first() else { return Ok(None) };
+    let Some(kind) = bytes.first() else {
+        return Ok(None);
+    };
     if !b"+-:$*".contains(kind) {
         return Err(NotRedis);
     }
-    let Some(end) = bytes.windows(2).take(LINE_MAX).position(|two| two == b"\r\n") else {
-        return if bytes.len() > LINE_MAX { Err(NotRedis) } else { Ok(None) };
+    let Some(end) = bytes
+        .windows(2)
+        .take(LINE_MAX)
+        .position(|two| two == b"\r\n")
+    else {
+        return if bytes.len() > LINE_MAX {
+            Err(NotRedis)
+        } else {
+            Ok(None)
+        };
     };
     let after = end + 2;
-    let number = std::str::from_utf8(&bytes[1..end]).ok().and_then(|text| text.parse::<i64>().ok());
+    let number = std::str::from_utf8(&bytes[1..end])
+        .ok()
+        .and_then(|text| text.parse::<i64>().ok());
     match (kind, number) {
         (b'+' | b'-', _) | (b':', Some(_)) | (b'$' | b'*', Some(-1)) => Ok(Some((after, 0))),
-        (b'*', Some(parts @ 0..)) => Ok(Some((after, usize::try_from(parts).map_err(|_| NotRedis)?))),
+        (b'*', Some(parts @ 0..)) => {
+            Ok(Some((after, usize::try_from(parts).map_err(|_| NotRedis)?)))
+        }
         (b'$', Some(length @ 0..)) => {
-            let length =
-                usize::try_from(length).ok().filter(|length| *length <= BYTES_MAX).ok_or(NotRedis)?;
+            let length = usize::try_from(length)
+                .ok()
+                .filter(|length| *length <= BYTES_MAX)
+                .ok_or(NotRedis)?;
             match bytes.get(after + length..after + length + 2) {
                 None => Ok(None),
                 Some(b"\r\n") => Ok(Some((after + length + 2, 0))),
@@ -99,12 +126,24 @@ mod tests {
         let all = replies.concat();
         let mut progress = Progress::new(replies.len());
         for end in 0..all.len() {
-            assert_eq!(complete(&all[..end], replies.len()), Ok(false), "up to {end}");
-            assert_eq!(progress.is_complete(&all[..end]), Ok(false), "byte by byte, up to {end}");
+            assert_eq!(
+                complete(&all[..end], replies.len()),
+                Ok(false),
+                "up to {end}"
+            );
+            assert_eq!(
+                progress.is_complete(&all[..end]),
+                Ok(false),
+                "byte by byte, up to {end}"
+            );
         }
         assert_eq!(complete(&all, replies.len()), Ok(true));
         assert_eq!(progress.is_complete(&all), Ok(true));
-        assert_eq!(complete(&all, replies.len() - 1), Err(NotRedis), "more than was asked for");
+        assert_eq!(
+            complete(&all, replies.len() - 1),
+            Err(NotRedis),
+            "more than was asked for"
+        );
         for reply in replies {
             assert_eq!(complete(reply, 1), Ok(true));
             assert_eq!(complete(reply, 2), Ok(false));
@@ -129,10 +168,24 @@ mod tests {
             &["*100000\r\n", &tiny.repeat(3_000)].concat(),
             &["$9000000\r\n", &"x".repeat(10)].concat(),
         ] {
-            assert_eq!(complete(text.as_bytes(), 1), Err(NotRedis), "{}", &text[..text.len().min(40)]);
+            assert_eq!(
+                complete(text.as_bytes(), 1),
+                Err(NotRedis),
+                "{}",
+                &text[..text.len().min(40)]
+            );
         }
-        let large =
-            ["$8000000\r\n", &"x".repeat(8_000_000), "\r\n$900000\r\n", &"x".repeat(900_000)].concat();
-        assert_eq!(complete(large.as_bytes(), 2), Err(NotRedis), "each within its bounds, both beyond");
+        let large = [
+            "$8000000\r\n",
+            &"x".repeat(8_000_000),
+            "\r\n$900000\r\n",
+            &"x".repeat(900_000),
+        ]
+        .concat();
+        assert_eq!(
+            complete(large.as_bytes(), 2),
+            Err(NotRedis),
+            "each within its bounds, both beyond"
+        );
     }
 }

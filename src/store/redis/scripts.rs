@@ -91,32 +91,63 @@ return {'done'}
 ";
 
 fn keys(name: &str) -> [String; 3] {
-    [format!("crmauth:{name}"), format!("crmauth:{name}:lock"), format!("crmauth:{name}:last")]
+    [
+        format!("crmauth:{name}"),
+        format!("crmauth:{name}:lock"),
+        format!("crmauth:{name}:last"),
+    ]
 }
 
 /// A command of the lock protocol, in the server's form.
 pub fn eval(name: &str, command: &Command) -> Cmd {
     let script = |script: &str| {
         let eval = &mut redis::cmd("EVAL");
-        eval.arg([COMMON, script].concat()).arg(3).arg(&keys(name)[..]).arg(millis(LAST_KEPT)).take()
+        eval.arg([COMMON, script].concat())
+            .arg(3)
+            .arg(&keys(name)[..])
+            .arg(millis(LAST_KEPT))
+            .take()
     };
     let with_lock = |text: &str, owner: Owner, fence: Fence| {
-        script(text).arg(format!("{owner:032x}/{fence}")).arg(fence).take()
+        script(text)
+            .arg(format!("{owner:032x}/{fence}"))
+            .arg(fence)
+            .take()
     };
     match command {
-        Command::Take { owner, lease, seen, grace } => {
+        Command::Take {
+            owner,
+            lease,
+            seen,
+            grace,
+        } => {
             let seen = match seen {
                 None => "any".to_owned(),
                 Some(None) => "none".to_owned(),
                 Some(Some(fence)) => fence.to_string(),
             };
             let owner = format!("{owner:032x}");
-            script(TAKE).arg(owner).arg(millis(*lease)).arg(seen).arg(millis(*grace)).take()
+            script(TAKE)
+                .arg(owner)
+                .arg(millis(*lease))
+                .arg(seen)
+                .arg(millis(*grace))
+                .take()
         }
-        Command::Hold { owner, fence, lease } => with_lock(HOLD, *owner, *fence).arg(millis(*lease)).take(),
-        Command::Write { owner, fence, sealed, ttl } => {
-            with_lock(WRITE, *owner, *fence).arg(sealed.as_slice()).arg(millis(*ttl)).take()
-        }
+        Command::Hold {
+            owner,
+            fence,
+            lease,
+        } => with_lock(HOLD, *owner, *fence).arg(millis(*lease)).take(),
+        Command::Write {
+            owner,
+            fence,
+            sealed,
+            ttl,
+        } => with_lock(WRITE, *owner, *fence)
+            .arg(sealed.as_slice())
+            .arg(millis(*ttl))
+            .take(),
         Command::Forget { owner, fence } => with_lock(FORGET, *owner, *fence),
         Command::GiveBack { owner, fence } => with_lock(GIVE_BACK, *owner, *fence),
     }
@@ -125,7 +156,10 @@ pub fn eval(name: &str, command: &Command) -> Cmd {
 /// An entry's fence: a whole number in digits alone, from which the server's language can still count up.
 pub fn fence(text: &[u8]) -> Option<Fence> {
     let text = std::str::from_utf8(text).ok()?;
-    let fence = text.parse().ok().filter(|fence| (1..1 << 53).contains(fence));
+    let fence = text
+        .parse()
+        .ok()
+        .filter(|fence| (1..1 << 53).contains(fence));
     fence.filter(|fence: &Fence| fence.to_string() == text)
 }
 
@@ -137,7 +171,9 @@ pub fn response(words: &[String]) -> Option<Response> {
         // Negative if the lock has expired in this moment.
         "busy" => {
             let left = number?.parse::<i64>().ok()?;
-            Response::Busy(Duration::from_millis(u64::try_from(left).unwrap_or_default()))
+            Response::Busy(Duration::from_millis(
+                u64::try_from(left).unwrap_or_default(),
+            ))
         }
         "news" => Response::News,
         "quiet" => Response::JustStarted,

@@ -43,7 +43,10 @@ impl Keys {
     pub fn new(key: &Secret) -> Result<Self> {
         let bad = || error!(BadSetting, "is no key: it needs 32 bytes in base64").hint(make_key());
         let text = key.expose().trim();
-        let bytes = STANDARD.decode(text).or_else(|_| STANDARD_NO_PAD.decode(text)).map_err(|_| bad())?;
+        let bytes = STANDARD
+            .decode(text)
+            .or_else(|_| STANDARD_NO_PAD.decode(text))
+            .map_err(|_| bad())?;
         let bytes = Zeroizing::new(bytes);
         let key: &[u8; KEY_LENGTH] = bytes.as_slice().try_into().map_err(|_| bad())?;
         let below = |label: &str| Zeroizing::new(hmac(key, label.as_bytes()));
@@ -71,21 +74,36 @@ impl Keys {
         filled.resize(text.len().next_multiple_of(BLOCK), b' ');
         let mut nonce = [0; NONCE_LENGTH];
         getrandom::fill(&mut nonce).map_err(|_| failed())?;
-        let payload = Payload { msg: &filled, aad: &authenticated(purpose) };
-        let body = self.cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| failed())?;
+        let payload = Payload {
+            msg: &filled,
+            aad: &authenticated(purpose),
+        };
+        let body = self
+            .cipher
+            .encrypt(&XNonce::from(nonce), payload)
+            .map_err(|_| failed())?;
         Ok([&[VERSION], &nonce[..], &body].concat())
     }
 
     /// The text that was sealed for a purpose, with its padding.
-    pub fn open(&self, sealed: &[u8], purpose: &str) -> std::result::Result<Zeroizing<Vec<u8>>, Broken> {
+    pub fn open(
+        &self,
+        sealed: &[u8],
+        purpose: &str,
+    ) -> std::result::Result<Zeroizing<Vec<u8>>, Broken> {
         let (version, rest) = sealed.split_first().ok_or(Broken::NotOurs)?;
         match version.cmp(&VERSION) {
             Ordering::Greater => return Err(Broken::Newer),
             Ordering::Less => return Err(Broken::NotOurs),
             Ordering::Equal => {}
         }
-        let (nonce, body) = rest.split_first_chunk::<NONCE_LENGTH>().ok_or(Broken::NotOurs)?;
-        let payload = Payload { msg: body, aad: &authenticated(purpose) };
+        let (nonce, body) = rest
+            .split_first_chunk::<NONCE_LENGTH>()
+            .ok_or(Broken::NotOurs)?;
+        let payload = Payload {
+            msg: body,
+            aad: &authenticated(purpose),
+        };
         let opened = self.cipher.decrypt(&XNonce::from(*nonce), payload);
         opened.map(Zeroizing::new).map_err(|_| Broken::NotOurs)
     }
@@ -146,8 +164,16 @@ mod tests {
     fn what_is_no_key() {
         let text = STANDARD_NO_PAD.encode([7; 32]);
         assert!(Keys::new(&Secret::new(format!(" {text}\n"))).is_ok());
-        for text in ["", "x", "not base64!", &STANDARD.encode([7; 31]), &STANDARD.encode([7; 33])] {
-            let error = Keys::new(&Secret::new(text.to_owned())).err().expect("no key");
+        for text in [
+            "",
+            "x",
+            "not base64!",
+            &STANDARD.encode([7; 31]),
+            &STANDARD.encode([7; 33]),
+        ] {
+            let error = Keys::new(&Secret::new(text.to_owned()))
+                .err()
+                .expect("no key");
             assert_eq!(error.cause, Cause::BadSetting, "{text}");
         }
     }
@@ -158,13 +184,26 @@ mod tests {
     fn the_cipher_is_the_one_that_others_know() {
         let key: [u8; 32] = std::array::from_fn(|at| 0x80 + u8::try_from(at).expect("small"));
         let nonce: [u8; 24] = std::array::from_fn(|at| 0x40 + u8::try_from(at).expect("small"));
-        let aad = [0x50, 0x51, 0x52, 0x53, 0xc0, 0xc1, 0xc2, 0xc3, 0xc4, 0xc5, 0xc6, 0xc7];
+        let aad = [
+            0x50, 0x51, 0x52, 0x53, 0xc0, 0xc1, 0xc2, 0xc3, 0xc4, 0xc5, 0xc6, 0xc7,
+        ];
         let text =
             b"Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, \
             sunscreen would be it.";
         let cipher = XChaCha20Poly1305::new_from_slice(&key).expect("a key");
-        let body = cipher.encrypt(&XNonce::from(nonce), Payload { msg: text, aad: &aad }).expect("sealed");
+        let body = cipher
+            .encrypt(
+                &XNonce::from(nonce),
+                Payload {
+                    msg: text,
+                    aad: &aad,
+                },
+            )
+            .expect("sealed");
         assert_eq!(hex(&body[..8]), "bd6d179d3e83d43b");
-        assert_eq!(hex(&body[body.len() - 16..]), "c0875924c1c7987947deafd8780acf49");
+        assert_eq!(
+            hex(&body[body.len() - 16..]),
+            "c0875924c1c7987947deafd8780acf49"
+        );
     }
 }

@@ -42,7 +42,12 @@ pub struct Server {
 
 impl Server {
     pub fn new(url: RedisUrl, trust: Rc<Trust>, allow_plain: bool) -> Self {
-        Self { url, trust, allow_plain, idle: RefCell::default() }
+        Self {
+            url,
+            trust,
+            allow_plain,
+            idle: RefCell::default(),
+        }
     }
 
     pub fn url(&self) -> &RedisUrl {
@@ -69,7 +74,9 @@ impl Server {
             let limit = files::seconds(limit);
             Err(self.away(Cause::Timeout, tr!("no answer within {limit} s", limit)))
         };
-        let values = tokio::time::timeout(limit, work).await.unwrap_or_else(late)?;
+        let values = tokio::time::timeout(limit, work)
+            .await
+            .unwrap_or_else(late)?;
         match values.iter().find_map(refusal) {
             None => Ok(values),
             Some(error) => Err(self.refused(error)),
@@ -77,7 +84,9 @@ impl Server {
     }
 
     async fn exchange(&self, mut pipe: Box<dyn Pipe>, commands: &[Cmd]) -> Result<Vec<Value>> {
-        let values = exchange(&mut pipe, commands).await.map_err(|error| self.broke(&error, false))?;
+        let values = exchange(&mut pipe, commands)
+            .await
+            .map_err(|error| self.broke(&error, false))?;
         self.idle.borrow_mut().push(pipe);
         Ok(values)
     }
@@ -94,12 +103,19 @@ impl Server {
         };
         let mut greeting = Vec::new();
         if let Some(password) = &self.url.password {
-            greeting.push(redis::cmd("AUTH").arg(&self.url.user).arg(password.expose()).take());
+            greeting.push(
+                redis::cmd("AUTH")
+                    .arg(&self.url.user)
+                    .arg(password.expose())
+                    .take(),
+            );
         }
         if self.url.database != 0 {
             greeting.push(redis::cmd("SELECT").arg(self.url.database).take());
         }
-        let answers = exchange(&mut pipe, &greeting).await.map_err(|error| self.broke(&error, false))?;
+        let answers = exchange(&mut pipe, &greeting)
+            .await
+            .map_err(|error| self.broke(&error, false))?;
         match answers.iter().find_map(refusal) {
             None => Ok(pipe),
             Some(error) => Err(self.not_let_in(error)),
@@ -111,17 +127,25 @@ impl Server {
         let found = tokio::net::lookup_host((self.url.host.as_str(), self.url.port)).await;
         let found: Vec<SocketAddr> = found.map(Iterator::collect).unwrap_or_default();
         if found.is_empty() {
-            return Err(self.away(Cause::Dns, tr!("cannot resolve {host}", host = self.url.host)));
+            return Err(self.away(
+                Cause::Dns,
+                tr!("cannot resolve {host}", host = self.url.host),
+            ));
         }
         let any = self.url.tls || self.allow_plain;
-        let usable: Vec<_> =
-            found.into_iter().filter(|found| any || found.ip().to_canonical().is_loopback()).collect();
+        let usable: Vec<_> = found
+            .into_iter()
+            .filter(|found| any || found.ip().to_canonical().is_loopback())
+            .collect();
         if usable.is_empty() {
             let address = self.url.address();
-            let message =
-                tr!("redis:// to {address} is not encrypted: its password would be readable", address);
-            return Err(Error::new(Cause::BadSetting, message)
-                .hint(tr!("use rediss://, or consent with CRMAUTH_STORE_ALLOW_PLAIN=1")));
+            let message = tr!(
+                "redis:// to {address} is not encrypted: its password would be readable",
+                address
+            );
+            return Err(Error::new(Cause::BadSetting, message).hint(tr!(
+                "use rediss://, or consent with CRMAUTH_STORE_ALLOW_PLAIN=1"
+            )));
         }
         let mut why = None;
         for found in usable {
@@ -148,14 +172,25 @@ impl Server {
         let host = self.url.address();
         let (cause, why) = match (tls::explain(error, &host), error.kind()) {
             (Some(error), _) => return self.out_of_reach(error),
-            (None, _) if handshake => {
-                (Cause::Tls, tr!("{host} closed the connection during the TLS handshake", host))
-            }
+            (None, _) if handshake => (
+                Cause::Tls,
+                tr!(
+                    "{host} closed the connection during the TLS handshake",
+                    host
+                ),
+            ),
             // A server that speaks TLS answers so, or hangs up.
-            (None, io::ErrorKind::InvalidData) => {
-                (Cause::Closed, tr!("{host} does not speak Redis's protocol, or only over TLS", host))
-            }
-            (None, _) => (Cause::Closed, tr!("{host} closed the connection before answering", host)),
+            (None, io::ErrorKind::InvalidData) => (
+                Cause::Closed,
+                tr!(
+                    "{host} does not speak Redis's protocol, or only over TLS",
+                    host
+                ),
+            ),
+            (None, _) => (
+                Cause::Closed,
+                tr!("{host} closed the connection before answering", host),
+            ),
         };
         self.away(cause, why)
     }
@@ -165,7 +200,11 @@ impl Server {
     }
 
     fn out_of_reach(&self, error: Error) -> Error {
-        let message = tr!("the store {place} is out of reach: {why}", place = self.url, why = error.message);
+        let message = tr!(
+            "the store {place} is out of reach: {why}",
+            place = self.url,
+            why = error.message
+        );
         Error { message, ..error }.hint(tr!("is CRMAUTH_STORE right, and is its server up?"))
     }
 }
@@ -193,7 +232,10 @@ async fn exchange(pipe: &mut Box<dyn Pipe>, commands: &[Cmd]) -> io::Result<Vec<
         }
     }
     let (mut parser, mut replies) = (redis::Parser::new(), &received[..]);
-    commands.iter().map(|_| parser.parse_value(&mut replies).map_err(|_| invalid())).collect()
+    commands
+        .iter()
+        .map(|_| parser.parse_value(&mut replies).map_err(|_| invalid()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -202,10 +244,20 @@ mod tests {
 
     #[test]
     fn no_call_takes_longer_than_its_share() {
-        for (left, limit) in
-            [(0, 0), (100, 100), (250, 250), (400, 250), (2_000, 500), (20_000, 5_000), (60_000, 5_000)]
-        {
-            assert_eq!(share(Duration::from_millis(left)), Duration::from_millis(limit), "{left} ms left");
+        for (left, limit) in [
+            (0, 0),
+            (100, 100),
+            (250, 250),
+            (400, 250),
+            (2_000, 500),
+            (20_000, 5_000),
+            (60_000, 5_000),
+        ] {
+            assert_eq!(
+                share(Duration::from_millis(left)),
+                Duration::from_millis(limit),
+                "{left} ms left"
+            );
         }
     }
 }

@@ -100,14 +100,24 @@ impl RedisStore {
                 let message = tr!("the store {place} does not answer", place);
                 return Error::new(Cause::Timeout, message).hint(wait);
             }
-            (Failure::JustStarted, _) => {
-                (tr!("the store {place} has just started and gives no right to log in yet", place), wait)
-            }
+            (Failure::JustStarted, _) => (
+                tr!(
+                    "the store {place} has just started and gives no right to log in yet",
+                    place
+                ),
+                wait,
+            ),
             (Failure::Busy(left), _) => (
-                tr!("another machine is logging in, says the store {place}", place),
+                tr!(
+                    "another machine is logging in, says the store {place}",
+                    place
+                ),
                 match left.as_secs_f64().ceil() {
                     0.0 => wait,
-                    left => tr!("wait for it; if that machine is gone, its turn ends in {left} s", left),
+                    left => tr!(
+                        "wait for it; if that machine is gone, its turn ends in {left} s",
+                        left
+                    ),
                 },
             ),
         };
@@ -124,14 +134,16 @@ impl Turn {
         loop {
             let action = self.lease.borrow_mut().next(self.store.now(), event);
             event = match action {
-                Action::Ask(command) => match self.store.call(&self.name, &command, self.deadline()).await {
-                    Ok(response) => Event::Response(response),
-                    Err(error) if is_no_answer(&error) => {
-                        last_error = Some(error);
-                        Event::NoAnswer
+                Action::Ask(command) => {
+                    match self.store.call(&self.name, &command, self.deadline()).await {
+                        Ok(response) => Event::Response(response),
+                        Err(error) if is_no_answer(&error) => {
+                            last_error = Some(error);
+                            Event::NoAnswer
+                        }
+                        Err(error) => return Err(error),
                     }
-                    Err(error) => return Err(error),
-                },
+                }
                 Action::Sleep(pause) => {
                     tokio::time::sleep(pause).await;
                     Event::Woken
@@ -164,19 +176,26 @@ impl Turn {
     /// Sends a change, again while the server does not answer, as one that is just being restarted; and once more if
     /// it was this process that slept.
     async fn change(&self, command: Option<Command>) -> Result<Written> {
-        let Some(command) = command else { return Ok(Written::Overtaken) };
+        let Some(command) = command else {
+            return Ok(Written::Overtaken);
+        };
         let store = &self.store;
         let until = store.now() + store.terms.no_answer;
         let mut slept = false;
         loop {
-            match store.call(&self.name, &command, store.beyond(self.deadline())).await {
+            match store
+                .call(&self.name, &command, store.beyond(self.deadline()))
+                .await
+            {
                 Ok(Response::Done) => return Ok(Written::Stored),
                 Ok(_) => return Ok(Written::Overtaken),
                 Err(error) if is_no_answer(&error) && store.now() < until => {
                     tokio::time::sleep(store.terms.pause_max).await;
                 }
                 Err(error)
-                    if is_no_answer(&error) && !slept && self.lease.borrow().has_ended(store.now()) =>
+                    if is_no_answer(&error)
+                        && !slept
+                        && self.lease.borrow().has_ended(store.now()) =>
                 {
                     slept = true;
                 }
@@ -192,9 +211,14 @@ impl Turn {
         self.renewals.iter().for_each(JoinHandle::abort);
         self.given_back.set(true);
         let command = self.lease.borrow().give_back();
-        let Some(command) = command else { return Ok(()) };
+        let Some(command) = command else {
+            return Ok(());
+        };
         let deadline = self.store.beyond(self.deadline());
-        self.store.call(&self.name, &command, deadline).await.map(|_| ())
+        self.store
+            .call(&self.name, &command, deadline)
+            .await
+            .map(|_| ())
     }
 }
 
@@ -210,7 +234,11 @@ impl Drop for Turn {
             let (store, name) = (Rc::clone(&self.store), self.name.clone());
             tokio::task::spawn_local(async move {
                 let deadline = store.beyond(Instant::now());
-                store.server.ask(&[scripts::eval(&name, &command)], deadline).await.map(|_| ())
+                store
+                    .server
+                    .ask(&[scripts::eval(&name, &command)], deadline)
+                    .await
+                    .map(|_| ())
             });
         }
     }

@@ -27,7 +27,9 @@ impl RedisUrl {
     /// Reads a URL. An error says what is wrong with it, beginning with a verb, and does not show it.
     pub fn parse(text: &str) -> Result<Self, Text> {
         if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
-            return Err(tr!("holds white space or a control character, which no URL may"));
+            return Err(tr!(
+                "holds white space or a control character, which no URL may"
+            ));
         }
         let url = Url::parse(text).map_err(|_| tr!("is no valid URL"))?;
         let tls = match url.scheme() {
@@ -37,13 +39,21 @@ impl RedisUrl {
         };
         match url.fragment() {
             None => {}
-            Some("insecure") => return Err(tr!("asks for #insecure, and certificates are always checked")),
+            Some("insecure") => {
+                return Err(tr!(
+                    "asks for #insecure, and certificates are always checked"
+                ));
+            }
             Some(_) => return Err(tr!("holds a fragment (#)")),
         }
         if url.query().is_some() {
             return Err(tr!("holds parameters (?), and none is known"));
         }
-        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_ascii_lowercase();
+        let host = url
+            .host_str()
+            .unwrap_or_default()
+            .trim_matches(['[', ']'])
+            .to_ascii_lowercase();
         let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
         if host.is_empty() || !host.chars().all(named) {
             return Err(tr!("names no host that can be used"));
@@ -57,7 +67,14 @@ impl RedisUrl {
             ));
         }
         let port = url.port().unwrap_or(PORT);
-        Ok(Self { host, port, tls, database, user, password })
+        Ok(Self {
+            host,
+            port,
+            tls,
+            database,
+            user,
+            password,
+        })
     }
 
     /// Host and port, for messages.
@@ -73,16 +90,17 @@ impl RedisUrl {
 fn database(path: &str) -> Result<u32, Text> {
     match path {
         "" => Ok(0),
-        digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-            digits.parse().map_err(|_| tr!("has too large a database number"))
-        }
+        digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits
+            .parse()
+            .map_err(|_| tr!("has too large a database number")),
         _ => Err(tr!("names a database that is no number")),
     }
 }
 
 fn decoded(part: &str) -> Result<String, Text> {
     let text = percent_decode_str(part).decode_utf8();
-    text.map(String::from).map_err(|_| tr!("has a user or a password that is not valid UTF-8"))
+    text.map(String::from)
+        .map_err(|_| tr!("has a user or a password that is not valid UTF-8"))
 }
 
 impl fmt::Display for RedisUrl {
@@ -103,10 +121,21 @@ mod tests {
             ("redis://h", "redis://h:6379/0", None, None),
             ("rediss://H:7000/3", "rediss://h:7000/3", None, None),
             ("redis://[::1]:7000", "redis://[::1]:7000/0", None, None),
-            ("redis://:p%40ss@127.0.0.1/", "redis://127.0.0.1:6379/0", None, Some("p@ss")),
-            ("rediss://ci:a%3Ab@cache.example/15", "rediss://cache.example:6379/15", Some("ci"), Some("a:b")),
+            (
+                "redis://:p%40ss@127.0.0.1/",
+                "redis://127.0.0.1:6379/0",
+                None,
+                Some("p@ss"),
+            ),
+            (
+                "rediss://ci:a%3Ab@cache.example/15",
+                "rediss://cache.example:6379/15",
+                Some("ci"),
+                Some("a:b"),
+            ),
         ] {
-            let place = RedisUrl::parse(text).unwrap_or_else(|why| panic!("{text}: {}", why.english()));
+            let place =
+                RedisUrl::parse(text).unwrap_or_else(|why| panic!("{text}: {}", why.english()));
             assert_eq!(place.to_string(), shown);
             assert_eq!(place.user.as_deref(), user);
             assert_eq!(place.password.as_ref().map(Secret::expose), password);
