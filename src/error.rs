@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::pin::Pin;
+use std::rc::Rc;
 
 use crate::i18n::{Text, tr};
 use crate::secret::foreign::Foreign;
@@ -225,6 +226,8 @@ pub struct Error {
     pub target: Option<String>,
     /// The status of the answer that decided it.
     pub http_status: Option<u16>,
+    /// What a library or the operating system reported, which `-v` shows.
+    pub source: Option<Rc<anyhow::Error>>,
 }
 
 impl Error {
@@ -237,6 +240,7 @@ impl Error {
             hint: None,
             target: None,
             http_status: None,
+            source: None,
         }
     }
 
@@ -258,12 +262,16 @@ impl Error {
 
     /// Adds to the sentence why the operating system did not do it.
     #[must_use]
-    pub fn because(mut self, error: &std::io::Error) -> Self {
-        self.message = tr!(
-            "{what}: {why}",
-            what = self.message,
-            why = why(error.kind())
-        );
+    pub fn because(mut self, error: std::io::Error) -> Self {
+        let why = why(error.kind());
+        self.message = tr!("{what}: {why}", what = self.message, why);
+        self.caused_by(error)
+    }
+
+    /// Keeps the error that led to this one, with its own causes.
+    #[must_use]
+    pub fn caused_by(mut self, error: impl Into<anyhow::Error>) -> Self {
+        self.source = Some(Rc::new(error.into()));
         self
     }
 

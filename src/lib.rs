@@ -41,7 +41,7 @@ use cli::manner::manner;
 use cli::mistakes::{Words, explain, report_usage_error};
 use cli::{Cli, Verb};
 use command::Run;
-use error::{Cause, Result, why};
+use error::{Cause, Result};
 use report::Report;
 use settings::Environment;
 use signals::interruptible;
@@ -114,13 +114,7 @@ fn block_on(report: &Report, work: impl Future<Output = Result<u8>>) -> Result<u
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| {
-            error::error!(
-                Other,
-                "the run cannot start: {why}",
-                why = why(error.kind())
-            )
-        })?;
+        .map_err(|error| error::error!(Other, "the run cannot start").because(error))?;
     let work = async {
         tokio::select! {
             biased;

@@ -2,6 +2,7 @@
 
 mod api;
 mod catalogue;
+mod causes;
 mod completions;
 mod corpus;
 mod docs;

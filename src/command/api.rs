@@ -223,7 +223,7 @@ fn read_data(data: &str, run: &Run<'_>) -> Result<Vec<u8>> {
             "-" => tr!("stdin, the body of -d @-, cannot be read"),
             name => tr!("{name}, the body of -d, cannot be read", name),
         };
-        let error = Error::new(Cause::Usage, message).because(&error);
+        let error = Error::new(Cause::Usage, message).because(error);
         error.hint(tr!("-d takes the text itself, @FILE, or @- for stdin"))
     })
 }

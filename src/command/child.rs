@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
 use super::Run;
-use crate::error::{Error, Result, error, why};
+use crate::error::{Error, Result, error};
 use crate::files::PrivateFolder;
 use crate::i18n::tr;
 use crate::signals;
@@ -46,13 +46,7 @@ pub fn find(name: &OsStr, run: &Run<'_>) -> Result<PathBuf> {
 pub fn private_folder(prefix: &str) -> Result<PrivateFolder> {
     PrivateFolder::create(prefix)
         .and_then(|folder| folder.share().map(|()| folder))
-        .map_err(|error| {
-            error!(
-                Storage,
-                "no temporary folder can be made: {why}",
-                why = why(error.kind())
-            )
-        })
+        .map_err(|error| error!(Storage, "no temporary folder can be made").because(error))
 }
 
 /// Why a command cannot be started.
@@ -79,9 +73,7 @@ pub async fn wait(name: &OsStr, mut command: tokio::process::Command) -> Result<
         tokio::select! {
             ended = child.wait() => {
                 return ended.map(exit_code).map_err(|error| {
-                    error!(
-                        Other, "the command cannot be waited for: {why}", why = why(error.kind())
-                    )
+                    error!(Other, "the command cannot be waited for").because(error)
                 });
             }
             signal = &mut stop => {

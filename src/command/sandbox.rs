@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::pin_mut;
 
 use super::{Run, child, seconds};
-use crate::error::{Result, error, why};
+use crate::error::{Result, error};
 use crate::i18n::{Lang, tr};
 use crate::sandbox::{self, Log, Options, Sandbox};
 use crate::{settings, signals};
@@ -34,13 +34,9 @@ pub async fn start(ttl: Option<Duration>, log: Log) -> Result<Sandbox> {
         ttl,
         ..Options::default()
     };
-    sandbox::start(options, log).await.map_err(|error| {
-        error!(
-            Other,
-            "the sandbox cannot listen on loopback: {why}",
-            why = why(error.kind())
-        )
-    })
+    sandbox::start(options, log)
+        .await
+        .map_err(|error| error!(Other, "the sandbox cannot listen on loopback").because(error))
 }
 
 /// Serves until a signal comes, or until CMD ends, whose exit code is returned.

@@ -51,7 +51,7 @@ pub(super) fn find(host: &str, body: &[u8]) -> Result<Json> {
         }
         None => {
             let at = body.len() - body.trim_ascii_start().len() + offset(text, &error);
-            Err(bad(tr!("{host} sent invalid JSON at byte {at}", host, at)))
+            Err(bad(tr!("{host} sent invalid JSON at byte {at}", host, at)).caused_by(error))
         }
     }
 }

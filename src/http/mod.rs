@@ -145,7 +145,12 @@ impl Channel<'_> {
     async fn once(&self, request: &Request, route: &Route, whole: bool) -> Outcome {
         let client = self.http.client(route, self.deadline)?;
         let sent = request.prepare(&client.inner)?.send().await;
-        let response = sent.map_err(|error| explain(&error, request, &client, self.target))?;
+        let response = sent.map_err(|error| {
+            let mut failure = explain(&error, request, &client, self.target);
+            // Its URL has a query, which may contain a session.
+            failure.error = failure.error.caused_by(error.without_url());
+            failure
+        })?;
         self.warn_of_plain_text(&request.url, &response, route);
         let mut response = Response::new(&request.url, response, self.timeout);
         if whole {

@@ -32,7 +32,8 @@ impl Replacement {
             _ => PathBuf::from("."),
         };
         let draft = Draft::create(&folder).map_err(|error| {
-            failed(&path, &tr!("cannot be written"), &error).hint(match error.kind() {
+            let kind = error.kind();
+            failed(&path, &tr!("cannot be written"), error).hint(match kind {
                 ErrorKind::NotFound => tr!("make its folder first"),
                 ErrorKind::StorageFull | ErrorKind::QuotaExceeded => tr!("make room there"),
                 _ => tr!("choose a path in a folder that you may write"),
@@ -57,13 +58,13 @@ impl Replacement {
         let path = self.path;
         self.draft
             .fill(bytes)
-            .map_err(|error| failed(&path, &tr!("cannot be written"), &error))?;
+            .map_err(|error| failed(&path, &tr!("cannot be written"), error))?;
         // Somebody may have put something else there since.
         let old = existing(&path)?;
         let unsure = self
             .draft
             .replace(&path)
-            .map_err(|error| failed(&path, &tr!("cannot be replaced"), &error))?;
+            .map_err(|error| failed(&path, &tr!("cannot be replaced"), error))?;
         let mut warnings = Vec::new();
         if old.is_some_and(|old| open_to_others(&old)) {
             warnings.push(tr!(
@@ -111,7 +112,7 @@ fn existing(path: &Path) -> Result<Option<Metadata>> {
             tr!("leave -o out and redirect stdout there with >"),
         ),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(failed(path, &tr!("cannot be looked at"), &error)
+        Err(error) => Err(failed(path, &tr!("cannot be looked at"), error)
             .hint(tr!("check the path given to -o"))),
     }
 }
@@ -153,7 +154,7 @@ fn is_mount(_: &Path) -> bool {
     false
 }
 
-fn failed(path: &Path, what: &Text, error: &io::Error) -> Error {
+fn failed(path: &Path, what: &Text, error: io::Error) -> Error {
     error!(Storage, "{path} {what}", path = shown(path), what).because(error)
 }
 

@@ -102,13 +102,13 @@ impl EnvFile {
         opened.map(Self).map_err(|error| {
             let what = tr!("cannot be opened; GITHUB_ENV names it");
             let path = printable(&path.display().to_string());
-            error!(Storage, "{path} {what}", path, what).because(&error)
+            error!(Storage, "{path} {what}", path, what).because(error)
         })
     }
 
     pub fn append(mut self, block: &[u8]) -> Result<()> {
         append(&mut self.0, block)
-            .map_err(|error| error!(Storage, "GitHub's env file cannot be written").because(&error))
+            .map_err(|error| error!(Storage, "GitHub's env file cannot be written").because(error))
     }
 }
 

@@ -14,7 +14,7 @@ pub async fn print(text: &str) -> Result<()> {
 
 /// Blocks until the text is written. Only where signals still end the process, and so the wait for a reader.
 pub fn print_now(text: &str) -> Result<()> {
-    write_all(text.as_bytes()).map_err(|error| failed(&error))
+    write_all(text.as_bytes()).map_err(failed)
 }
 
 /// How many columns stdout has, if it is a terminal.
@@ -57,7 +57,7 @@ pub async fn write(bytes: Zeroizing<Vec<u8>>) -> Result<()> {
             written.unwrap_or_else(|broken| Err(io::Error::other(broken)))
         }
     };
-    written.map_err(|error| failed(&error))
+    written.map_err(failed)
 }
 
 /// Whether so many bytes can be written without waiting for the reader. A pipe that takes any takes `PIPE_BUF` of them;
@@ -101,7 +101,7 @@ fn write_all(bytes: &[u8]) -> io::Result<()> {
     stdout.flush()
 }
 
-fn failed(error: &io::Error) -> Error {
+fn failed(error: io::Error) -> Error {
     if error.kind() == ErrorKind::BrokenPipe {
         error!(ClosedPipe, "the reader of the output went away")
     } else {
@@ -126,9 +126,9 @@ mod tests {
     #[test]
     fn a_reader_that_went_away_is_told_from_a_full_disk() {
         assert_eq!(
-            failed(&ErrorKind::BrokenPipe.into()).cause,
+            failed(ErrorKind::BrokenPipe.into()).cause,
             Cause::ClosedPipe
         );
-        assert_eq!(failed(&ErrorKind::StorageFull.into()).cause, Cause::Storage);
+        assert_eq!(failed(ErrorKind::StorageFull.into()).cause, Cause::Storage);
     }
 }

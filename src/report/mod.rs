@@ -14,7 +14,7 @@ use crate::declaration::Target;
 use crate::error::Error;
 use crate::i18n::{Lang, Text, tr};
 use crate::json;
-use crate::secret::foreign::printable;
+use crate::secret::foreign::{Foreign, printable};
 use crate::secret::{Redactor, Secret};
 use progress::Progress;
 
@@ -132,7 +132,8 @@ impl Report {
     /// An error: one line with the cause, one with the next step. Never silenced.
     pub fn error(&self, error: &Error) {
         if self.manner.json {
-            return self.line(&json::text(&json!({ "error": self.error_json(error) })));
+            self.line(&json::text(&json!({ "error": self.error_json(error) })));
+            return self.causes(error.target.clone(), error);
         }
         let mut text = self.paint(AnsiColor::Red, &tr!("error:").render(self.manner.lang));
         text.push(' ');
@@ -150,6 +151,33 @@ impl Report {
                 self.words(hint)
             ));
         }
+        self.causes(error.target.clone(), error);
+    }
+
+    /// What others reported under an error (`-v`), from the outermost in.
+    fn causes(&self, target: Option<String>, error: &Error) {
+        let Some(source) = error.source.as_ref().filter(|_| self.tells(1)) else {
+            return;
+        };
+        let mut links: Vec<String> = Vec::new();
+        for link in source.chain().map(|link| link.to_string()) {
+            // Some errors repeat their cause's text in their own.
+            if !links.last().is_some_and(|last| last.contains(&link)) {
+                links.push(link);
+            }
+        }
+        let chain = Foreign::new(&links.join(": ")).clean(&self.redactor);
+        let text = self.words(&tr!("caused by: {chain}", chain));
+        self.say(
+            &("note", tr!("note:")),
+            AnsiColor::BrightBlack,
+            target,
+            &text,
+        );
+    }
+
+    fn tells(&self, verbosity: u8) -> bool {
+        self.manner.verbosity >= verbosity && !self.manner.quiet
     }
 
     /// What `--json` promises of an error, for stderr and for a batch's JSON output.
@@ -183,11 +211,12 @@ impl Report {
             target,
             tr!("{text}: {error}", text, error = self.message(error)),
         );
+        self.causes(target.map(ToString::to_string), error);
     }
 
     /// What is being done and why (`-v`). Said once a run too: settings are looked at more than once.
     pub fn note(&self, target: Option<&Target>, text: Text) {
-        if self.manner.verbosity >= 1 && !self.manner.quiet {
+        if self.tells(1) {
             self.once(
                 ("note", tr!("note:")),
                 AnsiColor::BrightBlack,
@@ -199,11 +228,11 @@ impl Report {
 
     /// A request and its outcome (`-vv`).
     pub fn trace(&self, target: Option<&Target>, text: Text) {
-        if self.manner.verbosity >= 2 && !self.manner.quiet {
+        if self.tells(2) {
             self.say(
                 &("trace", tr!("trace:")),
                 AnsiColor::BrightBlack,
-                target,
+                target.map(ToString::to_string),
                 &self.words(&text),
             );
         }
@@ -232,11 +261,8 @@ impl Report {
 
     /// Says what has not been said yet.
     fn once(&self, label: (&str, Text), color: AnsiColor, target: Option<&Target>, text: &str) {
-        let key = format!(
-            "{} {}: {text}",
-            label.0,
-            target.map(ToString::to_string).unwrap_or_default()
-        );
+        let target = target.map(ToString::to_string);
+        let key = format!("{} {target:?}: {text}", label.0);
         if self.said.borrow().contains(&key) {
             return;
         }
@@ -249,11 +275,10 @@ impl Report {
         &self,
         (word, label): &(&str, Text),
         color: AnsiColor,
-        target: Option<&Target>,
+        target: Option<String>,
         text: &str,
     ) {
         if self.manner.json {
-            let target = target.map(ToString::to_string);
             return self.line(&json::text(
                 &json!({ *word: { "target": target, "message": text } }),
             ));

@@ -227,7 +227,7 @@ impl FileStore {
                 }
                 outcome => outcome,
             };
-            let file = file.map_err(|error| self.failed(tr!("cannot be locked"), &error))?;
+            let file = file.map_err(|error| self.failed(tr!("cannot be locked"), error))?;
             match file.try_lock() {
                 // Its last holder has removed it.
                 Ok(()) if !is_at(&file, &path) => continue,
@@ -237,7 +237,7 @@ impl FileStore {
                 }
                 Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(error)) => {
-                    return Err(self.failed(tr!("cannot be locked"), &error));
+                    return Err(self.failed(tr!("cannot be locked"), error));
                 }
             }
             let random = f64::from(getrandom::u32().unwrap_or_default()) / f64::from(u32::MAX);
@@ -290,7 +290,7 @@ impl FileStore {
 
     /// The store's own key. It is made when it is first needed, and anew when it cannot be trusted any more.
     async fn key(&self, deadline: Instant) -> Result<OwnKey> {
-        let failed = |error: io::Error| self.failed(tr!("has no key of its own"), &error);
+        let failed = |error: io::Error| self.failed(tr!("has no key of its own"), error);
         if let Some(key) = self.known_key().map_err(failed)? {
             return Ok(key);
         }
@@ -334,10 +334,10 @@ impl FileStore {
     }
 
     fn changed(&self, outcome: io::Result<()>) -> Result<()> {
-        outcome.map_err(|error| self.failed(tr!("cannot be written"), &error))
+        outcome.map_err(|error| self.failed(tr!("cannot be written"), error))
     }
 
-    fn failed(&self, what: Text, error: &io::Error) -> Error {
+    fn failed(&self, what: Text, error: io::Error) -> Error {
         error!(
             Storage,
             "the store {place} {what}",

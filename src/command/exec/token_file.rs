@@ -139,7 +139,7 @@ fn write(path: &Path, login: &Active<'_>) -> Result<()> {
         .and_then(|draft| draft.replace(path))
         .map(|_| ())
         .map_err(|error| {
-            error!(Storage, "{path} cannot be written", path = path.display()).because(&error)
+            error!(Storage, "{path} cannot be written", path = path.display()).because(error)
         })
 }
 

@@ -86,7 +86,7 @@ impl Server {
     async fn exchange(&self, mut pipe: Box<dyn Pipe>, commands: &[Cmd]) -> Result<Vec<Value>> {
         let values = exchange(&mut pipe, commands)
             .await
-            .map_err(|error| self.broke(&error, false))?;
+            .map_err(|error| self.broke(error, false))?;
         self.idle.borrow_mut().push(pipe);
         Ok(values)
     }
@@ -97,7 +97,7 @@ impl Server {
         let _ = socket.set_nodelay(true);
         let mut pipe: Box<dyn Pipe> = if self.url.tls {
             let connected = self.trust.connect(&self.url.host, socket).await;
-            Box::new(connected.map_err(|error| self.broke(&error, true))??)
+            Box::new(connected.map_err(|error| self.broke(error, true))??)
         } else {
             Box::new(socket)
         };
@@ -115,7 +115,7 @@ impl Server {
         }
         let answers = exchange(&mut pipe, &greeting)
             .await
-            .map_err(|error| self.broke(&error, false))?;
+            .map_err(|error| self.broke(error, false))?;
         match answers.iter().find_map(refusal) {
             None => Ok(pipe),
             Some(error) => Err(self.not_let_in(error)),
@@ -125,13 +125,13 @@ impl Server {
     /// Connects to the first address that takes us; without TLS to loopback only, unless allowed.
     async fn reach(&self) -> Result<TcpStream> {
         let found = tokio::net::lookup_host((self.url.host.as_str(), self.url.port)).await;
-        let found: Vec<SocketAddr> = found.map(Iterator::collect).unwrap_or_default();
-        if found.is_empty() {
-            return Err(self.away(
-                Cause::Dns,
-                tr!("cannot resolve {host}", host = self.url.host),
-            ));
-        }
+        let found: Vec<SocketAddr> = match found {
+            Ok(found) => found.collect(),
+            Err(error) => {
+                let message = tr!("cannot resolve {host}", host = self.url.host);
+                return Err(self.away(Cause::Dns, message).caused_by(error));
+            }
+        };
         let any = self.url.tls || self.allow_plain;
         let usable: Vec<_> = found
             .into_iter()
@@ -147,31 +147,26 @@ impl Server {
                 "use rediss://, or consent with CRMAUTH_STORE_ALLOW_PLAIN=1"
             )));
         }
-        let mut why = None;
-        for found in usable {
-            match TcpStream::connect(found).await {
-                Ok(socket) => return Ok(socket),
-                Err(error) => why = Some(error.kind()),
-            }
-        }
+        let error = match TcpStream::connect(&usable[..]).await {
+            Ok(socket) => return Ok(socket),
+            Err(error) => error,
+        };
         let host = self.url.address();
-        Err(self.away(
-            Cause::Connect,
-            match why {
-                Some(io::ErrorKind::ConnectionRefused) => tr!("connection refused by {host}", host),
-                Some(io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable) => {
-                    tr!("no route to {host}", host)
-                }
-                _ => tr!("cannot connect to {host}", host),
-            },
-        ))
+        let why = match error.kind() {
+            io::ErrorKind::ConnectionRefused => tr!("connection refused by {host}", host),
+            io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => {
+                tr!("no route to {host}", host)
+            }
+            _ => tr!("cannot connect to {host}", host),
+        };
+        Err(self.away(Cause::Connect, why).caused_by(error))
     }
 
     /// A connection that broke, during the TLS handshake or later.
-    fn broke(&self, error: &io::Error, handshake: bool) -> Error {
+    fn broke(&self, error: io::Error, handshake: bool) -> Error {
         let host = self.url.address();
-        let (cause, why) = match (tls::explain(error, &host), error.kind()) {
-            (Some(error), _) => return self.out_of_reach(error),
+        let (cause, why) = match (tls::explain(&error, &host), error.kind()) {
+            (Some(explained), _) => return self.out_of_reach(explained.caused_by(error)),
             (None, _) if handshake => (
                 Cause::Tls,
                 tr!(
@@ -192,7 +187,7 @@ impl Server {
                 tr!("{host} closed the connection before answering", host),
             ),
         };
-        self.away(cause, why)
+        self.away(cause, why).caused_by(error)
     }
 
     fn away(&self, cause: Cause, why: Text) -> Error {
