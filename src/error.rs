@@ -223,7 +223,7 @@ pub struct Error {
     /// The next step, one sentence without a full stop.
     pub hint: Option<Text>,
     /// The target it happened to, as typed: `gluo@filial`.
-    pub target: Option<String>,
+    pub target: Option<Box<str>>,
     /// The status of the answer that decided it.
     pub http_status: Option<u16>,
     /// What a library or the operating system reported, which `-v` shows.
@@ -285,7 +285,7 @@ impl Error {
     /// Names the target, unless one is named already.
     #[must_use]
     pub fn target(mut self, target: &str) -> Self {
-        self.target.get_or_insert_with(|| target.to_owned());
+        self.target.get_or_insert_with(|| target.into());
         self
     }
 }

@@ -155,7 +155,7 @@ impl Report {
     }
 
     /// What others reported under an error (`-v`), from the outermost in.
-    fn causes(&self, target: Option<String>, error: &Error) {
+    fn causes(&self, target: Option<Box<str>>, error: &Error) {
         let Some(source) = error.source.as_ref().filter(|_| self.tells(1)) else {
             return;
         };
@@ -211,7 +211,7 @@ impl Report {
             target,
             tr!("{text}: {error}", text, error = self.message(error)),
         );
-        self.causes(target.map(ToString::to_string), error);
+        self.causes(target.map(|target| target.to_string().into()), error);
     }
 
     /// What is being done and why (`-v`). Said once a run too: settings are looked at more than once.
@@ -232,7 +232,7 @@ impl Report {
             self.say(
                 &("trace", tr!("trace:")),
                 AnsiColor::BrightBlack,
-                target.map(ToString::to_string),
+                target.map(|target| target.to_string().into()),
                 &self.words(&text),
             );
         }
@@ -261,7 +261,7 @@ impl Report {
 
     /// Says what has not been said yet.
     fn once(&self, label: (&str, Text), color: AnsiColor, target: Option<&Target>, text: &str) {
-        let target = target.map(ToString::to_string);
+        let target = target.map(|target| target.to_string().into());
         let key = format!("{} {target:?}: {text}", label.0);
         if self.said.borrow().contains(&key) {
             return;
@@ -275,7 +275,7 @@ impl Report {
         &self,
         (word, label): &(&str, Text),
         color: AnsiColor,
-        target: Option<String>,
+        target: Option<Box<str>>,
         text: &str,
     ) {
         if self.manner.json {
