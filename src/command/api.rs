@@ -10,15 +10,11 @@ use crate::error::{Cause, Error, Result, error};
 use crate::http::response::{self, Response};
 use crate::http::{ACCEPT, CONTENT_TYPE, Effect, HeaderName, Method, Request};
 use crate::i18n::{Text, tr};
-use crate::lifecycle::{Account, Active, Want};
+use crate::lifecycle::{Account, Active, Answer, Want};
 use crate::output::stdout::StdoutStream;
 use crate::provider::{Judgement, Provider};
-use crate::secret::{Secret, percent};
+use crate::secret::Secret;
 use crate::url::PathFault;
-
-/// How much of an answer is held back until it is known whether it refuses the session, in bytes. Refusals are short,
-/// but PHP may print a lot before them.
-const HELD_BACK_MAX: usize = 64 * 1024;
 
 /// Methods that change nothing, so that a request may be sent again whatever became of it.
 const HARMLESS: [Method; 3] = [Method::GET, Method::HEAD, Method::OPTIONS];
@@ -84,7 +80,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let (services, sources, _servers) = run.services().await?;
     let account = Account::find(&services, &sources, target, args.person.as_deref()).await?;
     let login = account.session(&Want::Usable(args.min_ttl)).await?;
-    let mut answer = ask(&login, &typed).await.map_err(named)?;
+    let mut answer = login.ask(&typed.with(&login)).await.map_err(named)?;
     if answer.judgement != Judgement::Alive {
         run.report.note(
             Some(target),
@@ -98,7 +94,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         match login.account.again().session(&want).await {
             Ok(fresh) if fresh.session.token == login.session.token => {}
             Ok(fresh) if answer.judgement != Judgement::Unclear || typed.is_harmless() => {
-                answer = ask(&fresh, &typed).await.map_err(named)?;
+                answer = fresh.ask(&typed.with(&fresh)).await.map_err(named)?;
             }
             Ok(_) => run.report.warn(
                 Some(target),
@@ -244,17 +240,7 @@ impl Typed<'_> {
     /// The request with the session where the system wants it.
     fn with(&self, login: &Active<'_>) -> Request {
         let (spec, token) = (login.target().spec, &login.session.token);
-        let url = match spec.placement {
-            Placement::Bearer => login.url().join(self.path),
-            Placement::Query(name) => {
-                let mut url = login.url().join(self.path);
-                url.query_pairs_mut().append_pair(name, token.expose());
-                url
-            }
-            Placement::Path => login
-                .url()
-                .join(&self.path.replace("{session}", &percent(token.expose()))),
-        };
+        let url = login.place(self.path);
         let effect = if self.is_harmless() {
             Effect::None
         } else {
@@ -282,44 +268,6 @@ impl Typed<'_> {
             None => request,
         }
     }
-}
-
-/// An answer, as much of it read as it takes to judge the session by it.
-struct Answer {
-    response: Response,
-    judgement: Judgement,
-    /// Why no more of it came.
-    broken: Option<Error>,
-}
-
-/// Sends the request and reads of its answer what must be held back. An answer that is cut short or longer than that
-/// does not refuse the session.
-async fn ask(login: &Active<'_>, typed: &Typed<'_>) -> Result<Answer> {
-    let provider = login.account.provider;
-    let mut response = login.call(&typed.with(login)).await?;
-    let mut whole = false;
-    let mut broken = None;
-    let judgement = loop {
-        if let Some(judgement) = provider.judge(&response, whole) {
-            break judgement;
-        }
-        if whole || response.body.len() >= HELD_BACK_MAX {
-            break Judgement::Alive;
-        }
-        match response.next().await {
-            Ok(Some(part)) => response.body.extend_from_slice(&part),
-            Ok(None) => whole = true,
-            Err(error) => {
-                broken = Some(error);
-                break Judgement::Alive;
-            }
-        }
-    };
-    Ok(Answer {
-        response,
-        judgement,
-        broken,
-    })
 }
 
 /// Writes the answer as it comes, byte for byte, and tells whether it had no body.

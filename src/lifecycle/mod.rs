@@ -4,6 +4,7 @@
 mod account;
 mod adopt;
 mod diagnose;
+mod exchange;
 mod freshness;
 mod hints;
 mod obtain;
@@ -14,6 +15,7 @@ mod shared_store;
 mod single_seat;
 
 pub use account::{Account, role};
+pub use exchange::Answer;
 pub use freshness::{Stale, Verdict};
 pub use obtain::{Active, Want};
 pub use revoke::lost;

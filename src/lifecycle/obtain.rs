@@ -8,10 +8,8 @@ use tokio::time::Instant;
 
 use super::account::Account;
 use super::freshness::{Stale, Verdict};
-use crate::declaration::{BaseUrl, Renewal, Target};
+use crate::declaration::Renewal;
 use crate::error::{Cause, Error, Pending, Result};
-use crate::http::Request;
-use crate::http::response::Response;
 use crate::i18n::tr;
 use crate::provider::{Context, Life, LoginError, Provider, Renewed, Role};
 use crate::session::Session;
@@ -49,28 +47,9 @@ pub struct Active<'a> {
 }
 
 impl Active<'_> {
-    pub fn target(&self) -> &Target {
-        self.account.target()
-    }
-
-    pub fn url(&self) -> &BaseUrl {
-        &self.account.plan.url
-    }
-
     /// Where this run stored the session.
     pub fn stored_in(&self) -> Option<String> {
         self.kept.then(|| self.account.store().place())
-    }
-
-    /// Sends a request of the user's own with the session, to the target's origin only.
-    pub async fn call(&self, request: &Request) -> Result<Response> {
-        let account = &self.account;
-        let _busy = account.busy(tr!("waiting for the answer"));
-        let channel = account.services.channel(&account.known);
-        channel
-            .open(request)
-            .await
-            .map_err(|error| account.explain(error))
     }
 }
 
