@@ -52,6 +52,7 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// The program: arguments (the program's name first) and environment in, exit code out.
 pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
     secret::undumpable();
+    let arguments = Cli::with_help_as_option(arguments);
     let cli = match Cli::read(&arguments) {
         Ok(cli) => cli,
         Err(error) => return explain(&error, &arguments, environment),

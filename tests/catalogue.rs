@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use crmauth::cli::Cli;
+use crmauth::cli::translate::with_words;
 use crmauth::provider;
 
 /// Stands in an added entry until somebody translates it.
@@ -13,6 +15,7 @@ const UNTRANSLATED: &str = "???";
 fn every_sentence_has_a_translation() {
     let mut said = said();
     said.extend(declared());
+    said.extend(help());
     said.retain(|sentence, _| has_words(sentence));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/i18n/pt-BR.txt");
     let mut text = std::fs::read_to_string(&path).expect("the catalogue");
@@ -119,6 +122,18 @@ fn declared() -> BTreeMap<String, PathBuf> {
         .chain(specs.iter().flat_map(|spec| [spec.method, spec.url_found]))
         .map(|text| (text.to_owned(), "a declaration".into()))
         .collect()
+}
+
+/// The texts of the help.
+fn help() -> BTreeMap<String, PathBuf> {
+    let mut found = BTreeMap::new();
+    for program in [Cli::program(), Cli::verbs()] {
+        with_words(program, &mut |english| {
+            found.insert(english.to_owned(), "the help".into());
+            None
+        });
+    }
+    found
 }
 
 /// Every sentence of `tr!(…)` and `error!(…; hint …)` in the sources, with its file.

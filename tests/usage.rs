@@ -162,6 +162,73 @@ fn no_arguments_are_a_mistake_that_shows_the_help() {
         2,
         &["Usage: crmauth", "Try it: crmauth login gluo --sandbox"],
     );
+    assert!(
+        !outcome.stderr.contains("Exit codes") && !outcome.stderr.contains("--timeout"),
+        "short: {}",
+        outcome.stderr
+    );
+    for target in ["gluo", "gluocrm", "zeev@filial"] {
+        machine.run(target).fails(
+            2,
+            &[
+                &format!("{target} is a system"),
+                &format!("`crmauth login {target}`"),
+            ],
+        );
+    }
+}
+
+#[test]
+fn help_is_a_command_too_and_speaks_portuguese() {
+    let machine = Machine::new();
+    let verbs = [
+        "",
+        "login",
+        "token",
+        "exec",
+        "api",
+        "status",
+        "logout",
+        "providers",
+        "sandbox",
+        "completions",
+    ];
+    for verb in verbs {
+        let option = machine.run(format!("{verb} --help").trim());
+        let command = machine.run(format!("help {verb}").trim());
+        assert_eq!(option.answer(), command.answer());
+        let help = machine.run(&format!("help {verb} --lang pt-BR").replace("  ", " "));
+        let text = help.answer();
+        assert!(text.contains("Uso: crmauth"), "{text}");
+        for english in [
+            "Usage",
+            "Options",
+            "Arguments",
+            "Commands",
+            "Examples",
+            "Exit codes",
+            "default:",
+            "possible values",
+            " the ",
+            "Print",
+        ] {
+            assert!(!text.contains(english), "{verb}: {english} in {text}");
+        }
+        let options = |text: &str| {
+            let lines = text.lines().map(str::trim_start);
+            let lines = lines.filter(|line| line.starts_with('-'));
+            let mut names: Vec<String> = lines
+                .filter_map(|line| Some(line.split_once("  ")?.0.to_owned()))
+                .collect();
+            names.sort();
+            names
+        };
+        assert_eq!(options(text), options(option.answer()), "{verb}");
+        assert!(text.ends_with('\n') && !text.ends_with("\n\n"), "{text:?}");
+    }
+    machine
+        .run("help nope")
+        .fails(2, &["unrecognized subcommand 'nope'"]);
 }
 
 #[test]

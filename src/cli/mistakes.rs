@@ -9,6 +9,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::Cli;
 use super::manner::{colored, language, locale};
+use super::translate::translated;
 use crate::command::{Color, Refused, exec};
 use crate::error::{Cause, Error, error};
 use crate::i18n::{self, Lang, Text, tr};
@@ -24,27 +25,33 @@ pub fn explain(error: &clap::Error, arguments: &[OsString], environment: &Enviro
         .value(None, "color")
         .and_then(|word| Color::from_str(word, false).ok());
     let color = color.unwrap_or(Color::Auto);
+    let named = words.value(None, "lang").and_then(Lang::named);
+    let lang = language(named, environment).unwrap_or_else(|_| locale(environment));
     let for_stdout = matches!(
         error.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
     );
     if for_stdout || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        let color = colored(color, environment, std::io::stdout().is_terminal());
-        let text = if color {
-            error.render().ansi().to_string()
-        } else {
-            error.render().to_string()
+        let help = match for_stdout {
+            // clap has no languages: the same command line is read once more.
+            true => match translated(Cli::program(), lang).try_get_matches_from(arguments) {
+                Err(help) => help.render(),
+                Ok(_) => error.render(),
+            },
+            false => translated(Cli::verbs(), lang).render_help(),
         };
-        let report = Report::new(Manner::default());
-        if !for_stdout {
-            report.help(&text);
-            return Cause::Usage.exit();
+        let color = colored(color, environment, std::io::stdout().is_terminal());
+        let text = match color {
+            true => help.ansi().to_string(),
+            false => help.to_string(),
+        };
+        if for_stdout {
+            return print_now(&text).map_or_else(|error| error.cause.exit(), |()| 0);
         }
-        return print_now(&text).map_or_else(|error| error.cause.exit(), |()| 0);
+        Report::new(Manner::default()).help(&text);
+        return Cause::Usage.exit();
     }
     let color = colored(color, environment, std::io::stderr().is_terminal());
-    let named = words.value(None, "lang").and_then(Lang::named);
-    let lang = language(named, environment).unwrap_or_else(|_| locale(environment));
     let report = Report::new(Manner {
         json: words.flag("--json"),
         color,
@@ -136,6 +143,13 @@ impl<'a> Words<'a> {
 fn usage(error: &clap::Error, words: &Words<'_>) -> Error {
     if let Some(error) = misplaced(words) {
         return error;
+    }
+    let name = context(error, ContextKind::InvalidSubcommand);
+    if settings::target(&name).is_ok() {
+        return error!(
+            Usage, "{name} is a system, and a command is missing before it", name;
+            hint "`crmauth login {name}` logs in, `crmauth token {name}` prints the stored session or a new one", name
+        );
     }
     let hint = match (suggestion(error), words.verb(), form(error)) {
         _ if asks_for_a_secret(error) => tr!(

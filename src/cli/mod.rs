@@ -2,6 +2,7 @@
 
 pub mod manner;
 pub mod mistakes;
+pub mod translate;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -14,6 +15,8 @@ use crate::command::{
 use crate::error::{EXIT_CODES, Result};
 use crate::i18n::{Text, tr};
 
+/// A command that works everywhere.
+const TRY: &str = "Try it: crmauth login gluo --sandbox";
 /// What `--version` says and `-V` does not: what exactly runs here, for a report of an error.
 const LONG_VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
@@ -54,6 +57,22 @@ impl Cli {
         program.mut_subcommands(|verb| verb.args(&again))
     }
 
+    /// What the help shows to whom typed the program's name alone.
+    pub fn verbs() -> clap::Command {
+        Self::program()
+            .mut_args(|arg| arg.hide(true))
+            .after_help(format!("{TRY}\nAll options: crmauth --help"))
+    }
+
+    /// These arguments with `help VERB` as `VERB --help`, which takes the options of every verb too.
+    pub fn with_help_as_option(mut arguments: Vec<OsString>) -> Vec<OsString> {
+        if arguments.get(1).is_some_and(|word| word == "help") {
+            arguments.remove(1);
+            arguments.push("--help".into());
+        }
+        arguments
+    }
+
     /// Reads these arguments, the program's name first.
     pub fn read(arguments: &[OsString]) -> std::result::Result<Self, clap::Error> {
         let matches = Self::program().try_get_matches_from(arguments)?;
@@ -74,7 +93,7 @@ impl Cli {
 }
 
 fn after_help() -> String {
-    let mut text = "Try it: crmauth login gluo --sandbox\n\nExit codes:".to_owned();
+    let mut text = format!("{TRY}\n\nExit codes:");
     for (codes, meaning, _) in EXIT_CODES {
         text.push_str(&format!("\n  {codes:<8}  {}", meaning.replace('`', "")));
     }

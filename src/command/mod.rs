@@ -40,9 +40,12 @@ use crate::{sandbox as systems, settings};
 /// may have a few hundred.
 const AT_ONCE: u16 = 10;
 
+/// What the help writes above the options of every verb.
+pub const GLOBAL_OPTIONS: &str = "Global options";
+
 /// Options of every verb.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Global options")]
+#[command(next_help_heading = GLOBAL_OPTIONS)]
 pub struct Global {
     /// Read settings from FILE instead of ./.env; repeatable, later files win
     #[arg(long, value_name = "FILE", action = ArgAction::Append)]

@@ -120,6 +120,14 @@ impl Argument for &Text {
     }
 }
 
+/// What the catalogue has for a text that is no sentence of ours, such as a part of the help.
+pub fn translation(english: &str, lang: Lang) -> Option<&'static str> {
+    match lang {
+        Lang::En => None,
+        Lang::PtBr => catalogue::portuguese(english),
+    }
+}
+
 /// `A`, `A and B`, `A, B and C`.
 pub(crate) fn and(parts: &[impl Argument]) -> Text {
     match parts {
