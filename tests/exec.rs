@@ -774,6 +774,69 @@ fn a_token_file_holds_a_live_token_past_three_expiries() {
     drop(sandbox);
 }
 
+/// The store is looked at every few seconds: what another process does to a session shows soon, whenever it would end.
+#[test]
+fn a_token_file_follows_what_others_do_to_the_session() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    let names: Vec<String> = systems().iter().map(|name| name.to_uppercase()).collect();
+    let files: Vec<String> = names
+        .iter()
+        .map(|name| format!("${name}_TOKEN_FILE"))
+        .collect();
+    let line = format!("exec --token-file {}", systems().join(" "));
+    let script = format!("echo {}; read x; exit 3", files.join(" "));
+    let run = Waiting::start(&machine, &with(&line, &["sh", "-c", &script]));
+    let files: Vec<PathBuf> = run.line.split(' ').map(PathBuf::from).collect();
+    let began = Instant::now();
+    let read = |file: &PathBuf| fs::read_to_string(file).expect("a token, whole at any time");
+    let until = |what: &str, done: &dyn Fn(usize) -> bool| {
+        for (at, name) in names.iter().enumerate() {
+            while !done(at) {
+                assert!(began.elapsed() < Duration::from_secs(60), "{name}: {what}");
+                pause();
+            }
+        }
+    };
+    let first: Vec<String> = files.iter().map(read).collect();
+
+    machine.run("login --all -q").answer();
+    let after_login = servers.events().len();
+    let stored: Vec<String> = systems()
+        .iter()
+        .map(|name| machine.run(&format!("token {name} --cached")))
+        .map(|token| token.answer().trim_end().to_owned())
+        .collect();
+    until("a newer session is not taken over", &|at| {
+        read(&files[at]) == stored[at]
+    });
+    assert_eq!(servers.events().len(), after_login, "no server is asked");
+    assert!(first.iter().zip(&stored).all(|(old, new)| old != new));
+
+    machine.run("logout --all -q").answer();
+    // What is left alive, as vtiger 8 does, may stay.
+    until("a session that has ended is not replaced", &|at| {
+        let url = servers.setting(&format!("{}_URL", names[at]));
+        alive(systems()[at], url, &read(&files[at]))
+    });
+    assert_eq!(run.end().0, 3);
+}
+
+#[test]
+fn a_session_that_has_ended_and_cannot_be_replaced_is_told() {
+    let servers = Servers::start();
+    let mut machine = five_at(&servers);
+    let session = machine.run("login hellocloud -f json").answer().to_owned();
+    machine.write("session.json", session);
+    machine.unset("HELLOCLOUD_PASSWORD");
+    let script =
+        "crmauth logout hellocloud >out; while ! grep -q 'not kept fresh' err; do sleep 0.1; done";
+    let run =
+        format!("crmauth exec hellocloud --token-file -- sh -c \"{script}\" 2>err; cat err >&2");
+    let outcome = machine.shell("sh", &run);
+    outcome.says(&["is not kept fresh any more", "HELLOCLOUD_PASSWORD"]);
+}
+
 #[test]
 fn zeevs_token_is_renewed_by_itself_before_its_ten_minutes_are_over() {
     let servers = Servers::start();

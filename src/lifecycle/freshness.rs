@@ -50,6 +50,14 @@ pub enum Stale {
     Broken,
 }
 
+/// What the store has in the place of a session that came from it.
+pub enum Compared {
+    Same,
+    Gone,
+    /// Another one, which can be handed out.
+    Newer(Box<Session>),
+}
+
 impl Verdict {
     pub(super) fn stale(self) -> Option<Stale> {
         match self {
@@ -100,6 +108,24 @@ impl Account<'_> {
             self.drop_session(session).await;
         }
         Ok(life)
+    }
+
+    /// Compares the store with a session from it; touches no other network. What cannot be read, or not be handed out, is
+    /// the same: whoever needs it complains.
+    pub async fn compare(&self, session: &Session) -> Compared {
+        let found = self.store().read(&self.key, self.deadline).await;
+        let entry = match found.map(|found| (found.unusable, found.entry)) {
+            Ok((None, None)) => return Compared::Gone,
+            Ok((None, Some(entry))) if entry.session.token != session.token => entry,
+            _ => return Compared::Same,
+        };
+        match self.judge(Some(&entry), Duration::ZERO).await {
+            Ok(Verdict::Fresh | Verdict::Ask(_)) => {
+                self.services.learn(&entry.session);
+                Compared::Newer(Box::new(entry.session))
+            }
+            _ => Compared::Same,
+        }
     }
 
     /// Reads the store; an entry that cannot be used is warned of and counts as none.

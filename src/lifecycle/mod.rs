@@ -16,7 +16,7 @@ mod single_seat;
 
 pub use account::{Account, role};
 pub use exchange::Answer;
-pub use freshness::{Stale, Verdict};
+pub use freshness::{Compared, Stale, Verdict};
 pub use obtain::{Active, Want};
 pub use revoke::lost;
 pub use services::Services;

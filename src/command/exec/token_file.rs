@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::{join_all, select};
 use futures_util::pin_mut;
@@ -14,9 +14,11 @@ use crate::declaration::{Ageing, Target};
 use crate::error::{Error, Result, error};
 use crate::files::Draft;
 use crate::i18n::tr;
-use crate::lifecycle::{Active, Want};
+use crate::lifecycle::{Active, Compared, Want};
 use crate::session::Session;
 
+/// How often the store is looked at.
+const LOOK: Duration = Duration::from_secs(2);
 /// No session is renewed more often than this.
 const SHORTEST: Duration = Duration::from_secs(1);
 /// The pause before a renewal that failed is tried again.
@@ -36,7 +38,7 @@ pub(super) async fn run(
     let mut files = Vec::new();
     for login in logins {
         let path = folder.path().join(login.target().variable("TOKEN"));
-        write(&path, login)?;
+        write(&path, &login.session)?;
         command.env(login.target().variable("TOKEN_FILE"), &path);
         command.env(login.target().variable("URL"), login.url().to_string());
         files.push((login, path));
@@ -54,27 +56,33 @@ pub(super) async fn run(
     }
 }
 
-/// Renews a session in time, again and again, until that is hopeless.
+/// Renews a session in time, again and again, until that is hopeless. One that others have stored is taken over, and one
+/// that they have ended is replaced.
 async fn keep_fresh(args: &Args, run: &Run<'_>, login: &Active<'_>, path: PathBuf) {
     let target = login.target();
     let mut session = login.session.clone();
     let (mut pause, mut margin) = due(&session, target, args.min_ttl);
     let mut failures = 0;
     loop {
-        tokio::time::sleep(pause.max(SHORTEST)).await;
-        let want = match target.spec.ageing {
-            Ageing::Fixed => Want::Usable(margin),
-            // The server is asked, and the session is replaced only if it is dead, stored or not.
-            _ => Want::InsteadOf {
-                suspect: Box::new(session.clone()),
-                dead: false,
-            },
+        let fresh = match wait(login, &session, pause).await {
+            Some(newer) => Ok(*newer),
+            None => {
+                let want = match target.spec.ageing {
+                    Ageing::Fixed => Want::Usable(margin),
+                    // The server is asked, and the session is replaced only if it is dead, stored or not.
+                    _ => Want::InsteadOf {
+                        suspect: Box::new(session.clone()),
+                        dead: false,
+                    },
+                };
+                let login = login.account.again().session(&want).await;
+                login.map(|login| login.session)
+            }
         };
-        let renewed = login.account.again().session(&want).await;
-        match renewed.and_then(|login| write(&path, &login).map(|()| login)) {
-            Ok(login) => {
-                (pause, margin) = due(&login.session, target, args.min_ttl);
-                session = login.session;
+        match fresh.and_then(|fresh| write(&path, &fresh).map(|()| fresh)) {
+            Ok(fresh) => {
+                (pause, margin) = due(&fresh, target, args.min_ttl);
+                session = fresh;
                 failures = 0;
             }
             // Refused credentials are not tried again: that is how accounts get locked. Settings do not change.
@@ -91,6 +99,26 @@ async fn keep_fresh(args: &Args, run: &Run<'_>, login: &Active<'_>, path: PathBu
                 failures += 1;
             }
         }
+    }
+}
+
+/// Waits until a session is due, by the wall clock too, since a laptop may sleep; no longer than until the store has none
+/// any more, or another one, which is returned.
+async fn wait(login: &Active<'_>, session: &Session, pause: Duration) -> Option<Box<Session>> {
+    let pause = pause.max(SHORTEST);
+    let (begun, end) = (Instant::now(), Timestamp::now().checked_add(pause));
+    let mut was_stored = false;
+    loop {
+        match login.account.again().compare(session).await {
+            Compared::Newer(newer) => return Some(newer),
+            Compared::Gone if was_stored => return None,
+            compared => was_stored |= matches!(compared, Compared::Same),
+        }
+        let left = pause.saturating_sub(begun.elapsed());
+        if left.is_zero() || end.as_ref().is_ok_and(|end| *end <= Timestamp::now()) {
+            return None;
+        }
+        tokio::time::sleep(LOOK.min(left)).await;
     }
 }
 
@@ -128,12 +156,12 @@ fn due(session: &Session, target: &Target, min_ttl: Duration) -> (Duration, Dura
 }
 
 /// Writes the token into the file, which is whole at any time.
-fn write(path: &Path, login: &Active<'_>) -> Result<()> {
+fn write(path: &Path, session: &Session) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     Draft::create(folder)
         .and_then(|mut draft| {
             draft
-                .fill(login.session.token.expose().as_bytes())
+                .fill(session.token.expose().as_bytes())
                 .map(|()| draft)
         })
         .and_then(|draft| draft.replace(path))
