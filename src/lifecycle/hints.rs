@@ -8,7 +8,7 @@ impl Account<'_> {
     /// Adds the target's name and, where whoever failed knew no next step, one that the settings suggest.
     pub fn explain(&self, error: Error) -> Error {
         let error = error.target(&self.target().to_string());
-        match self.next_step(error.cause) {
+        match self.next_step(&error) {
             Some(hint) if self.is_configured() => error.hint(hint),
             _ => error,
         }
@@ -20,9 +20,11 @@ impl Account<'_> {
         found.unwrap_or_else(|| self.target().variable("URL"))
     }
 
-    fn next_step(&self, cause: Cause) -> Option<Text> {
+    fn next_step(&self, error: &Error) -> Option<Text> {
         let url = &self.url_variable();
-        Some(match cause {
+        // Where the system itself has answered, the URL is right.
+        let own = error.said.is_some() || error.http_status.is_some_and(|status| status >= 500);
+        Some(match error.cause {
             Cause::Refused => tr!("check {settings}", settings = self.credentials()),
             Cause::Locked => {
                 tr!("it will not help to try again; ask its administrator to unlock the account")
@@ -50,6 +52,9 @@ impl Account<'_> {
                 "no redirect is followed; if that place is right, set {url} to it",
                 url
             ),
+            Cause::BadAnswer | Cause::Status if own => {
+                tr!("the server itself has answered; its log, or whoever runs it, can say more")
+            }
             Cause::NotFound
             | Cause::Html
             | Cause::BadAnswer

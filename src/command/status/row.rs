@@ -30,6 +30,8 @@ pub(super) enum State {
     /// Stored under other credentials than those that are set.
     Changed,
     Dead,
+    /// It lives, but its user does not.
+    NoUser,
     None,
 }
 
@@ -57,6 +59,7 @@ impl State {
             Self::Expired => "expired",
             Self::Changed => "changed",
             Self::Dead => "dead",
+            Self::NoUser => "no_user",
             Self::None => "none",
         }
     }
@@ -70,6 +73,7 @@ impl State {
             Self::Expired => tr!("expired"),
             Self::Changed => tr!("changed"),
             Self::Dead => tr!("dead"),
+            Self::NoUser => tr!("no user"),
             Self::None => tr!("none"),
         }
     }
@@ -162,7 +166,12 @@ impl<'a> Row<'a> {
                         _ => self.state,
                     };
                 }
-                Err(error) => self.error = Some(error),
+                Err(error) => {
+                    if error.cause == Cause::NoUser {
+                        self.state = State::NoUser;
+                    }
+                    self.error = Some(error);
+                }
             }
         }
         if self.person.is_none() && (self.error.is_some() || self.state != State::Usable) {
@@ -181,7 +190,7 @@ impl<'a> Row<'a> {
         let account = match (&self.account, &self.error) {
             (Some(account), None) => account.again(),
             // Something answered, but what?
-            (Some(account), Some(error)) if error.cause.exit() == 6 => account.again(),
+            (Some(account), Some(error)) if unclear(error.cause) => account.again(),
             _ => return self.error.clone(),
         };
         let found = account.diagnose(self.entry.is_some(), self.checked).await;
@@ -277,4 +286,10 @@ impl<'a> Row<'a> {
             }),
         })
     }
+}
+
+/// Whether another system may have answered.
+fn unclear(cause: Cause) -> bool {
+    use Cause::{BadAnswer, Html, NotFound, Status};
+    matches!(cause, NotFound | Html | BadAnswer | Status)
 }
