@@ -65,10 +65,12 @@ pub enum Cause {
     TooLarge,
     /// Not HTTP at all.
     NotHttp,
-    /// A status that the protocol does not name.
+    /// A status that the protocol does not name, or the server failed.
     Status,
     /// A web server or a proxy in front of the system refused the request.
     InFront,
+    /// The session lives, but its user does not.
+    NoUser,
     /// The system never saw the header that carries the session.
     HeaderDropped,
     /// A file or folder cannot be written or read.
@@ -124,6 +126,7 @@ impl Cause {
             Self::NoSession => ("no_session", 3),
             Self::Refused => ("refused", 4),
             Self::Locked => ("locked", 4),
+            Self::NoUser => ("no_user", 4),
             Self::Dns => ("dns", 5),
             Self::Connect => ("connect", 5),
             Self::ConnectTimeout => ("connect_timeout", 5),

@@ -28,6 +28,7 @@ static DEMO: Spec = Spec {
     product: "",
     method: "",
     endpoint: "",
+    other_endpoints: &[],
     example_url: "",
     url_found: "on the invoice",
     fields: &[],

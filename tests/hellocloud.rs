@@ -287,6 +287,13 @@ fn paths_below_the_url() {
         ("", None, "/Api/access_token"),
         ("/legacy", None, "/legacy/Api/access_token"),
         ("/legacy/Api/access_token", None, "/legacy/Api/access_token"),
+        ("/legacy/Api", None, "/legacy/Api/access_token"),
+        ("/Api/", None, "/Api/access_token"),
+        ("/Api/V8", None, "/Api/access_token"),
+        ("/Api/index.php", None, "/Api/access_token"),
+        ("/Api/index.php/V8/", None, "/Api/access_token"),
+        ("/Api/index.php/access_token", None, "/Api/access_token"),
+        ("/api", None, "/api/Api/access_token"),
         (
             "/crm",
             Some("Api/index.php/access_token"),
@@ -354,22 +361,80 @@ fn a_path_of_ones_own_is_the_only_one() {
 
 #[test]
 fn refusals_that_a_real_server_sends_with_500() {
-    for text in [
-        "OAuth2Clients module with id 3d7f3fda-97d8 is not found",
-        "Error trying to get OAuth2Clients",
-        "No user found with this username: ana maria",
+    for (text, setting) in [
+        (
+            "OAuth2Clients module with id 3d7f3fda-97d8 is not found",
+            "CLIENT_ID",
+        ),
+        ("Error trying to get OAuth2Clients", "CLIENT_ID"),
+        ("No user found with this username: ana maria", "USERNAME"),
+        (
+            "No user found with this username: OAuth2Clients",
+            "USERNAME",
+        ),
+        ("The password is invalid: x", "PASSWORD"),
+        (
+            "The password is invalid: No user found with this username: x",
+            "PASSWORD",
+        ),
     ] {
-        let (outcome, server) = login(unknown_error(text));
-        outcome.fails(
-            4,
-            &[
-                "refused the login: unknown_error: ",
-                text,
-                "HELLOCLOUD_PASSWORD",
-                &server.host(),
-            ],
-        );
+        let server = Server::start(vec![unknown_error(text)]);
+        let outcome = users_machine(&server.url()).run("login hellocloud");
+        let said = ["refused the login: unknown_error: ", &server.host()];
+        outcome.fails(4, &said);
+        // The setting that the server means, and no other.
+        let hint = outcome.stderr.lines().last().expect("a hint");
+        assert_eq!(hint, format!("hint: check HELLOCLOUD_{setting}"), "{text}");
     }
+}
+
+/// Refusals are made one after the other, so that a sentence says of what comes before that it is right.
+#[test]
+fn another_body_is_advised_only_for_the_secret_that_was_refused() {
+    let client = json!({"error": "invalid_client", "message": "Client authentication failed"});
+    let client = || Reply::json(401, client.to_string());
+    let [unknown, nobody, password] = [
+        "OAuth2Clients module with id x is not found",
+        "No user found with this username: x",
+        "The password is invalid: x",
+    ];
+    for (secret, refusal, advised) in [
+        ("CLIENT_SECRET", client(), true),
+        ("CLIENT_SECRET", unknown_error(unknown), false),
+        ("CLIENT_SECRET", unknown_error(nobody), false),
+        ("CLIENT_SECRET", unknown_error(password), false),
+        ("PASSWORD", client(), false),
+        ("PASSWORD", unknown_error(unknown), false),
+        ("PASSWORD", unknown_error(nobody), false),
+        ("PASSWORD", unknown_error(password), true),
+        ("CLIENT_ID", unknown_error(unknown), false),
+        ("USERNAME", unknown_error(nobody), false),
+    ] {
+        for (value, special) in [("q\"Wz5Er", true), ("q`Wz5Er", true), ("q&Wz5Er", false)] {
+            let server = Server::start(vec![refusal.clone()]);
+            let mut machine = users_machine(&server.url());
+            machine.set(&format!("HELLOCLOUD_{secret}"), value);
+            let outcome = machine.run("login hellocloud");
+            outcome.fails(4, &["refused the login", "hint: check HELLOCLOUD_"]);
+            let shown = format!("{secret} {value}: {}", outcome.stderr);
+            let found = outcome.stderr.contains("HELLOCLOUD_BODY=form");
+            assert_eq!(found, advised && special, "{shown}");
+        }
+    }
+}
+
+#[test]
+fn the_servers_own_hint_is_shown() {
+    let error = json!({"error": "invalid_request", "error_description": "It is malformed.",
+        "hint": "Check the `grant_type` parameter\u{1b}[31m", "message": "It is malformed."});
+    let (outcome, _server) = login(Reply::json(400, error.to_string()));
+    outcome.fails(
+        6,
+        &["invalid_request: It is malformed: Check the `grant_type` parameter"],
+    );
+    assert!(!outcome.stderr.contains('\u{1b}'));
+    // An answer of the API's is no reason to doubt the URL.
+    assert!(!outcome.stderr.contains("URL"), "{}", outcome.stderr);
 }
 
 #[test]
@@ -460,6 +525,32 @@ fn errors_that_are_no_refusal() {
     let (outcome, _server) = login(unknown_error("Something else"));
     outcome.fails(6, &["answered HTTP 500", "unknown_error: Something else"]);
 
-    let (outcome, _server) = login(Reply::http(500, "text/html; charset=UTF-8", ""));
-    outcome.fails(6, &["answered HTTP 500", "OAuth2 keys ever generated"]);
+    for (status, body) in [
+        (500, ""),
+        (500, " \r\n"),
+        (
+            500,
+            "<br />\n<b>Fatal error</b>:  Uncaught Error in /var/www/crm/x.php:67\n",
+        ),
+        (
+            200,
+            "<br />\n<b>Fatal error</b>:  Uncaught Error in /var/www/crm/x.php:67\n",
+        ),
+        (
+            200,
+            "\nFatal error: Uncaught Error in /var/www/crm/x.php:67\n",
+        ),
+        (
+            200,
+            "PHP Parse error:  syntax error in /var/www/crm/x.php on line 1\n",
+        ),
+    ] {
+        let (outcome, server) = login(Reply::http(status, "text/html; charset=UTF-8", body));
+        let failed = format!(
+            "{} failed: its program ended without an answer (HTTP {status})",
+            server.host()
+        );
+        outcome.fails(6, &[&failed, "OAuth2 keys", "database", "PHP's log"]);
+        assert!(!outcome.stderr.contains("_URL"), "{}", outcome.stderr);
+    }
 }

@@ -25,6 +25,8 @@ pub struct Spec {
     pub method: &'static str,
     /// The login's path below the base URL; a URL that ends in it already is taken without it.
     pub endpoint: &'static str,
+    /// Other paths of its API that people paste with the URL, the longest first; they are taken off too.
+    pub other_endpoints: &'static [&'static str],
     /// An example of a base URL.
     pub example_url: &'static str,
     /// Where a person finds the base URL; as [`Field::found`].
@@ -77,7 +79,9 @@ impl Spec {
     /// Reads a URL of this system; the path of any of its logins is taken off.
     pub fn base_url(&self, text: &str) -> Result<BaseUrl> {
         let url = BaseUrl::parse(text)?;
+        let other = self.other_endpoints.iter().copied();
         self.endpoints()
+            .chain(other)
             .find_map(|endpoint| url.without(endpoint))
             .unwrap_or(Ok(url))
     }

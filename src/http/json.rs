@@ -268,6 +268,10 @@ impl Json {
             }
         }
         parts.dedup();
+        // OAuth2's `message` is the same whatever is wrong; its `hint` says what.
+        if let (Some(hint), Some(last)) = (self.text("hint"), parts.last_mut()) {
+            *last = format!("{}: {hint}", last.trim_end_matches('.'));
+        }
         match self.inner("error").or_else(|| self.inner("errors")) {
             Some(inner) if parts.is_empty() => inner.said(),
             _ => (!parts.is_empty()).then(|| parts.join(": ")),

@@ -90,6 +90,13 @@ impl Response {
         text + "\r\n"
     }
 
+    /// Whether it is a redirect whose address contains a text, be it a URL or not.
+    pub fn leads_to(&self, text: &str) -> bool {
+        let unread = self.unread.as_ref();
+        let place = unread.and_then(|unread| text_header(unread.response.headers(), LOCATION));
+        (300..400).contains(&self.status) && place.is_some_and(|place| place.contains(text))
+    }
+
     /// Reads all of the body. `doubt` is what its loss may mean.
     pub(super) async fn read(&mut self, doubt: &Text) -> Result<()> {
         let (host, status) = (&self.host, self.status);
@@ -142,8 +149,22 @@ impl Response {
         }
     }
 
+    /// Whether the server's program died over the request: the answer is an empty error, or PHP's page in place of JSON.
+    pub fn crashed(&self) -> bool {
+        let names = |part: &[u8]| part == b"Fatal error" || part == b"Parse error";
+        let page = || self.any_object().is_none() && self.body.windows(11).any(names);
+        match self.status {
+            500 => self.body.trim_ascii().is_empty() || page(),
+            200 => page(),
+            _ => false,
+        }
+    }
+
     /// The answer's JSON object, if its status is a success.
     pub fn object(&self) -> Result<Json> {
+        if self.crashed() {
+            return Err(server_failed(&self.host, self.status));
+        }
         if (300..400).contains(&self.status) {
             return Err(redirect(
                 &self.host,
@@ -189,6 +210,11 @@ impl Response {
         if self.status == 403 && object.is_none() {
             return error.hint(tr!(
                 "no JSON came with it: a firewall before the server may have answered"
+            ));
+        }
+        if self.status == 413 {
+            return error.hint(tr!(
+                "a web server or proxy takes no body of that size; whoever runs it can raise the limit"
             ));
         }
         match (error.cause, self.retry_after) {
@@ -251,6 +277,18 @@ pub fn status_error(host: &str, path: &str, status: u16) -> Error {
         ),
     };
     Error::new(cause, message).status(status)
+}
+
+/// The error for [`Response::crashed`].
+pub fn server_failed(host: &str, status: u16) -> Error {
+    let message = tr!(
+        "{host} failed: its program ended without an answer (HTTP {status})",
+        host,
+        status
+    );
+    Error::new(Cause::Status, message).status(status).hint(tr!(
+        "the URL is not in doubt; the server's own log says why (of PHP: error_log)"
+    ))
 }
 
 /// The error for [`Response::refused_in_front`].

@@ -2,6 +2,7 @@
 
 use super::account::Account;
 use super::obtain::Active;
+use super::shared_store::overtaken;
 use crate::error::{Cause, Error, Result};
 use crate::i18n::{Text, tr};
 use crate::provider::Revocation;
@@ -36,6 +37,7 @@ impl Account<'_> {
             }
             let revoked = match local {
                 true => Revocation::Unsupported,
+                false if !store.hold(lock).await? => return Err(overtaken()),
                 false => self.revoke(&entry.session).await?,
             };
             store.forget(lock).await?;

@@ -15,6 +15,7 @@ const fn spec(id: &'static str, placement: Placement) -> Spec {
         product: "",
         method: "",
         endpoint: "",
+        other_endpoints: &[],
         example_url: "",
         url_found: "on the invoice",
         fields: &[],

@@ -26,6 +26,7 @@ static SPEC: Spec = Spec {
     product: "Broker",
     method: "JWT",
     endpoint: LOGIN_PATH,
+    other_endpoints: &[],
     example_url: "https://api.broker.com.br",
     url_found: "ask whoever runs your Broker",
     fields: &[

@@ -32,25 +32,34 @@ impl<'a> Context<'a> {
     /// Sends a request. A redirect, and an answer that comes from something in front of the system, is an error; any
     /// other is the provider's to judge, whatever its status. Tokens in the answer are learnt.
     pub async fn send(&self, request: &Request) -> Result<Response> {
+        let answer = self.ask(request).await?;
+        self.admit(&answer)?;
+        Ok(answer)
+    }
+
+    /// [`Context::send`] for a provider that judges redirects itself before it [admits](Context::admit) the answer.
+    pub async fn ask(&self, request: &Request) -> Result<Response> {
         let answer = self.channel.send(request).await?;
-        if (300..400).contains(&answer.status) {
-            return Err(response::redirect(
-                &answer.host,
-                answer.status,
-                answer.location.as_ref(),
-                answer.https,
-            ));
-        }
         if let Some(object) = answer.any_object() {
             object
                 .secrets()
                 .iter()
                 .for_each(|secret| self.channel.report.learn(secret));
         }
-        if answer.refused_in_front(self.settings.target.spec.refuses_in_json) {
-            return Err(response::in_front(&answer.host, answer.status));
-        }
         Ok(answer)
+    }
+
+    /// Refuses a redirect, and an answer that comes from something in front of the system.
+    pub fn admit(&self, answer: &Response) -> Result<()> {
+        let (host, status) = (&answer.host, answer.status);
+        if (300..400).contains(&status) {
+            let to = answer.location.as_ref();
+            return Err(response::redirect(host, status, to, answer.https));
+        }
+        if answer.refused_in_front(self.settings.target.spec.refuses_in_json) {
+            return Err(response::in_front(host, status));
+        }
+        Ok(())
     }
 
     /// The JSON object of an answer whose status is a success. Look for a refusal in the answer's body before: real

@@ -49,6 +49,7 @@ static SPEC: Spec = Spec {
     product: "Gluocrm",
     method: "challenge + MD5",
     endpoint: "webservice.php",
+    other_endpoints: &[],
     example_url: "https://empresa.gluocrm.com.br",
     url_found: "from Gluocrm's support, with the user's name and the access key",
     fields: &[

@@ -3,20 +3,29 @@
 //! Bodies and fields are the seed document's; refusals and the `index.php` path are measured on a real
 //! SuiteCRM 7.14.
 
+mod refusal;
+
 use super::{Context, Judgement, Life, LoginError, Match, Probe, Provider, Renewed, Revocation};
 use crate::declaration::{Ageing, Default, Field, Group, Kind, Placement, Renewal, Spec};
-use crate::error::{Cause, Error, Result, error};
-use crate::http::response::{Json, Response};
+use crate::error::{Cause, Error, Result};
+use crate::http::response::Response;
 use crate::http::{Effect, Request};
-use crate::i18n::{Text, tr};
+use crate::i18n::tr;
 use crate::secret::{Fields, Secret};
 use crate::session::{Session, lifetime};
+use refusal::{accept, is_dead, no_rules, refresh_is_dead};
+
+use url::Url;
 
 /// Content type and accepted type of every call: seed document.
 const MEDIA_TYPE: &str = "application/vnd.api+json";
 const TOKEN_PATH: &str = "Api/access_token";
-/// Where the same service answers on a server without URL rewriting (real server).
-const UNREWRITTEN_PATH: &str = "Api/index.php/access_token";
+/// The folder of the API, and what is added to it on a server without URL rewriting: there the same answers are all
+/// below that (recording).
+const FOLDER: &str = "Api";
+const UNREWRITTEN: &str = "/index.php";
+/// The session's detail that names the folder, where it is not the usual one.
+const DETAIL: &str = "api";
 
 static SPEC: Spec = Spec {
     id: "hellocloud",
@@ -24,6 +33,13 @@ static SPEC: Spec = Spec {
     product: "HelloCloud",
     method: "OAuth2",
     endpoint: TOKEN_PATH,
+    other_endpoints: &[
+        "Api/index.php/access_token",
+        "Api/index.php/V8",
+        "Api/index.php",
+        "Api/V8",
+        "Api",
+    ],
     example_url: "https://crm.empresa.com.br",
     url_found: "the address of your HelloCloud, as far as /Api; a SuiteCRM 8 has /legacy before that",
     fields: &[
@@ -83,7 +99,12 @@ static SPEC: Spec = Spec {
 
 static PROBE: Probe = Probe {
     // Without a token the interface refuses in its own words, with and without URL rewriting (real server).
-    requests: &["Api/V8/current-user", "Api/index.php/V8/current-user"],
+    // The last one tells a server that leads nothing else to it (real server).
+    requests: &[
+        "Api/V8/current-user",
+        "Api/index.php/V8/current-user",
+        "Api/",
+    ],
     accept: Some(MEDIA_TYPE),
     recognise,
     // SuiteCRM 8 keeps the interface of version 7 in `legacy`.
@@ -113,9 +134,18 @@ impl Provider for HelloCloud {
                 .secret("password", context.required("PASSWORD")?);
         }
         context.note(tr!("logging in with the grant {grant}", grant));
-        let (answer, detour) = exchange(context, &fields).await?;
-        let mut session = session_in(context, &answer, detour)?;
+        let (answer, folder) = exchange(context, None, &fields).await?;
+        let mut session = session_in(context, &answer, &folder)?;
         session.user = user.map(str::to_owned);
+        if folder != self::folder(context, None) {
+            context.warn(tr!(
+                "the server has no {usual} (URL rewriting is off); {other} works, and {variable}={other} saves the \
+                 detour",
+                usual = TOKEN_PATH,
+                other = [&folder, "/access_token"].concat(),
+                variable = context.variable("TOKEN_PATH")
+            ));
+        }
         Ok(session)
     }
 
@@ -126,32 +156,26 @@ impl Provider for HelloCloud {
         };
         let fields = client(context, "refresh_token")?.secret("refresh_token", refresh);
         context.note(tr!("renewing with the refresh token"));
-        let (answer, detour) = exchange(context, &fields).await?;
+        let (answer, folder) = exchange(context, Some(session), &fields).await?;
         if refresh_is_dead(&answer) {
             return Ok(Renewed::Refused);
         }
-        let mut renewed = session_in(context, &answer, detour)?;
+        let mut renewed = session_in(context, &answer, &folder)?;
         renewed.user.clone_from(&session.user);
         Ok(Renewed::Session(Box::new(renewed)))
     }
 
-    /// A client without a user cannot ask who it is, but for the modules; answers may say that they keep for a
-    /// month (real server).
+    /// Answers may say that they keep for a month (real server).
     async fn check(&self, context: &Context<'_>, session: &Session) -> Result<Life> {
-        let path = if session.user.is_some() {
-            "Api/V8/current-user"
-        } else {
-            "Api/V8/meta/modules"
+        let who = |url| {
+            let request = Request::get(url).no_cache().effect(Effect::None);
+            request.accept(MEDIA_TYPE).bearer(&session.token)
         };
-        let request = Request::get(context.settings.url.join(path))
-            .no_cache()
-            .effect(Effect::None);
-        let request = request.accept(MEDIA_TYPE).bearer(&session.token);
-        let answer = context.send(&request).await?;
+        let (answer, _) = call(context, Some(session), "V8/current-user", who).await?;
         if is_dead(&answer) {
             return Ok(Life::Dead);
         }
-        refusal(context, &answer)?;
+        accept(context, &answer)?;
         context.json(&answer).map(|_| Life::Alive)
     }
 
@@ -180,18 +204,15 @@ impl Provider for HelloCloud {
 
     fn judge(&self, answer: &Response, whole: bool) -> Option<Judgement> {
         match answer.status {
-            401 if !whole => None,
+            // What they mean is in their bodies.
+            400 | 401 | 404 if !whole => None,
             401 if is_dead(answer) => Some(Judgement::Dead),
             _ => Some(Judgement::Alive),
         }
     }
 
     fn explain(&self, answer: &Response) -> Option<Error> {
-        let dropped = answer.status == 401
-            && answer
-                .any_object()
-                .is_some_and(|object| lacks_header(&object));
-        dropped.then(|| header_dropped(&answer.host).status(401))
+        refusal::explain(answer)
     }
 }
 
@@ -204,54 +225,19 @@ fn recognise(answer: &Response) -> Match {
     }
 }
 
-/// The failure of a request whose header never arrived.
-fn header_dropped(host: &str) -> Error {
-    error!(
-        HeaderDropped, "{host} never saw the Authorization header", host;
-        hint "Apache needs `CGIPassAuth On` or the rule in SuiteCRM's .htaccess; a proxy must pass the header on"
-    )
-}
-
 /// Ends a session; false where the server says that its access token is dead.
 async fn log_out(context: &Context<'_>, session: &Session) -> Result<bool> {
-    let url = context.settings.url.join("Api/V8/logout");
-    let request = Request::post(url, MEDIA_TYPE, Fields::new().json(), &[]);
-    let request = request
-        .effect(Effect::Logout)
-        .accept(MEDIA_TYPE)
-        .bearer(&session.token);
-    let answer = context.send(&request).await?;
+    let log_out = |url| {
+        let request = Request::post(url, MEDIA_TYPE, Fields::new().json(), &[]);
+        let request = request.effect(Effect::Logout).accept(MEDIA_TYPE);
+        request.bearer(&session.token)
+    };
+    let (answer, _) = call(context, Some(session), "V8/logout", log_out).await?;
     if is_dead(&answer) {
         return Ok(false);
     }
-    refusal(context, &answer)?;
+    accept(context, &answer)?;
     context.json(&answer).map(|_| true)
-}
-
-/// Whether an answer says that the access token is dead (real server). Not so where the server never saw it.
-fn is_dead(answer: &Response) -> bool {
-    answer.status == 401
-        && answer.any_object().is_some_and(|object| {
-            object.text("error").as_deref() == Some("access_denied") && !lacks_header(&object)
-        })
-}
-
-/// Whether the server says that no header with a token reached it (real server).
-fn lacks_header(object: &Json) -> bool {
-    object
-        .text("hint")
-        .is_some_and(|hint| hint.contains("Missing \"Authorization\" header"))
-}
-
-/// Whether an answer says that the refresh token is dead, or was never this server's (real server; `invalid_grant`:
-/// RFC 6749).
-fn refresh_is_dead(answer: &Response) -> bool {
-    let code = answer.any_object().and_then(|object| object.text("error"));
-    // With 400, `invalid_request` means that a parameter is missing.
-    matches!(
-        (answer.status, code.as_deref()),
-        (401, Some("invalid_request")) | (400 | 401, Some("invalid_grant"))
-    )
 }
 
 /// The fields of every request for a token.
@@ -262,147 +248,111 @@ fn client(context: &Context<'_>, grant: &str) -> Result<Fields> {
         .secret("client_secret", context.required("CLIENT_SECRET")?))
 }
 
-/// Asks for a token, at the usual path and at the one of a server without URL rewriting; whether the latter answered.
-async fn exchange(context: &Context<'_>, fields: &Fields) -> Result<(Response, bool)> {
-    let own_path = context.settings.text("TOKEN_PATH");
-    let mut answer = context
-        .send(&request(context, own_path.unwrap_or(TOKEN_PATH), fields))
-        .await?;
-    let detour = answer.status == 404 && own_path.is_none();
-    if detour {
-        context.note(tr!(
-            "there is no {usual}; trying {other}",
-            usual = TOKEN_PATH,
-            other = UNREWRITTEN_PATH
-        ));
-        answer = context
-            .send(&request(context, UNREWRITTEN_PATH, fields))
-            .await?;
+/// The folder of the API: the one that served the session, as far as that is known.
+fn folder(context: &Context<'_>, session: Option<&Session>) -> String {
+    let token_path = context.settings.text("TOKEN_PATH").unwrap_or(TOKEN_PATH);
+    let usual = token_path
+        .trim_start_matches('/')
+        .strip_suffix("/access_token");
+    let usual = usual.unwrap_or(FOLDER).to_owned();
+    let other = other_folder(&usual);
+    match session.and_then(|session| session.details.get(DETAIL)) {
+        Some(detail) if *detail == *other => other,
+        _ => usual,
     }
-    Ok((answer, detour))
+}
+
+/// The folder with URL rewriting for the one without, and the reverse.
+fn other_folder(folder: &str) -> String {
+    match folder.strip_suffix(UNREWRITTEN) {
+        Some(folder) => folder.to_owned(),
+        None => [folder, UNREWRITTEN].concat(),
+    }
+}
+
+/// Asks the API for a path below its folder and, where the API is not there, below the other one; also returns the
+/// folder that answered.
+async fn call(
+    context: &Context<'_>,
+    session: Option<&Session>,
+    path: &str,
+    request: impl Fn(Url) -> Request,
+) -> Result<(Response, String)> {
+    let below = |folder: &str| [folder, "/", path].concat();
+    let ask = async |folder: &str| {
+        context
+            .ask(&request(context.settings.url.join(&below(folder))))
+            .await
+    };
+    let first = folder(context, session);
+    let answer = ask(&first).await?;
+    if !is_elsewhere(&answer) {
+        return Ok((answer, first));
+    }
+    let other = other_folder(&first);
+    context.note(tr!(
+        "there is no {usual}; trying {other}",
+        usual = below(&first),
+        other = below(&other)
+    ));
+    let second = ask(&other).await?;
+    match is_elsewhere(&second) && answer.leads_to("action=Login") {
+        true => Err(no_rules(&answer.host).status(answer.status)),
+        false => Ok((second, other)),
+    }
+}
+
+/// Whether an answer comes from the web server or from SuiteCRM's web pages, which got the request in the API's place
+/// (recording).
+fn is_elsewhere(answer: &Response) -> bool {
+    let refused = || {
+        answer
+            .any_object()
+            .is_some_and(|object| object.get("error").is_some())
+    };
+    answer.leads_to("action=Login") || answer.status == 404 && !refused()
+}
+
+/// Asks for a token; also returns the folder of the API that answered.
+async fn exchange(
+    context: &Context<'_>,
+    session: Option<&Session>,
+    fields: &Fields,
+) -> Result<(Response, String)> {
+    let request = |url| {
+        let (content_type, body) = match context.settings.text("BODY") {
+            Some("form") => ("application/x-www-form-urlencoded", fields.form()),
+            _ => (MEDIA_TYPE, fields.json()),
+        };
+        Request::post(url, content_type, body, fields.secrets()).accept(MEDIA_TYPE)
+    };
+    match context.settings.text("TOKEN_PATH") {
+        Some(path) => {
+            let answer = context
+                .ask(&request(context.settings.url.join(path)))
+                .await?;
+            Ok((answer, folder(context, session)))
+        }
+        None => call(context, session, "access_token", request).await,
+    }
 }
 
 /// The session that an answer to a request for a token holds.
-fn session_in(context: &Context<'_>, answer: &Response, detour: bool) -> Result<Session> {
-    let keyless = answer.status == 500 && answer.body.is_empty();
-    refusal(context, answer)?;
-    let object = context.json(answer).map_err(|error| {
-        if keyless {
-            error.hint(tr!("were the server's OAuth2 keys ever generated?"))
-        } else {
-            error
-        }
-    })?;
+fn session_in(context: &Context<'_>, answer: &Response, folder: &str) -> Result<Session> {
+    accept(context, answer)?;
+    let object = context.json(answer)?;
     let mut session = object.session(
         "access_token",
         &object.text("token_type").unwrap_or("Bearer".to_owned()),
     )?;
     session.refresh = object.text("refresh_token").map(Secret::new);
-    if detour {
-        context.warn(tr!(
-            "the server has no {usual} (URL rewriting is off); {other} works, and {variable}={other} saves the \
-             detour",
-            usual = TOKEN_PATH,
-            other = UNREWRITTEN_PATH,
-            variable = context.variable("TOKEN_PATH")
-        ));
-    }
     match object.get("expires_in").map(lifetime) {
         Some(Some(seconds)) => session.lasts(seconds),
         _ => context.warn(tr!("the server names no usable lifetime for its token")),
     }
     session.details = object.details(&["token_type", "access_token"]);
+    if folder != FOLDER {
+        session.details.insert(DETAIL.to_owned(), folder.into());
+    }
     Ok(session)
-}
-
-fn request(context: &Context<'_>, path: &str, fields: &Fields) -> Request {
-    let url = context.settings.url.join(path);
-    let (content_type, body) = match context.settings.text("BODY") {
-        Some("form") => ("application/x-www-form-urlencoded", fields.form()),
-        _ => (MEDIA_TYPE, fields.json()),
-    };
-    Request::post(url, content_type, body, fields.secrets()).accept(MEDIA_TYPE)
-}
-
-/// A real server refuses wrong credentials with status 500 and a sentence, wrong secrets with 401 and a code.
-fn refusal(context: &Context<'_>, answer: &Response) -> Result<()> {
-    const CODES: [&str; 5] = [
-        "invalid_client",
-        "invalid_grant",
-        "invalid_credentials",
-        "access_denied",
-        "unauthorized_client",
-    ];
-    const SENTENCES: [&str; 4] = [
-        "OAuth2Clients module with id",
-        "trying to get OAuth2Clients",
-        "No user found with this username",
-        "The password is invalid",
-    ];
-    let Some(object) = answer.any_object() else {
-        return Ok(());
-    };
-    let Some(code) = object.text("error") else {
-        return Ok(());
-    };
-    if lacks_header(&object) {
-        return Err(header_dropped(&answer.host).status(answer.status));
-    }
-    let text = object
-        .text("message")
-        .or_else(|| object.text("error_description"))
-        .unwrap_or_default();
-    let host = &answer.host;
-    let refuse = |cause, message| {
-        Error::new(cause, message)
-            .said(&object.said().unwrap_or_default())
-            .status(answer.status)
-    };
-    if ["lockout_reached", "password_expired"]
-        .iter()
-        .any(|word| code.contains(word) || text.contains(word))
-    {
-        let message = tr!(
-            "{host} says that the account is locked or its password has expired",
-            host
-        );
-        return Err(refuse(Cause::Locked, message)
-            .hint(tr!("log in once on the web page, or ask its administrator")));
-    }
-    if CODES.contains(&code.as_str()) || SENTENCES.iter().any(|sentence| text.contains(sentence)) {
-        let error = refuse(Cause::Refused, tr!("{host} refused the login", host));
-        return Err(match hint(context, &code) {
-            Some(hint) => error.hint(hint),
-            None => error,
-        });
-    }
-    Ok(())
-}
-
-/// The next step where it is more than "check what you typed".
-fn hint(context: &Context<'_>, code: &str) -> Option<Text> {
-    let settings = context.settings;
-    // Typed into the admin panel, these are stored HTML-escaped: then only a form body matches (real server).
-    let escaped = |secret: &Secret| secret.expose().contains(['"', '\'', '<', '>', '`']);
-    if settings.secrets().any(escaped) {
-        let other = if settings.text("BODY") == Some("form") {
-            "json"
-        } else {
-            "form"
-        };
-        return Some(tr!(
-            "a secret holds quotes, < or >, which SuiteCRM may have stored escaped: try {variable}={other}",
-            variable = context.variable("BODY"),
-            other
-        ));
-    }
-    (code == "invalid_client").then(|| {
-        tr!(
-            "check {id} and {secret}, and whether the client may use the grant `{grant}` ({variable})",
-            id = context.variable("CLIENT_ID"),
-            secret = context.variable("CLIENT_SECRET"),
-            grant = settings.text("GRANT").unwrap_or_default(),
-            variable = context.variable("GRANT")
-        )
-    })
 }

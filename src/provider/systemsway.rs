@@ -19,6 +19,7 @@ static SPEC: Spec = Spec {
     product: "SystemsWay",
     method: "SHA-256",
     endpoint: LOGIN_PATH,
+    other_endpoints: &[],
     example_url: "http://192.168.0.10:5000",
     url_found: "the IP address of the machine that runs the API, and its port, 5000 or 50000: ask whoever runs it",
     fields: &[

@@ -23,6 +23,7 @@ static SPEC: Spec = Spec {
     product: "Zeev",
     method: "temporary tokens",
     endpoint: TOKENS_PATH,
+    other_endpoints: &[],
     example_url: "https://empresa.zeev.it",
     url_found: "the address at which you use Zeev",
     fields: &[

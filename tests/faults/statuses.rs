@@ -289,10 +289,10 @@ fn no_such_place() {
             .at(steps)
             .at(questions())
             .fault(move |scene| {
-                // HelloCloud has a second path to try.
+                // HelloCloud's API may be below a second path.
                 let two = code == 404
                     && scene.step.system == "hellocloud"
-                    && scene.step.kind == Kind::Login;
+                    && scene.step.kind != Kind::Call;
                 vec![
                     Reply::http(code, "text/html", "<html>Not Found</html>");
                     if two { 2 } else { 1 }

@@ -1,0 +1,231 @@
+//! What HelloCloud's refusals mean, and what proves that a token is dead.
+
+use super::super::Context;
+use crate::error::{Error, Result, error};
+use crate::http::response::{self, Json, Response};
+use crate::i18n::{Text, tr};
+use crate::secret::Secret;
+
+/// What proves that an access token is dead, beside status 401 and the `error` `access_denied`: a `hint` that begins so.
+const DEATHS: [&str; 5] = [
+    // Ended by a logout, by a refresh, or by an administrator (recording).
+    "Access token has been revoked",
+    // Expired, signed with keys that the server has no more, or changed (recording).
+    "Access token could not be verified",
+    // Expired, as older versions of the OAuth2 library say it (assumed).
+    "Access token is invalid",
+    // No token of a SuiteCRM at all (recording).
+    "The JWT string must have two dots",
+    "Error while decoding",
+];
+
+/// What SuiteCRM throws where a session's user is gone, or its client never had one (recording).
+const USER_GONE: (&str, &str) = ("Users module with id ", " is not found");
+const NO_USER: &str = "Module id is empty when trying to get Users";
+
+/// Whether an answer says that the access token is dead.
+pub(super) fn is_dead(answer: &Response) -> bool {
+    let says_so = |object: Json| {
+        let hint = text(&object, "hint").unwrap_or_default();
+        text(&object, "error") == Some("access_denied")
+            && object.exact("data").is_none()
+            && DEATHS.iter().any(|death| hint.starts_with(death))
+    };
+    answer.status == 401 && !answer.asks_for_password && answer.any_object().is_some_and(says_so)
+}
+
+fn text<'a>(object: &'a Json, name: &str) -> Option<&'a str> {
+    object.exact(name)?.as_str()
+}
+
+/// Whether an answer says that the refresh token is dead, or was never this server's (recording; `invalid_grant`:
+/// RFC 6749).
+pub(super) fn refresh_is_dead(answer: &Response) -> bool {
+    let object = answer.any_object();
+    let code = object.as_ref().and_then(|object| text(object, "error"));
+    // With 400, `invalid_request` means that a parameter is missing.
+    matches!(
+        (answer.status, code),
+        (401, Some("invalid_request")) | (400 | 401, Some("invalid_grant"))
+    )
+}
+
+/// What an answer means, where it is more than its status says.
+pub(super) fn explain(answer: &Response) -> Option<Error> {
+    let (host, status, path) = (&answer.host, answer.status, &answer.path);
+    let object = answer.any_object();
+    let error = match (status, object) {
+        (401, Some(object)) if !answer.asks_for_password => header_dropped(host, &object)?,
+        (400, Some(object)) => no_user(answer, &object)?,
+        (404, Some(object))
+            if path.ends_with("/Api/")
+                && object
+                    .exact("message")
+                    .is_some_and(|text| text == "Not found") =>
+        {
+            no_rules(host)
+        }
+        (404, None) if path.contains("/Api/V8/") => not_rewritten(answer),
+        _ if answer.leads_to("action=Login") => not_rewritten(answer),
+        _ if answer.leads_to("action=Error") => error!(
+            Refused,
+            "{host} refused the request: the session may not do this", host
+        ),
+        _ if answer.leads_to("/legacy/Api/") => error!(
+            Redirect, "{host} is a SuiteCRM 8, which has this API below /legacy", host;
+            hint "add /legacy to the end of the URL"
+        ),
+        _ if answer.crashed() => {
+            let hint = tr!(
+                "its OAuth2 keys may be missing, or its database down: PHP's log there says why"
+            );
+            let error = response::server_failed(host, status);
+            Error {
+                hint: Some(hint),
+                ..error
+            }
+        }
+        _ => return None,
+    };
+    Some(error.status(status))
+}
+
+/// The failure of a request whose header never arrived (recording).
+fn header_dropped(host: &str, object: &Json) -> Option<Error> {
+    let missing = text(object, "hint")?.contains("Missing \"Authorization\" header");
+    missing.then(|| error!(
+        HeaderDropped, "{host} never saw the Authorization header", host;
+        hint "Apache needs `CGIPassAuth On` or the rule in SuiteCRM's .htaccess; a proxy must pass the header on"
+    ))
+}
+
+/// The failure of a request that SuiteCRM's web pages or its web server took, not the API.
+fn not_rewritten(answer: &Response) -> Error {
+    let error = response::status_error(&answer.host, &answer.path, 404);
+    let path = answer.path.replacen("/Api/V8/", "/Api/index.php/V8/", 1);
+    error.hint(tr!("without URL rewriting it is at {path}", path))
+}
+
+/// The failure where neither path leads to the API, which is there.
+pub(super) fn no_rules(host: &str) -> Error {
+    error!(
+        NotFound, "the web server at {host} does not pass requests on to SuiteCRM's API", host;
+        hint "it needs the rules in SuiteCRM's .htaccess, or PATH_INFO for Api/index.php"
+    )
+}
+
+/// The failure of a request whose session has no user. What looks like it may be about a record of the module Users.
+fn no_user(answer: &Response, object: &Json) -> Option<Error> {
+    let detail = object.inner("errors")?.text("detail")?;
+    let gone = detail.strip_prefix(USER_GONE.0);
+    let id = gone.and_then(|rest| rest.strip_suffix(USER_GONE.1));
+    let of_record = |id| answer.path.contains(id) || answer.path.ends_with("/V8/module");
+    if detail != NO_USER && id.is_none_or(of_record) {
+        return None;
+    }
+    let error = error!(
+        NoUser, "{host} knows the session, but it has no user", host = answer.host;
+        hint "an administrator can restore the user, or choose another one in the client"
+    );
+    Some(error.said(&detail))
+}
+
+/// Refuses an answer that is not a good one of the API's.
+pub(super) fn accept(context: &Context<'_>, answer: &Response) -> Result<()> {
+    if let Some(error) = explain(answer) {
+        return Err(error);
+    }
+    context.admit(answer)?;
+    refuse(context, answer)
+}
+
+/// A real server refuses wrong credentials with status 500 and a sentence, wrong secrets with 401 and a code.
+fn refuse(context: &Context<'_>, answer: &Response) -> Result<()> {
+    const CODES: [&str; 5] = [
+        "invalid_client",
+        "invalid_grant",
+        "invalid_credentials",
+        "access_denied",
+        "unauthorized_client",
+    ];
+    let Some(object) = answer.any_object() else {
+        return Ok(());
+    };
+    let Some(code) = object.text("error") else {
+        return Ok(());
+    };
+    let sentence = object.text("message").or(object.text("error_description"));
+    let sentence = sentence.unwrap_or_default();
+    let said = object.said().unwrap_or_default();
+    let host = &answer.host;
+    let locked = |word| code.contains(word) || sentence.contains(word);
+    if ["lockout_reached", "password_expired"]
+        .into_iter()
+        .any(locked)
+    {
+        let error = error!(
+            Locked, "{host} says that the account is locked or its password has expired", host;
+            hint "log in once on the web page, or ask its administrator"
+        );
+        return Err(error.said(&said).status(answer.status));
+    }
+    let about = about(&code, &sentence);
+    if about.is_none() && !CODES.contains(&code.as_str()) {
+        return Ok(());
+    }
+    let mut error = error!(Refused, "{host} refused the login", host);
+    error.hint = about.map(|field| hint(context, field));
+    Err(error.said(&said).status(answer.status))
+}
+
+/// The setting that the server's refusal is about: it checks them one after the other (recording).
+fn about(code: &str, text: &str) -> Option<&'static str> {
+    // The password itself follows, which may contain anything.
+    if text.starts_with("The password is invalid") {
+        return Some("PASSWORD");
+    }
+    let client = [
+        "OAuth2Clients module with id",
+        "trying to get OAuth2Clients",
+    ];
+    match code {
+        "invalid_client" => Some("CLIENT_SECRET"),
+        _ if text.contains("No user found with this username") => Some("USERNAME"),
+        _ if client.iter().any(|sentence| text.contains(sentence)) => Some("CLIENT_ID"),
+        _ => None,
+    }
+}
+
+/// The next step after a refusal of a setting.
+fn hint(context: &Context<'_>, field: &str) -> Text {
+    let settings = context.settings;
+    let setting = context.variable(field);
+    let check = match field {
+        "CLIENT_SECRET" => tr!(
+            "check {setting}, whether the client may use the grant `{grant}` ({variable}), and for \
+             client_credentials whether its box Is Confidential is ticked",
+            setting,
+            grant = settings.text("GRANT").unwrap_or_default(),
+            variable = context.variable("GRANT")
+        ),
+        _ => tr!("check {settings}", settings = setting),
+    };
+    // Typed into the admin panel, these are stored HTML-escaped: then only a form body matches (real server).
+    let escaped = |secret: &Secret| secret.expose().contains(['"', '\'', '<', '>', '`']);
+    if !["CLIENT_SECRET", "PASSWORD"].contains(&field)
+        || !settings.secret(field).is_some_and(escaped)
+    {
+        return check;
+    }
+    let other = match settings.text("BODY") {
+        Some("form") => "json",
+        _ => "form",
+    };
+    tr!(
+        "{check}; {setting} has quotes, < or >, which SuiteCRM may have stored escaped: try {variable}={other}",
+        check,
+        setting,
+        variable = context.variable("BODY"),
+        other
+    )
+}
