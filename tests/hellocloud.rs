@@ -4,7 +4,10 @@ use serde_json::{Value, json};
 
 use crate::docs::scenes::{JWT, Scene, scene};
 use crate::faults::steps::{Kind, Step};
+use crate::support::sandbox::Servers;
+use crate::support::stored::{edit, five_at, from_now};
 use crate::support::{Demo, Machine, Outcome, Reply, Server, raw};
+use crmauth::sandbox::Paths;
 
 pub static DEMO: Demo = Demo {
     id: "hellocloud",
@@ -347,6 +350,140 @@ fn the_other_path_is_only_said_to_work_if_it_does() {
         outcome.fails(code, &[&server.host()]);
         assert!(!outcome.stderr.contains("works"), "{}", outcome.stderr);
     }
+}
+
+/// The paths that a sandbox is asked for while a command runs, without their base.
+fn asked(servers: &Servers, machine: &Machine, line: &str, code: i32) -> Vec<String> {
+    let before = servers.events().len();
+    let outcome = machine.run(line);
+    assert_eq!(
+        outcome.code, code,
+        "{line}: {}{}",
+        outcome.stdout, outcome.stderr
+    );
+    let paths = servers.events().split_off(before).into_iter();
+    paths.map(|event| event.path).collect()
+}
+
+/// Without URL rewriting the folder that served the token serves everything, and later runs know it.
+#[test]
+fn one_folder_serves_everything() {
+    for paths in [Paths::Plain, Paths::TryFiles] {
+        let servers = Servers::start();
+        servers.hellocloud(move |cloud| cloud.surroundings.paths = paths);
+        let mut machine = five_at(&servers);
+        let ask = |machine: &Machine, line: &str| asked(&servers, machine, line, 0);
+        let expire = |machine: &Machine| {
+            edit(machine, "hellocloud", |entry| {
+                entry["expires_at"] = from_now(-1)
+            });
+        };
+        let [token, who, end] = ["access_token", "V8/current-user", "V8/logout"];
+        let plain = |path: &str| format!("/Api/index.php/{path}");
+        let both = |path: &str| vec![format!("/Api/{path}"), plain(path)];
+        assert_eq!(ask(&machine, "login hellocloud"), both(token));
+        assert_eq!(ask(&machine, "status hellocloud --check"), [plain(who)]);
+        expire(&machine);
+        assert_eq!(ask(&machine, "token hellocloud"), [plain(token)]);
+        assert_eq!(ask(&machine, "status hellocloud --check"), [plain(who)]);
+        // A session of an older version does not say where it is from.
+        edit(&machine, "hellocloud", |entry| {
+            entry["details"]
+                .as_object_mut()
+                .expect("details")
+                .remove("api");
+        });
+        assert_eq!(ask(&machine, "status hellocloud --check"), both(who));
+        assert_eq!(ask(&machine, "logout hellocloud"), both(end));
+        machine.set("HELLOCLOUD_TOKEN_PATH", "Api/index.php/access_token");
+        assert_eq!(ask(&machine, "login hellocloud"), [plain(token)]);
+        assert_eq!(ask(&machine, "status hellocloud --check"), [plain(who)]);
+        assert_eq!(ask(&machine, "logout hellocloud"), [plain(end)]);
+    }
+}
+
+/// SuiteCRM's web server lets nothing through to its API, but for the folder itself.
+#[test]
+fn a_web_server_without_rules_is_named() {
+    let slim = || Reply::json(404, r#"{"message":"Not found"}"#);
+    let server = Server::start(vec![missing(), missing(), slim()]);
+    let outcome = users_machine(&server.url()).run("status hellocloud --check");
+    assert_eq!(outcome.code, 6, "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("PATH_INFO"), "{}", outcome.stdout);
+    assert!(!outcome.stdout.contains("base URL"), "{}", outcome.stdout);
+    let away = || {
+        Reply::with_headers(
+            301,
+            &[("Location", "index.php?action=Login&module=Users")],
+            "",
+        )
+    };
+    let server = Server::start(vec![away(), missing()]);
+    let outcome = users_machine(&server.url()).run("login hellocloud");
+    outcome.fails(
+        6,
+        &["does not pass requests on to SuiteCRM's API", "PATH_INFO"],
+    );
+}
+
+#[test]
+fn a_redirect_is_judged_by_where_it_leads() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    servers.hellocloud(|cloud| cloud.surroundings.paths = Paths::SuiteCrm8);
+    let outcome = machine.run("login hellocloud");
+    outcome.fails(6, &["SuiteCRM 8", "add /legacy to the end of the URL"]);
+    // Anything else is a redirect like any other.
+    let moved = Reply::with_headers(301, &[("Location", "https://crm.example/")], "");
+    let server = Server::start(vec![moved]);
+    users_machine(&server.url())
+        .run("login hellocloud")
+        .fails(6, &["redirected", "https://crm.example/"]);
+}
+
+#[test]
+fn a_session_without_a_user_is_a_state_of_its_own() {
+    let servers = Servers::start();
+    let mut machine = five_at(&servers);
+    machine.run("login hellocloud").answer();
+    // A record of the module Users that is not there says the same.
+    let id = "0a0a0a0a-0000-4000-8000-000000000009";
+    let gone = json!({"errors": {"status": 400, "title": null, "detail": format!("Users module with id {id} is not found")}});
+    let server = Server::start(vec![good(), Reply::json(400, gone.to_string())]);
+    let other = users_machine(&server.url());
+    other.run("login hellocloud").answer();
+    let outcome = other.run_args(&["api", "hellocloud", &format!("Api/V8/module/Users/{id}")]);
+    assert!(
+        !outcome.stderr.contains("it has no user"),
+        "{}",
+        outcome.stderr
+    );
+
+    servers.hellocloud(|cloud| cloud.user("ana").deleted = true);
+    let no_user = |machine: &Machine| {
+        let row = machine.run("status hellocloud --check --json");
+        assert_eq!(row.code, 4, "{}", row.stdout);
+        assert_eq!(row.json()[0]["session"], "no_user");
+        assert_eq!(row.json()[0]["diagnosis"]["code"], "no_user");
+        let outcome = machine.run("api hellocloud Api/V8/module/Accounts");
+        assert_eq!(outcome.code, 4, "{}", outcome.stderr);
+        outcome.says(&["it has no user"]);
+        assert!(!outcome.stderr.contains("_URL"), "{}", outcome.stderr);
+    };
+    no_user(&machine);
+    assert_eq!(
+        machine.run("logout hellocloud").answer(),
+        "hellocloud\trevoked\n"
+    );
+    machine
+        .set(
+            "HELLOCLOUD_CLIENT_ID",
+            "44444444-4444-4444-8444-444444444444",
+        )
+        .set("HELLOCLOUD_CLIENT_SECRET", "sandbox-userless-client")
+        .set("HELLOCLOUD_GRANT", "client_credentials");
+    machine.run("login hellocloud").answer();
+    no_user(&machine);
 }
 
 #[test]

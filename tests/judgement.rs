@@ -81,6 +81,19 @@ fn a_frame_that_says_so_is_a_death_and_the_request_is_sent_again() {
             json_reply(401, &denied("The JWT string must have two dots")),
         ),
     ]);
+    let revoked = denied("Access token has been revoked").to_string();
+    let behind = |text: String| ("hellocloud", Reply::http(401, "text/html", text));
+    rows.extend([
+        behind(format!("\u{feff}\r\n {revoked}\n")),
+        behind(format!("{}{revoked}", warnings(100))),
+        behind(format!("{}{revoked}", warnings(40 * 1024))),
+        behind(format!("{revoked}{}", warnings(100))),
+        behind(denied("Access token is invalid").to_string()),
+        behind(
+            denied("Error while decoding from Base64Url, invalid base64 characters detected")
+                .to_string(),
+        ),
+    ]);
     for (system, dead) in rows {
         let shown = format!("{system} {dead:?}");
         let replies = [dead]
@@ -151,6 +164,22 @@ fn a_text_that_speaks_of_a_death_is_none() {
             4,
         ),
         (Reply::http(401, "text/html", format!("<html>{revoked}")), 6),
+        (json_reply(401, &denied("ACCESS TOKEN HAS BEEN REVOKED")), 4),
+        (json_reply(401, &denied("The resource is not yours")), 4),
+        (json_reply(401, &json!({"error": "access_denied"})), 4),
+        (json_reply(401, &json!({"error": "access_denied", "message": "Access token has been revoked"})), 4),
+        (json_reply(401, &json!({"error": "access_denied", "hint": ["Access token has been revoked"]})), 4),
+        (json_reply(401, &json!({"error": "Access_Denied", "hint": "Access token has been revoked"})), 4),
+        (json_reply(401, &json!({"ERROR": "access_denied", "HINT": "Access token has been revoked"})), 4),
+        (json_reply(401, &json!({"error": "access_denied", "hint": "Access token has been revoked", "data": {"id": 1}})), 4),
+        (json_reply(401, &json!({"errors": {"detail": "access_denied: Access token has been revoked"}})), 4),
+        (Reply::json(401, format!("[{revoked}]")), 4),
+        (Reply::json(401, format!("{revoked}{revoked}")), 4),
+        (Reply::http(401, "text/plain", format!("the log says {revoked}")), 4),
+        (
+            Reply::with_headers(401, &[("WWW-Authenticate", "Basic realm=x")], revoked.to_string()),
+            6,
+        ),
     ]
     .map(|(reply, code)| ("hellocloud", reply, code));
     for (system, answer, code) in gluo.into_iter().chain(systemsway).chain(hellocloud) {
