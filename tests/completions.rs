@@ -7,6 +7,15 @@ use crate::support::machine::installed;
 const SETTINGS: &str =
     "GLUO_USERNAME=api\nGLUO__FILIAL__USERNAME=api\nZEEV_API_TOKEN=zV7Kq2Xw9Lm4Rt\n";
 
+/// Shells that show what the Tab key does, and how they load the script.
+const SHELLS: [(&str, &str); 2] = [
+    ("bash --norc", "source <(crmauth completions bash)"),
+    (
+        "zsh -f",
+        "autoload -U compinit; compinit -D; source <(crmauth completions zsh)",
+    ),
+];
+
 /// A machine with those settings.
 fn configured() -> Machine {
     let mut machine = Machine::new();
@@ -171,6 +180,12 @@ fn fish_completes_targets() {
     assert_eq!(offered("crmauth status gluo@"), "gluo@filial");
     assert_eq!(offered("crmauth login hello"), "hellocloud");
     assert_eq!(offered("crmauth providers sys"), "systemsway");
+    assert_eq!(offered("crmauth login gluo -f pow"), "powershell");
+    assert_eq!(
+        offered("crmauth login gluo --format=pow"),
+        "--format=powershell"
+    );
+    assert_eq!(offered("crmauth exec gluo --tok"), "--token-file");
     machine.write(".env", "GLUO_URL=$broken\n");
     assert_eq!(offered("crmauth token ze"), "zeev");
 }
@@ -180,13 +195,7 @@ fn the_tab_key_completes_targets_in_bash_and_zsh() {
     if !["bash", "zsh", "script"].into_iter().all(installed) {
         return;
     }
-    for (shell, rc) in [
-        ("bash --norc", "source <(crmauth completions bash)"),
-        (
-            "zsh -f",
-            "autoload -U compinit; compinit -D; source <(crmauth completions zsh)",
-        ),
-    ] {
+    for (shell, rc) in SHELLS {
         let machine = configured();
         // Without a session the command tells for which target it has none.
         let screen = typed(
@@ -217,5 +226,38 @@ fn the_tab_key_completes_targets_in_bash_and_zsh() {
             screen.contains(r#""provider":"systemsway""#),
             "{shell}: {screen}"
         );
+    }
+}
+
+#[test]
+fn the_tab_key_completes_options_and_values_after_a_target() {
+    if !["bash", "zsh", "script"].into_iter().all(installed) {
+        return;
+    }
+    let lines = [
+        ("login gluo -f pow", "login gluo -f powershell"),
+        ("login gluo --form", "login gluo --format"),
+        ("login gluo --format=pow", "login gluo --format=powershell"),
+        ("login gluo zee", "login gluo zeev"),
+        ("exec gluo --tok", "exec gluo --token-file"),
+        ("status gluo --ch", "status gluo --check"),
+        ("logout zeev gluo@f", "logout zeev gluo@filial"),
+        ("token gluo --lang=pt", "token gluo --lang=pt-BR"),
+        ("token gluo --color ne", "token gluo --color never"),
+    ];
+    for (shell, rc) in SHELLS {
+        let machine = configured();
+        // Ctrl-A leads to the line's beginning.
+        let keys: Vec<String> = lines
+            .iter()
+            .map(|(typed, _)| format!("crmauth {typed}\t\u{1}echo "))
+            .collect();
+        let screen = typed(&machine, shell, rc, &keys.join("\n"));
+        for (keys, line) in lines {
+            let line = format!("crmauth {line}");
+            let echoed = |shown: &str| shown.trim().ends_with(&line) && !shown.contains("echo");
+            let found = screen.lines().any(echoed);
+            assert!(found, "{shell}: {keys}: {screen}");
+        }
     }
 }

@@ -77,6 +77,8 @@ pub fn script(shell: Shell, mut command: clap::Command) -> String {
         // zsh needs the first line first, and the last ones call what is defined before them.
         Shell::Zsh => {
             let script = script.replace(&format!("({PLACEHOLDER})"), "_crmauth_targets");
+            // Two colons would hide the line's beginning, and with it the verb's options, from what follows a target.
+            let script = script.replace("'*::targets -- ", "'*:targets -- ");
             let (first, rest) = script.split_once('\n').unwrap_or_default();
             format!("{first}\n{addition}{rest}")
         }

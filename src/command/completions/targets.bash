@@ -9,6 +9,12 @@ _crmauth_targets() {
 
 # bash takes @ for the start of a new word: what stands before it is not part of a candidate.
 _crmauth_at() {
+    # So is what stands before =, which is a word of its own.
+    if [[ "$2" == "=" ]]; then
+        set -- "$1" "" "$3"
+    elif [[ "$3" == "=" ]]; then
+        set -- "$1" "$2" "${COMP_WORDS[COMP_CWORD - 2]}"
+    fi
     local word="${COMP_LINE:0:COMP_POINT}"
     word="${word##*[[:space:]]}"
     if [[ "$word" == [a-z]*@* ]]; then
