@@ -1411,6 +1411,7 @@ fn a_file_elsewhere_is_written_there() {
 fn a_session_shorter_than_asked_for_is_told() {
     for (option, told) in [
         ("", false),
+        (" --min-ttl 0", false),
         (" --min-ttl 60", false),
         (" --min-ttl 7200", true),
     ] {

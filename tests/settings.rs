@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::support::canned::{self, CHALLENGE};
 use crate::support::machine::{set_mode, signal};
-use crate::support::{Machine, Outcome, Server};
+use crate::support::{Machine, Outcome, Reply, Server, demo};
 
 /// A server that Zeev's login reaches `logins` times.
 fn zeev(logins: usize) -> Server {
@@ -1526,5 +1526,22 @@ fn a_mistyped_account_gets_the_nearest_one() {
         ("gluo@filial", "hint: GLUO__FILIAL__ACCESS_KEY: "),
     ] {
         machine.run(&format!("token {typed}")).fails(2, &[hint]);
+    }
+}
+
+#[test]
+fn a_session_may_be_added_to_the_file_that_it_came_from() {
+    for demo in demo::ALL {
+        let server = Server::start(demo.script([Reply::json(200, demo.good())]));
+        let machine = Machine::new();
+        let mut lines = format!("{}='{}'\n", demo.variable("URL"), server.url());
+        for (name, value) in demo.settings.iter().chain([&demo.secret]) {
+            lines.push_str(&format!("{name}='{value}'\n"));
+        }
+        machine.write(".env", &lines);
+        let added = machine.run(&format!("token {} -f env", demo.id));
+        machine.write(".env", lines + added.answer());
+        let again = machine.run(&format!("token {}", demo.id));
+        assert_eq!(again.answer().trim_end(), demo.token, "{}", again.stderr);
     }
 }

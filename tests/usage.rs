@@ -266,6 +266,16 @@ fn a_mistake_is_one_sentence_and_one_hint() {
             "did you mean `gluo`?",
         ),
         (
+            "login vtiger",
+            "no system is called `vtiger`",
+            "did you mean `gluo`?",
+        ),
+        (
+            "status SuiteCRM",
+            "no system is called `suitecrm`",
+            "did you mean `hellocloud`?",
+        ),
+        (
             "login",
             "this needs more: <TARGET>...",
             "it is written `crmauth login <TARGET>...`",

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Run, TargetName, seconds, target_help, targets};
+use super::{Run, TargetName, seconds_or_none, target_help, targets};
 use crate::declaration::{Placement, Target};
 use crate::error::{Cause, Error, Result, error};
 use crate::http::response::{self, Response};
@@ -51,7 +51,7 @@ pub struct Args {
     #[arg(long = "as", value_name = "USER|ID")]
     person: Option<String>,
     /// How long the session must last at least
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds_or_none)]
     min_ttl: Duration,
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::{Run, TargetName, child, seconds, target_help, targets};
+use super::{Run, TargetName, child, seconds_or_none, target_help, targets};
 use crate::declaration::Target;
 use crate::error::{Error, Result, error};
 use crate::i18n::tr;
@@ -39,7 +39,7 @@ pub struct Args {
     #[arg(long = "as", value_name = "USER|ID")]
     person: Option<String>,
     /// How long each session must last at least
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds_or_none)]
     min_ttl: Duration,
     /// Give CMD files with the tokens and keep them fresh while it runs
     #[arg(long)]

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::ask::Guide;
 use super::delivery::{Delivery, Prepared};
-use super::{AT_ONCE, Refused, Run, TargetName, duration, seconds, target_help, targets};
+use super::{AT_ONCE, Refused, Run, TargetName, duration, seconds_or_none, target_help, targets};
 use crate::declaration::Target;
 use crate::error::{Result, error};
 use crate::i18n::{Text, tr};
@@ -42,7 +42,7 @@ pub struct Args {
     #[arg(long = "as", value_name = "USER|ID")]
     person: Option<String>,
     /// Warn of a session that ends sooner
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds_or_none)]
     min_ttl: Option<Duration>,
     /// Store a session from stdin, as `token -f json` wrote it elsewhere, instead of logging in
     #[arg(long, conflicts_with_all = ["all", "person"])]

@@ -347,6 +347,14 @@ pub fn seconds(text: &str) -> std::result::Result<Duration, Refused> {
     }
 }
 
+/// Seconds, or 0 for whatever still lives.
+pub fn seconds_or_none(text: &str) -> std::result::Result<Duration, Refused> {
+    match text {
+        "0" => Ok(Duration::ZERO),
+        text => seconds(text),
+    }
+}
+
 /// Seconds as a person says them.
 pub fn duration(seconds: i64) -> String {
     match seconds {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::delivery::Delivery;
-use super::{Run, TargetName, seconds, target_help, targets};
+use super::{Run, TargetName, seconds_or_none, target_help, targets};
 use crate::error::Result;
 use crate::lifecycle::{Account, Want};
 
@@ -20,7 +20,7 @@ pub struct Args {
     #[arg(long = "as", value_name = "USER|ID")]
     person: Option<String>,
     /// How long the session must last at least
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds_or_none)]
     min_ttl: Duration,
     /// Never touch the network: the stored session, or exit code 3
     #[arg(long)]

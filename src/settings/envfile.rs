@@ -60,13 +60,19 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Entry>> {
         };
         let text = value::parse(raw, name, &key.variable, key.secret)
             .map_err(|fault| refuse(number, fault.message).hint(fault.hint))?;
-        if let Some(first) = seen.insert(name.clone(), number) {
+        if let Some((first, same)) = seen.get(name) {
+            // What `token -f env` adds to a file may stand there already.
+            if *same == text {
+                at += 1;
+                continue;
+            }
             return Err(refuse(
                 number,
                 tr!("{name} is set in line {first} already", name, first),
             )
             .hint(tr!("keep line {first} or line {number}", first, number)));
         }
+        seen.insert(name.clone(), (number, text.clone()));
         entries.push(Entry {
             variable: key.variable,
             written: key.written,

@@ -11,6 +11,8 @@ const SYNONYMS: &[(&str, &str)] = &[
     ("PASS", "PASSWORD"),
     ("TIMEOUT", "--timeout"),
     ("USER", "USERNAME"),
+    ("suitecrm", "hellocloud"),
+    ("vtiger", "gluo"),
 ];
 
 /// Options that people take for variables.

@@ -194,6 +194,7 @@ fn names_and_line_ends() {
     ] {
         refuses(text, "line 1: GLUO_URL has no `=` behind it");
     }
+    accepts("GLUO_URL=h\nX=1\nGLUO_URL='h'\n", &["GLUO_URL=h"]);
     refuses(
         "GLUO_URL=h\nX=1\nGLUO_URL=\n",
         "line 3: GLUO_URL is set in line 1 already",
