@@ -1,6 +1,6 @@
 //! What can go wrong: a typed cause, its exit code, and what to do next. `report` makes words of it.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::rc::Rc;
 
@@ -265,10 +265,15 @@ impl Error {
 
     /// Adds to the sentence why the operating system did not do it.
     #[must_use]
-    pub fn because(mut self, error: std::io::Error) -> Self {
-        let why = why(error.kind());
-        self.message = tr!("{what}: {why}", what = self.message, why);
-        self.caused_by(error)
+    pub fn because(self, error: io::Error) -> Self {
+        self.since(&error).caused_by(error)
+    }
+
+    /// The same where the error that led to this one is kept otherwise.
+    #[must_use]
+    pub fn since(mut self, error: &io::Error) -> Self {
+        self.message = tr!("{what}: {why}", what = self.message, why = why(error));
+        self
     }
 
     /// Keeps the error that led to this one, with its own causes.
@@ -321,8 +326,9 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
 
 /// Why the operating system did not do what was asked of it, as the end of a sentence: in the reader's language for what
 /// happens to people.
-pub fn why(kind: ErrorKind) -> Text {
-    match kind {
+pub fn why(error: &io::Error) -> Text {
+    let error = innermost(error).unwrap_or(error);
+    match error.kind() {
         ErrorKind::NotFound => tr!("no such file or folder"),
         ErrorKind::PermissionDenied => tr!("permission denied"),
         ErrorKind::AlreadyExists => tr!("it exists already"),
@@ -341,8 +347,44 @@ pub fn why(kind: ErrorKind) -> Text {
         ErrorKind::WriteZero => tr!("not all of it could be written"),
         ErrorKind::UnexpectedEof => tr!("it ended too early"),
         ErrorKind::OutOfMemory => tr!("there is not enough memory"),
-        other => tr!("{other}", other),
+        ErrorKind::Unsupported => tr!("it cannot be done there"),
+        kind => match (unnamed(error), error.raw_os_error()) {
+            (Some(why), _) => why,
+            (None, Some(number)) => tr!("the system's error {number}", number),
+            (None, None) => tr!("{kind}", kind),
+        },
     }
+}
+
+/// What std has no name for.
+fn unnamed(error: &io::Error) -> Option<Text> {
+    #[cfg(unix)]
+    {
+        use rustix::io::Errno;
+        Some(match Errno::from_io_error(error)? {
+            Errno::MFILE => tr!("this process may open no more files: `ulimit -n` tells how many"),
+            Errno::NFILE => tr!("the system has no more files to open"),
+            Errno::AGAIN => tr!(
+                "the system cannot do it now; too many processes or threads are the usual reason (`ulimit -u`)"
+            ),
+            Errno::NOLCK => tr!("files cannot be locked there"),
+            Errno::NOEXEC => tr!("it is not a program of this system"),
+            Errno::LOOP => tr!("its links lead in a circle, or it is a link"),
+            Errno::IO | Errno::NXIO | Errno::NODEV => tr!("the device fails"),
+            _ => return None,
+        })
+    }
+    #[cfg(not(unix))]
+    None
+}
+
+/// The system's own error, which may be wrapped in others that tell nothing.
+pub fn innermost<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a io::Error> {
+    let mut found = find::<io::Error>(error)?;
+    while let Some(inner) = found.get_ref().and_then(|inner| find::<io::Error>(inner)) {
+        found = inner;
+    }
+    Some(found)
 }
 
 /// Walks an error's sources for one of a type.

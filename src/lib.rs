@@ -2,7 +2,7 @@
 //!
 //! Data goes from arguments to targets, settings, a session and bytes; [`run`] is the whole program.
 //!
-//! The modules from the ground up, as `tests/layers.rs` enforces: `secret`, `i18n`, `terminal`, `systems` · `error` · `json`, `url`,
+//! The modules from the ground up, as `tests/layers.rs` enforces: `secret`, `i18n`, `terminal`, `threads`, `systems` · `error` · `json`, `url`,
 //! `files` · `declaration`, `session`, `signals`, `tls` · `report` · `http` · `provider` · `settings`, `store`, `output`,
 //! `sandbox` · `lifecycle` · `command` · `cli`. Each may use those before it; siblings do not use each other.
 
@@ -28,6 +28,7 @@ pub mod settings;
 pub mod signals;
 pub mod store;
 pub mod terminal;
+pub mod threads;
 pub mod tls;
 pub mod url;
 
@@ -112,9 +113,12 @@ fn print_on_failure(verb: &Verb, run: &Run<'_>, patience: Duration) {
 
 /// Runs on one thread. A thread that still resolves a name or writes to stdout is left behind, not waited for.
 fn block_on(report: &Report, work: impl Future<Output = Result<u8>>) -> Result<u8> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
+    let runtime = files::room()
+        .and_then(|()| {
+            tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+        })
         .map_err(|error| error::error!(Other, "the run cannot start").because(error))?;
     let work = async {
         tokio::select! {

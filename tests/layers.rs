@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// From the ground up. A module may name those above it in this list, never one of its own line or below.
 const LAYERS: &[&[&str]] = &[
-    &["secret", "i18n", "terminal", "systems"],
+    &["secret", "i18n", "terminal", "threads", "systems"],
     &["error"],
     &["json", "files", "url"],
     &["declaration", "session", "signals", "tls"],

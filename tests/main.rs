@@ -18,6 +18,7 @@ mod language;
 mod layers;
 mod login;
 mod logout;
+mod machine;
 mod memory;
 mod one_story;
 mod properties;

@@ -453,7 +453,7 @@ fn write(path: &Path, shown: &str, settings: &[(String, Secret, Secret)]) -> Res
                 Storage,
                 "{shown} cannot be read ({why})",
                 shown,
-                why = why(error.kind())
+                why = why(&error)
             )
         })?,
     };

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
@@ -34,11 +34,10 @@ pub fn find(name: &OsStr, run: &Run<'_>) -> Result<PathBuf> {
     let there = candidates.iter().any(|candidate| candidate.exists());
     Err(refused(
         name,
-        if there {
-            ErrorKind::PermissionDenied
-        } else {
-            ErrorKind::NotFound
-        },
+        io::Error::from(match there {
+            true => ErrorKind::PermissionDenied,
+            false => ErrorKind::NotFound,
+        }),
     ))
 }
 
@@ -50,25 +49,29 @@ pub fn private_folder(prefix: &str) -> Result<PrivateFolder> {
 }
 
 /// Why a command cannot be started.
-pub fn refused(name: &OsStr, why: ErrorKind) -> Error {
+pub fn refused(name: &OsStr, error: io::Error) -> Error {
     let name = name.to_string_lossy();
-    match why {
-        ErrorKind::NotFound => error!(CommandNotFound, "there is no command `{name}`", name),
-        _ => error!(
+    let next = tr!("check its name and PATH");
+    let refused = || {
+        error!(
             NotExecutable,
             "the command `{name}` cannot be executed", name
-        ),
+        )
+    };
+    match error.kind() {
+        ErrorKind::NotFound => {
+            error!(CommandNotFound, "there is no command `{name}`", name).hint(next)
+        }
+        ErrorKind::PermissionDenied => refused().hint(next),
+        _ => refused().because(error),
     }
-    .hint(tr!("check its name and PATH"))
 }
 
 /// Runs a command to its end and returns its exit code; signals are passed on.
 pub async fn wait(name: &OsStr, mut command: tokio::process::Command) -> Result<u8> {
     // From before the start, so that no signal leaves a child behind.
     let mut stop = Box::pin(signals::any());
-    let mut child = command
-        .spawn()
-        .map_err(|error| refused(name, error.kind()))?;
+    let mut child = command.spawn().map_err(|error| refused(name, error))?;
     loop {
         tokio::select! {
             ended = child.wait() => {

@@ -6,11 +6,11 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use crate::i18n::{Text, tr};
+use crate::threads::apart;
 
 /// A file's bytes, wiped when dropped.
 pub type Bytes = Zeroizing<Vec<u8>>;
@@ -24,6 +24,19 @@ pub fn seconds(time: Duration) -> f64 {
 pub fn deadline(patience: Duration) -> Instant {
     const YEAR: Duration = Duration::from_secs(366 * 86_400);
     Instant::now() + patience.min(YEAR)
+}
+
+/// Whether a run can open the files that it needs. The runtime panics where it gets none for its signals.
+pub fn room() -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        // A login of one target opens so many at once, with the sandbox's server in the same process.
+        const NEEDED: usize = 16;
+        let stdin = io::stdin();
+        let spare = (0..NEEDED).map(|_| rustix::io::fcntl_dupfd_cloexec(&stdin, 0));
+        spare.collect::<Result<Vec<_>, _>>()?;
+    }
+    Ok(())
 }
 
 /// What is wrong with a file that does not exist.
@@ -41,8 +54,10 @@ pub fn read(path: &Path, cap: usize, patience: Duration) -> Result<(Bytes, Metad
         return Ok((read_now(path, cap)?, meta));
     }
     let (sender, receiver) = mpsc::channel();
+    let path = path.to_owned();
     // The receiver is gone when patience has run out.
-    apart(path, cap, move |bytes| drop(sender.send(bytes)));
+    let thread = std::thread::Builder::new().spawn(move || drop(sender.send(read_now(&path, cap))));
+    thread.map_err(|error| why(&error))?;
     match receiver.recv_timeout(patience) {
         Ok(bytes) => Ok((bytes?, meta)),
         Err(_) => Err(silent(patience)),
@@ -59,11 +74,11 @@ pub async fn wait_for(
     if look(path)?.is_file() {
         return read_now(path, cap);
     }
-    let (sender, receiver) = oneshot::channel();
-    apart(path, cap, move |bytes| drop(sender.send(bytes)));
-    match tokio::time::timeout_at(deadline, receiver).await {
-        Ok(Ok(bytes)) => bytes,
-        _ => Err(silent(patience)),
+    let path = path.to_owned();
+    // Opening and reading a pipe wait for its writer.
+    match tokio::time::timeout_at(deadline, apart(move || read_now(&path, cap))).await {
+        Ok(read) => read.map_err(|error| why(&error))?,
+        Err(_) => Err(silent(patience)),
     }
 }
 
@@ -79,12 +94,6 @@ fn look(path: &Path) -> Result<Metadata, Text> {
 
 fn read_now(path: &Path, cap: usize) -> Result<Bytes, Text> {
     slurp(File::open(path).map_err(|error| why(&error))?, cap)
-}
-
-/// Opening and reading a pipe wait for its writer, and nothing can stop them: a thread waits, not we.
-fn apart(path: &Path, cap: usize, done: impl FnOnce(Result<Bytes, Text>) + Send + 'static) {
-    let path = path.to_owned();
-    std::thread::spawn(move || done(read_now(&path, cap)));
 }
 
 fn silent(patience: Duration) -> Text {
@@ -114,7 +123,7 @@ pub fn slurp(file: File, cap: usize) -> Result<Bytes, Text> {
 pub fn why(error: &io::Error) -> Text {
     match error.kind() {
         io::ErrorKind::NotFound => not_there(),
-        kind => tr!("cannot be read ({why})", why = crate::error::why(kind)),
+        _ => tr!("cannot be read ({why})", why = crate::error::why(error)),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::error::Error as StdError;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use url::Url;
 
 use super::header::host_of;
 use crate::error::{Error, Result, error};
+use crate::threads;
 use crate::tls::Trust;
 
 /// How long it may take to connect, name resolution and TLS included.
@@ -220,8 +221,7 @@ impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let private_only = self.private_only;
         Box::pin(async move {
-            let mut found: Vec<SocketAddr> =
-                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let mut found = threads::resolve(name.as_str(), 0).await?;
             let any = !found.is_empty();
             found.retain(|address| !private_only || is_private(address.ip()));
             if any && found.is_empty() {

@@ -8,7 +8,7 @@ use super::header::host_of;
 use super::response::Response;
 use super::{Request, public_http};
 use crate::declaration::Target;
-use crate::error::{Cause, Error, find};
+use crate::error::{Cause, Error, error, find, innermost};
 use crate::files;
 use crate::i18n::tr;
 use crate::tls;
@@ -55,7 +55,13 @@ pub(super) fn explain(
     }
     if error.is_dns() {
         return match client.proxy() {
-            None => fail(Cause::Dns, tr!("cannot resolve {host}", host)),
+            None => {
+                let unresolved = error!(Dns, "cannot resolve {host}", host);
+                match innermost(error) {
+                    Some(why) if why.raw_os_error().is_some() => unresolved.since(why).into(),
+                    _ => unresolved.into(),
+                }
+            }
             Some(proxy) => fail(
                 Cause::Proxy,
                 tr!("cannot resolve {host} or its proxy {proxy}", host, proxy),
@@ -103,15 +109,6 @@ fn spoke_first(error: &hyper::Error) -> bool {
     }
 }
 
-/// The system's own error, which may be wrapped in others that tell nothing.
-fn innermost(error: &reqwest::Error) -> Option<io::ErrorKind> {
-    let mut found = find::<io::Error>(error)?;
-    while let Some(inner) = found.get_ref().and_then(|inner| find::<io::Error>(inner)) {
-        found = inner;
-    }
-    Some(found.kind())
-}
-
 /// Explains why there was no connection; nothing was sent then.
 fn explain_connect(error: &reqwest::Error, host: &str, client: &Client) -> Failure {
     let (cause, message) = if error.is_timeout() {
@@ -134,7 +131,8 @@ fn explain_connect(error: &reqwest::Error, host: &str, client: &Client) -> Failu
             ),
         )
     } else {
-        match innermost(error) {
+        let why = innermost(error);
+        match why.map(io::Error::kind) {
             Some(io::ErrorKind::ConnectionRefused) => {
                 (Cause::Connect, tr!("connection refused by {host}", host))
             }
@@ -152,7 +150,13 @@ fn explain_connect(error: &reqwest::Error, host: &str, client: &Client) -> Failu
             Some(io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable) => {
                 (Cause::Connect, tr!("no route to {host}", host))
             }
-            _ => (Cause::Connect, tr!("cannot connect to {host}", host)),
+            _ => {
+                let error = error!(Connect, "cannot connect to {host}", host);
+                return Failure {
+                    error: why.into_iter().fold(error, Error::since),
+                    again: Again::NothingSent,
+                };
+            }
         }
     };
     Failure {

@@ -82,7 +82,7 @@ impl Replacement {
             warnings.push(tr!(
                 "{path} is written, but may be lost in a power failure ({why})",
                 path = shown(&path),
-                why = why(error.kind())
+                why = why(&error)
             ));
         }
         Ok(warnings)

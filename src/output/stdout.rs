@@ -1,12 +1,14 @@
 //! Writing to stdout, past std's buffers, so that no secret stays in them and a stalled reader blocks nothing else.
 
 use std::io::{self, ErrorKind, IsTerminal};
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result, error};
 use crate::i18n::tr;
 use crate::terminal;
+use crate::threads::apart;
 
 pub async fn print(text: &str) -> Result<()> {
     write(Zeroizing::new(text.as_bytes().to_vec())).await
@@ -53,8 +55,10 @@ pub async fn write(bytes: Zeroizing<Vec<u8>>) -> Result<()> {
     let written = match takes_at_once(bytes.len()) {
         true => write_all(&bytes),
         false => {
-            let written = tokio::task::spawn_blocking(move || write_all(&bytes)).await;
-            written.unwrap_or_else(|broken| Err(io::Error::other(broken)))
+            let bytes = Arc::new(bytes);
+            let theirs = Arc::clone(&bytes);
+            let written = apart(move || write_all(&theirs)).await;
+            written.unwrap_or_else(|_| write_all(&bytes))
         }
     };
     written.map_err(failed)

@@ -11,6 +11,7 @@ use crate::i18n::{Text, tr};
 use crate::secret::Secret;
 use crate::signals::interruptible;
 use crate::terminal::{columns, wrap};
+use crate::threads::apart;
 
 /// How a line is read from the terminal.
 type Reader = fn() -> std::io::Result<Option<Zeroizing<String>>>;
@@ -78,18 +79,16 @@ impl Report {
         // Whatever ends the wait, the terminal is as it was.
         let _modes = Modes::keep();
         // Nothing can stop a read from the terminal: a thread waits, not we.
-        let answer =
-            interruptible(None, async { Ok(tokio::task::spawn_blocking(read).await) }).await;
+        let answer = interruptible(None, async { Ok(apart(read).await) }).await;
         let answer = answer.inspect_err(|_| self.line(""))?;
-        let unread = || error!(Other, "the terminal cannot be read");
-        match answer.map_err(|_| unread())? {
+        match answer.flatten() {
             Ok(answer) => {
                 Ok(answer.map(|line| Secret::new(line.trim_end_matches(['\r', '\n']).to_owned())))
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {
                 Err(error!(Interrupted, "interrupted"))
             }
-            Err(_) => Err(unread()),
+            Err(error) => Err(error!(Other, "the terminal cannot be read").because(error)),
         }
     }
 }

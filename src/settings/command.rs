@@ -44,7 +44,7 @@ pub(super) async fn run(
     let alone = group::apart(&mut command);
     let mut child = command
         .spawn()
-        .map_err(|error| tr!("cannot be run by `sh` ({why})", why = why(error.kind())))?;
+        .map_err(|error| tr!("cannot be run by `sh` ({why})", why = why(&error)))?;
     #[cfg(unix)]
     let group = group::Group::new(alone, &child);
     let ended = tokio::time::timeout_at(deadline, output(&mut child)).await;
@@ -59,7 +59,7 @@ pub(super) async fn run(
                 limit = seconds(patience)
             ));
         }
-        Ok(Err(error)) => return Err(tr!("could not be read ({why})", why = why(error.kind()))),
+        Ok(Err(error)) => return Err(tr!("could not be read ({why})", why = why(&error))),
         Ok(Ok(ended)) => ended,
     };
     match status {

@@ -21,6 +21,7 @@ use crate::error::{Cause, Error, Result, error, why};
 use crate::files::{self, DRAFT_PREFIX, Draft, open_plainly};
 use crate::i18n::{Text, tr};
 use crate::secret::{Secret, hex};
+use crate::threads::apart;
 
 /// The file of the store's own key.
 const KEY_FILE: &str = "key";
@@ -101,7 +102,7 @@ impl FileStore {
         let locked = Arc::clone(file);
         let write = move || {
             // If the run ends meanwhile, nobody else gets the lock before this is done.
-            let _locked = locked;
+            let _locked = &locked;
             put(&folder, &name, &entry_file(&name), &bytes)
         };
         // Several entries are written at once, so that a slow disk costs a batch no more than one write.
@@ -109,9 +110,7 @@ impl FileStore {
         let written = if alone {
             write()
         } else {
-            tokio::task::spawn_blocking(write)
-                .await
-                .unwrap_or_else(|error| Err(io::Error::other(error)))
+            apart(write.clone()).await.unwrap_or_else(|_| write())
         };
         self.changed(written).map(|()| Written::Stored)
     }
@@ -263,7 +262,7 @@ impl FileStore {
             {
                 return Ok(None);
             }
-            Err(error) => return refuse(tr!("cannot be read ({why})", why = why(error.kind()))),
+            Err(error) => return refuse(tr!("cannot be read ({why})", why = why(&error))),
         };
         let Ok(metadata) = file.metadata() else {
             return refuse(tr!("cannot be looked at"));

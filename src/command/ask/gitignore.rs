@@ -68,7 +68,7 @@ pub(super) fn add(file: &Path) -> std::result::Result<Option<PathBuf>, Text> {
     }
     match append(&rules, name) {
         Ok(added) => Ok(added.then_some(rules)),
-        Err(error) => Err(why(error.kind())),
+        Err(error) => Err(why(&error)),
     }
 }
 

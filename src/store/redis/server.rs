@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -19,6 +18,7 @@ use super::url::RedisUrl;
 use crate::error::{Cause, Error, Result};
 use crate::files;
 use crate::i18n::{Text, tr};
+use crate::threads;
 use crate::tls::{self, Trust};
 
 /// The longest that an exchange may take, including a new connection.
@@ -124,9 +124,8 @@ impl Server {
 
     /// Connects to the first address that takes us; without TLS to loopback only, unless allowed.
     async fn reach(&self) -> Result<TcpStream> {
-        let found = tokio::net::lookup_host((self.url.host.as_str(), self.url.port)).await;
-        let found: Vec<SocketAddr> = match found {
-            Ok(found) => found.collect(),
+        let found = match threads::resolve(&self.url.host, self.url.port).await {
+            Ok(found) => found,
             Err(error) => {
                 let message = tr!("cannot resolve {host}", host = self.url.host);
                 return Err(self.away(Cause::Dns, message).caused_by(error));
