@@ -204,8 +204,9 @@ impl Provider for HelloCloud {
 
     fn judge(&self, answer: &Response, whole: bool) -> Option<Judgement> {
         match answer.status {
-            // What they mean is in their bodies.
-            400 | 401 | 404 if !whole => None,
+            401 if !whole => None,
+            // What they mean may be in an object.
+            400 | 404 if answer.arriving_object(whole).is_none() => None,
             401 if is_dead(answer) => Some(Judgement::Dead),
             _ => Some(Judgement::Alive),
         }
