@@ -587,22 +587,6 @@ fn a_request_is_sent_once_more_and_no_more_than_that() {
 }
 
 #[test]
-fn where_nobody_can_be_asked_nothing_is_thrown_away() {
-    let (_server, machine, _) = logged_in("broker", [Reply::http(401, "text/plain", "no")]);
-    let outcome = machine.run("api broker /x");
-    assert_eq!(
-        (outcome.code, outcome.stdout.as_str()),
-        (4, "no"),
-        "{}",
-        outcome.stderr
-    );
-    assert_eq!(
-        machine.run("token broker --cached").answer(),
-        format!("{TOKEN}\n")
-    );
-}
-
-#[test]
 fn a_refusal_is_not_repeated_where_nothing_can_be_stored() {
     let mut script = login("systemsway", TOKEN);
     script.extend([shapes("systemsway").dead, Reply::json(200, "[]")]);

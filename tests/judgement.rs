@@ -289,6 +289,106 @@ fn a_refusal_is_looked_into_before_anything_is_sent_again() {
     }
 }
 
+/// Of Broker no question is documented that tells a dead session: one new login is made in a run.
+#[test]
+fn where_nobody_can_be_asked_a_login_is_made_and_only_what_changes_nothing_repeated() {
+    let challenge = [("WWW-Authenticate", "Bearer error=\"invalid_token\"")];
+    for refusal in [
+        Reply::json(401, r#"{"message":"Unauthorized"}"#),
+        Reply::http(401, "text/plain", "no"),
+        Reply::with_headers(401, &challenge, ""),
+        Reply::json(401, r#"{"CodigoRetorno":2}"#),
+    ] {
+        for method in ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"] {
+            let shown = format!("{method} {refusal:?}");
+            let again = ["GET", "HEAD", "OPTIONS"].contains(&method);
+            let mut replies = vec![refusal.clone()];
+            replies.extend(login("broker", "Nw2token"));
+            replies.extend(again.then(|| refusal.clone()));
+            let (server, machine, before) = logged_in("broker", replies);
+            let outcome = machine.run_args(&["api", "broker", "/own", "-X", method]);
+            assert_eq!(outcome.code, 4, "{shown}: {}", outcome.stderr);
+            assert_eq!(
+                outcome.stderr.contains("is not repeated"),
+                !again,
+                "{shown}"
+            );
+            let sent = server.received().split_off(before);
+            let own = |request: &&crate::support::server::Received| request.target == "/base/own";
+            assert_eq!(sent.len(), if again { 3 } else { 2 }, "{shown}");
+            assert_eq!(sent.iter().filter(own).count(), sent.len() - 1, "{shown}");
+            assert_eq!(cached(&machine, "broker"), "Nw2token", "{shown}");
+        }
+    }
+    // A login that is refused proves nothing of the session, and one that this run has made is not doubted.
+    let (_server, machine, _) =
+        logged_in("broker", [Reply::json(401, "{}"), Reply::json(401, "{}")]);
+    let outcome = post(&machine, "broker");
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (4, "{}"));
+    outcome.says(&["the session could not be replaced"]);
+    assert_eq!(cached(&machine, "broker"), TOKEN);
+    let mut script = login("broker", TOKEN);
+    script.push(Reply::json(401, "{}"));
+    let server = Server::start(script);
+    let machine = machine_at(&server);
+    assert_eq!(machine.run("api broker /own").code, 4);
+    assert_eq!(cached(&machine, "broker"), TOKEN);
+}
+
+/// What stands between, and what speaks of the request: nobody is asked, and nothing replaced.
+#[test]
+fn no_other_answer_of_the_three_without_recordings_is_about_the_session() {
+    let basic = [("WWW-Authenticate", "Basic realm=\"x\"")];
+    let answers = [
+        (Reply::http(401, "text/html", HTML), 4),
+        (
+            Reply::http(401, "text/html", format!("\u{feff}\r\n {HTML}")),
+            4,
+        ),
+        (Reply::with_headers(401, &basic, r#"{"message":"x"}"#), 6),
+        (Reply::json(403, r#"{"message":"Sem permissão"}"#), 4),
+        (Reply::json(407, r#"{"message":"x"}"#), 5),
+        (Reply::json(500, r#"{"message":"401 não autenticada"}"#), 6),
+        (Reply::json(200, r#"{"CodigoRetorno":2,"status":401}"#), 0),
+        (Reply::json(200, r#"[{"Status":"ERROR","codigo":"01"}]"#), 0),
+    ];
+    for system in ["systemsway", "broker", "zeev"] {
+        for (answer, code) in &answers {
+            let shown = format!("{system} {answer:?}");
+            let (server, machine, before) = logged_in(system, [answer.clone()]);
+            let outcome = post(&machine, system);
+            let refused_with_200 = system == "broker" && outcome.stdout.contains("Retorno\":2");
+            assert!(
+                outcome.code == *code || refused_with_200,
+                "{shown}: {}",
+                outcome.stderr
+            );
+            assert_eq!(server.received().len(), before + 1, "{shown}");
+            assert_eq!(cached(&machine, system), TOKEN, "{shown}");
+        }
+    }
+}
+
+/// SystemsWay's documents name no status: a 401 may be anybody's word, so that only the question counts.
+#[test]
+fn after_a_401_of_systemsway_only_what_changes_nothing_is_sent_again() {
+    let error = json!({"Status": "ERROR", "Message": "O ID da sessão está inválido"});
+    for (method, again) in [("GET", true), ("POST", false), ("PUT", false)] {
+        let mut replies = vec![Reply::json(401, "{}"), json_reply(200, &error)];
+        replies.extend(login("systemsway", "Nw2token"));
+        replies.extend(again.then(|| ok("done")));
+        let (_server, machine, _) = logged_in("systemsway", replies);
+        let outcome = machine.run_args(&["api", "systemsway", path("systemsway"), "-X", method]);
+        assert_eq!(
+            outcome.stdout == "done",
+            again,
+            "{method}: {}",
+            outcome.stderr
+        );
+        assert_eq!(cached(&machine, "systemsway"), "Nw2token", "{method}");
+    }
+}
+
 /// vtiger answers so where the session has no user, and where it crashes over a request that it may have carried out.
 #[test]
 fn after_a_crash_only_what_changes_nothing_is_sent_again() {

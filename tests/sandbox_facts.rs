@@ -24,7 +24,7 @@ fn hellocloud() {
 
 #[test]
 fn seeds() {
-    replay(include_str!("facts/seeds.json"), 17);
+    replay(include_str!("facts/seeds.json"), 25);
 }
 
 /// Each exchange against servers that have seen nothing else.

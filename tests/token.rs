@@ -539,21 +539,72 @@ fn establishments_share_their_partners_session() {
     assert_eq!(ending(&store(&machine), ".json").len(), 3);
 }
 
+/// Broker's partner, and Zeev's impersonator: the server has lost its stored session, or never takes one.
 #[test]
-fn a_partners_session_that_is_refused_is_dropped() {
+fn a_stored_prerequisite_that_is_refused_is_obtained_anew_once() {
     let servers = Servers::start();
     let machine = five_at(&servers);
+    for (stored, command, role, purposes) in [
+        (
+            "token broker",
+            "login broker",
+            "partner",
+            ["login", "partner", "login"],
+        ),
+        (
+            "token zeev",
+            "login zeev --as 2",
+            "user",
+            ["as", "login", "as"],
+        ),
+    ] {
+        token(&machine, stored);
+        let prior = entry_of(&machine, role);
+        change(&prior, |entry| entry["token"] = json!("dead.prior.token"));
+        let before = servers.events().len();
+        token(&machine, command);
+        assert_eq!(self::purposes(&servers, before), purposes);
+        assert_ne!(read(&prior)["token"], "dead.prior.token");
+        prior.exists().then(|| fs::remove_dir_all(store(&machine)));
+    }
+
+    let partner = |token| json!({ "Access_Token": token, "Expires_In": 3600 }).to_string();
+    let refused = || Reply::json(401, "{}");
+    let server = Server::start(vec![
+        Reply::json(200, partner("p.1")),
+        Reply::json(200, partner("e.1")),
+        refused(),
+        Reply::json(200, partner("p.2")),
+        refused(),
+    ]);
+    let mut machine = Machine::new();
+    machine
+        .set("BROKER_URL", &server.url())
+        .set("BROKER_USERNAME", "loja");
+    machine
+        .secret("BROKER_PASSWORD", "Yt5Loja1Qz")
+        .set("BROKER_PARTNER_USERNAME", "parceiro");
+    machine.secret("BROKER_PARTNER_PASSWORD", "Yt5Parceiro1Qz");
     token(&machine, "token broker");
-    let partner = entry_of(&machine, "partner");
-    change(&partner, |entry| {
-        entry["token"] = json!("dead.partner.token")
-    });
-    // The password went with the refused request: it is not sent again.
-    machine.run("login broker").fails(4, &["broker"]);
-    assert_eq!(purposes(&servers, 2), ["login"]);
-    assert!(!partner.exists());
-    token(&machine, "login broker");
-    assert_eq!(purposes(&servers, 3), ["partner", "login"]);
+    machine
+        .run("login broker")
+        .fails(4, &["refused", "BROKER_PASSWORD"]);
+    assert_eq!(server.received().len(), 5);
+    assert_eq!(read(&entry_of(&machine, "partner"))["token"], "p.2");
+}
+
+#[test]
+fn a_partners_password_that_changed_is_a_miss_for_the_establishment_too() {
+    let servers = Servers::start();
+    let mut machine = five_at(&servers);
+    token(&machine, "token broker");
+    machine.secret("BROKER_PARTNER_PASSWORD", "An0therPartners");
+    machine
+        .run("token broker")
+        .fails(4, &["partner's login that was refused"]);
+    machine
+        .run("token broker --cached")
+        .fails(3, &["obtained with other credentials"]);
 }
 
 #[test]
@@ -648,18 +699,6 @@ fn an_impersonated_session_is_stored_apart_and_shares_the_impersonators() {
     assert_eq!(session["impersonating"], "maria.souza");
     assert_ne!(session["token"], marias);
     assert_eq!(purposes(&servers, 2), ["renew"]);
-}
-
-#[test]
-fn an_impersonators_session_that_is_refused_is_dropped() {
-    let servers = Servers::start();
-    let machine = five_at(&servers);
-    token(&machine, "token zeev");
-    let own = entry(&machine);
-    change(&own, |entry| entry["token"] = json!("deadImpersonator"));
-    token(&machine, "token zeev --as 2");
-    assert_eq!(purposes(&servers, 1), ["as", "login", "as"]);
-    assert_ne!(read(&own)["token"], "deadImpersonator");
 }
 
 #[test]

@@ -99,8 +99,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
             Ok(_) => run.report.warn(
                 Some(target),
                 tr!(
-                    "the session was dead and there is a new one; the request is not repeated, since it may have \
-                     taken effect"
+                    "there is a new session now, but the request is not repeated, since it may have taken effect"
                 ),
             ),
             // The request was made and answered, whatever became of the session.

@@ -161,21 +161,24 @@ impl<'a> Account<'a> {
         Ok(self.revealed.get_or_init(|| settings))
     }
 
+    /// What the role's login is made with: for the user's also the partner's settings, whose session opens it.
+    fn used(&self) -> impl Iterator<Item = &Found> {
+        let found = self.plan.found.iter();
+        found.filter(|found| self.role != Role::Partner || of_partner(found))
+    }
+
     /// All that the role's login is made with but the URL, which is a part of the key.
     pub(super) fn login_settings(&self) -> Vec<(&'static str, Value)> {
-        let used = |found: &&Found| {
-            found.field.kind != Kind::Url && (self.role != Role::Partner || of_partner(found))
-        };
-        let found = self.plan.found.iter().filter(used);
-        found
+        self.used()
+            .filter(|found| found.field.kind != Kind::Url)
             .map(|found| (found.field.name, found.value.clone()))
             .collect()
     }
 
-    /// The role's credentials as fingerprints, by field. Where the store cannot make any, nothing is equal.
+    /// The secrets of the role's login as fingerprints, by field. Where the store cannot make any, nothing is equal.
     pub(super) async fn fingerprints(&self) -> Result<BTreeMap<String, String>> {
         let mut prints = BTreeMap::new();
-        for found in owners(&self.plan, &self.role).filter(|found| found.field.secret()) {
+        for found in self.used().filter(|found| found.field.secret()) {
             let (form, text) = match &found.value {
                 Value::Known(text) => ("value", text),
                 Value::Command(text) => ("command", text),

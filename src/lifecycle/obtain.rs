@@ -11,7 +11,7 @@ use super::freshness::{Stale, Verdict};
 use crate::declaration::Renewal;
 use crate::error::{Cause, Error, Pending, Result};
 use crate::i18n::tr;
-use crate::provider::{Context, Life, LoginError, Provider, Renewed, Role};
+use crate::provider::{Context, Life, LoginError, Provider, Renewed};
 use crate::session::Session;
 use crate::store::{Entry, Lock, Waited, Written};
 
@@ -238,13 +238,19 @@ impl Attempt<'_> {
             }
             Want::InsteadOf { suspect, dead } if self.has_no_other_than(suspect) => {
                 self.account.note(Stale::Suspect.text());
+                if *dead {
+                    return self.replace_dead().await;
+                }
                 // It could not be stored, or was forgotten meanwhile; it may be alive all the same.
                 let session = self.session().unwrap_or_else(|| (**suspect).clone());
-                return if *dead {
-                    self.replace_dead().await
-                } else {
-                    self.ask(session).await
-                };
+                let life = self.ask_or_doubt(&session).await?;
+                // Nobody can tell, so a login may: but not a second one in a run.
+                if life == Some(Life::Unknown)
+                    && session.obtained_at < self.account.services.once_per_run.started
+                {
+                    return self.log_in_and_keep().await;
+                }
+                return self.unless_dead(session, life).await;
             }
             Want::InsteadOf { .. } => Duration::ZERO,
             Want::Usable(min_ttl) | Want::Cached(min_ttl) => *min_ttl,
@@ -255,7 +261,10 @@ impl Attempt<'_> {
         }
         match (verdict, self.session()) {
             (Verdict::Fresh, Some(session)) => Ok(Obtained::stored(session)),
-            (Verdict::Ask(_), Some(session)) => self.ask(session).await,
+            (Verdict::Ask(_), Some(session)) => {
+                let life = self.ask_or_doubt(&session).await?;
+                self.unless_dead(session, life).await
+            }
             (Verdict::Renew(_), Some(session)) => self.renew(&session).await,
             _ => self.log_in_and_keep().await,
         }
@@ -272,15 +281,15 @@ impl Attempt<'_> {
     }
 
     /// Hands the session out unless the server says that it is dead or broken.
-    async fn ask(&mut self, session: Session) -> Result<Obtained> {
-        match self.ask_or_doubt(&session).await? {
-            Life::Dead => return self.replace_dead().await,
-            Life::Broken => {
+    async fn unless_dead(&mut self, session: Session, life: Option<Life>) -> Result<Obtained> {
+        match life {
+            Some(Life::Dead) => return self.replace_dead().await,
+            Some(Life::Broken) => {
                 self.account.note(Stale::Broken.text());
                 return self.log_in_and_keep().await;
             }
-            Life::Unknown => {}
-            Life::Alive => {
+            Some(Life::Unknown) | None => {}
+            Some(Life::Alive) => {
                 if let Some(entry) = self.entry.take() {
                     self.write(&Entry {
                         seen_at: Some(Timestamp::now()),
@@ -293,15 +302,15 @@ impl Attempt<'_> {
         Ok(Obtained::stored(session))
     }
 
-    /// Asks whether a session is alive. An answer that says neither is no reason to keep it back.
-    async fn ask_or_doubt(&self, session: &Session) -> Result<Life> {
+    /// Asks whether a session is alive. `None`: the answer says neither, which is no reason to keep it back.
+    async fn ask_or_doubt(&self, session: &Session) -> Result<Option<Life>> {
         match self.account.ask(session).await {
             Err(error) if matches!(error.cause.exit(), 4 | 6) => {
                 let text = tr!("the server does not say whether the session is alive");
                 self.account.warn_of(text, &error);
-                Ok(Life::Unknown)
+                Ok(None)
             }
-            outcome => outcome,
+            outcome => outcome.map(Some),
         }
     }
 
@@ -375,7 +384,7 @@ impl Attempt<'_> {
         let settings = account.settings().await?;
         let first = account.provider.prerequisite(&account.role, settings);
         let first = first.map(|role| account.in_role(role));
-        let mut may_retry = matches!(account.role, Role::As(_));
+        let mut refused = false;
         loop {
             let prior = match &first {
                 Some(first) => Some(first.obtain(&Want::Usable(PREREQUISITE_TTL)).await?.session),
@@ -411,7 +420,7 @@ impl Attempt<'_> {
                         && prior.obtained_at < account.started
                     {
                         first.drop_session(prior).await;
-                        if std::mem::take(&mut may_retry) {
+                        if !std::mem::replace(&mut refused, true) {
                             continue;
                         }
                     }

@@ -16,7 +16,7 @@ use crate::store::Key;
 
 /// What has been obtained in this run, by whose session it is.
 pub(super) struct OncePerRun {
-    started: Timestamp,
+    pub(super) started: Timestamp,
     done: RefCell<BTreeMap<Key, Arc<Mutex<Vec<Done>>>>>,
 }
 

@@ -2,10 +2,17 @@
 //!
 //! Request and fields are the seed document's; header and spelling vary with its later version. The partner's
 //! path is the one of the seed document's samples.
+//!
+//! | question | answer | source |
+//! |---|---|---|
+//! | What proves that a session is dead? | nothing: no document names a refusal, and no request asks for one; its end is `Created + Expires_In` | seed |
+//! | What is a 401? | neither HTML nor `Basic`, perhaps a dead session, as ASP.NET answers before the product's own code: one new login in a run | assumed |
+//! | May a POST be repeated after it? | no, a GET may | assumed |
+//! | What is a 401 of the login? | the partner's session, unless it has a `CodigoRetorno`, which speaks of the login itself | assumed |
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Context, LoginError, Match, Probe, Provider, Role};
+use super::{Context, Judgement, LoginError, Match, Probe, Provider, Role, by_status};
 use crate::declaration::{
     Ageing, Alternatives, Default, Field, Group, Kind, Placement, Renewal, Settings, Spec,
 };
@@ -136,6 +143,13 @@ impl Provider for Broker {
         }
         session.details = fields.details(&["Access_Token", "Token_Type"]);
         Ok(session)
+    }
+
+    fn judge(&self, answer: &Response, whole: bool) -> Option<Judgement> {
+        Some(match by_status(answer, whole)? {
+            Judgement::Refused => Judgement::Unclear,
+            judgement => judgement,
+        })
     }
 }
 

@@ -1,6 +1,15 @@
 //! SystemsWay: a user name and the SHA-256 of the password; the session is a path segment.
 //!
 //! The seed document's answer and the one of its later version are both read.
+//!
+//! | question | answer | source |
+//! |---|---|---|
+//! | What proves that a session is dead? | `Status: ERROR` to a GET of users | seed |
+//! | Also to a GET of the user 0, whose data nobody needs? | a living session gets an empty list | assumed |
+//! | What does `Status: ERROR` prove elsewhere? | nothing: a name that is taken gets it too | seed |
+//! | Which is `codigo`, and what is `01`? | the later spelling of the same | later |
+//! | May a POST be repeated after it? | if the session is dead: its refusals are listed "given that the session is valid" | seed |
+//! | And after a 401? | no: the documents name no status, so that whatever stands between may have said it | assumed |
 
 use super::{Context, Judgement, Life, LoginError, Match, Probe, Provider, by_object, by_status};
 use crate::declaration::{Ageing, Alternatives, Default, Field, Kind, Placement, Renewal, Spec};
@@ -120,14 +129,13 @@ impl Provider for SystemsWay {
         context.json(&answer).map(|_| Life::Alive)
     }
 
-    /// `Status: ERROR` is also how a request is refused for its content; [`Provider::check`] tells them apart. Nothing
-    /// is documented of a 401: it is taken for a refusal too (assumed).
+    /// As the table above has it; [`Provider::check`] tells a dead session from a request refused for its content.
     fn judge(&self, answer: &Response, whole: bool) -> Option<Judgement> {
         match by_status(answer, whole)? {
             Judgement::Alive => by_object(answer, whole, |object| {
                 is_error(object).then_some(Judgement::Refused)
             }),
-            judgement => Some(judgement),
+            _ => Some(Judgement::Unclear),
         }
     }
 }

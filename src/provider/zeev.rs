@@ -1,6 +1,13 @@
 //! Zeev: a user name and a password, or a permanent token, for a temporary token; with it another person's.
 //!
 //! Requests and fields are the seed document's; the token's ten minutes are its later version's.
+//!
+//! | question | answer | source |
+//! |---|---|---|
+//! | What proves that a token is dead? | "not authenticated" to a GET of the token's own person; a living one gets a fresh token and stays alive | seed, assumed |
+//! | Which status is that? | 401; 403 is "no permission" and speaks of the request | later |
+//! | What of a 401 in HTML, or with `Basic`? | a proxy's: Zeev answers in JSON | assumed |
+//! | May a POST be repeated? | after a 401, if the token is dead: who is not authenticated gets nothing done | later |
 
 use jiff::SignedDuration;
 

@@ -156,7 +156,7 @@ fn a_refused_call_shows_the_body_and_asks_for_the_session() {
         "gluo" => r#"{"success":false,"error":{"code":"ACCESS_DENIED"}}"#,
         _ => r#"{"Status":"ERROR"}"#,
     };
-    // Alive after all, or there is no way to ask, or it is no refusal of the system's: that is the answer.
+    // Alive after all, or a login that tells no more, or it is no refusal of the system's: that is the answer.
     let asked = |scene: &Scene| {
         let check = steps::of_kind(Kind::Check)
             .into_iter()
@@ -168,9 +168,11 @@ fn a_refused_call_shows_the_body_and_asks_for_the_session() {
         .fault(move |scene| {
             let check = asked(scene);
             let alive = check.map(|check| Reply::json(200, scene.given().fill(check.answer)));
+            let login = (scene.step.system == "broker").then(|| Reply::json(401, body(scene)));
             [Reply::json(401, body(scene))]
                 .into_iter()
                 .chain(alive)
+                .chain(login)
                 .collect::<Vec<_>>()
         })
         .exit(4)
