@@ -37,6 +37,7 @@ static DEMO: Spec = Spec {
     placement: Placement::Bearer,
     ageing: Ageing::Fixed,
     renewal: crmauth::declaration::Renewal::Never,
+    words: &[],
     content_type: "application/json",
     refuses_in_json: false,
     impersonation: false,

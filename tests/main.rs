@@ -25,6 +25,7 @@ mod properties;
 mod providers;
 mod reader;
 mod redis;
+mod reports;
 mod sandbox;
 mod sandbox_behaviour;
 mod sandbox_facts;

@@ -248,7 +248,7 @@ impl Guide {
 }
 
 /// Why nobody can be asked.
-fn why_not_asking(run: &Run<'_>) -> Result<Option<Text>> {
+pub(super) fn why_not_asking(run: &Run<'_>) -> Result<Option<Text>> {
     Ok(if run.global.no_input {
         Some(tr!("nothing is asked because of --no-input"))
     } else if run.environment.get("CI")?.is_some() {

@@ -67,15 +67,8 @@ impl Delivery {
     ) -> Result<Prepared<'_>> {
         let format = self.format(run.global.json)?;
         let file = self.file();
-        if let Some(path) = &file
-            && let Some(read) = sources.read_from(path)
-        {
-            let message = tr!(
-                "-o {path} would replace {read}, the file that settings come from",
-                path = path.display(),
-                read
-            );
-            return Err(Error::new(Cause::Usage, message).hint(tr!("choose another path")));
+        if let Some(path) = &file {
+            spare_settings("-o", path, sources)?;
         }
         let shape = Shape {
             batch,
@@ -121,6 +114,20 @@ impl Delivery {
             (None, false) => Ok(Format::Plain),
         }
     }
+}
+
+/// Refuses to replace a file that settings come from.
+pub fn spare_settings(option: &str, path: &Path, sources: &Sources) -> Result<()> {
+    let Some(read) = sources.read_from(path) else {
+        return Ok(());
+    };
+    let message = tr!(
+        "{option} {path} would replace {read}, the file that settings come from",
+        option,
+        path = path.display(),
+        read
+    );
+    Err(Error::new(Cause::Usage, message).hint(tr!("choose another path")))
 }
 
 impl Prepared<'_> {

@@ -1,7 +1,10 @@
 //! `crmauth status`: what is configured, what is stored, how long it lasts.
 
+mod report;
 mod row;
 mod table;
+
+use std::path::PathBuf;
 
 use futures_util::StreamExt;
 use serde_json::Value;
@@ -24,7 +27,8 @@ use row::Row;
     Examples:\n  \
     crmauth status                           everything that is configured or stored; no network\n  \
     crmauth status zeev                      one system, with the place of each setting\n  \
-    crmauth status zeev --check              asks the server whether the session is alive"
+    crmauth status zeev --check              asks the server whether the session is alive\n  \
+    crmauth status zeev --check --report zeev.json --login   what the server answers, fit for an issue"
 )]
 pub struct Args {
     #[arg(value_name = "TARGET", value_parser = TargetName, help = target_help(), hide_possible_values = true)]
@@ -32,12 +36,22 @@ pub struct Args {
     /// Ask the servers
     #[arg(long)]
     check: bool,
+    /// Write what was asked and answered into FILE: names, types and timings, no value that is typed or secret
+    #[arg(long, value_name = "FILE", requires = "check")]
+    report: Option<PathBuf>,
+    /// Log in too, so that the report shows a login; a stored session is replaced
+    #[arg(long, requires = "report")]
+    login: bool,
 }
 
 /// Prints a table for people or an array for scripts.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let named = targets(&args.targets)?;
     let (services, sources, _servers) = run.services().await?;
+    let file = match &args.report {
+        Some(path) => Some(report::begin(path, &services, &sources)?),
+        None => None,
+    };
     let stored = match services.stored().await {
         Err(error) if named.is_empty() => return Err(error),
         stored => stored.unwrap_or_default(),
@@ -60,6 +74,9 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     // A person's session for a server that the target has left is not the target's any more.
     rows.retain(|row| row.person.is_none() || row.entry.is_some());
     print(&rows, args, run).await?;
+    if let Some(file) = file {
+        report::end(file, &services, &rows, args, run).await?;
+    }
     Ok(exit_code(&rows))
 }
 

@@ -44,6 +44,8 @@ pub struct Spec {
     pub ageing: Ageing,
     /// When a session can be renewed without a new login.
     pub renewal: Renewal,
+    /// Words and numbers of its protocol, in requests and answers, that tell nothing of anybody.
+    pub words: &'static [&'static [&'static str]],
     /// The content type of `crmauth api -d`.
     pub content_type: &'static str,
     /// Whether `--as` works.

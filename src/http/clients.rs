@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::header::host_of;
+use super::transcript::Transcript;
 use crate::error::{Error, Result, error};
 use crate::threads;
 use crate::tls::Trust;
@@ -39,6 +40,8 @@ pub struct Http {
     pub(super) connect_limit: Duration,
     trust: Rc<Trust>,
     clients: RefCell<Vec<Client>>,
+    /// What has been asked, where somebody wants to know.
+    pub transcript: RefCell<Option<Transcript>>,
 }
 
 #[derive(Clone)]
@@ -85,6 +88,7 @@ impl Http {
             connect_limit,
             trust,
             clients: RefCell::default(),
+            transcript: RefCell::default(),
         }
     }
 

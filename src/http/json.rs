@@ -167,6 +167,10 @@ pub struct Json {
 }
 
 impl Json {
+    pub(super) fn fields(&self) -> &Map<String, Value> {
+        &self.fields
+    }
+
     /// Whether there was other text around it.
     pub fn had_extra_text(&self) -> bool {
         self.had_extra_text

@@ -8,6 +8,7 @@ pub mod json;
 mod request;
 pub mod response;
 mod retry;
+mod transcript;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -29,6 +30,7 @@ pub use clients::{Http, Proxies};
 pub use request::{Effect, Request};
 pub use reqwest::Method;
 pub use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderName};
+pub use transcript::Transcript;
 
 /// A target's way to its server: its origin and no other, until its deadline.
 pub struct Channel<'a> {
@@ -139,6 +141,9 @@ impl Channel<'_> {
             elapsed = started.elapsed().as_millis()
         );
         self.report.trace(Some(self.target), line);
+        if let Some(transcript) = &mut *self.http.transcript.borrow_mut() {
+            transcript.add(self, request, &outcome, started.elapsed());
+        }
         outcome
     }
 

@@ -15,8 +15,8 @@ use crate::secret::Secret;
 pub struct Request {
     pub(super) method: Method,
     pub(super) url: Url,
-    headers: Vec<(HeaderName, Secret)>,
-    body: Option<Zeroizing<Vec<u8>>>,
+    pub(super) headers: Vec<(HeaderName, Secret)>,
+    pub(super) body: Option<Zeroizing<Vec<u8>>>,
     pub(super) secrets: Vec<Secret>,
     pub(super) repeatable: bool,
     effect: Effect,

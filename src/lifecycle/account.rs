@@ -14,7 +14,7 @@ use crate::i18n::{Text, tr};
 use crate::provider::{self, Context, Life, Provider, Revocation, Role, System};
 use crate::report::Busy;
 use crate::session::Session;
-use crate::settings::{self, Found, Plan, Sources, Value};
+use crate::settings::{self, Found, Origin, Plan, Sources, Value};
 use crate::store::{Entry, Key, Lock, Store};
 
 /// What every question about a target's session starts from.
@@ -135,6 +135,16 @@ impl<'a> Account<'a> {
 
     pub fn target(&self) -> &Target {
         &self.plan.target
+    }
+
+    /// Names, URLs and paths that somebody has set.
+    pub fn typed(&self) -> impl Iterator<Item = &str> {
+        let named =
+            |found: &&Found| matches!(found.field.kind, Kind::Text | Kind::Url | Kind::Path);
+        let found = self.plan.found.iter().filter(named);
+        found
+            .filter(|found| found.origin != Origin::Default)
+            .filter_map(|found| self.plan.text(found.field.name))
     }
 
     pub(super) fn store(&self) -> &Store {

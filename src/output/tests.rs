@@ -24,6 +24,7 @@ const fn spec(id: &'static str, placement: Placement) -> Spec {
         placement,
         ageing: Ageing::Fixed,
         renewal: crate::declaration::Renewal::Never,
+        words: &[],
         content_type: "application/json",
         refuses_in_json: false,
         impersonation: false,

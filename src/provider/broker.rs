@@ -91,6 +91,7 @@ static SPEC: Spec = Spec {
     placement: Placement::Bearer,
     ageing: Ageing::Fixed,
     renewal: Renewal::Never,
+    words: &[&["1", "Bearer"]],
     content_type: "application/json",
     refuses_in_json: false,
     impersonation: false,

@@ -75,6 +75,18 @@ static SPEC: Spec = Spec {
     placement: Placement::Query("sessionName"),
     ageing: Ageing::Idle { ask_after: 600 },
     renewal: Renewal::Never,
+    words: &[
+        &REFUSALS,
+        &DEATHS,
+        &[
+            "INTERNAL_SERVER_ERROR",
+            "getchallenge",
+            "login",
+            "listtypes",
+            "logout",
+            "Fatal error",
+        ],
+    ],
     content_type: "application/x-www-form-urlencoded",
     refuses_in_json: true,
     impersonation: false,

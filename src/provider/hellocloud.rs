@@ -92,6 +92,7 @@ static SPEC: Spec = Spec {
     placement: Placement::Bearer,
     ageing: Ageing::Fixed,
     renewal: Renewal::OnceExpired,
+    words: &[&["password", "client_credentials", "refresh_token", "Bearer", "access_denied", "invalid_client", "invalid_request", "invalid_grant", "unknown_error", "unsupported_grant_type", "Access token has been revoked", "Access token could not be verified", "Token has been revoked", "Missing \"Authorization\" header", "Not found"]],
     content_type: MEDIA_TYPE,
     refuses_in_json: true,
     impersonation: false,

@@ -66,6 +66,7 @@ static SPEC: Spec = Spec {
     placement: Placement::Path,
     ageing: Ageing::SingleSeat { ask_after: 120 },
     renewal: Renewal::Never,
+    words: &[&["OK", "ERROR", "00", "01", "NA"]],
     content_type: "application/json",
     refuses_in_json: false,
     impersonation: false,

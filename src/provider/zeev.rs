@@ -61,6 +61,7 @@ static SPEC: Spec = Spec {
     placement: Placement::Bearer,
     ageing: Ageing::Fixed,
     renewal: Renewal::WhileAlive,
+    words: &[&["impersonate"]],
     content_type: "application/json",
     refuses_in_json: false,
     impersonation: true,

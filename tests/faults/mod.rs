@@ -12,7 +12,7 @@
 
 mod answers;
 mod broken;
-mod canary;
+pub mod canary;
 mod connect;
 mod coverage;
 mod ends;

@@ -9,6 +9,7 @@ pub mod machine;
 pub mod raw;
 pub mod recipe;
 pub mod redis;
+pub mod replay;
 pub mod sandbox;
 pub mod server;
 pub mod stored;

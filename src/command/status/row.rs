@@ -51,7 +51,7 @@ impl State {
     }
 
     /// The word in JSON.
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Usable => "usable",
             Self::Unknown => "unknown",
@@ -83,7 +83,7 @@ pub(super) struct Row<'a> {
     pub(super) target: Target,
     /// Whom the session stands for, if it is one of `--as`.
     pub(super) person: Option<String>,
-    account: Option<Account<'a>>,
+    pub(super) account: Option<Account<'a>>,
     pub(super) entry: Option<Entry>,
     pub(super) state: State,
     checked: Option<Life>,
@@ -146,6 +146,9 @@ impl<'a> Row<'a> {
             }
             (found, _) => found?,
         };
+        if let Some(transcript) = &mut *services.http.transcript.borrow_mut() {
+            account.typed().for_each(|value| transcript.hide(value));
+        }
         let (entry, verdict) = account.stored(MIN_TTL).await?;
         Ok((account, entry, verdict))
     }
@@ -227,6 +230,15 @@ impl<'a> Row<'a> {
         configured.or(stored).filter(|user| !user.is_empty())
     }
 
+    /// What the server has said of the session, as JSON names it.
+    pub(super) fn checked_word(&self) -> Option<&'static str> {
+        self.checked.map(|life| match life {
+            Life::Alive => "alive",
+            Life::Dead => "dead",
+            Life::Broken | Life::Unknown => "unknown",
+        })
+    }
+
     pub(super) fn seconds_left(&self) -> Option<i64> {
         let end = self.entry.as_ref()?.session.expires_at?;
         Some(end.duration_since(Timestamp::now()).as_secs().max(0))
@@ -272,11 +284,7 @@ impl<'a> Row<'a> {
             "expires_at": session.and_then(|session| session.expires_at).map(output::time),
             "seconds_left": self.seconds_left(),
             "fingerprint": self.fingerprint(),
-            "checked": self.checked.map(|life| match life {
-                Life::Alive => "alive",
-                Life::Dead => "dead",
-                Life::Broken | Life::Unknown => "unknown",
-            }),
+            "checked": self.checked_word(),
             "settings": settings.collect::<Vec<_>>(),
             "missing": self.missing().map(|error| report.error_json(error)["message"].clone()),
             "error": self.error.as_ref().map(|error| report.error_json(error)),

@@ -1,0 +1,267 @@
+//! Exchanges as they may be shown to anybody: names, types and shapes, and of values only words of the protocol itself.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::failure::Outcome;
+use super::{Channel, Request, json};
+use crate::report::Report;
+
+/// Words that HTTP has for itself, in headers.
+const HTTP_WORDS: &str = "application/json application/vnd.api+json application/problem+json text/html text/plain \
+    application/x-www-form-urlencoded multipart/form-data charset=utf-8 charset=iso-8859-1 gzip deflate br identity \
+    chunked close keep-alive no-cache no-store GET HEAD OPTIONS POST PUT PATCH DELETE Basic Bearer Digest NTLM Negotiate";
+/// How deep and how broad a shape is drawn.
+const DEPTH_MAX: usize = 6;
+const MEMBERS_MAX: usize = 60;
+/// The longest name that is taken for one.
+const NAME_MAX: usize = 40;
+/// Shorter values are looked for as a whole only: they stand everywhere by chance.
+const TYPED_MIN: usize = 8;
+
+/// What has been asked, by target.
+pub struct Transcript {
+    /// Words that are shown as they are: the protocols' own.
+    words: Vec<&'static str>,
+    /// Values of settings that are no secret, in lower case; secrets the report knows.
+    typed: Vec<String>,
+    exchanges: Vec<(String, Value)>,
+}
+
+impl Transcript {
+    pub fn new(words: Vec<&'static str>) -> Self {
+        Self {
+            words,
+            typed: Vec::new(),
+            exchanges: Vec::new(),
+        }
+    }
+
+    /// From here on `value` is not shown.
+    pub fn hide(&mut self, value: &str) {
+        self.typed.push(value.to_lowercase());
+    }
+
+    /// The exchanges with a target, in the order in which they ended.
+    pub fn of(&self, target: &str) -> Vec<&Value> {
+        let of_target = self.exchanges.iter().filter(|(name, _)| name == target);
+        of_target.map(|(_, exchange)| exchange).collect()
+    }
+
+    pub(super) fn add(
+        &mut self,
+        channel: &Channel<'_>,
+        request: &Request,
+        outcome: &Outcome,
+        elapsed: Duration,
+    ) {
+        let draw = Draw {
+            transcript: self,
+            report: channel.report,
+        };
+        let answer = match outcome {
+            Ok(answer) => draw.answer(&answer.head(), &answer.body),
+            Err(failure) => json!({ "failed": failure.error.cause.code() }),
+        };
+        let base = channel.url.path().trim_end_matches('/');
+        let exchange = json!({
+            "request": draw.request(request, base),
+            "answer": answer,
+            "ms": u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+        });
+        self.exchanges.push((channel.target.to_string(), exchange));
+    }
+}
+
+/// What is known while a shape is drawn.
+struct Draw<'a> {
+    transcript: &'a Transcript,
+    report: &'a Report,
+}
+
+impl Draw<'_> {
+    fn request(&self, request: &Request, base: &str) -> Value {
+        let path = request.url.path();
+        let path = path.strip_prefix(base).unwrap_or(path);
+        let segments: Vec<_> = path.split('/').map(|part| self.segment(part)).collect();
+        let pairs = |pairs: url::form_urlencoded::Parse<'_>| -> Map<String, Value> {
+            pairs
+                .map(|(name, value)| (self.name(&name), self.sent(&value)))
+                .collect()
+        };
+        let headers = request.headers.iter();
+        let headers = headers.map(|(name, value)| (name.as_str(), value.expose()));
+        let mut drawn = json!({
+            "method": request.method.as_str(),
+            "path": segments.join("/"),
+            "query": pairs(request.url.query_pairs()),
+            "headers": self.headers(headers),
+        });
+        if let Some(body) = &request.body {
+            drawn["body"] = match serde_json::from_slice::<Map<String, Value>>(body) {
+                Ok(fields) => fields
+                    .iter()
+                    .map(|(name, value)| (self.name(name), self.sent(value.as_str().unwrap_or(""))))
+                    .collect::<Map<_, _>>()
+                    .into(),
+                Err(_) => pairs(url::form_urlencoded::parse(body)).into(),
+            };
+        }
+        drawn
+    }
+
+    fn answer(&self, head: &str, body: &[u8]) -> Value {
+        let mut lines = head.lines();
+        let mut status = lines.next().unwrap_or_default().split(' ');
+        let version = status.next();
+        let code = status.next().and_then(|code| code.parse::<u16>().ok());
+        let headers = lines.filter_map(|line| line.split_once(": "));
+        let (body, around) = self.body(body);
+        let mut drawn = json!({
+            "version": version,
+            "status": code,
+            "headers": self.headers(headers),
+            "body": body,
+        });
+        if let Some(around) = around {
+            drawn["around"] = around.into();
+        }
+        drawn
+    }
+
+    /// A body: its JSON, and the text around that; or what else it is.
+    fn body(&self, body: &[u8]) -> (Value, Option<String>) {
+        let text = json::text(body);
+        let kind = match text.starts_with(b"<") {
+            true => "HTML",
+            false => "text",
+        };
+        let text = String::from_utf8_lossy(body);
+        let words = self.transcript.words.iter();
+        let said = words.filter(|word| word.len() > 8 && text.contains(**word));
+        let said: String = said.map(|word| format!(" with ={word}")).collect();
+        let all = format!("{kind} of {} bytes{said}", body.len());
+        match serde_json::from_slice::<Value>(json::text(body)) {
+            _ if body.is_empty() => (json!("empty"), None),
+            Ok(value) => (self.shape(&value, 0), None),
+            Err(_) => match json::find("", body) {
+                Ok(object) => (self.members(object.fields(), 0), Some(all)),
+                Err(_) => (json!(all), None),
+            },
+        }
+    }
+
+    fn headers<'h>(&self, headers: impl Iterator<Item = (&'h str, &'h str)>) -> Map<String, Value> {
+        let known = |word: &&str| {
+            let mut words = HTTP_WORDS.split_ascii_whitespace();
+            match words.any(|known| known.eq_ignore_ascii_case(word)) {
+                true => (*word).to_owned(),
+                false => "…".to_owned(),
+            }
+        };
+        let drawn = headers.map(|(name, value)| {
+            let words = value.split([' ', ',', ';']).filter(|word| !word.is_empty());
+            let mut words: Vec<_> = words.map(|word| known(&word)).collect();
+            words.dedup();
+            (self.name(name), words.join(" ").into())
+        });
+        drawn.collect()
+    }
+
+    /// A value of ours: a word of the protocol, or something typed or secret, whose length would tell of it too.
+    fn sent(&self, value: &str) -> Value {
+        match self.is_word(value) {
+            true => format!("={value}").into(),
+            false => "…".into(),
+        }
+    }
+
+    fn shape(&self, value: &Value, depth: usize) -> Value {
+        match value {
+            Value::Object(_) | Value::Array(_) if depth == DEPTH_MAX => json!("…"),
+            Value::Object(fields) => self.members(fields, depth),
+            Value::Array(items) => {
+                let first = items.first().map(|item| self.shape(item, depth + 1));
+                let more = (items.len() > 1).then(|| json!(format!("… {} in all", items.len())));
+                first.into_iter().chain(more).collect()
+            }
+            Value::String(text) => self.text(text).into(),
+            Value::Number(number) => {
+                let text = number.to_string();
+                match (self.is_word(&text), number.is_f64()) {
+                    (true, _) => value.clone(),
+                    (_, true) => json!("number with a fraction"),
+                    _ => json!(format!("number of {} digits", text.len())),
+                }
+            }
+            Value::Bool(_) | Value::Null => value.clone(),
+        }
+    }
+
+    fn members(&self, fields: &Map<String, Value>, depth: usize) -> Value {
+        let drawn = fields.iter().take(MEMBERS_MAX);
+        let mut drawn: Map<_, _> = drawn
+            .map(|(name, value)| (self.name(name), self.shape(value, depth + 1)))
+            .collect();
+        if fields.len() > MEMBERS_MAX {
+            drawn.insert("…".to_owned(), json!(format!("{} in all", fields.len())));
+        }
+        drawn.into()
+    }
+
+    fn text(&self, text: &str) -> String {
+        let of = |kind: &str| format!("text of {} {kind}", text.chars().count());
+        let all = |test: fn(&u8) -> bool| text.bytes().all(|byte| test(&byte));
+        if self.is_word(text) {
+            format!("={text}")
+        } else if self.is_typed(text) {
+            // Its length may be that of a password.
+            "text with a known value".to_owned()
+        } else if text.is_empty() {
+            of("characters")
+        } else if all(u8::is_ascii_digit) {
+            of("digits")
+        } else if all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+            of("hex digits")
+        } else if all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F')) {
+            of("HEX digits")
+        } else if text.starts_with("eyJ") && text.split('.').count() == 3 {
+            of("characters, a JWT")
+        } else {
+            of("characters")
+        }
+    }
+
+    /// A name of a member, a parameter or a header, if it looks like one: a map's keys may be anything.
+    fn name(&self, name: &str) -> String {
+        let digits = name.bytes().filter(u8::is_ascii_digit).count();
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        let is_name = name.len() <= NAME_MAX && digits <= 2 && name.bytes().all(plain);
+        match is_name && !self.is_typed(name) {
+            true => name.to_owned(),
+            false => format!("name of {} characters", name.chars().count()),
+        }
+    }
+
+    /// A part of a path, if it is one of the protocol's own.
+    fn segment(&self, segment: &str) -> String {
+        let part_of = |word: &&str| word.split(['/', '?']).any(|part| part == segment);
+        let known = self.transcript.words.iter().any(part_of) && !self.is_typed(segment);
+        match known || segment.is_empty() {
+            true => segment.to_owned(),
+            false => "…".to_owned(),
+        }
+    }
+
+    fn is_word(&self, text: &str) -> bool {
+        self.transcript.words.contains(&text) && !self.is_typed(text)
+    }
+
+    fn is_typed(&self, text: &str) -> bool {
+        let lower = text.to_lowercase();
+        let mut typed = self.transcript.typed.iter();
+        typed.any(|value| lower == *value || value.len() >= TYPED_MIN && lower.contains(value))
+            || !self.report.is_clean(text)
+    }
+}
