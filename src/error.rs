@@ -35,8 +35,10 @@ pub enum Cause {
     Tls,
     /// The server's certificate is not to be trusted.
     Certificate,
-    /// The proxy did not let us through.
+    /// The proxy cannot be reached, or reaches nobody for now.
     Proxy,
+    /// The proxy refused, and would refuse again.
+    ProxyRefused,
     /// The server took the connection and then was silent.
     Timeout,
     /// The connection ended before the answer did.
@@ -45,7 +47,7 @@ pub enum Cause {
     ServerTimeout,
     /// 429: too many requests.
     RateLimited,
-    /// 502, 503, 504: the server is away for now.
+    /// 502, 503, 504, 520 to 524, 530: the server is away for now.
     Unavailable,
     /// The server sent the client elsewhere, and no redirect is followed.
     Redirect,
@@ -108,7 +110,7 @@ impl Cause {
 
     /// Whether the same call may work later without anybody changing anything.
     pub fn retryable(self) -> bool {
-        self.exit() == 5 && self != Self::Certificate
+        self.exit() == 5 && !matches!(self, Self::Certificate | Self::ProxyRefused)
     }
 
     /// Whether the run was ended from outside.
@@ -133,6 +135,7 @@ impl Cause {
             Self::Tls => ("tls", 5),
             Self::Certificate => ("certificate", 5),
             Self::Proxy => ("proxy", 5),
+            Self::ProxyRefused => ("proxy_refused", 5),
             Self::Timeout => ("timeout", 5),
             Self::Closed => ("closed", 5),
             Self::ServerTimeout => ("server_timeout", 5),
@@ -188,7 +191,7 @@ pub static EXIT_CODES: &[(&str, &str, &str)] = &[
     ),
     (
         "5",
-        "unreachable for now: DNS, connection, TLS, time-out, 408, 429, 502, 503, 504",
+        "unreachable for now: DNS, connection, TLS, time-out, 408, 429, 502, 503, 504, 520 to 524, 530",
         "retry later",
     ),
     (

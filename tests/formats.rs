@@ -40,6 +40,8 @@ static DEMO: Spec = Spec {
     words: &[],
     content_type: "application/json",
     refuses_in_json: false,
+    login_is_repeatable: false,
+    json_in_text: false,
     impersonation: false,
 };
 

@@ -541,29 +541,6 @@ fn no_proxy_is_honoured() {
 }
 
 #[test]
-fn a_proxy_that_refuses_is_named_without_its_user() {
-    at_once([403, 407, 502], |status| {
-        let refusal = Reply::http(status, "text/html", format!("<p>{PROXY_PASSWORD}</p>"));
-        let proxy = Server::start(vec![refusal.clone(), refusal]);
-        let mut machine = zeev::DEMO.machine("https://zeev.example");
-        let url = proxy_url(&mut machine, &proxy);
-        machine.set("https_proxy", &url);
-        let outcome = machine.run("login zeev -vv");
-        let text = format!(
-            "cannot connect to zeev.example through the proxy {}",
-            proxy.host()
-        );
-        outcome.fails(5, &[&text, "https_proxy", "no_proxy"]);
-        assert!(
-            proxy
-                .received()
-                .iter()
-                .all(|request| request.method == "CONNECT")
-        );
-    });
-}
-
-#[test]
 fn a_proxy_that_is_away_is_named_without_its_user() {
     let nobody = Nobody::new();
     let address = nobody.host();

@@ -1,6 +1,7 @@
 //! The program's tests, one binary: a file a topic, and a file a system.
 
 mod api;
+mod between;
 mod catalogue;
 mod causes;
 mod completions;

@@ -52,6 +52,10 @@ pub struct Spec {
     pub impersonation: bool,
     /// Whether it refuses in JSON only, so that HTML with a 401 or 403 comes from something in front of it.
     pub refuses_in_json: bool,
+    /// Whether a login that is sent twice harms nobody: no session ends by it, and no count of refusals grows.
+    pub login_is_repeatable: bool,
+    /// Whether a login's answer that is one JSON text stands for the JSON in it, as some .NET services send it.
+    pub json_in_text: bool,
 }
 
 impl Spec {

@@ -1,20 +1,21 @@
 //! The HTTP clients of a run: routes, proxies, trust, and the addresses that plain http may go to.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::error::Error as StdError;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
-use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
 use tokio::time::Instant;
 use url::Url;
 
-use super::header::host_of;
+use super::heads;
+use super::proxy_url::{Proxies, ProxyUrl};
 use super::transcript::Transcript;
-use crate::error::{Error, Result, error};
+use crate::error::{Result, error};
 use crate::threads;
 use crate::tls::Trust;
 
@@ -24,24 +25,16 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// How much of the time that is left it may take: in the rest we can say that nothing was sent.
 const CONNECT_SHARE: f64 = 0.8;
 
-/// The proxies that the environment names, as they are written there.
-#[derive(Debug, Default, Clone)]
-pub struct Proxies {
-    pub https: Option<String>,
-    /// For http, where a target allows it.
-    pub http: Option<String>,
-    /// Hosts that are reached directly.
-    pub no: Option<String>,
-}
-
 /// The HTTP clients of a run, made when the first request needs them.
 pub struct Http {
-    proxies: Proxies,
+    pub(super) proxies: Proxies,
     pub(super) connect_limit: Duration,
     trust: Rc<Trust>,
     clients: RefCell<Vec<Client>>,
     /// What has been asked, where somebody wants to know.
     pub transcript: RefCell<Option<Transcript>>,
+    /// Our ends of the connections over which an answer has come.
+    pub(super) answered: RefCell<HashSet<SocketAddr>>,
 }
 
 #[derive(Clone)]
@@ -49,6 +42,8 @@ pub(super) struct Client {
     pub(super) inner: reqwest::Client,
     route: Route,
     pub(super) connect_limit: Duration,
+    /// The origins that it may have connections to.
+    origins: Rc<RefCell<HashSet<String>>>,
 }
 
 /// Which client a request takes.
@@ -59,22 +54,18 @@ pub(super) enum Route {
     /// http:// to loopback and private addresses.
     PlainPrivate,
     /// http:// through a proxy.
-    PlainProxied(String),
+    PlainProxied(ProxyUrl),
     /// https://.
     Tls,
     /// https:// through a proxy.
-    TlsProxied(String),
+    TlsProxied(ProxyUrl),
 }
 
 impl Client {
     /// Its proxy, without user and password.
-    pub(super) fn proxy(&self) -> Option<String> {
+    pub(super) fn proxy(&self) -> Option<&str> {
         match &self.route {
-            Route::PlainProxied(proxy) | Route::TlsProxied(proxy) => Some(
-                Url::parse(proxy)
-                    .map(|url| host_of(&url))
-                    .unwrap_or_default(),
-            ),
+            Route::PlainProxied(proxy) | Route::TlsProxied(proxy) => Some(&proxy.shown),
             _ => None,
         }
     }
@@ -83,39 +74,51 @@ impl Client {
 impl Http {
     pub fn new(proxies: Proxies, trust: Rc<Trust>, timeout: Duration) -> Self {
         let connect_limit = CONNECT_LIMIT.min(timeout.mul_f64(CONNECT_SHARE));
+        heads::watch();
         Self {
             proxies,
             connect_limit,
             trust,
             clients: RefCell::default(),
             transcript: RefCell::default(),
+            answered: RefCell::default(),
         }
     }
 
-    /// A client for a request that is given up at `deadline`. A connection must fail before that, so that a failure says
-    /// whether anything was sent. If the usual limit is too long for that, the client is for this request alone.
-    pub(super) fn client(&self, route: &Route, deadline: Instant) -> Result<Client> {
+    /// A client for a request to `url` that is given up at `deadline`: one without a connection to there if it needs a
+    /// `fresh` one. A connection must fail before the deadline, so that a failure says whether anything was sent. If the
+    /// usual limit is too long for that, the client is for this request alone.
+    pub(super) fn client(
+        &self,
+        route: &Route,
+        url: &Url,
+        deadline: Instant,
+        fresh: bool,
+    ) -> Result<Client> {
         let left = deadline.saturating_duration_since(Instant::now());
         let limit = connect_limit(self.connect_limit, left);
         if limit < self.connect_limit {
             return self.build(route, limit);
         }
-        if let Some(client) = self
-            .clients
-            .borrow()
-            .iter()
-            .find(|client| client.route == *route)
-        {
-            return Ok(client.clone());
+        let mut clients = self.clients.borrow_mut();
+        let place = clients.iter().position(|client| client.route == *route);
+        let place = match place {
+            Some(place) => place,
+            None => {
+                clients.push(self.build(route, limit)?);
+                clients.len() - 1
+            }
+        };
+        let origin = url.origin().ascii_serialization();
+        let new = clients[place].origins.borrow_mut().insert(origin);
+        match new || !fresh {
+            true => Ok(clients[place].clone()),
+            false => self.build(route, limit),
         }
-        let client = self.build(route, limit)?;
-        self.clients.borrow_mut().push(client.clone());
-        Ok(client)
     }
 
-    /// Makes later requests use new connections. After a refusal a server may hang up without a word, and a lost request
-    /// that carries a secret may not be sent again.
-    pub fn reconnect(&self) {
+    /// Makes later requests use new connections.
+    pub(super) fn reconnect(&self) {
         self.clients.borrow_mut().clear();
     }
 
@@ -134,57 +137,28 @@ impl Http {
             .referer(false)
             .retry(reqwest::retry::never())
             .connect_timeout(connect_limit)
+            // Servers fold lines, pad names, and print PHP's warnings among them; `heads` says which, and draws the line.
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .http1_allow_spaces_after_header_name_in_responses(true)
+            .http1_ignore_invalid_headers_in_responses(true)
+            .connection_verbose(true)
             .no_proxy()
             .dns_resolver(Resolver {
                 private_only: *route == Route::PlainPrivate,
             })
             .tls_backend_preconfigured(tls);
         if let Route::PlainProxied(proxy) | Route::TlsProxied(proxy) = route {
-            let proxy = reqwest::Proxy::all(proxy).map_err(|_| bad_proxy())?;
-            builder = builder.proxy(proxy);
+            builder = builder.proxy(proxy.client()?);
         }
         match builder.build() {
             Ok(inner) => Ok(Client {
                 inner,
                 route: route.clone(),
                 connect_limit,
+                origins: Rc::default(),
             }),
             Err(_) => Err(error!(Other, "the HTTP client could not be set up")),
         }
-    }
-
-    /// The proxy for a URL, if the environment names one.
-    pub(super) fn proxy_for(&self, url: &Url) -> Result<Option<String>> {
-        let https = url.scheme() == "https";
-        let Some(proxy) = (if https {
-            &self.proxies.https
-        } else {
-            &self.proxies.http
-        }) else {
-            return Ok(None);
-        };
-        let proxy = if proxy.contains("://") {
-            proxy.clone()
-        } else {
-            ["http://", proxy].concat()
-        };
-        let known = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"];
-        match Url::parse(&proxy) {
-            Ok(url)
-                if known.contains(&url.scheme())
-                    && url.host_str().is_some_and(|host| !host.is_empty()) => {}
-            _ => return Err(bad_proxy()),
-        }
-        let mut matcher = Matcher::builder().all(proxy.clone());
-        if let Some(no) = &self.proxies.no {
-            // To the matcher, `*` means all names; to curl, all addresses too.
-            if no.split(',').any(|entry| entry.trim() == "*") {
-                return Ok(None);
-            }
-            matcher = matcher.no(no.clone());
-        }
-        let uri: hyper::Uri = url.as_str().parse().map_err(|_| bad_proxy())?;
-        Ok(matcher.build().intercept(&uri).map(|_| proxy))
     }
 }
 
@@ -195,13 +169,6 @@ fn connect_limit(usual: Duration, left: Duration) -> Duration {
     } else {
         left.mul_f64(CONNECT_SHARE)
     }
-}
-
-pub(super) fn bad_proxy() -> Error {
-    error!(
-        BadSetting, "the environment's proxy is no URL that can be used";
-        hint "check https_proxy, http_proxy and all_proxy, or name the host in no_proxy"
-    )
 }
 
 /// Resolves names; for http:// without `ALLOW_HTTP` only to private addresses.

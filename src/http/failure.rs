@@ -3,8 +3,13 @@
 use std::error::Error as StdError;
 use std::io;
 
-use super::clients::{Client, PublicAddress};
+use hyper::http::Extensions;
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpInfo;
+
+use super::clients::{Client, Http, PublicAddress};
 use super::header::host_of;
+use super::heads;
 use super::response::Response;
 use super::{Request, public_http};
 use crate::declaration::Target;
@@ -39,6 +44,8 @@ pub(super) enum Again {
     NothingSent,
     /// More tries, if the request may be repeated: it had been sent.
     Lost,
+    /// As [`Again::Lost`], over a connection that had answered before: the server may have hung up without a word.
+    HungUp,
 }
 
 /// Turns the client's error into ours. Its own text is never used, since it contains URLs with their queries.
@@ -47,6 +54,7 @@ pub(super) fn explain(
     request: &Request,
     client: &Client,
     target: &Target,
+    http: &Http,
 ) -> Failure {
     let host = &host_of(&request.url);
     let fail = |cause, message| Failure::from(Error::new(cause, message));
@@ -71,6 +79,11 @@ pub(super) fn explain(
     if let Some(error) = tls::explain(error, host) {
         return error.into();
     }
+    if let Some(proxy) = client.proxy()
+        && let Some(refusal) = refusal_of_proxy(error, host, proxy)
+    {
+        return refusal.into();
+    }
     if error.is_connect() {
         return explain_connect(error, host, client);
     }
@@ -79,6 +92,7 @@ pub(super) fn explain(
             Cause::TooLarge,
             tr!("{host}'s answer has too many or too large headers", host),
         ),
+        Some(hyper) if hyper.is_parse() && heads::was_ambiguous() => heads::ambiguous(host).into(),
         Some(hyper) if hyper.is_parse() || spoke_first(hyper) => {
             fail(Cause::NotHttp, tr!("{host} is not an HTTP server", host))
         }
@@ -91,10 +105,23 @@ pub(super) fn explain(
             );
             Failure {
                 error: Error::new(Cause::Closed, message),
-                again: Again::Lost,
+                again: match had_answered(error, http) {
+                    true => Again::HungUp,
+                    false => Again::Lost,
+                },
             }
         }
     }
+}
+
+/// Whether an answer had come over the connection that failed.
+fn had_answered(error: &reqwest::Error, http: &Http) -> bool {
+    let mut extras = Extensions::new();
+    if let Some(connection) = find::<legacy::Error>(error).and_then(legacy::Error::connect_info) {
+        connection.get_extras(&mut extras);
+    }
+    let ends = extras.get::<HttpInfo>();
+    ends.is_some_and(|ends| http.answered.borrow_mut().remove(&ends.local_addr()))
 }
 
 /// Whether the server spoke before it was asked, as SSH and mail servers do. hyper has no method for this kind of error:
@@ -107,6 +134,34 @@ fn spoke_first(error: &hyper::Error) -> bool {
             !broke && error.source().is_none()
         }
     }
+}
+
+/// What a proxy refused. Nothing is sent again: its password went out with the question. The client's errors for it have
+/// texts and no types, and keep the status of 407 only.
+fn refusal_of_proxy(error: &reqwest::Error, host: &str, proxy: &str) -> Option<Error> {
+    let sources = std::iter::successors(error.source(), |error| (*error).source());
+    let texts: Vec<String> = sources.map(ToString::to_string).collect();
+    let says = |text: &str| texts.iter().any(|line| line.contains(text));
+    let message = if says("tunnel error: proxy authorization required") {
+        tr!(
+            "the proxy {proxy} wants a user name and a password that it knows (HTTP 407)",
+            proxy
+        )
+    } else if says("credentials not accepted") || says("not support user/pass auth") {
+        tr!(
+            "the proxy {proxy} did not accept the user name and the password",
+            proxy
+        )
+    } else if says("tunnel error: unsuccessful") || says("connection not allowed") {
+        tr!(
+            "the proxy {proxy} refused to connect to {host}",
+            proxy,
+            host
+        )
+    } else {
+        return None;
+    };
+    Some(Error::new(Cause::ProxyRefused, message))
 }
 
 /// Explains why there was no connection; nothing was sent then.

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use jiff::Timestamp;
-use reqwest::header::{HeaderMap, HeaderName, WWW_AUTHENTICATE};
+use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderName, WWW_AUTHENTICATE};
 use url::Url;
 
 use crate::http::response::Redirect;
@@ -18,6 +18,35 @@ pub(super) fn host_of(url: &Url) -> String {
 
 pub(super) fn text_header(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
+}
+
+/// What `Content-Encoding` names.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Coding {
+    None,
+    /// Something that is not a coding, such as a charset: PHP programs and gateways write that.
+    Imaginary,
+    Real,
+}
+
+pub(super) fn coding(headers: &HeaderMap) -> Coding {
+    const CODINGS: &str = "br compress dcb dcz deflate gzip x-compress x-deflate x-gzip zstd";
+    let values = headers.get_all(CONTENT_ENCODING).iter();
+    let names: Vec<String> = values
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .map(|name| String::from_utf8_lossy(name).trim().to_ascii_lowercase())
+        .collect();
+    match names.iter().all(|name| name == "identity") {
+        true => Coding::None,
+        false
+            if names
+                .iter()
+                .any(|name| CODINGS.split(' ').any(|coding| coding == name)) =>
+        {
+            Coding::Real
+        }
+        false => Coding::Imaginary,
+    }
 }
 
 /// Whether an answer asks for a password as web servers and proxies do, and APIs do not.

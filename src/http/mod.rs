@@ -1,10 +1,13 @@
 //! The only folder that names the HTTP client. It decides what is sent how often and to whom, how long it may take and
 //! how much may come back.
 
+mod body;
 mod clients;
 mod failure;
 pub mod header;
-pub mod json;
+mod heads;
+mod json;
+mod proxy_url;
 mod request;
 pub mod response;
 mod retry;
@@ -13,20 +16,24 @@ mod transcript;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use hyper_util::client::legacy::connect::HttpInfo;
 use tokio::time::Instant;
 use url::{Host, Url};
 
 use crate::declaration::{BaseUrl, Target};
 use crate::error::{Cause, Error, Result, error};
-use crate::http::response::Response;
+use crate::http::response::{Response, is_away};
 use crate::i18n::tr;
 use crate::report::Report;
 use clients::{Route, is_private, is_public};
 use failure::{Outcome, explain};
 use header::host_of;
+use heads::Head;
+use proxy_url::ProxyUrl;
 use retry::Retries;
 
-pub use clients::{Http, Proxies};
+pub use clients::Http;
+pub use proxy_url::Proxies;
 pub use request::{Effect, Request};
 pub use reqwest::Method;
 pub use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderName};
@@ -67,9 +74,10 @@ impl Channel<'_> {
             .for_each(|secret| self.report.learn(secret));
         self.same_origin(&request.url)?;
         let route = self.route(&request.url)?;
-        let mut retries = Retries::default();
+        let harmless = request.harmless(self.target.spec.login_is_repeatable);
+        let mut retries = Retries::new(!harmless);
         loop {
-            let outcome = self.attempt(request, &route, whole).await;
+            let outcome = self.attempt(request, &route, whole, retries.fresh).await;
             let pause = match &outcome {
                 Ok(_) if !whole => None,
                 _ => retries.pause(request, &outcome),
@@ -104,23 +112,23 @@ impl Channel<'_> {
     }
 
     /// One try, which is traced without the URL's query (`-vv`).
-    async fn attempt(&self, request: &Request, route: &Route, whole: bool) -> Outcome {
+    async fn attempt(&self, request: &Request, route: &Route, whole: bool, fresh: bool) -> Outcome {
         let started = Instant::now();
-        let outcome =
-            match tokio::time::timeout_at(self.deadline, self.once(request, route, whole)).await {
-                Ok(outcome) => outcome,
-                Err(_) => {
-                    let (host, seconds) = (host_of(&request.url), self.timeout.as_secs_f64());
-                    let doubt = request.doubt();
-                    let message = tr!(
-                        "no answer from {host} within {seconds} s{doubt}",
-                        host,
-                        seconds,
-                        doubt
-                    );
-                    Err(Error::new(Cause::Timeout, message).into())
-                }
-            };
+        let once = self.once(request, route, whole, fresh);
+        let outcome = match tokio::time::timeout_at(self.deadline, once).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                let (host, seconds) = (host_of(&request.url), self.timeout.as_secs_f64());
+                let doubt = request.doubt();
+                let message = tr!(
+                    "no answer from {host} within {seconds} s{doubt}",
+                    host,
+                    seconds,
+                    doubt
+                );
+                Err(Error::new(Cause::Timeout, message).into())
+            }
+        };
         let what = match &outcome {
             Ok(answer) if whole => {
                 tr!(
@@ -147,24 +155,48 @@ impl Channel<'_> {
         outcome
     }
 
-    async fn once(&self, request: &Request, route: &Route, whole: bool) -> Outcome {
-        let client = self.http.client(route, self.deadline)?;
+    async fn once(&self, request: &Request, route: &Route, whole: bool, fresh: bool) -> Outcome {
+        let url = &request.url;
+        let client = self.http.client(route, url, self.deadline, fresh)?;
         let sent = request.prepare(&client.inner)?.send().await;
         let response = sent.map_err(|error| {
-            let mut failure = explain(&error, request, &client, self.target);
+            let mut failure = explain(&error, request, &client, self.target, self.http);
             // Its URL has a query, which may contain a session.
             failure.error = failure.error.caused_by(error.without_url());
             failure
         })?;
+        if let Some(ends) = response.extensions().get::<HttpInfo>() {
+            self.http.answered.borrow_mut().insert(ends.local_addr());
+        }
         self.warn_of_plain_text(&request.url, &response, route);
+        self.judge_head(&response)?;
+        if let Some(proxy) = client.proxy() {
+            refused_by_proxy(url, &response, proxy)?;
+        }
         let mut response = Response::new(&request.url, response, self.timeout);
+        if let Some(unread) = &mut response.unread {
+            unread.unwraps = request.is_login() && self.target.spec.json_in_text;
+        }
         if whole {
-            if !response.is_success() {
-                self.http.reconnect();
-            }
             response.read(&request.doubt()).await?;
         }
         Ok(response)
+    }
+
+    /// A head that was read generously ends its connection: what comes next on it may be a part of this answer.
+    fn judge_head(&self, response: &reqwest::Response) -> Result<()> {
+        let head = heads::of(response);
+        if head == Head::Regular {
+            return Ok(());
+        }
+        self.http.reconnect();
+        if head == Head::Ambiguous {
+            let status = response.status().as_u16();
+            return Err(heads::ambiguous(&host_of(response.url())).status(status));
+        }
+        let text = tr!("the server sent header lines that are not well-formed");
+        self.report.warn(Some(self.target), text);
+        Ok(())
     }
 
     /// Judges whether credentials may go to the target's URL, before any are sent. A request judges it again, by the
@@ -206,19 +238,23 @@ impl Channel<'_> {
         }
     }
 
+    fn proxy(&self, url: &Url) -> Result<Option<ProxyUrl>> {
+        let proxy = self.http.proxies.proxy_for(url)?;
+        let secrets = proxy.iter().flat_map(|proxy| &proxy.secrets);
+        secrets.for_each(|secret| self.report.learn(secret));
+        Ok(proxy)
+    }
+
     fn route(&self, url: &Url) -> Result<Route> {
         if url.scheme() == "https" {
-            return Ok(self
-                .http
-                .proxy_for(url)?
-                .map_or(Route::Tls, Route::TlsProxied));
+            return Ok(self.proxy(url)?.map_or(Route::Tls, Route::TlsProxied));
         }
         let (host, literal) = (host_of(url), ip_of(url));
         if !self.allow_http && literal.is_some_and(|ip| !is_private(ip)) {
             return Err(public_http(&host, self.target));
         }
         if self.allow_proxy
-            && let Some(proxy) = self.http.proxy_for(url)?
+            && let Some(proxy) = self.proxy(url)?
         {
             if !self.allow_http && literal.is_none() {
                 let message = tr!(
@@ -238,6 +274,31 @@ impl Channel<'_> {
             Route::PlainPrivate
         })
     }
+}
+
+/// Tells the refusal of a proxy from the server's, where the proxy says that it is its own: Squid's header, and RFC 9209's.
+fn refused_by_proxy(url: &Url, response: &reqwest::Response, proxy: &str) -> Result<()> {
+    let header = |name| {
+        let value = response.headers().get(name);
+        value.map(|value| String::from_utf8_lossy(value.as_bytes()))
+    };
+    let own = header("x-squid-error").is_some()
+        || header("proxy-status").is_some_and(|status| status.contains("error="));
+    let (status, host) = (response.status().as_u16(), host_of(url));
+    if status < 400 || status != 407 && !own {
+        return Ok(());
+    }
+    let cause = match status {
+        status if is_away(status) => Cause::Proxy,
+        _ => Cause::ProxyRefused,
+    };
+    let message = tr!(
+        "the proxy {proxy} refused the request to {host} (HTTP {status})",
+        proxy,
+        host,
+        status
+    );
+    Err(Error::new(cause, message).status(status))
 }
 
 fn ip_of(url: &Url) -> Option<IpAddr> {

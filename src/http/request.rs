@@ -117,6 +117,20 @@ impl Request {
         self
     }
 
+    /// Whether it does no harm if it is sent twice, so that it may go over a connection that the server may have left.
+    pub(super) fn harmless(&self, login_is_repeatable: bool) -> bool {
+        match self.effect {
+            Effect::Login => login_is_repeatable || self.secrets.is_empty(),
+            Effect::Change => [Method::GET, Method::HEAD, Method::OPTIONS].contains(&self.method),
+            Effect::Logout => false,
+            Effect::None => true,
+        }
+    }
+
+    pub(super) fn is_login(&self) -> bool {
+        self.effect == Effect::Login
+    }
+
     /// The end of a sentence about a lost answer.
     pub(super) fn doubt(&self) -> Text {
         match self.effect {

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reqwest::header::{CONTENT_ENCODING, DATE, LOCATION, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER};
 use url::Url;
 
-use super::header::{asks_for_password, host_of, http_date, location, retry_after, text_header};
-use super::json;
+use super::body::Body;
+use super::header::{
+    Coding, asks_for_password, coding, host_of, http_date, location, retry_after, text_header,
+};
 use crate::error::{Cause, Error, Result};
 use crate::i18n::{Text, tr};
 
@@ -49,8 +51,10 @@ pub struct Response {
 }
 
 pub struct Unread {
-    response: reqwest::Response,
+    pub(super) response: reqwest::Response,
     patience: Duration,
+    /// Whether a JSON text that contains JSON stands for what it contains.
+    pub(super) unwraps: bool,
 }
 
 impl Response {
@@ -69,7 +73,11 @@ impl Response {
             date,
             asks_for_password: asks_for_password(headers),
             body: Vec::new(),
-            unread: Some(Unread { response, patience }),
+            unread: Some(Unread {
+                response,
+                patience,
+                unwraps: false,
+            }),
         }
     }
 
@@ -104,11 +112,7 @@ impl Response {
         let Some(Unread { response, .. }) = &mut self.unread else {
             return Ok(());
         };
-        if response
-            .headers()
-            .get(CONTENT_ENCODING)
-            .is_some_and(|coding| coding != "identity")
-        {
+        if coding(response.headers()) == Coding::Real {
             let message = tr!(
                 "{host} sent a compressed answer, which was not asked for",
                 host
@@ -132,7 +136,10 @@ impl Response {
 
     /// Reads the next part of the body, which is not kept; `None` at its end.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>> {
-        let Some(Unread { response, patience }) = &mut self.unread else {
+        let Some(Unread {
+            response, patience, ..
+        }) = &mut self.unread
+        else {
             return Ok(None);
         };
         let host = &self.host;
@@ -173,7 +180,7 @@ impl Response {
                 self.https,
             ));
         }
-        let found = json::find(&self.host, &self.body);
+        let found = self.find();
         if !self.is_success() {
             return Err(self.failure(found.ok().as_ref()));
         }
@@ -182,17 +189,36 @@ impl Response {
 
     /// The answer's JSON object, whatever its status says.
     pub fn any_object(&self) -> Option<Json> {
-        json::find(&self.host, &self.body).ok()
+        self.find().ok()
+    }
+
+    fn find(&self) -> Result<Json> {
+        let mut object = self.text().object(&self.host)?;
+        let head = self.unread.as_ref().map(|unread| unread.response.headers());
+        if head.is_some_and(|headers| coding(headers) == Coding::Imaginary) {
+            object.also(tr!(
+                "the server names a Content-Encoding, but the answer is not encoded"
+            ));
+        }
+        Ok(object)
+    }
+
+    fn text(&self) -> Body<'_> {
+        let unread = self.unread.as_ref();
+        let headers = unread.map(|unread| unread.response.headers());
+        let content_type = headers.and_then(|headers| text_header(headers, CONTENT_TYPE));
+        let unwraps = unread.is_some_and(|unread| unread.unwraps);
+        Body::new(&self.body, content_type, unwraps)
     }
 
     /// [`Response::any_object`] of an answer that may not be `whole` yet; `None` while the object may be on its way.
     pub fn arriving_object(&self, whole: bool) -> Option<Option<Json>> {
-        (whole || !json::may_follow(&self.body)).then(|| self.any_object())
+        (whole || !self.text().may_grow()).then(|| self.any_object())
     }
 
     /// Whether the body is HTML or begins with it, as PHP's warnings do.
     pub fn is_markup(&self) -> bool {
-        json::text(&self.body).starts_with(b"<")
+        self.text().trimmed().starts_with(b"<")
     }
 
     /// Whether a web server or a proxy refused the request before the system saw it. `always_json` says that the
@@ -231,6 +257,11 @@ fn cut_short(host: &str, doubt: &Text) -> Text {
     tr!("{host}'s answer was cut short{doubt}", host, doubt)
 }
 
+/// Whether a status says that the server is away for now. Those from 520 on are a gateway's own.
+pub fn is_away(status: u16) -> bool {
+    matches!(status, 502..=504 | 520..=524 | 530)
+}
+
 /// The error for a status that is not a success, whatever the protocol.
 pub fn status_error(host: &str, path: &str, status: u16) -> Error {
     let (cause, message) = match status {
@@ -248,7 +279,7 @@ pub fn status_error(host: &str, path: &str, status: u16) -> Error {
             ),
         ),
         407 => (
-            Cause::Proxy,
+            Cause::ProxyRefused,
             tr!("the proxy wants a user name and a password (HTTP 407)"),
         ),
         408 => (
@@ -263,7 +294,7 @@ pub fn status_error(host: &str, path: &str, status: u16) -> Error {
             Cause::RateLimited,
             tr!("{host} is rate limited: too many requests (HTTP 429)", host),
         ),
-        502..=504 => (
+        status if is_away(status) => (
             Cause::Unavailable,
             tr!(
                 "{host} is unavailable for now (HTTP {status})",
@@ -357,8 +388,13 @@ mod tests {
     fn a_status_becomes_a_cause() {
         for (exit, statuses) in [
             (4, &[401, 403, 423][..]),
-            (5, &[408, 429, 502, 503, 504]),
-            (6, &[301, 308, 400, 404, 405, 410, 418, 422, 500]),
+            (5, &[408, 429, 502, 503, 504, 520, 521, 522, 523, 524, 530]),
+            (
+                6,
+                &[
+                    301, 308, 400, 404, 405, 410, 418, 422, 500, 501, 505, 519, 525, 531,
+                ],
+            ),
         ] {
             for status in statuses {
                 let error = answer(*status, b"<html>").object().expect_err("an error");

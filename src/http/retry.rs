@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Request;
 use super::failure::{Again, Failure, Outcome};
-use super::response::Response;
+use super::response::{Response, is_away};
 
 /// How often a request that may be repeated is.
 const REPEATS_MAX: u32 = 2;
@@ -16,11 +16,20 @@ const PAUSE: Duration = Duration::from_millis(200);
 #[derive(Default)]
 pub(super) struct Retries {
     reconnected: bool,
+    /// Whether the next try needs a fresh connection.
+    pub fresh: bool,
     waited: bool,
     repeats: u32,
 }
 
 impl Retries {
+    pub fn new(fresh: bool) -> Self {
+        Self {
+            fresh,
+            ..Self::default()
+        }
+    }
+
     /// How long to pause before another try, if there is to be one.
     pub fn pause(&mut self, request: &Request, outcome: &Outcome) -> Option<Duration> {
         match outcome {
@@ -28,18 +37,21 @@ impl Retries {
                 again: Again::NothingSent,
                 ..
             }) => (!mem::replace(&mut self.reconnected, true)).then(|| jittered(PAUSE)),
+            Err(Failure {
+                again: Again::HungUp,
+                ..
+            }) if !mem::replace(&mut self.fresh, true) => Some(Duration::ZERO),
             // A server that names a wait is asked once more, not as often as others.
             Ok(Response {
                 status: 429,
                 retry_after: Some(seconds),
                 ..
             }) => (!mem::replace(&mut self.waited, true)).then(|| Duration::from_secs(*seconds)),
-            Ok(Response {
-                status: 429 | 502..=504,
-                ..
-            })
+            Ok(Response { status, .. }) if *status != 429 && !is_away(*status) => None,
+            Ok(_)
             | Err(Failure {
-                again: Again::Lost, ..
+                again: Again::Lost | Again::HungUp,
+                ..
             }) if request.repeatable && self.repeats < REPEATS_MAX => {
                 self.repeats += 1;
                 Some(jittered(PAUSE * 2u32.pow(self.repeats - 1)))

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use super::body::Body;
 use super::failure::Outcome;
-use super::{Channel, Request, json};
+use super::{Channel, Request};
 use crate::report::Report;
 
 /// Words that HTTP has for itself, in headers.
@@ -132,8 +133,8 @@ impl Draw<'_> {
 
     /// A body: its JSON, and the text around that; or what else it is.
     fn body(&self, body: &[u8]) -> (Value, Option<String>) {
-        let text = json::text(body);
-        let kind = match text.starts_with(b"<") {
+        let read = Body::new(body, None, false);
+        let kind = match read.trimmed().starts_with(b"<") {
             true => "HTML",
             false => "text",
         };
@@ -142,10 +143,10 @@ impl Draw<'_> {
         let said = words.filter(|word| word.len() > 8 && text.contains(**word));
         let said: String = said.map(|word| format!(" with ={word}")).collect();
         let all = format!("{kind} of {} bytes{said}", body.len());
-        match serde_json::from_slice::<Value>(json::text(body)) {
+        match serde_json::from_slice::<Value>(read.trimmed()) {
             _ if body.is_empty() => (json!("empty"), None),
             Ok(value) => (self.shape(&value, 0), None),
-            Err(_) => match json::find("", body) {
+            Err(_) => match read.object("") {
                 Ok(object) => (self.members(object.fields(), 0), Some(all)),
                 Err(_) => (json!(all), None),
             },

@@ -37,6 +37,10 @@ impl Account<'_> {
                 "is {url} right, and does a firewall or a VPN stand between?",
                 url
             ),
+            Cause::ProxyRefused => {
+                tr!("ask whoever runs the proxy, or name the host in no_proxy; \
+                 in https_proxy a user and a password stand as http://USER:PASSWORD@HOST:PORT")
+            }
             Cause::Proxy => tr!("check https_proxy, or name the host in no_proxy"),
             Cause::Timeout | Cause::ServerTimeout => {
                 tr!("try again, or allow more time with --timeout SECONDS")

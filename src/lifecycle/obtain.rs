@@ -411,7 +411,6 @@ impl Attempt<'_> {
                 }
                 Err(error) => error,
             };
-            account.services.http.reconnect();
             let error = match error {
                 LoginError::Failed(error) => error,
                 LoginError::PrerequisiteRefused(error) => {

@@ -69,6 +69,7 @@ fn may_have_replaced(error: &Error) -> bool {
             | Cause::Certificate
             | Cause::Tls
             | Cause::Proxy
+            | Cause::ProxyRefused
             | Cause::BadSetting
             | Cause::MissingSetting
             | Cause::Usage

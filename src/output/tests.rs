@@ -27,6 +27,8 @@ const fn spec(id: &'static str, placement: Placement) -> Spec {
         words: &[],
         content_type: "application/json",
         refuses_in_json: false,
+        login_is_repeatable: false,
+        json_in_text: false,
         impersonation: false,
     }
 }

@@ -94,6 +94,8 @@ static SPEC: Spec = Spec {
     words: &[&["1", "Bearer"]],
     content_type: "application/json",
     refuses_in_json: false,
+    login_is_repeatable: true,
+    json_in_text: true,
     impersonation: false,
 };
 

@@ -5,7 +5,7 @@ use crate::declaration::Settings;
 use crate::error::{Result, error};
 use crate::http::response::{self, Json, Response};
 use crate::http::{Channel, Request};
-use crate::i18n::{Text, tr};
+use crate::i18n::Text;
 use crate::secret::Secret;
 use crate::session::Session;
 
@@ -66,11 +66,10 @@ impl<'a> Context<'a> {
     /// servers refuse with 200, 401 and 500 alike.
     pub fn json(&self, answer: &Response) -> Result<Json> {
         let object = answer.object()?;
-        if object.had_extra_text() {
-            self.warn(tr!(
-                "the server printed text around its JSON (PHP display_errors?)"
-            ));
-        }
+        object
+            .oddities()
+            .iter()
+            .for_each(|oddity| self.warn(oddity.clone()));
         Ok(object)
     }
 

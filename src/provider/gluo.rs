@@ -89,6 +89,8 @@ static SPEC: Spec = Spec {
     ],
     content_type: "application/x-www-form-urlencoded",
     refuses_in_json: true,
+    login_is_repeatable: true,
+    json_in_text: false,
     impersonation: false,
 };
 

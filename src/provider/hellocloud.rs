@@ -95,6 +95,8 @@ static SPEC: Spec = Spec {
     words: &[&["password", "client_credentials", "refresh_token", "Bearer", "access_denied", "invalid_client", "invalid_request", "invalid_grant", "unknown_error", "unsupported_grant_type", "Access token has been revoked", "Access token could not be verified", "Token has been revoked", "Missing \"Authorization\" header", "Not found"]],
     content_type: MEDIA_TYPE,
     refuses_in_json: true,
+    login_is_repeatable: false,
+    json_in_text: false,
     impersonation: false,
 };
 

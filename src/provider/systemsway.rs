@@ -69,6 +69,8 @@ static SPEC: Spec = Spec {
     words: &[&["OK", "ERROR", "00", "01", "NA"]],
     content_type: "application/json",
     refuses_in_json: false,
+    login_is_repeatable: false,
+    json_in_text: true,
     impersonation: false,
 };
 

@@ -64,6 +64,8 @@ static SPEC: Spec = Spec {
     words: &[&["impersonate"]],
     content_type: "application/json",
     refuses_in_json: false,
+    login_is_repeatable: false,
+    json_in_text: true,
     impersonation: true,
 };
 

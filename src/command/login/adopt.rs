@@ -119,6 +119,8 @@ fn no_session(why: Text) -> Error {
 
 /// Reads what the format json writes.
 fn parse(text: &str) -> Result<Handed> {
+    // PowerShell writes a byte order mark into its pipes.
+    let text = text.trim_matches(|c: char| c == '\u{feff}' || c.is_whitespace());
     let object = match serde_json::from_str(text) {
         Ok(Value::Object(object)) => Value::Object(object),
         Ok(Value::Array(_)) => {
@@ -126,7 +128,7 @@ fn parse(text: &str) -> Result<Handed> {
                 "stdin holds an array, and --adopt takes one session"
             )));
         }
-        _ if text.trim().is_empty() => {
+        _ if text.is_empty() => {
             return Err(no_session(tr!("stdin holds no session, it is empty")));
         }
         _ => return Err(no_session(tr!("stdin holds no session object"))),

@@ -1,0 +1,142 @@
+//! The proxies that the environment names: the one place that reads their URLs.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hyper_util::client::proxy::matcher::Matcher;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use reqwest::header::HeaderValue;
+use url::Url;
+
+use super::header::host_of;
+use crate::error::{Error, Result, error};
+use crate::secret::Secret;
+
+/// The proxies that the environment names, as they are written there.
+#[derive(Debug, Default, Clone)]
+pub struct Proxies {
+    pub https: Option<String>,
+    /// For http, where a target allows it.
+    pub http: Option<String>,
+    /// Hosts that are reached directly.
+    pub no: Option<String>,
+}
+
+/// A proxy, read once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ProxyUrl {
+    /// For the HTTP client. Only SOCKS takes user and password from it.
+    url: Secret,
+    /// Host and port, for people.
+    pub(super) shown: String,
+    /// What an HTTP proxy gets as `Proxy-Authorization`.
+    authorization: Option<Secret>,
+    /// What nobody may see.
+    pub(super) secrets: Vec<Secret>,
+}
+
+impl Proxies {
+    /// The proxy for a URL, if there is one. One that cannot be read is an error: it is never passed by.
+    pub(super) fn proxy_for(&self, url: &Url) -> Result<Option<ProxyUrl>> {
+        let written = match url.scheme() {
+            "https" => &self.https,
+            _ => &self.http,
+        };
+        let Some(written) = written.as_deref().map(str::trim) else {
+            return Ok(None);
+        };
+        if written.is_empty() || self.passes_by(url) {
+            return Ok(None);
+        }
+        ProxyUrl::parse(written).ok_or_else(bad_proxy).map(Some)
+    }
+
+    /// Whether `no_proxy` names the host, as curl reads it.
+    fn passes_by(&self, url: &Url) -> bool {
+        let Some(no) = &self.no else { return false };
+        // To the matcher, `*` means all names; to curl, all addresses too.
+        if no.split(',').any(|entry| entry.trim() == "*") {
+            return true;
+        }
+        let matcher = Matcher::builder()
+            .all("http://proxy")
+            .no(no.clone())
+            .build();
+        let uri = url.as_str().parse::<hyper::Uri>();
+        uri.is_ok_and(|uri| matcher.intercept(&uri).is_none())
+    }
+}
+
+impl ProxyUrl {
+    /// Reads a proxy as curl does: the scheme may be missing, and user and password are what stands before the last `@`,
+    /// percent-encoded or raw.
+    fn parse(written: &str) -> Option<Self> {
+        let (scheme, rest) = written.split_once("://").unwrap_or(("http", written));
+        let scheme = scheme.to_ascii_lowercase();
+        let http = ["http", "https"].contains(&scheme.as_str());
+        if !http && !["socks4", "socks4a", "socks5", "socks5h"].contains(&scheme.as_str()) {
+            return None;
+        }
+        let (userinfo, place) = match rest.rsplit_once('@') {
+            Some((userinfo, place)) => (Some(userinfo).filter(|info| !info.is_empty()), place),
+            None => (None, rest),
+        };
+        // Two schemes, since a port that is the scheme's own is left out.
+        let [url, other] =
+            ["http://", "ftp://"].map(|scheme| Url::parse(&[scheme, place].concat()));
+        let (url, other) = (url.ok()?, other.ok()?);
+        let host = url.host_str().filter(|_| !place.starts_with(['/', '\\']))?;
+        let port = match (url.port().or(other.port()), scheme.as_str()) {
+            (Some(port), _) => port,
+            (None, "http") => 80,
+            (None, "https") => 443,
+            (None, _) => 1080,
+        };
+        let mut proxy = Self {
+            url: Secret::new(format!("{scheme}://{host}:{port}")),
+            shown: host_of(&url),
+            authorization: None,
+            secrets: Vec::new(),
+        };
+        let Some(userinfo) = userinfo else {
+            return Some(proxy);
+        };
+        let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
+        let decode = |text| percent_decode_str(text).collect::<Vec<u8>>();
+        let (name, word) = (decode(user), decode(password));
+        proxy.secrets.push(Secret::new(password.to_owned()));
+        proxy
+            .secrets
+            .extend(String::from_utf8(word.clone()).map(Secret::new));
+        if http {
+            // Byte for byte: a password may be in another charset than UTF-8.
+            let basic = STANDARD.encode([&name[..], b":", &word].concat());
+            proxy.authorization = Some(Secret::new(["Basic ", &basic].concat()));
+            proxy.secrets.push(Secret::new(basic));
+        } else {
+            let encode = |text| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+            let name = encode(std::str::from_utf8(&name).ok()?);
+            let word = encode(std::str::from_utf8(&word).ok()?);
+            let place = format!("@{host}:{port}");
+            let parts = [&scheme, "://", &name, ":", &word, &place];
+            proxy.url = Secret::new(parts.concat());
+        }
+        Some(proxy)
+    }
+
+    pub(super) fn client(&self) -> Result<reqwest::Proxy> {
+        let proxy = reqwest::Proxy::all(self.url.expose()).map_err(|_| bad_proxy())?;
+        let Some(authorization) = &self.authorization else {
+            return Ok(proxy);
+        };
+        let mut value = HeaderValue::from_str(authorization.expose()).map_err(|_| bad_proxy())?;
+        value.set_sensitive(true);
+        Ok(proxy.custom_http_auth(value))
+    }
+}
+
+fn bad_proxy() -> Error {
+    error!(
+        BadSetting, "the environment's proxy is no URL that can be used";
+        hint "check https_proxy, http_proxy and all_proxy, or name the host in no_proxy"
+    )
+}

@@ -1,0 +1,568 @@
+//! What stands between: servers that hang up, proxies, and what PHP, .NET and gateways put around an answer.
+
+use crate::support::demo::{self, Demo};
+use crate::support::tls::Authority;
+use crate::support::{Machine, Reply, Server, at_once};
+use crate::{broker, gluo, hellocloud, systemsway, zeev};
+
+const BOM: &str = "\u{feff}";
+const DEPRECATED: &str = "<br />\n<b>Deprecated</b>:  Using ${var} in strings is deprecated, use {$var} instead in <b>/a.php</b><br />\n";
+const XDEBUG: &str = "<br />\n<font size='1'><table class='xdebug-error'><tr><td>1</td><td>{main}(  )</td></tr></table></font>\n";
+
+/// An answer with these lines in its head.
+fn answer(lines: &str, body: impl AsRef<[u8]>) -> Reply {
+    let body = body.as_ref();
+    let head = format!(
+        "HTTP/1.1 200 OK\r\n{lines}Content-Length: {}\r\n\r\n",
+        body.len()
+    );
+    Reply::Bytes([head.as_bytes(), body].concat())
+}
+
+fn around(before: &str, body: &str, after: &str) -> Reply {
+    Reply::json(200, [before, body, after].concat())
+}
+
+/// The body with a field more, in an encoding.
+fn encoded(body: &str, charset: &str, encode: impl Fn(&str) -> Vec<u8>) -> Reply {
+    let body = body.replacen('{', "{\"nota\":\"São João\",", 1);
+    answer(
+        &format!("Content-Type: application/json; charset={charset}\r\n"),
+        encode(&body),
+    )
+}
+
+fn latin1(text: &str) -> Vec<u8> {
+    text.chars()
+        .map(|c| u8::try_from(c).expect("one of 256"))
+        .collect()
+}
+
+fn utf16(text: &str, mark: bool, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
+    let mark = if mark { BOM } else { "" };
+    [mark, text]
+        .concat()
+        .encode_utf16()
+        .flat_map(bytes)
+        .collect()
+}
+
+/// A kind of noise, what it makes of an answer, and a word of the warning that tells it.
+type Noise = (&'static str, fn(&str) -> Reply, &'static str);
+
+const NOISES: &[Noise] = &[
+    (
+        "200 deprecations",
+        |body| around(&DEPRECATED.repeat(200), body, ""),
+        "PHP",
+    ),
+    (
+        "63 xdebug tables",
+        |body| around(&XDEBUG.repeat(63), body, ""),
+        "PHP",
+    ),
+    (
+        "notices on both sides",
+        |body| around(DEPRECATED, body, &DEPRECATED.repeat(40)),
+        "PHP",
+    ),
+    (
+        "two byte order marks",
+        |body| around(&BOM.repeat(2), body, ""),
+        "byte order mark",
+    ),
+    (
+        "blank lines, then a mark",
+        |body| around("\r\n\r\n\u{feff}\n", body, "\r\n"),
+        "byte order mark",
+    ),
+    (
+        "a mark behind a notice",
+        |body| around(DEPRECATED, &[BOM, body].concat(), BOM),
+        "PHP",
+    ),
+    (
+        "ISO-8859-1",
+        |body| encoded(body, "iso-8859-1", latin1),
+        "ISO-8859-1",
+    ),
+    (
+        "UTF-16",
+        |body| encoded(body, "utf-16", |text| utf16(text, true, u16::to_le_bytes)),
+        "UTF-16",
+    ),
+    (
+        "a coding that is none",
+        |body| answer("Content-Encoding: none\r\n", body),
+        "Content-Encoding",
+    ),
+    (
+        "a folded line",
+        |body| answer("X-Policy: a;\r\n  b\r\n", body),
+        "well-formed",
+    ),
+    (
+        "a blank before the colon",
+        |body| answer("X-Powered-By : PHP/7.4\r\n", body),
+        "well-formed",
+    ),
+    (
+        "a warning in the head",
+        |body| answer("PHP Warning:  Unable to load 'x.so' in Unknown\r\n", body),
+        "well-formed",
+    ),
+    (
+        "a comma too many",
+        |body| around("", &[&body[..body.len() - 1], ",\n}"].concat(), ""),
+        "comma",
+    ),
+];
+
+#[test]
+fn every_system_logs_in_through_every_kind_of_noise() {
+    let cells: Vec<(&&Demo, &Noise)> = demo::ALL
+        .iter()
+        .flat_map(|demo| NOISES.iter().map(move |noise| (demo, noise)))
+        .collect();
+    at_once(cells, |(demo, (what, noise, word))| {
+        let good = demo.good();
+        let bodies = demo.first.iter().copied().chain([&*good]);
+        let server = Server::start(bodies.map(noise).collect());
+        let outcome = demo
+            .machine(&server.url())
+            .run(&format!("login {}", demo.id));
+        assert_eq!(
+            (outcome.code, outcome.stdout.trim_end()),
+            (0, demo.token),
+            "{}: {what}: {}",
+            demo.id,
+            outcome.stderr
+        );
+        outcome.says(&["warning: ", word]);
+    });
+}
+
+/// .NET's services do so; vtiger and SuiteCRM never.
+#[test]
+fn json_in_a_json_text_is_read_once_and_where_it_is_known() {
+    for demo in demo::ALL {
+        let known = demo.spec().json_in_text;
+        let once = |body: &str| serde_json::to_string(body).expect("JSON");
+        for (text, good) in [
+            (once(&demo.good()), known),
+            (once(&once(&demo.good())), false),
+            (once(&[&demo.good(), "x"].concat()), false),
+            ([&once(&demo.good()), "\n"].concat(), known),
+            ([DEPRECATED, &once(&demo.good())].concat(), false),
+        ] {
+            let server = Server::start(demo.script([Reply::json(200, &text)]));
+            let outcome = demo
+                .machine(&server.url())
+                .run(&format!("login {}", demo.id));
+            assert_eq!(
+                outcome.code,
+                if good { 0 } else { 6 },
+                "{text}: {}",
+                outcome.stderr
+            );
+        }
+    }
+    assert_eq!(
+        demo::ALL
+            .iter()
+            .filter(|demo| demo.spec().json_in_text)
+            .count(),
+        3
+    );
+}
+
+#[test]
+fn a_content_encoding_counts_where_it_names_a_coding() {
+    let values = [
+        ("none", 0),
+        ("utf-8", 0),
+        ("UTF-8", 0),
+        ("ISO-8859-1", 0),
+        ("", 0),
+        ("Identity", 0),
+        ("identity, identity", 0),
+        ("8bit", 0),
+        ("binary", 0),
+        ("gzip", 6),
+        ("GZIP", 6),
+        ("identity, gzip", 6),
+        ("br", 6),
+        ("deflate", 6),
+        ("zstd", 6),
+        ("x-gzip", 6),
+        ("none, gzip", 6),
+    ];
+    at_once(values, |(value, exit)| {
+        let demo = &systemsway::DEMO;
+        let server = Server::start(vec![answer(
+            &format!("Content-Encoding: {value}\r\n"),
+            demo.good(),
+        )]);
+        let outcome = demo.machine(&server.url()).run("login systemsway");
+        assert_eq!(outcome.code, exit, "{value}: {}", outcome.stderr);
+    });
+}
+
+#[test]
+fn a_refusal_is_one_in_every_charset() {
+    let refusal =
+        r#"{"Status":"ERROR","IDSessao":"","Message":"Usuário ou senha estão inválidos"}"#;
+    let latin = || latin1(refusal);
+    let (le, be) = (u16::to_le_bytes, u16::to_be_bytes);
+    let rows = [
+        ("; charset=iso-8859-1", latin(), true),
+        ("; charset=ISO-8859-1", latin(), true),
+        (";charset=\"iso-8859-1\"", latin(), true),
+        ("; version=1; charset = latin1", latin(), true),
+        ("; charset=windows-1252", latin(), true),
+        ("; charset=cp1252", latin(), true),
+        ("; charset=iso-8859-15", latin(), true),
+        ("; charset=us-ascii", latin(), true),
+        ("; charset=utf-8", refusal.into(), true),
+        // What is UTF-8 is that, whatever it is called.
+        ("; charset=iso-8859-1", refusal.into(), true),
+        ("; charset=utf-16", utf16(refusal, false, le), true),
+        ("; charset=utf-16le", utf16(refusal, false, le), true),
+        ("; charset=UTF-16BE", utf16(refusal, false, be), true),
+        ("; charset=utf-16", utf16(refusal, true, be), true),
+        ("", utf16(refusal, true, le), true),
+        ("", utf16(refusal, true, be), true),
+        // Nobody says what these are.
+        ("", latin(), false),
+        ("; charset=utf-8", latin(), false),
+        ("; charset=koi8-r", latin(), false),
+    ];
+    at_once(rows, |(charset, body, read)| {
+        let server = Server::start(vec![answer(
+            &format!("Content-Type: application/json{charset}\r\n"),
+            body,
+        )]);
+        let outcome = systemsway::DEMO
+            .machine(&server.url())
+            .run("login systemsway");
+        assert_eq!(
+            outcome.code,
+            if read { 4 } else { 6 },
+            "{charset}: {}",
+            outcome.stderr
+        );
+        if read {
+            outcome.says(&["Usuário ou senha estão inválidos"]);
+        }
+    });
+}
+
+#[test]
+fn odd_lines_of_a_head_are_read_and_end_its_connection_unless_they_frame_the_answer() {
+    let rows = [
+        ("X-Policy: a;\r\n b\r\n", true),
+        ("X-Policy: a;\r\n\tb\r\n\tc\r\n", true),
+        ("X-Policy:\r\n a\r\n", true),
+        ("X-Powered-By : PHP/7.4\r\n", true),
+        ("X-Powered-By\t: PHP/7.4\r\n", true),
+        ("X Powered By: PHP/7.4\r\n", true),
+        (
+            "PHP Warning:  PHP Startup: x.so in Unknown on line 0\r\n",
+            true,
+        ),
+        ("Notice\r\n", true),
+        (": nameless\r\n", true),
+        ("<br />\r\n", true),
+        ("X-Bell: \u{7}\r\n", true),
+        ("Content-Length : 7\r\n", false),
+        ("Content-Length\t: 7\r\n", false),
+        (" Content-Length: 7\r\n", false),
+        ("CONTENT-LENGTH : 7\r\n", false),
+        ("Transfer-Encoding : chunked\r\n", false),
+        ("Transfer-Encoding:\r\n chunked\r\n", false),
+        ("Transfer-Encoding: identity,\r\n chunked\r\n", false),
+        ("X-A: b\r\n Transfer-Encoding: chunked\r\n", false),
+        ("Connection : keep-alive\r\n", false),
+        ("Connection: close,\r\n X-B\r\n", false),
+        ("Content-Encoding : gzip\r\n", false),
+        ("Content-Encoding:\r\n gzip\r\n", false),
+        ("Content-Length: 7\u{1}\r\n", false),
+    ];
+    at_once(rows, |(lines, read)| {
+        let demo = &gluo::DEMO;
+        let replies = [answer(lines, demo.first[0]), Reply::json(200, demo.good())];
+        let server = Server::start(replies.into_iter().take(if read { 2 } else { 1 }).collect());
+        let outcome = demo.machine(&server.url()).run("login gluo");
+        assert_eq!(
+            outcome.code,
+            if read { 0 } else { 6 },
+            "{lines:?}: {}",
+            outcome.stderr
+        );
+        outcome.says(&[if read {
+            "not well-formed"
+        } else {
+            "can be read in two ways"
+        }]);
+        assert_eq!(server.connections(), if read { 2 } else { 1 }, "{lines:?}");
+    });
+}
+
+#[test]
+fn an_odd_head_is_told_in_a_batch_of_whom_it_is() {
+    let (odd, plain) = (&systemsway::DEMO, &zeev::DEMO);
+    let servers = [
+        Server::start(vec![answer("X-A : b\r\n", odd.good())]),
+        Server::start(vec![Reply::json(200, plain.good())]),
+    ];
+    let mut machine = odd.machine(&servers[0].url());
+    plain.settle(&mut machine, &servers[1].url());
+    let outcome = machine.run("login systemsway zeev -j 2");
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    outcome.says(&["warning: systemsway: the server sent header lines"]);
+    assert!(!outcome.stderr.contains("zeev"), "{}", outcome.stderr);
+}
+
+const HANGS_UP: Reply = Reply::Last(Vec::new());
+
+fn partners_token() -> Reply {
+    Reply::json(
+        200,
+        broker::DEMO.answer_with("\"eyJhbGci.Pt8We2Rt5Yu.s1gn\""),
+    )
+}
+
+/// A server that hangs up without a word: the request is lost on its way, whatever the client does before.
+#[test]
+fn no_login_is_lost_to_a_server_that_has_hung_up() {
+    let good = |demo: &Demo| Reply::json(200, demo.good());
+    let challenge = || Reply::json(200, gluo::DEMO.first[0]);
+    let said = || answer("Connection: close\r\n", gluo::DEMO.first[0]);
+    let (gluo, broker, hello, zeev) = (&gluo::DEMO, &broker::DEMO, &hellocloud::DEMO, &zeev::DEMO);
+    let impersonated =
+        r#"{"current":{"userId":7},"impersonate":{"id":42,"temporaryToken":"tmp-As5"}}"#;
+    // What the server does, the exit code, and how many connections were made.
+    let rows: Vec<(&Demo, &str, Vec<Reply>, i32, usize)> = vec![
+        (gluo, "", vec![challenge(), HANGS_UP, good(gluo)], 0, 2),
+        (gluo, "", vec![challenge(), Reply::Reset, good(gluo)], 0, 2),
+        (gluo, "", vec![challenge(), HANGS_UP, HANGS_UP], 5, 2),
+        (gluo, "", vec![HANGS_UP, challenge(), good(gluo)], 0, 2),
+        // A connection that was new has not been left: the login may have been taken.
+        (gluo, "", vec![said(), HANGS_UP], 5, 2),
+        (
+            broker,
+            "partner",
+            vec![partners_token(), HANGS_UP, good(broker)],
+            0,
+            2,
+        ),
+        (
+            broker,
+            "partner",
+            vec![partners_token(), Reply::Reset, good(broker)],
+            0,
+            2,
+        ),
+        (broker, "partner", vec![HANGS_UP], 5, 1),
+        (broker, "", vec![HANGS_UP], 5, 1),
+        // These are sent once, so each has a connection of its own.
+        (
+            zeev,
+            " --as 42",
+            vec![good(zeev), Reply::json(200, impersonated)],
+            0,
+            2,
+        ),
+        (zeev, " --as 42", vec![good(zeev), HANGS_UP], 5, 2),
+        (
+            hello,
+            "",
+            vec![Reply::json(404, r#"{"message":"Not found"}"#), good(hello)],
+            0,
+            2,
+        ),
+        (&systemsway::DEMO, "", vec![HANGS_UP], 5, 1),
+    ];
+    let authority = Authority::new();
+    let config = authority.server("127.0.0.1");
+    let cells = rows
+        .into_iter()
+        .flat_map(|row| [(row.clone(), false), (row, true)]);
+    at_once(cells, |((demo, how, replies, exit, connections), tls)| {
+        let server = match tls {
+            true => Server::start_tls(config.clone(), replies.clone()),
+            false => Server::start(replies.clone()),
+        };
+        let mut machine = demo.machine(&server.url());
+        machine.write("ca.pem", authority.pem());
+        if how == "partner" {
+            machine
+                .set("BROKER_PARTNER_USERNAME", "parceiro")
+                .secret("BROKER_PARTNER_PASSWORD", "pW-Pt4Cv7Bn1Mq");
+        }
+        let how = how.trim_start_matches("partner");
+        let outcome = machine.run(&format!("login {}{how} --ca-file ca.pem", demo.id));
+        assert_eq!(
+            (outcome.code, server.connections()),
+            (exit, connections),
+            "{} {how} {replies:?}: {}",
+            demo.id,
+            outcome.stderr
+        );
+    });
+}
+
+/// Machine of a target that only a proxy leads to.
+fn proxied(proxy: &str, variable: &str) -> Machine {
+    let mut machine = zeev::DEMO.machine("https://zeev.example");
+    machine.set(variable, proxy).canary("pxPass9Ik4Ol");
+    machine
+}
+
+#[test]
+fn a_proxys_refusal_is_said_as_such_and_sent_once() {
+    let rows = [
+        (407, "wants a user name and a password"),
+        (403, "refused to connect to zeev.example"),
+        (405, "refused"),
+        (502, "refused"),
+    ];
+    at_once(rows, |(status, text)| {
+        let proxy = Server::start(vec![Reply::http(
+            status,
+            "text/html",
+            "<p>pxPass9Ik4Ol cHhVc2VyOnB4UGFzczlJazRPbA==</p>",
+        )]);
+        let url = format!("http://pxUser:pxPass9Ik4Ol@{}", proxy.host());
+        let outcome = proxied(&url, "https_proxy").run("login zeev --json -vv");
+        outcome.fails(
+            5,
+            &[
+                text,
+                "\"code\":\"proxy_refused\"",
+                "\"retryable\":false",
+                "no_proxy",
+                &proxy.host(),
+            ],
+        );
+        assert_eq!(proxy.received().len(), 1);
+    });
+    // Plain http through a proxy: 407 is its own, and so is what it says to be.
+    let rows = [
+        (407, "Via: 1.1 px", "proxy_refused", 5),
+        (
+            403,
+            "X-Squid-Error: ERR_ACCESS_DENIED 0",
+            "proxy_refused",
+            5,
+        ),
+        (503, "X-Squid-Error: ERR_DNS_FAIL 0", "proxy", 5),
+        (502, "Proxy-Status: px; error=dns_error", "proxy", 5),
+        (403, "Proxy-Status: px; received-status=403", "refused", 4),
+        (503, "Via: 1.1 px", "unavailable", 5),
+    ];
+    at_once(rows, |(status, header, code, exit)| {
+        let (name, value) = header.split_once(": ").expect("a header");
+        let proxy = Server::start(vec![Reply::with_headers(status, &[(name, value)], "{}")]);
+        let mut machine = zeev::DEMO.machine("http://127.0.0.1:9");
+        machine
+            .set("http_proxy", &proxy.url())
+            .set("ZEEV_ALLOW_PROXY", "1");
+        machine
+            .run("login zeev --json")
+            .fails(exit, &[&format!("\"code\":\"{code}\"")]);
+    });
+}
+
+/// Each is used, and what the proxy gets is `Basic` of these bytes, or the run ends with 2. None is passed by.
+#[test]
+fn a_proxy_is_used_or_ends_the_run() {
+    use base64::Engine as _;
+    let rows: &[(&str, Option<&[u8]>)] = &[
+        ("http://HOST", None),
+        (" http://HOST\t", None),
+        ("HOST", None),
+        ("HTTP://HOST/", None),
+        ("http://HOST/path?x#y", None),
+        ("http://@HOST", None),
+        ("http://CORP\\ana:pw-X1@HOST", Some(b"CORP\\ana:pw-X1")),
+        ("http://CORP%5Cana:pw-X1@HOST", Some(b"CORP\\ana:pw-X1")),
+        ("CORP\\ana:pw-X1@HOST", Some(b"CORP\\ana:pw-X1")),
+        ("http://ana:seç-X1@HOST", Some("ana:seç-X1".as_bytes())),
+        ("http://ana:se%C3%A7-X1@HOST", Some("ana:seç-X1".as_bytes())),
+        ("http://ana:se%E7-X1@HOST", Some(b"ana:se\xe7-X1")),
+        ("http://ana:p@ss-X1@HOST", Some(b"ana:p@ss-X1")),
+        ("http://ana:p:ss-X1@HOST", Some(b"ana:p:ss-X1")),
+        ("http://ana:p/s?s#-X1@HOST", Some(b"ana:p/s?s#-X1")),
+        ("http://ana:p ss-X1@HOST", Some(b"ana:p ss-X1")),
+        ("http://ana:100%-X1@HOST", Some(b"ana:100%-X1")),
+        (
+            "http://ana:[{|^`\"<>}]-X1@HOST",
+            Some(b"ana:[{|^`\"<>}]-X1"),
+        ),
+        ("http://ana@HOST", Some(b"ana:")),
+        ("http://:pw-X1@HOST", Some(b":pw-X1")),
+    ];
+    at_once(rows, |(url, login)| {
+        let proxy = Server::start(vec![Reply::http(403, "text/html", "")]);
+        let outcome = proxied(&url.replace("HOST", &proxy.host()), "https_proxy").run("login zeev");
+        outcome.fails(5, &["refused to connect to zeev.example"]);
+        let basic = login.map(|login| {
+            format!(
+                "Basic {}",
+                base64::engine::general_purpose::STANDARD.encode(login)
+            )
+        });
+        assert_eq!(
+            proxy.received()[0].header("proxy-authorization"),
+            basic.as_deref(),
+            "{url}"
+        );
+        assert!(!outcome.stderr.contains("-X1"), "{}", outcome.stderr);
+    });
+    let bad = [
+        "http://",
+        "http:///",
+        "http://:3128",
+        "http://ana:pw@",
+        "ftp://127.0.0.1",
+        "socks6://127.0.0.1",
+        "://127.0.0.1",
+        "http://[::1",
+        "http://[fe80::1%25eth0]:1",
+        "http://127.0.0.1:99999",
+        "http://127.0.0.1:x",
+        "http://a b",
+        "socks5://ana:%E7@127.0.0.1",
+        "127.0.0.1:1:2",
+        "\\\\127.0.0.1",
+    ];
+    at_once(bad, |url| {
+        let outcome = proxied(url, "ALL_PROXY").run("login zeev");
+        assert_eq!(outcome.code, 2, "{url}: {}", outcome.stderr);
+        outcome.says(&["the environment's proxy is no URL"]);
+    });
+}
+
+#[test]
+fn a_session_is_adopted_whatever_the_pipe_put_around_it() {
+    let demo = &gluo::DEMO;
+    for (before, after) in [
+        ("", ""),
+        ("", "\r\n"),
+        (BOM, "\r\n"),
+        ("\u{feff}\u{feff}", ""),
+        ("\r\n\u{feff}", "\n"),
+        (BOM, BOM),
+    ] {
+        let server = Server::start(demo.script([
+            Reply::json(200, demo.good()),
+            Reply::json(200, r#"{"success":true,"result":{}}"#),
+        ]));
+        let session = demo.machine(&server.url()).run("token gluo -f json").stdout;
+        let machine = demo.machine(&server.url());
+        machine.write("session.json", [before, session.trim(), after].concat());
+        let outcome = machine.shell("bash", "crmauth login gluo --adopt < session.json");
+        assert_eq!(outcome.code, 0, "{before:?} {after:?}: {}", outcome.stderr);
+    }
+}
