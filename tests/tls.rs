@@ -6,7 +6,12 @@ use rcgen::{
     KeyUsagePurpose, date_time_ymd,
 };
 
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
 use crate::broker;
+use crate::support::machine::installed;
 use crate::support::tls::Identity;
 use crate::support::{Machine, Reply, Server, at_once};
 
@@ -526,5 +531,360 @@ fn what_the_ca_file_lacks_is_said_with_the_next_step() {
              hint: a certificate that is not a CA's vouches for itself alone: name the CA's, or the server's own as \
              it is now\n"
         )
+    );
+}
+
+/// Runs `openssl` in a folder.
+fn openssl(folder: &Path, line: &str) {
+    let run = Command::new("openssl")
+        .args(line.split(' '))
+        .current_dir(folder)
+        .output();
+    let run = run.expect("openssl");
+    assert!(
+        run.status.success(),
+        "{line}: {}",
+        String::from_utf8_lossy(&run.stderr)
+    );
+}
+
+/// `openssl s_server`, which speaks what this program's library does not; ended when dropped.
+struct Old(Child, u16);
+
+impl Old {
+    fn start(folder: &Path, name: &str, options: &[&str]) -> Self {
+        let (certificate, key) = (format!("{name}.pem"), format!("{name}.key"));
+        let mut child = Command::new("openssl")
+            .args([
+                "s_server",
+                "-accept",
+                "127.0.0.1:0",
+                "-cert",
+                &certificate,
+                "-key",
+                &key,
+            ])
+            .args(options)
+            .current_dir(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("openssl");
+        let mut lines = BufReader::new(child.stdout.take().expect("stdout")).lines();
+        let port = lines.by_ref().find_map(|line| {
+            let line = line.expect("a line");
+            line.strip_prefix("ACCEPT ")?
+                .rsplit(':')
+                .next()?
+                .parse()
+                .ok()
+        });
+        // Nobody reads on, and it says little.
+        Self(child, port.expect("a port"))
+    }
+
+    /// A login there with the root trusted.
+    fn login(&self, folder: &Path, root: &str) -> (Machine, crate::support::Outcome) {
+        let machine = broker::DEMO.machine(&format!("https://127.0.0.1:{}", self.1));
+        let root = folder.join(root).display().to_string();
+        let outcome = machine.run_args(&["login", "broker", "--json", "--ca-file", &root]);
+        (machine, outcome)
+    }
+}
+
+impl Drop for Old {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// What makes a certificate that is wrong in its own way: the root and the server's extensions, how the key is made and
+/// how the certificate is signed; then what is said.
+#[test]
+fn each_verdict_has_a_sentence_and_a_next_step_of_its_own() {
+    if !installed("openssl") {
+        return;
+    }
+    let replace = "whoever runs the server must replace it";
+    let name = "subjectAltName=IP:127.0.0.1\n";
+    let rows = [
+        (
+            "sha1",
+            "free",
+            name,
+            "rsa:2048",
+            "-sha1",
+            [
+                "is signed in a way that is not safe any more, such as SHA-1",
+                replace,
+            ],
+        ),
+        (
+            "rsa1024",
+            "free",
+            name,
+            "rsa:1024",
+            "-sha256",
+            ["has an RSA key of 1024 bits", "at least 2048 bits"],
+        ),
+        (
+            "rsa1536",
+            "free",
+            name,
+            "rsa:1536",
+            "-sha256",
+            ["has an RSA key of 1536 bits", "at least 2048 bits"],
+        ),
+        (
+            "small-ca",
+            "small",
+            name,
+            "rsa:2048",
+            "-sha256",
+            ["has an RSA key of 1024 bits", "at least 2048 bits"],
+        ),
+        (
+            "purpose",
+            "free",
+            "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=clientAuth\n",
+            "rsa:2048",
+            "-sha256",
+            ["is not for servers", replace],
+        ),
+        (
+            "v1",
+            "free",
+            "",
+            "rsa:2048",
+            "-sha256",
+            ["is of version 1", replace],
+        ),
+        (
+            "nosan",
+            "free",
+            "basicConstraints=CA:FALSE\n",
+            "rsa:2048",
+            "-sha256",
+            ["names no host: it has no subjectAltName", replace],
+        ),
+        (
+            "other",
+            "free",
+            "subjectAltName=DNS:other.example\n",
+            "rsa:2048",
+            "-sha256",
+            ["is for another name", "other.example"],
+        ),
+        (
+            "constraint",
+            "narrow",
+            name,
+            "rsa:2048",
+            "-sha256",
+            ["a CA that may not sign for this name", "from another CA"],
+        ),
+        (
+            "critical",
+            "free",
+            "subjectAltName=IP:127.0.0.1\n1.2.3.4=critical,ASN1:UTF8String:x\n",
+            "rsa:2048",
+            "-sha256",
+            ["has a critical extension", replace],
+        ),
+        (
+            "ca",
+            "free",
+            "subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:TRUE\n",
+            "rsa:2048",
+            "-sha256",
+            [
+                "presents a CA's certificate as its own",
+                "make one for the server",
+            ],
+        ),
+        (
+            "key",
+            "namesake",
+            name,
+            "rsa:2048",
+            "-sha256",
+            [
+                "an unknown issuer with the name of a known one",
+                "--ca-file",
+            ],
+        ),
+        (
+            "unknown",
+            "stranger",
+            name,
+            "rsa:2048",
+            "-sha256",
+            ["comes from an unknown issuer", "--ca-file"],
+        ),
+    ];
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let root = |name: &str, subject: &str, key: &str, more: &str| {
+        openssl(
+            folder,
+            &format!(
+                "req -x509 -newkey {key} -nodes -days 30 -keyout {name}.key -out {name}.pem -subj /CN={subject}{more}"
+            ),
+        );
+    };
+    root("free", "free", "rsa:2048", "");
+    root("small", "small", "rsa:1024", "");
+    root("namesake", "free", "rsa:2048", "");
+    root("stranger", "stranger", "rsa:2048", "");
+    root(
+        "narrow",
+        "narrow",
+        "rsa:2048",
+        " -addext nameConstraints=critical,permitted;IP:10.0.0.0/255.0.0.0",
+    );
+    at_once(rows, |(title, ca, extensions, key, sign, texts)| {
+        openssl(
+            folder,
+            &format!(
+                "req -newkey {key} -nodes -keyout {title}.key -out {title}.csr -subj /CN=127.0.0.1"
+            ),
+        );
+        let mut line = format!(
+            "x509 -req -in {title}.csr -CA {ca}.pem -CAkey {ca}.key -set_serial 7 -out {title}.pem {sign}"
+        );
+        if !extensions.is_empty() {
+            std::fs::write(folder.join(format!("{title}.ext")), extensions).expect("a file");
+            line += &format!(" -extfile {title}.ext");
+        }
+        openssl(folder, &line);
+        let server = Old::start(folder, title, &["-cipher", "ALL:@SECLEVEL=0"]);
+        let trusted = if matches!(title, "key" | "unknown") {
+            "free"
+        } else {
+            ca
+        };
+        let (_machine, outcome) = server.login(folder, &format!("{trusted}.pem"));
+        outcome
+            .fails(5, &texts)
+            .says(&[r#""code":"certificate""#, r#""retryable":false"#]);
+        if !matches!(title, "key" | "unknown") {
+            assert!(
+                !outcome.stderr.contains("unknown issuer"),
+                "{title}: {}",
+                outcome.stderr
+            );
+        }
+    });
+}
+
+#[test]
+fn what_a_server_cannot_speak_is_told_from_what_it_wants() {
+    if !installed("openssl") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    openssl(
+        folder,
+        "req -x509 -newkey rsa:2048 -nodes -days 30 -keyout s.key -out s.pem -subj /CN=s -addext subjectAltName=IP:127.0.0.1",
+    );
+    let (old, cipher) = (
+        "speaks no TLS newer than 1.1",
+        "ciphers of TLS 1.2 with ECDHE",
+    );
+    let rows: [(&[&str], &str); 6] = [
+        (&["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"], old),
+        (&["-tls1", "-cipher", "ALL:@SECLEVEL=0"], old),
+        (&["-tls1_2", "-cipher", "AES128-SHA:@SECLEVEL=0"], cipher),
+        (&["-tls1_2", "-cipher", "DHE-RSA-AES128-GCM-SHA256"], cipher),
+        (
+            &["-tls1_3", "-ciphersuites", "TLS_AES_128_CCM_SHA256"],
+            cipher,
+        ),
+        (
+            &["-tls1_3", "-Verify", "1"],
+            "it may want a client certificate",
+        ),
+    ];
+    at_once(rows, |(options, text)| {
+        let server = Old::start(folder, "s", options);
+        let (_machine, outcome) = server.login(folder, "s.pem");
+        assert_eq!(outcome.code, 5, "{options:?}: {}", outcome.stderr);
+        outcome.says(&[text]);
+        let client = outcome.stderr.contains("client certificate");
+        assert_eq!(
+            client,
+            text.contains("client certificate"),
+            "{options:?}: {}",
+            outcome.stderr
+        );
+    });
+}
+
+#[test]
+fn certificates_that_the_environment_names_and_are_not_there_are_named() {
+    let server = Server::start_tls(root(|_| {}).serve(&[]), Vec::new());
+    let rows: [(&str, &str, &[&str]); 9] = [
+        (
+            "SSL_CERT_FILE",
+            "/gone/cacert.pem",
+            &["SSL_CERT_FILE names /gone/cacert.pem: no such file"],
+        ),
+        (
+            "SSL_CERT_DIR",
+            "/gone/certs",
+            &["SSL_CERT_DIR names /gone/certs: no such file"],
+        ),
+        (
+            "SSL_CERT_DIR",
+            "/gone/certs:/gone/too",
+            &["SSL_CERT_DIR names /gone/certs"],
+        ),
+        ("SSL_CERT_FILE", "", &["SSL_CERT_FILE is set and empty"]),
+        (
+            "SSL_CERT_FILE",
+            "empty",
+            &["SSL_CERT_FILE names ", "where no CA's certificate is"],
+        ),
+        (
+            "SSL_CERT_FILE",
+            "noise",
+            &["SSL_CERT_FILE names ", "where no CA's certificate is"],
+        ),
+        (
+            "SSL_CERT_FILE",
+            ".",
+            &["SSL_CERT_FILE names ", "where no CA's certificate is"],
+        ),
+        (
+            "SSL_CERT_FILE",
+            "/dev/zero",
+            &["SSL_CERT_FILE names /dev/zero, where no CA's certificate is"],
+        ),
+        (
+            "SSL_CERT_DIR",
+            "noise",
+            &["SSL_CERT_DIR names ", "where no CA's certificate is"],
+        ),
+    ];
+    for (name, value, texts) in rows {
+        let mut machine = broker::DEMO.machine(&server.url());
+        machine.write("empty", "");
+        machine.write("noise", "-----BEGIN CERTIFICATE-----\n");
+        machine.set(name, value);
+        let outcome = machine.run("login broker");
+        outcome.fails(5, texts).says(&["hint: unset ", name]);
+    }
+    // A pipe is read as a file is.
+    let root = root(|_| {});
+    let trusted = serve(&[&root.sign(named("server"))], true);
+    let machine = broker::DEMO.machine(&trusted.url());
+    machine.write("root.pem", root.pem());
+    let script = "exec 3< <(cat root.pem); SSL_CERT_FILE=/dev/fd/3 crmauth login broker";
+    assert_eq!(
+        machine.shell("bash", script).answer().trim_end(),
+        broker::DEMO.token
     );
 }

@@ -15,6 +15,7 @@ const KEY_USAGE: &[u8] = &[0x55, 0x1d, 15];
 const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 37];
 const SERVER_AUTH: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 1];
 const KEY_CERT_SIGN: u8 = 4;
+const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
 
 /// An X.509 certificate, as far as it tells whom it may vouch for.
 #[derive(Debug, Clone)]
@@ -23,6 +24,7 @@ pub(super) struct Certificate<'a> {
     pub issuer: &'a [u8],
     pub subject: &'a [u8],
     validity: &'a [u8],
+    key: &'a [u8],
     /// Whether it is a version 1 certificate, which has no extensions.
     ancient: bool,
     extensions: Option<&'a [u8]>,
@@ -39,13 +41,14 @@ impl<'a> Certificate<'a> {
         let issuer = body.take(der::SEQUENCE)?;
         let validity = body.take(der::SEQUENCE)?;
         let subject = body.take(der::SEQUENCE)?;
-        body.take(der::SEQUENCE)?;
+        let key = body.take(der::SEQUENCE)?;
         let extensions = body.take(der::CONTEXT_3);
         Some(Self {
             der,
             issuer,
             subject,
             validity,
+            key,
             ancient,
             extensions,
         })
@@ -53,6 +56,17 @@ impl<'a> Certificate<'a> {
 
     pub fn der(&self) -> CertificateDer<'a> {
         self.der.into()
+    }
+
+    /// The length in bits of an RSA key that is too short.
+    pub fn small_key(&self) -> Option<usize> {
+        let mut key = Der(self.key);
+        let algorithm = Der(key.take(der::SEQUENCE)?).take(der::OID)?;
+        let bits = key.take(der::BIT_STRING)?.get(1..)?;
+        let modulus = Der(Der(bits).take(der::SEQUENCE)?).take(der::INTEGER)?;
+        let zeros = modulus.iter().take_while(|byte| **byte == 0).count();
+        let length = (modulus.len() - zeros) * 8;
+        (algorithm == RSA && length < 2048).then_some(length)
     }
 
     /// How many CAs may stand between this one and a server; `None` if it is not a CA that may vouch for servers.

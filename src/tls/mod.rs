@@ -4,29 +4,28 @@ mod certificate;
 mod der;
 mod folder;
 mod roots;
+mod verdict;
 
 use std::cell::OnceCell;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{
-    AlertDescription, CertificateError, ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier,
-};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::error::{Cause, Error, Result, error, find};
+use crate::error::{Cause, Error, Result, error};
 use crate::files;
 use crate::i18n::{Text, tr};
 
 pub use roots::CaLocations;
-use roots::{Refusal, Verifier};
+use roots::Verifier;
+pub use verdict::explain;
 
 /// The largest CA file, in bytes; a system's own is a quarter of a mebibyte.
 const CA_FILE_MAX: usize = 4 * 1024 * 1024;
@@ -92,10 +91,12 @@ impl Trust {
         let algorithms = ring.signature_verification_algorithms;
         let verifier =
             Verifier::new(&self.places, self.extra.clone(), algorithms).ok_or_else(|| {
-                error!(
-                    Certificate, "this system has no certificates to check servers against";
-                    hint "install the package ca-certificates, or name a PEM file with --ca-file"
-                )
+                self.places.fault().unwrap_or_else(|| {
+                    error!(
+                        Certificate, "this system has no certificates to check servers against";
+                        hint "install the package ca-certificates, or name a PEM file with --ca-file"
+                    )
+                })
             })?;
         Ok(Arc::clone(self.verifier.get_or_init(|| Arc::new(verifier))))
     }
@@ -150,131 +151,4 @@ fn builder(provider: Arc<CryptoProvider>) -> Result<ConfigBuilder<ClientConfig, 
     let builder =
         ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     builder.map_err(|_| error!(Other, "TLS could not be set up"))
-}
-
-/// Explains a failure of TLS to this host; `None` for another failure.
-pub fn explain(error: &(dyn std::error::Error + 'static), host: &str) -> Option<Error> {
-    Some(match find(error)? {
-        rustls::Error::InvalidCertificate(problem) => invalid(problem, host),
-        rustls::Error::AlertReceived(alert) => {
-            let cause = match alert {
-                AlertDescription::BadCertificate
-                | AlertDescription::UnsupportedCertificate
-                | AlertDescription::CertificateRevoked
-                | AlertDescription::CertificateExpired
-                | AlertDescription::CertificateUnknown
-                | AlertDescription::CertificateRequired => Cause::Certificate,
-                _ => Cause::Tls,
-            };
-            let alert = format!("{alert:?}");
-            let message = tr!(
-                "{host} ended the TLS handshake with the alert {alert}",
-                host,
-                alert
-            );
-            Error::new(cause, message).hint(tr!(
-                "ask who runs the server; it may want a client certificate"
-            ))
-        }
-        rustls::Error::InvalidMessage(_) => {
-            Error::new(Cause::Tls, tr!("{host} does not speak TLS", host))
-                .hint(tr!("is it an http:// server?"))
-        }
-        _ => error!(Tls, "the TLS handshake with {host} failed", host),
-    })
-}
-
-fn invalid(problem: &CertificateError, host: &str) -> Error {
-    let certificate = |why: Text| Error::new(Cause::Certificate, why);
-    let expired = |why: Text| {
-        certificate(why).hint(tr!(
-            "whoever runs the server must renew it; if it is new, check this machine's clock"
-        ))
-    };
-    match problem {
-        CertificateError::Expired => expired(tr!("{host}'s certificate expired", host)),
-        CertificateError::ExpiredContext { not_after, .. } => expired(tr!(
-            "{host}'s certificate expired on {day}",
-            host,
-            day = day(not_after)
-        )),
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            certificate(tr!("{host}'s certificate is not valid yet", host))
-                .hint(tr!("check this machine's clock"))
-        }
-        CertificateError::NotValidForName => {
-            certificate(tr!("{host}'s certificate is for another name", host))
-        }
-        CertificateError::NotValidForNameContext { presented, .. } => {
-            let names: Vec<_> = presented.iter().map(|name| plain_name(name)).collect();
-            certificate(tr!("{host}'s certificate is for another name", host))
-                .said(&names.join(", "))
-        }
-        CertificateError::Revoked => certificate(tr!("{host}'s certificate is revoked", host)),
-        CertificateError::Other(other) => match other.0.downcast_ref() {
-            Some(refusal) => refused(*refusal, host),
-            None => certificate(tr!(
-                "{host}'s certificate is none that a server may use as its own",
-                host
-            ))
-            .hint(tr!("whoever runs the server must replace it")),
-        },
-        _ => certificate(tr!(
-            "{host}'s certificate comes from an unknown issuer",
-            host
-        ))
-        .hint(tr!(
-            "if you trust the issuer, name its certificate with --ca-file FILE.pem"
-        )),
-    }
-}
-
-fn refused(refusal: Refusal, host: &str) -> Error {
-    let (why, hint) = match refusal {
-        Refusal::NoAuthority => (
-            tr!(
-                "--ca-file has neither {host}'s certificate nor that of a CA which could have signed it",
-                host
-            ),
-            tr!(
-                "a certificate that is not a CA's vouches for itself alone: name the CA's, or the server's own as it is now"
-            ),
-        ),
-        Refusal::AuthorityExpired(not_after) => (
-            tr!(
-                "{host}'s certificate comes from a CA whose own expired on {day}",
-                host,
-                day = day(&not_after)
-            ),
-            tr!("get the CA's new certificate; if this one is new, check this machine's clock"),
-        ),
-        Refusal::AuthorityNotYetValid => (
-            tr!(
-                "{host}'s certificate comes from a CA whose own is not valid yet",
-                host
-            ),
-            tr!("check this machine's clock"),
-        ),
-        Refusal::ServerIsAuthority => (
-            tr!("{host} presents a CA's certificate as its own", host),
-            tr!(
-                "make one for the server, signed by that CA; or trust this one by naming it with --ca-file FILE.pem"
-            ),
-        ),
-    };
-    Error::new(Cause::Certificate, why).hint(hint)
-}
-
-/// A certificate's name as people write it. The TLS library writes `DnsName("a.example")`.
-fn plain_name(name: &str) -> &str {
-    let inner = name
-        .split_once('(')
-        .and_then(|(_, rest)| rest.strip_suffix(')'));
-    inner.unwrap_or(name).trim_matches('"')
-}
-
-fn day(time: &UnixTime) -> String {
-    let time = Timestamp::from_second(i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
-    time.map(|time| time.strftime("%Y-%m-%d").to_string())
-        .unwrap_or_default()
 }

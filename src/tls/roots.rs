@@ -8,6 +8,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -19,11 +20,16 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
 
 use super::certificate::Certificate;
-use super::folder;
+use super::{CA_FILE_MAX, folder};
+use crate::error::{Error, error};
+use crate::files;
+use crate::i18n::tr;
 
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 const END: &str = "-----END CERTIFICATE-----";
 const DASHES: &str = "-----";
+/// How long a bundle that is a pipe may take.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// More than most roots take in base64, in bytes.
 const LENGTH: usize = 2048;
 
@@ -46,6 +52,30 @@ impl CaLocations {
             self.file.as_deref().map(certificates).unwrap_or_default(),
             self.folders.clone(),
         )
+    }
+
+    /// What is wrong with what the environment names, if it names anything.
+    pub fn fault(&self) -> Option<Error> {
+        let (name, path) = match (&self.file, self.folders.first()) {
+            (Some(file), _) => ("SSL_CERT_FILE", file),
+            (None, folder) => ("SSL_CERT_DIR", folder?),
+        };
+        let found = std::fs::metadata(path);
+        let path = path.display();
+        let error = match found {
+            _ if path.to_string().is_empty() => {
+                error!(Certificate, "{name} is set and empty", name)
+            }
+            Err(why) => error!(Certificate, "{name} names {path}", name, path).because(why),
+            Ok(_) => error!(
+                Certificate,
+                "{name} names {path}, where no CA's certificate is", name, path
+            ),
+        };
+        Some(error.hint(tr!(
+            "unset {name} to use the system's certificates, or name others with --ca-file",
+            name
+        )))
     }
 }
 
@@ -77,6 +107,8 @@ pub(super) enum Refusal {
     AuthorityNotYetValid,
     /// The server presents a CA's certificate as its own.
     ServerIsAuthority,
+    /// Its RSA key, or a CA's, has so many bits. The TLS library says that the signature is wrong.
+    SmallKey(usize),
 }
 
 impl std::fmt::Display for Refusal {
@@ -86,6 +118,16 @@ impl std::fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+impl From<Refusal> for rustls::Error {
+    fn from(refusal: Refusal) -> Self {
+        CertificateError::Other(OtherError(Arc::new(refusal))).into()
+    }
+}
+
+fn small_key(certificate: &CertificateDer<'_>) -> Option<rustls::Error> {
+    Some(Refusal::SmallKey(Certificate::read(certificate)?.small_key()?).into())
+}
 
 /// The certificates that a server presents.
 struct Chain<'a> {
@@ -198,14 +240,20 @@ impl Verifier {
                 let untimely = near.iter().chain(&far).find_map(|root| untimely(root, now));
                 untimely.or_else(|| self.lacks_authority(chain).then_some(Refusal::NoAuthority))
             }
-            rustls::Error::InvalidCertificate(CertificateError::Other(_)) => {
-                chain.server.reach().map(|_| Refusal::ServerIsAuthority)
+            rustls::Error::InvalidCertificate(CertificateError::Other(other)) => {
+                let is = other.0.to_string() == "CaUsedAsEndEntity";
+                is.then_some(Refusal::ServerIsAuthority)
+            }
+            rustls::Error::InvalidCertificate(CertificateError::BadSignature) => {
+                let roots = near.iter().chain(&far).chain(&chain.authorities);
+                roots
+                    .filter_map(Certificate::small_key)
+                    .map(Refusal::SmallKey)
+                    .next()
             }
             _ => None,
         };
-        Err(refusal.map_or(error, |refusal| {
-            CertificateError::Other(OtherError(Arc::new(refusal))).into()
-        }))
+        Err(refusal.map_or(error, Into::into))
     }
 
     /// Whether one of these roots vouches for the chain. This is the only place that decides whether a root counts.
@@ -240,7 +288,12 @@ impl Verifier {
         limited
             .into_iter()
             .fold(ask(&free, &all), |verdict, (root, reach)| {
-                verdict.or_else(|error| ask(&[root], &chain.up_to(root, reach)).map_err(|_| error))
+                verdict.or_else(|error| {
+                    ask(&[root], &chain.up_to(root, reach)).map_err(|later| match error {
+                        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => later,
+                        error => error,
+                    })
+                })
             })
     }
 
@@ -294,6 +347,7 @@ impl ServerCertVerifier for Verifier {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         verify_tls12_signature(message, certificate, signature, &self.algorithms)
+            .map_err(|error| small_key(certificate).unwrap_or(error))
     }
 
     fn verify_tls13_signature(
@@ -303,6 +357,7 @@ impl ServerCertVerifier for Verifier {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         verify_tls13_signature(message, certificate, signature, &self.algorithms)
+            .map_err(|error| small_key(certificate).unwrap_or(error))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -312,7 +367,9 @@ impl ServerCertVerifier for Verifier {
 
 /// The certificates of a bundle; none if it is missing.
 fn certificates(path: &Path) -> Vec<CertificateDer<'static>> {
-    let pem = std::fs::read(path).unwrap_or_default();
+    let pem = files::read(path, CA_FILE_MAX, PATIENCE)
+        .map(|(pem, _)| pem)
+        .unwrap_or_default();
     let plain = std::str::from_utf8(&pem).ok().and_then(parse);
     // The usual reader accepts more than plain bundles.
     plain.unwrap_or_else(|| {

@@ -1,0 +1,239 @@
+//! Why TLS failed, in a sentence of its own for each of the library's verdicts.
+
+use jiff::Timestamp;
+use rustls::pki_types::UnixTime;
+use rustls::{AlertDescription, CertificateError, PeerIncompatible};
+
+use super::roots::Refusal;
+use crate::error::{Cause, Error, error, find};
+use crate::i18n::{Text, tr};
+
+/// Explains a failure of TLS to this host; `None` for another failure.
+pub fn explain(error: &(dyn std::error::Error + 'static), host: &str) -> Option<Error> {
+    Some(match find(error)? {
+        rustls::Error::InvalidCertificate(problem) => invalid(problem, host),
+        rustls::Error::AlertReceived(alert) => alerted(*alert, host),
+        rustls::Error::PeerIncompatible(
+            PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
+            | PeerIncompatible::Tls12NotOffered
+            | PeerIncompatible::Tls12NotOfferedOrEnabled,
+        ) => outdated(host),
+        rustls::Error::PeerIncompatible(_) => no_cipher(error!(
+            Tls,
+            "{host} offers no way to encrypt that is still safe", host
+        )),
+        rustls::Error::InvalidMessage(_) => {
+            Error::new(Cause::Tls, tr!("{host} does not speak TLS", host))
+                .hint(tr!("is it an http:// server?"))
+        }
+        _ => error!(Tls, "the TLS handshake with {host} failed", host),
+    })
+}
+
+fn outdated(host: &str) -> Error {
+    error!(
+        Tls, "{host} speaks no TLS newer than 1.1, which is not safe any more", host;
+        hint "whoever runs the server must turn on TLS 1.2 or 1.3"
+    )
+}
+
+fn no_cipher(error: Error) -> Error {
+    error.hint(tr!(
+        "whoever runs the server must turn on TLS 1.3, or ciphers of TLS 1.2 with ECDHE; it may also want a certificate \
+         from us"
+    ))
+}
+
+/// The server has ended the handshake.
+fn alerted(alert: AlertDescription, host: &str) -> Error {
+    use AlertDescription as Alert;
+    let name = format!("{alert:?}");
+    let ended = |cause| {
+        let message = tr!(
+            "{host} ended the TLS handshake with the alert {alert}",
+            host,
+            alert = name
+        );
+        Error::new(cause, message)
+    };
+    match alert {
+        Alert::ProtocolVersion => outdated(host),
+        Alert::HandshakeFailure | Alert::InsufficientSecurity => no_cipher(ended(Cause::Tls)),
+        Alert::UnrecognisedName => error!(
+            Tls, "{host} has no site of that name", host;
+            hint "is the host in the URL the right one?"
+        ),
+        Alert::BadCertificate
+        | Alert::UnsupportedCertificate
+        | Alert::CertificateRevoked
+        | Alert::CertificateExpired
+        | Alert::CertificateUnknown
+        | Alert::CertificateRequired
+        | Alert::UnknownCA
+        | Alert::AccessDenied => ended(Cause::Certificate).hint(tr!(
+            "ask who runs the server; it may want a client certificate"
+        )),
+        _ => ended(Cause::Tls).hint(tr!("ask who runs the server")),
+    }
+}
+
+fn invalid(problem: &CertificateError, host: &str) -> Error {
+    let certificate = |why: Text| Error::new(Cause::Certificate, why);
+    let expired = |why: Text| {
+        certificate(why).hint(tr!(
+            "whoever runs the server must renew it; if it is new, check this machine's clock"
+        ))
+    };
+    #[expect(deprecated, reason = "the library may still give these")]
+    match problem {
+        CertificateError::Expired => expired(tr!("{host}'s certificate expired", host)),
+        CertificateError::ExpiredContext { not_after, .. } => expired(tr!(
+            "{host}'s certificate expired on {day}",
+            host,
+            day = day(not_after)
+        )),
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            certificate(tr!("{host}'s certificate is not valid yet", host))
+                .hint(tr!("check this machine's clock"))
+        }
+        CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => {
+            replace(tr!(
+                "{host}'s certificate names no host: it has no subjectAltName, and a common name does not count",
+                host
+            ))
+        }
+        CertificateError::NotValidForName => {
+            certificate(tr!("{host}'s certificate is for another name", host))
+        }
+        CertificateError::NotValidForNameContext { presented, .. } => {
+            let names: Vec<_> = presented.iter().map(|name| plain_name(name)).collect();
+            certificate(tr!("{host}'s certificate is for another name", host))
+                .said(&names.join(", "))
+        }
+        CertificateError::Revoked => replace(tr!("{host}'s certificate is revoked", host)),
+        CertificateError::BadEncoding => replace(tr!("{host}'s certificate cannot be read", host)),
+        CertificateError::BadSignature => unknown_issuer(tr!(
+            "{host}'s certificate comes from an unknown issuer with the name of a known one",
+            host
+        )),
+        CertificateError::UnsupportedSignatureAlgorithm
+        | CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            replace(tr!(
+                "{host}'s certificate, or one of its CAs', is signed in a way that is not safe any more, such as SHA-1",
+                host
+            ))
+        }
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            replace(tr!(
+                "{host}'s certificate is not for servers: its extended key usage has no serverAuth",
+                host
+            ))
+        }
+        CertificateError::Other(other) => match other.0.downcast_ref() {
+            Some(refusal) => refused(*refusal, host),
+            None => unnamed(&other.0.to_string(), host),
+        },
+        CertificateError::UnknownIssuer => unknown_issuer(tr!(
+            "{host}'s certificate comes from an unknown issuer",
+            host
+        )),
+        other => unnamed(&format!("{other:?}"), host),
+    }
+}
+
+fn unknown_issuer(why: Text) -> Error {
+    Error::new(Cause::Certificate, why).hint(tr!(
+        "if you trust the issuer, name its certificate with --ca-file FILE.pem"
+    ))
+}
+
+fn replace(why: Text) -> Error {
+    Error::new(Cause::Certificate, why).hint(tr!("whoever runs the server must replace it"))
+}
+
+/// A verdict that has no name in the TLS library, only in what it builds on.
+fn unnamed(verdict: &str, host: &str) -> Error {
+    replace(match verdict {
+        "UnsupportedCertVersion" => tr!(
+            "{host}'s certificate, or one of its CAs', is of version 1, which can neither name hosts nor mark a CA",
+            host
+        ),
+        "NameConstraintViolation" => {
+            return error!(
+                Certificate, "{host}'s certificate comes from a CA that may not sign for this name", host;
+                hint "reach the server under a name that its CA may sign for, or ask for a certificate from another CA"
+            );
+        }
+        "UnsupportedCriticalExtension" => tr!(
+            "{host}'s certificate, or one of its CAs', has a critical extension that crmauth does not know",
+            host
+        ),
+        "PathLenConstraintViolated" | "MaximumPathDepthExceeded" => tr!(
+            "{host}'s certificate has more CAs above it than its root allows",
+            host
+        ),
+        "EndEntityUsedAsCa" => tr!("{host}'s certificate is signed by one that is not a CA's", host),
+        _ => tr!("{host}'s certificate cannot be used", host),
+    })
+    .said(if verdict.chars().all(char::is_alphanumeric) { verdict } else { "" })
+}
+
+fn refused(refusal: Refusal, host: &str) -> Error {
+    let (why, hint) = match refusal {
+        Refusal::NoAuthority => (
+            tr!(
+                "--ca-file has neither {host}'s certificate nor that of a CA which could have signed it",
+                host
+            ),
+            tr!(
+                "a certificate that is not a CA's vouches for itself alone: name the CA's, or the server's own as it is now"
+            ),
+        ),
+        Refusal::AuthorityExpired(not_after) => (
+            tr!(
+                "{host}'s certificate comes from a CA whose own expired on {day}",
+                host,
+                day = day(&not_after)
+            ),
+            tr!("get the CA's new certificate; if this one is new, check this machine's clock"),
+        ),
+        Refusal::AuthorityNotYetValid => (
+            tr!(
+                "{host}'s certificate comes from a CA whose own is not valid yet",
+                host
+            ),
+            tr!("check this machine's clock"),
+        ),
+        Refusal::SmallKey(bits) => (
+            tr!(
+                "{host}'s certificate, or one of its CAs', has an RSA key of {bits} bits, which is not safe any more",
+                host,
+                bits
+            ),
+            tr!("whoever runs the server must replace it by one of at least 2048 bits"),
+        ),
+        Refusal::ServerIsAuthority => (
+            tr!("{host} presents a CA's certificate as its own", host),
+            tr!(
+                "make one for the server, signed by that CA; or trust this one by naming it with --ca-file FILE.pem"
+            ),
+        ),
+    };
+    Error::new(Cause::Certificate, why).hint(hint)
+}
+
+/// A certificate's name as people write it. The TLS library writes `DnsName("a.example")`.
+fn plain_name(name: &str) -> &str {
+    let inner = name
+        .split_once('(')
+        .and_then(|(_, rest)| rest.strip_suffix(')'));
+    inner.unwrap_or(name).trim_matches('"')
+}
+
+fn day(time: &UnixTime) -> String {
+    let time = Timestamp::from_second(i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
+    time.map(|time| time.strftime("%Y-%m-%d").to_string())
+        .unwrap_or_default()
+}
