@@ -81,22 +81,29 @@ pub fn any() -> impl Future<Output = Signal> {
 /// A signal that was ignored when we were started, as under nohup or after a shell's `&`, stays ignored, for a child too.
 #[cfg(unix)]
 fn listen(signals: &[Signal]) -> impl Future<Output = Signal> + use<> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let ignored = ignored();
     let mut streams: Vec<_> = signals
         .iter()
-        .map(|kind| (*kind, kind.number().as_raw()))
-        .filter(|(_, number)| ignored & (1 << (number - 1)) == 0)
-        .filter_map(|(kind, number)| Some((kind, signal(SignalKind::from_raw(number)).ok()?)))
+        .filter_map(|kind| Some((*kind, stream(kind.number())?)))
         .collect();
     // A file beyond its size limit is a write that fails, not an end in the middle of a run.
-    let _ = signal(SignalKind::from_raw(Number::XFSZ.as_raw()));
+    let _ = stream(Number::XFSZ);
     std::future::poll_fn(move |context| {
         let came = streams
             .iter_mut()
             .find_map(|(kind, stream)| stream.poll_recv(context).is_ready().then_some(*kind));
         came.map_or(Poll::Pending, Poll::Ready)
     })
+}
+
+/// The times when a signal comes, which then does nothing else; none where it is ignored.
+#[cfg(unix)]
+pub fn stream(number: Number) -> Option<tokio::signal::unix::Signal> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let ignored = ignored() & (1 << (number.as_raw() - 1)) != 0;
+    if ignored {
+        return None;
+    }
+    signal(SignalKind::from_raw(number.as_raw())).ok()
 }
 
 /// The signals that are ignored from the start, a bit each; none if the system does not tell.

@@ -1,7 +1,13 @@
 //! Questions to the person at the terminal: asked on stderr, answered on stdin.
 
 use std::io::{BufRead, ErrorKind, IsTerminal};
+#[cfg(unix)]
+use std::sync::{Mutex, Once, PoisonError};
 
+#[cfg(unix)]
+use rustix::process::{Signal, getpid, kill_process};
+#[cfg(unix)]
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
 use super::Report;
@@ -9,12 +15,9 @@ use crate::declaration::Target;
 use crate::error::{Error, Result, error};
 use crate::i18n::{Text, tr};
 use crate::secret::Secret;
-use crate::signals::interruptible;
+use crate::signals::{self, interruptible};
 use crate::terminal::{columns, wrap};
 use crate::threads::apart;
-
-/// How a line is read from the terminal.
-type Reader = fn() -> std::io::Result<Option<Zeroizing<String>>>;
 
 impl Report {
     /// Whether there is a person to be asked: a terminal to ask at, and one to answer at.
@@ -38,7 +41,7 @@ impl Report {
 
     /// Asks for a line that may be seen. `None` where the input has ended.
     pub async fn ask(&self, question: Text) -> Result<Option<Secret>> {
-        let answer = self.line_of(question, seen).await?;
+        let answer = self.line_of(question, false).await?;
         if answer.is_none() {
             self.line("");
         }
@@ -47,7 +50,7 @@ impl Report {
 
     /// Asks for a line that is not shown while it is typed.
     pub async fn ask_unseen(&self, question: Text) -> Result<Option<Secret>> {
-        let answer = self.line_of(question, unseen).await;
+        let answer = self.line_of(question, true).await;
         self.line("");
         let answer = answer?;
         answer.iter().for_each(|answer| self.learn(answer));
@@ -73,11 +76,12 @@ impl Report {
         }
     }
 
-    async fn line_of(&self, question: Text, read: Reader) -> Result<Option<Secret>> {
+    async fn line_of(&self, question: Text, hidden: bool) -> Result<Option<Secret>> {
         let _hold = self.hold();
+        let read = if hidden { unseen } else { seen };
         self.write(&[&folded(&self.words(&question)), " "].concat());
         // Whatever ends the wait, the terminal is as it was.
-        let _modes = Modes::keep();
+        let _modes = Modes::keep(hidden);
         // Nothing can stop a read from the terminal: a thread waits, not we.
         let answer = interruptible(None, async { Ok(apart(read).await) }).await;
         let answer = answer.inspect_err(|_| self.line(""))?;
@@ -126,25 +130,71 @@ fn forget_typed() {
     let _ = rustix::termios::tcflush(std::io::stdin(), rustix::termios::QueueSelector::IFlush);
 }
 
-/// The terminal's modes, put back when this is dropped.
+/// The terminal's modes, put back when this is dropped, and while the process is stopped.
 #[cfg(unix)]
-struct Modes(Option<rustix::termios::Termios>);
+struct Modes(Option<Termios>);
+
+/// The modes around a line that is not shown, while it is asked for.
+#[cfg(unix)]
+static HIDDEN: Mutex<Option<Termios>> = Mutex::new(None);
 
 #[cfg(unix)]
 impl Modes {
-    fn keep() -> Self {
-        Self(rustix::termios::tcgetattr(std::io::stdin()).ok())
+    fn keep(hidden: bool) -> Self {
+        let modes = tcgetattr(std::io::stdin()).ok();
+        if hidden {
+            static WATCHED: Once = Once::new();
+            WATCHED.call_once(show_while_stopped);
+            *lock() = modes.clone();
+        }
+        Self(modes)
     }
 }
 
 #[cfg(unix)]
 impl Drop for Modes {
     fn drop(&mut self) {
-        if let Some(modes) = &self.0 {
-            let now = rustix::termios::OptionalActions::Now;
-            let _ = rustix::termios::tcsetattr(std::io::stdin(), now, modes);
-        }
+        *lock() = None;
+        set(self.0.as_ref());
     }
+}
+
+#[cfg(unix)]
+fn lock() -> std::sync::MutexGuard<'static, Option<Termios>> {
+    HIDDEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(unix)]
+fn set(modes: Option<&Termios>) {
+    if let Some(modes) = modes {
+        let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, modes);
+    }
+}
+
+/// From here on the process stops itself when it is told to, with the terminal as it was, and hides what is typed when it
+/// goes on: shells put the modes back that they know. The signals stay caught, so this goes on for the whole run.
+#[cfg(unix)]
+fn show_while_stopped() {
+    let [Some(mut stop), Some(mut go_on)] = [Signal::TSTP, Signal::CONT].map(signals::stream)
+    else {
+        return;
+    };
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = stop.recv() => {
+                    set(lock().as_ref());
+                    let _ = kill_process(getpid(), Signal::STOP);
+                }
+                _ = go_on.recv() => {}
+            }
+            let hidden = lock().clone().map(|mut modes| {
+                modes.local_modes -= LocalModes::ECHO;
+                modes
+            });
+            set(hidden.as_ref());
+        }
+    });
 }
 
 /// Elsewhere the library puts them back itself.
@@ -153,7 +203,7 @@ struct Modes;
 
 #[cfg(not(unix))]
 impl Modes {
-    fn keep() -> Self {
+    fn keep(_: bool) -> Self {
         Self
     }
 }

@@ -10,7 +10,7 @@ use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 
-use super::machine::wrapped;
+use super::machine::{signal, wrapped};
 
 /// Nothing takes longer, or it will never come.
 const NEVER: Duration = Duration::from_secs(60);
@@ -149,6 +149,29 @@ impl Terminal {
     pub fn echoes(&self) -> bool {
         let modes = tcgetattr(&self.master).expect("a terminal").local_modes;
         modes.contains(LocalModes::ECHO) && modes.contains(LocalModes::ICANON)
+    }
+
+    /// Shows what is typed, as a shell makes it when a program stops.
+    pub fn show(&self) {
+        let mut modes = tcgetattr(&self.master).expect("a terminal");
+        modes.local_modes |= LocalModes::ECHO;
+        tcsetattr(&self.master, OptionalActions::Now, &modes).expect("a mode");
+    }
+
+    /// Sends the program a signal that stops it, and waits until it has stopped.
+    #[track_caller]
+    pub fn stops(&mut self, number: rustix::process::Signal) -> &mut Self {
+        signal(&self.child, number);
+        let until = Instant::now() + NEVER;
+        let path = format!("/proc/{}/stat", self.child.id());
+        while !std::fs::read_to_string(&path)
+            .expect("a state")
+            .contains(") T ")
+        {
+            assert!(Instant::now() < until, "it goes on");
+            std::thread::yield_now();
+        }
+        self
     }
 
     /// Waits until what is typed is not shown: until then it would be.
