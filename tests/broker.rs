@@ -331,6 +331,13 @@ fn the_end_is_created_and_expires_in_by_the_servers_clock() {
         // Times of two clocks, or of two time zones: no token lasts longer than it is said to.
         (Some(now + 86_400), Some(now), 3600),
         (Some(now + 86_400), None, 3600),
+        (Some(now - 3 * 3600), Some(now), 3600),
+        (Some(now - 12 * 3600), None, 3600),
+        (Some(now + 19_800), Some(now), 3600),
+        // Milliseconds.
+        (Some(now * 1000), None, 3600),
+        (Some((now - 600) * 1000), Some(now), 3000),
+        (Some((now - 3 * 3600) * 1000), Some(now), 3600),
     ] {
         let (rest, stderr) = lasts(created, &json!(3600), date);
         let rest = rest.expect("an end");

@@ -251,18 +251,30 @@ fn partner_hint(context: &Context<'_>, error: Error, sent: bool) -> Error {
 }
 
 /// How long the token still lasts: `Created + Expires_In` by the server's clock, which its `Date` tells, and never
-/// longer than `Expires_In`, wherever `Created` lies.
+/// longer than `Expires_In`, wherever `Created` lies. `Created` may count milliseconds; in local time it may say that the
+/// token has ended, which none does that has just been handed out.
 fn remaining(answer: &Json, server_now: Option<Timestamp>) -> Option<SignedDuration> {
     let lasts = lifetime(answer.get("Expires_In")?)?;
+    // The year 5138 in seconds, 1973 in milliseconds.
+    const SECONDS_MAX: i64 = 100_000_000_000;
+    /// No zone is further from UTC.
+    const ZONE_MAX: SignedDuration = SignedDuration::from_hours(14);
     let Some(created) = answer.text("Created").and_then(|text| text.parse().ok()) else {
         return Some(lasts);
     };
-    let end = Timestamp::from_second(created)
-        .ok()?
-        .checked_add(lasts)
-        .ok()?;
+    let created = if created < SECONDS_MAX {
+        created
+    } else {
+        created / 1000
+    };
+    let created = Timestamp::from_second(created).ok()?;
+    let end = created.checked_add(lasts).ok()?;
     let local_now = Timestamp::now();
     let now = server_now.filter(|server| server.duration_since(local_now).abs() > CLOCKS_AGREE);
-    let rest = end.duration_since(now.unwrap_or(local_now));
-    rest.is_positive().then_some(rest.min(lasts))
+    let now = now.unwrap_or(local_now);
+    let rest = end.duration_since(now);
+    if rest.is_positive() {
+        return Some(rest.min(lasts));
+    }
+    (now.duration_since(created) <= ZONE_MAX).then_some(lasts)
 }
