@@ -4,6 +4,7 @@ mod git;
 
 use std::fs;
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Barrier};
 
 use rustix::process::Signal;
 
@@ -668,7 +669,11 @@ fn quotes_and_invisible_characters_are_not_taken_for_part_of_a_credential_unaske
         for question in questions {
             terminal.sees(question).sees("[y/N] ").types(answer);
         }
-        terminal.sees("[Y/n] ").types("n\r");
+        // Where they are, an env file would have quotes within quotes.
+        match answer {
+            "y\r" => terminal.sees("nothing is written to ./.env"),
+            _ => terminal.sees("[Y/n] ").types("n\r"),
+        };
         let left = terminal.ends();
         assert_eq!(left.code, 0, "{}", left.output);
         assert_eq!(
@@ -683,13 +688,68 @@ fn quotes_and_invisible_characters_are_not_taken_for_part_of_a_credential_unaske
 }
 
 #[test]
-fn what_is_set_with_quotes_or_invisible_characters_is_sent_with_a_warning() {
-    let quotes = "begins and ends with quotes, which are part of its value";
+fn a_run_that_stops_shows_what_is_typed_elsewhere_and_hides_the_secret_again() {
+    if !installed("setsid") {
+        return;
+    }
+    let go_on = |terminal: &Terminal| signal(terminal.child(), Signal::CONT);
+    let gate = Arc::new(Barrier::new(2));
+    let mut script = canned::gluo(TOKEN).into_iter();
+    let challenge = script.next().expect("a challenge").together(&gate);
+    let script = [challenge].into_iter().chain(script).collect();
+    let server = Server::start(script);
+    let mut machine = bare();
+    machine
+        .set("GLUO_URL", &server.url())
+        .set("GLUO_USERNAME", "api");
+    let mut terminal = start(&machine, "login gluo --no-store");
+    terminal.sees("GLUO_ACCESS_KEY (not shown): ").hides();
+    // A shell shows what is typed to it, and puts back the modes that it knows.
+    for (stop, shown) in [
+        (Signal::TSTP, true),
+        (Signal::STOP, false),
+        (Signal::TSTP, true),
+    ] {
+        terminal.stops(stop);
+        assert_eq!(terminal.echoes(), shown, "{stop:?}");
+        terminal.show();
+        go_on(&terminal);
+        terminal.hides();
+    }
+    terminal
+        .types(&format!("{KEY}\r"))
+        .sees("asking for a challenge");
+    // Ctrl-Z works afterwards too.
+    terminal.stops(Signal::TSTP);
+    go_on(&terminal);
+    gate.wait();
+    terminal.sees(TOKEN);
+    terminal.sees("[Y/n] ").types("n\r");
+    let left = terminal.ends();
+    assert_eq!((left.code, left.sane), (0, true), "{}", left.output);
+    assert!(!left.output.contains(KEY), "{}", left.output);
+}
+
+#[test]
+fn what_is_set_with_invisible_characters_is_sent_with_a_warning_and_with_quotes_not_at_all() {
     let unseen = "begins or ends with an invisible character, which is part of its value";
+    for (user, password) in [
+        ("ana", format!("“{KEY}”")),
+        ("ana", format!("\"{KEY}\"")),
+        ("'ana'", KEY.to_owned()),
+    ] {
+        let server = Server::start(Vec::new());
+        let mut machine = bare();
+        machine
+            .set("ZEEV_URL", &server.url())
+            .set("ZEEV_USERNAME", user)
+            .set("ZEEV_PASSWORD", &password);
+        let run = machine.run("login zeev");
+        run.fails(2, &["begins and ends with quotes"]);
+    }
     for (user, password, why) in [
-        ("‘ana’", format!("“{KEY}”"), quotes),
-        ("'ana'", format!("\"{KEY}\""), quotes),
         ("ana\u{200b}", format!("{KEY}\u{a0}"), unseen),
+        ("\u{feff}ana", format!("\u{200b}{KEY}"), unseen),
     ] {
         let server = Server::start(vec![canned::zeev(TOKEN)]);
         let mut machine = bare();

@@ -544,12 +544,8 @@ fn a_planted_file_names_no_commands_and_files() {
     for (line, name) in [
         ("ZEEV_PASSWORD_CMD='touch ran; echo x'", "ZEEV_PASSWORD_CMD"),
         ("ZEEV_PASSWORD_FILE=pass", "ZEEV_PASSWORD_FILE"),
-        (
-            "export GLUO_ACCESS_KEY_CMD='touch ran'",
-            "GLUO_ACCESS_KEY_CMD",
-        ),
     ] {
-        let server = zeev(usize::from(name.starts_with("ZEEV")));
+        let server = zeev(1);
         let machine = Machine::new();
         machine.write("pass", "x");
         machine.write(
@@ -565,10 +561,8 @@ fn a_planted_file_names_no_commands_and_files() {
             (server.connections(), machine.files()),
             (0, vec![".env".to_owned(), "pass".to_owned()])
         );
-        if name.starts_with("ZEEV") {
-            machine.run("login zeev --env-file .env").answer();
-            assert_eq!(sent(&server), [pair("ana", "x")]);
-        }
+        machine.run("login zeev --env-file .env").answer();
+        assert_eq!(sent(&server), [pair("ana", "x")]);
     }
 }
 
@@ -754,7 +748,7 @@ fn a_value_that_readers_disagree_on_is_refused_without_its_text() {
 #[track_caller]
 fn refused(machine: &Machine, line: usize, why: &str) -> Outcome {
     let outcome = machine.run("login zeev");
-    outcome.fails(2, &[&format!("error: ./.env line {line}: {why}")]);
+    outcome.fails(2, &[&format!("./.env line {line}: {why}")]);
     for part in ["C4nary", "Line", "[31m"] {
         assert!(
             !outcome.stderr.contains(part),
@@ -821,7 +815,7 @@ fn only_this_folders_file_is_read() {
 #[test]
 fn what_is_no_regular_file_is_passed_over() {
     for (kind, why) in [
-        ("fifo", "./.env (not a regular file)"),
+        ("fifo", "./.env (a pipe, which `--env-file .env` reads)"),
         ("folder", "./.env (not a regular file)"),
         ("dangling", "./.env (a link to nothing)"),
         ("device", "./.env (not a regular file)"),
@@ -1426,7 +1420,6 @@ fn a_name_that_is_nearly_a_settings_is_warned_about() {
         "warning: CRMAUTH_STOER (the environment) is no setting; did you mean CRMAUTH_STORE?",
         "warning: CRMAUTH_STORE (./.env line 9) has no effect: it is read from the environment only",
         "warning: zeev: ZEEV_TIMEOUT (the environment) is no setting; did you mean --timeout?",
-        "warning: zeev: zeev_username (the environment) is no setting; did you mean ZEEV_USERNAME?",
         "warning: zeev: ZEEV_ALOW_HTTP (./.env line 4) is no setting; did you mean ZEEV_ALLOW_HTTP?",
     ];
     for line in ["login zeev", "token zeev", "status zeev"] {

@@ -57,7 +57,7 @@ pub(super) fn colored(choice: Color, environment: &Environment, terminal: bool) 
 
 /// Whether a terminal can do more than print lines, with a person in front of it.
 fn is_capable_terminal(environment: &Environment) -> bool {
-    !is_set("CI", environment)
+    !environment.is_ci()
         && !environment
             .get("TERM")
             .is_ok_and(|term| term == Some("dumb"))

@@ -222,7 +222,7 @@ impl Guide {
             }
             if would_be_refused(sources, target).await {
                 run.report.tell(tr!(
-                    "{target}: nothing is written to {shown}, where it would be refused beside what is set elsewhere",
+                    "{target}: nothing is written to {shown}, where it would be refused",
                     target,
                     shown
                 ));
@@ -251,7 +251,7 @@ impl Guide {
 pub(super) fn why_not_asking(run: &Run<'_>) -> Result<Option<Text>> {
     Ok(if run.global.no_input {
         Some(tr!("nothing is asked because of --no-input"))
-    } else if run.environment.get("CI")?.is_some() {
+    } else if run.environment.is_ci() {
         Some(tr!("nothing is asked because CI is set"))
     } else if !run.report.meets_person() {
         Some(tr!("nothing is asked because there is no terminal"))

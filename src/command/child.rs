@@ -7,18 +7,18 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
 use super::Run;
+use crate::declaration::Target;
 use crate::error::{Error, Result, error};
 use crate::files::PrivateFolder;
 use crate::i18n::tr;
+use crate::settings::Sources;
 use crate::signals;
 
 /// Finds a command as a shell would.
 pub fn find(name: &OsStr, run: &Run<'_>) -> Result<PathBuf> {
     let direct = name.as_encoded_bytes().contains(&b'/');
-    let path = run
-        .environment
-        .get("PATH")?
-        .unwrap_or("/usr/local/bin:/usr/bin:/bin");
+    let usual = Path::new("/usr/local/bin:/usr/bin:/bin");
+    let path = run.environment.path("PATH").unwrap_or(usual);
     let folders = std::env::split_paths(path)
         .filter(|_| !name.is_empty())
         .map(|folder| folder.join(name));
@@ -90,8 +90,30 @@ pub async fn wait(name: &OsStr, mut command: tokio::process::Command) -> Result<
 /// The environment without the settings' secrets, for a command that needs none of them.
 pub fn public_environment<'a>(
     run: &'a Run<'_>,
+    sources: &Sources,
+    wanted: &[Target],
 ) -> impl Iterator<Item = (&'a OsString, Cow<'a, OsStr>)> {
-    run.environment.public_vars()
+    let named = sources
+        .configured()
+        .into_iter()
+        .filter(|target| sources.has_url(target));
+    let used: Vec<Target> = wanted.iter().cloned().chain(named).collect();
+    run.environment
+        .public_vars(move |spec| used.iter().any(|target| target.spec.id == spec.id))
+}
+
+/// The variables that keep a command's requests to loopback from a proxy.
+pub fn direct_loopback(run: &Run<'_>) -> [(&'static str, OsString); 2] {
+    ["no_proxy", "NO_PROXY"].map(|name| {
+        let mut hosts = run
+            .environment
+            .path(name)
+            .map_or_else(OsString::new, |hosts| {
+                [hosts.as_os_str(), OsStr::new(",")].into_iter().collect()
+            });
+        hosts.push("127.0.0.1,localhost");
+        (name, hosts)
+    })
 }
 
 /// A command's own code; 128 and the signal's number if a signal ended it.

@@ -78,9 +78,7 @@ impl Delivery {
         format.check(&targets.iter().collect::<Vec<_>>(), &shape)?;
         let file = file.map(Replacement::open).transpose()?;
         let github_env = match format {
-            Format::GitHub => Some(EnvFile::open(
-                run.environment.get("GITHUB_ENV")?.map(Path::new),
-            )?),
+            Format::GitHub => Some(EnvFile::open(run.environment.path("GITHUB_ENV"))?),
             _ => None,
         };
         Ok(Prepared {

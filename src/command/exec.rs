@@ -80,7 +80,10 @@ async fn start(args: &Args, run: &Run<'_>) -> Result<u8> {
     command
         .args(rest)
         .env_clear()
-        .envs(child::public_environment(run));
+        .envs(child::public_environment(run, &sources, &wanted));
+    if servers.is_some() {
+        command.envs(child::direct_loopback(run));
+    }
     #[cfg(unix)]
     std::os::unix::process::CommandExt::arg0(&mut command, name);
     for login in &logins {

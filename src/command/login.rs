@@ -64,7 +64,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     };
     let (services, mut sources, _servers) = run.services().await?;
     let wanted = if args.all {
-        configured(&sources)?
+        configured(&sources, run)?
     } else {
         named
     };
@@ -188,8 +188,22 @@ fn jobs(text: &str) -> std::result::Result<u16, Refused> {
     number.ok_or_else(|| Refused(tr!("it must be between 1 and 1000")))
 }
 
-fn configured(sources: &Sources) -> Result<Vec<Target>> {
-    let targets = sources.configured();
+fn configured(sources: &Sources, run: &Run<'_>) -> Result<Vec<Target>> {
+    let mut targets = sources.configured();
+    // Other programs have a BROKER_PASSWORD too.
+    if targets.iter().any(|target| sources.has_url(target)) {
+        targets.retain(|target| {
+            let has_url = sources.has_url(target);
+            if !has_url {
+                let variable = target.variable("URL");
+                run.report.warn(
+                    Some(target),
+                    tr!("passed over, since {variable} is not set", variable),
+                );
+            }
+            has_url
+        });
+    }
     if targets.is_empty() {
         return Err(error!(
             MissingSetting, "no target is configured";

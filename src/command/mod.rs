@@ -197,7 +197,7 @@ impl Run<'_> {
                 }
                 _ => return refuse(),
             },
-            None => match self.state_folder()? {
+            None => match self.state_folder() {
                 Some(folder) => folder,
                 None => {
                     let text = tr!(
@@ -216,33 +216,23 @@ impl Run<'_> {
         let Some(below) = path.strip_prefix("~/") else {
             return Ok(PathBuf::from(path));
         };
-        let home = self.environment.get("HOME")?.ok_or_else(|| {
+        let home = self.environment.path("HOME").ok_or_else(|| {
             error!(
                 BadSetting,
                 "the store {path} begins with ~, and HOME is not set", path
             )
         })?;
-        Ok(PathBuf::from(home).join(below))
+        Ok(home.join(below))
     }
 
     /// `$XDG_STATE_HOME/crmauth`, which counts only if it is absolute, or `~/.local/state/crmauth`.
-    fn state_folder(&self) -> Result<Option<PathBuf>> {
+    fn state_folder(&self) -> Option<PathBuf> {
         let state = self
             .environment
-            .get("XDG_STATE_HOME")?
-            .map(PathBuf::from)
+            .path("XDG_STATE_HOME")
             .filter(|path| path.is_absolute());
-        let home = || -> Result<Option<PathBuf>> {
-            Ok(self
-                .environment
-                .get("HOME")?
-                .map(|home| PathBuf::from(home).join(".local/state")))
-        };
-        Ok(match state {
-            Some(state) => Some(state),
-            None => home()?,
-        }
-        .map(|state| state.join("crmauth")))
+        let home = || Some(self.environment.path("HOME")?.join(".local/state"));
+        Some(state.map(PathBuf::from).or_else(home)?.join("crmauth"))
     }
 
     /// An empty `SSL_CERT_FILE` is set too, and names no file: so OpenSSL reads it.
@@ -275,7 +265,7 @@ impl Run<'_> {
             Ok(None)
         };
         // Under CGI the variable HTTP_PROXY is the client's header `Proxy`.
-        let http: &[&str] = match self.environment.get("REQUEST_METHOD")? {
+        let http: &[&str] = match self.environment.path("REQUEST_METHOD") {
             Some(_) => &["http_proxy", "all_proxy", "ALL_PROXY"],
             None => &["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"],
         };

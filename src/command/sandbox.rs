@@ -108,6 +108,7 @@ async fn command(
         .envs(own)
         .envs(lang)
         .envs(servers.settings().iter().map(|(name, value)| (name, value)))
+        .envs(child::direct_loopback(run))
         .env("CRMAUTH_STORE", location)
         .env("CRMAUTH_ENV_FILE", "/dev/null");
     child::wait(name, command).await

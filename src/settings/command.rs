@@ -79,16 +79,26 @@ pub(super) async fn run(
 /// All that a child prints, and its status when it has ended; no status where it prints too much.
 async fn output(child: &mut Child) -> std::io::Result<(Bytes, Option<std::process::ExitStatus>)> {
     let mut printed = Zeroizing::new(Vec::with_capacity(MAX + 1));
+    let mut status = None;
     if let Some(stdout) = child.stdout.take() {
-        stdout
-            .take(MAX as u64 + 1)
-            .read_to_end(&mut printed)
-            .await?;
+        let mut stdout = stdout.take(MAX as u64 + 1);
+        loop {
+            tokio::select! {
+                biased;
+                read = stdout.read_buf(&mut *printed) => if read? == 0 { break },
+                ended = child.wait(), if status.is_none() => status = Some(ended?),
+                // An agent that it left running may hold its stdout for ever. What it printed itself is there by now.
+                () = tokio::task::yield_now(), if status.is_some() => break,
+            }
+        }
     }
     if printed.len() > MAX {
         return Ok((printed, None));
     }
-    let status = child.wait().await?;
+    let status = match status {
+        Some(status) => status,
+        None => child.wait().await?,
+    };
     Ok((printed, Some(status)))
 }
 
@@ -177,6 +187,32 @@ mod tests {
             run("head -c 65536 /dev/zero", long).map(|text| text.len()),
             Ok(65536)
         );
+    }
+
+    #[test]
+    fn what_a_command_leaves_running_is_not_waited_for() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let pipe = dir.path().join("pipe");
+        let name = pipe.display();
+        for text in [
+            "cat '{name}' & echo v",
+            "echo v; cat '{name}' &",
+            "(cat '{name}'; echo late) & sleep 0 & echo v",
+            "sh -c \"cat '{name}' &\"; echo v; exit 0",
+        ] {
+            let made = run(
+                &format!("rm -f '{name}'; mkfifo '{name}'"),
+                Duration::from_secs(60),
+            );
+            assert_eq!(made.as_deref(), Ok(""));
+            let printed = run(
+                &text.replace("{name}", &name.to_string()),
+                Duration::from_secs(60),
+            );
+            assert_eq!(printed.as_deref(), Ok("v\n"), "{text}");
+            // It reads, so it is there still; now it ends.
+            std::fs::write(&pipe, "").expect("a reader");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::error::{Error, Result, error};
 use crate::i18n::{Text, tr};
 use crate::provider;
 use crate::secret::Secret;
+use crate::secret::foreign::unseen;
 
 /// A setting that a file holds.
 pub(super) struct Entry {
@@ -28,12 +29,14 @@ pub(super) struct Entry {
     pub form: Form,
     /// Whether its field is a secret.
     pub secret: bool,
+    /// Why it cannot be used; its text is empty then. Whose settings they are not is not concerned.
+    pub fault: Option<Error>,
 }
 
 /// Reads a file's bytes: every setting of ours in it.
 ///
-/// Errors: [`Cause::BadSetting`]; the message begins with `line N: `, or with a verb, and shows names of ours only: the caller
-/// puts the file's path before it.
+/// Errors and faults: [`Cause::BadSetting`]; the message begins with `line N: `, or with a verb, and shows names of ours only:
+/// the caller puts the file's path before it.
 pub(super) fn read(bytes: &[u8]) -> Result<Vec<Entry>> {
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
         return Err(error!(BadSetting, "is UTF-16"; hint "save it as UTF-8"));
@@ -42,48 +45,57 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Entry>> {
     let lines: Vec<Line> = bytes.split(|byte| *byte == b'\n').map(Line::new).collect();
     let ours = Ours::new(&lines);
     let mut entries = Vec::new();
+    let mut misplaced = Vec::new();
     let mut seen = BTreeMap::new();
     let mut at = 0;
     while at < lines.len() {
         let number = at + 1;
         let Some(key) = ours.key(&lines[at]) else {
-            hidden_behind_a_return(lines[at].bytes, number, &ours)?;
+            entries.extend(hidden_behind_a_return(lines[at].bytes, number, &ours));
+            misplaced.extend(not_at_the_start(lines[at].bytes, number, &ours));
             let last = quote_closes(&lines, at).unwrap_or(at);
-            swallowed(&lines, at, last, &ours)?;
+            entries.extend(swallowed(&lines, at, last, &ours));
             at = last + 1;
             continue;
         };
-        let name = &key.written;
-        let Some(raw) = lines[at].value else {
-            return Err(refuse(number, tr!("{name} has no `=` behind it", name))
-                .hint(tr!("write {name}='…', or remove the line", name)));
-        };
-        let text = value::parse(raw, name, &key.variable, key.secret)
-            .map_err(|fault| refuse(number, fault.message).hint(fault.hint))?;
-        if let Some((first, same)) = seen.get(name) {
-            // What `token -f env` adds to a file may stand there already.
-            if *same == text {
-                at += 1;
-                continue;
-            }
-            return Err(refuse(
-                number,
-                tr!("{name} is set in line {first} already", name, first),
-            )
-            .hint(tr!("keep line {first} or line {number}", first, number)));
+        if let Some(text) = setting(&lines[at], number, &key, &mut seen).transpose() {
+            entries.push(key.entry(number, text));
         }
-        seen.insert(name.clone(), (number, text.clone()));
-        entries.push(Entry {
-            variable: key.variable,
-            written: key.written,
-            line: number,
-            text,
-            form: key.form,
-            secret: key.secret,
-        });
         at += 1;
     }
+    let set: HashSet<&str> = entries
+        .iter()
+        .map(|entry| entry.variable.as_str())
+        .collect();
+    misplaced.retain(|entry| !set.contains(entry.variable.as_str()));
+    entries.append(&mut misplaced);
     Ok(entries)
+}
+
+/// The value that a line of ours gives, unless it is given already; `seen` has what the lines before give.
+fn setting(
+    line: &Line,
+    number: usize,
+    key: &Key,
+    seen: &mut BTreeMap<String, (usize, Secret)>,
+) -> Result<Option<Secret>> {
+    let name = &key.written;
+    let Some(raw) = line.value else {
+        return Err(refuse(number, tr!("{name} has no `=` behind it", name))
+            .hint(tr!("write {name}='…', or remove the line", name)));
+    };
+    let text = value::parse(raw, name, &key.variable, key.secret)
+        .map_err(|fault| refuse(number, fault.message).hint(fault.hint))?;
+    let Some((first, same)) = seen.get(name) else {
+        seen.insert(name.clone(), (number, text.clone()));
+        return Ok(Some(text));
+    };
+    // What `token -f env` adds to a file may stand there already.
+    if *same == text {
+        return Ok(None);
+    }
+    let why = tr!("{name} is set in line {first} already", name, first);
+    Err(refuse(number, why).hint(tr!("keep line {first} or line {number}", first, number)))
 }
 
 /// Every name in a file that a value is given to, with its line.
@@ -154,6 +166,24 @@ struct Key {
     written: String,
     form: Form,
     secret: bool,
+}
+
+impl Key {
+    fn entry(self, line: usize, text: Result<Secret>) -> Entry {
+        let (text, fault) = match text {
+            Ok(text) => (text, None),
+            Err(fault) => (Secret::new(String::new()), Some(fault)),
+        };
+        Entry {
+            variable: self.variable,
+            written: self.written,
+            line,
+            text,
+            form: self.form,
+            secret: self.secret,
+            fault,
+        }
+    }
 }
 
 /// Knows which names in this file are ours.
@@ -252,43 +282,75 @@ fn quote_closes(lines: &[Line], at: usize) -> Option<usize> {
     None
 }
 
-/// Refuses a setting of ours inside a foreign quoted value: other readers would not see it.
-fn swallowed(lines: &[Line], first: usize, last: usize, ours: &Ours) -> Result<()> {
-    for (at, line) in lines.iter().enumerate().take(last + 1).skip(first + 1) {
-        if let Some(key) = ours.key(line).filter(|_| line.value.is_some()) {
-            let opens = first + 1;
-            let name = key.written;
-            return Err(refuse(
-                at + 1,
-                tr!(
-                    "{name} stands inside the quoted value that opens in line {opens}",
-                    name,
-                    opens
-                ),
-            )
-            .hint(tr!(
-                "close the quote in line {opens}, or move {name} out of it",
-                opens,
-                name
-            )));
-        }
-    }
-    Ok(())
+/// The settings of ours inside a foreign quoted value: other readers would not see them.
+fn swallowed(lines: &[Line], first: usize, last: usize, ours: &Ours) -> Vec<Entry> {
+    let inside = lines.iter().enumerate().take(last + 1).skip(first + 1);
+    let entry = |(at, line): (usize, &Line)| {
+        let key = ours.key(line).filter(|_| line.value.is_some())?;
+        let (name, opens) = (&key.written, first + 1);
+        let why = tr!(
+            "{name} stands inside the quoted value that opens in line {opens}",
+            name,
+            opens
+        );
+        let fault = refuse(at + 1, why).hint(tr!(
+            "close the quote in line {opens}, or move {name} out of it",
+            opens,
+            name
+        ));
+        Some(key.entry(at + 1, Err(fault)))
+    };
+    inside.filter_map(entry).collect()
 }
 
-/// Refuses a setting of ours behind a lone carriage return, where some readers begin a line and some do not.
-fn hidden_behind_a_return(line: &[u8], number: usize, ours: &Ours) -> Result<()> {
-    for part in line.split(|byte| *byte == b'\r').skip(1) {
-        let part = Line::new(part);
-        if let Some(key) = ours.key(&part).filter(|_| part.value.is_some()) {
-            let why = tr!(
-                "{written} stands behind a carriage return, which ends no line",
-                written = key.written
-            );
-            return Err(refuse(number, why).hint(tr!("end the file's lines with LF or CRLF")));
+/// The settings of ours behind a lone carriage return, where some readers begin a line and some do not.
+fn hidden_behind_a_return(line: &[u8], number: usize, ours: &Ours) -> Vec<Entry> {
+    let parts = line.split(|byte| *byte == b'\r').skip(1).map(Line::new);
+    let entry = |part: Line| {
+        let key = ours.key(&part).filter(|_| part.value.is_some())?;
+        let why = tr!(
+            "{written} stands behind a carriage return, which ends no line",
+            written = key.written
+        );
+        let fault = refuse(number, why).hint(tr!("end the file's lines with LF or CRLF"));
+        Some(key.entry(number, Err(fault)))
+    };
+    parts.filter_map(entry).collect()
+}
+
+/// A setting of ours behind a word of some shell's, or behind a character that nobody sees: no reader of env files takes it.
+fn not_at_the_start(line: &[u8], number: usize, ours: &Ours) -> Option<Entry> {
+    const WORDS: [&str; 14] = [
+        "-", "const", "declare", "env", "export", "global", "let", "local", "readonly", "set",
+        "setenv", "setx", "typeset", "var",
+    ];
+    let line = std::str::from_utf8(line).ok()?;
+    let hidden = |c: char| unseen(c) || c.is_whitespace();
+    let mut rest = line.trim_start_matches(hidden);
+    while let Some((word, behind)) = rest.split_once(hidden) {
+        let option = word.starts_with('-') && word.len() < 4;
+        if !option && !WORDS.contains(&word.to_ascii_lowercase().as_str()) {
+            break;
         }
+        rest = behind.trim_start_matches(hidden);
     }
-    Ok(())
+    let lower = rest.to_ascii_lowercase();
+    let shell = ["$env:", "${env:"]
+        .iter()
+        .find(|start| lower.starts_with(*start));
+    let name = &rest[shell.map_or(0, |start| start.len())..];
+    let end = name.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let before = line.trim_start_matches([' ', '\t']).len() > name.len();
+    let key = ours
+        .key(&Line::new(&name.as_bytes()[..end?]))
+        .filter(|_| before)?;
+    let name = &key.written;
+    let fault = refuse(
+        number,
+        tr!("something stands before {name}, so nobody reads it", name),
+    )
+    .hint(tr!("begin the line with the name: {name}='…'", name));
+    Some(key.entry(number, Err(fault)))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::names;
+use crate::declaration::{FLAG, Spec};
 use crate::error::{Result, error};
 
 /// A snapshot of the process's environment. It has no `Debug`: variables hold secrets.
@@ -39,6 +40,23 @@ impl Environment {
         Ok(Some(value).filter(|value| !value.trim().is_empty()))
     }
 
+    /// A variable's path, in whatever bytes; an empty one is unset.
+    pub fn path(&self, name: &str) -> Option<&Path> {
+        let value = self.vars.get(OsStr::new(name))?;
+        let blank = value.to_str().is_some_and(|text| text.trim().is_empty());
+        (!blank).then(|| Path::new(value))
+    }
+
+    /// Whether a CI system runs this, where no person sits. `CI=false` says that none does.
+    pub fn is_ci(&self) -> bool {
+        let off = |value: &Path| {
+            FLAG[1]
+                .iter()
+                .any(|word| value.as_os_str().eq_ignore_ascii_case(word))
+        };
+        self.path("CI").is_some_and(|value| !off(value))
+    }
+
     /// The current folder.
     pub fn cwd(&self) -> &Path {
         &self.cwd
@@ -49,14 +67,22 @@ impl Environment {
         self.vars.iter()
     }
 
-    /// Every variable but those that hold a secret of these systems, or of crmauth itself. Where a shared store's
-    /// place holds its password, the place stays: a crmauth without it would log in beside those who share.
-    pub fn public_vars(&self) -> impl Iterator<Item = (&OsString, Cow<'_, OsStr>)> {
-        self.vars().filter_map(|(name, value)| match name.to_str() {
-            Some("CRMAUTH_STORE") => Some((name, without_user(value))),
-            Some(text) if names::is_secret(text) || text.starts_with("CRMAUTH_STORE_KEY") => None,
-            _ => Some((name, Cow::Borrowed(value.as_os_str()))),
-        })
+    /// Every variable but those that hold a secret of crmauth itself, or of a system that is in use: what has the name of
+    /// another's may be another program's. Where a shared store's place holds its password, the place stays: a crmauth
+    /// without it would log in beside those who share.
+    pub fn public_vars(
+        &self,
+        in_use: impl Fn(&Spec) -> bool,
+    ) -> impl Iterator<Item = (&OsString, Cow<'_, OsStr>)> {
+        let is_secret = move |name: &str| {
+            names::parse(name).is_some_and(|name| name.field.secret() && in_use(name.target.spec))
+        };
+        self.vars()
+            .filter_map(move |(name, value)| match name.to_str() {
+                Some("CRMAUTH_STORE") => Some((name, without_user(value))),
+                Some(text) if is_secret(text) || text.starts_with("CRMAUTH_STORE_KEY") => None,
+                _ => Some((name, Cow::Borrowed(value.as_os_str()))),
+            })
     }
 
     /// The names of all variables that are valid UTF-8, as those of our settings are.

@@ -74,11 +74,6 @@ pub(super) fn system(name: &str) -> Option<&'static Spec> {
     Some(begun(name)?.0)
 }
 
-/// Whether a variable of that name holds a secret of one of these systems, or says where one is.
-pub(super) fn is_secret(name: &str) -> bool {
-    parse(name).is_some_and(|name| name.field.secret())
-}
-
 /// Takes a variable's name apart; `None` for one that is not ours.
 pub(super) fn parse(text: &str) -> Option<Name> {
     let (spec, rest) = begun(text)?;

@@ -143,6 +143,7 @@ impl Plan {
                     let printed = command::run(&text, patience, deadline).await.map_err(bad)?;
                     value::from_bytes(&printed)
                         .and_then(|value| value::check(value.expose(), field, spec))
+                        .and_then(|value| value::refuse_quotes(value.expose()).map(|()| value))
                         .map_err(|why| bad(printed_what(&why)))?
                 }
             };

@@ -14,7 +14,7 @@ use missing::Missing;
 use super::names::Form;
 use super::plan::{Found, Plan, Value};
 use super::sources::{Origin, Setting, Sources};
-use super::value;
+use super::value::{self, Unmeant};
 use crate::declaration::{
     Alternatives, BaseUrl, COMMON, Default, Field, Kind, Need, Settings, Target,
 };
@@ -163,7 +163,8 @@ impl<'a> Resolution<'a> {
                 && hit.form == Form::Plain
                 && !resolution.unused.contains(field.name)
             {
-                let next = match field.kind {
+                let cure = Unmeant::of(hit.text.expose()).map(|it| it.cure(&hit.variable));
+                let next = cure.unwrap_or_else(|| match field.kind {
                     Kind::Url => tr!(
                         "a base URL looks like {example}",
                         example = spec.example_url
@@ -175,9 +176,17 @@ impl<'a> Resolution<'a> {
                             help = spec.about(field)
                         )
                     }
-                };
+                });
                 hit.text = value::check(hit.text.expose(), field, spec)
                     .map_err(|why| bad_value(&hit.written, &hit.origin, why).hint(next))?;
+                if field.credential() && hit.origin != Origin::Answer {
+                    value::refuse_quotes(hit.text.expose()).map_err(|why| {
+                        bad_value(&hit.written, &hit.origin, why).hint(tr!(
+                            "one pair of quotes is enough, and in the environment's value there is none: write {variable}='…'",
+                            variable = hit.written
+                        ))
+                    })?;
+                }
             }
         }
         for field in spec.all_fields() {
@@ -317,8 +326,12 @@ impl<'a> Resolution<'a> {
             )
         };
         let value = self.sources.secret_file(&path, deadline).await;
-        let checked = value.and_then(|value| value::check(value.expose(), field, self.target.spec));
-        checked.map_err(|why| bad(why).hint(instead(&hit.written)))
+        let checked = value.map_err(|why| (why, None)).and_then(|value| {
+            let cure =
+                Unmeant::of(value.expose()).map(|it| it.cure(&hit.owner.variable(field.name)));
+            value::check(value.expose(), field, self.target.spec).map_err(|why| (why, cure))
+        });
+        checked.map_err(|(why, cure)| bad(why).hint(cure.unwrap_or_else(|| instead(&hit.written))))
     }
 }
 

@@ -17,7 +17,7 @@ use super::names::{self, Form};
 use super::suggest::{Unknown, meant_own, no_setting};
 use super::value;
 use crate::declaration::{COMMON, Field, Group, Target};
-use crate::error::{Result, error};
+use crate::error::{Error, Result, error};
 use crate::files::{self, Bytes};
 use crate::i18n::{Text, tr};
 use crate::provider;
@@ -96,6 +96,8 @@ type Layer = BTreeMap<String, (String, Secret, Origin)>;
 #[derive(Clone)]
 pub struct Sources {
     layers: Vec<Layer>,
+    /// Why a source's variable cannot be used; only a target that needs it fails.
+    faults: BTreeMap<(usize, String), Error>,
     looked: Vec<Text>,
     notes: Vec<Text>,
     warnings: Vec<Text>,
@@ -116,11 +118,18 @@ impl Sources {
     /// waited for no longer than `patience`, here and where a `_FILE` is read.
     pub fn load(env: &Environment, env_files: &[PathBuf], patience: Duration) -> Result<Self> {
         let mut environment = Layer::new();
+        let mut faults = BTreeMap::new();
         let mut others = Vec::new();
         for name in env.names() {
             if names::parse(name).is_none() {
                 others.push(name);
-            } else if let Some(value) = env.get(name)? {
+                continue;
+            }
+            let value = env.get(name).unwrap_or_else(|error| {
+                faults.insert((0, name.to_owned()), error);
+                Some("")
+            });
+            if let Some(value) = value {
                 let value = Secret::new(value.to_owned());
                 environment.insert(
                     name.to_owned(),
@@ -130,6 +139,7 @@ impl Sources {
         }
         let mut sources = Self {
             layers: vec![environment],
+            faults,
             looked: vec![Origin::Environment.text()],
             notes: Vec::new(),
             warnings: Vec::new(),
@@ -143,8 +153,8 @@ impl Sources {
         for name in others {
             sources.note_unknown(name, Origin::Environment);
         }
-        let (by, named) = match env.get(ENV_FILE)? {
-            Some(path) if env_files.is_empty() => (ENV_FILE, &[PathBuf::from(path)][..]),
+        let (by, named) = match env.path(ENV_FILE) {
+            Some(path) if env_files.is_empty() => (ENV_FILE, &[path.to_owned()][..]),
             _ => ("--env-file", env_files),
         };
         for path in named.iter().rev() {
@@ -210,6 +220,7 @@ impl Sources {
         });
         Self {
             layers: vec![layer.collect()],
+            faults: BTreeMap::new(),
             looked: vec![Origin::Sandbox.text()],
             notes: Vec::new(),
             warnings: Vec::new(),
@@ -255,16 +266,37 @@ impl Sources {
                 Some(Group::Partner) => true,
                 None => field.inherited(),
             };
+            let target = Target {
+                spec,
+                account: None,
+            };
             let mut default = own().filter(|name| name.target.account.is_none());
-            if default.any(|name| accounts.is_empty() || !base(name.field)) {
-                targets.push(Target {
-                    spec,
-                    account: None,
-                });
+            if !self.is_elsewhere(&target)
+                && default.any(|name| accounts.is_empty() || !base(name.field))
+            {
+                targets.push(target);
             }
             targets.extend(accounts);
         }
         targets
+    }
+
+    /// Whether a target has a URL, and one that may be its server's.
+    pub fn has_url(&self, target: &Target) -> bool {
+        self.url(target, |_| true).is_some() && !self.is_elsewhere(target)
+    }
+
+    /// Whether a target's URL is of another protocol, and its settings so another program's: Celery has a BROKER_URL too.
+    fn is_elsewhere(&self, target: &Target) -> bool {
+        let mistyped = |scheme: &str| {
+            let near = |known| strsim::osa_distance(&scheme.to_ascii_lowercase(), known) <= 1;
+            near("http") || near("https")
+        };
+        let url = self.url(target, |_| true);
+        url.is_some_and(|url| {
+            let scheme = url.text.expose().trim().split_once("://");
+            scheme.is_some_and(|(scheme, _)| !mistyped(scheme))
+        })
     }
 
     /// What a person should know, for stderr.
@@ -383,11 +415,14 @@ impl Sources {
                 hint "keep one of {first} and {second}", first, second
             ));
         }
-        Ok(Some(hit))
+        match self.faults.get(&(hit.rank, hit.variable.clone())) {
+            Some(fault) => Err(fault.clone()),
+            None => Ok(Some(hit)),
+        }
     }
 
     /// All that is set of a target's own field, from the highest source down.
-    fn hits(&self, target: &Target, field: &Field) -> impl Iterator<Item = Setting> {
+    pub(super) fn hits(&self, target: &Target, field: &Field) -> impl Iterator<Item = Setting> {
         let name = target.variable(field.name);
         let places = self.layers.iter().enumerate();
         let forms = places

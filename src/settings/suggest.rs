@@ -145,14 +145,16 @@ impl Unknown {
 impl Sources {
     /// Variables that are no settings and were perhaps meant to be some of this target's.
     pub fn near_misses(&self, target: &Target) -> Vec<Text> {
+        let is_set = |meant: &str| {
+            names::parse(meant)
+                .is_some_and(|name| self.hits(&name.target, name.field).next().is_some())
+        };
         let unknown = self.unknown.iter();
         unknown
             .filter_map(|other| {
-                Some(no_setting(
-                    &other.name,
-                    &other.origin,
-                    &other.meant(target)?,
-                ))
+                // What is set was not mistyped: the other one is another program's.
+                let meant = other.meant(target).filter(|meant| !is_set(meant))?;
+                Some(no_setting(&other.name, &other.origin, &meant))
             })
             .collect()
     }

@@ -20,6 +20,9 @@ pub(super) const MAX: usize = 64 * 1024;
 ///
 /// Errors: what is wrong with it, beginning with a verb (`holds …`), without showing it.
 pub(super) fn check(text: &str, field: &Field, spec: &Spec) -> Result<Secret, Text> {
+    if let Some(unmeant) = Unmeant::of(text) {
+        return Err(unmeant.what());
+    }
     if text.chars().any(char::is_control) {
         return Err(tr!("holds a control character, which no setting may"));
     }
@@ -47,6 +50,91 @@ pub(super) fn check(text: &str, field: &Field, spec: &Spec) -> Result<Secret, Te
     Ok(Secret::new(text.to_owned()))
 }
 
+/// What a whole value can be that nobody means: servers count a login with it as a refusal.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Unmeant {
+    /// `$(NAME)`, `${{ … }}`, `%NAME%`: a template that nothing has filled in.
+    Placeholder,
+    /// `op://…`, `ENC[…]`: where the value is, or what encrypts it.
+    Reference,
+    LineEnd,
+}
+
+impl Unmeant {
+    pub fn of(text: &str) -> Option<Self> {
+        const BRACKETS: [(&str, &str); 7] = [
+            ("${{", "}}"),
+            ("{{", "}}"),
+            ("${", "}"),
+            ("$(", ")"),
+            ("#{", "}"),
+            ("<%=", "%>"),
+            ("%", "%"),
+        ];
+        const REFERENCES: [(&str, &str); 9] = [
+            ("op://", ""),
+            ("vault:", ""),
+            ("ref+", ""),
+            ("arn:aws:", ""),
+            ("ENC[", "]"),
+            ("ENC(", ")"),
+            ("!vault", ""),
+            ("$ANSIBLE_VAULT;", ""),
+            ("@Microsoft.KeyVault(", ")"),
+        ];
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let inner = |(open, close): (&str, &str)| {
+            let inner = text.trim().strip_prefix(open)?.strip_suffix(close)?.trim();
+            (!inner.is_empty()).then_some(inner)
+        };
+        let is_named = |brackets: (&'static str, &'static str)| {
+            inner(brackets).is_some_and(|inner| {
+                !inner.starts_with(|c: char| !word(c) || c.is_ascii_digit())
+                    && (brackets.0 != "%" || inner.chars().all(word))
+                    && !inner.contains(brackets.1)
+            })
+        };
+        // `$GLUO_KEY`, but not `$ECRET`.
+        let variable = inner(("$", "")).is_some_and(|name| {
+            name.contains('_') && name.chars().all(|c| word(c) && !c.is_ascii_lowercase())
+        });
+        if text.ends_with(['\n', '\r']) {
+            Some(Self::LineEnd)
+        } else if variable || BRACKETS.into_iter().any(is_named) {
+            Some(Self::Placeholder)
+        } else {
+            REFERENCES
+                .into_iter()
+                .any(|shape| inner(shape).is_some())
+                .then_some(Self::Reference)
+        }
+    }
+
+    fn what(self) -> Text {
+        match self {
+            Self::Placeholder => tr!("is a placeholder, which nothing has replaced with the value"),
+            Self::Reference => tr!("says where the value is kept, or is the value encrypted"),
+            Self::LineEnd => tr!("ends with a line end"),
+        }
+    }
+
+    /// What to do about it.
+    pub fn cure(self, variable: &str) -> Text {
+        match self {
+            Self::Placeholder => tr!(
+                "the shell, the CI system or the template that should have replaced it knows no such name there: check \
+                 the name, and whether this job may see it"
+            ),
+            Self::Reference => tr!(
+                "let {variable}_CMD print the value (`op read …`, `vault kv get …`, `sops decrypt …`), or run crmauth \
+                 under the program that fills it in",
+                variable
+            ),
+            Self::LineEnd => tr!("remove it: `printf %s` prints none, and `echo` does"),
+        }
+    }
+}
+
 /// What stands around a value that is hardly part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wrapping {
@@ -69,6 +157,14 @@ pub fn wrapped(text: &str) -> Option<(Wrapping, &str)> {
         .or_else(|| between(&['"'], &['"']))
         .or_else(|| between(&['\''], &['\'']))?;
     Some((Wrapping::Quotes, inner))
+}
+
+/// Quotes around a value are those of a shell or of JSON; a file may have them, which nobody quotes.
+pub(super) fn refuse_quotes(text: &str) -> Result<(), Text> {
+    match wrapped(text) {
+        Some((Wrapping::Quotes, _)) => Err(tr!("begins and ends with quotes")),
+        _ => Ok(()),
+    }
 }
 
 fn one_of(word: &str, words: &[&'static str]) -> Result<&'static str, Text> {
@@ -96,6 +192,10 @@ pub(super) fn from_bytes(bytes: &[u8]) -> Result<Secret, Text> {
         .strip_suffix(b"\n")
         .map_or(bytes, |rest| rest.strip_suffix(b"\r").unwrap_or(rest));
     let text = std::str::from_utf8(bytes).map_err(|_| tr!("is not valid UTF-8"))?;
+    if let Some(unmeant @ Unmeant::LineEnd) = Unmeant::of(text).filter(|_| !text.trim().is_empty())
+    {
+        return Err(unmeant.what());
+    }
     if text.trim().is_empty() {
         return Err(blank());
     }
@@ -178,6 +278,27 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_means_is_a_whole_value() {
+        let placeholders = "$(KEY)| $(KEY) |$(cat key.txt)|${KEY}|${KEY:-x}|${{ secrets.KEY }}|${{secrets.KEY}}|{{ key }}|\
+            {{resolve:secretsmanager:a}}|#{Key}|<%= key %>|%KEY%|%key_1%|$GLUO_KEY";
+        let references = "op://vault/item/field|vault:secret/data/a#b|vault:v1:8SDd3WHDOjf7mq==|ref+vault://a#/b|\
+            ENC[AES256_GCM,data:p673w==,type:str]|ENC(abc=)|arn:aws:secretsmanager:eu-west-1:1:secret:a|!vault >|\
+            $ANSIBLE_VAULT;1.1;AES256|@Microsoft.KeyVault(SecretUri=https://v/a)";
+        let real = "a$(b)|$(a)b|$(a)$(b)|${a|$a}|%|%%|%a b%|%1%|50%off%|a%b%|{{|{{}}|$()|${1}|$ECRET|$a_b|pa$$_WORD|op:/|\
+            op://|vault|vault:|ENC[a|xENC[a]|a\nb|<a>|{a}|(a)|[a]|`a`|#a#|";
+        for (kind, texts) in [
+            (Some(Unmeant::Placeholder), placeholders),
+            (Some(Unmeant::Reference), references),
+            (Some(Unmeant::LineEnd), "a\n|a\r\n|a\r|$(KEY)\n"),
+            (None, real),
+        ] {
+            for text in texts.split('|') {
+                assert_eq!(Unmeant::of(text), kind, "{text:?}");
+            }
+        }
+    }
+
+    #[test]
     fn bad_values() {
         for (kind, text, message) in [
             (
@@ -195,11 +316,7 @@ mod tests {
                 "a b",
                 "holds white space, which no such key does",
             ),
-            (
-                Kind::Secret,
-                "a\n",
-                "holds a control character, which no setting may",
-            ),
+            (Kind::Secret, "a\n", "ends with a line end"),
             (
                 Kind::Token,
                 "a b",
@@ -241,14 +358,8 @@ mod tests {
             (b"abc\n", Ok("abc")),
             (b"abc\r\n", Ok("abc")),
             (b" a b ", Ok(" a b ")),
-            (
-                b"abc\r",
-                Err("holds a control character or a second line, which no setting may"),
-            ),
-            (
-                b"abc\n\n",
-                Err("holds a control character or a second line, which no setting may"),
-            ),
+            (b"abc\r", Err("ends with a line end")),
+            (b"abc\n\n", Err("ends with a line end")),
             (
                 b"a\nb",
                 Err("holds a control character or a second line, which no setting may"),

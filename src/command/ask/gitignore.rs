@@ -43,7 +43,7 @@ async fn is_ignored(folder: &Path, name: &OsStr, run: &Run<'_>) -> bool {
         .arg(Path::new(".").join(name))
         .current_dir(folder)
         .env_clear()
-        .envs(child::public_environment(run))
+        .envs(run.environment.public_vars(|_| true))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -1,6 +1,15 @@
 use proptest::prelude::*;
 
 use super::*;
+
+/// All settings, or the first fault.
+fn read(bytes: &[u8]) -> Result<Vec<Entry>> {
+    let entries = super::read(bytes)?;
+    match entries.iter().find_map(|entry| entry.fault.clone()) {
+        Some(fault) => Err(fault),
+        None => Ok(entries),
+    }
+}
 use crate::error::Cause;
 
 /// Every setting as `NAME=value`, or the error's message.
@@ -72,6 +81,23 @@ fn values_arrive_as_they_are_written() {
             &[&format!("GLUO_USERNAME={value}")],
         );
     }
+}
+
+#[test]
+fn what_stands_before_a_name_is_named() {
+    let words = "\u{a0}|\u{feff}|\u{200b}|export \u{a0}|set |SET |setx |setenv |declare -x |typeset -x |set -gx |set -x |readonly |\
+        local |env |ENV |const |- |$env:|$Env:|${env:";
+    for before in words.split('|') {
+        for after in ["=h", " = h", " h", "} = h", ": h"] {
+            let file = format!("X=1\n{before}GLUO_URL{after}\n");
+            let why = "line 2: something stands before GLUO_URL, so nobody reads it";
+            refuses(&file, why);
+            // What is set as it should be is all that counts.
+            accepts(format!("{file}GLUO_URL=i"), &["GLUO_URL=i"]);
+        }
+    }
+    let others = "#set GLUO_URL=h|# GLUO_URL=h|set GLUO_X=1|X=set GLUO_URL=h|GLUO_URL.old=h|set|set |$env:|rem GLUO_URL=h";
+    others.split('|').for_each(|line| accepts(line, &[]));
 }
 
 #[test]
@@ -204,7 +230,6 @@ fn names_and_line_ends() {
         "line 1: GLUO_URL stands behind a carriage return, which ends no line",
     );
     // A byte order mark belongs to the beginning only.
-    accepts("\n\u{feff}GLUO_URL=h", &[]);
 }
 
 #[test]

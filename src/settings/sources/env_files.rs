@@ -41,7 +41,7 @@ impl Sources {
         };
         self.read.push((IMPLICIT.to_owned(), self.cwd.join(".env")));
         let foreign = !files::is_ours(&meta);
-        let entries = match entries(IMPLICIT, &bytes) {
+        let mut entries = match entries(IMPLICIT, &bytes) {
             Ok(entries) if entries.is_empty() && foreign => {
                 self.notes.push(tr!(
                     "{path}: another user's file without settings of ours, passed over",
@@ -51,19 +51,20 @@ impl Sources {
                     .push(tr!("{path} (another user's)", path = IMPLICIT));
                 return Ok(());
             }
-            _ if foreign => return Err(foreign_file()),
             entries => entries?,
         };
-        let filled = || entries.iter().filter(|entry| !is_empty(entry));
-        if let Some(entry) = filled().find(|entry| entry.form != Form::Plain) {
+        for entry in &mut entries {
             let why = tr!(
                 "line {line}: {written} is not taken from a file that nobody named",
                 line = entry.line,
                 written = entry.written
             );
-            return Err(
-                bad_file(IMPLICIT, &why).hint(tr!("`--env-file .env` names it, which is consent"))
-            );
+            if foreign {
+                entry.fault = Some(foreign_file());
+            } else if entry.form != Form::Plain && !is_empty(entry) {
+                let hint = tr!("`--env-file .env` names it, which is consent");
+                entry.fault = Some(bad_file(IMPLICIT, &why).hint(hint));
+            }
         }
         self.unknown_in(IMPLICIT, &bytes, true);
         self.looked.push(named_place(IMPLICIT));
@@ -75,7 +76,10 @@ impl Sources {
         let mut layer = Layer::new();
         let mut holds_secret = false;
         for entry in entries {
-            if is_empty(&entry) {
+            if let Some(fault) = entry.fault {
+                self.faults
+                    .insert((self.layers.len(), entry.variable.clone()), fault);
+            } else if is_empty(&entry) {
                 continue;
             }
             holds_secret |= entry.secret && entry.form == Form::Plain;
@@ -131,10 +135,15 @@ fn foreign_file() -> Error {
 }
 
 fn entries(shown: &str, bytes: &Bytes) -> Result<Vec<Entry>> {
-    envfile::read(bytes).map_err(|mut error| {
+    let named = |mut error: Error| {
         error.message = tr!("{shown} {why}", shown, why = error.message);
         error
-    })
+    };
+    let mut entries = envfile::read(bytes).map_err(named)?;
+    for entry in &mut entries {
+        entry.fault = entry.fault.take().map(named);
+    }
+    Ok(entries)
 }
 
 /// What to do about a `./.env` that cannot be used.
@@ -156,6 +165,10 @@ fn open_implicit(path: &Path) -> Result<std::result::Result<(Bytes, Metadata), T
         }
         Err(_) => return Ok(Err(tr!("out of reach"))),
     };
+    #[cfg(unix)]
+    if std::os::unix::fs::FileTypeExt::is_fifo(&meta.file_type()) {
+        return Ok(Err(tr!("a pipe, which `--env-file .env` reads")));
+    }
     if !meta.is_file() {
         return Ok(Err(tr!("not a regular file")));
     }
