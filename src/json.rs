@@ -9,6 +9,34 @@ use serde_json::{Error, Value};
 
 use crate::secret::foreign::unseen;
 
+/// How many braces, brackets, commas and colons a text may have that is read into memory: there each takes up to 250
+/// bytes.
+const VALUES_MAX: usize = 20_000;
+
+/// The deepest that `serde_json` reads.
+const DEPTH_MAX: usize = 128;
+
+/// Whether the JSON text that `bytes` begin with may be read into memory. Where it ends, so does the count.
+pub fn is_small(bytes: &[u8]) -> bool {
+    let (mut values, mut depth, mut quoted, mut escaped) = (0, 0_usize, false, false);
+    for byte in bytes {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ if quoted => {}
+            // The reader goes no deeper either.
+            b'{' | b'[' if depth == DEPTH_MAX => break,
+            b'{' | b'[' => (values, depth) = (values + 1, depth + 1),
+            b',' | b':' => values += 1,
+            b'}' | b']' if depth <= 1 => return values <= VALUES_MAX,
+            b'}' | b']' => depth -= 1,
+            _ => {}
+        }
+    }
+    values <= VALUES_MAX
+}
+
 /// The value on one line, without the line's end.
 pub fn text(value: &Value) -> String {
     let mut bytes = Vec::new();

@@ -7,15 +7,19 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Barrier};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use crmauth::declaration::Placement;
+use crmauth::secret::hex;
 use jiff::Timestamp;
+use md5::Digest;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 
 use crate::support::machine::{installed, mode, set_mode, signal};
 use crate::support::sandbox::Servers;
-use crate::support::stored::{expiring, first_login, five_at, purposes, systems};
+use crate::support::stored::{entry, expiring, first_login, five_at, purposes, read, systems};
 use crate::support::{Machine, Outcome, Reply, Server, canned, demo};
 
 const FORMATS: [&str; 10] = [
@@ -99,6 +103,64 @@ fn variables(format: &str, text: &str) -> Vec<(String, String)> {
             (name.to_owned(), value.to_owned())
         })
         .collect()
+}
+
+#[test]
+fn no_detail_contains_a_secret() {
+    for demo in demo::ALL {
+        let (variable, secret) = demo.secret;
+        let hash = hex(&sha2::Sha256::digest(secret));
+        let percent = secret
+            .bytes()
+            .map(|byte| format!("%{byte:02x}"))
+            .collect::<String>();
+        let more = json!({
+            "Senha": "x1y2", "pwd": "x1y2", "chave": ["x1y2"], "Credencial": { "a": "x1y2" }, "jwt": "x1y2",
+            "sessionId": "x1y2", "authorization": "Bearer x1y2", "PasswordHash": "x1y2", "cookie": "id=x1y2",
+            "echo": format!("User=ana&Passwd={hash}"), "HASH": hash.to_uppercase(), "list": [[secret], { "a": percent }],
+            (secret): 1, "basic": STANDARD.encode(format!("ana:{secret}")), "again": demo.token, "kept": "k3pt-as-it-is",
+        });
+        let mut good: Value = serde_json::from_str(&demo.good()).expect("JSON");
+        let whole = if demo.id == "gluo" {
+            &mut good["result"]
+        } else {
+            &mut good
+        };
+        let fields = whole.as_object_mut().expect("an object");
+        fields.extend(more.as_object().expect("an object").clone());
+        let server = Server::start(demo.script([Reply::json(200, good.to_string())]));
+        let mut machine = Machine::new();
+        demo.settle(&mut machine, &server.url());
+        let printed = machine.run(&format!("login {} -f json", demo.id)).json();
+        let stored = read(&entry(&machine));
+        for (place, details) in [
+            ("stdout", &printed["details"]),
+            ("the store", &stored["details"]),
+        ] {
+            let details = details.to_string();
+            assert!(
+                details.contains("k3pt-as-it-is"),
+                "{}, {place}: {details}",
+                demo.id
+            );
+            for secret in [
+                "x1y2",
+                secret,
+                &hash,
+                &hash.to_uppercase(),
+                &percent,
+                demo.token,
+                &STANDARD.encode(secret)[..8],
+            ] {
+                assert!(
+                    !details.contains(secret),
+                    "{}, {place}, {secret}: {details}",
+                    demo.id
+                );
+            }
+        }
+        assert_eq!(printed["token"], demo.token, "{variable}");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use serde_json::{Deserializer, Map, Value};
 use super::json::{Json, kind};
 use crate::error::{Cause, Error, Result, error};
 use crate::i18n::tr;
+use crate::json::is_small;
 
 type Fields = Map<String, Value>;
 
@@ -87,6 +88,12 @@ impl<'a> Body<'a> {
         }
         if around.any(|part| part.contains(&BOM[0])) {
             oddities.push(tr!("the server put a byte order mark beside its JSON"));
+        }
+        if text.starts_with(b"{") | text.starts_with(b"[") && !is_small(text) {
+            return Err(error!(
+                TooLarge,
+                "{host}'s answer has too many values", host
+            ));
         }
         let fields = match serde_json::from_slice(text) {
             Ok(Value::Object(fields)) => fields,
@@ -187,7 +194,8 @@ fn single_bytes(body: &[u8], charset: &str) -> Option<(String, &'static str)> {
 
 /// The object in a JSON text, as some .NET services send it.
 fn wrapped(value: &Value) -> Option<Fields> {
-    serde_json::from_str(value.as_str()?).ok()
+    let text = value.as_str().filter(|text| is_small(text.as_bytes()))?;
+    serde_json::from_str(text).ok()
 }
 
 /// Whether a text is one of PHP's notices without HTML, or may become one.
@@ -281,6 +289,9 @@ fn object_at(text: &[u8]) -> Place {
     let (length, fields, commas) = match next {
         Some(Ok(_)) => {
             let length = objects.byte_offset();
+            if !is_small(&text[..length]) {
+                return Place::Cut;
+            }
             (length, serde_json::from_slice(&text[..length]), false)
         }
         Some(Err(error)) if !error.is_eof() => {
@@ -292,6 +303,9 @@ fn object_at(text: &[u8]) -> Place {
             let Some((length, object)) = without_commas(text) else {
                 return Place::Cut;
             };
+            if !is_small(&object) {
+                return Place::Cut;
+            }
             (length, serde_json::from_slice(&object), true)
         }
         _ => return Place::Cut,

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{Cause, Error, Result};
 use crate::i18n::{Text, tr};
-use crate::secret::Secret;
+use crate::secret::{Secret, names_secret};
 use crate::session::{Session, check_token};
 
 pub(super) fn kind(value: &Value) -> Text {
@@ -108,9 +108,9 @@ impl Json {
         Session::new(token, token_type)
     }
 
-    /// The fields that may be shown, as the session's details; neither secrets nor those named.
+    /// The fields but those named, for a session's details.
     pub fn details(&self, leave_out: &[&str]) -> Map<String, Value> {
-        let mut details = public(&self.fields);
+        let mut details = self.fields.clone();
         details.retain(|name, _| {
             !leave_out
                 .iter()
@@ -184,39 +184,10 @@ const SENTENCES: [&str; 7] = [
     "description",
 ];
 
-/// Whether a field of that name contains a secret: a token (not its type), a password or a key.
-fn is_secret(name: &str) -> bool {
-    let name: String = name
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric())
-        .collect::<String>()
-        .to_ascii_lowercase();
-    let token = name.contains("token") && !name.ends_with("tokentype");
-    token
-        || ["secret", "password", "passwd", "accesskey", "apikey"]
-            .iter()
-            .any(|word| name.contains(word))
-}
-
-fn public(fields: &Map<String, Value>) -> Map<String, Value> {
-    let public = fields.iter().filter(|(name, _)| !is_secret(name));
-    public
-        .map(|(name, value)| (name.clone(), public_value(value)))
-        .collect()
-}
-
-fn public_value(value: &Value) -> Value {
-    match value {
-        Value::Object(fields) => Value::Object(public(fields)),
-        Value::Array(items) => Value::Array(items.iter().map(public_value).collect()),
-        other => other.clone(),
-    }
-}
-
 fn collect_secrets(fields: &Map<String, Value>, found: &mut Vec<Secret>) {
     for (name, value) in fields {
         match value {
-            Value::String(text) if is_secret(name) => found.push(Secret::new(text.clone())),
+            Value::String(text) if names_secret(name) => found.push(Secret::new(text.clone())),
             Value::Object(inner) => collect_secrets(inner, found),
             Value::Array(items) => {
                 items
@@ -226,23 +197,5 @@ fn collect_secrets(fields: &Map<String, Value>, found: &mut Vec<Secret>) {
             }
             _ => {}
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn details_hold_no_token() {
-        let fields = json!({"userId": 1, "temporaryToken": "t", "token_type": "Bearer", "n": {"refresh_token": "r", "x": 1}});
-        let fields = fields.as_object().expect("object").clone();
-        let object = Json::new(fields, Vec::new(), "h");
-        assert_eq!(
-            Value::Object(object.details(&[])),
-            json!({"userId": 1, "token_type": "Bearer", "n": {"x": 1}})
-        );
-        assert_eq!(object.secrets().len(), 2);
     }
 }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::body::Body;
 use super::failure::Outcome;
 use super::{Channel, Request};
+use crate::json::is_small;
 use crate::report::Report;
 
 /// Words that HTTP has for itself, in headers.
@@ -143,7 +144,8 @@ impl Draw<'_> {
         let said = words.filter(|word| word.len() > 8 && text.contains(**word));
         let said: String = said.map(|word| format!(" with ={word}")).collect();
         let all = format!("{kind} of {} bytes{said}", body.len());
-        match serde_json::from_slice::<Value>(read.trimmed()) {
+        let small = Some(read.trimmed()).filter(|text| is_small(text));
+        match serde_json::from_slice::<Value>(small.unwrap_or_default()) {
             _ if body.is_empty() => (json!("empty"), None),
             Ok(value) => (self.shape(&value, 0), None),
             Err(_) => match read.object("") {

@@ -13,7 +13,8 @@ use crate::store::Written;
 
 impl<'a> Account<'a> {
     /// Stores a session of the account's user, once the server has said that it is alive.
-    pub async fn adopt(self, session: Session) -> Result<Active<'a>> {
+    pub async fn adopt(self, mut session: Session) -> Result<Active<'a>> {
+        self.services.learn(&mut session);
         match self.store_if_alive(&session).await {
             Ok(()) => Ok(Active {
                 kept: self.store().lasts(),
@@ -26,7 +27,6 @@ impl<'a> Account<'a> {
     }
 
     async fn store_if_alive(&self, session: &Session) -> Result<()> {
-        self.services.report.learn(&session.token);
         if let Some(why) = self.unstorable(session) {
             let hint = tr!("adopt one whose expires_at is known, or log in");
             return Err(Error::new(Cause::Usage, why).hint(hint));

@@ -137,9 +137,11 @@ impl Account<'_> {
         if let Some(why) = found.unusable {
             self.warn(tr!("the stored session {why}; it is not used", why));
         }
-        found
-            .entry
-            .inspect(|entry| self.services.learn(&entry.session))
+        let mut entry = found.entry;
+        entry
+            .iter_mut()
+            .for_each(|entry| self.services.learn(&mut entry.session));
+        entry
     }
 
     /// Judges the stored session, which must last for `min_ttl`. If it was got since this account began, by somebody who

@@ -402,7 +402,6 @@ impl Attempt<'_> {
             let error = match account.provider.login(&context).await {
                 Ok(mut session) => {
                     session.since(before);
-                    account.services.learn(&session);
                     return Ok(Obtained {
                         session,
                         kept: false,
@@ -432,8 +431,9 @@ impl Attempt<'_> {
     }
 
     /// Stores a session before anybody gets it. One that cannot be stored is handed out all the same.
-    async fn keep(&mut self, new: Obtained) -> Obtained {
+    async fn keep(&mut self, mut new: Obtained) -> Obtained {
         let account = self.account;
+        account.services.learn(&mut new.session);
         if let Some(why) = account.unstorable(&new.session) {
             account.note(why);
             return new;

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::once_per_run::OncePerRun;
@@ -11,9 +12,14 @@ use crate::error::Result;
 use crate::files;
 use crate::http::{Channel, Http};
 use crate::i18n::tr;
+use crate::json;
 use crate::report::Report;
+use crate::secret::names_secret;
 use crate::session::Session;
 use crate::store::{Entry, Key, Lock, Store};
+
+/// The most that is kept of what else a server said, as bytes of JSON.
+const DETAILS_MAX: usize = 16 * 1024;
 
 pub struct Services {
     pub report: Rc<Report>,
@@ -86,12 +92,35 @@ impl Services {
         }
     }
 
-    /// Blanks a session's secrets in everything that is shown from now on.
-    pub(super) fn learn(&self, session: &Session) {
+    /// Blanks a session's secrets in everything that is shown from now on, and takes whatever contains one out of its
+    /// details, which are printed and stored as they are.
+    pub(super) fn learn(&self, session: &mut Session) {
         self.report.learn(&session.token);
         session
             .refresh
             .iter()
             .for_each(|token| self.report.learn(token));
+        let mut details = Value::Object(std::mem::take(&mut session.details));
+        if json::text(&details).len() <= DETAILS_MAX && self.is_public(&mut details) {
+            session.details = details
+                .as_object_mut()
+                .map(std::mem::take)
+                .unwrap_or_default();
+        }
+    }
+
+    /// Takes out of a value what contains a secret; whether something may be left of it.
+    fn is_public(&self, value: &mut Value) -> bool {
+        match value {
+            Value::Object(fields) => {
+                fields.retain(|name, value| {
+                    !names_secret(name) && !self.report.knows(name) && self.is_public(value)
+                });
+            }
+            Value::Array(items) => items.retain_mut(|item| self.is_public(item)),
+            Value::String(text) => return !self.report.knows(text),
+            other => return !self.report.knows(&other.to_string()),
+        }
+        true
     }
 }

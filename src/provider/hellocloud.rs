@@ -12,7 +12,7 @@ use crate::http::response::Response;
 use crate::http::{Effect, Request};
 use crate::i18n::tr;
 use crate::secret::{Fields, Secret};
-use crate::session::{Session, lifetime};
+use crate::session::{Session, TOKEN_MAX, lifetime};
 use refusal::{accept, is_dead, no_rules, refresh_is_dead};
 
 use url::Url;
@@ -349,7 +349,10 @@ fn session_in(context: &Context<'_>, answer: &Response, folder: &str) -> Result<
         "access_token",
         &object.text("token_type").unwrap_or("Bearer".to_owned()),
     )?;
-    session.refresh = object.text("refresh_token").map(Secret::new);
+    let refresh = object.text("refresh_token");
+    session.refresh = refresh
+        .filter(|text| text.len() <= TOKEN_MAX)
+        .map(Secret::new);
     match object.get("expires_in").map(lifetime) {
         Some(Some(seconds)) => session.lasts(seconds),
         _ => context.warn(tr!("the server names no usable lifetime for its token")),

@@ -129,6 +129,11 @@ impl Report {
         self.redactor.learn(secret);
     }
 
+    /// Whether a text contains a secret of more than a few characters, in whatever form.
+    pub fn knows(&self, text: &str) -> bool {
+        self.redactor.own(text) != text
+    }
+
     /// An error: one line with the cause, one with the next step. Never silenced.
     pub fn error(&self, error: &Error) {
         if self.manner.json {

@@ -59,6 +59,51 @@ pub fn percent(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }
 
+/// Whether a field of that name contains a secret: a token (not its type), another session, a password or a key, in English
+/// or in Portuguese.
+pub fn names_secret(name: &str) -> bool {
+    const PARTS: &[&str] = &[
+        "token",
+        "secret",
+        "passw",
+        "passphrase",
+        "pwd",
+        "accesskey",
+        "apikey",
+        "privatekey",
+        "credential",
+        "cookie",
+        "bearer",
+        "authorization",
+        "sessionid",
+        "sessionname",
+        "senha",
+        "segredo",
+        "chave",
+        "credencia",
+        "sessao",
+        "autorizacao",
+        "jwt",
+    ];
+    const WHOLE: &[&str] = &["pass", "key", "auth", "sid", "pin", "otp", "session"];
+    let plain = name
+        .chars()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_lowercase);
+    let plain: String = plain
+        .map(|c| match c {
+            'ã' | 'á' => 'a',
+            'ç' => 'c',
+            c => c,
+        })
+        .collect();
+    let is_type = plain.ends_with("tokentype");
+    !is_type
+        && (WHOLE.contains(&plain.as_str())
+            || plain.ends_with("pass")
+            || PARTS.iter().any(|part| plain.contains(part)))
+}
+
 /// Lower-case hex digits of `bytes`.
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
@@ -152,6 +197,63 @@ mod tests {
             redactor.learn(&Secret::new((*secret).to_owned()));
         }
         redactor
+    }
+
+    #[test]
+    fn a_secret_is_known_by_its_name() {
+        for name in [
+            "temporaryToken",
+            "refresh_token",
+            "Access_Token",
+            "Senha",
+            "SENHA_USUARIO",
+            "pwd",
+            "userPass",
+            "pass",
+            "Passwd",
+            "PasswordHash",
+            "chave",
+            "chaveAcesso",
+            "Credencial",
+            "credenciais",
+            "credentials",
+            "cookie",
+            "Set-Cookie",
+            "jwt",
+            "id_jwt",
+            "sessionId",
+            "session_id",
+            "IDSessao",
+            "sess\u{e3}o",
+            "authorization",
+            "bearer",
+            "client_secret",
+            "segredo",
+            "apiKey",
+            "key",
+            "accessKey",
+            "auth",
+        ] {
+            assert!(names_secret(name), "{name}");
+        }
+        for name in [
+            "token_type",
+            "TokenType",
+            "userId",
+            "username",
+            "expires_in",
+            "scope",
+            "passo",
+            "passageiro",
+            "keyword",
+            "author",
+            "side",
+            "version",
+            "",
+            "codigo",
+        ] {
+            assert!(!names_secret(name), "{name}");
+        }
     }
 
     #[test]

@@ -8,13 +8,14 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::i18n::{Text, tr};
+use crate::json::is_small;
 use crate::secret::{Secret, sha256_hex};
 use crate::session::{Role, Session, check_token};
 
 /// The form of entries that this program writes, and the newest that it reads.
 const SCHEMA: u32 = 1;
 /// No entry is larger, in bytes.
-pub(super) const ENTRY_MAX: u64 = 4 * 1024 * 1024;
+pub(super) const ENTRY_MAX: u64 = 256 * 1024;
 /// How many hex digits an entry's name has.
 pub(super) const NAME_LENGTH: usize = 32;
 /// An entry from further in the future was written by another clock.
@@ -124,6 +125,9 @@ pub(super) fn encode(key: &Key, entry: &Entry) -> Zeroizing<Vec<u8>> {
 /// Reads an entry, which must not be from after `now`. An error is half a sentence that quotes nothing of it.
 pub(super) fn decode(bytes: &[u8], now: Timestamp) -> Result<(Key, Entry), Text> {
     let broken = || tr!("is cut or no entry");
+    if !is_small(bytes) {
+        return Err(broken());
+    }
     match serde_json::from_slice::<Form>(bytes) {
         Ok(form) if form.schema > SCHEMA => return Err(newer()),
         Ok(_) => {}

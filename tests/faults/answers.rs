@@ -198,6 +198,39 @@ fn json_of_ten_thousand_levels() {
 }
 
 #[test]
+fn a_megabyte_of_values() {
+    let units: [fn(usize) -> String; 7] = [
+        |_| "0".to_owned(),
+        |_| "[0]".to_owned(),
+        |_| "{\"\":0}".to_owned(),
+        |_| "{\"\":{\"\":[]}}".to_owned(),
+        |_| "\"\"".to_owned(),
+        |number| format!("{{\"token\":\"{:x}\"}}", 0x1000 + number),
+        |number| format!("{{\"{number:x}\":\"{number:x}\"}}"),
+    ];
+    for unit in units {
+        for (before, behind) in [("{\"x\":[", "]}"), ("[", "]"), ("<br />\n{\"x\":[", "]}")] {
+            unreadable(20)
+                .at(steps::last())
+                .fault(move |_| {
+                    let mut body = before.to_owned();
+                    for number in 0.. {
+                        let unit = unit(number);
+                        if body.len() + unit.len() + 4 > 1024 * 1024 {
+                            break;
+                        }
+                        body.extend([if number == 0 { "" } else { "," }, unit.as_str()]);
+                    }
+                    Reply::json(200, body + behind)
+                })
+                .measured()
+                .brief()
+                .check();
+        }
+    }
+}
+
+#[test]
 fn a_field_of_another_type() {
     for (value, kind) in [
         ("8125663091", "a number"),

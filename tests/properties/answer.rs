@@ -20,7 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
 use super::forms::readable;
-use super::{CANARY, public, shown, silent};
+use super::{CANARY, shown, silent};
 
 /// What separates two answers.
 const NEXT: u8 = 0x1e;
@@ -208,7 +208,6 @@ fn good(settings: &Settings, session: &Session) {
         "{left:?}"
     );
     assert!(session.obtained_at <= Timestamp::now());
-    public(&Value::Object(session.details.clone()));
     for format in Format::ALL {
         let entry = Entry {
             target: &settings.target,

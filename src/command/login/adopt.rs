@@ -9,13 +9,14 @@ use super::super::Run;
 use crate::declaration::{BaseUrl, Target};
 use crate::error::{Cause, Error, Result, error};
 use crate::i18n::{Text, tr};
+use crate::json::is_small;
 use crate::lifecycle::{Account, Active, Services};
 use crate::secret::Secret;
 use crate::session::Session;
 use crate::settings::{Plan, Sources};
 
 /// The largest session that is read, in bytes.
-const MAX: u64 = 1024 * 1024;
+const MAX: u64 = 128 * 1024;
 
 /// Reads what `token -f json` wrote elsewhere from stdin.
 pub(super) fn read(targets: &[Target], run: &Run<'_>) -> Result<Secret> {
@@ -121,7 +122,12 @@ fn no_session(why: Text) -> Error {
 fn parse(text: &str) -> Result<Handed> {
     // PowerShell writes a byte order mark into its pipes.
     let text = text.trim_matches(|c: char| c == '\u{feff}' || c.is_whitespace());
-    let object = match serde_json::from_str(text) {
+    let small = if is_small(text.as_bytes()) {
+        text
+    } else {
+        "too many values"
+    };
+    let object = match serde_json::from_str(small) {
         Ok(Value::Object(object)) => Value::Object(object),
         Ok(Value::Array(_)) => {
             return Err(no_session(tr!(
