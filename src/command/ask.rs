@@ -309,24 +309,26 @@ fn introduce(run: &Run<'_>, target: &Target, questions: &Questions) {
 
 /// Asks before secrets go where a file says that nobody named.
 async fn consents(run: &Run<'_>, target: &Target, questions: &Questions) -> Result<bool> {
-    let Some((name, origin, value)) = &questions.route else {
-        return Ok(true);
-    };
     if !questions.fields.iter().any(|field| field.secret()) {
         return Ok(true);
     }
-    let ask = match *name == target.variable("URL") {
-        true => tr!("Send what you type to that server?"),
-        false => tr!("Send what you type all the same?"),
-    };
-    let question = tr!(
-        "{name} is {value} ({origin}). {ask}",
-        name,
-        value,
-        origin = origin.text(),
-        ask
-    );
-    run.report.confirm(question, false).await
+    for (name, origin, value) in &questions.planted {
+        let ask = match *name == target.variable("URL") {
+            true => tr!("Send what you type to that server?"),
+            false => tr!("Send what you type all the same?"),
+        };
+        let question = tr!(
+            "{name} is {value} ({origin}). {ask}",
+            name,
+            value,
+            origin = origin.text(),
+            ask
+        );
+        if !run.report.confirm(question, false).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Whether a login may be sent to a URL. Its host is looked up, which a person may want to interrupt.

@@ -51,8 +51,9 @@ pub async fn find(target: &Target, sources: &Sources) -> Result<Plan> {
 pub struct Questions {
     /// The fields, in the order of their declaration; of several ways, those of the usual one.
     pub fields: Vec<&'static Field>,
-    /// What a file that nobody named says of where the answers go: the variable, where it stands, its value.
-    pub route: Option<(String, Origin, String)>,
+    /// What a file that nobody named says of where the answers go: the variable, where it stands, its value; of a URL the
+    /// server that is connected to, however it is spelt.
+    pub planted: Vec<(String, Origin, String)>,
     /// The account that a mistyped one may have been meant to be.
     pub near: Option<Target>,
     /// Where the login goes, if that is known.
@@ -82,10 +83,15 @@ pub fn questions(target: &Target, sources: &Sources) -> Result<Questions> {
         .spec
         .all_fields()
         .filter(|field| usual.iter().any(|other| other.name == field.name));
-    let route = resolution.implicit_url().map(|hit| {
-        let value = hit.text.expose().to_owned();
-        (hit.written.clone(), hit.origin.clone(), value)
+    let planted = resolution.planted().map(|hit| {
+        let text = hit.text.expose();
+        let value = match hit.variable == hit.owner.variable(COMMON[0].name) {
+            true => target.spec.base_url(text)?.to_string(),
+            false => text.to_owned(),
+        };
+        Ok((hit.written.clone(), hit.origin.clone(), value))
     });
+    let planted = planted.collect::<Result<_>>()?;
     let url = resolution
         .hits
         .get(COMMON[0].name)
@@ -99,7 +105,7 @@ pub fn questions(target: &Target, sources: &Sources) -> Result<Questions> {
         .collect();
     Ok(Questions {
         fields: fields.collect(),
-        route,
+        planted,
         near: sources.near_account(target),
         url,
         flags,

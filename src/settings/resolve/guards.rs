@@ -1,7 +1,7 @@
 //! The guards against a planted file, and against an environment that names another server than a file.
 
 use super::Resolution;
-use crate::declaration::{COMMON, Field, Kind, is_on};
+use crate::declaration::{Field, Kind, is_on};
 use crate::error::{Cause, Error, Result};
 use crate::i18n::{self, tr};
 use crate::settings::sources::{Origin, Setting};
@@ -16,7 +16,7 @@ impl Resolution<'_> {
             let asked = hit.origin == Origin::Answer && hit.owner == *self.target;
             field.secret() && !hit.origin.implicit() && !asked
         });
-        let (Some((_, secret)), Some(route)) = (elsewhere, self.implicit_url()) else {
+        let (Some((_, secret)), Some(route)) = (elsewhere, self.planted().next()) else {
             return Ok(());
         };
         let (written, origin) = (&route.written, route.origin.text());
@@ -77,17 +77,14 @@ impl Resolution<'_> {
     }
 
     /// What decides where secrets travel and comes from a file that nobody named.
-    pub(super) fn implicit_url(&self) -> Option<&Setting> {
+    pub(super) fn planted(&self) -> impl Iterator<Item = &Setting> {
         let decides = |field: &Field, hit: &Setting| match field.kind {
             Kind::Flag => is_on(hit.text.expose()),
-            _ => true,
+            kind => matches!(kind, Kind::Url | Kind::Path),
         };
-        let route = self.used().find(|(field, hit)| {
-            hit.origin.implicit()
-                && COMMON.iter().any(|common| common.name == field.name)
-                && decides(field, hit)
-        });
-        route.map(|(_, hit)| hit)
+        self.used()
+            .filter(move |(field, hit)| hit.origin.implicit() && decides(field, hit))
+            .map(|(_, hit)| hit)
     }
 }
 

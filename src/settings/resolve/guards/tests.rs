@@ -23,6 +23,12 @@ const GLUO: [(&str, &str); 3] = [
     ("GLUO_ACCESS_KEY", "k"),
 ];
 
+const CLIENT: [(&str, &str); 3] = [
+    ("HELLOCLOUD_URL", "h"),
+    ("HELLOCLOUD_CLIENT_ID", "c"),
+    ("HELLOCLOUD_CLIENT_SECRET", "s"),
+];
+
 #[test]
 fn a_route_that_nobody_named_meets_no_secret_from_elsewhere() {
     let whole = "GLUO_URL=h\nGLUO_USERNAME=u\nGLUO_ACCESS_KEY=k\n";
@@ -69,6 +75,34 @@ fn a_route_that_nobody_named_meets_no_secret_from_elsewhere() {
             &[("BROKER_URL", "h"), ("BROKER_PARTNER_TOKEN", "t")],
             "broker@a",
             false,
+        ),
+        // So does a path below the URL that a secret is posted to; one of the environment's own counts first.
+        ("HELLOCLOUD_TOKEN_PATH=~m/log.php", &CLIENT[..], "hellocloud", true),
+        ("HELLOCLOUD_TOKEN_PATH=x", &[CLIENT[0]], "hellocloud", false),
+        ("HELLOCLOUD_URL=h\nHELLOCLOUD_TOKEN_PATH=x\nHELLOCLOUD_CLIENT_ID=c\nHELLOCLOUD_CLIENT_SECRET=s", &[], "hellocloud", false),
+        (
+            "HELLOCLOUD_TOKEN_PATH=x",
+            &[CLIENT[0], CLIENT[1], CLIENT[2], ("HELLOCLOUD_TOKEN_PATH", "y")],
+            "hellocloud",
+            false,
+        ),
+        (
+            "HELLOCLOUD__A__USERNAME=u\nHELLOCLOUD__A__PASSWORD=p\nHELLOCLOUD_TOKEN_PATH=x",
+            &CLIENT[..],
+            "hellocloud@a",
+            true,
+        ),
+        (
+            "BROKER_PARTNER_LOGIN_PATH=x",
+            &[
+                ("BROKER_URL", "h"),
+                ("BROKER_USERNAME", "u"),
+                ("BROKER_PASSWORD", "p"),
+                ("BROKER_PARTNER_USERNAME", "u"),
+                ("BROKER_PARTNER_PASSWORD", "p"),
+            ],
+            "broker",
+            true,
         ),
         // Nor does a secret from a file or a command.
         (
