@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crmauth::http::response::Response;
+use crmauth::secret::foreign::Foreign;
 use crmauth::secret::{Redactor, Secret};
 use crmauth::session::Session;
 use crmauth::settings::{Environment, Sources};
@@ -56,7 +57,7 @@ fn redactor_of_1_mb(bencher: Bencher<'_, '_>, secrets: usize) {
 /// around each other, each of which may be meant or not, and a secret's beginning at every place.
 #[divan::bench(args = ["escapes", "beginnings"])]
 fn redactor_of_a_hostile_text(bencher: Bencher<'_, '_>, kind: &str) {
-    const LOOKED_AT: usize = 16 * 1024;
+    const LOOKED_AT: usize = 17 * 1024;
     let redactor = knowing(9);
     let text = match kind {
         "escapes" => "%2525\\u0026amp;+%5cu0025&#37;26\\\\x2525".repeat(LOOKED_AT / 16),
@@ -65,7 +66,26 @@ fn redactor_of_a_hostile_text(bencher: Bencher<'_, '_>, kind: &str) {
     redactor.learn(&Secret::new(
         ["a".repeat(LOOKED_AT), " b".to_owned()].concat(),
     ));
-    bencher.bench_local(|| redactor.foreign_start(black_box(&text), LOOKED_AT));
+    let text = Foreign::new(&text);
+    bencher.bench_local(|| black_box(&text).clean(&redactor));
+}
+
+/// A batch learns so many tokens, which begin alike, and shows one text.
+#[divan::bench(args = [3000, 30_000], sample_count = 3)]
+fn redactor_of_a_batch(bencher: Bencher<'_, '_>, tokens: usize) {
+    let token = |number| {
+        format!(
+            "{}{number:08}{}",
+            "eyJ0eXAi".repeat(30),
+            "c2lnbmVk".repeat(90)
+        )
+    };
+    let text = format!("invalid_token: {} of {}", token(7), "eyJ0eXAi".repeat(500));
+    bencher.bench_local(|| {
+        let redactor = Redactor::new();
+        (0..tokens).for_each(|number| redactor.learn(&Secret::new(token(number))));
+        redactor.foreign(black_box(&text))
+    });
 }
 
 /// A sentence of our own, of which a batch prints thousands.

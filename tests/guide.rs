@@ -855,23 +855,42 @@ fn the_question_shows_the_server_that_is_connected_to() {
     }
     let machine = bare();
     for (spelt, shown) in [
-        ("https://empresa.gluo\u{441}rm.com.br", "https://empresa.xn--gluorm-lrf.com.br"),
-        ("empresa.gluocrm.com.br\u{2044}login.evil.example", "https://empresa.gluocrm.com.xn--brlogin-2d7c.evil.example"),
-        ("empresa.gluocrm.com.br%2eevil.example", "https://empresa.gluocrm.com.br.evil.example"),
-        ("EMPRESA\u{3002}gluocrm.com.br:443/x/", "https://empresa.gluocrm.com.br/x"),
+        (
+            "https://empresa.gluo\u{441}rm.com.br",
+            "https://empresa.xn--gluorm-lrf.com.br",
+        ),
+        (
+            "empresa.gluocrm.com.br\u{2044}login.evil.example",
+            "https://empresa.gluocrm.com.xn--brlogin-2d7c.evil.example",
+        ),
+        (
+            "empresa.gluocrm.com.br%2eevil.example",
+            "https://empresa.gluocrm.com.br.evil.example",
+        ),
+        (
+            "EMPRESA\u{3002}gluocrm.com.br:443/x/",
+            "https://empresa.gluocrm.com.br/x",
+        ),
         ("\u{ff45}mpresa.example", "https://empresa.example"),
     ] {
         machine.write(".env", format!("GLUO_URL='{spelt}'\nGLUO_USERNAME=api\n"));
         let mut terminal = Terminal::start(machine.command(&["login", "gluo"]), 300);
-        let question = format!("GLUO_URL is {shown} (./.env line 1). Send what you type to that server? [y/N] ");
+        let question = format!(
+            "GLUO_URL is {shown} (./.env line 1). Send what you type to that server? [y/N] "
+        );
         terminal.sees(&question).types("\r");
         assert_eq!(terminal.ends().code, 2, "{spelt}");
     }
     let server = Server::start(Vec::new());
-    let planted = format!("HELLOCLOUD_URL={}\nHELLOCLOUD_CLIENT_ID=c\nHELLOCLOUD_TOKEN_PATH=~mallory/log.php\n", server.url());
+    let planted = format!(
+        "HELLOCLOUD_URL={}\nHELLOCLOUD_CLIENT_ID=c\nHELLOCLOUD_TOKEN_PATH=~mallory/log.php\n",
+        server.url()
+    );
     machine.write(".env", planted);
     let mut terminal = Terminal::start(machine.command(&["login", "hellocloud"]), 300);
-    terminal.sees("Send what you type to that server? [y/N] ").types("y\r");
+    terminal
+        .sees("Send what you type to that server? [y/N] ")
+        .types("y\r");
     let question = "HELLOCLOUD_TOKEN_PATH is ~mallory/log.php (./.env line 3). Send what you type all the same? [y/N] ";
     terminal.sees(question).types("\r");
     assert_eq!(terminal.ends().code, 2);

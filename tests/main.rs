@@ -22,6 +22,7 @@ mod logout;
 mod machine;
 mod memory;
 mod one_story;
+mod printers;
 mod properties;
 mod providers;
 mod reader;

@@ -5,41 +5,49 @@ use icu_properties::{CodePointMapData, CodePointSetData};
 
 use super::{Redactor, Secret};
 
-/// How many bytes of a foreign text anything that is shown may come from.
-const FOREIGN_WINDOW: usize = 16 * 1024;
-/// How many bytes of it are kept: more than are looked at.
-const FOREIGN_KEPT: usize = 2 * FOREIGN_WINDOW;
-/// How many bytes of what is left of it on one line are looked at once more.
-const FOREIGN_LINE: usize = 4 * 1024;
-/// How many characters of a foreign text are shown.
-const FOREIGN_SHOWN: usize = 300;
+/// So many bytes of a text are looked at, and so many of what is left of them on one line. The last of them are not shown
+/// if the text goes on: a secret may begin there.
+const LOOKED_AT: usize = 17 * 1024;
+const LINE: usize = 4 * 1024;
+const BEYOND: usize = 1024;
+/// How many characters are shown.
+const SHOWN: usize = 300;
 
 /// A text of others. It can only be shown through [`Foreign::clean`].
 #[derive(Clone)]
-pub struct Foreign(Secret);
+pub struct Foreign {
+    text: Secret,
+    /// Whether this is not all of it.
+    cut: bool,
+}
 
 impl Foreign {
-    /// Takes the text as it came.
     pub fn new(text: &str) -> Self {
-        Self(Secret::new(
-            text[..text.floor_char_boundary(FOREIGN_KEPT)].to_owned(),
-        ))
+        let end = text.floor_char_boundary(LOOKED_AT);
+        Self {
+            text: Secret::new(text[..end].to_owned()),
+            cut: end < text.len(),
+        }
     }
 
     /// One printable line of at most 300 characters: secrets blanked first, then control characters and CI
     /// commands broken, then cut.
     pub fn clean(&self, redactor: &Redactor) -> String {
-        let line = printable(&redactor.foreign_start(self.0.expose(), FOREIGN_WINDOW));
+        let line = printable(&redactor.foreign(self.text.expose()));
         // On one line a secret with a space may stand whole that was wrapped before.
-        let cut = line.len() > FOREIGN_LINE;
-        let mut line = redactor.foreign_start(&line, FOREIGN_LINE);
+        let end = line.floor_char_boundary(LINE);
+        let cut = self.cut || end < line.len();
+        let mut line = redactor.foreign(&line[..end]);
+        if cut {
+            line.truncate(line.floor_char_boundary(line.len().saturating_sub(BEYOND)));
+        }
         while line.contains("::") {
             line = line.replace("::", ": :");
         }
-        if !cut && line.chars().count() <= FOREIGN_SHOWN {
+        if !cut && line.chars().count() <= SHOWN {
             return line;
         }
-        line.chars().take(FOREIGN_SHOWN - 1).chain(['…']).collect()
+        line.chars().take(SHOWN - 1).chain(['…']).collect()
     }
 }
 
@@ -105,8 +113,18 @@ mod tests {
             !clean(&cut).contains("s3"),
             "a secret cut by the limit must not show"
         );
-        let cut = format!("{}s3cr\"et", " ".repeat(FOREIGN_WINDOW - 3));
-        assert_eq!(clean(&cut), "***", "nor one cut by the window");
+        for (before, shown) in [
+            (LOOKED_AT - 7, "***"),
+            (LOOKED_AT - 6, "…"),
+            (LOOKED_AT - 1, "…"),
+            (LOOKED_AT, "…"),
+        ] {
+            assert_eq!(
+                clean(&format!("{}s3cr\"et", " ".repeat(before))),
+                shown,
+                "nor one cut at the end"
+            );
+        }
     }
 
     #[test]

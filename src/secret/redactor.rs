@@ -1,314 +1,368 @@
 //! Blanks known secrets in texts of others, in every form a server may echo them in.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::iter::successors;
+use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::ops::Range;
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use md5::Digest;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
-use super::escapes::{Reading, cut_at, readings};
+use super::decoders::{find_in_readings, may_be_cut, unaccented, windows_1252};
+use super::foreign::printable;
 use super::{BLANK, Secret, hex};
 
-/// A secret shorter than this many bytes is blanked in texts of others only: in our own sentences it would
-/// blank words that merely look like it.
+/// A secret shorter than this is blanked in texts of others only: in our own sentences it would blank words that
+/// merely look like it.
 const OWN_TEXT_MIN: usize = 4;
 
-/// So far beyond what is shown of a text secrets are looked for: there is room for so much of one that stands
-/// across the end, with every byte escaped more than once, that it is known by what is read of it.
-const BEYOND: usize = 2048;
+/// The beginning of a secret that tells too much of it if a line's end cuts it, and the beginning of a hash: any four
+/// digits begin one of the thousands that a batch has.
+const CUT_MIN: usize = 4;
+const CUT_DIGITS_MIN: usize = 8;
 
-/// How many bytes of a text stand for one that is read, at most; so many may be cut off of an escape.
-const ESCAPED_MAX: usize = 128;
+/// The part of a secret that tells too much of it wherever it stands.
+const LONG: usize = 1024;
+
+/// Another form of a secret must be so long: a shorter one may stand in a text by chance. Tokens are too long to be
+/// respelled, and a hash is known by its first digits.
+const FORM_MIN: usize = 6;
+const SPELLING_MAX: usize = 256;
+const DIGITS_MAX: usize = 24;
+
+/// The longest escape that the end of a text may cut.
+const ESCAPE_MAX: usize = 12;
+
+/// A text that still contains secrets after so many rounds is not shown.
+const ROUNDS: usize = 32;
 
 /// Knows the secrets of this run and blanks them wherever they appear.
 #[derive(Default)]
-pub struct Redactor {
-    known: RefCell<Known>,
-}
+pub struct Redactor(RefCell<Known>);
 
 impl Redactor {
-    /// Knows nothing yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// From here on `secret` is blanked. An empty one is ignored.
+    /// Blanks `secret` from now on. An empty one is ignored.
     pub fn learn(&self, secret: &Secret) {
-        let mut known = self.known.borrow_mut();
-        if !secret.expose().is_empty() && !known.secrets.contains(secret) {
+        let known = &mut *self.0.borrow_mut();
+        let needle = folded(secret.expose());
+        if !needle.is_empty() && !matches!(known.needles.get(&*needle), Some(Kind::Secret(_))) {
+            known.add(&needle, Kind::Secret(known.secrets.len()));
             known.secrets.push(secret.clone());
         }
     }
 
-    /// A text of others with every known secret blanked, and every beginning of one that a line's end cuts.
+    /// Blanks every known secret in a text of others, and every beginning of one that a line's end cuts.
     pub fn foreign(&self, text: &str) -> String {
-        self.blanked(text.to_owned())
+        self.blank(text, false)
     }
 
-    /// Looks again until nothing is found, since a blank may lay open what stands beside it: of `%23` it leaves a `%`
-    /// that begins no escape any more.
-    fn blanked(&self, mut text: String) -> String {
-        loop {
-            let next = replace(
-                &text,
-                self.hits(
-                    &text,
-                    &Look {
-                        min: 1,
-                        cut: true,
-                        goes_on: false,
-                    },
-                ),
-            );
-            if next == text {
-                return text;
-            }
-            text = next;
-        }
-    }
-
-    /// The first `shown` bytes of such a text. Of a secret that stands across the end nothing shows. However long
-    /// the text and the secrets are, no more is looked at than a little beyond the end.
-    pub fn foreign_start(&self, text: &str, shown: usize) -> String {
-        let end = text.floor_char_boundary(shown);
-        let window = text.floor_char_boundary(shown.saturating_add(BEYOND));
-        let look = Look {
-            min: 1,
-            cut: true,
-            goes_on: window < text.len(),
-        };
-        let mut hits = self.hits(&text[..window], &look);
-        hits.retain(|hit| hit.start < end);
-        if hits.is_empty() {
-            return text[..end].to_owned();
-        }
-        hits.iter_mut().for_each(|hit| hit.end = hit.end.min(end));
-        self.blanked(replace(&text[..end], hits))
-    }
-
-    /// A sentence of our own with every known secret blanked that is long enough not to be a common word.
+    /// Blanks every known secret in a sentence of our own, unless it is so short that it may be a common word.
     pub fn own(&self, text: &str) -> String {
-        replace(
-            text,
-            self.hits(
-                text,
-                &Look {
-                    min: OWN_TEXT_MIN,
-                    cut: false,
-                    goes_on: false,
-                },
-            ),
-        )
+        self.blank(text, true)
     }
 
-    /// Where the secrets stand.
-    fn hits(&self, text: &str, look: &Look) -> Vec<Range<usize>> {
-        let mut known = self.known.borrow_mut();
+    /// Blanks what can be read in a text. If a secret can be read only after escapes are undone, they are undone in the
+    /// whole text.
+    fn blank(&self, text: &str, own: bool) -> String {
+        let known = &mut *self.0.borrow_mut();
         known.index();
-        let mut hits = Vec::new();
-        if !known.needles.is_empty() {
-            let spaces = known
-                .secrets
-                .iter()
-                .any(|secret| secret.expose().contains(' '));
-            let readings = readings(text, spaces);
-            // A match that comes so far would go on where the text does.
-            let open = if look.goes_on {
-                text.len().saturating_sub(ESCAPED_MAX)
-            } else {
-                usize::MAX
-            };
-            readings
-                .iter()
-                .for_each(|reading| known.find(reading, look, open, &mut hits));
+        let mut text = text.to_owned();
+        for _ in 0..ROUNDS {
+            // Another reading may show a whole secret where this one shows only a spelling or a beginning.
+            let mut later = [None, None];
+            let first = find_in_readings(&text, |reading| {
+                let [secrets, spellings, beginnings] = known.find(reading, own);
+                for (later, hits) in later
+                    .iter_mut()
+                    .zip([spellings, beginnings])
+                    .filter(|_| !own)
+                {
+                    *later = later.take().or_else(|| blanked(reading, hits));
+                }
+                blanked(reading, secrets)
+            });
+            match first.or_else(|| later.into_iter().flatten().next()) {
+                Some(blanked) => text = blanked,
+                None => return text,
+            }
         }
-        hits
+        BLANK.to_owned()
     }
 }
 
-/// What to look for in a text.
-struct Look {
-    /// Secrets of at least so many bytes.
-    min: usize,
-    /// Also their beginnings that a line's end cuts.
-    cut: bool,
-    /// The text goes on behind what is looked at.
-    goes_on: bool,
-}
-
-/// By so many bytes at most is a needle looked up, and so many of a secret that is cut tell too much of it. A batch
-/// has thousands of them, and most are made of the same few digits: by one byte each place of a text would be
-/// compared with hundreds.
-const START: usize = 4;
-
-/// The secrets, and an index of what to look for.
 #[derive(Default)]
 struct Known {
     secrets: Vec<Secret>,
-    /// How many of the secrets the index knows: it is made when something is to be blanked, which most runs never do.
+    /// The number of secrets whose other forms are among the needles: most runs have nothing to blank.
     indexed: usize,
-    needles: Vec<Needle>,
-    /// Places in `needles`, by the first [`START`] bytes, or by all of one that is shorter.
-    by_start: [HashMap<[u8; START], Vec<usize>>; START],
-    /// Whether a needle begins with a byte and goes on with another: most places are ruled out before anything is
-    /// looked up.
-    pairs: Vec<[bool; 256]>,
+    /// Everything to look for, folded. It is sorted, so that a text is compared with its neighbours only.
+    needles: BTreeMap<Vec<u8>, Kind>,
+    /// A bit for each hash of a needle's first bytes: it rules out most places of a text.
+    heads: Vec<u64>,
+    /// Whether a needle is too short to have such a hash.
+    headless: bool,
 }
 
-/// Something to look for, and how long the secret is that it stands for.
-struct Needle {
-    text: Zeroizing<Vec<u8>>,
-    secret: usize,
-    /// So many bytes of it are blanked where a line's end cuts it.
-    cut: usize,
+#[derive(Clone, Copy)]
+enum Kind {
+    /// The secret of this number
+    Secret(usize),
+    /// Digits of a hash or an encoding
+    Digits,
+    /// Another spelling of a secret
+    Spelling,
+}
+
+impl Drop for Known {
+    fn drop(&mut self) {
+        std::mem::take(&mut self.needles)
+            .into_keys()
+            .for_each(|mut needle| needle.zeroize());
+    }
 }
 
 impl Known {
-    /// Takes what has been learnt into the index.
     fn index(&mut self) {
-        if self.indexed == self.secrets.len() {
+        while let Some(secret) = self.secrets.get(self.indexed).cloned() {
+            self.indexed += 1;
+            spellings(secret.expose())
+                .iter()
+                .for_each(|form| self.add(&folded(form), Kind::Spelling));
+            digits(secret.expose())
+                .iter()
+                .for_each(|form| self.add(&folded(form), Kind::Digits));
+        }
+    }
+
+    fn add(&mut self, needle: &[u8], kind: Kind) {
+        let is_secret = matches!(kind, Kind::Secret(_));
+        if !is_secret && (needle.len() < FORM_MIN || self.needles.contains_key(needle)) {
             return;
         }
-        self.pairs.resize(256, [false; 256]);
-        for secret in &self.secrets[self.indexed..] {
-            for (text, cut) in needles(secret.expose()) {
-                let (length, start) = start(&text, START);
-                match start {
-                    [first, ..] if length == 1 => self.pairs[usize::from(first)].fill(true),
-                    [first, second, ..] => {
-                        self.pairs[usize::from(first)][usize::from(second)] = true
-                    }
-                }
-                self.by_start[length - 1]
-                    .entry(start)
-                    .or_default()
-                    .push(self.needles.len());
-                self.needles.push(Needle {
-                    text,
-                    secret: secret.expose().len(),
-                    cut,
-                });
-            }
+        if self.heads.is_empty() {
+            self.heads = vec![0; 1 << (HEAD_BITS - 6)];
         }
-        self.indexed = self.secrets.len();
+        match head(needle) {
+            Some((word, bit)) => self.heads[word] |= bit,
+            None => self.headless = true,
+        }
+        self.needles.insert(needle.to_vec(), kind);
     }
 
-    /// Adds where needles stand in a reading, and where one begins that is cut, or that comes as far as the place
-    /// `open` of the text.
-    fn find(&self, reading: &Reading<'_>, look: &Look, open: usize, hits: &mut Vec<Range<usize>>) {
-        let bytes = reading.bytes();
-        for at in 0..bytes.len() {
-            let rest = &bytes[at..];
-            if let [first, second, ..] = rest
-                && !self.pairs[usize::from(*first)][usize::from(*second)]
-            {
-                continue;
-            }
-            for length in 1..=rest.len().min(START) {
-                let places = self.by_start[length - 1].get(&start(rest, length).1);
-                for needle in places
-                    .into_iter()
-                    .flatten()
-                    .map(|place| &self.needles[*place])
-                {
-                    if needle.secret < look.min {
-                        continue;
-                    }
-                    let alike = needle
-                        .text
-                        .iter()
-                        .zip(rest)
-                        .take_while(|(one, other)| one == other)
-                        .count();
-                    let told = |length: &usize| *length >= needle.cut;
-                    let found = if alike == needle.text.len() {
-                        Some(alike)
-                    } else if reading.span(at + alike - 1).end >= open {
-                        Some(alike).filter(told)
-                    } else {
-                        cut_at(rest, alike).filter(|length| look.cut && told(length))
-                    };
-                    if let Some(length) = found {
-                        hits.push(reading.span(at).start..reading.span(at + length - 1).end);
-                    }
+    /// Finds secrets with their hashes and encodings, other spellings, and beginnings that the end of a line cuts.
+    fn find(&self, text: &str, own: bool) -> [Vec<Range<usize>>; 3] {
+        let mut hits = [const { Vec::new() }; 3];
+        let folded = folded(text);
+        let mut at = 0;
+        while at < folded.len() {
+            let rest = &folded[at..];
+            let mut next = at + 1;
+            for (needle, kind) in self.near(rest) {
+                let same = alike(needle, rest);
+                let (fits, cut_min) = match kind {
+                    Kind::Secret(number) => (
+                        !own || self.is_own(*number, &text.as_bytes()[at..]),
+                        CUT_MIN,
+                    ),
+                    Kind::Spelling => (!own, CUT_MIN),
+                    Kind::Digits => (true, CUT_DIGITS_MIN),
+                };
+                if fits && same == needle.len() || same >= LONG {
+                    let is_digit =
+                        |byte: &&u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
+                    let more = rest[same..].iter().take_while(is_digit).count();
+                    next = if same < LONG { next } else { at + same };
+                    let end = at
+                        + same
+                        + if matches!(kind, Kind::Digits) {
+                            more
+                        } else {
+                            0
+                        };
+                    hits[usize::from(matches!(kind, Kind::Spelling))].push(at..end);
+                    break;
                 }
+                hits[2]
+                    .extend(Some(at..at + cut_at(rest, same)).filter(|hit| hit.len() >= cut_min));
             }
+            at = next;
         }
+        hits
+    }
+
+    /// Returns the needles that may have the most in common with the beginning of a text, among them all that the text
+    /// begins with, the longest first.
+    fn near(&self, text: &[u8]) -> impl Iterator<Item = (&Vec<u8>, &Kind)> {
+        let may_start = match head(text) {
+            Some((word, bit)) => {
+                self.headless || self.heads.get(word).is_some_and(|bits| bits & bit != 0)
+            }
+            None => true,
+        };
+        let up_to = move |end: usize| {
+            self.needles
+                .range::<[u8], _>((Unbounded, Included(&text[..end])))
+                .next_back()
+        };
+        let first = up_to(text.len()).filter(|_| may_start);
+        // A beginning of the text sorts before it, and so does a beginning of that.
+        let before = successors(first, move |(needle, _)| {
+            up_to(alike(needle, text).min(needle.len() - 1))
+        });
+        before.chain(
+            self.needles
+                .range::<[u8], _>((Excluded(text), Unbounded))
+                .next()
+                .filter(|_| may_start),
+        )
+    }
+
+    /// Whether a sentence of ours contains this secret here, in the same case, and not a common word.
+    fn is_own(&self, number: usize, text: &[u8]) -> bool {
+        let secret = self.secrets[number].expose();
+        secret.len() >= OWN_TEXT_MIN && text.starts_with(secret.as_bytes())
     }
 }
 
-/// The first bytes of a text that is not empty, `most` at most, and how many they are.
-fn start(text: &[u8], most: usize) -> (usize, [u8; START]) {
-    let length = text.len().min(most);
-    let mut start = [0; START];
-    start[..length].copy_from_slice(&text[..length]);
-    (length, start)
+/// Returns the word and the bit of [`Known::heads`] for the first bytes of a text.
+fn head(text: &[u8]) -> Option<(usize, u64)> {
+    let hash =
+        u32::from_le_bytes(*text.first_chunk()?).wrapping_mul(0x9e37_79b1) >> (32 - HEAD_BITS);
+    Some((hash as usize / 64, 1 << (hash % 64)))
 }
 
-/// `text` with the byte ranges replaced by [`BLANK`]; ranges that touch become one.
-fn replace(text: &str, mut hits: Vec<Range<usize>>) -> String {
-    hits.sort_by_key(|hit| (hit.start, hit.end));
+const HEAD_BITS: u32 = 18;
+
+fn alike(one: &[u8], other: &[u8]) -> usize {
+    let chunks = one.chunks_exact(64).zip(other.chunks_exact(64));
+    let same = 64 * chunks.take_while(|(one, other)| one == other).count();
+    same + one[same..]
+        .iter()
+        .zip(&other[same..])
+        .take_while(|(one, other)| one == other)
+        .count()
+}
+
+/// Returns how many of the first `alike` bytes of a text stand before the end of its line, or 0 if the line continues.
+/// Dots may show that it was cut, and the end of the text may cut an escape.
+fn cut_at(text: &[u8], alike: usize) -> usize {
+    let rest = &text[alike..];
+    if rest.is_empty()
+        || ["\n", "\r", "...", "\u{2026}"]
+            .iter()
+            .any(|end| rest.starts_with(end.as_bytes()))
+    {
+        return alike;
+    }
+    let escape = text[..=alike].iter().rposition(|byte| may_be_cut(*byte));
+    escape
+        .filter(|escape| text.len() - escape < ESCAPE_MAX)
+        .unwrap_or(0)
+}
+
+/// Replaces the ranges of a text by [`BLANK`]; ranges that touch become one. Returns `None` if that changes nothing.
+fn blanked(text: &str, mut hits: Vec<Range<usize>>) -> Option<String> {
+    if hits.is_empty() {
+        return None;
+    }
+    hits.sort_by_key(|hit| hit.start);
     let mut out = String::with_capacity(text.len());
-    let mut at = 0;
-    let mut blanked_to = None;
+    let mut done = 0;
     for hit in hits {
-        if hit.start > at {
-            out.push_str(&text[at..hit.start]);
-            blanked_to = None;
-        }
-        if blanked_to.is_none() {
+        if out.is_empty() || hit.start > done {
+            out.push_str(&text[done..hit.start]);
             out.push_str(BLANK);
         }
-        at = at.max(hit.end);
-        blanked_to = Some(at);
+        done = done.max(text.ceil_char_boundary(hit.end));
     }
-    out.push_str(&text[at..]);
-    out
+    out.push_str(&text[done..]);
+    Some(out).filter(|blanked| *blanked != text)
 }
 
-/// What to look for: the secret itself, as it is and as a reading shows it whose escapes are undone to the end,
-/// its hashes and its base64 forms. With each goes how much of it tells that it was cut: derived forms are many,
-/// and any four digits begin one of them.
-fn needles(secret: &str) -> Vec<(Zeroizing<Vec<u8>>, usize)> {
-    let mut needles = vec![secret.as_bytes().to_vec()];
-    for reading in readings(secret, false)
-        .iter()
-        .skip(1)
-        .filter(|reading| !reading.bytes().is_empty())
-    {
-        needles.push(reading.bytes().to_vec());
+/// Spells a secret as servers do that cannot echo it byte for byte, and as it reads if what it contains is taken for
+/// escapes.
+fn spellings(secret: &str) -> Vec<Zeroizing<String>> {
+    if secret.len() > SPELLING_MAX {
+        return Vec::new();
     }
-    let plain = needles.len();
-    for hash in [
-        hex(&md5::Md5::digest(secret.as_bytes())),
-        hex(&sha1::Sha1::digest(secret.as_bytes())),
-        hex(&sha2::Sha256::digest(secret.as_bytes())),
-    ] {
-        needles.push(hash.to_uppercase().into_bytes());
-        needles.push(hash.into_bytes());
-    }
-    // A secret inside a longer base64 text stands at one of three offsets; the digits that share bits with
-    // its neighbours are left out.
-    for offset in 0..3usize {
-        let mut padded = Zeroizing::new(vec![0u8; offset]);
-        padded.extend_from_slice(secret.as_bytes());
-        let from = (offset * 8).div_ceil(6);
-        let to = padded.len() * 8 / 6;
-        if to.saturating_sub(from) >= 6 {
-            for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
-                needles.push(Zeroizing::new(engine.encode(&padded)).as_bytes()[from..to].to_vec());
-            }
+    let mut all = vec![
+        printable(secret),
+        secret.chars().map(unaccented).collect(),
+        // UTF-8 that was read as Latin-1.
+        secret.bytes().map(char::from).collect(),
+        secret.bytes().map(windows_1252).collect(),
+    ];
+    // What a character set lacks becomes a mark, for each character, each unit of UTF-16 or each byte.
+    let sets: [fn(char) -> bool; 3] = [
+        |c| c.is_ascii(),
+        |c| c <= '\u{ff}',
+        |c| (0..=255).any(|byte| windows_1252(byte) == c),
+    ];
+    let counts: [fn(char) -> usize; 3] = [|_| 1, char::len_utf16, char::len_utf8];
+    for (has, count) in sets.iter().flat_map(|has| counts.map(|count| (has, count))) {
+        for mark in ["?", "\u{fffd}"] {
+            let marked = secret.chars().map(|c| match has(c) {
+                true => c.to_string(),
+                false => mark.repeat(count(c)),
+            });
+            all.push(marked.collect());
         }
     }
-    let cut = |at| if at < plain { START } else { 2 * START };
-    needles
-        .into_iter()
-        .enumerate()
-        .map(|(at, needle)| (Zeroizing::new(needle), cut(at)))
-        .collect()
+    find_in_readings(secret, |reading| {
+        all.push(reading.to_owned());
+        None::<()>
+    });
+    all.into_iter().map(Zeroizing::new).collect()
+}
+
+/// Returns the first digits of the hashes and the encodings of a secret.
+fn digits(secret: &str) -> Vec<Zeroizing<String>> {
+    let bytes = secret.as_bytes();
+    let start = &bytes[..bytes.len().min(DIGITS_MAX)];
+    let wide = secret
+        .encode_utf16()
+        .take(DIGITS_MAX)
+        .flat_map(u16::to_le_bytes);
+    let wide = Zeroizing::new(wide.collect::<Vec<u8>>());
+    let mut all = vec![hex(start), hex(&wide)];
+    for hash in [
+        md5::Md5::digest(bytes).to_vec(),
+        sha1::Sha1::digest(bytes).to_vec(),
+        sha2::Sha256::digest(bytes).to_vec(),
+        sha2::Sha512::digest(bytes).to_vec(),
+    ] {
+        all.extend([hex(&hash), STANDARD_NO_PAD.encode(hash)]);
+    }
+    // The digits of a longer base64 text, without those that the secret shares with its neighbours.
+    for (offset, bytes) in (0..3).flat_map(|offset| [(offset, start), (offset, &wide)]) {
+        let padded = Zeroizing::new([&[0; 2][..offset], bytes].concat());
+        let mut digits = STANDARD_NO_PAD.encode(&padded);
+        digits.truncate(padded.len() * 8 / 6);
+        all.push(digits.split_off((offset * 8).div_ceil(6).min(digits.len())));
+    }
+    all.iter_mut()
+        .for_each(|digits| digits.truncate(DIGITS_MAX));
+    all.into_iter().map(Zeroizing::new).collect()
+}
+
+fn folded(text: &str) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(text.bytes().map(fold).collect())
+}
+
+/// Makes one of the two cases of a letter, and of the two alphabets of base64.
+fn fold(byte: u8) -> u8 {
+    match byte {
+        b'-' => b'+',
+        b'_' => b'/',
+        byte => byte.to_ascii_lowercase(),
+    }
 }
 
 #[cfg(test)]

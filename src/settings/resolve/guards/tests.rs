@@ -77,12 +77,27 @@ fn a_route_that_nobody_named_meets_no_secret_from_elsewhere() {
             false,
         ),
         // So does a path below the URL that a secret is posted to; one of the environment's own counts first.
-        ("HELLOCLOUD_TOKEN_PATH=~m/log.php", &CLIENT[..], "hellocloud", true),
+        (
+            "HELLOCLOUD_TOKEN_PATH=~m/log.php",
+            &CLIENT[..],
+            "hellocloud",
+            true,
+        ),
         ("HELLOCLOUD_TOKEN_PATH=x", &[CLIENT[0]], "hellocloud", false),
-        ("HELLOCLOUD_URL=h\nHELLOCLOUD_TOKEN_PATH=x\nHELLOCLOUD_CLIENT_ID=c\nHELLOCLOUD_CLIENT_SECRET=s", &[], "hellocloud", false),
+        (
+            "HELLOCLOUD_URL=h\nHELLOCLOUD_TOKEN_PATH=x\nHELLOCLOUD_CLIENT_ID=c\nHELLOCLOUD_CLIENT_SECRET=s",
+            &[],
+            "hellocloud",
+            false,
+        ),
         (
             "HELLOCLOUD_TOKEN_PATH=x",
-            &[CLIENT[0], CLIENT[1], CLIENT[2], ("HELLOCLOUD_TOKEN_PATH", "y")],
+            &[
+                CLIENT[0],
+                CLIENT[1],
+                CLIENT[2],
+                ("HELLOCLOUD_TOKEN_PATH", "y"),
+            ],
             "hellocloud",
             false,
         ),

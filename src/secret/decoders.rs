@@ -1,0 +1,333 @@
+//! Undoes the escapes in which a server may echo a secret.
+
+use std::collections::HashMap;
+use std::iter::successors;
+use std::sync::LazyLock;
+
+use zeroize::Zeroizing;
+
+/// Tells how many bytes an escape at the start of a text takes and which character it stands for, if for any. An escape
+/// is at least as long as its character, and begins with neither a letter, nor a digit, nor a space.
+type Decoder = fn(&str) -> Escape;
+type Escape = Option<(usize, Option<char>)>;
+
+/// All kinds of escapes: a new one is a function and its name here.
+const DECODERS: &[Decoder] = &[
+    percent,
+    json,
+    entity,
+    plus,
+    tag,
+    code,
+    latin,
+    percent_u,
+    quoted,
+    open_entity,
+    doubled,
+    bracketed,
+    ldap,
+    hyphen,
+    wrapped,
+    accent,
+];
+
+/// Layers that are undone in every order of the kinds, and layers of all kinds at once.
+const DEPTH: usize = 3;
+const DEPTH_AT_ONCE: usize = 8;
+
+/// Bounds the readings of one text, and their bytes: only a text that was made up needs more.
+const READINGS_MAX: usize = 256;
+const READ_MAX: usize = 1024 * 1024;
+
+/// The longest tag that is taken for one.
+const TAG_MAX: usize = 64;
+
+/// Shows `visit` the text as it is, then with one layer of escapes undone, then with two and so on, until it returns
+/// something. A layer is one kind of escape, since the text beside a secret may look like another kind, or all kinds at
+/// once, since servers mix them.
+pub(super) fn find_in_readings<T>(
+    text: &str,
+    mut visit: impl FnMut(&str) -> Option<T>,
+) -> Option<T> {
+    let most = (READ_MAX / text.len().max(1)).clamp(1, READINGS_MAX);
+    let at_once = |text: &str| undo(text, DECODERS);
+    let undone: Vec<_> = successors(at_once(text), |text| at_once(text))
+        .take(DEPTH_AT_ONCE)
+        .collect();
+    let mut readings = vec![(0, Zeroizing::new(text.to_owned()))];
+    let mut at = 0;
+    while let Some((depth, reading)) = readings.get(at) {
+        if let Some(found) = visit(reading) {
+            return Some(found);
+        }
+        let depth = depth + 1;
+        let next = if undone.is_empty() || depth > DEPTH {
+            None
+        } else {
+            at_once(reading)
+        };
+        if let Some(next) = next {
+            let alone = DECODERS.chunks(1).filter_map(|kind| undo(reading, kind));
+            for next in alone.chain([next]).collect::<Vec<_>>() {
+                if readings.len() < most && readings.iter().all(|(_, known)| *known != next) {
+                    readings.push((depth, next));
+                }
+            }
+        }
+        at += 1;
+    }
+    undone.iter().find_map(|reading| visit(reading))
+}
+
+/// Undoes one layer of escapes of these kinds. Returns `None` if there are none.
+fn undo(text: &str, kinds: &[Decoder]) -> Option<Zeroizing<String>> {
+    let mut read = Zeroizing::new(String::new());
+    let mut done = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        if at < done || byte == b' ' || byte.is_ascii_alphanumeric() || !text.is_char_boundary(at) {
+            continue;
+        }
+        if let Some((length, meant)) = kinds.iter().find_map(|undo| undo(&text[at..])) {
+            // Growing would leave copies of a secret behind.
+            let room = text.len() - read.len();
+            read.reserve_exact(room);
+            read.push_str(&text[done..at]);
+            read.extend(meant);
+            done = at + length;
+        }
+    }
+    read.push_str(&text[done..]);
+    (done > 0).then_some(read)
+}
+
+/// Whether an escape that the end of the text cuts may begin with this byte.
+pub(super) fn may_be_cut(byte: u8) -> bool {
+    b"%\\&".contains(&byte)
+}
+
+/// `%41`, `%C3%A7`
+fn percent(text: &str) -> Escape {
+    bytes(text, 3, |text| byte(text.strip_prefix('%')?.get(..2)?, 16))
+}
+
+/// `%E7`, `\xe7`: Windows' Latin-1, of which two characters may look like one of UTF-8
+fn latin(text: &str) -> Escape {
+    let mark = ["%", "\\x"]
+        .into_iter()
+        .find(|mark| text.starts_with(mark))?;
+    let read = byte(text[mark.len()..].get(..2)?, 16)?;
+    Some((mark.len() + 2, Some(windows_1252(read))))
+}
+
+/// `%u00E7`, as .NET and old scripts write it
+fn percent_u(text: &str) -> Escape {
+    utf_16(text, "%u")
+}
+
+/// One or two units of UTF-16 in hex, each after `mark`.
+fn utf_16(text: &str, mark: &str) -> Escape {
+    let unit = |text: &str| number(text.strip_prefix(mark)?.get(..4)?, 16);
+    let first = unit(text)?;
+    if let Some(c) = char::from_u32(first) {
+        return Some((6, Some(c)));
+    }
+    let pair = [first, unit(&text[6..])?].map(|unit| unit as u16);
+    Some((12, Some(char::decode_utf16(pair).next()?.ok()?)))
+}
+
+/// `+` for a space, in forms
+fn plus(text: &str) -> Escape {
+    text.starts_with('+').then_some((1, Some(' ')))
+}
+
+/// `\n`, `\"`, `\u00e7`, `\ud83d\ude00`
+fn json(text: &str) -> Escape {
+    let meant = match text.strip_prefix('\\')?.chars().next()? {
+        kind @ ('"' | '\\' | '/') => kind,
+        'n' => '\n',
+        'r' => '\r',
+        't' => '\t',
+        'b' => '\u{8}',
+        'f' => '\u{c}',
+        'u' => return utf_16(text, "\\u"),
+        _ => return None,
+    };
+    Some((2, Some(meant)))
+}
+
+/// `\xc3\xa7`, `\303\247`, `\u{e7}`, `\U000000e7`, as programming languages write them
+fn code(text: &str) -> Escape {
+    let one = |text: &str| match text.strip_prefix("\\x") {
+        Some(digits) => byte(digits.get(..2)?, 16),
+        None => byte(text.strip_prefix('\\')?.get(..3)?, 8),
+    };
+    if let Some(digits) = text.strip_prefix("\\U").and_then(|text| text.get(..8)) {
+        return Some((10, Some(char::from_u32(number(digits, 16)?)?)));
+    }
+    let Some(braced) = text.strip_prefix("\\u{") else {
+        return bytes(text, 4, one);
+    };
+    let digits = braced.split(|c: char| !c.is_ascii_hexdigit()).next()?;
+    let meant = char::from_u32(number(digits, 16)?)?;
+    braced[digits.len()..]
+        .starts_with('}')
+        .then_some((digits.len() + 4, Some(meant)))
+}
+
+/// `\%`, `\_`, `\'`, as SQL's LIKE, PHP and shells write them
+fn quoted(text: &str) -> Escape {
+    let meant = text.strip_prefix('\\')?.chars().next()?;
+    (meant == ' ' || meant.is_ascii_punctuation()).then_some((2, Some(meant)))
+}
+
+/// `\c3\a7`
+fn ldap(text: &str) -> Escape {
+    bytes(text, 3, |text| byte(text.strip_prefix('\\')?.get(..2)?, 16))
+}
+
+/// `''` for a quote inside of quotes, as SQL writes it; `'\''` and `'"'"'`, as shells do
+fn doubled(text: &str) -> Escape {
+    let pairs = ["'\\''", "'\"'\"'", "''", "\"\""];
+    let pair = pairs.iter().find(|pair| text.starts_with(**pair))?;
+    Some((pair.len(), pair.chars().next()))
+}
+
+/// `[%]`, as SQL Server's LIKE wants it
+fn bracketed(text: &str) -> Escape {
+    let meant = text.strip_prefix('[')?.chars().next()?;
+    ("[%_".contains(meant) && text[2..].starts_with(']')).then_some((3, Some(meant)))
+}
+
+/// `&lt;`, `&#60;`, `&#x3c;`
+fn entity(text: &str) -> Escape {
+    let (length, meant) = open_entity(text)?;
+    text[length..]
+        .starts_with(';')
+        .then_some((length + 1, meant))
+}
+
+/// `&lt`, `&#60`
+fn open_entity(text: &str) -> Escape {
+    let name = text.strip_prefix('&')?;
+    let Some(digits) = name.strip_prefix('#') else {
+        let mut names = (2..=8).rev().filter_map(|length| name.get(..length));
+        return names.find_map(|name| Some((1 + name.len(), Some(*ENTITIES.get(name)?))));
+    };
+    let (start, radix) = if digits.starts_with(['x', 'X']) {
+        (1, 16)
+    } else {
+        (0, 10)
+    };
+    let digits = digits[start..].split(|c: char| !c.is_digit(radix)).next()?;
+    Some((
+        2 + start + digits.len(),
+        Some(char::from_u32(number(digits, radix)?)?),
+    ))
+}
+
+/// A tag or a line break that a server has put into a text
+fn tag(text: &str) -> Escape {
+    if text.starts_with(['\r', '\n']) {
+        return Some((1, None));
+    }
+    let name = text.strip_prefix('<')?;
+    let end = name.find(['<', '>']).filter(|end| *end < TAG_MAX)?;
+    let is_tag = name.starts_with(|c: char| c == '/' || c.is_ascii_alphabetic());
+    (is_tag && name[end..].starts_with('>')).then_some((end + 2, None))
+}
+
+/// A line break and the blanks after it
+fn wrapped(text: &str) -> Escape {
+    let line = text.trim_start_matches(['\r', '\n']);
+    let next = line.trim_start_matches([' ', '\t']);
+    (line.len() < text.len()).then_some((text.len() - next.len(), None))
+}
+
+/// `-` and `:` between bytes in hex, as .NET writes hashes
+fn hyphen(text: &str) -> Escape {
+    let digits = text
+        .strip_prefix(['-', ':'])?
+        .split(|c: char| !c.is_ascii_hexdigit())
+        .next()?;
+    (digits.len() == 2).then_some((1, None))
+}
+
+/// An accent that is a character of its own; a secret is spelled without accents for it
+fn accent(text: &str) -> Escape {
+    text.starts_with(|c| ('\u{300}'..='\u{36f}').contains(&c))
+        .then_some((2, None))
+}
+
+fn number(digits: &str, radix: u32) -> Option<u32> {
+    // The standard library takes a sign too.
+    let digits = Some(digits).filter(|digits| digits.chars().all(|c| c.is_digit(radix)))?;
+    u32::from_str_radix(digits, radix).ok()
+}
+
+fn byte(digits: &str, radix: u32) -> Option<u8> {
+    u8::try_from(number(digits, radix)?).ok()
+}
+
+/// Decodes a character whose bytes are escaped one by one: as UTF-8, or else as Windows' Latin-1.
+fn bytes(text: &str, length: usize, byte: fn(&str) -> Option<u8>) -> Escape {
+    let mut read = vec![byte(text)?];
+    loop {
+        if let Ok(character) = std::str::from_utf8(&read) {
+            return Some((length * read.len(), character.chars().next()));
+        }
+        match text.get(length * read.len()..).and_then(byte) {
+            Some(next) if read.len() < 4 => read.push(next),
+            _ => return Some((length, Some(windows_1252(read[0])))),
+        }
+    }
+}
+
+/// Decodes a byte as Windows does.
+pub(super) fn windows_1252(byte: u8) -> char {
+    const FROM_80: &str = "€\u{81}‚ƒ„…†‡ˆ‰Š‹Œ\u{8d}Ž\u{8f}\u{90}‘’“”•–—˜™š›œ\u{9d}žŸ";
+    let place = usize::from(byte).checked_sub(0x80);
+    place
+        .and_then(|place| FROM_80.chars().nth(place))
+        .unwrap_or(char::from(byte))
+}
+
+/// Takes the accent off a letter: the names of accented letters begin with the letter.
+pub(super) fn unaccented(c: char) -> char {
+    let name = ENTITIES
+        .iter()
+        .find(|(_, known)| **known == c && c.is_alphabetic())
+        .map(|(name, _)| name);
+    name.and_then(|name| name.chars().next()).unwrap_or(c)
+}
+
+static ENTITIES: LazyLock<HashMap<&str, char>> = LazyLock::new(|| {
+    let mut words = NAMES.split_ascii_whitespace();
+    std::iter::from_fn(|| Some((words.next()?, words.next()?.chars().next()?))).collect()
+});
+
+/// HTML's names of ASCII characters and of all that PHP's `htmlentities` escapes, each name before its character.
+const NAMES: &str = "\
+    excl ! quot \" num # dollar $ percnt % amp & apos ' lpar ( rpar ) ast * plus + comma , period . \
+    sol / colon : semi ; lt < equals = gt > quest ? commat @ lsqb [ lbrack [ bsol \\ rsqb ] rbrack ] \
+    Hat ^ lowbar _ grave ` lcub { lbrace { verbar | vert | rcub } rbrace } nbsp \u{a0} iexcl ¡ \
+    cent ¢ pound £ curren ¤ yen ¥ brvbar ¦ sect § uml ¨ copy © ordf ª laquo « not ¬ shy \u{ad} reg ® \
+    macr ¯ deg ° plusmn ± sup2 ² sup3 ³ acute ´ micro µ para ¶ middot · cedil ¸ sup1 ¹ ordm º \
+    raquo » frac14 ¼ frac12 ½ frac34 ¾ iquest ¿ Agrave À Aacute Á Acirc Â Atilde Ã Auml Ä Aring Å \
+    AElig Æ Ccedil Ç Egrave È Eacute É Ecirc Ê Euml Ë Igrave Ì Iacute Í Icirc Î Iuml Ï ETH Ð \
+    Ntilde Ñ Ograve Ò Oacute Ó Ocirc Ô Otilde Õ Ouml Ö times × Oslash Ø Ugrave Ù Uacute Ú Ucirc Û \
+    Uuml Ü Yacute Ý THORN Þ szlig ß agrave à aacute á acirc â atilde ã auml ä aring å aelig æ \
+    ccedil ç egrave è eacute é ecirc ê euml ë igrave ì iacute í icirc î iuml ï eth ð ntilde ñ \
+    ograve ò oacute ó ocirc ô otilde õ ouml ö divide ÷ oslash ø ugrave ù uacute ú ucirc û uuml ü \
+    yacute ý thorn þ yuml ÿ OElig Œ oelig œ Scaron Š scaron š Yuml Ÿ fnof ƒ circ ˆ tilde ˜ Alpha Α \
+    Beta Β Gamma Γ Delta Δ Epsilon Ε Zeta Ζ Eta Η Theta Θ Iota Ι Kappa Κ Lambda Λ Mu Μ Nu Ν Xi Ξ \
+    Omicron Ο Pi Π Rho Ρ Sigma Σ Tau Τ Upsilon Υ Phi Φ Chi Χ Psi Ψ Omega Ω alpha α beta β gamma γ \
+    delta δ epsilon ε zeta ζ eta η theta θ iota ι kappa κ lambda λ mu μ nu ν xi ξ omicron ο pi π \
+    rho ρ sigmaf ς sigma σ tau τ upsilon υ phi φ chi χ psi ψ omega ω thetasym ϑ upsih ϒ piv ϖ \
+    ensp \u{2002} emsp \u{2003} thinsp \u{2009} zwnj \u{200c} zwj \u{200d} lrm \u{200e} rlm \u{200f} \
+    ndash – mdash — lsquo ‘ rsquo ’ sbquo ‚ ldquo “ rdquo ” bdquo „ dagger † Dagger ‡ bull • \
+    hellip … permil ‰ prime ′ Prime ″ lsaquo ‹ rsaquo › oline ‾ frasl ⁄ euro € image ℑ weierp ℘ \
+    real ℜ trade ™ alefsym ℵ larr ← uarr ↑ rarr → darr ↓ harr ↔ crarr ↵ lArr ⇐ uArr ⇑ rArr ⇒ dArr ⇓ \
+    hArr ⇔ forall ∀ part ∂ exist ∃ empty ∅ nabla ∇ isin ∈ notin ∉ ni ∋ prod ∏ sum ∑ minus − lowast ∗ \
+    radic √ prop ∝ infin ∞ ang ∠ and ∧ or ∨ cap ∩ cup ∪ int ∫ there4 ∴ sim ∼ cong ≅ asymp ≈ ne ≠ \
+    equiv ≡ le ≤ ge ≥ sub ⊂ sup ⊃ nsub ⊄ sube ⊆ supe ⊇ oplus ⊕ otimes ⊗ perp ⊥ sdot ⋅ lceil ⌈ \
+    rceil ⌉ lfloor ⌊ rfloor ⌋ lang 〈 rang 〉 loz ◊ spades ♠ clubs ♣ hearts ♥ diams ♦";
