@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::error::{Cause, Error, Result};
 use crate::i18n::{Text, tr};
 use crate::secret::Secret;
+use crate::secret::foreign::printable;
 
 /// The longest token that is accepted, in bytes.
 pub const TOKEN_MAX: usize = 8192;
@@ -111,7 +112,8 @@ impl fmt::Display for Role {
     }
 }
 
-/// Whether a text can be a token: 1 to 8192 bytes of 0x21–0x7E and no word for "none".
+/// Whether a text can be a token: 1 to 8192 bytes of 0x21–0x7E, no word for "none", and nothing that a CI system would obey
+/// in its log.
 pub fn check_token(token: &str) -> Result<()> {
     let refuse = |why: Text| Err(Error::new(Cause::BadToken, why));
     let word = token.trim();
@@ -127,6 +129,11 @@ pub fn check_token(token: &str) -> Result<()> {
             "the server's session is too long ({length} bytes, {most} at most)",
             length = token.len(),
             most = TOKEN_MAX
+        ));
+    }
+    if printable(token) != token && token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return refuse(tr!(
+            "the server's session contains a command for a CI system"
         ));
     }
     match token
@@ -179,10 +186,14 @@ mod tests {
             "a b",
             "a\nb",
             "é",
+            "##vso[task.prependpath]/opt/evil",
+            "a##[group]b",
+            "::set-output::x",
             &"x".repeat(TOKEN_MAX + 1),
         ] {
             assert_eq!(check_token(bad).expect_err(bad).cause, Cause::BadToken);
         }
+        assert!(check_token("a::b#c").is_ok());
         let all: String = (0x21..=0x7eu8).map(char::from).collect();
         assert!(check_token(&all).is_ok());
     }

@@ -697,6 +697,7 @@ fn githubs_file_is_appended_to_on_a_fresh_line() {
         let path = machine.path("github");
         if let Some(before) = before {
             machine.write("github", before);
+            set_mode(&path, 0o644);
         }
         machine.set("GITHUB_ENV", &path.display().to_string());
         assert_eq!(
@@ -712,6 +713,49 @@ fn githubs_file_is_appended_to_on_a_fresh_line() {
             "{before:?}"
         );
         assert_eq!(read[2], ("ZEEV_URL".to_owned(), server.url()), "{before:?}");
+        let expected = if before.is_none() { 0o600 } else { 0o644 };
+        assert_eq!(mode(&path), expected, "{before:?}");
+    }
+}
+
+#[test]
+fn githubs_file_is_none_that_a_link_names() {
+    for there in [true, false] {
+        let server = Server::start(vec![]);
+        let mut machine = zeev_at(&server);
+        if there {
+            machine.write("precious", "x");
+        }
+        symlink("precious", machine.path("github")).expect("a link");
+        machine.set("GITHUB_ENV", "github");
+        machine
+            .run("login zeev -f github")
+            .fails(7, &["GITHUB_ENV"]);
+        let left = fs::read_to_string(machine.path("precious")).ok();
+        assert_eq!(left.as_deref(), there.then_some("x"));
+        assert_eq!(server.connections(), 0);
+    }
+}
+
+#[test]
+fn a_session_that_a_ci_system_would_obey_is_refused() {
+    for demo in demo::ALL {
+        for token in [
+            "##vso[task.prependpath]/opt/evil",
+            "a##[group]b",
+            "::stop-commands::x",
+            "::add-mask::",
+            "###",
+        ] {
+            let reply = Reply::json(200, demo.answer_with(&format!("{token:?}")));
+            let server = Server::start(demo.script([reply]));
+            let mut machine = Machine::new();
+            demo.settle(&mut machine, &server.url());
+            let outcome = machine.run(&format!("login {}", demo.id));
+            outcome.fails(6, &["contains a command for a CI system"]);
+            assert!(!outcome.stderr.contains(token), "{}", outcome.stderr);
+            assert_eq!(outcome.stdout, "", "{}", demo.id);
+        }
     }
 }
 

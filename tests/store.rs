@@ -408,6 +408,72 @@ fn an_entry_of_somebody_else_is_not_used() {
 }
 
 #[test]
+fn a_store_that_others_may_write_is_told_of_and_one_of_others_refused() {
+    let (_servers, machine) = five();
+    token(&machine, "token zeev");
+    let folder = store(&machine);
+    for (bits, warned) in [
+        (0o777, true),
+        (0o702, true),
+        (0o1777, false),
+        (0o770, false),
+        (0o755, false),
+    ] {
+        set_mode(&folder, bits);
+        let outcome = machine.run("token zeev");
+        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        let told = outcome
+            .stderr
+            .contains("others may put sessions into the store file:")
+            && outcome.stderr.contains("`chmod go-w ");
+        assert_eq!(told, warned, "{bits:o}: {}", outcome.stderr);
+    }
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    chown(&folder, Some(65534), None).expect("another owner");
+    for verb in [
+        "token zeev",
+        "login zeev",
+        "status",
+        "logout --all",
+        "exec zeev -- true",
+    ] {
+        let code = if verb.starts_with("exec") { 125 } else { 7 };
+        machine
+            .run(verb)
+            .fails(code, &["belongs to another user", "CRMAUTH_STORE"]);
+    }
+    // To anybody else, root's is as good as one's own.
+    chown(&folder, Some(0), None).expect("root's");
+    token(&machine, "token zeev");
+}
+
+#[test]
+fn a_lock_is_opened_through_no_link() {
+    let (_servers, machine) = five();
+    token(&machine, "token zeev");
+    let lock = entry(&machine).with_extension("lock");
+    for there in [true, false] {
+        let precious = machine.path("precious");
+        if there {
+            machine.write("precious", "x");
+            set_mode(&precious, 0o444);
+        }
+        let _ = fs::remove_file(&lock);
+        symlink(&precious, &lock).expect("a link");
+        machine
+            .run("login zeev --timeout 2")
+            .says(&["cannot be locked"]);
+        assert_eq!(precious.exists(), there);
+        if there {
+            assert_eq!(mode(&precious), 0o444);
+            fs::remove_file(&precious).expect("a file");
+        }
+    }
+}
+
+#[test]
 fn a_folder_in_an_entrys_place_is_left_alone() {
     let (_servers, machine) = five();
     token(&machine, "token zeev");

@@ -152,12 +152,16 @@ fn method(args: &Args) -> Result<Method> {
         .as_deref()
         .unwrap_or(default)
         .to_ascii_uppercase();
-    Method::from_bytes(method.as_bytes()).map_err(|_| {
-        error!(
-            Usage, "-X names no HTTP method";
-            hint "a method is one word, such as GET, POST, PUT or DELETE"
-        )
-    })
+    let method = Method::from_bytes(method.as_bytes()).ok();
+    // CONNECT asks for a tunnel and not for a path.
+    method
+        .filter(|method| *method != Method::CONNECT)
+        .ok_or_else(|| {
+            error!(
+                Usage, "-X names no HTTP method";
+                hint "a method is one word, such as GET, POST, PUT or DELETE"
+            )
+        })
 }
 
 fn headers(args: &Args, target: &Target) -> Result<Vec<(HeaderName, Secret)>> {

@@ -86,12 +86,6 @@ async fn start(args: &Args, run: &Run<'_>) -> Result<u8> {
     }
     #[cfg(unix)]
     std::os::unix::process::CommandExt::arg0(&mut command, name);
-    for login in &logins {
-        // Those of an outer run would be stale, or not asked for.
-        for field in ["TOKEN", "TOKEN_EXPIRES_AT", "TOKEN_FILE"] {
-            command.env_remove(login.target().variable(field));
-        }
-    }
     if args.token_file {
         return token_file::run(args, run, &logins, name, command).await;
     }

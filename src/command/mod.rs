@@ -32,7 +32,7 @@ use crate::output::stdout;
 use crate::provider;
 use crate::report::Report;
 use crate::settings::{Environment, Sources};
-use crate::store::{Entry, Key, Store};
+use crate::store::{Entry, Key, Store, file};
 use crate::tls::{CaLocations, Trust};
 use crate::{sandbox as systems, settings};
 
@@ -208,7 +208,11 @@ impl Run<'_> {
                 }
             },
         };
-        Ok(Store::folder(self.environment.cwd().join(folder)))
+        let folder = self.environment.cwd().join(folder);
+        if let Some(warning) = file::judge(&folder)? {
+            self.report.warn(None, warning);
+        }
+        Ok(Store::folder(folder))
     }
 
     /// A path whose `~/` is the user's home: no shell puts it there behind `file:`.

@@ -147,15 +147,19 @@ fn sweep(
 
 /// Opens a file to read, but follows no link and waits for no pipe.
 pub fn open_plainly(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true);
+    plainly(OpenOptions::new().read(true)).open(path)
+}
+
+/// Follows no link at the path's end and waits for no pipe; a file that is made is 0600.
+pub fn plainly(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     {
         use rustix::fs::OFlags;
-        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC).bits();
-        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags.cast_signed());
+        use std::os::unix::fs::OpenOptionsExt;
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
+        options.custom_flags(flags.cast_signed()).mode(0o600);
     }
-    options.open(path)
+    options
 }
 
 /// Makes a folder and those above it, each 0700 under any umask.
@@ -230,6 +234,17 @@ pub fn is_ours(file: &Metadata) -> bool {
 #[cfg(not(unix))]
 pub fn is_ours(_: &Metadata) -> bool {
     true
+}
+
+/// Whether a file is root's, who may read and write everything anyway.
+#[cfg(unix)]
+pub fn is_roots(file: &Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::uid(file) == 0
+}
+
+#[cfg(not(unix))]
+pub fn is_roots(_: &Metadata) -> bool {
+    false
 }
 
 /// Makes a rename last. Some file systems cannot sync a folder, and some folders may not be opened: neither is an error.

@@ -89,7 +89,7 @@ impl<'a> Body<'a> {
         if around.any(|part| part.contains(&BOM[0])) {
             oddities.push(tr!("the server put a byte order mark beside its JSON"));
         }
-        if text.starts_with(b"{") | text.starts_with(b"[") && !is_small(text) {
+        if (text.starts_with(b"{") || text.starts_with(b"[")) && !is_small(text) {
             return Err(error!(
                 TooLarge,
                 "{host}'s answer has too many values", host

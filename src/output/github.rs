@@ -10,6 +10,7 @@ use super::buffer::Buffer;
 use super::vars::{Variable, variables};
 use super::{Outcome, Rendered, Shape, sessions};
 use crate::error::{Cause, Error, Result, error};
+use crate::files;
 use crate::i18n::tr;
 use crate::secret::foreign::printable;
 use crate::secret::hex;
@@ -94,11 +95,9 @@ impl EnvFile {
                 Error::new(Cause::BadSetting, message)
                     .hint(tr!("use -f sh or -f env outside of it"))
             })?;
-        let opened = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .open(path);
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true);
+        let opened = files::plainly(&mut options).open(path);
         opened.map(Self).map_err(|error| {
             let what = tr!("cannot be opened; GITHUB_ENV names it");
             let path = printable(&path.display().to_string());

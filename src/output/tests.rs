@@ -190,14 +190,14 @@ fn json_is_the_contracts_object_on_one_line() {
 #[test]
 fn json_neither_commands_a_runner_nor_a_terminal() {
     let said = "a ##vso[task.complete]###[x] \u{1b}[2J\u{9b}2J\u{202e}b\\##";
-    let mut session = session("#####");
+    let mut session = session("t1");
     session.user = Some(said.into());
     session.details.insert(said.into(), json!(said));
     let broker = target(&BROKER, None);
     let (text, _) = render_all("json", &[(&broker, Some(&session))], &ALONE).expect("json");
     assert!(!text.contains("##") && !text.contains('\u{9b}') && !text.contains('\u{202e}'));
     let value: Value = serde_json::from_str(&text).expect("JSON");
-    assert_eq!(value["token"], "#####");
+    assert_eq!(value["token"], "t1");
     assert_eq!(value["user"], said);
     assert_eq!(value["details"][said], said);
 }

@@ -162,7 +162,9 @@ async fn login(context: &Context<'_>) -> Result<Session> {
 
 /// The session of the person whom the answer's `impersonate` names; `current` is the one who asked.
 async fn impersonate(context: &Context<'_>, person: &str) -> Result<Session, LoginError> {
-    if matches!(person, "." | "..") || person.trim().is_empty() {
+    // Some servers take an escaped slash for one.
+    let mut parts = person.split(['/', '\\']).map(str::trim);
+    if parts.any(|part| matches!(part, "." | "..")) || person.trim().is_empty() {
         return Err(error!(Usage, "--as needs a person's id or user name").into());
     }
     let token = match context.prerequisite {

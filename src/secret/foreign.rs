@@ -15,28 +15,24 @@ const SHOWN: usize = 300;
 
 /// A text of others. It can only be shown through [`Foreign::clean`].
 #[derive(Clone)]
-pub struct Foreign {
-    text: Secret,
-    /// Whether this is not all of it.
-    cut: bool,
-}
+pub struct Foreign(Secret);
 
 impl Foreign {
     pub fn new(text: &str) -> Self {
-        let end = text.floor_char_boundary(LOOKED_AT);
-        Self {
-            text: Secret::new(text[..end].to_owned()),
-            cut: end < text.len(),
-        }
+        // One character more tells that it goes on.
+        let end = text.ceil_char_boundary(LOOKED_AT + 1);
+        Self(Secret::new(text[..end].to_owned()))
     }
 
     /// One printable line of at most 300 characters: secrets blanked first, then control characters and CI
     /// commands broken, then cut.
     pub fn clean(&self, redactor: &Redactor) -> String {
-        let line = printable(&redactor.foreign(self.text.expose()));
+        let text = self.0.expose();
+        let looked_at = &text[..text.floor_char_boundary(LOOKED_AT)];
+        let line = printable(&redactor.foreign(looked_at));
         // On one line a secret with a space may stand whole that was wrapped before.
         let end = line.floor_char_boundary(LINE);
-        let cut = self.cut || end < line.len();
+        let cut = looked_at.len() < text.len() || end < line.len();
         let mut line = redactor.foreign(&line[..end]);
         if cut {
             line.truncate(line.floor_char_boundary(line.len().saturating_sub(BEYOND)));

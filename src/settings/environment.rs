@@ -6,6 +6,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::names;
+use super::suggest::may_be_secret;
 use crate::declaration::{FLAG, Spec};
 use crate::error::{Result, error};
 
@@ -67,15 +68,17 @@ impl Environment {
         self.vars.iter()
     }
 
-    /// Every variable but those that hold a secret of crmauth itself, or of a system that is in use: what has the name of
-    /// another's may be another program's. Where a shared store's place holds its password, the place stays: a crmauth
+    /// Every variable but those that hold a session, a secret of crmauth itself, or what is or was meant to be a secret of a
+    /// system that is in use: what has the name of another's may be another program's. Where a shared store's place holds its password, the place stays: a crmauth
     /// without it would log in beside those who share.
     pub fn public_vars(
         &self,
         in_use: impl Fn(&Spec) -> bool,
     ) -> impl Iterator<Item = (&OsString, Cow<'_, OsStr>)> {
         let is_secret = move |name: &str| {
-            names::parse(name).is_some_and(|name| name.field.secret() && in_use(name.target.spec))
+            let ends = ["_TOKEN", "_TOKEN_EXPIRES_AT", "_TOKEN_FILE"];
+            let session = ends.iter().any(|end| name.ends_with(end));
+            names::system(name).is_some_and(|spec| session || in_use(spec)) && may_be_secret(name)
         };
         self.vars()
             .filter_map(move |(name, value)| match name.to_str() {

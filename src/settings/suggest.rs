@@ -4,6 +4,7 @@ use super::names::{self, Form, OWN, OWN_PREFIX};
 use super::sources::{Origin, Sources};
 use crate::declaration::{Field, Spec, Target};
 use crate::i18n::{Text, tr};
+use crate::secret::names_secret;
 
 /// What people call a thing, and its name here; of a setting without what stands before its field.
 const SYNONYMS: &[(&str, &str)] = &[
@@ -74,6 +75,27 @@ fn meant(variable: &str, target: &Target) -> Option<String> {
     } else {
         target.variable(&word)
     })
+}
+
+/// Whether a variable holds a secret of one of these systems, or a session of one, or was perhaps meant to.
+pub(super) fn may_be_secret(name: &str) -> bool {
+    let Some(spec) = names::system(name) else {
+        return false;
+    };
+    let is_secret = |name: &str| Some(names::parse(name)?.field.secret());
+    if let Some(secret) = is_secret(name) {
+        return secret;
+    }
+    let (_, field) = name
+        .rsplit_once("__")
+        .unwrap_or(name.split_at(spec.id.len()));
+    let default = Target {
+        spec,
+        account: None,
+    };
+    let whole = [spec.id, "_", field.trim_start_matches('_')].concat();
+    let whole = whole.to_ascii_uppercase();
+    names_secret(field) || meant(&whole, &default).and_then(|meant| is_secret(&meant)) == Some(true)
 }
 
 /// The variable of crmauth's own that this one is, or was meant to be; or the option.

@@ -371,14 +371,33 @@ fn put(folder: &Path, name: &str, file: &str, bytes: &[u8]) -> io::Result<()> {
     draft.replace(&folder.join(file)).map(drop)
 }
 
+/// Judges a folder that is there: another user's is refused, and one that others may write is worth a warning.
+pub fn judge(folder: &Path) -> Result<Option<Text>> {
+    let Ok(found) = std::fs::metadata(folder) else {
+        return Ok(None);
+    };
+    let path = folder.display();
+    if !files::is_ours(&found) && !files::is_roots(&found) {
+        return Err(error!(
+            Storage, "the store file:{path} belongs to another user", path;
+            hint "`chown` it to yourself, or choose another place with CRMAUTH_STORE"
+        ));
+    }
+    Ok(files::writable_by_others(&found).then(|| {
+        tr!(
+            "others may put sessions into the store file:{path}: `chmod go-w {path}`, or another place with CRMAUTH_STORE",
+            path
+        )
+    }))
+}
+
 /// Opens a lock file, 0600 whatever the umask is.
 fn open_lock(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
-    if files::mode(&file.metadata()?) & 0o600 != 0o600 {
+    let file = files::plainly(&mut options).open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.is_file() && files::mode(&metadata) & 0o600 != 0o600 {
         files::set_mode(&file, 0o600)?;
     }
     Ok(file)
