@@ -17,7 +17,7 @@ use crate::support::machine::{installed, signal};
 use crate::support::sandbox::Servers;
 use crate::support::server::Received;
 use crate::support::stored::{edit, five_at, stored, systems};
-use crate::support::{Machine, Outcome, Reply, Server, canned, demo};
+use crate::support::{Machine, Outcome, Reply, Server, canned, demo, program};
 
 /// What the tests' sessions are, with what a URL must escape.
 pub const TOKEN: &str = "Tk+7/a?b&c=d%e";
@@ -974,7 +974,7 @@ fn at_a_terminal_what_follows_begins_on_a_line_of_its_own() {
         (200, "an end\n"),
     ] {
         let (_server, machine, _) = logged_in("zeev", [Reply::http(status, "text/plain", body)]);
-        let run = format!("{} api zeev /x", env!("CARGO_BIN_EXE_crmauth"));
+        let run = format!("{} api zeev /x", program());
         let command = machine.command(&[]);
         let mut terminal = std::process::Command::new("script");
         terminal

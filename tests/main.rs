@@ -28,6 +28,7 @@ mod providers;
 mod reader;
 mod redis;
 mod reports;
+mod resolution;
 mod sandbox;
 mod sandbox_behaviour;
 mod sandbox_facts;

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 
 use crate::support::machine::{set_mode, signal};
 use crate::support::stored::systems;
-use crate::support::{Machine, Outcome};
+use crate::support::{Machine, Outcome, program};
 
 /// A running `crmauth sandbox`.
 struct Running<'a> {
@@ -167,7 +167,7 @@ fn a_command_gets_the_settings_and_gives_its_exit_code() {
             _ => outcome.says(&[]),
         };
     }
-    machine.set("PATH_TO_CRMAUTH", env!("CARGO_BIN_EXE_crmauth"));
+    machine.set("PATH_TO_CRMAUTH", program());
     let script = "\"$PATH_TO_CRMAUTH\" login --all && exit 9";
     let outcome = machine.run_args(&["sandbox", "--", "sh", "-c", script]);
     assert_eq!(
@@ -222,7 +222,7 @@ fn a_command_sees_none_of_the_users_own_settings() {
     ] {
         assert!(seen.lines().any(|seen| seen == line), "no {line} in {seen}");
     }
-    machine.set("PATH_TO_CRMAUTH", env!("CARGO_BIN_EXE_crmauth"));
+    machine.set("PATH_TO_CRMAUTH", program());
     let outcome = machine.run_args(&[
         "sandbox",
         "-q",
@@ -279,7 +279,7 @@ fn a_signal_reaches_the_command_once() {
 #[test]
 fn ttl_shortens_sessions() {
     let mut machine = Machine::new();
-    machine.set("PATH_TO_CRMAUTH", env!("CARGO_BIN_EXE_crmauth"));
+    machine.set("PATH_TO_CRMAUTH", program());
     for (option, lifetime) in [(&["--ttl", "5"][..], 5), (&[][..], 3600)] {
         let script = "\"$PATH_TO_CRMAUTH\" login hellocloud --json";
         let arguments = [&["sandbox", "-q"], option, &["--", "sh", "-c", script]].concat();

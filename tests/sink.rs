@@ -10,7 +10,7 @@ use crmauth::i18n::Text;
 use crmauth::output::file::Replacement;
 use tempfile::TempDir;
 
-use crate::support::{Machine, Server, canned};
+use crate::support::{Machine, Server, canned, program};
 
 fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
@@ -308,7 +308,7 @@ fn child(folder: &Path, before: &str, format: &str) -> Command {
         .arg(format!(
             "{before}; exec \"$0\" login hellocloud --sandbox -o session.txt -f {format}"
         ))
-        .arg(env!("CARGO_BIN_EXE_crmauth"))
+        .arg(program())
         .env("TMPDIR", folder);
     command
 }

@@ -9,6 +9,7 @@ use crmauth::output::Format;
 use crmauth::provider;
 
 use super::{at, check, code, fill, read, table};
+use crate::support::program;
 
 #[test]
 fn the_readmes_tables_are_those_of_the_declarations() {
@@ -25,7 +26,7 @@ fn the_readmes_tables_are_those_of_the_declarations() {
 
 #[test]
 fn the_example_env_file_is_the_one_that_providers_prints() {
-    let output = Command::new(env!("CARGO_BIN_EXE_crmauth"))
+    let output = Command::new(program())
         .args(["providers", "--env"])
         .env_clear()
         .output()

@@ -9,7 +9,7 @@ use super::local::{delivered, each, hold, of, welcome};
 use super::promises::{Kept, Promise};
 use super::scene::Scene;
 use super::steps;
-use crate::support::machine::installed;
+use crate::support::machine::clock_can_be_set;
 use crate::support::stored::under;
 use crate::support::tls::Authority;
 use crate::support::{Reply, at_once};
@@ -89,7 +89,7 @@ fn at_time(scene: &Scene, clock: &str, line: &str) -> std::process::Command {
 
 #[test]
 fn a_clock_that_is_far_off() {
-    if !installed("faketime") {
+    if !clock_can_be_set() {
         return;
     }
     each(|scene| {
@@ -109,7 +109,7 @@ fn a_clock_that_is_far_off() {
 
 #[test]
 fn a_certificate_under_a_clock_that_is_far_off() {
-    if !installed("faketime") {
+    if !clock_can_be_set() {
         return;
     }
     let authority = Authority::new();

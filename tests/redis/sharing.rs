@@ -8,10 +8,10 @@ use serde_json::json;
 use super::{fleet, logins, sharing, token};
 use crate::hellocloud;
 use crate::support::at_once;
-use crate::support::machine::{Machine, installed, signal};
+use crate::support::machine::{Machine, clock_can_be_set, signal};
 use crate::support::redis::{Proxy, Redis, Way, shares};
 use crate::support::stored::{first_login, purposes, systems, under};
-use crate::support::{Reply, Server, canned};
+use crate::support::{Reply, Server, canned, program};
 
 #[test]
 fn what_one_machine_gets_all_have() {
@@ -118,7 +118,7 @@ fn a_crmauth_within_a_command_takes_no_other_store() {
         &servers,
         &format!("redis://:Pw7Qx2Store@{}", redis.address()),
     );
-    machine.set("CRMAUTH", env!("CARGO_BIN_EXE_crmauth"));
+    machine.set("CRMAUTH", program());
     let within = machine.run_args(&[
         "exec",
         "systemsway",
@@ -136,7 +136,7 @@ fn clocks_that_differ_share_all_the_same() {
     let Some((servers, redis)) = fleet() else {
         return;
     };
-    if !installed("faketime") {
+    if !clock_can_be_set() {
         return;
     }
     let machine = sharing(&servers, &redis.url());

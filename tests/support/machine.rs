@@ -4,7 +4,7 @@
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{LazyLock, mpsc};
 use std::time::Duration;
 
 use crmauth::secret::{Redactor, Secret};
@@ -16,7 +16,26 @@ use super::tools::skipped;
 const HANG: Duration = Duration::from_secs(60);
 
 /// Where programs are looked for.
-const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+pub const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+/// The program under test: the one that `CRMAUTH_TEST_PROGRAM` names, which is called `crmauth`, else cargo's.
+pub fn program() -> &'static str {
+    static PROGRAM: LazyLock<String> = LazyLock::new(|| {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "which program is tested is for the caller to say"
+        )]
+        let named = std::env::var("CRMAUTH_TEST_PROGRAM").ok();
+        named.unwrap_or_else(|| env!("CARGO_BIN_EXE_crmauth").to_owned())
+    });
+    &PROGRAM
+}
+
+/// Whether that is a static program: what changes a C library from outside does not reach it.
+pub fn is_static() -> bool {
+    static TARGET: LazyLock<String> = LazyLock::new(|| Machine::new().run("--version").stdout);
+    TARGET.trim_end().ends_with("-musl")
+}
 
 /// The machine.
 pub struct Machine {
@@ -97,7 +116,7 @@ impl Machine {
 
     /// The program with its arguments, not started yet.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_crmauth"));
+        let mut command = Command::new(program());
         command
             .args(arguments)
             .current_dir(self.work())
@@ -175,7 +194,7 @@ impl Machine {
     /// The same, not started yet.
     pub fn shell_command(&self, shell: &str, script: &str) -> Command {
         let command = self.command(&[]);
-        let program = Path::new(env!("CARGO_BIN_EXE_crmauth"));
+        let program = Path::new(program());
         let path = format!("{}:{PATH}", program.parent().expect("a folder").display());
         let mut shell = Command::new(shell);
         shell
@@ -349,6 +368,11 @@ pub fn installed(program: &str) -> bool {
         skipped(program);
     }
     found
+}
+
+/// Whether the program can be given another clock. A static one cannot: libfaketime replaces functions of a C library.
+pub fn clock_can_be_set() -> bool {
+    !is_static() && installed("faketime")
 }
 
 /// Writes to a child's stdin.

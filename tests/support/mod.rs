@@ -18,7 +18,7 @@ pub mod tls;
 pub mod tools;
 
 pub use demo::Demo;
-pub use machine::{Machine, Outcome};
+pub use machine::{Machine, Outcome, program};
 pub use server::{Reply, Server};
 pub use terminal::Terminal;
 

@@ -1,7 +1,7 @@
 //! A TCP server that answers each request with the next line of its script, byte for byte.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Barrier, Condvar, Mutex};
 use std::thread::JoinHandle;
@@ -175,17 +175,27 @@ pub struct Server {
 impl Server {
     /// Answers with these replies, one a request.
     pub fn start(script: Vec<Reply>) -> Self {
-        Self::listen("http", Door::Plain, script)
+        Self::start_at(Ipv4Addr::LOCALHOST.into(), script)
+    }
+
+    /// The same at another address.
+    pub fn start_at(address: IpAddr, script: Vec<Reply>) -> Self {
+        Self::listen("http", Door::Plain, address, script)
     }
 
     /// The same over TLS.
     pub fn start_tls(config: Arc<ServerConfig>, script: Vec<Reply>) -> Self {
-        Self::listen("https", Door::Tls(config), script)
+        Self::listen(
+            "https",
+            Door::Tls(config),
+            Ipv4Addr::LOCALHOST.into(),
+            script,
+        )
     }
 
-    fn listen(scheme: &'static str, door: Door, script: Vec<Reply>) -> Self {
-        let (keeper, address) = bound(0);
-        let (listener, _) = bound(address.port());
+    fn listen(scheme: &'static str, door: Door, address: IpAddr, script: Vec<Reply>) -> Self {
+        let (keeper, address) = bound(SocketAddr::new(address, 0));
+        let (listener, _) = bound(address);
         rustix::net::listen(&listener, 128).expect("a queue");
         let listener = TcpListener::from(listener);
         let state = State {
@@ -357,7 +367,7 @@ pub struct Nobody {
 
 impl Nobody {
     pub fn new() -> Self {
-        let (socket, address) = bound(0);
+        let (socket, address) = bound((Ipv4Addr::LOCALHOST, 0).into());
         Self {
             _socket: socket,
             address,
@@ -370,21 +380,20 @@ impl Nobody {
     }
 }
 
-/// A socket at this port, or at a free one, which another of these may share and nobody else.
-fn bound(port: u16) -> (OwnedFd, SocketAddr) {
+/// A socket at this port, or for 0 at a free one, which another of these may share and nobody else.
+fn bound(address: SocketAddr) -> (OwnedFd, SocketAddr) {
     use rustix::net::{
         AddressFamily, SocketFlags, SocketType, bind, getsockname, socket_with, sockopt,
     };
+    let family = match address {
+        SocketAddr::V4(_) => AddressFamily::INET,
+        SocketAddr::V6(_) => AddressFamily::INET6,
+    };
     // No program that a test starts meanwhile may hold it open.
-    let socket = socket_with(
-        AddressFamily::INET,
-        SocketType::STREAM,
-        SocketFlags::CLOEXEC,
-        None,
-    );
+    let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None);
     let socket = socket.expect("a socket");
     sockopt::set_socket_reuseport(&socket, true).expect("an option");
-    bind(&socket, &SocketAddr::from(([127, 0, 0, 1], port))).expect("a port");
+    bind(&socket, &address).expect("a port");
     let address = getsockname(&socket)
         .expect("an address")
         .try_into()
