@@ -7,6 +7,7 @@ mod likeness;
 mod pages;
 pub mod scenes;
 mod tables;
+mod templates;
 
 use std::path::{Path, PathBuf};
 

@@ -2,31 +2,40 @@
 //! own, against the sandbox, with what the CI carries from one step to the next carried likewise.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use yaml_rust2::{Yaml, YamlLoader};
 
-use super::read;
-use crate::support::Machine;
-use crate::support::machine::installed;
+use super::{read, templates};
+use crate::support::machine::{Outcome, PATH, installed};
 use crate::support::sandbox::Servers;
+use crate::support::{Machine, program};
+use templates::{Inputs, published};
 
 /// A job's variables.
-type Variables = BTreeMap<String, String>;
+pub type Variables = BTreeMap<String, String>;
 
 /// A CI's machine beside the systems.
-struct Job {
-    servers: Servers,
-    machine: Machine,
+pub struct Job {
+    pub servers: Servers,
+    pub machine: Machine,
+    /// Folders that steps added to the PATH; at first the program's.
+    pub path: Vec<String>,
     variables: Variables,
+    /// Azure's: a step gets those that it names.
+    pub secrets: Variables,
     log: String,
 }
 
 impl Job {
-    fn new() -> Self {
+    pub fn new() -> Self {
+        let folder = Path::new(program()).parent().expect("a folder");
         Self {
             servers: Servers::start(),
             machine: Machine::new(),
+            path: vec![folder.to_str().expect("UTF-8").to_owned()],
             variables: Variables::new(),
+            secrets: Variables::new(),
             log: String::new(),
         }
     }
@@ -36,21 +45,81 @@ impl Job {
         self.servers.setting(name).to_owned()
     }
 
-    /// Runs a step in bash as these CIs do, and returns what it printed.
+    /// Runs a step in bash and returns what it printed.
     fn step(&mut self, script: &str, own: &Variables) -> String {
+        let outcome = self.run(script, own);
+        assert_eq!(outcome.code, 0, "{script}\n{}", outcome.stderr);
+        outcome.stdout
+    }
+
+    /// Runs a step in bash as GitHub and GitLab do.
+    pub fn run(&mut self, script: &str, own: &Variables) -> Outcome {
+        self.run_plainly(&format!("set -eo pipefail\n{script}"), own)
+    }
+
+    /// Runs a step in bash.
+    pub fn run_plainly(&mut self, script: &str, own: &Variables) -> Outcome {
         for (name, value) in self.variables.iter().chain(own) {
             self.machine.set(name, value);
         }
         self.machine.set("CI", "true");
-        let outcome = self
-            .machine
-            .shell("bash", &format!("set -eo pipefail\n{script}"));
-        assert_eq!(outcome.code, 0, "{script}\n{}", outcome.stderr);
+        let mut command = self.machine.shell_command("bash", script);
+        let path = [&self.path[..], &[PATH.to_owned()]].concat();
+        command.env("PATH", path.join(":"));
+        let outcome = self.machine.finish(command);
         for name in own.keys() {
             self.machine.unset(name);
         }
         self.log.push_str(&outcome.stdout);
-        outcome.stdout
+        outcome
+    }
+
+    /// Runs a step with the files by which GitHub's steps hand something on, and does what they say.
+    pub fn github(&mut self, mut own: Variables, script: &str) -> Outcome {
+        for name in ["GITHUB_ENV", "GITHUB_PATH"] {
+            let file = self.machine.root().join(name);
+            std::fs::write(&file, "").expect("a file");
+            own.insert(name.to_owned(), file.to_str().expect("UTF-8").to_owned());
+        }
+        own.insert("GITHUB_ACTIONS".to_owned(), "true".to_owned());
+        let outcome = self.run(script, &own);
+        let file = |name| std::fs::read_to_string(&own[name]).expect("the file");
+        self.path
+            .extend(file("GITHUB_PATH").lines().map(str::to_owned));
+        let set = file("GITHUB_ENV");
+        let mut lines = set.lines();
+        while let Some(line) = lines.next() {
+            let (name, end) = line.split_once("<<").expect("NAME<<DELIMITER");
+            let value: Vec<&str> = lines.by_ref().take_while(|line| *line != end).collect();
+            self.variables.insert(name.to_owned(), value.join("\n"));
+        }
+        outcome
+    }
+
+    /// Does what a step told Azure.
+    pub fn obey_azure(&mut self, printed: &str) {
+        for line in printed.lines() {
+            if let Some(folder) = line.strip_prefix("##vso[task.prependpath]") {
+                self.path.insert(0, folder.to_owned());
+            }
+            let Some(set) = line.strip_prefix("##vso[task.setvariable variable=") else {
+                continue;
+            };
+            let (about, value) = set.split_once(']').expect("a value");
+            let (name, secret) = about.split_once(';').unwrap_or((about, ""));
+            assert_eq!(
+                secret == "issecret=true",
+                name.ends_with("_TOKEN"),
+                "{line}"
+            );
+            // A secret is no environment variable of later steps until they ask for it.
+            let place = if secret.is_empty() {
+                &mut self.variables
+            } else {
+                &mut self.secrets
+            };
+            place.insert(name.to_owned(), value.to_owned());
+        }
     }
 }
 
@@ -74,14 +143,14 @@ fn yaml(heading: &str) -> Yaml {
 }
 
 /// The names and texts of a mapping.
-fn texts(mapping: &Yaml) -> Variables {
+pub fn texts(mapping: &Yaml) -> Variables {
     let entries = mapping.as_hash().into_iter().flatten();
     entries
         .map(|(name, value)| (text(name), text(value)))
         .collect()
 }
 
-fn text(value: &Yaml) -> String {
+pub fn text(value: &Yaml) -> String {
     value
         .as_str()
         .unwrap_or_else(|| panic!("a text: {value:?}"))
@@ -89,7 +158,7 @@ fn text(value: &Yaml) -> String {
 }
 
 /// `(prefix NAME suffix)` with the demo's value in its place; every such expression must name a known setting.
-fn expanded(value: &str, before: &str, after: &str, known: impl Fn(&str) -> String) -> String {
+pub fn expanded(value: &str, before: &str, after: &str, known: impl Fn(&str) -> String) -> String {
     let mut result = String::new();
     let mut rest = value;
     while let Some((text, expression)) = rest.split_once(before) {
@@ -103,146 +172,118 @@ fn expanded(value: &str, before: &str, after: &str, known: impl Fn(&str) -> Stri
 
 #[test]
 fn github_actions() {
-    if !installed("curl") {
+    if !installed("curl") || !installed("python3") {
         return;
     }
     let mut job = Job::new();
+    let folder = published(&mut job);
     let steps = yaml("GitHub Actions")["jobs"]["import"]["steps"].clone();
-    let mut ran = 0;
-    for step in steps.as_vec().expect("steps") {
-        let Some(script) = step["run"]
-            .as_str()
-            .filter(|script| !script.contains("dpkg"))
-        else {
-            continue;
-        };
-        let mut own = texts(&step["env"]);
-        for value in own.values_mut() {
-            *value = expanded(value, "${{", "}}", |name| {
-                let (context, name) = name.split_once('.').expect("secrets.NAME or vars.NAME");
-                assert!(["secrets", "vars"].contains(&context), "{context}");
-                job.demo(name)
-            });
-        }
-        let env_file = job.machine.write("github_env", "");
-        own.insert(
-            "GITHUB_ENV".to_owned(),
-            env_file.to_str().expect("UTF-8").to_owned(),
-        );
-        own.insert("GITHUB_ACTIONS".to_owned(), "true".to_owned());
-        job.step(script, &own);
-        let set = std::fs::read_to_string(env_file).expect("the file");
-        let mut lines = set.lines();
-        while let Some(line) = lines.next() {
-            let (name, end) = line.split_once("<<").expect("NAME<<DELIMITER");
-            let value: Vec<&str> = lines.by_ref().take_while(|line| *line != end).collect();
-            job.variables.insert(name.to_owned(), value.join("\n"));
-        }
-        ran += 1;
+    let [uses, later] = &steps.as_vec().expect("steps")[..] else {
+        panic!("two steps")
+    };
+    assert!(text(&uses["uses"]).contains("/crmauth@v"));
+    let mut env = texts(&uses["env"]);
+    for value in env.values_mut() {
+        *value = expanded(value, "${{", "}}", |name| {
+            let (context, name) = name.split_once('.').expect("secrets.NAME or vars.NAME");
+            assert!(["secrets", "vars"].contains(&context), "{context}");
+            job.demo(name)
+        });
     }
-    assert_eq!(ran, 2);
-    let token = &job.variables["GLUO_TOKEN"];
-    assert!(
-        job.log.starts_with(&format!("::add-mask::{token}\n")),
-        "{}",
-        job.log
-    );
+    let inputs = Inputs {
+        targets: &text(&uses["with"]["targets"]),
+        version: &folder,
+        env,
+    };
+    let outcome = templates::github(&mut job, &inputs, &text(&later["run"]));
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    let mask = format!("::add-mask::{}\n", job.variables["GLUO_TOKEN"]);
+    assert!(job.log.starts_with(&mask), "{}", job.log);
     assert!(job.log.contains(r#""success":true"#), "{}", job.log);
 }
 
 #[test]
 fn gitlab_ci() {
-    if !installed("curl") {
+    if !installed("curl") || !installed("python3") {
         return;
     }
     let mut job = Job::new();
+    let folder = published(&mut job);
     let pipeline = yaml("GitLab CI");
     // Masked variables of the project's settings are in the environment of each job.
-    let settings: Vec<_> = job
+    let env: Variables = job
         .servers
         .demo()
+        .filter(|(name, _)| name.starts_with("HELLOCLOUD"))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-    job.variables.extend(
-        settings
-            .into_iter()
-            .filter(|(name, _)| name.starts_with("HELLOCLOUD")),
-    );
+    let component = &pipeline["include"][0];
+    assert!(text(&component["component"]).contains("/crmauth/login@"));
     let script = |name: &str| {
         let lines = pipeline[name]["script"].as_vec().expect("a script").iter();
         lines.map(text).collect::<Vec<_>>().join("\n")
     };
-    let printed = job.step(&script("import"), &Variables::new());
+    let play = |job: &mut Job, name: &str, env: Variables| {
+        let extends = pipeline[name]["extends"].as_str();
+        let inputs = Inputs {
+            targets: &text(&component["inputs"]["targets"]),
+            version: &folder,
+            env,
+        };
+        let outcome = match extends {
+            Some(".crmauth") => templates::gitlab(job, &inputs, &script(name)),
+            _ => job.run(&script(name), &inputs.env),
+        };
+        assert_eq!(outcome.code, 0, "{name}: {}", outcome.stderr);
+        outcome.stdout
+    };
+    let printed = play(&mut job, "import", env.clone());
     assert!(printed.contains(r#""id":"#), "{printed}");
 
-    job.step(&script("login"), &Variables::new());
+    play(&mut job, "login", env);
     let report = text(&pipeline["login"]["artifacts"]["reports"]["dotenv"]);
     let report = std::fs::read_to_string(job.machine.path(&report)).expect("the report");
-    job.variables.clear();
-    for line in report.lines() {
+    let report = report.lines().map(|line| {
         let (name, value) = line.split_once('=').expect("NAME=value");
-        job.variables.insert(name.to_owned(), value.to_owned());
-    }
-    let later = &pipeline["later"];
-    assert_eq!(text(&later["needs"][0]), "login");
+        (name.to_owned(), value.to_owned())
+    });
+    assert_eq!(text(&pipeline["later"]["needs"][0]), "login");
     // The later job has the report's variables and none of the credentials.
-    for name in ["URL", "CLIENT_ID", "CLIENT_SECRET", "USERNAME", "PASSWORD"] {
-        job.machine.unset(&format!("HELLOCLOUD_{name}"));
-    }
-    let printed = job.step(&script("later"), &Variables::new());
+    let printed = play(&mut job, "later", report.collect());
     assert!(printed.contains(r#""id":"#), "{printed}");
 }
 
 #[test]
 fn azure_pipelines() {
-    if !installed("curl") {
+    if !installed("curl") || !installed("python3") {
         return;
     }
     let mut job = Job::new();
+    let folder = published(&mut job);
     let steps = yaml("Azure Pipelines")["steps"].clone();
-    let mut secrets = Variables::new();
-    let mut ran = 0;
-    for step in steps.as_vec().expect("steps") {
-        let Some(script) = step["script"]
-            .as_str()
-            .filter(|script| !script.contains("dpkg"))
-        else {
-            continue;
-        };
-        let mut own = texts(&step["env"]);
-        for value in own.values_mut() {
-            *value = expanded(value, "$(", ")", |name| {
-                secrets.get(name).cloned().unwrap_or_else(|| job.demo(name))
-            });
-        }
-        let printed = job.step(script, &own);
-        for line in printed
-            .lines()
-            .filter_map(|line| line.strip_prefix("##vso[task.setvariable variable="))
-        {
-            let (about, value) = line.split_once(']').expect("a value");
-            let (name, secret) = about.split_once(';').unwrap_or((about, ""));
-            assert_eq!(
-                secret == "issecret=true",
-                name.ends_with("_TOKEN"),
-                "{line}"
-            );
-            // A secret is no environment variable of later steps until they ask for it.
-            let place = if secret.is_empty() {
-                &mut job.variables
-            } else {
-                &mut secrets
-            };
-            place.insert(name.to_owned(), value.to_owned());
-        }
-        ran += 1;
-    }
-    assert_eq!(ran, 2);
-    assert!(
-        job.log.contains(r#""username":"integracao""#),
-        "{}",
-        job.log
+    let [template, later] = &steps.as_vec().expect("steps")[..] else {
+        panic!("two steps")
+    };
+    assert_eq!(
+        text(&template["template"]),
+        "templates/azure/login.yml@crmauth"
     );
+    let mut env = texts(&template["parameters"]["env"]);
+    for value in env.values_mut() {
+        *value = expanded(value, "$(", ")", |name| job.demo(name));
+    }
+    let inputs = Inputs {
+        targets: &text(&template["parameters"]["targets"]),
+        version: &folder,
+        env,
+    };
+    templates::azure(&mut job, &inputs, "true");
+    let mut own = texts(&later["env"]);
+    for value in own.values_mut() {
+        *value = expanded(value, "$(", ")", |name| job.secrets[name].clone());
+    }
+    let printed = job.step(&text(&later["script"]), &own);
+    assert!(printed.contains(r#""username":"integracao""#), "{printed}");
 }
 
 #[test]
