@@ -181,16 +181,19 @@ impl Run<'_> {
 
     /// A store of this machine: `--store`, `CRMAUTH_STORE`, else the user's state folder.
     fn store(&self) -> Result<Store> {
-        if self.keeps_nothing() {
-            return Ok(Store::memory());
+        if self.global.sandbox {
+            return Ok(Store::memory(None));
         }
-        let (name, place) = self.store_setting()?;
+        let (name, place) = match self.global.no_store {
+            true => ("--no-store", Some("none")),
+            false => self.store_setting()?,
+        };
         let refuse = || {
             let error = error!(BadSetting, "{name} is no store that is known", name);
             Err(error.hint(tr!("it takes file:DIR, redis://…, rediss://… or none")))
         };
         let folder = match place {
-            Some("none") => return Ok(Store::memory()),
+            Some("none") => return Ok(Store::memory(self.state_folder()?)),
             Some(place) => match place.strip_prefix("file:") {
                 Some(folder) if !folder.is_empty() => {
                     self.expanded(folder.strip_prefix("//").unwrap_or(folder))?
@@ -204,7 +207,7 @@ impl Run<'_> {
                         "HOME is not set: sessions are not stored, unless CRMAUTH_STORE names a place"
                     );
                     self.report.warn(None, text);
-                    return Ok(Store::memory());
+                    return Ok(Store::memory(None));
                 }
             },
         };

@@ -52,6 +52,16 @@ impl Key {
         let parts = serde_json::to_string(self).unwrap_or_default();
         sha256_hex(&parts).expose()[..NAME_LENGTH].to_owned()
     }
+
+    /// The name of the entry's lock: the same for all spellings of a user, whose logins may disturb each other.
+    pub fn lock_name(&self) -> String {
+        let user = self.user.iter().map(|user| user.to_lowercase()).collect();
+        let folded = Self {
+            user,
+            ..self.clone()
+        };
+        folded.name()
+    }
 }
 
 /// Whether a text can be an entry's name.

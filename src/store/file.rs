@@ -83,7 +83,8 @@ impl FileStore {
     }
 
     pub async fn lock(&self, key: &Key, deadline: Instant) -> Result<Lock> {
-        let file = self.acquire(&key.name(), deadline).await?;
+        let file = self.acquire(&key.lock_name(), deadline).await?;
+        self.changed(self.remove(&draft(&key.name())))?;
         Ok(Lock {
             key: key.clone(),
             held: Held::File(Arc::new(file), Rc::clone(&self.locks)),
@@ -120,9 +121,14 @@ impl FileStore {
     }
 
     pub async fn release(&self, lock: Lock) -> Result<()> {
-        self.tidy(&lock.key.name());
+        self.tidy(&lock.key.lock_name());
         drop(lock);
         Ok(())
+    }
+
+    /// Removes the folder where there was nothing but a lock in it.
+    pub fn vacate(&self) {
+        let _ = std::fs::remove_dir(&self.folder);
     }
 
     pub async fn discard(&self, deadline: Instant) -> Result<usize> {

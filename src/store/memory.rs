@@ -7,18 +7,28 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::file::FileStore;
 use super::{Entry, Found, Held, Key, Lock, Written};
-use crate::error::{Result, error};
+use crate::error::{Cause, Result, error};
 use crate::secret::{Secret, sha256_hex};
 
 /// The targets of a batch still take turns.
-#[derive(Default)]
 pub struct MemoryStore {
+    /// Where other runs lock their entries.
+    others: Option<FileStore>,
     entries: RefCell<BTreeMap<Key, Entry>>,
     locks: RefCell<BTreeMap<Key, Arc<Mutex<()>>>>,
 }
 
 impl MemoryStore {
+    pub fn new(others: Option<FileStore>) -> Self {
+        Self {
+            others,
+            entries: RefCell::default(),
+            locks: RefCell::default(),
+        }
+    }
+
     pub fn place(&self) -> String {
         "none".to_owned()
     }
@@ -35,9 +45,18 @@ impl MemoryStore {
         let held = tokio::time::timeout_at(deadline, mutex.lock_owned())
             .await
             .map_err(|_| error!(Busy, "another login of this run holds the session"))?;
+        let others = match &self.others {
+            Some(store) => store.lock(key, deadline).await.map(Box::new).map(Some),
+            None => Ok(None),
+        };
+        let others = match others {
+            Err(error) if error.cause == Cause::Busy => return Err(error),
+            // Nothing need be writable for a run that keeps nothing.
+            others => others.unwrap_or_default(),
+        };
         Ok(Lock {
             key: key.clone(),
-            held: Held::Memory(held),
+            held: Held::Memory(held, others),
         })
     }
 
@@ -54,7 +73,10 @@ impl MemoryStore {
     }
 
     pub async fn release(&self, lock: Lock) -> Result<()> {
-        drop(lock);
+        if let (Some(store), Held::Memory(_held, Some(lock))) = (&self.others, lock.held) {
+            store.release(*lock).await?;
+            store.vacate();
+        }
         Ok(())
     }
 

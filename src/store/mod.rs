@@ -47,11 +47,7 @@ pub struct Lock {
 /// How each kind of store holds a lock.
 enum Held {
     File(Arc<File>, Rc<()>),
-    #[expect(
-        dead_code,
-        reason = "the entry stays locked until the guard is dropped"
-    )]
-    Memory(OwnedMutexGuard<()>),
+    Memory(OwnedMutexGuard<()>, Option<Box<Lock>>),
     Redis(Turn),
 }
 
@@ -110,9 +106,9 @@ macro_rules! each {
 }
 
 impl Store {
-    /// One that lasts as long as the run.
-    pub fn memory() -> Self {
-        Self::Memory(MemoryStore::default())
+    /// One that lasts as long as the run, and takes turns with those who keep sessions in `folder`.
+    pub fn memory(folder: Option<PathBuf>) -> Self {
+        Self::Memory(MemoryStore::new(folder.map(FileStore::new)))
     }
 
     /// One in a folder of this machine, which is made when it is first needed.
@@ -152,7 +148,7 @@ impl Store {
     pub async fn hold(&self, lock: &Lock) -> Result<bool> {
         match &lock.held {
             Held::Redis(turn) => turn.ensure().await,
-            Held::File(..) | Held::Memory(_) => Ok(true),
+            Held::File(..) | Held::Memory(..) => Ok(true),
         }
     }
 

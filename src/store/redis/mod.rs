@@ -153,14 +153,14 @@ impl RedisStore {
         match &lock.held {
             // If another machine holds the lock by now, the entry is its business.
             Held::Redis(turn) => turn.forget().await.map(|_| ()),
-            Held::File(..) | Held::Memory(_) => Ok(()),
+            Held::File(..) | Held::Memory(..) => Ok(()),
         }
     }
 
     pub async fn release(&self, lock: Lock) -> Result<()> {
         match lock.held {
             Held::Redis(turn) => turn.release().await,
-            Held::File(..) | Held::Memory(_) => Ok(()),
+            Held::File(..) | Held::Memory(..) => Ok(()),
         }
     }
 
