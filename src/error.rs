@@ -23,6 +23,8 @@ pub enum Cause {
     NoSession,
     /// The server refused the credentials, or the session.
     Refused,
+    /// The server refused what the user's own request asked for.
+    Rejected,
     /// The server says that the account is locked or its password has run out.
     Locked,
     /// A host name has no address.
@@ -49,6 +51,8 @@ pub enum Cause {
     RateLimited,
     /// 502, 503, 504, 520 to 524, 530: the server is away for now.
     Unavailable,
+    /// Other logins of the same user spoilt this one.
+    Outrun,
     /// The server sent the client elsewhere, and no redirect is followed.
     Redirect,
     /// Another system answers at this URL, or none.
@@ -121,6 +125,7 @@ impl Cause {
     fn facts(self) -> (&'static str, u8) {
         match self {
             Self::Other => ("other", 1),
+            Self::Rejected => ("rejected", 1),
             Self::Usage => ("usage", 2),
             Self::MissingSetting => ("missing_setting", 2),
             Self::BadSetting => ("bad_setting", 2),
@@ -141,6 +146,7 @@ impl Cause {
             Self::ServerTimeout => ("server_timeout", 5),
             Self::RateLimited => ("rate_limited", 5),
             Self::Unavailable => ("unavailable", 5),
+            Self::Outrun => ("outrun", 5),
             Self::Redirect => ("redirect", 6),
             Self::WrongProduct => ("wrong_product", 6),
             Self::Clock => ("clock", 1),
@@ -234,6 +240,8 @@ pub struct Error {
     pub http_status: Option<u16>,
     /// What a library or the operating system reported, which `-v` shows.
     pub source: Option<Rc<anyhow::Error>>,
+    /// Whether a request of the user's may have changed something: the same call could do it twice.
+    pub in_doubt: bool,
 }
 
 impl Error {
@@ -247,7 +255,23 @@ impl Error {
             target: None,
             http_status: None,
             source: None,
+            in_doubt: false,
         }
+    }
+
+    /// Says that the user's request may have taken effect, whatever hint there was.
+    #[must_use]
+    pub fn in_doubt(self) -> Self {
+        let hint = tr!("it may have taken effect: look first, and repeat it only if it has not");
+        Self {
+            hint: Some(hint),
+            in_doubt: true,
+            ..self
+        }
+    }
+
+    pub fn retryable(&self) -> bool {
+        self.cause.retryable() && !self.in_doubt
     }
 
     /// Adds the next step, unless a more precise one is there already.

@@ -139,7 +139,17 @@ fn a_text_that_speaks_of_a_death_is_none() {
         format!("the log says {dead}"),
         HTML.replace("401", "INVALID_SESSIONID"),
     ]
-    .map(|body| ("gluo", Reply::http(200, "text/html", body), 0));
+    .map(|body| {
+        // What refuses the request ends with 1, a longer answer than is held back with 0.
+        let refuses = body.starts_with("{\"success\":false")
+            && !body.contains("}\n{")
+            && !body.contains("}}{");
+        (
+            "gluo",
+            Reply::http(200, "text/html", body),
+            if refuses { 1 } else { 0 },
+        )
+    });
     let systemsway = [
         json!({"Status": "OK", "Message": "\"status\":\"error\""}),
         json!({"Status": "OK", "Usuario": {"Status": "ERROR"}}),
@@ -149,7 +159,14 @@ fn a_text_that_speaks_of_a_death_is_none() {
         json!({"codigo": "0117"}),
         json!({"title": "x", "status": 500}),
     ]
-    .map(|body| ("systemsway", json_reply(200, &body), 0));
+    .map(|body| {
+        let refuses = body["Status"] == "Ativo" || body["codigo"] == "0117";
+        (
+            "systemsway",
+            json_reply(200, &body),
+            if refuses { 1 } else { 0 },
+        )
+    });
     let revoked = denied("Access token has been revoked");
     let hellocloud = [
         (json_reply(200, &revoked), 0),

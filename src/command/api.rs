@@ -7,12 +7,12 @@ use std::time::Duration;
 use super::{Run, TargetName, seconds_or_none, target_help, targets};
 use crate::declaration::{Placement, Target};
 use crate::error::{Cause, Error, Result, error};
-use crate::http::response::{self, Response};
+use crate::http::response;
 use crate::http::{ACCEPT, CONTENT_TYPE, Effect, HeaderName, Method, Request};
 use crate::i18n::{Text, tr};
-use crate::lifecycle::{Account, Active, Answer, Want};
+use crate::lifecycle::{Account, Active, Answer};
 use crate::output::stdout::StdoutStream;
-use crate::provider::{Judgement, Provider};
+use crate::provider::Provider;
 use crate::secret::Secret;
 use crate::url::PathFault;
 
@@ -29,7 +29,7 @@ const OURS: [&str; 4] = ["Host", "Content-Length", "Transfer-Encoding", "Connect
     crmauth api gluo '/webservice.php?operation=listtypes'\n  \
     crmauth api systemsway '/api/Usuario/{session}'\n  \
     crmauth api systemsway '/api/Usuario/{session}?id=2' -X PUT -d '{\"Ativo\":\"true\",\"UserName\":\"ana\"}'\n\n\
-    Exit codes follow the answer's status; its body is printed whatever it is.")]
+    Exit codes follow what the answer means; its body is printed whatever it is.")]
 pub struct Args {
     #[arg(value_name = "TARGET", value_parser = TargetName, help = target_help(), hide_possible_values = true)]
     target: String,
@@ -55,8 +55,7 @@ pub struct Args {
     min_ttl: Duration,
 }
 
-/// Sends the request and passes the answer on. If the session turns out to be dead, the request is sent once more with
-/// a new one, unless it may have been carried out and changes something.
+/// Sends the request and passes the answer on.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let wanted = targets(std::slice::from_ref(&args.target))?;
     let [target] = &wanted[..] else {
@@ -79,39 +78,17 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     };
     let (services, sources, _servers) = run.services().await?;
     let account = Account::find(&services, &sources, target, args.person.as_deref()).await?;
-    let login = account.session(&Want::Usable(args.min_ttl)).await?;
-    let mut answer = login.ask(&typed.with(&login)).await.map_err(named)?;
-    if answer.judgement != Judgement::Alive {
-        run.report.note(
-            Some(target),
-            tr!("the answer looks like that of a dead session"),
-        );
-        let dead = answer.judgement == Judgement::Dead;
-        let want = Want::InsteadOf {
-            suspect: Box::new(login.session.clone()),
-            dead,
-        };
-        match login.account.again().session(&want).await {
-            Ok(fresh) if fresh.session.token == login.session.token => {}
-            Ok(fresh) if answer.judgement != Judgement::Unclear || typed.is_harmless() => {
-                answer = fresh.ask(&typed.with(&fresh)).await.map_err(named)?;
-            }
-            Ok(_) => run.report.warn(
-                Some(target),
-                tr!(
-                    "there is a new session now, but the request is not repeated, since it may have taken effect"
-                ),
-            ),
-            // The request was made and answered, whatever became of the session.
-            Err(error) => run.report.warn_of(Some(target), tr!("the session could not be replaced"), &error),
-        }
-    }
+    let make = |login: &Active<'_>| typed.with(login);
+    let (login, mut answer, lost) = account.exchange(make, args.min_ttl).await?;
     let mut out = StdoutStream::default();
-    let passed = pass_on(args, answer, &mut out).await;
+    let passed = pass_on(args.include, &mut answer, &mut out).await;
     out.end_line().await;
-    passed
-        .and_then(|(response, empty)| verdict(&response, &login.account, empty))
-        .map_err(named)
+    let verdict = passed.and_then(|()| verdict(&answer, &login.account));
+    match lost {
+        Some(lost) => Err(lost),
+        None => verdict.map_err(|error| answer.doubt(error)),
+    }
+    .map_err(named)
 }
 
 /// Checks a path before there is a session.
@@ -273,50 +250,55 @@ impl Typed<'_> {
     }
 }
 
-/// Writes the answer as it comes, byte for byte, and tells whether it had no body.
-async fn pass_on(args: &Args, answer: Answer, out: &mut StdoutStream) -> Result<(Response, bool)> {
-    let Answer {
-        mut response,
-        broken,
-        ..
-    } = answer;
-    if args.include {
-        out.write(response.head().into_bytes()).await?;
+/// Writes the answer as it comes, byte for byte.
+async fn pass_on(include: bool, answer: &mut Answer, out: &mut StdoutStream) -> Result<()> {
+    if include {
+        out.write(answer.response.head().into_bytes()).await?;
     }
-    let mut empty = response.body.is_empty();
-    out.write(response.body.clone()).await?;
-    if let Some(error) = broken {
+    out.write(answer.response.body.clone()).await?;
+    if let Some(error) = answer.broken.take() {
         return Err(error);
     }
-    while let Some(part) = response.next().await? {
-        empty &= part.is_empty();
+    while let Some(part) = answer.response.next().await? {
+        answer.keep(&part);
         out.write(part).await?;
     }
-    Ok((response, empty))
+    Ok(())
 }
 
-/// Turns the answer's status into an exit code.
-fn verdict(answer: &Response, account: &Account<'_>, empty: bool) -> Result<u8> {
-    let target = account.target();
-    let (host, status) = (&answer.host, answer.status);
+/// Turns what the answer means into an exit code: its status, and what the system says under any.
+fn verdict(answer: &Answer, account: &Account<'_>) -> Result<u8> {
+    let (target, response) = (account.target(), &answer.response);
+    let (host, status) = (&response.host, response.status);
+    if response.refused_in_front(target.spec.refuses_in_json) {
+        return Err(response::in_front(host, status));
+    }
+    if answer.is_whole() {
+        if let Some(object) = response.any_object() {
+            object
+                .oddities()
+                .iter()
+                .for_each(|oddity| account.warn(oddity.clone()));
+        }
+        match account.provider.explain(response) {
+            Some(error) if matches!(status, 401 | 403) && error.cause == Cause::Rejected => {}
+            Some(error) => return Err(error),
+            None if response.crashed() => return Err(response::server_failed(host, status)),
+            None => {}
+        }
+    }
     // 304 answers a condition of the request's own; it leads nowhere.
-    if answer.is_success() || status == 304 {
+    if response.is_success() || status == 304 {
         return Ok(0);
     }
     if (300..400).contains(&status) {
         return Err(
-            response::redirect(host, status, answer.location.as_ref(), answer.https).hint(tr!(
+            response::redirect(host, status, response.location.as_ref(), response.https).hint(tr!(
                 "no redirect is followed; ask for that path if it is the right one"
             )),
         );
     }
-    if answer.refused_in_front(target.spec.refuses_in_json) {
-        return Err(response::in_front(host, status));
-    }
-    if let Some(error) = account.provider.explain(answer) {
-        return Err(error);
-    }
-    let error = response::status_error(host, &answer.path, status);
+    let error = response::status_error(host, &response.path, status);
     Err(match error.cause {
         Cause::Refused => error.hint(tr!(
             "`crmauth status {target} --check` tells whether the session is alive",
@@ -326,7 +308,9 @@ fn verdict(answer: &Response, account: &Account<'_>, empty: bool) -> Result<u8> 
         Cause::Unavailable | Cause::RateLimited | Cause::ServerTimeout => {
             error.hint(tr!("try again later"))
         }
-        _ if empty => error.hint(tr!("the answer has no body; -i prints its headers")),
+        _ if response.body.is_empty() => {
+            error.hint(tr!("the answer has no body; -i prints its headers"))
+        }
         _ => error.hint(tr!("the answer's body may say more")),
     })
 }

@@ -193,7 +193,7 @@ impl Run<'_> {
             Err(error.hint(tr!("it takes file:DIR, redis://…, rediss://… or none")))
         };
         let folder = match place {
-            Some("none") => return Ok(Store::memory(self.state_folder()?)),
+            Some("none") => return Ok(Store::memory(self.state_folder())),
             Some(place) => match place.strip_prefix("file:") {
                 Some(folder) if !folder.is_empty() => {
                     self.expanded(folder.strip_prefix("//").unwrap_or(folder))?

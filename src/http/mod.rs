@@ -37,6 +37,7 @@ pub use proxy_url::Proxies;
 pub use request::{Effect, Request};
 pub use reqwest::Method;
 pub use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderName};
+pub use retry::random_part;
 pub use transcript::Transcript;
 
 /// A target's way to its server: its origin and no other, until its deadline.

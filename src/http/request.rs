@@ -103,6 +103,11 @@ impl Request {
         self
     }
 
+    /// Whether it may change something of the user's.
+    pub fn changes(&self) -> bool {
+        self.effect == Effect::Change
+    }
+
     /// Says what effect the request may have had if its answer is lost; the default is a login.
     #[must_use]
     pub fn effect(mut self, effect: Effect) -> Self {

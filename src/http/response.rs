@@ -167,6 +167,14 @@ impl Response {
         }
     }
 
+    /// The error for a system's refusal in an object of its own, whatever the status.
+    pub fn rejection(&self, cause: Cause, object: &Json) -> Error {
+        let message = tr!("{host} refused the request", host = self.host);
+        Error::new(cause, message)
+            .said(&object.said().unwrap_or_default())
+            .status(self.status)
+    }
+
     /// The answer's JSON object, if its status is a success.
     pub fn object(&self) -> Result<Json> {
         if self.crashed() {

@@ -63,6 +63,11 @@ impl Retries {
 
 /// One to two times as long, so that many clients do not come back at once.
 fn jittered(pause: Duration) -> Duration {
+    pause + random_part(pause)
+}
+
+/// A random part of a time.
+pub fn random_part(time: Duration) -> Duration {
     let random = getrandom::u32().unwrap_or_default();
-    pause + pause.mul_f64(f64::from(random) / f64::from(u32::MAX))
+    time.mul_f64(f64::from(random) / f64::from(u32::MAX))
 }

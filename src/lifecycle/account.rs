@@ -258,11 +258,11 @@ impl<'a> Account<'a> {
         self.services.report.busy(&self.target().to_string(), text)
     }
 
-    pub(super) fn note(&self, text: Text) {
+    pub fn note(&self, text: Text) {
         self.services.report.note(Some(self.target()), text);
     }
 
-    pub(super) fn warn(&self, text: Text) {
+    pub fn warn(&self, text: Text) {
         self.services.report.warn(Some(self.target()), text);
     }
 

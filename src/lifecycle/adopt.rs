@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::account::Account;
+use super::freshness::Stale;
 use super::obtain::Active;
 use super::shared_store::overtaken;
 use crate::error::{Cause, Error, Result};
@@ -45,6 +46,7 @@ impl<'a> Account<'a> {
                 );
             }
             Life::Dead => return Err(dead(tr!("{origin} says that the session is dead", origin))),
+            Life::Busy => self.warn(Stale::Busy.text()),
             Life::Unknown => {
                 self.warn(tr!(
                     "the server has no way to say whether the session is alive"

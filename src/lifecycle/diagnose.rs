@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use super::account::Account;
+use super::freshness::Stale;
 use crate::declaration::BaseUrl;
 use crate::error::{Cause, Error, Result};
 use crate::http::response::{self, Response};
@@ -27,6 +28,12 @@ impl Account<'_> {
             Some(Life::Broken) => (
                 tr!("the server fails whenever it is asked with the session"),
                 tr!("`crmauth token {target}` gets a new one", target),
+            ),
+            Some(Life::Busy) => (
+                Stale::Busy.text(),
+                tr!(
+                    "wait for that request; each job that logs in for itself has a session of its own"
+                ),
             ),
             _ => match self.examine().await {
                 Ok(look) => self.told_by(look, stored),

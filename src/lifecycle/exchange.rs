@@ -1,10 +1,13 @@
 //! A request of the user's own with the session where the system wants it, and what its answer says of the session.
 
+use std::time::Duration;
+
 use url::Url;
 
-use super::obtain::Active;
+use super::account::Account;
+use super::obtain::{Active, Want};
 use crate::declaration::{BaseUrl, Placement, Target};
-use crate::error::{Error, Result};
+use crate::error::{Cause, Error, Result};
 use crate::http::Request;
 use crate::http::response::Response;
 use crate::i18n::tr;
@@ -21,6 +24,91 @@ pub struct Answer {
     pub judgement: Judgement,
     /// Why no more of it came.
     pub broken: Option<Error>,
+    /// Whether its request may have changed something.
+    changes: bool,
+}
+
+impl Answer {
+    /// Keeps what comes of the body later, as long as that is short enough to say what the answer means.
+    pub fn keep(&mut self, part: &[u8]) {
+        if self.is_whole() {
+            self.response.body.extend_from_slice(part);
+        }
+    }
+
+    /// Whether all that has come of the body is kept.
+    pub fn is_whole(&self) -> bool {
+        self.response.body.len() <= HELD_BACK_MAX
+    }
+
+    /// Says so where what failed may have changed something.
+    pub fn doubt(&self, error: Error) -> Error {
+        doubt(error, self.changes)
+    }
+}
+
+/// Says of a request that `changes` something that it may have done so, where bytes of it had left.
+fn doubt(error: Error, changes: bool) -> Error {
+    let sent = match error.cause {
+        Cause::Timeout
+        | Cause::Closed
+        | Cause::ServerTimeout
+        | Cause::RateLimited
+        | Cause::Unavailable => true,
+        Cause::Status => error
+            .http_status
+            .is_some_and(|status| !(300..500).contains(&status)),
+        _ => false,
+    };
+    if sent && changes {
+        error.in_doubt()
+    } else {
+        error
+    }
+}
+
+impl<'a> Account<'a> {
+    /// Sends a request with a usable session and judges that by the answer. A dead one is replaced, and the request sent
+    /// once more unless it may have been carried out and changes something. The error says why there is no other session.
+    pub async fn exchange(
+        self,
+        make: impl Fn(&Active<'_>) -> Request,
+        min_ttl: Duration,
+    ) -> Result<(Active<'a>, Answer, Option<Error>)> {
+        let login = self.session(&Want::Usable(min_ttl)).await?;
+        let answer = login.ask(&make(&login)).await?;
+        if answer.judgement == Judgement::Alive {
+            return Ok((login, answer, None));
+        }
+        let account = login.account.again();
+        account.note(tr!("the answer looks like that of a dead session"));
+        let want = Want::InsteadOf {
+            suspect: Box::new(login.session.clone()),
+            dead: answer.judgement == Judgement::Dead,
+        };
+        let unclear = answer.judgement == Judgement::Unclear;
+        match account.session(&want).await {
+            Ok(fresh) if fresh.session.token == login.session.token => Ok((login, answer, None)),
+            Ok(fresh) if unclear && answer.changes => {
+                fresh.account.warn(tr!(
+                    "there is a new session now, but the request is not repeated, since it may have taken effect"
+                ));
+                Ok((login, answer, None))
+            }
+            Ok(fresh) => {
+                let answer = fresh.ask(&make(&fresh)).await?;
+                Ok((fresh, answer, None))
+            }
+            Err(error) => {
+                let message = tr!(
+                    "the session could not be replaced: {why}",
+                    why = error.message
+                );
+                let lost = doubt(Error { message, ..error }, unclear && answer.changes);
+                Ok((login, answer, Some(lost)))
+            }
+        }
+    }
 }
 
 impl Active<'_> {
@@ -53,7 +141,8 @@ impl Active<'_> {
         let _busy = account.busy(tr!("waiting for the answer"));
         let channel = account.services.channel(&account.known);
         let opened = channel.open(request).await;
-        let mut response = opened.map_err(|error| account.explain(error))?;
+        let changes = request.changes();
+        let mut response = opened.map_err(|error| doubt(account.explain(error), changes))?;
         let mut whole = false;
         let mut broken = None;
         let judgement = loop {
@@ -76,6 +165,7 @@ impl Active<'_> {
             response,
             judgement,
             broken,
+            changes,
         })
     }
 }

@@ -48,6 +48,8 @@ pub enum Stale {
     Dead,
     /// The server fails at it.
     Broken,
+    /// The server does not say in time.
+    Busy,
 }
 
 /// What the store has in the place of a session that came from it.
@@ -84,6 +86,7 @@ impl Stale {
             Self::Suspect => tr!("the stored session may have ended"),
             Self::Dead => tr!("the server says that the stored session is dead"),
             Self::Broken => tr!("the server fails whenever it is asked with the stored session"),
+            Self::Busy => tr!("the server is busy with another request of the stored session"),
         }
     }
 }

@@ -243,7 +243,7 @@ impl Attempt<'_> {
                 }
                 // It could not be stored, or was forgotten meanwhile; it may be alive all the same.
                 let session = self.session().unwrap_or_else(|| (**suspect).clone());
-                let life = self.ask_or_doubt(&session).await?;
+                let life = self.ask_or_doubt(&session, true).await?;
                 // Nobody can tell, so a login may: but not a second one in a run.
                 if life == Some(Life::Unknown)
                     && session.obtained_at < self.account.services.once_per_run.started
@@ -262,7 +262,7 @@ impl Attempt<'_> {
         match (verdict, self.session()) {
             (Verdict::Fresh, Some(session)) => Ok(Obtained::stored(session)),
             (Verdict::Ask(_), Some(session)) => {
-                let life = self.ask_or_doubt(&session).await?;
+                let life = self.ask_or_doubt(&session, false).await?;
                 self.unless_dead(session, life).await
             }
             (Verdict::Renew(_), Some(session)) => self.renew(&session).await,
@@ -284,10 +284,13 @@ impl Attempt<'_> {
     async fn unless_dead(&mut self, session: Session, life: Option<Life>) -> Result<Obtained> {
         match life {
             Some(Life::Dead) => return self.replace_dead().await,
+            // Two requests of it have died by now, or one and this question: whoever holds it can do nothing with it,
+            // and a login beside it harms nobody.
             Some(Life::Broken) => {
                 self.account.note(Stale::Broken.text());
                 return self.log_in_and_keep().await;
             }
+            Some(Life::Busy) => self.account.note(Stale::Busy.text()),
             Some(Life::Unknown) | None => {}
             Some(Life::Alive) => {
                 if let Some(entry) = self.entry.take() {
@@ -302,10 +305,11 @@ impl Attempt<'_> {
         Ok(Obtained::stored(session))
     }
 
-    /// Asks whether a session is alive. `None`: the answer says neither, which is no reason to keep it back.
-    async fn ask_or_doubt(&self, session: &Session) -> Result<Option<Life>> {
+    /// Asks whether a session is alive. `None`: the answer says neither, which is no reason to keep it back; nor is a
+    /// server that is away where it is `in_use` already.
+    async fn ask_or_doubt(&self, session: &Session, in_use: bool) -> Result<Option<Life>> {
         match self.account.ask(session).await {
-            Err(error) if matches!(error.cause.exit(), 4 | 6) => {
+            Err(error) if in_use || matches!(error.cause.exit(), 4 | 6) => {
                 let text = tr!("the server does not say whether the session is alive");
                 self.account.warn_of(text, &error);
                 Ok(None)

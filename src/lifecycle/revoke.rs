@@ -38,12 +38,25 @@ impl Account<'_> {
             let revoked = match local {
                 true => Revocation::Unsupported,
                 false if !store.hold(lock).await? => return Err(overtaken()),
-                false => self.revoke(&entry.session).await?,
+                false => self
+                    .revoke(&entry.session)
+                    .await
+                    .map_err(|error| self.still_stored(error))?,
             };
             store.forget(lock).await?;
             Ok(Some(revoked))
         };
         self.locked(self.deadline, end).await
+    }
+
+    fn still_stored(&self, error: Error) -> Error {
+        if !error.retryable() {
+            return error;
+        }
+        error.hint(tr!(
+            "try again, allow more time with --timeout SECONDS, or forget it here with `crmauth logout {target} --local`",
+            target = self.target()
+        ))
     }
 }
 

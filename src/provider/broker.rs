@@ -154,6 +154,11 @@ impl Provider for Broker {
             judgement => judgement,
         })
     }
+
+    fn explain(&self, answer: &Response) -> Option<Error> {
+        let refused = answer.any_object().filter(refuses)?;
+        Some(answer.rejection(Cause::Rejected, &refused))
+    }
 }
 
 fn recognise(answer: &Response) -> Match {
@@ -203,19 +208,20 @@ fn request(context: &Context<'_>) -> Result<(String, Request, bool)> {
     })
 }
 
-/// `CodigoRetorno` 1 is success; another value is a refusal even under status 200 (seed document). The later
-/// version leaves it out.
 fn refusal(answer: &Response) -> Result<()> {
-    let Some(object) = answer.any_object().filter(has_code) else {
+    let Some(object) = answer.any_object().filter(refuses) else {
         return Ok(());
     };
-    if object.text("CodigoRetorno").as_deref() == Some("1") {
-        return Ok(());
-    }
     let message = tr!("{host} refused the login", host = answer.host);
     Err(Error::new(Cause::Refused, message)
         .said(&object.said().unwrap_or_default())
         .status(answer.status))
+}
+
+/// `CodigoRetorno` 1 is success; another value is a refusal even under status 200 (seed document). The later
+/// version leaves it out.
+fn refuses(object: &Json) -> bool {
+    has_code(object) && object.text("CodigoRetorno").as_deref() != Some("1")
 }
 
 fn has_code(object: &Json) -> bool {

@@ -3,13 +3,17 @@
 //! The two steps are the seed document's; codes, life times and the race are measured on real servers, vtiger 8.2,
 //! 8.0 and 7.0.
 
+use std::pin::pin;
+use std::time::Duration;
+
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::{Context, Judgement, Life, LoginError, Match, Probe, Provider, Revocation, by_object};
 use crate::declaration::{Ageing, Field, Kind, Placement, Renewal, Spec};
-use crate::error::{Cause, Error, Result};
-use crate::http::response::{Json, Response};
-use crate::http::{Effect, Request};
+use crate::error::{Cause, Error, Result, error};
+use crate::http::response::{self, Json, Response};
+use crate::http::{Effect, Request, random_part};
 use crate::i18n::tr;
 use crate::secret::{Fields, md5_hex, percent};
 use crate::session::Session;
@@ -28,20 +32,36 @@ const REFUSALS: [&str; 7] = [
     "INVALID_SESSIONID",
 ];
 
-/// Codes of a session that is dead (real servers; the last two were provoked there). AUTHENTICATION_FAILURE is none:
-/// up to vtiger 7.1.1 `extendsession` says it of a living session.
+/// What proves a session's death: one of these as `error.code` beside `success: false`. AUTHENTICATION_FAILURE does not:
+/// up to vtiger 7.1.1 `extendsession` says it of a living session (recording).
 const DEATHS: [&str; 4] = [
+    // No such session: it never existed, or PHP has collected it (recording, 8.2 and 7.0).
     "INVALID_SESSIONID",
+    // No session was named (recording, 8.2 and 7.0).
     "AUTHENTICATION_REQUIRED",
+    // vtiger's own limits, provoked by changing the session's file (recording, 8.2).
     "SESSION_EXPIRED",
     "SESSION_LEFT_IDLE",
 ];
 
-/// Codes that a rival's challenge provokes too: it ends ours, and the right key looks wrong (real server).
-const RACES: [&str; 2] = ["INVALID_USER_CREDENTIALS", "INVALID_AUTH_TOKEN"];
+/// The user's challenge is not there. Right after we asked for one, a rival's is being made (recording).
+const NO_CHALLENGE: &str = "INVALID_AUTH_TOKEN";
 
-/// How often a login begins anew with a fresh challenge, the first time included.
-const LOGINS_MAX: u32 = 2;
+/// The key is wrong, or a rival's challenge has replaced ours (recording).
+const WRONG_KEY: &str = "INVALID_USER_CREDENTIALS";
+
+/// How many logins are tried, each with a fresh challenge. vtiger locks nobody out (recording).
+const LOGINS_MAX: usize = 5;
+
+/// Within how long they begin. A slow server gets more: rivals take as long as we do.
+const LOGINS_SPAN: Duration = Duration::from_millis(2400);
+/// How much more, in times of a login.
+const SLOW_SPAN: u32 = 48;
+
+/// How long a check waits behind another request of the session. It takes longer than a connection may.
+const CHECK_WAIT: Duration = Duration::from_secs(6);
+/// How much of the time that is left it may take.
+const CHECK_SHARE: f64 = 0.85;
 
 static SPEC: Spec = Spec {
     id: "gluo",
@@ -116,56 +136,70 @@ impl Provider for Gluo {
     }
 
     async fn login(&self, context: &Context<'_>) -> Result<Session, LoginError> {
-        let user = context.required("USERNAME")?.expose();
-        let mut logins = 0;
+        let (started, mut codes) = (Instant::now(), Vec::new());
         loop {
-            logins += 1;
+            let begun = Instant::now();
             context.note(tr!("asking for a challenge"));
             let challenge = fields(context, &context.send(&challenge(context)?).await?)?;
             note_skew(context, &challenge);
 
             context.note(tr!("logging in"));
             // The server builds the same hash from the challenge and its copy of the key: seed document.
-            let key = md5_hex(&[
-                challenge.require_text("token")?,
-                context.required("ACCESS_KEY")?.expose(),
-            ]);
+            let token = challenge.require_text("token")?;
+            let key = md5_hex(&[token, context.required("ACCESS_KEY")?.expose()]);
+            let user = context.required("USERNAME")?.expose();
             let body = Fields::new()
                 .text("operation", "login")
-                .text("username", user)
-                .secret("accessKey", &key);
+                .text("username", user);
+            let body = body.secret("accessKey", &key);
             let answer = context.send(&post(context, &body)).await?;
-            if logins < LOGINS_MAX
-                && code(&answer).is_some_and(|code| RACES.contains(&code.as_str()))
+            if let Some(code) =
+                code(&answer).filter(|code| code == NO_CHALLENGE || code == WRONG_KEY)
             {
-                context.note(tr!(
-                    "the challenge may have been taken by another login; asking for a fresh one"
-                ));
-                continue;
+                codes.push(code);
+                if codes.len() < LOGINS_MAX {
+                    context.note(tr!("another login of this user may have taken the challenge; asking for a fresh one"));
+                    pause(context, codes.len(), started, begun.elapsed()).await;
+                    continue;
+                }
+                if codes.iter().any(|code| code == NO_CHALLENGE) {
+                    return Err(outrun(&answer).into());
+                }
             }
             let fields = fields(context, &answer)?;
             let mut session = fields.session("sessionName", "session")?;
             session.user = Some(user.to_owned());
             session.details = fields.details(&["sessionName"]);
-            session
-                .details
-                .insert("challenge".to_owned(), challenge.details(&["token"]).into());
+            let challenge = challenge.details(&["token"]).into();
+            session.details.insert("challenge".to_owned(), challenge);
             return Ok(session);
         }
     }
 
     /// `listtypes` by GET keeps a living session alive and harms no dead one. `extendsession` must not be asked: on
     /// vtiger 8 it revives a dead id without a user, and every later request with that id fails; up to 7.1.1 it calls
-    /// living sessions dead (real servers).
+    /// living sessions dead (recording). PHP serves one request of a session at a time: behind a long one this waits.
     async fn check(&self, context: &Context<'_>, session: &Session) -> Result<Life> {
         let token = percent(session.token.expose());
         let path = ["webservice.php?operation=listtypes&sessionName=", &token].concat();
         let request = Request::get(context.settings.url.join(&path))
             .no_cache()
-            .effect(Effect::None);
-        let answer = context.send(&request.secret(&session.token)).await?;
+            .effect(Effect::None)
+            .secret(&session.token);
+        let left = context
+            .channel
+            .deadline
+            .saturating_duration_since(Instant::now());
+        let mut asked = pin!(context.send(&request));
+        let wait = CHECK_WAIT.min(left.mul_f64(CHECK_SHARE));
+        let answer = match tokio::time::timeout(wait, &mut asked).await {
+            Ok(answer) => answer?,
+            Err(_) if matches!(responds(context).await, Ok(true)) => return Ok(Life::Busy),
+            Err(_) => asked.await?,
+        };
         match self.judge(&answer, true) {
             Some(Judgement::Dead) => Ok(Life::Dead),
+            // No living session is failed at so: it has lost its user (recording).
             Some(Judgement::Unclear) => Ok(Life::Broken),
             _ => {
                 refusal(&answer)?;
@@ -174,25 +208,23 @@ impl Provider for Gluo {
         }
     }
 
-    /// vtiger 8 crashes over it, 7 reports an error under PHP 7.4, and both keep the session (real servers); success
-    /// ends it (assumed).
+    /// vtiger 8 crashes over it, 7 reports an error under PHP 7.4, and both keep the session (recording); success ends
+    /// it (assumed). The crash is the same where the session has lost its user, and lives no more.
     async fn revoke(&self, context: &Context<'_>, session: &Session) -> Result<Revocation> {
         let body = Fields::new()
             .text("operation", "logout")
             .secret("sessionName", &session.token);
-        let answer = context
-            .send(&post(context, &body).effect(Effect::Logout))
-            .await?;
-        if code(&answer).is_some_and(|code| code == "INTERNAL_SERVER_ERROR") {
-            return Ok(Revocation::StillAlive);
-        }
+        let request = post(context, &body).effect(Effect::Logout);
+        let answer = context.send(&request).await?;
         match self.judge(&answer, true) {
             Some(Judgement::Dead) => Ok(Revocation::Ended),
-            Some(Judgement::Unclear) => Ok(Revocation::StillAlive),
-            _ => {
-                refusal(&answer)?;
-                context.json(&answer).map(|_| Revocation::Revoked)
-            }
+            Some(Judgement::Unclear) => match self.check(context, session).await {
+                Ok(Life::Dead) => Ok(Revocation::Ended),
+                Ok(Life::Broken) if responds(context).await? => Ok(Revocation::Ended),
+                _ => Ok(Revocation::StillAlive),
+            },
+            _ if refused(&answer).is_some() => Ok(Revocation::StillAlive),
+            _ => context.json(&answer).map(|_| Revocation::Revoked),
         }
     }
 
@@ -200,8 +232,48 @@ impl Provider for Gluo {
         if whole && crashed(answer) {
             return Some(Judgement::Unclear);
         }
-        by_object(answer, whole, death)
+        by_object(answer, whole, |object| {
+            is_death(object).then_some(Judgement::Dead)
+        })
     }
+
+    fn explain(&self, answer: &Response) -> Option<Error> {
+        if crashed(answer) {
+            return Some(response::server_failed(&answer.host, answer.status));
+        }
+        let refused = answer
+            .any_object()
+            .filter(|object| object.exact("success") == Some(&false.into()))?;
+        let cause = if is_death(&refused) {
+            Cause::Refused
+        } else {
+            Cause::Rejected
+        };
+        Some(answer.rejection(cause, &refused))
+    }
+}
+
+/// Waits before the next login until a random moment of its own part of the span, so that rivals spread over all of it.
+async fn pause(context: &Context<'_>, tried: usize, started: Instant, took: Duration) {
+    let left = context.channel.deadline.saturating_duration_since(started);
+    let span = LOGINS_SPAN.max(took * SLOW_SPAN).min(left / 2);
+    let part = span / (LOGINS_MAX as u32 - 1);
+    let end = part * tried as u32;
+    tokio::time::sleep_until(started + end - random_part(part)).await;
+}
+
+/// The error after a last login that only others can have spoilt.
+fn outrun(answer: &Response) -> Error {
+    error!(
+        Outrun, "other logins of this user came between at {host}", host = answer.host;
+        hint "try again; jobs that share a store share one session, and log in once"
+    )
+    .said(
+        &refused(answer)
+            .and_then(|refused| refused.said())
+            .unwrap_or_default(),
+    )
+    .status(answer.status)
 }
 
 fn recognise(answer: &Response) -> Match {
@@ -216,6 +288,15 @@ fn recognise(answer: &Response) -> Match {
     } else {
         Match::No
     }
+}
+
+/// Whether the service itself is in order: it answers without a session, for which nothing has to be waited for.
+async fn responds(context: &Context<'_>) -> Result<bool> {
+    let url = context.settings.url.join(PROBE.requests[0]);
+    let answer = context
+        .send(&Request::get(url).no_cache().effect(Effect::None))
+        .await?;
+    Ok(recognise(&answer) == Match::Certain)
 }
 
 /// The server refuses a challenge to an unknown user: ACCESS_DENIED (real server). A new challenge ends the one before.
@@ -256,16 +337,28 @@ fn refusal(answer: &Response) -> Result<()> {
     let Some(refused) = refused(answer) else {
         return Ok(());
     };
-    let host = refused.host();
-    let (cause, message) = match code(answer) {
+    let (host, said) = (refused.host(), refused.said().unwrap_or_default());
+    let error = match code(answer) {
         Some(code) if REFUSALS.contains(&code.as_str()) => {
-            (Cause::Refused, tr!("{host} refused the login", host))
+            let error = error!(Refused, "{host} refused the login", host);
+            match said.contains("inactive") {
+                true => error.hint(tr!(
+                    "the user is inactive in Gluocrm: have it activated there"
+                )),
+                false => error,
+            }
         }
-        _ => (Cause::BadAnswer, tr!("{host} reported an error", host)),
+        Some(_) => error!(
+            BadAnswer, "{host} reported an error", host;
+            hint "it is a Gluocrm that answered; its own log may say more"
+        ),
+        // So where PHP's messages came before the session's cookie (recording).
+        None => error!(
+            Status, "{host} failed without saying why", host;
+            hint "PHP's messages may be in its way: switch display_errors off there, or raise output_buffering"
+        ),
     };
-    Err(Error::new(cause, message)
-        .said(&refused.said().unwrap_or_default())
-        .status(answer.status))
+    Err(error.said(&said).status(answer.status))
 }
 
 fn refused(answer: &Response) -> Option<Json> {
@@ -283,25 +376,21 @@ fn code(answer: &Response) -> Option<String> {
 
 /// Whether an object says that the session is dead: in its own `success` and `error.code`, and in no other place.
 /// A success contains the record, and messages quote the request.
-fn death(answer: &Json) -> Option<Judgement> {
-    let failed = answer.exact("success")? == false && answer.exact("result").is_none();
-    let code = answer.exact("error")?.get("code")?.as_str()?;
-    (failed && DEATHS.contains(&code)).then_some(Judgement::Dead)
+fn is_death(answer: &Json) -> bool {
+    let code = answer
+        .exact("error")
+        .and_then(|error| error.get("code")?.as_str());
+    answer.exact("success") == Some(&false.into())
+        && answer.exact("result").is_none()
+        && code.is_some_and(|code| DEATHS.contains(&code))
 }
 
-/// Whether PHP died over a request: the answer is empty, or PHP's own page instead of JSON (real servers). It does so at
-/// every request with an id that was revived without a user, and at some requests with a living one.
+/// Whether the server died over a request, of which a part may have been carried out: so with every request of an id that
+/// was revived without a user, and with some of a living session. vtiger's own page is the one that begins with "Sorry!":
+/// a record was saved whose owner does not exist (recording).
 fn crashed(answer: &Response) -> bool {
-    let page = || answer.any_object().is_none() && contains(&answer.body, b"Fatal error");
-    match answer.status {
-        500 => answer.body.is_empty() || page(),
-        200 => page(),
-        _ => false,
-    }
-}
-
-fn contains(body: &[u8], text: &[u8]) -> bool {
-    body.windows(text.len()).any(|part| part == text)
+    let sorry = || answer.body.trim_ascii_start().starts_with(b"Sorry!");
+    answer.crashed() || answer.status == 200 && sorry()
 }
 
 /// Notes a clock that is far off: it explains other trouble. It does not matter to the challenge, whose life is

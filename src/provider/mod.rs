@@ -186,6 +186,8 @@ pub enum Life {
     /// The server fails at it, as it does at no living one. That is no proof, so the session is kept until there is
     /// another.
     Broken,
+    /// No answer came in time: the server is busy with another request of the session.
+    Busy,
     /// There is no way to ask.
     Unknown,
 }

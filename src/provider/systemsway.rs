@@ -132,6 +132,11 @@ impl Provider for SystemsWay {
         context.json(&answer).map(|_| Life::Alive)
     }
 
+    fn explain(&self, answer: &Response) -> Option<Error> {
+        let refused = answer.any_object().filter(rejects)?;
+        Some(answer.rejection(Cause::Rejected, &refused))
+    }
+
     /// As the table above has it; [`Provider::check`] tells a dead session from a request refused for its content.
     fn judge(&self, answer: &Response, whole: bool) -> Option<Judgement> {
         match by_status(answer, whole)? {
@@ -206,6 +211,12 @@ fn is_error(object: &Json) -> bool {
             .is_some_and(|status| status.eq_ignore_ascii_case("error")),
         (None, code) => code.and_then(serde_json::Value::as_str) == Some("01"),
     }
+}
+
+/// Whether an object refuses a request of the user's: as in a login, but a number is a record's own.
+fn rejects(object: &Json) -> bool {
+    let field = object.get("Status").or_else(|| object.get("codigo"));
+    field.is_some_and(serde_json::Value::is_string) && refuses(object)
 }
 
 /// `Status` is `OK` or `ERROR` (seed); `codigo` is `00` or `01` in the later version.

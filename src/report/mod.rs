@@ -194,7 +194,7 @@ impl Report {
             "message": self.message(error),
             "hint": error.hint.as_ref().map(|hint| self.words(hint)),
             "http_status": error.http_status,
-            "retryable": error.cause.retryable(),
+            "retryable": error.retryable(),
         })
     }
 

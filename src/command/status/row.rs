@@ -235,7 +235,7 @@ impl<'a> Row<'a> {
         self.checked.map(|life| match life {
             Life::Alive => "alive",
             Life::Dead => "dead",
-            Life::Broken | Life::Unknown => "unknown",
+            Life::Broken | Life::Busy | Life::Unknown => "unknown",
         })
     }
 
