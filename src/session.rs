@@ -9,7 +9,6 @@ use serde_json::{Map, Value};
 use crate::error::{Cause, Error, Result};
 use crate::i18n::{Text, tr};
 use crate::secret::Secret;
-use crate::secret::foreign::printable;
 
 /// The longest token that is accepted, in bytes.
 pub const TOKEN_MAX: usize = 8192;
@@ -131,7 +130,17 @@ pub fn check_token(token: &str) -> Result<()> {
             most = TOKEN_MAX
         ));
     }
-    if printable(token) != token && token.bytes().all(|byte| byte.is_ascii_graphic()) {
+    let named = |text: &str| {
+        text.trim_start_matches(|c: char| c.is_ascii_alphabetic())
+            .starts_with('[')
+    };
+    let command = token
+        .strip_prefix("::")
+        .is_some_and(|name| name.starts_with(|c: char| c.is_ascii_alphabetic()))
+        || token
+            .match_indices("##")
+            .any(|(at, _)| named(&token[at + 2..]));
+    if command {
         return refuse(tr!(
             "the server's session contains a command for a CI system"
         ));

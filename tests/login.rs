@@ -745,7 +745,6 @@ fn a_session_that_a_ci_system_would_obey_is_refused() {
             "a##[group]b",
             "::stop-commands::x",
             "::add-mask::",
-            "###",
         ] {
             let reply = Reply::json(200, demo.answer_with(&format!("{token:?}")));
             let server = Server::start(demo.script([reply]));
