@@ -141,13 +141,13 @@ fn json_that_is_cut_or_goes_on() {
         let row = unreadable(20)
             .at(steps::logins())
             .fault(move |scene| Reply::json(200, body(scene)));
-        let row = row
-            .says(&["sent invalid JSON at byte "])
-            .unsaid(&["EOF", "trailing", "expected"]);
+        let row = row.says(&["sent invalid JSON at byte "]);
         if place == 0 {
             row.check()
         } else {
-            row.brief().check()
+            // The library's own words are for those who ask with -v.
+            let unsaid = ["EOF", "trailing", "expected"];
+            row.brief().unsaid(&unsaid).check()
         }
     }
     for (body, what) in [
