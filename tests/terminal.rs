@@ -137,8 +137,9 @@ fn a_line_of_the_answer_stands_above_what_is_still_under_way() {
     let barrier = Arc::new(Barrier::new(2));
     let left_alive = Reply::http(500, "text/html", "").together(&barrier);
     let script = |last| gluo::DEMO.script([Reply::json(200, gluo::DEMO.good()), last]);
+    let types = Reply::json(200, r#"{"success":true,"result":{"types":[]}}"#);
     let (quick, hanging) = (
-        Server::start(script(left_alive)),
+        Server::start([script(left_alive), vec![types]].concat()),
         Server::start(script(Reply::Silence)),
     );
     let mut machine = gluo::DEMO.machine(&quick.url());

@@ -389,7 +389,9 @@ pub fn judge(folder: &Path) -> Result<Option<Text>> {
             hint "`chown` it to yourself, or choose another place with CRMAUTH_STORE"
         ));
     }
-    Ok(files::writable_by_others(&found).then(|| {
+    // What is no folder cannot be written into: a write will say so.
+    let open = found.is_dir() && files::writable_by_others(&found);
+    Ok(open.then(|| {
         tr!(
             "others may put sessions into the store file:{path}: `chmod go-w {path}`, or another place with CRMAUTH_STORE",
             path

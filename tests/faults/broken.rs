@@ -17,6 +17,13 @@ pub fn each_try(scene: &Scene, reply: &Reply) -> Vec<Reply> {
     vec![reply.clone(); if scene.step.secret { 1 } else { 3 }]
 }
 
+/// Whether a login goes over the connection of the step before it, and is repeated where that has ended.
+fn is_repeated(scene: &Scene) -> bool {
+    let step = scene.step;
+    let reuses = step.kind == Kind::Login && step.secret && !step.before.is_empty();
+    reuses && step.spec().login_is_repeatable
+}
+
 /// Every step whose answer crmauth reads itself.
 pub fn read() -> Vec<&'static Step> {
     let mut read = steps::all();
@@ -42,9 +49,17 @@ fn a_connection_that_ends_before_the_answer_does() {
     for (place, (number, reply)) in replies.into_iter().enumerate() {
         Row::new(number)
             .at(steps::all())
-            .fault(move |scene| each_try(scene, &reply))
+            .fault(move |scene| match is_repeated(scene) {
+                true => vec![reply.clone(); 2],
+                false => each_try(scene, &reply),
+            })
             .exit(5)
             .says(&["closed the connection before answering"])
+            .but(|scene, promise| {
+                if is_repeated(scene) {
+                    promise.sent = 2;
+                }
+            })
             .but(|scene, promise| match scene.step.kind {
                 Kind::Login if scene.step.secret => {
                     promise

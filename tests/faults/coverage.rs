@@ -101,7 +101,7 @@ const ROWS: &[(u8, &[&str])] = &[
         32,
         &[
             "faults/statuses::refusals_under_a_good_status",
-            "gluo::a_rivals_challenge_is_answered_with_a_fresh_one_once",
+            "gluo::rivals_are_given_way_to_and_never_taken_for_a_wrong_key",
         ],
     ),
     (33, &["faults/statuses::accounts_that_are_locked"]),

@@ -100,8 +100,7 @@ fn redirects_to_elsewhere() {
         .brief()
         .fault(|_| Reply::with_headers(302, &[("Location", "http://\u{1b}[2J/")], ""))
         .exit(6)
-        .says(&["is not an HTTP server"])
-        .suspect()
+        .says(&["redirected without saying where (HTTP 302)"])
         .check();
     Row::new(29)
         .at(steps::all())
