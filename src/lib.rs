@@ -4,7 +4,7 @@
 //!
 //! The modules from the ground up, as `tests/layers.rs` enforces: `secret`, `i18n`, `terminal`, `threads`, `systems` · `error` · `json`, `url`,
 //! `files` · `declaration`, `session`, `signals`, `tls` · `report` · `http` · `provider` · `settings`, `store`, `output`,
-//! `sandbox` · `lifecycle` · `command` · `cli`. Each may use those before it; siblings do not use each other.
+//! `sandbox` · `lifecycle` · `proxy` · `command` · `cli`. Each may use those before it; siblings do not use each other.
 
 #[macro_use]
 mod systems;
@@ -20,6 +20,7 @@ pub mod json;
 pub mod lifecycle;
 pub mod output;
 pub mod provider;
+pub mod proxy;
 pub mod report;
 pub mod sandbox;
 pub mod secret;

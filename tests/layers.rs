@@ -14,6 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["provider"],
     &["settings", "store", "output", "sandbox"],
     &["lifecycle"],
+    &["proxy"],
     &["command"],
     &["cli"],
     &["lib"],
@@ -24,8 +25,11 @@ const LAYERS: &[&[&str]] = &[
 const OWNERS: &[(&str, &[&str])] = &[
     ("reqwest", &["http/"]),
     ("rustls", &["tls/"]),
-    ("hyper::", &["http/", "sandbox/server.rs"]),
-    ("hyper_util", &["http/", "sandbox/server.rs"]),
+    ("hyper::", &["http/", "proxy/", "sandbox/server.rs"]),
+    (
+        "hyper_util",
+        &["http/", "proxy/mod.rs", "sandbox/server.rs"],
+    ),
     (
         "stderr()",
         &["report/", "signals.rs", "settings/command.rs", "cli/"],

@@ -25,6 +25,7 @@ mod one_story;
 mod printers;
 mod properties;
 mod providers;
+mod proxy;
 mod reader;
 mod redis;
 mod reports;

@@ -3,7 +3,8 @@
 //! can log in with a hash made beforehand; the hash is checked.
 //!
 //! `server FOLDER [DELAY_MS]` writes the authority's certificate to `FOLDER/ca.pem`, prints one JSON object with the
-//! URLs, and serves until its stdin ends. `GET /counts` tells how many connections and requests there were.
+//! URLs, and serves until its stdin ends. `GET /counts` tells how many connections and requests there were. For what
+//! passes answers on, `/1k` is a small one, `/down/N` one of N MiB, and `/up` takes a body of any size.
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -14,8 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crmauth::secret::md5_hex;
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
+use http_body_util::{BodyExt, Either, Full, StreamBody};
+use hyper::body::{Body, Bytes, Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -30,6 +31,9 @@ use tokio_rustls::TlsAcceptor;
 const ACCESS_KEY: &str = "chave-de-acesso";
 /// The one challenge.
 const CHALLENGE: &str = "5f8b1c6d2a9e4";
+
+/// A large body's parts.
+const PART: usize = 64 * 1024;
 
 /// What all connections share.
 struct State {
@@ -118,14 +122,52 @@ async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin + 'static, state: 
 async fn exchange(
     request: Request<Incoming>,
     state: Rc<State>,
+) -> std::result::Result<
+    Response<impl Body<Data = Bytes, Error = Box<dyn Error + Send + Sync>>>,
+    Infallible,
+> {
+    if let Some(mebibytes) = request.uri().path().strip_prefix("/down/") {
+        let parts = mebibytes.parse().unwrap_or(1) * (1024 * 1024 / PART);
+        let part = Bytes::from(vec![b'x'; PART]);
+        let body =
+            std::iter::repeat_n(part, parts).map(|part| Ok::<_, Infallible>(Frame::data(part)));
+        let body = StreamBody::new(futures_util::stream::iter(body));
+        let mut answer = Response::new(Either::Right(body));
+        answer
+            .headers_mut()
+            .insert(hyper::header::CONTENT_LENGTH, (parts * PART).into());
+        return Ok(answer);
+    }
+    small(request, state)
+        .await
+        .map(|answer| answer.map(Either::Left))
+}
+
+async fn small(
+    request: Request<Incoming>,
+    state: Rc<State>,
 ) -> std::result::Result<Response<Full<Bytes>>, Infallible> {
-    let (head, body) = request.into_parts();
-    if head.uri.path() == "/counts" {
-        let counts = [state.connections.get() - 1, state.requests.get()];
-        return Ok(answer(
-            StatusCode::OK,
-            serde_json::json!(counts).to_string(),
-        ));
+    let (head, mut body) = request.into_parts();
+    match head.uri.path() {
+        "/counts" => {
+            let counts = [state.connections.get() - 1, state.requests.get()];
+            let counts = serde_json::json!(counts).to_string();
+            return Ok(answer(StatusCode::OK, counts));
+        }
+        "/1k" => {
+            return Ok(answer(
+                StatusCode::OK,
+                format!("[\"{}\"]", "x".repeat(1020)),
+            ));
+        }
+        "/up" => {
+            let mut length = 0;
+            while let Some(Ok(frame)) = body.frame().await {
+                length += frame.data_ref().map_or(0, Bytes::len);
+            }
+            return Ok(answer(StatusCode::OK, length.to_string()));
+        }
+        _ => {}
     }
     state.requests.set(state.requests.get() + 1);
     let body = body

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::command::{
-    Global, Run, api, completions, exec, login, logout, providers, sandbox, status, token,
+    Global, Run, api, completions, exec, login, logout, providers, proxy, sandbox, status, token,
 };
 use crate::error::{EXIT_CODES, Result};
 use crate::i18n::{Text, tr};
@@ -111,6 +111,7 @@ pub enum Verb {
     Token(token::Args),
     Exec(exec::Args),
     Api(api::Args),
+    Proxy(proxy::Args),
     Status(status::Args),
     Logout(logout::Args),
     Providers(providers::Args),
@@ -126,6 +127,7 @@ impl Verb {
             Self::Token(args) => token::run(args, run).await,
             Self::Exec(args) => exec::run(args, run).await,
             Self::Api(args) => api::run(args, run).await,
+            Self::Proxy(args) => proxy::run(args, run).await,
             Self::Status(args) => status::run(args, run).await,
             Self::Logout(args) => logout::run(args, run).await,
             Self::Providers(args) => providers::run(args, run),
@@ -136,7 +138,10 @@ impl Verb {
 
     /// Whether the verb listens for signals itself: it passes them on, or has work left after one.
     pub fn handles_signals(&self) -> bool {
-        matches!(self, Self::Exec(_) | Self::Logout(_) | Self::Sandbox(_))
+        matches!(
+            self,
+            Self::Exec(_) | Self::Logout(_) | Self::Proxy(_) | Self::Sandbox(_)
+        )
     }
 
     /// What a signal may leave half done on a server.

@@ -8,16 +8,13 @@ use super::{Run, TargetName, seconds_or_none, target_help, targets};
 use crate::declaration::{Placement, Target};
 use crate::error::{Cause, Error, Result, error};
 use crate::http::response;
-use crate::http::{ACCEPT, CONTENT_TYPE, Effect, HeaderName, Method, Request};
+use crate::http::{ACCEPT, CONTENT_TYPE, Effect, HeaderName, Method, Request, is_harmless};
 use crate::i18n::{Text, tr};
 use crate::lifecycle::{Account, Active, Answer};
 use crate::output::stdout::StdoutStream;
 use crate::provider::Provider;
 use crate::secret::Secret;
 use crate::url::PathFault;
-
-/// Methods that change nothing, so that a request may be sent again whatever became of it.
-const HARMLESS: [Method; 3] = [Method::GET, Method::HEAD, Method::OPTIONS];
 
 /// Headers that say where a request goes and where it ends: one that is typed could send the session elsewhere.
 const OURS: [&str; 4] = ["Host", "Content-Length", "Transfer-Encoding", "Connection"];
@@ -214,7 +211,7 @@ struct Typed<'a> {
 
 impl Typed<'_> {
     fn is_harmless(&self) -> bool {
-        HARMLESS.contains(&self.method)
+        is_harmless(&self.method)
     }
 
     /// The request with the session where the system wants it.

@@ -9,6 +9,7 @@ pub mod exec;
 pub mod login;
 pub mod logout;
 pub mod providers;
+pub mod proxy;
 pub mod sandbox;
 mod shared;
 pub mod status;

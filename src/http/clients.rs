@@ -8,7 +8,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
 use tokio::time::Instant;
 use url::Url;
 
@@ -123,16 +122,12 @@ impl Http {
     }
 
     fn build(&self, route: &Route, connect_limit: Duration) -> Result<Client> {
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         let mut tls = match route {
             Route::Plain | Route::PlainPrivate | Route::PlainProxied(_) => Trust::nobody()?,
             Route::Tls | Route::TlsProxied(_) => self.trust.config()?,
         };
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
         let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("crmauth/", env!("CARGO_PKG_VERSION")))
-            .default_headers(headers)
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .retry(reqwest::retry::never())

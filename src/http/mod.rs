@@ -11,9 +11,11 @@ mod proxy_url;
 mod request;
 pub mod response;
 mod retry;
+mod stream;
 mod transcript;
 
 use std::net::IpAddr;
+use std::pin::pin;
 use std::time::Duration;
 
 use hyper_util::client::legacy::connect::HttpInfo;
@@ -33,11 +35,15 @@ use proxy_url::ProxyUrl;
 use retry::Retries;
 
 pub use clients::Http;
+pub use hyper::body::Bytes;
 pub use proxy_url::Proxies;
-pub use request::{Effect, Request};
+pub use request::{Effect, Request, is_harmless};
 pub use reqwest::Method;
-pub use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderName};
+pub use reqwest::header::{
+    self as headers, ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+};
 pub use retry::random_part;
+pub use stream::Rest;
 pub use transcript::Transcript;
 
 /// A target's way to its server: its origin and no other, until its deadline.
@@ -76,7 +82,7 @@ impl Channel<'_> {
         self.same_origin(&request.url)?;
         let route = self.route(&request.url)?;
         let harmless = request.harmless(self.target.spec.login_is_repeatable);
-        let mut retries = Retries::new(!harmless);
+        let mut retries = Retries::new(harmless, !harmless && !request.is_passed());
         loop {
             let outcome = self.attempt(request, &route, whole, retries.fresh).await;
             let pause = match &outcome {
@@ -115,21 +121,10 @@ impl Channel<'_> {
     /// One try, which is traced without the URL's query (`-vv`).
     async fn attempt(&self, request: &Request, route: &Route, whole: bool, fresh: bool) -> Outcome {
         let started = Instant::now();
-        let once = self.once(request, route, whole, fresh);
-        let outcome = match tokio::time::timeout_at(self.deadline, once).await {
-            Ok(outcome) => outcome,
-            Err(_) => {
-                let (host, seconds) = (host_of(&request.url), self.timeout.as_secs_f64());
-                let doubt = request.doubt();
-                let message = tr!(
-                    "no answer from {host} within {seconds} s{doubt}",
-                    host,
-                    seconds,
-                    doubt
-                );
-                Err(Error::new(Cause::Timeout, message).into())
-            }
-        };
+        let outcome = self.in_time(request, route, whole, fresh).await;
+        if !self.report.traces() && self.http.transcript.borrow().is_none() {
+            return outcome;
+        }
         let what = match &outcome {
             Ok(answer) if whole => {
                 tr!(
@@ -154,6 +149,30 @@ impl Channel<'_> {
             transcript.add(self, request, &outcome, started.elapsed());
         }
         outcome
+    }
+
+    /// One try that ends at the deadline, or later while a body is on its way.
+    async fn in_time(&self, request: &Request, route: &Route, whole: bool, fresh: bool) -> Outcome {
+        let mut once = pin!(self.once(request, route, whole, fresh));
+        let mut end = self.deadline;
+        loop {
+            if let Ok(outcome) = tokio::time::timeout_at(end, &mut once).await {
+                return outcome;
+            }
+            match request.extension(self.timeout) {
+                Some(later) if later > end => end = later,
+                _ => break,
+            }
+        }
+        let (host, seconds) = (host_of(&request.url), self.timeout.as_secs_f64());
+        let doubt = request.doubt();
+        let message = tr!(
+            "no answer from {host} within {seconds} s{doubt}",
+            host,
+            seconds,
+            doubt
+        );
+        Err(Error::new(Cause::Timeout, message).into())
     }
 
     async fn once(&self, request: &Request, route: &Route, whole: bool, fresh: bool) -> Outcome {

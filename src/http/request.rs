@@ -1,15 +1,36 @@
 //! A request: what is sent, and what its loss may mean.
 
+use std::cell::Cell;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hyper::body::{Bytes, Incoming};
 use reqwest::header::{
     ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+    USER_AGENT,
 };
 use reqwest::{Client, Method, RequestBuilder};
+use tokio::time::Instant;
 use url::Url;
 use zeroize::Zeroizing;
 
+use super::stream::Upload;
 use crate::error::{Result, error};
 use crate::i18n::{Text, tr};
 use crate::secret::Secret;
+
+/// What every request of our own says of us, unless it says otherwise.
+const OURS: [(HeaderName, &str); 2] = [
+    (ACCEPT, "application/json"),
+    (USER_AGENT, concat!("crmauth/", env!("CARGO_PKG_VERSION"))),
+];
+
+/// Methods that change nothing, so that a request may be sent again whatever became of it.
+const HARMLESS: [Method; 3] = [Method::GET, Method::HEAD, Method::OPTIONS];
+
+pub fn is_harmless(method: &Method) -> bool {
+    HARMLESS.contains(method)
+}
 
 /// A request to a target's server.
 pub struct Request {
@@ -17,10 +38,22 @@ pub struct Request {
     pub(super) url: Url,
     pub(super) headers: Vec<(HeaderName, Secret)>,
     pub(super) body: Option<Zeroizing<Vec<u8>>>,
+    passed: Option<Passed>,
     pub(super) secrets: Vec<Secret>,
     pub(super) repeatable: bool,
     effect: Effect,
 }
+
+/// Somebody else's request, to which nothing is added but `headers`.
+struct Passed {
+    headers: HeaderMap,
+    body: Bytes,
+    /// A body in place of that.
+    stream: Option<Stream>,
+}
+
+/// A body that can be sent once, and when the last part of it was.
+type Stream = (Cell<Option<reqwest::Body>>, Arc<Mutex<Instant>>);
 
 /// The effect that a request may have had if its answer is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +73,7 @@ impl Request {
             url,
             headers: Vec::new(),
             body: None,
+            passed: None,
             secrets: Vec::new(),
             repeatable: false,
             effect: Effect::Login,
@@ -69,6 +103,49 @@ impl Request {
     pub fn body(mut self, body: &[u8]) -> Self {
         self.body = Some(body.to_vec().into());
         self
+    }
+
+    /// Passes somebody else's headers and body on as they are.
+    #[must_use]
+    pub fn pass(mut self, headers: HeaderMap, body: Bytes) -> Self {
+        self.passed = Some(Passed {
+            headers,
+            body,
+            stream: None,
+        });
+        self
+    }
+
+    /// Passes headers on and a body as it comes, of which a part was read before. While it moves, the answer may take
+    /// its time.
+    #[must_use]
+    pub fn stream(self, headers: HeaderMap, read: Bytes, rest: Incoming) -> Self {
+        let moved = Arc::new(Mutex::new(Instant::now()));
+        let upload = reqwest::Body::wrap(Upload::new(read, rest, Arc::clone(&moved)));
+        let mut request = self.pass(headers, Bytes::new());
+        if let Some(passed) = &mut request.passed {
+            passed.stream = Some((Cell::new(Some(upload)), moved));
+        }
+        request
+    }
+
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Until when the answer may take, where a body is on its way: `patience` after its last part.
+    pub(super) fn extension(&self, patience: Duration) -> Option<Instant> {
+        let (_, moved) = self.passed.as_ref()?.stream.as_ref()?;
+        Some(*moved.lock().ok()? + patience)
+    }
+
+    /// Whether all of it is at hand, to be sent one more time.
+    pub(super) fn can_repeat(&self) -> bool {
+        !matches!(&self.passed, Some(passed) if passed.stream.is_some())
+    }
+
+    pub(super) fn is_passed(&self) -> bool {
+        self.passed.is_some()
     }
 
     /// Asks every cache on the way for the server's own answer.
@@ -126,7 +203,7 @@ impl Request {
     pub(super) fn harmless(&self, login_is_repeatable: bool) -> bool {
         match self.effect {
             Effect::Login => login_is_repeatable || self.secrets.is_empty(),
-            Effect::Change => [Method::GET, Method::HEAD, Method::OPTIONS].contains(&self.method),
+            Effect::Change => is_harmless(&self.method),
             Effect::Logout => false,
             Effect::None => true,
         }
@@ -147,7 +224,8 @@ impl Request {
     }
 
     pub(super) fn prepare(&self, client: &Client) -> Result<RequestBuilder> {
-        let mut headers = HeaderMap::new();
+        let passed = self.passed.as_ref();
+        let mut headers = passed.map_or_else(HeaderMap::new, |passed| passed.headers.clone());
         for (name, value) in &self.headers {
             let mut value = HeaderValue::from_str(value.expose()).map_err(|_| {
                 error!(
@@ -158,12 +236,27 @@ impl Request {
             value.set_sensitive(true);
             headers.append(name, value);
         }
+        if self.passed.is_none() {
+            for (name, value) in OURS {
+                headers
+                    .entry(name)
+                    .or_insert(HeaderValue::from_static(value));
+            }
+        }
         let request = client
             .request(self.method.clone(), self.url.clone())
             .headers(headers);
-        Ok(match &self.body {
-            Some(body) => request.body(body.to_vec()),
-            None => request,
+        Ok(match (&self.body, passed) {
+            (Some(body), _) => request.body(body.to_vec()),
+            (
+                None,
+                Some(Passed {
+                    stream: Some((body, _)),
+                    ..
+                }),
+            ) => request.body(body.take().unwrap_or_default()),
+            (None, Some(Passed { body, .. })) if !body.is_empty() => request.body(body.clone()),
+            _ => request,
         })
     }
 }

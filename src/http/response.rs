@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reqwest::header::{CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
 use url::Url;
 
 use super::body::Body;
 use super::header::{
     Coding, asks_for_password, coding, host_of, http_date, location, retry_after, text_header,
 };
+use super::stream::Rest;
 use crate::error::{Cause, Error, Result};
 use crate::i18n::{Text, tr};
 
@@ -103,6 +104,15 @@ impl Response {
         let unread = self.unread.as_ref();
         let place = unread.and_then(|unread| text_header(unread.response.headers(), LOCATION));
         (300..400).contains(&self.status) && place.is_some_and(|place| place.contains(text))
+    }
+
+    /// The headers as they came, and the body; `None` if it has no unread part.
+    pub fn into_parts(self) -> Option<(HeaderMap, Rest)> {
+        let Unread {
+            response, patience, ..
+        } = self.unread?;
+        let (head, body) = hyper::Response::<reqwest::Body>::from(response).into_parts();
+        Some((head.headers, Rest::new(self.body, body, patience)))
     }
 
     /// Reads all of the body. `doubt` is what its loss may mean.

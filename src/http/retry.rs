@@ -18,13 +18,15 @@ pub(super) struct Retries {
     reconnected: bool,
     /// Whether the next try needs a fresh connection.
     pub fresh: bool,
+    harmless: bool,
     waited: bool,
     repeats: u32,
 }
 
 impl Retries {
-    pub fn new(fresh: bool) -> Self {
+    pub fn new(harmless: bool, fresh: bool) -> Self {
         Self {
+            harmless,
             fresh,
             ..Self::default()
         }
@@ -36,11 +38,15 @@ impl Retries {
             Err(Failure {
                 again: Again::NothingSent,
                 ..
-            }) => (!mem::replace(&mut self.reconnected, true)).then(|| jittered(PAUSE)),
+            }) if request.can_repeat() => {
+                (!mem::replace(&mut self.reconnected, true)).then(|| jittered(PAUSE))
+            }
             Err(Failure {
                 again: Again::HungUp,
                 ..
-            }) if !mem::replace(&mut self.fresh, true) => Some(Duration::ZERO),
+            }) if self.harmless && request.can_repeat() && !mem::replace(&mut self.fresh, true) => {
+                Some(Duration::ZERO)
+            }
             // A server that names a wait is asked once more, not as often as others.
             Ok(Response {
                 status: 429,

@@ -41,6 +41,16 @@ impl Answer {
         self.response.body.len() <= HELD_BACK_MAX
     }
 
+    /// One that says nothing of the session, since its request carried none.
+    pub fn sessionless(response: Response) -> Self {
+        Self {
+            response,
+            judgement: Judgement::Alive,
+            broken: None,
+            changes: false,
+        }
+    }
+
     /// Says so where what failed may have changed something.
     pub fn doubt(&self, error: Error) -> Error {
         doubt(error, self.changes)
@@ -134,19 +144,30 @@ impl Active<'_> {
         }
     }
 
-    /// Sends a request to the target's origin and reads of its answer what must be held back. An answer that is cut
-    /// short or longer than that does not refuse the session.
+    /// Sends a request to the target's origin, and judges the session by the answer.
     pub async fn ask(&self, request: &Request) -> Result<Answer> {
-        let account = &self.account;
-        let _busy = account.busy(tr!("waiting for the answer"));
-        let channel = account.services.channel(&account.known);
+        let _busy = self.account.busy(tr!("waiting for the answer"));
+        let response = self.account.open(request).await?;
+        Ok(self.account.judged(response, request.changes()).await)
+    }
+}
+
+impl Account<'_> {
+    /// Sends a request to the target's origin and reads the head of its answer.
+    pub async fn open(&self, request: &Request) -> Result<Response> {
+        let channel = self.services.channel(&self.known);
         let opened = channel.open(request).await;
         let changes = request.changes();
-        let mut response = opened.map_err(|error| doubt(account.explain(error), changes))?;
+        opened.map_err(|error| doubt(self.explain(error), changes))
+    }
+
+    /// Reads of an answer what must be held back. One that is cut short or longer than that does not refuse the session.
+    /// `changes` as in [`Answer`].
+    pub async fn judged(&self, mut response: Response, changes: bool) -> Answer {
         let mut whole = false;
         let mut broken = None;
         let judgement = loop {
-            if let Some(judgement) = account.provider.judge(&response, whole) {
+            if let Some(judgement) = self.provider.judge(&response, whole) {
                 break judgement;
             }
             if whole || response.body.len() >= HELD_BACK_MAX {
@@ -161,11 +182,11 @@ impl Active<'_> {
                 }
             }
         };
-        Ok(Answer {
+        Answer {
             response,
             judgement,
             broken,
             changes,
-        })
+        }
     }
 }

@@ -228,6 +228,23 @@ impl Provider for Gluo {
         }
     }
 
+    /// A challenge and a login carry none. The server takes the operation from the query or the form, in any case (real
+    /// server).
+    fn takes_session(&self, query: &str, body: &[u8]) -> bool {
+        let logs_in = |operation: &str| {
+            let operation = operation.to_ascii_lowercase();
+            ["getchallenge", "login"].contains(&operation.as_str())
+        };
+        let multipart = String::from_utf8_lossy(body);
+        let multipart = multipart.split("name=\"operation\"\r\n\r\n").nth(1);
+        let multipart = multipart.and_then(|value| value.split('\r').next());
+        let named = [query.as_bytes(), body].into_iter().any(|form| {
+            url::form_urlencoded::parse(form)
+                .any(|(name, value)| name == "operation" && logs_in(&value))
+        });
+        !named && !multipart.is_some_and(logs_in)
+    }
+
     fn judge(&self, answer: &Response, whole: bool) -> Option<Judgement> {
         if whole && crashed(answer) {
             return Some(Judgement::Unclear);

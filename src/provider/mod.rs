@@ -59,6 +59,10 @@ macro_rules! providers {
                 match self { $(Self::$System => $module::$System.judge(answer, whole)),* }
             }
 
+            fn takes_session(&self, query: &str, body: &[u8]) -> bool {
+                match self { $(Self::$System => $module::$System.takes_session(query, body)),* }
+            }
+
             fn explain(&self, answer: &Response) -> Option<Error> {
                 match self { $(Self::$System => $module::$System.explain(answer)),* }
             }
@@ -116,6 +120,11 @@ pub trait Provider {
     /// tell, which cannot be once it is `whole`.
     fn judge(&self, answer: &Response, whole: bool) -> Option<Judgement> {
         by_status(answer, whole)
+    }
+
+    /// Whether a request of the user's takes the session: a login does not.
+    fn takes_session(&self, _query: &str, _body: &[u8]) -> bool {
+        true
     }
 
     /// What an answer to a request of the user's means, where it is more than its status says.

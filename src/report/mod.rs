@@ -231,6 +231,16 @@ impl Report {
         }
     }
 
+    /// Whether [`Report::trace`] is heard.
+    pub fn traces(&self) -> bool {
+        self.manner.verbosity >= 2 && !self.manner.quiet
+    }
+
+    /// Whether [`Report::chat`] is heard.
+    pub fn chats(&self) -> bool {
+        !self.manner.quiet
+    }
+
     /// A request and its outcome (`-vv`).
     pub fn trace(&self, target: Option<&Target>, text: Text) {
         if self.tells(2) {
@@ -254,7 +264,7 @@ impl Report {
 
     /// A line that is the verb's own chatter, such as the sandbox's log; `-q` hides it.
     pub fn chat(&self, text: Text) {
-        if !self.manner.quiet {
+        if self.chats() {
             self.line(&self.words(&text));
         }
     }

@@ -18,7 +18,7 @@ pub use names::is_setting;
 pub use own::own_secret;
 pub use plan::{Found, Plan, Value};
 pub use resolve::{Questions, answer, find, questions};
-pub use sources::{Origin, Sources};
+pub use sources::{GATEWAY, Origin, Sources};
 pub use target::target;
 pub use value::{Wrapping, wrapped};
 

@@ -43,6 +43,13 @@ pub async fn find(target: &Target, sources: &Sources) -> Result<Plan> {
     }
     resolution.guard().map_err(named)?;
     let mut plan = resolution.plan().await.map_err(named)?;
+    if sources.gateway.as_ref() == Some(&plan.url.origin()) {
+        return Err(named(error!(
+            BadSetting, "{url} is the gateway that runs this command, which has the session already",
+            url = target.variable("URL");
+            hint "call that URL with any HTTP client; the gateway places the session"
+        )));
+    }
     plan.missing = error;
     Ok(plan)
 }

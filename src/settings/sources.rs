@@ -24,6 +24,8 @@ use crate::provider;
 use crate::secret::Secret;
 
 /// The variable that names an env file where no `--env-file` does.
+/// Names the gateway's origin to a command that `proxy` runs.
+pub const GATEWAY: &str = "CRMAUTH_GATEWAY";
 const ENV_FILE: &str = "CRMAUTH_ENV_FILE";
 /// The env file that is read where none is named, as messages name it.
 const IMPLICIT: &str = "./.env";
@@ -107,6 +109,8 @@ pub struct Sources {
     read: Vec<(String, PathBuf)>,
     /// The env file that counts first, whether it is there or not: its name, and where it is.
     first_file: Option<(String, PathBuf)>,
+    /// The origin of the gateway that runs this command.
+    pub(super) gateway: Option<String>,
     cwd: PathBuf,
     patience: Duration,
     secret_files: RefCell<BTreeMap<PathBuf, Rc<OnceCell<Secret>>>>,
@@ -146,6 +150,7 @@ impl Sources {
             unknown: Vec::new(),
             read: Vec::new(),
             first_file: None,
+            gateway: env.get(GATEWAY)?.map(str::to_owned),
             cwd: env.cwd().to_owned(),
             patience,
             secret_files: RefCell::default(),
@@ -227,6 +232,7 @@ impl Sources {
             unknown: Vec::new(),
             read: Vec::new(),
             first_file: None,
+            gateway: None,
             cwd: PathBuf::new(),
             patience: Duration::ZERO,
             secret_files: RefCell::default(),

@@ -1,0 +1,167 @@
+//! `crmauth proxy`: systems on loopback, for any HTTP client, with the session placed for it.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use futures_util::pin_mut;
+
+use super::{Refused, Run, TargetName, child, seconds_or_none, target_help, targets};
+use crate::error::{Error, Result, error, why};
+use crate::i18n::tr;
+use crate::lifecycle::Account;
+use crate::proxy::{Gateway, Listener, Options, Place, make_key};
+use crate::settings::GATEWAY;
+use crate::signals;
+
+/// Serve systems on loopback, with the session placed for any client
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Any HTTP client of this machine calls the URL that is printed; the session is placed, renewed and replaced for it.\n\
+    In a path where a system wants the session itself, write {session}.\n\n\
+    Examples:\n  \
+    crmauth proxy gluo                           print the URL, serve until Ctrl-C\n  \
+    crmauth proxy gluo zeev -- ./all-day.sh      CMD finds the URLs in GLUO_URL and ZEEV_URL, and no secret\n  \
+    crmauth proxy broker --read-only --listen unix:broker.sock\n\n\
+    Exit codes: with CMD its own"
+)]
+pub struct Args {
+    #[arg(value_name = "TARGET", value_parser = TargetName, required = true)]
+    #[arg(help = target_help(), hide_possible_values = true)]
+    targets: Vec<String>,
+    /// Where to listen: an address of loopback, or a socket that only you can open
+    #[arg(long, value_name = "ADDRESS:PORT|unix:PATH", default_value = "127.0.0.1:0", value_parser = place)]
+    listen: Place,
+    /// Pass on what changes nothing: GET, HEAD and OPTIONS
+    #[arg(long)]
+    read_only: bool,
+    /// Print URLs without a key: every program of this machine may then use the sessions
+    #[arg(long)]
+    no_key: bool,
+    /// The session of another person (Zeev): an id or a user name
+    #[arg(long = "as", value_name = "USER|ID")]
+    person: Option<String>,
+    /// How long a session must last at least
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds_or_none)]
+    min_ttl: Duration,
+    /// Run CMD with the URLs in its environment, and end with its exit code
+    #[arg(value_name = "CMD", last = true)]
+    command: Vec<OsString>,
+}
+
+fn place(text: &str) -> std::result::Result<Place, Refused> {
+    Place::parse(text).map_err(Refused)
+}
+
+/// Serves until a signal comes, or until CMD ends, whose exit code is returned.
+pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
+    let command = args.command.split_first();
+    let program = command
+        .map(|(name, _)| child::find(name, run))
+        .transpose()?;
+    let wanted = targets(&args.targets)?;
+    let (services, sources, _servers) = run.services().await?;
+    let mut accounts = Vec::new();
+    for target in &wanted {
+        let account = Account::find(&services, &sources, target, args.person.as_deref()).await?;
+        // Without credentials a stored session may do, and nothing else.
+        if let (Some(missing), None) =
+            (&account.plan.missing, account.stored(args.min_ttl).await?.0)
+        {
+            return Err(missing.clone());
+        }
+        accounts.push(account);
+    }
+    // From here on nothing but a signal or CMD ends the gateway.
+    let stop = signals::either();
+    pin_mut!(stop);
+    let bound = Listener::bind(&args.listen).await;
+    let listener = bound.map_err(|error| cannot_listen(args, &error))?;
+    let key = match args.no_key {
+        true => None,
+        false => Some(make_key().ok_or_else(|| error!(Other, "the system has no random bytes"))?),
+    };
+    let origin = format!("http://{}", listener.host());
+    let prefix = key
+        .as_ref()
+        .map(|key| ["/", key.expose()].concat())
+        .unwrap_or_default();
+    let urls: Vec<String> = wanted
+        .iter()
+        .map(|target| format!("{origin}{prefix}/{target}"))
+        .collect();
+    if args.no_key && listener.is_tcp() {
+        let text = tr!("without a key every program of this machine may use the sessions");
+        run.report.warn(None, text);
+    }
+    let options = Options {
+        key,
+        read_only: args.read_only,
+        min_ttl: args.min_ttl,
+        timeout: run.global.timeout,
+    };
+    let gateway = Gateway::new(&run.report, accounts, options, &listener);
+    let lines = wanted
+        .iter()
+        .zip(&urls)
+        .map(|(target, url)| format!("{target}\t{url}\n"));
+    let Some((name, rest)) = command else {
+        run.print(&lines.collect::<String>()).await?;
+        hint(run, args, &urls);
+        gateway
+            .run(&listener, async {
+                let _ = stop.await;
+            })
+            .await;
+        return Ok(0);
+    };
+    lines.for_each(|line| run.report.chat(tr!("{line}", line = line.trim_end())));
+    let mut child = tokio::process::Command::new(program.unwrap_or_else(|| name.into()));
+    child
+        .args(rest)
+        .env_clear()
+        .envs(child::public_environment(run, &sources, &wanted))
+        .envs(child::direct_loopback(run))
+        .env(GATEWAY, origin);
+    for (target, url) in wanted.iter().zip(&urls) {
+        // Those of an outer run.
+        for field in ["TOKEN", "TOKEN_EXPIRES_AT", "TOKEN_FILE"] {
+            child.env_remove(target.variable(field));
+        }
+        child.env(target.variable("URL"), url);
+    }
+    // The terminal is CMD's.
+    let _hold = run.report.hold();
+    tokio::select! {
+        code = child::wait(name, child) => code,
+        () = gateway.run(&listener, std::future::pending()) => Ok(0),
+    }
+}
+
+fn cannot_listen(args: &Args, error: &std::io::Error) -> Error {
+    let place = match &args.listen {
+        Place::Loopback(address) => address.to_string(),
+        Place::Socket(path) => path.display().to_string(),
+    };
+    error!(
+        Usage, "the gateway cannot listen at {place}: {why}", place, why = why(error);
+        hint "--listen takes another address, or a port of 0 for any that is free"
+    )
+}
+
+/// What to do with the URL.
+fn hint(run: &Run<'_>, args: &Args, urls: &[String]) {
+    let Some(url) = urls.first() else { return };
+    run.report.chat(match &args.listen {
+        Place::Loopback(_) => tr!(
+            "paste the URL into Postman, Bruno or n8n as the base URL, without authentication; or try `curl {url}/`",
+            url
+        ),
+        Place::Socket(path) => tr!(
+            "try `curl --unix-socket {path} {url}/`",
+            path = path.display(),
+            url
+        ),
+    });
+    run.report
+        .chat(tr!("the gateway is running; Ctrl-C ends it"));
+}

@@ -1,0 +1,270 @@
+//! One request: placed, sent, judged, sent again where the session was dead, and passed on.
+
+use ::url::form_urlencoded;
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue};
+use hyper::{Response, StatusCode};
+
+use super::Gateway;
+use super::admit::{Admitted, Refusal};
+use super::body::Sent;
+use super::guard::Verdict;
+use super::head::Fault;
+use super::headers::{inward, outward};
+use super::keeper::{Door, Held};
+use super::log::Line;
+use crate::declaration::Placement;
+use crate::error::{Cause, Error, Result, error};
+use crate::http::{Bytes, Effect, HeaderMap, Method, Request, Rest, is_harmless};
+use crate::i18n::tr;
+use crate::json;
+use crate::lifecycle::{Account, Answer};
+use crate::provider::{Judgement, Provider};
+
+/// A client's request, ready to be sent with any session.
+struct Passing<'g, 'a> {
+    door: &'g Door<'a>,
+    method: Method,
+    /// Path and query below the target's URL.
+    target: String,
+    /// Whether it takes the session.
+    takes: bool,
+    headers: HeaderMap,
+    body: Sent,
+    ours: String,
+}
+
+type Passed = Response<Either<Full<Bytes>, Rest>>;
+
+impl<'a> Gateway<'a> {
+    /// Answers one request of a client's.
+    pub(super) async fn serve(
+        &self,
+        request: hyper::Request<Incoming>,
+        verdict: &Verdict,
+    ) -> Passed {
+        let mut line = Line::begin(self.report);
+        let number = verdict.serve();
+        let passed = match verdict.fault(number) {
+            Some(fault) => Err(fault.refusal().into()),
+            None => self.pass(request, &mut line).await,
+        };
+        let answer = passed.unwrap_or_else(|refusal| {
+            // The body may have turned out to be at fault meanwhile.
+            let fault = verdict.fault(number).map(Fault::refusal);
+            let (status, error) = fault.unwrap_or(*refusal);
+            self.refuse(status, &error)
+        });
+        line.status = Some(answer.status().as_u16());
+        answer
+    }
+
+    async fn pass(
+        &self,
+        request: hyper::Request<Incoming>,
+        line: &mut Line<'_>,
+    ) -> Result<Passed, Refusal> {
+        let (mut head, body) = request.into_parts();
+        line.asks(&head.method, "-", "");
+        let Admitted { door, path, ours } =
+            self.admit(&head.method, head.uri.path(), &head.headers)?;
+        line.asks(&head.method, &door.name, &path);
+        let body = Sent::read(body, self.timeout)
+            .await
+            .map_err(|_| (408, error!(Usage, "the request's body did not arrive")))?;
+        let placement = door.account.target().spec.placement;
+        let bodiless = matches!(&body, Sent::Kept(body) if body.is_empty());
+        outward(&mut head.headers, placement, self.key.as_ref(), bodiless);
+        let mut passing = Passing {
+            door,
+            method: head.method,
+            target: path,
+            takes: true,
+            headers: head.headers,
+            body,
+            ours,
+        };
+        passing.aim(head.uri.query());
+        let passed = passing.exchange(self, line).await;
+        passed.map_err(|error| (status(&error), error).into())
+    }
+
+    fn refuse(&self, status: u16, error: &Error) -> Passed {
+        let text = json::text(&serde_json::json!({ "error": self.report.error_json(error) }));
+        let mut answer = Response::new(Either::Left(Full::from(text + "\n")));
+        *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+        let json = HeaderValue::from_static("application/json");
+        answer.headers_mut().insert(CONTENT_TYPE, json);
+        if status == 405 {
+            let allowed = HeaderValue::from_static("GET, HEAD, OPTIONS");
+            answer.headers_mut().insert(ALLOW, allowed);
+        }
+        if matches!(status, 400 | 408 | 431) {
+            let close = HeaderValue::from_static("close");
+            answer.headers_mut().insert(CONNECTION, close);
+        }
+        answer
+    }
+}
+
+/// The status that says of an error of ours what it is.
+fn status(error: &Error) -> u16 {
+    match error.cause {
+        Cause::Timeout | Cause::ConnectTimeout | Cause::ServerTimeout => 504,
+        cause if cause.exit() == 4 => 401,
+        _ => 502,
+    }
+}
+
+impl<'a> Passing<'_, 'a> {
+    /// Completes the target with the query, and finds out whether the session goes into it. What the client has put in
+    /// the session's place goes.
+    fn aim(&mut self, query: Option<&str>) {
+        let account = &self.door.account;
+        let mut query = query.map(str::to_owned);
+        match account.target().spec.placement {
+            Placement::Bearer => {}
+            Placement::Path => {
+                for encoded in ["{session%7D", "%7Bsession}", "%7Bsession%7D"] {
+                    let lower = encoded.to_ascii_lowercase();
+                    self.target = self.target.replace(encoded, "{session}");
+                    self.target = self.target.replace(&lower, "{session}");
+                }
+                self.takes = self.target.contains("{session}");
+            }
+            Placement::Query(name) => {
+                let asked = query.as_deref().unwrap_or_default();
+                self.takes = account.provider.takes_session(asked, self.body.kept());
+                if self.takes {
+                    query = query.map(|query| without(&query, name));
+                }
+            }
+        }
+        if let Some(query) = query.filter(|query| !query.is_empty()) {
+            self.target.extend(["?", &query]);
+        }
+    }
+
+    fn request(&mut self, held: Option<&Held<'a>>) -> Request {
+        let url = match held {
+            Some(held) => held.login.place(&self.target),
+            None => self.door.account.plan.url.join(&self.target),
+        };
+        let effect = match is_harmless(&self.method) {
+            true => Effect::None,
+            false => Effect::Change,
+        };
+        let request = Request::new(self.method.clone(), url).effect(effect);
+        let headers = self.headers.clone();
+        let request = match &mut self.body {
+            Sent::Kept(bytes) => request.pass(headers, bytes.clone()),
+            Sent::Streamed(body) => match body.take() {
+                Some((read, rest)) => request.stream(headers, read, rest),
+                None => request.pass(headers, Bytes::new()),
+            },
+        };
+        match held {
+            Some(held) if held.login.target().spec.placement == Placement::Bearer => {
+                request.bearer(&held.login.session.token)
+            }
+            _ => request,
+        }
+    }
+
+    async fn exchange(&mut self, gateway: &Gateway<'a>, line: &mut Line<'_>) -> Result<Passed> {
+        let account = &self.door.account;
+        if !self.takes {
+            let request = self.request(None);
+            let response = account.open(&request).await?;
+            let answer = Answer::sessionless(response);
+            return self.passed(&request, answer, None);
+        }
+        let (mut held, new) = self.door.session().await?;
+        line.new |= new;
+        let mut request = self.request(Some(&held));
+        let mut answer = judged(account, &request).await?;
+        if answer.judgement != Judgement::Alive {
+            let judgement = answer.judgement;
+            let dead = judgement == Judgement::Dead;
+            match self.door.instead_of(&held, dead).await {
+                Ok((other, _)) if other.login.session.token == held.login.session.token => {}
+                Ok((other, new)) => {
+                    line.new |= new;
+                    held = other;
+                    if judgement == Judgement::Unclear && !is_harmless(&self.method) {
+                        gateway.report.warn(
+                            Some(account.target()),
+                            tr!(
+                                "there is a new session now, but the request is not repeated, since it may have taken effect"
+                            ),
+                        );
+                    } else if matches!(self.body, Sent::Streamed(_)) {
+                        return Err(self.too_large());
+                    } else {
+                        request = self.request(Some(&held));
+                        answer = judged(account, &request).await?;
+                    }
+                }
+                // The server has done something with the request, and the client should know what.
+                Err(error) if judgement == Judgement::Unclear => gateway.report.warn_of(
+                    Some(account.target()),
+                    tr!("the session could not be replaced"),
+                    &error,
+                ),
+                Err(error) => return Err(error),
+            }
+        }
+        if answer.judgement == Judgement::Alive && answer.response.is_success() {
+            held.saw();
+        }
+        self.passed(&request, answer, Some(&held))
+    }
+
+    fn too_large(&self) -> Error {
+        let error = error!(
+            Refused, "the session was dead, and the request's body was too large to be kept for the new one";
+            hint "send the request again: there is a new session now, and nothing has been done"
+        );
+        error.target(&self.door.name)
+    }
+
+    fn passed(&self, request: &Request, answer: Answer, held: Option<&Held<'a>>) -> Result<Passed> {
+        if let Some(error) = answer.broken.clone() {
+            return Err(answer.doubt(error));
+        }
+        let status = answer.response.status;
+        if status < 200 {
+            let host = &answer.response.host;
+            let error = error!(
+                BadAnswer,
+                "{host} changed to another protocol, which was not asked for", host
+            );
+            return Err(error.target(&self.door.name));
+        }
+        let lost = || error!(Other, "the server's answer was lost");
+        let (mut headers, rest) = answer.response.into_parts().ok_or_else(lost)?;
+        let base = &self.door.account.plan.url;
+        let session = held.map(|held| &held.login.session.token);
+        inward(&mut headers, session, request.url(), base, &self.ours);
+        let mut passed = Response::new(Either::Right(rest));
+        *passed.status_mut() = StatusCode::from_u16(status).map_err(|_| lost())?;
+        *passed.headers_mut() = headers;
+        Ok(passed)
+    }
+}
+
+async fn judged(account: &Account<'_>, request: &Request) -> Result<Answer> {
+    let response = account.open(request).await?;
+    Ok(account.judged(response, request.changes()).await)
+}
+
+/// A query without a parameter.
+fn without(query: &str, name: &str) -> String {
+    let is_other = |pair: &&str| {
+        let decoded = form_urlencoded::parse(pair.as_bytes()).next();
+        decoded.is_none_or(|(found, _)| found.trim_start() != name)
+    };
+    let pairs: Vec<&str> = query.split('&').filter(is_other).collect();
+    pairs.join("&")
+}

@@ -1,0 +1,225 @@
+//! What stands before hyper on a client's connection: it hands on heads that have been judged, and after each as much of
+//! a body as its head says.
+
+use std::cell::Cell;
+use std::io;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, ReadBuf};
+
+use super::head::{self, Fault, Framing};
+
+/// How much is read at once.
+const PART: usize = 32 * 1024;
+
+/// The longest line of a chunked body that is no data: a chunk's size, or a trailer.
+const LINE_MAX: usize = 4096;
+
+/// What hyper reads in place of a refused head. Nothing follows it.
+const REFUSED: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+
+/// What a client sends.
+pub(super) struct Guard<R> {
+    stream: R,
+    next: Next,
+    /// Bytes that were read and not handed on, of which so many may be.
+    kept: Vec<u8>,
+    cleared: usize,
+    /// How much of what is kept is known to contain no end of a head.
+    searched: usize,
+    verdict: Rc<Verdict>,
+}
+
+/// What comes next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Head,
+    /// So many bytes of a body.
+    Body(u64),
+    /// The size of a chunk.
+    Size,
+    /// So many bytes of a chunk.
+    Chunk(u64),
+    ChunkEnd,
+    Trailer,
+    /// Nothing: after a refused head hyper answers, and a refused body is an error.
+    Nothing,
+    Broken,
+}
+
+/// What those who serve the connection learn from the guard. A head may be read before the one before it is served.
+#[derive(Default)]
+pub(super) struct Verdict {
+    /// How many heads were handed on.
+    heads: Cell<usize>,
+    served: Cell<usize>,
+    /// The head that the connection is read no further for.
+    fault: Cell<Option<(usize, Fault)>>,
+}
+
+impl Verdict {
+    /// Begins to serve the next head; its number.
+    pub(super) fn serve(&self) -> usize {
+        self.served.set(self.served.get() + 1);
+        self.served.get()
+    }
+
+    /// What is wrong with a head, or with its body as far as that has been read.
+    pub(super) fn fault(&self, head: usize) -> Option<Fault> {
+        let (number, fault) = self.fault.get()?;
+        (number == head).then_some(fault)
+    }
+}
+
+impl<R> Guard<R> {
+    pub(super) fn new(stream: R, verdict: Rc<Verdict>) -> Self {
+        Self {
+            stream,
+            next: Next::Head,
+            kept: Vec::new(),
+            cleared: 0,
+            searched: 0,
+            verdict,
+        }
+    }
+
+    /// How many bytes, and what comes after them; `None` where more are needed to tell.
+    fn step(&mut self) -> Result<Option<(usize, Next)>, Fault> {
+        let part = |left: u64| {
+            usize::try_from(left).map_or(self.kept.len(), |left| left.min(self.kept.len()))
+        };
+        Ok(match self.next {
+            _ if self.kept.is_empty() => None,
+            Next::Head => return self.head(),
+            Next::Body(left) => Some(match part(left) {
+                step if step as u64 == left => (step, Next::Head),
+                step => (step, Next::Body(left - step as u64)),
+            }),
+            Next::Chunk(left) => Some(match part(left) {
+                step if step as u64 == left => (step, Next::ChunkEnd),
+                step => (step, Next::Chunk(left - step as u64)),
+            }),
+            Next::ChunkEnd | Next::Size | Next::Trailer => return self.line(),
+            Next::Nothing | Next::Broken => None,
+        })
+    }
+
+    fn head(&mut self) -> Result<Option<(usize, Next)>, Fault> {
+        // RFC 9112, 2.2: an empty line before a request is ignored.
+        if self.kept.starts_with(b"\r\n") {
+            return Ok(Some((2, Next::Head)));
+        }
+        let end = head::end(&self.kept, self.searched);
+        if end.unwrap_or(self.kept.len()) > head::MAX {
+            return Err(Fault::TooLarge);
+        }
+        self.searched = if end.is_some() { 0 } else { self.kept.len() };
+        let Some(end) = end else { return Ok(None) };
+        let next = match head::judge(&self.kept[..end])? {
+            Framing::Length(0) => Next::Head,
+            Framing::Length(length) => Next::Body(length),
+            Framing::Chunked => Next::Size,
+        };
+        self.verdict.heads.set(self.verdict.heads.get() + 1);
+        Ok(Some((end, next)))
+    }
+
+    /// A line of a chunked body that is no data.
+    fn line(&self) -> Result<Option<(usize, Next)>, Fault> {
+        let end = self.kept.iter().position(|byte| *byte == b'\n');
+        let Some(end) = end.filter(|end| *end < LINE_MAX) else {
+            let may_come = self.kept.len() < LINE_MAX;
+            return if may_come {
+                Ok(None)
+            } else {
+                Err(Fault::Ambiguous)
+            };
+        };
+        let line = self.kept[..end].strip_suffix(b"\r");
+        let line = line.and_then(|line| std::str::from_utf8(line).ok());
+        let line = line
+            .filter(|line| !line.contains(char::is_control))
+            .ok_or(Fault::Ambiguous)?;
+        let next = match self.next {
+            Next::ChunkEnd => line.is_empty().then_some(Next::Size),
+            Next::Size => chunk_size(line).map(|size| {
+                if size == 0 {
+                    Next::Trailer
+                } else {
+                    Next::Chunk(size)
+                }
+            }),
+            _ if line.is_empty() => Some(Next::Head),
+            _ => Some(Next::Trailer),
+        };
+        next.map(|next| Some((end + 1, next)))
+            .ok_or(Fault::Ambiguous)
+    }
+
+    /// Reads no further. Before the body of a request whose head was good, hyper sees it break off.
+    fn refuse(&mut self, fault: Fault) {
+        let in_head = self.next == Next::Head;
+        let heads = self.verdict.heads.get() + usize::from(in_head);
+        self.verdict.heads.set(heads);
+        self.verdict.fault.set(Some((heads, fault)));
+        self.next = if in_head { Next::Nothing } else { Next::Broken };
+        self.kept = if in_head {
+            REFUSED.to_vec()
+        } else {
+            Vec::new()
+        };
+        self.cleared = self.kept.len();
+    }
+}
+
+/// The size of a chunk, without its extensions.
+fn chunk_size(line: &str) -> Option<u64> {
+    let digits = line.split(';').next()?;
+    let plain = digits.len() <= 15 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    plain.then(|| u64::from_str_radix(digits, 16).ok())?
+}
+
+impl<R: AsyncRead + Unpin> AsyncRead for Guard<R> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        loop {
+            if this.cleared == 0 {
+                match this.step() {
+                    Ok(Some((step, next))) => (this.cleared, this.next) = (step, next),
+                    Ok(None) => {}
+                    Err(fault) => this.refuse(fault),
+                }
+            }
+            if this.cleared > 0 {
+                let now = this.cleared.min(out.remaining());
+                out.put_slice(&this.kept[..now]);
+                this.cleared -= now;
+                this.kept.drain(..now);
+                if this.kept.is_empty() {
+                    this.kept = Vec::new();
+                }
+                return Poll::Ready(Ok(()));
+            }
+            match this.next {
+                // Not an end: hyper would take that for a client who has gone.
+                Next::Nothing => return Poll::Pending,
+                Next::Broken => return Poll::Ready(Err(io::ErrorKind::InvalidData.into())),
+                _ => {}
+            }
+            let mut space = [MaybeUninit::uninit(); PART];
+            let mut part = ReadBuf::uninit(&mut space);
+            ready!(Pin::new(&mut this.stream).poll_read(context, &mut part))?;
+            if part.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            this.kept.extend_from_slice(part.filled());
+        }
+    }
+}

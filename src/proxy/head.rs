@@ -1,0 +1,149 @@
+//! Judges a request's head as it came. Servers differ in what they forgive, and what two of them read in two ways smuggles
+//! one request inside another; so whatever RFC 9112 does not allow is refused.
+
+use percent_encoding::percent_decode;
+
+use crate::error::{Error, error};
+
+/// The largest head that is read, in bytes.
+pub(super) const MAX: usize = 64 * 1024;
+
+/// Why a request is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    Ambiguous,
+    Upwards,
+    TooLarge,
+}
+
+/// How the body after a head ends.
+pub(super) enum Framing {
+    Length(u64),
+    Chunked,
+}
+
+impl Fault {
+    pub(super) fn refusal(self) -> (u16, Error) {
+        match self {
+            Self::Ambiguous => (
+                400,
+                error!(
+                    Usage,
+                    "the request is not plain HTTP/1.1: servers may read it in two ways"
+                ),
+            ),
+            Self::Upwards => (
+                400,
+                error!(Usage, "the request's path contains .. in some spelling"),
+            ),
+            Self::TooLarge => (
+                431,
+                error!(Usage, "the request's head is larger than 64 KiB"),
+            ),
+        }
+    }
+}
+
+/// Where a head ends, for the most forgiving of readers: after an empty line. None ends before `from`.
+pub(super) fn end(bytes: &[u8], from: usize) -> Option<usize> {
+    (from.saturating_sub(2)..bytes.len()).find_map(|at| match bytes[at..] {
+        [b'\n', b'\n', ..] => Some(at + 2),
+        [b'\n', b'\r', b'\n', ..] => Some(at + 3),
+        _ => None,
+    })
+}
+
+/// Judges a whole head, its last empty line included.
+pub(super) fn judge(head: &[u8]) -> Result<Framing, Fault> {
+    let head = String::from_utf8_lossy(head);
+    let (target, framing) = read(&head).ok_or(Fault::Ambiguous)?;
+    let path = target.split('?').next().unwrap_or_default();
+    match leads_upwards(path.as_bytes().to_vec()) {
+        true => Err(Fault::Upwards),
+        false => Ok(framing),
+    }
+}
+
+/// The target of a head that has one reading, and the framing of its body.
+fn read(head: &str) -> Option<(&str, Framing)> {
+    let mut lines = head.strip_suffix("\r\n\r\n")?.split("\r\n");
+    let (method, rest) = lines.next()?.split_once(' ')?;
+    let (target, version) = rest.split_once(' ')?;
+    let old = version == "HTTP/1.0";
+    let is_path = target.starts_with('/') || target == "*" && method == "OPTIONS";
+    let plain = |c: char| c.is_ascii_graphic() && c != '#';
+    if !is_token(method)
+        || method == "CONNECT"
+        || !(old || version == "HTTP/1.1")
+        || !(is_path && target.chars().all(plain))
+    {
+        return None;
+    }
+    let (mut length, mut chunked, mut hosts) = (None, false, 0);
+    for line in lines {
+        let (name, value) = line.split_once(':')?;
+        let value = value.trim_matches([' ', '\t']);
+        let control = |c: char| c.is_control() && c != '\t';
+        // A folded line has no name of its own.
+        if !is_token(name) || value.contains(control) {
+            return None;
+        }
+        if name.eq_ignore_ascii_case("host") {
+            hosts += 1;
+        } else if name.eq_ignore_ascii_case("content-length") {
+            let digits = value.bytes().all(|byte| byte.is_ascii_digit());
+            if length.is_some() || !digits {
+                return None;
+            }
+            length = Some(value.parse().ok()?);
+        } else if name.eq_ignore_ascii_case("transfer-encoding") {
+            if chunked || old || !value.eq_ignore_ascii_case("chunked") {
+                return None;
+            }
+            chunked = true;
+        }
+    }
+    let framing = match (length, chunked) {
+        (Some(_), true) => return None,
+        (None, true) => Framing::Chunked,
+        (length, false) => Framing::Length(length.unwrap_or(0)),
+    };
+    (hosts == 1 || hosts == 0 && old).then_some((target, framing))
+}
+
+fn is_token(word: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !word.is_empty() && word.bytes().all(allowed)
+}
+
+/// Whether any reading of a path, however often it is decoded, has a segment of dots that leads upwards, or an encoding of
+/// UTF-8 that is longer than need be, which some servers take for a dot or a slash.
+fn leads_upwards(mut path: Vec<u8>) -> bool {
+    let too_long = |pair: &[u8]| {
+        matches!(
+            pair,
+            [0xc0 | 0xc1, 0x80..=0xbf] | [0xe0, 0x80..0xa0] | [0xf0, 0x80..0x90]
+        )
+    };
+    loop {
+        let mut segments = path.split(|byte| b"/\\".contains(byte));
+        if segments.any(is_dots) || path.windows(2).any(too_long) {
+            return true;
+        }
+        let decoded: Vec<u8> = percent_decode(&path).collect();
+        if decoded.len() == path.len() {
+            return false;
+        }
+        path = decoded;
+    }
+}
+
+/// Whether a segment without its parameters is `..` or more dots, with nothing else that counts.
+fn is_dots(segment: &[u8]) -> bool {
+    let name = segment.split(|byte| b";?#".contains(byte)).next();
+    let name = name.unwrap_or_default().iter();
+    let counts: Vec<&u8> = name
+        .filter(|byte| **byte > b' ' && **byte != 0x7f)
+        .collect();
+    counts.len() > 1 && counts.iter().all(|byte| **byte == b'.')
+}

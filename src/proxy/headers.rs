@@ -1,0 +1,192 @@
+//! Which headers of a request and of an answer do not pass as they are.
+
+use ::url::Url;
+use percent_encoding::percent_decode;
+
+use crate::declaration::{BaseUrl, Placement};
+use crate::http::HeaderMap;
+use crate::http::headers::{
+    self, AUTHORIZATION, CONNECTION, COOKIE, HOST, HeaderName, HeaderValue, LOCATION, REFERER,
+    SET_COOKIE,
+};
+use crate::secret::{Secret, percent};
+
+/// What is for the next hop alone: RFC 9110, 7.6.1. The length follows from the body.
+const HOP_BY_HOP: [HeaderName; 7] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    headers::TE,
+    headers::TRAILER,
+    headers::TRANSFER_ENCODING,
+    headers::UPGRADE,
+];
+
+/// The cookie by which PHP would take another session than the one that we place.
+const PHP_SESSION: &str = "PHPSESSID";
+
+/// What stands where a session stood.
+const PLACE: &str = "%7Bsession%7D";
+
+/// How often a header is decoded in search of the session.
+const DECODINGS: usize = 3;
+
+/// Takes out of a request's headers what must not go to the server. `key` is in our own URL.
+pub(super) fn outward(
+    headers: &mut HeaderMap,
+    placement: Placement,
+    key: Option<&Secret>,
+    bodiless: bool,
+) {
+    let framed = [headers::CONTENT_LENGTH, headers::TRANSFER_ENCODING];
+    let framed = framed.iter().any(|name| headers.contains_key(name));
+    hop_by_hop(headers);
+    for name in [
+        HOST,
+        headers::CONTENT_LENGTH,
+        headers::EXPECT,
+        headers::PROXY_AUTHORIZATION,
+    ] {
+        headers.remove(name);
+    }
+    // Some servers want to be told that there is no body.
+    if framed && bodiless {
+        headers.insert(headers::CONTENT_LENGTH, 0.into());
+    }
+    match placement {
+        Placement::Bearer => drop(headers.remove(AUTHORIZATION)),
+        // An answer in which a session's death would show must be one that can be read.
+        Placement::Query(_) | Placement::Path => drop(headers.remove(headers::ACCEPT_ENCODING)),
+    }
+    if let (Some(key), Some(referer)) = (key, headers.get(REFERER))
+        && contains(referer.as_bytes(), key.expose().as_bytes())
+    {
+        headers.remove(REFERER);
+    }
+    if headers.contains_key(COOKIE) {
+        without_php_session(headers);
+    }
+}
+
+/// Takes out of an answer's headers what is for us alone, and the session. What lies below the target's URL is made to lie
+/// below ours.
+pub(super) fn inward(
+    headers: &mut HeaderMap,
+    session: Option<&Secret>,
+    asked: &Url,
+    base: &BaseUrl,
+    ours: &str,
+) {
+    hop_by_hop(headers);
+    for name in [LOCATION, headers::CONTENT_LOCATION] {
+        let Some(place) = headers.get(&name).and_then(|value| value.to_str().ok()) else {
+            continue;
+        };
+        let mut place = rewritten(place, asked, base, ours).unwrap_or_else(|| place.to_owned());
+        if let Some(session) = session {
+            for form in [session.expose(), &percent(session.expose())] {
+                place = place.replace(form, PLACE);
+            }
+        }
+        if let Ok(value) = HeaderValue::try_from(place) {
+            headers.insert(name, value);
+        }
+    }
+    let Some(session) = session else { return };
+    let leaks = |value: &HeaderValue| reveals(value.as_bytes(), session.expose().as_bytes());
+    let leaky = headers.iter().filter(|(_, value)| leaks(value));
+    let mut leaky: Vec<HeaderName> = leaky.map(|(name, _)| name.clone()).collect();
+    leaky.dedup();
+    for name in leaky {
+        let all = headers.get_all(&name).iter();
+        let harmless: Vec<HeaderValue> = all.filter(|value| !leaks(value)).cloned().collect();
+        headers.remove(&name);
+        // Other cookies are the client's.
+        if name == SET_COOKIE {
+            for value in harmless {
+                headers.append(&name, value);
+            }
+        }
+    }
+}
+
+fn hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(CONNECTION) {
+        let named: Vec<HeaderName> = named_by_connection(headers)
+            .filter_map(|name| HeaderName::try_from(name).ok())
+            .collect();
+        for name in named {
+            headers.remove(name);
+        }
+    }
+    for name in &HOP_BY_HOP {
+        headers.remove(name);
+    }
+}
+
+/// What the `Connection` headers name.
+pub(super) fn named_by_connection(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(CONNECTION).iter();
+    values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+}
+
+fn without_php_session(headers: &mut HeaderMap) {
+    let kept = headers.get_all(COOKIE).iter().filter_map(|value| {
+        let is_other = |cookie: &&[u8]| {
+            let name = cookie
+                .split(|byte| *byte == b'=')
+                .next()
+                .unwrap_or_default();
+            name.trim_ascii() != PHP_SESSION.as_bytes()
+        };
+        let cookies = value.as_bytes().split(|byte| *byte == b';');
+        let others: Vec<&[u8]> = cookies.filter(is_other).collect();
+        HeaderValue::from_bytes(others.join(&b';').trim_ascii()).ok()
+    });
+    let kept: Vec<HeaderValue> = kept.filter(|value| !value.is_empty()).collect();
+    headers.remove(COOKIE);
+    for value in kept {
+        headers.append(COOKIE, value);
+    }
+}
+
+/// A place below the target's URL as one below ours.
+fn rewritten(place: &str, asked: &Url, base: &BaseUrl, ours: &str) -> Option<String> {
+    let place = asked.join(place).ok()?;
+    let path = place
+        .path()
+        .strip_prefix(base.path().trim_end_matches('/'))?;
+    let below = place.origin().ascii_serialization() == base.origin();
+    if !below || !(path.is_empty() || path.starts_with('/')) {
+        return None;
+    }
+    let mut rewritten = [ours, path].concat();
+    for (mark, part) in [("?", place.query()), ("#", place.fragment())] {
+        if let Some(part) = part {
+            rewritten.extend([mark, part]);
+        }
+    }
+    Some(rewritten)
+}
+
+/// Whether a header's value contains the session, also percent-encoded.
+fn reveals(value: &[u8], session: &[u8]) -> bool {
+    let mut value = std::borrow::Cow::Borrowed(value);
+    for _ in 0..DECODINGS {
+        if contains(&value, session) {
+            return true;
+        }
+        if !value.contains(&b'%') {
+            return false;
+        }
+        value = percent_decode(&value).collect::<Vec<u8>>().into();
+    }
+    contains(&value, session)
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
+}

@@ -1,0 +1,203 @@
+//! Keeps one target's session for all clients: whoever needs another one asks the keeper, which obtains one at a time.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::error::{Error, Result, error};
+use crate::lifecycle::{Account, Active, Want};
+use crate::provider::Life;
+use crate::session::Session;
+
+/// For how long a refused login is not tried again: some systems lock an account after a few.
+const REFUSED_FOR: Duration = Duration::from_secs(600);
+
+/// A target with the session that its clients share.
+pub(super) struct Door<'a> {
+    /// The target as it was typed, and as it stands in its URL.
+    pub(super) name: String,
+    pub(super) account: Account<'a>,
+    min_ttl: Duration,
+    current: RefCell<Option<Rc<Held<'a>>>>,
+    asks: mpsc::UnboundedSender<Ask<'a>>,
+}
+
+/// A session in hand.
+pub(super) struct Held<'a> {
+    pub(super) login: Active<'a>,
+    seen: Cell<Timestamp>,
+}
+
+/// A session, and whether it was made for whoever asked.
+pub(super) type Given<'a> = (Rc<Held<'a>>, bool);
+
+/// What a request asks of the keeper.
+pub(super) struct Ask<'a> {
+    at: Instant,
+    /// The session that may be dead, and whether the server has said so.
+    suspect: Option<(Session, bool)>,
+    reply: oneshot::Sender<Result<Given<'a>>>,
+}
+
+/// What the keeper remembers of what went wrong.
+#[derive(Default)]
+struct Past {
+    /// What every request gets until then.
+    refused: Option<(Instant, Error)>,
+    /// What those get who have waited since before.
+    failed: Option<(Instant, Error)>,
+    /// Whether the last session that was replaced had died young.
+    died_young: bool,
+}
+
+impl Held<'_> {
+    pub(super) fn saw(&self) {
+        self.seen.set(Timestamp::now());
+    }
+
+    fn is_fresh(&self, min_ttl: Duration) -> bool {
+        self.login.is_fresh(self.seen.get(), min_ttl)
+    }
+
+    fn is_young(&self) -> bool {
+        let age = Timestamp::now().duration_since(self.login.session.obtained_at);
+        age.unsigned_abs() < REFUSED_FOR
+    }
+}
+
+impl<'a> Door<'a> {
+    pub(super) fn new(
+        account: Account<'a>,
+        min_ttl: Duration,
+    ) -> (Self, mpsc::UnboundedReceiver<Ask<'a>>) {
+        let (asks, asked) = mpsc::unbounded_channel();
+        let door = Self {
+            name: account.target().to_string(),
+            account,
+            min_ttl,
+            current: RefCell::default(),
+            asks,
+        };
+        (door, asked)
+    }
+
+    /// A session that can be used.
+    pub(super) async fn session(&self) -> Result<Given<'a>> {
+        let current = self.current.borrow().clone();
+        match current.filter(|held| held.is_fresh(self.min_ttl)) {
+            Some(held) => Ok((held, false)),
+            None => self.ask(None).await,
+        }
+    }
+
+    /// Another session in place of one that may be dead; the same one if it is not.
+    pub(super) async fn instead_of(&self, held: &Held<'a>, dead: bool) -> Result<Given<'a>> {
+        self.ask(Some((held.login.session.clone(), dead))).await
+    }
+
+    /// Asks the keeper. A client that goes away meanwhile interrupts no login.
+    async fn ask(&self, suspect: Option<(Session, bool)>) -> Result<Given<'a>> {
+        let gone = || error!(Other, "the gateway is about to end");
+        let (reply, replied) = oneshot::channel();
+        let at = Instant::now();
+        let ask = Ask { at, suspect, reply };
+        self.asks.send(ask).map_err(|_| gone())?;
+        replied.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// Serves those who ask, one after the other.
+    pub(super) async fn keep(&self, mut asked: mpsc::UnboundedReceiver<Ask<'a>>) {
+        let mut past = Past::default();
+        while let Some(ask) = asked.recv().await {
+            let given = self.answer(&ask, &mut past).await;
+            let _ = ask.reply.send(given);
+        }
+    }
+
+    async fn answer(&self, ask: &Ask<'a>, past: &mut Past) -> Result<Given<'a>> {
+        let current = self.current.borrow().clone();
+        if let Some(held) = &current {
+            let other = |suspect: &Session| suspect.token != held.login.session.token;
+            let usable = match &ask.suspect {
+                None => held.is_fresh(self.min_ttl),
+                Some((suspect, _)) => other(suspect),
+            };
+            if usable {
+                return Ok((Rc::clone(held), false));
+            }
+        }
+        match (&past.refused, &past.failed) {
+            (Some((until, error)), _) if Instant::now() < *until => return Err(error.clone()),
+            (_, Some((at, error))) if ask.at < *at => return Err(error.clone()),
+            _ => {}
+        }
+        let young = current.as_ref().is_some_and(|held| held.is_young());
+        let before = Timestamp::now();
+        let outcome = match self.taken(ask, past, young).await {
+            Ok(None) => self.obtain(ask).await,
+            Ok(Some(error)) | Err(error) => Err(error),
+        };
+        match outcome {
+            Ok(login) => {
+                let new = login.session.obtained_at >= before;
+                if new {
+                    past.died_young = ask.suspect.is_some() && young;
+                }
+                (past.refused, past.failed) = (None, None);
+                let seen = Cell::new(Timestamp::now());
+                let held = Rc::new(Held { login, seen });
+                *self.current.borrow_mut() = Some(Rc::clone(&held));
+                Ok((held, new))
+            }
+            Err(error) => {
+                if error.cause.exit() == 4 {
+                    *self.current.borrow_mut() = None;
+                    past.refused = Some((Instant::now() + REFUSED_FOR, error.clone()));
+                }
+                past.failed = Some((Instant::now(), error.clone()));
+                Err(error)
+            }
+        }
+    }
+
+    async fn obtain(&self, ask: &Ask<'a>) -> Result<Active<'a>> {
+        let want = match &ask.suspect {
+            None => Want::Usable(self.min_ttl),
+            Some((suspect, dead)) => Want::InsteadOf {
+                suspect: Box::new(suspect.clone()),
+                dead: *dead,
+            },
+        };
+        self.account.again().session(&want).await
+    }
+
+    /// Why a single seat's session that has died young is not replaced, if the one before it had died young as well: each
+    /// login would throw out whoever has just thrown us out.
+    async fn taken(&self, ask: &Ask<'a>, past: &mut Past, young: bool) -> Result<Option<Error>> {
+        let Some((suspect, dead)) = &ask.suspect else {
+            return Ok(None);
+        };
+        if !(self.account.target().spec.single_seat() && young && past.died_young) {
+            return Ok(None);
+        }
+        let account = self.account.again();
+        if !*dead && account.check(suspect).await? != Life::Dead {
+            return Ok(None);
+        }
+        // Others of ours may share the seat through the store.
+        let cached = account.session(&Want::Cached(self.min_ttl)).await;
+        if cached.is_ok_and(|login| login.session.token != suspect.token) {
+            return Ok(None);
+        }
+        past.died_young = false;
+        let error = error!(
+            Refused, "somebody else logs in as this user: a new session has died within ten minutes, twice";
+            hint "give each of you a user of their own; the gateway tries again in ten minutes"
+        );
+        Ok(Some(error.target(&self.name)))
+    }
+}

@@ -1,0 +1,155 @@
+//! Where the gateway listens: loopback, or a socket in the file system that nobody but its owner may open.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::pin::Pin;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+
+use crate::i18n::{Text, tr};
+
+/// An address that the gateway can have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    Loopback(SocketAddr),
+    Socket(PathBuf),
+}
+
+impl Place {
+    /// Reads `ADDRESS:PORT` or `unix:PATH`.
+    pub fn parse(text: &str) -> Result<Self, Text> {
+        match (text.strip_prefix("unix:"), text.parse::<SocketAddr>()) {
+            (Some(""), _) => Err(tr!("unix: takes a path")),
+            (Some(path), _) if cfg!(unix) => Ok(Self::Socket(path.into())),
+            (_, Ok(address)) if address.ip().to_canonical().is_loopback() => {
+                Ok(Self::Loopback(address))
+            }
+            (_, Ok(_)) => Err(tr!(
+                "the gateway listens on loopback only, such as 127.0.0.1:0: whoever reaches it has your sessions"
+            )),
+            _ => Err(tr!("it takes 127.0.0.1:PORT, [::1]:PORT or unix:PATH")),
+        }
+    }
+}
+
+/// A client's connection.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream for S {}
+
+pub enum Listener {
+    Tcp(TcpListener, SocketAddr),
+    #[cfg(unix)]
+    Unix(unix::Socket),
+}
+
+impl Listener {
+    pub async fn bind(place: &Place) -> io::Result<Self> {
+        match place {
+            Place::Loopback(address) => {
+                let listener = TcpListener::bind(address).await?;
+                let address = listener.local_addr()?;
+                Ok(Self::Tcp(listener, address))
+            }
+            #[cfg(unix)]
+            Place::Socket(path) => unix::Socket::bind(path).map(Self::Unix),
+            #[cfg(not(unix))]
+            Place::Socket(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// Host and port of the gateway's URLs.
+    pub fn host(&self) -> String {
+        match self {
+            Self::Tcp(_, address) => address.to_string(),
+            #[cfg(unix)]
+            Self::Unix(_) => "localhost".to_owned(),
+        }
+    }
+
+    pub fn is_tcp(&self) -> bool {
+        matches!(self, Self::Tcp(..))
+    }
+
+    pub(super) fn port(&self) -> Option<u16> {
+        match self {
+            Self::Tcp(_, address) => Some(address.port()),
+            #[cfg(unix)]
+            Self::Unix(_) => Some(80),
+        }
+    }
+
+    pub(super) async fn accept(&self) -> io::Result<Pin<Box<dyn Stream>>> {
+        match self {
+            Self::Tcp(listener, _) => {
+                let (stream, _) = listener.accept().await?;
+                stream.set_nodelay(true)?;
+                Ok(Box::pin(stream))
+            }
+            #[cfg(unix)]
+            Self::Unix(socket) => Ok(Box::pin(socket.accept().await?)),
+        }
+    }
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::io::{self, ErrorKind};
+    use std::os::unix::fs::FileTypeExt;
+    use std::os::unix::net::UnixStream as StdStream;
+    use std::path::{Path, PathBuf};
+
+    use rustix::fs::Mode;
+    use tokio::net::{UnixListener, UnixStream};
+
+    /// A socket that is removed when it is dropped.
+    pub struct Socket {
+        listener: UnixListener,
+        path: PathBuf,
+    }
+
+    impl Socket {
+        pub(super) fn bind(path: &Path) -> io::Result<Self> {
+            let listener = match bind(path) {
+                // What a gateway that was killed has left.
+                Err(error) if error.kind() == ErrorKind::AddrInUse && is_left_over(path) => {
+                    std::fs::remove_file(path)?;
+                    bind(path)
+                }
+                bound => bound,
+            };
+            Ok(Self {
+                listener: listener?,
+                path: path.to_owned(),
+            })
+        }
+
+        pub(super) async fn accept(&self) -> io::Result<UnixStream> {
+            Ok(self.listener.accept().await?.0)
+        }
+    }
+
+    impl Drop for Socket {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+
+    /// Nobody else may open it, from its first moment on.
+    fn bind(path: &Path) -> io::Result<UnixListener> {
+        let before = rustix::process::umask(Mode::RWXG | Mode::RWXO | Mode::XUSR);
+        let bound = UnixListener::bind(path);
+        rustix::process::umask(before);
+        bound
+    }
+
+    fn is_left_over(path: &Path) -> bool {
+        let is_socket =
+            std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
+        is_socket
+            && StdStream::connect(path)
+                .is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+    }
+}

@@ -1,0 +1,153 @@
+//! A gateway on this machine: any HTTP client calls it, and the session is placed, renewed and replaced for it.
+//!
+//! A connection's bytes are judged before hyper reads them (`guard`, `head`), then who asks and for what (`admit`). What is
+//! admitted goes out with the session in its place and is repeated where that was dead (`forward`, `headers`, `body`);
+//! each target has one session for all clients (`keeper`).
+
+mod admit;
+mod body;
+mod forward;
+mod guard;
+mod head;
+mod headers;
+mod keeper;
+mod listener;
+mod log;
+
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{mpsc, watch};
+
+use crate::lifecycle::Account;
+use crate::report::Report;
+use crate::secret::{Secret, hex};
+use guard::{Guard, Verdict};
+use keeper::{Ask, Door};
+
+pub use listener::{Listener, Place};
+
+/// How long requests under way may take once the gateway is to end.
+const LAST_REQUESTS: Duration = Duration::from_secs(5);
+/// How long a connection may be idle, or a head take to arrive.
+const IDLE: Duration = Duration::from_secs(75);
+/// Room for a whole head.
+const BUFFER: usize = head::MAX + 4096;
+/// After a connection could not be accepted, for want of file descriptors most likely.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How a gateway behaves.
+pub struct Options {
+    /// What every URL of the gateway begins with, unless it has none.
+    pub key: Option<Secret>,
+    pub read_only: bool,
+    /// How long a session must last at least.
+    pub min_ttl: Duration,
+    /// The run's time-out.
+    pub timeout: Duration,
+}
+
+pub struct Gateway<'a> {
+    report: &'a Report,
+    key: Option<Secret>,
+    read_only: bool,
+    timeout: Duration,
+    /// The port that a page of ours would come from.
+    port: Option<u16>,
+    doors: Vec<Door<'a>>,
+    asked: Cell<Vec<mpsc::UnboundedReceiver<Ask<'a>>>>,
+}
+
+impl<'a> Gateway<'a> {
+    pub fn new(
+        report: &'a Report,
+        accounts: Vec<Account<'a>>,
+        options: Options,
+        listener: &Listener,
+    ) -> Self {
+        let doors = accounts.into_iter();
+        let (doors, asked) = doors
+            .map(|account| Door::new(account, options.min_ttl))
+            .unzip();
+        Self {
+            report,
+            key: options.key,
+            read_only: options.read_only,
+            timeout: options.timeout,
+            port: listener.port(),
+            doors,
+            asked: Cell::new(asked),
+        }
+    }
+
+    /// Serves until `stop`, then lets the requests under way end.
+    pub async fn run(&self, listener: &Listener, stop: impl Future<Output = ()>) {
+        let doors = self.doors.iter().zip(self.asked.take());
+        let mut keepers = pin!(join_all(doors.map(|(door, asked)| door.keep(asked))));
+        let (close, closing) = watch::channel(false);
+        let mut connections = FuturesUnordered::new();
+        let mut stop = pin!(stop);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut stop => break,
+                Some(()) = connections.next(), if !connections.is_empty() => {}
+                _ = &mut keepers => {}
+                accepted = listener.accept() => match accepted {
+                    Ok(stream) => connections.push(tokio::task::unconstrained(self.connection(stream, closing.clone()))),
+                    Err(_) => tokio::time::sleep(PAUSE).await,
+                }
+            }
+        }
+        let _ = close.send(true);
+        let ended = async { while connections.next().await.is_some() {} };
+        tokio::select! {
+            _ = tokio::time::timeout(LAST_REQUESTS, ended) => {}
+            _ = &mut keepers => {}
+        }
+    }
+
+    async fn connection(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin,
+        mut closing: watch::Receiver<bool>,
+    ) {
+        let verdict = Rc::new(Verdict::default());
+        let (read, write) = tokio::io::split(stream);
+        let read = Guard::new(read, Rc::clone(&verdict));
+        let stream = TokioIo::new(tokio::io::join(read, write));
+        let service = service_fn(|request| {
+            let verdict = Rc::clone(&verdict);
+            async move { Ok::<_, Infallible>(self.serve(request, &verdict).await) }
+        });
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(IDLE)
+            .max_buf_size(BUFFER)
+            .auto_date_header(false);
+        let mut connection = pin!(http.serve_connection(stream, service));
+        tokio::select! {
+            // A client that goes away is no concern of the gateway's.
+            _ = connection.as_mut() => return,
+            _ = closing.changed() => connection.as_mut().graceful_shutdown(),
+        }
+        let _ = connection.await;
+    }
+}
+
+/// A key that nobody can guess.
+pub fn make_key() -> Option<Secret> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(Secret::new(hex(&bytes)))
+}
