@@ -28,6 +28,7 @@ mod providers;
 mod proxy;
 mod reader;
 mod redis;
+mod repeat;
 mod reports;
 mod resolution;
 mod sandbox;
