@@ -493,15 +493,18 @@ fn check(model: &Model, seed: u64) {
     );
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test may be asked for more cases"
+)]
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
 #[test]
 fn nothing_is_done_twice() {
-    let cases = std::env::var("CRMAUTH_CASES")
-        .ok()
-        .and_then(|cases| cases.parse().ok());
-    let seed = std::env::var("CRMAUTH_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok())
-        .unwrap_or(7);
+    let cases = number("CRMAUTH_CASES").and_then(|cases| usize::try_from(cases).ok());
+    let seed = number("CRMAUTH_SEED").unwrap_or(7);
     at_once(SYSTEMS, |system| {
         check(
             &in_process(system, seed, cases.unwrap_or(IN_PROCESS) / SYSTEMS.len()),
