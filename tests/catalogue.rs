@@ -119,6 +119,11 @@ fn declared() -> BTreeMap<String, PathBuf> {
     );
     helps
         .chain(places)
+        .chain(
+            specs
+                .iter()
+                .flat_map(|spec| spec.credentials.iter().map(|kind| kind.about)),
+        )
         .chain(specs.iter().flat_map(|spec| [spec.method, spec.url_found]))
         .map(|text| (text.to_owned(), "a declaration".into()))
         .collect()

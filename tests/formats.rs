@@ -34,6 +34,7 @@ static DEMO: Spec = Spec {
     fields: &[],
     seed_url: None,
     alternatives: &[],
+    credentials: &[],
     placement: Placement::Bearer,
     ageing: Ageing::Fixed,
     renewal: crmauth::declaration::Renewal::Never,

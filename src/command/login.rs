@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use jiff::Timestamp;
 
-use super::ask::Guide;
+use super::ask::{self, Guide};
 use super::delivery::{Delivery, Prepared};
 use super::{AT_ONCE, Refused, Run, TargetName, duration, seconds_or_none, target_help, targets};
 use crate::declaration::Target;
@@ -17,8 +17,8 @@ use crate::lifecycle::{Account, Active, Services, Want, role};
 use crate::output;
 use crate::settings::Sources;
 
-/// How often a person may type refused credentials anew: one login each, and some servers lock an account soon.
-const TRIES: u8 = 2;
+/// How often a person may change what was typed after a failure: one login each, and some servers lock an account soon.
+const CHANGES: u8 = 4;
 
 /// Log in: a new session, now, stored and printed on stdout
 #[derive(Debug, clap::Args)]
@@ -29,7 +29,7 @@ const TRIES: u8 = 2;
     crmauth login gluo@filial --save         a named account, into session.txt\n  \
     crmauth login --all --json               every configured target")]
 pub struct Args {
-    #[arg(value_name = "TARGET", value_parser = TargetName, required_unless_present = "all")]
+    #[arg(value_name = "TARGET", value_parser = TargetName)]
     #[arg(help = target_help(), hide_possible_values = true)]
     targets: Vec<String>,
     /// Every target that has a setting of its own
@@ -65,6 +65,8 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let (services, mut sources, _servers) = run.services().await?;
     let wanted = if args.all {
         configured(&sources, run)?
+    } else if named.is_empty() {
+        vec![ask::which(run, &sources).await?]
     } else {
         named
     };
@@ -83,9 +85,13 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         .map(|login| login.map_err(|error| guide.explain(error)));
     let mut results: Vec<_> = wanted.iter().zip(logins).collect();
     for (target, result) in &mut results {
-        for _ in 0..TRIES {
+        for _ in 0..CHANGES {
             let Err(error) = &*result else { break };
-            if args.person.is_some() || !guide.retry(run, &mut sources, target, error).await? {
+            if args.person.is_some()
+                || !guide
+                    .retry(run, &services, &mut sources, target, error)
+                    .await?
+            {
                 break;
             }
             *result = log_in(args, &services, &sources, target).await;

@@ -6,6 +6,7 @@ mod child;
 pub mod completions;
 mod delivery;
 pub mod exec;
+mod gitignore;
 pub mod login;
 pub mod logout;
 pub mod providers;

@@ -38,6 +38,8 @@ pub struct Spec {
     pub seed_url: Option<&'static str>,
     /// Fields of which one set must be, or may be, complete.
     pub alternatives: &'static [Alternatives],
+    /// The kinds of credentials that it takes, the usual one first; empty where there is only one.
+    pub credentials: &'static [Credentials],
     /// Where the session goes in later requests.
     pub placement: Placement,
     /// How the session ages.
@@ -137,6 +139,14 @@ pub struct Alternatives {
     pub required: bool,
     /// The sets, the usual one first.
     pub ways: &'static [&'static [&'static str]],
+}
+
+/// One of several kinds of credentials, of which a person has one.
+#[derive(Debug)]
+pub struct Credentials {
+    /// What they are: one line without a full stop.
+    pub about: &'static str,
+    pub fields: &'static [&'static str],
 }
 
 /// Where a session goes in later requests.

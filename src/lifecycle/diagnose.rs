@@ -1,12 +1,16 @@
 //! Why a target has no usable session: found out step by step, without a secret and without a login.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use super::account::Account;
 use super::freshness::Stale;
-use crate::declaration::BaseUrl;
+use super::services::Services;
+use crate::declaration::{BaseUrl, Settings};
 use crate::error::{Cause, Error, Result};
+use crate::files;
 use crate::http::response::{self, Response};
 use crate::http::{Channel, Request};
 use crate::i18n::{Text, tr};
@@ -14,6 +18,9 @@ use crate::provider::{self, Context, Life, Match, Provider, System};
 
 /// A clock that is off by more than this explains what goes wrong with sessions.
 const SKEW: SignedDuration = SignedDuration::from_secs(300);
+
+/// A person waits for what a look at a URL says.
+const LOOK: Duration = Duration::from_secs(10);
 
 impl Account<'_> {
     /// Why there is no usable session: the first cause that is found. `stored` says that a session is stored which will
@@ -73,10 +80,8 @@ impl Account<'_> {
         }
         let _busy = self.busy(tr!("looking what answers at the URL"));
         let channel = self.channel();
-        let (look, date) = knock(self.provider, &channel, &self.plan.url).await?;
-        if look == Match::No {
-            return Err(self.wrong_product(&channel).await);
-        }
+        let found = seek(self.provider, &channel, &self.url_variable()).await;
+        let (look, date) = found.map_err(|(error, _)| error)?;
         if let Some(missing) = &self.plan.missing {
             return Err(missing.clone());
         }
@@ -92,57 +97,97 @@ impl Account<'_> {
         compare_clocks(date)?;
         Ok(look)
     }
+}
 
-    /// Finds out what answers in the place of the target's system.
-    async fn wrong_product(&self, channel: &Channel<'_>) -> Error {
-        let (url, spec, variable) = (&self.plan.url, self.target().spec, self.url_variable());
-        let product = spec.product;
-        let wrong = |message| Error::new(Cause::WrongProduct, message);
-        for folder in self.provider.probe().install_paths {
-            let Ok(below) = BaseUrl::parse(&format!("{url}/{folder}")) else {
-                continue;
-            };
-            if let Ok((Match::Certain, _)) = knock(self.provider, channel, &below).await {
-                let message = tr!(
-                    "{url} is a {product}, and its URL needs /{folder}",
-                    url,
-                    product,
-                    folder
-                );
-                return wrong(message).hint(tr!("set {variable} to {below}", variable, below));
-            }
-        }
-        for other in provider::ALL
-            .iter()
-            .filter(|other| other.spec().id != spec.id)
-        {
-            if let Ok((Match::Certain, _)) = knock(*other, channel, url).await {
-                let other = other.spec();
-                let message = tr!(
-                    "{url} looks like a {other}, not like a {product}",
-                    url,
-                    other = other.product,
-                    product
-                );
-                return wrong(message).hint(tr!(
-                    "set {variable} to the URL of {product}; this one may belong in {other}_URL",
-                    variable,
-                    product,
-                    other = other.prefix()
-                ));
-            }
-        }
-        wrong(tr!(
-            "nothing at {url} answers like a {product}",
-            url,
-            product
-        ))
-        .hint(tr!(
-            "is {variable} the base URL of this system, as in {example}?",
-            variable,
-            example = spec.example_url
-        ))
+impl Services {
+    /// Looks what answers at a URL before anybody types a secret for it: what is wrong, if anything is, and the URL
+    /// below it that seems to be meant.
+    pub async fn look(&self, settings: &Settings) -> Result<Option<Lost>> {
+        let (target, timeout) = (&settings.target, self.timeout.min(LOOK));
+        let _busy = self
+            .report
+            .busy(&target.to_string(), tr!("looking what answers at the URL"));
+        let channel = Channel {
+            deadline: files::deadline(timeout),
+            timeout,
+            ..self.channel(settings)
+        };
+        let found = seek(System::of(target.spec), &channel, &target.variable("URL")).await;
+        Ok(found.err())
     }
+}
+
+/// What is wrong with a URL, and the one below it that seems to be meant.
+pub type Lost = (Error, Option<BaseUrl>);
+
+/// Asks for a system at a URL, and where it is not there, finds out what is.
+async fn seek(
+    system: System,
+    channel: &Channel<'_>,
+    variable: &str,
+) -> Result<(Match, Option<Timestamp>), Lost> {
+    let (url, spec) = (channel.url, system.spec());
+    let found = knock(system, channel, url).await;
+    let error = match found {
+        Ok((Match::No, _)) => None,
+        Err(error) if error.cause == Cause::NotFound => Some(error),
+        found => return found.map_err(|error| (error, None)),
+    };
+    for folder in system.probe().install_paths {
+        let Ok(below) = BaseUrl::parse(&format!("{url}/{folder}")) else {
+            continue;
+        };
+        if let Ok((Match::Certain, _)) = knock(system, channel, &below).await {
+            let product = spec.product;
+            let message = tr!(
+                "{url} is a {product}, and its URL needs /{folder}",
+                url,
+                product,
+                folder
+            );
+            let hint = tr!("set {variable} to {below}", variable, below);
+            let error = Error::new(Cause::WrongProduct, message).hint(hint);
+            return Err((error, Some(below)));
+        }
+    }
+    Err(match error {
+        Some(error) => (error, None),
+        None => (wrong_product(system, channel, variable).await, None),
+    })
+}
+
+/// What answers in a system's place.
+async fn wrong_product(system: System, channel: &Channel<'_>, variable: &str) -> Error {
+    let (url, spec) = (channel.url, system.spec());
+    let product = spec.product;
+    let wrong = |message| Error::new(Cause::WrongProduct, message);
+    for other in provider::ALL.iter().filter(|other| **other != system) {
+        if let Ok((Match::Certain, _)) = knock(*other, channel, url).await {
+            let other = other.spec();
+            let message = tr!(
+                "{url} looks like a {other}, not like a {product}",
+                url,
+                other = other.product,
+                product
+            );
+            return wrong(message).hint(tr!(
+                "set {variable} to the URL of {product}; this one may belong in {other}_URL",
+                variable,
+                product,
+                other = other.prefix()
+            ));
+        }
+    }
+    wrong(tr!(
+        "nothing at {url} answers like a {product}",
+        url,
+        product
+    ))
+    .hint(tr!(
+        "is {variable} the base URL of this system, as in {example}?",
+        variable,
+        example = spec.example_url
+    ))
 }
 
 /// Asks at a URL for a system, until an answer looks like one of it, or says itself what is wrong: how well it fits, and

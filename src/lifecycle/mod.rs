@@ -15,6 +15,7 @@ mod shared_store;
 mod single_seat;
 
 pub use account::{Account, role};
+pub use diagnose::Lost;
 pub use exchange::Answer;
 pub use freshness::{Compared, Stale, Verdict};
 pub use obtain::{Active, Want};

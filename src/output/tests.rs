@@ -21,6 +21,7 @@ const fn spec(id: &'static str, placement: Placement) -> Spec {
         fields: &[],
         seed_url: None,
         alternatives: &[],
+        credentials: &[],
         placement,
         ageing: Ageing::Fixed,
         renewal: crate::declaration::Renewal::Never,

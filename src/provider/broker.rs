@@ -14,7 +14,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Context, Judgement, LoginError, Match, Probe, Provider, Role, by_status};
 use crate::declaration::{
-    Ageing, Alternatives, Default, Field, Group, Kind, Placement, Renewal, Settings, Spec,
+    Ageing, Alternatives, Credentials, Default, Field, Group, Kind, Placement, Renewal, Settings,
+    Spec,
 };
 use crate::error::{Cause, Error, Result};
 use crate::http::Request;
@@ -88,6 +89,25 @@ static SPEC: Spec = Spec {
             &["PARTNER_USERNAME", "PARTNER_PASSWORD"],
         ],
     }],
+    credentials: &[
+        Credentials {
+            about: "the establishment's user and password",
+            fields: &["USERNAME", "PASSWORD"],
+        },
+        Credentials {
+            about: "the establishment's, and the partner's user and password",
+            fields: &[
+                "USERNAME",
+                "PASSWORD",
+                "PARTNER_USERNAME",
+                "PARTNER_PASSWORD",
+            ],
+        },
+        Credentials {
+            about: "the establishment's, and the partner's token",
+            fields: &["USERNAME", "PASSWORD", "PARTNER_TOKEN"],
+        },
+    ],
     placement: Placement::Bearer,
     ageing: Ageing::Fixed,
     renewal: Renewal::Never,

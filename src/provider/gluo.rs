@@ -92,6 +92,7 @@ static SPEC: Spec = Spec {
     ],
     seed_url: Some("link"),
     alternatives: &[],
+    credentials: &[],
     placement: Placement::Query("sessionName"),
     ageing: Ageing::Idle { ask_after: 600 },
     renewal: Renewal::Never,

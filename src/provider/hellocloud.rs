@@ -6,7 +6,9 @@
 mod refusal;
 
 use super::{Context, Judgement, Life, LoginError, Match, Probe, Provider, Renewed, Revocation};
-use crate::declaration::{Ageing, Default, Field, Group, Kind, Placement, Renewal, Spec};
+use crate::declaration::{
+    Ageing, Credentials, Default, Field, Group, Kind, Placement, Renewal, Spec,
+};
 use crate::error::{Cause, Error, Result};
 use crate::http::response::Response;
 use crate::http::{Effect, Request};
@@ -89,6 +91,10 @@ static SPEC: Spec = Spec {
     ],
     seed_url: None,
     alternatives: &[],
+    credentials: &[
+        Credentials { about: "an OAuth2 client (id and secret)", fields: &["CLIENT_ID", "CLIENT_SECRET"] },
+        Credentials { about: "an OAuth2 client with a user (id and secret, user name and password)", fields: &["CLIENT_ID", "CLIENT_SECRET", "USERNAME", "PASSWORD"] },
+    ],
     placement: Placement::Bearer,
     ageing: Ageing::Fixed,
     renewal: Renewal::OnceExpired,

@@ -63,6 +63,7 @@ static SPEC: Spec = Spec {
         required: true,
         ways: &[&["PASSWORD"], &["PASSWORD_SHA256"]],
     }],
+    credentials: &[],
     placement: Placement::Path,
     ageing: Ageing::SingleSeat { ask_after: 120 },
     renewal: Renewal::Never,

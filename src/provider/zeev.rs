@@ -12,7 +12,9 @@
 use jiff::SignedDuration;
 
 use super::{Context, Judgement, Life, LoginError, Probe, Provider, Renewed, Role, by_status};
-use crate::declaration::{Ageing, Alternatives, Field, Kind, Placement, Renewal, Settings, Spec};
+use crate::declaration::{
+    Ageing, Alternatives, Credentials, Field, Kind, Placement, Renewal, Settings, Spec,
+};
 use crate::error::{Error, Result, error};
 use crate::http::response::Json;
 use crate::http::{Effect, Request};
@@ -58,6 +60,16 @@ static SPEC: Spec = Spec {
         required: true,
         ways: &[&["USERNAME", "PASSWORD"], &["API_TOKEN"]],
     }],
+    credentials: &[
+        Credentials {
+            about: "a user name and a password",
+            fields: &["USERNAME", "PASSWORD"],
+        },
+        Credentials {
+            about: "a permanent token",
+            fields: &["API_TOKEN"],
+        },
+    ],
     placement: Placement::Bearer,
     ageing: Ageing::Fixed,
     renewal: Renewal::WhileAlive,

@@ -329,12 +329,16 @@ impl Report {
     }
 
     fn paint(&self, color: AnsiColor, word: &str) -> String {
+        self.styled(Style::new().fg_color(Some(color.into())).bold(), word)
+    }
+
+    fn styled(&self, style: Style, text: &str) -> String {
         let style = if self.manner.color {
-            Style::new().fg_color(Some(color.into())).bold()
+            style
         } else {
             Style::new()
         };
-        format!("{style}{word}{style:#}")
+        format!("{style}{text}{style:#}")
     }
 
     /// Nobody may be there to read, which is no reason to fail.

@@ -1,13 +1,16 @@
 //! Questions to the person at the terminal: asked on stderr, answered on stdin.
 
-use std::io::{BufRead, ErrorKind, IsTerminal};
+use std::io::{ErrorKind, IsTerminal, Write};
 #[cfg(unix)]
 use std::sync::{Mutex, Once, PoisonError};
 
+use anstyle::Style;
 #[cfg(unix)]
 use rustix::process::{Signal, getpid, kill_process};
 #[cfg(unix)]
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{
+    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
+};
 use zeroize::Zeroizing;
 
 use super::Report;
@@ -16,7 +19,7 @@ use crate::error::{Error, Result, error};
 use crate::i18n::{Text, tr};
 use crate::secret::Secret;
 use crate::signals::{self, interruptible};
-use crate::terminal::{columns, wrap};
+use crate::terminal::{columns, width, wrap};
 use crate::threads::apart;
 
 impl Report {
@@ -32,16 +35,54 @@ impl Report {
         }
     }
 
-    /// Tells a person what went wrong with a target, before a question about it; `-q` hides neither.
+    /// The same for what need not be read to answer.
+    pub fn aside(&self, text: Text) {
+        if !self.manner.quiet {
+            self.line(&self.styled(Style::new().dimmed(), &folded(&self.words(&text))));
+        }
+    }
+
+    /// Tells a person what went wrong with a target and the next step, before a question about it; `-q` hides neither.
     pub fn tell_of(&self, target: &Target, error: &Error) {
         self.line(&folded(
             &[&self.safe(&target.to_string()), ": ", &self.message(error)].concat(),
         ));
+        if let Some(hint) = &error.hint {
+            let label = tr!("hint:").render(self.manner.lang);
+            self.line(&folded(&[&label, " ", &self.words(hint)].concat()));
+        }
+    }
+
+    /// Asks which of several is meant; Enter alone is the `usual` one. `None` where the input has ended.
+    pub async fn choose(
+        &self,
+        question: Text,
+        choices: &[Text],
+        usual: usize,
+    ) -> Result<Option<usize>> {
+        loop {
+            self.line(&self.styled(Style::new().bold(), &folded(&self.words(&question))));
+            for (number, choice) in (1..).zip(choices) {
+                self.line(&folded(&format!("{number}) {}", self.words(choice))));
+            }
+            let (last, enter) = (choices.len(), usual + 1);
+            let number = tr!("A number from 1 to {last} [{enter}]:", last, enter);
+            let Some(answer) = self.ask(number).await? else {
+                return Ok(None);
+            };
+            match answer.expose().trim() {
+                "" => return Ok(Some(usual)),
+                typed => match typed.parse::<usize>() {
+                    Ok(number) if (1..=last).contains(&number) => return Ok(Some(number - 1)),
+                    _ => {}
+                },
+            }
+        }
     }
 
     /// Asks for a line that may be seen. `None` where the input has ended.
     pub async fn ask(&self, question: Text) -> Result<Option<Secret>> {
-        let answer = self.line_of(question, false).await?;
+        let answer = self.line_of(question, true).await?;
         if answer.is_none() {
             self.line("");
         }
@@ -50,7 +91,7 @@ impl Report {
 
     /// Asks for a line that is not shown while it is typed.
     pub async fn ask_unseen(&self, question: Text) -> Result<Option<Secret>> {
-        let answer = self.line_of(question, true).await;
+        let answer = self.line_of(question, false).await;
         self.line("");
         let answer = answer?;
         answer.iter().for_each(|answer| self.learn(answer));
@@ -76,12 +117,13 @@ impl Report {
         }
     }
 
-    async fn line_of(&self, question: Text, hidden: bool) -> Result<Option<Secret>> {
+    async fn line_of(&self, question: Text, shown: bool) -> Result<Option<Secret>> {
         let _hold = self.hold();
-        let read = if hidden { unseen } else { seen };
-        self.write(&[&folded(&self.words(&question)), " "].concat());
         // Whatever ends the wait, the terminal is as it was.
-        let _modes = Modes::keep(hidden);
+        let _modes = Modes::keep(shown);
+        let read = if shown { seen } else { unseen };
+        let question = folded(&self.words(&question));
+        self.write(&[&self.styled(Style::new().bold(), &question), " "].concat());
         // Nothing can stop a read from the terminal: a thread waits, not we.
         let answer = interruptible(None, async { Ok(apart(read).await) }).await;
         let answer = answer.inspect_err(|_| self.line(""))?;
@@ -105,9 +147,62 @@ pub(super) fn folded(text: &str) -> String {
     }
 }
 
+/// Reads a line and shows it letter by letter. The terminal itself would show all that is pasted: the next lines too, in
+/// which a secret may stand.
+#[cfg(unix)]
+fn seen() -> std::io::Result<Option<Zeroizing<String>>> {
+    let stdin = std::io::stdin();
+    let mut line = Zeroizing::new(Vec::with_capacity(4096));
+    let mut byte = [0];
+    loop {
+        if rustix::io::read(&stdin, &mut byte)? == 0 {
+            return Ok(None);
+        }
+        let mut shown = Zeroizing::new(Vec::new());
+        match byte[0] {
+            b'\r' | b'\n' => break,
+            // The terminal keeps an end that came before the question as a zero.
+            0 | END if line.is_empty() => return Ok(None),
+            BACKSPACE | DELETE => erase(&mut line, &mut shown),
+            CLEAR => (0..line.len()).for_each(|_| erase(&mut line, &mut shown)),
+            0..b' ' => {}
+            letter => {
+                line.push(letter);
+                shown.push(letter);
+            }
+        }
+        let _ = std::io::stderr().lock().write_all(&shown);
+    }
+    let line = String::from_utf8(std::mem::take(&mut *line));
+    let line = line.map_err(|_| std::io::Error::from(ErrorKind::InvalidData))?;
+    let _ = std::io::stderr().lock().write_all(b"\n");
+    Ok(Some(Zeroizing::new(line)))
+}
+
+/// Takes the last letter of a line away, and what shows it off the screen.
+#[cfg(unix)]
+fn erase(line: &mut Vec<u8>, shown: &mut Vec<u8>) {
+    let text = String::from_utf8_lossy(line);
+    if let Some(last) = text.chars().next_back() {
+        shown.extend(b"\x08 \x08".repeat(width(last.encode_utf8(&mut [0; 4]))));
+        let start = line.iter().rposition(|byte| byte & 0xC0 != 0x80);
+        line.truncate(start.unwrap_or_default());
+    }
+}
+
+#[cfg(unix)]
+const END: u8 = 4;
+#[cfg(unix)]
+const BACKSPACE: u8 = 8;
+#[cfg(unix)]
+const CLEAR: u8 = 21;
+#[cfg(unix)]
+const DELETE: u8 = 127;
+
+#[cfg(not(unix))]
 fn seen() -> std::io::Result<Option<Zeroizing<String>>> {
     let mut line = Zeroizing::new(String::with_capacity(4096));
-    let read = std::io::stdin().lock().read_line(&mut line)?;
+    let read = std::io::BufRead::read_line(&mut std::io::stdin().lock(), &mut line)?;
     Ok((read > 0).then_some(line))
 }
 
@@ -123,10 +218,10 @@ fn unseen() -> std::io::Result<Option<Zeroizing<String>>> {
     }
 }
 
-/// Drops what waits to be read at the terminal: pasted text may end in more than one line end, and an empty line
-/// would be a yes.
+/// Drops what waits to be read at the terminal. Of pasted lines one is meant: the others answer no question, and the
+/// shell does not get them either.
+#[cfg(unix)]
 fn forget_typed() {
-    #[cfg(unix)]
     let _ = rustix::termios::tcflush(std::io::stdin(), rustix::termios::QueueSelector::IFlush);
 }
 
@@ -134,19 +229,26 @@ fn forget_typed() {
 #[cfg(unix)]
 struct Modes(Option<Termios>);
 
-/// The modes around a line that is not shown, while it is asked for.
+/// The modes around a question, and while it is asked.
 #[cfg(unix)]
-static HIDDEN: Mutex<Option<Termios>> = Mutex::new(None);
+static ASKING: Mutex<Option<[Termios; 2]>> = Mutex::new(None);
 
 #[cfg(unix)]
 impl Modes {
-    fn keep(hidden: bool) -> Self {
+    /// From here on nothing that is typed shows; where it is to be `shown`, it comes letter by letter.
+    fn keep(shown: bool) -> Self {
         let modes = tcgetattr(std::io::stdin()).ok();
-        if hidden {
-            static WATCHED: Once = Once::new();
-            WATCHED.call_once(show_while_stopped);
-            *lock() = modes.clone();
-        }
+        static WATCHED: Once = Once::new();
+        WATCHED.call_once(show_while_stopped);
+        *lock() = modes.clone().map(|modes| {
+            let mut asking = modes.clone();
+            asking.local_modes -= LocalModes::ECHO;
+            asking.local_modes.set(LocalModes::ICANON, !shown);
+            asking.special_codes[SpecialCodeIndex::VMIN] = 1;
+            asking.special_codes[SpecialCodeIndex::VTIME] = 0;
+            [modes, asking]
+        });
+        set(lock().as_ref().map(|[_, asking]| asking));
         Self(modes)
     }
 }
@@ -155,13 +257,14 @@ impl Modes {
 impl Drop for Modes {
     fn drop(&mut self) {
         *lock() = None;
+        forget_typed();
         set(self.0.as_ref());
     }
 }
 
 #[cfg(unix)]
-fn lock() -> std::sync::MutexGuard<'static, Option<Termios>> {
-    HIDDEN.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock() -> std::sync::MutexGuard<'static, Option<[Termios; 2]>> {
+    ASKING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(unix)]
@@ -183,16 +286,12 @@ fn show_while_stopped() {
         loop {
             tokio::select! {
                 _ = stop.recv() => {
-                    set(lock().as_ref());
+                    set(lock().as_ref().map(|[before, _]| before));
                     let _ = kill_process(getpid(), Signal::STOP);
                 }
                 _ = go_on.recv() => {}
             }
-            let hidden = lock().clone().map(|mut modes| {
-                modes.local_modes -= LocalModes::ECHO;
-                modes
-            });
-            set(hidden.as_ref());
+            set(lock().as_ref().map(|[_, asking]| asking));
         }
     });
 }

@@ -16,7 +16,7 @@ use super::plan::{Found, Plan, Value};
 use super::sources::{Origin, Setting, Sources};
 use super::value::{self, Unmeant};
 use crate::declaration::{
-    Alternatives, BaseUrl, COMMON, Default, Field, Kind, Need, Settings, Target,
+    Alternatives, BaseUrl, COMMON, Credentials, Default, Field, Kind, Need, Settings, Target,
 };
 use crate::error::{Cause, Error, Result, error};
 use crate::i18n::{Argument, Text, tr};
@@ -56,8 +56,10 @@ pub async fn find(target: &Target, sources: &Sources) -> Result<Plan> {
 
 /// What a person may be asked for, so that a login has all that it needs.
 pub struct Questions {
-    /// The fields, in the order of their declaration; of several ways, those of the usual one.
+    /// The fields, in the order of their declaration; of several ways, those of the usual one, or of the chosen kind.
     pub fields: Vec<&'static Field>,
+    /// The kinds of credentials to choose from; empty where there is one, or what is set tells which.
+    pub kinds: &'static [Credentials],
     /// What a file that nobody named says of where the answers go: the variable, where it stands, its value; of a URL the
     /// server that is connected to, however it is spelt.
     pub planted: Vec<(String, Origin, String)>,
@@ -76,9 +78,19 @@ impl Questions {
     }
 }
 
-/// What is missing for a login of a target.
-pub fn questions(target: &Target, sources: &Sources) -> Result<Questions> {
+/// What is missing for a login of a target with one kind of its credentials, where a person has chosen one.
+pub fn questions(
+    target: &Target,
+    sources: &Sources,
+    kind: Option<&Credentials>,
+) -> Result<Questions> {
     let resolution = Resolution::new(target, sources)?;
+    let kinds = target.spec.credentials;
+    let of_all = |field: &Field| kinds.iter().all(|kind| kind.fields.contains(&field.name));
+    let of_any = |field: &Field| kinds.iter().any(|kind| kind.fields.contains(&field.name));
+    let tells = |field: &Field| {
+        matches!(field.default, Default::IfSet { .. }) || of_any(field) && !of_all(field)
+    };
     let missing = resolution.missing();
     let usual = missing
         .iter()
@@ -86,10 +98,13 @@ pub fn questions(target: &Target, sources: &Sources) -> Result<Questions> {
         .flatten()
         .copied();
     let usual: Vec<&Field> = usual.collect();
-    let fields = target
-        .spec
-        .all_fields()
-        .filter(|field| usual.iter().any(|other| other.name == field.name));
+    let fields = target.spec.all_fields().filter(|field| match kind {
+        Some(kind) if of_any(field) => {
+            kind.fields.contains(&field.name) && !resolution.hits.contains_key(field.name)
+        }
+        _ => usual.iter().any(|other| other.name == field.name),
+    });
+    let told = |name: &&str| target.spec.field(name).is_some_and(tells);
     let planted = resolution.planted().map(|hit| {
         let text = hit.text.expose();
         let value = match hit.variable == hit.owner.variable(COMMON[0].name) {
@@ -112,6 +127,10 @@ pub fn questions(target: &Target, sources: &Sources) -> Result<Questions> {
         .collect();
     Ok(Questions {
         fields: fields.collect(),
+        kinds: match resolution.hits.keys().any(told) {
+            true => &[],
+            false => kinds,
+        },
         planted,
         near: sources.near_account(target),
         url,

@@ -189,6 +189,18 @@ impl Sources {
         }
     }
 
+    /// Takes back an answer.
+    pub fn unanswer(&mut self, variable: &str) {
+        for layer in &mut self.layers {
+            if layer
+                .get(variable)
+                .is_some_and(|(.., origin)| *origin == Origin::Answer)
+            {
+                layer.remove(variable);
+            }
+        }
+    }
+
     /// The sources of a later run that finds the answers in the env file that is read first.
     pub fn with_answers_kept(&self) -> Self {
         let mut kept = self.clone();

@@ -17,6 +17,22 @@ pub fn gluo(token: &str) -> Vec<Reply> {
         .into()
 }
 
+/// Gluocrm's answer to a request without a session.
+pub fn gluo_knocked() -> Reply {
+    ok(&json!({ "success": false, "error": { "code": "AUTHENTICATION_REQUIRED", "message": "" } }))
+}
+
+/// HelloCloud's answer to a request without a token.
+pub fn hellocloud_knocked() -> Reply {
+    let refusal = json!({ "error": "access_denied", "message": "no", "hint": "Missing \"Authorization\" header" });
+    Reply::json(401, refusal.to_string())
+}
+
+/// Zeev's answer to a request without a token.
+pub fn zeev_knocked() -> Reply {
+    Reply::json(401, "{}")
+}
+
 /// SystemsWay's answer.
 pub fn systemsway(token: &str) -> Reply {
     ok(&json!({ "Status": "OK", "IDSessao": token }))

@@ -249,6 +249,7 @@ fn screen(output: &str, columns: usize, rows: usize) -> Vec<String> {
     while let Some(c) = rest.next() {
         match c {
             '\r' => column = 0,
+            '\x08' => column = column.saturating_sub(1),
             '\n' => row += 1,
             '\x1b' => {
                 assert_eq!(rest.next(), Some('['), "an escape sequence");

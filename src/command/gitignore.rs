@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use super::super::{Run, child};
+use super::{Run, child};
 use crate::error::{Result, why};
 use crate::i18n::{Text, tr};
 use crate::signals::interruptible;

@@ -1,0 +1,147 @@
+//! Offers to keep the answers that led to a session.
+
+use std::path::Path;
+
+use super::super::{Run, gitignore};
+use super::{Asked, Guide};
+use crate::declaration::Target;
+use crate::error::{Result, error, why};
+use crate::i18n::{Text, and, tr};
+use crate::lifecycle::Active;
+use crate::output;
+use crate::output::file::replace;
+use crate::secret::Secret;
+use crate::settings::{self, Sources};
+
+impl Guide {
+    /// Offers to write the answers that led to a session to the env file that is read first.
+    pub(in super::super) async fn offer_to_save(
+        &self,
+        run: &Run<'_>,
+        sources: &Sources,
+        results: &[(&Target, Result<Active<'_>>)],
+    ) -> Result<()> {
+        let Some((shown, path)) = sources.first_file() else {
+            return Ok(());
+        };
+        let settings = self.worth_saving(run, sources, shown, results).await;
+        let regular = std::fs::symlink_metadata(path).map_or(true, |found| found.is_file());
+        if settings.is_empty() || !regular {
+            return Ok(());
+        }
+        let names: Vec<&str> = settings.iter().map(|(name, ..)| name.as_str()).collect();
+        if !run
+            .report
+            .confirm(
+                tr!("Write {names} to {shown}?", names = and(&names), shown),
+                true,
+            )
+            .await?
+        {
+            return Ok(());
+        }
+        write(path, shown, &settings)?
+            .into_iter()
+            .for_each(|warning| run.report.warn(None, warning));
+        run.report
+            .tell(tr!("{shown} is written, readable by you alone", shown));
+        if !gitignore::is_exposed(path, run).await? {
+            return Ok(());
+        }
+        match gitignore::add(path) {
+            Ok(None) => {}
+            Ok(Some(file)) => run
+                .report
+                .tell(tr!("{file} keeps it out of git", file = file.display())),
+            Err(why) => run.report.warn(
+                None,
+                tr!(
+                    "git does not ignore {shown}, and .gitignore cannot be written ({why})",
+                    shown,
+                    why
+                ),
+            ),
+        }
+        Ok(())
+    }
+
+    /// The settings that led to a session, each with its value also as the file will show it. Tells why others are left out.
+    async fn worth_saving(
+        &self,
+        run: &Run<'_>,
+        sources: &Sources,
+        shown: &str,
+        results: &[(&Target, Result<Active<'_>>)],
+    ) -> Vec<(String, Secret, Secret)> {
+        let mut settings = Vec::new();
+        for Asked {
+            target, answers, ..
+        } in self.asked.iter().filter(|asked| !asked.answers.is_empty())
+        {
+            if !results
+                .iter()
+                .any(|(other, login)| *other == target && login.is_ok())
+            {
+                run.report.tell(tr!(
+                    "{target}: nothing was written to {shown}",
+                    target,
+                    shown
+                ));
+                continue;
+            }
+            if would_be_refused(sources, target).await {
+                run.report.tell(tr!(
+                    "{target}: nothing is written to {shown}, where it would be refused",
+                    target,
+                    shown
+                ));
+                continue;
+            }
+            for (name, value) in answers {
+                match output::env::quoted(value) {
+                    Ok(quoted) => settings.push((name.clone(), value.clone(), quoted)),
+                    Err(why) => run.report.warn(
+                        Some(target),
+                        tr!(
+                            "{name} cannot be written to {shown}: its value {why}",
+                            name,
+                            shown,
+                            why
+                        ),
+                    ),
+                }
+            }
+        }
+        settings
+    }
+}
+
+/// Whether a later run would refuse the answers in the env file that is read first.
+async fn would_be_refused(sources: &Sources, target: &Target) -> bool {
+    settings::find(target, &sources.with_answers_kept())
+        .await
+        .is_err()
+}
+
+/// Writes settings to an env file; returns warnings.
+fn write(path: &Path, shown: &str, settings: &[(String, Secret, Secret)]) -> Result<Vec<Text>> {
+    let old = match std::fs::read(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        read => read.map_err(|error| {
+            error!(
+                Storage,
+                "{shown} cannot be read ({why})",
+                shown,
+                why = why(&error)
+            )
+        })?,
+    };
+    let old = zeroize::Zeroizing::new(old);
+    let new = settings::fill(&old, settings).ok_or_else(|| {
+        error!(
+            Storage, "{shown} would not be read back as it was meant", shown;
+            hint "is there a quote in it that does not close?"
+        )
+    })?;
+    replace(path, &new)
+}

@@ -1,0 +1,163 @@
+//! One question of the guided login: what a field is, and its answer until that can be used.
+
+use super::super::Run;
+use crate::declaration::{Field, Kind, Settings, Target};
+use crate::error::{Error, Result};
+use crate::i18n::{Text, tr};
+use crate::lifecycle::{Lost, Services};
+use crate::secret::Secret;
+use crate::settings::{self, Questions, Wrapping};
+use crate::signals::interruptible;
+
+/// What the questions about a target's fields start from.
+pub(super) struct Asking<'a> {
+    pub run: &'a Run<'a>,
+    pub services: &'a Services,
+    pub target: &'a Target,
+    pub questions: &'a Questions,
+}
+
+impl Asking<'_> {
+    /// Says what a field is and asks for it until the answer can be used. Enter alone keeps what was answered `before`.
+    /// `None` if the person ends it.
+    pub async fn about(&self, field: &Field, mut before: Option<Secret>) -> Result<Option<Secret>> {
+        let (report, spec) = (&self.run.report, self.target.spec);
+        let (about, example) = (spec.about(field), spec.example_url);
+        report.tell(Text::default());
+        report.aside(match field.kind {
+            Kind::Url => tr!("{about}, as in {example}", about, example),
+            _ => about,
+        });
+        loop {
+            let Some(answer) = self.answer(field, before.as_ref()).await? else {
+                return Ok(None);
+            };
+            let kept = before
+                .as_ref()
+                .is_some_and(|before| before.expose() == answer.expose());
+            if field.kind != Kind::Url || kept {
+                return Ok(Some(answer));
+            }
+            let url = spec.base_url(answer.expose())?;
+            let settings = self.questions.guards(self.target, url);
+            if let Err(error) = self.admits(&settings).await {
+                self.wrong(error)?;
+                continue;
+            }
+            let Some(found) = self.knock(&answer, &settings).await? else {
+                before = Some(answer);
+                continue;
+            };
+            return Ok(Some(found));
+        }
+    }
+
+    /// Whether a login may be sent to a URL. Its host is looked up, which a person may want to interrupt.
+    pub async fn admits(&self, settings: &Settings) -> Result<()> {
+        interruptible(None, self.services.admits(settings)).await
+    }
+
+    /// Tells what is wrong with an answer, unless it is that the person stopped the run.
+    fn wrong(&self, error: Error) -> Result<()> {
+        if error.cause.is_signal() {
+            return Err(error);
+        }
+        self.run.report.tell_of(self.target, &error);
+        Ok(())
+    }
+
+    /// Looks what answers at a URL that was typed: the URL to use, or `None` where the person must say.
+    async fn knock(&self, typed: &Secret, settings: &Settings) -> Result<Option<Secret>> {
+        let Some((error, mut better)) = self.look(settings).await? else {
+            return Ok(Some(typed.clone()));
+        };
+        if matches!(error.cause.exit(), 5 | 6) && !typed.expose().contains("://") {
+            let plain = self
+                .target
+                .spec
+                .base_url(&["http://", typed.expose()].concat())?;
+            let settings = self.questions.guards(self.target, plain.clone());
+            if better.is_none() && self.admits(&settings).await.is_ok() {
+                better = match self.look(&settings).await? {
+                    None => Some(plain),
+                    Some((_, below)) => below,
+                };
+            }
+        }
+        self.wrong(error)?;
+        match better {
+            Some(url)
+                if self
+                    .run
+                    .report
+                    .confirm(tr!("Use {url}?", url), true)
+                    .await? =>
+            {
+                Ok(Some(Secret::new(url.to_string())))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    async fn look(&self, settings: &Settings) -> Result<Option<Lost>> {
+        interruptible(None, self.services.look(settings)).await
+    }
+
+    /// Asks for a field until the answer passes its check.
+    async fn answer(&self, field: &Field, before: Option<&Secret>) -> Result<Option<Secret>> {
+        let report = &self.run.report;
+        let name = self.target.variable(field.name);
+        let question = match before {
+            Some(_) if field.secret() => tr!("{name} (not shown; Enter keeps it):", name),
+            None if field.secret() => tr!("{name} (not shown):", name),
+            Some(before) => tr!("{name} [{before}]:", name, before = before.expose()),
+            None => tr!("{name}:", name),
+        };
+        loop {
+            let typed = match field.secret() {
+                true => report.ask_unseen(question.clone()).await?,
+                false => report.ask(question.clone()).await?,
+            };
+            let Some(typed) = typed else { return Ok(None) };
+            if before.is_some() && typed.expose().trim().is_empty() {
+                return Ok(before.cloned());
+            }
+            match settings::answer(typed.expose(), field, self.target) {
+                Ok(checked) => return meant(self.run, field, &checked).await.map(Some),
+                Err(why) => report.tell(tr!("{name} {why}", name, why)),
+            }
+        }
+    }
+}
+
+/// An answer without the blanks, quotes and unseen characters around it that a person says are not part of it.
+async fn meant(run: &Run<'_>, field: &Field, answer: &Secret) -> Result<Secret> {
+    let report = &run.report;
+    let mut meant = answer.expose();
+    if meant.trim().len() < meant.len()
+        && !report
+            .confirm(
+                tr!("It begins or ends with a space. Is that part of it?"),
+                false,
+            )
+            .await?
+    {
+        meant = meant.trim();
+    }
+    while let Some((wrapping, inner)) =
+        settings::wrapped(meant).filter(|(_, inner)| !inner.is_empty())
+        && field.credential()
+    {
+        let question = match wrapping {
+            Wrapping::Quotes => tr!("It begins and ends with quotes. Are they part of it?"),
+            Wrapping::Unseen => {
+                tr!("It begins or ends with an invisible character. Is that part of it?")
+            }
+        };
+        if report.confirm(question, false).await? {
+            break;
+        }
+        meant = inner;
+    }
+    Ok(Secret::new(meant.to_owned()))
+}

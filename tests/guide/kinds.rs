@@ -1,0 +1,244 @@
+//! The guided login for every kind of account: right at once, after a wrong URL, after a wrong secret.
+
+use crate::support::machine::installed;
+use crate::support::{Machine, Reply, Server, Terminal, canned};
+
+const KEY: &str = "Qk7kindsSecret4Zt";
+const WRONG: &str = "Wr7kindsSecret4Zt";
+const TOKEN: &str = "s9kindsSessionName2x";
+/// Nobody listens there.
+const NOWHERE: &str = "http://127.0.0.1:1";
+
+/// A kind of account.
+struct Kind {
+    system: &'static str,
+    /// Which it is of how many.
+    of: (usize, usize),
+    /// What is asked for besides the URL, the last one a secret that the first answer is about.
+    fields: &'static [&'static str],
+    knocked: fn() -> Reply,
+    login: fn() -> Vec<Reply>,
+    refusal: fn() -> Vec<Reply>,
+}
+
+fn refused() -> Vec<Reply> {
+    vec![Reply::json(401, r#"{"error":"invalid_client"}"#)]
+}
+
+const KINDS: [Kind; 8] = [
+    Kind {
+        system: "gluo",
+        of: (1, 1),
+        fields: &["USERNAME", "ACCESS_KEY"],
+        knocked: canned::gluo_knocked,
+        login: || canned::gluo(TOKEN),
+        refusal: || {
+            let refusal =
+                r#"{"success":false,"error":{"code":"AUTHENTICATION_FAILURE","message":"no"}}"#;
+            vec![canned::gluo(TOKEN).remove(0), Reply::json(200, refusal)]
+        },
+    },
+    Kind {
+        system: "hellocloud",
+        of: (1, 2),
+        fields: &["CLIENT_ID", "CLIENT_SECRET"],
+        knocked: canned::hellocloud_knocked,
+        login: || vec![canned::hellocloud(TOKEN)],
+        refusal: refused,
+    },
+    Kind {
+        system: "hellocloud",
+        of: (2, 2),
+        fields: &["CLIENT_ID", "CLIENT_SECRET", "USERNAME", "PASSWORD"],
+        knocked: canned::hellocloud_knocked,
+        login: || vec![canned::hellocloud(TOKEN)],
+        refusal: refused,
+    },
+    Kind {
+        system: "systemsway",
+        of: (1, 1),
+        fields: &["USERNAME", "PASSWORD"],
+        knocked: || Reply::json(200, r#"{"codigo":"99","mensagem":"no"}"#),
+        login: || vec![canned::systemsway(TOKEN)],
+        refusal: || vec![Reply::json(200, r#"{"Status":"ERRO","IDSessao":"NA"}"#)],
+    },
+    Kind {
+        system: "broker",
+        of: (1, 3),
+        fields: &["USERNAME", "PASSWORD"],
+        knocked: canned::zeev_knocked,
+        login: || vec![canned::broker(TOKEN)],
+        refusal: refused,
+    },
+    Kind {
+        system: "broker",
+        of: (2, 3),
+        fields: &[
+            "USERNAME",
+            "PASSWORD",
+            "PARTNER_USERNAME",
+            "PARTNER_PASSWORD",
+        ],
+        knocked: canned::zeev_knocked,
+        login: || vec![canned::broker("p9kindsPartnerToken"), canned::broker(TOKEN)],
+        refusal: refused,
+    },
+    Kind {
+        system: "broker",
+        of: (3, 3),
+        fields: &["USERNAME", "PASSWORD", "PARTNER_TOKEN"],
+        knocked: canned::zeev_knocked,
+        login: || vec![canned::broker(TOKEN)],
+        refusal: refused,
+    },
+    Kind {
+        system: "zeev",
+        of: (2, 2),
+        fields: &["API_TOKEN"],
+        knocked: canned::zeev_knocked,
+        login: || vec![canned::zeev(TOKEN)],
+        refusal: refused,
+    },
+];
+
+/// What goes wrong at first.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum First {
+    Right,
+    WrongUrl,
+    WrongSecret,
+}
+
+#[test]
+fn every_kind_of_account_gets_in() {
+    if !installed("setsid") {
+        return;
+    }
+    for kind in &KINDS {
+        for first in [First::Right, First::WrongUrl, First::WrongSecret] {
+            for (language, columns) in [("en", 80), ("pt-BR", 40)] {
+                logs_in(kind, first, language, columns);
+            }
+        }
+    }
+}
+
+fn logs_in(kind: &Kind, first: First, language: &str, columns: u16) {
+    let what = format!("{} {:?} {first:?} {language}", kind.system, kind.of);
+    let mut script = vec![(kind.knocked)()];
+    if first == First::WrongSecret {
+        script.extend((kind.refusal)());
+    }
+    script.extend((kind.login)());
+    let server = Server::start(script);
+    let mut machine = Machine::new();
+    machine.canary(KEY).canary(WRONG).set("NO_COLOR", "1");
+    let command = machine.command(&["login", kind.system, "--lang", language]);
+    let mut terminal = Terminal::start(command, columns);
+    if first == First::WrongUrl {
+        terminal.sees("_URL: ").types(&format!("{NOWHERE}\r"));
+        // Nothing else is asked, and what was typed is kept.
+        terminal
+            .sees(&format!("[{NOWHERE}]: "))
+            .types(&format!("{}\r", server.url()));
+    } else {
+        terminal
+            .sees("_URL: ")
+            .types(&format!("{}\r", server.url()));
+    }
+    let (pick, kinds) = kind.of;
+    if kinds > 1 {
+        terminal
+            .sees(&format!("{kinds} [1]: "))
+            .types(&format!("{pick}\r"));
+    }
+    let last = kind.fields.len() - 1;
+    for (place, field) in kind.fields.iter().enumerate() {
+        let variable = format!("{}_{field}", kind.system.to_uppercase());
+        terminal.sees(&variable);
+        if is_secret(field) {
+            let wrong = first == First::WrongSecret && place == last;
+            terminal
+                .sees("): ")
+                .hides()
+                .types(&format!("{}\r", if wrong { WRONG } else { KEY }));
+        } else {
+            terminal.sees(": ").types("ana\r");
+        }
+    }
+    if first == First::WrongSecret {
+        terminal.sees("1; ").sees("/n] ").types("\r");
+        if kinds > 1 {
+            terminal.sees(&format!("{kinds} [{pick}]: ")).types("\r");
+        }
+        for (place, field) in kind.fields.iter().enumerate() {
+            let question = if is_secret(field) { "): " } else { "[ana]: " };
+            let typed = if place == last { KEY } else { "" };
+            terminal.sees(question).types(&format!("{typed}\r"));
+        }
+    }
+    terminal.sees("/n] ").types("\r");
+    let left = terminal.ends();
+    assert_eq!(left.code, 0, "{what}: {}", left.output);
+    for secret in [KEY, WRONG] {
+        assert!(!left.output.contains(secret), "{what}: {}", left.output);
+    }
+    let rows = left.screen.iter().map(|line| line.chars().count());
+    assert!(rows.clone().all(|row| row <= columns.into()), "{what}");
+    let token = machine.run(&format!("token {}", kind.system));
+    assert_eq!(
+        (token.code, token.stdout),
+        (0, format!("{TOKEN}\n")),
+        "{what}"
+    );
+}
+
+fn is_secret(field: &str) -> bool {
+    ["KEY", "SECRET", "PASSWORD", "TOKEN"]
+        .iter()
+        .any(|end| field.ends_with(end))
+}
+
+#[test]
+fn a_bare_address_without_tls_and_an_installation_below_are_offered() {
+    if !installed("setsid") {
+        return;
+    }
+    let servers = crate::support::sandbox::Servers::start();
+    let url = servers.setting("ZEEV_URL");
+    let address = url.strip_prefix("http://").expect("plain");
+    let mut machine = Machine::new();
+    machine.set("NO_COLOR", "1");
+    let mut terminal = Terminal::start(machine.command(&["login"]), 200);
+    terminal.sees("5) zeev: Zeev").sees("[1]: ").types("9\r");
+    terminal.sees("[1]: ").types("5\r");
+    terminal
+        .sees("ZEEV_URL: ")
+        .types(&format!("{address}\r"))
+        .sees(&format!("Use http://{address}? [Y/n] "))
+        .types("\r");
+    terminal.sees("2 [1]: ").types("\x03");
+    assert_eq!(terminal.ends().code, 130);
+
+    let not_found = || Reply::json(404, "{}");
+    let server = Server::start(vec![not_found(), canned::gluo_knocked()]);
+    let mut terminal = Terminal::start(machine.command(&["login", "gluo"]), 200);
+    terminal
+        .sees("GLUO_URL: ")
+        .types(&format!("{}\r", server.url()))
+        .sees("its URL needs /crm")
+        .sees(&format!("Use {}/crm? [Y/n] ", server.url()))
+        .types("\r");
+    terminal.sees("GLUO_USERNAME: ").types("\x03");
+    assert_eq!(terminal.ends().code, 130);
+}
+
+#[test]
+fn without_a_target_nobody_is_asked_where_nobody_is() {
+    let machine = Machine::new();
+    for line in ["login", "login --json", "login --no-input"] {
+        let run = machine.run(line);
+        assert_eq!((run.code, &*run.stdout), (2, ""), "{line}");
+        assert!(run.stderr.contains("TARGET"), "{}", run.stderr);
+    }
+}
