@@ -54,9 +54,9 @@ const WRONG_KEY: &str = "INVALID_USER_CREDENTIALS";
 const LOGINS_MAX: usize = 5;
 
 /// Within how long they begin. A slow server gets more: rivals take as long as we do.
-const LOGINS_SPAN: Duration = Duration::from_millis(2300);
+const LOGINS_SPAN: Duration = Duration::from_millis(2700);
 /// How much more, in times of the fastest login: this machine may be the slow one.
-const SLOW_SPAN: u32 = 32;
+const SLOW_SPAN: u32 = 28;
 
 /// How long a check waits behind another request of the session. It takes longer than a connection may.
 const CHECK_WAIT: Duration = Duration::from_secs(6);
