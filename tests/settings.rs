@@ -1456,8 +1456,8 @@ fn every_variable_of_crmauths_own_is_told_from_a_mistyped_one() {
                 .bytes()
                 .all(|byte| byte.is_ascii_uppercase() || byte == b'_')
     };
-    // The build puts its own into the program.
-    let built = ["CRMAUTH_COMMIT", "CRMAUTH_FEATURES", "CRMAUTH_BUILD_TARGET"];
+    // The build puts its own into the program, and `proxy` one into its command's environment.
+    let built = ["CRMAUTH_COMMIT", "CRMAUTH_BUILD_TARGET", "CRMAUTH_GATEWAY"];
     let names: std::collections::BTreeSet<&str> = literals
         .filter(is_name)
         .filter(|name| !built.contains(name))

@@ -130,7 +130,8 @@ async fn seek(
     let found = knock(system, channel, url).await;
     let error = match found {
         Ok((Match::No, _)) => None,
-        Err(error) if error.cause == Cause::NotFound => Some(error),
+        // One with a next step of its own knows better.
+        Err(error) if error.cause == Cause::NotFound && error.hint.is_none() => Some(error),
         found => return found.map_err(|error| (error, None)),
     };
     for folder in system.probe().install_paths {
