@@ -136,6 +136,8 @@ proptest! {
         before in surroundings(),
         behind in surroundings(),
     ) {
+        // Of such a character's escape what follows the character itself may stay, as `amp;` does, and tells nothing.
+        prop_assume!(!secret.ends_with(['&', '%', '\\']));
         let redactor = knowing(&secret);
         for alike in [false, true] {
             let each = secret.chars().enumerate().map(|(at, c)| {
