@@ -33,6 +33,7 @@ pub fn explain(error: &clap::Error, arguments: &[OsString], environment: &Enviro
     );
     if for_stdout || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         let help = match for_stdout {
+            true if lang == Lang::En => error.render(),
             // clap has no languages: the same command line is read once more.
             true => match translated(Cli::program(), lang).try_get_matches_from(arguments) {
                 Err(help) => help.render(),
