@@ -15,7 +15,7 @@ use crate::store::Written;
 impl<'a> Account<'a> {
     /// Stores a session of the account's user, once the server has said that it is alive.
     pub async fn adopt(self, mut session: Session) -> Result<Active<'a>> {
-        self.services.learn(&mut session);
+        self.services.take_in(&mut session);
         match self.store_if_alive(&session).await {
             Ok(()) => Ok(Active {
                 kept: self.store().lasts(),

@@ -137,14 +137,14 @@ impl Account<'_> {
     /// the same: whoever needs it complains.
     pub async fn compare(&self, session: &Session) -> Compared {
         let found = self.store().read(&self.key, self.deadline).await;
-        let mut entry = match found.map(|found| (found.unusable, found.entry)) {
+        let entry = match found.map(|found| (found.unusable, found.entry)) {
             Ok((None, None)) => return Compared::Gone,
             Ok((None, Some(entry))) if entry.session.token != session.token => entry,
             _ => return Compared::Same,
         };
         match self.judge(Some(&entry), Duration::ZERO).await {
             Ok(Verdict::Fresh | Verdict::Ask(_)) => {
-                self.services.learn(&mut entry.session);
+                self.services.learn(&entry.session);
                 Compared::Newer(Box::new(entry.session))
             }
             _ => Compared::Same,
@@ -163,7 +163,7 @@ impl Account<'_> {
         let mut entry = found.entry;
         entry
             .iter_mut()
-            .for_each(|entry| self.services.learn(&mut entry.session));
+            .for_each(|entry| self.services.learn(&entry.session));
         entry
     }
 

@@ -437,7 +437,7 @@ impl Attempt<'_> {
     /// Stores a session before anybody gets it. One that cannot be stored is handed out all the same.
     async fn keep(&mut self, mut new: Obtained) -> Obtained {
         let account = self.account;
-        account.services.learn(&mut new.session);
+        account.services.take_in(&mut new.session);
         if let Some(why) = account.unstorable(&new.session) {
             account.note(why);
             return new;

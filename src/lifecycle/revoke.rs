@@ -19,7 +19,7 @@ impl Account<'_> {
         let _busy = self.busy(tr!("ending the session"));
         let end = async |lock: &_| {
             let found = store.read(&self.key, self.deadline).await?;
-            let Some(mut entry) = found.entry.or(found.exposed) else {
+            let Some(entry) = found.entry.or(found.exposed) else {
                 // What cannot be read cannot be ended, but it need not stay.
                 store.forget(lock).await?;
                 return match found.unusable {
@@ -31,7 +31,7 @@ impl Account<'_> {
                     None => Ok(None),
                 };
             };
-            self.services.learn(&mut entry.session);
+            self.services.learn(&entry.session);
             if let Some(why) = found.unusable {
                 self.warn(tr!("the stored session {why}", why));
             }

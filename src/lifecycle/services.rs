@@ -92,14 +92,19 @@ impl Services {
         }
     }
 
-    /// Blanks a session's secrets in everything that is shown from now on, and takes whatever contains one out of its
-    /// details, which are printed and stored as they are.
-    pub(super) fn learn(&self, session: &mut Session) {
+    /// Blanks a session's secrets in everything that is shown from now on.
+    pub(super) fn learn(&self, session: &Session) {
         self.report.learn(&session.token);
         session
             .refresh
             .iter()
             .for_each(|token| self.report.learn(token));
+    }
+
+    /// Takes in a session that somebody else made: learns its secrets, and takes whatever contains one out of its details,
+    /// which are printed and stored as they are.
+    pub(super) fn take_in(&self, session: &mut Session) {
+        self.learn(session);
         let mut details = Value::Object(std::mem::take(&mut session.details));
         if json::text(&details).len() <= DETAILS_MAX && self.is_public(&mut details) {
             session.details = details

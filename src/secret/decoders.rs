@@ -293,6 +293,9 @@ pub(super) fn windows_1252(byte: u8) -> char {
 
 /// Takes the accent off a letter: the names of accented letters begin with the letter.
 pub(super) fn unaccented(c: char) -> char {
+    if c.is_ascii() {
+        return c;
+    }
     let name = ENTITIES
         .iter()
         .find(|(_, known)| **known == c && c.is_alphabetic())

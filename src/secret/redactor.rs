@@ -292,8 +292,21 @@ fn spellings(secret: &str) -> Vec<Zeroizing<String>> {
     if secret.len() > SPELLING_MAX {
         return Vec::new();
     }
+    let mut all = vec![printable(secret)];
+    find_in_readings(secret, |reading| {
+        all.push(reading.to_owned());
+        None::<()>
+    });
+    // ASCII is the same in all character sets.
+    if !secret.is_ascii() {
+        all.extend(misread(secret));
+    }
+    all.into_iter().map(Zeroizing::new).collect()
+}
+
+/// Spells a secret as a server does that has or takes another character set.
+fn misread(secret: &str) -> Vec<String> {
     let mut all = vec![
-        printable(secret),
         secret.chars().map(unaccented).collect(),
         // UTF-8 that was read as Latin-1.
         secret.bytes().map(char::from).collect(),
@@ -315,11 +328,7 @@ fn spellings(secret: &str) -> Vec<Zeroizing<String>> {
             all.push(marked.collect());
         }
     }
-    find_in_readings(secret, |reading| {
-        all.push(reading.to_owned());
-        None::<()>
-    });
-    all.into_iter().map(Zeroizing::new).collect()
+    all
 }
 
 /// Returns the first digits of the hashes and the encodings of a secret.
