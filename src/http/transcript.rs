@@ -265,6 +265,6 @@ impl Draw<'_> {
         let lower = text.to_lowercase();
         let mut typed = self.transcript.typed.iter();
         typed.any(|value| lower == *value || value.len() >= TYPED_MIN && lower.contains(value))
-            || !self.report.is_clean(text)
+            || self.report.knows(text)
     }
 }

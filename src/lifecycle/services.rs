@@ -106,26 +106,27 @@ impl Services {
     pub(super) fn take_in(&self, session: &mut Session) {
         self.learn(session);
         let mut details = Value::Object(std::mem::take(&mut session.details));
-        if json::text(&details).len() <= DETAILS_MAX && self.is_public(&mut details) {
-            session.details = details
-                .as_object_mut()
-                .map(std::mem::take)
-                .unwrap_or_default();
+        if json::text(&details).len() > DETAILS_MAX {
+            return;
+        }
+        keep_public(&mut details, &|text| self.report.knows(text));
+        if let Value::Object(fields) = details {
+            session.details = fields;
         }
     }
+}
 
-    /// Takes out of a value what contains a secret; whether something may be left of it.
-    fn is_public(&self, value: &mut Value) -> bool {
-        match value {
-            Value::Object(fields) => {
-                fields.retain(|name, value| {
-                    !names_secret(name) && !self.report.knows(name) && self.is_public(value)
-                });
-            }
-            Value::Array(items) => items.retain_mut(|item| self.is_public(item)),
-            Value::String(text) => return !self.report.knows(text),
-            other => return !self.report.knows(&other.to_string()),
+/// Takes out of a value what contains a secret that somebody `knows`; whether something may be left of it.
+fn keep_public(value: &mut Value, knows: &impl Fn(&str) -> bool) -> bool {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|name, value| {
+                !names_secret(name) && !knows(name) && keep_public(value, knows)
+            });
         }
-        true
+        Value::Array(items) => items.retain_mut(|item| keep_public(item, knows)),
+        Value::String(text) => return !knows(text),
+        other => return !knows(&other.to_string()),
     }
+    true
 }

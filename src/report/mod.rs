@@ -319,11 +319,6 @@ impl Report {
         self.safe(&text.render(self.manner.lang))
     }
 
-    /// Whether a text contains no secret.
-    pub fn is_clean(&self, text: &str) -> bool {
-        self.redactor.own(text) == text
-    }
-
     fn safe(&self, text: &str) -> String {
         printable(&self.redactor.own(text))
     }

@@ -283,7 +283,7 @@ fn bytes(text: &str, length: usize, byte: fn(&str) -> Option<u8>) -> Escape {
 }
 
 /// Decodes a byte as Windows does.
-pub(super) fn windows_1252(byte: u8) -> char {
+pub fn windows_1252(byte: u8) -> char {
     const FROM_80: &str = "€\u{81}‚ƒ„…†‡ˆ‰Š‹Œ\u{8d}Ž\u{8f}\u{90}‘’“”•–—˜™š›œ\u{9d}žŸ";
     let place = usize::from(byte).checked_sub(0x80);
     place

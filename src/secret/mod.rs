@@ -12,6 +12,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
+pub use decoders::windows_1252;
 pub use redactor::Redactor;
 
 /// What stands where a secret stood.
@@ -101,7 +102,8 @@ pub fn names_secret(name: &str) -> bool {
     !is_type
         && (WHOLE.contains(&plain.as_str())
             || plain.ends_with("pass")
-            || PARTS.iter().any(|part| plain.contains(part)))
+            || (plain.char_indices())
+                .any(|(at, _)| PARTS.iter().any(|part| plain[at..].starts_with(part))))
 }
 
 /// Lower-case hex digits of `bytes`.

@@ -200,28 +200,27 @@ impl Known {
     /// Returns the needles that may have the most in common with the beginning of a text, among them all that the text
     /// begins with, the longest first.
     fn near(&self, text: &[u8]) -> impl Iterator<Item = (&Vec<u8>, &Kind)> {
-        let may_start = match head(text) {
-            Some((word, bit)) => {
-                self.headless || self.heads.get(word).is_some_and(|bits| bits & bit != 0)
-            }
-            None => true,
-        };
+        // Fewer bytes than a head has are the beginning of nothing that tells too much.
+        let may_start = self.headless
+            || head(text).is_some_and(|(word, bit)| {
+                self.heads.get(word).is_some_and(|bits| bits & bit != 0)
+            });
         let up_to = move |end: usize| {
             self.needles
                 .range::<[u8], _>((Unbounded, Included(&text[..end])))
                 .next_back()
         };
-        let first = up_to(text.len()).filter(|_| may_start);
+        let first = may_start.then(|| up_to(text.len())).flatten();
         // A beginning of the text sorts before it, and so does a beginning of that.
         let before = successors(first, move |(needle, _)| {
             up_to(alike(needle, text).min(needle.len() - 1))
         });
-        before.chain(
+        let after = || {
             self.needles
                 .range::<[u8], _>((Excluded(text), Unbounded))
                 .next()
-                .filter(|_| may_start),
-        )
+        };
+        before.chain(may_start.then(after).flatten())
     }
 
     /// Whether a sentence of ours contains this secret here, in the same case, and not a common word.
