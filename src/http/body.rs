@@ -9,6 +9,7 @@ use super::json::{Json, kind};
 use crate::error::{Cause, Error, Result, error};
 use crate::i18n::tr;
 use crate::json::is_small;
+use crate::secret::windows_1252;
 
 type Fields = Map<String, Value>;
 
@@ -168,8 +169,6 @@ fn charset(content_type: &str) -> Option<String> {
 /// Decodes a charset of one byte a character, if it is one of Western Europe's: the others are rare, and a token is ASCII
 /// in all of them. ISO-8859-1 is read as its superset windows-1252, as browsers do.
 fn single_bytes(body: &[u8], charset: &str) -> Option<(String, &'static str)> {
-    /// 0x80 to 0x9F in windows-1252.
-    const UPPER: &str = "€\u{81}‚ƒ„…†‡ˆ‰Š‹Œ\u{8d}Ž\u{8f}\u{90}‘’“”•–—˜™š›œ\u{9d}žŸ";
     /// Where ISO-8859-15 differs from ISO-8859-1, and what it has there.
     const LATIN_9: (&str, &str) = ("¤¦¨´¸¼½¾", "€ŠšŽžŒœŸ");
     let name = match charset.replace('_', "-").as_str() {
@@ -178,7 +177,6 @@ fn single_bytes(body: &[u8], charset: &str) -> Option<(String, &'static str)> {
         "iso-8859-15" | "iso8859-15" | "latin9" | "latin-9" => "ISO-8859-15",
         _ => return None,
     };
-    let upper: Vec<char> = UPPER.chars().collect();
     let decode = |byte: &u8| match char::from(*byte) {
         char if name == "ISO-8859-15" => {
             let place = LATIN_9.0.chars().position(|other| other == char);
@@ -186,8 +184,7 @@ fn single_bytes(body: &[u8], charset: &str) -> Option<(String, &'static str)> {
                 .and_then(|at| LATIN_9.1.chars().nth(at))
                 .unwrap_or(char)
         }
-        '\u{80}'..='\u{9f}' => upper[usize::from(byte - 0x80)],
-        char => char,
+        _ => windows_1252(*byte),
     };
     Some((body.iter().map(decode).collect(), name))
 }

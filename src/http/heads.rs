@@ -24,6 +24,9 @@ const FRAMING: [&str; 4] = [
 /// The largest head that is looked at, in bytes; hyper takes no larger one.
 const HEAD_MAX: usize = 512 * 1024;
 
+/// How many odd heads wait for their answers: a server may send interim ones without end.
+const ODD_MAX: usize = 16;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Head {
     Regular,
@@ -168,7 +171,12 @@ impl Line {
         }
         let how = judge(head);
         if how != Head::Regular {
-            ODD.with_borrow_mut(|odd| odd.push((without_blanks(head), how)));
+            ODD.with_borrow_mut(|odd| {
+                if odd.len() == ODD_MAX {
+                    odd.remove(0);
+                }
+                odd.push((without_blanks(head), how));
+            });
         }
         // An interim answer is followed by another.
         if head.get(9) == Some(&b'1') {
