@@ -123,10 +123,6 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         .envs(child::direct_loopback(run))
         .env(GATEWAY, origin);
     for (target, url) in wanted.iter().zip(&urls) {
-        // Those of an outer run.
-        for field in ["TOKEN", "TOKEN_EXPIRES_AT", "TOKEN_FILE"] {
-            child.env_remove(target.variable(field));
-        }
         child.env(target.variable("URL"), url);
     }
     // The terminal is CMD's.

@@ -68,9 +68,9 @@ impl Environment {
         self.vars.iter()
     }
 
-    /// Every variable but those that hold a session, a secret of crmauth itself, or what is or was meant to be a secret of a
-    /// system that is in use: what has the name of another's may be another program's. Where a shared store's place holds its password, the place stays: a crmauth
-    /// without it would log in beside those who share.
+    /// Every variable but those that contain a session, a secret of crmauth itself, or what is or was meant to be a secret
+    /// of a system that is in use: what has the name of another's may be another program's. Where a shared store's place
+    /// contains its password, the place stays: a crmauth without it would log in beside those who share.
     pub fn public_vars(
         &self,
         in_use: impl Fn(&Spec) -> bool,

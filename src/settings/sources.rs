@@ -23,9 +23,9 @@ use crate::i18n::{Text, tr};
 use crate::provider;
 use crate::secret::Secret;
 
-/// The variable that names an env file where no `--env-file` does.
-/// Names the gateway's origin to a command that `proxy` runs.
+/// The variable that names the gateway's origin to a command that `proxy` runs.
 pub const GATEWAY: &str = "CRMAUTH_GATEWAY";
+/// The variable that names an env file where no `--env-file` does.
 const ENV_FILE: &str = "CRMAUTH_ENV_FILE";
 /// The env file that is read where none is named, as messages name it.
 const IMPLICIT: &str = "./.env";

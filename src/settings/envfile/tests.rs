@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::error::Cause;
 
 /// All settings, or the first fault.
 fn read(bytes: &[u8]) -> Result<Vec<Entry>> {
@@ -10,7 +11,6 @@ fn read(bytes: &[u8]) -> Result<Vec<Entry>> {
         None => Ok(entries),
     }
 }
-use crate::error::Cause;
 
 /// Every setting as `NAME=value`, or the error's message.
 fn settings(bytes: &[u8]) -> std::result::Result<Vec<String>, String> {
@@ -229,7 +229,6 @@ fn names_and_line_ends() {
         "X=1\rGLUO_URL=h\r",
         "line 1: GLUO_URL stands behind a carriage return, which ends no line",
     );
-    // A byte order mark belongs to the beginning only.
 }
 
 #[test]
