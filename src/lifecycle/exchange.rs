@@ -51,6 +51,11 @@ impl Answer {
         }
     }
 
+    /// Whether its request may be sent once more with another session: nothing was done, or it changes nothing.
+    pub fn may_be_repeated(&self) -> bool {
+        self.judgement != Judgement::Unclear || !self.changes
+    }
+
     /// Says so where what failed may have changed something.
     pub fn doubt(&self, error: Error) -> Error {
         doubt(error, self.changes)
@@ -96,13 +101,10 @@ impl<'a> Account<'a> {
             suspect: Box::new(login.session.clone()),
             dead: answer.judgement == Judgement::Dead,
         };
-        let unclear = answer.judgement == Judgement::Unclear;
         match account.session(&want).await {
             Ok(fresh) if fresh.session.token == login.session.token => Ok((login, answer, None)),
-            Ok(fresh) if unclear && answer.changes => {
-                fresh.account.warn(tr!(
-                    "there is a new session now, but the request is not repeated, since it may have taken effect"
-                ));
+            Ok(fresh) if !answer.may_be_repeated() => {
+                fresh.account.warn_not_repeated();
                 Ok((login, answer, None))
             }
             Ok(fresh) => {
@@ -114,7 +116,7 @@ impl<'a> Account<'a> {
                     "the session could not be replaced: {why}",
                     why = error.message
                 );
-                let lost = doubt(Error { message, ..error }, unclear && answer.changes);
+                let lost = doubt(Error { message, ..error }, !answer.may_be_repeated());
                 Ok((login, answer, Some(lost)))
             }
         }
@@ -144,15 +146,26 @@ impl Active<'_> {
         }
     }
 
-    /// Sends a request to the target's origin, and judges the session by the answer.
-    pub async fn ask(&self, request: &Request) -> Result<Answer> {
+    async fn ask(&self, request: &Request) -> Result<Answer> {
         let _busy = self.account.busy(tr!("waiting for the answer"));
-        let response = self.account.open(request).await?;
-        Ok(self.account.judged(response, request.changes()).await)
+        self.account.try_once(request).await
     }
 }
 
 impl Account<'_> {
+    /// Says that a request may have been carried out, and is not sent once more.
+    pub fn warn_not_repeated(&self) {
+        self.warn(tr!(
+            "there is a new session now, but the request is not repeated, since it may have taken effect"
+        ));
+    }
+
+    /// Sends a request with a session to the target's origin, and judges the session by the answer.
+    pub async fn try_once(&self, request: &Request) -> Result<Answer> {
+        let response = self.open(request).await?;
+        Ok(self.judged(response, request.changes()).await)
+    }
+
     /// Sends a request to the target's origin and reads the head of its answer.
     pub async fn open(&self, request: &Request) -> Result<Response> {
         let channel = self.services.channel(&self.known);
@@ -163,7 +176,7 @@ impl Account<'_> {
 
     /// Reads of an answer what must be held back. One that is cut short or longer than that does not refuse the session.
     /// `changes` as in [`Answer`].
-    pub async fn judged(&self, mut response: Response, changes: bool) -> Answer {
+    async fn judged(&self, mut response: Response, changes: bool) -> Answer {
         let mut whole = false;
         let mut broken = None;
         let judgement = loop {

@@ -160,11 +160,9 @@ impl Account<'_> {
         if let Some(why) = found.unusable {
             self.warn(tr!("the stored session {why}; it is not used", why));
         }
-        let mut entry = found.entry;
-        entry
-            .iter_mut()
-            .for_each(|entry| self.services.learn(&entry.session));
-        entry
+        found
+            .entry
+            .inspect(|entry| self.services.learn(&entry.session))
     }
 
     /// Judges the stored session, which must last for `min_ttl`. If it was got since this account began, by somebody who

@@ -19,7 +19,7 @@ use crate::error::{Cause, Error, Result, error};
 use crate::http::{Bytes, Effect, HeaderMap, Method, Request, Rest, is_harmless};
 use crate::i18n::tr;
 use crate::json;
-use crate::lifecycle::{Account, Answer};
+use crate::lifecycle::Answer;
 use crate::provider::{Judgement, Provider};
 
 /// A client's request, ready to be sent with any session.
@@ -183,31 +183,25 @@ impl<'a> Passing<'_, 'a> {
         let (mut held, new) = self.door.session().await?;
         line.new |= new;
         let mut request = self.request(Some(&held));
-        let mut answer = judged(account, &request).await?;
+        let mut answer = account.try_once(&request).await?;
         if answer.judgement != Judgement::Alive {
-            let judgement = answer.judgement;
-            let dead = judgement == Judgement::Dead;
+            let dead = answer.judgement == Judgement::Dead;
             match self.door.instead_of(&held, dead).await {
                 Ok((other, _)) if other.login.session.token == held.login.session.token => {}
                 Ok((other, new)) => {
                     line.new |= new;
                     held = other;
-                    if judgement == Judgement::Unclear && !is_harmless(&self.method) {
-                        gateway.report.warn(
-                            Some(account.target()),
-                            tr!(
-                                "there is a new session now, but the request is not repeated, since it may have taken effect"
-                            ),
-                        );
+                    if !answer.may_be_repeated() {
+                        account.warn_not_repeated();
                     } else if matches!(self.body, Sent::Streamed(_)) {
                         return Err(self.too_large());
                     } else {
                         request = self.request(Some(&held));
-                        answer = judged(account, &request).await?;
+                        answer = account.try_once(&request).await?;
                     }
                 }
                 // The server has done something with the request, and the client should know what.
-                Err(error) if judgement == Judgement::Unclear => gateway.report.warn_of(
+                Err(error) if answer.judgement == Judgement::Unclear => gateway.report.warn_of(
                     Some(account.target()),
                     tr!("the session could not be replaced"),
                     &error,
@@ -252,11 +246,6 @@ impl<'a> Passing<'_, 'a> {
         *passed.headers_mut() = headers;
         Ok(passed)
     }
-}
-
-async fn judged(account: &Account<'_>, request: &Request) -> Result<Answer> {
-    let response = account.open(request).await?;
-    Ok(account.judged(response, request.changes()).await)
 }
 
 /// A query without a parameter.
