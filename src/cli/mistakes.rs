@@ -7,9 +7,9 @@ use std::io::IsTerminal;
 use clap::ValueEnum;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::Cli;
 use super::manner::{colored, language, locale};
 use super::translate::translated;
+use super::{Cli, Verb};
 use crate::command::{Color, Refused, exec};
 use crate::error::{Cause, Error, error};
 use crate::i18n::{self, Lang, Text, tr};
@@ -109,11 +109,10 @@ impl<'a> Words<'a> {
 
     /// The first word that is a verb's name.
     fn verb(&self) -> Option<&'a str> {
-        let known = Cli::program();
         self.ours
             .iter()
             .copied()
-            .find(|word| known.find_subcommand(word).is_some())
+            .find(|word| Verb::named(word.as_ref()).is_some())
     }
 
     /// An option's value: `--format sh`, `--format=sh`, `-f sh`, `-fsh`, and after flags, `-qf sh`.

@@ -4,15 +4,18 @@ pub mod manner;
 pub mod mistakes;
 pub mod translate;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
+use std::slice;
 
-use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Arg, ArgMatches, Args as _, Command, FromArgMatches as _};
 
 use crate::command::{
     Global, Run, api, completions, exec, login, logout, providers, proxy, sandbox, status, token,
 };
-use crate::error::{EXIT_CODES, Result};
+use crate::error::{self, EXIT_CODES};
 use crate::i18n::{Text, tr};
 
 /// A command that works everywhere.
@@ -26,18 +29,10 @@ const LONG_VERSION: &str = concat!(
     env!("CRMAUTH_BUILD_TARGET"),
 );
 
-/// Log in to CRM and BPM systems and hand the session to a person, a script or a CI job.
-#[derive(Debug, Parser)]
-// The help's name for it; else whoever starts the program chose that too.
-#[command(name = "crmauth", bin_name = "crmauth", version, long_version = LONG_VERSION, about)]
-#[command(max_term_width = 100, disable_help_subcommand = true)]
-#[command(after_help = after_help())]
 pub struct Cli {
     /// What to do.
-    #[command(subcommand)]
     pub verb: Verb,
     /// Options of every verb.
-    #[command(flatten)]
     pub global: Global,
 }
 
@@ -46,19 +41,35 @@ const BOTH_SIDES: [&str; 2] = ["env_file", "verbose"];
 
 impl Cli {
     /// The program's command line.
-    pub fn program() -> clap::Command {
-        let program = Self::command();
+    pub fn program() -> Command {
+        Self::with(Verb::ALL)
+    }
+
+    /// The command line of a program with these verbs.
+    fn with(verbs: &[(&'static str, Declare)]) -> Command {
+        // The name that the help shows; else whoever starts the program chose that too.
+        let program = Command::new("crmauth").bin_name("crmauth");
+        let program = Global::augment_args(program)
+            .about(env!("CARGO_PKG_DESCRIPTION"))
+            .version(env!("CARGO_PKG_VERSION"))
+            .long_version(LONG_VERSION)
+            .after_help(after_help())
+            .max_term_width(100)
+            .disable_help_subcommand(true)
+            .subcommand_required(true)
+            .arg_required_else_help(true);
         let both_sides = |arg: &&Arg| BOTH_SIDES.iter().any(|id| arg.get_id() == id);
         let again: Vec<Arg> = program
             .get_arguments()
             .filter(both_sides)
             .cloned()
             .collect();
-        program.mut_subcommands(|verb| verb.args(&again))
+        let verb = |(name, declare): &(_, Declare)| declare(Command::new(*name)).args(&again);
+        program.subcommands(verbs.iter().map(verb))
     }
 
     /// What the help shows to whom typed the program's name alone.
-    pub fn verbs() -> clap::Command {
+    pub fn verbs() -> Command {
         Self::program()
             .mut_args(|arg| arg.hide(true))
             .after_help(format!("{TRY}\nAll options: crmauth --help"))
@@ -74,22 +85,31 @@ impl Cli {
     }
 
     /// Reads these arguments, the program's name first.
-    pub fn read(arguments: &[OsString]) -> std::result::Result<Self, clap::Error> {
-        let matches = Self::program().try_get_matches_from(arguments)?;
-        let mut cli = Self::from_arg_matches(&matches)?;
-        if let Some((_, behind)) = matches.subcommand() {
-            let [env_file, verbose] = BOTH_SIDES;
-            cli.global.env_file.extend(
-                behind
-                    .get_many::<PathBuf>(env_file)
-                    .into_iter()
-                    .flatten()
-                    .cloned(),
-            );
-            cli.global.verbose = cli.global.verbose.saturating_add(behind.get_count(verbose));
-        }
-        Ok(cli)
+    pub fn read(arguments: &[OsString]) -> Result<Self, clap::Error> {
+        // To declare all verbs takes a fifth of a short run. Only a program with all of them can say what is wrong.
+        let verb = arguments.iter().skip(1).find_map(|word| Verb::named(word));
+        let read = |verbs| Self::of_matches(&matches(Self::with(verbs), arguments)?);
+        verb.and_then(|verb| read(slice::from_ref(verb)).ok())
+            .map_or_else(|| read(Verb::ALL), Ok)
     }
+
+    fn of_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let (name, behind) = matches.subcommand().unwrap_or(("", matches));
+        let mut global = Global::from_arg_matches(matches)?;
+        let [env_file, verbose] = BOTH_SIDES;
+        let more = behind.get_many::<PathBuf>(env_file).into_iter().flatten();
+        global.env_file.extend(more.cloned());
+        global.verbose = global.verbose.saturating_add(behind.get_count(verbose));
+        Ok(Self {
+            verb: Verb::read(name, behind)?,
+            global,
+        })
+    }
+}
+
+fn matches(program: Command, arguments: &[OsString]) -> Result<ArgMatches, clap::Error> {
+    // To take the declarations apart again takes a tenth of a short run.
+    ManuallyDrop::new(program).try_get_matches_from_mut(arguments)
 }
 
 fn after_help() -> String {
@@ -100,28 +120,51 @@ fn after_help() -> String {
     text
 }
 
-/// The verbs.
-#[derive(Debug, Subcommand)]
-#[expect(
-    missing_docs,
-    reason = "a comment here would stand for the help that each verb's own file has"
-)]
-pub enum Verb {
-    Login(login::Args),
-    Token(token::Args),
-    Exec(exec::Args),
-    Api(api::Args),
-    Proxy(proxy::Args),
-    Status(status::Args),
-    Logout(logout::Args),
-    Providers(providers::Args),
-    Sandbox(sandbox::Args),
-    Completions(completions::Args),
+/// Adds a verb's arguments, and its help, to a command.
+type Declare = fn(Command) -> Command;
+
+/// The verbs, each with the module that is named as people type it.
+macro_rules! verbs {
+    ($($Verb:ident: $module:ident,)*) => {
+        pub enum Verb {
+            $($Verb($module::Args),)*
+        }
+
+        impl Verb {
+            const ALL: &[(&'static str, Declare)] =
+                &[$((stringify!($module), $module::Args::augment_args)),*];
+
+            fn read(name: &str, matches: &ArgMatches) -> Result<Self, clap::Error> {
+                match name {
+                    $(stringify!($module) => $module::Args::from_arg_matches(matches).map(Self::$Verb),)*
+                    _ => Err(clap::Error::new(ErrorKind::MissingSubcommand)),
+                }
+            }
+        }
+    };
+}
+
+verbs! {
+    Login: login,
+    Token: token,
+    Exec: exec,
+    Api: api,
+    Proxy: proxy,
+    Status: status,
+    Logout: logout,
+    Providers: providers,
+    Sandbox: sandbox,
+    Completions: completions,
 }
 
 impl Verb {
+    /// The verb that a word names, and what declares it.
+    fn named(word: &OsStr) -> Option<&'static (&'static str, Declare)> {
+        Self::ALL.iter().find(|(name, _)| word == *name)
+    }
+
     /// Does what was asked for; returns the exit code.
-    pub async fn run(&self, run: &Run<'_>) -> Result<u8> {
+    pub async fn run(&self, run: &Run<'_>) -> error::Result<u8> {
         match self {
             Self::Login(args) => login::run(args, run).await,
             Self::Token(args) => token::run(args, run).await,
