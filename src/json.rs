@@ -18,6 +18,9 @@ const DEPTH_MAX: usize = 128;
 
 /// Whether the JSON text that `bytes` begin with may be read into memory. Where it ends, so does the count.
 pub fn is_small(bytes: &[u8]) -> bool {
+    if bytes.len() <= VALUES_MAX {
+        return true;
+    }
     let (mut values, mut depth, mut quoted, mut escaped) = (0, 0_usize, false, false);
     for byte in bytes {
         match byte {
