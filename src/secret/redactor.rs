@@ -33,6 +33,9 @@ const FORM_MIN: usize = 6;
 const SPELLING_MAX: usize = 256;
 const DIGITS_MAX: usize = 24;
 
+/// No hash is shorter than this, and no encoding that [`DIGITS_MAX`] cuts.
+const DIGITS_MIN: usize = 20;
+
 /// The longest escape that the end of a text may cut.
 const ESCAPE_MAX: usize = 12;
 
@@ -54,6 +57,11 @@ impl Redactor {
         let needle = folded(secret.expose());
         if !needle.is_empty() && !matches!(known.needles.get(&*needle), Some(Kind::Secret(_))) {
             known.add(&needle, Kind::Secret(known.secrets.len()));
+            let length = needle.len().clamp(FORM_MIN, DIGITS_MIN);
+            known.shortest = match known.secrets.len() {
+                0 => length,
+                _ => known.shortest.min(length),
+            };
             known.secrets.push(secret.clone());
         }
     }
@@ -72,7 +80,7 @@ impl Redactor {
     /// whole text.
     fn blank(&self, text: &str, own: bool) -> String {
         let known = &mut *self.0.borrow_mut();
-        known.index();
+        known.index(text.len(), own);
         let mut text = text.to_owned();
         for _ in 0..ROUNDS {
             // Another reading may show a whole secret where this one shows only a spelling or a beginning.
@@ -100,8 +108,11 @@ impl Redactor {
 #[derive(Default)]
 struct Known {
     secrets: Vec<Secret>,
-    /// The number of secrets whose other forms are among the needles: most runs have nothing to blank.
-    indexed: usize,
+    /// The length of the shortest hash or encoding of one, or less.
+    shortest: usize,
+    /// The numbers of secrets whose digits and whose other spellings are among the needles: most runs have nothing to blank.
+    digested: usize,
+    spelled: usize,
     /// Everything to look for, folded. It is sorted, so that a text is compared with its neighbours only.
     needles: BTreeMap<Vec<u8>, Kind>,
     /// A bit for each hash of a needle's first bytes: it rules out most places of a text.
@@ -129,16 +140,27 @@ impl Drop for Known {
 }
 
 impl Known {
-    fn index(&mut self) {
-        while let Some(secret) = self.secrets.get(self.indexed).cloned() {
-            self.indexed += 1;
-            spellings(secret.expose())
-                .iter()
-                .for_each(|form| self.add(&folded(form), Kind::Spelling));
-            digits(secret.expose())
-                .iter()
-                .for_each(|form| self.add(&folded(form), Kind::Digits));
+    /// Makes the forms that a text of `length` bytes may contain. An encoding is as long as the secret at least, and a
+    /// sentence of our own contains no other spelling.
+    fn index(&mut self, length: usize, own: bool) {
+        while let Some(secret) = self.secrets.get(self.spelled).filter(|_| !own).cloned() {
+            self.spelled += 1;
+            self.add_all(&spellings(secret.expose()), Kind::Spelling);
         }
+        let may_contain = length >= self.shortest;
+        while let Some(secret) = self
+            .secrets
+            .get(self.digested)
+            .filter(|_| may_contain)
+            .cloned()
+        {
+            self.digested += 1;
+            self.add_all(&digits(secret.expose()), Kind::Digits);
+        }
+    }
+
+    fn add_all(&mut self, forms: &[Zeroizing<String>], kind: Kind) {
+        forms.iter().for_each(|form| self.add(&folded(form), kind));
     }
 
     fn add(&mut self, needle: &[u8], kind: Kind) {
