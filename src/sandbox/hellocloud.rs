@@ -141,7 +141,11 @@ impl HelloCloud {
             "access_token" | "V8/logout" => "POST",
             "V8/module" => "POST, PATCH",
             "V8/current-user" | "V8/meta/modules" => "GET",
-            path if path.starts_with("V8/module/") && path.split('/').count() <= 4 => "GET",
+            path if path.starts_with("V8/module/") => match path.split('/').count() {
+                3 => "GET",
+                4 => "GET, DELETE",
+                _ => return slim(request, 404, "Page Not Found", "Not found"),
+            },
             _ => return slim(request, 404, "Page Not Found", "Not found"),
         };
         // Slim serves HEAD from its GET routes.

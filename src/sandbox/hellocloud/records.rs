@@ -65,8 +65,10 @@ impl HelloCloud {
             Ok(user) => user.admin,
             Err(detail) => return invalid(JSON, &detail),
         };
-        if request.method == "POST" {
-            return self.make(request, admin);
+        match request.method.as_str() {
+            "POST" => return self.make(request, admin),
+            "PATCH" => return self.change(request),
+            _ => {}
         }
         let mut parts = path.trim_start_matches('/').split('/');
         let name = parts.next().unwrap_or_default();
@@ -78,9 +80,14 @@ impl HelloCloud {
             Some(id) => match self
                 .records
                 .iter()
-                .find(|record| record.module == module && record.id == id)
+                .position(|record| record.module == module && record.id == id)
             {
-                Some(record) => api(200, &json!({"data": data(record)})),
+                Some(at) if request.method == "DELETE" => {
+                    self.records.remove(at);
+                    let message = format!("Record with id {id} is deleted");
+                    api(200, &json!({"meta": {"message": message}, "data": []}))
+                }
+                Some(at) => api(200, &json!({"data": data(&self.records[at])})),
                 None => invalid(
                     JSON,
                     &format!("The option \"id\" with value \"{id}\" is invalid."),
@@ -124,6 +131,22 @@ impl HelloCloud {
                 },
             }),
         )
+    }
+
+    /// PATCH and DELETE are not recorded: SuiteCRM's documents show them.
+    fn change(&mut self, request: &Request) -> Response {
+        let sent = &request.json()["data"];
+        let record = self
+            .records
+            .iter_mut()
+            .find(|record| sent["id"] == record.id.as_str());
+        let Some(record) = record else {
+            return invalid(JSON, "The option \"data\" with value array is invalid.");
+        };
+        for (name, value) in sent["attributes"].as_object().into_iter().flatten() {
+            record.attributes.insert(name.clone(), value.clone());
+        }
+        api(200, &json!({"data": data(record)}))
     }
 
     fn make(&mut self, request: &Request, admin: bool) -> Response {
