@@ -1024,3 +1024,50 @@ fn a_signal_that_was_ignored_from_the_start_changes_nothing() {
         );
     }
 }
+
+/// What CMD prints passes without the token, whatever the pieces; all else as it is.
+#[test]
+fn what_a_command_prints_is_masked() {
+    let (_server, mut machine, _) = crate::api::logged_in("zeev", []);
+    machine.set("CRMAUTH_LANG", "en");
+    let token = crate::api::TOKEN;
+    let masked =
+        |script: &str| machine.run_args(&["exec", "zeev", "--mask", "--", "sh", "-c", script]);
+    let outcome =
+        masked("printf 'a %s b' \"$ZEEV_TOKEN\"; printf '%s' \"$ZEEV_TOKEN\" >&2; exit 7");
+    assert_eq!(
+        (
+            outcome.code,
+            outcome.stdout.as_str(),
+            outcome.stderr.as_str()
+        ),
+        (7, "a *** b", "***")
+    );
+    let (first, last) = token.split_at(5);
+    let outcome = masked(&format!(
+        "printf '%s' '{first}'; sleep 0.1; printf '%s' '{last}'; printf %s '{first}Tk'"
+    ));
+    assert_eq!(outcome.stdout, format!("***{first}Tk"));
+    assert_eq!(masked("kill -TERM $$").code, 143);
+    let bytes: Vec<u8> = (0..1_048_576u32)
+        .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
+        .collect();
+    machine.write("binary", &bytes);
+    let outcome = machine
+        .command(&["exec", "zeev", "--mask", "--", "cat", "binary"])
+        .output()
+        .expect("a run");
+    assert!(outcome.status.success() && outcome.stdout == bytes);
+    // A background process that keeps the pipes open does not keep us.
+    assert_eq!(masked("sleep 30 & echo done").stdout, "done\n");
+    let shown = crate::support::Terminal::start(
+        machine.command(&["exec", "zeev", "--mask", "--", "true"]),
+        80,
+    )
+    .ends();
+    assert!(
+        shown.output.contains("does not see the terminal"),
+        "{}",
+        shown.output
+    );
+}

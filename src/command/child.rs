@@ -4,15 +4,24 @@ use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
+use std::pin::pin;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::Run;
 use crate::declaration::Target;
 use crate::error::{Error, Result, error};
 use crate::files::PrivateFolder;
 use crate::i18n::tr;
+use crate::output::stdout;
+use crate::report::Report;
 use crate::settings::Sources;
 use crate::signals;
+
+/// How long is waited for what a command has written, once it has ended.
+const LAST_WRITES: Duration = Duration::from_secs(2);
 
 /// Finds a command as a shell would.
 pub fn find(name: &OsStr, run: &Run<'_>) -> Result<PathBuf> {
@@ -67,14 +76,40 @@ pub fn refused(name: &OsStr, error: io::Error) -> Error {
     }
 }
 
-/// Runs a command to its end and returns its exit code; signals are passed on.
-pub async fn wait(name: &OsStr, mut command: tokio::process::Command) -> Result<u8> {
+/// Runs a command to its end and returns its exit code; signals are passed on. With `mask` it writes to pipes, and what
+/// it writes passes without this run's secrets.
+pub async fn wait(
+    name: &OsStr,
+    mut command: tokio::process::Command,
+    mask: Option<&Report>,
+) -> Result<u8> {
+    if mask.is_some() {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    }
     // From before the start, so that no signal leaves a child behind.
     let mut stop = Box::pin(signals::any());
     let mut child = command.spawn().map_err(|error| refused(name, error))?;
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    let mut masked = pin!(async {
+        let Some(report) = mask else { return };
+        let out = pass(report, out, async |bytes: Vec<u8>| {
+            stdout::write(bytes.into()).await.is_ok()
+        });
+        let err = pass(report, err, async |bytes| {
+            Report::pass_on(bytes).await;
+            true
+        });
+        futures_util::future::join(out, err).await;
+    });
+    let mut printed = false;
     loop {
         tokio::select! {
+            () = &mut masked, if !printed => printed = true,
             ended = child.wait() => {
+                if !printed {
+                    // Whatever it has left behind may hold the pipes open for ever.
+                    let _ = tokio::time::timeout(LAST_WRITES, masked).await;
+                }
                 return ended.map(exit_code).map_err(|error| {
                     error!(Other, "the command cannot be waited for").because(error)
                 });
@@ -85,6 +120,22 @@ pub async fn wait(name: &OsStr, mut command: tokio::process::Command) -> Result<
             }
         }
     }
+}
+
+/// Passes on what comes out of a pipe, until its end or until nobody reads.
+async fn pass(
+    report: &Report,
+    pipe: Option<impl AsyncRead + Unpin>,
+    write: impl AsyncFn(Vec<u8>) -> bool,
+) {
+    let Some(mut pipe) = pipe else { return };
+    let (mut mask, mut part) = (report.mask(), vec![0; 64 * 1024]);
+    while let Ok(count @ 1..) = pipe.read(&mut part).await {
+        if !write(mask.pass(&part[..count])).await {
+            return;
+        }
+    }
+    write(mask.end()).await;
 }
 
 /// The environment without the settings' secrets, for a command that needs none of them.

@@ -12,7 +12,7 @@ use crate::declaration::Target;
 use crate::error::{Error, Result, error};
 use crate::i18n::tr;
 use crate::lifecycle::{Account, Active, Services, Want};
-use crate::output::{self, Entry};
+use crate::output::{self, Entry, stdout};
 use crate::settings::Sources;
 use crate::signals::interruptible;
 
@@ -28,7 +28,8 @@ pub const FAILED: u8 = 125;
     Examples:\n  \
     crmauth exec hellocloud -- ./import.sh\n  \
     crmauth exec gluo zeev -- sh -c 'echo $GLUO_TOKEN $ZEEV_TOKEN'\n  \
-    crmauth exec zeev --token-file -- ./all-day.sh\n\n\
+    crmauth exec zeev --token-file -- ./all-day.sh\n  \
+    crmauth exec zeev --mask -- ./verbose.sh     *** in place of the token in what it prints\n\n\
     Exit codes: CMD's own; 125 crmauth failed, 126 CMD cannot be executed, 127 there is no CMD"
 )]
 pub struct Args {
@@ -44,6 +45,9 @@ pub struct Args {
     /// Give CMD files with the tokens and keep them fresh while it runs
     #[arg(long)]
     token_file: bool,
+    /// Blank the tokens in what CMD prints
+    #[arg(long)]
+    mask: bool,
     /// The command and its arguments
     #[arg(value_name = "CMD", last = true, required = true)]
     command: Vec<OsString>,
@@ -74,6 +78,12 @@ async fn start(args: &Args, run: &Run<'_>) -> Result<u8> {
     let Some(logins) = log_in(args, run, &services, &sources, &wanted).await? else {
         return Ok(FAILED);
     };
+    if args.mask && (stdout::is_terminal() || run.report.is_at_terminal()) {
+        run.report.warn(
+            None,
+            tr!("with --mask CMD writes to pipes, and does not see the terminal"),
+        );
+    }
     // From here on the terminal is CMD's.
     let _hold = run.report.hold();
     let mut command = std::process::Command::new(program);
@@ -100,10 +110,10 @@ async fn start(args: &Args, run: &Run<'_>) -> Result<u8> {
         }
     }
     // The sandbox's servers end with this process, so it must stay.
-    if servers.is_none() {
+    if servers.is_none() && !args.mask {
         return Err(replace(name, command));
     }
-    child::wait(name, command.into()).await
+    child::wait(name, command.into(), args.mask.then_some(&run.report)).await
 }
 
 /// Every target's session; `None` if one failed, which is reported.

@@ -128,7 +128,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     // The terminal is CMD's.
     let _hold = run.report.hold();
     tokio::select! {
-        code = child::wait(name, child) => code,
+        code = child::wait(name, child, None) => code,
         () = gateway.run(&listener, std::future::pending()) => Ok(0),
     }
 }

@@ -111,5 +111,5 @@ async fn command(
         .envs(child::direct_loopback(run))
         .env("CRMAUTH_STORE", location)
         .env("CRMAUTH_ENV_FILE", "/dev/null");
-    child::wait(name, command).await
+    child::wait(name, command, None).await
 }

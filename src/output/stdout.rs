@@ -24,6 +24,10 @@ pub fn columns() -> Option<usize> {
     terminal::columns(io::stdout())
 }
 
+pub fn is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
 /// Stdout for an answer that comes in parts.
 #[derive(Default)]
 pub struct StdoutStream {
@@ -42,7 +46,7 @@ impl StdoutStream {
 
     /// Ends the line at a terminal, where stderr or the shell's prompt would continue it.
     pub async fn end_line(&mut self) {
-        if self.open_line && io::stdout().is_terminal() {
+        if self.open_line && is_terminal() {
             // Nobody misses a line end that cannot be written.
             let _ = self.write(vec![b'\n']).await;
         }

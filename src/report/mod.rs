@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::i18n::{Lang, Text, tr};
 use crate::json;
 use crate::secret::foreign::{Foreign, printable};
-use crate::secret::{Redactor, Secret};
+use crate::secret::{Mask, Redactor, Secret};
 use progress::Progress;
 
 /// How stderr is written.
@@ -317,6 +317,21 @@ impl Report {
     /// A text in the reader's language, without secrets and in one printable line.
     pub fn words(&self, text: &Text) -> String {
         self.safe(&text.render(self.manner.lang))
+    }
+
+    pub fn is_at_terminal(&self) -> bool {
+        self.manner.person
+    }
+
+    /// Blanks this run's secrets in a stream of bytes.
+    pub fn mask(&self) -> Mask<'_> {
+        Mask::new(&self.redactor)
+    }
+
+    /// Writes what a command wrote to its stderr, on a thread: the reader may keep us waiting.
+    pub async fn pass_on(bytes: Vec<u8>) {
+        let write = move || std::io::stderr().lock().write_all(&bytes);
+        let _ = tokio::task::spawn_blocking(write).await;
     }
 
     fn safe(&self, text: &str) -> String {

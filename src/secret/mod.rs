@@ -3,6 +3,7 @@
 
 mod decoders;
 pub mod foreign;
+mod mask;
 mod redactor;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 pub use decoders::windows_1252;
+pub use mask::Mask;
 pub use redactor::Redactor;
 
 /// What stands where a secret stood.

@@ -17,7 +17,7 @@ use super::{BLANK, Secret, hex};
 
 /// A secret shorter than this is blanked in texts of others only: in our own sentences it would blank words that
 /// merely look like it.
-const OWN_TEXT_MIN: usize = 4;
+pub(super) const OWN_TEXT_MIN: usize = 4;
 
 /// The beginning of a secret that tells too much of it if a line's end cuts it, and the beginning of a hash: any four
 /// digits begin one of the thousands that a batch has.
@@ -64,6 +64,11 @@ impl Redactor {
             };
             known.secrets.push(secret.clone());
         }
+    }
+
+    /// What has been learnt after so many secrets.
+    pub(super) fn learnt_since(&self, before: usize) -> Vec<Secret> {
+        self.0.borrow().secrets[before..].to_vec()
     }
 
     /// Blanks every known secret in a text of others, and every beginning of one that a line's end cuts.

@@ -48,7 +48,7 @@ pub(super) async fn run(
             .into_iter()
             .map(|(login, path)| keep_fresh(args, run, login, path)),
     );
-    let ended = child::wait(name, command.into());
+    let ended = child::wait(name, command.into(), args.mask.then_some(&run.report));
     pin_mut!(upkeep, ended);
     match select(ended, upkeep).await {
         futures_util::future::Either::Left((code, _)) => code,
