@@ -2,7 +2,8 @@
 
 use super::vars::{check_name, lines};
 use super::{
-    Outcome, Rendered, Shape, azure, env, fish, github, gitlab, header, json, plain, powershell, sh,
+    Outcome, Rendered, Shape, azure, curl, env, fish, github, gitlab, header, json, plain,
+    powershell, sh,
 };
 use crate::declaration::Target;
 use crate::error::{Cause, Error, Result};
@@ -19,6 +20,7 @@ pub enum Format {
     Sh,
     Fish,
     PowerShell,
+    Curl,
     GitHub,
     GitLab,
     Azure,
@@ -26,7 +28,7 @@ pub enum Format {
 
 impl Format {
     /// Every format, in the order in which the help names them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Plain,
         Self::Json,
         Self::Header,
@@ -34,6 +36,7 @@ impl Format {
         Self::Sh,
         Self::Fish,
         Self::PowerShell,
+        Self::Curl,
         Self::GitHub,
         Self::GitLab,
         Self::Azure,
@@ -60,6 +63,10 @@ impl Format {
             Self::PowerShell => (
                 "powershell",
                 "$env: lines for Invoke-Expression in PowerShell",
+            ),
+            Self::Curl => (
+                "curl",
+                "an option that carries the session, for curl -K <(crmauth token TARGET -f curl)",
             ),
             Self::GitHub => (
                 "github",
@@ -90,7 +97,7 @@ impl Format {
 
     /// Whether it sets variables, so that `--var` can rename one.
     fn sets_variables(self) -> bool {
-        !matches!(self, Self::Plain | Self::Json | Self::Header)
+        !matches!(self, Self::Plain | Self::Json | Self::Header | Self::Curl)
     }
 
     /// Whether a failed target means that nothing is written for the others either.
@@ -128,6 +135,7 @@ impl Format {
         }
         match self {
             Self::Header => header::check(targets, shape),
+            Self::Curl => curl::check(targets, shape),
             Self::GitHub => github::check(shape),
             _ => Ok(()),
         }
@@ -144,6 +152,7 @@ impl Format {
             Self::Plain => plain::write(outcomes, shape)?.into(),
             Self::Json => json::write(outcomes, shape)?.into(),
             Self::Header => header::write(outcomes)?.into(),
+            Self::Curl => curl::write(outcomes)?.into(),
             Self::Env => lines(self, outcomes, shape, env::line)?.into(),
             Self::Sh => lines(self, outcomes, shape, sh::line)?.into(),
             Self::Fish => lines(self, outcomes, shape, fish::line)?.into(),

@@ -6,14 +6,19 @@ use crate::declaration::{Placement, Target};
 use crate::error::{Cause, Error, Result, error};
 use crate::i18n::tr;
 
-pub(super) fn check(targets: &[&Target], shape: &Shape<'_>) -> Result<()> {
-    // Whoever reads headers reads them all, so that lines for several servers would all reach one of them.
+/// Whoever reads headers reads them all, so that lines for several servers would all reach one of them.
+pub(super) fn check_single(format: &str, targets: &[&Target], shape: &Shape<'_>) -> Result<()> {
     if shape.batch || targets.len() > 1 {
         return Err(error!(
-            Usage, "the format header is for one target at a time";
+            Usage, "the format {format} is for one target at a time", format;
             hint "ask for one target, or use -f json for several"
         ));
     }
+    Ok(())
+}
+
+pub(super) fn check(targets: &[&Target], shape: &Shape<'_>) -> Result<()> {
+    check_single("header", targets, shape)?;
     targets
         .iter()
         .try_for_each(|target| check_placement(target))

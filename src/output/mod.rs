@@ -3,6 +3,7 @@
 
 mod azure;
 mod buffer;
+mod curl;
 pub mod env;
 pub mod file;
 mod fish;

@@ -26,7 +26,7 @@ const fn spec(id: &'static str, placement: Placement) -> Spec {
         ageing: Ageing::Fixed,
         renewal: crate::declaration::Renewal::Never,
         words: &[],
-        content_type: "application/json",
+            content_type: "application/json",
         refuses_in_json: false,
         login_is_repeatable: false,
         json_in_text: false,
