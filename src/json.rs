@@ -3,7 +3,9 @@
 
 use std::io::{Result, Write};
 
+use anstyle::{AnsiColor, Style};
 use serde::Serialize;
+use serde::de::IgnoredAny;
 use serde_json::ser::{Formatter, Serializer};
 use serde_json::{Error, Value};
 
@@ -75,6 +77,80 @@ impl Formatter for Harmless {
         }
         out.write_all(&fragment.as_bytes()[written..])
     }
+}
+
+/// A JSON text of others with a member a line, its numbers digit by digit, for a person at a terminal; `None` if it is
+/// no JSON. All lines but the first begin `depth` steps to the right.
+pub fn indented(text: &[u8], color: bool, mut depth: usize) -> Option<String> {
+    let text = std::str::from_utf8(text).ok()?.trim();
+    serde_json::from_str::<IgnoredAny>(text).ok()?;
+    let paint = |color_of: AnsiColor, word: &str| match color {
+        true => {
+            let style = Style::new().fg_color(Some(color_of.into()));
+            format!("{style}{word}{style:#}")
+        }
+        false => word.to_owned(),
+    };
+    let mut out = "  ".repeat(depth);
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let length = match first {
+            '"' => string(rest),
+            '{' | '[' | '}' | ']' | ',' | ':' => 1,
+            c if c.is_ascii_whitespace() => 1,
+            _ => rest
+                .find([',', '}', ']', ' ', '\t', '\r', '\n'])
+                .unwrap_or(rest.len()),
+        };
+        let (word, after) = rest.split_at(length);
+        rest = after.trim_ascii_start();
+        let closes = rest.starts_with(['}', ']']);
+        match first {
+            '"' if rest.starts_with(':') => out += &paint(AnsiColor::Blue, &seen(word)),
+            '"' => out += &paint(AnsiColor::Green, &seen(word)),
+            ':' => out += ": ",
+            '{' | '[' if closes => {
+                out += word;
+                out += &rest[..1];
+                rest = rest[1..].trim_ascii_start();
+            }
+            '{' | '[' | ',' => {
+                depth += usize::from(first != ',');
+                out += &[word, "\n", &"  ".repeat(depth)].concat();
+            }
+            '}' | ']' => {
+                depth -= 1;
+                out += &["\n", &"  ".repeat(depth), word].concat();
+            }
+            c if c.is_ascii_whitespace() => {}
+            _ => out += &paint(AnsiColor::Yellow, word),
+        }
+    }
+    Some(out)
+}
+
+/// How long the string is that a text begins with.
+fn string(text: &str) -> usize {
+    let mut escaped = false;
+    let end = text.bytes().skip(1).position(|byte| {
+        let ends = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        ends
+    });
+    end.map_or(text.len(), |end| end + 2)
+}
+
+/// A JSON string without what is not seen.
+fn seen(word: &str) -> String {
+    let units = |c: char| {
+        c.encode_utf16(&mut [0; 2])
+            .iter()
+            .map(|unit| format!("\\u{unit:04x}"))
+            .collect()
+    };
+    word.chars()
+        .map(|c| if unseen(c) { units(c) } else { c.to_string() })
+        .collect()
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
 
-use cli::manner::manner;
+use cli::manner::{colored, manner};
 use cli::mistakes::{Words, explain, report_usage_error};
 use cli::{Cli, Verb};
 use command::Run;
@@ -69,6 +69,7 @@ pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
         environment,
         report: Rc::clone(&report),
         answered: Cell::default(),
+        color: colored(cli.global.color, environment, output::stdout::is_terminal()),
     };
     match block_on(&report, perform(&cli.verb, &run)) {
         Ok(0) => 0,

@@ -39,6 +39,7 @@ static DEMO: Spec = Spec {
     ageing: Ageing::Fixed,
     renewal: crmauth::declaration::Renewal::Never,
     words: &[],
+    pages: None,
     content_type: "application/json",
     refuses_in_json: false,
     login_is_repeatable: false,

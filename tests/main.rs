@@ -30,6 +30,7 @@ mod reader;
 mod redis;
 mod repeat;
 mod reports;
+mod requests;
 mod resolution;
 mod sandbox;
 mod sandbox_behaviour;

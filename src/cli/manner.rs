@@ -45,7 +45,7 @@ pub(super) fn locale(environment: &Environment) -> Lang {
 }
 
 /// Whether to use colour on a stream; `terminal` says whether it is one.
-pub(super) fn colored(choice: Color, environment: &Environment, terminal: bool) -> bool {
+pub fn colored(choice: Color, environment: &Environment, terminal: bool) -> bool {
     match choice {
         Color::Always => true,
         Color::Never => false,

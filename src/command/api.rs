@@ -1,49 +1,72 @@
 //! `crmauth api`: one request with the session where the system wants it, the answer's body on stdout.
 
-use std::io::Read;
-use std::path::Path;
+mod arguments;
+mod body;
+mod pages;
+mod print;
+
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Run, TargetName, seconds_or_none, target_help, targets};
-use crate::declaration::{Placement, Target};
 use crate::error::{Cause, Error, Result, error};
-use crate::http::response;
-use crate::http::{ACCEPT, CONTENT_TYPE, Effect, HeaderName, Method, Request, is_harmless};
-use crate::i18n::{Text, tr};
+use crate::http::{random_part, response};
+use crate::i18n::tr;
 use crate::lifecycle::{Account, Active, Answer};
-use crate::output::stdout::StdoutStream;
 use crate::provider::Provider;
-use crate::secret::Secret;
-use crate::url::PathFault;
+use arguments::Typed;
+use pages::List;
+use print::Out;
 
-/// Headers that say where a request goes and where it ends: one that is typed could send the session elsewhere.
-const OURS: [&str; 4] = ["Host", "Content-Length", "Transfer-Encoding", "Connection"];
+/// The first pause before a repetition of `--retry`; each one doubles, and chance adds up to as much again.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Send one authenticated request and print the answer's body
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     crmauth api zeev /api/2/tokens\n  \
-    crmauth api gluo '/webservice.php?operation=listtypes'\n  \
-    crmauth api systemsway '/api/Usuario/{session}'\n  \
-    crmauth api systemsway '/api/Usuario/{session}?id=2' -X PUT -d '{\"Ativo\":\"true\",\"UserName\":\"ana\"}'\n\n\
+    crmauth api gluo /webservice.php -Q operation=query -Q 'query=SELECT * FROM Contacts;' --paginate\n  \
+    crmauth api hellocloud /Api/V8/module -F 'data[type]=Contacts' -F 'data[attributes][last_name]=Silva'\n  \
+    crmauth api systemsway '/api/Usuario/{session}?id=2' -X PUT -F Ativo=true -F UserName=ana\n\n\
     Exit codes follow what the answer means; its body is printed whatever it is.")]
 pub struct Args {
     #[arg(value_name = "TARGET", value_parser = TargetName, help = target_help(), hide_possible_values = true)]
     target: String,
     /// The path below the target's URL, with its query; {session} stands for the session where it belongs there
     path: String,
-    /// The method [default: GET, or POST with -d]
+    /// The method [default: GET, or POST with a body]
     #[arg(short = 'X', long, value_name = "METHOD")]
     method: Option<String>,
     /// A header, K:V; repeatable
     #[arg(short = 'H', long = "header", value_name = "K:V")]
     headers: Vec<String>,
+    /// A parameter of the query, which is encoded; repeatable
+    #[arg(short = 'Q', long, value_name = "NAME=VALUE")]
+    query: Vec<String>,
     /// The body: the text itself, @FILE, or @- for stdin
-    #[arg(short, long, value_name = "DATA|@FILE|@-")]
+    #[arg(short, long, value_name = "DATA|@FILE|@-", conflicts_with_all = ["fields", "json_fields", "uploads"])]
     data: Option<String>,
+    /// A text of the body, a form or JSON as the system takes it; @FILE and @- are read; repeatable
+    #[arg(short = 'F', long = "field", value_name = "NAME=VALUE")]
+    fields: Vec<String>,
+    /// A JSON value of the body, digit by digit; repeatable
+    #[arg(short = 'J', long = "json-field", value_name = "NAME=JSON")]
+    json_fields: Vec<String>,
+    /// A file of the body, which becomes multipart; repeatable
+    #[arg(long = "upload", value_name = "NAME=@FILE")]
+    uploads: Vec<String>,
+    /// Write to FILE, mode 0600, instead of stdout (-)
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
     /// Print status line and headers too
     #[arg(short, long)]
     include: bool,
+    /// All pages of a list as one JSON array
+    #[arg(long, conflicts_with = "include")]
+    paginate: bool,
+    /// Ask again so often after 429, 502, 503 or 504, where that changes nothing
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    retry: u8,
     /// The session of another person (Zeev): an id or a user name
     #[arg(long = "as", value_name = "USER|ID")]
     person: Option<String>,
@@ -59,28 +82,24 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         return Err(error!(Usage, "api takes one TARGET"));
     };
     let named = |error: Error| error.target(&target.to_string());
-    check_path(&args.path, target).map_err(named)?;
-    let method = method(args).map_err(named)?;
-    let headers = headers(args, target).map_err(named)?;
-    let body = args
-        .data
-        .as_deref()
-        .map(|data| read_data(data, run))
-        .transpose()?;
-    let typed = Typed {
-        path: &args.path,
-        method,
-        headers,
-        body,
+    let typed = Typed::read(args, target, run).map_err(named)?;
+    let list = match args.paginate {
+        true => Some(List::read(&typed, target).map_err(named)?),
+        false => None,
     };
     let (services, sources, _servers) = run.services().await?;
+    let mut out = Out::open(args, run, &sources)?;
     let account = Account::find(&services, &sources, target, args.person.as_deref()).await?;
-    let make = |login: &Active<'_>| typed.with(login);
-    let (login, mut answer, lost) = account.exchange(make, args.min_ttl).await?;
-    let mut out = StdoutStream::default();
-    let passed = pass_on(args.include, &mut answer, &mut out).await;
-    out.end_line().await;
-    let verdict = passed.and_then(|()| verdict(&answer, &login.account));
+    let sender = Sender { args, run };
+    if let Some(list) = list {
+        let written = list.write(&sender, typed, account, &mut out).await;
+        out.end(written.is_ok(), run).await?;
+        return written.map_err(named);
+    }
+    let (login, mut answer, lost) = sender.send(account, &typed).await?;
+    let passed = out.pass_on(args.include, &mut answer).await;
+    out.end(passed.is_ok(), run).await?;
+    let verdict = passed.and_then(|()| verdict(&answer, &login.account, &typed));
     match lost {
         Some(lost) => Err(lost),
         None => verdict.map_err(|error| answer.doubt(error)),
@@ -88,183 +107,42 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     .map_err(named)
 }
 
-/// Checks a path before there is a session.
-fn check_path(path: &str, target: &Target) -> Result<()> {
-    let refuse = |why: Text| {
-        let error = error!(Usage, "PATH {why}", why);
-        Err(error.hint(tr!(
-            "PATH is joined to the target's URL, as in `crmauth api --help`"
-        )))
-    };
-    match PathFault::of(path) {
-        None => {}
-        Some(PathFault::Url | PathFault::TwoSlashes) => {
-            return refuse(tr!("is a URL; it must be a path below the target's URL"));
-        }
-        Some(PathFault::Character(_)) => {
-            return refuse(tr!(
-                "holds white space, a control character, a backslash or a fragment"
-            ));
-        }
-        Some(PathFault::Outside) => return refuse(tr!("leads out of the target's URL (..)")),
-    }
-    let place = path.split('?').next().unwrap_or_default();
-    if target.spec.placement == Placement::Path && !place.contains("{session}") {
-        let error = error!(Usage, "PATH names no {{session}} before its query");
-        return Err(error.hint(tr!(
-            "{product} wants it as a segment of the path",
-            product = target.spec.product
-        )));
-    }
-    Ok(())
+/// Sends requests as the command line has it.
+struct Sender<'a> {
+    args: &'a Args,
+    run: &'a Run<'a>,
 }
 
-fn method(args: &Args) -> Result<Method> {
-    let default = if args.data.is_some() { "POST" } else { "GET" };
-    let method = args
-        .method
-        .as_deref()
-        .unwrap_or(default)
-        .to_ascii_uppercase();
-    let method = Method::from_bytes(method.as_bytes()).ok();
-    // CONNECT asks for a tunnel and not for a path.
-    method
-        .filter(|method| *method != Method::CONNECT)
-        .ok_or_else(|| {
-            error!(
-                Usage, "-X names no HTTP method";
-                hint "a method is one word, such as GET, POST, PUT or DELETE"
-            )
-        })
-}
-
-fn headers(args: &Args, target: &Target) -> Result<Vec<(HeaderName, Secret)>> {
-    args.headers
-        .iter()
-        .map(|header| read_header(header, target))
-        .collect()
-}
-
-fn read_header(header: &str, target: &Target) -> Result<(HeaderName, Secret)> {
-    let refuse = |why: Text, hint: Text| Err(Error::new(Cause::Usage, why).hint(hint));
-    let example = || tr!("for example -H 'Accept: text/plain'");
-    let Some((name, value)) = header.split_once(':') else {
-        return refuse(
-            tr!("-H takes a name and a value with a colon between them"),
-            example(),
-        );
-    };
-    let (name, value) = (name.trim(), value.trim());
-    let parsed = HeaderName::from_bytes(name.as_bytes());
-    let Some(parsed) = parsed
-        .ok()
-        .filter(|_| !value.chars().any(|c| c.is_control() && c != '\t'))
-    else {
-        return refuse(tr!("-H names no header that HTTP can carry"), example());
-    };
-    if OURS.iter().any(|ours| parsed == *ours) {
-        let why = tr!(
-            "-H names {name}, which follows from the URL and the body",
-            name
-        );
-        return refuse(why, tr!("leave it out"));
-    }
-    if target.spec.placement == Placement::Bearer && parsed == "Authorization" {
-        let hint = tr!("leave it out; to send another token, use curl");
-        return refuse(
-            tr!("-H names Authorization, which carries the session"),
-            hint,
-        );
-    }
-    Ok((parsed, Secret::new(value.to_owned())))
-}
-
-fn read_data(data: &str, run: &Run<'_>) -> Result<Vec<u8>> {
-    let Some(name) = data.strip_prefix('@') else {
-        return Ok(data.as_bytes().to_vec());
-    };
-    let mut bytes = Vec::new();
-    let read = match name {
-        "-" => std::io::stdin()
-            .lock()
-            .read_to_end(&mut bytes)
-            .map(|_| bytes),
-        name => std::fs::read(run.environment.cwd().join(Path::new(name))),
-    };
-    read.map_err(|error| {
-        let message = match name {
-            "-" => tr!("stdin, the body of -d @-, cannot be read"),
-            name => tr!("{name}, the body of -d, cannot be read", name),
-        };
-        let error = Error::new(Cause::Usage, message).because(error);
-        error.hint(tr!("-d takes the text itself, @FILE, or @- for stdin"))
-    })
-}
-
-/// A request as it was typed.
-struct Typed<'a> {
-    path: &'a str,
-    method: Method,
-    headers: Vec<(HeaderName, Secret)>,
-    body: Option<Vec<u8>>,
-}
-
-impl Typed<'_> {
-    fn is_harmless(&self) -> bool {
-        is_harmless(&self.method)
-    }
-
-    /// The request with the session where the system wants it.
-    fn with(&self, login: &Active<'_>) -> Request {
-        let (spec, token) = (login.target().spec, &login.session.token);
-        let url = login.place(self.path);
-        let effect = if self.is_harmless() {
-            Effect::None
-        } else {
-            Effect::Change
-        };
-        let mut request = Request::new(self.method.clone(), url)
-            .effect(effect)
-            .secret(token);
-        for (name, value) in &self.headers {
-            request = request.header(name.clone(), value.clone());
+impl Sender<'_> {
+    /// Sends a request, and again after a while where the server is away and `--retry` allows it.
+    async fn send<'a>(
+        &self,
+        mut account: Account<'a>,
+        typed: &Typed,
+    ) -> Result<(Active<'a>, Answer, Option<Error>)> {
+        let (args, timeout) = (self.args, self.run.global.timeout);
+        for tried in 0.. {
+            let make = |login: &Active<'_>| typed.with(login);
+            let (login, answer, lost) = account.exchange(make, args.min_ttl).await?;
+            let pause = match answer.response.retry_after {
+                Some(wait) => Duration::from_secs(wait),
+                None => (PAUSE * 2u32.pow(tried.min(6)) + random_part(PAUSE)).min(timeout),
+            };
+            let away = matches!(answer.response.status, 429 | 502..=504);
+            if !away || tried >= u32::from(args.retry) || pause > timeout {
+                return Ok((login, answer, lost));
+            }
+            account = login.account.again();
+            account.note(tr!("asking again in {wait} ms", wait = pause.as_millis()));
+            tokio::time::sleep(pause).await;
+            account = account.again();
         }
-        if spec.placement == Placement::Bearer {
-            request = request.bearer(token);
-        }
-        let given = |name: HeaderName| self.headers.iter().any(|(other, _)| *other == name);
-        let content_type = || Secret::new(spec.content_type.to_owned());
-        if self.body.is_some() && !given(CONTENT_TYPE) {
-            request = request.header(CONTENT_TYPE, content_type());
-        }
-        if spec.content_type.ends_with("json") && !given(ACCEPT) {
-            request = request.header(ACCEPT, content_type());
-        }
-        match &self.body {
-            Some(body) => request.body(body),
-            None => request,
-        }
+        unreachable!("tries are counted up to --retry")
     }
-}
-
-/// Writes the answer as it comes, byte for byte.
-async fn pass_on(include: bool, answer: &mut Answer, out: &mut StdoutStream) -> Result<()> {
-    if include {
-        out.write(answer.response.head().into_bytes()).await?;
-    }
-    out.write(answer.response.body.clone()).await?;
-    if let Some(error) = answer.broken.take() {
-        return Err(error);
-    }
-    while let Some(part) = answer.response.next().await? {
-        answer.keep(&part);
-        out.write(part).await?;
-    }
-    Ok(())
 }
 
 /// Turns what the answer means into an exit code: its status, and what the system says under any.
-fn verdict(answer: &Answer, account: &Account<'_>) -> Result<u8> {
+fn verdict(answer: &Answer, account: &Account<'_>, typed: &Typed) -> Result<u8> {
     let (target, response) = (account.target(), &answer.response);
     let (host, status) = (&response.host, response.status);
     if response.refused_in_front(target.spec.refuses_in_json) {
@@ -300,6 +178,10 @@ fn verdict(answer: &Answer, account: &Account<'_>) -> Result<u8> {
         Cause::Refused => error.hint(tr!(
             "`crmauth status {target} --check` tells whether the session is alive",
             target
+        )),
+        Cause::NotFound if status == 405 => error.hint(tr!(
+            "{method} is not taken there; -X METHOD names another one",
+            method = typed.method
         )),
         Cause::NotFound => error.hint(tr!("is PATH right? It is joined to the target's URL")),
         Cause::Unavailable | Cause::RateLimited | Cause::ServerTimeout => {

@@ -79,7 +79,7 @@ pub struct Global {
     /// Say what is done and why; -vv also shows every request
     #[arg(short, long, action = ArgAction::Count)]
     pub verbose: u8,
-    /// Colour on stderr: auto, always or never
+    /// Colour: auto, always or never
     #[arg(
         long,
         value_name = "WHEN",
@@ -128,6 +128,8 @@ pub struct Run<'a> {
     pub report: Rc<Report>,
     /// Whether an answer has been begun, so that nothing else may stand on stdout.
     pub answered: Cell<bool>,
+    /// Whether to use colour on stdout.
+    pub color: bool,
 }
 
 impl Run<'_> {

@@ -8,6 +8,8 @@ mod target;
 pub use field::{COMMON, Default, FLAG, Field, Group, Kind, Need, is_on};
 pub use target::{Settings, Target};
 
+use serde_json::{Map, Value};
+
 use crate::error::Result;
 use crate::i18n::{Text, tr};
 pub use crate::url::BaseUrl;
@@ -48,6 +50,8 @@ pub struct Spec {
     pub renewal: Renewal,
     /// Words and numbers of its protocol, in requests and answers, that tell nothing of anybody.
     pub words: &'static [&'static [&'static str]],
+    /// How `api --paginate` asks for a list.
+    pub pages: Option<&'static Pages>,
     /// The content type of `crmauth api -d`.
     pub content_type: &'static str,
     /// Whether `--as` works.
@@ -130,6 +134,20 @@ impl Spec {
     pub fn field(&self, name: &str) -> Option<&'static Field> {
         self.all_fields().find(|field| field.name == name)
     }
+}
+
+/// A query's parameters, decoded.
+pub type Query = Vec<(String, String)>;
+
+/// A list that comes page by page.
+#[derive(Debug)]
+pub struct Pages {
+    /// The answer's member that contains the rows.
+    pub rows: &'static str,
+    /// Makes a query's parameters ask for a page, counted from 0; an error where they ask for no list.
+    pub ask: fn(Query, usize) -> Result<Query>,
+    /// Whether another page follows this answer, with so many rows.
+    pub more: fn(&Map<String, Value>, usize) -> bool,
 }
 
 /// Sets of fields of which one is used.

@@ -61,6 +61,11 @@ impl Draft {
         self.temporary.as_file().metadata()
     }
 
+    /// Writes a part of it.
+    pub fn add(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.temporary.write_all(bytes)
+    }
+
     /// Writes and syncs it.
     pub fn fill(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.temporary.write_all(bytes)?;

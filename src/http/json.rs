@@ -27,7 +27,7 @@ pub struct Json {
 }
 
 impl Json {
-    pub(super) fn fields(&self) -> &Map<String, Value> {
+    pub fn fields(&self) -> &Map<String, Value> {
         &self.fields
     }
 

@@ -27,6 +27,7 @@ use crate::error::{Cause, Error, Result, error};
 use crate::http::response::{Response, is_away};
 use crate::i18n::tr;
 use crate::report::Report;
+use crate::secret::BLANK;
 use clients::{Route, is_private, is_public};
 use failure::{Outcome, explain};
 use header::host_of;
@@ -39,6 +40,7 @@ pub use hyper::body::Bytes;
 pub use proxy_url::Proxies;
 pub use request::{Effect, Request, is_harmless};
 pub use reqwest::Method;
+use reqwest::header::CACHE_CONTROL;
 pub use reqwest::header::{
     self as headers, ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
 };
@@ -145,6 +147,9 @@ impl Channel<'_> {
             elapsed = started.elapsed().as_millis()
         );
         self.report.trace(Some(self.target), line);
+        if !whole {
+            self.trace_heads(request, &outcome);
+        }
         if let Some(transcript) = &mut *self.http.transcript.borrow_mut() {
             transcript.add(self, request, &outcome, started.elapsed());
         }
@@ -173,6 +178,27 @@ impl Channel<'_> {
             doubt
         );
         Err(Error::new(Cause::Timeout, message).into())
+    }
+
+    /// Shows the heads of a request of the user's own and of its answer (`-vv`); what may be a secret is blanked.
+    fn trace_heads(&self, request: &Request, outcome: &Outcome) {
+        const SHOWN: [HeaderName; 3] = [ACCEPT, CONTENT_TYPE, CACHE_CONTROL];
+        for (name, value) in &request.headers {
+            let shown = SHOWN.contains(name).then(|| value.expose());
+            let line = ["> ", name.as_str(), ": ", shown.unwrap_or(BLANK)].concat();
+            self.report.trace_foreign(self.target, &line);
+        }
+        let head = outcome.as_ref().map(Response::head).unwrap_or_default();
+        for line in head.lines().filter(|line| !line.is_empty()) {
+            let line = match line.split_once(": ") {
+                Some((name @ ("set-cookie" | "location" | "link" | "refresh"), _)) => {
+                    [name, ": ", BLANK].concat()
+                }
+                _ => line.to_owned(),
+            };
+            self.report
+                .trace_foreign(self.target, &["< ", &line].concat());
+        }
     }
 
     async fn once(&self, request: &Request, route: &Route, whole: bool, fresh: bool) -> Outcome {

@@ -53,6 +53,12 @@ impl Replacement {
         })
     }
 
+    /// Adds a part to what will stand there.
+    pub fn add(&mut self, bytes: &[u8]) -> Result<()> {
+        let added = self.draft.add(bytes);
+        added.map_err(|error| failed(&self.path, &tr!("cannot be written"), error))
+    }
+
     /// Returns warnings, each a sentence without a full stop.
     pub fn write(mut self, bytes: &[u8]) -> Result<Vec<Text>> {
         let path = self.path;

@@ -112,6 +112,7 @@ static SPEC: Spec = Spec {
     ageing: Ageing::Fixed,
     renewal: Renewal::Never,
     words: &[&["1", "Bearer"]],
+    pages: None,
     content_type: "application/json",
     refuses_in_json: false,
     login_is_repeatable: true,

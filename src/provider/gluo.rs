@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::{Context, Judgement, Life, LoginError, Match, Probe, Provider, Revocation, by_object};
-use crate::declaration::{Ageing, Field, Kind, Placement, Renewal, Spec};
+use crate::declaration::{Ageing, Field, Kind, Pages, Placement, Query, Renewal, Spec};
 use crate::error::{Cause, Error, Result, error};
 use crate::http::response::{self, Json, Response};
 use crate::http::{Effect, Request, random_part};
@@ -108,6 +108,7 @@ static SPEC: Spec = Spec {
             "Fatal error",
         ],
     ],
+    pages: Some(&PAGES),
     content_type: "application/x-www-form-urlencoded",
     refuses_in_json: true,
     login_is_repeatable: true,
@@ -123,6 +124,15 @@ static PROBE: Probe = Probe {
     install_paths: &["crm", "vtigercrm"],
     probe_user: Some(|context| Box::pin(probe_user(context))),
     ..Probe::BY_STATUS
+};
+
+/// A query gets 100 rows at most (vtiger's source).
+const PAGE: usize = 100;
+
+static PAGES: Pages = Pages {
+    rows: "result",
+    ask: ask_page,
+    more: |_, rows| rows == PAGE,
 };
 
 pub struct Gluo;
@@ -293,6 +303,30 @@ fn outrun(answer: &Response) -> Error {
             .unwrap_or_default(),
     )
     .status(answer.status)
+}
+
+fn ask_page(mut pairs: Query, page: usize) -> Result<Query> {
+    let queries = pairs.contains(&("operation".to_owned(), "query".to_owned()));
+    let found = pairs
+        .iter_mut()
+        .find(|(name, _)| name == "query" && queries);
+    let Some((_, query)) = found else {
+        return Err(error!(
+            Usage, "--paginate goes through the rows of a query";
+            hint "add -Q operation=query -Q 'query=SELECT * FROM Contacts;'"
+        ));
+    };
+    let select = query.trim().trim_end_matches(';').trim_end();
+    let unquoted: String = select.split('\'').step_by(2).collect();
+    let limited = |word: &str| word.eq_ignore_ascii_case("limit");
+    if unquoted.split_whitespace().any(limited) {
+        return Err(error!(
+            Usage, "the query has a LIMIT of its own, which --paginate sets";
+            hint "leave LIMIT out, or --paginate"
+        ));
+    }
+    *query = format!("{select} LIMIT {}, {PAGE};", page * PAGE);
+    Ok(pairs)
 }
 
 fn recognise(answer: &Response) -> Match {

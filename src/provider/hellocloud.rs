@@ -7,10 +7,10 @@ mod refusal;
 
 use super::{Context, Judgement, Life, LoginError, Match, Probe, Provider, Renewed, Revocation};
 use crate::declaration::{
-    Ageing, Credentials, Default, Field, Group, Kind, Placement, Renewal, Spec,
+    Ageing, Credentials, Default, Field, Group, Kind, Pages, Placement, Query, Renewal, Spec,
 };
-use crate::error::{Cause, Error, Result};
-use crate::http::response::Response;
+use crate::error::{Cause, Error, Result, error};
+use crate::http::response::{self, Response};
 use crate::http::{Effect, Request};
 use crate::i18n::tr;
 use crate::secret::{Fields, Secret};
@@ -99,6 +99,7 @@ static SPEC: Spec = Spec {
     ageing: Ageing::Fixed,
     renewal: Renewal::OnceExpired,
     words: &[&["password", "client_credentials", "refresh_token", "Bearer", "access_denied", "invalid_client", "invalid_request", "invalid_grant", "unknown_error", "unsupported_grant_type", "Access token has been revoked", "Access token could not be verified", "Token has been revoked", "Missing \"Authorization\" header", "Not found"]],
+    pages: Some(&PAGES),
     content_type: MEDIA_TYPE,
     refuses_in_json: true,
     login_is_repeatable: false,
@@ -119,6 +120,17 @@ static PROBE: Probe = Probe {
     // SuiteCRM 8 keeps the interface of version 7 in `legacy`.
     install_paths: &["legacy", "suitecrm", "crm"],
     ..Probe::BY_STATUS
+};
+
+static PAGES: Pages = Pages {
+    rows: "data",
+    ask: ask_page,
+    // On the last page it is null (recording).
+    more: |answer, _| {
+        answer
+            .get("links")
+            .is_some_and(|links| links["next"].is_string())
+    },
 };
 
 pub struct HelloCloud;
@@ -222,8 +234,38 @@ impl Provider for HelloCloud {
     }
 
     fn explain(&self, answer: &Response) -> Option<Error> {
-        refusal::explain(answer)
+        refusal::explain(answer).or_else(|| lost_link(answer))
     }
+}
+
+/// SuiteCRM's own `links` lack `Api/`, and are not found as they stand (recording).
+fn lost_link(answer: &Response) -> Option<Error> {
+    let (_, rest) = answer
+        .path
+        .split_once("/V8/")
+        .filter(|_| answer.status == 404)?;
+    let error = response::status_error(&answer.host, &answer.path, 404);
+    let hint = || {
+        tr!(
+            "links in SuiteCRM's answers lack Api/: ask for /Api/V8/{rest}",
+            rest
+        )
+    };
+    (!answer.path.contains("/Api/")).then(|| error.hint(hint()))
+}
+
+/// Without a number the next page would be the first one again (recording).
+fn ask_page(mut pairs: Query, page: usize) -> Result<Query> {
+    let first = pairs.iter().position(|(name, _)| name == "page[number]");
+    let first = first.map_or("1".to_owned(), |at| pairs.remove(at).1);
+    let Ok(first) = first.parse::<u32>() else {
+        return Err(error!(Usage, "page[number] is no number"));
+    };
+    pairs.push((
+        "page[number]".to_owned(),
+        (first as usize + page).to_string(),
+    ));
+    Ok(pairs)
 }
 
 fn recognise(answer: &Response) -> Match {

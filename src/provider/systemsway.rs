@@ -68,6 +68,7 @@ static SPEC: Spec = Spec {
     ageing: Ageing::SingleSeat { ask_after: 120 },
     renewal: Renewal::Never,
     words: &[&["OK", "ERROR", "00", "01", "NA"]],
+    pages: None,
     content_type: "application/json",
     refuses_in_json: false,
     login_is_repeatable: false,

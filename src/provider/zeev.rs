@@ -74,6 +74,7 @@ static SPEC: Spec = Spec {
     ageing: Ageing::Fixed,
     renewal: Renewal::WhileAlive,
     words: &[&["impersonate"]],
+    pages: None,
     content_type: "application/json",
     refuses_in_json: false,
     login_is_repeatable: false,

@@ -319,6 +319,20 @@ impl Report {
         self.safe(&text.render(self.manner.lang))
     }
 
+    /// A line of somebody else's that belongs to a request (`-vv`).
+    pub fn trace_foreign(&self, target: &Target, line: &str) {
+        if self.tells(2) {
+            let line = Foreign::new(line).clean(&self.redactor);
+            let target = Some(target.to_string().into());
+            self.say(
+                &("trace", tr!("trace:")),
+                AnsiColor::BrightBlack,
+                target,
+                &line,
+            );
+        }
+    }
+
     pub fn is_at_terminal(&self) -> bool {
         self.manner.person
     }

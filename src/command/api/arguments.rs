@@ -1,0 +1,217 @@
+//! What was typed for a request, checked before there is a session.
+
+use super::super::Run;
+use super::Args;
+use super::body::{Body, encoded};
+use crate::declaration::{Placement, Target};
+use crate::error::{Cause, Error, Result, error};
+use crate::http::{ACCEPT, CONTENT_TYPE, Effect, HeaderName, Method, Request, is_harmless};
+use crate::i18n::{Text, tr};
+use crate::lifecycle::Active;
+use crate::secret::{Secret, percent};
+use crate::url::PathFault;
+
+/// Headers that say where a request goes and where it ends: one that is typed could send the session elsewhere.
+const OURS: [&str; 4] = ["Host", "Content-Length", "Transfer-Encoding", "Connection"];
+
+/// A request as it was typed.
+pub struct Typed {
+    /// With its query.
+    pub path: String,
+    pub method: Method,
+    headers: Vec<(HeaderName, Secret)>,
+    body: Option<Body>,
+}
+
+impl Typed {
+    pub fn read(args: &Args, target: &Target, run: &Run<'_>) -> Result<Self> {
+        check_path(&args.path, target)?;
+        let mut path = args.path.clone();
+        for typed in &args.query {
+            let separator = match path.find('?') {
+                None => "?",
+                Some(_) if path.ends_with(['?', '&']) => "",
+                Some(_) => "&",
+            };
+            path = [&path, separator, &encoded("-Q", typed)?].concat();
+        }
+        let body = Body::read(args, target.spec, run)?;
+        let method = method(args, body.is_some())?;
+        let headers: Result<Vec<_>> = args
+            .headers
+            .iter()
+            .map(|header| read_header(header, target))
+            .collect();
+        let typed = Self {
+            path,
+            method,
+            headers: headers?,
+            body,
+        };
+        if typed.body.as_ref().is_some_and(Body::is_multipart) && typed.has_header(&CONTENT_TYPE) {
+            return Err(
+                error!(Usage, "-H names Content-Type, which follows from --upload"; hint "leave it out"),
+            );
+        }
+        if args.retry > 0 && !typed.is_harmless() {
+            return Err(error!(
+                Usage, "--retry repeats GET, HEAD and OPTIONS, and no {method}", method = typed.method;
+                hint "what may have changed something is not sent twice"
+            ));
+        }
+        Ok(typed)
+    }
+
+    pub fn is_harmless(&self) -> bool {
+        is_harmless(&self.method)
+    }
+
+    fn has_header(&self, name: &HeaderName) -> bool {
+        self.headers.iter().any(|(other, _)| other == name)
+    }
+
+    /// The request with the session where the system wants it: in the body of a form that is posted, since web servers
+    /// write URLs into their logs.
+    pub fn with(&self, login: &Active<'_>) -> Request {
+        let (spec, token) = (login.target().spec, &login.session.token);
+        let empty = Body::empty();
+        let field = match spec.placement {
+            Placement::Query(name)
+                if self.method == Method::POST && !self.has_header(&CONTENT_TYPE) =>
+            {
+                Some((name, token.expose()))
+            }
+            _ => None,
+        };
+        let url = match field {
+            Some(_) => login.url().join(&self.path),
+            None => login.place(&self.path),
+        };
+        let effect = if self.is_harmless() {
+            Effect::None
+        } else {
+            Effect::Change
+        };
+        let mut request = Request::new(self.method.clone(), url)
+            .effect(effect)
+            .secret(token);
+        for (name, value) in &self.headers {
+            request = request.header(name.clone(), value.clone());
+        }
+        if spec.placement == Placement::Bearer {
+            request = request.bearer(token);
+        }
+        let body = self.body.as_ref().or(field.map(|_| &empty));
+        if let Some(body) = body.filter(|_| !self.has_header(&CONTENT_TYPE)) {
+            request = request.header(CONTENT_TYPE, Secret::new(body.content_type.clone()));
+        }
+        if spec.content_type.ends_with("json") && !self.has_header(&ACCEPT) {
+            request = request.header(ACCEPT, Secret::new(spec.content_type.to_owned()));
+        }
+        match body {
+            Some(body) => request.body(&body.bytes(field)),
+            None => request,
+        }
+    }
+}
+
+fn check_path(path: &str, target: &Target) -> Result<()> {
+    let refuse = |why: Text, hint: Text| Err(error!(Usage, "PATH {why}", why).hint(hint));
+    let joined = || tr!("PATH is joined to the target's URL, as in `crmauth api --help`");
+    let quote = path
+        .chars()
+        .find(|c| matches!(c, '"' | '\''))
+        .map(PathFault::Character);
+    match PathFault::of(path).or(quote) {
+        None => {}
+        Some(PathFault::Url | PathFault::TwoSlashes) => {
+            return refuse(
+                tr!("is a URL; it must be a path below the target's URL"),
+                joined(),
+            );
+        }
+        Some(PathFault::Outside) => {
+            return refuse(tr!("leads out of the target's URL (..)"), joined());
+        }
+        Some(PathFault::Character(c)) => {
+            let what = match c {
+                ' ' => tr!("contains a space"),
+                '#' => tr!("contains a fragment (#)"),
+                '\\' => tr!("contains a backslash"),
+                '"' | '\'' => tr!("contains a quote ({c})", c),
+                c if c.is_whitespace() => tr!("contains white space"),
+                _ => tr!("contains a control character"),
+            };
+            let escaped = percent(&c.to_string());
+            return refuse(
+                what,
+                tr!(
+                    "-Q NAME=VALUE adds a parameter and encodes it; elsewhere in PATH write {escaped}",
+                    escaped
+                ),
+            );
+        }
+    }
+    let place = path.split('?').next().unwrap_or_default();
+    if target.spec.placement == Placement::Path && !place.contains("{session}") {
+        let error = error!(Usage, "PATH names no {{session}} before its query");
+        return Err(error.hint(tr!(
+            "{product} wants it as a segment of the path",
+            product = target.spec.product
+        )));
+    }
+    Ok(())
+}
+
+fn method(args: &Args, has_body: bool) -> Result<Method> {
+    let default = if has_body { "POST" } else { "GET" };
+    let method = args
+        .method
+        .as_deref()
+        .unwrap_or(default)
+        .to_ascii_uppercase();
+    let method = Method::from_bytes(method.as_bytes()).ok();
+    // CONNECT asks for a tunnel and not for a path.
+    method
+        .filter(|method| *method != Method::CONNECT)
+        .ok_or_else(|| {
+            error!(
+                Usage, "-X names no HTTP method";
+                hint "a method is one word, such as GET, POST, PUT or DELETE"
+            )
+        })
+}
+
+fn read_header(header: &str, target: &Target) -> Result<(HeaderName, Secret)> {
+    let refuse = |why: Text, hint: Text| Err(Error::new(Cause::Usage, why).hint(hint));
+    let example = || tr!("for example -H 'Accept: text/plain'");
+    let Some((name, value)) = header.split_once(':') else {
+        return refuse(
+            tr!("-H takes a name and a value with a colon between them"),
+            example(),
+        );
+    };
+    let (name, value) = (name.trim(), value.trim());
+    let parsed = HeaderName::from_bytes(name.as_bytes());
+    let Some(parsed) = parsed
+        .ok()
+        .filter(|_| !value.chars().any(|c| c.is_control() && c != '\t'))
+    else {
+        return refuse(tr!("-H names no header that HTTP can carry"), example());
+    };
+    if OURS.iter().any(|ours| parsed == *ours) {
+        let why = tr!(
+            "-H names {name}, which follows from the URL and the body",
+            name
+        );
+        return refuse(why, tr!("leave it out"));
+    }
+    if target.spec.placement == Placement::Bearer && parsed == "Authorization" {
+        let hint = tr!("leave it out; to send another token, use curl");
+        return refuse(
+            tr!("-H names Authorization, which carries the session"),
+            hint,
+        );
+    }
+    Ok((parsed, Secret::new(value.to_owned())))
+}
