@@ -57,12 +57,8 @@ impl Redactor {
         let needle = folded(secret.expose());
         if !needle.is_empty() && !matches!(known.needles.get(&*needle), Some(Kind::Secret(_))) {
             known.add(&needle, Kind::Secret(known.secrets.len()));
-            let length = needle.len().clamp(FORM_MIN, DIGITS_MIN);
-            known.shortest = match known.secrets.len() {
-                0 => length,
-                _ => known.shortest.min(length),
-            };
             known.secrets.push(secret.clone());
+            known.undigested.push(secret.clone());
         }
     }
 
@@ -113,11 +109,10 @@ impl Redactor {
 #[derive(Default)]
 struct Known {
     secrets: Vec<Secret>,
-    /// The length of the shortest hash or encoding of one, or less.
-    shortest: usize,
-    /// The numbers of secrets whose digits and whose other spellings are among the needles: most runs have nothing to blank.
-    digested: usize,
+    /// How many secrets have their other spellings among the needles: most runs have nothing to blank.
     spelled: usize,
+    /// The secrets whose hashes and encodings are not among the needles.
+    undigested: Vec<Secret>,
     /// Everything to look for, folded. It is sorted, so that a text is compared with its neighbours only.
     needles: BTreeMap<Vec<u8>, Kind>,
     /// A bit for each hash of a needle's first bytes: it rules out most places of a text.
@@ -152,14 +147,10 @@ impl Known {
             self.spelled += 1;
             self.add_all(&spellings(secret.expose()), Kind::Spelling);
         }
-        let may_contain = length >= self.shortest;
-        while let Some(secret) = self
-            .secrets
-            .get(self.digested)
-            .filter(|_| may_contain)
-            .cloned()
-        {
-            self.digested += 1;
+        let may_contain =
+            |secret: &mut Secret| length >= secret.expose().len().clamp(FORM_MIN, DIGITS_MIN);
+        let digested: Vec<_> = self.undigested.extract_if(.., may_contain).collect();
+        for secret in digested {
             self.add_all(&digits(secret.expose()), Kind::Digits);
         }
     }
