@@ -95,6 +95,33 @@ fn shapes(system: &str) -> Shapes {
 }
 
 #[test]
+fn a_session_in_the_path_is_seen_nowhere_however_short() {
+    let path = "/api/Usuario/{session}/api?x={session}";
+    for token in ["z", "zq7", "api", "%7E", "Tk+7/a?b&c=d%e"] {
+        let shown = "/Usuario/***";
+        for status in [401, 404, 429, 500] {
+            let server = Server::start(login("systemsway", token));
+            server.rest(Reply::json(status, "{}"));
+            let machine = machine_at(&server);
+            for line in ["api systemsway -vv", "api systemsway --json"] {
+                let arguments: Vec<&str> = line.split(' ').chain([path]).collect();
+                let outcome = machine.run_args(&arguments);
+                assert_ne!(outcome.code, 0);
+                for line in outcome
+                    .stderr
+                    .lines()
+                    .filter(|line| line.contains("/Usuario"))
+                {
+                    assert!(line.contains(shown), "{token}: {line}");
+                }
+                let told = status != 404 || outcome.stderr.contains(shown);
+                assert!(told, "{token}: {}", outcome.stderr);
+            }
+        }
+    }
+}
+
+#[test]
 fn each_system_gets_the_session_where_it_wants_it() {
     for (system, target, accept, content_type) in [
         (

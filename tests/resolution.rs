@@ -140,3 +140,86 @@ fn check(name: &str, case: &Case, plugins: Option<&std::path::Path>) {
         );
     }
 }
+
+const NOT: &str = "not encrypted: whoever shares the network can read the credentials";
+const PUBLIC: &str = "would send the credentials readable over a public network";
+const UNCHECKED: &str = "through a proxy cannot be checked for a private address";
+
+/// The HTTP client keeps no reason of a SOCKS proxy's.
+const LOST: &str = "cannot connect to 127.0.0.1:";
+
+/// Where plain http goes without encryption: the URL's host, the proxy, what is allowed besides, who listens, and what is
+/// said: a warning, or why nothing was sent.
+#[rustfmt::skip]
+const PLAIN: &[(&str, &str, &str, &str, &str)] = &[
+    ("127.0.0.1", "", "", "127.0.0.1", ""),
+    ("10.1.2.3", "", "", "10.1.2.3", NOT),
+    ("8.8.8.8", "", "", "8.8.8.8", PUBLIC),
+    ("8.8.2056", "", "", "8.8.8.8", PUBLIC),
+    ("[::ffff:8.8.8.8]", "", "", "8.8.8.8", PUBLIC),
+    ("private.example", "", "", "10.1.2.3", NOT),
+    ("public.example", "", "", "8.8.8.8", PUBLIC),
+    ("public.example", "", "HTTP", "8.8.8.8", NOT),
+    ("127.0.0.1", "http://127.0.0.1", "PROXY", "127.0.0.1", ""),
+    ("127.0.0.1", "http://10.1.2.3", "PROXY", "10.1.2.3", NOT),
+    ("127.0.0.1", "http://private.example", "PROXY", "10.1.2.3", NOT),
+    ("10.9.9.9", "http://127.0.0.1", "PROXY", "127.0.0.1", NOT),
+    ("127.0.0.1", "http://8.8.8.8", "PROXY", "8.8.8.8", PUBLIC),
+    ("127.0.0.1", "8.8.8.8", "PROXY", "8.8.8.8", PUBLIC),
+    ("127.0.0.1", "http://134744072", "PROXY", "8.8.8.8", PUBLIC),
+    ("127.0.0.1", "http://[::ffff:8.8.8.8]", "PROXY", "8.8.8.8", PUBLIC),
+    ("127.0.0.1", "http://u:p@public.example", "PROXY", "8.8.8.8", PUBLIC),
+    ("127.0.0.1", "socks5://8.8.8.8", "PROXY", "8.8.8.8", PUBLIC),
+    ("127.0.0.1", "socks5h://public.example", "PROXY", "8.8.8.8", LOST),
+    ("127.0.0.1", "socks4a://public.example", "PROXY", "8.8.8.8", LOST),
+    ("8.8.8.8", "http://127.0.0.1", "PROXY", "127.0.0.1", PUBLIC),
+    ("private.example", "http://127.0.0.1", "PROXY", "127.0.0.1", UNCHECKED),
+    ("private.example", "http://8.8.8.8", "PROXY", "8.8.8.8", PUBLIC),
+    ("private.example", "http://8.8.8.8", "PROXY HTTP", "8.8.8.8", NOT),
+    ("127.0.0.1", "http://8.8.8.8", "PROXY HTTP", "8.8.8.8", NOT),
+];
+
+#[test]
+fn plain_http_is_judged_by_every_address_that_is_connected_to() {
+    if !network::possible() {
+        return;
+    }
+    at_once(PLAIN, |row @ (host, proxy, allowed, listens, said)| {
+        let network = Network::enter();
+        network.add("8.8.8.8");
+        network.add("10.1.2.3");
+        let refused = !["", NOT].contains(said);
+        let script = (!refused).then(|| canned::zeev(TOKEN));
+        let server = Server::start_at(
+            listens.parse().expect("an address"),
+            script.into_iter().collect(),
+        );
+        let port = server.address().port();
+        let mut machine = Machine::new();
+        machine
+            .set("ZEEV_URL", &format!("http://{host}:{port}"))
+            .set("ZEEV_USERNAME", "maria")
+            .secret("ZEEV_PASSWORD", "pW-Zv3Ed7Cr1Fv5");
+        if !proxy.is_empty() {
+            machine.set("all_proxy", &format!("{proxy}:{port}"));
+        }
+        for what in allowed.split_whitespace() {
+            machine.set(&format!("ZEEV_ALLOW_{what}"), "1");
+        }
+        let hosts = "8.8.8.8 public.example\n10.1.2.3 private.example";
+        let etc = network::etc(&machine, hosts, None, "hosts: files");
+        let command = machine.command(&["login", "zeev"]);
+        let outcome = machine.finish(wrapped(&command, &etc));
+        let code = match *said {
+            LOST => 5,
+            _ if refused => 2,
+            _ => 0,
+        };
+        assert_eq!(outcome.code, code, "{row:?}: {}", outcome.stderr);
+        assert_eq!(server.connections(), usize::from(!refused), "{row:?}");
+        match *said {
+            "" => assert_eq!(outcome.stderr, "", "{row:?}"),
+            said => assert!(outcome.stderr.contains(said), "{row:?}: {}", outcome.stderr),
+        }
+    });
+}

@@ -6,12 +6,13 @@ use rcgen::{
     KeyUsagePurpose, date_time_ymd,
 };
 
+use rustix::process::Signal;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use crate::broker;
-use crate::support::machine::installed;
+use crate::support::machine::{installed, signal};
 use crate::support::tls::Identity;
 use crate::support::{Machine, Reply, Server, at_once};
 
@@ -318,6 +319,8 @@ fn a_file_may_have_several_certificates() {
             expect("one of two", &PLACES, &file, &[&server], None);
         }
     }
+    let marked = format!("\u{feff}{}", right.pem());
+    expect("a byte order mark", &PLACES[..2], &marked, &[&server], None);
     expect(
         "a server's beside a CA's",
         &PLACES[..1],
@@ -887,4 +890,22 @@ fn certificates_that_the_environment_names_and_are_not_there_are_named() {
         machine.shell("bash", script).answer().trim_end(),
         broker::DEMO.token
     );
+}
+
+#[test]
+fn a_bundle_that_is_a_pipe_without_a_writer_stops_no_signal() {
+    for (sent, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let server = Server::start_tls(root(|_| {}).serve(&[]), Vec::new());
+        let mut machine = broker::DEMO.machine(&server.url());
+        let pipe = machine.path("pipe");
+        let made = Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.expect("mkfifo").success());
+        machine.set("SSL_CERT_FILE", pipe.to_str().expect("UTF-8"));
+        let child = machine.start(machine.command(&["login", "broker"]));
+        // It opens once there is a reader, who waits.
+        let writer = std::fs::File::options().write(true).open(&pipe);
+        signal(&child, sent);
+        assert_eq!(machine.end(child).code, code);
+        drop(writer);
+    }
 }

@@ -39,7 +39,7 @@ pub struct Http {
 #[derive(Clone)]
 pub(super) struct Client {
     pub(super) inner: reqwest::Client,
-    route: Route,
+    pub(super) route: Route,
     pub(super) connect_limit: Duration,
     /// The origins that it may have connections to.
     origins: Rc<RefCell<HashSet<String>>>,
@@ -47,26 +47,17 @@ pub(super) struct Client {
 
 /// Which client a request takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Route {
-    /// http:// to any address.
-    Plain,
-    /// http:// to loopback and private addresses.
-    PlainPrivate,
-    /// http:// through a proxy.
-    PlainProxied(ProxyUrl),
-    /// https://.
-    Tls,
-    /// https:// through a proxy.
-    TlsProxied(ProxyUrl),
+pub(super) struct Route {
+    pub(super) encrypted: bool,
+    /// Whether it may connect to loopback and private addresses only.
+    pub(super) private_only: bool,
+    pub(super) proxy: Option<ProxyUrl>,
 }
 
 impl Client {
     /// Its proxy, without user and password.
     pub(super) fn proxy(&self) -> Option<&str> {
-        match &self.route {
-            Route::PlainProxied(proxy) | Route::TlsProxied(proxy) => Some(&proxy.shown),
-            _ => None,
-        }
+        self.route.proxy.as_ref().map(|proxy| &*proxy.shown)
     }
 }
 
@@ -87,7 +78,7 @@ impl Http {
     /// A client for a request to `url` that is given up at `deadline`: one without a connection to there if it needs a
     /// `fresh` one. A connection must fail before the deadline, so that a failure says whether anything was sent. If the
     /// usual limit is too long for that, the client is for this request alone.
-    pub(super) fn client(
+    pub(super) async fn client(
         &self,
         route: &Route,
         url: &Url,
@@ -97,22 +88,23 @@ impl Http {
         let left = deadline.saturating_duration_since(Instant::now());
         let limit = connect_limit(self.connect_limit, left);
         if limit < self.connect_limit {
-            return self.build(route, limit);
+            return self.build(route, limit).await;
         }
-        let mut clients = self.clients.borrow_mut();
-        let place = clients.iter().position(|client| client.route == *route);
-        let place = match place {
-            Some(place) => place,
+        let known = |client: &&Client| client.route == *route;
+        let known = self.clients.borrow().iter().find(known).cloned();
+        let client = match known {
+            Some(client) => client,
             None => {
-                clients.push(self.build(route, limit)?);
-                clients.len() - 1
+                let client = self.build(route, limit).await?;
+                self.clients.borrow_mut().push(client.clone());
+                client
             }
         };
         let origin = url.origin().ascii_serialization();
-        let new = clients[place].origins.borrow_mut().insert(origin);
+        let new = client.origins.borrow_mut().insert(origin);
         match new || !fresh {
-            true => Ok(clients[place].clone()),
-            false => self.build(route, limit),
+            true => Ok(client),
+            false => self.build(route, limit).await,
         }
     }
 
@@ -121,10 +113,10 @@ impl Http {
         self.clients.borrow_mut().clear();
     }
 
-    fn build(&self, route: &Route, connect_limit: Duration) -> Result<Client> {
-        let mut tls = match route {
-            Route::Plain | Route::PlainPrivate | Route::PlainProxied(_) => Trust::nobody()?,
-            Route::Tls | Route::TlsProxied(_) => self.trust.config()?,
+    async fn build(&self, route: &Route, connect_limit: Duration) -> Result<Client> {
+        let mut tls = match route.encrypted {
+            true => self.trust.config().await?,
+            false => Trust::nobody()?,
         };
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
         let mut builder = reqwest::Client::builder()
@@ -139,10 +131,10 @@ impl Http {
             .connection_verbose(true)
             .no_proxy()
             .dns_resolver(Resolver {
-                private_only: *route == Route::PlainPrivate,
+                private_only: route.private_only,
             })
             .tls_backend_preconfigured(tls);
-        if let Route::PlainProxied(proxy) | Route::TlsProxied(proxy) = route {
+        if let Some(proxy) = &route.proxy {
             builder = builder.proxy(proxy.client()?);
         }
         match builder.build() {

@@ -59,7 +59,7 @@ pub(super) fn explain(
     let host = &host_of(&request.url);
     let fail = |cause, message| Failure::from(Error::new(cause, message));
     if find::<PublicAddress>(error).is_some() {
-        return public_http(host, target).into();
+        return public_http(host, client.route.proxy.as_ref(), target).into();
     }
     if error.is_dns() {
         return match client.proxy() {

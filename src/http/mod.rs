@@ -142,7 +142,7 @@ impl Channel<'_> {
             "{method} {origin}{path}: {what}, {elapsed} ms",
             method = request.method,
             origin = request.url.origin().ascii_serialization(),
-            path = request.url.path(),
+            path = request.path(),
             what,
             elapsed = started.elapsed().as_millis()
         );
@@ -203,7 +203,7 @@ impl Channel<'_> {
 
     async fn once(&self, request: &Request, route: &Route, whole: bool, fresh: bool) -> Outcome {
         let url = &request.url;
-        let client = self.http.client(route, url, self.deadline, fresh)?;
+        let client = self.http.client(route, url, self.deadline, fresh).await?;
         let sent = request.prepare(&client.inner)?.send().await;
         let response = sent.map_err(|error| {
             let mut failure = explain(&error, request, &client, self.target, self.http);
@@ -219,7 +219,7 @@ impl Channel<'_> {
         if let Some(proxy) = client.proxy() {
             refused_by_proxy(url, &response, proxy)?;
         }
-        let mut response = Response::new(&request.url, response, self.timeout);
+        let mut response = Response::new(request, response, self.timeout);
         if let Some(unread) = &mut response.unread {
             unread.unwraps = request.is_login() && self.target.spec.json_in_text;
         }
@@ -249,10 +249,19 @@ impl Channel<'_> {
     /// address that it connects to.
     pub async fn admits(&self) -> Result<()> {
         let url = self.url.join("");
-        if let (Route::PlainPrivate, Some(Host::Domain(name))) = (self.route(&url)?, url.host())
-            && let Ok(true) = tokio::time::timeout(self.http.connect_limit, is_public(name)).await
+        let route = self.route(&url)?;
+        let host = match &route.proxy {
+            Some(proxy) => Some(proxy.host.clone()),
+            None => url.host().map(|host| host.to_owned()),
+        };
+        if let (true, Some(Host::Domain(name))) = (route.private_only, host)
+            && let Ok(true) = tokio::time::timeout(self.http.connect_limit, is_public(&name)).await
         {
-            return Err(public_http(&host_of(&url), self.target));
+            return Err(public_http(
+                &host_of(&url),
+                route.proxy.as_ref(),
+                self.target,
+            ));
         }
         Ok(())
     }
@@ -268,13 +277,10 @@ impl Channel<'_> {
     }
 
     fn warn_of_plain_text(&self, url: &Url, response: &reqwest::Response, route: &Route) {
-        let local = match route {
-            // The peer is the proxy, which tells nothing about the way from there.
-            Route::PlainProxied(_) => ip_of(url).is_some_and(|ip| ip.is_loopback()),
-            _ => response
-                .remote_addr()
-                .is_none_or(|peer| peer.ip().to_canonical().is_loopback()),
-        };
+        let peer = response.remote_addr();
+        let local = peer.is_none_or(|peer| peer.ip().to_canonical().is_loopback())
+            // A proxy tells nothing about the way from there.
+            && (route.proxy.is_none() || ip_of(url.host().as_ref()).is_some_and(|ip| ip.is_loopback()));
         if url.scheme() == "http" && !local {
             let text = tr!(
                 "http://{host} is not encrypted: whoever shares the network can read the credentials",
@@ -292,33 +298,40 @@ impl Channel<'_> {
     }
 
     fn route(&self, url: &Url) -> Result<Route> {
-        if url.scheme() == "https" {
-            return Ok(self.proxy(url)?.map_or(Route::Tls, Route::TlsProxied));
+        let encrypted = url.scheme() == "https";
+        let route = Route {
+            encrypted,
+            private_only: !encrypted && !self.allow_http,
+            proxy: match encrypted || self.allow_proxy {
+                true => self.proxy(url)?,
+                false => None,
+            },
+        };
+        let literal = ip_of(url.host().as_ref());
+        let proxy = route.proxy.as_ref();
+        let of_proxy = ip_of(proxy.map(|proxy| &proxy.host));
+        if !route.private_only {
+            return Ok(route);
         }
-        let (host, literal) = (host_of(url), ip_of(url));
-        if !self.allow_http && literal.is_some_and(|ip| !is_private(ip)) {
-            return Err(public_http(&host, self.target));
-        }
-        if self.allow_proxy
-            && let Some(proxy) = self.proxy(url)?
+        if let Some(ip) = [literal, of_proxy]
+            .into_iter()
+            .flatten()
+            .find(|ip| !is_private(*ip))
         {
-            if !self.allow_http && literal.is_none() {
-                let message = tr!(
-                    "http:// to {host} through a proxy cannot be checked for a private address",
-                    host
-                );
-                return Err(Error::new(Cause::BadSetting, message).hint(tr!(
-                    "use https://, or set {variable}=1 as well",
-                    variable = self.target.variable("ALLOW_HTTP")
-                )));
-            }
-            return Ok(Route::PlainProxied(proxy));
+            let through = route.proxy.as_ref().filter(|_| literal != Some(ip));
+            return Err(public_http(&host_of(url), through, self.target));
         }
-        Ok(if self.allow_http {
-            Route::Plain
-        } else {
-            Route::PlainPrivate
-        })
+        if proxy.is_some() && literal.is_none() {
+            let message = tr!(
+                "http:// to {host} through a proxy cannot be checked for a private address",
+                host = host_of(url)
+            );
+            return Err(Error::new(Cause::BadSetting, message).hint(tr!(
+                "use https://, or set {variable}=1 as well",
+                variable = self.target.variable("ALLOW_HTTP")
+            )));
+        }
+        Ok(route)
     }
 }
 
@@ -347,19 +360,26 @@ fn refused_by_proxy(url: &Url, response: &reqwest::Response, proxy: &str) -> Res
     Err(Error::new(cause, message).status(status))
 }
 
-fn ip_of(url: &Url) -> Option<IpAddr> {
-    match url.host()? {
-        Host::Ipv4(ip) => Some(ip.into()),
-        Host::Ipv6(ip) => Some(ip.into()),
+fn ip_of<S>(host: Option<&Host<S>>) -> Option<IpAddr> {
+    match host? {
+        Host::Ipv4(ip) => Some((*ip).into()),
+        Host::Ipv6(ip) => Some((*ip).into()),
         Host::Domain(_) => None,
     }
 }
 
-fn public_http(host: &str, target: &Target) -> Error {
-    let message = tr!(
-        "http:// to {host} would send the credentials readable over a public network",
-        host
-    );
+fn public_http(host: &str, proxy: Option<&ProxyUrl>, target: &Target) -> Error {
+    let message = match proxy {
+        None => tr!(
+            "http:// to {host} would send the credentials readable over a public network",
+            host
+        ),
+        Some(proxy) => tr!(
+            "http:// to {host} through the proxy {proxy} would send the credentials readable over a public network",
+            host,
+            proxy = proxy.shown
+        ),
+    };
     Error::new(Cause::BadSetting, message).hint(tr!(
         "use https://, or consent with {variable}=1",
         variable = target.variable("ALLOW_HTTP")

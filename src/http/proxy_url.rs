@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use hyper_util::client::proxy::matcher::Matcher;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use reqwest::header::HeaderValue;
-use url::Url;
+use url::{Host, Url};
 
 use super::header::host_of;
 use crate::error::{Error, Result, error};
@@ -26,6 +26,7 @@ pub struct Proxies {
 pub(super) struct ProxyUrl {
     /// For the HTTP client. Only SOCKS takes user and password from it.
     url: Secret,
+    pub(super) host: Host,
     /// Host and port, for people.
     pub(super) shown: String,
     /// What an HTTP proxy gets as `Proxy-Authorization`.
@@ -84,7 +85,7 @@ impl ProxyUrl {
         let [url, other] =
             ["http://", "ftp://"].map(|scheme| Url::parse(&[scheme, place].concat()));
         let (url, other) = (url.ok()?, other.ok()?);
-        let host = url.host_str().filter(|_| !place.starts_with(['/', '\\']))?;
+        let host = url.host().filter(|_| !place.starts_with(['/', '\\']))?;
         let port = match (url.port().or(other.port()), scheme.as_str()) {
             (Some(port), _) => port,
             (None, "http") => 80,
@@ -93,6 +94,7 @@ impl ProxyUrl {
         };
         let mut proxy = Self {
             url: Secret::new(format!("{scheme}://{host}:{port}")),
+            host: host.to_owned(),
             shown: host_of(&url),
             authorization: None,
             secrets: Vec::new(),

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hyper::body::{Bytes, Incoming};
+use percent_encoding::percent_decode_str;
 use reqwest::header::{
     ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
     USER_AGENT,
@@ -17,7 +18,7 @@ use zeroize::Zeroizing;
 use super::stream::Upload;
 use crate::error::{Result, error};
 use crate::i18n::{Text, tr};
-use crate::secret::Secret;
+use crate::secret::{BLANK, Secret};
 
 /// What every request of our own says of us, unless it says otherwise.
 const OURS: [(HeaderName, &str); 2] = [
@@ -131,6 +132,19 @@ impl Request {
 
     pub fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// Its path, as people may see it: a secret that is a part of it may be too short to be looked for in a sentence.
+    pub(super) fn path(&self) -> String {
+        let is_secret = |part: &str| {
+            let is = |secret: &Secret| percent_decode_str(part).eq(secret.expose().bytes());
+            !part.is_empty() && self.secrets.iter().any(is)
+        };
+        let parts = self.url.path().split('/');
+        let parts: Vec<&str> = parts
+            .map(|part| if is_secret(part) { BLANK } else { part })
+            .collect();
+        parts.join("/")
     }
 
     /// Until when the answer may take, where a body is on its way: `patience` after its last part.

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use super::Request;
 use jiff::Timestamp;
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
-use url::Url;
 
 use super::body::Body;
 use super::header::{
@@ -60,13 +60,14 @@ pub struct Unread {
 
 impl Response {
     /// An answer whose body has not been read; a part of it may take as long as `patience`.
-    pub(super) fn new(url: &Url, response: reqwest::Response, patience: Duration) -> Self {
+    pub(super) fn new(request: &Request, response: reqwest::Response, patience: Duration) -> Self {
+        let url = request.url();
         let headers = response.headers();
         let date = text_header(headers, DATE).and_then(http_date);
         Self {
             host: host_of(url),
             https: url.scheme() == "https",
-            path: url.path().to_owned(),
+            path: request.path(),
             status: response.status().as_u16(),
             location: text_header(headers, LOCATION).map(|place| location(url, place)),
             retry_after: text_header(headers, RETRY_AFTER)

@@ -6,16 +6,16 @@ mod folder;
 mod roots;
 mod verdict;
 
-use std::cell::OnceCell;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use tokio::net::TcpStream;
+use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -58,9 +58,14 @@ impl Trust {
         })
     }
 
-    pub fn config(&self) -> Result<ClientConfig> {
+    pub async fn config(&self) -> Result<ClientConfig> {
         let ring = ring();
-        let verifier = self.verifier(&ring)?;
+        // Made once in a run, since loading the roots takes long.
+        let verifier = self
+            .verifier
+            .get_or_try_init(|| self.verify(&ring))
+            .await?
+            .clone();
         Ok(builder(ring)?
             .dangerous()
             .with_custom_certificate_verifier(verifier)
@@ -74,11 +79,7 @@ impl Trust {
             .with_no_client_auth())
     }
 
-    /// Made once in a run, since loading the roots takes long.
-    fn verifier(&self, ring: &CryptoProvider) -> Result<Arc<Verifier>> {
-        if let Some(verifier) = self.verifier.get() {
-            return Ok(Arc::clone(verifier));
-        }
+    async fn verify(&self, ring: &CryptoProvider) -> Result<Arc<Verifier>> {
         let mut own = RootCertStore::empty();
         if self
             .extra
@@ -89,16 +90,15 @@ impl Trust {
             return Err(Error::new(Cause::BadSetting, message));
         }
         let algorithms = ring.signature_verification_algorithms;
-        let verifier =
-            Verifier::new(&self.places, self.extra.clone(), algorithms).ok_or_else(|| {
-                self.places.fault().unwrap_or_else(|| {
-                    error!(
-                        Certificate, "this system has no certificates to check servers against";
-                        hint "install the package ca-certificates, or name a PEM file with --ca-file"
-                    )
-                })
-            })?;
-        Ok(Arc::clone(self.verifier.get_or_init(|| Arc::new(verifier))))
+        let verifier = Verifier::new(&self.places, self.extra.clone(), algorithms).await;
+        verifier.map(Arc::new).ok_or_else(|| {
+            self.places.fault().unwrap_or_else(|| {
+                error!(
+                    Certificate, "this system has no certificates to check servers against";
+                    hint "install the package ca-certificates, or name a PEM file with --ca-file"
+                )
+            })
+        })
     }
 
     /// Speaks TLS on a connection to this host.
@@ -107,7 +107,7 @@ impl Trust {
         host: &str,
         socket: TcpStream,
     ) -> std::io::Result<Result<TlsStream<TcpStream>>> {
-        let config = match self.config() {
+        let config = match self.config().await {
             Ok(config) => config,
             Err(error) => return Ok(Err(error)),
         };
@@ -137,10 +137,17 @@ async fn read_certificates(
         Ok(pem) => pem,
         Err(why) => return refuse(why),
     };
-    match CertificateDer::pem_slice_iter(&pem).collect::<std::result::Result<Vec<_>, _>>() {
+    match in_pem(&pem).collect::<std::result::Result<Vec<_>, _>>() {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
         _ => refuse(tr!("holds no certificate")),
     }
+}
+
+/// The certificates in a text, which some editors begin with a byte order mark.
+fn in_pem(
+    text: &[u8],
+) -> impl Iterator<Item = std::result::Result<CertificateDer<'static>, pem::Error>> {
+    CertificateDer::pem_slice_iter(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text))
 }
 
 fn ring() -> Arc<CryptoProvider> {

@@ -14,13 +14,12 @@ use base64::Engine;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
 
 use super::certificate::Certificate;
-use super::{CA_FILE_MAX, folder};
+use super::{CA_FILE_MAX, folder, in_pem};
 use crate::error::{Error, error};
 use crate::files;
 use crate::i18n::tr;
@@ -44,12 +43,12 @@ pub struct CaLocations {
 
 impl CaLocations {
     /// The roots of a bundle, and the folders that may contain more.
-    fn open(&self) -> (Vec<CertificateDer<'static>>, Vec<PathBuf>) {
+    async fn open(&self) -> (Vec<CertificateDer<'static>>, Vec<PathBuf>) {
         if self.file.is_none() && self.folders.is_empty() {
-            return system();
+            return system().await;
         }
         (
-            self.file.as_deref().map(certificates).unwrap_or_default(),
+            certificates(self.file.as_deref()).await,
             self.folders.clone(),
         )
     }
@@ -80,19 +79,15 @@ impl CaLocations {
 }
 
 #[cfg(any(windows, target_vendor = "apple"))]
-fn system() -> (Vec<CertificateDer<'static>>, Vec<PathBuf>) {
+async fn system() -> (Vec<CertificateDer<'static>>, Vec<PathBuf>) {
     (rustls_native_certs::load_native_certs().certs, Vec::new())
 }
 
 #[cfg(not(any(windows, target_vendor = "apple")))]
-fn system() -> (Vec<CertificateDer<'static>>, Vec<PathBuf>) {
+async fn system() -> (Vec<CertificateDer<'static>>, Vec<PathBuf>) {
     let found = openssl_probe::probe();
     (
-        found
-            .cert_file
-            .as_deref()
-            .map(certificates)
-            .unwrap_or_default(),
+        certificates(found.cert_file.as_deref()).await,
         found.cert_dir,
     )
 }
@@ -201,12 +196,12 @@ pub(super) struct Verifier {
 
 impl Verifier {
     /// `None` if there is no root at all.
-    pub fn new(
+    pub async fn new(
         places: &CaLocations,
         own: Vec<CertificateDer<'static>>,
         algorithms: WebPkiSupportedAlgorithms,
     ) -> Option<Self> {
-        let (bundle, folders) = places.open();
+        let (bundle, folders) = places.open().await;
         let any = !own.is_empty()
             || !bundle.is_empty()
             || folders.iter().any(|path| folder::has_any(path));
@@ -365,18 +360,14 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// The certificates of a bundle; none if it is missing.
-fn certificates(path: &Path) -> Vec<CertificateDer<'static>> {
-    let pem = files::read(path, CA_FILE_MAX, PATIENCE)
-        .map(|(pem, _)| pem)
-        .unwrap_or_default();
+/// The certificates of a bundle; none if it is missing. One that is a pipe is waited for.
+async fn certificates(path: Option<&Path>) -> Vec<CertificateDer<'static>> {
+    let Some(path) = path else { return Vec::new() };
+    let pem = files::wait_for(path, CA_FILE_MAX, PATIENCE, files::deadline(PATIENCE)).await;
+    let pem = pem.unwrap_or_default();
     let plain = std::str::from_utf8(&pem).ok().and_then(parse);
     // The usual reader accepts more than plain bundles.
-    plain.unwrap_or_else(|| {
-        CertificateDer::pem_slice_iter(&pem)
-            .filter_map(Result::ok)
-            .collect()
-    })
+    plain.unwrap_or_else(|| in_pem(&pem).filter_map(Result::ok).collect())
 }
 
 /// Reads a plain bundle. The usual reader would do, but its base64 takes the same time for every digit, as secrets need
@@ -407,6 +398,8 @@ fn parse(text: &str) -> Option<Vec<CertificateDer<'static>>> {
 
 #[cfg(test)]
 mod tests {
+    use rustls::pki_types::pem::PemObject;
+
     use super::*;
 
     fn bundle() -> String {
@@ -446,7 +439,6 @@ mod tests {
             assert_eq!(parse(broken), None, "{broken}");
         }
         assert_eq!(parse(&text.replacen("MII", "M!I", 1)), None);
-        assert_eq!(certificates(Path::new("/no/such/file")), []);
     }
 
     #[test]
