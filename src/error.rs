@@ -7,111 +7,76 @@ use std::rc::Rc;
 use crate::i18n::{Text, tr};
 use crate::secret::foreign::Foreign;
 
-/// Why something failed. Each cause has one machine-readable code and one exit code; both are part of the
-/// contract, whatever the sentence says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
-    /// The command line makes no sense.
-    Usage,
-    /// Settings that a target needs are not set.
-    MissingSetting,
-    /// A setting is there but cannot be used.
-    BadSetting,
-    /// The chosen output cannot carry this session.
-    Format,
-    /// There is no usable session, and none may be obtained.
-    NoSession,
-    /// The server refused the credentials, or the session.
-    Refused,
-    /// The server refused what the user's own request asked for.
-    Rejected,
-    /// The server says that the account is locked or its password has run out.
-    Locked,
-    /// A host name has no address.
-    Dns,
-    /// Nobody takes the connection.
-    Connect,
-    /// The connection took too long.
-    ConnectTimeout,
-    /// TLS failed for a reason that may pass.
-    Tls,
-    /// The server's certificate is not to be trusted.
-    Certificate,
-    /// The proxy cannot be reached, or reaches nobody for now.
-    Proxy,
-    /// The proxy refused, and would refuse again.
-    ProxyRefused,
-    /// The server took the connection and then was silent.
-    Timeout,
-    /// The connection ended before the answer did.
-    Closed,
-    /// 408: the server gave up waiting.
-    ServerTimeout,
-    /// 429: too many requests.
-    RateLimited,
-    /// 502, 503, 504, 520 to 524, 530: the server is away for now.
-    Unavailable,
-    /// Other logins of the same user spoilt this one.
-    Outrun,
-    /// The server sent the client elsewhere, and no redirect is followed.
-    Redirect,
-    /// Another system answers at this URL, or none.
-    WrongProduct,
-    /// This machine's clock and the server's are far apart.
-    Clock,
-    /// 404, 405, 410: there is no such interface at this URL.
-    NotFound,
-    /// HTML stood where JSON should.
-    Html,
-    /// The answer is no JSON, or not the JSON that the protocol names.
-    BadAnswer,
-    /// The answer names no session, or one that no header could carry.
-    BadToken,
-    /// The answer is larger than any login's.
-    TooLarge,
-    /// Not HTTP at all.
-    NotHttp,
-    /// A status that the protocol does not name, or the server failed.
-    Status,
-    /// A web server or a proxy in front of the system refused the request.
-    InFront,
-    /// The session lives, but its user does not.
-    NoUser,
-    /// The system never saw the header that carries the session.
-    HeaderDropped,
-    /// A file or folder cannot be written or read.
-    Storage,
-    /// Another process holds what this one must write.
-    Busy,
-    /// Another machine has got the right that this one had.
-    Overtaken,
-    /// The reader of our output went away.
-    ClosedPipe,
-    /// SIGINT ended the run.
-    Interrupted,
-    /// SIGQUIT ended the run.
-    Quit,
-    /// SIGTERM ended the run.
-    Terminated,
-    /// A child command could not be started.
-    NotExecutable,
-    /// A child command does not exist.
-    CommandNotFound,
-    /// Anything else.
-    Other,
+/// Declares the causes of failures: each with its code in JSON and its exit code, which are part of the contract
+/// whatever a sentence says, and its meaning.
+macro_rules! causes {
+    ($($Cause:ident $code:literal $exit:literal,)*) => {
+        /// Why something failed.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Cause {
+            $($Cause),*
+        }
+
+        impl Cause {
+            pub fn code(self) -> &'static str {
+                match self { $(Self::$Cause => $code),* }
+            }
+
+            pub fn exit(self) -> u8 {
+                match self { $(Self::$Cause => $exit),* }
+            }
+        }
+    };
+}
+
+causes! {
+    Other           "other"             1, // Anything else.
+    Rejected        "rejected"          1, // The server refused what the user's own request asked for.
+    Clock           "clock"             1, // This machine's clock and the server's are far apart.
+    Usage           "usage"             2, // The command line makes no sense.
+    MissingSetting  "missing_setting"   2, // Settings that a target needs are not set.
+    BadSetting      "bad_setting"       2, // A setting is there but cannot be used.
+    Format          "format"            2, // The chosen output cannot carry this session.
+    NoSession       "no_session"        3, // There is no usable session, and none may be obtained.
+    Refused         "refused"           4, // The server refused the credentials, or the session.
+    Locked          "locked"            4, // The server says that the account is locked or its password has run out.
+    NoUser          "no_user"           4, // The session lives, but its user does not.
+    Dns             "dns"               5, // A host name has no address.
+    Connect         "connect"           5, // Nobody takes the connection.
+    ConnectTimeout  "connect_timeout"   5, // The connection took too long.
+    Tls             "tls"               5, // TLS failed for a reason that may pass.
+    Certificate     "certificate"       5, // The server's certificate is not to be trusted.
+    Proxy           "proxy"             5, // The proxy cannot be reached, or reaches nobody for now.
+    ProxyRefused    "proxy_refused"     5, // The proxy refused, and would refuse again.
+    Timeout         "timeout"           5, // The server took the connection and then was silent.
+    Closed          "closed"            5, // The connection ended before the answer did.
+    ServerTimeout   "server_timeout"    5, // 408: the server gave up waiting.
+    RateLimited     "rate_limited"      5, // 429: too many requests.
+    Unavailable     "unavailable"       5, // 502, 503, 504, 520 to 524, 530: the server is away for now.
+    Outrun          "outrun"            5, // Other logins of the same user spoilt this one.
+    Redirect        "redirect"          6, // The server sent the client elsewhere, and no redirect is followed.
+    WrongProduct    "wrong_product"     6, // Another system answers at this URL, or none.
+    NotFound        "not_found"         6, // 404, 405, 410: there is no such interface at this URL.
+    Html            "html"              6, // HTML stood where JSON should.
+    BadAnswer       "bad_answer"        6, // The answer is no JSON, or not the JSON that the protocol names.
+    BadToken        "bad_token"         6, // The answer names no session, or one that no header could carry.
+    TooLarge        "too_large"         6, // The answer is larger than any login's.
+    NotHttp         "not_http"          6, // Not HTTP at all.
+    Status          "status"            6, // A status that the protocol does not name, or the server failed.
+    InFront         "in_front"          6, // A web server or a proxy in front of the system refused the request.
+    HeaderDropped   "header_dropped"    6, // The system never saw the header that carries the session.
+    Storage         "storage"           7, // A file or folder cannot be written or read.
+    Busy            "busy"              7, // Another process holds what this one must write.
+    Overtaken       "overtaken"         7, // Another machine has got the right that this one had.
+    ClosedPipe      "closed_pipe"       7, // The reader of our output went away.
+    NotExecutable   "not_executable"    126, // A child command could not be started.
+    CommandNotFound "command_not_found" 127, // A child command does not exist.
+    Interrupted     "interrupted"       130, // SIGINT ended the run.
+    Quit            "quit"              131, // SIGQUIT ended the run.
+    Terminated      "terminated"        143, // SIGTERM ended the run.
 }
 
 impl Cause {
-    /// The code that `--json` carries.
-    pub fn code(self) -> &'static str {
-        self.facts().0
-    }
-
-    /// The process's exit code.
-    pub fn exit(self) -> u8 {
-        self.facts().1
-    }
-
     /// Whether the same call may work later without anybody changing anything.
     pub fn retryable(self) -> bool {
         self.exit() == 5 && !matches!(self, Self::Certificate | Self::ProxyRefused)
@@ -121,107 +86,28 @@ impl Cause {
     pub fn is_signal(self) -> bool {
         matches!(self, Self::Interrupted | Self::Quit | Self::Terminated)
     }
-
-    fn facts(self) -> (&'static str, u8) {
-        match self {
-            Self::Other => ("other", 1),
-            Self::Rejected => ("rejected", 1),
-            Self::Usage => ("usage", 2),
-            Self::MissingSetting => ("missing_setting", 2),
-            Self::BadSetting => ("bad_setting", 2),
-            Self::Format => ("format", 2),
-            Self::NoSession => ("no_session", 3),
-            Self::Refused => ("refused", 4),
-            Self::Locked => ("locked", 4),
-            Self::NoUser => ("no_user", 4),
-            Self::Dns => ("dns", 5),
-            Self::Connect => ("connect", 5),
-            Self::ConnectTimeout => ("connect_timeout", 5),
-            Self::Tls => ("tls", 5),
-            Self::Certificate => ("certificate", 5),
-            Self::Proxy => ("proxy", 5),
-            Self::ProxyRefused => ("proxy_refused", 5),
-            Self::Timeout => ("timeout", 5),
-            Self::Closed => ("closed", 5),
-            Self::ServerTimeout => ("server_timeout", 5),
-            Self::RateLimited => ("rate_limited", 5),
-            Self::Unavailable => ("unavailable", 5),
-            Self::Outrun => ("outrun", 5),
-            Self::Redirect => ("redirect", 6),
-            Self::WrongProduct => ("wrong_product", 6),
-            Self::Clock => ("clock", 1),
-            Self::NotFound => ("not_found", 6),
-            Self::Html => ("html", 6),
-            Self::BadAnswer => ("bad_answer", 6),
-            Self::BadToken => ("bad_token", 6),
-            Self::TooLarge => ("too_large", 6),
-            Self::NotHttp => ("not_http", 6),
-            Self::Status => ("status", 6),
-            Self::InFront => ("in_front", 6),
-            Self::HeaderDropped => ("header_dropped", 6),
-            Self::Storage => ("storage", 7),
-            Self::Busy => ("busy", 7),
-            Self::Overtaken => ("overtaken", 7),
-            Self::ClosedPipe => ("closed_pipe", 7),
-            Self::NotExecutable => ("not_executable", 126),
-            Self::CommandNotFound => ("command_not_found", 127),
-            Self::Interrupted => ("interrupted", 130),
-            Self::Quit => ("quit", 131),
-            Self::Terminated => ("terminated", 143),
-        }
-    }
 }
 
-/// Every exit code, what it means and what a script does about it; README and `--help` are made from it.
-pub static EXIT_CODES: &[(&str, &str, &str)] = &[
-    (
-        "0",
-        "done; `status`: every target has a usable session",
-        "go on",
-    ),
-    (
-        "1",
-        "anything else; a batch whose targets failed in different ways",
-        "look",
-    ),
-    ("2", "usage or configuration", "fix it"),
-    (
-        "3",
-        "no usable session, and not allowed to get one; `status`: a target has none, or nothing is configured",
-        "log in",
-    ),
-    (
-        "4",
-        "the server refused the credentials, or the session",
-        "do not retry",
-    ),
-    (
-        "5",
-        "unreachable for now: DNS, connection, TLS, time-out, 408, 429, 502, 503, 504, 520 to 524, 530",
-        "retry later",
-    ),
-    (
-        "6",
-        "the server answered something else than its protocol says: HTML, a redirect, 404, cut JSON",
-        "check the URL",
-    ),
-    (
-        "7",
-        "local storage: a file, the store, a lock, a full disk, a closed pipe",
-        "look",
-    ),
-    (
-        "125",
-        "`exec`: crmauth failed, for whatever reason of those above",
-        "look",
-    ),
-    (
-        "126, 127",
-        "`exec`, `sandbox -- CMD`: CMD cannot be executed, or does not exist; else CMD's own code",
-        "fix it",
-    ),
-    ("130, 131, 143", "interrupted, quit, terminated", "stop"),
-];
+macro_rules! exit_codes {
+    ($($codes:literal then $action:literal $meaning:literal,)*) => {
+        /// Every exit code, what it means and what a script does about it; README and `--help` are made from it.
+        pub static EXIT_CODES: &[(&str, &str, &str)] = &[$(($codes, $meaning, $action)),*];
+    };
+}
+
+exit_codes! {
+    "0"             then "go on"         "done; `status`: every target has a usable session",
+    "1"             then "look"          "anything else; a batch whose targets failed in different ways",
+    "2"             then "fix it"        "usage or configuration",
+    "3"             then "log in"        "no usable session, and not allowed to get one; `status`: a target has none, or nothing is configured",
+    "4"             then "do not retry"  "the server refused the credentials, or the session",
+    "5"             then "retry later"   "unreachable for now: DNS, connection, TLS, time-out, 408, 429, 502, 503, 504, 520 to 524, 530",
+    "6"             then "check the URL" "the server answered something else than its protocol says: HTML, a redirect, 404, cut JSON",
+    "7"             then "look"          "local storage: a file, the store, a lock, a full disk, a closed pipe",
+    "125"           then "look"          "`exec`: crmauth failed, for whatever reason of those above",
+    "126, 127"      then "fix it"        "`exec`, `sandbox -- CMD`: CMD cannot be executed, or does not exist; else CMD's own code",
+    "130, 131, 143" then "stop"          "interrupted, quit, terminated",
+}
 
 /// A failure: the cause, one sentence of ours, what the server said if it said something, and the next step.
 #[derive(Debug, Clone)]
@@ -434,19 +320,4 @@ pub fn find<'a, T: std::error::Error + 'static>(
         next = error.source();
     }
     None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_may_pass_is_retryable() {
-        assert!(Cause::Timeout.retryable() && Cause::RateLimited.retryable());
-        assert!(
-            !Cause::Certificate.retryable()
-                && !Cause::Refused.retryable()
-                && !Cause::Html.retryable()
-        );
-    }
 }
