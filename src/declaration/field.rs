@@ -1,5 +1,17 @@
 //! One setting of a system: what its value is, when it must be set, and what holds where it is not.
 
+/// Declares a [`Field`]: its name, its kind and what it is, then whatever is not as in [`Field::bare`].
+macro_rules! field {
+    ($name:literal $kind:expr, $help:literal $(, $member:ident: $value:expr)* $(,)?) => {
+        $crate::declaration::Field {
+            $($member: $value,)*
+            ..$crate::declaration::Field::bare($name, $kind, $help)
+        }
+    };
+}
+
+pub(crate) use field;
+
 /// One setting, `PREFIX_NAME`.
 #[derive(Debug)]
 pub struct Field {
@@ -25,30 +37,8 @@ pub struct Field {
 }
 
 impl Field {
-    /// A field whose value a person must look up: its kind, what it is, and where it is found. It is optional,
-    /// without a default, not shared.
-    pub const fn new(
-        name: &'static str,
-        kind: Kind,
-        help: &'static str,
-        found: &'static str,
-    ) -> Self {
-        Self {
-            found: Some(found),
-            ..Self::bare(name, kind, help)
-        }
-    }
-
-    /// An option: a field that a person chooses a value for, if at all. Nobody logs in with such a value.
-    pub const fn option(name: &'static str, kind: Kind, help: &'static str) -> Self {
-        assert!(
-            matches!(kind, Kind::Choice(_) | Kind::Path | Kind::Flag),
-            "a field of this kind must say where its value is found"
-        );
-        Self::bare(name, kind, help)
-    }
-
-    const fn bare(name: &'static str, kind: Kind, help: &'static str) -> Self {
+    /// An optional field without a default, which named accounts do not share; see [`field!`].
+    pub const fn bare(name: &'static str, kind: Kind, help: &'static str) -> Self {
         Self {
             name,
             kind,
@@ -60,42 +50,6 @@ impl Field {
             seed_name: None,
             identity: false,
         }
-    }
-
-    /// The same field, required.
-    pub const fn required(mut self) -> Self {
-        self.need = Need::Always;
-        self
-    }
-
-    /// The same field, required when `field` has `value`.
-    pub const fn required_when(mut self, field: &'static str, value: &'static str) -> Self {
-        self.need = Need::When { field, value };
-        self
-    }
-
-    /// The same field with a default.
-    pub const fn default(mut self, default: Default) -> Self {
-        self.default = default;
-        self
-    }
-
-    /// The same field, a part of what named accounts take from the default one.
-    pub const fn shared(mut self, group: Group) -> Self {
-        self.shared = Some(group);
-        self
-    }
-
-    /// The same field with the seed script's name for it.
-    pub const fn seed_name(mut self, name: &'static str) -> Self {
-        self.seed_name = Some(name);
-        self
-    }
-
-    /// The same field, part of what a session is stored under.
-    pub const fn identity(mut self) -> Self {
-        self.identity = true;
-        self
     }
 
     /// Whether nobody may see its value.
@@ -184,33 +138,10 @@ pub enum Default {
         otherwise: &'static str,
     },
 }
+
 /// The fields that every provider has: the URL, then the guards.
 pub static COMMON: [Field; 3] = [
-    Field::bare(
-        "URL",
-        Kind::Url,
-        "base URL; a bare host means https, a path prefix is kept",
-    )
-    .required(),
-    Field::option(
-        "ALLOW_HTTP",
-        Kind::Flag,
-        "1 allows http:// beyond loopback and private addresses",
-    ),
-    Field::option(
-        "ALLOW_PROXY",
-        Kind::Flag,
-        "1 lets http:// go through the environment's proxy too",
-    ),
+    field!("URL" Kind::Url, "base URL; a bare host means https, a path prefix is kept", need: Need::Always),
+    field!("ALLOW_HTTP" Kind::Flag, "1 allows http:// beyond loopback and private addresses"),
+    field!("ALLOW_PROXY" Kind::Flag, "1 lets http:// go through the environment's proxy too"),
 ];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    #[should_panic(expected = "must say where its value is found")]
-    fn a_credential_is_no_option() {
-        let _ = Field::option("PASSWORD", Kind::Secret, "the password");
-    }
-}

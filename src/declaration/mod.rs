@@ -5,6 +5,7 @@
 mod field;
 mod target;
 
+pub(crate) use field::field;
 pub use field::{COMMON, Default, FLAG, Field, Group, Kind, Need, is_on};
 pub use target::{Settings, Target};
 
@@ -65,6 +66,32 @@ pub struct Spec {
 }
 
 impl Spec {
+    /// A system of which nothing is special, for declarations to differ from.
+    pub const PLAIN: Self = Self {
+        id: "",
+        aliases: &[],
+        product: "",
+        method: "",
+        endpoint: "",
+        other_endpoints: &[],
+        example_url: "",
+        url_found: "",
+        fields: &[],
+        seed_url: None,
+        alternatives: &[],
+        credentials: &[],
+        placement: Placement::Bearer,
+        ageing: Ageing::Fixed,
+        renewal: Renewal::Never,
+        words: &[],
+        pages: None,
+        content_type: "application/json",
+        impersonation: false,
+        refuses_in_json: false,
+        login_is_repeatable: false,
+        json_in_text: false,
+    };
+
     /// The prefix of every variable: `GLUO`.
     pub fn prefix(&self) -> String {
         self.id.to_ascii_uppercase()

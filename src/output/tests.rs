@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::declaration::{Ageing, Placement, Spec};
+use crate::declaration::{Placement, Spec};
 use crate::error::Cause;
 
 static GLUO: Spec = spec("gluo", Placement::Query("sessionName"));
@@ -11,27 +11,9 @@ static SYSTEMSWAY: Spec = spec("systemsway", Placement::Path);
 const fn spec(id: &'static str, placement: Placement) -> Spec {
     Spec {
         id,
-        aliases: &[],
-        product: "",
-        method: "",
-        endpoint: "",
-        other_endpoints: &[],
-        example_url: "",
         url_found: "on the invoice",
-        fields: &[],
-        seed_url: None,
-        alternatives: &[],
-        credentials: &[],
         placement,
-        ageing: Ageing::Fixed,
-        renewal: crate::declaration::Renewal::Never,
-        words: &[],
-        pages: None,
-        content_type: "application/json",
-        refuses_in_json: false,
-        login_is_repeatable: false,
-        json_in_text: false,
-        impersonation: false,
+        ..Spec::PLAIN
     }
 }
 

@@ -14,8 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Context, Judgement, LoginError, Match, Probe, Provider, Role, by_status};
 use crate::declaration::{
-    Ageing, Alternatives, Credentials, Default, Field, Group, Kind, Placement, Renewal, Settings,
-    Spec,
+    Alternatives, Credentials, Default, Group, Kind, Need, Settings, Spec, field,
 };
 use crate::error::{Cause, Error, Result};
 use crate::http::Request;
@@ -28,60 +27,39 @@ const LOGIN_PATH: &str = "api/broker/estabelecimento/login";
 /// Clocks this close count as equal.
 const CLOCKS_AGREE: SignedDuration = SignedDuration::from_secs(2);
 
-static SPEC: Spec = Spec {
+pub(super) static SPEC: Spec = Spec {
     id: "broker",
-    aliases: &[],
     product: "Broker",
     method: "JWT",
     endpoint: LOGIN_PATH,
-    other_endpoints: &[],
     example_url: "https://api.broker.com.br",
     url_found: "ask whoever runs your Broker",
     fields: &[
-        Field::new(
-            "USERNAME",
-            Kind::Text,
-            "the establishment's user",
-            "ask whoever runs your Broker",
-        )
-        .required(),
-        Field::new(
-            "PASSWORD",
-            Kind::Secret,
-            "the establishment's password",
-            "ask whoever runs your Broker",
-        )
-        .required(),
-        Field::new(
-            "PARTNER_TOKEN",
-            Kind::Token,
-            "the partner's token, where it is at hand",
-            "what the partner's own login answers as Access_Token",
-        )
-        .shared(Group::Partner),
-        Field::new(
-            "PARTNER_USERNAME",
-            Kind::Text,
-            "or the partner's user, to fetch the token with",
-            "ask the partner",
-        )
-        .shared(Group::Partner),
-        Field::new(
-            "PARTNER_PASSWORD",
-            Kind::Secret,
-            "and the partner's password",
-            "ask the partner",
-        )
-        .shared(Group::Partner),
-        Field::option(
-            "PARTNER_LOGIN_PATH",
-            Kind::Path,
-            "where the partner logs in",
-        )
-        .shared(Group::Partner)
-        .default(Default::Value("api/Autenticacao/login")),
+        field!(
+            "USERNAME" Kind::Text, "the establishment's user",
+            found: Some("ask whoever runs your Broker"), need: Need::Always,
+        ),
+        field!(
+            "PASSWORD" Kind::Secret, "the establishment's password",
+            found: Some("ask whoever runs your Broker"), need: Need::Always,
+        ),
+        field!(
+            "PARTNER_TOKEN" Kind::Token, "the partner's token, where it is at hand",
+            found: Some("what the partner's own login answers as Access_Token"), shared: Some(Group::Partner),
+        ),
+        field!(
+            "PARTNER_USERNAME" Kind::Text, "or the partner's user, to fetch the token with",
+            found: Some("ask the partner"), shared: Some(Group::Partner),
+        ),
+        field!(
+            "PARTNER_PASSWORD" Kind::Secret, "and the partner's password",
+            found: Some("ask the partner"), shared: Some(Group::Partner),
+        ),
+        field!(
+            "PARTNER_LOGIN_PATH" Kind::Path, "where the partner logs in",
+            default: Default::Value("api/Autenticacao/login"), shared: Some(Group::Partner),
+        ),
     ],
-    seed_url: None,
     alternatives: &[Alternatives {
         required: false,
         ways: &[
@@ -108,19 +86,13 @@ static SPEC: Spec = Spec {
             fields: &["USERNAME", "PASSWORD", "PARTNER_TOKEN"],
         },
     ],
-    placement: Placement::Bearer,
-    ageing: Ageing::Fixed,
-    renewal: Renewal::Never,
     words: &[&["1", "Bearer"]],
-    pages: None,
-    content_type: "application/json",
-    refuses_in_json: false,
     login_is_repeatable: true,
     json_in_text: true,
-    impersonation: false,
+    ..Spec::PLAIN
 };
 
-static PROBE: Probe = Probe {
+pub(super) static PROBE: Probe = Probe {
     // No path is documented that answers without credentials; this shows at least that there is a path.
     requests: &[LOGIN_PATH],
     recognise,
@@ -130,14 +102,6 @@ static PROBE: Probe = Probe {
 pub struct Broker;
 
 impl Provider for Broker {
-    fn spec(&self) -> &'static Spec {
-        &SPEC
-    }
-
-    fn probe(&self) -> &'static Probe {
-        &PROBE
-    }
-
     fn prerequisite(&self, role: &Role, settings: &Settings) -> Option<Role> {
         (*role == Role::User && settings.text("PARTNER_USERNAME").is_some())
             .then_some(Role::Partner)

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::{Context, Judgement, Life, LoginError, Match, Probe, Provider, Revocation, by_object};
-use crate::declaration::{Ageing, Field, Kind, Pages, Placement, Query, Renewal, Spec};
+use crate::declaration::{Ageing, Kind, Need, Pages, Placement, Query, Spec, field};
 use crate::error::{Cause, Error, Result, error};
 use crate::http::response::{self, Json, Response};
 use crate::http::{Effect, Request, random_part};
@@ -63,39 +63,29 @@ const CHECK_WAIT: Duration = Duration::from_secs(6);
 /// How much of the time that is left it may take.
 const CHECK_SHARE: f64 = 0.85;
 
-static SPEC: Spec = Spec {
+pub(super) static SPEC: Spec = Spec {
     id: "gluo",
     aliases: &["gluocrm"],
     product: "Gluocrm",
     method: "challenge + MD5",
     endpoint: "webservice.php",
-    other_endpoints: &[],
     example_url: "https://empresa.gluocrm.com.br",
     url_found: "from Gluocrm's support, with the user's name and the access key",
     fields: &[
-        Field::new(
-            "USERNAME",
-            Kind::Text,
-            "the integration user's name",
-            "from Gluocrm's support; the user needs the permission to use the API",
-        )
-        .required()
-        .seed_name("username"),
-        Field::new(
-            "ACCESS_KEY",
-            Kind::Key,
-            "the user's access key, which is not the password",
-            "in the user's record in Gluocrm; it comes by e-mail, else ask Gluocrm's support",
-        )
-        .required()
-        .seed_name("acceskey"),
+        field!(
+            "USERNAME" Kind::Text, "the integration user's name",
+            found: Some("from Gluocrm's support; the user needs the permission to use the API"),
+            need: Need::Always, seed_name: Some("username"),
+        ),
+        field!(
+            "ACCESS_KEY" Kind::Key, "the user's access key, which is not the password",
+            found: Some("in the user's record in Gluocrm; it comes by e-mail, else ask Gluocrm's support"),
+            need: Need::Always, seed_name: Some("acceskey"),
+        ),
     ],
     seed_url: Some("link"),
-    alternatives: &[],
-    credentials: &[],
     placement: Placement::Query("sessionName"),
     ageing: Ageing::Idle { ask_after: 600 },
-    renewal: Renewal::Never,
     words: &[
         &REFUSALS,
         &DEATHS,
@@ -112,11 +102,10 @@ static SPEC: Spec = Spec {
     content_type: "application/x-www-form-urlencoded",
     refuses_in_json: true,
     login_is_repeatable: true,
-    json_in_text: false,
-    impersonation: false,
+    ..Spec::PLAIN
 };
 
-static PROBE: Probe = Probe {
+pub(super) static PROBE: Probe = Probe {
     // Without a session every operation answers in the same frame: AUTHENTICATION_REQUIRED (real server).
     requests: &["webservice.php?operation=listtypes"],
     recognise,
@@ -138,14 +127,6 @@ static PAGES: Pages = Pages {
 pub struct Gluo;
 
 impl Provider for Gluo {
-    fn spec(&self) -> &'static Spec {
-        &SPEC
-    }
-
-    fn probe(&self) -> &'static Probe {
-        &PROBE
-    }
-
     async fn login(&self, context: &Context<'_>) -> Result<Session, LoginError> {
         let (started, mut codes, mut took) = (Instant::now(), Vec::new(), Duration::MAX);
         loop {

@@ -7,7 +7,7 @@ mod refusal;
 
 use super::{Context, Judgement, Life, LoginError, Match, Probe, Provider, Renewed, Revocation};
 use crate::declaration::{
-    Ageing, Credentials, Default, Field, Group, Kind, Pages, Placement, Query, Renewal, Spec,
+    Credentials, Default, Group, Kind, Need, Pages, Query, Renewal, Spec, field,
 };
 use crate::error::{Cause, Error, Result, error};
 use crate::http::response::{self, Response};
@@ -29,9 +29,13 @@ const UNREWRITTEN: &str = "/index.php";
 /// The session's detail that names the folder, where it is not the usual one.
 const DETAIL: &str = "api";
 
-static SPEC: Spec = Spec {
+const PASSWORD_GRANT: Need = Need::When {
+    field: "GRANT",
+    value: "password",
+};
+
+pub(super) static SPEC: Spec = Spec {
     id: "hellocloud",
-    aliases: &[],
     product: "HelloCloud",
     method: "OAuth2",
     endpoint: TOKEN_PATH,
@@ -45,69 +49,65 @@ static SPEC: Spec = Spec {
     example_url: "https://crm.empresa.com.br",
     url_found: "the address of your HelloCloud, as far as /Api; a SuiteCRM 8 has /legacy before that",
     fields: &[
-        Field::new(
-            "CLIENT_ID",
-            Kind::Text,
-            "the client's id",
-            "in the admin panel under OAuth2 Clients and Tokens, once the client is saved",
-        )
-        .required()
-        .shared(Group::Client),
-        Field::new(
-            "CLIENT_SECRET",
-            Kind::Secret,
-            "the client's secret",
-            "typed into the field Change Secret of that client; it is not shown again, only set anew",
-        )
-        .required()
-        .shared(Group::Client),
-        Field::new(
-            "USERNAME",
-            Kind::Text,
-            "the user's name, for the password grant",
-            "ask HelloCloud's administrator",
-        )
-        .required_when("GRANT", "password"),
-        Field::new(
-            "PASSWORD",
-            Kind::Secret,
-            "the user's password, for the password grant",
-            "ask HelloCloud's administrator",
-        )
-        .required_when("GRANT", "password"),
-        Field::option("GRANT", Kind::Choice(&["client_credentials", "password"]), "the grant that the client was made for")
-            .identity()
-            .shared(Group::Client)
-            .default(Default::IfSet { field: "USERNAME", then: "password", otherwise: "client_credentials" }),
-        Field::option(
-            "BODY",
-            Kind::Choice(&["json", "form"]),
+        field!(
+            "CLIENT_ID" Kind::Text, "the client's id",
+            found: Some("in the admin panel under OAuth2 Clients and Tokens, once the client is saved"),
+            need: Need::Always, shared: Some(Group::Client),
+        ),
+        field!(
+            "CLIENT_SECRET" Kind::Secret, "the client's secret",
+            found: Some("typed into the field Change Secret of that client; it is not shown again, only set anew"),
+            need: Need::Always, shared: Some(Group::Client),
+        ),
+        field!(
+            "USERNAME" Kind::Text, "the user's name, for the password grant",
+            found: Some("ask HelloCloud's administrator"), need: PASSWORD_GRANT,
+        ),
+        field!(
+            "PASSWORD" Kind::Secret, "the user's password, for the password grant",
+            found: Some("ask HelloCloud's administrator"), need: PASSWORD_GRANT,
+        ),
+        field!(
+            "GRANT" Kind::Choice(&["client_credentials", "password"]), "the grant that the client was made for",
+            default: Default::IfSet { field: "USERNAME", then: "password", otherwise: "client_credentials" },
+            identity: true, shared: Some(Group::Client),
+        ),
+        field!(
+            "BODY" Kind::Choice(&["json", "form"]),
             "how the login is sent; `form` where a secret holds quotes, < or > and was typed into the admin panel",
-        )
-        .shared(Group::Client)
-        .default(Default::Value("json")),
-        Field::option("TOKEN_PATH", Kind::Path, "the token's path below the URL, where it is not Api/access_token")
-            .shared(Group::Client),
+            default: Default::Value("json"), shared: Some(Group::Client),
+        ),
+        field!(
+            "TOKEN_PATH" Kind::Path, "the token's path below the URL, where it is not Api/access_token",
+            shared: Some(Group::Client),
+        ),
     ],
-    seed_url: None,
-    alternatives: &[],
     credentials: &[
-        Credentials { about: "an OAuth2 client (id and secret)", fields: &["CLIENT_ID", "CLIENT_SECRET"] },
-        Credentials { about: "an OAuth2 client with a user (id and secret, user name and password)", fields: &["CLIENT_ID", "CLIENT_SECRET", "USERNAME", "PASSWORD"] },
+        Credentials {
+            about: "an OAuth2 client (id and secret)",
+            fields: &["CLIENT_ID", "CLIENT_SECRET"],
+        },
+        Credentials {
+            about: "an OAuth2 client with a user (id and secret, user name and password)",
+            fields: &["CLIENT_ID", "CLIENT_SECRET", "USERNAME", "PASSWORD"],
+        },
     ],
-    placement: Placement::Bearer,
-    ageing: Ageing::Fixed,
     renewal: Renewal::OnceExpired,
-    words: &[&["password", "client_credentials", "refresh_token", "Bearer", "access_denied", "invalid_client", "invalid_request", "invalid_grant", "unknown_error", "unsupported_grant_type", "Access token has been revoked", "Access token could not be verified", "Token has been revoked", "Missing \"Authorization\" header", "Not found"]],
+    words: &[
+        &["password", "client_credentials", "refresh_token", "Bearer"],
+        &["access_denied", "invalid_client", "invalid_request"],
+        &["invalid_grant", "unknown_error", "unsupported_grant_type"],
+        &["Access token has been revoked", "Token has been revoked"],
+        &["Access token could not be verified", "Not found"],
+        &["Missing \"Authorization\" header"],
+    ],
     pages: Some(&PAGES),
     content_type: MEDIA_TYPE,
     refuses_in_json: true,
-    login_is_repeatable: false,
-    json_in_text: false,
-    impersonation: false,
+    ..Spec::PLAIN
 };
 
-static PROBE: Probe = Probe {
+pub(super) static PROBE: Probe = Probe {
     // Without a token the interface refuses in its own words, with and without URL rewriting (real server).
     // The last one tells a server that leads nothing else to it (real server).
     requests: &[
@@ -136,14 +136,6 @@ static PAGES: Pages = Pages {
 pub struct HelloCloud;
 
 impl Provider for HelloCloud {
-    fn spec(&self) -> &'static Spec {
-        &SPEC
-    }
-
-    fn probe(&self) -> &'static Probe {
-        &PROBE
-    }
-
     async fn login(&self, context: &Context<'_>) -> Result<Session, LoginError> {
         let settings = context.settings;
         let grant = settings.text("GRANT").unwrap_or("client_credentials");

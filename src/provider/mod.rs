@@ -26,15 +26,17 @@ macro_rules! providers {
         /// Every system, in the order in which people see them.
         pub static ALL: &[System] = &[$(System::$System),*];
 
+        impl System {
+            pub fn spec(self) -> &'static Spec {
+                match self { $(Self::$System => &$module::SPEC),* }
+            }
+
+            pub fn probe(self) -> &'static Probe {
+                match self { $(Self::$System => &$module::PROBE),* }
+            }
+        }
+
         impl Provider for System {
-            fn spec(&self) -> &'static Spec {
-                match self { $(Self::$System => $module::$System.spec()),* }
-            }
-
-            fn probe(&self) -> &'static Probe {
-                match self { $(Self::$System => $module::$System.probe()),* }
-            }
-
             fn prerequisite(&self, role: &Role, settings: &Settings) -> Option<Role> {
                 match self { $(Self::$System => $module::$System.prerequisite(role, settings)),* }
             }
@@ -74,7 +76,7 @@ systems!(providers);
 
 /// The declarations of all systems, in the same order.
 pub fn specs() -> Vec<&'static Spec> {
-    ALL.iter().map(System::spec).collect()
+    ALL.iter().map(|system| system.spec()).collect()
 }
 
 impl System {
@@ -88,10 +90,6 @@ impl System {
 /// One system's protocol. What a system leaves out tells the truth: it cannot be done, or nobody knows.
 #[allow(async_fn_in_trait, reason = "all work is done on one thread")]
 pub trait Provider {
-    fn spec(&self) -> &'static Spec;
-
-    fn probe(&self) -> &'static Probe;
-
     /// Whose session must be had before `role` can log in; [`Context::prerequisite`] is that session.
     fn prerequisite(&self, _role: &Role, _settings: &Settings) -> Option<Role> {
         None

@@ -12,7 +12,7 @@
 //! | And after a 401? | no: the documents name no status, so that whatever stands between may have said it | assumed |
 
 use super::{Context, Judgement, Life, LoginError, Match, Probe, Provider, by_object, by_status};
-use crate::declaration::{Ageing, Alternatives, Default, Field, Kind, Placement, Renewal, Spec};
+use crate::declaration::{Ageing, Alternatives, Default, Kind, Need, Placement, Spec, field};
 use crate::error::{Cause, Error, Result};
 use crate::http::response::{Json, Response};
 use crate::http::{Effect, Request};
@@ -22,61 +22,40 @@ use crate::session::Session;
 
 const LOGIN_PATH: &str = "api/main";
 
-static SPEC: Spec = Spec {
+pub(super) static SPEC: Spec = Spec {
     id: "systemsway",
-    aliases: &[],
     product: "SystemsWay",
     method: "SHA-256",
     endpoint: LOGIN_PATH,
-    other_endpoints: &[],
     example_url: "http://192.168.0.10:5000",
     url_found: "the IP address of the machine that runs the API, and its port, 5000 or 50000: ask whoever runs it",
     fields: &[
-        Field::new(
-            "USERNAME",
-            Kind::Text,
-            "the user's name",
-            "ask whoever runs SystemsWay",
-        )
-        .required(),
-        Field::new(
-            "PASSWORD",
-            Kind::Secret,
-            "the user's password",
-            "ask whoever runs SystemsWay",
+        field!(
+            "USERNAME" Kind::Text, "the user's name",
+            found: Some("ask whoever runs SystemsWay"), need: Need::Always,
         ),
-        Field::new(
-            "PASSWORD_SHA256",
-            Kind::Secret,
-            "or its SHA-256, 64 hex digits; as good as the password",
-            "`sha256sum` makes it from the password without a line end",
+        field!("PASSWORD" Kind::Secret, "the user's password", found: Some("ask whoever runs SystemsWay")),
+        field!(
+            "PASSWORD_SHA256" Kind::Secret, "or its SHA-256, 64 hex digits; as good as the password",
+            found: Some("`sha256sum` makes it from the password without a line end"),
         ),
-        Field::option(
-            "HASH_CASE",
-            Kind::Choice(&["upper", "lower"]),
-            "the hash's letters, as the server compares them",
-        )
-        .default(Default::Value("upper")),
+        field!(
+            "HASH_CASE" Kind::Choice(&["upper", "lower"]), "the hash's letters, as the server compares them",
+            default: Default::Value("upper"),
+        ),
     ],
-    seed_url: None,
     alternatives: &[Alternatives {
         required: true,
         ways: &[&["PASSWORD"], &["PASSWORD_SHA256"]],
     }],
-    credentials: &[],
     placement: Placement::Path,
     ageing: Ageing::SingleSeat { ask_after: 120 },
-    renewal: Renewal::Never,
     words: &[&["OK", "ERROR", "00", "01", "NA"]],
-    pages: None,
-    content_type: "application/json",
-    refuses_in_json: false,
-    login_is_repeatable: false,
     json_in_text: true,
-    impersonation: false,
+    ..Spec::PLAIN
 };
 
-static PROBE: Probe = Probe {
+pub(super) static PROBE: Probe = Probe {
     // The system refuses this session, which does not exist, in its own frame (seed document).
     requests: &["api/Usuario/0?id=0"],
     recognise,
@@ -86,14 +65,6 @@ static PROBE: Probe = Probe {
 pub struct SystemsWay;
 
 impl Provider for SystemsWay {
-    fn spec(&self) -> &'static Spec {
-        &SPEC
-    }
-
-    fn probe(&self) -> &'static Probe {
-        &PROBE
-    }
-
     async fn login(&self, context: &Context<'_>) -> Result<Session, LoginError> {
         let user = context.required("USERNAME")?.expose();
         let body = Fields::new()

@@ -12,9 +12,7 @@
 use jiff::SignedDuration;
 
 use super::{Context, Judgement, Life, LoginError, Probe, Provider, Renewed, Role, by_status};
-use crate::declaration::{
-    Ageing, Alternatives, Credentials, Field, Kind, Placement, Renewal, Settings, Spec,
-};
+use crate::declaration::{Alternatives, Credentials, Kind, Renewal, Settings, Spec, field};
 use crate::error::{Error, Result, error};
 use crate::http::response::Json;
 use crate::http::{Effect, Request};
@@ -26,36 +24,21 @@ const TOKENS_PATH: &str = "api/2/tokens";
 /// A temporary token's life; the answer names no expiry (later document).
 const LIFETIME: SignedDuration = SignedDuration::from_secs(600);
 
-static SPEC: Spec = Spec {
+pub(super) static SPEC: Spec = Spec {
     id: "zeev",
-    aliases: &[],
     product: "Zeev",
     method: "temporary tokens",
     endpoint: TOKENS_PATH,
-    other_endpoints: &[],
     example_url: "https://empresa.zeev.it",
     url_found: "the address at which you use Zeev",
     fields: &[
-        Field::new(
-            "USERNAME",
-            Kind::Text,
-            "the person's login",
-            "in Zeev under Access > People",
-        ),
-        Field::new(
-            "PASSWORD",
-            Kind::Secret,
-            "the person's password",
-            "ask the person",
-        ),
-        Field::new(
-            "API_TOKEN",
-            Kind::Token,
-            "or a permanent token",
-            "made in Zeev's web interface; if you cannot, ask Zeev's administrator",
+        field!("USERNAME" Kind::Text, "the person's login", found: Some("in Zeev under Access > People")),
+        field!("PASSWORD" Kind::Secret, "the person's password", found: Some("ask the person")),
+        field!(
+            "API_TOKEN" Kind::Token, "or a permanent token",
+            found: Some("made in Zeev's web interface; if you cannot, ask Zeev's administrator"),
         ),
     ],
-    seed_url: None,
     alternatives: &[Alternatives {
         required: true,
         ways: &[&["USERNAME", "PASSWORD"], &["API_TOKEN"]],
@@ -70,20 +53,15 @@ static SPEC: Spec = Spec {
             fields: &["API_TOKEN"],
         },
     ],
-    placement: Placement::Bearer,
-    ageing: Ageing::Fixed,
     renewal: Renewal::WhileAlive,
     words: &[&["impersonate"]],
-    pages: None,
-    content_type: "application/json",
-    refuses_in_json: false,
-    login_is_repeatable: false,
     json_in_text: true,
     impersonation: true,
+    ..Spec::PLAIN
 };
 
 /// Without a token the path refuses (seed document); no document says in which words.
-static PROBE: Probe = Probe {
+pub(super) static PROBE: Probe = Probe {
     requests: &[TOKENS_PATH],
     ..Probe::BY_STATUS
 };
@@ -91,14 +69,6 @@ static PROBE: Probe = Probe {
 pub struct Zeev;
 
 impl Provider for Zeev {
-    fn spec(&self) -> &'static Spec {
-        &SPEC
-    }
-
-    fn probe(&self) -> &'static Probe {
-        &PROBE
-    }
-
     fn prerequisite(&self, role: &Role, settings: &Settings) -> Option<Role> {
         (matches!(role, Role::As(_)) && settings.secret("API_TOKEN").is_none())
             .then_some(Role::User)

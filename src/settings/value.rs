@@ -217,7 +217,7 @@ mod tests {
     use crate::provider;
 
     fn checked(kind: Kind, text: &str) -> Result<String, String> {
-        let found = check(text, &Field::new("X", kind, "x", "y"), provider::specs()[0]);
+        let found = check(text, &Field::bare("X", kind, "x"), provider::specs()[0]);
         found
             .map(|value| value.expose().to_owned())
             .map_err(|why| why.english())

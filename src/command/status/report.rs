@@ -13,7 +13,7 @@ use crate::http::Transcript;
 use crate::i18n::tr;
 use crate::lifecycle::{Services, Want};
 use crate::output::file::Replacement;
-use crate::provider::{self, Provider};
+use crate::provider;
 use crate::settings::Sources;
 
 /// Begins to write down what is asked, once the file is known to be writable.
