@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crmauth::store::redis::lock::{Command, Fence, Moment, Owner, Response};
+use crmauth::store::redis::lock::{Command, Fence, Moment, Owner, Response, Right};
 
 /// What may be broken, to see whether anybody notices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,11 +74,7 @@ impl Model {
                 seen,
                 grace,
             } => self.take(now, *owner, *lease, *seen, *grace),
-            Command::Hold {
-                owner,
-                fence,
-                lease,
-            } => {
+            Command::Hold(Right { owner, fence }, lease) => {
                 let claim = self.lock.is_none() && self.broken == Broken::Claim;
                 if claim || self.is_late(*owner, *fence) {
                     return Response::Overtaken;
@@ -87,12 +83,7 @@ impl Model {
                 self.last = *fence;
                 Response::Done
             }
-            Command::Write {
-                owner,
-                fence,
-                sealed,
-                ttl,
-            } => {
+            Command::Write(Right { owner, fence }, sealed, ttl) => {
                 if self.broken != Broken::Fence && self.is_late(*owner, *fence) {
                     return Response::Overtaken;
                 }
@@ -100,14 +91,14 @@ impl Model {
                 self.last = self.last.max(*fence);
                 Response::Done
             }
-            Command::Forget { owner, fence } => {
+            Command::Forget(Right { owner, fence }) => {
                 if self.is_late(*owner, *fence) {
                     return Response::Overtaken;
                 }
                 self.entry = None;
                 Response::Done
             }
-            Command::GiveBack { owner, fence } => {
+            Command::GiveBack(Right { owner, fence }) => {
                 let its = self
                     .lock
                     .is_none_or(|(other, its, _)| (other, its) == (*owner, *fence));

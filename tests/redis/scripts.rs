@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crmauth::secret::Secret;
-use crmauth::store::redis::lock::{Command, Fence, Owner, Response};
+use crmauth::store::redis::lock::{Command, Owner, Response, Right};
 use crmauth::store::redis::{RedisStore, RedisUrl};
 use crmauth::tls::Trust;
 
@@ -27,15 +27,15 @@ fn below(seed: &mut u64, most: u64) -> u64 {
 }
 
 /// A call of one of three owners, with one of the rights that were given so far, or a made-up one.
-fn call(seed: &mut u64, given: &[(Owner, Fence)]) -> Command {
+fn call(seed: &mut u64, given: &[Right]) -> Command {
     let owner = Owner::from(below(seed, 3) + 1);
-    let (right, fence) = match given {
-        [] => (owner, 5),
+    let right = match given {
+        [] => Right { owner, fence: 5 },
         given => given[below(seed, given.len() as u64) as usize],
     };
     let seen = match below(seed, 4) {
         0 => Some(None),
-        1 => Some(Some(fence)),
+        1 => Some(Some(right.fence)),
         _ => None,
     };
     let ttl = if below(seed, 8) == 0 {
@@ -50,25 +50,10 @@ fn call(seed: &mut u64, given: &[(Owner, Fence)]) -> Command {
             seen,
             grace: Duration::ZERO,
         },
-        3 => Command::Hold {
-            owner: right,
-            fence,
-            lease: LEASE,
-        },
-        4 | 5 => Command::Write {
-            owner: right,
-            fence,
-            sealed: below(seed, 1 << 30).to_be_bytes().into(),
-            ttl,
-        },
-        6 => Command::Forget {
-            owner: right,
-            fence,
-        },
-        _ => Command::GiveBack {
-            owner: right,
-            fence,
-        },
+        3 => Command::Hold(right, LEASE),
+        4 | 5 => Command::Write(right, below(seed, 1 << 30).to_be_bytes().into(), ttl),
+        6 => Command::Forget(right),
+        _ => Command::GiveBack(right),
     }
 }
 
@@ -126,7 +111,7 @@ fn the_scripts_do_what_the_model_does() {
                 // The model's clock is the server's.
                 now = now.max(Duration::from_micros(fence));
                 if let Command::Take { owner, .. } = call {
-                    given.push((owner, fence));
+                    given.push(Right { owner, fence });
                 }
             }
             let expected = model.answer(now, &call);
@@ -135,7 +120,7 @@ fn the_scripts_do_what_the_model_does() {
                 (Response::Busy(_), Response::Busy(_)) => {}
                 _ => assert_eq!(real, expected, "story {story}\n{told}"),
             }
-            let (fence, sealed): (Option<Fence>, Option<Vec<u8>>) = redis::cmd("HMGET")
+            let (fence, sealed): (Option<u64>, Option<Vec<u8>>) = redis::cmd("HMGET")
                 .arg(&entry)
                 .arg("fence")
                 .arg("sealed")
@@ -184,27 +169,11 @@ fn a_server_that_has_just_started_gives_no_right() {
             .expect("an answer")
     };
     assert_eq!(ask(take(LEASE)), Response::JustStarted);
-    assert_eq!(
-        ask(Command::Hold {
-            owner: 2,
-            fence: 7,
-            lease: LEASE
-        }),
-        Response::Done,
-        "what it forgot is claimed"
-    );
+    let right = Right { owner: 2, fence: 7 };
+    let claimed = ask(Command::Hold(right, LEASE));
+    assert_eq!(claimed, Response::Done, "what it forgot is claimed");
     assert!(matches!(ask(take(LEASE)), Response::Busy(left) if left > LEASE / 2));
-    assert_eq!(
-        ask(Command::GiveBack { owner: 2, fence: 7 }),
-        Response::Done
-    );
-    assert_eq!(
-        ask(Command::Hold {
-            owner: 2,
-            fence: 7,
-            lease: LEASE
-        }),
-        Response::Overtaken,
-        "and given back for good"
-    );
+    assert_eq!(ask(Command::GiveBack(right)), Response::Done);
+    let again = ask(Command::Hold(right, LEASE));
+    assert_eq!(again, Response::Overtaken, "and given back for good");
 }

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use crmauth::store::redis::lock::{
-    Action, Command, Event, Failure, Fence, Lease, Moment, Owner, Response, Terms,
+    Action, Command, Event, Failure, Fence, Lease, Moment, Owner, Response, Right, Terms,
 };
 
 use super::model::{Broken, Model};
@@ -503,16 +503,8 @@ impl<'a> Story<'a> {
                 }
                 self.held(who, *lease);
             }
-            (Command::Hold { lease, .. }, Response::Done) => self.held(who, *lease),
-            (
-                Command::Write {
-                    owner,
-                    fence,
-                    sealed,
-                    ..
-                },
-                Response::Done,
-            ) => {
+            (Command::Hold(_, lease), Response::Done) => self.held(who, *lease),
+            (Command::Write(Right { owner, fence }, sealed, _), Response::Done) => {
                 let (id, _) = session(sealed);
                 let grant = self
                     .grants
@@ -685,7 +677,7 @@ impl<'a> Story<'a> {
     /// What must hold where a login begins.
     fn check_login(&mut self, who: usize) {
         let now = self.now;
-        let its = self.clients[who].lease.as_ref().map(Lease::owner);
+        let its = self.clients[who].lease.as_ref().map(|lease| lease.owner);
         let forgotten = !self.up || self.came_up > self.clients[who].last_held;
         let holder = self
             .server
@@ -753,18 +745,19 @@ impl<'a> Story<'a> {
             ((now + life).as_micros() as u64).to_be_bytes(),
         ]
         .concat();
-        let Some(call) = lease.write(sealed, life) else {
+        let Some(right) = lease.right() else {
             return;
         };
         self.to(who, Step::Writing);
+        let call = Command::Write(right, sealed, life);
         self.ask(who, Question::Do(call), false);
     }
 
     fn give_back(&mut self, who: usize) {
-        let call = self.clients[who].lease.as_ref().and_then(Lease::give_back);
+        let right = self.clients[who].lease.as_ref().and_then(Lease::right);
         self.to(who, Step::GivingBack);
-        if let Some(call) = call {
-            self.ask(who, Question::Do(call), false);
+        if let Some(right) = right {
+            self.ask(who, Question::Do(Command::GiveBack(right)), false);
         }
     }
 
@@ -793,7 +786,7 @@ impl<'a> Story<'a> {
     /// What must hold once the last word of a client has come.
     fn gone(&mut self, who: usize) {
         let client = &self.clients[who];
-        let its = client.lease.as_ref().map(Lease::owner);
+        let its = client.lease.as_ref().map(|lease| lease.owner);
         let holder = self
             .server
             .lock
@@ -808,10 +801,10 @@ impl<'a> Story<'a> {
 fn name(call: &Command) -> &'static str {
     match call {
         Command::Take { .. } => "take",
-        Command::Hold { .. } => "hold",
-        Command::Write { .. } => "write",
-        Command::Forget { .. } => "forget",
-        Command::GiveBack { .. } => "giving back",
+        Command::Hold(..) => "hold",
+        Command::Write(..) => "write",
+        Command::Forget(..) => "forget",
+        Command::GiveBack(..) => "giving back",
     }
 }
 

@@ -17,6 +17,13 @@ pub type Fence = u64;
 /// Who holds a lock: a random number, new for each wait.
 pub type Owner = u128;
 
+/// A lock that was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Right {
+    pub owner: Owner,
+    pub fence: Fence,
+}
+
 /// A healthy server may take so long to answer; nothing shorter is waited for, unless the deadline comes sooner.
 pub const NO_ANSWER_MIN: Duration = Duration::from_millis(250);
 
@@ -66,23 +73,14 @@ pub enum Command {
         /// How old the server must be.
         grace: Duration,
     },
-    /// Extend the lock from now on, even if the server has forgotten it, unless it has given a later one.
-    Hold {
-        owner: Owner,
-        fence: Fence,
-        lease: Duration,
-    },
-    /// Write the entry, unless a later lock was given. With no time to live, there is no entry afterwards.
-    Write {
-        owner: Owner,
-        fence: Fence,
-        sealed: Vec<u8>,
-        ttl: Duration,
-    },
+    /// Extend the lock for so long from now on, even if the server has forgotten it, unless it has given a later one.
+    Hold(Right, Duration),
+    /// Write the entry with its time to live, unless a later lock was given. With no time, there is no entry afterwards.
+    Write(Right, Vec<u8>, Duration),
     /// Remove the entry, unless a later lock was given.
-    Forget { owner: Owner, fence: Fence },
+    Forget(Right),
     /// Take the lock back, even if the server has forgotten it: no command that was sent with it counts from here on.
-    GiveBack { owner: Owner, fence: Fence },
+    GiveBack(Right),
 }
 
 /// The server's answer.
@@ -152,7 +150,7 @@ enum State {
 #[derive(Debug)]
 pub struct Lease {
     terms: Terms,
-    owner: Owner,
+    pub owner: Owner,
     seen: Option<Option<Fence>>,
     deadline: Moment,
     state: State,
@@ -180,10 +178,6 @@ impl Lease {
             pause: terms.pause,
             random: (owner >> 64) as u64,
         }
-    }
-
-    pub fn owner(&self) -> Owner {
-        self.owner
     }
 
     pub fn deadline(&self) -> Moment {
@@ -248,16 +242,10 @@ impl Lease {
 
     /// Takes the outcome of a renewal that was sent at `asked`.
     pub fn renewed(&mut self, asked: Moment, now: Moment, reply: Option<Response>) {
-        match (self.state, reply) {
+        match (&mut self.state, reply) {
             (State::Held { .. }, Some(Response::Done)) => self.extended(asked),
-            (State::Held { fence, .. }, Some(_)) => self.state = State::Lost { fence },
-            (State::Held { fence, until, .. }, None) => {
-                self.state = State::Held {
-                    fence,
-                    until,
-                    renewal: now + self.terms.pause_max,
-                };
-            }
+            (State::Held { fence, .. }, Some(_)) => self.state = State::Lost { fence: *fence },
+            (State::Held { renewal, .. }, None) => *renewal = now + self.terms.pause_max,
             _ => {}
         }
     }
@@ -267,27 +255,10 @@ impl Lease {
         !matches!(self.state, State::Held { until, .. } if now < until)
     }
 
-    pub fn write(&self, sealed: Vec<u8>, ttl: Duration) -> Option<Command> {
-        self.fence().map(|fence| Command::Write {
-            owner: self.owner,
-            fence,
-            sealed,
-            ttl,
-        })
-    }
-
-    pub fn forget(&self) -> Option<Command> {
-        self.fence().map(|fence| Command::Forget {
-            owner: self.owner,
-            fence,
-        })
-    }
-
-    pub fn give_back(&self) -> Option<Command> {
-        self.fence().map(|fence| Command::GiveBack {
-            owner: self.owner,
-            fence,
-        })
+    /// The right to change the entry, once the lock was given.
+    pub fn right(&self) -> Option<Right> {
+        let (owner, fence) = (self.owner, self.fence()?);
+        Some(Right { owner, fence })
     }
 
     fn take(&self) -> Command {
@@ -301,11 +272,8 @@ impl Lease {
     }
 
     fn hold(&self, fence: Fence) -> Command {
-        Command::Hold {
-            owner: self.owner,
-            fence,
-            lease: self.terms.lease,
-        }
+        let owner = self.owner;
+        Command::Hold(Right { owner, fence }, self.terms.lease)
     }
 
     fn ask(&mut self, now: Moment, command: Command) -> Action {
@@ -314,29 +282,25 @@ impl Lease {
     }
 
     fn given(&mut self, now: Moment, fence: Fence) -> Action {
-        // Counted from when it was sent: the server began to count later.
-        let until = self.asked + self.terms.lease;
         self.heard = Failure::NoAnswer;
         self.state = State::Held {
             fence,
-            until,
-            renewal: self.asked + self.terms.renewal,
+            until: Moment::ZERO,
+            renewal: Moment::ZERO,
         };
-        if until <= now {
+        self.extended(self.asked);
+        if self.has_ended(now) {
             self.lost(fence)
         } else {
             self.go(now, fence)
         }
     }
 
+    /// The lock lasts from the moment when the command was sent: the server began to count later.
     fn extended(&mut self, asked: Moment) {
-        if let State::Held { fence, until, .. } = self.state {
-            let until = until.max(asked + self.terms.lease);
-            self.state = State::Held {
-                fence,
-                until,
-                renewal: asked + self.terms.renewal,
-            };
+        if let State::Held { until, renewal, .. } = &mut self.state {
+            *until = (*until).max(asked + self.terms.lease);
+            *renewal = asked + self.terms.renewal;
         }
     }
 
@@ -395,51 +359,5 @@ impl Lease {
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         f64::from((bits ^ (bits >> 31)) as u32) / f64::from(u32::MAX)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const BUSY: Duration = Duration::from_secs(9);
-
-    fn at(millis: u64) -> Moment {
-        Duration::from_millis(millis)
-    }
-
-    /// A wait of eight seconds, of which all but `left` are over, and which has just asked again.
-    fn asking(left: u64) -> Lease {
-        let mut lease = Lease::new(Terms::new(at(8_000)), 1, None, at(8_000));
-        assert!(matches!(lease.next(at(0), Event::Begin), Action::Ask(_)));
-        assert!(matches!(
-            lease.next(at(1), Event::Response(Response::Busy(BUSY))),
-            Action::Sleep(_)
-        ));
-        assert!(matches!(
-            lease.next(at(8_000 - left), Event::Woken),
-            Action::Ask(_)
-        ));
-        lease
-    }
-
-    #[test]
-    fn silence_costs_a_quarter_of_the_time_that_was_left() {
-        assert!(matches!(
-            asking(4_000).next(at(4_900), Event::NoAnswer),
-            Action::Sleep(_)
-        ));
-        assert_eq!(
-            asking(4_000).next(at(5_000), Event::NoAnswer),
-            Action::GiveUp(Failure::NoAnswer)
-        );
-    }
-
-    #[test]
-    fn silence_at_the_deadline_says_nothing() {
-        assert_eq!(
-            asking(200).next(at(8_000), Event::NoAnswer),
-            Action::GiveUp(Failure::Busy(BUSY))
-        );
     }
 }

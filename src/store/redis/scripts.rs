@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use redis::Cmd;
 
-use super::lock::{Command, Fence, Owner, Response};
+use super::lock::{Command, Fence, Response, Right};
 
 /// How long the last fence is kept: longer than any of its holders should be alive.
 const LAST_KEPT: Duration = Duration::from_secs(86_400);
@@ -108,7 +108,7 @@ pub fn eval(name: &str, command: &Command) -> Cmd {
             .arg(millis(LAST_KEPT))
             .take()
     };
-    let with_lock = |text: &str, owner: Owner, fence: Fence| {
+    let with_lock = |text: &str, Right { owner, fence }: &Right| {
         script(text)
             .arg(format!("{owner:032x}/{fence}"))
             .arg(fence)
@@ -126,30 +126,20 @@ pub fn eval(name: &str, command: &Command) -> Cmd {
                 Some(None) => "none".to_owned(),
                 Some(Some(fence)) => fence.to_string(),
             };
-            let owner = format!("{owner:032x}");
             script(TAKE)
-                .arg(owner)
+                .arg(format!("{owner:032x}"))
                 .arg(millis(*lease))
                 .arg(seen)
                 .arg(millis(*grace))
                 .take()
         }
-        Command::Hold {
-            owner,
-            fence,
-            lease,
-        } => with_lock(HOLD, *owner, *fence).arg(millis(*lease)).take(),
-        Command::Write {
-            owner,
-            fence,
-            sealed,
-            ttl,
-        } => with_lock(WRITE, *owner, *fence)
+        Command::Hold(right, lease) => with_lock(HOLD, right).arg(millis(*lease)).take(),
+        Command::Write(right, sealed, ttl) => with_lock(WRITE, right)
             .arg(sealed.as_slice())
             .arg(millis(*ttl))
             .take(),
-        Command::Forget { owner, fence } => with_lock(FORGET, *owner, *fence),
-        Command::GiveBack { owner, fence } => with_lock(GIVE_BACK, *owner, *fence),
+        Command::Forget(right) => with_lock(FORGET, right),
+        Command::GiveBack(right) => with_lock(GIVE_BACK, right),
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::database::is_no_answer;
-use super::lock::{Action, Command, Event, Failure, Fence, Lease, Response};
+use super::lock::{Action, Command, Event, Failure, Fence, Lease, Response, Right};
 use super::{RedisStore, scripts};
 use crate::error::{Cause, Error, Result, error};
 use crate::i18n::tr;
@@ -91,37 +91,35 @@ impl RedisStore {
     fn no_turn(&self, why: Failure, last_error: Option<Error>) -> Error {
         let place = self.server.url();
         let wait = tr!("wait for it; --timeout SECONDS allows more time");
-        let (message, hint) = match (why, last_error) {
+        match (why, last_error) {
             (Failure::NoAnswer, Some(error)) => {
                 self.remember(&error);
-                return error;
+                error
             }
             (Failure::NoAnswer, None) => {
-                let message = tr!("the store {place} does not answer", place);
-                return Error::new(Cause::Timeout, message).hint(wait);
+                error!(Timeout, "the store {place} does not answer", place).hint(wait)
             }
-            (Failure::JustStarted, _) => (
-                tr!(
+            (Failure::JustStarted, _) => {
+                let message = tr!(
                     "the store {place} has just started and gives no right to log in yet",
                     place
-                ),
-                wait,
-            ),
-            (Failure::Busy(left), _) => (
-                tr!(
-                    "another machine is logging in, says the store {place}",
-                    place
-                ),
-                match left.as_secs_f64().ceil() {
+                );
+                Error::new(Cause::Busy, message).hint(wait)
+            }
+            (Failure::Busy(left), _) => {
+                let busy = error!(
+                    Busy,
+                    "another machine is logging in, says the store {place}", place
+                );
+                busy.hint(match left.as_secs_f64().ceil() {
                     0.0 => wait,
                     left => tr!(
                         "wait for it; if that machine is gone, its turn ends in {left} s",
                         left
                     ),
-                },
-            ),
-        };
-        Error::new(Cause::Busy, message).hint(hint)
+                })
+            }
+        }
     }
 }
 
@@ -159,24 +157,27 @@ impl Turn {
         self.store.began + self.lease.borrow().deadline()
     }
 
+    fn right(&self) -> Option<Right> {
+        self.lease.borrow().right()
+    }
+
     pub(super) fn fence(&self) -> Fence {
-        self.lease.borrow().fence().unwrap_or_default()
+        self.right().map_or(0, |right| right.fence)
     }
 
     pub(super) async fn write(&self, sealed: Vec<u8>, ttl: Duration) -> Result<Written> {
-        let command = self.lease.borrow().write(sealed, ttl);
-        self.change(command).await
+        self.change(|right| Command::Write(right, sealed, ttl))
+            .await
     }
 
     pub(super) async fn forget(&self) -> Result<Written> {
-        let command = self.lease.borrow().forget();
-        self.change(command).await
+        self.change(Command::Forget).await
     }
 
     /// Sends a change, again while the server does not answer, as one that is just being restarted; and once more if
     /// it was this process that slept.
-    async fn change(&self, command: Option<Command>) -> Result<Written> {
-        let Some(command) = command else {
+    async fn change(&self, make: impl FnOnce(Right) -> Command) -> Result<Written> {
+        let Some(command) = self.right().map(make) else {
             return Ok(Written::Overtaken);
         };
         let store = &self.store;
@@ -210,15 +211,13 @@ impl Turn {
     pub(super) async fn release(&self) -> Result<()> {
         self.renewals.iter().for_each(JoinHandle::abort);
         self.given_back.set(true);
-        let command = self.lease.borrow().give_back();
-        let Some(command) = command else {
+        let Some(right) = self.right() else {
             return Ok(());
         };
         let deadline = self.store.beyond(self.deadline());
-        self.store
-            .call(&self.name, &command, deadline)
-            .await
-            .map(|_| ())
+        let command = Command::GiveBack(right);
+        self.store.call(&self.name, &command, deadline).await?;
+        Ok(())
     }
 }
 
@@ -230,15 +229,12 @@ impl Drop for Turn {
         if self.given_back.get() || tokio::runtime::Handle::try_current().is_err() {
             return;
         }
-        if let Some(command) = self.lease.borrow().give_back() {
-            let (store, name) = (Rc::clone(&self.store), self.name.clone());
+        if let Some(right) = self.right() {
+            let store = Rc::clone(&self.store);
+            let command = scripts::eval(&self.name, &Command::GiveBack(right));
             tokio::task::spawn_local(async move {
                 let deadline = store.beyond(Instant::now());
-                store
-                    .server
-                    .ask(&[scripts::eval(&name, &command)], deadline)
-                    .await
-                    .map(|_| ())
+                store.server.ask(&[command], deadline).await.map(drop)
             });
         }
     }
