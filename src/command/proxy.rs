@@ -3,14 +3,13 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use futures_util::pin_mut;
-
 use super::{Refused, Run, TargetName, child, seconds_or_none, target_help, targets};
+use crate::declaration::Target;
 use crate::error::{Error, Result, error, why};
 use crate::i18n::tr;
-use crate::lifecycle::Account;
+use crate::lifecycle::{Account, Services};
 use crate::proxy::{Gateway, Listener, Options, Place, make_key};
-use crate::settings::GATEWAY;
+use crate::settings::{GATEWAY, Sources};
 use crate::signals;
 
 /// Serve systems on loopback, with the session placed for any client
@@ -55,25 +54,14 @@ fn place(text: &str) -> std::result::Result<Place, Refused> {
 /// Serves until a signal comes, or until CMD ends, whose exit code is returned.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let command = args.command.split_first();
-    let program = command
-        .map(|(name, _)| child::find(name, run))
-        .transpose()?;
+    let command =
+        command.map(|(name, rest)| child::find(name, run).map(|found| (name, found, rest)));
+    let command = command.transpose()?;
     let wanted = targets(&args.targets)?;
     let (services, sources, _servers) = run.services().await?;
-    let mut accounts = Vec::new();
-    for target in &wanted {
-        let account = Account::find(&services, &sources, target, args.person.as_deref()).await?;
-        // Without credentials a stored session may do, and nothing else.
-        if let (Some(missing), None) =
-            (&account.plan.missing, account.stored(args.min_ttl).await?.0)
-        {
-            return Err(missing.clone());
-        }
-        accounts.push(account);
-    }
+    let accounts = accounts(args, &services, &sources, &wanted).await?;
     // From here on nothing but a signal or CMD ends the gateway.
     let stop = signals::either();
-    pin_mut!(stop);
     let bound = Listener::bind(&args.listen).await;
     let listener = bound.map_err(|error| cannot_listen(args, &error))?;
     let key = match args.no_key {
@@ -81,14 +69,9 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         false => Some(make_key().ok_or_else(|| error!(Other, "the system has no random bytes"))?),
     };
     let origin = format!("http://{}", listener.host());
-    let prefix = key
-        .as_ref()
-        .map(|key| ["/", key.expose()].concat())
-        .unwrap_or_default();
-    let urls: Vec<String> = wanted
-        .iter()
-        .map(|target| format!("{origin}{prefix}/{target}"))
-        .collect();
+    let prefix = key.iter().map(|key| ["/", key.expose()].concat());
+    let prefix = prefix.collect::<String>();
+    let url = |target: &Target| format!("{origin}{prefix}/{target}");
     if args.no_key && listener.is_tcp() {
         let text = tr!("without a key every program of this machine may use the sessions");
         run.report.warn(None, text);
@@ -102,35 +85,53 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let gateway = Gateway::new(&run.report, accounts, options, &listener);
     let lines = wanted
         .iter()
-        .zip(&urls)
-        .map(|(target, url)| format!("{target}\t{url}\n"));
-    let Some((name, rest)) = command else {
+        .map(|target| format!("{target}\t{}\n", url(target)));
+    let Some((name, found, rest)) = command else {
         run.print(&lines.collect::<String>()).await?;
-        hint(run, args, &urls);
-        gateway
-            .run(&listener, async {
-                let _ = stop.await;
-            })
-            .await;
+        hint(run, args, &url(&wanted[0]));
+        gateway.run(&listener, stop).await;
         return Ok(0);
     };
     lines.for_each(|line| run.report.chat(tr!("{line}", line = line.trim_end())));
-    let mut child = tokio::process::Command::new(program.unwrap_or_else(|| name.into()));
+    let mut child = tokio::process::Command::new(found);
     child
         .args(rest)
         .env_clear()
         .envs(child::public_environment(run, &sources, &wanted))
         .envs(child::direct_loopback(run))
-        .env(GATEWAY, origin);
-    for (target, url) in wanted.iter().zip(&urls) {
-        child.env(target.variable("URL"), url);
-    }
+        .envs(
+            wanted
+                .iter()
+                .map(|target| (target.variable("URL"), url(target))),
+        )
+        .env(GATEWAY, &origin);
     // The terminal is CMD's.
     let _hold = run.report.hold();
     tokio::select! {
         code = child::wait(name, child, None) => code,
-        () = gateway.run(&listener, std::future::pending()) => Ok(0),
+        () = gateway.run(&listener, std::future::pending::<()>()) => Ok(0),
     }
+}
+
+/// The accounts whose sessions can be had.
+async fn accounts<'a>(
+    args: &Args,
+    services: &'a Services,
+    sources: &Sources,
+    wanted: &[Target],
+) -> Result<Vec<Account<'a>>> {
+    let mut accounts = Vec::new();
+    for target in wanted {
+        let account = Account::find(services, sources, target, args.person.as_deref()).await?;
+        // Without credentials a stored session may do, and nothing else.
+        if let (Some(missing), None) =
+            (&account.plan.missing, account.stored(args.min_ttl).await?.0)
+        {
+            return Err(missing.clone());
+        }
+        accounts.push(account);
+    }
+    Ok(accounts)
 }
 
 fn cannot_listen(args: &Args, error: &std::io::Error) -> Error {
@@ -145,8 +146,7 @@ fn cannot_listen(args: &Args, error: &std::io::Error) -> Error {
 }
 
 /// What to do with the URL.
-fn hint(run: &Run<'_>, args: &Args, urls: &[String]) {
-    let Some(url) = urls.first() else { return };
+fn hint(run: &Run<'_>, args: &Args, url: &str) {
     run.report.chat(match &args.listen {
         Place::Loopback(_) => tr!(
             "paste the URL into Postman, Bruno or n8n as the base URL, without authentication; or try `curl {url}/`",

@@ -91,7 +91,7 @@ impl<'a> Gateway<'a> {
     }
 
     /// Serves until `stop`, then lets the requests under way end.
-    pub async fn run(&self, listener: &Listener, stop: impl Future<Output = ()>) {
+    pub async fn run<T>(&self, listener: &Listener, stop: impl Future<Output = T>) {
         let doors = self.doors.iter().zip(self.asked.take());
         let mut keepers = pin!(join_all(doors.map(|(door, asked)| door.keep(asked))));
         let (close, closing) = watch::channel(false);
@@ -100,7 +100,7 @@ impl<'a> Gateway<'a> {
         loop {
             tokio::select! {
                 biased;
-                () = &mut stop => break,
+                _ = &mut stop => break,
                 Some(()) = connections.next(), if !connections.is_empty() => {}
                 _ = &mut keepers => {}
                 accepted = listener.accept() => match accepted {
