@@ -262,13 +262,6 @@ fn wrong_character(name: &str) -> Option<Text> {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> std::result::Result<String, String> {
-        let url =
-            BaseUrl::parse(text).and_then(|url| url.without("webservice.php").unwrap_or(Ok(url)));
-        url.map(|url| url.to_string())
-            .map_err(|error| error.message.english())
-    }
-
     #[test]
     fn base_urls() {
         for (text, url) in [
@@ -284,152 +277,9 @@ mod tests {
             ("https://a_b.example.:1/x", "https://a_b.example.:1/x"),
             ("https://b\u{fc}ro.example", "https://xn--bro-hoa.example"),
         ] {
-            assert_eq!(parse(text).as_deref(), Ok(url), "{text}");
-        }
-        for text in [
-            "https://user:pw@h",
-            "https://user@h",
-            "user@h",
-            "https://h/#x",
-            "https://h?x=1",
-            "https:\\\\h",
-            "h\\x",
-            "https://h/\u{7}",
-            "https://h/ x",
-            "ftp://h",
-            "javascript:alert(1)",
-            "https://",
-            "",
-            "https:///x",
-            "file:///etc/passwd",
-            "https://h:99999",
-        ] {
-            assert!(parse(text).is_err(), "{text}: {:?}", parse(text));
-        }
-        let long = [&"a".repeat(64), ".example"].concat();
-        assert_eq!(
-            parse(&long),
-            Err("is no valid URL: its host's name is too long".to_owned())
-        );
-        for (text, why) in [
-            ("https://https://h", "names its scheme twice"),
-            ("https://HTTP:/h", "names its scheme twice"),
-            ("http:/h", "has no :// behind its scheme"),
-            ("http//h", "has no :// behind its scheme"),
-            ("https:h", "has no :// behind its scheme"),
-            (
-                "\"https://h\"",
-                "has a quote in its host, or begins or ends with one",
-            ),
-            (
-                "https://h'//",
-                "has a quote in its host, or begins or ends with one",
-            ),
-            (
-                "https://h'/webservice.php",
-                "has a quote in its host, or begins or ends with one",
-            ),
-            (
-                "https://h/a\"/webservice.php",
-                "has a quote in its host, or begins or ends with one",
-            ),
-            (
-                "https://h%27/webservice.php",
-                "has a quote in its host, or begins or ends with one",
-            ),
-            (
-                "https://h:99999",
-                "is no valid URL: its port 99999 is not between 1 and 65535",
-            ),
-            (
-                "h:0/x",
-                "is no valid URL: its port 0 is not between 1 and 65535",
-            ),
-            (
-                "https://ana:pa55word/x",
-                "is no valid URL: its port is no number between 1 and 65535",
-            ),
-            (
-                "https://h:99999999",
-                "is no valid URL: its port is no number between 1 and 65535",
-            ),
-            (
-                "https://256.1.1.1",
-                "is no valid URL: its host is no IP address",
-            ),
-            ("https://[h]", "is no valid URL: its host is no IP address"),
-            (
-                "https://a..b",
-                "is no valid URL: its host has nothing between two dots, or before one",
-            ),
-            (
-                "https://.b:80/x",
-                "is no valid URL: its host has nothing between two dots, or before one",
-            ),
-            (
-                "https://.",
-                "is no valid URL: its host has nothing between two dots, or before one",
-            ),
-            (
-                "https://a,b",
-                "is no valid URL: no host has `,` in its name",
-            ),
-            (
-                "a%2cb.example",
-                "is no valid URL: no host has `,` in its name",
-            ),
-            (
-                "https://a^b",
-                "is no valid URL: no host has `^` in its name",
-            ),
-            (
-                "https://{gluo}",
-                "is no valid URL: no host has `{` in its name",
-            ),
-        ] {
-            assert_eq!(parse(text), Err(why.to_owned()), "{text}");
-        }
-    }
-
-    #[test]
-    fn joined_paths_keep_the_prefix() {
-        let url = BaseUrl::parse("https://h/legacy/").expect("a URL");
-        assert_eq!(
-            url.join("/Api/access_token").as_str(),
-            "https://h/legacy/Api/access_token"
-        );
-        assert_eq!(url.join("x?a=b").as_str(), "https://h/legacy/x?a=b");
-        assert_eq!(url.origin(), "https://h");
-    }
-
-    #[test]
-    fn a_path_must_not_climb_out_of_the_prefix() {
-        let url = BaseUrl::parse("https://h/a/b").expect("a URL");
-        for (path, below) in [
-            ("/x", true),
-            ("x/../y", true),
-            ("/x/%2E./y/./..", true),
-            ("/..x/...", true),
-            ("/%252e%252e/x", true),
-            ("..", false),
-            ("/../x", false),
-            ("/x/../../y", false),
-            ("//../x", false),
-            ("%2e%2E/x", false),
-            ("/.%2e/x", false),
-            ("./x/./%2e./..", false),
-            ("..\\x", false),
-            (".\n./x", false),
-            (".%2\te/x", false),
-            ("%2e%2e\\\\x", false),
-            ("x\\..\\y", true),
-        ] {
-            assert_eq!(stays_below(path), below, "{path}");
-            let joined = url.join(path);
-            assert!(
-                !below || joined.path().starts_with("/a/b/"),
-                "{path}: {joined}"
-            );
+            let read = BaseUrl::parse(text).expect(text);
+            let read = read.without("webservice.php").unwrap_or(Ok(read));
+            assert_eq!(read.expect(text).to_string(), url, "{text}");
         }
     }
 }

@@ -1050,6 +1050,17 @@ fn a_url_that_is_no_base_url_is_refused_unseen() {
             "https://S3crUrl..h",
             "is no valid URL: its host has nothing between two dots, or before one",
         ),
+        ("https://https://S3crUrl", "names its scheme twice"),
+        ("http:/S3crUrl", "has no :// behind its scheme"),
+        ("http//S3crUrl", "has no :// behind its scheme"),
+        ("https://h/S3crUrl'", "has a quote in its host"),
+        ("https://S3crUrl%27/x", "has a quote in its host"),
+        ("https://S3crUrl\"/api/2/tokens", "has a quote in its host"),
+        ("S3crUrl:0", "its port 0 is not between 1 and 65535"),
+        (
+            &["S3crUrl".repeat(10), ".h".into()].concat(),
+            "name is too long",
+        ),
     ] {
         machine.set("ZEEV_URL", url);
         let outcome = machine.run("login zeev");

@@ -23,8 +23,6 @@ use crate::secret::Secret;
 use file::FileStore;
 use memory::MemoryStore;
 
-#[cfg(test)]
-pub(crate) use entry::tests;
 use entry::{ENTRY_MAX, NAME_LENGTH, decode, encode, is_name, newer};
 pub use entry::{Entry, Key};
 

@@ -231,27 +231,3 @@ async fn exchange(pipe: &mut Box<dyn Pipe>, commands: &[Cmd]) -> io::Result<Vec<
         .map(|_| parser.parse_value(&mut replies).map_err(|_| invalid()))
         .collect()
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_call_takes_longer_than_its_share() {
-        for (left, limit) in [
-            (0, 0),
-            (100, 100),
-            (250, 250),
-            (400, 250),
-            (2_000, 500),
-            (20_000, 5_000),
-            (60_000, 5_000),
-        ] {
-            assert_eq!(
-                share(Duration::from_millis(left)),
-                Duration::from_millis(limit),
-                "{left} ms left"
-            );
-        }
-    }
-}

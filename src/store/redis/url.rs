@@ -110,35 +110,3 @@ impl fmt::Display for RedisUrl {
         write!(f, "{scheme}://{}/{}", self.address(), self.database)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn places() {
-        for (text, shown, user, password) in [
-            ("redis://h", "redis://h:6379/0", None, None),
-            ("rediss://H:7000/3", "rediss://h:7000/3", None, None),
-            ("redis://[::1]:7000", "redis://[::1]:7000/0", None, None),
-            (
-                "redis://:p%40ss@127.0.0.1/",
-                "redis://127.0.0.1:6379/0",
-                None,
-                Some("p@ss"),
-            ),
-            (
-                "rediss://ci:a%3Ab@cache.example/15",
-                "rediss://cache.example:6379/15",
-                Some("ci"),
-                Some("a:b"),
-            ),
-        ] {
-            let place =
-                RedisUrl::parse(text).unwrap_or_else(|why| panic!("{text}: {}", why.english()));
-            assert_eq!(place.to_string(), shown);
-            assert_eq!(place.user.as_deref(), user);
-            assert_eq!(place.password.as_ref().map(Secret::expose), password);
-        }
-    }
-}
