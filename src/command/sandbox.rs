@@ -1,10 +1,11 @@
 //! `crmauth sandbox`: every system on loopback, for trying things out and for people's own tests.
 
 use std::ffi::OsString;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures_util::pin_mut;
+use jiff::Timestamp;
 
 use super::{Run, child, seconds};
 use crate::error::{Result, error};
@@ -30,10 +31,8 @@ pub struct Args {
 }
 
 pub async fn start(ttl: Option<Duration>, log: Log) -> Result<Sandbox> {
-    let options = Options {
-        ttl,
-        ..Options::default()
-    };
+    let clock = Rc::new(Timestamp::now);
+    let options = Options { ttl, clock };
     sandbox::start(options, log)
         .await
         .map_err(|error| error!(Other, "the sandbox cannot listen on loopback").because(error))
@@ -55,8 +54,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
 
 async fn serve(run: &Run<'_>, servers: &Sandbox) -> Result<u8> {
     // Listen first: whoever has read the block may send a signal at once.
-    let stop = signals::either();
-    pin_mut!(stop);
+    let mut stop = pin!(signals::either());
     let block = block(servers, run.lang());
     tokio::select! {
         biased;
@@ -73,14 +71,10 @@ async fn serve(run: &Run<'_>, servers: &Sandbox) -> Result<u8> {
 fn block(servers: &Sandbox, lang: Lang) -> String {
     let about = tr!("crmauth's sandbox: demo accounts, on this machine, until it is stopped");
     let mut block = format!("# {}\n", about.render(lang));
-    let more = servers.more_settings().iter().map(|setting| ("#", setting));
-    for (off, (name, value)) in servers
-        .settings()
-        .iter()
-        .map(|setting| ("", setting))
-        .chain(more)
-    {
-        block.push_str(&[off, name, "='", value, "'\n"].concat());
+    for (off, settings) in [("", servers.settings()), ("#", servers.more_settings())] {
+        for (name, value) in settings {
+            block.extend([off, name, "='", value, "'\n"]);
+        }
     }
     block
 }

@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::net::TcpListener;
-use tokio::task::AbortHandle;
 
 pub use gluo::{Errors, Gluo, Mark, Sessions, State, Version};
 pub use hellocloud::{Broken, HelloCloud, Paths, Surroundings, WebServer, Workflow};
@@ -32,45 +31,30 @@ pub type Log = Rc<dyn Fn(&Event)>;
 pub struct Options {
     /// Replaces every lifetime and idle limit of a session.
     pub ttl: Option<Duration>,
-    /// The servers' clock.
     pub clock: Clock,
 }
 
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            ttl: None,
-            clock: Rc::new(Timestamp::now),
-        }
-    }
-}
-
-/// One request and what came of it.
+/// One request, as it was sent, and what came of it.
 #[derive(Clone)]
 pub struct Event {
     /// The system's id: `gluo`.
     pub system: &'static str,
     /// For a person: no secret, no token and no hash of one is in it.
     pub line: String,
-    /// The request's method.
     pub method: String,
-    /// The request's path as it was sent; it may hold a session.
     pub path: String,
-    /// The request's query as it was sent, without the question mark; it may hold a session.
+    /// Without the question mark.
     pub query: String,
-    /// The request's headers, names in lower case, in the order sent.
+    /// Names in lower case, in the order sent.
     pub headers: Vec<(String, String)>,
-    /// The request's body as it was sent.
     pub body: Vec<u8>,
-    /// The answer's status.
     pub status: u16,
 }
 
-/// The running systems. Dropping it ends them and every connection to them.
+/// The running systems. They end with the `LocalSet` that they were started in.
 pub struct Sandbox {
     systems: Vec<Rc<RefCell<dyn System>>>,
     servers: Vec<Rc<Server>>,
-    tasks: Vec<AbortHandle>,
     settings: Vec<(String, String)>,
     more_settings: Vec<(String, String)>,
 }
@@ -115,14 +99,6 @@ impl Sandbox {
     }
 }
 
-impl Drop for Sandbox {
-    fn drop(&mut self) {
-        for task in &self.tasks {
-            task.abort();
-        }
-    }
-}
-
 /// Starts every system on a port of its own. Call it inside a `LocalSet`.
 pub async fn start(options: Options, log: Log) -> std::io::Result<Sandbox> {
     let rules = Rules {
@@ -132,7 +108,6 @@ pub async fn start(options: Options, log: Log) -> std::io::Result<Sandbox> {
     let mut sandbox = Sandbox {
         systems: Vec::new(),
         servers: Vec::new(),
-        tasks: Vec::new(),
         settings: Vec::new(),
         more_settings: Vec::new(),
     };
@@ -151,10 +126,8 @@ pub async fn start(options: Options, log: Log) -> std::io::Result<Sandbox> {
         }
         let system = (entry.start)(rules.clone());
         let server = Rc::new(Server::new(entry.id, system.clone(), log.clone()));
+        tokio::task::spawn_local(Rc::clone(&server).run(listener));
         sandbox.systems.push(system);
-        sandbox
-            .tasks
-            .push(tokio::task::spawn_local(server.clone().run(listener)).abort_handle());
         sandbox.servers.push(server);
     }
     Ok(sandbox)
@@ -226,36 +199,4 @@ const YEAR: i64 = 365 * 86_400 * SECOND;
 /// Whole seconds of a lifetime as answers tell it: never 0, which would be no lifetime.
 fn seconds(lifetime: i64) -> i64 {
     (lifetime / SECOND).max(1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpStream;
-
-    #[test]
-    fn dropping_it_ends_the_servers_and_their_connections() {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        tokio::task::LocalSet::new().block_on(&runtime, async {
-            let sandbox = start(Options::default(), Rc::new(|_| {}))
-                .await
-                .expect("ports");
-            let (_, url) = &sandbox.settings()[0];
-            let host = url.strip_prefix("http://").expect("http").to_owned();
-            let mut stream = TcpStream::connect(&host).await.expect("a connection");
-            let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
-            stream
-                .write_all(request.as_bytes())
-                .await
-                .expect("a request");
-            assert_eq!(stream.read_u8().await.expect("an answer"), b'H');
-            drop(sandbox);
-            stream.read_to_end(&mut Vec::new()).await.expect("an end");
-            assert!(TcpStream::connect(&host).await.is_err());
-        });
-    }
 }
