@@ -422,12 +422,15 @@ fn proxied(proxy: &str, variable: &str) -> Machine {
 #[test]
 fn a_proxys_refusal_is_said_as_such_and_sent_once() {
     let rows = [
-        (407, "wants a user name and a password"),
-        (403, "refused to connect to zeev.example"),
-        (405, "refused"),
-        (502, "refused"),
+        (407, "wants a user name and a password", false),
+        (403, "refused to connect to zeev.example (HTTP 403)", false),
+        (405, "refused to connect to zeev.example (HTTP 405)", false),
+        (500, "refused to connect to zeev.example (HTTP 500)", false),
+        (502, "refused to connect to zeev.example (HTTP 502)", true),
+        (503, "refused to connect to zeev.example (HTTP 503)", true),
+        (504, "refused to connect to zeev.example (HTTP 504)", true),
     ];
-    at_once(rows, |(status, text)| {
+    at_once(rows, |(status, text, retryable)| {
         let proxy = Server::start(vec![Reply::http(
             status,
             "text/html",
@@ -439,8 +442,12 @@ fn a_proxys_refusal_is_said_as_such_and_sent_once() {
             5,
             &[
                 text,
-                "\"code\":\"proxy_refused\"",
-                "\"retryable\":false",
+                &format!(
+                    "\"code\":\"{}\"",
+                    if retryable { "proxy" } else { "proxy_refused" }
+                ),
+                &format!("\"retryable\":{retryable}"),
+                &format!("\"http_status\":{status}"),
                 "no_proxy",
                 &proxy.host(),
             ],

@@ -23,7 +23,8 @@ const LAYERS: &[&[&str]] = &[
 
 /// A text that only these files may hold.
 const OWNERS: &[(&str, &[&str])] = &[
-    ("reqwest", &["http/"]),
+    ("hyper::client", &["http/"]),
+    ("hyper_util::client", &["http/"]),
     ("rustls", &["tls/"]),
     ("hyper::", &["http/", "proxy/", "sandbox/server.rs"]),
     (

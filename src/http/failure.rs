@@ -2,20 +2,19 @@
 
 use std::error::Error as StdError;
 use std::io;
+use std::time::Duration;
 
-use hyper::http::Extensions;
-use hyper_util::client::legacy;
-use hyper_util::client::legacy::connect::HttpInfo;
-
-use super::clients::{Client, Http, PublicAddress};
+use super::connect::{Broken, PublicAddress, Unresolved};
+use super::connections::{Route, Unanswered};
 use super::header::host_of;
-use super::heads;
-use super::response::Response;
+use super::heads::{self, Head};
+use super::proxy_url::ProxyUrl;
+use super::response::{Response, is_away};
 use super::{Request, public_http};
 use crate::declaration::Target;
 use crate::error::{Cause, Error, error, find, innermost};
 use crate::files;
-use crate::i18n::tr;
+use crate::i18n::{Text, tr};
 use crate::tls;
 
 /// A try that got no answer.
@@ -48,80 +47,44 @@ pub(super) enum Again {
     HungUp,
 }
 
-/// Turns the client's error into ours. Its own text is never used, since it contains URLs with their queries.
-pub(super) fn explain(
-    error: &reqwest::Error,
-    request: &Request,
-    client: &Client,
-    target: &Target,
-    http: &Http,
-) -> Failure {
-    let host = &host_of(&request.url);
-    let fail = |cause, message| Failure::from(Error::new(cause, message));
-    if find::<PublicAddress>(error).is_some() {
-        return public_http(host, client.route.proxy.as_ref(), target).into();
-    }
-    if error.is_dns() {
-        return match client.proxy() {
-            None => {
-                let unresolved = error!(Dns, "cannot resolve {host}", host);
-                match innermost(error) {
-                    Some(why) if why.raw_os_error().is_some() => unresolved.since(why).into(),
-                    _ => unresolved.into(),
-                }
-            }
-            Some(proxy) => fail(
-                Cause::Proxy,
-                tr!("cannot resolve {host} or its proxy {proxy}", host, proxy),
-            ),
-        };
-    }
-    if let Some(error) = tls::explain(error, host) {
-        return error.into();
-    }
-    if let Some(proxy) = client.proxy()
-        && let Some(refusal) = refusal_of_proxy(error, host, proxy)
-    {
-        return refusal.into();
-    }
-    if error.is_connect() {
-        return explain_connect(error, host, client);
-    }
-    match find::<hyper::Error>(error) {
-        Some(hyper) if hyper.is_parse_too_large() => fail(
-            Cause::TooLarge,
-            tr!("{host}'s answer has too many or too large headers", host),
-        ),
-        Some(hyper) if hyper.is_parse() && heads::was_ambiguous() => heads::ambiguous(host).into(),
-        Some(hyper) if hyper.is_parse() || spoke_first(hyper) => {
-            fail(Cause::NotHttp, tr!("{host} is not an HTTP server", host))
-        }
-        _ => {
-            let doubt = request.doubt();
-            let message = tr!(
-                "{host} closed the connection before answering{doubt}",
-                host,
-                doubt
-            );
-            Failure {
-                error: Error::new(Cause::Closed, message),
-                again: match had_answered(error, http) {
-                    true => Again::HungUp,
-                    false => Again::Lost,
-                },
-            }
-        }
+fn fail(cause: Cause, message: Text, again: Again) -> Failure {
+    Failure {
+        error: Error::new(cause, message),
+        again,
     }
 }
 
-/// Whether an answer had come over the connection that failed.
-fn had_answered(error: &reqwest::Error, http: &Http) -> bool {
-    let mut extras = Extensions::new();
-    if let Some(connection) = find::<legacy::Error>(error).and_then(legacy::Error::connect_info) {
-        connection.get_extras(&mut extras);
-    }
-    let ends = extras.get::<HttpInfo>();
-    ends.is_some_and(|ends| http.answered.borrow_mut().remove(&ends.local_addr()))
+/// Explains why there is no answer. `how` is how its head came, and `answered` whether another had come before.
+pub(super) fn explain(
+    failure: Unanswered,
+    request: &Request,
+    how: Head,
+    answered: bool,
+) -> Failure {
+    let host = &host_of(&request.url);
+    let error = failure.error;
+    let mut explained = if let Some(refusal) = tls::explain(&error, host) {
+        // With TLS 1.3 a server that wants a certificate of ours says so after the handshake.
+        refusal.into()
+    } else if error.is_parse_too_large() {
+        let message = tr!("{host}'s answer has too many or too large headers", host);
+        fail(Cause::TooLarge, message, Again::Never)
+    } else if error.is_parse() && how == Head::Ambiguous {
+        heads::ambiguous(host).into()
+    } else if error.is_parse() || spoke_first(&error) {
+        let message = tr!("{host} is not an HTTP server", host);
+        fail(Cause::NotHttp, message, Again::Never)
+    } else {
+        let message = tr!(
+            "{host} closed the connection before answering{doubt}",
+            host,
+            doubt = request.doubt()
+        );
+        let again = if answered { Again::HungUp } else { Again::Lost };
+        fail(Cause::Closed, message, again)
+    };
+    explained.error = explained.error.caused_by(error);
+    explained
 }
 
 /// Whether the server spoke before it was asked, as SSH and mail servers do. hyper has no method for this kind of error:
@@ -136,86 +99,137 @@ fn spoke_first(error: &hyper::Error) -> bool {
     }
 }
 
-/// What a proxy refused. Nothing is sent again: its password went out with the question. The client's errors for it have
-/// texts and no types, and keep the status of 407 only.
-fn refusal_of_proxy(error: &reqwest::Error, host: &str, proxy: &str) -> Option<Error> {
-    let sources = std::iter::successors(error.source(), |error| (*error).source());
-    let texts: Vec<String> = sources.map(ToString::to_string).collect();
-    let says = |text: &str| texts.iter().any(|line| line.contains(text));
-    let message = if says("tunnel error: proxy authorization required") {
-        tr!(
-            "the proxy {proxy} wants a user name and a password that it knows (HTTP 407)",
-            proxy
-        )
-    } else if says("credentials not accepted") || says("not support user/pass auth") {
-        tr!(
-            "the proxy {proxy} did not accept the user name and the password",
-            proxy
-        )
-    } else if says("tunnel error: unsuccessful") || says("connection not allowed") {
-        tr!(
-            "the proxy {proxy} refused to connect to {host}",
-            proxy,
-            host
-        )
-    } else {
-        return None;
-    };
-    Some(Error::new(Cause::ProxyRefused, message))
-}
-
-/// Explains why there was no connection; nothing was sent then.
-fn explain_connect(error: &reqwest::Error, host: &str, client: &Client) -> Failure {
-    let (cause, message) = if error.is_timeout() {
-        let limit = files::seconds(client.connect_limit);
-        (
-            Cause::ConnectTimeout,
-            tr!(
+/// Explains why there is no connection, which may have taken `seconds`; nothing was sent then.
+pub(super) fn explain_connect(
+    broken: Broken,
+    host: &str,
+    route: &Route,
+    seconds: Duration,
+    target: &Target,
+) -> Failure {
+    let proxy = route.proxy.as_ref();
+    let error = match broken {
+        Broken::Ours(error) => return error.into(),
+        Broken::TimedOut => {
+            let limit = files::seconds(seconds);
+            let message = tr!(
                 "timed out connecting to {host} after {limit} s",
                 host,
                 limit
-            ),
-        )
-    } else if let Some(proxy) = client.proxy() {
-        (
-            Cause::Proxy,
+            );
+            return fail(Cause::ConnectTimeout, message, Again::NothingSent);
+        }
+        Broken::Refused(status) => return refused(status, host, proxy),
+        Broken::Other(error) => error,
+    };
+    let mut explained = explain_break(&*error, host, proxy, target);
+    explained.error = explained.error.caused_by(anyhow::Error::from_boxed(error));
+    explained
+}
+
+/// The refusal of CONNECT. The proxy's password went out with the question, which is not asked again.
+fn refused(status: u16, host: &str, proxy: Option<&ProxyUrl>) -> Failure {
+    let proxy = proxy.map_or("", |proxy| &*proxy.shown);
+    let cause = match is_away(status) {
+        true => Cause::Proxy,
+        false => Cause::ProxyRefused,
+    };
+    let message = match status {
+        407 => tr!(
+            "the proxy {proxy} wants a user name and a password that it knows (HTTP 407)",
+            proxy
+        ),
+        _ => tr!(
+            "the proxy {proxy} refused to connect to {host} (HTTP {status})",
+            proxy,
+            host,
+            status
+        ),
+    };
+    let mut refused = fail(cause, message, Again::Never);
+    refused.error = refused.error.status(status);
+    refused
+}
+
+fn explain_break(
+    error: &(dyn StdError + 'static),
+    host: &str,
+    proxy: Option<&ProxyUrl>,
+    target: &Target,
+) -> Failure {
+    if find::<PublicAddress>(error).is_some() {
+        return public_http(host, proxy, target).into();
+    }
+    if let Some(error) = tls::explain(error, host) {
+        return error.into();
+    }
+    if let Some(proxy) = proxy {
+        return explain_proxy(error, host, &proxy.shown);
+    }
+    if let Some(Unresolved(why)) = find(error) {
+        let unresolved = error!(Dns, "cannot resolve {host}", host);
+        return match why.raw_os_error() {
+            Some(_) => unresolved.since(why).into(),
+            None => unresolved.into(),
+        };
+    }
+    let why = innermost(error);
+    let (cause, message) = match why.map(io::Error::kind) {
+        Some(io::ErrorKind::ConnectionRefused) => {
+            (Cause::Connect, tr!("connection refused by {host}", host))
+        }
+        Some(
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::BrokenPipe,
+        ) => (
+            Cause::Tls,
             tr!(
-                "cannot connect to {host} through the proxy {proxy}",
-                host,
-                proxy
+                "{host} closed the connection during the TLS handshake",
+                host
             ),
-        )
-    } else {
-        let why = innermost(error);
-        match why.map(io::Error::kind) {
-            Some(io::ErrorKind::ConnectionRefused) => {
-                (Cause::Connect, tr!("connection refused by {host}", host))
-            }
-            Some(
-                io::ErrorKind::ConnectionReset
-                | io::ErrorKind::UnexpectedEof
-                | io::ErrorKind::BrokenPipe,
-            ) => (
-                Cause::Tls,
-                tr!(
-                    "{host} closed the connection during the TLS handshake",
-                    host
-                ),
-            ),
-            Some(io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable) => {
-                (Cause::Connect, tr!("no route to {host}", host))
-            }
-            _ => {
-                let error = error!(Connect, "cannot connect to {host}", host);
-                return Failure {
-                    error: why.into_iter().fold(error, Error::since),
-                    again: Again::NothingSent,
-                };
-            }
+        ),
+        Some(io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable) => {
+            (Cause::Connect, tr!("no route to {host}", host))
+        }
+        _ => {
+            let error = error!(Connect, "cannot connect to {host}", host);
+            return Failure {
+                error: why.into_iter().fold(error, Error::since),
+                again: Again::NothingSent,
+            };
         }
     };
-    Failure {
-        error: Error::new(cause, message),
-        again: Again::NothingSent,
+    fail(cause, message, Again::NothingSent)
+}
+
+/// Why there is no connection through a proxy. The errors for SOCKS have texts and no types.
+fn explain_proxy(error: &(dyn StdError + 'static), host: &str, proxy: &str) -> Failure {
+    let text = error.to_string();
+    let says = |part: &str| text.contains(part);
+    if says("credentials not accepted") || says("not support user/pass auth") {
+        let message = tr!(
+            "the proxy {proxy} did not accept the user name and the password",
+            proxy
+        );
+        return fail(Cause::ProxyRefused, message, Again::Never);
     }
+    if says("connection not allowed") {
+        let message = tr!(
+            "the proxy {proxy} refused to connect to {host}",
+            proxy,
+            host
+        );
+        return fail(Cause::ProxyRefused, message, Again::Never);
+    }
+    if find::<Unresolved>(error).is_some() {
+        let message = tr!("cannot resolve {host} or its proxy {proxy}", host, proxy);
+        return fail(Cause::Proxy, message, Again::Never);
+    }
+    let message = tr!(
+        "cannot connect to {host} through the proxy {proxy}",
+        host,
+        proxy
+    );
+    fail(Cause::Proxy, message, Again::NothingSent)
 }

@@ -2,8 +2,8 @@
 
 use std::time::SystemTime;
 
+use hyper::header::{CONTENT_ENCODING, HeaderMap, HeaderName, WWW_AUTHENTICATE};
 use jiff::Timestamp;
-use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderName, WWW_AUTHENTICATE};
 use url::Url;
 
 use crate::http::response::Redirect;

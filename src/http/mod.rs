@@ -2,7 +2,8 @@
 //! how much may come back.
 
 mod body;
-mod clients;
+mod connect;
+mod connections;
 mod failure;
 pub mod header;
 mod heads;
@@ -18,7 +19,6 @@ use std::net::IpAddr;
 use std::pin::pin;
 use std::time::Duration;
 
-use hyper_util::client::legacy::connect::HttpInfo;
 use tokio::time::Instant;
 use url::{Host, Url};
 
@@ -28,22 +28,24 @@ use crate::http::response::{Response, is_away};
 use crate::i18n::tr;
 use crate::report::Report;
 use crate::secret::BLANK;
-use clients::{Route, is_private, is_public};
-use failure::{Outcome, explain};
+use connect::{is_private, is_public};
+use connections::{Connection, Route};
+use failure::{Failure, Outcome, explain, explain_connect};
 use header::host_of;
 use heads::Head;
 use proxy_url::ProxyUrl;
 use retry::Retries;
 
-pub use clients::Http;
+pub use connections::Http;
+pub use hyper::Method;
 pub use hyper::body::Bytes;
-pub use proxy_url::Proxies;
-pub use request::{Effect, Request, is_harmless};
-pub use reqwest::Method;
-use reqwest::header::CACHE_CONTROL;
-pub use reqwest::header::{
+use hyper::body::Incoming;
+use hyper::header::CACHE_CONTROL;
+pub use hyper::header::{
     self as headers, ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
 };
+pub use proxy_url::Proxies;
+pub use request::{Effect, Request, is_harmless};
 pub use retry::random_part;
 pub use stream::Rest;
 pub use transcript::Transcript;
@@ -203,21 +205,11 @@ impl Channel<'_> {
 
     async fn once(&self, request: &Request, route: &Route, whole: bool, fresh: bool) -> Outcome {
         let url = &request.url;
-        let client = self.http.client(route, url, self.deadline, fresh).await?;
-        let sent = request.prepare(&client.inner)?.send().await;
-        let response = sent.map_err(|error| {
-            let mut failure = explain(&error, request, &client, self.target, self.http);
-            // Its URL has a query, which may contain a session.
-            failure.error = failure.error.caused_by(error.without_url());
-            failure
-        })?;
-        if let Some(ends) = response.extensions().get::<HttpInfo>() {
-            self.http.answered.borrow_mut().insert(ends.local_addr());
-        }
-        self.warn_of_plain_text(&request.url, &response, route);
-        self.judge_head(&response)?;
-        if let Some(proxy) = client.proxy() {
-            refused_by_proxy(url, &response, proxy)?;
+        let (connection, response) = self.ask(request, route, fresh).await?;
+        self.warn_of_plain_text(url, &connection, route);
+        self.judge_head(connection, &response, route, url)?;
+        if let Some(proxy) = &route.proxy {
+            refused_by_proxy(url, &response, &proxy.shown)?;
         }
         let mut response = Response::new(request, response, self.timeout);
         if let Some(unread) = &mut response.unread {
@@ -229,19 +221,64 @@ impl Channel<'_> {
         Ok(response)
     }
 
+    /// Sends a request over a connection that was kept or, if it needs a `fresh` one or there is none, over a new one.
+    async fn ask(
+        &self,
+        request: &Request,
+        route: &Route,
+        fresh: bool,
+    ) -> Result<(Connection, hyper::Response<Incoming>), Failure> {
+        let url = &request.url;
+        let mut prepared = request.prepare(route)?;
+        loop {
+            let kept = match fresh {
+                true => None,
+                false => self.http.kept(route, url),
+            };
+            let mut connection = match kept {
+                Some(connection) => connection,
+                None => {
+                    let limit = self.http.connect_limit(self.deadline);
+                    let made = self.http.connect(route, url, limit).await;
+                    made.map_err(|broken| {
+                        explain_connect(broken, &host_of(url), route, limit, self.target)
+                    })?
+                }
+            };
+            let mut failure = match connection.send(prepared).await {
+                Ok(response) => return Ok((connection, response)),
+                Err(failure) => failure,
+            };
+            match failure.unsent.take() {
+                // The server had left a connection that was kept.
+                Some(unsent) if connection.answered => prepared = unsent,
+                _ => {
+                    let how = connection.heads.how();
+                    return Err(explain(failure, request, how, connection.answered));
+                }
+            }
+        }
+    }
+
     /// A head that was read generously ends its connection: what comes next on it may be a part of this answer.
-    fn judge_head(&self, response: &reqwest::Response) -> Result<()> {
-        let head = heads::of(response);
-        if head == Head::Regular {
-            return Ok(());
+    fn judge_head(
+        &self,
+        connection: Connection,
+        response: &hyper::Response<Incoming>,
+        route: &Route,
+        url: &Url,
+    ) -> Result<()> {
+        match connection.heads.how() {
+            Head::Regular => self.http.keep(connection, route, url),
+            Head::Odd => self.report.warn(
+                Some(self.target),
+                tr!("the server sent header lines that are not well-formed"),
+            ),
+            Head::Ambiguous => {
+                let status = response.status().as_u16();
+                return Err(heads::ambiguous(&host_of(url)).status(status));
+            }
         }
-        self.http.reconnect();
-        if head == Head::Ambiguous {
-            let status = response.status().as_u16();
-            return Err(heads::ambiguous(&host_of(response.url())).status(status));
-        }
-        let text = tr!("the server sent header lines that are not well-formed");
-        self.report.warn(Some(self.target), text);
         Ok(())
     }
 
@@ -276,8 +313,8 @@ impl Channel<'_> {
         ))
     }
 
-    fn warn_of_plain_text(&self, url: &Url, response: &reqwest::Response, route: &Route) {
-        let peer = response.remote_addr();
+    fn warn_of_plain_text(&self, url: &Url, connection: &Connection, route: &Route) {
+        let peer = connection.peer;
         let local = peer.is_none_or(|peer| peer.ip().to_canonical().is_loopback())
             // A proxy tells nothing about the way from there.
             && (route.proxy.is_none() || ip_of(url.host().as_ref()).is_some_and(|ip| ip.is_loopback()));
@@ -336,7 +373,7 @@ impl Channel<'_> {
 }
 
 /// Tells the refusal of a proxy from the server's, where the proxy says that it is its own: Squid's header, and RFC 9209's.
-fn refused_by_proxy(url: &Url, response: &reqwest::Response, proxy: &str) -> Result<()> {
+fn refused_by_proxy(url: &Url, response: &hyper::Response<Incoming>, proxy: &str) -> Result<()> {
     let header = |name| {
         let value = response.headers().get(name);
         value.map(|value| String::from_utf8_lossy(value.as_bytes()))

@@ -3,8 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper_util::client::proxy::matcher::Matcher;
-use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use reqwest::header::HeaderValue;
+use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
 use super::header::host_of;
@@ -24,13 +23,19 @@ pub struct Proxies {
 /// A proxy, read once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ProxyUrl {
-    /// For the HTTP client. Only SOCKS takes user and password from it.
-    url: Secret,
+    /// `http`, `https`, or one of SOCKS.
+    pub(super) scheme: String,
+    /// For a connection to it: `http://HOST:PORT`.
+    pub(super) uri: String,
     pub(super) host: Host,
     /// Host and port, for people.
     pub(super) shown: String,
     /// What an HTTP proxy gets as `Proxy-Authorization`.
-    authorization: Option<Secret>,
+    pub(super) authorization: Option<Secret>,
+    /// User and password for SOCKS.
+    pub(super) user: Option<(Secret, Secret)>,
+    /// Whether it resolves names.
+    pub(super) resolves: bool,
     /// What nobody may see.
     pub(super) secrets: Vec<Secret>,
 }
@@ -93,10 +98,13 @@ impl ProxyUrl {
             (None, _) => 1080,
         };
         let mut proxy = Self {
-            url: Secret::new(format!("{scheme}://{host}:{port}")),
+            uri: format!("http://{host}:{port}"),
             host: host.to_owned(),
             shown: host_of(&url),
             authorization: None,
+            user: None,
+            resolves: http || ["socks4a", "socks5h"].contains(&scheme.as_str()),
+            scheme,
             secrets: Vec::new(),
         };
         let Some(userinfo) = userinfo else {
@@ -115,24 +123,16 @@ impl ProxyUrl {
             proxy.authorization = Some(Secret::new(["Basic ", &basic].concat()));
             proxy.secrets.push(Secret::new(basic));
         } else {
-            let encode = |text| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-            let name = encode(std::str::from_utf8(&name).ok()?);
-            let word = encode(std::str::from_utf8(&word).ok()?);
-            let place = format!("@{host}:{port}");
-            let parts = [&scheme, "://", &name, ":", &word, &place];
-            proxy.url = Secret::new(parts.concat());
+            let [name, word] =
+                [name, word].map(|bytes| Some(Secret::new(String::from_utf8(bytes).ok()?)));
+            proxy.user = Some((name?, word?));
         }
         Some(proxy)
     }
 
-    pub(super) fn client(&self) -> Result<reqwest::Proxy> {
-        let proxy = reqwest::Proxy::all(self.url.expose()).map_err(|_| bad_proxy())?;
-        let Some(authorization) = &self.authorization else {
-            return Ok(proxy);
-        };
-        let mut value = HeaderValue::from_str(authorization.expose()).map_err(|_| bad_proxy())?;
-        value.set_sensitive(true);
-        Ok(proxy.custom_http_auth(value))
+    /// Whether it speaks HTTP, not SOCKS.
+    pub(super) fn is_http(&self) -> bool {
+        self.scheme.starts_with("http")
     }
 }
 

@@ -4,18 +4,21 @@ use std::cell::Cell;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use http_body_util::{Either, Full};
 use hyper::body::{Bytes, Incoming};
-use percent_encoding::percent_decode_str;
-use reqwest::header::{
-    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
-    USER_AGENT,
+use hyper::header::{
+    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue,
+    PROXY_AUTHORIZATION, USER_AGENT,
 };
-use reqwest::{Client, Method, RequestBuilder};
+use hyper::{Method, Uri};
+use percent_encoding::percent_decode_str;
 use tokio::time::Instant;
-use url::Url;
+use url::{Position, Url};
 use zeroize::Zeroizing;
 
-use super::stream::Upload;
+use super::connections::Route;
+use super::header::host_of;
+use super::stream::{Payload, Upload};
 use crate::error::{Result, error};
 use crate::i18n::{Text, tr};
 use crate::secret::{BLANK, Secret};
@@ -54,7 +57,7 @@ struct Passed {
 }
 
 /// A body that can be sent once, and when the last part of it was.
-type Stream = (Cell<Option<reqwest::Body>>, Arc<Mutex<Instant>>);
+type Stream = (Cell<Option<Upload>>, Arc<Mutex<Instant>>);
 
 /// The effect that a request may have had if its answer is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,7 +125,7 @@ impl Request {
     #[must_use]
     pub fn stream(self, headers: HeaderMap, read: Bytes, rest: Incoming) -> Self {
         let moved = Arc::new(Mutex::new(Instant::now()));
-        let upload = reqwest::Body::wrap(Upload::new(read, rest, Arc::clone(&moved)));
+        let upload = Upload::new(read, rest, Arc::clone(&moved));
         let mut request = self.pass(headers, Bytes::new());
         if let Some(passed) = &mut request.passed {
             passed.stream = Some((Cell::new(Some(upload)), moved));
@@ -237,18 +240,12 @@ impl Request {
         }
     }
 
-    pub(super) fn prepare(&self, client: &Client) -> Result<RequestBuilder> {
+    /// The request as it is sent by a route. The body of one that [`Request::can_repeat`] denies is taken.
+    pub(super) fn prepare(&self, route: &Route) -> Result<hyper::Request<Payload>> {
         let passed = self.passed.as_ref();
         let mut headers = passed.map_or_else(HeaderMap::new, |passed| passed.headers.clone());
         for (name, value) in &self.headers {
-            let mut value = HeaderValue::from_str(value.expose()).map_err(|_| {
-                error!(
-                    BadToken,
-                    "the token has a character that no header can carry"
-                )
-            })?;
-            value.set_sensitive(true);
-            headers.append(name, value);
+            headers.append(name, sensitive(value)?);
         }
         if self.passed.is_none() {
             for (name, value) in OURS {
@@ -257,20 +254,55 @@ impl Request {
                     .or_insert(HeaderValue::from_static(value));
             }
         }
-        let request = client
-            .request(self.method.clone(), self.url.clone())
-            .headers(headers);
-        Ok(match (&self.body, passed) {
-            (Some(body), _) => request.body(body.to_vec()),
+        let proxy = route
+            .proxy
+            .as_ref()
+            .filter(|proxy| proxy.is_http() && !route.encrypted);
+        let target = match proxy {
+            Some(_) => &self.url[..Position::AfterQuery],
+            None => &self.url[Position::BeforePath..Position::AfterQuery],
+        };
+        if let Some(authorization) = proxy.and_then(|proxy| proxy.authorization.as_ref()) {
+            headers.append(PROXY_AUTHORIZATION, sensitive(authorization)?);
+        }
+        let host = HeaderValue::try_from(host_of(&self.url));
+        let (Ok(uri), Ok(host)) = (target.parse::<Uri>(), host) else {
+            return Err(error!(
+                BadSetting,
+                "the URL has a character that no request can carry"
+            ));
+        };
+        headers.entry(HOST).or_insert(host);
+        let body = match (&self.body, passed) {
+            (Some(body), _) => Either::Left(body.to_vec().into()),
             (
                 None,
                 Some(Passed {
-                    stream: Some((body, _)),
+                    stream: Some((upload, _)),
                     ..
                 }),
-            ) => request.body(body.take().unwrap_or_default()),
-            (None, Some(Passed { body, .. })) if !body.is_empty() => request.body(body.clone()),
-            _ => request,
-        })
+            ) => match upload.take() {
+                Some(upload) => Either::Right(upload),
+                None => Either::Left(Full::default()),
+            },
+            (None, Some(Passed { body, .. })) => Either::Left(body.clone().into()),
+            (None, None) => Either::Left(Full::default()),
+        };
+        let mut request = hyper::Request::new(body);
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
+        Ok(request)
     }
+}
+
+fn sensitive(value: &Secret) -> Result<HeaderValue> {
+    let mut value = HeaderValue::from_str(value.expose()).map_err(|_| {
+        error!(
+            BadToken,
+            "the token has a character that no header can carry"
+        )
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
 }

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use super::Request;
+use http_body_util::BodyExt as _;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
 use jiff::Timestamp;
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
 
+use super::Request;
 use super::body::Body;
 use super::header::{
     Coding, asks_for_password, coding, host_of, http_date, location, retry_after, text_header,
@@ -52,7 +54,7 @@ pub struct Response {
 }
 
 pub struct Unread {
-    pub(super) response: reqwest::Response,
+    pub(super) response: hyper::Response<Incoming>,
     patience: Duration,
     /// Whether a JSON text that contains JSON stands for what it contains.
     pub(super) unwraps: bool,
@@ -60,7 +62,11 @@ pub struct Unread {
 
 impl Response {
     /// An answer whose body has not been read; a part of it may take as long as `patience`.
-    pub(super) fn new(request: &Request, response: reqwest::Response, patience: Duration) -> Self {
+    pub(super) fn new(
+        request: &Request,
+        response: hyper::Response<Incoming>,
+        patience: Duration,
+    ) -> Self {
         let url = request.url();
         let headers = response.headers();
         let date = text_header(headers, DATE).and_then(http_date);
@@ -112,7 +118,7 @@ impl Response {
         let Unread {
             response, patience, ..
         } = self.unread?;
-        let (head, body) = hyper::Response::<reqwest::Body>::from(response).into_parts();
+        let (head, body) = response.into_parts();
         Some((head.headers, Rest::new(self.body, body, patience)))
     }
 
@@ -131,7 +137,7 @@ impl Response {
             return fail(Cause::BadAnswer, message);
         }
         loop {
-            match response.chunk().await {
+            match part(response).await {
                 Ok(None) => return Ok(()),
                 Ok(Some(part)) if self.body.len() + part.len() > BODY_MAX => {
                     return fail(
@@ -154,7 +160,7 @@ impl Response {
             return Ok(None);
         };
         let host = &self.host;
-        match tokio::time::timeout(*patience, response.chunk()).await {
+        match tokio::time::timeout(*patience, part(response)).await {
             Ok(Ok(part)) => Ok(part.map(|part| part.to_vec())),
             Ok(Err(_)) => Err(Error::new(Cause::Closed, cut_short(host, &Text::default()))
                 .hint(tr!("try again later"))),
@@ -270,6 +276,17 @@ impl Response {
             _ => error,
         }
     }
+}
+
+/// The next part of a body; `None` at its end.
+async fn part(response: &mut hyper::Response<Incoming>) -> hyper::Result<Option<Bytes>> {
+    while let Some(frame) = response.body_mut().frame().await {
+        // A trailer says nothing to us.
+        if let Ok(part) = frame?.into_data() {
+            return Ok(Some(part));
+        }
+    }
+    Ok(None)
 }
 
 fn cut_short(host: &str, doubt: &Text) -> Text {

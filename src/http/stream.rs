@@ -7,18 +7,22 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use http_body_util::{Either, Full};
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep};
 
 type Failure = Box<dyn StdError + Send + Sync>;
 
+/// What is sent: a body that is at hand, or one that is sent as it comes.
+pub(super) type Payload = Either<Full<Bytes>, Upload>;
+
 /// A body of which a part was read before the rest is passed on as it comes.
-struct Joined<B> {
+struct Joined {
     read: Bytes,
-    rest: B,
+    rest: Incoming,
 }
 
-impl<B: Body<Data = Bytes, Error: Into<Failure>> + Unpin> Joined<B> {
+impl Joined {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
         if self.read.is_empty() {
             return Pin::new(&mut self.rest)
@@ -43,7 +47,7 @@ impl<B: Body<Data = Bytes, Error: Into<Failure>> + Unpin> Joined<B> {
 
 /// A body that is sent as it comes.
 pub(super) struct Upload {
-    body: Joined<Incoming>,
+    body: Joined,
     /// When the last part of it was sent.
     moved: Arc<Mutex<Instant>>,
 }
@@ -81,13 +85,13 @@ impl Body for Upload {
 
 /// An answer's body: the part that was read, then the rest as it comes. It fails where no part comes for `patience`.
 pub struct Rest {
-    body: Joined<reqwest::Body>,
+    body: Joined,
     patience: Duration,
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
 impl Rest {
-    pub(super) fn new(read: Vec<u8>, rest: reqwest::Body, patience: Duration) -> Self {
+    pub(super) fn new(read: Vec<u8>, rest: Incoming, patience: Duration) -> Self {
         let read = read.into();
         Self {
             body: Joined { read, rest },

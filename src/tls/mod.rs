@@ -13,8 +13,8 @@ use std::time::Duration;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
-use tokio::net::TcpStream;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -36,7 +36,7 @@ const CA_FILE_MAX: usize = 4 * 1024 * 1024;
 pub struct Trust {
     places: CaLocations,
     extra: Vec<CertificateDer<'static>>,
-    verifier: OnceCell<Arc<Verifier>>,
+    config: OnceCell<ClientConfig>,
 }
 
 impl Trust {
@@ -54,29 +54,24 @@ impl Trust {
         Ok(Self {
             places,
             extra,
-            verifier: OnceCell::new(),
+            config: OnceCell::new(),
         })
     }
 
-    pub async fn config(&self) -> Result<ClientConfig> {
-        let ring = ring();
-        // Made once in a run, since loading the roots takes long.
-        let verifier = self
-            .verifier
-            .get_or_try_init(|| self.verify(&ring))
-            .await?
-            .clone();
-        Ok(builder(ring)?
-            .dangerous()
-            .with_custom_certificate_verifier(verifier)
-            .with_no_client_auth())
-    }
-
-    /// A configuration for plain connections, which loads no certificate.
-    pub fn nobody() -> Result<ClientConfig> {
-        Ok(builder(ring())?
-            .with_root_certificates(RootCertStore::empty())
-            .with_no_client_auth())
+    /// Loads the certificates, once in a run.
+    pub async fn config(&self) -> Result<&ClientConfig> {
+        let made = async {
+            let ring = ring();
+            let verifier = self.verify(&ring).await?;
+            let builder =
+                ClientConfig::builder_with_provider(ring).with_safe_default_protocol_versions();
+            let builder = builder.map_err(|_| error!(Other, "TLS could not be set up"))?;
+            Ok(builder
+                .dangerous()
+                .with_custom_certificate_verifier(verifier)
+                .with_no_client_auth())
+        };
+        self.config.get_or_try_init(|| made).await
     }
 
     async fn verify(&self, ring: &CryptoProvider) -> Result<Arc<Verifier>> {
@@ -101,16 +96,21 @@ impl Trust {
         })
     }
 
-    /// Speaks TLS on a connection to this host.
-    pub async fn connect(
+    /// Speaks TLS on a connection to this host, and one of these protocols in it.
+    pub async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         host: &str,
-        socket: TcpStream,
-    ) -> std::io::Result<Result<TlsStream<TcpStream>>> {
-        let config = match self.config().await {
-            Ok(config) => config,
+        stream: S,
+        protocols: &[&str],
+    ) -> std::io::Result<Result<TlsStream<S>>> {
+        let mut config = match self.config().await {
+            Ok(config) => config.clone(),
             Err(error) => return Ok(Err(error)),
         };
+        config.alpn_protocols = protocols
+            .iter()
+            .map(|name| name.as_bytes().to_vec())
+            .collect();
         let Ok(name) = ServerName::try_from(host.to_owned()) else {
             return Ok(Err(error!(
                 BadSetting,
@@ -118,7 +118,7 @@ impl Trust {
             )));
         };
         TlsConnector::from(Arc::new(config))
-            .connect(name, socket)
+            .connect(name, stream)
             .await
             .map(Ok)
     }
@@ -152,10 +152,4 @@ fn in_pem(
 
 fn ring() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
-}
-
-fn builder(provider: Arc<CryptoProvider>) -> Result<ConfigBuilder<ClientConfig, WantsVerifier>> {
-    let builder =
-        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    builder.map_err(|_| error!(Other, "TLS could not be set up"))
 }

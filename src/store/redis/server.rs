@@ -96,7 +96,7 @@ impl Server {
         // An exchange is one small write, and its answer is waited for.
         let _ = socket.set_nodelay(true);
         let mut pipe: Box<dyn Pipe> = if self.url.tls {
-            let connected = self.trust.connect(&self.url.host, socket).await;
+            let connected = self.trust.connect(&self.url.host, socket, &[]).await;
             Box::new(connected.map_err(|error| self.broke(error, true))??)
         } else {
             Box::new(socket)

@@ -1,0 +1,275 @@
+//! Opens a connection to a server or its proxy, by name or address, encrypted or not.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper::Uri;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::Name;
+use hyper_util::client::legacy::connect::proxy::{SocksV4, SocksV5};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tower_service::Service;
+use url::{Position, Url};
+
+use super::connections::Route;
+use crate::error::Error;
+use crate::secret::Secret;
+use crate::threads;
+use crate::tls::Trust;
+
+/// How long a connection is idle until the system asks whether its other end is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// More than any proxy's answer to CONNECT has before its end, in bytes.
+const TUNNEL_HEAD_MAX: usize = 16 * 1024;
+
+type BoxError = Box<dyn StdError + Send + Sync>;
+
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// Why there is no connection. Nothing of the request was sent.
+pub(super) enum Broken {
+    TimedOut,
+    /// The proxy's answer to CONNECT.
+    Refused(u16),
+    /// A failure of the network, of TLS, or of SOCKS, or one of this file's own types.
+    Other(BoxError),
+    Ours(Error),
+}
+
+impl Broken {
+    fn other(error: impl Into<BoxError>) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+/// Connects to the server of `url`, and says where its end or its proxy's is.
+pub(super) async fn connect(
+    route: &Route,
+    url: &Url,
+    trust: &Trust,
+) -> Result<(Box<dyn Stream>, Option<SocketAddr>), Broken> {
+    let mut tcp = HttpConnector::new_with_resolver(Resolver {
+        private_only: route.private_only,
+    });
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_keepalive(Some(KEEP_ALIVE));
+    let server = &url[..Position::AfterPort];
+    let socket = match &route.proxy {
+        None => open(tcp, server).await?,
+        Some(proxy) if proxy.is_http() => open(tcp, &proxy.uri).await?,
+        Some(proxy) => {
+            let server = match proxy.resolves {
+                true => server.to_owned(),
+                false => resolved(url).await?,
+            };
+            let there = uri(&proxy.uri)?;
+            match &proxy.user {
+                _ if proxy.scheme.starts_with("socks4") => {
+                    open(SocksV4::new(there, tcp), &server).await?
+                }
+                Some((user, password)) => {
+                    let [user, password] = [user, password].map(|text| text.expose().to_owned());
+                    let socks = SocksV5::new(there, tcp).with_auth(user, password);
+                    open(socks, &server).await?
+                }
+                None => open(SocksV5::new(there, tcp), &server).await?,
+            }
+        }
+    };
+    let peer = socket.peer_addr().ok();
+    let mut stream: Box<dyn Stream> = Box::new(socket);
+    if let Some(proxy) = route.proxy.as_ref().filter(|proxy| proxy.is_http()) {
+        if proxy.scheme == "https" {
+            stream = encrypt(trust, &proxy.host.to_string(), stream).await?;
+        }
+        if route.encrypted {
+            tunnel(&mut stream, url, proxy.authorization.as_ref()).await?;
+        }
+    }
+    if route.encrypted {
+        stream = encrypt(trust, url.host_str().unwrap_or_default(), stream).await?;
+    }
+    Ok((stream, peer))
+}
+
+async fn open<C>(mut connector: C, to: &str) -> Result<TcpStream, Broken>
+where
+    C: Service<Uri, Response = TokioIo<TcpStream>, Error: StdError + Send + Sync + 'static>,
+{
+    let socket = connector.call(uri(to)?).await;
+    socket.map(TokioIo::into_inner).map_err(Broken::other)
+}
+
+fn uri(text: &str) -> Result<Uri, Broken> {
+    text.parse().map_err(Broken::other)
+}
+
+async fn encrypt(
+    trust: &Trust,
+    host: &str,
+    stream: Box<dyn Stream>,
+) -> Result<Box<dyn Stream>, Broken> {
+    let host = host.trim_matches(['[', ']']);
+    match trust.connect(host, stream, &["http/1.1"]).await {
+        Ok(Ok(stream)) => Ok(Box::new(stream)),
+        Ok(Err(error)) => Err(Broken::Ours(error)),
+        Err(error) => Err(Broken::other(error)),
+    }
+}
+
+/// Asks a proxy to connect to the server of `url`.
+async fn tunnel(
+    stream: &mut Box<dyn Stream>,
+    url: &Url,
+    authorization: Option<&Secret>,
+) -> Result<(), Broken> {
+    let port = url.port_or_known_default().unwrap_or_default();
+    let place = format!("{}:{port}", url.host_str().unwrap_or_default());
+    let mut lines = vec!["CONNECT ", &place, " HTTP/1.1\r\nHost: ", &place];
+    if let Some(authorization) = authorization {
+        lines.extend(["\r\nProxy-Authorization: ", authorization.expose()]);
+    }
+    lines.push("\r\n\r\n");
+    let request = Secret::new(lines.concat());
+    let written = stream.write_all(request.expose().as_bytes()).await;
+    written.map_err(Broken::other)?;
+    let mut head = Vec::new();
+    // What follows the head is the server's.
+    while !head.ends_with(b"\n\r\n") && !head.ends_with(b"\n\n") && head.len() < TUNNEL_HEAD_MAX {
+        head.push(stream.read_u8().await.map_err(Broken::other)?);
+    }
+    let head = String::from_utf8_lossy(&head);
+    let status = head
+        .strip_prefix("HTTP/1.")
+        .and_then(|rest| rest.get(2..5)?.parse().ok());
+    match status {
+        Some(200..300) => Ok(()),
+        Some(status) => Err(Broken::Refused(status)),
+        None => Err(Broken::other(io::Error::from(io::ErrorKind::InvalidData))),
+    }
+}
+
+/// The server's address for a proxy that resolves no names.
+async fn resolved(url: &Url) -> Result<String, Broken> {
+    let host = url.host_str().unwrap_or_default();
+    let found = lookup(host, url.port_or_known_default().unwrap_or_default(), false).await;
+    let address = found.map_err(Broken::other)?.into_iter().next();
+    let address =
+        address.ok_or_else(|| Broken::other(Unresolved(io::ErrorKind::NotFound.into())))?;
+    Ok(format!("http://{address}"))
+}
+
+/// A name has public addresses only, and no request may go there.
+#[derive(Debug)]
+pub(super) struct PublicAddress;
+
+/// A name has no address.
+#[derive(Debug)]
+pub(super) struct Unresolved(pub(super) io::Error);
+
+impl fmt::Display for PublicAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("public address")
+    }
+}
+
+impl fmt::Display for Unresolved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl StdError for PublicAddress {}
+
+impl StdError for Unresolved {}
+
+/// Whether a name has public addresses only. A name without any address is judged again when a request connects to it.
+pub(super) async fn is_public(name: &str) -> bool {
+    let found = lookup(name, 0, true).await;
+    found.is_err_and(|error| error.is::<PublicAddress>())
+}
+
+/// The addresses of a host, private ones if it must have some.
+async fn lookup(host: &str, port: u16, private_only: bool) -> Result<Vec<SocketAddr>, BoxError> {
+    let mut found = threads::resolve(host, port).await.map_err(Unresolved)?;
+    let any = !found.is_empty();
+    found.retain(|address| !private_only || is_private(address.ip()));
+    match any && found.is_empty() {
+        true => Err(PublicAddress.into()),
+        false => Ok(found),
+    }
+}
+
+/// Whether plain http may go to an address without further consent.
+pub(super) fn is_private(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
+    }
+}
+
+/// Resolves names for the connector; for http:// without `ALLOW_HTTP` only to private addresses.
+#[derive(Clone)]
+struct Resolver {
+    private_only: bool,
+}
+
+impl Service<Name> for Resolver {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let private_only = self.private_only;
+        Box::pin(async move {
+            let found = lookup(name.as_str(), 0, private_only).await;
+            found.map(Vec::into_iter)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_text_goes_to_private_addresses_only() {
+        for (address, private) in [
+            ("127.0.0.1", true),
+            ("10.1.2.3", true),
+            ("192.168.0.1", true),
+            ("172.16.0.1", true),
+            ("169.254.1.1", true),
+            ("::1", true),
+            ("fd00::1", true),
+            ("fe80::1", true),
+            ("::ffff:10.0.0.1", true),
+            ("8.8.8.8", false),
+            ("0.0.0.0", false),
+            ("172.32.0.1", false),
+            ("2001:db8::1", false),
+            ("::ffff:8.8.8.8", false),
+        ] {
+            assert_eq!(
+                is_private(address.parse().expect(address)),
+                private,
+                "{address}"
+            );
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The connections of a run: which way they take, which are kept, and how long making one may take.
+
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::{Request, Response, body::Incoming};
+use hyper_util::rt::TokioIo;
+use tokio::time::Instant;
+use url::Url;
+
+use super::connect::{Broken, connect};
+use super::heads::{Heads, Watched};
+use super::proxy_url::{Proxies, ProxyUrl};
+use super::stream::Payload;
+use super::transcript::Transcript;
+use crate::tls::Trust;
+
+/// How long it may take to connect, name resolution and TLS included.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// How much of the time that is left it may take: in the rest we can say that nothing was sent.
+const CONNECT_SHARE: f64 = 0.8;
+
+/// How long an idle connection is kept.
+const IDLE_MAX: Duration = Duration::from_secs(90);
+
+/// What a run's requests go over, made when the first one needs it.
+pub struct Http {
+    pub(super) proxies: Proxies,
+    pub(super) connect_limit: Duration,
+    trust: Rc<Trust>,
+    idle: RefCell<Vec<Idle>>,
+    /// What has been asked, where somebody wants to know.
+    pub transcript: RefCell<Option<Transcript>>,
+}
+
+/// Which way a request takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Route {
+    pub(super) encrypted: bool,
+    /// Whether it may connect to loopback and private addresses only.
+    pub(super) private_only: bool,
+    pub(super) proxy: Option<ProxyUrl>,
+}
+
+/// A connection for one request at a time.
+pub(super) struct Connection {
+    sender: SendRequest<Payload>,
+    /// The server's end, or the proxy's.
+    pub(super) peer: Option<SocketAddr>,
+    pub(super) heads: Heads,
+    /// Whether an answer has come over it.
+    pub(super) answered: bool,
+}
+
+struct Idle {
+    route: Route,
+    origin: String,
+    since: Instant,
+    connection: Connection,
+}
+
+/// Why a request got no answer.
+pub(super) struct Unanswered {
+    pub(super) error: hyper::Error,
+    /// The request, if no byte of it had left.
+    pub(super) unsent: Option<Request<Payload>>,
+}
+
+impl Connection {
+    pub(super) async fn send(
+        &mut self,
+        request: Request<Payload>,
+    ) -> Result<Response<Incoming>, Unanswered> {
+        self.heads.expect_another();
+        let answer = self.sender.try_send_request(request).await;
+        answer.map_err(|mut failure| Unanswered {
+            unsent: failure.take_message(),
+            error: failure.into_error(),
+        })
+    }
+}
+
+impl Http {
+    pub fn new(proxies: Proxies, trust: Rc<Trust>, timeout: Duration) -> Self {
+        Self {
+            proxies,
+            connect_limit: CONNECT_LIMIT.min(timeout.mul_f64(CONNECT_SHARE)),
+            trust,
+            idle: RefCell::default(),
+            transcript: RefCell::default(),
+        }
+    }
+
+    /// How long a request that is given up at `deadline` may take to connect: a connection must fail before it, so that a
+    /// failure says whether anything was sent.
+    pub(super) fn connect_limit(&self, deadline: Instant) -> Duration {
+        let left = deadline.saturating_duration_since(Instant::now());
+        connect_limit(self.connect_limit, left)
+    }
+
+    /// A connection over which the same origin has answered.
+    pub(super) fn kept(&self, route: &Route, url: &Url) -> Option<Connection> {
+        let mut idle = self.idle.borrow_mut();
+        idle.retain(|one| !one.connection.sender.is_closed() && one.since.elapsed() < IDLE_MAX);
+        let origin = url.origin().ascii_serialization();
+        let fits = |one: &Idle| one.origin == origin && one.route == *route;
+        let place = idle
+            .iter()
+            .position(|one| fits(one) && one.connection.sender.is_ready())?;
+        Some(idle.swap_remove(place).connection)
+    }
+
+    /// Keeps a connection for the next request to the same origin. The body of its answer may still be on its way.
+    pub(super) fn keep(&self, connection: Connection, route: &Route, url: &Url) {
+        self.idle.borrow_mut().push(Idle {
+            route: route.clone(),
+            origin: url.origin().ascii_serialization(),
+            since: Instant::now(),
+            connection: Connection {
+                answered: true,
+                ..connection
+            },
+        });
+    }
+
+    pub(super) async fn connect(
+        &self,
+        route: &Route,
+        url: &Url,
+        limit: Duration,
+    ) -> Result<Connection, Broken> {
+        if route.encrypted {
+            self.trust.config().await.map_err(Broken::Ours)?;
+        }
+        let made = async {
+            let (stream, peer) = connect(route, url, &self.trust).await?;
+            let heads = Heads::default();
+            let stream = TokioIo::new(Watched::new(stream, heads.clone()));
+            let (sender, connection) = http1::Builder::new()
+                // Servers fold lines, pad names, and print PHP's warnings among them; `heads` says which, and draws the
+                // line.
+                .allow_obsolete_multiline_headers_in_responses(true)
+                .allow_spaces_after_header_name_in_responses(true)
+                .ignore_invalid_headers_in_responses(true)
+                .handshake(stream)
+                .await
+                .map_err(|error| Broken::Other(error.into()))?;
+            tokio::spawn(connection);
+            Ok(Connection {
+                sender,
+                peer,
+                heads,
+                answered: false,
+            })
+        };
+        tokio::time::timeout(limit, made)
+            .await
+            .unwrap_or(Err(Broken::TimedOut))
+    }
+}
+
+/// How long a request with so much time left may take to connect.
+fn connect_limit(usual: Duration, left: Duration) -> Duration {
+    if usual < left {
+        usual
+    } else {
+        left.mul_f64(CONNECT_SHARE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_fail_before_the_request_that_needs_them() {
+        let seconds = Duration::from_secs_f64;
+        for (usual, left, limit) in [
+            (5.0, 30.0, 5.0),
+            (5.0, 5.1, 5.0),
+            (5.0, 5.0, 4.0),
+            (3.2, 2.0, 1.6),
+            (5.0, 0.0, 0.0),
+        ] {
+            assert_eq!(
+                connect_limit(seconds(usual), seconds(left)),
+                seconds(limit),
+                "{usual} {left}"
+            );
+        }
+    }
+}
