@@ -55,6 +55,11 @@ impl BaseUrl {
         self.0.origin().ascii_serialization()
     }
 
+    /// Whether a URL has the same origin.
+    pub fn is_origin_of(&self, url: &Url) -> bool {
+        self.0.origin() == url.origin()
+    }
+
     /// The path prefix.
     pub fn path(&self) -> &str {
         self.0.path()

@@ -9,7 +9,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{Request, Response, body::Incoming};
 use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
-use url::Url;
+use url::{Origin, Url};
 
 use super::connect::{Broken, connect};
 use super::heads::{Heads, Watched};
@@ -58,7 +58,7 @@ pub(super) struct Connection {
 
 struct Idle {
     route: Route,
-    origin: String,
+    origin: Origin,
     since: Instant,
     connection: Connection,
 }
@@ -106,7 +106,7 @@ impl Http {
     pub(super) fn kept(&self, route: &Route, url: &Url) -> Option<Connection> {
         let mut idle = self.idle.borrow_mut();
         idle.retain(|one| !one.connection.sender.is_closed() && one.since.elapsed() < IDLE_MAX);
-        let origin = url.origin().ascii_serialization();
+        let origin = url.origin();
         let fits = |one: &Idle| one.origin == origin && one.route == *route;
         let place = idle
             .iter()
@@ -118,7 +118,7 @@ impl Http {
     pub(super) fn keep(&self, connection: Connection, route: &Route, url: &Url) {
         self.idle.borrow_mut().push(Idle {
             route: route.clone(),
-            origin: url.origin().ascii_serialization(),
+            origin: url.origin(),
             since: Instant::now(),
             connection: Connection {
                 answered: true,

@@ -304,7 +304,7 @@ impl Channel<'_> {
     }
 
     fn same_origin(&self, url: &Url) -> Result<()> {
-        if url.origin().ascii_serialization() == self.url.origin() {
+        if self.url.is_origin_of(url) {
             return Ok(());
         }
         Err(error!(

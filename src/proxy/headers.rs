@@ -159,7 +159,7 @@ fn rewritten(place: &str, asked: &Url, base: &BaseUrl, ours: &str) -> Option<Str
     let path = place
         .path()
         .strip_prefix(base.path().trim_end_matches('/'))?;
-    let below = place.origin().ascii_serialization() == base.origin();
+    let below = base.is_origin_of(&place);
     if !below || !(path.is_empty() || path.starts_with('/')) {
         return None;
     }
