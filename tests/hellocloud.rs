@@ -418,12 +418,18 @@ fn a_web_server_without_rules_is_named() {
             "",
         )
     };
-    let server = Server::start(vec![away(), missing()]);
-    let outcome = users_machine(&server.url()).run("login hellocloud");
-    outcome.fails(
-        6,
-        &["does not pass requests on to SuiteCRM's API", "PATH_INFO"],
-    );
+    // The login and the doctor tell the same, whichever of the paths leads to a web page.
+    for second in [away(), missing()] {
+        let server = Server::start(vec![away(), second.clone()]);
+        let machine = users_machine(&server.url());
+        let words = "does not pass requests on to SuiteCRM's API";
+        machine
+            .run("login hellocloud")
+            .fails(6, &[words, "PATH_INFO"]);
+        server.push([away(), second, away()]);
+        let outcome = machine.run("status hellocloud --check");
+        assert!(outcome.stdout.contains(words), "{}", outcome.stdout);
+    }
 }
 
 #[test]
@@ -509,6 +515,7 @@ fn refusals_that_a_real_server_sends_with_500() {
             "No user found with this username: OAuth2Clients",
             "USERNAME",
         ),
+        ("No user found", "USERNAME"),
         ("The password is invalid: x", "PASSWORD"),
         (
             "The password is invalid: No user found with this username: x",

@@ -77,6 +77,15 @@ fn other_good_statuses_and_interim_answers_are_no_fault() {
     );
 }
 
+/// 304 answers a condition, which a login has not.
+#[test]
+fn what_leads_nowhere_is_no_redirect() {
+    let answer = Reply::Bytes(b"HTTP/1.1 304 Not Modified\r\n\r\n".to_vec());
+    let server = Server::start(vec![answer]);
+    let outcome = demo::of("zeev").machine(&server.url()).run("login zeev");
+    outcome.fails(6, &["answered HTTP 304"]);
+}
+
 #[test]
 fn what_a_server_says_becomes_one_short_harmless_line() {
     let message = format!(

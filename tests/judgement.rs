@@ -410,7 +410,10 @@ fn after_a_401_of_systemsway_only_what_changes_nothing_is_sent_again() {
 #[test]
 fn after_a_crash_only_what_changes_nothing_is_sent_again() {
     const FATAL: &str = "<br />\n<b>Fatal error</b>:  Uncaught Error in /a.php:1\n";
+    let sorry = "Sorry! Attempt to access restricted file.";
     let crashes = [
+        Reply::http(200, "text/html", sorry),
+        Reply::http(200, "text/html", format!("{}{sorry}", warnings(10 * 1024))),
         Reply::http(500, "text/html", ""),
         Reply::http(500, "text/html", FATAL),
         Reply::http(200, "text/html", FATAL),
@@ -603,6 +606,94 @@ fn whoever_refuses_in_front_is_not_the_system() {
                 "{system}, {name}: {}",
                 outcome.stderr
             );
+        }
+    }
+}
+
+/// An object is no word of the system's unless it is in the system's frame; and a question is not a login.
+#[test]
+fn only_the_systems_own_word_says_that_a_session_lives_or_has_ended() {
+    let dead = gluo_error("INVALID_SESSIONID");
+    let gluo = [
+        json!({}),
+        json!({"success": "false", "error": {"code": "INVALID_SESSIONID"}}),
+        json!({"success": "true", "result": {}}),
+        json!({"success": 0, "error": {"code": "INVALID_SESSIONID"}}),
+        json!({"success": 1, "result": {}}),
+        json!({"success": null, "result": {}}),
+        json!({"success": true, "error": {"code": "INVALID_SESSIONID"}, "result": {}}),
+        json!({"Success": true, "result": {}}),
+        json!({"result": dead}),
+        json!({"data": {}, "meta": {}}),
+    ];
+    let hellocloud = [
+        json!({}),
+        json!({"error": "unknown_error", "message": "No user found"}),
+        json!({"errors": {"status": 200, "detail": "x"}}),
+        json!({"message": "You have been successfully logged out"}),
+        json!({"data": null, "meta": null}),
+        json!({"Data": {}, "Meta": {}}),
+        json!({"success": true, "result": {}}),
+    ];
+    let lost = gluo
+        .map(|body| ("gluo", json_reply(200, &body), 6))
+        .into_iter();
+    let lost = lost.chain(hellocloud.map(|body| ("hellocloud", json_reply(200, &body), 6)));
+    // Refusals of the question, which say nothing of the credentials.
+    let refused = [
+        ("gluo", json_reply(200, &gluo_error("ACCESS_DENIED")), 1),
+        (
+            "gluo",
+            json_reply(200, &gluo_error("AUTHENTICATION_FAILURE")),
+            1,
+        ),
+        (
+            "gluo",
+            json_reply(200, &gluo_error("INTERNAL_SERVER_ERROR")),
+            1,
+        ),
+        ("gluo", Reply::json(401, "{}"), 4),
+        (
+            "hellocloud",
+            json_reply(401, &denied("The resource is not yours")),
+            4,
+        ),
+        (
+            "hellocloud",
+            json_reply(403, &denied("Access token has been revoked")),
+            4,
+        ),
+        ("hellocloud", Reply::json(401, ""), 4),
+    ];
+    for (system, answer, code) in lost.chain(refused) {
+        let shown = format!("{system} {answer:?}");
+        let (server, machine, _) = logged_in(system, []);
+        server.rest(answer);
+        let session = machine
+            .run(&format!("token {system} --cached -f json"))
+            .stdout;
+        let checked = machine.run(&format!("status {system} --check"));
+        assert_eq!(checked.code, code, "{shown}: {}", checked.stdout);
+        assert!(
+            checked.stdout.contains(" usable "),
+            "{shown}: {}",
+            checked.stdout
+        );
+        let adopting = machine_at(&server);
+        adopting.write("session.json", session);
+        let script = format!("crmauth login {system} --adopt < session.json");
+        let adopted = adopting.shell("bash", &script);
+        adopted.fails(code, &["error: "]);
+        let mut told = [checked.stdout, checked.stderr, adopted.stderr].concat();
+        // vtiger's logout fails at living sessions as well.
+        if system != "gluo" || code != 1 {
+            let ended = machine.run(&format!("logout {system}"));
+            ended.fails(code, &["error: "]);
+            told += &ended.stderr;
+            assert_eq!(cached(&machine, system), TOKEN, "{shown}");
+        }
+        for wrong in ["the login", "check GLUO_", "check HELLOCLOUD_"] {
+            assert!(!told.contains(wrong), "{shown}: {told}");
         }
     }
 }

@@ -662,7 +662,10 @@ fn all_servers_are_asked_at_once() {
         ("GLUO", script),
         (
             "HELLOCLOUD",
-            vec![canned::hellocloud("Hc1token"), held(Reply::json(200, "{}"))],
+            vec![
+                canned::hellocloud("Hc1token"),
+                held(Reply::json(200, r#"{"data":{}}"#)),
+            ],
         ),
         (
             "SYSTEMSWAY",

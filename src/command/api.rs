@@ -166,12 +166,9 @@ fn verdict(answer: &Answer, account: &Account<'_>, typed: &Typed) -> Result<u8> 
     if response.is_success() || status == 304 {
         return Ok(0);
     }
-    if (300..400).contains(&status) {
-        return Err(
-            response::redirect(host, status, response.location.as_ref(), response.https).hint(tr!(
-                "no redirect is followed; ask for that path if it is the right one"
-            )),
-        );
+    if let Some(error) = response.redirected() {
+        let hint = tr!("no redirect is followed; ask for that path if it is the right one");
+        return Err(error.hint(hint));
     }
     let error = response::status_error(host, &response.path, status);
     Err(match error.cause {

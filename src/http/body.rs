@@ -195,9 +195,10 @@ fn wrapped(value: &Value) -> Option<Fields> {
     serde_json::from_str(text).ok()
 }
 
-/// Whether a text is one of PHP's notices without HTML, or may become one.
+/// Whether a text is one of PHP's notices without HTML, or vtiger's last word, or may become one.
 fn is_php_notice(text: &[u8]) -> bool {
-    const WORDS: [&[u8]; 7] = [
+    const WORDS: [&[u8]; 8] = [
+        b"Sorry!",
         b"Warning",
         b"Notice",
         b"Deprecated",

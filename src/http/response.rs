@@ -175,13 +175,25 @@ impl Response {
 
     /// Whether the server's program died over the request: the answer is an empty error, or PHP's page in place of JSON.
     pub fn crashed(&self) -> bool {
-        let names = |part: &[u8]| part == b"Fatal error" || part == b"Parse error";
-        let page = || self.any_object().is_none() && self.body.windows(11).any(names);
+        let page = || self.page_says("Fatal error") || self.page_says("Parse error");
         match self.status {
             500 => self.body.trim_ascii().is_empty() || page(),
             200 => page(),
             _ => false,
         }
+    }
+
+    /// Whether a text stands somewhere in a body that is not the system's object.
+    pub fn page_says(&self, text: &str) -> bool {
+        let mut parts = self.body.windows(text.len());
+        parts.any(|part| part == text.as_bytes()) && self.any_object().is_none()
+    }
+
+    /// The error for a redirect, if it is one: 304 answers a question that is seldom asked.
+    pub fn redirected(&self) -> Option<Error> {
+        let (to, status) = (self.location.as_ref(), self.status);
+        let is_one = (300..400).contains(&status) && status != 304;
+        is_one.then(|| redirect(&self.host, status, to, self.https))
     }
 
     /// The error for a system's refusal in an object of its own, whatever the status.
@@ -197,13 +209,8 @@ impl Response {
         if self.crashed() {
             return Err(server_failed(&self.host, self.status));
         }
-        if (300..400).contains(&self.status) {
-            return Err(redirect(
-                &self.host,
-                self.status,
-                self.location.as_ref(),
-                self.https,
-            ));
+        if let Some(error) = self.redirected() {
+            return Err(error);
         }
         let found = self.find();
         if !self.is_success() {
@@ -373,25 +380,28 @@ pub fn in_front(host: &str, status: u16) -> Error {
 /// The error for a redirect. None is followed.
 pub fn redirect(host: &str, status: u16, to: Option<&Redirect>, https: bool) -> Error {
     let error = |message| Error::new(Cause::Redirect, message).status(status);
+    let nowhere = |message| {
+        let hint = tr!("no redirect is followed; ask who runs that server");
+        error(message).hint(hint)
+    };
     match to {
-        None => error(tr!(
+        None => nowhere(tr!(
             "{host} redirected without saying where (HTTP {status})",
             host,
             status
         )),
-        Some(Redirect::Other(what)) => error(tr!(
+        Some(Redirect::Other(what)) => nowhere(tr!(
             "{host} redirected the request to {what} (HTTP {status})",
             host,
             what,
             status
         )),
-        Some(Redirect::Url(to)) if https && to.starts_with("http://") => error(tr!(
+        Some(Redirect::Url(to)) if https && to.starts_with("http://") => nowhere(tr!(
             "{host} redirected from https to http, a downgrade (HTTP {status})",
             host,
             status
         ))
-        .said(to)
-        .hint(tr!("no redirect is followed; ask who runs that server")),
+        .said(to),
         Some(Redirect::Url(to)) => error(tr!(
             "{host} redirected the request (HTTP {status})",
             host,

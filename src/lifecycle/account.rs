@@ -232,7 +232,15 @@ impl<'a> Account<'a> {
     pub(super) async fn ask(&self, session: &Session) -> Result<Life> {
         let channel = self.channel();
         let context = Context::new(&self.known, self.role.clone(), &channel);
-        self.provider.check(&context, session).await
+        let life = self.provider.check(&context, session).await;
+        life.map_err(|error| match error.cause {
+            // No credentials were sent.
+            Cause::Refused => error.hint(tr!(
+                "`crmauth login {target}` gets a new one",
+                target = self.target()
+            )),
+            _ => error,
+        })
     }
 
     /// Ends a session on the server; needs no credentials but those that are known.

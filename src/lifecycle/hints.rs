@@ -56,7 +56,7 @@ impl Account<'_> {
                 "no redirect is followed; if that place is right, set {url} to it",
                 url
             ),
-            Cause::BadAnswer | Cause::Status if own => {
+            Cause::BadAnswer | Cause::Status | Cause::Rejected if own => {
                 tr!("the server itself has answered; its log, or whoever runs it, can say more")
             }
             Cause::NotFound

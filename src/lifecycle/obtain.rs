@@ -309,7 +309,7 @@ impl Attempt<'_> {
     /// server that is away where it is `in_use` already.
     async fn ask_or_doubt(&self, session: &Session, in_use: bool) -> Result<Option<Life>> {
         match self.account.ask(session).await {
-            Err(error) if in_use || matches!(error.cause.exit(), 4 | 6) => {
+            Err(error) if in_use || matches!(error.cause.exit(), 1 | 4 | 6) => {
                 let text = tr!("the server does not say whether the session is alive");
                 self.account.warn_of(text, &error);
                 Ok(None)

@@ -50,13 +50,20 @@ impl Account<'_> {
     }
 
     fn still_stored(&self, error: Error) -> Error {
-        if !error.retryable() {
-            return error;
+        let target = self.target();
+        if error.retryable() {
+            return error.hint(tr!(
+                "try again, allow more time with --timeout SECONDS, or forget it here with `crmauth logout {target} --local`",
+                target
+            ));
         }
-        error.hint(tr!(
-            "try again, allow more time with --timeout SECONDS, or forget it here with `crmauth logout {target} --local`",
-            target = self.target()
-        ))
+        match error.cause {
+            Cause::Refused => error.hint(tr!(
+                "forget it here with `crmauth logout {target} --local`",
+                target
+            )),
+            _ => error,
+        }
     }
 }
 

@@ -51,13 +51,11 @@ impl<'a> Context<'a> {
 
     /// Refuses a redirect, and an answer that comes from something in front of the system.
     pub fn admit(&self, answer: &Response) -> Result<()> {
-        let (host, status) = (&answer.host, answer.status);
-        if (300..400).contains(&status) {
-            let to = answer.location.as_ref();
-            return Err(response::redirect(host, status, to, answer.https));
+        if let Some(error) = answer.redirected() {
+            return Err(error);
         }
         if answer.refused_in_front(self.settings.target.spec.refuses_in_json) {
-            return Err(response::in_front(host, status));
+            return Err(response::in_front(&answer.host, answer.status));
         }
         Ok(())
     }

@@ -194,10 +194,10 @@ impl Provider for Gluo {
             Some(Judgement::Dead) => Ok(Life::Dead),
             // No living session is failed at so: it has lost its user (recording).
             Some(Judgement::Unclear) => Ok(Life::Broken),
-            _ => {
-                refusal(&answer)?;
-                context.json(&answer).map(|_| Life::Alive)
-            }
+            _ => match self.explain(&answer) {
+                Some(error) => Err(error),
+                None => done(context, &answer).map(|()| Life::Alive),
+            },
         }
     }
 
@@ -217,7 +217,7 @@ impl Provider for Gluo {
                 _ => Ok(Revocation::StillAlive),
             },
             _ if refused(&answer).is_some() => Ok(Revocation::StillAlive),
-            _ => context.json(&answer).map(|_| Revocation::Revoked),
+            _ => done(context, &answer).map(|()| Revocation::Revoked),
         }
     }
 
@@ -403,6 +403,18 @@ fn refused(answer: &Response) -> Option<Json> {
     })
 }
 
+/// Refuses an answer that is not vtiger's own word that it did what was asked.
+fn done(context: &Context<'_>, answer: &Response) -> Result<()> {
+    let object = context.json(answer)?;
+    if object.exact("success") != Some(&true.into()) {
+        return Err(object.wrong("success", &tr!("true or false")));
+    }
+    match object.exact("error") {
+        Some(_) => Err(object.wrong("error", &tr!("null"))),
+        None => Ok(()),
+    }
+}
+
 /// The code of a refusal.
 fn code(answer: &Response) -> Option<String> {
     refused(answer)?.inner("error")?.text("code")
@@ -420,11 +432,10 @@ fn is_death(answer: &Json) -> bool {
 }
 
 /// Whether the server died over a request, of which a part may have been carried out: so with every request of an id that
-/// was revived without a user, and with some of a living session. vtiger's own page is the one that begins with "Sorry!":
-/// a record was saved whose owner does not exist (recording).
+/// was revived without a user, and with some of a living session. vtiger's own page says "Sorry!": a record was
+/// saved whose owner does not exist (recording).
 fn crashed(answer: &Response) -> bool {
-    let sorry = || answer.body.trim_ascii_start().starts_with(b"Sorry!");
-    answer.crashed() || answer.status == 200 && sorry()
+    answer.crashed() || answer.status == 200 && answer.page_says("Sorry! Attempt to access")
 }
 
 /// Notes a clock that is far off: it explains other trouble. It does not matter to the challenge, whose life is

@@ -10,12 +10,12 @@ use crate::declaration::{
     Credentials, Default, Group, Kind, Need, Pages, Query, Renewal, Spec, field,
 };
 use crate::error::{Cause, Error, Result, error};
-use crate::http::response::{self, Response};
+use crate::http::response::{self, Json, Response};
 use crate::http::{Effect, Request};
 use crate::i18n::tr;
 use crate::secret::{Fields, Secret};
 use crate::session::{Session, TOKEN_MAX, lifetime};
-use refusal::{accept, is_dead, no_rules, refresh_is_dead};
+use refusal::{accept, admit, is_dead, no_rules, refresh_is_dead};
 
 use url::Url;
 
@@ -188,8 +188,9 @@ impl Provider for HelloCloud {
         if is_dead(&answer) {
             return Ok(Life::Dead);
         }
-        accept(context, &answer)?;
-        context.json(&answer).map(|_| Life::Alive)
+        admit(context, &answer)?;
+        require(&context.json(&answer)?, "data")?;
+        Ok(Life::Alive)
     }
 
     /// Ends the access token and its refresh token; other logins live on. A dead access token says nothing of the
@@ -280,8 +281,15 @@ async fn log_out(context: &Context<'_>, session: &Session) -> Result<bool> {
     if is_dead(&answer) {
         return Ok(false);
     }
-    accept(context, &answer)?;
-    context.json(&answer).map(|_| true)
+    admit(context, &answer)?;
+    require(&context.json(&answer)?, "meta")?;
+    Ok(true)
+}
+
+/// Refuses an object that does not have what the API answers with: it is another's.
+fn require(object: &Json, name: &str) -> Result<()> {
+    let found = object.exact(name).map(drop);
+    found.ok_or_else(|| object.wrong(name, &tr!("an object")))
 }
 
 /// The fields of every request for a token.

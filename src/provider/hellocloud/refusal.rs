@@ -66,7 +66,8 @@ pub(super) fn explain(answer: &Response) -> Option<Error> {
             no_rules(host)
         }
         (404, None) if path.contains("/Api/V8/") => not_rewritten(answer),
-        _ if answer.leads_to("action=Login") => not_rewritten(answer),
+        _ if answer.leads_to("action=Login") && path.contains("/Api/V8/") => not_rewritten(answer),
+        _ if answer.leads_to("action=Login") && path.contains("/Api/") => no_rules(host),
         _ if answer.leads_to("action=Error") => error!(
             Refused,
             "{host} refused the request: the session may not do this", host
@@ -130,12 +131,14 @@ fn no_user(answer: &Response, object: &Json) -> Option<Error> {
     Some(error.said(&detail))
 }
 
-/// Refuses an answer that is not a good one of the API's.
+/// Refuses an answer that is not the API's, or of which is known why it is not a good one.
+pub(super) fn admit(context: &Context<'_>, answer: &Response) -> Result<()> {
+    explain(answer).map_or_else(|| context.admit(answer), Err)
+}
+
+/// The same for an answer to a login.
 pub(super) fn accept(context: &Context<'_>, answer: &Response) -> Result<()> {
-    if let Some(error) = explain(answer) {
-        return Err(error);
-    }
-    context.admit(answer)?;
+    admit(context, answer)?;
     refuse(context, answer)
 }
 
@@ -190,7 +193,8 @@ fn about(code: &str, text: &str) -> Option<&'static str> {
     ];
     match code {
         "invalid_client" => Some("CLIENT_SECRET"),
-        _ if text.contains("No user found with this username") => Some("USERNAME"),
+        // Version 7.10 names no user (a user's report).
+        _ if text.starts_with("No user found") => Some("USERNAME"),
         _ if client.iter().any(|sentence| text.contains(sentence)) => Some("CLIENT_ID"),
         _ => None,
     }
