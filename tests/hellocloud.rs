@@ -665,6 +665,7 @@ fn errors_that_are_no_refusal() {
         "message": "The authorization grant type is not supported by the authorization server."});
     let (outcome, _server) = login(Reply::json(400, unsupported.to_string()));
     outcome.fails(6, &["answered HTTP 400", "unsupported_grant_type"]);
+    outcome.says(&["check HELLOCLOUD_GRANT; if it is right, try HELLOCLOUD_BODY=form"]);
 
     let (outcome, _server) = login(unknown_error("Something else"));
     outcome.fails(6, &["answered HTTP 500", "unknown_error: Something else"]);

@@ -77,6 +77,32 @@ fn other_good_statuses_and_interim_answers_are_no_fault() {
     );
 }
 
+#[test]
+fn what_is_no_json_is_called_what_it_is() {
+    for (status, body, words) in [
+        (
+            200,
+            "<?xml version=\"1.0\"?><error/>",
+            "sent XML instead of JSON",
+        ),
+        (
+            200,
+            "\u{feff}<?xml version=\"1.0\"?><error/>",
+            "sent XML instead of JSON",
+        ),
+        (200, "<html></html>", "sent HTML instead of JSON"),
+        (
+            400,
+            "<html>The plain HTTP request was sent to HTTPS port</html>",
+            "if the server speaks TLS, ZEEV_URL must begin with https://",
+        ),
+    ] {
+        let server = Server::start(vec![Reply::http(status, "text/plain", body)]);
+        let outcome = demo::of("zeev").machine(&server.url()).run("login zeev");
+        outcome.fails(6, &[words]);
+    }
+}
+
 /// 304 answers a condition, which a login has not.
 #[test]
 fn what_leads_nowhere_is_no_redirect() {

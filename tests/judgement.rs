@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::api::{TOKEN, logged_in, login, machine_at, ok, path};
 use crate::support::stored::{edit, from_now};
-use crate::support::{Machine, Reply, Server, canned};
+use crate::support::{Machine, Reply, Server, at_once, canned, demo};
 
 const HTML: &str = "<html><head><title>401 Authorization Required</title></head></html>";
 
@@ -220,6 +220,132 @@ fn a_text_that_speaks_of_a_death_is_none() {
             "one request and no question: {shown}"
         );
         assert_eq!(cached(&machine, system), TOKEN, "{shown}");
+    }
+}
+
+/// Whoever lost the answer: a gateway has passed the request on, and a server that was silent has read it.
+#[test]
+fn what_may_have_been_done_is_not_retryable() {
+    let gateways = [408, 429, 502, 503, 504, 520, 524, 530];
+    let mut lost: Vec<Reply> = gateways
+        .map(|status| Reply::http(status, "text/html", HTML))
+        .into();
+    lost.extend([Reply::Last(Vec::new()), Reply::Reset, Reply::Silence]);
+    let cells = ["gluo", "hellocloud", "broker"].into_iter();
+    let cells = cells.flat_map(|system| lost.iter().map(move |answer| (system, answer)));
+    at_once(cells, |(system, answer)| {
+        for method in ["GET", "POST", "PATCH", "DELETE"] {
+            let shown = format!("{system} {method} {answer:?}");
+            let (server, machine, before) = logged_in(system, [answer.clone()]);
+            let line = [
+                "api",
+                system,
+                path(system),
+                "-X",
+                method,
+                "--json",
+                "--timeout",
+                "3",
+            ];
+            let outcome = machine.run_args(&line);
+            assert_eq!(outcome.code, 5, "{shown}: {}", outcome.stderr);
+            let error: Value = serde_json::from_str(&outcome.stderr).expect(&shown);
+            let changes = method != "GET";
+            assert_eq!(error["error"]["retryable"], !changes, "{shown}: {error}");
+            let hint = error["error"]["hint"].as_str().expect(&shown);
+            assert_eq!(hint.contains("look first"), changes, "{shown}: {hint}");
+            assert_eq!(server.received().len(), before + 1, "{shown}");
+        }
+    });
+}
+
+#[test]
+fn a_dead_session_that_cannot_be_replaced_ends_the_run_as_the_login_did() {
+    let dead = [
+        ("gluo", json_reply(200, &gluo_error("INVALID_SESSIONID"))),
+        (
+            "hellocloud",
+            json_reply(401, &denied("Access token has been revoked")),
+        ),
+    ];
+    let gluo = json_reply(200, &gluo_error("ACCESSKEY_UNDEFINED"));
+    let hellocloud = json_reply(
+        500,
+        &json!({"error": "unknown_error", "message": "No user found"}),
+    );
+    let page = || Reply::http(200, "text/html", HTML);
+    let ends = [
+        (gluo, hellocloud, 4),
+        (page(), page(), 6),
+        (
+            Reply::http(503, "text/html", ""),
+            Reply::http(503, "text/html", ""),
+            5,
+        ),
+    ];
+    for (gluo, hellocloud, code) in ends {
+        for ((system, dead), end) in dead.clone().into_iter().zip([gluo, hellocloud]) {
+            for method in ["GET", "POST"] {
+                let shown = format!("{system} {method} {end:?}");
+                let mut replies = vec![dead.clone()];
+                replies.extend(demo::of(system).script([end.clone()]));
+                let (_server, machine, _) = logged_in(system, replies);
+                let outcome = machine.run_args(&["api", system, path(system), "-X", method]);
+                assert_eq!(outcome.code, code, "{shown}: {}", outcome.stderr);
+                let Reply::Bytes(bytes) = &dead else {
+                    panic!("an answer")
+                };
+                let body = String::from_utf8_lossy(bytes);
+                assert!(
+                    !outcome.stdout.is_empty() && body.ends_with(&outcome.stdout),
+                    "{shown}"
+                );
+                outcome.says(&["error: ", "the session could not be replaced: "]);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_php_prints_beside_or_in_place_of_an_answer_is_told() {
+    let good = r#"{"success":true,"result":{},"data":{}}"#;
+    let around = "the server printed text around its JSON";
+    let failed = "failed: its program ended without an answer";
+    for (body, code, words) in [
+        (format!("{}{good}", warnings(100)), 0, around),
+        (format!("{good}{}", warnings(100)), 0, around),
+        (
+            format!("{good}\nNotice: x in /a.php on line 1\n"),
+            0,
+            around,
+        ),
+        (
+            "<br />\n<b>Fatal error</b>:  Uncaught Error in /a.php:1\n".to_owned(),
+            6,
+            failed,
+        ),
+        (
+            format!("{}<b>Parse error</b>:  x", warnings(100)),
+            6,
+            failed,
+        ),
+    ] {
+        for system in ["gluo", "hellocloud", "systemsway", "broker", "zeev"] {
+            let shown = format!("{system} {body}");
+            let mut replies = vec![Reply::http(200, "text/html", &body)];
+            // Gluocrm's session may be why.
+            replies.extend((code == 6 && system == "gluo").then(|| Reply::json(200, good)));
+            let (_server, machine, _) = logged_in(system, replies);
+            let outcome = machine.run_args(&["api", system, path(system)]);
+            assert_eq!(
+                (outcome.code, &outcome.stdout),
+                (code, &body),
+                "{shown}: {}",
+                outcome.stderr
+            );
+            outcome.says(&[words]);
+            assert_eq!(cached(&machine, system), TOKEN, "{shown}");
+        }
     }
 }
 

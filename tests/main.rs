@@ -37,6 +37,7 @@ mod sandbox_behaviour;
 mod sandbox_facts;
 mod sandbox_sequences;
 mod settings;
+mod shared_session;
 mod sink;
 mod status;
 mod store;

@@ -795,13 +795,13 @@ fn after_a_login_that_was_killed_or_interrupted_a_single_seat_is_asked_for() {
 }
 
 /// Runs that have all started, and that go on once the gate opens: they read their settings from it.
-struct Crowd {
+pub struct Crowd {
     gate: PipeWriter,
     runs: Vec<Child>,
 }
 
 impl Crowd {
-    fn gather(machine: &Machine, size: usize, line: &str) -> Self {
+    pub fn gather(machine: &Machine, size: usize, line: &str) -> Self {
         let (reader, gate) = pipe().expect("a pipe");
         let arguments: Vec<&str> = line
             .split(' ')
@@ -820,7 +820,7 @@ impl Crowd {
 
     /// Lets them go; what they printed.
     #[track_caller]
-    fn go(self, machine: &Machine) -> Vec<String> {
+    pub fn go(self, machine: &Machine) -> Vec<String> {
         drop(self.gate);
         // All of them are read from at once, so that nobody waits for a reader.
         let outcomes = std::thread::scope(|scope| {

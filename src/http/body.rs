@@ -123,6 +123,9 @@ impl<'a> Body<'a> {
                     }
                     found.fields
                 }
+                None if text.starts_with(b"<?xml") => {
+                    return Err(error!(Html, "{host} sent XML instead of JSON", host));
+                }
                 None if text.starts_with(b"<") => {
                     return Err(error!(Html, "{host} sent HTML instead of JSON", host));
                 }

@@ -1,5 +1,6 @@
 //! A server's answer, and the error that it stands for where it is not what was asked for.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use http_body_util::BodyExt as _;
@@ -75,7 +76,7 @@ impl Response {
             https: url.scheme() == "https",
             path: request.path(),
             status: response.status().as_u16(),
-            location: text_header(headers, LOCATION).map(|place| location(url, place)),
+            location: place_in(headers).map(|place| location(url, &place)),
             retry_after: text_header(headers, RETRY_AFTER)
                 .and_then(|value| retry_after(value, date)),
             date,
@@ -109,7 +110,7 @@ impl Response {
     /// Whether it is a redirect whose address contains a text, be it a URL or not.
     pub fn leads_to(&self, text: &str) -> bool {
         let unread = self.unread.as_ref();
-        let place = unread.and_then(|unread| text_header(unread.response.headers(), LOCATION));
+        let place = unread.and_then(|unread| place_in(unread.response.headers()));
         (300..400).contains(&self.status) && place.is_some_and(|place| place.contains(text))
     }
 
@@ -294,6 +295,12 @@ async fn part(response: &mut hyper::Response<Incoming>) -> hyper::Result<Option<
         }
     }
     Ok(None)
+}
+
+/// Where a redirect points; some servers write names of other scripts as they are.
+fn place_in(headers: &HeaderMap) -> Option<Cow<'_, str>> {
+    let place = headers.get(LOCATION)?;
+    Some(String::from_utf8_lossy(place.as_bytes()))
 }
 
 fn cut_short(host: &str, doubt: &Text) -> Text {

@@ -24,6 +24,7 @@ impl Account<'_> {
         let url = &self.url_variable();
         // Where the system itself has answered, the URL is right.
         let own = error.said.is_some() || error.http_status.is_some_and(|status| status >= 500);
+        let plain = self.plan.url.origin().starts_with("http://");
         Some(match error.cause {
             Cause::Refused => tr!("check {settings}", settings = self.credentials()),
             Cause::Locked => {
@@ -45,7 +46,7 @@ impl Account<'_> {
             Cause::Timeout | Cause::ServerTimeout => {
                 tr!("try again, or allow more time with --timeout SECONDS")
             }
-            Cause::Closed if self.plan.url.origin().starts_with("http://") => {
+            Cause::Closed if plain => {
                 tr!(
                     "try again later; if the server speaks TLS, {url} must begin with https://",
                     url
@@ -56,6 +57,13 @@ impl Account<'_> {
                 "no redirect is followed; if that place is right, set {url} to it",
                 url
             ),
+            // So web servers refuse what is not TLS at a port of theirs for that.
+            Cause::Status if error.http_status == Some(400) && plain && !own => {
+                tr!(
+                    "if the server speaks TLS, {url} must begin with https://",
+                    url
+                )
+            }
             Cause::BadAnswer | Cause::Status | Cause::Rejected if own => {
                 tr!("the server itself has answered; its log, or whoever runs it, can say more")
             }

@@ -172,6 +172,19 @@ fn refuse(context: &Context<'_>, answer: &Response) -> Result<()> {
         );
         return Err(error.said(&said).status(answer.status));
     }
+    if code == "unsupported_grant_type" {
+        // Also where a server has not read the body (users' reports).
+        let [grant, body] = ["GRANT", "BODY"].map(|field| context.variable(field));
+        let other = other_body(context);
+        let error = response::status_error(host, &answer.path, answer.status);
+        let error = error.hint(tr!(
+            "check {grant}; if it is right, try {body}={other}",
+            grant,
+            body,
+            other
+        ));
+        return Err(error.said(&said));
+    }
     let about = about(&code, &sentence);
     if about.is_none() && !CODES.contains(&code.as_str()) {
         return Ok(());
@@ -221,15 +234,19 @@ fn hint(context: &Context<'_>, field: &str) -> Text {
     {
         return check;
     }
-    let other = match settings.text("BODY") {
-        Some("form") => "json",
-        _ => "form",
-    };
     tr!(
         "{check}; {setting} has quotes, < or >, which SuiteCRM may have stored escaped: try {variable}={other}",
         check,
         setting,
         variable = context.variable("BODY"),
-        other
+        other = other_body(context)
     )
+}
+
+/// The way of sending a login that is not the one in use.
+fn other_body(context: &Context<'_>) -> &'static str {
+    match context.settings.text("BODY") {
+        Some("form") => "json",
+        _ => "form",
+    }
 }
