@@ -1,6 +1,8 @@
 //! Whose signature is taken: that of CAs in their time, wherever they are named, and the one certificate itself that
 //! `--ca-file` has.
 
+mod chains;
+
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyUsagePurpose, date_time_ymd,
