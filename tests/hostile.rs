@@ -6,10 +6,13 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use crmauth::declaration::Kind;
+use crmauth::output::Format;
 use crmauth::secret::foreign::{printable, unseen};
+use crmauth::secret::percent;
 use crmauth::store::Key;
 use serde_json::{Value, json};
 
+use crate::proxy::Gateway;
 use crate::support::demo::ALL;
 use crate::support::harm::{HOSTILE, UNSEEN, harm, without_controls};
 use crate::support::machine::wait;
@@ -24,6 +27,8 @@ const VERBS: &str = "
     login --all -f json -v
     login ALL -q
     login EACH
+    login EACH -f FORMAT
+    token EACH -f FORMAT -v
     token EACH -f json
     token EACH -f json --cached
     token EACH --json --min-ttl 86000 -v
@@ -79,13 +84,22 @@ impl Runs {
                 &systems[..1]
             };
             for system in each {
-                let words = line.split(' ').flat_map(|word| match word {
-                    "ALL" => systems.clone(),
-                    "EACH" => vec![*system],
-                    "HOSTILE" => vec![HOSTILE],
-                    word => vec![word],
-                });
-                self.run(machine, &words.collect::<Vec<_>>());
+                let formats = Format::ALL.map(Format::name);
+                let formats = if line.contains("FORMAT") {
+                    &formats[..]
+                } else {
+                    &formats[..1]
+                };
+                for format in formats {
+                    let words = line.split(' ').flat_map(|word| match word {
+                        "ALL" => systems.clone(),
+                        "EACH" => vec![*system],
+                        "FORMAT" => vec![*format],
+                        "HOSTILE" => vec![HOSTILE],
+                        word => vec![word],
+                    });
+                    self.run(machine, &words.collect::<Vec<_>>());
+                }
             }
         }
     }
@@ -100,8 +114,21 @@ impl Runs {
         assert!(!outcome.stderr.contains("panicked"), "{}", outcome.stderr);
         let mut streams = vec![("stderr", outcome.stderr.clone())];
         if arguments[0] != "api" {
-            // A tab stands between the columns.
-            streams.push(("stdout", outcome.stdout.replace('\t', " ")));
+            // A tab stands between the columns; a runner is meant to obey these, and no more of their lines.
+            let mut stdout = outcome.stdout.replace('\t', " ");
+            if ["github", "azure"].iter().any(|ci| arguments.contains(ci)) {
+                for meant in ["::add-mask::", "##vso[task.setvariable "] {
+                    stdout = stdout.replace(&["\n", meant].concat(), "\n");
+                    stdout = stdout
+                        .strip_prefix(meant)
+                        .map(str::to_owned)
+                        .unwrap_or(stdout);
+                }
+            }
+            streams.push(("stdout", stdout));
+        }
+        if let Ok(text) = fs::read_to_string(machine.path("github")) {
+            streams.push(("GITHUB_ENV", text));
         }
         for (stream, text) in streams {
             self.harms
@@ -184,6 +211,8 @@ fn infest(value: &mut Value) {
 /// A machine that knows all systems. Its env file has hostile user names, and lines that are almost settings.
 fn machine(servers: &[Server]) -> Machine {
     let mut machine = Machine::new();
+    let github = machine.path("github");
+    machine.set("GITHUB_ENV", github.to_str().expect("UTF-8"));
     let mut file = String::new();
     for (demo, server) in ALL.iter().zip(servers) {
         demo.settle(&mut machine, &server.url());
@@ -330,7 +359,7 @@ fn what_stands_in_the_store() {
             status
             status --json
             status --check
-            token EACH -f json --cached
+            token EACH -f FORMAT --cached
             token EACH -f json --cached -v --json
             completions --targets
             ",
@@ -509,6 +538,46 @@ fn what_is_set() {
             format!("{name}{one_line}='\n{one_line}\n{name}='{one_line}\n"),
         );
         runs.lines(&base, "login --all --env-file settings --json");
+    }
+}
+
+#[test]
+fn what_a_client_of_the_gateway_sends() {
+    let servers = infested();
+    let machine = machine(&servers);
+    let seen = without_controls().replace(' ', "");
+    let escaped = percent(HOSTILE);
+    let rest = "HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n";
+    let get = |header: &str| {
+        format!("GET BASE/x HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n{header}\r\n\r\n")
+    };
+    for options in ["zeev", "zeev --read-only", "zeev --lang pt-BR -v"] {
+        let gateway = Gateway::start(&machine, options);
+        for text in [
+            format!("GET BASE/{escaped}?{escaped} {rest}"),
+            format!("GET BASE/{seen} {rest}"),
+            format!("GET /{escaped}/zeev/x {rest}"),
+            format!("GET BASE{escaped}/x {rest}"),
+            format!("{seen} BASE/x {rest}"),
+            format!("X::add-mask::y BASE/x {rest}"),
+            format!("GET BASE/x HTTP/1.1\r\nHost: {seen}\r\nConnection: close\r\n\r\n"),
+            get(&format!("Origin: {seen}")),
+            get(&format!("Sec-Fetch-Site: {seen}")),
+            get(&format!("{seen}: x")),
+            get(&format!("Content-Length: {seen}")),
+            get(&format!("Transfer-Encoding: {seen}")),
+            get(&format!("Cookie: PHPSESSID={seen}")),
+            HOSTILE.to_owned(),
+        ] {
+            let answer = gateway.raw(&text);
+            // An error of its own is JSON, which a client may log; what a system says is passed on as it is.
+            if answer.contains("{\"error\"") {
+                assert_eq!(harm(&answer.replace('\r', "")), None, "{text:?}");
+            }
+        }
+        let outcome = gateway.end();
+        assert_eq!(harm(&outcome.stderr), None, "{options}");
+        assert_eq!(harm(&outcome.stdout.replace('\t', " ")), None, "{options}");
     }
 }
 

@@ -3,6 +3,7 @@
 mod accounts;
 mod pairs;
 mod readers;
+mod secrets;
 
 use std::ffi::OsStr;
 use std::fs;

@@ -1,10 +1,11 @@
 //! Real chains in one table: whether we take them, whether curl with OpenSSL does, and why they differ where they do.
 //!
-//! What curl says was seen with OpenSSL 3.0, and is asked again where that is installed. `CHAINS=FILE` writes the table.
+//! What curl says was seen with OpenSSL 3.0, and is asked again where that is installed. The tables
+//! are written to `target/tmp`.
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
@@ -315,7 +316,7 @@ fn authorities(table: &mut Table) {
     let direct = |change: Change<'_>| root.sign(leaf_with(change));
     table.add("root for clients", &FILE, &root.again(None, &client).pem, &[&direct(&|_| {})], NO);
     table.add("root for servers", &FILE, &root.again(None, &purposes(&[Purpose::ServerAuth])).pem, &[&direct(&|_| {})], YES);
-    let inter = root.sign(with(authority("inter"), &client));
+    let inter = root.sign(with(authority("inter"), client));
     table.add("inter for clients", &FILE, &root.pem, &[&inter.sign(leaf()), &inter], NO);
     table.add("leaf for clients", &FILE, &root.pem, &[&direct(&client)], NO);
     table.add("leaf for servers and clients", &FILE, &root.pem, &[&direct(&purposes(&[Purpose::ServerAuth, Purpose::ClientAuth]))], YES);
@@ -465,7 +466,8 @@ fn bundles(table: &mut Table) {
     let (begin, end) = ("-----BEGIN CERTIFICATE-----\n", "-----END CERTIFICATE-----\n");
     let digits: String = pem.lines().filter(|line| !line.contains("--")).collect();
     let broken = format!("{begin}MIIB\n{end}{pem}");
-    let rows: Vec<(&str, Vec<u8>, bool, bool, bool, &'static str)> = vec![
+    type Bundle = (&'static str, Vec<u8>, bool, bool, bool, &'static str);
+    let rows: Vec<Bundle> = vec![
         ("as it is", pem.into(), true, true, true, ""),
         ("CRLF", pem.replace('\n', "\r\n").into(), true, true, true, ""),
         ("CR alone", pem.replace('\n', "\r").into(), true, true, false, "OpenSSL takes CR for no end of a line"),
@@ -610,9 +612,8 @@ fn done(seen: Mutex<(String, String)>, at_least: usize, name: &str) {
     let mut lines: Vec<&str> = lines.lines().collect();
     lines.sort_unstable();
     assert!(lines.len() >= at_least, "{} rows", lines.len());
-    if let Some(folder) = std::env::var_os("CHAINS") {
-        std::fs::write(PathBuf::from(folder).join(name), lines.join("\n") + "\n").expect("a file");
-    }
+    let table = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(table, lines.join("\n") + "\n").expect("a file");
     assert_eq!(wrong, "");
 }
 
@@ -651,13 +652,23 @@ fn whom_we_trust_and_whom_curl_trusts() {
             &outcome.stderr,
         );
     });
-    done(seen, 200, "chains");
+    done(seen, 200, "chains.md");
 }
+
+type Made = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static [&'static str],
+    Verdict,
+);
 
 /// What the test's own library neither signs nor serves: the server's extensions, its key, who signs and how, the
 /// server's options.
 #[rustfmt::skip]
-const OLD: &[(&str, &str, &str, &str, &str, &[&str], Verdict)] = &[
+const OLD: &[Made] = &[
     ("leaf RSA 2048", NAME, "rsa:2048", "root", "-sha256", &[], YES),
     ("leaf RSA 1024", NAME, "rsa:1024", "root", "-sha256", &[], NO),
     ("leaf RSA 1536", NAME, "rsa:1536", "root", "-sha256", &[], NO),
@@ -742,5 +753,5 @@ fn whom_we_trust_and_whom_curl_trusts_of_what_openssl_makes() {
             );
         },
     );
-    done(seen, OLD.len(), "openssl");
+    done(seen, OLD.len(), "chains-of-openssl.md");
 }

@@ -1,0 +1,291 @@
+//! Which secret goes where, over all pairs of where it, the URL and what else decides the way come from. A model in a few
+//! lines says what the settings may answer; the program must say the same of every pair.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crmauth::settings::{Environment, Sources, find, target};
+
+use crate::support::machine::set_mode;
+
+/// What becomes of a secret.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Fate {
+    /// It goes to this server.
+    Sent(&'static str),
+    /// Nobody says where to.
+    NoUrl,
+    /// A file that nobody named would decide its way.
+    Planted,
+    /// The environment names another server than the secret's files.
+    Stray,
+}
+
+/// How env files are found: their names, and whether naming them is consent.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Files {
+    /// `./.env`, which nobody named.
+    Implicit,
+    /// `--env-file .env`.
+    Named,
+    /// `CRMAUTH_ENV_FILE=.env`.
+    Variable,
+    /// `--env-file one --env-file two`.
+    Two,
+}
+
+impl Files {
+    fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Two => &["one", "two"],
+            _ => &[".env"],
+        }
+    }
+}
+
+/// A secret, and what a login has to have besides.
+struct Case {
+    target: &'static str,
+    secret: &'static str,
+    url: &'static str,
+    besides: &'static [(&'static str, &'static str)],
+    /// The path that the secret is posted to, where a setting says it.
+    path: &'static str,
+}
+
+#[rustfmt::skip]
+const CASES: &[Case] = &[
+    Case { target: "hellocloud", secret: "HELLOCLOUD_CLIENT_SECRET", url: "HELLOCLOUD_URL",
+        besides: &[("HELLOCLOUD_CLIENT_ID", "c")], path: "HELLOCLOUD_TOKEN_PATH" },
+    Case { target: "broker", secret: "BROKER_PARTNER_PASSWORD", url: "BROKER_URL",
+        besides: &[("BROKER_USERNAME", "u"), ("BROKER_PARTNER_USERNAME", "p")], path: "BROKER_PARTNER_LOGIN_PATH" },
+    Case { target: "hellocloud", secret: "HELLOCLOUD_PASSWORD", url: "HELLOCLOUD_URL",
+        besides: &[("HELLOCLOUD_CLIENT_ID", "c"), ("HELLOCLOUD_USERNAME", "u")], path: "" },
+    Case { target: "broker", secret: "BROKER_PARTNER_TOKEN", url: "BROKER_URL", besides: &[("BROKER_USERNAME", "u")], path: "" },
+    Case { target: "broker", secret: "BROKER_PASSWORD", url: "BROKER_URL", besides: &[("BROKER_USERNAME", "u")], path: "" },
+    Case { target: "gluo", secret: "GLUO_ACCESS_KEY", url: "GLUO_URL", besides: &[("GLUO_USERNAME", "u")], path: "" },
+    Case { target: "systemsway", secret: "SYSTEMSWAY_PASSWORD", url: "SYSTEMSWAY_URL", besides: &[("SYSTEMSWAY_USERNAME", "u")], path: "" },
+    Case { target: "systemsway", secret: "SYSTEMSWAY_PASSWORD_SHA256", url: "SYSTEMSWAY_URL", besides: &[("SYSTEMSWAY_USERNAME", "u")], path: "" },
+    Case { target: "zeev", secret: "ZEEV_PASSWORD", url: "ZEEV_URL", besides: &[("ZEEV_USERNAME", "u")], path: "" },
+    Case { target: "zeev", secret: "ZEEV_API_TOKEN", url: "ZEEV_URL", besides: &[], path: "" },
+    // An account with everything of its own, with the default account's URL, and with its client or partner.
+    Case { target: "gluo@x", secret: "GLUO__X__ACCESS_KEY", url: "GLUO__X__URL", besides: &[("GLUO__X__USERNAME", "u")], path: "" },
+    Case { target: "gluo@x", secret: "GLUO__X__ACCESS_KEY", url: "GLUO_URL", besides: &[("GLUO__X__USERNAME", "u")], path: "" },
+    Case { target: "hellocloud@x", secret: "HELLOCLOUD_CLIENT_SECRET", url: "HELLOCLOUD_URL",
+        besides: &[("HELLOCLOUD_CLIENT_ID", "c"), ("HELLOCLOUD__X__USERNAME", "u")], path: "HELLOCLOUD_TOKEN_PATH" },
+    Case { target: "broker@x", secret: "BROKER_PARTNER_PASSWORD", url: "BROKER_URL",
+        besides: &[("BROKER__X__USERNAME", "u"), ("BROKER_PARTNER_USERNAME", "p")], path: "BROKER_PARTNER_LOGIN_PATH" },
+    Case { target: "broker@x", secret: "BROKER_PARTNER_TOKEN", url: "BROKER_URL", besides: &[("BROKER__X__USERNAME", "u")], path: "" },
+];
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+const HERE: &str = "https://a.example";
+const SPELT: &str = "HTTPS://A.Example:443/below/";
+const AWAY: &str = "https://b.example";
+
+/// What a value names.
+fn server(url: &str) -> &'static str {
+    if url == AWAY { AWAY } else { HERE }
+}
+
+/// Where each thing stands: `None` is the environment, a number one of the files.
+struct Row {
+    files: Files,
+    /// The place of the secret, and whether it is there by a `_FILE` or a `_CMD`.
+    secret: (Option<usize>, &'static str),
+    url_there: &'static str,
+    urls: [&'static str; 2],
+    /// What else decides the way: its variable, its value, its place.
+    route: Option<(&'static str, &'static str, Option<usize>)>,
+}
+
+impl Row {
+    /// The model. A secret is for the server that its own file names, or else the one that the files together do; what
+    /// nobody named decides no way but that of its own secrets.
+    fn fate(&self) -> Fate {
+        let last = self.urls.iter().rev().find(|url| !url.is_empty());
+        let url = match (self.url_there, last) {
+            ("", None) => None,
+            ("", Some(last)) => Some(*last),
+            (there, _) => Some(there),
+        };
+        if let Some(place) = self.secret.0
+            && !self.url_there.is_empty()
+        {
+            let home = Some(&self.urls[place])
+                .filter(|url| !url.is_empty())
+                .or(last);
+            if home.is_some_and(|home| server(home) != server(self.url_there)) {
+                return Fate::Stray;
+            }
+        }
+        let Some(url) = url else { return Fate::NoUrl };
+        let implicit = |place: Option<usize>| self.files == Files::Implicit && place.is_some();
+        let decides = |(_, value, place): (_, &str, _)| implicit(place) && value != "0";
+        let planted =
+            self.url_there.is_empty() && implicit(Some(0)) || self.route.is_some_and(decides);
+        if planted && !implicit(self.secret.0) {
+            return Fate::Planted;
+        }
+        Fate::Sent(server(url))
+    }
+
+    /// What the program says.
+    fn said(&self, case: &Case, folder: &Path) -> Fate {
+        let (place, form) = self.secret;
+        let value = match form {
+            "" => SECRET.to_owned(),
+            "_FILE" => folder.join("pass").display().to_string(),
+            _ => "cat pass".to_owned(),
+        };
+        let mut texts = [String::new(), String::new()];
+        let mut there: BTreeMap<String, String> = BTreeMap::new();
+        let mut set = |name: &str, value: &str, place: Option<usize>| match place {
+            Some(file) => texts[file] += &format!("{name}='{value}'\n"),
+            None => drop(there.insert(name.to_owned(), value.to_owned())),
+        };
+        set(&format!("{}{form}", case.secret), &value, place);
+        for (name, value) in case.besides {
+            set(name, value, None);
+        }
+        set(case.url, self.url_there, None);
+        for (file, url) in self
+            .urls
+            .iter()
+            .enumerate()
+            .filter(|(_, url)| !url.is_empty())
+        {
+            set(case.url, url, Some(file));
+        }
+        if let Some((name, value, place)) = self.route {
+            set(name, value, place);
+        }
+        for (name, text) in self.files.names().iter().zip(&texts) {
+            fs::write(folder.join(name), text).expect("a file");
+            set_mode(&folder.join(name), 0o600);
+        }
+        if self.files == Files::Variable {
+            there.insert("CRMAUTH_ENV_FILE".into(), ".env".into());
+        }
+        let named: &[&str] = match self.files {
+            Files::Implicit | Files::Variable => &[],
+            files => files.names(),
+        };
+        let named: Vec<PathBuf> = named.iter().map(PathBuf::from).collect();
+        let there = there
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()));
+        let environment = Environment::new(there, folder.to_owned());
+        let sources = Sources::load(&environment, &named, Duration::from_secs(5)).expect("files");
+        let found = futures_util::FutureExt::now_or_never(find(
+            &target(case.target).expect("a target"),
+            &sources,
+        ));
+        match found.expect("no wait") {
+            Ok(plan) => {
+                let name = case.secret.rsplit("__").next().expect("a name");
+                let used = plan
+                    .found
+                    .iter()
+                    .any(|found| name.ends_with(found.field.name) && found.field.secret());
+                assert!(used, "{}: the secret is not used", case.target);
+                let origin = plan.url.origin();
+                Fate::Sent(if origin == AWAY { AWAY } else { HERE })
+            }
+            Err(error) => {
+                let told = error.message.english();
+                assert!(!told.contains(SECRET), "{told}");
+                match told {
+                    told if told.contains("could send the secret elsewhere") => Fate::Planted,
+                    told if told.contains("names another server than") => Fate::Stray,
+                    told if told.contains("not set") && told.contains("_URL") => Fate::NoUrl,
+                    told => panic!("{}: {told}", case.target),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_secret_goes_where_its_own_source_says_or_nowhere() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("pass"), SECRET).expect("a file");
+    set_mode(&folder.path().join("pass"), 0o600);
+    let mut counts: BTreeMap<Fate, usize> = BTreeMap::new();
+    let (mut wrong, mut table) = (String::new(), String::new());
+    for (number, case) in CASES.iter().enumerate() {
+        let whole = number < 2;
+        let account = target(case.target).expect("a target");
+        let flags = ["ALLOW_HTTP", "ALLOW_PROXY"].map(|flag| account.variable(flag));
+        let [http, proxy] = flags.map(|flag| &*flag.leak());
+        let mut routes = vec![None];
+        if !case.path.is_empty() {
+            routes.extend([
+                Some((case.path, "x/y", None)),
+                Some((case.path, "x/y", Some(0))),
+            ]);
+        }
+        routes.extend([
+            Some((http, "1", Some(0))),
+            Some((http, "1", None)),
+            Some((proxy, "0", Some(0))),
+        ]);
+        // Two systems in full, and of the others what differs between them: their fields.
+        let all = [Files::Implicit, Files::Named, Files::Two, Files::Variable];
+        for files in all.into_iter().take(if whole { 4 } else { 3 }) {
+            let two = files == Files::Two;
+            let mut secrets = vec![(None, ""), (Some(0), "")];
+            if whole {
+                secrets.extend([(None, "_FILE"), (None, "_CMD")]);
+            }
+            if whole && files != Files::Implicit {
+                secrets.extend([(Some(0), "_FILE"), (Some(0), "_CMD")]);
+            }
+            secrets.extend(two.then_some((Some(1), "")));
+            let seconds: &[&str] = if two { &["", HERE, AWAY] } else { &[""] };
+            let firsts = ["", HERE, AWAY, SPELT];
+            let firsts = &firsts[..if whole { 4 } else { 3 }];
+            for secret in secrets {
+                let decided = match files {
+                    Files::Implicit if secret.1.is_empty() => routes.len(),
+                    Files::Named if whole && secret.1.is_empty() => routes.len(),
+                    _ => 1,
+                };
+                for route in &routes[..decided] {
+                    for url_there in ["", HERE, AWAY] {
+                        for first in firsts {
+                            for second in seconds {
+                                let urls = [*first, *second];
+                                let row = Row {
+                                    files,
+                                    secret,
+                                    url_there,
+                                    urls,
+                                    route: *route,
+                                };
+                                let (said, fate) = (row.said(case, folder.path()), row.fate());
+                                let line = format!(
+                                    "{} {}{} in {:?}, {files:?}, URL there {url_there:?}, in files {urls:?}, {route:?}",
+                                    case.target, case.secret, secret.1, secret.0
+                                );
+                                let _ = writeln!(table, "{line}: {said:?}");
+                                if said != fate {
+                                    let _ = writeln!(wrong, "{line}: {said:?}, not {fate:?}");
+                                }
+                                *counts.entry(fate).or_default() += 1;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("secrets.txt");
+    fs::write(path, table + &format!("{counts:?}\n")).expect("a file");
+    assert_eq!(wrong, "");
+    assert_eq!(counts.len(), 5, "{counts:?}");
+    assert!(counts.values().all(|count| *count > 100), "{counts:?}");
+}
