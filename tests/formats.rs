@@ -51,10 +51,7 @@ const EXPIRY: &str = "2026-01-02T04:04:05Z";
 
 /// What `format` makes of the samples, each an account of its own: `x0`, `x1`, ….
 fn rendered(format: &str, samples: &[&Sample]) -> Result<Rendered> {
-    let target = |index| Target {
-        spec: &DEMO,
-        account: Some(format!("x{index}")),
-    };
+    let target = |index| Target::new(&DEMO, Some(format!("x{index}")));
     let sessions: Vec<(Target, Session)> = samples
         .iter()
         .enumerate()

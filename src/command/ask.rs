@@ -17,8 +17,7 @@ use question::Asking;
 /// What a person was asked about a target.
 struct Asked {
     target: Target,
-    /// The answers, by variable.
-    answers: Vec<(String, Secret)>,
+    answers: Vec<(&'static Field, Secret)>,
     /// Which kind of credentials was chosen.
     kind: Option<usize>,
     /// How often the server has refused the answers.
@@ -43,8 +42,8 @@ impl Asked {
     }
 
     fn answer(&self, field: &Field) -> Option<&Secret> {
-        let variable = self.target.variable(field.name);
-        let answer = self.answers.iter().find(|(name, _)| *name == variable);
+        let mut answers = self.answers.iter();
+        let answer = answers.find(|(other, _)| other.name == field.name);
         answer.map(|(_, value)| value)
     }
 
@@ -54,7 +53,7 @@ impl Asked {
         run: &Run<'_>,
         services: &Services,
         questions: &Questions,
-        fields: &[&Field],
+        fields: &[&'static Field],
     ) -> Result<bool> {
         let target = &self.target.clone();
         let asking = Asking {
@@ -68,9 +67,8 @@ impl Asked {
             let Some(answer) = asking.about(field, before).await? else {
                 return Ok(false);
             };
-            let variable = target.variable(field.name);
-            self.answers.retain(|(name, _)| *name != variable);
-            self.answers.push((variable, answer));
+            self.answers.retain(|(other, _)| other.name != field.name);
+            self.answers.push((field, answer));
         }
         Ok(true)
     }
@@ -152,7 +150,7 @@ impl Guide {
             {
                 break;
             }
-            sources.answer(&asked.answers);
+            sources.answer(target, &asked.answers);
         }
         self.asked.push(asked);
         Ok(())
@@ -191,7 +189,7 @@ impl Guide {
         let refused = error.cause == Cause::Refused;
         let typed =
             |field: &&Field| asked.answer(field).is_some() && (field.credential() || !refused);
-        let typed: Vec<&Field> = target.spec.all_fields().filter(typed).collect();
+        let typed: Vec<&'static Field> = target.spec.all_fields().filter(typed).collect();
         let may_change = matches!(error.cause.exit(), 4..=6) && error.cause != Cause::Locked;
         if typed.is_empty() || !may_change {
             return Ok(false);
@@ -206,13 +204,10 @@ impl Guide {
         }
         let kinds = target.spec.credentials;
         for field in kinds.iter().flat_map(|kind| kind.fields) {
-            if asked
-                .kind()
-                .is_some_and(|kind| !kind.fields.contains(field))
-            {
-                let variable = target.variable(field);
-                asked.answers.retain(|(name, _)| *name != variable);
-                sources.unanswer(&variable);
+            let kind = asked.kind();
+            if kind.is_some_and(|kind| !kind.fields.contains(field)) {
+                asked.answers.retain(|(other, _)| other.name != *field);
+                sources.unanswer(target, field);
             }
         }
         let questions = settings::questions(target, sources, asked.kind())?;
@@ -220,9 +215,9 @@ impl Guide {
             let is = |other: &&Field| other.name == field.name;
             asked.answer(field).is_some() && typed.iter().any(is) || questions.fields.iter().any(is)
         };
-        let fields: Vec<&Field> = target.spec.all_fields().filter(wanted).collect();
+        let fields: Vec<&'static Field> = target.spec.all_fields().filter(wanted).collect();
         let changed = asked.ask(run, services, &questions, &fields).await?;
-        sources.answer(&asked.answers);
+        sources.answer(target, &asked.answers);
         Ok(changed)
     }
 }
@@ -257,8 +252,7 @@ impl Asked {
 pub(super) async fn which(run: &Run<'_>, sources: &Sources) -> Result<Target> {
     let mut targets = sources.configured();
     for spec in provider::specs() {
-        let account = None;
-        let target = Target { spec, account };
+        let target = Target::new(spec, None);
         if !targets.contains(&target) {
             targets.push(target);
         }

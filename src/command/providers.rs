@@ -31,13 +31,7 @@ pub fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let target = args.name.as_deref().map(settings::target).transpose()?;
     let targets: Vec<Target> = match &target {
         Some(target) => vec![target.clone()],
-        None => specs
-            .iter()
-            .map(|spec| Target {
-                spec,
-                account: None,
-            })
-            .collect(),
+        None => specs.iter().map(|spec| Target::new(spec, None)).collect(),
     };
     let lang = run.lang();
     let text = if run.global.json {

@@ -16,6 +16,10 @@ pub struct Target {
 }
 
 impl Target {
+    pub fn new(spec: &'static Spec, account: Option<String>) -> Self {
+        Self { spec, account }
+    }
+
     /// The variables' prefix for this account: `GLUO` or `GLUO__FILIAL_` — what stands before `_FIELD`.
     pub fn prefix(&self) -> String {
         match &self.account {
@@ -26,10 +30,7 @@ impl Target {
 
     /// The provider's default account.
     pub fn default_account(&self) -> Self {
-        Self {
-            spec: self.spec,
-            account: None,
-        }
+        Self::new(self.spec, None)
     }
 
     /// A field's variable for this account: `GLUO_URL`, `GLUO__FILIAL__URL`.

@@ -13,8 +13,9 @@ use crate::http::Channel;
 use crate::i18n::{Text, tr};
 use crate::provider::{self, Context, Life, Provider, Revocation, Role, System};
 use crate::report::Busy;
+use crate::secret::Secret;
 use crate::session::Session;
-use crate::settings::{self, Found, Origin, Plan, Sources, Value};
+use crate::settings::{self, Form, Plan, Setting, Sources};
 use crate::store::{Entry, Key, Lock, Store};
 
 /// What every question about a target's session starts from.
@@ -52,7 +53,8 @@ impl<'a> Account<'a> {
             deadline,
             ..Self::new(services, plan, role, key)
         };
-        account.plan.notes().for_each(|note| account.note(note));
+        let set = account.plan.set();
+        set.for_each(|setting| account.note(setting.note()));
         // Where something is missing, the error speaks of what is near it.
         if account.plan.missing.is_none() {
             let near = sources.near_misses(target).into_iter();
@@ -82,10 +84,7 @@ impl<'a> Account<'a> {
         let target = settings::target(&entry.target)
             .ok()
             .filter(|target| target.spec.id == spec.id);
-        let target = target.unwrap_or(Target {
-            spec,
-            account: None,
-        });
+        let target = target.unwrap_or(Target::new(spec, None));
         let plan = match settings::find(&target, sources).await {
             Ok(plan) if plan.url == url => plan,
             other => Plan {
@@ -139,12 +138,12 @@ impl<'a> Account<'a> {
 
     /// Names, URLs and paths that somebody has set.
     pub fn typed(&self) -> impl Iterator<Item = &str> {
-        let named =
-            |found: &&Found| matches!(found.field.kind, Kind::Text | Kind::Url | Kind::Path);
-        let found = self.plan.found.iter().filter(named);
-        found
-            .filter(|found| found.origin != Origin::Default)
-            .filter_map(|found| self.plan.text(found.field.name))
+        let shown = [Kind::Text, Kind::Url, Kind::Path];
+        let set = self
+            .plan
+            .set()
+            .filter(move |set| shown.contains(&set.field.kind));
+        set.filter_map(|set| self.plan.text(set.field.name))
     }
 
     pub(super) fn store(&self) -> &Store {
@@ -172,16 +171,16 @@ impl<'a> Account<'a> {
     }
 
     /// What the role's login is made with: for the user's also the partner's settings, whose session opens it.
-    fn used(&self) -> impl Iterator<Item = &Found> {
+    fn used(&self) -> impl Iterator<Item = &Setting> {
         let found = self.plan.found.iter();
         found.filter(|found| self.role != Role::Partner || of_partner(found))
     }
 
     /// All that the role's login is made with but the URL, which is a part of the key.
-    pub(super) fn login_settings(&self) -> Vec<(&'static str, Value)> {
+    pub(super) fn login_settings(&self) -> Vec<(&'static str, Form, Secret)> {
         self.used()
             .filter(|found| found.field.kind != Kind::Url)
-            .map(|found| (found.field.name, found.value.clone()))
+            .map(|found| (found.field.name, found.form, found.text.clone()))
             .collect()
     }
 
@@ -189,11 +188,11 @@ impl<'a> Account<'a> {
     pub(super) async fn fingerprints(&self) -> Result<BTreeMap<String, String>> {
         let mut prints = BTreeMap::new();
         for found in self.used().filter(|found| found.field.secret()) {
-            let (form, text) = match &found.value {
-                Value::Known(text) => ("value", text),
-                Value::Command(text) => ("command", text),
+            let form = match found.form {
+                Form::Command => "command",
+                _ => "value",
             };
-            let (form, print) = match self.store().fingerprint(text, self.deadline).await {
+            let (form, print) = match self.store().fingerprint(&found.text, self.deadline).await {
                 Ok(print) => (form, print),
                 Err(error) if error.cause == Cause::Busy => return Err(error),
                 Err(_) => ("unknown", getrandom::u64().unwrap_or_default().to_string()),
@@ -303,19 +302,19 @@ pub fn role(target: &Target, person: Option<&str>) -> Result<Role> {
 }
 
 /// The settings that say whose session a role's is.
-fn owners<'a>(plan: &'a Plan, role: &Role) -> impl Iterator<Item = &'a Found> + use<'a> {
+fn owners<'a>(plan: &'a Plan, role: &Role) -> impl Iterator<Item = &'a Setting> + use<'a> {
     let partner = *role == Role::Partner;
     plan.found
         .iter()
         .filter(move |found| of_partner(found) == partner && found.field.credential())
 }
 
-fn of_partner(found: &Found) -> bool {
+fn of_partner(found: &Setting) -> bool {
     found.field.shared == Some(Group::Partner)
 }
 
 fn key_of(plan: &Plan, role: &Role) -> Key {
-    let text = |found: &Found| plan.text(found.field.name).map(str::to_owned);
+    let text = |found: &Setting| plan.text(found.field.name).map(str::to_owned);
     let names = owners(plan, role).filter(|found| !found.field.secret());
     let mut user: Vec<String> = names.filter_map(text).collect();
     if user.is_empty() {

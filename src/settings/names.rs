@@ -5,8 +5,8 @@ use crate::declaration::{Field, Spec, Target};
 use crate::provider;
 
 /// How a variable gives its field's value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Form {
     /// The value itself.
     Plain,
     /// The path of a file that holds it.
@@ -17,16 +17,15 @@ pub(super) enum Form {
 
 impl Form {
     /// The forms that a field's value may have.
-    pub fn of(field: &Field) -> &'static [Self] {
-        if field.secret() {
-            &[Self::Plain, Self::File, Self::Command]
-        } else {
-            &[Self::Plain]
+    pub(super) fn of(field: &Field) -> &'static [Self] {
+        match field.secret() {
+            true => &[Self::Plain, Self::File, Self::Command],
+            false => &[Self::Plain],
         }
     }
 
     /// What the form adds to the field's variable.
-    pub fn suffix(self) -> &'static str {
+    pub(super) fn suffix(self) -> &'static str {
         match self {
             Self::Plain => "",
             Self::File => "_FILE",
@@ -49,11 +48,23 @@ pub(super) const OWN: [&str; 7] = [
 pub(super) const OWN_PREFIX: &str = "CRMAUTH_";
 
 /// A variable of ours, taken apart.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Name {
     pub target: Target,
     pub field: &'static Field,
     pub form: Form,
+}
+
+impl Name {
+    /// The variable of a field's value itself.
+    pub fn plain(target: &Target, field: &'static Field) -> Self {
+        let (target, form) = (target.clone(), Form::Plain);
+        Self {
+            target,
+            field,
+            form,
+        }
+    }
 }
 
 /// Whether a variable of that name is a setting.
@@ -92,19 +103,16 @@ pub(super) fn parse(text: &str) -> Option<Name> {
         }
         None => (None, rest.strip_prefix('_')?),
     };
-    spec.all_fields().find_map(|declared| {
-        let form = field.strip_prefix(declared.name).and_then(|suffix| {
-            let forms = Form::of(declared).iter();
-            forms.copied().find(|form| form.suffix() == suffix)
-        })?;
-        Some(Name {
-            target: Target {
-                spec,
-                account: account.clone(),
-            },
-            field: declared,
-            form,
-        })
+    let (field, form) = spec.all_fields().find_map(|declared| {
+        let suffix = field.strip_prefix(declared.name)?;
+        let mut forms = Form::of(declared).iter();
+        Some((declared, *forms.find(|form| form.suffix() == suffix)?))
+    })?;
+    let target = Target::new(spec, account);
+    Some(Name {
+        target,
+        field,
+        form,
     })
 }
 
@@ -123,52 +131,30 @@ mod tests {
 
     #[test]
     fn variables_are_taken_apart() {
-        for (text, expected) in [
-            ("GLUO_URL", Some(("gluo", "URL", Form::Plain))),
-            ("GLUO_ACCESS_KEY", Some(("gluo", "ACCESS_KEY", Form::Plain))),
-            (
-                "GLUO_ACCESS_KEY_FILE",
-                Some(("gluo", "ACCESS_KEY", Form::File)),
-            ),
-            (
-                "GLUO_ACCESS_KEY_CMD",
-                Some(("gluo", "ACCESS_KEY", Form::Command)),
-            ),
-            (
-                "GLUO__FILIAL__URL",
-                Some(("gluo@filial", "URL", Form::Plain)),
-            ),
-            (
-                "GLUO__A_1__ACCESS_KEY_CMD",
-                Some(("gluo@a_1", "ACCESS_KEY", Form::Command)),
-            ),
-            ("GLUO__A___URL", Some(("gluo@a_", "URL", Form::Plain))),
-            ("GLUO____A__URL", None),
-            ("GLUO___A__URL", Some(("gluo@_a", "URL", Form::Plain))),
-            ("GLUO__A__B__URL", None),
-            ("GLUO____URL", None),
-            ("GLUO__FILIAL_URL", None),
-            ("GLUO__filial__URL", None),
-            ("GLUO__\u{c9}__URL", None),
-            ("GLUO_URL_FILE", None),
-            ("GLUO_URL_CMD", None),
-            ("GLUO_TOKEN", None),
-            ("GLUO_ALLOW_HTTP", Some(("gluo", "ALLOW_HTTP", Form::Plain))),
-            ("gluo_url", None),
-            ("XGLUO_URL", None),
-            ("GLUOURL", None),
-            ("", None),
-        ] {
-            let name = parse(text);
-            let found = name
-                .as_ref()
-                .map(|n| (n.target.to_string(), n.field.name, n.form));
-            let expected = expected.map(|(target, field, form)| (target.to_owned(), field, form));
-            assert_eq!(found, expected, "{text}");
-            if let Some(name) = name {
-                let variable = name.target.variable(name.field.name) + name.form.suffix();
-                assert_eq!(variable, text);
-            }
+        // The variable, then target, field and form.
+        let ours = "\
+            GLUO_URL gluo URL Plain
+            GLUO_ACCESS_KEY gluo ACCESS_KEY Plain
+            GLUO_ACCESS_KEY_FILE gluo ACCESS_KEY File
+            GLUO_ACCESS_KEY_CMD gluo ACCESS_KEY Command
+            GLUO_ALLOW_HTTP gluo ALLOW_HTTP Plain
+            GLUO__FILIAL__URL gluo@filial URL Plain
+            GLUO__A_1__ACCESS_KEY_CMD gluo@a_1 ACCESS_KEY Command
+            GLUO__A___URL gluo@a_ URL Plain
+            GLUO___A__URL gluo@_a URL Plain";
+        for line in ours.lines().map(str::trim) {
+            let name = parse(line.split(' ').next().expect("a variable")).expect(line);
+            let variable = name.target.variable(name.field.name) + name.form.suffix();
+            let found = format!(
+                "{variable} {} {} {:?}",
+                name.target, name.field.name, name.form
+            );
+            assert_eq!(found, line);
+        }
+        let others = "|GLUO____A__URL|GLUO__A__B__URL|GLUO____URL|GLUO__FILIAL_URL|GLUO__filial__URL|GLUO__\u{c9}__URL|\
+            GLUO_URL_FILE|GLUO_URL_CMD|GLUO_TOKEN|gluo_url|XGLUO_URL|GLUOURL";
+        for text in others.split('|') {
+            assert!(parse(text).is_none(), "{text}");
         }
     }
 }

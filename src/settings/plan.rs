@@ -3,49 +3,28 @@
 use std::time::Duration;
 
 use super::command;
-use super::resolve::{bad_value, instead};
-use super::sources::Origin;
+use super::names::Form;
+use super::resolve::instead;
+use super::setting::{Origin, Setting};
 use super::value::{self, Wrapping};
-use crate::declaration::{BaseUrl, Field, Settings, Target};
+use crate::declaration::{BaseUrl, Kind, Settings, Target};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::i18n::{Text, tr};
-use crate::secret::Secret;
-
-/// A setting's value, or how to get it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
-    /// The value.
-    Known(Secret),
-    /// The text of a `_CMD` that has not been run.
-    Command(Secret),
-}
-
-/// A setting that a login uses.
-#[derive(Debug, Clone)]
-pub struct Found {
-    /// Its declaration.
-    pub field: &'static Field,
-    /// The variable under the name that its source uses: `GLUO_URL`, `GLUO_ACCESS_KEY_CMD`, `acceskey`.
-    pub variable: String,
-    /// Where it came from.
-    pub origin: Origin,
-    pub value: Value,
-}
 
 /// Everything that a login of one target needs; what it does not need is left out.
 #[derive(Debug, Clone)]
 pub struct Plan {
     pub target: Target,
     pub url: BaseUrl,
-    /// Its settings in the order of their declaration, defaults included.
-    pub found: Vec<Found>,
+    /// Its settings in the order of their declaration, defaults included; the files are read, the commands not run.
+    pub found: Vec<Setting>,
     /// Secrets that a login would need and nobody has set.
     pub missing: Option<Error>,
 }
 
 impl Plan {
-    pub(super) fn new(target: Target, url: BaseUrl, found: Vec<Found>) -> Self {
+    pub(super) fn new(target: Target, url: BaseUrl, found: Vec<Setting>) -> Self {
         Self {
             target,
             url,
@@ -55,45 +34,30 @@ impl Plan {
     }
 
     /// The setting of a field.
-    pub fn found(&self, field: &str) -> Option<&Found> {
+    pub fn found(&self, field: &str) -> Option<&Setting> {
         self.found.iter().find(|found| found.field.name == field)
     }
 
     /// A setting's value that anybody may see.
     pub fn text(&self, field: &str) -> Option<&str> {
-        match self.found(field)? {
-            Found {
-                field,
-                value: Value::Known(value),
-                ..
-            } if !field.secret() => Some(value.expose()),
-            _ => None,
-        }
+        let found = self.found(field).filter(|found| !found.field.secret())?;
+        Some(found.text.expose())
     }
 
-    /// Where each setting came from, a line each, for `-v`: `GLUO_URL from ./.env line 3`.
-    pub fn notes(&self) -> impl Iterator<Item = Text> {
-        let set = self
-            .found
-            .iter()
-            .filter(|found| found.origin != Origin::Default);
-        set.map(|found| {
-            tr!(
-                "{variable} from {origin}",
-                variable = found.variable,
-                origin = found.origin.text()
-            )
-        })
+    /// What somebody has set.
+    pub fn set(&self) -> impl Iterator<Item = &Setting> {
+        let found = self.found.iter();
+        found.filter(|found| found.origin != Origin::Default)
     }
 
     /// What a person should know of the settings: credentials with something around them that is hardly part of them. Whoever
     /// has typed one has been asked.
     pub fn warnings(&self) -> impl Iterator<Item = Text> {
-        let asked = |found: &&Found| found.origin == Origin::Answer || !found.field.credential();
+        let asked = |found: &&Setting| found.origin == Origin::Answer || !found.field.credential();
         self.found.iter().filter(move |found| !asked(found)).filter_map(|found| {
-            let Value::Known(value) = &found.value else { return None };
-            let (variable, origin) = (&found.variable, found.origin.text());
-            Some(match value::wrapped(value.expose())?.0 {
+            let (wrapping, _) = value::wrapped(found.known()?.expose())?;
+            let (variable, origin) = (&found.written, found.origin.text());
+            Some(match wrapping {
                 Wrapping::Quotes => tr!(
                     "{variable} ({origin}) begins and ends with quotes, which are part of its value",
                     variable,
@@ -110,12 +74,11 @@ impl Plan {
 
     /// The settings that are known without running a command: enough for what carries no credentials.
     pub fn known(&self) -> Settings {
-        let known = self.found.iter().filter_map(|found| match &found.value {
-            Value::Known(value) if found.field.name != "URL" => {
-                Some((found.field.name, value.clone()))
-            }
-            _ => None,
-        });
+        let found = self
+            .found
+            .iter()
+            .filter(|found| found.field.kind != Kind::Url);
+        let known = found.filter_map(|found| Some((found.field.name, found.known()?.clone())));
         Settings::new(self.target.clone(), self.url.clone(), known.collect())
     }
 
@@ -126,30 +89,24 @@ impl Plan {
             return Err(missing);
         }
         let deadline = files::deadline(patience);
-        let spec = self.target.spec;
         let mut values = Vec::with_capacity(self.found.len());
-        for Found {
-            field,
-            variable,
-            origin,
-            value,
-        } in self.found
+        for setting in self
+            .found
+            .iter()
+            .filter(|found| found.field.kind != Kind::Url)
         {
-            let value = match value {
-                Value::Known(value) => value,
-                Value::Command(text) => {
-                    let bad =
-                        |why: Text| bad_value(&variable, &origin, why).hint(instead(&variable));
-                    let printed = command::run(&text, patience, deadline).await.map_err(bad)?;
-                    value::from_bytes(&printed)
-                        .and_then(|value| value::check(value.expose(), field, spec))
-                        .and_then(|value| value::refuse_quotes(value.expose()).map(|()| value))
-                        .map_err(|why| bad(printed_what(&why)))?
-                }
-            };
-            if field.name != "URL" {
-                values.push((field.name, value));
+            let mut value = setting.text.clone();
+            if setting.form == Form::Command {
+                let bad = |why: Text| setting.bad(why).hint(instead(&setting.written));
+                let printed = command::run(&value, patience, deadline)
+                    .await
+                    .map_err(bad)?;
+                value = value::from_bytes(&printed)
+                    .and_then(|value| value::check(value.expose(), setting.field, self.target.spec))
+                    .and_then(|value| value::refuse_quotes(value.expose()).map(|()| value))
+                    .map_err(|why| bad(printed_what(&why)))?;
             }
+            values.push((setting.field.name, value));
         }
         Ok(Settings::new(self.target, self.url, values))
     }

@@ -4,7 +4,7 @@
 mod guards;
 mod missing;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use tokio::time::Instant;
@@ -12,13 +12,14 @@ use tokio::time::Instant;
 use missing::Missing;
 
 use super::names::Form;
-use super::plan::{Found, Plan, Value};
-use super::sources::{Origin, Setting, Sources};
+use super::plan::Plan;
+use super::setting::{Origin, Setting};
+use super::sources::Sources;
 use super::value::{self, Unmeant};
 use crate::declaration::{
-    Alternatives, BaseUrl, COMMON, Credentials, Default, Field, Kind, Need, Settings, Target,
+    Alternatives, BaseUrl, Credentials, Default, Field, Kind, Need, Settings, Target,
 };
-use crate::error::{Cause, Error, Result, error};
+use crate::error::{Error, Result, error};
 use crate::i18n::{Argument, Text, tr};
 use crate::secret::Secret;
 
@@ -31,10 +32,8 @@ pub async fn find(target: &Target, sources: &Sources) -> Result<Plan> {
     let missing = resolution.missing();
     let error = (!missing.is_empty()).then(|| named(resolution.missing_error(&missing)));
     let only_secrets = |missing: &Missing| {
-        missing
-            .ways
-            .iter()
-            .any(|way| way.iter().all(|field| field.secret()))
+        let mut ways = missing.iter();
+        ways.any(|way| way.iter().all(|field| field.secret()))
     };
     if let Some(error) = &error
         && !missing.iter().all(only_secrets)
@@ -92,49 +91,39 @@ pub fn questions(
         matches!(field.default, Default::IfSet { .. }) || of_any(field) && !of_all(field)
     };
     let missing = resolution.missing();
-    let usual = missing
+    let usual: Vec<&Field> = missing
         .iter()
-        .filter_map(|missing| missing.ways.first())
+        .filter_map(|ways| ways.first())
         .flatten()
-        .copied();
-    let usual: Vec<&Field> = usual.collect();
+        .copied()
+        .collect();
     let fields = target.spec.all_fields().filter(|field| match kind {
         Some(kind) if of_any(field) => {
-            kind.fields.contains(&field.name) && !resolution.hits.contains_key(field.name)
+            kind.fields.contains(&field.name) && !resolution.has(field.name)
         }
         _ => usual.iter().any(|other| other.name == field.name),
     });
-    let told = |name: &&str| target.spec.field(name).is_some_and(tells);
     let planted = resolution.planted().map(|hit| {
         let text = hit.text.expose();
-        let value = match hit.variable == hit.owner.variable(COMMON[0].name) {
-            true => target.spec.base_url(text)?.to_string(),
-            false => text.to_owned(),
+        let value = match hit.field.kind {
+            Kind::Url => target.spec.base_url(text)?.to_string(),
+            _ => text.to_owned(),
         };
         Ok((hit.written.clone(), hit.origin.clone(), value))
     });
     let planted = planted.collect::<Result<_>>()?;
-    let url = resolution
-        .hits
-        .get(COMMON[0].name)
-        .map(|hit| target.spec.base_url(hit.text.expose()))
-        .transpose()?;
-    let flags = resolution
-        .used()
-        .filter(|(field, _)| field.kind == Kind::Flag);
-    let flags = flags
-        .map(|(field, hit)| (field.name, hit.text.clone()))
-        .collect();
+    let flags = resolution.used().filter(|hit| hit.field.kind == Kind::Flag);
+    let flags = flags.map(|hit| (hit.field.name, hit.text.clone()));
     Ok(Questions {
         fields: fields.collect(),
-        kinds: match resolution.hits.keys().any(told) {
+        kinds: match resolution.hits.iter().any(|hit| tells(hit.field)) {
             true => &[],
             false => kinds,
         },
         planted,
         near: sources.near_account(target),
-        url,
-        flags,
+        url: resolution.url()?,
+        flags: flags.collect(),
     })
 }
 
@@ -145,10 +134,9 @@ pub fn answer(text: &str, field: &Field, target: &Target) -> std::result::Result
     if text.trim().is_empty() {
         return Err(tr!("is needed"));
     }
-    let text = if field.kind == Kind::Secret {
-        text
-    } else {
-        text.trim()
+    let text = match field.kind {
+        Kind::Secret => text,
+        _ => text.trim(),
     };
     value::check(text, field, target.spec)
 }
@@ -157,71 +145,26 @@ pub fn answer(text: &str, field: &Field, target: &Target) -> std::result::Result
 struct Resolution<'a> {
     target: &'a Target,
     sources: &'a Sources,
-    /// What is set, by field, checked where it can be.
-    hits: BTreeMap<&'static str, Setting>,
+    /// What is set, in the order of the fields, checked where it can be.
+    hits: Vec<Setting>,
     /// Fields that the login leaves out: of ways not chosen, and of conditions that do not hold.
     unused: BTreeSet<&'static str>,
 }
 
 impl<'a> Resolution<'a> {
     fn new(target: &'a Target, sources: &'a Sources) -> Result<Self> {
-        let spec = target.spec;
         let mut resolution = Self {
             target,
             sources,
             hits: hits(target, sources)?,
             unused: BTreeSet::new(),
         };
-        for group in spec.alternatives {
-            // Of an incomplete way the user's name still says whose session it is.
-            let begun = |way: &&&[&str]| {
-                way.iter().any(|name| {
-                    resolution.hits.contains_key(name)
-                        && spec.field(name).is_some_and(|field| !field.secret())
-                })
-            };
-            let chosen = resolution
-                .choose(group)?
-                .or_else(|| group.ways.iter().find(begun).copied());
-            for field in group.ways.iter().copied().flatten() {
-                if !chosen.is_some_and(|way| way.contains(field)) {
-                    resolution.unused.insert(field);
-                }
-            }
+        for group in target.spec.alternatives {
+            resolution.leave_out(group)?;
         }
         // Choices first: conditions look at them.
-        for field in spec.all_fields() {
-            if let Some(hit) = resolution.hits.get_mut(field.name)
-                && hit.form == Form::Plain
-                && !resolution.unused.contains(field.name)
-            {
-                let cure = Unmeant::of(hit.text.expose()).map(|it| it.cure(&hit.variable));
-                let next = cure.unwrap_or_else(|| match field.kind {
-                    Kind::Url => tr!(
-                        "a base URL looks like {example}",
-                        example = spec.example_url
-                    ),
-                    _ => {
-                        tr!(
-                            "{variable}: {help}",
-                            variable = hit.variable,
-                            help = spec.about(field)
-                        )
-                    }
-                });
-                hit.text = value::check(hit.text.expose(), field, spec)
-                    .map_err(|why| bad_value(&hit.written, &hit.origin, why).hint(next))?;
-                if field.credential() && hit.origin != Origin::Answer {
-                    value::refuse_quotes(hit.text.expose()).map_err(|why| {
-                        bad_value(&hit.written, &hit.origin, why).hint(tr!(
-                            "one pair of quotes is enough, and in the environment's value there is none: write {variable}='…'",
-                            variable = hit.written
-                        ))
-                    })?;
-                }
-            }
-        }
-        for field in spec.all_fields() {
+        resolution.check()?;
+        for field in target.spec.all_fields() {
             if let Need::When {
                 field: other,
                 value,
@@ -235,16 +178,45 @@ impl<'a> Resolution<'a> {
         Ok(resolution)
     }
 
+    /// Leaves out the fields of the ways that are not chosen.
+    fn leave_out(&mut self, group: &Alternatives) -> Result<()> {
+        // Of an incomplete way the user's name still says whose session it is.
+        let names = |name: &&str| self.hit(name).is_some_and(|hit| !hit.field.secret());
+        let begun = |way: &&&[&str]| way.iter().any(names);
+        let chosen = self.choose(group)?;
+        let chosen = chosen.or_else(|| group.ways.iter().find(begun).copied());
+        let of_chosen = |field: &&str| chosen.is_some_and(|way| way.contains(field));
+        let fields = group.ways.iter().copied().flatten().copied();
+        self.unused.extend(fields.filter(|field| !of_chosen(field)));
+        Ok(())
+    }
+
+    /// Checks the values that are there already.
+    fn check(&mut self) -> Result<()> {
+        let plain = self.hits.iter_mut().filter(|hit| hit.form == Form::Plain);
+        for hit in plain.filter(|hit| !self.unused.contains(hit.field.name)) {
+            hit.text = value::check(hit.text.expose(), hit.field, hit.owner.spec)
+                .map_err(|why| hit.bad(why).hint(cure(hit)))?;
+            if hit.field.credential() && hit.origin != Origin::Answer {
+                value::refuse_quotes(hit.text.expose()).map_err(|why| {
+                    hit.bad(why).hint(tr!(
+                        "one pair of quotes is enough, and in the environment's value there is none: write {variable}='…'",
+                        variable = hit.written
+                    ))
+                })?;
+            }
+        }
+        Ok(())
+    }
+
     /// The complete way whose values come from the highest source.
     fn choose(&self, group: &Alternatives) -> Result<Option<&'static [&'static str]>> {
-        let complete =
-            |way: &&'static [&'static str]| way.iter().all(|field| self.hits.contains_key(field));
+        let complete = |way: &&'static [&'static str]| way.iter().all(|field| self.has(field));
         let rank = |way: &&'static [&'static str]| {
             // A field of every way, such as a user name, prefers none.
-            let own = way
-                .iter()
-                .filter(|field| !group.ways.iter().all(|way| way.contains(field)));
-            own.filter_map(|field| self.hits.get(field))
+            let of_all = |field: &str| group.ways.iter().all(|way| way.contains(&field));
+            let own = way.iter().filter(|field| !of_all(field));
+            own.filter_map(|field| self.hit(field))
                 .map(|hit| hit.rank)
                 .min()
         };
@@ -255,24 +227,37 @@ impl<'a> Resolution<'a> {
         {
             let names = |way: &[&'static str], besides: &[&'static str]| {
                 let own = way.iter().filter(|field| !besides.contains(field));
-                let names: Vec<&str> = own
-                    .filter_map(|field| Some(self.hits.get(field)?.written.as_str()))
-                    .collect();
+                let hits = own.filter_map(|field| self.hit(field));
+                let names: Vec<&str> = hits.map(|hit| &*hit.written).collect();
                 match &names[..] {
                     [one, other] => tr!("{one} with {other}", one, other),
                     _ => Text::list(&names, ", "),
                 }
             };
-            let (first, second) = (names(first, second), names(second, first));
-            return Err(both_set(&first, &second));
+            return Err(both_set(&names(first, second), &names(second, first)));
         }
         Ok(ways.first().copied())
+    }
+
+    /// What is set of a field.
+    fn hit(&self, field: &str) -> Option<&Setting> {
+        self.hits.iter().find(|hit| hit.field.name == field)
+    }
+
+    fn has(&self, field: &str) -> bool {
+        self.hit(field).is_some()
+    }
+
+    fn url(&self) -> Result<Option<BaseUrl>> {
+        let hit = self.hits.iter().find(|hit| hit.field.kind == Kind::Url);
+        hit.map(|hit| self.target.spec.base_url(hit.text.expose()))
+            .transpose()
     }
 
     /// A field's value that anybody may see, set or by default.
     fn text(&self, name: &str) -> Option<&str> {
         let field = self.target.spec.field(name)?;
-        match self.hits.get(name) {
+        match self.hit(name) {
             Some(hit) if !field.secret() => Some(hit.text.expose()),
             _ => self.default(field),
         }
@@ -286,84 +271,82 @@ impl<'a> Resolution<'a> {
                 field,
                 then,
                 otherwise,
-            } => Some(if self.hits.contains_key(field) {
-                then
-            } else {
-                otherwise
-            }),
+            } => Some(if self.has(field) { then } else { otherwise }),
         }
     }
 
-    fn used(&self) -> impl Iterator<Item = (&'static Field, &Setting)> {
-        let fields = self.target.spec.all_fields();
-        fields
-            .filter(|field| !self.unused.contains(field.name))
-            .filter_map(|field| Some((field, self.hits.get(field.name)?)))
+    /// What is set and goes into the login.
+    fn used(&self) -> impl Iterator<Item = &Setting> {
+        let hits = self.hits.iter();
+        hits.filter(|hit| !self.unused.contains(hit.field.name))
     }
 
     async fn plan(&self) -> Result<Plan> {
-        let spec = self.target.spec;
         let deadline = self.sources.deadline();
-        let mut url = None;
         let mut found = Vec::new();
-        for field in spec
-            .all_fields()
-            .filter(|field| !self.unused.contains(field.name))
-        {
-            let Some(hit) = self.hits.get(field.name) else {
-                if let Some(value) = self.default(field) {
-                    found.push(Found {
-                        field,
-                        variable: self.target.variable(field.name),
-                        origin: Origin::Default,
-                        value: Value::Known(Secret::new(value.to_owned())),
-                    });
+        let fields = self.target.spec.all_fields();
+        for field in fields.filter(|field| !self.unused.contains(field.name)) {
+            match (self.hit(field.name), self.default(field)) {
+                (Some(hit), _) if hit.form == Form::File => {
+                    found.push(self.read(hit, deadline).await?)
                 }
-                continue;
-            };
-            let bad = |why: Text| bad_value(&hit.written, &hit.origin, why);
-            let value = match hit.form {
-                Form::Command => Value::Command(hit.text.clone()),
-                Form::File => Value::Known(self.file(hit, field, deadline).await?),
-                Form::Plain => Value::Known(hit.text.clone()),
-            };
-            if field.name == COMMON[0].name {
-                let parsed = spec.base_url(hit.text.expose());
-                url = Some(parsed.map_err(|error| bad(error.message))?);
+                (Some(hit), _) => found.push(hit.clone()),
+                (None, Some(value)) => {
+                    let value = Secret::new(value.to_owned());
+                    found.push(Setting::unwritten(
+                        self.target,
+                        field,
+                        value,
+                        Origin::Default,
+                    ));
+                }
+                (None, None) => {}
             }
-            found.push(Found {
-                field,
-                variable: hit.written.clone(),
-                origin: hit.origin.clone(),
-                value,
-            });
         }
         // Every provider declares its URL as needed, so it is not missing here.
-        let url = url.ok_or_else(|| error!(MissingSetting, "no URL is set"))?;
+        let url = self
+            .url()?
+            .ok_or_else(|| error!(MissingSetting, "no URL is set"))?;
         Ok(Plan::new(self.target.clone(), url, found))
     }
 
-    async fn file(
-        &self,
-        hit: &Setting,
-        field: &'static Field,
-        deadline: Instant,
-    ) -> Result<Secret> {
-        let path = self.sources.path(hit.text.expose());
-        let bad = |why: Text| {
-            bad_value(
-                &hit.written,
-                &hit.origin,
-                tr!("names {file} {why}", file = named(hit.text.expose()), why),
-            )
-        };
-        let value = self.sources.secret_file(&path, deadline).await;
-        let checked = value.map_err(|why| (why, None)).and_then(|value| {
-            let cure =
-                Unmeant::of(value.expose()).map(|it| it.cure(&hit.owner.variable(field.name)));
-            value::check(value.expose(), field, self.target.spec).map_err(|why| (why, cure))
+    /// A secret that stands in a file.
+    async fn read(&self, hit: &Setting, deadline: Instant) -> Result<Setting> {
+        let file = hit.text.expose();
+        let read = self
+            .sources
+            .secret_file(&self.sources.path(file), deadline)
+            .await;
+        let checked = read.map_err(|why| (why, None)).and_then(|value| {
+            let unmeant = Unmeant::of(value.expose());
+            let cure = unmeant.map(|it| it.cure(&hit.owner.variable(hit.field.name)));
+            value::check(value.expose(), hit.field, self.target.spec).map_err(|why| (why, cure))
         });
-        checked.map_err(|(why, cure)| bad(why).hint(cure.unwrap_or_else(|| instead(&hit.written))))
+        let text = checked.map_err(|(why, cure)| {
+            let why = tr!("names {file} {why}", file = named(file), why);
+            hit.bad(why)
+                .hint(cure.unwrap_or_else(|| instead(&hit.written)))
+        })?;
+        Ok(Setting {
+            form: Form::Plain,
+            text,
+            ..hit.clone()
+        })
+    }
+}
+
+/// What to do about a value that cannot be used.
+fn cure(hit: &Setting) -> Text {
+    let (variable, spec) = (hit.variable(), hit.owner.spec);
+    match Unmeant::of(hit.text.expose()) {
+        Some(unmeant) => unmeant.cure(&variable),
+        None if hit.field.kind == Kind::Url => {
+            tr!(
+                "a base URL looks like {example}",
+                example = spec.example_url
+            )
+        }
+        None => tr!("{variable}: {help}", variable, help = spec.about(hit.field)),
     }
 }
 
@@ -378,65 +361,42 @@ pub(super) fn instead(variable: &str) -> Text {
 /// A file as a message names it. What does not look like a path may be the secret itself, typed into the wrong
 /// variable; base64 may begin with `/`, but not with the name of a folder that is there.
 pub(super) fn named(path: &str) -> Text {
-    let in_folder = || {
-        Path::new(path)
-            .parent()
-            .is_some_and(|folder| folder != "/" && folder.is_dir())
-    };
+    let folder = Path::new(path).parent();
+    let in_folder = || folder.is_some_and(|folder| folder != "/" && folder.is_dir());
     let is_path = match path.starts_with('/') {
         true => in_folder(),
         false => ["./", "../", "~/"]
             .iter()
             .any(|start| path.starts_with(start)),
     };
-    if is_path {
-        tr!("{path}, which", path)
-    } else {
-        tr!("a file that")
+    match is_path {
+        true => tr!("{path}, which", path),
+        false => tr!("a file that"),
     }
 }
 
 /// What is set for a target, its own and what a named account takes from the default one.
-fn hits(target: &Target, sources: &Sources) -> Result<BTreeMap<&'static str, Setting>> {
+fn hits(target: &Target, sources: &Sources) -> Result<Vec<Setting>> {
     let default = target.default_account();
-    let mut hits = BTreeMap::new();
+    let mut hits = Vec::new();
     for field in target.spec.all_fields() {
-        let takes = || {
-            field
-                .shared
-                .map_or(field.inherited(), |group| sources.takes(target, group))
+        let takes = || match field.shared {
+            Some(group) => sources.takes(target, group),
+            None => field.inherited(),
         };
         let hit = match sources.lookup(target, field)? {
             None if takes() => sources.lookup(&default, field)?,
             own => own,
         };
-        hits.extend(hit.map(|hit| (field.name, hit)));
+        hits.extend(hit.cloned());
     }
     Ok(hits)
 }
 
 /// A refusal of two settings that stand for the same.
 pub(super) fn both_set(first: &impl Argument, second: &impl Argument) -> Error {
-    let message = tr!(
-        "both {first} and {second} are set, and one of them is used",
-        first = *first,
-        second = *second
-    );
-    let hint = tr!(
-        "keep either {first} or {second}",
-        first = *first,
-        second = *second
-    );
-    Error::new(Cause::BadSetting, message).hint(hint)
-}
-
-/// A refusal that names the variable and where it was found.
-pub(super) fn bad_value(variable: &str, origin: &Origin, why: Text) -> Error {
     error!(
-        BadSetting,
-        "{variable} from {origin} {why}",
-        variable,
-        origin = origin.text(),
-        why
+        BadSetting, "both {first} and {second} are set, and one of them is used", first = *first, second = *second;
+        hint "keep either {first} or {second}", first = *first, second = *second
     )
 }

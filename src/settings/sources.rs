@@ -3,7 +3,7 @@
 mod env_files;
 
 use std::cell::{LazyCell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -11,13 +11,14 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-use super::envfile;
+use super::envfile::{self, EnvFile};
 use super::environment::Environment;
 use super::names::{self, Form};
+use super::setting::{Origin, Setting};
 use super::suggest::{Unknown, meant_own, no_setting};
 use super::value;
 use crate::declaration::{COMMON, Field, Group, Target};
-use crate::error::{Error, Result, error};
+use crate::error::{Result, error};
 use crate::files::{self, Bytes};
 use crate::i18n::{Text, tr};
 use crate::provider;
@@ -29,77 +30,14 @@ pub const GATEWAY: &str = "CRMAUTH_GATEWAY";
 const ENV_FILE: &str = "CRMAUTH_ENV_FILE";
 /// The env file that is read where none is named, as messages name it.
 const IMPLICIT: &str = "./.env";
+/// The rank of the env file that counts first.
+const FIRST_FILE: usize = 1;
 
-/// Where a value came from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    /// The process's environment.
-    Environment,
-    /// A line of an env file.
-    File {
-        /// The file as it was named, printable.
-        path: String,
-        /// The line, counted from 1.
-        line: usize,
-        /// Whether nobody named the file.
-        implicit: bool,
-    },
-    /// A person at the terminal.
-    Answer,
-    /// The sandbox's demo accounts.
-    Sandbox,
-    /// The declaration.
-    Default,
-}
-
-impl Origin {
-    /// Whether it is an env file that nobody named, and somebody may have planted.
-    pub(super) fn implicit(&self) -> bool {
-        matches!(self, Self::File { implicit: true, .. })
-    }
-
-    /// Whether it is an env file.
-    pub(super) fn is_file(&self) -> bool {
-        matches!(self, Self::File { .. })
-    }
-
-    /// What stands behind "from": `the environment`, `./.env line 3`.
-    pub fn text(&self) -> Text {
-        match self {
-            Self::Environment => tr!("the environment"),
-            Self::File { path, line, .. } => tr!("{path} line {line}", path, line),
-            Self::Answer => tr!("your answer"),
-            Self::Sandbox => tr!("the sandbox"),
-            Self::Default => tr!("its default"),
-        }
-    }
-}
-
-/// A setting as it was found, before its file is read or its command run.
-#[derive(Clone)]
-pub(super) struct Setting {
-    /// The account that the variable is of.
-    pub owner: Target,
-    /// The source's place in the order, 0 for the highest.
-    pub rank: usize,
-    /// The variable with its suffix.
-    pub variable: String,
-    /// The name that the source uses for it.
-    pub written: String,
-    pub form: Form,
-    pub text: Secret,
-    pub origin: Origin,
-}
-
-/// One source: its settings by variable; empty ones are not among them.
-type Layer = BTreeMap<String, (String, Secret, Origin)>;
-
-/// All settings of ours, by source. It has no `Debug`: settings are secrets.
-#[derive(Clone)]
+/// All settings of ours. It has no `Debug`: settings are secrets.
+#[derive(Clone, Default)]
 pub struct Sources {
-    layers: Vec<Layer>,
-    /// Why a source's variable cannot be used; only a target that needs it fails.
-    faults: BTreeMap<(usize, String), Error>,
+    /// What is set of a field in whatever form, by the field's variable; the highest source first.
+    settings: BTreeMap<String, Vec<Setting>>,
     looked: Vec<Text>,
     notes: Vec<Text>,
     warnings: Vec<Text>,
@@ -121,42 +59,15 @@ impl Sources {
     /// `CRMAUTH_ENV_FILE` names, or `./.env`. What is no regular file, such as a pipe without a writer, is
     /// waited for no longer than `patience`, here and where a `_FILE` is read.
     pub fn load(env: &Environment, env_files: &[PathBuf], patience: Duration) -> Result<Self> {
-        let mut environment = Layer::new();
-        let mut faults = BTreeMap::new();
-        let mut others = Vec::new();
-        for name in env.names() {
-            if names::parse(name).is_none() {
-                others.push(name);
-                continue;
-            }
-            let value = env.get(name).unwrap_or_else(|error| {
-                faults.insert((0, name.to_owned()), error);
-                Some("")
-            });
-            if let Some(value) = value {
-                let value = Secret::new(value.to_owned());
-                environment.insert(
-                    name.to_owned(),
-                    (name.to_owned(), value, Origin::Environment),
-                );
-            }
-        }
         let mut sources = Self {
-            layers: vec![environment],
-            faults,
             looked: vec![Origin::Environment.text()],
-            notes: Vec::new(),
-            warnings: Vec::new(),
-            unknown: Vec::new(),
-            read: Vec::new(),
-            first_file: None,
             gateway: env.get(GATEWAY)?.map(str::to_owned),
             cwd: env.cwd().to_owned(),
             patience,
-            secret_files: RefCell::default(),
+            ..Self::default()
         };
-        for name in others {
-            sources.note_unknown(name, Origin::Environment);
+        for variable in env.names() {
+            sources.read_variable(variable, env);
         }
         let (by, named) = match env.path(ENV_FILE) {
             Some(path) if env_files.is_empty() => (ENV_FILE, &[path.to_owned()][..]),
@@ -173,53 +84,69 @@ impl Sources {
         Ok(sources)
     }
 
-    /// Adds what a person has answered, by variable, below what is set; a later answer counts.
-    pub fn answer(&mut self, answers: &[(String, Secret)]) {
-        let layer = answers.iter().map(|(variable, value)| {
-            (
-                variable.clone(),
-                (variable.clone(), value.clone(), Origin::Answer),
-            )
+    fn read_variable(&mut self, variable: &str, env: &Environment) {
+        let Some(name) = names::parse(variable) else {
+            return self.note_unknown(variable, Origin::Environment);
+        };
+        let (text, fault) = match env.get(variable) {
+            Ok(None) => return,
+            Ok(Some(text)) => (text, None),
+            Err(fault) => ("", Some(fault)),
+        };
+        let text = Secret::new(text.to_owned());
+        self.insert(Setting {
+            fault,
+            ..Setting::new(name, variable, text, Origin::Environment)
         });
-        match self.layers.last_mut() {
-            Some(last) if last.values().any(|(.., origin)| *origin == Origin::Answer) => {
-                last.extend(layer)
+    }
+
+    /// Adds a setting; of two in one source the later one counts, unless the other is at fault.
+    fn insert(&mut self, setting: Setting) {
+        let variable = setting.owner.variable(setting.field.name);
+        let all = self.settings.entry(variable).or_default();
+        let place = |setting: &Setting| (setting.rank, setting.form);
+        match all.binary_search_by_key(&place(&setting), place) {
+            Ok(at) => {
+                let fault = setting.fault.clone().or(all[at].fault.take());
+                all[at] = Setting { fault, ..setting };
             }
-            _ => self.layers.push(layer.collect()),
+            Err(at) => all.insert(at, setting),
+        }
+    }
+
+    /// Adds what a person has answered about a target, below what is set; a later answer counts.
+    pub fn answer(&mut self, target: &Target, answers: &[(&'static Field, Secret)]) {
+        for (field, value) in answers {
+            self.insert(Setting::unwritten(
+                target,
+                field,
+                value.clone(),
+                Origin::Answer,
+            ));
         }
     }
 
     /// Takes back an answer.
-    pub fn unanswer(&mut self, variable: &str) {
-        for layer in &mut self.layers {
-            if layer
-                .get(variable)
-                .is_some_and(|(.., origin)| *origin == Origin::Answer)
-            {
-                layer.remove(variable);
-            }
+    pub fn unanswer(&mut self, target: &Target, field: &str) {
+        if let Some(all) = self.settings.get_mut(&target.variable(field)) {
+            all.retain(|setting| setting.origin != Origin::Answer);
         }
     }
 
     /// The sources of a later run that finds the answers in the env file that is read first.
     pub fn with_answers_kept(&self) -> Self {
         let mut kept = self.clone();
-        let given =
-            |layer: &mut Layer| layer.values().any(|(.., origin)| *origin == Origin::Answer);
-        if let (Some(mut answers), Some((path, _))) = (kept.layers.pop_if(given), &kept.first_file)
-        {
-            let origin = Origin::File {
-                path: path.clone(),
-                line: 0,
-                implicit: path == IMPLICIT,
-            };
-            answers
-                .values_mut()
-                .for_each(|(.., from)| *from = origin.clone());
-            match kept.layers.get_mut(1) {
-                Some(first) => first.extend(answers),
-                None => kept.layers.push(answers),
-            }
+        let Some((path, _)) = &self.first_file else {
+            return kept;
+        };
+        let file = EnvFile {
+            path,
+            implicit: path == IMPLICIT,
+        };
+        let all = kept.settings.values_mut().flatten();
+        for answer in all.filter(|setting| setting.origin == Origin::Answer) {
+            answer.origin = file.origin(0);
+            answer.rank = FIRST_FILE;
         }
         kept
     }
@@ -231,66 +158,47 @@ impl Sources {
 
     /// Variables in place of all other settings: `--sandbox`.
     pub fn only(vars: Vec<(String, String)>) -> Self {
-        let layer = vars.into_iter().map(|(name, value)| {
-            let value = Secret::new(value);
-            (name.clone(), (name, value, Origin::Sandbox))
-        });
-        Self {
-            layers: vec![layer.collect()],
-            faults: BTreeMap::new(),
+        let mut sources = Self {
             looked: vec![Origin::Sandbox.text()],
-            notes: Vec::new(),
-            warnings: Vec::new(),
-            unknown: Vec::new(),
-            read: Vec::new(),
-            first_file: None,
-            gateway: None,
-            cwd: PathBuf::new(),
-            patience: Duration::ZERO,
-            secret_files: RefCell::default(),
+            ..Self::default()
+        };
+        for (variable, value) in vars {
+            if let Some(name) = names::parse(&variable) {
+                let value = Secret::new(value);
+                sources.insert(Setting::new(name, &variable, value, Origin::Sandbox));
+            }
         }
+        sources
     }
 
     /// Every target with a setting of its own: in the order of the systems, default accounts first, then named ones
     /// by name. Settings of a default account that serve as a base for named ones, and nothing else, make no
     /// target: a partner logs nobody in, and a client is a base where an account takes it.
     pub fn configured(&self) -> Vec<Target> {
-        let set: Vec<names::Name> = self
-            .layers
-            .iter()
-            .flat_map(BTreeMap::keys)
-            .filter_map(|name| names::parse(name))
-            .collect();
         let mut targets = Vec::new();
         for spec in provider::specs() {
-            let own = || set.iter().filter(|name| name.target.spec.id == spec.id);
-            let mut accounts: Vec<&String> = own()
-                .filter_map(|name| name.target.account.as_ref())
+            let all = self.settings.values().flatten();
+            let own = all.filter(|setting| setting.owner.spec.id == spec.id);
+            let (default, named): (Vec<_>, Vec<_>) =
+                own.partition(|own| own.owner.account.is_none());
+            let names: BTreeSet<_> = named.iter().map(|own| own.owner.account.clone()).collect();
+            let accounts: Vec<Target> = names
+                .into_iter()
+                .map(|name| Target::new(spec, name))
                 .collect();
-            accounts.sort();
-            accounts.dedup();
-            let accounts = accounts.into_iter().map(|account| Target {
-                spec,
-                account: Some(account.clone()),
-            });
-            let accounts: Vec<Target> = accounts.collect();
             let taken = LazyCell::new(|| {
-                accounts
-                    .iter()
-                    .any(|account| self.takes(account, Group::Client))
+                let mut accounts = accounts.iter();
+                accounts.any(|account| self.takes(account, Group::Client))
             });
             let base = |field: &Field| match field.shared {
                 Some(Group::Client) => *taken,
                 Some(Group::Partner) => true,
                 None => field.inherited(),
             };
-            let target = Target {
-                spec,
-                account: None,
-            };
-            let mut default = own().filter(|name| name.target.account.is_none());
+            let mut default = default.iter();
+            let target = Target::new(spec, None);
             if !self.is_elsewhere(&target)
-                && default.any(|name| accounts.is_empty() || !base(name.field))
+                && default.any(|own| accounts.is_empty() || !base(own.field))
             {
                 targets.push(target);
             }
@@ -336,21 +244,11 @@ impl Sources {
     pub fn read_from(&self, path: &Path) -> Option<String> {
         let path = std::fs::canonicalize(self.cwd.join(path)).ok()?;
         let same = |read: &Path| std::fs::canonicalize(read).is_ok_and(|read| read == path);
-        let env_files = self
-            .read
-            .iter()
-            .map(|(name, read)| (name.clone(), read.clone()));
-        let secrets = self
-            .layers
-            .iter()
-            .flatten()
-            .filter(|(name, _)| name.ends_with(Form::File.suffix()));
-        let secret_files =
-            secrets.map(|(name, (_, text, _))| (name.clone(), self.path(text.expose())));
-        env_files
-            .chain(secret_files)
-            .find(|(_, read)| same(read))
-            .map(|(name, _)| name)
+        let settings = self.settings.values().flatten();
+        let secrets = settings.filter(|setting| setting.form == Form::File);
+        let secrets = secrets.map(|file| (file.written.clone(), self.path(file.text.expose())));
+        let mut read = self.read.iter().cloned().chain(secrets);
+        Some(read.find(|(_, read)| same(read))?.0)
     }
 
     /// What a secret's own file holds. A pipe can be read once, so it is read once a run.
@@ -391,22 +289,20 @@ impl Sources {
     pub(super) fn url(
         &self,
         target: &Target,
-        counts: impl Fn(&Setting) -> bool,
-    ) -> Option<Setting> {
-        let accounts = [target.clone(), target.default_account()];
-        accounts
-            .iter()
-            .find_map(|account| self.hits(account, &COMMON[0]).find(&counts))
+        counts: impl Fn(&&Setting) -> bool,
+    ) -> Option<&Setting> {
+        let mut own = self.hits(target, &COMMON[0]);
+        let default = target.default_account();
+        own.find(&counts)
+            .or_else(|| self.hits(&default, &COMMON[0]).find(&counts))
     }
 
     /// Whether a named account takes a group from the default one: it has settings, none of the group, and the default
     /// account's URL.
     pub(super) fn takes(&self, account: &Target, group: Group) -> bool {
         let url = |target| {
-            account
-                .spec
-                .base_url(self.url(target, |_| true)?.text.expose())
-                .ok()
+            let url = self.url(target, |_| true)?.text.expose();
+            account.spec.base_url(url).ok()
         };
         account.account.is_some()
             && !self.sets(account, |field| field.shared == Some(group))
@@ -421,7 +317,7 @@ impl Sources {
     }
 
     /// A field of a target's own, from the highest source that has it.
-    pub(super) fn lookup(&self, target: &Target, field: &Field) -> Result<Option<Setting>> {
+    pub(super) fn lookup(&self, target: &Target, field: &Field) -> Result<Option<&Setting>> {
         let mut hits = self.hits(target, field);
         let Some(hit) = hits.next() else {
             return Ok(None);
@@ -433,32 +329,13 @@ impl Sources {
                 hint "keep one of {first} and {second}", first, second
             ));
         }
-        match self.faults.get(&(hit.rank, hit.variable.clone())) {
-            Some(fault) => Err(fault.clone()),
-            None => Ok(Some(hit)),
-        }
+        hit.fault.clone().map_or(Ok(Some(hit)), Err)
     }
 
     /// All that is set of a target's own field, from the highest source down.
-    pub(super) fn hits(&self, target: &Target, field: &Field) -> impl Iterator<Item = Setting> {
-        let name = target.variable(field.name);
-        let places = self.layers.iter().enumerate();
-        let forms = places
-            .flat_map(|(rank, layer)| Form::of(field).iter().map(move |form| (rank, layer, *form)));
-        forms.filter_map(move |(rank, layer, form)| {
-            let variable = [&name, form.suffix()].concat();
-            let (written, text, origin) = layer.get(&variable)?;
-            let (written, text, origin) = (written.clone(), text.clone(), origin.clone());
-            Some(Setting {
-                owner: target.clone(),
-                rank,
-                variable,
-                written,
-                form,
-                text,
-                origin,
-            })
-        })
+    pub(super) fn hits(&self, target: &Target, field: &Field) -> impl Iterator<Item = &Setting> {
+        let all = self.settings.get(&target.variable(field.name));
+        all.into_iter().flatten()
     }
 
     /// The path of a `_FILE`, from the current folder.
@@ -466,17 +343,10 @@ impl Sources {
         self.cwd.join(path)
     }
 
-    fn unknown_in(&mut self, path: &str, bytes: &Bytes, implicit: bool) {
+    fn unknown_in(&mut self, file: EnvFile<'_>, bytes: &Bytes) {
         for (name, line) in envfile::names(bytes) {
             if names::parse(&name).is_none() {
-                self.note_unknown(
-                    &name,
-                    Origin::File {
-                        path: path.to_owned(),
-                        line,
-                        implicit,
-                    },
-                );
+                self.note_unknown(&name, file.origin(line));
             }
         }
     }
@@ -484,10 +354,8 @@ impl Sources {
     /// Remembers a variable that is no setting and may have been meant to be one. What is no variable's name at all
     /// is none: where the `=` was forgotten, a value that holds one stands there.
     fn note_unknown(&mut self, name: &str, origin: Origin) {
-        if !name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-        {
+        let in_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        if !name.bytes().all(in_name) {
             return;
         }
         if let Some(own) = meant_own(name) {

@@ -28,21 +28,17 @@ pub(super) fn check(text: &str, field: &Field, spec: &Spec) -> Result<Secret, Te
     }
     let word = text.trim();
     let text = match field.kind {
-        Kind::Text | Kind::Secret => text,
         Kind::Key if text.contains(char::is_whitespace) => {
             return Err(tr!("holds white space, which no such key does"));
         }
-        Kind::Key => text,
+        Kind::Text | Kind::Secret | Kind::Key => text,
         Kind::Url => {
-            spec.base_url(text).map_err(|error| error.message)?;
-            text
+            let url = spec.base_url(text);
+            url.map(|_| text).map_err(|error| error.message)?
         }
-        Kind::Token => {
-            check_token(text).map_err(|_| {
-                tr!("is no token: 1 to 8192 printable ASCII characters without spaces, and no word for \"none\"")
-            })?;
-            text
-        }
+        Kind::Token => check_token(text).map(|()| text).map_err(|_| {
+            tr!("is no token: 1 to 8192 printable ASCII characters without spaces, and no word for \"none\"")
+        })?,
         Kind::Choice(words) => one_of(word, words)?,
         Kind::Flag => one_of(word, FLAG.as_flattened())?,
         Kind::Path => path(word)?,
@@ -62,40 +58,34 @@ pub(super) enum Unmeant {
 
 impl Unmeant {
     pub fn of(text: &str) -> Option<Self> {
-        const BRACKETS: [(&str, &str); 7] = [
-            ("${{", "}}"),
-            ("{{", "}}"),
-            ("${", "}"),
-            ("$(", ")"),
-            ("#{", "}"),
-            ("<%=", "%>"),
-            ("%", "%"),
-        ];
-        const REFERENCES: [(&str, &str); 9] = [
-            ("op://", ""),
-            ("vault:", ""),
-            ("ref+", ""),
-            ("arn:aws:", ""),
-            ("ENC[", "]"),
-            ("ENC(", ")"),
-            ("!vault", ""),
-            ("$ANSIBLE_VAULT;", ""),
-            ("@Microsoft.KeyVault(", ")"),
+        // What stands at both ends.
+        const BRACKETS: [&str; 7] = ["${{ }}", "{{ }}", "${ }", "$( )", "#{ }", "<%= %>", "% %"];
+        const REFERENCES: [&str; 9] = [
+            "op:// ",
+            "vault: ",
+            "ref+ ",
+            "arn:aws: ",
+            "ENC[ ]",
+            "ENC( )",
+            "!vault ",
+            "$ANSIBLE_VAULT; ",
+            "@Microsoft.KeyVault( )",
         ];
         let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let inner = |(open, close): (&str, &str)| {
+        let inner = |ends: &'static str| {
+            let (open, close) = ends.split_once(' ')?;
             let inner = text.trim().strip_prefix(open)?.strip_suffix(close)?.trim();
-            (!inner.is_empty()).then_some(inner)
+            (!inner.is_empty()).then_some((inner, close))
         };
-        let is_named = |brackets: (&'static str, &'static str)| {
-            inner(brackets).is_some_and(|inner| {
+        let is_named = |ends: &'static str| {
+            inner(ends).is_some_and(|(inner, close)| {
                 !inner.starts_with(|c: char| !word(c) || c.is_ascii_digit())
-                    && (brackets.0 != "%" || inner.chars().all(word))
-                    && !inner.contains(brackets.1)
+                    && (close != "%" || inner.chars().all(word))
+                    && !inner.contains(close)
             })
         };
         // `$GLUO_KEY`, but not `$ECRET`.
-        let variable = inner(("$", "")).is_some_and(|name| {
+        let variable = inner("$ ").is_some_and(|(name, _)| {
             name.contains('_') && name.chars().all(|c| word(c) && !c.is_ascii_lowercase())
         });
         if text.ends_with(['\n', '\r']) {
@@ -103,10 +93,9 @@ impl Unmeant {
         } else if variable || BRACKETS.into_iter().any(is_named) {
             Some(Self::Placeholder)
         } else {
-            REFERENCES
-                .into_iter()
-                .any(|shape| inner(shape).is_some())
-                .then_some(Self::Reference)
+            let mut shapes = REFERENCES.into_iter();
+            let is_reference = shapes.any(|shape| inner(shape).is_some());
+            is_reference.then_some(Self::Reference)
         }
     }
 
@@ -169,9 +158,8 @@ pub(super) fn refuse_quotes(text: &str) -> Result<(), Text> {
 
 fn one_of(word: &str, words: &[&'static str]) -> Result<&'static str, Text> {
     let known = words.iter().find(|known| known.eq_ignore_ascii_case(word));
-    known
-        .copied()
-        .ok_or_else(|| tr!("is none of {words}", words = words.join(", ")))
+    let none = || tr!("is none of {words}", words = words.join(", "));
+    known.copied().ok_or_else(none)
 }
 
 fn path(text: &str) -> Result<&str, Text> {
@@ -188,16 +176,14 @@ fn path(text: &str) -> Result<&str, Text> {
 
 /// A value from a file or a command: without one line end behind it.
 pub(super) fn from_bytes(bytes: &[u8]) -> Result<Secret, Text> {
-    let bytes = bytes
-        .strip_suffix(b"\n")
-        .map_or(bytes, |rest| rest.strip_suffix(b"\r").unwrap_or(rest));
     let text = std::str::from_utf8(bytes).map_err(|_| tr!("is not valid UTF-8"))?;
-    if let Some(unmeant @ Unmeant::LineEnd) = Unmeant::of(text).filter(|_| !text.trim().is_empty())
-    {
-        return Err(unmeant.what());
-    }
+    let line = text.strip_suffix('\n');
+    let text = line.map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
     if text.trim().is_empty() {
         return Err(blank());
+    }
+    if let Some(unmeant @ Unmeant::LineEnd) = Unmeant::of(text) {
+        return Err(unmeant.what());
     }
     // Editors put it there unseen, and the server would refuse the credentials.
     if text.starts_with('\u{feff}') {
@@ -216,64 +202,93 @@ mod tests {
     use super::*;
     use crate::provider;
 
-    fn checked(kind: Kind, text: &str) -> Result<String, String> {
-        let found = check(text, &Field::bare("X", kind, "x"), provider::specs()[0]);
-        found
-            .map(|value| value.expose().to_owned())
-            .map_err(|why| why.english())
-    }
-
     #[test]
-    fn good_values() {
+    fn values_are_checked_by_their_kind() {
         let choice = Kind::Choice(&["upper", "lower"]);
+        let url = "http://10.0.0.7:5000/x/";
         for (kind, text, value) in [
-            (Kind::Url, "h", "h"),
+            (Kind::Url, "h", Ok("h")),
+            (Kind::Url, url, Ok(url)),
             (
                 Kind::Url,
-                "http://10.0.0.7:5000/x/",
-                "http://10.0.0.7:5000/x/",
+                "ftp://h",
+                Err("is neither an http:// nor an https:// URL"),
             ),
-            (Kind::Text, " a b ", " a b "),
-            (Kind::Secret, " pa$w'\"\\ ", " pa$w'\"\\ "),
-            (Kind::Token, "abc", "abc"),
-            (choice, "lower", "lower"),
-            (choice, " UPPER ", "upper"),
-            (Kind::Flag, "1", "1"),
-            (Kind::Flag, "Off", "off"),
-            (Kind::Path, "/a/b", "/a/b"),
-            (Kind::Path, "a/b?c=d", "a/b?c=d"),
+            (Kind::Text, " a b ", Ok(" a b ")),
+            (
+                Kind::Text,
+                "a\u{1b}b",
+                Err("holds a control character, which no setting may"),
+            ),
+            (Kind::Secret, " pa$w'\"\\ ", Ok(" pa$w'\"\\ ")),
+            (Kind::Secret, "a\n", Err("ends with a line end")),
+            (
+                Kind::Key,
+                "a b",
+                Err("holds white space, which no such key does"),
+            ),
+            (Kind::Token, "abc", Ok("abc")),
+            (
+                Kind::Token,
+                "a b",
+                Err(
+                    "is no token: 1 to 8192 printable ASCII characters without spaces, and no word for \"none\"",
+                ),
+            ),
+            (choice, "lower", Ok("lower")),
+            (choice, " UPPER ", Ok("upper")),
+            (choice, "up", Err("is none of upper, lower")),
+            (Kind::Flag, "1", Ok("1")),
+            (Kind::Flag, "Off", Ok("off")),
+            (
+                Kind::Flag,
+                "2",
+                Err("is none of 1, true, yes, on, 0, false, no, off"),
+            ),
+            (Kind::Path, "/a/b", Ok("/a/b")),
+            (Kind::Path, "a/b?c=d", Ok("a/b?c=d")),
+            (
+                Kind::Path,
+                "https://h/x",
+                Err("is a whole URL, and should be a path below the base URL"),
+            ),
+            (Kind::Path, "//h/x", Err("begins with //")),
+            (Kind::Path, "/a\\b", Err("holds a backslash")),
+            (Kind::Path, "/a#b", Err("holds a fragment (#)")),
+            (Kind::Path, "/a b", Err("holds white space")),
+            (
+                Kind::Path,
+                "/a/../%2e%2E/b",
+                Err("leads out of the base URL (..)"),
+            ),
         ] {
-            assert_eq!(checked(kind, text).as_deref(), Ok(value), "{text}");
+            let field = Field::bare("X", kind, "x");
+            let found = check(text, &field, provider::specs()[0]).map_err(|why| why.english());
+            let found = found.as_ref().map(Secret::expose).map_err(String::as_str);
+            assert_eq!(found, value, "{text}");
         }
     }
 
     #[test]
     fn quotes_stand_at_both_ends_and_unseen_characters_at_one() {
         let (quotes, unseen) = (Wrapping::Quotes, Wrapping::Unseen);
-        for (text, found) in [
-            ("“a b”", Some((quotes, "a b"))),
-            (" ‘a’ ", Some((quotes, "a"))),
-            ("’’", Some((quotes, ""))),
-            ("\"a\"", Some((quotes, "a"))),
-            ("'a'", Some((quotes, "a"))),
-            ("''a''", Some((quotes, "'a'"))),
-            ("\u{200b}a", Some((unseen, "a"))),
-            ("a\u{feff}", Some((unseen, "a"))),
-            ("\u{a0}'a'", Some((unseen, "'a'"))),
-            ("\u{a0}", Some((unseen, ""))),
-            ("\u{202a}\u{200e}a\u{202c}", Some((unseen, "a"))),
-            ("“", None),
-            ("“a", None),
-            ("a”", None),
-            ("don’t", None),
-            ("'", None),
-            ("'a\"", None),
-            ("“a\"", None),
-            ("a'b'", None),
-            ("a\u{200b}b", None),
-            (" a ", None),
+        for (text, wrapping, inner) in [
+            ("“a b”", quotes, "a b"),
+            (" ‘a’ ", quotes, "a"),
+            ("’’", quotes, ""),
+            ("\"a\"", quotes, "a"),
+            ("'a'", quotes, "a"),
+            ("''a''", quotes, "'a'"),
+            ("\u{200b}a", unseen, "a"),
+            ("a\u{feff}", unseen, "a"),
+            ("\u{a0}'a'", unseen, "'a'"),
+            ("\u{a0}", unseen, ""),
+            ("\u{202a}\u{200e}a\u{202c}", unseen, "a"),
         ] {
-            assert_eq!(wrapped(text), found, "{text:?}");
+            assert_eq!(wrapped(text), Some((wrapping, inner)), "{text:?}");
+        }
+        for text in "“|“a|a”|don’t|'|'a\"|“a\"|a'b'|a\u{200b}b| a ".split('|') {
+            assert_eq!(wrapped(text), None, "{text:?}");
         }
     }
 
@@ -299,89 +314,27 @@ mod tests {
     }
 
     #[test]
-    fn bad_values() {
-        for (kind, text, message) in [
-            (
-                Kind::Url,
-                "ftp://h",
-                "is neither an http:// nor an https:// URL",
-            ),
-            (
-                Kind::Text,
-                "a\u{1b}b",
-                "holds a control character, which no setting may",
-            ),
-            (
-                Kind::Key,
-                "a b",
-                "holds white space, which no such key does",
-            ),
-            (Kind::Secret, "a\n", "ends with a line end"),
-            (
-                Kind::Token,
-                "a b",
-                "is no token: 1 to 8192 printable ASCII characters without spaces, and no word for \"none\"",
-            ),
-            (
-                Kind::Choice(&["upper", "lower"]),
-                "up",
-                "is none of upper, lower",
-            ),
-            (
-                Kind::Flag,
-                "2",
-                "is none of 1, true, yes, on, 0, false, no, off",
-            ),
-            (
-                Kind::Path,
-                "https://h/x",
-                "is a whole URL, and should be a path below the base URL",
-            ),
-            (Kind::Path, "//h/x", "begins with //"),
-            (Kind::Path, "/a\\b", "holds a backslash"),
-            (Kind::Path, "/a#b", "holds a fragment (#)"),
-            (Kind::Path, "/a b", "holds white space"),
-            (
-                Kind::Path,
-                "/a/../%2e%2E/b",
-                "leads out of the base URL (..)",
-            ),
-        ] {
-            assert_eq!(checked(kind, text), Err(message.to_owned()), "{text}");
-        }
-    }
-
-    #[test]
     fn one_line_end_is_no_part_of_a_file() {
+        let [line_end, blank] = ["ends with a line end", "is blank"].map(Err);
+        let control = Err("holds a control character or a second line, which no setting may");
         for (bytes, value) in [
             (&b"abc"[..], Ok("abc")),
             (b"abc\n", Ok("abc")),
             (b"abc\r\n", Ok("abc")),
             (b" a b ", Ok(" a b ")),
-            (b"abc\r", Err("ends with a line end")),
-            (b"abc\n\n", Err("ends with a line end")),
-            (
-                b"a\nb",
-                Err("holds a control character or a second line, which no setting may"),
-            ),
-            (b"", Err("is blank")),
-            (b"\n", Err("is blank")),
-            (b" \r\n", Err("is blank")),
-            (
-                b"a\0",
-                Err("holds a control character or a second line, which no setting may"),
-            ),
+            (b"abc\r", line_end),
+            (b"abc\n\n", line_end),
+            (b"a\nb", control),
+            (b"a\0", control),
+            (b"", blank),
+            (b"\n", blank),
+            (b" \r\n", blank),
             (b"\xff", Err("is not valid UTF-8")),
             (b"\xef\xbb\xbfa", Err("begins with a byte order mark")),
         ] {
-            let found = from_bytes(bytes);
-            let found = found.as_ref().map(Secret::expose).map_err(Text::english);
-            assert_eq!(
-                found,
-                value.map_err(str::to_owned),
-                "{}",
-                bytes.escape_ascii()
-            );
+            let found = from_bytes(bytes).map_err(|why| why.english());
+            let found = found.as_ref().map(Secret::expose).map_err(String::as_str);
+            assert_eq!(found, value, "{}", bytes.escape_ascii());
         }
     }
 }

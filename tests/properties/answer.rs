@@ -67,14 +67,7 @@ async fn play(provider: System, verb: usize, answers: &[Vec<u8>]) {
     let address = listener.local_addr().expect("an address");
     let url = BaseUrl::parse(&format!("http://{address}/crm")).expect("a URL");
     let spec = provider.spec();
-    let settings = Settings::new(
-        Target {
-            spec,
-            account: None,
-        },
-        url,
-        values(spec),
-    );
+    let settings = Settings::new(Target::new(spec, None), url, values(spec));
     let http = Http::new(Proxies::default(), Rc::new(Trust::default()), LIMIT);
     let report = silent();
     let prior = held();

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crmauth::error::{Cause, Error};
-use crmauth::settings::{self, Environment, Sources, Value};
+use crmauth::settings::{self, Environment, Sources};
 
 use super::{shown, silent};
 
@@ -55,24 +55,24 @@ pub fn holds(data: &[u8]) {
             .iter()
             .filter(|found| matches!(found.origin, settings::Origin::File { .. }))
         {
-            let Value::Known(value) = &found.value else {
+            let Some(value) = found.known() else {
                 continue;
             };
             let value = value.expose();
             assert!(
                 !value.chars().any(char::is_control),
                 "{} has a control character",
-                found.variable
+                found.written
             );
-            assert!(!value.trim().is_empty(), "{} is empty", found.variable);
-            if !found.field.secret() || found.variable.ends_with("_FILE") {
+            assert!(!value.trim().is_empty(), "{} is empty", found.written);
+            if !found.field.secret() || found.written.ends_with("_FILE") {
                 continue;
             }
             if let Some(other) = others
                 .as_ref()
-                .and_then(|others| others.get(&found.variable))
+                .and_then(|others| others.get(&found.written))
             {
-                assert_eq!(other, value, "{}", found.variable);
+                assert_eq!(other, value, "{}", found.written);
             }
         }
         if let Some(error) = plan.missing {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crmauth::settings::{self, Environment, Sources, Value};
+use crmauth::settings::{self, Environment, Sources};
 
 use tokio::runtime::Runtime;
 
@@ -72,10 +72,7 @@ fn taken(folder: &Path, runtime: &Runtime, field: &str, written: &str) -> Option
     let sources = Sources::load(&environment, &[PathBuf::from("env")], Duration::ZERO).ok()?;
     let target = settings::target("zeev").expect("a target");
     let plan = runtime.block_on(settings::find(&target, &sources)).ok()?;
-    match &plan.found(field)?.value {
-        Value::Known(value) => Some(value.expose().to_owned()),
-        Value::Command(_) => None,
-    }
+    Some(plan.found(field)?.known()?.expose().to_owned())
 }
 
 #[test]

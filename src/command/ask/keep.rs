@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::super::{Run, gitignore};
-use super::{Asked, Guide};
+use super::Guide;
 use crate::declaration::Target;
 use crate::error::{Result, error, why};
 use crate::i18n::{Text, and, tr};
@@ -30,37 +30,29 @@ impl Guide {
             return Ok(());
         }
         let names: Vec<&str> = settings.iter().map(|(name, ..)| name.as_str()).collect();
-        if !run
-            .report
-            .confirm(
-                tr!("Write {names} to {shown}?", names = and(&names), shown),
-                true,
-            )
-            .await?
-        {
+        let report = &run.report;
+        let question = tr!("Write {names} to {shown}?", names = and(&names), shown);
+        if !report.confirm(question, true).await? {
             return Ok(());
         }
-        write(path, shown, &settings)?
-            .into_iter()
-            .for_each(|warning| run.report.warn(None, warning));
-        run.report
-            .tell(tr!("{shown} is written, readable by you alone", shown));
+        for warning in write(path, shown, &settings)? {
+            report.warn(None, warning);
+        }
+        report.tell(tr!("{shown} is written, readable by you alone", shown));
         if !gitignore::is_exposed(path, run).await? {
             return Ok(());
         }
         match gitignore::add(path) {
             Ok(None) => {}
-            Ok(Some(file)) => run
-                .report
-                .tell(tr!("{file} keeps it out of git", file = file.display())),
-            Err(why) => run.report.warn(
-                None,
-                tr!(
+            Ok(Some(file)) => report.tell(tr!("{file} keeps it out of git", file = file.display())),
+            Err(why) => {
+                let text = tr!(
                     "git does not ignore {shown}, and .gitignore cannot be written ({why})",
                     shown,
                     why
-                ),
-            ),
+                );
+                report.warn(None, text);
+            }
         }
         Ok(())
     }
@@ -74,22 +66,19 @@ impl Guide {
         results: &[(&Target, Result<Active<'_>>)],
     ) -> Vec<(String, Secret, Secret)> {
         let mut settings = Vec::new();
-        for Asked {
-            target, answers, ..
-        } in self.asked.iter().filter(|asked| !asked.answers.is_empty())
-        {
-            if !results
-                .iter()
-                .any(|(other, login)| *other == target && login.is_ok())
-            {
-                run.report.tell(tr!(
-                    "{target}: nothing was written to {shown}",
-                    target,
-                    shown
-                ));
+        for asked in self.asked.iter().filter(|asked| !asked.answers.is_empty()) {
+            let target = &asked.target;
+            let mut results = results.iter();
+            if !results.any(|(other, login)| *other == target && login.is_ok()) {
+                let text = tr!("{target}: nothing was written to {shown}", target, shown);
+                run.report.tell(text);
                 continue;
             }
-            if would_be_refused(sources, target).await {
+            // What a later run would refuse there.
+            if settings::find(target, &sources.with_answers_kept())
+                .await
+                .is_err()
+            {
                 run.report.tell(tr!(
                     "{target}: nothing is written to {shown}, where it would be refused",
                     target,
@@ -97,18 +86,19 @@ impl Guide {
                 ));
                 continue;
             }
-            for (name, value) in answers {
+            for (field, value) in &asked.answers {
+                let name = target.variable(field.name);
                 match output::env::quoted(value) {
-                    Ok(quoted) => settings.push((name.clone(), value.clone(), quoted)),
-                    Err(why) => run.report.warn(
-                        Some(target),
-                        tr!(
+                    Ok(quoted) => settings.push((name, value.clone(), quoted)),
+                    Err(why) => {
+                        let text = tr!(
                             "{name} cannot be written to {shown}: its value {why}",
                             name,
                             shown,
                             why
-                        ),
-                    ),
+                        );
+                        run.report.warn(Some(target), text);
+                    }
                 }
             }
         }
@@ -116,25 +106,19 @@ impl Guide {
     }
 }
 
-/// Whether a later run would refuse the answers in the env file that is read first.
-async fn would_be_refused(sources: &Sources, target: &Target) -> bool {
-    settings::find(target, &sources.with_answers_kept())
-        .await
-        .is_err()
-}
-
 /// Writes settings to an env file; returns warnings.
 fn write(path: &Path, shown: &str, settings: &[(String, Secret, Secret)]) -> Result<Vec<Text>> {
     let old = match std::fs::read(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        read => read.map_err(|error| {
-            error!(
+        Err(error) => {
+            return Err(error!(
                 Storage,
                 "{shown} cannot be read ({why})",
                 shown,
                 why = why(&error)
-            )
-        })?,
+            ));
+        }
+        Ok(old) => old,
     };
     let old = zeroize::Zeroizing::new(old);
     let new = settings::fill(&old, settings).ok_or_else(|| {

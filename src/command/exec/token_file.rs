@@ -183,10 +183,7 @@ mod tests {
             .into_iter()
             .find(|spec| spec.id == provider)
             .expect("a provider");
-        let target = Target {
-            spec,
-            account: None,
-        };
+        let target = Target::new(spec, None);
         let mut session = Session::new("t", "Bearer").expect("a token");
         session.obtained_at = session
             .obtained_at

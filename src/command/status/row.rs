@@ -13,7 +13,7 @@ use crate::output;
 use crate::provider::Life;
 use crate::report::Report;
 use crate::secret::sha256_hex;
-use crate::settings::{Found, Origin, Sources};
+use crate::settings::{Setting, Sources};
 use crate::store::{Entry, Key};
 
 /// A session that ends sooner counts as expiring.
@@ -250,9 +250,8 @@ impl<'a> Row<'a> {
     }
 
     /// The settings that somebody has set.
-    pub(super) fn settings(&self) -> impl Iterator<Item = &Found> {
-        let found = self.account.iter().flat_map(|account| &account.plan.found);
-        found.filter(|found| found.origin != Origin::Default)
+    pub(super) fn settings(&self) -> impl Iterator<Item = &Setting> {
+        self.account.iter().flat_map(|account| account.plan.set())
     }
 
     /// The error about settings that a login would need.
@@ -270,7 +269,7 @@ impl<'a> Row<'a> {
     pub(super) fn to_json(&self, report: &Report) -> Value {
         let session = self.entry.as_ref().map(|entry| &entry.session);
         let settings = self.settings().map(
-            |found| json!({ "variable": found.variable, "from": found.origin.text().english() }),
+            |found| json!({ "variable": found.written, "from": found.origin.text().english() }),
         );
         json!({
             "target": self.target.to_string(),

@@ -95,13 +95,7 @@ fn remarks(row: &Row<'_>, each: bool, report: &Report) -> Vec<String> {
     }
     let mut remarks = Vec::new();
     if each {
-        remarks.extend(row.settings().map(|found| {
-            report.words(&tr!(
-                "{variable} from {from}",
-                variable = found.variable,
-                from = found.origin.text()
-            ))
-        }));
+        remarks.extend(row.settings().map(|found| report.words(&found.note())));
     }
     if let Some(found) = &row.diagnosis {
         let found = report.error_json(found);

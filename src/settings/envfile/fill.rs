@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use super::{Line, read, skip_blanks};
+use super::{EnvFile, Line, read, skip_blanks};
 use crate::secret::Secret;
 
 /// A file's bytes with these settings in it: each variable with its value, and the value as it is quoted for the
@@ -50,11 +50,14 @@ pub fn fill(old: &[u8], settings: &[(String, Secret, Secret)]) -> Option<Zeroizi
             new.extend_from_slice(part);
         }
     }
-    let entries = read(&new).ok()?;
+    let file = EnvFile {
+        path: "",
+        implicit: false,
+    };
+    let found = read(&new, file).ok()?;
     let as_meant = settings.iter().all(|(name, value, _)| {
-        entries
-            .iter()
-            .any(|entry| entry.written == *name && entry.text.expose() == value.expose())
+        let mut found = found.iter();
+        found.any(|setting| setting.written == *name && setting.text == *value)
     });
     as_meant.then_some(new)
 }

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::i18n::{Text, tr};
 use crate::secret::Secret;
+use crate::settings::names::Name;
 
 /// Why a value is refused; neither text shows it.
 pub(super) struct Fault {
@@ -14,34 +15,34 @@ pub(super) struct Fault {
     pub hint: Text,
 }
 
-/// Reads what stands after the `=` of the setting `name`, which the environment calls `variable`.
-pub(super) fn parse(raw: &[u8], name: &str, variable: &str, secret: bool) -> Result<Secret, Fault> {
+/// Reads what stands after the `=` of the setting that the file calls `name`.
+pub(super) fn parse(raw: &[u8], name: &str, setting: &Name) -> Result<Secret, Fault> {
+    let fault = |message, hint| Err(Fault { message, hint });
     let Ok(raw) = std::str::from_utf8(raw) else {
-        return Err(Fault {
-            message: tr!("{name} is not valid UTF-8", name),
-            hint: tr!("save the file as UTF-8"),
-        });
+        return fault(
+            tr!("{name} is not valid UTF-8", name),
+            tr!("save the file as UTF-8"),
+        );
     };
     if raw.chars().any(|c| c.is_control() && c != '\t') {
-        return Err(Fault {
-            message: tr!(
+        return fault(
+            tr!(
                 "{name} holds a control character, which no setting may",
                 name
             ),
-            hint: tr!(
+            tr!(
                 "type the value of {name} anew: something in it cannot be seen",
                 name
             ),
-        });
+        );
     }
-    let written = Written::new(raw, secret);
+    let written = Written::new(raw, setting.field.secret());
     if written.is_read_alike() && written.decoded().is_some_and(|read| *read == written.value) {
         return Ok(Secret::new(written.value.to_owned()));
     }
-    Err(Fault {
-        message: tr!("{name} cannot be read as it stands", name),
-        hint: hint(raw.trim_matches(BLANKS), name, variable),
-    })
+    let variable = setting.target.variable(setting.field.name) + setting.form.suffix();
+    let hint = hint(raw.trim_matches(BLANKS), name, &variable);
+    fault(tr!("{name} cannot be read as it stands", name), hint)
 }
 
 const BLANKS: [char; 2] = [' ', '\t'];

@@ -1,15 +1,17 @@
 //! The env files of a run: those that were named, or `./.env`, and which of them are refused or passed over.
 
+use std::collections::BTreeSet;
 use std::fs::Metadata;
 use std::path::Path;
 
-use super::{IMPLICIT, Layer, Origin, Sources};
+use super::{IMPLICIT, Sources};
 use crate::error::{Error, Result, error};
 use crate::files::{self, Bytes};
 use crate::i18n::{Text, tr};
 use crate::secret::foreign::printable;
-use crate::settings::envfile::{self, Entry};
+use crate::settings::envfile::{self, EnvFile};
 use crate::settings::names::Form;
+use crate::settings::setting::{Origin, Setting};
 
 /// The largest env file, in bytes.
 const FILE_MAX: usize = 1024 * 1024;
@@ -18,77 +20,79 @@ impl Sources {
     pub(super) fn named_file(&mut self, path: &Path, by: &str) -> Result<()> {
         let shown = printable(&path.display().to_string());
         let place = self.cwd.join(path);
+        let file = EnvFile {
+            path: &shown,
+            implicit: false,
+        };
         let (bytes, meta) =
-            files::read(&place, FILE_MAX, self.patience).map_err(|why| unread(&shown, by, &why))?;
+            files::read(&place, FILE_MAX, self.patience).map_err(|why| unread(file, by, &why))?;
         self.read.push((shown.clone(), place));
-        let entries = entries(&shown, &bytes)?;
-        self.unknown_in(&shown, &bytes, false);
-        self.looked.push(named_place(&shown));
-        self.add(&shown, entries, &meta, false);
+        let settings = envfile::read(&bytes, file)?;
+        self.add(file, settings, &bytes, &meta);
         Ok(())
     }
 
     pub(super) fn implicit_file(&mut self) -> Result<()> {
-        let (bytes, meta) = match open_implicit(&self.cwd.join(".env"))? {
+        let file = EnvFile {
+            path: IMPLICIT,
+            implicit: true,
+        };
+        let place = self.cwd.join(".env");
+        let (bytes, meta) = match open_implicit(&place, file)? {
             Ok(read) => read,
             Err(why) => {
+                let path = IMPLICIT;
                 self.notes
-                    .push(tr!("{path}: {why}, passed over", path = IMPLICIT, why));
-                self.looked
-                    .push(tr!("{path} ({why})", path = IMPLICIT, why));
+                    .push(tr!("{path}: {why}, passed over", path, why));
+                self.looked.push(tr!("{path} ({why})", path, why));
                 return Ok(());
             }
         };
-        self.read.push((IMPLICIT.to_owned(), self.cwd.join(".env")));
+        self.read.push((IMPLICIT.to_owned(), place));
+        let mut settings = envfile::read(&bytes, file)?;
         let foreign = !files::is_ours(&meta);
-        let mut entries = match entries(IMPLICIT, &bytes) {
-            Ok(entries) if entries.is_empty() && foreign => {
-                self.notes.push(tr!(
-                    "{path}: another user's file without settings of ours, passed over",
-                    path = IMPLICIT
-                ));
-                self.looked
-                    .push(tr!("{path} (another user's)", path = IMPLICIT));
-                return Ok(());
-            }
-            entries => entries?,
-        };
-        for entry in &mut entries {
-            let why = tr!(
-                "line {line}: {written} is not taken from a file that nobody named",
-                line = entry.line,
-                written = entry.written
-            );
+        if settings.is_empty() && foreign {
+            let path = IMPLICIT;
+            self.notes.push(tr!(
+                "{path}: another user's file without settings of ours, passed over",
+                path
+            ));
+            self.looked.push(tr!("{path} (another user's)", path));
+            return Ok(());
+        }
+        for setting in &mut settings {
             if foreign {
-                entry.fault = Some(foreign_file());
-            } else if entry.form != Form::Plain && !is_empty(entry) {
-                let hint = tr!("`--env-file .env` names it, which is consent");
-                entry.fault = Some(bad_file(IMPLICIT, &why).hint(hint));
+                setting.fault = Some(foreign_file(file));
+            } else if let Origin::File { line, .. } = setting.origin
+                && setting.form != Form::Plain
+                && !is_empty(setting)
+            {
+                let why = tr!(
+                    "line {line}: {written} is not taken from a file that nobody named",
+                    line,
+                    written = setting.written
+                );
+                setting.fault = Some(file.bad(&why).hint(consent()));
             }
         }
-        self.unknown_in(IMPLICIT, &bytes, true);
-        self.looked.push(named_place(IMPLICIT));
-        self.add(IMPLICIT, entries, &meta, true);
+        self.add(file, settings, &bytes, &meta);
         Ok(())
     }
 
-    fn add(&mut self, path: &str, entries: Vec<Entry>, meta: &Metadata, implicit: bool) {
-        let mut layer = Layer::new();
-        let mut holds_secret = false;
-        for entry in entries {
-            if let Some(fault) = entry.fault {
-                self.faults
-                    .insert((self.layers.len(), entry.variable.clone()), fault);
-            } else if is_empty(&entry) {
-                continue;
-            }
-            holds_secret |= entry.secret && entry.form == Form::Plain;
-            let origin = Origin::File {
-                path: path.to_owned(),
-                line: entry.line,
-                implicit,
-            };
-            layer.insert(entry.variable, (entry.written, entry.text, origin));
+    fn add(&mut self, file: EnvFile<'_>, settings: Vec<Setting>, bytes: &Bytes, meta: &Metadata) {
+        let path = file.path;
+        self.unknown_in(file, bytes);
+        self.looked.push(tr!("{path}", path));
+        let settings = settings.into_iter();
+        let settings = settings.filter(|setting| setting.fault.is_some() || !is_empty(setting));
+        let (mut variables, mut holds_secret) = (BTreeSet::new(), false);
+        for setting in settings {
+            variables.insert(setting.variable());
+            holds_secret |= setting.field.secret() && setting.form == Form::Plain;
+            self.insert(Setting {
+                rank: self.read.len(),
+                ..setting
+            });
         }
         if holds_secret && meta.is_file() && files::readable_by_others(meta) {
             self.warnings.push(tr!(
@@ -96,71 +100,50 @@ impl Sources {
                 path
             ));
         }
+        let count = variables.len();
         self.notes.push(tr!(
             "{path}: read, {count} of its settings are ours",
             path,
-            count = layer.len()
+            count
         ));
-        self.layers.push(layer);
     }
 }
 
-fn named_place(path: &str) -> Text {
-    tr!("{path}", path)
+fn is_empty(setting: &Setting) -> bool {
+    setting.text.expose().trim().is_empty()
 }
 
-fn is_empty(entry: &Entry) -> bool {
-    entry.text.expose().trim().is_empty()
-}
-
-fn bad_file(shown: &str, why: &Text) -> Error {
-    error!(BadSetting, "{shown} {why}", shown, why)
-}
-
-fn unread(shown: &str, by: &str, why: &Text) -> Error {
+fn unread(file: EnvFile<'_>, by: &str, why: &Text) -> Error {
     if *why == files::not_there() {
         return error!(
-            BadSetting, "{by} {shown}: there is no such file", by, shown;
+            BadSetting, "{by} {shown}: there is no such file", by, shown = file.path;
             hint "check the path; it counts from the current folder"
         );
     }
-    bad_file(shown, why).hint(tr!(
+    file.bad(why).hint(tr!(
         "name a file of settings: lines such as GLUO_URL='…', 1 MiB at most"
     ))
 }
 
-fn foreign_file() -> Error {
-    bad_file(IMPLICIT, &tr!("belongs to another user"))
-        .hint(tr!("`--env-file .env` names it, which is consent"))
+fn foreign_file(file: EnvFile<'_>) -> Error {
+    file.bad(&tr!("belongs to another user")).hint(consent())
 }
 
-fn entries(shown: &str, bytes: &Bytes) -> Result<Vec<Entry>> {
-    let named = |mut error: Error| {
-        error.message = tr!("{shown} {why}", shown, why = error.message);
-        error
-    };
-    let mut entries = envfile::read(bytes).map_err(named)?;
-    for entry in &mut entries {
-        entry.fault = entry.fault.take().map(named);
-    }
-    Ok(entries)
-}
-
-/// What to do about a `./.env` that cannot be used.
-fn next() -> Text {
-    tr!("move it away, or name another file with --env-file")
+fn consent() -> Text {
+    tr!("`--env-file .env` names it, which is consent")
 }
 
 /// Reads `./.env`. The inner error tells why it is passed over.
-fn open_implicit(path: &Path) -> Result<std::result::Result<(Bytes, Metadata), Text>> {
+fn open_implicit(
+    path: &Path,
+    file: EnvFile<'_>,
+) -> Result<std::result::Result<(Bytes, Metadata), Text>> {
     let meta = match std::fs::metadata(path) {
         Ok(meta) => meta,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let dangling = std::fs::symlink_metadata(path).is_ok();
-            return Ok(Err(if dangling {
-                tr!("a link to nothing")
-            } else {
-                tr!("not there")
+            return Ok(Err(match std::fs::symlink_metadata(path) {
+                Ok(_) => tr!("a link to nothing"),
+                Err(_) => tr!("not there"),
             }));
         }
         Err(_) => return Ok(Err(tr!("out of reach"))),
@@ -180,17 +163,18 @@ fn open_implicit(path: &Path) -> Result<std::result::Result<(Bytes, Metadata), T
         // Should a pipe have taken the file's place meanwhile, this keeps the call from waiting.
         options.custom_flags(i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0));
     }
-    let file = match options.open(path) {
-        Ok(file) => file,
-        Err(_) if !files::is_ours(&meta) => return Err(foreign_file()),
-        Err(error) => return Err(bad_file(IMPLICIT, &files::why(&error)).hint(next())),
+    let bad = |why| {
+        let next = tr!("move it away, or name another file with --env-file");
+        file.bad(&why).hint(next)
     };
-    match file.metadata() {
-        Ok(meta) if meta.is_file() => {
-            let bytes = files::slurp(file, FILE_MAX)
-                .map_err(|why| bad_file(IMPLICIT, &why).hint(next()))?;
-            Ok(Ok((bytes, meta)))
-        }
+    let opened = options
+        .open(path)
+        .map_err(|error| match files::is_ours(&meta) {
+            true => bad(files::why(&error)),
+            false => foreign_file(file),
+        })?;
+    match opened.metadata() {
+        Ok(meta) if meta.is_file() => Ok(Ok((files::slurp(opened, FILE_MAX).map_err(bad)?, meta))),
         _ => Ok(Err(tr!("not a regular file"))),
     }
 }
