@@ -8,9 +8,10 @@ mod samples;
 use std::fs;
 use std::io::ErrorKind;
 
-use crmauth::declaration::{Ageing, Placement, Spec, Target};
+use crmauth::declaration::{Ageing, BaseUrl, Placement, Spec, Target};
 use crmauth::error::{Cause, Result};
 use crmauth::output::{Entry, Format, Outcome, Rendered, Shape};
+use crmauth::secret::Secret;
 use crmauth::session::Session;
 
 use self::readers::{Pairs, Reader, all_read, command, installed, same};
@@ -304,4 +305,49 @@ fn plain_is_read_by_anything() {
             assert_eq!(text(&rendered.main), format!("{}\n", sample.token));
         }
     });
+}
+
+/// One outcome of the account `x`, with this session.
+fn write(format: Format, session: &Session) -> Result<Rendered> {
+    let target = Target::new(&DEMO, Some("x".to_owned()));
+    let url = BaseUrl::parse("https://h.example/crm").expect("a URL");
+    let outcome = Outcome::Session(Entry {
+        target: &target,
+        url: &url,
+        session,
+    });
+    format.write(&[outcome], &Shape::default())
+}
+
+#[test]
+fn a_token_that_is_two_lines_is_written_nowhere() {
+    let mut session = Session::new("t1", "Bearer").expect("a session");
+    session.token = Secret::new("a\nX: b".to_owned());
+    for format in Format::ALL {
+        let cause = write(format, &session).err().map(|error| error.cause);
+        assert_eq!(cause, Some(Cause::BadToken), "{}", format.name());
+    }
+}
+
+#[test]
+fn json_neither_commands_a_runner_nor_a_terminal() {
+    let said = "a ##vso[task.complete]###[x] \u{1b}[2J\u{9b}2J\u{202e}b\\##";
+    let mut session = Session::new("t1", "Bearer").expect("a session");
+    session.user = Some(said.into());
+    session.details.insert(said.into(), said.into());
+    let written = write(Format::Json, &session).expect("json").main;
+    let json = text(&written);
+    assert!(!json.contains("##") && !json.contains('\u{9b}') && !json.contains('\u{202e}'));
+    let value: serde_json::Value = serde_json::from_str(json).expect("JSON");
+    assert_eq!(
+        (&value["user"], &value["details"][said]),
+        (&said.into(), &said.into())
+    );
+}
+
+#[test]
+fn github_gets_another_delimiter_each_time() {
+    let session = Session::new("t1", "Bearer").expect("a session");
+    let block = || write(Format::GitHub, &session).expect("github").github_env;
+    assert_ne!(block(), block());
 }

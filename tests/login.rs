@@ -4,7 +4,6 @@ use std::fs::{self, File};
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
-use std::process::Command;
 use std::sync::{Arc, Barrier};
 
 use base64::Engine;
@@ -17,7 +16,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 
-use crate::support::machine::{installed, mode, set_mode, signal};
+use crate::support::machine::{installed, make_pipe, mode, set_mode, signal};
 use crate::support::sandbox::Servers;
 use crate::support::stored::{entry, expiring, first_login, five_at, purposes, read, systems};
 use crate::support::{Machine, Outcome, Reply, Server, canned, demo};
@@ -335,6 +334,10 @@ fn var_renames_the_token_only() {
             "login zeev --sandbox -f env --var ZEEV_URL",
             "--var takes the name of another variable",
         ),
+        (
+            "login zeev --sandbox -f azure --var Secret_x",
+            "begins like the agent's own variables",
+        ),
     ] {
         machine.run(line).fails(2, &[why]);
     }
@@ -545,13 +548,7 @@ fn a_file_that_cannot_be_replaced_is_found_out_before_any_request() {
     symlink(machine.path("nowhere"), machine.path("dangling")).expect("a link");
     symlink("loop", machine.path("loop")).expect("a link");
     fs::create_dir(machine.path("folder")).expect("a folder");
-    assert!(
-        Command::new("mkfifo")
-            .arg(machine.path("fifo"))
-            .status()
-            .expect("mkfifo")
-            .success()
-    );
+    make_pipe(&machine.path("fifo"));
     let before = machine.files();
     for (path, why) in [
         ("link", "link is a symbolic link"),

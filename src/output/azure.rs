@@ -15,27 +15,19 @@ pub(super) fn line(out: &mut Buffer, variable: &Variable<'_>) -> Result<(), Text
             "begins like the agent's own variables, so that no step would see it"
         ));
     }
-    if variable
-        .value
-        .split_once("$(")
-        .is_some_and(|(_, rest)| rest.contains(')'))
-    {
+    let opened = variable.value.split_once("$(");
+    if opened.is_some_and(|(_, rest)| rest.contains(')')) {
         return Err(tr!("has a $(…) that the agent expands before each step"));
     }
-    out.push("##vso[task.setvariable variable=");
-    out.push(&variable.name);
-    out.push(if variable.secret {
-        ";issecret=true]"
-    } else {
-        "]"
-    });
+    let end = match variable.secret {
+        true => ";issecret=true]",
+        false => "]",
+    };
+    for part in ["##vso[task.setvariable variable=", &variable.name, end] {
+        out.push(part);
+    }
     // The agent undoes %3B, %0D, %0A and %5D first, then %AZP25: a lone % would make such a sequence.
-    out.escaped(&variable.value, |c| match c {
-        '%' => Some("%AZP25"),
-        '\r' => Some("%0D"),
-        '\n' => Some("%0A"),
-        _ => None,
-    });
+    out.escaped(&variable.value, |c| (c == '%').then_some("%AZP25"));
     out.push("\n");
     Ok(())
 }

@@ -3,8 +3,7 @@
 use super::buffer::Buffer;
 use super::{Outcome, Shape, header, sessions};
 use crate::declaration::{Placement, Target};
-use crate::error::{Cause, Error, Result};
-use crate::i18n::tr;
+use crate::error::{Result, error};
 
 pub(super) fn check(targets: &[&Target], shape: &Shape<'_>) -> Result<()> {
     header::check_single("curl", targets, shape)?;
@@ -12,13 +11,11 @@ pub(super) fn check(targets: &[&Target], shape: &Shape<'_>) -> Result<()> {
     let Some(target) = targets.iter().find(in_path) else {
         return Ok(());
     };
-    let message = tr!(
-        "{target} takes its session in the path, where no option of curl puts it",
-        target
+    let error = error!(
+        Format, "{target} takes its session in the path, where no option of curl puts it", target;
+        hint "`crmauth api {target} PATH` puts it there", target
     );
-    Err(Error::new(Cause::Format, message)
-        .hint(tr!("`crmauth api {target} PATH` puts it there", target))
-        .target(&target.to_string()))
+    Err(error.target(&target.to_string()))
 }
 
 pub(super) fn write(outcomes: &[Outcome<'_>]) -> Result<Buffer> {

@@ -53,7 +53,6 @@ impl Replacement {
         })
     }
 
-    /// Adds a part to what will stand there.
     pub fn add(&mut self, bytes: &[u8]) -> Result<()> {
         let added = self.draft.add(bytes);
         added.map_err(|error| failed(&self.path, &tr!("cannot be written"), error))

@@ -6,10 +6,8 @@ use super::{
     powershell, sh,
 };
 use crate::declaration::Target;
-use crate::error::{Cause, Error, Result};
-use crate::i18n::tr;
+use crate::error::{Result, error};
 
-/// A way to write sessions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Format {
     #[default]
@@ -122,14 +120,10 @@ impl Format {
                     .into_iter()
                     .filter(|format| format.sets_variables());
                 let able: Vec<_> = able.map(Self::name).collect();
-                let message = tr!(
-                    "--var has nothing to rename in the format {name}",
-                    name = self.name()
-                );
-                return Err(Error::new(Cause::Usage, message).hint(tr!(
-                    "leave --var out, or choose one of {names}",
-                    names = able.join(", ")
-                )));
+                return Err(error!(
+                    Usage, "--var has nothing to rename in the format {name}", name = self.name();
+                    hint "leave --var out, or choose one of {names}", names = able.join(", ")
+                ));
             }
             check_name(var, targets, shape)?;
         }
@@ -144,10 +138,8 @@ impl Format {
     /// Writes the outcomes, none of them failed where the format is all or nothing. After an error nothing may be
     /// written but [`Self::on_failure`].
     pub fn write(self, outcomes: &[Outcome<'_>], shape: &Shape<'_>) -> Result<Rendered> {
-        self.check(
-            &outcomes.iter().map(Outcome::target).collect::<Vec<_>>(),
-            shape,
-        )?;
+        let targets: Vec<&Target> = outcomes.iter().map(Outcome::target).collect();
+        self.check(&targets, shape)?;
         Ok(match self {
             Self::Plain => plain::write(outcomes, shape)?.into(),
             Self::Json => json::write(outcomes, shape)?.into(),

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::buffer::Buffer;
 use super::vars::{Variable, variables};
 use super::{Outcome, Rendered, Shape, sessions};
-use crate::error::{Cause, Error, Result, error};
+use crate::error::{Result, error};
 use crate::files;
 use crate::i18n::tr;
 use crate::secret::foreign::printable;
@@ -20,9 +20,10 @@ pub(super) fn check(shape: &Shape<'_>) -> Result<()> {
     if !shape.to_file {
         return Ok(());
     }
-    let message = tr!("the format github masks the token on stdout, so it cannot go to a file");
-    Err(Error::new(Cause::Usage, message)
-        .hint(tr!("leave -o and --save out, or choose another format")))
+    Err(error!(
+        Usage, "the format github masks the token on stdout, so it cannot go to a file";
+        hint "leave -o and --save out, or choose another format"
+    ))
 }
 
 pub(super) fn write(outcomes: &[Outcome<'_>], shape: &Shape<'_>) -> Result<Rendered> {
@@ -33,27 +34,14 @@ pub(super) fn write(outcomes: &[Outcome<'_>], shape: &Shape<'_>) -> Result<Rende
     let mut masks = Buffer::default();
     for variable in all.iter().filter(|variable| variable.secret) {
         masks.push("::add-mask::");
-        masks.escaped(&variable.value, |c| match c {
-            '%' => Some("%25"),
-            '\r' => Some("%0D"),
-            '\n' => Some("%0A"),
-            _ => None,
-        });
+        masks.escaped(&variable.value, |c| (c == '%').then_some("%25"));
         masks.push("\n");
     }
     let delimiter = delimiter(&all)?;
     let mut env = Buffer::default();
     for variable in &all {
-        for part in [
-            &*variable.name,
-            "<<",
-            &delimiter,
-            "\n",
-            &variable.value,
-            "\n",
-            &delimiter,
-            "\n",
-        ] {
+        let (name, value) = (&*variable.name, &*variable.value);
+        for part in [name, "<<", &delimiter, "\n", value, "\n", &delimiter, "\n"] {
             env.push(part);
         }
     }
@@ -71,10 +59,8 @@ fn delimiter(variables: &[Variable<'_>]) -> Result<String> {
         getrandom::fill(&mut random)
             .map_err(|error| error!(Other, "no random bytes").said(&error.to_string()))?;
         let word = format!("crmauth_{}", hex(&random));
-        if !variables
-            .iter()
-            .any(|variable| variable.value.contains(&word))
-        {
+        let mut values = variables.iter().map(|variable| &variable.value);
+        if !values.any(|value| value.contains(&word)) {
             return Ok(word);
         }
     }
@@ -86,15 +72,12 @@ pub struct EnvFile(File);
 impl EnvFile {
     /// `path` is the value of the environment variable `GITHUB_ENV`.
     pub fn open(path: Option<&Path>) -> Result<Self> {
-        let path = path
-            .filter(|path| !path.as_os_str().is_empty())
-            .ok_or_else(|| {
-                let message = tr!(
-                    "GITHUB_ENV is not set: the format github works inside GitHub Actions only"
-                );
-                Error::new(Cause::BadSetting, message)
-                    .hint(tr!("use -f sh or -f env outside of it"))
-            })?;
+        let Some(path) = path.filter(|path| !path.as_os_str().is_empty()) else {
+            return Err(error!(
+                BadSetting, "GITHUB_ENV is not set: the format github works inside GitHub Actions only";
+                hint "use -f sh or -f env outside of it"
+            ));
+        };
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true);
         let opened = files::plainly(&mut options).open(path);

@@ -3,7 +3,7 @@
 use super::buffer::Buffer;
 use super::{Outcome, Shape, sessions};
 use crate::declaration::{Placement, Target};
-use crate::error::{Cause, Error, Result, error};
+use crate::error::{Result, error};
 use crate::i18n::tr;
 
 /// Whoever reads headers reads them all, so that lines for several servers would all reach one of them.
@@ -19,28 +19,19 @@ pub(super) fn check_single(format: &str, targets: &[&Target], shape: &Shape<'_>)
 
 pub(super) fn check(targets: &[&Target], shape: &Shape<'_>) -> Result<()> {
     check_single("header", targets, shape)?;
-    targets
-        .iter()
-        .try_for_each(|target| check_placement(target))
-}
-
-fn check_placement(target: &Target) -> Result<()> {
-    let place = match target.spec.placement {
-        Placement::Bearer => return Ok(()),
-        Placement::Query(name) => tr!("the parameter {name}", name),
-        Placement::Path => tr!("the path, where {{session}} stands"),
-    };
-    let message = tr!(
-        "{target} takes its session in {place}, not in a header",
-        target,
-        place
-    );
-    Err(Error::new(Cause::Format, message)
-        .hint(tr!(
-            "use -f plain and put it there, or let `crmauth api {target} PATH` do so",
-            target
-        ))
-        .target(&target.to_string()))
+    for target in targets {
+        let place = match target.spec.placement {
+            Placement::Bearer => continue,
+            Placement::Query(name) => tr!("the parameter {name}", name),
+            Placement::Path => tr!("the path, where {{session}} stands"),
+        };
+        let error = error!(
+            Format, "{target} takes its session in {place}, not in a header", target, place;
+            hint "use -f plain and put it there, or let `crmauth api {target} PATH` do so", target
+        );
+        return Err(error.target(&target.to_string()));
+    }
+    Ok(())
 }
 
 pub(super) fn write(outcomes: &[Outcome<'_>]) -> Result<Buffer> {

@@ -109,6 +109,3 @@ pub fn time(at: Timestamp) -> String {
         .unwrap_or(at)
         .to_string()
 }
-
-#[cfg(test)]
-mod tests;

@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use super::buffer::Buffer;
 use super::{Entry, Format, Outcome, Shape, sessions, time};
 use crate::declaration::Target;
-use crate::error::{Cause, Error, Result, error};
+use crate::error::{Error, Result, error};
 use crate::i18n::{Text, tr};
 use crate::secret::Secret;
 
+/// Name and value are ASCII: tokens are checked, and URLs encode the rest.
 pub(super) struct Variable<'a> {
     pub(super) name: Cow<'a, str>,
     pub(super) value: Cow<'a, str>,
@@ -30,15 +31,12 @@ pub(super) fn lines(
     for entry in sessions(outcomes) {
         for variable in variables(entry, shape)? {
             line(&mut out, &variable).map_err(|why| {
-                cannot_carry(
-                    format,
-                    tr!(
-                        "the value of {name}, which {why}",
-                        name = variable.name,
-                        why
-                    ),
-                )
-                .target(&entry.target.to_string())
+                let what = tr!(
+                    "the value of {name}, which {why}",
+                    name = variable.name,
+                    why
+                );
+                cannot_carry(format, what).target(&entry.target.to_string())
             })?;
         }
     }
@@ -55,12 +53,7 @@ pub(super) fn cannot_carry(format: Format, what: Text) -> Error {
 /// A session's variables for a child's environment, under the names that the formats give them.
 pub fn environment(entry: &Entry<'_>) -> Result<Vec<(String, Secret)>> {
     let variables = variables(entry, &Shape::default())?.into_iter();
-    let owned = |variable: Variable<'_>| {
-        (
-            variable.name.into_owned(),
-            Secret::new(variable.value.into_owned()),
-        )
-    };
+    let owned = |of: Variable<'_>| (of.name.into_owned(), Secret::new(of.value.into_owned()));
     Ok(variables.map(owned).collect())
 }
 
@@ -106,40 +99,35 @@ const VITAL_STARTS: [&str; 2] = ["LD_", "DYLD_"];
 
 /// Refuses a `--var` that some reader does not take as a name, that shells depend on, or that would be written twice.
 pub(super) fn check_name(name: &str, targets: &[&Target], shape: &Shape<'_>) -> Result<()> {
-    let refuse = |why: Text| Err(Error::new(Cause::Usage, why));
     if shape.batch || targets.len() > 1 {
-        return refuse(tr!(
+        return Err(error!(
+            Usage,
             "--var names one token, so it is for one target at a time"
         ));
     }
-    let bytes = name.as_bytes();
-    if bytes.first().is_none_or(u8::is_ascii_digit)
-        || !bytes
-            .iter()
-            .all(|b| b.is_ascii_alphanumeric() || *b == b'_')
+    let in_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    if name.is_empty()
+        || name.starts_with(|c: char| c.is_ascii_digit())
+        || !name.bytes().all(in_name)
     {
-        return refuse(tr!("--var is no variable's name"))
-            .map_err(|error| error.hint(tr!("letters, digits and _, not beginning with a digit")));
+        return Err(error!(
+            Usage, "--var is no variable's name";
+            hint "letters, digits and _, not beginning with a digit"
+        ));
     }
-    let vital = VITAL.iter().any(|vital| name.eq_ignore_ascii_case(vital));
-    if vital
-        || VITAL_STARTS
-            .iter()
-            .any(|start| name.to_ascii_uppercase().starts_with(start))
-    {
-        let message = tr!(
-            "--var {name} would replace a variable that shells and programs live by",
-            name
-        );
-        return Err(Error::new(Cause::Usage, message)
-            .hint(tr!("choose a name of your own, such as CRM_TOKEN")));
+    let upper = name.to_ascii_uppercase();
+    let vital = VITAL.iter().any(|vital| upper.eq_ignore_ascii_case(vital));
+    if vital || VITAL_STARTS.iter().any(|start| upper.starts_with(start)) {
+        return Err(error!(
+            Usage, "--var {name} would replace a variable that shells and programs live by", name;
+            hint "choose a name of your own, such as CRM_TOKEN"
+        ));
     }
-    if targets.iter().any(|target| {
-        ["TOKEN_EXPIRES_AT", "URL"]
-            .iter()
-            .any(|field| target.variable(field) == name)
-    }) {
-        return refuse(tr!(
+    let written =
+        |target: &&Target| ["TOKEN_EXPIRES_AT", "URL"].map(|field| target.variable(field));
+    if targets.iter().flat_map(written).any(|other| other == name) {
+        return Err(error!(
+            Usage,
             "--var takes the name of another variable that is written too"
         ));
     }
