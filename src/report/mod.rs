@@ -37,6 +37,25 @@ pub struct Manner {
     pub live: bool,
 }
 
+/// What a line is that is no error.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Warning,
+    Note,
+    Trace,
+}
+
+impl Kind {
+    /// The word that JSON has for it, the one for people, and its colour.
+    fn label(self) -> (&'static str, Text, AnsiColor) {
+        match self {
+            Self::Warning => ("warning", tr!("warning:"), AnsiColor::Yellow),
+            Self::Note => ("note", tr!("note:"), AnsiColor::BrightBlack),
+            Self::Trace => ("trace", tr!("trace:"), AnsiColor::BrightBlack),
+        }
+    }
+}
+
 /// The one writer to stderr. It knows the run's secrets and lets none of them through.
 pub struct Report {
     manner: Manner,
@@ -78,7 +97,6 @@ impl Drop for Hold<'_> {
 }
 
 impl Report {
-    /// A report that has said nothing yet.
     pub fn new(manner: Manner) -> Self {
         let progress = manner.live.then(Progress::default);
         Self {
@@ -119,7 +137,6 @@ impl Report {
         Hold(self)
     }
 
-    /// The language of what it says.
     pub fn lang(&self) -> Lang {
         self.manner.lang
     }
@@ -136,31 +153,27 @@ impl Report {
 
     /// An error: one line with the cause, one with the next step. Never silenced.
     pub fn error(&self, error: &Error) {
+        let target = error.target.as_deref();
         if self.manner.json {
             self.line(&json::text(&json!({ "error": self.error_json(error) })));
-            return self.causes(error.target.clone(), error);
+            return self.causes(target, error);
         }
-        let mut text = self.paint(AnsiColor::Red, &tr!("error:").render(self.manner.lang));
+        let mut text = self.label(AnsiColor::Red, &tr!("error:"));
         text.push(' ');
-        if let Some(target) = &error.target {
-            text.push_str(&self.safe(target));
-            text.push_str(": ");
+        if let Some(target) = target {
+            text.extend([&*self.safe(target), ": "]);
         }
         text.push_str(&self.message(error));
         self.line(&text);
         if let Some(hint) = &error.hint {
-            let label = tr!("hint:").render(self.manner.lang);
-            self.line(&format!(
-                "{} {}",
-                self.paint(AnsiColor::Cyan, &label),
-                self.words(hint)
-            ));
+            let label = self.label(AnsiColor::Cyan, &tr!("hint:"));
+            self.line(&format!("{label} {}", self.words(hint)));
         }
-        self.causes(error.target.clone(), error);
+        self.causes(target, error);
     }
 
     /// What others reported under an error (`-v`), from the outermost in.
-    fn causes(&self, target: Option<Box<str>>, error: &Error) {
+    fn causes(&self, target: Option<&str>, error: &Error) {
         let Some(source) = error.source.as_ref().filter(|_| self.tells(1)) else {
             return;
         };
@@ -173,12 +186,7 @@ impl Report {
         }
         let chain = Foreign::new(&links.join(": ")).clean(&self.redactor);
         let text = self.words(&tr!("caused by: {chain}", chain));
-        self.say(
-            &("note", tr!("note:")),
-            AnsiColor::BrightBlack,
-            target,
-            &text,
-        );
+        self.say(Kind::Note, target, &text);
     }
 
     fn tells(&self, verbosity: u8) -> bool {
@@ -201,39 +209,27 @@ impl Report {
     /// Something that the user should know although all went well. Said once a run, however often it happens.
     pub fn warn(&self, target: Option<&Target>, text: Text) {
         if !self.manner.quiet {
-            self.once(
-                ("warning", tr!("warning:")),
-                AnsiColor::Yellow,
-                target,
-                &self.words(&text),
-            );
+            self.once(Kind::Warning, target, &text);
         }
     }
 
     /// A failure that the run survives, behind what it means for the user.
     pub fn warn_of(&self, target: Option<&Target>, text: Text, error: &Error) {
-        self.warn(
-            target,
-            tr!("{text}: {error}", text, error = self.message(error)),
-        );
-        self.causes(target.map(|target| target.to_string().into()), error);
+        let text = tr!("{text}: {error}", text, error = self.message(error));
+        self.warn(target, text);
+        self.causes(name(target).as_deref(), error);
     }
 
     /// What is being done and why (`-v`). Said once a run too: settings are looked at more than once.
     pub fn note(&self, target: Option<&Target>, text: Text) {
         if self.tells(1) {
-            self.once(
-                ("note", tr!("note:")),
-                AnsiColor::BrightBlack,
-                target,
-                &self.words(&text),
-            );
+            self.once(Kind::Note, target, &text);
         }
     }
 
     /// Whether [`Report::trace`] is heard.
     pub fn traces(&self) -> bool {
-        self.manner.verbosity >= 2 && !self.manner.quiet
+        self.tells(2)
     }
 
     /// Whether [`Report::chat`] is heard.
@@ -243,22 +239,26 @@ impl Report {
 
     /// A request and its outcome (`-vv`).
     pub fn trace(&self, target: Option<&Target>, text: Text) {
-        if self.tells(2) {
-            self.say(
-                &("trace", tr!("trace:")),
-                AnsiColor::BrightBlack,
-                target.map(|target| target.to_string().into()),
-                &self.words(&text),
-            );
+        if self.traces() {
+            self.say(Kind::Trace, name(target).as_deref(), &self.words(&text));
+        }
+    }
+
+    /// A line of somebody else's that belongs to a request (`-vv`).
+    pub fn trace_foreign(&self, target: &Target, line: &str) {
+        if self.traces() {
+            let line = Foreign::new(line).clean(&self.redactor);
+            self.say(Kind::Trace, name(Some(target)).as_deref(), &line);
         }
     }
 
     /// Tells the person at the terminal that something went well.
     pub fn done(&self, target: &Target, text: Text) {
         if self.manner.person && !self.manner.quiet && !self.manner.json {
-            let label = tr!("done:").render(self.manner.lang);
-            let line = prompt::folded(&format!("{label} {target}: {}", self.words(&text)));
-            self.line(&line.replacen(&label, &self.paint(AnsiColor::Green, &label), 1));
+            let done = tr!("done:");
+            let plain = done.render(self.manner.lang);
+            let line = prompt::folded(&format!("{plain} {target}: {}", self.words(&text)));
+            self.line(&line.replacen(&plain, &self.label(AnsiColor::Green, &done), 1));
         }
     }
 
@@ -275,34 +275,25 @@ impl Report {
     }
 
     /// Says what has not been said yet.
-    fn once(&self, label: (&str, Text), color: AnsiColor, target: Option<&Target>, text: &str) {
-        let target = target.map(|target| target.to_string().into());
-        let key = format!("{} {target:?}: {text}", label.0);
+    fn once(&self, kind: Kind, target: Option<&Target>, text: &Text) {
+        let (target, text) = (name(target), self.words(text));
+        let key = format!("{kind:?} {target:?}: {text}");
         if self.said.borrow().contains(&key) {
             return;
         }
         self.said.borrow_mut().push(key);
-        self.say(&label, color, target, text);
+        self.say(kind, target.as_deref(), &text);
     }
 
-    /// Says a text under its label: the word that JSON has for it, and the one for people.
-    fn say(
-        &self,
-        (word, label): &(&str, Text),
-        color: AnsiColor,
-        target: Option<Box<str>>,
-        text: &str,
-    ) {
+    fn say(&self, kind: Kind, target: Option<&str>, text: &str) {
+        let (word, label, color) = kind.label();
         if self.manner.json {
-            return self.line(&json::text(
-                &json!({ *word: { "target": target, "message": text } }),
-            ));
+            let line = json!({ word: { "target": target, "message": text } });
+            return self.line(&json::text(&line));
         }
-        let target = target
-            .map(|target| format!("{target}: "))
-            .unwrap_or_default();
-        let label = label.render(self.manner.lang);
-        self.line(&format!("{} {target}{text}", self.paint(color, &label)));
+        let target = target.map(|target| format!("{target}: "));
+        let target = target.unwrap_or_default();
+        self.line(&format!("{} {target}{text}", self.label(color, &label)));
     }
 
     fn message(&self, error: &Error) -> String {
@@ -317,20 +308,6 @@ impl Report {
     /// A text in the reader's language, without secrets and in one printable line.
     pub fn words(&self, text: &Text) -> String {
         self.safe(&text.render(self.manner.lang))
-    }
-
-    /// A line of somebody else's that belongs to a request (`-vv`).
-    pub fn trace_foreign(&self, target: &Target, line: &str) {
-        if self.tells(2) {
-            let line = Foreign::new(line).clean(&self.redactor);
-            let target = Some(target.to_string().into());
-            self.say(
-                &("trace", tr!("trace:")),
-                AnsiColor::BrightBlack,
-                target,
-                &line,
-            );
-        }
     }
 
     pub fn is_at_terminal(&self) -> bool {
@@ -352,17 +329,16 @@ impl Report {
         printable(&self.redactor.own(text))
     }
 
-    fn paint(&self, color: AnsiColor, word: &str) -> String {
-        self.styled(Style::new().fg_color(Some(color.into())).bold(), word)
+    fn label(&self, color: AnsiColor, word: &Text) -> String {
+        let style = Style::new().fg_color(Some(color.into())).bold();
+        self.styled(style, &word.render(self.manner.lang))
     }
 
     fn styled(&self, style: Style, text: &str) -> String {
-        let style = if self.manner.color {
-            style
-        } else {
-            Style::new()
-        };
-        format!("{style}{text}{style:#}")
+        match self.manner.color {
+            true => format!("{style}{text}{style:#}"),
+            false => text.to_owned(),
+        }
     }
 
     /// Nobody may be there to read, which is no reason to fail.
@@ -374,4 +350,8 @@ impl Report {
         self.progress.iter().for_each(Progress::erase);
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
     }
+}
+
+fn name(target: Option<&Target>) -> Option<String> {
+    target.map(Target::to_string)
 }

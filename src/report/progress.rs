@@ -14,9 +14,7 @@ use crate::terminal::{clip, columns, rows};
 const PATIENCE: Duration = Duration::from_millis(300);
 /// How long a picture stands.
 const BEAT: Duration = Duration::from_millis(100);
-/// The pictures.
 const PICTURES: [char; 8] = ['⣾', '⣽', '⣻', '⢿', '⡿', '⣟', '⣯', '⣷'];
-/// The most lines at a time.
 const LINES: usize = 10;
 
 /// The lines and whether they stand on the terminal.
@@ -55,25 +53,15 @@ impl Progress {
 
     /// Changes the text of the newest line of that name.
     pub(super) fn change(&self, name: &str, text: &str) {
-        if let Some(line) = self
-            .lines
-            .borrow_mut()
-            .iter_mut()
-            .rev()
-            .find(|line| line.name == name)
-        {
+        let mut lines = self.lines.borrow_mut();
+        if let Some(line) = lines.iter_mut().rev().find(|line| line.name == name) {
             text.clone_into(&mut line.text);
         }
     }
 
-    /// Changes the text of a line.
     pub(super) fn reword(&self, id: usize, text: String) {
-        if let Some(line) = self
-            .lines
-            .borrow_mut()
-            .iter_mut()
-            .find(|line| line.id == id)
-        {
+        let mut lines = self.lines.borrow_mut();
+        if let Some(line) = lines.iter_mut().find(|line| line.id == id) {
             line.text = text;
         }
     }
@@ -94,7 +82,6 @@ impl Progress {
         self.erase();
     }
 
-    /// Takes the terminal back.
     pub(super) fn release(&self) {
         self.holds.set(self.holds.get().saturating_sub(1));
     }

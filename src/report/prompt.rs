@@ -44,9 +44,8 @@ impl Report {
 
     /// Tells a person what went wrong with a target and the next step, before a question about it; `-q` hides neither.
     pub fn tell_of(&self, target: &Target, error: &Error) {
-        self.line(&folded(
-            &[&self.safe(&target.to_string()), ": ", &self.message(error)].concat(),
-        ));
+        let target = self.safe(&target.to_string());
+        self.line(&folded(&[&target, ": ", &self.message(error)].concat()));
         if let Some(hint) = &error.hint {
             let label = tr!("hint:").render(self.manner.lang);
             self.line(&folded(&[&label, " ", &self.words(hint)].concat()));
@@ -70,12 +69,10 @@ impl Report {
             let Some(answer) = self.ask(number).await? else {
                 return Ok(None);
             };
-            match answer.expose().trim() {
-                "" => return Ok(Some(usual)),
-                typed => match typed.parse::<usize>() {
-                    Ok(number) if (1..=last).contains(&number) => return Ok(Some(number - 1)),
-                    _ => {}
-                },
+            match answer.expose().trim().parse() {
+                _ if answer.expose().trim().is_empty() => return Ok(Some(usual)),
+                Ok(number) if (1..=last).contains(&number) => return Ok(Some(number - 1)),
+                _ => {}
             }
         }
     }
@@ -127,10 +124,9 @@ impl Report {
         // Nothing can stop a read from the terminal: a thread waits, not we.
         let answer = interruptible(None, async { Ok(apart(read).await) }).await;
         let answer = answer.inspect_err(|_| self.line(""))?;
+        let line = |line: Zeroizing<String>| line.trim_end_matches(['\r', '\n']).to_owned();
         match answer.flatten() {
-            Ok(answer) => {
-                Ok(answer.map(|line| Secret::new(line.trim_end_matches(['\r', '\n']).to_owned())))
-            }
+            Ok(answer) => Ok(answer.map(|answer| Secret::new(line(answer)))),
             Err(error) if error.kind() == ErrorKind::Interrupted => {
                 Err(error!(Interrupted, "interrupted"))
             }
