@@ -108,12 +108,10 @@ fn silent(patience: Duration) -> Text {
 
 /// Reads an open file, at most `cap` bytes of it.
 pub fn slurp(file: File, cap: usize) -> Result<Bytes, Text> {
-    let expected = file.metadata().map_or(0, |meta| meta.len());
     // Room for all of it from the start: growing would leave copies of secrets behind.
-    let room = if expected == 0 {
-        cap
-    } else {
-        cap.min(usize::try_from(expected).unwrap_or(cap))
+    let room = match file.metadata().map_or(0, |meta| meta.len()) {
+        0 => cap,
+        expected => cap.min(usize::try_from(expected).unwrap_or(cap)),
     };
     let mut bytes = Zeroizing::new(Vec::with_capacity(room + 1));
     file.take(cap as u64 + 1)
@@ -130,67 +128,5 @@ pub fn why(error: &io::Error) -> Text {
     match error.kind() {
         io::ErrorKind::NotFound => not_there(),
         _ => tr!("cannot be read ({why})", why = crate::error::why(error)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SOON: Duration = Duration::from_millis(50);
-
-    #[test]
-    fn files_of_every_kind() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let path = dir.path().join("f");
-        assert_eq!(
-            read(&path, 4, SOON).expect_err("none").english(),
-            "is not there"
-        );
-        assert_eq!(
-            read(dir.path(), 4, SOON).expect_err("a folder").english(),
-            "is a folder"
-        );
-        std::fs::write(&path, "abcd").expect("written");
-        assert_eq!(&**read(&path, 4, SOON).expect("read").0, b"abcd");
-        std::fs::write(&path, "x".repeat(1025)).expect("written");
-        assert_eq!(
-            read(&path, 1024, SOON).expect_err("large").english(),
-            "is larger than 1 KiB"
-        );
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn pipes_and_devices() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let [silent, spoken] = ["silent", "spoken"].map(|name| dir.path().join(name));
-        for pipe in [&silent, &spoken] {
-            let made = std::process::Command::new("mkfifo")
-                .arg(pipe)
-                .status()
-                .expect("mkfifo");
-            assert!(made.success());
-        }
-        assert_eq!(
-            read(&silent, 4, SOON).expect_err("no writer").english(),
-            "gave nothing within 0.05 s"
-        );
-        let pipe = spoken.clone();
-        let writer = std::thread::spawn(move || std::fs::write(pipe, "ab"));
-        assert_eq!(&**read(&spoken, 4, SOON * 1000).expect("read").0, b"ab");
-        writer.join().expect("no panic").expect("written");
-        assert!(
-            read(Path::new("/dev/null"), 4, SOON)
-                .expect("read")
-                .0
-                .is_empty()
-        );
-        assert_eq!(
-            read(Path::new("/dev/zero"), 1024, SOON * 100)
-                .expect_err("endless")
-                .english(),
-            "is larger than 1 KiB"
-        );
     }
 }

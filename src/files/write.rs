@@ -61,7 +61,6 @@ impl Draft {
         self.temporary.as_file().metadata()
     }
 
-    /// Writes a part of it.
     pub fn add(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.temporary.write_all(bytes)
     }

@@ -65,10 +65,9 @@ impl Text {
                 words.push_str(brace);
                 rest = behind;
             } else if let Some((name, behind)) = rest.split_once('}') {
-                let value = self.values.iter().find(|(known, _)| *known == name);
-                value
-                    .iter()
-                    .for_each(|(_, value)| value.render(lang, &mut words));
+                if let Some((_, value)) = self.values.iter().find(|(known, _)| *known == name) {
+                    value.render(lang, &mut words);
+                }
                 rest = behind;
             }
         }
@@ -76,7 +75,6 @@ impl Text {
         words
     }
 
-    /// The words in English.
     pub fn english(&self) -> String {
         self.render(Lang::En)
     }
@@ -130,28 +128,21 @@ pub fn translation(english: &str, lang: Lang) -> Option<&'static str> {
 
 /// `A`, `A and B`, `A, B and C`.
 pub(crate) fn and(parts: &[impl Argument]) -> Text {
-    match parts {
-        [most @ .., last] if !most.is_empty() => {
-            tr!(
-                "{most} and {last}",
-                most = Text::list(most, ", "),
-                last = *last
-            )
-        }
-        _ => Text::list(parts, ", "),
-    }
+    joined(parts, |most, last| {
+        tr!("{most} and {last}", most, last = *last)
+    })
 }
 
 /// `A`, `A or B`, `A, B or C`.
 pub(crate) fn or(parts: &[impl Argument]) -> Text {
+    joined(parts, |most, last| {
+        tr!("{most} or {last}", most, last = *last)
+    })
+}
+
+fn joined<T: Argument>(parts: &[T], join: fn(Text, &T) -> Text) -> Text {
     match parts {
-        [most @ .., last] if !most.is_empty() => {
-            tr!(
-                "{most} or {last}",
-                most = Text::list(most, ", "),
-                last = *last
-            )
-        }
+        [most @ .., last] if !most.is_empty() => join(Text::list(most, ", "), last),
         _ => Text::list(parts, ", "),
     }
 }

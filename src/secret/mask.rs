@@ -32,13 +32,10 @@ impl<'a> Mask<'a> {
 
     /// What may be shown once `part` has come.
     pub fn pass(&mut self, part: &[u8]) -> Vec<u8> {
-        self.redactor
-            .learnt_since(self.learnt)
-            .iter()
-            .for_each(|secret| {
-                self.learnt += 1;
-                self.needles.extend(forms(secret));
-            });
+        for secret in self.redactor.learnt_since(self.learnt) {
+            self.learnt += 1;
+            self.needles.extend(forms(&secret));
+        }
         self.held.extend_from_slice(part);
         let (mut shown, mut at, mut plain) = (Vec::new(), 0, 0);
         while at < self.held.len() {
@@ -78,13 +75,13 @@ fn forms(secret: &Secret) -> Vec<Zeroizing<Vec<u8>>> {
     let json = serde_json::Value::from(text).to_string();
     let json = &json[1..json.len() - 1];
     let escaped = percent(text);
-    let lower: String = escaped
+    let lower = escaped
         .split_inclusive('%')
         .map(|part| match part.char_indices().nth(2) {
             Some((end, _)) => [&part[..end].to_lowercase(), &part[end..]].concat(),
             None => part.to_owned(),
-        })
-        .collect();
+        });
+    let lower: String = lower.collect();
     let escapes = [escaped, lower, json.to_owned(), json.replace('/', "\\/")];
     let mut forms: Vec<Zeroizing<Vec<u8>>> = vec![text.as_bytes().to_vec().into()];
     forms.extend(escapes.map(|form| form.into_bytes().into()));
@@ -94,11 +91,8 @@ fn forms(secret: &Secret) -> Vec<Zeroizing<Vec<u8>>> {
         let digits = (offset * 8).div_ceil(6)..padded.len() * 8 / 6;
         for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
             let encoded = Zeroizing::new(engine.encode(&padded));
-            forms.push(
-                encoded.as_bytes()[digits.start.min(digits.end)..digits.end]
-                    .to_vec()
-                    .into(),
-            );
+            let own = &encoded.as_bytes()[digits.start.min(digits.end)..digits.end];
+            forms.push(own.to_vec().into());
         }
     }
     forms.retain(|form| form.len() >= OWN_TEXT_MIN);
@@ -111,9 +105,9 @@ mod tests {
 
     fn masked(secrets: &[&str], pieces: &[&[u8]]) -> Vec<u8> {
         let redactor = Redactor::new();
-        secrets
-            .iter()
-            .for_each(|secret| redactor.learn(&Secret::new((*secret).to_owned())));
+        for secret in secrets {
+            redactor.learn(&Secret::new((*secret).to_owned()));
+        }
         let mut mask = Mask::new(&redactor);
         let mut shown: Vec<u8> = pieces.iter().flat_map(|piece| mask.pass(piece)).collect();
         shown.extend(mask.end());
@@ -146,9 +140,8 @@ mod tests {
 
     #[test]
     fn other_bytes_pass_as_they_are() {
-        let bytes: Vec<u8> = (0..1_000_000u32)
-            .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
-            .collect();
+        let bytes = (0..1_000_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8);
+        let bytes: Vec<u8> = bytes.collect();
         let pieces: Vec<&[u8]> = bytes.chunks(4099).collect();
         assert!(masked(&["s3cret-token", "0b71c0de0b71c0de"], &pieces) == bytes);
     }

