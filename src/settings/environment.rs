@@ -58,7 +58,6 @@ impl Environment {
         self.path("CI").is_some_and(|value| !off(value))
     }
 
-    /// The current folder.
     pub fn cwd(&self) -> &Path {
         &self.cwd
     }

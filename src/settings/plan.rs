@@ -33,7 +33,6 @@ impl Plan {
         }
     }
 
-    /// The setting of a field.
     pub fn found(&self, field: &str) -> Option<&Setting> {
         self.found.iter().find(|found| found.field.name == field)
     }

@@ -9,9 +9,7 @@ use crate::secret::Secret;
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// The process's environment.
     Environment,
-    /// A line of an env file.
     File {
         /// The file as it was named, printable.
         path: String,

@@ -126,7 +126,6 @@ impl Sources {
         }
     }
 
-    /// Takes back an answer.
     pub fn unanswer(&mut self, target: &Target, field: &str) {
         if let Some(all) = self.settings.get_mut(&target.variable(field)) {
             all.retain(|setting| setting.origin != Origin::Answer);

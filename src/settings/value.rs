@@ -107,7 +107,6 @@ impl Unmeant {
         }
     }
 
-    /// What to do about it.
     pub fn cure(self, variable: &str) -> Text {
         match self {
             Self::Placeholder => tr!(
