@@ -50,19 +50,16 @@ pub fn colored(choice: Color, environment: &Environment, terminal: bool) -> bool
         Color::Always => true,
         Color::Never => false,
         Color::Auto => {
-            terminal && !is_set("NO_COLOR", environment) && is_capable_terminal(environment)
+            let refused = environment
+                .get("NO_COLOR")
+                .is_ok_and(|value| value.is_some());
+            terminal && !refused && is_capable_terminal(environment)
         }
     }
 }
 
 /// Whether a terminal can do more than print lines, with a person in front of it.
 fn is_capable_terminal(environment: &Environment) -> bool {
-    !environment.is_ci()
-        && !environment
-            .get("TERM")
-            .is_ok_and(|term| term == Some("dumb"))
-}
-
-fn is_set(name: &str, environment: &Environment) -> bool {
-    environment.get(name).is_ok_and(|value| value.is_some())
+    let term = environment.get("TERM");
+    !environment.is_ci() && !term.is_ok_and(|term| term == Some("dumb"))
 }

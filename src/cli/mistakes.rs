@@ -24,42 +24,40 @@ pub fn explain(error: &clap::Error, arguments: &[OsString], environment: &Enviro
     let color = words
         .value(None, "color")
         .and_then(|word| Color::from_str(word, false).ok());
-    let color = color.unwrap_or(Color::Auto);
+    let color = |terminal| colored(color.unwrap_or(Color::Auto), environment, terminal);
     let named = words.value(None, "lang").and_then(Lang::named);
     let lang = language(named, environment).unwrap_or_else(|_| locale(environment));
-    let for_stdout = matches!(
-        error.kind(),
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-    );
-    if for_stdout || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        let help = match for_stdout {
-            true if lang == Lang::En => error.render(),
-            // clap has no languages: the same command line is read once more.
-            true => match translated(Cli::program(), lang).try_get_matches_from(arguments) {
-                Err(help) => help.render(),
-                Ok(_) => error.render(),
-            },
-            false => translated(Cli::verbs(), lang).render_help(),
-        };
-        let color = colored(color, environment, std::io::stdout().is_terminal());
-        let text = match color {
-            true => help.ansi().to_string(),
-            false => help.to_string(),
-        };
-        if for_stdout {
-            return print_now(&text).map_or_else(|error| error.cause.exit(), |()| 0);
+    let (help, asked_for) = match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion if lang == Lang::En => {
+            (error.render(), true)
         }
-        Report::new(Manner::default()).help(&text);
-        return Cause::Usage.exit();
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            // clap has no languages: the same command line is read once more.
+            let again = translated(Cli::program(), lang).try_get_matches_from(arguments);
+            (again.as_ref().err().unwrap_or(error).render(), true)
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            (translated(Cli::verbs(), lang).render_help(), false)
+        }
+        _ => {
+            let report = Report::new(Manner {
+                json: words.flag("--json"),
+                color: color(std::io::stderr().is_terminal()),
+                lang,
+                ..Manner::default()
+            });
+            return report_usage_error(&report, &usage(error, &words), &words);
+        }
+    };
+    let text = match color(std::io::stdout().is_terminal()) {
+        true => help.ansi().to_string(),
+        false => help.to_string(),
+    };
+    if asked_for {
+        return print_now(&text).map_or_else(|error| error.cause.exit(), |()| 0);
     }
-    let color = colored(color, environment, std::io::stderr().is_terminal());
-    let report = Report::new(Manner {
-        json: words.flag("--json"),
-        color,
-        lang,
-        ..Manner::default()
-    });
-    report_usage_error(&report, &usage(error, &words), &words)
+    Report::new(Manner::default()).help(&text);
+    Cause::Usage.exit()
 }
 
 /// Reports a mistake in the command line, or in what the environment adds to it; returns the exit code.
@@ -67,19 +65,16 @@ pub fn report_usage_error(report: &Report, error: &Error, words: &Words<'_>) -> 
     report.error(error);
     // A shell that evaluates stdout must fail too.
     let format = words.value(Some('f'), "format").and_then(Format::named);
-    let stdout = words
-        .value(Some('o'), "output")
-        .is_none_or(|path| path == "-")
-        && !words.flag("--save");
+    let output = words.value(Some('o'), "output");
+    let stdout = output.is_none_or(|path| path == "-") && !words.flag("--save");
     let on_failure = format.filter(|_| stdout).map_or("", Format::on_failure);
     if !on_failure.is_empty() {
         let _ = print_now(on_failure);
     }
-    // Every other code of `exec` may be its command's.
-    if words.verb() == Some("exec") {
-        exec::FAILED
-    } else {
-        Cause::Usage.exit()
+    match words.verb() {
+        // Every other code of `exec` may be its command's.
+        Some("exec") => exec::FAILED,
+        _ => Cause::Usage.exit(),
     }
 }
 
@@ -109,32 +104,26 @@ impl<'a> Words<'a> {
 
     /// The first word that is a verb's name.
     fn verb(&self) -> Option<&'a str> {
-        self.ours
-            .iter()
-            .copied()
-            .find(|word| Verb::named(word.as_ref()).is_some())
+        let mut ours = self.ours.iter().copied();
+        ours.find(|word| Verb::named(word.as_ref()).is_some())
     }
 
     /// An option's value: `--format sh`, `--format=sh`, `-f sh`, `-fsh`, and after flags, `-qf sh`.
     fn value(&self, short: Option<char>, long: &str) -> Option<&'a str> {
         let after_name = |word: &'a str| match word.strip_prefix("--") {
-            Some(word) => word
-                .strip_prefix(long)
-                .filter(|rest| rest.is_empty() || rest.starts_with('=')),
-            None => word
-                .strip_prefix('-')?
-                .trim_start_matches(['q', 'v'])
-                .strip_prefix(short?),
+            Some(word) => {
+                let rest = word.strip_prefix(long)?;
+                (rest.is_empty() || rest.starts_with('=')).then_some(rest)
+            }
+            None => {
+                let letters = word.strip_prefix('-')?.trim_start_matches(['q', 'v']);
+                letters.strip_prefix(short?)
+            }
         };
-        let (at, rest) = self
-            .ours
-            .iter()
-            .enumerate()
-            .find_map(|(at, word)| Some((at, after_name(word)?)))?;
-        if rest.is_empty() {
-            self.ours.get(at + 1).copied()
-        } else {
-            Some(rest.trim_start_matches('='))
+        let mut ours = self.ours.iter();
+        match ours.find_map(|word| after_name(word))? {
+            "" => ours.next().copied(),
+            rest => Some(rest.trim_start_matches('=')),
         }
     }
 }
@@ -156,13 +145,11 @@ fn usage(error: &clap::Error, words: &Words<'_>) -> Error {
             "no option takes a secret, which others could read; set it in the environment or .env, as `crmauth providers` shows"
         ),
         (Some(word), ..) => tr!("did you mean `{word}`?", word),
-        (None, Some(verb), Some(form)) => {
-            tr!(
-                "it is written `{form}`; `crmauth {verb} --help` shows more",
-                form,
-                verb
-            )
-        }
+        (None, Some(verb), Some(form)) => tr!(
+            "it is written `{form}`; `crmauth {verb} --help` shows more",
+            form,
+            verb
+        ),
         (None, Some(verb), None) => tr!("`crmauth {verb} --help` shows what is possible", verb),
         (None, None, _) => tr!("`crmauth --help` shows what is possible"),
     };
@@ -186,16 +173,9 @@ fn suggestion(error: &clap::Error) -> Option<String> {
 
 /// Whether an option was tried that takes a secret in other programs.
 fn asks_for_a_secret(error: &clap::Error) -> bool {
-    const NAMES: [&str; 6] = [
-        "--password",
-        "--pass",
-        "--senha",
-        "--secret",
-        "--client-secret",
-        "--access-key",
-    ];
-    let tried = error.get(ContextKind::InvalidArg);
-    matches!(tried, Some(ContextValue::String(name)) if NAMES.contains(&name.as_str()))
+    const NAMES: &str = "--password --pass --senha --secret --client-secret --access-key";
+    let tried = context(error, ContextKind::InvalidArg);
+    NAMES.split(' ').any(|name| name == tried)
 }
 
 /// The usage line of a verb that lacks an argument.
@@ -203,12 +183,8 @@ fn form(error: &clap::Error) -> Option<String> {
     if error.kind() != ErrorKind::MissingRequiredArgument {
         return None;
     }
-    Some(
-        context(error, ContextKind::Usage)
-            .trim()
-            .strip_prefix("Usage: ")?
-            .to_owned(),
-    )
+    let usage = context(error, ContextKind::Usage);
+    Some(usage.trim().strip_prefix("Usage: ")?.to_owned())
 }
 
 /// A part of what clap knows about an error, empty if it knows none.
@@ -232,33 +208,27 @@ fn sentence(error: &clap::Error) -> Text {
             let name = context(error, ContextKind::InvalidSubcommand);
             tr!("unrecognized subcommand '{name}'", name)
         }
-        ErrorKind::InvalidValue | ErrorKind::ValueValidation if value.is_empty() => {
-            tr!(
-                "a value is required for '{argument}' but none was supplied",
-                argument
-            )
-        }
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation if value.is_empty() => tr!(
+            "a value is required for '{argument}' but none was supplied",
+            argument
+        ),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
             invalid_value(error, &argument, &value)
         }
-        ErrorKind::TooManyValues => {
-            tr!(
-                "unexpected value '{value}' for '{argument}' found; no more were expected",
-                value,
-                argument
-            )
-        }
+        ErrorKind::TooManyValues => tr!(
+            "unexpected value '{value}' for '{argument}' found; no more were expected",
+            value,
+            argument
+        ),
         ErrorKind::ArgumentConflict => match &*context(error, ContextKind::PriorArg) {
             "" => tr!(
                 "the argument '{argument}' cannot be used with the others",
                 argument
             ),
-            prior if prior == argument => {
-                tr!(
-                    "the argument '{argument}' cannot be used multiple times",
-                    argument
-                )
-            }
+            prior if prior == argument => tr!(
+                "the argument '{argument}' cannot be used multiple times",
+                argument
+            ),
             prior => tr!(
                 "the argument '{argument}' cannot be used with '{prior}'",
                 argument,
@@ -275,10 +245,8 @@ fn sentence(error: &clap::Error) -> Text {
         _ => {
             let rendered = error.render().to_string();
             let first = rendered.lines().next().unwrap_or_default();
-            tr!(
-                "{words}",
-                words = first.strip_prefix("error: ").unwrap_or(first)
-            )
+            let words = first.strip_prefix("error: ").unwrap_or(first);
+            tr!("{words}", words)
         }
     }
 }
@@ -308,24 +276,20 @@ fn invalid_value(error: &clap::Error, argument: &str, value: &str) -> Text {
 fn misplaced(words: &Words<'_>) -> Option<Error> {
     let verb = words.verb()?;
     let rest = words.ours.iter().skip_while(|word| **word != verb).skip(1);
-    let typed: Vec<&str> = rest
-        .copied()
-        .take_while(|word| !word.starts_with('-'))
-        .collect();
+    let typed = rest.copied().take_while(|word| !word.starts_with('-'));
+    let typed: Vec<&str> = typed.collect();
     let is_target = |word: &&str| settings::target(word).is_ok();
     let targets: Vec<&str> = typed.iter().copied().take_while(is_target).collect();
     match (verb, typed.get(targets.len())) {
         ("exec", Some(command)) if !targets.is_empty() && !words.more => {
             let line = format!("crmauth exec {} -- {command}", targets.join(" "));
-            let message = tr!("`{command}` is no target", command);
-            Some(
-                Error::new(Cause::Usage, message)
-                    .hint(tr!("put `--` before the command: {line}", line)),
-            )
+            Some(error!(
+                Usage, "`{command}` is no target", command;
+                hint "put `--` before the command: {line}", line
+            ))
         }
         ("token", _) if targets.len() > 1 => {
-            let error = error!(Usage, "token takes one target");
-            Some(error.hint(tr!("`login` and `exec` take several")))
+            Some(error!(Usage, "token takes one target"; hint "`login` and `exec` take several"))
         }
         _ => None,
     }

@@ -30,9 +30,7 @@ const LONG_VERSION: &str = concat!(
 );
 
 pub struct Cli {
-    /// What to do.
     pub verb: Verb,
-    /// Options of every verb.
     pub global: Global,
 }
 

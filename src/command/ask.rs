@@ -168,10 +168,9 @@ impl Guide {
 
     /// Why nothing may be sent to a target.
     pub(super) fn refused(&self, target: &Target) -> Option<Error> {
-        self.refused
-            .iter()
-            .find(|(other, _)| other == target)
-            .map(|(_, error)| error.clone())
+        let mut refused = self.refused.iter();
+        let (_, error) = refused.find(|(other, _)| other == target)?;
+        Some(error.clone())
     }
 
     /// If a login failed with what a person typed, offers to change that. Returns whether it was changed.
@@ -289,11 +288,12 @@ pub(super) fn why_not_asking(run: &Run<'_>) -> Result<Option<Text>> {
 
 fn introduce(run: &Run<'_>, target: &Target, questions: &Questions) {
     if let Some(near) = &questions.near {
-        run.report.tell(tr!(
+        let text = tr!(
             "{target} has no settings; did you mean `{near}`?",
             target,
             near
-        ));
+        );
+        run.report.tell(text);
     }
     let product = target.spec.product;
     run.report.aside(tr!(
@@ -313,11 +313,12 @@ async fn consents(run: &Run<'_>, target: &Target, questions: &Questions) -> Resu
             true => tr!("Send what you type to that server?"),
             false => tr!("Send what you type all the same?"),
         };
+        let origin = origin.text();
         let question = tr!(
             "{name} is {value} ({origin}). {ask}",
             name,
             value,
-            origin = origin.text(),
+            origin,
             ask
         );
         if !run.report.confirm(question, false).await? {

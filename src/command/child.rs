@@ -28,26 +28,20 @@ pub fn find(name: &OsStr, run: &Run<'_>) -> Result<PathBuf> {
     let direct = name.as_encoded_bytes().contains(&b'/');
     let usual = Path::new("/usr/local/bin:/usr/bin:/bin");
     let path = run.environment.path("PATH").unwrap_or(usual);
-    let folders = std::env::split_paths(path)
-        .filter(|_| !name.is_empty())
-        .map(|folder| folder.join(name));
+    let folders = std::env::split_paths(path).filter(|_| !name.is_empty());
     // A script sees the path that it is started with, so a path that was typed stays as it is.
-    let candidates: Vec<PathBuf> = if direct {
-        vec![PathBuf::from(name)]
-    } else {
-        folders.collect()
+    let candidates: Vec<PathBuf> = match direct {
+        true => vec![PathBuf::from(name)],
+        false => folders.map(|folder| folder.join(name)).collect(),
     };
     if let Some(found) = candidates.iter().find(|candidate| is_executable(candidate)) {
         return Ok(found.clone());
     }
-    let there = candidates.iter().any(|candidate| candidate.exists());
-    Err(refused(
-        name,
-        io::Error::from(match there {
-            true => ErrorKind::PermissionDenied,
-            false => ErrorKind::NotFound,
-        }),
-    ))
+    let kind = match candidates.iter().any(|candidate| candidate.exists()) {
+        true => ErrorKind::PermissionDenied,
+        false => ErrorKind::NotFound,
+    };
+    Err(refused(name, kind.into()))
 }
 
 /// A temporary folder for a command that is about to be started.
@@ -61,18 +55,16 @@ pub fn private_folder(prefix: &str) -> Result<PrivateFolder> {
 pub fn refused(name: &OsStr, error: io::Error) -> Error {
     let name = name.to_string_lossy();
     let next = tr!("check its name and PATH");
-    let refused = || {
-        error!(
-            NotExecutable,
-            "the command `{name}` cannot be executed", name
-        )
-    };
+    if error.kind() == ErrorKind::NotFound {
+        return error!(CommandNotFound, "there is no command `{name}`", name).hint(next);
+    }
+    let refused = error!(
+        NotExecutable,
+        "the command `{name}` cannot be executed", name
+    );
     match error.kind() {
-        ErrorKind::NotFound => {
-            error!(CommandNotFound, "there is no command `{name}`", name).hint(next)
-        }
-        ErrorKind::PermissionDenied => refused().hint(next),
-        _ => refused().because(error),
+        ErrorKind::PermissionDenied => refused.hint(next),
+        _ => refused.because(error),
     }
 }
 
@@ -144,11 +136,9 @@ pub fn public_environment<'a>(
     sources: &Sources,
     wanted: &[Target],
 ) -> impl Iterator<Item = (&'a OsString, Cow<'a, OsStr>)> {
-    let named = sources
-        .configured()
-        .into_iter()
-        .filter(|target| sources.has_url(target));
-    let used: Vec<Target> = wanted.iter().cloned().chain(named).collect();
+    let mut used = sources.configured();
+    used.retain(|target| sources.has_url(target));
+    used.extend_from_slice(wanted);
     run.environment
         .public_vars(move |spec| used.iter().any(|target| target.spec.id == spec.id))
 }
@@ -156,12 +146,11 @@ pub fn public_environment<'a>(
 /// The variables that keep a command's requests to loopback from a proxy.
 pub fn direct_loopback(run: &Run<'_>) -> [(&'static str, OsString); 2] {
     ["no_proxy", "NO_PROXY"].map(|name| {
-        let mut hosts = run
-            .environment
-            .path(name)
-            .map_or_else(OsString::new, |hosts| {
-                [hosts.as_os_str(), OsStr::new(",")].into_iter().collect()
-            });
+        let mut hosts = OsString::new();
+        if let Some(set) = run.environment.path(name) {
+            hosts.push(set);
+            hosts.push(",");
+        }
         hosts.push("127.0.0.1,localhost");
         (name, hosts)
     })
@@ -173,10 +162,8 @@ fn exit_code(status: ExitStatus) -> u8 {
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
         return u8::try_from(128 + signal).unwrap_or(u8::MAX);
     }
-    status
-        .code()
-        .and_then(|code| u8::try_from(code).ok())
-        .unwrap_or(1)
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    code.unwrap_or(1)
 }
 
 #[cfg(unix)]

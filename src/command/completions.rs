@@ -36,11 +36,10 @@ pub struct Args {
 pub async fn run(args: &Args, run: &Run<'_>, command: clap::Command) -> Result<u8> {
     let text = match args.shell {
         Some(shell) => script(shell, command),
-        None => targets(run)
-            .await
-            .iter()
-            .map(|target| format!("{target}\n"))
-            .collect(),
+        None => {
+            let targets = targets(run).await.into_iter();
+            targets.map(|target| format!("{target}\n")).collect()
+        }
     };
     run.print(&text).await?;
     Ok(0)
@@ -109,25 +108,16 @@ fn takes_target(arg: &clap::Arg) -> bool {
 /// being typed.
 async fn targets(run: &Run<'_>) -> Vec<Target> {
     let sources = Sources::load(run.environment, &run.global.env_file, PATIENCE);
-    let configured = sources
-        .map(|sources| sources.configured())
-        .unwrap_or_default();
-    let place = run
-        .global
-        .store
-        .as_deref()
-        .or(run.environment.get("CRMAUTH_STORE").ok().flatten());
+    let configured = sources.map(|sources| sources.configured());
+    let configured = configured.unwrap_or_default();
+    let variable = || run.environment.get("CRMAUTH_STORE").ok().flatten();
+    let place = run.global.store.as_deref().or_else(variable);
     if place.is_some_and(|place| !place.starts_with("file:")) {
         return configured;
     }
-    match run.store() {
-        Ok(store) => with_stored(
-            configured,
-            &store
-                .list(Instant::now() + PATIENCE)
-                .await
-                .unwrap_or_default(),
-        ),
-        Err(_) => configured,
-    }
+    let Ok(store) = run.store() else {
+        return configured;
+    };
+    let stored = store.list(Instant::now() + PATIENCE).await;
+    with_stored(configured, &stored.unwrap_or_default())
 }

@@ -6,8 +6,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::{Exit, Run};
 use crate::declaration::Target;
-use crate::error::{Cause, Error, Result};
-use crate::i18n::tr;
+use crate::error::{Cause, Result, error};
 use crate::lifecycle::Active;
 use crate::output::file::Replacement;
 use crate::output::github::EnvFile;
@@ -99,17 +98,13 @@ impl Delivery {
     }
 
     fn format(&self, json: bool) -> Result<Format> {
-        match (self.format, json) {
-            (Some(format), true) if format != Format::Json => {
-                let message = tr!(
-                    "--json and -f {name} exclude each other",
-                    name = format.name()
-                );
-                Err(Error::new(Cause::Usage, message).hint(tr!("--json means -f json")))
-            }
-            (Some(format), _) => Ok(format),
-            (None, true) => Ok(Format::Json),
-            (None, false) => Ok(Format::Plain),
+        match self.format {
+            Some(format) if json && format != Format::Json => Err(error!(
+                Usage, "--json and -f {name} exclude each other", name = format.name();
+                hint "--json means -f json"
+            )),
+            None if json => Ok(Format::Json),
+            format => Ok(format.unwrap_or_default()),
         }
     }
 }
@@ -119,13 +114,11 @@ pub fn spare_settings(option: &str, path: &Path, sources: &Sources) -> Result<()
     let Some(read) = sources.read_from(path) else {
         return Ok(());
     };
-    let message = tr!(
-        "{option} {path} would replace {read}, the file that settings come from",
-        option,
-        path = path.display(),
-        read
-    );
-    Err(Error::new(Cause::Usage, message).hint(tr!("choose another path")))
+    Err(error!(
+        Usage, "{option} {path} would replace {read}, the file that settings come from",
+        option, path = path.display(), read;
+        hint "choose another path"
+    ))
 }
 
 impl Prepared<'_> {
@@ -138,10 +131,7 @@ impl Prepared<'_> {
     ) -> Result<u8> {
         let outcome = self.write(run, results).await;
         if let Err(error) = &outcome {
-            for login in results
-                .iter()
-                .filter_map(|(_, result)| result.as_ref().ok())
-            {
+            for login in results.iter().flat_map(|(_, result)| result) {
                 login.give_up(error.cause == Cause::ClosedPipe).await;
             }
         }
@@ -152,24 +142,21 @@ impl Prepared<'_> {
         let mut exit = Exit::default();
         let mut outcomes = Vec::with_capacity(results.len());
         for (target, result) in results {
-            match result {
-                Ok(login) => {
-                    let (url, session) = (login.url(), &login.session);
-                    outcomes.push(Outcome::Session(Entry {
-                        target,
-                        url,
-                        session,
-                    }));
-                }
+            outcomes.push(match result {
+                Ok(login) => Outcome::Session(Entry {
+                    target,
+                    url: login.url(),
+                    session: &login.session,
+                }),
                 Err(error) => {
                     exit.add(error.cause.exit());
                     run.report.error(error);
-                    outcomes.push(Outcome::Failed {
+                    Outcome::Failed {
                         target,
                         error_json: run.report.error_json(error),
-                    });
+                    }
                 }
-            }
+            });
         }
         if exit.code() != 0 && (!self.shape.batch || self.format.all_or_nothing()) {
             return Ok(exit.code());
@@ -177,10 +164,10 @@ impl Prepared<'_> {
         let rendered = self.format.write(&outcomes, &self.shape)?;
         run.answered.set(true);
         match self.file {
-            Some(file) => file
-                .write(&rendered.main)?
-                .into_iter()
-                .for_each(|text| run.report.warn(None, text)),
+            Some(file) => {
+                let warnings = file.write(&rendered.main)?.into_iter();
+                warnings.for_each(|text| run.report.warn(None, text));
+            }
             None => stdout::write(rendered.main).await?,
         }
         // The masks are out: now the variables may be there.

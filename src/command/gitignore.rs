@@ -22,10 +22,8 @@ pub(super) async fn is_exposed(file: &Path, run: &Run<'_>) -> Result<bool> {
     let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else {
         return Ok(false);
     };
-    if !folder
-        .ancestors()
-        .any(|folder| folder.join(".git").exists())
-    {
+    let mut above = folder.ancestors();
+    if !above.any(|folder| folder.join(".git").exists()) {
         return Ok(false);
     }
     interruptible(None, async { Ok(!is_ignored(folder, name, run).await) }).await
@@ -74,30 +72,23 @@ pub(super) fn add(file: &Path) -> std::result::Result<Option<PathBuf>, Text> {
 
 /// Adds a line to a file unless it is there; whether it was added.
 fn append(path: &Path, line: &str) -> io::Result<bool> {
-    let mut file = OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create(true)
-        .open(path)?;
+    let mut options = OpenOptions::new();
+    let mut file = options.read(true).append(true).create(true).open(path)?;
     let mut old = Vec::new();
     (&file).take(RULES_MAX).read_to_end(&mut old)?;
     let mut lines = old.split_inclusive(|byte| *byte == b'\n');
-    if lines
-        .clone()
-        .any(|old| old.trim_ascii_end() == line.as_bytes())
-    {
+    let is_line = |old: &[u8]| old.trim_ascii_end() == line.as_bytes();
+    if lines.clone().any(is_line) {
         return Ok(false);
     }
-    let end = if lines.next().is_some_and(|first| first.ends_with(b"\r\n")) {
-        "\r\n"
-    } else {
-        "\n"
+    let end = match lines.next() {
+        Some(first) if first.ends_with(b"\r\n") => "\r\n",
+        _ => "\n",
     };
     let whole = u64::try_from(old.len()).is_ok_and(|length| length < RULES_MAX);
-    let before = if whole && (old.is_empty() || old.ends_with(b"\n")) {
-        ""
-    } else {
-        end
+    let before = match whole && (old.is_empty() || old.ends_with(b"\n")) {
+        true => "",
+        false => end,
     };
     file.write_all([before, line, end].concat().as_bytes())?;
     Ok(true)

@@ -57,10 +57,9 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let named = targets(&args.targets)?;
     let batch = args.all || named.len() > 1;
     // Before signals are listened for: until then they end a read that blocks.
-    let adopted = if args.adopt {
-        Some(adopt::read(&named, run)?)
-    } else {
-        None
+    let adopted = match args.adopt {
+        true => Some(adopt::read(&named, run)?),
+        false => None,
     };
     let (services, mut sources, _servers) = run.services().await?;
     let wanted = if args.all {
@@ -84,14 +83,12 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         .into_iter()
         .map(|login| login.map_err(|error| guide.explain(error)));
     let mut results: Vec<_> = wanted.iter().zip(logins).collect();
+    let changes = if args.person.is_some() { 0 } else { CHANGES };
     for (target, result) in &mut results {
-        for _ in 0..CHANGES {
+        for _ in 0..changes {
             let Err(error) = &*result else { break };
-            if args.person.is_some()
-                || !guide
-                    .retry(run, &services, &mut sources, target, error)
-                    .await?
-            {
+            let changed = guide.retry(run, &services, &mut sources, target, error);
+            if !changed.await? {
                 break;
             }
             *result = log_in(args, &services, &sources, target).await;
@@ -143,10 +140,8 @@ async fn log_in<'a>(
     target: &Target,
 ) -> Result<Active<'a>> {
     let want = Want::New(args.min_ttl.unwrap_or_default());
-    Account::find(services, sources, target, args.person.as_deref())
-        .await?
-        .session(&want)
-        .await
+    let account = Account::find(services, sources, target, args.person.as_deref());
+    account.await?.session(&want).await
 }
 
 /// Hands the sessions over, and tells a person at a terminal about each.
@@ -156,11 +151,10 @@ async fn deliver(
     results: &[(&Target, Result<Active<'_>>)],
 ) -> Result<u8> {
     let code = prepared.deliver(run, results).await?;
-    for (target, login) in results
-        .iter()
-        .filter_map(|(target, result)| Some((target, result.as_ref().ok()?)))
-    {
-        run.report.done(target, told(login));
+    for (target, result) in results {
+        if let Ok(login) = result {
+            run.report.done(target, told(login));
+        }
     }
     Ok(code)
 }
@@ -202,10 +196,8 @@ fn configured(sources: &Sources, run: &Run<'_>) -> Result<Vec<Target>> {
             let has_url = sources.has_url(target);
             if !has_url {
                 let variable = target.variable("URL");
-                run.report.warn(
-                    Some(target),
-                    tr!("passed over, since {variable} is not set", variable),
-                );
+                let text = tr!("passed over, since {variable} is not set", variable);
+                run.report.warn(Some(target), text);
             }
             has_url
         });

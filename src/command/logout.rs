@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{AT_ONCE, Exit, Run, TargetName, target_help, targets};
 use crate::declaration::Target;
-use crate::error::{Cause, Error, Pending, Result};
+use crate::error::{Error, Pending, Result, error};
 use crate::i18n::{self, tr};
 use crate::json;
 use crate::lifecycle::{Account, Services, lost, role};
@@ -49,19 +49,12 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         Vec::new()
     };
     let of_all = stored.iter().map(|stored| -> (String, Pending<'_, Ended>) {
-        let end = async {
-            Account::of_stored(&services, &sources, stored)
-                .await?
-                .end(args.local)
-                .await
-        };
+        let end = end_stored(&services, &sources, stored, args);
         (label(stored), Box::pin(end))
     });
     let of_named = named.iter().map(|target| -> (String, Pending<'_, Ended>) {
-        (
-            target.to_string(),
-            Box::pin(end(&services, &sources, target, args)),
-        )
+        let end = end(&services, &sources, target, args);
+        (target.to_string(), Box::pin(end))
     });
     let mut outcomes = futures_util::stream::iter(of_all.chain(of_named).enumerate())
         .map(|(place, (label, end))| async move { (place, label, end.await) })
@@ -98,8 +91,8 @@ impl Record {
         match outcome {
             Ok(ended) => {
                 let word = word(ended);
-                self.objects
-                    .push((place, json!({ "target": label, "outcome": word })));
+                let object = json!({ "target": label, "outcome": word });
+                self.objects.push((place, object));
                 if ended == Some(Revocation::StillAlive) {
                     let text = tr!(
                         "{label}: the server left the session alive; it ends when it is not used",
@@ -108,19 +101,15 @@ impl Record {
                     run.report.warn(None, text);
                 }
                 if !run.global.json && self.unwritten.is_none() {
-                    self.unwritten = run
-                        .print(&format!("{}\t{word}\n", printable(&label)))
-                        .await
-                        .err();
+                    let line = format!("{}\t{word}\n", printable(&label));
+                    self.unwritten = run.print(&line).await.err();
                 }
             }
             Err(error) => {
                 let error = error.target(&label);
                 self.exit.add(error.cause.exit());
-                self.objects.push((
-                    place,
-                    json!({ "target": label, "error": run.report.error_json(&error) }),
-                ));
+                let object = json!({ "target": label, "error": run.report.error_json(&error) });
+                self.objects.push((place, object));
                 run.report.error(&error);
             }
         }
@@ -131,13 +120,13 @@ impl Record {
     async fn discard(&mut self, services: &Services, run: &Run<'_>, local: bool) -> Result<()> {
         match services.discard().await? {
             0 => {}
-            count if local => run.report.warn(
-                None,
-                tr!(
+            count if local => {
+                let text = tr!(
                     "{count} stored entries could not be read and are removed",
                     count
-                ),
-            ),
+                );
+                run.report.warn(None, text);
+            }
             count => {
                 let error = lost(tr!(
                     "{count} stored entries could not be read; they are removed here, and may be alive on the server",
@@ -156,9 +145,9 @@ impl Record {
         }
         if run.global.json {
             self.objects.sort_by_key(|(place, _)| *place);
-            let objects = self.objects.into_iter().map(|(_, object)| object).collect();
-            run.print(&(json::text(&Value::Array(objects)) + "\n"))
-                .await?;
+            let objects = self.objects.into_iter().map(|(_, object)| object);
+            let text = json::text(&Value::Array(objects.collect()));
+            run.print(&(text + "\n")).await?;
         }
         Ok(self.exit.code())
     }
@@ -194,29 +183,31 @@ async fn end(
         role(target, person)?;
         let mut stored = services.endable().await?;
         stored.retain(|(key, entry)| {
-            let wanted = if person.is_some() {
-                key.person() == person
-            } else {
-                key.role == Role::User
+            let wanted = match person {
+                Some(_) => key.person() == person,
+                None => key.role == Role::User,
             };
             wanted && entry.target == target.to_string()
         });
         match &stored[..] {
             [] => {}
-            [one] => {
-                return Account::of_stored(services, sources, one)
-                    .await?
-                    .end(args.local)
-                    .await;
-            }
+            [one] => return end_stored(services, sources, one, args).await,
             several => return Err(unclear(target, several)),
         }
     }
     let account = Account::find(services, sources, target, person).await?;
-    account
-        .end(args.local)
-        .await
-        .map_err(|error| account.explain(error))
+    let ended = account.end(args.local).await;
+    ended.map_err(|error| account.explain(error))
+}
+
+async fn end_stored(
+    services: &Services,
+    sources: &Sources,
+    stored: &(Key, Entry),
+    args: &Args,
+) -> Result<Ended> {
+    let account = Account::of_stored(services, sources, stored).await?;
+    account.end(args.local).await
 }
 
 fn unclear(target: &Target, several: &[(Key, Entry)]) -> Error {
@@ -228,12 +219,8 @@ fn unclear(target: &Target, several: &[(Key, Entry)]) -> Error {
         }
     };
     let places = i18n::and(&several.iter().map(place).collect::<Vec<_>>());
-    let message = tr!(
-        "{target} has no settings here, and sessions of {places} are stored",
-        target,
-        places
-    );
-    Error::new(Cause::MissingSetting, message).hint(tr!(
-        "log out where the settings of the one that is meant are, or of everything with --all"
-    ))
+    error!(
+        MissingSetting, "{target} has no settings here, and sessions of {places} are stored", target, places;
+        hint "log out where the settings of the one that is meant are, or of everything with --all"
+    )
 }

@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, StringValueParser, TypedValueParser};
 use clap::{Arg, ArgAction, ValueEnum};
 
 use crate::declaration::Target;
@@ -120,9 +120,7 @@ pub enum Color {
 
 /// What every verb is handed.
 pub struct Run<'a> {
-    /// The global options.
     pub global: &'a Global,
-    /// The process's environment.
     pub environment: &'a Environment,
     /// Where people read what goes on.
     pub report: Rc<Report>,
@@ -149,12 +147,9 @@ impl Run<'_> {
                 Sources::load(self.environment, &self.global.env_file, self.global.timeout)?;
             (sources, None)
         };
-        for warning in sources.warnings() {
-            self.report.warn(None, warning.clone());
-        }
-        for note in sources.notes() {
-            self.report.note(None, note.clone());
-        }
+        let (warnings, notes) = (sources.warnings().iter(), sources.notes().iter());
+        warnings.for_each(|warning| self.report.warn(None, warning.clone()));
+        notes.for_each(|note| self.report.note(None, note.clone()));
         // From here on a signal is waited for: there may be a temporary file to remove.
         tokio::task::yield_now().await;
         let store = match self.store_setting()? {
@@ -192,28 +187,27 @@ impl Run<'_> {
             true => ("--no-store", Some("none")),
             false => self.store_setting()?,
         };
-        let refuse = || {
-            let error = error!(BadSetting, "{name} is no store that is known", name);
-            Err(error.hint(tr!("it takes file:DIR, redis://…, rediss://… or none")))
-        };
-        let folder = match place {
-            Some("none") => return Ok(Store::memory(self.state_folder())),
-            Some(place) => match place.strip_prefix("file:") {
+        let folder = match (place, self.state_folder()) {
+            (Some("none"), folder) => return Ok(Store::memory(folder)),
+            (Some(place), _) => match place.strip_prefix("file:") {
                 Some(folder) if !folder.is_empty() => {
                     self.expanded(folder.strip_prefix("//").unwrap_or(folder))?
                 }
-                _ => return refuse(),
-            },
-            None => match self.state_folder() {
-                Some(folder) => folder,
-                None => {
-                    let text = tr!(
-                        "HOME is not set: sessions are not stored, unless CRMAUTH_STORE names a place"
-                    );
-                    self.report.warn(None, text);
-                    return Ok(Store::memory(None));
+                _ => {
+                    return Err(error!(
+                        BadSetting, "{name} is no store that is known", name;
+                        hint "it takes file:DIR, redis://…, rediss://… or none"
+                    ));
                 }
             },
+            (None, Some(folder)) => folder,
+            (None, None) => {
+                let text = tr!(
+                    "HOME is not set: sessions are not stored, unless CRMAUTH_STORE names a place"
+                );
+                self.report.warn(None, text);
+                return Ok(Store::memory(None));
+            }
         };
         let folder = self.environment.cwd().join(folder);
         if let Some(warning) = file::judge(&folder)? {
@@ -227,37 +221,33 @@ impl Run<'_> {
         let Some(below) = path.strip_prefix("~/") else {
             return Ok(PathBuf::from(path));
         };
-        let home = self.environment.path("HOME").ok_or_else(|| {
-            error!(
+        match self.environment.path("HOME") {
+            Some(home) => Ok(home.join(below)),
+            None => Err(error!(
                 BadSetting,
                 "the store {path} begins with ~, and HOME is not set", path
-            )
-        })?;
-        Ok(home.join(below))
+            )),
+        }
     }
 
     /// `$XDG_STATE_HOME/crmauth`, which counts only if it is absolute, or `~/.local/state/crmauth`.
     fn state_folder(&self) -> Option<PathBuf> {
-        let state = self
-            .environment
-            .path("XDG_STATE_HOME")
-            .filter(|path| path.is_absolute());
+        let state = self.environment.path("XDG_STATE_HOME");
+        let state = state.filter(|path| path.is_absolute()).map(PathBuf::from);
         let home = || Some(self.environment.path("HOME")?.join(".local/state"));
-        Some(state.map(PathBuf::from).or_else(home)?.join("crmauth"))
+        Some(state.or_else(home)?.join("crmauth"))
     }
 
     /// An empty `SSL_CERT_FILE` is set too, and names no file: so OpenSSL reads it.
     fn roots(&self) -> CaLocations {
         let value = |name| {
-            self.environment
-                .vars()
+            let mut variables = self.environment.vars();
+            variables
                 .find(|(other, _)| *other == name)
                 .map(|(_, value)| value)
         };
-        let folders = value("SSL_CERT_DIR")
-            .map(std::env::split_paths)
-            .into_iter()
-            .flatten();
+        let folders = value("SSL_CERT_DIR").map(std::env::split_paths);
+        let folders = folders.into_iter().flatten();
         CaLocations {
             file: value("SSL_CERT_FILE").map(PathBuf::from),
             folders: folders
@@ -287,12 +277,10 @@ impl Run<'_> {
         })
     }
 
-    /// The language of what people read.
     pub fn lang(&self) -> Lang {
         self.report.lang()
     }
 
-    /// Writes an answer to stdout.
     pub async fn print(&self, text: &str) -> Result<()> {
         // Both may be one terminal.
         let _hold = self.report.hold();
@@ -368,10 +356,8 @@ pub fn duration(seconds: i64) -> String {
 /// The help of an argument that names a target.
 pub fn target_help() -> String {
     let ids: Vec<&str> = provider::specs().iter().map(|spec| spec.id).collect();
-    format!(
-        "A system ({}), or an account of it: gluo@filial",
-        ids.join(", ")
-    )
+    let ids = ids.join(", ");
+    format!("A system ({ids}), or an account of it: gluo@filial")
 }
 
 /// Takes a target's name as it is and offers the providers' names to help and completion.
@@ -384,13 +370,10 @@ impl TypedValueParser for TargetName {
     fn parse_ref(
         &self,
         command: &clap::Command,
-        _arg: Option<&Arg>,
+        arg: Option<&Arg>,
         value: &OsStr,
     ) -> std::result::Result<String, clap::Error> {
-        value
-            .to_str()
-            .map(str::to_owned)
-            .ok_or_else(|| clap::Error::new(clap::error::ErrorKind::InvalidUtf8).with_cmd(command))
+        StringValueParser::new().parse_ref(command, arg, value)
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
@@ -408,7 +391,6 @@ impl TypedValueParser for TargetName {
 pub struct Exit(Option<u8>);
 
 impl Exit {
-    /// Takes in one target's code.
     pub fn add(&mut self, code: u8) {
         self.0 = match (self.0, code) {
             (before, 0) => before,
@@ -418,7 +400,6 @@ impl Exit {
         };
     }
 
-    /// The code of all.
     pub fn code(&self) -> u8 {
         self.0.unwrap_or(0)
     }

@@ -35,15 +35,14 @@ pub fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     };
     let lang = run.lang();
     let text = if run.global.json {
-        json::text(&Value::Array(
-            targets.iter().map(|target| to_json(target, lang)).collect(),
-        )) + "\n"
+        let all = targets.iter().map(|target| to_json(target, lang));
+        json::text(&Value::Array(all.collect())) + "\n"
     } else if args.env {
-        targets
+        let blocks: Vec<_> = targets
             .iter()
             .map(|target| env_block(target, lang))
-            .collect::<Vec<_>>()
-            .join("\n")
+            .collect();
+        blocks.join("\n")
     } else if let Some(target) = &target {
         page(target, lang)
     } else {
@@ -57,7 +56,7 @@ fn overview(specs: &[&Spec], lang: Lang) -> String {
     let mut text = String::new();
     for spec in specs {
         let method = Text::declared(spec.method).render(lang);
-        text.push_str(&format!("{:<12} {:<12} {method}\n", spec.id, spec.product));
+        text += &format!("{:<12} {:<12} {method}\n", spec.id, spec.product);
     }
     let more =
         tr!("`crmauth providers NAME` lists a system's settings, `--env` prints a block for .env.");
@@ -67,61 +66,54 @@ fn overview(specs: &[&Spec], lang: Lang) -> String {
 /// One system: its names, its settings, how its session is carried.
 fn page(target: &Target, lang: Lang) -> String {
     let spec = target.spec;
-    let mut lines = vec![format!(
-        "{} ({}): {}",
-        spec.product,
-        spec.id,
-        Text::declared(spec.method).render(lang)
+    let mut lines = vec![title(
+        spec,
+        &format!("{} ({})", spec.product, spec.id),
+        lang,
     )];
     for alias in spec.aliases {
         lines.push(tr!("also called {alias}", alias).render(lang));
     }
     lines.push(String::new());
     lines.push(tr!("Settings, in the environment or in .env:").render(lang));
-    let fields: Vec<&Field> = spec.all_fields().collect();
-    let width = fields
-        .iter()
-        .map(|field| target.variable(field.name).len())
-        .max()
-        .unwrap_or_default();
-    for field in &fields {
-        lines.push(format!(
-            "  {:<width$}  {}",
-            target.variable(field.name),
-            Text::declared(field.help).render(lang)
-        ));
-        for more in [found(field, target), Some(needed(field, target))]
+    let names = spec.all_fields().map(|field| target.variable(field.name));
+    let width = names.map(|name| name.len()).max().unwrap_or_default();
+    for field in spec.all_fields() {
+        let mut variable = target.variable(field.name);
+        let (help, needed) = (Text::declared(field.help), needed(field, target));
+        for text in [Some(help), found(field, target), Some(needed)]
             .into_iter()
             .flatten()
         {
-            lines.push(format!("  {:<width$}  {}", "", more.render(lang)));
+            lines.push(format!("  {variable:<width$}  {}", text.render(lang)));
+            // The next line stands below it.
+            variable.clear();
         }
     }
     lines.push(String::new());
-    lines.push(
-        tr!("A secret may also come from a file (…_FILE) or from a command's output (…_CMD).")
-            .render(lang),
-    );
+    let secrets =
+        tr!("A secret may also come from a file (…_FILE) or from a command's output (…_CMD).");
+    lines.push(secrets.render(lang));
     let carried = match spec.placement {
         Placement::Bearer => tr!("The session goes into the header `Authorization: Bearer …`."),
-        Placement::Query(name) => {
-            tr!(
-                "The session goes into the parameter `{name}` of every request.",
-                name
-            )
-        }
+        Placement::Query(name) => tr!(
+            "The session goes into the parameter `{name}` of every request.",
+            name
+        ),
         Placement::Path => tr!("The session goes into a segment of every request's path."),
     };
     lines.push(carried.render(lang));
     lines.join("\n") + "\n"
 }
 
+fn title(spec: &Spec, name: &str, lang: Lang) -> String {
+    format!("{name}: {}", Text::declared(spec.method).render(lang))
+}
+
 /// Where people find a field's value, if the declaration says so.
 fn found(field: &Field, target: &Target) -> Option<Text> {
-    target
-        .spec
-        .found(field)
-        .map(|found| tr!("where to find it: {found}", found))
+    let found = target.spec.found(field)?;
+    Some(tr!("where to find it: {found}", found))
 }
 
 /// Whether a field is needed, the words it takes, and its default.
@@ -130,11 +122,8 @@ pub fn needed(field: &Field, target: &Target) -> Text {
     let mut parts = vec![match field.need {
         Need::Always => tr!("required"),
         Need::When { field, value } => {
-            tr!(
-                "required where {variable} is {value}",
-                variable = target.variable(field),
-                value
-            )
+            let variable = target.variable(field);
+            tr!("required where {variable} is {value}", variable, value)
         }
         Need::Optional => match alternative(spec, field) {
             Some(group) if group.required => tr!("one of: {ways}", ways = ways(group, target)),
@@ -192,53 +181,42 @@ fn ways(group: &Alternatives, target: &Target) -> Text {
 /// The settings as lines to fill in; those that are optional begin with a `#`.
 pub fn env_block(target: &Target, lang: Lang) -> String {
     let spec = target.spec;
-    let mut text = format!(
-        "# {}: {}\n",
-        spec.product,
-        Text::declared(spec.method).render(lang)
-    );
+    let mut lines = vec![format!("# {}", title(spec, spec.product, lang))];
     for field in spec.all_fields() {
         let usual_way = alternative(spec, field)
             .is_some_and(|group| group.required && group.ways[0].contains(&field.name));
         let inherited = target.account.is_some() && field.kind == Kind::Url;
-        let off = if (field.need == Need::Always || usual_way) && !inherited {
-            ""
-        } else {
-            "#"
-        };
-        let (help, needed) = (
-            Text::declared(field.help).render(lang),
-            needed(field, target).render(lang),
-        );
-        text.push_str(&format!("# {help}: {needed}\n"));
+        let help = Text::declared(field.help).render(lang);
+        lines.push(format!("# {help}: {}", needed(field, target).render(lang)));
         if let Some(found) = found(field, target) {
-            text.push_str(&format!("# {}\n", found.render(lang)));
+            lines.push(format!("# {}", found.render(lang)));
         }
         if field.kind == Kind::Url {
-            let example = tr!("for example {url}", url = spec.example_url).render(lang);
-            text.push_str(&format!("# {example}\n"));
+            let example = tr!("for example {url}", url = spec.example_url);
+            lines.push(format!("# {}", example.render(lang)));
         }
-        text.push_str(&format!("{off}{}=\n", target.variable(field.name)));
+        let off = match (field.need == Need::Always || usual_way) && !inherited {
+            true => "",
+            false => "#",
+        };
+        lines.push(format!("{off}{}=", target.variable(field.name)));
     }
-    text
+    lines.join("\n") + "\n"
 }
 
 fn to_json(target: &Target, lang: Lang) -> Value {
     let spec = target.spec;
-    let fields: Vec<Value> = spec
-        .all_fields()
-        .map(|field| {
-            json!({
-                "variable": target.variable(field.name),
-                "secret": field.secret(),
-                "required": field.need == Need::Always,
-                "default": match field.default { Default::Value(value) => Some(value), _ => None },
-                "help": Text::declared(field.help).render(lang),
-                "found": spec.found(field).map(|found| found.render(lang)),
-                "rule": needed(field, target).render(lang),
-            })
+    let fields = spec.all_fields().map(|field| {
+        json!({
+            "variable": target.variable(field.name),
+            "secret": field.secret(),
+            "required": field.need == Need::Always,
+            "default": match field.default { Default::Value(value) => Some(value), _ => None },
+            "help": Text::declared(field.help).render(lang),
+            "found": spec.found(field).map(|found| found.render(lang)),
+            "rule": needed(field, target).render(lang),
         })
-        .collect();
+    });
     json!({
         "provider": spec.id,
         "aliases": spec.aliases,
@@ -246,6 +224,6 @@ fn to_json(target: &Target, lang: Lang) -> Value {
         "method": spec.method,
         "placement": { "in": spec.placement.place(), "name": spec.placement.name() },
         "impersonation": spec.impersonation,
-        "settings": fields,
+        "settings": fields.collect::<Vec<_>>(),
     })
 }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::Run;
 use crate::declaration::is_on;
-use crate::error::{Cause, Error, Result, error};
+use crate::error::{Error, Result, error};
 use crate::i18n::tr;
 use crate::settings::own_secret;
 use crate::store::Store;
@@ -38,21 +38,20 @@ impl Run<'_> {
             .iter()
             .for_each(|password| self.report.learn(password));
         if name.starts_with('-') && (place.password.is_some() || place.user.is_some()) {
-            let message = tr!(
-                "{name} holds a password, which other users of this machine could see",
-                name
-            );
-            return Err(Error::new(Cause::Usage, message).hint(tr!("set CRMAUTH_STORE instead")));
+            return Err(error!(
+                Usage, "{name} holds a password, which other users of this machine could see", name;
+                hint "set CRMAUTH_STORE instead"
+            ));
         }
-        let key = own_secret(self.environment, KEY, self.global.timeout).await?;
-        let key = key.ok_or_else(|| {
-            let message = tr!(
+        let Some(key) = own_secret(self.environment, KEY, self.global.timeout).await? else {
+            let error = error!(
+                MissingSetting,
                 "{key} is not set, and what is kept in {place} must be sealed",
                 key = KEY,
                 place
             );
-            Error::new(Cause::MissingSetting, message).hint(make_key())
-        })?;
+            return Err(error.hint(make_key()));
+        };
         self.report.learn(&key);
         let allow_plain = self.environment.get(ALLOW_PLAIN)?.is_some_and(is_on);
         let store = RedisStore::new(place, &key, trust, allow_plain, self.global.timeout);

@@ -48,10 +48,8 @@ pub struct Args {
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let named = targets(&args.targets)?;
     let (services, sources, _servers) = run.services().await?;
-    let file = match &args.report {
-        Some(path) => Some(report::begin(path, &services, &sources)?),
-        None => None,
-    };
+    let begin = |path: &PathBuf| report::begin(path, &services, &sources);
+    let file = args.report.as_ref().map(begin).transpose()?;
     let stored = match services.stored().await {
         Err(error) if named.is_empty() => return Err(error),
         stored => stored.unwrap_or_default(),
@@ -90,18 +88,13 @@ fn listed<'a>(
     let name = target.to_string();
     let of_target = stored.iter().filter(|(_, entry)| entry.target == name);
     let own = of_target.clone().filter(|(key, _)| key.role == Role::User);
-    let mut listed: Vec<_> = own
-        .take(if here { 1 } else { usize::MAX })
-        .map(Some)
-        .collect();
+    let most = if here { 1 } else { usize::MAX };
+    let mut listed: Vec<_> = own.take(most).map(Some).collect();
     if listed.is_empty() {
         listed.push(None);
     }
-    listed.extend(
-        of_target
-            .filter(|(key, _)| key.person().is_some())
-            .map(Some),
-    );
+    let persons = of_target.filter(|(key, _)| key.person().is_some());
+    listed.extend(persons.map(Some));
     listed
 }
 
@@ -125,13 +118,9 @@ async fn print(rows: &[Row<'_>], args: &Args, run: &Run<'_>) -> Result<()> {
         ));
         return Ok(());
     }
-    run.print(&table::table(
-        rows,
-        !args.targets.is_empty(),
-        columns(),
-        &run.report,
-    ))
-    .await?;
+    let each = !args.targets.is_empty();
+    let table = table::table(rows, each, columns(), &run.report);
+    run.print(&table).await?;
     // The table has said already what is missing, and the diagnosis too.
     let untold = rows.iter().filter(|row| row.diagnosis.is_none());
     let errors = untold.filter_map(|row| row.error.as_ref());

@@ -177,7 +177,7 @@ fn request(context: &Context<'_>) -> Result<(String, Request, bool)> {
             token,
         )
     };
-    let body = Fields::new()
+    let body = Fields::default()
         .text("UserName", user.expose())
         .secret("Password", password);
     let request = Request::post(

@@ -140,7 +140,7 @@ impl Provider for Gluo {
             let token = challenge.require_text("token")?;
             let key = md5_hex(&[token, context.required("ACCESS_KEY")?.expose()]);
             let user = context.required("USERNAME")?.expose();
-            let body = Fields::new()
+            let body = Fields::default()
                 .text("operation", "login")
                 .text("username", user);
             let body = body.secret("accessKey", &key);
@@ -204,7 +204,7 @@ impl Provider for Gluo {
     /// vtiger 8 crashes over it, 7 reports an error under PHP 7.4, and both keep the session (recording); success ends
     /// it (assumed). The crash is the same where the session has lost its user, and lives no more.
     async fn revoke(&self, context: &Context<'_>, session: &Session) -> Result<Revocation> {
-        let body = Fields::new()
+        let body = Fields::default()
             .text("operation", "logout")
             .secret("sessionName", &session.token);
         let request = post(context, &body).effect(Effect::Logout);

@@ -273,7 +273,7 @@ fn recognise(answer: &Response) -> Match {
 /// Ends a session; false where the server says that its access token is dead.
 async fn log_out(context: &Context<'_>, session: &Session) -> Result<bool> {
     let log_out = |url| {
-        let request = Request::post(url, MEDIA_TYPE, Fields::new().json(), &[]);
+        let request = Request::post(url, MEDIA_TYPE, Fields::default().json(), &[]);
         let request = request.effect(Effect::Logout).accept(MEDIA_TYPE);
         request.bearer(&session.token)
     };
@@ -294,7 +294,7 @@ fn require(object: &Json, name: &str) -> Result<()> {
 
 /// The fields of every request for a token.
 fn client(context: &Context<'_>, grant: &str) -> Result<Fields> {
-    Ok(Fields::new()
+    Ok(Fields::default()
         .text("grant_type", grant)
         .text("client_id", context.required("CLIENT_ID")?.expose())
         .secret("client_secret", context.required("CLIENT_SECRET")?))

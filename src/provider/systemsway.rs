@@ -67,7 +67,7 @@ pub struct SystemsWay;
 impl Provider for SystemsWay {
     async fn login(&self, context: &Context<'_>) -> Result<Session, LoginError> {
         let user = context.required("USERNAME")?.expose();
-        let body = Fields::new()
+        let body = Fields::default()
             .text("User", user)
             .secret("Passwd", &hash(context)?);
         let url = context.settings.url.join(LOGIN_PATH);

@@ -127,7 +127,7 @@ async fn login(context: &Context<'_>) -> Result<Session> {
         None => {
             context.note(tr!("logging in"));
             let user = context.required("USERNAME")?.expose();
-            let body = Fields::new()
+            let body = Fields::default()
                 .text("login", user)
                 .secret("password", context.required("PASSWORD")?);
             Request::post(url, "application/json", body.json(), body.secrets())

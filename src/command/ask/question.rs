@@ -32,10 +32,7 @@ impl Asking<'_> {
             let Some(answer) = self.answer(field, before.as_ref()).await? else {
                 return Ok(None);
             };
-            let kept = before
-                .as_ref()
-                .is_some_and(|before| before.expose() == answer.expose());
-            if field.kind != Kind::Url || kept {
+            if field.kind != Kind::Url || before.as_ref() == Some(&answer) {
                 return Ok(Some(answer));
             }
             let url = spec.base_url(answer.expose())?;
@@ -72,10 +69,8 @@ impl Asking<'_> {
             return Ok(Some(typed.clone()));
         };
         if matches!(error.cause.exit(), 5 | 6) && !typed.expose().contains("://") {
-            let plain = self
-                .target
-                .spec
-                .base_url(&["http://", typed.expose()].concat())?;
+            let spec = self.target.spec;
+            let plain = spec.base_url(&["http://", typed.expose()].concat())?;
             let settings = self.questions.guards(self.target, plain.clone());
             if better.is_none() && self.admits(&settings).await.is_ok() {
                 better = match self.look(&settings).await? {
@@ -85,18 +80,13 @@ impl Asking<'_> {
             }
         }
         self.wrong(error)?;
-        match better {
-            Some(url)
-                if self
-                    .run
-                    .report
-                    .confirm(tr!("Use {url}?", url), true)
-                    .await? =>
-            {
-                Ok(Some(Secret::new(url.to_string())))
-            }
-            _ => Ok(None),
-        }
+        let Some(url) = better else { return Ok(None) };
+        let used = self
+            .run
+            .report
+            .confirm(tr!("Use {url}?", url), true)
+            .await?;
+        Ok(used.then(|| Secret::new(url.to_string())))
     }
 
     async fn look(&self, settings: &Settings) -> Result<Option<Lost>> {
@@ -134,14 +124,8 @@ impl Asking<'_> {
 async fn meant(run: &Run<'_>, field: &Field, answer: &Secret) -> Result<Secret> {
     let report = &run.report;
     let mut meant = answer.expose();
-    if meant.trim().len() < meant.len()
-        && !report
-            .confirm(
-                tr!("It begins or ends with a space. Is that part of it?"),
-                false,
-            )
-            .await?
-    {
+    let question = tr!("It begins or ends with a space. Is that part of it?");
+    if meant.trim().len() < meant.len() && !report.confirm(question, false).await? {
         meant = meant.trim();
     }
     while let Some((wrapping, inner)) =

@@ -47,59 +47,41 @@ pub(super) async fn adopt<'a>(
         let handed = parse(text.expose())?;
         let account = Account::find(services, sources, target, None).await?;
         belongs(&handed, target, &account.plan)?;
-        if handed
-            .session
-            .expires_at
-            .is_some_and(|end| end <= Timestamp::now())
-        {
-            return Err(error!(
-                Refused, "the session has expired";
-                hint "adopt a newer one, or log in"
-            ));
+        let end = handed.session.expires_at;
+        if end.is_some_and(|end| end <= Timestamp::now()) {
+            return Err(
+                error!(Refused, "the session has expired"; hint "adopt a newer one, or log in"),
+            );
         }
         account.adopt(handed.session).await
     };
-    adopted
-        .await
-        .map_err(|error: Error| error.target(&target.to_string()))
+    let named = |error: Error| error.target(&target.to_string());
+    adopted.await.map_err(named)
 }
 
 /// Refuses a session whose system, server or user is not the target's.
 fn belongs(handed: &Handed, target: &Target, plan: &Plan) -> Result<()> {
-    let refuse = |message: Text, hint: Text| Err(Error::new(Cause::BadSetting, message).hint(hint));
     if handed.provider != target.spec.id || handed.url != plan.url {
-        let message = tr!(
-            "the session is for {url} and not for {target} at {own_url}",
-            url = handed.url,
-            target,
-            own_url = plan.url
-        );
-        return refuse(message, tr!("a session goes to the server that it is for"));
+        return Err(error!(
+            BadSetting, "the session is for {url} and not for {target} at {own_url}",
+            url = handed.url, target, own_url = plan.url;
+            hint "a session goes to the server that it is for"
+        ));
     }
     if let Some(person) = &handed.person {
-        let message = tr!(
-            "the session stands for {person} and not for the user of {target}",
-            person,
-            target
-        );
-        return refuse(
-            message,
-            tr!("adopt the session without --as; `--as` then works here too"),
-        );
+        return Err(error!(
+            BadSetting, "the session stands for {person} and not for the user of {target}", person, target;
+            hint "adopt the session without --as; `--as` then works here too"
+        ));
     }
     if let (Some(user), Some(own)) = (&handed.session.user, plan.text("USERNAME"))
         && user.to_lowercase() != own.to_lowercase()
     {
-        let message = tr!(
-            "the session is {user}'s, and {variable} is {own}",
-            user,
-            variable = target.variable("USERNAME"),
-            own
-        );
-        return refuse(
-            message,
-            tr!("adopt a session of that user, or make an account for the other one"),
-        );
+        return Err(error!(
+            BadSetting, "the session is {user}'s, and {variable} is {own}",
+            user, variable = target.variable("USERNAME"), own;
+            hint "adopt a session of that user, or make an account for the other one"
+        ));
     }
     Ok(())
 }
@@ -120,40 +102,9 @@ fn no_session(why: Text) -> Error {
 
 /// Reads what the format json writes.
 fn parse(text: &str) -> Result<Handed> {
-    // PowerShell writes a byte order mark into its pipes.
-    let text = text.trim_matches(|c: char| c == '\u{feff}' || c.is_whitespace());
-    let small = if is_small(text.as_bytes()) {
-        text
-    } else {
-        "too many values"
-    };
-    let object = match serde_json::from_str(small) {
-        Ok(Value::Object(object)) => Value::Object(object),
-        Ok(Value::Array(_)) => {
-            return Err(no_session(tr!(
-                "stdin holds an array, and --adopt takes one session"
-            )));
-        }
-        _ if text.is_empty() => {
-            return Err(no_session(tr!("stdin holds no session, it is empty")));
-        }
-        _ => return Err(no_session(tr!("stdin holds no session object"))),
-    };
+    let object = object(text).map_err(no_session)?;
     let text = |name: &str| object[name].as_str();
     let time = |name: &str| text(name).and_then(|time| time.parse::<Timestamp>().ok());
-    match &object["schema"] {
-        Value::Null => {
-            return Err(no_session(tr!(
-                "stdin holds no session object: it has no schema"
-            )));
-        }
-        schema if *schema == 1 => {}
-        _ => {
-            return Err(no_session(tr!(
-                "the session on stdin was written by another version of crmauth"
-            )));
-        }
-    }
     let url = text("url").and_then(|url| BaseUrl::parse(url).ok());
     let url = url.ok_or_else(|| {
         no_session(tr!(
@@ -164,19 +115,36 @@ fn parse(text: &str) -> Result<Handed> {
     let mut session = Session::new(token, text("token_type").unwrap_or("session"))
         .map_err(|_| no_session(tr!("the session on stdin has a token that cannot be one")))?;
     session.user = text("user").map(str::to_owned);
-    session.obtained_at = time("obtained_at")
-        .unwrap_or(session.obtained_at)
-        .min(session.obtained_at);
+    let now = session.obtained_at;
+    session.obtained_at = time("obtained_at").unwrap_or(now).min(now);
     session.expires_at = time("expires_at");
     if let Some(details) = object["details"].as_object() {
         session.details.clone_from(details);
     }
-    let [provider, person] =
-        ["provider", "impersonating"].map(|name| text(name).map(str::to_owned));
     Ok(Handed {
-        provider: provider.unwrap_or_default(),
+        provider: text("provider").unwrap_or_default().to_owned(),
         url,
-        person,
+        person: text("impersonating").map(str::to_owned),
         session,
     })
+}
+
+/// The object of that format, of this version.
+fn object(text: &str) -> std::result::Result<Value, Text> {
+    // PowerShell writes a byte order mark into its pipes.
+    let text = text.trim_matches(|c: char| c == '\u{feff}' || c.is_whitespace());
+    let read = match is_small(text.as_bytes()) {
+        true => serde_json::from_str(text).unwrap_or_default(),
+        false => Value::Null,
+    };
+    match &read["schema"] {
+        _ if text.is_empty() => Err(tr!("stdin holds no session, it is empty")),
+        _ if read.is_array() => Err(tr!("stdin holds an array, and --adopt takes one session")),
+        _ if !read.is_object() => Err(tr!("stdin holds no session object")),
+        Value::Null => Err(tr!("stdin holds no session object: it has no schema")),
+        schema if *schema == 1 => Ok(read),
+        _ => Err(tr!(
+            "the session on stdin was written by another version of crmauth"
+        )),
+    }
 }

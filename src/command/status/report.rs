@@ -42,9 +42,8 @@ pub async fn end(
     for row in rows.iter().filter(|row| row.person.is_none()) {
         let login = log_in(row, args, run).await?;
         let transcript = services.http.transcript.borrow();
-        let exchanges = transcript
-            .iter()
-            .flat_map(|all| all.of(&row.target.to_string()));
+        let name = row.target.to_string();
+        let exchanges = transcript.iter().flat_map(|all| all.of(&name));
         targets.push(json!({
             "system": row.target.spec.id,
             "settings": row.settings().map(|found| found.field.name).collect::<Vec<_>>(),
@@ -72,36 +71,26 @@ async fn log_in(row: &Row<'_>, args: &Args, run: &Run<'_>) -> Result<Option<Valu
         return Ok(None);
     };
     let target = &row.target;
-    let asks = || {
-        tr!(
-            "log in to {target} too, for the report? A new session replaces the stored one",
-            target
-        )
-    };
+    let question = tr!(
+        "log in to {target} too, for the report? A new session replaces the stored one",
+        target
+    );
     let consent = args.login
         || why_not_asking(run)?.is_none()
             && !run.global.json
-            && run.report.confirm(asks(), false).await?;
+            && run.report.confirm(question, false).await?;
     if !consent {
         return Ok(None);
     }
-    let outcome = match account.again().session(&Want::New(Duration::ZERO)).await {
-        Ok(active) => active
-            .account
-            .again()
-            .check(&active.session)
-            .await
-            .map(drop),
-        Err(error) => Err(error),
+    let login = async {
+        let active = account.again().session(&Want::New(Duration::ZERO)).await?;
+        active.account.again().check(&active.session).await
     };
-    let code = match &outcome {
-        Ok(()) => "done",
+    let code = match login.await {
+        Ok(_) => "done",
         Err(error) => {
-            run.report.warn_of(
-                Some(target),
-                tr!("the report shows a login that failed"),
-                error,
-            );
+            let text = tr!("the report shows a login that failed");
+            run.report.warn_of(Some(target), text, &error);
             error.cause.code()
         }
     };

@@ -180,10 +180,9 @@ impl<'a> Row<'a> {
         if self.person.is_none() && (self.error.is_some() || self.state != State::Usable) {
             let found = self.diagnose().await;
             // What keeps a server from being asked is a failure; that nobody is logged in is none.
-            let failure = found
-                .as_ref()
-                .filter(|found| matches!(found.cause.exit(), 5 | 6));
-            self.error = self.error.take().or_else(|| failure.cloned());
+            let is_failure = |found: &Error| matches!(found.cause.exit(), 5 | 6);
+            let failure = || found.clone().filter(is_failure);
+            self.error = self.error.take().or_else(failure);
             self.diagnosis = found;
         }
     }
@@ -219,15 +218,9 @@ impl<'a> Row<'a> {
 
     /// The configured user, else the stored session's.
     pub(super) fn user(&self) -> Option<&str> {
-        let configured = self
-            .account
-            .as_ref()
-            .and_then(|account| account.plan.text("USERNAME"));
-        let stored = self
-            .entry
-            .as_ref()
-            .and_then(|entry| entry.session.user.as_deref());
-        configured.or(stored).filter(|user| !user.is_empty())
+        let configured = || self.account.as_ref()?.plan.text("USERNAME");
+        let stored = || self.entry.as_ref()?.session.user.as_deref();
+        configured().or_else(stored).filter(|user| !user.is_empty())
     }
 
     /// What the server has said of the session, as JSON names it.
@@ -256,21 +249,17 @@ impl<'a> Row<'a> {
 
     /// The error about settings that a login would need.
     pub(super) fn missing(&self) -> Option<&Error> {
-        let found = self
-            .account
-            .as_ref()
-            .and_then(|account| account.plan.missing.as_ref());
-        found.or(self
-            .error
-            .as_ref()
-            .filter(|error| error.cause == Cause::MissingSetting))
+        let found = || self.account.as_ref()?.plan.missing.as_ref();
+        let missing = |error: &&Error| error.cause == Cause::MissingSetting;
+        found().or_else(|| self.error.as_ref().filter(missing))
     }
 
     pub(super) fn to_json(&self, report: &Report) -> Value {
         let session = self.entry.as_ref().map(|entry| &entry.session);
-        let settings = self.settings().map(
-            |found| json!({ "variable": found.written, "from": found.origin.text().english() }),
-        );
+        let settings = self.settings().map(|found| {
+            let from = found.origin.text().english();
+            json!({ "variable": found.written, "from": from })
+        });
         json!({
             "target": self.target.to_string(),
             "provider": self.target.spec.id,

@@ -32,19 +32,16 @@ pub(super) fn table(
     let heads = heads.map(|head| report.words(&head));
     let cells: Vec<_> = rows.iter().map(|row| cells(row, report)).collect();
     let widths: [usize; COLUMNS] = std::array::from_fn(|column| {
-        let widths = cells.iter().map(|cells| width(&cells[column]));
-        widths
-            .chain([width(&heads[column])])
-            .max()
-            .unwrap_or_default()
+        let cells = cells.iter().chain([&heads]);
+        let widths = cells.map(|cells| width(&cells[column]));
+        widths.max().unwrap_or_default()
     });
     let shown = shown(&widths, columns);
     let mut text = line(&heads, &widths, &shown);
     for (row, cells) in rows.iter().zip(&cells) {
-        text.push_str(&line(cells, &widths, &shown));
-        for remark in remarks(row, each, report) {
-            text.push_str(&below(&remark, columns));
-        }
+        text += &line(cells, &widths, &shown);
+        let remarks = remarks(row, each, report);
+        text.extend(remarks.iter().map(|remark| below(remark, columns)));
     }
     text
 }
@@ -64,12 +61,9 @@ fn cells(row: &Row<'_>, report: &Report) -> [String; COLUMNS] {
         report.words(&places(row)),
     ];
     // A user name comes from a setting or a server.
-    cells.map(|cell| printable(&cell)).map(|cell| {
-        if cell.is_empty() {
-            "-".to_owned()
-        } else {
-            cell
-        }
+    cells.map(|cell| match printable(&cell) {
+        cell if cell.is_empty() => "-".to_owned(),
+        cell => cell,
     })
 }
 
@@ -99,12 +93,8 @@ fn remarks(row: &Row<'_>, each: bool, report: &Report) -> Vec<String> {
     }
     if let Some(found) = &row.diagnosis {
         let found = report.error_json(found);
-        let words = [&found["message"], &found["hint"]];
-        remarks.extend(
-            words
-                .into_iter()
-                .filter_map(|words| words.as_str().map(str::to_owned)),
-        );
+        let words = [&found["message"], &found["hint"]].into_iter();
+        remarks.extend(words.filter_map(|words| words.as_str().map(str::to_owned)));
     } else if let Some(error) = row.missing() {
         remarks.push(report.words(&error.message));
     }
@@ -115,11 +105,8 @@ fn remarks(row: &Row<'_>, each: bool, report: &Report) -> Vec<String> {
 fn shown(widths: &[usize; COLUMNS], columns: Option<usize>) -> Vec<usize> {
     let mut shown: Vec<usize> = (0..COLUMNS).collect();
     let total = |shown: &[usize]| {
-        shown
-            .iter()
-            .map(|column| widths[*column] + 2)
-            .sum::<usize>()
-            - 2
+        let widths = shown.iter().map(|column| widths[*column] + 2);
+        widths.sum::<usize>() - 2
     };
     while columns.is_some_and(|columns| total(&shown) > columns) {
         let last = shown.iter().copied().max_by_key(|column| RANKS[*column]);
@@ -144,7 +131,6 @@ fn below(text: &str, columns: Option<usize>) -> String {
     const INDENT: usize = 2;
     let room = columns.map_or(usize::MAX, |columns| columns.saturating_sub(INDENT));
     let lines = wrap(&printable(text), room).into_iter();
-    lines
-        .map(|line| format!("{:INDENT$}{line}\n", ""))
-        .collect()
+    let indented = lines.map(|line| format!("{:INDENT$}{line}\n", ""));
+    indented.collect()
 }
