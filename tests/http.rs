@@ -1,13 +1,12 @@
 //! What holds for every provider where all is well or a proxy stands between; the faults are in `faults`.
 
-use std::process::Command;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use crmauth::secret::hex;
 use md5::Digest;
 use serde_json::Value;
 
+use crate::support::machine::make_pipe;
 use crate::support::server::Nobody;
 use crate::support::stored::stored;
 use crate::support::tls::Authority;
@@ -354,13 +353,7 @@ fn a_ca_file_that_is_none() {
     let machine = zeev::DEMO.machine(&server.url());
     machine.write("empty.pem", "");
     let pipe = machine.path("pipe");
-    assert!(
-        Command::new("mkfifo")
-            .arg(&pipe)
-            .status()
-            .expect("mkfifo")
-            .success()
-    );
+    make_pipe(&pipe);
     for (file, why) in [
         ("empty.pem", "holds no certificate"),
         ("missing.pem", "is not there"),

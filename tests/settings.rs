@@ -10,13 +10,12 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
-use std::process::Command;
 
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::canned::{self, CHALLENGE};
-use crate::support::machine::{set_mode, signal};
+use crate::support::machine::{make_pipe, set_mode, signal};
 use crate::support::{Machine, Outcome, Reply, Server, demo};
 
 /// A server that Zeev's login reaches `logins` times.
@@ -452,13 +451,7 @@ fn a_command_ends_with_the_run_that_waits_for_it() {
         let server = nobody();
         let mut machine = Machine::new();
         for pipe in ["alive", "never"] {
-            assert!(
-                Command::new("mkfifo")
-                    .arg(machine.path(pipe))
-                    .status()
-                    .expect("mkfifo")
-                    .success()
-            );
+            make_pipe(&machine.path(pipe));
         }
         machine
             .set("ZEEV_URL", &server.url())
@@ -825,13 +818,7 @@ fn what_is_no_regular_file_is_passed_over() {
         let mut machine = Machine::new();
         let path = machine.path(".env");
         match kind {
-            "fifo" => assert!(
-                Command::new("mkfifo")
-                    .arg(&path)
-                    .status()
-                    .expect("mkfifo")
-                    .success()
-            ),
+            "fifo" => make_pipe(&path),
             "folder" => fs::create_dir(&path).expect("a folder"),
             "dangling" => symlink("nowhere", &path).expect("a link"),
             _ => symlink("/dev/zero", &path).expect("a link"),
@@ -851,13 +838,7 @@ fn a_pipe_that_was_named_is_read_and_waited_for_no_longer_than_allowed() {
     let server = zeev(1);
     let machine = Machine::new();
     let pipe = machine.path("pipe");
-    assert!(
-        Command::new("mkfifo")
-            .arg(&pipe)
-            .status()
-            .expect("mkfifo")
-            .success()
-    );
+    make_pipe(&pipe);
     machine
         .run("login zeev --env-file pipe --timeout 0.2")
         .fails(2, &["pipe gave nothing within 0.2 s"]);
@@ -872,13 +853,7 @@ fn a_signal_ends_the_wait_for_a_pipe() {
     for (sent, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let machine = Machine::new();
         let pipe = machine.path("pipe");
-        assert!(
-            Command::new("mkfifo")
-                .arg(&pipe)
-                .status()
-                .expect("mkfifo")
-                .success()
-        );
+        make_pipe(&pipe);
         let child =
             machine.start(machine.command(&["login", "zeev", "--env-file", "pipe", "-o", "out"]));
         // It opens once there is a reader.
@@ -954,13 +929,7 @@ fn a_secrets_pipe_is_waited_for_no_longer_than_allowed_and_read_once() {
 /// A machine whose Zeev password comes from a pipe.
 fn with_pipe(server: &Server) -> Machine {
     let mut machine = Machine::new();
-    assert!(
-        Command::new("mkfifo")
-            .arg(machine.path("pipe"))
-            .status()
-            .expect("mkfifo")
-            .success()
-    );
+    make_pipe(&machine.path("pipe"));
     machine
         .set("ZEEV_URL", &server.url())
         .set("ZEEV_USERNAME", "ana");

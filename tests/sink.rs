@@ -10,6 +10,7 @@ use crmauth::i18n::Text;
 use crmauth::output::file::Replacement;
 use tempfile::TempDir;
 
+use crate::support::machine::make_pipe;
 use crate::support::{Machine, Server, canned, program};
 
 fn folder() -> TempDir {
@@ -123,13 +124,7 @@ fn nothing_but_a_regular_file_is_replaced() {
     symlink(at("folder"), at("to-folder")).expect("a link");
     symlink(at("nowhere"), at("dangling")).expect("a link");
     symlink(at("loop"), at("loop")).expect("a link");
-    assert!(
-        Command::new("mkfifo")
-            .arg(at("fifo"))
-            .status()
-            .expect("mkfifo")
-            .success()
-    );
+    make_pipe(&at("fifo"));
     let before = names(dir.path());
     for (name, why) in [
         ("to-file", "is a symbolic link"),

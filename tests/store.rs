@@ -10,7 +10,7 @@ use crmauth::store::file::FileStore;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::machine::{installed, mode, set_mode, signal};
+use crate::support::machine::{installed, make_pipe, mode, set_mode, signal};
 use crate::support::sandbox::Servers;
 use crate::support::stored::{
     change, ending, ends, entry, five_at, from_now, purposes, read, store, systems, under,
@@ -353,14 +353,7 @@ fn an_entry_that_cannot_be_used_is_a_miss_with_one_warning() {
             "a pipe",
             |path| {
                 fs::remove_file(path).expect("a file");
-                assert!(
-                    Command::new("mkfifo")
-                        .args(["-m", "600"])
-                        .arg(path)
-                        .status()
-                        .expect("mkfifo")
-                        .success()
-                );
+                make_pipe(path);
             },
             "is no regular file",
         ),

@@ -2,12 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::{chown, symlink};
-use std::process::Command;
 
 use super::local::{before_any_request, delivered, each, hold, script, welcome};
 use super::promises::Promise;
 use super::scene::Scene;
-use crate::support::machine::set_mode;
+use crate::support::machine::{make_pipe, set_mode};
 
 /// The scene's env file.
 fn text(scene: &Scene) -> String {
@@ -333,13 +332,7 @@ fn files_that_cannot_be_read_as_such() {
             fs::remove_file(&path).expect("an env file");
             match kind {
                 "folder" => fs::create_dir(&path).expect("a folder"),
-                "fifo" => assert!(
-                    Command::new("mkfifo")
-                        .arg(&path)
-                        .status()
-                        .expect("mkfifo")
-                        .success()
-                ),
+                "fifo" => make_pipe(&path),
                 "link" => symlink("nothing", &path).expect("a link"),
                 _ => {}
             }

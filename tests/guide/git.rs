@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::{KEY, TOKEN, bare};
-use crate::support::machine::{installed, set_mode};
+use crate::support::machine::{installed, make_pipe, set_mode};
 use crate::support::terminal::Left;
 use crate::support::{Machine, Server, Terminal, canned};
 
@@ -165,18 +165,7 @@ fn a_hostile_repository_neither_stops_the_login_nor_leads_it_astray() {
             |rules| symlink("nowhere", rules).expect("a link"),
             "it is a symbolic link",
         ),
-        (
-            |rules| {
-                assert!(
-                    Command::new("mkfifo")
-                        .arg(rules)
-                        .status()
-                        .expect("mkfifo")
-                        .success()
-                )
-            },
-            "it is no regular file",
-        ),
+        (|rules| make_pipe(rules), "it is no regular file"),
         (
             |rules| fs::create_dir(rules).expect("a folder"),
             "it is no regular file",

@@ -336,6 +336,13 @@ pub fn wrapped(inner: &Command, program: &[&str]) -> Command {
     command
 }
 
+/// Makes a pipe that has a name.
+pub fn make_pipe(path: &Path) {
+    let mut mkfifo = Command::new("mkfifo");
+    let made = mkfifo.args(["-m", "600"]).arg(path).status();
+    assert!(made.expect("mkfifo").success());
+}
+
 /// Sets a file's mode.
 pub fn set_mode(path: &Path, mode: u32) {
     use std::os::unix::fs::PermissionsExt;
