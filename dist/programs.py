@@ -12,10 +12,13 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
 TOOLS = TARGET / "tools"
+# Two builds at once may lack the same tool.
+ONE_AT_A_TIME = threading.RLock()
 ZIG = ["ziglang==0.17.1", "cargo-zigbuild==0.24.1"]
 # Debian's compiler with its library's source. The names that these depend on contain versions.
 DEBIAN_RUST = ["rustc-web", "rust-web-src"]
@@ -108,12 +111,13 @@ def has_own_std(target):
 def zig():
     """Where zig and cargo-zigbuild are."""
     folder = TOOLS / "zig"
-    if not (folder / "bin/cargo-zigbuild").exists():
-        say(f"downloads {' and '.join(ZIG)} with pip")
-        shutil.rmtree(folder, ignore_errors=True)
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder), *ZIG]
-        if subprocess.run(pip, check=False).returncode != 0:
-            raise Missing(f"pip cannot install {' and '.join(ZIG)}")
+    with ONE_AT_A_TIME:
+        if not (folder / "bin/cargo-zigbuild").exists():
+            say(f"downloads {' and '.join(ZIG)} with pip")
+            shutil.rmtree(folder, ignore_errors=True)
+            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--root-user-action=ignore", "--target", str(folder), *ZIG]
+            if subprocess.run(pip, check=False).returncode != 0:
+                raise Missing(f"pip cannot install {' and '.join(ZIG)}")
     return folder
 
 
@@ -136,21 +140,26 @@ def debian_packages(names, parts):
 def unpacked(name, packages, parts):
     """Debian packages, unpacked into a folder of that name and not installed."""
     folder = TOOLS / name
-    if not folder.exists():
-        packages = debian_packages(packages, parts)
-        say(f"downloads {', '.join(packages)} with apt-get")
-        draft = TOOLS / f"{name}.draft"
-        shutil.rmtree(draft, ignore_errors=True)
-        debs = draft / "debs"
-        debs.mkdir(parents=True)
-        options = ["-qq", "-o", "APT::Sandbox::User=root"]
-        if subprocess.run(["apt-get", "download", *options, *packages], cwd=debs, check=False).returncode != 0:
-            raise Missing(f"apt-get cannot download {', '.join(packages)}")
-        for deb in sorted(debs.glob("*.deb")):
-            subprocess.run(["dpkg", "-x", deb, draft], check=True)
-        shutil.rmtree(debs)
-        draft.rename(folder)
+    with ONE_AT_A_TIME:
+        if not folder.exists():
+            unpack(folder, debian_packages(packages, parts))
     return folder
+
+
+def unpack(folder, packages):
+    """Downloads Debian packages and unpacks them into the folder, which appears whole or not at all."""
+    say(f"downloads {', '.join(packages)} with apt-get")
+    draft = folder.with_suffix(".draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    debs = draft / "debs"
+    debs.mkdir(parents=True)
+    options = ["-qq", "-o", "APT::Sandbox::User=root"]
+    if subprocess.run(["apt-get", "download", *options, *packages], cwd=debs, check=False).returncode != 0:
+        raise Missing(f"apt-get cannot download {', '.join(packages)}")
+    for deb in sorted(debs.glob("*.deb")):
+        subprocess.run(["dpkg", "-x", deb, draft], check=True)
+    shutil.rmtree(debs)
+    draft.rename(folder)
 
 
 def debian_rust():
