@@ -425,6 +425,8 @@ fn a_proxys_refusal_is_said_as_such_and_sent_once() {
         (407, "wants a user name and a password", false),
         (403, "refused to connect to zeev.example (HTTP 403)", false),
         (405, "refused to connect to zeev.example (HTTP 405)", false),
+        (408, "refused to connect to zeev.example (HTTP 408)", true),
+        (429, "refused to connect to zeev.example (HTTP 429)", true),
         (500, "refused to connect to zeev.example (HTTP 500)", false),
         (502, "refused to connect to zeev.example (HTTP 502)", true),
         (503, "refused to connect to zeev.example (HTTP 503)", true),
@@ -454,6 +456,13 @@ fn a_proxys_refusal_is_said_as_such_and_sent_once() {
         );
         assert_eq!(proxy.received().len(), 1);
     });
+    let silent = Server::start(vec![Reply::Silence]);
+    let outcome = proxied(&silent.url(), "https_proxy").run("login zeev --timeout 2");
+    let words = format!("zeev.example through the proxy {} after", silent.host());
+    outcome.fails(
+        5,
+        &["timed out connecting to ", &words, "check https_proxy"],
+    );
     // Plain http through a proxy: 407 is its own, and so is what it says to be.
     let rows = [
         (407, "Via: 1.1 px", "proxy_refused", 5),

@@ -112,12 +112,19 @@ pub(super) fn explain_connect(
         Broken::Ours(error) => return error.into(),
         Broken::TimedOut => {
             let limit = files::seconds(seconds);
-            let message = tr!(
-                "timed out connecting to {host} after {limit} s",
-                host,
-                limit
-            );
-            return fail(Cause::ConnectTimeout, message, Again::NothingSent);
+            let error = match proxy.map(|proxy| &proxy.shown) {
+                None => error!(
+                    ConnectTimeout,
+                    "timed out connecting to {host} after {limit} s", host, limit
+                ),
+                Some(proxy) => error!(
+                    ConnectTimeout,
+                    "timed out connecting to {host} through the proxy {proxy} after {limit} s", host, proxy, limit;
+                    hint "check https_proxy, or name the host in no_proxy"
+                ),
+            };
+            let again = Again::NothingSent;
+            return Failure { error, again };
         }
         Broken::Refused(status) => return refused(status, host, proxy),
         Broken::Other(error) => error,
@@ -127,13 +134,17 @@ pub(super) fn explain_connect(
     explained
 }
 
+/// Whether a proxy's status is a refusal, or may pass.
+pub(super) fn cause_of_proxy(status: u16) -> Cause {
+    match is_away(status) || matches!(status, 408 | 429) {
+        true => Cause::Proxy,
+        false => Cause::ProxyRefused,
+    }
+}
+
 /// The refusal of CONNECT. The proxy's password went out with the question, which is not asked again.
 fn refused(status: u16, host: &str, proxy: Option<&ProxyUrl>) -> Failure {
     let proxy = proxy.map_or("", |proxy| &*proxy.shown);
-    let cause = match is_away(status) {
-        true => Cause::Proxy,
-        false => Cause::ProxyRefused,
-    };
     let message = match status {
         407 => tr!(
             "the proxy {proxy} wants a user name and a password that it knows (HTTP 407)",
@@ -146,7 +157,7 @@ fn refused(status: u16, host: &str, proxy: Option<&ProxyUrl>) -> Failure {
             status
         ),
     };
-    let mut refused = fail(cause, message, Again::Never);
+    let mut refused = fail(cause_of_proxy(status), message, Again::Never);
     refused.error = refused.error.status(status);
     refused
 }

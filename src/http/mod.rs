@@ -24,13 +24,13 @@ use url::{Host, Url};
 
 use crate::declaration::{BaseUrl, Target};
 use crate::error::{Cause, Error, Result, error};
-use crate::http::response::{Response, is_away};
+use crate::http::response::Response;
 use crate::i18n::tr;
 use crate::report::Report;
 use crate::secret::BLANK;
 use connect::{is_private, is_public};
 use connections::{Connection, Route};
-use failure::{Failure, Outcome, explain, explain_connect};
+use failure::{Failure, Outcome, cause_of_proxy, explain, explain_connect};
 use header::host_of;
 use heads::Head;
 use proxy_url::ProxyUrl;
@@ -384,17 +384,13 @@ fn refused_by_proxy(url: &Url, response: &hyper::Response<Incoming>, proxy: &str
     if status < 400 || status != 407 && !own {
         return Ok(());
     }
-    let cause = match status {
-        status if is_away(status) => Cause::Proxy,
-        _ => Cause::ProxyRefused,
-    };
     let message = tr!(
         "the proxy {proxy} refused the request to {host} (HTTP {status})",
         proxy,
         host,
         status
     );
-    Err(Error::new(cause, message).status(status))
+    Err(Error::new(cause_of_proxy(status), message).status(status))
 }
 
 fn ip_of<S>(host: Option<&Host<S>>) -> Option<IpAddr> {
