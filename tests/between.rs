@@ -287,6 +287,12 @@ fn odd_lines_of_a_head_are_read_and_end_its_connection_unless_they_frame_the_ans
         ("Content-Encoding : gzip\r\n", false),
         ("Content-Encoding:\r\n gzip\r\n", false),
         ("Content-Length: 7\u{1}\r\n", false),
+        ("Content-Length: 7\r\n", false),
+        ("content-length: 7, 7\r\n", false),
+        ("Content-Length: -1\r\n", false),
+        ("Content-Length: +7\r\n", false),
+        ("Content-Length:\r\n", false),
+        ("Content-Length: x\r\n", false),
     ];
     at_once(rows, |(lines, read)| {
         let demo = &gluo::DEMO;

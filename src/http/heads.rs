@@ -28,7 +28,7 @@ pub(super) enum Head {
     #[default]
     Regular,
     Odd,
-    /// Odd in a line of [`FRAMING`].
+    /// Odd in a line of [`FRAMING`], or with two lengths, or one that is none.
     Ambiguous,
 }
 
@@ -156,6 +156,7 @@ pub(super) fn ambiguous(host: &str) -> Error {
 fn judge(head: &[u8]) -> Head {
     let mut how = Head::Regular;
     let mut last: &[u8] = b"";
+    let mut length = None;
     let lines = head.split(|byte| *byte == b'\n').skip(1);
     for line in lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)) {
         let (name, value) = match line.iter().position(|byte| *byte == b':') {
@@ -170,6 +171,15 @@ fn judge(head: &[u8]) -> Head {
             match is_framing(name) || folded && is_framing(last) {
                 true => return Head::Ambiguous,
                 false => how = Head::Odd,
+            }
+        }
+        if regular && name.eq_ignore_ascii_case(b"content-length") {
+            let lengths = value[1..].split(|byte| *byte == b',');
+            for other in lengths.map(<[u8]>::trim_ascii) {
+                let same = *length.get_or_insert(other) == other;
+                if !same || other.is_empty() || !other.iter().all(u8::is_ascii_digit) {
+                    return Head::Ambiguous;
+                }
             }
         }
         if !folded {
