@@ -62,7 +62,7 @@ pub(super) fn read(bytes: &[u8], file: EnvFile<'_>) -> Result<Vec<Setting>> {
         return Err(file.bad(&tr!("is UTF-16")).hint(tr!("save it as UTF-8")));
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let lines: Vec<Line> = bytes.split(|byte| *byte == b'\n').map(Line::new).collect();
+    let lines: Vec<Line> = lines(bytes).collect();
     let ours = Ours::new(&lines, file);
     let mut settings = Vec::new();
     let mut misplaced = Vec::new();
@@ -124,13 +124,15 @@ fn value(
 
 /// Every name in a file that a value is given to, with its line.
 pub(super) fn names(bytes: &[u8]) -> Vec<(String, usize)> {
-    let lines = bytes
-        .split(|byte| *byte == b'\n')
-        .map(Line::new)
-        .enumerate();
-    let set = lines.filter(|(_, line)| line.value.is_some());
-    set.filter_map(|(at, line)| Some((line.name()?.to_owned(), at + 1)))
-        .collect()
+    let set = (1..)
+        .zip(lines(bytes))
+        .filter(|(_, line)| line.value.is_some());
+    let names = set.filter_map(|(number, line)| Some((line.name()?.to_owned(), number)));
+    names.collect()
+}
+
+fn lines(bytes: &[u8]) -> impl Iterator<Item = Line<'_>> {
+    bytes.split(|byte| *byte == b'\n').map(Line::new)
 }
 
 /// A line without its end: `[export] NAME [= VALUE]`.
@@ -157,6 +159,11 @@ impl<'a> Line<'a> {
 
     fn name(&self) -> Option<&'a str> {
         std::str::from_utf8(self.name).ok()
+    }
+
+    fn is_filled(&self) -> bool {
+        self.value
+            .is_some_and(|value| !skip_blanks(value).is_empty())
     }
 }
 
@@ -191,14 +198,10 @@ struct Ours<'a> {
 
 impl<'a> Ours<'a> {
     fn new(lines: &[Line], file: EnvFile<'a>) -> Self {
-        let set = lines
-            .iter()
-            .filter_map(|line| Some((line.name()?, line.value?)));
-        let filled = set
-            .clone()
-            .filter(|(_, value)| !skip_blanks(value).is_empty());
-        let set: HashSet<&str> = set.map(|(name, _)| name).collect();
-        let filled: HashSet<String> = filled.filter_map(|(name, _)| field(name)).collect();
+        let set = lines.iter().filter(|line| line.value.is_some());
+        let set: HashSet<&str> = set.filter_map(Line::name).collect();
+        let filled = lines.iter().filter(|line| line.is_filled());
+        let filled: HashSet<String> = filled.filter_map(|line| field(line.name()?)).collect();
         let mut seeds = BTreeMap::new();
         for spec in provider::specs() {
             let target = Target::new(spec, None);
@@ -206,10 +209,8 @@ impl<'a> Ours<'a> {
             let named = fields.filter_map(|field| Some((field, spec.seed_name(field)?)));
             let named: Vec<_> = named.collect();
             // Only the name of a secret is unmistakable: `link` and `username` are anybody's.
-            if !named
-                .iter()
-                .any(|(field, seed)| field.secret() && set.contains(seed))
-            {
+            let mut secrets = named.iter().filter(|(field, _)| field.secret());
+            if !secrets.any(|(_, seed)| set.contains(seed)) {
                 continue;
             }
             for (field, seed) in named {

@@ -49,6 +49,11 @@ impl Plan {
         found.filter(|found| found.origin != Origin::Default)
     }
 
+    fn but_url(&self) -> impl Iterator<Item = &Setting> {
+        let found = self.found.iter();
+        found.filter(|found| found.field.kind != Kind::Url)
+    }
+
     /// What a person should know of the settings: credentials with something around them that is hardly part of them. Whoever
     /// has typed one has been asked.
     pub fn warnings(&self) -> impl Iterator<Item = Text> {
@@ -73,11 +78,8 @@ impl Plan {
 
     /// The settings that are known without running a command: enough for what carries no credentials.
     pub fn known(&self) -> Settings {
-        let found = self
-            .found
-            .iter()
-            .filter(|found| found.field.kind != Kind::Url);
-        let known = found.filter_map(|found| Some((found.field.name, found.known()?.clone())));
+        let known = self.but_url();
+        let known = known.filter_map(|found| Some((found.field.name, found.known()?.clone())));
         Settings::new(self.target.clone(), self.url.clone(), known.collect())
     }
 
@@ -89,11 +91,7 @@ impl Plan {
         }
         let deadline = files::deadline(patience);
         let mut values = Vec::with_capacity(self.found.len());
-        for setting in self
-            .found
-            .iter()
-            .filter(|found| found.field.kind != Kind::Url)
-        {
+        for setting in self.but_url() {
             let mut value = setting.text.clone();
             if setting.form == Form::Command {
                 let bad = |why: Text| setting.bad(why).hint(instead(&setting.written));

@@ -91,17 +91,15 @@ pub fn questions(
         matches!(field.default, Default::IfSet { .. }) || of_any(field) && !of_all(field)
     };
     let missing = resolution.missing();
-    let usual: Vec<&Field> = missing
-        .iter()
-        .filter_map(|ways| ways.first())
-        .flatten()
-        .copied()
-        .collect();
+    let usual = |field: &Field| {
+        let mut usual = missing.iter().filter_map(|ways| ways.first()).flatten();
+        usual.any(|other| other.name == field.name)
+    };
     let fields = target.spec.all_fields().filter(|field| match kind {
         Some(kind) if of_any(field) => {
             kind.fields.contains(&field.name) && !resolution.has(field.name)
         }
-        _ => usual.iter().any(|other| other.name == field.name),
+        _ => usual(field),
     });
     let planted = resolution.planted().map(|hit| {
         let text = hit.text.expose();
@@ -216,9 +214,8 @@ impl<'a> Resolution<'a> {
             // A field of every way, such as a user name, prefers none.
             let of_all = |field: &str| group.ways.iter().all(|way| way.contains(&field));
             let own = way.iter().filter(|field| !of_all(field));
-            own.filter_map(|field| self.hit(field))
-                .map(|hit| hit.rank)
-                .min()
+            let hits = own.filter_map(|field| self.hit(field));
+            hits.map(|hit| hit.rank).min()
         };
         let mut ways: Vec<_> = group.ways.iter().copied().filter(complete).collect();
         ways.sort_by_key(rank);
@@ -304,9 +301,8 @@ impl<'a> Resolution<'a> {
             }
         }
         // Every provider declares its URL as needed, so it is not missing here.
-        let url = self
-            .url()?
-            .ok_or_else(|| error!(MissingSetting, "no URL is set"))?;
+        let missing = || error!(MissingSetting, "no URL is set");
+        let url = self.url()?.ok_or_else(missing)?;
         Ok(Plan::new(self.target.clone(), url, found))
     }
 
@@ -363,11 +359,10 @@ pub(super) fn instead(variable: &str) -> Text {
 pub(super) fn named(path: &str) -> Text {
     let folder = Path::new(path).parent();
     let in_folder = || folder.is_some_and(|folder| folder != "/" && folder.is_dir());
+    let mut starts = ["./", "../", "~/"].iter();
     let is_path = match path.starts_with('/') {
         true => in_folder(),
-        false => ["./", "../", "~/"]
-            .iter()
-            .any(|start| path.starts_with(start)),
+        false => starts.any(|start| path.starts_with(start)),
     };
     match is_path {
         true => tr!("{path}, which", path),

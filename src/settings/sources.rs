@@ -181,10 +181,8 @@ impl Sources {
             let (default, named): (Vec<_>, Vec<_>) =
                 own.partition(|own| own.owner.account.is_none());
             let names: BTreeSet<_> = named.iter().map(|own| own.owner.account.clone()).collect();
-            let accounts: Vec<Target> = names
-                .into_iter()
-                .map(|name| Target::new(spec, name))
-                .collect();
+            let accounts = names.into_iter().map(|name| Target::new(spec, name));
+            let accounts: Vec<Target> = accounts.collect();
             let taken = LazyCell::new(|| {
                 let mut accounts = accounts.iter();
                 accounts.any(|account| self.takes(account, Group::Client))
@@ -256,12 +254,10 @@ impl Sources {
         path: &Path,
         deadline: Instant,
     ) -> std::result::Result<Secret, Text> {
-        let known = Rc::clone(
-            self.secret_files
-                .borrow_mut()
-                .entry(path.to_owned())
-                .or_default(),
-        );
+        let known = {
+            let mut files = self.secret_files.borrow_mut();
+            Rc::clone(files.entry(path.to_owned()).or_default())
+        };
         let read = async {
             let bytes = files::wait_for(path, value::MAX, self.patience, deadline).await?;
             value::from_bytes(&bytes)

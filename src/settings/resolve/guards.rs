@@ -38,23 +38,22 @@ impl Resolution<'_> {
         let spec = self.target.spec;
         let server = |url: &Setting| Some(spec.base_url(url.text.expose()).ok()?.origin());
         let of_files = |hit: &&Setting| hit.origin.is_file();
-        let secrets = self
-            .used()
-            .filter(|hit| hit.field.secret() && hit.origin.is_file());
-        let strays = secrets.filter_map(|secret| {
-            let url = |counts: &dyn Fn(&&Setting) -> bool| self.sources.url(&secret.owner, counts);
-            let there = url(&|_| true).filter(|there| there.origin == Origin::Environment)?;
-            let home = url(&|hit| hit.rank == secret.rank).or_else(|| url(&of_files))?;
-            (server(home) != server(there)).then_some((secret, there, home))
-        });
+        let secrets = self.used().filter(of_files);
+        let strays = secrets
+            .filter(|hit| hit.field.secret())
+            .filter_map(|secret| {
+                let url =
+                    |counts: &dyn Fn(&&Setting) -> bool| self.sources.url(&secret.owner, counts);
+                let there = url(&|_| true).filter(|there| there.origin == Origin::Environment)?;
+                let home = url(&|hit| hit.rank == secret.rank).or_else(|| url(&of_files))?;
+                (server(home) != server(there)).then_some((secret, there, home))
+            });
         let strays: Vec<(&Setting, &Setting, &Setting)> = strays.collect();
         let Some((secret, there, home)) = strays.first() else {
             return Ok(());
         };
-        let secrets: Vec<String> = strays
-            .iter()
-            .map(|(secret, ..)| secret.variable())
-            .collect();
+        let secrets = strays.iter().map(|(secret, ..)| secret.variable());
+        let secrets = i18n::and(&secrets.collect::<Vec<_>>());
         Err(error!(
             BadSetting,
             "{url} in the environment names another server than {place}, which {secret} from {secret_place} is for",
@@ -65,7 +64,7 @@ impl Resolution<'_> {
             hint "`unset {url}`, which an earlier login may have left; or set {secrets} in the environment too, or give the \
              other server an account of its own, as in `{id}@filial`",
             url = there.written,
-            secrets = i18n::and(&secrets),
+            secrets,
             id = spec.id
         ))
     }

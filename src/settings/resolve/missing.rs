@@ -81,11 +81,8 @@ impl Resolution<'_> {
     /// `A`, `A or B`, `(A and B) or C`.
     fn names(&self, ways: &Missing) -> Text {
         let way = |way: &Vec<&'static Field>| {
-            let names: Vec<String> = way
-                .iter()
-                .map(|field| self.target.variable(field.name))
-                .collect();
-            let names = i18n::and(&names);
+            let names = way.iter().map(|field| self.target.variable(field.name));
+            let names = i18n::and(&names.collect::<Vec<_>>());
             match ways.len() > 1 && way.len() > 1 {
                 true => tr!("({names})", names),
                 false => names,
