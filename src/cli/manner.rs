@@ -50,9 +50,7 @@ pub fn colored(choice: Color, environment: &Environment, terminal: bool) -> bool
         Color::Always => true,
         Color::Never => false,
         Color::Auto => {
-            let refused = environment
-                .get("NO_COLOR")
-                .is_ok_and(|value| value.is_some());
+            let refused = matches!(environment.get("NO_COLOR"), Ok(Some(_)));
             terminal && !refused && is_capable_terminal(environment)
         }
     }

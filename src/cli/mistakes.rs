@@ -21,9 +21,8 @@ use crate::settings::{self, Environment};
 /// Prints the help if clap's error is a request for it, else explains what is wrong; returns the exit code.
 pub fn explain(error: &clap::Error, arguments: &[OsString], environment: &Environment) -> u8 {
     let words = Words::of(arguments);
-    let color = words
-        .value(None, "color")
-        .and_then(|word| Color::from_str(word, false).ok());
+    let color = words.value(None, "color");
+    let color = color.and_then(|word| Color::from_str(word, false).ok());
     let color = |terminal| colored(color.unwrap_or(Color::Auto), environment, terminal);
     let named = words.value(None, "lang").and_then(Lang::named);
     let lang = language(named, environment).unwrap_or_else(|_| locale(environment));
@@ -89,10 +88,8 @@ pub struct Words<'a> {
 impl<'a> Words<'a> {
     /// `arguments` begin with the program's name.
     pub fn of(arguments: &'a [OsString]) -> Self {
-        let words = arguments
-            .iter()
-            .skip(1)
-            .map(|word| word.to_str().unwrap_or_default());
+        let words = arguments.iter().skip(1);
+        let words = words.map(|word| word.to_str().unwrap_or_default());
         let ours: Vec<&str> = words.take_while(|word| *word != "--").collect();
         let more = ours.len() + 1 < arguments.len();
         Self { ours, more }

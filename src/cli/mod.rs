@@ -57,11 +57,8 @@ impl Cli {
             .subcommand_required(true)
             .arg_required_else_help(true);
         let both_sides = |arg: &&Arg| BOTH_SIDES.iter().any(|id| arg.get_id() == id);
-        let again: Vec<Arg> = program
-            .get_arguments()
-            .filter(both_sides)
-            .cloned()
-            .collect();
+        let again = program.get_arguments().filter(both_sides);
+        let again: Vec<Arg> = again.cloned().collect();
         let verb = |(name, declare): &(_, Declare)| declare(Command::new(*name)).args(&again);
         program.subcommands(verbs.iter().map(verb))
     }

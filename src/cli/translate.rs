@@ -40,11 +40,8 @@ fn command(mut command: Command, words: Words<'_>) -> Command {
         command = command.after_help(lines.join("\n"));
     }
     let on_top = command.has_subcommands();
-    let ids: Vec<_> = command
-        .get_arguments()
-        .map(|arg| arg.get_id().clone())
-        .collect();
-    for id in ids {
+    let ids = command.get_arguments().map(|arg| arg.get_id().clone());
+    for id in ids.collect::<Vec<_>>() {
         command = command.mut_arg(id, |arg| argument(arg, on_top, words));
     }
     let verbs = command
@@ -69,11 +66,9 @@ fn argument(arg: Arg, on_top: bool, words: Words<'_>) -> Arg {
     let mut help = text(help, words);
     let defaults = arg.get_default_values().iter();
     let defaults: Vec<String> = defaults.map(|value| value.display().to_string()).collect();
-    let values: Vec<String> = arg
-        .get_possible_values()
-        .iter()
-        .map(|value| value.get_name().to_owned())
-        .collect();
+    let values = arg.get_possible_values();
+    let values = values.iter().map(|value| value.get_name().to_owned());
+    let values: Vec<String> = values.collect();
     let takes = arg.get_action().takes_values();
     for (hidden, name, list) in [
         (arg.is_hide_default_value_set(), "default", defaults),

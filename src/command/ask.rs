@@ -22,6 +22,8 @@ struct Asked {
     kind: Option<usize>,
     /// How often the server has refused the answers.
     refusals: usize,
+    /// Why nobody was asked: nothing may be sent there.
+    refused: Option<Error>,
 }
 
 impl Asked {
@@ -78,8 +80,6 @@ impl Asked {
 pub(super) struct Guide {
     asked: Vec<Asked>,
     not_asking: Option<Text>,
-    /// Targets that nobody was asked about, since nothing may be sent there.
-    refused: Vec<(Target, Error)>,
 }
 
 impl Guide {
@@ -94,7 +94,6 @@ impl Guide {
         let mut guide = Self {
             asked: Vec::new(),
             not_asking: why_not_asking(run)?,
-            refused: Vec::new(),
         };
         if guide.not_asking.is_some() || run.global.json || run.global.sandbox {
             return Ok(guide);
@@ -117,6 +116,7 @@ impl Guide {
             answers: Vec::new(),
             kind: None,
             refusals: 0,
+            refused: None,
         };
         // An answer may make another setting necessary.
         while let Ok(questions) = settings::questions(target, sources, asked.kind())
@@ -126,8 +126,7 @@ impl Guide {
                 let settings = questions.guards(target, url.clone());
                 let admitted = interruptible(None, services.admits(&settings)).await;
                 if let Err(error) = admitted {
-                    let error = error.target(&target.to_string());
-                    self.refused.push((target.clone(), error));
+                    asked.refused = Some(error.target(&target.to_string()));
                     break;
                 }
             }
@@ -168,9 +167,8 @@ impl Guide {
 
     /// Why nothing may be sent to a target.
     pub(super) fn refused(&self, target: &Target) -> Option<Error> {
-        let mut refused = self.refused.iter();
-        let (_, error) = refused.find(|(other, _)| other == target)?;
-        Some(error.clone())
+        let mut asked = self.asked.iter();
+        asked.find(|asked| asked.target == *target)?.refused.clone()
     }
 
     /// If a login failed with what a person typed, offers to change that. Returns whether it was changed.

@@ -46,9 +46,9 @@ pub fn find(name: &OsStr, run: &Run<'_>) -> Result<PathBuf> {
 
 /// A temporary folder for a command that is about to be started.
 pub fn private_folder(prefix: &str) -> Result<PrivateFolder> {
-    PrivateFolder::create(prefix)
-        .and_then(|folder| folder.share().map(|()| folder))
-        .map_err(|error| error!(Storage, "no temporary folder can be made").because(error))
+    let folder = PrivateFolder::create(prefix);
+    let shared = folder.and_then(|folder| folder.share().map(|()| folder));
+    shared.map_err(|error| error!(Storage, "no temporary folder can be made").because(error))
 }
 
 /// Why a command cannot be started.

@@ -79,9 +79,8 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     }
     let mut guide = Guide::ask(run, &services, &mut sources, &wanted).await?;
     let logins = all(args, run, &services, &sources, &guide, &wanted).await;
-    let logins = logins
-        .into_iter()
-        .map(|login| login.map_err(|error| guide.explain(error)));
+    let explained = |login: Result<_>| login.map_err(|error| guide.explain(error));
+    let logins = logins.into_iter().map(explained);
     let mut results: Vec<_> = wanted.iter().zip(logins).collect();
     let changes = if args.person.is_some() { 0 } else { CHANGES };
     for (target, result) in &mut results {
@@ -181,11 +180,10 @@ fn told(login: &Active<'_>) -> Text {
 }
 
 fn jobs(text: &str) -> std::result::Result<u16, Refused> {
-    let number = text
-        .parse()
-        .ok()
-        .filter(|number| (1..=1000).contains(number));
-    number.ok_or_else(|| Refused(tr!("it must be between 1 and 1000")))
+    match text.parse() {
+        Ok(number @ 1..=1000) => Ok(number),
+        _ => Err(Refused(tr!("it must be between 1 and 1000"))),
+    }
 }
 
 fn configured(sources: &Sources, run: &Run<'_>) -> Result<Vec<Target>> {

@@ -38,11 +38,8 @@ pub fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         let all = targets.iter().map(|target| to_json(target, lang));
         json::text(&Value::Array(all.collect())) + "\n"
     } else if args.env {
-        let blocks: Vec<_> = targets
-            .iter()
-            .map(|target| env_block(target, lang))
-            .collect();
-        blocks.join("\n")
+        let blocks = targets.iter().map(|target| env_block(target, lang));
+        blocks.collect::<Vec<_>>().join("\n")
     } else if let Some(target) = &target {
         page(target, lang)
     } else {
@@ -81,10 +78,8 @@ fn page(target: &Target, lang: Lang) -> String {
     for field in spec.all_fields() {
         let mut variable = target.variable(field.name);
         let (help, needed) = (Text::declared(field.help), needed(field, target));
-        for text in [Some(help), found(field, target), Some(needed)]
-            .into_iter()
-            .flatten()
-        {
+        let texts = [Some(help), found(field, target), Some(needed)];
+        for text in texts.into_iter().flatten() {
             lines.push(format!("  {variable:<width$}  {}", text.render(lang)));
             // The next line stands below it.
             variable.clear();

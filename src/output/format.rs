@@ -116,10 +116,8 @@ impl Format {
     pub fn check(self, targets: &[&Target], shape: &Shape<'_>) -> Result<()> {
         if let Some(var) = shape.var {
             if !self.sets_variables() {
-                let able = Self::ALL
-                    .into_iter()
-                    .filter(|format| format.sets_variables());
-                let able: Vec<_> = able.map(Self::name).collect();
+                let able = Self::ALL.map(|format| format.sets_variables().then(|| format.name()));
+                let able: Vec<_> = able.into_iter().flatten().collect();
                 return Err(error!(
                     Usage, "--var has nothing to rename in the format {name}", name = self.name();
                     hint "leave --var out, or choose one of {names}", names = able.join(", ")

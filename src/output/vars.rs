@@ -64,10 +64,9 @@ pub(super) fn variables<'a>(entry: &Entry<'a>, shape: &Shape<'a>) -> Result<Vec<
         value: value.into(),
         secret: false,
     };
+    let own = || entry.target.variable("TOKEN").into();
     let mut variables = vec![Variable {
-        name: shape
-            .var
-            .map_or_else(|| entry.target.variable("TOKEN").into(), Cow::Borrowed),
+        name: shape.var.map_or_else(own, Cow::Borrowed),
         value: entry.token()?.into(),
         secret: true,
     }];

@@ -116,12 +116,10 @@ impl Progress {
         let most = columns(std::io::stderr()).unwrap_or(80).saturating_sub(1);
         // What has scrolled off its top cannot be taken away again.
         let room = rows(std::io::stderr()).map_or(LINES, |rows| rows.min(LINES));
-        let shown: Vec<String> = lines
-            .iter()
-            .filter(|line| line.since.elapsed() >= PATIENCE)
-            .take(room)
-            .map(|line| clip(&format!("{picture} {}: {}…", line.name, line.text), most))
-            .collect();
+        let slow = lines.iter().filter(|line| line.since.elapsed() >= PATIENCE);
+        let text = |line: &Line| format!("{picture} {}: {}…", line.name, line.text);
+        let shown = slow.take(room).map(|line| clip(&text(line), most));
+        let shown: Vec<String> = shown.collect();
         if shown.is_empty() {
             return;
         }

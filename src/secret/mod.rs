@@ -167,10 +167,9 @@ impl Fields {
 
     /// The body as one JSON object of strings.
     pub fn json(&self) -> Secret {
-        let object: Map<String, Value> = self
-            .fields
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), Value::String(value.expose().to_owned())))
+        let fields = self.fields.iter();
+        let object: Map<String, Value> = fields
+            .map(|(name, value)| ((*name).to_owned(), value.expose().into()))
             .collect();
         Secret::new(Value::Object(object).to_string())
     }

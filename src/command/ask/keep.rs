@@ -75,10 +75,8 @@ impl Guide {
                 continue;
             }
             // What a later run would refuse there.
-            if settings::find(target, &sources.with_answers_kept())
-                .await
-                .is_err()
-            {
+            let later = sources.with_answers_kept();
+            if settings::find(target, &later).await.is_err() {
                 run.report.tell(tr!(
                     "{target}: nothing is written to {shown}, where it would be refused",
                     target,

@@ -81,11 +81,8 @@ impl Asking<'_> {
         }
         self.wrong(error)?;
         let Some(url) = better else { return Ok(None) };
-        let used = self
-            .run
-            .report
-            .confirm(tr!("Use {url}?", url), true)
-            .await?;
+        let question = tr!("Use {url}?", url);
+        let used = self.run.report.confirm(question, true).await?;
         Ok(used.then(|| Secret::new(url.to_string())))
     }
 
