@@ -306,40 +306,24 @@ fn var_renames_the_token_only() {
         assert!(answer.contains("ZEEV_URL"), "{answer}");
     }
     for (line, why) in [
+        ("zeev --var X", "nothing to rename in the format plain"),
         (
-            "login zeev --sandbox --var X",
-            "--var has nothing to rename in the format plain",
+            "zeev -f json --var X",
+            "nothing to rename in the format json",
         ),
+        ("zeev gluo -f env --var X", "--var names one token"),
+        ("--all -f env --var X", "--var names one token"),
+        ("zeev -f env --var 1X", "--var is no variable's name"),
+        ("zeev -f env --var X-Y", "--var is no variable's name"),
+        ("zeev -f env --var ZEEV_URL", "the name of another variable"),
         (
-            "login zeev --sandbox -f json --var X",
-            "--var has nothing to rename in the format json",
-        ),
-        (
-            "login zeev gluo --sandbox -f env --var X",
-            "--var names one token",
-        ),
-        (
-            "login --all --sandbox -f env --var X",
-            "--var names one token",
-        ),
-        (
-            "login zeev --sandbox -f env --var 1X",
-            "--var is no variable's name",
-        ),
-        (
-            "login zeev --sandbox -f env --var X-Y",
-            "--var is no variable's name",
-        ),
-        (
-            "login zeev --sandbox -f env --var ZEEV_URL",
-            "--var takes the name of another variable",
-        ),
-        (
-            "login zeev --sandbox -f azure --var Secret_x",
-            "begins like the agent's own variables",
+            "zeev -f azure --var Secret_x",
+            "begins like the agent's own",
         ),
     ] {
-        machine.run(line).fails(2, &[why]);
+        machine
+            .run(&format!("login --sandbox {line}"))
+            .fails(2, &[why]);
     }
 }
 

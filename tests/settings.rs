@@ -349,72 +349,53 @@ fn a_file_or_command_that_gives_no_secret_is_named_without_its_text() {
     machine.write("nul", "Canary5Output\0");
     machine.write("latin", b"Canary5Output\xe9");
     machine.write("large", "Canary5Output".repeat(5042));
-    for (variable, value, why) in [
-        (
-            "ZEEV_PASSWORD_FILE",
-            "missing",
-            "names a file that is not there",
-        ),
-        ("ZEEV_PASSWORD_FILE", ".", "names a file that is a folder"),
-        ("ZEEV_PASSWORD_FILE", "two lines", "a second line"),
-        (
-            "ZEEV_PASSWORD_FILE",
-            "./missing",
-            "names ./missing, which is not there",
-        ),
+    for (form, value, why) in [
+        ("FILE", "missing", "names a file that is not there"),
+        ("FILE", ".", "names a file that is a folder"),
+        ("FILE", "two lines", "a second line"),
+        ("FILE", "./missing", "names ./missing, which is not there"),
         // Base64 may begin so.
+        ("FILE", "/Canary5Output", "names a file that is not there"),
         (
-            "ZEEV_PASSWORD_FILE",
-            "/Canary5Output",
-            "names a file that is not there",
-        ),
-        (
-            "ZEEV_PASSWORD_FILE",
+            "FILE",
             "/Canary5Output/x+y==",
             "names a file that is not there",
         ),
         (
-            "ZEEV_PASSWORD_FILE",
+            "FILE",
             "/etc/missing",
             "names /etc/missing, which is not there",
         ),
-        ("ZEEV_PASSWORD_FILE", "empty", "is blank"),
-        ("ZEEV_PASSWORD_FILE", "nul", "a control character"),
-        ("ZEEV_PASSWORD_FILE", "latin", "is not valid UTF-8"),
-        ("ZEEV_PASSWORD_FILE", "large", "is larger than 64 KiB"),
+        ("FILE", "empty", "is blank"),
+        ("FILE", "nul", "a control character"),
+        ("FILE", "latin", "is not valid UTF-8"),
+        ("FILE", "large", "is larger than 64 KiB"),
         (
-            "ZEEV_PASSWORD_CMD",
+            "CMD",
             "echo Canary5Output; exit 3",
             "ended with exit status 3",
         ),
         (
-            "ZEEV_PASSWORD_CMD",
+            "CMD",
             "echo Canary5Output >&2; false",
             "ended with exit status 1",
         ),
-        ("ZEEV_PASSWORD_CMD", "true", "printed nothing"),
+        ("CMD", "true", "printed nothing"),
+        ("CMD", "echo Canary5Output; echo x", "a second line"),
+        ("CMD", "printf 'Canary5Output\\033'", "a control character"),
         (
-            "ZEEV_PASSWORD_CMD",
-            "echo Canary5Output; echo x",
-            "a second line",
-        ),
-        (
-            "ZEEV_PASSWORD_CMD",
-            "printf 'Canary5Output\\033'",
-            "a control character",
-        ),
-        (
-            "ZEEV_PASSWORD_CMD",
+            "CMD",
             "no-such-command Canary5Output",
             "ended with exit status 127: there is no such command",
         ),
     ] {
-        machine.set(variable, value);
+        let variable = format!("ZEEV_PASSWORD_{form}");
+        machine.set(&variable, value);
         let from = format!("{variable} from the environment ");
         machine
             .run("login zeev")
             .fails(2, &["error: zeev: ", &from, why]);
-        machine.unset(variable);
+        machine.unset(&variable);
     }
     assert_eq!(server.connections(), 0);
 }
