@@ -91,6 +91,11 @@ fn what_is_no_json_is_called_what_it_is() {
         ),
         (200, "<html></html>", "sent HTML instead of JSON"),
         (
+            200,
+            "<?xml version=\"1.0\"?>\n<!DOCTYPE html><html></html>",
+            "sent HTML instead of JSON",
+        ),
+        (
             400,
             "<html>The plain HTTP request was sent to HTTPS port</html>",
             "if the server speaks TLS, ZEEV_URL must begin with https://",

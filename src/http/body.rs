@@ -123,7 +123,7 @@ impl<'a> Body<'a> {
                     }
                     found.fields
                 }
-                None if text.starts_with(b"<?xml") => {
+                None if text.starts_with(b"<?xml") && !is_page(text) => {
                     return Err(error!(Html, "{host} sent XML instead of JSON", host));
                 }
                 None if text.starts_with(b"<") => {
