@@ -1058,6 +1058,9 @@ fn what_a_command_prints_is_masked() {
         .output()
         .expect("a run");
     assert!(outcome.status.success() && outcome.stdout == bytes);
+    // A reader that takes its time gets all of it, though the command has ended.
+    let script = "crmauth exec zeev --mask -- head -c 300000 binary | (sleep 2; cat) | wc -c";
+    assert_eq!(machine.shell("sh", script).stdout.trim(), "300000");
     // A background process that keeps the pipes open does not keep us.
     assert_eq!(masked("sleep 30 & echo done").stdout, "done\n");
     let shown = crate::support::Terminal::start(

@@ -9,6 +9,8 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::sync::watch;
+use zeroize::Zeroizing;
 
 use super::Run;
 use crate::declaration::Target;
@@ -20,8 +22,8 @@ use crate::report::Report;
 use crate::settings::Sources;
 use crate::signals;
 
-/// How long is waited for what a command has written, once it has ended.
-const LAST_WRITES: Duration = Duration::from_secs(2);
+/// How long a pipe must be silent once the command has ended.
+const LAST_WRITES: Duration = Duration::from_secs(1);
 
 /// Finds a command as a shell would.
 pub fn find(name: &OsStr, run: &Run<'_>) -> Result<PathBuf> {
@@ -82,52 +84,71 @@ pub async fn wait(
     let mut stop = Box::pin(signals::any());
     let mut child = command.spawn().map_err(|error| refused(name, error))?;
     let (out, err) = (child.stdout.take(), child.stderr.take());
+    let (end, ended) = watch::channel(false);
     let mut masked = pin!(async {
         let Some(report) = mask else { return };
-        let out = pass(report, out, async |bytes: Vec<u8>| {
-            stdout::write(bytes.into()).await.is_ok()
+        let out = pass(report, out, ended.clone(), async |bytes| {
+            stdout::write(bytes).await.is_ok()
         });
-        let err = pass(report, err, async |bytes| {
-            Report::pass_on(bytes).await;
-            true
+        let err = pass(report, err, ended, async |bytes| {
+            Report::pass_on(bytes).await.is_ok()
         });
         futures_util::future::join(out, err).await;
     });
-    let mut printed = false;
+    let (mut code, mut printed) = (None, false);
     loop {
         tokio::select! {
             () = &mut masked, if !printed => printed = true,
-            ended = child.wait() => {
-                if !printed {
-                    // Whatever it has left behind may hold the pipes open for ever.
-                    let _ = tokio::time::timeout(LAST_WRITES, masked).await;
-                }
-                return ended.map(exit_code).map_err(|error| {
+            status = child.wait(), if code.is_none() => {
+                let status = status.map_err(|error| {
                     error!(Other, "the command cannot be waited for").because(error)
-                });
+                })?;
+                code = Some(exit_code(status));
+                let _ = end.send(true);
             }
             signal = &mut stop => {
+                // What it has written waits for a reader.
+                if let Some(code) = code {
+                    return Ok(code);
+                }
                 signals::forward(signal, child.id());
                 stop = Box::pin(signals::any());
             }
         }
+        if let Some(code) = code.filter(|_| printed) {
+            return Ok(code);
+        }
     }
 }
 
-/// Passes on what comes out of a pipe, until its end or until nobody reads.
+/// Passes on what comes out of a pipe, until its end or until nobody reads. Whatever the command has left behind may keep
+/// the pipe open for ever.
 async fn pass(
     report: &Report,
     pipe: Option<impl AsyncRead + Unpin>,
-    write: impl AsyncFn(Vec<u8>) -> bool,
+    mut ended: watch::Receiver<bool>,
+    write: impl AsyncFn(Zeroizing<Vec<u8>>) -> bool,
 ) {
     let Some(mut pipe) = pipe else { return };
     let (mut mask, mut part) = (report.mask(), vec![0; 64 * 1024]);
-    while let Ok(count @ 1..) = pipe.read(&mut part).await {
-        if !write(mask.pass(&part[..count])).await {
+    loop {
+        let quiet = async {
+            let _ = ended.wait_for(|ended| *ended).await;
+            tokio::time::sleep(LAST_WRITES).await;
+        };
+        let count = tokio::select! {
+            biased;
+            read = pipe.read(&mut part) => read.unwrap_or(0),
+            () = quiet => 0,
+        };
+        if count == 0 {
+            break;
+        }
+        if !write(mask.pass(&part[..count]).into()).await {
             return;
         }
     }
-    write(mask.end()).await;
+    write(mask.end().into()).await;
 }
 
 /// The environment without the settings' secrets, for a command that needs none of them.

@@ -5,10 +5,11 @@ mod prompt;
 
 use std::cell::RefCell;
 use std::convert::Infallible;
-use std::io::Write;
+use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use crate::declaration::Target;
 use crate::error::Error;
@@ -16,6 +17,7 @@ use crate::i18n::{Lang, Text, tr};
 use crate::json;
 use crate::secret::foreign::{Foreign, printable};
 use crate::secret::{Mask, Redactor, Secret};
+use crate::threads::apart;
 use progress::Progress;
 
 /// How stderr is written.
@@ -320,9 +322,8 @@ impl Report {
     }
 
     /// Writes what a command wrote to its stderr, on a thread: the reader may keep us waiting.
-    pub async fn pass_on(bytes: Vec<u8>) {
-        let write = move || std::io::stderr().lock().write_all(&bytes);
-        let _ = tokio::task::spawn_blocking(write).await;
+    pub async fn pass_on(bytes: Zeroizing<Vec<u8>>) -> io::Result<()> {
+        apart(move || io::stderr().lock().write_all(&bytes)).await?
     }
 
     fn safe(&self, text: &str) -> String {

@@ -16,6 +16,8 @@ pub struct Mask<'a> {
     /// How many of the redactor's secrets `needles` knows: a long run learns more of them.
     learnt: usize,
     needles: Vec<Zeroizing<Vec<u8>>>,
+    /// Whether a needle begins with this byte.
+    starts: [bool; 256],
     /// The end of what has come, which may be the beginning of a secret.
     held: Zeroizing<Vec<u8>>,
 }
@@ -26,6 +28,7 @@ impl<'a> Mask<'a> {
             redactor,
             learnt: 0,
             needles: Vec::new(),
+            starts: [false; 256],
             held: Zeroizing::default(),
         }
     }
@@ -36,63 +39,84 @@ impl<'a> Mask<'a> {
             self.learnt += 1;
             self.needles.extend(forms(&secret));
         }
+        for needle in &self.needles {
+            self.starts[usize::from(needle[0])] = true;
+        }
         self.held.extend_from_slice(part);
+        self.blank(usize::MAX)
+    }
+
+    /// What is left at the end.
+    pub fn end(mut self) -> Vec<u8> {
+        let mut shown = self.blank(CUT_MIN);
+        shown.extend_from_slice(&self.held);
+        shown
+    }
+
+    /// Blanks what is held, up to what more bytes may make a secret of. A beginning of one that is `cut_min` bytes long
+    /// is blanked too.
+    fn blank(&mut self, cut_min: usize) -> Vec<u8> {
+        let last = cut_min < usize::MAX;
         let (mut shown, mut at, mut plain) = (Vec::new(), 0, 0);
         while at < self.held.len() {
             let rest = &self.held[at..];
-            let found = self
-                .needles
-                .iter()
-                .filter(|needle| rest.starts_with(needle));
-            match found.map(|needle| needle.len()).max() {
-                Some(length) => {
-                    shown.extend_from_slice(&self.held[plain..at]);
-                    shown.extend_from_slice(BLANK.as_bytes());
-                    at += length;
-                    plain = at;
-                }
-                None if self.needles.iter().any(|needle| needle.starts_with(rest)) => break,
-                None => at += 1,
+            if !self.starts[usize::from(rest[0])] {
+                at += 1;
+                continue;
             }
+            let found = |cut: bool| {
+                let longest = |needle: &&Zeroizing<Vec<u8>>| match cut {
+                    true => needle.len() > rest.len() && needle.starts_with(rest),
+                    false => rest.starts_with(needle),
+                };
+                let found = self
+                    .needles
+                    .iter()
+                    .filter(longest)
+                    .map(|needle| needle.len());
+                found.max().map(|length| length.min(rest.len()))
+            };
+            let cut = found(true);
+            if cut.is_some() && !last {
+                break;
+            }
+            let hit = found(false).max(cut.filter(|length| *length >= cut_min));
+            if let Some(length) = hit {
+                shown.extend_from_slice(&self.held[plain..at]);
+                shown.extend_from_slice(BLANK.as_bytes());
+                plain = at + length;
+            }
+            at += hit.unwrap_or(1);
         }
         shown.extend_from_slice(&self.held[plain..at]);
         self.held = self.held[at..].to_vec().into();
         shown
     }
-
-    /// What is left at the end.
-    pub fn end(self) -> Vec<u8> {
-        match self.held.len() {
-            CUT_MIN.. => BLANK.into(),
-            _ => self.held.to_vec(),
-        }
-    }
 }
 
-/// A secret as it is, and as it stands in URLs, in JSON and in base64.
+/// A secret as it is, and as it stands in URLs, in JSON, in HTML and in base64.
 fn forms(secret: &Secret) -> Vec<Zeroizing<Vec<u8>>> {
     let text = secret.expose();
     let json = serde_json::Value::from(text).to_string();
-    let json = &json[1..json.len() - 1];
-    let escaped = percent(text);
-    let lower = escaped
-        .split_inclusive('%')
-        .map(|part| match part.char_indices().nth(2) {
-            Some((end, _)) => [&part[..end].to_lowercase(), &part[end..]].concat(),
-            None => part.to_owned(),
-        });
-    let lower: String = lower.collect();
-    let escapes = [escaped, lower, json.to_owned(), json.replace('/', "\\/")];
-    let mut forms: Vec<Zeroizing<Vec<u8>>> = vec![text.as_bytes().to_vec().into()];
-    forms.extend(escapes.map(|form| form.into_bytes().into()));
+    let json = json[1..json.len() - 1].to_owned();
+    let mut html = text.replace('&', "&amp;").replace('"', "&quot;");
+    html = html.replace('<', "&lt;").replace('>', "&gt;");
+    let upper = percent(text);
+    let mut parts = upper.split('%');
+    let mut lower = parts.next().unwrap_or_default().to_owned();
+    parts.for_each(|part| lower.extend(["%", &part[..2].to_lowercase(), &part[2..]]));
+    let slashes = json.replace('/', "\\/");
+    let mut forms: Vec<Zeroizing<Vec<u8>>> = [text.to_owned(), json, slashes, html, upper, lower]
+        .map(|form| form.into_bytes().into())
+        .into();
     // Inside a longer base64 text, without the digits that it shares with its neighbours.
     for offset in 0..3 {
         let padded = Zeroizing::new([&[0; 2][..offset], text.as_bytes()].concat());
-        let digits = (offset * 8).div_ceil(6)..padded.len() * 8 / 6;
+        let end = padded.len() * 8 / 6;
+        let start = (offset * 8).div_ceil(6).min(end);
         for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
             let encoded = Zeroizing::new(engine.encode(&padded));
-            let own = &encoded.as_bytes()[digits.start.min(digits.end)..digits.end];
-            forms.push(own.to_vec().into());
+            forms.push(encoded.as_bytes()[start..end].to_vec().into());
         }
     }
     forms.retain(|form| form.len() >= OWN_TEXT_MIN);
@@ -136,6 +160,11 @@ mod tests {
         assert_eq!(masked(&[TOKEN], &[b"tok+", b"en/", b"7="]), b"***");
         assert_eq!(masked(&[TOKEN], &[b"tok+e"]), b"tok+e");
         assert_eq!(masked(&["abcabd"], &[b"abcabcabd"]), b"abc***");
+        // One that begins another one.
+        let two = ["token", "token-and-more"];
+        assert_eq!(masked(&two, &[b"a token", b"-and-more b"]), b"a *** b");
+        assert_eq!(masked(&two, &[b"a token", b"-an b"]), b"a ***-an b");
+        assert_eq!(masked(&two, &[b"a token", b"-a"]), b"a ***-a");
     }
 
     #[test]
