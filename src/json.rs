@@ -79,9 +79,12 @@ impl Formatter for Harmless {
     }
 }
 
+/// The largest text that is indented, in bytes.
+const INDENTED_MAX: usize = 16 * 1024 * 1024;
+
 /// A JSON text of others with a member a line, its numbers digit by digit, for a person at a terminal; `None` if it is
-/// no JSON. All lines but the first begin `depth` steps to the right.
-pub fn indented(text: &[u8], color: bool, mut depth: usize) -> Option<String> {
+/// not JSON, or would take too much room.
+pub fn indented(text: &[u8], color: bool) -> Option<String> {
     let text = std::str::from_utf8(text).ok()?.trim();
     serde_json::from_str::<IgnoredAny>(text).ok()?;
     let paint = |color_of: AnsiColor, word: &str| match color {
@@ -91,9 +94,11 @@ pub fn indented(text: &[u8], color: bool, mut depth: usize) -> Option<String> {
         }
         false => word.to_owned(),
     };
-    let mut out = "  ".repeat(depth);
-    let mut rest = text;
+    let (mut out, mut rest, mut depth) = (String::new(), text, 0_usize);
     while let Some(first) = rest.chars().next() {
+        if out.len() > INDENTED_MAX {
+            return None;
+        }
         let length = match first {
             '"' => string(rest),
             '{' | '[' | '}' | ']' | ',' | ':' => 1,

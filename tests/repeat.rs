@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crmauth::http::{Effect, Http, Method, Proxies, Request};
-use crmauth::lifecycle::{Account, Active, Services};
+use crmauth::lifecycle::{Account, Active, Services, Want};
 use crmauth::report::{Manner, Report};
 use crmauth::settings::{self, Sources};
 use crmauth::store::Store;
@@ -128,7 +128,7 @@ impl Model {
     }
 
     fn answer(&mut self, target: &str, head: &str, body: &str) -> Answer {
-        let session = self.session(target, head);
+        let session = self.session(target, head, body);
         if let Some(case) = target.split("case=").nth(1) {
             let case = case.split('&').next().and_then(|case| case.parse().ok());
             return self.user(case.expect("a number"), &session);
@@ -157,7 +157,7 @@ impl Model {
     }
 
     /// The session that a request carries.
-    fn session(&self, target: &str, head: &str) -> String {
+    fn session(&self, target: &str, head: &str, body: &str) -> String {
         let between = |text: &str, start: &str| {
             let rest = text.split(start).nth(1).unwrap_or_default();
             rest.split(['&', '?', '\r', ' '])
@@ -166,7 +166,7 @@ impl Model {
                 .to_owned()
         };
         match self.system {
-            "gluo" => between(target, "sessionName="),
+            "gluo" => between(&[target, "&", body].concat(), "sessionName="),
             "hellocloud" => between(head, "Bearer "),
             _ => between(target, "Usuario/"),
         }
@@ -409,7 +409,10 @@ fn in_process(system: &'static str, seed: u64, cases: usize) -> Model {
                     _ => request,
                 }
             };
-            let Ok((_, mut answer, _)) = account.exchange(make, Duration::ZERO).await else {
+            let Ok(login) = account.session(&Want::Usable(Duration::ZERO)).await else {
+                continue;
+            };
+            let Ok((_, mut answer, _)) = login.exchange(make).await else {
                 continue;
             };
             while let Ok(Some(_)) = answer.response.next().await {}

@@ -6,7 +6,7 @@ use crmauth::declaration::Placement;
 use serde_json::{Value, json};
 
 use crate::api::{TOKEN, logged_in, login, machine_at, ok, path};
-use crate::support::machine::{installed, mode};
+use crate::support::machine::{feed, installed, mode};
 use crate::support::sandbox::Servers;
 use crate::support::server::Received;
 use crate::support::stored::{five_at, systems};
@@ -176,9 +176,9 @@ fn what_cannot_be_sent_is_refused_before_anything_is() {
         ),
         (long("-F a[=1"), "brackets that name no member"),
         (long("-F a[]=1"), "brackets that name no member"),
-        (long("-F a=@latin1"), "is no UTF-8 text"),
+        (long("-F a=@latin1"), "is not UTF-8 text"),
         (long("-F a=@none"), "none, which -F names, cannot be read"),
-        (long("-F a=@- -F b=@-"), "@- stands twice"),
+        (long("-F a=@- -F b=@-"), "@- is given twice"),
         (long("-d @- --upload b=@-"), "cannot be used with"),
         (long("--upload a=b"), "NAME=@FILE"),
         (
@@ -187,15 +187,18 @@ fn what_cannot_be_sent_is_refused_before_anything_is() {
         ),
         (
             long("-d x --retry 1"),
-            "--retry repeats GET, HEAD and OPTIONS",
+            "--retry repeats only GET, HEAD and OPTIONS",
         ),
         (long("--paginate -X POST"), "--paginate asks with GET"),
         (long("--paginate -i"), "cannot be used with"),
         (
             long("-Q page[number]=x --paginate"),
-            "page[number] is no number",
+            "page[number] is not a number",
         ),
-        ("api zeev /x --paginate".to_owned(), "Zeev has no pages"),
+        (
+            "api zeev /x --paginate".to_owned(),
+            "--paginate knows no pages of Zeev",
+        ),
         (
             "api gluo /x --paginate".to_owned(),
             "goes through the rows of a query",
@@ -408,7 +411,7 @@ fn a_wrong_path_and_a_wrong_method_are_told_apart() {
         .says(&["links in SuiteCRM's answers lack Api/: ask for /Api/V8/module/Accounts"]);
     machine
         .run("api hellocloud /Api/V8/module/Accounts")
-        .says(&["GET is not taken there; -X METHOD names another one"]);
+        .says(&["that path does not take GET; -X METHOD chooses another method"]);
 }
 
 #[test]
@@ -600,4 +603,220 @@ fn a_record_that_is_made_can_be_read_back() {
             .expect("a user")["UserName"],
         "ana"
     );
+}
+
+/// What an answer means that says no, or nothing, with a status that says something else.
+#[test]
+fn what_a_system_says_counts_and_not_its_status_alone() {
+    const FATAL: &str = "<br />\n<b>Fatal error</b>: Uncaught TypeError in /var/www/x.php";
+    const AROUND: &str = "the server printed text around its JSON";
+    let html = |body: &str| Reply::http(200, "text/html", body);
+    let notices = "<br />\n<b>Warning</b>: x in /a.php<br />\n".repeat(5000);
+    let data =
+        json!({"success": true, "result": [{"a": "Fatal error".repeat(20_000)}]}).to_string();
+    let location = [("Location", "Location: index.php?action=Error&module=Users")];
+    for (system, reply, code, said) in [
+        (
+            "hellocloud",
+            Reply::with_headers(301, &location, ""),
+            1,
+            "the session may not do this",
+        ),
+        (
+            "broker",
+            Reply::json(200, r#"{"CodigoRetorno":7,"MensagemRetorno":"Sem saldo"}"#),
+            1,
+            "Sem saldo",
+        ),
+        ("broker", Reply::json(200, r#"{"codigoRetorno":1}"#), 0, ""),
+        (
+            "gluo",
+            html("Sorry! Attempt to access restricted file."),
+            6,
+            "failed",
+        ),
+        ("gluo", html(&format!("{notices}{data}")), 0, AROUND),
+        ("gluo", html(&format!("{data}{notices}")), 0, AROUND),
+        ("gluo", Reply::json(200, &data), 0, ""),
+        ("gluo", html(&format!("{notices}{FATAL}")), 6, "failed"),
+        (
+            "gluo",
+            html(&format!(
+                "<br />\n<b>Notice</b>: x\n{}",
+                json!({"success": true})
+            )),
+            0,
+            AROUND,
+        ),
+        (
+            "hellocloud",
+            html(&format!(
+                "{}<br />\n<b>Deprecated</b>: x",
+                json!({"data": []})
+            )),
+            0,
+            AROUND,
+        ),
+    ] {
+        let (_server, machine, _) = logged_in(system, [reply]);
+        let outcome = machine.run_args(&["api", system, path(system)]);
+        let begin = &outcome.stdout[..outcome.stdout.len().min(80)];
+        assert_eq!(outcome.code, code, "{system} {begin}: {}", outcome.stderr);
+        assert_eq!(
+            outcome.stderr.is_empty(),
+            said.is_empty(),
+            "{system} {begin}: {}",
+            outcome.stderr
+        );
+        outcome.says(&[said]);
+    }
+    for system in systems() {
+        let mut replies = vec![html(FATAL)];
+        // Gluocrm's session may have lost its user: it is asked.
+        replies.extend(
+            (system == "gluo")
+                .then(|| Reply::json(200, json!({"success": true, "result": {}}).to_string())),
+        );
+        let (_server, machine, _) = logged_in(system, replies);
+        let outcome = machine.run_args(&["api", system, path(system)]);
+        assert_eq!(
+            (outcome.code, outcome.stdout.as_str()),
+            (6, FATAL),
+            "{system}: {}",
+            outcome.stderr
+        );
+        outcome.says(&["its program ended without an answer"]);
+    }
+}
+
+#[test]
+fn a_form_that_is_posted_takes_the_session_and_nothing_else_does() {
+    for (arguments, in_body) in [
+        (&["-d", "a=b"][..], true),
+        (&["-X", "POST"], true),
+        (
+            &[
+                "-d",
+                "a=b",
+                "-H",
+                "Content-Type: Application/X-WWW-Form-Urlencoded; charset=utf-8",
+            ],
+            true,
+        ),
+        (&["-d", "{}", "-H", "Content-Type: application/json"], false),
+        (&["-d", "a=b", "-X", "PUT"], false),
+        (&["-F", "a=b", "-X", "GET"], false),
+    ] {
+        let (server, machine, before) = logged_in("gluo", [Reply::json(200, "{}")]);
+        machine
+            .run_args(&[&["api", "gluo", "/x"], arguments].concat())
+            .answer();
+        let request = &server.received()[before];
+        let places = [&request.target, &request.body].map(|text| text.contains("sessionName="));
+        assert_eq!(places, [!in_body, in_body], "{arguments:?}: {request:?}");
+    }
+}
+
+/// A file is read as it is sent, and once more where the session was dead.
+#[test]
+fn files_of_any_size_are_sent_and_sent_again() {
+    let mut replies = vec![demo::of("gluo").dead()];
+    replies.extend(login("gluo", "Nw2token"));
+    replies.push(ok("done"));
+    let (server, machine, before) = logged_in("gluo", replies);
+    let content: String = (0..40_000).map(|n| format!("{n:>7}\n")).collect();
+    machine.write("big", &content);
+    machine.run("api gluo /x -F a=b --upload big=@big").answer();
+    let sent = server.received().split_off(before);
+    let [first, .., last] = &sent[..] else {
+        panic!("{sent:?}")
+    };
+    for (request, token) in [(first, TOKEN), (last, "Nw2token")] {
+        assert!(request.body.contains(&content));
+        assert!(
+            request
+                .body
+                .contains(&format!("name=\"sessionName\"\r\n\r\n{token}\r\n"))
+        );
+        assert_eq!(
+            request.header("content-length"),
+            Some(request.body.len().to_string().as_str())
+        );
+    }
+
+    let (server, machine, before) = logged_in("zeev", [ok("1"), ok("2"), ok("3")]);
+    machine.write("big", &content);
+    machine.run("api zeev /x -d @big").answer();
+    machine.run_args(&["api", "zeev", "/x", "-d", ""]).answer();
+    let mut piped = machine.start({
+        let mut command = machine.command(&["api", "zeev", "/x", "-F", "a=@-"]);
+        command.stdin(std::process::Stdio::piped());
+        command
+    });
+    feed(&mut piped, "@ana");
+    assert_eq!(machine.end(piped).answer(), "3");
+    let bodies: Vec<_> = server
+        .received()
+        .split_off(before)
+        .into_iter()
+        .map(|sent| sent.body)
+        .collect();
+    assert_eq!(bodies, [content.as_str(), "", r#"{"a":"@ana"}"#]);
+    fs::File::create(machine.path("huge"))
+        .and_then(|file| file.set_len(1 << 30))
+        .expect("a file");
+    let outcome = machine.run("api zeev /x -F a=@huge");
+    outcome.fails(2, &["larger than 32 MiB"]);
+}
+
+/// Pages share one session, also where nothing can be stored; a page that comes again ends the list.
+#[test]
+fn pages_need_one_login() {
+    let page = |n: usize, more: bool| {
+        let next = more.then_some("x");
+        Reply::json(
+            200,
+            json!({"data": rows(n, n + 2), "links": {"next": next}}).to_string(),
+        )
+    };
+    let mut replies = login("hellocloud", TOKEN);
+    replies.extend([page(0, true), page(2, true), page(4, false)]);
+    let server = Server::start(replies);
+    let machine = machine_at(&server);
+    let outcome = machine.run("api hellocloud /Api/V8/module/Accounts --paginate --no-store");
+    let found: Value = serde_json::from_str(outcome.answer()).expect("JSON");
+    assert_eq!(found, json!(rows(0, 6)));
+
+    let (_server, machine, _) = logged_in("hellocloud", [page(0, true), page(0, true)]);
+    machine
+        .run("api hellocloud /x --paginate")
+        .says(&["the same page twice"]);
+
+    let note = "<br />\n<b>Deprecated</b>: x in /a.php<br />\n";
+    let odd = |n: usize, more: bool| {
+        let body = json!({"data": rows(n, n + 1), "links": {"next": more.then_some("x")}});
+        Reply::http(200, "text/html", format!("{body}{note}"))
+    };
+    let (_server, machine, _) = logged_in("hellocloud", [odd(0, true), odd(1, false)]);
+    let outcome = machine.run("api hellocloud /x --paginate");
+    assert_eq!(
+        serde_json::from_str::<Value>(&outcome.stdout).expect("JSON"),
+        json!(rows(0, 2))
+    );
+    assert_eq!(
+        outcome.stderr.matches("text around its JSON").count(),
+        1,
+        "{}",
+        outcome.stderr
+    );
+    for (status, body, code, said) in [
+        (200, r#"{"data":{"id":"1"}}"#, 6, "contains no list"),
+        (500, r#"{"data":[]}"#, 6, "HTTP 500"),
+        (200, "<html>", 6, "contains no list"),
+    ] {
+        let (_server, machine, _) = logged_in("hellocloud", [Reply::json(status, body)]);
+        machine
+            .run("api hellocloud /x --paginate")
+            .fails(code, &[said]);
+    }
 }

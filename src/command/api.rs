@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use super::{Run, TargetName, seconds_or_none, target_help, targets};
 use crate::error::{Cause, Error, Result, error};
-use crate::http::{random_part, response};
+use crate::http::random_part;
+use crate::http::response;
 use crate::i18n::tr;
-use crate::lifecycle::{Account, Active, Answer};
+use crate::lifecycle::{Account, Active, Answer, Want};
 use crate::provider::Provider;
 use arguments::Typed;
 use pages::List;
@@ -90,13 +91,14 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let (services, sources, _servers) = run.services().await?;
     let mut out = Out::open(args, run, &sources)?;
     let account = Account::find(&services, &sources, target, args.person.as_deref()).await?;
+    let login = account.session(&Want::Usable(args.min_ttl)).await?;
     let sender = Sender { args, run };
     if let Some(list) = list {
-        let written = list.write(&sender, typed, account, &mut out).await;
+        let written = list.write(&sender, typed, login, &mut out).await;
         out.end(written.is_ok(), run).await?;
         return written.map_err(named);
     }
-    let (login, mut answer, lost) = sender.send(account, &typed).await?;
+    let (login, mut answer, lost) = sender.send(login, &typed).await?;
     let passed = out.pass_on(args.include, &mut answer).await;
     out.end(passed.is_ok(), run).await?;
     let verdict = passed.and_then(|()| verdict(&answer, &login.account, &typed));
@@ -117,27 +119,27 @@ impl Sender<'_> {
     /// Sends a request, and again after a while where the server is away and `--retry` allows it.
     async fn send<'a>(
         &self,
-        mut account: Account<'a>,
+        mut login: Active<'a>,
         typed: &Typed,
     ) -> Result<(Active<'a>, Answer, Option<Error>)> {
-        let (args, timeout) = (self.args, self.run.global.timeout);
-        for tried in 0.. {
-            let make = |login: &Active<'_>| typed.with(login);
-            let (login, answer, lost) = account.exchange(make, args.min_ttl).await?;
+        let timeout = self.run.global.timeout;
+        let mut tried = 0;
+        loop {
+            let (active, answer, lost) = login.exchange(|login| typed.with(login)).await?;
             let pause = match answer.response.retry_after {
                 Some(wait) => Duration::from_secs(wait),
                 None => (PAUSE * 2u32.pow(tried.min(6)) + random_part(PAUSE)).min(timeout),
             };
             let away = matches!(answer.response.status, 429 | 502..=504);
-            if !away || tried >= u32::from(args.retry) || pause > timeout {
-                return Ok((login, answer, lost));
+            if !away || tried >= u32::from(self.args.retry) || pause > timeout {
+                return Ok((active, answer, lost));
             }
-            account = login.account.again();
-            account.note(tr!("asking again in {wait} ms", wait = pause.as_millis()));
+            let wait = pause.as_millis();
+            active.account.note(tr!("asking again in {wait} ms", wait));
             tokio::time::sleep(pause).await;
-            account = account.again();
+            login = active.again();
+            tried += 1;
         }
-        unreachable!("tries are counted up to --retry")
     }
 }
 
@@ -148,19 +150,18 @@ fn verdict(answer: &Answer, account: &Account<'_>, typed: &Typed) -> Result<u8> 
     if response.refused_in_front(target.spec.refuses_in_json) {
         return Err(response::in_front(host, status));
     }
-    if answer.is_whole() {
-        if let Some(object) = response.any_object() {
-            object
-                .oddities()
-                .iter()
-                .for_each(|oddity| account.warn(oddity.clone()));
+    warn_of_oddities(answer, account);
+    let explained = answer.whole.then(|| account.provider.explain(response));
+    match explained.flatten() {
+        Some(error) if matches!(status, 401 | 403) && error.cause == Cause::Rejected => {}
+        Some(error) => return Err(error),
+        // Where a long answer is JSON, any words may be in it.
+        None if (answer.whole || text_before(&response.body) == Some(false))
+            && response.crashed() =>
+        {
+            return Err(response::server_failed(host, status));
         }
-        match account.provider.explain(response) {
-            Some(error) if matches!(status, 401 | 403) && error.cause == Cause::Rejected => {}
-            Some(error) => return Err(error),
-            None if response.crashed() => return Err(response::server_failed(host, status)),
-            None => {}
-        }
+        None => {}
     }
     // 304 answers a condition of the request's own; it leads nowhere.
     if response.is_success() || status == 304 {
@@ -177,7 +178,7 @@ fn verdict(answer: &Answer, account: &Account<'_>, typed: &Typed) -> Result<u8> 
             target
         )),
         Cause::NotFound if status == 405 => error.hint(tr!(
-            "{method} is not taken there; -X METHOD names another one",
+            "that path does not take {method}; -X METHOD chooses another method",
             method = typed.method
         )),
         Cause::NotFound => error.hint(tr!("is PATH right? It is joined to the target's URL")),
@@ -189,4 +190,29 @@ fn verdict(answer: &Answer, account: &Account<'_>, typed: &Typed) -> Result<u8> 
         }
         _ => error.hint(tr!("the answer's body may say more")),
     })
+}
+
+/// Warns of what a program that reads JSON would stumble over; whether there was any.
+fn warn_of_oddities(answer: &Answer, account: &Account<'_>) -> bool {
+    let body = answer.response.body.trim_ascii();
+    let text_after = body.starts_with(b"{") && body.ends_with(b">");
+    let oddities = match answer.response.any_object().filter(|_| answer.whole) {
+        Some(object) => object.oddities().to_vec(),
+        None if !answer.whole && (text_after || text_before(body) == Some(true)) => {
+            vec![tr!(
+                "the server printed text around its JSON (PHP display_errors?)"
+            )]
+        }
+        None => Vec::new(),
+    };
+    oddities
+        .iter()
+        .for_each(|oddity| account.warn(oddity.clone()));
+    !oddities.is_empty()
+}
+
+/// Whether JSON may come after text such as PHP's notices, if an answer begins with that.
+fn text_before(body: &[u8]) -> Option<bool> {
+    let body = body.trim_ascii();
+    matches!(body.first(), Some(b'<' | b'A'..=b'Z')).then(|| body.ends_with(b"}"))
 }

@@ -9,8 +9,6 @@ pub(crate) use field::field;
 pub use field::{COMMON, Default, FLAG, Field, Group, Kind, Need, is_on};
 pub use target::{Settings, Target};
 
-use serde_json::{Map, Value};
-
 use crate::error::Result;
 use crate::i18n::{Text, tr};
 pub use crate::url::BaseUrl;
@@ -169,12 +167,11 @@ pub type Query = Vec<(String, String)>;
 /// A list that comes page by page.
 #[derive(Debug)]
 pub struct Pages {
-    /// The answer's member that contains the rows.
-    pub rows: &'static str,
     /// Makes a query's parameters ask for a page, counted from 0; an error where they ask for no list.
     pub ask: fn(Query, usize) -> Result<Query>,
-    /// Whether another page follows this answer, with so many rows.
-    pub more: fn(&Map<String, Value>, usize) -> bool,
+    /// Finds the rows in an answer's JSON: their array as it stands there, how many they are, and whether another page
+    /// follows.
+    pub read: fn(&str) -> Option<(&str, usize, bool)>,
 }
 
 /// Sets of fields of which one is used.

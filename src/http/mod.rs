@@ -27,7 +27,7 @@ use crate::error::{Cause, Error, Result, error};
 use crate::http::response::Response;
 use crate::i18n::tr;
 use crate::report::Report;
-use crate::secret::BLANK;
+use crate::secret::{BLANK, names_secret};
 use connect::{is_private, is_public};
 use connections::{Connection, Route};
 use failure::{Failure, Outcome, cause_of_proxy, explain, explain_connect};
@@ -47,7 +47,7 @@ pub use hyper::header::{
 pub use proxy_url::Proxies;
 pub use request::{Effect, Request, is_harmless};
 pub use retry::random_part;
-pub use stream::Rest;
+pub use stream::{Part, Rest};
 pub use transcript::Transcript;
 
 /// A target's way to its server: its origin and no other, until its deadline.
@@ -192,14 +192,12 @@ impl Channel<'_> {
         }
         let head = outcome.as_ref().map(Response::head).unwrap_or_default();
         for line in head.lines().filter(|line| !line.is_empty()) {
-            let line = match line.split_once(": ") {
-                Some((name @ ("set-cookie" | "location" | "link" | "refresh"), _)) => {
-                    [name, ": ", BLANK].concat()
-                }
-                _ => line.to_owned(),
-            };
-            self.report
-                .trace_foreign(self.target, &["< ", &line].concat());
+            let (name, value) = line.split_once(": ").unwrap_or((line, ""));
+            let hidden = ["location", "link", "refresh"].contains(&name) || names_secret(name);
+            let shown = if hidden { BLANK } else { value };
+            let colon = if name.len() < line.len() { ": " } else { "" };
+            let line = ["< ", name, colon, shown].concat();
+            self.report.trace_foreign(self.target, &line);
         }
     }
 

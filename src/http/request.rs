@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http_body_util::{Either, Full};
+use http_body_util::Either;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{
     ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue,
@@ -14,11 +14,10 @@ use hyper::{Method, Uri};
 use percent_encoding::percent_decode_str;
 use tokio::time::Instant;
 use url::{Position, Url};
-use zeroize::Zeroizing;
 
 use super::connections::Route;
 use super::header::host_of;
-use super::stream::{Payload, Upload};
+use super::stream::{Part, Parts, Payload, Upload};
 use crate::error::{Result, error};
 use crate::i18n::{Text, tr};
 use crate::secret::{BLANK, Secret};
@@ -41,23 +40,17 @@ pub struct Request {
     pub(super) method: Method,
     pub(super) url: Url,
     pub(super) headers: Vec<(HeaderName, Secret)>,
-    pub(super) body: Option<Zeroizing<Vec<u8>>>,
-    passed: Option<Passed>,
+    body: Vec<Part>,
+    /// A body in place of that, which can be sent once.
+    stream: Option<Cell<Option<Upload>>>,
+    /// When the last part of a body that comes while it is sent was sent.
+    moved: Arc<Mutex<Instant>>,
+    /// Somebody else's headers, to which nothing is added but `headers`.
+    passed: Option<HeaderMap>,
     pub(super) secrets: Vec<Secret>,
     pub(super) repeatable: bool,
     effect: Effect,
 }
-
-/// Somebody else's request, to which nothing is added but `headers`.
-struct Passed {
-    headers: HeaderMap,
-    body: Bytes,
-    /// A body in place of that.
-    stream: Option<Stream>,
-}
-
-/// A body that can be sent once, and when the last part of it was.
-type Stream = (Cell<Option<Upload>>, Arc<Mutex<Instant>>);
 
 /// The effect that a request may have had if its answer is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +69,9 @@ impl Request {
             method,
             url,
             headers: Vec::new(),
-            body: None,
+            body: Vec::new(),
+            stream: None,
+            moved: Arc::new(Mutex::new(Instant::now())),
             passed: None,
             secrets: Vec::new(),
             repeatable: false,
@@ -104,33 +99,40 @@ impl Request {
     }
 
     #[must_use]
-    pub fn body(mut self, body: &[u8]) -> Self {
-        self.body = Some(body.to_vec().into());
+    pub fn body(self, body: &[u8]) -> Self {
+        self.parts(vec![Part::bytes(body.to_vec())])
+    }
+
+    /// A body in parts, of which files are read as they are sent.
+    #[must_use]
+    pub fn parts(mut self, parts: Vec<Part>) -> Self {
+        self.body = parts;
         self
+    }
+
+    /// The body's bytes, where they are at hand.
+    pub(super) fn bytes(&self) -> Option<&[u8]> {
+        match &self.body[..] {
+            [Part::Bytes(bytes)] => Some(bytes),
+            _ => None,
+        }
     }
 
     /// Passes somebody else's headers and body on as they are.
     #[must_use]
     pub fn pass(mut self, headers: HeaderMap, body: Bytes) -> Self {
-        self.passed = Some(Passed {
-            headers,
-            body,
-            stream: None,
-        });
+        self.body = vec![Part::Bytes(body)];
+        self.passed = Some(headers);
         self
     }
 
     /// Passes headers on and a body as it comes, of which a part was read before. While it moves, the answer may take
     /// its time.
     #[must_use]
-    pub fn stream(self, headers: HeaderMap, read: Bytes, rest: Incoming) -> Self {
-        let moved = Arc::new(Mutex::new(Instant::now()));
-        let upload = Upload::new(read, rest, Arc::clone(&moved));
-        let mut request = self.pass(headers, Bytes::new());
-        if let Some(passed) = &mut request.passed {
-            passed.stream = Some((Cell::new(Some(upload)), moved));
-        }
-        request
+    pub fn stream(mut self, headers: HeaderMap, read: Bytes, rest: Incoming) -> Self {
+        let upload = Upload::new(read, rest, Arc::clone(&self.moved));
+        self.stream = Some(Cell::new(Some(upload)));
+        self.pass(headers, Bytes::new())
     }
 
     pub fn url(&self) -> &Url {
@@ -152,13 +154,13 @@ impl Request {
 
     /// Until when the answer may take, where a body is on its way: `patience` after its last part.
     pub(super) fn extension(&self, patience: Duration) -> Option<Instant> {
-        let (_, moved) = self.passed.as_ref()?.stream.as_ref()?;
-        Some(*moved.lock().ok()? + patience)
+        let moves = self.stream.is_some() || self.bytes().is_none() && !self.body.is_empty();
+        moves.then_some(*self.moved.lock().ok()? + patience)
     }
 
     /// Whether all of it is at hand, to be sent one more time.
     pub(super) fn can_repeat(&self) -> bool {
-        !matches!(&self.passed, Some(passed) if passed.stream.is_some())
+        self.stream.is_none()
     }
 
     pub(super) fn is_passed(&self) -> bool {
@@ -175,7 +177,7 @@ impl Request {
     #[must_use]
     pub fn accept(mut self, media_type: &str) -> Self {
         // Before all but the body's type, so that the order of calls changes no byte on the wire.
-        let place = usize::from(self.body.is_some());
+        let place = usize::from(!self.body.is_empty());
         self.headers
             .insert(place, (ACCEPT, Secret::new(media_type.to_owned())));
         self
@@ -242,8 +244,7 @@ impl Request {
 
     /// The request as it is sent by a route. The body of one that [`Request::can_repeat`] denies is taken.
     pub(super) fn prepare(&self, route: &Route) -> Result<hyper::Request<Payload>> {
-        let passed = self.passed.as_ref();
-        let mut headers = passed.map_or_else(HeaderMap::new, |passed| passed.headers.clone());
+        let mut headers = self.passed.clone().unwrap_or_default();
         for (name, value) in &self.headers {
             headers.append(name, sensitive(value)?);
         }
@@ -273,20 +274,9 @@ impl Request {
             ));
         };
         headers.entry(HOST).or_insert(host);
-        let body = match (&self.body, passed) {
-            (Some(body), _) => Either::Left(body.to_vec().into()),
-            (
-                None,
-                Some(Passed {
-                    stream: Some((upload, _)),
-                    ..
-                }),
-            ) => match upload.take() {
-                Some(upload) => Either::Right(upload),
-                None => Either::Left(Full::default()),
-            },
-            (None, Some(Passed { body, .. })) => Either::Left(body.clone().into()),
-            (None, None) => Either::Left(Full::default()),
+        let body = match self.stream.as_ref().and_then(Cell::take) {
+            Some(upload) => Either::Right(upload),
+            None => Either::Left(Parts::new(&self.body, &self.moved)),
         };
         let mut request = hyper::Request::new(body);
         *request.method_mut() = self.method.clone();

@@ -100,7 +100,7 @@ impl Draw<'_> {
             "query": pairs(request.url.query_pairs()),
             "headers": self.headers(headers),
         });
-        if let Some(body) = &request.body {
+        if let Some(body) = request.bytes() {
             drawn["body"] = match serde_json::from_slice::<Map<String, Value>>(body) {
                 Ok(fields) => fields
                     .iter()

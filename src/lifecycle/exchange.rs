@@ -1,7 +1,5 @@
 //! A request of the user's own with the session where the system wants it, and what its answer says of the session.
 
-use std::time::Duration;
-
 use url::Url;
 
 use super::account::Account;
@@ -18,27 +16,30 @@ use crate::secret::percent;
 /// but PHP may print a lot before them.
 const HELD_BACK_MAX: usize = 64 * 1024;
 
+/// How much of the end of a longer one is kept.
+const TAIL: usize = 512;
+
 /// An answer, as much of it read as it takes to judge the session by it.
 pub struct Answer {
     pub response: Response,
     pub judgement: Judgement,
     /// Why no more of it came.
     pub broken: Option<Error>,
+    /// Whether all that has come of the body is kept.
+    pub whole: bool,
     /// Whether its request may have changed something.
     changes: bool,
 }
 
 impl Answer {
-    /// Keeps what comes of the body later, as long as that is short enough to say what the answer means.
+    /// Keeps what comes of the body later, or the beginning and the end where there is too much of it.
     pub fn keep(&mut self, part: &[u8]) {
-        if self.is_whole() {
-            self.response.body.extend_from_slice(part);
+        let body = &mut self.response.body;
+        body.extend_from_slice(part);
+        if body.len() > HELD_BACK_MAX + TAIL {
+            body.drain(HELD_BACK_MAX..body.len() - TAIL);
+            self.whole = false;
         }
-    }
-
-    /// Whether all that has come of the body is kept.
-    pub fn is_whole(&self) -> bool {
-        self.response.body.len() <= HELD_BACK_MAX
     }
 
     /// One that says nothing of the session, since its request carried none.
@@ -47,6 +48,7 @@ impl Answer {
             response,
             judgement: Judgement::Alive,
             broken: None,
+            whole: true,
             changes: false,
         }
     }
@@ -82,19 +84,18 @@ fn doubt(error: Error, changes: bool) -> Error {
     }
 }
 
-impl<'a> Account<'a> {
-    /// Sends a request with a usable session and judges that by the answer. A dead one is replaced, and the request sent
-    /// once more unless it may have been carried out and changes something. The error says why there is no other session.
+impl<'a> Active<'a> {
+    /// Sends a request and judges the session by the answer. A dead one is replaced, and the request sent once more
+    /// unless it may have been carried out and changes something. The error says why there is no other session.
     pub async fn exchange(
         self,
         make: impl Fn(&Active<'_>) -> Request,
-        min_ttl: Duration,
     ) -> Result<(Active<'a>, Answer, Option<Error>)> {
-        let login = self.session(&Want::Usable(min_ttl)).await?;
-        let answer = login.ask(&make(&login)).await?;
+        let answer = self.ask(&make(&self)).await?;
         if answer.judgement == Judgement::Alive {
-            return Ok((login, answer, None));
+            return Ok((self, answer, None));
         }
+        let login = self;
         let account = login.account.again();
         account.note(tr!("the answer looks like that of a dead session"));
         let want = Want::InsteadOf {
@@ -120,6 +121,15 @@ impl<'a> Account<'a> {
                 Ok((login, answer, Some(lost)))
             }
         }
+    }
+}
+
+impl<'a> Active<'a> {
+    /// The same session for another request, which has `--timeout` of its own.
+    #[must_use]
+    pub fn again(self) -> Self {
+        let account = self.account.again();
+        Self { account, ..self }
     }
 }
 
@@ -199,6 +209,7 @@ impl Account<'_> {
             response,
             judgement,
             broken,
+            whole: true,
             changes,
         }
     }

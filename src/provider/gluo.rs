@@ -7,6 +7,8 @@ use std::pin::pin;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::{Context, Judgement, Life, LoginError, Match, Probe, Provider, Revocation, by_object};
@@ -119,10 +121,19 @@ pub(super) static PROBE: Probe = Probe {
 const PAGE: usize = 100;
 
 static PAGES: Pages = Pages {
-    rows: "result",
     ask: ask_page,
-    more: |_, rows| rows == PAGE,
+    read: |text| {
+        let Page { result } = serde_json::from_str(text).ok()?;
+        let rows = serde_json::from_str::<Vec<IgnoredAny>>(result.get()).ok()?;
+        Some((result.get(), rows.len(), rows.len() == PAGE))
+    },
 };
+
+#[derive(serde::Deserialize)]
+struct Page<'a> {
+    #[serde(borrow)]
+    result: &'a RawValue,
+}
 
 pub struct Gluo;
 

@@ -17,6 +17,8 @@ use crate::secret::{Fields, Secret};
 use crate::session::{Session, TOKEN_MAX, lifetime};
 use refusal::{accept, admit, is_dead, no_rules, refresh_is_dead};
 
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 use url::Url;
 
 /// Content type and accepted type of every call: seed document.
@@ -123,15 +125,27 @@ pub(super) static PROBE: Probe = Probe {
 };
 
 static PAGES: Pages = Pages {
-    rows: "data",
     ask: ask_page,
-    // On the last page it is null (recording).
-    more: |answer, _| {
-        answer
-            .get("links")
-            .is_some_and(|links| links["next"].is_string())
+    read: |text| {
+        let Page { data, links } = serde_json::from_str(text).ok()?;
+        let rows = serde_json::from_str::<Vec<IgnoredAny>>(data.get()).ok()?;
+        Some((data.get(), rows.len(), links.next.is_some()))
     },
 };
+
+#[derive(serde::Deserialize)]
+struct Page<'a> {
+    #[serde(borrow)]
+    data: &'a RawValue,
+    #[serde(default)]
+    links: Links,
+}
+
+/// On the last page `next` is null (recording).
+#[derive(serde::Deserialize, std::default::Default)]
+struct Links {
+    next: Option<IgnoredAny>,
+}
 
 pub struct HelloCloud;
 
@@ -252,7 +266,7 @@ fn ask_page(mut pairs: Query, page: usize) -> Result<Query> {
     let first = pairs.iter().position(|(name, _)| name == "page[number]");
     let first = first.map_or("1".to_owned(), |at| pairs.remove(at).1);
     let Ok(first) = first.parse::<u32>() else {
-        return Err(error!(Usage, "page[number] is no number"));
+        return Err(error!(Usage, "page[number] is not a number"));
     };
     pairs.push((
         "page[number]".to_owned(),

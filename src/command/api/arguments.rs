@@ -2,7 +2,7 @@
 
 use super::super::Run;
 use super::Args;
-use super::body::{Body, encoded};
+use super::body::{Body, FORM, encoded, pair};
 use crate::declaration::{Placement, Target};
 use crate::error::{Cause, Error, Result, error};
 use crate::http::{ACCEPT, CONTENT_TYPE, Effect, HeaderName, Method, Request, is_harmless};
@@ -55,8 +55,8 @@ impl Typed {
         }
         if args.retry > 0 && !typed.is_harmless() {
             return Err(error!(
-                Usage, "--retry repeats GET, HEAD and OPTIONS, and no {method}", method = typed.method;
-                hint "what may have changed something is not sent twice"
+                Usage, "--retry repeats only GET, HEAD and OPTIONS, not {method}", method = typed.method;
+                hint "a request that may have changed something is not sent twice"
             ));
         }
         Ok(typed)
@@ -70,17 +70,25 @@ impl Typed {
         self.headers.iter().any(|(other, _)| other == name)
     }
 
+    /// Whether it is a POST whose body takes one more field.
+    fn is_form(&self) -> bool {
+        let mut types = self
+            .headers
+            .iter()
+            .filter(|(name, _)| *name == CONTENT_TYPE);
+        let is_form = |(_, value): &(HeaderName, Secret)| {
+            let kind = value.expose().split(';').next().unwrap_or_default();
+            kind.trim().eq_ignore_ascii_case(FORM)
+        };
+        self.method == Method::POST && types.all(is_form)
+    }
+
     /// The request with the session where the system wants it: in the body of a form that is posted, since web servers
     /// write URLs into their logs.
     pub fn with(&self, login: &Active<'_>) -> Request {
         let (spec, token) = (login.target().spec, &login.session.token);
-        let empty = Body::empty();
         let field = match spec.placement {
-            Placement::Query(name)
-                if self.method == Method::POST && !self.has_header(&CONTENT_TYPE) =>
-            {
-                Some((name, token.expose()))
-            }
+            Placement::Query(name) if self.is_form() => Some((name, token.expose())),
             _ => None,
         };
         let url = match field {
@@ -101,16 +109,18 @@ impl Typed {
         if spec.placement == Placement::Bearer {
             request = request.bearer(token);
         }
-        let body = self.body.as_ref().or(field.map(|_| &empty));
-        if let Some(body) = body.filter(|_| !self.has_header(&CONTENT_TYPE)) {
-            request = request.header(CONTENT_TYPE, Secret::new(body.content_type.clone()));
+        let content_type = self.body.as_ref().map(|body| &*body.content_type);
+        let content_type = content_type.or(field.map(|_| FORM));
+        if let Some(content_type) = content_type.filter(|_| !self.has_header(&CONTENT_TYPE)) {
+            request = request.header(CONTENT_TYPE, Secret::new(content_type.to_owned()));
         }
         if spec.content_type.ends_with("json") && !self.has_header(&ACCEPT) {
             request = request.header(ACCEPT, Secret::new(spec.content_type.to_owned()));
         }
-        match body {
-            Some(body) => request.body(&body.bytes(field)),
-            None => request,
+        match (&self.body, field) {
+            (Some(body), _) => request.parts(body.parts(field)),
+            (None, Some((name, value))) => request.body(pair(name, value).as_bytes()),
+            (None, None) => request,
         }
     }
 }

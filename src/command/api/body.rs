@@ -1,23 +1,29 @@
 //! A request's body: the bytes of `-d`, or a form, a JSON object or multipart made of fields and files.
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
+use std::sync::Arc;
 
-use serde::de::IgnoredAny;
-use zeroize::Zeroizing;
+use serde::{Serialize, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::super::Run;
 use super::Args;
 use crate::declaration::Spec;
 use crate::error::{Result, error};
-use crate::i18n::tr;
+use crate::http::Part;
+use crate::i18n::{Text, tr};
 use crate::secret::{hex, percent};
 
-const FORM: &str = "application/x-www-form-urlencoded";
+pub const FORM: &str = "application/x-www-form-urlencoded";
+
+/// What is read into memory, from a pipe or for a field. A regular file may be larger where it is sent as it is.
+const READ_MAX: u64 = 32 * 1024 * 1024;
 
 pub struct Body {
     pub content_type: String,
-    bytes: Zeroizing<Vec<u8>>,
+    parts: Vec<Part>,
     /// What stands between the parts, if it is multipart.
     boundary: Option<String>,
 }
@@ -30,33 +36,27 @@ struct Field {
     json: bool,
 }
 
-/// Fields that nest: a value as JSON, or a table.
-enum Node {
-    Value(String),
-    Table(Vec<(String, Node)>),
-}
-
 impl Body {
     /// What the options ask for; `None`: nothing.
     pub fn read(args: &Args, spec: &Spec, run: &Run<'_>) -> Result<Option<Self>> {
-        let named = args
-            .fields
-            .iter()
-            .chain(&args.json_fields)
-            .chain(&args.uploads);
-        let whole = args.data.iter().filter(|data| *data == "@-").count();
-        if whole + named.filter(|pair| pair.ends_with("=@-")).count() > 1 {
-            return Err(error!(Usage, "stdin can be read once, and @- stands twice"));
+        let options = [&args.fields, &args.json_fields, &args.uploads];
+        let values = options.into_iter().flatten();
+        let values = values.filter_map(|pair| Some(pair.split_once('=')?.1));
+        let all = values.chain(args.data.as_deref());
+        if all.filter(|value| *value == "@-").count() > 1 {
+            return Err(error!(
+                Usage,
+                "stdin can be read only once, and @- is given twice"
+            ));
         }
         if let Some(data) = &args.data {
-            let bytes = read_data("-d", data, run)?;
-            return Ok(Some(Self::new(spec.content_type, bytes)));
+            let part = read_data("-d", data, run)?;
+            return Ok(Some(Self::new(spec.content_type, part)));
         }
         let mut fields = Vec::new();
-        for (option, pairs, json) in [("-F", &args.fields, false), ("-J", &args.json_fields, true)]
-        {
+        for (option, pairs) in [("-F", &args.fields), ("-J", &args.json_fields)] {
             for pair in pairs {
-                fields.push(Field::read(option, pair, json, run)?);
+                fields.push(Field::read(option, pair, run)?);
             }
         }
         Ok(match (args.uploads.is_empty(), spec.content_type) {
@@ -65,21 +65,16 @@ impl Body {
             (true, FORM) => {
                 let pairs = fields.iter().map(|field| pair(&field.name, &field.value));
                 let form = pairs.collect::<Vec<_>>().join("&");
-                Some(Self::new(FORM, form.into_bytes()))
+                Some(Self::new(FORM, Part::bytes(form.into_bytes())))
             }
-            (true, content_type) => Some(Self::new(content_type, object(&fields)?.into_bytes())),
+            (true, content_type) => Some(Self::new(content_type, object(&fields)?)),
         })
     }
 
-    /// An empty form.
-    pub fn empty() -> Self {
-        Self::new(FORM, Vec::new())
-    }
-
-    fn new(content_type: &str, bytes: Vec<u8>) -> Self {
+    fn new(content_type: &str, part: Part) -> Self {
         Self {
             content_type: content_type.to_owned(),
-            bytes: bytes.into(),
+            parts: vec![part],
             boundary: None,
         }
     }
@@ -88,44 +83,49 @@ impl Body {
         self.boundary.is_some()
     }
 
-    /// The bytes, with one more field where it is a form.
-    pub fn bytes(&self, field: Option<(&str, &str)>) -> Zeroizing<Vec<u8>> {
-        let mut bytes = self.bytes.clone();
+    /// The parts, with one more field where it is a form.
+    pub fn parts(&self, field: Option<(&str, &str)>) -> Vec<Part> {
+        let mut end = String::new();
         match (field, &self.boundary) {
             (Some((name, value)), Some(boundary)) => {
-                // Before the line that ends the last part.
-                let end = bytes.len() - boundary.len() - "----\r\n".len();
-                bytes.truncate(end);
-                bytes.extend_from_slice(
-                    part(boundary, &disposition(name), value.as_bytes()).as_slice(),
-                );
-                bytes.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+                end = [&head(boundary, name, ""), value, "\r\n"].concat();
             }
-            (Some((name, value)), None) => {
-                if !bytes.is_empty() {
-                    bytes.push(b'&');
-                }
-                bytes.extend_from_slice(pair(name, value).as_bytes());
-            }
+            (Some((name, value)), None) => end = ["&", &pair(name, value)].concat(),
             (None, _) => {}
         }
-        bytes
+        if let Some(boundary) = &self.boundary {
+            end.extend(["--", boundary, "--\r\n"]);
+        }
+        let mut parts = self.parts.clone();
+        if !end.is_empty() {
+            parts.push(Part::bytes(end.into_bytes()));
+        }
+        parts
     }
 }
 
 impl Field {
-    fn read(option: &'static str, typed: &str, json: bool, run: &Run<'_>) -> Result<Self> {
+    fn read(option: &'static str, typed: &str, run: &Run<'_>) -> Result<Self> {
         let (name, value) = split(option, typed)?;
-        // No file has an empty name.
-        let value = match value {
-            "@" => value.to_owned(),
-            value => String::from_utf8(read_data(option, value, run)?)
-                .map_err(|_| error!(Usage, "{option} {name} is no UTF-8 text", option, name; hint "--upload sends any file"))?,
+        let value = match value.strip_prefix('@') {
+            Some(file) if !file.is_empty() => {
+                let mut bytes = Vec::new();
+                let read = read_data(option, value, run)?.read(&mut bytes, READ_MAX);
+                read.map_err(|error| unreadable(option, file, error))?;
+                String::from_utf8(bytes).map_err(|_| {
+                    error!(
+                        Usage, "{option} {name} is not UTF-8 text", option, name;
+                        hint "--upload sends any file"
+                    )
+                })?
+            }
+            _ => value.to_owned(),
         };
-        if json && serde_json::from_str::<IgnoredAny>(&value).is_err() {
+        let json = option == "-J";
+        if json && serde_json::from_str::<&RawValue>(&value).is_err() {
             return Err(error!(
                 Usage, "-J {name} is not JSON", name;
-                hint "a text is quoted twice, as in -J '{name}=\"…\"', or sent with -F", name
+                hint "a text needs two pairs of quotes, as in -J '{name}=\"…\"'; or send it with -F", name
             ));
         }
         Ok(Self {
@@ -142,7 +142,7 @@ pub fn encoded(option: &str, typed: &str) -> Result<String> {
     split(option, typed).map(|(name, value)| pair(name, value))
 }
 
-fn pair(name: &str, value: &str) -> String {
+pub fn pair(name: &str, value: &str) -> String {
     [&percent(name), "=", &percent(value)].concat()
 }
 
@@ -152,111 +152,125 @@ fn split<'a>(option: &str, typed: &'a str) -> Result<(&'a str, &'a str)> {
 }
 
 /// The text itself, the content of @FILE, or stdin.
-fn read_data(option: &str, data: &str, run: &Run<'_>) -> Result<Vec<u8>> {
+fn read_data(option: &str, data: &str, run: &Run<'_>) -> Result<Part> {
     let Some(name) = data.strip_prefix('@') else {
-        return Ok(data.as_bytes().to_vec());
+        return Ok(Part::bytes(data.as_bytes().to_vec()));
     };
+    let read = || {
+        if name == "-" {
+            return piped(io::stdin().lock());
+        }
+        let file = File::open(run.environment.cwd().join(Path::new(name)))?;
+        match file.metadata()? {
+            // A file below /proc has no length.
+            meta if meta.is_file() && meta.len() > 0 => Ok(Part::File(Arc::new(file), meta.len())),
+            _ => piped(file),
+        }
+    };
+    read().map_err(|error| unreadable(option, name, error))
+}
+
+fn piped(reader: impl Read) -> io::Result<Part> {
     let mut bytes = Vec::new();
-    let read = match name {
-        "-" => std::io::stdin()
-            .lock()
-            .read_to_end(&mut bytes)
-            .map(|_| bytes),
-        name => std::fs::read(run.environment.cwd().join(Path::new(name))),
+    reader.take(READ_MAX + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > READ_MAX {
+        true => Err(io::ErrorKind::FileTooLarge.into()),
+        false => Ok(Part::bytes(bytes)),
+    }
+}
+
+fn unreadable(option: &str, name: &str, error: io::Error) -> crate::error::Error {
+    let what = match name {
+        "-" => tr!("stdin"),
+        name => tr!("{name}", name),
     };
-    read.map_err(|error| {
-        let error = match name {
-            "-" => {
-                error!(Usage, "stdin, which {option} names, cannot be read", option).because(error)
-            }
-            name => error!(
-                Usage,
-                "{name}, which {option} names, cannot be read", name, option
-            )
-            .because(error),
-        };
-        error.hint(tr!("it takes the text itself, @FILE, or @- for stdin"))
-    })
+    if error.kind() == io::ErrorKind::FileTooLarge {
+        return error!(
+            Usage, "{what}, which {option} names, is larger than 32 MiB", what, option;
+            hint "-d @FILE and --upload send a regular file of any size"
+        );
+    }
+    let error = error!(
+        Usage,
+        "{what}, which {option} names, cannot be read", what, option
+    )
+    .because(error);
+    error.hint(tr!(
+        "it takes the text itself, @FILE, or @- for stdin; send a text that begins with @ through stdin"
+    ))
+}
+
+/// Fields that nest: a value as JSON, or a table.
+enum Node {
+    Value(Box<RawValue>),
+    Table(Vec<(String, Node)>),
+}
+
+impl Serialize for Node {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Value(value) => value.serialize(serializer),
+            Self::Table(members) => serializer.collect_map(members.iter().map(|(k, v)| (k, v))),
+        }
+    }
 }
 
 /// The fields as one JSON object: `a[b]` is the member `b` of the table `a`.
-fn object(fields: &[Field]) -> Result<String> {
+fn object(fields: &[Field]) -> Result<Part> {
+    let fail = |error| error!(Other, "a field is not JSON").caused_by(error);
     let mut table = Vec::new();
     for field in fields {
         let value = match field.json {
-            true => field.value.clone(),
-            false => serde_json::Value::from(field.value.as_str()).to_string(),
+            true => RawValue::from_string(field.value.clone()),
+            false => to_raw_value(&field.value),
         };
-        insert(&mut table, &keys(field)?, value).map_err(|message| {
+        insert(&mut table, &keys(field)?, value.map_err(fail)?).map_err(|message| {
             error!(
                 Usage, "{option} {name} {message}", option = field.option, name = field.name, message;
                 hint "-J sends a list or a table at once, as in -J 'ids=[1,2]'"
             )
         })?;
     }
-    Ok(written(&Node::Table(table)))
+    let text = serde_json::to_vec(&Node::Table(table));
+    text.map(Part::bytes).map_err(fail)
 }
 
 fn keys(field: &Field) -> Result<Vec<&str>> {
-    let (first, rest) = field
-        .name
-        .split_at(field.name.find('[').unwrap_or(field.name.len()));
+    let (first, rest) = field.name.split_once('[').unwrap_or((&field.name, "]"));
+    let inner = rest.strip_suffix(']').filter(|_| field.name.contains('['));
     let mut keys = vec![first];
-    let inner = rest.strip_prefix('[').map(|rest| rest.strip_suffix(']'));
-    match inner {
-        None => {}
-        Some(inner) => keys.extend(inner.unwrap_or_default().split("][")),
-    }
-    match keys
-        .iter()
-        .any(|key| key.is_empty() || key.contains(['[', ']']))
-    {
-        false => Ok(keys),
-        true => Err(error!(
+    keys.extend(inner.into_iter().flat_map(|inner| inner.split("][")));
+    let bad = |key: &&str| key.is_empty() || key.contains(['[', ']']);
+    if keys.iter().any(bad) || field.name.contains('[') != inner.is_some() {
+        return Err(error!(
             Usage, "{option} {name} has brackets that name no member", option = field.option, name = field.name;
             hint "a member is named as in a[b]=c; -J sends a list, as in -J 'ids=[1,2]'"
-        )),
+        ));
     }
+    Ok(keys)
 }
 
 fn insert(
     table: &mut Vec<(String, Node)>,
     keys: &[&str],
-    value: String,
-) -> std::result::Result<(), crate::i18n::Text> {
-    let (key, rest) = keys.split_first().expect("a name has a part");
-    let at = table
-        .iter()
-        .position(|(name, _)| name == key)
-        .unwrap_or_else(|| {
-            table.push(((*key).to_owned(), Node::Table(Vec::new())));
-            table.len() - 1
-        });
-    match (&mut table[at].1, rest) {
-        (Node::Table(inner), []) if inner.is_empty() => table[at].1 = Node::Value(value),
-        (Node::Table(inner), rest) if !rest.is_empty() => return insert(inner, rest, value),
-        (Node::Value(_), []) => return Err(tr!("is given twice")),
-        _ => return Err(tr!("is both a value and a table")),
+    value: Box<RawValue>,
+) -> Result<(), Text> {
+    let Some((key, rest)) = keys.split_first() else {
+        return Ok(());
+    };
+    let at = table.iter().position(|(name, _)| name == key);
+    match (at.map(|at| &mut table[at].1), rest) {
+        (Some(Node::Table(inner)), [_, ..]) => return insert(inner, rest, value),
+        (Some(Node::Value(_)), []) => return Err(tr!("is given twice")),
+        (Some(_), _) => return Err(tr!("is both a value and a table")),
+        (None, []) => table.push(((*key).to_owned(), Node::Value(value))),
+        (None, _) => {
+            let mut inner = Vec::new();
+            insert(&mut inner, rest, value)?;
+            table.push(((*key).to_owned(), Node::Table(inner)));
+        }
     }
     Ok(())
-}
-
-fn written(node: &Node) -> String {
-    let Node::Table(members) = node else {
-        let Node::Value(value) = node else {
-            unreachable!("one or the other")
-        };
-        return value.clone();
-    };
-    let members = members.iter().map(|(name, node)| {
-        [
-            &serde_json::Value::from(name.as_str()).to_string(),
-            ":",
-            &written(node),
-        ]
-        .concat()
-    });
-    ["{", &members.collect::<Vec<_>>().join(","), "}"].concat()
 }
 
 fn multipart(fields: &[Field], uploads: &[String], run: &Run<'_>) -> Result<Body> {
@@ -264,13 +278,14 @@ fn multipart(fields: &[Field], uploads: &[String], run: &Run<'_>) -> Result<Body
     // Sixteen random bytes are in no file.
     getrandom::fill(&mut random).map_err(|_| error!(Other, "the system gives no random bytes"))?;
     let boundary = ["crmauth-", &hex(&random)].concat();
-    let mut bytes = Vec::new();
+    let mut parts = Vec::new();
+    let mut add = |head: String, content: Part| {
+        let [head, end] = [head.into_bytes(), b"\r\n".to_vec()].map(Part::bytes);
+        parts.extend([head, content, end]);
+    };
     for field in fields {
-        bytes.extend(part(
-            &boundary,
-            &disposition(&field.name),
-            field.value.as_bytes(),
-        ));
+        let value = Part::bytes(field.value.clone().into_bytes());
+        add(head(&boundary, &field.name, ""), value);
     }
     for typed in uploads {
         let (name, file) = split("--upload", typed)?;
@@ -280,33 +295,27 @@ fn multipart(fields: &[Field], uploads: &[String], run: &Run<'_>) -> Result<Body
                 "--upload takes NAME=@FILE, or NAME=@- for stdin"
             ));
         };
+        let file_name = Path::new(path).file_name().unwrap_or_default();
+        let file_name = quoted(&file_name.to_string_lossy());
+        let about = [
+            "; filename=\"",
+            &file_name,
+            "\"\r\nContent-Type: application/octet-stream",
+        ];
         let content = read_data("--upload", file, run)?;
-        let file_name = Path::new(path)
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy();
-        let head = format!(
-            "{}; filename=\"{}\"\r\nContent-Type: application/octet-stream",
-            disposition(name),
-            quoted(&file_name)
-        );
-        bytes.extend(part(&boundary, &head, &content));
+        add(head(&boundary, name, &about.concat()), content);
     }
-    bytes.extend(format!("--{boundary}--\r\n").into_bytes());
     Ok(Body {
         content_type: ["multipart/form-data; boundary=", &boundary].concat(),
-        bytes: bytes.into(),
+        parts,
         boundary: Some(boundary),
     })
 }
 
-fn disposition(name: &str) -> String {
-    format!("Content-Disposition: form-data; name=\"{}\"", quoted(name))
-}
-
-fn part(boundary: &str, head: &str, content: &[u8]) -> Vec<u8> {
-    let head = format!("--{boundary}\r\n{head}\r\n\r\n");
-    [head.as_bytes(), content, b"\r\n"].concat()
+/// The head of a part, with what else there is about it.
+fn head(boundary: &str, name: &str, about: &str) -> String {
+    let name = quoted(name);
+    format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"{about}\r\n\r\n")
 }
 
 /// As browsers write names there.

@@ -1,19 +1,19 @@
 //! `--paginate`: all pages of a list as one JSON array, row by row.
 
-use serde_json::Map;
-use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 use super::arguments::Typed;
 use super::print::Out;
-use super::{Sender, verdict};
+use super::{Sender, verdict, warn_of_oddities};
 use crate::declaration::{Pages, Query, Target};
 use crate::error::{Cause, Error, Result, error};
 use crate::i18n::tr;
-use crate::lifecycle::{Account, Answer};
+use crate::json;
+use crate::lifecycle::{Active, Answer};
 use crate::secret::percent;
 
 /// The largest page, in bytes.
-const PAGE_MAX: usize = 16 * 1024 * 1024;
+const PAGE_MAX: usize = 8 * 1024 * 1024;
 
 /// A list that is asked for page by page.
 pub struct List {
@@ -26,7 +26,7 @@ impl List {
     pub fn read(typed: &Typed, target: &Target) -> Result<Self> {
         let Some(pages) = target.spec.pages else {
             return Err(error!(
-                Usage, "{product} has no pages that are known", product = target.spec.product;
+                Usage, "--paginate knows no pages of {product}", product = target.spec.product;
                 hint "leave --paginate out"
             ));
         };
@@ -57,59 +57,59 @@ impl List {
         Ok([&self.path, "?", &pairs.collect::<Vec<_>>().join("&")].concat())
     }
 
-    /// Writes the rows of all pages. What has been written when a page fails is no whole array.
+    /// Writes the rows of all pages. What has been written when a page fails is not a whole array.
     pub async fn write(
         &self,
         sender: &Sender<'_>,
         mut typed: Typed,
-        account: Account<'_>,
+        mut login: Active<'_>,
         out: &mut Out,
     ) -> Result<u8> {
-        let mut account = account;
-        let mut before = "[\n";
+        let (mut before, mut last, mut warned) = ("[\n", String::new(), false);
         for page in 0.. {
             typed.path = self.page(page)?;
-            let (login, mut answer, lost) = sender.send(account, &typed).await?;
+            let (active, mut answer, lost) = sender.send(login, &typed).await?;
             read(&mut answer).await?;
-            let found = answer.response.any_object();
-            let rows = found
-                .as_ref()
-                .and_then(|found| self.rows(&answer.response.body, found.fields()));
-            let (Some(found), Some(rows)) = (found, rows) else {
-                verdict(&answer, &login.account, &typed)?;
-                let message = tr!(
-                    "{host}'s answer has no list `{name}`",
-                    host = answer.response.host,
-                    name = self.pages.rows
-                );
-                return Err(lost.unwrap_or_else(|| Error::new(Cause::BadAnswer, message)));
+            let text = self.text(&answer);
+            let found = text.as_deref().and_then(self.pages.read);
+            let (Some((rows, count, more)), true) = (found, answer.response.is_success()) else {
+                let host = &answer.response.host;
+                let message = tr!("{host}'s answer contains no list", host);
+                let other = verdict(&answer, &active.account, &typed).err();
+                let other = other.unwrap_or_else(|| Error::new(Cause::BadAnswer, message));
+                return Err(lost.unwrap_or(other));
             };
-            for row in &rows {
+            if !warned {
+                warned = warn_of_oddities(&answer, &active.account);
+            }
+            if count > 0 && rows == last {
+                return Err(error!(BadAnswer, "the server sent the same page twice"));
+            }
+            if count > 0 {
                 out.write(before.into()).await?;
-                out.write_json(row.clone().into_bytes(), 1).await?;
+                out.write_rows(rows).await?;
                 before = ",\n";
             }
-            if rows.is_empty() || !(self.pages.more)(found.fields(), rows.len()) {
+            if count == 0 || !more {
                 break;
             }
-            account = login.account.again();
+            last = rows.to_owned();
+            login = active.again();
         }
         let end = if before == "[\n" { "[]\n" } else { "\n]\n" };
         out.write(end.into()).await.map(|()| 0)
     }
 
-    /// The rows as the server wrote them, digits and all, where no text stands around its JSON.
-    fn rows(&self, body: &[u8], found: &Map<String, serde_json::Value>) -> Option<Vec<String>> {
-        let rows = found.get(self.pages.rows)?.as_array()?;
-        let raw =
-            serde_json::from_slice::<std::collections::BTreeMap<String, &RawValue>>(body).ok();
-        let raw = raw.and_then(|raw| {
-            serde_json::from_str::<Vec<&RawValue>>(raw.get(self.pages.rows)?.get()).ok()
-        });
-        Some(match raw {
-            Some(raw) => raw.iter().map(|row| row.get().to_owned()).collect(),
-            None => rows.iter().map(ToString::to_string).collect(),
-        })
+    /// A page's JSON: as it came, digits and all, unless it must be looked for among other text.
+    fn text<'t>(&self, answer: &'t Answer) -> Option<Cow<'t, str>> {
+        let body = std::str::from_utf8(&answer.response.body).ok();
+        match body.filter(|body| (self.pages.read)(body).is_some()) {
+            Some(body) => Some(body.into()),
+            None => {
+                let object = answer.response.any_object()?;
+                Some(json::text(&object.fields().clone().into()).into())
+            }
+        }
     }
 }
 
@@ -121,7 +121,9 @@ async fn read(answer: &mut Answer) -> Result<()> {
     while let Some(part) = answer.response.next().await? {
         answer.response.body.extend(part);
         if answer.response.body.len() > PAGE_MAX {
-            return Err(error!(TooLarge, "a page is larger than 16 MiB"));
+            return Err(
+                error!(TooLarge, "a page is larger than 8 MiB"; hint "ask for smaller pages"),
+            );
         }
     }
     Ok(())

@@ -46,15 +46,28 @@ impl Out {
         }
     }
 
-    /// Writes JSON of others for whoever reads it, a line's depth to the right.
-    pub async fn write_json(&mut self, text: Vec<u8>, depth: usize) -> Result<()> {
-        let readable = match self {
-            Self::Stdout {
-                color: Some(color), ..
-            } => indented(&text, *color, depth),
-            _ => None,
-        };
+    /// Writes JSON of others for whoever reads it.
+    async fn write_json(&mut self, text: Vec<u8>) -> Result<()> {
+        let readable = self.indented(&text);
         self.write(readable.map_or(text, String::into_bytes)).await
+    }
+
+    /// Writes what stands between the brackets of an array.
+    pub async fn write_rows(&mut self, array: &str) -> Result<()> {
+        let readable = self.indented(array.as_bytes());
+        let rows = readable.as_deref().unwrap_or(array).trim();
+        let rows = rows
+            .strip_prefix('[')
+            .and_then(|rows| rows.strip_suffix(']'));
+        let rows = rows.unwrap_or_default().trim_matches(['\r', '\n']);
+        self.write(rows.as_bytes().to_vec()).await
+    }
+
+    fn indented(&self, text: &[u8]) -> Option<String> {
+        match self {
+            Self::Stdout { color, .. } => indented(text, (*color)?),
+            Self::File(_) => None,
+        }
     }
 
     /// Ends the answer; a file takes its place only if the answer is `whole`.
@@ -89,7 +102,7 @@ impl Out {
                     answer.keep(&part);
                     held.extend(part);
                 }
-                Ok(None) if holds => return self.write_json(held, 0).await,
+                Ok(None) if holds => return self.write_json(held).await,
                 Ok(None) => return Ok(()),
                 Err(error) => {
                     self.write(held).await?;

@@ -69,7 +69,7 @@ pub(super) fn explain(answer: &Response) -> Option<Error> {
         _ if answer.leads_to("action=Login") && path.contains("/Api/V8/") => not_rewritten(answer),
         _ if answer.leads_to("action=Login") && path.contains("/Api/") => no_rules(host),
         _ if answer.leads_to("action=Error") => error!(
-            Refused,
+            Rejected,
             "{host} refused the request: the session may not do this", host
         ),
         _ if answer.leads_to("/legacy/Api/") => error!(
