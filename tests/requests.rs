@@ -549,6 +549,19 @@ fn a_record_that_is_made_can_be_read_back() {
         &format!("id={id}"),
     ]);
     assert_eq!(found["result"]["lastname"], "A & B + 100% ç");
+    let element = r#"element={"notes_title":"Nota","assigned_user_id":"19x1"}"#;
+    let line = [
+        "-F",
+        "operation=create",
+        "-F",
+        "elementType=Documents",
+        "-J",
+        element,
+    ];
+    let upload = ["--upload", "filename=@nota.txt"];
+    let made = api(&[&["gluo", "/webservice.php"], &line[..], &upload].concat());
+    let facts = ["filename", "filesize"].map(|name| &made["result"][name]);
+    assert_eq!(facts, ["nota.txt", "5"]);
 
     let made = api(&[
         "hellocloud",

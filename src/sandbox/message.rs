@@ -96,7 +96,15 @@ impl Request {
             };
             let name = name.split('"').next().unwrap_or_default();
             let value = value.strip_suffix("\r\n").unwrap_or(value);
-            pairs.push((name.to_owned(), value.to_owned()));
+            match head.split_once("filename=\"") {
+                // A file stands in PHP's `$_FILES`.
+                Some((_, file)) => {
+                    let file = file.split('"').next().unwrap_or_default();
+                    pairs.push(([name, "[name]"].concat(), file.to_owned()));
+                    pairs.push(([name, "[size]"].concat(), value.len().to_string()));
+                }
+                None => pairs.push((name.to_owned(), value.to_owned())),
+            }
         }
         pairs
     }

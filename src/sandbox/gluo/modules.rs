@@ -24,7 +24,7 @@ pub(super) struct Field {
     pub default: &'static str,
 }
 
-static MODULES: [Module; 5] = [
+static MODULES: [Module; 6] = [
     Module {
         name: "Leads",
         singular: "Lead",
@@ -63,6 +63,16 @@ static MODULES: [Module; 5] = [
         count: ("product_no", "PRO"),
         fields: "productname* product_no unit_price=0.00000000 assigned_user_id* createdtime modifiedtime \
                  modifiedby description",
+    },
+    // Its fields are those of vtiger's source; the folder has a default there too.
+    Module {
+        name: "Documents",
+        singular: "Document",
+        prefix: 15,
+        count: ("note_no", "DOC"),
+        fields: "notes_title* createdtime modifiedtime filename assigned_user_id* notecontent filetype \
+                 filesize filelocationtype fileversion filestatus=1 filedownloadcount folderid=22x1 \
+                 note_no modifiedby",
     },
     Module {
         name: "Users",

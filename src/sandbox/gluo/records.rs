@@ -28,7 +28,15 @@ impl Gluo {
     pub(super) fn create(&mut self, user: &str, input: &Pairs) -> Result<Answer, Refusal> {
         let name = last(input, "elementType").unwrap_or_default();
         let module = Module::find(name).ok_or_else(|| Refusal::denied(""))?;
-        let element = element(input);
+        let mut element = element(input);
+        for (part, field) in [
+            ("filename[name]", "filename"),
+            ("filename[size]", "filesize"),
+        ] {
+            if let Some(value) = last(input, part) {
+                element.insert(field.to_owned(), json!(value));
+            }
+        }
         let missing = |field: &Field| field.mandatory && text(&element, field.name).is_empty();
         if let Some(field) = module.fields(self.version).find(missing) {
             let text = format!("{} does not have a value", field.name);
