@@ -92,13 +92,12 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let mut out = Out::open(args, run, &sources)?;
     let account = Account::find(&services, &sources, target, args.person.as_deref()).await?;
     let login = account.session(&Want::Usable(args.min_ttl)).await?;
-    let sender = Sender { args, run };
     if let Some(list) = list {
-        let written = list.write(&sender, typed, login, &mut out).await;
+        let written = list.write(typed, login, &mut out).await;
         out.end(written.is_ok(), run).await?;
         return written.map_err(named);
     }
-    let (login, mut answer, lost) = sender.send(login, &typed).await?;
+    let (login, mut answer, lost) = send(login, &typed).await?;
     let passed = out.pass_on(args.include, &mut answer).await;
     out.end(passed.is_ok(), run).await?;
     let verdict = passed.and_then(|()| verdict(&answer, &login.account, &typed));
@@ -109,37 +108,27 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     .map_err(named)
 }
 
-/// Sends requests as the command line has it.
-struct Sender<'a> {
-    args: &'a Args,
-    run: &'a Run<'a>,
-}
-
-impl Sender<'_> {
-    /// Sends a request, and again after a while where the server is away and `--retry` allows it.
-    async fn send<'a>(
-        &self,
-        mut login: Active<'a>,
-        typed: &Typed,
-    ) -> Result<(Active<'a>, Answer, Option<Error>)> {
-        let timeout = self.run.global.timeout;
-        let mut tried = 0;
-        loop {
-            let (active, answer, lost) = login.exchange(|login| typed.with(login)).await?;
-            let pause = match answer.response.retry_after {
-                Some(wait) => Duration::from_secs(wait),
-                None => (PAUSE * 2u32.pow(tried.min(6)) + random_part(PAUSE)).min(timeout),
-            };
-            let away = matches!(answer.response.status, 429 | 502..=504);
-            if !away || tried >= u32::from(self.args.retry) || pause > timeout {
-                return Ok((active, answer, lost));
-            }
-            let wait = pause.as_millis();
-            active.account.note(tr!("asking again in {wait} ms", wait));
-            tokio::time::sleep(pause).await;
-            login = active.again();
-            tried += 1;
+/// Sends a request, and again after a while where the server is away and `--retry` allows it.
+async fn send<'a>(
+    mut login: Active<'a>,
+    typed: &Typed,
+) -> Result<(Active<'a>, Answer, Option<Error>)> {
+    let mut tried = 0;
+    loop {
+        let (active, answer, lost) = login.exchange(|login| typed.with(login)).await?;
+        let pause = match answer.response.retry_after {
+            Some(wait) => Duration::from_secs(wait),
+            None => (PAUSE * 2u32.pow(tried.min(6)) + random_part(PAUSE)).min(typed.timeout),
+        };
+        let away = matches!(answer.response.status, 429 | 502..=504);
+        if !away || tried >= typed.retries || pause > typed.timeout {
+            return Ok((active, answer, lost));
         }
+        let wait = pause.as_millis();
+        active.account.note(tr!("asking again in {wait} ms", wait));
+        tokio::time::sleep(pause).await;
+        login = active.again();
+        tried += 1;
     }
 }
 

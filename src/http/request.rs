@@ -4,7 +4,6 @@ use std::cell::Cell;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http_body_util::Either;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{
     ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue,
@@ -17,7 +16,7 @@ use url::{Position, Url};
 
 use super::connections::Route;
 use super::header::host_of;
-use super::stream::{Part, Parts, Payload, Upload};
+use super::stream::{Part, Payload};
 use crate::error::{Result, error};
 use crate::i18n::{Text, tr};
 use crate::secret::{BLANK, Secret};
@@ -41,8 +40,8 @@ pub struct Request {
     pub(super) url: Url,
     pub(super) headers: Vec<(HeaderName, Secret)>,
     body: Vec<Part>,
-    /// A body in place of that, which can be sent once.
-    stream: Option<Cell<Option<Upload>>>,
+    /// What comes after that while it is sent, and can be sent once.
+    stream: Option<Cell<Option<Incoming>>>,
     /// When the last part of a body that comes while it is sent was sent.
     moved: Arc<Mutex<Instant>>,
     /// Somebody else's headers, to which nothing is added but `headers`.
@@ -130,9 +129,8 @@ impl Request {
     /// its time.
     #[must_use]
     pub fn stream(mut self, headers: HeaderMap, read: Bytes, rest: Incoming) -> Self {
-        let upload = Upload::new(read, rest, Arc::clone(&self.moved));
-        self.stream = Some(Cell::new(Some(upload)));
-        self.pass(headers, Bytes::new())
+        self.stream = Some(Cell::new(Some(rest)));
+        self.pass(headers, read)
     }
 
     pub fn url(&self) -> &Url {
@@ -274,10 +272,8 @@ impl Request {
             ));
         };
         headers.entry(HOST).or_insert(host);
-        let body = match self.stream.as_ref().and_then(Cell::take) {
-            Some(upload) => Either::Right(upload),
-            None => Either::Left(Parts::new(&self.body, &self.moved)),
-        };
+        let rest = self.stream.as_ref().and_then(Cell::take);
+        let body = Payload::new(&self.body, rest, &self.moved);
         let mut request = hyper::Request::new(body);
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = uri;

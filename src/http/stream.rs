@@ -8,85 +8,14 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http_body_util::Either;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep};
 use zeroize::Zeroizing;
 
 type Failure = Box<dyn StdError + Send + Sync>;
 
-/// What is sent: a body whose parts are at hand, or one that is sent as it comes.
-pub(super) type Payload = Either<Parts, Upload>;
-
 /// So much of a file is read at once, in bytes.
 const PIECE: u64 = 64 * 1024;
-
-/// A body of which a part was read before the rest is passed on as it comes.
-struct Joined {
-    read: Bytes,
-    rest: Incoming,
-}
-
-impl Joined {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
-        if self.read.is_empty() {
-            return Pin::new(&mut self.rest)
-                .poll_frame(context)
-                .map_err(Into::into);
-        }
-        let read = std::mem::take(&mut self.read);
-        Poll::Ready(Some(Ok(Frame::data(read))))
-    }
-
-    fn is_end(&self) -> bool {
-        self.read.is_empty() && self.rest.is_end_stream()
-    }
-
-    fn hint(&self) -> SizeHint {
-        let left = self.rest.size_hint().exact();
-        left.map_or_else(SizeHint::default, |left| {
-            SizeHint::with_exact(left + self.read.len() as u64)
-        })
-    }
-}
-
-/// A body that is sent as it comes.
-pub(super) struct Upload {
-    body: Joined,
-    /// When the last part of it was sent.
-    moved: Arc<Mutex<Instant>>,
-}
-
-impl Upload {
-    pub(super) fn new(read: Bytes, rest: Incoming, moved: Arc<Mutex<Instant>>) -> Self {
-        let body = Joined { read, rest };
-        Self { body, moved }
-    }
-}
-
-impl Body for Upload {
-    type Data = Bytes;
-    type Error = Failure;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
-        let part = ready!(self.body.poll(context));
-        if let Ok(mut moved) = self.moved.lock() {
-            *moved = Instant::now();
-        }
-        Poll::Ready(part)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.hint()
-    }
-}
 
 /// A part of a body. A file is read from its beginning whenever the body is sent.
 #[derive(Clone)]
@@ -120,14 +49,17 @@ impl Part {
 }
 
 /// A body that is put together as it is sent.
-pub(super) struct Parts {
-    /// What is left, in reverse order.
+pub(super) struct Payload {
+    /// What is left of the parts, in reverse order.
     left: Vec<Part>,
+    /// What comes after them.
+    rest: Option<Incoming>,
+    /// When the last part of it was sent.
     moved: Arc<Mutex<Instant>>,
 }
 
-impl Parts {
-    pub(super) fn new(parts: &[Part], moved: &Arc<Mutex<Instant>>) -> Self {
+impl Payload {
+    pub(super) fn new(parts: &[Part], rest: Option<Incoming>, moved: &Arc<Mutex<Instant>>) -> Self {
         for part in parts {
             if let Part::File(file, _) = part {
                 // What cannot be rewound is read as it is.
@@ -135,19 +67,23 @@ impl Parts {
             }
         }
         Self {
-            left: parts.iter().rev().cloned().collect(),
+            left: parts
+                .iter()
+                .rev()
+                .filter(|part| part.length() > 0)
+                .cloned()
+                .collect(),
+            rest,
             moved: Arc::clone(moved),
         }
     }
 
-    /// The next bytes, where there are any.
+    /// The next bytes of the parts.
     fn take(&mut self) -> io::Result<Option<Bytes>> {
-        let Some(part) = self.left.pop() else {
-            return Ok(None);
-        };
-        let (file, length) = match part {
-            Part::Bytes(bytes) => return Ok(Some(bytes)),
-            Part::File(file, length) => (file, length),
+        let (file, length) = match self.left.pop() {
+            None => return Ok(None),
+            Some(Part::Bytes(bytes)) => return Ok(Some(bytes)),
+            Some(Part::File(file, length)) => (file, length),
         };
         let mut bytes = vec![0; length.min(PIECE) as usize];
         (&*file).read_exact(&mut bytes)?;
@@ -159,41 +95,51 @@ impl Parts {
     }
 }
 
-impl Body for Parts {
+impl Body for Payload {
     type Data = Bytes;
-    type Error = io::Error;
+    type Error = Failure;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        let part = match (self.take()?, &mut self.rest) {
+            (Some(bytes), _) => Some(Ok(Frame::data(bytes))),
+            (None, Some(rest)) => ready!(Pin::new(rest).poll_frame(context).map_err(Into::into)),
+            (None, None) => None,
+        };
         if let Ok(mut moved) = self.moved.lock() {
             *moved = Instant::now();
         }
-        Poll::Ready(self.take().transpose().map(|part| part.map(Frame::data)))
+        Poll::Ready(part)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.left.is_empty()
+        self.left.is_empty() && self.rest.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left.iter().map(Part::length).sum())
+        let rest = self.rest.as_ref().map(|rest| rest.size_hint().exact());
+        let left: u64 = self.left.iter().map(Part::length).sum();
+        match rest.unwrap_or(Some(0)) {
+            Some(rest) => SizeHint::with_exact(left + rest),
+            None => SizeHint::default(),
+        }
     }
 }
 
 /// An answer's body: the part that was read, then the rest as it comes. It fails where no part comes for `patience`.
 pub struct Rest {
-    body: Joined,
+    body: Payload,
     patience: Duration,
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
 impl Rest {
     pub(super) fn new(read: Vec<u8>, rest: Incoming, patience: Duration) -> Self {
-        let read = read.into();
+        let moved = Arc::new(Mutex::new(Instant::now()));
         Self {
-            body: Joined { read, rest },
+            body: Payload::new(&[Part::Bytes(read.into())], Some(rest), &moved),
             patience,
             waiting: None,
         }
@@ -208,7 +154,7 @@ impl Body for Rest {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
-        if let Poll::Ready(part) = self.body.poll(context) {
+        if let Poll::Ready(part) = Pin::new(&mut self.body).poll_frame(context) {
             self.waiting = None;
             return Poll::Ready(part);
         }
@@ -220,10 +166,10 @@ impl Body for Rest {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end()
+        self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.hint()
+        self.body.size_hint()
     }
 }

@@ -1,5 +1,7 @@
 //! What was typed for a request, checked before there is a session.
 
+use std::time::Duration;
+
 use super::super::Run;
 use super::Args;
 use super::body::{Body, FORM, encoded, pair};
@@ -21,6 +23,9 @@ pub struct Typed {
     pub method: Method,
     headers: Vec<(HeaderName, Secret)>,
     body: Option<Body>,
+    /// How often it may be sent again where the server is away.
+    pub retries: u32,
+    pub timeout: Duration,
 }
 
 impl Typed {
@@ -47,6 +52,8 @@ impl Typed {
             method,
             headers: headers?,
             body,
+            retries: args.retry.into(),
+            timeout: run.global.timeout,
         };
         if typed.body.as_ref().is_some_and(Body::is_multipart) && typed.has_header(&CONTENT_TYPE) {
             return Err(

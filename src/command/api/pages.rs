@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::arguments::Typed;
 use super::print::Out;
-use super::{Sender, verdict, warn_of_oddities};
+use super::{send, verdict, warn_of_oddities};
 use crate::declaration::{Pages, Query, Target};
 use crate::error::{Cause, Error, Result, error};
 use crate::i18n::tr;
@@ -60,7 +60,6 @@ impl List {
     /// Writes the rows of all pages. What has been written when a page fails is not a whole array.
     pub async fn write(
         &self,
-        sender: &Sender<'_>,
         mut typed: Typed,
         mut login: Active<'_>,
         out: &mut Out,
@@ -68,16 +67,20 @@ impl List {
         let (mut before, mut last, mut warned) = ("[\n", String::new(), false);
         for page in 0.. {
             typed.path = self.page(page)?;
-            let (active, mut answer, lost) = sender.send(login, &typed).await?;
+            let (active, mut answer, lost) = send(login, &typed).await?;
             read(&mut answer).await?;
             let text = self.text(&answer);
             let found = text.as_deref().and_then(self.pages.read);
             let (Some((rows, count, more)), true) = (found, answer.response.is_success()) else {
                 let host = &answer.response.host;
                 let message = tr!("{host}'s answer contains no list", host);
+                let said = answer
+                    .response
+                    .any_object()
+                    .and_then(|object| object.said());
                 let other = verdict(&answer, &active.account, &typed).err();
                 let other = other.unwrap_or_else(|| Error::new(Cause::BadAnswer, message));
-                return Err(lost.unwrap_or(other));
+                return Err(lost.unwrap_or(other.said(&said.unwrap_or_default())));
             };
             if !warned {
                 warned = warn_of_oddities(&answer, &active.account);
