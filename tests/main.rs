@@ -2,6 +2,7 @@
 
 mod api;
 mod between;
+mod bounds;
 mod catalogue;
 mod causes;
 mod completions;

@@ -4,6 +4,7 @@ mod report;
 mod row;
 mod table;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use futures_util::StreamExt;
@@ -55,12 +56,13 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         stored => stored.unwrap_or_default(),
     };
     let configured = sources.configured();
+    let known: HashSet<String> = configured.iter().map(Target::to_string).collect();
     let wanted = match named.is_empty() {
-        true => with_stored(configured.clone(), &stored),
+        true => with_stored(configured, &stored),
         false => named,
     };
     let rows = wanted.iter().flat_map(|target| {
-        let here = configured.contains(target);
+        let here = known.contains(&target.to_string());
         let (services, sources) = (&services, &sources);
         let rows = listed(target, &stored, here).into_iter();
         rows.map(move |listed| Row::find(services, sources, target, listed, here, args.check))

@@ -22,7 +22,7 @@ mod kept;
 mod local;
 mod outputs;
 mod processes;
-mod promises;
+pub mod promises;
 mod proof;
 mod random;
 mod redirects;

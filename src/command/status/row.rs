@@ -102,6 +102,8 @@ impl<'a> Row<'a> {
         here: bool,
         check: bool,
     ) -> Self {
+        // With thousands of accounts a signal is heard between two.
+        tokio::task::yield_now().await;
         let mut row = Self {
             target: target.clone(),
             person: listed.and_then(|(key, _)| key.person()).map(str::to_owned),

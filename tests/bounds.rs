@@ -1,0 +1,95 @@
+//! What a run may cost where somebody else has filled what it reads: the environment, the store, a file of
+//! certificates, stdin. Answers are measured in `faults` and `redis`.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::faults::promises::MEMORY;
+use crate::support::Machine;
+use crate::support::machine::{installed, signal, wrapped};
+
+const MIB: usize = 1024 * 1024;
+
+/// Runs a line, measured; Ctrl-C is heard.
+fn costs_little(machine: &Machine, title: &str, line: &str, stdin: Option<&str>) {
+    let arguments: Vec<&str> = line.split(' ').collect();
+    let report = machine.root().join("report");
+    let path = report.display().to_string();
+    let mut command = wrapped(
+        &machine.command(&arguments),
+        &["/usr/bin/time", "-q", "-f", "%M", "-o", &path],
+    );
+    if let Some(text) = stdin {
+        let file = machine.write("stdin", text);
+        command.stdin(fs::File::open(file).expect("a file"));
+    }
+    machine.finish(command);
+    let peak = fs::read_to_string(&report).expect("a report");
+    let peak: u64 = peak
+        .trim()
+        .lines()
+        .last()
+        .expect("a line")
+        .parse()
+        .expect("KiB");
+    assert!(peak < MEMORY, "{title}, {line}: {peak} KiB");
+
+    let started = Instant::now();
+    let child = machine.start(machine.command(&arguments));
+    std::thread::yield_now();
+    signal(&child, Signal::INT);
+    machine.end(child);
+    // Far less than it would take to go through all of it, were nobody listening.
+    assert!(
+        started.elapsed() < Duration::from_secs(20),
+        "{title}, {line}"
+    );
+}
+
+#[test]
+fn what_fills_the_surroundings_costs_little() {
+    if !installed("/usr/bin/time") {
+        return;
+    }
+    let mut machine = Machine::new();
+    let store = machine.path("store");
+    fs::create_dir(&store).expect("a folder");
+    machine.set("CRMAUTH_STORE", &format!("file:{}", store.display()));
+    for number in 0..3000 {
+        let entry = json!({ "version": 1, "target": "zeev", "x": "y".repeat(500) }).to_string();
+        fs::write(store.join(format!("{number:064x}.json")), entry).expect("a file");
+    }
+    for number in 0..1500 {
+        machine.set(&format!("ZEEV__A{number}__USERNAM"), "u");
+    }
+    let begin = "-----BEGIN CERTIFICATE-----\n";
+    machine.write("begins.pem", begin.repeat(4 * MIB / begin.len()));
+    let one = rcgen::generate_simple_self_signed(["a.example".to_owned()]).expect("a certificate");
+    machine.write(
+        "many.pem",
+        one.cert.pem().repeat(4 * MIB / one.cert.pem().len()),
+    );
+    machine
+        .set("ZEEV_URL", "https://127.0.0.1:9")
+        .set("ZEEV_USERNAME", "u")
+        .secret("ZEEV_PASSWORD", "pW-Zv3Ed7Cr1Fv5");
+    for line in [
+        "status",
+        "logout --all",
+        "login zeev --ca-file begins.pem",
+        "login zeev --ca-file many.pem",
+        "login zeev --env-file many.pem",
+    ] {
+        costs_little(&machine, "the surroundings", line, None);
+    }
+    for text in [
+        "[".repeat(MIB),
+        "{\"a\":".repeat(MIB / 5),
+        format!("{{\"a\":[{}0]}}", "0,".repeat(MIB / 2 - 8)),
+    ] {
+        costs_little(&machine, "stdin", "login zeev --adopt", Some(&text));
+    }
+}
