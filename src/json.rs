@@ -3,13 +3,13 @@
 
 use std::io::{Result, Write};
 
-use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use serde::de::IgnoredAny;
 use serde_json::ser::{Formatter, Serializer};
 use serde_json::{Error, Value};
 
 use crate::secret::foreign::unseen;
+use crate::terminal::style;
 
 /// How many braces, brackets, commas and colons a text may have that is read into memory: there each takes up to 250
 /// bytes.
@@ -87,11 +87,8 @@ const INDENTED_MAX: usize = 16 * 1024 * 1024;
 pub fn indented(text: &[u8], color: bool) -> Option<String> {
     let text = std::str::from_utf8(text).ok()?.trim();
     serde_json::from_str::<IgnoredAny>(text).ok()?;
-    let paint = |color_of: AnsiColor, word: &str| match color {
-        true => {
-            let style = Style::new().fg_color(Some(color_of.into()));
-            format!("{style}{word}{style:#}")
-        }
+    let paint = |code: &str, word: &str| match color {
+        true => [code, word, style::PLAIN].concat(),
         false => word.to_owned(),
     };
     let (mut out, mut rest, mut depth) = (String::new(), text, 0_usize);
@@ -111,8 +108,8 @@ pub fn indented(text: &[u8], color: bool) -> Option<String> {
         rest = after.trim_ascii_start();
         let closes = rest.starts_with(['}', ']']);
         match first {
-            '"' if rest.starts_with(':') => out += &paint(AnsiColor::Blue, &seen(word)),
-            '"' => out += &paint(AnsiColor::Green, &seen(word)),
+            '"' if rest.starts_with(':') => out += &paint(style::BLUE, &seen(word)),
+            '"' => out += &paint(style::GREEN, &seen(word)),
             ':' => out += ": ",
             '{' | '[' if closes => {
                 out += word;
@@ -128,7 +125,7 @@ pub fn indented(text: &[u8], color: bool) -> Option<String> {
                 out += &["\n", &"  ".repeat(depth), word].concat();
             }
             c if c.is_ascii_whitespace() => {}
-            _ => out += &paint(AnsiColor::Yellow, word),
+            _ => out += &paint(style::YELLOW, word),
         }
     }
     Some(out)

@@ -2,6 +2,19 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+/// How a text looks on a terminal: ECMA-48's codes, for colour that is meaning only.
+pub mod style {
+    pub const PLAIN: &str = "\x1b[0m";
+    pub const BOLD: &str = "\x1b[1m";
+    pub const DIM: &str = "\x1b[2m";
+    pub const RED: &str = "\x1b[31m";
+    pub const GREEN: &str = "\x1b[32m";
+    pub const YELLOW: &str = "\x1b[33m";
+    pub const BLUE: &str = "\x1b[34m";
+    pub const CYAN: &str = "\x1b[36m";
+    pub const GREY: &str = "\x1b[90m";
+}
+
 /// How many columns a terminal has; `None` for what is no terminal, or does not tell.
 #[cfg(unix)]
 pub fn columns(stream: impl std::os::fd::AsFd) -> Option<usize> {

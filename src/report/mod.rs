@@ -7,7 +7,6 @@ use std::cell::RefCell;
 use std::convert::Infallible;
 use std::io::{self, Write};
 
-use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -17,6 +16,7 @@ use crate::i18n::{Lang, Text, tr};
 use crate::json;
 use crate::secret::foreign::{Foreign, printable};
 use crate::secret::{Mask, Redactor, Secret};
+use crate::terminal::style;
 use crate::threads::apart;
 use progress::Progress;
 
@@ -49,11 +49,11 @@ enum Kind {
 
 impl Kind {
     /// The word that JSON has for it, the one for people, and its colour.
-    fn label(self) -> (&'static str, Text, AnsiColor) {
+    fn label(self) -> (&'static str, Text, &'static str) {
         match self {
-            Self::Warning => ("warning", tr!("warning:"), AnsiColor::Yellow),
-            Self::Note => ("note", tr!("note:"), AnsiColor::BrightBlack),
-            Self::Trace => ("trace", tr!("trace:"), AnsiColor::BrightBlack),
+            Self::Warning => ("warning", tr!("warning:"), style::YELLOW),
+            Self::Note => ("note", tr!("note:"), style::GREY),
+            Self::Trace => ("trace", tr!("trace:"), style::GREY),
         }
     }
 }
@@ -160,7 +160,7 @@ impl Report {
             self.line(&json::text(&json!({ "error": self.error_json(error) })));
             return self.causes(target, error);
         }
-        let mut text = self.label(AnsiColor::Red, &tr!("error:"));
+        let mut text = self.label(style::RED, &tr!("error:"));
         text.push(' ');
         if let Some(target) = target {
             text.extend([&*self.safe(target), ": "]);
@@ -168,7 +168,7 @@ impl Report {
         text.push_str(&self.message(error));
         self.line(&text);
         if let Some(hint) = &error.hint {
-            let label = self.label(AnsiColor::Cyan, &tr!("hint:"));
+            let label = self.label(style::CYAN, &tr!("hint:"));
             self.line(&format!("{label} {}", self.words(hint)));
         }
         self.causes(target, error);
@@ -260,7 +260,7 @@ impl Report {
             let done = tr!("done:");
             let plain = done.render(self.manner.lang);
             let line = prompt::folded(&format!("{plain} {target}: {}", self.words(&text)));
-            self.line(&line.replacen(&plain, &self.label(AnsiColor::Green, &done), 1));
+            self.line(&line.replacen(&plain, &self.label(style::GREEN, &done), 1));
         }
     }
 
@@ -330,14 +330,14 @@ impl Report {
         printable(&self.redactor.own(text))
     }
 
-    fn label(&self, color: AnsiColor, word: &Text) -> String {
-        let style = Style::new().fg_color(Some(color.into())).bold();
-        self.styled(style, &word.render(self.manner.lang))
+    fn label(&self, color: &str, word: &Text) -> String {
+        let codes = [style::BOLD, color].concat();
+        self.styled(&codes, &word.render(self.manner.lang))
     }
 
-    fn styled(&self, style: Style, text: &str) -> String {
+    fn styled(&self, codes: &str, text: &str) -> String {
         match self.manner.color {
-            true => format!("{style}{text}{style:#}"),
+            true => [codes, text, style::PLAIN].concat(),
             false => text.to_owned(),
         }
     }

@@ -4,7 +4,6 @@ use std::io::{ErrorKind, IsTerminal, Write};
 #[cfg(unix)]
 use std::sync::{Mutex, Once, PoisonError};
 
-use anstyle::Style;
 #[cfg(unix)]
 use rustix::process::{Signal, getpid, kill_process};
 #[cfg(unix)]
@@ -19,7 +18,7 @@ use crate::error::{Error, Result, error};
 use crate::i18n::{Text, tr};
 use crate::secret::Secret;
 use crate::signals::{self, interruptible};
-use crate::terminal::{columns, width, wrap};
+use crate::terminal::{columns, style, width, wrap};
 use crate::threads::apart;
 
 impl Report {
@@ -38,7 +37,7 @@ impl Report {
     /// The same for what need not be read to answer.
     pub fn aside(&self, text: Text) {
         if !self.manner.quiet {
-            self.line(&self.styled(Style::new().dimmed(), &folded(&self.words(&text))));
+            self.line(&self.styled(style::DIM, &folded(&self.words(&text))));
         }
     }
 
@@ -60,7 +59,7 @@ impl Report {
         usual: usize,
     ) -> Result<Option<usize>> {
         loop {
-            self.line(&self.styled(Style::new().bold(), &folded(&self.words(&question))));
+            self.line(&self.styled(style::BOLD, &folded(&self.words(&question))));
             for (number, choice) in (1..).zip(choices) {
                 self.line(&folded(&format!("{number}) {}", self.words(choice))));
             }
@@ -120,7 +119,7 @@ impl Report {
         let _modes = Modes::keep(shown);
         let read = if shown { seen } else { unseen };
         let question = folded(&self.words(&question));
-        self.write(&[&self.styled(Style::new().bold(), &question), " "].concat());
+        self.write(&[&self.styled(style::BOLD, &question), " "].concat());
         // Nothing can stop a read from the terminal: a thread waits, not we.
         let answer = interruptible(None, async { Ok(apart(read).await) }).await;
         let answer = answer.inspect_err(|_| self.line(""))?;

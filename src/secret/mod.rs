@@ -124,7 +124,8 @@ pub fn md5_hex(parts: &[&str]) -> Secret {
 
 /// SHA-256 of `text`, 64 lower-case hex digits.
 pub fn sha256_hex(text: &str) -> Secret {
-    Secret::new(hex(&sha2::Sha256::digest(text.as_bytes())))
+    let hash = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    Secret::new(hex(hash.as_ref()))
 }
 
 /// A request body under construction: fields in the order given, each told whether it is secret.

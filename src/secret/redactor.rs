@@ -9,6 +9,7 @@ use std::ops::Range;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use md5::Digest;
+use ring::digest;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::decoders::{find_in_readings, may_be_cut, unaccented, windows_1252};
@@ -366,11 +367,12 @@ fn digits(secret: &str) -> Vec<Zeroizing<String>> {
         .flat_map(u16::to_le_bytes);
     let wide = Zeroizing::new(wide.collect::<Vec<u8>>());
     let mut all = vec![hex(start), hex(&wide)];
+    let of_ring = |algorithm| digest::digest(algorithm, bytes).as_ref().to_vec();
     for hash in [
         md5::Md5::digest(bytes).to_vec(),
-        sha1::Sha1::digest(bytes).to_vec(),
-        sha2::Sha256::digest(bytes).to_vec(),
-        sha2::Sha512::digest(bytes).to_vec(),
+        of_ring(&digest::SHA1_FOR_LEGACY_USE_ONLY),
+        of_ring(&digest::SHA256),
+        of_ring(&digest::SHA512),
     ] {
         all.extend([hex(&hash), STANDARD_NO_PAD.encode(hash)]);
     }

@@ -10,11 +10,9 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use ::hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use ring::hmac;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
-use zeroize::Zeroizing;
 
 use self::redis::{RedisStore, Turn};
 use crate::error::Result;
@@ -29,7 +27,6 @@ pub use entry::{Entry, Key};
 /// How long a store's own key is, in bytes.
 const KEY_LENGTH: usize = 32;
 
-/// A place for sessions.
 pub enum Store {
     File(FileStore),
     Memory(MemoryStore),
@@ -49,10 +46,8 @@ enum Held {
     Redis(Turn),
 }
 
-/// The outcome of a read.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// A usable entry.
     pub entry: Option<Entry>,
     pub version: Version,
     /// Why an entry that is there cannot be used, for a warning.
@@ -74,7 +69,6 @@ impl Found {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Version(pub Option<u64>);
 
-/// The outcome of a wait for a lock.
 #[expect(clippy::large_enum_variant, reason = "there is one a login")]
 pub enum Waited {
     Lock(Lock),
@@ -82,7 +76,6 @@ pub enum Waited {
     News,
 }
 
-/// The outcome of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Written {
     Stored,
@@ -129,7 +122,6 @@ impl Store {
         each!(self, store => store.read(key, deadline).await)
     }
 
-    /// Waits for an entry's lock.
     pub async fn lock(&self, key: &Key, deadline: Instant) -> Result<Lock> {
         each!(self, store => store.lock(key, deadline).await)
     }
@@ -194,10 +186,8 @@ impl Store {
 
 /// HMAC-SHA-256 under a store's own key, or one derived from it.
 fn hmac(key: &[u8; KEY_LENGTH], text: &[u8]) -> [u8; 32] {
-    // A key of a whole block cannot be too long; HMAC itself fills shorter ones up with zeros.
-    let mut block = Zeroizing::new([0; 64]);
-    block[..KEY_LENGTH].copy_from_slice(key);
-    let mut mac = Hmac::<Sha256>::new((&*block).into());
-    mac.update(text);
-    mac.finalize().into_bytes().into()
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+    let mut tag = [0; 32];
+    tag.copy_from_slice(hmac::sign(&key, text).as_ref());
+    tag
 }
