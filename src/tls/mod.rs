@@ -19,7 +19,7 @@ use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::error::{Cause, Error, Result, error};
+use crate::error::{Result, error};
 use crate::files;
 use crate::i18n::{Text, tr};
 
@@ -76,13 +76,12 @@ impl Trust {
 
     async fn verify(&self, ring: &CryptoProvider) -> Result<Arc<Verifier>> {
         let mut own = RootCertStore::empty();
-        if self
-            .extra
-            .iter()
-            .any(|certificate| own.add(certificate.clone()).is_err())
-        {
-            let message = tr!("a certificate in --ca-file cannot be used as a root");
-            return Err(Error::new(Cause::BadSetting, message));
+        let mut extra = self.extra.iter().cloned();
+        if extra.any(|certificate| own.add(certificate).is_err()) {
+            return Err(error!(
+                BadSetting,
+                "a certificate in --ca-file cannot be used as a root"
+            ));
         }
         let algorithms = ring.signature_verification_algorithms;
         let verifier = Verifier::new(&self.places, self.extra.clone(), algorithms).await;
@@ -129,9 +128,10 @@ async fn read_certificates(
     patience: Duration,
 ) -> Result<Vec<CertificateDer<'static>>> {
     let refuse = |why: Text| {
-        let message = tr!("--ca-file {path} {why}", path = path.display(), why);
-        Err(Error::new(Cause::BadSetting, message)
-            .hint(tr!("it must be a file of PEM certificates")))
+        Err(error!(
+            BadSetting, "--ca-file {path} {why}", path = path.display(), why;
+            hint "it must be a file of PEM certificates"
+        ))
     };
     let pem = match files::wait_for(path, CA_FILE_MAX, patience, files::deadline(patience)).await {
         Ok(pem) => pem,

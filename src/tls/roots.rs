@@ -124,7 +124,6 @@ fn small_key(certificate: &CertificateDer<'_>) -> Option<rustls::Error> {
     Some(Refusal::SmallKey(Certificate::read(certificate)?.small_key()?).into())
 }
 
-/// The certificates that a server presents.
 struct Chain<'a> {
     server: Certificate<'a>,
     /// The CAs that it sent along.
@@ -187,7 +186,6 @@ impl<'a> Chain<'a> {
 /// Checks servers against the system's roots and those of `--ca-file`.
 #[derive(Debug)]
 pub(super) struct Verifier {
-    /// The certificates of `--ca-file`.
     own: Vec<CertificateDer<'static>>,
     bundle: Vec<CertificateDer<'static>>,
     folders: Vec<PathBuf>,
@@ -416,29 +414,19 @@ mod tests {
     }
 
     #[test]
-    fn a_bundle_is_read_as_the_usual_reader_reads_it() {
+    fn a_bundle_is_read_as_the_usual_reader_reads_it_or_left_to_it() {
         let text = bundle();
         let usual: Vec<_> = CertificateDer::pem_slice_iter(text.as_bytes())
             .map(|root| root.expect("a certificate"))
             .collect();
         assert_eq!(usual.len(), 2);
         assert_eq!(parse(&text), Some(usual));
-    }
-
-    #[test]
-    fn a_certificate_that_is_commented_out_is_left_to_the_usual_reader() {
-        let text = bundle();
-        let mark = text.rfind(BEGIN).expect("a second root");
-        assert_eq!(parse(&[&text[..mark], "#", &text[mark..]].concat()), None);
-    }
-
-    #[test]
-    fn what_is_no_plain_bundle_is_left_to_the_usual_reader() {
-        let text = bundle();
-        for broken in ["", "no certificate", text.trim_end().trim_end_matches('-')] {
+        let (one, other) = text.split_at(text.rfind(BEGIN).expect("a second root"));
+        let cut = text.trim_end().trim_end_matches('-');
+        for broken in ["", "no certificate", cut, &text.replacen("MII", "M!I", 1)] {
             assert_eq!(parse(broken), None, "{broken}");
         }
-        assert_eq!(parse(&text.replacen("MII", "M!I", 1)), None);
+        assert_eq!(parse(&[one, "#", other].concat()), None, "commented out");
     }
 
     #[test]

@@ -24,8 +24,7 @@ pub fn explain(error: &(dyn std::error::Error + 'static), host: &str) -> Option<
             "{host} offers no way to encrypt that is still safe", host
         )),
         rustls::Error::InvalidMessage(_) => {
-            Error::new(Cause::Tls, tr!("{host} does not speak TLS", host))
-                .hint(tr!("is it an http:// server?"))
+            error!(Tls, "{host} does not speak TLS", host; hint "is it an http:// server?")
         }
         _ => error!(Tls, "the TLS handshake with {host} failed", host),
     })
@@ -79,12 +78,6 @@ fn alerted(alert: AlertDescription, host: &str) -> Error {
 }
 
 fn invalid(problem: &CertificateError, host: &str) -> Error {
-    let certificate = |why: Text| Error::new(Cause::Certificate, why);
-    let expired = |why: Text| {
-        certificate(why).hint(tr!(
-            "whoever runs the server must renew it; if it is new, check this machine's clock"
-        ))
-    };
     #[expect(deprecated, reason = "the library may still give these")]
     match problem {
         CertificateError::Expired => expired(tr!("{host}'s certificate expired", host)),
@@ -93,24 +86,17 @@ fn invalid(problem: &CertificateError, host: &str) -> Error {
             host,
             day = day(not_after)
         )),
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            certificate(tr!("{host}'s certificate is not valid yet", host))
-                .hint(tr!("check this machine's clock"))
-        }
-        CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => {
-            replace(tr!(
-                "{host}'s certificate names no host: it has no subjectAltName, and a common name does not count",
-                host
-            ))
-        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => error!(
+            Certificate, "{host}'s certificate is not valid yet", host;
+            hint "check this machine's clock"
+        ),
         CertificateError::NotValidForName => {
-            certificate(tr!("{host}'s certificate is for another name", host))
+            error!(
+                Certificate,
+                "{host}'s certificate is for another name", host
+            )
         }
-        CertificateError::NotValidForNameContext { presented, .. } => {
-            let names: Vec<_> = presented.iter().map(|name| plain_name(name)).collect();
-            certificate(tr!("{host}'s certificate is for another name", host))
-                .said(&names.join(", "))
-        }
+        CertificateError::NotValidForNameContext { presented, .. } => another_name(host, presented),
         CertificateError::Revoked => replace(tr!("{host}'s certificate is revoked", host)),
         CertificateError::BadEncoding => replace(tr!("{host}'s certificate cannot be read", host)),
         CertificateError::BadSignature => unknown_issuer(tr!(
@@ -131,16 +117,42 @@ fn invalid(problem: &CertificateError, host: &str) -> Error {
                 host
             ))
         }
-        CertificateError::Other(other) => match other.0.downcast_ref() {
-            Some(refusal) => refused(*refusal, host),
-            None => unnamed(&other.0.to_string(), host),
-        },
         CertificateError::UnknownIssuer => unknown_issuer(tr!(
             "{host}'s certificate comes from an unknown issuer",
             host
         )),
+        CertificateError::Other(other) => match other.0.downcast_ref() {
+            Some(refusal) => refused(*refusal, host),
+            None => unnamed(&other.0.to_string(), host),
+        },
         other => unnamed(&format!("{other:?}"), host),
     }
+}
+
+fn expired(why: Text) -> Error {
+    Error::new(Cause::Certificate, why).hint(tr!(
+        "whoever runs the server must renew it; if it is new, check this machine's clock"
+    ))
+}
+
+/// The TLS library writes the certificate's names as `DnsName("a.example")`.
+fn another_name(host: &str, presented: &[String]) -> Error {
+    if presented.is_empty() {
+        return replace(tr!(
+            "{host}'s certificate names no host: it has no subjectAltName, and a common name does not count",
+            host
+        ));
+    }
+    let plain = |name: &String| {
+        let inner = name.split_once('(').map_or(name.as_str(), |(_, rest)| rest);
+        inner.trim_end_matches(')').trim_matches('"').to_owned()
+    };
+    let names: Vec<String> = presented.iter().map(plain).collect();
+    error!(
+        Certificate,
+        "{host}'s certificate is for another name", host
+    )
+    .said(&names.join(", "))
 }
 
 fn unknown_issuer(why: Text) -> Error {
@@ -181,55 +193,30 @@ fn unnamed(verdict: &str, host: &str) -> Error {
 }
 
 fn refused(refusal: Refusal, host: &str) -> Error {
-    let (why, hint) = match refusal {
-        Refusal::NoAuthority => (
-            tr!(
-                "--ca-file has neither {host}'s certificate nor that of a CA which could have signed it",
-                host
-            ),
-            tr!(
-                "a certificate that is not a CA's vouches for itself alone: name the CA's, or the server's own as it is now"
-            ),
+    match refusal {
+        Refusal::NoAuthority => error!(
+            Certificate, "--ca-file has neither {host}'s certificate nor that of a CA which could have signed it", host;
+            hint "a certificate that is not a CA's vouches for itself alone: name the CA's, or the server's own as it is now"
         ),
-        Refusal::AuthorityExpired(not_after) => (
-            tr!(
-                "{host}'s certificate comes from a CA whose own expired on {day}",
-                host,
-                day = day(&not_after)
-            ),
-            tr!("get the CA's new certificate; if this one is new, check this machine's clock"),
+        Refusal::AuthorityExpired(not_after) => error!(
+            Certificate, "{host}'s certificate comes from a CA whose own expired on {day}", host, day = day(&not_after);
+            hint "get the CA's new certificate; if this one is new, check this machine's clock"
         ),
-        Refusal::AuthorityNotYetValid => (
-            tr!(
-                "{host}'s certificate comes from a CA whose own is not valid yet",
-                host
-            ),
-            tr!("check this machine's clock"),
+        Refusal::AuthorityNotYetValid => error!(
+            Certificate, "{host}'s certificate comes from a CA whose own is not valid yet", host;
+            hint "check this machine's clock"
         ),
-        Refusal::SmallKey(bits) => (
-            tr!(
-                "{host}'s certificate, or one of its CAs', has an RSA key of {bits} bits, which is not safe any more",
-                host,
-                bits
-            ),
-            tr!("whoever runs the server must replace it by one of at least 2048 bits"),
+        Refusal::SmallKey(bits) => error!(
+            Certificate,
+            "{host}'s certificate, or one of its CAs', has an RSA key of {bits} bits, which is not safe any more",
+            host, bits;
+            hint "whoever runs the server must replace it by one of at least 2048 bits"
         ),
-        Refusal::ServerIsAuthority => (
-            tr!("{host} presents a CA's certificate as its own", host),
-            tr!(
-                "make one for the server, signed by that CA; or trust this one by naming it with --ca-file FILE.pem"
-            ),
+        Refusal::ServerIsAuthority => error!(
+            Certificate, "{host} presents a CA's certificate as its own", host;
+            hint "make one for the server, signed by that CA; or trust this one by naming it with --ca-file FILE.pem"
         ),
-    };
-    Error::new(Cause::Certificate, why).hint(hint)
-}
-
-/// A certificate's name as people write it. The TLS library writes `DnsName("a.example")`.
-fn plain_name(name: &str) -> &str {
-    let inner = name
-        .split_once('(')
-        .and_then(|(_, rest)| rest.strip_suffix(')'));
-    inner.unwrap_or(name).trim_matches('"')
+    }
 }
 
 fn day(time: &UnixTime) -> String {
