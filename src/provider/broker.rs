@@ -16,7 +16,7 @@ use super::{Context, Judgement, LoginError, Match, Probe, Provider, Role, by_sta
 use crate::declaration::{
     Alternatives, Credentials, Default, Group, Kind, Need, Settings, Spec, field,
 };
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Result, error};
 use crate::http::Request;
 use crate::http::response::{Json, Response};
 use crate::i18n::tr;
@@ -197,8 +197,8 @@ fn refusal(answer: &Response) -> Result<()> {
     let Some(object) = answer.any_object().filter(refuses) else {
         return Ok(());
     };
-    let message = tr!("{host} refused the login", host = answer.host);
-    Err(Error::new(Cause::Refused, message)
+    let error = error!(Refused, "{host} refused the login", host = answer.host);
+    Err(error
         .said(&object.said().unwrap_or_default())
         .status(answer.status))
 }

@@ -11,7 +11,6 @@ use crate::session::Session;
 
 pub struct Context<'a> {
     pub settings: &'a Settings,
-    /// Whose session is wanted.
     pub role: Role,
     /// The session of the role that [`super::Provider::prerequisite`] names.
     pub prerequisite: Option<&'a Session>,
@@ -19,7 +18,6 @@ pub struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    /// A context without a prerequisite.
     pub fn new(settings: &'a Settings, role: Role, channel: &'a Channel<'a>) -> Self {
         Self {
             settings,
@@ -71,7 +69,6 @@ impl<'a> Context<'a> {
         Ok(object)
     }
 
-    /// Says something that the user should know.
     pub fn warn(&self, text: Text) {
         self.channel.report.warn(Some(&self.settings.target), text);
     }
@@ -81,7 +78,6 @@ impl<'a> Context<'a> {
         self.channel.report.doing(&self.settings.target, text);
     }
 
-    /// A setting's variable, for hints.
     pub fn variable(&self, field: &str) -> String {
         self.settings.target.variable(field)
     }

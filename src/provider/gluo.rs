@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
@@ -151,14 +152,12 @@ impl Provider for Gluo {
             let token = challenge.require_text("token")?;
             let key = md5_hex(&[token, context.required("ACCESS_KEY")?.expose()]);
             let user = context.required("USERNAME")?.expose();
-            let body = Fields::default()
-                .text("operation", "login")
-                .text("username", user);
-            let body = body.secret("accessKey", &key);
+            let body = Fields::default().text("operation", "login");
+            let body = body.text("username", user).secret("accessKey", &key);
             let answer = context.send(&post(context, &body)).await?;
-            if let Some(code) =
-                code(&answer).filter(|code| code == NO_CHALLENGE || code == WRONG_KEY)
-            {
+
+            let code = code(&answer).unwrap_or_default();
+            if [NO_CHALLENGE, WRONG_KEY].contains(&code.as_str()) {
                 codes.push(code);
                 took = took.min(begun.elapsed());
                 if codes.len() < LOGINS_MAX {
@@ -190,12 +189,9 @@ impl Provider for Gluo {
             .no_cache()
             .effect(Effect::None)
             .secret(&session.token);
-        let left = context
-            .channel
-            .deadline
-            .saturating_duration_since(Instant::now());
-        let mut asked = pin!(context.send(&request));
+        let left = context.channel.deadline - Instant::now();
         let wait = CHECK_WAIT.min(left.mul_f64(CHECK_SHARE));
+        let mut asked = pin!(context.send(&request));
         let answer = match tokio::time::timeout(wait, &mut asked).await {
             Ok(answer) => answer?,
             Err(_) if matches!(responds(context).await, Ok(true)) => return Ok(Life::Busy),
@@ -285,16 +281,12 @@ async fn pause(context: &Context<'_>, tried: usize, started: Instant, took: Dura
 
 /// The error after a last login that only others can have spoilt.
 fn outrun(answer: &Response) -> Error {
-    error!(
+    let error = error!(
         Outrun, "other logins of this user came between at {host}", host = answer.host;
         hint "try again; jobs that share a store share one session, and log in once"
-    )
-    .said(
-        &refused(answer)
-            .and_then(|refused| refused.said())
-            .unwrap_or_default(),
-    )
-    .status(answer.status)
+    );
+    let said = refused(answer).and_then(|refused| refused.said());
+    error.said(&said.unwrap_or_default()).status(answer.status)
 }
 
 fn ask_page(mut pairs: Query, page: usize) -> Result<Query> {
@@ -323,24 +315,20 @@ fn ask_page(mut pairs: Query, page: usize) -> Result<Query> {
 
 fn recognise(answer: &Response) -> Match {
     let framed = |object: Json| {
-        object
-            .get("success")
-            .is_some_and(serde_json::Value::is_boolean)
+        object.get("success").is_some_and(Value::is_boolean)
             && (object.get("error").is_some() || object.get("result").is_some())
     };
-    if answer.any_object().is_some_and(framed) {
-        Match::Certain
-    } else {
-        Match::No
+    match answer.any_object().is_some_and(framed) {
+        true => Match::Certain,
+        false => Match::No,
     }
 }
 
 /// Whether the service itself is in order: it answers without a session, for which nothing has to be waited for.
 async fn responds(context: &Context<'_>) -> Result<bool> {
     let url = context.settings.url.join(PROBE.requests[0]);
-    let answer = context
-        .send(&Request::get(url).no_cache().effect(Effect::None))
-        .await?;
+    let request = Request::get(url).no_cache().effect(Effect::None);
+    let answer = context.send(&request).await?;
     Ok(recognise(&answer) == Match::Certain)
 }
 
@@ -407,11 +395,12 @@ fn refusal(answer: &Response) -> Result<()> {
 }
 
 fn refused(answer: &Response) -> Option<Json> {
-    answer.any_object().filter(|object| {
+    let refuses = |object: &Json| {
         object
             .get("success")
             .is_some_and(|success| success == false)
-    })
+    };
+    answer.any_object().filter(refuses)
 }
 
 /// Refuses an answer that is not vtiger's own word that it did what was asked.
@@ -426,7 +415,6 @@ fn done(context: &Context<'_>, answer: &Response) -> Result<()> {
     }
 }
 
-/// The code of a refusal.
 fn code(answer: &Response) -> Option<String> {
     refused(answer)?.inner("error")?.text("code")
 }
@@ -452,15 +440,12 @@ fn crashed(answer: &Response) -> bool {
 /// Notes a clock that is far off: it explains other trouble. It does not matter to the challenge, whose life is
 /// measured by the server's clock.
 fn note_skew(context: &Context<'_>, challenge: &Json) {
-    let Some(server) = challenge
-        .get("serverTime")
-        .and_then(serde_json::Value::as_i64)
-    else {
+    let Some(server) = challenge.get("serverTime").and_then(Value::as_i64) else {
         return;
     };
     let ahead = server.saturating_sub(Timestamp::now().as_second());
-    if ahead.saturating_abs() > SKEW {
-        let seconds = ahead.saturating_abs();
+    let seconds = ahead.saturating_abs();
+    if seconds > SKEW {
         let text = match ahead > 0 {
             true => tr!(
                 "the server's clock is {seconds} s ahead of this machine's",
@@ -471,9 +456,7 @@ fn note_skew(context: &Context<'_>, challenge: &Json) {
                 seconds
             ),
         };
-        context
-            .channel
-            .report
-            .note(Some(&context.settings.target), text);
+        let target = &context.settings.target;
+        context.channel.report.note(Some(target), text);
     }
 }

@@ -306,7 +306,6 @@ fn require(object: &Json, name: &str) -> Result<()> {
     found.ok_or_else(|| object.wrong(name, &tr!("an object")))
 }
 
-/// The fields of every request for a token.
 fn client(context: &Context<'_>, grant: &str) -> Result<Fields> {
     Ok(Fields::default()
         .text("grant_type", grant)

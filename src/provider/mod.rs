@@ -17,7 +17,6 @@ macro_rules! providers {
     ($($module:ident $System:ident,)*) => {
         $(mod $module;)*
 
-        /// A system that the program can log in to.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum System {
             $($System),*
@@ -74,13 +73,11 @@ macro_rules! providers {
 
 systems!(providers);
 
-/// The declarations of all systems, in the same order.
 pub fn specs() -> Vec<&'static Spec> {
     ALL.iter().map(|system| system.spec()).collect()
 }
 
 impl System {
-    /// The system that declares `spec`.
     pub fn of(spec: &Spec) -> Self {
         let declares = |system: &&Self| system.spec().id == spec.id;
         *ALL.iter().find(declares).expect("only systems declare")
@@ -95,7 +92,6 @@ pub trait Provider {
         None
     }
 
-    /// Logs in: a new session, now.
     async fn login(&self, context: &Context<'_>) -> Result<Session, LoginError>;
 
     /// Renews a session without a login, where [`Spec::renewal`] says that it can be. An error does not say that the
@@ -131,7 +127,6 @@ pub trait Provider {
     }
 }
 
-/// Why a login failed.
 #[derive(Debug)]
 pub enum LoginError {
     /// The server refused the prerequisite's session. With another one the login may work.
@@ -149,7 +144,6 @@ impl From<Error> for LoginError {
 /// somewhere in the body, and not what stands before the system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Judgement {
-    /// Nothing against it.
     Alive,
     /// It is dead, and the request was not carried out.
     Dead,
@@ -186,38 +180,31 @@ fn by_object(
 /// What a server says of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Life {
-    /// It works.
     Alive,
-    /// The system says that it does not.
     Dead,
     /// The server fails at it, as it does at no living one. That is no proof, so the session is kept until there is
     /// another.
     Broken,
     /// No answer came in time: the server is busy with another request of the session.
     Busy,
-    /// There is no way to ask.
     Unknown,
 }
 
 /// What became of a renewal. Without a session the next step is a login.
 pub enum Renewed {
-    /// The next session.
     Session(Box<Session>),
     /// The system says that what it was asked with is dead.
     Refused,
-    /// It cannot be renewed.
     Impossible,
 }
 
 /// What became of a session that was to be ended on the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Revocation {
-    /// The server ended it.
     Revoked,
     /// The server says that it had ended before.
     Ended,
     /// The server was asked and left it alive.
     StillAlive,
-    /// The system has no way to end a session.
     Unsupported,
 }

@@ -13,7 +13,7 @@
 
 use super::{Context, Judgement, Life, LoginError, Match, Probe, Provider, by_object, by_status};
 use crate::declaration::{Ageing, Alternatives, Default, Kind, Need, Placement, Spec, field};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Result, error};
 use crate::http::response::{Json, Response};
 use crate::http::{Effect, Request};
 use crate::i18n::tr;
@@ -138,27 +138,19 @@ fn hash(context: &Context<'_>) -> Result<Secret> {
     };
     let digits = hash.expose();
     if digits.len() != 64 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        let message = tr!(
-            "{variable} is no SHA-256: it needs 64 hex digits",
-            variable = context.variable("PASSWORD_SHA256")
-        );
-        let password = context.variable("PASSWORD");
-        let hint = tr!(
-            "make it with `printf %s 'the password' | sha256sum`, or set {password}",
-            password
-        );
-        return Err(Error::new(Cause::BadSetting, message).hint(hint));
+        let [variable, password] =
+            ["PASSWORD_SHA256", "PASSWORD"].map(|field| context.variable(field));
+        return Err(error!(
+            BadSetting, "{variable} is no SHA-256: it needs 64 hex digits", variable;
+            hint "make it with `printf %s 'the password' | sha256sum`, or set {password}", password
+        ));
     }
-    let (upper, lower) = (
-        Secret::new(digits.to_uppercase()),
-        Secret::new(digits.to_lowercase()),
-    );
+    let [upper, lower] = [digits.to_uppercase(), digits.to_lowercase()].map(Secret::new);
     context.channel.report.learn(&upper);
     context.channel.report.learn(&lower);
-    Ok(if context.settings.text("HASH_CASE") == Some("lower") {
-        lower
-    } else {
-        upper
+    Ok(match context.settings.text("HASH_CASE") {
+        Some("lower") => lower,
+        _ => upper,
     })
 }
 
@@ -166,14 +158,9 @@ fn refusal(answer: &Response) -> Result<()> {
     let Some(object) = answer.any_object().filter(refuses) else {
         return Ok(());
     };
-    let said = object
-        .said()
-        .or_else(|| object.text("Status"))
-        .unwrap_or_default();
-    let message = tr!("{host} refused the login", host = answer.host);
-    Err(Error::new(Cause::Refused, message)
-        .said(&said)
-        .status(answer.status))
+    let said = object.said().or_else(|| object.text("Status"));
+    let error = error!(Refused, "{host} refused the login", host = answer.host);
+    Err(error.said(&said.unwrap_or_default()).status(answer.status))
 }
 
 /// Whether an object is the system's own refusal of a request: a record may have a `Status` or a `codigo` too.

@@ -213,7 +213,6 @@ fn about(code: &str, text: &str) -> Option<&'static str> {
     }
 }
 
-/// The next step after a refusal of a setting.
 fn hint(context: &Context<'_>, field: &str) -> Text {
     let settings = context.settings;
     let setting = context.variable(field);
