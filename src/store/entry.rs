@@ -25,11 +25,8 @@ const FUTURE: SignedDuration = SignedDuration::from_secs(60);
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Key {
-    /// The provider's id.
     pub provider: String,
-    /// Scheme, host and port.
     pub origin: String,
-    /// The base URL's path.
     pub path: String,
     /// User names and client ids, or the account's name where there are none.
     pub user: Vec<String>,
@@ -64,12 +61,10 @@ impl Key {
     }
 }
 
-/// Whether a text can be an entry's name.
 pub(super) fn is_name(text: &str) -> bool {
     text.len() == NAME_LENGTH && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// A stored session.
 #[derive(Debug, Clone)]
 pub struct Entry {
     /// The target that stored it last, to show to people.

@@ -17,7 +17,7 @@ use super::{
     ENTRY_MAX, Entry, Found, Held, KEY_LENGTH, Key, Lock, Written, decode, encode, hmac, is_name,
     newer,
 };
-use crate::error::{Cause, Error, Result, error, why};
+use crate::error::{Error, Result, error, why};
 use crate::files::{self, DRAFT_PREFIX, Draft, open_plainly};
 use crate::i18n::{Text, tr};
 use crate::secret::{Secret, hex};
@@ -27,12 +27,10 @@ use crate::threads::apart;
 const KEY_FILE: &str = "key";
 /// The first pause between two tries to take a lock that another holds; jitter adds up to as much again.
 const PAUSE: Duration = Duration::from_millis(5);
-/// The longest pause, without jitter.
 const PAUSE_MAX: Duration = Duration::from_millis(80);
 
 type OwnKey = Zeroizing<[u8; KEY_LENGTH]>;
 
-/// The content of an entry's file.
 enum Content {
     Sound(Key, Entry),
     /// An entry that others may have read or changed.
@@ -206,7 +204,6 @@ impl FileStore {
         })
     }
 
-    /// Removes a file. It is not an error if there is none.
     fn remove(&self, file: &str) -> io::Result<()> {
         match std::fs::remove_file(self.folder.join(file)) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
@@ -248,10 +245,10 @@ impl FileStore {
             let random = f64::from(getrandom::u32().unwrap_or_default()) / f64::from(u32::MAX);
             let next = Instant::now() + pause + pause.mul_f64(random);
             if next > deadline {
-                let message = tr!("another crmauth holds {path}", path = path.display());
-                return Err(Error::new(Cause::Busy, message).hint(tr!(
-                    "wait for it or end it; --timeout SECONDS allows more time"
-                )));
+                return Err(error!(
+                    Busy, "another crmauth holds {path}", path = path.display();
+                    hint "wait for it or end it; --timeout SECONDS allows more time"
+                ));
             }
             tokio::time::sleep_until(next).await;
             pause = (pause * 2).min(PAUSE_MAX);
@@ -343,16 +340,12 @@ impl FileStore {
     }
 
     fn failed(&self, what: Text, error: io::Error) -> Error {
-        error!(
-            Storage,
-            "the store {place} {what}",
-            place = self.place(),
-            what
-        )
-        .because(error)
-        .hint(tr!(
-            "make room or give access there, or choose another place with CRMAUTH_STORE"
-        ))
+        let place = self.place();
+        let failed = error!(
+            Storage, "the store {place} {what}", place, what;
+            hint "make room or give access there, or choose another place with CRMAUTH_STORE"
+        );
+        failed.because(error)
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::lock::{Command, Response};
 use super::seal::Broken;
 use super::{PREFIX, RedisStore, scripts};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Result, error};
 use crate::i18n::tr;
 use crate::store::is_name;
 
@@ -25,7 +25,6 @@ const NAMES_MAX: usize = 100_000;
 pub(super) struct Opened {
     /// How far its clock is ahead of ours. Entries are written by its clock, which all machines share.
     pub(super) ahead: SignedDuration,
-    /// Whether the check value is there.
     checked: Cell<bool>,
 }
 
@@ -40,9 +39,8 @@ impl RedisStore {
 
     /// Sends commands. If there is no answer, the server is away for the rest of the run.
     pub(super) async fn ask_once(&self, commands: &[Cmd], deadline: Instant) -> Result<Vec<Value>> {
-        self.ask(commands, deadline)
-            .await
-            .inspect_err(|error| self.remember(error))
+        let answers = self.ask(commands, deadline).await;
+        answers.inspect_err(|error| self.remember(error))
     }
 
     pub(super) fn remember(&self, error: &Error) {
@@ -53,10 +51,8 @@ impl RedisStore {
 
     /// Sends a command of the lock protocol for the entry of this name.
     pub async fn call(&self, name: &str, command: &Command, deadline: Instant) -> Result<Response> {
-        let answer = self
-            .ask(&[scripts::eval(name, command)], deadline)
-            .await?
-            .pop();
+        let command = scripts::eval(name, command);
+        let answer = self.ask(&[command], deadline).await?.pop();
         scripts::response(&self.parsed::<Vec<String>>(answer)?).ok_or_else(|| self.strange())
     }
 
@@ -85,15 +81,21 @@ impl RedisStore {
             return Ok(false);
         };
         let place = self.server.url();
-        let message = match self.keys.open(&sealed, CHECK) {
+        let error = match self.keys.open(&sealed, CHECK) {
             Ok(_) => return Ok(true),
-            Err(Broken::NotOurs) => tr!("this store was sealed with another key: {place}", place),
-            Err(Broken::Newer) => tr!("the store {place} is a newer crmauth's", place),
+            Err(Broken::NotOurs) => {
+                error!(
+                    BadSetting,
+                    "this store was sealed with another key: {place}", place
+                )
+            }
+            Err(Broken::Newer) => {
+                error!(BadSetting, "the store {place} is a newer crmauth's", place)
+            }
         };
-        let hint = tr!(
+        Err(error.hint(tr!(
             "give every machine the same CRMAUTH_STORE_KEY, or use another database (redis://…/1)"
-        );
-        Err(Error::new(Cause::BadSetting, message).hint(hint))
+        )))
     }
 
     /// Makes sure, before anything is written, that the database has a check value of our key.
@@ -101,37 +103,31 @@ impl RedisStore {
         let opened = self.open(deadline).await?;
         if !opened.checked.get() {
             let sealed = self.keys.seal(b"crmauth", CHECK)?;
-            let set = redis::cmd("SET").arg(CHECK).arg(sealed).arg("NX").take();
-            let mut answers = self
-                .ask_once(&[set, redis::cmd("GET").arg(CHECK).take()], deadline)
-                .await?;
+            let set = redis::cmd("SET").arg((CHECK, sealed, "NX")).take();
+            let get = redis::cmd("GET").arg(CHECK).take();
+            let mut answers = self.ask_once(&[set, get], deadline).await?;
             // Another machine may have been first, with another key.
             opened.checked.set(self.check(answers.pop())?);
         }
         Ok(())
     }
 
-    /// Every entry's name.
     pub(super) async fn names(&self, deadline: Instant) -> Result<BTreeSet<String>> {
         self.open(deadline).await?;
         let pattern = [PREFIX, "*"].concat();
         let mut names = BTreeSet::new();
         let mut cursor = "0".to_owned();
         loop {
-            let scan = redis::cmd("SCAN")
-                .arg(cursor)
-                .arg("MATCH")
-                .arg(&pattern)
-                .arg("COUNT")
-                .arg(SCAN)
-                .take();
+            let mut scan = redis::cmd("SCAN");
+            scan.arg(cursor).arg(("MATCH", &pattern, "COUNT", SCAN));
             let keys: Vec<Vec<u8>>;
             (cursor, keys) = self.parsed(self.ask(&[scan], deadline).await?.pop())?;
             let texts = keys
                 .iter()
                 .filter_map(|key| std::str::from_utf8(key).ok()?.strip_prefix(PREFIX));
             names.extend(texts.filter(|name| is_name(name)).map(str::to_owned));
-            if !within_bounds(names.len()) {
+            // Its deadline bounds how long a scan may take.
+            if names.len() > NAMES_MAX {
                 return Err(self.strange());
             }
             if cursor == "0" {
@@ -146,17 +142,12 @@ impl RedisStore {
     }
 
     fn strange(&self) -> Error {
-        let message = tr!(
-            "{place} gave an answer that Redis does not give",
-            place = self.server.url()
-        );
-        Error::new(Cause::Unavailable, message)
+        let place = self.server.url();
+        error!(
+            Unavailable,
+            "{place} gave an answer that Redis does not give", place
+        )
     }
-}
-
-/// The one bound on what a scan may cost. Its deadline bounds how long it may take.
-fn within_bounds(names: usize) -> bool {
-    names <= NAMES_MAX
 }
 
 /// Whether the server gave no answer, or one that will soon be another.

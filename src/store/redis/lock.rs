@@ -17,7 +17,6 @@ pub type Fence = u64;
 /// Who holds a lock: a random number, new for each wait.
 pub type Owner = u128;
 
-/// A lock that was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Right {
     pub owner: Owner,
@@ -27,7 +26,6 @@ pub struct Right {
 /// A healthy server may take so long to answer; nothing shorter is waited for, unless the deadline comes sooner.
 pub const NO_ANSWER_MIN: Duration = Duration::from_millis(250);
 
-/// How long things may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Terms {
     pub login: Duration,
@@ -60,7 +58,6 @@ impl Terms {
     }
 }
 
-/// A command to the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// Give the lock to this owner, unless another holds it. If the owner holds it already, it gets the same again.
@@ -83,13 +80,11 @@ pub enum Command {
     GiveBack(Right),
 }
 
-/// The server's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Response {
     Given(Fence),
     /// Another holds the lock, for so long unless it is renewed.
     Busy(Duration),
-    /// The entry is not the one that was seen.
     News,
     JustStarted,
     Done,
@@ -105,7 +100,6 @@ pub enum Event {
     Response(Response),
     /// There was no answer, though the command may have been executed.
     NoAnswer,
-    /// The sleep is over.
     Woken,
 }
 

@@ -16,7 +16,6 @@ use crate::i18n::{Text, tr};
 use crate::secret::{Secret, hex};
 use crate::store::{KEY_LENGTH, NAME_LENGTH, hmac};
 
-/// The form that this program seals in.
 const VERSION: u8 = 1;
 const NONCE_LENGTH: usize = 24;
 /// Texts are padded with spaces to a multiple of so many bytes, so that their length tells little.
@@ -25,13 +24,11 @@ const BLOCK: usize = 256;
 /// Why something sealed cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Broken {
-    /// Its form is newer than this program.
     Newer,
     /// It was sealed with another key, for something else, or was changed.
     NotOurs,
 }
 
-/// The keys of a store.
 pub struct Keys {
     cipher: XChaCha20Poly1305,
     names: Zeroizing<[u8; KEY_LENGTH]>,

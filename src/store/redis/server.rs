@@ -15,7 +15,7 @@ use super::lock::NO_ANSWER_MIN;
 use super::refusals::refusal;
 use super::reply::Progress;
 use super::url::RedisUrl;
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Result, error};
 use crate::files;
 use crate::i18n::{Text, tr};
 use crate::threads;
@@ -103,12 +103,8 @@ impl Server {
         };
         let mut greeting = Vec::new();
         if let Some(password) = &self.url.password {
-            greeting.push(
-                redis::cmd("AUTH")
-                    .arg(&self.url.user)
-                    .arg(password.expose())
-                    .take(),
-            );
+            let mut auth = redis::cmd("AUTH");
+            greeting.push(auth.arg(&self.url.user).arg(password.expose()).take());
         }
         if self.url.database != 0 {
             greeting.push(redis::cmd("SELECT").arg(self.url.database).take());
@@ -124,13 +120,11 @@ impl Server {
 
     /// Connects to the first address that takes us; without TLS to loopback only, unless allowed.
     async fn reach(&self) -> Result<TcpStream> {
-        let found = match threads::resolve(&self.url.host, self.url.port).await {
-            Ok(found) => found,
-            Err(error) => {
-                let message = tr!("cannot resolve {host}", host = self.url.host);
-                return Err(self.away(Cause::Dns, message).caused_by(error));
-            }
-        };
+        let found = threads::resolve(&self.url.host, self.url.port).await;
+        let found = found.map_err(|error| {
+            let message = tr!("cannot resolve {host}", host = self.url.host);
+            self.away(Cause::Dns, message).caused_by(error)
+        })?;
         let any = self.url.tls || self.allow_plain;
         let usable: Vec<_> = found
             .into_iter()
@@ -138,13 +132,11 @@ impl Server {
             .collect();
         if usable.is_empty() {
             let address = self.url.address();
-            let message = tr!(
-                "redis:// to {address} is not encrypted: its password would be readable",
-                address
+            let error = error!(
+                BadSetting, "redis:// to {address} is not encrypted: its password would be readable", address;
+                hint "use rediss://, or consent with CRMAUTH_STORE_ALLOW_PLAIN=1"
             );
-            return Err(Error::new(Cause::BadSetting, message).hint(tr!(
-                "use rediss://, or consent with CRMAUTH_STORE_ALLOW_PLAIN=1"
-            )));
+            return Err(error);
         }
         let error = match TcpStream::connect(&usable[..]).await {
             Ok(socket) => return Ok(socket),

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::database::is_no_answer;
 use super::lock::{Action, Command, Event, Failure, Fence, Lease, Response, Right};
 use super::{RedisStore, scripts};
-use crate::error::{Cause, Error, Result, error};
+use crate::error::{Error, Result, error};
 use crate::i18n::tr;
 use crate::store::{Version, Written};
 
@@ -100,11 +100,11 @@ impl RedisStore {
                 error!(Timeout, "the store {place} does not answer", place).hint(wait)
             }
             (Failure::JustStarted, _) => {
-                let message = tr!(
-                    "the store {place} has just started and gives no right to log in yet",
-                    place
+                let text = error!(
+                    Busy,
+                    "the store {place} has just started and gives no right to log in yet", place
                 );
-                Error::new(Cause::Busy, message).hint(wait)
+                text.hint(wait)
             }
             (Failure::Busy(left), _) => {
                 let busy = error!(

@@ -8,7 +8,6 @@ use url::Url;
 use crate::i18n::{Text, tr};
 use crate::secret::Secret;
 
-/// Redis's port, with and without TLS.
 const PORT: u16 = 6379;
 
 /// The server's place, and our user and password there.
