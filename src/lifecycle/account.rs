@@ -26,14 +26,12 @@ pub struct Account<'a> {
     /// The settings, before any `_CMD` is run.
     pub plan: Plan,
     pub(super) role: Role,
-    /// The store's key of the role's session.
     pub(super) key: Key,
     /// The settings that no `_CMD` has to be run for: enough for requests without credentials.
     pub(super) known: Settings,
     /// All settings, once the commands have been run.
     revealed: OnceCell<Settings>,
     pub(super) started: Timestamp,
-    /// When what is asked of the account must be done.
     pub(super) deadline: Instant,
 }
 
@@ -288,17 +286,14 @@ pub fn role(target: &Target, person: Option<&str>) -> Result<Role> {
     if target.spec.impersonation {
         return Ok(Role::As(person.to_owned()));
     }
-    let able: Vec<_> = provider::specs()
-        .iter()
-        .filter(|spec| spec.impersonation)
-        .map(|spec| spec.id)
-        .collect();
-    let message = tr!(
-        "{product} cannot log in as somebody else",
-        product = target.spec.product
-    );
-    let hint = tr!("--as works with {able}", able = Text::list(&able, ", "));
-    Err(Error::new(Cause::Usage, message).hint(hint))
+    let able = provider::specs()
+        .into_iter()
+        .filter(|spec| spec.impersonation);
+    let able: Vec<_> = able.map(|spec| spec.id).collect();
+    Err(error!(
+        Usage, "{product} cannot log in as somebody else", product = target.spec.product;
+        hint "--as works with {able}", able = Text::list(&able, ", ")
+    ))
 }
 
 /// The settings that say whose session a role's is.

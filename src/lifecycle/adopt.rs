@@ -6,7 +6,7 @@ use super::account::Account;
 use super::freshness::Stale;
 use super::obtain::Active;
 use super::shared_store::overtaken;
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Result, error};
 use crate::i18n::{Text, tr};
 use crate::provider::Life;
 use crate::session::Session;
@@ -33,17 +33,14 @@ impl<'a> Account<'a> {
             return Err(Error::new(Cause::Usage, why).hint(hint));
         }
         let origin = self.plan.url.origin();
-        match self
-            .ask(session)
-            .await
-            .map_err(|error| self.explain(error))?
-        {
+        let life = self.ask(session).await;
+        match life.map_err(|error| self.explain(error))? {
             Life::Alive => {}
             Life::Broken => {
-                let message = tr!("{origin} fails when it is asked with the session", origin);
-                return Err(
-                    Error::new(Cause::Status, message).hint(tr!("adopt another one, or log in"))
-                );
+                return Err(error!(
+                    Status, "{origin} fails when it is asked with the session", origin;
+                    hint "adopt another one, or log in"
+                ));
             }
             Life::Dead => return Err(dead(tr!("{origin} says that the session is dead", origin))),
             Life::Busy => self.warn(Stale::Busy.text()),

@@ -9,7 +9,7 @@ use super::account::Account;
 use super::freshness::Stale;
 use super::services::Services;
 use crate::declaration::{BaseUrl, Settings};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Result, error};
 use crate::files;
 use crate::http::response::{self, Response};
 use crate::http::{Channel, Request};
@@ -139,15 +139,10 @@ async fn seek(
             continue;
         };
         if let Ok((Match::Certain, _)) = knock(system, channel, &below).await {
-            let product = spec.product;
-            let message = tr!(
-                "{url} is a {product}, and its URL needs /{folder}",
-                url,
-                product,
-                folder
+            let error = error!(
+                WrongProduct, "{url} is a {product}, and its URL needs /{folder}", url, product = spec.product, folder;
+                hint "set {variable} to {below}", variable, below
             );
-            let hint = tr!("set {variable} to {below}", variable, below);
-            let error = Error::new(Cause::WrongProduct, message).hint(hint);
             return Err((error, Some(below)));
         }
     }
@@ -161,34 +156,20 @@ async fn seek(
 async fn wrong_product(system: System, channel: &Channel<'_>, variable: &str) -> Error {
     let (url, spec) = (channel.url, system.spec());
     let product = spec.product;
-    let wrong = |message| Error::new(Cause::WrongProduct, message);
     for other in provider::ALL.iter().filter(|other| **other != system) {
         if let Ok((Match::Certain, _)) = knock(*other, channel, url).await {
             let other = other.spec();
-            let message = tr!(
-                "{url} looks like a {other}, not like a {product}",
-                url,
-                other = other.product,
-                product
+            return error!(
+                WrongProduct, "{url} looks like a {other}, not like a {product}", url, other = other.product, product;
+                hint "set {variable} to the URL of {product}; this one may belong in {other}_URL",
+                variable, product, other = other.prefix()
             );
-            return wrong(message).hint(tr!(
-                "set {variable} to the URL of {product}; this one may belong in {other}_URL",
-                variable,
-                product,
-                other = other.prefix()
-            ));
         }
     }
-    wrong(tr!(
-        "nothing at {url} answers like a {product}",
-        url,
-        product
-    ))
-    .hint(tr!(
-        "is {variable} the base URL of this system, as in {example}?",
-        variable,
-        example = spec.example_url
-    ))
+    error!(
+        WrongProduct, "nothing at {url} answers like a {product}", url, product;
+        hint "is {variable} the base URL of this system, as in {example}?", variable, example = spec.example_url
+    )
 }
 
 /// Asks at a URL for a system, until an answer looks like one of it, or says itself what is wrong: how well it fits, and
@@ -242,17 +223,17 @@ fn compare_clocks(server: Option<Timestamp>) -> Result<()> {
         return Ok(());
     }
     let minutes = ahead.abs().as_mins();
-    let message = match ahead.is_positive() {
-        true => tr!(
-            "this machine's clock is {minutes} min behind the server's",
-            minutes
+    let error = match ahead.is_positive() {
+        true => error!(
+            Clock,
+            "this machine's clock is {minutes} min behind the server's", minutes
         ),
-        false => tr!(
-            "this machine's clock is {minutes} min ahead of the server's",
-            minutes
+        false => error!(
+            Clock,
+            "this machine's clock is {minutes} min ahead of the server's", minutes
         ),
     };
-    Err(Error::new(Cause::Clock, message).hint(tr!(
+    Err(error.hint(tr!(
         "set the clock, best by NTP, or tell whoever runs the server"
     )))
 }

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::account::Account;
 use super::obtain::Active;
-use crate::declaration::{Ageing, Renewal, Spec};
+use crate::declaration::{Ageing, Renewal};
 use crate::error::{Error, Result};
 use crate::i18n::{Text, tr};
 use crate::provider::Life;
@@ -19,25 +19,18 @@ const RENEWAL_MARGIN: SignedDuration = SignedDuration::from_secs(2);
 /// What to do with a stored session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Hand it out.
     Fresh,
-    /// Ask the server whether it is alive.
     Ask(Stale),
     Renew(Stale),
-    /// Log in.
     Login(Stale),
 }
 
 /// Why a session cannot be handed out as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stale {
-    /// None is stored.
     Absent,
-    /// The credentials are others than those that got it.
     CredentialsChanged,
-    /// Nobody knows when it ends.
     NoEnd,
-    /// It has ended.
     Expired,
     /// It ends within the time asked for; seconds left.
     Expiring(i64),
@@ -45,11 +38,8 @@ pub enum Stale {
     Unseen(i64),
     /// It may have ended: a login that was cut off may have replaced it.
     Suspect,
-    /// The server says that it is dead.
     Dead,
-    /// The server fails at it.
     Broken,
-    /// The server does not say in time.
     Busy,
 }
 
@@ -168,56 +158,33 @@ impl Account<'_> {
     /// Judges the stored session, which must last for `min_ttl`. If it was got since this account began, by somebody who
     /// has just asked for the same, the server gives no more than that.
     pub(super) async fn judge(&self, entry: Option<&Entry>, min_ttl: Duration) -> Result<Verdict> {
-        let just_seen = entry
-            .and_then(|entry| entry.seen_at)
-            .is_some_and(|seen| seen >= self.started);
-        let min_ttl = if just_seen { Duration::ZERO } else { min_ttl };
-        let changed = match entry {
-            Some(entry) if !entry.credentials.is_empty() => {
-                let now = self.fingerprints().await?;
-                now.iter()
-                    .any(|(field, print)| entry.credentials.get(field) != Some(print))
-            }
-            // An adopted session knows no credentials.
-            _ => false,
+        let Some(entry) = entry else {
+            return Ok(Verdict::Login(Stale::Absent));
         };
-        Ok(judge(
-            entry,
-            changed,
-            self.target().spec,
-            min_ttl,
-            Timestamp::now(),
-        ))
-    }
-}
-
-/// Judges a stored session. `changed` says that the credentials are others, `min_ttl` how long it must last.
-fn judge(
-    entry: Option<&Entry>,
-    changed: bool,
-    spec: &Spec,
-    min_ttl: Duration,
-    now: Timestamp,
-) -> Verdict {
-    let Some(entry) = entry else {
-        return Verdict::Login(Stale::Absent);
-    };
-    if changed {
-        return Verdict::Login(Stale::CredentialsChanged);
-    }
-    match spec.ageing {
-        Ageing::Fixed => fixed(entry, spec.renewal, min_ttl, now),
-        Ageing::Idle { ask_after } | Ageing::SingleSeat { ask_after } => {
-            let Some(seen) = entry.seen_at else {
-                return Verdict::Ask(Stale::Suspect);
-            };
-            let since = now.duration_since(seen);
-            if since < SignedDuration::from_secs(i64::from(ask_after)) {
-                Verdict::Fresh
-            } else {
-                Verdict::Ask(Stale::Unseen(since.as_secs()))
+        // An adopted session knows no credentials.
+        if !entry.credentials.is_empty() {
+            let now = self.fingerprints().await?;
+            let mut now = now.iter();
+            if now.any(|(field, print)| entry.credentials.get(field) != Some(print)) {
+                return Ok(Verdict::Login(Stale::CredentialsChanged));
             }
         }
+        let (now, spec) = (Timestamp::now(), self.target().spec);
+        Ok(match (spec.ageing, entry.seen_at) {
+            (Ageing::Fixed, seen) => {
+                let just_seen = seen.is_some_and(|seen| seen >= self.started);
+                let min_ttl = if just_seen { Duration::ZERO } else { min_ttl };
+                fixed(entry, spec.renewal, min_ttl, now)
+            }
+            (_, None) => Verdict::Ask(Stale::Suspect),
+            (Ageing::Idle { ask_after } | Ageing::SingleSeat { ask_after }, Some(seen)) => {
+                let since = now.duration_since(seen).as_secs();
+                match since < i64::from(ask_after) {
+                    true => Verdict::Fresh,
+                    false => Verdict::Ask(Stale::Unseen(since)),
+                }
+            }
+        })
     }
 }
 

@@ -47,7 +47,6 @@ pub struct Active<'a> {
 }
 
 impl Active<'_> {
-    /// Where this run stored the session.
     pub fn stored_in(&self) -> Option<String> {
         self.kept.then(|| self.account.store().place())
     }
@@ -57,9 +56,7 @@ impl Active<'_> {
 #[derive(Clone)]
 pub(super) struct Obtained {
     pub(super) session: Session,
-    /// As in [`Active`].
     pub(super) kept: bool,
-    /// As in [`Active`].
     pub(super) opened: bool,
 }
 
@@ -217,7 +214,6 @@ impl<'a> Account<'a> {
     }
 }
 
-/// The work under the lock.
 pub(super) struct Attempt<'a> {
     pub(super) account: &'a Account<'a>,
     /// None if there is none to be had, and the login goes on without it.
@@ -480,7 +476,6 @@ impl Attempt<'_> {
             .ok()
     }
 
-    /// Forgets a session that the server has refused.
     async fn forget(&self) {
         let Some(lock) = &self.lock else { return };
         if let Err(error) = self.account.store().forget(lock).await {

@@ -9,7 +9,6 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::account::Account;
 use super::obtain::{Obtained, Want};
-use crate::declaration::Target;
 use crate::error::{Result, error};
 use crate::secret::Secret;
 use crate::settings::Form;
@@ -18,21 +17,22 @@ use crate::store::Key;
 /// What has been obtained in this run, by whose session it is.
 pub(super) struct OncePerRun {
     pub(super) started: Timestamp,
-    done: RefCell<BTreeMap<Key, Arc<Mutex<Vec<Done>>>>>,
+    done: RefCell<BTreeMap<Key, Arc<Mutex<ByTarget>>>>,
 }
 
-/// What came of one target's turn.
+/// What came of a target's last turn: an earlier one helps nobody any more, and a run may take turns all day.
 struct Done {
-    target: Target,
     settings: Vec<(&'static str, Form, Secret)>,
     at: Timestamp,
     outcome: Result<Obtained>,
 }
 
+type ByTarget = BTreeMap<String, Done>;
+
 /// The right to obtain one session; the others of its key wait.
 pub(super) struct Turn {
     started: Timestamp,
-    done: OwnedMutexGuard<Vec<Done>>,
+    done: OwnedMutexGuard<ByTarget>,
 }
 
 impl OncePerRun {
@@ -71,16 +71,18 @@ impl Turn {
     /// a batch of new sessions the first one counts, since on a single seat a second would end it.
     pub(super) fn shared(&self, account: &Account<'_>, want: &Want) -> Option<Result<Obtained>> {
         let settings = account.login_settings();
-        let counts = |done: &&Done| {
+        let own = account.target().to_string();
+        let counts = |(target, done): &(&String, &Done)| {
             let obtained = match &done.outcome {
                 Ok(obtained) => obtained.session.obtained_at >= self.started,
                 // What speaks of a target by name is its own.
                 Err(error) => error.target.is_none(),
             };
             let meanwhile = matches!(want, Want::New(_)) || done.at > account.started;
-            obtained && meanwhile && done.target != *account.target() && done.settings == settings
+            obtained && meanwhile && **target != own && done.settings == settings
         };
-        let done = self.done.iter().rev().find(counts)?;
+        let done = self.done.iter().filter(counts);
+        let (_, done) = done.max_by_key(|(_, done)| done.at)?;
         Some(done.outcome.clone().map(|obtained| Obtained {
             opened: false,
             ..obtained
@@ -93,65 +95,12 @@ impl Turn {
         account: &Account<'_>,
         outcome: Result<Obtained>,
     ) -> Result<Obtained> {
-        let (target, settings) = (account.target().clone(), account.login_settings());
-        note(
-            &mut self.done,
-            Done {
-                target,
-                settings,
-                at: Timestamp::now(),
-                outcome: outcome.clone(),
-            },
-        );
-        outcome
-    }
-}
-
-/// What came of a target's earlier turn helps nobody any more, and a run may take turns all day.
-fn note(done: &mut Vec<Done>, new: Done) {
-    done.retain(|old| old.target != new.target);
-    done.push(new);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::session::Session;
-
-    #[test]
-    fn of_each_target_the_last_turn_is_kept() {
-        let spec = crate::provider::specs()
-            .into_iter()
-            .find(|spec| spec.id == "zeev")
-            .expect("a provider");
-        let mut done = Vec::new();
-        for (account, token) in [
-            (None, "t1"),
-            (Some("filial"), "t2"),
-            (None, "t3"),
-            (None, "t4"),
-        ] {
-            let target = Target::new(spec, account.map(str::to_owned));
-            let outcome = Session::new(token, "Bearer").map(Obtained::stored);
-            note(
-                &mut done,
-                Done {
-                    target,
-                    settings: Vec::new(),
-                    at: Timestamp::now(),
-                    outcome,
-                },
-            );
-        }
-        let token = |done: Done| {
-            done.outcome
-                .expect("a session")
-                .session
-                .token
-                .expose()
-                .to_owned()
+        let done = Done {
+            settings: account.login_settings(),
+            at: Timestamp::now(),
+            outcome: outcome.clone(),
         };
-        let kept: Vec<String> = done.into_iter().map(token).collect();
-        assert_eq!(kept, ["t2", "t4"]);
+        self.done.insert(account.target().to_string(), done);
+        outcome
     }
 }
