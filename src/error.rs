@@ -11,7 +11,6 @@ use crate::secret::foreign::Foreign;
 /// whatever a sentence says, and its meaning.
 macro_rules! causes {
     ($($Cause:ident $code:literal $exit:literal,)*) => {
-        /// Why something failed.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Cause {
             $($Cause),*
@@ -82,7 +81,6 @@ impl Cause {
         self.exit() == 5 && !matches!(self, Self::Certificate | Self::ProxyRefused)
     }
 
-    /// Whether the run was ended from outside.
     pub fn is_signal(self) -> bool {
         matches!(self, Self::Interrupted | Self::Quit | Self::Terminated)
     }
@@ -112,7 +110,6 @@ exit_codes! {
 /// A failure: the cause, one sentence of ours, what the server said if it said something, and the next step.
 #[derive(Debug, Clone)]
 pub struct Error {
-    /// The typed cause.
     pub cause: Cause,
     /// One sentence of our own without a full stop; it names the host where one is involved.
     pub message: Text,
@@ -131,7 +128,6 @@ pub struct Error {
 }
 
 impl Error {
-    /// A failure with its sentence and nothing else yet.
     pub fn new(cause: Cause, message: Text) -> Self {
         Self {
             cause,
@@ -196,7 +192,6 @@ impl Error {
         self
     }
 
-    /// Adds the status of the answer.
     #[must_use]
     pub fn status(mut self, status: u16) -> Self {
         self.http_status = Some(status);
@@ -231,7 +226,6 @@ macro_rules! error {
 
 pub(crate) use error;
 
-/// Success or an [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// A [`Result`] that is not there yet; not `Send`, since all work is done on one thread.

@@ -16,7 +16,6 @@ pub const TOKEN_MAX: usize = 8192;
 /// A lifetime above this many seconds is no lifetime but a mistake: ten years.
 const LIFETIME_MAX: f64 = 10.0 * 365.25 * 86_400.0;
 
-/// What a login gives.
 #[derive(Debug, Clone)]
 pub struct Session {
     /// What later requests carry.
@@ -63,7 +62,6 @@ impl Session {
         self.expires_at = self.expires_at.and_then(|end| end.checked_sub(late).ok());
     }
 
-    /// Sets the end, `lifetime` after it was obtained.
     pub fn lasts(&mut self, lifetime: SignedDuration) {
         self.expires_at = self.obtained_at.checked_add(lifetime).ok();
     }
@@ -75,7 +73,6 @@ impl Session {
 pub enum Role {
     /// Somebody else's, whom the configured user stands in for: an id or a user name.
     As(String),
-    /// One that this version does not know.
     Other(String),
     /// The partner's, which some logins must carry.
     Partner,

@@ -9,10 +9,8 @@ use rustix::process::{Pid, Signal as Number, kill_process};
 use crate::error::{Cause, Error, Result};
 use crate::i18n::{Text, tr};
 
-/// What ends a run from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
-    /// Ctrl-C.
     Interrupt,
     /// A polite request to stop.
     Terminate,

@@ -60,7 +60,6 @@ impl BaseUrl {
         self.0.origin() == url.origin()
     }
 
-    /// The path prefix.
     pub fn path(&self) -> &str {
         self.0.path()
     }
@@ -82,7 +81,6 @@ pub enum PathFault {
     TwoSlashes,
     /// It contains white space, a control character, a backslash or a fragment.
     Character(char),
-    /// It leads out of the base URL.
     Outside,
 }
 

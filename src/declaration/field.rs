@@ -17,11 +17,8 @@ pub(crate) use field;
 pub struct Field {
     /// Its name behind the prefix: `ACCESS_KEY`.
     pub name: &'static str,
-    /// What its value is.
     pub kind: Kind,
-    /// When it must be set.
     pub need: Need,
-    /// What holds where it is not set.
     pub default: Default,
     /// What it is: one line without a full stop.
     pub help: &'static str,
@@ -52,7 +49,6 @@ impl Field {
         }
     }
 
-    /// Whether nobody may see its value.
     pub fn secret(&self) -> bool {
         matches!(self.kind, Kind::Secret | Kind::Key | Kind::Token)
     }
@@ -91,9 +87,7 @@ pub enum Kind {
     Key,
     /// A secret that goes into a header: 1 to 8192 bytes of 0x21–0x7E.
     Token,
-    /// One of these words.
     Choice(&'static [&'static str]),
-    /// A path below the base URL.
     Path,
     /// `1`, `true`, `yes`, `on`, or `0`, `false`, `no`, `off`.
     Flag,
@@ -102,12 +96,10 @@ pub enum Kind {
 /// The words of a flag: those that set it, those that do not.
 pub const FLAG: [[&str; 4]; 2] = [["1", "true", "yes", "on"], ["0", "false", "no", "off"]];
 
-/// Whether a flag with this value is set.
 pub fn is_on(value: &str) -> bool {
     FLAG[0].iter().any(|word| value.eq_ignore_ascii_case(word))
 }
 
-/// When a field must be set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
     /// For every login.
@@ -116,7 +108,6 @@ pub enum Need {
     Optional,
     /// When another field has this value, set or by default.
     When {
-        /// That other field.
         field: &'static str,
         value: &'static str,
     },
@@ -125,16 +116,12 @@ pub enum Need {
 /// What holds where a field is not set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Default {
-    /// Nothing.
     None,
     Value(&'static str),
     /// One value where another field is set, another where it is not.
     IfSet {
-        /// That other field.
         field: &'static str,
-        /// The value where it is set.
         then: &'static str,
-        /// The value where it is not.
         otherwise: &'static str,
     },
 }

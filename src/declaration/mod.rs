@@ -18,9 +18,7 @@ pub use crate::url::BaseUrl;
 pub struct Spec {
     /// The name on the command line; in upper case the prefix of every variable.
     pub id: &'static str,
-    /// Other names for it on the command line.
     pub aliases: &'static [&'static str],
-    /// The product's name, for people.
     pub product: &'static str,
     /// How a login works, in a few words.
     pub method: &'static str,
@@ -28,7 +26,6 @@ pub struct Spec {
     pub endpoint: &'static str,
     /// Other paths of its API that people paste with the URL, the longest first; they are taken off too.
     pub other_endpoints: &'static [&'static str],
-    /// An example of a base URL.
     pub example_url: &'static str,
     /// Where a person finds the base URL; as [`Field::found`].
     pub url_found: &'static str,
@@ -41,9 +38,7 @@ pub struct Spec {
     pub alternatives: &'static [Alternatives],
     /// The kinds of credentials that it takes, the usual one first; empty where there is only one.
     pub credentials: &'static [Credentials],
-    /// Where the session goes in later requests.
     pub placement: Placement,
-    /// How the session ages.
     pub ageing: Ageing,
     /// When a session can be renewed without a new login.
     pub renewal: Renewal,
@@ -51,7 +46,6 @@ pub struct Spec {
     pub words: &'static [&'static [&'static str]],
     /// How `api --paginate` asks for a list.
     pub pages: Option<&'static Pages>,
-    /// The content type of `crmauth api -d`.
     pub content_type: &'static str,
     /// Whether `--as` works.
     pub impersonation: bool,
@@ -123,7 +117,6 @@ impl Spec {
             .unwrap_or(Ok(url))
     }
 
-    /// The seed script's name for a field.
     pub fn seed_name(&self, field: &Field) -> Option<&'static str> {
         if field.name == "URL" {
             self.seed_url
@@ -196,7 +189,6 @@ pub struct Credentials {
 pub enum Placement {
     /// `Authorization: Bearer TOKEN`.
     Bearer,
-    /// A parameter of this name.
     Query(&'static str),
     /// A path segment, which a path names as `{session}`.
     Path,
@@ -233,13 +225,9 @@ pub enum Ageing {
         ask_after: u32,
     },
     /// Idle, and a new login ends the old session.
-    SingleSeat {
-        /// As for [`Ageing::Idle`].
-        ask_after: u32,
-    },
+    SingleSeat { ask_after: u32 },
 }
 
-/// When a session can be renewed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Renewal {
     /// Not at all: a login is the only way.

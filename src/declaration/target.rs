@@ -9,7 +9,6 @@ use crate::url::BaseUrl;
 /// Whom a command is about: a provider's default account or a named one.
 #[derive(Clone)]
 pub struct Target {
-    /// The provider's declaration.
     pub spec: &'static Spec,
     /// The account's name, lower case; none for the default account.
     pub account: Option<String>,
@@ -28,7 +27,6 @@ impl Target {
         }
     }
 
-    /// The provider's default account.
     pub fn default_account(&self) -> Self {
         Self::new(self.spec, None)
     }
@@ -78,7 +76,6 @@ impl Settings {
         }
     }
 
-    /// A secret field's value.
     pub fn secret(&self, field: &str) -> Option<&Secret> {
         self.values
             .iter()
@@ -98,12 +95,10 @@ impl Settings {
         self.secret(field).map(Secret::expose)
     }
 
-    /// Whether a flag is set.
     pub fn flag(&self, field: &str) -> bool {
         self.text(field).is_some_and(is_on)
     }
 
-    /// The values of all secret fields.
     pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
         let spec = self.target.spec;
         self.values

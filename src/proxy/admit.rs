@@ -15,7 +15,6 @@ use crate::http::{HeaderMap, Method, is_harmless};
 /// A request that the gateway does not pass on: the status of its answer, and why.
 pub(super) type Refusal = Box<(u16, Error)>;
 
-/// What a request is for.
 pub(super) struct Admitted<'g, 'a> {
     pub(super) door: &'g Door<'a>,
     /// The path below the target's URL.

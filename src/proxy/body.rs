@@ -41,7 +41,6 @@ impl Sent {
         Ok(Self::Streamed(Some((kept.into(), body))))
     }
 
-    /// What of it is in hand.
     pub(super) fn kept(&self) -> &[u8] {
         match self {
             Self::Kept(bytes) => bytes,

@@ -38,7 +38,6 @@ struct Passing<'g, 'a> {
 type Passed = Response<Either<Full<Bytes>, Rest>>;
 
 impl<'a> Gateway<'a> {
-    /// Answers one request of a client's.
     pub(super) async fn serve(
         &self,
         request: hyper::Request<Incoming>,
@@ -248,7 +247,6 @@ impl<'a> Passing<'_, 'a> {
     }
 }
 
-/// A query without a parameter.
 fn without(query: &str, name: &str) -> String {
     let is_other = |pair: &&str| {
         let decoded = form_urlencoded::parse(pair.as_bytes()).next();

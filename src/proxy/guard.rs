@@ -12,7 +12,6 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 use super::head::{self, Fault, Framing};
 
-/// How much is read at once.
 const PART: usize = 32 * 1024;
 
 /// The longest line of a chunked body that is no data: a chunk's size, or a trailer.
@@ -21,7 +20,6 @@ const LINE_MAX: usize = 4096;
 /// What hyper reads in place of a refused head. Nothing follows it.
 const REFUSED: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
-/// What a client sends.
 pub(super) struct Guard<R> {
     stream: R,
     next: Next,
@@ -33,15 +31,11 @@ pub(super) struct Guard<R> {
     verdict: Rc<Verdict>,
 }
 
-/// What comes next.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Next {
     Head,
-    /// So many bytes of a body.
     Body(u64),
-    /// The size of a chunk.
     Size,
-    /// So many bytes of a chunk.
     Chunk(u64),
     ChunkEnd,
     Trailer,

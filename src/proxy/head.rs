@@ -8,7 +8,6 @@ use crate::error::{Error, error};
 /// The largest head that is read, in bytes.
 pub(super) const MAX: usize = 64 * 1024;
 
-/// Why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
     Ambiguous,

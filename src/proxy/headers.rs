@@ -124,7 +124,6 @@ fn hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// What the `Connection` headers name.
 pub(super) fn named_by_connection(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let values = headers.get_all(CONNECTION).iter();
     values
@@ -153,7 +152,6 @@ fn without_php_session(headers: &mut HeaderMap) {
     }
 }
 
-/// A place below the target's URL as one below ours.
 fn rewritten(place: &str, asked: &Url, base: &BaseUrl, ours: &str) -> Option<String> {
     let place = asked.join(place).ok()?;
     let path = place

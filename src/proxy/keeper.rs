@@ -26,7 +26,6 @@ pub(super) struct Door<'a> {
     asks: mpsc::UnboundedSender<Ask<'a>>,
 }
 
-/// A session in hand.
 pub(super) struct Held<'a> {
     pub(super) login: Active<'a>,
     seen: Cell<Timestamp>,
@@ -85,7 +84,6 @@ impl<'a> Door<'a> {
         (door, asked)
     }
 
-    /// A session that can be used.
     pub(super) async fn session(&self) -> Result<Given<'a>> {
         let current = self.current.borrow().clone();
         match current.filter(|held| held.is_fresh(self.min_ttl)) {

@@ -34,7 +34,6 @@ impl Place {
     }
 }
 
-/// A client's connection.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Stream for S {}

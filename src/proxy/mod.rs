@@ -46,14 +46,11 @@ const BUFFER: usize = head::MAX + 4096;
 /// After a connection could not be accepted, for want of file descriptors most likely.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// How a gateway behaves.
 pub struct Options {
     /// What every URL of the gateway begins with, unless it has none.
     pub key: Option<Secret>,
     pub read_only: bool,
-    /// How long a session must last at least.
     pub min_ttl: Duration,
-    /// The run's time-out.
     pub timeout: Duration,
 }
 

@@ -36,7 +36,6 @@ enum Role {
 
 pub(super) struct Broker {
     rules: Rules,
-    /// By token: whose it is and when it ends.
     tokens: HashMap<String, (Role, i64)>,
     partner_id: String,
     user_id: String,

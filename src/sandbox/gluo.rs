@@ -44,7 +44,6 @@ const HTML: &str = "text/html; charset=UTF-8";
 /// Which vtiger, on which PHP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
-    /// 8.2.0 on PHP 8.
     Eight,
     /// 7.0.1 on PHP 7.4.
     Seven,
@@ -60,7 +59,6 @@ pub enum Errors {
     Everything,
 }
 
-/// The server. The fields are its switches.
 pub struct Gluo {
     pub version: Version,
     pub errors: Errors,

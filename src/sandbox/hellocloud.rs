@@ -125,7 +125,6 @@ impl HelloCloud {
         found.for_each(Login::end);
     }
 
-    /// Generates the keys anew that access tokens are signed with.
     pub fn renew_keys(&mut self) {
         self.keys += 1;
     }

@@ -39,7 +39,6 @@ impl Request {
         self.header("host").unwrap_or("127.0.0.1")
     }
 
-    /// The media type of the body, without parameters, in lower case.
     pub fn media_type(&self) -> String {
         let value = self.header("content-type").unwrap_or_default();
         value
@@ -50,7 +49,6 @@ impl Request {
             .to_ascii_lowercase()
     }
 
-    /// The parameters of the query.
     pub fn query_pairs(&self) -> Pairs {
         form_pairs(self.query.as_bytes())
     }
@@ -258,7 +256,6 @@ pub(super) fn jwt(header: &Value, payload: &Value, signature_bytes: usize) -> St
     )
 }
 
-/// A random GUID.
 pub(super) fn guid() -> String {
     let digits = random_hex(30);
     let (a, b) = digits.split_at(8);

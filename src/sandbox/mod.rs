@@ -27,7 +27,6 @@ pub type Clock = Rc<dyn Fn() -> Timestamp>;
 /// Who hears of each request.
 pub type Log = Rc<dyn Fn(&Event)>;
 
-/// How the systems behave.
 pub struct Options {
     /// Replaces every lifetime and idle limit of a session.
     pub ttl: Option<Duration>,
@@ -186,7 +185,6 @@ impl Rules {
     }
 }
 
-/// Microseconds.
 const SECOND: i64 = 1_000_000;
 
 fn micros(duration: Duration) -> i64 {

@@ -17,7 +17,6 @@ use tokio::task::{JoinSet, spawn_local};
 use super::message::shown_path;
 use super::{Event, Log, Request, Response, System};
 
-/// The largest body that is read.
 const BODY_MAX: usize = 1024 * 1024;
 
 /// One system and who hears of its requests.

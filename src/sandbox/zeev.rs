@@ -21,7 +21,6 @@ pub(super) const ENTRY: Entry = Entry {
     start: |rules| Rc::new(RefCell::new(Zeev::new(rules))),
 };
 
-/// A temporary token's lifetime, in seconds.
 const LIFETIME: i64 = 600;
 const PERMANENT: &str = "sandbox-zeev-permanent-token";
 

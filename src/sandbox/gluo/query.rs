@@ -82,7 +82,6 @@ fn select(text: &str) -> Result<&str, Refusal> {
     rest.trim_end().strip_suffix(';').ok_or_else(end)
 }
 
-/// What stands before a keyword and behind it, if it is there.
 fn split<'a>(text: &'a str, keyword: &str) -> (&'a str, &'a str) {
     match text.to_ascii_uppercase().find(keyword) {
         Some(at) => (text[..at].trim(), text[at + keyword.len()..].trim()),

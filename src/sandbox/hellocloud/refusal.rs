@@ -5,7 +5,6 @@ use serde_json::json;
 use super::super::Response;
 use super::JSON;
 
-/// An error of the OAuth 2 server.
 pub(super) struct Refusal {
     pub status: u16,
     pub error: &'static str,

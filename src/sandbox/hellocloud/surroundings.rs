@@ -17,14 +17,12 @@ pub struct Surroundings {
     pub gateway: Option<u16>,
     /// A longer body is 413.
     pub body_max: Option<usize>,
-    /// The PHP code dies before it does anything.
     pub broken: Option<Broken>,
     pub display_errors: bool,
     /// What happens behind the saving of a bug.
     pub workflow: Option<Workflow>,
 }
 
-/// Whose error pages are seen.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub enum WebServer {
     #[default]
@@ -46,14 +44,12 @@ pub enum Paths {
     SuiteCrm8,
 }
 
-/// Why PHP dies.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Broken {
     KeysMissing,
     DatabaseDown,
 }
 
-/// A workflow on saving.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Workflow {
     /// Takes so long that the gateway answers 504 meanwhile.
