@@ -12,11 +12,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Context, Judgement, LoginError, Match, Probe, Provider, Role, by_status};
+use super::{
+    Context, Judgement, LoginError, Match, Probe, Provider, Role, by_status, refused_login,
+};
 use crate::declaration::{
     Alternatives, Credentials, Default, Group, Kind, Need, Settings, Spec, field,
 };
-use crate::error::{Cause, Error, Result, error};
+use crate::error::{Cause, Error, Result};
 use crate::http::Request;
 use crate::http::response::{Json, Response};
 use crate::i18n::tr;
@@ -157,50 +159,32 @@ fn recognise(answer: &Response) -> Match {
 /// The login that the role asks for: the user, the request, and whether it carries a partner's token.
 fn request(context: &Context<'_>) -> Result<(String, Request, bool)> {
     let settings = context.settings;
-    let (user, password, path, token) = if context.role == Role::Partner {
+    let (fields, path, token) = if context.role == Role::Partner {
         context.note(tr!("logging in as the partner"));
         let path = settings.text("PARTNER_LOGIN_PATH").unwrap_or_default();
-        (
-            context.required("PARTNER_USERNAME")?,
-            context.required("PARTNER_PASSWORD")?,
-            path,
-            None,
-        )
+        (["PARTNER_USERNAME", "PARTNER_PASSWORD"], path, None)
     } else {
         context.note(tr!("logging in"));
         let fetched = context.prerequisite.map(|session| &session.token);
         let token = fetched.or_else(|| settings.secret("PARTNER_TOKEN"));
-        (
-            context.required("USERNAME")?,
-            context.required("PASSWORD")?,
-            LOGIN_PATH,
-            token,
-        )
+        (["USERNAME", "PASSWORD"], LOGIN_PATH, token)
     };
-    let body = Fields::default()
-        .text("UserName", user.expose())
-        .secret("Password", password);
-    let request = Request::post(
-        settings.url.join(path),
-        "application/json",
-        body.json(),
-        body.secrets(),
-    );
-    let user = user.expose().to_owned();
+    let user = context.required(fields[0])?.expose();
+    let body = Fields::default().text("UserName", user);
+    let body = body.secret("Password", context.required(fields[1])?);
+    let url = settings.url.join(path);
+    let request = Request::post(url, "application/json", body.json(), body.secrets());
     Ok(match token {
-        Some(token) => (user, request.bearer(token), true),
-        None => (user, request, false),
+        Some(token) => (user.to_owned(), request.bearer(token), true),
+        None => (user.to_owned(), request, false),
     })
 }
 
 fn refusal(answer: &Response) -> Result<()> {
-    let Some(object) = answer.any_object().filter(refuses) else {
-        return Ok(());
-    };
-    let error = error!(Refused, "{host} refused the login", host = answer.host);
-    Err(error
-        .said(&object.said().unwrap_or_default())
-        .status(answer.status))
+    match answer.any_object().filter(refuses) {
+        Some(object) => Err(refused_login(answer, object.said())),
+        None => Ok(()),
+    }
 }
 
 /// `CodigoRetorno` 1 is success; another value is a refusal even under status 200 (seed document). The later

@@ -185,10 +185,8 @@ impl Provider for Gluo {
     async fn check(&self, context: &Context<'_>, session: &Session) -> Result<Life> {
         let token = percent(session.token.expose());
         let path = ["webservice.php?operation=listtypes&sessionName=", &token].concat();
-        let request = Request::get(context.settings.url.join(&path))
-            .no_cache()
-            .effect(Effect::None)
-            .secret(&session.token);
+        let request = Request::get(context.settings.url.join(&path)).no_cache();
+        let request = request.effect(Effect::None).secret(&session.token);
         let left = context.channel.deadline - Instant::now();
         let wait = CHECK_WAIT.min(left.mul_f64(CHECK_SHARE));
         let mut asked = pin!(context.send(&request));

@@ -247,18 +247,15 @@ impl Provider for HelloCloud {
 
 /// SuiteCRM's own `links` lack `Api/`, and are not found as they stand (recording).
 fn lost_link(answer: &Response) -> Option<Error> {
-    let (_, rest) = answer
-        .path
-        .split_once("/V8/")
-        .filter(|_| answer.status == 404)?;
+    let (_, rest) = answer.path.split_once("/V8/")?;
+    if answer.status != 404 || answer.path.contains("/Api/") {
+        return None;
+    }
     let error = response::status_error(&answer.host, &answer.path, 404);
-    let hint = || {
-        tr!(
-            "links in SuiteCRM's answers lack Api/: ask for /Api/V8/{rest}",
-            rest
-        )
-    };
-    (!answer.path.contains("/Api/")).then(|| error.hint(hint()))
+    Some(error.hint(tr!(
+        "links in SuiteCRM's answers lack Api/: ask for /Api/V8/{rest}",
+        rest
+    )))
 }
 
 /// Without a number the next page would be the first one again (recording).

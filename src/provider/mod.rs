@@ -8,7 +8,7 @@ pub use context::Context;
 pub use probe::{Match, Probe};
 
 use crate::declaration::{Settings, Spec};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, error};
 use crate::http::response::{Json, Response};
 pub use crate::session::Role;
 use crate::session::Session;
@@ -151,6 +151,12 @@ pub enum Judgement {
     Refused,
     /// The server failed, perhaps because the session is dead; part of the request may have been carried out.
     Unclear,
+}
+
+/// The error of a login that the system refused, with what it said.
+fn refused_login(answer: &Response, said: Option<String>) -> Error {
+    let error = error!(Refused, "{host} refused the login", host = answer.host);
+    error.said(&said.unwrap_or_default()).status(answer.status)
 }
 
 /// The judgement where nothing but the status is documented: 401 from the system itself.

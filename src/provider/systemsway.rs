@@ -11,7 +11,10 @@
 //! | May a POST be repeated after it? | if the session is dead: its refusals are listed "given that the session is valid" | seed |
 //! | And after a 401? | no: the documents name no status, so that whatever stands between may have said it | assumed |
 
-use super::{Context, Judgement, Life, LoginError, Match, Probe, Provider, by_object, by_status};
+use super::{
+    Context, Judgement, Life, LoginError, Match, Probe, Provider, by_object, by_status,
+    refused_login,
+};
 use crate::declaration::{Ageing, Alternatives, Default, Kind, Need, Placement, Spec, field};
 use crate::error::{Cause, Error, Result, error};
 use crate::http::response::{Json, Response};
@@ -90,10 +93,8 @@ impl Provider for SystemsWay {
     /// Asks for the user 0, who does not exist: nobody's data comes back, and a dead session says so.
     async fn check(&self, context: &Context<'_>, session: &Session) -> Result<Life> {
         let path = ["api/Usuario/", &percent(session.token.expose()), "?id=0"].concat();
-        let request = Request::get(context.settings.url.join(&path))
-            .no_cache()
-            .effect(Effect::None)
-            .secret(&session.token);
+        let request = Request::get(context.settings.url.join(&path)).no_cache();
+        let request = request.effect(Effect::None).secret(&session.token);
         let answer = context.send(&request).await?;
         // A living session gets a list, which is not an object.
         if answer.status == 200 && answer.body.trim_ascii_start().starts_with(b"[") {
@@ -155,12 +156,13 @@ fn hash(context: &Context<'_>) -> Result<Secret> {
 }
 
 fn refusal(answer: &Response) -> Result<()> {
-    let Some(object) = answer.any_object().filter(refuses) else {
-        return Ok(());
-    };
-    let said = object.said().or_else(|| object.text("Status"));
-    let error = error!(Refused, "{host} refused the login", host = answer.host);
-    Err(error.said(&said.unwrap_or_default()).status(answer.status))
+    match answer.any_object().filter(refuses) {
+        Some(object) => Err(refused_login(
+            answer,
+            object.said().or(object.text("Status")),
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Whether an object is the system's own refusal of a request: a record may have a `Status` or a `codigo` too.

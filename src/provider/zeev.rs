@@ -105,10 +105,8 @@ impl Provider for Zeev {
 
 /// Who a token belongs to; nobody where it is dead: 401 means "not authenticated" (seed document).
 async fn whoami(context: &Context<'_>, session: &Session) -> Result<Option<Json>> {
-    let request = Request::get(context.settings.url.join(TOKENS_PATH))
-        .no_cache()
-        .effect(Effect::None)
-        .bearer(&session.token);
+    let request = Request::get(context.settings.url.join(TOKENS_PATH)).no_cache();
+    let request = request.effect(Effect::None).bearer(&session.token);
     let answer = context.send(&request).await?;
     if by_status(&answer, true) == Some(Judgement::Refused) {
         return Ok(None);
@@ -135,10 +133,8 @@ async fn login(context: &Context<'_>) -> Result<Session> {
     };
     let person = context.json(&context.send(&request).await?)?;
     let mut session = session_of(&person)?;
-    session.user = settings
-        .text("USERNAME")
-        .map(str::to_owned)
-        .or_else(|| person.text("username"));
+    let user = settings.text("USERNAME").map(str::to_owned);
+    session.user = user.or_else(|| person.text("username"));
     session.details = person.details(&[]);
     Ok(session)
 }

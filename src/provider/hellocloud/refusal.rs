@@ -1,6 +1,6 @@
 //! What HelloCloud's refusals mean, and what proves that a token is dead.
 
-use super::super::Context;
+use super::super::{Context, refused_login};
 use crate::error::{Error, Result, error};
 use crate::http::response::{self, Json, Response};
 use crate::i18n::{Text, tr};
@@ -159,8 +159,7 @@ fn refuse(context: &Context<'_>, answer: &Response) -> Result<()> {
     };
     let sentence = object.text("message").or(object.text("error_description"));
     let sentence = sentence.unwrap_or_default();
-    let said = object.said().unwrap_or_default();
-    let host = &answer.host;
+    let (host, said) = (&answer.host, object.said());
     let locked = |word| code.contains(word) || sentence.contains(word);
     if ["lockout_reached", "password_expired"]
         .into_iter()
@@ -170,7 +169,7 @@ fn refuse(context: &Context<'_>, answer: &Response) -> Result<()> {
             Locked, "{host} says that the account is locked or its password has expired", host;
             hint "log in once on the web page, or ask its administrator"
         );
-        return Err(error.said(&said).status(answer.status));
+        return Err(error.said(&said.unwrap_or_default()).status(answer.status));
     }
     if code == "unsupported_grant_type" {
         // Also where a server has not read the body (users' reports).
@@ -183,15 +182,15 @@ fn refuse(context: &Context<'_>, answer: &Response) -> Result<()> {
             body,
             other
         ));
-        return Err(error.said(&said));
+        return Err(error.said(&said.unwrap_or_default()));
     }
     let about = about(&code, &sentence);
     if about.is_none() && !CODES.contains(&code.as_str()) {
         return Ok(());
     }
-    let mut error = error!(Refused, "{host} refused the login", host);
+    let mut error = refused_login(answer, said);
     error.hint = about.map(|field| hint(context, field));
-    Err(error.said(&said).status(answer.status))
+    Err(error)
 }
 
 /// The setting that the server's refusal is about: it checks them one after the other (recording).
