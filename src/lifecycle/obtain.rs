@@ -74,10 +74,8 @@ impl Obtained {
 impl<'a> Account<'a> {
     pub async fn session(self, want: &Want) -> Result<Active<'a>> {
         let busy = self.busy(tr!("getting a session"));
-        let obtained = self
-            .obtain(want)
-            .await
-            .map_err(|error| self.explain(error))?;
+        let obtained = self.obtain(want).await;
+        let obtained = obtained.map_err(|error| self.explain(error))?;
         drop(busy);
         if let Want::New(min_ttl) | Want::Usable(min_ttl) = want {
             self.warn_if_short(&obtained.session, *min_ttl);
@@ -289,12 +287,9 @@ impl Attempt<'_> {
             Some(Life::Busy) => self.account.note(Stale::Busy.text()),
             Some(Life::Unknown) | None => {}
             Some(Life::Alive) => {
-                if let Some(entry) = self.entry.take() {
-                    self.write(&Entry {
-                        seen_at: Some(Timestamp::now()),
-                        ..entry
-                    })
-                    .await;
+                if let Some(mut entry) = self.entry.take() {
+                    entry.seen_at = Some(Timestamp::now());
+                    self.write(&entry).await;
                 }
             }
         }

@@ -112,11 +112,7 @@ impl Attempt<'_> {
                 Ok(Life::Alive) => return Obtained::stored(theirs.session),
                 _ => {
                     // Whoever uses it next asks first.
-                    self.write(&Entry {
-                        seen_at: None,
-                        ..theirs
-                    })
-                    .await;
+                    self.write(&theirs.unverified()).await;
                     return own;
                 }
             }

@@ -17,17 +17,8 @@ impl Attempt<'_> {
     /// Before a login: however this run ends, the server is asked about the old session before that is used again.
     pub(super) async fn mark_unverified(&self) {
         if let (Some(lock), Some(old)) = (&self.lock, self.seat()) {
-            let _ = self
-                .account
-                .store()
-                .write(
-                    lock,
-                    &Entry {
-                        seen_at: None,
-                        ..old.clone()
-                    },
-                )
-                .await;
+            let old = old.clone().unverified();
+            let _ = self.account.store().write(lock, &old).await;
         }
     }
 

@@ -76,6 +76,14 @@ pub struct Entry {
     pub credentials: BTreeMap<String, String>,
 }
 
+impl Entry {
+    /// The same entry, whose session may have ended.
+    pub fn unverified(self) -> Self {
+        let seen_at = None;
+        Self { seen_at, ..self }
+    }
+}
+
 /// An entry as it is written.
 #[derive(Serialize, Deserialize)]
 struct Record {

@@ -73,10 +73,7 @@ impl FileStore {
                 exposed: Some(entry),
                 ..unusable(tr!("is open to others; somebody may have changed it"))
             },
-            Some(Content::Sound(_, entry)) => Found {
-                entry: Some(entry),
-                ..Found::default()
-            },
+            Some(Content::Sound(_, entry)) => Found::entry(entry),
         })
     }
 
@@ -93,11 +90,8 @@ impl FileStore {
         let Held::File(file, locks) = &lock.held else {
             return Ok(Written::Overtaken);
         };
-        let (folder, name, bytes) = (
-            self.folder.clone(),
-            lock.key.name(),
-            encode(&lock.key, entry),
-        );
+        let (folder, name) = (self.folder.clone(), lock.key.name());
+        let bytes = encode(&lock.key, entry);
         let locked = Arc::clone(file);
         let write = move || {
             // If the run ends meanwhile, nobody else gets the lock before this is done.
@@ -163,10 +157,8 @@ impl FileStore {
 
     /// The name of every entry that is there, or that somebody began to write.
     fn names(&self) -> BTreeSet<String> {
-        let files = std::fs::read_dir(&self.folder)
-            .into_iter()
-            .flatten()
-            .flatten();
+        let files = std::fs::read_dir(&self.folder).into_iter();
+        let files = files.flatten().flatten();
         let name = |file: std::fs::DirEntry| {
             let file = file.file_name().into_string().ok()?;
             let name = file

@@ -34,10 +34,8 @@ impl MemoryStore {
     }
 
     pub async fn read(&self, key: &Key, _deadline: Instant) -> Result<Found> {
-        Ok(Found {
-            entry: self.entries.borrow().get(key).cloned(),
-            ..Found::default()
-        })
+        let entry = self.entries.borrow().get(key).cloned();
+        Ok(entry.map(Found::entry).unwrap_or_default())
     }
 
     pub async fn lock(&self, key: &Key, deadline: Instant) -> Result<Lock> {

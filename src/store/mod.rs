@@ -57,6 +57,13 @@ pub struct Found {
 }
 
 impl Found {
+    fn entry(entry: Entry) -> Self {
+        Self {
+            entry: Some(entry),
+            ..Self::default()
+        }
+    }
+
     fn unusable(why: Text) -> Self {
         Self {
             unusable: Some(why),

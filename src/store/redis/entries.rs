@@ -29,11 +29,8 @@ impl RedisStore {
     ) -> Result<Vec<(Version, Option<Usable>)>> {
         let opened = self.open(deadline).await?;
         let read = |name: &String| {
-            redis::cmd("HMGET")
-                .arg([PREFIX, name].concat())
-                .arg("fence")
-                .arg("sealed")
-                .take()
+            let fields = (PREFIX.to_owned() + name, "fence", "sealed");
+            redis::cmd("HMGET").arg(fields).take()
         };
         let commands: Vec<_> = names.iter().map(read).collect();
         let answers = self.ask_once(&commands, deadline).await?;

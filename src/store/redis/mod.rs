@@ -89,17 +89,11 @@ impl RedisStore {
 
     pub async fn read(&self, key: &Key, deadline: Instant) -> Result<Found> {
         let name = self.name(key);
-        let (version, entry) = self
-            .entries(&[name], deadline)
-            .await?
-            .pop()
-            .unwrap_or_default();
+        let mut entries = self.entries(&[name], deadline).await?;
+        let (version, entry) = entries.pop().unwrap_or_default();
         let found = match entry {
             None => Found::default(),
-            Some(Ok((its, entry))) if its == *key => Found {
-                entry: Some(entry),
-                ..Found::default()
-            },
+            Some(Ok((its, entry))) if its == *key => Found::entry(entry),
             Some(Ok(_)) => Found::unusable(self.in_place(tr!("is another's"))),
             Some(Err(why)) => Found::unusable(why),
         };
@@ -167,16 +161,13 @@ impl RedisStore {
     pub async fn discard(self: &Rc<Self>, deadline: Instant) -> Result<usize> {
         let mut discarded = 0;
         for name in self.names(deadline).await? {
-            let unusable =
-                async || {
-                    let found = self
-                        .entries(std::slice::from_ref(&name), deadline)
-                        .await?
-                        .pop();
-                    let entry = found.and_then(|(_, entry)| entry);
-                    Ok(entry
-                        .is_some_and(|entry| entry.is_err_and(|why| why != self.in_place(newer()))))
-                };
+            let names = std::slice::from_ref(&name);
+            let newer = self.in_place(newer());
+            let unusable = async || {
+                let mut entries = self.entries(names, deadline).await?;
+                let (_, entry) = entries.pop().unwrap_or_default();
+                Ok(matches!(entry, Some(Err(why)) if why != newer))
+            };
             if !unusable().await? {
                 continue;
             }

@@ -3,7 +3,7 @@
 use redis::{ServerError, Value};
 
 use super::server::Server;
-use crate::error::{Cause, Error};
+use crate::error::{Cause, Error, error};
 use crate::i18n::{Text, tr};
 
 impl Server {
@@ -11,51 +11,33 @@ impl Server {
     /// somebody at the server. A message in our words leaves out the server's, which quote scripts.
     pub(super) fn refused(&self, error: &ServerError) -> Error {
         let (place, code) = (self.url(), code(error));
-        let (message, hint) = match code {
-            "NOAUTH" => (
-                tr!("the store {place} wants a password", place),
-                check_user(),
+        match code {
+            "NOAUTH" => {
+                error!(BadSetting, "the store {place} wants a password", place).hint(check_user())
+            }
+            "WRONGPASS" => error!(
+                BadSetting,
+                "the store {place} does not take the user or the password", place
+            )
+            .hint(check_user()),
+            "OOM" => error!(
+                Unavailable, "the memory of the store {place} is full", place;
+                hint "make room there, or raise its maxmemory"
             ),
-            "WRONGPASS" => (
-                tr!(
-                    "the store {place} does not take the user or the password",
-                    place
-                ),
-                check_user(),
+            "READONLY" => error!(
+                Unavailable, "the store {place} is a replica, which takes no changes", place;
+                hint "name its primary in CRMAUTH_STORE"
             ),
-            "OOM" => (
-                tr!("the memory of the store {place} is full", place),
-                tr!("make room there, or raise its maxmemory"),
+            "MISCONF" => error!(
+                Unavailable, "the store {place} takes no changes, since it cannot save them", place;
+                hint "its log says why; often its disk is full"
             ),
-            "READONLY" => (
-                tr!(
-                    "the store {place} is a replica, which takes no changes",
-                    place
-                ),
-                tr!("name its primary in CRMAUTH_STORE"),
+            "MOVED" | "ASK" | "CROSSSLOT" | "CLUSTERDOWN" => error!(
+                Unavailable, "the store {place} is part of a cluster, which cannot be used", place;
+                hint "name a server that stands alone in CRMAUTH_STORE"
             ),
-            "MISCONF" => (
-                tr!(
-                    "the store {place} takes no changes, since it cannot save them",
-                    place
-                ),
-                tr!("its log says why; often its disk is full"),
-            ),
-            "MOVED" | "ASK" | "CROSSSLOT" | "CLUSTERDOWN" => (
-                tr!(
-                    "the store {place} is part of a cluster, which cannot be used",
-                    place
-                ),
-                tr!("name a server that stands alone in CRMAUTH_STORE"),
-            ),
-            _ => return self.answered(code, error),
-        };
-        let cause = if matches!(code, "NOAUTH" | "WRONGPASS") {
-            Cause::BadSetting
-        } else {
-            Cause::Unavailable
-        };
-        Error::new(cause, message).hint(hint)
+            _ => self.answered(code, error),
+        }
     }
 
     /// A refusal in the server's words.
@@ -81,13 +63,13 @@ impl Server {
     /// A refused greeting is a setting to fix, whatever the server calls it.
     pub(super) fn not_let_in(&self, error: &ServerError) -> Error {
         let refused = self.refused(error);
-        if refused.cause == Cause::Closed {
-            return refused;
-        }
-        Error {
-            cause: Cause::BadSetting,
-            hint: Some(check_user()),
-            ..refused
+        match refused.cause {
+            Cause::Closed => refused,
+            _ => Error {
+                cause: Cause::BadSetting,
+                hint: Some(check_user()),
+                ..refused
+            },
         }
     }
 }

@@ -102,17 +102,12 @@ fn keys(name: &str) -> [String; 3] {
 pub fn eval(name: &str, command: &Command) -> Cmd {
     let script = |script: &str| {
         let eval = &mut redis::cmd("EVAL");
-        eval.arg([COMMON, script].concat())
-            .arg(3)
-            .arg(&keys(name)[..])
-            .arg(millis(LAST_KEPT))
-            .take()
+        let head = ([COMMON, script].concat(), 3, &keys(name)[..]);
+        eval.arg(head).arg(millis(LAST_KEPT)).take()
     };
     let with_lock = |text: &str, Right { owner, fence }: &Right| {
-        script(text)
-            .arg(format!("{owner:032x}/{fence}"))
-            .arg(fence)
-            .take()
+        let right = (format!("{owner:032x}/{fence}"), *fence);
+        script(text).arg(right).take()
     };
     match command {
         Command::Take {
@@ -126,12 +121,9 @@ pub fn eval(name: &str, command: &Command) -> Cmd {
                 Some(None) => "none".to_owned(),
                 Some(Some(fence)) => fence.to_string(),
             };
-            script(TAKE)
-                .arg(format!("{owner:032x}"))
-                .arg(millis(*lease))
-                .arg(seen)
-                .arg(millis(*grace))
-                .take()
+            let owner = format!("{owner:032x}");
+            let wanted = (owner, millis(*lease), seen, millis(*grace));
+            script(TAKE).arg(wanted).take()
         }
         Command::Hold(right, lease) => with_lock(HOLD, right).arg(millis(*lease)).take(),
         Command::Write(right, sealed, ttl) => with_lock(WRITE, right)
@@ -146,10 +138,8 @@ pub fn eval(name: &str, command: &Command) -> Cmd {
 /// An entry's fence: a whole number in digits alone, from which the server's language can still count up.
 pub fn fence(text: &[u8]) -> Option<Fence> {
     let text = std::str::from_utf8(text).ok()?;
-    let fence = text
-        .parse()
-        .ok()
-        .filter(|fence| (1..1 << 53).contains(fence));
+    let fence = text.parse().ok();
+    let fence = fence.filter(|fence| (1..1 << 53).contains(fence));
     fence.filter(|fence: &Fence| fence.to_string() == text)
 }
 

@@ -75,10 +75,8 @@ impl Keys {
             msg: &filled,
             aad: &authenticated(purpose),
         };
-        let body = self
-            .cipher
-            .encrypt(&XNonce::from(nonce), payload)
-            .map_err(|_| failed())?;
+        let body = self.cipher.encrypt(&XNonce::from(nonce), payload);
+        let body = body.map_err(|_| failed())?;
         Ok([&[VERSION], &nonce[..], &body].concat())
     }
 

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -126,10 +127,8 @@ impl Server {
             self.away(Cause::Dns, message).caused_by(error)
         })?;
         let any = self.url.tls || self.allow_plain;
-        let usable: Vec<_> = found
-            .into_iter()
-            .filter(|found| any || found.ip().to_canonical().is_loopback())
-            .collect();
+        let usable = |found: &SocketAddr| any || found.ip().to_canonical().is_loopback();
+        let usable: Vec<_> = found.into_iter().filter(usable).collect();
         if usable.is_empty() {
             let address = self.url.address();
             let error = error!(

@@ -48,11 +48,8 @@ impl RedisUrl {
         if url.query().is_some() {
             return Err(tr!("holds parameters (?), and none is known"));
         }
-        let host = url
-            .host_str()
-            .unwrap_or_default()
-            .trim_matches(['[', ']'])
-            .to_ascii_lowercase();
+        let host = url.host_str().unwrap_or_default();
+        let host = host.trim_matches(['[', ']']).to_ascii_lowercase();
         let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
         if host.is_empty() || !host.chars().all(named) {
             return Err(tr!("names no host that can be used"));
