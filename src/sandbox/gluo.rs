@@ -157,10 +157,8 @@ impl Gluo {
     /// # Panics
     /// If there is no such user.
     pub fn user(&mut self, name: &str) -> &mut User {
-        self.users
-            .iter_mut()
-            .find(|user| user.name == name)
-            .expect("a demo user")
+        let mut users = self.users.iter_mut();
+        users.find(|user| user.name == name).expect("a demo user")
     }
 
     /// How many records of a module have this value in this field.

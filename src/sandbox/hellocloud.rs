@@ -90,8 +90,8 @@ impl HelloCloud {
     /// # Panics
     /// If there is no such client.
     pub fn client(&mut self, id: &str) -> &mut Client {
-        self.clients
-            .iter_mut()
+        let mut clients = self.clients.iter_mut();
+        clients
             .find(|client| client.id == id)
             .expect("a demo client")
     }
@@ -101,28 +101,27 @@ impl HelloCloud {
     /// # Panics
     /// If there is no such user.
     pub fn user(&mut self, name: &str) -> &mut User {
-        self.users
-            .iter_mut()
-            .find(|user| user.name == name)
-            .expect("a demo user")
+        let mut users = self.users.iter_mut();
+        users.find(|user| user.name == name).expect("a demo user")
     }
 
     /// Presses *Revoke* in the panel: the refresh token lives on.
     pub fn revoke(&mut self, access_token: &str) {
-        let found = self
+        for login in self
             .logins
             .iter_mut()
-            .filter(|login| login.access == access_token);
-        found.for_each(|login| login.access_revoked = true);
+            .filter(|login| login.access == access_token)
+        {
+            login.access_revoked = true;
+        }
     }
 
     /// Deletes a session's row, which ends both tokens as its logout does.
     pub fn delete_session(&mut self, access_token: &str) {
-        let found = self
-            .logins
-            .iter_mut()
-            .filter(|login| login.access == access_token);
-        found.for_each(Login::end);
+        let logins = self.logins.iter_mut();
+        logins
+            .filter(|login| login.access == access_token)
+            .for_each(Login::end);
     }
 
     pub fn renew_keys(&mut self) {
@@ -188,11 +187,8 @@ impl HelloCloud {
 
 /// Slim's own errors: JSON for whoever accepts JSON, else a page.
 fn slim(request: &Request, status: u16, title: &str, text: &str) -> Response {
-    if request
-        .header("accept")
-        .unwrap_or_default()
-        .contains("json")
-    {
+    let accepted = request.header("accept").unwrap_or_default();
+    if accepted.contains("json") {
         return Response::json(status, JSON, &json!({"message": text}));
     }
     let page = format!(

@@ -28,10 +28,8 @@ pub(super) type Pairs = Vec<(String, String)>;
 
 impl Request {
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
+        let mut headers = self.headers.iter();
+        headers.find_map(|(known, value)| (known == name).then_some(value.as_str()))
     }
 
     /// The host and port that the client believes in; real servers build their links from it.
@@ -41,12 +39,8 @@ impl Request {
 
     pub fn media_type(&self) -> String {
         let value = self.header("content-type").unwrap_or_default();
-        value
-            .split(';')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase()
+        let media_type = value.split(';').next().unwrap_or_default();
+        media_type.trim().to_ascii_lowercase()
     }
 
     pub fn query_pairs(&self) -> Pairs {
@@ -78,11 +72,8 @@ impl Request {
         let Some((_, boundary)) = header.split_once("boundary=") else {
             return Pairs::new();
         };
-        let boundary = boundary
-            .split(';')
-            .next()
-            .unwrap_or_default()
-            .trim_matches('"');
+        let boundary = boundary.split(';').next().unwrap_or_default();
+        let boundary = boundary.trim_matches('"');
         let body = String::from_utf8_lossy(&self.body);
         let mut pairs = Pairs::new();
         for part in body.split(&format!("--{boundary}")).skip(1) {
@@ -114,19 +105,15 @@ fn form_pairs(text: &[u8]) -> Pairs {
 
 /// A parameter's value; of several, the last one, as PHP takes it.
 pub(super) fn last<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    pairs
-        .iter()
-        .rfind(|(known, _)| known == name)
-        .map(|(_, value)| value.as_str())
+    let (_, value) = pairs.iter().rfind(|(known, _)| known == name)?;
+    Some(value)
 }
 
 /// A member of a JSON object whatever the case of its name, as .NET reads it.
 pub(super) fn member<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {
-    object
-        .as_object()?
-        .iter()
-        .find(|(known, _)| known.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value)
+    let mut members = object.as_object()?.iter();
+    let (_, value) = members.find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+    Some(value)
 }
 
 /// An answer without anything of an HTTP crate.

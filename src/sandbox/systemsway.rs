@@ -83,10 +83,9 @@ impl System for SystemsWay {
             return status("ERROR", "", "O ID da sessão está inválido");
         };
         let query = request.query_pairs();
-        let id = query
-            .iter()
-            .rfind(|(name, _)| name.eq_ignore_ascii_case("id"))
-            .map(|(_, value)| value.as_str());
+        let mut pairs = query.iter();
+        let id = pairs.rfind(|(name, _)| name.eq_ignore_ascii_case("id"));
+        let id = id.map(|(_, value)| value.as_str());
         let done = match request.method.as_str() {
             "GET" => return self.list(at, id),
             "POST" => self.add(at, &request.json()),

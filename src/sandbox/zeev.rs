@@ -26,37 +26,22 @@ const PERMANENT: &str = "sandbox-zeev-permanent-token";
 
 const JSON: &str = "application/json; charset=utf-8";
 
+/// The first one may impersonate the others; the passwords are `Sandbox-Zeev-1` and so on.
 struct Person {
     id: u32,
     name: &'static str,
     username: &'static str,
-    password: &'static str,
-    may_impersonate: bool,
 }
 
 static PEOPLE: [Person; 3] = [
-    Person {
-        id: 1,
-        name: "Integração",
-        username: "integracao",
-        password: "Sandbox-Zeev-1",
-        may_impersonate: true,
-    },
-    Person {
-        id: 2,
-        name: "Maria Souza",
-        username: "maria.souza",
-        password: "Sandbox-Zeev-2",
-        may_impersonate: false,
-    },
-    Person {
-        id: 3,
-        name: "José Araújo",
-        username: "josé araújo/filial@sul",
-        password: "Sandbox-Zeev-3",
-        may_impersonate: false,
-    },
+    person(1, "Integração", "integracao"),
+    person(2, "Maria Souza", "maria.souza"),
+    person(3, "José Araújo", "josé araújo/filial@sul"),
 ];
+
+const fn person(id: u32, name: &'static str, username: &'static str) -> Person {
+    Person { id, name, username }
+}
 
 pub(super) struct Zeev {
     rules: Rules,
@@ -102,10 +87,9 @@ impl Zeev {
         let (Some(login), Some(password)) = (text("login"), text("password")) else {
             return refuse(400, "Informe login e password");
         };
-        let person = PEOPLE
-            .iter()
-            .find(|person| same_name(person, login) && person.password == password);
-        let Some(person) = person else {
+        let right = |person: &&Person| password == format!("Sandbox-Zeev-{}", person.id);
+        let person = PEOPLE.iter().find(|person| same_name(person, login));
+        let Some(person) = person.filter(right) else {
             return refuse(401, "Login ou senha inválidos");
         };
         let body = json!({
@@ -127,7 +111,7 @@ impl Zeev {
     }
 
     fn impersonate(&mut self, person: &'static Person, segment: &str) -> Response {
-        if !person.may_impersonate {
+        if person.id != 1 {
             return refuse(403, "Pessoa sem permissão para executar essa operação");
         }
         let Ok(whom) = percent_decode_str(segment).decode_utf8() else {

@@ -55,10 +55,8 @@ impl Call {
             body,
         };
         let asked = call.either("operation").to_ascii_lowercase();
-        call.operation = OPERATIONS
-            .iter()
-            .find(|known| **known == asked)
-            .unwrap_or(&"");
+        let mut known = OPERATIONS.iter();
+        call.operation = known.find(|known| **known == asked).unwrap_or(&"");
         let session = call.either("sessionName");
         if !session.eq_ignore_ascii_case("null") {
             call.session = session.to_owned();

@@ -46,9 +46,8 @@ impl Gluo {
             .records
             .last_key_value()
             .map_or(5, |(number, _)| number + 1);
-        let count = self
-            .records
-            .values()
+        let records = self.records.values();
+        let count = records
             .filter(|record| record.module.prefix == module.prefix)
             .count();
         let mut values: Map<String, Value> = module
@@ -140,11 +139,8 @@ impl Gluo {
     }
 
     fn shown(&self, record: &Record) -> Value {
-        let names = record
-            .module
-            .fields(self.version)
-            .map(|field| field.name)
-            .chain(["id", "label"]);
+        let names = record.module.fields(self.version).map(|field| field.name);
+        let names = names.chain(["id", "label"]);
         names
             .map(|name| (name.to_owned(), record.values[name].clone()))
             .collect::<Map<_, _>>()
@@ -160,10 +156,8 @@ impl Gluo {
             Some((prefix.parse::<u32>().ok()?, number.parse::<u32>().ok()?))
         });
         let (prefix, number) = numbers.ok_or_else(|| Refusal::denied(" for id"))?;
-        let found = self
-            .records
-            .get(&number)
-            .is_some_and(|record| record.module.prefix == prefix);
+        let record = self.records.get(&number);
+        let found = record.is_some_and(|record| record.module.prefix == prefix);
         if found {
             Ok(number)
         } else {

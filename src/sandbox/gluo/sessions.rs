@@ -77,10 +77,8 @@ impl Sessions {
     /// Uses a session: its user, or none where it is poisoned. What strikes it ends it with this answer.
     pub(super) fn open(&mut self, name: &str) -> Result<Option<&'static str>, Refusal> {
         let (now, idle) = (self.rules.now(), self.rules.lifetime(IDLE));
-        let session = self
-            .by_name
-            .get_mut(name)
-            .ok_or_else(Refusal::dead_session)?;
+        let session = self.by_name.get_mut(name);
+        let session = session.ok_or_else(Refusal::dead_session)?;
         let stale = now - session.used >= idle;
         session.used = now;
         let (user, mark) = (session.user, session.mark);

@@ -84,10 +84,8 @@ static ACCENTS: [(char, char, &str); 14] = [
 ];
 
 fn bare(letter: char) -> char {
-    ACCENTS
-        .iter()
-        .find(|(accented, _, _)| *accented == letter)
-        .map_or(letter, |(_, bare, _)| *bare)
+    let accented = ACCENTS.iter().find(|(accented, ..)| *accented == letter);
+    accented.map_or(letter, |(_, bare, _)| *bare)
 }
 
 /// PHP's `htmlentities` with `ENT_QUOTES`, as the service writes names.

@@ -28,82 +28,60 @@ pub struct User {
     pub deleted: bool,
 }
 
+/// Id and secret. The last one is the third as it is stored where its secret was typed into the admin pages.
+static CLIENTS: [&str; 7] = [
+    "11111111-1111-4111-8111-111111111111 sandbox-machine-client",
+    "22222222-2222-4222-8222-222222222222 sandbox-password-client",
+    "33333333-3333-4333-8333-333333333333 s&e\"c<r>e't`%+ é:x",
+    "44444444-4444-4444-8444-444444444444 sandbox-userless-client",
+    "55555555-5555-4555-8555-555555555555 sandbox-public-client",
+    "66666666-6666-4666-8666-666666666666 sandbox-other-client",
+    "77777777-7777-4777-8777-777777777777 s&e&quot;c&lt;r&gt;e&#039;t&#096;%+ é:x",
+];
+
 pub(super) fn clients() -> Vec<Client> {
-    let client = |id, secret: &str, grant| Client {
-        id,
-        secret: secret.to_owned(),
-        grant,
-        user: Some("1"),
-        confidential: true,
-        deleted: false,
+    let client = |text: &'static str| {
+        let (id, secret) = text.split_once(' ').unwrap_or_default();
+        Client {
+            id,
+            secret: secret.to_owned(),
+            grant: Grant::ClientCredentials,
+            user: Some("1"),
+            confidential: true,
+            deleted: false,
+        }
     };
-    let machine = |id, secret| client(id, secret, Grant::ClientCredentials);
-    vec![
-        machine(
-            "11111111-1111-4111-8111-111111111111",
-            "sandbox-machine-client",
-        ),
-        client(
-            "22222222-2222-4222-8222-222222222222",
-            "sandbox-password-client",
-            Grant::Password,
-        ),
-        machine(
-            "33333333-3333-4333-8333-333333333333",
-            "s&e\"c<r>e't`%+ é:x",
-        ),
-        Client {
-            user: None,
-            ..machine(
-                "44444444-4444-4444-8444-444444444444",
-                "sandbox-userless-client",
-            )
-        },
-        Client {
-            confidential: false,
-            ..machine(
-                "55555555-5555-4555-8555-555555555555",
-                "sandbox-public-client",
-            )
-        },
-        client(
-            "66666666-6666-4666-8666-666666666666",
-            "sandbox-other-client",
-            Grant::Password,
-        ),
-        machine(
-            "77777777-7777-4777-8777-777777777777",
-            "s&e&quot;c&lt;r&gt;e&#039;t&#096;%+ é:x",
-        ),
-    ]
+    let mut clients = CLIENTS.map(client);
+    clients[1].grant = Grant::Password;
+    clients[3].user = None;
+    clients[4].confidential = false;
+    clients[5].grant = Grant::Password;
+    clients.into()
 }
 
+/// Id, name and password.
+static USERS: [[&str; 3]; 3] = [
+    ["1", "admin", "Sandbox-Admin-1"],
+    [
+        "aaaaaaaa-0000-4000-8000-000000000001",
+        "ana",
+        "Sandbox-Ana-1",
+    ],
+    [
+        "aaaaaaaa-0000-4000-8000-000000000002",
+        "gone",
+        "Sandbox-Gone-1",
+    ],
+];
+
 pub(super) fn users() -> Vec<User> {
-    let user = |id, name, password: &str| User {
+    let user = |[id, name, password]: [&'static str; 3]| User {
         id,
         name,
         password: password.to_owned(),
-        admin: false,
-        active: true,
+        admin: name == "admin",
+        active: name != "gone",
         deleted: false,
     };
-    vec![
-        User {
-            admin: true,
-            ..user("1", "admin", "Sandbox-Admin-1")
-        },
-        user(
-            "aaaaaaaa-0000-4000-8000-000000000001",
-            "ana",
-            "Sandbox-Ana-1",
-        ),
-        User {
-            active: false,
-            ..user(
-                "aaaaaaaa-0000-4000-8000-000000000002",
-                "gone",
-                "Sandbox-Gone-1",
-            )
-        },
-    ]
+    USERS.map(user).into()
 }

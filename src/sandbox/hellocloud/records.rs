@@ -103,11 +103,8 @@ impl HelloCloud {
                 .and_then(|text| text.parse::<usize>().ok())
                 .unwrap_or(0)
         };
-        let found: Vec<&Record> = self
-            .records
-            .iter()
-            .filter(|record| record.module == module)
-            .collect();
+        let found = self.records.iter().filter(|record| record.module == module);
+        let found: Vec<&Record> = found.collect();
         // Without a page size all rows stand on one page. Without a number the next page is the first one.
         let size = if number("page[size]") == 0 {
             found.len().max(1)
@@ -136,10 +133,8 @@ impl HelloCloud {
     /// PATCH and DELETE are not recorded: SuiteCRM's documents show them.
     fn change(&mut self, request: &Request) -> Response {
         let sent = &request.json()["data"];
-        let record = self
-            .records
-            .iter_mut()
-            .find(|record| sent["id"] == record.id.as_str());
+        let mut records = self.records.iter_mut();
+        let record = records.find(|record| sent["id"] == record.id.as_str());
         let Some(record) = record else {
             return invalid(JSON, "The option \"data\" with value array is invalid.");
         };
@@ -163,10 +158,8 @@ impl HelloCloud {
             return Response::new(301, HTML, "")
                 .header("Location", "Location: index.php?action=Error&module=Users");
         }
-        let mut attributes = data_sent["attributes"]
-            .as_object()
-            .cloned()
-            .unwrap_or_default();
+        let attributes = data_sent["attributes"].as_object();
+        let mut attributes = attributes.cloned().unwrap_or_default();
         let now = Timestamp::from_microsecond(self.rules.now()).unwrap_or_default();
         let entered = now.strftime("%Y-%m-%dT%H:%M:00+00:00").to_string();
         attributes.insert("date_entered".to_owned(), json!(entered));
@@ -198,10 +191,8 @@ impl HelloCloud {
     /// The user whose rights count, or why there is none.
     pub(super) fn acting(&self, id: Option<&'static str>) -> Result<&User, String> {
         let id = id.ok_or("Module id is empty when trying to get Users")?;
-        let user = self
-            .users
-            .iter()
-            .find(|user| user.id == id && !user.deleted);
+        let mut users = self.users.iter();
+        let user = users.find(|user| user.id == id && !user.deleted);
         user.ok_or_else(|| format!("Users module with id {id} is not found"))
     }
 }

@@ -139,10 +139,8 @@ impl HelloCloud {
 
     fn refreshable(&mut self, token: &str, client: &str) -> Result<&mut Login, Refusal> {
         let now = self.rules.now();
-        let found = self
-            .logins
-            .iter_mut()
-            .find(|login| login.refresh.as_deref() == Some(token));
+        let mut logins = self.logins.iter_mut();
+        let found = logins.find(|login| login.refresh.as_deref() == Some(token));
         let login = found.ok_or_else(|| Refusal::refresh("Cannot decrypt the refresh token"))?;
         if login.client != client {
             Err(Refusal::refresh("Token is not linked to client"))
@@ -175,9 +173,8 @@ impl HelloCloud {
             return Err("Error while decoding from JSON");
         }
         let (now, keys) = (self.rules.now(), self.keys);
-        let login = self
-            .logins
-            .iter_mut()
+        let mut logins = self.logins.iter_mut();
+        let login = logins
             .find(|login| login.access == token)
             .ok_or(UNVERIFIED)?;
         if login.access_end <= now || login.keys != keys {
@@ -203,11 +200,8 @@ impl HelloCloud {
             let text = "Module id is empty when trying to get OAuth2Clients";
             return Err(Refusal::unknown(text.to_owned()));
         }
-        let Some(client) = self
-            .clients
-            .iter()
-            .find(|client| client.id == id && !client.deleted)
-        else {
+        let mut clients = self.clients.iter();
+        let Some(client) = clients.find(|client| client.id == id && !client.deleted) else {
             let text = format!("OAuth2Clients module with id {id} is not found");
             return Err(Refusal::unknown(text));
         };
@@ -225,10 +219,8 @@ impl HelloCloud {
 
     /// An inactive user passes, as in the real one; the wrong password comes back in the answer.
     fn check(&self, name: &str, password: &str) -> Result<&'static str, Refusal> {
-        let found = self
-            .users
-            .iter()
-            .find(|user| user.name.eq_ignore_ascii_case(name) && !user.deleted);
+        let mut users = self.users.iter().filter(|user| !user.deleted);
+        let found = users.find(|user| user.name.eq_ignore_ascii_case(name));
         let Some(user) = found else {
             return Err(Refusal::unknown(format!(
                 "No user found with this username: {name}"
