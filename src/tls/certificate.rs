@@ -167,11 +167,8 @@ mod tests {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         change(&mut params);
         let key = rcgen::KeyPair::generate().expect("a key");
-        params
-            .self_signed(&key)
-            .expect("a certificate")
-            .der()
-            .clone()
+        let certificate = params.self_signed(&key).expect("a certificate");
+        certificate.der().clone()
     }
 
     fn reach(der: &CertificateDer<'_>) -> Option<usize> {

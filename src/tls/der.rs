@@ -65,35 +65,3 @@ pub(super) fn element(tag: u8, contents: &[u8]) -> Option<Vec<u8>> {
     };
     Some([head, contents].concat())
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn elements_of_every_length() {
-        for length in [0, 1, 0x7f, 0x80, 0xff, 0x100, 0xffff] {
-            let contents = vec![7; length];
-            let bytes = [element(SET, &contents).expect("short"), vec![0x05, 0]].concat();
-            let mut der = Der(&bytes);
-            assert_eq!(der.take(SEQUENCE), None);
-            assert_eq!(der.take(SET), Some(&*contents));
-            assert_eq!((der.next(), der.next()), (Some((0x05, &[][..])), None));
-        }
-        assert_eq!(element(SET, &vec![7; 0x10000]), None);
-    }
-
-    #[test]
-    fn elements_that_are_none() {
-        for bytes in [
-            &[][..],
-            &[0x30],
-            &[0x30, 1],
-            &[0x30, 0x80, 0, 0],
-            &[0x30, 0x82, 1],
-            &[0x30, 0x84, 0, 0, 0, 0],
-        ] {
-            assert_eq!(Der(bytes).next(), None, "{bytes:x?}");
-        }
-    }
-}

@@ -48,10 +48,8 @@ fn certificates(path: &Path) -> Option<Vec<CertificateDer<'static>>> {
     if !std::fs::metadata(path).ok()?.is_file() {
         return None;
     }
-    let found: Vec<_> = CertificateDer::pem_file_iter(path)
-        .ok()?
-        .filter_map(Result::ok)
-        .collect();
+    let found = CertificateDer::pem_file_iter(path).ok()?;
+    let found: Vec<_> = found.filter_map(Result::ok).collect();
     (!found.is_empty()).then_some(found)
 }
 
@@ -149,7 +147,7 @@ mod tests {
                 .flat_map(|letter| u32::from(letter).to_be_bytes()[4 - width..].to_vec())
                 .collect()
         };
-        let rows: [(&[&[Attribute<'_>]], _); 16] = [
+        let rows: [(&[&[Attribute<'_>]], _); 17] = [
             (&[], 0xeea3_39da),
             (&[&[(NAME, UTF8, b"")]], 0x5da7_8770),
             (&[&[(NAME, UTF8, b"root")]], 0xdcaa_f7f0),
@@ -186,6 +184,7 @@ mod tests {
                 0x754f_e418,
             ),
             (&[&[(NAME, UTF8, &[b'A'; 200])]], 0xc8ab_ec7b),
+            (&[&[(NAME, UTF8, &[b'A'; 300])]], 0xdbb5_c2fe),
         ];
         for (parts, expected) in rows {
             assert_eq!(hash(&subject(parts)), Some(expected), "{parts:x?}");

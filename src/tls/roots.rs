@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
@@ -135,15 +136,11 @@ struct Chain<'a> {
 impl<'a> Chain<'a> {
     fn read(server: &'a CertificateDer<'_>, others: &'a [CertificateDer<'_>]) -> Option<Self> {
         let server = Certificate::read(server)?;
-        let authorities: Vec<_> = others
-            .iter()
-            .filter_map(Certificate::read)
-            .filter(|other| other.reach().is_some())
-            .collect();
-        let mut issuers: Vec<_> = std::iter::once(&server)
-            .chain(&authorities)
-            .map(|one| one.issuer)
-            .collect();
+        let authorities = others.iter().filter_map(Certificate::read);
+        let authorities = authorities.filter(|other| other.reach().is_some());
+        let authorities: Vec<_> = authorities.collect();
+        let chain = std::iter::once(&server).chain(&authorities);
+        let mut issuers: Vec<_> = chain.map(|one| one.issuer).collect();
         issuers.sort_unstable();
         issuers.dedup();
         Some(Self {
@@ -238,11 +235,10 @@ impl Verifier {
                 is.then_some(Refusal::ServerIsAuthority)
             }
             rustls::Error::InvalidCertificate(CertificateError::BadSignature) => {
-                let roots = near.iter().chain(&far).chain(&chain.authorities);
+                let mut roots = near.iter().chain(&far).chain(&chain.authorities);
                 roots
-                    .filter_map(Certificate::small_key)
+                    .find_map(Certificate::small_key)
                     .map(Refusal::SmallKey)
-                    .next()
             }
             _ => None,
         };
@@ -380,12 +376,7 @@ fn parse(text: &str) -> Option<Vec<CertificateDer<'static>>> {
             None if line.contains(DASHES) => return None,
             None => {}
             Some(block) if line == END => {
-                found.push(
-                    base64::engine::general_purpose::STANDARD
-                        .decode(block)
-                        .ok()?
-                        .into(),
-                );
+                found.push(STANDARD.decode(block).ok()?.into());
                 digits = None;
             }
             Some(block) => block.extend_from_slice(line.trim_ascii_start().as_bytes()),
