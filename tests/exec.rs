@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::support::machine::{mode, set_mode, signal};
 use crate::support::sandbox::Servers;
 use crate::support::stored::{edit, five_at, from_now, store, systems};
-use crate::support::{Machine, Reply, Server, canned, demo};
+use crate::support::{Machine, Reply, Server, canned, demo, zeev_at};
 
 /// A machine with a Zeev session at a server that takes no more than its login.
 fn zeev() -> (Server, Machine) {
@@ -24,15 +24,6 @@ fn zeev() -> (Server, Machine) {
     let machine = zeev_at(&server);
     machine.run("login zeev").answer();
     (server, machine)
-}
-
-fn zeev_at(server: &Server) -> Machine {
-    let mut machine = Machine::new();
-    machine
-        .set("ZEEV_URL", &server.url())
-        .set("ZEEV_USERNAME", "ana");
-    machine.secret("ZEEV_PASSWORD", "Vq7zeevPassword2Lw");
-    machine
 }
 
 /// Arguments with a command behind them.

@@ -19,7 +19,7 @@ use tokio::net::TcpSocket;
 use crate::support::machine::{installed, make_pipe, mode, set_mode, signal};
 use crate::support::sandbox::Servers;
 use crate::support::stored::{entry, expiring, first_login, five_at, purposes, read, systems};
-use crate::support::{Machine, Outcome, Reply, Server, canned, demo};
+use crate::support::{Machine, Outcome, Reply, Server, canned, demo, zeev_at};
 
 const FORMATS: [&str; 10] = [
     "plain",
@@ -33,16 +33,6 @@ const FORMATS: [&str; 10] = [
     "gitlab",
     "azure",
 ];
-
-/// A machine that knows Zeev at `server`.
-fn zeev_at(server: &Server) -> Machine {
-    let mut machine = Machine::new();
-    machine
-        .set("ZEEV_URL", &server.url())
-        .set("ZEEV_USERNAME", "ana");
-    machine.secret("ZEEV_PASSWORD", "Vq7zeevPassword2Lw");
-    machine
-}
 
 /// A machine that knows Gluocrm at `server`.
 fn gluo_at(server: &Server) -> Machine {

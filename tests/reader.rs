@@ -10,20 +10,10 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::Signal;
 
 use crate::support::machine::signal;
-use crate::support::{Machine, Reply, Server, canned};
+use crate::support::{Machine, Reply, Server, canned, zeev_at};
 
 /// Nothing takes longer, or it will never come.
 const NEVER: Duration = Duration::from_secs(60);
-
-/// A machine with a session of Zeev.
-fn zeev(server: &Server) -> Machine {
-    let mut machine = Machine::new();
-    machine
-        .set("ZEEV_URL", &server.url())
-        .set("ZEEV_USERNAME", "ana");
-    machine.secret("ZEEV_PASSWORD", "Vq7zeevPassword2Lw");
-    machine
-}
 
 /// A pipe that takes no more.
 fn full() -> (PipeReader, PipeWriter) {
@@ -77,7 +67,7 @@ fn a_pipe_that_is_full_stops_no_signal() {
         return;
     }
     let server = Server::start(vec![canned::zeev("Zv5token1Qm")]);
-    let machine = zeev(&server);
+    let machine = zeev_at(&server);
     machine.run("login zeev").answer();
     for line in [
         "token zeev -f sh",
@@ -99,7 +89,7 @@ fn a_pipe_that_is_full_stops_no_signal() {
 #[test]
 fn what_makes_a_shell_fail_is_not_waited_for_by_whoever_stops_the_run() {
     let server = Server::start(vec![Reply::Silence]);
-    let machine = zeev(&server);
+    let machine = zeev_at(&server);
     let (_reader, writer) = full();
     let child = start(&machine, "login zeev -f sh", &writer);
     server.wait_for(1);
@@ -122,7 +112,7 @@ fn a_reader_that_reads_at_last_gets_all_of_it() {
         (vec![refused], "login zeev -f sh", 4, "\nfalse\n"),
     ] {
         let server = Server::start(script);
-        let machine = zeev(&server);
+        let machine = zeev_at(&server);
         let (mut reader, writer) = full();
         let child = start(&machine, line, &writer);
         drop(writer);

@@ -397,10 +397,9 @@ fn in_process(system: &'static str, seed: u64, cases: usize) -> Model {
         vars.extend(settings.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let sources = Sources::only(vars);
         let target = settings::target(system).expect("a system");
+        let account = Account::find(&services, &sources, &target, None).await;
+        let account = account.expect("an account");
         for case in 0..cases {
-            let account = Account::find(&services, &sources, &target, None)
-                .await
-                .expect("an account");
             let make = |login: &Active<'_>| {
                 let request = Request::new(Method::POST, login.place(&user_path(system, case)));
                 let request = request.effect(Effect::Change).body(b"b=1");
@@ -409,7 +408,8 @@ fn in_process(system: &'static str, seed: u64, cases: usize) -> Model {
                     _ => request,
                 }
             };
-            let Ok(login) = account.session(&Want::Usable(Duration::ZERO)).await else {
+            let login = account.again().session(&Want::Usable(Duration::ZERO));
+            let Ok(login) = login.await else {
                 continue;
             };
             let Ok((_, mut answer, _)) = login.exchange(make).await else {

@@ -8,17 +8,7 @@ use serde_json::{Value, json};
 use crate::support::machine::mode;
 use crate::support::sandbox::Servers;
 use crate::support::stored::{edit, expiring, five_at, from_now, stored, systems};
-use crate::support::{Machine, Outcome, Reply, Server, canned, demo};
-
-/// A machine that knows Zeev at `server`.
-fn zeev_at(server: &Server) -> Machine {
-    let mut machine = Machine::new();
-    machine
-        .set("ZEEV_URL", &server.url())
-        .set("ZEEV_USERNAME", "ana");
-    machine.secret("ZEEV_PASSWORD", "Vq7zeevPassword2Lw");
-    machine
-}
+use crate::support::{Machine, Outcome, Reply, Server, canned, demo, zeev_at};
 
 /// The rows of a run with `--json`.
 #[track_caller]

@@ -17,22 +17,12 @@ use crate::support::stored::{
     change, ending, ends, entry, entry_of, first_login, five_at, from_now, purposes, read, store,
     systems, unseen,
 };
-use crate::support::{Machine, Outcome, Reply, Server, canned, raw};
+use crate::support::{Machine, Outcome, Reply, Server, canned, raw, zeev_at};
 
 /// The token of a run that went well and had nothing to say about it.
 #[track_caller]
 fn token(machine: &Machine, line: &str) -> String {
     machine.run(line).answer().trim_end().to_owned()
-}
-
-/// A machine that knows Zeev at `server`.
-fn zeev_at(server: &Server) -> Machine {
-    let mut machine = Machine::new();
-    machine
-        .set("ZEEV_URL", &server.url())
-        .set("ZEEV_USERNAME", "ana");
-    machine.secret("ZEEV_PASSWORD", "Vq7zeevPassword2Lw");
-    machine
 }
 
 /// A machine that knows SystemsWay at `server`.

@@ -22,6 +22,16 @@ pub use machine::{Machine, Outcome, program};
 pub use server::{Reply, Server};
 pub use terminal::Terminal;
 
+/// A machine that knows Zeev at `server`.
+pub fn zeev_at(server: &Server) -> Machine {
+    let mut machine = Machine::new();
+    machine
+        .set("ZEEV_URL", &server.url())
+        .set("ZEEV_USERNAME", "ana");
+    machine.secret("ZEEV_PASSWORD", "Vq7zeevPassword2Lw");
+    machine
+}
+
 /// Does work on several things at once and waits for all of it.
 pub fn at_once<T: Send>(items: impl IntoIterator<Item = T>, work: impl Fn(T) + Sync) {
     std::thread::scope(|scope| {
