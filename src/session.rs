@@ -54,10 +54,8 @@ impl Session {
 
     /// Counts from `before` instead: a lifetime begins when the server says it, not when we have read it.
     pub fn since(&mut self, before: Timestamp) {
-        let late = self
-            .obtained_at
-            .duration_since(before)
-            .max(SignedDuration::ZERO);
+        let late = self.obtained_at.duration_since(before);
+        let late = late.max(SignedDuration::ZERO);
         self.obtained_at = before.min(self.obtained_at);
         self.expires_at = self.expires_at.and_then(|end| end.checked_sub(late).ok());
     }

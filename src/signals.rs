@@ -79,10 +79,10 @@ pub fn any() -> impl Future<Output = Signal> {
 /// A signal that was ignored when we were started, as under nohup or after a shell's `&`, stays ignored, for a child too.
 #[cfg(unix)]
 fn listen(signals: &[Signal]) -> impl Future<Output = Signal> + use<> {
-    let mut streams: Vec<_> = signals
+    let streams = signals
         .iter()
-        .filter_map(|kind| Some((*kind, stream(kind.number())?)))
-        .collect();
+        .map(|kind| Some((*kind, stream(kind.number())?)));
+    let mut streams: Vec<_> = streams.flatten().collect();
     // A file beyond its size limit is a write that fails, not an end in the middle of a run.
     let _ = stream(Number::XFSZ);
     std::future::poll_fn(move |context| {

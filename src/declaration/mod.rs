@@ -111,10 +111,9 @@ impl Spec {
     pub fn base_url(&self, text: &str) -> Result<BaseUrl> {
         let url = BaseUrl::parse(text)?;
         let other = self.other_endpoints.iter().copied();
-        self.endpoints()
-            .chain(other)
-            .find_map(|endpoint| url.without(endpoint))
-            .unwrap_or(Ok(url))
+        let mut endpoints = self.endpoints().chain(other);
+        let found = endpoints.find_map(|endpoint| url.without(endpoint));
+        found.unwrap_or(Ok(url))
     }
 
     pub fn seed_name(&self, field: &Field) -> Option<&'static str> {

@@ -77,10 +77,8 @@ impl Settings {
     }
 
     pub fn secret(&self, field: &str) -> Option<&Secret> {
-        self.values
-            .iter()
-            .find(|(name, _)| *name == field)
-            .map(|(_, value)| value)
+        let mut values = self.values.iter();
+        values.find_map(|(name, value)| (*name == field).then_some(value))
     }
 
     /// A field's value that anybody may see.

@@ -59,10 +59,8 @@ impl<'a> Account<'a> {
             near.chain(account.plan.warnings())
                 .for_each(|text| account.warn(text));
         }
-        account
-            .known
-            .secrets()
-            .for_each(|secret| services.report.learn(secret));
+        let secrets = account.known.secrets();
+        secrets.for_each(|secret| services.report.learn(secret));
         Ok(account)
     }
 
@@ -75,8 +73,8 @@ impl<'a> Account<'a> {
     ) -> Result<Self> {
         let gone = || error!(Other, "the stored session names no server");
         let url = BaseUrl::parse(&[key.origin.as_str(), &key.path].concat()).map_err(|_| gone())?;
-        let spec = provider::specs()
-            .into_iter()
+        let mut specs = provider::specs().into_iter();
+        let spec = specs
             .find(|spec| spec.id == key.provider)
             .ok_or_else(gone)?;
         let target = settings::target(&entry.target)

@@ -113,10 +113,8 @@ impl Account<'_> {
     /// Asks the server whether the stored session is alive, and forgets it if it is dead.
     pub async fn check(&self, session: &Session) -> Result<Life> {
         let _busy = self.busy(tr!("asking whether the session is alive"));
-        let life = self
-            .ask(session)
-            .await
-            .map_err(|error| self.explain(error))?;
+        let life = self.ask(session).await;
+        let life = life.map_err(|error| self.explain(error))?;
         if life == Life::Dead {
             self.drop_session(session).await;
         }

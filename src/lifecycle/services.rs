@@ -95,10 +95,8 @@ impl Services {
     /// Blanks a session's secrets in everything that is shown from now on.
     pub(super) fn learn(&self, session: &Session) {
         self.report.learn(&session.token);
-        session
-            .refresh
-            .iter()
-            .for_each(|token| self.report.learn(token));
+        let refresh = session.refresh.iter();
+        refresh.for_each(|token| self.report.learn(token));
     }
 
     /// Takes in a session that somebody else made: learns its secrets, and takes whatever contains one out of its details,
