@@ -100,9 +100,9 @@ exit_codes! {
     "3"             then "log in"        "no usable session, and not allowed to get one; `status`: a target has none, or nothing is configured",
     "4"             then "do not retry"  "the server refused the credentials, or the session",
     "5"             then "retry later"   "unreachable for now: DNS, connection, TLS, time-out, 408, 429, 502, 503, 504, 520 to 524, 530",
-    "6"             then "check the URL" "the server answered something else than its protocol says: HTML, a redirect, 404, cut JSON",
+    "6"             then "check the URL" "the server answered something other than its protocol says: HTML, a redirect, 404, cut JSON",
     "7"             then "look"          "local storage: a file, the store, a lock, a full disk, a closed pipe",
-    "125"           then "look"          "`exec`: crmauth failed, for whatever reason of those above",
+    "125"           then "look"          "`exec`: crmauth failed, for any of the reasons above",
     "126, 127"      then "fix it"        "`exec`, `sandbox -- CMD`: CMD cannot be executed, or does not exist; else CMD's own code",
     "130, 131, 143" then "stop"          "interrupted, quit, terminated",
 }
@@ -238,11 +238,11 @@ pub fn why(error: &io::Error) -> Text {
     match error.kind() {
         ErrorKind::NotFound => tr!("no such file or folder"),
         ErrorKind::PermissionDenied => tr!("permission denied"),
-        ErrorKind::AlreadyExists => tr!("it exists already"),
+        ErrorKind::AlreadyExists => tr!("it already exists"),
         ErrorKind::IsADirectory => tr!("it is a folder"),
-        ErrorKind::NotADirectory => tr!("a part of its path is no folder"),
+        ErrorKind::NotADirectory => tr!("a part of its path is not a folder"),
         ErrorKind::StorageFull => tr!("the disk is full"),
-        ErrorKind::QuotaExceeded => tr!("the disk quota is used up"),
+        ErrorKind::QuotaExceeded => tr!("the disk quota is exceeded"),
         ErrorKind::ReadOnlyFilesystem => tr!("the file system is read-only"),
         ErrorKind::FileTooLarge => tr!("the file would be too large"),
         ErrorKind::ResourceBusy | ErrorKind::ExecutableFileBusy => tr!("it is in use"),
@@ -269,15 +269,15 @@ fn unnamed(error: &io::Error) -> Option<Text> {
     {
         use rustix::io::Errno;
         Some(match Errno::from_io_error(error)? {
-            Errno::MFILE => tr!("this process may open no more files: `ulimit -n` tells how many"),
-            Errno::NFILE => tr!("the system has no more files to open"),
+            Errno::MFILE => tr!("this process has reached its limit of open files (`ulimit -n`)"),
+            Errno::NFILE => tr!("the system cannot open any more files"),
             Errno::AGAIN => tr!(
-                "the system cannot do it now; too many processes or threads are the usual reason (`ulimit -u`)"
+                "the system cannot do that now, usually because of too many processes or threads (`ulimit -u`)"
             ),
             Errno::NOLCK => tr!("files cannot be locked there"),
             Errno::NOEXEC => tr!("it is not a program of this system"),
-            Errno::LOOP => tr!("its links lead in a circle, or it is a link"),
-            Errno::IO | Errno::NXIO | Errno::NODEV => tr!("the device fails"),
+            Errno::LOOP => tr!("its links form a loop, or it is a link"),
+            Errno::IO | Errno::NXIO | Errno::NODEV => tr!("the device reports an error"),
             _ => return None,
         })
     }

@@ -121,7 +121,7 @@ fn block_on(report: &Report, work: impl Future<Output = Result<u8>>) -> Result<u
                 .enable_all()
                 .build()
         })
-        .map_err(|error| error::error!(Other, "the run cannot start").because(error))?;
+        .map_err(|error| error::error!(Other, "crmauth cannot start").because(error))?;
     let work = async {
         tokio::select! {
             biased;

@@ -156,11 +156,11 @@ fn read(text: &str) -> Result<Url, Text> {
 fn misspelt(text: &str, scheme: &str, rest: &str) -> Option<Text> {
     if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Some(tr!(
-            "holds white space or a control character, which no URL may"
+            "contains white space or a control character, which is not allowed in a URL"
         ));
     }
     if text.contains('\\') {
-        return Some(tr!("holds a backslash, which no URL may"));
+        return Some(tr!("contains a backslash, which is not allowed in a URL"));
     }
     if text.starts_with(QUOTES) || text.trim_end_matches('/').ends_with(QUOTES) {
         return Some(in_quotes());
@@ -177,10 +177,10 @@ fn misspelt(text: &str, scheme: &str, rest: &str) -> Option<Text> {
             .any(|mark| rest.to_ascii_lowercase().starts_with(mark))
     };
     if begins(["http:", "https:"]) && text.contains("://") {
-        return Some(tr!("names its scheme twice"));
+        return Some(tr!("contains its scheme twice"));
     }
     if begins(["http:", "https:"]) || begins(["http//", "https//"]) {
-        return Some(tr!("has no :// behind its scheme"));
+        return Some(tr!("has no :// after its scheme"));
     }
     if rest.is_empty() || rest.starts_with(['/', '?', '#', ':', '@']) {
         return Some(tr!("names no host"));
@@ -192,13 +192,13 @@ fn misspelt(text: &str, scheme: &str, rest: &str) -> Option<Text> {
         .contains('@')
     {
         return Some(tr!(
-            "holds a user name or a password; they have settings of their own"
+            "contains a user name or a password; they have their own settings"
         ));
     }
     if rest.contains('#') {
-        return Some(tr!("holds a fragment (#)"));
+        return Some(tr!("contains a fragment (#)"));
     }
-    rest.contains('?').then(|| tr!("holds a query (?)"))
+    rest.contains('?').then(|| tr!("contains a query (?)"))
 }
 
 /// Why the parser refused a URL, as far as people can tell by its host and port.
@@ -206,9 +206,9 @@ fn unparsable(error: ParseError, authority: &str) -> Text {
     match error {
         ParseError::InvalidPort => wrong_port(authority),
         ParseError::InvalidIpv4Address | ParseError::InvalidIpv6Address => {
-            tr!("is no valid URL: its host is no IP address")
+            tr!("is not a valid URL: its host is not an IP address")
         }
-        _ => wrong_character(authority).unwrap_or_else(|| tr!("is no valid URL")),
+        _ => wrong_character(authority).unwrap_or_else(|| tr!("is not a valid URL")),
     }
 }
 
@@ -229,11 +229,11 @@ fn wrong_port(authority: &str) -> Text {
     let port = authority.rsplit(':').next().unwrap_or_default();
     if port.len() <= PORT_DIGITS && port.bytes().all(|byte| byte.is_ascii_digit()) {
         tr!(
-            "is no valid URL: its port {port} is not between 1 and 65535",
+            "is not a valid URL: its port {port} is not between 1 and 65535",
             port
         )
     } else {
-        tr!("is no valid URL: its port is no number between 1 and 65535")
+        tr!("is not a valid URL: its port is not a number between 1 and 65535")
     }
 }
 
@@ -242,11 +242,11 @@ fn wrong_name(name: &str) -> Option<Text> {
     let bare = name.strip_suffix('.').unwrap_or(name);
     if bare.split('.').any(str::is_empty) {
         return Some(tr!(
-            "is no valid URL: its host has nothing between two dots, or before one"
+            "is not a valid URL: its host has nothing between two dots, or before one"
         ));
     }
     if bare.len() > NAME_MAX || bare.split('.').any(|part| part.len() > PART_MAX) {
-        return Some(tr!("is no valid URL: its host's name is too long"));
+        return Some(tr!("is not a valid URL: its host's name is too long"));
     }
     wrong_character(name)
 }
@@ -256,7 +256,7 @@ fn wrong_character(name: &str) -> Option<Text> {
     let allowed = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || "-_.:[]".contains(c);
     let character = name.chars().find(|c| !allowed(*c))?;
     Some(tr!(
-        "is no valid URL: no host has `{character}` in its name",
+        "is not a valid URL: a host's name cannot contain `{character}`",
         character
     ))
 }

@@ -311,9 +311,9 @@ fn options_that_make_no_sense_are_found_before_anything_is_sent() {
         (&["api", "zeev", "/", "-H", "A: x\r\nB: y"], "-H"),
         (
             &["api", "zeev", "/", "-X", "G T"],
-            "-X names no HTTP method",
+            "-X is not an HTTP method",
         ),
-        (&["api", "zeev", "/", "-X", ""], "-X names no HTTP method"),
+        (&["api", "zeev", "/", "-X", ""], "-X is not an HTTP method"),
         (
             &["api", "zeev", "/", "-d", "@none"],
             "none, which -d names, cannot be read",
@@ -452,10 +452,10 @@ fn a_status_becomes_the_exit_code_behind_the_body() {
         (201, 0, ""),
         (400, 6, "HTTP 400"),
         (403, 4, "refused the request (HTTP 403)"),
-        (404, 6, "no such API at /base/p (HTTP 404)"),
+        (404, 6, "no API at /base/p (HTTP 404)"),
         (408, 5, "HTTP 408"),
         (422, 6, "HTTP 422"),
-        (429, 5, "rate limited"),
+        (429, 5, "rate limiting"),
         (500, 6, "HTTP 500"),
         (503, 5, "unavailable"),
     ] {
@@ -529,7 +529,7 @@ fn a_redirect_is_told_and_never_followed() {
                     "error: ",
                     "redirected",
                     &shown,
-                    "hint: no redirect is followed",
+                    "hint: redirects are not followed",
                 ]);
                 assert!(!outcome.stderr.contains("token="), "{}", outcome.stderr);
                 assert_eq!(server.received().len(), before + 1, "{place}");
@@ -543,7 +543,7 @@ fn a_redirect_is_told_and_never_followed() {
             &[("Location", "javascript:alert(1)")],
             "a javascript: address",
         ),
-        (&[("Location", "https://")], "something that is no URL"),
+        (&[("Location", "https://")], "something that is not a URL"),
         (
             &[("Location", "http://u:pass@127.0.0.1:1/x#y")],
             "http://127.0.0.1:1/x\n",
@@ -898,7 +898,7 @@ fn the_time_out_of_a_body_is_idle_time() {
     });
     let outcome = server.machine().run("api zeev /slow --timeout 0.5");
     assert_eq!(outcome.code, 5);
-    outcome.says(&["error: zeev: nothing came from 127.0.0.1:", "0.5 s"]);
+    outcome.says(&["error: zeev: 127.0.0.1:", "0.5 s"]);
     drop(tell);
 }
 

@@ -562,7 +562,7 @@ fn a_proxy_is_used_or_ends_the_run() {
     at_once(bad, |url| {
         let outcome = proxied(url, "ALL_PROXY").run("login zeev");
         assert_eq!(outcome.code, 2, "{url}: {}", outcome.stderr);
-        outcome.says(&["the environment's proxy is no URL"]);
+        outcome.says(&["the environment's proxy is not a usable URL"]);
     });
 }
 

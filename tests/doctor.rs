@@ -145,7 +145,7 @@ fn the_system_in_a_folder_or_nothing_of_it() {
     assert_eq!(
         diagnosis["message"],
         format!(
-            "{} is a HelloCloud, and its URL needs /legacy",
+            "{} is HelloCloud, and its URL must end with /legacy",
             server.url()
         )
     );
@@ -186,7 +186,7 @@ fn what_may_be_any_system_is_not_taken_for_the_right_one() {
     let server = Server::start(denied());
     let machine = at(&server.url(), "zeev");
     let message = format!(
-        "something answers at {}; whether it is a Zeev, only a login can tell",
+        "something answers at {}, but only a login can tell whether it is Zeev",
         server.url()
     );
     for (stored, hint) in [
@@ -222,8 +222,8 @@ fn credentials_as_far_as_they_can_be_tried() {
             "{system}: {diagnosis}"
         );
         let message = diagnosis["message"].as_str().expect("a message");
-        let known = message == "the server is the right one, and nobody is logged in";
-        let unclear = message.ends_with(", only a login can tell");
+        let known = message == "the server is the right one; there is no session yet";
+        let unclear = message.contains(", but only a login can tell");
         // The others show nothing of themselves before.
         let shown = demo::of(system).recognised;
         assert_eq!((known, unclear), (shown, !shown), "{system}: {message}");

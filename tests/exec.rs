@@ -678,7 +678,7 @@ fn without_room_for_the_file_the_command_does_not_run() {
     let (_server, mut machine) = zeev();
     machine.set("TMPDIR", "/no/such/folder");
     let outcome = machine.run_args(&with("exec zeev --token-file", &["touch", "ran"]));
-    outcome.fails(125, &["error: no temporary folder"]);
+    outcome.fails(125, &["error: cannot create a temporary folder"]);
     assert_eq!(machine.files(), Vec::<String>::new());
 }
 
@@ -831,11 +831,11 @@ fn a_session_that_has_ended_and_cannot_be_replaced_is_told() {
     machine.write("session.json", session);
     machine.unset("HELLOCLOUD_PASSWORD");
     let script =
-        "crmauth logout hellocloud >out; while ! grep -q 'not kept fresh' err; do sleep 0.1; done";
+        "crmauth logout hellocloud >out; while ! grep -q 'not be updated' err; do sleep 0.1; done";
     let run =
         format!("crmauth exec hellocloud --token-file -- sh -c \"{script}\" 2>err; cat err >&2");
     let outcome = machine.shell("sh", &run);
-    outcome.says(&["is not kept fresh any more", "HELLOCLOUD_PASSWORD"]);
+    outcome.says(&["will not be updated any more", "HELLOCLOUD_PASSWORD"]);
 }
 
 #[test]
@@ -975,7 +975,7 @@ fn a_renewal_outlives_an_answer_that_makes_no_sense() {
     let (code, _, stderr) = run.end();
     assert_eq!(code, 3);
     assert!(
-        stderr.contains("could not be renewed and is tried again"),
+        stderr.contains("could not be renewed; trying again"),
         "{stderr}"
     );
 }
@@ -991,11 +991,11 @@ fn a_renewal_that_is_refused_is_not_tried_again() {
         .set("BROKER_USERNAME", "loja")
         .secret("BROKER_PASSWORD", "Ww1Loja7Kk");
     // The command ends once the refusal has been told; the server fails the test if it is asked once more.
-    let script = "while ! grep -q 'not kept fresh' err; do sleep 0.1; done; sleep 1.5";
+    let script = "while ! grep -q 'not be updated' err; do sleep 0.1; done; sleep 1.5";
     let run = format!("crmauth exec broker --token-file -- sh -c \"{script}\" 2>err; cat err >&2");
     machine
         .shell("sh", &run)
-        .says(&["is not kept fresh any more", "refused"]);
+        .says(&["will not be updated any more", "refused"]);
     assert_eq!(server.received().len(), 2);
 }
 

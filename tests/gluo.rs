@@ -398,7 +398,7 @@ fn rivals_are_given_way_to_and_never_taken_for_a_wrong_key() {
 #[test]
 fn what_comes_between_two_tries_is_an_error_of_its_own() {
     let (stuck, server) = login(&[CHALLENGE, &refusal("INVALID_AUTH_TOKEN"), "[]"]);
-    stuck.fails(6, &["where a JSON object was expected"]);
+    stuck.fails(6, &["instead of a JSON object"]);
     assert_eq!(posts(&server), 1);
 }
 

@@ -75,12 +75,12 @@ fn answers_lead_to_a_session_and_to_a_file_that_asks_no_more() {
         .types(&format!(" {}/webservice.php \r", server.url()));
     terminal.sees("GLUO_USERNAME: ").types("api\r");
     terminal
-        .sees("it comes by e-mail")
+        .sees("it is sent by e-mail")
         .sees("GLUO_ACCESS_KEY (not shown): ");
     terminal
         .hides()
         .types("two words\r")
-        .sees("GLUO_ACCESS_KEY holds white space");
+        .sees("GLUO_ACCESS_KEY contains white space");
     terminal
         .sees("(not shown): ")
         .hides()
@@ -372,7 +372,7 @@ fn what_becomes_of_the_offer_does_not_undo_the_login() {
         (
             "\r",
             0,
-            "warning: the login is done, but what was typed for it is not kept: ./.env cannot be read",
+            "warning: the login worked, but what you typed is not saved: ./.env cannot be read",
         ),
     ] {
         let server = Server::start(knocked_gluo());
@@ -478,7 +478,7 @@ fn refused_credentials_can_be_typed_again() {
     if !installed("setsid") {
         return;
     }
-    let question = "Refusal 1; a server may lock the account after some. Change ZEEV_USERNAME and ZEEV_PASSWORD?";
+    let question = "Refusal 1; a server may lock the account after a few. Change ZEEV_USERNAME and ZEEV_PASSWORD?";
     let server = Server::start(vec![Reply::json(401, "{}"), canned::zeev(TOKEN)]);
     let mut machine = bare();
     machine.set("ZEEV_URL", &server.url()).canary("wr0ngW0rd");
@@ -614,8 +614,8 @@ fn no_secret_is_asked_for_that_could_not_be_sent() {
     let mut terminal = start(&machine, "login zeev");
     terminal.sees("\nZEEV_URL: ").types(&format!("{PUBLIC}\r"));
     terminal
-        .sees("would send the credentials readable")
-        .sees("consent with ZEEV_ALLOW_HTTP=1");
+        .sees("would send the credentials unencrypted")
+        .sees("allow it with ZEEV_ALLOW_HTTP=1");
     // Who cannot be found now may be found when it counts.
     terminal
         .sees("\nZEEV_URL: ")
@@ -894,7 +894,7 @@ fn the_question_shows_the_server_that_is_connected_to() {
     terminal
         .sees("Send what you type to that server? [y/N] ")
         .types("y\r");
-    let question = "HELLOCLOUD_TOKEN_PATH is ~mallory/log.php (./.env line 3). Send what you type all the same? [y/N] ";
+    let question = "HELLOCLOUD_TOKEN_PATH is ~mallory/log.php (./.env line 3). Send what you type anyway? [y/N] ";
     terminal.sees(question).types("\r");
     assert_eq!(terminal.ends().code, 2);
     assert_eq!(server.connections(), 0);
@@ -949,7 +949,7 @@ fn nobody_is_asked_for_what_would_be_refused() {
     );
     let left = start(&machine, "login gluo").ends();
     assert_eq!(left.code, 2, "{}", left.output);
-    left.line("error: gluo: GLUO_URL in the environment names another server than ./.env line 1");
+    left.line("error: gluo: GLUO_URL in the environment names a server other than ./.env line 1");
     assert!(!left.output.contains("GLUO_USERNAME"), "{}", left.output);
 }
 

@@ -214,7 +214,10 @@ fn plain_text_to_a_public_address_needs_consent() {
                 .machine(&format!("http://{host}"))
                 .run(&format!("login {}", demo.id));
             let consent = format!("{}=1", demo.variable("ALLOW_HTTP"));
-            outcome.fails(2, &["readable over a public network", "https://", &consent]);
+            outcome.fails(
+                2,
+                &["unencrypted over a public network", "https://", &consent],
+            );
         }
     });
 }
@@ -360,10 +363,10 @@ fn a_ca_file_that_is_none() {
     let pipe = machine.path("pipe");
     make_pipe(&pipe);
     for (file, why) in [
-        ("empty.pem", "holds no certificate"),
-        ("missing.pem", "is not there"),
+        ("empty.pem", "contains no certificate"),
+        ("missing.pem", "does not exist"),
         (".", "is a folder"),
-        ("pipe", "gave nothing within 0.2 s"),
+        ("pipe", "produced nothing within 0.2 s"),
         ("/dev/zero", "is larger than 4096 KiB"),
     ] {
         let timeout = if file == "pipe" { "0.2" } else { "30" };
@@ -614,9 +617,10 @@ fn a_proxy_that_is_no_url() {
             .set("https_proxy", proxy)
             .canary(PROXY_USER)
             .canary(PROXY_PASSWORD);
-        machine
-            .run("login zeev")
-            .fails(2, &["the environment's proxy is no URL", "https_proxy"]);
+        machine.run("login zeev").fails(
+            2,
+            &["the environment's proxy is not a usable URL", "https_proxy"],
+        );
     }
 }
 

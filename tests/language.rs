@@ -61,7 +61,7 @@ fn a_language_that_nobody_here_speaks_is_refused() {
     machine.set("CRMAUTH_LANG", "fr");
     machine
         .run("token gluo")
-        .fails(2, &["error: CRMAUTH_LANG ", "hint: it takes en or pt-BR"]);
+        .fails(2, &["error: CRMAUTH_LANG ", "hint: use en or pt-BR"]);
     machine.set("LANG", "pt_BR.UTF-8");
     machine
         .run("token gluo")
@@ -102,7 +102,7 @@ fn a_language_changes_sentences_and_nothing_else() {
         ),
         (
             "token",
-            "falta na linha de comando: <TARGET>",
+            "falta um argumento obrigatório: <TARGET>",
             "`crmauth token --help` mostra mais",
         ),
         (
@@ -112,7 +112,7 @@ fn a_language_changes_sentences_and_nothing_else() {
         ),
         (
             "token gluo --timeout soon",
-            "valor inválido 'soon' para '--timeout <SECONDS>': deve ser um número de segundos entre 0.001 e 86400",
+            "valor inválido 'soon' para '--timeout <SECONDS>': deve ser um número de segundos entre 0,001 e 86400 (com ponto: 0.5)",
             "`crmauth token --help` mostra as opções",
         ),
         (

@@ -303,8 +303,8 @@ fn var_renames_the_token_only() {
         ),
         ("zeev gluo -f env --var X", "--var names one token"),
         ("--all -f env --var X", "--var names one token"),
-        ("zeev -f env --var 1X", "--var is no variable's name"),
-        ("zeev -f env --var X-Y", "--var is no variable's name"),
+        ("zeev -f env --var 1X", "--var is not a variable's name"),
+        ("zeev -f env --var X-Y", "--var is not a variable's name"),
         ("zeev -f env --var ZEEV_URL", "the name of another variable"),
         (
             "zeev -f azure --var Secret_x",
@@ -333,7 +333,7 @@ fn no_token_takes_the_place_of_what_shells_live_by() {
         for format in ["sh", "powershell"] {
             let outcome = machine.run(&format!("login zeev --sandbox -f {format} --var {name}"));
             let why =
-                format!("--var {name} would replace a variable that shells and programs live by");
+                format!("--var {name} would replace a variable that shells and programs rely on");
             assert_eq!(outcome.code, 2, "{}", outcome.stderr);
             outcome.says(&[&why, "hint: choose a name of your own"]);
             assert!(!outcome.stdout.contains(name), "{}", outcome.stdout);
@@ -530,13 +530,13 @@ fn a_file_that_cannot_be_replaced_is_found_out_before_any_request() {
         ("loop", "loop is a symbolic link"),
         ("folder", "folder is a directory"),
         ("new/", "new/ is a directory"),
-        ("fifo", "fifo is no regular file"),
-        ("/dev/null", "/dev/null is no regular file"),
+        ("fifo", "fifo is not a regular file"),
+        ("/dev/null", "/dev/null is not a regular file"),
         (
             "missing/file",
             "missing/file cannot be written: no such file or folder\n",
         ),
-        ("victim/file", "victim/file cannot be looked at"),
+        ("victim/file", "victim/file cannot be examined"),
         ("/proc/file", "/proc/file cannot be written"),
     ] {
         machine
@@ -1340,8 +1340,8 @@ fn a_full_disk_is_told() {
         let outcome = machine.end(machine.start_onto(command, full));
         assert_eq!(outcome.code, 7, "{line}");
         outcome.says(&[
-            "error: stdout cannot be written",
-            "hint: make room where stdout goes",
+            "error: cannot write to stdout",
+            "hint: free space where stdout goes",
         ]);
     }
 }
@@ -1371,17 +1371,17 @@ fn a_session_that_nobody_gets_is_ended() {
         (
             "login hellocloud",
             revoked.clone(),
-            "warning: hellocloud: the session that nobody got was ended",
+            "warning: hellocloud: the session that was not delivered was ended",
         ),
         (
             "token hellocloud --json",
             Reply::json(503, ""),
-            "that nobody has now; it lives until",
+            "a session was opened and lost; it stays active until",
         ),
         (
             "login hellocloud --no-store",
             revoked,
-            "the session that nobody got was ended",
+            "the session that was not delivered was ended",
         ),
     ] {
         let (server, mut machine) = hellocloud_at(vec![reply]);
@@ -1390,7 +1390,7 @@ fn a_session_that_nobody_gets_is_ended() {
         let command = machine.command(&line.split(' ').collect::<Vec<_>>());
         let outcome = machine.end(machine.start_onto(command, full()));
         assert_eq!(outcome.code, 7, "{line}: {}", outcome.stderr);
-        outcome.says(&["stdout cannot be written", says]);
+        outcome.says(&["cannot write to stdout", says]);
         let last = server.received().pop().expect("a request");
         assert_eq!(last.target, "/Api/V8/logout", "{line}");
         assert_eq!(
@@ -1459,7 +1459,7 @@ fn the_sandbox_needs_nothing_and_reads_nothing() {
     assert_eq!(machine.files(), [".env"]);
     machine
         .run("login gluo@filial --sandbox")
-        .fails(2, &["gluo@filial", "looked at: the sandbox"]);
+        .fails(2, &["gluo@filial", "looked in: the sandbox"]);
 }
 
 #[test]

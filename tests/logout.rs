@@ -348,7 +348,7 @@ fn what_cannot_be_asked_stays() {
     for (reply, code, text) in [
         (Reply::http(503, "text/plain", ""), 5, "unavailable"),
         (Reply::Last(Vec::new()), 5, "closed the connection"),
-        (Reply::http(404, "text/html", "<html>"), 6, "no such API"),
+        (Reply::http(404, "text/html", "<html>"), 6, "has no API at"),
     ] {
         let server = Server::start(vec![canned::hellocloud("Hc1token"), reply.clone()]);
         if code == 6 {
@@ -693,11 +693,7 @@ fn what_is_no_session_is_refused() {
         session[field] = value;
         session.to_string()
     };
-    let (version, object, token) = (
-        "another version",
-        "no session object",
-        "a token that cannot be one",
-    );
+    let (version, object, token) = ("another version", "no session object", "an invalid token");
     for (text, why) in [
         (String::new(), "empty"),
         ("garbage".to_owned(), object),
@@ -741,7 +737,7 @@ fn what_is_no_session_is_refused() {
         fed(&machine, "login zeev --adopt", &with("expires_at", end)).fails(
             2,
             &[
-                "error: zeev: a session without a known end is not stored",
+                "error: zeev: a session whose end is unknown is not stored",
                 "hint: ",
             ],
         );
@@ -815,7 +811,7 @@ fn what_is_no_entry_of_ours_stays_where_it_is() {
         7,
         &[
             "error: 1 stored entries could not be read",
-            "alive on the server",
+            "still be active on the server",
             "hint: ",
         ],
     );
@@ -897,7 +893,7 @@ fn an_entry_that_cannot_be_read_is_removed_and_nobody_is_told_that_all_is_well()
             &[
                 &format!("error: {target}"),
                 "removed here",
-                "alive on the server",
+                "still be active on the server",
                 "hint: ",
             ],
         );

@@ -36,7 +36,7 @@ fn without_a_thread_a_login_works_and_the_rest_says_why_not() {
     let mut machine = gluo::DEMO.machine(&refused.url());
     let pipe = machine.shell("bash", "mkfifo pipe");
     assert_eq!(pipe.code, 0);
-    let busy = "the system cannot do it now; too many processes or threads are the usual reason";
+    let busy = "the system cannot do that now, usually because of too many processes or threads";
     for (variable, line, code) in [
         ("", "login gluo --env-file pipe", 2),
         ("GLUO_ACCESS_KEY_FILE", "login gluo", 2),
@@ -81,7 +81,7 @@ fn few_files_to_open_are_named_as_the_reason() {
             continue;
         }
         worked += u32::from(outcome.code == 0);
-        let named = stderr.contains("this process may open no more files");
+        let named = stderr.contains("this process has reached its limit of open files");
         assert_eq!(named, outcome.code != 0, "{script}: {stderr}");
         assert!(
             NO_WORDS.iter().all(|word| !stderr.contains(word)),
@@ -100,7 +100,7 @@ fn a_store_where_locks_do_not_work_says_why() {
         ("ENOLCK", "files cannot be locked there"),
         ("EOPNOTSUPP", "it cannot be done there"),
         ("ENOSYS", "it cannot be done there"),
-        ("EIO", "the device fails"),
+        ("EIO", "the device reports an error"),
     ] {
         let server = Server::start(vec![Reply::json(200, zeev::DEMO.good())]);
         let machine = zeev::DEMO.machine(&server.url());
@@ -215,7 +215,7 @@ fn settings_of_other_programs_harm_nobody() {
         let told = all.stderr.is_empty()
             || all
                 .stderr
-                .contains("warning: broker: passed over, since BROKER_URL is not set");
+                .contains("warning: broker: ignored, because BROKER_URL is not set");
         assert!(
             all.code == 0 && told || lines.starts_with("GLUO__OLD"),
             "{lines}: {}",
@@ -297,11 +297,8 @@ fn a_pipe_as_env_file_says_how_it_is_read() {
 /// Values that nobody means are refused, with a cure, before anything is sent: each secret of each system, from each source.
 #[test]
 fn values_that_cannot_be_meant_are_not_sent() {
-    const PLACEHOLDER: [&str; 2] = [
-        "is a placeholder, which nothing has replaced",
-        "check the name",
-    ];
-    const REFERENCE: [&str; 2] = ["says where the value is kept", "_CMD print the value"];
+    const PLACEHOLDER: [&str; 2] = ["is a placeholder that was never replaced", "check the name"];
+    const REFERENCE: [&str; 2] = ["refers to a value kept elsewhere", "_CMD print the value"];
     const QUOTES: [&str; 2] = [
         "begins and ends with quotes",
         "one pair of quotes is enough",
@@ -319,11 +316,11 @@ fn values_that_cannot_be_meant_are_not_sent() {
         ("'kEy8Rt5Yp3Wn6Vb1'", QUOTES),
         (
             "kEy8Rt5Yp3Wn6Vb1\n",
-            ["ends with a line end", "`printf %s`"],
+            ["ends with a line break", "`printf %s`"],
         ),
         (
             "kEy8Rt5Yp3Wn6Vb1\r\n",
-            ["ends with a line end", "`printf %s`"],
+            ["ends with a line break", "`printf %s`"],
         ),
     ];
     at_once(demo::ALL, |demo| {

@@ -226,7 +226,7 @@ fn the_blocks_of_all_systems_are_one_env_file() {
         let name = format!("{}_URL", system.to_uppercase());
         machine
             .run(&format!("login {system}"))
-            .fails(2, &[&name, "looked at: the environment, ./.env"]);
+            .fails(2, &[&name, "looked in: the environment, ./.env"]);
     }
 }
 

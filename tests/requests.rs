@@ -183,7 +183,7 @@ fn what_cannot_be_sent_is_refused_before_anything_is() {
         (long("--upload a=b"), "NAME=@FILE"),
         (
             long("--upload a=@latin1 -H Content-Type:x/y"),
-            "follows from --upload",
+            "which --upload sets",
         ),
         (
             long("-d x --retry 1"),
@@ -206,7 +206,7 @@ fn what_cannot_be_sent_is_refused_before_anything_is() {
         (
             "api gluo /webservice.php?operation=query&query=SELECT+*+FROM+A+LIMIT+5; --paginate"
                 .to_owned(),
-            "has a LIMIT of its own",
+            "has its own LIMIT",
         ),
         (long("-o ."), "is a directory"),
     ] {

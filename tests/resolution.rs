@@ -141,9 +141,9 @@ fn check(name: &str, case: &Case, plugins: Option<&std::path::Path>) {
     }
 }
 
-const NOT: &str = "not encrypted: whoever shares the network can read the credentials";
-const PUBLIC: &str = "would send the credentials readable over a public network";
-const UNCHECKED: &str = "through a proxy cannot be checked for a private address";
+const NOT: &str = "not encrypted: anybody on the network can read the credentials";
+const PUBLIC: &str = "would send the credentials unencrypted over a public network";
+const UNCHECKED: &str = "through a proxy cannot be checked: the address may not be private";
 
 /// The HTTP client keeps no reason of a SOCKS proxy's.
 const LOST: &str = "cannot connect to 127.0.0.1:";

@@ -217,7 +217,7 @@ fn all_that_is_missing_is_named_at_once() {
         let outcome = machine.run(&format!("login {target}"));
         outcome.fails(2, names).says(&[
             &format!("error: {target}: not set: "),
-            "looked at: the environment, ./.env (not there)",
+            "looked in: the environment, ./.env (not found)",
             "hint: `crmauth providers",
         ]);
     }
@@ -226,7 +226,7 @@ fn all_that_is_missing_is_named_at_once() {
     let outcome = machine.run("login gluo --env-file a.env --env-file b.env --json");
     outcome.fails(
         2,
-        &["GLUO_ACCESS_KEY is not set; looked at: the environment, b.env, a.env"],
+        &["GLUO_ACCESS_KEY is not set; looked in: the environment, b.env, a.env"],
     );
     outcome.says(&["\"code\":\"missing_setting\"", "\"target\":\"gluo\""]);
     for (target, set, missing) in [
@@ -350,21 +350,21 @@ fn a_file_or_command_that_gives_no_secret_is_named_without_its_text() {
     machine.write("latin", b"Canary5Output\xe9");
     machine.write("large", "Canary5Output".repeat(5042));
     for (form, value, why) in [
-        ("FILE", "missing", "names a file that is not there"),
+        ("FILE", "missing", "names a file that does not exist"),
         ("FILE", ".", "names a file that is a folder"),
         ("FILE", "two lines", "a second line"),
-        ("FILE", "./missing", "names ./missing, which is not there"),
+        ("FILE", "./missing", "names ./missing, which does not exist"),
         // Base64 may begin so.
-        ("FILE", "/Canary5Output", "names a file that is not there"),
+        ("FILE", "/Canary5Output", "names a file that does not exist"),
         (
             "FILE",
             "/Canary5Output/x+y==",
-            "names a file that is not there",
+            "names a file that does not exist",
         ),
         (
             "FILE",
             "/etc/missing",
-            "names /etc/missing, which is not there",
+            "names /etc/missing, which does not exist",
         ),
         ("FILE", "empty", "is blank"),
         ("FILE", "nul", "a control character"),
@@ -527,10 +527,13 @@ fn a_planted_file_names_no_commands_and_files() {
             ".env",
             env_file(&server, &format!("ZEEV_USERNAME=ana\n{line}\n")),
         );
-        let why = format!("./.env line 3: {name} is not taken from a file that nobody named");
+        let why = format!("./.env line 3: {name} is not accepted from a file that was not named");
         machine.run("login zeev").fails(
             2,
-            &[&why, "hint: `--env-file .env` names it, which is consent"],
+            &[
+                &why,
+                "hint: `--env-file .env` names the file and so allows it",
+            ],
         );
         assert_eq!(
             (server.connections(), machine.files()),
@@ -625,8 +628,7 @@ fn a_value_that_readers_disagree_on_is_refused_without_its_text() {
     let server = nobody();
     let single = "put it between single quotes, on one line: ZEEV_PASSWORD='…'";
     let double = "put it between double quotes, on one line: ZEEV_PASSWORD=\"…\"";
-    let neither =
-        "no quotes carry it to every reader: set ZEEV_PASSWORD in the environment instead";
+    let neither = "no quoting works for every program that reads the file: set ZEEV_PASSWORD in the environment instead";
     for (written, hint) in [
         ("C4naryLine$x", single),
         ("\"C4naryLine$x\"", single),
@@ -658,18 +660,18 @@ fn a_value_that_readers_disagree_on_is_refused_without_its_text() {
                 &format!("ZEEV_USERNAME=ana\nZEEV_PASSWORD={written}\n"),
             ),
         );
-        refused(&machine, 3, "ZEEV_PASSWORD cannot be read as it stands").says(&[hint]);
+        refused(&machine, 3, "ZEEV_PASSWORD cannot be read as written").says(&[hint]);
     }
     for (file, line, why) in [
         (
             &b"ZEEV_PASSWORD=C4nary\0Line\n"[..],
             1,
-            "ZEEV_PASSWORD holds a control character",
+            "ZEEV_PASSWORD contains a control character",
         ),
         (
             b"ZEEV_PASSWORD='C4nary\x1b[31mLine'\n",
             1,
-            "ZEEV_PASSWORD holds a control character",
+            "ZEEV_PASSWORD contains a control character",
         ),
         (
             b"ZEEV_PASSWORD=C4nary\xffLine\n",
@@ -679,27 +681,27 @@ fn a_value_that_readers_disagree_on_is_refused_without_its_text() {
         (
             b"ZEEV_PASSWORD=a\nX=1\nZEEV_PASSWORD=C4nary\n",
             3,
-            "ZEEV_PASSWORD is set in line 1 already",
+            "ZEEV_PASSWORD is already set in line 1",
         ),
         (
             b"ZEEV_PASSWORD C4nary\n",
             1,
-            "ZEEV_PASSWORD has no `=` behind it",
+            "ZEEV_PASSWORD has no `=` after it",
         ),
         (
             b"NOTE='\nZEEV_PASSWORD=C4nary\n'\n",
             2,
-            "ZEEV_PASSWORD stands inside the quoted value",
+            "ZEEV_PASSWORD is inside the quoted value",
         ),
         (
             b"X=1\rZEEV_PASSWORD=C4nary\n",
             1,
-            "ZEEV_PASSWORD stands behind a carriage return",
+            "ZEEV_PASSWORD follows a carriage return",
         ),
         (
             b"\xef\xbb\xbfX=1\r\nZEEV_PASSWORD=C4nary$x\r\n",
             2,
-            "ZEEV_PASSWORD cannot be read as it stands",
+            "ZEEV_PASSWORD cannot be read as written",
         ),
     ] {
         let machine = Machine::new();
@@ -712,7 +714,7 @@ fn a_value_that_readers_disagree_on_is_refused_without_its_text() {
     machine.run("login gluo").fails(
         2,
         &[
-            "line 3: acceskey cannot be read as it stands",
+            "line 3: acceskey cannot be read as written",
             "set GLUO_ACCESS_KEY in the",
         ],
     );
@@ -784,7 +786,7 @@ fn only_this_folders_file_is_read() {
     command.current_dir(folder);
     machine
         .finish(command)
-        .fails(2, &["ZEEV_URL", "./.env (not there)"]);
+        .fails(2, &["ZEEV_URL", "./.env (not found)"]);
 }
 
 #[test]
@@ -792,7 +794,7 @@ fn what_is_no_regular_file_is_passed_over() {
     for (kind, why) in [
         ("fifo", "./.env (a pipe, which `--env-file .env` reads)"),
         ("folder", "./.env (not a regular file)"),
-        ("dangling", "./.env (a link to nothing)"),
+        ("dangling", "./.env (a dangling link)"),
         ("device", "./.env (not a regular file)"),
     ] {
         let server = zeev(1);
@@ -810,7 +812,7 @@ fn what_is_no_regular_file_is_passed_over() {
             .secret("ZEEV_API_TOKEN", "Perm4nent2Token");
         let outcome = machine.run("login zeev -v");
         assert_eq!(outcome.stdout, "tok-4K\n", "{kind}: {}", outcome.stderr);
-        outcome.says(&["note: ./.env: ", "passed over"]);
+        outcome.says(&["note: ./.env: ", "ignored"]);
     }
 }
 
@@ -822,7 +824,7 @@ fn a_pipe_that_was_named_is_read_and_waited_for_no_longer_than_allowed() {
     make_pipe(&pipe);
     machine
         .run("login zeev --env-file pipe --timeout 0.2")
-        .fails(2, &["pipe gave nothing within 0.2 s"]);
+        .fails(2, &["pipe produced nothing within 0.2 s"]);
     let content = env_file(&server, "ZEEV_USERNAME=ana\nZEEV_PASSWORD=p\n");
     let writer = std::thread::spawn(move || fs::write(pipe, content));
     machine.run("login zeev --env-file pipe").answer();
@@ -891,7 +893,7 @@ fn a_secrets_pipe_is_waited_for_no_longer_than_allowed_and_read_once() {
     let server = zeev(2);
     let mut machine = with_pipe(&server);
     let silent =
-        "ZEEV_PASSWORD_FILE from the environment names a file that gave nothing within 0.2 s";
+        "ZEEV_PASSWORD_FILE from the environment names a file that produced nothing within 0.2 s";
     machine.run("login zeev --timeout 0.2").fails(2, &[silent]);
     machine
         .set("ZEEV__OUTRA__PASSWORD_FILE", "pipe")
@@ -947,7 +949,7 @@ fn a_file_that_others_may_read_is_told() {
                 outcome.stderr
             );
             let warning =
-                "warning: ./.env holds a secret and others may read it: `chmod 600 ./.env`\n";
+                "warning: ./.env contains a secret, and others can read it: `chmod 600 ./.env`\n";
             assert_eq!(outcome.stderr, if *told { warning } else { "" }, "{mode:o}");
             machine.run("login zeev -q").answer();
         }
@@ -961,13 +963,16 @@ fn a_url_that_is_no_base_url_is_refused_unseen() {
     for (url, why) in [
         (
             "https://ana:S3crUrl@S3crUrl.test",
-            "holds a user name or a password",
+            "contains a user name or a password",
         ),
-        ("https://S3crUrl@h.test", "holds a user name or a password"),
-        ("ana:S3crUrl@h.test", "holds a user name or a password"),
-        ("https://h.test\\@S3crUrl", "holds a backslash"),
-        ("https://h.test/#S3crUrl", "holds a fragment (#)"),
-        ("https://h.test/?key=S3crUrl", "holds a query (?)"),
+        (
+            "https://S3crUrl@h.test",
+            "contains a user name or a password",
+        ),
+        ("ana:S3crUrl@h.test", "contains a user name or a password"),
+        ("https://h.test\\@S3crUrl", "contains a backslash"),
+        ("https://h.test/#S3crUrl", "contains a fragment (#)"),
+        ("https://h.test/?key=S3crUrl", "contains a query (?)"),
         ("https://h.test/\tS3crUrl", "control character"),
         ("https://h.test/\u{1b}[31mS3crUrl", "control character"),
         ("https://h.test/ S3crUrl", "white space"),
@@ -983,27 +988,27 @@ fn a_url_that_is_no_base_url_is_refused_unseen() {
         ("https://:443/S3crUrl", "names no host"),
         (
             "https://S3crUrl:99999",
-            "is no valid URL: its port 99999 is not between 1 and 65535",
+            "is not a valid URL: its port 99999 is not between 1 and 65535",
         ),
         (
             "https://ana:S3crUrl",
-            "is no valid URL: its port is no number between 1 and 65535",
+            "is not a valid URL: its port is not a number between 1 and 65535",
         ),
         (
             "https://[S3crUrl]",
-            "is no valid URL: its host is no IP address",
+            "is not a valid URL: its host is not an IP address",
         ),
         (
             "https://S3crUrl,h",
-            "is no valid URL: no host has `,` in its name",
+            "is not a valid URL: a host's name cannot contain `,`",
         ),
         (
             "https://S3crUrl..h",
-            "is no valid URL: its host has nothing between two dots, or before one",
+            "is not a valid URL: its host has nothing between two dots, or before one",
         ),
-        ("https://https://S3crUrl", "names its scheme twice"),
-        ("http:/S3crUrl", "has no :// behind its scheme"),
-        ("http//S3crUrl", "has no :// behind its scheme"),
+        ("https://https://S3crUrl", "contains its scheme twice"),
+        ("http:/S3crUrl", "has no :// after its scheme"),
+        ("http//S3crUrl", "has no :// after its scheme"),
         ("https://h/S3crUrl'", "has a quote in its host"),
         ("https://S3crUrl%27/x", "has a quote in its host"),
         ("https://S3crUrl\"/api/2/tokens", "has a quote in its host"),
@@ -1216,7 +1221,7 @@ fn words_that_are_none_of_the_known_ones_are_listed() {
         outcome.fails(
             2,
             &[&format!(
-                "{variable} from the environment is none of {words}"
+                "{variable} from the environment is not one of {words}"
             )],
         );
         assert!(!outcome.stderr.contains("0dd-w0rd"), "{}", outcome.stderr);
@@ -1307,7 +1312,7 @@ fn a_name_that_is_nearly_a_settings_is_told_where_one_is_missing() {
         2,
         &[
             "GLUO_USERNAME is not set",
-            "hint: GLUO_USER (./.env line 2) is no setting; did you mean GLUO_USERNAME?",
+            "hint: GLUO_USER (./.env line 2) is not a setting; did you mean GLUO_USERNAME?",
         ],
     );
     machine.write(
@@ -1324,11 +1329,11 @@ fn a_name_that_is_nearly_a_settings_is_told_where_one_is_missing() {
     machine.set("GLUO_ACESS_KEY", "x");
     machine.run("login gluo").fails(
         2,
-        &["hint: GLUO_ACESS_KEY (the environment) is no setting; did you mean GLUO_ACCESS_KEY?"],
+        &["hint: GLUO_ACESS_KEY (the environment) is not a setting; did you mean GLUO_ACCESS_KEY?"],
     );
     machine.run("login gluo@filial").fails(
         2,
-        &["GLUO__FILIAL__USERNAM (./.env line 3) is no setting; did you mean GLUO__FILIAL__USERNAME?"],
+        &["GLUO__FILIAL__USERNAM (./.env line 3) is not a setting; did you mean GLUO__FILIAL__USERNAME?"],
     );
     machine.write(".env", "");
     machine
@@ -1354,7 +1359,7 @@ fn a_name_that_is_nearly_a_settings_is_told_where_one_is_missing() {
         ),
     ] {
         machine.set(set, "h");
-        let hint = format!("hint: {wrong} is no setting; did you mean {meant}?");
+        let hint = format!("hint: {wrong} is not a setting; did you mean {meant}?");
         machine
             .run("login gluo@filial")
             .fails(2, &[&format!("{missing} is not set"), &hint]);
@@ -1379,10 +1384,10 @@ fn a_name_that_is_nearly_a_settings_is_warned_about() {
         .set("ZEEV_TIMEOUT", "5")
         .set("CRMAUTH_STOER", "none");
     let warnings = [
-        "warning: CRMAUTH_STOER (the environment) is no setting; did you mean CRMAUTH_STORE?",
+        "warning: CRMAUTH_STOER (the environment) is not a setting; did you mean CRMAUTH_STORE?",
         "warning: CRMAUTH_STORE (./.env line 9) has no effect: it is read from the environment only",
-        "warning: zeev: ZEEV_TIMEOUT (the environment) is no setting; did you mean --timeout?",
-        "warning: zeev: ZEEV_ALOW_HTTP (./.env line 4) is no setting; did you mean ZEEV_ALLOW_HTTP?",
+        "warning: zeev: ZEEV_TIMEOUT (the environment) is not a setting; did you mean --timeout?",
+        "warning: zeev: ZEEV_ALOW_HTTP (./.env line 4) is not a setting; did you mean ZEEV_ALLOW_HTTP?",
     ];
     for line in ["login zeev", "token zeev", "status zeev"] {
         let run = machine.run(line);
@@ -1390,9 +1395,10 @@ fn a_name_that_is_nearly_a_settings_is_warned_about() {
         assert_eq!(run.stderr.lines().collect::<Vec<_>>(), warnings, "{line}");
     }
     assert_eq!(machine.run("login zeev -q").stderr, "");
-    machine
-        .run("token zeev@filial")
-        .fails(2, &["ZEEV__FILIAL__PASWORD (./.env line 7) is no setting"]);
+    machine.run("token zeev@filial").fails(
+        2,
+        &["ZEEV__FILIAL__PASWORD (./.env line 7) is not a setting"],
+    );
 }
 
 #[test]

@@ -137,15 +137,15 @@ fn nothing_but_a_regular_file_is_replaced() {
         ("folder/..", "is a directory"),
         (
             "fifo",
-            "is no regular file, but a pipe, a device or a socket",
+            "is not a regular file but a pipe, a device or a socket",
         ),
         (
             "/dev/null",
-            "is no regular file, but a pipe, a device or a socket",
+            "is not a regular file but a pipe, a device or a socket",
         ),
         (
             "victim/x",
-            "cannot be looked at: a part of its path is no folder",
+            "cannot be examined: a part of its path is not a folder",
         ),
         ("missing/x", "cannot be written: no such file or folder"),
     ] {
@@ -289,7 +289,7 @@ fn a_file_that_is_a_mount_is_found_out_before_the_login() {
     );
     // Not every system lets us mount, even in a namespace of our own.
     if said.contains("mounted") {
-        assert!(said.contains("session.txt is a mount of its own"), "{said}");
+        assert!(said.contains("session.txt is a mount point"), "{said}");
     }
     assert_eq!(fs::read(&path).expect("a file"), b"old");
 }

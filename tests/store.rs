@@ -216,7 +216,7 @@ fn a_store_that_is_none_is_a_mistake() {
         "s3://ana:Us3rInf0Secret@h",
     ] {
         let outcome = machine.run_args(&["token", "zeev", "--store", store]);
-        outcome.fails(2, &["--store", "hint: it takes file:DIR"]);
+        outcome.fails(2, &["--store", "hint: use file:DIR"]);
     }
     machine.set("CRMAUTH_STORE", "memcached:x");
     machine.run("token zeev").fails(2, &["CRMAUTH_STORE"]);
@@ -275,17 +275,17 @@ fn an_entry_that_cannot_be_used_is_a_miss_with_one_warning() {
         (
             "empty",
             |path| fs::write(path, "").expect("a file"),
-            "is cut or no entry",
+            "is cut short or not an entry",
         ),
         (
             "binary",
             |path| fs::write(path, [0, 255, 7, 128].repeat(99)).expect("a file"),
-            "is cut or no entry",
+            "is cut short or not an entry",
         ),
         (
             "not an object",
             |path| fs::write(path, "[1]").expect("a file"),
-            "is cut or no entry",
+            "is cut short or not an entry",
         ),
         (
             "100 MB",
@@ -317,27 +317,27 @@ fn an_entry_that_cannot_be_used_is_a_miss_with_one_warning() {
         (
             "of another user",
             |path| change(path, |entry| entry["key"]["user"] = json!(["bia"])),
-            "is of another session",
+            "belongs to another session",
         ),
         (
             "of another server",
             |path| change(path, |entry| entry["key"]["origin"] = json!("https://h")),
-            "is of another session",
+            "belongs to another session",
         ),
         (
             "without a token",
             |path| change(path, |entry| entry["token"] = json!("NA")),
-            "is cut or no entry",
+            "is cut short or not an entry",
         ),
         (
             "with a bad token",
             |path| change(path, |entry| entry["token"] = json!("a\nb")),
-            "is cut or no entry",
+            "is cut short or not an entry",
         ),
         (
             "with a bad time",
             |path| change(path, |entry| entry["expires_at"] = json!("soon")),
-            "is cut or no entry",
+            "is cut short or not an entry",
         ),
         ("0644", |path| set_mode(path, 0o644), "is open to others"),
         (
@@ -355,7 +355,7 @@ fn an_entry_that_cannot_be_used_is_a_miss_with_one_warning() {
                 fs::remove_file(path).expect("a file");
                 make_pipe(path);
             },
-            "is no regular file",
+            "is not a regular file",
         ),
     ];
     for (round, (name, spoil, why)) in faults.into_iter().enumerate() {
@@ -482,7 +482,7 @@ fn a_folder_in_an_entrys_place_is_left_alone() {
         outcome.stderr
     );
     outcome.says(&[
-        "is no regular file; it is not used",
+        "is not a regular file; it is not used",
         "the session is not stored",
     ]);
     assert!(path.join("file").exists());
@@ -503,11 +503,17 @@ fn an_entry_cut_at_any_byte_is_a_miss() {
     for length in 0..whole.len() {
         fs::write(&path, &whole[..length]).expect("a file");
         let why = found(&folder, &key).expect_err("a cut entry");
-        assert!(why.ends_with("is cut or no entry"), "{length}: {why}");
+        assert!(
+            why.ends_with("is cut short or not an entry"),
+            "{length}: {why}"
+        );
     }
     for (round, length) in (1..whole.len()).step_by(whole.len() / 12).enumerate() {
         fs::write(&path, &whole[..length]).expect("a file");
-        let new = warned(&machine.run("token hellocloud"), &["is cut or no entry"]);
+        let new = warned(
+            &machine.run("token hellocloud"),
+            &["is cut short or not an entry"],
+        );
         assert_eq!(servers.events().len(), round + 2);
         assert_eq!(token(&machine, "token hellocloud"), new);
     }
@@ -603,7 +609,13 @@ fn a_lock_is_waited_for_no_longer_than_the_time_out() {
         let start = std::time::Instant::now();
         machine.run(line).fails(
             7,
-            &["zeev", "another crmauth holds", &lock, "hint:", "--timeout"],
+            &[
+                "zeev",
+                "another crmauth has locked",
+                &lock,
+                "hint:",
+                "--timeout",
+            ],
         );
         assert!(start.elapsed() < std::time::Duration::from_secs(20));
     }
@@ -1127,7 +1139,7 @@ fn a_session_in_hand_is_delivered_whoever_holds_the_stores_key() {
         outcome.stderr
     );
     outcome.says(&[
-        "warning: zeev: the session is not stored: another crmauth holds",
+        "warning: zeev: the session is not stored: another crmauth has locked",
         "key.lock",
     ]);
 }

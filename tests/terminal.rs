@@ -262,7 +262,7 @@ fn what_went_well_is_told_to_a_person_only() {
     );
     let together = |text: &str| text.split_whitespace().collect::<String>();
     assert!(together(narrow).ends_with(&together(&place)), "{narrow}");
-    assert!(told("login gluo").contains(", until it is not used for some time, stored in file:"));
+    assert!(told("login gluo").contains(", until it is idle for some time, stored in file:"));
     assert!(told("login gluo --no-store").ends_with(", not stored"));
     let session = machine.run("token zeev -f json").answer().to_owned();
     let mut terminal = start(&machine, 400, "login zeev --adopt");

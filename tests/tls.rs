@@ -20,7 +20,7 @@ use crate::support::{Machine, Reply, Server, at_once};
 
 /// What `openssl x509 -hash` prints for the subject `CN=root`.
 const HASH: &str = "dcaaf7f0";
-const LOST: &str = "has neither 127.0.0.1:";
+const LOST: &str = "contains neither 127.0.0.1:";
 const UNKNOWN: &str = "certificate comes from an unknown issuer";
 
 /// A certificate for 127.0.0.1, or a CA's, with this common name.
@@ -178,12 +178,12 @@ fn only_a_ca_in_its_time_vouches_for_others() {
         (
             "expired",
             root(|params| params.not_after = date_time_ymd(2020, 1, 1)),
-            [Some("comes from a CA whose own expired on 2020-01-01"); 2],
+            [Some("comes from a CA whose certificate expired on 2020-01-01"); 2],
         ),
         (
             "not yet valid",
             root(|params| params.not_before = date_time_ymd(4000, 1, 1)),
-            [Some("comes from a CA whose own is not valid yet"); 2],
+            [Some("comes from a CA whose certificate is not valid yet"); 2],
         ),
         (
             "without an end",
@@ -532,9 +532,9 @@ fn what_the_ca_file_lacks_is_said_with_the_next_step() {
     assert_eq!(
         outcome.fails(5, &[]).stderr,
         format!(
-            "error: broker: --ca-file has neither {host}'s certificate nor that of a CA which could have signed it\n\
-             hint: a certificate that is not a CA's vouches for itself alone: name the CA's, or the server's own as \
-             it is now\n"
+            "error: broker: --ca-file contains neither {host}'s certificate nor that of a CA that could have signed it\n\
+             hint: a certificate that is not a CA's is trusted for itself only: name the CA's, or the server's \
+             current one\n"
         )
     );
 }
@@ -612,7 +612,7 @@ fn each_verdict_has_a_sentence_and_a_next_step_of_its_own() {
     if !installed("openssl") {
         return;
     }
-    let replace = "whoever runs the server must replace it";
+    let replace = "the server's administrator must replace it";
     let name = "subjectAltName=IP:127.0.0.1\n";
     let rows = [
         (
@@ -622,7 +622,7 @@ fn each_verdict_has_a_sentence_and_a_next_step_of_its_own() {
             "rsa:2048",
             "-sha1",
             [
-                "is signed in a way that is not safe any more, such as SHA-1",
+                "has a signature that is no longer safe, such as SHA-1",
                 replace,
             ],
         ),
@@ -664,7 +664,7 @@ fn each_verdict_has_a_sentence_and_a_next_step_of_its_own() {
             "",
             "rsa:2048",
             "-sha256",
-            ["is of version 1", replace],
+            ["is version 1", replace],
         ),
         (
             "nosan",
@@ -796,7 +796,7 @@ fn what_a_server_cannot_speak_is_told_from_what_it_wants() {
         "req -x509 -newkey rsa:2048 -nodes -days 30 -keyout s.key -out s.pem -subj /CN=s -addext subjectAltName=IP:127.0.0.1",
     );
     let (old, cipher) = (
-        "speaks no TLS newer than 1.1",
+        "supports no TLS newer than 1.1",
         "ciphers of TLS 1.2 with ECDHE",
     );
     let rows: [(&[&str], &str); 6] = [
@@ -810,7 +810,7 @@ fn what_a_server_cannot_speak_is_told_from_what_it_wants() {
         ),
         (
             &["-tls1_3", "-Verify", "1"],
-            "it may want a client certificate",
+            "it may require a client certificate",
         ),
     ];
     at_once(rows, |(options, text)| {
@@ -851,27 +851,27 @@ fn certificates_that_the_environment_names_and_are_not_there_are_named() {
         (
             "SSL_CERT_FILE",
             "empty",
-            &["SSL_CERT_FILE names ", "where no CA's certificate is"],
+            &["SSL_CERT_FILE names ", "contains no CA's certificate"],
         ),
         (
             "SSL_CERT_FILE",
             "noise",
-            &["SSL_CERT_FILE names ", "where no CA's certificate is"],
+            &["SSL_CERT_FILE names ", "contains no CA's certificate"],
         ),
         (
             "SSL_CERT_FILE",
             ".",
-            &["SSL_CERT_FILE names ", "where no CA's certificate is"],
+            &["SSL_CERT_FILE names ", "contains no CA's certificate"],
         ),
         (
             "SSL_CERT_FILE",
             "/dev/zero",
-            &["SSL_CERT_FILE names /dev/zero, where no CA's certificate is"],
+            &["SSL_CERT_FILE names /dev/zero, which contains no CA's certificate"],
         ),
         (
             "SSL_CERT_DIR",
             "noise",
-            &["SSL_CERT_DIR names ", "where no CA's certificate is"],
+            &["SSL_CERT_DIR names ", "contains no CA's certificate"],
         ),
     ];
     for (name, value, texts) in rows {

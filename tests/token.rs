@@ -495,7 +495,7 @@ fn cached_finds_nothing_where_there_is_no_store() {
             3,
             &[
                 "no session is stored",
-                "hint: this run has no store, so that only `token`",
+                "hint: this run has no store; only `token`",
             ],
         );
     }
@@ -591,7 +591,7 @@ fn a_partners_password_that_changed_is_a_miss_for_the_establishment_too() {
     machine.secret("BROKER_PARTNER_PASSWORD", "An0therPartners");
     machine
         .run("token broker")
-        .fails(4, &["partner's login that was refused"]);
+        .fails(4, &["partner's login was refused"]);
     machine
         .run("token broker --cached")
         .fails(3, &["obtained with other credentials"]);

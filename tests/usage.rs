@@ -278,8 +278,8 @@ fn a_mistake_is_one_sentence_and_one_hint() {
         ),
         (
             "login",
-            "this needs more: <TARGET>...",
-            "it is written `crmauth login <TARGET>...`",
+            "a required argument is missing: <TARGET>...",
+            "write it as `crmauth login <TARGET>...`",
         ),
         (
             "login gluo --all",
@@ -308,26 +308,26 @@ fn a_mistake_is_one_sentence_and_one_hint() {
         (
             "login gluo --password=x",
             "unexpected argument '--password'",
-            "no option takes a secret",
+            "no option accepts a secret",
         ),
         (
             "exec gluo env",
-            "`env` is no target",
+            "`env` is not a target",
             "put `--` before the command: crmauth exec gluo -- env",
         ),
         (
             "exec gluo ZEEV sh -c x",
-            "`sh` is no target",
+            "`sh` is not a target",
             "crmauth exec gluo ZEEV -- sh",
         ),
         (
             "token gluo zeev",
-            "token takes one target",
+            "token takes only one target",
             "`login` and `exec` take several",
         ),
         (
             "login gluo@",
-            "after @ an account's name is missing",
+            "the account's name is missing after @",
             "gluo@filial",
         ),
         (
@@ -342,10 +342,14 @@ fn a_mistake_is_one_sentence_and_one_hint() {
         ),
         (
             "exec gluo",
-            "this needs more: <CMD>...",
+            "a required argument is missing: <CMD>...",
             "`crmauth exec <TARGET>... -- <CMD>...`",
         ),
-        ("completions", "this needs more: <SHELL>", "--help"),
+        (
+            "completions",
+            "a required argument is missing: <SHELL>",
+            "--help",
+        ),
         ("sandbox true", "unexpected argument 'true'", "--help"),
         ("login gluo --ca-file missing", "missing", ""),
     ] {

@@ -289,7 +289,7 @@ fn refusals_of_the_login() {
             4,
             "refused the request (HTTP 403): Usuário não autenticado",
         ),
-        (404, 6, "has no such API at /api/2/tokens (HTTP 404)"),
+        (404, 6, "has no API at /api/2/tokens (HTTP 404)"),
         (429, 5, "too many requests (HTTP 429)"),
         (500, 6, "answered HTTP 500"),
     ] {
@@ -314,7 +314,7 @@ fn refusals_of_the_impersonation_speak_of_people() {
             404,
             2,
             &[
-                "Zeev knows nobody `jose` to impersonate",
+                "Zeev knows no person `jose` to impersonate",
                 "--as takes a person's id or user name",
             ][..],
         ),

@@ -33,8 +33,8 @@ pub(super) fn language(named: Option<Lang>, environment: &Environment) -> Result
         None => Ok(locale(environment)),
         Some(name) => Lang::named(name).ok_or_else(|| {
             error!(
-                BadSetting, "CRMAUTH_LANG names no language that crmauth speaks";
-                hint "it takes {names}", names = i18n::or(&Lang::NAMES)
+                BadSetting, "CRMAUTH_LANG is not a language that crmauth speaks";
+                hint "use {names}", names = i18n::or(&Lang::NAMES)
             )
         }),
     }

@@ -133,22 +133,22 @@ fn usage(error: &clap::Error, words: &Words<'_>) -> Error {
     let name = context(error, ContextKind::InvalidSubcommand);
     if settings::target(&name).is_ok() {
         return error!(
-            Usage, "{name} is a system, and a command is missing before it", name;
+            Usage, "{name} is a system; put a command before it", name;
             hint "`crmauth login {name}` logs in, `crmauth token {name}` prints the stored session or a new one", name
         );
     }
     let hint = match (suggestion(error), words.verb(), form(error)) {
         _ if asks_for_a_secret(error) => tr!(
-            "no option takes a secret, which others could read; set it in the environment or .env, as `crmauth providers` shows"
+            "no option accepts a secret, because others could read it; set it in the environment or .env, as `crmauth providers` shows"
         ),
         (Some(word), ..) => tr!("did you mean `{word}`?", word),
         (None, Some(verb), Some(form)) => tr!(
-            "it is written `{form}`; `crmauth {verb} --help` shows more",
+            "write it as `{form}`; `crmauth {verb} --help` shows more",
             form,
             verb
         ),
-        (None, Some(verb), None) => tr!("`crmauth {verb} --help` shows what is possible", verb),
-        (None, None, _) => tr!("`crmauth --help` shows what is possible"),
+        (None, Some(verb), None) => tr!("`crmauth {verb} --help` shows the options", verb),
+        (None, None, _) => tr!("`crmauth --help` shows the options"),
     };
     Error::new(Cause::Usage, sentence(error)).hint(hint)
 }
@@ -199,7 +199,9 @@ fn sentence(error: &clap::Error) -> Text {
     let argument = context(error, ContextKind::InvalidArg);
     let value = context(error, ContextKind::InvalidValue);
     match error.kind() {
-        ErrorKind::MissingRequiredArgument => tr!("this needs more: {argument}", argument),
+        ErrorKind::MissingRequiredArgument => {
+            tr!("a required argument is missing: {argument}", argument)
+        }
         ErrorKind::UnknownArgument => tr!("unexpected argument '{argument}' found", argument),
         ErrorKind::InvalidSubcommand => {
             let name = context(error, ContextKind::InvalidSubcommand);
@@ -281,13 +283,13 @@ fn misplaced(words: &Words<'_>) -> Option<Error> {
         ("exec", Some(command)) if !targets.is_empty() && !words.more => {
             let line = format!("crmauth exec {} -- {command}", targets.join(" "));
             Some(error!(
-                Usage, "`{command}` is no target", command;
+                Usage, "`{command}` is not a target", command;
                 hint "put `--` before the command: {line}", line
             ))
         }
-        ("token", _) if targets.len() > 1 => {
-            Some(error!(Usage, "token takes one target"; hint "`login` and `exec` take several"))
-        }
+        ("token", _) if targets.len() > 1 => Some(
+            error!(Usage, "token takes only one target"; hint "`login` and `exec` take several"),
+        ),
         _ => None,
     }
 }

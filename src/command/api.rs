@@ -33,27 +33,27 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub struct Args {
     #[arg(value_name = "TARGET", value_parser = TargetName, help = target_help(), hide_possible_values = true)]
     target: String,
-    /// The path below the target's URL, with its query; {session} stands for the session where it belongs there
+    /// The path below the target's URL, with its query; {session} is replaced by the session, where it belongs in the path
     path: String,
     /// The method [default: GET, or POST with a body]
     #[arg(short = 'X', long, value_name = "METHOD")]
     method: Option<String>,
-    /// A header, K:V; repeatable
+    /// A header, K:V; can be repeated
     #[arg(short = 'H', long = "header", value_name = "K:V")]
     headers: Vec<String>,
-    /// A parameter of the query, which is encoded; repeatable
+    /// A parameter of the query, which is encoded; can be repeated
     #[arg(short = 'Q', long, value_name = "NAME=VALUE")]
     query: Vec<String>,
     /// The body: the text itself, @FILE, or @- for stdin
     #[arg(short, long, value_name = "DATA|@FILE|@-", conflicts_with_all = ["fields", "json_fields", "uploads"])]
     data: Option<String>,
-    /// A text of the body, a form or JSON as the system takes it; @FILE and @- are read; repeatable
+    /// A text of the body, a form or JSON as the system takes it; @FILE and @- are read; can be repeated
     #[arg(short = 'F', long = "field", value_name = "NAME=VALUE")]
     fields: Vec<String>,
-    /// A JSON value of the body, digit by digit; repeatable
+    /// A JSON value of the body, digit by digit; can be repeated
     #[arg(short = 'J', long = "json-field", value_name = "NAME=JSON")]
     json_fields: Vec<String>,
-    /// A file of the body, which becomes multipart; repeatable
+    /// A file of the body, which becomes multipart; can be repeated
     #[arg(long = "upload", value_name = "NAME=@FILE")]
     uploads: Vec<String>,
     /// Write to FILE, mode 0600, instead of stdout (-)
@@ -65,13 +65,13 @@ pub struct Args {
     /// All pages of a list as one JSON array
     #[arg(long, conflicts_with = "include")]
     paginate: bool,
-    /// Ask again so often after 429, 502, 503 or 504, where that changes nothing
+    /// Retry that many times after 429, 502, 503 or 504, if the request changes nothing
     #[arg(long, value_name = "N", default_value_t = 0)]
     retry: u8,
     /// The session of another person (Zeev): an id or a user name
     #[arg(long = "as", value_name = "USER|ID")]
     person: Option<String>,
-    /// How long the session must last at least
+    /// How long the session must last, at least
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds_or_none)]
     min_ttl: Duration,
 }
@@ -125,7 +125,7 @@ async fn send<'a>(
             return Ok((active, answer, lost));
         }
         let wait = pause.as_millis();
-        active.account.note(tr!("asking again in {wait} ms", wait));
+        active.account.note(tr!("retrying in {wait} ms", wait));
         tokio::time::sleep(pause).await;
         login = active.again();
         tried += 1;
@@ -157,7 +157,7 @@ fn verdict(answer: &Answer, account: &Account<'_>, typed: &Typed) -> Result<u8> 
         return Ok(0);
     }
     if let Some(error) = response.redirected() {
-        let hint = tr!("no redirect is followed; ask for that path if it is the right one");
+        let hint = tr!("redirects are not followed; ask for that path if it is the right one");
         return Err(error.hint(hint));
     }
     let error = response::status_error(host, &response.path, status);

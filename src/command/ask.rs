@@ -234,9 +234,9 @@ impl Asked {
         let usual = about.into_iter().any(|name| hint.contains(&name));
         let names = and(&names);
         let question = match self.refusals {
-            0 => tr!("Change {names}? Enter will keep each.", names),
+            0 => tr!("Change {names}? Enter keeps each.", names),
             number => tr!(
-                "Refusal {number}; a server may lock the account after some. Change {names}? Enter will keep each.",
+                "Refusal {number}; a server may lock the account after a few. Change {names}? Enter keeps each.",
                 number,
                 names
             ),
@@ -266,8 +266,8 @@ pub(super) async fn which(run: &Run<'_>, sources: &Sources) -> Result<Target> {
         }
     }
     Err(error!(
-        Usage, "this needs more: {argument}", argument = "<TARGET>...";
-        hint "it is written `{form}`; `crmauth {verb} --help` shows more", form = "crmauth login <TARGET>...", verb = "login"
+        Usage, "a required argument is missing: {argument}", argument = "<TARGET>...";
+        hint "write it as `{form}`; `crmauth {verb} --help` shows more", form = "crmauth login <TARGET>...", verb = "login"
     ))
 }
 
@@ -295,7 +295,7 @@ fn introduce(run: &Run<'_>, target: &Target, questions: &Questions) {
     }
     let product = target.spec.product;
     run.report.aside(tr!(
-        "{target}: {product} needs some settings. Ctrl-C leaves all as it is.",
+        "{target}: {product} needs some settings. Ctrl-C changes nothing.",
         target,
         product
     ));
@@ -309,7 +309,7 @@ async fn consents(run: &Run<'_>, target: &Target, questions: &Questions) -> Resu
     for (name, origin, value) in &questions.planted {
         let ask = match *name == target.variable("URL") {
             true => tr!("Send what you type to that server?"),
-            false => tr!("Send what you type all the same?"),
+            false => tr!("Send what you type anyway?"),
         };
         let origin = origin.text();
         let question = tr!(

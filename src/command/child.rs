@@ -50,7 +50,7 @@ pub fn find(name: &OsStr, run: &Run<'_>) -> Result<PathBuf> {
 pub fn private_folder(prefix: &str) -> Result<PrivateFolder> {
     let folder = PrivateFolder::create(prefix);
     let shared = folder.and_then(|folder| folder.share().map(|()| folder));
-    shared.map_err(|error| error!(Storage, "no temporary folder can be made").because(error))
+    shared.map_err(|error| error!(Storage, "cannot create a temporary folder").because(error))
 }
 
 /// Why a command cannot be started.
@@ -101,7 +101,7 @@ pub async fn wait(
             () = &mut masked, if !printed => printed = true,
             status = child.wait(), if code.is_none() => {
                 let status = status.map_err(|error| {
-                    error!(Other, "the command cannot be waited for").because(error)
+                    error!(Other, "cannot wait for the command").because(error)
                 })?;
                 code = Some(exit_code(status));
                 let _ = end.send(true);

@@ -14,7 +14,7 @@ use crate::settings::Sources;
 
 /// Marks in clap's script where targets belong; to every shell it is a plain word.
 const PLACEHOLDER: &str = "__crmauth_targets__";
-/// How long the Tab key waits for an env file that is no regular file, and for the store.
+/// How long the Tab key waits for an env file that is not a regular file, and for the store.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Print a completion script for a shell

@@ -100,7 +100,7 @@ impl Delivery {
     fn format(&self, json: bool) -> Result<Format> {
         match self.format {
             Some(format) if json && format != Format::Json => Err(error!(
-                Usage, "--json and -f {name} exclude each other", name = format.name();
+                Usage, "--json and -f {name} cannot be used together", name = format.name();
                 hint "--json means -f json"
             )),
             None if json => Ok(Format::Json),

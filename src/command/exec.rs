@@ -23,8 +23,8 @@ pub const FAILED: u8 = 125;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "CMD gets PREFIX_TOKEN, PREFIX_TOKEN_EXPIRES_AT where it is known, and PREFIX_URL for each TARGET, and none\n\
-    of the settings that hold secrets. With --token-file it gets PREFIX_TOKEN_FILE instead: a file that always\n\
-    holds a live token, for as long as CMD runs.\n\n\
+    of the secret settings. With --token-file it gets PREFIX_TOKEN_FILE instead: a file that always\n\
+    contains a live token, for as long as CMD runs.\n\n\
     Examples:\n  \
     crmauth exec hellocloud -- ./import.sh\n  \
     crmauth exec gluo zeev -- sh -c 'echo $GLUO_TOKEN $ZEEV_TOKEN'\n  \
@@ -39,7 +39,7 @@ pub struct Args {
     /// The session of another person (Zeev): an id or a user name
     #[arg(long = "as", value_name = "USER|ID")]
     person: Option<String>,
-    /// How long each session must last at least
+    /// How long each session must last, at least
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds_or_none)]
     min_ttl: Duration,
     /// Give CMD files with the tokens and keep them fresh while it runs
@@ -70,7 +70,7 @@ async fn start(args: &Args, run: &Run<'_>) -> Result<u8> {
     let (name, rest) = args
         .command
         .split_first()
-        .ok_or_else(|| error!(Usage, "there is no CMD"))?;
+        .ok_or_else(|| error!(Usage, "CMD is missing"))?;
     // Before any login: a session for a command that does not exist helps nobody.
     let program = child::find(name, run)?;
     let wanted = targets(&args.targets)?;

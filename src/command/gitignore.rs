@@ -61,7 +61,7 @@ pub(super) fn add(file: &Path) -> std::result::Result<Option<PathBuf>, Text> {
     match std::fs::symlink_metadata(&rules) {
         // The line would go into somebody else's file, and git reads no such link.
         Ok(found) if found.is_symlink() => return Err(tr!("it is a symbolic link")),
-        Ok(found) if !found.is_file() => return Err(tr!("it is no regular file")),
+        Ok(found) if !found.is_file() => return Err(tr!("it is not a regular file")),
         _ => {}
     }
     match append(&rules, name) {

@@ -98,7 +98,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         // Whoever stops the run must see that, although the answer is out.
         Err(error) if error.cause.is_signal() => Err(error),
         Err(error) => {
-            let text = tr!("the login is done, but what was typed for it is not kept");
+            let text = tr!("the login worked, but what you typed is not saved");
             run.report.warn_of(None, text, &error);
             Ok(code)
         }
@@ -170,7 +170,7 @@ fn told(login: &Active<'_>) -> Text {
             let left = duration(end.duration_since(Timestamp::now()).as_secs().max(0));
             tr!("until {end} ({left})", end = output::time(end), left)
         }
-        None => tr!("until it is not used for some time"),
+        None => tr!("until it is idle for some time"),
     };
     let kept = match login.stored_in() {
         Some(place) => tr!("stored in {place}", place),
@@ -194,7 +194,7 @@ fn configured(sources: &Sources, run: &Run<'_>) -> Result<Vec<Target>> {
             let has_url = sources.has_url(target);
             if !has_url {
                 let variable = target.variable("URL");
-                let text = tr!("passed over, since {variable} is not set", variable);
+                let text = tr!("ignored, because {variable} is not set", variable);
                 run.report.warn(Some(target), text);
             }
             has_url

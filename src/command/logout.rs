@@ -15,7 +15,7 @@ use crate::settings::Sources;
 use crate::signals::interruptible;
 use crate::store::{Entry, Key};
 
-/// End sessions: on the server where it can, then here
+/// End sessions: on the server if it can, then here
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Prints TARGET and what happened, a line each:\n  \
     revoked       the server ended the session\n  \
@@ -95,7 +95,7 @@ impl Record {
                 self.objects.push((place, object));
                 if ended == Some(Revocation::StillAlive) {
                     let text = tr!(
-                        "{label}: the server left the session alive; it ends when it is not used",
+                        "{label}: the server left the session alive; it ends when idle",
                         label
                     );
                     run.report.warn(None, text);
@@ -122,14 +122,14 @@ impl Record {
             0 => {}
             count if local => {
                 let text = tr!(
-                    "{count} stored entries could not be read and are removed",
+                    "{count} stored entries could not be read and were removed",
                     count
                 );
                 run.report.warn(None, text);
             }
             count => {
                 let error = lost(tr!(
-                    "{count} stored entries could not be read; they are removed here, and may be alive on the server",
+                    "{count} stored entries could not be read; they were removed here, but may still be active on the server",
                     count
                 ));
                 self.exit.add(error.cause.exit());
@@ -220,7 +220,7 @@ fn unclear(target: &Target, several: &[(Key, Entry)]) -> Error {
     };
     let places = i18n::and(&several.iter().map(place).collect::<Vec<_>>());
     error!(
-        MissingSetting, "{target} has no settings here, and sessions of {places} are stored", target, places;
-        hint "log out where the settings of the one that is meant are, or of everything with --all"
+        MissingSetting, "{target} has no settings here, but sessions of {places} are stored", target, places;
+        hint "log out where that user's settings are, or log out everything with --all"
     )
 }

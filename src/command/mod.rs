@@ -49,10 +49,10 @@ pub const GLOBAL_OPTIONS: &str = "Global options";
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = GLOBAL_OPTIONS)]
 pub struct Global {
-    /// Read settings from FILE instead of ./.env; repeatable, later files win
+    /// Read settings from FILE instead of ./.env; can be repeated, later files win
     #[arg(long, value_name = "FILE", action = ArgAction::Append)]
     pub env_file: Vec<PathBuf>,
-    /// How long each target may take until its session is in hand
+    /// How long each target may take to get its session
     #[arg(long, value_name = "SECONDS", global = true, default_value = "30", value_parser = seconds)]
     pub timeout: Duration,
     /// Trust these certificates besides the system's
@@ -67,7 +67,7 @@ pub struct Global {
     /// Neither read nor keep stored sessions
     #[arg(long, global = true, conflicts_with = "store")]
     pub no_store: bool,
-    /// Never ask a person, at a terminal either
+    /// Never ask questions, even at a terminal
     #[arg(long, global = true)]
     pub no_input: bool,
     /// JSON on stdout (-f json) and for errors on stderr
@@ -195,8 +195,8 @@ impl Run<'_> {
                 }
                 _ => {
                     return Err(error!(
-                        BadSetting, "{name} is no store that is known", name;
-                        hint "it takes file:DIR, redis://…, rediss://… or none"
+                        BadSetting, "{name} is not a known store", name;
+                        hint "use file:DIR, redis://…, rediss://… or none"
                     ));
                 }
             },

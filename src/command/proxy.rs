@@ -15,7 +15,7 @@ use crate::signals;
 /// Serve systems on loopback, with the session placed for any client
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Any HTTP client of this machine calls the URL that is printed; the session is placed, renewed and replaced for it.\n\
+    after_help = "Any HTTP client on this machine can call the URL that is printed; the session is placed, renewed and replaced for it.\n\
     In a path where a system wants the session itself, write {session}.\n\n\
     Examples:\n  \
     crmauth proxy gluo                           print the URL, serve until Ctrl-C\n  \
@@ -27,19 +27,19 @@ pub struct Args {
     #[arg(value_name = "TARGET", value_parser = TargetName, required = true)]
     #[arg(help = target_help(), hide_possible_values = true)]
     targets: Vec<String>,
-    /// Where to listen: an address of loopback, or a socket that only you can open
+    /// Where to listen: a loopback address, or a socket that only you can open
     #[arg(long, value_name = "ADDRESS:PORT|unix:PATH", default_value = "127.0.0.1:0", value_parser = place)]
     listen: Place,
     /// Pass on what changes nothing: GET, HEAD and OPTIONS
     #[arg(long)]
     read_only: bool,
-    /// Print URLs without a key: every program of this machine may then use the sessions
+    /// Print URLs without a key: every program on this machine may then use the sessions
     #[arg(long)]
     no_key: bool,
     /// The session of another person (Zeev): an id or a user name
     #[arg(long = "as", value_name = "USER|ID")]
     person: Option<String>,
-    /// How long a session must last at least
+    /// How long a session must last, at least
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds_or_none)]
     min_ttl: Duration,
     /// Run CMD with the URLs in its environment, and end with its exit code
@@ -73,7 +73,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let prefix = prefix.collect::<String>();
     let url = |target: &Target| format!("{origin}{prefix}/{target}");
     if args.no_key && listener.is_tcp() {
-        let text = tr!("without a key every program of this machine may use the sessions");
+        let text = tr!("without a key every program on this machine may use the sessions");
         run.report.warn(None, text);
     }
     let options = Options {

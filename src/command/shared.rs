@@ -39,14 +39,14 @@ impl Run<'_> {
             .for_each(|password| self.report.learn(password));
         if name.starts_with('-') && (place.password.is_some() || place.user.is_some()) {
             return Err(error!(
-                Usage, "{name} holds a password, which other users of this machine could see", name;
+                Usage, "{name} contains a password, which other users of this machine could see", name;
                 hint "set CRMAUTH_STORE instead"
             ));
         }
         let Some(key) = own_secret(self.environment, KEY, self.global.timeout).await? else {
             let error = error!(
                 MissingSetting,
-                "{key} is not set, and what is kept in {place} must be sealed",
+                "{key} is not set, but sessions in {place} must be encrypted",
                 key = KEY,
                 place
             );

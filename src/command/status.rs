@@ -29,7 +29,7 @@ use row::Row;
     crmauth status                           everything that is configured or stored; no network\n  \
     crmauth status zeev                      one system, with the place of each setting\n  \
     crmauth status zeev --check              asks the server whether the session is alive\n  \
-    crmauth status zeev --check --report zeev.json --login   what the server answers, fit for an issue"
+    crmauth status zeev --check --report zeev.json --login   what the server answers, ready for an issue"
 )]
 pub struct Args {
     #[arg(value_name = "TARGET", value_parser = TargetName, help = target_help(), hide_possible_values = true)]

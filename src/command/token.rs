@@ -19,7 +19,7 @@ pub struct Args {
     /// The session of another person (Zeev): an id or a user name
     #[arg(long = "as", value_name = "USER|ID")]
     person: Option<String>,
-    /// How long the session must last at least
+    /// How long the session must last, at least
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds_or_none)]
     min_ttl: Duration,
     /// Never touch the network: the stored session, or exit code 3

@@ -130,5 +130,5 @@ pub enum Default {
 pub static COMMON: [Field; 3] = [
     field!("URL" Kind::Url, "base URL; a bare host means https, a path prefix is kept", need: Need::Always),
     field!("ALLOW_HTTP" Kind::Flag, "1 allows http:// beyond loopback and private addresses"),
-    field!("ALLOW_PROXY" Kind::Flag, "1 lets http:// go through the environment's proxy too"),
+    field!("ALLOW_PROXY" Kind::Flag, "1 allows http:// through the environment's proxy too"),
 ];

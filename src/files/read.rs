@@ -47,10 +47,10 @@ pub fn room() -> io::Result<()> {
 
 /// What is wrong with a file that does not exist.
 pub fn not_there() -> Text {
-    tr!("is not there")
+    tr!("does not exist")
 }
 
-/// Reads a file that somebody named, at most `cap` bytes of it. What is no regular file, such as a pipe that
+/// Reads a file that somebody named, at most `cap` bytes of it. What is not a regular file, such as a pipe that
 /// nobody writes to, is waited for no longer than `patience`.
 ///
 /// Errors: what is wrong with it, as the end of a sentence: `is not there`.
@@ -103,7 +103,10 @@ fn read_now(path: &Path, cap: usize) -> Result<Bytes, Text> {
 }
 
 fn silent(patience: Duration) -> Text {
-    tr!("gave nothing within {limit} s", limit = seconds(patience))
+    tr!(
+        "produced nothing within {limit} s",
+        limit = seconds(patience)
+    )
 }
 
 /// Reads an open file, at most `cap` bytes of it.

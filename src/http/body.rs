@@ -103,11 +103,7 @@ impl<'a> Body<'a> {
                 oddities.push(tr!("the server put its JSON into a JSON text"));
                 let kind = kind(&other);
                 fields.ok_or_else(|| {
-                    let message = tr!(
-                        "{host} sent {kind} where a JSON object was expected",
-                        host,
-                        kind
-                    );
+                    let message = tr!("{host} sent {kind} instead of a JSON object", host, kind);
                     Error::new(Cause::BadAnswer, message)
                 })?
             }

@@ -147,7 +147,7 @@ fn refused(status: u16, host: &str, proxy: Option<&ProxyUrl>) -> Failure {
     let proxy = proxy.map_or("", |proxy| &*proxy.shown);
     let message = match status {
         407 => tr!(
-            "the proxy {proxy} wants a user name and a password that it knows (HTTP 407)",
+            "the proxy {proxy} requires a user name and a password that it knows (HTTP 407)",
             proxy
         ),
         _ => tr!(

@@ -95,7 +95,7 @@ pub fn location(from: &Url, place: &str) -> Redirect {
             Redirect::Url(url.to_string())
         }
         Ok(url) => Redirect::Other(tr!("a {scheme}: address", scheme = url.scheme())),
-        Err(_) => Redirect::Other(tr!("something that is no URL")),
+        Err(_) => Redirect::Other(tr!("something that is not a URL")),
     }
 }
 
@@ -142,7 +142,7 @@ mod tests {
             ("//evil.example/x#y", "https://evil.example/x"),
             ("http://u:p@h2:81/", "http://h2:81/"),
             ("javascript:alert(1)", "a javascript: address"),
-            ("https://", "something that is no URL"),
+            ("https://", "something that is not a URL"),
         ] {
             let found = match location(&from, place) {
                 Redirect::Url(url) => url,

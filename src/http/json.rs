@@ -12,7 +12,7 @@ pub(super) fn kind(value: &Value) -> Text {
         Value::Null => tr!("null"),
         Value::Bool(_) => tr!("true or false"),
         Value::Number(_) => tr!("a number"),
-        Value::String(_) => tr!("a text"),
+        Value::String(_) => tr!("a string"),
         Value::Array(_) => tr!("an array"),
         Value::Object(_) => tr!("an object"),
     }
@@ -91,7 +91,7 @@ impl Json {
     pub fn require_text(&self, name: &str) -> Result<&str> {
         self.get(name)
             .and_then(Value::as_str)
-            .ok_or_else(|| self.wrong(name, &tr!("a text")))
+            .ok_or_else(|| self.wrong(name, &tr!("a string")))
     }
 
     pub fn session(&self, name: &str, token_type: &str) -> Result<Session> {

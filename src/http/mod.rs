@@ -116,7 +116,7 @@ impl Channel<'_> {
         }
         self.report.note(
             Some(self.target),
-            tr!("asking again in {wait} ms", wait = pause.as_millis()),
+            tr!("retrying in {wait} ms", wait = pause.as_millis()),
         );
         tokio::time::sleep(pause).await;
         true
@@ -318,7 +318,7 @@ impl Channel<'_> {
             && (route.proxy.is_none() || ip_of(url.host().as_ref()).is_some_and(|ip| ip.is_loopback()));
         if url.scheme() == "http" && !local {
             let text = tr!(
-                "http://{host} is not encrypted: whoever shares the network can read the credentials",
+                "http://{host} is not encrypted: anybody on the network can read the credentials",
                 host = host_of(url)
             );
             self.report.warn(Some(self.target), text);
@@ -358,7 +358,7 @@ impl Channel<'_> {
         }
         if proxy.is_some() && literal.is_none() {
             let message = tr!(
-                "http:// to {host} through a proxy cannot be checked for a private address",
+                "http:// to {host} through a proxy cannot be checked: the address may not be private",
                 host = host_of(url)
             );
             return Err(Error::new(Cause::BadSetting, message).hint(tr!(
@@ -402,17 +402,17 @@ fn ip_of<S>(host: Option<&Host<S>>) -> Option<IpAddr> {
 fn public_http(host: &str, proxy: Option<&ProxyUrl>, target: &Target) -> Error {
     let message = match proxy {
         None => tr!(
-            "http:// to {host} would send the credentials readable over a public network",
+            "http:// to {host} would send the credentials unencrypted over a public network",
             host
         ),
         Some(proxy) => tr!(
-            "http:// to {host} through the proxy {proxy} would send the credentials readable over a public network",
+            "http:// to {host} through the proxy {proxy} would send the credentials unencrypted over a public network",
             host,
             proxy = proxy.shown
         ),
     };
     Error::new(Cause::BadSetting, message).hint(tr!(
-        "use https://, or consent with {variable}=1",
+        "use https://, or allow it with {variable}=1",
         variable = target.variable("ALLOW_HTTP")
     ))
 }

@@ -138,7 +138,7 @@ impl ProxyUrl {
 
 fn bad_proxy() -> Error {
     error!(
-        BadSetting, "the environment's proxy is no URL that can be used";
+        BadSetting, "the environment's proxy is not a usable URL";
         hint "check https_proxy, http_proxy and all_proxy, or name the host in no_proxy"
     )
 }

@@ -286,7 +286,7 @@ fn sensitive(value: &Secret) -> Result<HeaderValue> {
     let mut value = HeaderValue::from_str(value.expose()).map_err(|_| {
         error!(
             BadToken,
-            "the token has a character that no header can carry"
+            "the token has a character that is not allowed in a header"
         )
     })?;
     value.set_sensitive(true);

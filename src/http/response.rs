@@ -132,7 +132,7 @@ impl Response {
         };
         if coding(response.headers()) == Coding::Real {
             let message = tr!(
-                "{host} sent a compressed answer, which was not asked for",
+                "{host} sent a compressed answer, which crmauth did not ask for",
                 host
             );
             return fail(Cause::BadAnswer, message);
@@ -167,7 +167,7 @@ impl Response {
                 .hint(tr!("try again later"))),
             Err(_) => {
                 let seconds = patience.as_secs_f64();
-                let message = tr!("nothing came from {host} for {seconds} s", host, seconds);
+                let message = tr!("{host} sent nothing for {seconds} s", host, seconds);
                 Err(Error::new(Cause::Timeout, message)
                     .hint(tr!("try again, or allow more time with --timeout SECONDS")))
             }
@@ -268,17 +268,17 @@ impl Response {
         let error = status_error(&self.host, &self.path, self.status).said(&said);
         if self.status == 403 && object.is_none() {
             return error.hint(tr!(
-                "no JSON came with it: a firewall before the server may have answered"
+                "the answer contains no JSON: a firewall in front of the server may have sent it"
             ));
         }
         if self.status == 413 {
             return error.hint(tr!(
-                "a web server or proxy takes no body of that size; whoever runs it can raise the limit"
+                "a web server or proxy does not accept a body of that size; its administrator can raise the limit"
             ));
         }
         match (error.cause, self.retry_after) {
             (Cause::RateLimited | Cause::Unavailable, Some(seconds)) => error.hint(tr!(
-                "the server asks to wait {seconds} s before the next try",
+                "the server asks you to wait {seconds} s before the next try",
                 seconds
             )),
             _ => error,
@@ -322,7 +322,7 @@ pub fn status_error(host: &str, path: &str, status: u16) -> Error {
         404 | 405 | 410 => (
             Cause::NotFound,
             tr!(
-                "{host} has no such API at {path} (HTTP {status})",
+                "{host} has no API at {path} (HTTP {status})",
                 host,
                 path,
                 status
@@ -330,7 +330,7 @@ pub fn status_error(host: &str, path: &str, status: u16) -> Error {
         ),
         407 => (
             Cause::ProxyRefused,
-            tr!("the proxy wants a user name and a password (HTTP 407)"),
+            tr!("the proxy requires a user name and a password (HTTP 407)"),
         ),
         408 => (
             Cause::ServerTimeout,
@@ -342,7 +342,10 @@ pub fn status_error(host: &str, path: &str, status: u16) -> Error {
         ),
         429 => (
             Cause::RateLimited,
-            tr!("{host} is rate limited: too many requests (HTTP 429)", host),
+            tr!(
+                "{host} is rate limiting: too many requests (HTTP 429)",
+                host
+            ),
         ),
         status if is_away(status) => (
             Cause::Unavailable,
@@ -380,7 +383,7 @@ pub fn in_front(host: &str, status: u16) -> Error {
         status
     );
     Error::new(Cause::InFront, message).status(status).hint(tr!(
-        "the system itself was not asked: have whoever runs that server or proxy let this machine through"
+        "the system itself was not asked: ask the administrator of that server or proxy to let this machine through"
     ))
 }
 
@@ -388,7 +391,7 @@ pub fn in_front(host: &str, status: u16) -> Error {
 pub fn redirect(host: &str, status: u16, to: Option<&Redirect>, https: bool) -> Error {
     let error = |message| Error::new(Cause::Redirect, message).status(status);
     let nowhere = |message| {
-        let hint = tr!("no redirect is followed; ask who runs that server");
+        let hint = tr!("redirects are not followed; ask that server's administrator");
         error(message).hint(hint)
     };
     match to {

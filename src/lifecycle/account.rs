@@ -202,7 +202,7 @@ impl<'a> Account<'a> {
     pub(super) fn unstorable(&self, session: &Session) -> Option<Text> {
         let endless =
             matches!(self.target().spec.ageing, Ageing::Fixed) && session.expires_at.is_none();
-        endless.then(|| tr!("a session without a known end is not stored"))
+        endless.then(|| tr!("a session whose end is unknown is not stored"))
     }
 
     /// What is stored of a session that was alive a moment ago.

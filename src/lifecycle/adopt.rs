@@ -54,7 +54,7 @@ impl<'a> Account<'a> {
         let write = async |lock: &_| self.store().write(lock, &entry).await;
         match self.locked(self.deadline, write).await? {
             Written::Stored => Ok(()),
-            Written::NotKept => Err(dead(tr!("the session has ended already and is not stored"))),
+            Written::NotKept => Err(dead(tr!("the session has already ended and is not stored"))),
             Written::Overtaken => Err(overtaken()),
         }
     }

@@ -56,12 +56,12 @@ impl Account<'_> {
     fn told_by(&self, look: Match, stored: bool) -> (Text, Text) {
         let target = self.target();
         let message = match (look, stored) {
-            (Match::Certain, false) => tr!("the server is the right one, and nobody is logged in"),
+            (Match::Certain, false) => tr!("the server is the right one; there is no session yet"),
             (Match::Certain, true) => {
                 tr!("the server is the right one, and the session must be replaced")
             }
             _ => tr!(
-                "something answers at {url}; whether it is a {product}, only a login can tell",
+                "something answers at {url}, but only a login can tell whether it is {product}",
                 url = self.plan.url,
                 product = target.spec.product
             ),
@@ -78,7 +78,7 @@ impl Account<'_> {
         if let (Some(missing), false) = (&self.plan.missing, self.is_configured()) {
             return Err(missing.clone());
         }
-        let _busy = self.busy(tr!("looking what answers at the URL"));
+        let _busy = self.busy(tr!("checking what answers at the URL"));
         let channel = self.channel();
         let found = seek(self.provider, &channel, &self.url_variable()).await;
         let (look, date) = found.map_err(|(error, _)| error)?;
@@ -106,7 +106,7 @@ impl Services {
         let (target, timeout) = (&settings.target, self.timeout.min(LOOK));
         let _busy = self
             .report
-            .busy(&target.to_string(), tr!("looking what answers at the URL"));
+            .busy(&target.to_string(), tr!("checking what answers at the URL"));
         let channel = Channel {
             deadline: files::deadline(timeout),
             timeout,
@@ -140,7 +140,7 @@ async fn seek(
         };
         if let Ok((Match::Certain, _)) = knock(system, channel, &below).await {
             let error = error!(
-                WrongProduct, "{url} is a {product}, and its URL needs /{folder}", url, product = spec.product, folder;
+                WrongProduct, "{url} is {product}, and its URL must end with /{folder}", url, product = spec.product, folder;
                 hint "set {variable} to {below}", variable, below
             );
             return Err((error, Some(below)));
@@ -234,6 +234,6 @@ fn compare_clocks(server: Option<Timestamp>) -> Result<()> {
         ),
     };
     Err(error.hint(tr!(
-        "set the clock, best by NTP, or tell whoever runs the server"
+        "set the clock, best by NTP, or tell the server's administrator"
     )))
 }

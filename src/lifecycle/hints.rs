@@ -35,12 +35,14 @@ impl Account<'_> {
             }
             Cause::Certificate => tr!("is the host in {url} the right one?", url),
             Cause::ConnectTimeout => tr!(
-                "is {url} right, and does a firewall or a VPN stand between?",
+                "is {url} right? A firewall or a missing VPN may be in the way",
                 url
             ),
             Cause::ProxyRefused => {
-                tr!("ask whoever runs the proxy, or name the host in no_proxy; \
-                 in https_proxy a user and a password stand as http://USER:PASSWORD@HOST:PORT")
+                tr!(
+                    "ask the proxy's administrator, or name the host in no_proxy; \
+                 https_proxy takes a user and a password as http://USER:PASSWORD@HOST:PORT"
+                )
             }
             Cause::Proxy => tr!("check https_proxy, or name the host in no_proxy"),
             Cause::Timeout | Cause::ServerTimeout => {
@@ -54,7 +56,7 @@ impl Account<'_> {
             }
             Cause::Closed | Cause::Unavailable | Cause::RateLimited => tr!("try again later"),
             Cause::Redirect => tr!(
-                "no redirect is followed; if that place is right, set {url} to it",
+                "redirects are not followed; if that address is right, set {url} to it",
                 url
             ),
             // So web servers refuse what is not TLS at a port of theirs for that.
@@ -65,7 +67,7 @@ impl Account<'_> {
                 )
             }
             Cause::BadAnswer | Cause::Status | Cause::Rejected if own => {
-                tr!("the server itself has answered; its log, or whoever runs it, can say more")
+                tr!("the server itself has answered; its log, or its administrator, can say more")
             }
             Cause::NotFound
             | Cause::Html

@@ -131,7 +131,7 @@ impl<'a> Account<'a> {
                 "`crmauth login {target}` gets one, and so does `token` without --cached",
                 target
             ),
-            false => tr!("this run has no store, so that only `token` without --cached gets one"),
+            false => tr!("this run has no store; only `token` without --cached gets a session"),
         };
         Err(Error::new(Cause::NoSession, why).hint(hint))
     }
@@ -451,7 +451,7 @@ impl Attempt<'_> {
                 };
             }
             Some(Written::NotKept) => {
-                account.warn(tr!("the session has ended already and is not stored"));
+                account.warn(tr!("the session has already ended and is not stored"));
             }
             Some(Written::Overtaken) => return self.resolve_conflict(new).await,
             // The login has ended it.

@@ -55,7 +55,7 @@ impl OncePerRun {
             .await
             .map_err(|_| {
                 error!(
-                    Busy, "another login of this run obtains the same session";
+                    Busy, "another login of this run is getting the same session";
                     hint "--timeout SECONDS allows more time"
                 )
             })?;

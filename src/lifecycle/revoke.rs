@@ -24,7 +24,7 @@ impl Account<'_> {
                 store.forget(lock).await?;
                 return match found.unusable {
                     Some(why) if !local => Err(lost(tr!(
-                        "the stored session {why}; it is removed here, and may be alive on the server",
+                        "the stored session {why}; it was removed here, but may still be active on the server",
                         why
                     ))),
                     Some(_) => Ok(Some(Revocation::Unsupported)),
@@ -76,11 +76,13 @@ impl Active<'_> {
         }
         let account = self.account.again();
         let lost =
-            || tr!("a session was opened that nobody has now; it lives until the server ends it");
+            || tr!("a session was opened and lost; it stays active until the server ends it");
         match account.revoke(&self.session).await {
             _ if silently => {}
             Ok(Revocation::Revoked) => {
-                account.warn(tr!("the session that nobody got was ended on the server"));
+                account.warn(tr!(
+                    "the session that was not delivered was ended on the server"
+                ));
             }
             Ok(_) => account.warn(lost()),
             Err(error) => account.warn_of(lost(), &error),
@@ -91,6 +93,6 @@ impl Active<'_> {
 /// Sessions that nobody can end from here any more.
 pub fn lost(message: Text) -> Error {
     Error::new(Cause::Storage, message).hint(tr!(
-        "it ends when it is not used; if somebody else may have it, have it ended on the server"
+        "it ends when idle; if somebody else may have it, have it ended on the server"
     ))
 }

@@ -86,7 +86,7 @@ impl Services {
         if let Err(error) = self.store.release(lock).await {
             self.report.warn_of(
                 None,
-                tr!("the lock of the stored session could not be given back"),
+                tr!("the lock of the stored session could not be released"),
                 &error,
             );
         }

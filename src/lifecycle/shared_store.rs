@@ -49,9 +49,8 @@ impl Account<'_> {
             return Err(error);
         }
         if self.target().spec.single_seat() {
-            let hint = tr!(
-                "--no-store logs in all the same, which ends the session that others may share"
-            );
+            let hint =
+                tr!("--no-store logs in anyway, which ends the session that others may share");
             return Err(Error {
                 hint: Some(hint),
                 ..error
@@ -127,7 +126,7 @@ impl Attempt<'_> {
 /// Another machine has the lock by now.
 pub(super) fn overtaken() -> Error {
     error!(
-        Overtaken, "another machine has begun to log in meanwhile";
-        hint "try again: what it gets is shared"
+        Overtaken, "another machine has started a login meanwhile";
+        hint "try again: its session is shared"
     )
 }

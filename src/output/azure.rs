@@ -12,7 +12,7 @@ pub(super) fn line(out: &mut Buffer, variable: &Variable<'_>) -> Result<(), Text
     let name = variable.name.to_ascii_lowercase();
     if RESERVED.iter().any(|reserved| name.starts_with(reserved)) {
         return Err(tr!(
-            "begins like the agent's own variables, so that no step would see it"
+            "begins like the agent's own variables, so no step would see it"
         ));
     }
     let opened = variable.value.split_once("$(");

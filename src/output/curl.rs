@@ -12,7 +12,7 @@ pub(super) fn check(targets: &[&Target], shape: &Shape<'_>) -> Result<()> {
         return Ok(());
     };
     let error = error!(
-        Format, "{target} takes its session in the path, where no option of curl puts it", target;
+        Format, "{target} takes its session in the path, and curl has no option that puts it there", target;
         hint "`crmauth api {target} PATH` puts it there", target
     );
     Err(error.target(&target.to_string()))

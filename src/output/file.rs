@@ -34,9 +34,9 @@ impl Replacement {
         let draft = Draft::create(&folder).map_err(|error| {
             let kind = error.kind();
             failed(&path, &tr!("cannot be written"), error).hint(match kind {
-                ErrorKind::NotFound => tr!("make its folder first"),
-                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => tr!("make room there"),
-                _ => tr!("choose a path in a folder that you may write"),
+                ErrorKind::NotFound => tr!("create its folder first"),
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => tr!("free some space there"),
+                _ => tr!("choose a path in a folder that you can write to"),
             })
         })?;
         #[cfg(unix)]
@@ -113,12 +113,14 @@ fn existing(path: &Path) -> Result<Option<Metadata>> {
         ),
         Ok(found) if found.is_dir() => refuse(tr!("is a directory"), tr!("name a file in it")),
         Ok(_) => refuse(
-            tr!("is no regular file, but a pipe, a device or a socket"),
+            tr!("is not a regular file but a pipe, a device or a socket"),
             tr!("leave -o out and redirect stdout there with >"),
         ),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(failed(path, &tr!("cannot be looked at"), error)
-            .hint(tr!("check the path given to -o"))),
+        Err(error) => {
+            Err(failed(path, &tr!("cannot be examined"), error)
+                .hint(tr!("check the path given to -o")))
+        }
     }
 }
 
@@ -128,7 +130,7 @@ fn fixed(path: &Path, old: &Metadata, folder: &Metadata, ours: &Metadata) -> Opt
     use std::os::unix::fs::MetadataExt;
     if is_mount(path) {
         return Some((
-            tr!("is a mount of its own, which cannot be replaced"),
+            tr!("is a mount point, which cannot be replaced"),
             tr!("mount its folder instead, or redirect stdout there with >"),
         ));
     }

@@ -72,7 +72,7 @@ impl Format {
             ),
             Self::GitLab => (
                 "gitlab",
-                "a dotenv report for GitLab CI; whoever may see the pipeline can read it",
+                "a dotenv report for GitLab CI; anybody who may see the pipeline can read it",
             ),
             Self::Azure => (
                 "azure",

@@ -16,7 +16,7 @@ pub(super) fn write(outcomes: &[Outcome<'_>], shape: &Shape<'_>) -> error::Resul
         return Err(cannot_carry(
             Format::GitLab,
             tr!(
-                "these values: together they have {size} bytes, and its reader takes fewer than {limit}",
+                "these values: together they have {size} bytes, and its reader accepts fewer than {limit}",
                 size,
                 limit = LIMIT
             ),

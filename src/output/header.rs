@@ -23,7 +23,7 @@ pub(super) fn check(targets: &[&Target], shape: &Shape<'_>) -> Result<()> {
         let place = match target.spec.placement {
             Placement::Bearer => continue,
             Placement::Query(name) => tr!("the parameter {name}", name),
-            Placement::Path => tr!("the path, where {{session}} stands"),
+            Placement::Path => tr!("the path, in place of {{session}}"),
         };
         let error = error!(
             Format, "{target} takes its session in {place}, not in a header", target, place;

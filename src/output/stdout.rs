@@ -111,17 +111,20 @@ fn write_all(bytes: &[u8]) -> io::Result<()> {
 
 fn failed(error: io::Error) -> Error {
     if error.kind() == ErrorKind::BrokenPipe {
-        error!(ClosedPipe, "the reader of the output went away")
+        error!(
+            ClosedPipe,
+            "the program that reads the output has closed it"
+        )
     } else {
         let full = matches!(
             error.kind(),
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded
         );
-        error!(Storage, "stdout cannot be written")
+        error!(Storage, "cannot write to stdout")
             .because(error)
             .hint(match full {
-                true => tr!("make room where stdout goes, or send it elsewhere"),
-                false => tr!("send stdout to where it can be written"),
+                true => tr!("free space where stdout goes, or send it elsewhere"),
+                false => tr!("send stdout to a place that can be written to"),
             })
     }
 }

@@ -110,7 +110,7 @@ pub(super) fn check_name(name: &str, targets: &[&Target], shape: &Shape<'_>) -> 
         || !name.bytes().all(in_name)
     {
         return Err(error!(
-            Usage, "--var is no variable's name";
+            Usage, "--var is not a variable's name";
             hint "letters, digits and _, not beginning with a digit"
         ));
     }
@@ -118,7 +118,7 @@ pub(super) fn check_name(name: &str, targets: &[&Target], shape: &Shape<'_>) -> 
     let vital = VITAL.iter().any(|vital| upper.eq_ignore_ascii_case(vital));
     if vital || VITAL_STARTS.iter().any(|start| upper.starts_with(start)) {
         return Err(error!(
-            Usage, "--var {name} would replace a variable that shells and programs live by", name;
+            Usage, "--var {name} would replace a variable that shells and programs rely on", name;
             hint "choose a name of your own, such as CRM_TOKEN"
         ));
     }
@@ -127,7 +127,7 @@ pub(super) fn check_name(name: &str, targets: &[&Target], shape: &Shape<'_>) -> 
     if targets.iter().flat_map(written).any(|other| other == name) {
         return Err(error!(
             Usage,
-            "--var takes the name of another variable that is written too"
+            "--var is the name of another variable that is written too"
         ));
     }
     Ok(())

@@ -35,22 +35,22 @@ pub(super) static SPEC: Spec = Spec {
     method: "JWT",
     endpoint: LOGIN_PATH,
     example_url: "https://api.broker.com.br",
-    url_found: "ask whoever runs your Broker",
+    url_found: "ask your Broker's administrator",
     fields: &[
         field!(
             "USERNAME" Kind::Text, "the establishment's user",
-            found: Some("ask whoever runs your Broker"), need: Need::Always,
+            found: Some("ask your Broker's administrator"), need: Need::Always,
         ),
         field!(
             "PASSWORD" Kind::Secret, "the establishment's password",
-            found: Some("ask whoever runs your Broker"), need: Need::Always,
+            found: Some("ask your Broker's administrator"), need: Need::Always,
         ),
         field!(
-            "PARTNER_TOKEN" Kind::Token, "the partner's token, where it is at hand",
-            found: Some("what the partner's own login answers as Access_Token"), shared: Some(Group::Partner),
+            "PARTNER_TOKEN" Kind::Token, "the partner's token, if you have it",
+            found: Some("the Access_Token that the partner's own login returns"), shared: Some(Group::Partner),
         ),
         field!(
-            "PARTNER_USERNAME" Kind::Text, "or the partner's user, to fetch the token with",
+            "PARTNER_USERNAME" Kind::Text, "or the partner's user, to get the token with",
             found: Some("ask the partner"), shared: Some(Group::Partner),
         ),
         field!(
@@ -129,7 +129,7 @@ impl Provider for Broker {
         session.user = Some(user);
         match remaining(&fields, answer.date) {
             Some(rest) => session.lasts(rest),
-            None => context.warn(tr!("the server names no usable lifetime for its token")),
+            None => context.warn(tr!("the server does not say how long its token lasts")),
         }
         session.details = fields.details(&["Access_Token", "Token_Type"]);
         Ok(session)
@@ -206,7 +206,7 @@ fn partner_hint(context: &Context<'_>, error: Error, sent: bool) -> Error {
         ["PARTNER_USERNAME", "PARTNER_PASSWORD"].map(|field| context.variable(field));
     if context.role == Role::Partner {
         return error.hint(tr!(
-            "it is the partner's login that was refused: check {user} and {password}",
+            "the partner's login was refused: check {user} and {password}",
             user,
             password
         ));

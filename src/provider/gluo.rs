@@ -82,7 +82,7 @@ pub(super) static SPEC: Spec = Spec {
         ),
         field!(
             "ACCESS_KEY" Kind::Key, "the user's access key, which is not the password",
-            found: Some("in the user's record in Gluocrm; it comes by e-mail, else ask Gluocrm's support"),
+            found: Some("in the user's record in Gluocrm; it is sent by e-mail, or ask Gluocrm's support"),
             need: Need::Always, seed_name: Some("acceskey"),
         ),
     ],
@@ -280,7 +280,7 @@ async fn pause(context: &Context<'_>, tried: usize, started: Instant, took: Dura
 /// The error after a last login that only others can have spoilt.
 fn outrun(answer: &Response) -> Error {
     let error = error!(
-        Outrun, "other logins of this user came between at {host}", host = answer.host;
+        Outrun, "other logins of this user got in the way at {host}", host = answer.host;
         hint "try again; jobs that share a store share one session, and log in once"
     );
     let said = refused(answer).and_then(|refused| refused.said());
@@ -303,7 +303,7 @@ fn ask_page(mut pairs: Query, page: usize) -> Result<Query> {
     let limited = |word: &str| word.eq_ignore_ascii_case("limit");
     if unquoted.split_whitespace().any(limited) {
         return Err(error!(
-            Usage, "the query has a LIMIT of its own, which --paginate sets";
+            Usage, "the query has its own LIMIT, but --paginate sets it";
             hint "leave LIMIT out, or --paginate"
         ));
     }
@@ -386,7 +386,7 @@ fn refusal(answer: &Response) -> Result<()> {
         // So where PHP's messages came before the session's cookie (recording).
         None => error!(
             Status, "{host} failed without saying why", host;
-            hint "PHP's messages may be in its way: switch display_errors off there, or raise output_buffering"
+            hint "PHP's messages may be in the way: switch display_errors off there, or raise output_buffering"
         ),
     };
     Err(error.said(&said).status(answer.status))

@@ -49,7 +49,7 @@ pub(super) static SPEC: Spec = Spec {
         "Api",
     ],
     example_url: "https://crm.empresa.com.br",
-    url_found: "the address of your HelloCloud, as far as /Api; a SuiteCRM 8 has /legacy before that",
+    url_found: "the address of your HelloCloud, up to /Api; SuiteCRM 8 has /legacy before it",
     fields: &[
         field!(
             "CLIENT_ID" Kind::Text, "the client's id",
@@ -58,7 +58,7 @@ pub(super) static SPEC: Spec = Spec {
         ),
         field!(
             "CLIENT_SECRET" Kind::Secret, "the client's secret",
-            found: Some("typed into the field Change Secret of that client; it is not shown again, only set anew"),
+            found: Some("typed into the field Change Secret of that client; it is never shown again, but can be set again"),
             need: Need::Always, shared: Some(Group::Client),
         ),
         field!(
@@ -76,11 +76,11 @@ pub(super) static SPEC: Spec = Spec {
         ),
         field!(
             "BODY" Kind::Choice(&["json", "form"]),
-            "how the login is sent; `form` where a secret holds quotes, < or > and was typed into the admin panel",
+            "how the login is sent; `form` if a secret contains quotes, < or > and was typed into the admin panel",
             default: Default::Value("json"), shared: Some(Group::Client),
         ),
         field!(
-            "TOKEN_PATH" Kind::Path, "the token's path below the URL, where it is not Api/access_token",
+            "TOKEN_PATH" Kind::Path, "the token's path below the URL, if it is not Api/access_token",
             shared: Some(Group::Client),
         ),
     ],
@@ -166,8 +166,7 @@ impl Provider for HelloCloud {
         session.user = user.map(str::to_owned);
         if folder != self::folder(context, None) {
             context.warn(tr!(
-                "the server has no {usual} (URL rewriting is off); {other} works, and {variable}={other} saves the \
-                 detour",
+                "the server has no {usual} (URL rewriting is off); {other} works, and {variable}={other} saves a request",
                 usual = TOKEN_PATH,
                 other = [&folder, "/access_token"].concat(),
                 variable = context.variable("TOKEN_PATH")
@@ -413,7 +412,7 @@ fn session_in(context: &Context<'_>, answer: &Response, folder: &str) -> Result<
         .map(Secret::new);
     match object.get("expires_in").map(lifetime) {
         Some(Some(seconds)) => session.lasts(seconds),
-        _ => context.warn(tr!("the server names no usable lifetime for its token")),
+        _ => context.warn(tr!("the server does not say how long its token lasts")),
     }
     session.details = object.details(&["token_type", "access_token"]);
     if folder != FOLDER {

@@ -31,19 +31,19 @@ pub(super) static SPEC: Spec = Spec {
     method: "SHA-256",
     endpoint: LOGIN_PATH,
     example_url: "http://192.168.0.10:5000",
-    url_found: "the IP address of the machine that runs the API, and its port, 5000 or 50000: ask whoever runs it",
+    url_found: "the IP address of the machine that runs the API, and its port, 5000 or 50000: ask its administrator",
     fields: &[
         field!(
             "USERNAME" Kind::Text, "the user's name",
-            found: Some("ask whoever runs SystemsWay"), need: Need::Always,
+            found: Some("ask SystemsWay's administrator"), need: Need::Always,
         ),
-        field!("PASSWORD" Kind::Secret, "the user's password", found: Some("ask whoever runs SystemsWay")),
+        field!("PASSWORD" Kind::Secret, "the user's password", found: Some("ask SystemsWay's administrator")),
         field!(
-            "PASSWORD_SHA256" Kind::Secret, "or its SHA-256, 64 hex digits; as good as the password",
-            found: Some("`sha256sum` makes it from the password without a line end"),
+            "PASSWORD_SHA256" Kind::Secret, "or its SHA-256, 64 hex digits; as secret as the password",
+            found: Some("`sha256sum` makes it from the password, without a line break"),
         ),
         field!(
-            "HASH_CASE" Kind::Choice(&["upper", "lower"]), "the hash's letters, as the server compares them",
+            "HASH_CASE" Kind::Choice(&["upper", "lower"]), "the case of the hash's letters, as the server compares them",
             default: Default::Value("upper"),
         ),
     ],
@@ -75,14 +75,12 @@ impl Provider for SystemsWay {
             .secret("Passwd", &hash(context)?);
         let url = context.settings.url.join(LOGIN_PATH);
         let request = Request::post(url, "application/json", body.json(), body.secrets());
-        context.note(tr!(
-            "logging in; a session that this user has elsewhere ends"
-        ));
+        context.note(tr!("logging in, which ends any other session of this user"));
         let answer = context.send(&request).await?;
         refusal(&answer)?;
         let fields = context.json(&answer)?;
         if fields.text("Status").is_none() && fields.text("codigo").is_none() {
-            return Err(fields.wrong("Status", &tr!("a text")).into());
+            return Err(fields.wrong("Status", &tr!("a string")).into());
         }
         let mut session = fields.session("IDSessao", "session")?;
         session.user = Some(user.to_owned());
@@ -142,7 +140,7 @@ fn hash(context: &Context<'_>) -> Result<Secret> {
         let [variable, password] =
             ["PASSWORD_SHA256", "PASSWORD"].map(|field| context.variable(field));
         return Err(error!(
-            BadSetting, "{variable} is no SHA-256: it needs 64 hex digits", variable;
+            BadSetting, "{variable} is not a SHA-256: it must have 64 hex digits", variable;
             hint "make it with `printf %s 'the password' | sha256sum`, or set {password}", password
         ));
     }

@@ -61,14 +61,14 @@ impl<'a> Gateway<'a> {
         let (door, path, prefix) = self.find(path).ok_or_else(|| {
             let error = error!(
                 Usage, "there is nothing at this address";
-                hint "the gateway's URLs are those that it has printed, with the key in them"
+                hint "use a URL that the gateway has printed: it contains the key"
             );
             (404, error)
         })?;
         if named_by_connection(headers).any(|name| name.eq_ignore_ascii_case("upgrade")) {
             let error = error!(
                 Usage,
-                "the gateway changes to no other protocol than HTTP/1.1"
+                "the gateway does not switch to a protocol other than HTTP/1.1"
             );
             return Err((501, error).into());
         }

@@ -231,7 +231,7 @@ impl<'a> Passing<'_, 'a> {
             let host = &answer.response.host;
             let error = error!(
                 BadAnswer,
-                "{host} changed to another protocol, which was not asked for", host
+                "{host} switched to another protocol, which crmauth did not ask for", host
             );
             return Err(error.target(&self.door.name));
         }

@@ -99,7 +99,7 @@ impl<'a> Door<'a> {
 
     /// Asks the keeper. A client that goes away meanwhile interrupts no login.
     async fn ask(&self, suspect: Option<(Session, bool)>) -> Result<Given<'a>> {
-        let gone = || error!(Other, "the gateway is about to end");
+        let gone = || error!(Other, "the gateway is shutting down");
         let (reply, replied) = oneshot::channel();
         let at = Instant::now();
         let ask = Ask { at, suspect, reply };

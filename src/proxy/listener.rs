@@ -27,9 +27,9 @@ impl Place {
                 Ok(Self::Loopback(address))
             }
             (_, Ok(_)) => Err(tr!(
-                "the gateway listens on loopback only, such as 127.0.0.1:0: whoever reaches it has your sessions"
+                "the gateway listens on loopback only, such as 127.0.0.1:0: anybody who reaches it has your sessions"
             )),
-            _ => Err(tr!("it takes 127.0.0.1:PORT, [::1]:PORT or unix:PATH")),
+            _ => Err(tr!("use 127.0.0.1:PORT, [::1]:PORT or unix:PATH")),
         }
     }
 }

@@ -63,7 +63,7 @@ pub(super) async fn run(
     };
     match status {
         None => Err(tr!(
-            "printed more than {size} KiB, and was ended",
+            "printed more than {size} KiB and was stopped",
             size = MAX / 1024
         )),
         Some(status) if status.success() => Ok(printed),
@@ -163,7 +163,7 @@ mod tests {
             ("kill -9 $$", Err("was ended by a signal")),
             (
                 "cat /dev/zero",
-                Err("printed more than 64 KiB, and was ended"),
+                Err("printed more than 64 KiB and was stopped"),
             ),
         ] {
             let found = run(text, Duration::from_secs(60));

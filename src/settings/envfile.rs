@@ -100,7 +100,7 @@ fn value(
     let refuse = |why, hint| Err(file.refuse(number, why).hint(hint));
     let Some(raw) = line.value else {
         return refuse(
-            tr!("{name} has no `=` behind it", name),
+            tr!("{name} has no `=` after it", name),
             tr!("write {name}='…', or remove the line", name),
         );
     };
@@ -117,7 +117,7 @@ fn value(
         return Ok(None);
     }
     refuse(
-        tr!("{name} is set in line {first} already", name, first),
+        tr!("{name} is already set in line {first}", name, first),
         tr!("keep line {first} or line {number}", first, number),
     )
 }
@@ -281,7 +281,7 @@ fn swallowed(lines: &[Line], first: usize, last: usize, ours: &Ours) -> Vec<Sett
         let key = ours.key(line).filter(|_| line.value.is_some())?;
         let (name, opens) = (key.1.clone(), first + 1);
         let why = tr!(
-            "{name} stands inside the quoted value that opens in line {opens}",
+            "{name} is inside the quoted value that opens in line {opens}",
             name,
             opens
         );
@@ -301,7 +301,7 @@ fn hidden_behind_a_return(line: &[u8], number: usize, ours: &Ours) -> Vec<Settin
     let setting = |part: Line| {
         let key = ours.key(&part).filter(|_| part.value.is_some())?;
         let why = tr!(
-            "{written} stands behind a carriage return, which ends no line",
+            "{written} follows a carriage return, which does not end a line",
             written = key.1
         );
         let hint = tr!("end the file's lines with LF or CRLF");
@@ -337,7 +337,7 @@ fn not_at_the_start(line: &[u8], number: usize, ours: &Ours) -> Option<Setting> 
         .key(&Line::new(&name.as_bytes()[..end?]))
         .filter(|_| before)?;
     let name = key.1.clone();
-    let why = tr!("something stands before {name}, so nobody reads it", name);
+    let why = tr!("something precedes {name}, so the line is ignored", name);
     let hint = tr!("begin the line with the name: {name}='…'", name);
     Some(ours.hidden(number, key, why, hint))
 }

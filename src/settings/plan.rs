@@ -114,6 +114,6 @@ pub(super) fn printed_what(why: &Text) -> Text {
     if *why == value::blank() {
         tr!("printed nothing")
     } else {
-        tr!("printed what {why}", why)
+        tr!("printed something that {why}", why)
     }
 }

@@ -198,7 +198,7 @@ impl<'a> Resolution<'a> {
             if hit.field.credential() && hit.origin != Origin::Answer {
                 value::refuse_quotes(hit.text.expose()).map_err(|why| {
                     hit.bad(why).hint(tr!(
-                        "one pair of quotes is enough, and in the environment's value there is none: write {variable}='…'",
+                        "one pair of quotes is enough, and the environment's value needs none: write {variable}='…'",
                         variable = hit.written
                     ))
                 })?;
@@ -349,7 +349,7 @@ fn cure(hit: &Setting) -> Text {
 /// What to do about a setting that names where its value is, by a `_FILE` or a `_CMD`.
 pub(super) fn instead(variable: &str) -> Text {
     tr!(
-        "mend what {variable} names, or set the value itself, without the _FILE or _CMD",
+        "fix what {variable} names, or set the value itself, without the _FILE or _CMD",
         variable
     )
 }
@@ -391,7 +391,7 @@ fn hits(target: &Target, sources: &Sources) -> Result<Vec<Setting>> {
 /// A refusal of two settings that stand for the same.
 pub(super) fn both_set(first: &impl Argument, second: &impl Argument) -> Error {
     error!(
-        BadSetting, "both {first} and {second} are set, and one of them is used", first = *first, second = *second;
+        BadSetting, "both {first} and {second} are set, and only one may be", first = *first, second = *second;
         hint "keep either {first} or {second}", first = *first, second = *second
     )
 }

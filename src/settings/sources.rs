@@ -56,7 +56,7 @@ pub struct Sources {
 
 impl Sources {
     /// Reads the environment, then `env_files` (the last one counts first), or the one that
-    /// `CRMAUTH_ENV_FILE` names, or `./.env`. What is no regular file, such as a pipe without a writer, is
+    /// `CRMAUTH_ENV_FILE` names, or `./.env`. What is not a regular file, such as a pipe without a writer, is
     /// waited for no longer than `patience`, here and where a `_FILE` is read.
     pub fn load(env: &Environment, env_files: &[PathBuf], patience: Duration) -> Result<Self> {
         let mut sources = Self {

@@ -182,7 +182,7 @@ impl Sources {
 /// Says that a variable is no setting and what it was meant to be.
 pub(super) fn no_setting(name: &str, origin: &Origin, meant: &str) -> Text {
     tr!(
-        "{name} ({origin}) is no setting; did you mean {meant}?",
+        "{name} ({origin}) is not a setting; did you mean {meant}?",
         name,
         origin = origin.text(),
         meant

@@ -24,11 +24,14 @@ pub fn target(text: &str) -> Result<Target> {
         .ok_or_else(|| unknown(name))?;
     if let Some(account) = account.filter(|account| !is_account(account)) {
         let message = match account {
-            "" => tr!("after @ an account's name is missing"),
-            _ => tr!("`{account}` is no account's name", account = shown(account)),
+            "" => tr!("the account's name is missing after @"),
+            _ => tr!(
+                "`{account}` is not a valid account name",
+                account = shown(account)
+            ),
         };
         let hint = tr!(
-            "an account is spelt with a-z, 0-9 and single _, as in `{id}@filial`",
+            "an account's name consists of a-z, 0-9 and single _, as in `{id}@filial`",
             id = spec.id
         );
         return Err(Error::new(Cause::Usage, message).hint(hint));
@@ -74,7 +77,7 @@ mod tests {
 
     #[test]
     fn refusals_help() {
-        let accounts = "an account is spelt with a-z, 0-9 and single _, as in `gluo@filial`";
+        let accounts = "an account's name consists of a-z, 0-9 and single _, as in `gluo@filial`";
         let systems = "the systems are gluo, hellocloud, systemsway, broker, zeev";
         for (texts, hint) in [
             ("glu GULO", "did you mean `gluo`?"),

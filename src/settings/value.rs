@@ -24,12 +24,14 @@ pub(super) fn check(text: &str, field: &Field, spec: &Spec) -> Result<Secret, Te
         return Err(unmeant.what());
     }
     if text.chars().any(char::is_control) {
-        return Err(tr!("holds a control character, which no setting may"));
+        return Err(tr!(
+            "contains a control character, which is not allowed in a setting"
+        ));
     }
     let word = text.trim();
     let text = match field.kind {
         Kind::Key if text.contains(char::is_whitespace) => {
-            return Err(tr!("holds white space, which no such key does"));
+            return Err(tr!("contains white space, which such a key never does"));
         }
         Kind::Text | Kind::Secret | Kind::Key => text,
         Kind::Url => {
@@ -37,7 +39,7 @@ pub(super) fn check(text: &str, field: &Field, spec: &Spec) -> Result<Secret, Te
             url.map(|_| text).map_err(|error| error.message)?
         }
         Kind::Token => check_token(text).map(|()| text).map_err(|_| {
-            tr!("is no token: 1 to 8192 printable ASCII characters without spaces, and no word for \"none\"")
+            tr!("is not a token: it must be 1 to 8192 printable ASCII characters without spaces, and not a word for \"none\"")
         })?,
         Kind::Choice(words) => one_of(word, words)?,
         Kind::Flag => one_of(word, FLAG.as_flattened())?,
@@ -101,24 +103,23 @@ impl Unmeant {
 
     fn what(self) -> Text {
         match self {
-            Self::Placeholder => tr!("is a placeholder, which nothing has replaced with the value"),
-            Self::Reference => tr!("says where the value is kept, or is the value encrypted"),
-            Self::LineEnd => tr!("ends with a line end"),
+            Self::Placeholder => tr!("is a placeholder that was never replaced with the value"),
+            Self::Reference => tr!("refers to a value kept elsewhere, or is encrypted"),
+            Self::LineEnd => tr!("ends with a line break"),
         }
     }
 
     pub fn cure(self, variable: &str) -> Text {
         match self {
             Self::Placeholder => tr!(
-                "the shell, the CI system or the template that should have replaced it knows no such name there: check \
+                "the shell, CI system or template that should have replaced it does not know that name: check \
                  the name, and whether this job may see it"
             ),
             Self::Reference => tr!(
-                "let {variable}_CMD print the value (`op read …`, `vault kv get …`, `sops decrypt …`), or run crmauth \
-                 under the program that fills it in",
+                "have {variable}_CMD print the value (`op read …`, `vault kv get …`, `sops decrypt …`), or run crmauth through the program that fills it in",
                 variable
             ),
-            Self::LineEnd => tr!("remove it: `printf %s` prints none, and `echo` does"),
+            Self::LineEnd => tr!("remove it: `echo` adds one, `printf %s` does not"),
         }
     }
 }
@@ -157,18 +158,18 @@ pub(super) fn refuse_quotes(text: &str) -> Result<(), Text> {
 
 fn one_of(word: &str, words: &[&'static str]) -> Result<&'static str, Text> {
     let known = words.iter().find(|known| known.eq_ignore_ascii_case(word));
-    let none = || tr!("is none of {words}", words = words.join(", "));
+    let none = || tr!("is not one of {words}", words = words.join(", "));
     known.copied().ok_or_else(none)
 }
 
 fn path(text: &str) -> Result<&str, Text> {
     Err(match PathFault::of(text) {
         None => return Ok(text),
-        Some(PathFault::Url) => tr!("is a whole URL, and should be a path below the base URL"),
+        Some(PathFault::Url) => tr!("is a whole URL; it should be a path below the base URL"),
         Some(PathFault::TwoSlashes) => tr!("begins with //"),
-        Some(PathFault::Character('\\')) => tr!("holds a backslash"),
-        Some(PathFault::Character('#')) => tr!("holds a fragment (#)"),
-        Some(PathFault::Character(_)) => tr!("holds white space"),
+        Some(PathFault::Character('\\')) => tr!("contains a backslash"),
+        Some(PathFault::Character('#')) => tr!("contains a fragment (#)"),
+        Some(PathFault::Character(_)) => tr!("contains white space"),
         Some(PathFault::Outside) => tr!("leads out of the base URL (..)"),
     })
 }
@@ -190,7 +191,7 @@ pub(super) fn from_bytes(bytes: &[u8]) -> Result<Secret, Text> {
     }
     if text.chars().any(char::is_control) {
         return Err(tr!(
-            "holds a control character or a second line, which no setting may"
+            "contains a control character or a second line, which is not allowed in a setting"
         ));
     }
     Ok(Secret::new(text.to_owned()))
@@ -227,17 +228,17 @@ mod tests {
         }
         for (kind, text, why) in [
             (Kind::Url, "ftp://h", "is neither an http://"),
-            (Kind::Text, "a\u{1b}b", "holds a control character"),
-            (Kind::Key, "a b", "holds white space"),
-            (Kind::Secret, "a\n", "ends with a line end"),
-            (Kind::Token, "a b", "is no token: 1 to 8192"),
-            (CHOICE, "up", "is none of upper, lower"),
-            (Kind::Flag, "2", "is none of 1, true, yes, on, 0"),
+            (Kind::Text, "a\u{1b}b", "contains a control character"),
+            (Kind::Key, "a b", "contains white space"),
+            (Kind::Secret, "a\n", "ends with a line break"),
+            (Kind::Token, "a b", "is not a token: it must be 1 to 8192"),
+            (CHOICE, "up", "is not one of upper, lower"),
+            (Kind::Flag, "2", "is not one of 1, true, yes, on, 0"),
             (Kind::Path, "https://h/x", "is a whole URL"),
             (Kind::Path, "//h/x", "begins with //"),
-            (Kind::Path, "/a\\b", "holds a backslash"),
-            (Kind::Path, "/a#b", "holds a fragment (#)"),
-            (Kind::Path, "/a b", "holds white space"),
+            (Kind::Path, "/a\\b", "contains a backslash"),
+            (Kind::Path, "/a#b", "contains a fragment (#)"),
+            (Kind::Path, "/a b", "contains white space"),
             (Kind::Path, "/a/../%2e%2E/b", "leads out of the base URL"),
         ] {
             let told = checked(kind, text).expect_err(text);
@@ -291,8 +292,9 @@ mod tests {
 
     #[test]
     fn one_line_end_is_no_part_of_a_file() {
-        let [line_end, blank] = ["ends with a line end", "is blank"].map(Err);
-        let control = Err("holds a control character or a second line, which no setting may");
+        let [line_end, blank] = ["ends with a line break", "is blank"].map(Err);
+        let control =
+            Err("contains a control character or a second line, which is not allowed in a setting");
         for (bytes, value) in [
             (&b"abc"[..], Ok("abc")),
             (b"abc\n", Ok("abc")),

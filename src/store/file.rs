@@ -67,11 +67,14 @@ impl FileStore {
             None => Found::default(),
             Some(Content::Broken(why)) => unusable(why),
             Some(Content::Sound(its, _) | Content::Exposed(its, _)) if its != *key => {
-                Found::unusable(tr!("{path} is of another session", path = path.display()))
+                Found::unusable(tr!(
+                    "{path} belongs to another session",
+                    path = path.display()
+                ))
             }
             Some(Content::Exposed(_, entry)) => Found {
                 exposed: Some(entry),
-                ..unusable(tr!("is open to others; somebody may have changed it"))
+                ..unusable(tr!("is open to others, who may have changed it"))
             },
             Some(Content::Sound(_, entry)) => Found::entry(entry),
         })
@@ -238,7 +241,7 @@ impl FileStore {
             let next = Instant::now() + pause + pause.mul_f64(random);
             if next > deadline {
                 return Err(error!(
-                    Busy, "another crmauth holds {path}", path = path.display();
+                    Busy, "another crmauth has locked {path}", path = path.display();
                     hint "wait for it or end it; --timeout SECONDS allows more time"
                 ));
             }
@@ -260,10 +263,10 @@ impl FileStore {
             Err(error) => return refuse(tr!("cannot be read ({why})", why = why(&error))),
         };
         let Ok(metadata) = file.metadata() else {
-            return refuse(tr!("cannot be looked at"));
+            return refuse(tr!("cannot be examined"));
         };
         if !metadata.is_file() {
-            return refuse(tr!("is no regular file"));
+            return refuse(tr!("is not a regular file"));
         }
         if !files::is_ours(&metadata) {
             return refuse(tr!("belongs to somebody else"));
@@ -335,7 +338,7 @@ impl FileStore {
         let place = self.place();
         let failed = error!(
             Storage, "the store {place} {what}", place, what;
-            hint "make room or give access there, or choose another place with CRMAUTH_STORE"
+            hint "free space or grant access there, or choose another place with CRMAUTH_STORE"
         );
         failed.because(error)
     }

@@ -42,7 +42,7 @@ impl MemoryStore {
         let mutex = Arc::clone(self.locks.borrow_mut().entry(key.clone()).or_default());
         let held = tokio::time::timeout_at(deadline, mutex.lock_owned())
             .await
-            .map_err(|_| error!(Busy, "another login of this run holds the session"))?;
+            .map_err(|_| error!(Busy, "another login of this run has locked the session"))?;
         let others = match &self.others {
             Some(store) => store.lock(key, deadline).await.map(Box::new).map(Some),
             None => Ok(None),

@@ -113,7 +113,7 @@ impl Trust {
         let Ok(name) = ServerName::try_from(host.to_owned()) else {
             return Ok(Err(error!(
                 BadSetting,
-                "{host} is no name that TLS can check", host
+                "{host} is not a name that TLS can check", host
             )));
         };
         TlsConnector::from(Arc::new(config))
@@ -139,7 +139,7 @@ async fn read_certificates(
     };
     match in_pem(&pem).collect::<std::result::Result<Vec<_>, _>>() {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        _ => refuse(tr!("holds no certificate")),
+        _ => refuse(tr!("contains no certificate")),
     }
 }
 

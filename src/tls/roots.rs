@@ -69,7 +69,7 @@ impl CaLocations {
             Err(why) => error!(Certificate, "{name} names {path}", name, path).because(why),
             Ok(_) => error!(
                 Certificate,
-                "{name} names {path}, where no CA's certificate is", name, path
+                "{name} names {path}, which contains no CA's certificate", name, path
             ),
         };
         Some(error.hint(tr!(

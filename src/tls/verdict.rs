@@ -21,7 +21,7 @@ pub fn explain(error: &(dyn std::error::Error + 'static), host: &str) -> Option<
         ) => outdated(host),
         rustls::Error::PeerIncompatible(_) => no_cipher(error!(
             Tls,
-            "{host} offers no way to encrypt that is still safe", host
+            "{host} offers only ciphers that are no longer safe", host
         )),
         rustls::Error::InvalidMessage(_) => {
             error!(Tls, "{host} does not speak TLS", host; hint "is it an http:// server?")
@@ -32,15 +32,14 @@ pub fn explain(error: &(dyn std::error::Error + 'static), host: &str) -> Option<
 
 fn outdated(host: &str) -> Error {
     error!(
-        Tls, "{host} speaks no TLS newer than 1.1, which is not safe any more", host;
-        hint "whoever runs the server must turn on TLS 1.2 or 1.3"
+        Tls, "{host} supports no TLS newer than 1.1, which is no longer safe", host;
+        hint "the server's administrator must turn on TLS 1.2 or 1.3"
     )
 }
 
 fn no_cipher(error: Error) -> Error {
     error.hint(tr!(
-        "whoever runs the server must turn on TLS 1.3, or ciphers of TLS 1.2 with ECDHE; it may also want a certificate \
-         from us"
+        "the server's administrator must turn on TLS 1.3, or ciphers of TLS 1.2 with ECDHE; the server may also require a certificate from the client"
     ))
 }
 
@@ -60,7 +59,7 @@ fn alerted(alert: AlertDescription, host: &str) -> Error {
         Alert::ProtocolVersion => outdated(host),
         Alert::HandshakeFailure | Alert::InsufficientSecurity => no_cipher(ended(Cause::Tls)),
         Alert::UnrecognisedName => error!(
-            Tls, "{host} has no site of that name", host;
+            Tls, "{host} has no site with that name", host;
             hint "is the host in the URL the right one?"
         ),
         Alert::BadCertificate
@@ -71,9 +70,9 @@ fn alerted(alert: AlertDescription, host: &str) -> Error {
         | Alert::CertificateRequired
         | Alert::UnknownCA
         | Alert::AccessDenied => ended(Cause::Certificate).hint(tr!(
-            "ask who runs the server; it may want a client certificate"
+            "ask the server's administrator; it may require a client certificate"
         )),
-        _ => ended(Cause::Tls).hint(tr!("ask who runs the server")),
+        _ => ended(Cause::Tls).hint(tr!("ask the server's administrator")),
     }
 }
 
@@ -107,7 +106,7 @@ fn invalid(problem: &CertificateError, host: &str) -> Error {
         | CertificateError::UnsupportedSignatureAlgorithmContext { .. }
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             replace(tr!(
-                "{host}'s certificate, or one of its CAs', is signed in a way that is not safe any more, such as SHA-1",
+                "{host}'s certificate, or one of its CAs', has a signature that is no longer safe, such as SHA-1",
                 host
             ))
         }
@@ -131,7 +130,7 @@ fn invalid(problem: &CertificateError, host: &str) -> Error {
 
 fn expired(why: Text) -> Error {
     Error::new(Cause::Certificate, why).hint(tr!(
-        "whoever runs the server must renew it; if it is new, check this machine's clock"
+        "the server's administrator must renew it; if it is new, check this machine's clock"
     ))
 }
 
@@ -162,20 +161,20 @@ fn unknown_issuer(why: Text) -> Error {
 }
 
 fn replace(why: Text) -> Error {
-    Error::new(Cause::Certificate, why).hint(tr!("whoever runs the server must replace it"))
+    Error::new(Cause::Certificate, why).hint(tr!("the server's administrator must replace it"))
 }
 
 /// A verdict that has no name in the TLS library, only in what it builds on.
 fn unnamed(verdict: &str, host: &str) -> Error {
     replace(match verdict {
         "UnsupportedCertVersion" => tr!(
-            "{host}'s certificate, or one of its CAs', is of version 1, which can neither name hosts nor mark a CA",
+            "{host}'s certificate, or one of its CAs', is version 1, which can neither name hosts nor mark a CA",
             host
         ),
         "NameConstraintViolation" => {
             return error!(
                 Certificate, "{host}'s certificate comes from a CA that may not sign for this name", host;
-                hint "reach the server under a name that its CA may sign for, or ask for a certificate from another CA"
+                hint "use a host name that its CA may sign for, or get a certificate from another CA"
             );
         }
         "UnsupportedCriticalExtension" => tr!(
@@ -183,10 +182,10 @@ fn unnamed(verdict: &str, host: &str) -> Error {
             host
         ),
         "PathLenConstraintViolated" | "MaximumPathDepthExceeded" => tr!(
-            "{host}'s certificate has more CAs above it than its root allows",
+            "{host}'s certificate has a longer chain of CAs than its root allows",
             host
         ),
-        "EndEntityUsedAsCa" => tr!("{host}'s certificate is signed by one that is not a CA's", host),
+        "EndEntityUsedAsCa" => tr!("{host}'s certificate is signed by a certificate that is not a CA's", host),
         _ => tr!("{host}'s certificate cannot be used", host),
     })
     .said(if verdict.chars().all(char::is_alphanumeric) { verdict } else { "" })
@@ -195,22 +194,22 @@ fn unnamed(verdict: &str, host: &str) -> Error {
 fn refused(refusal: Refusal, host: &str) -> Error {
     match refusal {
         Refusal::NoAuthority => error!(
-            Certificate, "--ca-file has neither {host}'s certificate nor that of a CA which could have signed it", host;
-            hint "a certificate that is not a CA's vouches for itself alone: name the CA's, or the server's own as it is now"
+            Certificate, "--ca-file contains neither {host}'s certificate nor that of a CA that could have signed it", host;
+            hint "a certificate that is not a CA's is trusted for itself only: name the CA's, or the server's current one"
         ),
         Refusal::AuthorityExpired(not_after) => error!(
-            Certificate, "{host}'s certificate comes from a CA whose own expired on {day}", host, day = day(&not_after);
+            Certificate, "{host}'s certificate comes from a CA whose certificate expired on {day}", host, day = day(&not_after);
             hint "get the CA's new certificate; if this one is new, check this machine's clock"
         ),
         Refusal::AuthorityNotYetValid => error!(
-            Certificate, "{host}'s certificate comes from a CA whose own is not valid yet", host;
+            Certificate, "{host}'s certificate comes from a CA whose certificate is not valid yet", host;
             hint "check this machine's clock"
         ),
         Refusal::SmallKey(bits) => error!(
             Certificate,
-            "{host}'s certificate, or one of its CAs', has an RSA key of {bits} bits, which is not safe any more",
+            "{host}'s certificate, or one of its CAs', has an RSA key of {bits} bits, which is no longer safe",
             host, bits;
-            hint "whoever runs the server must replace it by one of at least 2048 bits"
+            hint "the server's administrator must replace it with one of at least 2048 bits"
         ),
         Refusal::ServerIsAuthority => error!(
             Certificate, "{host} presents a CA's certificate as its own", host;

@@ -152,9 +152,9 @@ fn json_that_is_cut_or_goes_on() {
     }
     for (body, what) in [
         ("", "sent an empty answer"),
-        ("[]", "sent an array where a JSON object was expected"),
-        ("\"x\"", "sent a text where"),
-        ("null", "sent null where"),
+        ("[]", "sent an array instead of a JSON object"),
+        ("\"x\"", "sent a string instead of"),
+        ("null", "sent null instead of"),
         ("Invalid request", "sent invalid JSON at byte "),
     ] {
         unreadable(20)
@@ -297,7 +297,7 @@ fn a_lifetime_that_is_none() {
         let row = Row::new(23)
             .at(steps())
             .fault(move |scene| Reply::json(200, scene.good().replace("3600", value)))
-            .says(&["the server names no usable lifetime for its token"])
+            .says(&["the server does not say how long its token lasts"])
             // What nobody knows the end of is not stored; what was there stays.
             .but(|_, promise| promise.entry = Kept::Same);
         match value {
@@ -327,7 +327,7 @@ fn a_lifetime_that_is_none() {
                 }
                 promise
                     .says
-                    .push("the server names no usable lifetime for its token".to_owned());
+                    .push("the server does not say how long its token lasts".to_owned());
                 promise.entry = Kept::Same;
             })
             .check();

@@ -197,7 +197,7 @@ fn an_answer_that_is_compressed() {
             })
             .measured()
             .exit(6)
-            .says(&["sent a compressed answer, which was not asked for"])
+            .says(&["sent a compressed answer, which crmauth did not ask for"])
             .brief_unless(encoding == "gzip")
             .suspect()
             .check();

@@ -236,7 +236,7 @@ fn a_files_secret_meets_no_other_server_of_the_environment() {
         let url = scene.server.url();
         scene.source(".env", plain.replace(&url, "https://nowhere.invalid"));
         scene.machine.set(&name, &url);
-        let told = format!("{name} in the environment names another server than ./.env line");
+        let told = format!("{name} in the environment names a server other than ./.env line");
         for (line, code) in VERBS.into_iter().chain([("login T --env-file ./.env", 2)]) {
             hold(
                 65,
@@ -269,7 +269,7 @@ fn a_planted_url_meets_no_secret_from_elsewhere() {
             let mut promise = before_any_request(
                 code,
                 &[
-                    "a planted file could send the secret elsewhere",
+                    "a planted file could send the secret to another server",
                     &variable,
                     "hint: ",
                 ],
@@ -359,7 +359,7 @@ fn files_of_others_or_open_to_them() {
         set_mode(&path, 0o644);
         welcome(scene);
         let mut promise = delivered(scene);
-        promise.says = vec!["./.env holds a secret and others may read it".to_owned()];
+        promise.says = vec!["./.env contains a secret, and others can read it".to_owned()];
         hold(67, scene, scene.command("login T"), &promise);
         set_mode(&path, 0o600);
         // Only root can give files away, and root can read what it has given away.
@@ -399,7 +399,7 @@ fn the_file_of_a_parent_folder() {
             68,
             scene,
             command,
-            &before_any_request(2, &[&url, "./.env (not there)"]),
+            &before_any_request(2, &[&url, "./.env (not found)"]),
         );
         // Its session is stored, which is all that is asked.
         let promise = Promise {

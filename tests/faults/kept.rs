@@ -53,7 +53,7 @@ fn entries_that_are_broken() {
                 53,
                 scene,
                 scene.command("token T"),
-                &one_warning(scene, "is cut or no entry"),
+                &one_warning(scene, "is cut short or not an entry"),
             );
             assert_eq!(
                 warnings(&run.outcome.stderr),
@@ -174,7 +174,7 @@ fn a_lock_that_is_held() {
                 .to_string_lossy()
                 .into_owned();
             let promise = Promise {
-                says: vec!["another crmauth holds".to_owned(), name],
+                says: vec!["another crmauth has locked".to_owned(), name],
                 connections: Some(0),
                 timeout: std::time::Duration::from_millis(500),
                 ..Promise::exit(7)

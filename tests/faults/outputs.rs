@@ -98,7 +98,7 @@ fn a_device_without_room() {
         for line in ["login T", "token T --json"] {
             welcome(scene);
             let command = script(scene, &format!("crmauth {line} >/dev/full"));
-            let says = ["stdout cannot be written", "the disk is full"]
+            let says = ["cannot write to stdout", "the disk is full"]
                 .map(str::to_owned)
                 .to_vec();
             hold(

@@ -24,7 +24,7 @@ fn redirects_to_the_same_server() {
             .says(&[
                 &format!("redirected the request (HTTP {status}): http://127.0.0.1:"),
                 "/crm/\n",
-                "no redirect is followed",
+                "redirects are not followed",
             ])
             .check();
     }
@@ -65,7 +65,7 @@ fn redirects_to_elsewhere() {
         ),
         (
             "http://[",
-            "something that is no URL (HTTP 307)\n".to_owned(),
+            "something that is not a URL (HTTP 307)\n".to_owned(),
         ),
         ("/\u{e9}", "/%C3%A9\n".to_owned()),
         ("/\u{202e}x", "/%E2%80%AEx\n".to_owned()),
@@ -106,7 +106,7 @@ fn redirects_to_elsewhere() {
         .exit(6)
         .says(&[
             "redirected without saying where (HTTP 303)",
-            "no redirect is followed; ask who runs that server",
+            "redirects are not followed; ask that server's administrator",
         ])
         .check();
     assert_eq!(other.connections(), 0);

@@ -390,7 +390,7 @@ fn words(line: &str) -> Vec<&str> {
     line.split(' ').collect()
 }
 
-/// Every file below a folder with its content; of what is no regular file the name alone.
+/// Every file below a folder with its content; of what is not a regular file the name alone.
 fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut all = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];

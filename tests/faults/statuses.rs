@@ -304,7 +304,7 @@ fn no_such_place() {
             })
             .exit(6)
             .brief_unless(code == 404)
-            .says(&["has no such API at /", &format!("(HTTP {code})")])
+            .says(&["has no API at /", &format!("(HTTP {code})")])
             .unsaid(&["operation="])
             .but(|scene, promise| {
                 promise.says.push(format!(
@@ -319,7 +319,7 @@ fn no_such_place() {
         .at(impersonation)
         .fault(|_| Reply::json(404, "{}"))
         .exit(2);
-    row.says(&["knows nobody `42`"]).check();
+    row.says(&["knows no person `42`"]).check();
 }
 
 #[test]
@@ -382,13 +382,13 @@ fn too_many_requests() {
         .at(steps::logins())
         .fault(|scene| each_try(scene, &Reply::http(429, "text/html", "<p>slow down</p>")))
         .exit(5)
-        .says(&["is rate limited: too many requests (HTTP 429)"])
+        .says(&["is rate limiting: too many requests (HTTP 429)"])
         .check();
     Row::new(37)
         .at(questions())
         .fault(|_| Reply::json(429, ""))
         .exit(5)
-        .says(&["is rate limited"])
+        .says(&["is rate limiting"])
         .check();
 }
 
@@ -416,7 +416,7 @@ fn a_wait_that_the_server_names_is_kept_once() {
         .at(steps::logins())
         .fault(|_| vec![busy("0"), busy("0")])
         .exit(5)
-        .says(&["is rate limited"])
+        .says(&["is rate limiting"])
         .sent(2)
         .check();
 }
@@ -475,10 +475,10 @@ fn a_wait_that_does_not_fit_ends_the_run_at_once() {
                 }
             })
             .exit(5)
-            .says(&["is rate limited"])
+            .says(&["is rate limiting"])
             .but(move |_, promise| {
                 if known {
-                    promise.says.push("the server asks to wait ".to_owned());
+                    promise.says.push("the server asks you to wait ".to_owned());
                 }
             })
             .check();
@@ -529,7 +529,7 @@ fn a_server_that_is_away() {
         .brief()
         .fault(|_| Reply::with_headers(503, &[("Retry-After", "3600")], ""))
         .exit(5)
-        .says(&["the server asks to wait 3600 s before the next try"])
+        .says(&["the server asks you to wait 3600 s before the next try"])
         .suspect()
         .check();
 }

@@ -132,7 +132,7 @@ fn a_redirect_from_https_to_http() {
         .exit(6)
         .says(&[
             "redirected from https to http, a downgrade (HTTP 308): http://127.0.0.1:",
-            "no redirect is followed",
+            "redirects are not followed",
         ])
         .check();
     assert_eq!(listener.connections(), 0);

@@ -165,10 +165,10 @@ fn a_hostile_repository_neither_stops_the_login_nor_leads_it_astray() {
             |rules| symlink("nowhere", rules).expect("a link"),
             "it is a symbolic link",
         ),
-        (|rules| make_pipe(rules), "it is no regular file"),
+        (|rules| make_pipe(rules), "it is not a regular file"),
         (
             |rules| fs::create_dir(rules).expect("a folder"),
-            "it is no regular file",
+            "it is not a regular file",
         ),
     ] {
         let mut machine = bare();

@@ -226,7 +226,7 @@ fn a_bare_address_without_tls_and_an_installation_below_are_offered() {
     terminal
         .sees("GLUO_URL: ")
         .types(&format!("{}\r", server.url()))
-        .sees("its URL needs /crm")
+        .sees("its URL must end with /crm")
         .sees(&format!("Use {}/crm? [Y/n] ", server.url()))
         .types("\r");
     terminal.sees("GLUO_USERNAME: ").types("\x03");

@@ -75,7 +75,7 @@ fn good(object: &Json) {
                 shown(&silent(), &error);
             }
         }
-        shown(&silent(), &object.wrong(name, &Text::declared("a text")));
+        shown(&silent(), &object.wrong(name, &Text::declared("a string")));
         if let Some(inner) = object.inner(name) {
             assert_eq!(inner.host(), object.host());
         }

@@ -203,7 +203,7 @@ fn without_a_key_it_warns() {
     assert_eq!(gateway.base(), "/zeev");
     assert_eq!(gateway.get("/x").text(), "in");
     let outcome = gateway.end();
-    outcome.says(&["warning: ", "every program of this machine"]);
+    outcome.says(&["warning: ", "every program on this machine"]);
     assert_eq!(server.received()[before].target, "/base/x");
 }
 

@@ -105,7 +105,7 @@ fn a_scan_without_end_ends() {
     for line in ["status", "logout --all"] {
         machine
             .run(line)
-            .fails(5, &["gave an answer that Redis does not give"]);
+            .fails(5, &["sent an answer that is not Redis's"]);
     }
 }
 
@@ -131,7 +131,7 @@ const REFUSALS: &[(&str, &str)] = &[
     ),
     (
         "-MISCONF Redis is configured to save RDB snapshots\r\n",
-        "since it cannot save them",
+        "because it cannot save them",
     ),
     (
         "-ERR Error running script (call to f_1): @user_script:1: -OOM command not allowed when used memory > 'maxmemory'\r\n",
@@ -167,10 +167,13 @@ fn refusals_before_the_login() {
 #[test]
 fn refusals_of_who_we_are() {
     for (answer, said) in [
-        ("-NOAUTH Authentication required.\r\n", "wants a password"),
+        (
+            "-NOAUTH Authentication required.\r\n",
+            "requires a password",
+        ),
         (
             "-WRONGPASS invalid username-password pair or user is disabled.\r\n",
-            "does not take the user or the password",
+            "does not accept the user or the password",
         ),
         (
             "-NOPERM this user has no permissions to run the 'auth' command\r\n",
@@ -277,7 +280,7 @@ fn a_read_only_replica() {
     assert_eq!(token(&reader, "token systemsway"), got);
     reader
         .run("login systemsway")
-        .fails(5, &["is a replica, which takes no changes\n"]);
+        .fails(5, &["is a replica, which accepts no changes\n"]);
     assert_eq!(logins(&servers), 1);
     let outcome = reader.run("token zeev");
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
@@ -317,7 +320,7 @@ fn whoever_cannot_wait_longer_is_busy() {
     let holder = machine.start(machine.command(&["token", "systemsway", "--timeout", "60"]));
     server.wait_for(1);
     let texts = [
-        "another machine is logging in, says the store",
+        "another machine is logging in, according to the store",
         "its turn ends in 6",
     ];
     machine.run("token systemsway --timeout 1").fails(7, &texts);
@@ -394,7 +397,7 @@ fn what_somebody_else_put_there_is_not_used() {
         .expect("a change");
     let ended = machine.run("logout --all");
     assert_eq!(ended.code, 7, "{}", ended.stderr);
-    ended.says(&["1 stored entries could not be read; they are removed here"]);
+    ended.says(&["1 stored entries could not be read; they were removed here"]);
     assert!(
         !redis.names().iter().any(|name| name.ends_with(":lock")),
         "{:?}",

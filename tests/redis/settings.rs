@@ -37,8 +37,8 @@ fn a_store_needs_its_key() {
         &["CRMAUTH_STORE_KEY is not set", hint],
     );
     for (key, why) in [
-        ("short", "is no key"),
-        ("c2hvcnQ=", "is no key"),
+        ("short", "is not a key"),
+        ("c2hvcnQ=", "is not a key"),
         ("  ", "is not set"),
     ] {
         machine.set("CRMAUTH_STORE_KEY", key);
@@ -117,7 +117,7 @@ fn another_key_is_no_way_in() {
         let before = servers.events().len();
         let outcome = other.run(line);
         assert_eq!(outcome.code, 2, "{line}: {}", outcome.stderr);
-        outcome.says(&["this store was sealed with another key"]);
+        outcome.says(&["this store was encrypted with another key"]);
         assert_eq!(servers.events().len(), before, "{line}");
     }
     assert_eq!(redis.names(), names);
@@ -180,22 +180,22 @@ fn urls_that_are_refused() {
                 "rediss://USER:PASSWORD@HOST",
             ][..],
         ),
-        ("redis://", &["names no host that can be used"]),
-        ("redis:///0", &["names no host that can be used"]),
-        ("redis:h", &["names no host that can be used"]),
-        ("redis://a%zz", &["names no host that can be used"]),
-        ("redis://h:99999", &["is no valid URL"]),
-        ("redis://h#x", &["holds a fragment (#)"]),
-        ("redis://h/x", &["names a database that is no number"]),
-        ("redis://h/-1", &["names a database that is no number"]),
-        ("redis://h/1/2", &["names a database that is no number"]),
+        ("redis://", &["has no usable host"]),
+        ("redis:///0", &["has no usable host"]),
+        ("redis:h", &["has no usable host"]),
+        ("redis://a%zz", &["has no usable host"]),
+        ("redis://h:99999", &["is not a valid URL"]),
+        ("redis://h#x", &["contains a fragment (#)"]),
+        ("redis://h/x", &["has a database that is not a number"]),
+        ("redis://h/-1", &["has a database that is not a number"]),
+        ("redis://h/1/2", &["has a database that is not a number"]),
         (
             "redis://h/99999999999",
             &["has too large a database number"],
         ),
         (
             "redis://secret@h",
-            &["names a user without a password", "redis://:PASSWORD@HOST"],
+            &["has a user but no password", "redis://:PASSWORD@HOST"],
         ),
         (
             "redis://:%ff@h",
@@ -203,13 +203,13 @@ fn urls_that_are_refused() {
         ),
         (
             "redis:// h",
-            &["holds white space or a control character, which no URL may"],
+            &["contains white space or a control character, which is not allowed in a URL"],
         ),
         (
             "redis://h?a=b",
-            &["holds parameters (?), and none is known"],
+            &["has parameters (?), and none are supported"],
         ),
-        ("redis://:Pw7Qx2Store@h?a=b", &["holds parameters"]),
+        ("redis://:Pw7Qx2Store@h?a=b", &["has parameters"]),
         (
             "redis://192.0.2.1",
             &[
@@ -234,7 +234,7 @@ fn urls_that_are_refused() {
             );
         }
     }
-    let texts = &["--store holds a password", "set CRMAUTH_STORE instead"];
+    let texts = &["--store contains a password", "set CRMAUTH_STORE instead"];
     refused(
         &machine,
         &servers,
@@ -253,14 +253,14 @@ fn passwords_users_and_databases() {
     };
     let mut machine = sharing(&servers, &redis.url());
     machine.canary("Pw7 Qx2:Store").canary("Wr0ngPassword");
-    refused(&machine, &servers, "token zeev", &["wants a password"]);
+    refused(&machine, &servers, "token zeev", &["requires a password"]);
     let at = |user: &str, end: &str| format!("redis://{user}@{}{end}", redis.address());
     machine.set("CRMAUTH_STORE", &at(":Wr0ngPassword", ""));
     refused(
         &machine,
         &servers,
         "token zeev",
-        &["does not take the user or the password", "check the user"],
+        &["does not accept the user or the password", "check the user"],
     );
     machine.set("CRMAUTH_STORE", &at(":Pw7%20Qx2%3AStore", "/99"));
     refused(
@@ -361,12 +361,12 @@ fn over_tls() {
         (
             trusting.clone(),
             format!("rediss://{}", redis.address()),
-            &["is out of reach"],
+            &["cannot be reached"],
         ),
         (
             trusting.clone(),
             format!("redis://127.0.0.1:{port}"),
-            &["is out of reach"],
+            &["cannot be reached"],
         ),
     ] {
         machine.set("CRMAUTH_STORE", &url);

@@ -244,7 +244,7 @@ fn a_session_that_is_over_is_not_called_stored() {
         "{}",
         outcome.stderr
     );
-    outcome.says(&["warning: hellocloud: the session has ended already and is not stored"]);
+    outcome.says(&["warning: hellocloud: the session has already ended and is not stored"]);
     assert_eq!(machine.run("token hellocloud --cached").code, 3);
 }
 

@@ -160,7 +160,7 @@ enum Outcome {
 /// A run of the program.
 struct Client {
     step: Step,
-    /// Counts the steps, so that what was meant for an earlier one is not taken for this one's.
+    /// Counts the steps, so that what was meant for an earlier one is not used for this one's.
     at: u64,
     question: u64,
     lease: Option<Lease>,

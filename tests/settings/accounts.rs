@@ -210,8 +210,8 @@ fn hellocloud_client_is_taken_whole_and_at_the_same_url() {
                 let names: Vec<&str> = missing.iter().map(|name| name.as_str()).collect();
                 outcome.fails(2, &names);
                 let why = match set.first() {
-                    Some((name, _)) => format!("since {name} is set and they belong together"),
-                    None => format!("since {} is not the URL of hellocloud", of("URL")),
+                    Some((name, _)) => format!("because {name} is set and they belong together"),
+                    None => format!("because {} is not the URL of hellocloud", of("URL")),
                 };
                 outcome.says(&[&why]);
                 continue;
@@ -275,7 +275,7 @@ fn what_the_default_account_sets_beside_no_url_is_for_no_account() {
             outcome.stderr
         );
         if system == "hellocloud" {
-            let why = "since HELLOCLOUD__X__URL is not the URL of hellocloud";
+            let why = "because HELLOCLOUD__X__URL is not the URL of hellocloud";
             outcome.fails(
                 2,
                 &[
@@ -300,7 +300,7 @@ fn a_client_that_accounts_take_is_no_target_of_its_own() {
     assert_eq!(outcome.answer(), "hellocloud\ttok-7\n");
     // An account by name alone is none: what was mistyped, or is not set in this job, is nobody else's login.
     let why =
-        "HELLOCLOUD_CLIENT_ID is not taken for hellocloud@ana, which has no setting of its own";
+        "HELLOCLOUD_CLIENT_ID is not used for hellocloud@ana, which has no setting of its own";
     scene
         .machine
         .run("login hellocloud@ana")

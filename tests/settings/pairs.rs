@@ -363,7 +363,7 @@ fn no_session_that_was_handed_over_takes_another_folders_secret_with_it() {
             assert_eq!(outcome.code, code, "{script}: {}", outcome.stderr);
             if folder == "here" {
                 outcome.says(&[
-                    "ZEEV_URL in the environment names another server than",
+                    "ZEEV_URL in the environment names a server other than",
                     "hint: `unset ZEEV_URL`",
                 ]);
             }
@@ -382,7 +382,7 @@ fn the_refusal_names_every_secret_and_the_cures_work() {
     );
     let away = scene.away.url();
     scene.machine.set("ZEEV_URL", &away);
-    let told = "ZEEV_URL in the environment names another server than ./.env line 1, which ZEEV_PASSWORD from ./.env line 3 is for";
+    let told = "ZEEV_URL in the environment names a server other than ./.env line 1, which ZEEV_PASSWORD from ./.env line 3 is for";
     let hint = "`unset ZEEV_URL`, which an earlier login may have left; or set ZEEV_PASSWORD in the environment too, or give \
                 the other server an account of its own, as in `zeev@filial`";
     let error = scene.machine.run("login zeev --json");

@@ -20,7 +20,7 @@ enum Fate {
     NoUrl,
     /// A file that nobody named would decide its way.
     Planted,
-    /// The environment names another server than the secret's files.
+    /// The environment names a server other than the secret's files.
     Stray,
 }
 
@@ -199,8 +199,10 @@ impl Row {
                 let told = error.message.english();
                 assert!(!told.contains(SECRET), "{told}");
                 match told {
-                    told if told.contains("could send the secret elsewhere") => Fate::Planted,
-                    told if told.contains("names another server than") => Fate::Stray,
+                    told if told.contains("could send the secret to another server") => {
+                        Fate::Planted
+                    }
+                    told if told.contains("names a server other than") => Fate::Stray,
                     told if told.contains("not set") && told.contains("_URL") => Fate::NoUrl,
                     told => panic!("{}: {told}", case.target),
                 }

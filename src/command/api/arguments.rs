@@ -57,7 +57,7 @@ impl Typed {
         };
         if typed.body.as_ref().is_some_and(Body::is_multipart) && typed.has_header(&CONTENT_TYPE) {
             return Err(
-                error!(Usage, "-H names Content-Type, which follows from --upload"; hint "leave it out"),
+                error!(Usage, "-H names Content-Type, which --upload sets"; hint "leave it out"),
             );
         }
         if args.retry > 0 && !typed.is_harmless() {
@@ -171,9 +171,9 @@ fn check_path(path: &str, target: &Target) -> Result<()> {
     }
     let place = path.split('?').next().unwrap_or_default();
     if target.spec.placement == Placement::Path && !place.contains("{session}") {
-        let error = error!(Usage, "PATH names no {{session}} before its query");
+        let error = error!(Usage, "PATH has no {{session}} before its query");
         return Err(error.hint(tr!(
-            "{product} wants it as a segment of the path",
+            "{product} takes it as a segment of the path",
             product = target.spec.product
         )));
     }
@@ -193,7 +193,7 @@ fn method(args: &Args, has_body: bool) -> Result<Method> {
         .filter(|method| *method != Method::CONNECT)
         .ok_or_else(|| {
             error!(
-                Usage, "-X names no HTTP method";
+                Usage, "-X is not an HTTP method";
                 hint "a method is one word, such as GET, POST, PUT or DELETE"
             )
         })
@@ -214,11 +214,11 @@ fn read_header(header: &str, target: &Target) -> Result<(HeaderName, Secret)> {
         .ok()
         .filter(|_| !value.chars().any(|c| c.is_control() && c != '\t'))
     else {
-        return refuse(tr!("-H names no header that HTTP can carry"), example());
+        return refuse(tr!("-H is not a valid HTTP header"), example());
     };
     if OURS.iter().any(|ours| parsed == *ours) {
         let why = tr!(
-            "-H names {name}, which follows from the URL and the body",
+            "-H names {name}, which is set from the URL and the body",
             name
         );
         return refuse(why, tr!("leave it out"));

@@ -196,7 +196,7 @@ fn unreadable(option: &str, name: &str, error: io::Error) -> crate::error::Error
     )
     .because(error);
     error.hint(tr!(
-        "it takes the text itself, @FILE, or @- for stdin; send a text that begins with @ through stdin"
+        "use the text itself, @FILE, or @- for stdin; send a text that begins with @ through stdin"
     ))
 }
 
@@ -244,7 +244,7 @@ fn keys(field: &Field) -> Result<Vec<&str>> {
     if keys.iter().any(bad) || field.name.contains('[') != inner.is_some() {
         return Err(error!(
             Usage, "{option} {name} has brackets that name no member", option = field.option, name = field.name;
-            hint "a member is named as in a[b]=c; -J sends a list, as in -J 'ids=[1,2]'"
+            hint "name a member as in a[b]=c; for a list use -J, as in -J 'ids=[1,2]'"
         ));
     }
     Ok(keys)
@@ -276,7 +276,8 @@ fn insert(
 fn multipart(fields: &[Field], uploads: &[String], run: &Run<'_>) -> Result<Body> {
     let mut random = [0; 16];
     // Sixteen random bytes are in no file.
-    getrandom::fill(&mut random).map_err(|_| error!(Other, "the system gives no random bytes"))?;
+    getrandom::fill(&mut random)
+        .map_err(|_| error!(Other, "the system provides no random bytes"))?;
     let boundary = ["crmauth-", &hex(&random)].concat();
     let mut parts = Vec::new();
     let mut add = |head: String, content: Part| {

@@ -38,7 +38,7 @@ impl Guide {
         for warning in write(path, shown, &settings)? {
             report.warn(None, warning);
         }
-        report.tell(tr!("{shown} is written, readable by you alone", shown));
+        report.tell(tr!("saved {shown}; only you can read it", shown));
         if !gitignore::is_exposed(path, run).await? {
             return Ok(());
         }
@@ -121,8 +121,8 @@ fn write(path: &Path, shown: &str, settings: &[(String, Secret, Secret)]) -> Res
     let old = zeroize::Zeroizing::new(old);
     let new = settings::fill(&old, settings).ok_or_else(|| {
         error!(
-            Storage, "{shown} would not be read back as it was meant", shown;
-            hint "is there a quote in it that does not close?"
+            Storage, "{shown} would not be read back as intended", shown;
+            hint "does it contain an unclosed quote?"
         )
     })?;
     replace(path, &new)

@@ -88,12 +88,12 @@ async fn keep_fresh(args: &Args, run: &Run<'_>, login: &Active<'_>, path: PathBu
             // Refused credentials are not tried again: that is how accounts get locked. Settings do not change.
             Err(error) if matches!(error.cause.exit(), 2 | 4) => {
                 let text = tr!(
-                    "the session could not be renewed, and its file is not kept fresh any more"
+                    "the session could not be renewed, and its file will not be updated any more"
                 );
                 return run.report.warn_of(Some(target), text, &error);
             }
             Err(error) => {
-                let text = tr!("the session could not be renewed and is tried again");
+                let text = tr!("the session could not be renewed; trying again");
                 run.report.warn_of(Some(target), text, &error);
                 pause = until_next_try(&error, failures);
                 failures += 1;

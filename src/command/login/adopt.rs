@@ -32,7 +32,7 @@ pub(super) fn read(targets: &[Target], run: &Run<'_>) -> Result<Secret> {
     let mut text = String::new();
     let read = stdin.lock().take(MAX).read_to_string(&mut text);
     let text = Secret::new(text);
-    read.map_err(|_| no_session(tr!("stdin holds no text")).target(&target.to_string()))?;
+    read.map_err(|_| no_session(tr!("stdin contains no text")).target(&target.to_string()))?;
     Ok(text)
 }
 
@@ -70,7 +70,7 @@ fn belongs(handed: &Handed, target: &Target, plan: &Plan) -> Result<()> {
     }
     if let Some(person) = &handed.person {
         return Err(error!(
-            BadSetting, "the session stands for {person} and not for the user of {target}", person, target;
+            BadSetting, "the session impersonates {person}, and {target} does not", person, target;
             hint "adopt the session without --as; `--as` then works here too"
         ));
     }
@@ -113,7 +113,7 @@ fn parse(text: &str) -> Result<Handed> {
     })?;
     let token = text("token").unwrap_or_default();
     let mut session = Session::new(token, text("token_type").unwrap_or("session"))
-        .map_err(|_| no_session(tr!("the session on stdin has a token that cannot be one")))?;
+        .map_err(|_| no_session(tr!("the session on stdin has an invalid token")))?;
     session.user = text("user").map(str::to_owned);
     let now = session.obtained_at;
     session.obtained_at = time("obtained_at").unwrap_or(now).min(now);
@@ -138,10 +138,12 @@ fn object(text: &str) -> std::result::Result<Value, Text> {
         false => Value::Null,
     };
     match &read["schema"] {
-        _ if text.is_empty() => Err(tr!("stdin holds no session, it is empty")),
-        _ if read.is_array() => Err(tr!("stdin holds an array, and --adopt takes one session")),
-        _ if !read.is_object() => Err(tr!("stdin holds no session object")),
-        Value::Null => Err(tr!("stdin holds no session object: it has no schema")),
+        _ if text.is_empty() => Err(tr!("stdin contains no session: it is empty")),
+        _ if read.is_array() => Err(tr!(
+            "stdin contains an array, but --adopt takes one session"
+        )),
+        _ if !read.is_object() => Err(tr!("stdin contains no session object")),
+        Value::Null => Err(tr!("stdin contains no session object: it has no schema")),
         schema if *schema == 1 => Ok(read),
         _ => Err(tr!(
             "the session on stdin was written by another version of crmauth"

@@ -46,7 +46,7 @@ fn what_stands_before_a_name_is_named() {
     for before in words.split('|') {
         for after in ["=h", " = h", " h", "} = h", ": h"] {
             let file = format!("X=1\n{before}GLUO_URL{after}\n");
-            let why = "line 2: something stands before GLUO_URL, so nobody reads it";
+            let why = "line 2: something precedes GLUO_URL, so the line is ignored";
             refuses(&file, why);
             // What is set as it should be is all that counts.
             accepts(format!("{file}GLUO_URL=i"), &["GLUO_URL=i"]);
@@ -77,17 +77,18 @@ fn doubtful_values_are_refused() {
         ),
         (
             neither,
-            "no quotes carry it to every reader: set GLUO_ACCESS_KEY in the environment instead",
+            "no quoting works for every program that reads the file: set GLUO_ACCESS_KEY in the environment instead",
         ),
     ] {
         for raw in values.split('|') {
             let file = format!("# x\n\nGLUO_ACCESS_KEY={raw}\n");
-            let why = "line 3: GLUO_ACCESS_KEY cannot be read as it stands";
+            let why = "line 3: GLUO_ACCESS_KEY cannot be read as written";
             assert_eq!(refuses(file, why), hint, "{raw}");
         }
     }
     for raw in ["a\0b", "'a\0b'", "\"a\u{1b}b\"", "a\rb", "a\r\r", "a\u{85}"] {
-        let message = "line 1: GLUO_USERNAME holds a control character, which no setting may";
+        let message =
+            "line 1: GLUO_USERNAME contains a control character, which is not allowed in a setting";
         refuses(format!("GLUO_USERNAME={raw}\r\n"), message);
     }
 }
@@ -103,12 +104,12 @@ fn a_comment_behind_a_value_is_cut_unless_the_value_is_a_secret() {
         ("ab # don't $x \\", "ab"),
     ] {
         accepts(format!("GLUO_URL={raw}"), &[&format!("GLUO_URL={value}")]);
-        let why = "line 1: GLUO_ACCESS_KEY cannot be read as it stands";
+        let why = "line 1: GLUO_ACCESS_KEY cannot be read as written";
         refuses(format!("GLUO_ACCESS_KEY={raw}"), why);
     }
     refuses(
         "GLUO_URL=a b # c",
-        "line 1: GLUO_URL cannot be read as it stands",
+        "line 1: GLUO_URL cannot be read as written",
     );
 }
 
@@ -135,12 +136,12 @@ fn names_and_line_ends() {
     for after in ["", " h", ": h", ":=h", "\r=h"] {
         refuses(
             format!("export GLUO_URL{after}"),
-            "line 1: GLUO_URL has no `=` behind it",
+            "line 1: GLUO_URL has no `=` after it",
         );
     }
     let twice = "GLUO_URL=h\nX=1\nGLUO_URL=\n";
-    refuses(twice, "line 3: GLUO_URL is set in line 1 already");
-    let why = "line 1: GLUO_URL stands behind a carriage return, which ends no line";
+    refuses(twice, "line 3: GLUO_URL is already set in line 1");
+    let why = "line 1: GLUO_URL follows a carriage return, which does not end a line";
     refuses("X=1\rGLUO_URL=h\r", why);
 }
 
@@ -164,7 +165,7 @@ fn foreign_values_over_several_lines() {
         ] {
             accepts(format!("{before}\nGLUO_URL=h\nB={quote}"), &["GLUO_URL=h"]);
         }
-        let inside = "GLUO_URL stands inside the quoted value that opens in line";
+        let inside = "GLUO_URL is inside the quoted value that opens in line";
         refuses(
             format!("A=1\nKEY={quote}x\nGLUO_URL=h\ny{quote}\n"),
             &format!("line 3: {inside} 2"),
@@ -178,7 +179,7 @@ fn foreign_values_over_several_lines() {
         accepts(format!("KEY={quote}x\nGLUO_URL is y{quote}\n"), &[]);
     }
     accepts("KEY=\"a\\\"b\nx\"\nGLUO_URL=h", &["GLUO_URL=h"]);
-    let why = "line 2: GLUO_URL stands inside the quoted value that opens in line 1";
+    let why = "line 2: GLUO_URL is inside the quoted value that opens in line 1";
     refuses("KEY=\"a\\\"\nGLUO_URL=h\n\"", why);
 }
 
@@ -213,15 +214,15 @@ fn the_seed_scripts_own_file() {
     for (text, why) in [
         (
             "acceskey=k\nusername=$x\n",
-            "line 2: username cannot be read as it stands",
+            "line 2: username cannot be read as written",
         ),
         (
             "acceskey=k\nusername=a\nusername=b\n",
-            "line 3: username is set in line 2 already",
+            "line 3: username is already set in line 2",
         ),
         (
             "X='\nacceskey=k\n'",
-            "line 2: acceskey stands inside the quoted value that opens in line 1",
+            "line 2: acceskey is inside the quoted value that opens in line 1",
         ),
     ] {
         refuses(text, why);

@@ -27,11 +27,11 @@ pub(super) fn parse(raw: &[u8], name: &str, setting: &Name) -> Result<Secret, Fa
     if raw.chars().any(|c| c.is_control() && c != '\t') {
         return fault(
             tr!(
-                "{name} holds a control character, which no setting may",
+                "{name} contains a control character, which is not allowed in a setting",
                 name
             ),
             tr!(
-                "type the value of {name} anew: something in it cannot be seen",
+                "type the value of {name} again: it contains an invisible character",
                 name
             ),
         );
@@ -42,7 +42,7 @@ pub(super) fn parse(raw: &[u8], name: &str, setting: &Name) -> Result<Secret, Fa
     }
     let variable = setting.target.variable(setting.field.name) + setting.form.suffix();
     let hint = hint(raw.trim_matches(BLANKS), name, &variable);
-    fault(tr!("{name} cannot be read as it stands", name), hint)
+    fault(tr!("{name} cannot be read as written", name), hint)
 }
 
 const BLANKS: [char; 2] = [' ', '\t'];
@@ -124,7 +124,7 @@ fn hint(text: &str, name: &str, variable: &str) -> Text {
     };
     if lost {
         tr!(
-            "no quotes carry it to every reader: set {variable} in the environment instead",
+            "no quoting works for every program that reads the file: set {variable} in the environment instead",
             variable
         )
     } else if double {

@@ -1,4 +1,4 @@
-//! The guards against a planted file, and against an environment that names another server than a file.
+//! The guards against a planted file, and against an environment that names a server other than a file.
 
 use super::Resolution;
 use crate::declaration::{Kind, is_on};
@@ -21,13 +21,12 @@ impl Resolution<'_> {
         };
         Err(error!(
             BadSetting,
-            "{written} comes from {origin} and {secret} from {secret_origin}: a planted file could send the secret \
-             elsewhere",
+            "{written} comes from {origin} and {secret} from {secret_origin}: a planted file could send the secret to another server",
             written = route.written,
             origin = route.origin.text(),
             secret = secret.written,
             secret_origin = secret.origin.text();
-            hint "set {variable} in the environment too, or consent with `--env-file .env`",
+            hint "set {variable} in the environment too, or allow it with `--env-file .env`",
             variable = route.variable()
         ))
     }
@@ -56,7 +55,7 @@ impl Resolution<'_> {
         let secrets = i18n::and(&secrets.collect::<Vec<_>>());
         Err(error!(
             BadSetting,
-            "{url} in the environment names another server than {place}, which {secret} from {secret_place} is for",
+            "{url} in the environment names a server other than {place}, which {secret} from {secret_place} is for",
             url = there.written,
             place = home.origin.text(),
             secret = secret.written,

@@ -51,11 +51,11 @@ impl Resolution<'_> {
         let fields: Vec<&Field> = missing.iter().flatten().flatten().copied().collect();
         let error = match (&fields[..], &names[..]) {
             ([field], [variable]) => error!(
-                MissingSetting, "{variable} is not set; looked at: {looked}", variable, looked;
+                MissingSetting, "{variable} is not set; looked in: {looked}", variable, looked;
                 hint "{variable}: {help}", variable, help = target.spec.about(field)
             ),
             _ => error!(
-                MissingSetting, "not set: {names}; looked at: {looked}", names = Text::list(&names, ", "), looked;
+                MissingSetting, "not set: {names}; looked in: {looked}", names = Text::list(&names, ", "), looked;
                 hint "`crmauth providers {target} --env` prints the block to fill in", target
             ),
         };
@@ -104,7 +104,7 @@ impl Resolution<'_> {
             .find(|hit| hit.field.shared == field.shared);
         Some(match own.map(|own| &own.written) {
             Some(own) => tr!(
-                "{there} is not taken for {target}, since {own} is set and they belong together: set {variable} too, \
+                "{there} is not used for {target}, because {own} is set and they belong together: set {variable} too, \
                  or unset {own}",
                 there,
                 target,
@@ -112,7 +112,7 @@ impl Resolution<'_> {
                 variable
             ),
             None if url.owner == *target => tr!(
-                "{there} is not taken for {target}, since {url} is not the URL of {default}: set {variable}",
+                "{there} is not used for {target}, because {url} is not the URL of {default}: set {variable}",
                 there,
                 target,
                 url = url.written,
@@ -120,7 +120,7 @@ impl Resolution<'_> {
                 variable
             ),
             None => tr!(
-                "{there} is not taken for {target}, which has no setting of its own: \
+                "{there} is not used for {target}, which has no setting of its own: \
                  `crmauth providers {target} --env` prints the block to fill in",
                 there,
                 target

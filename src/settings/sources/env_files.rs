@@ -42,8 +42,7 @@ impl Sources {
             Ok(read) => read,
             Err(why) => {
                 let path = IMPLICIT;
-                self.notes
-                    .push(tr!("{path}: {why}, passed over", path, why));
+                self.notes.push(tr!("{path}: {why}, ignored", path, why));
                 self.looked.push(tr!("{path} ({why})", path, why));
                 return Ok(());
             }
@@ -54,7 +53,7 @@ impl Sources {
         if settings.is_empty() && foreign {
             let path = IMPLICIT;
             self.notes.push(tr!(
-                "{path}: another user's file without settings of ours, passed over",
+                "{path}: another user's file without crmauth's settings, ignored",
                 path
             ));
             self.looked.push(tr!("{path} (another user's)", path));
@@ -68,7 +67,7 @@ impl Sources {
                 && !is_empty(setting)
             {
                 let why = tr!(
-                    "line {line}: {written} is not taken from a file that nobody named",
+                    "line {line}: {written} is not accepted from a file that was not named",
                     line,
                     written = setting.written
                 );
@@ -96,13 +95,13 @@ impl Sources {
         }
         if holds_secret && meta.is_file() && files::readable_by_others(meta) {
             self.warnings.push(tr!(
-                "{path} holds a secret and others may read it: `chmod 600 {path}`",
+                "{path} contains a secret, and others can read it: `chmod 600 {path}`",
                 path
             ));
         }
         let count = variables.len();
         self.notes.push(tr!(
-            "{path}: read, {count} of its settings are ours",
+            "{path}: read, {count} of its settings are crmauth's",
             path,
             count
         ));
@@ -117,11 +116,11 @@ fn unread(file: EnvFile<'_>, by: &str, why: &Text) -> Error {
     if *why == files::not_there() {
         return error!(
             BadSetting, "{by} {shown}: there is no such file", by, shown = file.path;
-            hint "check the path; it counts from the current folder"
+            hint "check the path; it is relative to the current folder"
         );
     }
     file.bad(why).hint(tr!(
-        "name a file of settings: lines such as GLUO_URL='…', 1 MiB at most"
+        "name a settings file, with lines such as GLUO_URL='…', 1 MiB at most"
     ))
 }
 
@@ -130,7 +129,7 @@ fn foreign_file(file: EnvFile<'_>) -> Error {
 }
 
 fn consent() -> Text {
-    tr!("`--env-file .env` names it, which is consent")
+    tr!("`--env-file .env` names the file and so allows it")
 }
 
 /// Reads `./.env`. The inner error tells why it is passed over.
@@ -142,11 +141,11 @@ fn open_implicit(
         Ok(meta) => meta,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Ok(Err(match std::fs::symlink_metadata(path) {
-                Ok(_) => tr!("a link to nothing"),
-                Err(_) => tr!("not there"),
+                Ok(_) => tr!("a dangling link"),
+                Err(_) => tr!("not found"),
             }));
         }
-        Err(_) => return Ok(Err(tr!("out of reach"))),
+        Err(_) => return Ok(Err(tr!("cannot be reached"))),
     };
     #[cfg(unix)]
     if std::os::unix::fs::FileTypeExt::is_fifo(&meta.file_type()) {
@@ -164,7 +163,7 @@ fn open_implicit(
         options.custom_flags(i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0));
     }
     let bad = |why| {
-        let next = tr!("move it away, or name another file with --env-file");
+        let next = tr!("move it elsewhere, or name another file with --env-file");
         file.bad(&why).hint(next)
     };
     let opened = options

@@ -86,11 +86,14 @@ impl RedisStore {
             Err(Broken::NotOurs) => {
                 error!(
                     BadSetting,
-                    "this store was sealed with another key: {place}", place
+                    "this store was encrypted with another key: {place}", place
                 )
             }
             Err(Broken::Newer) => {
-                error!(BadSetting, "the store {place} is a newer crmauth's", place)
+                error!(
+                    BadSetting,
+                    "the store {place} belongs to a newer crmauth", place
+                )
             }
         };
         Err(error.hint(tr!(
@@ -145,7 +148,7 @@ impl RedisStore {
         let place = self.server.url();
         error!(
             Unavailable,
-            "{place} gave an answer that Redis does not give", place
+            "{place} sent an answer that is not Redis's", place
         )
     }
 }

@@ -94,7 +94,7 @@ impl RedisStore {
         let found = match entry {
             None => Found::default(),
             Some(Ok((its, entry))) if its == *key => Found::entry(entry),
-            Some(Ok(_)) => Found::unusable(self.in_place(tr!("is another's"))),
+            Some(Ok(_)) => Found::unusable(self.in_place(tr!("belongs to another session"))),
             Some(Err(why)) => Found::unusable(why),
         };
         Ok(Found { version, ..found })

@@ -12,29 +12,28 @@ impl Server {
     pub(super) fn refused(&self, error: &ServerError) -> Error {
         let (place, code) = (self.url(), code(error));
         match code {
-            "NOAUTH" => {
-                error!(BadSetting, "the store {place} wants a password", place).hint(check_user())
-            }
+            "NOAUTH" => error!(BadSetting, "the store {place} requires a password", place)
+                .hint(check_user()),
             "WRONGPASS" => error!(
                 BadSetting,
-                "the store {place} does not take the user or the password", place
+                "the store {place} does not accept the user or the password", place
             )
             .hint(check_user()),
             "OOM" => error!(
                 Unavailable, "the memory of the store {place} is full", place;
-                hint "make room there, or raise its maxmemory"
+                hint "free memory there, or raise its maxmemory"
             ),
             "READONLY" => error!(
-                Unavailable, "the store {place} is a replica, which takes no changes", place;
+                Unavailable, "the store {place} is a replica, which accepts no changes", place;
                 hint "name its primary in CRMAUTH_STORE"
             ),
             "MISCONF" => error!(
-                Unavailable, "the store {place} takes no changes, since it cannot save them", place;
+                Unavailable, "the store {place} accepts no changes, because it cannot save them", place;
                 hint "its log says why; often its disk is full"
             ),
             "MOVED" | "ASK" | "CROSSSLOT" | "CLUSTERDOWN" => error!(
                 Unavailable, "the store {place} is part of a cluster, which cannot be used", place;
-                hint "name a server that stands alone in CRMAUTH_STORE"
+                hint "name a stand-alone server in CRMAUTH_STORE"
             ),
             _ => self.answered(code, error),
         }
@@ -50,12 +49,12 @@ impl Server {
         let (cause, hint) = match code {
             "NOPERM" => (
                 Cause::BadSetting,
-                tr!("check the user in CRMAUTH_STORE, and what it may do on the server"),
+                tr!("check the user in CRMAUTH_STORE and its permissions on the server"),
             ),
             "LOADING" | "MASTERDOWN" | "BUSY" | "TRYAGAIN" => {
                 (Cause::Closed, tr!("try again later"))
             }
-            _ => (Cause::Unavailable, tr!("ask who runs that server")),
+            _ => (Cause::Unavailable, tr!("ask that server's administrator")),
         };
         Error::new(cause, message).said(words(error)).hint(hint)
     }

@@ -133,7 +133,7 @@ impl Server {
             let address = self.url.address();
             let error = error!(
                 BadSetting, "redis:// to {address} is not encrypted: its password would be readable", address;
-                hint "use rediss://, or consent with CRMAUTH_STORE_ALLOW_PLAIN=1"
+                hint "use rediss://, or allow it with CRMAUTH_STORE_ALLOW_PLAIN=1"
             );
             return Err(error);
         }
@@ -186,7 +186,7 @@ impl Server {
 
     fn out_of_reach(&self, error: Error) -> Error {
         let message = tr!(
-            "the store {place} is out of reach: {why}",
+            "the store {place} cannot be reached: {why}",
             place = self.url,
             why = error.message
         );

@@ -33,7 +33,8 @@ impl RedisStore {
     ) -> Result<Option<Turn>> {
         self.claim(deadline).await?;
         let mut owner = [0; 16];
-        getrandom::fill(&mut owner).map_err(|_| error!(Other, "there are no random numbers"))?;
+        getrandom::fill(&mut owner)
+            .map_err(|_| error!(Other, "the system provides no random numbers"))?;
         let deadline = deadline.saturating_duration_since(self.began);
         let seen = seen.map(|version| version.0);
         let lease = Lease::new(self.terms, u128::from_be_bytes(owner), seen, deadline);
@@ -102,14 +103,14 @@ impl RedisStore {
             (Failure::JustStarted, _) => {
                 let text = error!(
                     Busy,
-                    "the store {place} has just started and gives no right to log in yet", place
+                    "the store {place} has just started and does not allow a login yet", place
                 );
                 text.hint(wait)
             }
             (Failure::Busy(left), _) => {
                 let busy = error!(
                     Busy,
-                    "another machine is logging in, says the store {place}", place
+                    "another machine is logging in, according to the store {place}", place
                 );
                 busy.hint(match left.as_secs_f64().ceil() {
                     0.0 => wait,

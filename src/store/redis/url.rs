@@ -27,10 +27,10 @@ impl RedisUrl {
     pub fn parse(text: &str) -> Result<Self, Text> {
         if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return Err(tr!(
-                "holds white space or a control character, which no URL may"
+                "contains white space or a control character, which is not allowed in a URL"
             ));
         }
-        let url = Url::parse(text).map_err(|_| tr!("is no valid URL"))?;
+        let url = Url::parse(text).map_err(|_| tr!("is not a valid URL"))?;
         let tls = match url.scheme() {
             "redis" => false,
             "rediss" => true,
@@ -40,26 +40,26 @@ impl RedisUrl {
             None => {}
             Some("insecure") => {
                 return Err(tr!(
-                    "asks for #insecure, and certificates are always checked"
+                    "asks for #insecure, but certificates are always checked"
                 ));
             }
-            Some(_) => return Err(tr!("holds a fragment (#)")),
+            Some(_) => return Err(tr!("contains a fragment (#)")),
         }
         if url.query().is_some() {
-            return Err(tr!("holds parameters (?), and none is known"));
+            return Err(tr!("has parameters (?), and none are supported"));
         }
         let host = url.host_str().unwrap_or_default();
         let host = host.trim_matches(['[', ']']).to_ascii_lowercase();
         let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
         if host.is_empty() || !host.chars().all(named) {
-            return Err(tr!("names no host that can be used"));
+            return Err(tr!("has no usable host"));
         }
         let database = database(url.path().trim_start_matches('/'))?;
         let password = url.password().map(decoded).transpose()?.map(Secret::new);
         let user = Some(decoded(url.username())?).filter(|user| !user.is_empty());
         if user.is_some() && password.is_none() {
             return Err(tr!(
-                "names a user without a password; a password alone is written redis://:PASSWORD@HOST"
+                "has a user but no password; a password alone is written redis://:PASSWORD@HOST"
             ));
         }
         let port = url.port().unwrap_or(PORT);
@@ -89,7 +89,7 @@ fn database(path: &str) -> Result<u32, Text> {
         digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits
             .parse()
             .map_err(|_| tr!("has too large a database number")),
-        _ => Err(tr!("names a database that is no number")),
+        _ => Err(tr!("has a database that is not a number")),
     }
 }
 
