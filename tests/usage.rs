@@ -5,7 +5,8 @@ use std::process::{Command, Stdio};
 use crmauth::error::EXIT_CODES;
 use serde_json::{Value, json};
 
-use crate::support::machine::{feed, installed, set_mode};
+use crate::support::harm::HOSTILE;
+use crate::support::machine::{ANNOTATIONS, feed, installed, set_mode};
 use crate::support::{Machine, Outcome, Reply, Server, canned, program};
 use crate::zeev;
 
@@ -674,4 +675,58 @@ fn stdin_is_left_to_the_script() {
     let mut child = machine.start(command);
     feed(&mut child, "the next line\n");
     assert_eq!(machine.end(child).answer(), "the next line\n");
+}
+
+#[test]
+fn a_runner_is_told_an_error_in_its_own_way_too() {
+    let rows = [
+        (("GITHUB_ACTIONS", "true"), ANNOTATIONS[0], "%25"),
+        (("TF_BUILD", "True"), ANNOTATIONS[1], "%AZP25"),
+    ];
+    for ((variable, value), begin, percent) in rows {
+        let mut machine = Machine::new();
+        let annotations = |outcome: &Outcome| -> Vec<String> {
+            let told = outcome
+                .stderr
+                .lines()
+                .filter_map(|line| line.strip_prefix(begin));
+            told.map(str::to_owned).collect()
+        };
+        let words = [
+            "zev",
+            "50%",
+            "%0A::error::x",
+            "%5D;%3B",
+            "a\r\n::stop-commands::x",
+            "]##vso[task.setvariable variable=a]b",
+            HOSTILE,
+        ];
+        for word in words {
+            machine.set(variable, value);
+            for args in [
+                &["login", word][..],
+                &[word],
+                &["login", "gluo", "-f", word],
+            ] {
+                let outcome = machine.run_args(args);
+                let [told] = &annotations(&outcome)[..] else {
+                    panic!("{word:?}: {}", outcome.stderr);
+                };
+                let lines: Vec<&str> = outcome.stderr.lines().collect();
+                let message = lines[0].strip_prefix("error: ").expect("an error");
+                let hint = lines[1].strip_prefix("hint: ").expect("a hint");
+                assert_eq!(told.replace(percent, "%"), format!("{message} ({hint})"));
+                assert!(!told.replace(percent, "").contains('%'), "{told}");
+            }
+            for other in ["false", "0", ""] {
+                machine.set(variable, other);
+                assert_eq!(annotations(&machine.run_args(&["login", word])).len(), 0);
+            }
+            machine.set(variable, value);
+            assert_eq!(
+                annotations(&machine.run_args(&["login", word, "--json"])).len(),
+                0
+            );
+        }
+    }
 }

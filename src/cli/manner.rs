@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use crate::command::{Color, Global};
 use crate::error::{Result, error};
 use crate::i18n::{self, Lang};
-use crate::report::Manner;
+use crate::report::{Manner, Runner};
 use crate::settings::Environment;
 
 /// How stderr is written, and the error if `CRMAUTH_LANG` is wrong.
@@ -20,8 +20,18 @@ pub fn manner(global: &Global, environment: &Environment) -> (Manner, Result<()>
         lang: *lang.as_ref().unwrap_or(&locale(environment)),
         person: terminal,
         live: terminal && !global.json && !global.quiet && is_capable_terminal(environment),
+        runner: runner(environment),
     };
     (manner, lang.map(|_| ()))
+}
+
+/// The CI runner that this run is a step of.
+pub(super) fn runner(environment: &Environment) -> Option<Runner> {
+    let is_true = |name: &str| {
+        let value = environment.get(name).ok().flatten();
+        value.is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    };
+    Runner::of_job(is_true)
 }
 
 /// The language that `--lang` names, else `CRMAUTH_LANG`, else the locale's.

@@ -7,7 +7,7 @@ use std::io::IsTerminal;
 use clap::ValueEnum;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::manner::{colored, language, locale};
+use super::manner::{colored, language, locale, runner};
 use super::translate::translated;
 use super::{Cli, Verb};
 use crate::command::{Color, Refused, exec};
@@ -43,6 +43,7 @@ pub fn explain(error: &clap::Error, arguments: &[OsString], environment: &Enviro
                 json: words.flag("--json"),
                 color: color(std::io::stderr().is_terminal()),
                 lang,
+                runner: runner(environment),
                 ..Manner::default()
             });
             return report_usage_error(&report, &usage(error, &words), &words);

@@ -1,5 +1,6 @@
 //! What people read on stderr: errors, warnings and notes become text or JSON here and nowhere else.
 
+mod annotation;
 mod progress;
 mod prompt;
 
@@ -18,6 +19,7 @@ use crate::secret::foreign::{Foreign, printable};
 use crate::secret::{Mask, Redactor, Secret};
 use crate::terminal::style;
 use crate::threads::apart;
+pub use annotation::Runner;
 use progress::Progress;
 
 /// How stderr is written.
@@ -37,6 +39,8 @@ pub struct Manner {
     pub person: bool,
     /// What is under way is shown while it lasts.
     pub live: bool,
+    /// The CI runner that is told errors in its own way too, though not beside JSON.
+    pub runner: Option<Runner>,
 }
 
 /// What a line is that is no error.
@@ -171,7 +175,21 @@ impl Report {
             let label = self.label(style::CYAN, &tr!("hint:"));
             self.line(&format!("{label} {}", self.words(hint)));
         }
+        if let Some(runner) = self.manner.runner {
+            self.line(&runner.annotation(&self.plainly(error)));
+        }
         self.causes(target, error);
+    }
+
+    /// An error with its hint in one line, without colour.
+    fn plainly(&self, error: &Error) -> String {
+        let target = error.target.as_deref();
+        let mut text = target.map_or_else(String::new, |target| self.safe(target) + ": ");
+        text.push_str(&self.message(error));
+        if let Some(hint) = &error.hint {
+            text.push_str(&format!(" ({})", self.words(hint)));
+        }
+        text
     }
 
     /// What others reported under an error (`-v`), from the outermost in.
