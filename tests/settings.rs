@@ -1506,3 +1506,77 @@ fn a_session_may_be_added_to_the_file_that_it_came_from() {
         assert_eq!(again.answer().trim_end(), demo.token, "{}", again.stderr);
     }
 }
+
+#[test]
+fn a_setting_without_a_value_is_called_empty_where_it_stands() {
+    let file = "GLUO_URL=h\nGLUO_USERNAME=\nGLUO_ACCESS_KEY=''\n";
+    let rows = [
+        (
+            "gluo",
+            "GLUO_URL=h\nGLUO_USERNAME=ana\nGLUO_ACCESS_KEY=\n",
+            "error: gluo: GLUO_ACCESS_KEY is empty in ./.env line 3\n",
+        ),
+        (
+            "gluo",
+            "link=h\nusername=\nacceskey=k\n",
+            "error: gluo: GLUO_USERNAME is empty in ./.env line 2\n",
+        ),
+        (
+            "gluo",
+            file,
+            "not set: GLUO_USERNAME (empty in ./.env line 2), GLUO_ACCESS_KEY (empty in ./.env line 3);",
+        ),
+        (
+            "zeev",
+            "ZEEV_URL=h\nZEEV_USERNAME=\nZEEV_PASSWORD=x\n",
+            "ZEEV_USERNAME (empty in ./.env line 2) or ZEEV_API_TOKEN",
+        ),
+        (
+            "gluo@filial",
+            "GLUO_URL=h\nGLUO__FILIAL__USERNAME=a\nGLUO__FILIAL__ACCESS_KEY=\"\"\n",
+            "GLUO__FILIAL__ACCESS_KEY is empty in ./.env line 3\n",
+        ),
+        // What is only a synonym has the right name beside it.
+        (
+            "gluo",
+            "GLUO_URL=h\nGLUO_USERNAME=a\nGLUO_PASSWORD=k\n",
+            "GLUO_PASSWORD (./.env line 3) is not a setting; did you mean GLUO_ACCESS_KEY?",
+        ),
+        (
+            "gluo",
+            "GLUO_URL=h\nGLUO_USERNAME=a\nGLUO_SENHA=k\n",
+            "did you mean GLUO_ACCESS_KEY?",
+        ),
+        (
+            "gluo",
+            "GLUOCRM_URL=h\nGLUO_USERNAME=a\nGLUO_ACCESS_KEY=k\n",
+            "GLUOCRM_URL (./.env line 1) is not a setting; did you mean GLUO_URL?",
+        ),
+        (
+            "gluo",
+            "link=h\nusername=a\naccesskey=k\n",
+            "accesskey (./.env line 3) is not a setting; did you mean GLUO_ACCESS_KEY?",
+        ),
+        (
+            "zeev",
+            "ZEEV_URL=h\nZEEV_USUARIO=a\nZEEV_SENHA=k\n",
+            "ZEEV_USUARIO (./.env line 2) is not a setting; did you mean ZEEV_USERNAME?",
+        ),
+        (
+            "hellocloud",
+            "HELLOCLOUD_URL=h\nHELLOCLOUD_CLIENT_ID=a\nHELLOCLOUD_SECRET=k\n",
+            "did you mean HELLOCLOUD_CLIENT_SECRET?",
+        ),
+    ];
+    for (target, file, why) in rows {
+        let machine = Machine::new();
+        machine.write(".env", file);
+        machine.run(&format!("login {target}")).fails(2, &[why]);
+    }
+    let mut machine = Machine::new();
+    machine.write(".env", "GLUO_URL=h\nGLUO_USERNAME=ana\n");
+    machine.set("GLUO_ACCESS_KEY", "");
+    machine
+        .run("login gluo")
+        .fails(2, &["GLUO_ACCESS_KEY is empty in the environment\n"]);
+}

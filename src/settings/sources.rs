@@ -17,7 +17,7 @@ use super::names::{self, Form};
 use super::setting::{Origin, Setting};
 use super::suggest::{Unknown, meant_own, no_setting};
 use super::value;
-use crate::declaration::{COMMON, Field, Group, Target};
+use crate::declaration::{BaseUrl, COMMON, Field, Group, Target};
 use crate::error::{Result, error};
 use crate::files::{self, Bytes};
 use crate::i18n::{Text, tr};
@@ -41,6 +41,8 @@ pub struct Sources {
     looked: Vec<Text>,
     notes: Vec<Text>,
     warnings: Vec<Text>,
+    /// Settings that are there without a value, from the highest source down.
+    empty: Vec<(String, Origin)>,
     /// Variables that look like settings of ours and are none.
     pub(super) unknown: Vec<Unknown>,
     /// The env files that were read: their names, and where they are.
@@ -89,7 +91,10 @@ impl Sources {
             return self.note_unknown(variable, Origin::Environment);
         };
         let (text, fault) = match env.get(variable) {
-            Ok(None) => return,
+            Ok(None) => {
+                self.empty.push((variable.to_owned(), Origin::Environment));
+                return;
+            }
             Ok(Some(text)) => (text, None),
             Err(fault) => ("", Some(fault)),
         };
@@ -309,6 +314,21 @@ impl Sources {
     pub(super) fn sets(&self, account: &Target, which: impl Fn(&Field) -> bool) -> bool {
         let mut fields = account.spec.all_fields().filter(|field| which(field));
         fields.any(|field| self.hits(account, field).next().is_some())
+    }
+
+    /// Where a variable stands without a value.
+    pub(super) fn empty(&self, variable: &str) -> Option<&Origin> {
+        let found = self.empty.iter().find(|(name, _)| name == variable);
+        found.map(|(_, origin)| origin)
+    }
+
+    /// The URL, if there is one, of a target without any credentials: enough for a session that was handed over.
+    pub fn without_credentials(&self, target: &Target) -> Option<Option<BaseUrl>> {
+        if self.sets(target, Field::credential) {
+            return None;
+        }
+        let url = self.url(target, |_| true);
+        Some(url.and_then(|url| target.spec.base_url(url.text.expose()).ok()))
     }
 
     /// A field of a target's own, from the highest source that has it.

@@ -5,14 +5,27 @@ use super::setting::Origin;
 use super::sources::Sources;
 use crate::declaration::{Field, Spec, Target};
 use crate::i18n::{Text, tr};
+use crate::provider;
 use crate::secret::names_secret;
 
 /// What people call a thing, and its name here; of a setting without what stands before its field.
 const SYNONYMS: &[(&str, &str)] = &[
     ("CA_FILE", "--ca-file"),
+    ("CHAVE", "ACCESS_KEY"),
+    ("HOST", "URL"),
+    ("ID", "CLIENT_ID"),
+    ("KEY", "ACCESS_KEY"),
+    ("LINK", "URL"),
+    ("LOGIN", "USERNAME"),
     ("PASS", "PASSWORD"),
+    ("PASSWORD", "ACCESS_KEY"),
+    ("SECRET", "CLIENT_SECRET"),
+    ("SENHA", "ACCESS_KEY"),
+    ("SENHA", "PASSWORD"),
     ("TIMEOUT", "--timeout"),
     ("USER", "USERNAME"),
+    ("USUARIO", "USERNAME"),
+    ("accesskey", "acceskey"),
     ("suitecrm", "hellocloud"),
     ("vtiger", "gluo"),
 ];
@@ -22,11 +35,10 @@ const OPTIONS: [&str; 2] = ["--ca-file", "--timeout"];
 
 /// The best of all valid names: a synonym, or the nearest within two edits, of a short name within one.
 pub(super) fn nearest<N: AsRef<str>>(typed: &str, names: impl IntoIterator<Item = N>) -> Option<N> {
-    let synonym = SYNONYMS.iter().find(|(word, _)| *word == typed);
     let letters = typed.chars().count();
     let edits = |name: &str| {
         let most = (name.len() / 3).clamp(1, 2);
-        if synonym.is_some_and(|(_, meant)| *meant == name) {
+        if SYNONYMS.contains(&(typed, name)) {
             return Some(0);
         }
         // Whatever is much longer is not worth the time.
@@ -64,8 +76,10 @@ fn nearest_variable(
 /// A target's variable, or the option, that a variable which is no setting was meant to be. Letters of another case and
 /// underscores too many or too few before the field are no edits.
 fn meant(variable: &str, target: &Target) -> Option<String> {
-    let mut rest = variable;
-    for part in std::iter::once(target.spec.id).chain(target.account.as_deref()) {
+    let alias = names::after_alias(target.spec, variable);
+    let mut rest = alias.map_or(variable, |after| after.trim_start_matches('_'));
+    let id = std::iter::once(target.spec.id).filter(|_| alias.is_none());
+    for part in id.chain(target.account.as_deref()) {
         let (start, end) = rest.split_at_checked(part.len())?;
         let field = end.trim_start_matches('_');
         if !start.eq_ignore_ascii_case(part) || field.len() == end.len() {
@@ -78,6 +92,18 @@ fn meant(variable: &str, target: &Target) -> Option<String> {
         forms.map(|form| [field.name, form.suffix()].concat())
     });
     nearest_variable(variable, rest, words, |word| target.variable(word))
+}
+
+/// The system and the variable that a misspelt name of the seed script's was meant to be.
+fn seed(name: &str) -> Option<(&'static Spec, String)> {
+    provider::specs().into_iter().find_map(|spec| {
+        let named = |field: &&Field| {
+            let seed = spec.seed_name(field);
+            seed.is_some_and(|seed| SYNONYMS.contains(&(name, seed)))
+        };
+        let field = spec.all_fields().find(named)?;
+        Some((spec, Target::new(spec, None).variable(field.name)))
+    })
 }
 
 /// Whether a variable holds a secret of one of these systems, or a session of one, or was perhaps meant to.
@@ -120,12 +146,14 @@ pub(super) struct Unknown {
 impl Unknown {
     /// `None` where the name begins like no system's settings.
     pub fn new(name: &str, origin: Origin) -> Option<Self> {
-        let spec = names::system(name)?;
+        let seed = seed(name).filter(|_| origin.is_file());
+        let spec = names::system(name).or_else(|| Some(seed.as_ref()?.0))?;
+        let of_default = meant(name, &Target::new(spec, None)).or_else(|| Some(seed?.1));
         Some(Self {
             name: name.to_owned(),
             origin,
             spec,
-            of_default: meant(name, &Target::new(spec, None)),
+            of_default,
         })
     }
 

@@ -204,6 +204,7 @@ impl Row {
                     }
                     told if told.contains("names a server other than") => Fate::Stray,
                     told if told.contains("not set") && told.contains("_URL") => Fate::NoUrl,
+                    told if told.contains("_URL is empty in ") => Fate::NoUrl,
                     told => panic!("{}: {told}", case.target),
                 }
             }

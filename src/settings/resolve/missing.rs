@@ -49,7 +49,12 @@ impl Resolution<'_> {
         let looked = Text::list(sources.looked(), ", ");
         let names: Vec<Text> = missing.iter().map(|ways| self.names(ways)).collect();
         let fields: Vec<&Field> = missing.iter().flatten().flatten().copied().collect();
+        let empty = |field: &Field| sources.empty(&target.variable(field.name));
         let error = match (&fields[..], &names[..]) {
+            ([field], _) if let Some(origin) = empty(field) => error!(
+                MissingSetting, "{variable} is empty in {origin}", variable = target.variable(field.name), origin = origin.text();
+                hint "{variable}: {help}", variable = target.variable(field.name), help = target.spec.about(field)
+            ),
             ([field], [variable]) => error!(
                 MissingSetting, "{variable} is not set; looked in: {looked}", variable, looked;
                 hint "{variable}: {help}", variable, help = target.spec.about(field)
@@ -81,7 +86,17 @@ impl Resolution<'_> {
     /// `A`, `A or B`, `(A and B) or C`.
     fn names(&self, ways: &Missing) -> Text {
         let way = |way: &Vec<&'static Field>| {
-            let names = way.iter().map(|field| self.target.variable(field.name));
+            let names = way.iter().map(|field| {
+                let variable = self.target.variable(field.name);
+                match self.sources.empty(&variable) {
+                    Some(origin) => tr!(
+                        "{variable} (empty in {origin})",
+                        variable,
+                        origin = origin.text()
+                    ),
+                    None => tr!("{variable}", variable),
+                }
+            });
             let names = i18n::and(&names.collect::<Vec<_>>());
             match ways.len() > 1 && way.len() > 1 {
                 true => tr!("({names})", names),

@@ -82,10 +82,12 @@ impl Sources {
         let path = file.path;
         self.unknown_in(file, bytes);
         self.looked.push(tr!("{path}", path));
-        let settings = settings.into_iter();
-        let settings = settings.filter(|setting| setting.fault.is_some() || !is_empty(setting));
         let (mut variables, mut holds_secret) = (BTreeSet::new(), false);
         for setting in settings {
+            if setting.fault.is_none() && is_empty(&setting) {
+                self.empty.push((setting.variable(), setting.origin));
+                continue;
+            }
             variables.insert(setting.variable());
             holds_secret |= setting.field.secret() && setting.form == Form::Plain;
             self.insert(Setting {
