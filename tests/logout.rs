@@ -607,6 +607,68 @@ fn a_session_of_another_machine_is_checked_stored_and_shared() {
 }
 
 #[test]
+fn a_session_is_adopted_without_any_setting() {
+    let (servers, others) = (Servers::start(), Servers::start());
+    let (elsewhere, beyond) = (five_at(&servers), five_at(&others));
+    for machine in [&elsewhere, &beyond] {
+        machine.run("login --all").answer();
+    }
+    for system in systems() {
+        let variable = demo::of(system).variable("URL");
+        let adopt = |here: &Machine, from: &Machine| {
+            let session = from.run(&format!("token {system} -f json"));
+            let adopted = fed(here, &format!("login {system} --adopt"), session.answer());
+            assert_eq!(adopted.code, 0, "{}", adopted.stderr);
+            adopted.stdout
+        };
+        let token = |here: &Machine| here.run(&format!("token {system}")).answer().to_owned();
+        for url_is_set in [false, true] {
+            let mut here = Machine::new();
+            if url_is_set {
+                here.set(&variable, servers.setting(&variable));
+            }
+            let adopted = adopt(&here, &elsewhere);
+            assert_eq!(token(&here), adopted, "{system}");
+            here.run(&format!("login {system}"))
+                .fails(2, &["error: ", &variable[..4]]);
+            here.unset(&variable);
+            let second = adopt(&here, &beyond);
+            assert_ne!(second, adopted, "{system}");
+            here.run(&format!("token {system}"))
+                .fails(2, &["sessions of ", &format!("set {variable}")]);
+            here.set(&variable, others.setting(&variable));
+            assert_eq!(token(&here), second, "{system}");
+        }
+    }
+}
+
+#[test]
+fn a_later_step_that_has_only_the_url_uses_the_session_of_an_earlier_one() {
+    let servers = Servers::start();
+    let mut step = five_at(&servers);
+    step.run("login --all").answer();
+    let tokens = systems()
+        .into_iter()
+        .map(|system| step.run(&format!("token {system}")).answer().to_owned());
+    let tokens: Vec<String> = tokens.collect();
+    for (name, _) in servers.demo() {
+        if !name.ends_with("_URL") {
+            step.unset(name);
+        }
+    }
+    for (system, token) in systems().into_iter().zip(tokens) {
+        assert_eq!(
+            step.run(&format!("token {system}")).answer(),
+            token,
+            "{system}"
+        );
+        step.set(&demo::of(system).variable("URL"), "https://other.example");
+        step.run(&format!("token {system}"))
+            .fails(2, &["not set: "]);
+    }
+}
+
+#[test]
 fn an_adopted_session_stays_where_credentials_are_set() {
     let servers = Servers::start();
     let (elsewhere, here) = (five_at(&servers), five_at(&servers));

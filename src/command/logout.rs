@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 
 use super::{AT_ONCE, Exit, Run, TargetName, target_help, targets};
 use crate::declaration::Target;
-use crate::error::{Error, Pending, Result, error};
-use crate::i18n::{self, tr};
+use crate::error::{Error, Pending, Result};
+use crate::i18n::tr;
 use crate::json;
-use crate::lifecycle::{Account, Services, lost, role};
+use crate::lifecycle::{Account, Services, lost, role, unclear};
 use crate::provider::{Revocation, Role};
 use crate::secret::foreign::printable;
 use crate::settings::Sources;
@@ -192,7 +192,11 @@ async fn end(
         match &stored[..] {
             [] => {}
             [one] => return end_stored(services, sources, one, args).await,
-            several => return Err(unclear(target, several)),
+            several => {
+                return Err(unclear(target, several).hint(tr!(
+                    "log out where that user's settings are, or log out everything with --all"
+                )));
+            }
         }
     }
     let account = Account::find(services, sources, target, person).await?;
@@ -208,19 +212,4 @@ async fn end_stored(
 ) -> Result<Ended> {
     let account = Account::of_stored(services, sources, stored).await?;
     account.end(args.local).await
-}
-
-fn unclear(target: &Target, several: &[(Key, Entry)]) -> Error {
-    let place = |(key, entry): &(Key, Entry)| {
-        let url = [key.origin.as_str(), key.path.trim_end_matches('/')].concat();
-        match &entry.session.user {
-            Some(user) => tr!("{user} at {url}", user, url),
-            None => tr!("{url}", url),
-        }
-    };
-    let places = i18n::and(&several.iter().map(place).collect::<Vec<_>>());
-    error!(
-        MissingSetting, "{target} has no settings here, but sessions of {places} are stored", target, places;
-        hint "log out where that user's settings are, or log out everything with --all"
-    )
 }

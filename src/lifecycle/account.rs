@@ -10,7 +10,7 @@ use super::services::Services;
 use crate::declaration::{Ageing, BaseUrl, Group, Kind, Settings, Target};
 use crate::error::{Cause, Error, Result, error};
 use crate::http::Channel;
-use crate::i18n::{Text, tr};
+use crate::i18n::{self, Text, tr};
 use crate::provider::{self, Context, Life, Provider, Revocation, Role, System};
 use crate::report::Busy;
 use crate::secret::Secret;
@@ -45,7 +45,18 @@ impl<'a> Account<'a> {
     ) -> Result<Self> {
         let role = role(target, person).map_err(|error| error.target(&target.to_string()))?;
         let deadline = services.deadline();
-        let plan = settings::find(target, sources).await?;
+        let plan = settings::find(target, sources).await;
+        let missing = match &plan {
+            Ok(plan) => plan.missing.is_some(),
+            Err(error) => error.cause == Cause::MissingSetting,
+        };
+        if missing && let Some(url) = sources.without_credentials(target) {
+            let handed = Self::handed_over(services, sources, target, &role, url).await?;
+            if let Some(account) = handed {
+                return Ok(account);
+            }
+        }
+        let plan = plan?;
         let key = key_of(&plan, &role);
         let account = Self {
             deadline,
@@ -62,6 +73,53 @@ impl<'a> Account<'a> {
         let secrets = account.known.secrets();
         secrets.for_each(|secret| services.report.learn(secret));
         Ok(account)
+    }
+
+    /// The account of the only session that is stored for a target without credentials, at its URL if it has one.
+    async fn handed_over(
+        services: &'a Services,
+        sources: &Sources,
+        target: &Target,
+        role: &Role,
+        url: Option<BaseUrl>,
+    ) -> Result<Option<Self>> {
+        let is_meant = |(key, entry): &(Key, Entry)| {
+            let there = BaseUrl::parse(&[key.origin.as_str(), &key.path].concat());
+            // Without a URL only what was handed over to this machine is meant.
+            let there = match &url {
+                Some(url) => there.is_ok_and(|there| there == *url),
+                None => entry.credentials.is_empty(),
+            };
+            there && key.role == *role && entry.target == target.to_string()
+        };
+        let mut stored = services.stored().await.unwrap_or_default();
+        stored.retain(is_meant);
+        match &stored[..] {
+            [] => Ok(None),
+            [one] => Self::of_stored(services, sources, one).await.map(Some),
+            several => Err(unclear(target, several).hint(tr!(
+                "set {variable} to the URL of the one that you mean",
+                variable = target.variable("URL")
+            ))),
+        }
+    }
+
+    /// The account of a session that is handed over to a target without credentials.
+    pub fn to_hand_over(
+        services: &'a Services,
+        target: &Target,
+        url: BaseUrl,
+        missing: Option<Error>,
+    ) -> Self {
+        let (target, found) = (target.clone(), Vec::new());
+        let plan = Plan {
+            target,
+            url,
+            found,
+            missing,
+        };
+        let key = key_of(&plan, &Role::User);
+        Self::new(services, plan, Role::User, key)
     }
 
     /// The account that a session was stored for. Its server is the one in the key, whatever is configured now; if
@@ -274,6 +332,24 @@ impl<'a> Account<'a> {
             .report
             .warn_of(Some(self.target()), text, error);
     }
+}
+
+/// Says that sessions of several users or servers are stored for a target without settings.
+pub fn unclear(target: &Target, several: &[(Key, Entry)]) -> Error {
+    let place = |(key, entry): &(Key, Entry)| {
+        let url = [key.origin.as_str(), key.path.trim_end_matches('/')].concat();
+        match &entry.session.user {
+            Some(user) => tr!("{user} at {url}", user, url),
+            None => tr!("{url}", url),
+        }
+    };
+    let places = i18n::and(&several.iter().map(place).collect::<Vec<_>>());
+    let message = tr!(
+        "{target} has no settings here, but sessions of {places} are stored",
+        target,
+        places
+    );
+    Error::new(Cause::MissingSetting, message).target(&target.to_string())
 }
 
 /// Whose session is wanted of a target.

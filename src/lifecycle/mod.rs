@@ -14,7 +14,7 @@ mod services;
 mod shared_store;
 mod single_seat;
 
-pub use account::{Account, role};
+pub use account::{Account, role, unclear};
 pub use diagnose::Lost;
 pub use exchange::Answer;
 pub use freshness::{Compared, Stale, Verdict};

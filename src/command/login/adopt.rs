@@ -13,7 +13,7 @@ use crate::json::is_small;
 use crate::lifecycle::{Account, Active, Services};
 use crate::secret::Secret;
 use crate::session::Session;
-use crate::settings::{Plan, Sources};
+use crate::settings::{self, Plan, Sources};
 
 /// The largest session that is read, in bytes.
 const MAX: u64 = 128 * 1024;
@@ -45,7 +45,13 @@ pub(super) async fn adopt<'a>(
 ) -> Result<Active<'a>> {
     let adopted = async {
         let handed = parse(text.expose())?;
-        let account = Account::find(services, sources, target, None).await?;
+        let account = match sources.without_credentials(target) {
+            Some(url) if url.as_ref().is_none_or(|url| *url == handed.url) => {
+                let missing = settings::find(target, sources).await.err();
+                Account::to_hand_over(services, target, handed.url.clone(), missing)
+            }
+            _ => Account::find(services, sources, target, None).await?,
+        };
         belongs(&handed, target, &account.plan)?;
         let end = handed.session.expires_at;
         if end.is_some_and(|end| end <= Timestamp::now()) {
