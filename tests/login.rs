@@ -1507,3 +1507,31 @@ fn a_session_shorter_than_asked_for_is_told() {
         assert_eq!(outcome.stderr.is_empty(), !told, "{}", outcome.stderr);
     }
 }
+
+#[test]
+fn a_saved_session_that_git_would_take_in_is_told() {
+    if !installed("git") {
+        return;
+    }
+    for (rules, told) in [
+        ("", true),
+        ("session.txt\n", false),
+        ("*.txt\n", false),
+        ("*.txt\n!session.txt\n", true),
+    ] {
+        let machine = Machine::new();
+        machine.shell("sh", "git init -q .").answer();
+        machine.write(".gitignore", rules);
+        let outcome = machine.run("login gluo --sandbox --save");
+        assert_eq!(
+            (
+                outcome.code,
+                outcome.stderr.contains("git does not ignore session.txt")
+            ),
+            (0, told),
+            "{rules}"
+        );
+        let kept = std::fs::read_to_string(machine.path(".gitignore")).expect("a file");
+        assert_eq!(kept, rules, "nobody was asked");
+    }
+}

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use super::{Exit, Run};
+use super::{Exit, Run, gitignore};
 use crate::declaration::Target;
 use crate::error::{Cause, Result, error};
 use crate::lifecycle::Active;
@@ -43,6 +43,7 @@ pub struct Prepared<'a> {
     shape: Shape<'a>,
     /// The file of `-o` or `--save`, else stdout.
     file: Option<Replacement>,
+    saved: bool,
     github_env: Option<EnvFile>,
 }
 
@@ -84,6 +85,7 @@ impl Delivery {
             format,
             shape,
             file,
+            saved: self.save,
             github_env,
         })
     }
@@ -169,6 +171,9 @@ impl Prepared<'_> {
                 warnings.for_each(|text| run.report.warn(None, text));
             }
             None => stdout::write(rendered.main).await?,
+        }
+        if self.saved {
+            gitignore::keep_out(&run.environment.cwd().join(SAVE_FILE), SAVE_FILE, run).await?;
         }
         // The masks are out: now the variables may be there.
         if let (Some(file), Some(block)) = (self.github_env, &rendered.github_env) {

@@ -17,8 +17,35 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How much of a `.gitignore` is read to see how its lines end.
 const RULES_MAX: u64 = 1024 * 1024;
 
+/// Keeps a file that was written out of git; without a person at the terminal only says that git would take it in.
+pub(super) async fn keep_out(file: &Path, shown: &str, run: &Run<'_>) -> Result<()> {
+    if !is_exposed(file, run).await? {
+        return Ok(());
+    }
+    if !run.report.is_at_terminal() {
+        let text = tr!("git does not ignore {shown}: add it to .gitignore", shown);
+        run.report.warn(None, text);
+        return Ok(());
+    }
+    match add(file) {
+        Ok(None) => {}
+        Ok(Some(file)) => run
+            .report
+            .tell(tr!("{file} keeps it out of git", file = file.display())),
+        Err(why) => run.report.warn(
+            None,
+            tr!(
+                "git does not ignore {shown}, and .gitignore cannot be written ({why})",
+                shown,
+                why
+            ),
+        ),
+    }
+    Ok(())
+}
+
 /// Whether git would take a file in: it is in a repository and not ignored. Also where git cannot tell.
-pub(super) async fn is_exposed(file: &Path, run: &Run<'_>) -> Result<bool> {
+async fn is_exposed(file: &Path, run: &Run<'_>) -> Result<bool> {
     let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else {
         return Ok(false);
     };
@@ -52,7 +79,7 @@ async fn is_ignored(folder: &Path, name: &OsStr, run: &Run<'_>) -> bool {
 
 /// Adds a file to the `.gitignore` beside it, which is returned unless it names the file already; or why it cannot be
 /// written.
-pub(super) fn add(file: &Path) -> std::result::Result<Option<PathBuf>, Text> {
+fn add(file: &Path) -> std::result::Result<Option<PathBuf>, Text> {
     let (Some(folder), Some(name)) = (file.parent(), file.file_name().and_then(OsStr::to_str))
     else {
         return Ok(None);

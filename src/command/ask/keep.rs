@@ -39,22 +39,7 @@ impl Guide {
             report.warn(None, warning);
         }
         report.tell(tr!("saved {shown}; only you can read it", shown));
-        if !gitignore::is_exposed(path, run).await? {
-            return Ok(());
-        }
-        match gitignore::add(path) {
-            Ok(None) => {}
-            Ok(Some(file)) => report.tell(tr!("{file} keeps it out of git", file = file.display())),
-            Err(why) => {
-                let text = tr!(
-                    "git does not ignore {shown}, and .gitignore cannot be written ({why})",
-                    shown,
-                    why
-                );
-                report.warn(None, text);
-            }
-        }
-        Ok(())
+        gitignore::keep_out(path, shown, run).await
     }
 
     /// The settings that led to a session, each with its value also as the file will show it. Tells why others are left out.
