@@ -2,7 +2,7 @@
 
 use super::{at, documents, portuguese, read};
 use crate::support::Machine;
-use crate::support::machine::installed;
+use crate::support::machine::{installed, set_mode};
 
 #[test]
 fn commands_work_in_the_sandbox() {
@@ -17,7 +17,14 @@ fn commands_work_in_the_sandbox() {
             .skip(1)
         {
             let script = part.split_once("```").expect("a block's end").0;
-            let machine = Machine::new();
+            let mut machine = Machine::new();
+            machine.write(
+                "import.sh",
+                "#!/bin/sh\necho \"$GLUO_URL ${#GLUO_TOKEN}\"\n",
+            );
+            set_mode(&machine.path("import.sh"), 0o700);
+            let github = machine.write("github.env", "");
+            machine.set("GITHUB_ENV", github.to_str().expect("UTF-8"));
             machine.write("script.sh", format!("set -eu\n{script}"));
             let outcome = machine.shell("sh", "crmauth sandbox -q -- sh script.sh");
             assert_eq!(outcome.code, 0, "{path}: {script}{}", outcome.stderr);

@@ -8,19 +8,20 @@ use crmauth::i18n::{Lang, Text};
 use crmauth::output::Format;
 use crmauth::provider;
 
-use super::{at, check, code, fill, read, table};
+use super::{at, check, code, fill, read, scenes, table};
 use crate::support::program;
 
 #[test]
 fn the_readmes_tables_are_those_of_the_declarations() {
-    fill("README.pt-BR.md", |name| {
-        (name == "systems").then(|| systems(Lang::PtBr))
+    fill("README.pt-BR.md", |name| match name {
+        "systems" => Some(systems(Lang::PtBr)),
+        _ => refused(name, "pt-BR"),
     });
     fill("README.md", |name| match name {
         "systems" => Some(systems(Lang::En)),
         "formats" => Some(formats()),
         "exit codes" => Some(exit_codes()),
-        _ => None,
+        _ => refused(name, "en"),
     });
 }
 
@@ -64,6 +65,16 @@ fn every_exit_code_of_an_error_is_documented() {
         seen += 1;
     }
     assert!(seen > 20, "the causes were found");
+}
+
+/// The scene of Gluocrm's page that README shows.
+fn refused(name: &str, lang: &str) -> Option<String> {
+    let scenes = scenes::of("gluo");
+    let scene = scenes
+        .iter()
+        .find(|scene| name.strip_prefix("run: ") == Some(scene.name))?;
+    let played = scene.play(lang, "https://empresa.gluocrm.com.br");
+    Some(format!("\n```console\n{}```\n\n", played.terminal))
 }
 
 fn systems(lang: Lang) -> String {
