@@ -428,7 +428,7 @@ fn proxied(proxy: &str, variable: &str) -> Machine {
 #[test]
 fn a_proxys_refusal_is_said_as_such_and_sent_once() {
     let rows = [
-        (407, "wants a user name and a password", false),
+        (407, "requires a user name and a password", false),
         (403, "refused to connect to zeev.example (HTTP 403)", false),
         (405, "refused to connect to zeev.example (HTTP 405)", false),
         (408, "refused to connect to zeev.example (HTTP 408)", true),

@@ -493,7 +493,7 @@ fn answers_without_what_they_should_hold() {
         (&[r#"{"success":true}"#][..], "has no field `token`"),
         (
             &[r#"{"success":true,"result":{"token":123}}"#],
-            "has a number in `token` where a text",
+            "has a number in `token` where a string",
         ),
         (
             &[r#"{"success":true,"result":[]}"#],
@@ -508,7 +508,7 @@ fn answers_without_what_they_should_hold() {
                 CHALLENGE,
                 r#"{"success":true,"result":"5e430dfb6b01eedbb2fc0"}"#,
             ],
-            "has a text in `result`",
+            "has a string in `result`",
         ),
     ] {
         let (outcome, _server) = login(bodies);

@@ -551,8 +551,10 @@ fn what_a_client_of_the_gateway_sends() {
     let get = |header: &str| {
         format!("GET BASE/x HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n{header}\r\n\r\n")
     };
-    for options in ["zeev", "zeev --read-only", "zeev --lang pt-BR -v"] {
-        let gateway = Gateway::start(&machine, options);
+    for options in ["zeev", "zeev --read-only", "zeev --lang pt-BR -v"]
+        .map(|words| format!("{words} --timeout 1"))
+    {
+        let gateway = Gateway::start(&machine, &options);
         for text in [
             format!("GET BASE/{escaped}?{escaped} {rest}"),
             format!("GET BASE/{seen} {rest}"),

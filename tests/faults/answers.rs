@@ -243,7 +243,7 @@ fn a_field_of_another_type() {
             .fault(move |scene| Reply::json(200, scene.answer_with(value)))
             .but(move |scene, promise| {
                 promise.says.push(format!(
-                    "has {kind} in `{}` where a text was expected",
+                    "has {kind} in `{}` where a string was expected",
                     scene.step.field
                 ));
             })
@@ -256,11 +256,11 @@ fn a_field_of_another_type() {
     for (body, text) in [
         (
             r#"{"success":true,"result":{"token":8125663091}}"#,
-            "has a number in `token` where a text was expected",
+            "has a number in `token` where a string was expected",
         ),
         (
             r#"{"success":true,"result":"8125663091"}"#,
-            "has a text in `result` where an object was expected",
+            "has a string in `result` where an object was expected",
         ),
         (r#"{"success":true,"result":{}}"#, "has no field `token`"),
     ] {
