@@ -569,7 +569,7 @@ fn what_a_client_of_the_gateway_sends() {
             get(&format!("Content-Length: {seen}")),
             get(&format!("Transfer-Encoding: {seen}")),
             get(&format!("Cookie: PHPSESSID={seen}")),
-            HOSTILE.to_owned(),
+            format!("{HOSTILE}\r\n\r\n"),
         ] {
             let answer = gateway.raw(&text);
             // An error of its own is JSON, which a client may log; what a system says is passed on as it is.
