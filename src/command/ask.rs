@@ -123,7 +123,7 @@ impl Guide {
             && let [first, ..] = questions.fields[..]
         {
             if let Some(url) = &questions.url {
-                let settings = questions.guards(target, url.clone());
+                let settings = questions.settings_so_far(target, url.clone());
                 let admitted = interruptible(None, services.admits(&settings)).await;
                 if let Err(error) = admitted {
                     asked.refused = Some(error.target(&target.to_string()));

@@ -43,7 +43,7 @@ pub fn find(name: &OsStr, run: &Run<'_>) -> Result<PathBuf> {
         true => ErrorKind::PermissionDenied,
         false => ErrorKind::NotFound,
     };
-    Err(refused(name, kind.into()))
+    Err(cannot_start(name, kind.into()))
 }
 
 /// A temporary folder for a command that is about to be started.
@@ -54,7 +54,7 @@ pub fn private_folder(prefix: &str) -> Result<PrivateFolder> {
 }
 
 /// Why a command cannot be started.
-pub fn refused(name: &OsStr, error: io::Error) -> Error {
+pub fn cannot_start(name: &OsStr, error: io::Error) -> Error {
     let name = name.to_string_lossy();
     let next = tr!("check its name and PATH");
     if error.kind() == ErrorKind::NotFound {
@@ -82,7 +82,7 @@ pub async fn wait(
     }
     // From before the start, so that no signal leaves a child behind.
     let mut stop = Box::pin(signals::any());
-    let mut child = command.spawn().map_err(|error| refused(name, error))?;
+    let mut child = command.spawn().map_err(|error| cannot_start(name, error))?;
     let (out, err) = (child.stdout.take(), child.stderr.take());
     let (end, ended) = watch::channel(false);
     let mut masked = pin!(async {

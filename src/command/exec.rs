@@ -144,10 +144,10 @@ async fn log_in<'a>(
 /// Becomes the command: signals, terminal and exit code are its own. Returns only if that failed.
 #[cfg(unix)]
 fn replace(name: &OsString, mut command: std::process::Command) -> Error {
-    child::refused(name, std::os::unix::process::CommandExt::exec(&mut command))
+    child::cannot_start(name, std::os::unix::process::CommandExt::exec(&mut command))
 }
 
 #[cfg(not(unix))]
 fn replace(name: &OsString, _: std::process::Command) -> Error {
-    child::refused(name, std::io::ErrorKind::Unsupported.into())
+    child::cannot_start(name, std::io::ErrorKind::Unsupported.into())
 }

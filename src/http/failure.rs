@@ -126,7 +126,7 @@ pub(super) fn explain_connect(
             let again = Again::NothingSent;
             return Failure { error, again };
         }
-        Broken::Refused(status) => return refused(status, host, proxy),
+        Broken::Refused(status) => return connect_refused(status, host, proxy),
         Broken::Other(error) => error,
     };
     let mut explained = explain_break(&*error, host, proxy, target);
@@ -143,7 +143,7 @@ pub(super) fn cause_of_proxy(status: u16) -> Cause {
 }
 
 /// The refusal of CONNECT. The proxy's password went out with the question, which is not asked again.
-fn refused(status: u16, host: &str, proxy: Option<&ProxyUrl>) -> Failure {
+fn connect_refused(status: u16, host: &str, proxy: Option<&ProxyUrl>) -> Failure {
     let proxy = proxy.map_or("", |proxy| &*proxy.shown);
     let message = match status {
         407 => tr!(

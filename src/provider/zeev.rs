@@ -21,7 +21,8 @@ use crate::secret::{Fields, percent};
 use crate::session::Session;
 
 const TOKENS_PATH: &str = "api/2/tokens";
-/// A temporary token's life; the answer names no expiry (later document).
+/// How long the server lets a temporary token live; the answer names no expiry (later document). When it is renewed is
+/// `lifecycle/freshness.rs`'s affair.
 const LIFETIME: SignedDuration = SignedDuration::from_secs(600);
 
 pub(super) static SPEC: Spec = Spec {

@@ -40,7 +40,7 @@ pub async fn find(target: &Target, sources: &Sources) -> Result<Plan> {
     {
         return Err(error.clone());
     }
-    resolution.guard().map_err(named)?;
+    resolution.refuse_planted_route().map_err(named)?;
     let mut plan = resolution.plan().await.map_err(named)?;
     if sources.gateway.as_ref() == Some(&plan.url.origin()) {
         return Err(named(error!(
@@ -72,7 +72,7 @@ pub struct Questions {
 
 impl Questions {
     /// What is known of a login to this URL and decides whether it may be sent.
-    pub fn guards(&self, target: &Target, url: BaseUrl) -> Settings {
+    pub fn settings_so_far(&self, target: &Target, url: BaseUrl) -> Settings {
         Settings::new(target.clone(), url, self.flags.clone())
     }
 }
@@ -172,7 +172,7 @@ impl<'a> Resolution<'a> {
                 resolution.unused.insert(field.name);
             }
         }
-        resolution.keep_pairs()?;
+        resolution.refuse_stray_secrets()?;
         Ok(resolution)
     }
 

@@ -36,7 +36,7 @@ impl Asking<'_> {
                 return Ok(Some(answer));
             }
             let url = spec.base_url(answer.expose())?;
-            let settings = self.questions.guards(self.target, url);
+            let settings = self.questions.settings_so_far(self.target, url);
             if let Err(error) = self.admits(&settings).await {
                 self.wrong(error)?;
                 continue;
@@ -71,7 +71,7 @@ impl Asking<'_> {
         if matches!(error.cause.exit(), 5 | 6) && !typed.expose().contains("://") {
             let spec = self.target.spec;
             let plain = spec.base_url(&["http://", typed.expose()].concat())?;
-            let settings = self.questions.guards(self.target, plain.clone());
+            let settings = self.questions.settings_so_far(self.target, plain.clone());
             if better.is_none() && self.admits(&settings).await.is_ok() {
                 better = match self.look(&settings).await? {
                     None => Some(plain),

@@ -9,7 +9,7 @@ use crate::settings::setting::{Origin, Setting};
 impl Resolution<'_> {
     /// Refuses what decides where secrets travel from a file that nobody named, where it meets a secret from
     /// elsewhere: whoever plants a file in a folder would get the secret.
-    pub(super) fn guard(&self) -> Result<()> {
+    pub(super) fn refuse_planted_route(&self) -> Result<()> {
         let elsewhere = self.used().find(|hit| {
             // Whoever was asked for this target has been shown where the answer goes; another target's account may
             // share the answer, and nobody has been shown where that goes.
@@ -33,7 +33,7 @@ impl Resolution<'_> {
 
     /// Refuses a secret from an env file for a server that the environment names, where the env files name another: a
     /// secret is for the server that its own file names, or else for the one that the files together do.
-    pub(super) fn keep_pairs(&self) -> Result<()> {
+    pub(super) fn refuse_stray_secrets(&self) -> Result<()> {
         let spec = self.target.spec;
         let server = |url: &Setting| Some(spec.base_url(url.text.expose()).ok()?.origin());
         let of_files = |hit: &&Setting| hit.origin.is_file();
