@@ -1,5 +1,8 @@
 //! What holds for every provider where all is well or a proxy stands between; the faults are in `faults`.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use crmauth::secret::hex;
@@ -601,6 +604,42 @@ fn a_proxy_that_is_away_is_named_without_its_user() {
         machine
             .run("login zeev -vv")
             .fails(5, &[text, "check https_proxy"]);
+    });
+}
+
+#[test]
+fn a_socks_proxy_is_told_the_servers_own_port() {
+    let rows = [
+        ("socks5h", "http://127.0.0.1", 80),
+        ("socks5", "http://127.0.0.1", 80),
+        ("socks4a", "http://127.0.0.1", 80),
+        ("socks4", "http://127.0.0.1", 80),
+        ("socks5h", "http://127.0.0.1:8080", 8080),
+        ("socks5h", "http://[::1]:8080", 8080),
+        ("socks5h", "https://zeev.example", 443),
+        ("socks4a", "https://zeev.example/zeev", 443),
+        ("socks5h", "https://zeev.example:8443", 8443),
+    ];
+    at_once(rows, |(scheme, url, port)| {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let proxy = listener.local_addr().expect("an address");
+        let heard = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let mut message = [0; 512];
+            let greeted = stream.read(&mut message).expect("a message");
+            assert!(greeted > 1);
+            if message[0] == 4 {
+                return u16::from_be_bytes([message[2], message[3]]);
+            }
+            stream.write_all(&[5, 0]).expect("written");
+            let length = stream.read(&mut message).expect("a request");
+            u16::from_be_bytes([message[length - 2], message[length - 1]])
+        });
+        let mut machine = zeev::DEMO.machine(url);
+        machine.set("ZEEV_ALLOW_PROXY", "1");
+        machine.set("ALL_PROXY", &format!("{scheme}://{proxy}"));
+        machine.run("login zeev").fails(5, &["through the proxy"]);
+        assert_eq!(heard.join().expect("a port"), port, "{scheme} {url}");
     });
 }
 

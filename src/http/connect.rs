@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tower_service::Service;
-use url::{Position, Url};
+use url::{Host, Position, Url};
 
 use super::connections::Route;
 use crate::error::Error;
@@ -69,8 +69,13 @@ pub(super) async fn connect(
         None => open(tcp, server).await?,
         Some(proxy) if proxy.is_http() => open(tcp, &proxy.uri).await?,
         Some(proxy) => {
+            // SOCKS hides why its proxy cannot be reached.
+            if let (true, Host::Domain(name)) = (route.private_only, &proxy.host) {
+                lookup(name, 0, true).await.map_err(Broken::other)?;
+            }
+            // Without a port it would be 443, whatever the scheme.
             let server = match proxy.resolves {
-                true => server.to_owned(),
+                true => format!("http://{}", place(url)),
                 false => resolved(url).await?,
             };
             let there = uri(&proxy.uri)?;
@@ -134,8 +139,7 @@ async fn tunnel(
     url: &Url,
     authorization: Option<&Secret>,
 ) -> Result<(), Broken> {
-    let port = url.port_or_known_default().unwrap_or_default();
-    let place = format!("{}:{port}", url.host_str().unwrap_or_default());
+    let place = place(url);
     let mut lines = vec!["CONNECT ", &place, " HTTP/1.1\r\nHost: ", &place];
     if let Some(authorization) = authorization {
         lines.extend(["\r\nProxy-Authorization: ", authorization.expose()]);
@@ -158,6 +162,12 @@ async fn tunnel(
         Some(status) => Err(Broken::Refused(status)),
         None => Err(Broken::other(io::Error::from(io::ErrorKind::InvalidData))),
     }
+}
+
+/// Host and port of a server, as a proxy is told them.
+fn place(url: &Url) -> String {
+    let port = url.port_or_known_default().unwrap_or_default();
+    format!("{}:{port}", url.host_str().unwrap_or_default())
 }
 
 /// The server's address for a proxy that resolves no names.
