@@ -69,9 +69,7 @@ impl Formatter for Harmless {
         for (at, c) in fragment.char_indices() {
             if unseen(c) || (c == '#' && fragment[..at].ends_with('#')) {
                 out.write_all(&fragment.as_bytes()[written..at])?;
-                c.encode_utf16(&mut [0; 2])
-                    .iter()
-                    .try_for_each(|unit| write!(out, "\\u{unit:04x}"))?;
+                out.write_all(escaped(c).as_bytes())?;
                 written = at + c.len_utf8();
             }
         }
@@ -144,15 +142,15 @@ fn string(text: &str) -> usize {
 
 /// A JSON string without what is not seen.
 fn seen(word: &str) -> String {
-    let units = |c: char| {
-        c.encode_utf16(&mut [0; 2])
-            .iter()
-            .map(|unit| format!("\\u{unit:04x}"))
-            .collect()
-    };
     word.chars()
-        .map(|c| if unseen(c) { units(c) } else { c.to_string() })
+        .map(|c| if unseen(c) { escaped(c) } else { c.to_string() })
         .collect()
+}
+
+fn escaped(c: char) -> String {
+    let mut units = [0; 2];
+    let units = c.encode_utf16(&mut units).iter();
+    units.map(|unit| format!("\\u{unit:04x}")).collect()
 }
 
 #[cfg(test)]

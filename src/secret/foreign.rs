@@ -54,7 +54,8 @@ impl std::fmt::Debug for Foreign {
 }
 
 /// Whether nobody sees a character, or a terminal obeys it: control and formatting characters, direction marks, fillers,
-/// what picks a variant of the character before. Whatever is shown, and every JSON of ours, is judged here and nowhere else; a body that `api` passes on stands as it is.
+/// what picks a variant of the character before. Whatever is shown, and every JSON of ours, is judged here and nowhere
+/// else; a body that `api` passes on is left as it is.
 pub fn unseen(c: char) -> bool {
     use GeneralCategory::{Control, Format, LineSeparator, ParagraphSeparator};
     if c.is_ascii() {

@@ -1,10 +1,9 @@
 //! Blanks secrets in bytes that come in pieces, wherever the pieces end.
 
-use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
-use super::redactor::{OWN_TEXT_MIN, Redactor};
+use super::redactor::{OWN_TEXT_MIN, Redactor, inside_base64};
 use super::{BLANK, Secret, percent};
 
 /// So much of a secret is blanked where the bytes end in the middle of it.
@@ -109,15 +108,9 @@ fn forms(secret: &Secret) -> Vec<Zeroizing<Vec<u8>>> {
     let mut forms: Vec<Zeroizing<Vec<u8>>> = [text.to_owned(), json, slashes, html, upper, lower]
         .map(|form| form.into_bytes().into())
         .into();
-    // Inside a longer base64 text, without the digits that it shares with its neighbours.
-    for offset in 0..3 {
-        let padded = Zeroizing::new([&[0; 2][..offset], text.as_bytes()].concat());
-        let end = padded.len() * 8 / 6;
-        let start = (offset * 8).div_ceil(6).min(end);
-        for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
-            let encoded = Zeroizing::new(engine.encode(&padded));
-            forms.push(encoded.as_bytes()[start..end].to_vec().into());
-        }
+    for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
+        let inside = (0..3).map(|offset| inside_base64(engine, text.as_bytes(), offset));
+        forms.extend(inside.map(|digits| digits.as_bytes().to_vec().into()));
     }
     forms.retain(|form| form.len() >= OWN_TEXT_MIN);
     forms

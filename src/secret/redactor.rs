@@ -7,7 +7,7 @@ use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::ops::Range;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
+use base64::engine::general_purpose::{GeneralPurpose, STANDARD_NO_PAD};
 use md5::Digest;
 use ring::digest;
 use zeroize::{Zeroize, Zeroizing};
@@ -376,16 +376,27 @@ fn digits(secret: &str) -> Vec<Zeroizing<String>> {
     ] {
         all.extend([hex(&hash), STANDARD_NO_PAD.encode(hash)]);
     }
-    // The digits of a longer base64 text, without those that the secret shares with its neighbours.
     for (offset, bytes) in (0..3).flat_map(|offset| [(offset, start), (offset, &wide)]) {
-        let padded = Zeroizing::new([&[0; 2][..offset], bytes].concat());
-        let mut digits = STANDARD_NO_PAD.encode(&padded);
-        digits.truncate(padded.len() * 8 / 6);
-        all.push(digits.split_off((offset * 8).div_ceil(6).min(digits.len())));
+        all.push(inside_base64(&STANDARD_NO_PAD, bytes, offset).to_string());
     }
     all.iter_mut()
         .for_each(|digits| digits.truncate(DIGITS_MAX));
     all.into_iter().map(Zeroizing::new).collect()
+}
+
+/// The digits of bytes inside a longer base64 text, `offset` bytes after a group's start, without those that they share
+/// with their neighbours.
+pub(super) fn inside_base64(
+    engine: &GeneralPurpose,
+    bytes: &[u8],
+    offset: usize,
+) -> Zeroizing<String> {
+    let padded = Zeroizing::new([&[0; 2][..offset], bytes].concat());
+    let mut digits = engine.encode(&padded);
+    digits.truncate(padded.len() * 8 / 6);
+    let shared = (offset * 8).div_ceil(6).min(digits.len());
+    digits.replace_range(..shared, "");
+    digits.into()
 }
 
 fn folded(text: &str) -> Zeroizing<Vec<u8>> {
