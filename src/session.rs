@@ -1,6 +1,7 @@
 //! A session: the token, whose it is, how long it lasts, and what else the server said.
 
 use std::fmt;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -50,6 +51,12 @@ impl Session {
             expires_at: None,
             details: Map::new(),
         })
+    }
+
+    /// How long before its end a session in use is renewed: `min_ttl`, or half its life where that is shorter.
+    pub fn margin(&self, end: Timestamp, min_ttl: Duration) -> SignedDuration {
+        let half = end.duration_since(self.obtained_at) / 2;
+        SignedDuration::try_from(min_ttl).map_or(half, |wanted| wanted.min(half))
     }
 
     /// Counts from `before` instead: a lifetime begins when the server says it, not when we have read it.

@@ -84,10 +84,9 @@ impl<'a> Account<'a> {
         url: Option<BaseUrl>,
     ) -> Result<Option<Self>> {
         let is_meant = |(key, entry): &(Key, Entry)| {
-            let there = BaseUrl::parse(&[key.origin.as_str(), &key.path].concat());
             // Without a URL only what was handed over to this machine is meant.
             let there = match &url {
-                Some(url) => there.is_ok_and(|there| there == *url),
+                Some(_) => key.url() == url,
                 None => entry.credentials.is_empty(),
             };
             there && key.role == *role && entry.target == target.to_string()
@@ -130,7 +129,7 @@ impl<'a> Account<'a> {
         (key, entry): &(Key, Entry),
     ) -> Result<Self> {
         let gone = || error!(Other, "the stored session names no server");
-        let url = BaseUrl::parse(&[key.origin.as_str(), &key.path].concat()).map_err(|_| gone())?;
+        let url = key.url().ok_or_else(gone)?;
         let mut specs = provider::specs().into_iter();
         let spec = specs
             .find(|spec| spec.id == key.provider)

@@ -83,17 +83,12 @@ impl Stale {
 }
 
 impl Active<'_> {
-    /// Whether the session in hand, last seen alive at `seen`, can be used as it is: it lasts for `min_ttl`, or for half
-    /// its life where that is shorter. One without a known end may be used until the server refuses it.
+    /// Whether the session in hand, last seen alive at `seen`, can be used as it is: it lasts beyond its margin. One without a known end may be used until the server refuses it.
     pub fn is_fresh(&self, seen: Timestamp, min_ttl: Duration) -> bool {
         let (session, now) = (&self.session, Timestamp::now());
         match (self.target().spec.ageing, session.expires_at) {
             (Ageing::Fixed, None) => true,
-            (Ageing::Fixed, Some(end)) => {
-                let wanted = SignedDuration::try_from(min_ttl).unwrap_or(SignedDuration::MAX);
-                let half = end.duration_since(session.obtained_at) / 2;
-                end.duration_since(now) > wanted.min(half)
-            }
+            (Ageing::Fixed, Some(end)) => end.duration_since(now) > session.margin(end, min_ttl),
             (Ageing::Idle { ask_after } | Ageing::SingleSeat { ask_after }, _) => {
                 now.duration_since(seen) < SignedDuration::from_secs(i64::from(ask_after))
             }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
+use crate::declaration::BaseUrl;
 use crate::i18n::{Text, tr};
 use crate::json::is_small;
 use crate::secret::{Secret, sha256_hex};
@@ -36,6 +37,11 @@ pub struct Key {
 }
 
 impl Key {
+    /// The server's base URL, unless it cannot be one.
+    pub fn url(&self) -> Option<BaseUrl> {
+        BaseUrl::parse(&[&*self.origin, &self.path].concat()).ok()
+    }
+
     /// The person of `--as` who is impersonated.
     pub fn person(&self) -> Option<&str> {
         match &self.role {

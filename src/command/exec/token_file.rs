@@ -133,8 +133,7 @@ fn until_next_try(error: &Error, failures: u32) -> Duration {
         .min(TRY_LATER)
 }
 
-/// How long a session can be left alone, and how long the next one must then last. It is renewed when `min_ttl` or half
-/// of its life is left, whichever is less.
+/// How long a session can be left alone, and how long the next one must then last.
 fn due(session: &Session, target: &Target, min_ttl: Duration) -> (Duration, Duration) {
     match (target.spec.ageing, session.expires_at) {
         (Ageing::Idle { ask_after } | Ageing::SingleSeat { ask_after }, _) => {
@@ -142,10 +141,7 @@ fn due(session: &Session, target: &Target, min_ttl: Duration) -> (Duration, Dura
         }
         (Ageing::Fixed, None) => (Duration::MAX, Duration::ZERO),
         (Ageing::Fixed, Some(end)) => {
-            let half = end.duration_since(session.obtained_at) / 2;
-            let margin = half
-                .min(SignedDuration::try_from(min_ttl).unwrap_or(half))
-                .max(SignedDuration::ZERO);
+            let margin = session.margin(end, min_ttl).max(SignedDuration::ZERO);
             let left = end.duration_since(Timestamp::now()).saturating_sub(margin);
             (
                 left.try_into().unwrap_or(Duration::ZERO),
