@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::{Run, child};
 use crate::error::{Result, why};
+use crate::files;
 use crate::i18n::{Text, tr};
 use crate::signals::interruptible;
 
@@ -100,7 +101,9 @@ fn add(file: &Path) -> std::result::Result<Option<PathBuf>, Text> {
 /// Adds a line to a file unless it is there; whether it was added.
 fn append(path: &Path, line: &str) -> io::Result<bool> {
     let mut options = OpenOptions::new();
-    let mut file = options.read(true).append(true).create(true).open(path)?;
+    let options = options.read(true).append(true).create(true);
+    // Whatever has become of it since it was looked at.
+    let mut file = files::unlinked(options).open(path)?;
     let mut old = Vec::new();
     (&file).take(RULES_MAX).read_to_end(&mut old)?;
     let mut lines = old.split_inclusive(|byte| *byte == b'\n');

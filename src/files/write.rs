@@ -157,11 +157,16 @@ pub fn open_plainly(path: &Path) -> io::Result<File> {
 /// Follows no link at the path's end and waits for no pipe; a file that is made is 0600.
 pub fn plainly(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    unlinked(options)
+}
+
+/// Follows no link at the path's end and waits for no pipe.
+pub fn unlinked(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
     {
-        use rustix::fs::OFlags;
-        use std::os::unix::fs::OpenOptionsExt;
-        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
-        options.custom_flags(flags.cast_signed()).mode(0o600);
+        let flags = (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits();
+        std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags.cast_signed());
     }
     options
 }
