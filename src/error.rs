@@ -38,7 +38,7 @@ causes! {
     Format          "format"            2, // The chosen output cannot carry this session.
     NoSession       "no_session"        3, // There is no usable session, and none may be obtained.
     Refused         "refused"           4, // The server refused the credentials, or the session.
-    Locked          "locked"            4, // The server says that the account is locked or its password has run out.
+    Locked          "locked"            4, // The server says that the account is locked or its password has expired.
     NoUser          "no_user"           4, // The session lives, but its user does not.
     Dns             "dns"               5, // A host name has no address.
     Connect         "connect"           5, // Nobody takes the connection.
@@ -56,8 +56,8 @@ causes! {
     Redirect        "redirect"          6, // The server sent the client elsewhere, and no redirect is followed.
     WrongProduct    "wrong_product"     6, // Another system answers at this URL, or none.
     NotFound        "not_found"         6, // 404, 405, 410: there is no such interface at this URL.
-    Html            "html"              6, // HTML stood where JSON should.
-    BadAnswer       "bad_answer"        6, // The answer is no JSON, or not the JSON that the protocol names.
+    Html            "html"              6, // HTML came instead of JSON.
+    BadAnswer       "bad_answer"        6, // The answer is not JSON, or not the JSON that the protocol names.
     BadToken        "bad_token"         6, // The answer names no session, or one that no header could carry.
     TooLarge        "too_large"         6, // The answer is larger than any login's.
     NotHttp         "not_http"          6, // Not HTTP at all.

@@ -99,19 +99,19 @@ fn spoke_first(error: &hyper::Error) -> bool {
     }
 }
 
-/// Explains why there is no connection, which may have taken `seconds`; nothing was sent then.
+/// Explains why there is no connection, which may have taken until `limit`; nothing was sent then.
 pub(super) fn explain_connect(
     broken: Broken,
     host: &str,
     route: &Route,
-    seconds: Duration,
+    limit: Duration,
     target: &Target,
 ) -> Failure {
     let proxy = route.proxy.as_ref();
     let error = match broken {
         Broken::Ours(error) => return error.into(),
         Broken::TimedOut => {
-            let limit = files::seconds(seconds);
+            let limit = files::seconds(limit);
             let error = match proxy.map(|proxy| &proxy.shown) {
                 None => error!(
                     ConnectTimeout,

@@ -184,7 +184,7 @@ impl Response {
         }
     }
 
-    /// Whether a text stands somewhere in a body that is not the system's object.
+    /// Whether the body contains a text and is not the system's object.
     pub fn page_says(&self, text: &str) -> bool {
         let mut parts = self.body.windows(text.len());
         parts.any(|part| part == text.as_bytes()) && self.any_object().is_none()

@@ -1,4 +1,4 @@
-//! `curl`: lines for `curl -K`, so that no session stands among a command's arguments.
+//! `curl`: lines for `curl -K`, so that no session is among a command's arguments.
 
 use super::buffer::Buffer;
 use super::{Outcome, Shape, header, sessions};

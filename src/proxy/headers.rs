@@ -25,7 +25,7 @@ const HOP_BY_HOP: [HeaderName; 7] = [
 /// The cookie by which PHP would take another session than the one that we place.
 const PHP_SESSION: &str = "PHPSESSID";
 
-/// What stands where a session stood.
+/// What replaces a session in a header.
 const PLACE: &str = "%7Bsession%7D";
 
 /// How often a header is decoded in search of the session.

@@ -36,7 +36,7 @@ impl Origin {
         matches!(self, Self::File { .. })
     }
 
-    /// What stands behind "from": `the environment`, `./.env line 3`.
+    /// What follows "from": `the environment`, `./.env line 3`.
     pub fn text(&self) -> Text {
         match self {
             Self::Environment => tr!("the environment"),

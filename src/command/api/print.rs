@@ -13,7 +13,7 @@ use crate::output::stdout::{self, StdoutStream};
 use crate::settings::Sources;
 
 /// How much is held back to be indented, in bytes; more passes as it is.
-const INDENTED_MAX: usize = 1024 * 1024;
+const HELD_MAX: usize = 1024 * 1024;
 
 pub enum Out {
     Stdout {
@@ -109,7 +109,7 @@ impl Out {
                     return Err(error);
                 }
             }
-            holds &= held.len() <= INDENTED_MAX;
+            holds &= held.len() <= HELD_MAX;
             if !holds {
                 self.write(mem::take(&mut held)).await?;
             }
