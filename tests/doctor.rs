@@ -107,7 +107,7 @@ fn another_system_at_the_url() {
                 other.id
             );
             let message = diagnosis["message"].as_str().expect("a message");
-            let text = format!("looks like a {}, not like a ", other.spec().product);
+            let text = format!("looks like {}, not like ", other.spec().product);
             assert!(message.contains(&text), "{system}: {message}");
         }
     }
@@ -160,7 +160,7 @@ fn the_system_in_a_folder_or_nothing_of_it() {
     assert_eq!((code.as_str(), exit), ("wrong_product", 6));
     assert_eq!(
         diagnosis["message"],
-        format!("nothing at {} answers like a Gluocrm", server.url())
+        format!("nothing at {} answers like Gluocrm", server.url())
     );
 
     let away = Reply::with_headers(301, &[("Location", "https://crm.example/")], "");

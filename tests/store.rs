@@ -988,7 +988,7 @@ fn a_full_disk_costs_the_store_a_warning_and_the_user_nothing() {
             no_drafts(&folder);
             if system == "systemsway" {
                 // The login has ended the old one.
-                outcome.says(&["it cannot be had again but by a login that ends it: keep it"]);
+                outcome.says(&["keep this session: another one takes a new login, which ends it"]);
                 assert!(!path.exists(), "{what}");
             } else {
                 assert_eq!(fs::read(&path).expect("an entry"), old, "{what}");

@@ -20,7 +20,7 @@ use crate::store::{Entry, Key};
 #[command(after_help = "Prints TARGET and what happened, a line each:\n  \
     revoked       the server ended the session\n  \
     still-alive   the server was asked and left it alive; it is forgotten here\n  \
-    forgotten     it was of no use any more, the system has no way to end it, or --local; it is forgotten here\n  \
+    forgotten     it was no longer usable, the system cannot end sessions, or --local was given; it is forgotten here\n  \
     none          no session was stored\n\n\
     An entry that cannot be read is removed, and the exit code is 7: its session may be alive.")]
 pub struct Args {

@@ -66,7 +66,9 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let listener = bound.map_err(|error| cannot_listen(args, &error))?;
     let key = match args.no_key {
         true => None,
-        false => Some(make_key().ok_or_else(|| error!(Other, "the system has no random bytes"))?),
+        false => {
+            Some(make_key().ok_or_else(|| error!(Other, "the system provides no random bytes"))?)
+        }
     };
     let origin = format!("http://{}", listener.host());
     let prefix = key.iter().map(|key| ["/", key.expose()].concat());

@@ -160,14 +160,14 @@ async fn wrong_product(system: System, channel: &Channel<'_>, variable: &str) ->
         if let Ok((Match::Certain, _)) = knock(*other, channel, url).await {
             let other = other.spec();
             return error!(
-                WrongProduct, "{url} looks like a {other}, not like a {product}", url, other = other.product, product;
+                WrongProduct, "{url} looks like {other}, not like {product}", url, other = other.product, product;
                 hint "set {variable} to the URL of {product}; this one may belong in {other}_URL",
                 variable, product, other = other.prefix()
             );
         }
     }
     error!(
-        WrongProduct, "nothing at {url} answers like a {product}", url, product;
+        WrongProduct, "nothing at {url} answers like {product}", url, product;
         hint "is {variable} the base URL of this system, as in {example}?", variable, example = spec.example_url
     )
 }

@@ -206,7 +206,7 @@ impl<'a> Account<'a> {
         self.warn_of(tr!("the session is not stored"), error);
         if self.target().spec.single_seat() {
             self.warn(tr!(
-                "it cannot be had again but by a login that ends it: keep it"
+                "keep this session: another one takes a new login, which ends it"
             ));
         }
     }

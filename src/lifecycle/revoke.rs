@@ -93,6 +93,6 @@ impl Active<'_> {
 /// Sessions that nobody can end from here any more.
 pub fn lost(message: Text) -> Error {
     Error::new(Cause::Storage, message).hint(tr!(
-        "it ends when idle; if somebody else may have it, have it ended on the server"
+        "it ends when idle; if somebody else may have it, ask the server's administrator to end it"
     ))
 }

@@ -194,7 +194,7 @@ impl<'a> Door<'a> {
         past.died_young = false;
         let error = error!(
             Refused, "somebody else logs in as this user: a new session has died within ten minutes, twice";
-            hint "give each of you a user of their own; the gateway tries again in ten minutes"
+            hint "use a separate user for each program or person; the gateway tries again in ten minutes"
         );
         Ok(Some(error.target(&self.name)))
     }

@@ -180,9 +180,9 @@ fn no_room_for_the_store() {
             promise.entry = Kept::Same;
             if scene.step.single_seat() {
                 promise.entry = Kept::Dropped;
-                promise
-                    .says
-                    .push("it cannot be had again but by a login that ends it: keep it".to_owned());
+                promise.says.push(
+                    "keep this session: another one takes a new login, which ends it".to_owned(),
+                );
             }
             hold(47, scene, command, &promise);
         }

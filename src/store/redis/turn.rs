@@ -34,7 +34,7 @@ impl RedisStore {
         self.claim(deadline).await?;
         let mut owner = [0; 16];
         getrandom::fill(&mut owner)
-            .map_err(|_| error!(Other, "the system provides no random numbers"))?;
+            .map_err(|_| error!(Other, "the system provides no random bytes"))?;
         let deadline = deadline.saturating_duration_since(self.began);
         let seen = seen.map(|version| version.0);
         let lease = Lease::new(self.terms, u128::from_be_bytes(owner), seen, deadline);
