@@ -463,7 +463,7 @@ fn a_proxys_refusal_is_said_as_such_and_sent_once() {
         assert_eq!(proxy.received().len(), 1);
     });
     let silent = Server::start(vec![Reply::Silence]);
-    let outcome = proxied(&silent.url(), "https_proxy").run("login zeev --timeout 2");
+    let outcome = proxied(&silent.url(), "https_proxy").run("login zeev --timeout 0.5");
     let words = format!("zeev.example through the proxy {} after", silent.host());
     outcome.fails(
         5,

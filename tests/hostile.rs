@@ -129,6 +129,7 @@ impl Runs {
         }
         if let Ok(text) = fs::read_to_string(machine.path("github")) {
             streams.push(("GITHUB_ENV", text));
+            fs::remove_file(machine.path("github")).expect("removed");
         }
         for (stream, text) in streams {
             self.harms
@@ -555,6 +556,7 @@ fn what_a_client_of_the_gateway_sends() {
         .map(|words| format!("{words} --timeout 1"))
     {
         let gateway = Gateway::start(&machine, &options);
+        let mut own = 0;
         for text in [
             format!("GET BASE/{escaped}?{escaped} {rest}"),
             format!("GET BASE/{seen} {rest}"),
@@ -574,12 +576,13 @@ fn what_a_client_of_the_gateway_sends() {
             let answer = gateway.raw(&text);
             // An error of its own is JSON, which a client may log; what a system says is passed on as it is.
             if answer.contains("{\"error\"") {
+                own += 1;
                 assert_eq!(harm(&answer.replace('\r', "")), None, "{text:?}");
             }
         }
-        let outcome = gateway.end();
-        assert_eq!(harm(&outcome.stderr), None, "{options}");
-        assert_eq!(harm(&outcome.stdout.replace('\t', " ")), None, "{options}");
+        assert!(own > 5, "{own} errors of its own");
+        assert_eq!(harm(&gateway.urls.join("\n")), None, "{options}");
+        assert_eq!(harm(&gateway.end().stderr), None, "{options}");
     }
 }
 

@@ -110,13 +110,19 @@ fn what_is_no_json_is_called_what_it_is() {
     }
 }
 
-/// 304 answers a condition, which a login has not.
+/// 304 answers a conditional request, and a login makes none.
 #[test]
 fn what_leads_nowhere_is_no_redirect() {
-    let answer = Reply::Bytes(b"HTTP/1.1 304 Not Modified\r\n\r\n".to_vec());
-    let server = Server::start(vec![answer]);
-    let outcome = demo::of("zeev").machine(&server.url()).run("login zeev");
-    outcome.fails(6, &["answered HTTP 304"]);
+    for (status, words) in [
+        (300, "redirected without saying where"),
+        (304, "answered HTTP 304"),
+        (305, "redirected without saying where"),
+    ] {
+        let answer = format!("HTTP/1.1 {status} x\r\nContent-Length: 0\r\n\r\n");
+        let server = Server::start(vec![Reply::Bytes(answer.into_bytes())]);
+        let outcome = demo::of("zeev").machine(&server.url()).run("login zeev");
+        outcome.fails(6, &[words]);
+    }
 }
 
 #[test]

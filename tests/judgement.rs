@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::api::{TOKEN, logged_in, login, machine_at, ok, path};
-use crate::support::stored::{edit, from_now};
+use crate::support::stored::{edit, from_now, systems};
 use crate::support::{Machine, Reply, Server, at_once, canned, demo};
 
 const HTML: &str = "<html><head><title>401 Authorization Required</title></head></html>";
@@ -245,7 +245,7 @@ fn what_may_have_been_done_is_not_retryable() {
                 method,
                 "--json",
                 "--timeout",
-                "3",
+                "1",
             ];
             let outcome = machine.run_args(&line);
             assert_eq!(outcome.code, 5, "{shown}: {}", outcome.stderr);
@@ -330,7 +330,7 @@ fn what_php_prints_beside_or_in_place_of_an_answer_is_told() {
             failed,
         ),
     ] {
-        for system in ["gluo", "hellocloud", "systemsway", "broker", "zeev"] {
+        for system in systems() {
             let shown = format!("{system} {body}");
             let mut replies = vec![Reply::http(200, "text/html", &body)];
             // Gluocrm's session may be why.
@@ -711,7 +711,7 @@ fn logs_in(body: &str) -> bool {
 #[test]
 fn whoever_refuses_in_front_is_not_the_system() {
     for (name, answer) in between() {
-        for system in ["gluo", "hellocloud", "systemsway", "broker", "zeev"] {
+        for system in systems() {
             let own = !["gluo", "hellocloud"].contains(&system);
             let expected = match name {
                 "a page" | "a page behind white space" | "a firewall" if own => "refused",

@@ -9,6 +9,7 @@ use std::sync::{Arc, Barrier};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use crmauth::declaration::Placement;
+use crmauth::output::Format;
 use crmauth::secret::hex;
 use jiff::Timestamp;
 use md5::Digest;
@@ -20,19 +21,6 @@ use crate::support::machine::{installed, make_pipe, mode, set_mode, signal};
 use crate::support::sandbox::Servers;
 use crate::support::stored::{entry, expiring, first_login, five_at, purposes, read, systems};
 use crate::support::{Machine, Outcome, Reply, Server, canned, demo, zeev_at};
-
-const FORMATS: [&str; 10] = [
-    "plain",
-    "json",
-    "header",
-    "env",
-    "sh",
-    "fish",
-    "powershell",
-    "github",
-    "gitlab",
-    "azure",
-];
 
 /// A machine that knows Gluocrm at `server`.
 fn gluo_at(server: &Server) -> Machine {
@@ -155,13 +143,17 @@ fn no_detail_contains_a_secret() {
 #[test]
 fn every_system_in_every_format() {
     for system in systems() {
-        for format in FORMATS {
+        for format in Format::ALL.map(Format::name) {
             let mut machine = Machine::new();
             let github_env = machine.path("github");
             machine.set("GITHUB_ENV", &github_env.display().to_string());
             let outcome = machine.run(&format!("login {system} --sandbox -f {format}"));
             if format == "header" && demo::of(system).spec().placement != Placement::Bearer {
                 outcome.fails(2, &[system, "not in a header", "hint: use -f plain"]);
+                continue;
+            }
+            if format == "curl" && demo::of(system).spec().placement == Placement::Path {
+                outcome.fails(2, &[system, "in the path", "hint: `crmauth api"]);
                 continue;
             }
             let answer = outcome.answer();
@@ -186,6 +178,10 @@ fn every_system_in_every_format() {
                     );
                 }
                 "json" => check_json(system, &outcome.json()),
+                "curl" => {
+                    let option = answer.split(" = ").next().expect("an option");
+                    assert!(["header", "url-query"].contains(&option), "{answer}");
+                }
                 _ => {
                     let written = match format {
                         "github" => {

@@ -630,7 +630,7 @@ fn a_session_is_adopted_without_any_setting() {
             let adopted = adopt(&here, &elsewhere);
             assert_eq!(token(&here), adopted, "{system}");
             here.run(&format!("login {system}"))
-                .fails(2, &["error: ", &variable[..4]]);
+                .fails(2, &["error: ", &format!("{}_", system.to_uppercase())]);
             here.unset(&variable);
             let second = adopt(&here, &beyond);
             assert_ne!(second, adopted, "{system}");

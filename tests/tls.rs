@@ -14,7 +14,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use crate::broker;
-use crate::support::machine::{installed, signal};
+use crate::support::machine::{installed, make_pipe, signal};
 use crate::support::tls::Identity;
 use crate::support::{Machine, Reply, Server, at_once};
 
@@ -900,8 +900,7 @@ fn a_bundle_that_is_a_pipe_without_a_writer_stops_no_signal() {
         let server = Server::start_tls(root(|_| {}).serve(&[]), Vec::new());
         let mut machine = broker::DEMO.machine(&server.url());
         let pipe = machine.path("pipe");
-        let made = Command::new("mkfifo").arg(&pipe).status();
-        assert!(made.expect("mkfifo").success());
+        make_pipe(&pipe);
         machine.set("SSL_CERT_FILE", pipe.to_str().expect("UTF-8"));
         let child = machine.start(machine.command(&["login", "broker"]));
         // It opens once there is a reader, who waits.

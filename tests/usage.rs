@@ -3,6 +3,7 @@
 use std::process::{Command, Stdio};
 
 use crmauth::error::EXIT_CODES;
+use crmauth::output::Format;
 use serde_json::{Value, json};
 
 use crate::support::harm::HOSTILE;
@@ -109,18 +110,7 @@ fn every_verbs_help_names_its_options() {
             assert!(text.lines().all(|line| !line.contains('\u{1b}')), "{text}");
         }
     }
-    for format in [
-        "plain",
-        "json",
-        "header",
-        "env",
-        "sh",
-        "fish",
-        "powershell",
-        "github",
-        "gitlab",
-        "azure",
-    ] {
+    for format in Format::ALL.map(Format::name) {
         assert!(
             machine.run("login --help").answer().contains(format),
             "no {format}"

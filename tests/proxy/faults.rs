@@ -102,13 +102,12 @@ fn whatever_stands_between_passes_and_costs_no_session() {
                 let body = (method == "POST").then(|| b"a=1".to_vec());
                 let reply = gateway.send(method, path(system), &[], body);
                 assert_eq!(reply.status, row.status, "{what}: {:?}", reply.body);
-                if matches!(&row.reply, Reply::Bytes(_)) {
-                    let Reply::Bytes(bytes) = &row.reply else {
-                        unreachable!()
-                    };
-                    assert!(bytes.ends_with(&reply.body), "{what}");
-                } else {
-                    error(&reply);
+                match &row.reply {
+                    Reply::Bytes(bytes) => {
+                        let end = bytes.windows(4).position(|at| at == b"\r\n\r\n");
+                        assert_eq!(reply.body, bytes[end.expect("a head") + 4..], "{what}");
+                    }
+                    _ => drop(error(&reply)),
                 }
             }
             server.push([ok("still")]);

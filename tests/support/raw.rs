@@ -33,6 +33,13 @@ impl Reply {
             .map(|(_, value)| value.as_str())
     }
 
+    /// All values of a header.
+    pub fn all(&self, name: &str) -> Vec<&str> {
+        let headers = self.headers.iter();
+        let own = headers.filter(|(known, _)| known.eq_ignore_ascii_case(name));
+        own.map(|(_, value)| value.as_str()).collect()
+    }
+
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.body).expect("UTF-8")
     }
