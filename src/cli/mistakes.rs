@@ -10,7 +10,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use super::manner::{colored, language, locale, runner};
 use super::translate::translated;
 use super::{Cli, Verb};
-use crate::command::{Color, Refused, exec};
+use crate::command::{Color, Refused, exec, missing_argument};
 use crate::error::{Cause, Error, error};
 use crate::i18n::{self, Lang, Text, tr};
 use crate::output::Format;
@@ -143,11 +143,9 @@ fn usage(error: &clap::Error, words: &Words<'_>) -> Error {
             "no option accepts a secret, because others could read it; set it in the environment or .env, as `crmauth providers` shows"
         ),
         (Some(word), ..) => tr!("did you mean `{word}`?", word),
-        (None, Some(verb), Some(form)) => tr!(
-            "write it as `{form}`; `crmauth {verb} --help` shows more",
-            form,
-            verb
-        ),
+        (None, Some(verb), Some(form)) => {
+            return missing_argument(&context(error, ContextKind::InvalidArg), &form, verb);
+        }
         (None, Some(verb), None) => tr!("`crmauth {verb} --help` shows the options", verb),
         (None, None, _) => tr!("`crmauth --help` shows the options"),
     };
@@ -200,9 +198,6 @@ fn sentence(error: &clap::Error) -> Text {
     let argument = context(error, ContextKind::InvalidArg);
     let value = context(error, ContextKind::InvalidValue);
     match error.kind() {
-        ErrorKind::MissingRequiredArgument => {
-            tr!("a required argument is missing: {argument}", argument)
-        }
         ErrorKind::UnknownArgument => tr!("unexpected argument '{argument}' found", argument),
         ErrorKind::InvalidSubcommand => {
             let name = context(error, ContextKind::InvalidSubcommand);

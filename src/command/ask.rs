@@ -3,9 +3,9 @@
 mod keep;
 mod question;
 
-use super::Run;
+use super::{Run, missing_argument};
 use crate::declaration::{Credentials, Field, Kind, Target};
-use crate::error::{Cause, Error, Result, error};
+use crate::error::{Cause, Error, Result};
 use crate::i18n::{Text, and, tr};
 use crate::lifecycle::Services;
 use crate::provider;
@@ -265,10 +265,8 @@ pub(super) async fn which(run: &Run<'_>, sources: &Sources) -> Result<Target> {
             return Ok(targets.swap_remove(place));
         }
     }
-    Err(error!(
-        Usage, "a required argument is missing: {argument}", argument = "<TARGET>...";
-        hint "write it as `{form}`; `crmauth {verb} --help` shows more", form = "crmauth login <TARGET>...", verb = "login"
-    ))
+    let form = "crmauth login <TARGET>...";
+    Err(missing_argument("<TARGET>...", form, "login"))
 }
 
 /// Why nobody can be asked.

@@ -26,7 +26,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, StringValueParser, Type
 use clap::{Arg, ArgAction, ValueEnum};
 
 use crate::declaration::Target;
-use crate::error::{Result, error};
+use crate::error::{Error, Result, error};
 use crate::http::{Http, Proxies};
 use crate::i18n::{Lang, Text, tr};
 use crate::lifecycle::Services;
@@ -351,6 +351,14 @@ pub fn duration(seconds: i64) -> String {
         120..=7199 => format!("{}min", seconds / 60),
         _ => format!("{}h", seconds / 3600),
     }
+}
+
+/// The error for an argument that a verb must have; `form` is how the verb is written.
+pub fn missing_argument(argument: &str, form: &str, verb: &str) -> Error {
+    error!(
+        Usage, "a required argument is missing: {argument}", argument;
+        hint "write it as `{form}`; `crmauth {verb} --help` shows more", form, verb
+    )
 }
 
 /// The help of an argument that names a target.
