@@ -675,7 +675,7 @@ fn a_store_that_cannot_be_written_costs_a_warning_only() {
         );
         outcome.says(&[
             "the session is not stored",
-            "cannot be had again but by a login that ends it",
+            "another one takes a new login, which ends it",
         ]);
         assert!(!outcome.stdout.is_empty());
         machine.run("token zeev --cached").fails(3, &[]);
