@@ -116,12 +116,11 @@ impl Report {
     async fn line_of(&self, question: Text, shown: bool) -> Result<Option<Secret>> {
         let _hold = self.hold();
         // Whatever ends the wait, the terminal is as it was.
-        let _modes = Modes::keep(shown);
-        let read = if shown { seen } else { unseen };
+        let _modes = Modes::keep();
         let question = folded(&self.words(&question));
         self.write(&[&self.styled(style::BOLD, &question), " "].concat());
         // Nothing can stop a read from the terminal: a thread waits, not we.
-        let answer = interruptible(None, async { Ok(apart(read).await) }).await;
+        let answer = interruptible(None, async { Ok(apart(move || typed(shown)).await) }).await;
         let answer = answer.inspect_err(|_| self.line(""))?;
         let line = |line: Zeroizing<String>| line.trim_end_matches(['\r', '\n']).to_owned();
         match answer.flatten() {
@@ -142,10 +141,10 @@ pub(super) fn folded(text: &str) -> String {
     }
 }
 
-/// Reads a line and shows it letter by letter. The terminal itself would show all that is pasted: the next lines too, in
-/// which a secret may stand.
+/// Reads a line, and shows it letter by letter where it is to be `shown`. The terminal itself would show all that is
+/// pasted: the next lines too, in which a secret may stand.
 #[cfg(unix)]
-fn seen() -> std::io::Result<Option<Zeroizing<String>>> {
+fn typed(shown: bool) -> std::io::Result<Option<Zeroizing<String>>> {
     let stdin = std::io::stdin();
     let mut line = Zeroizing::new(Vec::with_capacity(4096));
     let mut byte = [0];
@@ -153,24 +152,28 @@ fn seen() -> std::io::Result<Option<Zeroizing<String>>> {
         if rustix::io::read(&stdin, &mut byte)? == 0 {
             return Ok(None);
         }
-        let mut shown = Zeroizing::new(Vec::new());
+        let mut echo = Zeroizing::new(Vec::new());
         match byte[0] {
             b'\r' | b'\n' => break,
             // The terminal keeps an end that came before the question as a zero.
             0 | END if line.is_empty() => return Ok(None),
-            BACKSPACE | DELETE => erase(&mut line, &mut shown),
-            CLEAR => (0..line.len()).for_each(|_| erase(&mut line, &mut shown)),
+            BACKSPACE | DELETE => erase(&mut line, &mut echo),
+            CLEAR => (0..line.len()).for_each(|_| erase(&mut line, &mut echo)),
             0..b' ' => {}
             letter => {
                 line.push(letter);
-                shown.push(letter);
+                echo.push(letter);
             }
         }
-        let _ = std::io::stderr().lock().write_all(&shown);
+        if shown {
+            let _ = std::io::stderr().lock().write_all(&echo);
+        }
     }
     let line = String::from_utf8(std::mem::take(&mut *line));
     let line = line.map_err(|_| std::io::Error::from(ErrorKind::InvalidData))?;
-    let _ = std::io::stderr().lock().write_all(b"\n");
+    if shown {
+        let _ = std::io::stderr().lock().write_all(b"\n");
+    }
     Ok(Some(Zeroizing::new(line)))
 }
 
@@ -194,23 +197,19 @@ const CLEAR: u8 = 21;
 #[cfg(unix)]
 const DELETE: u8 = 127;
 
-#[cfg(not(unix))]
-fn seen() -> std::io::Result<Option<Zeroizing<String>>> {
+#[cfg(windows)]
+fn typed(shown: bool) -> std::io::Result<Option<Zeroizing<String>>> {
+    if !shown {
+        let config = rpassword::ConfigBuilder::new().output_discard();
+        return match rpassword::read_password_with_config(config.build()) {
+            Ok(line) => Ok(Some(Zeroizing::new(line))),
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(None),
+            Err(error) => Err(error),
+        };
+    }
     let mut line = Zeroizing::new(String::with_capacity(4096));
     let read = std::io::BufRead::read_line(&mut std::io::stdin().lock(), &mut line)?;
     Ok((read > 0).then_some(line))
-}
-
-fn unseen() -> std::io::Result<Option<Zeroizing<String>>> {
-    let config = rpassword::ConfigBuilder::new().output_discard();
-    // The terminal that was looked at, not whichever the process may have besides.
-    #[cfg(unix)]
-    let config = config.input_file_path("/dev/stdin");
-    match rpassword::read_password_with_config(config.build()) {
-        Ok(line) => Ok(Some(Zeroizing::new(line))),
-        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 /// Drops what waits to be read at the terminal. Of pasted lines one is meant: the others answer no question, and the
@@ -230,15 +229,14 @@ static ASKING: Mutex<Option<[Termios; 2]>> = Mutex::new(None);
 
 #[cfg(unix)]
 impl Modes {
-    /// From here on nothing that is typed shows; where it is to be `shown`, it comes letter by letter.
-    fn keep(shown: bool) -> Self {
+    /// From here on nothing that is typed shows by itself, and it comes letter by letter.
+    fn keep() -> Self {
         let modes = tcgetattr(std::io::stdin()).ok();
         static WATCHED: Once = Once::new();
         WATCHED.call_once(show_while_stopped);
         *lock() = modes.clone().map(|modes| {
             let mut asking = modes.clone();
-            asking.local_modes -= LocalModes::ECHO;
-            asking.local_modes.set(LocalModes::ICANON, !shown);
+            asking.local_modes -= LocalModes::ECHO | LocalModes::ICANON;
             asking.special_codes[SpecialCodeIndex::VMIN] = 1;
             asking.special_codes[SpecialCodeIndex::VTIME] = 0;
             [modes, asking]
@@ -297,7 +295,7 @@ struct Modes;
 
 #[cfg(not(unix))]
 impl Modes {
-    fn keep(_: bool) -> Self {
+    fn keep() -> Self {
         Self
     }
 }
