@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::api::{TOKEN, logged_in, login, machine_at, ok, path};
-use crate::support::stored::{edit, from_now, systems};
+use crate::support::stored::{cached, edit, from_now, systems};
 use crate::support::{Machine, Reply, Server, at_once, canned, demo};
 
 const HTML: &str = "<html><head><title>401 Authorization Required</title></head></html>";
@@ -26,14 +26,6 @@ fn warnings(bytes: usize) -> String {
 
 fn json_reply(status: u16, body: &Value) -> Reply {
     Reply::json(status, body.to_string())
-}
-
-fn cached(machine: &Machine, system: &str) -> String {
-    machine
-        .run(&format!("token {system} --cached"))
-        .answer()
-        .trim_end()
-        .to_owned()
 }
 
 /// A POST with a session and what else it takes.

@@ -13,7 +13,7 @@ mod simulation;
 use crate::support::machine::Machine;
 use crate::support::redis::{Redis, shares};
 use crate::support::sandbox::Servers;
-use crate::support::stored::{five_at, purposes};
+use crate::support::stored::{five_at, logins};
 
 /// A machine that knows every system and shares a store.
 fn sharing(servers: &Servers, url: &str) -> Machine {
@@ -25,14 +25,6 @@ fn sharing(servers: &Servers, url: &str) -> Machine {
 /// The sandbox with this machine's clock, and a real server that gives rights.
 fn fleet() -> Option<(Servers, Redis)> {
     Some((Servers::start(), Redis::start()?.settled()))
-}
-
-/// How many logins the servers have seen.
-fn logins(servers: &Servers) -> usize {
-    purposes(servers, 0)
-        .into_iter()
-        .filter(|purpose| *purpose == "login")
-        .count()
 }
 
 /// The token of a run that went well and had nothing to say about it.

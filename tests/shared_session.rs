@@ -1,36 +1,18 @@
 //! One session in many hands: requests that wait for each other, a death under all of them, and states in which no logout
 //! ends it.
 
-use crmauth::sandbox::{Errors, Event, Gluo, Version};
+use crmauth::sandbox::{Errors, Gluo, Version};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::support::raw::{self, Request};
 use crate::support::sandbox::{EPOCH, Servers};
-use crate::support::stored::{edit, five_at, from_now};
+use crate::support::stored::{cached, edit, five_at, from_now, logins};
 use crate::support::{Machine, at_once};
 use crate::token::Crowd;
 
 const CREATE: &str =
     "operation=create&elementType=Leads&element={\"lastname\":\"L\",\"assigned_user_id\":\"19x1\"}";
-
-fn cached(machine: &Machine, target: &str) -> String {
-    let outcome = machine.run(&format!("token {target} --cached"));
-    outcome.answer().trim_end().to_owned()
-}
-
-/// How many logins the servers have seen.
-fn logins(servers: &Servers) -> usize {
-    let logs_in = |event: &Event| {
-        let body = String::from_utf8_lossy(&event.body);
-        body.contains("operation=login") || event.path.ends_with("access_token")
-    };
-    servers
-        .events()
-        .iter()
-        .filter(|event| logs_in(event))
-        .count()
-}
 
 /// One more machine that knows the servers, whose clock stays where it is.
 fn another(servers: &Servers) -> Machine {

@@ -3,8 +3,8 @@
 
 use super::{Gateway, error};
 use crate::api::{TOKEN, logged_in, login, ok, path};
-use crate::support::stored::systems;
-use crate::support::{Machine, Reply, demo};
+use crate::support::stored::{cached, systems};
+use crate::support::{Reply, demo};
 
 const PAGE: &str = "<html><head><title>Sign in</title></head></html>";
 
@@ -80,11 +80,6 @@ fn rows() -> Vec<Row> {
         row("503", page(503, &[("Retry-After", "9")]), 503),
         row("504", page(504, &[]), 504),
     ]
-}
-
-fn cached(machine: &Machine, system: &str) -> String {
-    let outcome = machine.run(&format!("token {system} --cached"));
-    outcome.answer().trim_end().to_owned()
 }
 
 #[test]

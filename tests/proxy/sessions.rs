@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Gateway, answer, error};
 use crate::api::{logged_in, login, machine_at, ok, path};
 use crate::support::sandbox::Servers;
-use crate::support::stored::{edit, five_at, from_now, purpose, systems};
+use crate::support::stored::{cached, edit, five_at, from_now, logins, systems};
 use crate::support::{Machine, Reply, Server, at_once, demo};
 
 /// What a dead session gets, and what the question whether it is one gets, where that is asked.
@@ -18,11 +18,6 @@ fn death(system: &str) -> Vec<Reply> {
         .into_iter()
         .chain(asked.then(|| demo.dead()))
         .collect()
-}
-
-fn cached(machine: &Machine, system: &str) -> String {
-    let outcome = machine.run(&format!("token {system} --cached"));
-    outcome.answer().trim_end().to_owned()
 }
 
 #[test]
@@ -43,11 +38,7 @@ fn fifty_clients_over_an_empty_store_are_one_login() {
             let status = gateway.get(path).status;
             assert!([200, 404].contains(&status), "{system}: {status}");
         });
-        let logins = servers
-            .events()
-            .into_iter()
-            .filter(|event| event.method == "POST" && purpose(event) == "login");
-        assert_eq!(logins.count(), 1, "{system}");
+        assert_eq!(logins(&servers), 1, "{system}");
         let said = gateway.end().stderr;
         assert_eq!(
             said.matches(", new session\n").count(),

@@ -147,3 +147,18 @@ pub fn first_login(system: &str) -> &'static [&'static str] {
 pub fn under(machine: &Machine, program: &[&str], arguments: &[&str]) -> Command {
     wrapped(&machine.command(arguments), program)
 }
+
+/// The token that the store has of a target.
+#[track_caller]
+pub fn cached(machine: &Machine, target: &str) -> String {
+    let outcome = machine.run(&format!("token {target} --cached"));
+    outcome.answer().trim_end().to_owned()
+}
+
+/// How many logins there were.
+pub fn logins(servers: &Servers) -> usize {
+    purposes(servers, 0)
+        .into_iter()
+        .filter(|purpose| *purpose == "login")
+        .count()
+}
