@@ -19,12 +19,10 @@ pub static DEMO: Demo = Demo {
     first: &[],
     answer: r#"{"CodigoRetorno":1,"MensagemRetorno":"OK","Expires_In":3600,"Access_Token":TOKEN,"Token_Type":"Bearer"}"#,
     dead: (401, "{}"),
-    purpose: |event| {
-        if event.path == "/api/Autenticacao/login" {
-            "partner"
-        } else {
-            "login"
-        }
+    purpose: |event| match event.path.as_str() {
+        "/api/Autenticacao/login" => "partner",
+        path if path.ends_with("/login") && event.method == "POST" => "login",
+        _ => "ask",
     },
     first_login: &["partner", "login"],
     alive: |host, token| {

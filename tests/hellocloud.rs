@@ -23,10 +23,10 @@ pub static DEMO: Demo = Demo {
         401,
         r#"{"error":"access_denied","hint":"Access token has been revoked"}"#,
     ),
-    purpose: |event| match event.method.as_str() {
-        _ if String::from_utf8_lossy(&event.body).contains("refresh_token") => "renew",
-        "POST" => "login",
-        _ => "ask",
+    purpose: |event| match String::from_utf8_lossy(&event.body) {
+        _ if !event.path.ends_with("access_token") => "ask",
+        body if body.contains("refresh_token") => "renew",
+        _ => "login",
     },
     first_login: &["login"],
     alive: |host, token| raw::get(host, "/Api/V8/current-user", Some(token)).status == 200,
