@@ -320,8 +320,14 @@ fn a_session_that_is_dead_and_one_that_is_alive() {
 fn a_clock_that_is_wrong() {
     let challenge =
         json!({ "token": "c0ffee", "serverTime": 1_795_000_000, "expireTime": 1_795_000_300 });
-    for (hours, words) in [(2, "behind the server's"), (-2, "ahead of the server's")] {
-        let then = Timestamp::now() + SignedDuration::from_hours(hours);
+    for (minutes, words) in [
+        (11, "is 10min behind the server's"),
+        (-11, "is 11min ahead of the server's"),
+        (6 * 60 + 1, "is 6h behind the server's"),
+        (2 * 1440 + 1, "is 2 days behind the server's"),
+        (-400 * 1440, "is 400 days ahead of the server's"),
+    ] {
+        let then = Timestamp::now() + SignedDuration::from_mins(minutes);
         let date = then.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
         let Reply::Bytes(bytes) = no_session() else {
             panic!("an answer in whole")

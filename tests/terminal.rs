@@ -249,7 +249,7 @@ fn what_went_well_is_told_to_a_person_only() {
         "{zeev}"
     );
     assert!(
-        zeev.contains("Z (9min), ") && zeev.ends_with(&place),
+        zeev.contains(" UTC (9min), ") && zeev.ends_with(&place),
         "{zeev}"
     );
     let narrow = run(&machine, 40, "login zeev").output;
@@ -285,6 +285,32 @@ fn what_went_well_is_told_to_a_person_only() {
         "{}",
         left.output
     );
+}
+
+#[test]
+fn an_end_is_told_by_the_readers_clock_and_to_machines_in_utc() {
+    if !installed("setsid") {
+        return;
+    }
+    let servers = Servers::start();
+    let mut machine = five_at(&servers);
+    for (zone, minutes, name) in [
+        ("", 0, "UTC"),
+        ("<-03>3", -180, "-03"),
+        ("IST-5:30", 330, "IST"),
+        ("no/such/zone", 0, "UTC"),
+    ] {
+        machine.set("TZ", zone);
+        let left = run(&machine, 400, "login zeev");
+        let json = machine.run("token zeev -f json").answer().to_owned();
+        let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+        let end = json["expires_at"].as_str().expect("a time");
+        assert!(end.ends_with('Z'), "{zone}: {end}");
+        let end: jiff::Timestamp = end.parse().expect("a time");
+        let there = end + jiff::SignedDuration::from_mins(minutes);
+        let there = there.strftime("%Y-%m-%d %H:%M");
+        left.line(&format!(", until {there} {name} (9min), "));
+    }
 }
 
 #[test]

@@ -700,8 +700,8 @@ fn token_never_replaces_a_live_single_seat_and_login_says_that_it_does() {
     assert_eq!(token(&machine, "token systemsway --min-ttl 86400"), first);
     let since = read(&entry(&machine))["obtained_at"]
         .as_str()
-        .expect("a time")[..19]
-        .to_owned();
+        .expect("a time")[..16]
+        .replace('T', " ");
     let outcome = machine.run("login systemsway");
     assert_eq!(
         (outcome.code, warnings(&outcome).len()),

@@ -9,12 +9,11 @@ use jiff::Timestamp;
 
 use super::ask::{self, Guide};
 use super::delivery::{Delivery, Prepared};
-use super::{AT_ONCE, Refused, Run, TargetName, duration, seconds_or_none, target_help, targets};
+use super::{AT_ONCE, Refused, Run, TargetName, seconds_or_none, target_help, targets};
 use crate::declaration::Target;
 use crate::error::{Result, error};
-use crate::i18n::{Text, tr};
+use crate::i18n::{Text, local, span, tr};
 use crate::lifecycle::{Account, Active, Services, Want, role};
-use crate::output;
 use crate::settings::Sources;
 
 /// How often a person may change what was typed after a failure: one login each, and some servers lock an account soon.
@@ -167,8 +166,8 @@ fn told(login: &Active<'_>) -> Text {
     };
     let until = match session.expires_at {
         Some(end) => {
-            let left = duration(end.duration_since(Timestamp::now()).as_secs().max(0));
-            tr!("until {end} ({left})", end = output::time(end), left)
+            let left = span(end.duration_since(Timestamp::now()).as_secs().max(0));
+            tr!("until {end} ({left})", end = local(end), left)
         }
         None => tr!("until it is idle for some time"),
     };

@@ -344,15 +344,6 @@ pub fn seconds_or_none(text: &str) -> std::result::Result<Duration, Refused> {
     }
 }
 
-/// Seconds as a person says them.
-pub fn duration(seconds: i64) -> String {
-    match seconds {
-        0..=119 => format!("{seconds}s"),
-        120..=7199 => format!("{}min", seconds / 60),
-        _ => format!("{}h", seconds / 3600),
-    }
-}
-
 /// The error for an argument that a verb must have; `form` is how the verb is written.
 pub fn missing_argument(argument: &str, form: &str, verb: &str) -> Error {
     error!(

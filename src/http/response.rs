@@ -15,7 +15,7 @@ use super::header::{
 };
 use super::stream::Rest;
 use crate::error::{Cause, Error, Result};
-use crate::i18n::{Text, tr};
+use crate::i18n::{Text, span, tr};
 
 pub use super::json::Json;
 
@@ -278,8 +278,8 @@ impl Response {
         }
         match (error.cause, self.retry_after) {
             (Cause::RateLimited | Cause::Unavailable, Some(seconds)) => error.hint(tr!(
-                "the server asks you to wait {seconds} s before the next try",
-                seconds
+                "the server asks you to wait {pause} before the next try",
+                pause = span(i64::try_from(seconds).unwrap_or(i64::MAX))
             )),
             _ => error,
         }

@@ -6,10 +6,12 @@
 
 mod catalogue;
 mod lang;
+mod time;
 
 use std::fmt::Display;
 
 pub use lang::Lang;
+pub use time::{local, span};
 
 /// A sentence, or a part of one, in no language yet. [`tr!`] makes it and [`Text::render`] alone gives its words:
 /// a text has no `Display`, so that none gets into a `format!` where it would stay English.

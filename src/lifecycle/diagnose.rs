@@ -13,7 +13,7 @@ use crate::error::{Cause, Error, Result, error};
 use crate::files;
 use crate::http::response::{self, Response};
 use crate::http::{Channel, Request};
-use crate::i18n::{Text, tr};
+use crate::i18n::{Text, span, tr};
 use crate::provider::{self, Context, Life, Match, Provider, System};
 
 /// A clock that is off by more than this explains what goes wrong with sessions.
@@ -222,15 +222,15 @@ fn compare_clocks(server: Option<Timestamp>) -> Result<()> {
     if ahead.abs() <= SKEW {
         return Ok(());
     }
-    let minutes = ahead.abs().as_mins();
+    let skew = span(ahead.abs().as_secs());
     let error = match ahead.is_positive() {
         true => error!(
             Clock,
-            "this machine's clock is {minutes} min behind the server's", minutes
+            "this machine's clock is {skew} behind the server's", skew
         ),
         false => error!(
             Clock,
-            "this machine's clock is {minutes} min ahead of the server's", minutes
+            "this machine's clock is {skew} ahead of the server's", skew
         ),
     };
     Err(error.hint(tr!(

@@ -8,7 +8,7 @@ use super::account::Account;
 use super::obtain::Active;
 use crate::declaration::{Ageing, Renewal};
 use crate::error::{Error, Result};
-use crate::i18n::{Text, tr};
+use crate::i18n::{Text, span, tr};
 use crate::provider::Life;
 use crate::session::Session;
 use crate::store::{Entry, Found};
@@ -69,10 +69,10 @@ impl Stale {
             }
             Self::NoEnd => tr!("the stored session's end is unknown"),
             Self::Expired => tr!("the stored session has expired"),
-            Self::Expiring(left) => tr!("the stored session expires in {left} s", left),
+            Self::Expiring(left) => tr!("the stored session expires in {left}", left = span(left)),
             Self::Unseen(since) => tr!(
-                "the stored session was last seen alive {since} s ago",
-                since
+                "the stored session was last seen alive {since} ago",
+                since = span(since)
             ),
             Self::Suspect => tr!("the stored session may have ended"),
             Self::Dead => tr!("the server says that the stored session is dead"),

@@ -10,7 +10,7 @@ use super::account::Account;
 use super::freshness::{Stale, Verdict};
 use crate::declaration::Renewal;
 use crate::error::{Cause, Error, Pending, Result};
-use crate::i18n::tr;
+use crate::i18n::{span, tr};
 use crate::provider::{Context, Life, LoginError, Provider, Renewed};
 use crate::session::Session;
 use crate::store::{Entry, Lock, Waited, Written};
@@ -180,8 +180,8 @@ impl<'a> Account<'a> {
         let left = end.duration_since(Timestamp::now()).as_secs();
         if u64::try_from(left).is_ok_and(|left| left < min_ttl.as_secs()) {
             self.warn(tr!(
-                "the server's sessions last {left} s, less than --min-ttl {min_ttl}",
-                left,
+                "the server's sessions last {left}, less than --min-ttl {min_ttl}",
+                left = span(left),
                 min_ttl = min_ttl.as_secs()
             ));
         }

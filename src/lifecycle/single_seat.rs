@@ -2,8 +2,7 @@
 
 use super::obtain::Attempt;
 use crate::error::{Cause, Error};
-use crate::i18n::tr;
-use crate::output;
+use crate::i18n::{local, tr};
 use crate::store::Entry;
 
 impl Attempt<'_> {
@@ -37,7 +36,7 @@ impl Attempt<'_> {
         self.account.warn(tr!(
             "this ended the session of {since} that was stored in {place}; `crmauth token {target}` would have \
              shared it",
-            since = output::time(old.session.obtained_at),
+            since = local(old.session.obtained_at),
             place = self.account.store().place(),
             target = self.account.target()
         ));

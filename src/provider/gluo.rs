@@ -17,7 +17,7 @@ use crate::declaration::{Ageing, Kind, Need, Pages, Placement, Query, Spec, fiel
 use crate::error::{Cause, Error, Result, error};
 use crate::http::response::{self, Json, Response};
 use crate::http::{Effect, Request, random_part};
-use crate::i18n::tr;
+use crate::i18n::{span, tr};
 use crate::secret::{Fields, md5_hex, percent};
 use crate::session::Session;
 
@@ -444,15 +444,10 @@ fn note_skew(context: &Context<'_>, challenge: &Json) {
     let ahead = server.saturating_sub(Timestamp::now().as_second());
     let seconds = ahead.saturating_abs();
     if seconds > SKEW {
+        let skew = span(seconds);
         let text = match ahead > 0 {
-            true => tr!(
-                "the server's clock is {seconds} s ahead of this machine's",
-                seconds
-            ),
-            false => tr!(
-                "the server's clock is {seconds} s behind this machine's",
-                seconds
-            ),
+            true => tr!("the server's clock is {skew} ahead of this machine's", skew),
+            false => tr!("the server's clock is {skew} behind this machine's", skew),
         };
         let target = &context.settings.target;
         context.channel.report.note(Some(target), text);

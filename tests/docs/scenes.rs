@@ -218,21 +218,22 @@ fn body(text: &str) -> String {
     }
 }
 
-/// Times of this run as one that always was.
+/// Times of this run as one that always was, by the clocks of machines and of people.
 fn timeless(text: &str) -> String {
-    let is_time = |text: &str| {
-        let shape: String = text
-            .chars()
-            .map(|c| if c.is_ascii_digit() { '0' } else { c })
-            .collect();
-        shape == "0000-00-00T00:00:00Z"
+    const TIMES: [(&str, &str); 2] = [
+        ("0000-00-00T00:00:00Z", "2026-11-20T12:00:00Z"),
+        ("0000-00-00 00:00 UTC", "2026-11-20 09:00 -03"),
+    ];
+    let always = |text: &str| {
+        let shape = text.replace(|c: char| c.is_ascii_digit(), "0");
+        TIMES.iter().find(|(time, _)| shape == *time)
     };
     let mut result = String::new();
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
-        match rest.get(..20).filter(|text| is_time(text)) {
-            Some(_) => {
-                result.push_str("2026-11-20T12:00:00Z");
+        match rest.get(..20).and_then(always) {
+            Some((_, time)) => {
+                result.push_str(time);
                 rest = &rest[20..];
             }
             None => {

@@ -38,8 +38,9 @@ fn a_cookie_is_no_session() {
 #[test]
 fn a_servers_clock_that_is_off() {
     for (skew, way) in [
-        (3600, "s ahead of this machine's"),
-        (-3600, "s behind this machine's"),
+        (3660, "61min ahead of this machine's"),
+        (-3600, "60min behind this machine's"),
+        (-400_000, "4 days behind this machine's"),
     ] {
         Row::new(42)
             .at([steps::named("gluo's challenge")])

@@ -529,7 +529,7 @@ fn a_server_that_is_away() {
         .brief()
         .fault(|_| Reply::with_headers(503, &[("Retry-After", "3600")], ""))
         .exit(5)
-        .says(&["the server asks you to wait 3600 s before the next try"])
+        .says(&["the server asks you to wait 60min before the next try"])
         .suspect()
         .check();
 }

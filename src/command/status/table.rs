@@ -1,8 +1,7 @@
 //! The rows as a table for people.
 
-use super::super::duration;
 use super::row::Row;
-use crate::i18n::{Text, tr};
+use crate::i18n::{Text, span, tr};
 use crate::report::Report;
 use crate::secret::foreign::printable;
 use crate::settings::Origin;
@@ -54,7 +53,7 @@ fn cells(row: &Row<'_>, report: &Report) -> [String; COLUMNS] {
     let cells = [
         target,
         report.words(&row.state.text()),
-        row.seconds_left().map(duration).unwrap_or_default(),
+        report.words(&row.seconds_left().map(span).unwrap_or_default()),
         row.user().unwrap_or_default().to_owned(),
         row.url().unwrap_or_default(),
         row.fingerprint().unwrap_or_default(),
