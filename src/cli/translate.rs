@@ -40,8 +40,10 @@ fn command(mut command: Command, words: Words<'_>) -> Command {
         command = command.after_help(lines.join("\n"));
     }
     let on_top = command.has_subcommands();
-    let ids = command.get_arguments().map(|arg| arg.get_id().clone());
-    for id in ids.collect::<Vec<_>>() {
+    // `mut_arg` moves an argument to the end, and headings come in the order of their arguments.
+    let options = command.get_arguments().filter(|arg| !arg.is_positional());
+    let ids = command.get_positionals().chain(options);
+    for id in ids.map(|arg| arg.get_id().clone()).collect::<Vec<_>>() {
         command = command.mut_arg(id, |arg| argument(arg, on_top, words));
     }
     let verbs = command
@@ -78,6 +80,10 @@ fn argument(arg: Arg, on_top: bool, words: Words<'_>) -> Arg {
             help.push_str(&format!(" [{}: {}]", fixed(name, words), list.join(", ")));
         }
     }
+    let arg = match arg.get_index() {
+        Some(index) => arg.display_order(index),
+        None => arg,
+    };
     arg.help(help)
         .help_heading(heading)
         .hide_default_value(true)
