@@ -100,7 +100,7 @@ exit_codes! {
     "3"             then "log in"        "no usable session, and not allowed to get one; `status`: a target has none, or nothing is configured",
     "4"             then "do not retry"  "the server refused the credentials, or the session",
     "5"             then "retry later"   "unreachable for now: DNS, connection, TLS, time-out, 408, 429, 502, 503, 504, 520 to 524, 530",
-    "6"             then "check the URL" "the server answered something other than its protocol says: HTML, a redirect, 404, cut JSON",
+    "6"             then "check the URL" "the server answered something other than its protocol says: HTML, a redirect, 404, truncated JSON",
     "7"             then "look"          "local storage: a file, the store, a lock, a full disk, a closed pipe",
     "125"           then "look"          "`exec`: crmauth failed, for any of the reasons above",
     "126, 127"      then "fix it"        "`exec`, `sandbox -- CMD`: CMD cannot be executed, or does not exist; else CMD's own code",

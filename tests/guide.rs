@@ -962,7 +962,10 @@ fn nobody_is_asked_where_nobody_is() {
     let mut machine = bare();
     machine.run("login gluo").fails(
         2,
-        &[names, "; nothing is asked because there is no terminal"],
+        &[
+            names,
+            "hint: nothing is asked because there is no terminal; ",
+        ],
     );
     let mut alone = wrapped(&machine.command(&["login", "gluo"]), &["setsid", "--wait"]);
     alone.stdin(Stdio::null());

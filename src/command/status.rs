@@ -27,7 +27,7 @@ use row::Row;
     and do not count.\n\n\
     Examples:\n  \
     crmauth status                           everything that is configured or stored; no network\n  \
-    crmauth status zeev                      one system, with the place of each setting\n  \
+    crmauth status zeev                      one system, and where each setting comes from\n  \
     crmauth status zeev --check              asks the server whether the session is alive\n  \
     crmauth status zeev --check --report zeev.json --login   what the server answers, ready for an issue"
 )]

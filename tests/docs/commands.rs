@@ -1,4 +1,4 @@
-//! The commands in documents are run, and the files that they link to exist.
+//! The commands in documents are run, what they link to exists, and none shows a session to other users.
 
 use super::{at, documents, portuguese, read};
 use crate::support::Machine;
@@ -40,23 +40,67 @@ fn commands_work_in_the_sandbox() {
 }
 
 #[test]
+fn snippets_in_other_languages_work_in_the_sandbox() {
+    let text = read("docs/scripts.md");
+    for (kind, program) in [("php", "php"), ("js", "node")] {
+        let (_, block) = text.split_once(&format!("```{kind}\n")).expect("a block");
+        let machine = Machine::new();
+        machine.write("snippet", block.split_once("```").expect("an end").0);
+        if installed(program) {
+            let outcome = machine.shell("sh", &format!("crmauth sandbox -q -- {program} snippet"));
+            assert_eq!(outcome.code, 0, "{kind}: {}", outcome.stderr);
+            assert!(!outcome.stdout.is_empty(), "{kind} printed nothing");
+        }
+    }
+}
+
+#[test]
+fn no_command_line_carries_a_session() {
+    for path in documents() {
+        for block in read(&path).split("```").skip(1).step_by(2) {
+            for line in block.lines() {
+                let arguments = line.rsplit_once("curl ").map_or("", |(_, rest)| rest);
+                assert!(!arguments.contains("TOKEN"), "{path}: {line}");
+            }
+        }
+    }
+}
+
+#[test]
 fn links_lead_somewhere() {
     let mut links = 0;
-    for path in documents()
-        .iter()
-        .flat_map(|path| [path.clone(), portuguese(path)])
-    {
+    let own = ["CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"].map(str::to_owned);
+    let both = documents().into_iter();
+    let both = both.flat_map(|path| [portuguese(&path), path]);
+    for path in both.chain(own) {
         let text = read(&path);
         let folder = at(&path).parent().expect("a folder").to_owned();
         for part in text.split("](").skip(1) {
             let link = part.split_once(')').expect("a link's end").0;
-            let file = link.split('#').next().unwrap_or_default();
-            if link.starts_with("http") || file.is_empty() {
+            if link.starts_with("http") {
                 continue;
             }
-            assert!(folder.join(file).exists(), "{path}: {link}");
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let other = if file.is_empty() {
+                at(&path)
+            } else {
+                folder.join(file)
+            };
+            assert!(other.exists(), "{path}: {link}");
+            if !anchor.is_empty() {
+                let other = std::fs::read_to_string(other).expect("a document");
+                let found = other.lines().filter_map(heading).any(|it| it == anchor);
+                assert!(found, "{path}: no heading for {link}");
+            }
             links += 1;
         }
     }
     assert!(links > 20, "{links} links");
+}
+
+/// A heading as a link names it.
+fn heading(line: &str) -> Option<String> {
+    let title = line.strip_prefix('#')?.trim_start_matches('#');
+    let title = title.trim().to_lowercase().replace(' ', "-");
+    Some(title.replace(|c: char| !c.is_alphanumeric() && !"-_".contains(c), ""))
 }

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crmauth::declaration::Ageing;
 use crmauth::error::EXIT_CODES;
-use crmauth::i18n::{Lang, Text};
+use crmauth::i18n::{Lang, Text, translation};
 use crmauth::output::Format;
 use crmauth::provider;
 
@@ -15,12 +15,13 @@ use crate::support::program;
 fn the_readmes_tables_are_those_of_the_declarations() {
     fill("README.pt-BR.md", |name| match name {
         "systems" => Some(systems(Lang::PtBr)),
+        "exit codes" => Some(exit_codes(Lang::PtBr)),
         _ => refused(name, "pt-BR"),
     });
     fill("README.md", |name| match name {
         "systems" => Some(systems(Lang::En)),
         "formats" => Some(formats()),
-        "exit codes" => Some(exit_codes()),
+        "exit codes" => Some(exit_codes(Lang::En)),
         _ => refused(name, "en"),
     });
 }
@@ -143,13 +144,35 @@ fn formats() -> String {
     table(&["Format", "What it is for"], rows)
 }
 
-fn exit_codes() -> String {
-    let rows = EXIT_CODES.iter().map(|(code, meaning, action)| {
-        vec![
-            (*code).to_owned(),
-            (*meaning).to_owned(),
-            (*action).to_owned(),
-        ]
+fn exit_codes(lang: Lang) -> String {
+    let head = match lang {
+        Lang::En => ["Code", "Meaning", "What a script does"],
+        Lang::PtBr => ["Código", "Significado", "O que o script faz"],
+    };
+    let rows = EXIT_CODES.iter().map(|(codes, meaning, action)| {
+        // The catalogue has the meaning as the help shows it, without marks of code.
+        let mut said = meaning.replace('`', "");
+        if let Some(translated) = translation(&said, lang) {
+            said = translated.to_owned();
+            for word in meaning.split('`').skip(1).step_by(2) {
+                said = said.replacen(word, &code(word), 1);
+            }
+        } else {
+            said = (*meaning).to_owned();
+        }
+        let action = match (lang, *action) {
+            (Lang::En, action) => action,
+            (_, "go on") => "continua",
+            (_, "look") => "investiga",
+            (_, "fix it") => "corrige",
+            (_, "log in") => "faz login",
+            (_, "do not retry") => "não tenta de novo",
+            (_, "retry later") => "tenta mais tarde",
+            (_, "check the URL") => "confere a URL",
+            (_, "stop") => "para",
+            (_, other) => panic!("not translated: {other}"),
+        };
+        vec![(*codes).to_owned(), said, action.to_owned()]
     });
-    table(&["Code", "Meaning", "What a script does"], rows)
+    table(&head, rows)
 }
