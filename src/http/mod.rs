@@ -45,7 +45,7 @@ pub use hyper::header::{
     self as headers, ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
 };
 pub use proxy_url::Proxies;
-pub use request::{Effect, Request, is_harmless};
+pub use request::{Effect, Request, authorization, is_harmless};
 pub use retry::random_part;
 pub use stream::{Part, Rest};
 pub use transcript::Transcript;

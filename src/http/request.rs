@@ -184,10 +184,7 @@ impl Request {
     /// Sends `Authorization: Bearer …`.
     #[must_use]
     pub fn bearer(self, token: &Secret) -> Self {
-        self.secret(token).header(
-            AUTHORIZATION,
-            Secret::new(["Bearer ", token.expose()].concat()),
-        )
+        self.secret(token).header(AUTHORIZATION, bearer(token))
     }
 
     /// Names a secret that is in the URL.
@@ -280,6 +277,15 @@ impl Request {
         *request.headers_mut() = headers;
         Ok(request)
     }
+}
+
+fn bearer(token: &Secret) -> Secret {
+    Secret::new(["Bearer ", token.expose()].concat())
+}
+
+/// The value of the `Authorization` that many requests carry.
+pub fn authorization(token: &Secret) -> Result<HeaderValue> {
+    sensitive(&bearer(token))
 }
 
 fn sensitive(value: &Secret) -> Result<HeaderValue> {

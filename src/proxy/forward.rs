@@ -3,7 +3,7 @@
 use ::url::form_urlencoded;
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ALLOW, AUTHORIZATION, CONNECTION, CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
 
 use super::Gateway;
@@ -155,7 +155,11 @@ impl<'a> Passing<'_, 'a> {
             false => Effect::Change,
         };
         let request = Request::new(self.method.clone(), url).effect(effect);
-        let headers = self.headers.clone();
+        let mut headers = self.headers.clone();
+        let authorization = held.and_then(|held| held.authorization.as_ref());
+        if let Some(value) = authorization {
+            headers.insert(AUTHORIZATION, value.clone());
+        }
         let request = match &mut self.body {
             Sent::Kept(bytes) => request.pass(headers, bytes.clone()),
             Sent::Streamed(body) => match body.take() {
@@ -164,9 +168,7 @@ impl<'a> Passing<'_, 'a> {
             },
         };
         match held {
-            Some(held) if held.login.target().spec.placement == Placement::Bearer => {
-                request.bearer(&held.login.session.token)
-            }
+            Some(held) if authorization.is_some() => request.secret(&held.login.session.token),
             _ => request,
         }
     }

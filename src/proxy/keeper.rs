@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use crate::declaration::Placement;
 use crate::error::{Error, Result, error};
+use crate::http::{self, HeaderValue};
 use crate::lifecycle::{Account, Active, Want};
 use crate::provider::Life;
 use crate::session::Session;
@@ -28,6 +30,8 @@ pub(super) struct Door<'a> {
 
 pub(super) struct Held<'a> {
     pub(super) login: Active<'a>,
+    /// The header that carries the session, where one does.
+    pub(super) authorization: Option<HeaderValue>,
     seen: Cell<Timestamp>,
 }
 
@@ -53,7 +57,19 @@ struct Past {
     died_young: bool,
 }
 
-impl Held<'_> {
+impl<'a> Held<'a> {
+    fn new(login: Active<'a>) -> Result<Self> {
+        let authorization = match login.target().spec.placement {
+            Placement::Bearer => Some(http::authorization(&login.session.token)?),
+            Placement::Path | Placement::Query(_) => None,
+        };
+        Ok(Self {
+            login,
+            authorization,
+            seen: Cell::new(Timestamp::now()),
+        })
+    }
+
     pub(super) fn saw(&self) {
         self.seen.set(Timestamp::now());
     }
@@ -136,18 +152,17 @@ impl<'a> Door<'a> {
         let young = current.as_ref().is_some_and(|held| held.is_young());
         let before = Timestamp::now();
         let outcome = match self.taken(ask, past, young).await {
-            Ok(None) => self.obtain(ask).await,
+            Ok(None) => self.obtain(ask).await.and_then(Held::new),
             Ok(Some(error)) | Err(error) => Err(error),
         };
         match outcome {
-            Ok(login) => {
-                let new = login.session.obtained_at >= before;
+            Ok(held) => {
+                let new = held.login.session.obtained_at >= before;
                 if new {
                     past.died_young = ask.suspect.is_some() && young;
                 }
                 (past.refused, past.failed) = (None, None);
-                let seen = Cell::new(Timestamp::now());
-                let held = Rc::new(Held { login, seen });
+                let held = Rc::new(held);
                 *self.current.borrow_mut() = Some(Rc::clone(&held));
                 Ok((held, new))
             }

@@ -7,6 +7,7 @@ mod mask;
 mod redactor;
 
 use std::fmt;
+use std::sync::Arc;
 
 use md5::Digest;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -28,14 +29,15 @@ pub fn undumpable() {
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
-/// A text nobody may see. It has no `Display`, its `Debug` is blank, and its memory is wiped when dropped.
+/// A text nobody may see. It has no `Display`, its `Debug` is blank, and its memory, which clones share, is wiped when
+/// the last of them is dropped.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Zeroizing<String>);
+pub struct Secret(Arc<Zeroizing<String>>);
 
 impl Secret {
     /// Takes ownership of `text`; an empty text is allowed.
     pub fn new(text: String) -> Self {
-        Self(Zeroizing::new(text))
+        Self(Arc::new(Zeroizing::new(text)))
     }
 
     /// The text itself: the one way to read it, so that `grep expose` finds every reader.
