@@ -1,6 +1,8 @@
 //! Judges a request's head as it came. Servers differ in what they forgive, and what two of them read in two ways smuggles
 //! one request inside another; so whatever RFC 9112 does not allow is refused.
 
+use std::borrow::Cow;
+
 use percent_encoding::percent_decode;
 
 use crate::error::{Error, error};
@@ -129,11 +131,10 @@ fn leads_upwards(mut path: Vec<u8>) -> bool {
         if segments.any(is_dots) || path.windows(2).any(too_long) {
             return true;
         }
-        let decoded: Vec<u8> = percent_decode(&path).collect();
-        if decoded.len() == path.len() {
-            return false;
+        match Cow::from(percent_decode(&path)) {
+            Cow::Borrowed(_) => return false,
+            Cow::Owned(decoded) => path = decoded,
         }
-        path = decoded;
     }
 }
 
