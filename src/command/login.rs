@@ -151,7 +151,7 @@ async fn deliver(
     let code = prepared.deliver(run, results).await?;
     for (target, result) in results {
         if let Ok(login) = result {
-            run.report.done(target, told(login));
+            run.report.done(target, || told(login));
         }
     }
     Ok(code)

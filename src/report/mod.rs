@@ -273,11 +273,11 @@ impl Report {
     }
 
     /// Tells the person at the terminal that something went well.
-    pub fn done(&self, target: &Target, text: Text) {
+    pub fn done(&self, target: &Target, text: impl FnOnce() -> Text) {
         if self.manner.person && !self.manner.quiet && !self.manner.json {
             let done = tr!("done:");
             let plain = done.render(self.manner.lang);
-            let line = prompt::folded(&format!("{plain} {target}: {}", self.words(&text)));
+            let line = prompt::folded(&format!("{plain} {target}: {}", self.words(&text())));
             self.line(&line.replacen(&plain, &self.label(style::GREEN, &done), 1));
         }
     }
