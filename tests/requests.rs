@@ -197,7 +197,7 @@ fn what_cannot_be_sent_is_refused_before_anything_is() {
         ),
         (
             "api zeev /x --paginate".to_owned(),
-            "--paginate knows no pages of Zeev",
+            "--paginate does not work with Zeev",
         ),
         (
             "api gluo /x --paginate".to_owned(),

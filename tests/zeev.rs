@@ -314,7 +314,7 @@ fn refusals_of_the_impersonation_speak_of_people() {
             404,
             2,
             &[
-                "Zeev knows no person `jose` to impersonate",
+                "Zeev has no person `jose` to impersonate",
                 "--as takes a person's id or user name",
             ][..],
         ),

@@ -80,12 +80,12 @@ const SECTIONS: [(&str, &[[&str; 3]]); 2] = [
             ],
             [
                 "https_proxy, all_proxy, no_proxy",
-                "The proxy for https, as curl reads them.",
+                "The proxy for https; read as curl reads them.",
                 "O proxy para https, lidos como o curl os lê.",
             ],
             [
                 "NO_COLOR, CI",
-                "No colour; CI also means that nobody is asked.",
+                "No colour; with CI, no questions either.",
                 "Sem cores; com CI, também nenhuma pergunta.",
             ],
         ],
@@ -95,7 +95,7 @@ const SECTIONS: [(&str, &[[&str; 3]]); 2] = [
         &[
             [
                 "./.env",
-                "Settings; the environment goes before it.",
+                "Settings; the environment takes precedence.",
                 "Configurações; o ambiente tem precedência.",
             ],
             [

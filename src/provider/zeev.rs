@@ -181,7 +181,7 @@ fn session_of(person: &Json) -> Result<Session> {
 fn explain(context: &Context<'_>, error: Error, person: &str) -> Error {
     let explained = match error.http_status {
         Some(404) => error!(
-            Usage, "Zeev knows no person `{person}` to impersonate", person;
+            Usage, "Zeev has no person `{person}` to impersonate", person;
             hint "--as takes a person's id or user name, as in Zeev under Access > People"
         ),
         Some(403) => error!(

@@ -319,7 +319,7 @@ fn no_such_place() {
         .at(impersonation)
         .fault(|_| Reply::json(404, "{}"))
         .exit(2);
-    row.says(&["knows no person `42`"]).check();
+    row.says(&["has no person `42`"]).check();
 }
 
 #[test]

@@ -26,7 +26,7 @@ impl List {
     pub fn read(typed: &Typed, target: &Target) -> Result<Self> {
         let Some(pages) = target.spec.pages else {
             return Err(error!(
-                Usage, "--paginate knows no pages of {product}", product = target.spec.product;
+                Usage, "--paginate does not work with {product}", product = target.spec.product;
                 hint "leave --paginate out"
             ));
         };
