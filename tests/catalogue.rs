@@ -109,6 +109,14 @@ fn has_words(sentence: &str) -> bool {
     bare.contains(char::is_alphabetic)
 }
 
+#[test]
+fn what_is_said_of_a_setting_stands_alone() {
+    for sentence in declared().keys() {
+        let begins = |word: &&str| sentence.starts_with(word);
+        assert!(!["or ", "and "].iter().any(begins), "{sentence}");
+    }
+}
+
 /// The texts of declarations that people see while the program runs.
 fn declared() -> BTreeMap<String, PathBuf> {
     let specs = provider::specs();

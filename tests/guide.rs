@@ -1008,3 +1008,42 @@ fn nobody_is_asked_where_nobody_is() {
             .contains("no terminal")
     );
 }
+
+#[test]
+fn a_person_is_sent_to_login_wherever_settings_are_missing() {
+    if !installed("setsid") {
+        return;
+    }
+    let mut machine = bare();
+    let advice = |target: &str| format!("`crmauth login {target}` asks for what is missing");
+    let shown = |machine: &Machine, line: &str| {
+        let left = Terminal::start(machine.command(&line.split(' ').collect::<Vec<_>>()), 400);
+        left.ends().screen.join("\n")
+    };
+    for (env, target) in [
+        ("", "gluo"),
+        ("GLUO_URL=http://127.0.0.1:1\nGLUO_USERNAME=api\n", "gluo"),
+        ("ZEEV__RH__USERNAME=api\n", "zeev@rh"),
+    ] {
+        machine.write(".env", env);
+        for verb in ["token T", "api T /x", "exec T -- true", "proxy T -- true"] {
+            let line = verb.replace('T', target);
+            let screen = shown(&machine, &line);
+            assert!(screen.contains(&advice(target)), "{line}: {screen}");
+            let alone = machine.run(&line).stderr;
+            assert!(!alone.contains("crmauth login"), "{line}: {alone}");
+        }
+    }
+    let screen = shown(&machine, "status gluo --check");
+    assert!(screen.contains(&advice("gluo")), "{screen}");
+    for line in ["token gluo --no-input", "login gluo --no-input"] {
+        let screen = shown(&machine, line);
+        assert!(!screen.contains("asks for"), "{line}: {screen}");
+    }
+    machine.write(".env", "GLUO_URL=h\nGLUO_USERNAME=api\nGLUO_KEY=x\n");
+    let screen = shown(&machine, "token gluo");
+    assert!(screen.contains("GLUO_KEY"), "{screen}");
+    machine.set("CI", "1");
+    let screen = shown(&machine, "api zeev /x");
+    assert!(!screen.contains("asks for"), "{screen}");
+}

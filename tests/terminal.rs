@@ -314,6 +314,37 @@ fn an_end_is_told_by_the_readers_clock_and_to_machines_in_utc() {
 }
 
 #[test]
+fn the_words_of_a_logout_are_explained_to_a_person_once() {
+    if !installed("setsid") {
+        return;
+    }
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    for (line, words) in [
+        ("logout --all", &["revoked", "still-alive", "forgotten"][..]),
+        ("logout --all --local", &["forgotten"]),
+        ("logout zeev", &["none"]),
+        ("logout --all --json", &[]),
+        ("logout zeev -q", &[]),
+    ] {
+        machine.run("logout --all --local -q").answer();
+        if line.contains("--all") {
+            machine.run("login --all").answer();
+        }
+        let left = run(&machine, 400, line);
+        let explained = |word: &&str| left.output.contains(&format!("{word}: "));
+        let all = ["revoked", "still-alive", "forgotten", "none"];
+        let found: Vec<&str> = all.into_iter().filter(explained).collect();
+        assert_eq!(found, words, "{line}: {}", left.output);
+        for word in words {
+            assert_eq!(left.output.matches(&format!("{word}: ")).count(), 1);
+        }
+    }
+    let output = machine.run("logout zeev");
+    assert_eq!(output.stderr, "");
+}
+
+#[test]
 fn a_table_fits_its_terminal() {
     if !installed("setsid") {
         return;

@@ -266,6 +266,26 @@ fn a_mistake_is_one_sentence_and_one_hint() {
             "did you mean `gluo`?",
         ),
         (
+            "login gluo/filial",
+            "no system is called `gluo/filial`",
+            "did you mean `gluo@filial`?",
+        ),
+        (
+            "token HelloCloud__loja_2",
+            "no system is called `hellocloud__loja_2`",
+            "did you mean `hellocloud@loja_2`?",
+        ),
+        (
+            "token hello-cloud",
+            "no system is called `hello-cloud`",
+            "did you mean `hellocloud`?",
+        ),
+        (
+            "api glou:filial /x",
+            "no system is called `glou:filial`",
+            "the systems are gluo",
+        ),
+        (
             "status SuiteCRM",
             "no system is called `suitecrm`",
             "did you mean `hellocloud`?",

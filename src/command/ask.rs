@@ -91,6 +91,7 @@ impl Guide {
         sources: &mut Sources,
         targets: &[Target],
     ) -> Result<Self> {
+        sources.login_asks = false;
         let mut guide = Self {
             asked: Vec::new(),
             not_asking: why_not_asking(run)?,
@@ -234,9 +235,9 @@ impl Asked {
         let usual = about.into_iter().any(|name| hint.contains(&name));
         let names = and(&names);
         let question = match self.refusals {
-            0 => tr!("Change {names}? Enter keeps each.", names),
+            0 => tr!("Change {names}?", names),
             number => tr!(
-                "Refusal {number}; a server may lock the account after a few. Change {names}? Enter keeps each.",
+                "Refusal {number}; a server may lock the account after a few. Change {names}?",
                 number,
                 names
             ),

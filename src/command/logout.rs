@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{AT_ONCE, Exit, Run, TargetName, target_help, targets};
 use crate::declaration::Target;
 use crate::error::{Error, Pending, Result};
-use crate::i18n::tr;
+use crate::i18n::{Text, tr};
 use crate::json;
 use crate::lifecycle::{Account, Services, lost, role, unclear};
 use crate::provider::{Revocation, Role};
@@ -143,6 +143,17 @@ impl Record {
         if let Some(error) = self.unwritten {
             return Err(error);
         }
+        if run.report.is_at_terminal() && !run.global.json {
+            for (word, meaning) in meanings() {
+                if self
+                    .objects
+                    .iter()
+                    .any(|(_, object)| object["outcome"] == word)
+                {
+                    run.report.aside(tr!("{word}: {meaning}", word, meaning));
+                }
+            }
+        }
         if run.global.json {
             self.objects.sort_by_key(|(place, _)| *place);
             let objects = self.objects.into_iter().map(|(_, object)| object);
@@ -160,6 +171,24 @@ fn word(ended: Ended) -> &'static str {
         Some(Revocation::StillAlive) => "still-alive",
         Some(Revocation::Ended | Revocation::Unsupported) => "forgotten",
     }
+}
+
+/// What the words mean.
+fn meanings() -> [(&'static str, Text); 4] {
+    [
+        ("revoked", tr!("the server ended the session")),
+        (
+            "still-alive",
+            tr!("the server was asked and left it alive; it is forgotten here"),
+        ),
+        (
+            "forgotten",
+            tr!(
+                "it was no longer usable, the system cannot end sessions, or --local was given; it is forgotten here"
+            ),
+        ),
+        ("none", tr!("no session was stored")),
+    ]
 }
 
 /// Whose session an entry is, for people.

@@ -143,8 +143,9 @@ impl Run<'_> {
             sources.also_protect(self.environment, &self.global.env_file);
             (sources, Some(servers))
         } else {
-            let sources =
+            let mut sources =
                 Sources::load(self.environment, &self.global.env_file, self.global.timeout)?;
+            sources.login_asks = ask::why_not_asking(self)?.is_none();
             (sources, None)
         };
         let (warnings, notes) = (sources.warnings().iter(), sources.notes().iter());

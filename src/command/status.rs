@@ -116,7 +116,7 @@ async fn print(rows: &[Row<'_>], args: &Args, run: &Run<'_>) -> Result<()> {
     }
     if rows.is_empty() {
         run.report.chat(tr!(
-            "nothing is configured and nothing is stored; `crmauth providers` lists the systems"
+            "nothing is configured and nothing is stored; `crmauth login` asks for a system's settings, `crmauth providers` lists them"
         ));
         return Ok(());
     }

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::account::Account;
 use super::freshness::Stale;
+use super::hints::next_step;
 use super::services::Services;
 use crate::declaration::{BaseUrl, Settings};
 use crate::error::{Cause, Error, Result, error};
@@ -112,8 +113,19 @@ impl Services {
             timeout,
             ..self.channel(settings)
         };
-        let found = seek(System::of(target.spec), &channel, &target.variable("URL")).await;
-        Ok(found.err())
+        let variable = &target.variable("URL");
+        let Err((error, below)) = seek(System::of(target.spec), &channel, variable).await else {
+            return Ok(None);
+        };
+        // No credential has been asked for yet.
+        let hint = next_step(&error, variable, &settings.url, Text::default);
+        Ok(Some((
+            Error {
+                hint: error.hint.clone().or(hint),
+                ..error
+            },
+            below,
+        )))
     }
 }
 

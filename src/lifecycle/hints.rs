@@ -1,6 +1,7 @@
 //! The next step after an error that names none, made from the settings that were found.
 
 use super::account::Account;
+use crate::declaration::BaseUrl;
 use crate::error::{Cause, Error};
 use crate::i18n::{self, Text, tr};
 
@@ -8,7 +9,8 @@ impl Account<'_> {
     /// Adds the target's name and, where whoever failed knew no next step, one that the settings suggest.
     pub fn explain(&self, error: Error) -> Error {
         let error = error.target(&self.target().to_string());
-        match self.next_step(&error) {
+        let url = &self.url_variable();
+        match next_step(&error, url, &self.plan.url, || self.credentials()) {
             Some(hint) if self.is_configured() => error.hint(hint),
             _ => error,
         }
@@ -18,67 +20,6 @@ impl Account<'_> {
     pub(super) fn url_variable(&self) -> String {
         let found = self.plan.found("URL").map(|found| found.written.clone());
         found.unwrap_or_else(|| self.target().variable("URL"))
-    }
-
-    fn next_step(&self, error: &Error) -> Option<Text> {
-        let url = &self.url_variable();
-        // Where the system itself has answered, the URL is right.
-        let own = error.said.is_some() || error.http_status.is_some_and(|status| status >= 500);
-        let plain = self.plan.url.origin().starts_with("http://");
-        Some(match error.cause {
-            Cause::Refused => tr!("check {settings}", settings = self.credentials()),
-            Cause::Locked => {
-                tr!("it will not help to try again; ask its administrator to unlock the account")
-            }
-            Cause::Dns | Cause::Connect | Cause::NotHttp | Cause::Tls => {
-                tr!("is {url} right, and is the server up?", url)
-            }
-            Cause::Certificate => tr!("is the host in {url} the right one?", url),
-            Cause::ConnectTimeout => tr!(
-                "is {url} right? A firewall or a missing VPN may be in the way",
-                url
-            ),
-            Cause::ProxyRefused => {
-                tr!(
-                    "ask the proxy's administrator, or name the host in no_proxy; \
-                 https_proxy takes a user and a password as http://USER:PASSWORD@HOST:PORT"
-                )
-            }
-            Cause::Proxy => tr!("check https_proxy, or name the host in no_proxy"),
-            Cause::Timeout | Cause::ServerTimeout => {
-                tr!("try again, or allow more time with --timeout SECONDS")
-            }
-            Cause::Closed if plain => {
-                tr!(
-                    "try again later; if the server speaks TLS, {url} must begin with https://",
-                    url
-                )
-            }
-            Cause::Closed | Cause::Unavailable | Cause::RateLimited => tr!("try again later"),
-            Cause::Redirect => tr!(
-                "redirects are not followed; if that address is right, set {url} to it",
-                url
-            ),
-            // So web servers refuse what is not TLS at a port of theirs for that.
-            Cause::Status if error.http_status == Some(400) && plain && !own => {
-                tr!(
-                    "if the server speaks TLS, {url} must begin with https://",
-                    url
-                )
-            }
-            Cause::BadAnswer | Cause::Status | Cause::Rejected if own => {
-                tr!("the server itself has answered; its log, or its administrator, can say more")
-            }
-            Cause::NotFound
-            | Cause::Html
-            | Cause::BadAnswer
-            | Cause::BadToken
-            | Cause::TooLarge
-            | Cause::Status => {
-                tr!("is {url} the base URL of this system?", url)
-            }
-            _ => return None,
-        })
     }
 
     fn credentials(&self) -> Text {
@@ -94,4 +35,70 @@ impl Account<'_> {
             i18n::and(&names)
         }
     }
+}
+
+/// `url` is the variable that the base URL is set by, or would be.
+pub(super) fn next_step(
+    error: &Error,
+    url: &str,
+    base: &BaseUrl,
+    credentials: impl Fn() -> Text,
+) -> Option<Text> {
+    // Where the system itself has answered, the URL is right.
+    let own = error.said.is_some() || error.http_status.is_some_and(|status| status >= 500);
+    let plain = base.origin().starts_with("http://");
+    Some(match error.cause {
+        Cause::Refused => tr!("check {settings}", settings = credentials()),
+        Cause::Locked => {
+            tr!("it will not help to try again; ask its administrator to unlock the account")
+        }
+        Cause::Dns | Cause::Connect | Cause::NotHttp | Cause::Tls => {
+            tr!("is {url} right, and is the server up?", url)
+        }
+        Cause::Certificate => tr!("is the host in {url} the right one?", url),
+        Cause::ConnectTimeout => tr!(
+            "is {url} right? A firewall or a missing VPN may be in the way",
+            url
+        ),
+        Cause::ProxyRefused => {
+            tr!(
+                "ask the proxy's administrator, or name the host in no_proxy; \
+                 https_proxy takes a user and a password as http://USER:PASSWORD@HOST:PORT"
+            )
+        }
+        Cause::Proxy => tr!("check https_proxy, or name the host in no_proxy"),
+        Cause::Timeout | Cause::ServerTimeout => {
+            tr!("try again, or allow more time with --timeout SECONDS")
+        }
+        Cause::Closed if plain => {
+            tr!(
+                "try again later; if the server speaks TLS, {url} must begin with https://",
+                url
+            )
+        }
+        Cause::Closed | Cause::Unavailable | Cause::RateLimited => tr!("try again later"),
+        Cause::Redirect => tr!(
+            "redirects are not followed; if that address is right, set {url} to it",
+            url
+        ),
+        // So web servers refuse what is not TLS at a port of theirs for that.
+        Cause::Status if error.http_status == Some(400) && plain && !own => {
+            tr!(
+                "if the server speaks TLS, {url} must begin with https://",
+                url
+            )
+        }
+        Cause::BadAnswer | Cause::Status | Cause::Rejected if own => {
+            tr!("the server itself has answered; its log, or its administrator, can say more")
+        }
+        Cause::NotFound
+        | Cause::Html
+        | Cause::BadAnswer
+        | Cause::BadToken
+        | Cause::TooLarge
+        | Cause::Status => {
+            tr!("is {url} the base URL of this system?", url)
+        }
+        _ => return None,
+    })
 }

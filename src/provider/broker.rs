@@ -50,11 +50,11 @@ pub(super) static SPEC: Spec = Spec {
             found: Some("the Access_Token that the partner's own login returns"), shared: Some(Group::Partner),
         ),
         field!(
-            "PARTNER_USERNAME" Kind::Text, "or the partner's user, to get the token with",
+            "PARTNER_USERNAME" Kind::Text, "the partner's user, to get the token with",
             found: Some("ask the partner"), shared: Some(Group::Partner),
         ),
         field!(
-            "PARTNER_PASSWORD" Kind::Secret, "and the partner's password",
+            "PARTNER_PASSWORD" Kind::Secret, "the partner's password",
             found: Some("ask the partner"), shared: Some(Group::Partner),
         ),
         field!(
@@ -75,7 +75,7 @@ pub(super) static SPEC: Spec = Spec {
             fields: &["USERNAME", "PASSWORD"],
         },
         Credentials {
-            about: "the establishment's, and the partner's user and password",
+            about: "the establishment's user and password, with the partner's user and password",
             fields: &[
                 "USERNAME",
                 "PASSWORD",
@@ -84,7 +84,7 @@ pub(super) static SPEC: Spec = Spec {
             ],
         },
         Credentials {
-            about: "the establishment's, and the partner's token",
+            about: "the establishment's user and password, with the partner's token",
             fields: &["USERNAME", "PASSWORD", "PARTNER_TOKEN"],
         },
     ],

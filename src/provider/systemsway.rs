@@ -39,7 +39,7 @@ pub(super) static SPEC: Spec = Spec {
         ),
         field!("PASSWORD" Kind::Secret, "the user's password", found: Some("ask SystemsWay's administrator")),
         field!(
-            "PASSWORD_SHA256" Kind::Secret, "or its SHA-256, 64 hex digits; as secret as the password",
+            "PASSWORD_SHA256" Kind::Secret, "the password's SHA-256, 64 hex digits; as secret as the password",
             found: Some("`sha256sum` makes it from the password, without a line break"),
         ),
         field!(

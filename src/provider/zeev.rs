@@ -36,7 +36,7 @@ pub(super) static SPEC: Spec = Spec {
         field!("USERNAME" Kind::Text, "the person's login", found: Some("in Zeev under Access > People")),
         field!("PASSWORD" Kind::Secret, "the person's password", found: Some("ask the person")),
         field!(
-            "API_TOKEN" Kind::Token, "or a permanent token",
+            "API_TOKEN" Kind::Token, "a permanent token",
             found: Some("made in Zeev's web interface; if you cannot, ask Zeev's administrator"),
         ),
     ],

@@ -51,6 +51,8 @@ pub struct Sources {
     first_file: Option<(String, PathBuf)>,
     /// The origin of the gateway that runs this command.
     pub(super) gateway: Option<String>,
+    /// Whether `login` would ask a person for what is missing, and this is not `login`.
+    pub login_asks: bool,
     cwd: PathBuf,
     patience: Duration,
     secret_files: RefCell<BTreeMap<PathBuf, Rc<OnceCell<Secret>>>>,

@@ -46,7 +46,14 @@ fn names(spec: &'static Spec) -> impl Iterator<Item = &'static str> {
 fn unknown(name: &str) -> Error {
     let specs = provider::specs();
     let error = error!(Usage, "no system is called `{name}`", name = shown(name));
-    match nearest(name, specs.iter().flat_map(|spec| names(spec))) {
+    let account = ["__", "_", "/", ":", ".", "-"]
+        .into_iter()
+        .find_map(|mark| {
+            let (system, account) = name.split_once(mark)?;
+            Some(target(&[system, "@", account].concat()).ok()?.to_string())
+        });
+    let near = nearest(name, specs.iter().flat_map(|spec| names(spec))).map(str::to_owned);
+    match near.or(account) {
         Some(known) => error.hint(tr!("did you mean `{known}`?", known)),
         None => {
             let ids: Vec<&str> = specs.iter().map(|spec| spec.id).collect();

@@ -117,71 +117,125 @@ enum First {
     WrongSecret,
 }
 
+const FIRST: [First; 3] = [First::Right, First::WrongUrl, First::WrongSecret];
+
 #[test]
 fn every_kind_of_account_gets_in() {
     if !installed("setsid") {
         return;
     }
+    std::thread::scope(|scope| {
+        for kind in &KINDS {
+            scope.spawn(move || {
+                for first in FIRST {
+                    for language in ["en", "pt-BR"] {
+                        for columns in [80, 40] {
+                            logs_in(kind, first, language, columns);
+                        }
+                    }
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn whoever_gives_up_is_told_why_there_is_no_session() {
+    if !installed("setsid") {
+        return;
+    }
     for kind in &KINDS {
-        for first in [First::Right, First::WrongUrl, First::WrongSecret] {
-            for (language, columns) in [("en", 80), ("pt-BR", 40)] {
-                logs_in(kind, first, language, columns);
-            }
+        let refused = [vec![(kind.knocked)()], (kind.refusal)()].concat();
+        for (first, answers, last, code, words) in [
+            (First::WrongUrl, Vec::new(), "\x04", 2, "not set: "),
+            (First::WrongSecret, refused, "n\r", 4, " refused the "),
+        ] {
+            let (machine, mut terminal, _server) = begin(kind, first, answers, "en", 80);
+            terminal.types(last);
+            let left = terminal.ends();
+            let what = format!("{} {:?}: {}", kind.system, kind.of, left.output);
+            let end = left.output.rsplit("error: ").next().expect("an end");
+            assert!(left.code == code && end.contains(words), "{what}");
+            assert!(end.contains("hint: "), "{what}");
+            assert_eq!(machine.files(), [""; 0], "{what}");
         }
     }
 }
 
-fn logs_in(kind: &Kind, first: First, language: &str, columns: u16) {
-    let what = format!("{} {:?} {first:?} {language}", kind.system, kind.of);
-    let mut script = vec![(kind.knocked)()];
-    if first == First::WrongSecret {
-        script.extend((kind.refusal)());
-    }
-    script.extend((kind.login)());
-    let server = Server::start(script);
+/// A login up to the question after what goes wrong at first; a right one has come to its end.
+fn begin(
+    kind: &Kind,
+    first: First,
+    answers: Vec<Reply>,
+    language: &str,
+    columns: u16,
+) -> (Machine, Terminal, Server) {
+    let server = Server::start(answers);
     let mut machine = Machine::new();
     machine.canary(KEY).canary(WRONG).set("NO_COLOR", "1");
     let command = machine.command(&["login", kind.system, "--lang", language]);
     let mut terminal = Terminal::start(command, columns);
     if first == First::WrongUrl {
         terminal.sees("_URL: ").types(&format!("{NOWHERE}\r"));
-        // Nothing else is asked, and what was typed is kept.
-        terminal
-            .sees(&format!("[{NOWHERE}]: "))
-            .types(&format!("{}\r", server.url()));
-    } else {
-        terminal
-            .sees("_URL: ")
-            .types(&format!("{}\r", server.url()));
+        // The next step is told, nothing else is asked, and what was typed is kept.
+        let variable = format!("{}_URL", kind.system.to_uppercase());
+        terminal.sees(": ").sees(&variable);
+        terminal.sees(&format!("{variable} [{NOWHERE}]: "));
+        return (machine, terminal, server);
     }
+    terminal.sees("_URL: ");
+    terminal.types(&format!("{}\r", server.url()));
+    answer(&mut terminal, kind, first == First::WrongSecret);
+    if first == First::WrongSecret {
+        terminal.sees("1; ").sees("/n] ");
+    }
+    (machine, terminal, server)
+}
+
+/// Answers what is asked once the URL is known; the last secret may be a wrong one.
+fn answer(terminal: &mut Terminal, kind: &Kind, wrong: bool) {
     let (pick, kinds) = kind.of;
     if kinds > 1 {
         terminal
             .sees(&format!("{kinds} [1]: "))
             .types(&format!("{pick}\r"));
     }
-    let last = kind.fields.len() - 1;
-    for (place, field) in kind.fields.iter().enumerate() {
-        let variable = format!("{}_{field}", kind.system.to_uppercase());
-        terminal.sees(&variable);
+    for (place, field) in (1..).zip(kind.fields) {
+        terminal.sees(&format!("{}_{field}", kind.system.to_uppercase()));
         if is_secret(field) {
-            let wrong = first == First::WrongSecret && place == last;
-            terminal
-                .sees("): ")
-                .hides()
-                .types(&format!("{}\r", if wrong { WRONG } else { KEY }));
+            let wrong = wrong && place == kind.fields.len();
+            let typed = if wrong { WRONG } else { KEY };
+            terminal.sees("): ").hides().types(&format!("{typed}\r"));
         } else {
             terminal.sees(": ").types("ana\r");
         }
     }
+}
+
+fn logs_in(kind: &Kind, first: First, language: &str, columns: u16) {
+    let what = format!(
+        "{} {:?} {first:?} {language} {columns}",
+        kind.system, kind.of
+    );
+    let mut script = vec![(kind.knocked)()];
     if first == First::WrongSecret {
-        terminal.sees("1; ").sees("/n] ").types("\r");
+        script.extend((kind.refusal)());
+    }
+    script.extend((kind.login)());
+    let (machine, mut terminal, server) = begin(kind, first, script, language, columns);
+    if first == First::WrongUrl {
+        terminal.types(&format!("{}\r", server.url()));
+        answer(&mut terminal, kind, false);
+    }
+    if first == First::WrongSecret {
+        let (pick, kinds) = kind.of;
+        terminal.types("\r");
         if kinds > 1 {
             terminal.sees(&format!("{kinds} [{pick}]: ")).types("\r");
         }
-        for (place, field) in kind.fields.iter().enumerate() {
+        for (place, field) in (1..).zip(kind.fields) {
             let question = if is_secret(field) { "): " } else { "[ana]: " };
-            let typed = if place == last { KEY } else { "" };
+            let typed = if place == kind.fields.len() { KEY } else { "" };
             terminal.sees(question).types(&format!("{typed}\r"));
         }
     }
@@ -190,6 +244,20 @@ fn logs_in(kind: &Kind, first: First, language: &str, columns: u16) {
     assert_eq!(left.code, 0, "{what}: {}", left.output);
     for secret in [KEY, WRONG] {
         assert!(!left.output.contains(secret), "{what}: {}", left.output);
+    }
+    // What is typed breaks where it must.
+    let told = |line: &String| !line.contains("]: http://");
+    let erased = |line: &str| {
+        line.rsplit("\x1b[J")
+            .next()
+            .unwrap_or_default()
+            .trim_end()
+            .to_owned()
+    };
+    let lines = left.output.lines().map(erased);
+    for line in lines.filter(told) {
+        let width = line.chars().count();
+        assert!(width <= usize::from(columns), "{what}: {line}");
     }
     let token = machine.run(&format!("token {}", kind.system));
     assert_eq!(

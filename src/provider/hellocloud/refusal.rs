@@ -216,13 +216,22 @@ fn hint(context: &Context<'_>, field: &str) -> Text {
     let settings = context.settings;
     let setting = context.variable(field);
     let check = match field {
-        "CLIENT_SECRET" => tr!(
-            "check {setting}, whether the client may use the grant `{grant}` ({variable}), and for \
-             client_credentials whether its box Is Confidential is ticked",
-            setting,
-            grant = settings.text("GRANT").unwrap_or_default(),
-            variable = context.variable("GRANT")
-        ),
+        "CLIENT_SECRET" => {
+            let (grant, variable) = (settings.text("GRANT"), context.variable("GRANT"));
+            match grant {
+                Some("password") => tr!(
+                    "check {setting}, and whether the client may use the grant `password` ({variable})",
+                    setting,
+                    variable
+                ),
+                _ => tr!(
+                    "check {setting}, whether the client may use the grant `client_credentials` ({variable}), and \
+                     whether its box Is Confidential is ticked",
+                    setting,
+                    variable
+                ),
+            }
+        }
         _ => tr!("check {settings}", settings = setting),
     };
     // Typed into the admin panel, these are stored HTML-escaped: then only a form body matches (real server).

@@ -79,7 +79,15 @@ impl Resolution<'_> {
                     .find_map(|field| sources.near_miss(target, field))
             })
             .or_else(|| fields.iter().find_map(|field| self.untaken(field)));
-        let hint = better.or(error.hint);
+        let guided = |hint| match sources.login_asks {
+            true => tr!(
+                "`crmauth login {target}` asks for what is missing; {hint}",
+                target,
+                hint
+            ),
+            false => hint,
+        };
+        let hint = better.or(error.hint.map(guided));
         Error { hint, ..error }
     }
 
