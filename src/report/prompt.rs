@@ -1,6 +1,8 @@
 //! Questions to the person at the terminal: asked on stderr, answered on stdin.
 
-use std::io::{ErrorKind, IsTerminal, Write};
+#[cfg(unix)]
+use std::io::Write;
+use std::io::{ErrorKind, IsTerminal};
 #[cfg(unix)]
 use std::sync::{Mutex, Once, PoisonError};
 
@@ -17,8 +19,12 @@ use crate::declaration::Target;
 use crate::error::{Error, Result, error};
 use crate::i18n::{Text, tr};
 use crate::secret::Secret;
-use crate::signals::{self, interruptible};
-use crate::terminal::{columns, style, width, wrap};
+#[cfg(unix)]
+use crate::signals;
+use crate::signals::interruptible;
+#[cfg(unix)]
+use crate::terminal::width;
+use crate::terminal::{columns, style, wrap};
 use crate::threads::apart;
 
 impl Report {
@@ -218,6 +224,9 @@ fn typed(shown: bool) -> std::io::Result<Option<Zeroizing<String>>> {
 fn forget_typed() {
     let _ = rustix::termios::tcflush(std::io::stdin(), rustix::termios::QueueSelector::IFlush);
 }
+
+#[cfg(not(unix))]
+fn forget_typed() {}
 
 /// The terminal's modes, put back when this is dropped, and while the process is stopped.
 #[cfg(unix)]
