@@ -13,7 +13,7 @@ use super::harm::harm;
 use super::tools::skipped;
 
 /// No run takes longer, or it hangs.
-const HANG: Duration = Duration::from_secs(60);
+const HANG: Duration = Duration::from_secs(240);
 
 /// Where programs are looked for.
 pub const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
