@@ -197,7 +197,7 @@ fn the_block_filled_in_is_an_env_file_that_works() {
                     .filter(|line| line.ends_with("_URL="))
                     .unwrap_or(line);
                 match line {
-                    line if line.starts_with('#') => format!("{line}\n"),
+                    line if line.is_empty() || line.starts_with('#') => format!("{line}\n"),
                     line if line.ends_with("URL=") => format!("{line}{}\n", server.url()),
                     line if line.ends_with("ACCESS_KEY=") => format!("{line}'some#value'\n"),
                     line => format!("{line}'some value'\n"),
@@ -227,6 +227,22 @@ fn the_blocks_of_all_systems_are_one_env_file() {
         machine
             .run(&format!("login {system}"))
             .fails(2, &[&name, "looked in: the environment, ./.env"]);
+    }
+}
+
+#[test]
+fn a_block_spares_the_last_line_of_the_file_that_it_is_appended_to() {
+    let machine = Machine::new();
+    for target in ["gluo", "broker@loja", "systemsway"] {
+        machine.write(".env", "ZEEV_URL=https://zeev.example\nZEEV_USERNAME=ana");
+        let line = format!("crmauth providers {target} --env >>.env");
+        machine.shell("sh", &line).answer();
+        let status = machine.run("status zeev --json");
+        assert!(
+            status.stdout.contains(r#""user":"ana""#),
+            "{target}: {}",
+            status.stdout
+        );
     }
 }
 

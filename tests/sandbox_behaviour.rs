@@ -119,18 +119,23 @@ mod gluo {
     }
 
     #[test]
-    fn every_folder_has_the_service_and_nothing_else() {
+    fn only_the_installed_folders_have_the_service() {
         let servers = Servers::start();
-        let target = "/a/b/webservice.php?operation=getchallenge&username=admin";
-        assert_eq!(
-            servers.call("gluo", "GET", target, None).json()["success"],
-            true
-        );
-        let reply = servers.call("gluo", "GET", "/a/b", None);
-        assert_eq!(
-            (reply.status, reply.header("Content-Type")),
-            (404, Some("text/html; charset=iso-8859-1"))
-        );
+        let call = |folder: &str| {
+            let target = format!("{folder}/webservice.php?operation=getchallenge&username=admin");
+            servers.call("gluo", "GET", &target, None)
+        };
+        for folder in ["", "/crm"] {
+            assert_eq!(call(folder).json()["success"], true, "{folder}");
+        }
+        for folder in ["/a/b", "/nada", "/crm/crm", "/x/crm"] {
+            let reply = call(folder);
+            assert_eq!(
+                (reply.status, reply.header("Content-Type")),
+                (404, Some("text/html; charset=iso-8859-1")),
+                "{folder}"
+            );
+        }
         assert_eq!(servers.call("gluo", "GET", "/", None).status, 200);
     }
 }

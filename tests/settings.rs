@@ -344,6 +344,7 @@ fn a_file_or_command_that_gives_no_secret_is_named_without_its_text() {
         .set("ZEEV_URL", &server.url())
         .set("ZEEV_USERNAME", "ana")
         .canary("Canary5Output");
+    std::fs::create_dir(machine.path("folder")).expect("a folder");
     machine.write("two lines", "Canary5Output\nCanary5Output\n");
     machine.write("empty", "\n");
     machine.write("nul", "Canary5Output\0");
@@ -365,6 +366,16 @@ fn a_file_or_command_that_gives_no_secret_is_named_without_its_text() {
             "FILE",
             "/etc/missing",
             "names /etc/missing, which does not exist",
+        ),
+        (
+            "FILE",
+            "/etc/no-such-folder/missing",
+            "names /etc/no-such-folder/missing, which does not exist",
+        ),
+        (
+            "FILE",
+            "folder/missing",
+            "names folder/missing, which does not exist",
         ),
         ("FILE", "empty", "is blank"),
         ("FILE", "nul", "a control character"),

@@ -39,7 +39,8 @@ pub fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         json::text(&Value::Array(all.collect())) + "\n"
     } else if args.env {
         let blocks = targets.iter().map(|target| env_block(target, lang));
-        blocks.collect::<Vec<_>>().join("\n")
+        // A file that it is appended to may lack its last line's end.
+        "\n".to_owned() + &blocks.collect::<Vec<_>>().join("\n")
     } else if let Some(target) = &target {
         page(target, lang)
     } else {

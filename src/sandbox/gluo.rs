@@ -1,4 +1,4 @@
-//! Gluocrm, a vtiger CRM: `webservice.php` at the root and in every folder, `/` and `/crm/` the web interface.
+//! Gluocrm, a vtiger CRM: installed at the root and in `/crm`: `webservice.php`, and the web interface.
 //!
 //! Spellings, codes, statuses and field orders are those of a real vtiger 8.2 or 7.0 unless a comment says
 //! otherwise.
@@ -82,7 +82,7 @@ pub struct Gluo {
 impl System for Gluo {
     fn answer(&mut self, request: &Request) -> Response {
         match request.path.as_str() {
-            path if path.ends_with("/webservice.php") => self.service(request),
+            "/webservice.php" | "/crm/webservice.php" => self.service(request),
             "/crm" => folder(request),
             "/" | "/crm/" => web(request),
             _ => Response::apache_not_found(),

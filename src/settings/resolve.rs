@@ -357,13 +357,10 @@ pub(super) fn instead(variable: &str) -> Text {
 /// A file as a message names it. What does not look like a path may be the secret itself, typed into the wrong
 /// variable; base64 may begin with `/`, but not with the name of a folder that is there.
 pub(super) fn named(path: &str) -> Text {
-    let folder = Path::new(path).parent();
-    let in_folder = || folder.is_some_and(|folder| folder != "/" && folder.is_dir());
+    let mut folders = Path::new(path).ancestors().skip(1);
     let mut starts = ["./", "../", "~/"].iter();
-    let is_path = match path.starts_with('/') {
-        true => in_folder(),
-        false => starts.any(|start| path.starts_with(start)),
-    };
+    let is_path = starts.any(|start| path.starts_with(start))
+        || folders.any(|folder| folder != "/" && folder.is_dir());
     match is_path {
         true => tr!("{path}, which", path),
         false => tr!("a file that"),
