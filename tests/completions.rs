@@ -16,6 +16,19 @@ const SHELLS: [(&str, &str); 2] = [
     ),
 ];
 
+/// Lines whose last word is begun after a target, and what the Tab key makes of them.
+const LINES: [(&str, &str); 9] = [
+    ("login gluo -f pow", "login gluo -f powershell"),
+    ("login gluo --form", "login gluo --format"),
+    ("login gluo --format=pow", "login gluo --format=powershell"),
+    ("login gluo zee", "login gluo zeev"),
+    ("exec gluo --tok", "exec gluo --token-file"),
+    ("status gluo --ch", "status gluo --check"),
+    ("logout zeev gluo@f", "logout zeev gluo@filial"),
+    ("token gluo --lang=pt", "token gluo --lang=pt-BR"),
+    ("token gluo --color ne", "token gluo --color never"),
+];
+
 /// A machine with those settings.
 fn configured() -> Machine {
     let mut machine = Machine::new();
@@ -180,12 +193,10 @@ fn fish_completes_targets() {
     assert_eq!(offered("crmauth status gluo@"), "gluo@filial");
     assert_eq!(offered("crmauth login hello"), "hellocloud");
     assert_eq!(offered("crmauth providers sys"), "systemsway");
-    assert_eq!(offered("crmauth login gluo -f pow"), "powershell");
-    assert_eq!(
-        offered("crmauth login gluo --format=pow"),
-        "--format=powershell"
-    );
-    assert_eq!(offered("crmauth exec gluo --tok"), "--token-file");
+    for (typed, line) in LINES {
+        let last = line.rsplit(' ').next().expect("a word");
+        assert_eq!(offered(&format!("crmauth {typed}")), last, "{typed}");
+    }
     machine.write(".env", "GLUO_URL=$broken\n");
     assert_eq!(offered("crmauth token ze"), "zeev");
 }
@@ -234,26 +245,15 @@ fn the_tab_key_completes_options_and_values_after_a_target() {
     if !["bash", "zsh", "script"].into_iter().all(installed) {
         return;
     }
-    let lines = [
-        ("login gluo -f pow", "login gluo -f powershell"),
-        ("login gluo --form", "login gluo --format"),
-        ("login gluo --format=pow", "login gluo --format=powershell"),
-        ("login gluo zee", "login gluo zeev"),
-        ("exec gluo --tok", "exec gluo --token-file"),
-        ("status gluo --ch", "status gluo --check"),
-        ("logout zeev gluo@f", "logout zeev gluo@filial"),
-        ("token gluo --lang=pt", "token gluo --lang=pt-BR"),
-        ("token gluo --color ne", "token gluo --color never"),
-    ];
     for (shell, rc) in SHELLS {
         let machine = configured();
         // Ctrl-A leads to the line's beginning.
-        let keys: Vec<String> = lines
+        let keys: Vec<String> = LINES
             .iter()
             .map(|(typed, _)| format!("crmauth {typed}\t\u{1}echo "))
             .collect();
         let screen = typed(&machine, shell, rc, &keys.join("\n"));
-        for (keys, line) in lines {
+        for (keys, line) in LINES {
             let line = format!("crmauth {line}");
             let echoed = |shown: &str| shown.trim().ends_with(&line) && !shown.contains("echo");
             let found = screen.lines().any(echoed);

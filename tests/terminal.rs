@@ -321,7 +321,7 @@ fn the_words_of_a_logout_are_explained_to_a_person_once() {
     let servers = Servers::start();
     let machine = five_at(&servers);
     for (line, words) in [
-        ("logout --all", &["revoked", "still-alive", "forgotten"][..]),
+        ("logout --all", &["revoked", "forgotten"][..]),
         ("logout --all --local", &["forgotten"]),
         ("logout zeev", &["none"]),
         ("logout --all --json", &[]),

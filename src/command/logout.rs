@@ -173,14 +173,10 @@ fn word(ended: Ended) -> &'static str {
     }
 }
 
-/// What the words mean.
-fn meanings() -> [(&'static str, Text); 4] {
+/// What the words mean; of a session that lives on a warning tells.
+fn meanings() -> [(&'static str, Text); 3] {
     [
         ("revoked", tr!("the server ended the session")),
-        (
-            "still-alive",
-            tr!("the server was asked and left it alive; it is forgotten here"),
-        ),
         (
             "forgotten",
             tr!(
