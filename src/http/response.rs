@@ -186,8 +186,7 @@ impl Response {
 
     /// Whether the body contains a text and is not the system's object.
     pub fn page_says(&self, text: &str) -> bool {
-        let mut parts = self.body.windows(text.len());
-        parts.any(|part| part == text.as_bytes()) && self.any_object().is_none()
+        String::from_utf8_lossy(&self.body).contains(text) && self.any_object().is_none()
     }
 
     /// The error for a redirect, if it is one: 304 answers a question that is seldom asked.
