@@ -73,6 +73,25 @@ fn what_fills_the_surroundings_costs_little() {
     ] {
         costs_little(&machine, "the surroundings", line, code, None);
     }
+    // As many accounts as an env file has room for, also inside a quote that is open, and as many as can be used.
+    let account = |number| format!("GLUO__{number}__URL=h\n");
+    let few = |number| {
+        format!("GLUO__{number}__URL=h\nGLUO__{number}__USERNAME=u\nGLUO__{number}__ACCESS_KEY=k\n")
+    };
+    let all: String = (0..MIB / 25).map(account).collect();
+    machine.write("quoted.env", format!("X='\n{all}'\n"));
+    machine.write("all.env", all);
+    machine.write("few.env", (0..3330).map(few).collect::<String>());
+    for (line, code) in [
+        ("status --env-file all.env", 2),
+        ("login gluo@7 --env-file all.env", 2),
+        ("status --env-file quoted.env", 2),
+        ("completions --targets --env-file all.env", 0),
+        ("status --env-file few.env", 3),
+        ("status --json --env-file few.env", 3),
+    ] {
+        costs_little(&machine, "accounts", line, code, None);
+    }
     for text in [
         "[".repeat(MIB),
         "{\"a\":".repeat(MIB / 5),

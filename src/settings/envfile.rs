@@ -17,6 +17,9 @@ use crate::provider;
 use crate::secret::Secret;
 use crate::secret::foreign::unseen;
 
+/// How many settings a file may have: each takes some kilobytes where all accounts are listed.
+const SETTINGS_MAX: usize = 10_000;
+
 /// An env file that is read: its name as messages have it, and whether nobody named it.
 #[derive(Clone, Copy)]
 pub(super) struct EnvFile<'a> {
@@ -69,6 +72,14 @@ pub(super) fn read(bytes: &[u8], file: EnvFile<'_>) -> Result<Vec<Setting>> {
     let mut seen = BTreeMap::new();
     let mut at = 0;
     while at < lines.len() {
+        if settings.len() > SETTINGS_MAX {
+            let most = SETTINGS_MAX;
+            return Err(file
+                .bad(&tr!("has more than {most} settings of crmauth's", most))
+                .hint(tr!(
+                    "put fewer accounts into one file, and name the right file with --env-file"
+                )));
+        }
         let number = at + 1;
         let Some(key) = ours.key(&lines[at]) else {
             settings.extend(hidden_behind_a_return(lines[at].bytes, number, &ours));
@@ -292,7 +303,8 @@ fn swallowed(lines: &[Line], first: usize, last: usize, ours: &Ours) -> Vec<Sett
         );
         Some(ours.hidden(at + 1, key, why, hint))
     };
-    inside.filter_map(setting).collect()
+    // One more tells that there are too many.
+    inside.filter_map(setting).take(SETTINGS_MAX + 1).collect()
 }
 
 /// The settings of ours behind a lone carriage return, where some readers begin a line and some do not.
