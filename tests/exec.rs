@@ -200,6 +200,29 @@ fn variables_of_an_outer_run_do_not_stay() {
     assert!(words[2].ends_with("/ZEEV_TOKEN"), "{words:?}");
 }
 
+/// Of systems that are not set up here, too, and a store's password where the run does without the store.
+#[test]
+fn nothing_of_an_outer_run_is_handed_on() {
+    let server = Server::start(vec![canned::zeev("Zv5token2Qm")]);
+    let mut machine = zeev_at(&server);
+    machine
+        .set("GLUO_TOKEN", "outer")
+        .set("BROKER__X__TOKEN_FILE", "/outer")
+        .set("SYSTEMSWAY_TOKEN_EXPIRES_AT", "outer")
+        .set("CRMAUTH_STORE", "redis://ana:Secret6Qw@127.0.0.1:1/0");
+    let outcome = machine.run_args(&with("exec zeev --no-store", &["env"]));
+    let seen = variables(outcome.answer());
+    assert!(
+        seen.iter().all(|(_, value)| !value.contains("outer")),
+        "{seen:?}"
+    );
+    let place = ("CRMAUTH_STORE", "redis://127.0.0.1:1/0");
+    assert!(
+        seen.contains(&(place.0.to_owned(), place.1.to_owned())),
+        "{seen:?}"
+    );
+}
+
 #[test]
 fn an_account_has_its_own_variables() {
     let servers = Servers::start();

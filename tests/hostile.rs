@@ -2,6 +2,8 @@
 //! that comes of it, on stdout and on stderr: nothing there that a terminal or a CI runner obeys, or that nobody sees.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -10,9 +12,11 @@ use crmauth::output::Format;
 use crmauth::secret::foreign::{printable, unseen};
 use crmauth::secret::percent;
 use crmauth::store::Key;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::proxy::Gateway;
+use crate::sandbox::Running;
 use crate::support::demo::ALL;
 use crate::support::harm::{HOSTILE, UNSEEN, harm, without_controls};
 use crate::support::machine::wait;
@@ -583,6 +587,69 @@ fn what_a_client_of_the_gateway_sends() {
         assert!(own > 5, "{own} errors of its own");
         assert_eq!(harm(&gateway.urls.join("\n")), None, "{options}");
         assert_eq!(harm(&gateway.end().stderr), None, "{options}");
+    }
+}
+
+#[test]
+fn what_a_client_of_the_sandbox_sends() {
+    let machine = Machine::new();
+    let seen = without_controls().replace(' ', "");
+    let escaped = percent(HOSTILE);
+    let requests = [
+        format!("GET /{escaped}?{escaped} HTTP/1.1\r\n\r\n"),
+        format!("GET /{seen}?{seen} HTTP/1.1\r\n\r\n"),
+        "GET /::debug::x/##[group]x HTTP/1.1\r\n\r\n".to_owned(),
+        format!("GET /webservice.php?operation={escaped}&sessionName={seen} HTTP/1.1\r\n\r\n"),
+        "X##vso|y /x HTTP/1.1\r\n\r\n".to_owned(),
+        format!("{seen} /x HTTP/1.1\r\n\r\n"),
+        format!("GET /x HTTP/1.1\r\nHost: {seen}\r\nAuthorization: Bearer {seen}\r\n\r\n"),
+        format!("GET /x HTTP/1.1\r\n{seen}: x\r\n\r\n"),
+        format!("GET /x HTTP/1.1\r\nX: {HOSTILE}\r\n\r\n"),
+        format!("{HOSTILE}\r\n\r\n"),
+    ];
+    let form = format!("operation={escaped}&grant_type={escaped}&username={escaped}");
+    let field = json!(HOSTILE);
+    let fields = ["grant_type", "username", "Usuario", "Senha", "login"];
+    let object: Value = fields
+        .map(|name| (name, field.clone()))
+        .into_iter()
+        .collect();
+    let posts = [
+        ("x-www-form-urlencoded", form),
+        ("json", object.to_string()),
+    ];
+    let paths = [
+        "/webservice.php",
+        "/Api/access_token",
+        "/api/x",
+        "/api/2/tokens",
+        "/",
+    ];
+    let posts = paths.iter().flat_map(|path| {
+        posts.iter().map(move |(kind, body)| {
+            let length = body.len();
+            format!("POST {path} HTTP/1.1\r\nContent-Type: application/{kind}\r\nContent-Length: {length}\r\n\r\n{body}")
+        })
+    });
+    let requests: Vec<String> = requests.into_iter().chain(posts).collect();
+    for options in [&["sandbox"][..], &["sandbox", "--json", "-vv"]] {
+        let running = Running::start(&machine, options);
+        let block = fs::read_to_string(machine.path("sandbox.env")).expect("a block");
+        let hosts = block
+            .lines()
+            .filter_map(|line| line.split_once("_URL='http://"));
+        for (_, host) in hosts {
+            for request in &requests {
+                let mut stream =
+                    TcpStream::connect(host.trim_end_matches('\'')).expect("a sandbox");
+                stream.write_all(request.as_bytes()).expect("sent");
+                stream.shutdown(Shutdown::Write).expect("ended");
+                let _ = stream.read_to_end(&mut Vec::new());
+            }
+        }
+        let log = running.stop(Signal::INT).stderr;
+        assert!(log.matches("X# #vso|y /x").count() == ALL.len(), "{log}");
+        assert_eq!(harm(&log), None, "{options:?}");
     }
 }
 

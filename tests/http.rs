@@ -2,12 +2,20 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::rc::Rc;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use crmauth::declaration::{BaseUrl, Target};
+use crmauth::error::Cause;
+use crmauth::http::{Channel, Http, Proxies, Request};
+use crmauth::report::{Manner, Report};
 use crmauth::secret::hex;
+use crmauth::tls::Trust;
 use md5::Digest;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::support::machine::make_pipe;
 use crate::support::server::Nobody;
@@ -413,6 +421,63 @@ const PROXY_PASSWORD: &str = "pxPass9Ik4Ol";
 fn proxy_url(machine: &mut Machine, proxy: &Server) -> String {
     machine.canary(PROXY_USER).canary(PROXY_PASSWORD);
     format!("http://{PROXY_USER}:{PROXY_PASSWORD}@{}", proxy.host())
+}
+
+#[test]
+fn a_proxys_password_that_is_echoed_is_blanked() {
+    at_once(
+        [PROXY_PASSWORD, "px%40Pass9Ik4Ol", "px#Pass:9Ik4Ol"],
+        |word| {
+            let plain = word.replace("%40", "@");
+            let basic = STANDARD.encode(format!("{PROXY_USER}:{plain}"));
+            let echo = format!("<{word}> <{plain}> <{basic}>");
+            let refusal = serde_json::json!({ "message": echo }).to_string();
+            let proxy = Server::start(vec![Reply::json(403, refusal)]);
+            let mut machine = zeev::DEMO.machine(&bystander().url());
+            machine.canary(word).canary(&plain).canary(&basic);
+            machine.set("ZEEV_ALLOW_PROXY", "1").set(
+                "http_proxy",
+                &format!("http://{PROXY_USER}:{word}@{}", proxy.host()),
+            );
+            machine.run("login zeev").fails(4, &["<***> <***> <***>"]);
+        },
+    );
+}
+
+#[test]
+fn a_request_to_another_origin_never_leaves() {
+    let runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = { runtime }.enable_all().build().expect("a runtime");
+    let limit = Duration::from_secs(5);
+    let (own, other) = (bystander(), bystander());
+    let home = BaseUrl::parse(&format!("{}/crm", own.url())).expect("a URL");
+    let http = Http::new(Proxies::default(), Rc::new(Trust::default()), limit);
+    let elsewhere = [
+        other.url(),
+        own.url().replace("http:", "https:"),
+        own.url().replace("127.0.0.1", "localhost"),
+        own.url().replace("127.0.0.1", "127.0.0.2"),
+        format!("http://{}@{}", own.host(), other.host()),
+    ];
+    for url in &elsewhere {
+        let channel = Channel {
+            http: &http,
+            report: &Report::new(Manner::default()),
+            target: &Target::new(zeev::DEMO.spec(), None),
+            url: &home,
+            allow_http: true,
+            allow_proxy: true,
+            deadline: Instant::now() + limit,
+            timeout: limit,
+        };
+        let request = Request::get(url.parse().expect("a URL"));
+        let sent = runtime.block_on(channel.send(&request)).err();
+        let opened = runtime.block_on(channel.open(&request)).err();
+        for error in [sent, opened] {
+            assert_eq!(error.map(|error| error.cause), Some(Cause::Usage), "{url}");
+        }
+    }
+    assert_eq!(own.connections() + other.connections(), 0);
 }
 
 #[test]

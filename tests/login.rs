@@ -91,9 +91,20 @@ fn no_detail_contains_a_secret() {
             .bytes()
             .map(|byte| format!("%{byte:02x}"))
             .collect::<String>();
+        // Under a secret's name nothing is left, of whatever kind; what is a text there is known from then on.
+        let names = "Senha pwd chave Credencial jwt sessionId authorization PasswordHash cookie segredo sessão pin";
+        let named = |value: &dyn Fn(usize) -> Value| {
+            let fields = names.split(' ').zip(10..);
+            let fields = fields.map(|(name, number)| (name.to_owned(), value(number)));
+            Value::Object(fields.collect())
+        };
+        let texts = named(&|number| format!("id=x1y2{number}").into());
+        let numbers = named(&|number| json!(918_273_400 + number));
+        let lists = named(&|number| json!([918_273_500 + number, [format!("x1y2-{number}")]]));
+        let objects = named(&|number| json!({ "a": 918_273_600 + number }));
         let more = json!({
-            "Senha": "x1y2", "pwd": "x1y2", "chave": ["x1y2"], "Credencial": { "a": "x1y2" }, "jwt": "x1y2",
-            "sessionId": "x1y2", "authorization": "Bearer x1y2", "PasswordHash": "x1y2", "cookie": "id=x1y2",
+            "texts": texts, "numbers": numbers, "lists": lists, "objects": objects,
+            "otp": "918273700", "number": 918_273_700, "numbers in a list": [918_273_700],
             "echo": format!("User=ana&Passwd={hash}"), "HASH": hash.to_uppercase(), "list": [[secret], { "a": percent }],
             (secret): 1, "basic": STANDARD.encode(format!("ana:{secret}")), "again": demo.token, "kept": "k3pt-as-it-is",
         });
@@ -122,6 +133,7 @@ fn no_detail_contains_a_secret() {
             );
             for secret in [
                 "x1y2",
+                "918273",
                 secret,
                 &hash,
                 &hash.to_uppercase(),

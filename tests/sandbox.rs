@@ -11,7 +11,7 @@ use crate::support::stored::systems;
 use crate::support::{Machine, Outcome, program};
 
 /// A running `crmauth sandbox`.
-struct Running<'a> {
+pub struct Running<'a> {
     machine: &'a Machine,
     child: Child,
     stderr: BufReader<ChildStderr>,
@@ -19,7 +19,7 @@ struct Running<'a> {
 
 impl<'a> Running<'a> {
     /// Starts it; its block goes into the file `sandbox.env`.
-    fn start(machine: &'a Machine, arguments: &[&str]) -> Self {
+    pub fn start(machine: &'a Machine, arguments: &[&str]) -> Self {
         let block = File::create(machine.path("sandbox.env")).expect("a file");
         let mut child = machine.start_onto(machine.command(arguments), block);
         let mut stderr = BufReader::new(child.stderr.take().expect("a stderr"));
@@ -34,7 +34,7 @@ impl<'a> Running<'a> {
     }
 
     /// Ends it; returns what it said meanwhile.
-    fn stop(mut self, sent: Signal) -> Outcome {
+    pub fn stop(mut self, sent: Signal) -> Outcome {
         signal(&self.child, sent);
         let mut stderr = String::new();
         self.stderr.read_to_string(&mut stderr).expect("lines");

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use crmauth::secret::{Redactor, Secret};
 
+use super::settings::OTHER_KEY;
 use super::{fleet, sharing, token};
 use crate::support::machine::installed;
 use crate::support::redis::KEY;
@@ -69,6 +70,15 @@ fn nothing_can_be_read_from_the_server() {
     let mut client = redis.client();
     let mut all = Vec::new();
     let names = redis.names();
+    // Without the key, the names of the same sessions are others: whoever guesses a user finds no entry of theirs.
+    let (_, other) = fleet().expect("another server");
+    let mut stranger = sharing(&servers, &other.url());
+    stranger.secret("CRMAUTH_STORE_KEY", OTHER_KEY);
+    stranger.run("login --all -q");
+    let others = other.names();
+    assert_eq!(others.len(), names.len());
+    let shared = names.iter().filter(|name| others.contains(name));
+    assert_eq!(shared.collect::<Vec<_>>(), ["crmauth:check"]);
     for name in &names {
         all.extend_from_slice(name.as_bytes());
         let dump: Vec<u8> = redis::cmd("DUMP")
@@ -91,6 +101,9 @@ fn nothing_can_be_read_from_the_server() {
                 .query(&mut client)
                 .expect("a value"),
         };
+        if kind == "hash" {
+            assert_eq!(value.len() % 256, 1 + 24 + 16, "its length tells little");
+        }
         all.extend(value);
     }
     let _: () = redis::cmd("SAVE").query(&mut client).expect("a file");

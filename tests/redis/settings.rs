@@ -10,7 +10,7 @@ use crate::support::sandbox::Servers;
 use crate::support::stored::five_at;
 use crate::support::tls::Authority;
 
-const OTHER_KEY: &str = "YW5vdGhlciBrZXkgb2YgdGhpcnR5LXR3byBieXRlcy4=";
+pub const OTHER_KEY: &str = "YW5vdGhlciBrZXkgb2YgdGhpcnR5LXR3byBieXRlcy4=";
 
 /// A run that fails with exit code 2 before anything is sent.
 #[track_caller]
