@@ -119,6 +119,8 @@ proptest! {
 
     #[test]
     fn a_whole_form_is_blanked_and_nothing_else(secret in secret(), before in surroundings(), behind in surroundings()) {
+        // Where nothing else is escaped, what follows the secret's own `%` stays, as `25` does, and tells nothing.
+        prop_assume!(!secret.ends_with('%'));
         let redactor = knowing(&secret);
         for form in wholes(&secret) {
             let said = redactor.foreign(&format!("{before} {form} {behind}"));
@@ -171,6 +173,7 @@ fn what_a_blank_lays_open_is_blanked_too() {
     redactor.learn(&Secret::new("41414141".to_owned()));
     let text = "is %68unt\\u0065r2%41414141!";
     assert_eq!(redactor.foreign(text), format!("is {BLANK}{BLANK}!"));
+    assert_eq!(redactor.foreign("hunter2%25"), format!("{BLANK}25"));
 }
 
 #[test]
