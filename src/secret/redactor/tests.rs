@@ -138,16 +138,19 @@ proptest! {
         before in surroundings(),
         behind in surroundings(),
     ) {
-        // Of such a character's escape what follows the character itself may stay, as `amp;` does, and tells nothing.
-        prop_assume!(!secret.ends_with(['&', '%', '\\']));
+        // Of such a character's escape what follows the character itself may stay, as `amp;` does, or `br>` of a line's
+        // end, and tells nothing.
+        prop_assume!(!secret.ends_with(['&', '%', '\\', '<']));
         let redactor = knowing(&secret);
         for alike in [false, true] {
-            let each = secret.chars().enumerate().map(|(at, c)| {
+            let each: Vec<String> = secret.chars().enumerate().map(|(at, c)| {
                 let form = if alike { forms[0] } else { forms[at] };
                 let end = if at + 1 == wrap.0 && wrap.0 < secret.chars().count() { wrap.1 } else { "" };
                 escaped(c, form) + end
-            });
-            let form: String = each.collect();
+            }).collect();
+            // Of `%30…`, where the secret is `0…`, `%3` may stay.
+            prop_assume!(secret.starts_with(&each[0]) || !each[0].ends_with(|last| secret.starts_with(last)));
+            let form = each.concat();
             let said = redactor.foreign(&format!("{before} {form} {behind}"));
             prop_assert!(is_blanked(&said, &before, &behind), "{}: {}", form, said);
         }
