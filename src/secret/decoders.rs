@@ -18,6 +18,7 @@ const DECODERS: &[Decoder] = &[
     entity,
     plus,
     tag,
+    line_break,
     code,
     latin,
     percent_u,
@@ -234,6 +235,13 @@ fn tag(text: &str) -> Escape {
     let end = name.find(['<', '>']).filter(|end| *end < TAG_MAX)?;
     let is_tag = name.starts_with(|c: char| c == '/' || c.is_ascii_alphabetic());
     (is_tag && name[end..].starts_with('>')).then_some((end + 2, None))
+}
+
+/// `<br />` and the line's end after it, and no other tag: a secret may itself have what looks like one
+fn line_break(text: &str) -> Escape {
+    let end = text.strip_prefix("<br")?.trim_start_matches([' ', '/']);
+    let next = end.strip_prefix('>')?.trim_start_matches(['\r', '\n']);
+    Some((text.len() - next.len(), None))
 }
 
 /// A line break and the blanks after it

@@ -108,6 +108,13 @@ fn wholes(secret: &str) -> Vec<String> {
     all
 }
 
+/// Whether a form contains the secret as it stands, and more: `a%25` of `a%`, `a&amp;b` of `a&A`. What stays of that tells
+/// nothing.
+fn shows_more(form: &str, secret: &str) -> bool {
+    let (text, secret) = (folded(form), folded(secret));
+    text.len() > secret.len() && text.windows(secret.len()).any(|part| part == &secret[..])
+}
+
 fn knowing(secret: &str) -> Redactor {
     let redactor = Redactor::new();
     redactor.learn(&Secret::new(secret.to_owned()));
@@ -119,10 +126,8 @@ proptest! {
 
     #[test]
     fn a_whole_form_is_blanked_and_nothing_else(secret in secret(), before in surroundings(), behind in surroundings()) {
-        // Where nothing else is escaped, what follows the secret's own `%` stays, as `25` does, and tells nothing.
-        prop_assume!(!secret.ends_with('%'));
         let redactor = knowing(&secret);
-        for form in wholes(&secret) {
+        for form in wholes(&secret).iter().filter(|form| !shows_more(form, &secret)) {
             let said = redactor.foreign(&format!("{before} {form} {behind}"));
             prop_assert!(is_blanked(&said, &before, &behind), "{}: {}", form, said);
         }
@@ -138,9 +143,6 @@ proptest! {
         before in surroundings(),
         behind in surroundings(),
     ) {
-        // Of such a character's escape what follows the character itself may stay, as `amp;` does, or `br>` of a line's
-        // end, and tells nothing.
-        prop_assume!(!secret.ends_with(['&', '%', '\\', '<']));
         let redactor = knowing(&secret);
         for alike in [false, true] {
             let each: Vec<String> = secret.chars().enumerate().map(|(at, c)| {
@@ -151,6 +153,7 @@ proptest! {
             // Of `%30…`, where the secret is `0…`, `%3` may stay.
             prop_assume!(secret.starts_with(&each[0]) || !each[0].ends_with(|last| secret.starts_with(last)));
             let form = each.concat();
+            prop_assume!(!shows_more(&form, &secret));
             let said = redactor.foreign(&format!("{before} {form} {behind}"));
             prop_assert!(is_blanked(&said, &before, &behind), "{}: {}", form, said);
         }
