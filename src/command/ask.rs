@@ -161,7 +161,7 @@ impl Guide {
         if let (Cause::MissingSetting, Some(why), Some(hint)) =
             (error.cause, &self.not_asking, &error.hint)
         {
-            error.hint = Some(tr!("{why}; {hint}", why, hint));
+            error.hint = Some(tr!("{hint} – {why}", hint, why));
         }
         error
     }
