@@ -64,12 +64,8 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let stop = signals::either();
     let bound = Listener::bind(&args.listen).await;
     let listener = bound.map_err(|error| cannot_listen(args, &error))?;
-    let key = match args.no_key {
-        true => None,
-        false => {
-            Some(make_key().ok_or_else(|| error!(Other, "the system provides no random bytes"))?)
-        }
-    };
+    let made = || make_key().ok_or_else(|| error!(Other, "the system provides no random bytes"));
+    let key = (!args.no_key).then(made).transpose()?;
     let origin = format!("http://{}", listener.host());
     let prefix = key.iter().map(|key| ["/", key.expose()].concat());
     let prefix = prefix.collect::<String>();

@@ -46,7 +46,11 @@ pub(super) fn next_step(
 ) -> Option<Text> {
     // Where the system itself has answered, the URL is right.
     let own = error.said.is_some() || error.http_status.is_some_and(|status| status >= 500);
-    let plain = base.origin().starts_with("http://");
+    if base.origin().starts_with("http://")
+        && let Some(step) = tls_instead(error, url, own)
+    {
+        return Some(step);
+    }
     Some(match error.cause {
         Cause::Refused => tr!("check {settings}", settings = credentials()),
         Cause::Locked => {
@@ -70,24 +74,11 @@ pub(super) fn next_step(
         Cause::Timeout | Cause::ServerTimeout => {
             tr!("try again, or allow more time with --timeout SECONDS")
         }
-        Cause::Closed if plain => {
-            tr!(
-                "try again later; if the server speaks TLS, {url} must begin with https://",
-                url
-            )
-        }
         Cause::Closed | Cause::Unavailable | Cause::RateLimited => tr!("try again later"),
         Cause::Redirect => tr!(
             "redirects are not followed; if that address is right, set {url} to it",
             url
         ),
-        // So web servers refuse what is not TLS at a port of theirs for that.
-        Cause::Status if error.http_status == Some(400) && plain && !own => {
-            tr!(
-                "if the server speaks TLS, {url} must begin with https://",
-                url
-            )
-        }
         Cause::BadAnswer | Cause::Status | Cause::Rejected if own => {
             tr!("the server itself has answered; its log, or its administrator, can say more")
         }
@@ -101,4 +92,20 @@ pub(super) fn next_step(
         }
         _ => return None,
     })
+}
+
+/// The next step after a plain request to what may be a port for TLS.
+fn tls_instead(error: &Error, url: &str, own: bool) -> Option<Text> {
+    match error.cause {
+        Cause::Closed => Some(tr!(
+            "try again later; if the server speaks TLS, {url} must begin with https://",
+            url
+        )),
+        // So web servers refuse what is not TLS at a port of theirs for that.
+        Cause::Status if error.http_status == Some(400) && !own => Some(tr!(
+            "if the server speaks TLS, {url} must begin with https://",
+            url
+        )),
+        _ => None,
+    }
 }
