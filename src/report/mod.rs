@@ -1,8 +1,12 @@
 //! What people read on stderr: errors, warnings and notes become text or JSON here and nowhere else.
 
 mod annotation;
+#[cfg(not(unix))]
+mod console;
 mod progress;
 mod prompt;
+#[cfg(unix)]
+mod typing;
 
 use std::cell::RefCell;
 use std::convert::Infallible;
