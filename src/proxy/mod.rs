@@ -28,6 +28,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, watch};
+use tokio::time::MissedTickBehavior;
 
 use crate::lifecycle::Account;
 use crate::report::Report;
@@ -43,9 +44,8 @@ const LAST_REQUESTS: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_secs(75);
 /// Room for a whole head.
 const BUFFER: usize = head::MAX + 4096;
-/// How often time is looked at while a client is connected.
+/// How often the gateway wakes while a client is connected.
 const BEAT: Duration = Duration::from_secs(1);
-
 /// After a connection could not be accepted, for want of file descriptors most likely.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -97,8 +97,9 @@ impl<'a> Gateway<'a> {
         let (close, closing) = watch::channel(false);
         let mut connections = FuturesUnordered::new();
         let mut stop = pin!(stop);
-        // A time-out that ends before all others makes the runtime wake itself, a system call for each request.
+        // Tokio makes a system call for every timer that ends before all others, as a request's would without this one.
         let mut beat = tokio::time::interval(BEAT);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 biased;
