@@ -80,12 +80,19 @@ fn what_fills_the_surroundings_costs_little() {
     };
     let all: String = (0..MIB / 25).map(account).collect();
     machine.write("quoted.env", format!("X='\n{all}'\n"));
+    machine.write(
+        "returns.env",
+        ["x", &"\rGLUO_URL=h".repeat(MIB / 12)].concat(),
+    );
+    machine.write("misplaced.env", "set GLUO_URL=h\n".repeat(MIB / 16));
     machine.write("all.env", all);
     machine.write("few.env", (0..3330).map(few).collect::<String>());
     for (line, code) in [
         ("status --env-file all.env", 2),
         ("login gluo@7 --env-file all.env", 2),
         ("status --env-file quoted.env", 2),
+        ("status --env-file returns.env", 2),
+        ("status --env-file misplaced.env", 2),
         ("completions --targets --env-file all.env", 0),
         ("status --env-file few.env", 3),
         ("status --json --env-file few.env", 3),

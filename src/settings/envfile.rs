@@ -72,27 +72,26 @@ pub(super) fn read(bytes: &[u8], file: EnvFile<'_>) -> Result<Vec<Setting>> {
     let mut seen = BTreeMap::new();
     let mut at = 0;
     while at < lines.len() {
-        if settings.len() > SETTINGS_MAX {
-            let most = SETTINGS_MAX;
-            return Err(file
-                .bad(&tr!("has more than {most} settings of crmauth's", most))
-                .hint(tr!(
-                    "put fewer accounts into one file, and name the right file with --env-file"
-                )));
-        }
         let number = at + 1;
-        let Some(key) = ours.key(&lines[at]) else {
-            settings.extend(hidden_behind_a_return(lines[at].bytes, number, &ours));
-            misplaced.extend(not_at_the_start(lines[at].bytes, number, &ours));
+        if let Some(key) = ours.key(&lines[at]) {
+            let text = value(&lines[at], number, &key, file, &mut seen).transpose();
+            settings.extend(text.map(|text| file.setting(number, key, text)));
+            at += 1;
+        } else {
             let last = quote_closes(&lines, at).unwrap_or(at);
-            settings.extend(swallowed(&lines, at, last, &ours));
+            misplaced.extend(not_at_the_start(lines[at].bytes, number, &ours));
+            let hidden = hidden_behind_a_return(lines[at].bytes, number, &ours)
+                .chain(swallowed(&lines, at, last, &ours));
+            settings.extend(hidden.take(SETTINGS_MAX + 1));
             at = last + 1;
-            continue;
-        };
-        if let Some(text) = value(&lines[at], number, &key, file, &mut seen).transpose() {
-            settings.push(file.setting(number, key, text));
         }
-        at += 1;
+        if settings.len() + misplaced.len() > SETTINGS_MAX {
+            let most = SETTINGS_MAX;
+            let error = file.bad(&tr!("has more than {most} settings of crmauth's", most));
+            return Err(error.hint(tr!(
+                "put fewer accounts into one file, and name the right file with --env-file"
+            )));
+        }
     }
     let set: HashSet<String> = settings.iter().map(Setting::variable).collect();
     misplaced.retain(|setting: &Setting| !set.contains(&setting.variable()));
@@ -286,9 +285,14 @@ fn quote_closes(lines: &[Line], at: usize) -> Option<usize> {
 }
 
 /// The settings of ours inside a foreign quoted value: other readers would not see them.
-fn swallowed(lines: &[Line], first: usize, last: usize, ours: &Ours) -> Vec<Setting> {
+fn swallowed(
+    lines: &[Line],
+    first: usize,
+    last: usize,
+    ours: &Ours,
+) -> impl Iterator<Item = Setting> {
     let inside = lines.iter().enumerate().take(last + 1).skip(first + 1);
-    let setting = |(at, line): (usize, &Line)| {
+    let setting = move |(at, line): (usize, &Line)| {
         let key = ours.key(line).filter(|_| line.value.is_some())?;
         let (name, opens) = (key.1.clone(), first + 1);
         let why = tr!(
@@ -303,14 +307,17 @@ fn swallowed(lines: &[Line], first: usize, last: usize, ours: &Ours) -> Vec<Sett
         );
         Some(ours.hidden(at + 1, key, why, hint))
     };
-    // One more tells that there are too many.
-    inside.filter_map(setting).take(SETTINGS_MAX + 1).collect()
+    inside.filter_map(setting)
 }
 
 /// The settings of ours behind a lone carriage return, where some readers begin a line and some do not.
-fn hidden_behind_a_return(line: &[u8], number: usize, ours: &Ours) -> Vec<Setting> {
+fn hidden_behind_a_return(
+    line: &[u8],
+    number: usize,
+    ours: &Ours,
+) -> impl Iterator<Item = Setting> {
     let parts = line.split(|byte| *byte == b'\r').skip(1).map(Line::new);
-    let setting = |part: Line| {
+    let setting = move |part: Line| {
         let key = ours.key(&part).filter(|_| part.value.is_some())?;
         let why = tr!(
             "{written} follows a carriage return, which does not end a line",
@@ -319,7 +326,7 @@ fn hidden_behind_a_return(line: &[u8], number: usize, ours: &Ours) -> Vec<Settin
         let hint = tr!("end the file's lines with LF or CRLF");
         Some(ours.hidden(number, key, why, hint))
     };
-    parts.filter_map(setting).collect()
+    parts.filter_map(setting)
 }
 
 /// A setting of ours behind a word of some shell's, or behind a character that nobody sees: no reader of env files takes it.
