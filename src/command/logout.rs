@@ -1,5 +1,7 @@
 //! `crmauth logout`: end sessions on the server where it can, and forget them here.
 
+use std::collections::BTreeMap;
+
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
@@ -82,6 +84,8 @@ type Ended = Option<Revocation>;
 struct Record {
     exit: Exit,
     objects: Vec<(usize, Value)>,
+    /// The words that were printed, with what they mean.
+    words: BTreeMap<&'static str, Option<Text>>,
     /// Why no more lines are written. The other sessions are ended nevertheless.
     unwritten: Option<Error>,
 }
@@ -90,7 +94,8 @@ impl Record {
     async fn add(&mut self, run: &Run<'_>, place: usize, label: String, outcome: Result<Ended>) {
         match outcome {
             Ok(ended) => {
-                let word = word(ended);
+                let (word, meaning) = told(ended);
+                self.words.insert(word, meaning);
                 let object = json!({ "target": label, "outcome": word });
                 self.objects.push((place, object));
                 if ended == Some(Revocation::StillAlive) {
@@ -144,12 +149,8 @@ impl Record {
             return Err(error);
         }
         if run.report.is_at_terminal() && !run.global.json {
-            for (word, meaning) in meanings() {
-                if self
-                    .objects
-                    .iter()
-                    .any(|(_, object)| object["outcome"] == word)
-                {
+            for (word, meaning) in self.words {
+                if let Some(meaning) = meaning {
                     run.report.aside(tr!("{word}: {meaning}", word, meaning));
                 }
             }
@@ -164,27 +165,19 @@ impl Record {
     }
 }
 
-fn word(ended: Ended) -> &'static str {
+/// The word for what came of a session, and what it means; of one that lives on a warning tells.
+fn told(ended: Ended) -> (&'static str, Option<Text>) {
     match ended {
-        None => "none",
-        Some(Revocation::Revoked) => "revoked",
-        Some(Revocation::StillAlive) => "still-alive",
-        Some(Revocation::Ended | Revocation::Unsupported) => "forgotten",
-    }
-}
-
-/// What the words mean; of a session that lives on a warning tells.
-fn meanings() -> [(&'static str, Text); 3] {
-    [
-        ("revoked", tr!("the server ended the session")),
-        (
+        None => ("none", Some(tr!("no session was stored"))),
+        Some(Revocation::Revoked) => ("revoked", Some(tr!("the server ended the session"))),
+        Some(Revocation::StillAlive) => ("still-alive", None),
+        Some(Revocation::Ended | Revocation::Unsupported) => (
             "forgotten",
-            tr!(
+            Some(tr!(
                 "it was no longer usable, the system cannot end sessions, or --local was given; it is forgotten here"
-            ),
+            )),
         ),
-        ("none", tr!("no session was stored")),
-    ]
+    }
 }
 
 /// Whose session an entry is, for people.
