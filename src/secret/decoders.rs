@@ -239,8 +239,12 @@ fn tag(text: &str) -> Escape {
 
 /// `<br />` and the line's end after it, and no other tag: a secret may itself have what looks like one
 fn line_break(text: &str) -> Escape {
-    let end = text.strip_prefix("<br")?.trim_start_matches([' ', '/']);
-    let next = end.strip_prefix('>')?.trim_start_matches(['\r', '\n']);
+    let (start, end) = text.split_at_checked(3)?;
+    let end = end.trim_start_matches([' ', '/']);
+    let next = end
+        .strip_prefix('>')
+        .filter(|_| start.eq_ignore_ascii_case("<br"))?
+        .trim_start_matches(['\r', '\n']);
     Some((text.len() - next.len(), None))
 }
 

@@ -174,6 +174,20 @@ proptest! {
 }
 
 #[test]
+fn a_break_inside_is_no_part_of_a_secret_whatever_that_looks_like() {
+    for secret in ["!!!!<A!>", "<b>Ab1!</b>", "Cd<wbr>2</td>?"] {
+        let redactor = knowing(secret);
+        for inside in ["<br>", "<br/>", "<br />\n", "<BR />\r\n", "\n", "\r\n"] {
+            for at in 1..secret.len() {
+                let (start, end) = secret.split_at(at);
+                let said = redactor.foreign(&[start, inside, end].concat());
+                assert_eq!(said, BLANK, "{secret} {at} {inside:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn what_a_blank_lays_open_is_blanked_too() {
     let redactor = knowing("hunter2%");
     redactor.learn(&Secret::new("41414141".to_owned()));
