@@ -138,16 +138,16 @@ fn usage(error: &clap::Error, words: &Words<'_>) -> Error {
             hint "`crmauth login {name}` logs in, `crmauth token {name}` prints the stored session or a new one", name
         );
     }
-    let hint = match (suggestion(error), words.verb(), form(error)) {
+    if let (Some(form), Some(verb)) = (form(error), words.verb()) {
+        return missing_argument(&context(error, ContextKind::InvalidArg), &form, verb);
+    }
+    let hint = match (suggestion(error), words.verb()) {
         _ if asks_for_a_secret(error) => tr!(
             "no option accepts a secret, because others could read it; set it in the environment or .env, as `crmauth providers` shows"
         ),
-        (Some(word), ..) => tr!("did you mean `{word}`?", word),
-        (None, Some(verb), Some(form)) => {
-            return missing_argument(&context(error, ContextKind::InvalidArg), &form, verb);
-        }
-        (None, Some(verb), None) => tr!("`crmauth {verb} --help` shows the options", verb),
-        (None, None, _) => tr!("`crmauth --help` shows the options"),
+        (Some(word), _) => tr!("did you mean `{word}`?", word),
+        (None, Some(verb)) => tr!("`crmauth {verb} --help` shows the options", verb),
+        (None, None) => tr!("`crmauth --help` shows the options"),
     };
     Error::new(Cause::Usage, sentence(error)).hint(hint)
 }

@@ -94,7 +94,7 @@ impl Guide {
         sources.login_asks = false;
         let mut guide = Self {
             asked: Vec::new(),
-            not_asking: why_not_asking(run)?,
+            not_asking: why_not_asking(run),
         };
         if guide.not_asking.is_some() || run.global.json || run.global.sandbox {
             return Ok(guide);
@@ -259,7 +259,7 @@ pub(super) async fn which(run: &Run<'_>, sources: &Sources) -> Result<Target> {
         let parts = [target.to_string(), target.spec.product.to_owned()];
         Text::list(&parts, ": ")
     };
-    if why_not_asking(run)?.is_none() && !run.global.json {
+    if why_not_asking(run).is_none() && !run.global.json {
         let labels: Vec<Text> = targets.iter().map(label).collect();
         let question = tr!("Where do you want to log in?");
         if let Some(place) = run.report.choose(question, &labels, 0).await? {
@@ -271,8 +271,8 @@ pub(super) async fn which(run: &Run<'_>, sources: &Sources) -> Result<Target> {
 }
 
 /// Why nobody can be asked.
-pub(super) fn why_not_asking(run: &Run<'_>) -> Result<Option<Text>> {
-    Ok(if run.global.no_input {
+pub(super) fn why_not_asking(run: &Run<'_>) -> Option<Text> {
+    if run.global.no_input {
         Some(tr!("nothing is asked because of --no-input"))
     } else if run.environment.is_ci() {
         Some(tr!("nothing is asked because CI is set"))
@@ -280,7 +280,7 @@ pub(super) fn why_not_asking(run: &Run<'_>) -> Result<Option<Text>> {
         Some(tr!("nothing is asked because there is no terminal"))
     } else {
         None
-    })
+    }
 }
 
 fn introduce(run: &Run<'_>, target: &Target, questions: &Questions) {

@@ -145,7 +145,7 @@ impl Run<'_> {
         } else {
             let mut sources =
                 Sources::load(self.environment, &self.global.env_file, self.global.timeout)?;
-            sources.login_asks = ask::why_not_asking(self)?.is_none();
+            sources.login_asks = ask::why_not_asking(self).is_none();
             (sources, None)
         };
         let (warnings, notes) = (sources.warnings().iter(), sources.notes().iter());

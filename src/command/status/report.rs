@@ -76,7 +76,7 @@ async fn log_in(row: &Row<'_>, args: &Args, run: &Run<'_>) -> Result<Option<Valu
         target
     );
     let consent = args.login
-        || why_not_asking(run)?.is_none()
+        || why_not_asking(run).is_none()
             && !run.global.json
             && run.report.confirm(question, false).await?;
     if !consent {
