@@ -83,7 +83,8 @@ impl Stale {
 }
 
 impl Active<'_> {
-    /// Whether the session in hand, last seen alive at `seen`, can be used as it is: it lasts beyond its margin. One without a known end may be used until the server refuses it.
+    /// Whether the session, last seen alive at `seen`, can be used as it is: it is not due to be renewed. One without a
+    /// known end may be used until the server refuses it.
     pub fn is_fresh(&self, seen: Timestamp, min_ttl: Duration) -> bool {
         let (session, now) = (&self.session, Timestamp::now());
         match (self.target().spec.ageing, session.expires_at) {

@@ -1,4 +1,4 @@
-//! Gluocrm, a vtiger CRM: installed at the root and in `/crm`: `webservice.php`, and the web interface.
+//! Gluocrm, a vtiger CRM, installed at the root and in `/crm`: its `webservice.php` and its web interface.
 //!
 //! Spellings, codes, statuses and field orders are those of a real vtiger 8.2 or 7.0 unless a comment says
 //! otherwise.
