@@ -1033,13 +1033,20 @@ fn a_person_is_sent_to_login_wherever_settings_are_missing() {
     }
     let screen = shown(&machine, "status gluo --check");
     assert!(screen.contains(&advice("gluo")), "{screen}");
-    for line in ["token gluo --no-input", "login gluo --no-input"] {
+    for line in [
+        "token gluo --no-input",
+        "login gluo --no-input",
+        "login gluo --json",
+    ] {
         let screen = shown(&machine, line);
         assert!(!screen.contains("asks for"), "{line}: {screen}");
     }
     machine.write(".env", "GLUO_URL=h\nGLUO_USERNAME=api\nGLUO_KEY=x\n");
     let screen = shown(&machine, "token gluo");
-    assert!(screen.contains("GLUO_KEY"), "{screen}");
+    assert!(
+        screen.contains("GLUO_KEY") && !screen.contains("asks for"),
+        "{screen}"
+    );
     machine.set("CI", "1");
     let screen = shown(&machine, "api zeev /x");
     assert!(!screen.contains("asks for"), "{screen}");

@@ -563,6 +563,11 @@ fn another_body_is_advised_only_for_the_secret_that_was_refused() {
             let shown = format!("{secret} {value}: {}", outcome.stderr);
             let found = outcome.stderr.contains("HELLOCLOUD_BODY=form");
             assert_eq!(found, advised && special, "{shown}");
+            if secret == "CLIENT_SECRET" && advised {
+                // That box is about the other grant.
+                assert!(outcome.stderr.contains("the grant `password`"), "{shown}");
+                assert!(!outcome.stderr.contains("Is Confidential"), "{shown}");
+            }
         }
     }
 }

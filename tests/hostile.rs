@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::time::Duration;
 
 use crmauth::declaration::Kind;
 use crmauth::output::Format;
@@ -642,13 +643,15 @@ fn what_a_client_of_the_sandbox_sends() {
             for request in &requests {
                 let mut stream =
                     TcpStream::connect(host.trim_end_matches('\'')).expect("a sandbox");
+                let limit = Some(Duration::from_secs(20));
+                stream.set_read_timeout(limit).expect("a time-out");
                 stream.write_all(request.as_bytes()).expect("sent");
                 stream.shutdown(Shutdown::Write).expect("ended");
                 let _ = stream.read_to_end(&mut Vec::new());
             }
         }
         let log = running.stop(Signal::INT).stderr;
-        assert!(log.matches("X# #vso|y /x").count() == ALL.len(), "{log}");
+        assert_eq!(log.matches("X# #vso|y /x").count(), ALL.len(), "{log}");
         assert_eq!(harm(&log), None, "{options:?}");
     }
 }

@@ -446,8 +446,10 @@ fn a_proxys_password_that_is_echoed_is_blanked() {
 
 #[test]
 fn a_request_to_another_origin_never_leaves() {
-    let runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = { runtime }.enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
     let limit = Duration::from_secs(5);
     let (own, other) = (bystander(), bystander());
     let home = BaseUrl::parse(&format!("{}/crm", own.url())).expect("a URL");

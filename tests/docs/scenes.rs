@@ -224,17 +224,17 @@ fn timeless(text: &str) -> String {
         ("0000-00-00T00:00:00Z", "2026-11-20T12:00:00Z"),
         ("0000-00-00 00:00 UTC", "2026-11-20 09:00 -03"),
     ];
-    let always = |text: &str| {
-        let shape = text.replace(|c: char| c.is_ascii_digit(), "0");
-        TIMES.iter().find(|(time, _)| shape == *time)
+    let begins = |text: &str, shape: &str| {
+        let begin = text.get(..shape.len()).unwrap_or_default();
+        begin.replace(|c: char| c.is_ascii_digit(), "0") == shape
     };
     let mut result = String::new();
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
-        match rest.get(..20).and_then(always) {
-            Some((_, time)) => {
+        match TIMES.iter().find(|(shape, _)| begins(rest, shape)) {
+            Some((shape, time)) => {
                 result.push_str(time);
-                rest = &rest[20..];
+                rest = &rest[shape.len()..];
             }
             None => {
                 result.push(c);
