@@ -12,7 +12,7 @@ use crmauth::secret::{Redactor, Secret};
 use super::harm::harm;
 use super::tools::skipped;
 
-/// No run takes longer, or it hangs.
+/// No run takes longer, or it hangs. What must not keep a run waiting lasts longer in its test.
 const HANG: Duration = Duration::from_secs(240);
 
 /// Where programs are looked for.
@@ -125,6 +125,7 @@ impl Machine {
             .env("PATH", PATH)
             .env("TMPDIR", self.folder.path().join("tmp"))
             .env("RUST_BACKTRACE", "1")
+            .env("TZ", "UTC0")
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null());
         command
