@@ -59,6 +59,11 @@ pub async fn interruptible<T>(
     }
 }
 
+/// Called before a file is made that a signal must not leave behind: from now on [`interruptible`] hears of signals.
+pub async fn heed_signals() {
+    tokio::task::yield_now().await;
+}
+
 /// Waits for SIGINT or SIGTERM, which are caught from this call on; for ever if the system does not let us listen.
 #[cfg(unix)]
 pub fn either() -> impl Future<Output = Signal> {

@@ -18,7 +18,10 @@ fn folder() -> TempDir {
 }
 
 fn file(path: &Path) -> crmauth::error::Result<Replacement> {
-    Replacement::open(path.to_owned())
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime
+        .expect("a runtime")
+        .block_on(Replacement::open(path.to_owned()))
 }
 
 fn write(file: Replacement, text: &str) -> crmauth::error::Result<Vec<Text>> {

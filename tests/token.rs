@@ -449,6 +449,18 @@ fn an_unreachable_server_takes_no_session_away() {
 }
 
 #[test]
+fn a_file_that_may_not_grow_is_an_error() {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    token(&machine, "token zeev");
+    for line in ["token zeev --cached", "token zeev -f json"] {
+        let script = format!("ulimit -f 0; exec crmauth {line} >answer");
+        let outcome = machine.shell("sh", &script);
+        outcome.fails(7, &["cannot write to stdout"]);
+    }
+}
+
+#[test]
 fn cached_never_touches_the_network() {
     let servers = Servers::start();
     let machine = five_at(&servers);

@@ -89,7 +89,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         false => None,
     };
     let (services, sources, _servers) = run.services().await?;
-    let mut out = Out::open(args, run, &sources)?;
+    let mut out = Out::open(args, run, &sources).await?;
     let account = Account::find(&services, &sources, target, args.person.as_deref()).await?;
     let login = account.session(&Want::Usable(args.min_ttl)).await?;
     if let Some(list) = list {

@@ -58,7 +58,7 @@ impl Delivery {
 
     /// Proves that the answer can be handed over before anything is sent: a session that nobody gets should
     /// not be made.
-    pub fn prepare(
+    pub async fn prepare(
         &self,
         run: &Run<'_>,
         sources: &Sources,
@@ -76,7 +76,10 @@ impl Delivery {
             to_file: file.is_some(),
         };
         format.check(&targets.iter().collect::<Vec<_>>(), &shape)?;
-        let file = file.map(Replacement::open).transpose()?;
+        let file = match file {
+            Some(path) => Some(Replacement::open(path).await?),
+            None => None,
+        };
         let github_env = match format {
             Format::GitHub => Some(EnvFile::open(run.environment.path("GITHUB_ENV"))?),
             _ => None,

@@ -68,7 +68,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     } else {
         named
     };
-    let prepared = args.delivery.prepare(run, &sources, &wanted, batch)?;
+    let prepared = args.delivery.prepare(run, &sources, &wanted, batch).await?;
     for target in &wanted {
         role(target, args.person.as_deref()).map_err(|error| error.target(&target.to_string()))?;
     }

@@ -151,8 +151,6 @@ impl Run<'_> {
         let (warnings, notes) = (sources.warnings().iter(), sources.notes().iter());
         warnings.for_each(|warning| self.report.warn(None, warning.clone()));
         notes.for_each(|note| self.report.note(None, note.clone()));
-        // From here on a signal is waited for: there may be a temporary file to remove.
-        tokio::task::yield_now().await;
         let store = match self.store_setting()? {
             (name, Some(place)) if shared::is_shared(place) && !self.keeps_nothing() => {
                 self.shared_store(name, place, trust).await?

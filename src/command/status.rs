@@ -49,8 +49,10 @@ pub struct Args {
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let named = targets(&args.targets)?;
     let (services, sources, _servers) = run.services().await?;
-    let begin = |path: &PathBuf| report::begin(path, &services, &sources);
-    let file = args.report.as_ref().map(begin).transpose()?;
+    let file = match &args.report {
+        Some(path) => Some(report::begin(path, &services, &sources).await?),
+        None => None,
+    };
     let stored = match services.stored().await {
         Err(error) if named.is_empty() => return Err(error),
         stored => stored.unwrap_or_default(),

@@ -33,7 +33,7 @@ pub struct Args {
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let wanted = targets(std::slice::from_ref(&args.target))?;
     let (services, sources, _servers) = run.services().await?;
-    let prepared = args.delivery.prepare(run, &sources, &wanted, false)?;
+    let prepared = args.delivery.prepare(run, &sources, &wanted, false).await?;
     let want = if args.cached {
         Want::Cached(args.min_ttl)
     } else {

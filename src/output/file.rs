@@ -8,10 +8,11 @@ use crate::error::{Error, Result, error, why};
 use crate::files::{Draft, mode, open_to_others, writable_by_others};
 use crate::i18n::{Text, tr};
 use crate::secret::foreign::printable;
+use crate::signals::heed_signals;
 
 /// Puts these bytes into a file, as [`Replacement`] does; returns warnings.
-pub fn replace(path: &Path, bytes: &[u8]) -> Result<Vec<Text>> {
-    Replacement::open(path.to_owned())?.write(bytes)
+pub async fn replace(path: &Path, bytes: &[u8]) -> Result<Vec<Text>> {
+    Replacement::open(path.to_owned()).await?.write(bytes)
 }
 
 /// A file that is to be replaced, and the draft that will replace it.
@@ -25,7 +26,8 @@ impl Replacement {
     /// Proves that the file can be written, before anything else happens: the draft is made here. Only a regular file is
     /// replaced, or a missing one made: what a link names would be somebody else's file, and a FIFO or a device
     /// (`/dev/null` too) cannot be replaced without taking it from everybody.
-    pub fn open(path: PathBuf) -> Result<Self> {
+    pub async fn open(path: PathBuf) -> Result<Self> {
+        heed_signals().await;
         let old = existing(&path)?;
         let folder = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),

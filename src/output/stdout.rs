@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, Result, error};
 use crate::i18n::tr;
+use crate::signals::heed_signals;
 use crate::terminal;
 use crate::threads::apart;
 
@@ -56,6 +57,10 @@ impl StdoutStream {
 /// Writes on a thread where stdout's reader may keep us waiting: on ours no time-out would fire and no signal would be
 /// heard. A thread takes half a millisecond, a quarter of what `token` takes, so what stdout takes at once is written here.
 pub async fn write(bytes: Zeroizing<Vec<u8>>) -> Result<()> {
+    if is_file() {
+        // Beyond its size limit a signal would end us.
+        heed_signals().await;
+    }
     let written = match takes_at_once(bytes.len()) {
         true => write_all(&bytes),
         false => {
@@ -78,6 +83,17 @@ fn takes_at_once(count: usize) -> bool {
     count <= rustix::pipe::PIPE_BUF
         && !stdout.is_terminal()
         && poll(&mut asked, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+}
+
+#[cfg(unix)]
+fn is_file() -> bool {
+    use rustix::fs::{FileType, fstat};
+    fstat(io::stdout()).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_file())
+}
+
+#[cfg(not(unix))]
+fn is_file() -> bool {
+    false
 }
 
 #[cfg(not(unix))]

@@ -21,6 +21,7 @@ use crate::error::{Error, Result, error, why};
 use crate::files::{self, DRAFT_PREFIX, Draft, open_plainly};
 use crate::i18n::{Text, tr};
 use crate::secret::{Secret, hex};
+use crate::signals::heed_signals;
 use crate::threads::apart;
 
 /// The file of the store's own key.
@@ -215,6 +216,7 @@ impl FileStore {
 
     /// Waits for the lock of this name, and then removes the draft of a writer who died.
     async fn acquire(&self, name: &str, deadline: Instant) -> Result<File> {
+        heed_signals().await;
         let path = self.folder.join(lock_file(name));
         let mut pause = PAUSE;
         loop {
@@ -274,7 +276,9 @@ impl FileStore {
         if metadata.len() > ENTRY_MAX {
             return refuse(tr!("is too large"));
         }
-        let mut bytes = Zeroizing::new(Vec::new());
+        // Room for all of it from the start: growing would leave copies of secrets behind.
+        let room = usize::try_from(metadata.len()).unwrap_or_default() + 1;
+        let mut bytes = Zeroizing::new(Vec::with_capacity(room));
         if file.take(ENTRY_MAX).read_to_end(&mut bytes).is_err() {
             return refuse(tr!("cannot be read"));
         }

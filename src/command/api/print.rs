@@ -26,11 +26,11 @@ pub enum Out {
 
 impl Out {
     /// Proves before anything is sent that a file can be written.
-    pub fn open(args: &Args, run: &Run<'_>, sources: &Sources) -> Result<Self> {
+    pub async fn open(args: &Args, run: &Run<'_>, sources: &Sources) -> Result<Self> {
         Ok(match &args.output {
             Some(path) if path.as_os_str() != "-" => {
                 spare_settings("-o", path, sources)?;
-                Self::File(Box::new(Replacement::open(path.clone())?))
+                Self::File(Box::new(Replacement::open(path.clone()).await?))
             }
             _ => Self::Stdout {
                 stream: StdoutStream::default(),

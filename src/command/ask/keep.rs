@@ -35,7 +35,7 @@ impl Guide {
         if !report.confirm(question, true).await? {
             return Ok(());
         }
-        for warning in write(path, shown, &settings)? {
+        for warning in write(path, shown, &settings).await? {
             report.warn(None, warning);
         }
         report.tell(tr!("saved {shown}; only you can read it", shown));
@@ -90,7 +90,11 @@ impl Guide {
 }
 
 /// Writes settings to an env file; returns warnings.
-fn write(path: &Path, shown: &str, settings: &[(String, Secret, Secret)]) -> Result<Vec<Text>> {
+async fn write(
+    path: &Path,
+    shown: &str,
+    settings: &[(String, Secret, Secret)],
+) -> Result<Vec<Text>> {
     let old = match std::fs::read(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(error) => {
@@ -110,5 +114,5 @@ fn write(path: &Path, shown: &str, settings: &[(String, Secret, Secret)]) -> Res
             hint "does it contain an unclosed quote?"
         )
     })?;
-    replace(path, &new)
+    replace(path, &new).await
 }

@@ -17,7 +17,7 @@ use crate::provider;
 use crate::settings::Sources;
 
 /// Begins to write down what is asked, once the file is known to be writable.
-pub fn begin(path: &Path, services: &Services, sources: &Sources) -> Result<Replacement> {
+pub async fn begin(path: &Path, services: &Services, sources: &Sources) -> Result<Replacement> {
     spare_settings("--report", path, sources)?;
     let mut words = Vec::new();
     for system in provider::ALL {
@@ -27,7 +27,7 @@ pub fn begin(path: &Path, services: &Services, sources: &Sources) -> Result<Repl
         words.extend(probe.requests.iter().chain(probe.install_paths));
     }
     *services.http.transcript.borrow_mut() = Some(Transcript::new(words));
-    Replacement::open(path.to_owned())
+    Replacement::open(path.to_owned()).await
 }
 
 /// Logs in too, where that is wanted, and writes the file.
