@@ -151,6 +151,7 @@ fn the_command_has_the_variables_of_env_and_no_secret() {
         .chain([
             ("PATH", "/usr/local/bin:/usr/bin:/bin"),
             ("RUST_BACKTRACE", "1"),
+            ("TZ", "UTC0"),
         ])
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
