@@ -299,6 +299,42 @@ fn of_pasted_lines_one_is_taken_and_none_of_the_others_shows() {
     assert_eq!(machine.files(), [""; 0], "nobody said yes");
 }
 
+/// What answers at a URL that leads nowhere, and the next step: nothing else is asked before it leads somewhere.
+#[test]
+fn what_is_wrong_with_a_url_is_told_before_the_next_question() {
+    if !installed("setsid") {
+        return;
+    }
+    let page = "<html>The plain HTTP request was sent to HTTPS port</html>";
+    let elsewhere = [("Location", "https://crm.example/x")];
+    for system in ["gluo", "hellocloud", "systemsway", "broker", "zeev"] {
+        for (reply, step) in [
+            (
+                Reply::with_headers(302, &elsewhere, ""),
+                "redirects are not followed",
+            ),
+            (
+                Reply::http(400, "text/html", page),
+                "must begin with https://",
+            ),
+            (Reply::Last(Vec::new()), "try again later"),
+        ] {
+            let server = Server::start(Vec::new());
+            server.rest(reply);
+            let variable = format!("{}_URL", system.to_uppercase());
+            let machine = bare();
+            let mut terminal = Terminal::start(machine.command(&["login", system]), 400);
+            terminal.sees(&format!("{variable}: "));
+            terminal.types(&format!("{}\r", server.url()));
+            terminal.sees("hint: ").sees(step);
+            terminal.sees(&format!("{variable} [{}]: ", server.url()));
+            terminal.types("\x03");
+            let left = terminal.ends();
+            assert_eq!(left.code, 130, "{}", left.output);
+        }
+    }
+}
+
 #[test]
 fn ctrl_c_at_any_question_leaves_nothing() {
     if !installed("setsid") {
@@ -422,7 +458,15 @@ fn the_end_of_the_input_is_an_answer_that_is_missing() {
         left.output
     );
 
-    let server = Server::start(knocked_gluo());
+    let server = Server::start([vec![canned::gluo_knocked()], knocked_gluo()].concat());
+    let mut terminal = start(&machine, "login gluo");
+    let url = format!("{}\r", server.url());
+    terminal.sees("GLUO_URL: ").types(&url);
+    terminal.sees("GLUO_USERNAME: ").types("api\r");
+    terminal.sees("(not shown): ").hides().types("\x04");
+    let left = terminal.ends();
+    assert!(left.code == 2 && left.sane, "{} {}", left.code, left.output);
+    left.line("error: gluo: GLUO_ACCESS_KEY is not set");
     let mut terminal = start(&machine, "login gluo");
     answer(&mut terminal, &server.url());
     terminal.sees("[Y/n]").types("\x04");
@@ -684,6 +728,35 @@ fn quotes_and_invisible_characters_are_not_taken_for_part_of_a_credential_unaske
             "{}",
             left.output
         );
+        let body = serde_json::json!({"login": "ana", "password": sent}).to_string();
+        assert_eq!(server.received()[0].body, body);
+    }
+}
+
+#[test]
+fn a_secret_that_is_not_shown_can_be_corrected_and_may_be_long() {
+    if !installed("setsid") {
+        return;
+    }
+    let long = KEY.repeat(5000 / KEY.len());
+    // Ctrl-U takes all that was typed, Backspace one character.
+    for (typed, sent) in [
+        (format!("x\x15{KEY}z\x7f"), KEY),
+        (format!("ã\x7f{KEY}é\x7f"), KEY),
+        (long.clone(), &long),
+    ] {
+        let server = Server::start(vec![canned::zeev(TOKEN)]);
+        let mut machine = bare();
+        machine
+            .set("ZEEV_URL", &server.url())
+            .set("ZEEV_USERNAME", "ana");
+        let mut terminal = ask_of_zeev(&machine);
+        terminal.sees("(not shown): ").hides();
+        terminal.types(&format!("{typed}\r"));
+        terminal.sees("[Y/n] ").types("n\r");
+        let left = terminal.ends();
+        assert_eq!(left.code, 0, "{}", left.output);
+        assert!(!left.output.contains(KEY), "{}", left.output);
         let body = serde_json::json!({"login": "ana", "password": sent}).to_string();
         assert_eq!(server.received()[0].body, body);
     }

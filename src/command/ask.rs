@@ -145,12 +145,12 @@ impl Guide {
                 }
                 _ => &questions.fields[..],
             };
-            if !consents(run, target, &questions).await?
-                || !asked.ask(run, services, &questions, fields).await?
-            {
+            let answered = consents(run, target, &questions).await?
+                && asked.ask(run, services, &questions, fields).await?;
+            sources.answer(target, &asked.answers);
+            if !answered {
                 break;
             }
-            sources.answer(target, &asked.answers);
         }
         self.asked.push(asked);
         Ok(())

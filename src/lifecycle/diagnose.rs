@@ -208,7 +208,12 @@ async fn knock(
             Some(error) if error.cause == Cause::NotFound => last = Some(error),
             Some(error) => return Err(error),
             None if fit == Match::Possible => return Ok((fit, answer.date)),
-            None => last = None,
+            None => {
+                // So web servers refuse what is not TLS at a port of theirs for that.
+                let plain = url.origin().starts_with("http://");
+                let refused = plain && answer.status == 400 && answer.any_object().is_none();
+                last = refused.then(|| answer.object().err()).flatten();
+            }
         }
     }
     last.map_or(Ok((Match::No, None)), Err)
