@@ -45,15 +45,21 @@ fn names(spec: &'static Spec) -> impl Iterator<Item = &'static str> {
 
 fn unknown(name: &str) -> Error {
     let specs = provider::specs();
+    let known = || specs.iter().flat_map(|spec| names(spec));
     let error = error!(Usage, "no system is called `{name}`", name = shown(name));
-    let account = ["__", "_", "/", ":", ".", "-"]
+    let meant = ["__", "_", "/", ":", ".", "-"]
         .into_iter()
         .find_map(|mark| {
             let (system, account) = name.split_once(mark)?;
+            // `gluo-crm` is an alias with a mark in it.
+            let whole = [system, account].concat();
+            if known().any(|name| name == whole) {
+                return Some(whole);
+            }
             Some(target(&[system, "@", account].concat()).ok()?.to_string())
         });
-    let near = nearest(name, specs.iter().flat_map(|spec| names(spec))).map(str::to_owned);
-    match near.or(account) {
+    let near = || nearest(name, known()).map(str::to_owned);
+    match meant.or_else(near) {
         Some(known) => error.hint(tr!("did you mean `{known}`?", known)),
         None => {
             let ids: Vec<&str> = specs.iter().map(|spec| spec.id).collect();
@@ -89,6 +95,13 @@ mod tests {
         for (texts, hint) in [
             ("glu GULO", "did you mean `gluo`?"),
             ("borkre", "did you mean `broker`?"),
+            (
+                "gluo__filial gluo_filial gluo/filial gluo:filial gluo.filial gluo-filial",
+                "did you mean `gluo@filial`?",
+            ),
+            ("broker/1 broker__1 broker-1", "did you mean `broker@1`?"),
+            ("gluo-crm", "did you mean `gluocrm`?"),
+            ("hello-cloud hello/cloud", "did you mean `hellocloud`?"),
             ("xyz @filial", systems),
             ("", systems),
             ("gluo@ gluo@a__b gluo@a@b gluo@\u{e9}", accounts),
