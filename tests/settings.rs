@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::support::canned::{self, CHALLENGE};
 use crate::support::machine::{make_pipe, set_mode, signal};
-use crate::support::{Machine, Outcome, Reply, Server, demo};
+use crate::support::{Machine, Outcome, Reply, Server, demo, zeev_at};
 
 /// A server that Zeev's login reaches `logins` times.
 fn zeev(logins: usize) -> Server {
@@ -117,6 +117,23 @@ fn env_files_take_turns() {
         .set("CRMAUTH_ENV_FILE", "missing")
         .run("login zeev")
         .fails(2, &["missing: there is no such file"]);
+}
+
+#[test]
+fn an_env_file_has_room_for_ten_thousand_settings() {
+    let machine = zeev_at(&nobody());
+    for (settings, refused) in [(10_000, false), (10_001, true)] {
+        let setting = |number| format!("ZEEV__A{number}__USERNAME=u\n");
+        machine.write("many", (0..settings).map(setting).collect::<String>());
+        let outcome = machine.run("status zeev --env-file many");
+        let told = outcome.stderr.contains("more than 10000 settings");
+        assert_eq!(
+            (outcome.code, told),
+            (if refused { 2 } else { 3 }, refused),
+            "{settings}: {}",
+            outcome.stderr
+        );
+    }
 }
 
 #[test]

@@ -339,6 +339,10 @@ fn the_words_of_a_logout_are_explained_to_a_person_once() {
         for word in words {
             assert_eq!(left.output.matches(&format!("{word}: ")).count(), 1);
         }
+        // Of the one that lives on, Gluocrm's, a warning tells.
+        let asked = line.starts_with("logout --all") && !line.contains("--local");
+        let warnings = left.output.matches("left the session alive").count();
+        assert_eq!(warnings, usize::from(asked), "{line}: {}", left.output);
     }
     let output = machine.run("logout zeev");
     assert_eq!(output.stderr, "");
