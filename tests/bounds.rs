@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::faults::promises::MEMORY;
 use crate::support::Machine;
-use crate::support::machine::{installed, wrapped};
+use crate::support::machine::{installed, measured, peak};
 
 const MIB: usize = 1024 * 1024;
 
@@ -15,31 +15,20 @@ const MIB: usize = 1024 * 1024;
 fn costs_little(machine: &Machine, title: &str, line: &str, code: i32, stdin: Option<&str>) {
     let arguments: Vec<&str> = line.split(' ').collect();
     let report = machine.root().join("report");
-    let path = report.display().to_string();
-    let mut command = wrapped(
-        &machine.command(&arguments),
-        &["/usr/bin/time", "-q", "-f", "%M", "-o", &path],
-    );
+    let mut command = measured(&machine.command(&arguments), &report);
     if let Some(text) = stdin {
         let file = machine.write("stdin", text);
         command.stdin(fs::File::open(file).expect("a file"));
     }
     let outcome = machine.finish(command);
     assert_eq!(outcome.code, code, "{title}, {line}: {}", outcome.stderr);
-    let peak = fs::read_to_string(&report).expect("a report");
-    let peak: u64 = peak
-        .trim()
-        .lines()
-        .last()
-        .expect("a line")
-        .parse()
-        .expect("KiB");
+    let peak = peak(&report);
     assert!(peak < MEMORY, "{title}, {line}: {peak} KiB");
 }
 
 #[test]
 fn what_fills_the_surroundings_costs_little() {
-    if !installed("/usr/bin/time") {
+    if !installed("time") {
         return;
     }
     let mut machine = Machine::new();
@@ -73,29 +62,29 @@ fn what_fills_the_surroundings_costs_little() {
     ] {
         costs_little(&machine, "the surroundings", line, code, None);
     }
-    // As many accounts as an env file has room for, also inside a quote that is open, and as many as can be used.
+    // More accounts than an env file may have, also inside a quote, and almost as many as it may have.
     let account = |number| format!("GLUO__{number}__URL=h\n");
-    let few = |number| {
+    let usable = |number| {
         format!("GLUO__{number}__URL=h\nGLUO__{number}__USERNAME=u\nGLUO__{number}__ACCESS_KEY=k\n")
     };
-    let all: String = (0..MIB / 25).map(account).collect();
-    machine.write("quoted.env", format!("X='\n{all}'\n"));
+    let too_many: String = (0..MIB / 25).map(account).collect();
+    machine.write("quoted.env", format!("X='\n{too_many}'\n"));
     machine.write(
         "returns.env",
         ["x", &"\rGLUO_URL=h".repeat(MIB / 12)].concat(),
     );
     machine.write("misplaced.env", "set GLUO_URL=h\n".repeat(MIB / 16));
-    machine.write("all.env", all);
-    machine.write("few.env", (0..3330).map(few).collect::<String>());
+    machine.write("too-many.env", too_many);
+    machine.write("usable.env", (0..3330).map(usable).collect::<String>());
     for (line, code) in [
-        ("status --env-file all.env", 2),
-        ("login gluo@7 --env-file all.env", 2),
+        ("status --env-file too-many.env", 2),
+        ("login gluo@7 --env-file too-many.env", 2),
         ("status --env-file quoted.env", 2),
         ("status --env-file returns.env", 2),
         ("status --env-file misplaced.env", 2),
-        ("completions --targets --env-file all.env", 0),
-        ("status --env-file few.env", 3),
-        ("status --json --env-file few.env", 3),
+        ("completions --targets --env-file too-many.env", 0),
+        ("status --env-file usable.env", 3),
+        ("status --json --env-file usable.env", 3),
     ] {
         costs_little(&machine, "accounts", line, code, None);
     }

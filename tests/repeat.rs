@@ -1,5 +1,5 @@
 //! What changes something is done at most once: generated answers, interruptions, rivals and expiries before a server
-//! that counts what it has done. `CRMAUTH_CASES=1000000` makes more of them.
+//! that counts what it has done. `CRMAUTH_TEST_CASES=1000000` makes more of them, `CRMAUTH_TEST_SEED` others.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -18,23 +18,18 @@ use crmauth::tls::{CaLocations, Trust};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::support::{Machine, at_once, demo};
+use crate::support::{Machine, at_once, demo, number, split_mix};
 
 const SYSTEMS: [&str; 3] = ["gluo", "hellocloud", "systemsway"];
 /// Cases of all systems.
-const IN_PROCESS: usize = 10_002;
+const IN_PROCESS: u64 = 10_002;
 const BY_BINARY: usize = 300;
 
-/// Numbers that look random, by SplitMix64.
 struct Random(u64);
 
 impl Random {
     fn below(&mut self, most: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((bits ^ (bits >> 31)) % most.max(1) as u64).expect("small")
+        usize::try_from(split_mix(&mut self.0) % most.max(1) as u64).expect("small")
     }
 
     fn percent(&mut self, chance: usize) -> bool {
@@ -496,23 +491,13 @@ fn check(model: &Model, seed: u64) {
     );
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test may be asked for more cases"
-)]
-fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok()?.parse().ok()
-}
-
 #[test]
 fn nothing_is_done_twice() {
-    let cases = number("CRMAUTH_CASES").and_then(|cases| usize::try_from(cases).ok());
-    let seed = number("CRMAUTH_SEED").unwrap_or(7);
+    let cases = number("CRMAUTH_TEST_CASES").unwrap_or(IN_PROCESS);
+    let cases = usize::try_from(cases).expect("cases") / SYSTEMS.len();
+    let seed = number("CRMAUTH_TEST_SEED").unwrap_or(7);
     at_once(SYSTEMS, |system| {
-        check(
-            &in_process(system, seed, cases.unwrap_or(IN_PROCESS) / SYSTEMS.len()),
-            seed,
-        );
+        check(&in_process(system, seed, cases), seed);
     });
 }
 

@@ -553,6 +553,32 @@ fn openssl(folder: &Path, line: &str) {
     );
 }
 
+/// Makes a CA's certificate with OpenSSL: `NAME.pem` and `NAME.key`.
+fn make_root(folder: &Path, name: &str, subject: &str, key: &str, more: &str) {
+    openssl(
+        folder,
+        &format!(
+            "req -x509 -newkey {key} -nodes -days 30 -keyout {name}.key -out {name}.pem -subj /CN={subject}{more}"
+        ),
+    );
+}
+
+/// Makes a server's certificate with such a CA's signature, and with these extensions.
+fn issue(folder: &Path, name: &str, ca: &str, extensions: &str, key: &str, sign: &str) {
+    openssl(
+        folder,
+        &format!("req -newkey {key} -nodes -keyout {name}.key -out {name}.csr -subj /CN=127.0.0.1"),
+    );
+    let mut line = format!(
+        "x509 -req -in {name}.csr -CA {ca}.pem -CAkey {ca}.key -set_serial 7 -out {name}.pem {sign}"
+    );
+    if !extensions.is_empty() {
+        std::fs::write(folder.join(format!("{name}.ext")), extensions).expect("a file");
+        line += &format!(" -extfile {name}.ext");
+    }
+    openssl(folder, &line);
+}
+
 /// `openssl s_server`, which speaks what this program's library does not; ended when dropped.
 struct Old(Child, u16);
 
@@ -731,39 +757,14 @@ fn each_verdict_has_a_sentence_and_a_next_step_of_its_own() {
     ];
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
-    let root = |name: &str, subject: &str, key: &str, more: &str| {
-        openssl(
-            folder,
-            &format!(
-                "req -x509 -newkey {key} -nodes -days 30 -keyout {name}.key -out {name}.pem -subj /CN={subject}{more}"
-            ),
-        );
-    };
-    root("free", "free", "rsa:2048", "");
-    root("small", "small", "rsa:1024", "");
-    root("namesake", "free", "rsa:2048", "");
-    root("stranger", "stranger", "rsa:2048", "");
-    root(
-        "narrow",
-        "narrow",
-        "rsa:2048",
-        " -addext nameConstraints=critical,permitted;IP:10.0.0.0/255.0.0.0",
-    );
+    make_root(folder, "free", "free", "rsa:2048", "");
+    make_root(folder, "small", "small", "rsa:1024", "");
+    make_root(folder, "namesake", "free", "rsa:2048", "");
+    make_root(folder, "stranger", "stranger", "rsa:2048", "");
+    let narrow = " -addext nameConstraints=critical,permitted;IP:10.0.0.0/255.0.0.0";
+    make_root(folder, "narrow", "narrow", "rsa:2048", narrow);
     at_once(rows, |(title, ca, extensions, key, sign, texts)| {
-        openssl(
-            folder,
-            &format!(
-                "req -newkey {key} -nodes -keyout {title}.key -out {title}.csr -subj /CN=127.0.0.1"
-            ),
-        );
-        let mut line = format!(
-            "x509 -req -in {title}.csr -CA {ca}.pem -CAkey {ca}.key -set_serial 7 -out {title}.pem {sign}"
-        );
-        if !extensions.is_empty() {
-            std::fs::write(folder.join(format!("{title}.ext")), extensions).expect("a file");
-            line += &format!(" -extfile {title}.ext");
-        }
-        openssl(folder, &line);
+        issue(folder, title, ca, extensions, key, sign);
         let server = Old::start(folder, title, &["-cipher", "ALL:@SECLEVEL=0"]);
         let trusted = if matches!(title, "key" | "unknown") {
             "free"
@@ -791,10 +792,8 @@ fn what_a_server_cannot_speak_is_told_from_what_it_wants() {
     }
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
-    openssl(
-        folder,
-        "req -x509 -newkey rsa:2048 -nodes -days 30 -keyout s.key -out s.pem -subj /CN=s -addext subjectAltName=IP:127.0.0.1",
-    );
+    let address = " -addext subjectAltName=IP:127.0.0.1";
+    make_root(folder, "s", "s", "rsa:2048", address);
     let (old, cipher) = (
         "supports no TLS newer than 1.1",
         "ciphers of TLS 1.2 with ECDHE",

@@ -8,7 +8,7 @@ use std::fs;
 use super::local::{each, welcome};
 use super::promises::{Promise, Stdout};
 use super::scene::Scene;
-use crate::support::{Reply, stored};
+use crate::support::{Reply, number, split_mix, stored};
 
 /// Cases of all systems together, unless more are asked for.
 const CASES: u64 = 150;
@@ -18,19 +18,10 @@ const REQUESTS_MAX: usize = 32;
 /// What the case changes.
 type Case = fn(&mut Scene, &mut Random) -> &'static str;
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "how many cases are tried is for the caller to say"
-)]
 #[test]
 fn bytes_that_nobody_thought_of() {
-    let number = |name: &str, otherwise: u64| {
-        std::env::var(name).map_or(otherwise, |text| text.parse().expect("a number"))
-    };
-    let (first, cases) = (
-        number("CRMAUTH_TEST_SEED", 0),
-        number("CRMAUTH_TEST_CASES", CASES),
-    );
+    let first = number("CRMAUTH_TEST_SEED").unwrap_or(0);
+    let cases = number("CRMAUTH_TEST_CASES").unwrap_or(CASES);
     let kinds: [Case; 6] = [answers, answers, headers, env_file, entry, url];
     each(|scene| {
         for seed in first..first + cases.div_ceil(5) {
@@ -259,7 +250,7 @@ fn url_variable(scene: &Scene) -> String {
     format!("{}_URL", scene.step.system.to_uppercase())
 }
 
-/// Numbers that follow from a seed (SplitMix64).
+/// Numbers that follow from a seed.
 struct Random(u64);
 
 impl Random {
@@ -272,10 +263,7 @@ impl Random {
     }
 
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        split_mix(&mut self.0)
     }
 
     /// A number below another one, which is not 0.

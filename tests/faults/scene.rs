@@ -296,21 +296,8 @@ impl Scene {
     /// The same, with its memory measured.
     pub fn measured(&self, command: Command) -> Run {
         let report = tempfile::NamedTempFile::new().expect("a file");
-        let path = report.path().to_str().expect("UTF-8").to_owned();
-        let mut timed = Command::new("time");
-        timed
-            .args(["-q", "-f", "%M", "-o", &path])
-            .arg(command.get_program())
-            .args(command.get_args());
-        timed.env_clear().envs(
-            command
-                .get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        );
-        timed
-            .current_dir(self.machine.work())
-            .stdin(std::process::Stdio::null());
-        self.watched(timed, Some(report.path()))
+        let command = machine::measured(&command, report.path());
+        self.watched(command, Some(report.path()))
     }
 
     fn watched(&self, command: Command, report: Option<&Path>) -> Run {
@@ -325,13 +312,7 @@ impl Scene {
         Run {
             outcome,
             took,
-            peak: report.map(|path| {
-                fs::read_to_string(path)
-                    .expect("a file")
-                    .trim()
-                    .parse()
-                    .expect("KiB")
-            }),
+            peak: report.map(machine::peak),
             seen: self.watch.seen(),
             received: self.server.received().split_off(received),
             connections: self.server.connections() - connections,

@@ -11,6 +11,7 @@ use crmauth::store::redis::lock::{
 };
 
 use super::model::{Broken, Model};
+use crate::support::split_mix;
 
 /// How long a login may take.
 const LOGIN: Duration = Duration::from_secs(3);
@@ -20,20 +21,11 @@ const PATIENCE: Duration = Duration::from_millis(750);
 /// The longest way of a message that is not late.
 const WAY_MAX: Duration = Duration::from_millis(15);
 
-/// Numbers that look random, by SplitMix64.
 struct Random(u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bits ^ (bits >> 31)
-    }
-
     fn below(&mut self, most: u64) -> u64 {
-        self.next() % most.max(1)
+        split_mix(&mut self.0) % most.max(1)
     }
 
     /// Whether something happens that does so this often in a thousand.
@@ -609,7 +601,8 @@ impl<'a> Story<'a> {
         if step == Step::LookingAgain {
             return self.make_sure(who);
         }
-        let owner = Owner::from(self.random.next()) << 64 | Owner::from(self.random.next());
+        let mut half = || Owner::from(split_mix(&mut self.random.0));
+        let owner = half() << 64 | half();
         let deadline = self.clients[who].deadline;
         // Some wait for the right and nothing else, as a replacement of a dead session does.
         let heeds_news = self.random.chance(700) && self.broken != Broken::Reread;

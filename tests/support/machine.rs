@@ -337,6 +337,18 @@ pub fn wrapped(inner: &Command, program: &[&str]) -> Command {
     command
 }
 
+/// A command whose use of memory GNU's `time` reports to a file.
+pub fn measured(inner: &Command, report: &Path) -> Command {
+    let report = report.to_str().expect("UTF-8");
+    wrapped(inner, &["time", "-q", "-f", "%M", "-o", report])
+}
+
+/// The most memory that it had at once, in KiB.
+pub fn peak(report: &Path) -> u64 {
+    let report = std::fs::read_to_string(report).expect("a report");
+    report.trim().parse().expect("KiB")
+}
+
 /// Makes a pipe that has a name.
 pub fn make_pipe(path: &Path) {
     let mut mkfifo = Command::new("mkfifo");

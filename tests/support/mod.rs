@@ -32,6 +32,24 @@ pub fn zeev_at(server: &Server) -> Machine {
     machine
 }
 
+/// The next of the numbers that follow from a seed, by SplitMix64.
+pub fn split_mix(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+/// A number that whoever runs the tests has set.
+pub fn number(variable: &str) -> Option<u64> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how many cases are tried is for the caller to say"
+    )]
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().expect("a number"))
+}
+
 /// Does work on several things at once and waits for all of it.
 pub fn at_once<T: Send>(items: impl IntoIterator<Item = T>, work: impl Fn(T) + Sync) {
     std::thread::scope(|scope| {

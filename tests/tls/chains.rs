@@ -18,7 +18,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
-use super::{HASH, Old, authority, openssl, with};
+use super::{HASH, Old, authority, issue, make_root, with};
 use crate::broker;
 use crate::support::machine::installed;
 use crate::support::{Machine, Outcome, Reply, Server, at_once};
@@ -706,38 +706,21 @@ fn whom_we_trust_and_whom_curl_trusts_of_what_openssl_makes() {
         ("p384", "ec -pkeyopt ec_paramgen_curve:P-384"),
         ("p521", "ec -pkeyopt ec_paramgen_curve:P-521"),
     ] {
-        openssl(
-            folder,
-            &format!(
-                "req -x509 -newkey {key} -nodes -days 30 -keyout {name}.key -out {name}.pem -subj /CN={name}"
-            ),
-        );
+        make_root(folder, name, name, key, "");
     }
     let (asks, seen) = (is_curl(), Mutex::default());
     in_handfuls(
         OLD.iter().enumerate().collect(),
         |(number, (title, extensions, key, by, sign, options, verdict))| {
-            openssl(
-                folder,
-                &format!(
-                    "req -newkey {key} -nodes -keyout {number}.key -out {number}.csr -subj /CN=127.0.0.1"
-                ),
-            );
-            let mut line = format!(
-                "x509 -req -in {number}.csr -CA {by}.pem -CAkey {by}.key -set_serial 7 -out {number}.pem {sign}"
-            );
-            if !extensions.is_empty() {
-                std::fs::write(folder.join(format!("{number}.ext")), extensions).expect("a file");
-                line += &format!(" -extfile {number}.ext");
-            }
-            openssl(folder, &line);
+            let name = number.to_string();
+            issue(folder, &name, by, extensions, key, sign);
             let mut all = vec!["-rev"];
             all.extend(if options.is_empty() {
                 &["-cipher", "ALL:@SECLEVEL=0"]
             } else {
                 *options
             });
-            let server = Old::start(folder, &number.to_string(), &all);
+            let server = Old::start(folder, &name, &all);
             let url = format!("https://127.0.0.1:{}", server.1);
             let bundle = folder.join(format!("{by}.pem"));
             // Whoever speaks to it hears his own words backwards, which is no HTTP.
