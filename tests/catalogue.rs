@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crmauth::cli::Cli;
 use crmauth::cli::translate::with_words;
+use crmauth::i18n::{Lang, translation};
 use crmauth::provider;
 
 /// Stands in an added entry until somebody translates it.
@@ -112,8 +113,11 @@ fn has_words(sentence: &str) -> bool {
 #[test]
 fn what_is_said_of_a_setting_stands_alone() {
     for sentence in declared().keys() {
-        let begins = |word: &&str| sentence.starts_with(word);
-        assert!(!["or ", "and "].iter().any(begins), "{sentence}");
+        let portuguese = translation(sentence, Lang::PtBr).unwrap_or_default();
+        for text in [sentence, portuguese] {
+            let begins = |word: &&str| text.starts_with(word);
+            assert!(!["or ", "and ", "ou ", "e "].iter().any(begins), "{text}");
+        }
     }
 }
 

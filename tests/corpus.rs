@@ -39,7 +39,7 @@ fn every_property_has_a_fuzz_target() {
     }
 }
 
-/// `fuzz/run` builds with `--locked`: with another list it would not start.
+/// `fuzz/run` builds with `--locked`, which fails if the list is out of date.
 #[test]
 fn the_lock_of_fuzzing_knows_what_the_program_is_made_of() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

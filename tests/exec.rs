@@ -201,7 +201,7 @@ fn variables_of_an_outer_run_do_not_stay() {
     assert!(words[2].ends_with("/ZEEV_TOKEN"), "{words:?}");
 }
 
-/// Of systems that are not set up here, too, and a store's password where the run does without the store.
+/// Nor variables of systems that are not set up here, or a store's password if the run does without the store.
 #[test]
 fn nothing_of_an_outer_run_is_handed_on() {
     let server = Server::start(vec![canned::zeev("Zv5token2Qm")]);

@@ -74,9 +74,9 @@ fn no_command_line_carries_a_session() {
 fn links_lead_somewhere() {
     let mut links = 0;
     let own = ["CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"].map(str::to_owned);
-    let both = documents().into_iter();
-    let both = both.flat_map(|path| [portuguese(&path), path]);
-    for path in both.chain(own) {
+    let paths = documents().into_iter();
+    let paths = paths.flat_map(|path| [portuguese(&path), path]);
+    for path in paths.chain(own) {
         let text = read(&path);
         let folder = at(&path).parent().expect("a folder").to_owned();
         for part in text.split("](").skip(1) {

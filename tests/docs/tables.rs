@@ -150,11 +150,12 @@ fn exit_codes(lang: Lang) -> String {
         Lang::PtBr => ["Código", "Significado", "O que o script faz"],
     };
     let rows = EXIT_CODES.iter().map(|(codes, meaning, action)| {
-        // The catalogue has the meaning as the help shows it, without marks of code.
+        // The catalogue has the meaning as the help shows it, without backticks.
         let mut said = meaning.replace('`', "");
         if let Some(translated) = translation(&said, lang) {
             said = translated.to_owned();
             for word in meaning.split('`').skip(1).step_by(2) {
+                assert!(said.contains(word), "no {word} in: {said}");
                 said = said.replacen(word, &code(word), 1);
             }
         } else {

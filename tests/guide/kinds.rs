@@ -25,6 +25,31 @@ fn refused() -> Vec<Reply> {
     vec![Reply::json(401, r#"{"error":"invalid_client"}"#)]
 }
 
+const HELLOCLOUD: Kind = Kind {
+    system: "hellocloud",
+    of: (1, 2),
+    fields: &["CLIENT_ID", "CLIENT_SECRET"],
+    knocked: canned::hellocloud_knocked,
+    login: || vec![canned::hellocloud(TOKEN)],
+    refusal: refused,
+};
+
+const ZEEV: Kind = Kind {
+    system: "zeev",
+    of: (1, 2),
+    fields: &["USERNAME", "PASSWORD"],
+    knocked: canned::zeev_knocked,
+    login: || vec![canned::zeev(TOKEN)],
+    refusal: refused,
+};
+
+const BROKER: Kind = Kind {
+    system: "broker",
+    of: (1, 3),
+    login: || vec![canned::broker(TOKEN)],
+    ..ZEEV
+};
+
 const KINDS: [Kind; 9] = [
     Kind {
         system: "gluo",
@@ -38,40 +63,22 @@ const KINDS: [Kind; 9] = [
             vec![canned::gluo(TOKEN).remove(0), Reply::json(200, refusal)]
         },
     },
+    HELLOCLOUD,
     Kind {
-        system: "hellocloud",
-        of: (1, 2),
-        fields: &["CLIENT_ID", "CLIENT_SECRET"],
-        knocked: canned::hellocloud_knocked,
-        login: || vec![canned::hellocloud(TOKEN)],
-        refusal: refused,
-    },
-    Kind {
-        system: "hellocloud",
         of: (2, 2),
         fields: &["CLIENT_ID", "CLIENT_SECRET", "USERNAME", "PASSWORD"],
-        knocked: canned::hellocloud_knocked,
-        login: || vec![canned::hellocloud(TOKEN)],
-        refusal: refused,
+        ..HELLOCLOUD
     },
     Kind {
         system: "systemsway",
         of: (1, 1),
-        fields: &["USERNAME", "PASSWORD"],
         knocked: || Reply::json(200, r#"{"codigo":"99","mensagem":"no"}"#),
         login: || vec![canned::systemsway(TOKEN)],
         refusal: || vec![Reply::json(200, r#"{"Status":"ERRO","IDSessao":"NA"}"#)],
+        ..ZEEV
     },
+    BROKER,
     Kind {
-        system: "broker",
-        of: (1, 3),
-        fields: &["USERNAME", "PASSWORD"],
-        knocked: canned::zeev_knocked,
-        login: || vec![canned::broker(TOKEN)],
-        refusal: refused,
-    },
-    Kind {
-        system: "broker",
         of: (2, 3),
         fields: &[
             "USERNAME",
@@ -79,45 +86,31 @@ const KINDS: [Kind; 9] = [
             "PARTNER_USERNAME",
             "PARTNER_PASSWORD",
         ],
-        knocked: canned::zeev_knocked,
         login: || vec![canned::broker("p9kindsPartnerToken"), canned::broker(TOKEN)],
-        refusal: refused,
+        ..BROKER
     },
     Kind {
-        system: "broker",
         of: (3, 3),
         fields: &["USERNAME", "PASSWORD", "PARTNER_TOKEN"],
-        knocked: canned::zeev_knocked,
-        login: || vec![canned::broker(TOKEN)],
-        refusal: refused,
+        ..BROKER
     },
+    ZEEV,
     Kind {
-        system: "zeev",
-        of: (1, 2),
-        fields: &["USERNAME", "PASSWORD"],
-        knocked: canned::zeev_knocked,
-        login: || vec![canned::zeev(TOKEN)],
-        refusal: refused,
-    },
-    Kind {
-        system: "zeev",
         of: (2, 2),
         fields: &["API_TOKEN"],
-        knocked: canned::zeev_knocked,
-        login: || vec![canned::zeev(TOKEN)],
-        refusal: refused,
+        ..ZEEV
     },
 ];
 
 /// What goes wrong at first.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum First {
-    Right,
-    WrongUrl,
-    WrongSecret,
+enum Trouble {
+    None,
+    Url,
+    Secret,
 }
 
-const FIRST: [First; 3] = [First::Right, First::WrongUrl, First::WrongSecret];
+const TROUBLES: [Trouble; 3] = [Trouble::None, Trouble::Url, Trouble::Secret];
 
 #[test]
 fn every_kind_of_account_gets_in() {
@@ -127,10 +120,10 @@ fn every_kind_of_account_gets_in() {
     std::thread::scope(|scope| {
         for kind in &KINDS {
             scope.spawn(move || {
-                for first in FIRST {
+                for trouble in TROUBLES {
                     for language in ["en", "pt-BR"] {
                         for columns in [80, 40] {
-                            logs_in(kind, first, language, columns);
+                            logs_in(kind, trouble, language, columns);
                         }
                     }
                 }
@@ -146,11 +139,11 @@ fn whoever_gives_up_is_told_why_there_is_no_session() {
     }
     for kind in &KINDS {
         let refused = [vec![(kind.knocked)()], (kind.refusal)()].concat();
-        for (first, answers, last, code, words) in [
-            (First::WrongUrl, Vec::new(), "\x04", 2, "not set: "),
-            (First::WrongSecret, refused, "n\r", 4, " refused the "),
+        for (trouble, answers, last, code, words) in [
+            (Trouble::Url, Vec::new(), "\x04", 2, "not set: "),
+            (Trouble::Secret, refused, "n\r", 4, " refused the "),
         ] {
-            let (machine, mut terminal, _server) = begin(kind, first, answers, "en", 80);
+            let (machine, mut terminal, _server) = begin(kind, trouble, answers, "en", 80);
             terminal.types(last);
             let left = terminal.ends();
             let what = format!("{} {:?}: {}", kind.system, kind.of, left.output);
@@ -165,10 +158,10 @@ fn whoever_gives_up_is_told_why_there_is_no_session() {
     }
 }
 
-/// A login up to the question after what goes wrong at first; a right one has come to its end.
+/// Starts a login and answers up to the question that follows the trouble; without one, all questions but the last.
 fn begin(
     kind: &Kind,
-    first: First,
+    trouble: Trouble,
     answers: Vec<Reply>,
     language: &str,
     columns: u16,
@@ -178,7 +171,7 @@ fn begin(
     machine.canary(KEY).canary(WRONG).set("NO_COLOR", "1");
     let command = machine.command(&["login", kind.system, "--lang", language]);
     let mut terminal = Terminal::start(command, columns);
-    if first == First::WrongUrl {
+    if trouble == Trouble::Url {
         terminal.sees("_URL: ").types(&format!("{NOWHERE}\r"));
         // The next step is told, nothing else is asked, and what was typed is kept.
         let variable = format!("{}_URL", kind.system.to_uppercase());
@@ -188,8 +181,8 @@ fn begin(
     }
     terminal.sees("_URL: ");
     terminal.types(&format!("{}\r", server.url()));
-    answer(&mut terminal, kind, first == First::WrongSecret);
-    if first == First::WrongSecret {
+    answer(&mut terminal, kind, trouble == Trouble::Secret);
+    if trouble == Trouble::Secret {
         terminal.sees("1; ").sees("/n] ");
     }
     (machine, terminal, server)
@@ -215,22 +208,22 @@ fn answer(terminal: &mut Terminal, kind: &Kind, wrong: bool) {
     }
 }
 
-fn logs_in(kind: &Kind, first: First, language: &str, columns: u16) {
+fn logs_in(kind: &Kind, trouble: Trouble, language: &str, columns: u16) {
     let what = format!(
-        "{} {:?} {first:?} {language} {columns}",
+        "{} {:?} {trouble:?} {language} {columns}",
         kind.system, kind.of
     );
     let mut script = vec![(kind.knocked)()];
-    if first == First::WrongSecret {
+    if trouble == Trouble::Secret {
         script.extend((kind.refusal)());
     }
     script.extend((kind.login)());
-    let (machine, mut terminal, server) = begin(kind, first, script, language, columns);
-    if first == First::WrongUrl {
+    let (machine, mut terminal, server) = begin(kind, trouble, script, language, columns);
+    if trouble == Trouble::Url {
         terminal.types(&format!("{}\r", server.url()));
         answer(&mut terminal, kind, false);
     }
-    if first == First::WrongSecret {
+    if trouble == Trouble::Secret {
         let (pick, kinds) = kind.of;
         terminal.types("\r");
         if kinds > 1 {
@@ -249,16 +242,16 @@ fn logs_in(kind: &Kind, first: First, language: &str, columns: u16) {
         assert!(!left.output.contains(secret), "{what}: {}", left.output);
     }
     // What is typed breaks where it must.
-    let told = |line: &String| !line.contains("]: http://");
-    let erased = |line: &str| {
+    let is_ours = |line: &String| !line.contains("]: http://");
+    let after_erasing = |line: &str| {
         line.rsplit("\x1b[J")
             .next()
             .unwrap_or_default()
             .trim_end()
             .to_owned()
     };
-    let lines = left.output.lines().map(erased);
-    for line in lines.filter(told) {
+    let lines = left.output.lines().map(after_erasing);
+    for line in lines.filter(is_ours) {
         let width = line.chars().count();
         assert!(width <= usize::from(columns), "{what}: {line}");
     }

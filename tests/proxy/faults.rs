@@ -102,7 +102,9 @@ fn whatever_stands_between_passes_and_costs_no_session() {
                         let end = bytes.windows(4).position(|at| at == b"\r\n\r\n");
                         assert_eq!(reply.body, bytes[end.expect("a head") + 4..], "{what}");
                     }
-                    _ => drop(error(&reply)),
+                    _ => {
+                        error(&reply);
+                    }
                 }
             }
             server.push([ok("still")]);

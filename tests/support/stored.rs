@@ -148,7 +148,7 @@ pub fn under(machine: &Machine, program: &[&str], arguments: &[&str]) -> Command
     wrapped(&machine.command(arguments), program)
 }
 
-/// The token that the store has of a target.
+/// A target's stored token.
 #[track_caller]
 pub fn cached(machine: &Machine, target: &str) -> String {
     let outcome = machine.run(&format!("token {target} --cached"));
