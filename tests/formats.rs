@@ -26,6 +26,7 @@ use crate::support::{Reply, Server};
 static DEMO: Spec = Spec {
     id: "demo",
     aliases: &[],
+    known_as: &[],
     product: "",
     method: "",
     endpoint: "",

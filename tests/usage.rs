@@ -204,6 +204,8 @@ fn help_is_a_command_too_and_speaks_portuguese() {
             "possible values",
             " the ",
             "Print",
+            "[OPTIONS]",
+            "COMMAND",
         ] {
             assert!(!text.contains(english), "{verb}: {english} in {text}");
         }
@@ -221,6 +223,10 @@ fn help_is_a_command_too_and_speaks_portuguese() {
         assert_eq!(names(text), names(option.answer()), "{verb}");
         assert!(text.ends_with('\n') && !text.ends_with("\n\n"), "{text:?}");
     }
+    let mut portuguese = Machine::new();
+    portuguese.set("CRMAUTH_LANG", "pt-BR");
+    let short = portuguese.run_args(&[]);
+    short.fails(2, &["Uso: crmauth <COMANDO>", "\nOpções:\n"]);
     machine
         .run("help nope")
         .fails(2, &["unrecognized subcommand 'nope'"]);
@@ -378,6 +384,122 @@ fn a_mistake_is_one_sentence_and_one_hint() {
             outcome.stderr
         );
     }
+}
+
+#[test]
+fn what_people_call_a_thing_leads_to_its_name() {
+    let machine = Machine::new();
+    let secret = "no option accepts a secret";
+    for (lines, hint) in [
+        (
+            "signin gluo|entrar gluo|autenticar",
+            "did you mean `login`?",
+        ),
+        ("sair gluo|revoke gluo|log-out", "did you mean `logout`?"),
+        ("run gluo -- env", "did you mean `exec`?"),
+        ("curl gluo /x|request gluo /x", "did you mean `api`?"),
+        ("list|doctor gluo|whoami", "did you mean `status`?"),
+        ("server|mock", "did you mean `sandbox`?"),
+        ("ajuda", "did you mean `--help`?"),
+        ("version", "did you mean `--version`?"),
+        ("complete bash", "did you mean `completions`?"),
+        ("gluo login", "write it as `crmauth login gluo`"),
+        ("zev|orquestra", "did you mean `crmauth login zeev`?"),
+        ("vtiger|gluo@", "did you mean `crmauth login gluo`?"),
+        ("login vtigercrm|login vtiger-crm", "did you mean `gluo`?"),
+        ("login suite-crm|login hello", "did you mean `hellocloud`?"),
+        (
+            "login gluo,zeev|login gluo;zeev",
+            "did you mean `gluo zeev`?",
+        ),
+        ("login all|logout todos", "did you mean `--all`?"),
+        (
+            "login https://x|login GLUO_URL=x gluo",
+            "`crmauth providers` lists them",
+        ),
+        (
+            "login gluo --url x|login gluo --host=x",
+            "set GLUO_URL in the environment or .env",
+        ),
+        (
+            "login gluo -u a:b|token gluo --usuario a",
+            "set GLUO_USERNAME in the",
+        ),
+        (
+            "login gluo --key x|login gluo --chave=x|login gluo --token x|login gluo --pwd x",
+            secret,
+        ),
+        (
+            "login gluo --insecure|login gluo -k|api gluo /x --cacert x",
+            "did you mean `--ca-file`?",
+        ),
+        (
+            "login gluo --conta filial|login gluo --account=x",
+            "did you mean `gluo@filial`?",
+        ),
+        (
+            "login gluo --dotenv x|login gluo --config x",
+            "did you mean `--env-file`?",
+        ),
+        ("login gluo --no-color", "did you mean `--color`?"),
+        ("login gluo --out x", "did you mean `--output`?"),
+        ("status --debug", "did you mean `--verbose`?"),
+        ("login gluo -f JSON", "did you mean `json`?"),
+        ("login gluo -f bash|login gluo -f zsh", "did you mean `sh`?"),
+        (
+            "login gluo -f gha|token gluo --format=github-actions",
+            "did you mean `github`?",
+        ),
+        ("login gluo --lang portugues", "did you mean `pt-BR`?"),
+        ("status --color no", "did you mean `never`?"),
+        (
+            "api gluo GET /x|api gluo get /x",
+            "write it as `crmauth api gluo /x -X GET`",
+        ),
+        ("api gluo /x --request POST", "did you mean `--method`?"),
+        (
+            "api gluo /x --data-urlencode a=b|api gluo /x --form a=b",
+            "did you mean `--field`?",
+        ),
+        (
+            "api gluo /x -G|api gluo /x --param a=b",
+            "did you mean `--query`?",
+        ),
+        (
+            "api gluo /x a=b",
+            "-Q adds a parameter to PATH, -F to the body",
+        ),
+        ("api gluo /x -d a=1 -d b=2", "-F NAME=VALUE can be repeated"),
+        ("proxy gluo --port 80", "did you mean `--listen`?"),
+        (
+            "api gluo /x -f json|status -f plain",
+            "-f is an option of login and token",
+        ),
+        (
+            "login gluo --token-file",
+            "--token-file is an option of exec",
+        ),
+        (
+            "status --all|token --all",
+            "--all is an option of login and logout",
+        ),
+        ("--save login gluo", "put --save after `login`"),
+        ("-f json login gluo", "put -f after `login`"),
+    ] {
+        for line in lines.split('|') {
+            let outcome = machine.run(line);
+            outcome.fails(2, &["error: ", hint]);
+            assert_eq!(
+                outcome.stderr.lines().count(),
+                2,
+                "{line}: {}",
+                outcome.stderr
+            );
+        }
+    }
+    let outcome = machine.run("login GLUO_ACCESS_KEY=Qk7x gluo");
+    outcome.fails(2, &["`gluo_access_key` is not a target"]);
+    assert!(!outcome.stderr.contains("k7x"), "{}", outcome.stderr);
 }
 
 #[test]

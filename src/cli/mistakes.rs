@@ -16,7 +16,8 @@ use crate::i18n::{self, Lang, Text, tr};
 use crate::output::Format;
 use crate::output::stdout::print_now;
 use crate::report::{Manner, Report};
-use crate::settings::{self, Environment};
+use crate::secret::names_secret;
+use crate::settings::{self, Environment, nearest};
 
 /// Prints the help if clap's error is a request for it, else explains what is wrong; returns the exit code.
 pub fn explain(error: &clap::Error, arguments: &[OsString], environment: &Environment) -> u8 {
@@ -133,45 +134,105 @@ fn usage(error: &clap::Error, words: &Words<'_>) -> Error {
     }
     let name = context(error, ContextKind::InvalidSubcommand);
     if settings::target(&name).is_ok() {
-        return error!(
-            Usage, "{name} is a system; put a command before it", name;
-            hint "`crmauth login {name}` logs in, `crmauth token {name}` prints the stored session or a new one", name
-        );
+        let hint = match words.verb() {
+            Some(verb) => tr!(
+                "write it as `{line}`",
+                line = format!("crmauth {verb} {name}")
+            ),
+            None => tr!(
+                "`crmauth login {name}` logs in, `crmauth token {name}` prints the stored session or a new one",
+                name
+            ),
+        };
+        let what = tr!("{name} is a system; put a command before it", name);
+        return Error::new(Cause::Usage, what).hint(hint);
     }
     if let (Some(form), Some(verb)) = (form(error), words.verb()) {
         return missing_argument(&context(error, ContextKind::InvalidArg), &form, verb);
     }
-    let hint = match (suggestion(error), words.verb()) {
-        _ if asks_for_a_secret(error) => tr!(
-            "no option accepts a secret, because others could read it; set it in the environment or .env, as `crmauth providers` shows"
-        ),
+    let word = match error.kind() {
+        ErrorKind::InvalidSubcommand => verb_meant(&name),
+        ErrorKind::InvalidValue => value_meant(error),
+        _ => None,
+    };
+    let hint = match (word, words.verb()) {
         (Some(word), _) => tr!("did you mean `{word}`?", word),
-        (None, Some(verb)) => tr!("`crmauth {verb} --help` shows the options", verb),
-        (None, None) => tr!("`crmauth --help` shows the options"),
+        (None, verb) => option_meant(error, words).unwrap_or_else(|| match verb {
+            Some(verb) => tr!("`crmauth {verb} --help` shows the options", verb),
+            None => tr!("`crmauth --help` shows the options"),
+        }),
     };
     Error::new(Cause::Usage, sentence(error)).hint(hint)
 }
 
-/// The word that clap thinks was meant.
-fn suggestion(error: &clap::Error) -> Option<String> {
-    let kinds = [
-        ContextKind::SuggestedArg,
-        ContextKind::SuggestedSubcommand,
-        ContextKind::SuggestedValue,
-    ];
-    kinds.into_iter().find_map(|kind| match error.get(kind)? {
-        ContextValue::String(word) => Some(word.clone()),
-        // The best one comes last.
-        ContextValue::Strings(words) => words.last().cloned(),
-        _ => None,
-    })
+/// The verb that an unknown one was meant to be; for a system's name, the login to it.
+fn verb_meant(name: &str) -> Option<String> {
+    let verbs = Verb::ALL.iter().map(|(verb, _)| (*verb).to_owned());
+    let word = nearest(
+        name,
+        verbs.chain(["--help", "--version"].map(str::to_owned)),
+    );
+    word.or_else(|| Some(format!("crmauth login {}", settings::target_meant(name)?)))
 }
 
-/// Whether an option was tried that takes a secret in other programs.
-fn asks_for_a_secret(error: &clap::Error) -> bool {
-    const NAMES: &str = "--password --pass --senha --secret --client-secret --access-key";
-    let tried = context(error, ContextKind::InvalidArg);
-    NAMES.split(' ').any(|name| name == tried)
+fn value_meant(error: &clap::Error) -> Option<String> {
+    let ContextValue::Strings(valid) = error.get(ContextKind::ValidValue)? else {
+        return None;
+    };
+    nearest(&context(error, ContextKind::InvalidValue), valid.clone())
+}
+
+/// What to do instead of an option, or a word, that the verb does not take there.
+fn option_meant(error: &clap::Error, words: &Words<'_>) -> Option<Text> {
+    let argument = context(error, ContextKind::InvalidArg);
+    if error.kind() == ErrorKind::ArgumentConflict && argument.starts_with("--data ") {
+        return Some(tr!(
+            "-F NAME=VALUE can be repeated; or join the values with `&`"
+        ));
+    }
+    if error.kind() != ErrorKind::UnknownArgument {
+        return None;
+    }
+    let verb = words.verb();
+    if !argument.starts_with('-') {
+        let is_value = verb == Some("api") && argument.contains('=');
+        return is_value.then(|| tr!("-Q adds a parameter to PATH, -F to the body"));
+    }
+    let program = Cli::program();
+    let of = |verb: &str| program.find_subcommand(verb).into_iter().flat_map(options);
+    let has = |verb: &&str| of(verb).any(|option| option == argument);
+    if let Some(verb) = verb.filter(has) {
+        return Some(tr!("put {argument} after `{verb}`", argument, verb));
+    }
+    let others = Verb::ALL.iter().map(|(verb, _)| *verb).filter(has);
+    let others: Vec<&str> = others.collect();
+    if !others.is_empty() {
+        let others = i18n::and(&others);
+        return Some(tr!("{argument} is an option of {others}", argument, others));
+    }
+    let mut known: Vec<String> = verb.into_iter().flat_map(of).collect();
+    known.extend(options(&program).chain(["gluo@filial".to_owned()]));
+    if let Some(word) = nearest(&argument, known) {
+        return Some(tr!("did you mean `{word}`?", word));
+    }
+    if names_secret(&argument) {
+        return Some(tr!(
+            "no option accepts a secret, because others could read it; set it in the environment or .env, as `crmauth providers` shows"
+        ));
+    }
+    let mut typed = words.ours.iter();
+    let target = typed.find_map(|word| settings::target(word).ok())?;
+    let variable = settings::variable_meant(&argument, &target)?;
+    Some(tr!("set {variable} in the environment or .env", variable))
+}
+
+/// An option's names as they are typed.
+fn options(command: &clap::Command) -> impl Iterator<Item = String> {
+    command.get_arguments().flat_map(|arg| {
+        let long = arg.get_long().map(|name| format!("--{name}"));
+        long.into_iter()
+            .chain(arg.get_short().map(|name| format!("-{name}")))
+    })
 }
 
 /// The usage line of a verb that lacks an argument.
@@ -282,6 +343,18 @@ fn misplaced(words: &Words<'_>) -> Option<Error> {
                 Usage, "`{command}` is not a target", command;
                 hint "put `--` before the command: {line}", line
             ))
+        }
+        ("api", Some(method))
+            if targets.len() == 1 && typed.len() > 2 && method.chars().all(char::is_alphabetic) =>
+        {
+            let line = format!(
+                "crmauth api {} {} -X {}",
+                targets[0],
+                typed[2],
+                method.to_uppercase()
+            );
+            let what = tr!("`{method}` is not a path", method);
+            Some(Error::new(Cause::Usage, what).hint(tr!("write it as `{line}`", line)))
         }
         ("token", _) if targets.len() > 1 => Some(
             error!(Usage, "token takes only one target"; hint "`login` and `exec` take several"),

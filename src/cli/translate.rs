@@ -29,7 +29,15 @@ fn command(mut command: Command, words: Words<'_>) -> Command {
         "{{about-with-newline}}\n{style}{}{style:#} {{usage}}\n\n{{all-args}}{{after-help}}\n",
         fixed("Usage:", words)
     );
+    command = command.subcommand_value_name(fixed("COMMAND", words));
+    // clap writes this word itself.
+    let options = format!("[{}]", fixed("OPTIONS", words));
+    let usage = command
+        .render_usage()
+        .to_string()
+        .replace("[OPTIONS]", &options);
     command = command
+        .override_usage(usage.trim_start_matches("Usage: ").to_owned())
         .help_template(StyledStr::from(template))
         .subcommand_help_heading(fixed("Commands", words));
     if let Some(about) = command.get_about().map(ToString::to_string) {
@@ -39,7 +47,8 @@ fn command(mut command: Command, words: Words<'_>) -> Command {
         let lines: Vec<String> = more.lines().map(|line| self::line(line, words)).collect();
         command = command.after_help(lines.join("\n"));
     }
-    let on_top = command.has_subcommands();
+    let shown = |arg: &Arg| arg.get_help_heading().is_some() && !arg.is_hide_set();
+    let on_top = command.has_subcommands() && command.get_arguments().any(shown);
     // `mut_arg` moves an argument to the end, and headings come in the order of their arguments.
     let options = command.get_arguments().filter(|arg| !arg.is_positional());
     let ids = command.get_positionals().chain(options);

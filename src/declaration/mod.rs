@@ -19,6 +19,8 @@ pub struct Spec {
     /// The name on the command line; in upper case the prefix of every variable.
     pub id: &'static str,
     pub aliases: &'static [&'static str],
+    /// Names of the product that it is made from, or was sold as: suggestions know them.
+    pub known_as: &'static [&'static str],
     pub product: &'static str,
     /// How a login works, in a few words.
     pub method: &'static str,
@@ -62,6 +64,7 @@ impl Spec {
     pub const PLAIN: Self = Self {
         id: "",
         aliases: &[],
+        known_as: &[],
         product: "",
         method: "",
         endpoint: "",

@@ -69,6 +69,7 @@ const CHECK_SHARE: f64 = 0.85;
 pub(super) static SPEC: Spec = Spec {
     id: "gluo",
     aliases: &["gluocrm"],
+    known_as: &["vtiger", "vtigercrm"],
     product: "Gluocrm",
     method: "challenge + MD5",
     endpoint: "webservice.php",

@@ -38,6 +38,7 @@ const PASSWORD_GRANT: Need = Need::When {
 
 pub(super) static SPEC: Spec = Spec {
     id: "hellocloud",
+    known_as: &["suitecrm"],
     product: "HelloCloud",
     method: "OAuth2",
     endpoint: TOKEN_PATH,

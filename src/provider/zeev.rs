@@ -27,6 +27,7 @@ const LIFETIME: SignedDuration = SignedDuration::from_secs(600);
 
 pub(super) static SPEC: Spec = Spec {
     id: "zeev",
+    known_as: &["orquestra", "orquestrabpm"],
     product: "Zeev",
     method: "temporary tokens",
     endpoint: TOKENS_PATH,

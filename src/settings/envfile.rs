@@ -79,7 +79,7 @@ pub(super) fn read(bytes: &[u8], file: EnvFile<'_>) -> Result<Vec<Setting>> {
             at += 1;
         } else {
             let last = quote_closes(&lines, at).unwrap_or(at);
-            misplaced.extend(not_at_the_start(lines[at].bytes, number, &ours));
+            misplaced.extend(otherwise_written(lines[at].bytes, number, &ours));
             let hidden = hidden_behind_a_return(lines[at].bytes, number, &ours)
                 .chain(swallowed(&lines, at, last, &ours));
             settings.extend(hidden.take(SETTINGS_MAX + 1));
@@ -329,36 +329,39 @@ fn hidden_behind_a_return(
     parts.filter_map(setting)
 }
 
-/// A setting of ours behind a word of some shell's, or behind a character that nobody sees: no reader of env files takes it.
-fn not_at_the_start(line: &[u8], number: usize, ours: &Ours) -> Option<Setting> {
-    const WORDS: [&str; 14] = [
-        "-", "const", "declare", "env", "export", "global", "let", "local", "readonly", "set",
-        "setenv", "setx", "typeset", "var",
-    ];
+/// A setting of ours in a form of some shell's or language's, or beside a character that nobody sees: no reader of env
+/// files takes it.
+fn otherwise_written(line: &[u8], number: usize, ours: &Ours) -> Option<Setting> {
+    const WORDS: &str = " const declare env environ export global let local os process readonly set setenv setx typeset var ";
     let line = std::str::from_utf8(line).ok()?;
-    let hidden = |c: char| unseen(c) || c.is_whitespace();
-    let mut rest = line.trim_start_matches(hidden);
-    while let Some((word, behind)) = rest.split_once(hidden) {
-        let option = word.starts_with('-') && word.len() < 4;
-        if !option && !WORDS.contains(&word.to_ascii_lowercase().as_str()) {
-            break;
+    let in_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let mut rest = line;
+    let (before, name, behind) = loop {
+        let begun = rest.trim_start_matches(|c| !in_name(c) && !['#', ';', '/', '='].contains(&c));
+        let before = &line[..line.len() - begun.len()];
+        let (word, behind) = begun.split_at(begun.find(|c| !in_name(c))?);
+        let option = before.ends_with('-') && word.len() < 3;
+        if word.is_empty()
+            || !option && !WORDS.contains(&format!(" {} ", word.to_ascii_lowercase()))
+        {
+            break (before, word, behind);
         }
-        rest = behind.trim_start_matches(hidden);
+        rest = behind;
+    };
+    let (key, name) = ours.key(&Line::new(name.as_bytes()))?;
+    let gap = |c: char| unseen(c) || c.is_whitespace() || ['+', '?', '"', '\''].contains(&c);
+    let is_set = behind
+        .trim_start_matches(gap)
+        .starts_with(['=', ':', '\u{ff1d}']);
+    if before.trim_start_matches([' ', '\t']).is_empty() && !is_set {
+        return None;
     }
-    let lower = rest.to_ascii_lowercase();
-    let shell = ["$env:", "${env:"]
-        .iter()
-        .find(|start| lower.starts_with(*start));
-    let name = &rest[shell.map_or(0, |start| start.len())..];
-    let end = name.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    let before = line.trim_start_matches([' ', '\t']).len() > name.len();
-    let key = ours
-        .key(&Line::new(&name.as_bytes()[..end?]))
-        .filter(|_| before)?;
-    let name = key.1.clone();
-    let why = tr!("something precedes {name}, so the line is ignored", name);
-    let hint = tr!("begin the line with the name: {name}='…'", name);
-    Some(ours.hidden(number, key, why, hint))
+    let why = tr!(
+        "{name} is not written as NAME=VALUE, so the line is ignored",
+        name
+    );
+    let hint = tr!("write the line as {name}='…'", name);
+    Some(ours.hidden(number, (key, name), why, hint))
 }
 
 #[cfg(test)]

@@ -21,7 +21,8 @@ pub use plan::Plan;
 pub use resolve::{Questions, answer, find, questions};
 pub use setting::{Origin, Setting};
 pub use sources::{GATEWAY, Sources};
-pub use target::target;
+pub use suggest::{nearest, variable_meant};
+pub use target::{target, target_meant};
 pub use value::{Wrapping, wrapped};
 
 #[cfg(test)]

@@ -82,14 +82,14 @@ fn begun(name: &str) -> Option<(&'static Spec, &str)> {
 
 /// The system whose settings begin like this variable's name.
 pub(super) fn system(name: &str) -> Option<&'static Spec> {
-    let by_alias = |spec: &&'static Spec| after_alias(spec, name).is_some();
+    let by_alias = |spec: &&'static Spec| after(spec.aliases, name).is_some();
     let begun = begun(name).map(|(spec, _)| spec);
     begun.or_else(|| provider::specs().into_iter().find(by_alias))
 }
 
-/// What follows a system's other name in a variable.
-pub(super) fn after_alias<'a>(spec: &Spec, variable: &'a str) -> Option<&'a str> {
-    spec.aliases.iter().find_map(|alias| {
+/// What follows one of a system's other names in a variable.
+pub(super) fn after<'a>(names: &[&str], variable: &'a str) -> Option<&'a str> {
+    names.iter().find_map(|alias| {
         let (start, end) = variable.split_at_checked(alias.len())?;
         (start.eq_ignore_ascii_case(alias) && end.starts_with('_')).then_some(end)
     })

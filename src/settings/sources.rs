@@ -371,7 +371,7 @@ impl Sources {
     /// Remembers a variable that is no setting and may have been meant to be one. What is no variable's name at all
     /// is none: where the `=` was forgotten, a value that holds one stands there.
     fn note_unknown(&mut self, name: &str, origin: Origin) {
-        let in_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        let in_name = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
         if !name.bytes().all(in_name) {
             return;
         }

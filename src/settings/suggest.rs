@@ -8,39 +8,25 @@ use crate::i18n::{Text, tr};
 use crate::provider;
 use crate::secret::names_secret;
 
-/// What people call a thing, and its name here; of a setting without what stands before its field.
-const SYNONYMS: &[(&str, &str)] = &[
-    ("CA_FILE", "--ca-file"),
-    ("CHAVE", "ACCESS_KEY"),
-    ("HOST", "URL"),
-    ("ID", "CLIENT_ID"),
-    ("KEY", "ACCESS_KEY"),
-    ("LINK", "URL"),
-    ("LOGIN", "USERNAME"),
-    ("PASS", "PASSWORD"),
-    ("PASSWORD", "ACCESS_KEY"),
-    ("SECRET", "CLIENT_SECRET"),
-    ("SENHA", "ACCESS_KEY"),
-    ("SENHA", "PASSWORD"),
-    ("TIMEOUT", "--timeout"),
-    ("USER", "USERNAME"),
-    ("USUARIO", "USERNAME"),
-    ("accesskey", "acceskey"),
-    ("suitecrm", "hellocloud"),
-    ("vtiger", "gluo"),
-];
+/// Names, each with what people call the thing, in lower case and without marks.
+const SYNONYMS: &str = include_str!("synonyms.txt");
 
 /// Options that people take for variables.
 const OPTIONS: [&str; 2] = ["--ca-file", "--timeout"];
 
-/// The best of all valid names: a synonym, or the nearest within two edits, of a short name within one.
-pub(super) fn nearest<N: AsRef<str>>(typed: &str, names: impl IntoIterator<Item = N>) -> Option<N> {
-    let letters = typed.chars().count();
-    let edits = |name: &str| {
-        let most = (name.len() / 3).clamp(1, 2);
-        if SYNONYMS.contains(&(typed, name)) {
+/// The best of all valid names: the same letters or a synonym, what it is the beginning of, or the nearest within two
+/// edits, of a short name within one, of two letters within none.
+pub fn nearest<N: AsRef<str>>(typed: &str, names: impl IntoIterator<Item = N>) -> Option<N> {
+    let (letters, plain) = (typed.chars().count(), plain(typed));
+    let rank = |name: &str| {
+        if !plain.is_empty() && (self::plain(name) == plain || is_synonym(&plain, name)) {
             return Some(0);
         }
+        let rest = name.strip_prefix(typed).filter(|_| letters > 2);
+        if rest.is_some_and(|rest| rest.starts_with(char::is_alphabetic)) {
+            return Some(1);
+        }
+        let most = (name.trim_start_matches('-').len() / 3).min(2);
         // Whatever is much longer is not worth the time.
         let near = letters.abs_diff(name.len()) <= most;
         near.then(|| strsim::osa_distance(typed, name))
@@ -48,8 +34,28 @@ pub(super) fn nearest<N: AsRef<str>>(typed: &str, names: impl IntoIterator<Item 
     };
     let near = names
         .into_iter()
-        .filter_map(|name| Some((edits(name.as_ref())?, name)));
-    near.min_by_key(|(edits, _)| *edits).map(|(_, name)| name)
+        .filter_map(|name| Some((rank(name.as_ref())?, name)));
+    near.min_by_key(|(rank, _)| *rank).map(|(_, name)| name)
+}
+
+fn plain(text: &str) -> String {
+    let letters = text.chars().filter(|c| c.is_alphanumeric());
+    letters.map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// Whether people call a thing so; a variable's form is written behind the one as behind the other.
+fn is_synonym(typed: &str, name: &str) -> bool {
+    ["", "file", "cmd"].into_iter().any(|form| {
+        let suffix = Some(form).filter(|form| !form.is_empty());
+        let name = suffix.map_or(Some(name), |form| {
+            name.strip_suffix(&["_", &form.to_uppercase()].concat())
+        });
+        let words = SYNONYMS.lines().filter_map(|line| line.split_once(": "));
+        let typed = typed.strip_suffix(form);
+        words
+            .filter(|(known, _)| Some(*known) == name)
+            .any(|(_, words)| typed.is_some_and(|typed| words.split(' ').any(|word| word == typed)))
+    })
 }
 
 /// The variable whose last part was meant to be one of these words, or the option. In a name in letters of both cases
@@ -61,7 +67,10 @@ fn nearest_variable(
     variable: impl FnOnce(&str) -> String,
 ) -> Option<String> {
     let last_part = last_part.to_ascii_uppercase();
-    let word = nearest(&last_part, words.chain(OPTIONS.map(str::to_owned)))?;
+    let option = OPTIONS
+        .into_iter()
+        .find(|option| plain(option) == plain(&last_part));
+    let word = nearest(&last_part, words).or(option.map(str::to_owned))?;
     let has = |case: fn(&u8) -> bool| typed.bytes().any(|byte| case(&byte));
     let mixed = has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase);
     if mixed && last_part != word {
@@ -76,9 +85,11 @@ fn nearest_variable(
 /// A target's variable, or the option, that a variable which is no setting was meant to be. Letters of another case and
 /// underscores too many or too few before the field are no edits.
 fn meant(variable: &str, target: &Target) -> Option<String> {
-    let alias = names::after_alias(target.spec, variable);
+    let spec = target.spec;
+    let alias =
+        names::after(spec.aliases, variable).or_else(|| names::after(spec.known_as, variable));
     let mut rest = alias.map_or(variable, |after| after.trim_start_matches('_'));
-    let id = std::iter::once(target.spec.id).filter(|_| alias.is_none());
+    let id = std::iter::once(spec.id).filter(|_| alias.is_none());
     for part in id.chain(target.account.as_deref()) {
         let (start, end) = rest.split_at_checked(part.len())?;
         let field = end.trim_start_matches('_');
@@ -87,21 +98,28 @@ fn meant(variable: &str, target: &Target) -> Option<String> {
         }
         rest = field;
     }
-    let words = target.spec.all_fields().flat_map(|field| {
+    let words = spec.all_fields().flat_map(|field| {
         let forms = Form::of(field).iter();
         forms.map(|form| [field.name, form.suffix()].concat())
     });
     nearest_variable(variable, rest, words, |word| target.variable(word))
 }
 
-/// The system and the variable that a misspelt name of the seed script's was meant to be.
+/// The target's variable that an option was meant to set.
+pub fn variable_meant(option: &str, target: &Target) -> Option<String> {
+    let fields = target.spec.all_fields().map(|field| field.name);
+    let option = option.trim_start_matches('-').to_ascii_uppercase();
+    nearest(&option, fields).map(|field| target.variable(field))
+}
+
+/// The system and the variable that a misspelt name of the seed script's for a secret was meant to be.
 fn seed(name: &str) -> Option<(&'static Spec, String)> {
     provider::specs().into_iter().find_map(|spec| {
-        let named = |field: &&Field| {
-            let seed = spec.seed_name(field);
-            seed.is_some_and(|seed| SYNONYMS.contains(&(name, seed)))
-        };
-        let field = spec.all_fields().find(named)?;
+        let named = |field: &&Field| nearest(&plain(name), spec.seed_name(field)).is_some();
+        let field = spec
+            .all_fields()
+            .filter(|field| field.secret())
+            .find(named)?;
         Some((spec, Target::new(spec, None).variable(field.name)))
     })
 }
@@ -137,6 +155,8 @@ pub(super) fn meant_own(variable: &str) -> Option<String> {
 #[derive(Clone)]
 pub(super) struct Unknown {
     name: String,
+    /// The name as variables are written.
+    variable: String,
     origin: Origin,
     spec: &'static Spec,
     /// What it was meant to be if it is about the default account.
@@ -146,11 +166,16 @@ pub(super) struct Unknown {
 impl Unknown {
     /// `None` where the name begins like no system's settings.
     pub fn new(name: &str, origin: Origin) -> Option<Self> {
-        let seed = seed(name).filter(|_| origin.is_file());
-        let spec = names::system(name).or_else(|| Some(seed.as_ref()?.0))?;
-        let of_default = meant(name, &Target::new(spec, None)).or_else(|| Some(seed?.1));
+        let variable = name.replace(['-', '.'], "_");
+        let seed = Some(name).filter(|_| origin.is_file()).and_then(seed);
+        let known = |spec: &&Spec| names::after(spec.known_as, &variable).is_some();
+        let known = || provider::specs().into_iter().find(known);
+        let spec = names::system(&variable).or_else(known);
+        let spec = spec.or_else(|| Some(seed.as_ref()?.0))?;
+        let of_default = meant(&variable, &Target::new(spec, None)).or_else(|| Some(seed?.1));
         Some(Self {
             name: name.to_owned(),
+            variable,
             origin,
             spec,
             of_default,
@@ -167,7 +192,7 @@ impl Unknown {
         }
         let taken = |name: &String| names::parse(name).is_none_or(|name| name.field.inherited());
         let of_default = || self.of_default.clone().filter(taken);
-        meant(&self.name, target).or_else(of_default)
+        meant(&self.variable, target).or_else(of_default)
     }
 
     fn text(&self, meant: &str) -> Text {
@@ -182,7 +207,8 @@ impl Sources {
         // What is set was not mistyped: the other one is another program's.
         let open = |meant: &String| !names::parse(meant).is_some_and(is_set);
         let near = |other: &Unknown| Some(other.text(&other.meant(target).filter(open)?));
-        self.unknown.iter().filter_map(near).collect()
+        let ours = |other: &&Unknown| names::system(&other.variable).is_some();
+        self.unknown.iter().filter(ours).filter_map(near).collect()
     }
 
     /// A variable that is no setting and was perhaps meant to be this one, which is missing.
@@ -228,6 +254,22 @@ mod tests {
         let table = "\
             GLUO_USERNAM gluo GLUO_USERNAME
             GLUO_USER gluo GLUO_USERNAME
+            GLUO_EMAIL gluo GLUO_USERNAME
+            GLUO_BASE_URL gluo GLUO_URL
+            GLUO_ENDERECO gluo GLUO_URL
+            GLUO_API_KEY gluo GLUO_ACCESS_KEY
+            GLUO_SENHA gluo GLUO_ACCESS_KEY
+            GLUO_PASSWORD_FILE gluo GLUO_ACCESS_KEY_FILE
+            GLUO_CHAVE_CMD gluo GLUO_ACCESS_KEY_CMD
+            gluo.access_key gluo GLUO_ACCESS_KEY
+            GLUO-URL gluo GLUO_URL
+            VTIGER_URL gluo GLUO_URL
+            vtiger_accesskey gluo GLUO_ACCESS_KEY
+            SUITECRM_CLIENT_ID hellocloud HELLOCLOUD_CLIENT_ID
+            HELLOCLOUD_SEGREDO hellocloud HELLOCLOUD_CLIENT_SECRET
+            ZEEV_PWD zeev ZEEV_PASSWORD
+            ZEEV_CHAVE zeev ZEEV_API_TOKEN
+            GLUO_CERT gluo
             gluo_username gluo GLUO_USERNAME
             Gluo_Url gluo GLUO_URL
             GLUO_ULR gluo GLUO_URL

@@ -43,26 +43,48 @@ fn names(spec: &'static Spec) -> impl Iterator<Item = &'static str> {
     std::iter::once(spec.id).chain(spec.aliases.iter().copied())
 }
 
+/// The system or the account that an unknown name was meant to be.
+pub fn target_meant(name: &str) -> Option<String> {
+    let known = |spec: &'static Spec| {
+        let names = names(spec).chain(spec.known_as.iter().copied());
+        names.map(|name| (name, spec.id))
+    };
+    let known: Vec<_> = provider::specs().into_iter().flat_map(known).collect();
+    let of = |name: &str| known.iter().find(|(known, _)| *known == name);
+    let id = |(_, id): &(&str, &str)| (*id).to_owned();
+    // `gluo-crm` is an alias with a mark in it.
+    let whole = name.replace(|c: char| !c.is_alphanumeric(), "");
+    let account = || {
+        ["__", "_", "/", ":", ".", "-"]
+            .into_iter()
+            .find_map(|mark| {
+                let (system, account) = name.split_once(mark)?;
+                Some(target(&[system, "@", account].concat()).ok()?.to_string())
+            })
+    };
+    let near = || of(nearest(name, known.iter().map(|(name, _)| *name))?).map(id);
+    of(&whole).map(id).or_else(account).or_else(near)
+}
+
 fn unknown(name: &str) -> Error {
-    let specs = provider::specs();
-    let known = || specs.iter().flat_map(|spec| names(spec));
+    let before = name.split_once('=').map(|(before, _)| before);
+    let url = name.contains("://").then_some(name);
+    if let Some(setting) = url.or(before) {
+        return error!(
+            Usage, "`{setting}` is not a target", setting = shown(setting);
+            hint "the URL and the other settings come from the environment or .env: `crmauth providers` lists them"
+        );
+    }
     let error = error!(Usage, "no system is called `{name}`", name = shown(name));
-    let meant = ["__", "_", "/", ":", ".", "-"]
-        .into_iter()
-        .find_map(|mark| {
-            let (system, account) = name.split_once(mark)?;
-            // `gluo-crm` is an alias with a mark in it.
-            let whole = [system, account].concat();
-            if known().any(|name| name == whole) {
-                return Some(whole);
-            }
-            Some(target(&[system, "@", account].concat()).ok()?.to_string())
-        });
-    let near = || nearest(name, known()).map(str::to_owned);
-    match meant.or_else(near) {
+    let parts = name.split([',', ';', '+', ' ']);
+    let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
+    let several = parts.len() > 1 && parts.iter().all(|part| target(part).is_ok());
+    let several = Some(parts.join(" ")).filter(|_| several);
+    let all = || nearest(name, ["--all"]).map(str::to_owned);
+    match several.or_else(|| target_meant(name)).or_else(all) {
         Some(known) => error.hint(tr!("did you mean `{known}`?", known)),
         None => {
-            let ids: Vec<&str> = specs.iter().map(|spec| spec.id).collect();
+            let ids: Vec<&str> = provider::specs().iter().map(|spec| spec.id).collect();
             error.hint(tr!("the systems are {ids}", ids = ids.join(", ")))
         }
     }
@@ -100,7 +122,7 @@ mod tests {
                 "did you mean `gluo@filial`?",
             ),
             ("broker/1 broker__1 broker-1", "did you mean `broker@1`?"),
-            ("gluo-crm", "did you mean `gluocrm`?"),
+            ("gluo-crm vtiger-crm", "did you mean `gluo`?"),
             ("hello-cloud hello/cloud", "did you mean `hellocloud`?"),
             ("xyz @filial", systems),
             ("", systems),
