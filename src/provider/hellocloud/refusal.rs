@@ -54,9 +54,10 @@ pub(super) fn refresh_is_dead(answer: &Response) -> bool {
 pub(super) fn explain(answer: &Response) -> Option<Error> {
     let (host, status, path) = (&answer.host, answer.status, &answer.path);
     let object = answer.any_object();
+    let detail = object.as_ref().and_then(|object| object.inner("errors")?.text("detail"));
     let error = match (status, object) {
+        (400 | 404 | 409 | 422, _) if detail.is_some() => refused(answer, &detail.unwrap_or_default()),
         (401, Some(object)) if !answer.asks_for_password => header_dropped(host, &object)?,
-        (400, Some(object)) => no_user(answer, &object)?,
         (404, Some(object))
             if path.ends_with("/Api/")
                 && object
@@ -115,20 +116,22 @@ pub(super) fn no_rules(host: &str) -> Error {
     )
 }
 
-/// The failure of a request whose session has no user. What looks like it may be about a record of the module Users.
-fn no_user(answer: &Response, object: &Json) -> Option<Error> {
-    let detail = object.inner("errors")?.text("detail")?;
+/// The failure of a request that the API itself refused (400: recording; the others: JSON:API, assumed). What looks like a session without a user may be
+/// about a record of the module Users.
+fn refused(answer: &Response, detail: &str) -> Error {
+    let host = &answer.host;
     let gone = detail.strip_prefix(USER_GONE.0);
     let id = gone.and_then(|rest| rest.strip_suffix(USER_GONE.1));
     let of_record = |id| answer.path.contains(id) || answer.path.ends_with("/V8/module");
-    if detail != NO_USER && id.is_none_or(of_record) {
-        return None;
-    }
-    let error = error!(
-        NoUser, "{host} knows the session, but it has no user", host = answer.host;
-        hint "an administrator can restore the user, or choose another one in the client"
-    );
-    Some(error.said(&detail))
+    let error = if detail != NO_USER && id.is_none_or(of_record) {
+        error!(Rejected, "{host} refused the request", host)
+    } else {
+        error!(
+            NoUser, "{host} knows the session, but it has no user", host;
+            hint "an administrator can restore the user, or choose another one in the client"
+        )
+    };
+    error.said(detail)
 }
 
 /// Refuses an answer that is not the API's, or of which is known why it is not a good one.
