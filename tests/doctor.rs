@@ -144,10 +144,7 @@ fn the_system_in_a_folder_or_nothing_of_it() {
     assert_eq!((code.as_str(), exit), ("wrong_product", 6));
     assert_eq!(
         diagnosis["message"],
-        format!(
-            "{} is HelloCloud, and its URL must end with /legacy",
-            server.url()
-        )
+        format!("HelloCloud answers at {0}/legacy, not at {0}", server.url())
     );
     assert_eq!(
         diagnosis["hint"],

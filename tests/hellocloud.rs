@@ -589,15 +589,37 @@ fn the_servers_own_hint_is_shown() {
 
 #[test]
 fn the_apis_own_no_is_told_in_its_words() {
-    let no = |detail: &str| json!({"errors": {"status": 400, "title": null, "detail": detail}}).to_string();
+    let no = |detail: &str| {
+        json!({"errors": {"status": 400, "title": null, "detail": detail}}).to_string()
+    };
     let deprecated = "<br />\n<b>Deprecated</b>:  Return type";
     for (status, body, code, text) in [
-        (400, no("Module Nope does not exist"), 1, "refused the request: Module Nope does not exist"),
-        (400, no("The option \"id\" with value \"nix\" is invalid.") + deprecated, 1, "with value \"nix\""),
+        (
+            400,
+            no("Module Nope does not exist"),
+            1,
+            "refused the request: Module Nope does not exist",
+        ),
+        (
+            400,
+            no("The option \"id\" with value \"nix\" is invalid.") + deprecated,
+            1,
+            "with value \"nix\"",
+        ),
         (404, no("Record not found"), 1, "Record not found"),
         (422, no("lastname is missing"), 1, "lastname is missing"),
-        (400, no("Module id is empty when trying to get Users"), 4, "has no user"),
-        (400, json!({"errors": {"status": 400}}).to_string(), 6, "HTTP 400"),
+        (
+            400,
+            no("Module id is empty when trying to get Users"),
+            4,
+            "has no user",
+        ),
+        (
+            400,
+            json!({"errors": {"status": 400}}).to_string(),
+            6,
+            "HTTP 400",
+        ),
         (400, "Bad Request".to_owned(), 6, "HTTP 400"),
         (429, no("slow down"), 5, "rate limiting"),
         (500, no("Module Nope does not exist"), 6, "HTTP 500"),
@@ -605,7 +627,12 @@ fn the_apis_own_no_is_told_in_its_words() {
         let replies = [Reply::http(status, "application/vnd.api+json", &body)];
         let (_server, machine, _) = logged_in("hellocloud", replies);
         let outcome = machine.run("api hellocloud /Api/V8/module/Nope");
-        assert_eq!((outcome.code, &outcome.stdout), (code, &body), "{}", outcome.stderr);
+        assert_eq!(
+            (outcome.code, &outcome.stdout),
+            (code, &body),
+            "{}",
+            outcome.stderr
+        );
         outcome.says(&[text]);
     }
 }

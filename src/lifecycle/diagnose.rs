@@ -102,7 +102,7 @@ impl Account<'_> {
 
 impl Services {
     /// Looks what answers at a URL before anybody types a secret for it: what is wrong, if anything is, and the URL
-    /// below it that seems to be meant.
+    /// near it that seems to be meant.
     pub async fn look(&self, settings: &Settings) -> Result<Option<Lost>> {
         let (target, timeout) = (&settings.target, self.timeout.min(LOOK));
         let _busy = self
@@ -129,7 +129,7 @@ impl Services {
     }
 }
 
-/// What is wrong with a URL, and the one below it that seems to be meant.
+/// What is wrong with a URL, and the one above or below it that seems to be meant.
 pub type Lost = (Error, Option<BaseUrl>);
 
 /// Asks for a system at a URL, and where it is not there, finds out what is.
@@ -138,30 +138,45 @@ async fn seek(
     channel: &Channel<'_>,
     variable: &str,
 ) -> Result<(Match, Option<Timestamp>), Lost> {
-    let (url, spec) = (channel.url, system.spec());
+    let (url, product) = (channel.url, system.spec().product);
     let found = knock(system, channel, url).await;
     let error = match found {
         Ok((Match::No, _)) => None,
+        Err(error) if error.cause == Cause::Redirect => Some(error),
         // One with a next step of its own knows better.
         Err(error) if error.cause == Cause::NotFound && error.hint.is_none() => Some(error),
         found => return found.map_err(|error| (error, None)),
     };
-    for folder in system.probe().install_paths {
-        let Ok(below) = BaseUrl::parse(&format!("{url}/{folder}")) else {
-            continue;
-        };
-        if let Ok((Match::Certain, _)) = knock(system, channel, &below).await {
-            let error = error!(
-                WrongProduct, "{url} is {product}, and its URL must end with /{folder}", url, product = spec.product, folder;
-                hint "set {variable} to {below}", variable, below
-            );
-            return Err((error, Some(below)));
+    // Whoever copies a URL from a browser has a page's path, too.
+    let above = std::iter::successors(Some(url.to_string()), |url| {
+        url.rsplit_once('/').map(|(above, _)| above.to_owned())
+    });
+    let redirected = matches!(&error, Some(error) if error.cause == Cause::Redirect);
+    let folders = system.probe().install_paths.iter().filter(|_| !redirected);
+    let below = folders.map(|folder| format!("{url}/{folder}"));
+    let above = above.skip(1).map_while(|url| BaseUrl::parse(&url).ok());
+    let mut perhaps = None;
+    for found in above
+        .take(3)
+        .chain(below.filter_map(|url| BaseUrl::parse(&url).ok()))
+    {
+        match knock(system, channel, &found).await {
+            Ok((Match::Certain, _)) => {
+                let error = error!(
+                    WrongProduct, "{product} answers at {found}, not at {url}", product, found, url;
+                    hint "set {variable} to {found}", variable, found
+                );
+                return Err((error, Some(found)));
+            }
+            Ok((Match::Possible, _)) => perhaps = perhaps.or(Some(found)),
+            _ => {}
         }
     }
-    Err(match error {
-        Some(error) => (error, None),
-        None => (wrong_product(system, channel, variable).await, None),
-    })
+    let error = match error {
+        Some(error) => error,
+        None => wrong_product(system, channel, variable).await,
+    };
+    Err((error, perhaps))
 }
 
 /// What answers in a system's place.

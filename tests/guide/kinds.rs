@@ -296,11 +296,61 @@ fn a_bare_address_without_tls_and_an_installation_below_are_offered() {
     terminal
         .sees("GLUO_URL: ")
         .types(&format!("{}\r", server.url()))
-        .sees("its URL must end with /crm")
+        .sees(&format!("Gluocrm answers at {}/crm, not at", server.url()))
         .sees(&format!("Use {}/crm? [Y/n] ", server.url()))
         .types("\r");
     terminal.sees("GLUO_USERNAME: ").types("\x03");
     assert_eq!(terminal.ends().code, 130);
+}
+
+#[test]
+fn a_pasted_address_leads_to_the_url() {
+    if !installed("setsid") {
+        return;
+    }
+    let servers = crate::support::sandbox::Servers::start();
+    let mut machine = Machine::new();
+    machine.set("NO_COLOR", "1");
+    // What is pasted, U being the URL without its scheme, and what is offered in its place; empty if it is taken.
+    for (system, pasted, offered) in [
+        ("gluo", "http://U/webservice.php?operation=getchallenge", ""),
+        ("gluo", "'http://U/crm/'", ""),
+        ("gluo", "<http://U/#/login>,", ""),
+        ("gluo", "export GLUO_URL=\u{201c}http://U\u{201d}", ""),
+        (
+            "gluo",
+            "http://U/index.php?module=Home&view=List",
+            "http://U",
+        ),
+        ("gluo", "U/crm/modules/Users/", "http://U/crm"),
+        ("gluo", "https://U/?x=1", "http://U"),
+        ("hellocloud", "http://U/#/Login", ""),
+        ("hellocloud", "http://U/index.php?action=Login", "http://U"),
+        ("systemsway", "http://U/swagger/index.html", "http://U"),
+        ("broker", "http://U/swagger", "http://U"),
+        ("zeev", "http://U/2.0/Login.aspx?ReturnUrl=%2f", "http://U"),
+    ] {
+        let variable = format!("{}_URL", system.to_uppercase());
+        let url = servers.setting(&variable);
+        let host = url.strip_prefix("http://").expect("plain");
+        let mut terminal = Terminal::start(machine.command(&["login", system]), 200);
+        let pasted = pasted
+            .replace("/U", &format!("/{host}"))
+            .replace("U/", &format!("{host}/"));
+        terminal
+            .sees(&format!("{variable}: "))
+            .types(&format!("{pasted}\r"));
+        if !offered.is_empty() {
+            let offered = offered.replace('U', host);
+            terminal.sees(&format!("Use {offered}? [Y/n] ")).types("\r");
+        }
+        let next = match system {
+            "hellocloud" | "zeev" | "broker" => " [1]: ",
+            _ => "_USERNAME: ",
+        };
+        terminal.sees(next).types("\x03");
+        assert_eq!(terminal.ends().code, 130, "{pasted}");
+    }
 }
 
 #[test]

@@ -68,9 +68,9 @@ impl Asking<'_> {
         let Some((error, mut better)) = self.look(settings).await? else {
             return Ok(Some(typed.clone()));
         };
-        if matches!(error.cause.exit(), 5 | 6) && !typed.expose().contains("://") {
-            let spec = self.target.spec;
-            let plain = spec.base_url(&["http://", typed.expose()].concat())?;
+        let host = typed.expose().trim_start_matches("https://");
+        if matches!(error.cause.exit(), 5 | 6) && !host.contains("://") {
+            let plain = self.target.spec.base_url(&["http://", host].concat())?;
             let settings = self.questions.settings_so_far(self.target, plain.clone());
             if better.is_none() && self.admits(&settings).await.is_ok() {
                 better = match self.look(&settings).await? {
@@ -109,12 +109,29 @@ impl Asking<'_> {
             if before.is_some() && typed.expose().trim().is_empty() {
                 return Ok(before.cloned());
             }
-            match settings::answer(typed.expose(), field, self.target) {
+            let text = match field.kind {
+                Kind::Url => pasted(typed.expose()),
+                _ => typed.expose(),
+            };
+            match settings::answer(text, field, self.target) {
                 Ok(checked) => return meant(self.run, field, &checked).await.map(Some),
                 Err(why) => report.tell(tr!("{name} {why}", name, why)),
             }
         }
     }
+}
+
+/// A URL without what comes with it from a browser, a mail or a file: a query, quotes, a variable's name.
+fn pasted(text: &str) -> &str {
+    const AROUND: &str = " \"'`<>,;“”‘’«»";
+    let text = text.split(['?', '#']).next().unwrap_or_default();
+    let (name, value) = text.split_once('=').unwrap_or_default();
+    let is_name = !name.is_empty()
+        && name
+            .chars()
+            .all(|c| c.is_alphanumeric() || c == '_' || c == ' ');
+    let text = if is_name { value } else { text };
+    text.trim_matches(|c| AROUND.contains(c))
 }
 
 /// An answer without the blanks, quotes and unseen characters around it that a person says are not part of it.

@@ -54,9 +54,13 @@ pub(super) fn refresh_is_dead(answer: &Response) -> bool {
 pub(super) fn explain(answer: &Response) -> Option<Error> {
     let (host, status, path) = (&answer.host, answer.status, &answer.path);
     let object = answer.any_object();
-    let detail = object.as_ref().and_then(|object| object.inner("errors")?.text("detail"));
+    let detail = object
+        .as_ref()
+        .and_then(|object| object.inner("errors")?.text("detail"));
     let error = match (status, object) {
-        (400 | 404 | 409 | 422, _) if detail.is_some() => refused(answer, &detail.unwrap_or_default()),
+        (400 | 404 | 409 | 422, _) if detail.is_some() => {
+            refused(answer, &detail.unwrap_or_default())
+        }
         (401, Some(object)) if !answer.asks_for_password => header_dropped(host, &object)?,
         (404, Some(object))
             if path.ends_with("/Api/")
