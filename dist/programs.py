@@ -16,7 +16,8 @@ import threading
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
-TOOLS = TARGET / "tools"
+# The compiler names its sources by their true path, which no program may contain.
+TOOLS = (TARGET / "tools").resolve()
 # Two builds at once may lack the same tool.
 ONE_AT_A_TIME = threading.RLock()
 ZIG = ["ziglang==0.17.1", "cargo-zigbuild==0.24.1"]
