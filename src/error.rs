@@ -117,6 +117,8 @@ pub struct Error {
     pub said: Option<Foreign>,
     /// The next step, one sentence without a full stop.
     pub hint: Option<Text>,
+    /// The fields that it is about, where that is known of a refusal.
+    pub about: &'static [&'static str],
     /// The target it happened to, as typed: `gluo@filial`.
     pub target: Option<Box<str>>,
     /// The status of the answer that decided it.
@@ -134,6 +136,7 @@ impl Error {
             message,
             said: None,
             hint: None,
+            about: &[],
             target: None,
             http_status: None,
             source: None,

@@ -535,7 +535,6 @@ fn refused_credentials_can_be_typed_again() {
         .sees(question)
         .sees("[Y/n] ")
         .types("\r");
-    terminal.sees(KINDS).types("\r");
     terminal.sees("\nZEEV_USERNAME [aan]: ").types("ana\r");
     terminal
         .sees("ZEEV_PASSWORD (not shown; Enter keeps it): ")
@@ -579,7 +578,6 @@ fn the_servers_reason_comes_before_the_question_and_enter_keeps_every_answer() {
             .sees("\nRefusal 1;")
             .sees("[Y/n] ")
             .types("\r");
-        terminal.sees(KINDS).types("\r");
         terminal.sees("\nZEEV_USERNAME [ana]: ").types("\r");
         terminal.sees("(not shown; Enter keeps it): ").types("\r");
         terminal.sees(TOKEN).sees("[Y/n] ").types("n\r");
@@ -606,8 +604,6 @@ fn no_login_follows_that_nobody_typed_credentials_for() {
             .sees(&format!("Refusal {refusal};"))
             .sees("[Y/n] ")
             .types("y\r")
-            .sees(KINDS)
-            .types("\r")
             .sees("\nZEEV_USERNAME [ana]: ")
             .types("ana\r");
         terminal.sees("(not shown; Enter keeps it): ").types("\r");

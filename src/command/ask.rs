@@ -4,7 +4,7 @@ mod keep;
 mod question;
 
 use super::{Run, missing_argument};
-use crate::declaration::{Credentials, Field, Kind, Target};
+use crate::declaration::{Credentials, Default, Field, Kind, Target};
 use crate::error::{Cause, Error, Result};
 use crate::i18n::{Text, and, tr};
 use crate::lifecycle::Services;
@@ -195,8 +195,11 @@ impl Guide {
         run.report.tell(Text::default());
         run.report.tell_of(target, error);
         asked.refusals += usize::from(refused);
-        if !asked.would_change(run, &typed, error).await?
-            || asked.kind.is_some() && !asked.choose(run).await?
+        let (hinted, of_kind) = asked.hinted(&typed, error);
+        let usual = of_kind || !hinted.is_empty();
+        let change = if usual { hinted } else { typed };
+        if !asked.would_change(run, &change, of_kind, usual).await?
+            || of_kind && !asked.choose(run).await?
         {
             return Ok(false);
         }
@@ -211,7 +214,8 @@ impl Guide {
         let questions = settings::questions(target, sources, asked.kind())?;
         let wanted = |field: &&Field| {
             let is = |other: &&Field| other.name == field.name;
-            asked.answer(field).is_some() && typed.iter().any(is) || questions.fields.iter().any(is)
+            asked.answer(field).is_some() && change.iter().any(is)
+                || questions.fields.iter().any(is)
         };
         let fields: Vec<&'static Field> = target.spec.all_fields().filter(wanted).collect();
         let changed = asked.ask(run, services, &questions, &fields).await?;
@@ -221,19 +225,42 @@ impl Guide {
 }
 
 impl Asked {
-    /// Asks whether a person would change what was typed: usually, where the hint is about that.
-    async fn would_change(&self, run: &Run<'_>, typed: &[&Field], error: &Error) -> Result<bool> {
-        let variable = |name: &&'static str| self.target.variable(name);
-        let names: Vec<String> = typed.iter().map(|field| variable(&field.name)).collect();
-        let kinds = match self.kind {
-            Some(_) => self.target.spec.credentials,
-            None => &[],
-        };
-        let others = kinds.iter().flat_map(|kind| kind.fields).map(variable);
+    /// Which of what was typed an error's hint names, and whether it is about the kind of credentials: it names a field
+    /// of another kind, or one that the kind decides.
+    fn hinted(&self, typed: &[&'static Field], error: &Error) -> (Vec<&'static Field>, bool) {
         let hint = error.hint.as_ref().map(Text::english).unwrap_or_default();
-        let about = names.iter().cloned().chain(others);
-        let usual = about.into_iter().any(|name| hint.contains(&name));
-        let names = and(&names);
+        let in_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let words: Vec<&str> = hint.split(|c| !in_name(c)).collect();
+        let names = |field: &&Field| words.contains(&&*self.target.variable(field.name));
+        let mut of_kinds = self
+            .target
+            .spec
+            .credentials
+            .iter()
+            .flat_map(|kind| kind.fields);
+        let of_kind = self.kind().is_some_and(|kind| {
+            let decides = |field: &Field| {
+                matches!(field.default, Default::IfSet { .. })
+                    || !kind.fields.contains(&field.name)
+                        && of_kinds.any(|name| *name == field.name)
+            };
+            self.target.spec.all_fields().filter(names).any(decides)
+        });
+        (typed.iter().copied().filter(names).collect(), of_kind)
+    }
+
+    /// Asks whether a person would change what was typed, and the kind of credentials.
+    async fn would_change(
+        &self,
+        run: &Run<'_>,
+        fields: &[&Field],
+        kind: bool,
+        usual: bool,
+    ) -> Result<bool> {
+        let variables = fields.iter().map(|field| self.target.variable(field.name));
+        let names = variables.map(|variable| tr!("{variable}", variable));
+        let kind = kind.then(|| tr!("the kind of login"));
+        let names = and(&names.chain(kind).collect::<Vec<_>>());
         let question = match self.refusals {
             0 => tr!("Change {names}?", names),
             number => tr!(
@@ -319,6 +346,7 @@ async fn consents(run: &Run<'_>, target: &Target, questions: &Questions) -> Resu
             ask
         );
         if !run.report.confirm(question, false).await? {
+            run.report.tell(tr!("{target}: nothing was sent", target));
             return Ok(false);
         }
     }

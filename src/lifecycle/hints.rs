@@ -10,7 +10,9 @@ impl Account<'_> {
     pub fn explain(&self, error: Error) -> Error {
         let error = error.target(&self.target().to_string());
         let url = &self.url_variable();
-        match next_step(&error, url, &self.plan.url, || self.credentials()) {
+        match next_step(&error, url, &self.plan.url, || {
+            self.credentials(error.about)
+        }) {
             Some(hint) if self.is_configured() => error.hint(hint),
             _ => error,
         }
@@ -22,12 +24,12 @@ impl Account<'_> {
         found.unwrap_or_else(|| self.target().variable("URL"))
     }
 
-    fn credentials(&self) -> Text {
-        let found = self
-            .plan
-            .found
-            .iter()
-            .filter(|found| found.field.credential());
+    /// Those of these fields, or all of them.
+    fn credentials(&self, about: &[&str]) -> Text {
+        let found = self.plan.found.iter().filter(|found| {
+            let field = found.field;
+            field.credential() && (about.is_empty() || about.contains(&field.name))
+        });
         let names: Vec<&str> = found.map(|found| found.written.as_str()).collect();
         if names.is_empty() {
             tr!("the credentials")

@@ -211,6 +211,11 @@ fn partner_hint(context: &Context<'_>, error: Error, sent: bool) -> Error {
             password
         ));
     }
+    if context.prerequisite.is_some() {
+        // The partner has logged in with its own.
+        let about = &["USERNAME", "PASSWORD"];
+        return Error { about, ..error };
+    }
     if sent {
         return error;
     }

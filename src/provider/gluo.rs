@@ -115,7 +115,7 @@ pub(super) static PROBE: Probe = Probe {
     recognise,
     // Where vtiger's own installers put it.
     install_paths: &["crm", "vtigercrm"],
-    probe_user: Some(|context| Box::pin(probe_user(context))),
+    probe_user: Some(|context| Box::pin(async move { challenged(context).await.map(drop) })),
     ..Probe::BY_STATUS
 };
 
@@ -145,7 +145,7 @@ impl Provider for Gluo {
         loop {
             let begun = Instant::now();
             context.note(tr!("asking for a challenge"));
-            let challenge = fields(context, &context.send(&challenge(context)?).await?)?;
+            let challenge = challenged(context).await?;
             note_skew(context, &challenge);
 
             context.note(tr!("logging in"));
@@ -331,21 +331,13 @@ async fn responds(context: &Context<'_>) -> Result<bool> {
     Ok(recognise(&answer) == Match::Certain)
 }
 
-/// The server refuses a challenge to an unknown user: ACCESS_DENIED (real server). A new challenge ends the one before.
-async fn probe_user(context: &Context<'_>) -> Result<()> {
-    let answer = context.send(&challenge(context)?).await?;
-    refusal(&answer).map_err(|error| match error.cause {
-        Cause::Refused => error.hint(tr!("check {user}", user = context.variable("USERNAME"))),
-        _ => error,
-    })?;
-    context.json(&answer).map(drop)
-}
-
-/// The request for a challenge, which ends the one before.
-fn challenge(context: &Context<'_>) -> Result<Request> {
+/// A challenge, which ends the one before. The server refuses it to an unknown user: ACCESS_DENIED (real server).
+async fn challenged(context: &Context<'_>) -> Result<Json> {
     let user = percent(context.required("USERNAME")?.expose());
     let path = ["webservice.php?operation=getchallenge&username=", &user].concat();
-    Ok(Request::get(context.settings.url.join(&path)).repeatable())
+    let request = Request::get(context.settings.url.join(&path)).repeatable();
+    let about = &["USERNAME"];
+    fields(context, &context.send(&request).await?).map_err(|error| Error { about, ..error })
 }
 
 fn post(context: &Context<'_>, body: &Fields) -> Request {

@@ -64,11 +64,21 @@ impl Report {
             let Some(answer) = self.ask(number).await? else {
                 return Ok(None);
             };
-            match answer.expose().trim().parse() {
-                _ if answer.expose().trim().is_empty() => return Ok(Some(usual)),
+            let answer = answer.expose().trim().trim_end_matches(')').to_lowercase();
+            // A choice may be a name and what it stands for.
+            let is = |choice: &Text| {
+                let choice = self.words(choice).to_lowercase();
+                choice == answer || choice.split(": ").any(|part| part == answer)
+            };
+            match answer.parse() {
+                _ if answer.is_empty() => return Ok(Some(usual)),
                 Ok(number) if (1..=last).contains(&number) => return Ok(Some(number - 1)),
                 _ => {}
             }
+            if let Some(place) = choices.iter().position(is) {
+                return Ok(Some(place));
+            }
+            self.misunderstood(tr!("type a number from 1 to {last}", last));
         }
     }
 
@@ -104,9 +114,14 @@ impl Report {
                 "" => return Ok(usual),
                 "y" | "yes" | "s" | "sim" => return Ok(true),
                 "n" | "no" | "não" | "nao" => return Ok(false),
-                _ => {}
+                _ => self.misunderstood(tr!("answer y or n")),
             }
         }
+    }
+
+    /// Says what an answer can be, before the question comes again; `-q` does not hide it.
+    fn misunderstood(&self, text: Text) {
+        self.line(&folded(&self.words(&text)));
     }
 
     async fn line_of(&self, question: Text, shown: bool) -> Result<Option<Secret>> {

@@ -19,10 +19,20 @@ struct Kind {
     knocked: fn() -> Reply,
     login: fn() -> Vec<Reply>,
     refusal: fn() -> Vec<Reply>,
+    /// What the refusal's hint names, and is asked for again.
+    hinted: &'static [&'static str],
+    /// Whether the hint is also about the kind of account.
+    of_kind: bool,
 }
 
 fn refused() -> Vec<Reply> {
     vec![Reply::json(401, r#"{"error":"invalid_client"}"#)]
+}
+
+/// So SuiteCRM refuses what is wrong.
+fn says(sentence: &str) -> Vec<Reply> {
+    let body = serde_json::json!({"error": "invalid_grant", "message": sentence});
+    vec![Reply::json(500, body.to_string())]
 }
 
 const HELLOCLOUD: Kind = Kind {
@@ -32,6 +42,8 @@ const HELLOCLOUD: Kind = Kind {
     knocked: canned::hellocloud_knocked,
     login: || vec![canned::hellocloud(TOKEN)],
     refusal: refused,
+    hinted: &["CLIENT_SECRET"],
+    of_kind: true,
 };
 
 const ZEEV: Kind = Kind {
@@ -41,32 +53,56 @@ const ZEEV: Kind = Kind {
     knocked: canned::zeev_knocked,
     login: || vec![canned::zeev(TOKEN)],
     refusal: refused,
+    hinted: &["USERNAME", "PASSWORD"],
+    of_kind: false,
 };
 
 const BROKER: Kind = Kind {
     system: "broker",
     of: (1, 3),
     login: || vec![canned::broker(TOKEN)],
+    of_kind: true,
     ..ZEEV
 };
 
-const KINDS: [Kind; 9] = [
-    Kind {
-        system: "gluo",
-        of: (1, 1),
-        fields: &["USERNAME", "ACCESS_KEY"],
-        knocked: canned::gluo_knocked,
-        login: || canned::gluo(TOKEN),
-        refusal: || {
-            let refusal =
-                r#"{"success":false,"error":{"code":"AUTHENTICATION_FAILURE","message":"no"}}"#;
-            vec![canned::gluo(TOKEN).remove(0), Reply::json(200, refusal)]
-        },
+const PARTNER: Kind = Kind {
+    of: (2, 3),
+    fields: &[
+        "USERNAME",
+        "PASSWORD",
+        "PARTNER_USERNAME",
+        "PARTNER_PASSWORD",
+    ],
+    login: || vec![canned::broker("p9kindsPartnerToken"), canned::broker(TOKEN)],
+    hinted: &["PARTNER_USERNAME", "PARTNER_PASSWORD"],
+    of_kind: false,
+    ..BROKER
+};
+
+const GLUO: Kind = Kind {
+    system: "gluo",
+    of: (1, 1),
+    fields: &["USERNAME", "ACCESS_KEY"],
+    knocked: canned::gluo_knocked,
+    login: || canned::gluo(TOKEN),
+    refusal: || {
+        let refusal =
+            r#"{"success":false,"error":{"code":"AUTHENTICATION_FAILURE","message":"no"}}"#;
+        vec![canned::gluo(TOKEN).remove(0), Reply::json(200, refusal)]
     },
+    hinted: &["USERNAME", "ACCESS_KEY"],
+    of_kind: false,
+};
+
+const KINDS: [Kind; 9] = [
+    GLUO,
     HELLOCLOUD,
     Kind {
         of: (2, 2),
         fields: &["CLIENT_ID", "CLIENT_SECRET", "USERNAME", "PASSWORD"],
+        refusal: || says("The password is invalid: x"),
+        hinted: &["PASSWORD"],
+        of_kind: false,
         ..HELLOCLOUD
     },
     Kind {
@@ -78,26 +114,19 @@ const KINDS: [Kind; 9] = [
         ..ZEEV
     },
     BROKER,
-    Kind {
-        of: (2, 3),
-        fields: &[
-            "USERNAME",
-            "PASSWORD",
-            "PARTNER_USERNAME",
-            "PARTNER_PASSWORD",
-        ],
-        login: || vec![canned::broker("p9kindsPartnerToken"), canned::broker(TOKEN)],
-        ..BROKER
-    },
+    PARTNER,
     Kind {
         of: (3, 3),
         fields: &["USERNAME", "PASSWORD", "PARTNER_TOKEN"],
+        hinted: &["USERNAME", "PASSWORD", "PARTNER_TOKEN"],
+        of_kind: false,
         ..BROKER
     },
     ZEEV,
     Kind {
         of: (2, 2),
         fields: &["API_TOKEN"],
+        hinted: &["API_TOKEN"],
         ..ZEEV
     },
 ];
@@ -208,6 +237,92 @@ fn answer(terminal: &mut Terminal, kind: &Kind, wrong: bool) {
     }
 }
 
+/// Changes what the hint names: the last secret, where that is one of them.
+fn change(terminal: &mut Terminal, kind: &Kind) {
+    terminal.types("\r");
+    let (pick, kinds) = kind.of;
+    if kind.of_kind {
+        terminal
+            .sees(&format!("{kinds} [{pick}]: "))
+            .types(&format!("{pick}\r"));
+    }
+    for field in kind.hinted {
+        let question = if is_secret(field) { "): " } else { " [ana]: " };
+        let variable = format!("\n{}_{field}", kind.system.to_uppercase());
+        let typed = if kind.fields.last() == Some(field) {
+            KEY
+        } else {
+            ""
+        };
+        terminal.sees(&variable).sees(question);
+        terminal.types(&format!("{typed}\r"));
+    }
+}
+
+/// What is wrong decides what is asked again, and nothing else is.
+#[test]
+fn what_the_hint_names_is_asked_again() {
+    if !installed("setsid") {
+        return;
+    }
+    let unknown = r#"{"success":false,"error":{"code":"ACCESS_DENIED","message":"username does not exists"}}"#;
+    let broker = || Reply::json(200, r#"{"CodigoRetorno":99,"Mensagem":"no"}"#);
+    let refusals = [
+        (&GLUO, vec![Reply::json(200, unknown)], &["USERNAME"][..]),
+        (
+            &HELLOCLOUD,
+            says("OAuth2Clients module with id x is not found"),
+            &["CLIENT_ID"],
+        ),
+        (&KINDS[2], says("No user found: x"), &["USERNAME"]),
+        (
+            &Kind {
+                login: || vec![canned::broker(TOKEN)],
+                ..PARTNER
+            },
+            vec![canned::broker("p9kindsPartnerToken"), broker()],
+            &["USERNAME", "PASSWORD"],
+        ),
+    ];
+    let kinds = KINDS
+        .iter()
+        .map(|kind| (kind, (kind.refusal)(), kind.hinted, kind.of_kind));
+    let refusals = refusals
+        .into_iter()
+        .map(|(kind, refusal, hinted)| (kind, refusal, hinted, false));
+    for (kind, refusal, hinted, of_kind) in kinds.chain(refusals) {
+        let again = Kind {
+            hinted,
+            of_kind,
+            ..*kind
+        };
+        let script = [vec![(kind.knocked)()], refusal, (kind.login)()].concat();
+        let (_machine, mut terminal, _server) = begin(kind, Trouble::Secret, script, "en", 400);
+        change(&mut terminal, &again);
+        terminal.sees("[Y/n] ").types("n\r");
+        let left = terminal.ends();
+        let what = format!("{} {:?}: {}", kind.system, kind.of, left.output);
+        assert_eq!(left.code, 0, "{what}");
+        let of_kind = of_kind.then_some("the kind of login".to_owned());
+        let names = hinted
+            .iter()
+            .map(|field| format!("{}_{field}", kind.system.to_uppercase()));
+        let names: Vec<String> = names.chain(of_kind).collect();
+        let (last, most) = names.split_last().expect("a name");
+        let names = match most {
+            [] => last.clone(),
+            _ => format!("{} and {last}", most.join(", ")),
+        };
+        assert!(
+            left.output.contains(&format!(" Change {names}? [Y/n] ")),
+            "{what}"
+        );
+        let menus = left.output.matches("What do you log in with?").count();
+        let first = usize::from(kind.of.1 > 1);
+        assert_eq!(menus, first + usize::from(again.of_kind), "{what}");
+    }
+}
+
 fn logs_in(kind: &Kind, trouble: Trouble, language: &str, columns: u16) {
     let what = format!(
         "{} {:?} {trouble:?} {language} {columns}",
@@ -224,16 +339,7 @@ fn logs_in(kind: &Kind, trouble: Trouble, language: &str, columns: u16) {
         answer(&mut terminal, kind, false);
     }
     if trouble == Trouble::Secret {
-        let (pick, kinds) = kind.of;
-        terminal.types("\r");
-        if kinds > 1 {
-            terminal.sees(&format!("{kinds} [{pick}]: ")).types("\r");
-        }
-        for (place, field) in (1..).zip(kind.fields) {
-            let question = if is_secret(field) { "): " } else { "[ana]: " };
-            let typed = if place == kind.fields.len() { KEY } else { "" };
-            terminal.sees(question).types(&format!("{typed}\r"));
-        }
+        change(&mut terminal, kind);
     }
     terminal.sees("/n] ").types("\r");
     let left = terminal.ends();
@@ -301,6 +407,65 @@ fn a_bare_address_without_tls_and_an_installation_below_are_offered() {
         .types("\r");
     terminal.sees("GLUO_USERNAME: ").types("\x03");
     assert_eq!(terminal.ends().code, 130);
+}
+
+/// An answer that is none is told what it can be; the name in a list is one, and so is its number as it stands there.
+#[test]
+fn a_wrong_answer_is_told_what_a_right_one_is() {
+    if !installed("setsid") {
+        return;
+    }
+    let planted = "GLUO_URL=https://crm.example\nGLUO_USERNAME=ana\n";
+    for (language, number, word, unsent) in [
+        (
+            "en",
+            "type a number from 1 to 5",
+            "answer y or n",
+            "gluo: nothing was sent",
+        ),
+        (
+            "pt-BR",
+            "digite um número de 1 a 5",
+            "responda s ou n",
+            "gluo: nada foi enviado",
+        ),
+    ] {
+        for (flag, listed) in [
+            ("-v", "zeev"),
+            ("-q", "Zeev"),
+            ("-v", "ZEEV: zeev"),
+            ("-q", "5)"),
+        ] {
+            let mut machine = Machine::new();
+            machine.canary(KEY).set("NO_COLOR", "1");
+            let line = ["login", "--lang", language, flag];
+            let mut terminal = Terminal::start(machine.command(&line), 200);
+            for wrong in ["talvez", "0", "6", "gluo zeev"] {
+                terminal.sees("[1]: ").types(&format!("{wrong}\r"));
+                terminal.sees(&format!("\n{number}\r\n"));
+            }
+            terminal.sees("[1]: ").types(&format!("{listed}\r"));
+            terminal.sees("ZEEV_URL: ").types("\x03");
+            assert_eq!(terminal.ends().code, 130);
+
+            machine.write(".env", planted);
+            let line = ["login", "gluo", "--lang", language, flag];
+            let mut terminal = Terminal::start(machine.command(&line), 200);
+            for wrong in ["talvez", "yn", "1"] {
+                terminal.sees("/N] ").types(&format!("{wrong}\r"));
+                terminal.sees(&format!("\n{word}\r\n"));
+            }
+            terminal.sees("/N] ").types("n\r");
+            let left = terminal.ends();
+            assert_eq!(left.code, 2, "{}", left.output);
+            assert_eq!(
+                left.output.contains(unsent),
+                flag == "-v",
+                "{}",
+                left.output
+            );
+        }
+    }
 }
 
 #[test]
