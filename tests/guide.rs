@@ -60,12 +60,12 @@ fn answers_lead_to_a_session_and_to_a_file_that_asks_no_more() {
     let mut terminal = start(&machine, "login gluo");
     terminal
         .sees("Gluocrm needs some settings")
-        .sees("base URL; a bare host")
+        .sees("base URL; https is assumed")
         .sees("from Gluocrm's");
     terminal
         .sees("GLUO_URL: ")
         .types("\r")
-        .sees("GLUO_URL is needed");
+        .sees("GLUO_URL is required");
     terminal
         .sees("GLUO_URL: ")
         .types("ftp://h\r")

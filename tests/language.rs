@@ -92,7 +92,7 @@ fn a_language_changes_sentences_and_nothing_else() {
         ),
         (
             "tken",
-            "subcomando desconhecido: 'tken'",
+            "comando desconhecido: 'tken'",
             "você quis dizer `token`?",
         ),
         (

@@ -275,17 +275,17 @@ fn an_entry_that_cannot_be_used_is_a_miss_with_one_warning() {
         (
             "empty",
             |path| fs::write(path, "").expect("a file"),
-            "is cut short or not an entry",
+            "is incomplete, or is not a stored session",
         ),
         (
             "binary",
             |path| fs::write(path, [0, 255, 7, 128].repeat(99)).expect("a file"),
-            "is cut short or not an entry",
+            "is incomplete, or is not a stored session",
         ),
         (
             "not an object",
             |path| fs::write(path, "[1]").expect("a file"),
-            "is cut short or not an entry",
+            "is incomplete, or is not a stored session",
         ),
         (
             "100 MB",
@@ -327,17 +327,17 @@ fn an_entry_that_cannot_be_used_is_a_miss_with_one_warning() {
         (
             "without a token",
             |path| change(path, |entry| entry["token"] = json!("NA")),
-            "is cut short or not an entry",
+            "is incomplete, or is not a stored session",
         ),
         (
             "with a bad token",
             |path| change(path, |entry| entry["token"] = json!("a\nb")),
-            "is cut short or not an entry",
+            "is incomplete, or is not a stored session",
         ),
         (
             "with a bad time",
             |path| change(path, |entry| entry["expires_at"] = json!("soon")),
-            "is cut short or not an entry",
+            "is incomplete, or is not a stored session",
         ),
         ("0644", |path| set_mode(path, 0o644), "is open to others"),
         (
@@ -504,7 +504,7 @@ fn an_entry_cut_at_any_byte_is_a_miss() {
         fs::write(&path, &whole[..length]).expect("a file");
         let why = found(&folder, &key).expect_err("a cut entry");
         assert!(
-            why.ends_with("is cut short or not an entry"),
+            why.ends_with("is incomplete, or is not a stored session"),
             "{length}: {why}"
         );
     }
@@ -512,7 +512,7 @@ fn an_entry_cut_at_any_byte_is_a_miss() {
         fs::write(&path, &whole[..length]).expect("a file");
         let new = warned(
             &machine.run("token hellocloud"),
-            &["is cut short or not an entry"],
+            &["is incomplete, or is not a stored session"],
         );
         assert_eq!(servers.events().len(), round + 2);
         assert_eq!(token(&machine, "token hellocloud"), new);

@@ -229,7 +229,7 @@ fn help_is_a_command_too_and_speaks_portuguese() {
     short.fails(2, &["Uso: crmauth <COMANDO>", "\nOpções:\n"]);
     machine
         .run("help nope")
-        .fails(2, &["unrecognized subcommand 'nope'"]);
+        .fails(2, &["unrecognized command 'nope'"]);
 }
 
 #[test]
@@ -238,12 +238,12 @@ fn a_mistake_is_one_sentence_and_one_hint() {
     for (line, message, hint) in [
         (
             "logn",
-            "unrecognized subcommand 'logn'",
+            "unrecognized command 'logn'",
             "did you mean `login`?",
         ),
         (
             "provider",
-            "unrecognized subcommand 'provider'",
+            "unrecognized command 'provider'",
             "did you mean `providers`?",
         ),
         (

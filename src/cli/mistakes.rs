@@ -262,7 +262,7 @@ fn sentence(error: &clap::Error) -> Text {
         ErrorKind::UnknownArgument => tr!("unexpected argument '{argument}' found", argument),
         ErrorKind::InvalidSubcommand => {
             let name = context(error, ContextKind::InvalidSubcommand);
-            tr!("unrecognized subcommand '{name}'", name)
+            tr!("unrecognized command '{name}'", name)
         }
         ErrorKind::InvalidValue | ErrorKind::ValueValidation if value.is_empty() => tr!(
             "a value is required for '{argument}' but none was supplied",

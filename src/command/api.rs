@@ -29,7 +29,7 @@ const PAUSE: Duration = Duration::from_millis(500);
     crmauth api gluo /webservice.php -Q operation=query -Q 'query=SELECT * FROM Contacts;' --paginate\n  \
     crmauth api hellocloud /Api/V8/module -F 'data[type]=Contacts' -F 'data[attributes][last_name]=Silva'\n  \
     crmauth api systemsway '/api/Usuario/{session}?id=2' -X PUT -F Ativo=true -F UserName=ana\n\n\
-    Exit codes follow what the answer means; its body is printed whatever it is.")]
+    The exit code follows what the answer means; the body is always printed.")]
 pub struct Args {
     #[arg(value_name = "TARGET", value_parser = TargetName, help = target_help(), hide_possible_values = true)]
     target: String,

@@ -321,7 +321,7 @@ fn introduce(run: &Run<'_>, target: &Target, questions: &Questions) {
     }
     let product = target.spec.product;
     run.report.aside(tr!(
-        "{target}: {product} needs some settings. Ctrl-C changes nothing.",
+        "{target}: {product} needs some settings. Ctrl-C stops without changing anything.",
         target,
         product
     ));

@@ -40,7 +40,7 @@ pub struct Args {
     /// Log in as another person (Zeev): an id or a user name
     #[arg(long = "as", value_name = "USER|ID")]
     person: Option<String>,
-    /// Warn of a session that ends sooner
+    /// Warn if the session ends sooner
     #[arg(long, value_name = "SECONDS", value_parser = seconds_or_none)]
     min_ttl: Option<Duration>,
     /// Store a session from stdin, as `token -f json` wrote it elsewhere, instead of logging in

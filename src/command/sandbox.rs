@@ -20,9 +20,9 @@ const LANG: &str = "CRMAUTH_LANG";
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     crmauth sandbox                          print the settings, serve until Ctrl-C\n  \
-    crmauth sandbox --ttl 5 -- ./test.sh     run a script against servers whose sessions live 5 seconds")]
+    crmauth sandbox --ttl 5 -- ./test.sh     run a script against servers whose sessions last 5 seconds")]
 pub struct Args {
-    /// How long sessions live
+    /// How long sessions last
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     ttl: Option<Duration>,
     /// Run CMD with the demo accounts in its environment, and end with its exit code

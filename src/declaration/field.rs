@@ -128,7 +128,7 @@ pub enum Default {
 
 /// The fields that every provider has: the URL, then the guards.
 pub static COMMON: [Field; 3] = [
-    field!("URL" Kind::Url, "base URL; a bare host means https, a path prefix is kept", need: Need::Always),
+    field!("URL" Kind::Url, "base URL; https is assumed, and a path after the host is kept", need: Need::Always),
     field!("ALLOW_HTTP" Kind::Flag, "1 allows http:// beyond loopback and private addresses"),
     field!("ALLOW_PROXY" Kind::Flag, "1 allows http:// through the environment's proxy too"),
 ];

@@ -370,7 +370,7 @@ pub fn server_failed(host: &str, status: u16) -> Error {
         status
     );
     Error::new(Cause::Status, message).status(status).hint(tr!(
-        "the URL is not in doubt; the server's own log says why (of PHP: error_log)"
+        "the URL is not the problem; the server's own log says why (PHP: error_log)"
     ))
 }
 

@@ -56,7 +56,7 @@ pub(super) fn next_step(
     Some(match error.cause {
         Cause::Refused => tr!("check {settings}", settings = credentials()),
         Cause::Locked => {
-            tr!("it will not help to try again; ask its administrator to unlock the account")
+            tr!("trying again will not help; ask its administrator to unlock the account")
         }
         Cause::Dns | Cause::Connect | Cause::NotHttp | Cause::Tls => {
             tr!("is {url} right, and is the server up?", url)

@@ -50,7 +50,7 @@ pub(super) static SPEC: Spec = Spec {
             found: Some("the Access_Token that the partner's own login returns"), shared: Some(Group::Partner),
         ),
         field!(
-            "PARTNER_USERNAME" Kind::Text, "the partner's user, to get the token with",
+            "PARTNER_USERNAME" Kind::Text, "the partner's user, to fetch the token",
             found: Some("ask the partner"), shared: Some(Group::Partner),
         ),
         field!(

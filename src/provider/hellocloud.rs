@@ -50,7 +50,7 @@ pub(super) static SPEC: Spec = Spec {
         "Api",
     ],
     example_url: "https://crm.empresa.com.br",
-    url_found: "the address of your HelloCloud, up to /Api; SuiteCRM 8 has /legacy before it",
+    url_found: "the address of your HelloCloud, without /Api; with SuiteCRM 8 it ends in /legacy",
     fields: &[
         field!(
             "CLIENT_ID" Kind::Text, "the client's id",

@@ -130,7 +130,7 @@ pub fn questions(
 /// Errors: what is wrong with it, beginning with a verb.
 pub fn answer(text: &str, field: &Field, target: &Target) -> std::result::Result<Secret, Text> {
     if text.trim().is_empty() {
-        return Err(tr!("is needed"));
+        return Err(tr!("is required"));
     }
     let text = match field.kind {
         Kind::Secret => text,

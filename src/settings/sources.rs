@@ -343,7 +343,7 @@ impl Sources {
             let (first, second) = (&hit.written, &other.written);
             return Err(error!(
                 BadSetting, "both {first} (from {origin}) and {second} (from {other_origin}) are set", first, origin = hit.origin.text(), second, other_origin = other.origin.text();
-                hint "keep one of {first} and {second}", first, second
+                hint "keep only one of {first} and {second}", first, second
             ));
         }
         hit.fault.clone().map_or(Ok(Some(hit)), Err)

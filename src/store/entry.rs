@@ -143,7 +143,7 @@ pub(super) fn encode(key: &Key, entry: &Entry) -> Zeroizing<Vec<u8>> {
 
 /// Reads an entry, which must not be from after `now`. An error is half a sentence that quotes nothing of it.
 pub(super) fn decode(bytes: &[u8], now: Timestamp) -> Result<(Key, Entry), Text> {
-    let broken = || tr!("is cut short or not an entry");
+    let broken = || tr!("is incomplete, or is not a stored session");
     if !is_small(bytes) {
         return Err(broken());
     }

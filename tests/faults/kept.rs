@@ -53,7 +53,7 @@ fn entries_that_are_broken() {
                 53,
                 scene,
                 scene.command("token T"),
-                &one_warning(scene, "is cut short or not an entry"),
+                &one_warning(scene, "is incomplete, or is not a stored session"),
             );
             assert_eq!(
                 warnings(&run.outcome.stderr),
