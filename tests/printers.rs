@@ -147,6 +147,53 @@ const PRINTERS: &[Printer] = &[
             &text[text.floor_char_boundary(4)..]
         )
     }),
+    ("PHP quoted_printable_encode", |text| {
+        let rule = |c: char| !c.is_ascii() || c == '=';
+        bytes(text, rule, |byte| format!("={byte:02X}"))
+    }),
+    ("PHP mb_strtoupper", |text| text.to_uppercase()),
+    ("PHP mb_strtolower", |text| text.to_lowercase()),
+    ("PHP Normalizer's form D", |text| {
+        let apart = [
+            "áa\u{301}",
+            "ée\u{301}",
+            "íi\u{301}",
+            "õo\u{303}",
+            "çc\u{327}",
+            "üu\u{308}",
+        ];
+        each(text, |c| {
+            apart
+                .iter()
+                .find_map(|pair| Some(pair.strip_prefix(c)?.to_owned()))
+        })
+    }),
+    ("PHP preg_replace_callback's \\x{}", |text| {
+        each(text, |c| {
+            (!c.is_ascii()).then(|| format!("\\x{{{:x}}}", u32::from(c)))
+        })
+    }),
+    ("PHP escapeshellcmd on Windows", |text| {
+        escape(text, "#&;`|*?~<>^()[]{}$\\'\"%!", "^")
+    }),
+    ("PHP's soft hyphens", |text| {
+        each(text, |c| Some(format!("{c}\u{ad}")))
+    }),
+    ("PowerShell", |text| escape(text, "`\"$", "`")),
+    ("Node's bytes", |text| {
+        let bytes = text.bytes().map(|byte| format!("{byte:02x}"));
+        bytes.collect::<Vec<_>>().join(",")
+    }),
+    ("SQL Server QUOTENAME with brackets", |text| {
+        text.replace(']', "]]")
+    }),
+    (".NET XmlConvert.EncodeName, SQL Server FOR XML", |text| {
+        each(text, |c| match u32::from(c) {
+            _ if c.is_ascii_alphanumeric() => None,
+            code @ 0..=0xffff => Some(format!("_x{code:04X}_")),
+            code => Some(format!("_x{code:08X}_")),
+        })
+    }),
     ("SQL Server QUOTENAME, REPLACE", |text| {
         text.replace('\'', "''")
     }),

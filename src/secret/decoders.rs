@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 
 use zeroize::Zeroizing;
 
+use super::foreign::unseen;
+
 /// Tells how many bytes an escape at the start of a text takes and which character it stands for, if for any. An escape
 /// is at least as long as its character, and begins with neither a letter, nor a digit, nor a space.
 type Decoder = fn(&str) -> Escape;
@@ -13,7 +15,7 @@ type Escape = Option<(usize, Option<char>)>;
 
 /// All kinds of escapes: a new one is a function and its name here.
 const DECODERS: &[Decoder] = &[
-    percent,
+    hex_bytes::<'%'>,
     json,
     entity,
     plus,
@@ -22,14 +24,19 @@ const DECODERS: &[Decoder] = &[
     code,
     latin,
     percent_u,
-    quoted,
+    marked::<'\\'>,
     open_entity,
     doubled,
     bracketed,
-    ldap,
+    hex_bytes::<'\\'>,
     hyphen,
     wrapped,
     accent,
+    hex_bytes::<'='>,
+    xml_name,
+    hidden,
+    marked::<'`'>,
+    marked::<'^'>,
 ];
 
 /// Layers that are undone in every order of the kinds, and layers of all kinds at once.
@@ -106,9 +113,9 @@ pub(super) fn may_be_cut(byte: u8) -> bool {
     b"%\\&".contains(&byte)
 }
 
-/// `%41`, `%C3%A7`
-fn percent(text: &str) -> Escape {
-    bytes(text, 3, |text| byte(text.strip_prefix('%')?.get(..2)?, 16))
+/// `%41`, `%C3%A7`; `\c3\a7` in LDAP; `=C3=A7` in mails
+fn hex_bytes<const MARK: char>(text: &str) -> Escape {
+    bytes(text, 3, |text| byte(text.strip_prefix(MARK)?.get(..2)?, 16))
 }
 
 /// `%E7`, `\xe7`: Windows' Latin-1, of which two characters may look like one of UTF-8
@@ -165,7 +172,10 @@ fn code(text: &str) -> Escape {
     if let Some(digits) = text.strip_prefix("\\U").and_then(|text| text.get(..8)) {
         return Some((10, Some(char::from_u32(number(digits, 16)?)?)));
     }
-    let Some(braced) = text.strip_prefix("\\u{") else {
+    let braced = ["\\u{", "\\x{"]
+        .iter()
+        .find_map(|mark| text.strip_prefix(mark));
+    let Some(braced) = braced else {
         return bytes(text, 4, one);
     };
     let digits = braced.split(|c: char| !c.is_ascii_hexdigit()).next()?;
@@ -175,20 +185,15 @@ fn code(text: &str) -> Escape {
         .then_some((digits.len() + 4, Some(meant)))
 }
 
-/// `\%`, `\_`, `\'`, as SQL's LIKE, PHP and shells write them
-fn quoted(text: &str) -> Escape {
-    let meant = text.strip_prefix('\\')?.chars().next()?;
+/// `\%`, `\_`, `\'`, as SQL's LIKE, PHP and shells write them; PowerShell's mark is a backtick, that of `cmd` is `^`
+fn marked<const MARK: char>(text: &str) -> Escape {
+    let meant = text.strip_prefix(MARK)?.chars().next()?;
     (meant == ' ' || meant.is_ascii_punctuation()).then_some((2, Some(meant)))
 }
 
-/// `\c3\a7`
-fn ldap(text: &str) -> Escape {
-    bytes(text, 3, |text| byte(text.strip_prefix('\\')?.get(..2)?, 16))
-}
-
-/// `''` for a quote inside of quotes, as SQL writes it; `'\''` and `'"'"'`, as shells do
+/// `''` for a quote inside of quotes and `]]` inside of brackets, as SQL writes it; `'\''` and `'"'"'`, as shells do
 fn doubled(text: &str) -> Escape {
-    let pairs = ["'\\''", "'\"'\"'", "''", "\"\""];
+    let pairs = ["'\\''", "'\"'\"'", "''", "\"\"", "]]"];
     let pair = pairs.iter().find(|pair| text.starts_with(**pair))?;
     Some((pair.len(), pair.chars().next()))
 }
@@ -255,10 +260,10 @@ fn wrapped(text: &str) -> Escape {
     (line.len() < text.len()).then_some((text.len() - next.len(), None))
 }
 
-/// `-` and `:` between bytes in hex, as .NET writes hashes
+/// `-`, `:` and `,` between bytes in hex, as .NET and Node write them
 fn hyphen(text: &str) -> Escape {
     let digits = text
-        .strip_prefix(['-', ':'])?
+        .strip_prefix(['-', ':', ','])?
         .split(|c: char| !c.is_ascii_hexdigit())
         .next()?;
     (digits.len() == 2).then_some((1, None))
@@ -268,6 +273,20 @@ fn hyphen(text: &str) -> Escape {
 fn accent(text: &str) -> Escape {
     text.starts_with(|c| ('\u{300}'..='\u{36f}').contains(&c))
         .then_some((2, None))
+}
+
+/// `_x0027_`, as .NET and SQL Server write what a name in XML may not contain
+fn xml_name(text: &str) -> Escape {
+    let digits = text.strip_prefix("_x")?.split('_').next()?;
+    let closed = text[2 + digits.len()..].starts_with('_');
+    let read = number(digits, 16).filter(|_| closed && digits.len() >= 4)?;
+    Some((digits.len() + 3, Some(char::from_u32(read)?)))
+}
+
+/// What nobody sees, and what is left of a character that was cut in half
+fn hidden(text: &str) -> Escape {
+    let c = text.chars().next().filter(|c| !c.is_ascii())?;
+    (unseen(c) || c == '\u{fffd}').then_some((c.len_utf8(), None))
 }
 
 fn number(digits: &str, radix: u32) -> Option<u32> {
@@ -303,15 +322,12 @@ pub fn windows_1252(byte: u8) -> char {
         .unwrap_or(char::from(byte))
 }
 
-/// Takes the accent off a letter: the names of accented letters begin with the letter.
+/// Takes the accent off a letter: the name of an accented letter is the letter and the accent.
 pub(super) fn unaccented(c: char) -> char {
-    if c.is_ascii() {
-        return c;
-    }
-    let name = ENTITIES
-        .iter()
-        .find(|(_, known)| **known == c && c.is_alphabetic())
-        .map(|(name, _)| name);
+    const ACCENTS: &str = "grave acute circ tilde uml ring cedil caron";
+    let mut names = ENTITIES.iter().filter(|(_, known)| **known == c);
+    let accented = |name: &&str| ACCENTS.split(' ').any(|accent| name[1..] == *accent);
+    let name = names.find_map(|(name, _)| Some(*name).filter(accented));
     name.and_then(|name| name.chars().next()).unwrap_or(c)
 }
 

@@ -333,6 +333,8 @@ fn spellings(secret: &str) -> Vec<Zeroizing<String>> {
 /// Spells a secret as a server does that has or takes another character set.
 fn misread(secret: &str) -> Vec<String> {
     let mut all = vec![
+        secret.to_lowercase(),
+        secret.to_uppercase(),
         secret.chars().map(unaccented).collect(),
         // UTF-8 that was read as Latin-1.
         secret.bytes().map(char::from).collect(),
