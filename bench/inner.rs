@@ -30,6 +30,7 @@ fn answer(bencher: Bencher<'_, '_>, before: &str) {
         location: None,
         retry_after: None,
         date: None,
+        head_only: false,
         asks_for_password: false,
         body: [before, &fields].concat().into_bytes(),
         unread: None,

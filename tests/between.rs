@@ -209,6 +209,107 @@ fn a_content_encoding_counts_where_it_names_a_coding() {
 }
 
 #[test]
+fn what_http_does_not_allow_is_said_without_doubting_the_url() {
+    let body = systemsway::DEMO.good();
+    let whole = format!("{:x}\r\n{body}\r\n", body.len());
+    let (chunked, ok) = ("Transfer-Encoding: chunked\r\n", "HTTP/1.1 200 OK");
+    let (malformed, compressed) = ("is not well-formed HTTP", "sent a compressed answer");
+    let (two_ways, headers) = ("can be read in two ways", "too many or too large headers");
+    let size = |size: &str| format!("{size}\r\n{body}\r\n0\r\n\r\n");
+    let end = |end: &str| [&whole, end].concat();
+    let length = |length: &str| format!("Content-Length: {length}\r\n");
+    let many = "X-A: b\r\n".repeat(101);
+    let rows = [
+        (ok, chunked, size("zz"), malformed),
+        (ok, chunked, size("-5"), malformed),
+        (ok, chunked, size(""), malformed),
+        (ok, chunked, size("0x7f"), malformed),
+        (ok, chunked, size("fffffffffffffffff"), malformed),
+        (
+            ok,
+            chunked,
+            size(&["7f;", &"a".repeat(20_000)].concat()),
+            malformed,
+        ),
+        (ok, chunked, whole.replace("\r\n", "\n"), malformed),
+        (ok, chunked, end("0\r\nX A: b\r\n\r\n"), malformed),
+        (
+            ok,
+            chunked,
+            end(&["0\r\n", &many.repeat(50), "\r\n"].concat()),
+            malformed,
+        ),
+        ("HTTP/1.1 099 OK", &length("9"), body.clone(), malformed),
+        ("HTTP/1.1 20 OK", &length("9"), body.clone(), malformed),
+        ("HTTP/2 200 OK", &length("9"), body.clone(), malformed),
+        ("HTTP/1.0 200 OK", chunked, end("0\r\n\r\n"), malformed),
+        (ok, "X-A: a\0b\r\n", body.clone(), malformed),
+        (
+            ok,
+            "Transfer-Encoding: gzip, chunked\r\n",
+            end("0\r\n\r\n"),
+            compressed,
+        ),
+        (
+            ok,
+            "Transfer-Encoding: chunked, deflate\r\n",
+            end("0\r\n\r\n"),
+            compressed,
+        ),
+        (
+            ok,
+            "Transfer-Encoding: X-GZIP\r\n",
+            body.clone(),
+            compressed,
+        ),
+        (ok, &length("18446744073709551615"), body.clone(), two_ways),
+        (
+            ok,
+            &length("99999999999999999999999"),
+            body.clone(),
+            two_ways,
+        ),
+        (ok, &many, body.clone(), headers),
+    ];
+    at_once(rows, |(status, lines, body, says)| {
+        let answer = [status, "\r\n", lines, "\r\n", &body].concat();
+        let other = answer.replace(systemsway::DEMO.token, &"x".repeat(64));
+        let server = Server::start(vec![
+            Reply::Last(answer.into_bytes()),
+            Reply::json(200, systemsway::DEMO.good()),
+            Reply::Last(other.into_bytes()),
+        ]);
+        let machine = systemsway::DEMO.machine(&server.url());
+        let outcome = machine.run("login systemsway");
+        assert_eq!(outcome.code, 6, "{status} {lines}: {}", outcome.stderr);
+        outcome.says(&[says, "hint: the server itself has answered"]);
+        assert_eq!(machine.run("login systemsway").code, 0);
+        let outcome = machine.run("api systemsway /api/Usuario/{session} -X POST");
+        assert_eq!(outcome.code, 6, "{status} {lines}: {}", outcome.stderr);
+        outcome.says(&[says, "hint: it may have taken effect: look first"]);
+    });
+}
+
+#[test]
+fn a_length_beside_chunks_does_not_count_and_ends_the_connection() {
+    for (length, chunked) in [("", false), ("Content-Length: 7\r\n", true)] {
+        let demo = &gluo::DEMO;
+        let first = demo.first[0];
+        let first = format!(
+            "HTTP/1.1 200 OK\r\n{length}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{first}\r\n0\r\n\r\n",
+            first.len()
+        );
+        let server = Server::start(vec![
+            Reply::Bytes(first.into_bytes()),
+            Reply::json(200, demo.good()),
+        ]);
+        let outcome = demo.machine(&server.url()).run("login gluo");
+        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        assert_eq!(server.connections(), if chunked { 2 } else { 1 });
+    }
+}
+
+#[test]
 fn a_refusal_is_one_in_every_charset() {
     let refusal =
         r#"{"Status":"ERROR","IDSessao":"","Message":"Usuário ou senha estão inválidos"}"#;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::connect::{Broken, PublicAddress, Unresolved};
 use super::connections::{Route, Unanswered};
 use super::header::host_of;
-use super::heads::{self, Head};
+use super::heads::{self, Head, Heads};
 use super::proxy_url::ProxyUrl;
 use super::response::{Response, is_away};
 use super::{Request, public_http};
@@ -54,11 +54,11 @@ fn fail(cause: Cause, message: Text, again: Again) -> Failure {
     }
 }
 
-/// Explains why there is no answer. `how` is how its head came, and `answered` whether another had come before.
+/// Explains why there is no answer. `heads` knows how its head came, and `answered` whether another had come before.
 pub(super) fn explain(
     failure: Unanswered,
     request: &Request,
-    how: Head,
+    heads: &Heads,
     answered: bool,
 ) -> Failure {
     let host = &host_of(&request.url);
@@ -66,11 +66,24 @@ pub(super) fn explain(
     let mut explained = if let Some(refusal) = tls::explain(&error, host) {
         // With TLS 1.3 a server that wants a certificate of ours says so after the handshake.
         refusal.into()
-    } else if error.is_parse_too_large() {
-        let message = tr!("{host}'s answer has too many or too large headers", host);
-        fail(Cause::TooLarge, message, Again::Never)
-    } else if error.is_parse() && how == Head::Ambiguous {
+    } else if error.is_parse() && heads.how() == Head::Ambiguous {
         heads::ambiguous(host).into()
+    } else if error.is_parse_too_large() {
+        error!(
+            TooLarge, "{host}'s answer has too many or too large headers", host;
+            hint "the server itself has answered; its log, or its administrator, can say more"
+        )
+        .into()
+    } else if error.is_parse() && heads.is_http() {
+        heads::malformed(host).into()
+    } else if error.is_user() {
+        let doubt = request.doubt();
+        error!(
+            Other,
+            "what is sent to {host} ended early or cannot be read: it may have changed meanwhile{doubt}",
+            host, doubt
+        )
+        .into()
     } else if error.is_parse() || spoke_first(&error) {
         let message = tr!("{host} is not an HTTP server", host);
         fail(Cause::NotHttp, message, Again::Never)

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use hyper::header::{CONTENT_ENCODING, HeaderMap, HeaderName, WWW_AUTHENTICATE};
+use hyper::header::{HeaderMap, HeaderName, WWW_AUTHENTICATE};
 use jiff::Timestamp;
 use url::Url;
 
@@ -20,7 +20,7 @@ pub(super) fn text_header(headers: &HeaderMap, name: HeaderName) -> Option<&str>
     headers.get(name)?.to_str().ok()
 }
 
-/// What `Content-Encoding` names.
+/// What `Content-Encoding` or `Transfer-Encoding` names.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Coding {
     None,
@@ -29,9 +29,9 @@ pub(super) enum Coding {
     Real,
 }
 
-pub(super) fn coding(headers: &HeaderMap) -> Coding {
+pub(super) fn coding(headers: &HeaderMap, name: HeaderName) -> Coding {
     const CODINGS: &str = "br compress dcb dcz deflate gzip x-compress x-deflate x-gzip zstd";
-    let values = headers.get_all(CONTENT_ENCODING).iter();
+    let values = headers.get_all(name).iter();
     let names: Vec<String> = values
         .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
         .map(|name| String::from_utf8_lossy(name).trim().to_ascii_lowercase())

@@ -41,6 +41,7 @@ struct State {
     /// The part that has come, if the head has not ended.
     coming: Option<Vec<u8>>,
     how: Head,
+    is_http: bool,
 }
 
 impl Heads {
@@ -52,7 +53,7 @@ impl Heads {
         self.with(|state| {
             *state = State {
                 coming: Some(Vec::new()),
-                how: Head::Regular,
+                ..State::default()
             };
         });
     }
@@ -61,6 +62,11 @@ impl Heads {
     pub(super) fn how(&self) -> Head {
         self.with(|state| state.how)
     }
+
+    /// Whether it began as one of HTTP does.
+    pub(super) fn is_http(&self) -> bool {
+        self.with(|state| state.is_http)
+    }
 }
 
 impl State {
@@ -68,6 +74,7 @@ impl State {
         let Some(head) = &mut self.coming else { return };
         let mut line_start = head.len();
         head.extend_from_slice(bytes);
+        self.is_http = head.starts_with(b"HTTP/");
         while let Some(length) = head[line_start..].iter().position(|byte| *byte == b'\n') {
             line_start += length + 1;
             let lines = &head[..line_start];
@@ -147,8 +154,16 @@ impl AsyncWrite for Watched {
 
 pub(super) fn ambiguous(host: &str) -> Error {
     error!(
-        BadAnswer,
-        "{host} sent a header line that can be read in two ways", host
+        BadAnswer, "{host} sent a header line that can be read in two ways", host;
+        hint "the server itself has answered; its log, or its administrator, can say more"
+    )
+}
+
+/// The error for a head, or a body's chunks, that HTTP does not allow.
+pub(super) fn malformed(host: &str) -> Error {
+    error!(
+        BadAnswer, "{host}'s answer is not well-formed HTTP", host;
+        hint "the server itself has answered; its log, or its administrator, can say more"
     )
 }
 
@@ -156,7 +171,7 @@ pub(super) fn ambiguous(host: &str) -> Error {
 fn judge(head: &[u8]) -> Head {
     let mut how = Head::Regular;
     let mut last: &[u8] = b"";
-    let mut length = None;
+    let (mut length, mut coded) = (None, false);
     let lines = head.split(|byte| *byte == b'\n').skip(1);
     for line in lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)) {
         let (name, value) = match line.iter().position(|byte| *byte == b':') {
@@ -173,11 +188,14 @@ fn judge(head: &[u8]) -> Head {
                 false => how = Head::Odd,
             }
         }
+        coded |= name.eq_ignore_ascii_case(b"transfer-encoding");
         if regular && name.eq_ignore_ascii_case(b"content-length") {
             let lengths = value[1..].split(|byte| *byte == b',');
             for other in lengths.map(<[u8]>::trim_ascii) {
                 let same = *length.get_or_insert(other) == other;
-                if !same || other.is_empty() || !other.iter().all(u8::is_ascii_digit) {
+                // A longer number overflows in some readers.
+                let digits = (1..=18).contains(&other.len());
+                if !same || !digits || !other.iter().all(u8::is_ascii_digit) {
                     return Head::Ambiguous;
                 }
             }
@@ -186,7 +204,11 @@ fn judge(head: &[u8]) -> Head {
             last = name;
         }
     }
-    how
+    // RFC 9112, 6.3: the length does not count, and who reads it nevertheless takes the rest for another answer.
+    match coded && length.is_some() {
+        true => how.max(Head::Odd),
+        false => how,
+    }
 }
 
 /// Whether a line's name is one of [`FRAMING`], its blanks removed.

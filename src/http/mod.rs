@@ -24,14 +24,14 @@ use url::{Host, Url};
 
 use crate::declaration::{BaseUrl, Target};
 use crate::error::{Cause, Error, Result, error};
-use crate::http::response::Response;
+use crate::http::response::{Response, compressed};
 use crate::i18n::tr;
 use crate::report::Report;
 use crate::secret::{BLANK, names_secret};
 use connect::{is_private, is_public};
 use connections::{Connection, Route};
 use failure::{Failure, Outcome, cause_of_proxy, explain, explain_connect};
-use header::host_of;
+use header::{Coding, coding, host_of};
 use heads::Head;
 use proxy_url::ProxyUrl;
 use retry::Retries;
@@ -40,10 +40,10 @@ pub use connections::Http;
 pub use hyper::Method;
 pub use hyper::body::Bytes;
 use hyper::body::Incoming;
-use hyper::header::CACHE_CONTROL;
 pub use hyper::header::{
     self as headers, ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
 };
+use hyper::header::{CACHE_CONTROL, TRANSFER_ENCODING};
 pub use proxy_url::Proxies;
 pub use request::{Effect, Request, authorization, is_harmless};
 pub use retry::random_part;
@@ -251,8 +251,8 @@ impl Channel<'_> {
                 // The server had left a connection that was kept.
                 Some(unsent) if connection.answered => prepared = unsent,
                 _ => {
-                    let how = connection.heads.how();
-                    return Err(explain(failure, request, how, connection.answered));
+                    let answered = connection.answered;
+                    return Err(explain(failure, request, &connection.heads, answered));
                 }
             }
         }
@@ -266,6 +266,9 @@ impl Channel<'_> {
         route: &Route,
         url: &Url,
     ) -> Result<()> {
+        if coding(response.headers(), TRANSFER_ENCODING) == Coding::Real {
+            return Err(compressed(&host_of(url), response.status().as_u16()));
+        }
         match connection.heads.how() {
             Head::Regular => self.http.keep(connection, route, url),
             Head::Odd => self.report.warn(

@@ -1,11 +1,13 @@
 //! A server's answer, and the error that it stands for where it is not what was asked for.
 
 use std::borrow::Cow;
+use std::io;
 use std::time::Duration;
 
 use http_body_util::BodyExt as _;
+use hyper::Method;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
 use jiff::Timestamp;
 
 use super::Request;
@@ -13,8 +15,9 @@ use super::body::Body;
 use super::header::{
     Coding, asks_for_password, coding, host_of, http_date, location, retry_after, text_header,
 };
+use super::heads;
 use super::stream::Rest;
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Result, error, innermost};
 use crate::i18n::{Text, span, tr};
 
 pub use super::json::Json;
@@ -39,6 +42,8 @@ pub struct Response {
     pub https: bool,
     /// The path that was asked for, without its query.
     pub path: String,
+    /// Whether the request was HEAD, which gets no body.
+    pub head_only: bool,
     /// The HTTP status.
     pub status: u16,
     /// Where a redirect points.
@@ -75,6 +80,7 @@ impl Response {
             host: host_of(url),
             https: url.scheme() == "https",
             path: request.path(),
+            head_only: request.method == Method::HEAD,
             status: response.status().as_u16(),
             location: place_in(headers).map(|place| location(url, &place)),
             retry_after: text_header(headers, RETRY_AFTER)
@@ -126,28 +132,21 @@ impl Response {
     /// Reads all of the body. `doubt` is what its loss may mean.
     pub(super) async fn read(&mut self, doubt: &Text) -> Result<()> {
         let (host, status) = (&self.host, self.status);
-        let fail = |cause, message| Err(Error::new(cause, message).status(status));
         let Some(Unread { response, .. }) = &mut self.unread else {
             return Ok(());
         };
-        if coding(response.headers()) == Coding::Real {
-            let message = tr!(
-                "{host} sent a compressed answer, which crmauth did not ask for",
-                host
-            );
-            return fail(Cause::BadAnswer, message);
+        if coding(response.headers(), CONTENT_ENCODING) == Coding::Real {
+            return Err(compressed(host, status));
         }
         loop {
             match part(response).await {
                 Ok(None) => return Ok(()),
                 Ok(Some(part)) if self.body.len() + part.len() > BODY_MAX => {
-                    return fail(
-                        Cause::TooLarge,
-                        tr!("{host}'s answer is larger than 1 MiB", host),
-                    );
+                    let error = error!(TooLarge, "{host}'s answer is larger than 1 MiB", host);
+                    return Err(error.status(status));
                 }
                 Ok(Some(part)) => self.body.extend_from_slice(&part),
-                Err(_) => return fail(Cause::Closed, cut_short(host, doubt)),
+                Err(error) => return Err(broken_off(host, &error, doubt).status(status)),
             }
         }
     }
@@ -163,8 +162,10 @@ impl Response {
         let host = &self.host;
         match tokio::time::timeout(*patience, part(response)).await {
             Ok(Ok(part)) => Ok(part.map(|part| part.to_vec())),
-            Ok(Err(_)) => Err(Error::new(Cause::Closed, cut_short(host, &Text::default()))
-                .hint(tr!("try again later"))),
+            Ok(Err(error)) => {
+                let error = broken_off(host, &error, &Text::default());
+                Err(error.hint(tr!("try again later")))
+            }
             Err(_) => {
                 let seconds = patience.as_secs_f64();
                 let message = tr!("{host} sent nothing for {seconds} s", host, seconds);
@@ -227,7 +228,7 @@ impl Response {
     fn find(&self) -> Result<Json> {
         let mut object = self.text().object(&self.host)?;
         let head = self.unread.as_ref().map(|unread| unread.response.headers());
-        if head.is_some_and(|headers| coding(headers) == Coding::Imaginary) {
+        if head.is_some_and(|headers| coding(headers, CONTENT_ENCODING) == Coding::Imaginary) {
             object.also(tr!(
                 "the server names a Content-Encoding, but the answer is not encoded"
             ));
@@ -302,8 +303,21 @@ fn place_in(headers: &HeaderMap) -> Option<Cow<'_, str>> {
     Some(String::from_utf8_lossy(place.as_bytes()))
 }
 
-fn cut_short(host: &str, doubt: &Text) -> Text {
-    tr!("{host}'s answer was cut short{doubt}", host, doubt)
+/// Why a body ended before its end. What hyper cannot read in its chunks is bad input or bad data.
+fn broken_off(host: &str, error: &hyper::Error, doubt: &Text) -> Error {
+    match innermost(error).map(io::Error::kind) {
+        Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => heads::malformed(host),
+        _ => error!(Closed, "{host}'s answer was cut short{doubt}", host, doubt),
+    }
+}
+
+/// The error for an answer that is compressed, be it for all or for the next hop alone.
+pub(super) fn compressed(host: &str, status: u16) -> Error {
+    let error = error!(
+        BadAnswer, "{host} sent a compressed answer, which crmauth did not ask for", host;
+        hint "the server itself has answered; its log, or its administrator, can say more"
+    );
+    error.status(status)
 }
 
 /// Whether a status says that the server is away for now. Those from 520 on are a gateway's own.
@@ -313,53 +327,38 @@ pub fn is_away(status: u16) -> bool {
 
 /// The error for a status that is not a success, whatever the protocol.
 pub fn status_error(host: &str, path: &str, status: u16) -> Error {
-    let (cause, message) = match status {
-        401 | 403 => (
-            Cause::Refused,
-            tr!("{host} refused the request (HTTP {status})", host, status),
+    let error = match status {
+        401 | 403 => error!(
+            Refused,
+            "{host} refused the request (HTTP {status})", host, status
         ),
-        404 | 405 | 410 => (
-            Cause::NotFound,
-            tr!(
-                "{host} has no API at {path} (HTTP {status})",
-                host,
-                path,
-                status
-            ),
+        404 | 405 | 410 => error!(
+            NotFound,
+            "{host} has no API at {path} (HTTP {status})", host, path, status
         ),
-        407 => (
-            Cause::ProxyRefused,
-            tr!("the proxy requires a user name and a password (HTTP 407)"),
+        407 => error!(
+            ProxyRefused,
+            "the proxy requires a user name and a password (HTTP 407)"
         ),
-        408 => (
-            Cause::ServerTimeout,
-            tr!("{host} timed out waiting for the request (HTTP 408)", host),
+        408 => error!(
+            ServerTimeout,
+            "{host} timed out waiting for the request (HTTP 408)", host
         ),
-        423 => (
-            Cause::Locked,
-            tr!("{host} says that the account is locked (HTTP 423)", host),
+        423 => error!(
+            Locked,
+            "{host} says that the account is locked (HTTP 423)", host
         ),
-        429 => (
-            Cause::RateLimited,
-            tr!(
-                "{host} is rate limiting: too many requests (HTTP 429)",
-                host
-            ),
+        429 => error!(
+            RateLimited,
+            "{host} is rate limiting: too many requests (HTTP 429)", host
         ),
-        status if is_away(status) => (
-            Cause::Unavailable,
-            tr!(
-                "{host} is unavailable for now (HTTP {status})",
-                host,
-                status
-            ),
+        status if is_away(status) => error!(
+            Unavailable,
+            "{host} is unavailable for now (HTTP {status})", host, status
         ),
-        _ => (
-            Cause::Status,
-            tr!("{host} answered HTTP {status}", host, status),
-        ),
+        _ => error!(Status, "{host} answered HTTP {status}", host, status),
     };
-    Error::new(cause, message).status(status)
+    error.status(status)
 }
 
 /// The error for [`Response::crashed`].
@@ -429,6 +428,7 @@ mod tests {
             host: "h".into(),
             https: true,
             path: "/p".into(),
+            head_only: false,
             status,
             location: None,
             retry_after: None,

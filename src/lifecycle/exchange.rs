@@ -69,6 +69,9 @@ fn doubt(error: Error, changes: bool) -> Error {
     let sent = match error.cause {
         Cause::Timeout
         | Cause::Closed
+        | Cause::BadAnswer
+        | Cause::TooLarge
+        | Cause::Other
         | Cause::ServerTimeout
         | Cause::RateLimited
         | Cause::Unavailable => true,

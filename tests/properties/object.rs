@@ -16,6 +16,7 @@ pub fn holds(data: &[u8]) {
         host: "h.example".to_owned(),
         https: true,
         path: "/login".to_owned(),
+        head_only: false,
         status,
         location: (low % 2 == 0).then(|| Redirect::Url(String::from_utf8_lossy(body).into_owned())),
         retry_after: (low % 3 == 0).then_some(u64::from(*low)),
