@@ -1,6 +1,7 @@
 //! `crmauth api`: what its options make of a request, seen from the server, and what becomes of its answers.
 
 use std::fs;
+use std::sync::Arc;
 
 use crmauth::declaration::Placement;
 use serde_json::{Value, json};
@@ -339,6 +340,16 @@ fn a_page_that_fails_ends_the_list() {
         fs::read_to_string(machine.path("all.json")).expect("a file"),
         "old"
     );
+    // A server that goes round in circles.
+    let circle = [(0, 100), (100, 200), (200, 300), (100, 200)];
+    let circle = circle.map(|(from, to)| {
+        Reply::json(
+            200,
+            json!({"success": true, "result": rows(from, to)}).to_string(),
+        )
+    });
+    let (_server, machine, _) = logged_in("gluo", circle);
+    machine.run(line).fails(6, &["sent the same page twice"]);
     let empty = Reply::json(200, json!({"success": true, "result": []}).to_string());
     let (_server, machine, _) = logged_in("gluo", [empty]);
     assert_eq!(
@@ -645,6 +656,8 @@ fn what_a_system_says_counts_and_not_its_status_alone() {
             6,
             "failed",
         ),
+        ("zeev", html(""), 0, ""),
+        ("gluo", html(""), 0, ""),
         ("gluo", html(&format!("{notices}{data}")), 0, AROUND),
         ("gluo", html(&format!("{data}{notices}")), 0, AROUND),
         ("gluo", Reply::json(200, &data), 0, ""),
@@ -681,6 +694,28 @@ fn what_a_system_says_counts_and_not_its_status_alone() {
             outcome.stderr
         );
         outcome.says(&[said]);
+    }
+    // Gluocrm's own endpoint always says something.
+    for (line, body, code) in [
+        ("-F operation=create", "", 6),
+        ("?operation=query", "\r\n", 6),
+        ("-X HEAD", "", 0),
+    ] {
+        let (_server, machine, _) = logged_in("gluo", [html(body)]);
+        let outcome = machine.run(
+            &["api gluo /webservice.php ", line]
+                .concat()
+                .replace(" ?", "?"),
+        );
+        assert_eq!(outcome.code, code, "{line}: {}", outcome.stderr);
+        assert_eq!(
+            outcome.stderr.contains("failed: its program ended"),
+            code == 6
+        );
+        assert_eq!(
+            outcome.stderr.contains("look first"),
+            line.contains("create")
+        );
     }
     for system in systems() {
         let mut replies = vec![html(FATAL)];
@@ -779,6 +814,22 @@ fn files_of_any_size_are_sent_and_sent_again() {
         .expect("a file");
     let outcome = machine.run("api zeev /x -F a=@huge");
     outcome.fails(2, &["larger than 32 MiB"]);
+}
+
+#[test]
+fn a_file_that_shrinks_while_it_is_sent_is_blamed_and_not_the_server() {
+    let mut replies = vec![demo::of("gluo").dead()];
+    replies.extend(login("gluo", "Nw2token"));
+    let (server, machine, _) = logged_in("gluo", replies);
+    machine.write("big", "x".repeat(300_000));
+    let big = machine.path("big");
+    server.watch(Arc::new(move || {
+        let file = fs::File::options().write(true).open(&big);
+        file.and_then(|file| file.set_len(100_000))
+            .expect("a shorter file");
+    }));
+    let outcome = machine.run("api gluo /x --upload big=@big");
+    outcome.fails(1, &["ended early or cannot be read", "look first"]);
 }
 
 /// Pages share one session, also where nothing can be stored; a page that comes again ends the list.
