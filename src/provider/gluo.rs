@@ -235,8 +235,9 @@ impl Provider for Gluo {
             ["getchallenge", "login"].contains(&operation.as_str())
         };
         let multipart = String::from_utf8_lossy(body);
-        let multipart = multipart.split("name=\"operation\"\r\n\r\n").nth(1);
-        let multipart = multipart.and_then(|value| value.split('\r').next());
+        let part = multipart.split("name=\"operation\"").nth(1);
+        let value = part.and_then(|part| part.split_once("\r\n\r\n"));
+        let multipart = value.and_then(|(_, value)| value.split('\r').next());
         let named = [query.as_bytes(), body].into_iter().any(|form| {
             url::form_urlencoded::parse(form)
                 .any(|(name, value)| name == "operation" && logs_in(&value))
@@ -254,7 +255,12 @@ impl Provider for Gluo {
     }
 
     fn explain(&self, answer: &Response) -> Option<Error> {
-        if crashed(answer) {
+        // A crash may also leave a 200 without a body (real server).
+        let emptied = answer.status == 200
+            && answer.body.trim_ascii().is_empty()
+            && !answer.head_only
+            && answer.path.ends_with(SPEC.endpoint);
+        if crashed(answer) || emptied {
             return Some(response::server_failed(&answer.host, answer.status));
         }
         let refused = answer

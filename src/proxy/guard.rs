@@ -82,20 +82,16 @@ impl<R> Guard<R> {
 
     /// How many bytes, and what comes after them; `None` where more are needed to tell.
     fn step(&mut self) -> Result<Option<(usize, Next)>, Fault> {
-        let part = |left: u64| {
-            usize::try_from(left).map_or(self.kept.len(), |left| left.min(self.kept.len()))
+        let part = |left: u64, end, more: fn(u64) -> Next| {
+            let step = left.min(self.kept.len() as u64);
+            let next = if step == left { end } else { more(left - step) };
+            Some((step as usize, next))
         };
         Ok(match self.next {
             _ if self.kept.is_empty() => None,
             Next::Head => return self.head(),
-            Next::Body(left) => Some(match part(left) {
-                step if step as u64 == left => (step, Next::Head),
-                step => (step, Next::Body(left - step as u64)),
-            }),
-            Next::Chunk(left) => Some(match part(left) {
-                step if step as u64 == left => (step, Next::ChunkEnd),
-                step => (step, Next::Chunk(left - step as u64)),
-            }),
+            Next::Body(left) => part(left, Next::Head, Next::Body),
+            Next::Chunk(left) => part(left, Next::ChunkEnd, Next::Chunk),
             Next::ChunkEnd | Next::Size | Next::Trailer => return self.line(),
             Next::Nothing | Next::Broken => None,
         })
@@ -123,28 +119,20 @@ impl<R> Guard<R> {
 
     /// A line of a chunked body that is no data.
     fn line(&self) -> Result<Option<(usize, Next)>, Fault> {
-        let end = self.kept.iter().position(|byte| *byte == b'\n');
-        let Some(end) = end.filter(|end| *end < LINE_MAX) else {
-            let may_come = self.kept.len() < LINE_MAX;
-            return if may_come {
-                Ok(None)
-            } else {
-                Err(Fault::Ambiguous)
-            };
+        let end = match self.kept.iter().position(|byte| *byte == b'\n') {
+            Some(end) if end < LINE_MAX => end,
+            None if self.kept.len() < LINE_MAX => return Ok(None),
+            _ => return Err(Fault::Ambiguous),
         };
         let line = self.kept[..end].strip_suffix(b"\r");
         let line = line.and_then(|line| std::str::from_utf8(line).ok());
-        let line = line
-            .filter(|line| !line.contains(char::is_control))
-            .ok_or(Fault::Ambiguous)?;
+        let line = line.filter(|line| !line.contains(char::is_control));
+        let line = line.ok_or(Fault::Ambiguous)?;
         let next = match self.next {
             Next::ChunkEnd => line.is_empty().then_some(Next::Size),
-            Next::Size => chunk_size(line).map(|size| {
-                if size == 0 {
-                    Next::Trailer
-                } else {
-                    Next::Chunk(size)
-                }
+            Next::Size => chunk_size(line).map(|size| match size {
+                0 => Next::Trailer,
+                size => Next::Chunk(size),
             }),
             _ if line.is_empty() => Some(Next::Head),
             _ => Some(Next::Trailer),

@@ -7,8 +7,9 @@ use percent_encoding::percent_decode;
 
 use crate::error::{Error, error};
 
-/// The largest head that is read, in bytes.
+/// The largest head that is read, in bytes, and in lines after the first.
 pub(super) const MAX: usize = 64 * 1024;
+const LINES_MAX: usize = 100;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -39,7 +40,10 @@ impl Fault {
             ),
             Self::TooLarge => (
                 431,
-                error!(Usage, "the request's head is larger than 64 KiB"),
+                error!(
+                    Usage,
+                    "the request's head is larger than 64 KiB, or has more than 100 lines"
+                ),
             ),
         }
     }
@@ -58,6 +62,9 @@ pub(super) fn end(bytes: &[u8], from: usize) -> Option<usize> {
 pub(super) fn judge(head: &[u8]) -> Result<Framing, Fault> {
     let head = String::from_utf8_lossy(head);
     let (target, framing) = read(&head).ok_or(Fault::Ambiguous)?;
+    if head.matches('\n').count() > LINES_MAX + 2 {
+        return Err(Fault::TooLarge);
+    }
     let path = target.split('?').next().unwrap_or_default();
     match leads_upwards(path.as_bytes().to_vec()) {
         true => Err(Fault::Upwards),
@@ -74,7 +81,7 @@ fn read(head: &str) -> Option<(&str, Framing)> {
     let is_path = target.starts_with('/') || target == "*" && method == "OPTIONS";
     let plain = |c: char| c.is_ascii_graphic() && c != '#';
     if !is_token(method)
-        || method == "CONNECT"
+        || ["CONNECT", "TRACE"].contains(&method)
         || !(old || version == "HTTP/1.1")
         || !(is_path && target.chars().all(plain))
     {
@@ -118,7 +125,7 @@ fn is_token(word: &str) -> bool {
 }
 
 /// Whether any reading of a path, however often it is decoded, has a segment of dots that leads upwards, or an encoding of
-/// UTF-8 that is longer than need be, which some servers take for a dot or a slash.
+/// UTF-8 that is longer than need be, or a unit of UTF-16, which some servers take for a dot or a slash.
 fn leads_upwards(mut path: Vec<u8>) -> bool {
     let too_long = |pair: &[u8]| {
         matches!(
@@ -126,9 +133,15 @@ fn leads_upwards(mut path: Vec<u8>) -> bool {
             [0xc0 | 0xc1, 0x80..=0xbf] | [0xe0, 0x80..0xa0] | [0xf0, 0x80..0x90]
         )
     };
+    // `%u002e`, which IIS once decoded.
+    let by_unit = |part: &[u8]| {
+        let mark = part[..2].eq_ignore_ascii_case(b"%u");
+        mark && part[2..].iter().all(u8::is_ascii_hexdigit)
+    };
     loop {
         let mut segments = path.split(|byte| b"/\\".contains(byte));
-        if segments.any(is_dots) || path.windows(2).any(too_long) {
+        let misspelt = path.windows(2).any(too_long) || path.windows(6).any(by_unit);
+        if segments.any(is_dots) || misspelt {
             return true;
         }
         match Cow::from(percent_decode(&path)) {

@@ -127,11 +127,15 @@ fn a_session_in_the_path_may_be_spelt_in_several_ways() {
 #[test]
 fn gluos_own_login_carries_no_session() {
     let form = "application/x-www-form-urlencoded";
-    let multipart =
-        "--b\r\nContent-Disposition: form-data; name=\"operation\"\r\n\r\nlogin\r\n--b--\r\n";
+    // Libraries differ in what else they say of a part.
+    let about = ["", "Content-Length: 5\r\n", "Content-Type: text/plain\r\n"];
+    let multipart = about.map(|about| {
+        let name = "Content-Disposition: form-data; name=\"operation\"\r\n";
+        ["--b\r\n", name, about, "\r\nlogin\r\n--b--\r\n"].concat()
+    });
     let dead = demo::of("gluo").dead();
     let (server, machine, before) =
-        logged_in("gluo", (0..6).map(|_| dead.clone()).chain([ok("{}")]));
+        logged_in("gluo", (0..8).map(|_| dead.clone()).chain([ok("{}")]));
     let gateway = Gateway::start(&machine, "gluo");
     let path = "/webservice.php";
     gateway.get("/webservice.php?operation=getchallenge&username=x");
@@ -139,14 +143,55 @@ fn gluos_own_login_carries_no_session() {
     gateway.get("/webservice.php?%6Fperation=login&sessionName=theirs");
     gateway.post(path, form, "operation=login&username=x");
     gateway.post(path, form, "username=x&operation=LOGIN");
-    gateway.post(path, "multipart/form-data; boundary=b", multipart);
+    for body in multipart {
+        gateway.post(path, "multipart/form-data; boundary=b", body);
+    }
     gateway.post(path, form, "operation=query&element=login");
     gateway.end();
     let sent = server.received().split_off(before);
-    let (login, other) = sent.split_at(6);
+    let (login, other) = sent.split_at(8);
     assert!(login.iter().all(|request| !request.target.contains("Tk")));
     assert!(login[2].target.ends_with("&sessionName=theirs"));
     assert!(other[0].target.contains(ESCAPED));
+}
+
+/// PHP prefers a form's session to the query's: a client's own would be dead, and each of its requests a new login.
+#[test]
+fn a_session_of_the_clients_own_in_a_form_gives_way() {
+    let part = |name: &str| {
+        format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\nown\r\n")
+    };
+    let form = "application/x-www-form-urlencoded";
+    let rows = [
+        (form, "sessionName=own&a=%C3%A7+b&c", "a=%C3%A7+b&c"),
+        (form, "a=1&%73essionName=own&sessionName=", "a=1"),
+        (
+            form,
+            "a=sessionName&SessionName=b",
+            "a=sessionName&SessionName=b",
+        ),
+        (
+            "APPLICATION/x-www-form-urlencoded; charset=utf-8",
+            "sessionName=own",
+            "",
+        ),
+        ("text/plain", "sessionName=own", "sessionName=own"),
+        (
+            "multipart/form-data; boundary=b",
+            &[part("a"), part("sessionName"), part("sessionName")].concat(),
+            &[part("a"), part("_"), part("_")].concat(),
+        ),
+    ];
+    let (server, machine, before) = logged_in("gluo", rows.map(|_| ok("{}")));
+    let gateway = Gateway::start(&machine, "gluo");
+    for (kind, body, _) in rows {
+        gateway.post("/webservice.php?operation=create", kind, body);
+    }
+    gateway.end();
+    for (request, (kind, _, body)) in server.received()[before..].iter().zip(rows) {
+        assert_eq!(request.body, body, "{kind}");
+        assert!(request.target.contains(ESCAPED));
+    }
 }
 
 #[test]

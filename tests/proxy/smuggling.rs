@@ -41,6 +41,8 @@ fn a_head_with_two_readings_is_refused() {
         "GET http://evil.example/ HTTP/1.1",
         "CONNECT evil.example:443 HTTP/1.1",
         "GET evil.example:443 HTTP/1.1",
+        // Its answer would show the session.
+        "TRACE BASE/x HTTP/1.1",
         "GET  BASE/x HTTP/1.1",
         "GET BASE/x  HTTP/1.1",
         "GET BASE/x y HTTP/1.1",
@@ -100,6 +102,11 @@ fn no_spelling_of_a_path_leads_upwards() {
         "/%c0%ae%c0%ae/x",
         "/..%c0%afx",
         "/a/%2e%2e?x=1",
+        "/%u002e%u002e/x",
+        "/%U002E./x",
+        "/%25u002e%25u002e/x",
+        "/%uff0e%uff0e/x",
+        "/..%u2215x",
     ] {
         let answer = gateway.raw(&format!("GET BASE{path} HTTP/1.1\r\nHost: HOST\r\n\r\n"));
         assert!(answer.starts_with("HTTP/1.1 400 "), "{path}: {answer}");
@@ -119,6 +126,21 @@ fn no_spelling_of_a_path_leads_upwards() {
         "/base/%C3%A7%20.",
     ];
     assert_eq!(targets, bases);
+}
+
+#[test]
+fn a_head_of_too_many_lines_is_refused_in_words() {
+    let (server, machine, before) = logged_in("zeev", [ok("")]);
+    let gateway = Gateway::start(&machine, "zeev");
+    for (lines, status) in [(98, "200"), (99, "431"), (1000, "431")] {
+        let head = "GET BASE/x HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n";
+        let answer = gateway.raw(&[head, &"X: y\r\n".repeat(lines), "\r\n"].concat());
+        assert_eq!(&answer[9..12], status, "{lines}: {answer}");
+        let said = answer.contains("or has more than 100 lines");
+        assert_eq!(said, status == "431", "{lines}: {answer}");
+    }
+    gateway.end();
+    assert_eq!(server.received().len() - before, 1);
 }
 
 #[test]
