@@ -1,6 +1,5 @@
 //! SIGINT, SIGTERM, SIGHUP and SIGQUIT: waiting for them and passing them on.
 
-#[cfg(unix)]
 use std::task::Poll;
 
 #[cfg(unix)]
@@ -60,8 +59,17 @@ pub async fn interruptible<T>(
 }
 
 /// Called before a file is made that a signal must not leave behind: from now on [`interruptible`] hears of signals.
+/// The order of a batch stays, which tokio's own yield turns around.
 pub async fn heed_signals() {
-    tokio::task::yield_now().await;
+    let mut heeded = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut heeded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Waits for SIGINT or SIGTERM, which are caught from this call on; for ever if the system does not let us listen.

@@ -34,6 +34,7 @@ use crate::output::stdout;
 use crate::provider;
 use crate::report::Report;
 use crate::settings::{Environment, Sources};
+use crate::signals::heed_signals;
 use crate::store::{Entry, Key, Store, file};
 use crate::tls::{CaLocations, Trust};
 use crate::{sandbox as systems, settings};
@@ -132,8 +133,15 @@ pub struct Run<'a> {
 
 impl Run<'_> {
     /// What the run works with, and where its settings come from. With `--sandbox` the servers come with them and end
-    /// when they are dropped.
+    /// when they are dropped. From then on signals are heard: files of settings may be pipes, and wait.
     pub async fn services(&self) -> Result<(Services, Sources, Option<systems::Sandbox>)> {
+        let found = self.services_alone().await?;
+        heed_signals().await;
+        Ok(found)
+    }
+
+    /// The same, where a signal still ends the process at once: a stored session that is only printed needs no more.
+    pub async fn services_alone(&self) -> Result<(Services, Sources, Option<systems::Sandbox>)> {
         let ca_file = self.global.ca_file.as_deref();
         let trust = Rc::new(Trust::new(self.roots(), ca_file, self.global.timeout).await?);
         let http = Http::new(self.proxies()?, Rc::clone(&trust), self.global.timeout);

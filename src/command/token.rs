@@ -32,7 +32,7 @@ pub struct Args {
 /// Finds, renews or obtains the session and writes it. A failure to do so is reported and becomes the exit code.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let wanted = targets(std::slice::from_ref(&args.target))?;
-    let (services, sources, _servers) = run.services().await?;
+    let (services, sources, _servers) = run.services_alone().await?;
     let prepared = args.delivery.prepare(run, &sources, &wanted, false).await?;
     let want = if args.cached {
         Want::Cached(args.min_ttl)

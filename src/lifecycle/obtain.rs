@@ -13,6 +13,7 @@ use crate::error::{Cause, Error, Pending, Result};
 use crate::i18n::{span, tr};
 use crate::provider::{Context, Life, LoginError, Provider, Renewed};
 use crate::session::Session;
+use crate::signals::heed_signals;
 use crate::store::{Entry, Lock, Waited, Written};
 
 /// How long a session that a login must carry has to last.
@@ -154,6 +155,7 @@ impl<'a> Account<'a> {
             if let (true, Some(missing)) = (needs_login, &self.plan.missing) {
                 return Err(missing.clone());
             }
+            heed_signals().await;
             let lock = match self.wait(seen).await? {
                 Some(Waited::News) => continue,
                 Some(Waited::Lock(lock)) => Some(lock),

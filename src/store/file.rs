@@ -21,7 +21,6 @@ use crate::error::{Error, Result, error, why};
 use crate::files::{self, DRAFT_PREFIX, Draft, open_plainly};
 use crate::i18n::{Text, tr};
 use crate::secret::{Secret, hex};
-use crate::signals::heed_signals;
 use crate::threads::apart;
 
 /// The file of the store's own key.
@@ -216,7 +215,6 @@ impl FileStore {
 
     /// Waits for the lock of this name, and then removes the draft of a writer who died.
     async fn acquire(&self, name: &str, deadline: Instant) -> Result<File> {
-        heed_signals().await;
         let path = self.folder.join(lock_file(name));
         let mut pause = PAUSE;
         loop {
