@@ -210,6 +210,12 @@ fn nothing_of_an_outer_run_is_handed_on() {
         .set("GLUO_TOKEN", "outer")
         .set("BROKER__X__TOKEN_FILE", "/outer")
         .set("SYSTEMSWAY_TOKEN_EXPIRES_AT", "outer")
+        // Their URLs may be in another folder's .env.
+        .set("GLUO_ACCESS_KEY", "outer")
+        .set("HELLOCLOUD__X__CLIENT_SECRET", "outer")
+        .set("SYSTEMSWAY_PASSWORD_SHA256_CMD", "echo outer")
+        .set("Hellocloud_Senha", "outer")
+        .set("BROKER_PASSWORD", "celery's")
         .set("CRMAUTH_STORE", "redis://ana:Secret6Qw@127.0.0.1:1/0");
     let outcome = machine.run_args(&with("exec zeev --no-store", &["env"]));
     let seen = variables(outcome.answer());
@@ -217,11 +223,15 @@ fn nothing_of_an_outer_run_is_handed_on() {
         seen.iter().all(|(_, value)| !value.contains("outer")),
         "{seen:?}"
     );
-    let place = ("CRMAUTH_STORE", "redis://127.0.0.1:1/0");
-    assert!(
-        seen.contains(&(place.0.to_owned(), place.1.to_owned())),
-        "{seen:?}"
-    );
+    for (name, value) in [
+        ("CRMAUTH_STORE", "redis://127.0.0.1:1/0"),
+        ("BROKER_PASSWORD", "celery's"),
+    ] {
+        assert!(
+            seen.contains(&(name.to_owned(), value.to_owned())),
+            "{seen:?}"
+        );
+    }
 }
 
 #[test]

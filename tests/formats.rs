@@ -46,6 +46,7 @@ static DEMO: Spec = Spec {
     refuses_in_json: false,
     login_is_repeatable: false,
     json_in_text: false,
+    common_word: false,
     impersonation: false,
 };
 

@@ -717,6 +717,19 @@ fn githubs_file_is_none_that_a_link_names() {
 }
 
 #[test]
+fn githubs_file_is_a_regular_one() {
+    let server = Server::start(vec![]);
+    let mut machine = zeev_at(&server);
+    make_pipe(&machine.path("pipe"));
+    for place in ["pipe", "/dev/full"] {
+        machine.set("GITHUB_ENV", place);
+        let outcome = machine.run("login zeev -f github");
+        outcome.fails(7, &["is not a regular file; GITHUB_ENV names it"]);
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
 fn a_session_that_a_ci_system_would_obey_is_refused() {
     for demo in demo::ALL {
         for token in [

@@ -57,6 +57,8 @@ pub struct Spec {
     pub login_is_repeatable: bool,
     /// Whether a login's answer that is one JSON text stands for the JSON in it, as some .NET services send it.
     pub json_in_text: bool,
+    /// Whether other programs have variables with this prefix.
+    pub common_word: bool,
 }
 
 impl Spec {
@@ -85,6 +87,7 @@ impl Spec {
         refuses_in_json: false,
         login_is_repeatable: false,
         json_in_text: false,
+        common_word: false,
     };
 
     /// The prefix of every variable: `GLUO`.

@@ -80,12 +80,17 @@ impl EnvFile {
         };
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true);
+        let shown = printable(&path.display().to_string());
+        let fail = |what| error!(Storage, "{path} {what}", path = shown, what);
         let opened = files::plainly(&mut options).open(path);
-        opened.map(Self).map_err(|error| {
-            let what = tr!("cannot be opened; GITHUB_ENV names it");
-            let path = printable(&path.display().to_string());
-            error!(Storage, "{path} {what}", path, what).because(error)
-        })
+        let file = opened
+            .map_err(|error| fail(tr!("cannot be opened; GITHUB_ENV names it")).because(error))?;
+        match file.metadata() {
+            Ok(found) if !found.is_file() => {
+                Err(fail(tr!("is not a regular file; GITHUB_ENV names it")))
+            }
+            _ => Ok(Self(file)),
+        }
     }
 
     pub fn append(mut self, block: &[u8]) -> Result<()> {

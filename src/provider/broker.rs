@@ -91,6 +91,8 @@ pub(super) static SPEC: Spec = Spec {
     words: &[&["1", "Bearer"]],
     login_is_repeatable: true,
     json_in_text: true,
+    // Celery's and MQTT clients' settings, for example.
+    common_word: true,
     ..Spec::PLAIN
 };
 

@@ -68,7 +68,7 @@ impl Environment {
     }
 
     /// Every variable but those that contain a session, a secret of crmauth itself, or what is or was meant to be a secret
-    /// of a system that is in use: what has the name of another's may be another program's. Where a shared store's place
+    /// of a system that is in use, or whose name is no common word: those of `BROKER_` may be another program's. Where a shared store's place
     /// contains its password, the place stays: a crmauth without it would log in beside those who share.
     pub fn public_vars(
         &self,
@@ -77,7 +77,8 @@ impl Environment {
         let is_secret = move |name: &str| {
             let ends = ["_TOKEN", "_TOKEN_EXPIRES_AT", "_TOKEN_FILE"];
             let session = ends.iter().any(|end| name.ends_with(end));
-            names::system(name).is_some_and(|spec| session || in_use(spec)) && may_be_secret(name)
+            let ours = |spec: &Spec| session || !spec.common_word || in_use(spec);
+            names::system(name).is_some_and(ours) && may_be_secret(name)
         };
         self.vars()
             .filter_map(move |(name, value)| match name.to_str() {
