@@ -74,8 +74,10 @@ fn its_block_is_an_env_file_that_works() {
         let ended = running.stop(sent);
         assert_eq!(ended.code, 0, "{}", ended.stderr);
         for (system, token) in tokens {
+            let login = format!("{system} POST ");
+            let mut lines = ended.stderr.lines();
             assert!(
-                ended.stderr.contains(&format!("\n{system} POST ")),
+                lines.any(|line| line.starts_with(&login)),
                 "{}",
                 ended.stderr
             );

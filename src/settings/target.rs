@@ -113,7 +113,8 @@ mod tests {
     #[test]
     fn refusals_help() {
         let accounts = "an account's name consists of a-z, 0-9 and single _, as in `gluo@filial`";
-        let systems = "the systems are gluo, hellocloud, systemsway, broker, zeev";
+        let ids: Vec<_> = provider::specs().iter().map(|spec| spec.id).collect();
+        let systems = &format!("the systems are {}", ids.join(", "));
         for (texts, hint) in [
             ("glu GULO", "did you mean `gluo`?"),
             ("borkre", "did you mean `broker`?"),
