@@ -291,8 +291,10 @@ fn azure_pipelines() {
     for value in own.values_mut() {
         *value = expanded(value, "$(", ")", |name| job.secrets[name].clone());
     }
-    let printed = job.step(&text(&later["script"]), &own);
-    assert_eq!(printed, "integracao\n");
+    let script = text(&later["script"]);
+    assert_eq!(job.step(&script, &own), "integracao\n");
+    own.insert("TOKEN".to_owned(), "ended".to_owned());
+    assert_ne!(job.run_plainly(&script, &own).code, 0, "{script}");
 }
 
 #[test]

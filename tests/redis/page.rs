@@ -62,7 +62,7 @@ fn the_examples_share() {
         let outcome = machine.shell("bash", &format!("set -eo pipefail\n{script}"));
         assert_eq!(outcome.code, 0, "{script}: {}", outcome.stderr);
         assert!(
-            outcome.stdout.starts_with(['[', '{']),
+            outcome.stdout.starts_with(['[', '{', '"']),
             "{script}: {}",
             outcome.stdout
         );
