@@ -32,12 +32,15 @@ const DECODERS: &[Decoder] = &[
     hyphen,
     wrapped,
     accent,
-    hex_bytes::<'='>,
     xml_name,
     hidden,
+    hex_bytes::<'='>,
     marked::<'`'>,
     marked::<'^'>,
 ];
+
+/// The last kinds are not undone together with others: a secret may well contain what looks like them.
+const ALONE: usize = 3;
 
 /// Layers that are undone in every order of the kinds, and layers of all kinds at once.
 const DEPTH: usize = 3;
@@ -58,7 +61,8 @@ pub(super) fn find_in_readings<T>(
     mut visit: impl FnMut(&str) -> Option<T>,
 ) -> Option<T> {
     let most = (READ_MAX / text.len().max(1)).clamp(1, READINGS_MAX);
-    let at_once = |text: &str| undo(text, DECODERS);
+    let at_once = |text: &str| undo(text, &DECODERS[..DECODERS.len() - ALONE]);
+    let escaped = undo(text, DECODERS).is_some();
     let undone: Vec<_> = successors(at_once(text), |text| at_once(text))
         .take(DEPTH_AT_ONCE)
         .collect();
@@ -69,14 +73,9 @@ pub(super) fn find_in_readings<T>(
             return Some(found);
         }
         let depth = depth + 1;
-        let next = if undone.is_empty() || depth > DEPTH {
-            None
-        } else {
-            at_once(reading)
-        };
-        if let Some(next) = next {
+        if escaped && depth <= DEPTH {
             let alone = DECODERS.chunks(1).filter_map(|kind| undo(reading, kind));
-            for next in alone.chain([next]).collect::<Vec<_>>() {
+            for next in alone.chain(at_once(reading)).collect::<Vec<_>>() {
                 if readings.len() < most && readings.iter().all(|(_, known)| *known != next) {
                     readings.push((depth, next));
                 }
