@@ -278,7 +278,9 @@ fn unnamed(error: &io::Error) -> Option<Text> {
                 "the system cannot do that now, usually because of too many processes or threads (`ulimit -u`)"
             ),
             Errno::NOLCK => tr!("files cannot be locked there"),
-            Errno::NOEXEC => tr!("it is not a program of this system"),
+            Errno::NOEXEC => tr!(
+                "it is neither a program of this system nor a script whose first line names its interpreter, as `#!/bin/sh` does"
+            ),
             Errno::LOOP => tr!("its links form a loop, or it is a link"),
             Errno::IO | Errno::NXIO | Errno::NODEV => tr!("the device reports an error"),
             _ => return None,

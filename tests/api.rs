@@ -475,6 +475,33 @@ fn a_status_becomes_the_exit_code_behind_the_body() {
         outcome.says(&[text]);
         assert_eq!(server.received().len(), before + 1, "{status} is sent once");
     }
+    // What the system itself says is why.
+    for (status, code, why) in [
+        (400, 1, "refused the request"),
+        (404, 1, "refused the request"),
+        (409, 1, "refused the request"),
+        (422, 1, "refused the request"),
+        (403, 4, "refused the request"),
+        (405, 6, "no API at"),
+        (423, 4, "locked"),
+        (429, 5, "rate limiting"),
+        (503, 5, "unavailable"),
+        (500, 6, "answered HTTP 500"),
+    ] {
+        let body = r#"{"message":"A pessoa não foi encontrada"}"#;
+        let (_server, machine, _) = logged_in("zeev", [Reply::json(status, body)]);
+        let outcome = machine.run("api zeev /p");
+        assert_eq!(
+            (outcome.code, outcome.stdout.as_str()),
+            (code, body),
+            "{status}"
+        );
+        outcome.says(&[why, ": A pessoa não foi encontrada\n"]);
+        let (_server, machine, _) = logged_in("broker", [Reply::json(status, body)]);
+        let outcome = machine.run("api broker /p -X POST");
+        assert_ne!(outcome.code, 1, "no document says so of Broker");
+        outcome.says(&[": A pessoa não foi encontrada\n"]);
+    }
     let (_server, machine, _) = logged_in("zeev", [Reply::http(404, "text/plain", "x")]);
     let outcome = machine.run("api zeev /p --json");
     let error: Value = serde_json::from_str(&outcome.stderr).expect("one JSON object");

@@ -401,21 +401,63 @@ fn a_command_line_that_makes_no_sense_has_no_code_of_a_commands() {
 #[test]
 fn a_command_that_cannot_run_is_found_out_before_any_login() {
     let server = Server::start(Vec::new());
-    let machine = zeev_at(&server);
-    machine.write("not executable", "");
+    let mut machine = zeev_at(&server);
+    for (name, text, mode) in [
+        ("not executable", "", 0o600),
+        ("import.sh", "#!/bin/sh\n", 0o600),
+        ("no-interpreter", "#! /no/such/python3 -u\n", 0o700),
+        ("windows", "#!/bin/sh\r\n:\r\n", 0o700),
+    ] {
+        set_mode(&machine.write(name, text), mode);
+    }
     fs::create_dir(machine.path("folder")).expect("a folder");
-    for files in ["", " --token-file", " --sandbox"] {
-        for (command, code) in [
-            ("no-such-command", 127),
-            ("./no-such-file", 127),
-            ("/no/such/file", 127),
-            ("", 127),
-            ("./not executable", 126),
-            ("./folder", 126),
-            ("/", 126),
+    machine.set(
+        "PATH",
+        &format!("{}:/bin", machine.path("folder").display()),
+    );
+    set_mode(&machine.write("folder/plain", ""), 0o600);
+    let plain = format!("`chmod +x {}`", machine.path("folder/plain").display());
+    for line in [
+        "exec zeev",
+        "exec zeev --token-file",
+        "exec zeev --sandbox",
+        "sandbox",
+        "proxy zeev",
+    ] {
+        for (command, code, said) in [
+            ("no-such-command", 127, "hint: check its name and PATH"),
+            ("./no-such-file", 127, "hint: "),
+            ("/no/such/file", 127, "hint: "),
+            ("", 127, "hint: "),
+            (
+                "import.sh",
+                127,
+                "hint: to run the file in this folder, write ./import.sh",
+            ),
+            ("not executable", 127, "write './not executable'"),
+            ("folder", 127, "hint: check its name and PATH"),
+            (
+                "./not executable",
+                126,
+                "hint: `chmod +x './not executable'` makes it executable",
+            ),
+            ("./import.sh", 126, "`chmod +x ./import.sh`"),
+            ("plain", 126, &plain),
+            ("./folder", 126, "it is a folder"),
+            ("/", 126, "it is a folder"),
+            (
+                "./no-interpreter",
+                126,
+                "its interpreter `/no/such/python3` does not exist\nhint: check the first line",
+            ),
+            (
+                "./windows",
+                126,
+                "its interpreter `/bin/sh` does not exist\nhint: check the first line of ./windows; it must end with LF",
+            ),
         ] {
-            let outcome = machine.run_args(&with(&format!("exec zeev{files}"), &[command, "x"]));
-            outcome.fails(code, &["error: ", &format!("`{command}`"), "hint: "]);
+            let outcome = machine.run_args(&with(line, &[command, "x"]));
+            outcome.fails(code, &["error: ", &format!("`{command}`"), said]);
         }
     }
     assert_eq!(server.connections(), 0);

@@ -20,7 +20,7 @@ use tokio::net::TcpSocket;
 use crate::support::machine::{installed, make_pipe, mode, set_mode, signal};
 use crate::support::sandbox::Servers;
 use crate::support::stored::{entry, expiring, first_login, five_at, purposes, read, systems};
-use crate::support::{Machine, Outcome, Reply, Server, canned, demo, zeev_at};
+use crate::support::{Machine, Outcome, Reply, Server, canned, demo, program, zeev_at};
 
 /// A machine that knows Gluocrm at `server`.
 fn gluo_at(server: &Server) -> Machine {
@@ -482,6 +482,36 @@ fn a_secrets_own_file_and_settings_that_stand_aside_are_not_replaced_either() {
     machine
         .run("login zeev --sandbox -o .env")
         .fails(2, &["-o .env would replace ./.env"]);
+}
+
+#[test]
+fn the_null_device_is_no_file_of_settings() {
+    let machine = Machine::new();
+    for verb in [
+        "login zeev",
+        "token zeev",
+        "api zeev /x",
+        "status --check --report",
+    ] {
+        for null in ["/dev/null", "/dev/../dev/null"] {
+            let option = if verb.starts_with("status") {
+                ""
+            } else {
+                "-o "
+            };
+            let line = format!("--env-file /dev/null {verb} {option}{null}");
+            machine.run(&line).fails(
+                7,
+                &["is not a regular file but a pipe, a device or a socket"],
+            );
+        }
+    }
+    let mut inside = machine.command(&["sandbox", "--"]);
+    inside.args([program(), "token", "zeev@x", "-o", "/dev/null"]);
+    machine.finish(inside).fails(7, &["is not a regular file"]);
+    machine
+        .run("--env-file /dev/null token zeev")
+        .fails(2, &["looked in: the environment\n"]);
 }
 
 #[test]

@@ -299,8 +299,55 @@ fn a_mistake_is_one_sentence_and_one_hint() {
         (
             "login",
             "a required argument is missing: <TARGET>...",
-            "write it as `crmauth login <TARGET>...`",
+            "name a target, as in `crmauth login gluo`, or all of them with `crmauth login --all`",
         ),
+        (
+            "logout",
+            "a required argument is missing: <TARGET>...",
+            "`crmauth logout gluo`, or all of them with `crmauth logout --all`",
+        ),
+        (
+            "token gluo --min-ttl -5",
+            "--min-ttl cannot be negative",
+            "leave the sign out",
+        ),
+        ("login gluo -j -2", "-j cannot be negative", "sign"),
+        (
+            "--timeout -0.5 status",
+            "--timeout cannot be negative",
+            "sign",
+        ),
+        (
+            "api gluo zeev /x",
+            "api takes only one target",
+            "`login` and `exec` take several",
+        ),
+        (
+            "api GET /x?a=1",
+            "`GET` is a method",
+            "write it as `crmauth api TARGET '/x?a=1' -X GET`",
+        ),
+        (
+            "api post gluo /x",
+            "`post` is a method",
+            "write it as `crmauth api gluo /x -X POST`",
+        ),
+        (
+            "api gluo DELETE /x -i",
+            "`DELETE` is a method",
+            "write it as `crmauth api gluo /x -X DELETE`",
+        ),
+        (
+            "api get get get",
+            "`get` is a method",
+            "write it as `crmauth api TARGET PATH -X GET`",
+        ),
+        (
+            "api gluo /x -Q operation",
+            "-Q takes NAME=VALUE",
+            "for example -Q operation=VALUE",
+        ),
+        ("api gluo /x -F =1", "-F takes NAME=VALUE", "-F NAME=VALUE"),
         (
             "login gluo --all",
             "'[TARGET]...' cannot be used with '--all'",
@@ -332,13 +379,13 @@ fn a_mistake_is_one_sentence_and_one_hint() {
         ),
         (
             "exec gluo env",
-            "`env` is not a target",
-            "put `--` before the command: crmauth exec gluo -- env",
+            "there is no `--` before the command `env`",
+            "write it as `crmauth exec gluo -- env",
         ),
         (
             "exec gluo ZEEV sh -c x",
-            "`sh` is not a target",
-            "crmauth exec gluo ZEEV -- sh",
+            "there is no `--` before the command `sh`",
+            "crmauth exec gluo ZEEV -- sh -c x",
         ),
         (
             "token gluo zeev",
@@ -370,11 +417,30 @@ fn a_mistake_is_one_sentence_and_one_hint() {
             "a required argument is missing: <SHELL>",
             "--help",
         ),
-        ("sandbox true", "unexpected argument 'true'", "--help"),
+        (
+            "--timeout 5 exec --min-ttl 3 gluo -v --as=2 ./x.sh it's",
+            "there is no `--` before the command `./x.sh`",
+            "crmauth --timeout 5 exec --min-ttl 3 gluo -v --as=2 -- ./x.sh 'it'\\''s'",
+        ),
+        (
+            "sandbox ./test.sh",
+            "there is no `--` before the command `./test.sh`",
+            "write it as `crmauth sandbox -- ./test.sh",
+        ),
+        (
+            "sandbox --ttl 5 ./test.sh -x",
+            "there is no `--` before the command `./test.sh`",
+            "crmauth sandbox --ttl 5 -- ./test.sh -x",
+        ),
+        (
+            "sandbox --bogus true",
+            "unexpected argument '--bogus'",
+            "--help",
+        ),
         ("login gluo --ca-file missing", "missing", ""),
     ] {
         let outcome = machine.run(line);
-        let code = if line.starts_with("exec") { 125 } else { 2 };
+        let code = if line.contains("exec") { 125 } else { 2 };
         outcome.fails(code, &["error: ", message, hint]);
         let lines = outcome.stderr.lines().count();
         assert_eq!(
@@ -384,6 +450,19 @@ fn a_mistake_is_one_sentence_and_one_hint() {
             outcome.stderr
         );
     }
+}
+
+#[test]
+fn json_is_refused_where_the_answer_is_none() {
+    let machine = Machine::new();
+    for (line, what) in [
+        ("providers gluo --env --json", "--env does not print JSON"),
+        ("--json providers --env", "--env does not print JSON"),
+        ("sandbox --json", "`crmauth sandbox` does not print JSON"),
+    ] {
+        machine.run(line).fails(2, &[what, "leave --json out"]);
+    }
+    machine.run("sandbox --json -- true").answer();
 }
 
 #[test]

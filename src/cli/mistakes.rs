@@ -10,11 +10,11 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use super::manner::{colored, language, locale, runner};
 use super::translate::translated;
 use super::{Cli, Verb};
-use crate::command::{Color, Refused, exec, missing_argument};
+use crate::command::{Color, Refused, api, exec, missing_argument};
 use crate::error::{Cause, Error, error};
 use crate::i18n::{self, Lang, Text, tr};
-use crate::output::Format;
 use crate::output::stdout::print_now;
+use crate::output::{Format, shell_word};
 use crate::report::{Manner, Report};
 use crate::secret::names_secret;
 use crate::settings::{self, Environment, nearest};
@@ -107,6 +107,20 @@ impl<'a> Words<'a> {
         ours.find(|word| Verb::named(word.as_ref()).is_some())
     }
 
+    /// The option before a number with a sign, which clap takes for an option too.
+    fn before_negative(&self, unknown: &str) -> Option<&'a str> {
+        let digits = unknown.strip_prefix('-')?;
+        digits.parse::<f64>().ok()?;
+        let at = self
+            .ours
+            .iter()
+            .position(|word| word.starts_with(unknown))?;
+        self.ours[..at]
+            .last()
+            .copied()
+            .filter(|word| word.starts_with('-'))
+    }
+
     /// An option's value: `--format sh`, `--format=sh`, `-f sh`, `-fsh`, and after flags, `-qf sh`.
     fn value(&self, short: Option<char>, long: &str) -> Option<&'a str> {
         let after_name = |word: &'a str| match word.strip_prefix("--") {
@@ -146,6 +160,9 @@ fn usage(error: &clap::Error, words: &Words<'_>) -> Error {
         };
         let what = tr!("{name} is a system; put a command before it", name);
         return Error::new(Cause::Usage, what).hint(hint);
+    }
+    if let Some(option) = words.before_negative(&context(error, ContextKind::InvalidArg)) {
+        return error!(Usage, "{option} cannot be negative", option; hint "leave the sign out");
     }
     if let (Some(form), Some(verb)) = (form(error), words.verb()) {
         return missing_argument(&context(error, ContextKind::InvalidArg), &form, verb);
@@ -331,34 +348,43 @@ fn invalid_value(error: &clap::Error, argument: &str, value: &str) -> Text {
 /// Mistakes that people often make with words in the wrong place, of which clap's error says less.
 fn misplaced(words: &Words<'_>) -> Option<Error> {
     let verb = words.verb()?;
+    if let ("exec" | "sandbox", false) = (verb, words.more) {
+        return without_dashes(&words.ours);
+    }
     let rest = words.ours.iter().skip_while(|word| **word != verb).skip(1);
     let typed = rest.copied().take_while(|word| !word.starts_with('-'));
     let typed: Vec<&str> = typed.collect();
     let is_target = |word: &&str| settings::target(word).is_ok();
     let targets: Vec<&str> = typed.iter().copied().take_while(is_target).collect();
-    match (verb, typed.get(targets.len())) {
-        ("exec", Some(command)) if !targets.is_empty() && !words.more => {
-            let line = format!("crmauth exec {} -- {command}", targets.join(" "));
-            Some(error!(
-                Usage, "`{command}` is not a target", command;
-                hint "put `--` before the command: {line}", line
+    match (verb, targets.len()) {
+        ("api", _) if typed.len() > 2 && typed[..2].iter().any(|word| api::is_method(word)) => {
+            let (methods, rest): (Vec<&str>, Vec<&str>) =
+                typed.iter().partition(|word| api::is_method(word));
+            Some(api::method_first(
+                methods[0],
+                rest.first().unwrap_or(&"TARGET"),
+                rest.get(1).unwrap_or(&"PATH"),
             ))
         }
-        ("api", Some(method))
-            if targets.len() == 1 && typed.len() > 2 && method.chars().all(char::is_alphabetic) =>
-        {
-            let line = format!(
-                "crmauth api {} {} -X {}",
-                targets[0],
-                typed[2],
-                method.to_uppercase()
-            );
-            let what = tr!("`{method}` is not a path", method);
-            Some(Error::new(Cause::Usage, what).hint(tr!("write it as `{line}`", line)))
-        }
-        ("token", _) if targets.len() > 1 => Some(
-            error!(Usage, "token takes only one target"; hint "`login` and `exec` take several"),
-        ),
+        ("token" | "api", 2..) => Some(error!(
+            Usage, "{verb} takes only one target", verb;
+            hint "`login` and `exec` take several"
+        )),
         _ => None,
     }
+}
+
+/// A command that lacks the `--` before it: the first word that is no target's and can be one.
+fn without_dashes(typed: &[&str]) -> Option<Error> {
+    let line = |at: usize| [&["crmauth"], &typed[..at], &["--"], &typed[at..]].concat();
+    let is_target = |at: &usize| settings::target(typed[*at]).is_ok();
+    let runs =
+        |at: &usize| Cli::read(&line(*at).iter().map(OsString::from).collect::<Vec<_>>()).is_ok();
+    let mut words = (0..typed.len()).filter(|at| !typed[*at].starts_with('-') && !is_target(at));
+    let at = words.find(runs)?;
+    let line: Vec<String> = line(at).into_iter().map(shell_word).collect();
+    Some(error!(
+        Usage, "there is no `--` before the command `{command}`", command = typed[at];
+        hint "write it as `{line}`", line = line.join(" ")
+    ))
 }

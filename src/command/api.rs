@@ -14,6 +14,7 @@ use crate::http::random_part;
 use crate::http::response;
 use crate::i18n::tr;
 use crate::lifecycle::{Account, Active, Answer, Want};
+use crate::output::shell_word;
 use crate::provider::Provider;
 use arguments::Typed;
 use pages::List;
@@ -78,6 +79,9 @@ pub struct Args {
 
 /// Sends the request and passes the answer on.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
+    if is_method(&args.target) {
+        return Err(method_first(&args.target, "TARGET", &args.path));
+    }
     let wanted = targets(std::slice::from_ref(&args.target))?;
     let [target] = &wanted[..] else {
         return Err(error!(Usage, "api takes one TARGET"));
@@ -106,6 +110,24 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         None => verdict.map_err(|error| answer.doubt(error)),
     }
     .map_err(named)
+}
+
+/// Whether a word is a method, and so nothing that a target or a path is.
+pub fn is_method(word: &str) -> bool {
+    let methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    methods
+        .iter()
+        .any(|method| word.eq_ignore_ascii_case(method))
+}
+
+/// The error for a method that was typed as curl's users write it.
+pub fn method_first(method: &str, target: &str, path: &str) -> Error {
+    let line = format!(
+        "crmauth api {target} {} -X {}",
+        shell_word(path),
+        method.to_uppercase()
+    );
+    error!(Usage, "`{method}` is a method", method; hint "write it as `{line}`", line)
 }
 
 /// Sends a request, and again after a while where the server is away and `--retry` allows it.
@@ -160,7 +182,10 @@ fn verdict(answer: &Answer, account: &Account<'_>, typed: &Typed) -> Result<u8> 
         let hint = tr!("redirects are not followed; ask for that path if it is the right one");
         return Err(error.hint(hint));
     }
-    let error = response::status_error(host, &response.path, status);
+    let object = answer.whole.then(|| response.any_object()).flatten();
+    let said = object.and_then(|object| object.said());
+    let error =
+        response::status_error(host, &response.path, status).said(&said.unwrap_or_default());
     Err(match error.cause {
         Cause::Refused => error.hint(tr!(
             "`crmauth status {target} --check` tells whether the session is alive",
@@ -170,7 +195,10 @@ fn verdict(answer: &Answer, account: &Account<'_>, typed: &Typed) -> Result<u8> 
             "that path does not take {method}; -X METHOD chooses another method",
             method = typed.method
         )),
-        Cause::NotFound => error.hint(tr!("is PATH right? It is joined to the target's URL")),
+        Cause::Rejected if status != 404 => error,
+        Cause::NotFound | Cause::Rejected => {
+            error.hint(tr!("is PATH right? It is joined to the target's URL"))
+        }
         Cause::Unavailable | Cause::RateLimited | Cause::ServerTimeout => {
             error.hint(tr!("try again later"))
         }

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
-use std::io::{self, ErrorKind};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
@@ -17,7 +18,7 @@ use crate::declaration::Target;
 use crate::error::{Error, Result, error};
 use crate::files::PrivateFolder;
 use crate::i18n::tr;
-use crate::output::stdout;
+use crate::output::{shell_word, stdout};
 use crate::report::Report;
 use crate::settings::Sources;
 use crate::signals;
@@ -36,14 +37,48 @@ pub fn find(name: &OsStr, run: &Run<'_>) -> Result<PathBuf> {
         true => vec![PathBuf::from(name)],
         false => folders.map(|folder| folder.join(name)).collect(),
     };
-    if let Some(found) = candidates.iter().find(|candidate| is_executable(candidate)) {
-        return Ok(found.clone());
+    let (shown, here) = (name.to_string_lossy(), Path::new("./").join(name));
+    let line = |path: &Path| shell_word(&path.display().to_string());
+    if let Some(found) = candidates.iter().find(|path| is_executable(path)) {
+        return missing_interpreter(found).map_or(Ok(found.clone()), |program| {
+            Err(error!(
+                NotExecutable, "the command `{shown}` cannot be executed: its interpreter `{program}` does not exist", shown, program;
+                hint "check the first line of {path}; it must end with LF, not with CR LF", path = line(found)
+            ))
+        });
     }
-    let kind = match candidates.iter().any(|candidate| candidate.exists()) {
-        true => ErrorKind::PermissionDenied,
-        false => ErrorKind::NotFound,
-    };
-    Err(cannot_start(name, kind.into()))
+    Err(match candidates.iter().find(|path| path.exists()) {
+        Some(file) if file.is_file() => cannot_start(name, ErrorKind::PermissionDenied.into())
+            .hint(tr!(
+                "`chmod +x {file}` makes it executable",
+                file = line(file)
+            )),
+        Some(_) => cannot_start(name, ErrorKind::IsADirectory.into()),
+        None if here.is_file() => error!(
+            CommandNotFound, "there is no command `{shown}`", shown;
+            hint "to run the file in this folder, write {here}", here = line(&here)
+        ),
+        None => error!(
+            CommandNotFound, "there is no command `{shown}`", shown;
+            hint "check its name and PATH"
+        ),
+    })
+}
+
+/// The interpreter that a script's first line names, if there is none.
+fn missing_interpreter(script: &Path) -> Option<String> {
+    let mut head = Vec::new();
+    File::open(script)
+        .ok()?
+        .take(256)
+        .read_to_end(&mut head)
+        .ok()?;
+    let head = String::from_utf8_lossy(head.strip_prefix(b"#!")?);
+    let program = head
+        .trim_start_matches([' ', '\t'])
+        .split([' ', '\t', '\n'])
+        .next()?;
+    (!Path::new(program).exists()).then(|| program.trim_end().to_owned())
 }
 
 /// A temporary folder for a command that is about to be started.
@@ -53,19 +88,17 @@ pub fn private_folder(prefix: &str) -> Result<PrivateFolder> {
     shared.map_err(|error| error!(Storage, "cannot create a temporary folder").because(error))
 }
 
-/// Why a command cannot be started.
+/// Why a command that is there cannot be started.
 pub fn cannot_start(name: &OsStr, error: io::Error) -> Error {
     let name = name.to_string_lossy();
-    let next = tr!("check its name and PATH");
-    if error.kind() == ErrorKind::NotFound {
-        return error!(CommandNotFound, "there is no command `{name}`", name).hint(next);
-    }
     let refused = error!(
         NotExecutable,
         "the command `{name}` cannot be executed", name
     );
     match error.kind() {
-        ErrorKind::PermissionDenied => refused.hint(next),
+        ErrorKind::NotFound => refused.hint(tr!(
+            "the program that loads it is missing: it was built for another system"
+        )),
         _ => refused.because(error),
     }
 }

@@ -284,6 +284,16 @@ impl Run<'_> {
         })
     }
 
+    /// Refuses `--json` for an answer that is no JSON.
+    pub fn refuse_json(&self, answer: &str) -> Result<()> {
+        match self.global.json {
+            true => {
+                Err(error!(Usage, "{answer} does not print JSON", answer; hint "leave --json out"))
+            }
+            false => Ok(()),
+        }
+    }
+
     pub fn lang(&self) -> Lang {
         self.report.lang()
     }
@@ -353,10 +363,14 @@ pub fn seconds_or_none(text: &str) -> std::result::Result<Duration, Refused> {
 
 /// The error for an argument that a verb must have; `form` is how the verb is written.
 pub fn missing_argument(argument: &str, form: &str, verb: &str) -> Error {
-    error!(
-        Usage, "a required argument is missing: {argument}", argument;
-        hint "write it as `{form}`; `crmauth {verb} --help` shows more", form, verb
-    )
+    let error = error!(
+        Usage,
+        "a required argument is missing: {argument}", argument
+    );
+    error.hint(match verb {
+        "login" | "logout" => tr!("name a target, as in `crmauth {verb} gluo`, or all of them with `crmauth {verb} --all`", verb),
+        _ => tr!("write it as `{form}`; `crmauth {verb} --help` shows more", form, verb),
+    })
 }
 
 /// The help of an argument that names a target.

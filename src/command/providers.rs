@@ -33,6 +33,9 @@ pub fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         Some(target) => vec![target.clone()],
         None => specs.iter().map(|spec| Target::new(spec, None)).collect(),
     };
+    if args.env {
+        run.refuse_json("--env")?;
+    }
     let lang = run.lang();
     let text = if run.global.json {
         let all = targets.iter().map(|target| to_json(target, lang));

@@ -81,7 +81,12 @@ impl EnvFile {
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true);
         let shown = printable(&path.display().to_string());
-        let fail = |what| error!(Storage, "{path} {what}", path = shown, what);
+        let fail = |what| {
+            error!(
+                Storage, "{path} {what}", path = shown, what;
+                hint "inside GitHub Actions the runner sets GITHUB_ENV; use -f sh or -f env outside of it"
+            )
+        };
         let opened = files::plainly(&mut options).open(path);
         let file = opened
             .map_err(|error| fail(tr!("cannot be opened; GITHUB_ENV names it")).because(error))?;

@@ -23,6 +23,7 @@ use zeroize::Zeroizing;
 
 use buffer::Buffer;
 pub use format::Format;
+pub use sh::shell_word;
 pub use vars::environment;
 
 use crate::declaration::{BaseUrl, Target};

@@ -12,3 +12,12 @@ pub(super) fn line(out: &mut Buffer, variable: &Variable<'_>) -> Result<(), Text
     out.push("'\n");
     Ok(())
 }
+
+/// A word of a command line as it is typed in a shell.
+pub fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "%+,-./:=@_^".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => ["'", &word.replace('\'', r"'\''"), "'"].concat(),
+    }
+}

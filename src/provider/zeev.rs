@@ -13,8 +13,8 @@ use jiff::SignedDuration;
 
 use super::{Context, Judgement, Life, LoginError, Probe, Provider, Renewed, Role, by_status};
 use crate::declaration::{Alternatives, Credentials, Kind, Renewal, Settings, Spec, field};
-use crate::error::{Error, Result, error};
-use crate::http::response::Json;
+use crate::error::{Cause, Error, Result, error};
+use crate::http::response::{Json, Response};
 use crate::http::{Effect, Request};
 use crate::i18n::tr;
 use crate::secret::{Fields, percent};
@@ -102,6 +102,15 @@ impl Provider for Zeev {
         } else {
             Life::Dead
         })
+    }
+
+    /// Invalid, not found, in conflict (later document); that such a refusal says why is assumed.
+    fn explain(&self, answer: &Response) -> Option<Error> {
+        let refuses = matches!(answer.status, 400 | 404 | 409 | 422);
+        let refusal = answer
+            .any_object()
+            .filter(|object| refuses && object.said().is_some())?;
+        Some(answer.rejection(Cause::Rejected, &refusal))
     }
 }
 

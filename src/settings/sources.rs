@@ -244,9 +244,13 @@ impl Sources {
             .extend(named.chain([(IMPLICIT.to_owned(), env.cwd().join(".env"))]));
     }
 
-    /// The name of the file that settings come from which `path` is too, by whatever way.
+    /// The name of the file that settings come from which `path` is too, by whatever way. A device or a pipe is not
+    /// replaced by anybody.
     pub fn read_from(&self, path: &Path) -> Option<String> {
         let path = std::fs::canonicalize(self.cwd.join(path)).ok()?;
+        if !path.is_file() {
+            return None;
+        }
         let same = |read: &Path| std::fs::canonicalize(read).is_ok_and(|read| read == path);
         let settings = self.settings.values().flatten();
         let secrets = settings.filter(|setting| setting.form == Form::File);

@@ -148,7 +148,12 @@ pub fn pair(name: &str, value: &str) -> String {
 
 fn split<'a>(option: &str, typed: &'a str) -> Result<(&'a str, &'a str)> {
     let pair = typed.split_once('=').filter(|(name, _)| !name.is_empty());
-    pair.ok_or_else(|| error!(Usage, "{option} takes NAME=VALUE", option))
+    pair.ok_or_else(|| {
+        error!(
+            Usage, "{option} takes NAME=VALUE", option;
+            hint "for example {option} {name}=VALUE", option, name = if typed.contains('=') { "NAME" } else { typed }
+        )
+    })
 }
 
 /// The text itself, the content of @FILE, or stdin.

@@ -81,7 +81,10 @@ impl Sources {
     fn add(&mut self, file: EnvFile<'_>, settings: Vec<Setting>, bytes: &Bytes, meta: &Metadata) {
         let path = file.path;
         self.unknown_in(file, bytes);
-        self.looked.push(tr!("{path}", path));
+        // Who names the null device names no file.
+        if path != "/dev/null" {
+            self.looked.push(tr!("{path}", path));
+        }
         let (mut variables, mut holds_secret) = (BTreeSet::new(), false);
         for setting in settings {
             if setting.fault.is_none() && is_empty(&setting) {
