@@ -604,6 +604,20 @@ fn check_asks_each_server() {
             "zeev /api/2/tokens".to_owned(),
         ]
     );
+    // People see what was asked, too.
+    let outcome = machine.run("status --check");
+    let people = outcome.answer();
+    for system in systems() {
+        let mut lines = people
+            .lines()
+            .map(|line| line.split_whitespace().take(2).collect::<Vec<_>>());
+        let seen = lines.any(|words| words == [system, "alive"]);
+        assert_eq!(seen, demo::of(system).asked, "{people}");
+    }
+    assert!(
+        people.contains("cannot tell whether a session is active"),
+        "{people}"
+    );
     // By our clock they are as good as new, the servers know better.
     servers.advance(2 * 3600);
     assert_eq!(machine.run("status").code, 0);
@@ -638,7 +652,7 @@ fn an_idle_session_of_unknown_state_is_usable_once_the_server_says_so() {
     edit(&machine, "gluo", |entry| entry["seen_at"] = from_now(-1200));
     assert_eq!(machine.run("status gluo").code, 3);
     let outcome = machine.run("status gluo --check");
-    assert!(outcome.answer().contains(" usable "), "{}", outcome.stdout);
+    assert!(outcome.answer().contains(" alive "), "{}", outcome.stdout);
 }
 
 #[test]

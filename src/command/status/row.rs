@@ -234,6 +234,29 @@ impl<'a> Row<'a> {
         })
     }
 
+    /// The state's word for people, who see whether the server was asked.
+    pub(super) fn state_text(&self) -> Text {
+        match (self.state, self.checked) {
+            (State::Usable, Some(Life::Alive)) => tr!("alive"),
+            (state, _) => state.text(),
+        }
+    }
+
+    /// Why nobody knows whether the session is alive, though that was to be checked.
+    pub(super) fn unchecked(&self) -> Option<Text> {
+        let name = self.target.spec.product;
+        match self.checked? {
+            Life::Unknown => Some(tr!(
+                "{name} cannot tell whether a session is active; only its time was looked at",
+                name
+            )),
+            Life::Busy => Some(tr!(
+                "the server is busy with another request of the session"
+            )),
+            Life::Alive | Life::Dead | Life::Broken => None,
+        }
+    }
+
     pub(super) fn seconds_left(&self) -> Option<i64> {
         let end = self.entry.as_ref()?.session.expires_at?;
         Some(end.duration_since(Timestamp::now()).as_secs().max(0))

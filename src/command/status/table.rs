@@ -52,7 +52,7 @@ fn cells(row: &Row<'_>, report: &Report) -> [String; COLUMNS] {
     }
     let cells = [
         target,
-        report.words(&row.state.text()),
+        report.words(&row.state_text()),
         report.words(&row.seconds_left().map(span).unwrap_or_default()),
         row.user().unwrap_or_default().to_owned(),
         row.url().unwrap_or_default(),
@@ -97,6 +97,7 @@ fn remarks(row: &Row<'_>, each: bool, report: &Report) -> Vec<String> {
     } else if let Some(error) = row.missing() {
         remarks.push(report.words(&error.message));
     }
+    remarks.extend(row.unchecked().map(|why| report.words(&why)));
     remarks
 }
 
