@@ -478,7 +478,7 @@ fn a_status_becomes_the_exit_code_behind_the_body() {
     // What the system itself says is why.
     for (status, code, why) in [
         (400, 1, "refused the request"),
-        (404, 1, "refused the request"),
+        (404, 6, "no API at"),
         (409, 1, "refused the request"),
         (422, 1, "refused the request"),
         (403, 4, "refused the request"),

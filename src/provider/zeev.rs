@@ -104,9 +104,9 @@ impl Provider for Zeev {
         })
     }
 
-    /// Invalid, not found, in conflict (later document); that such a refusal says why is assumed.
+    /// Invalid, in conflict (later document); that such a refusal says why is assumed. A 404 may be the path's.
     fn explain(&self, answer: &Response) -> Option<Error> {
-        let refuses = matches!(answer.status, 400 | 404 | 409 | 422);
+        let refuses = matches!(answer.status, 400 | 409 | 422);
         let refusal = answer
             .any_object()
             .filter(|object| refuses && object.said().is_some())?;
