@@ -49,6 +49,27 @@ fn every_sentence_has_a_translation() {
     assert!(stale.is_empty(), "said nowhere: {stale:#?}");
 }
 
+/// What is under way stands on one line of a terminal of 80 columns, beside the longest name of a system.
+#[test]
+fn what_is_under_way_fits_on_a_line() {
+    let room = 79 - "⣾ systemsway: …".chars().count();
+    let is_note = |sentence: &str, path: &Path| {
+        let text = std::fs::read_to_string(path).expect("a source file");
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let text = words.join(" ").replace("( ", "(");
+        text.contains(&format!("note(tr!(\"{sentence}\""))
+    };
+    let mut notes = said();
+    notes.retain(|sentence, path| is_note(sentence, path));
+    assert!(notes.len() > 10, "{notes:?}");
+    for english in notes.keys() {
+        let portuguese = translation(english, Lang::PtBr).expect("an entry");
+        for words in [english, portuguese] {
+            assert!(words.chars().count() <= room, "{words}");
+        }
+    }
+}
+
 #[test]
 fn translations_keep_the_placeholders_and_the_spaces_around() {
     let text = include_str!("../src/i18n/pt-BR.txt");

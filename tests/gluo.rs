@@ -6,7 +6,7 @@ use crate::docs::scenes::{Scene, scene};
 use crate::faults::steps::{Kind, Step};
 use crate::support::sandbox::Servers;
 use crate::support::stored::five_at;
-use crate::support::{Demo, Machine, Outcome, Reply, Server, at_once, raw};
+use crate::support::{Demo, Machine, Outcome, Reply, Server, Terminal, at_once, raw};
 
 pub static DEMO: Demo = Demo {
     id: "gluo",
@@ -333,6 +333,28 @@ fn an_unknown_user_is_refused_at_the_challenge_and_not_asked_again() {
         &["ACCESS_DENIED: username does not exists", "GLUO_USERNAME"],
     );
     assert_eq!(posts(&server), 0);
+}
+
+/// Why it takes so long is told on one line, however narrow.
+#[test]
+fn a_refusal_that_is_tried_again_is_told_as_one() {
+    let refused = refusal("INVALID_USER_CREDENTIALS");
+    for (language, told) in [
+        ("en", " gluo: refused; trying again…"),
+        ("pt-BR", " gluo: recusado; tentando de novo…"),
+    ] {
+        let bodies = [CHALLENGE, &refused].repeat(5);
+        let server = Server::start(bodies.iter().map(|body| Reply::json(200, *body)).collect());
+        let mut machine = Machine::new();
+        machine
+            .set("GLUO_URL", &server.url())
+            .set("GLUO_USERNAME", "ana");
+        machine.secret("GLUO_ACCESS_KEY", "kEy8Rt5Yp3Wn6Vb1");
+        let command = machine.command(&["login", "gluo", "--lang", language]);
+        let mut terminal = Terminal::start(command, 40);
+        terminal.sees(told);
+        assert_eq!(terminal.ends().code, 4);
+    }
 }
 
 /// A rival's challenge ends ours, and the right key looks wrong; where ours is not there at all, it was not looked at.

@@ -303,6 +303,10 @@ fn values_that_cannot_be_meant_are_not_sent() {
         "begins and ends with quotes",
         "one pair of quotes is enough",
     ];
+    const TYPOGRAPHIC: [&str; 2] = [
+        "begins and ends with typographic quotes (“ ”)",
+        "use straight single quotes",
+    ];
     let values = [
         ("$(KEY)", PLACEHOLDER),
         ("${{ secrets.KEY }}", PLACEHOLDER),
@@ -314,6 +318,8 @@ fn values_that_cannot_be_meant_are_not_sent() {
         ("vault:secret/data/crm#key", REFERENCE),
         ("\"kEy8Rt5Yp3Wn6Vb1\"", QUOTES),
         ("'kEy8Rt5Yp3Wn6Vb1'", QUOTES),
+        ("“kEy8Rt5Yp3Wn6Vb1”", TYPOGRAPHIC),
+        ("’kEy8Rt5Yp3Wn6Vb1’", TYPOGRAPHIC),
         (
             "kEy8Rt5Yp3Wn6Vb1\n",
             ["ends with a line break", "`printf %s`"],
@@ -330,7 +336,7 @@ fn values_that_cannot_be_meant_are_not_sent() {
             let variable = demo.variable(field.name);
             for source in ["", "_FILE", "_CMD"] {
                 // Nobody quotes what is in a file.
-                if source == "_FILE" && texts == QUOTES {
+                if source == "_FILE" && [QUOTES, TYPOGRAPHIC].contains(&texts) {
                     continue;
                 }
                 let server = Server::start(Vec::new());

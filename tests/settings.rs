@@ -657,26 +657,46 @@ fn a_value_that_readers_disagree_on_is_refused_without_its_text() {
     let single = "put it between single quotes, on one line: ZEEV_PASSWORD='…'";
     let double = "put it between double quotes, on one line: ZEEV_PASSWORD=\"…\"";
     let neither = "no quoting works for every program that reads the file: set ZEEV_PASSWORD in the environment instead";
-    for (written, hint) in [
-        ("C4naryLine$x", single),
-        ("\"C4naryLine$x\"", single),
-        ("C4naryLine #x", single),
-        ("C4nary Line", single),
-        ("C4nary\u{a0}Line", single),
-        ("C4nary\"Line", single),
-        ("C4nary\\Line", single),
-        ("\"C4nary\\Line\"", single),
-        ("\"C4nary\\\"Line\"", single),
-        ("#C4naryLine", single),
-        ("'C4naryLine", single),
-        ("\"C4naryLine", single),
-        ("C4nary'Line", double),
-        ("'C4nary'Line'", double),
-        ("'C4nary'#Line", double),
-        ("'C4nary${Line}'", neither),
-        ("'C4nary\\\\Line'", neither),
-        ("'C4naryLine\\'", neither),
-        ("\"C4nary'\\\"Line\"", neither),
+    let (unreadable, comment) = ("cannot be read as written", "has a # after the value");
+    let (unclosed, typographic) = (
+        ": its quote is not closed",
+        "begins and ends with typographic quotes (“ ”)",
+    );
+    for (written, why, hint) in [
+        ("C4naryLine$x", unreadable, single),
+        ("\"C4naryLine$x\"", unreadable, single),
+        ("C4naryLine #x", comment, single),
+        ("C4nary Line", unreadable, single),
+        ("C4nary\u{a0}Line", unreadable, single),
+        ("C4nary\"Line", unreadable, single),
+        ("C4nary\\Line", unreadable, single),
+        ("\"C4nary\\Line\"", unreadable, single),
+        ("\"C4nary\\\"Line\"", unreadable, single),
+        ("#C4naryLine", unreadable, single),
+        (
+            "C4nary # Line",
+            comment,
+            "put the comment on a line of its own",
+        ),
+        (
+            "“C4naryLine”",
+            typographic,
+            "use straight single quotes: ZEEV_PASSWORD='…'",
+        ),
+        (
+            "“C4nary Line”",
+            typographic,
+            "use straight single quotes: ZEEV_PASSWORD='…'",
+        ),
+        ("'C4naryLine", unclosed, single),
+        ("\"C4naryLine", unclosed, single),
+        ("C4nary'Line", unreadable, double),
+        ("'C4nary'Line'", unreadable, double),
+        ("'C4nary'#Line", comment, double),
+        ("'C4nary${Line}'", unreadable, neither),
+        ("'C4nary\\\\Line'", unreadable, neither),
+        ("'C4naryLine\\'", unreadable, neither),
+        ("\"C4nary'\\\"Line\"", unreadable, neither),
     ] {
         let mut machine = Machine::new();
         // Nothing is taken from the environment, also where it would give back what is written.
@@ -688,7 +708,9 @@ fn a_value_that_readers_disagree_on_is_refused_without_its_text() {
                 &format!("ZEEV_USERNAME=ana\nZEEV_PASSWORD={written}\n"),
             ),
         );
-        refused(&machine, 3, "ZEEV_PASSWORD cannot be read as written").says(&[hint]);
+        let outcome = machine.run("login zeev");
+        outcome.fails(2, &["ZEEV_PASSWORD", "./.env line 3", why, hint]);
+        assert!(!outcome.stderr.contains("C4nary") && !outcome.stderr.contains("Line"));
     }
     for (file, line, why) in [
         (
@@ -1535,6 +1557,112 @@ fn a_session_may_be_added_to_the_file_that_it_came_from() {
     }
 }
 
+/// Names of the seed script's, nearly: the next name is the one that its style has, until a variable is there.
+#[test]
+fn a_name_beside_the_seed_scripts_leads_to_its_own() {
+    let rows = [
+        ("link username accesskey", "accesskey", "acceskey"),
+        ("link username ACCESSKEY", "ACCESSKEY", "acceskey"),
+        ("link username senha", "senha", "acceskey"),
+        ("link username key", "key", "acceskey"),
+        ("link usuario acceskey", "usuario", "username"),
+        ("link user acceskey", "user", "username"),
+        ("link email senha", "email", "username"),
+        ("url username acceskey", "url", "link"),
+        ("LINK USERNAME ACCESKEY", "LINK", "link"),
+        ("link USERNAME acceskey", "USERNAME", "username"),
+        ("link username GLUO_ACCESS_KEY", "link", "GLUO_URL"),
+        (
+            "GLUO_URL GLUO_USERNAME accesskey",
+            "accesskey",
+            "GLUO_ACCESS_KEY",
+        ),
+        (
+            "GLUO_URL GLUO_USERNAME acesskey",
+            "acesskey",
+            "GLUO_ACCESS_KEY",
+        ),
+        ("GLUO_URL username acceskey", "", ""),
+        ("link username acceskey", "", ""),
+        // Without the unmistakable names they are another program's.
+        ("USERNAME SENHA HOST", "", ""),
+        ("url user senha", "", ""),
+    ];
+    for (names, typed, meant) in rows {
+        let machine = Machine::new();
+        let lines = names.split(' ').map(|name| format!("{name}=h\n"));
+        machine.write(".env", lines.collect::<String>());
+        let stderr = machine.run("login gluo").stderr;
+        let seeds = ["link", "username", "acceskey"];
+        let beside = match seeds.contains(&meant) {
+            true => {
+                let others: Vec<_> = seeds.into_iter().filter(|name| *name != meant).collect();
+                format!(" It goes with {}", others.join(" and "))
+            }
+            false => String::new(),
+        };
+        if typed.is_empty() {
+            assert!(!stderr.contains("did you mean"), "{names}: {stderr}");
+        } else {
+            let hint = format!(" is not a setting; did you mean {meant}?{beside}");
+            let found =
+                stderr.contains(&hint) && stderr.contains(&format!("hint: {typed} (./.env"));
+            assert!(found, "{names}: {stderr}");
+        }
+    }
+}
+
+/// What is there without a value is to be filled in, not added.
+#[test]
+fn empty_lines_are_named_where_all_that_is_missing_has_one() {
+    let block = "providers zeev --env` prints the block";
+    for (target, file, hint) in [
+        (
+            "gluo",
+            "#\nGLUO_URL=\n\nGLUO_USERNAME=\nGLUO_ACCESS_KEY=''\n",
+            "hint: fill in lines 2, 4 and 5 of ./.env –",
+        ),
+        (
+            "gluo",
+            "GLUO_ACCESS_KEY=\nGLUO_URL=h\nGLUO_USERNAME=\n",
+            "hint: fill in lines 1 and 3 of ./.env –",
+        ),
+        (
+            "gluo",
+            "acceskey=\nusername=\nlink=\n",
+            "hint: fill in lines 1, 2 and 3 of ./.env –",
+        ),
+        (
+            "gluo@filial",
+            "GLUO_URL=h\nGLUO__FILIAL__USERNAME=\nGLUO__FILIAL__ACCESS_KEY=\n",
+            "hint: fill in lines 2 and 3 of ./.env –",
+        ),
+        (
+            "systemsway",
+            "SYSTEMSWAY_URL=h\nSYSTEMSWAY_USERNAME=a\nSYSTEMSWAY_PASSWORD=\n",
+            "hint: fill in line 3 of ./.env –",
+        ),
+        (
+            "zeev",
+            "ZEEV_URL=\nZEEV_API_TOKEN=\n",
+            "hint: fill in lines 1 and 2 of ./.env –",
+        ),
+        (
+            "zeev",
+            "ZEEV_URL=\nZEEV_USERNAME=\nZEEV_PASSWORD=\nZEEV_API_TOKEN=\n",
+            "hint: fill in lines 1, 2 and 3 of ./.env –",
+        ),
+        ("zeev", "ZEEV_URL=\n", block),
+        ("zeev", "ZEEV_URL=\nZEEV_USERNAME=\n", block),
+        ("zeev", "X=1\n", block),
+    ] {
+        let machine = Machine::new();
+        machine.write(".env", file);
+        let line = format!("login {target} --no-input");
+        machine.run(&line).fails(2, &["not set: "]).says(&[hint]);
+    }
+}
+
 #[test]
 fn a_setting_without_a_value_is_called_empty_where_it_stands() {
     let file = "GLUO_URL=h\nGLUO_USERNAME=\nGLUO_ACCESS_KEY=''\n";
@@ -1583,7 +1711,7 @@ fn a_setting_without_a_value_is_called_empty_where_it_stands() {
         (
             "gluo",
             "link=h\nusername=a\naccesskey=k\n",
-            "accesskey (./.env line 3) is not a setting; did you mean GLUO_ACCESS_KEY?",
+            "accesskey (./.env line 3) is not a setting; did you mean acceskey? It goes with link and username",
         ),
         (
             "zeev",

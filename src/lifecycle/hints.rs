@@ -58,7 +58,12 @@ pub(super) fn next_step(
         Cause::Locked => {
             tr!("trying again will not help; ask its administrator to unlock the account")
         }
-        Cause::Dns | Cause::Connect | Cause::NotHttp | Cause::Tls => {
+        Cause::Tls => tr!(
+            "is {url} right, or is it an http:// server? For a private address write {url}='{plain}'",
+            url,
+            plain = base.to_string().replacen("https:", "http:", 1)
+        ),
+        Cause::Dns | Cause::Connect | Cause::NotHttp => {
             tr!("is {url} right, and is the server up?", url)
         }
         Cause::Certificate => tr!("is the host in {url} the right one?", url),

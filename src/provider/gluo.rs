@@ -162,7 +162,7 @@ impl Provider for Gluo {
                 codes.push(code);
                 took = took.min(begun.elapsed());
                 if codes.len() < LOGINS_MAX {
-                    context.note(tr!("another login of this user may have used the challenge; asking for a new one"));
+                    context.note(tr!("refused; trying again"));
                     pause(context, codes.len(), started, took).await;
                     continue;
                 }

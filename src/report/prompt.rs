@@ -78,7 +78,8 @@ impl Report {
             if let Some(place) = choices.iter().position(is) {
                 return Ok(Some(place));
             }
-            self.misunderstood(tr!("type a number from 1 to {last}", last));
+            let right = tr!("type a number from 1 to {last}", last);
+            self.line(&folded(&self.words(&right)));
         }
     }
 
@@ -114,14 +115,9 @@ impl Report {
                 "" => return Ok(usual),
                 "y" | "yes" | "s" | "sim" => return Ok(true),
                 "n" | "no" | "não" | "nao" => return Ok(false),
-                _ => self.misunderstood(tr!("answer y or n")),
+                _ => self.line(&self.words(&tr!("answer y or n"))),
             }
         }
-    }
-
-    /// Says what an answer can be, before the question comes again; `-q` does not hide it.
-    fn misunderstood(&self, text: Text) {
-        self.line(&folded(&self.words(&text)));
     }
 
     async fn line_of(&self, question: Text, shown: bool) -> Result<Option<Secret>> {

@@ -99,8 +99,11 @@ impl Plan {
                     .await
                     .map_err(bad)?;
                 value = value::from_bytes(&printed)
-                    .and_then(|value| value::check(value.expose(), setting.field, self.target.spec))
-                    .and_then(|value| value::refuse_quotes(value.expose()).map(|()| value))
+                    .and_then(|value| {
+                        let text = value.expose();
+                        value::refuse_quotes(text, &setting.written).map_err(|(why, _)| why)?;
+                        value::check(text, setting.field, self.target.spec)
+                    })
                     .map_err(|why| bad(printed_what(&why)))?;
             }
             values.push((setting.field.name, value));

@@ -193,16 +193,12 @@ impl<'a> Resolution<'a> {
     fn check(&mut self) -> Result<()> {
         let plain = self.hits.iter_mut().filter(|hit| hit.form == Form::Plain);
         for hit in plain.filter(|hit| !self.unused.contains(hit.field.name)) {
+            if hit.field.credential() && hit.origin != Origin::Answer {
+                value::refuse_quotes(hit.text.expose(), &hit.written)
+                    .map_err(|(why, cure)| hit.bad(why).hint(cure))?;
+            }
             hit.text = value::check(hit.text.expose(), hit.field, hit.owner.spec)
                 .map_err(|why| hit.bad(why).hint(cure(hit)))?;
-            if hit.field.credential() && hit.origin != Origin::Answer {
-                value::refuse_quotes(hit.text.expose()).map_err(|why| {
-                    hit.bad(why).hint(tr!(
-                        "one pair of quotes is enough, and the environment's value needs none: write {variable}='…'",
-                        variable = hit.written
-                    ))
-                })?;
-            }
         }
         Ok(())
     }

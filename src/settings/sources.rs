@@ -15,9 +15,9 @@ use super::envfile::{self, EnvFile};
 use super::environment::Environment;
 use super::names::{self, Form};
 use super::setting::{Origin, Setting};
-use super::suggest::{Unknown, meant_own, no_setting};
+use super::suggest::{Unknown, meant_own, no_setting, seed_style};
 use super::value;
-use crate::declaration::{BaseUrl, COMMON, Field, Group, Target};
+use crate::declaration::{BaseUrl, COMMON, Field, Group, Spec, Target};
 use crate::error::{Result, error};
 use crate::files::{self, Bytes};
 use crate::i18n::{Text, tr};
@@ -90,7 +90,7 @@ impl Sources {
 
     fn read_variable(&mut self, variable: &str, env: &Environment) {
         let Some(name) = names::parse(variable) else {
-            return self.note_unknown(variable, Origin::Environment);
+            return self.note_unknown(variable, Origin::Environment, None);
         };
         let (text, fault) = match env.get(variable) {
             Ok(None) => {
@@ -365,16 +365,18 @@ impl Sources {
     }
 
     fn unknown_in(&mut self, file: EnvFile<'_>, bytes: &Bytes) {
-        for (name, line) in envfile::names(bytes) {
+        let names = envfile::names(bytes);
+        let style = seed_style(names.iter().map(|(name, _)| &**name));
+        for (name, line) in names {
             if names::parse(&name).is_none() {
-                self.note_unknown(&name, file.origin(line));
+                self.note_unknown(&name, file.origin(line), style);
             }
         }
     }
 
     /// Remembers a variable that is no setting and may have been meant to be one. What is no variable's name at all
     /// is none: where the `=` was forgotten, a value that holds one stands there.
-    fn note_unknown(&mut self, name: &str, origin: Origin) {
+    fn note_unknown(&mut self, name: &str, origin: Origin, style: Option<&'static Spec>) {
         let in_name = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
         if !name.bytes().all(in_name) {
             return;
@@ -391,7 +393,7 @@ impl Sources {
                 ));
             }
         }
-        self.unknown.extend(Unknown::new(name, origin));
+        self.unknown.extend(Unknown::new(name, origin, style));
     }
 }
 

@@ -1,10 +1,10 @@
 //! Suggests the system, the account or the variable that a name which is none was meant to be.
 
 use super::names::{self, Form, OWN, OWN_PREFIX};
-use super::setting::Origin;
+use super::setting::{Origin, Setting};
 use super::sources::Sources;
-use crate::declaration::{Field, Spec, Target};
-use crate::i18n::{Text, tr};
+use crate::declaration::{Field, Kind, Spec, Target};
+use crate::i18n::{Text, and, tr};
 use crate::provider;
 use crate::secret::names_secret;
 
@@ -112,16 +112,25 @@ pub fn variable_meant(option: &str, target: &Target) -> Option<String> {
     nearest(&option, fields).map(|field| target.variable(field))
 }
 
-/// The system and the variable that a misspelt name of the seed script's for a secret was meant to be.
-fn seed(name: &str) -> Option<(&'static Spec, String)> {
-    provider::specs().into_iter().find_map(|spec| {
-        let named = |field: &&Field| nearest(&plain(name), spec.seed_name(field)).is_some();
-        let field = spec
-            .all_fields()
-            .filter(|field| field.secret())
-            .find(named)?;
-        Some((spec, Target::new(spec, None).variable(field.name)))
+/// The system whose seed script's names a file has, or nearly: what it calls the URL or a secret is unmistakable.
+pub(super) fn seed_style<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<&'static Spec> {
+    names.find_map(|name| {
+        let plain = plain(name);
+        let tells = |spec: &Spec, field: &Field| match spec.seed_name(field) {
+            Some(seed) if field.secret() => nearest(&plain, [seed]).is_some(),
+            seed => field.kind == Kind::Url && seed == Some(&plain),
+        };
+        let mut specs = provider::specs().into_iter();
+        specs.find(|spec| spec.all_fields().any(|field| tells(spec, field)))
     })
+}
+
+/// The field that a name in such a file was meant to be, and its name there.
+fn seed(name: &str, spec: &'static Spec) -> Option<(&'static Field, &'static str)> {
+    let plain = plain(name);
+    let fields = spec.all_fields();
+    let mut seeds = fields.filter_map(|field| Some((field, spec.seed_name(field)?)));
+    seeds.find(|(field, seed)| nearest(&plain, [*seed, field.name]).is_some())
 }
 
 /// Whether a variable holds a secret of one of these systems, or a session of one, or was perhaps meant to.
@@ -161,24 +170,29 @@ pub(super) struct Unknown {
     spec: &'static Spec,
     /// What it was meant to be if it is about the default account.
     of_default: Option<String>,
+    /// The name that it was meant to be in a seed script's file.
+    seed: Option<&'static str>,
 }
 
 impl Unknown {
-    /// `None` where the name begins like no system's settings.
-    pub fn new(name: &str, origin: Origin) -> Option<Self> {
+    /// `None` where the name begins like no system's settings, and is none of those in a file of a seed script's `style`.
+    pub fn new(name: &str, origin: Origin, style: Option<&'static Spec>) -> Option<Self> {
         let variable = name.replace(['-', '.'], "_");
-        let seed = Some(name).filter(|_| origin.is_file()).and_then(seed);
         let known = |spec: &&Spec| names::after(spec.known_as, &variable).is_some();
         let known = || provider::specs().into_iter().find(known);
         let spec = names::system(&variable).or_else(known);
-        let spec = spec.or_else(|| Some(seed.as_ref()?.0))?;
-        let of_default = meant(&variable, &Target::new(spec, None)).or_else(|| Some(seed?.1));
+        let seed = style.and_then(|style| seed(name, style));
+        let spec = spec.or(style.filter(|_| seed.is_some()))?;
+        let default = Target::new(spec, None);
+        let of_seed = || Some(default.variable(seed?.0.name));
+        let of_default = meant(&variable, &default).or_else(of_seed);
         Some(Self {
             name: name.to_owned(),
             variable,
             origin,
             spec,
             of_default,
+            seed: seed.map(|(_, name)| name),
         })
     }
 
@@ -213,10 +227,23 @@ impl Sources {
 
     /// A variable that is no setting and was perhaps meant to be this one, which is missing.
     pub(super) fn near_miss(&self, target: &Target, field: &Field) -> Option<Text> {
+        let mut fields = target.spec.all_fields();
+        let has_seed = |field: &Field| target.spec.seed_name(field).is_some();
+        let is_variable = |hit: &Setting| names::parse(&hit.written).is_some();
+        let by_variable =
+            fields.any(|field| has_seed(field) && self.hits(target, field).any(is_variable));
         self.unknown.iter().find_map(|other| {
             let meant = other.meant(target)?;
             let this = names::parse(&meant)?.field.name == field.name;
-            this.then(|| other.text(&meant))
+            let seed = other.seed.filter(|_| this && !by_variable);
+            let Some(seed) = seed else {
+                return this.then(|| other.text(&meant));
+            };
+            let fields = target.spec.all_fields();
+            let names = fields.filter_map(|field| target.spec.seed_name(field));
+            let others = and(&names.filter(|name| *name != seed).collect::<Vec<_>>());
+            let hint = other.text(seed);
+            (other.name != seed).then(|| tr!("{hint} It goes with {others}", hint, others))
         })
     }
 
@@ -307,12 +334,15 @@ mod tests {
             let words: Vec<&str> = line.split_whitespace().collect();
             let (typed, target) = (words[0], target(words[1]));
             assert!(names::parse(typed).is_none(), "{line}");
-            let unknown = Unknown::new(typed, Origin::Environment).expect(line);
+            let unknown = Unknown::new(typed, Origin::Environment, None).expect(line);
             let meant = unknown.meant(&target);
             assert_eq!(meant.as_deref(), words.get(2).copied(), "{line}");
         }
         for text in ["GLUOX_URL", "GLUOURL", "XGLUO_URL", ""] {
-            assert!(Unknown::new(text, Origin::Environment).is_none(), "{text}");
+            assert!(
+                Unknown::new(text, Origin::Environment, None).is_none(),
+                "{text}"
+            );
         }
     }
 

@@ -133,9 +133,10 @@ pub enum Wrapping {
     Unseen,
 }
 
+const TYPOGRAPHIC: [char; 4] = ['“', '”', '‘', '’'];
+
 /// What stands around a value, and the value without it.
 pub fn wrapped(text: &str) -> Option<(Wrapping, &str)> {
-    const TYPOGRAPHIC: [char; 4] = ['“', '”', '‘', '’'];
     let seen = text.trim_matches(|c| unseen(c) || c == '\u{a0}');
     if seen.len() < text.len() {
         return Some((Wrapping::Unseen, seen));
@@ -149,9 +150,21 @@ pub fn wrapped(text: &str) -> Option<(Wrapping, &str)> {
 }
 
 /// Quotes around a value are those of a shell or of JSON; a file may have them, which nobody quotes.
-pub(super) fn refuse_quotes(text: &str) -> Result<(), Text> {
+///
+/// Errors: what is wrong, and the cure.
+pub(super) fn refuse_quotes(text: &str, variable: &str) -> Result<(), (Text, Text)> {
     match wrapped(text) {
-        Some((Wrapping::Quotes, _)) => Err(tr!("begins and ends with quotes")),
+        Some((Wrapping::Quotes, _)) if text.trim().starts_with(TYPOGRAPHIC) => Err((
+            tr!("begins and ends with typographic quotes (“ ”)"),
+            tr!("use straight single quotes: {variable}='…'", variable),
+        )),
+        Some((Wrapping::Quotes, _)) => Err((
+            tr!("begins and ends with quotes"),
+            tr!(
+                "one pair of quotes is enough, and the environment's value needs none: write {variable}='…'",
+                variable
+            ),
+        )),
         _ => Ok(()),
     }
 }

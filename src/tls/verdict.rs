@@ -23,9 +23,7 @@ pub fn explain(error: &(dyn std::error::Error + 'static), host: &str) -> Option<
             Tls,
             "{host} offers only ciphers that are no longer safe", host
         )),
-        rustls::Error::InvalidMessage(_) => {
-            error!(Tls, "{host} does not speak TLS", host; hint "is it an http:// server?")
-        }
+        rustls::Error::InvalidMessage(_) => error!(Tls, "{host} does not speak TLS", host),
         _ => error!(Tls, "the TLS handshake with {host} failed", host),
     })
 }

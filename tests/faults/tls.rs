@@ -70,9 +70,27 @@ fn another_protocol_behind_https() {
         || Door::Greeting(b"SSH-2.0-OpenSSH_9.6\r\n".to_vec()),
     ];
     for door in greetings {
-        certificate(7, door)
-            .says(&["does not speak TLS", "is it an http:// server?"])
-            .check();
+        certificate(7, door).says(&["does not speak TLS"]).check();
+    }
+}
+
+/// The setting to change is named, with its value.
+#[test]
+fn an_http_server_behind_https_has_a_setting_to_fix() {
+    let servers = crate::support::sandbox::Servers::start();
+    for (verb, code) in [("login", 5), ("token", 5), ("api", 5)] {
+        let url = servers.setting("ZEEV_URL");
+        let mut machine = crate::support::Machine::new();
+        machine.set("ZEEV_URL", &url.replacen("http:", "https:", 1));
+        machine
+            .set("ZEEV_USERNAME", "ana")
+            .secret("ZEEV_PASSWORD", "kEy8Rt5Yp3Wn6Vb1");
+        let path = if verb == "api" { " /x" } else { "" };
+        let hint =
+            format!("or is it an http:// server? For a private address write ZEEV_URL='{url}'\n");
+        machine
+            .run(&format!("{verb} zeev{path}"))
+            .fails(code, &[&hint]);
     }
 }
 

@@ -489,6 +489,7 @@ fn a_pasted_address_leads_to_the_url() {
         ),
         ("gluo", "U/crm/modules/Users/", "http://U/crm"),
         ("gluo", "https://U/?x=1", "http://U"),
+        ("gluo", "HTTPS://U/crm", "http://U/crm"),
         ("hellocloud", "http://U/#/Login", ""),
         ("hellocloud", "http://U/index.php?action=Login", "http://U"),
         ("systemsway", "http://U/swagger/index.html", "http://U"),

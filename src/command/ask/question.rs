@@ -68,8 +68,8 @@ impl Asking<'_> {
         let Some((error, mut better)) = self.look(settings).await? else {
             return Ok(Some(typed.clone()));
         };
-        let host = typed.expose().trim_start_matches("https://");
-        if matches!(error.cause.exit(), 5 | 6) && !host.contains("://") {
+        let url = settings.url.to_string();
+        if let (5 | 6, Some(host)) = (error.cause.exit(), url.strip_prefix("https://")) {
             let plain = self.target.spec.base_url(&["http://", host].concat())?;
             let settings = self.questions.settings_so_far(self.target, plain.clone());
             if better.is_none() && self.admits(&settings).await.is_ok() {

@@ -62,9 +62,10 @@ fn a_setting_in_another_form_is_named() {
 
 #[test]
 fn doubtful_values_are_refused() {
-    let single = r#"pa$word|pa$|"pa$word"|"pa$"|$|a"b|a"b"|a\b|"a\nb"|"a\qb"|"a\\b"|"ab\"|a b|#ab|'ab|"ab|"a"b"#;
-    let blanks = "a\tb|a\u{a0}|\u{a0}a|a\u{a0}b|a\u{a0}#b|a\u{2003}# b";
-    let double = "don't|'don't'|'a'b|'a'#b|'a' b|'a''b'|'a'\u{a0}# b";
+    let single =
+        r#"pa$word|pa$|"pa$word"|"pa$"|$|a"b|a"b"|a\b|"a\nb"|"a\qb"|"a\\b"|"ab\"|a b|#ab|"a"b"#;
+    let blanks = "a\tb|a\u{a0}|\u{a0}a|a\u{a0}b";
+    let double = "don't|'don't'|'a'b|'a' b|'a''b'";
     let neither = r#"'a'$b|${x}|'a${x}b'|"${x}"|'a\\b'|a\\b|'a\'|'a\' # b'|a\|don't\|don't pay $5|"don't \"x\"""#;
     for (values, hint) in [
         (
@@ -97,6 +98,52 @@ fn doubtful_values_are_refused() {
     }
 }
 
+/// What made a value unreadable is told where it can be, and the cure for that.
+#[test]
+fn a_slip_is_told_by_its_name() {
+    let single = "put it between single quotes, on one line: GLUO_ACCESS_KEY='…'";
+    let double = "put it between double quotes, on one line: GLUO_ACCESS_KEY=\"…\"";
+    let comment = "put the comment on a line of its own; if the # is part of the value, ";
+    let straight = "use straight single quotes: GLUO_ACCESS_KEY='…'";
+    for (values, why, hints) in [
+        (
+            "a # b|a #b|a #|a\t# b| # a|a b # c|a$b # c|a #b #c|a\u{a0}#b|a\u{2003}# b|\"a\"#b|\"a\" b # c",
+            " has a # after the value",
+            [comment, single],
+        ),
+        (
+            "'a'#b|'a'\u{a0}# b|don't # b|'it's # b",
+            " has a # after the value",
+            [comment, double],
+        ),
+        (
+            "'ab|\"ab|'a b # c|\"a$b|'|\"|'a\"",
+            ": its quote is not closed",
+            ["", single],
+        ),
+        (
+            "“a b”|‘a b’|“a$b”|”a # b”| “a b” ",
+            " begins and ends with typographic quotes (“ ”)",
+            ["", straight],
+        ),
+    ] {
+        for raw in values.split('|') {
+            let why = format!("line 1: GLUO_ACCESS_KEY{why}");
+            assert_eq!(
+                refuses(format!("GLUO_ACCESS_KEY={raw}"), &why),
+                hints.concat(),
+                "{raw}"
+            );
+        }
+    }
+    // A comment is one behind every other value, unless it touches the quote.
+    refuses("GLUO_URL='a'#b", "line 1: GLUO_URL has a # after the value");
+    refuses(
+        "GLUO_ACCESS_KEY=\"a$b\" # c",
+        "line 1: GLUO_ACCESS_KEY cannot be read as written",
+    );
+}
+
 #[test]
 fn a_comment_behind_a_value_is_cut_unless_the_value_is_a_secret() {
     for (raw, value) in [
@@ -108,7 +155,7 @@ fn a_comment_behind_a_value_is_cut_unless_the_value_is_a_secret() {
         ("ab # don't $x \\", "ab"),
     ] {
         accepts(format!("GLUO_URL={raw}"), &[&format!("GLUO_URL={value}")]);
-        let why = "line 1: GLUO_ACCESS_KEY cannot be read as written";
+        let why = "line 1: GLUO_ACCESS_KEY has a # after the value";
         refuses(format!("GLUO_ACCESS_KEY={raw}"), why);
     }
     refuses(

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::i18n::{Text, tr};
 use crate::secret::Secret;
-use crate::settings::names::Name;
+use crate::settings::{names::Name, value};
 
 /// Why a value is refused; neither text shows it.
 pub(super) struct Fault {
@@ -41,8 +41,35 @@ pub(super) fn parse(raw: &[u8], name: &str, setting: &Name) -> Result<Secret, Fa
         return Ok(Secret::new(written.value.to_owned()));
     }
     let variable = setting.target.variable(setting.field.name) + setting.form.suffix();
-    let hint = hint(raw.trim_matches(BLANKS), name, &variable);
-    fault(tr!("{name} cannot be read as written", name), hint)
+    let text = raw.trim_matches(BLANKS);
+    let hint = hint(text, name, &variable);
+    if let (false, Err((why, cure))) = (
+        text.starts_with(['\'', '"']),
+        value::refuse_quotes(text, name),
+    ) {
+        return fault(tr!("{name} {why}", name, why), cure);
+    }
+    // What follows the opening quote's other half; without quotes all that is written.
+    let rest = match text.strip_prefix(['\'', '"']) {
+        Some(inner) => inner.split_once(&text[..1]).map(|(_, rest)| rest),
+        None => Some(raw),
+    };
+    let has_comment = |rest: &str| {
+        let glued = rest.len() < text.len() && rest.starts_with('#');
+        let mut before = rest.rsplit('#').skip(1);
+        glued || setting.field.secret() && before.any(|it| it.ends_with(char::is_whitespace))
+    };
+    match rest {
+        None => fault(tr!("{name}: its quote is not closed", name), hint),
+        Some(rest) if written.quote.is_none() && has_comment(rest) => fault(
+            tr!("{name} has a # after the value", name),
+            tr!(
+                "put the comment on a line of its own; if the # is part of the value, {hint}",
+                hint
+            ),
+        ),
+        Some(_) => fault(tr!("{name} cannot be read as written", name), hint),
+    }
 }
 
 const BLANKS: [char; 2] = [' ', '\t'];

@@ -1,6 +1,8 @@
 //! What a login needs and nobody has set.
 
-use super::Resolution;
+use std::collections::BTreeSet;
+
+use super::{Origin, Resolution};
 use crate::declaration::{COMMON, Field, Need};
 use crate::error::{Error, error};
 use crate::i18n::{self, Text, tr};
@@ -87,8 +89,34 @@ impl Resolution<'_> {
             ),
             false => hint,
         };
-        let hint = better.or(error.hint.map(guided));
+        let lines = self.empty_lines(missing).filter(|_| fields.len() > 1);
+        let hint = better.or(lines.or(error.hint).map(guided));
         Error { hint, ..error }
+    }
+
+    /// The next step where all that is missing has its line in one file already.
+    fn empty_lines(&self, missing: &[Missing]) -> Option<Text> {
+        let line = |field: &&Field| match self.sources.empty(&self.target.variable(field.name))? {
+            Origin::File { path, line, .. } => Some((path, line)),
+            _ => None,
+        };
+        let lines = |way: &Vec<_>| way.iter().map(line).collect::<Option<Vec<_>>>();
+        let found: Option<Vec<_>> = missing
+            .iter()
+            .map(|ways| ways.iter().find_map(lines))
+            .collect();
+        let found = found?.into_iter().flatten();
+        let (paths, lines): (BTreeSet<&String>, BTreeSet<&usize>) = found.unzip();
+        let lines: Vec<_> = lines.into_iter().collect();
+        match (paths.first()?, &lines[..]) {
+            _ if paths.len() > 1 => None,
+            (path, [line]) => Some(tr!("fill in line {line} of {path}", line, path)),
+            (path, _) => Some(tr!(
+                "fill in lines {lines} of {path}",
+                lines = i18n::and(&lines),
+                path
+            )),
+        }
     }
 
     /// `A`, `A or B`, `(A and B) or C`.
