@@ -132,7 +132,7 @@ fn a_language_changes_sentences_and_nothing_else() {
         ),
         (
             "token gluo zeev",
-            "token recebe um alvo só",
+            "token aceita só um alvo",
             "`login` e `exec` aceitam vários",
         ),
         (

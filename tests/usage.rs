@@ -485,7 +485,28 @@ fn what_people_call_a_thing_leads_to_its_name() {
         ("gluo login", "write it as `crmauth login gluo`"),
         ("zev|orquestra", "did you mean `crmauth login zeev`?"),
         ("vtiger|gluo@", "did you mean `crmauth login gluo`?"),
-        ("login vtigercrm|login vtiger-crm", "did you mean `gluo`?"),
+        (
+            "login vtigercrm|login vtiger-crm|login glu|login GULO|login gluo-crm",
+            "did you mean `gluo`?",
+        ),
+        ("login borkre", "did you mean `broker`?"),
+        (
+            "login gluo_filial|login gluo/filial|login gluo:filial|login gluo.filial|login gluo-filial",
+            "did you mean `gluo@filial`?",
+        ),
+        (
+            "login broker/1|login broker__1|login broker-1",
+            "did you mean `broker@1`?",
+        ),
+        (
+            "login hello-cloud|login hello/cloud",
+            "did you mean `hellocloud`?",
+        ),
+        ("login xyz|login @filial", "the systems are gluo, "),
+        (
+            "login gluo@a__b|login gluo@a@b|login gluo@\u{e9}",
+            "an account's name consists of a-z, 0-9 and single _",
+        ),
         ("login suite-crm|login hello", "did you mean `hellocloud`?"),
         (
             "login gluo,zeev|login gluo;zeev",
@@ -579,6 +600,17 @@ fn what_people_call_a_thing_leads_to_its_name() {
     let outcome = machine.run("login GLUO_ACCESS_KEY=Qk7x gluo");
     outcome.fails(2, &["`gluo_access_key` is not a target"]);
     assert!(!outcome.stderr.contains("k7x"), "{}", outcome.stderr);
+    let outcome = machine.run(&format!("login {}", "x".repeat(500)));
+    outcome.fails(2, &["no system is called"]);
+    assert!(outcome.stderr.len() < 200, "{}", outcome.stderr);
+    for (typed, target) in [
+        ("gluocrm", "gluo"),
+        ("GluoCRM@a_1", "gluo@a_1"),
+        ("broker@0", "broker@0"),
+    ] {
+        let missing = format!("error: {target}: not set");
+        machine.run(&format!("login {typed}")).fails(2, &[&missing]);
+    }
 }
 
 #[test]

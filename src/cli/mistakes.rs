@@ -148,18 +148,11 @@ fn usage(error: &clap::Error, words: &Words<'_>) -> Error {
     }
     let name = context(error, ContextKind::InvalidSubcommand);
     if settings::target(&name).is_ok() {
-        let hint = match words.verb() {
-            Some(verb) => tr!(
-                "write it as `{line}`",
-                line = format!("crmauth {verb} {name}")
-            ),
-            None => tr!(
-                "`crmauth login {name}` logs in, `crmauth token {name}` prints the stored session or a new one",
-                name
-            ),
-        };
-        let what = tr!("{name} is a system; put a command before it", name);
-        return Error::new(Cause::Usage, what).hint(hint);
+        let line = format!("crmauth {} {name}", words.verb().unwrap_or("login"));
+        return error!(
+            Usage, "{name} is a system; put a command before it", name;
+            hint "write it as `{line}`", line
+        );
     }
     if let Some(option) = words.before_negative(&context(error, ContextKind::InvalidArg)) {
         return error!(Usage, "{option} cannot be negative", option; hint "leave the sign out");
@@ -167,48 +160,38 @@ fn usage(error: &clap::Error, words: &Words<'_>) -> Error {
     if let (Some(form), Some(verb)) = (form(error), words.verb()) {
         return missing_argument(&context(error, ContextKind::InvalidArg), &form, verb);
     }
-    let word = match error.kind() {
-        ErrorKind::InvalidSubcommand => verb_meant(&name),
-        ErrorKind::InvalidValue => value_meant(error),
-        _ => None,
-    };
-    let hint = match (word, words.verb()) {
-        (Some(word), _) => tr!("did you mean `{word}`?", word),
-        (None, verb) => option_meant(error, words).unwrap_or_else(|| match verb {
-            Some(verb) => tr!("`crmauth {verb} --help` shows the options", verb),
-            None => tr!("`crmauth --help` shows the options"),
-        }),
-    };
+    let hint = meant(error, words).unwrap_or_else(|| match words.verb() {
+        Some(verb) => tr!("`crmauth {verb} --help` shows the options", verb),
+        None => tr!("`crmauth --help` shows the options"),
+    });
     Error::new(Cause::Usage, sentence(error)).hint(hint)
 }
 
 /// The verb that an unknown one was meant to be; for a system's name, the login to it.
 fn verb_meant(name: &str) -> Option<String> {
-    let verbs = Verb::ALL.iter().map(|(verb, _)| (*verb).to_owned());
-    let word = nearest(
-        name,
-        verbs.chain(["--help", "--version"].map(str::to_owned)),
-    );
+    let verbs = Verb::ALL.iter().map(|(verb, _)| *verb);
+    let word = nearest(name, verbs.chain(["--help", "--version"])).map(str::to_owned);
     word.or_else(|| Some(format!("crmauth login {}", settings::target_meant(name)?)))
 }
 
-fn value_meant(error: &clap::Error) -> Option<String> {
-    let ContextValue::Strings(valid) = error.get(ContextKind::ValidValue)? else {
-        return None;
-    };
-    nearest(&context(error, ContextKind::InvalidValue), valid.clone())
-}
-
-/// What to do instead of an option, or a word, that the verb does not take there.
-fn option_meant(error: &clap::Error, words: &Words<'_>) -> Option<Text> {
+/// What to do instead of a word that the program, the option or the verb does not take there.
+fn meant(error: &clap::Error, words: &Words<'_>) -> Option<Text> {
+    let word = |word: String| tr!("did you mean `{word}`?", word);
     let argument = context(error, ContextKind::InvalidArg);
-    if error.kind() == ErrorKind::ArgumentConflict && argument.starts_with("--data ") {
-        return Some(tr!(
-            "-F NAME=VALUE can be repeated; or join the values with `&`"
-        ));
-    }
-    if error.kind() != ErrorKind::UnknownArgument {
-        return None;
+    match (error.kind(), error.get(ContextKind::ValidValue)) {
+        (ErrorKind::InvalidSubcommand, _) => {
+            return verb_meant(&context(error, ContextKind::InvalidSubcommand)).map(word);
+        }
+        (ErrorKind::InvalidValue, Some(ContextValue::Strings(valid))) => {
+            return nearest(&context(error, ContextKind::InvalidValue), valid.clone()).map(word);
+        }
+        (ErrorKind::ArgumentConflict, _) if argument.starts_with("--data ") => {
+            return Some(tr!(
+                "-F NAME=VALUE can be repeated; or join the values with `&`"
+            ));
+        }
+        (ErrorKind::UnknownArgument, _) => {}
+        _ => return None,
     }
     let verb = words.verb();
     if !argument.starts_with('-') {
@@ -229,8 +212,8 @@ fn option_meant(error: &clap::Error, words: &Words<'_>) -> Option<Text> {
     }
     let mut known: Vec<String> = verb.into_iter().flat_map(of).collect();
     known.extend(options(&program).chain(["gluo@filial".to_owned()]));
-    if let Some(word) = nearest(&argument, known) {
-        return Some(tr!("did you mean `{word}`?", word));
+    if let Some(near) = nearest(&argument, known) {
+        return Some(word(near));
     }
     if names_secret(&argument) {
         return Some(tr!(

@@ -45,17 +45,14 @@ fn plain(text: &str) -> String {
 
 /// Whether people call a thing so; a variable's form is written behind the one as behind the other.
 fn is_synonym(typed: &str, name: &str) -> bool {
-    ["", "file", "cmd"].into_iter().any(|form| {
-        let suffix = Some(form).filter(|form| !form.is_empty());
-        let name = suffix.map_or(Some(name), |form| {
-            name.strip_suffix(&["_", &form.to_uppercase()].concat())
-        });
-        let words = SYNONYMS.lines().filter_map(|line| line.split_once(": "));
-        let typed = typed.strip_suffix(form);
-        words
-            .filter(|(known, _)| Some(*known) == name)
-            .any(|(_, words)| typed.is_some_and(|typed| words.split(' ').any(|word| word == typed)))
-    })
+    let called = |typed: &str, name: &str| {
+        let mut words = SYNONYMS.lines().filter_map(|line| line.split_once(": "));
+        words.any(|(known, words)| known == name && words.split(' ').any(|word| word == typed))
+    };
+    let forms = [("", ""), ("file", "_FILE"), ("cmd", "_CMD")].into_iter();
+    let mut whole =
+        forms.filter_map(|(end, form)| Some((typed.strip_suffix(end)?, name.strip_suffix(form)?)));
+    whole.any(|(typed, name)| called(typed, name))
 }
 
 /// The variable whose last part was meant to be one of these words, or the option. In a name in letters of both cases
@@ -279,64 +276,41 @@ mod tests {
     fn what_is_nearly_a_setting_was_meant_to_be_it() {
         // What was typed, the target, and what was meant: nothing in others' variables and those that the formats make.
         let table = "\
-            GLUO_USERNAM gluo GLUO_USERNAME
-            GLUO_USER gluo GLUO_USERNAME
-            GLUO_EMAIL gluo GLUO_USERNAME
-            GLUO_BASE_URL gluo GLUO_URL
-            GLUO_ENDERECO gluo GLUO_URL
-            GLUO_API_KEY gluo GLUO_ACCESS_KEY
-            GLUO_SENHA gluo GLUO_ACCESS_KEY
-            GLUO_PASSWORD_FILE gluo GLUO_ACCESS_KEY_FILE
+            GLUO_USERNAM|GLUO_USER|GLUO_EMAIL|gluo_username gluo GLUO_USERNAME
+            GLUO_BASE_URL|GLUO_ENDERECO|GLUO-URL|VTIGER_URL|Gluo_Url|GLUO_ULR|GLUO__URL gluo GLUO_URL
+            GLUO_API_KEY|GLUO_SENHA|gluo.access_key|vtiger_accesskey gluo GLUO_ACCESS_KEY
+            GLUO_PASSWORD_FILE|GLUO_ACESS_KEY_FIEL gluo GLUO_ACCESS_KEY_FILE
             GLUO_CHAVE_CMD gluo GLUO_ACCESS_KEY_CMD
-            gluo.access_key gluo GLUO_ACCESS_KEY
-            GLUO-URL gluo GLUO_URL
-            VTIGER_URL gluo GLUO_URL
-            vtiger_accesskey gluo GLUO_ACCESS_KEY
             SUITECRM_CLIENT_ID hellocloud HELLOCLOUD_CLIENT_ID
             HELLOCLOUD_SEGREDO hellocloud HELLOCLOUD_CLIENT_SECRET
-            ZEEV_PWD zeev ZEEV_PASSWORD
+            ZEEV_PWD|ZEEV_PASS zeev ZEEV_PASSWORD
             ZEEV_CHAVE zeev ZEEV_API_TOKEN
-            GLUO_CERT gluo
-            gluo_username gluo GLUO_USERNAME
-            Gluo_Url gluo GLUO_URL
-            GLUO_ULR gluo GLUO_URL
+            GLUO_CERT|GLUO__A__USERNAM|GLUO_COLOR|GLUO_TOKEN|GLUO_TOKEN_EXPIRES_AT|GLUO_UID|GLUO_URL_OLD gluo
+            GLUO_|GLUO__|GLUO_ACCESS_KEYab gluo
             GLUO_ALOW_HTTP gluo GLUO_ALLOW_HTTP
-            GLUO_ACESS_KEY_FIEL gluo GLUO_ACCESS_KEY_FILE
-            GLUO__URL gluo GLUO_URL
             GLUO_TIMEOUT gluo --timeout
-            ZEEV_PASS zeev ZEEV_PASSWORD
-            GLUO__FILIAL__USRNAME gluo@filial GLUO__FILIAL__USERNAME
-            GLUO__FILIAL_USERNAME gluo@filial GLUO__FILIAL__USERNAME
-            GLUO_FILIAL__USERNAME gluo@filial GLUO__FILIAL__USERNAME
+            GLUO__FILIAL__USRNAME|GLUO__FILIAL_USERNAME|GLUO_FILIAL__USERNAME gluo@filial GLUO__FILIAL__USERNAME
             GLUO_FILIAL_USERNAME gluo@filial GLUO__FILIAL__USERNAME
             gluo__filial__url gluo@filial GLUO__FILIAL__URL
             GLUO_ULR gluo@filial GLUO_URL
             BROKER_PARTNER_TOKE broker@filial BROKER_PARTNER_TOKEN
             GLUO_TIMEOUT gluo@filial --timeout
-            GLUO_USERNAM gluo@filial
+            GLUO_USERNAM|GLUO__FILIAL__TOKEN gluo@filial
             GLUO_ULR zeev
-            GLUO__A__USERNAM gluo
             GLUO__A__USERNAM gluo@b
             GLUO__DA__USERNAM gluo@d
-            GLUO_COLOR gluo
-            GLUO_TOKEN gluo
-            GLUO_TOKEN_EXPIRES_AT gluo
-            GLUO__FILIAL__TOKEN gluo@filial
             BROKER_TOKEN broker
             HELLOCLOUD_TOKEN hellocloud
-            SYSTEMSWAY_TOKEN systemsway
-            GLUO_UID gluo
-            GLUO_URL_OLD gluo
-            GLUO_ gluo
-            GLUO__ gluo
-            GLUO_ACCESS_KEYab gluo";
+            SYSTEMSWAY_TOKEN systemsway";
         for line in table.lines() {
             let words: Vec<&str> = line.split_whitespace().collect();
-            let (typed, target) = (words[0], target(words[1]));
-            assert!(names::parse(typed).is_none(), "{line}");
-            let unknown = Unknown::new(typed, Origin::Environment, None).expect(line);
-            let meant = unknown.meant(&target);
-            assert_eq!(meant.as_deref(), words.get(2).copied(), "{line}");
+            let target = target(words[1]);
+            for typed in words[0].split('|') {
+                assert!(names::parse(typed).is_none(), "{typed}");
+                let unknown = Unknown::new(typed, Origin::Environment, None).expect(line);
+                let meant = unknown.meant(&target);
+                assert_eq!(meant.as_deref(), words.get(2).copied(), "{typed}");
+            }
         }
         for text in ["GLUOX_URL", "GLUOURL", "XGLUO_URL", ""] {
             assert!(
