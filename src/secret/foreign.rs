@@ -1,5 +1,7 @@
 //! Texts of others, made fit to be shown: on one line, without secrets, and without what a terminal or a CI runner obeys.
 
+use std::iter::successors;
+
 use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
 use icu_properties::{CodePointMapData, CodePointSetData};
 
@@ -10,6 +12,8 @@ use super::{Redactor, Secret};
 const LOOKED_AT: usize = 17 * 1024;
 const LINE: usize = 4 * 1024;
 const BEYOND: usize = 1024;
+/// So often a line is made safe at most: each time there is less to do.
+const ROUNDS: usize = 8;
 /// How many characters are shown.
 const SHOWN: usize = 300;
 
@@ -29,11 +33,17 @@ impl Foreign {
     pub fn clean(&self, redactor: &Redactor) -> String {
         let text = self.0.expose();
         let looked_at = &text[..text.floor_char_boundary(LOOKED_AT)];
-        let line = printable(&redactor.foreign(looked_at));
-        // On one line a secret with a space may stand whole that was wrapped before.
+        let safe = |text: &str| printable(&redactor.foreign(text));
+        let mut line = safe(looked_at);
         let end = line.floor_char_boundary(LINE);
         let cut = looked_at.len() < text.len() || end < line.len();
-        let mut line = redactor.foreign(&line[..end]);
+        line.truncate(end);
+        // On one line a secret with a space may stand whole that was wrapped before, and where escapes are undone to
+        // blank one, what a terminal obeys may come out.
+        let again = successors(Some(safe(&line)), |line| {
+            Some(safe(line)).filter(|again| again != line)
+        });
+        let mut line = again.take(ROUNDS).last().unwrap_or_default();
         if cut {
             line.truncate(line.floor_char_boundary(line.len().saturating_sub(BEYOND)));
         }
