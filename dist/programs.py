@@ -208,6 +208,8 @@ def build(target, crates):
     if target.os == "win32":
         command = ["cargo", "build"]
         folders.append(mingw())
+        # Else the program contains the time of its linking.
+        flags.append("-Clink-arg=-Wl,--no-insert-timestamp")
         environment["CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER"] = "x86_64-w64-mingw32-gcc"
     else:
         command = ["cargo", "zigbuild"]
