@@ -85,7 +85,7 @@ fn a_living_session_is_one_to_every_vtiger() {
             for machine in [&machine, &other] {
                 let checked = machine.run("status gluo --check");
                 assert!(
-                    checked.stdout.contains(" usable "),
+                    checked.stdout.contains(" alive "),
                     "{shown}: {}",
                     checked.stdout
                 );

@@ -255,13 +255,16 @@ impl Provider for Gluo {
     }
 
     fn explain(&self, answer: &Response) -> Option<Error> {
+        if crashed(answer) {
+            return Some(response::server_failed(&answer.host, answer.status));
+        }
         // A crash may also leave a 200 without a body (real server).
         let emptied = answer.status == 200
             && answer.body.trim_ascii().is_empty()
             && !answer.head_only
             && answer.path.ends_with(SPEC.endpoint);
-        if crashed(answer) || emptied {
-            return Some(response::server_failed(&answer.host, answer.status));
+        if emptied {
+            return answer.object().err();
         }
         let refused = answer
             .any_object()
