@@ -48,11 +48,13 @@ pub fn find(name: &OsStr, run: &Run<'_>) -> Result<PathBuf> {
         });
     }
     Err(match candidates.iter().find(|path| path.exists()) {
-        Some(file) if file.is_file() => cannot_start(name, ErrorKind::PermissionDenied.into())
-            .hint(tr!(
+        Some(file) if file.is_file() => Error {
+            hint: Some(tr!(
                 "`chmod +x {file}` makes it executable",
                 file = line(file)
             )),
+            ..cannot_start(name, ErrorKind::PermissionDenied.into())
+        },
         Some(_) => cannot_start(name, ErrorKind::IsADirectory.into()),
         None if here.is_file() => error!(
             CommandNotFound, "there is no command `{shown}`", shown;
@@ -99,7 +101,9 @@ pub fn cannot_start(name: &OsStr, error: io::Error) -> Error {
         ErrorKind::NotFound => refused.hint(tr!(
             "the program that loads it is missing: it was built for another system"
         )),
-        _ => refused.because(error),
+        _ => refused
+            .because(error)
+            .hint(tr!("give the path of a program that this machine can run")),
     }
 }
 

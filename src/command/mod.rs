@@ -284,16 +284,6 @@ impl Run<'_> {
         })
     }
 
-    /// Refuses `--json` for an answer that is no JSON.
-    pub fn refuse_json(&self, answer: &str) -> Result<()> {
-        match self.global.json {
-            true => {
-                Err(error!(Usage, "{answer} does not print JSON", answer; hint "leave --json out"))
-            }
-            false => Ok(()),
-        }
-    }
-
     pub fn lang(&self) -> Lang {
         self.report.lang()
     }

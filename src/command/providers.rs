@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Run, TargetName, target_help};
 use crate::declaration::{Alternatives, Default, Field, Kind, Need, Placement, Spec, Target};
-use crate::error::Result;
+use crate::error::{Result, error};
 use crate::i18n::{self, Lang, Text, tr};
 use crate::json;
 use crate::output::stdout::print_now;
@@ -33,8 +33,8 @@ pub fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         Some(target) => vec![target.clone()],
         None => specs.iter().map(|spec| Target::new(spec, None)).collect(),
     };
-    if args.env {
-        run.refuse_json("--env")?;
+    if args.env && run.global.json {
+        return Err(error!(Usage, "--env does not print JSON"; hint "leave --json out"));
     }
     let lang = run.lang();
     let text = if run.global.json {
