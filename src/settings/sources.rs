@@ -366,11 +366,13 @@ impl Sources {
 
     fn unknown_in(&mut self, file: EnvFile<'_>, bytes: &Bytes) {
         let names = envfile::names(bytes);
+        let is_unknown = |name: &str| names::parse(name).is_none();
+        if !names.iter().any(|(name, _)| is_unknown(name)) {
+            return;
+        }
         let style = seed_style(names.iter().map(|(name, _)| &**name));
-        for (name, line) in names {
-            if names::parse(&name).is_none() {
-                self.note_unknown(&name, file.origin(line), style);
-            }
+        for (name, line) in names.iter().filter(|(name, _)| is_unknown(name)) {
+            self.note_unknown(name, file.origin(*line), style);
         }
     }
 
