@@ -30,24 +30,31 @@ impl Dns {
     pub fn start(first: Zone, second: Zone) -> Self {
         let answered = Arc::new(Answered::default());
         if second.is_empty() {
-            serve("127.0.0.1:53", move |question| answer(first, question));
+            serve(
+                "127.0.0.1:53",
+                move |question| answer(first, question),
+                |_| {},
+            );
             return Self;
         }
         let told = Arc::clone(&answered);
-        serve("127.0.0.2:53", move |question| {
-            told.questions
-                .lock()
-                .expect("questions")
-                .insert(question.clone());
+        let tell = move |question: &Question| {
+            let mut questions = told.questions.lock().expect("questions");
+            questions.insert(question.clone());
             told.news.notify_all();
-            answer(second, question)
-        });
-        serve("127.0.0.1:53", move |question| {
+        };
+        serve(
+            "127.0.0.2:53",
+            move |question| answer(second, question),
+            tell,
+        );
+        let wait = move |question: &Question| {
             let questions = answered.questions.lock().expect("questions");
             let late = |questions: &mut HashSet<Question>| !questions.contains(question);
             let _ = answered.news.wait_timeout_while(questions, PATIENCE, late);
             answer(first, question)
-        });
+        };
+        serve("127.0.0.1:53", wait, |_| {});
         Self
     }
 }
@@ -96,25 +103,30 @@ fn answer(zone: Zone, (name, kind): &Question) -> Answer {
     answer
 }
 
-/// Answers at an address by UDP and by TCP.
-fn serve(at: &'static str, answer: impl Fn(&Question) -> Answer + Send + Sync + 'static) {
+/// Answers at an address by UDP and by TCP, and says so to `sent` once an answer by UDP has left.
+fn serve(
+    at: &'static str,
+    answer: impl Fn(&Question) -> Answer + Send + Sync + 'static,
+    sent: impl Fn(&Question) + Send + Sync + 'static,
+) {
     let (udp, tcp) = (
         UdpSocket::bind(at).expect("a port"),
         TcpListener::bind(at).expect("a port"),
     );
-    let (udp, answer) = (Arc::new(udp), Arc::new(answer));
+    let (udp, answer, sent) = (Arc::new(udp), Arc::new(answer), Arc::new(sent));
     let by_tcp = Arc::clone(&answer);
     std::thread::spawn(move || {
         let mut buffer = [0; 1500];
         while let Ok((size, client)) = udp.recv_from(&mut buffer) {
             let query = buffer[..size].to_vec();
-            let (udp, answer) = (Arc::clone(&udp), Arc::clone(&answer));
+            let (udp, answer, sent) = (Arc::clone(&udp), Arc::clone(&answer), Arc::clone(&sent));
             std::thread::spawn(move || {
                 let question = question(&query);
                 let answer = answer(&question);
                 if !answer.dropped {
                     let _ = udp.send_to(&message(&query, &answer, answer.tcp), client);
                 }
+                sent(&question);
             });
         }
     });
