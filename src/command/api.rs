@@ -195,10 +195,7 @@ fn verdict(answer: &Answer, account: &Account<'_>, typed: &Typed) -> Result<u8> 
             "that path does not take {method}; -X METHOD chooses another method",
             method = typed.method
         )),
-        Cause::Rejected if status != 404 => error,
-        Cause::NotFound | Cause::Rejected => {
-            error.hint(tr!("is PATH right? It is joined to the target's URL"))
-        }
+        Cause::NotFound => error.hint(tr!("is PATH right? It is joined to the target's URL")),
         Cause::Unavailable | Cause::RateLimited | Cause::ServerTimeout => {
             error.hint(tr!("try again later"))
         }
