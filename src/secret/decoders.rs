@@ -13,7 +13,7 @@ use super::foreign::unseen;
 type Decoder = fn(&str) -> Escape;
 type Escape = Option<(usize, Option<char>)>;
 
-/// All kinds of escapes: a new one is a function and its name here.
+/// The kinds of escapes: a new one is a function and its name here.
 const DECODERS: &[Decoder] = &[
     hex_bytes::<'%'>,
     json,
@@ -34,13 +34,10 @@ const DECODERS: &[Decoder] = &[
     accent,
     xml_name,
     hidden,
-    hex_bytes::<'='>,
-    marked::<'`'>,
-    marked::<'^'>,
 ];
 
-/// The last kinds are not undone together with others: a secret may well contain what looks like them.
-const ALONE: usize = 3;
+/// Kinds that are not undone together with others: a secret may well contain what looks like them.
+const ALONE: &[Decoder] = &[hex_bytes::<'='>, marked::<'`'>, marked::<'^'>];
 
 /// Layers that are undone in every order of the kinds, and layers of all kinds at once.
 const DEPTH: usize = 3;
@@ -61,11 +58,11 @@ pub(super) fn find_in_readings<T>(
     mut visit: impl FnMut(&str) -> Option<T>,
 ) -> Option<T> {
     let most = (READ_MAX / text.len().max(1)).clamp(1, READINGS_MAX);
-    let at_once = |text: &str| undo(text, &DECODERS[..DECODERS.len() - ALONE]);
-    let escaped = undo(text, DECODERS).is_some();
+    let at_once = |text: &str| undo(text, DECODERS);
     let undone: Vec<_> = successors(at_once(text), |text| at_once(text))
         .take(DEPTH_AT_ONCE)
         .collect();
+    let escaped = !undone.is_empty() || undo(text, ALONE).is_some();
     let mut readings = vec![(0, Zeroizing::new(text.to_owned()))];
     let mut at = 0;
     while let Some((depth, reading)) = readings.get(at) {
@@ -74,7 +71,8 @@ pub(super) fn find_in_readings<T>(
         }
         let depth = depth + 1;
         if escaped && depth <= DEPTH {
-            let alone = DECODERS.chunks(1).filter_map(|kind| undo(reading, kind));
+            let kinds = DECODERS.chunks(1).chain(ALONE.chunks(1));
+            let alone = kinds.filter_map(|kind| undo(reading, kind));
             for next in alone.chain(at_once(reading)).collect::<Vec<_>>() {
                 if readings.len() < most && readings.iter().all(|(_, known)| *known != next) {
                     readings.push((depth, next));
