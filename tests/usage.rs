@@ -313,6 +313,16 @@ fn a_mistake_is_one_sentence_and_one_hint() {
         ),
         ("login gluo -j -2", "-j cannot be negative", "sign"),
         (
+            "token gluo -q -5",
+            "unexpected argument '-5' found",
+            "--help",
+        ),
+        (
+            "token gluo --cached -1",
+            "unexpected argument '-1' found",
+            "--help",
+        ),
+        (
             "--timeout -0.5 status",
             "--timeout cannot be negative",
             "sign",

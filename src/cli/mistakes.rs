@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::ffi::OsString;
 use std::io::IsTerminal;
 
+use clap::Arg;
 use clap::ValueEnum;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
@@ -107,18 +108,22 @@ impl<'a> Words<'a> {
         ours.find(|word| Verb::named(word.as_ref()).is_some())
     }
 
-    /// The option before a number with a sign, which clap takes for an option too.
+    /// The option whose value is a number with a sign, which clap takes for an option too.
     fn before_negative(&self, unknown: &str) -> Option<&'a str> {
         let digits = unknown.strip_prefix('-')?;
-        digits.parse::<f64>().ok()?;
-        let at = self
-            .ours
-            .iter()
-            .position(|word| word.starts_with(unknown))?;
-        self.ours[..at]
-            .last()
-            .copied()
-            .filter(|word| word.starts_with('-'))
+        digits.chars().next().filter(char::is_ascii_digit)?;
+        let is_it = |word: &&str| word.starts_with(unknown);
+        let at = self.ours.iter().position(is_it)?;
+        let option = self.ours[..at].last().copied()?;
+        let program = Cli::program();
+        let verb = self.verb().and_then(|verb| program.find_subcommand(verb));
+        let mut arguments = [Some(&program), verb]
+            .into_iter()
+            .flatten()
+            .flat_map(clap::Command::get_arguments);
+        let takes_it =
+            |arg: &Arg| arg.get_action().takes_values() && names(arg).any(|name| name == option);
+        arguments.any(takes_it).then_some(option)
     }
 
     /// An option's value: `--format sh`, `--format=sh`, `-f sh`, `-fsh`, and after flags, `-qf sh`.
@@ -226,13 +231,15 @@ fn meant(error: &clap::Error, words: &Words<'_>) -> Option<Text> {
     Some(tr!("set {variable} in the environment or .env", variable))
 }
 
-/// An option's names as they are typed.
 fn options(command: &clap::Command) -> impl Iterator<Item = String> {
-    command.get_arguments().flat_map(|arg| {
-        let long = arg.get_long().map(|name| format!("--{name}"));
-        long.into_iter()
-            .chain(arg.get_short().map(|name| format!("-{name}")))
-    })
+    command.get_arguments().flat_map(names)
+}
+
+/// An option's names as they are typed.
+fn names(arg: &Arg) -> impl Iterator<Item = String> + use<> {
+    let long = arg.get_long().map(|name| format!("--{name}"));
+    let short = arg.get_short().map(|name| format!("-{name}"));
+    long.into_iter().chain(short)
 }
 
 /// The usage line of a verb that lacks an argument.
