@@ -80,7 +80,8 @@ fn missing_interpreter(script: &Path) -> Option<String> {
         .trim_start_matches([' ', '\t'])
         .split([' ', '\t', '\n'])
         .next()?;
-    (!Path::new(program).exists()).then(|| program.trim_end().to_owned())
+    let named = program.trim_end();
+    (!named.is_empty() && !Path::new(program).exists()).then(|| named.to_owned())
 }
 
 /// A temporary folder for a command that is about to be started.
