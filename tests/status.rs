@@ -615,7 +615,7 @@ fn check_asks_each_server() {
         assert_eq!(seen, demo::of(system).asked, "{people}");
     }
     assert!(
-        people.contains("cannot tell whether a session is active"),
+        people.contains("cannot tell whether a session is alive"),
         "{people}"
     );
     // By our clock they are as good as new, the servers know better.

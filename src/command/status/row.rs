@@ -247,7 +247,7 @@ impl<'a> Row<'a> {
         let name = self.target.spec.product;
         match self.checked? {
             Life::Unknown => Some(tr!(
-                "{name} cannot tell whether a session is active; only its time was looked at",
+                "{name} cannot tell whether a session is alive; only its expiry was checked",
                 name
             )),
             Life::Busy => Some(tr!(
