@@ -147,7 +147,7 @@ async fn seek(
         Err(error) if error.cause == Cause::NotFound && error.hint.is_none() => Some(error),
         found => return found.map_err(|error| (error, None)),
     };
-    // Whoever copies a URL from a browser has a page's path, too.
+    // A URL that was copied from a browser has a page's path, too.
     let above = std::iter::successors(Some(url.to_string()), |url| {
         url.rsplit_once('/').map(|(above, _)| above.to_owned())
     });

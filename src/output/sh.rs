@@ -4,11 +4,14 @@ use super::buffer::Buffer;
 use super::vars::Variable;
 use crate::i18n::Text;
 
+/// A single quote inside single quotes.
+const QUOTE: &str = r"'\''";
+
 pub(super) fn line(out: &mut Buffer, variable: &Variable<'_>) -> Result<(), Text> {
     out.push("export ");
     out.push(&variable.name);
     out.push("='");
-    out.escaped(&variable.value, |c| (c == '\'').then_some(r"'\''"));
+    out.escaped(&variable.value, |c| (c == '\'').then_some(QUOTE));
     out.push("'\n");
     Ok(())
 }
@@ -18,6 +21,6 @@ pub fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "%+,-./:=@_^".contains(c);
     match !word.is_empty() && word.chars().all(plain) {
         true => word.to_owned(),
-        false => ["'", &word.replace('\'', r"'\''"), "'"].concat(),
+        false => ["'", &word.replace('\'', QUOTE), "'"].concat(),
     }
 }

@@ -68,8 +68,8 @@ impl Environment {
     }
 
     /// Every variable but those that contain a session, a secret of crmauth itself, or what is or was meant to be a secret
-    /// of a system that is in use, or whose name is no common word: those of `BROKER_` may be another program's. Where a shared
-    /// store's place contains its password, the place stays: a crmauth without it would log in beside those who share.
+    /// of a system. Those of `BROKER_` may be another program's unless that system is in use. Where a shared store's place
+    /// contains its password, the place stays: a crmauth without it would log in beside those who share.
     pub fn public_vars(
         &self,
         in_use: impl Fn(&Spec) -> bool,

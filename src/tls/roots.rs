@@ -366,7 +366,8 @@ async fn certificates(path: Option<&Path>) -> Vec<CertificateDer<'static>> {
 }
 
 /// Reads a plain bundle, with 64 digits a line. The usual reader would do, but its base64 takes the same time for every
-/// digit, as secrets need and certificates don't: an https login takes 13.2 million instructions with it, and 7.4 million with this.
+/// digit, as secrets need and certificates don't: an https login takes 13.2 million instructions with it, and 7.4 million
+/// with this.
 fn parse(text: &str) -> Option<Vec<CertificateDer<'static>>> {
     let mut found = Vec::new();
     let mut rest = text;

@@ -120,8 +120,8 @@ pub(super) fn no_rules(host: &str) -> Error {
     )
 }
 
-/// The failure of a request that the API itself refused (400: recording; the others: JSON:API, assumed). What looks like a session without a user may be
-/// about a record of the module Users.
+/// The failure of a request that the API itself refused (400: recording; the others: JSON:API, assumed). What looks like a
+/// session without a user may be about a record of the module Users.
 fn refused(answer: &Response, detail: &str) -> Error {
     let host = &answer.host;
     let gone = detail.strip_prefix(USER_GONE.0);
