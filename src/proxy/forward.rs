@@ -137,32 +137,14 @@ impl<'a> Passing<'_, 'a> {
                 self.takes = account.provider.takes_session(asked, self.body.kept());
                 if self.takes {
                     query = query.map(|query| without(&query, name));
-                    self.body_without(name);
+                    let kind = self.headers.get(CONTENT_TYPE);
+                    let kind = kind.and_then(|kind| kind.to_str().ok());
+                    self.body.drop_field(kind.unwrap_or_default(), name);
                 }
             }
         }
         if let Some(query) = query.filter(|query| !query.is_empty()) {
             self.target.extend(["?", &query]);
-        }
-    }
-
-    /// Takes the session of the client's own out of a form: PHP would prefer it to ours in the query.
-    fn body_without(&mut self, name: &str) {
-        let Sent::Kept(body) = &mut self.body else {
-            return;
-        };
-        let kind = self.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-        let kind = kind.unwrap_or_default().to_ascii_lowercase();
-        let Ok(form) = std::str::from_utf8(body) else {
-            return;
-        };
-        if kind.starts_with(b"application/x-www-form-urlencoded") {
-            *body = without(form, name).into();
-        } else if kind.starts_with(b"multipart/form-data") {
-            // Under another name nobody asks for it.
-            *body = form
-                .replace(&format!("name=\"{name}\""), "name=\"_\"")
-                .into();
         }
     }
 
@@ -270,7 +252,7 @@ impl<'a> Passing<'_, 'a> {
     }
 }
 
-fn without(query: &str, name: &str) -> String {
+pub(super) fn without(query: &str, name: &str) -> String {
     let is_other = |pair: &&str| {
         let decoded = form_urlencoded::parse(pair.as_bytes()).next();
         decoded.is_none_or(|(found, _)| found.trim_start() != name)

@@ -161,6 +161,9 @@ fn a_session_of_the_clients_own_in_a_form_gives_way() {
     let part = |name: &str| {
         format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\nown\r\n")
     };
+    // What looks like it in a value, in a file's name or beside another boundary is no field.
+    let kept = "--b\r\nX: y\r\nContent-Disposition: form-data; name=\"f\"; filename=\"sessionName\"\r\n\r\nção: \
+        --c\r\nContent-Disposition: form-data; name=\"sessionName\"\r\n\r\n--b\r\n--c--\r\n--b--\r\n";
     let form = "application/x-www-form-urlencoded";
     let rows = [
         (form, "sessionName=own&a=%C3%A7+b&c", "a=%C3%A7+b&c"),
@@ -180,6 +183,11 @@ fn a_session_of_the_clients_own_in_a_form_gives_way() {
             "multipart/form-data; boundary=b",
             &[part("a"), part("sessionName"), part("sessionName")].concat(),
             &[part("a"), part("_"), part("_")].concat(),
+        ),
+        (
+            "Multipart/Form-Data; Boundary=\"b\"; charset=utf-8",
+            &[&part("sessionName"), kept].concat(),
+            &[&part("_"), kept].concat(),
         ),
     ];
     let (server, machine, before) = logged_in("gluo", rows.map(|_| ok("{}")));
