@@ -513,6 +513,15 @@ fn who(terminal: &mut Terminal, user: &str, password: &str) {
 }
 
 /// A terminal wide enough for the longest question.
+/// A machine of which only Zeev's password is asked.
+fn lacking_the_password(server: &Server) -> Machine {
+    let mut machine = bare();
+    machine
+        .set("ZEEV_URL", &server.url())
+        .set("ZEEV_USERNAME", "ana");
+    machine
+}
+
 fn ask_of_zeev(machine: &Machine) -> Terminal {
     Terminal::start(machine.command(&["login", "zeev"]), 400)
 }
@@ -699,10 +708,7 @@ fn quotes_and_invisible_characters_are_not_taken_for_part_of_a_credential_unaske
         (format!("'{KEY}"), &[], "", format!("'{KEY}")),
     ] {
         let server = Server::start(vec![canned::zeev(TOKEN)]);
-        let mut machine = bare();
-        machine
-            .set("ZEEV_URL", &server.url())
-            .set("ZEEV_USERNAME", "ana");
+        let machine = lacking_the_password(&server);
         let mut terminal = ask_of_zeev(&machine);
         terminal
             .sees("(not shown): ")
@@ -742,10 +748,7 @@ fn a_secret_that_is_not_shown_can_be_corrected_and_may_be_long() {
         (long.clone(), &long),
     ] {
         let server = Server::start(vec![canned::zeev(TOKEN)]);
-        let mut machine = bare();
-        machine
-            .set("ZEEV_URL", &server.url())
-            .set("ZEEV_USERNAME", "ana");
+        let machine = lacking_the_password(&server);
         let mut terminal = ask_of_zeev(&machine);
         terminal.sees("(not shown): ").hides();
         terminal.types(&format!("{typed}\r"));
