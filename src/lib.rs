@@ -71,7 +71,9 @@ pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
         answered: Cell::default(),
         color: colored(cli.global.color, environment, output::stdout::is_terminal()),
     };
-    match block_on(&report, perform(&cli.verb, &run)) {
+    // It is large, and would be copied each time that it is handed on.
+    let work = Box::pin(perform(&cli.verb, &run));
+    match block_on(&report, work) {
         Ok(0) => 0,
         Ok(code) => {
             print_on_failure(&cli.verb, &run, Duration::MAX);
