@@ -15,30 +15,17 @@ pub mod style {
     pub const GREY: &str = "\x1b[90m";
 }
 
-/// How many columns a terminal has; `None` for what is no terminal, or does not tell.
+/// How many columns and rows a terminal has; `None` for what is no terminal, or does not tell.
 #[cfg(unix)]
-pub fn columns(stream: impl std::os::fd::AsFd) -> Option<usize> {
-    let size = rustix::termios::tcgetwinsize(stream).ok()?;
-    (size.ws_col > 0).then(|| usize::from(size.ws_col))
+pub fn size(stream: impl std::os::fd::AsFd) -> [Option<usize>; 2] {
+    let size = rustix::termios::tcgetwinsize(stream);
+    let counts = size.map_or([0, 0], |size| [size.ws_col, size.ws_row]);
+    counts.map(|count| (count > 0).then(|| count.into()))
 }
 
-/// How many rows a terminal has; `None` as with [`columns`].
-#[cfg(unix)]
-pub fn rows(stream: impl std::os::fd::AsFd) -> Option<usize> {
-    let size = rustix::termios::tcgetwinsize(stream).ok()?;
-    (size.ws_row > 0).then(|| usize::from(size.ws_row))
-}
-
-/// How many columns a terminal has: nobody tells.
 #[cfg(not(unix))]
-pub fn columns<T>(_stream: T) -> Option<usize> {
-    None
-}
-
-/// How many rows a terminal has: nobody tells.
-#[cfg(not(unix))]
-pub fn rows<T>(_stream: T) -> Option<usize> {
-    None
+pub fn size<T>(_: T) -> [Option<usize>; 2] {
+    [None, None]
 }
 
 /// How many columns a text takes: none for an accent of its own, two for a wide letter.
@@ -99,36 +86,19 @@ mod tests {
 
     #[test]
     fn columns_are_what_a_reader_sees() {
-        for (text, columns) in [
-            ("", 0),
-            ("ação", 4),
-            ("ac\u{327}a\u{303}o", 4),
-            ("株式", 4),
-            ("e\u{301}", 1),
-        ] {
-            assert_eq!(width(text), columns, "{text}");
-        }
-        for (text, columns, clipped) in [
-            ("abc", 3, "abc"),
-            ("abcd", 3, "ab…"),
-            ("株式会社", 4, "株…"),
-            ("ab", 1, "…"),
-            ("ab", 0, ""),
-        ] {
-            assert_eq!(clip(text, columns), clipped, "{text}");
-        }
+        let texts = ["", "ação", "ac\u{327}a\u{303}o", "株式", "e\u{301}"];
+        assert_eq!(texts.map(width), [0, 4, 4, 4, 1]);
+        assert_eq!(["abc", "abcd"].map(|text| clip(text, 3)), ["abc", "ab…"]);
+        assert_eq!(clip("株式会社", 4), "株…");
+        assert_eq!([0, 1].map(|columns| clip("ab", columns)), ["", "…"]);
     }
 
     #[test]
     fn lines_break_between_words_and_in_long_ones() {
-        for (text, columns, lines) in [
-            ("", 5, &[""][..]),
-            ("ab cd ef", 5, &["ab cd", "ef"]),
-            ("ab abcdefg h", 5, &["ab", "abcde", "fg h"]),
-            ("株式会社", 3, &["株", "式", "会", "社"]),
-            ("ab", 0, &["a", "b"]),
-        ] {
-            assert_eq!(wrap(text, columns), lines, "{text}");
-        }
+        assert_eq!(wrap("", 5), [""]);
+        assert_eq!(wrap("ab cd ef", 5), ["ab cd", "ef"]);
+        assert_eq!(wrap("ab abcdefg h", 5), ["ab", "abcde", "fg h"]);
+        assert_eq!(wrap("株式会社", 3), ["株", "式", "会", "社"]);
+        assert_eq!(wrap("ab", 0), ["a", "b"]);
     }
 }

@@ -6,9 +6,11 @@ use std::time::Duration;
 use super::{Refused, Run, TargetName, child, seconds_or_none, target_help, targets};
 use crate::declaration::Target;
 use crate::error::{Error, Result, error, why};
+use crate::files::random;
 use crate::i18n::tr;
 use crate::lifecycle::{Account, Services};
-use crate::proxy::{Gateway, Listener, Options, Place, make_key};
+use crate::proxy::{Gateway, Listener, Options, Place};
+use crate::secret::{Secret, hex};
 use crate::settings::{GATEWAY, Sources};
 use crate::signals;
 
@@ -64,8 +66,8 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let stop = signals::either();
     let bound = Listener::bind(&args.listen).await;
     let listener = bound.map_err(|error| cannot_listen(args, &error))?;
-    let made = || make_key().ok_or_else(|| error!(Other, "the system provides no random bytes"));
-    let key = (!args.no_key).then(made).transpose()?;
+    let key = (!args.no_key).then(random).transpose()?;
+    let key = key.map(|bytes| Secret::new(hex(&bytes)));
     let origin = format!("http://{}", listener.host());
     let prefix = key.iter().map(|key| ["/", key.expose()].concat());
     let prefix = prefix.collect::<String>();

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
+use crate::error::error;
 use crate::i18n::{Text, tr};
 use crate::threads::apart;
 
@@ -43,6 +44,14 @@ pub fn room() -> io::Result<()> {
         spare.collect::<Result<Vec<_>, _>>()?;
     }
     Ok(())
+}
+
+/// Bytes that nobody can guess.
+pub fn random() -> crate::error::Result<[u8; 16]> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)
+        .map_err(|_| error!(Other, "the system provides no random bytes"))?;
+    Ok(bytes)
 }
 
 /// What is wrong with a file that does not exist.

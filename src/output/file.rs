@@ -10,11 +10,6 @@ use crate::i18n::{Text, tr};
 use crate::secret::foreign::printable;
 use crate::signals::heed_signals;
 
-/// Puts these bytes into a file, as [`Replacement`] does; returns warnings.
-pub async fn replace(path: &Path, bytes: &[u8]) -> Result<Vec<Text>> {
-    Replacement::open(path.to_owned()).await?.write(bytes)
-}
-
 /// A file that is to be replaced, and the draft that will replace it.
 pub struct Replacement {
     path: PathBuf,
@@ -34,19 +29,18 @@ impl Replacement {
             _ => PathBuf::from("."),
         };
         let draft = Draft::create(&folder).map_err(|error| {
-            let kind = error.kind();
-            failed(&path, &tr!("cannot be written"), error).hint(match kind {
+            let hint = match error.kind() {
                 ErrorKind::NotFound => tr!("create its folder first"),
                 ErrorKind::StorageFull | ErrorKind::QuotaExceeded => tr!("free some space there"),
                 _ => tr!("choose a path in a folder that you can write to"),
-            })
+            };
+            failed(&path, tr!("cannot be written"), error).hint(hint)
         })?;
         #[cfg(unix)]
-        if let (Some(old), Ok(folder), Ok(ours)) =
-            (old, std::fs::metadata(&folder), draft.metadata())
-            && let Some((what, hint)) = fixed(&path, &old, &folder, &ours)
+        if let Some(old) = old
+            && let Some((what, hint)) = fixed(&path, &old, &folder, &draft)
         {
-            return Err(error!(Storage, "{path} {what}", path = shown(&path), what).hint(hint));
+            return Err(refused(&path, what).hint(hint));
         }
         Ok(Self {
             path,
@@ -57,38 +51,33 @@ impl Replacement {
 
     pub fn add(&mut self, bytes: &[u8]) -> Result<()> {
         let added = self.draft.add(bytes);
-        added.map_err(|error| failed(&self.path, &tr!("cannot be written"), error))
+        added.map_err(|error| failed(&self.path, tr!("cannot be written"), error))
     }
 
     /// Returns warnings, each a sentence without a full stop.
     pub fn write(mut self, bytes: &[u8]) -> Result<Vec<Text>> {
         let path = self.path;
-        self.draft
-            .fill(bytes)
-            .map_err(|error| failed(&path, &tr!("cannot be written"), error))?;
+        let filled = self.draft.fill(bytes);
+        filled.map_err(|error| failed(&path, tr!("cannot be written"), error))?;
         // Somebody may have put something else there since.
         let old = existing(&path)?;
-        let unsure = self
-            .draft
-            .replace(&path)
-            .map_err(|error| failed(&path, &tr!("cannot be replaced"), error))?;
+        let unsure = self.draft.replace(&path);
+        let unsure = unsure.map_err(|error| failed(&path, tr!("cannot be replaced"), error))?;
+        let (path, folder) = (shown(&path), shown(&self.folder));
         let mut warnings = Vec::new();
         if old.is_some_and(|old| open_to_others(&old)) {
-            warnings.push(tr!(
-                "{path} was readable by others; it is 0600 now",
-                path = shown(&path)
-            ));
+            warnings.push(tr!("{path} was readable by others; it is 0600 now", path));
         }
         if std::fs::metadata(&self.folder).is_ok_and(|folder| writable_by_others(&folder)) {
             warnings.push(tr!(
                 "{path}: the directory is writable by others, who can replace the file",
-                path = shown(&self.folder)
+                path = folder
             ));
         }
         if let Some(error) = unsure {
             warnings.push(tr!(
                 "{path} is written, but may be lost in a power failure ({why})",
-                path = shown(&path),
+                path,
                 why = why(&error)
             ));
         }
@@ -98,37 +87,34 @@ impl Replacement {
 
 /// The regular file at this path, if there is one; anything else is refused.
 fn existing(path: &Path) -> Result<Option<Metadata>> {
-    let refuse = |what: Text, hint: Text| {
-        Err(error!(Storage, "{path} {what}", path = shown(path), what).hint(hint))
-    };
     if path.as_os_str().is_empty() {
         return Err(error!(Usage, "the path of the output file is empty"));
     }
+    let folder = || refused(path, tr!("is a directory")).hint(tr!("name a file in it"));
     if path.file_name().is_none() || path.as_os_str().as_encoded_bytes().ends_with(b"/") {
-        return refuse(tr!("is a directory"), tr!("name a file in it"));
+        return Err(folder());
     }
-    match std::fs::symlink_metadata(path) {
-        Ok(found) if found.is_file() => Ok(Some(found)),
-        Ok(found) if found.is_symlink() => refuse(
-            tr!("is a symbolic link"),
-            tr!("name the file itself, or remove the link; for stdout leave -o out"),
-        ),
-        Ok(found) if found.is_dir() => refuse(tr!("is a directory"), tr!("name a file in it")),
-        Ok(_) => refuse(
-            tr!("is not a regular file but a pipe, a device or a socket"),
-            tr!("leave -o out and redirect stdout there with >"),
-        ),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => {
-            Err(failed(path, &tr!("cannot be examined"), error)
-                .hint(tr!("check the path given to -o")))
+    Err(match std::fs::symlink_metadata(path) {
+        Ok(found) if found.is_file() => return Ok(Some(found)),
+        Ok(found) if found.is_symlink() => refused(path, tr!("is a symbolic link")).hint(tr!(
+            "name the file itself, or remove the link; for stdout leave -o out"
+        )),
+        Ok(found) if found.is_dir() => folder(),
+        Ok(_) => {
+            let what = tr!("is not a regular file but a pipe, a device or a socket");
+            let hint = tr!("leave -o out and redirect stdout there with >");
+            refused(path, what).hint(hint)
         }
-    }
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            failed(path, tr!("cannot be examined"), error).hint(tr!("check the path given to -o"))
+        }
+    })
 }
 
 /// Why no file of ours can take the old one's place, and the next step. The rename would fail too, but after the login.
 #[cfg(unix)]
-fn fixed(path: &Path, old: &Metadata, folder: &Metadata, ours: &Metadata) -> Option<(Text, Text)> {
+fn fixed(path: &Path, old: &Metadata, folder: &Path, draft: &Draft) -> Option<(Text, Text)> {
     use std::os::unix::fs::MetadataExt;
     if is_mount(path) {
         return Some((
@@ -136,7 +122,8 @@ fn fixed(path: &Path, old: &Metadata, folder: &Metadata, ours: &Metadata) -> Opt
             tr!("mount its folder instead, or redirect stdout there with >"),
         ));
     }
-    held_by_others(mode(folder), old.uid(), folder.uid(), ours.uid()).then(|| {
+    let (folder, ours) = (std::fs::metadata(folder).ok()?, draft.metadata().ok()?);
+    held_by_others(mode(&folder), old.uid(), folder.uid(), ours.uid()).then(|| {
         (
             tr!("belongs to somebody else, in a directory where only they may replace it"),
             tr!("choose another path"),
@@ -151,44 +138,40 @@ fn held_by_others(folder_mode: u32, old: u32, folder: u32, ours: u32) -> bool {
 }
 
 /// A file that `docker run -v FILE:FILE` put there, for example.
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 fn is_mount(path: &Path) -> bool {
-    use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
-    statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty())
-        .is_ok_and(|found| found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
-}
-
-#[cfg(all(unix, not(target_os = "linux")))]
-fn is_mount(_: &Path) -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+        statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty())
+            .is_ok_and(|found| found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+    }
+    #[cfg(not(target_os = "linux"))]
     false
 }
 
-fn failed(path: &Path, what: &Text, error: io::Error) -> Error {
-    error!(Storage, "{path} {what}", path = shown(path), what).because(error)
+fn failed(path: &Path, what: Text, error: io::Error) -> Error {
+    refused(path, what).because(error)
+}
+
+fn refused(path: &Path, what: Text) -> Error {
+    error!(Storage, "{path} {what}", path = shown(path), what)
 }
 
 fn shown(path: &Path) -> String {
     printable(&path.display().to_string())
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
-    use super::*;
+    use super::held_by_others;
 
-    #[cfg(unix)]
     #[test]
     fn in_a_sticky_folder_the_owners_decide() {
         assert!(held_by_others(0o1777, 7, 0, 8));
-        for (mode, old, folder, ours) in [
-            (0o777, 7, 0, 8),
-            (0o1777, 8, 0, 8),
-            (0o1777, 7, 8, 8),
-            (0o1777, 7, 7, 0),
-        ] {
-            assert!(
-                !held_by_others(mode, old, folder, ours),
-                "{mode:o} {old} {folder} {ours}"
-            );
+        assert!(!held_by_others(0o777, 7, 0, 8));
+        for [old, folder, ours] in [[8, 0, 8], [7, 8, 8], [7, 7, 0]] {
+            assert!(!held_by_others(0o1777, old, folder, ours));
         }
     }
 }

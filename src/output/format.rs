@@ -1,10 +1,6 @@
 //! The formats: what they are called, what they promise, and which function writes each.
 
-use super::vars::{check_name, lines};
-use super::{
-    Outcome, Rendered, Shape, azure, curl, env, fish, github, gitlab, header, json, plain,
-    powershell, sh,
-};
+use super::{Outcome, Rendered, Shape, github, json, lines, token};
 use crate::declaration::Target;
 use crate::error::{Result, error};
 
@@ -24,69 +20,52 @@ pub enum Format {
     Azure,
 }
 
+use Format::{Azure, Curl, Env, Fish, GitHub, GitLab, Header, Json, Plain, PowerShell, Sh};
+
 impl Format {
     /// Every format, in the order in which the help names them.
     pub const ALL: [Self; 11] = [
-        Self::Plain,
-        Self::Json,
-        Self::Header,
-        Self::Env,
-        Self::Sh,
-        Self::Fish,
-        Self::PowerShell,
-        Self::Curl,
-        Self::GitHub,
-        Self::GitLab,
-        Self::Azure,
+        Plain, Json, Header, Env, Sh, Fish, PowerShell, Curl, GitHub, GitLab, Azure,
     ];
 
-    /// The name for `-f`, and one line without a full stop about what the format is for.
-    fn facts(self) -> (&'static str, &'static str) {
+    /// The name for `-f`.
+    pub fn name(self) -> &'static str {
         match self {
-            Self::Plain => (
-                "plain",
-                "the token; for several targets a line each, TARGET<TAB>TOKEN",
-            ),
-            Self::Json => (
-                "json",
-                "an object with everything known about the session; for several targets an array",
-            ),
-            Self::Header => (
-                "header",
-                "the header that carries the session: Authorization: Bearer TOKEN",
-            ),
-            Self::Env => ("env", "quoted lines for a .env file"),
-            Self::Sh => ("sh", "export lines for eval in sh, bash, dash and zsh"),
-            Self::Fish => ("fish", "set -gx lines for source in fish"),
-            Self::PowerShell => (
-                "powershell",
-                "$env: lines for Invoke-Expression in PowerShell",
-            ),
-            Self::Curl => (
-                "curl",
-                "an option that carries the session, for curl -K <(crmauth token TARGET -f curl)",
-            ),
-            Self::GitHub => (
-                "github",
-                "masks the token in GitHub Actions and sets variables for later steps",
-            ),
-            Self::GitLab => (
-                "gitlab",
-                "a dotenv report for GitLab CI; anybody who may see the pipeline can read it",
-            ),
-            Self::Azure => (
-                "azure",
-                "logging commands that set variables in Azure Pipelines, the token as a secret",
-            ),
+            Plain => "plain",
+            Json => "json",
+            Header => "header",
+            Env => "env",
+            Sh => "sh",
+            Fish => "fish",
+            PowerShell => "powershell",
+            Curl => "curl",
+            GitHub => "github",
+            GitLab => "gitlab",
+            Azure => "azure",
         }
     }
 
-    pub fn name(self) -> &'static str {
-        self.facts().0
-    }
-
+    /// One line without a full stop about what the format is for.
     pub fn about(self) -> &'static str {
-        self.facts().1
+        match self {
+            Plain => "the token; for several targets a line each, TARGET<TAB>TOKEN",
+            Json => {
+                "an object with everything known about the session; for several targets an array"
+            }
+            Header => "the header that carries the session: Authorization: Bearer TOKEN",
+            Env => "quoted lines for a .env file",
+            Sh => "export lines for eval in sh, bash, dash and zsh",
+            Fish => "set -gx lines for source in fish",
+            PowerShell => "$env: lines for Invoke-Expression in PowerShell",
+            Curl => {
+                "an option that carries the session, for curl -K <(crmauth token TARGET -f curl)"
+            }
+            GitHub => "masks the token in GitHub Actions and sets variables for later steps",
+            GitLab => "a dotenv report for GitLab CI; anybody who may see the pipeline can read it",
+            Azure => {
+                "logging commands that set variables in Azure Pipelines, the token as a secret"
+            }
+        }
     }
 
     pub fn named(name: &str) -> Option<Self> {
@@ -95,19 +74,19 @@ impl Format {
 
     /// Whether it sets variables, so that `--var` can rename one.
     fn sets_variables(self) -> bool {
-        !matches!(self, Self::Plain | Self::Json | Self::Header | Self::Curl)
+        !matches!(self, Plain | Json | Header | Curl)
     }
 
     /// Whether a failed target means that nothing is written for the others either.
     pub fn all_or_nothing(self) -> bool {
-        !matches!(self, Self::Plain | Self::Json)
+        !matches!(self, Plain | Json)
     }
 
     /// What stdout carries instead of an answer, so that `eval "$(…)"` fails.
     pub fn on_failure(self) -> &'static str {
         match self {
-            Self::Sh | Self::Fish => "false\n",
-            Self::PowerShell => "throw 'crmauth: no session'\n",
+            Sh | Fish => "false\n",
+            PowerShell => "throw 'crmauth: no session'\n",
             _ => "",
         }
     }
@@ -123,12 +102,15 @@ impl Format {
                     hint "leave --var out, or choose one of {names}", names = able.join(", ")
                 ));
             }
-            check_name(var, targets, shape)?;
+            lines::check_name(var, targets, shape)?;
         }
         match self {
-            Self::Header => header::check(targets, shape),
-            Self::Curl => curl::check(targets, shape),
-            Self::GitHub => github::check(shape),
+            Header | Curl => token::check(self, targets, shape),
+            // The runner reads masks from stdout only: in a file the variables would be there, and unmasked.
+            GitHub if shape.to_file => Err(error!(
+                Usage, "the format github masks the token on stdout, so it cannot go to a file";
+                hint "leave -o and --save out, or choose another format"
+            )),
             _ => Ok(()),
         }
     }
@@ -139,17 +121,10 @@ impl Format {
         let targets: Vec<&Target> = outcomes.iter().map(Outcome::target).collect();
         self.check(&targets, shape)?;
         Ok(match self {
-            Self::Plain => plain::write(outcomes, shape)?.into(),
-            Self::Json => json::write(outcomes, shape)?.into(),
-            Self::Header => header::write(outcomes)?.into(),
-            Self::Curl => curl::write(outcomes)?.into(),
-            Self::Env => lines(self, outcomes, shape, env::line)?.into(),
-            Self::Sh => lines(self, outcomes, shape, sh::line)?.into(),
-            Self::Fish => lines(self, outcomes, shape, fish::line)?.into(),
-            Self::PowerShell => lines(self, outcomes, shape, powershell::line)?.into(),
-            Self::GitHub => github::write(outcomes, shape)?,
-            Self::GitLab => gitlab::write(outcomes, shape)?.into(),
-            Self::Azure => lines(self, outcomes, shape, azure::line)?.into(),
+            Plain | Header | Curl => token::write(self, outcomes, shape)?.into(),
+            Json => json::write(outcomes, shape)?.into(),
+            GitHub => github::write(outcomes, shape)?,
+            _ => lines::write(self, outcomes, shape)?.into(),
         })
     }
 }

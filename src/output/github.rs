@@ -7,63 +7,33 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::buffer::Buffer;
-use super::vars::{Variable, variables};
+use super::lines::variables;
 use super::{Outcome, Rendered, Shape, sessions};
 use crate::error::{Result, error};
-use crate::files;
+use crate::files::{plainly, random};
 use crate::i18n::tr;
 use crate::secret::foreign::printable;
 use crate::secret::hex;
 
-/// The runner reads masks from stdout only: in a file the variables would be there, and unmasked.
-pub(super) fn check(shape: &Shape<'_>) -> Result<()> {
-    if !shape.to_file {
-        return Ok(());
-    }
-    Err(error!(
-        Usage, "the format github masks the token on stdout, so it cannot go to a file";
-        hint "leave -o and --save out, or choose another format"
-    ))
-}
-
 pub(super) fn write(outcomes: &[Outcome<'_>], shape: &Shape<'_>) -> Result<Rendered> {
-    let mut all = Vec::new();
+    let (mut masks, mut env) = (Buffer::default(), Buffer::default());
+    // Nobody can guess it: a server that knew it could end its value early and set variables of its own.
+    let delimiter = ["crmauth_", &hex(&random()?)].concat();
     for entry in sessions(outcomes) {
-        all.extend(variables(entry, shape)?);
-    }
-    let mut masks = Buffer::default();
-    for variable in all.iter().filter(|variable| variable.secret) {
-        masks.push("::add-mask::");
-        masks.escaped(&variable.value, |c| (c == '%').then_some("%25"));
-        masks.push("\n");
-    }
-    let delimiter = delimiter(&all)?;
-    let mut env = Buffer::default();
-    for variable in &all {
-        let (name, value) = (&*variable.name, &*variable.value);
-        for part in [name, "<<", &delimiter, "\n", value, "\n", &delimiter, "\n"] {
-            env.push(part);
+        for variable in variables(entry, shape)? {
+            let (name, value) = (&*variable.name, &*variable.value);
+            if variable.secret {
+                masks.push("::add-mask::");
+                masks.escaped(value, &[('%', "%25")]);
+                masks.push("\n");
+            }
+            env.all(&[name, "<<", &delimiter, "\n", value, "\n", &delimiter, "\n"]);
         }
     }
     Ok(Rendered {
-        main: masks.finish(),
-        github_env: Some(env.finish()),
+        main: masks.0,
+        github_env: Some(env.0),
     })
-}
-
-/// A word that nobody can guess and no value contains: a server that knew it could end its value early and set
-/// variables of its own.
-fn delimiter(variables: &[Variable<'_>]) -> Result<String> {
-    loop {
-        let mut random = [0u8; 16];
-        getrandom::fill(&mut random)
-            .map_err(|error| error!(Other, "no random bytes").said(&error.to_string()))?;
-        let word = format!("crmauth_{}", hex(&random));
-        let mut values = variables.iter().map(|variable| &variable.value);
-        if !values.any(|value| value.contains(&word)) {
-            return Ok(word);
-        }
-    }
 }
 
 /// The file that hands variables to the job's later steps.
@@ -87,7 +57,7 @@ impl EnvFile {
                 hint "inside GitHub Actions the runner sets GITHUB_ENV; use -f sh or -f env outside of it"
             )
         };
-        let opened = files::plainly(&mut options).open(path);
+        let opened = plainly(&mut options).open(path);
         let file = opened
             .map_err(|error| fail(tr!("cannot be opened; GITHUB_ENV names it")).because(error))?;
         match file.metadata() {

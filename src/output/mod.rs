@@ -1,30 +1,20 @@
-//! How a session is handed on: one file a format, each a pure function from data to bytes; and where bytes go, stdout
-//! and files.
+//! How a session is handed on: formats, each a pure function from data to bytes; and where bytes go, stdout and files.
 
-mod azure;
 mod buffer;
-mod curl;
-pub mod env;
 pub mod file;
-mod fish;
 mod format;
 pub mod github;
-mod gitlab;
-mod header;
 mod json;
-mod plain;
-mod powershell;
-mod sh;
+mod lines;
 pub mod stdout;
-mod vars;
+mod token;
 
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use buffer::Buffer;
 pub use format::Format;
-pub use sh::shell_word;
-pub use vars::environment;
+pub use lines::{environment, quoted, shell_word};
 
 use crate::declaration::{BaseUrl, Target};
 use crate::error::Result;
@@ -90,7 +80,7 @@ pub struct Rendered {
 impl From<Buffer> for Rendered {
     fn from(main: Buffer) -> Self {
         Self {
-            main: main.finish(),
+            main: main.0,
             github_env: None,
         }
     }

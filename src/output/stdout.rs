@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use crate::error::{Error, Result, error};
+use crate::error::{Cause, Error, Result, error};
 use crate::i18n::tr;
 use crate::signals::heed_signals;
-use crate::terminal;
+use crate::terminal::size;
 use crate::threads::apart;
 
 pub async fn print(text: &str) -> Result<()> {
@@ -22,7 +22,7 @@ pub fn print_now(text: &str) -> Result<()> {
 
 /// How many columns stdout has, if it is a terminal.
 pub fn columns() -> Option<usize> {
-    terminal::columns(io::stdout())
+    size(io::stdout())[0]
 }
 
 pub fn is_terminal() -> bool {
@@ -85,19 +85,18 @@ fn takes_at_once(count: usize) -> bool {
         && poll(&mut asked, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
 }
 
-#[cfg(unix)]
-fn is_file() -> bool {
-    use rustix::fs::{FileType, fstat};
-    fstat(io::stdout()).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_file())
-}
-
 #[cfg(not(unix))]
-fn is_file() -> bool {
+fn takes_at_once(_: usize) -> bool {
     false
 }
 
-#[cfg(not(unix))]
-fn takes_at_once(_count: usize) -> bool {
+fn is_file() -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::fs::{FileType, fstat};
+        fstat(io::stdout()).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_file())
+    }
+    #[cfg(not(unix))]
     false
 }
 
@@ -126,36 +125,16 @@ fn write_all(bytes: &[u8]) -> io::Result<()> {
 }
 
 fn failed(error: io::Error) -> Error {
-    if error.kind() == ErrorKind::BrokenPipe {
-        error!(
-            ClosedPipe,
-            "the program that reads the output has closed it"
-        )
-    } else {
-        let full = matches!(
-            error.kind(),
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded
-        );
-        error!(Storage, "cannot write to stdout")
-            .because(error)
-            .hint(match full {
-                true => tr!("free space where stdout goes, or send it elsewhere"),
-                false => tr!("send stdout to a place that can be written to"),
-            })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::error::Cause;
-
-    #[test]
-    fn a_reader_that_went_away_is_told_from_a_full_disk() {
-        assert_eq!(
-            failed(ErrorKind::BrokenPipe.into()).cause,
-            Cause::ClosedPipe
-        );
-        assert_eq!(failed(ErrorKind::StorageFull.into()).cause, Cause::Storage);
-    }
+    let hint = match error.kind() {
+        ErrorKind::BrokenPipe => {
+            let message = tr!("the program that reads the output has closed it");
+            return Error::new(Cause::ClosedPipe, message);
+        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            tr!("free space where stdout goes, or send it elsewhere")
+        }
+        _ => tr!("send stdout to a place that can be written to"),
+    };
+    let failed = error!(Storage, "cannot write to stdout").because(error);
+    failed.hint(hint)
 }

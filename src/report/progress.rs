@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::terminal::{clip, columns, rows};
+use crate::terminal::{clip, size};
 
 /// What is done sooner is not shown.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -113,9 +113,10 @@ impl Progress {
         if lines.is_empty() || self.holds.get() > 0 {
             return;
         }
-        let most = columns(std::io::stderr()).unwrap_or(80).saturating_sub(1);
+        let [columns, rows] = size(std::io::stderr());
+        let most = columns.unwrap_or(80).saturating_sub(1);
         // What has scrolled off its top cannot be taken away again.
-        let room = rows(std::io::stderr()).map_or(LINES, |rows| rows.min(LINES));
+        let room = rows.map_or(LINES, |rows| rows.min(LINES));
         let slow = lines.iter().filter(|line| line.since.elapsed() >= PATIENCE);
         let text = |line: &Line| format!("{picture} {}: {}…", line.name, line.text);
         let shown = slow.take(room).map(|line| clip(&text(line), most));

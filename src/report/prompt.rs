@@ -14,7 +14,7 @@ use crate::error::{Error, Result, error};
 use crate::i18n::{Text, tr};
 use crate::secret::Secret;
 use crate::signals::interruptible;
-use crate::terminal::{columns, style, wrap};
+use crate::terminal::{size, style, wrap};
 use crate::threads::apart;
 
 impl Report {
@@ -139,7 +139,7 @@ impl Report {
 
 /// A text whose lines end between words at the terminal's edge, with room for the cursor.
 pub(super) fn folded(text: &str) -> String {
-    match columns(std::io::stderr()) {
+    match size(std::io::stderr())[0] {
         Some(columns) => wrap(text, columns.saturating_sub(1)).join("\n"),
         None => text.to_owned(),
     }

@@ -12,6 +12,7 @@ use super::super::Run;
 use super::Args;
 use crate::declaration::Spec;
 use crate::error::{Result, error};
+use crate::files::random;
 use crate::http::Part;
 use crate::i18n::{Text, tr};
 use crate::secret::{hex, percent};
@@ -279,11 +280,8 @@ fn insert(
 }
 
 fn multipart(fields: &[Field], uploads: &[String], run: &Run<'_>) -> Result<Body> {
-    let mut random = [0; 16];
     // Sixteen random bytes are in no file.
-    getrandom::fill(&mut random)
-        .map_err(|_| error!(Other, "the system provides no random bytes"))?;
-    let boundary = ["crmauth-", &hex(&random)].concat();
+    let boundary = ["crmauth-", &hex(&random()?)].concat();
     let mut parts = Vec::new();
     let mut add = |head: String, content: Part| {
         let [head, end] = [head.into_bytes(), b"\r\n".to_vec()].map(Part::bytes);

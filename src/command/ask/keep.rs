@@ -9,7 +9,7 @@ use crate::error::{Result, error, why};
 use crate::i18n::{Text, and, tr};
 use crate::lifecycle::Active;
 use crate::output;
-use crate::output::file::replace;
+use crate::output::file::Replacement;
 use crate::secret::Secret;
 use crate::settings::{self, Sources};
 
@@ -71,7 +71,7 @@ impl Guide {
             }
             for (field, value) in &asked.answers {
                 let name = target.variable(field.name);
-                match output::env::quoted(value) {
+                match output::quoted(value) {
                     Ok(quoted) => settings.push((name, value.clone(), quoted)),
                     Err(why) => {
                         let text = tr!(
@@ -114,5 +114,5 @@ async fn write(
             hint "does it contain an unclosed quote?"
         )
     })?;
-    replace(path, &new).await
+    Replacement::open(path.to_owned()).await?.write(&new)
 }

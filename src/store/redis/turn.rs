@@ -11,6 +11,7 @@ use super::database::is_no_answer;
 use super::lock::{Action, Command, Event, Failure, Fence, Lease, Response, Right};
 use super::{RedisStore, scripts};
 use crate::error::{Error, Result, error};
+use crate::files::random;
 use crate::i18n::tr;
 use crate::store::{Version, Written};
 
@@ -32,12 +33,10 @@ impl RedisStore {
         deadline: Instant,
     ) -> Result<Option<Turn>> {
         self.claim(deadline).await?;
-        let mut owner = [0; 16];
-        getrandom::fill(&mut owner)
-            .map_err(|_| error!(Other, "the system provides no random bytes"))?;
+        let owner = u128::from_be_bytes(random()?);
         let deadline = deadline.saturating_duration_since(self.began);
         let seen = seen.map(|version| version.0);
-        let lease = Lease::new(self.terms, u128::from_be_bytes(owner), seen, deadline);
+        let lease = Lease::new(self.terms, owner, seen, deadline);
         let mut turn = Turn {
             name: name.to_owned(),
             lease: Rc::new(RefCell::new(lease)),
