@@ -31,7 +31,7 @@ fn every_system_is_played_and_tested() {
         let url = demo.variable("URL");
         assert!(
             servers.demo().any(|(name, _)| name == url),
-            "`ENTRY` of src/sandbox/{system}.rs"
+            "`ACCOUNT` of src/sandbox/{system}.rs"
         );
         for kind in [Kind::Login, Kind::Call] {
             let known = demo

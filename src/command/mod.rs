@@ -147,7 +147,7 @@ impl Run<'_> {
         let http = Http::new(self.proxies()?, Rc::clone(&trust), self.global.timeout);
         let (sources, servers) = if self.global.sandbox {
             let servers = sandbox::start(None, Rc::new(|_| ())).await?;
-            let mut sources = Sources::only(servers.settings().to_vec());
+            let mut sources = Sources::only(servers.settings.clone());
             sources.also_protect(self.environment, &self.global.env_file);
             (sources, Some(servers))
         } else {

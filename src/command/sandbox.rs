@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::{Run, child, seconds};
 use crate::error::{Result, error};
 use crate::i18n::{Lang, tr};
-use crate::sandbox::{self, Log, Options, Sandbox};
+use crate::sandbox::{self, Log, Rules, Sandbox};
 use crate::{settings, signals};
 
 /// The only setting of ours that a command keeps: which language its crmauth speaks.
@@ -32,8 +32,8 @@ pub struct Args {
 
 pub async fn start(ttl: Option<Duration>, log: Log) -> Result<Sandbox> {
     let clock = Rc::new(Timestamp::now);
-    let options = Options { ttl, clock };
-    sandbox::start(options, log)
+    let rules = Rules { ttl, clock };
+    sandbox::start(rules, log)
         .await
         .map_err(|error| error!(Other, "the sandbox cannot listen on loopback").because(error))
 }
@@ -71,7 +71,7 @@ async fn serve(run: &Run<'_>, servers: &Sandbox) -> Result<u8> {
 fn block(servers: &Sandbox, lang: Lang) -> String {
     let about = tr!("crmauth's sandbox: demo accounts, on this machine, until it is stopped");
     let mut block = format!("# {}\n", about.render(lang));
-    for (off, settings) in [("", servers.settings()), ("#", servers.more_settings())] {
+    for (off, settings) in [("", &servers.settings), ("#", &servers.more_settings)] {
         for (name, value) in settings {
             block.extend([off, name, "='", value, "'\n"]);
         }
@@ -101,7 +101,7 @@ async fn command(
         .env_clear()
         .envs(own)
         .envs(lang)
-        .envs(servers.settings().iter().map(|(name, value)| (name, value)))
+        .envs(servers.settings.iter().map(|(name, value)| (name, value)))
         .envs(child::direct_loopback(run))
         .env("CRMAUTH_STORE", location)
         .env("CRMAUTH_ENV_FILE", "/dev/null");

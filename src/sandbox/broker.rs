@@ -4,26 +4,19 @@
 //! this field tells whether the login worked, which only makes sense if a refusal carries it. A missing or dead
 //! partner is 401, as ASP.NET's authorization answers before any code of the product runs.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
-use std::rc::Rc;
 
 use serde_json::{Value, json};
 
-use super::message::{guid, member};
-use super::{Entry, Request, Response, Rules, SECOND, System, jwt, random_hex, seconds};
+use super::message::text;
+use super::{Account, Request, Response, Rules, SECOND, System, jwt, random_hex, seconds};
 
-pub(super) const ENTRY: Entry = Entry {
-    id: "broker",
-    account: &[
-        ("USERNAME", "TesteBroker"),
-        ("PASSWORD", "123456"),
-        ("PARTNER_USERNAME", "parceiro.sandbox"),
-        ("PARTNER_PASSWORD", "Sandbox-Parceiro-1"),
-    ],
-    more_accounts: &[],
-    start: |rules| Rc::new(RefCell::new(Broker::new(rules))),
-};
+pub(super) const ACCOUNT: Account = &[
+    ("BROKER_USERNAME", "TesteBroker"),
+    ("BROKER_PASSWORD", "123456"),
+    ("BROKER_PARTNER_USERNAME", "parceiro.sandbox"),
+    ("BROKER_PARTNER_PASSWORD", "Sandbox-Parceiro-1"),
+];
 
 /// A token's lifetime, in seconds; the seed names none.
 const LIFETIME: i64 = 3600;
@@ -37,61 +30,53 @@ enum Role {
 pub(super) struct Broker {
     rules: Rules,
     tokens: HashMap<String, (Role, i64)>,
-    partner_id: String,
-    user_id: String,
 }
 
 impl System for Broker {
+    fn new(rules: Rules) -> Self {
+        let tokens = HashMap::new();
+        Self { rules, tokens }
+    }
+
     fn answer(&mut self, request: &Request) -> Response {
         let role = match request.path.to_ascii_lowercase().as_str() {
             "/api/autenticacao/login" => Role::Partner,
             "/api/broker/estabelecimento/login" => Role::Establishment,
-            _ => return Response::new(404, "", ""),
+            _ => return Response::empty(404),
         };
         if request.method != "POST" {
-            return Response::new(405, "", "").header("Allow", "POST");
+            return Response::empty(405).header("Allow", "POST");
         }
         if role == Role::Establishment {
-            let challenge = match request.bearer().map(|token| self.role(token)) {
-                Some(Some(Role::Partner)) => None,
-                Some(Some(Role::Establishment)) => return Response::new(403, "", ""),
-                Some(None) => Some("Bearer error=\"invalid_token\""),
-                None => Some("Bearer"),
-            };
-            if let Some(challenge) = challenge {
-                return Response::new(401, "", "").header("WWW-Authenticate", challenge);
+            let refuse = |challenge| Response::empty(401).header("WWW-Authenticate", challenge);
+            match request.bearer().map(|token| self.role(token)) {
+                Some(Some(Role::Partner)) => {}
+                Some(Some(Role::Establishment)) => return Response::empty(403),
+                Some(None) => return refuse("Bearer error=\"invalid_token\""),
+                None => return refuse("Bearer"),
             }
         }
         let body = request.json();
-        let text = |name: &str| member(&body, name).and_then(Value::as_str);
-        let (Some(name), Some(password)) = (text("UserName"), text("Password")) else {
+        let (Some(name), Some(password)) = (text(&body, "UserName"), text(&body, "Password"))
+        else {
             let body = json!({"title": "One or more validation errors occurred.", "status": 400});
-            return Response::json(400, "application/problem+json; charset=utf-8", &body);
+            let media = "application/problem+json; charset=utf-8";
+            return Response::new(400, media, body.to_string());
         };
         let (known_name, known_password) = match role {
             Role::Partner => ("parceiro.sandbox", "Sandbox-Parceiro-1"),
             Role::Establishment => ("TesteBroker", "123456"),
         };
-        let (code, answer) =
-            match name.eq_ignore_ascii_case(known_name) && password == known_password {
-                true => (1, self.issue(role, name)),
-                false => (2, refusal()),
-            };
-        Response::json(200, "application/json; charset=utf-8", &answer)
-            .outcome(format!("CodigoRetorno={code}"))
+        let right = name.eq_ignore_ascii_case(known_name) && password == known_password;
+        if right {
+            Response::json(200, &self.issue(role, name)).outcome("CodigoRetorno=1")
+        } else {
+            Response::json(200, &refusal()).outcome("CodigoRetorno=2")
+        }
     }
 }
 
 impl Broker {
-    pub fn new(rules: Rules) -> Self {
-        Self {
-            rules,
-            tokens: HashMap::new(),
-            partner_id: guid(),
-            user_id: guid(),
-        }
-    }
-
     fn role(&self, token: &str) -> Option<Role> {
         let (role, end) = self.tokens.get(token)?;
         (*end > self.rules.now()).then_some(*role)
@@ -101,8 +86,8 @@ impl Broker {
         let now = self.rules.now();
         let lifetime = self.rules.lifetime(LIFETIME);
         let (id, level) = match role {
-            Role::Partner => (&self.partner_id, 1),
-            Role::Establishment => (&self.user_id, 0),
+            Role::Partner => ("5b1d7f6a-3c84-4f0e-8a92-c01e9d24b7f3", 1),
+            Role::Establishment => ("e07a92c4-61bd-4d3f-85e0-1f6c8b2a9d57", 0),
         };
         let token = jwt(
             &json!({"alg": "HS256", "typ": "JWT"}),

@@ -13,16 +13,14 @@ mod sessions;
 mod users;
 mod warnings;
 
-use std::cell::RefCell;
 use std::collections::HashSet;
-use std::rc::Rc;
 
 use serde_json::json;
 
 use crate::secret::md5_hex;
 
-use super::message::{Pairs, last};
-use super::{Entry, Request, Response, Rules, SECOND, System, random_hex};
+use super::message::{HTML, Pairs, last};
+use super::{Account, Request, Response, Rules, SECOND, System, random_hex};
 use answer::{Answer, Refusal, service_headers};
 use call::Call;
 use challenges::Challenges;
@@ -32,14 +30,10 @@ pub use users::User;
 use users::{escape, find, markup};
 use warnings::Ran;
 
-pub(super) const ENTRY: Entry = Entry {
-    id: "gluo",
-    account: &[("USERNAME", "admin"), ("ACCESS_KEY", "SandboxAdminKey")],
-    more_accounts: &[],
-    start: |rules| Rc::new(RefCell::new(Gluo::new(rules))),
-};
-
-const HTML: &str = "text/html; charset=UTF-8";
+pub(super) const ACCOUNT: Account = &[
+    ("GLUO_USERNAME", "admin"),
+    ("GLUO_ACCESS_KEY", "SandboxAdminKey"),
+];
 
 /// Which vtiger, on which PHP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +74,33 @@ pub struct Gluo {
 }
 
 impl System for Gluo {
+    fn new(rules: Rules) -> Self {
+        let mut gluo = Self {
+            version: Version::Eight,
+            errors: Errors::Hidden,
+            output_buffering: 4096,
+            slow_challenges: false,
+            slow_creates: false,
+            impatient_gateway: false,
+            users: users::users(),
+            challenges: Challenges::new(rules.clone()),
+            sessions: Sessions::new(rules.clone()),
+            locked: HashSet::new(),
+            records: Records::new(),
+            rules,
+        };
+        for name in ["P&D 1+1 João 50%", "Silva & Cia"] {
+            let element = json!({"lastname": name, "assigned_user_id": "19x1"}).to_string();
+            let input = [("elementType", "Contacts"), ("element", &element)];
+            let input: Pairs = input
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into();
+            let made = gluo.create("19x1", &input);
+            debug_assert!(made.is_ok());
+        }
+        gluo
+    }
+
     fn answer(&mut self, request: &Request) -> Response {
         match request.path.as_str() {
             "/webservice.php" | "/crm/webservice.php" => self.service(request),
@@ -125,33 +146,6 @@ impl System for Gluo {
 }
 
 impl Gluo {
-    pub(super) fn new(rules: Rules) -> Self {
-        let mut gluo = Self {
-            version: Version::Eight,
-            errors: Errors::Hidden,
-            output_buffering: 4096,
-            slow_challenges: false,
-            slow_creates: false,
-            impatient_gateway: false,
-            users: users::users(),
-            challenges: Challenges::new(rules.clone()),
-            sessions: Sessions::new(rules.clone()),
-            locked: HashSet::new(),
-            records: Records::new(),
-            rules,
-        };
-        for name in ["P&D 1+1 João 50%", "Silva & Cia"] {
-            let element = json!({"lastname": name, "assigned_user_id": "19x1"}).to_string();
-            let input = [("elementType", "Contacts"), ("element", &element)];
-            let input: Pairs = input
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into();
-            let made = gluo.create("19x1", &input);
-            debug_assert!(made.is_ok());
-        }
-        gluo
-    }
-
     /// A user, to be changed.
     ///
     /// # Panics
@@ -366,7 +360,7 @@ fn folder(request: &Request) -> Response {
         "The document has moved <a href=\"{}\">here</a>.",
         markup(&link)
     );
-    Response::apache(301, "301 Moved Permanently", &text).header("Location", link)
+    Response::apache(301, "Moved Permanently", &text).header("Location", link)
 }
 
 fn web(request: &Request) -> Response {

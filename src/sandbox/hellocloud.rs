@@ -9,13 +9,10 @@ mod refusal;
 mod surroundings;
 mod tokens;
 
-use std::cell::RefCell;
-use std::rc::Rc;
-
 use serde_json::{Value, json};
 
-use super::message::guid;
-use super::{Entry, Request, Response, Rules, System};
+use super::message::HTML;
+use super::{Account, Request, Response, Rules, System};
 pub use accounts::{Client, User};
 use records::{Record, invalid, modules};
 use refusal::Refusal;
@@ -23,28 +20,26 @@ pub use surroundings::{Broken, Paths, Surroundings, WebServer, Workflow};
 use tokens::Login;
 
 /// The password grant is the default account: it shows a user and a refresh, which the other has not.
-pub(super) const ENTRY: Entry = Entry {
-    id: "hellocloud",
-    account: &[
-        ("CLIENT_ID", "22222222-2222-4222-8222-222222222222"),
-        ("CLIENT_SECRET", "sandbox-password-client"),
-        ("USERNAME", "ana"),
-        ("PASSWORD", "Sandbox-Ana-1"),
-    ],
-    more_accounts: &[
-        (
-            "MAQUINA",
-            "CLIENT_ID",
-            "11111111-1111-4111-8111-111111111111",
-        ),
-        ("MAQUINA", "CLIENT_SECRET", "sandbox-machine-client"),
-    ],
-    start: |rules| Rc::new(RefCell::new(HelloCloud::new(rules))),
-};
+pub(super) const ACCOUNT: Account = &[
+    (
+        "HELLOCLOUD_CLIENT_ID",
+        "22222222-2222-4222-8222-222222222222",
+    ),
+    ("HELLOCLOUD_CLIENT_SECRET", "sandbox-password-client"),
+    ("HELLOCLOUD_USERNAME", "ana"),
+    ("HELLOCLOUD_PASSWORD", "Sandbox-Ana-1"),
+    (
+        "HELLOCLOUD__MAQUINA__CLIENT_ID",
+        "11111111-1111-4111-8111-111111111111",
+    ),
+    (
+        "HELLOCLOUD__MAQUINA__CLIENT_SECRET",
+        "sandbox-machine-client",
+    ),
+];
 
 const JSON: &str = "application/json";
 const JSON_API: &str = "application/vnd.api+json";
-const HTML: &str = "text/html; charset=UTF-8";
 
 /// The server, and what stands around it.
 pub struct HelloCloud {
@@ -58,6 +53,18 @@ pub struct HelloCloud {
 }
 
 impl System for HelloCloud {
+    fn new(rules: Rules) -> Self {
+        Self {
+            surroundings: Surroundings::default(),
+            rules,
+            clients: accounts::clients(),
+            users: accounts::users(),
+            logins: Vec::new(),
+            keys: 0,
+            records: vec![records::demo()],
+        }
+    }
+
     fn answer(&mut self, request: &Request) -> Response {
         let path = match self.surroundings.route(request) {
             Ok(path) => path,
@@ -73,18 +80,6 @@ impl System for HelloCloud {
 }
 
 impl HelloCloud {
-    pub(super) fn new(rules: Rules) -> Self {
-        Self {
-            surroundings: Surroundings::default(),
-            rules,
-            clients: accounts::clients(),
-            users: accounts::users(),
-            logins: Vec::new(),
-            keys: 0,
-            records: vec![records::demo()],
-        }
-    }
-
     /// A client, to be changed.
     ///
     /// # Panics
@@ -189,7 +184,7 @@ impl HelloCloud {
 fn slim(request: &Request, status: u16, title: &str, text: &str) -> Response {
     let accepted = request.header("accept").unwrap_or_default();
     if accepted.contains("json") {
-        return Response::json(status, JSON, &json!({"message": text}));
+        return Response::new(status, JSON, json!({"message": text}).to_string());
     }
     let page = format!(
         "<html>\n    <head>\n        <title>{title}</title>\n    </head>\n    <body>\n        \

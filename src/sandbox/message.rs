@@ -68,12 +68,12 @@ impl Request {
     }
 
     fn multipart_pairs(&self) -> Pairs {
+        let up_to = |text: &str, end: char| text.split(end).next().unwrap_or_default().to_owned();
         let header = self.header("content-type").unwrap_or_default();
         let Some((_, boundary)) = header.split_once("boundary=") else {
             return Pairs::new();
         };
-        let boundary = boundary.split(';').next().unwrap_or_default();
-        let boundary = boundary.trim_matches('"');
+        let boundary = up_to(boundary, ';').replace('"', "");
         let body = String::from_utf8_lossy(&self.body);
         let mut pairs = Pairs::new();
         for part in body.split(&format!("--{boundary}")).skip(1) {
@@ -83,16 +83,15 @@ impl Request {
             let Some((_, name)) = head.split_once("name=\"") else {
                 continue;
             };
-            let name = name.split('"').next().unwrap_or_default();
+            let name = up_to(name, '"');
             let value = value.strip_suffix("\r\n").unwrap_or(value);
             match head.split_once("filename=\"") {
                 // A file stands in PHP's `$_FILES`.
                 Some((_, file)) => {
-                    let file = file.split('"').next().unwrap_or_default();
-                    pairs.push(([name, "[name]"].concat(), file.to_owned()));
-                    pairs.push(([name, "[size]"].concat(), value.len().to_string()));
+                    pairs.push((format!("{name}[name]"), up_to(file, '"')));
+                    pairs.push((format!("{name}[size]"), value.len().to_string()));
                 }
-                None => pairs.push((name.to_owned(), value.to_owned())),
+                None => pairs.push((name, value.to_owned())),
             }
         }
         pairs
@@ -116,7 +115,16 @@ pub(super) fn member<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {
     Some(value)
 }
 
+/// The same, where it is a text.
+pub(super) fn text<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
+    member(object, name)?.as_str()
+}
+
+/// PHP's usual type.
+pub(super) const HTML: &str = "text/html; charset=UTF-8";
+
 /// An answer without anything of an HTTP crate.
+#[derive(Default)]
 pub(super) struct Response {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
@@ -125,76 +133,63 @@ pub(super) struct Response {
     pub http10: bool,
     /// For the log: what was asked, ` operation=login`. Only words that the system itself knows.
     pub asked: String,
-    /// For the log: what came of it besides the status. Only words of the system itself.
+    /// For the log: what came of it besides the status, ` ok`. Only words of the system itself.
     pub outcome: String,
 }
 
 impl Response {
-    pub fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
-        let mut response = Self {
+    pub fn empty(status: u16) -> Self {
+        Self {
             status,
-            headers: Vec::new(),
-            body: body.into(),
-            http10: false,
-            asked: String::new(),
-            outcome: String::new(),
-        };
-        if !content_type.is_empty() {
-            response = response.header("Content-Type", content_type);
+            ..Self::default()
         }
+    }
+
+    pub fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        let mut response = Self::empty(status).header("Content-Type", content_type);
+        response.body = body.into();
         response
     }
 
-    pub fn json(status: u16, content_type: &str, body: &Value) -> Self {
-        Self::new(status, content_type, body.to_string())
+    /// As .NET writes it.
+    pub fn json(status: u16, body: &Value) -> Self {
+        Self::new(status, "application/json; charset=utf-8", body.to_string())
     }
 
     /// JSON with an indent of four, as PHP's `JSON_PRETTY_PRINT` writes it.
     pub fn pretty(status: u16, content_type: &str, body: &Value) -> Self {
-        let mut text = String::new();
-        for line in format!("{body:#}").lines() {
-            let bare = line.trim_start_matches(' ');
-            let indent = line.len() - bare.len();
-            let gap = if text.is_empty() { "" } else { "\n" };
-            text.push_str(&format!("{gap}{}{bare}", " ".repeat(indent * 2)));
-        }
-        Self::new(status, content_type, text)
+        let text = format!("{body:#}");
+        let lines = text.lines().map(|line| {
+            let indent = line.len() - line.trim_start_matches(' ').len();
+            format!("{}{line}", " ".repeat(indent))
+        });
+        Self::new(status, content_type, lines.collect::<Vec<_>>().join("\n"))
     }
 
     /// The error page of an Apache, as the recorded 301 looks.
-    pub fn apache(status: u16, title: &str, text: &str) -> Self {
-        let heading = title.split_once(' ').map_or(title, |(_, words)| words);
-        Self::new(
-            status,
-            "text/html; charset=iso-8859-1",
-            format!(
-                "<!DOCTYPE HTML PUBLIC \"-//W3C//DTD HTML 4.01//EN\" \
-                 \"http://www.w3.org/TR/html4/strict.dtd\">\n<html><head>\n<title>{title}</title>\n\
-                 </head><body>\n<h1>{heading}</h1>\n<p>{text}</p>\n</body></html>\n"
-            ),
-        )
+    pub fn apache(status: u16, words: &str, text: &str) -> Self {
+        let page = format!(
+            "<!DOCTYPE HTML PUBLIC \"-//W3C//DTD HTML 4.01//EN\" \
+             \"http://www.w3.org/TR/html4/strict.dtd\">\n<html><head>\n\
+             <title>{status} {words}</title>\n</head><body>\n<h1>{words}</h1>\n<p>{text}</p>\n\
+             </body></html>\n"
+        );
+        Self::new(status, "text/html; charset=iso-8859-1", page)
     }
 
     /// The error page of an nginx, its gateway's included.
     pub fn nginx(status: u16, words: &str) -> Self {
-        let title = format!("{status} {words}");
-        Self::new(
-            status,
-            "text/html",
-            format!(
-                "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n\
-                 <center><h1>{title}</h1></center>\r\n<hr><center>nginx/1.22.1</center>\r\n\
-                 </body>\r\n</html>\r\n"
-            ),
-        )
+        let page = format!(
+            "<html>\r\n<head><title>{status} {words}</title></head>\r\n<body>\r\n\
+             <center><h1>{status} {words}</h1></center>\r\n<hr><center>nginx/1.22.1</center>\r\n\
+             </body>\r\n</html>\r\n"
+        );
+        Self::new(status, "text/html", page)
     }
 
     pub fn apache_not_found() -> Self {
-        Self::apache(
-            404,
-            "404 Not Found",
-            "The requested URL was not found on this server.",
-        )
+        let text = "The requested URL was not found on this server.";
+        Self::apache(404, "Not Found", text)
     }
 
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -202,10 +197,28 @@ impl Response {
         self
     }
 
-    pub fn outcome(mut self, outcome: impl Into<String>) -> Self {
-        self.outcome = outcome.into();
+    pub fn outcome(mut self, outcome: &str) -> Self {
+        self.outcome = format!(" {outcome}");
         self
     }
+}
+
+/// A message of PHP's that it goes on after, given as `Warning: text in file:5`; in HTML, as display_errors writes it.
+pub(super) fn notice(message: &str) -> String {
+    let (kind, rest) = message.split_once(": ").unwrap_or_default();
+    let (text, place) = rest.rsplit_once(" in ").unwrap_or_default();
+    let (file, line) = place.split_once(':').unwrap_or_default();
+    format!(
+        "<br />\n<b>{kind}</b>:  {text} in <b>/var/www/crm/{file}</b> on line <b>{line}</b><br />\n"
+    )
+}
+
+/// The message that PHP dies with, given as `Error: text in file:5`; the status stays 200.
+pub(super) fn fatal(error: &str) -> String {
+    let (text, place) = error.rsplit_once(" in ").unwrap_or_default();
+    notice(&format!(
+        "Fatal error: Uncaught {text} in /var/www/crm/{place}\nStack trace:\n#0 {{main}}\n  thrown in {place}"
+    ))
 }
 
 /// A path for the log: whatever could be a session or a person's name is left out.
@@ -215,39 +228,27 @@ pub(super) fn shown_path(path: &str) -> String {
         let digits = segment.bytes().any(|b| b.is_ascii_digit());
         segment.bytes().all(plain) && segment.len() <= if digits { 3 } else { 32 }
     };
-    let segments = path
-        .split('/')
-        .map(|segment| if tame(segment) { segment } else { "…" });
-    segments.collect::<Vec<_>>().join("/")
+    let segments = path.split('/');
+    let shown = segments.map(|segment| if tame(segment) { segment } else { "…" });
+    shown.collect::<Vec<_>>().join("/")
+}
+
+fn random(bytes: usize) -> Vec<u8> {
+    let mut bytes = vec![0; bytes];
+    getrandom::fill(&mut bytes).expect("the system has random bytes");
+    bytes
 }
 
 /// So many hex digits nobody can guess, in lower case.
 pub(super) fn random_hex(digits: usize) -> String {
-    let mut bytes = vec![0; digits.div_ceil(2)];
-    getrandom::fill(&mut bytes).expect("the system has random bytes");
-    let mut text = hex(&bytes);
+    let mut text = hex(&random(digits.div_ceil(2)));
     text.truncate(digits);
     text
 }
 
 /// What looks like a JWT; its signature is noise, since these servers know their tokens by heart.
 pub(super) fn jwt(header: &Value, payload: &Value, signature_bytes: usize) -> String {
-    let mut signature = vec![0; signature_bytes];
-    getrandom::fill(&mut signature).expect("the system has random bytes");
-    let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-    format!(
-        "{}.{}.{}",
-        part(header.to_string().as_bytes()),
-        part(payload.to_string().as_bytes()),
-        part(&signature)
-    )
-}
-
-pub(super) fn guid() -> String {
-    let digits = random_hex(30);
-    let (a, b) = digits.split_at(8);
-    let (b, c) = b.split_at(4);
-    let (c, d) = c.split_at(3);
-    let (d, e) = d.split_at(3);
-    format!("{a}-{b}-4{c}-8{d}-{e}")
+    let parts = [header, payload].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
+    let signature = URL_SAFE_NO_PAD.encode(random(signature_bytes));
+    format!("{}.{signature}", parts.join("."))
 }

@@ -5,7 +5,6 @@
 //! replays them here.
 
 mod message;
-mod php;
 mod server;
 
 use std::any::Any;
@@ -21,17 +20,8 @@ pub use hellocloud::{Broken, HelloCloud, Paths, Surroundings, WebServer, Workflo
 use message::{Request, Response, jwt, random_hex};
 use server::Server;
 
-/// Where a system reads the time; a test hands in one that it can move.
-pub type Clock = Rc<dyn Fn() -> Timestamp>;
-
 /// Who hears of each request.
 pub type Log = Rc<dyn Fn(&Event)>;
-
-pub struct Options {
-    /// Replaces every lifetime and idle limit of a session.
-    pub ttl: Option<Duration>,
-    pub clock: Clock,
-}
 
 /// One request, as it was sent, and what came of it.
 #[derive(Clone)]
@@ -52,108 +42,87 @@ pub struct Event {
 
 /// The running systems. They end with the `LocalSet` that they were started in.
 pub struct Sandbox {
-    systems: Vec<Rc<RefCell<dyn System>>>,
     servers: Vec<Rc<Server>>,
-    settings: Vec<(String, String)>,
-    more_settings: Vec<(String, String)>,
+    /// The demo account of each system as variables, `GLUO_URL` and so on.
+    pub settings: Vec<(String, String)>,
+    /// Named accounts that show the other ways in: `HELLOCLOUD__MAQUINA__…` with client credentials and
+    /// `ZEEV__ROBO__…` with a permanent token. They take their URLs from the default accounts.
+    pub more_settings: Vec<(String, String)>,
 }
 
 impl Sandbox {
-    /// The demo account of each system as variables, `GLUO_URL` and so on.
-    pub fn settings(&self) -> &[(String, String)] {
-        &self.settings
-    }
-
-    /// Named accounts that show the other ways in: `HELLOCLOUD__MAQUINA__…` with client credentials and
-    /// `ZEEV__ROBO__…` with a permanent token. They take their URLs from the default accounts.
-    pub fn more_settings(&self) -> &[(String, String)] {
-        &self.more_settings
-    }
-
-    /// Acts on Gluocrm as its administrator, its web server or time would.
-    pub fn gluo<T>(&self, act: impl FnOnce(&mut Gluo) -> T) -> T {
-        let result = self.act(act);
-        self.servers.iter().for_each(|server| server.call_again());
-        result
-    }
-
-    /// Acts on HelloCloud as its administrator, its web server or time would.
-    pub fn hellocloud<T>(&self, act: impl FnOnce(&mut HelloCloud) -> T) -> T {
-        self.act(act)
-    }
-
-    fn act<S: System, T>(&self, act: impl FnOnce(&mut S) -> T) -> T {
-        for system in &self.systems {
-            let system: &mut dyn Any = &mut *system.borrow_mut();
+    /// Acts on a system as its administrator, its web server or time would.
+    pub fn act<S: Any, T>(&self, act: impl FnOnce(&mut S) -> T) -> T {
+        for server in &self.servers {
+            let system: &mut dyn Any = &mut *server.system.borrow_mut();
             if let Some(system) = system.downcast_mut() {
-                return act(system);
+                let result = act(system);
+                server.changed.notify_waiters();
+                return result;
             }
         }
-        unreachable!("every system is in the list")
+        unreachable!("every system has a server")
     }
 
     /// How many requests wait for a lock or are held by a switch such as [`Gluo::slow_creates`].
     pub fn waiting(&self) -> usize {
-        self.servers.iter().map(|server| server.waiting()).sum()
+        self.servers.iter().map(|server| server.waiting.get()).sum()
     }
 }
 
 /// Starts every system on a port of its own. Call it inside a `LocalSet`.
-pub async fn start(options: Options, log: Log) -> std::io::Result<Sandbox> {
-    let rules = Rules {
-        ttl: options.ttl.map(micros),
-        clock: options.clock,
-    };
-    let mut sandbox = Sandbox {
-        systems: Vec::new(),
-        servers: Vec::new(),
-        settings: Vec::new(),
-        more_settings: Vec::new(),
-    };
-    for entry in ALL {
+pub async fn start(rules: Rules, log: Log) -> std::io::Result<Sandbox> {
+    let (mut settings, mut more_settings) = (Vec::new(), Vec::new());
+    let mut servers = Vec::new();
+    for (id, account, system) in systems(&rules) {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let prefix = entry.id.to_ascii_uppercase();
         let url = format!("http://{}", listener.local_addr()?);
-        sandbox.settings.push((format!("{prefix}_URL"), url));
-        for (field, value) in entry.account {
-            let variable = format!("{prefix}_{field}");
-            sandbox.settings.push((variable, (*value).to_owned()));
+        settings.push((format!("{}_URL", id.to_ascii_uppercase()), url));
+        for (name, value) in account {
+            let named = name.contains("__");
+            let list = if named {
+                &mut more_settings
+            } else {
+                &mut settings
+            };
+            list.push(((*name).to_owned(), (*value).to_owned()));
         }
-        for (account, field, value) in entry.more_accounts {
-            let variable = format!("{prefix}__{account}__{field}");
-            sandbox.more_settings.push((variable, (*value).to_owned()));
-        }
-        let system = (entry.start)(rules.clone());
-        let server = Rc::new(Server::new(entry.id, system.clone(), log.clone()));
+        let server = Rc::new(Server::new(id, system, log.clone()));
         tokio::task::spawn_local(Rc::clone(&server).run(listener));
-        sandbox.systems.push(system);
-        sandbox.servers.push(server);
+        servers.push(server);
     }
-    Ok(sandbox)
+    Ok(Sandbox {
+        servers,
+        settings,
+        more_settings,
+    })
 }
+
+/// Variables of a system's demo accounts, `URL` apart.
+type Account = &'static [(&'static str, &'static str)];
 
 macro_rules! sandboxes {
     ($($module:ident $System:ident,)*) => {
         $(mod $module;)*
 
-        static ALL: &[Entry] = &[$($module::ENTRY),*];
+        fn systems(rules: &Rules) -> Vec<(&'static str, Account, Rc<RefCell<dyn System>>)> {
+            vec![$((
+                stringify!($module),
+                $module::ACCOUNT,
+                Rc::new(RefCell::new($module::$System::new(rules.clone()))),
+            )),*]
+        }
     };
 }
 
 systems!(sandboxes);
 
-/// A system as the list knows it.
-struct Entry {
-    id: &'static str,
-    /// The default account's fields besides `URL`.
-    account: &'static [(&'static str, &'static str)],
-    /// Account, field, value.
-    more_accounts: &'static [(&'static str, &'static str, &'static str)],
-    start: fn(Rules) -> Rc<RefCell<dyn System>>,
-}
-
 /// A system at work: plain requests in, plain answers out.
 trait System: Any {
+    fn new(rules: Rules) -> Self
+    where
+        Self: Sized;
+
     fn answer(&mut self, request: &Request) -> Response;
 
     /// Whether the request's turn has come. If not, it is asked again after every change.
@@ -169,9 +138,11 @@ trait System: Any {
 
 /// The time and the lifetimes, in microseconds: HelloCloud's tokens tell them that finely.
 #[derive(Clone)]
-struct Rules {
-    ttl: Option<i64>,
-    clock: Clock,
+pub struct Rules {
+    /// Replaces every lifetime and idle limit of a session.
+    pub ttl: Option<Duration>,
+    /// Where a system reads the time; a test hands in one that it can move.
+    pub clock: Rc<dyn Fn() -> Timestamp>,
 }
 
 impl Rules {
@@ -181,18 +152,12 @@ impl Rules {
 
     /// The lifetime in force where `usual` seconds are usual.
     fn lifetime(&self, usual: i64) -> i64 {
-        self.ttl.unwrap_or(usual * SECOND)
+        self.ttl
+            .map_or(usual * SECOND, |ttl| ttl.as_micros() as i64)
     }
 }
 
 const SECOND: i64 = 1_000_000;
-
-fn micros(duration: Duration) -> i64 {
-    // More than a year is no shortening, and sums of times stay far from overflow.
-    i64::try_from(duration.as_micros()).map_or(YEAR, |micros| micros.min(YEAR))
-}
-
-const YEAR: i64 = 365 * 86_400 * SECOND;
 
 /// Whole seconds of a lifetime as answers tell it: never 0, which would be no lifetime.
 fn seconds(lifetime: i64) -> i64 {

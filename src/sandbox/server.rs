@@ -4,8 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::rc::Rc;
 
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
+use hyper::header::HeaderValue;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{StatusCode, Version};
@@ -22,11 +23,11 @@ const BODY_MAX: usize = 1024 * 1024;
 /// One system and who hears of its requests.
 pub(super) struct Server {
     id: &'static str,
-    system: Rc<RefCell<dyn System>>,
+    pub system: Rc<RefCell<dyn System>>,
     log: Log,
     /// Something has changed: whoever waits may ask for a turn again.
-    changed: Notify,
-    waiting: Cell<usize>,
+    pub changed: Notify,
+    pub waiting: Cell<usize>,
 }
 
 impl Server {
@@ -38,14 +39,6 @@ impl Server {
             changed: Notify::new(),
             waiting: Cell::new(0),
         }
-    }
-
-    pub fn call_again(&self) {
-        self.changed.notify_waiters();
-    }
-
-    pub fn waiting(&self) -> usize {
-        self.waiting.get()
     }
 
     /// Serves until the task is aborted; the connections end with it.
@@ -79,19 +72,14 @@ impl Server {
         request: hyper::Request<Incoming>,
     ) -> Result<hyper::Response<Full<Bytes>>, Infallible> {
         let (head, body) = request.into_parts();
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let headers = head.headers.iter();
         let mut request = Request {
             method: head.method.to_string(),
             path: head.uri.path().to_owned(),
             query: head.uri.query().unwrap_or_default().to_owned(),
-            headers: head
-                .headers
-                .iter()
-                .map(|(name, value)| {
-                    (
-                        name.to_string(),
-                        String::from_utf8_lossy(value.as_bytes()).into_owned(),
-                    )
-                })
+            headers: headers
+                .map(|(name, value)| (name.to_string(), text(value)))
                 .collect(),
             body: Vec::new(),
             begun: Cell::new(false),
@@ -101,14 +89,8 @@ impl Server {
                 request.body = body.to_bytes().to_vec();
                 self.answer(request).await
             }
-            Err(error) => {
-                let status = if error.is::<LengthLimitError>() {
-                    413
-                } else {
-                    400
-                };
-                let response =
-                    Response::new(status, "text/plain", "").header("Connection", "close");
+            Err(_) => {
+                let response = Response::empty(413).header("Connection", "close");
                 (self.log)(&event(self.id, request, &response));
                 response
             }
@@ -123,9 +105,7 @@ impl Server {
         let work = spawn_local(self.execute(request, ready));
         match gateway {
             Some(page) => page,
-            None => work
-                .await
-                .unwrap_or_else(|_| Response::new(500, "text/plain", "")),
+            None => work.await.unwrap_or_else(|_| Response::empty(500)),
         }
     }
 
@@ -137,7 +117,7 @@ impl Server {
         }
         self.waiting.set(self.waiting.get() - 1);
         let response = self.system.borrow_mut().answer(&request);
-        self.call_again();
+        self.changed.notify_waiters();
         (self.log)(&event(self.id, request, &response));
         response
     }
@@ -145,22 +125,17 @@ impl Server {
 
 fn event(system: &'static str, request: Request, response: &Response) -> Event {
     let path = shown_path(&request.path);
-    let Request { method, .. } = &request;
-    let Response { asked, status, .. } = response;
-    let mut line = format!("{system} {method} {path}{asked} → {status}");
-    if !response.outcome.is_empty() {
-        line.push(' ');
-        line.push_str(&response.outcome);
-    }
+    let (method, status) = (request.method, response.status);
+    let (asked, outcome) = (&response.asked, &response.outcome);
     Event {
         system,
-        line,
-        method: request.method,
+        line: format!("{system} {method} {path}{asked} → {status}{outcome}"),
+        method,
         path: request.path,
         query: request.query,
         headers: request.headers,
         body: request.body,
-        status: response.status,
+        status,
     }
 }
 

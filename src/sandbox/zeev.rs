@@ -3,28 +3,23 @@
 //! Paths, names and the list of refusals are the seed's; which status stands for which refusal and the ten
 //! minutes are from the later document. Its refusals' bodies are nowhere described: `message` is assumed.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
-use std::rc::Rc;
 
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::message::member;
-use super::{Entry, Request, Response, Rules, System, random_hex};
+use super::message::text;
+use super::{Account, Request, Response, Rules, System, random_hex};
 
 /// `robo` is the same person with a permanent token instead of a password.
-pub(super) const ENTRY: Entry = Entry {
-    id: "zeev",
-    account: &[("USERNAME", "integracao"), ("PASSWORD", "Sandbox-Zeev-1")],
-    more_accounts: &[("ROBO", "API_TOKEN", PERMANENT)],
-    start: |rules| Rc::new(RefCell::new(Zeev::new(rules))),
-};
+pub(super) const ACCOUNT: Account = &[
+    ("ZEEV_USERNAME", "integracao"),
+    ("ZEEV_PASSWORD", "Sandbox-Zeev-1"),
+    ("ZEEV__ROBO__API_TOKEN", PERMANENT),
+];
 
 const LIFETIME: i64 = 600;
 const PERMANENT: &str = "sandbox-zeev-permanent-token";
-
-const JSON: &str = "application/json; charset=utf-8";
 
 /// The first one may impersonate the others; the passwords are `Sandbox-Zeev-1` and so on.
 struct Person {
@@ -50,6 +45,11 @@ pub(super) struct Zeev {
 }
 
 impl System for Zeev {
+    fn new(rules: Rules) -> Self {
+        let tokens = HashMap::new();
+        Self { rules, tokens }
+    }
+
     fn answer(&mut self, request: &Request) -> Response {
         let Some(path) = request.path.strip_prefix("/api/2/tokens") else {
             return refuse(404, "O recurso não foi encontrado");
@@ -72,33 +72,17 @@ impl System for Zeev {
 }
 
 impl Zeev {
-    pub fn new(rules: Rules) -> Self {
-        Self {
-            rules,
-            tokens: HashMap::new(),
-        }
-    }
-
     fn login(&mut self, body: &Value) -> Response {
-        let text = |name: &str| {
-            let value = member(body, name).and_then(Value::as_str);
-            value.filter(|value| !value.is_empty())
-        };
+        let text = |name: &str| text(body, name).filter(|value| !value.is_empty());
         let (Some(login), Some(password)) = (text("login"), text("password")) else {
             return refuse(400, "Informe login e password");
         };
-        let right = |person: &&Person| password == format!("Sandbox-Zeev-{}", person.id);
-        let person = PEOPLE.iter().find(|person| same_name(person, login));
-        let Some(person) = person.filter(right) else {
-            return refuse(401, "Login ou senha inválidos");
-        };
-        let body = json!({
-            "userId": person.id,
-            "name": person.name,
-            "username": person.username,
-            "temporaryToken": self.issue(person),
-        });
-        Response::json(200, JSON, &body)
+        match find(login) {
+            Some(person) if password == format!("Sandbox-Zeev-{}", person.id) => {
+                Response::json(200, &self.member("userId", person))
+            }
+            _ => refuse(401, "Login ou senha inválidos"),
+        }
     }
 
     fn renew(&mut self, person: &'static Person) -> Response {
@@ -107,7 +91,7 @@ impl Zeev {
             "username": person.username,
             "temporaryToken": self.issue(person),
         });
-        Response::json(200, JSON, &body)
+        Response::json(200, &body)
     }
 
     fn impersonate(&mut self, person: &'static Person, segment: &str) -> Response {
@@ -117,20 +101,21 @@ impl Zeev {
         let Ok(whom) = percent_decode_str(segment).decode_utf8() else {
             return refuse(400, "O código ou login informado é inválido");
         };
-        let whom = match whom.parse::<u32>() {
-            Ok(id) => PEOPLE.iter().find(|person| person.id == id),
-            Err(_) => PEOPLE.iter().find(|person| same_name(person, &whom)),
-        };
-        let Some(whom) = whom else {
+        let mut people = PEOPLE.iter();
+        let by_id = people.find(|person| person.id.to_string() == whom);
+        let Some(whom) = by_id.or_else(|| find(&whom)) else {
             return refuse(404, "A pessoa não foi encontrada");
         };
-        let body = json!({"current": self.member(person), "impersonate": self.member(whom)});
-        Response::json(200, JSON, &body)
+        let (current, impersonate) = (self.member("id", person), self.member("id", whom));
+        Response::json(
+            200,
+            &json!({"current": current, "impersonate": impersonate}),
+        )
     }
 
-    fn member(&mut self, person: &'static Person) -> Value {
+    fn member(&mut self, id: &str, person: &'static Person) -> Value {
         json!({
-            "id": person.id,
+            id: person.id,
             "name": person.name,
             "username": person.username,
             "temporaryToken": self.issue(person),
@@ -157,10 +142,11 @@ impl Zeev {
     }
 }
 
-fn same_name(person: &Person, name: &str) -> bool {
-    person.username.to_lowercase() == name.to_lowercase()
+fn find(name: &str) -> Option<&'static Person> {
+    let name = name.to_lowercase();
+    PEOPLE.iter().find(|person| person.username == name)
 }
 
 fn refuse(status: u16, message: &str) -> Response {
-    Response::json(status, JSON, &json!({"message": message}))
+    Response::json(status, &json!({"message": message}))
 }

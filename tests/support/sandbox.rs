@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crmauth::sandbox::{self, Event, Gluo, HelloCloud, Options, Sandbox};
+use crmauth::sandbox::{self, Event, Gluo, HelloCloud, Rules, Sandbox};
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -46,7 +46,7 @@ impl Servers {
                 .build()
                 .expect("a runtime");
             tokio::task::LocalSet::new().block_on(&runtime, async move {
-                let options = Options {
+                let rules = Rules {
                     ttl,
                     clock: Rc::new(move || {
                         Timestamp::from_second(time.load(Ordering::SeqCst)).expect("a time")
@@ -54,9 +54,10 @@ impl Servers {
                 };
                 let log: sandbox::Log =
                     Rc::new(move |event| heard.lock().expect("no panic").push(event.clone()));
-                let sandbox = sandbox::start(options, log).await.expect("ports");
-                let settings = [sandbox.settings(), sandbox.more_settings()].concat();
-                tell.send(settings).expect("a listener");
+                let sandbox = sandbox::start(rules, log).await.expect("ports");
+                let (settings, more) = (&sandbox.settings, &sandbox.more_settings);
+                tell.send([&settings[..], more].concat())
+                    .expect("a listener");
                 while let Some(act) = to_do.recv().await {
                     act(&sandbox);
                 }
@@ -102,7 +103,7 @@ impl Servers {
 
     /// Acts on Gluocrm behind its web service.
     pub fn gluo<T: Send + 'static>(&self, act: impl FnOnce(&mut Gluo) -> T + Send + 'static) -> T {
-        self.act(|sandbox| sandbox.gluo(act))
+        self.act(|sandbox| sandbox.act(act))
     }
 
     /// Acts on HelloCloud behind its API.
@@ -110,7 +111,7 @@ impl Servers {
         &self,
         act: impl FnOnce(&mut HelloCloud) -> T + Send + 'static,
     ) -> T {
-        self.act(|sandbox| sandbox.hellocloud(act))
+        self.act(|sandbox| sandbox.act(act))
     }
 
     /// How many requests wait in the servers.

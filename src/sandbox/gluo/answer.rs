@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::super::Response;
+use super::super::message::HTML;
 use super::warnings::{self, Ran};
-use super::{Errors, Gluo, HTML, Version};
+use super::{Errors, Gluo, Version};
 
 pub(super) struct Refusal {
     pub code: &'static str,

@@ -1,6 +1,6 @@
 //! What PHP writes before Gluocrm's JSON where display_errors is on: as much of it as was recorded.
 
-use super::super::php::{fatal, notice};
+use super::super::message::{fatal, notice};
 use super::{Errors, Version};
 
 /// The text before an answer.
@@ -23,8 +23,7 @@ pub(super) fn before(operation: &str, ran: Ran, errors: Errors, version: Version
         (Errors::Warnings, Version::Seven) => (seven, DECLARATION),
         (Errors::Everything, _) => (everything, DYNAMIC_PROPERTY),
     };
-    let (kind, text, file, number) = line;
-    let line = notice(kind, text, file, number);
+    let line = notice(line);
     line.repeat((size + line.len() / 2) / line.len())
 }
 
@@ -38,40 +37,25 @@ pub(super) enum Ran {
 
 /// PHP's last words.
 pub(super) fn last_words(operation: &str) -> String {
-    let manager = "include/Webservices/OperationManager.php";
-    match operation {
-        "" => fatal(
-            "WebServiceException: Unknown operation requested",
-            manager,
-            36,
-        ),
-        "logout" => fatal("Error: Unknown named parameter $sessionName", manager, 152),
-        _ => {
-            let privileges =
-                "Error: Failed opening required 'user_privileges/user_privileges_.php'";
-            fatal(privileges, "include/utils/UserInfoUtil.php", 2124)
+    fatal(match operation {
+        "" => {
+            "WebServiceException: Unknown operation requested in \
+             include/Webservices/OperationManager.php:36"
         }
-    }
+        "logout" => {
+            "Error: Unknown named parameter $sessionName in \
+             include/Webservices/OperationManager.php:152"
+        }
+        _ => {
+            "Error: Failed opening required 'user_privileges/user_privileges_.php' in \
+             include/utils/UserInfoUtil.php:2124"
+        }
+    })
 }
 
-type Line = (&'static str, &'static str, &'static str, u32);
-
-const UNDEFINED_KEY: Line = (
-    "Warning",
-    "Undefined array key \"format\"",
-    "include/Webservices/Utils.php",
-    142,
-);
-const DECLARATION: Line = (
-    "Warning",
-    "Declaration of Users::saveentity($module) should be compatible with \
-     CRMEntity::saveentity($module, $fileid = '')",
-    "modules/Users/Users.php",
-    706,
-);
-const DYNAMIC_PROPERTY: Line = (
-    "Deprecated",
-    "Creation of dynamic property Users::$column_fields is deprecated",
-    "modules/Users/Users.php",
-    143,
-);
+const UNDEFINED_KEY: &str =
+    "Warning: Undefined array key \"format\" in include/Webservices/Utils.php:142";
+const DECLARATION: &str = "Warning: Declaration of Users::saveentity($module) should be compatible with \
+    CRMEntity::saveentity($module, $fileid = '') in modules/Users/Users.php:706";
+const DYNAMIC_PROPERTY: &str = "Deprecated: Creation of dynamic property Users::$column_fields is deprecated \
+    in modules/Users/Users.php:143";

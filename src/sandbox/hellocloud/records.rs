@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::super::message::last;
-use super::super::{Request, Response};
+use super::super::{Request, Response, random_hex};
 use super::accounts::User;
 use super::surroundings::Workflow;
-use super::{HTML, HelloCloud, JSON, JSON_API, api, guid};
+use super::{HTML, HelloCloud, JSON, JSON_API, api};
 
 /// A few of the modules that every SuiteCRM has, and what one of their records is called.
 static MODULES: [(&str, &str); 7] = [
@@ -195,6 +195,12 @@ impl HelloCloud {
         let user = users.find(|user| user.id == id && !user.deleted);
         user.ok_or_else(|| format!("Users module with id {id} is not found"))
     }
+}
+
+fn guid() -> String {
+    let hex = random_hex(30);
+    let (start, middle, end) = (&hex[..8], &hex[8..12], &hex[18..]);
+    format!("{start}-{middle}-4{}-8{}-{end}", &hex[12..15], &hex[15..18])
 }
 
 fn find(module: &str) -> Option<(&'static str, &'static str)> {

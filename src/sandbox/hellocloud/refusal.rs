@@ -71,6 +71,6 @@ impl Refusal {
             body["hint"] = json!(hint);
         }
         body["message"] = json!(self.text);
-        Response::json(self.status, JSON, &body).outcome(self.error)
+        Response::new(self.status, JSON, body.to_string()).outcome(self.error)
     }
 }

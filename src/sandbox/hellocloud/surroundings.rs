@@ -1,6 +1,6 @@
 //! What stands around HelloCloud: its web server, gateways, PHP, a workflow of its administrator's.
 
-use super::super::php::{fatal, notice};
+use super::super::message::{fatal, notice};
 use super::super::{Request, Response};
 use super::HTML;
 
@@ -103,19 +103,16 @@ impl Surroundings {
 
     /// The answer of a PHP that dies at once.
     pub(super) fn death(&self) -> Option<Response> {
-        let (error, file, line) = match self.broken? {
-            Broken::KeysMissing => (
-                "LogicException: Invalid key supplied",
-                "vendor/league/oauth2-server/src/CryptKey.php",
-                67,
-            ),
+        let error = match self.broken? {
+            Broken::KeysMissing => {
+                "LogicException: Invalid key supplied in vendor/league/oauth2-server/src/CryptKey.php:67"
+            }
             Broken::DatabaseDown => {
-                let error = "mysqli_sql_exception: Connection refused";
-                (error, "include/database/MysqliManager.php", 322)
+                "mysqli_sql_exception: Connection refused in include/database/MysqliManager.php:322"
             }
         };
         Some(match self.display_errors {
-            true => Response::new(200, HTML, fatal(error, file, line)),
+            true => Response::new(200, HTML, fatal(error)),
             false => Response::new(500, HTML, ""),
         })
     }
@@ -129,9 +126,9 @@ impl Surroundings {
             _ => false,
         };
         if self.display_errors && noted {
-            let text = "Return type of jsonSerialize() should be compatible with JsonSerializable";
-            let note = notice("Deprecated", text, "Api/V8/Param/BaseParam.php", 95);
-            response.body.extend(note.into_bytes());
+            let note = "Deprecated: Return type of jsonSerialize() should be compatible with \
+                        JsonSerializable in Api/V8/Param/BaseParam.php:95";
+            response.body.extend(notice(note).into_bytes());
         }
     }
 
@@ -140,7 +137,7 @@ impl Surroundings {
             WebServer::Nginx => Response::nginx(401, "Authorization Required"),
             WebServer::Apache => {
                 let text = "This server could not verify that you may see this document.";
-                Response::apache(401, "401 Unauthorized", text)
+                Response::apache(401, "Unauthorized", text)
             }
         }
     }

@@ -49,7 +49,7 @@ impl HelloCloud {
             _ => return Refusal::grant_type().into_response(),
         };
         let mut response = match self.grant(grant, request, &fields) {
-            Ok(answer) => Response::json(200, "application/json; charset=UTF-8", &answer)
+            Ok(answer) => Response::new(200, "application/json; charset=UTF-8", answer.to_string())
                 .header("Cache-Control", "no-store")
                 .outcome("ok"),
             Err(refusal) => {
