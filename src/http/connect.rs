@@ -30,25 +30,29 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// More than any proxy's answer to CONNECT has before its end, in bytes.
 const TUNNEL_HEAD_MAX: usize = 16 * 1024;
 
-type BoxError = Box<dyn StdError + Send + Sync>;
-
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 /// Why there is no connection. Nothing of the request was sent.
 pub(super) enum Broken {
-    TimedOut,
+    TimedOut(Duration),
     /// The proxy's answer to CONNECT.
     Refused(u16),
-    /// A failure of the network, of TLS, or of SOCKS, or one of this file's own types.
-    Other(BoxError),
+    /// A failure of the network, of TLS, or of SOCKS, or [`NoAddress`].
+    Other(Box<dyn StdError + Send + Sync>),
     Ours(Error),
 }
 
-impl Broken {
-    fn other(error: impl Into<BoxError>) -> Self {
+impl<E: StdError + Send + Sync + 'static> From<E> for Broken {
+    fn from(error: E) -> Self {
         Self::Other(error.into())
+    }
+}
+
+impl From<Error> for Broken {
+    fn from(error: Error) -> Self {
+        Self::Ours(error)
     }
 }
 
@@ -71,14 +75,14 @@ pub(super) async fn connect(
         Some(proxy) => {
             // SOCKS hides why its proxy cannot be reached.
             if let (true, Host::Domain(name)) = (route.private_only, &proxy.host) {
-                lookup(name, 0, true).await.map_err(Broken::other)?;
+                lookup(name, 0, true).await?;
             }
             // Without a port it would be 443, whatever the scheme.
             let server = match proxy.resolves {
                 true => format!("http://{}", place(url)),
-                false => resolved(url).await?,
+                false => format!("http://{}", resolved(url).await?),
             };
-            let there = uri(&proxy.uri)?;
+            let there = proxy.uri.parse()?;
             match &proxy.user {
                 _ if proxy.scheme.starts_with("socks4") => {
                     open(SocksV4::new(there, tcp), &server).await?
@@ -112,12 +116,7 @@ async fn open<C>(mut connector: C, to: &str) -> Result<TcpStream, Broken>
 where
     C: Service<Uri, Response = TokioIo<TcpStream>, Error: StdError + Send + Sync + 'static>,
 {
-    let socket = connector.call(uri(to)?).await;
-    socket.map(TokioIo::into_inner).map_err(Broken::other)
-}
-
-fn uri(text: &str) -> Result<Uri, Broken> {
-    text.parse().map_err(Broken::other)
+    Ok(connector.call(to.parse()?).await?.into_inner())
 }
 
 async fn encrypt(
@@ -126,11 +125,8 @@ async fn encrypt(
     stream: Box<dyn Stream>,
 ) -> Result<Box<dyn Stream>, Broken> {
     let host = host.trim_matches(['[', ']']);
-    match trust.connect(host, stream, &["http/1.1"]).await {
-        Ok(Ok(stream)) => Ok(Box::new(stream)),
-        Ok(Err(error)) => Err(Broken::Ours(error)),
-        Err(error) => Err(Broken::other(error)),
-    }
+    let stream = trust.connect(host, stream, &["http/1.1"]).await??;
+    Ok(Box::new(stream))
 }
 
 /// Asks a proxy to connect to the server of `url`.
@@ -146,12 +142,11 @@ async fn tunnel(
     }
     lines.push("\r\n\r\n");
     let request = Secret::new(lines.concat());
-    let written = stream.write_all(request.expose().as_bytes()).await;
-    written.map_err(Broken::other)?;
+    stream.write_all(request.expose().as_bytes()).await?;
     let mut head = Vec::new();
     // What follows the head is the server's.
     while !head.ends_with(b"\n\r\n") && !head.ends_with(b"\n\n") && head.len() < TUNNEL_HEAD_MAX {
-        head.push(stream.read_u8().await.map_err(Broken::other)?);
+        head.push(stream.read_u8().await?);
     }
     let head = String::from_utf8_lossy(&head);
     let status = head
@@ -160,7 +155,7 @@ async fn tunnel(
     match status {
         Some(200..300) => Ok(()),
         Some(status) => Err(Broken::Refused(status)),
-        None => Err(Broken::other(io::Error::from(io::ErrorKind::InvalidData))),
+        None => Err(io::Error::from(io::ErrorKind::InvalidData).into()),
     }
 }
 
@@ -171,52 +166,45 @@ fn place(url: &Url) -> String {
 }
 
 /// The server's address for a proxy that resolves no names.
-async fn resolved(url: &Url) -> Result<String, Broken> {
-    let host = url.host_str().unwrap_or_default();
-    let found = lookup(host, url.port_or_known_default().unwrap_or_default(), false).await;
-    let address = found.map_err(Broken::other)?.into_iter().next();
-    let address =
-        address.ok_or_else(|| Broken::other(Unresolved(io::ErrorKind::NotFound.into())))?;
-    Ok(format!("http://{address}"))
+async fn resolved(url: &Url) -> Result<SocketAddr, NoAddress> {
+    let port = url.port_or_known_default().unwrap_or_default();
+    let found = lookup(url.host_str().unwrap_or_default(), port, false).await?;
+    let none = || NoAddress::Unresolved(io::ErrorKind::NotFound.into());
+    found.into_iter().next().ok_or_else(none)
 }
 
-/// A name has public addresses only, and no request may go there.
+/// Why a name leads nowhere.
 #[derive(Debug)]
-pub(super) struct PublicAddress;
+pub(super) enum NoAddress {
+    /// It has public addresses only, and no request may go there.
+    Public,
+    Unresolved(io::Error),
+}
 
-/// A name has no address.
-#[derive(Debug)]
-pub(super) struct Unresolved(pub(super) io::Error);
-
-impl fmt::Display for PublicAddress {
+impl fmt::Display for NoAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("public address")
+        match self {
+            Self::Public => f.write_str("public address"),
+            Self::Unresolved(why) => why.fmt(f),
+        }
     }
 }
 
-impl fmt::Display for Unresolved {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl StdError for PublicAddress {}
-
-impl StdError for Unresolved {}
+impl StdError for NoAddress {}
 
 /// Whether a name has public addresses only. A name without any address is judged again when a request connects to it.
 pub(super) async fn is_public(name: &str) -> bool {
-    let found = lookup(name, 0, true).await;
-    found.is_err_and(|error| error.is::<PublicAddress>())
+    matches!(lookup(name, 0, true).await, Err(NoAddress::Public))
 }
 
 /// The addresses of a host, private ones if it must have some.
-async fn lookup(host: &str, port: u16, private_only: bool) -> Result<Vec<SocketAddr>, BoxError> {
-    let mut found = threads::resolve(host, port).await.map_err(Unresolved)?;
+async fn lookup(host: &str, port: u16, private_only: bool) -> Result<Vec<SocketAddr>, NoAddress> {
+    let found = threads::resolve(host, port).await;
+    let mut found = found.map_err(NoAddress::Unresolved)?;
     let any = !found.is_empty();
     found.retain(|address| !private_only || is_private(address.ip()));
     match any && found.is_empty() {
-        true => Err(PublicAddress.into()),
+        true => Err(NoAddress::Public),
         false => Ok(found),
     }
 }
@@ -237,19 +225,16 @@ struct Resolver {
 
 impl Service<Name> for Resolver {
     type Response = std::vec::IntoIter<SocketAddr>;
-    type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+    type Error = NoAddress;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, NoAddress>> + Send>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), NoAddress>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
         let private_only = self.private_only;
-        Box::pin(async move {
-            let found = lookup(name.as_str(), 0, private_only).await;
-            found.map(Vec::into_iter)
-        })
+        Box::pin(async move { Ok(lookup(name.as_str(), 0, private_only).await?.into_iter()) })
     }
 }
 
@@ -259,27 +244,13 @@ mod tests {
 
     #[test]
     fn plain_text_goes_to_private_addresses_only() {
-        for (address, private) in [
-            ("127.0.0.1", true),
-            ("10.1.2.3", true),
-            ("192.168.0.1", true),
-            ("172.16.0.1", true),
-            ("169.254.1.1", true),
-            ("::1", true),
-            ("fd00::1", true),
-            ("fe80::1", true),
-            ("::ffff:10.0.0.1", true),
-            ("8.8.8.8", false),
-            ("0.0.0.0", false),
-            ("172.32.0.1", false),
-            ("2001:db8::1", false),
-            ("::ffff:8.8.8.8", false),
-        ] {
-            assert_eq!(
-                is_private(address.parse().expect(address)),
-                private,
-                "{address}"
-            );
+        let private = "127.0.0.1 10.1.2.3 192.168.0.1 172.16.0.1 169.254.1.1 ::1 fd00::1 fe80::1 ::ffff:10.0.0.1";
+        let public = "8.8.8.8 0.0.0.0 172.32.0.1 2001:db8::1 ::ffff:8.8.8.8";
+        for (addresses, expected) in [(private, true), (public, false)] {
+            for address in addresses.split(' ') {
+                let ip = address.parse().expect(address);
+                assert_eq!(is_private(ip), expected, "{address}");
+            }
         }
     }
 }

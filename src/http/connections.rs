@@ -6,7 +6,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::{Request, Response, body::Incoming};
 use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
 use url::{Origin, Url};
@@ -48,7 +47,7 @@ pub(super) struct Route {
 
 /// A connection for one request at a time.
 pub(super) struct Connection {
-    sender: SendRequest<Payload>,
+    pub(super) sender: SendRequest<Payload>,
     /// The server's end, or the proxy's.
     pub(super) peer: Option<SocketAddr>,
     pub(super) heads: Heads,
@@ -63,27 +62,6 @@ struct Idle {
     connection: Connection,
 }
 
-/// Why a request got no answer.
-pub(super) struct Unanswered {
-    pub(super) error: hyper::Error,
-    /// The request, if no byte of it had left.
-    pub(super) unsent: Option<Request<Payload>>,
-}
-
-impl Connection {
-    pub(super) async fn send(
-        &mut self,
-        request: Request<Payload>,
-    ) -> Result<Response<Incoming>, Unanswered> {
-        self.heads.expect_another();
-        let answer = self.sender.try_send_request(request).await;
-        answer.map_err(|mut failure| Unanswered {
-            unsent: failure.take_message(),
-            error: failure.into_error(),
-        })
-    }
-}
-
 impl Http {
     pub fn new(proxies: Proxies, trust: Rc<Trust>, timeout: Duration) -> Self {
         Self {
@@ -93,13 +71,6 @@ impl Http {
             idle: RefCell::default(),
             transcript: RefCell::default(),
         }
-    }
-
-    /// How long a request that is given up at `deadline` may take to connect: a connection must fail before it, so that a
-    /// failure says whether anything was sent.
-    pub(super) fn connect_limit(&self, deadline: Instant) -> Duration {
-        let left = deadline.saturating_duration_since(Instant::now());
-        connect_limit(self.connect_limit, left)
     }
 
     /// A connection over which the same origin has answered.
@@ -127,28 +98,35 @@ impl Http {
         });
     }
 
+    /// Connects for a request that is given up at `deadline`: a connection must fail before it, so that a failure says
+    /// whether anything was sent.
     pub(super) async fn connect(
         &self,
         route: &Route,
         url: &Url,
-        limit: Duration,
+        deadline: Instant,
     ) -> Result<Connection, Broken> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let limit = match self.connect_limit < left {
+            true => self.connect_limit,
+            false => left.mul_f64(CONNECT_SHARE),
+        };
         if route.encrypted {
-            self.trust.config().await.map_err(Broken::Ours)?;
+            self.trust.config().await?;
         }
         let made = async {
             let (stream, peer) = connect(route, url, &self.trust).await?;
             let heads = Heads::default();
-            let stream = TokioIo::new(Watched::new(stream, heads.clone()));
+            let (read, write) = tokio::io::split(stream);
+            let read = Watched(read, heads.clone());
             let (sender, connection) = http1::Builder::new()
                 // Servers fold lines, pad names, and print PHP's warnings among them; `heads` says which, and draws the
                 // line.
                 .allow_obsolete_multiline_headers_in_responses(true)
                 .allow_spaces_after_header_name_in_responses(true)
                 .ignore_invalid_headers_in_responses(true)
-                .handshake(stream)
-                .await
-                .map_err(|error| Broken::Other(error.into()))?;
+                .handshake(TokioIo::new(tokio::io::join(read, write)))
+                .await?;
             tokio::spawn(connection);
             Ok(Connection {
                 sender,
@@ -157,40 +135,7 @@ impl Http {
                 answered: false,
             })
         };
-        tokio::time::timeout(limit, made)
-            .await
-            .unwrap_or(Err(Broken::TimedOut))
-    }
-}
-
-/// How long a request with so much time left may take to connect.
-fn connect_limit(usual: Duration, left: Duration) -> Duration {
-    if usual < left {
-        usual
-    } else {
-        left.mul_f64(CONNECT_SHARE)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn connections_fail_before_the_request_that_needs_them() {
-        let seconds = Duration::from_secs_f64;
-        for (usual, left, limit) in [
-            (5.0, 30.0, 5.0),
-            (5.0, 5.1, 5.0),
-            (5.0, 5.0, 4.0),
-            (3.2, 2.0, 1.6),
-            (5.0, 0.0, 0.0),
-        ] {
-            assert_eq!(
-                connect_limit(seconds(usual), seconds(left)),
-                seconds(limit),
-                "{usual} {left}"
-            );
-        }
+        let made = tokio::time::timeout(limit, made).await;
+        made.unwrap_or(Err(Broken::TimedOut(limit)))
     }
 }

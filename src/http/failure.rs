@@ -2,20 +2,18 @@
 
 use std::error::Error as StdError;
 use std::io;
-use std::time::Duration;
 
-use super::connect::{Broken, PublicAddress, Unresolved};
-use super::connections::{Route, Unanswered};
+use url::Url;
+
+use super::connect::{Broken, NoAddress};
+use super::connections::Connection;
 use super::header::host_of;
-use super::heads::{self, Head, Heads};
+use super::heads::{self, Head};
 use super::proxy_url::ProxyUrl;
 use super::response::{Response, is_away};
-use super::{Request, public_http};
-use crate::declaration::Target;
+use super::{Channel, Request};
 use crate::error::{Cause, Error, error, find, innermost};
-use crate::files;
-use crate::i18n::{Text, tr};
-use crate::tls;
+use crate::{files, tls};
 
 /// A try that got no answer.
 pub(super) struct Failure {
@@ -47,57 +45,45 @@ pub(super) enum Again {
     HungUp,
 }
 
-fn fail(cause: Cause, message: Text, again: Again) -> Failure {
-    Failure {
-        error: Error::new(cause, message),
-        again,
-    }
-}
-
-/// Explains why there is no answer. `heads` knows how its head came, and `answered` whether another had come before.
-pub(super) fn explain(
-    failure: Unanswered,
-    request: &Request,
-    heads: &Heads,
-    answered: bool,
-) -> Failure {
-    let host = &host_of(&request.url);
-    let error = failure.error;
-    let mut explained = if let Some(refusal) = tls::explain(&error, host) {
+/// Explains why there is no answer over a connection.
+pub(super) fn explain(error: hyper::Error, request: &Request, connection: &Connection) -> Failure {
+    let (host, heads) = (&host_of(&request.url), &connection.heads);
+    let mut again = Again::Never;
+    let explained = if let Some(refusal) = tls::explain(&error, host) {
         // With TLS 1.3 a server that wants a certificate of ours says so after the handshake.
-        refusal.into()
+        refusal
     } else if error.is_parse() && heads.how() == Head::Ambiguous {
-        heads::ambiguous(host).into()
+        heads::ambiguous(host)
     } else if error.is_parse_too_large() {
         error!(
             TooLarge, "{host}'s answer has too many or too large headers", host;
             hint "the server itself has answered; its log, or its administrator, can say more"
         )
-        .into()
     } else if error.is_parse() && heads.is_http() {
-        heads::malformed(host).into()
+        heads::malformed(host)
     } else if error.is_user() {
-        let doubt = request.doubt();
         error!(
             Other,
             "what is sent to {host} ended early or cannot be read: it may have changed meanwhile{doubt}",
-            host, doubt
+            host,
+            doubt = request.doubt()
         )
-        .into()
     } else if error.is_parse() || spoke_first(&error) {
-        let message = tr!("{host} is not an HTTP server", host);
-        fail(Cause::NotHttp, message, Again::Never)
+        error!(NotHttp, "{host} is not an HTTP server", host)
     } else {
-        let message = tr!(
+        again = match connection.answered {
+            true => Again::HungUp,
+            false => Again::Lost,
+        };
+        error!(
+            Closed,
             "{host} closed the connection before answering{doubt}",
             host,
             doubt = request.doubt()
-        );
-        let again = if answered { Again::HungUp } else { Again::Lost };
-        fail(Cause::Closed, message, again)
+        )
     };
-    explained.error = explained.error.caused_by(error);
-    explained
+    let error = explained.caused_by(error);
+    Failure { error, again }
 }
 
 /// Whether the server spoke before it was asked, as SSH and mail servers do. hyper has no method for this kind of error:
@@ -112,39 +98,39 @@ fn spoke_first(error: &hyper::Error) -> bool {
     }
 }
 
-/// Explains why there is no connection, which may have taken until `limit`; nothing was sent then.
-pub(super) fn explain_connect(
-    broken: Broken,
-    host: &str,
-    route: &Route,
-    limit: Duration,
-    target: &Target,
-) -> Failure {
-    let proxy = route.proxy.as_ref();
-    let error = match broken {
-        Broken::Ours(error) => return error.into(),
-        Broken::TimedOut => {
-            let limit = files::seconds(limit);
-            let error = match proxy.map(|proxy| &proxy.shown) {
-                None => error!(
-                    ConnectTimeout,
-                    "timed out connecting to {host} after {limit} s", host, limit
-                ),
-                Some(proxy) => error!(
-                    ConnectTimeout,
-                    "timed out connecting to {host} through the proxy {proxy} after {limit} s", host, proxy, limit;
-                    hint "check https_proxy, or name the host in no_proxy"
-                ),
-            };
-            let again = Again::NothingSent;
-            return Failure { error, again };
+impl Channel<'_> {
+    /// Explains why there is no connection; nothing was sent then.
+    pub(super) fn explain(&self, broken: Broken, url: &Url, proxy: Option<&ProxyUrl>) -> Failure {
+        let host = &host_of(url);
+        match broken {
+            Broken::Ours(error) => error.into(),
+            Broken::TimedOut(limit) => {
+                let limit = files::seconds(limit);
+                let error = match proxy.map(|proxy| &proxy.shown) {
+                    None => error!(
+                        ConnectTimeout,
+                        "timed out connecting to {host} after {limit} s", host, limit
+                    ),
+                    Some(proxy) => error!(
+                        ConnectTimeout,
+                        "timed out connecting to {host} through the proxy {proxy} after {limit} s", host, proxy, limit;
+                        hint "check https_proxy, or name the host in no_proxy"
+                    ),
+                };
+                let again = Again::NothingSent;
+                Failure { error, again }
+            }
+            Broken::Refused(status) => connect_refused(status, host, proxy).into(),
+            Broken::Other(source) => {
+                let (again, error) = match (find(&*source), proxy) {
+                    (Some(NoAddress::Public), _) => (Again::Never, self.public_http(url, proxy)),
+                    _ => explain_break(&*source, host, proxy),
+                };
+                let error = error.caused_by(anyhow::Error::from_boxed(source));
+                Failure { error, again }
+            }
         }
-        Broken::Refused(status) => return connect_refused(status, host, proxy),
-        Broken::Other(error) => error,
-    };
-    let mut explained = explain_break(&*error, host, proxy, target);
-    explained.error = explained.error.caused_by(anyhow::Error::from_boxed(error));
-    explained
+    }
 }
 
 /// Whether a proxy's status is a refusal, or may pass.
@@ -156,104 +142,83 @@ pub(super) fn cause_of_proxy(status: u16) -> Cause {
 }
 
 /// The refusal of CONNECT. The proxy's password went out with the question, which is not asked again.
-fn connect_refused(status: u16, host: &str, proxy: Option<&ProxyUrl>) -> Failure {
+fn connect_refused(status: u16, host: &str, proxy: Option<&ProxyUrl>) -> Error {
     let proxy = proxy.map_or("", |proxy| &*proxy.shown);
-    let message = match status {
-        407 => tr!(
-            "the proxy {proxy} requires a user name and a password that it knows (HTTP 407)",
-            proxy
+    let refused = match status {
+        407 => error!(
+            ProxyRefused,
+            "the proxy {proxy} requires a user name and a password that it knows (HTTP 407)", proxy
         ),
-        _ => tr!(
-            "the proxy {proxy} refused to connect to {host} (HTTP {status})",
-            proxy,
-            host,
-            status
+        _ => error!(
+            ProxyRefused,
+            "the proxy {proxy} refused to connect to {host} (HTTP {status})", proxy, host, status
         ),
     };
-    let mut refused = fail(cause_of_proxy(status), message, Again::Never);
-    refused.error = refused.error.status(status);
-    refused
+    let cause = cause_of_proxy(status);
+    Error { cause, ..refused }.status(status)
 }
 
 fn explain_break(
     error: &(dyn StdError + 'static),
     host: &str,
     proxy: Option<&ProxyUrl>,
-    target: &Target,
-) -> Failure {
-    if find::<PublicAddress>(error).is_some() {
-        return public_http(host, proxy, target).into();
-    }
+) -> (Again, Error) {
+    use io::ErrorKind as Kind;
+
     if let Some(error) = tls::explain(error, host) {
-        return error.into();
+        return (Again::Never, error);
     }
     if let Some(proxy) = proxy {
         return explain_proxy(error, host, &proxy.shown);
     }
-    if let Some(Unresolved(why)) = find(error) {
+    if let Some(NoAddress::Unresolved(why)) = find(error) {
         let unresolved = error!(Dns, "cannot resolve {host}", host);
-        return match why.raw_os_error() {
-            Some(_) => unresolved.since(why).into(),
-            None => unresolved.into(),
-        };
+        let why = Some(why).filter(|why| why.raw_os_error().is_some());
+        return (Again::Never, why.into_iter().fold(unresolved, Error::since));
     }
     let why = innermost(error);
-    let (cause, message) = match why.map(io::Error::kind) {
-        Some(io::ErrorKind::ConnectionRefused) => {
-            (Cause::Connect, tr!("connection refused by {host}", host))
-        }
-        Some(
-            io::ErrorKind::ConnectionReset
-            | io::ErrorKind::UnexpectedEof
-            | io::ErrorKind::BrokenPipe,
-        ) => (
-            Cause::Tls,
-            tr!(
-                "{host} closed the connection during the TLS handshake",
-                host
-            ),
+    let error = match why.map(io::Error::kind) {
+        Some(Kind::ConnectionRefused) => error!(Connect, "connection refused by {host}", host),
+        Some(Kind::ConnectionReset | Kind::UnexpectedEof | Kind::BrokenPipe) => error!(
+            Tls,
+            "{host} closed the connection during the TLS handshake", host
         ),
-        Some(io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable) => {
-            (Cause::Connect, tr!("no route to {host}", host))
+        Some(Kind::NetworkUnreachable | Kind::HostUnreachable) => {
+            error!(Connect, "no route to {host}", host)
         }
         _ => {
             let error = error!(Connect, "cannot connect to {host}", host);
-            return Failure {
-                error: why.into_iter().fold(error, Error::since),
-                again: Again::NothingSent,
-            };
+            why.into_iter().fold(error, Error::since)
         }
     };
-    fail(cause, message, Again::NothingSent)
+    (Again::NothingSent, error)
 }
 
 /// Why there is no connection through a proxy. The errors for SOCKS have texts and no types.
-fn explain_proxy(error: &(dyn StdError + 'static), host: &str, proxy: &str) -> Failure {
+fn explain_proxy(error: &(dyn StdError + 'static), host: &str, proxy: &str) -> (Again, Error) {
     let text = error.to_string();
     let says = |part: &str| text.contains(part);
-    if says("credentials not accepted") || says("not support user/pass auth") {
-        let message = tr!(
-            "the proxy {proxy} did not accept the user name and the password",
-            proxy
+    let refused = if says("credentials not accepted") || says("not support user/pass auth") {
+        error!(
+            ProxyRefused,
+            "the proxy {proxy} did not accept the user name and the password", proxy
+        )
+    } else if says("connection not allowed") {
+        error!(
+            ProxyRefused,
+            "the proxy {proxy} refused to connect to {host}", proxy, host
+        )
+    } else if find::<NoAddress>(error).is_some() {
+        error!(
+            Proxy,
+            "cannot resolve {host} or its proxy {proxy}", host, proxy
+        )
+    } else {
+        let error = error!(
+            Proxy,
+            "cannot connect to {host} through the proxy {proxy}", host, proxy
         );
-        return fail(Cause::ProxyRefused, message, Again::Never);
-    }
-    if says("connection not allowed") {
-        let message = tr!(
-            "the proxy {proxy} refused to connect to {host}",
-            proxy,
-            host
-        );
-        return fail(Cause::ProxyRefused, message, Again::Never);
-    }
-    if find::<Unresolved>(error).is_some() {
-        let message = tr!("cannot resolve {host} or its proxy {proxy}", host, proxy);
-        return fail(Cause::Proxy, message, Again::Never);
-    }
-    let message = tr!(
-        "cannot connect to {host} through the proxy {proxy}",
-        host,
-        proxy
-    );
-    fail(Cause::Proxy, message, Again::NothingSent)
+        return (Again::NothingSent, error);
+    };
+    (Again::Never, refused)
 }

@@ -1,24 +1,18 @@
 //! Sees the heads of answers as they came, since hyper reads odd lines without saying so.
 
-use std::io::{IoSlice, Result};
+use std::io::Result;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
 
-use super::connect::Stream;
 use crate::error::{Error, error};
 
 /// Lines that say where an answer ends or how its body is to be read. Two readers that differ over one of these see two
 /// answers, and an odd line is read by some and not by others. Any other line can be folded, padded or dropped without
 /// harm: what it says, nobody here relies on, and the connection ends with that answer.
-const FRAMING: [&str; 4] = [
-    "content-length",
-    "transfer-encoding",
-    "connection",
-    "content-encoding",
-];
+const FRAMING: &str = "content-length transfer-encoding connection content-encoding";
 
 /// The largest head that is looked at, in bytes; hyper takes no larger one.
 const HEAD_MAX: usize = 512 * 1024;
@@ -45,27 +39,26 @@ struct State {
 }
 
 impl Heads {
-    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn expect_another(&self) {
-        self.with(|state| {
-            *state = State {
-                coming: Some(Vec::new()),
-                ..State::default()
-            };
-        });
+        let coming = Some(Vec::new());
+        *self.state() = State {
+            coming,
+            ..State::default()
+        };
     }
 
     /// How the answer's head came, or as much of it as there is.
     pub(super) fn how(&self) -> Head {
-        self.with(|state| state.how)
+        self.state().how
     }
 
     /// Whether it began as one of HTTP does.
     pub(super) fn is_http(&self) -> bool {
-        self.with(|state| state.is_http)
+        self.state().is_http
     }
 }
 
@@ -96,59 +89,19 @@ impl State {
     }
 }
 
-/// A connection that shows the heads of its answers.
-pub(super) struct Watched {
-    stream: Box<dyn Stream>,
-    heads: Heads,
-}
+/// The reading half of a connection, which shows the heads of its answers.
+pub(super) struct Watched<R>(pub(super) R, pub(super) Heads);
 
-impl Watched {
-    pub(super) fn new(stream: Box<dyn Stream>, heads: Heads) -> Self {
-        Self { stream, heads }
-    }
-}
-
-impl AsyncRead for Watched {
+impl<R: AsyncRead + Unpin> AsyncRead for Watched<R> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<Result<()>> {
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        self.heads
-            .with(|state| state.read(&buffer.filled()[before..]));
+        ready!(Pin::new(&mut self.0).poll_read(context, buffer))?;
+        self.1.state().read(&buffer.filled()[before..]);
         Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Watched {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        parts: &[IoSlice<'_>],
-    ) -> Poll<Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, parts)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
 
@@ -215,5 +168,5 @@ fn judge(head: &[u8]) -> Head {
 fn is_framing(name: &[u8]) -> bool {
     let visible = name.iter().filter(|byte| !byte.is_ascii_whitespace());
     let name: Vec<u8> = visible.map(u8::to_ascii_lowercase).collect();
-    FRAMING.iter().any(|framing| framing.as_bytes() == name)
+    FRAMING.split(' ').any(|other| other.as_bytes() == name)
 }

@@ -30,7 +30,7 @@ use crate::report::Report;
 use crate::secret::{BLANK, names_secret};
 use connect::{is_private, is_public};
 use connections::{Connection, Route};
-use failure::{Failure, Outcome, cause_of_proxy, explain, explain_connect};
+use failure::{Failure, Outcome, cause_of_proxy, explain};
 use header::{Coding, coding, host_of};
 use heads::Head;
 use proxy_url::ProxyUrl;
@@ -79,10 +79,9 @@ impl Channel<'_> {
     }
 
     async fn exchange(&self, request: &Request, whole: bool) -> Result<Response> {
-        request
-            .secrets
-            .iter()
-            .for_each(|secret| self.report.learn(secret));
+        for secret in &request.secrets {
+            self.report.learn(secret);
+        }
         self.same_origin(&request.url)?;
         let route = self.route(&request.url)?;
         let harmless = request.harmless(self.target.spec.login_is_repeatable);
@@ -93,31 +92,26 @@ impl Channel<'_> {
                 Ok(_) if !whole => None,
                 _ => retries.pause(request, &outcome),
             };
-            let error = outcome.as_ref().err().map(|failure| &failure.error);
-            match pause {
-                Some(pause) if self.waits(pause, error).await => {}
-                _ => return outcome.map_err(|failure| failure.error),
+            if !self.waits(pause, &outcome).await {
+                return outcome.map_err(|failure| failure.error);
             }
         }
     }
 
-    /// Waits before another try, if there is time for both. A connection needs all of its own time: half a try would
-    /// tell nothing new.
-    async fn waits(&self, pause: Duration, error: Option<&Error>) -> bool {
-        let connects = error.is_some_and(|error| error.cause == Cause::ConnectTimeout);
-        let needed = if connects {
-            self.http.connect_limit
-        } else {
-            Duration::ZERO
+    /// Waits before another try, if there is to be one and time for both. A connection needs all of its own time: half a
+    /// try would tell nothing new.
+    async fn waits(&self, pause: Option<Duration>, outcome: &Outcome) -> bool {
+        let Some(pause) = pause else { return false };
+        let needed = match outcome {
+            Err(failure) if failure.error.cause == Cause::ConnectTimeout => self.http.connect_limit,
+            _ => Duration::ZERO,
         };
         let left = self.deadline.saturating_duration_since(Instant::now());
         if pause.saturating_add(needed) >= left {
             return false;
         }
-        self.report.note(
-            Some(self.target),
-            tr!("retrying in {wait} ms", wait = pause.as_millis()),
-        );
+        let text = tr!("retrying in {wait} ms", wait = pause.as_millis());
+        self.report.note(Some(self.target), text);
         tokio::time::sleep(pause).await;
         true
     }
@@ -131,11 +125,8 @@ impl Channel<'_> {
         }
         let what = match &outcome {
             Ok(answer) if whole => {
-                tr!(
-                    "HTTP {status}, {length} bytes",
-                    status = answer.status,
-                    length = answer.body.len()
-                )
+                let (status, length) = (answer.status, answer.body.len());
+                tr!("HTTP {status}, {length} bytes", status, length)
             }
             Ok(answer) => tr!("HTTP {status}", status = answer.status),
             Err(failure) => tr!("{code}", code = failure.error.cause.code()),
@@ -172,14 +163,14 @@ impl Channel<'_> {
             }
         }
         let (host, seconds) = (host_of(&request.url), self.timeout.as_secs_f64());
-        let doubt = request.doubt();
-        let message = tr!(
+        let error = error!(
+            Timeout,
             "no answer from {host} within {seconds} s{doubt}",
             host,
             seconds,
-            doubt
+            doubt = request.doubt()
         );
-        Err(Error::new(Cause::Timeout, message).into())
+        Err(error.into())
     }
 
     /// Shows the heads of a request of the user's own and of its answer (`-vv`); what may be a secret is blanked.
@@ -209,10 +200,8 @@ impl Channel<'_> {
         if let Some(proxy) = &route.proxy {
             refused_by_proxy(url, &response, &proxy.shown)?;
         }
-        let mut response = Response::new(request, response, self.timeout);
-        if let Some(unread) = &mut response.unread {
-            unread.unwraps = request.is_login() && self.target.spec.json_in_text;
-        }
+        let unwraps = request.is_login() && self.target.spec.json_in_text;
+        let mut response = Response::new(request, response, self.timeout, unwraps);
         if whole {
             response.read(&request.doubt()).await?;
         }
@@ -229,31 +218,23 @@ impl Channel<'_> {
         let url = &request.url;
         let mut prepared = request.prepare(route)?;
         loop {
-            let kept = match fresh {
-                true => None,
-                false => self.http.kept(route, url),
-            };
+            let kept = (!fresh).then(|| self.http.kept(route, url)).flatten();
             let mut connection = match kept {
                 Some(connection) => connection,
                 None => {
-                    let limit = self.http.connect_limit(self.deadline);
-                    let made = self.http.connect(route, url, limit).await;
-                    made.map_err(|broken| {
-                        explain_connect(broken, &host_of(url), route, limit, self.target)
-                    })?
+                    let made = self.http.connect(route, url, self.deadline).await;
+                    made.map_err(|broken| self.explain(broken, url, route.proxy.as_ref()))?
                 }
             };
-            let mut failure = match connection.send(prepared).await {
+            connection.heads.expect_another();
+            let mut failure = match connection.sender.try_send_request(prepared).await {
                 Ok(response) => return Ok((connection, response)),
                 Err(failure) => failure,
             };
-            match failure.unsent.take() {
+            match failure.take_message() {
                 // The server had left a connection that was kept.
                 Some(unsent) if connection.answered => prepared = unsent,
-                _ => {
-                    let answered = connection.answered;
-                    return Err(explain(failure, request, &connection.heads, answered));
-                }
+                _ => return Err(explain(failure.into_error(), request, &connection)),
             }
         }
     }
@@ -295,11 +276,7 @@ impl Channel<'_> {
         if let (true, Some(Host::Domain(name))) = (route.private_only, host)
             && let Ok(true) = tokio::time::timeout(self.http.connect_limit, is_public(&name)).await
         {
-            return Err(public_http(
-                &host_of(&url),
-                route.proxy.as_ref(),
-                self.target,
-            ));
+            return Err(self.public_http(&url, route.proxy.as_ref()));
         }
         Ok(())
     }
@@ -328,48 +305,55 @@ impl Channel<'_> {
         }
     }
 
-    fn proxy(&self, url: &Url) -> Result<Option<ProxyUrl>> {
-        let proxy = self.http.proxies.proxy_for(url)?;
-        let secrets = proxy.iter().flat_map(|proxy| &proxy.secrets);
-        secrets.for_each(|secret| self.report.learn(secret));
-        Ok(proxy)
-    }
-
     fn route(&self, url: &Url) -> Result<Route> {
         let encrypted = url.scheme() == "https";
-        let route = Route {
-            encrypted,
-            private_only: !encrypted && !self.allow_http,
-            proxy: match encrypted || self.allow_proxy {
-                true => self.proxy(url)?,
-                false => None,
-            },
+        let private_only = !encrypted && !self.allow_http;
+        let proxy = match encrypted || self.allow_proxy {
+            true => self.http.proxies.proxy_for(url)?,
+            false => None,
         };
+        let secrets = proxy.iter().flat_map(|proxy| &proxy.secrets);
+        secrets.for_each(|secret| self.report.learn(secret));
         let literal = ip_of(url.host().as_ref());
-        let proxy = route.proxy.as_ref();
-        let of_proxy = ip_of(proxy.map(|proxy| &proxy.host));
-        if !route.private_only {
-            return Ok(route);
+        let of_proxy = ip_of(proxy.as_ref().map(|proxy| &proxy.host));
+        let public = |ip: Option<IpAddr>| private_only && ip.is_some_and(|ip| !is_private(ip));
+        if public(literal) || public(of_proxy) {
+            let through = proxy.as_ref().filter(|_| !public(literal));
+            return Err(self.public_http(url, through));
         }
-        if let Some(ip) = [literal, of_proxy]
-            .into_iter()
-            .flatten()
-            .find(|ip| !is_private(*ip))
-        {
-            let through = route.proxy.as_ref().filter(|_| literal != Some(ip));
-            return Err(public_http(&host_of(url), through, self.target));
-        }
-        if proxy.is_some() && literal.is_none() {
-            let message = tr!(
+        if private_only && proxy.is_some() && literal.is_none() {
+            let error = error!(
+                BadSetting,
                 "http:// to {host} through a proxy cannot be checked: the address may not be private",
                 host = host_of(url)
             );
-            return Err(Error::new(Cause::BadSetting, message).hint(tr!(
-                "use https://, or set {variable}=1 as well",
-                variable = self.target.variable("ALLOW_HTTP")
-            )));
+            let variable = self.target.variable("ALLOW_HTTP");
+            return Err(error.hint(tr!("use https://, or set {variable}=1 as well", variable)));
         }
-        Ok(route)
+        Ok(Route {
+            encrypted,
+            private_only,
+            proxy,
+        })
+    }
+
+    fn public_http(&self, url: &Url, proxy: Option<&ProxyUrl>) -> Error {
+        let host = host_of(url);
+        let error = match proxy.map(|proxy| &proxy.shown) {
+            None => error!(
+                BadSetting,
+                "http:// to {host} would send the credentials unencrypted over a public network",
+                host
+            ),
+            Some(proxy) => error!(
+                BadSetting,
+                "http:// to {host} through the proxy {proxy} would send the credentials unencrypted over a public network",
+                host,
+                proxy
+            ),
+        };
+        let variable = self.target.variable("ALLOW_HTTP");
+        error.hint(tr!("use https://, or allow it with {variable}=1", variable))
     }
 }
 
@@ -385,13 +369,12 @@ fn refused_by_proxy(url: &Url, response: &hyper::Response<Incoming>, proxy: &str
     if status < 400 || status != 407 && !own {
         return Ok(());
     }
-    let message = tr!(
-        "the proxy {proxy} refused the request to {host} (HTTP {status})",
-        proxy,
-        host,
-        status
+    let error = error!(
+        ProxyRefused,
+        "the proxy {proxy} refused the request to {host} (HTTP {status})", proxy, host, status
     );
-    Err(Error::new(cause_of_proxy(status), message).status(status))
+    let cause = cause_of_proxy(status);
+    Err(Error { cause, ..error }.status(status))
 }
 
 fn ip_of<S>(host: Option<&Host<S>>) -> Option<IpAddr> {
@@ -400,22 +383,4 @@ fn ip_of<S>(host: Option<&Host<S>>) -> Option<IpAddr> {
         Host::Ipv6(ip) => Some((*ip).into()),
         Host::Domain(_) => None,
     }
-}
-
-fn public_http(host: &str, proxy: Option<&ProxyUrl>, target: &Target) -> Error {
-    let message = match proxy {
-        None => tr!(
-            "http:// to {host} would send the credentials unencrypted over a public network",
-            host
-        ),
-        Some(proxy) => tr!(
-            "http:// to {host} through the proxy {proxy} would send the credentials unencrypted over a public network",
-            host,
-            proxy = proxy.shown
-        ),
-    };
-    Error::new(Cause::BadSetting, message).hint(tr!(
-        "use https://, or allow it with {variable}=1",
-        variable = target.variable("ALLOW_HTTP")
-    ))
 }

@@ -60,10 +60,10 @@ pub struct Response {
 }
 
 pub struct Unread {
-    pub(super) response: hyper::Response<Incoming>,
+    response: hyper::Response<Incoming>,
     patience: Duration,
     /// Whether a JSON text that contains JSON stands for what it contains.
-    pub(super) unwraps: bool,
+    unwraps: bool,
 }
 
 impl Response {
@@ -72,6 +72,7 @@ impl Response {
         request: &Request,
         response: hyper::Response<Incoming>,
         patience: Duration,
+        unwraps: bool,
     ) -> Self {
         let url = request.url();
         let headers = response.headers();
@@ -91,7 +92,7 @@ impl Response {
             unread: Some(Unread {
                 response,
                 patience,
-                unwraps: false,
+                unwraps,
             }),
         }
     }
