@@ -211,7 +211,7 @@ fn warn_of_oddities(answer: &Answer, account: &Account<'_>) -> bool {
     let body = answer.response.body.trim_ascii();
     let text_after = body.starts_with(b"{") && body.ends_with(b">");
     let oddities = match answer.response.any_object().filter(|_| answer.whole) {
-        Some(object) => object.oddities().to_vec(),
+        Some(object) => object.oddities,
         None if !answer.whole && (text_after || text_before(body) == Some(true)) => {
             vec![tr!(
                 "the server printed text around its JSON (PHP display_errors?)"

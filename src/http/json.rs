@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use crate::error::{Cause, Error, Result};
+use crate::error::{Error, Result, error};
 use crate::i18n::{Text, tr};
 use crate::secret::{Secret, names_secret};
-use crate::session::{Session, check_token};
+use crate::session::Session;
 
 pub(super) fn kind(value: &Value) -> Text {
     match value {
@@ -21,45 +21,19 @@ pub(super) fn kind(value: &Value) -> Text {
 /// A JSON object of an answer. A name is looked for as it is, then without regard to case.
 #[derive(Debug, Clone)]
 pub struct Json {
-    fields: Map<String, Value>,
-    oddities: Vec<Text>,
-    host: String,
+    pub fields: Map<String, Value>,
+    /// What was read generously, a sentence each.
+    pub oddities: Vec<Text>,
+    pub host: String,
 }
 
 impl Json {
-    pub fn fields(&self) -> &Map<String, Value> {
-        &self.fields
-    }
-
-    pub(super) fn new(fields: Map<String, Value>, oddities: Vec<Text>, host: &str) -> Self {
-        let host = host.to_owned();
-        Self {
-            fields,
-            oddities,
-            host,
-        }
-    }
-
-    pub(super) fn also(&mut self, oddity: Text) {
-        self.oddities.push(oddity);
-    }
-
-    /// What was read generously, a sentence each.
-    pub fn oddities(&self) -> &[Text] {
-        &self.oddities
-    }
-
-    pub fn host(&self) -> &str {
-        &self.host
-    }
-
     /// A field's value, whatever it is; `null` counts as absent.
     pub fn get(&self, name: &str) -> Option<&Value> {
         let named = self.fields.get(name).or_else(|| {
-            self.fields
-                .iter()
-                .find(|(other, _)| other.eq_ignore_ascii_case(name))
-                .map(|(_, value)| value)
+            let mut fields = self.fields.iter();
+            let (_, value) = fields.find(|(other, _)| other.eq_ignore_ascii_case(name))?;
+            Some(value)
         });
         named.filter(|value| !value.is_null())
     }
@@ -70,8 +44,11 @@ impl Json {
     }
 
     pub fn inner(&self, name: &str) -> Option<Self> {
-        let fields = self.get(name)?.as_object()?.clone();
-        Some(Self::new(fields, Vec::new(), &self.host))
+        Some(Self {
+            fields: self.get(name)?.as_object()?.clone(),
+            oddities: Vec::new(),
+            host: self.host.clone(),
+        })
     }
 
     pub fn require_object(&self, name: &str) -> Result<Self> {
@@ -99,23 +76,17 @@ impl Json {
             None => "",
             Some(_) => self.require_text(name)?,
         };
-        check_token(token).map_err(|error| {
-            Error::new(
-                error.cause,
-                tr!("{host}: {what}", host = self.host, what = error.message),
-            )
-        })?;
-        Session::new(token, token_type)
+        Session::new(token, token_type).map_err(|error| {
+            let message = tr!("{host}: {what}", host = self.host, what = error.message);
+            Error { message, ..error }
+        })
     }
 
     /// The fields but those named, for a session's details.
     pub fn details(&self, leave_out: &[&str]) -> Map<String, Value> {
         let mut details = self.fields.clone();
-        details.retain(|name, _| {
-            !leave_out
-                .iter()
-                .any(|other| other.eq_ignore_ascii_case(name))
-        });
+        let left_out = |name: &str| leave_out.iter().any(|out| out.eq_ignore_ascii_case(name));
+        details.retain(|name, _| !left_out(name));
         details
     }
 
@@ -128,18 +99,12 @@ impl Json {
 
     /// The server's sentence for people, and its code.
     pub fn said(&self) -> Option<String> {
-        let mut parts: Vec<String> = Vec::new();
-        for names in [
-            &["error", "code", "codigo", "CodigoRetorno"][..],
-            &SENTENCES,
-        ] {
-            if let Some(part) = names
-                .iter()
-                .find_map(|name| self.text(name).filter(|text| !text.is_empty()))
-            {
-                parts.push(part);
-            }
-        }
+        let first = |names: &str| {
+            let mut texts = names.split(' ').filter_map(|name| self.text(name));
+            texts.find(|text| !text.is_empty())
+        };
+        let parts = [first(CODES), first(SENTENCES)].into_iter();
+        let mut parts: Vec<String> = parts.flatten().collect();
         parts.dedup();
         // OAuth2's `message` is the same whatever is wrong; its `hint` says what.
         if let (Some(hint), Some(last)) = (self.text("hint"), parts.last_mut()) {
@@ -153,36 +118,28 @@ impl Json {
 
     /// The error for a field that is missing or of another type.
     pub fn wrong(&self, name: &str, expected: &Text) -> Error {
-        let message = match self.get(name) {
-            None => tr!(
-                "{host}'s answer has no field `{name}`",
-                host = self.host,
-                name
+        let host = &self.host;
+        match self.get(name).map(kind) {
+            None => error!(
+                BadAnswer,
+                "{host}'s answer has no field `{name}`", host, name
             ),
-            Some(value) => {
-                tr!(
-                    "{host}'s answer has {kind} in `{name}` where {expected} was expected",
-                    host = self.host,
-                    kind = kind(value),
-                    name,
-                    expected
-                )
-            }
-        };
-        Error::new(Cause::BadAnswer, message)
+            Some(kind) => error!(
+                BadAnswer,
+                "{host}'s answer has {kind} in `{name}` where {expected} was expected",
+                host,
+                kind,
+                name,
+                expected
+            ),
+        }
     }
 }
 
-/// Names of fields with a sentence for people.
-const SENTENCES: [&str; 7] = [
-    "error_description",
-    "message",
-    "mensagem",
-    "MensagemRetorno",
-    "detail",
-    "title",
-    "description",
-];
+/// Names of fields with a code, and of those with a sentence for people.
+const CODES: &str = "error code codigo CodigoRetorno";
+const SENTENCES: &str =
+    "error_description message mensagem MensagemRetorno detail title description";
 
 fn collect_secrets(fields: &Map<String, Value>, found: &mut Vec<Secret>) {
     for (name, value) in fields {
@@ -190,10 +147,8 @@ fn collect_secrets(fields: &Map<String, Value>, found: &mut Vec<Secret>) {
             Value::String(text) if names_secret(name) => found.push(Secret::new(text.clone())),
             Value::Object(inner) => collect_secrets(inner, found),
             Value::Array(items) => {
-                items
-                    .iter()
-                    .filter_map(Value::as_object)
-                    .for_each(|inner| collect_secrets(inner, found));
+                let inner = items.iter().filter_map(Value::as_object);
+                inner.for_each(|inner| collect_secrets(inner, found));
             }
             _ => {}
         }

@@ -169,9 +169,10 @@ impl Response {
             }
             Err(_) => {
                 let seconds = patience.as_secs_f64();
-                let message = tr!("{host} sent nothing for {seconds} s", host, seconds);
-                Err(Error::new(Cause::Timeout, message)
-                    .hint(tr!("try again, or allow more time with --timeout SECONDS")))
+                Err(error!(
+                    Timeout, "{host} sent nothing for {seconds} s", host, seconds;
+                    hint "try again, or allow more time with --timeout SECONDS"
+                ))
             }
         }
     }
@@ -230,9 +231,8 @@ impl Response {
         let mut object = self.text().object(&self.host)?;
         let head = self.unread.as_ref().map(|unread| unread.response.headers());
         if head.is_some_and(|headers| coding(headers, CONTENT_ENCODING) == Coding::Imaginary) {
-            object.also(tr!(
-                "the server names a Content-Encoding, but the answer is not encoded"
-            ));
+            let oddity = tr!("the server names a Content-Encoding, but the answer is not encoded");
+            object.oddities.push(oddity);
         }
         Ok(object)
     }
@@ -364,98 +364,46 @@ pub fn status_error(host: &str, path: &str, status: u16) -> Error {
 
 /// The error for [`Response::crashed`].
 pub fn server_failed(host: &str, status: u16) -> Error {
-    let message = tr!(
-        "{host} failed: its program ended without an answer (HTTP {status})",
-        host,
-        status
+    let error = error!(
+        Status, "{host} failed: its program ended without an answer (HTTP {status})", host, status;
+        hint "the URL is not the problem; the server's own log says why (PHP: error_log)"
     );
-    Error::new(Cause::Status, message).status(status).hint(tr!(
-        "the URL is not the problem; the server's own log says why (PHP: error_log)"
-    ))
+    error.status(status)
 }
 
 /// The error for [`Response::refused_in_front`].
 pub fn in_front(host: &str, status: u16) -> Error {
-    let message = tr!(
-        "a web server or proxy in front of {host} refused the request (HTTP {status})",
-        host,
-        status
+    let error = error!(
+        InFront, "a web server or proxy in front of {host} refused the request (HTTP {status})", host, status;
+        hint "the system itself was not asked: ask the administrator of that server or proxy to let this machine through"
     );
-    Error::new(Cause::InFront, message).status(status).hint(tr!(
-        "the system itself was not asked: ask the administrator of that server or proxy to let this machine through"
-    ))
+    error.status(status)
 }
 
 /// The error for a redirect. None is followed.
 pub fn redirect(host: &str, status: u16, to: Option<&Redirect>, https: bool) -> Error {
-    let error = |message| Error::new(Cause::Redirect, message).status(status);
-    let nowhere = |message| {
-        let hint = tr!("redirects are not followed; ask that server's administrator");
-        error(message).hint(hint)
+    let nowhere = match to {
+        None => error!(
+            Redirect,
+            "{host} redirected without saying where (HTTP {status})", host, status
+        ),
+        Some(Redirect::Other(what)) => error!(
+            Redirect,
+            "{host} redirected the request to {what} (HTTP {status})", host, what, status
+        ),
+        Some(Redirect::Url(to)) if https && to.starts_with("http://") => error!(
+            Redirect,
+            "{host} redirected from https to http, a downgrade (HTTP {status})", host, status
+        )
+        .said(to),
+        Some(Redirect::Url(to)) => {
+            let error = error!(
+                Redirect,
+                "{host} redirected the request (HTTP {status})", host, status
+            );
+            return error.said(to).status(status);
+        }
     };
-    match to {
-        None => nowhere(tr!(
-            "{host} redirected without saying where (HTTP {status})",
-            host,
-            status
-        )),
-        Some(Redirect::Other(what)) => nowhere(tr!(
-            "{host} redirected the request to {what} (HTTP {status})",
-            host,
-            what,
-            status
-        )),
-        Some(Redirect::Url(to)) if https && to.starts_with("http://") => nowhere(tr!(
-            "{host} redirected from https to http, a downgrade (HTTP {status})",
-            host,
-            status
-        ))
-        .said(to),
-        Some(Redirect::Url(to)) => error(tr!(
-            "{host} redirected the request (HTTP {status})",
-            host,
-            status
-        ))
-        .said(to),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn answer(status: u16, body: &[u8]) -> Response {
-        Response {
-            host: "h".into(),
-            https: true,
-            path: "/p".into(),
-            head_only: false,
-            status,
-            location: None,
-            retry_after: None,
-            date: None,
-            asks_for_password: false,
-            body: body.to_vec(),
-            unread: None,
-        }
-    }
-
-    #[test]
-    fn a_status_becomes_a_cause() {
-        for (exit, statuses) in [
-            (4, &[401, 403, 423][..]),
-            (5, &[408, 429, 502, 503, 504, 520, 521, 522, 523, 524, 530]),
-            (
-                6,
-                &[
-                    301, 308, 400, 404, 405, 410, 418, 422, 500, 501, 505, 519, 525, 531,
-                ],
-            ),
-        ] {
-            for status in statuses {
-                let error = answer(*status, b"<html>").object().expect_err("an error");
-                assert_eq!(error.cause.exit(), exit, "{status}");
-            }
-        }
-    }
+    let hint = tr!("redirects are not followed; ask that server's administrator");
+    nowhere.hint(hint).status(status)
 }

@@ -149,7 +149,7 @@ impl Draw<'_> {
             _ if body.is_empty() => (json!("empty"), None),
             Ok(value) => (self.shape(&value, 0), None),
             Err(_) => match read.object("") {
-                Ok(object) => (self.members(object.fields(), 0), Some(all)),
+                Ok(object) => (self.members(&object.fields, 0), Some(all)),
                 Err(_) => (json!(all), None),
             },
         }

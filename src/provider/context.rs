@@ -62,10 +62,9 @@ impl<'a> Context<'a> {
     /// servers refuse with 200, 401 and 500 alike.
     pub fn json(&self, answer: &Response) -> Result<Json> {
         let object = answer.object()?;
-        object
-            .oddities()
-            .iter()
-            .for_each(|oddity| self.warn(oddity.clone()));
+        for oddity in &object.oddities {
+            self.warn(oddity.clone());
+        }
         Ok(object)
     }
 

@@ -370,7 +370,7 @@ fn refusal(answer: &Response) -> Result<()> {
     let Some(refused) = refused(answer) else {
         return Ok(());
     };
-    let (host, said) = (refused.host(), refused.said().unwrap_or_default());
+    let (host, said) = (&refused.host, refused.said().unwrap_or_default());
     let error = match code(answer) {
         Some(code) if REFUSALS.contains(&code.as_str()) => {
             let error = error!(Refused, "{host} refused the login", host);

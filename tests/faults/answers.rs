@@ -155,7 +155,8 @@ fn json_that_is_cut_or_goes_on() {
         ("[]", "sent an array instead of a JSON object"),
         ("\"x\"", "sent a string instead of"),
         ("null", "sent null instead of"),
-        ("Invalid request", "sent invalid JSON at byte "),
+        ("Invalid request", "sent invalid JSON at byte 1\n"),
+        ("{\"a\":1,\n \"b\":}", "sent invalid JSON at byte 14\n"),
     ] {
         unreadable(20)
             .at(steps::logins())

@@ -31,6 +31,12 @@ pub fn holds(data: &[u8]) {
                     u64::try_from(rest).unwrap_or(0),
                     "{wait:?} after {date:?}"
                 );
+                // A part of a second later the wait does not end before that date either.
+                let later = now
+                    .unwrap_or(Timestamp::UNIX_EPOCH)
+                    .checked_add(jiff::SignedDuration::from_millis(100));
+                let later = later.expect("a time");
+                assert_eq!(retry_after(wait, Some(later)), Some(waited), "{wait:?}");
             }
         }
     }

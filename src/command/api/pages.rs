@@ -112,7 +112,7 @@ impl List {
             Some(body) => Some(body.into()),
             None => {
                 let object = answer.response.any_object()?;
-                Some(json::text(&object.fields().clone().into()).into())
+                Some(json::text(&object.fields.into()).into())
             }
         }
     }
