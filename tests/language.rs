@@ -30,6 +30,12 @@ fn the_flag_goes_before_the_variable_and_the_variable_before_the_locale() {
             &[("LC_MESSAGES", "pt_PT.UTF-8"), ("LANG", "C.UTF-8")],
         ),
         (plain, &[("CRMAUTH_LANG", "pt-BR"), ("LC_ALL", "C")]),
+        (plain, &[("LC_ALL", "pt_PT"), ("LC_MESSAGES", "C")]),
+        (plain, &[("LC_ALL", ""), ("LANG", "pt")]),
+        (plain, &[("LC_MESSAGES", "pt_BR@euro"), ("LANG", "en_US")]),
+        // The list of languages goes before the locale, where that is not `C`.
+        (plain, &[("LANGUAGE", "pt_BR:en"), ("LANG", "en_US.UTF-8")]),
+        (plain, &[("LANGUAGE", "de"), ("LANG", "PT_BR.UTF-8")]),
         (
             "token gluo --lang pt-BR",
             &[("CRMAUTH_LANG", "en"), ("LC_ALL", "en_US.UTF-8")],
@@ -41,6 +47,13 @@ fn the_flag_goes_before_the_variable_and_the_variable_before_the_locale() {
     for (line, variables) in [
         (plain, &[][..]),
         (plain, &[("LANG", "de_DE.UTF-8")]),
+        (plain, &[("LANG", "português")]),
+        (plain, &[("LANG", "ptx")]),
+        (plain, &[("LANG", "pt_BR"), ("LC_MESSAGES", "en-GB")]),
+        (plain, &[("LC_ALL", "POSIX"), ("LC_MESSAGES", "pt_BR")]),
+        (plain, &[("LANGUAGE", "de:en:pt"), ("LANG", "pt_BR")]),
+        (plain, &[("LANGUAGE", "pt_BR"), ("LANG", "C")]),
+        (plain, &[("LANGUAGE", "pt_BR")]),
         (plain, &[("LC_ALL", "C.UTF-8"), ("LANG", "pt_BR.UTF-8")]),
         (plain, &[("CRMAUTH_LANG", "en"), ("LANG", "pt_BR.UTF-8")]),
         (

@@ -4,14 +4,30 @@
 //! The English sentence is the catalogue's key, so that the code can be read and searched. Nothing is looked up
 //! before something is shown, and nothing at all for English.
 
-mod catalogue;
 mod lang;
 mod time;
 
+use std::collections::HashMap;
 use std::fmt::Display;
+use std::sync::LazyLock;
 
 pub use lang::Lang;
 pub use time::{local, span};
+
+/// The Portuguese of the English. Two lines an entry, with an empty line or a comment between entries.
+static PORTUGUESE: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| {
+    let lines = include_str!("pt-BR.txt").lines();
+    let mut lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+    std::iter::from_fn(|| Some((lines.next()?, lines.next()?))).collect()
+});
+
+/// What the catalogue has for an English text, which may be no sentence of ours, such as a part of the help.
+pub fn translation(english: &str, lang: Lang) -> Option<&'static str> {
+    match lang {
+        Lang::En => None,
+        Lang::PtBr => PORTUGUESE.get(english).copied(),
+    }
+}
 
 /// A sentence, or a part of one, in no language yet. [`tr!`] makes it and [`Text::render`] alone gives its words:
 /// a text has no `Display`, so that none gets into a `format!` where it would stay English.
@@ -34,10 +50,8 @@ pub(crate) enum Value {
 
 impl Text {
     pub(crate) fn new(pattern: &'static str, values: Vec<(&'static str, Value)>) -> Self {
-        Self {
-            pattern,
-            values: values.into(),
-        }
+        let values = values.into();
+        Self { pattern, values }
     }
 
     /// A text of a declaration, such as a field's help: English that is the same for every run.
@@ -53,10 +67,7 @@ impl Text {
 
     /// The words. A value stands as it is; whoever shows it makes it harmless.
     pub fn render(&self, lang: Lang) -> String {
-        let pattern = match lang {
-            Lang::En => self.pattern,
-            Lang::PtBr => catalogue::portuguese(self.pattern).unwrap_or(self.pattern),
-        };
+        let pattern = translation(self.pattern, lang).unwrap_or(self.pattern);
         let mut words = String::with_capacity(pattern.len());
         let mut rest = pattern;
         while let Some(at) = rest.find(['{', '}']) {
@@ -120,32 +131,21 @@ impl Argument for &Text {
     }
 }
 
-/// What the catalogue has for a text that is no sentence of ours, such as a part of the help.
-pub fn translation(english: &str, lang: Lang) -> Option<&'static str> {
-    match lang {
-        Lang::En => None,
-        Lang::PtBr => catalogue::portuguese(english),
-    }
-}
-
 /// `A`, `A and B`, `A, B and C`.
 pub(crate) fn and(parts: &[impl Argument]) -> Text {
-    joined(parts, |most, last| {
-        tr!("{most} and {last}", most, last = *last)
-    })
+    joined(parts, |most, last| tr!("{most} and {last}", most, last))
 }
 
 /// `A`, `A or B`, `A, B or C`.
 pub(crate) fn or(parts: &[impl Argument]) -> Text {
-    joined(parts, |most, last| {
-        tr!("{most} or {last}", most, last = *last)
-    })
+    joined(parts, |most, last| tr!("{most} or {last}", most, last))
 }
 
-fn joined<T: Argument>(parts: &[T], join: fn(Text, &T) -> Text) -> Text {
-    match parts {
-        [most @ .., last] if !most.is_empty() => join(Text::list(most, ", "), last),
-        _ => Text::list(parts, ", "),
+fn joined(parts: &[impl Argument], join: fn(Text, Text) -> Text) -> Text {
+    let (most, last) = parts.split_at(parts.len().saturating_sub(1));
+    match most {
+        [] => Text::list(last, ""),
+        _ => join(Text::list(most, ", "), Text::list(last, "")),
     }
 }
 
@@ -193,14 +193,9 @@ mod tests {
     #[test]
     fn values_stand_where_their_names_do() {
         let names = ["A", "B", "C"];
-        let (host, why) = (
-            "h{x}",
-            tr!("{most} and {last}", most = 1, last = tr!("{{2}}")),
-        );
-        assert_eq!(
-            tr!("{why}; {host} {{}} {why}", host, why),
-            "1 and {2}; h{x} {} 1 and {2}"
-        );
+        let why = tr!("{most} and {last}", most = 1, last = tr!("{{2}}"));
+        let text = tr!("{why}; {host} {{}} {why}", host = "h{x}", why);
+        assert_eq!(text, "1 and {2}; h{x} {} 1 and {2}");
         for (count, all) in [(0, ""), (1, "A"), (2, "A and B"), (3, "A, B and C")] {
             assert_eq!(and(&names[..count]), all);
             assert_eq!(or(&names[..count]), all.replace("and", "or").as_str());
@@ -209,11 +204,8 @@ mod tests {
 
     #[test]
     fn a_part_is_in_the_language_of_the_whole() {
-        let text = tr!(
-            "{origin}: {list}",
-            origin = and(&["x", "y"]),
-            list = Text::list(&[or(&["a", "b"])], "; ")
-        );
+        let (origin, list) = (and(&["x", "y"]), or(&["a", "b"]));
+        let text = tr!("{origin}: {list}", origin, list);
         assert_eq!(text.render(Lang::PtBr), "x e y: a ou b");
         assert_eq!(text.render(Lang::En), "x and y: a or b");
     }
