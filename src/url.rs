@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ::url::{Host, ParseError, Url};
+use ::url::{ParseError, Url};
 
 use crate::error::{Cause, Error, Result};
 use crate::i18n::{Text, tr};
@@ -40,13 +40,10 @@ impl BaseUrl {
 
     /// The URL of a path below this one; the path prefix is kept, the path's own query too.
     pub fn join(&self, path: &str) -> Url {
-        let mut url = self.0.clone();
-        let (path, query) = path
-            .split_once('?')
-            .map_or((path, None), |(path, query)| (path, Some(query)));
-        let prefix = self.0.path().trim_end_matches('/');
-        url.set_path(&format!("{prefix}/{}", path.trim_start_matches('/')));
-        url.set_query(query);
+        let (mut url, mut parts) = (self.0.clone(), path.splitn(2, '?'));
+        let path = parts.next().unwrap_or_default().trim_start_matches('/');
+        url.set_path(&[self.0.path().trim_end_matches('/'), path].join("/"));
+        url.set_query(parts.next());
         url
     }
 
@@ -93,13 +90,9 @@ impl PathFault {
         if without_query.contains("://") && !path.starts_with('/') {
             return Some(Self::Url);
         }
-        if let Some(c) = path
-            .chars()
-            .find(|c| c.is_control() || c.is_whitespace() || "\\#".contains(*c))
-        {
-            return Some(Self::Character(c));
-        }
-        (!stays_below(without_query)).then_some(Self::Outside)
+        let odd = |c: &char| c.is_control() || c.is_whitespace() || ['\\', '#'].contains(c);
+        let outside = || (!stays_below(without_query)).then_some(Self::Outside);
+        path.chars().find(odd).map(Self::Character).or_else(outside)
     }
 }
 
@@ -108,11 +101,8 @@ impl PathFault {
 fn stays_below(path: &str) -> bool {
     // URL parsers drop tabs and line breaks.
     let path = path.replace(['\t', '\n', '\r'], "").to_ascii_lowercase();
-    let path = path
-        .replace("%2e", ".")
-        .replace("%2f", "/")
-        .replace("%5c", "/")
-        .replace('\\', "/");
+    let path = path.replace("%2e", ".").replace("%2f", "/");
+    let path = path.replace("%5c", "/").replace('\\', "/");
     let mut depth = 0_usize;
     for segment in path.trim_start_matches('/').split('/') {
         match segment.split(';').next().unwrap_or_default() {
@@ -137,15 +127,11 @@ fn in_quotes() -> Text {
 
 fn read(text: &str) -> Result<Url, Text> {
     let (scheme, rest) = text.split_once("://").unwrap_or(("https", text));
-    if let Some(why) = misspelt(text, scheme, rest) {
-        return Err(why);
-    }
+    check_spelling(text, scheme, rest)?;
     let authority = rest.split('/').next().unwrap_or_default();
-    let mut url =
-        Url::parse(&format!("{scheme}://{rest}")).map_err(|error| unparsable(error, authority))?;
-    if let Some(why) = wrong_authority(&url, authority) {
-        return Err(why);
-    }
+    let parsed = Url::parse(&[scheme, "://", rest].concat());
+    let mut url = parsed.map_err(|error| unparsable(error, authority))?;
+    check_authority(&url, authority)?;
     let path = url.path().trim_end_matches('/').to_owned();
     url.set_path(&path);
     Ok(url)
@@ -153,52 +139,34 @@ fn read(text: &str) -> Result<Url, Text> {
 
 /// What is wrong with a URL as it is typed, `rest` being what follows its scheme. A URL parser would accept most of it
 /// and mean something else.
-fn misspelt(text: &str, scheme: &str, rest: &str) -> Option<Text> {
-    if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        return Some(tr!(
-            "contains white space or a control character, which is not allowed in a URL"
-        ));
-    }
-    if text.contains('\\') {
-        return Some(tr!("contains a backslash, which is not allowed in a URL"));
-    }
-    if text.starts_with(QUOTES) || text.trim_end_matches('/').ends_with(QUOTES) {
-        return Some(in_quotes());
-    }
-    if !["https", "http"]
-        .iter()
-        .any(|known| scheme.eq_ignore_ascii_case(known))
-    {
-        return Some(tr!("is neither an http:// nor an https:// URL"));
-    }
-    let begins = |marks: [&str; 2]| {
-        marks
-            .iter()
-            .any(|mark| rest.to_ascii_lowercase().starts_with(mark))
-    };
-    if begins(["http:", "https:"]) && text.contains("://") {
-        return Some(tr!("contains its scheme twice"));
-    }
-    if begins(["http:", "https:"]) || begins(["http//", "https//"]) {
-        return Some(tr!("has no :// after its scheme"));
-    }
-    if rest.is_empty() || rest.starts_with(['/', '?', '#', ':', '@']) {
-        return Some(tr!("names no host"));
-    }
-    if rest
-        .split(['/', '?', '#'])
-        .next()
-        .unwrap_or_default()
-        .contains('@')
-    {
-        return Some(tr!(
-            "contains a user name or a password; they have their own settings"
-        ));
-    }
-    if rest.contains('#') {
-        return Some(tr!("contains a fragment (#)"));
-    }
-    rest.contains('?').then(|| tr!("contains a query (?)"))
+fn check_spelling(text: &str, scheme: &str, rest: &str) -> Result<(), Text> {
+    let blank = |c: char| c.is_control() || c.is_whitespace();
+    let lower = rest.to_ascii_lowercase();
+    let begins = |marks: [&str; 2]| marks.iter().any(|mark| lower.starts_with(mark));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    Err(if text.contains(blank) {
+        tr!("contains white space or a control character, which is not allowed in a URL")
+    } else if text.contains('\\') {
+        tr!("contains a backslash, which is not allowed in a URL")
+    } else if text.starts_with(QUOTES) || text.trim_end_matches('/').ends_with(QUOTES) {
+        in_quotes()
+    } else if !["https", "http"].contains(&&*scheme.to_ascii_lowercase()) {
+        tr!("is neither an http:// nor an https:// URL")
+    } else if begins(["http:", "https:"]) && text.contains("://") {
+        tr!("contains its scheme twice")
+    } else if begins(["http:", "https:"]) || begins(["http//", "https//"]) {
+        tr!("has no :// after its scheme")
+    } else if rest.is_empty() || rest.starts_with(['/', '?', '#', ':', '@']) {
+        tr!("names no host")
+    } else if authority.contains('@') {
+        tr!("contains a user name or a password; they have their own settings")
+    } else if rest.contains('#') {
+        tr!("contains a fragment (#)")
+    } else if rest.contains('?') {
+        tr!("contains a query (?)")
+    } else {
+        return Ok(());
+    })
 }
 
 /// Why the parser refused a URL, as far as people can tell by its host and port.
@@ -213,16 +181,21 @@ fn unparsable(error: ParseError, authority: &str) -> Text {
 }
 
 /// Why no server can have this host or port.
-fn wrong_authority(url: &Url, authority: &str) -> Option<Text> {
-    // The parser has decoded the host's escapes.
-    if url.host_str().is_some_and(|host| host.contains(QUOTES)) {
-        return Some(in_quotes());
-    }
-    match url.host() {
-        _ if url.port() == Some(0) => Some(wrong_port(authority)),
-        Some(Host::Domain(name)) => wrong_name(name),
-        _ => None,
-    }
+fn check_authority(url: &Url, authority: &str) -> Result<(), Text> {
+    // Of an IP address there is nothing to check. The parser has decoded a name's escapes; it may end with a dot.
+    let name = url.domain().unwrap_or_default();
+    let bare = name.strip_suffix('.').unwrap_or(name);
+    Err(if name.contains(QUOTES) {
+        in_quotes()
+    } else if url.port() == Some(0) {
+        wrong_port(authority)
+    } else if !name.is_empty() && bare.split('.').any(str::is_empty) {
+        tr!("is not a valid URL: its host has nothing between two dots, or before one")
+    } else if bare.len() > NAME_MAX || bare.split('.').any(|part| part.len() > PART_MAX) {
+        tr!("is not a valid URL: its host's name is too long")
+    } else {
+        return wrong_character(name).map_or(Ok(()), Err);
+    })
 }
 
 fn wrong_port(authority: &str) -> Text {
@@ -235,20 +208,6 @@ fn wrong_port(authority: &str) -> Text {
     } else {
         tr!("is not a valid URL: its port is not a number between 1 and 65535")
     }
-}
-
-fn wrong_name(name: &str) -> Option<Text> {
-    // A name may end with a dot.
-    let bare = name.strip_suffix('.').unwrap_or(name);
-    if bare.split('.').any(str::is_empty) {
-        return Some(tr!(
-            "is not a valid URL: its host has nothing between two dots, or before one"
-        ));
-    }
-    if bare.len() > NAME_MAX || bare.split('.').any(|part| part.len() > PART_MAX) {
-        return Some(tr!("is not a valid URL: its host's name is too long"));
-    }
-    wrong_character(name)
 }
 
 /// A character that no host's name has. `_` is allowed, because networks of containers use it.

@@ -103,39 +103,36 @@ impl Spec {
 
     /// The paths of its logins: its own, and those that its fields have by default, such as a partner's.
     pub fn endpoints(&self) -> impl Iterator<Item = &'static str> {
-        let by_default = self
-            .fields
-            .iter()
-            .filter_map(|field| match (field.kind, field.default) {
-                (Kind::Path, Default::Value(path)) => Some(path),
-                _ => None,
-            });
-        std::iter::once(self.endpoint).chain(by_default)
+        let by_default = |field: &Field| match (field.kind, field.default) {
+            (Kind::Path, Default::Value(path)) => Some(path),
+            _ => None,
+        };
+        std::iter::once(self.endpoint).chain(self.fields.iter().filter_map(by_default))
     }
 
     /// Reads a URL of this system; the path of any of its logins is taken off.
     pub fn base_url(&self, text: &str) -> Result<BaseUrl> {
         let url = BaseUrl::parse(text)?;
-        let other = self.other_endpoints.iter().copied();
-        let mut endpoints = self.endpoints().chain(other);
+        let mut endpoints = self.endpoints().chain(self.other_endpoints.iter().copied());
         let found = endpoints.find_map(|endpoint| url.without(endpoint));
         found.unwrap_or(Ok(url))
     }
 
-    pub fn seed_name(&self, field: &Field) -> Option<&'static str> {
-        if field.name == "URL" {
-            self.seed_url
-        } else {
-            field.seed_name
-        }
+    /// The fields that the seed script has, each with its name there.
+    pub fn seeds(&self) -> impl Iterator<Item = (&'static Field, &'static str)> {
+        let name = |field: &Field| match field.kind {
+            Kind::Url => self.seed_url,
+            _ => field.seed_name,
+        };
+        self.all_fields()
+            .filter_map(move |field| Some((field, name(field)?)))
     }
 
     /// Where a person finds a field's value, where it must be looked up.
     pub fn found(&self, field: &Field) -> Option<Text> {
-        let found = if field.name == "URL" {
-            Some(self.url_found)
-        } else {
-            field.found
+        let found = match field.kind {
+            Kind::Url => Some(self.url_found),
+            _ => field.found,
         };
         found.map(Text::declared)
     }

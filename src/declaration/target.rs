@@ -7,7 +7,7 @@ use crate::secret::Secret;
 use crate::url::BaseUrl;
 
 /// Whom a command is about: a provider's default account or a named one.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Target {
     pub spec: &'static Spec,
     /// The account's name, lower case; none for the default account.
@@ -45,19 +45,13 @@ impl PartialEq for Target {
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.spec.id)?;
         match &self.account {
-            None => Ok(()),
-            Some(account) => write!(f, "@{account}"),
+            None => f.write_str(self.spec.id),
+            Some(account) => write!(f, "{}@{account}", self.spec.id),
         }
     }
 }
 
-impl fmt::Debug for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Target({self})")
-    }
-}
 /// The settings that were found for a target, checked against its declaration; what its provider works with.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -83,13 +77,7 @@ impl Settings {
 
     /// A field's value that anybody may see.
     pub fn text(&self, field: &str) -> Option<&str> {
-        debug_assert!(
-            self.target
-                .spec
-                .field(field)
-                .is_none_or(|field| !field.secret()),
-            "{field} is a secret"
-        );
+        debug_assert!(!self.is_secret(field), "{field} is a secret");
         self.secret(field).map(Secret::expose)
     }
 
@@ -98,10 +86,11 @@ impl Settings {
     }
 
     pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
-        let spec = self.target.spec;
-        self.values
-            .iter()
-            .filter(|(name, _)| spec.field(name).is_some_and(Field::secret))
-            .map(|(_, value)| value)
+        let secrets = self.values.iter().filter(|(name, _)| self.is_secret(name));
+        secrets.map(|(_, value)| value)
+    }
+
+    fn is_secret(&self, field: &str) -> bool {
+        self.target.spec.field(field).is_some_and(Field::secret)
     }
 }
