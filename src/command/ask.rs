@@ -312,12 +312,7 @@ pub(super) fn why_not_asking(run: &Run<'_>) -> Option<Text> {
 
 fn introduce(run: &Run<'_>, target: &Target, questions: &Questions) {
     if let Some(near) = &questions.near {
-        let text = tr!(
-            "{target} has no settings; did you mean `{near}`?",
-            target,
-            near
-        );
-        run.report.tell(text);
+        run.report.tell(near.clone());
     }
     let product = target.spec.product;
     run.report.aside(tr!(

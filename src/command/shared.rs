@@ -6,7 +6,6 @@ use super::Run;
 use crate::declaration::is_on;
 use crate::error::{Error, Result, error};
 use crate::i18n::tr;
-use crate::settings::own_secret;
 use crate::store::Store;
 use crate::store::redis::{RedisStore, RedisUrl, make_key};
 use crate::tls::Trust;
@@ -43,7 +42,7 @@ impl Run<'_> {
                 hint "set CRMAUTH_STORE instead"
             ));
         }
-        let Some(key) = own_secret(self.environment, KEY, self.global.timeout).await? else {
+        let Some(key) = self.environment.secret(KEY, self.global.timeout).await? else {
             let error = error!(
                 MissingSetting,
                 "{key} is not set, but sessions in {place} must be encrypted",

@@ -9,7 +9,7 @@ use tokio::process::{Child, Command};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use super::value::MAX;
+use super::value::{self, MAX};
 use crate::error::why;
 use crate::files::{Bytes, seconds};
 use crate::i18n::{Text, tr};
@@ -18,14 +18,29 @@ use crate::secret::Secret;
 /// What a shell ends with where a command does not exist.
 const NOT_FOUND: i32 = 127;
 
-/// What the command prints, at most 64 KiB. It sees the process's environment and no stdin.
-///
-/// Errors: why there is no value, beginning with a verb, without the command's text or its output.
-pub(super) async fn run(
+/// The secret that a command prints.
+pub(super) async fn secret(
     text: &Secret,
     patience: Duration,
     deadline: Instant,
-) -> Result<Bytes, Text> {
+) -> Result<Secret, Text> {
+    let printed = run(text, patience, deadline).await?;
+    value::from_bytes(&printed).map_err(|why| printed_what(&why))
+}
+
+/// What is wrong with a command's output.
+pub(super) fn printed_what(why: &Text) -> Text {
+    if *why == value::blank() {
+        tr!("printed nothing")
+    } else {
+        tr!("printed something that {why}", why)
+    }
+}
+
+/// What the command prints, at most 64 KiB. It sees the process's environment and no stdin.
+///
+/// Errors: why there is no value, beginning with a verb, without the command's text or its output.
+async fn run(text: &Secret, patience: Duration, deadline: Instant) -> Result<Bytes, Text> {
     let mut command = Command::new("sh");
     // A command may ask a person, who sees it only at a terminal; elsewhere it could print secrets to a log.
     let stderr = match std::io::stderr().is_terminal() {
@@ -41,9 +56,9 @@ pub(super) async fn run(
         .kill_on_drop(true);
     #[cfg(unix)]
     let alone = group::apart(&mut command);
-    let mut child = command
-        .spawn()
-        .map_err(|error| tr!("cannot be run by `sh` ({why})", why = why(&error)))?;
+    let spawned = command.spawn();
+    let mut child =
+        spawned.map_err(|error| tr!("cannot be run by `sh` ({why})", why = why(&error)))?;
     #[cfg(unix)]
     let group = group::Group::new(alone, &child);
     let ended = tokio::time::timeout_at(deadline, output(&mut child)).await;
@@ -53,52 +68,46 @@ pub(super) async fn run(
     }
     let (printed, status) = match ended {
         Err(_) => {
-            return Err(tr!(
-                "did not finish within {limit} s",
-                limit = seconds(patience)
-            ));
+            let limit = seconds(patience);
+            return Err(tr!("did not finish within {limit} s", limit));
         }
         Ok(Err(error)) => return Err(tr!("could not be read ({why})", why = why(&error))),
         Ok(Ok(ended)) => ended,
     };
-    match status {
-        None => Err(tr!(
-            "printed more than {size} KiB and was stopped",
-            size = MAX / 1024
-        )),
-        Some(status) if status.success() => Ok(printed),
-        Some(status) => Err(match status.code() {
-            None => tr!("was ended by a signal"),
-            Some(NOT_FOUND) => tr!("ended with exit status 127: there is no such command"),
-            Some(code) => tr!("ended with exit status {code}", code),
-        }),
-    }
+    let Some(status) = status else {
+        let size = MAX / 1024;
+        return Err(tr!("printed more than {size} KiB and was stopped", size));
+    };
+    Err(match status.code() {
+        Some(0) => return Ok(printed),
+        Some(NOT_FOUND) => tr!("ended with exit status 127: there is no such command"),
+        Some(code) => tr!("ended with exit status {code}", code),
+        None => tr!("was ended by a signal"),
+    })
 }
 
 /// All that a child prints, and its status when it has ended; no status where it prints too much.
 async fn output(child: &mut Child) -> std::io::Result<(Bytes, Option<std::process::ExitStatus>)> {
     let mut printed = Zeroizing::new(Vec::with_capacity(MAX + 1));
     let mut status = None;
-    if let Some(stdout) = child.stdout.take() {
-        let mut stdout = stdout.take(MAX as u64 + 1);
-        loop {
-            tokio::select! {
-                biased;
-                read = stdout.read_buf(&mut *printed) => if read? == 0 { break },
-                ended = child.wait(), if status.is_none() => status = Some(ended?),
-                // An agent that it left running may hold its stdout for ever. What it printed itself is there by now.
-                () = tokio::task::yield_now(), if status.is_some() => break,
-            }
+    let mut stdout = child
+        .stdout
+        .take()
+        .map(|stdout| stdout.take(MAX as u64 + 1));
+    while let Some(stdout) = &mut stdout {
+        tokio::select! {
+            biased;
+            read = stdout.read_buf(&mut *printed) => if read? == 0 { break },
+            ended = child.wait(), if status.is_none() => status = Some(ended?),
+            // An agent that it left running may hold its stdout for ever. What it printed itself is there by now.
+            () = tokio::task::yield_now(), if status.is_some() => break,
         }
     }
     if printed.len() > MAX {
         return Ok((printed, None));
     }
-    let status = match status {
-        Some(status) => status,
-        None => child.wait().await?,
-    };
-    Ok((printed, Some(status)))
+    // Its status is known where it has ended.
+    Ok((printed, Some(child.wait().await?)))
 }
 
 #[cfg(unix)]

@@ -10,7 +10,7 @@ pub use fill::fill;
 
 use super::names::{self, Name};
 use super::setting::{Origin, Setting};
-use crate::declaration::Target;
+use crate::declaration::{Field, Target};
 use crate::error::{Error, Result, error};
 use crate::i18n::{Text, tr};
 use crate::provider;
@@ -32,7 +32,7 @@ impl EnvFile<'_> {
         error!(BadSetting, "{shown} {why}", shown = self.path, why)
     }
 
-    fn refuse(&self, line: usize, why: Text) -> Error {
+    pub fn refuse(&self, line: usize, why: Text) -> Error {
         self.bad(&tr!("line {line}: {why}", line, why))
     }
 
@@ -215,15 +215,12 @@ impl<'a> Ours<'a> {
         let mut seeds = BTreeMap::new();
         for spec in provider::specs() {
             let target = Target::new(spec, None);
-            let fields = spec.all_fields();
-            let named = fields.filter_map(|field| Some((field, spec.seed_name(field)?)));
-            let named: Vec<_> = named.collect();
             // Only the name of a secret is unmistakable: `link` and `username` are anybody's.
-            let mut secrets = named.iter().filter(|(field, _)| field.secret());
-            if !secrets.any(|(_, seed)| set.contains(seed)) {
+            let tells = |(field, seed): (&Field, &str)| field.secret() && set.contains(seed);
+            if !spec.seeds().any(tells) {
                 continue;
             }
-            for (field, seed) in named {
+            for (field, seed) in spec.seeds() {
                 if !filled.contains(&target.variable(field.name)) {
                     let key = (Name::plain(&target, field), seed.to_owned());
                     seeds.entry(seed).or_insert(key);

@@ -4,11 +4,17 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::names;
+use super::names::{self, Form};
+use super::resolve::{both_set, instead, named};
+use super::setting::{Origin, bad_value};
 use super::suggest::may_be_secret;
+use super::{command, value};
 use crate::declaration::{FLAG, Spec};
 use crate::error::{Result, error};
+use crate::files;
+use crate::secret::Secret;
 
 /// A snapshot of the process's environment. It has no `Debug`: variables hold secrets.
 pub struct Environment {
@@ -32,13 +38,44 @@ impl Environment {
         let Some(value) = self.vars.get(OsStr::new(name)) else {
             return Ok(None);
         };
-        let value = value.to_str().ok_or_else(|| {
+        let bad = || {
             error!(
                 BadSetting,
                 "{name} from the environment is not valid UTF-8", name
             )
-        })?;
+        };
+        let value = value.to_str().ok_or_else(bad)?;
         Ok(Some(value).filter(|value| !value.trim().is_empty()))
+    }
+
+    /// A secret of crmauth's own, such as a store's key: the variable's value, or what its `_FILE` or `_CMD` leads to, which
+    /// is waited for no longer than `patience`.
+    pub async fn secret(&self, name: &str, patience: Duration) -> Result<Option<Secret>> {
+        let mut set = Vec::new();
+        for form in Form::ALL {
+            let variable = [name, form.suffix()].concat();
+            if let Some(text) = self.get(&variable)? {
+                set.push((form, variable, Secret::new(text.to_owned())));
+            }
+        }
+        let (form, variable, secret) = match &set[..] {
+            [] => return Ok(None),
+            [one] => one,
+            [(_, first, _), (_, second, _), ..] => return Err(both_set(first, second)),
+        };
+        let deadline = files::deadline(patience);
+        let found = match form {
+            Form::Plain => Ok(secret.clone()),
+            Form::File => {
+                let path = self.cwd.join(secret.expose());
+                let read = files::wait_for(&path, value::MAX, patience, deadline).await;
+                let read = read.and_then(|bytes| value::from_bytes(&bytes));
+                read.map_err(|why| named(secret.expose(), &why))
+            }
+            Form::Command => command::secret(secret, patience, deadline).await,
+        };
+        let bad = |why| bad_value(variable, &Origin::Environment, why).hint(instead(variable));
+        found.map(Some).map_err(bad)
     }
 
     /// A variable's path, in whatever bytes; an empty one is unset.
@@ -50,12 +87,9 @@ impl Environment {
 
     /// Whether a CI system runs this, where no person sits. `CI=false` says that none does.
     pub fn is_ci(&self) -> bool {
-        let off = |value: &Path| {
-            FLAG[1]
-                .iter()
-                .any(|word| value.as_os_str().eq_ignore_ascii_case(word))
-        };
-        self.path("CI").is_some_and(|value| !off(value))
+        let is_off = |value: &OsStr| FLAG[1].iter().any(|word| value.eq_ignore_ascii_case(word));
+        self.path("CI")
+            .is_some_and(|value| !is_off(value.as_os_str()))
     }
 
     pub fn cwd(&self) -> &Path {
@@ -78,9 +112,10 @@ impl Environment {
             let ends = ["_TOKEN", "_TOKEN_EXPIRES_AT", "_TOKEN_FILE"];
             let session = ends.iter().any(|end| name.ends_with(end));
             let ours = |spec: &Spec| session || !spec.common_word || in_use(spec);
-            names::system(name).is_some_and(ours) && may_be_secret(name)
+            names::system(name).is_some_and(|(spec, _)| ours(spec)) && may_be_secret(name)
         };
-        self.vars()
+        self.vars
+            .iter()
             .filter_map(move |(name, value)| match name.to_str() {
                 Some("CRMAUTH_STORE") => Some((name, without_user(value))),
                 Some(text) if is_secret(text) || text.starts_with("CRMAUTH_STORE_KEY") => None,
@@ -123,19 +158,16 @@ mod tests {
 
     #[test]
     fn a_stores_place_is_handed_on_without_its_password() {
-        for (place, handed_on) in [
-            ("redis://:pw@host:7/1", "redis://host:7/1"),
-            ("rediss://u:p@w/@host", "rediss://host"),
-            ("redis:pw@host", "redis://host"),
-            ("redis://host:7", "redis://host:7"),
-            ("file:/home/me@corp/store", "file:/home/me@corp/store"),
-            ("none", "none"),
-        ] {
-            assert_eq!(
-                without_user(place.as_ref()),
-                OsStr::new(handed_on),
-                "{place}"
-            );
+        let table = "\
+            redis://:pw@host:7/1 redis://host:7/1
+            rediss://u:p@w/@host rediss://host
+            redis:pw@host redis://host
+            redis://host:7 redis://host:7
+            file:/home/me@corp/store file:/home/me@corp/store
+            none none";
+        for row in table.lines().map(str::trim) {
+            let (place, handed_on) = row.split_once(' ').expect(row);
+            assert_eq!(without_user(place.as_ref()), OsStr::new(handed_on));
         }
     }
 }

@@ -1,5 +1,4 @@
-//! Which variables are ours: `PREFIX_FIELD`, `PREFIX__ACCOUNT__FIELD`, a secret's `_FILE` and `_CMD`, and crmauth's
-//! own.
+//! Which variables are ours: `PREFIX_FIELD`, `PREFIX__ACCOUNT__FIELD`, and a secret's `_FILE` and `_CMD`.
 
 use crate::declaration::{Field, Spec, Target};
 use crate::provider;
@@ -16,12 +15,12 @@ pub enum Form {
 }
 
 impl Form {
+    /// The forms of a secret.
+    pub(super) const ALL: [Self; 3] = [Self::Plain, Self::File, Self::Command];
+
     /// The forms that a field's value may have.
     pub(super) fn of(field: &Field) -> &'static [Self] {
-        match field.secret() {
-            true => &[Self::Plain, Self::File, Self::Command],
-            false => &[Self::Plain],
-        }
+        &Self::ALL[..if field.secret() { 3 } else { 1 }]
     }
 
     /// What the form adds to the field's variable.
@@ -34,19 +33,6 @@ impl Form {
     }
 }
 
-/// crmauth's own variables, which are read from the environment alone.
-pub(super) const OWN: [&str; 7] = [
-    "CRMAUTH_ENV_FILE",
-    "CRMAUTH_LANG",
-    "CRMAUTH_STORE",
-    "CRMAUTH_STORE_ALLOW_PLAIN",
-    "CRMAUTH_STORE_KEY",
-    "CRMAUTH_STORE_KEY_CMD",
-    "CRMAUTH_STORE_KEY_FILE",
-];
-/// What each of [`OWN`] begins with.
-pub(super) const OWN_PREFIX: &str = "CRMAUTH_";
-
 /// A variable of ours, taken apart.
 #[derive(Debug, Clone)]
 pub(super) struct Name {
@@ -58,12 +44,16 @@ pub(super) struct Name {
 impl Name {
     /// The variable of a field's value itself.
     pub fn plain(target: &Target, field: &'static Field) -> Self {
-        let (target, form) = (target.clone(), Form::Plain);
         Self {
-            target,
+            target: target.clone(),
             field,
-            form,
+            form: Form::Plain,
         }
+    }
+
+    /// The variable with its suffix, whatever a source calls it.
+    pub fn variable(&self) -> String {
+        self.target.variable(self.field.name) + self.form.suffix()
     }
 }
 
@@ -72,32 +62,27 @@ pub fn is_setting(name: &str) -> bool {
     parse(name).is_some()
 }
 
-/// The system whose settings begin like this variable's name, in letters of any case, and what stands behind that.
-fn begun(name: &str) -> Option<(&'static Spec, &str)> {
-    provider::specs().into_iter().find_map(|spec| {
-        let (prefix, rest) = name.split_at_checked(spec.id.len())?;
-        (prefix.eq_ignore_ascii_case(spec.id) && rest.starts_with('_')).then_some((spec, rest))
-    })
+/// The system whose settings begin like this variable's name, and what stands behind that.
+pub(super) fn system(variable: &str) -> Option<(&'static Spec, &str)> {
+    let behind =
+        |spec: &Spec| after(&[spec.id], variable).or_else(|| after(spec.aliases, variable));
+    provider::specs()
+        .into_iter()
+        .find_map(|spec| Some((spec, behind(spec)?)))
 }
 
-/// The system whose settings begin like this variable's name.
-pub(super) fn system(name: &str) -> Option<&'static Spec> {
-    let by_alias = |spec: &&'static Spec| after(spec.aliases, name).is_some();
-    let begun = begun(name).map(|(spec, _)| spec);
-    begun.or_else(|| provider::specs().into_iter().find(by_alias))
-}
-
-/// What follows one of a system's other names in a variable.
+/// What follows one of these names in a variable, in letters of any case.
 pub(super) fn after<'a>(names: &[&str], variable: &'a str) -> Option<&'a str> {
-    names.iter().find_map(|alias| {
-        let (start, end) = variable.split_at_checked(alias.len())?;
-        (start.eq_ignore_ascii_case(alias) && end.starts_with('_')).then_some(end)
+    names.iter().find_map(|name| {
+        let (start, end) = variable.split_at_checked(name.len())?;
+        (start.eq_ignore_ascii_case(name) && end.starts_with('_')).then_some(end)
     })
 }
 
 /// Takes a variable's name apart; `None` for one that is not ours.
 pub(super) fn parse(text: &str) -> Option<Name> {
-    let (spec, rest) = begun(text)?;
+    let mut specs = provider::specs().into_iter();
+    let (spec, rest) = specs.find_map(|spec| Some((spec, after(&[spec.id], text)?)))?;
     if text.bytes().any(|byte| byte.is_ascii_lowercase()) {
         return None;
     }
@@ -105,11 +90,8 @@ pub(super) fn parse(text: &str) -> Option<Name> {
         // From the right: an account may end in `_`, no field begins with one.
         Some(rest) => {
             let (account, field) = rest.rsplit_once("__")?;
-            let account = account.to_ascii_lowercase();
-            if !is_account(&account) {
-                return None;
-            }
-            (Some(account), field)
+            let account = Some(account.to_ascii_lowercase()).filter(|name| is_account(name));
+            (Some(account?), field)
         }
         None => (None, rest.strip_prefix('_')?),
     };
@@ -128,11 +110,8 @@ pub(super) fn parse(text: &str) -> Option<Name> {
 
 /// Whether a text can be an account's name: `[a-z0-9_]`, not empty, no `__`.
 pub(super) fn is_account(text: &str) -> bool {
-    !text.is_empty()
-        && !text.contains("__")
-        && text
-            .bytes()
-            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+    let allowed = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
+    !text.is_empty() && !text.contains("__") && text.bytes().all(allowed)
 }
 
 #[cfg(test)]
@@ -154,11 +133,8 @@ mod tests {
             GLUO___A__URL gluo@_a URL Plain";
         for line in ours.lines().map(str::trim) {
             let name = parse(line.split(' ').next().expect("a variable")).expect(line);
-            let variable = name.target.variable(name.field.name) + name.form.suffix();
-            let found = format!(
-                "{variable} {} {} {:?}",
-                name.target, name.field.name, name.form
-            );
+            let (variable, field) = (name.variable(), name.field.name);
+            let found = format!("{variable} {} {field} {:?}", name.target, name.form);
             assert_eq!(found, line);
         }
         let others = "|GLUO____A__URL|GLUO__A__B__URL|GLUO____URL|GLUO__FILIAL_URL|GLUO__filial__URL|GLUO__\u{c9}__URL|\

@@ -24,15 +24,6 @@ pub struct Plan {
 }
 
 impl Plan {
-    pub(super) fn new(target: Target, url: BaseUrl, found: Vec<Setting>) -> Self {
-        Self {
-            target,
-            url,
-            found,
-            missing: None,
-        }
-    }
-
     pub fn found(&self, field: &str) -> Option<&Setting> {
         self.found.iter().find(|found| found.field.name == field)
     }
@@ -45,35 +36,37 @@ impl Plan {
 
     /// What somebody has set.
     pub fn set(&self) -> impl Iterator<Item = &Setting> {
-        let found = self.found.iter();
-        found.filter(|found| found.origin != Origin::Default)
+        self.found
+            .iter()
+            .filter(|found| found.origin != Origin::Default)
     }
 
     fn but_url(&self) -> impl Iterator<Item = &Setting> {
-        let found = self.found.iter();
-        found.filter(|found| found.field.kind != Kind::Url)
+        self.found
+            .iter()
+            .filter(|found| found.field.kind != Kind::Url)
     }
 
     /// What a person should know of the settings: credentials with something around them that is hardly part of them. Whoever
     /// has typed one has been asked.
     pub fn warnings(&self) -> impl Iterator<Item = Text> {
         let asked = |found: &&Setting| found.origin == Origin::Answer || !found.field.credential();
-        self.found.iter().filter(move |found| !asked(found)).filter_map(|found| {
-            let (wrapping, _) = value::wrapped(found.known()?.expose())?;
-            let (variable, origin) = (&found.written, found.origin.text());
-            Some(match wrapping {
-                Wrapping::Quotes => tr!(
-                    "{variable} ({origin}) begins and ends with quotes, which are part of its value",
-                    variable,
-                    origin
-                ),
-                Wrapping::Unseen => tr!(
-                    "{variable} ({origin}) begins or ends with an invisible character, which is part of its value",
-                    variable,
-                    origin
-                ),
+        self.found
+            .iter()
+            .filter(move |found| !asked(found))
+            .filter_map(|found| {
+                let (wrapping, _) = value::wrapped(found.known()?.expose())?;
+                let (variable, origin) = (&found.written, found.origin.text());
+                let what = match wrapping {
+                    Wrapping::Quotes => {
+                        tr!("begins and ends with quotes, which are part of its value")
+                    }
+                    Wrapping::Unseen => tr!(
+                        "begins or ends with an invisible character, which is part of its value"
+                    ),
+                };
+                Some(tr!("{variable} ({origin}) {what}", variable, origin, what))
             })
-        })
     }
 
     /// The settings that are known without running a command: enough for what carries no credentials.
@@ -94,29 +87,18 @@ impl Plan {
         for setting in self.but_url() {
             let mut value = setting.text.clone();
             if setting.form == Form::Command {
-                let bad = |why: Text| setting.bad(why).hint(instead(&setting.written));
-                let printed = command::run(&value, patience, deadline)
-                    .await
-                    .map_err(bad)?;
-                value = value::from_bytes(&printed)
-                    .and_then(|value| {
-                        let text = value.expose();
-                        value::refuse_quotes(text, &setting.written).map_err(|(why, _)| why)?;
-                        value::check(text, setting.field, self.target.spec)
-                    })
-                    .map_err(|why| bad(printed_what(&why)))?;
+                let printed = command::secret(&value, patience, deadline).await;
+                let checked = printed.and_then(|value| {
+                    let text = value.expose();
+                    value::refuse_quotes(text, &setting.written)
+                        .map_err(|(why, _)| why)
+                        .and_then(|()| value::check(text, setting.field, self.target.spec))
+                        .map_err(|why| command::printed_what(&why))
+                });
+                value = checked.map_err(|why| setting.bad(why).hint(instead(&setting.written)))?;
             }
             values.push((setting.field.name, value));
         }
         Ok(Settings::new(self.target, self.url, values))
-    }
-}
-
-/// What is wrong with a command's output.
-pub(super) fn printed_what(why: &Text) -> Text {
-    if *why == value::blank() {
-        tr!("printed nothing")
-    } else {
-        tr!("printed something that {why}", why)
     }
 }

@@ -9,15 +9,13 @@ use std::path::Path;
 
 use tokio::time::Instant;
 
-use missing::Missing;
-
 use super::names::Form;
 use super::plan::Plan;
 use super::setting::{Origin, Setting};
 use super::sources::Sources;
 use super::value::{self, Unmeant};
 use crate::declaration::{
-    Alternatives, BaseUrl, Credentials, Default, Field, Kind, Need, Settings, Target,
+    Alternatives, BaseUrl, COMMON, Credentials, Default, Field, Kind, Need, Settings, Target,
 };
 use crate::error::{Error, Result, error};
 use crate::i18n::{Argument, Text, tr};
@@ -31,17 +29,14 @@ pub async fn find(target: &Target, sources: &Sources) -> Result<Plan> {
     let resolution = Resolution::new(target, sources).map_err(named)?;
     let missing = resolution.missing();
     let error = (!missing.is_empty()).then(|| named(resolution.missing_error(&missing)));
-    let only_secrets = |missing: &Missing| {
-        let mut ways = missing.iter();
-        ways.any(|way| way.iter().all(|field| field.secret()))
-    };
+    let only_secrets = |way: &Vec<&Field>| way.iter().all(|field| field.secret());
     if let Some(error) = &error
-        && !missing.iter().all(only_secrets)
+        && !missing.iter().all(|ways| ways.iter().any(only_secrets))
     {
         return Err(error.clone());
     }
     resolution.refuse_planted_route().map_err(named)?;
-    let mut plan = resolution.plan().await.map_err(named)?;
+    let plan = resolution.plan(error).await.map_err(named)?;
     if sources.gateway.as_ref() == Some(&plan.url.origin()) {
         return Err(named(error!(
             BadSetting, "{url} is the gateway that runs this command, which has the session already",
@@ -49,7 +44,6 @@ pub async fn find(target: &Target, sources: &Sources) -> Result<Plan> {
             hint "call that URL with any HTTP client; the gateway places the session"
         )));
     }
-    plan.missing = error;
     Ok(plan)
 }
 
@@ -62,8 +56,8 @@ pub struct Questions {
     /// What a file that nobody named says of where the answers go: the variable, where it stands, its value; of a URL the
     /// server that is connected to, however it is spelt.
     pub planted: Vec<(String, Origin, String)>,
-    /// The account that a mistyped one may have been meant to be.
-    pub near: Option<Target>,
+    /// Which account a mistyped one may have been meant to be.
+    pub near: Option<Text>,
     /// Where the login goes, if that is known.
     pub url: Option<BaseUrl>,
     /// The guards that are set.
@@ -85,43 +79,48 @@ pub fn questions(
 ) -> Result<Questions> {
     let resolution = Resolution::new(target, sources)?;
     let kinds = target.spec.credentials;
-    let of_all = |field: &Field| kinds.iter().all(|kind| kind.fields.contains(&field.name));
-    let of_any = |field: &Field| kinds.iter().any(|kind| kind.fields.contains(&field.name));
+    let kinds_with = |field: &Field| {
+        let with = kinds
+            .iter()
+            .filter(|kind| kind.fields.contains(&field.name));
+        with.count()
+    };
     let tells = |field: &Field| {
-        matches!(field.default, Default::IfSet { .. }) || of_any(field) && !of_all(field)
+        let some = (1..kinds.len()).contains(&kinds_with(field));
+        some || matches!(field.default, Default::IfSet { .. })
     };
     let missing = resolution.missing();
-    let usual = |field: &Field| {
-        let mut usual = missing.iter().filter_map(|ways| ways.first()).flatten();
-        usual.any(|other| other.name == field.name)
-    };
+    let usual: Vec<_> = missing
+        .iter()
+        .filter_map(|ways| ways.first())
+        .flatten()
+        .collect();
     let fields = target.spec.all_fields().filter(|field| match kind {
-        Some(kind) if of_any(field) => {
+        Some(kind) if kinds_with(field) > 0 => {
             kind.fields.contains(&field.name) && !resolution.has(field.name)
         }
-        _ => usual(field),
+        _ => usual.iter().any(|other| other.name == field.name),
     });
     let planted = resolution.planted().map(|hit| {
-        let text = hit.text.expose();
         let value = match hit.field.kind {
-            Kind::Url => target.spec.base_url(text)?.to_string(),
-            _ => text.to_owned(),
+            Kind::Url => target.spec.base_url(hit.text.expose())?.to_string(),
+            _ => hit.text.expose().to_owned(),
         };
         Ok((hit.written.clone(), hit.origin.clone(), value))
     });
-    let planted = planted.collect::<Result<_>>()?;
     let flags = resolution.used().filter(|hit| hit.field.kind == Kind::Flag);
-    let flags = flags.map(|hit| (hit.field.name, hit.text.clone()));
     Ok(Questions {
         fields: fields.collect(),
         kinds: match resolution.hits.iter().any(|hit| tells(hit.field)) {
             true => &[],
             false => kinds,
         },
-        planted,
+        planted: planted.collect::<Result<_>>()?,
         near: sources.near_account(target),
         url: resolution.url()?,
-        flags: flags.collect(),
+        flags: flags
+            .map(|hit| (hit.field.name, hit.text.clone()))
+            .collect(),
     })
 }
 
@@ -151,11 +150,12 @@ struct Resolution<'a> {
 
 impl<'a> Resolution<'a> {
     fn new(target: &'a Target, sources: &'a Sources) -> Result<Self> {
+        let (hits, unused) = (hits(target, sources)?, BTreeSet::new());
         let mut resolution = Self {
             target,
             sources,
-            hits: hits(target, sources)?,
-            unused: BTreeSet::new(),
+            hits,
+            unused,
         };
         for group in target.spec.alternatives {
             resolution.leave_out(group)?;
@@ -193,12 +193,13 @@ impl<'a> Resolution<'a> {
     fn check(&mut self) -> Result<()> {
         let plain = self.hits.iter_mut().filter(|hit| hit.form == Form::Plain);
         for hit in plain.filter(|hit| !self.unused.contains(hit.field.name)) {
+            let text = hit.text.expose();
             if hit.field.credential() && hit.origin != Origin::Answer {
-                value::refuse_quotes(hit.text.expose(), &hit.written)
-                    .map_err(|(why, cure)| hit.bad(why).hint(cure))?;
+                let quotes = value::refuse_quotes(text, &hit.written);
+                quotes.map_err(|(why, cure)| hit.bad(why).hint(cure))?;
             }
-            hit.text = value::check(hit.text.expose(), hit.field, hit.owner.spec)
-                .map_err(|why| hit.bad(why).hint(cure(hit)))?;
+            let checked = value::check(text, hit.field, hit.owner.spec);
+            hit.text = checked.map_err(|why| hit.bad(why).hint(cure(hit)))?;
         }
         Ok(())
     }
@@ -210,8 +211,7 @@ impl<'a> Resolution<'a> {
             // A field of every way, such as a user name, prefers none.
             let of_all = |field: &str| group.ways.iter().all(|way| way.contains(&field));
             let own = way.iter().filter(|field| !of_all(field));
-            let hits = own.filter_map(|field| self.hit(field));
-            hits.map(|hit| hit.rank).min()
+            own.filter_map(|field| Some(self.hit(field)?.rank)).min()
         };
         let mut ways: Vec<_> = group.ways.iter().copied().filter(complete).collect();
         ways.sort_by_key(rank);
@@ -220,8 +220,8 @@ impl<'a> Resolution<'a> {
         {
             let names = |way: &[&'static str], besides: &[&'static str]| {
                 let own = way.iter().filter(|field| !besides.contains(field));
-                let hits = own.filter_map(|field| self.hit(field));
-                let names: Vec<&str> = hits.map(|hit| &*hit.written).collect();
+                let names = own.filter_map(|field| Some(&*self.hit(field)?.written));
+                let names: Vec<&str> = names.collect();
                 match &names[..] {
                     [one, other] => tr!("{one} with {other}", one, other),
                     _ => Text::list(&names, ", "),
@@ -242,9 +242,8 @@ impl<'a> Resolution<'a> {
     }
 
     fn url(&self) -> Result<Option<BaseUrl>> {
-        let hit = self.hits.iter().find(|hit| hit.field.kind == Kind::Url);
-        hit.map(|hit| self.target.spec.base_url(hit.text.expose()))
-            .transpose()
+        let read = |hit: &Setting| self.target.spec.base_url(hit.text.expose());
+        self.hit(COMMON[0].name).map(read).transpose()
     }
 
     /// A field's value that anybody may see, set or by default.
@@ -270,54 +269,47 @@ impl<'a> Resolution<'a> {
 
     /// What is set and goes into the login.
     fn used(&self) -> impl Iterator<Item = &Setting> {
-        let hits = self.hits.iter();
-        hits.filter(|hit| !self.unused.contains(hit.field.name))
+        self.hits
+            .iter()
+            .filter(|hit| !self.unused.contains(hit.field.name))
     }
 
-    async fn plan(&self) -> Result<Plan> {
+    async fn plan(&self, missing: Option<Error>) -> Result<Plan> {
         let deadline = self.sources.deadline();
         let mut found = Vec::new();
         let fields = self.target.spec.all_fields();
         for field in fields.filter(|field| !self.unused.contains(field.name)) {
-            match (self.hit(field.name), self.default(field)) {
-                (Some(hit), _) if hit.form == Form::File => {
-                    found.push(self.read(hit, deadline).await?)
-                }
-                (Some(hit), _) => found.push(hit.clone()),
-                (None, Some(value)) => {
-                    let value = Secret::new(value.to_owned());
-                    found.push(Setting::unwritten(
-                        self.target,
-                        field,
-                        value,
-                        Origin::Default,
-                    ));
-                }
-                (None, None) => {}
+            if let Some(hit) = self.hit(field.name) {
+                found.push(match hit.form {
+                    Form::File => self.read(hit, deadline).await?,
+                    _ => hit.clone(),
+                });
+            } else if let Some(value) = self.default(field) {
+                let (value, origin) = (Secret::new(value.to_owned()), Origin::Default);
+                found.push(Setting::unwritten(self.target, field, value, origin));
             }
         }
         // Every provider declares its URL as needed, so it is not missing here.
-        let missing = || error!(MissingSetting, "no URL is set");
-        let url = self.url()?.ok_or_else(missing)?;
-        Ok(Plan::new(self.target.clone(), url, found))
+        let no_url = || error!(MissingSetting, "no URL is set");
+        Ok(Plan {
+            target: self.target.clone(),
+            url: self.url()?.ok_or_else(no_url)?,
+            found,
+            missing,
+        })
     }
 
     /// A secret that stands in a file.
     async fn read(&self, hit: &Setting, deadline: Instant) -> Result<Setting> {
-        let file = hit.text.expose();
-        let read = self
-            .sources
-            .secret_file(&self.sources.path(file), deadline)
-            .await;
-        let checked = read.map_err(|why| (why, None)).and_then(|value| {
-            let unmeant = Unmeant::of(value.expose());
-            let cure = unmeant.map(|it| it.cure(&hit.owner.variable(hit.field.name)));
-            value::check(value.expose(), hit.field, self.target.spec).map_err(|why| (why, cure))
-        });
-        let text = checked.map_err(|(why, cure)| {
-            let why = tr!("names {file} {why}", file = named(file), why);
-            hit.bad(why)
-                .hint(cure.unwrap_or_else(|| instead(&hit.written)))
+        let bad = |why: Text| hit.bad(named(hit.text.expose(), &why));
+        let read = self.sources.secret_file(hit, deadline).await;
+        let read = read.map_err(|why| bad(why).hint(instead(&hit.written)))?;
+        let checked = value::check(read.expose(), hit.field, self.target.spec);
+        let text = checked.map_err(|why| {
+            bad(why).hint(match Unmeant::of(read.expose()) {
+                Some(unmeant) => unmeant.cure(&hit.owner.variable(hit.field.name)),
+                None => instead(&hit.written),
+            })
         })?;
         Ok(Setting {
             form: Form::Plain,
@@ -333,10 +325,8 @@ fn cure(hit: &Setting) -> Text {
     match Unmeant::of(hit.text.expose()) {
         Some(unmeant) => unmeant.cure(&variable),
         None if hit.field.kind == Kind::Url => {
-            tr!(
-                "a base URL looks like {example}",
-                example = spec.example_url
-            )
+            let example = spec.example_url;
+            tr!("a base URL looks like {example}", example)
         }
         None => tr!("{variable}: {help}", variable, help = spec.about(hit.field)),
     }
@@ -350,16 +340,16 @@ pub(super) fn instead(variable: &str) -> Text {
     )
 }
 
-/// A file as a message names it. What does not look like a path may be the secret itself, typed into the wrong
-/// variable; base64 may begin with `/`, but not with the name of a folder that is there.
-pub(super) fn named(path: &str) -> Text {
+/// What is wrong with the file that a setting names. What does not look like a path may be the secret itself, typed into
+/// the wrong variable, and is not shown; base64 may begin with `/`, but not with the name of a folder that is there.
+pub(super) fn named(path: &str, why: &Text) -> Text {
     let mut folders = Path::new(path).ancestors().skip(1);
     let mut starts = ["./", "../", "~/"].iter();
     let is_path = starts.any(|start| path.starts_with(start))
         || folders.any(|folder| folder != "/" && folder.is_dir());
     match is_path {
-        true => tr!("{path}, which", path),
-        false => tr!("a file that"),
+        true => tr!("names {path}, which {why}", path, why),
+        false => tr!("names a file that {why}", why),
     }
 }
 

@@ -88,10 +88,9 @@ impl Setting {
         origin: Origin,
     ) -> Self {
         let name = Name::plain(owner, field);
-        let written = owner.variable(field.name);
         Self {
             rank: usize::MAX,
-            ..Self::new(name, &written, text, origin)
+            ..Self::new(name, &owner.variable(field.name), text, origin)
         }
     }
 
@@ -107,11 +106,8 @@ impl Setting {
 
     /// Where it came from, for `-v`: `GLUO_URL from ./.env line 3`.
     pub fn note(&self) -> Text {
-        tr!(
-            "{variable} from {origin}",
-            variable = self.written,
-            origin = self.origin.text()
-        )
+        let (variable, origin) = (&self.written, self.origin.text());
+        tr!("{variable} from {origin}", variable, origin)
     }
 
     /// A refusal that names it and where it was found.
@@ -122,11 +118,9 @@ impl Setting {
 
 /// A refusal that names the variable and where it was found.
 pub(super) fn bad_value(variable: &str, origin: &Origin, why: Text) -> Error {
+    let origin = origin.text();
     error!(
         BadSetting,
-        "{variable} from {origin} {why}",
-        variable,
-        origin = origin.text(),
-        why
+        "{variable} from {origin} {why}", variable, origin, why
     )
 }

@@ -47,8 +47,6 @@ pub struct Sources {
     pub(super) unknown: Vec<Unknown>,
     /// The env files that were read: their names, and where they are.
     read: Vec<(String, PathBuf)>,
-    /// The env file that counts first, whether it is there or not: its name, and where it is.
-    first_file: Option<(String, PathBuf)>,
     /// The origin of the gateway that runs this command.
     pub(super) gateway: Option<String>,
     /// Whether `login` would ask a person for what is missing, and this is not `login`.
@@ -83,8 +81,6 @@ impl Sources {
         if named.is_empty() {
             sources.implicit_file()?;
         }
-        let implicit = || (IMPLICIT.to_owned(), sources.cwd.join(".env"));
-        sources.first_file = Some(sources.read.first().cloned().unwrap_or_else(implicit));
         Ok(sources)
     }
 
@@ -93,18 +89,13 @@ impl Sources {
             return self.note_unknown(variable, Origin::Environment, None);
         };
         let (text, fault) = match env.get(variable) {
-            Ok(None) => {
-                self.empty.push((variable.to_owned(), Origin::Environment));
-                return;
-            }
+            Ok(None) => return self.empty.push((variable.to_owned(), Origin::Environment)),
             Ok(Some(text)) => (text, None),
             Err(fault) => ("", Some(fault)),
         };
         let text = Secret::new(text.to_owned());
-        self.insert(Setting {
-            fault,
-            ..Setting::new(name, variable, text, Origin::Environment)
-        });
+        let setting = Setting::new(name, variable, text, Origin::Environment);
+        self.insert(Setting { fault, ..setting });
     }
 
     /// Adds a setting; of two in one source the later one counts, unless the other is at fault.
@@ -124,12 +115,8 @@ impl Sources {
     /// Adds what a person has answered about a target, below what is set; a later answer counts.
     pub fn answer(&mut self, target: &Target, answers: &[(&'static Field, Secret)]) {
         for (field, value) in answers {
-            self.insert(Setting::unwritten(
-                target,
-                field,
-                value.clone(),
-                Origin::Answer,
-            ));
+            let value = value.clone();
+            self.insert(Setting::unwritten(target, field, value, Origin::Answer));
         }
     }
 
@@ -141,10 +128,7 @@ impl Sources {
 
     /// The sources of a later run that finds the answers in the env file that is read first.
     pub fn with_answers_kept(&self) -> Self {
-        let mut kept = self.clone();
-        let Some((path, _)) = &self.first_file else {
-            return kept;
-        };
+        let (mut kept, (path, _)) = (self.clone(), &self.first_file());
         let file = EnvFile {
             path,
             implicit: path == IMPLICIT,
@@ -158,8 +142,9 @@ impl Sources {
     }
 
     /// The env file that settings are read from first, whether it is there or not: its name, and where it is.
-    pub fn first_file(&self) -> Option<&(String, PathBuf)> {
-        self.first_file.as_ref()
+    pub fn first_file(&self) -> (String, PathBuf) {
+        let implicit = || (IMPLICIT.to_owned(), self.cwd.join(IMPLICIT));
+        self.read.first().cloned().unwrap_or_else(implicit)
     }
 
     /// Variables in place of all other settings: `--sandbox`.
@@ -190,20 +175,16 @@ impl Sources {
             let names: BTreeSet<_> = named.iter().map(|own| own.owner.account.clone()).collect();
             let accounts = names.into_iter().map(|name| Target::new(spec, name));
             let accounts: Vec<Target> = accounts.collect();
-            let taken = LazyCell::new(|| {
-                let mut accounts = accounts.iter();
-                accounts.any(|account| self.takes(account, Group::Client))
-            });
+            let takes = |account: &Target| self.takes(account, Group::Client);
+            let taken = LazyCell::new(|| accounts.iter().any(takes));
             let base = |field: &Field| match field.shared {
                 Some(Group::Client) => *taken,
                 Some(Group::Partner) => true,
                 None => field.inherited(),
             };
-            let mut default = default.iter();
             let target = Target::new(spec, None);
-            if !self.is_elsewhere(&target)
-                && default.any(|own| accounts.is_empty() || !base(own.field))
-            {
+            let alone = |own: &&Setting| accounts.is_empty() || !base(own.field);
+            if !self.is_elsewhere(&target) && default.iter().any(alone) {
                 targets.push(target);
             }
             targets.extend(accounts);
@@ -218,14 +199,13 @@ impl Sources {
 
     /// Whether a target's URL is of another protocol, and its settings so another program's: Celery has a BROKER_URL too.
     fn is_elsewhere(&self, target: &Target) -> bool {
-        let mistyped = |scheme: &str| {
-            let near = |known| strsim::osa_distance(&scheme.to_ascii_lowercase(), known) <= 1;
-            near("http") || near("https")
-        };
-        let url = self.url(target, |_| true);
-        url.is_some_and(|url| {
-            let scheme = url.text.expose().trim().split_once("://");
-            scheme.is_some_and(|(scheme, _)| !mistyped(scheme))
+        let url = self
+            .url(target, |_| true)
+            .map(|url| url.text.expose().trim());
+        let scheme = url.and_then(|url| url.split_once("://"));
+        scheme.is_some_and(|(scheme, _)| {
+            let far = |known| strsim::osa_distance(&scheme.to_ascii_lowercase(), known) > 1;
+            far("http") && far("https")
         })
     }
 
@@ -237,11 +217,12 @@ impl Sources {
     /// Counts these files among those that settings come from, though nothing was read from them.
     pub fn also_protect(&mut self, env: &Environment, env_files: &[PathBuf]) {
         self.cwd = env.cwd().to_owned();
-        let named = env_files
+        let all = env_files
             .iter()
-            .map(|path| (path.display().to_string(), self.cwd.join(path)));
-        self.read
-            .extend(named.chain([(IMPLICIT.to_owned(), env.cwd().join(".env"))]));
+            .map(PathBuf::as_path)
+            .chain([Path::new(IMPLICIT)]);
+        let read = all.map(|path| (path.display().to_string(), self.cwd.join(path)));
+        self.read.extend(read);
     }
 
     /// The name of the file that settings come from which `path` is too, by whatever way. A device or a pipe is not
@@ -254,23 +235,26 @@ impl Sources {
         let same = |read: &Path| std::fs::canonicalize(read).is_ok_and(|read| read == path);
         let settings = self.settings.values().flatten();
         let secrets = settings.filter(|setting| setting.form == Form::File);
-        let secrets = secrets.map(|file| (file.written.clone(), self.path(file.text.expose())));
+        let secrets = secrets.map(|file| (file.written.clone(), self.cwd.join(file.text.expose())));
         let mut read = self.read.iter().cloned().chain(secrets);
         Some(read.find(|(_, read)| same(read))?.0)
     }
 
-    /// What a secret's own file holds. A pipe can be read once, so it is read once a run.
+    /// What the file of a `_FILE` holds. A pipe can be read once, so it is read once a run.
     pub(super) async fn secret_file(
         &self,
-        path: &Path,
+        setting: &Setting,
         deadline: Instant,
-    ) -> std::result::Result<Secret, Text> {
-        let known = {
-            let mut files = self.secret_files.borrow_mut();
-            Rc::clone(files.entry(path.to_owned()).or_default())
-        };
+    ) -> Result<Secret, Text> {
+        let path = self.cwd.join(setting.text.expose());
+        let known = Rc::clone(
+            self.secret_files
+                .borrow_mut()
+                .entry(path.clone())
+                .or_default(),
+        );
         let read = async {
-            let bytes = files::wait_for(path, value::MAX, self.patience, deadline).await?;
+            let bytes = files::wait_for(&path, value::MAX, self.patience, deadline).await?;
             value::from_bytes(&bytes)
         };
         known.get_or_try_init(|| read).await.cloned()
@@ -297,18 +281,18 @@ impl Sources {
         target: &Target,
         counts: impl Fn(&&Setting) -> bool,
     ) -> Option<&Setting> {
-        let mut own = self.hits(target, &COMMON[0]);
-        let default = target.default_account();
-        own.find(&counts)
-            .or_else(|| self.hits(&default, &COMMON[0]).find(&counts))
+        let of = |target: &Target| self.hits(target, &COMMON[0]).find(&counts);
+        of(target).or_else(|| of(&target.default_account()))
     }
 
     /// Whether a named account takes a group from the default one: it has settings, none of the group, and the default
     /// account's URL.
     pub(super) fn takes(&self, account: &Target, group: Group) -> bool {
         let url = |target| {
-            let url = self.url(target, |_| true)?.text.expose();
-            account.spec.base_url(url).ok()
+            account
+                .spec
+                .base_url(self.url(target, |_| true)?.text.expose())
+                .ok()
         };
         account.account.is_some()
             && !self.sets(account, |field| field.shared == Some(group))
@@ -359,11 +343,6 @@ impl Sources {
         all.into_iter().flatten()
     }
 
-    /// The path of a `_FILE`, from the current folder.
-    pub(super) fn path(&self, path: &str) -> PathBuf {
-        self.cwd.join(path)
-    }
-
     fn unknown_in(&mut self, file: EnvFile<'_>, bytes: &Bytes) {
         let names = envfile::names(bytes);
         let is_unknown = |name: &str| names::parse(name).is_none();
@@ -383,17 +362,14 @@ impl Sources {
         if !name.bytes().all(in_name) {
             return;
         }
-        if let Some(own) = meant_own(name) {
-            if own != name {
-                self.warnings.push(no_setting(name, &origin, &own));
-            } else if origin != Origin::Environment {
-                let origin = origin.text();
-                self.warnings.push(tr!(
-                    "{name} ({origin}) has no effect: it is read from the environment only",
-                    name,
-                    origin
-                ));
-            }
+        match meant_own(name) {
+            Some(own) if own != name => self.warnings.push(no_setting(name, &origin, &own)),
+            Some(_) if origin != Origin::Environment => self.warnings.push(tr!(
+                "{name} ({place}) has no effect: it is read from the environment only",
+                name,
+                place = origin.text()
+            )),
+            _ => {}
         }
         self.unknown.extend(Unknown::new(name, origin, style));
     }

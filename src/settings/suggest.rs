@@ -1,6 +1,6 @@
 //! Suggests the system, the account or the variable that a name which is none was meant to be.
 
-use super::names::{self, Form, OWN, OWN_PREFIX};
+use super::names::{self, Form};
 use super::setting::{Origin, Setting};
 use super::sources::Sources;
 use crate::declaration::{Field, Kind, Spec, Target};
@@ -10,6 +10,17 @@ use crate::secret::names_secret;
 
 /// Names, each with what people call the thing, in lower case and without marks.
 const SYNONYMS: &str = include_str!("synonyms.txt");
+
+/// crmauth's own variables, behind `CRMAUTH_`, which are read from the environment alone.
+const OWN: [&str; 7] = [
+    "ENV_FILE",
+    "LANG",
+    "STORE",
+    "STORE_ALLOW_PLAIN",
+    "STORE_KEY",
+    "STORE_KEY_CMD",
+    "STORE_KEY_FILE",
+];
 
 /// Options that people take for variables.
 const OPTIONS: [&str; 2] = ["--ca-file", "--timeout"];
@@ -28,13 +39,13 @@ pub fn nearest<N: AsRef<str>>(typed: &str, names: impl IntoIterator<Item = N>) -
         }
         let most = (name.trim_start_matches('-').len() / 3).min(2);
         // Whatever is much longer is not worth the time.
-        let near = letters.abs_diff(name.len()) <= most;
-        near.then(|| strsim::osa_distance(typed, name))
+        let edits = || strsim::osa_distance(typed, name);
+        (letters.abs_diff(name.len()) <= most)
+            .then(edits)
             .filter(|edits| *edits <= most)
     };
-    let near = names
-        .into_iter()
-        .filter_map(|name| Some((rank(name.as_ref())?, name)));
+    let names = names.into_iter();
+    let near = names.filter_map(|name| Some((rank(name.as_ref())?, name)));
     near.min_by_key(|(rank, _)| *rank).map(|(_, name)| name)
 }
 
@@ -49,57 +60,51 @@ fn is_synonym(typed: &str, name: &str) -> bool {
         let mut words = SYNONYMS.lines().filter_map(|line| line.split_once(": "));
         words.any(|(known, words)| known == name && words.split(' ').any(|word| word == typed))
     };
-    let forms = [("", ""), ("file", "_FILE"), ("cmd", "_CMD")].into_iter();
-    let mut whole =
-        forms.filter_map(|(end, form)| Some((typed.strip_suffix(end)?, name.strip_suffix(form)?)));
-    whole.any(|(typed, name)| called(typed, name))
+    let mut forms = [("", ""), ("file", "_FILE"), ("cmd", "_CMD")].into_iter();
+    forms.any(|(end, form)| {
+        let parts = typed.strip_suffix(end).zip(name.strip_suffix(form));
+        parts.is_some_and(|(typed, name)| called(typed, name))
+    })
 }
 
-/// The variable whose last part was meant to be one of these words, or the option. In a name in letters of both cases
-/// nothing but the case may be wrong: its end may be a value whose `=` was forgotten.
+/// The variable with this prefix whose last part was meant to be one of these words, or the option. In a name in letters
+/// of both cases nothing but the case may be wrong: its end may be a value whose `=` was forgotten.
 fn nearest_variable(
     typed: &str,
     last_part: &str,
+    prefix: &str,
     words: impl Iterator<Item = String>,
-    variable: impl FnOnce(&str) -> String,
 ) -> Option<String> {
     let last_part = last_part.to_ascii_uppercase();
-    let option = OPTIONS
-        .into_iter()
-        .find(|option| plain(option) == plain(&last_part));
-    let word = nearest(&last_part, words).or(option.map(str::to_owned))?;
     let has = |case: fn(&u8) -> bool| typed.bytes().any(|byte| case(&byte));
     let mixed = has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase);
-    if mixed && last_part != word {
-        return None;
+    let is_option = |option: &&str| !mixed && plain(option) == plain(&last_part);
+    match nearest(&last_part, words) {
+        Some(word) => (!mixed || word == last_part).then(|| [prefix, "_", &word].concat()),
+        None => OPTIONS.into_iter().find(is_option).map(str::to_owned),
     }
-    Some(match OPTIONS.contains(&&*word) {
-        true => word,
-        false => variable(&word),
-    })
 }
 
 /// A target's variable, or the option, that a variable which is no setting was meant to be. Letters of another case and
 /// underscores too many or too few before the field are no edits.
 fn meant(variable: &str, target: &Target) -> Option<String> {
     let spec = target.spec;
-    let alias =
-        names::after(spec.aliases, variable).or_else(|| names::after(spec.known_as, variable));
-    let mut rest = alias.map_or(variable, |after| after.trim_start_matches('_'));
-    let id = std::iter::once(spec.id).filter(|_| alias.is_none());
-    for part in id.chain(target.account.as_deref()) {
-        let (start, end) = rest.split_at_checked(part.len())?;
-        let field = end.trim_start_matches('_');
-        if !start.eq_ignore_ascii_case(part) || field.len() == end.len() {
-            return None;
-        }
-        rest = field;
+    let mut rest = names::after(&[spec.id], variable)
+        .or_else(|| names::after(spec.aliases, variable))
+        .or_else(|| names::after(spec.known_as, variable))?;
+    if let Some(account) = &target.account {
+        rest = names::after(&[account], rest.trim_start_matches('_'))?;
     }
     let words = spec.all_fields().flat_map(|field| {
         let forms = Form::of(field).iter();
         forms.map(|form| [field.name, form.suffix()].concat())
     });
-    nearest_variable(variable, rest, words, |word| target.variable(word))
+    nearest_variable(
+        variable,
+        rest.trim_start_matches('_'),
+        &target.prefix(),
+        words,
+    )
 }
 
 /// The target's variable that an option was meant to set.
@@ -111,50 +116,40 @@ pub fn variable_meant(option: &str, target: &Target) -> Option<String> {
 
 /// The system whose seed script's names a file has, or nearly: what it calls the URL or a secret is unmistakable.
 pub(super) fn seed_style<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<&'static Spec> {
+    let tells = |name: &str, (field, seed): (&Field, &str)| match field.secret() {
+        true => nearest(name, [seed]).is_some(),
+        false => field.kind == Kind::Url && seed == name,
+    };
     names.find_map(|name| {
-        let plain = plain(name);
-        let tells = |spec: &Spec, field: &Field| match spec.seed_name(field) {
-            Some(seed) if field.secret() => nearest(&plain, [seed]).is_some(),
-            seed => field.kind == Kind::Url && seed == Some(&plain),
-        };
-        let mut specs = provider::specs().into_iter();
-        specs.find(|spec| spec.all_fields().any(|field| tells(spec, field)))
+        let name = plain(name);
+        let is_of = |spec: &&Spec| spec.seeds().any(|seed| tells(&name, seed));
+        provider::specs().into_iter().find(is_of)
     })
-}
-
-/// The field that a name in such a file was meant to be, and its name there.
-fn seed(name: &str, spec: &'static Spec) -> Option<(&'static Field, &'static str)> {
-    let plain = plain(name);
-    let fields = spec.all_fields();
-    let mut seeds = fields.filter_map(|field| Some((field, spec.seed_name(field)?)));
-    seeds.find(|(field, seed)| nearest(&plain, [*seed, field.name]).is_some())
 }
 
 /// Whether a variable holds a secret of one of these systems, or a session of one, or was perhaps meant to.
 pub(super) fn may_be_secret(name: &str) -> bool {
-    let Some(spec) = names::system(name) else {
+    let Some((spec, rest)) = names::system(name) else {
         return false;
     };
     let is_secret = |name: &str| Some(names::parse(name)?.field.secret());
-    if let Some(secret) = is_secret(name) {
-        return secret;
-    }
-    let (_, field) = name
-        .rsplit_once("__")
-        .unwrap_or(name.split_at(spec.id.len()));
+    let (_, field) = name.rsplit_once("__").unwrap_or(("", rest));
     let whole = [spec.id, "_", field.trim_start_matches('_')].concat();
-    let meant = meant(&whole.to_ascii_uppercase(), &Target::new(spec, None));
-    names_secret(field) || meant.and_then(|meant| is_secret(&meant)) == Some(true)
+    let meant = || meant(&whole.to_ascii_uppercase(), &Target::new(spec, None));
+    let perhaps =
+        || names_secret(field) || meant().and_then(|meant| is_secret(&meant)) == Some(true);
+    is_secret(name).unwrap_or_else(perhaps)
 }
 
 /// The variable of crmauth's own that this one is, or was meant to be; or the option.
 pub(super) fn meant_own(variable: &str) -> Option<String> {
-    let (prefix, rest) = variable.split_at_checked(OWN_PREFIX.len())?;
-    if !prefix.eq_ignore_ascii_case(OWN_PREFIX) {
-        return None;
-    }
-    let words = OWN.iter().map(|own| own[OWN_PREFIX.len()..].to_owned());
-    nearest_variable(variable, rest, words, |word| [OWN_PREFIX, word].concat())
+    let rest = names::after(&["CRMAUTH"], variable)?;
+    nearest_variable(
+        variable,
+        &rest[1..],
+        "CRMAUTH",
+        OWN.into_iter().map(str::to_owned),
+    )
 }
 
 /// A variable that begins like a system's settings and is none.
@@ -175,10 +170,13 @@ impl Unknown {
     /// `None` where the name begins like no system's settings, and is none of those in a file of a seed script's `style`.
     pub fn new(name: &str, origin: Origin, style: Option<&'static Spec>) -> Option<Self> {
         let variable = name.replace(['-', '.'], "_");
-        let known = |spec: &&Spec| names::after(spec.known_as, &variable).is_some();
-        let known = || provider::specs().into_iter().find(known);
-        let spec = names::system(&variable).or_else(known);
-        let seed = style.and_then(|style| seed(name, style));
+        let plain = plain(name);
+        let is_near =
+            |(field, seed): &(&Field, &str)| nearest(&plain, [*seed, field.name]).is_some();
+        let seed = style.and_then(|style| style.seeds().find(is_near));
+        let is_known = |spec: &&Spec| names::after(spec.known_as, &variable).is_some();
+        let spec = names::system(&variable).map(|(spec, _)| spec);
+        let spec = spec.or_else(|| provider::specs().into_iter().find(is_known));
         let spec = spec.or(style.filter(|_| seed.is_some()))?;
         let default = Target::new(spec, None);
         let of_seed = || Some(default.variable(seed?.0.name));
@@ -198,12 +196,13 @@ impl Unknown {
         if self.spec.id != target.spec.id {
             return None;
         }
-        if target.account.is_none() {
-            return self.of_default.clone();
-        }
         let taken = |name: &String| names::parse(name).is_none_or(|name| name.field.inherited());
-        let of_default = || self.of_default.clone().filter(taken);
-        meant(&self.variable, target).or_else(of_default)
+        match target.account {
+            None => self.of_default.clone(),
+            Some(_) => {
+                meant(&self.variable, target).or_else(|| self.of_default.clone().filter(taken))
+            }
+        }
     }
 
     fn text(&self, meant: &str) -> Text {
@@ -224,45 +223,47 @@ impl Sources {
 
     /// A variable that is no setting and was perhaps meant to be this one, which is missing.
     pub(super) fn near_miss(&self, target: &Target, field: &Field) -> Option<Text> {
-        let mut fields = target.spec.all_fields();
-        let has_seed = |field: &Field| target.spec.seed_name(field).is_some();
         let is_variable = |hit: &Setting| names::parse(&hit.written).is_some();
-        let by_variable =
-            fields.any(|field| has_seed(field) && self.hits(target, field).any(is_variable));
+        let mut seeds = target.spec.seeds();
+        let by_variable = seeds.any(|(field, _)| self.hits(target, field).any(is_variable));
         self.unknown.iter().find_map(|other| {
             let meant = other.meant(target)?;
-            let this = names::parse(&meant)?.field.name == field.name;
-            let seed = other.seed.filter(|_| this && !by_variable);
-            let Some(seed) = seed else {
-                return this.then(|| other.text(&meant));
+            names::parse(&meant).filter(|meant| meant.field.name == field.name)?;
+            let Some(seed) = other.seed.filter(|_| !by_variable) else {
+                return Some(other.text(&meant));
             };
-            let fields = target.spec.all_fields();
-            let names = fields.filter_map(|field| target.spec.seed_name(field));
-            let others = and(&names.filter(|name| *name != seed).collect::<Vec<_>>());
-            let hint = other.text(seed);
+            let others = target.spec.seeds().map(|(_, name)| name);
+            let others: Vec<_> = others.filter(|name| *name != seed).collect();
+            let (hint, others) = (other.text(seed), and(&others));
             (other.name != seed).then(|| tr!("{hint} It goes with {others}", hint, others))
         })
     }
 
-    /// The account with settings that one without any was perhaps meant to be.
-    pub(super) fn near_account(&self, target: &Target) -> Option<Target> {
-        let typed = target.account.as_ref()?;
-        if self.sets(target, |_| true) {
-            return None;
-        }
-        let configured = self.configured().into_iter();
-        let known = configured.filter(|other| other.spec.id == target.spec.id);
-        let account = nearest(typed, known.filter_map(|other| other.account))?;
-        Some(Target::new(target.spec, Some(account)))
+    /// Which account with settings one without any was perhaps meant to be.
+    pub(super) fn near_account(&self, target: &Target) -> Option<Text> {
+        let typed = target
+            .account
+            .as_ref()
+            .filter(|_| !self.sets(target, |_| true))?;
+        let mut known = self.configured();
+        known.retain(|other| other.spec.id == target.spec.id);
+        let account = nearest(typed, known.into_iter().filter_map(|other| other.account))?;
+        let near = Target::new(target.spec, Some(account));
+        Some(tr!(
+            "{target} has no settings; did you mean `{near}`?",
+            target,
+            near
+        ))
     }
 }
 
 /// Says that a variable is no setting and what it was meant to be.
 pub(super) fn no_setting(name: &str, origin: &Origin, meant: &str) -> Text {
+    let origin = origin.text();
     tr!(
         "{name} ({origin}) is not a setting; did you mean {meant}?",
         name,
-        origin = origin.text(),
+        origin,
         meant
     )
 }
@@ -313,26 +314,8 @@ mod tests {
             }
         }
         for text in ["GLUOX_URL", "GLUOURL", "XGLUO_URL", ""] {
-            assert!(
-                Unknown::new(text, Origin::Environment, None).is_none(),
-                "{text}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_is_nearly_one_of_crmauths_own_was_meant_to_be_it() {
-        for (text, meant) in [
-            ("CRMAUTH_STOER", "CRMAUTH_STORE"),
-            ("CRMAUTH_STORE_KEY", "CRMAUTH_STORE_KEY"),
-            ("crmauth_lang", "CRMAUTH_LANG"),
-            ("CRMAUTH_ENVFILE", "CRMAUTH_ENV_FILE"),
-            ("CRMAUTH_TIMEOUT", "--timeout"),
-        ] {
-            assert_eq!(meant_own(text).as_deref(), Some(meant), "{text}");
-        }
-        for text in ["CRMAUTH_COLOR", "CRMAUTH_LONG_NAME", "CRMAUTH_", "CRMAUTH"] {
-            assert_eq!(meant_own(text), None, "{text}");
+            let unknown = Unknown::new(text, Origin::Environment, None);
+            assert!(unknown.is_none(), "{text}");
         }
     }
 }

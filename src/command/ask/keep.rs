@@ -21,9 +21,7 @@ impl Guide {
         sources: &Sources,
         results: &[(&Target, Result<Active<'_>>)],
     ) -> Result<()> {
-        let Some((shown, path)) = sources.first_file() else {
-            return Ok(());
-        };
+        let (shown, path) = &sources.first_file();
         let settings = self.worth_saving(run, sources, shown, results).await;
         let regular = std::fs::symlink_metadata(path).map_or(true, |found| found.is_file());
         if settings.is_empty() || !regular {

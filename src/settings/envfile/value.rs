@@ -40,7 +40,7 @@ pub(super) fn parse(raw: &[u8], name: &str, setting: &Name) -> Result<Secret, Fa
     if written.is_read_alike() && written.decoded().is_some_and(|read| *read == written.value) {
         return Ok(Secret::new(written.value.to_owned()));
     }
-    let variable = setting.target.variable(setting.field.name) + setting.form.suffix();
+    let variable = setting.variable();
     let text = raw.trim_matches(BLANKS);
     let hint = hint(text, name, &variable);
     if let (false, Err((why, cure))) = (

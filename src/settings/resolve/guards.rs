@@ -22,10 +22,7 @@ impl Resolution<'_> {
         Err(error!(
             BadSetting,
             "{written} comes from {origin} and {secret} from {secret_origin}: a planted file could send the secret to another server",
-            written = route.written,
-            origin = route.origin.text(),
-            secret = secret.written,
-            secret_origin = secret.origin.text();
+            written = route.written, origin = route.origin.text(), secret = secret.written, secret_origin = secret.origin.text();
             hint "set {variable} in the environment too, or allow it with `--env-file .env`",
             variable = route.variable()
         ))
@@ -37,34 +34,32 @@ impl Resolution<'_> {
         let spec = self.target.spec;
         let server = |url: &Setting| Some(spec.base_url(url.text.expose()).ok()?.origin());
         let of_files = |hit: &&Setting| hit.origin.is_file();
-        let secrets = self.used().filter(of_files);
-        let strays = secrets
-            .filter(|hit| hit.field.secret())
-            .filter_map(|secret| {
-                let url =
-                    |counts: &dyn Fn(&&Setting) -> bool| self.sources.url(&secret.owner, counts);
-                let there = url(&|_| true).filter(|there| there.origin == Origin::Environment)?;
-                let home = url(&|hit| hit.rank == secret.rank).or_else(|| url(&of_files))?;
-                (server(home) != server(there)).then_some((secret, there, home))
-            });
+        let secrets = self
+            .used()
+            .filter(|hit| hit.origin.is_file() && hit.field.secret());
+        let strays = secrets.filter_map(|secret| {
+            let sources = self.sources;
+            let there = sources.url(&secret.owner, |_| true)?;
+            let beside = sources.url(&secret.owner, |hit| hit.rank == secret.rank);
+            let home = beside.or_else(|| sources.url(&secret.owner, of_files))?;
+            let differ = there.origin == Origin::Environment && server(home) != server(there);
+            differ.then_some((secret, there, home))
+        });
         let strays: Vec<(&Setting, &Setting, &Setting)> = strays.collect();
         let Some((secret, there, home)) = strays.first() else {
             return Ok(());
         };
-        let secrets = strays.iter().map(|(secret, ..)| secret.variable());
-        let secrets = i18n::and(&secrets.collect::<Vec<_>>());
+        let secrets: Vec<_> = strays
+            .iter()
+            .map(|(secret, ..)| secret.variable())
+            .collect();
         Err(error!(
             BadSetting,
             "{url} in the environment names a server other than {place}, which {secret} from {secret_place} is for",
-            url = there.written,
-            place = home.origin.text(),
-            secret = secret.written,
-            secret_place = secret.origin.text();
+            url = there.written, place = home.origin.text(), secret = secret.written, secret_place = secret.origin.text();
             hint "`unset {url}`, which an earlier login may have left; or set {secrets} in the environment too, or give the \
              other server an account of its own, as in `{id}@filial`",
-            url = there.written,
-            secrets,
-            id = spec.id
+            url = there.written, secrets = i18n::and(&secrets), id = spec.id
         ))
     }
 

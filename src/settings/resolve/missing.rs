@@ -66,27 +66,19 @@ impl Resolution<'_> {
                 hint "`crmauth providers {target} --env` prints the block to fill in", target
             ),
         };
-        let near = sources.near_account(target);
-        let near = near.map(|near| {
-            tr!(
-                "{target} has no settings; did you mean `{near}`?",
-                target,
-                near
-            )
-        });
-        let better = near
-            .or_else(|| {
-                fields
-                    .iter()
-                    .find_map(|field| sources.near_miss(target, field))
-            })
-            .or_else(|| fields.iter().find_map(|field| self.untaken(field)));
+        let mistyped = || {
+            fields
+                .iter()
+                .find_map(|field| sources.near_miss(target, field))
+        };
+        let untaken = || fields.iter().find_map(|field| self.untaken(field));
+        let better = sources
+            .near_account(target)
+            .or_else(mistyped)
+            .or_else(untaken);
+        let asks = tr!("`crmauth login {target}` asks for what is missing", target);
         let guided = |hint| match sources.login_asks {
-            true => tr!(
-                "`crmauth login {target}` asks for what is missing; {hint}",
-                target,
-                hint
-            ),
+            true => Text::list(&[asks, hint], "; "),
             false => hint,
         };
         let lines = self.empty_lines(missing).filter(|_| fields.len() > 1);
@@ -101,22 +93,19 @@ impl Resolution<'_> {
             _ => None,
         };
         let lines = |way: &Vec<_>| way.iter().map(line).collect::<Option<Vec<_>>>();
-        let found: Option<Vec<_>> = missing
-            .iter()
-            .map(|ways| ways.iter().find_map(lines))
-            .collect();
-        let found = found?.into_iter().flatten();
+        let found = missing.iter().map(|ways| ways.iter().find_map(lines));
+        let found = found.collect::<Option<Vec<_>>>()?.into_iter().flatten();
         let (paths, lines): (BTreeSet<&String>, BTreeSet<&usize>) = found.unzip();
         let lines: Vec<_> = lines.into_iter().collect();
-        match (paths.first()?, &lines[..]) {
-            _ if paths.len() > 1 => None,
-            (path, [line]) => Some(tr!("fill in line {line} of {path}", line, path)),
-            (path, _) => Some(tr!(
+        let path = paths.first().filter(|_| paths.len() == 1)?;
+        Some(match lines[..] {
+            [line] => tr!("fill in line {line} of {path}", line, path),
+            _ => tr!(
                 "fill in lines {lines} of {path}",
                 lines = i18n::and(&lines),
                 path
-            )),
-        }
+            ),
+        })
     }
 
     /// `A`, `A or B`, `(A and B) or C`.
@@ -124,12 +113,8 @@ impl Resolution<'_> {
         let way = |way: &Vec<&'static Field>| {
             let names = way.iter().map(|field| {
                 let variable = self.target.variable(field.name);
-                match self.sources.empty(&variable) {
-                    Some(origin) => tr!(
-                        "{variable} (empty in {origin})",
-                        variable,
-                        origin = origin.text()
-                    ),
+                match self.sources.empty(&variable).map(Origin::text) {
+                    Some(origin) => tr!("{variable} (empty in {origin})", variable, origin),
                     None => tr!("{variable}", variable),
                 }
             });
@@ -153,29 +138,28 @@ impl Resolution<'_> {
             .hits
             .iter()
             .find(|hit| hit.field.shared == field.shared);
-        Some(match own.map(|own| &own.written) {
+        let why = match own.map(|own| &own.written) {
             Some(own) => tr!(
-                "{there} is not used for {target}, because {own} is set and they belong together: set {variable} too, \
-                 or unset {own}",
-                there,
-                target,
+                "because {own} is set and they belong together: set {variable} too, or unset {own}",
                 own,
                 variable
             ),
             None if url.owner == *target => tr!(
-                "{there} is not used for {target}, because {url} is not the URL of {default}: set {variable}",
-                there,
-                target,
+                "because {url} is not the URL of {default}: set {variable}",
                 url = url.written,
                 default,
                 variable
             ),
             None => tr!(
-                "{there} is not used for {target}, which has no setting of its own: \
-                 `crmauth providers {target} --env` prints the block to fill in",
-                there,
+                "which has no setting of its own: `crmauth providers {target} --env` prints the block to fill in",
                 target
             ),
-        })
+        };
+        Some(tr!(
+            "{there} is not used for {target}, {why}",
+            there,
+            target,
+            why
+        ))
     }
 }

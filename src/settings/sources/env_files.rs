@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::Metadata;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use super::{IMPLICIT, Sources};
@@ -24,8 +25,8 @@ impl Sources {
             path: &shown,
             implicit: false,
         };
-        let (bytes, meta) =
-            files::read(&place, FILE_MAX, self.patience).map_err(|why| unread(file, by, &why))?;
+        let read = files::read(&place, FILE_MAX, self.patience);
+        let (bytes, meta) = read.map_err(|why| unread(file, by, &why))?;
         self.read.push((shown.clone(), place));
         let settings = envfile::read(&bytes, file)?;
         self.add(file, settings, &bytes, &meta);
@@ -40,24 +41,13 @@ impl Sources {
         let place = self.cwd.join(".env");
         let (bytes, meta) = match open_implicit(&place, file)? {
             Ok(read) => read,
-            Err(why) => {
-                let path = IMPLICIT;
-                self.notes.push(tr!("{path}: {why}, ignored", path, why));
-                self.looked.push(tr!("{path} ({why})", path, why));
-                return Ok(());
-            }
+            Err(why) => return Ok(self.pass_over(&why)),
         };
         self.read.push((IMPLICIT.to_owned(), place));
         let mut settings = envfile::read(&bytes, file)?;
         let foreign = !files::is_ours(&meta);
         if settings.is_empty() && foreign {
-            let path = IMPLICIT;
-            self.notes.push(tr!(
-                "{path}: another user's file without crmauth's settings, ignored",
-                path
-            ));
-            self.looked.push(tr!("{path} (another user's)", path));
-            return Ok(());
+            return Ok(self.pass_over(&tr!("another user's")));
         }
         for setting in &mut settings {
             if foreign {
@@ -66,16 +56,22 @@ impl Sources {
                 && setting.form != Form::Plain
                 && !is_empty(setting)
             {
+                let name = &setting.written;
                 let why = tr!(
-                    "line {line}: {written} is not accepted from a file that was not named",
-                    line,
-                    written = setting.written
+                    "{name} is not accepted from a file that was not named",
+                    name
                 );
-                setting.fault = Some(file.bad(&why).hint(consent()));
+                setting.fault = Some(file.refuse(line, why).hint(consent()));
             }
         }
         self.add(file, settings, &bytes, &meta);
         Ok(())
+    }
+
+    fn pass_over(&mut self, why: &Text) {
+        let path = IMPLICIT;
+        self.notes.push(tr!("{path}: {why}, ignored", path, why));
+        self.looked.push(tr!("{path} ({why})", path, why));
     }
 
     fn add(&mut self, file: EnvFile<'_>, settings: Vec<Setting>, bytes: &Bytes, meta: &Metadata) {
@@ -93,10 +89,8 @@ impl Sources {
             }
             variables.insert(setting.variable());
             holds_secret |= setting.field.secret() && setting.form == Form::Plain;
-            self.insert(Setting {
-                rank: self.read.len(),
-                ..setting
-            });
+            let rank = self.read.len();
+            self.insert(Setting { rank, ..setting });
         }
         if holds_secret && meta.is_file() && files::readable_by_others(meta) {
             self.warnings.push(tr!(
@@ -138,19 +132,27 @@ fn consent() -> Text {
 }
 
 /// Reads `./.env`. The inner error tells why it is passed over.
-fn open_implicit(
-    path: &Path,
-    file: EnvFile<'_>,
-) -> Result<std::result::Result<(Bytes, Metadata), Text>> {
-    let meta = match std::fs::metadata(path) {
+fn open_implicit(path: &Path, file: EnvFile<'_>) -> Result<Result<(Bytes, Metadata), Text>> {
+    let mut options = std::fs::OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        // To open a pipe waits for nobody.
+        options.custom_flags(i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0));
+    }
+    let opened = options.open(path);
+    let meta = match &opened {
+        Ok(opened) => opened.metadata(),
+        Err(_) => std::fs::metadata(path),
+    };
+    let meta = match meta {
         Ok(meta) => meta,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Ok(Err(match std::fs::symlink_metadata(path) {
-                Ok(_) => tr!("a dangling link"),
-                Err(_) => tr!("not found"),
-            }));
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Ok(Err(tr!("cannot be reached")));
         }
-        Err(_) => return Ok(Err(tr!("cannot be reached"))),
+        Err(_) if path.is_symlink() => return Ok(Err(tr!("a dangling link"))),
+        Err(_) => return Ok(Err(tr!("not found"))),
     };
     #[cfg(unix)]
     if std::os::unix::fs::FileTypeExt::is_fifo(&meta.file_type()) {
@@ -159,26 +161,12 @@ fn open_implicit(
     if !meta.is_file() {
         return Ok(Err(tr!("not a regular file")));
     }
-    let mut options = std::fs::OpenOptions::new();
-    options.read(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        // Should a pipe have taken the file's place meanwhile, this keeps the call from waiting.
-        options.custom_flags(i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0));
-    }
-    let bad = |why| {
-        let next = tr!("move it elsewhere, or name another file with --env-file");
-        file.bad(&why).hint(next)
+    let next = || tr!("move it elsewhere, or name another file with --env-file");
+    let read = match opened {
+        Err(_) if !files::is_ours(&meta) => return Err(foreign_file(file)),
+        Err(error) => Err(files::why(&error)),
+        Ok(opened) => files::slurp(opened, FILE_MAX),
     };
-    let opened = options
-        .open(path)
-        .map_err(|error| match files::is_ours(&meta) {
-            true => bad(files::why(&error)),
-            false => foreign_file(file),
-        })?;
-    match opened.metadata() {
-        Ok(meta) if meta.is_file() => Ok(Ok((files::slurp(opened, FILE_MAX).map_err(bad)?, meta))),
-        _ => Ok(Err(tr!("not a regular file"))),
-    }
+    let bytes = read.map_err(|why| file.bad(&why).hint(next()))?;
+    Ok(Ok((bytes, meta)))
 }
