@@ -28,17 +28,15 @@ pub fn explain(error: &clap::Error, arguments: &[OsString], environment: &Enviro
     let color = |terminal| colored(color.unwrap_or(Color::Auto), environment, terminal);
     let named = words.value(None, "lang").and_then(Lang::named);
     let lang = language(named, environment).unwrap_or_else(|_| locale(environment));
-    let (help, asked_for) = match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion if lang == Lang::En => {
-            (error.render(), true)
-        }
+    let help = match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion if lang == Lang::En => error.render(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             // clap has no languages: the same command line is read once more.
             let again = translated(Cli::program(), lang).try_get_matches_from(arguments);
-            (again.as_ref().err().unwrap_or(error).render(), true)
+            again.as_ref().err().unwrap_or(error).render()
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            (translated(Cli::verbs(), lang).render_help(), false)
+            translated(Cli::verbs(), lang).render_help()
         }
         _ => {
             let report = Report::new(Manner {
@@ -55,7 +53,7 @@ pub fn explain(error: &clap::Error, arguments: &[OsString], environment: &Enviro
         true => help.ansi().to_string(),
         false => help.to_string(),
     };
-    if asked_for {
+    if error.exit_code() == 0 {
         return print_now(&text).map_or_else(|error| error.cause.exit(), |()| 0);
     }
     Report::new(Manner::default()).help(&text);
@@ -110,20 +108,17 @@ impl<'a> Words<'a> {
 
     /// The option whose value is a number with a sign, which clap takes for an option too.
     fn before_negative(&self, unknown: &str) -> Option<&'a str> {
-        let digits = unknown.strip_prefix('-')?;
-        digits.chars().next().filter(char::is_ascii_digit)?;
         let is_it = |word: &&str| word.starts_with(unknown);
         let at = self.ours.iter().position(is_it)?;
         let option = self.ours[..at].last().copied()?;
         let program = Cli::program();
         let verb = self.verb().and_then(|verb| program.find_subcommand(verb));
-        let mut arguments = [Some(&program), verb]
-            .into_iter()
-            .flatten()
-            .flat_map(clap::Command::get_arguments);
-        let takes_it =
-            |arg: &Arg| arg.get_action().takes_values() && names(arg).any(|name| name == option);
-        arguments.any(takes_it).then_some(option)
+        let commands = verb.into_iter().chain([&program]);
+        let mut arguments = commands.flat_map(clap::Command::get_arguments);
+        let is_named = |arg: &Arg| names(arg).any(|name| name == option);
+        let takes_it = arguments.any(|arg| arg.get_action().takes_values() && is_named(arg));
+        let digits = unknown.strip_prefix('-')?;
+        (takes_it && digits.starts_with(|c: char| c.is_ascii_digit())).then_some(option)
     }
 
     /// An option's value: `--format sh`, `--format=sh`, `-f sh`, `-fsh`, and after flags, `-qf sh`.
@@ -134,8 +129,8 @@ impl<'a> Words<'a> {
                 (rest.is_empty() || rest.starts_with('=')).then_some(rest)
             }
             None => {
-                let letters = word.strip_prefix('-')?.trim_start_matches(['q', 'v']);
-                letters.strip_prefix(short?)
+                let letters = word.strip_prefix('-')?;
+                letters.trim_start_matches(['q', 'v']).strip_prefix(short?)
             }
         };
         let mut ours = self.ours.iter();
@@ -159,11 +154,17 @@ fn usage(error: &clap::Error, words: &Words<'_>) -> Error {
             hint "write it as `{line}`", line
         );
     }
-    if let Some(option) = words.before_negative(&context(error, ContextKind::InvalidArg)) {
+    let argument = context(error, ContextKind::InvalidArg);
+    if let Some(option) = words.before_negative(&argument) {
         return error!(Usage, "{option} cannot be negative", option; hint "leave the sign out");
     }
-    if let (Some(form), Some(verb)) = (form(error), words.verb()) {
-        return missing_argument(&context(error, ContextKind::InvalidArg), &form, verb);
+    if error.kind() == ErrorKind::MissingRequiredArgument
+        && let Some(form) = context(error, ContextKind::Usage)
+            .trim()
+            .strip_prefix("Usage: ")
+        && let Some(verb) = words.verb()
+    {
+        return missing_argument(&argument, form, verb);
     }
     let hint = meant(error, words).unwrap_or_else(|| match words.verb() {
         Some(verb) => tr!("`crmauth {verb} --help` shows the options", verb),
@@ -174,21 +175,23 @@ fn usage(error: &clap::Error, words: &Words<'_>) -> Error {
 
 /// The verb that an unknown one was meant to be; for a system's name, the login to it.
 fn verb_meant(name: &str) -> Option<String> {
-    let verbs = Verb::ALL.iter().map(|(verb, _)| *verb);
-    let word = nearest(name, verbs.chain(["--help", "--version"])).map(str::to_owned);
+    let word = nearest(name, Verb::names().chain(["--help", "--version"])).map(str::to_owned);
     word.or_else(|| Some(format!("crmauth login {}", settings::target_meant(name)?)))
 }
 
 /// What to do instead of a word that the program, the option or the verb does not take there.
 fn meant(error: &clap::Error, words: &Words<'_>) -> Option<Text> {
     let word = |word: String| tr!("did you mean `{word}`?", word);
-    let argument = context(error, ContextKind::InvalidArg);
+    let [argument, value, name] = [
+        ContextKind::InvalidArg,
+        ContextKind::InvalidValue,
+        ContextKind::InvalidSubcommand,
+    ]
+    .map(|kind| context(error, kind));
     match (error.kind(), error.get(ContextKind::ValidValue)) {
-        (ErrorKind::InvalidSubcommand, _) => {
-            return verb_meant(&context(error, ContextKind::InvalidSubcommand)).map(word);
-        }
+        (ErrorKind::InvalidSubcommand, _) => return verb_meant(&name).map(word),
         (ErrorKind::InvalidValue, Some(ContextValue::Strings(valid))) => {
-            return nearest(&context(error, ContextKind::InvalidValue), valid.clone()).map(word);
+            return nearest(&value, valid.clone()).map(word);
         }
         (ErrorKind::ArgumentConflict, _) if argument.starts_with("--data ") => {
             return Some(tr!(
@@ -209,8 +212,7 @@ fn meant(error: &clap::Error, words: &Words<'_>) -> Option<Text> {
     if let Some(verb) = verb.filter(has) {
         return Some(tr!("put {argument} after `{verb}`", argument, verb));
     }
-    let others = Verb::ALL.iter().map(|(verb, _)| *verb).filter(has);
-    let others: Vec<&str> = others.collect();
+    let others: Vec<&str> = Verb::names().filter(has).collect();
     if !others.is_empty() {
         let others = i18n::and(&others);
         return Some(tr!("{argument} is an option of {others}", argument, others));
@@ -242,15 +244,6 @@ fn names(arg: &Arg) -> impl Iterator<Item = String> + use<> {
     long.into_iter().chain(short)
 }
 
-/// The usage line of a verb that lacks an argument.
-fn form(error: &clap::Error) -> Option<String> {
-    if error.kind() != ErrorKind::MissingRequiredArgument {
-        return None;
-    }
-    let usage = context(error, ContextKind::Usage);
-    Some(usage.trim().strip_prefix("Usage: ")?.to_owned())
-}
-
 /// A part of what clap knows about an error, empty if it knows none.
 fn context(error: &clap::Error, kind: ContextKind) -> String {
     match error.get(kind) {
@@ -265,6 +258,7 @@ fn context(error: &clap::Error, kind: ContextKind) -> String {
 fn sentence(error: &clap::Error) -> Text {
     let argument = context(error, ContextKind::InvalidArg);
     let value = context(error, ContextKind::InvalidValue);
+    let prior = context(error, ContextKind::PriorArg);
     match error.kind() {
         ErrorKind::UnknownArgument => tr!("unexpected argument '{argument}' found", argument),
         ErrorKind::InvalidSubcommand => {
@@ -276,35 +270,28 @@ fn sentence(error: &clap::Error) -> Text {
             argument
         ),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
-            invalid_value(error, &argument, &value)
+            let sentence = tr!("invalid value '{value}' for '{argument}'", value, argument);
+            with_reason(sentence, error)
         }
         ErrorKind::TooManyValues => tr!(
             "unexpected value '{value}' for '{argument}' found; no more were expected",
             value,
             argument
         ),
-        ErrorKind::ArgumentConflict => match &*context(error, ContextKind::PriorArg) {
-            "" => tr!(
-                "the argument '{argument}' cannot be used with the others",
-                argument
-            ),
-            prior if prior == argument => tr!(
-                "the argument '{argument}' cannot be used multiple times",
-                argument
-            ),
-            prior => tr!(
-                "the argument '{argument}' cannot be used with '{prior}'",
-                argument,
-                prior
-            ),
-        },
+        ErrorKind::ArgumentConflict if prior == argument => tr!(
+            "the argument '{argument}' cannot be used multiple times",
+            argument
+        ),
+        ErrorKind::ArgumentConflict => tr!(
+            "the argument '{argument}' cannot be used with '{prior}'",
+            argument,
+            prior
+        ),
         ErrorKind::InvalidUtf8 => tr!("an argument is not valid UTF-8"),
-        ErrorKind::MissingSubcommand => match error.get(ContextKind::ValidSubcommand) {
-            Some(ContextValue::Strings(verbs)) => {
-                tr!("a command is missing: {verbs}", verbs = i18n::or(verbs))
-            }
-            _ => tr!("a command is missing"),
-        },
+        ErrorKind::MissingSubcommand => {
+            let verbs = i18n::or(&Verb::names().collect::<Vec<_>>());
+            tr!("a command is missing: {verbs}", verbs)
+        }
         _ => {
             let rendered = error.render().to_string();
             let first = rendered.lines().next().unwrap_or_default();
@@ -314,24 +301,16 @@ fn sentence(error: &clap::Error) -> Text {
     }
 }
 
-/// What is wrong with an option's value, with the reason or the possible values.
-fn invalid_value(error: &clap::Error, argument: &str, value: &str) -> Text {
-    if let Some(Refused(why)) = error.source().and_then(|source| source.downcast_ref()) {
-        return tr!(
-            "invalid value '{value}' for '{argument}': {why}",
-            value,
-            argument,
-            why
-        );
-    }
-    match error.get(ContextKind::ValidValue) {
-        Some(ContextValue::Strings(words)) if !words.is_empty() => tr!(
-            "invalid value '{value}' for '{argument}' [possible values: {words}]",
-            value,
-            argument,
-            words = words.join(", ")
-        ),
-        _ => tr!("invalid value '{value}' for '{argument}'", value, argument),
+/// What is wrong with an option's value, or which values are possible.
+fn with_reason(invalid: Text, error: &clap::Error) -> Text {
+    let refused = error.source().and_then(|source| source.downcast_ref());
+    match (refused, error.get(ContextKind::ValidValue)) {
+        (Some(Refused(why)), _) => tr!("{invalid}: {why}", invalid, why),
+        (_, Some(ContextValue::Strings(words))) if !words.is_empty() => {
+            let words = words.join(", ");
+            tr!("{invalid} [possible values: {words}]", invalid, words)
+        }
+        _ => invalid,
     }
 }
 
@@ -344,16 +323,16 @@ fn misplaced(words: &Words<'_>) -> Option<Error> {
     let rest = words.ours.iter().skip_while(|word| **word != verb).skip(1);
     let typed = rest.copied().take_while(|word| !word.starts_with('-'));
     let typed: Vec<&str> = typed.collect();
-    let is_target = |word: &&str| settings::target(word).is_ok();
-    let targets: Vec<&str> = typed.iter().copied().take_while(is_target).collect();
-    match (verb, targets.len()) {
+    let is_target = |word: &&&str| settings::target(word).is_ok();
+    match (verb, typed.iter().take_while(is_target).count()) {
         ("api", _) if typed.len() > 2 && typed[..2].iter().any(|word| api::is_method(word)) => {
-            let (methods, rest): (Vec<&str>, Vec<&str>) =
-                typed.iter().partition(|word| api::is_method(word));
+            let is_method = |word: &&str| api::is_method(word);
+            let (methods, rest): (Vec<&str>, Vec<&str>) = typed.into_iter().partition(is_method);
+            let word = |at: usize, or| rest.get(at).copied().unwrap_or(or);
             Some(api::method_first(
                 methods[0],
-                rest.first().unwrap_or(&"TARGET"),
-                rest.get(1).unwrap_or(&"PATH"),
+                word(0, "TARGET"),
+                word(1, "PATH"),
             ))
         }
         ("token" | "api", 2..) => Some(error!(
@@ -367,11 +346,13 @@ fn misplaced(words: &Words<'_>) -> Option<Error> {
 /// A command that lacks the `--` before it: the first word that is no target's and can be one.
 fn without_dashes(typed: &[&str]) -> Option<Error> {
     let line = |at: usize| [&["crmauth"], &typed[..at], &["--"], &typed[at..]].concat();
-    let is_target = |at: &usize| settings::target(typed[*at]).is_ok();
-    let runs =
-        |at: &usize| Cli::read(&line(*at).iter().map(OsString::from).collect::<Vec<_>>()).is_ok();
-    let mut words = (0..typed.len()).filter(|at| !typed[*at].starts_with('-') && !is_target(at));
-    let at = words.find(runs)?;
+    let is_word =
+        |at: &usize| !typed[*at].starts_with('-') && settings::target(typed[*at]).is_err();
+    let runs = |at: &usize| {
+        let line: Vec<OsString> = line(*at).into_iter().map(OsString::from).collect();
+        Cli::read(&line).is_ok()
+    };
+    let at = (0..typed.len()).filter(is_word).find(runs)?;
     let line: Vec<String> = line(at).into_iter().map(shell_word).collect();
     Some(error!(
         Usage, "there is no `--` before the command `{command}`", command = typed[at];

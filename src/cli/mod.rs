@@ -57,8 +57,11 @@ impl Cli {
             .subcommand_required(true)
             .arg_required_else_help(true);
         let both_sides = |arg: &&Arg| BOTH_SIDES.iter().any(|id| arg.get_id() == id);
-        let again = program.get_arguments().filter(both_sides);
-        let again: Vec<Arg> = again.cloned().collect();
+        let again: Vec<Arg> = program
+            .get_arguments()
+            .filter(both_sides)
+            .cloned()
+            .collect();
         let verb = |(name, declare): &(_, Declare)| declare(Command::new(*name)).args(&again);
         program.subcommands(verbs.iter().map(verb))
     }
@@ -153,6 +156,10 @@ verbs! {
 }
 
 impl Verb {
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        Self::ALL.iter().map(|(name, _)| *name)
+    }
+
     /// The verb that a word names, and what declares it.
     fn named(word: &OsStr) -> Option<&'static (&'static str, Declare)> {
         Self::ALL.iter().find(|(name, _)| word == *name)
