@@ -367,6 +367,10 @@ fn a_file_or_command_that_gives_no_secret_is_named_without_its_text() {
     machine.write("nul", "Canary5Output\0");
     machine.write("latin", b"Canary5Output\xe9");
     machine.write("large", "Canary5Output".repeat(5042));
+    machine.write("two ends", "Canary5Output\n\n");
+    machine.write("return", "Canary5Output\r");
+    machine.write("blank", " \r\n");
+    machine.write("marked", "\u{feff}Canary5Output");
     for (form, value, why) in [
         ("FILE", "missing", "names a file that does not exist"),
         ("FILE", ".", "names a file that is a folder"),
@@ -398,6 +402,18 @@ fn a_file_or_command_that_gives_no_secret_is_named_without_its_text() {
         ("FILE", "nul", "a control character"),
         ("FILE", "latin", "is not valid UTF-8"),
         ("FILE", "large", "is larger than 64 KiB"),
+        ("FILE", "two ends", "ends with a line break"),
+        ("FILE", "return", "ends with a line break"),
+        ("FILE", "blank", "is blank"),
+        ("FILE", "marked", "begins with a byte order mark"),
+        ("CMD", "cat; echo x >&2", "printed nothing"),
+        ("CMD", "kill -9 $$", "was ended by a signal"),
+        ("CMD", "head -c 65536 /dev/zero", "a control character"),
+        (
+            "CMD",
+            "cat /dev/zero",
+            "printed more than 64 KiB and was stopped",
+        ),
         (
             "CMD",
             "echo Canary5Output; exit 3",
@@ -487,8 +503,47 @@ fn a_command_ends_with_the_run_that_waits_for_it() {
 }
 
 #[test]
+fn what_a_command_leaves_running_is_not_waited_for() {
+    for command in [
+        "cat pipe & echo Left7Running",
+        "echo Left7Running; cat pipe &",
+        "(cat pipe; echo late) & sleep 0 & echo Left7Running",
+        "sh -c \"cat pipe &\"; echo Left7Running; exit 0",
+    ] {
+        let server = zeev(1);
+        let mut machine = Machine::new();
+        make_pipe(&machine.path("pipe"));
+        machine
+            .set("ZEEV_URL", &server.url())
+            .set("ZEEV_USERNAME", "ana")
+            .set("ZEEV_PASSWORD_CMD", command);
+        machine.run("login zeev").answer();
+        assert_eq!(sent(&server), [pair("ana", "Left7Running")], "{command}");
+        // It reads, so it is there still; now it ends.
+        fs::write(machine.path("pipe"), "").expect("a reader");
+    }
+}
+
+#[test]
+fn a_command_that_does_not_end_is_ended() {
+    let server = nobody();
+    let mut machine = Machine::new();
+    make_pipe(&machine.path("pipe"));
+    machine
+        .set("ZEEV_URL", &server.url())
+        .set("ZEEV_USERNAME", "ana");
+    for command in ["cat pipe; echo", "exec tail -f /dev/null"] {
+        let late = "ZEEV_PASSWORD_CMD from the environment did not finish within 0.2 s";
+        machine
+            .set("ZEEV_PASSWORD_CMD", command)
+            .run("login zeev --timeout 0.2")
+            .fails(2, &[late]);
+    }
+}
+
+#[test]
 fn a_planted_url_gets_no_secret() {
-    let server = zeev(2);
+    let server = zeev(3);
     let mut machine = Machine::new();
     machine.write(".env", env_file(&server, "ZEEV_USERNAME=ana\n"));
     machine.write("pass", "Mounted6Secret");
@@ -520,6 +575,10 @@ fn a_planted_url_gets_no_secret() {
         .set("CRMAUTH_ENV_FILE", ".env")
         .run("login zeev")
         .answer();
+    // A secret that is not sent meets no route.
+    machine.unset("CRMAUTH_ENV_FILE");
+    machine.write(".env", env_file(&server, "ZEEV_API_TOKEN=t\n"));
+    machine.run("login zeev").answer();
 }
 
 #[test]

@@ -27,7 +27,11 @@ pub(super) struct EnvFile<'a> {
     pub implicit: bool,
 }
 
-impl EnvFile<'_> {
+impl<'a> EnvFile<'a> {
+    pub fn new(path: &'a str, implicit: bool) -> Self {
+        Self { path, implicit }
+    }
+
     pub fn bad(&self, why: &Text) -> Error {
         error!(BadSetting, "{shown} {why}", shown = self.path, why)
     }
@@ -116,7 +120,7 @@ fn value(
     };
     let text = match value::parse(raw, name, key) {
         Ok(text) => text,
-        Err(fault) => return refuse(fault.message, fault.hint),
+        Err((why, hint)) => return refuse(why, hint),
     };
     let Some((first, same)) = seen.get(name) else {
         seen.insert(name.clone(), (number, text.clone()));
@@ -134,11 +138,11 @@ fn value(
 
 /// Every name in a file that a value is given to, with its line.
 pub(super) fn names(bytes: &[u8]) -> Vec<(String, usize)> {
-    let set = (1..)
-        .zip(lines(bytes))
-        .filter(|(_, line)| line.value.is_some());
-    let names = set.filter_map(|(number, line)| Some((line.name()?.to_owned(), number)));
-    names.collect()
+    let name = |line: Line| Some(line.name().filter(|_| line.value.is_some())?.to_owned());
+    let names = (1..).zip(lines(bytes));
+    names
+        .filter_map(|(number, line)| Some((name(line)?, number)))
+        .collect()
 }
 
 fn lines(bytes: &[u8]) -> impl Iterator<Item = Line<'_>> {
@@ -180,20 +184,15 @@ impl<'a> Line<'a> {
 /// The characters up to a blank, `=` or `:`, and what follows the blanks behind them.
 fn word(bytes: &[u8]) -> (&[u8], &[u8]) {
     let bytes = skip_blanks(bytes);
-    let end = bytes
-        .iter()
-        .position(|b| matches!(b, b' ' | b'\t' | b'\r' | b'=' | b':'));
+    let ends = |byte: &u8| b" \t\r=:".contains(byte);
+    let end = bytes.iter().position(ends);
     let (word, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
     (word, skip_blanks(rest))
 }
 
 fn skip_blanks(bytes: &[u8]) -> &[u8] {
-    let start = bytes.iter().position(|byte| !is_blank(*byte));
+    let start = bytes.iter().position(|byte| !b" \t".contains(byte));
     &bytes[start.unwrap_or(bytes.len())..]
-}
-
-fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t')
 }
 
 /// What a name of ours stands for, and the name as it is written.
@@ -241,6 +240,7 @@ impl<'a> Ours<'a> {
 
     /// A setting that is written where other readers would not see it.
     fn hidden(&self, line: usize, key: Key, why: Text, hint: Text) -> Setting {
+        let why = tr!("{name} {why}", name = key.1, why);
         let fault = self.file.refuse(line, why).hint(hint);
         self.file.setting(line, key, Err(fault))
     }
@@ -260,25 +260,21 @@ fn quote_closes(lines: &[Line], at: usize) -> Option<usize> {
     }
     let value = skip_blanks(lines[at].value?);
     let quote = *value.first().filter(|byte| matches!(byte, b'"' | b'\''))?;
-    let mut escaped = false;
-    let mut rest = &value[1..];
-    for (last, line) in lines.iter().enumerate().skip(at) {
-        if last > at {
-            rest = line.bytes;
-        }
-        for byte in rest {
-            if escaped {
-                escaped = false;
-            } else if *byte == b'\\' && quote == b'"' {
-                escaped = true;
-            } else if *byte == quote {
-                return Some(last);
+    let closes = |rest: &[u8]| {
+        let mut bytes = rest.iter();
+        while let Some(byte) = bytes.next() {
+            match *byte {
+                // At a line's end it escapes that.
+                b'\\' if quote == b'"' => drop(bytes.next()),
+                byte if byte == quote => return true,
+                _ => {}
             }
         }
-        // What a backslash at a line's end escapes is the line's end.
-        escaped = false;
-    }
-    None
+        false
+    };
+    let later = lines[at + 1..].iter().map(|line| line.bytes);
+    let mut rests = (at..).zip([&value[1..]].into_iter().chain(later));
+    Some(rests.find(|(_, rest)| closes(rest))?.0)
 }
 
 /// The settings of ours inside a foreign quoted value: other readers would not see them.
@@ -289,22 +285,17 @@ fn swallowed(
     ours: &Ours,
 ) -> impl Iterator<Item = Setting> {
     let inside = lines.iter().enumerate().take(last + 1).skip(first + 1);
-    let setting = move |(at, line): (usize, &Line)| {
+    inside.filter_map(move |(place, line)| {
         let key = ours.key(line).filter(|_| line.value.is_some())?;
-        let (name, opens) = (key.1.clone(), first + 1);
-        let why = tr!(
-            "{name} is inside the quoted value that opens in line {opens}",
-            name,
-            opens
-        );
+        let (name, at) = (&key.1, first + 1);
         let hint = tr!(
-            "close the quote in line {opens}, or move {name} out of it",
-            opens,
+            "close the quote in line {at}, or move {name} out of it",
+            at,
             name
         );
-        Some(ours.hidden(at + 1, key, why, hint))
-    };
-    inside.filter_map(setting)
+        let why = tr!("is inside the quoted value that opens in line {at}", at);
+        Some(ours.hidden(place + 1, key, why, hint))
+    })
 }
 
 /// The settings of ours behind a lone carriage return, where some readers begin a line and some do not.
@@ -314,16 +305,12 @@ fn hidden_behind_a_return(
     ours: &Ours,
 ) -> impl Iterator<Item = Setting> {
     let parts = line.split(|byte| *byte == b'\r').skip(1).map(Line::new);
-    let setting = move |part: Line| {
+    parts.filter_map(move |part| {
         let key = ours.key(&part).filter(|_| part.value.is_some())?;
-        let why = tr!(
-            "{written} follows a carriage return, which does not end a line",
-            written = key.1
-        );
+        let why = tr!("follows a carriage return, which does not end a line");
         let hint = tr!("end the file's lines with LF or CRLF");
         Some(ours.hidden(number, key, why, hint))
-    };
-    parts.filter_map(setting)
+    })
 }
 
 /// A setting of ours in a form of some shell's or language's, or beside a character that nobody sees: no reader of env
@@ -347,17 +334,13 @@ fn otherwise_written(line: &[u8], number: usize, ours: &Ours) -> Option<Setting>
     };
     let (key, name) = ours.key(&Line::new(name.as_bytes()))?;
     let gap = |c: char| unseen(c) || c.is_whitespace() || ['+', '?', '"', '\''].contains(&c);
-    let is_set = behind
-        .trim_start_matches(gap)
-        .starts_with(['=', ':', '\u{ff1d}']);
+    let set = ['=', ':', '\u{ff1d}'];
+    let is_set = behind.trim_start_matches(gap).starts_with(set);
     if before.trim_start_matches([' ', '\t']).is_empty() && !is_set {
         return None;
     }
-    let why = tr!(
-        "{name} is not written as NAME=VALUE, so the line is ignored",
-        name
-    );
     let hint = tr!("write the line as {name}='…'", name);
+    let why = tr!("is not written as NAME=VALUE, so the line is ignored");
     Some(ours.hidden(number, (key, name), why, hint))
 }
 

@@ -3,7 +3,7 @@
 use super::names::is_account;
 use super::suggest::nearest;
 use crate::declaration::{Spec, Target};
-use crate::error::{Cause, Error, Result, error};
+use crate::error::{Error, Result, error};
 use crate::i18n::tr;
 use crate::provider;
 use crate::secret::foreign::printable;
@@ -14,27 +14,22 @@ const SHOWN: usize = 40;
 /// Reads `gluo`, an alias, or `gluo@filial`, in letters of any case.
 pub fn target(text: &str) -> Result<Target> {
     let lower = text.to_ascii_lowercase();
-    let (name, account) = match lower.split_once('@') {
-        None => (lower.as_str(), None),
-        Some((name, account)) => (name, Some(account)),
-    };
-    let spec = provider::specs()
-        .into_iter()
-        .find(|spec| names(spec).any(|known| known == name))
-        .ok_or_else(|| unknown(name))?;
+    let mut parts = lower.splitn(2, '@');
+    let (name, account) = (parts.next().unwrap_or_default(), parts.next());
+    let is_called = |spec: &&'static Spec| names(spec).any(|known| known == name);
+    let spec = provider::specs().into_iter().find(is_called);
+    let spec = spec.ok_or_else(|| unknown(name))?;
     if let Some(account) = account.filter(|account| !is_account(account)) {
-        let message = match account {
-            "" => tr!("the account's name is missing after @"),
-            _ => tr!(
-                "`{account}` is not a valid account name",
-                account = shown(account)
-            ),
+        let error = if account.is_empty() {
+            error!(Usage, "the account's name is missing after @")
+        } else {
+            let account = shown(account);
+            error!(Usage, "`{account}` is not a valid account name", account)
         };
-        let hint = tr!(
+        return Err(error.hint(tr!(
             "an account's name consists of a-z, 0-9 and single _, as in `{id}@filial`",
             id = spec.id
-        );
-        return Err(Error::new(Cause::Usage, message).hint(hint));
+        )));
     }
     Ok(Target::new(spec, account.map(str::to_owned)))
 }
@@ -54,14 +49,11 @@ pub fn target_meant(name: &str) -> Option<String> {
     let id = |(_, id): &(&str, &str)| (*id).to_owned();
     // `gluo-crm` is an alias with a mark in it.
     let whole = name.replace(|c: char| !c.is_alphanumeric(), "");
-    let account = || {
-        ["__", "_", "/", ":", ".", "-"]
-            .into_iter()
-            .find_map(|mark| {
-                let (system, account) = name.split_once(mark)?;
-                Some(target(&[system, "@", account].concat()).ok()?.to_string())
-            })
+    let split = |mark| {
+        let (system, account) = name.split_once(mark)?;
+        Some(target(&[system, "@", account].concat()).ok()?.to_string())
     };
+    let account = || ["__", "_", "/", ":", ".", "-"].into_iter().find_map(split);
     let near = || of(nearest(name, known.iter().map(|(name, _)| *name))?).map(id);
     of(&whole).map(id).or_else(account).or_else(near)
 }

@@ -34,10 +34,7 @@ pub(super) fn check(text: &str, field: &Field, spec: &Spec) -> Result<Secret, Te
             return Err(tr!("contains white space, which such a key never does"));
         }
         Kind::Text | Kind::Secret | Kind::Key => text,
-        Kind::Url => {
-            let url = spec.base_url(text);
-            url.map(|_| text).map_err(|error| error.message)?
-        }
+        Kind::Url => spec.base_url(text).map(|_| text).map_err(|error| error.message)?,
         Kind::Token => check_token(text).map(|()| text).map_err(|_| {
             tr!("is not a token: it must be 1 to 8192 printable ASCII characters without spaces, and not a word for \"none\"")
         })?,
@@ -141,32 +138,29 @@ pub fn wrapped(text: &str) -> Option<(Wrapping, &str)> {
     if seen.len() < text.len() {
         return Some((Wrapping::Unseen, seen));
     }
-    let between =
-        |open: &[char], close: &[char]| text.trim().strip_prefix(open)?.strip_suffix(close);
-    let inner = between(&TYPOGRAPHIC, &TYPOGRAPHIC)
-        .or_else(|| between(&['"'], &['"']))
-        .or_else(|| between(&['\''], &['\'']))?;
-    Some((Wrapping::Quotes, inner))
+    let between = |quotes: &[char]| text.trim().strip_prefix(quotes)?.strip_suffix(quotes);
+    let inner = between(&TYPOGRAPHIC)
+        .or_else(|| between(&['"']))
+        .or_else(|| between(&['\'']));
+    Some((Wrapping::Quotes, inner?))
 }
 
 /// Quotes around a value are those of a shell or of JSON; a file may have them, which nobody quotes.
 ///
 /// Errors: what is wrong, and the cure.
 pub(super) fn refuse_quotes(text: &str, variable: &str) -> Result<(), (Text, Text)> {
-    match wrapped(text) {
-        Some((Wrapping::Quotes, _)) if text.trim().starts_with(TYPOGRAPHIC) => Err((
-            tr!("begins and ends with typographic quotes (“ ”)"),
-            tr!("use straight single quotes: {variable}='…'", variable),
-        )),
-        Some((Wrapping::Quotes, _)) => Err((
-            tr!("begins and ends with quotes"),
-            tr!(
-                "one pair of quotes is enough, and the environment's value needs none: write {variable}='…'",
-                variable
-            ),
-        )),
-        _ => Ok(()),
+    let Some((Wrapping::Quotes, _)) = wrapped(text) else {
+        return Ok(());
+    };
+    if text.trim().starts_with(TYPOGRAPHIC) {
+        let cure = tr!("use straight single quotes: {variable}='…'", variable);
+        return Err((tr!("begins and ends with typographic quotes (“ ”)"), cure));
     }
+    let cure = tr!(
+        "one pair of quotes is enough, and the environment's value needs none: write {variable}='…'",
+        variable
+    );
+    Err((tr!("begins and ends with quotes"), cure))
 }
 
 fn one_of(word: &str, words: &[&'static str]) -> Result<&'static str, Text> {
@@ -220,24 +214,21 @@ mod tests {
         const CHOICE: Kind = Kind::Choice(&["upper", "lower"]);
         let checked = |kind, text| {
             let found = check(text, &Field::bare("X", kind, "x"), provider::specs()[0]);
-            found
-                .map(|value| value.expose().to_owned())
-                .map_err(|why| why.english())
+            let value = found.map_err(|why| why.english())?;
+            Ok::<_, String>(value.expose().to_owned())
         };
-        for (kind, text, value) in [
-            (Kind::Url, "h", "h"),
-            (Kind::Url, "http://10.0.0.7:5/x/", "http://10.0.0.7:5/x/"),
-            (Kind::Text, " a b ", " a b "),
-            (Kind::Secret, " pa$w'\"\\ ", " pa$w'\"\\ "),
-            (Kind::Token, "abc", "abc"),
-            (CHOICE, "lower", "lower"),
-            (CHOICE, " UPPER ", "upper"),
-            (Kind::Flag, "1", "1"),
-            (Kind::Flag, "Off", "off"),
-            (Kind::Path, "/a/b", "/a/b"),
-            (Kind::Path, "a/b?c=d", "a/b?c=d"),
+        for (kind, rows) in [
+            (Kind::Url, "h>h|http://10.0.0.7:5/x/>http://10.0.0.7:5/x/"),
+            (Kind::Text, " a b > a b "),
+            (Kind::Secret, " pa$w'\"\\ > pa$w'\"\\ "),
+            (Kind::Token, "abc>abc"),
+            (CHOICE, "lower>lower| UPPER >upper"),
+            (Kind::Flag, "1>1|Off>off"),
+            (Kind::Path, "/a/b>/a/b|a/b?c=d>a/b?c=d"),
         ] {
-            assert_eq!(checked(kind, text).as_deref(), Ok(value), "{text}");
+            for (text, value) in rows.split('|').filter_map(|row| row.split_once('>')) {
+                assert_eq!(checked(kind, text).as_deref(), Ok(value), "{text}");
+            }
         }
         for (kind, text, why) in [
             (Kind::Url, "ftp://h", "is neither an http://"),
@@ -261,21 +252,12 @@ mod tests {
 
     #[test]
     fn quotes_stand_at_both_ends_and_unseen_characters_at_one() {
-        let (quotes, unseen) = (Wrapping::Quotes, Wrapping::Unseen);
-        for (text, wrapping, inner) in [
-            ("“a b”", quotes, "a b"),
-            (" ‘a’ ", quotes, "a"),
-            ("’’", quotes, ""),
-            ("\"a\"", quotes, "a"),
-            ("'a'", quotes, "a"),
-            ("''a''", quotes, "'a'"),
-            ("\u{200b}a", unseen, "a"),
-            ("a\u{feff}", unseen, "a"),
-            ("\u{a0}'a'", unseen, "'a'"),
-            ("\u{a0}", unseen, ""),
-            ("\u{202a}\u{200e}a\u{202c}", unseen, "a"),
-        ] {
-            assert_eq!(wrapped(text), Some((wrapping, inner)), "{text:?}");
+        let unseen = "\u{200b}a>a|a\u{feff}>a|\u{a0}'a'>'a'|\u{a0}>|\u{202a}\u{200e}a\u{202c}>a";
+        let quotes = "“a b”>a b| ‘a’ >a|’’>|\"a\">a|'a'>a|''a''>'a'";
+        for (wrapping, rows) in [(Wrapping::Quotes, quotes), (Wrapping::Unseen, unseen)] {
+            for (text, inner) in rows.split('|').filter_map(|row| row.split_once('>')) {
+                assert_eq!(wrapped(text), Some((wrapping, inner)), "{text:?}");
+            }
         }
         for text in "“|“a|a”|don’t|'|'a\"|“a\"|a'b'|a\u{200b}b| a ".split('|') {
             assert_eq!(wrapped(text), None, "{text:?}");
@@ -300,32 +282,6 @@ mod tests {
             for text in texts.split('|') {
                 assert_eq!(Unmeant::of(text), kind, "{text:?}");
             }
-        }
-    }
-
-    #[test]
-    fn one_line_end_is_no_part_of_a_file() {
-        let [line_end, blank] = ["ends with a line break", "is blank"].map(Err);
-        let control =
-            Err("contains a control character or a second line, which is not allowed in a setting");
-        for (bytes, value) in [
-            (&b"abc"[..], Ok("abc")),
-            (b"abc\n", Ok("abc")),
-            (b"abc\r\n", Ok("abc")),
-            (b" a b ", Ok(" a b ")),
-            (b"abc\r", line_end),
-            (b"abc\n\n", line_end),
-            (b"a\nb", control),
-            (b"a\0", control),
-            (b"", blank),
-            (b"\n", blank),
-            (b" \r\n", blank),
-            (b"\xff", Err("is not valid UTF-8")),
-            (b"\xef\xbb\xbfa", Err("begins with a byte order mark")),
-        ] {
-            let found = from_bytes(bytes).map_err(|why| why.english());
-            let found = found.as_ref().map(Secret::expose).map_err(String::as_str);
-            assert_eq!(found, value, "{}", bytes.escape_ascii());
         }
     }
 }

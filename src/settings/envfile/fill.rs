@@ -9,21 +9,16 @@ use crate::secret::Secret;
 /// file. A line that sets one of them to nothing is filled in, the others come behind the last line; no other byte
 /// is changed. `None` where the file as a whole would then not be read back as meant.
 pub fn fill(old: &[u8], settings: &[(String, Secret, Secret)]) -> Option<Zeroizing<Vec<u8>>> {
-    let added: usize = settings
-        .iter()
-        .map(|(name, _, quoted)| name.len() + quoted.expose().len() + 5)
-        .sum();
+    let size = |(name, _, quoted): &(String, _, Secret)| name.len() + quoted.expose().len() + 5;
+    let added: usize = settings.iter().map(size).sum();
     // Growing would leave copies of secrets behind.
     let mut new = Zeroizing::new(Vec::with_capacity(old.len() + added + 2));
     let mut left: Vec<_> = settings.iter().collect();
     let mut rest = old.strip_prefix(b"\xef\xbb\xbf").unwrap_or(old);
     new.extend_from_slice(&old[..old.len() - rest.len()]);
     while !rest.is_empty() {
-        let end = rest
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .map_or(rest.len(), |at| at + 1);
-        let (whole, behind) = rest.split_at(end);
+        let end = rest.iter().position(|byte| *byte == b'\n');
+        let (whole, behind) = rest.split_at(end.map_or(rest.len(), |at| at + 1));
         rest = behind;
         let line = Line::new(whole.strip_suffix(b"\n").unwrap_or(whole));
         let fits = |(name, ..): &&(String, Secret, Secret)| line.name() == Some(name);
@@ -31,10 +26,10 @@ pub fn fill(old: &[u8], settings: &[(String, Secret, Secret)]) -> Option<Zeroizi
             (Some(remark), Some(at)) => {
                 let (_, _, quoted) = left.remove(at);
                 let value = line.value.unwrap_or_default();
-                new.extend_from_slice(&line.bytes[..line.bytes.len() - value.len()]);
-                new.extend_from_slice(quoted.expose().as_bytes());
-                new.extend_from_slice(remark);
-                new.extend_from_slice(&whole[line.bytes.len()..]);
+                let (name, end) = (line.bytes.len() - value.len(), &whole[line.bytes.len()..]);
+                for part in [&line.bytes[..name], quoted.expose().as_bytes(), remark, end] {
+                    new.extend_from_slice(part);
+                }
             }
             _ => new.extend_from_slice(whole),
         }
@@ -50,16 +45,12 @@ pub fn fill(old: &[u8], settings: &[(String, Secret, Secret)]) -> Option<Zeroizi
             new.extend_from_slice(part);
         }
     }
-    let file = EnvFile {
-        path: "",
-        implicit: false,
-    };
-    let found = read(&new, file).ok()?;
-    let as_meant = settings.iter().all(|(name, value, _)| {
+    let found = read(&new, EnvFile::new("", false)).ok()?;
+    let as_meant = |(name, value, _): &(String, Secret, Secret)| {
         let mut found = found.iter();
         found.any(|setting| setting.written == *name && setting.text == *value)
-    });
-    as_meant.then_some(new)
+    };
+    settings.iter().all(as_meant).then_some(new)
 }
 
 impl<'a> Line<'a> {

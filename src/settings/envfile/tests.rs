@@ -3,39 +3,29 @@ use proptest::prelude::*;
 use super::*;
 use crate::error::Cause;
 
-const FILE: EnvFile<'_> = EnvFile {
-    path: "f",
-    implicit: false,
-};
-
 /// All settings, or the first fault.
 fn read(bytes: &[u8]) -> Result<Vec<Setting>> {
-    let settings = super::read(bytes, FILE)?;
+    let settings = super::read(bytes, EnvFile::new("f", false))?;
     let mut faults = settings.iter().filter_map(|setting| setting.fault.clone());
     faults.next().map_or(Ok(settings.clone()), Err)
 }
 
 #[track_caller]
 fn accepts(bytes: impl AsRef<[u8]>, expected: &[&str]) {
-    let bytes = bytes.as_ref();
-    let settings = read(bytes).unwrap_or_else(|why| panic!("{}: {why:?}", bytes.escape_ascii()));
+    let text = bytes.as_ref().escape_ascii();
+    let settings = read(bytes.as_ref()).unwrap_or_else(|why| panic!("{text}: {why:?}"));
     let shown = |setting: &Setting| format!("{}={}", setting.variable(), setting.text.expose());
     let found: Vec<String> = settings.iter().map(shown).collect();
-    assert_eq!(found, expected, "{}", bytes.escape_ascii());
+    assert_eq!(found, expected, "{text}");
 }
 
 /// Returns the hint.
 #[track_caller]
 fn refuses(bytes: impl AsRef<[u8]>, message: &str) -> String {
-    let bytes = bytes.as_ref();
-    let error = read(bytes).expect_err(message);
-    let told = (error.cause, error.message.english());
-    assert_eq!(
-        told,
-        (Cause::BadSetting, format!("f {message}")),
-        "{}",
-        bytes.escape_ascii()
-    );
+    let text = bytes.as_ref().escape_ascii();
+    let error = read(bytes.as_ref()).expect_err(message);
+    assert_eq!(error.message.english(), format!("f {message}"), "{text}");
+    assert_eq!(error.cause, Cause::BadSetting);
     error.hint.expect(message).english()
 }
 
@@ -60,6 +50,9 @@ fn a_setting_in_another_form_is_named() {
     others.split('|').for_each(|line| accepts(line, &[]));
 }
 
+const SINGLE: &str = "put it between single quotes, on one line: GLUO_ACCESS_KEY='…'";
+const DOUBLE: &str = "put it between double quotes, on one line: GLUO_ACCESS_KEY=\"…\"";
+
 #[test]
 fn doubtful_values_are_refused() {
     let single =
@@ -67,23 +60,12 @@ fn doubtful_values_are_refused() {
     let blanks = "a\tb|a\u{a0}|\u{a0}a|a\u{a0}b";
     let double = "don't|'don't'|'a'b|'a' b|'a''b'";
     let neither = r#"'a'$b|${x}|'a${x}b'|"${x}"|'a\\b'|a\\b|'a\'|'a\' # b'|a\|don't\|don't pay $5|"don't \"x\"""#;
+    let none = "no quoting works for every program that reads the file: set GLUO_ACCESS_KEY in the environment instead";
     for (values, hint) in [
-        (
-            single,
-            "put it between single quotes, on one line: GLUO_ACCESS_KEY='…'",
-        ),
-        (
-            blanks,
-            "put it between single quotes, on one line: GLUO_ACCESS_KEY='…'",
-        ),
-        (
-            double,
-            "put it between double quotes, on one line: GLUO_ACCESS_KEY=\"…\"",
-        ),
-        (
-            neither,
-            "no quoting works for every program that reads the file: set GLUO_ACCESS_KEY in the environment instead",
-        ),
+        (single, SINGLE),
+        (blanks, SINGLE),
+        (double, DOUBLE),
+        (neither, none),
     ] {
         for raw in values.split('|') {
             let file = format!("# x\n\nGLUO_ACCESS_KEY={raw}\n");
@@ -91,7 +73,7 @@ fn doubtful_values_are_refused() {
             assert_eq!(refuses(file, why), hint, "{raw}");
         }
     }
-    for raw in ["a\0b", "'a\0b'", "\"a\u{1b}b\"", "a\rb", "a\r\r", "a\u{85}"] {
+    for raw in "a\0b|'a\0b'|\"a\u{1b}b\"|a\rb|a\r\r|a\u{85}".split('|') {
         let message =
             "line 1: GLUO_USERNAME contains a control character, which is not allowed in a setting";
         refuses(format!("GLUO_USERNAME={raw}\r\n"), message);
@@ -101,67 +83,44 @@ fn doubtful_values_are_refused() {
 /// What made a value unreadable is told where it can be, and the cure for that.
 #[test]
 fn a_slip_is_told_by_its_name() {
-    let single = "put it between single quotes, on one line: GLUO_ACCESS_KEY='…'";
-    let double = "put it between double quotes, on one line: GLUO_ACCESS_KEY=\"…\"";
     let comment = "put the comment on a line of its own; if the # is part of the value, ";
     let straight = "use straight single quotes: GLUO_ACCESS_KEY='…'";
+    let bare = "a # b|a #b|a #|a\t# b| # a|a b # c|a$b # c|a #b #c|a\u{a0}#b|a\u{2003}# b|\"a\"#b|\"a\" b # c";
+    let glued = "'a'#b|'a'\u{a0}# b|don't # b|'it's # b";
+    let (open, typographic) = (
+        "'ab|\"ab|'a b # c|\"a$b|'|\"|'a\"",
+        "“a b”|‘a b’|“a$b”|”a # b”| “a b” ",
+    );
+    let after = " has a # after the value";
+    let around = " begins and ends with typographic quotes (“ ”)";
     for (values, why, hints) in [
-        (
-            "a # b|a #b|a #|a\t# b| # a|a b # c|a$b # c|a #b #c|a\u{a0}#b|a\u{2003}# b|\"a\"#b|\"a\" b # c",
-            " has a # after the value",
-            [comment, single],
-        ),
-        (
-            "'a'#b|'a'\u{a0}# b|don't # b|'it's # b",
-            " has a # after the value",
-            [comment, double],
-        ),
-        (
-            "'ab|\"ab|'a b # c|\"a$b|'|\"|'a\"",
-            ": its quote is not closed",
-            ["", single],
-        ),
-        (
-            "“a b”|‘a b’|“a$b”|”a # b”| “a b” ",
-            " begins and ends with typographic quotes (“ ”)",
-            ["", straight],
-        ),
+        (bare, after, [comment, SINGLE]),
+        (glued, after, [comment, DOUBLE]),
+        (open, ": its quote is not closed", ["", SINGLE]),
+        (typographic, around, ["", straight]),
     ] {
         for raw in values.split('|') {
             let why = format!("line 1: GLUO_ACCESS_KEY{why}");
-            assert_eq!(
-                refuses(format!("GLUO_ACCESS_KEY={raw}"), &why),
-                hints.concat(),
-                "{raw}"
-            );
+            let hint = refuses(format!("GLUO_ACCESS_KEY={raw}"), &why);
+            assert_eq!(hint, hints.concat(), "{raw}");
         }
     }
     // A comment is one behind every other value, unless it touches the quote.
     refuses("GLUO_URL='a'#b", "line 1: GLUO_URL has a # after the value");
-    refuses(
-        "GLUO_ACCESS_KEY=\"a$b\" # c",
-        "line 1: GLUO_ACCESS_KEY cannot be read as written",
-    );
+    let unreadable = "line 1: GLUO_ACCESS_KEY cannot be read as written";
+    refuses("GLUO_ACCESS_KEY=\"a$b\" # c", unreadable);
 }
 
 #[test]
 fn a_comment_behind_a_value_is_cut_unless_the_value_is_a_secret() {
-    for (raw, value) in [
-        ("ab # cd", "ab"),
-        ("ab\t#cd", "ab"),
-        ("ab #", "ab"),
-        (" # ab", ""),
-        ("a#b #c", "a#b"),
-        ("ab # don't $x \\", "ab"),
-    ] {
+    for row in "ab # cd>ab|ab\t#cd>ab|ab #>ab| # ab>|a#b #c>a#b|ab # don't $x \\>ab".split('|') {
+        let (raw, value) = row.split_once('>').expect(row);
         accepts(format!("GLUO_URL={raw}"), &[&format!("GLUO_URL={value}")]);
         let why = "line 1: GLUO_ACCESS_KEY has a # after the value";
         refuses(format!("GLUO_ACCESS_KEY={raw}"), why);
     }
-    refuses(
-        "GLUO_URL=a b # c",
-        "line 1: GLUO_URL cannot be read as written",
-    );
+    let unreadable = "line 1: GLUO_URL cannot be read as written";
+    refuses("GLUO_URL=a b # c", unreadable);
 }
 
 #[test]
@@ -176,19 +135,11 @@ fn names_and_line_ends() {
     ] {
         accepts(text, &["GLUO_URL=h"]);
     }
-    accepts(
-        "GLUO__FILIAL__URL=h\nGLUO_ACCESS_KEY_FILE=/x\nGLUO__A__ACCESS_KEY_CMD='pass x'\n",
-        &[
-            "GLUO__FILIAL__URL=h",
-            "GLUO_ACCESS_KEY_FILE=/x",
-            "GLUO__A__ACCESS_KEY_CMD=pass x",
-        ],
-    );
+    let forms = "GLUO__FILIAL__URL=h\nGLUO_ACCESS_KEY_FILE=/x\nGLUO__A__ACCESS_KEY_CMD=pass";
+    accepts(forms, &forms.lines().collect::<Vec<_>>());
     for after in ["", " h", ": h", ":=h", "\r=h"] {
-        refuses(
-            format!("export GLUO_URL{after}"),
-            "line 1: GLUO_URL has no `=` after it",
-        );
+        let why = "line 1: GLUO_URL has no `=` after it";
+        refuses(format!("export GLUO_URL{after}"), why);
     }
     let twice = "GLUO_URL=h\nX=1\nGLUO_URL=\n";
     refuses(twice, "line 3: GLUO_URL is already set in line 1");
@@ -209,23 +160,16 @@ fn foreign_values_over_several_lines() {
             accepts(before + "GLUO_URL=h", &["GLUO_URL=h"]);
         }
         // Only a value that begins with a quote can go on.
-        for before in [
-            format!("KEY=x{quote}"),
-            format!("# KEY={quote}x"),
-            format!("#KEY={quote}x"),
-        ] {
-            accepts(format!("{before}\nGLUO_URL=h\nB={quote}"), &["GLUO_URL=h"]);
+        for before in ["KEY=xQ", "# KEY=Qx", "#KEY=Qx"] {
+            let file = format!("{before}\nGLUO_URL=h\nB=Q").replace('Q', quote);
+            accepts(file, &["GLUO_URL=h"]);
         }
         let inside = "GLUO_URL is inside the quoted value that opens in line";
-        refuses(
-            format!("A=1\nKEY={quote}x\nGLUO_URL=h\ny{quote}\n"),
-            &format!("line 3: {inside} 2"),
-        );
+        let file = format!("A=1\nKEY={quote}x\nGLUO_URL=h\ny{quote}\n");
+        refuses(file, &format!("line 3: {inside} 2"));
         // The line that closes it is still inside.
-        refuses(
-            format!("KEY={quote}x\nGLUO_URL={quote}h{quote}\n"),
-            &format!("line 2: {inside} 1"),
-        );
+        let file = format!("KEY={quote}x\nGLUO_URL={quote}h{quote}\n");
+        refuses(file, &format!("line 2: {inside} 1"));
         // Prose is no setting.
         accepts(format!("KEY={quote}x\nGLUO_URL is y{quote}\n"), &[]);
     }
@@ -236,48 +180,37 @@ fn foreign_values_over_several_lines() {
 
 #[test]
 fn the_seed_scripts_own_file() {
-    let key = "GLUO_ACCESS_KEY=k";
     for (text, expected) in [
         (
-            "link = 'https://h'\nusername=\"u\"\nacceskey=k\n",
-            &["GLUO_URL=https://h", "GLUO_USERNAME=u", key][..],
+            "link = 'h'\nusername=\"u\"\nacceskey=k\n",
+            "GLUO_URL=h GLUO_USERNAME=u GLUO_ACCESS_KEY=k",
         ),
         // Without the one unmistakable name the others are anybody's, and are not judged.
-        ("link=$x\nusername='\nlink\n", &[]),
-        ("username=u\nGLUO_ACCESS_KEY=k\n", &[key]),
+        ("link=$x\nusername='\nlink\n", ""),
+        ("username=u\nGLUO_ACCESS_KEY=k\n", "GLUO_ACCESS_KEY=k"),
         // A new name takes the place of the old one, whose line is not judged then.
         (
             "acceskey=k\nusername=$x\nGLUO_USERNAME=u",
-            &[key, "GLUO_USERNAME=u"],
+            "GLUO_ACCESS_KEY=k GLUO_USERNAME=u",
         ),
         (
             "acceskey=$x\nGLUO_ACCESS_KEY_FILE=/x",
-            &["GLUO_ACCESS_KEY_FILE=/x"],
+            "GLUO_ACCESS_KEY_FILE=/x",
         ),
         (
             "acceskey=k\nGLUO_USERNAME=\nusername=u",
-            &[key, "GLUO_USERNAME=", "GLUO_USERNAME=u"],
+            "GLUO_ACCESS_KEY=k GLUO_USERNAME= GLUO_USERNAME=u",
         ),
-        ("link\nacceskey=k\nusername is here", &[key]),
+        ("link\nacceskey=k\nusername is here", "GLUO_ACCESS_KEY=k"),
     ] {
-        accepts(text, expected);
+        accepts(text, &expected.split_whitespace().collect::<Vec<_>>());
     }
-    for (text, why) in [
-        (
-            "acceskey=k\nusername=$x\n",
-            "line 2: username cannot be read as written",
-        ),
-        (
-            "acceskey=k\nusername=a\nusername=b\n",
-            "line 3: username is already set in line 2",
-        ),
-        (
-            "X='\nacceskey=k\n'",
-            "line 2: acceskey is inside the quoted value that opens in line 1",
-        ),
-    ] {
-        refuses(text, why);
-    }
+    let unreadable = "line 2: username cannot be read as written";
+    refuses("acceskey=k\nusername=$x\n", unreadable);
+    let twice = "line 3: username is already set in line 2";
+    refuses("acceskey=k\nusername=a\nusername=b\n", twice);
+    let inside = "line 2: acceskey is inside the quoted value that opens in line 1";
+    refuses("X='\nacceskey=k\n'", inside);
 }
 
 proptest! {

@@ -9,27 +9,17 @@ use crate::i18n::{Text, tr};
 use crate::secret::Secret;
 use crate::settings::{names::Name, value};
 
-/// Why a value is refused; neither text shows it.
-pub(super) struct Fault {
-    pub message: Text,
-    pub hint: Text,
-}
-
 /// Reads what stands after the `=` of the setting that the file calls `name`.
-pub(super) fn parse(raw: &[u8], name: &str, setting: &Name) -> Result<Secret, Fault> {
-    let fault = |message, hint| Err(Fault { message, hint });
+///
+/// Errors: what is wrong and the cure; neither shows the value.
+pub(super) fn parse(raw: &[u8], name: &str, setting: &Name) -> Result<Secret, (Text, Text)> {
+    let fault = |why, hint| Err((tr!("{name} {why}", name, why), hint));
     let Ok(raw) = std::str::from_utf8(raw) else {
-        return fault(
-            tr!("{name} is not valid UTF-8", name),
-            tr!("save the file as UTF-8"),
-        );
+        return fault(tr!("is not valid UTF-8"), tr!("save the file as UTF-8"));
     };
     if raw.chars().any(|c| c.is_control() && c != '\t') {
         return fault(
-            tr!(
-                "{name} contains a control character, which is not allowed in a setting",
-                name
-            ),
+            tr!("contains a control character, which is not allowed in a setting"),
             tr!(
                 "type the value of {name} again: it contains an invisible character",
                 name
@@ -40,14 +30,12 @@ pub(super) fn parse(raw: &[u8], name: &str, setting: &Name) -> Result<Secret, Fa
     if written.is_read_alike() && written.decoded().is_some_and(|read| *read == written.value) {
         return Ok(Secret::new(written.value.to_owned()));
     }
-    let variable = setting.variable();
     let text = raw.trim_matches(BLANKS);
-    let hint = hint(text, name, &variable);
-    if let (false, Err((why, cure))) = (
-        text.starts_with(['\'', '"']),
-        value::refuse_quotes(text, name),
-    ) {
-        return fault(tr!("{name} {why}", name, why), cure);
+    let hint = hint(text, name, &setting.variable());
+    if !text.starts_with(['\'', '"'])
+        && let Err((why, cure)) = value::refuse_quotes(text, name)
+    {
+        return fault(why, cure);
     }
     // What follows the opening quote's other half; without quotes all that is written.
     let rest = match text.strip_prefix(['\'', '"']) {
@@ -60,15 +48,15 @@ pub(super) fn parse(raw: &[u8], name: &str, setting: &Name) -> Result<Secret, Fa
         glued || setting.field.secret() && before.any(|it| it.ends_with(char::is_whitespace))
     };
     match rest {
-        None => fault(tr!("{name}: its quote is not closed", name), hint),
+        None => Err((tr!("{name}: its quote is not closed", name), hint)),
         Some(rest) if written.quote.is_none() && has_comment(rest) => fault(
-            tr!("{name} has a # after the value", name),
+            tr!("has a # after the value"),
             tr!(
                 "put the comment on a line of its own; if the # is part of the value, {hint}",
                 hint
             ),
         ),
-        Some(_) => fault(tr!("{name} cannot be read as written", name), hint),
+        Some(_) => fault(tr!("cannot be read as written"), hint),
     }
 }
 
@@ -97,14 +85,9 @@ impl<'a> Written<'a> {
                 quote: Some(quote),
             })
         });
-        let comment = [" #", "\t#"]
-            .iter()
-            .filter_map(|start| raw.find(start))
-            .min();
-        let bare = match comment {
-            Some(at) if !secret => raw[..at].trim_matches(BLANKS),
-            _ => text,
-        };
+        let comment = [" #", "\t#"].iter().filter_map(|start| raw.find(start));
+        let end = comment.min().filter(|_| !secret).unwrap_or(raw.len());
+        let bare = raw[..end].trim_matches(BLANKS);
         quoted.unwrap_or(Self {
             text: bare,
             value: bare,
@@ -118,10 +101,8 @@ impl<'a> Written<'a> {
     fn is_read_alike(&self) -> bool {
         match self.quote {
             Some('\'') => !is_changed_between_single_quotes(self.value),
-            quote => {
-                !self.value.contains('$')
-                    && (quote.is_some() || !self.value.contains(char::is_whitespace))
-            }
+            Some(_) => !self.value.contains('$'),
+            None => !self.value.contains(|c: char| c == '$' || c.is_whitespace()),
         }
     }
 

@@ -21,10 +21,7 @@ impl Sources {
     pub(super) fn named_file(&mut self, path: &Path, by: &str) -> Result<()> {
         let shown = printable(&path.display().to_string());
         let place = self.cwd.join(path);
-        let file = EnvFile {
-            path: &shown,
-            implicit: false,
-        };
+        let file = EnvFile::new(&shown, false);
         let read = files::read(&place, FILE_MAX, self.patience);
         let (bytes, meta) = read.map_err(|why| unread(file, by, &why))?;
         self.read.push((shown.clone(), place));
@@ -34,20 +31,21 @@ impl Sources {
     }
 
     pub(super) fn implicit_file(&mut self) -> Result<()> {
-        let file = EnvFile {
-            path: IMPLICIT,
-            implicit: true,
-        };
+        let file = EnvFile::new(IMPLICIT, true);
         let place = self.cwd.join(".env");
         let (bytes, meta) = match open_implicit(&place, file)? {
             Ok(read) => read,
-            Err(why) => return Ok(self.pass_over(&why)),
+            Err(why) => {
+                self.pass_over(&why);
+                return Ok(());
+            }
         };
         self.read.push((IMPLICIT.to_owned(), place));
         let mut settings = envfile::read(&bytes, file)?;
         let foreign = !files::is_ours(&meta);
         if settings.is_empty() && foreign {
-            return Ok(self.pass_over(&tr!("another user's")));
+            self.pass_over(&tr!("another user's"));
+            return Ok(());
         }
         for setting in &mut settings {
             if foreign {
@@ -118,9 +116,8 @@ fn unread(file: EnvFile<'_>, by: &str, why: &Text) -> Error {
             hint "check the path; it is relative to the current folder"
         );
     }
-    file.bad(why).hint(tr!(
-        "name a settings file, with lines such as GLUO_URL='…', 1 MiB at most"
-    ))
+    let hint = tr!("name a settings file, with lines such as GLUO_URL='…', 1 MiB at most");
+    file.bad(why).hint(hint)
 }
 
 fn foreign_file(file: EnvFile<'_>) -> Error {
