@@ -480,10 +480,13 @@ fn a_folder_has_what_its_hash_names() {
 fn of_one_hash_several_and_of_folders_several_and_a_file_before_them() {
     let (right, stranger) = (root(|_| {}), root(|_| {}));
     let chain = [&right.sign(named("server"))];
-    let rows: [(&[&str], _); 5] = [
+    let rows: [(&[&str], _); 7] = [
         (&["one/.0", "one/.1"], true),
         (&["one/.0", "two/.0"], true),
         (&["one/.0", "one/.2"], false),
+        // What is no file of certificates ends a search.
+        (&["one/.0", "pipe one/.1", "one/.2"], false),
+        (&["one/.0", "noise one/.1", "one/.2"], false),
         (&["file", "two/.0"], true),
         (&["file"], false),
     ];
@@ -495,15 +498,20 @@ fn of_one_hash_several_and_of_folders_several_and_a_file_before_them() {
             std::fs::create_dir(folder).expect("a folder");
         }
         for (number, place) in places.iter().enumerate() {
-            // The right one is the last.
-            let pem = if number == 1 {
-                right.pem()
-            } else {
-                stranger.pem()
-            };
+            let (kind, place) = place.split_once(' ').unwrap_or(("", place));
             let path = machine.path(&place.replace('/', &format!("/{HASH}")));
+            // The right one is the last.
+            let pem = match (kind, number) {
+                ("pipe", _) => {
+                    make_pipe(&path);
+                    continue;
+                }
+                ("noise", _) => "no certificate".to_owned(),
+                (_, 0) => stranger.pem(),
+                _ => right.pem(),
+            };
             std::fs::write(&path, pem).expect("a file");
-            if *place == "file" {
+            if place == "file" {
                 machine.set("SSL_CERT_FILE", path.to_str().expect("UTF-8"));
             }
         }

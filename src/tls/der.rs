@@ -6,13 +6,8 @@ pub(super) const BIT_STRING: u8 = 0x03;
 pub(super) const OCTET_STRING: u8 = 0x04;
 pub(super) const OID: u8 = 0x06;
 pub(super) const UTF8_STRING: u8 = 0x0c;
-pub(super) const PRINTABLE_STRING: u8 = 0x13;
-pub(super) const T61_STRING: u8 = 0x14;
-pub(super) const IA5_STRING: u8 = 0x16;
 pub(super) const UTC_TIME: u8 = 0x17;
 pub(super) const GENERALIZED_TIME: u8 = 0x18;
-pub(super) const UNIVERSAL_STRING: u8 = 0x1c;
-pub(super) const BMP_STRING: u8 = 0x1e;
 pub(super) const SEQUENCE: u8 = 0x30;
 pub(super) const SET: u8 = 0x31;
 pub(super) const CONTEXT_0: u8 = 0xa0;
@@ -21,22 +16,18 @@ pub(super) const CONTEXT_3: u8 = 0xa3;
 /// The bytes that are left to read.
 pub(super) struct Der<'a>(pub &'a [u8]);
 
-impl<'a> Der<'a> {
+impl<'a> Iterator for Der<'a> {
+    type Item = (u8, &'a [u8]);
+
     /// The next element's tag and contents.
-    pub fn next(&mut self) -> Option<(u8, &'a [u8])> {
-        let (&tag, rest) = self.0.split_first()?;
-        let (&first, rest) = rest.split_first()?;
+    fn next(&mut self) -> Option<Self::Item> {
+        let (&[tag, first], rest) = self.0.split_first_chunk()?;
         let (length, rest) = match first {
             0..=0x7f => (usize::from(first), rest),
             // Three bytes of length are more than any certificate has.
             0x81..=0x83 => {
                 let (digits, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-                (
-                    digits
-                        .iter()
-                        .fold(0, |length, &digit| length << 8 | usize::from(digit)),
-                    rest,
-                )
+                (number(digits) as usize, rest)
             }
             _ => return None,
         };
@@ -44,15 +35,26 @@ impl<'a> Der<'a> {
         self.0 = rest;
         Some((tag, contents))
     }
+}
 
+impl<'a> Der<'a> {
     /// The next element's contents if it has this tag; otherwise it is not consumed.
-    pub fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
-        if self.0.first() == Some(&tag) {
-            self.next().map(|(_, contents)| contents)
-        } else {
-            None
-        }
+    pub fn read(&mut self, tag: u8) -> Option<&'a [u8]> {
+        let is_next = self.0.first() == Some(&tag);
+        is_next.then(|| self.next())?.map(|(_, contents)| contents)
     }
+
+    /// As [`Der::read`], to read on inside.
+    pub fn inside(&mut self, tag: u8) -> Option<Self> {
+        self.read(tag).map(Self)
+    }
+}
+
+/// At most four bytes as a number.
+pub(super) fn number(bytes: &[u8]) -> u32 {
+    bytes
+        .iter()
+        .fold(0, |number, &byte| number << 8 | u32::from(byte))
 }
 
 /// Encodes an element with contents shorter than 64 KiB.

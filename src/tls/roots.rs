@@ -6,6 +6,7 @@
 //!
 //! A root counts if it is a CA's certificate and valid today. Only roots that a server's chain names are parsed.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,10 +49,8 @@ impl CaLocations {
         if self.file.is_none() && self.folders.is_empty() {
             return system().await;
         }
-        (
-            certificates(self.file.as_deref()).await,
-            self.folders.clone(),
-        )
+        let bundle = certificates(self.file.as_deref()).await;
+        (bundle, self.folders.clone())
     }
 
     /// What is wrong with what the environment names, if it names anything.
@@ -60,8 +59,7 @@ impl CaLocations {
             (Some(file), _) => ("SSL_CERT_FILE", file),
             (None, folder) => ("SSL_CERT_DIR", folder?),
         };
-        let found = std::fs::metadata(path);
-        let path = path.display();
+        let (found, path) = (std::fs::metadata(path), path.display());
         let error = match found {
             _ if path.to_string().is_empty() => {
                 error!(Certificate, "{name} is set and empty", name)
@@ -87,10 +85,8 @@ async fn system() -> (Vec<CertificateDer<'static>>, Vec<PathBuf>) {
 #[cfg(not(any(windows, target_vendor = "apple")))]
 async fn system() -> (Vec<CertificateDer<'static>>, Vec<PathBuf>) {
     let found = openssl_probe::probe();
-    (
-        certificates(found.cert_file.as_deref()).await,
-        found.cert_dir,
-    )
+    let bundle = certificates(found.cert_file.as_deref()).await;
+    (bundle, found.cert_dir)
 }
 
 /// Why a chain is refused, if the TLS library's own reason would mislead.
@@ -101,8 +97,6 @@ pub(super) enum Refusal {
     /// The CA is trusted, but its certificate ended at this time.
     AuthorityExpired(UnixTime),
     AuthorityNotYetValid,
-    /// The server presents a CA's certificate as its own.
-    ServerIsAuthority,
     /// Its RSA key, or a CA's, has so many bits. The TLS library says that the signature is wrong.
     SmallKey(usize),
 }
@@ -130,23 +124,19 @@ struct Chain<'a> {
     /// The CAs that it sent along.
     authorities: Vec<Certificate<'a>>,
     /// The names of whoever signed one of these.
-    issuers: Vec<&'a [u8]>,
+    issuers: BTreeSet<&'a [u8]>,
 }
 
 impl<'a> Chain<'a> {
     fn read(server: &'a CertificateDer<'_>, others: &'a [CertificateDer<'_>]) -> Option<Self> {
         let server = Certificate::read(server)?;
-        let authorities = others.iter().filter_map(Certificate::read);
-        let authorities = authorities.filter(|other| other.reach().is_some());
-        let authorities: Vec<_> = authorities.collect();
-        let chain = std::iter::once(&server).chain(&authorities);
-        let mut issuers: Vec<_> = chain.map(|one| one.issuer).collect();
-        issuers.sort_unstable();
-        issuers.dedup();
+        let mut authorities: Vec<_> = others.iter().filter_map(Certificate::read).collect();
+        authorities.retain(|other| other.reach().is_some());
+        let issuers = authorities.iter().map(|one| one.issuer);
         Some(Self {
+            issuers: issuers.chain([server.issuer]).collect(),
             server,
             authorities,
-            issuers,
         })
     }
 
@@ -157,7 +147,7 @@ impl<'a> Chain<'a> {
     ) -> Vec<Certificate<'r>> {
         let roots = roots.into_iter().filter_map(Certificate::read);
         roots
-            .filter(|root| self.issuers.contains(&root.subject))
+            .filter(|root| self.issuers.contains(root.subject))
             .collect()
     }
 
@@ -166,10 +156,8 @@ impl<'a> Chain<'a> {
         let mut path = Vec::new();
         let mut issuer = self.server.issuer;
         while path.len() < reach {
-            let next = self
-                .authorities
-                .iter()
-                .filter(|other| other.subject == issuer && other.issuer != issuer);
+            let next = self.authorities.iter();
+            let next = next.filter(|other| other.subject == issuer && other.issuer != issuer);
             let Some(next) = next.max_by_key(|other| other.issuer == root.subject) else {
                 break;
             };
@@ -197,9 +185,8 @@ impl Verifier {
         algorithms: WebPkiSupportedAlgorithms,
     ) -> Option<Self> {
         let (bundle, folders) = places.open().await;
-        let any = !own.is_empty()
-            || !bundle.is_empty()
-            || folders.iter().any(|path| folder::has_any(path));
+        let any_file = || folders.iter().any(|path| folder::has_any(path));
+        let any = !own.is_empty() || !bundle.is_empty() || any_file();
         any.then_some(Self {
             own,
             bundle,
@@ -225,18 +212,18 @@ impl Verifier {
             Err(_) if far.is_empty() => error,
             Err(error) => error,
         };
-        let refusal = match &error {
-            rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-                let untimely = near.iter().chain(&far).find_map(|root| untimely(root, now));
-                untimely.or_else(|| self.lacks_authority(chain).then_some(Refusal::NoAuthority))
+        let rustls::Error::InvalidCertificate(verdict) = &error else {
+            return Err(error);
+        };
+        let mut roots = near.iter().chain(&far);
+        let refusal = match verdict {
+            CertificateError::UnknownIssuer => {
+                let lacks = || self.lacks_authority(chain).then_some(Refusal::NoAuthority);
+                roots.find_map(|root| untimely(root, now)).or_else(lacks)
             }
-            rustls::Error::InvalidCertificate(CertificateError::Other(other)) => {
-                let is = other.0.to_string() == "CaUsedAsEndEntity";
-                is.then_some(Refusal::ServerIsAuthority)
-            }
-            rustls::Error::InvalidCertificate(CertificateError::BadSignature) => {
-                let mut roots = near.iter().chain(&far).chain(&chain.authorities);
-                roots
+            CertificateError::BadSignature => {
+                let mut signers = roots.chain(&chain.authorities);
+                signers
                     .find_map(Certificate::small_key)
                     .map(Refusal::SmallKey)
             }
@@ -256,16 +243,10 @@ impl Verifier {
         let ask = |roots: &[&Certificate<'_>], between: &[CertificateDer<'_>]| {
             let mut store = RootCertStore::empty();
             store.add_parsable_certificates(roots.iter().map(|root| root.der()));
-            verify_server_cert_signed_by_trust_anchor(
-                server,
-                &store,
-                between,
-                now,
-                self.algorithms.all,
-            )
+            let algorithms = self.algorithms.all;
+            verify_server_cert_signed_by_trust_anchor(server, &store, between, now, algorithms)
         };
-        let mut free = Vec::new();
-        let mut limited = Vec::new();
+        let (mut free, mut limited) = (Vec::new(), Vec::new());
         for root in roots.iter().filter(|root| root.in_time(now).is_ok()) {
             match root.reach() {
                 Some(reach) if reach < chain.authorities.len() => limited.push((root, reach)),
@@ -274,37 +255,34 @@ impl Verifier {
             }
         }
         let all: Vec<_> = chain.authorities.iter().map(Certificate::der).collect();
-        limited
-            .into_iter()
-            .fold(ask(&free, &all), |verdict, (root, reach)| {
-                verdict.or_else(|error| {
-                    ask(&[root], &chain.up_to(root, reach)).map_err(|later| match error {
-                        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => later,
-                        error => error,
-                    })
-                })
-            })
+        let mut verdict = ask(&free, &all);
+        for (root, reach) in limited {
+            let Err(error) = &verdict else { break };
+            let later = ask(&[root], &chain.up_to(root, reach));
+            if later.is_ok() || *error == CertificateError::UnknownIssuer.into() {
+                verdict = later;
+            }
+        }
+        verdict
     }
 
     /// Whether `--ca-file` was meant to vouch for this chain and cannot.
     fn lacks_authority(&self, chain: &Chain<'_>) -> bool {
-        let own: Vec<_> = self.own.iter().filter_map(Certificate::read).collect();
-        let (able, unable): (Vec<_>, Vec<_>) =
-            own.into_iter().partition(|one| one.reach().is_some());
-        unable
-            .iter()
-            .any(|one| able.is_empty() || chain.issuers.contains(&one.subject))
+        let own = self.own.iter().filter_map(Certificate::read);
+        let (able, unable): (Vec<_>, Vec<_>) = own.partition(|one| one.reach().is_some());
+        let meant = |one: &Certificate<'_>| able.is_empty() || chain.issuers.contains(one.subject);
+        unable.iter().any(meant)
     }
 }
 
 /// Why a CA that is not valid today cannot vouch.
 fn untimely(root: &Certificate<'_>, now: UnixTime) -> Option<Refusal> {
     root.reach()?;
-    match root.in_time(now) {
-        Err(CertificateError::ExpiredContext { not_after, .. }) => {
+    match root.in_time(now).err()? {
+        CertificateError::ExpiredContext { not_after, .. } => {
             Some(Refusal::AuthorityExpired(not_after))
         }
-        Err(CertificateError::NotValidYetContext { .. }) => Some(Refusal::AuthorityNotYetValid),
+        CertificateError::NotValidYetContext { .. } => Some(Refusal::AuthorityNotYetValid),
         _ => None,
     }
 }
@@ -389,88 +367,15 @@ fn parse(text: &str) -> Option<Vec<CertificateDer<'static>>> {
 
 #[cfg(test)]
 mod tests {
-    use rustls::pki_types::pem::PemObject;
-
     use super::*;
 
-    fn bundle() -> String {
-        let [one, other] = ["one", "other"].map(|name| {
-            rcgen::generate_simple_self_signed([name.to_owned()])
-                .expect("a certificate")
-                .cert
-                .pem()
-        });
-        format!("# A root\n{one}\n# Über alles\n{other}")
-    }
-
+    /// What is read of other bundles is the same by either reader, so that tests of the program cannot tell.
     #[test]
-    fn a_bundle_is_read_as_the_usual_reader_reads_it_or_left_to_it() {
-        let text = bundle();
-        let usual: Vec<_> = CertificateDer::pem_slice_iter(text.as_bytes())
-            .map(|root| root.expect("a certificate"))
-            .collect();
-        assert_eq!(usual.len(), 2);
-        assert_eq!(parse(&text), Some(usual));
-        let (one, other) = text.split_at(text.rfind(BEGIN).expect("a second root"));
-        let (digit, digits) = other[BEGIN.len()..].split_at(1);
-        for left in [
-            "",
-            "no certificate",
-            &text.replace('\n', "\r\n"),
-            text.trim_end(),
-            text.trim_end().trim_end_matches('-'),
-            &text.replacen("MII", "M!I", 1),
-            &[one, "#", other].concat(),
-            &[one, BEGIN, digit, "\n", digits].concat(),
-            &[one, BEGIN, "\n", digit, digits].concat(),
-            &[one, BEGIN, " ", digit, digits].concat(),
-            &[one, other, "-----BEGIN X509 CRL-----\n"].concat(),
-        ] {
-            assert_eq!(parse(left), None, "{left}");
-        }
-    }
-
-    #[test]
-    fn a_path_to_a_root_that_allows_few_prefers_what_that_root_signed() {
-        let ca = |name: &str| {
-            let mut params = rcgen::CertificateParams::new(Vec::new()).expect("no names");
-            params
-                .distinguished_name
-                .push(rcgen::DnType::CommonName, name);
-            params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-            params
-        };
-        let key = || rcgen::KeyPair::generate().expect("a key");
-        let [root, stranger] = ["root", "stranger"]
-            .map(|name| rcgen::CertifiedIssuer::self_signed(ca(name), key()).expect("a root"));
-        let between_key = key();
-        let between = [&stranger, &root].map(|issuer| {
-            ca("between")
-                .signed_by(&between_key, issuer)
-                .expect("a certificate")
-        });
-        let issuer = rcgen::Issuer::new(ca("between"), between_key);
-        let server = ca("server")
-            .signed_by(&key(), &issuer)
-            .expect("a certificate");
-        let others = [
-            root.der(),
-            between[0].der(),
-            between[1].der(),
-            stranger.der(),
-        ]
-        .map(Clone::clone);
-        let chain = Chain::read(server.der(), &others).expect("a chain");
-        let trusted = [root.der().clone()];
-        let [root] = &chain.named(&trusted)[..] else {
-            panic!("one root")
-        };
-        for (reach, path) in [
-            (0, &[][..]),
-            (1, &[between[1].der()]),
-            (2, &[between[1].der()]),
-        ] {
-            assert_eq!(chain.up_to(root, reach).iter().collect::<Vec<_>>(), path);
-        }
+    fn a_plain_bundle_is_not_left_to_the_usual_reader() {
+        let root = rcgen::generate_simple_self_signed([])
+            .expect("a certificate")
+            .cert;
+        let text = format!("# Über alles\n{}", root.pem());
+        assert_eq!(parse(&text), Some(vec![root.der().clone()]));
     }
 }

@@ -75,45 +75,38 @@ fn alerted(alert: AlertDescription, host: &str) -> Error {
 }
 
 fn invalid(problem: &CertificateError, host: &str) -> Error {
-    #[expect(deprecated, reason = "the library may still give these")]
     match problem {
-        CertificateError::Expired => expired(tr!("{host}'s certificate expired", host)),
-        CertificateError::ExpiredContext { not_after, .. } => expired(tr!(
-            "{host}'s certificate expired on {day}",
-            host,
-            day = day(not_after)
-        )),
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => error!(
+        CertificateError::ExpiredContext { not_after, .. } => {
+            let expired = tr!(
+                "{host}'s certificate expired on {day}",
+                host,
+                day = day(not_after)
+            );
+            Error::new(Cause::Certificate, expired).hint(tr!(
+                "the server's administrator must renew it; if it is new, check this machine's clock"
+            ))
+        }
+        CertificateError::NotValidYetContext { .. } => error!(
             Certificate, "{host}'s certificate is not valid yet", host;
             hint "check this machine's clock"
         ),
-        CertificateError::NotValidForName => {
-            error!(
-                Certificate,
-                "{host}'s certificate is for another name", host
-            )
-        }
         CertificateError::NotValidForNameContext { presented, .. } => another_name(host, presented),
-        CertificateError::Revoked => replace(tr!("{host}'s certificate is revoked", host)),
         CertificateError::BadEncoding => replace(tr!("{host}'s certificate cannot be read", host)),
         CertificateError::BadSignature => unknown_issuer(tr!(
             "{host}'s certificate comes from an unknown issuer with the name of a known one",
             host
         )),
-        CertificateError::UnsupportedSignatureAlgorithm
-        | CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             replace(tr!(
                 "{host}'s certificate, or one of its CAs', has a signature that is no longer safe, such as SHA-1",
                 host
             ))
         }
-        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-            replace(tr!(
-                "{host}'s certificate is not for servers: its extended key usage has no serverAuth",
-                host
-            ))
-        }
+        CertificateError::InvalidPurposeContext { .. } => replace(tr!(
+            "{host}'s certificate is not for servers: its extended key usage has no serverAuth",
+            host
+        )),
         CertificateError::UnknownIssuer => unknown_issuer(tr!(
             "{host}'s certificate comes from an unknown issuer",
             host
@@ -124,12 +117,6 @@ fn invalid(problem: &CertificateError, host: &str) -> Error {
         },
         other => unnamed(&format!("{other:?}"), host),
     }
-}
-
-fn expired(why: Text) -> Error {
-    Error::new(Cause::Certificate, why).hint(tr!(
-        "the server's administrator must renew it; if it is new, check this machine's clock"
-    ))
 }
 
 /// The TLS library writes the certificate's names as `DnsName("a.example")`.
@@ -144,12 +131,9 @@ fn another_name(host: &str, presented: &[String]) -> Error {
         let inner = name.split_once('(').map_or(name.as_str(), |(_, rest)| rest);
         inner.trim_end_matches(')').trim_matches('"').to_owned()
     };
-    let names: Vec<String> = presented.iter().map(plain).collect();
-    error!(
-        Certificate,
-        "{host}'s certificate is for another name", host
-    )
-    .said(&names.join(", "))
+    let names: Vec<_> = presented.iter().map(plain).collect();
+    let message = tr!("{host}'s certificate is for another name", host);
+    Error::new(Cause::Certificate, message).said(&names.join(", "))
 }
 
 fn unknown_issuer(why: Text) -> Error {
@@ -164,29 +148,35 @@ fn replace(why: Text) -> Error {
 
 /// A verdict that has no name in the TLS library, only in what it builds on.
 fn unnamed(verdict: &str, host: &str) -> Error {
-    replace(match verdict {
-        "UnsupportedCertVersion" => tr!(
+    let plain = verdict.chars().all(char::is_alphanumeric);
+    let replace = |why| replace(why).said(if plain { verdict } else { "" });
+    match verdict {
+        "CaUsedAsEndEntity" => error!(
+            Certificate, "{host} presents a CA's certificate as its own", host;
+            hint "make one for the server, signed by that CA; or trust this one by naming it with --ca-file FILE.pem"
+        ),
+        "NameConstraintViolation" => error!(
+            Certificate, "{host}'s certificate comes from a CA that may not sign for this name", host;
+            hint "use a host name that its CA may sign for, or get a certificate from another CA"
+        ),
+        "UnsupportedCertVersion" => replace(tr!(
             "{host}'s certificate, or one of its CAs', is version 1, which can neither name hosts nor mark a CA",
             host
-        ),
-        "NameConstraintViolation" => {
-            return error!(
-                Certificate, "{host}'s certificate comes from a CA that may not sign for this name", host;
-                hint "use a host name that its CA may sign for, or get a certificate from another CA"
-            );
-        }
-        "UnsupportedCriticalExtension" => tr!(
+        )),
+        "UnsupportedCriticalExtension" => replace(tr!(
             "{host}'s certificate, or one of its CAs', has a critical extension that crmauth does not know",
             host
-        ),
-        "PathLenConstraintViolated" | "MaximumPathDepthExceeded" => tr!(
+        )),
+        "PathLenConstraintViolated" | "MaximumPathDepthExceeded" => replace(tr!(
             "{host}'s certificate has a longer chain of CAs than its root allows",
             host
-        ),
-        "EndEntityUsedAsCa" => tr!("{host}'s certificate is signed by a certificate that is not a CA's", host),
-        _ => tr!("{host}'s certificate cannot be used", host),
-    })
-    .said(if verdict.chars().all(char::is_alphanumeric) { verdict } else { "" })
+        )),
+        "EndEntityUsedAsCa" => replace(tr!(
+            "{host}'s certificate is signed by a certificate that is not a CA's",
+            host
+        )),
+        _ => replace(tr!("{host}'s certificate cannot be used", host)),
+    }
 }
 
 fn refused(refusal: Refusal, host: &str) -> Error {
@@ -208,10 +198,6 @@ fn refused(refusal: Refusal, host: &str) -> Error {
             "{host}'s certificate, or one of its CAs', has an RSA key of {bits} bits, which is no longer safe",
             host, bits;
             hint "the server's administrator must replace it with one of at least 2048 bits"
-        ),
-        Refusal::ServerIsAuthority => error!(
-            Certificate, "{host} presents a CA's certificate as its own", host;
-            hint "make one for the server, signed by that CA; or trust this one by naming it with --ca-file FILE.pem"
         ),
     }
 }

@@ -18,7 +18,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
-use super::{HASH, Old, authority, issue, make_root, with};
+use super::{HASH, Old, authority, issue, make_root, openssl, with};
 use crate::broker;
 use crate::support::machine::installed;
 use crate::support::{Machine, Outcome, Reply, Server, at_once};
@@ -112,11 +112,7 @@ fn early(params: &mut CertificateParams) {
     params.not_before = date_time_ymd(4000, 1, 1);
 }
 
-fn extension(
-    critical: bool,
-    oid: &'static [u64],
-    content: &'static [u8],
-) -> impl Fn(&mut CertificateParams) {
+fn extension(critical: bool, oid: &[u64], content: &[u8]) -> impl Fn(&mut CertificateParams) {
     move |params: &mut CertificateParams| {
         let mut extension = CustomExtension::from_oid_content(oid, content.to_vec());
         extension.set_criticality(critical);
@@ -211,6 +207,11 @@ fn paths(table: &mut Table) {
     let inter2 = inter.again(Some(&root2), &|_| {});
     table.add("cross-signed inter, the unknown root's first", &FILE, &root2.pem, &[&end, &inter, &inter2], (true, false, FIRST));
     table.add("cross-signed inter, the known root's first", &FILE, &root2.pem, &[&end, &inter2, &inter], YES);
+    let short = root2.again(None, &|params| params.is_ca = IsCa::Ca(BasicConstraints::Constrained(1)));
+    let sent = |first, last| [&end, &root, first, last, &stranger];
+    let title = "cross-signed inter, the known root allows one between";
+    table.add(&format!("{title}, the unknown root's first"), &FILE, &short.pem, &sent(&inter, &inter2), (true, false, FIRST));
+    table.add(&format!("{title}, the known root's first"), &FILE, &short.pem, &sent(&inter2, &inter), YES);
     let cross = root.again(Some(&root2), &|_| {});
     table.add("root cross-signed by a known one", &FILE, &root2.pem, &[&end, &inter, &cross], YES);
     table.add("the same, the root itself sent too", &FILE, &root2.pem, &[&end, &inter, &root, &cross], (true, false, FIRST));
@@ -342,6 +343,29 @@ fn authorities(table: &mut Table) {
         for (between, (chain, verdict)) in chains.iter().zip(verdicts).enumerate() {
             table.add(&format!("root allows {length} between, {between} there"), &FILE, &root.pem, chain, verdict);
         }
+    }
+    // Oddly written: nothing within, a truth that is not 0xff, a length that is negative, none or long; no bits, two bytes of
+    // them; no list; names' constraints.
+    for (kind, content, verdict) in [
+        (19, &[][..], NO),
+        (19, &[0x30, 3, 1, 1, 1], (false, true, "in DER a truth is 0xff")),
+        (19, &[0x30, 6, 1, 1, 0xff, 2, 1, 0xff], NO),
+        (19, &[0x30, 5, 1, 1, 0xff, 2, 0], NO),
+        (19, &[0x30, 6, 1, 1, 0xff, 2, 1, 127], YES),
+        (19, &[0x30, 7, 1, 1, 0xff, 2, 2, 0, 0xff], YES),
+        (15, &[3, 1, 0], NO),
+        (15, &[3, 2, 2, 4], YES),
+        (15, &[3, 3, 7, 0x80, 0x80], NO),
+        (37, &[6, 0], NO),
+        (30, &[0x30, 0], YES),
+    ] {
+        let odd = root.again(None, &|params| {
+            if kind == 19 {
+                params.is_ca = IsCa::NoCa;
+            }
+            extension(true, &[2, 5, 29, kind], content)(params);
+        });
+        table.add(&format!("root: extension {kind} {content:x?}"), &FILE, &odd.pem, &[&direct(&|_| {})], verdict);
     }
     let narrow = inter.again(Some(&root), &limited(0));
     table.add("inter allows none below, one there", &FILE, &root.pem, &[&lower.sign(leaf()), &lower, &narrow], NO);
@@ -681,6 +705,8 @@ const OLD: &[Made] = &[
     ("signed with SHA-512", NAME, EC, "rsa", "-sha512", &[], YES),
     ("signed with RSA-PSS", NAME, EC, "rsa", "-sha256 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:32", &[], YES),
     ("signed by RSA 1024", NAME, EC, "small", "-sha256", &[], NO),
+    ("signed by version 1", NAME, EC, "v1", "-sha256", &[], YES),
+    ("signed by version 1 that another signed", NAME, EC, "v1-of-root", "-sha256", &[], NO),
     ("signed by P-521", NAME, EC, "p521", "-sha256", &[], (false, true, CURVES)),
     ("signed by P-384 with SHA-256", NAME, EC, "p384", "-sha256", &[], YES),
     ("signed by P-256 with SHA-512", NAME, EC, "root", "-sha512", &[], (false, true, CURVES)),
@@ -708,6 +734,10 @@ fn whom_we_trust_and_whom_curl_trusts_of_what_openssl_makes() {
     ] {
         make_root(folder, name, name, key, "");
     }
+    issue(folder, "v1-of-root", "root", "", EC, "-sha256");
+    let request = format!("req -newkey {EC} -nodes -keyout v1.key -out v1.csr -subj /CN=v1");
+    openssl(folder, &request);
+    openssl(folder, "x509 -req -in v1.csr -signkey v1.key -out v1.pem");
     let (asks, seen) = (is_curl(), Mutex::default());
     in_handfuls(
         OLD.iter().enumerate().collect(),
