@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::iter::successors;
+use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 
 use zeroize::Zeroizing;
@@ -13,31 +14,67 @@ use super::foreign::unseen;
 type Decoder = fn(&str) -> Escape;
 type Escape = Option<(usize, Option<char>)>;
 
-/// The kinds of escapes: a new one is a function and its name here.
+/// The kinds of escapes.
 const DECODERS: &[Decoder] = &[
-    hex_bytes::<'%'>,
+    // `%41`, `%C3%A7`
+    |text| bytes(text, "%", 2, 16),
     json,
-    entity,
-    plus,
+    // `&lt;`, `&#60;`, `&#x3c;`
+    |text| {
+        let (length, meant) = open_entity(text)?;
+        let closed = text[length..].starts_with(';');
+        closed.then_some((length + 1, meant))
+    },
+    // In forms
+    |text| text.starts_with('+').then_some((1, Some(' '))),
     tag,
     line_break,
     code,
     latin,
-    percent_u,
-    marked::<'\\'>,
+    // `%u00E7`, as .NET and old scripts write it
+    |text| utf_16(text, "%u"),
+    // `\%`, `\_`, `\'`, as SQL's LIKE, PHP and shells write them
+    |text| marked(text, '\\'),
     open_entity,
     doubled,
-    bracketed,
-    hex_bytes::<'\\'>,
+    // `[%]`, as SQL Server's LIKE wants it
+    |text| {
+        let meant = ["[[]", "[%]", "[_]"]
+            .into_iter()
+            .find(|set| text.starts_with(set))?;
+        Some((3, meant[1..].chars().next()))
+    },
+    // `\c3\a7` in LDAP
+    |text| bytes(text, "\\", 2, 16),
     hyphen,
-    wrapped,
-    accent,
-    xml_name,
-    hidden,
+    // A line break and the blanks after it
+    |text| {
+        let line = text.trim_start_matches(['\r', '\n']);
+        let next = line.trim_start_matches([' ', '\t']);
+        (line.len() < text.len()).then_some((text.len() - next.len(), None))
+    },
+    // An accent that is a character of its own; a secret is spelled without accents for it
+    |text| {
+        let is_accent = text.starts_with(|c| ('\u{300}'..='\u{36f}').contains(&c));
+        is_accent.then_some((2, None))
+    },
+    // `_x0027_`, as .NET and SQL Server write what a name in XML may not contain
+    |text| character(number(text, "_x", 4..=ANY, 16, "_")?),
+    // What nobody sees, and what is left of a character that was cut in half
+    |text| {
+        let c = text.chars().next().filter(|c| !c.is_ascii())?;
+        (unseen(c) || c == '\u{fffd}').then_some((c.len_utf8(), None))
+    },
 ];
 
 /// Kinds that are not undone together with others: a secret may well contain what looks like them.
-const ALONE: &[Decoder] = &[hex_bytes::<'='>, marked::<'`'>, marked::<'^'>];
+const ALONE: &[Decoder] = &[
+    // `=C3=A7` in mails
+    |text| bytes(text, "=", 2, 16),
+    // The marks of PowerShell and of `cmd`
+    |text| marked(text, '`'),
+    |text| marked(text, '^'),
+];
 
 /// Layers that are undone in every order of the kinds, and layers of all kinds at once.
 const DEPTH: usize = 3;
@@ -46,6 +83,9 @@ const DEPTH_AT_ONCE: usize = 8;
 /// Bounds the readings of one text, and their bytes: only a text that was made up needs more.
 const READINGS_MAX: usize = 256;
 const READ_MAX: usize = 1024 * 1024;
+
+/// However many digits there are.
+const ANY: usize = usize::MAX;
 
 /// The longest tag that is taken for one.
 const TAG_MAX: usize = 64;
@@ -110,81 +150,48 @@ pub(super) fn may_be_cut(byte: u8) -> bool {
     b"%\\&".contains(&byte)
 }
 
-/// `%41`, `%C3%A7`; `\c3\a7` in LDAP; `=C3=A7` in mails
-fn hex_bytes<const MARK: char>(text: &str) -> Escape {
-    bytes(text, 3, |text| byte(text.strip_prefix(MARK)?.get(..2)?, 16))
-}
-
 /// `%E7`, `\xe7`: Windows' Latin-1, of which two characters may look like one of UTF-8
 fn latin(text: &str) -> Escape {
-    let mark = ["%", "\\x"]
-        .into_iter()
-        .find(|mark| text.starts_with(mark))?;
-    let read = byte(text[mark.len()..].get(..2)?, 16)?;
-    Some((mark.len() + 2, Some(windows_1252(read))))
-}
-
-/// `%u00E7`, as .NET and old scripts write it
-fn percent_u(text: &str) -> Escape {
-    utf_16(text, "%u")
+    let one = |mark| number(text, mark, 2..=2, 16, "");
+    let (length, byte) = one("%").or_else(|| one("\\x"))?;
+    Some((length, Some(windows_1252(byte as u8))))
 }
 
 /// One or two units of UTF-16 in hex, each after `mark`.
 fn utf_16(text: &str, mark: &str) -> Escape {
-    let unit = |text: &str| number(text.strip_prefix(mark)?.get(..4)?, 16);
-    let first = unit(text)?;
+    let unit = |text| number(text, mark, 4..=4, 16, "");
+    let (length, first) = unit(text)?;
     if let Some(c) = char::from_u32(first) {
-        return Some((6, Some(c)));
+        return Some((length, Some(c)));
     }
-    let pair = [first, unit(&text[6..])?].map(|unit| unit as u16);
-    Some((12, Some(char::decode_utf16(pair).next()?.ok()?)))
-}
-
-/// `+` for a space, in forms
-fn plus(text: &str) -> Escape {
-    text.starts_with('+').then_some((1, Some(' ')))
+    let (_, second) = unit(&text[length..])?;
+    let mut pair = char::decode_utf16([first as u16, second as u16]);
+    Some((2 * length, Some(pair.next()?.ok()?)))
 }
 
 /// `\n`, `\"`, `\u00e7`, `\ud83d\ude00`
 fn json(text: &str) -> Escape {
-    let meant = match text.strip_prefix('\\')?.chars().next()? {
-        kind @ ('"' | '\\' | '/') => kind,
-        'n' => '\n',
-        'r' => '\r',
-        't' => '\t',
-        'b' => '\u{8}',
-        'f' => '\u{c}',
-        'u' => return utf_16(text, "\\u"),
-        _ => return None,
-    };
-    Some((2, Some(meant)))
+    let kind = text.strip_prefix('\\')?.chars().next()?;
+    if kind == 'u' {
+        return utf_16(text, "\\u");
+    }
+    let at = "\"\\/nrtbf".find(kind)?;
+    Some((2, "\"\\/\n\r\t\u{8}\u{c}"[at..].chars().next()))
 }
 
 /// `\xc3\xa7`, `\303\247`, `\u{e7}`, `\U000000e7`, as programming languages write them
 fn code(text: &str) -> Escape {
-    let one = |text: &str| match text.strip_prefix("\\x") {
-        Some(digits) => byte(digits.get(..2)?, 16),
-        None => byte(text.strip_prefix('\\')?.get(..3)?, 8),
-    };
-    if let Some(digits) = text.strip_prefix("\\U").and_then(|text| text.get(..8)) {
-        return Some((10, Some(char::from_u32(number(digits, 16)?)?)));
-    }
-    let braced = ["\\u{", "\\x{"]
-        .iter()
-        .find_map(|mark| text.strip_prefix(mark));
-    let Some(braced) = braced else {
-        return bytes(text, 4, one);
-    };
-    let digits = braced.split(|c: char| !c.is_ascii_hexdigit()).next()?;
-    let meant = char::from_u32(number(digits, 16)?)?;
-    braced[digits.len()..]
-        .starts_with('}')
-        .then_some((digits.len() + 4, Some(meant)))
+    let braced = |mark| number(text, mark, 1..=ANY, 16, "}");
+    let whole = number(text, "\\U", 8..=8, 16, "")
+        .or_else(|| braced("\\u{"))
+        .or_else(|| braced("\\x{"));
+    let in_bytes = || bytes(text, "\\x", 2, 16).or_else(|| bytes(text, "\\", 3, 8));
+    whole.map_or_else(in_bytes, character)
 }
 
-/// `\%`, `\_`, `\'`, as SQL's LIKE, PHP and shells write them; PowerShell's mark is a backtick, that of `cmd` is `^`
-fn marked<const MARK: char>(text: &str) -> Escape {
-    let meant = text.strip_prefix(MARK)?.chars().next()?;
+/// A character after a mark that takes its meaning away.
+fn marked(text: &str, mark: char) -> Escape {
+    let meant = text.strip_prefix(mark)?.chars().next()?;
     (meant == ' ' || meant.is_ascii_punctuation()).then_some((2, Some(meant)))
 }
 
@@ -195,37 +202,18 @@ fn doubled(text: &str) -> Escape {
     Some((pair.len(), pair.chars().next()))
 }
 
-/// `[%]`, as SQL Server's LIKE wants it
-fn bracketed(text: &str) -> Escape {
-    let meant = text.strip_prefix('[')?.chars().next()?;
-    ("[%_".contains(meant) && text[2..].starts_with(']')).then_some((3, Some(meant)))
-}
-
-/// `&lt;`, `&#60;`, `&#x3c;`
-fn entity(text: &str) -> Escape {
-    let (length, meant) = open_entity(text)?;
-    text[length..]
-        .starts_with(';')
-        .then_some((length + 1, meant))
-}
-
 /// `&lt`, `&#60`
 fn open_entity(text: &str) -> Escape {
+    let code = |mark, radix| number(text, mark, 1..=ANY, radix, "");
+    let code = code("&#x", 16)
+        .or_else(|| code("&#X", 16))
+        .or_else(|| code("&#", 10));
+    if let Some(code) = code {
+        return character(code);
+    }
     let name = text.strip_prefix('&')?;
-    let Some(digits) = name.strip_prefix('#') else {
-        let mut names = (2..=8).rev().filter_map(|length| name.get(..length));
-        return names.find_map(|name| Some((1 + name.len(), Some(*ENTITIES.get(name)?))));
-    };
-    let (start, radix) = if digits.starts_with(['x', 'X']) {
-        (1, 16)
-    } else {
-        (0, 10)
-    };
-    let digits = digits[start..].split(|c: char| !c.is_digit(radix)).next()?;
-    Some((
-        2 + start + digits.len(),
-        Some(char::from_u32(number(digits, radix)?)?),
-    ))
+    let mut names = (2..=8).rev().filter_map(|length| name.get(..length));
+    names.find_map(|name| Some((1 + name.len(), Some(*ENTITIES.get(name)?))))
 }
 
 /// A tag or a line break that a server has put into a text
@@ -242,62 +230,45 @@ fn tag(text: &str) -> Escape {
 /// `<br />` and the line's end after it, and no other tag: a secret may itself have what looks like one
 fn line_break(text: &str) -> Escape {
     let (start, end) = text.split_at_checked(3)?;
-    let end = end.trim_start_matches([' ', '/']);
-    let next = end
-        .strip_prefix('>')
-        .filter(|_| start.eq_ignore_ascii_case("<br"))?
-        .trim_start_matches(['\r', '\n']);
-    Some((text.len() - next.len(), None))
-}
-
-/// A line break and the blanks after it
-fn wrapped(text: &str) -> Escape {
-    let line = text.trim_start_matches(['\r', '\n']);
-    let next = line.trim_start_matches([' ', '\t']);
-    (line.len() < text.len()).then_some((text.len() - next.len(), None))
+    let next = end.trim_start_matches([' ', '/']).strip_prefix('>')?;
+    let next = next.trim_start_matches(['\r', '\n']);
+    let is_break = start.eq_ignore_ascii_case("<br");
+    is_break.then_some((text.len() - next.len(), None))
 }
 
 /// `-`, `:` and `,` between bytes in hex, as .NET and Node write them
 fn hyphen(text: &str) -> Escape {
-    let digits = text
-        .strip_prefix(['-', ':', ','])?
-        .split(|c: char| !c.is_ascii_hexdigit())
-        .next()?;
-    (digits.len() == 2).then_some((1, None))
+    let digits = text.strip_prefix(['-', ':', ','])?.bytes();
+    let length = digits.take_while(u8::is_ascii_hexdigit).count();
+    (length == 2).then_some((1, None))
 }
 
-/// An accent that is a character of its own; a secret is spelled without accents for it
-fn accent(text: &str) -> Escape {
-    text.starts_with(|c| ('\u{300}'..='\u{36f}').contains(&c))
-        .then_some((2, None))
+/// The number whose digits, `count` of them, stand between a mark and an end; and how long all that is.
+fn number(
+    text: &str,
+    mark: &str,
+    count: RangeInclusive<usize>,
+    radix: u32,
+    end: &str,
+) -> Option<(usize, u32)> {
+    let rest = text.strip_prefix(mark)?;
+    let digits = rest.bytes().take(*count.end());
+    let length = digits
+        .take_while(|byte| char::from(*byte).is_digit(radix))
+        .count();
+    let number = u32::from_str_radix(&rest[..length], radix).ok()?;
+    let is_all = length >= *count.start() && rest[length..].starts_with(end);
+    is_all.then_some((mark.len() + length + end.len(), number))
 }
 
-/// `_x0027_`, as .NET and SQL Server write what a name in XML may not contain
-fn xml_name(text: &str) -> Escape {
-    let digits = text.strip_prefix("_x")?.split('_').next()?;
-    let closed = text[2 + digits.len()..].starts_with('_');
-    let read = number(digits, 16).filter(|_| closed && digits.len() >= 4)?;
-    Some((digits.len() + 3, Some(char::from_u32(read)?)))
+fn character((length, code): (usize, u32)) -> Escape {
+    Some((length, Some(char::from_u32(code)?)))
 }
 
-/// What nobody sees, and what is left of a character that was cut in half
-fn hidden(text: &str) -> Escape {
-    let c = text.chars().next().filter(|c| !c.is_ascii())?;
-    (unseen(c) || c == '\u{fffd}').then_some((c.len_utf8(), None))
-}
-
-fn number(digits: &str, radix: u32) -> Option<u32> {
-    // The standard library takes a sign too.
-    let digits = Some(digits).filter(|digits| digits.chars().all(|c| c.is_digit(radix)))?;
-    u32::from_str_radix(digits, radix).ok()
-}
-
-fn byte(digits: &str, radix: u32) -> Option<u8> {
-    u8::try_from(number(digits, radix)?).ok()
-}
-
-/// Decodes a character whose bytes are escaped one by one: as UTF-8, or else as Windows' Latin-1.
-fn bytes(text: &str, length: usize, byte: fn(&str) -> Option<u8>) -> Escape {
+/// A character whose bytes are escaped one by one: as UTF-8, or else as Windows' Latin-1.
+fn bytes(text: &str, mark: &str, digits: usize, radix: u32) -> Escape {
+    let length = mark.len() + digits;
+    let byte = |text: &str| u8::try_from(number(text, mark, digits..=digits, radix, "")?.1).ok();
     let mut read = vec![byte(text)?];
     loop {
         if let Ok(character) = std::str::from_utf8(&read) {

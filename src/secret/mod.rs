@@ -67,29 +67,8 @@ pub fn percent(text: &str) -> String {
 /// Whether a field of that name contains a secret: a token (not its type), another session, a password or a key, in English
 /// or in Portuguese.
 pub fn names_secret(name: &str) -> bool {
-    const PARTS: &[&str] = &[
-        "token",
-        "secret",
-        "passw",
-        "passphrase",
-        "pwd",
-        "accesskey",
-        "apikey",
-        "privatekey",
-        "credential",
-        "cookie",
-        "bearer",
-        "authorization",
-        "sessionid",
-        "sessionname",
-        "senha",
-        "segredo",
-        "chave",
-        "credencia",
-        "sessao",
-        "autorizacao",
-        "jwt",
-    ];
+    const PARTS: &str = "token secret passw passphrase pwd accesskey apikey privatekey credential cookie bearer \
+        authorization sessionid sessionname senha segredo chave credencia sessao autorizacao jwt";
     const WHOLE: &[&str] = &["pass", "key", "auth", "sid", "pin", "otp", "session"];
     let letters = name.chars().filter(|c| c.is_alphanumeric());
     let plain = letters.flat_map(char::to_lowercase).map(|c| match c {
@@ -98,12 +77,14 @@ pub fn names_secret(name: &str) -> bool {
         c => c,
     });
     let plain: String = plain.collect();
-    let is_type = plain.ends_with("tokentype");
-    !is_type
-        && (WHOLE.contains(&plain.as_str())
-            || plain.ends_with("pass")
-            || (plain.char_indices())
-                .any(|(at, _)| PARTS.iter().any(|part| plain[at..].starts_with(part))))
+    let has = |part: &str| {
+        plain
+            .as_bytes()
+            .windows(part.len())
+            .any(|at| at == part.as_bytes())
+    };
+    let is_one = WHOLE.contains(&plain.as_str()) || plain.ends_with("pass");
+    !plain.ends_with("tokentype") && (is_one || PARTS.split(' ').any(has))
 }
 
 /// Lower-case hex digits of `bytes`.
@@ -182,14 +163,6 @@ impl Fields {
 mod tests {
     use super::*;
 
-    fn redactor(secrets: &[&str]) -> Redactor {
-        let redactor = Redactor::new();
-        for secret in secrets {
-            redactor.learn(&Secret::new((*secret).to_owned()));
-        }
-        redactor
-    }
-
     #[test]
     fn a_secret_is_known_by_its_name() {
         let secret = "temporaryToken refresh_token Access_Token Senha SENHA_USUARIO pwd userPass pass Passwd PasswordHash \
@@ -205,120 +178,7 @@ mod tests {
 
     #[test]
     fn a_secret_cannot_print_itself() {
-        assert_eq!(
-            format!("{:?}", Secret::new("hunter2".into())),
-            "Secret(***)"
-        );
-    }
-
-    #[test]
-    fn escapes_may_be_mixed_and_wrapped_around_each_other() {
-        let redactor = redactor(&["p\u{e9}&\"x y+1"]);
-        for form in [
-            "p%C3%A9&amp;\\u0022x+y%2b1",
-            "p%e9&#38;\\\"x\\u0020y+1",
-            "p&eacute;&amp;&quot;x y&plus;1",
-            "p%26eacute%3B%26amp%3B%26quot%3Bx%20y%2B1",
-            "p&amp;eacute;\\u0026amp;\\u0026quot;x y+1",
-            "p\u{e9}&\\x22x y+1",
-            "p\u{e9}&\"x\r\n y+1",
-            "p\u{e9}&<br />\n\"x y+1",
-        ] {
-            assert_eq!(
-                redactor.foreign(&format!("is {form}!")),
-                "is ***!",
-                "{form}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_a_secret_holds_may_look_like_an_escape() {
-        let secret = "a%41&amp;b\\u0041";
-        let redactor = redactor(&[secret]);
-        for form in [
-            secret,
-            &percent(secret),
-            "a%41&amp;amp;b\\u0041",
-            "a%41&amp;b\\\\u0041",
-        ] {
-            assert_eq!(
-                redactor.foreign(&format!("is {form}!")),
-                "is ***!",
-                "{form}"
-            );
-        }
-        // Nor does an escape that is cut off before a secret hide it.
-        assert_eq!(redactor.foreign(&format!("\\u00{secret}")), "\\u00***");
-    }
-
-    #[test]
-    fn a_secret_that_a_line_cuts_is_blanked() {
-        let redactor = redactor(&["hunter2 & co"]);
-        for (text, blanked) in [
-            ("is: hunter2", "is: ***"),
-            ("is: hunter2...", "is: ***..."),
-            ("is: hunter2 &am", "is: ***&am"),
-            ("is: hunt\u{2026}\nnext", "is: ***\u{2026}\nnext"),
-            ("is: hunt\nhunt er", "is: ***\nhunt er"),
-            ("is: hun", "is: hun"),
-        ] {
-            assert_eq!(redactor.foreign(text), blanked, "{text}");
-        }
-        assert_eq!(redactor.own("do not hunt"), "do not hunt");
-    }
-
-    #[test]
-    fn overlapping_secrets_leave_nothing_over() {
-        assert_eq!(
-            redactor(&["abcdef", "defghi"]).foreign("xabcdefghiy"),
-            "x***y"
-        );
-        assert_eq!(redactor(&["aa"]).foreign("aaa b aa"), "*** b ***");
-    }
-
-    #[test]
-    fn a_short_secret_spares_our_own_sentences() {
-        let redactor = redactor(&["a"]);
-        assert_eq!(redactor.own("a broken answer"), "a broken answer");
-        assert_eq!(redactor.foreign("a b"), "*** b");
-    }
-
-    #[test]
-    fn secrets_of_every_length_are_found_among_many() {
-        let many: Vec<String> = (0..500).map(|number| format!("key-{number:04}")).collect();
-        let short = ["#", "~!", "=+=", "^^^^", "<<>><"];
-        let redactor = redactor(&short);
-        for secret in &many {
-            redactor.learn(&Secret::new(secret.clone()));
-        }
-        for secret in short.into_iter().chain(many.iter().map(String::as_str)) {
-            for (before, behind) in [("", ""), ("a ", " b"), ("", "c"), ("key-", "")] {
-                let text = [before, secret, behind].concat();
-                assert_eq!(
-                    redactor.foreign(&text),
-                    [before, BLANK, behind].concat(),
-                    "{text}"
-                );
-            }
-        }
-        // What is learnt later is found too.
-        redactor.learn(&Secret::new("later".to_owned()));
-        assert_eq!(
-            redactor.foreign("key-0499 later key-0500"),
-            "*** *** key-0500"
-        );
-    }
-
-    #[test]
-    fn known_hashes() {
-        assert_eq!(
-            md5_hex(&["123", "456"]).expose(),
-            "e10adc3949ba59abbe56e057f20f883e"
-        );
-        assert_eq!(
-            sha256_hex("teste").expose(),
-            "46070d4bf934fb0d4b06d9e2c46e346944e322444900a435d7d9a95e6d7435f5"
-        );
+        let printed = format!("{:?}", Secret::new("hunter2".into()));
+        assert_eq!(printed, "Secret(***)");
     }
 }

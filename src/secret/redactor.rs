@@ -97,11 +97,8 @@ impl Redactor {
             let mut later = [None, None];
             let first = find_in_readings(&text, |reading| {
                 let [secrets, spellings, beginnings] = known.find(reading, own);
-                for (later, hits) in later
-                    .iter_mut()
-                    .zip([spellings, beginnings])
-                    .filter(|_| !own)
-                {
+                let others = [spellings, beginnings].into_iter().filter(|_| !own);
+                for (later, hits) in later.iter_mut().zip(others) {
                     *later = later.take().or_else(|| blanked(reading, hits));
                 }
                 blanked(reading, secrets)
@@ -142,9 +139,8 @@ enum Kind {
 
 impl Drop for Known {
     fn drop(&mut self) {
-        std::mem::take(&mut self.needles)
-            .into_keys()
-            .for_each(|mut needle| needle.zeroize());
+        let needles = std::mem::take(&mut self.needles);
+        needles.into_keys().for_each(|mut needle| needle.zeroize());
     }
 }
 
@@ -156,10 +152,9 @@ impl Known {
             self.spelled += 1;
             self.add_all(&spellings(secret.expose()), Kind::Spelling);
         }
-        let may_contain =
+        let fits =
             |secret: &mut Secret| length >= secret.expose().len().clamp(FORM_MIN, DIGITS_MIN);
-        let digested: Vec<_> = self.undigested.extract_if(.., may_contain).collect();
-        for secret in digested {
+        for secret in self.undigested.extract_if(.., fits).collect::<Vec<_>>() {
             self.add_all(&digits(secret.expose()), Kind::Digits);
         }
     }
@@ -193,31 +188,25 @@ impl Known {
             let mut next = at + 1;
             for (needle, kind) in self.near(rest) {
                 let same = alike(needle, rest);
-                let (fits, cut_min) = match kind {
-                    Kind::Secret(number) => (
-                        !own || self.is_own(*number, &text.as_bytes()[at..]),
-                        CUT_MIN,
-                    ),
-                    Kind::Spelling => (!own, CUT_MIN),
-                    Kind::Digits => (true, CUT_DIGITS_MIN),
+                let fits = match kind {
+                    Kind::Secret(number) => !own || self.is_own(*number, &text.as_bytes()[at..]),
+                    Kind::Spelling => !own,
+                    Kind::Digits => true,
                 };
+                let (is_digits, mut end) = (matches!(kind, Kind::Digits), at + same);
                 if fits && same == needle.len() || same >= LONG {
-                    let is_digit =
-                        |byte: &&u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
-                    let more = rest[same..].iter().take_while(is_digit).count();
-                    next = if same < LONG { next } else { at + same };
-                    let end = at
-                        + same
-                        + if matches!(kind, Kind::Digits) {
-                            more
-                        } else {
-                            0
-                        };
+                    next = if same < LONG { next } else { end };
+                    if is_digits {
+                        let is_one =
+                            |byte: &&u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
+                        end += rest[same..].iter().take_while(is_one).count();
+                    }
                     hits[usize::from(matches!(kind, Kind::Spelling))].push(at..end);
                     break;
                 }
-                hits[2]
-                    .extend(Some(at..at + cut_at(rest, same)).filter(|hit| hit.len() >= cut_min));
+                let cut_min = if is_digits { CUT_DIGITS_MIN } else { CUT_MIN };
+                let cut = cut_at(rest, same);
+                hits[2].extend((cut >= cut_min).then_some(at..at + cut));
             }
             at = next;
         }
@@ -228,25 +217,20 @@ impl Known {
     /// begins with, the longest first.
     fn near(&self, text: &[u8]) -> impl Iterator<Item = (&Vec<u8>, &Kind)> {
         // Fewer bytes than a head has are the beginning of nothing that tells too much.
-        let may_start = self.headless
-            || head(text).is_some_and(|(word, bit)| {
-                self.heads.get(word).is_some_and(|bits| bits & bit != 0)
-            });
+        let has =
+            |(word, bit): (usize, u64)| self.heads.get(word).is_some_and(|bits| bits & bit != 0);
+        let may_start = self.headless || head(text).is_some_and(has);
+        let needles = &self.needles;
         let up_to = move |end: usize| {
-            self.needles
-                .range::<[u8], _>((Unbounded, Included(&text[..end])))
-                .next_back()
+            let before = (Unbounded, Included(&text[..end]));
+            needles.range::<[u8], _>(before).next_back()
         };
         let first = may_start.then(|| up_to(text.len())).flatten();
         // A beginning of the text sorts before it, and so does a beginning of that.
         let before = successors(first, move |(needle, _)| {
             up_to(alike(needle, text).min(needle.len() - 1))
         });
-        let after = || {
-            self.needles
-                .range::<[u8], _>((Excluded(text), Unbounded))
-                .next()
-        };
+        let after = || needles.range::<[u8], _>((Excluded(text), Unbounded)).next();
         before.chain(may_start.then(after).flatten())
     }
 
@@ -259,8 +243,8 @@ impl Known {
 
 /// Returns the word and the bit of [`Known::heads`] for the first bytes of a text.
 fn head(text: &[u8]) -> Option<(usize, u64)> {
-    let hash =
-        u32::from_le_bytes(*text.first_chunk()?).wrapping_mul(0x9e37_79b1) >> (32 - HEAD_BITS);
+    let first = u32::from_le_bytes(*text.first_chunk()?);
+    let hash = first.wrapping_mul(0x9e37_79b1) >> (32 - HEAD_BITS);
     Some((hash as usize / 64, 1 << (hash % 64)))
 }
 
@@ -269,28 +253,21 @@ const HEAD_BITS: u32 = 18;
 fn alike(one: &[u8], other: &[u8]) -> usize {
     let chunks = one.chunks_exact(64).zip(other.chunks_exact(64));
     let same = 64 * chunks.take_while(|(one, other)| one == other).count();
-    same + one[same..]
-        .iter()
-        .zip(&other[same..])
-        .take_while(|(one, other)| one == other)
-        .count()
+    let rest = one[same..].iter().zip(&other[same..]);
+    same + rest.take_while(|(one, other)| one == other).count()
 }
 
 /// Returns how many of the first `alike` bytes of a text stand before the end of its line, or 0 if the line continues.
 /// Dots may show that it was cut, and the end of the text may cut an escape.
 fn cut_at(text: &[u8], alike: usize) -> usize {
     let rest = &text[alike..];
-    if rest.is_empty()
-        || ["\n", "\r", "...", "\u{2026}"]
-            .iter()
-            .any(|end| rest.starts_with(end.as_bytes()))
-    {
+    let mut ends = ["\n", "\r", "...", "\u{2026}"].iter();
+    if rest.is_empty() || ends.any(|end| rest.starts_with(end.as_bytes())) {
         return alike;
     }
     let escape = text[..=alike].iter().rposition(|byte| may_be_cut(*byte));
-    escape
-        .filter(|escape| text.len() - escape < ESCAPE_MAX)
-        .unwrap_or(0)
+    let is_cut = |escape: &usize| text.len() - escape < ESCAPE_MAX;
+    escape.filter(is_cut).unwrap_or(0)
 }
 
 /// Replaces the ranges of a text by [`BLANK`]; ranges that touch become one. Returns `None` if that changes nothing.
@@ -299,8 +276,7 @@ fn blanked(text: &str, mut hits: Vec<Range<usize>>) -> Option<String> {
         return None;
     }
     hits.sort_by_key(|hit| hit.start);
-    let mut out = String::with_capacity(text.len());
-    let mut done = 0;
+    let (mut out, mut done) = (String::with_capacity(text.len()), 0);
     for hit in hits {
         if out.is_empty() || hit.start > done {
             out.push_str(&text[done..hit.start]);
@@ -363,11 +339,8 @@ fn misread(secret: &str) -> Vec<String> {
 fn digits(secret: &str) -> Vec<Zeroizing<String>> {
     let bytes = secret.as_bytes();
     let start = &bytes[..bytes.len().min(DIGITS_MAX)];
-    let wide = secret
-        .encode_utf16()
-        .take(DIGITS_MAX)
-        .flat_map(u16::to_le_bytes);
-    let wide = Zeroizing::new(wide.collect::<Vec<u8>>());
+    let units = secret.encode_utf16().take(DIGITS_MAX);
+    let wide: Zeroizing<Vec<u8>> = Zeroizing::new(units.flat_map(u16::to_le_bytes).collect());
     let mut all = vec![hex(start), hex(&wide)];
     let of_ring = |algorithm| digest::digest(algorithm, bytes).as_ref().to_vec();
     for hash in [
