@@ -1,6 +1,7 @@
 //! What can go wrong: a typed cause, its exit code, and what to do next. `report` makes words of it.
 
 use std::io::{self, ErrorKind};
+use std::iter::successors;
 use std::pin::Pin;
 use std::rc::Rc;
 
@@ -292,31 +293,19 @@ fn unnamed(error: &io::Error) -> Option<Text> {
 
 /// The system's own error, which may be wrapped in others that tell nothing.
 pub fn innermost<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a io::Error> {
-    let mut found = find::<io::Error>(error)?;
-    while let Some(inner) = found.get_ref().and_then(|inner| find::<io::Error>(inner)) {
-        found = inner;
-    }
-    Some(found)
+    let found = find::<io::Error>(error)?;
+    let inner = found.get_ref().and_then(|inner| innermost(inner));
+    inner.or(Some(found))
 }
 
 /// Walks an error's sources for one of a type.
 pub fn find<'a, T: std::error::Error + 'static>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> Option<&'a T> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
-        }
+    let mut chain = successors(Some(error), |error| error.source());
+    chain.find_map(|error| {
         // The TLS error hides inside an I/O error, which does not name it as its source.
-        if let Some(inner) = error
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref)
-            && let Some(found) = find::<T>(inner)
-        {
-            return Some(found);
-        }
-        next = error.source();
-    }
-    None
+        let inside = || find::<T>(error.downcast_ref::<io::Error>()?.get_ref()?);
+        error.downcast_ref().or_else(inside)
+    })
 }
