@@ -186,6 +186,12 @@ pub struct Credentials {
     pub fields: &'static [&'static str],
 }
 
+impl Credentials {
+    pub const fn new(about: &'static str, fields: &'static [&'static str]) -> Self {
+        Self { about, fields }
+    }
+}
+
 /// Where a session goes in later requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Placement {

@@ -214,7 +214,7 @@ async fn knock(
             request = request.accept(accept);
         }
         let answer = channel.send(&request).await?;
-        let fit = (probe.recognise)(&answer);
+        let fit = probe.recognise(&answer);
         if fit == Match::Certain {
             return Ok((fit, answer.date));
         }

@@ -12,9 +12,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{
-    Context, Judgement, LoginError, Match, Probe, Provider, Role, by_status, refused_login,
-};
+use super::{Context, Judgement, LoginError, Probe, Provider, Role, by_status, refused_login};
 use crate::declaration::{
     Alternatives, Credentials, Default, Group, Kind, Need, Settings, Spec, field,
 };
@@ -28,6 +26,9 @@ use crate::session::{Session, lifetime};
 const LOGIN_PATH: &str = "api/broker/estabelecimento/login";
 /// Clocks this close count as equal.
 const CLOCKS_AGREE: SignedDuration = SignedDuration::from_secs(2);
+
+const OWN: [&str; 2] = ["USERNAME", "PASSWORD"];
+const PARTNERS: [&str; 2] = ["PARTNER_USERNAME", "PARTNER_PASSWORD"];
 
 pub(super) static SPEC: Spec = Spec {
     id: "broker",
@@ -64,29 +65,18 @@ pub(super) static SPEC: Spec = Spec {
     ],
     alternatives: &[Alternatives {
         required: false,
-        ways: &[
-            &["PARTNER_TOKEN"],
-            &["PARTNER_USERNAME", "PARTNER_PASSWORD"],
-        ],
+        ways: &[&["PARTNER_TOKEN"], &PARTNERS],
     }],
     credentials: &[
-        Credentials {
-            about: "the establishment's user and password",
-            fields: &["USERNAME", "PASSWORD"],
-        },
-        Credentials {
-            about: "the establishment's user and password, with the partner's user and password",
-            fields: &[
-                "USERNAME",
-                "PASSWORD",
-                "PARTNER_USERNAME",
-                "PARTNER_PASSWORD",
-            ],
-        },
-        Credentials {
-            about: "the establishment's user and password, with the partner's token",
-            fields: &["USERNAME", "PASSWORD", "PARTNER_TOKEN"],
-        },
+        Credentials::new("the establishment's user and password", &OWN),
+        Credentials::new(
+            "the establishment's user and password, with the partner's user and password",
+            &[OWN[0], OWN[1], PARTNERS[0], PARTNERS[1]],
+        ),
+        Credentials::new(
+            "the establishment's user and password, with the partner's token",
+            &[OWN[0], OWN[1], "PARTNER_TOKEN"],
+        ),
     ],
     words: &[&["1", "Bearer"]],
     login_is_repeatable: true,
@@ -99,7 +89,7 @@ pub(super) static SPEC: Spec = Spec {
 pub(super) static PROBE: Probe = Probe {
     // No path is documented that answers without credentials; this shows at least that there is a path.
     requests: &[LOGIN_PATH],
-    recognise,
+    certain: has_code,
     ..Probe::BY_STATUS
 };
 
@@ -114,7 +104,10 @@ impl Provider for Broker {
     async fn login(&self, context: &Context<'_>) -> Result<Session, LoginError> {
         let (user, request, partner_sent) = request(context)?;
         let answer = context.send(&request).await?;
-        refusal(&answer).map_err(|error| partner_hint(context, error, partner_sent))?;
+        if let Some(object) = answer.any_object().filter(refuses) {
+            let error = refused_login(&answer, object.said());
+            return Err(partner_hint(context, error, partner_sent).into());
+        }
         let fields = context.json(&answer).map_err(|error| {
             let error = partner_hint(context, error, partner_sent);
             // With a code of its own an answer speaks of this login, not of the partner's.
@@ -124,10 +117,9 @@ impl Provider for Broker {
                 _ => error.into(),
             }
         })?;
-        let token_type = fields
-            .text("Token_Type")
-            .unwrap_or_else(|| "Bearer".to_owned());
-        let mut session = fields.session("Access_Token", &token_type)?;
+        let token_type = fields.text("Token_Type");
+        let token_type = token_type.as_deref().unwrap_or("Bearer");
+        let mut session = fields.session("Access_Token", token_type)?;
         session.user = Some(user);
         match remaining(&fields, answer.date) {
             Some(rest) => session.lasts(rest),
@@ -150,26 +142,18 @@ impl Provider for Broker {
     }
 }
 
-fn recognise(answer: &Response) -> Match {
-    if answer.any_object().is_some_and(|object| has_code(&object)) {
-        Match::Certain
-    } else {
-        Match::by_status(answer)
-    }
-}
-
 /// The login that the role asks for: the user, the request, and whether it carries a partner's token.
 fn request(context: &Context<'_>) -> Result<(String, Request, bool)> {
     let settings = context.settings;
     let (fields, path, token) = if context.role == Role::Partner {
         context.note(tr!("logging in as the partner"));
         let path = settings.text("PARTNER_LOGIN_PATH").unwrap_or_default();
-        (["PARTNER_USERNAME", "PARTNER_PASSWORD"], path, None)
+        (PARTNERS, path, None)
     } else {
         context.note(tr!("logging in"));
         let fetched = context.prerequisite.map(|session| &session.token);
         let token = fetched.or_else(|| settings.secret("PARTNER_TOKEN"));
-        (["USERNAME", "PASSWORD"], LOGIN_PATH, token)
+        (OWN, LOGIN_PATH, token)
     };
     let user = context.required(fields[0])?.expose();
     let body = Fields::default().text("UserName", user);
@@ -180,13 +164,6 @@ fn request(context: &Context<'_>) -> Result<(String, Request, bool)> {
         Some(token) => (user.to_owned(), request.bearer(token), true),
         None => (user.to_owned(), request, false),
     })
-}
-
-fn refusal(answer: &Response) -> Result<()> {
-    match answer.any_object().filter(refuses) {
-        Some(object) => Err(refused_login(answer, object.said())),
-        None => Ok(()),
-    }
 }
 
 /// `CodigoRetorno` 1 is success; another value is a refusal even under status 200 (seed document). The later
@@ -204,8 +181,7 @@ fn partner_hint(context: &Context<'_>, error: Error, sent: bool) -> Error {
     if error.cause != Cause::Refused {
         return error;
     }
-    let [user, password] =
-        ["PARTNER_USERNAME", "PARTNER_PASSWORD"].map(|field| context.variable(field));
+    let [user, password] = PARTNERS.map(|field| context.variable(field));
     if context.role == Role::Partner {
         return error.hint(tr!(
             "the partner's login was refused: check {user} and {password}",
@@ -215,17 +191,20 @@ fn partner_hint(context: &Context<'_>, error: Error, sent: bool) -> Error {
     }
     if context.prerequisite.is_some() {
         // The partner has logged in with its own.
-        let about = &["USERNAME", "PASSWORD"];
-        return Error { about, ..error };
+        return Error {
+            about: &OWN,
+            ..error
+        };
     }
     if sent {
         return error;
     }
+    let [own_user, own_password] = OWN.map(|field| context.variable(field));
     error.hint(tr!(
         "check {own_user} and {own_password}; no partner's token was sent: set {token}, or {user} and {password}, \
          if your Broker asks for one",
-        own_user = context.variable("USERNAME"),
-        own_password = context.variable("PASSWORD"),
+        own_user,
+        own_password,
         token = context.variable("PARTNER_TOKEN"),
         user,
         password
@@ -241,15 +220,12 @@ fn remaining(answer: &Json, server_now: Option<Timestamp>) -> Option<SignedDurat
     const SECONDS_MAX: i64 = 100_000_000_000;
     /// No zone is further from UTC.
     const ZONE_MAX: SignedDuration = SignedDuration::from_hours(14);
-    let Some(created) = answer.text("Created").and_then(|text| text.parse().ok()) else {
+    let created = answer.text("Created");
+    let Some(created) = created.and_then(|text| text.parse::<i64>().ok()) else {
         return Some(lasts);
     };
-    let created = if created < SECONDS_MAX {
-        created
-    } else {
-        created / 1000
-    };
-    let created = Timestamp::from_second(created).ok()?;
+    let unit = if created < SECONDS_MAX { 1 } else { 1000 };
+    let created = Timestamp::from_second(created / unit).ok()?;
     let end = created.checked_add(lasts).ok()?;
     let local_now = Timestamp::now();
     let now = server_now.filter(|server| server.duration_since(local_now).abs() > CLOCKS_AGREE);

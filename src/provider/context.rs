@@ -38,24 +38,17 @@ impl<'a> Context<'a> {
     /// [`Context::send`] for a provider that judges redirects itself before it [admits](Context::admit) the answer.
     pub async fn ask(&self, request: &Request) -> Result<Response> {
         let answer = self.channel.send(request).await?;
-        if let Some(object) = answer.any_object() {
-            object
-                .secrets()
-                .iter()
-                .for_each(|secret| self.channel.report.learn(secret));
+        for secret in answer.any_object().iter().flat_map(Json::secrets) {
+            self.channel.report.learn(&secret);
         }
         Ok(answer)
     }
 
     /// Refuses a redirect, and an answer that comes from something in front of the system.
     pub fn admit(&self, answer: &Response) -> Result<()> {
-        if let Some(error) = answer.redirected() {
-            return Err(error);
-        }
-        if answer.refused_in_front(self.settings.target.spec.refuses_in_json) {
-            return Err(response::in_front(&answer.host, answer.status));
-        }
-        Ok(())
+        let in_front = answer.refused_in_front(self.settings.target.spec.refuses_in_json);
+        let refused = || in_front.then(|| response::in_front(&answer.host, answer.status));
+        answer.redirected().or_else(refused).map_or(Ok(()), Err)
     }
 
     /// The JSON object of an answer whose status is a success. Look for a refusal in the answer's body before: real
@@ -83,11 +76,13 @@ impl<'a> Context<'a> {
 
     /// A setting that the declaration requires, so that it is there.
     pub fn required(&self, field: &str) -> Result<&Secret> {
-        self.settings.secret(field).ok_or_else(|| {
+        let set = self.settings.secret(field);
+        let variable = || self.variable(field);
+        set.ok_or_else(|| {
             error!(
                 MissingSetting,
                 "{variable} is not set",
-                variable = self.variable(field)
+                variable = variable()
             )
         })
     }

@@ -93,14 +93,8 @@ pub(super) static SPEC: Spec = Spec {
     words: &[
         &REFUSALS,
         &DEATHS,
-        &[
-            "INTERNAL_SERVER_ERROR",
-            "getchallenge",
-            "login",
-            "listtypes",
-            "logout",
-            "Fatal error",
-        ],
+        &["INTERNAL_SERVER_ERROR", "Fatal error"],
+        &["getchallenge", "login", "listtypes", "logout"],
     ],
     pages: Some(&PAGES),
     content_type: "application/x-www-form-urlencoded",
@@ -112,7 +106,8 @@ pub(super) static SPEC: Spec = Spec {
 pub(super) static PROBE: Probe = Probe {
     // Without a session every operation answers in the same frame: AUTHENTICATION_REQUIRED (real server).
     requests: &["webservice.php?operation=listtypes"],
-    recognise,
+    certain: is_framed,
+    by_status: false,
     // Where vtiger's own installers put it.
     install_paths: &["crm", "vtigercrm"],
     probe_user: Some(|context| Box::pin(async move { challenged(context).await.map(drop) })),
@@ -231,18 +226,16 @@ impl Provider for Gluo {
     /// server).
     fn takes_session(&self, query: &str, body: &[u8]) -> bool {
         let logs_in = |operation: &str| {
-            let operation = operation.to_ascii_lowercase();
-            ["getchallenge", "login"].contains(&operation.as_str())
+            let mut known = ["getchallenge", "login"].into_iter();
+            known.any(|known| operation.eq_ignore_ascii_case(known))
         };
         let multipart = String::from_utf8_lossy(body);
         let part = multipart.split("name=\"operation\"").nth(1);
-        let value = part.and_then(|part| part.split_once("\r\n\r\n"));
-        let multipart = value.and_then(|(_, value)| value.split('\r').next());
-        let named = [query.as_bytes(), body].into_iter().any(|form| {
-            url::form_urlencoded::parse(form)
-                .any(|(name, value)| name == "operation" && logs_in(&value))
-        });
-        !named && !multipart.is_some_and(logs_in)
+        let value = part.and_then(|part| part.split("\r\n\r\n").nth(1)?.split('\r').next());
+        let forms = [query.as_bytes(), body].map(url::form_urlencoded::parse);
+        let mut named = forms.into_iter().flatten();
+        !value.is_some_and(logs_in)
+            && !named.any(|(name, value)| name == "operation" && logs_in(&value))
     }
 
     fn judge(&self, answer: &Response, whole: bool) -> Option<Judgement> {
@@ -259,20 +252,14 @@ impl Provider for Gluo {
             return Some(response::server_failed(&answer.host, answer.status));
         }
         // A crash may also leave a 200 without a body (real server).
-        let emptied = answer.status == 200
-            && answer.body.trim_ascii().is_empty()
-            && !answer.head_only
-            && answer.path.ends_with(SPEC.endpoint);
-        if emptied {
+        let is_empty = answer.body.trim_ascii().is_empty() && !answer.head_only;
+        if answer.status == 200 && is_empty && answer.path.ends_with(SPEC.endpoint) {
             return answer.object().err();
         }
-        let refused = answer
-            .any_object()
-            .filter(|object| object.exact("success") == Some(&false.into()))?;
-        let cause = if is_death(&refused) {
-            Cause::Refused
-        } else {
-            Cause::Rejected
+        let refused = answer.any_object().filter(is_refusal)?;
+        let cause = match is_death(&refused) {
+            true => Cause::Refused,
+            false => Cause::Rejected,
         };
         Some(answer.rejection(cause, &refused))
     }
@@ -299,10 +286,8 @@ fn outrun(answer: &Response) -> Error {
 
 fn ask_page(mut pairs: Query, page: usize) -> Result<Query> {
     let queries = pairs.contains(&("operation".to_owned(), "query".to_owned()));
-    let found = pairs
-        .iter_mut()
-        .find(|(name, _)| name == "query" && queries);
-    let Some((_, query)) = found else {
+    let mut queried = pairs.iter_mut().filter(|_| queries);
+    let Some((_, query)) = queried.find(|(name, _)| name == "query") else {
         return Err(error!(
             Usage, "--paginate goes through the rows of a query";
             hint "add -Q operation=query -Q 'query=SELECT * FROM Contacts;'"
@@ -321,15 +306,10 @@ fn ask_page(mut pairs: Query, page: usize) -> Result<Query> {
     Ok(pairs)
 }
 
-fn recognise(answer: &Response) -> Match {
-    let framed = |object: Json| {
-        object.get("success").is_some_and(Value::is_boolean)
-            && (object.get("error").is_some() || object.get("result").is_some())
-    };
-    match answer.any_object().is_some_and(framed) {
-        true => Match::Certain,
-        false => Match::No,
-    }
+/// Whether an object is in the frame of every answer.
+fn is_framed(object: &Json) -> bool {
+    let has = |name| object.get(name).is_some();
+    object.get("success").is_some_and(Value::is_boolean) && (has("error") || has("result"))
 }
 
 /// Whether the service itself is in order: it answers without a session, for which nothing has to be waited for.
@@ -337,7 +317,7 @@ async fn responds(context: &Context<'_>) -> Result<bool> {
     let url = context.settings.url.join(PROBE.requests[0]);
     let request = Request::get(url).no_cache().effect(Effect::None);
     let answer = context.send(&request).await?;
-    Ok(recognise(&answer) == Match::Certain)
+    Ok(PROBE.recognise(&answer) == Match::Certain)
 }
 
 /// A challenge, which ends the one before. The server refuses it to an unknown user: ACCESS_DENIED (real server).
@@ -373,13 +353,11 @@ fn refusal(answer: &Response) -> Result<()> {
     let (host, said) = (&refused.host, refused.said().unwrap_or_default());
     let error = match code(answer) {
         Some(code) if REFUSALS.contains(&code.as_str()) => {
-            let error = error!(Refused, "{host} refused the login", host);
-            match said.contains("inactive") {
-                true => error.hint(tr!(
-                    "the user is inactive in Gluocrm: have it activated there"
-                )),
-                false => error,
-            }
+            let mut error = error!(Refused, "{host} refused the login", host);
+            error.hint = said
+                .contains("inactive")
+                .then(|| tr!("the user is inactive in Gluocrm: have it activated there"));
+            error
         }
         Some(_) => error!(
             BadAnswer, "{host} reported an error", host;
@@ -395,11 +373,7 @@ fn refusal(answer: &Response) -> Result<()> {
 }
 
 fn refused(answer: &Response) -> Option<Json> {
-    let refuses = |object: &Json| {
-        object
-            .get("success")
-            .is_some_and(|success| success == false)
-    };
+    let refuses = |object: &Json| object.get("success") == Some(&false.into());
     answer.any_object().filter(refuses)
 }
 
@@ -409,10 +383,8 @@ fn done(context: &Context<'_>, answer: &Response) -> Result<()> {
     if object.exact("success") != Some(&true.into()) {
         return Err(object.wrong("success", &tr!("true or false")));
     }
-    match object.exact("error") {
-        Some(_) => Err(object.wrong("error", &tr!("null"))),
-        None => Ok(()),
-    }
+    let error = object.exact("error");
+    error.map_or(Ok(()), |_| Err(object.wrong("error", &tr!("null"))))
 }
 
 fn code(answer: &Response) -> Option<String> {
@@ -422,12 +394,14 @@ fn code(answer: &Response) -> Option<String> {
 /// Whether an object says that the session is dead: in its own `success` and `error.code`, and in no other place.
 /// A success contains the record, and messages quote the request.
 fn is_death(answer: &Json) -> bool {
-    let code = answer
-        .exact("error")
-        .and_then(|error| error.get("code")?.as_str());
+    let error = answer.exact("error");
+    let code = error.and_then(|error| error.get("code")?.as_str());
+    let dead = code.is_some_and(|code| DEATHS.contains(&code));
+    dead && is_refusal(answer) && answer.exact("result").is_none()
+}
+
+fn is_refusal(answer: &Json) -> bool {
     answer.exact("success") == Some(&false.into())
-        && answer.exact("result").is_none()
-        && code.is_some_and(|code| DEATHS.contains(&code))
 }
 
 /// Whether the server died over a request, of which a part may have been carried out: so with every request of an id that
@@ -444,14 +418,14 @@ fn note_skew(context: &Context<'_>, challenge: &Json) {
         return;
     };
     let ahead = server.saturating_sub(Timestamp::now().as_second());
-    let seconds = ahead.saturating_abs();
-    if seconds > SKEW {
-        let skew = span(seconds);
-        let text = match ahead > 0 {
-            true => tr!("the server's clock is {skew} ahead of this machine's", skew),
-            false => tr!("the server's clock is {skew} behind this machine's", skew),
-        };
-        let target = &context.settings.target;
-        context.channel.report.note(Some(target), text);
+    if ahead.saturating_abs() <= SKEW {
+        return;
     }
+    let skew = span(ahead.saturating_abs());
+    let text = match ahead > 0 {
+        true => tr!("the server's clock is {skew} ahead of this machine's", skew),
+        false => tr!("the server's clock is {skew} behind this machine's", skew),
+    };
+    let target = &context.settings.target;
+    context.channel.report.note(Some(target), text);
 }

@@ -5,7 +5,7 @@
 
 mod refusal;
 
-use super::{Context, Judgement, Life, LoginError, Match, Probe, Provider, Renewed, Revocation};
+use super::{Context, Judgement, Life, LoginError, Probe, Provider, Renewed, Revocation};
 use crate::declaration::{
     Credentials, Default, Group, Kind, Need, Pages, Query, Renewal, Spec, field,
 };
@@ -86,14 +86,14 @@ pub(super) static SPEC: Spec = Spec {
         ),
     ],
     credentials: &[
-        Credentials {
-            about: "an OAuth2 client (id and secret)",
-            fields: &["CLIENT_ID", "CLIENT_SECRET"],
-        },
-        Credentials {
-            about: "an OAuth2 client with a user (id and secret, user name and password)",
-            fields: &["CLIENT_ID", "CLIENT_SECRET", "USERNAME", "PASSWORD"],
-        },
+        Credentials::new(
+            "an OAuth2 client (id and secret)",
+            &["CLIENT_ID", "CLIENT_SECRET"],
+        ),
+        Credentials::new(
+            "an OAuth2 client with a user (id and secret, user name and password)",
+            &["CLIENT_ID", "CLIENT_SECRET", "USERNAME", "PASSWORD"],
+        ),
     ],
     renewal: Renewal::OnceExpired,
     words: &[
@@ -119,7 +119,8 @@ pub(super) static PROBE: Probe = Probe {
         "Api/",
     ],
     accept: Some(MEDIA_TYPE),
-    recognise,
+    certain: |object| object.text("error").as_deref() == Some("access_denied"),
+    by_status: false,
     // SuiteCRM 8 keeps the interface of version 7 in `legacy`.
     install_paths: &["legacy", "suitecrm", "crm"],
     ..Probe::BY_STATUS
@@ -157,9 +158,8 @@ impl Provider for HelloCloud {
         let user = settings.text("USERNAME").filter(|_| grant == "password");
         let mut fields = client(context, grant)?;
         if let Some(user) = user {
-            fields = fields
-                .text("username", user)
-                .secret("password", context.required("PASSWORD")?);
+            let password = context.required("PASSWORD")?;
+            fields = fields.text("username", user).secret("password", password);
         }
         context.note(tr!("logging in with the grant {grant}", grant));
         let (answer, folder) = exchange(context, None, &fields).await?;
@@ -265,20 +265,9 @@ fn ask_page(mut pairs: Query, page: usize) -> Result<Query> {
     let Ok(first) = first.parse::<u32>() else {
         return Err(error!(Usage, "page[number] is not a number"));
     };
-    pairs.push((
-        "page[number]".to_owned(),
-        (first as usize + page).to_string(),
-    ));
+    let number = (first as usize + page).to_string();
+    pairs.push(("page[number]".to_owned(), number));
     Ok(pairs)
-}
-
-fn recognise(answer: &Response) -> Match {
-    let code = answer.any_object().and_then(|object| object.text("error"));
-    if code.as_deref() == Some("access_denied") {
-        Match::Certain
-    } else {
-        Match::No
-    }
 }
 
 /// Ends a session; false where the server says that its access token is dead.
@@ -312,10 +301,8 @@ fn client(context: &Context<'_>, grant: &str) -> Result<Fields> {
 
 /// The folder of the API: the one that served the session, as far as that is known.
 fn folder(context: &Context<'_>, session: Option<&Session>) -> String {
-    let token_path = context.settings.text("TOKEN_PATH").unwrap_or(TOKEN_PATH);
-    let usual = token_path
-        .trim_start_matches('/')
-        .strip_suffix("/access_token");
+    let path = context.settings.text("TOKEN_PATH").unwrap_or(TOKEN_PATH);
+    let usual = path.trim_start_matches('/').strip_suffix("/access_token");
     let usual = usual.unwrap_or(FOLDER).to_owned();
     let other = other_folder(&usual);
     match session.and_then(|session| session.details.get(DETAIL)) {
@@ -341,11 +328,8 @@ async fn call(
     request: impl Fn(Url) -> Request,
 ) -> Result<(Response, String)> {
     let below = |folder: &str| [folder, "/", path].concat();
-    let ask = async |folder: &str| {
-        context
-            .ask(&request(context.settings.url.join(&below(folder))))
-            .await
-    };
+    let request = |folder: &str| request(context.settings.url.join(&below(folder)));
+    let ask = async |folder: &str| context.ask(&request(folder)).await;
     let first = folder(context, session);
     let answer = ask(&first).await?;
     if !is_elsewhere(&answer) {
@@ -367,12 +351,9 @@ async fn call(
 /// Whether an answer comes from the web server or from SuiteCRM's web pages, which got the request in the API's place
 /// (recording).
 fn is_elsewhere(answer: &Response) -> bool {
-    let refused = || {
-        answer
-            .any_object()
-            .is_some_and(|object| object.get("error").is_some())
-    };
-    answer.leads_to("action=Login") || answer.status == 404 && !refused()
+    let error = |object: Json| object.get("error").map(drop);
+    let not_found = answer.status == 404 && answer.any_object().and_then(error).is_none();
+    not_found || answer.leads_to("action=Login")
 }
 
 /// Asks for a token; also returns the folder of the API that answered.
@@ -390,10 +371,8 @@ async fn exchange(
     };
     match context.settings.text("TOKEN_PATH") {
         Some(path) => {
-            let answer = context
-                .ask(&request(context.settings.url.join(path)))
-                .await?;
-            Ok((answer, folder(context, session)))
+            let request = request(context.settings.url.join(path));
+            Ok((context.ask(&request).await?, folder(context, session)))
         }
         None => call(context, session, "access_token", request).await,
     }
@@ -403,14 +382,12 @@ async fn exchange(
 fn session_in(context: &Context<'_>, answer: &Response, folder: &str) -> Result<Session> {
     accept(context, answer)?;
     let object = context.json(answer)?;
-    let mut session = object.session(
-        "access_token",
-        &object.text("token_type").unwrap_or("Bearer".to_owned()),
-    )?;
-    let refresh = object.text("refresh_token");
-    session.refresh = refresh
-        .filter(|text| text.len() <= TOKEN_MAX)
-        .map(Secret::new);
+    let token_type = object.text("token_type");
+    let mut session = object.session("access_token", token_type.as_deref().unwrap_or("Bearer"))?;
+    let refresh = object
+        .text("refresh_token")
+        .filter(|text| text.len() <= TOKEN_MAX);
+    session.refresh = refresh.map(Secret::new);
     match object.get("expires_in").map(lifetime) {
         Some(Some(seconds)) => session.lasts(seconds),
         _ => context.warn(tr!("the server does not say how long its token lasts")),

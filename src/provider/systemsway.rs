@@ -12,8 +12,7 @@
 //! | And after a 401? | no: the documents name no status, so that whatever stands between may have said it | assumed |
 
 use super::{
-    Context, Judgement, Life, LoginError, Match, Probe, Provider, by_object, by_status,
-    refused_login,
+    Context, Judgement, Life, LoginError, Probe, Provider, by_object, by_status, refused_login,
 };
 use crate::declaration::{Ageing, Alternatives, Default, Kind, Need, Placement, Spec, field};
 use crate::error::{Cause, Error, Result, error};
@@ -61,7 +60,7 @@ pub(super) static SPEC: Spec = Spec {
 pub(super) static PROBE: Probe = Probe {
     // The system refuses this session, which does not exist, in its own frame (seed document).
     requests: &["api/Usuario/0?id=0"],
-    recognise,
+    certain: refuses,
     ..Probe::BY_STATUS
 };
 
@@ -77,7 +76,10 @@ impl Provider for SystemsWay {
         let request = Request::post(url, "application/json", body.json(), body.secrets());
         context.note(tr!("logging in, which ends any other session of this user"));
         let answer = context.send(&request).await?;
-        refusal(&answer)?;
+        if let Some(object) = answer.any_object().filter(refuses) {
+            let said = object.said().or(object.text("Status"));
+            return Err(refused_login(&answer, said).into());
+        }
         let fields = context.json(&answer)?;
         if fields.text("Status").is_none() && fields.text("codigo").is_none() {
             return Err(fields.wrong("Status", &tr!("a string")).into());
@@ -120,14 +122,6 @@ impl Provider for SystemsWay {
     }
 }
 
-fn recognise(answer: &Response) -> Match {
-    if answer.any_object().is_some_and(|object| refuses(&object)) {
-        Match::Certain
-    } else {
-        Match::by_status(answer)
-    }
-}
-
 /// The password's hash in the letters that the server compares.
 fn hash(context: &Context<'_>) -> Result<Secret> {
     let given = context.settings.secret("PASSWORD_SHA256");
@@ -137,8 +131,8 @@ fn hash(context: &Context<'_>) -> Result<Secret> {
     };
     let digits = hash.expose();
     if digits.len() != 64 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        let [variable, password] =
-            ["PASSWORD_SHA256", "PASSWORD"].map(|field| context.variable(field));
+        let fields = ["PASSWORD_SHA256", "PASSWORD"];
+        let [variable, password] = fields.map(|field| context.variable(field));
         return Err(error!(
             BadSetting, "{variable} is not a SHA-256: it must have 64 hex digits", variable;
             hint "make it with `printf %s 'the password' | sha256sum`, or set {password}", password
@@ -151,16 +145,6 @@ fn hash(context: &Context<'_>) -> Result<Secret> {
         Some("lower") => lower,
         _ => upper,
     })
-}
-
-fn refusal(answer: &Response) -> Result<()> {
-    match answer.any_object().filter(refuses) {
-        Some(object) => Err(refused_login(
-            answer,
-            object.said().or(object.text("Status")),
-        )),
-        None => Ok(()),
-    }
 }
 
 /// Whether an object is the system's own refusal of a request: a record may have a `Status` or a `codigo` too.

@@ -46,14 +46,8 @@ pub(super) static SPEC: Spec = Spec {
         ways: &[&["USERNAME", "PASSWORD"], &["API_TOKEN"]],
     }],
     credentials: &[
-        Credentials {
-            about: "a user name and a password",
-            fields: &["USERNAME", "PASSWORD"],
-        },
-        Credentials {
-            about: "a permanent token",
-            fields: &["API_TOKEN"],
-        },
+        Credentials::new("a user name and a password", &["USERNAME", "PASSWORD"]),
+        Credentials::new("a permanent token", &["API_TOKEN"]),
     ],
     renewal: Renewal::WhileAlive,
     words: &[&["impersonate"]],
@@ -97,19 +91,15 @@ impl Provider for Zeev {
     }
 
     async fn check(&self, context: &Context<'_>, session: &Session) -> Result<Life> {
-        Ok(if whoami(context, session).await?.is_some() {
-            Life::Alive
-        } else {
-            Life::Dead
-        })
+        let person = whoami(context, session).await?;
+        Ok(person.map_or(Life::Dead, |_| Life::Alive))
     }
 
     /// Invalid, in conflict (later document); that such a refusal says why is assumed. A 404 may be the path's.
     fn explain(&self, answer: &Response) -> Option<Error> {
         let refuses = matches!(answer.status, 400 | 409 | 422);
-        let refusal = answer
-            .any_object()
-            .filter(|object| refuses && object.said().is_some())?;
+        let refusal = answer.any_object().filter(|_| refuses)?;
+        refusal.said()?;
         Some(answer.rejection(Cause::Rejected, &refusal))
     }
 }
@@ -172,9 +162,7 @@ async fn impersonate(context: &Context<'_>, person: &str) -> Result<Session, Log
     })?;
     let (other, current) = (both.require_object("impersonate")?, both.inner("current"));
     let mut session = session_of(&other)?;
-    let by = context
-        .prerequisite
-        .and_then(|session| session.user.clone());
+    let by = context.prerequisite.and_then(|by| by.user.clone());
     session.user = current.and_then(|current| current.text("username")).or(by);
     session.impersonating = Some(other.text("username").unwrap_or_else(|| person.to_owned()));
     session.details = both.details(&[]);
@@ -194,17 +182,16 @@ fn explain(context: &Context<'_>, error: Error, person: &str) -> Error {
             Usage, "Zeev has no person `{person}` to impersonate", person;
             hint "--as takes a person's id or user name, as in Zeev under Access > People"
         ),
-        Some(403) => error!(
+        _ => error!(
             Refused, "this account may not impersonate `{person}`", person;
             hint "ask Zeev's administrator for the permission to impersonate"
         ),
-        _ => return error,
     };
-    let host = context.settings.url.origin();
+    let (what, host) = (explained.message, context.settings.url.origin());
     Error {
-        said: error.said,
-        http_status: error.http_status,
-        message: tr!("{what} ({host})", what = explained.message, host),
-        ..explained
+        message: tr!("{what} ({host})", what, host),
+        cause: explained.cause,
+        hint: explained.hint,
+        ..error
     }
 }

@@ -44,9 +44,10 @@ pub(super) fn refresh_is_dead(answer: &Response) -> bool {
     let object = answer.any_object();
     let code = object.as_ref().and_then(|object| text(object, "error"));
     // With 400, `invalid_request` means that a parameter is missing.
+    let refused = (answer.status, code.unwrap_or_default());
     matches!(
-        (answer.status, code),
-        (401, Some("invalid_request")) | (400 | 401, Some("invalid_grant"))
+        refused,
+        (401, "invalid_request") | (400 | 401, "invalid_grant")
     )
 }
 
@@ -54,22 +55,14 @@ pub(super) fn refresh_is_dead(answer: &Response) -> bool {
 pub(super) fn explain(answer: &Response) -> Option<Error> {
     let (host, status, path) = (&answer.host, answer.status, &answer.path);
     let object = answer.any_object();
-    let detail = object
-        .as_ref()
-        .and_then(|object| object.inner("errors")?.text("detail"));
+    let errors = object.as_ref().and_then(|object| object.inner("errors"));
+    let detail = errors.and_then(|errors| errors.text("detail"));
+    let not_found =
+        |object: &Json| path.ends_with("/Api/") && text(object, "message") == Some("Not found");
     let error = match (status, object) {
-        (400 | 404 | 409 | 422, _) if detail.is_some() => {
-            refused(answer, &detail.unwrap_or_default())
-        }
+        (400 | 404 | 409 | 422, _) if let Some(detail) = detail => refused(answer, &detail),
         (401, Some(object)) if !answer.asks_for_password => header_dropped(host, &object)?,
-        (404, Some(object))
-            if path.ends_with("/Api/")
-                && object
-                    .exact("message")
-                    .is_some_and(|text| text == "Not found") =>
-        {
-            no_rules(host)
-        }
+        (404, Some(object)) if not_found(&object) => no_rules(host),
         (404, None) if path.contains("/Api/V8/") => not_rewritten(answer),
         _ if answer.leads_to("action=Login") && path.contains("/Api/V8/") => not_rewritten(answer),
         _ if answer.leads_to("action=Login") && path.contains("/Api/") => no_rules(host),
@@ -81,16 +74,12 @@ pub(super) fn explain(answer: &Response) -> Option<Error> {
             Redirect, "{host} is a SuiteCRM 8, which has this API below /legacy", host;
             hint "add /legacy to the end of the URL"
         ),
-        _ if answer.crashed() => {
-            let hint = tr!(
+        _ if answer.crashed() => Error {
+            hint: Some(tr!(
                 "its OAuth2 keys may be missing, or its database down: PHP's log there says why"
-            );
-            let error = response::server_failed(host, status);
-            Error {
-                hint: Some(hint),
-                ..error
-            }
-        }
+            )),
+            ..response::server_failed(host, status)
+        },
         _ => return None,
     };
     Some(error.status(status))
@@ -151,13 +140,6 @@ pub(super) fn accept(context: &Context<'_>, answer: &Response) -> Result<()> {
 
 /// A real server refuses wrong credentials with status 500 and a sentence, wrong secrets with 401 and a code.
 fn refuse(context: &Context<'_>, answer: &Response) -> Result<()> {
-    const CODES: [&str; 5] = [
-        "invalid_client",
-        "invalid_grant",
-        "invalid_credentials",
-        "access_denied",
-        "unauthorized_client",
-    ];
     let Some(object) = answer.any_object() else {
         return Ok(());
     };
@@ -167,11 +149,8 @@ fn refuse(context: &Context<'_>, answer: &Response) -> Result<()> {
     let sentence = object.text("message").or(object.text("error_description"));
     let sentence = sentence.unwrap_or_default();
     let (host, said) = (&answer.host, object.said());
-    let locked = |word| code.contains(word) || sentence.contains(word);
-    if ["lockout_reached", "password_expired"]
-        .into_iter()
-        .any(locked)
-    {
+    let has = |word| code.contains(word) || sentence.contains(word);
+    if has("lockout_reached") || has("password_expired") {
         let error = error!(
             Locked, "{host} says that the account is locked or its password has expired", host;
             hint "log in once on the web page, or ask its administrator"
@@ -192,7 +171,15 @@ fn refuse(context: &Context<'_>, answer: &Response) -> Result<()> {
         return Err(error.said(&said.unwrap_or_default()));
     }
     let about = about(&code, &sentence);
-    if about.is_none() && !CODES.contains(&code.as_str()) {
+    let refuses = matches!(
+        &*code,
+        "invalid_client"
+            | "invalid_grant"
+            | "invalid_credentials"
+            | "access_denied"
+            | "unauthorized_client"
+    );
+    if about.is_none() && !refuses {
         return Ok(());
     }
     let mut error = refused_login(answer, said);
@@ -206,15 +193,16 @@ fn about(code: &str, text: &str) -> Option<&'static str> {
     if text.starts_with("The password is invalid") {
         return Some("PASSWORD");
     }
-    let client = [
+    let mut client = [
         "OAuth2Clients module with id",
         "trying to get OAuth2Clients",
-    ];
+    ]
+    .into_iter();
     match code {
         "invalid_client" => Some("CLIENT_SECRET"),
         // Version 7.10 names no user (a user's report).
         _ if text.starts_with("No user found") => Some("USERNAME"),
-        _ if client.iter().any(|sentence| text.contains(sentence)) => Some("CLIENT_ID"),
+        _ if client.any(|sentence| text.contains(sentence)) => Some("CLIENT_ID"),
         _ => None,
     }
 }
@@ -222,30 +210,25 @@ fn about(code: &str, text: &str) -> Option<&'static str> {
 fn hint(context: &Context<'_>, field: &str) -> Text {
     let settings = context.settings;
     let setting = context.variable(field);
-    let check = match field {
-        "CLIENT_SECRET" => {
-            let (grant, variable) = (settings.text("GRANT"), context.variable("GRANT"));
-            match grant {
-                Some("password") => tr!(
-                    "check {setting}, and whether the client may use the grant `password` ({variable})",
-                    setting,
-                    variable
-                ),
-                _ => tr!(
-                    "check {setting}, whether the client may use the grant `client_credentials` ({variable}), and \
-                     whether its box Is Confidential is ticked",
-                    setting,
-                    variable
-                ),
-            }
-        }
+    let variable = context.variable("GRANT");
+    let check = match (field, settings.text("GRANT")) {
+        ("CLIENT_SECRET", Some("password")) => tr!(
+            "check {setting}, and whether the client may use the grant `password` ({variable})",
+            setting,
+            variable
+        ),
+        ("CLIENT_SECRET", _) => tr!(
+            "check {setting}, whether the client may use the grant `client_credentials` ({variable}), and \
+             whether its box Is Confidential is ticked",
+            setting,
+            variable
+        ),
         _ => tr!("check {settings}", settings = setting),
     };
     // Typed into the admin panel, these are stored HTML-escaped: then only a form body matches (real server).
     let escaped = |secret: &Secret| secret.expose().contains(['"', '\'', '<', '>', '`']);
-    if !["CLIENT_SECRET", "PASSWORD"].contains(&field)
-        || !settings.secret(field).is_some_and(escaped)
-    {
+    let is_secret = matches!(field, "CLIENT_SECRET" | "PASSWORD");
+    if !is_secret || !settings.secret(field).is_some_and(escaped) {
         return check;
     }
     tr!(
