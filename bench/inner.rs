@@ -8,8 +8,7 @@ use crmauth::secret::foreign::Foreign;
 use crmauth::secret::{Redactor, Secret};
 use crmauth::session::Session;
 use crmauth::settings::{Environment, Sources};
-use crmauth::store::file::FileStore;
-use crmauth::store::{Entry, Key};
+use crmauth::store::{Entry, Key, Store};
 use divan::{Bencher, black_box};
 use tokio::time::Instant;
 
@@ -128,7 +127,7 @@ fn key(number: usize) -> Key {
 
 /// A store in `folder` with so many sessions.
 async fn filled(folder: &Path, sessions: usize) {
-    let store = FileStore::new(folder.to_owned());
+    let store = Store::folder(folder.to_owned());
     for number in 0..sessions {
         let session = Session::new("1eaf6c9d5d7a558d1e0f2", "session").expect("a session");
         let seen_at = Some(session.obtained_at);
@@ -142,8 +141,8 @@ async fn filled(folder: &Path, sessions: usize) {
             .lock(&key(number), Instant::now())
             .await
             .expect("a lock");
-        store.write(&lock, &entry).await.expect("written");
-        store.release(lock).await.expect("released");
+        lock.write(&entry).await.expect("written");
+        lock.release().await.expect("released");
     }
 }
 
@@ -157,7 +156,7 @@ fn store(bencher: Bencher<'_, '_>, sessions: usize) {
         .expect("a runtime");
     runtime.block_on(filled(folder.path(), sessions));
     bencher.bench_local(|| {
-        let store = FileStore::new(folder.path().to_owned());
+        let store = Store::folder(folder.path().to_owned());
         let found = runtime
             .block_on(store.read(black_box(&key(0)), Instant::now()))
             .expect("read");

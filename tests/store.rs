@@ -5,8 +5,7 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crmauth::store::Key;
-use crmauth::store::file::FileStore;
+use crmauth::store::{Key, Store};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -79,7 +78,7 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
 
 /// What the program itself finds under an entry's key: the token, or why there is none.
 fn found(folder: &Path, key: &Key) -> Result<Option<String>, String> {
-    let found = block_on(FileStore::new(folder.to_owned()).read(key, tokio::time::Instant::now()))
+    let found = block_on(Store::folder(folder.to_owned()).read(key, tokio::time::Instant::now()))
         .expect("a store");
     match found.unusable {
         Some(why) => Err(why.english()),

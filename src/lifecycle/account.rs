@@ -9,7 +9,6 @@ use tokio::time::Instant;
 use super::services::Services;
 use crate::declaration::{Ageing, BaseUrl, Group, Kind, Settings, Target};
 use crate::error::{Cause, Error, Result, error};
-use crate::http::Channel;
 use crate::i18n::{self, Text, tr};
 use crate::provider::{self, Context, Life, Provider, Revocation, Role, System};
 use crate::report::Busy;
@@ -58,10 +57,8 @@ impl<'a> Account<'a> {
         }
         let plan = plan?;
         let key = key_of(&plan, &role);
-        let account = Self {
-            deadline,
-            ..Self::new(services, plan, role, key)
-        };
+        let mut account = Self::new(services, plan, role, key);
+        account.deadline = deadline;
         let set = account.plan.set();
         set.for_each(|setting| account.note(setting.note()));
         // Where something is missing, the error speaks of what is near it.
@@ -273,17 +270,21 @@ impl<'a> Account<'a> {
         }
     }
 
-    pub(super) fn channel(&self) -> Channel<'_> {
-        Channel {
-            deadline: self.deadline,
-            ..self.services.channel(&self.known)
+    /// What the provider works with: all settings, or those that are known.
+    pub(super) fn context<'s>(&'s self, settings: &'s Settings) -> Context<'s> {
+        let mut channel = self.services.channel(&self.known);
+        channel.deadline = self.deadline;
+        Context {
+            settings,
+            role: self.role.clone(),
+            prerequisite: None,
+            channel,
         }
     }
 
     /// Asks the server whether a session is alive; needs no credentials.
     pub(super) async fn ask(&self, session: &Session) -> Result<Life> {
-        let channel = self.channel();
-        let context = Context::new(&self.known, self.role.clone(), &channel);
+        let context = self.context(&self.known);
         let life = self.provider.check(&context, session).await;
         life.map_err(|error| match error.cause {
             // No credentials were sent.
@@ -297,8 +298,7 @@ impl<'a> Account<'a> {
 
     /// Ends a session on the server; needs no credentials but those that are known.
     pub(super) async fn revoke(&self, session: &Session) -> Result<Revocation> {
-        let channel = self.channel();
-        let context = Context::new(&self.known, self.role.clone(), &channel);
+        let context = self.context(&self.known);
         self.provider.revoke(&context, session).await
     }
 

@@ -10,7 +10,7 @@ use crate::error::{Cause, Error, Result, error};
 use crate::i18n::{Text, tr};
 use crate::provider::Life;
 use crate::session::Session;
-use crate::store::Written;
+use crate::store::{Lock, Written};
 
 impl<'a> Account<'a> {
     /// Stores a session of the account's user, once the server has said that it is alive.
@@ -51,7 +51,7 @@ impl<'a> Account<'a> {
             }
         }
         let entry = self.entry(session.clone(), BTreeMap::new());
-        let write = async |lock: &_| self.store().write(lock, &entry).await;
+        let write = async |lock: &Lock| lock.write(&entry).await;
         match self.locked(self.deadline, write).await? {
             Written::Stored => Ok(()),
             Written::NotKept => Err(dead(tr!("the session has already ended and is not stored"))),

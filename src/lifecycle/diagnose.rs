@@ -15,7 +15,7 @@ use crate::files;
 use crate::http::response::{self, Response};
 use crate::http::{Channel, Request};
 use crate::i18n::{Text, span, tr};
-use crate::provider::{self, Context, Life, Match, Provider, System};
+use crate::provider::{self, Life, Match, Provider, System};
 
 /// A clock that is off by more than this explains what goes wrong with sessions.
 const SKEW: SignedDuration = SignedDuration::from_secs(300);
@@ -80,13 +80,12 @@ impl Account<'_> {
             return Err(missing.clone());
         }
         let _busy = self.busy(tr!("checking what answers at the URL"));
-        let channel = self.channel();
-        let found = seek(self.provider, &channel, &self.url_variable()).await;
+        let context = self.context(&self.known);
+        let found = seek(self.provider, &context.channel, &self.url_variable()).await;
         let (look, date) = found.map_err(|(error, _)| error)?;
         if let Some(missing) = &self.plan.missing {
             return Err(missing.clone());
         }
-        let context = Context::new(&self.known, self.role.clone(), &channel);
         if let Some(probe_user) = self.provider.probe().probe_user {
             // Nobody else's login is disturbed: if one is under way, it is known why there is no session.
             let soon = self

@@ -8,13 +8,14 @@ use tokio::time::Instant;
 
 use super::account::Account;
 use super::freshness::{Stale, Verdict};
+use super::once_per_run::Done;
 use crate::declaration::Renewal;
 use crate::error::{Cause, Error, Pending, Result};
 use crate::i18n::{span, tr};
-use crate::provider::{Context, Life, LoginError, Provider, Renewed};
+use crate::provider::{Life, LoginError, Provider, Renewed};
 use crate::session::Session;
 use crate::signals::heed_signals;
-use crate::store::{Entry, Lock, Waited, Written};
+use crate::store::{Entry, Lock, Written};
 
 /// How long a session that a login must carry has to last.
 const PREREQUISITE_TTL: Duration = Duration::from_secs(30);
@@ -81,16 +82,11 @@ impl<'a> Account<'a> {
         if let Want::New(min_ttl) | Want::Usable(min_ttl) = want {
             self.warn_if_short(&obtained.session, *min_ttl);
         }
-        let Obtained {
-            session,
-            kept,
-            opened,
-        } = obtained;
         Ok(Active {
             account: self,
-            session,
-            kept,
-            opened,
+            session: obtained.session,
+            kept: obtained.kept,
+            opened: obtained.opened,
         })
     }
 
@@ -101,15 +97,16 @@ impl<'a> Account<'a> {
             if let Want::Cached(min_ttl) = want {
                 return self.obtain_cached(*min_ttl).await;
             }
-            let turn = self.services.once_per_run.wait(self).await?;
-            if let Some(outcome) = turn.shared(self, want) {
+            let mut turn = self.turn().await?;
+            if let Some(outcome) = self.shared(&turn, want) {
                 self.note(tr!(
                     "another target has just logged in with the same settings"
                 ));
                 return outcome;
             }
             let outcome = self.obtain_once(want).await;
-            turn.end(self, outcome)
+            turn.insert(self.target().to_string(), Done::new(self, &outcome));
+            outcome
         })
     }
 
@@ -117,14 +114,10 @@ impl<'a> Account<'a> {
     async fn obtain_cached(&self, min_ttl: Duration) -> Result<Obtained> {
         // Whether one is stored is what was asked: without the store nobody knows.
         let (entry, verdict) = self.stored(min_ttl).await?;
-        let why = verdict.stale().map(Stale::text).unwrap_or_default();
-        match (verdict, entry) {
-            (Verdict::Fresh, Some(entry)) => return Ok(Obtained::stored(entry.session)),
-            (Verdict::Ask(_), Some(entry)) => {
-                self.note(why);
-                return Ok(Obtained::stored(entry.session));
-            }
-            _ => {}
+        let why = verdict.stale().map(Stale::text);
+        if let (Verdict::Fresh | Verdict::Ask(_), Some(entry)) = (verdict, entry) {
+            why.into_iter().for_each(|why| self.note(why));
+            return Ok(Obtained::stored(entry.session));
         }
         let target = self.target();
         let hint = match self.store().lasts() {
@@ -134,7 +127,7 @@ impl<'a> Account<'a> {
             ),
             false => tr!("this run has no store; only `token` without --cached gets a session"),
         };
-        Err(Error::new(Cause::NoSession, why).hint(hint))
+        Err(Error::new(Cause::NoSession, why.unwrap_or_default()).hint(hint))
     }
 
     /// Takes the session from the store if it can be handed out as it is; else takes the lock and makes an attempt, and
@@ -156,15 +149,8 @@ impl<'a> Account<'a> {
                 return Err(missing.clone());
             }
             heed_signals().await;
-            let lock = match self.wait(seen).await? {
-                Some(Waited::News) => continue,
-                Some(Waited::Lock(lock)) => Some(lock),
-                None => None,
-            };
-            let mut attempt = Attempt {
-                account: self,
-                lock,
-                entry: None,
+            let Some(mut attempt) = self.wait(seen).await? else {
+                continue;
             };
             let outcome = attempt.run(want).await;
             attempt.release().await;
@@ -191,11 +177,9 @@ impl<'a> Account<'a> {
 
     /// Forgets a session that the server has refused, unless another one has taken its place.
     pub(super) async fn drop_session(&self, session: &Session) {
-        let dropped = self.locked(self.deadline, async |lock| {
+        let dropped = self.locked(self.deadline, async |lock: &Lock| {
             match self.store().read(&self.key, self.deadline).await?.entry {
-                Some(entry) if entry.session.token == session.token => {
-                    self.store().forget(lock).await
-                }
+                Some(entry) if entry.session.token == session.token => lock.forget().await,
                 _ => Ok(()),
             }
         });
@@ -222,15 +206,24 @@ pub(super) struct Attempt<'a> {
     pub(super) entry: Option<Entry>,
 }
 
-impl Attempt<'_> {
+impl<'a> Attempt<'a> {
+    pub(super) fn new(account: &'a Account<'a>, lock: Option<Lock>) -> Self {
+        let entry = None;
+        Self {
+            account,
+            lock,
+            entry,
+        }
+    }
+
     /// Looks again, since another process may have stored a session before it released the lock, and decides.
     async fn run(&mut self, want: &Want) -> Result<Obtained> {
         self.entry = self.account.look_unless_away().await?.0;
         let min_ttl = match want {
             Want::New(_) => {
-                let new = self.log_in().await?;
+                let session = self.log_in().await?;
                 self.warn_replaced();
-                return Ok(self.keep(new).await);
+                return Ok(self.keep(session, true).await);
             }
             Want::InsteadOf { suspect, dead } if self.has_no_other_than(suspect) => {
                 self.account.note(Stale::Suspect.text());
@@ -315,7 +308,7 @@ impl Attempt<'_> {
     async fn replace_dead(&mut self) -> Result<Obtained> {
         self.account.note(Stale::Dead.text());
         match self.log_in().await {
-            Ok(new) => Ok(self.keep(new).await),
+            Ok(session) => Ok(self.keep(session, true).await),
             Err(error) => {
                 self.forget().await;
                 Err(error)
@@ -326,7 +319,7 @@ impl Attempt<'_> {
     async fn renew(&mut self, session: &Session) -> Result<Obtained> {
         let renewed = self.ask_for_renewal(session).await?;
         if let Renewed::Session(session) = renewed {
-            return Ok(self.keep(Obtained::stored(*session)).await);
+            return Ok(self.keep(*session, false).await);
         }
         self.account.note(tr!("the session could not be renewed"));
         if matches!(renewed, Renewed::Refused) {
@@ -354,8 +347,7 @@ impl Attempt<'_> {
             Renewal::WhileAlive => &account.known,
             _ => account.settings().await?,
         };
-        let channel = account.channel();
-        let context = Context::new(settings, account.role.clone(), &channel);
+        let context = account.context(settings);
         self.ensure_lock().await?;
         match account.provider.renew(&context, session).await {
             Err(error)
@@ -371,12 +363,12 @@ impl Attempt<'_> {
     }
 
     async fn log_in_and_keep(&mut self) -> Result<Obtained> {
-        let new = self.log_in().await?;
-        Ok(self.keep(new).await)
+        let session = self.log_in().await?;
+        Ok(self.keep(session, true).await)
     }
 
     /// Logs in, and obtains before it the session that the login must carry.
-    async fn log_in(&self) -> Result<Obtained> {
+    async fn log_in(&self) -> Result<Session> {
         let account = self.account;
         let settings = account.settings().await?;
         let first = account.provider.prerequisite(&account.role, settings);
@@ -387,29 +379,18 @@ impl Attempt<'_> {
                 Some(first) => Some(first.obtain(&Want::Usable(PREREQUISITE_TTL)).await?.session),
                 None => None,
             };
-            let channel = account.channel();
-            let context = Context::new(settings, account.role.clone(), &channel);
-            let context = Context {
-                prerequisite: prior.as_ref(),
-                ..context
-            };
+            let mut context = account.context(settings);
+            context.prerequisite = prior.as_ref();
             self.mark_unverified().await;
             self.ensure_lock().await?;
             let before = Timestamp::now();
             let error = match account.provider.login(&context).await {
                 Ok(mut session) => {
                     session.since(before);
-                    return Ok(Obtained {
-                        session,
-                        kept: false,
-                        opened: true,
-                    });
+                    return Ok(session);
                 }
-                Err(error) => error,
-            };
-            let error = match error {
-                LoginError::Failed(error) => error,
-                LoginError::PrerequisiteRefused(error) => {
+                Err(LoginError::Failed(error)) => error,
+                Err(LoginError::PrerequisiteRefused(error)) => {
                     // The server refused the stored session; a fresh one may do.
                     if let (Some(first), Some(prior)) = (&first, &prior)
                         && prior.obtained_at < account.started
@@ -428,29 +409,23 @@ impl Attempt<'_> {
     }
 
     /// Stores a session before anybody gets it. One that cannot be stored is handed out all the same.
-    async fn keep(&mut self, mut new: Obtained) -> Obtained {
+    async fn keep(&mut self, mut session: Session, opened: bool) -> Obtained {
         let account = self.account;
-        account.services.take_in(&mut new.session);
+        account.services.take_in(&mut session);
+        let kept = false;
+        let new = Obtained {
+            session,
+            kept,
+            opened,
+        };
         if let Some(why) = account.unstorable(&new.session) {
             account.note(why);
             return new;
         }
-        let written = match account.fingerprints().await {
-            Ok(credentials) => {
-                self.write(&account.entry(new.session.clone(), credentials))
-                    .await
-            }
-            Err(error) => {
-                account.warn_not_stored(&error);
-                None
-            }
-        };
-        match written {
+        match self.store(&new.session).await {
             Some(Written::Stored) => {
-                return Obtained {
-                    kept: account.store().lasts(),
-                    ..new
-                };
+                let kept = account.store().lasts();
+                return Obtained { kept, ..new };
             }
             Some(Written::NotKept) => {
                 account.warn(tr!("the session has already ended and is not stored"));
@@ -465,9 +440,23 @@ impl Attempt<'_> {
         new
     }
 
+    /// Writes the entry of a new session; what became of it, if anything.
+    pub(super) async fn store(&self, session: &Session) -> Option<Written> {
+        match self.account.fingerprints().await {
+            Ok(credentials) => {
+                let entry = self.account.entry(session.clone(), credentials);
+                self.write(&entry).await
+            }
+            Err(error) => {
+                self.account.warn_not_stored(&error);
+                None
+            }
+        }
+    }
+
     /// Writes the entry; what became of it, if anything.
     pub(super) async fn write(&self, entry: &Entry) -> Option<Written> {
-        let written = self.account.store().write(self.lock.as_ref()?, entry).await;
+        let written = self.lock.as_ref()?.write(entry).await;
         written
             .inspect_err(|error| self.account.warn_not_stored(error))
             .ok()
@@ -475,7 +464,7 @@ impl Attempt<'_> {
 
     async fn forget(&self) {
         let Some(lock) = &self.lock else { return };
-        if let Err(error) = self.account.store().forget(lock).await {
+        if let Err(error) = lock.forget().await {
             self.account
                 .warn_of(tr!("the dead session is still stored"), &error);
         }

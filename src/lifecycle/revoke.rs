@@ -6,6 +6,7 @@ use super::shared_store::overtaken;
 use crate::error::{Cause, Error, Result};
 use crate::i18n::{Text, tr};
 use crate::provider::Revocation;
+use crate::store::Lock;
 
 impl Account<'_> {
     /// Ends the stored session: on the server unless `local`, then here. `None`: none was stored. If the server cannot
@@ -17,11 +18,11 @@ impl Account<'_> {
             return Ok(None);
         }
         let _busy = self.busy(tr!("ending the session"));
-        let end = async |lock: &_| {
+        let end = async |lock: &Lock| {
             let found = store.read(&self.key, self.deadline).await?;
             let Some(entry) = found.entry.or(found.exposed) else {
                 // What cannot be read cannot be ended, but it need not stay.
-                store.forget(lock).await?;
+                lock.forget().await?;
                 return match found.unusable {
                     Some(why) if !local => Err(lost(tr!(
                         "the stored session {why}; it was removed here, but may still be active on the server",
@@ -37,13 +38,13 @@ impl Account<'_> {
             }
             let revoked = match local {
                 true => Revocation::Unsupported,
-                false if !store.hold(lock).await? => return Err(overtaken()),
+                false if !lock.hold().await? => return Err(overtaken()),
                 false => self
                     .revoke(&entry.session)
                     .await
                     .map_err(|error| self.still_stored(error))?,
             };
-            store.forget(lock).await?;
+            lock.forget().await?;
             Ok(Some(revoked))
         };
         self.locked(self.deadline, end).await

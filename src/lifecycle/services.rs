@@ -49,7 +49,7 @@ impl Services {
     /// Every session that is stored, those included that others may have read: they are not used, but can be ended.
     pub async fn endable(&self) -> Result<Vec<(Key, Entry)>> {
         let mut stored = self.stored().await?;
-        stored.extend(self.store.exposed()?);
+        stored.extend(self.store.exposed());
         Ok(stored)
     }
 
@@ -83,7 +83,7 @@ impl Services {
 
     /// Releases a lock. A store that fails at it is no reason to lose a session in hand.
     pub(super) async fn release(&self, lock: Lock) {
-        if let Err(error) = self.store.release(lock).await {
+        if let Err(error) = lock.release().await {
             self.report.warn_of(
                 None,
                 tr!("the lock of the stored session could not be released"),

@@ -5,7 +5,7 @@ use super::obtain::{Attempt, Obtained};
 use crate::error::{Cause, Error, Result, error};
 use crate::i18n::tr;
 use crate::provider::Life;
-use crate::store::{Entry, Found, Version, Waited, Written};
+use crate::store::{Entry, Found, Version, Written};
 
 impl Account<'_> {
     /// Like `look`, but a missing store is not an error; also returns the entry's version.
@@ -21,25 +21,23 @@ impl Account<'_> {
         Ok((self.usable(found), version))
     }
 
-    /// Waits for an entry's lock, or for news of the entry if it was `seen`. `None`: there will be no lock, and the login
-    /// goes on without one.
-    pub(super) async fn wait(&self, seen: Option<Version>) -> Result<Option<Waited>> {
+    /// Waits for the entry's lock, or for news of the entry if it was `seen`: then there is nothing to attempt yet.
+    pub(super) async fn wait(&self, seen: Option<Version>) -> Result<Option<Attempt<'_>>> {
         let (store, key) = (self.store(), &self.key);
         let waited = match seen {
             Some(seen) => store.wait(key, seen, self.deadline).await,
-            None => store.lock(key, self.deadline).await.map(Waited::Lock),
+            None => store.lock(key, self.deadline).await.map(Some),
         };
         match waited {
-            Ok(waited) => Ok(Some(waited)),
-            Err(error) if matches!(error.cause, Cause::Busy | Cause::BadSetting) => Err(error),
-            Err(error) if error.cause.exit() == 5 => {
-                self.continue_without_store(error).map(|()| None)
+            Ok(None) => return Ok(None),
+            Ok(Some(lock)) => return Ok(Some(Attempt::new(self, Some(lock)))),
+            Err(error) if matches!(error.cause, Cause::Busy | Cause::BadSetting) => {
+                return Err(error);
             }
-            Err(error) => {
-                self.warn_not_stored(&error);
-                Ok(None)
-            }
+            Err(error) if error.cause.exit() == 5 => self.continue_without_store(error)?,
+            Err(error) => self.warn_not_stored(&error),
         }
+        Ok(Some(Attempt::new(self, None)))
     }
 
     /// The store is out of reach. Sessions that live side by side do without it; on a single seat a login would end
@@ -67,7 +65,7 @@ impl Attempt<'_> {
         let Some(lock) = &self.lock else {
             return Ok(());
         };
-        match self.account.store().hold(lock).await {
+        match lock.hold().await {
             Ok(true) => Ok(()),
             Ok(false) => Err(overtaken()),
             Err(error) => self.account.continue_without_store(error),
@@ -86,11 +84,7 @@ impl Attempt<'_> {
         let account = &self.account.again();
         match account.store().lock(&account.key, account.deadline).await {
             Ok(lock) => {
-                let attempt = Attempt {
-                    account,
-                    lock: Some(lock),
-                    entry: None,
-                };
+                let attempt = Attempt::new(account, Some(lock));
                 let session = attempt.choose(own).await;
                 attempt.release().await;
                 session
@@ -116,9 +110,7 @@ impl Attempt<'_> {
                 }
             }
         }
-        let credentials = account.fingerprints().await.unwrap_or_default();
-        let entry = account.entry(own.session.clone(), credentials);
-        let kept = self.write(&entry).await == Some(Written::Stored) && account.store().lasts();
+        let kept = self.store(&own.session).await == Some(Written::Stored);
         Obtained { kept, ..own }
     }
 }

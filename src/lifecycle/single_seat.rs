@@ -16,8 +16,7 @@ impl Attempt<'_> {
     /// Before a login: however this run ends, the server is asked about the old session before that is used again.
     pub(super) async fn mark_unverified(&self) {
         if let (Some(lock), Some(old)) = (&self.lock, self.seat()) {
-            let old = old.clone().unverified();
-            let _ = self.account.store().write(lock, &old).await;
+            let _ = lock.write(&old.clone().unverified()).await;
         }
     }
 
@@ -26,7 +25,7 @@ impl Attempt<'_> {
         if let (Some(lock), Some(old)) = (&self.lock, self.seat())
             && !may_have_replaced(error)
         {
-            let _ = self.account.store().write(lock, old).await;
+            let _ = lock.write(old).await;
         }
     }
 

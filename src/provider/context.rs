@@ -14,19 +14,10 @@ pub struct Context<'a> {
     pub role: Role,
     /// The session of the role that [`super::Provider::prerequisite`] names.
     pub prerequisite: Option<&'a Session>,
-    pub channel: &'a Channel<'a>,
+    pub channel: Channel<'a>,
 }
 
-impl<'a> Context<'a> {
-    pub fn new(settings: &'a Settings, role: Role, channel: &'a Channel<'a>) -> Self {
-        Self {
-            settings,
-            role,
-            prerequisite: None,
-            channel,
-        }
-    }
-
+impl Context<'_> {
     /// Sends a request. A redirect, and an answer that comes from something in front of the system, is an error; any
     /// other is the provider's to judge, whatever its status. Tokens in the answer are learnt.
     pub async fn send(&self, request: &Request) -> Result<Response> {

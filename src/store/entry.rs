@@ -16,7 +16,7 @@ use crate::session::{Role, Session, check_token};
 /// The form of entries that this program writes, and the newest that it reads.
 const SCHEMA: u32 = 1;
 /// No entry is larger, in bytes.
-pub(super) const ENTRY_MAX: u64 = 256 * 1024;
+pub(super) const ENTRY_MAX: usize = 256 * 1024;
 /// How many hex digits an entry's name has.
 pub(super) const NAME_LENGTH: usize = 32;
 /// An entry from further in the future was written by another clock.

@@ -1,6 +1,5 @@
 //! `file:DIR`: one 0600 file a session in a 0700 folder, replaced atomically under a lock file.
 
-use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read};
@@ -10,14 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::{
-    ENTRY_MAX, Entry, Found, Held, KEY_LENGTH, Key, Lock, Written, decode, encode, hmac, is_name,
-    newer,
+    ENTRY_MAX, Entry, Found, KEY_LENGTH, Key, Written, decode, encode, hmac, is_name, newer,
 };
-use crate::error::{Error, Result, error, why};
+use crate::error::{Error, Result, error};
 use crate::files::{self, DRAFT_PREFIX, Draft, open_plainly};
 use crate::i18n::{Text, tr};
 use crate::secret::{Secret, hex};
@@ -31,130 +30,107 @@ const PAUSE_MAX: Duration = Duration::from_millis(80);
 
 type OwnKey = Zeroizing<[u8; KEY_LENGTH]>;
 
-enum Content {
-    Sound(Key, Entry),
-    /// An entry that others may have read or changed.
-    Exposed(Key, Entry),
-    /// Why it is not an entry.
-    Broken(Text),
-}
+/// An entry, and whether others may have read or changed it; or why it is none.
+type Content = Result<(Key, Entry, bool), Text>;
 
 pub struct FileStore {
     folder: PathBuf,
     key: OnceCell<OwnKey>,
-    /// Counts the locks that are held: each has a reference besides this one.
-    locks: Rc<()>,
 }
 
-impl FileStore {
-    pub fn new(folder: PathBuf) -> Self {
-        Self {
-            folder,
-            key: OnceCell::new(),
-            locks: Rc::new(()),
-        }
-    }
+/// A lock that is held. Each has a reference to its store.
+pub(super) struct FileLock {
+    store: Rc<FileStore>,
+    file: Arc<File>,
+}
 
-    pub fn place(&self) -> String {
-        format!("file:{}", self.folder.display())
-    }
-
-    pub async fn read(&self, key: &Key, _deadline: Instant) -> Result<Found> {
-        let file = entry_file(&key.name());
-        let path = self.folder.join(&file);
-        let unusable = |why| Found::unusable(tr!("{path} {why}", path = path.display(), why));
-        Ok(match self.read_now(&file)? {
-            None => Found::default(),
-            Some(Content::Broken(why)) => unusable(why),
-            Some(Content::Sound(its, _) | Content::Exposed(its, _)) if its != *key => {
-                Found::unusable(tr!(
-                    "{path} belongs to another session",
-                    path = path.display()
-                ))
-            }
-            Some(Content::Exposed(_, entry)) => Found {
-                exposed: Some(entry),
-                ..unusable(tr!("is open to others, who may have changed it"))
-            },
-            Some(Content::Sound(_, entry)) => Found::entry(entry),
-        })
-    }
-
-    pub async fn lock(&self, key: &Key, deadline: Instant) -> Result<Lock> {
-        let file = self.acquire(&key.lock_name(), deadline).await?;
-        self.changed(self.remove(&draft(&key.name())))?;
-        Ok(Lock {
-            key: key.clone(),
-            held: Held::File(Arc::new(file), Rc::clone(&self.locks)),
-        })
-    }
-
-    pub async fn write(&self, lock: &Lock, entry: &Entry) -> Result<Written> {
-        let Held::File(file, locks) = &lock.held else {
-            return Ok(Written::Overtaken);
-        };
-        let (folder, name) = (self.folder.clone(), lock.key.name());
-        let bytes = encode(&lock.key, entry);
-        let locked = Arc::clone(file);
+impl FileLock {
+    pub(super) async fn write(&self, key: &Key, entry: &Entry) -> Result<Written> {
+        let (folder, name) = (self.store.folder.clone(), key.name());
+        let (bytes, locked) = (encode(key, entry), Arc::clone(&self.file));
         let write = move || {
             // If the run ends meanwhile, nobody else gets the lock before this is done.
             let _locked = &locked;
             put(&folder, &name, &entry_file(&name), &bytes)
         };
         // Several entries are written at once, so that a slow disk costs a batch no more than one write.
-        let alone = Rc::strong_count(locks) <= 2;
+        let alone = Rc::strong_count(&self.store) <= 2;
         let written = if alone {
             write()
         } else {
             apart(write.clone()).await.unwrap_or_else(|_| write())
         };
-        self.changed(written).map(|()| Written::Stored)
+        self.store.changed(written).map(|()| Written::Stored)
     }
 
-    pub async fn forget(&self, lock: &Lock) -> Result<()> {
-        self.changed(self.remove(&entry_file(&lock.key.name())))
+    pub(super) fn forget(&self, key: &Key) -> Result<()> {
+        let store = &self.store;
+        store.changed(store.remove(&entry_file(&key.name())))
     }
 
-    pub async fn release(&self, lock: Lock) -> Result<()> {
-        self.tidy(&lock.key.lock_name());
-        drop(lock);
-        Ok(())
+    pub(super) fn release(self, key: &Key) {
+        self.store.tidy(&key.lock_name());
+    }
+}
+
+impl FileStore {
+    pub(super) fn new(folder: PathBuf) -> Self {
+        let key = OnceCell::new();
+        Self { folder, key }
+    }
+
+    pub(super) fn place(&self) -> String {
+        format!("file:{}", self.folder.display())
+    }
+
+    pub(super) fn read(&self, key: &Key) -> Found {
+        let name = key.name();
+        let path = self.folder.join(entry_file(&name));
+        let unusable = |why| Found::unusable(tr!("{path} {why}", path = path.display(), why));
+        match self.content(&name) {
+            None => Found::default(),
+            Some(Err(why)) => unusable(why),
+            Some(Ok((its, ..))) if its != *key => unusable(tr!("belongs to another session")),
+            Some(Ok((_, entry, false))) => Found::entry(entry),
+            Some(Ok((_, entry, true))) => Found {
+                exposed: Some(entry),
+                ..unusable(tr!("is open to others, who may have changed it"))
+            },
+        }
+    }
+
+    pub(super) async fn lock(self: &Rc<Self>, key: &Key, deadline: Instant) -> Result<FileLock> {
+        let file = self.acquire(&key.lock_name(), deadline).await?;
+        self.changed(self.remove(&draft(&key.name())))?;
+        Ok(FileLock {
+            store: Rc::clone(self),
+            file: Arc::new(file),
+        })
     }
 
     /// Removes the folder where there was nothing but a lock in it.
-    pub fn vacate(&self) {
+    pub(super) fn vacate(&self) {
         let _ = std::fs::remove_dir(&self.folder);
     }
 
-    pub async fn discard(&self, deadline: Instant) -> Result<usize> {
+    pub(super) async fn discard(&self, deadline: Instant) -> Result<usize> {
         let mut discarded = 0;
         for name in self.names() {
-            if self.stays(&name)? && !self.folder.join(draft(&name)).exists() {
+            if self.stays(&name) && !self.folder.join(draft(&name)).exists() {
                 continue;
             }
-            let lock = self.acquire(&name, deadline).await?;
-            if !self.stays(&name)? {
+            let _lock = self.acquire(&name, deadline).await?;
+            if !self.stays(&name) {
                 self.changed(self.remove(&entry_file(&name)))?;
                 discarded += 1;
             }
             self.tidy(&name);
-            drop(lock);
         }
         Ok(discarded)
     }
 
-    pub async fn list(&self, _deadline: Instant) -> Result<Vec<(Key, Entry)>> {
-        self.entries(false)
-    }
-
-    pub async fn fingerprint(&self, secret: &Secret, deadline: Instant) -> Result<String> {
-        let key = match self.key.get() {
-            Some(key) => key,
-            None => {
-                let key = self.key(deadline).await?;
-                self.key.get_or_init(|| key)
-            }
-        };
+    pub(super) async fn fingerprint(&self, secret: &Secret, deadline: Instant) -> Result<String> {
+        let key = self.key.get_or_try_init(|| self.own_key(deadline)).await?;
         Ok(hex(&hmac(key, secret.expose().as_bytes())))
     }
 
@@ -173,30 +149,24 @@ impl FileStore {
     }
 
     /// Every sound entry, or every exposed one, in the order of their keys. An entry under another's name is neither.
-    pub(super) fn entries(&self, exposed: bool) -> Result<Vec<(Key, Entry)>> {
-        let mut found = Vec::new();
-        for name in self.names() {
-            let (key, entry) = match self.read_now(&entry_file(&name))? {
-                Some(Content::Sound(key, entry)) if !exposed => (key, entry),
-                Some(Content::Exposed(key, entry)) if exposed => (key, entry),
-                _ => continue,
-            };
-            if key.name() == name {
-                found.push((key, entry));
-            }
-        }
+    pub(super) fn entries(&self, exposed: bool) -> Vec<(Key, Entry)> {
+        let wanted = |name: String| {
+            let (key, entry, open) = self.content(&name)?.ok()?;
+            (open == exposed && key.name() == name).then_some((key, entry))
+        };
+        let mut found: Vec<_> = self.names().into_iter().filter_map(wanted).collect();
         found.sort_by(|(one, _), (other, _)| one.cmp(other));
-        Ok(found)
+        found
     }
 
     /// Whether a name's entry is to stay: one that can be neither used nor ended is not.
-    fn stays(&self, name: &str) -> Result<bool> {
-        Ok(match self.read_now(&entry_file(name))? {
+    fn stays(&self, name: &str) -> bool {
+        match self.content(name) {
             None => true,
-            Some(Content::Sound(key, _) | Content::Exposed(key, _)) => key.name() == name,
+            Some(Ok((key, ..))) => key.name() == name,
             // This version cannot judge a newer one's.
-            Some(Content::Broken(why)) => why == newer(),
-        })
+            Some(Err(why)) => why == newer(),
+        }
     }
 
     fn remove(&self, file: &str) -> io::Result<()> {
@@ -216,6 +186,7 @@ impl FileStore {
     /// Waits for the lock of this name, and then removes the draft of a writer who died.
     async fn acquire(&self, name: &str, deadline: Instant) -> Result<File> {
         let path = self.folder.join(lock_file(name));
+        let failed = |error| self.failed(tr!("cannot be locked"), error);
         let mut pause = PAUSE;
         loop {
             let file = match open_lock(&path) {
@@ -224,7 +195,7 @@ impl FileStore {
                 }
                 outcome => outcome,
             };
-            let file = file.map_err(|error| self.failed(tr!("cannot be locked"), error))?;
+            let file = file.map_err(failed)?;
             match file.try_lock() {
                 // Its last holder has removed it.
                 Ok(()) if !is_at(&file, &path) => continue,
@@ -233,9 +204,7 @@ impl FileStore {
                     return Ok(file);
                 }
                 Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(error)) => {
-                    return Err(self.failed(tr!("cannot be locked"), error));
-                }
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
             }
             let random = f64::from(getrandom::u32().unwrap_or_default()) / f64::from(u32::MAX);
             let next = Instant::now() + pause + pause.mul_f64(random);
@@ -250,57 +219,32 @@ impl FileStore {
         }
     }
 
-    fn read_now(&self, file: &str) -> Result<Option<Content>> {
-        let refuse = |why: Text| Ok(Some(Content::Broken(why)));
-        let file = match open_plainly(&self.folder.join(file)) {
-            Ok(file) => file,
+    fn content(&self, name: &str) -> Option<Content> {
+        match open_plainly(&self.folder.join(entry_file(name))) {
+            Ok(file) => Some(read(file)),
             // Without a folder there is no entry either; a write will say what is wrong with the folder.
             Err(error)
                 if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
             {
-                return Ok(None);
+                None
             }
-            Err(error) => return refuse(tr!("cannot be read ({why})", why = why(&error))),
-        };
-        let Ok(metadata) = file.metadata() else {
-            return refuse(tr!("cannot be examined"));
-        };
-        if !metadata.is_file() {
-            return refuse(tr!("is not a regular file"));
+            Err(error) => Some(Err(files::why(&error))),
         }
-        if !files::is_ours(&metadata) {
-            return refuse(tr!("belongs to somebody else"));
-        }
-        if metadata.len() > ENTRY_MAX {
-            return refuse(tr!("is too large"));
-        }
-        // Room for all of it from the start: growing would leave copies of secrets behind.
-        let room = usize::try_from(metadata.len()).unwrap_or_default() + 1;
-        let mut bytes = Zeroizing::new(Vec::with_capacity(room));
-        if file.take(ENTRY_MAX).read_to_end(&mut bytes).is_err() {
-            return refuse(tr!("cannot be read"));
-        }
-        Ok(Some(match decode(&bytes, Timestamp::now()) {
-            Ok((key, entry)) if files::open_to_others(&metadata) => Content::Exposed(key, entry),
-            Ok((key, entry)) => Content::Sound(key, entry),
-            Err(why) => Content::Broken(why),
-        }))
     }
 
     /// The store's own key. It is made when it is first needed, and anew when it cannot be trusted any more.
-    async fn key(&self, deadline: Instant) -> Result<OwnKey> {
+    async fn own_key(&self, deadline: Instant) -> Result<OwnKey> {
         let failed = |error: io::Error| self.failed(tr!("has no key of its own"), error);
         if let Some(key) = self.known_key().map_err(failed)? {
             return Ok(key);
         }
         // If two processes made one at once, each would compare with a key that the other does not know.
-        let lock = self.acquire(KEY_FILE, deadline).await?;
+        let _lock = self.acquire(KEY_FILE, deadline).await?;
         let key = match self.known_key().map_err(failed)? {
             Some(key) => key,
             None => self.make_key().map_err(failed)?,
         };
         self.tidy(KEY_FILE);
-        drop(lock);
         Ok(key)
     }
 
@@ -309,8 +253,7 @@ impl FileStore {
         let path = self.folder.join(KEY_FILE);
         let mut file = match open_plainly(&path) {
             Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(_) if std::fs::symlink_metadata(&path).is_ok_and(|found| found.is_symlink()) => {
+            Err(error) if error.kind() == ErrorKind::NotFound || path.is_symlink() => {
                 return Ok(None);
             }
             Err(error) => return Err(error),
@@ -357,6 +300,22 @@ fn lock_file(name: &str) -> String {
 /// The file that becomes the entry, or the store's key. It is written under the lock of this name.
 fn draft(name: &str) -> String {
     [DRAFT_PREFIX, name].concat()
+}
+
+fn read(file: File) -> Content {
+    let metadata = file.metadata().map_err(|error| files::why(&error))?;
+    if !metadata.is_file() {
+        return Err(tr!("is not a regular file"));
+    }
+    if !files::is_ours(&metadata) {
+        return Err(tr!("belongs to somebody else"));
+    }
+    if metadata.len() > ENTRY_MAX as u64 {
+        return Err(tr!("is too large"));
+    }
+    let bytes = files::slurp(file, ENTRY_MAX)?;
+    let (key, entry) = decode(&bytes, Timestamp::now())?;
+    Ok((key, entry, files::open_to_others(&metadata)))
 }
 
 /// Writes a file of the store, whole or not at all, under the lock of this name.

@@ -2,24 +2,21 @@
 
 mod entry;
 pub mod file;
-pub mod memory;
 pub mod redis;
 
-use std::fs::File;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use ring::hmac;
-use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 
 use self::redis::{RedisStore, Turn};
-use crate::error::Result;
+use crate::error::{Cause, Result};
 use crate::i18n::Text;
-use crate::secret::Secret;
-use file::FileStore;
-use memory::MemoryStore;
+use crate::secret::{Secret, sha256_hex};
+use file::{FileLock, FileStore};
 
 use entry::{ENTRY_MAX, NAME_LENGTH, decode, encode, is_name, newer};
 pub use entry::{Entry, Key};
@@ -28,21 +25,28 @@ pub use entry::{Entry, Key};
 const KEY_LENGTH: usize = 32;
 
 pub enum Store {
-    File(FileStore),
-    Memory(MemoryStore),
+    File(Rc<FileStore>),
+    Memory(Rc<MemoryStore>),
     Redis(Rc<RedisStore>),
 }
 
-/// The right to write one entry. It ends with [`Store::release`], or when its holder dies.
+/// A store that lasts as long as the run: for `--sandbox`, and for `none`, where nothing may be kept.
+pub struct MemoryStore {
+    /// Where other runs lock their entries.
+    others: Option<Rc<FileStore>>,
+    entries: RefCell<BTreeMap<Key, Entry>>,
+}
+
+/// The right to write one entry. It ends with [`Lock::release`], or when its holder dies.
 pub struct Lock {
-    pub key: Key,
+    key: Key,
     held: Held,
 }
 
 /// How each kind of store holds a lock.
 enum Held {
-    File(Arc<File>, Rc<()>),
-    Memory(OwnedMutexGuard<()>, Option<Box<Lock>>),
+    File(FileLock),
+    Memory(Rc<MemoryStore>, Option<FileLock>),
     Redis(Turn),
 }
 
@@ -76,13 +80,6 @@ impl Found {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Version(pub Option<u64>);
 
-#[expect(clippy::large_enum_variant, reason = "there is one a login")]
-pub enum Waited {
-    Lock(Lock),
-    /// The entry is not the one that was read: read it again.
-    News,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Written {
     Stored,
@@ -92,31 +89,26 @@ pub enum Written {
     Overtaken,
 }
 
-/// Runs the same code for whichever store it is.
-macro_rules! each {
-    ($store:expr, $each:ident => $code:expr) => {
-        match $store {
-            Self::File($each) => $code,
-            Self::Memory($each) => $code,
-            Self::Redis($each) => $code,
-        }
-    };
-}
-
 impl Store {
     /// One that lasts as long as the run, and takes turns with those who keep sessions in `folder`.
     pub fn memory(folder: Option<PathBuf>) -> Self {
-        Self::Memory(MemoryStore::new(folder.map(FileStore::new)))
+        let others = folder.map(FileStore::new).map(Rc::new);
+        let entries = RefCell::default();
+        Self::Memory(Rc::new(MemoryStore { others, entries }))
     }
 
     /// One in a folder of this machine, which is made when it is first needed.
     pub fn folder(folder: PathBuf) -> Self {
-        Self::File(FileStore::new(folder))
+        Self::File(Rc::new(FileStore::new(folder)))
     }
 
     /// Where it is, for people: `file:/home/ana/.local/state/crmauth`.
     pub fn place(&self) -> String {
-        each!(self, store => store.place())
+        match self {
+            Self::File(store) => store.place(),
+            Self::Memory(_) => "none".to_owned(),
+            Self::Redis(store) => store.place(),
+        }
     }
 
     /// Whether what is written outlives the run.
@@ -126,41 +118,32 @@ impl Store {
 
     /// Reads an entry, which needs no lock. An entry that cannot be used is not an error.
     pub async fn read(&self, key: &Key, deadline: Instant) -> Result<Found> {
-        each!(self, store => store.read(key, deadline).await)
+        match self {
+            Self::File(store) => Ok(store.read(key)),
+            Self::Memory(store) => {
+                let entry = store.entries.borrow().get(key).cloned();
+                Ok(entry.map(Found::entry).unwrap_or_default())
+            }
+            Self::Redis(store) => store.read(key, deadline).await,
+        }
     }
 
     pub async fn lock(&self, key: &Key, deadline: Instant) -> Result<Lock> {
-        each!(self, store => store.lock(key, deadline).await)
+        let held = match self {
+            Self::File(store) => Held::File(store.lock(key, deadline).await?),
+            Self::Memory(store) => Held::Memory(Rc::clone(store), store.lock(key, deadline).await?),
+            Self::Redis(store) => Held::Redis(store.lock(&store.name(key), deadline).await?),
+        };
+        Ok(Lock::new(key, held))
     }
 
-    /// Waits for an entry's lock, or until the entry is another than the one that was `seen`.
-    pub async fn wait(&self, key: &Key, seen: Version, deadline: Instant) -> Result<Waited> {
-        match self {
-            Self::Redis(store) => store.wait(key, seen, deadline).await,
-            _ => self.lock(key, deadline).await.map(Waited::Lock),
-        }
-    }
-
-    /// Asks, right before a login, whether the lock is still held and will last as long as the login may take.
-    pub async fn hold(&self, lock: &Lock) -> Result<bool> {
-        match &lock.held {
-            Held::Redis(turn) => turn.ensure().await,
-            Held::File(..) | Held::Memory(..) => Ok(true),
-        }
-    }
-
-    /// Writes an entry, whole or not at all.
-    pub async fn write(&self, lock: &Lock, entry: &Entry) -> Result<Written> {
-        each!(self, store => store.write(lock, entry).await)
-    }
-
-    /// Removes an entry. It is not an error if there is none.
-    pub async fn forget(&self, lock: &Lock) -> Result<()> {
-        each!(self, store => store.forget(lock).await)
-    }
-
-    pub async fn release(&self, lock: Lock) -> Result<()> {
-        each!(self, store => store.release(lock).await)
+    /// Waits for an entry's lock; there is none once the entry is another than the one that was `seen`.
+    pub async fn wait(&self, key: &Key, seen: Version, deadline: Instant) -> Result<Option<Lock>> {
+        let Self::Redis(store) = self else {
+            return self.lock(key, deadline).await.map(Some);
+        };
+        let turn = store.wait(&store.name(key), Some(seen), deadline).await?;
+        Ok(turn.map(|turn| Lock::new(key, Held::Redis(turn))))
     }
 
     /// Removes the entries that can be neither used nor ended, except those of a newer version, and counts them.
@@ -174,20 +157,95 @@ impl Store {
 
     /// Every usable entry, in the order of their keys.
     pub async fn list(&self, deadline: Instant) -> Result<Vec<(Key, Entry)>> {
-        each!(self, store => store.list(deadline).await)
+        match self {
+            Self::File(store) => Ok(store.entries(false)),
+            Self::Memory(store) => Ok(store.entries.borrow().clone().into_iter().collect()),
+            Self::Redis(store) => store.list(deadline).await,
+        }
     }
 
     /// Every entry that others may have read or changed, in the order of their keys: see [`Found::exposed`].
-    pub fn exposed(&self) -> Result<Vec<(Key, Entry)>> {
+    pub fn exposed(&self) -> Vec<(Key, Entry)> {
         match self {
             Self::File(store) => store.entries(true),
-            Self::Memory(_) | Self::Redis(_) => Ok(Vec::new()),
+            Self::Memory(_) | Self::Redis(_) => Vec::new(),
         }
     }
 
     /// A secret's fingerprint under the store's own key: equal for equal secrets, and useless elsewhere.
     pub async fn fingerprint(&self, secret: &Secret, deadline: Instant) -> Result<String> {
-        each!(self, store => store.fingerprint(secret, deadline).await)
+        match self {
+            Self::File(store) => store.fingerprint(secret, deadline).await,
+            Self::Memory(_) => Ok(sha256_hex(secret.expose()).expose().to_owned()),
+            Self::Redis(store) => Ok(store.fingerprint(secret)),
+        }
+    }
+}
+
+impl MemoryStore {
+    /// Targets of one run take turns without it.
+    async fn lock(&self, key: &Key, deadline: Instant) -> Result<Option<FileLock>> {
+        let Some(others) = &self.others else {
+            return Ok(None);
+        };
+        match others.lock(key, deadline).await {
+            Err(error) if error.cause == Cause::Busy => Err(error),
+            // Nothing need be writable for a run that keeps nothing.
+            lock => Ok(lock.ok()),
+        }
+    }
+}
+
+impl Lock {
+    fn new(key: &Key, held: Held) -> Self {
+        let key = key.clone();
+        Self { key, held }
+    }
+
+    /// Asks, right before a login, whether the lock is still held and will last as long as the login may take.
+    pub async fn hold(&self) -> Result<bool> {
+        match &self.held {
+            Held::Redis(turn) => turn.ensure().await,
+            Held::File(..) | Held::Memory(..) => Ok(true),
+        }
+    }
+
+    /// Writes the entry, whole or not at all.
+    pub async fn write(&self, entry: &Entry) -> Result<Written> {
+        match &self.held {
+            Held::File(lock) => lock.write(&self.key, entry).await,
+            Held::Memory(store, _) => {
+                let mut entries = store.entries.borrow_mut();
+                entries.insert(self.key.clone(), entry.clone());
+                Ok(Written::Stored)
+            }
+            Held::Redis(turn) => turn.write(&self.key, entry).await,
+        }
+    }
+
+    /// Removes the entry. It is not an error if there is none, and none of ours if another machine holds the lock by now.
+    pub async fn forget(&self) -> Result<()> {
+        match &self.held {
+            Held::File(lock) => lock.forget(&self.key),
+            Held::Memory(store, _) => {
+                store.entries.borrow_mut().remove(&self.key);
+                Ok(())
+            }
+            Held::Redis(turn) => turn.forget().await.map(drop),
+        }
+    }
+
+    pub async fn release(self) -> Result<()> {
+        match self.held {
+            Held::File(lock) => lock.release(&self.key),
+            Held::Memory(_, None) => {}
+            Held::Memory(store, Some(lock)) => {
+                lock.release(&self.key);
+                store.others.iter().for_each(|others| others.vacate());
+            }
+            Held::Redis(turn) => return turn.release().await,
+        }
+        Ok(())
     }
 }
 

@@ -92,8 +92,12 @@ async fn play(provider: System, verb: usize, answers: &[Vec<u8>]) {
     } else {
         Role::User
     };
-    let mut context = Context::new(&settings, role, &channel);
-    context.prerequisite = Some(&prior);
+    let context = Context {
+        settings: &settings,
+        role,
+        prerequisite: Some(&prior),
+        channel,
+    };
     let work = async {
         match verb {
             1 => provider

@@ -5,8 +5,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::time::Duration;
 
 use crmauth::session::{Role, check_token};
-use crmauth::store::Key;
-use crmauth::store::file::FileStore;
+use crmauth::store::{Key, Store};
 use tokio::time::Instant;
 
 use super::one_harmless_line;
@@ -42,11 +41,11 @@ pub fn holds(data: &[u8]) {
             .open(path);
         file.and_then(|mut file| file.write_all(data))
             .expect("a file");
-        RUNTIME.with(|runtime| runtime.block_on(read(&FileStore::new(folder.path().to_owned()))));
+        RUNTIME.with(|runtime| runtime.block_on(read(&Store::folder(folder.path().to_owned()))));
     });
 }
 
-async fn read(store: &FileStore) {
+async fn read(store: &Store) {
     let deadline = Instant::now() + Duration::from_secs(60);
     let found = store
         .read(&key(), deadline)
@@ -65,8 +64,8 @@ async fn read(store: &FileStore) {
     check_token(entry.session.token.expose()).expect("a token");
 
     let lock = store.lock(&key(), deadline).await.expect("a lock");
-    store.write(&lock, &entry).await.expect("written");
-    store.release(lock).await.expect("released");
+    lock.write(&entry).await.expect("written");
+    lock.release().await.expect("released");
     let back = store
         .read(&key(), deadline)
         .await

@@ -63,11 +63,9 @@ impl RedisStore {
             let before = Timestamp::now();
             let mut answers = self.ask_once(&commands, deadline).await?;
             let between = Timestamp::now().duration_since(before) / 2;
-            let (seconds, micros): (i64, i64) = self.parsed(answers.pop())?;
-            let micros = seconds
-                .checked_mul(1_000_000)
-                .and_then(|time| time.checked_add(micros));
-            let time = micros.and_then(|micros| Timestamp::from_microsecond(micros).ok());
+            let (seconds, micros): (i64, i32) = self.parsed(answers.pop())?;
+            let nanos = micros.checked_mul(1000);
+            let time = nanos.and_then(|nanos| Timestamp::new(seconds, nanos).ok());
             let ahead = time.ok_or_else(|| self.strange())?.duration_since(before) - between;
             let checked = Cell::new(self.check(answers.pop())?);
             Ok(Opened { ahead, checked })
@@ -80,23 +78,15 @@ impl RedisStore {
         let Some(sealed) = self.parsed::<Option<Vec<u8>>>(value)? else {
             return Ok(false);
         };
-        let place = self.server.url();
-        let error = match self.keys.open(&sealed, CHECK) {
+        let place = &self.server.url;
+        let why = match self.keys.open(&sealed, CHECK) {
             Ok(_) => return Ok(true),
             Err(Broken::NotOurs) => {
-                error!(
-                    BadSetting,
-                    "this store was encrypted with another key: {place}", place
-                )
+                tr!("this store was encrypted with another key: {place}", place)
             }
-            Err(Broken::Newer) => {
-                error!(
-                    BadSetting,
-                    "the store {place} belongs to a newer crmauth", place
-                )
-            }
+            Err(Broken::Newer) => tr!("the store {place} belongs to a newer crmauth", place),
         };
-        Err(error.hint(tr!(
+        Err(Error::new(Cause::BadSetting, why).hint(tr!(
             "give every machine the same CRMAUTH_STORE_KEY, or use another database (redis://…/1)"
         )))
     }
@@ -145,7 +135,7 @@ impl RedisStore {
     }
 
     fn strange(&self) -> Error {
-        let place = self.server.url();
+        let place = &self.server.url;
         error!(
             Unavailable,
             "{place} sent an answer that is not Redis's", place

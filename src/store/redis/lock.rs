@@ -146,7 +146,7 @@ pub struct Lease {
     terms: Terms,
     pub owner: Owner,
     seen: Option<Option<Fence>>,
-    deadline: Moment,
+    pub deadline: Moment,
     state: State,
     /// When the command that is under way was sent.
     asked: Moment,
@@ -174,10 +174,6 @@ impl Lease {
         }
     }
 
-    pub fn deadline(&self) -> Moment {
-        self.deadline
-    }
-
     /// The lock's number, once it was given.
     pub fn fence(&self) -> Option<Fence> {
         match self.state {
@@ -192,30 +188,25 @@ impl Lease {
             self.unanswered_since = None;
         }
         match (self.state, event) {
-            (State::Waiting, Event::Begin | Event::Woken) => self.ask(now, self.take()),
-            (State::Waiting, Event::Response(Response::Given(fence))) => self.given(now, fence),
-            (State::Waiting, Event::Response(Response::News)) if now < self.deadline => {
-                Action::Reread
-            }
-            (State::Waiting, Event::Response(Response::Busy(left))) => {
-                self.refused(now, Failure::Busy(left))
-            }
-            (State::Waiting, Event::Response(Response::JustStarted)) => {
-                self.refused(now, Failure::JustStarted)
-            }
-            (State::Waiting, Event::Response(_)) => Action::GiveUp(Failure::Busy(Duration::ZERO)),
-            (State::Held { fence, until, .. }, event) => match event {
-                _ if until <= now => self.lost(fence),
-                Event::Begin | Event::Woken => self.ask(now, self.hold(fence)),
-                Event::Response(Response::Done) => {
-                    self.extended(self.asked);
-                    self.go(now, fence)
-                }
-                Event::Response(_) => self.lost(fence),
-                Event::NoAnswer => self.no_answer(now),
-            },
-            (State::Waiting, Event::NoAnswer) => self.no_answer(now),
             (State::Lost { .. }, _) => Action::Lost,
+            (State::Held { fence, until, .. }, _) if until <= now => self.lost(fence),
+            (_, Event::NoAnswer) => self.no_answer(now),
+            (State::Waiting, Event::Begin | Event::Woken) => self.ask(now, self.take()),
+            (State::Waiting, Event::Response(response)) => match response {
+                Response::Given(fence) => self.given(now, fence),
+                Response::News if now < self.deadline => Action::Reread,
+                Response::Busy(left) => self.refused(now, Failure::Busy(left)),
+                Response::JustStarted => self.refused(now, Failure::JustStarted),
+                _ => Action::GiveUp(Failure::Busy(Duration::ZERO)),
+            },
+            (State::Held { fence, .. }, Event::Begin | Event::Woken) => {
+                self.ask(now, self.hold(fence))
+            }
+            (State::Held { fence, .. }, Event::Response(Response::Done)) => {
+                self.extended(self.asked);
+                self.go(now, fence)
+            }
+            (State::Held { fence, .. }, Event::Response(_)) => self.lost(fence),
         }
     }
 
@@ -277,13 +268,16 @@ impl Lease {
 
     fn given(&mut self, now: Moment, fence: Fence) -> Action {
         self.heard = Failure::NoAnswer;
+        let (until, renewal) = (
+            self.asked + self.terms.lease,
+            self.asked + self.terms.renewal,
+        );
         self.state = State::Held {
             fence,
-            until: Moment::ZERO,
-            renewal: Moment::ZERO,
+            until,
+            renewal,
         };
-        self.extended(self.asked);
-        if self.has_ended(now) {
+        if until <= now {
             self.lost(fence)
         } else {
             self.go(now, fence)

@@ -10,7 +10,7 @@ impl Server {
     /// A refused user or password is a setting to fix, what passes by itself counts as no answer, and the rest needs
     /// somebody at the server. A message in our words leaves out the server's, which quote scripts.
     pub(super) fn refused(&self, error: &ServerError) -> Error {
-        let (place, code) = (self.url(), code(error));
+        let (place, code) = (&self.url, code(error));
         match code {
             "NOAUTH" => error!(BadSetting, "the store {place} requires a password", place)
                 .hint(check_user()),
@@ -41,11 +41,7 @@ impl Server {
 
     /// A refusal in the server's words.
     fn answered(&self, code: &str, error: &ServerError) -> Error {
-        let message = tr!(
-            "the store {place} answered {code}",
-            place = self.url(),
-            code
-        );
+        let message = tr!("the store {place} answered {code}", place = &self.url, code);
         let (cause, hint) = match code {
             "NOPERM" => (
                 Cause::BadSetting,

@@ -1,5 +1,7 @@
 //! Finds the end of an exchange's replies, and bounds what they may cost. They are parsed once they are whole, and no
-//! length that the server names is believed.
+//! length that the server names is believed. An error says that the bytes are not replies of Redis, or exceed that.
+
+use std::io::{ErrorKind, Result};
 
 /// How many bytes the replies of an exchange may have: twice the largest entry.
 const BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -7,10 +9,6 @@ const BYTES_MAX: usize = 8 * 1024 * 1024;
 const VALUES_MAX: usize = 100_000;
 /// How many bytes a line may have: a status, an error, a number.
 const LINE_MAX: usize = 64 * 1024;
-
-/// The bytes are not replies of Redis, or exceed what an exchange may cost.
-#[derive(Debug, PartialEq, Eq)]
-pub struct NotRedis;
 
 /// Follows the replies of one exchange as their bytes arrive.
 pub struct Progress {
@@ -31,7 +29,7 @@ impl Progress {
     }
 
     /// Whether all replies are there, and nothing after them.
-    pub fn is_complete(&mut self, received: &[u8]) -> Result<bool, NotRedis> {
+    pub fn is_complete(&mut self, received: &[u8]) -> Result<bool> {
         while self.missing > 0 {
             let next = value(&received[self.at..])?;
             if let Some((length, parts)) = next {
@@ -41,7 +39,7 @@ impl Progress {
             }
             let bytes = next.map_or(received.len(), |_| self.at);
             if bytes > BYTES_MAX || self.values.saturating_add(self.missing) > VALUES_MAX {
-                return Err(NotRedis);
+                return not_redis();
             }
             if next.is_none() {
                 return Ok(false);
@@ -49,23 +47,23 @@ impl Progress {
         }
         match self.at == received.len() {
             true => Ok(true),
-            false => Err(NotRedis),
+            false => not_redis(),
         }
     }
 }
 
 /// The length of the value at the start, and how many more it announces as its parts; `None` if more must come.
-fn value(bytes: &[u8]) -> Result<Option<(usize, usize)>, NotRedis> {
+fn value(bytes: &[u8]) -> Result<Option<(usize, usize)>> {
     let Some(kind) = bytes.first() else {
         return Ok(None);
     };
     if !b"+-:$*".contains(kind) {
-        return Err(NotRedis);
+        return not_redis();
     }
     let line = &bytes[..bytes.len().min(LINE_MAX + 1)];
     let Some(end) = line.windows(2).position(|two| two == b"\r\n") else {
         return match line.len() > LINE_MAX {
-            true => Err(NotRedis),
+            true => not_redis(),
             false => Ok(None),
         };
     };
@@ -74,14 +72,18 @@ fn value(bytes: &[u8]) -> Result<Option<(usize, usize)>, NotRedis> {
     let whole = |bytes: &[u8], end: usize| match bytes.get(end..end + 2) {
         None => Ok(None),
         Some(b"\r\n") => Ok(Some((end + 2, 0))),
-        Some(_) => Err(NotRedis),
+        Some(_) => not_redis(),
     };
     match (kind, number.parse::<i64>(), number.parse::<usize>()) {
         (b'+' | b'-', ..) | (b':', Ok(_), _) | (b'$' | b'*', Ok(-1), _) => Ok(Some((after, 0))),
         (b'*', _, Ok(parts)) => Ok(Some((after, parts))),
         (b'$', _, Ok(length)) if length <= BYTES_MAX => whole(bytes, after + length),
-        _ => Err(NotRedis),
+        _ => not_redis(),
     }
+}
+
+fn not_redis<T>() -> Result<T> {
+    Err(ErrorKind::InvalidData.into())
 }
 
 #[cfg(test)]
@@ -102,17 +104,17 @@ mod tests {
             b"*2\r\n$1\r\na\r\n*1\r\n:1\r\n",
         ];
         let (all, count) = (replies.concat(), replies.len());
-        let complete = |bytes: &[u8], replies| Progress::new(replies).is_complete(bytes);
+        let complete = |bytes: &[u8], replies| Progress::new(replies).is_complete(bytes).ok();
         let mut progress = Progress::new(count);
         for end in 0..all.len() {
-            let read = progress.is_complete(&all[..end]);
-            assert_eq!(read, Ok(false), "byte by byte, up to {end}");
-            assert_eq!(complete(&all[..end], count), Ok(false), "up to {end}");
+            let read = progress.is_complete(&all[..end]).ok();
+            assert_eq!(read, Some(false), "byte by byte, up to {end}");
+            assert_eq!(complete(&all[..end], count), Some(false), "up to {end}");
         }
-        assert_eq!(complete(&all, count), Ok(true));
-        assert_eq!(complete(&all, count - 1), Err(NotRedis), "more than asked");
+        assert_eq!(complete(&all, count), Some(true));
+        assert_eq!(complete(&all, count - 1), None, "more than asked");
         for broken in ["$x\r\n", "$-2\r\n", "$1\r\nabc", "*-2\r\n", ":x\r\n"] {
-            assert_eq!(complete(broken.as_bytes(), 1), Err(NotRedis), "{broken}");
+            assert_eq!(complete(broken.as_bytes(), 1), None, "{broken}");
         }
     }
 }

@@ -1,12 +1,12 @@
 //! The server: connections, each used by one exchange at a time.
 
 use std::cell::RefCell;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use redis::{Cmd, Value};
+use redis::{Cmd, RedisResult, Value};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -16,9 +16,9 @@ use super::lock::NO_ANSWER_MIN;
 use super::refusals::refusal;
 use super::reply::Progress;
 use super::url::RedisUrl;
-use crate::error::{Cause, Error, Result, error};
+use crate::error::{Error, Result, error};
 use crate::files;
-use crate::i18n::{Text, tr};
+use crate::i18n::tr;
 use crate::threads;
 use crate::tls::{self, Trust};
 
@@ -28,33 +28,20 @@ const EXCHANGE_MAX: Duration = Duration::from_secs(5);
 const CHUNK: usize = 16 * 1024;
 
 /// A connection, with or without TLS.
-trait Pipe: AsyncRead + AsyncWrite + Unpin {}
+pub(super) trait Pipe: AsyncRead + AsyncWrite + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Pipe for T {}
 
-pub struct Server {
-    url: RedisUrl,
-    trust: Rc<Trust>,
-    allow_plain: bool,
+pub(super) struct Server {
+    pub(super) url: RedisUrl,
+    pub(super) trust: Rc<Trust>,
+    pub(super) allow_plain: bool,
     /// Connections that are not in use. An exchange that is given up takes its connection with it, so that no answer is
     /// taken for another's.
-    idle: RefCell<Vec<Box<dyn Pipe>>>,
+    pub(super) idle: RefCell<Vec<Box<dyn Pipe>>>,
 }
 
 impl Server {
-    pub fn new(url: RedisUrl, trust: Rc<Trust>, allow_plain: bool) -> Self {
-        Self {
-            url,
-            trust,
-            allow_plain,
-            idle: RefCell::default(),
-        }
-    }
-
-    pub fn url(&self) -> &RedisUrl {
-        &self.url
-    }
-
     /// Sends all commands at once and returns their answers in order, within a share of the time that is left. If a
     /// connection breaks, the commands may reach the server twice.
     pub async fn ask(&self, commands: &[Cmd], deadline: Instant) -> Result<Vec<Value>> {
@@ -73,7 +60,7 @@ impl Server {
         let limit = share(deadline.saturating_duration_since(Instant::now()));
         let late = |_| {
             let limit = files::seconds(limit);
-            Err(self.away(Cause::Timeout, tr!("no answer within {limit} s", limit)))
+            Err(self.out_of_reach(error!(Timeout, "no answer within {limit} s", limit)))
         };
         let values = tokio::time::timeout(limit, work)
             .await
@@ -123,8 +110,8 @@ impl Server {
     async fn reach(&self) -> Result<TcpStream> {
         let found = threads::resolve(&self.url.host, self.url.port).await;
         let found = found.map_err(|error| {
-            let message = tr!("cannot resolve {host}", host = self.url.host);
-            self.away(Cause::Dns, message).caused_by(error)
+            let unknown = error!(Dns, "cannot resolve {host}", host = self.url.host);
+            self.out_of_reach(unknown.caused_by(error))
         })?;
         let any = self.url.tls || self.allow_plain;
         let usable = |found: &SocketAddr| any || found.ip().to_canonical().is_loopback();
@@ -142,46 +129,40 @@ impl Server {
             Err(error) => error,
         };
         let host = self.url.address();
-        let why = match error.kind() {
-            io::ErrorKind::ConnectionRefused => tr!("connection refused by {host}", host),
-            io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => {
-                tr!("no route to {host}", host)
+        let failed = match error.kind() {
+            ErrorKind::ConnectionRefused => error!(Connect, "connection refused by {host}", host),
+            ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable => {
+                error!(Connect, "no route to {host}", host)
             }
-            _ => tr!("cannot connect to {host}", host),
+            _ => error!(Connect, "cannot connect to {host}", host),
         };
-        Err(self.away(Cause::Connect, why).caused_by(error))
+        Err(self.out_of_reach(failed.caused_by(error)))
     }
 
     /// A connection that broke, during the TLS handshake or later.
     fn broke(&self, error: io::Error, handshake: bool) -> Error {
         let host = self.url.address();
-        let (cause, why) = match (tls::explain(&error, &host), error.kind()) {
-            (Some(explained), _) => return self.out_of_reach(explained.caused_by(error)),
-            (None, _) if handshake => (
-                Cause::Tls,
-                tr!(
-                    "{host} closed the connection during the TLS handshake",
-                    host
-                ),
-            ),
+        let broke = match (tls::explain(&error, &host), error.kind()) {
+            (Some(explained), _) => explained,
+            (None, _) if handshake => {
+                error!(
+                    Tls,
+                    "{host} closed the connection during the TLS handshake", host
+                )
+            }
             // A server that speaks TLS answers so, or hangs up.
-            (None, io::ErrorKind::InvalidData) => (
-                Cause::Closed,
-                tr!(
-                    "{host} does not speak Redis's protocol, or only over TLS",
-                    host
-                ),
-            ),
-            (None, _) => (
-                Cause::Closed,
-                tr!("{host} closed the connection before answering", host),
+            (None, ErrorKind::InvalidData) => {
+                error!(
+                    Closed,
+                    "{host} does not speak Redis's protocol, or only over TLS", host
+                )
+            }
+            (None, _) => error!(
+                Closed,
+                "{host} closed the connection before answering", host
             ),
         };
-        self.away(cause, why).caused_by(error)
-    }
-
-    fn away(&self, cause: Cause, why: Text) -> Error {
-        self.out_of_reach(Error::new(cause, why))
+        self.out_of_reach(broke.caused_by(error))
     }
 
     fn out_of_reach(&self, error: Error) -> Error {
@@ -208,17 +189,15 @@ async fn exchange(pipe: &mut Box<dyn Pipe>, commands: &[Cmd]) -> io::Result<Vec<
     }
     pipe.write_all(&packed).await?;
     pipe.flush().await?;
-    let invalid = || io::Error::from(io::ErrorKind::InvalidData);
     let mut progress = Progress::new(commands.len());
     let mut received = Vec::with_capacity(CHUNK);
-    while !progress.is_complete(&received).map_err(|_| invalid())? {
+    while !progress.is_complete(&received)? {
         if pipe.read_buf(&mut received).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+            return Err(ErrorKind::UnexpectedEof.into());
         }
     }
     let (mut parser, mut replies) = (redis::Parser::new(), &received[..]);
-    commands
-        .iter()
-        .map(|_| parser.parse_value(&mut replies).map_err(|_| invalid()))
-        .collect()
+    let values = commands.iter().map(|_| parser.parse_value(&mut replies));
+    let values: RedisResult<_> = values.collect();
+    values.map_err(|_| ErrorKind::InvalidData.into())
 }

@@ -4,20 +4,21 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::database::is_no_answer;
-use super::lock::{Action, Command, Event, Failure, Fence, Lease, Response, Right};
-use super::{RedisStore, scripts};
+use super::lock::{Action, Command, Event, Failure, Lease, Response, Right};
+use super::{RedisStore, kept, purpose, scripts, shifted};
 use crate::error::{Error, Result, error};
 use crate::files::random;
 use crate::i18n::tr;
-use crate::store::{Version, Written};
+use crate::store::{ENTRY_MAX, Entry, Key, Version, Written, encode};
 
 /// A lock that is waited for or held. While it is held, it is renewed in the background.
 pub(crate) struct Turn {
-    pub(super) name: String,
+    name: String,
     lease: Rc<RefCell<Lease>>,
     store: Rc<RedisStore>,
     renewals: Option<JoinHandle<()>>,
@@ -25,8 +26,9 @@ pub(crate) struct Turn {
 }
 
 impl RedisStore {
-    /// Waits for a turn, or until the entry is another than the one that was `seen`: then there is none.
-    pub(super) async fn wait_for_turn(
+    /// Waits for a turn at the entry of this name, or until it is another than the one that was `seen`: then there is
+    /// none.
+    pub(in crate::store) async fn wait(
         self: &Rc<Self>,
         name: &str,
         seen: Option<Version>,
@@ -54,9 +56,13 @@ impl RedisStore {
     }
 
     /// Waits for a turn, whatever happens to the entry meanwhile.
-    pub(super) async fn take_turn(self: &Rc<Self>, name: &str, deadline: Instant) -> Result<Turn> {
+    pub(in crate::store) async fn lock(
+        self: &Rc<Self>,
+        name: &str,
+        deadline: Instant,
+    ) -> Result<Turn> {
         loop {
-            if let Some(turn) = self.wait_for_turn(name, None, deadline).await? {
+            if let Some(turn) = self.wait(name, None, deadline).await? {
                 return Ok(turn);
             }
             if Instant::now() > deadline {
@@ -89,37 +95,34 @@ impl RedisStore {
     }
 
     fn no_turn(&self, why: Failure, last_error: Option<Error>) -> Error {
-        let place = self.server.url();
-        let wait = tr!("wait for it; --timeout SECONDS allows more time");
-        match (why, last_error) {
+        let place = &self.server.url;
+        let error = match (why, last_error) {
             (Failure::NoAnswer, Some(error)) => {
                 self.remember(&error);
-                error
+                return error;
             }
             (Failure::NoAnswer, None) => {
-                error!(Timeout, "the store {place} does not answer", place).hint(wait)
+                error!(Timeout, "the store {place} does not answer", place)
             }
-            (Failure::JustStarted, _) => {
-                let text = error!(
-                    Busy,
-                    "the store {place} has just started and does not allow a login yet", place
-                );
-                text.hint(wait)
-            }
+            (Failure::JustStarted, _) => error!(
+                Busy,
+                "the store {place} has just started and does not allow a login yet", place
+            ),
             (Failure::Busy(left), _) => {
                 let busy = error!(
                     Busy,
                     "another machine is logging in, according to the store {place}", place
                 );
-                busy.hint(match left.as_secs_f64().ceil() {
-                    0.0 => wait,
-                    left => tr!(
+                match left.as_secs_f64().ceil() {
+                    0.0 => busy,
+                    left => busy.hint(tr!(
                         "wait for it; if that machine is gone, its turn ends in {left} s",
                         left
-                    ),
-                })
+                    )),
+                }
             }
-        }
+        };
+        error.hint(tr!("wait for it; --timeout SECONDS allows more time"))
     }
 }
 
@@ -153,24 +156,33 @@ impl Turn {
         }
     }
 
-    pub(super) fn deadline(&self) -> Instant {
-        self.store.began + self.lease.borrow().deadline()
+    fn deadline(&self) -> Instant {
+        self.store.began + self.lease.borrow().deadline
     }
 
     fn right(&self) -> Option<Right> {
         self.lease.borrow().right()
     }
 
-    pub(super) fn fence(&self) -> Fence {
-        self.right().map_or(0, |right| right.fence)
+    pub(in crate::store) async fn write(&self, key: &Key, entry: &Entry) -> Result<Written> {
+        let store = &self.store;
+        let opened = store.open(self.deadline()).await?;
+        let ttl = kept(entry, Timestamp::now());
+        let text = encode(key, &shifted(entry.clone(), opened.ahead));
+        if text.len() > ENTRY_MAX {
+            return Err(error!(Storage, "the session is too large to be stored"));
+        }
+        let fence = self.right().map_or(0, |right| right.fence);
+        let sealed = store.keys.seal(&text, &purpose(&self.name, fence))?;
+        let write = |right| Command::Write(right, sealed, ttl);
+        Ok(match self.change(write).await? {
+            Written::Stored if ttl.is_zero() => Written::NotKept,
+            written => written,
+        })
     }
 
-    pub(super) async fn write(&self, sealed: Vec<u8>, ttl: Duration) -> Result<Written> {
-        self.change(|right| Command::Write(right, sealed, ttl))
-            .await
-    }
-
-    pub(super) async fn forget(&self) -> Result<Written> {
+    /// Removes the entry. If another machine holds the lock by now, it is its business.
+    pub(in crate::store) async fn forget(&self) -> Result<Written> {
         self.change(Command::Forget).await
     }
 
@@ -184,10 +196,8 @@ impl Turn {
         let until = store.now() + store.terms.no_answer;
         let mut slept = false;
         loop {
-            match store
-                .call(&self.name, &command, store.beyond(self.deadline()))
-                .await
-            {
+            let deadline = store.beyond(self.deadline());
+            match store.call(&self.name, &command, deadline).await {
                 Ok(Response::Done) => return Ok(Written::Stored),
                 Ok(_) => return Ok(Written::Overtaken),
                 Err(error) if is_no_answer(&error) && store.now() < until => {
@@ -208,7 +218,7 @@ impl Turn {
         }
     }
 
-    pub(super) async fn release(&self) -> Result<()> {
+    pub(in crate::store) async fn release(&self) -> Result<()> {
         self.renewals.iter().for_each(JoinHandle::abort);
         self.given_back.set(true);
         let Some(right) = self.right() else {
