@@ -49,11 +49,11 @@ impl<'a> Account<'a> {
             Ok(plan) => plan.missing.is_some(),
             Err(error) => error.cause == Cause::MissingSetting,
         };
-        if missing && let Some(url) = sources.without_credentials(target) {
-            let handed = Self::handed_over(services, sources, target, &role, url).await?;
-            if let Some(account) = handed {
-                return Ok(account);
-            }
+        if missing
+            && let Some(url) = sources.without_credentials(target)
+            && let Some(account) = Self::handed_over(services, sources, target, &role, url).await?
+        {
+            return Ok(account);
         }
         let plan = plan?;
         let key = key_of(&plan, &role);
@@ -107,13 +107,7 @@ impl<'a> Account<'a> {
         url: BaseUrl,
         missing: Option<Error>,
     ) -> Self {
-        let (target, found) = (target.clone(), Vec::new());
-        let plan = Plan {
-            target,
-            url,
-            found,
-            missing,
-        };
+        let plan = bare(target.clone(), url, missing);
         let key = key_of(&plan, &Role::User);
         Self::new(services, plan, Role::User, key)
     }
@@ -137,12 +131,7 @@ impl<'a> Account<'a> {
         let target = target.unwrap_or(Target::new(spec, None));
         let plan = match settings::find(&target, sources).await {
             Ok(plan) if plan.url == url => plan,
-            other => Plan {
-                target,
-                url,
-                found: Vec::new(),
-                missing: other.err(),
-            },
+            other => bare(target, url, other.err()),
         };
         Ok(Self::new(services, plan, key.role.clone(), key.clone()))
     }
@@ -254,9 +243,9 @@ impl<'a> Account<'a> {
 
     /// Why a session is not stored, if it is none to store: nobody could tell by the clock whether it is alive.
     pub(super) fn unstorable(&self, session: &Session) -> Option<Text> {
-        let endless =
-            matches!(self.target().spec.ageing, Ageing::Fixed) && session.expires_at.is_none();
-        endless.then(|| tr!("a session whose end is unknown is not stored"))
+        let ages = matches!(self.target().spec.ageing, Ageing::Fixed);
+        (ages && session.expires_at.is_none())
+            .then(|| tr!("a session whose end is unknown is not stored"))
     }
 
     /// What is stored of a session that was alive a moment ago.
@@ -330,6 +319,17 @@ impl<'a> Account<'a> {
         self.services
             .report
             .warn_of(Some(self.target()), text, error);
+    }
+}
+
+/// A target of which nothing but the URL is known.
+fn bare(target: Target, url: BaseUrl, missing: Option<Error>) -> Plan {
+    let found = Vec::new();
+    Plan {
+        target,
+        url,
+        found,
+        missing,
     }
 }
 

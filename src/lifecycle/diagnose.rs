@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::account::Account;
 use super::freshness::Stale;
-use super::hints::next_step;
+use super::hints::with_next_step;
 use super::services::Services;
 use crate::declaration::{BaseUrl, Settings};
 use crate::error::{Cause, Error, Result, error};
@@ -28,50 +28,53 @@ impl Account<'_> {
     /// not do, `life` what the server has said of it.
     pub async fn diagnose(&self, stored: bool, life: Option<Life>) -> Error {
         let target = self.target();
-        let (message, hint) = match life {
-            Some(Life::Dead) => (
-                tr!("the server has ended the session"),
-                tr!("`crmauth login {target}` gets a new one", target),
+        let error = match life {
+            Some(Life::Dead) => error!(
+                NoSession, "the server has ended the session";
+                hint "`crmauth login {target}` gets a new one", target
             ),
-            Some(Life::Broken) => (
-                tr!("the server fails whenever it is asked with the session"),
-                tr!("`crmauth token {target}` gets a new one", target),
+            Some(Life::Broken) => error!(
+                NoSession, "the server fails whenever it is asked with the session";
+                hint "`crmauth token {target}` gets a new one", target
             ),
-            Some(Life::Busy) => (
-                Stale::Busy.text(),
-                tr!(
-                    "wait for that request; each job that logs in for itself has a session of its own"
-                ),
-            ),
+            Some(Life::Busy) => Error::new(Cause::NoSession, Stale::Busy.text()).hint(tr!(
+                "wait for that request; each job that logs in for itself has a session of its own"
+            )),
             _ => match self.examine().await {
                 Ok(look) => self.told_by(look, stored),
                 Err(error) => return self.explain(error),
             },
         };
-        Error::new(Cause::NoSession, message)
-            .hint(hint)
-            .target(&target.to_string())
+        error.target(&target.to_string())
     }
 
     /// The cause where the server is in order, and the next step.
-    fn told_by(&self, look: Match, stored: bool) -> (Text, Text) {
-        let target = self.target();
-        let message = match (look, stored) {
-            (Match::Certain, false) => tr!("the server is the right one; there is no session yet"),
-            (Match::Certain, true) => {
-                tr!("the server is the right one, and the session must be replaced")
+    fn told_by(&self, look: Match, stored: bool) -> Error {
+        let (target, url) = (self.target(), &self.plan.url);
+        let error = match (look, stored) {
+            (Match::Certain, false) => {
+                error!(
+                    NoSession,
+                    "the server is the right one; there is no session yet"
+                )
             }
-            _ => tr!(
+            (Match::Certain, true) => {
+                error!(
+                    NoSession,
+                    "the server is the right one, and the session must be replaced"
+                )
+            }
+            _ => error!(
+                NoSession,
                 "something answers at {url}, but only a login can tell whether it is {product}",
-                url = self.plan.url,
+                url,
                 product = target.spec.product
             ),
         };
-        let hint = match stored {
+        error.hint(match stored {
             true => tr!("`crmauth token {target}` gets another one", target),
             false => tr!("`crmauth login {target}` tries the credentials", target),
-        };
-        (message, hint)
+        })
     }
 
     /// Asks the system at the URL, step by step, and says how sure it is that it is the right one.
@@ -117,14 +120,8 @@ impl Services {
             return Ok(None);
         };
         // No credential has been asked for yet.
-        let hint = next_step(&error, variable, &settings.url, Text::default);
-        Ok(Some((
-            Error {
-                hint: error.hint.clone().or(hint),
-                ..error
-            },
-            below,
-        )))
+        let error = with_next_step(error, variable, &settings.url, Text::default);
+        Ok(Some((error, below)))
     }
 }
 
@@ -147,18 +144,14 @@ async fn seek(
         found => return found.map_err(|error| (error, None)),
     };
     // A URL that was copied from a browser has a page's path, too.
-    let above = std::iter::successors(Some(url.to_string()), |url| {
-        url.rsplit_once('/').map(|(above, _)| above.to_owned())
+    let above = std::iter::successors(Some(url.clone()), |url| {
+        BaseUrl::parse(url.to_string().rsplit_once('/')?.0).ok()
     });
     let redirected = matches!(&error, Some(error) if error.cause == Cause::Redirect);
     let folders = system.probe().install_paths.iter().filter(|_| !redirected);
-    let below = folders.map(|folder| format!("{url}/{folder}"));
-    let above = above.skip(1).map_while(|url| BaseUrl::parse(&url).ok());
+    let below = folders.filter_map(|folder| BaseUrl::parse(&format!("{url}/{folder}")).ok());
     let mut perhaps = None;
-    for found in above
-        .take(3)
-        .chain(below.filter_map(|url| BaseUrl::parse(&url).ok()))
-    {
+    for found in above.skip(1).take(3).chain(below) {
         match knock(system, channel, &found).await {
             Ok((Match::Certain, _)) => {
                 let error = error!(
@@ -254,17 +247,11 @@ fn compare_clocks(server: Option<Timestamp>) -> Result<()> {
         return Ok(());
     }
     let skew = span(ahead.abs().as_secs());
-    let error = match ahead.is_positive() {
-        true => error!(
-            Clock,
-            "this machine's clock is {skew} behind the server's", skew
-        ),
-        false => error!(
-            Clock,
-            "this machine's clock is {skew} ahead of the server's", skew
-        ),
+    let why = match ahead.is_positive() {
+        true => tr!("this machine's clock is {skew} behind the server's", skew),
+        false => tr!("this machine's clock is {skew} ahead of the server's", skew),
     };
-    Err(error.hint(tr!(
+    Err(Error::new(Cause::Clock, why).hint(tr!(
         "set the clock, best by NTP, or tell the server's administrator"
     )))
 }

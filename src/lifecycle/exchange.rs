@@ -66,24 +66,17 @@ impl Answer {
 
 /// Says of a request that `changes` something that it may have done so, where bytes of it had left.
 fn doubt(error: Error, changes: bool) -> Error {
-    let sent = match error.cause {
-        Cause::Timeout
-        | Cause::Closed
-        | Cause::BadAnswer
-        | Cause::TooLarge
-        | Cause::Other
-        | Cause::ServerTimeout
-        | Cause::RateLimited
-        | Cause::Unavailable => true,
-        Cause::Status => error
-            .http_status
-            .is_some_and(|status| !(300..500).contains(&status)),
-        _ => false,
+    use Cause::{
+        BadAnswer, Closed, Other, RateLimited, ServerTimeout, Timeout, TooLarge, Unavailable,
     };
-    if sent && changes {
-        error.in_doubt()
-    } else {
-        error
+    let sent = match (error.cause, error.http_status) {
+        (Cause::Status, status) => status.is_some_and(|status| !(300..500).contains(&status)),
+        (Timeout | Closed | BadAnswer | TooLarge | Other, _) => true,
+        (cause, _) => matches!(cause, ServerTimeout | RateLimited | Unavailable),
+    };
+    match sent && changes {
+        true => error.in_doubt(),
+        false => error,
     }
 }
 
@@ -125,18 +118,14 @@ impl<'a> Active<'a> {
             }
         }
     }
-}
 
-impl<'a> Active<'a> {
     /// The same session for another request, which has `--timeout` of its own.
     #[must_use]
     pub fn again(self) -> Self {
         let account = self.account.again();
         Self { account, ..self }
     }
-}
 
-impl Active<'_> {
     pub fn target(&self) -> &Target {
         self.account.target()
     }
@@ -189,31 +178,29 @@ impl Account<'_> {
 
     /// Reads of an answer what must be held back. One that is cut short or longer than that does not refuse the session.
     /// `changes` as in [`Answer`].
-    async fn judged(&self, mut response: Response, changes: bool) -> Answer {
-        let mut whole = false;
-        let mut broken = None;
-        let judgement = loop {
-            if let Some(judgement) = self.provider.judge(&response, whole) {
-                break judgement;
+    async fn judged(&self, response: Response, changes: bool) -> Answer {
+        let mut answer = Answer {
+            changes,
+            ..Answer::sessionless(response)
+        };
+        let mut ended = false;
+        loop {
+            let response = &mut answer.response;
+            if let Some(judgement) = self.provider.judge(response, ended) {
+                answer.judgement = judgement;
+                return answer;
             }
-            if whole || response.body.len() >= HELD_BACK_MAX {
-                break Judgement::Alive;
+            if ended || response.body.len() >= HELD_BACK_MAX {
+                return answer;
             }
             match response.next().await {
                 Ok(Some(part)) => response.body.extend_from_slice(&part),
-                Ok(None) => whole = true,
+                Ok(None) => ended = true,
                 Err(error) => {
-                    broken = Some(error);
-                    break Judgement::Alive;
+                    answer.broken = Some(error);
+                    return answer;
                 }
             }
-        };
-        Answer {
-            response,
-            judgement,
-            broken,
-            whole: true,
-            changes,
         }
     }
 }

@@ -9,13 +9,12 @@ impl Account<'_> {
     /// Adds the target's name and, where whoever failed knew no next step, one that the settings suggest.
     pub fn explain(&self, error: Error) -> Error {
         let error = error.target(&self.target().to_string());
-        let url = &self.url_variable();
-        match next_step(&error, url, &self.plan.url, || {
-            self.credentials(error.about)
-        }) {
-            Some(hint) if self.is_configured() => error.hint(hint),
-            _ => error,
+        if !self.is_configured() {
+            return error;
         }
+        let about = error.about;
+        let credentials = || self.credentials(about);
+        with_next_step(error, &self.url_variable(), &self.plan.url, credentials)
     }
 
     /// The variable that the URL is, or would be, set by.
@@ -39,21 +38,28 @@ impl Account<'_> {
     }
 }
 
-/// `url` is the variable that the base URL is set by, or would be.
-pub(super) fn next_step(
-    error: &Error,
+/// Adds the next step where whoever failed knew none. `url` is the variable that the base URL is set by, or would be.
+pub(super) fn with_next_step(
+    error: Error,
     url: &str,
     base: &BaseUrl,
     credentials: impl Fn() -> Text,
-) -> Option<Text> {
+) -> Error {
     // Where the system itself has answered, the URL is right.
     let own = error.said.is_some() || error.http_status.is_some_and(|status| status >= 500);
-    if base.origin().starts_with("http://")
-        && let Some(step) = tls_instead(error, url, own)
-    {
-        return Some(step);
-    }
-    Some(match error.cause {
+    let plain = base.origin().starts_with("http://");
+    let hint = match error.cause {
+        Cause::Closed if plain => tr!(
+            "try again later; if the server speaks TLS, {url} must begin with https://",
+            url
+        ),
+        // So web servers refuse what is not TLS at a port of theirs for that.
+        Cause::Status if plain && error.http_status == Some(400) && !own => {
+            tr!(
+                "if the server speaks TLS, {url} must begin with https://",
+                url
+            )
+        }
         Cause::Refused => tr!("check {settings}", settings = credentials()),
         Cause::Locked => {
             tr!("trying again will not help; ask its administrator to unlock the account")
@@ -97,22 +103,7 @@ pub(super) fn next_step(
         | Cause::Status => {
             tr!("is {url} the base URL of this system?", url)
         }
-        _ => return None,
-    })
-}
-
-/// The next step after a plain request to what may be a port for TLS.
-fn tls_instead(error: &Error, url: &str, own: bool) -> Option<Text> {
-    match error.cause {
-        Cause::Closed => Some(tr!(
-            "try again later; if the server speaks TLS, {url} must begin with https://",
-            url
-        )),
-        // So web servers refuse what is not TLS at a port of theirs for that.
-        Cause::Status if error.http_status == Some(400) && !own => Some(tr!(
-            "if the server speaks TLS, {url} must begin with https://",
-            url
-        )),
-        _ => None,
-    }
+        _ => return error,
+    };
+    error.hint(hint)
 }

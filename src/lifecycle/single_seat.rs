@@ -44,23 +44,18 @@ impl Attempt<'_> {
 
 /// Whether a login that failed may have ended the session before it: any answer but a refusal may mean that.
 fn may_have_replaced(error: &Error) -> bool {
-    !matches!(
-        error.cause,
-        Cause::Refused
-            | Cause::InFront
-            | Cause::Locked
-            | Cause::RateLimited
-            | Cause::NotFound
-            | Cause::Redirect
-            | Cause::Dns
-            | Cause::Connect
-            | Cause::ConnectTimeout
-            | Cause::Certificate
-            | Cause::Tls
-            | Cause::Proxy
-            | Cause::ProxyRefused
-            | Cause::BadSetting
-            | Cause::MissingSetting
-            | Cause::Usage
-    )
+    use Cause::{BadSetting, MissingSetting, Usage};
+    use Cause::{Certificate, Connect, ConnectTimeout, Dns, Proxy, ProxyRefused, Tls};
+    use Cause::{InFront, Locked, NotFound, RateLimited, Redirect, Refused};
+    let cause = error.cause;
+    let unsent = matches!(cause, BadSetting | MissingSetting | Usage)
+        || matches!(
+            cause,
+            Dns | Connect | ConnectTimeout | Certificate | Tls | Proxy | ProxyRefused
+        );
+    let refused = matches!(
+        cause,
+        Refused | InFront | Locked | RateLimited | NotFound | Redirect
+    );
+    !unsent && !refused
 }
