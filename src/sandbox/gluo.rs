@@ -4,31 +4,23 @@
 //! otherwise.
 
 mod answer;
-mod call;
-mod challenges;
+mod login;
 mod modules;
 mod query;
 mod records;
 mod sessions;
-mod users;
-mod warnings;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::json;
 
-use crate::secret::md5_hex;
-
 use super::message::{HTML, Pairs, last};
-use super::{Account, Request, Response, Rules, SECOND, System, random_hex};
-use answer::{Answer, Refusal, service_headers};
-use call::Call;
-use challenges::Challenges;
-use records::Records;
+use super::{Account, Request, Response, Rules, System, random_hex};
+use answer::{Failure, Result, dead_session, refused, service_headers};
+pub use login::User;
+use login::markup;
+use records::Record;
 pub use sessions::{Mark, Sessions, State};
-pub use users::User;
-use users::{escape, find, markup};
-use warnings::Ran;
 
 pub(super) const ACCOUNT: Account = &[
     ("GLUO_USERNAME", "admin"),
@@ -66,11 +58,13 @@ pub struct Gluo {
     pub impatient_gateway: bool,
     rules: Rules,
     users: Vec<User>,
-    challenges: Challenges,
+    /// By the user's id, one a user: the challenge and when it ends.
+    challenges: HashMap<&'static str, (String, i64)>,
     pub sessions: Sessions,
     /// Names of the sessions over which a create runs: PHP serves one request of a session at a time.
     locked: HashSet<String>,
-    records: Records,
+    /// By the number behind the `x`, which is one count for all modules.
+    records: BTreeMap<u32, Record>,
 }
 
 impl System for Gluo {
@@ -82,20 +76,18 @@ impl System for Gluo {
             slow_challenges: false,
             slow_creates: false,
             impatient_gateway: false,
-            users: users::users(),
-            challenges: Challenges::new(rules.clone()),
+            users: login::users(),
+            challenges: HashMap::new(),
             sessions: Sessions::new(rules.clone()),
             locked: HashSet::new(),
-            records: Records::new(),
+            records: BTreeMap::new(),
             rules,
         };
         for name in ["P&D 1+1 João 50%", "Silva & Cia"] {
             let element = json!({"lastname": name, "assigned_user_id": "19x1"}).to_string();
             let input = [("elementType", "Contacts"), ("element", &element)];
-            let input: Pairs = input
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into();
-            let made = gluo.create("19x1", &input);
+            let input = input.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let made = gluo.create("19x1", &input.into());
             debug_assert!(made.is_ok());
         }
         gluo
@@ -125,13 +117,9 @@ impl System for Gluo {
                 false
             }
             "getchallenge" if self.slow_challenges => {
-                if !request.begun.replace(true)
-                    && let Some(user) = find(
-                        &self.users,
-                        last(&call.query, "username").unwrap_or_default(),
-                    )
-                {
-                    self.challenges.delete(user.id);
+                let user = self.named(&call.query).map(|user| user.id);
+                if let Some(id) = user.filter(|_| !request.begun.replace(true)) {
+                    self.challenges.remove(id);
                 }
                 false
             }
@@ -140,8 +128,8 @@ impl System for Gluo {
     }
 
     fn gateway(&self) -> Option<Response> {
-        self.impatient_gateway
-            .then(|| Response::nginx(504, "Gateway Time-out"))
+        let impatient = self.impatient_gateway;
+        impatient.then(|| Response::nginx(504, "Gateway Time-out"))
     }
 }
 
@@ -157,11 +145,10 @@ impl Gluo {
 
     /// How many records of a module have this value in this field.
     pub fn count(&self, module: &str, field: &str, value: &str) -> usize {
-        let found = |record: &&records::Record| {
-            record.module.name == module
-                && record.values.get(field).is_some_and(|found| found == value)
-        };
-        self.records.values().filter(found).count()
+        let records = self.records.values();
+        let records = records.filter(|record| record.module.name == module);
+        let values = records.filter_map(|record| record.values.get(field));
+        values.filter(|found| *found == value).count()
     }
 
     fn service(&mut self, request: &Request) -> Response {
@@ -173,207 +160,141 @@ impl Gluo {
         if !call.operation.is_empty() && !matches!(call.either("format"), "" | "json" | "JSON") {
             return service_headers(Response::new(500, "application/json", ""));
         }
-        let (ran, answer) = match self.open(&call) {
-            Err(answer) => (Ran::No, answer),
-            Ok(user) => match self.run(user, &call, begun) {
-                Ok(answer) => (Ran::Through, answer),
-                Err(refusal) => (Ran::Refused, refusal.into()),
-            },
-        };
-        self.write(call.operation, ran, answer)
+        let opened = self.open(&call);
+        let ran = opened.is_ok();
+        let result = opened.and_then(|user| self.run(user, &call, begun));
+        self.write(call.operation, ran, result)
     }
 
     /// The user of the request's session; none in a poisoned one, and where no session is wanted.
-    fn open(&mut self, call: &Call) -> Result<Option<&'static str>, Answer> {
+    fn open(&mut self, call: &Call) -> Result<Option<&'static str>> {
+        let named = !call.session.is_empty();
         let extends = call.operation == "extendsession";
-        let needed = match call.operation {
-            "" => return Err(Answer::Broken),
-            "getchallenge" | "login" => false,
-            "extendsession" => last(&call.body, "operation").is_none(),
-            _ => call.session.is_empty(),
+        let enough = match call.operation {
+            "" => return Err(Failure::Broken),
+            "getchallenge" | "login" => true,
+            "extendsession" => last(&call.body, "operation").is_some(),
+            _ => named,
         };
-        if needed {
-            return Err(Refusal::new("AUTHENTICATION_REQUIRED", "Authencation required").into());
+        if !enough {
+            return Err(refused("AUTHENTICATION_REQUIRED", "Authencation required"));
         }
         // PHP's messages are on their way when it should start the session.
         if self.errors == Errors::Everything && self.output_buffering < 8192 {
-            let named = !call.session.is_empty() && !extends;
-            return Err(if named {
-                Refusal::dead_session().into()
-            } else {
-                Answer::Null
-            });
+            let asked = named && !extends;
+            return Err(if asked { dead_session() } else { Failure::Null });
         }
         match call.session.as_str() {
-            _ if extends => Ok(Some(self.adopt(call)?)),
+            session if extends => self.adopt(session),
             "" => Ok(None),
-            session => Ok(self.sessions.open(session)?),
+            session => self.sessions.open(session),
         }
     }
 
     /// What `extendsession` does to its session: vtiger 8 makes a file for a dead one, without a user.
-    fn adopt(&mut self, call: &Call) -> Result<&'static str, Refusal> {
-        let failure = Refusal::new("AUTHENTICATION_FAILURE", "Authencation Failed");
-        let session = if call.session.is_empty() {
-            &call.cookie
-        } else {
-            &call.session
-        };
-        if self.version == Version::Seven || session.is_empty() {
-            return Err(failure);
-        }
+    fn adopt(&mut self, session: &str) -> Result<Option<&'static str>> {
+        let looks = self.version == Version::Eight && !session.is_empty();
         match self.sessions.state(session) {
-            State::Alive => self.sessions.open(session)?.ok_or(failure),
-            State::Poisoned => Err(failure),
-            State::Dead => {
-                self.sessions.poison(session);
-                Err(failure)
-            }
+            State::Alive if looks => return self.sessions.open(session),
+            State::Dead if looks => self.sessions.put(session, None),
+            _ => {}
         }
+        Err(refused("AUTHENTICATION_FAILURE", "Authencation Failed"))
     }
 
-    fn run(
-        &mut self,
-        user: Option<&'static str>,
-        call: &Call,
-        begun: bool,
-    ) -> Result<Answer, Refusal> {
+    fn run(&mut self, user: Option<&'static str>, call: &Call, begun: bool) -> Result {
         // Which half of the request counts is the operation's own affair, as in vtiger.
         let (query, body) = (&call.query, &call.body);
+        let asked = |name: &str| last(query, name).unwrap_or_default();
         match (call.operation, user) {
             ("getchallenge", _) => self.challenge(query, begun),
             ("login", _) => self.login(body),
-            (_, None) | ("sync", _) => Ok(Answer::Broken),
-            ("listtypes", _) => Ok(Answer::Result(modules::types())),
-            ("describe", _) => {
-                let name = last(query, "elementType").unwrap_or_default();
-                modules::describe(name, self.version).map(Answer::Result)
-            }
-            ("query", _) => {
-                let text = last(query, "query").unwrap_or_default();
-                query::run(text, &self.records, self.version).map(Answer::Result)
-            }
+            (_, None) | ("sync", _) => Err(Failure::Broken),
+            ("listtypes", _) => Ok(modules::types()),
+            ("describe", _) => modules::describe(asked("elementType"), self.version),
+            ("query", _) => self.query(asked("query")),
             ("retrieve", _) => self.retrieve(query),
             ("create", Some(user)) => self.create(user, body),
             ("update" | "revise", Some(user)) => self.revise(user, body),
             ("delete", _) => self.delete(body),
             // The wording is assumed.
-            ("logout", _) if self.version == Version::Seven && !call.posted => Err(Refusal::new(
-                "OPERATION_NOT_SUPPORTED",
-                "Operation not supported",
-            )),
+            ("logout", _) if self.version == Version::Seven && !call.posted => {
+                let text = "Operation not supported";
+                Err(refused("OPERATION_NOT_SUPPORTED", text))
+            }
             // vtiger falls over its own logout, and the session lives on.
-            ("logout", _) => Ok(Answer::Broken),
+            ("logout", _) => Err(Failure::Broken),
             // What is left is `extendsession`.
-            (_, Some(user)) => Ok(Answer::Result(json!({
-                "sessionName": if call.session.is_empty() { &call.cookie } else { &call.session },
-                "userId": user,
-                "version": "0.22",
-                "vtigerVersion": "8.2.0",
-            }))),
+            (_, Some(user)) => Ok(self.with_session(json!({}), &call.session, user)),
         }
     }
+}
 
-    fn challenge(&mut self, query: &Pairs, deleted: bool) -> Result<Answer, Refusal> {
-        let name = last(query, "username").unwrap_or_default();
-        if name.is_empty() {
-            return Err(Refusal::new("ACCESS_DENIED", "No username given"));
-        }
-        let Some(user) = find(&self.users, name) else {
-            return Err(Refusal::new("ACCESS_DENIED", "username does not exists"));
+/// What `webservice.php` knows; of the rest it dies.
+const OPERATIONS: &str = "getchallenge login listtypes describe query retrieve sync create update revise delete \
+                          logout extendsession";
+
+/// A request to the web service: which operation, over which session.
+struct Call {
+    /// Empty if it is none that is known.
+    operation: &'static str,
+    /// Empty where none is named. An `extendsession` may name it in its cookie.
+    session: String,
+    posted: bool,
+    query: Pairs,
+    body: Pairs,
+}
+
+impl Call {
+    fn read(request: &Request) -> Self {
+        let posted = request.method == "POST";
+        let mut call = Self {
+            operation: "",
+            session: String::new(),
+            posted,
+            query: request.query_pairs(),
+            body: posted.then(|| request.form_pairs()).unwrap_or_default(),
         };
-        if !deleted {
-            self.challenges.delete(user.id);
+        let mut known = OPERATIONS.split(' ');
+        let asked = call.either("operation").to_ascii_lowercase();
+        call.operation = known.find(|known| *known == asked).unwrap_or_default();
+        let session = call.either("sessionName");
+        if !session.eq_ignore_ascii_case("null") {
+            call.session = session.to_owned();
         }
-        let challenge = self.challenges.insert(user.id);
-        Ok(Answer::Result(json!({
-            "token": challenge.token,
-            "serverTime": self.rules.now() / SECOND,
-            "expireTime": challenge.end / SECOND,
-        })))
+        if call.operation == "extendsession" && call.session.is_empty() {
+            let mut cookies = request.header("cookie").unwrap_or_default().split("; ");
+            let cookie = cookies.find_map(|cookie| cookie.strip_prefix("PHPSESSID="));
+            call.session = cookie.unwrap_or_default().to_owned();
+        }
+        call
     }
 
-    fn login(&mut self, body: &Pairs) -> Result<Answer, Refusal> {
-        let user = find(&self.users, last(body, "username").unwrap_or_default());
-        let live = user.and_then(|user| Some((user, self.challenges.live(user.id)?)));
-        let Some((user, token)) = live else {
-            return Err(Refusal::new(
-                "INVALID_AUTH_TOKEN",
-                "Specified token is invalid or expired",
-            ));
-        };
-        let Some(key) = &user.key else {
-            return Err(Refusal::new(
-                "ACCESSKEY_UNDEFINED",
-                "Access key for the user is undefined",
-            ));
-        };
-        let right = last(body, "accessKey") == Some(md5_hex(&[token, key]).expose());
-        if right && !user.active && self.version == Version::Seven {
-            return Err(Refusal::new(
-                "AUTHENTICATION_REQUIRED",
-                "Given user is inactive",
-            ));
-        }
-        if !right || !user.active {
-            return Err(Refusal::new(
-                "INVALID_USER_CREDENTIALS",
-                "Invalid username or password",
-            ));
-        }
-        let session = self.sessions.create(user.id);
-        if self.version == Version::Seven {
-            return Ok(Answer::Result(json!({
-                "sessionName": session,
-                "userId": user.id,
-                "version": "0.22",
-                "vtigerVersion": "7.0.1",
-            })));
-        }
-        Ok(Answer::Result(json!({
-            "username": escape(user.name),
-            "first_name": escape(user.names.0),
-            "last_name": escape(user.names.1),
-            "email": user.email,
-            "time_zone": "UTC",
-            "hour_format": "24",
-            "date_format": "yyyy-mm-dd",
-            "is_admin": if user.admin { "on" } else { "off" },
-            "call_duration": "5",
-            "other_event_duration": "5",
-            "sessionName": session,
-            "userId": user.id,
-            "version": "0.22",
-            "vtigerVersion": "8.2.0",
-        })))
+    /// A parameter wherever it stands.
+    fn either(&self, name: &str) -> &str {
+        let found = last(&self.body, name).or_else(|| last(&self.query, name));
+        found.unwrap_or_default()
     }
 }
 
 /// Apache adds the slash that a folder wants.
 fn folder(request: &Request) -> Response {
-    let query = match request.query.as_str() {
-        "" => String::new(),
-        query => format!("?{query}"),
-    };
-    let link = format!("http://{}/crm/{query}", request.host());
-    let text = format!(
-        "The document has moved <a href=\"{}\">here</a>.",
-        markup(&link)
-    );
+    let mark = if request.query.is_empty() { "" } else { "?" };
+    let link = format!("http://{}/crm/{mark}{}", request.host(), request.query);
+    let here = markup(&link);
+    let text = format!("The document has moved <a href=\"{here}\">here</a>.");
     Response::apache(301, "Moved Permanently", &text).header("Location", link)
 }
 
 fn web(request: &Request) -> Response {
+    let page = "<!DOCTYPE html>\n<html><head><title>Login</title></head><body>Sandbox</body></html>\n";
     let response = match (request.method.as_str(), request.path.as_str()) {
         ("POST", _) => Response::new(200, HTML, "Invalid request"),
         (_, "/crm/") => {
-            Response::new(301, HTML, "").header("Location", format!("http://{}/", request.host()))
+            let link = format!("http://{}/", request.host());
+            Response::new(301, HTML, "").header("Location", link)
         }
-        _ => Response::new(
-            200,
-            HTML,
-            "<!DOCTYPE html>\n<html><head><title>Login</title></head><body>Sandbox</body></html>\n",
-        ),
+        _ => Response::new(200, HTML, page),
     };
     let cookie = format!("PHPSESSID={}; path=/", random_hex(21));
     service_headers(response).header("Set-Cookie", cookie)

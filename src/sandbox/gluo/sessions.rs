@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::super::{Rules, random_hex};
-use super::answer::Refusal;
+use super::super::Rules;
+use super::answer::{Result, dead_session, refused};
 
 /// PHP's garbage collection: how long a session lives unused, in seconds.
 const IDLE: i64 = 24 * 60;
@@ -50,63 +50,44 @@ impl Sessions {
         }
     }
 
-    pub(super) fn create(&mut self, user: &'static str) -> String {
-        let name = random_hex(21);
-        self.put(&name, Some(user));
-        name
-    }
-
-    pub(super) fn poison(&mut self, name: &str) {
-        self.put(name, None);
-    }
-
-    fn put(&mut self, name: &str, user: Option<&'static str>) {
-        let (now, idle) = (self.rules.now(), self.rules.lifetime(IDLE));
-        self.by_name
-            .retain(|_, session| now - session.used < idle || self.collected_late);
-        self.by_name.insert(
-            name.to_owned(),
-            Session {
-                user,
-                used: now,
-                mark: None,
-            },
-        );
+    /// Makes or uses a session's file.
+    pub(super) fn put(&mut self, name: &str, user: Option<&'static str>) {
+        let (used, mark) = (self.rules.now(), None);
+        let session = Session { user, used, mark };
+        self.by_name.insert(name.to_owned(), session);
     }
 
     /// Uses a session: its user, or none where it is poisoned. What strikes it ends it with this answer.
-    pub(super) fn open(&mut self, name: &str) -> Result<Option<&'static str>, Refusal> {
-        let (now, idle) = (self.rules.now(), self.rules.lifetime(IDLE));
-        let session = self.by_name.get_mut(name);
-        let session = session.ok_or_else(Refusal::dead_session)?;
-        let stale = now - session.used >= idle;
-        session.used = now;
-        let (user, mark) = (session.user, session.mark);
-        if stale || mark.is_some() {
-            self.by_name.remove(name);
-        }
-        match mark {
-            Some(Mark::Expired) => Err(Refusal::new(
-                "SESSION_EXPIRED",
-                "Session has life span over please login again",
-            )),
+    pub(super) fn open(&mut self, name: &str) -> Result<Option<&'static str>> {
+        let dead = self.state(name) == State::Dead;
+        let session = self.by_name.remove(name).filter(|_| !dead);
+        let session = session.ok_or_else(dead_session)?;
+        match session.mark {
+            Some(Mark::Expired) => {
+                let text = "Session has life span over please login again";
+                return Err(refused("SESSION_EXPIRED", text));
+            }
             Some(Mark::LeftIdle) => {
                 let text = "Session has been invalidated to due lack activity";
-                Err(Refusal::new("SESSION_LEFT_IDLE", text))
+                return Err(refused("SESSION_LEFT_IDLE", text));
             }
-            None if stale && !self.collected_late => Err(Refusal::dead_session()),
-            None => Ok(user),
+            None if self.is_idle(&session) => {}
+            None => self.put(name, session.user),
         }
+        Ok(session.user)
     }
 
     pub fn state(&self, name: &str) -> State {
-        let (now, idle) = (self.rules.now(), self.rules.lifetime(IDLE));
         match self.by_name.get(name) {
-            Some(session) if now - session.used >= idle && !self.collected_late => State::Dead,
+            None => State::Dead,
+            Some(session) if self.is_idle(session) && !self.collected_late => State::Dead,
             Some(Session { user: None, .. }) => State::Poisoned,
             Some(_) => State::Alive,
-            None => State::Dead,
         }
+    }
+
+    fn is_idle(&self, session: &Session) -> bool {
+        self.rules.now() - session.used >= self.rules.lifetime(IDLE)
     }
 
     pub fn mark(&mut self, name: &str, mark: Mark) {
