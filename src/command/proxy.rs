@@ -72,7 +72,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let prefix = key.iter().map(|key| ["/", key.expose()].concat());
     let prefix = prefix.collect::<String>();
     let url = |target: &Target| format!("{origin}{prefix}/{target}");
-    if args.no_key && listener.is_tcp() {
+    if args.no_key && matches!(args.listen, Place::Loopback(_)) {
         let text = tr!("without a key every program on this machine may use the sessions");
         run.report.warn(None, text);
     }

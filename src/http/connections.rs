@@ -31,7 +31,7 @@ pub struct Http {
     pub(super) proxies: Proxies,
     pub(super) connect_limit: Duration,
     trust: Rc<Trust>,
-    idle: RefCell<Vec<Idle>>,
+    idle: RefCell<Vec<(Route, Origin, Connection)>>,
     /// What has been asked, where somebody wants to know.
     pub transcript: RefCell<Option<Transcript>>,
 }
@@ -51,15 +51,8 @@ pub(super) struct Connection {
     /// The server's end, or the proxy's.
     pub(super) peer: Option<SocketAddr>,
     pub(super) heads: Heads,
-    /// Whether an answer has come over it.
-    pub(super) answered: bool,
-}
-
-struct Idle {
-    route: Route,
-    origin: Origin,
-    since: Instant,
-    connection: Connection,
+    /// When the last answer came over it.
+    pub(super) answered: Option<Instant>,
 }
 
 impl Http {
@@ -76,26 +69,20 @@ impl Http {
     /// A connection over which the same origin has answered.
     pub(super) fn kept(&self, route: &Route, url: &Url) -> Option<Connection> {
         let mut idle = self.idle.borrow_mut();
-        idle.retain(|one| !one.connection.sender.is_closed() && one.since.elapsed() < IDLE_MAX);
+        let recent = |answered: Instant| answered.elapsed() < IDLE_MAX;
+        idle.retain(|(.., one)| !one.sender.is_closed() && one.answered.is_some_and(recent));
         let origin = url.origin();
-        let fits = |one: &Idle| one.origin == origin && one.route == *route;
-        let place = idle
-            .iter()
-            .position(|one| fits(one) && one.connection.sender.is_ready())?;
-        Some(idle.swap_remove(place).connection)
+        let mut all = idle.iter();
+        let place =
+            all.position(|(way, to, one)| *to == origin && way == route && one.sender.is_ready())?;
+        Some(idle.swap_remove(place).2)
     }
 
     /// Keeps a connection for the next request to the same origin. The body of its answer may still be on its way.
-    pub(super) fn keep(&self, connection: Connection, route: &Route, url: &Url) {
-        self.idle.borrow_mut().push(Idle {
-            route: route.clone(),
-            origin: url.origin(),
-            since: Instant::now(),
-            connection: Connection {
-                answered: true,
-                ..connection
-            },
-        });
+    pub(super) fn keep(&self, mut connection: Connection, route: &Route, url: &Url) {
+        connection.answered = Some(Instant::now());
+        let idle = (route.clone(), url.origin(), connection);
+        self.idle.borrow_mut().push(idle);
     }
 
     /// Connects for a request that is given up at `deadline`: a connection must fail before it, so that a failure says
@@ -132,7 +119,7 @@ impl Http {
                 sender,
                 peer,
                 heads,
-                answered: false,
+                answered: None,
             })
         };
         let made = tokio::time::timeout(limit, made).await;

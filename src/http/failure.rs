@@ -72,8 +72,8 @@ pub(super) fn explain(error: hyper::Error, request: &Request, connection: &Conne
         error!(NotHttp, "{host} is not an HTTP server", host)
     } else {
         again = match connection.answered {
-            true => Again::HungUp,
-            false => Again::Lost,
+            Some(_) => Again::HungUp,
+            None => Again::Lost,
         };
         error!(
             Closed,

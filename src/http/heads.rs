@@ -120,6 +120,12 @@ pub(super) fn malformed(host: &str) -> Error {
     )
 }
 
+/// Whether a name of a header or a method is one by RFC 9110, 5.6.2.
+pub fn is_token(word: &[u8]) -> bool {
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    !word.is_empty() && word.iter().all(allowed)
+}
+
 /// How the lines after the first would be read by a strict reader.
 fn judge(head: &[u8]) -> Head {
     let mut how = Head::Regular;
@@ -132,9 +138,8 @@ fn judge(head: &[u8]) -> Head {
             None => (line, &[][..]),
         };
         let folded = line.first().is_some_and(|byte| b" \t".contains(byte));
-        let token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
         let control = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
-        let regular = !name.is_empty() && name.iter().all(token) && name.len() < line.len();
+        let regular = is_token(name) && name.len() < line.len();
         if !line.is_empty() && (!regular || value.iter().any(control)) {
             match is_framing(name) || folded && is_framing(last) {
                 true => return Head::Ambiguous,

@@ -31,12 +31,14 @@ use crate::secret::{BLANK, names_secret};
 use connect::{is_private, is_public};
 use connections::{Connection, Route};
 use failure::{Failure, Outcome, cause_of_proxy, explain};
-use header::{Coding, coding, host_of};
+use header::{Coding, coding, host_of, text_header};
 use heads::Head;
 use proxy_url::ProxyUrl;
 use retry::Retries;
 
+pub use connect::Stream;
 pub use connections::Http;
+pub use heads::is_token;
 pub use hyper::Method;
 pub use hyper::body::Bytes;
 use hyper::body::Incoming;
@@ -85,7 +87,7 @@ impl Channel<'_> {
         self.same_origin(&request.url)?;
         let route = self.route(&request.url)?;
         let harmless = request.harmless(self.target.spec.login_is_repeatable);
-        let mut retries = Retries::new(harmless, !harmless && !request.is_passed());
+        let mut retries = Retries::new(harmless, !harmless && request.passed.is_none());
         loop {
             let outcome = self.attempt(request, &route, whole, retries.fresh).await;
             let pause = match &outcome {
@@ -200,7 +202,7 @@ impl Channel<'_> {
         if let Some(proxy) = &route.proxy {
             refused_by_proxy(url, &response, &proxy.shown)?;
         }
-        let unwraps = request.is_login() && self.target.spec.json_in_text;
+        let unwraps = request.effect == Effect::Login && self.target.spec.json_in_text;
         let mut response = Response::new(request, response, self.timeout, unwraps);
         if whole {
             response.read(&request.doubt()).await?;
@@ -233,7 +235,7 @@ impl Channel<'_> {
             };
             match failure.take_message() {
                 // The server had left a connection that was kept.
-                Some(unsent) if connection.answered => prepared = unsent,
+                Some(unsent) if connection.answered.is_some() => prepared = unsent,
                 _ => return Err(explain(failure.into_error(), request, &connection)),
             }
         }
@@ -359,12 +361,11 @@ impl Channel<'_> {
 
 /// Tells the refusal of a proxy from the server's, where the proxy says that it is its own: Squid's header, and RFC 9209's.
 fn refused_by_proxy(url: &Url, response: &hyper::Response<Incoming>, proxy: &str) -> Result<()> {
-    let header = |name| {
-        let value = response.headers().get(name);
-        value.map(|value| String::from_utf8_lossy(value.as_bytes()))
+    let says = |name, word| {
+        let value = text_header(response.headers(), HeaderName::from_static(name));
+        value.is_some_and(|value| value.contains(word))
     };
-    let own = header("x-squid-error").is_some()
-        || header("proxy-status").is_some_and(|status| status.contains("error="));
+    let own = says("x-squid-error", "") || says("proxy-status", "error=");
     let (status, host) = (response.status().as_u16(), host_of(url));
     if status < 400 || status != 407 && !own {
         return Ok(());

@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
 use super::header::host_of;
-use crate::error::{Error, Result, error};
+use crate::error::{Result, error};
 use crate::secret::Secret;
 
 /// The proxies that the environment names, as they are written there.
@@ -47,13 +47,17 @@ impl Proxies {
             "https" => &self.https,
             _ => &self.http,
         };
-        let Some(written) = written.as_deref().map(str::trim) else {
-            return Ok(None);
-        };
+        let written = written.as_deref().unwrap_or_default().trim();
         if written.is_empty() || self.passes_by(url) {
             return Ok(None);
         }
-        ProxyUrl::parse(written).ok_or_else(bad_proxy).map(Some)
+        let proxy = ProxyUrl::parse(written).ok_or_else(|| {
+            error!(
+                BadSetting, "the environment's proxy is not a usable URL";
+                hint "check https_proxy, http_proxy and all_proxy, or name the host in no_proxy"
+            )
+        })?;
+        Ok(Some(proxy))
     }
 
     /// Whether `no_proxy` names the host, as curl reads it.
@@ -63,10 +67,8 @@ impl Proxies {
         if no.split(',').any(|entry| entry.trim() == "*") {
             return true;
         }
-        let matcher = Matcher::builder()
-            .all("http://proxy")
-            .no(no.clone())
-            .build();
+        let matcher = Matcher::builder().all("http://proxy").no(no.clone());
+        let matcher = matcher.build();
         let uri = url.as_str().parse::<hyper::Uri>();
         uri.is_ok_and(|uri| matcher.intercept(&uri).is_none())
     }
@@ -113,10 +115,9 @@ impl ProxyUrl {
         let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
         let decode = |text| percent_decode_str(text).collect::<Vec<u8>>();
         let (name, word) = (decode(user), decode(password));
+        let decoded = String::from_utf8(word.clone());
         proxy.secrets.push(Secret::new(password.to_owned()));
-        proxy
-            .secrets
-            .extend(String::from_utf8(word.clone()).map(Secret::new));
+        proxy.secrets.extend(decoded.map(Secret::new));
         if http {
             // Byte for byte: a password may be in another charset than UTF-8.
             let basic = STANDARD.encode([&name[..], b":", &word].concat());
@@ -134,11 +135,4 @@ impl ProxyUrl {
     pub(super) fn is_http(&self) -> bool {
         self.scheme.starts_with("http")
     }
-}
-
-fn bad_proxy() -> Error {
-    error!(
-        BadSetting, "the environment's proxy is not a usable URL";
-        hint "check https_proxy, http_proxy and all_proxy, or name the host in no_proxy"
-    )
 }

@@ -16,6 +16,7 @@ use url::{Position, Url};
 
 use super::connections::Route;
 use super::header::host_of;
+use super::proxy_url::ProxyUrl;
 use super::stream::{Part, Payload};
 use crate::error::{Result, error};
 use crate::i18n::{Text, tr};
@@ -27,28 +28,26 @@ const OURS: [(HeaderName, &str); 2] = [
     (USER_AGENT, concat!("crmauth/", env!("CARGO_PKG_VERSION"))),
 ];
 
-/// Methods that change nothing, so that a request may be sent again whatever became of it.
-const HARMLESS: [Method; 3] = [Method::GET, Method::HEAD, Method::OPTIONS];
-
+/// Whether a method changes nothing, so that a request may be sent again whatever became of it.
 pub fn is_harmless(method: &Method) -> bool {
-    HARMLESS.contains(method)
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
 /// A request to a target's server.
 pub struct Request {
     pub(super) method: Method,
-    pub(super) url: Url,
+    pub url: Url,
     pub(super) headers: Vec<(HeaderName, Secret)>,
     body: Vec<Part>,
     /// What comes after that while it is sent, and can be sent once.
-    stream: Option<Cell<Option<Incoming>>>,
+    pub(super) stream: Option<Cell<Option<Incoming>>>,
     /// When the last part of a body that comes while it is sent was sent.
     moved: Arc<Mutex<Instant>>,
     /// Somebody else's headers, to which nothing is added but `headers`.
-    passed: Option<HeaderMap>,
+    pub(super) passed: Option<HeaderMap>,
     pub(super) secrets: Vec<Secret>,
     pub(super) repeatable: bool,
-    effect: Effect,
+    pub(super) effect: Effect,
 }
 
 /// The effect that a request may have had if its answer is lost.
@@ -133,20 +132,14 @@ impl Request {
         self.pass(headers, read)
     }
 
-    pub fn url(&self) -> &Url {
-        &self.url
-    }
-
     /// Its path, as people may see it: a secret that is a part of it may be too short to be looked for in a sentence.
     pub(super) fn path(&self) -> String {
         let is_secret = |part: &str| {
             let is = |secret: &Secret| percent_decode_str(part).eq(secret.expose().bytes());
             !part.is_empty() && self.secrets.iter().any(is)
         };
-        let parts = self.url.path().split('/');
-        let parts: Vec<&str> = parts
-            .map(|part| if is_secret(part) { BLANK } else { part })
-            .collect();
+        let shown = |part| if is_secret(part) { BLANK } else { part };
+        let parts: Vec<&str> = self.url.path().split('/').map(shown).collect();
         parts.join("/")
     }
 
@@ -154,15 +147,6 @@ impl Request {
     pub(super) fn extension(&self, patience: Duration) -> Option<Instant> {
         let moves = self.stream.is_some() || self.bytes().is_none() && !self.body.is_empty();
         moves.then_some(*self.moved.lock().ok()? + patience)
-    }
-
-    /// Whether all of it is at hand, to be sent one more time.
-    pub(super) fn can_repeat(&self) -> bool {
-        self.stream.is_none()
-    }
-
-    pub(super) fn is_passed(&self) -> bool {
-        self.passed.is_some()
     }
 
     /// Asks every cache on the way for the server's own answer.
@@ -223,10 +207,6 @@ impl Request {
         }
     }
 
-    pub(super) fn is_login(&self) -> bool {
-        self.effect == Effect::Login
-    }
-
     /// The end of a sentence about a lost answer.
     pub(super) fn doubt(&self) -> Text {
         match self.effect {
@@ -237,7 +217,7 @@ impl Request {
         }
     }
 
-    /// The request as it is sent by a route. The body of one that [`Request::can_repeat`] denies is taken.
+    /// The request as it is sent by a route. What comes while it is sent is taken.
     pub(super) fn prepare(&self, route: &Route) -> Result<hyper::Request<Payload>> {
         let mut headers = self.passed.clone().unwrap_or_default();
         for (name, value) in &self.headers {
@@ -245,15 +225,12 @@ impl Request {
         }
         if self.passed.is_none() {
             for (name, value) in OURS {
-                headers
-                    .entry(name)
-                    .or_insert(HeaderValue::from_static(value));
+                let value = HeaderValue::from_static(value);
+                headers.entry(name).or_insert(value);
             }
         }
-        let proxy = route
-            .proxy
-            .as_ref()
-            .filter(|proxy| proxy.is_http() && !route.encrypted);
+        let plain = |proxy: &&ProxyUrl| proxy.is_http() && !route.encrypted;
+        let proxy = route.proxy.as_ref().filter(plain);
         let target = match proxy {
             Some(_) => &self.url[..Position::AfterQuery],
             None => &self.url[Position::BeforePath..Position::AfterQuery],

@@ -5,9 +5,9 @@ use std::io;
 use std::time::Duration;
 
 use http_body_util::BodyExt as _;
-use hyper::Method;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
+use hyper::{Method, StatusCode, Version};
 use jiff::Timestamp;
 
 use super::Request;
@@ -35,6 +35,7 @@ pub enum Redirect {
 }
 
 /// An answer, and as much of its body as has been read.
+#[derive(Default)]
 pub struct Response {
     /// Host, and port where it is not the scheme's own.
     pub host: String,
@@ -54,46 +55,45 @@ pub struct Response {
     pub date: Option<Timestamp>,
     /// Whether it asks for a password as web servers and proxies do: Basic, Digest, NTLM or Negotiate.
     pub asks_for_password: bool,
+    pub version: Version,
+    pub headers: HeaderMap,
     pub body: Vec<u8>,
-    /// The rest of the body.
-    pub unread: Option<Unread>,
-}
-
-pub struct Unread {
-    response: hyper::Response<Incoming>,
-    patience: Duration,
+    /// The rest of the body, of which a part may take as long as `patience`.
+    pub rest: Option<Incoming>,
+    pub patience: Duration,
     /// Whether a JSON text that contains JSON stands for what it contains.
-    unwraps: bool,
+    pub unwraps: bool,
 }
 
 impl Response {
-    /// An answer whose body has not been read; a part of it may take as long as `patience`.
+    /// An answer whose body has not been read.
     pub(super) fn new(
         request: &Request,
         response: hyper::Response<Incoming>,
         patience: Duration,
         unwraps: bool,
     ) -> Self {
-        let url = request.url();
-        let headers = response.headers();
-        let date = text_header(headers, DATE).and_then(http_date);
+        let url = &request.url;
+        let (head, rest) = response.into_parts();
+        let headers = head.headers;
+        let date = text_header(&headers, DATE).and_then(http_date);
+        let wait = text_header(&headers, RETRY_AFTER);
         Self {
             host: host_of(url),
             https: url.scheme() == "https",
             path: request.path(),
             head_only: request.method == Method::HEAD,
-            status: response.status().as_u16(),
-            location: place_in(headers).map(|place| location(url, &place)),
-            retry_after: text_header(headers, RETRY_AFTER)
-                .and_then(|value| retry_after(value, date)),
+            status: head.status.as_u16(),
+            location: place_in(&headers).map(|place| location(url, &place)),
+            retry_after: wait.and_then(|value| retry_after(value, date)),
             date,
-            asks_for_password: asks_for_password(headers),
+            asks_for_password: asks_for_password(&headers),
+            version: head.version,
+            headers,
             body: Vec::new(),
-            unread: Some(Unread {
-                response,
-                patience,
-                unwraps,
-            }),
+            rest: Some(rest),
+            patience,
+            unwraps,
         }
     }
 
@@ -103,11 +103,9 @@ impl Response {
 
     /// The status line and the headers as they came, one a line, and the empty line after them.
     pub fn head(&self) -> String {
-        let Some(Unread { response, .. }) = &self.unread else {
-            return String::new();
-        };
-        let mut text = format!("{:?} {}\r\n", response.version(), response.status());
-        for (name, value) in response.headers() {
+        let status = StatusCode::from_u16(self.status).unwrap_or_default();
+        let mut text = format!("{:?} {status}\r\n", self.version);
+        for (name, value) in &self.headers {
             let value = String::from_utf8_lossy(value.as_bytes());
             text.extend([name.as_str(), ": ", &value, "\r\n"]);
         }
@@ -116,31 +114,24 @@ impl Response {
 
     /// Whether it is a redirect whose address contains a text, be it a URL or not.
     pub fn leads_to(&self, text: &str) -> bool {
-        let unread = self.unread.as_ref();
-        let place = unread.and_then(|unread| place_in(unread.response.headers()));
+        let place = place_in(&self.headers);
         (300..400).contains(&self.status) && place.is_some_and(|place| place.contains(text))
     }
 
     /// The headers as they came, and the body; `None` if it has no unread part.
     pub fn into_parts(self) -> Option<(HeaderMap, Rest)> {
-        let Unread {
-            response, patience, ..
-        } = self.unread?;
-        let (head, body) = response.into_parts();
-        Some((head.headers, Rest::new(self.body, body, patience)))
+        let rest = Rest::new(self.body, self.rest?, self.patience);
+        Some((self.headers, rest))
     }
 
     /// Reads all of the body. `doubt` is what its loss may mean.
     pub(super) async fn read(&mut self, doubt: &Text) -> Result<()> {
         let (host, status) = (&self.host, self.status);
-        let Some(Unread { response, .. }) = &mut self.unread else {
-            return Ok(());
-        };
-        if coding(response.headers(), CONTENT_ENCODING) == Coding::Real {
+        if coding(&self.headers, CONTENT_ENCODING) == Coding::Real {
             return Err(compressed(host, status));
         }
         loop {
-            match part(response).await {
+            match part(&mut self.rest).await {
                 Ok(None) => return Ok(()),
                 Ok(Some(part)) if self.body.len() + part.len() > BODY_MAX => {
                     let error = error!(TooLarge, "{host}'s answer is larger than 1 MiB", host);
@@ -154,21 +145,15 @@ impl Response {
 
     /// Reads the next part of the body, which is not kept; `None` at its end.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>> {
-        let Some(Unread {
-            response, patience, ..
-        }) = &mut self.unread
-        else {
-            return Ok(None);
-        };
         let host = &self.host;
-        match tokio::time::timeout(*patience, part(response)).await {
+        match tokio::time::timeout(self.patience, part(&mut self.rest)).await {
             Ok(Ok(part)) => Ok(part.map(|part| part.to_vec())),
             Ok(Err(error)) => {
                 let error = broken_off(host, &error, &Text::default());
                 Err(error.hint(tr!("try again later")))
             }
             Err(_) => {
-                let seconds = patience.as_secs_f64();
+                let seconds = self.patience.as_secs_f64();
                 Err(error!(
                     Timeout, "{host} sent nothing for {seconds} s", host, seconds;
                     hint "try again, or allow more time with --timeout SECONDS"
@@ -202,9 +187,8 @@ impl Response {
     /// The error for a system's refusal in an object of its own, whatever the status.
     pub fn rejection(&self, cause: Cause, object: &Json) -> Error {
         let message = tr!("{host} refused the request", host = self.host);
-        Error::new(cause, message)
-            .said(&object.said().unwrap_or_default())
-            .status(self.status)
+        let error = Error::new(cause, message).status(self.status);
+        error.said(&object.said().unwrap_or_default())
     }
 
     /// The answer's JSON object, if its status is a success.
@@ -229,8 +213,7 @@ impl Response {
 
     fn find(&self) -> Result<Json> {
         let mut object = self.text().object(&self.host)?;
-        let head = self.unread.as_ref().map(|unread| unread.response.headers());
-        if head.is_some_and(|headers| coding(headers, CONTENT_ENCODING) == Coding::Imaginary) {
+        if coding(&self.headers, CONTENT_ENCODING) == Coding::Imaginary {
             let oddity = tr!("the server names a Content-Encoding, but the answer is not encoded");
             object.oddities.push(oddity);
         }
@@ -238,11 +221,8 @@ impl Response {
     }
 
     fn text(&self) -> Body<'_> {
-        let unread = self.unread.as_ref();
-        let headers = unread.map(|unread| unread.response.headers());
-        let content_type = headers.and_then(|headers| text_header(headers, CONTENT_TYPE));
-        let unwraps = unread.is_some_and(|unread| unread.unwraps);
-        Body::new(&self.body, content_type, unwraps)
+        let content_type = text_header(&self.headers, CONTENT_TYPE);
+        Body::new(&self.body, content_type, self.unwraps)
     }
 
     /// [`Response::any_object`] of an answer that may not be `whole` yet; `None` while the object may be on its way.
@@ -288,8 +268,9 @@ impl Response {
 }
 
 /// The next part of a body; `None` at its end.
-async fn part(response: &mut hyper::Response<Incoming>) -> hyper::Result<Option<Bytes>> {
-    while let Some(frame) = response.body_mut().frame().await {
+async fn part(rest: &mut Option<Incoming>) -> hyper::Result<Option<Bytes>> {
+    let Some(rest) = rest else { return Ok(None) };
+    while let Some(frame) = rest.frame().await {
         // A trailer says nothing to us.
         if let Ok(part) = frame?.into_data() {
             return Ok(Some(part));

@@ -4,7 +4,7 @@ use std::mem;
 use std::time::Duration;
 
 use super::Request;
-use super::failure::{Again, Failure, Outcome};
+use super::failure::{Again, Outcome};
 use super::response::{Response, is_away};
 
 /// How often a request that may be repeated is.
@@ -34,36 +34,34 @@ impl Retries {
 
     /// How long to pause before another try, if there is to be one.
     pub fn pause(&mut self, request: &Request, outcome: &Outcome) -> Option<Duration> {
+        let once = |done: &mut bool| !mem::replace(done, true);
+        let whole = request.stream.is_none();
         match outcome {
-            Err(Failure {
-                again: Again::NothingSent,
-                ..
-            }) if request.can_repeat() => {
-                (!mem::replace(&mut self.reconnected, true)).then(|| jittered(PAUSE))
-            }
-            Err(Failure {
-                again: Again::HungUp,
-                ..
-            }) if self.harmless && request.can_repeat() && !mem::replace(&mut self.fresh, true) => {
-                Some(Duration::ZERO)
-            }
+            Err(failure) => match failure.again {
+                Again::NothingSent if whole && once(&mut self.reconnected) => Some(jittered(PAUSE)),
+                Again::HungUp if whole && self.harmless && once(&mut self.fresh) => {
+                    Some(Duration::ZERO)
+                }
+                Again::HungUp | Again::Lost => self.repeat(request),
+                Again::NothingSent | Again::Never => None,
+            },
             // A server that names a wait is asked once more, not as often as others.
             Ok(Response {
                 status: 429,
                 retry_after: Some(seconds),
                 ..
-            }) => (!mem::replace(&mut self.waited, true)).then(|| Duration::from_secs(*seconds)),
-            Ok(Response { status, .. }) if *status != 429 && !is_away(*status) => None,
-            Ok(_)
-            | Err(Failure {
-                again: Again::Lost | Again::HungUp,
-                ..
-            }) if request.repeatable && self.repeats < REPEATS_MAX => {
-                self.repeats += 1;
-                Some(jittered(PAUSE * 2u32.pow(self.repeats - 1)))
-            }
-            _ => None,
+            }) => once(&mut self.waited).then(|| Duration::from_secs(*seconds)),
+            Ok(answer) if answer.status == 429 || is_away(answer.status) => self.repeat(request),
+            Ok(_) => None,
         }
+    }
+
+    fn repeat(&mut self, request: &Request) -> Option<Duration> {
+        if !request.repeatable || self.repeats == REPEATS_MAX {
+            return None;
+        }
+        self.repeats += 1;
+        Some(jittered(PAUSE * 2u32.pow(self.repeats - 1)))
     }
 }
 

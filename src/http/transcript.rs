@@ -23,23 +23,16 @@ const NAME_MAX: usize = 40;
 const TYPED_MIN: usize = 8;
 
 /// What has been asked, by target.
+#[derive(Default)]
 pub struct Transcript {
     /// Words that are shown as they are: the protocols' own.
-    words: Vec<&'static str>,
+    pub words: Vec<&'static str>,
     /// Values of settings that are no secret, in lower case; secrets the report knows.
     typed: Vec<String>,
     exchanges: Vec<(String, Value)>,
 }
 
 impl Transcript {
-    pub fn new(words: Vec<&'static str>) -> Self {
-        Self {
-            words,
-            typed: Vec::new(),
-            exchanges: Vec::new(),
-        }
-    }
-
     /// From here on `value` is not shown.
     pub fn hide(&mut self, value: &str) {
         self.typed.push(value.to_lowercase());
@@ -88,9 +81,8 @@ impl Draw<'_> {
         let path = path.strip_prefix(base).unwrap_or(path);
         let segments: Vec<_> = path.split('/').map(|part| self.segment(part)).collect();
         let pairs = |pairs: url::form_urlencoded::Parse<'_>| -> Map<String, Value> {
-            pairs
-                .map(|(name, value)| (self.name(&name), self.sent(&value)))
-                .collect()
+            let pairs = pairs.map(|(name, value)| (self.name(&name), self.sent(&value)));
+            pairs.collect()
         };
         let headers = request.headers.iter();
         let headers = headers.map(|(name, value)| (name.as_str(), value.expose()));
@@ -102,11 +94,13 @@ impl Draw<'_> {
         });
         if let Some(body) = request.bytes() {
             drawn["body"] = match serde_json::from_slice::<Map<String, Value>>(body) {
-                Ok(fields) => fields
-                    .iter()
-                    .map(|(name, value)| (self.name(name), self.sent(value.as_str().unwrap_or(""))))
-                    .collect::<Map<_, _>>()
-                    .into(),
+                Ok(fields) => {
+                    let sent = |value: &Value| self.sent(value.as_str().unwrap_or_default());
+                    let fields = fields.iter();
+                    fields
+                        .map(|(name, value)| (self.name(name), sent(value)))
+                        .collect()
+                }
                 Err(_) => pairs(url::form_urlencoded::parse(body)).into(),
             };
         }
@@ -156,16 +150,16 @@ impl Draw<'_> {
     }
 
     fn headers<'h>(&self, headers: impl Iterator<Item = (&'h str, &'h str)>) -> Map<String, Value> {
-        let known = |word: &&str| {
+        let known = |word| {
             let mut words = HTTP_WORDS.split_ascii_whitespace();
             match words.any(|known| known.eq_ignore_ascii_case(word)) {
-                true => (*word).to_owned(),
-                false => "…".to_owned(),
+                true => word,
+                false => "…",
             }
         };
         let drawn = headers.map(|(name, value)| {
             let words = value.split([' ', ',', ';']).filter(|word| !word.is_empty());
-            let mut words: Vec<_> = words.map(|word| known(&word)).collect();
+            let mut words: Vec<_> = words.map(known).collect();
             words.dedup();
             (self.name(name), words.join(" ").into())
         });
@@ -214,26 +208,19 @@ impl Draw<'_> {
     }
 
     fn text(&self, text: &str) -> String {
-        let of = |kind: &str| format!("text of {} {kind}", text.chars().count());
         let all = |test: fn(&u8) -> bool| text.bytes().all(|byte| test(&byte));
-        if self.is_word(text) {
-            format!("={text}")
-        } else if self.is_typed(text) {
+        let kind = match text {
+            _ if self.is_word(text) => return format!("={text}"),
             // Its length may be that of a password.
-            "text with a known value".to_owned()
-        } else if text.is_empty() {
-            of("characters")
-        } else if all(u8::is_ascii_digit) {
-            of("digits")
-        } else if all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
-            of("hex digits")
-        } else if all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F')) {
-            of("HEX digits")
-        } else if text.starts_with("eyJ") && text.split('.').count() == 3 {
-            of("characters, a JWT")
-        } else {
-            of("characters")
-        }
+            _ if self.is_typed(text) => return "text with a known value".to_owned(),
+            "" => "characters",
+            _ if all(u8::is_ascii_digit) => "digits",
+            _ if all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) => "hex digits",
+            _ if all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F')) => "HEX digits",
+            _ if text.starts_with("eyJ") && text.split('.').count() == 3 => "characters, a JWT",
+            _ => "characters",
+        };
+        format!("text of {} {kind}", text.chars().count())
     }
 
     /// A name of a member, a parameter or a header, if it looks like one: a map's keys may be anything.

@@ -30,9 +30,8 @@ impl<'a> Gateway<'a> {
         path: &str,
         headers: &HeaderMap,
     ) -> Result<Admitted<'_, 'a>, Refusal> {
-        let host = headers
-            .get(HOST)
-            .map(|host| host.to_str().unwrap_or_default());
+        let host = headers.get(HOST);
+        let host = host.map(|host| host.to_str().unwrap_or_default());
         // A name that somebody else's DNS has made point here is how web pages get in.
         if !host.is_none_or(is_loopback) {
             let error = error!(
@@ -42,10 +41,7 @@ impl<'a> Gateway<'a> {
             return Err((421, error).into());
         }
         let own = headers.get_all(ORIGIN).iter().all(|origin| {
-            let origin = origin
-                .to_str()
-                .ok()
-                .and_then(|text| text.strip_prefix("http://"));
+            let origin = origin.to_str().unwrap_or_default().strip_prefix("http://");
             origin.is_some_and(|host| is_loopback(host) && port(host) == self.port)
         });
         let site = HeaderName::from_static("sec-fetch-site");
@@ -72,7 +68,7 @@ impl<'a> Gateway<'a> {
             );
             return Err((501, error).into());
         }
-        if self.read_only && !is_harmless(method) {
+        if self.options.read_only && !is_harmless(method) {
             let error = error!(
                 Usage,
                 "the gateway was started with --read-only: {method} may change something",
@@ -87,7 +83,7 @@ impl<'a> Gateway<'a> {
     /// The door that a path leads to, the rest of the path, and what came before it.
     fn find<'p>(&self, path: &'p str) -> Option<(&Door<'a>, String, &'p str)> {
         let mut rest = path.strip_prefix('/')?;
-        if let Some(key) = &self.key {
+        if let Some(key) = &self.options.key {
             let (tried, more) = rest.split_once('/')?;
             if !equal(tried.as_bytes(), key.expose().as_bytes()) {
                 return None;
@@ -114,9 +110,7 @@ fn is_loopback(host: &str) -> bool {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
     };
-    let bare = name
-        .strip_prefix('[')
-        .and_then(|name| name.strip_suffix(']'));
+    let bare = name.strip_prefix('[').and_then(|v6| v6.strip_suffix(']'));
     let address = match bare {
         Some(v6) => v6.parse().map(IpAddr::V6),
         None => name.parse().map(IpAddr::V4),
@@ -125,7 +119,8 @@ fn is_loopback(host: &str) -> bool {
         || address.is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
-fn port(host: &str) -> Option<u16> {
+/// The port that a host names, or plain HTTP's.
+pub(super) fn port(host: &str) -> Option<u16> {
     let port = host.rsplit_once(':').map(|(_, port)| port);
     port.map_or(Some(80), |port| port.parse().ok())
 }

@@ -81,10 +81,8 @@ fn rename_part(form: &str, boundary: &str, name: &str) -> String {
         let (head, value) = part.split_at(part.find("\r\n\r\n").unwrap_or(part.len()));
         let mut head = head.to_owned();
         for before in [' ', ';'] {
-            head = head.replace(
-                &format!("{before}name=\"{name}\""),
-                &format!("{before}name=\"_\""),
-            );
+            let [one, other] = [name, "_"].map(|name| format!("{before}name=\"{name}\""));
+            head = head.replace(&one, &other);
         }
         head + value
     });

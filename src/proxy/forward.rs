@@ -5,6 +5,7 @@ use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, AUTHORIZATION, CONNECTION, CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
+use tokio::time::Instant;
 
 use super::Gateway;
 use super::admit::{Admitted, Refusal};
@@ -13,7 +14,6 @@ use super::guard::Verdict;
 use super::head::Fault;
 use super::headers::{inward, outward};
 use super::keeper::{Door, Held};
-use super::log::Line;
 use crate::declaration::Placement;
 use crate::error::{Cause, Error, Result, error};
 use crate::http::{Bytes, Effect, HeaderMap, Method, Request, Rest, is_harmless};
@@ -21,6 +21,7 @@ use crate::i18n::tr;
 use crate::json;
 use crate::lifecycle::Answer;
 use crate::provider::{Judgement, Provider};
+use crate::report::Report;
 
 /// A client's request, ready to be sent with any session.
 struct Passing<'g, 'a> {
@@ -69,12 +70,13 @@ impl<'a> Gateway<'a> {
         let Admitted { door, path, ours } =
             self.admit(&head.method, head.uri.path(), &head.headers)?;
         line.asks(&head.method, &door.name, &path);
-        let body = Sent::read(body, self.timeout)
+        let body = Sent::read(body, self.options.timeout)
             .await
             .map_err(|_| (408, error!(Usage, "the request's body did not arrive")))?;
         let placement = door.account.target().spec.placement;
         let bodiless = matches!(&body, Sent::Kept(body) if body.is_empty());
-        outward(&mut head.headers, placement, self.key.as_ref(), bodiless);
+        let key = self.options.key.as_ref();
+        outward(&mut head.headers, placement, key, bodiless);
         let mut passing = Passing {
             door,
             method: head.method,
@@ -93,15 +95,15 @@ impl<'a> Gateway<'a> {
         let text = json::text(&serde_json::json!({ "error": self.report.error_json(error) }));
         let mut answer = Response::new(Either::Left(Full::from(text + "\n")));
         *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
-        let json = HeaderValue::from_static("application/json");
-        answer.headers_mut().insert(CONTENT_TYPE, json);
-        if status == 405 {
-            let allowed = HeaderValue::from_static("GET, HEAD, OPTIONS");
-            answer.headers_mut().insert(ALLOW, allowed);
-        }
-        if matches!(status, 400 | 408 | 431) {
-            let close = HeaderValue::from_static("close");
-            answer.headers_mut().insert(CONNECTION, close);
+        let mut say = |name, value| {
+            let value = HeaderValue::from_static(value);
+            answer.headers_mut().insert(name, value)
+        };
+        say(CONTENT_TYPE, "application/json");
+        match status {
+            405 => drop(say(ALLOW, "GET, HEAD, OPTIONS")),
+            400 | 408 | 431 => drop(say(CONNECTION, "close")),
+            _ => {}
         }
         answer
     }
@@ -244,7 +246,7 @@ impl<'a> Passing<'_, 'a> {
         let (mut headers, rest) = answer.response.into_parts().ok_or_else(lost)?;
         let base = &self.door.account.plan.url;
         let session = held.map(|held| &held.login.session.token);
-        inward(&mut headers, session, request.url(), base, &self.ours);
+        inward(&mut headers, session, &request.url, base, &self.ours);
         let mut passed = Response::new(Either::Right(rest));
         *passed.status_mut() = StatusCode::from_u16(status).map_err(|_| lost())?;
         *passed.headers_mut() = headers;
@@ -259,4 +261,56 @@ pub(super) fn without(query: &str, name: &str) -> String {
     };
     let pairs: Vec<&str> = query.split('&').filter(is_other).collect();
     pairs.join("&")
+}
+
+/// A request's line, which is written when its answer begins, or when its client has gone.
+struct Line<'a> {
+    report: &'a Report,
+    started: Instant,
+    /// Method, target and path, without the query.
+    asked: String,
+    status: Option<u16>,
+    /// Whether a session was made for it.
+    new: bool,
+}
+
+impl<'a> Line<'a> {
+    fn begin(report: &'a Report) -> Self {
+        Self {
+            report,
+            started: Instant::now(),
+            asked: String::new(),
+            status: None,
+            new: false,
+        }
+    }
+
+    fn asks(&mut self, method: &Method, target: &str, path: &str) {
+        if self.report.chats() {
+            self.asked = [method.as_str(), " ", target, " ", path].concat();
+        }
+    }
+}
+
+impl Drop for Line<'_> {
+    fn drop(&mut self) {
+        if !self.report.chats() {
+            return;
+        }
+        let (asked, elapsed) = (self.asked.trim_end(), self.started.elapsed().as_millis());
+        self.report.chat(match (self.status, self.new) {
+            (None, _) => tr!(
+                "{asked}: the client went away after {elapsed} ms",
+                asked,
+                elapsed
+            ),
+            (Some(status), false) => tr!("{asked} {status} {elapsed} ms", asked, status, elapsed),
+            (Some(status), true) => tr!(
+                "{asked} {status} {elapsed} ms, new session",
+                asked,
+                status,
+                elapsed
+            ),
+        });
+    }
 }

@@ -137,8 +137,8 @@ impl<R> Guard<R> {
             _ if line.is_empty() => Some(Next::Head),
             _ => Some(Next::Trailer),
         };
-        next.map(|next| Some((end + 1, next)))
-            .ok_or(Fault::Ambiguous)
+        let next = next.ok_or(Fault::Ambiguous)?;
+        Ok(Some((end + 1, next)))
     }
 
     /// Reads no further. Before the body of a request whose head was good, hyper sees it break off.
@@ -147,11 +147,9 @@ impl<R> Guard<R> {
         let heads = self.verdict.heads.get() + usize::from(in_head);
         self.verdict.heads.set(heads);
         self.verdict.fault.set(Some((heads, fault)));
-        self.next = if in_head { Next::Nothing } else { Next::Broken };
-        self.kept = if in_head {
-            REFUSED.to_vec()
-        } else {
-            Vec::new()
+        (self.next, self.kept) = match in_head {
+            true => (Next::Nothing, REFUSED.to_vec()),
+            false => (Next::Broken, Vec::new()),
         };
         self.cleared = self.kept.len();
     }

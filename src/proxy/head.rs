@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode;
 
 use crate::error::{Error, error};
+use crate::http::is_token;
 
 /// The largest head that is read, in bytes, and in lines after the first.
 pub(super) const MAX: usize = 64 * 1024;
@@ -26,26 +27,18 @@ pub(super) enum Framing {
 
 impl Fault {
     pub(super) fn refusal(self) -> (u16, Error) {
-        match self {
-            Self::Ambiguous => (
-                400,
-                error!(
-                    Usage,
-                    "the request is not plain HTTP/1.1: servers may read it in two ways"
-                ),
+        let error = match self {
+            Self::Ambiguous => error!(
+                Usage,
+                "the request is not plain HTTP/1.1: servers may read it in two ways"
             ),
-            Self::Upwards => (
-                400,
-                error!(Usage, "the request's path contains .. in some spelling"),
+            Self::Upwards => error!(Usage, "the request's path contains .. in some spelling"),
+            Self::TooLarge => error!(
+                Usage,
+                "the request's head is larger than 64 KiB, or has more than 100 lines"
             ),
-            Self::TooLarge => (
-                431,
-                error!(
-                    Usage,
-                    "the request's head is larger than 64 KiB, or has more than 100 lines"
-                ),
-            ),
-        }
+        };
+        (if self == Self::TooLarge { 431 } else { 400 }, error)
     }
 }
 
@@ -80,7 +73,7 @@ fn read(head: &str) -> Option<(&str, Framing)> {
     let old = version == "HTTP/1.0";
     let is_path = target.starts_with('/') || target == "*" && method == "OPTIONS";
     let plain = |c: char| c.is_ascii_graphic() && c != '#';
-    if !is_token(method)
+    if !is_token(method.as_bytes())
         || ["CONNECT", "TRACE"].contains(&method)
         || !(old || version == "HTTP/1.1")
         || !(is_path && target.chars().all(plain))
@@ -93,7 +86,7 @@ fn read(head: &str) -> Option<(&str, Framing)> {
         let value = value.trim_matches([' ', '\t']);
         let control = |c: char| c.is_control() && c != '\t';
         // A folded line has no name of its own.
-        if !is_token(name) || value.contains(control) {
+        if !is_token(name.as_bytes()) || value.contains(control) {
             return None;
         }
         if name.eq_ignore_ascii_case("host") {
@@ -117,11 +110,6 @@ fn read(head: &str) -> Option<(&str, Framing)> {
         (length, false) => Framing::Length(length.unwrap_or(0)),
     };
     (hosts == 1 || hosts == 0 && old).then_some((target, framing))
-}
-
-fn is_token(word: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !word.is_empty() && word.bytes().all(allowed)
 }
 
 /// Whether any reading of a path, however often it is decoded, has a segment of dots that leads upwards, or an encoding of
@@ -155,8 +143,7 @@ fn leads_upwards(mut path: Vec<u8>) -> bool {
 fn is_dots(segment: &[u8]) -> bool {
     let name = segment.split(|byte| b";?#".contains(byte)).next();
     let name = name.unwrap_or_default().iter();
-    let counts: Vec<&u8> = name
-        .filter(|byte| **byte > b' ' && **byte != 0x7f)
-        .collect();
+    let counts = name.filter(|byte| **byte > b' ' && **byte != 0x7f);
+    let counts: Vec<&u8> = counts.collect();
     counts.len() > 1 && counts.iter().all(|byte| **byte == b'.')
 }

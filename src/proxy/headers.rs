@@ -23,7 +23,7 @@ const HOP_BY_HOP: [HeaderName; 7] = [
 ];
 
 /// The cookie by which PHP would take another session than the one that we place.
-const PHP_SESSION: &str = "PHPSESSID";
+const PHP_SESSION: &[u8] = b"PHPSESSID";
 
 /// What replaces a session in a header.
 const PLACE: &str = "%7Bsession%7D";
@@ -112,9 +112,9 @@ pub(super) fn inward(
 
 fn hop_by_hop(headers: &mut HeaderMap) {
     if headers.contains_key(CONNECTION) {
-        let named: Vec<HeaderName> = named_by_connection(headers)
-            .filter_map(|name| HeaderName::try_from(name).ok())
-            .collect();
+        let named = named_by_connection(headers);
+        let named = named.filter_map(|name| HeaderName::try_from(name).ok());
+        let named: Vec<HeaderName> = named.collect();
         for name in named {
             headers.remove(name);
         }
@@ -126,20 +126,15 @@ fn hop_by_hop(headers: &mut HeaderMap) {
 
 pub(super) fn named_by_connection(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let values = headers.get_all(CONNECTION).iter();
-    values
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
+    let values = values.filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',').map(str::trim))
 }
 
 fn without_php_session(headers: &mut HeaderMap) {
     let kept = headers.get_all(COOKIE).iter().filter_map(|value| {
         let is_other = |cookie: &&[u8]| {
-            let name = cookie
-                .split(|byte| *byte == b'=')
-                .next()
-                .unwrap_or_default();
-            name.trim_ascii() != PHP_SESSION.as_bytes()
+            let name = cookie.split(|byte| *byte == b'=').next();
+            name.map(<[u8]>::trim_ascii) != Some(PHP_SESSION)
         };
         let cookies = value.as_bytes().split(|byte| *byte == b';');
         let others: Vec<&[u8]> = cookies.filter(is_other).collect();
@@ -154,9 +149,8 @@ fn without_php_session(headers: &mut HeaderMap) {
 
 fn rewritten(place: &str, asked: &Url, base: &BaseUrl, ours: &str) -> Option<String> {
     let place = asked.join(place).ok()?;
-    let path = place
-        .path()
-        .strip_prefix(base.path().trim_end_matches('/'))?;
+    let ends = base.path().trim_end_matches('/');
+    let path = place.path().strip_prefix(ends)?;
     let below = base.is_origin_of(&place);
     if !below || !(path.is_empty() || path.starts_with('/')) {
         return None;

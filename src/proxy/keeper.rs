@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::declaration::Placement;
@@ -13,7 +13,6 @@ use crate::error::{Error, Result, error};
 use crate::http::{self, HeaderValue};
 use crate::lifecycle::{Account, Active, Want};
 use crate::provider::Life;
-use crate::session::Session;
 
 /// For how long a refused login is not tried again: some systems lock an account after a few.
 const REFUSED_FOR: Duration = Duration::from_secs(600);
@@ -26,6 +25,7 @@ pub(super) struct Door<'a> {
     min_ttl: Duration,
     current: RefCell<Option<Rc<Held<'a>>>>,
     asks: mpsc::UnboundedSender<Ask<'a>>,
+    asked: Mutex<mpsc::UnboundedReceiver<Ask<'a>>>,
 }
 
 pub(super) struct Held<'a> {
@@ -39,10 +39,9 @@ pub(super) struct Held<'a> {
 pub(super) type Given<'a> = (Rc<Held<'a>>, bool);
 
 /// What a request asks of the keeper.
-pub(super) struct Ask<'a> {
+struct Ask<'a> {
     at: Instant,
-    /// The session that may be dead, and whether the server has said so.
-    suspect: Option<(Session, bool)>,
+    want: Want,
     reply: oneshot::Sender<Result<Given<'a>>>,
 }
 
@@ -85,46 +84,45 @@ impl<'a> Held<'a> {
 }
 
 impl<'a> Door<'a> {
-    pub(super) fn new(
-        account: Account<'a>,
-        min_ttl: Duration,
-    ) -> (Self, mpsc::UnboundedReceiver<Ask<'a>>) {
+    pub(super) fn new(account: Account<'a>, min_ttl: Duration) -> Self {
         let (asks, asked) = mpsc::unbounded_channel();
-        let door = Self {
+        Self {
             name: account.target().to_string(),
             account,
             min_ttl,
             current: RefCell::default(),
             asks,
-        };
-        (door, asked)
+            asked: asked.into(),
+        }
     }
 
     pub(super) async fn session(&self) -> Result<Given<'a>> {
         let current = self.current.borrow().clone();
         match current.filter(|held| held.is_fresh(self.min_ttl)) {
             Some(held) => Ok((held, false)),
-            None => self.ask(None).await,
+            None => self.ask(Want::Usable(self.min_ttl)).await,
         }
     }
 
     /// Another session in place of one that may be dead; the same one if it is not.
     pub(super) async fn instead_of(&self, held: &Held<'a>, dead: bool) -> Result<Given<'a>> {
-        self.ask(Some((held.login.session.clone(), dead))).await
+        let suspect = Box::new(held.login.session.clone());
+        self.ask(Want::InsteadOf { suspect, dead }).await
     }
 
     /// Asks the keeper. A client that goes away meanwhile interrupts no login.
-    async fn ask(&self, suspect: Option<(Session, bool)>) -> Result<Given<'a>> {
+    async fn ask(&self, want: Want) -> Result<Given<'a>> {
         let gone = || error!(Other, "the gateway is shutting down");
         let (reply, replied) = oneshot::channel();
         let at = Instant::now();
-        let ask = Ask { at, suspect, reply };
+        let ask = Ask { at, want, reply };
         self.asks.send(ask).map_err(|_| gone())?;
         replied.await.unwrap_or_else(|_| Err(gone()))
     }
 
     /// Serves those who ask, one after the other.
-    pub(super) async fn keep(&self, mut asked: mpsc::UnboundedReceiver<Ask<'a>>) {
+    pub(super) async fn keep(&self) {
+        let mut asked = self.asked.lock().await;
         let mut past = Past::default();
         while let Some(ask) = asked.recv().await {
             let given = self.answer(&ask, &mut past).await;
@@ -135,10 +133,9 @@ impl<'a> Door<'a> {
     async fn answer(&self, ask: &Ask<'a>, past: &mut Past) -> Result<Given<'a>> {
         let current = self.current.borrow().clone();
         if let Some(held) = &current {
-            let other = |suspect: &Session| suspect.token != held.login.session.token;
-            let usable = match &ask.suspect {
-                None => held.is_fresh(self.min_ttl),
-                Some((suspect, _)) => other(suspect),
+            let usable = match &ask.want {
+                Want::InsteadOf { suspect, .. } => suspect.token != held.login.session.token,
+                _ => held.is_fresh(self.min_ttl),
             };
             if usable {
                 return Ok((Rc::clone(held), false));
@@ -152,14 +149,19 @@ impl<'a> Door<'a> {
         let young = current.as_ref().is_some_and(|held| held.is_young());
         let before = Timestamp::now();
         let outcome = match self.taken(ask, past, young).await {
-            Ok(None) => self.obtain(ask).await.and_then(Held::new),
+            Ok(None) => self
+                .account
+                .again()
+                .session(&ask.want)
+                .await
+                .and_then(Held::new),
             Ok(Some(error)) | Err(error) => Err(error),
         };
         match outcome {
             Ok(held) => {
                 let new = held.login.session.obtained_at >= before;
                 if new {
-                    past.died_young = ask.suspect.is_some() && young;
+                    past.died_young = young && matches!(ask.want, Want::InsteadOf { .. });
                 }
                 (past.refused, past.failed) = (None, None);
                 let held = Rc::new(held);
@@ -177,21 +179,10 @@ impl<'a> Door<'a> {
         }
     }
 
-    async fn obtain(&self, ask: &Ask<'a>) -> Result<Active<'a>> {
-        let want = match &ask.suspect {
-            None => Want::Usable(self.min_ttl),
-            Some((suspect, dead)) => Want::InsteadOf {
-                suspect: Box::new(suspect.clone()),
-                dead: *dead,
-            },
-        };
-        self.account.again().session(&want).await
-    }
-
     /// Why a single seat's session that has died young is not replaced, if the one before it had died young as well: each
     /// login would throw out whoever has just thrown us out.
     async fn taken(&self, ask: &Ask<'a>, past: &mut Past, young: bool) -> Result<Option<Error>> {
-        let Some((suspect, dead)) = &ask.suspect else {
+        let Want::InsteadOf { suspect, dead } = &ask.want else {
             return Ok(None);
         };
         if !(self.account.target().spec.single_seat() && young && past.died_young) {

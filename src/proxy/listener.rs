@@ -3,11 +3,10 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::pin::Pin;
 
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 
+use crate::http::Stream;
 use crate::i18n::{Text, tr};
 
 /// An address that the gateway can have.
@@ -33,10 +32,6 @@ impl Place {
         }
     }
 }
-
-pub trait Stream: AsyncRead + AsyncWrite + Unpin {}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> Stream for S {}
 
 pub enum Listener {
     Tcp(TcpListener, SocketAddr),
@@ -68,27 +63,15 @@ impl Listener {
         }
     }
 
-    pub fn is_tcp(&self) -> bool {
-        matches!(self, Self::Tcp(..))
-    }
-
-    pub(super) fn port(&self) -> Option<u16> {
-        match self {
-            Self::Tcp(_, address) => Some(address.port()),
-            #[cfg(unix)]
-            Self::Unix(_) => Some(80),
-        }
-    }
-
-    pub(super) async fn accept(&self) -> io::Result<Pin<Box<dyn Stream>>> {
+    pub(super) async fn accept(&self) -> io::Result<Box<dyn Stream>> {
         match self {
             Self::Tcp(listener, _) => {
                 let (stream, _) = listener.accept().await?;
                 stream.set_nodelay(true)?;
-                Ok(Box::pin(stream))
+                Ok(Box::new(stream))
             }
             #[cfg(unix)]
-            Self::Unix(socket) => Ok(Box::pin(socket.accept().await?)),
+            Self::Unix(socket) => Ok(Box::new(socket.accept().await?)),
         }
     }
 }
@@ -145,10 +128,9 @@ mod unix {
     }
 
     fn is_left_over(path: &Path) -> bool {
-        let is_socket =
-            std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
-        is_socket
-            && StdStream::connect(path)
-                .is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+        let found = std::fs::symlink_metadata(path);
+        let refuses = |error: io::Error| error.kind() == ErrorKind::ConnectionRefused;
+        found.is_ok_and(|found| found.file_type().is_socket())
+            && StdStream::connect(path).is_err_and(refuses)
     }
 }

@@ -12,9 +12,7 @@ mod head;
 mod headers;
 mod keeper;
 mod listener;
-mod log;
 
-use std::cell::Cell;
 use std::convert::Infallible;
 use std::pin::pin;
 use std::rc::Rc;
@@ -27,14 +25,14 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use crate::lifecycle::Account;
 use crate::report::Report;
 use crate::secret::{Secret, hex};
 use guard::{Guard, Verdict};
-use keeper::{Ask, Door};
+use keeper::Door;
 
 pub use listener::{Listener, Place};
 
@@ -59,13 +57,10 @@ pub struct Options {
 
 pub struct Gateway<'a> {
     report: &'a Report,
-    key: Option<Secret>,
-    read_only: bool,
-    timeout: Duration,
+    options: Options,
     /// The port that a page of ours would come from.
     port: Option<u16>,
     doors: Vec<Door<'a>>,
-    asked: Cell<Vec<mpsc::UnboundedReceiver<Ask<'a>>>>,
 }
 
 impl<'a> Gateway<'a> {
@@ -75,25 +70,18 @@ impl<'a> Gateway<'a> {
         options: Options,
         listener: &Listener,
     ) -> Self {
-        let doors = accounts.into_iter();
-        let (doors, asked) = doors
-            .map(|account| Door::new(account, options.min_ttl))
-            .unzip();
+        let door = |account| Door::new(account, options.min_ttl);
         Self {
             report,
-            key: options.key,
-            read_only: options.read_only,
-            timeout: options.timeout,
-            port: listener.port(),
-            doors,
-            asked: Cell::new(asked),
+            port: admit::port(&listener.host()),
+            doors: accounts.into_iter().map(door).collect(),
+            options,
         }
     }
 
     /// Serves until `stop`, then lets the requests under way end.
     pub async fn run<T>(&self, listener: &Listener, stop: impl Future<Output = T>) {
-        let doors = self.doors.iter().zip(self.asked.take());
-        let mut keepers = pin!(join_all(doors.map(|(door, asked)| door.keep(asked))));
+        let mut keepers = pin!(join_all(self.doors.iter().map(Door::keep)));
         let (close, closing) = watch::channel(false);
         let mut connections = FuturesUnordered::new();
         let mut stop = pin!(stop);

@@ -16,14 +16,11 @@ pub fn holds(data: &[u8]) {
         host: "h.example".to_owned(),
         https: true,
         path: "/login".to_owned(),
-        head_only: false,
         status,
         location: (low % 2 == 0).then(|| Redirect::Url(String::from_utf8_lossy(body).into_owned())),
         retry_after: (low % 3 == 0).then_some(u64::from(*low)),
-        date: None,
-        asks_for_password: false,
         body: body.to_vec(),
-        unread: None,
+        ..Response::default()
     };
     let found = answer.object();
     let text = body.trim_ascii();

@@ -19,14 +19,15 @@ use crate::settings::Sources;
 /// Begins to write down what is asked, once the file is known to be writable.
 pub async fn begin(path: &Path, services: &Services, sources: &Sources) -> Result<Replacement> {
     spare_settings("--report", path, sources)?;
-    let mut words = Vec::new();
+    let mut transcript = Transcript::default();
+    let words = &mut transcript.words;
     for system in provider::ALL {
         let (spec, probe) = (system.spec(), system.probe());
         words.extend(spec.words.iter().copied().flatten());
         words.extend(spec.endpoints());
         words.extend(probe.requests.iter().chain(probe.install_paths));
     }
-    *services.http.transcript.borrow_mut() = Some(Transcript::new(words));
+    *services.http.transcript.borrow_mut() = Some(transcript);
     Replacement::open(path.to_owned()).await
 }
 
