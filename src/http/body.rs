@@ -36,16 +36,14 @@ impl<'a> Body<'a> {
         };
         // JSON and markup begin with an ASCII character, which has one byte that is zero.
         let other = utf16(u16::from_le_bytes, b"\xff\xfe", 1)
-            .or_else(|| utf16(u16::from_be_bytes, b"\xfe\xff", 0))
-            .map(|text| (text, "UTF-16"));
-        let other = other.or_else(|| match std::str::from_utf8(body) {
+            .or_else(|| utf16(u16::from_be_bytes, b"\xfe\xff", 0));
+        let other = match std::str::from_utf8(body) {
+            _ if other.is_some() => other.map(|text| (text, "UTF-16")),
             Ok(_) => None,
             Err(_) => single_bytes(body, &declared),
-        });
-        let (text, charset) = match other {
-            Some((text, charset)) => (text.into_bytes().into(), Some(charset)),
-            None => (body.into(), None),
         };
+        let charset = other.as_ref().map(|(_, charset)| *charset);
+        let text = other.map_or(body.into(), |(text, _)| text.into_bytes().into());
         Self {
             text,
             charset,
@@ -64,9 +62,7 @@ impl<'a> Body<'a> {
         match start.first() {
             Some(b'{') => {
                 let mut objects = Deserializer::from_slice(start).into_iter::<IgnoredAny>();
-                objects
-                    .next()
-                    .is_some_and(|object| object.is_err_and(|error| error.is_eof()))
+                matches!(objects.next(), Some(Err(error)) if error.is_eof())
             }
             // A byte order mark may be cut in half.
             None | Some(0xEF | b'<') => true,
@@ -206,15 +202,6 @@ struct Found {
     commas: bool,
 }
 
-/// What a brace begins.
-enum Place {
-    Object(Found),
-    /// An object that does not end.
-    Cut,
-    /// Something else, as far as that is certain.
-    Other(usize),
-}
-
 /// The only JSON object among other text. PHP prints its warnings before or after an answer and ends them with a tag or
 /// a line; an object that is cut, or a second one, makes the answer unusable. Each byte is looked at a few times at most:
 /// what has been read as a part of something else is not tried again.
@@ -231,23 +218,22 @@ fn only_object(text: &[u8]) -> Option<Found> {
         if !own_place && found.is_none() {
             continue;
         }
-        match object_at(&text[brace..]) {
+        match object_at(&text[brace..])? {
             // After the answer, `function() {}` is a part of a sentence.
-            Place::Object(more) if found.is_some() => {
+            Ok(more) if found.is_some() => {
                 if own_place || before.ends_with(b"}") || !more.fields.is_empty() {
                     return None;
                 }
                 at = brace + more.length;
             }
-            Place::Object(_) if is_page(&text[..brace]) => return None,
-            Place::Object(object) => {
+            Ok(_) if is_page(&text[..brace]) => return None,
+            Ok(object) => {
                 at = brace + object.length;
                 found = Some(object);
             }
-            Place::Cut => return None,
             // The text began as an object and is not one: an object inside of it is not the answer.
-            Place::Other(_) if brace == 0 => return None,
-            Place::Other(length) => at = at.max(brace + length),
+            Err(_) if brace == 0 => return None,
+            Err(length) => at = at.max(brace + length),
         }
     }
     found
@@ -263,42 +249,39 @@ fn is_page(before: &[u8]) -> bool {
     tags.any(|at| starts(at, b"<html") || starts(at, b"<!doctype") || starts(at, b"<script"))
 }
 
-fn object_at(text: &[u8]) -> Place {
+/// What a brace begins: an object, or something else as far as that is certain; `None` if it does not end.
+fn object_at(text: &[u8]) -> Option<std::result::Result<Found, usize>> {
     let first = text[1..].trim_ascii_start().first();
     if !matches!(first, None | Some(b'"' | b'}')) {
-        return Place::Other(1);
+        return Some(Err(1));
     }
     let mut objects = Deserializer::from_slice(text).into_iter::<IgnoredAny>();
-    let (length, object) = match objects.next() {
-        Some(Ok(_)) => {
+    let (length, object) = match objects.next()? {
+        Ok(_) => {
             let length = objects.byte_offset();
             (length, Cow::from(&text[..length]))
         }
-        Some(Err(error)) if !error.is_eof() => {
+        Err(error) if error.is_eof() => return None,
+        Err(error) => {
             let at = offset(text, &error).saturating_sub(1);
             let comma = text[..at].trim_ascii_end().ends_with(b",");
             if !comma || !matches!(text.get(at), Some(b'}' | b']')) {
-                return Place::Other(at);
+                return Some(Err(at));
             }
-            match without_commas(text) {
-                Some((length, object)) => (length, object.into()),
-                None => return Place::Cut,
-            }
+            let (length, object) = without_commas(text)?;
+            (length, object.into())
         }
-        _ => return Place::Cut,
     };
     if !is_small(&object) {
-        return Place::Cut;
+        return None;
     }
     let commas = object.len() < length;
-    match serde_json::from_slice(&object) {
-        Ok(fields) => Place::Object(Found {
-            fields,
-            length,
-            commas,
-        }),
-        Err(_) => Place::Other(length),
-    }
+    let fields = serde_json::from_slice(&object).map_err(|_| length);
+    Some(fields.map(|fields| Found {
+        fields,
+        length,
+        commas,
+    }))
 }
 
 /// The object at the start of a text, without the commas before closing brackets, and the length that it had. The seed
@@ -393,10 +376,8 @@ mod tests {
         let two =
             r#"{"a":1}{} | {"a":1} {"b":1} | {"a":1}\n{"b":1} | {"a":1}\n{} | {"a":1,}\n{"b":1,}"#;
         let other = "[1] | \"x\" | \"{}\" |  | \u{feff}\\r\\n\u{feff} | Invalid request";
-        for body in [cut, two, other, &"[".repeat(10_000)]
-            .join(" | ")
-            .split(" | ")
-        {
+        let all = [cut, two, other, &"[".repeat(10_000)].join(" | ");
+        for body in all.split(" | ") {
             let body = body.replace("\\n", "\n").replace("\\r", "\r");
             assert_eq!(parse(&body), Err(Cause::BadAnswer), "{body}");
         }
@@ -424,11 +405,9 @@ mod tests {
     fn a_mebibyte_of_braces_is_soon_judged() {
         let parts = r#"{ | \n{ | >{ | \n{" | \n{"": | \n{"a":[1,], | \n{ } | \n{"a":1,}x | < | {"a":1} | \n{   "#;
         let parts = parts.replace("\\n", "\n");
-        let texts = parts
-            .split(" | ")
-            .map(|part| part.repeat((1 << 20) / part.len()));
+        let many = |part: &str| part.repeat((1 << 20) / part.len());
         let nested = ["\n{\"a\":".repeat(100), "1,".repeat(400_000)].concat();
-        for text in texts.chain([nested]) {
+        for text in parts.split(" | ").map(many).chain([nested]) {
             assert_eq!(parse(&["<b>", &text].concat()), Err(Cause::Html));
         }
     }

@@ -62,9 +62,7 @@ pub(super) async fn connect(
     url: &Url,
     trust: &Trust,
 ) -> Result<(Box<dyn Stream>, Option<SocketAddr>), Broken> {
-    let mut tcp = HttpConnector::new_with_resolver(Resolver {
-        private_only: route.private_only,
-    });
+    let mut tcp = HttpConnector::new_with_resolver(Resolver(route.private_only));
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_keepalive(Some(KEEP_ALIVE));
@@ -149,9 +147,8 @@ async fn tunnel(
         head.push(stream.read_u8().await?);
     }
     let head = String::from_utf8_lossy(&head);
-    let status = head
-        .strip_prefix("HTTP/1.")
-        .and_then(|rest| rest.get(2..5)?.parse().ok());
+    let rest = head.strip_prefix("HTTP/1.");
+    let status = rest.and_then(|rest| rest.get(2..5)?.parse().ok());
     match status {
         Some(200..300) => Ok(()),
         Some(status) => Err(Broken::Refused(status)),
@@ -217,11 +214,9 @@ pub(super) fn is_private(address: IpAddr) -> bool {
     }
 }
 
-/// Resolves names for the connector; for http:// without `ALLOW_HTTP` only to private addresses.
+/// Resolves names for the connector, for http:// without `ALLOW_HTTP` only to private addresses: whether that is so.
 #[derive(Clone)]
-struct Resolver {
-    private_only: bool,
-}
+struct Resolver(bool);
 
 impl Service<Name> for Resolver {
     type Response = std::vec::IntoIter<SocketAddr>;
@@ -233,7 +228,7 @@ impl Service<Name> for Resolver {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        let private_only = self.private_only;
+        let private_only = self.0;
         Box::pin(async move { Ok(lookup(name.as_str(), 0, private_only).await?.into_iter()) })
     }
 }

@@ -84,7 +84,12 @@ impl Channel<'_> {
         for secret in &request.secrets {
             self.report.learn(secret);
         }
-        self.same_origin(&request.url)?;
+        if !self.url.is_origin_of(&request.url) {
+            return Err(error!(
+                Usage, "the request would leave the target's origin";
+                hint "a session goes to the server that it is for and to no other"
+            ));
+        }
         let route = self.route(&request.url)?;
         let harmless = request.harmless(self.target.spec.login_is_repeatable);
         let mut retries = Retries::new(harmless, !harmless && request.passed.is_none());
@@ -198,9 +203,21 @@ impl Channel<'_> {
         let url = &request.url;
         let (connection, response) = self.ask(request, route, fresh).await?;
         self.warn_of_plain_text(url, &connection, route);
-        self.judge_head(connection, &response, route, url)?;
+        let (status, headers) = (response.status().as_u16(), response.headers());
+        if coding(headers, TRANSFER_ENCODING) == Coding::Real {
+            return Err(compressed(&host_of(url), status).into());
+        }
+        match connection.heads.how() {
+            Head::Regular => self.http.keep(connection, route, url),
+            // Its connection ends: what comes next on it may be a part of this answer.
+            Head::Odd => {
+                let text = tr!("the server sent header lines that are not well-formed");
+                self.report.warn(Some(self.target), text);
+            }
+            Head::Ambiguous => return Err(heads::ambiguous(&host_of(url)).status(status).into()),
+        }
         if let Some(proxy) = &route.proxy {
-            refused_by_proxy(url, &response, &proxy.shown)?;
+            refused_by_proxy(url, status, headers, &proxy.shown)?;
         }
         let unwraps = request.effect == Effect::Login && self.target.spec.json_in_text;
         let mut response = Response::new(request, response, self.timeout, unwraps);
@@ -241,31 +258,6 @@ impl Channel<'_> {
         }
     }
 
-    /// A head that was read generously ends its connection: what comes next on it may be a part of this answer.
-    fn judge_head(
-        &self,
-        connection: Connection,
-        response: &hyper::Response<Incoming>,
-        route: &Route,
-        url: &Url,
-    ) -> Result<()> {
-        if coding(response.headers(), TRANSFER_ENCODING) == Coding::Real {
-            return Err(compressed(&host_of(url), response.status().as_u16()));
-        }
-        match connection.heads.how() {
-            Head::Regular => self.http.keep(connection, route, url),
-            Head::Odd => self.report.warn(
-                Some(self.target),
-                tr!("the server sent header lines that are not well-formed"),
-            ),
-            Head::Ambiguous => {
-                let status = response.status().as_u16();
-                return Err(heads::ambiguous(&host_of(url)).status(status));
-            }
-        }
-        Ok(())
-    }
-
     /// Judges whether credentials may go to the target's URL, before any are sent. A request judges it again, by the
     /// address that it connects to.
     pub async fn admits(&self) -> Result<()> {
@@ -281,16 +273,6 @@ impl Channel<'_> {
             return Err(self.public_http(&url, route.proxy.as_ref()));
         }
         Ok(())
-    }
-
-    fn same_origin(&self, url: &Url) -> Result<()> {
-        if self.url.is_origin_of(url) {
-            return Ok(());
-        }
-        Err(error!(
-            Usage, "the request would leave the target's origin";
-            hint "a session goes to the server that it is for and to no other"
-        ))
     }
 
     fn warn_of_plain_text(&self, url: &Url, connection: &Connection, route: &Route) {
@@ -360,16 +342,16 @@ impl Channel<'_> {
 }
 
 /// Tells the refusal of a proxy from the server's, where the proxy says that it is its own: Squid's header, and RFC 9209's.
-fn refused_by_proxy(url: &Url, response: &hyper::Response<Incoming>, proxy: &str) -> Result<()> {
+fn refused_by_proxy(url: &Url, status: u16, headers: &HeaderMap, proxy: &str) -> Result<()> {
     let says = |name, word| {
-        let value = text_header(response.headers(), HeaderName::from_static(name));
+        let value = text_header(headers, HeaderName::from_static(name));
         value.is_some_and(|value| value.contains(word))
     };
     let own = says("x-squid-error", "") || says("proxy-status", "error=");
-    let (status, host) = (response.status().as_u16(), host_of(url));
     if status < 400 || status != 407 && !own {
         return Ok(());
     }
+    let host = host_of(url);
     let error = error!(
         ProxyRefused,
         "the proxy {proxy} refused the request to {host} (HTTP {status})", proxy, host, status
