@@ -52,8 +52,8 @@ impl Json {
     }
 
     pub fn require_object(&self, name: &str) -> Result<Self> {
-        self.inner(name)
-            .ok_or_else(|| self.wrong(name, &tr!("an object")))
+        let object = self.inner(name);
+        object.ok_or_else(|| self.wrong(name, &tr!("an object")))
     }
 
     /// A field as text; a number counts as its digits. Absent or of another type: `None`.
@@ -66,9 +66,8 @@ impl Json {
     }
 
     pub fn require_text(&self, name: &str) -> Result<&str> {
-        self.get(name)
-            .and_then(Value::as_str)
-            .ok_or_else(|| self.wrong(name, &tr!("a string")))
+        let text = self.get(name).and_then(Value::as_str);
+        text.ok_or_else(|| self.wrong(name, &tr!("a string")))
     }
 
     pub fn session(&self, name: &str, token_type: &str) -> Result<Session> {

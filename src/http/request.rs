@@ -46,7 +46,6 @@ pub struct Request {
     /// Somebody else's headers, to which nothing is added but `headers`.
     pub(super) passed: Option<HeaderMap>,
     pub(super) secrets: Vec<Secret>,
-    pub(super) repeatable: bool,
     pub(super) effect: Effect,
 }
 
@@ -57,8 +56,10 @@ pub enum Effect {
     Logout,
     /// Whatever the user's own request asked for.
     Change,
-    /// Nothing.
+    /// None.
     None,
+    /// None, and it carries no secret, so that it may be repeated.
+    Question,
 }
 
 impl Request {
@@ -72,7 +73,6 @@ impl Request {
             moved: Arc::new(Mutex::new(Instant::now())),
             passed: None,
             secrets: Vec::new(),
-            repeatable: false,
             effect: Effect::Login,
         }
     }
@@ -85,7 +85,7 @@ impl Request {
     pub fn post(url: Url, content_type: &str, body: Secret, secrets: &[Secret]) -> Self {
         let mut request = Self::new(Method::POST, url)
             .header(CONTENT_TYPE, Secret::new(content_type.to_owned()))
-            .body(body.expose().as_bytes());
+            .parts(vec![Part::bytes(body.expose().into())]);
         request.secrets = secrets.to_vec();
         request
     }
@@ -94,11 +94,6 @@ impl Request {
     pub fn header(mut self, name: HeaderName, value: Secret) -> Self {
         self.headers.push((name, value));
         self
-    }
-
-    #[must_use]
-    pub fn body(self, body: &[u8]) -> Self {
-        self.parts(vec![Part::bytes(body.to_vec())])
     }
 
     /// A body in parts, of which files are read as they are sent.
@@ -190,20 +185,13 @@ impl Request {
         self
     }
 
-    /// Marks a request that carries no secret and changes nothing that matters, so that it may be repeated.
-    #[must_use]
-    pub fn repeatable(mut self) -> Self {
-        self.repeatable = true;
-        self
-    }
-
     /// Whether it does no harm if it is sent twice, so that it may go over a connection that the server may have left.
     pub(super) fn harmless(&self, login_is_repeatable: bool) -> bool {
         match self.effect {
             Effect::Login => login_is_repeatable || self.secrets.is_empty(),
             Effect::Change => is_harmless(&self.method),
             Effect::Logout => false,
-            Effect::None => true,
+            Effect::None | Effect::Question => true,
         }
     }
 
@@ -213,7 +201,7 @@ impl Request {
             Effect::Login if !self.secrets.is_empty() => tr!("; the login may have taken effect"),
             Effect::Logout => tr!("; the logout may have taken effect"),
             Effect::Change => tr!("; the request may have taken effect"),
-            Effect::Login | Effect::None => Text::default(),
+            _ => Text::default(),
         }
     }
 

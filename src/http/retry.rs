@@ -3,8 +3,8 @@
 use std::mem;
 use std::time::Duration;
 
-use super::Request;
 use super::failure::{Again, Outcome};
+use super::request::{Effect, Request};
 use super::response::{Response, is_away};
 
 /// How often a request that may be repeated is.
@@ -57,7 +57,7 @@ impl Retries {
     }
 
     fn repeat(&mut self, request: &Request) -> Option<Duration> {
-        if !request.repeatable || self.repeats == REPEATS_MAX {
+        if request.effect != Effect::Question || self.repeats == REPEATS_MAX {
             return None;
         }
         self.repeats += 1;

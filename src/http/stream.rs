@@ -61,18 +61,14 @@ pub(super) struct Payload {
 impl Payload {
     pub(super) fn new(parts: &[Part], rest: Option<Incoming>, moved: &Arc<Mutex<Instant>>) -> Self {
         for part in parts {
+            // What cannot be rewound is read as it is.
             if let Part::File(file, _) = part {
-                // What cannot be rewound is read as it is.
                 let _ = (&**file).rewind();
             }
         }
+        let left = parts.iter().rev().filter(|part| part.length() > 0);
         Self {
-            left: parts
-                .iter()
-                .rev()
-                .filter(|part| part.length() > 0)
-                .cloned()
-                .collect(),
+            left: left.cloned().collect(),
             rest,
             moved: Arc::clone(moved),
         }

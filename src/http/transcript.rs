@@ -96,10 +96,8 @@ impl Draw<'_> {
             drawn["body"] = match serde_json::from_slice::<Map<String, Value>>(body) {
                 Ok(fields) => {
                     let sent = |value: &Value| self.sent(value.as_str().unwrap_or_default());
-                    let fields = fields.iter();
-                    fields
-                        .map(|(name, value)| (self.name(name), sent(value)))
-                        .collect()
+                    let drawn = |(name, value): (&String, _)| (self.name(name), sent(value));
+                    fields.iter().map(drawn).collect()
                 }
                 Err(_) => pairs(url::form_urlencoded::parse(body)).into(),
             };
@@ -197,10 +195,10 @@ impl Draw<'_> {
     }
 
     fn members(&self, fields: &Map<String, Value>, depth: usize) -> Value {
+        let shape = |value| self.shape(value, depth + 1);
         let drawn = fields.iter().take(MEMBERS_MAX);
-        let mut drawn: Map<_, _> = drawn
-            .map(|(name, value)| (self.name(name), self.shape(value, depth + 1)))
-            .collect();
+        let drawn = drawn.map(|(name, value)| (self.name(name), shape(value)));
+        let mut drawn: Map<_, _> = drawn.collect();
         if fields.len() > MEMBERS_MAX {
             drawn.insert("…".to_owned(), json!(format!("{} in all", fields.len())));
         }
@@ -235,12 +233,13 @@ impl Draw<'_> {
     }
 
     /// A part of a path, if it is one of the protocol's own.
-    fn segment(&self, segment: &str) -> String {
+    fn segment<'s>(&self, segment: &'s str) -> &'s str {
         let part_of = |word: &&str| word.split(['/', '?']).any(|part| part == segment);
         let known = self.transcript.words.iter().any(part_of) && !self.is_typed(segment);
-        match known || segment.is_empty() {
-            true => segment.to_owned(),
-            false => "…".to_owned(),
+        if known || segment.is_empty() {
+            segment
+        } else {
+            "…"
         }
     }
 

@@ -324,7 +324,7 @@ async fn responds(context: &Context<'_>) -> Result<bool> {
 async fn challenged(context: &Context<'_>) -> Result<Json> {
     let user = percent(context.required("USERNAME")?.expose());
     let path = ["webservice.php?operation=getchallenge&username=", &user].concat();
-    let request = Request::get(context.settings.url.join(&path)).repeatable();
+    let request = Request::get(context.settings.url.join(&path)).effect(Effect::Question);
     let about = &["USERNAME"];
     fields(context, &context.send(&request).await?).map_err(|error| Error { about, ..error })
 }

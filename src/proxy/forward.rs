@@ -70,9 +70,8 @@ impl<'a> Gateway<'a> {
         let Admitted { door, path, ours } =
             self.admit(&head.method, head.uri.path(), &head.headers)?;
         line.asks(&head.method, &door.name, &path);
-        let body = Sent::read(body, self.options.timeout)
-            .await
-            .map_err(|_| (408, error!(Usage, "the request's body did not arrive")))?;
+        let body = Sent::read(body, self.options.timeout).await;
+        let body = body.map_err(|_| (408, error!(Usage, "the request's body did not arrive")))?;
         let placement = door.account.target().spec.placement;
         let bodiless = matches!(&body, Sent::Kept(body) if body.is_empty());
         let key = self.options.key.as_ref();

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, ReadBuf};
 
-use super::head::{self, Fault, Framing};
+use super::head::{self, Fault};
 
 const PART: usize = 32 * 1024;
 
@@ -85,16 +85,16 @@ impl<R> Guard<R> {
         let part = |left: u64, end, more: fn(u64) -> Next| {
             let step = left.min(self.kept.len() as u64);
             let next = if step == left { end } else { more(left - step) };
-            Some((step as usize, next))
+            Ok(Some((step as usize, next)))
         };
-        Ok(match self.next {
-            _ if self.kept.is_empty() => None,
-            Next::Head => return self.head(),
+        match self.next {
+            _ if self.kept.is_empty() => Ok(None),
+            Next::Head => self.head(),
             Next::Body(left) => part(left, Next::Head, Next::Body),
             Next::Chunk(left) => part(left, Next::ChunkEnd, Next::Chunk),
-            Next::ChunkEnd | Next::Size | Next::Trailer => return self.line(),
-            Next::Nothing | Next::Broken => None,
-        })
+            Next::ChunkEnd | Next::Size | Next::Trailer => self.line(),
+            Next::Nothing | Next::Broken => Ok(None),
+        }
     }
 
     fn head(&mut self) -> Result<Option<(usize, Next)>, Fault> {
@@ -109,9 +109,9 @@ impl<R> Guard<R> {
         self.searched = if end.is_some() { 0 } else { self.kept.len() };
         let Some(end) = end else { return Ok(None) };
         let next = match head::judge(&self.kept[..end])? {
-            Framing::Length(0) => Next::Head,
-            Framing::Length(length) => Next::Body(length),
-            Framing::Chunked => Next::Size,
+            Some(0) => Next::Head,
+            Some(length) => Next::Body(length),
+            None => Next::Size,
         };
         self.verdict.heads.set(self.verdict.heads.get() + 1);
         Ok(Some((end, next)))
@@ -129,15 +129,16 @@ impl<R> Guard<R> {
         let line = line.filter(|line| !line.contains(char::is_control));
         let line = line.ok_or(Fault::Ambiguous)?;
         let next = match self.next {
-            Next::ChunkEnd => line.is_empty().then_some(Next::Size),
-            Next::Size => chunk_size(line).map(|size| match size {
-                0 => Next::Trailer,
-                size => Next::Chunk(size),
-            }),
-            _ if line.is_empty() => Some(Next::Head),
-            _ => Some(Next::Trailer),
+            Next::Size => match chunk_size(line) {
+                None => return Err(Fault::Ambiguous),
+                Some(0) => Next::Trailer,
+                Some(size) => Next::Chunk(size),
+            },
+            Next::ChunkEnd if line.is_empty() => Next::Size,
+            Next::ChunkEnd => return Err(Fault::Ambiguous),
+            _ if line.is_empty() => Next::Head,
+            _ => Next::Trailer,
         };
-        let next = next.ok_or(Fault::Ambiguous)?;
         Ok(Some((end + 1, next)))
     }
 

@@ -19,12 +19,6 @@ pub(super) enum Fault {
     TooLarge,
 }
 
-/// How the body after a head ends.
-pub(super) enum Framing {
-    Length(u64),
-    Chunked,
-}
-
 impl Fault {
     pub(super) fn refusal(self) -> (u16, Error) {
         let error = match self {
@@ -51,22 +45,22 @@ pub(super) fn end(bytes: &[u8], from: usize) -> Option<usize> {
     })
 }
 
-/// Judges a whole head, its last empty line included.
-pub(super) fn judge(head: &[u8]) -> Result<Framing, Fault> {
+/// Judges a whole head, its last empty line included: the length of the body after it; `None` if that comes in chunks.
+pub(super) fn judge(head: &[u8]) -> Result<Option<u64>, Fault> {
     let head = String::from_utf8_lossy(head);
-    let (target, framing) = read(&head).ok_or(Fault::Ambiguous)?;
+    let (target, length) = read(&head).ok_or(Fault::Ambiguous)?;
     if head.matches('\n').count() > LINES_MAX + 2 {
         return Err(Fault::TooLarge);
     }
     let path = target.split('?').next().unwrap_or_default();
     match leads_upwards(path.as_bytes().to_vec()) {
         true => Err(Fault::Upwards),
-        false => Ok(framing),
+        false => Ok(length),
     }
 }
 
-/// The target of a head that has one reading, and the framing of its body.
-fn read(head: &str) -> Option<(&str, Framing)> {
+/// The target of a head that has one reading, and the length of its body.
+fn read(head: &str) -> Option<(&str, Option<u64>)> {
     let mut lines = head.strip_suffix("\r\n\r\n")?.split("\r\n");
     let (method, rest) = lines.next()?.split_once(' ')?;
     let (target, version) = rest.split_once(' ')?;
@@ -104,12 +98,9 @@ fn read(head: &str) -> Option<(&str, Framing)> {
             chunked = true;
         }
     }
-    let framing = match (length, chunked) {
-        (Some(_), true) => return None,
-        (None, true) => Framing::Chunked,
-        (length, false) => Framing::Length(length.unwrap_or(0)),
-    };
-    (hosts == 1 || hosts == 0 && old).then_some((target, framing))
+    let one = !(chunked && length.is_some()) && (hosts == 1 || hosts == 0 && old);
+    let length = (!chunked).then_some(length.unwrap_or(0));
+    one.then_some((target, length))
 }
 
 /// Whether any reading of a path, however often it is decoded, has a segment of dots that leads upwards, or an encoding of

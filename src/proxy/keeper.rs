@@ -149,12 +149,10 @@ impl<'a> Door<'a> {
         let young = current.as_ref().is_some_and(|held| held.is_young());
         let before = Timestamp::now();
         let outcome = match self.taken(ask, past, young).await {
-            Ok(None) => self
-                .account
-                .again()
-                .session(&ask.want)
-                .await
-                .and_then(Held::new),
+            Ok(None) => {
+                let login = self.account.again().session(&ask.want).await;
+                login.and_then(Held::new)
+            }
             Ok(Some(error)) | Err(error) => Err(error),
         };
         match outcome {

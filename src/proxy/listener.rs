@@ -71,7 +71,7 @@ impl Listener {
                 Ok(Box::new(stream))
             }
             #[cfg(unix)]
-            Self::Unix(socket) => Ok(Box::new(socket.accept().await?)),
+            Self::Unix(socket) => Ok(Box::new(socket.listener.accept().await?.0)),
         }
     }
 }
@@ -84,11 +84,11 @@ mod unix {
     use std::path::{Path, PathBuf};
 
     use rustix::fs::Mode;
-    use tokio::net::{UnixListener, UnixStream};
+    use tokio::net::UnixListener;
 
     /// A socket that is removed when it is dropped.
     pub struct Socket {
-        listener: UnixListener,
+        pub(super) listener: UnixListener,
         path: PathBuf,
     }
 
@@ -106,10 +106,6 @@ mod unix {
                 listener: listener?,
                 path: path.to_owned(),
             })
-        }
-
-        pub(super) async fn accept(&self) -> io::Result<UnixStream> {
-            Ok(self.listener.accept().await?.0)
         }
     }
 

@@ -7,7 +7,7 @@ use super::Args;
 use super::body::{Body, FORM, encoded, pair};
 use crate::declaration::{Placement, Target};
 use crate::error::{Cause, Error, Result, error};
-use crate::http::{ACCEPT, CONTENT_TYPE, Effect, HeaderName, Method, Request, is_harmless};
+use crate::http::{ACCEPT, CONTENT_TYPE, Effect, HeaderName, Method, Part, Request, is_harmless};
 use crate::i18n::{Text, tr};
 use crate::lifecycle::Active;
 use crate::secret::{Secret, percent};
@@ -126,7 +126,9 @@ impl Typed {
         }
         match (&self.body, field) {
             (Some(body), _) => request.parts(body.parts(field)),
-            (None, Some((name, value))) => request.body(pair(name, value).as_bytes()),
+            (None, Some((name, value))) => {
+                request.parts(vec![Part::bytes(pair(name, value).into())])
+            }
             (None, None) => request,
         }
     }
