@@ -3,21 +3,22 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::Stdio;
-use std::sync::mpsc::{self, Receiver, Sender};
+
+use std::sync::mpsc;
 use std::sync::{Arc, Barrier};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crmauth::declaration::Placement;
+use crmauth::sandbox::Event;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::machine::{installed, signal};
+use crate::support::machine::{beside, full, installed, pause, signal};
 use crate::support::sandbox::Servers;
 use crate::support::server::Received;
 use crate::support::stored::{edit, five_at, stored, systems};
-use crate::support::{Machine, Outcome, Reply, Server, canned, demo, program};
+use crate::support::{Machine, Outcome, Reply, Server, at, canned, demo, program, rows};
 
 /// What the tests' sessions are, with what a URL must escape.
 pub const TOKEN: &str = "Tk+7/a?b&c=d%e";
@@ -121,76 +122,36 @@ fn a_session_in_the_path_is_seen_nowhere_however_short() {
 
 #[test]
 fn each_system_gets_the_session_where_it_wants_it() {
-    for (system, target, accept, content_type) in [
-        (
-            "hellocloud",
-            "/base/x/y?id=2",
-            "application/vnd.api+json",
-            "application/vnd.api+json",
-        ),
-        (
-            "broker",
-            "/base/x/y?id=2",
-            "application/json",
-            "application/json",
-        ),
-        (
-            "zeev",
-            "/base/x/y?id=2",
-            "application/json",
-            "application/json",
-        ),
-        (
-            "gluo",
-            "/base/x/y?id=2&sessionName=Tk%2B7%2Fa%3Fb%26c%3Dd%25e",
-            "application/json",
-            "application/x-www-form-urlencoded",
-        ),
-        (
-            "systemsway",
-            "/base/api/Usuario/Tk%2B7%2Fa%3Fb%26c%3Dd%25e?id=2",
-            "application/json",
-            "application/json",
-        ),
-    ] {
+    const SESSION: &str = "Tk%2B7%2Fa%3Fb%26c%3Dd%25e";
+    for [system, target, accept, content_type] in rows(
+        "hellocloud | /x/y?id=2 | application/vnd.api+json | application/vnd.api+json
+        broker | /x/y?id=2 | application/json | application/json
+        zeev | /x/y?id=2 | application/json | application/json
+        gluo | /x/y?id=2&sessionName=S | application/json | application/x-www-form-urlencoded
+        systemsway | /api/Usuario/S?id=2 | application/json | application/json",
+    ) {
         let (server, machine, before) = logged_in(system, [ok("one"), ok("two")]);
-        let outcome = machine.run(&format!("api {system} {}", path(system)));
-        assert_eq!(outcome.answer(), "one", "{system}");
+        machine.prints(&format!("api {system} {}", path(system)), "one");
         let outcome = machine.run_args(&["api", system, path(system), "-d", "a=1&b=2"]);
         assert_eq!(outcome.answer(), "two", "{system}");
         let sent = server.received().split_off(before);
         let bearer = format!("Bearer {TOKEN}");
-        let expected = if target.contains("Tk") {
-            None
-        } else {
-            Some(bearer.as_str())
-        };
+        let expected = (!target.contains('S')).then_some(bearer.as_str());
         for (request, method, body) in [(&sent[0], "GET", ""), (&sent[1], "POST", "a=1&b=2")] {
             // A form that is posted carries it in its body.
             let in_body = system == "gluo" && method == "POST";
-            let target = match in_body {
-                true => target
-                    .split_once("&session")
-                    .map_or(target, |(before, _)| before),
-                false => target,
-            };
-            assert_eq!(
-                (request.method.as_str(), request.target.as_str()),
-                (method, target),
-                "{system}"
+            let (bare, own) = (
+                target.replace("&sessionName=S", ""),
+                target.replace('S', SESSION),
             );
+            let target = format!("/base{}", if in_body { bare } else { own });
+            let there = (request.method.as_str(), request.target.as_str());
+            assert_eq!(there, (method, target.as_str()), "{system}");
             assert_eq!(request.header("authorization"), expected, "{system}");
             assert_eq!(request.header("accept"), Some(accept), "{system}");
-            let body = match in_body {
-                true => format!("{body}&sessionName=Tk%2B7%2Fa%3Fb%26c%3Dd%25e"),
-                false => body.to_owned(),
-            };
-            assert_eq!(request.body, body);
-            let type_sent = if body.is_empty() {
-                None
-            } else {
-                Some(content_type)
-            };
+            let form = format!("{body}&sessionName={SESSION}");
+            assert_eq!(request.body, if in_body { &form } else { body });
+            let type_sent = (!body.is_empty()).then_some(content_type);
             assert_eq!(
                 request.header("content-type"),
                 type_sent,
@@ -279,128 +240,82 @@ fn a_path_that_leads_elsewhere_is_refused_before_anything_is_sent() {
 fn options_that_make_no_sense_are_found_before_anything_is_sent() {
     let server = Server::start(Vec::new());
     let machine = machine_at(&server);
-    for (arguments, text) in [
-        (&["api", "zeev", "/", "-H", "no colon"][..], "-H"),
-        (
-            &["api", "zeev", "/", "-H", "Authorization: Bearer x"],
-            "Authorization",
-        ),
-        (
-            &["api", "zeev", "/", "-H", "authorization:x"],
-            "Authorization",
-        ),
-        (
-            &["api", "zeev", "/", "-H", "Host: other.example"],
-            "-H names Host",
-        ),
-        (
-            &["api", "gluo", "/", "-H", "content-length:1"],
-            "-H names content-length",
-        ),
-        (
-            &["api", "zeev", "/", "-H", "Transfer-Encoding: chunked"],
-            "-H names Transfer-Encoding",
-        ),
-        (
-            &["api", "zeev", "/", "-H", "Connection: close"],
-            "-H names Connection",
-        ),
-        (&["api", "zeev", "/", "-H", "a b: x"], "-H"),
-        (&["api", "zeev", "/", "-H", "A: x\r\nB: y"], "-H"),
-        (
-            &["api", "zeev", "/", "-X", "G T"],
-            "-X is not an HTTP method",
-        ),
-        (&["api", "zeev", "/", "-X", ""], "-X is not an HTTP method"),
-        (
-            &["api", "zeev", "/", "-d", "@none"],
-            "none, which -d names, cannot be read",
-        ),
-        (&["api", "gluo", "/", "--as", "ana"], "--as"),
-        (&["api", "nosuch", "/"], "nosuch"),
-    ] {
+    for [line, option, text] in rows(
+        "api zeev / | -H no colon | -H
+        api zeev / | -H Authorization: Bearer x | Authorization
+        api zeev / | -H authorization:x | Authorization
+        api zeev / | -H Host: other.example | -H names Host
+        api gluo / | -H content-length:1 | -H names content-length
+        api zeev / | -H Transfer-Encoding: chunked | -H names Transfer-Encoding
+        api zeev / | -H Connection: close | -H names Connection
+        api zeev / | -H a b: x | -H
+        api zeev / | -H A: x^B: y | -H
+        api zeev / | -X G T | -X is not an HTTP method
+        api zeev / | -X  | -X is not an HTTP method
+        api zeev / | -d @none | none, which -d names, cannot be read
+        api gluo / | --as ana | --as",
+    ) {
+        // What follows the first blank is the option's value.
+        let (name, value) = option.split_once(' ').unwrap_or((option, ""));
+        let value = value.replace('^', "\r\n");
+        let arguments: Vec<_> = line.split(' ').chain([name, &value]).collect();
         machine
-            .run_args(arguments)
+            .run_args(&arguments)
             .fails(2, &["error: ", text, "hint: "]);
     }
+    machine.fails("api nosuch /", 2, &["error: ", "nosuch", "hint: "]);
     assert_eq!(server.connections(), 0);
 }
 
 #[test]
 fn method_headers_and_body_are_as_typed() {
-    let (server, machine, before) = logged_in("zeev", [ok(""), ok(""), ok(""), ok(""), ok("")]);
-    machine.write("body.json", "{\"ç\":1}\n");
-    for arguments in [
-        &[
-            "-X",
-            "put",
-            "-H",
-            "X-One: 1",
-            "-H",
-            "X-Two:a:b ",
-            "-H",
-            "Content-Type: text/x",
-            "-d",
-            "one",
-        ][..],
-        &["-d", "@body.json"],
-        &["-X", "DELETE"],
-        &["-d", ""],
-        &["-X", "GET", "-H", "accept: text/csv", "-d", "x"],
-    ] {
-        let arguments = [&["api", "zeev", "/p"], arguments].concat();
-        assert_eq!(machine.run_args(&arguments).answer(), "");
-    }
-    let sent = server.received().split_off(before);
-    let seen = |request: &Received| {
-        let header = |name: &str| request.header(name).map(str::to_owned);
+    const FILE: &str = "{\"ç\":1}\n";
+    let headers = "-H X-One:_1 -H X-Two:a:b_ -H Content-Type:_text/x";
+    let json = Some("application/json");
+    let rows = [
         (
-            request.method.clone(),
-            header("content-type"),
-            header("accept"),
-            request.body.clone(),
-        )
-    };
-    let text = |text: &str| Some(text.to_owned());
-    let json = || text("application/json");
-    assert_eq!(
-        seen(&sent[0]),
-        ("PUT".into(), text("text/x"), json(), "one".into())
-    );
-    assert_eq!(
-        (sent[0].header("x-one"), sent[0].header("x-two")),
-        (Some("1"), Some("a:b"))
-    );
-    assert_eq!(
-        seen(&sent[1]),
-        ("POST".into(), json(), json(), "{\"ç\":1}\n".into())
-    );
-    assert_eq!(
-        seen(&sent[2]),
-        ("DELETE".into(), None, json(), String::new())
-    );
-    assert_eq!(
-        seen(&sent[3]),
-        ("POST".into(), json(), json(), String::new())
-    );
-    assert_eq!(
-        seen(&sent[4]),
-        ("GET".into(), json(), text("text/csv"), "x".into())
-    );
+            &*format!("-X put {headers} -d one"),
+            "PUT",
+            Some("text/x"),
+            json,
+            "one",
+        ),
+        ("-d @body.json", "POST", json, json, FILE),
+        ("-X DELETE", "DELETE", None, json, ""),
+        ("-d ", "POST", json, json, ""),
+        (
+            "-X GET -H accept:_text/csv -d x",
+            "GET",
+            json,
+            Some("text/csv"),
+            "x",
+        ),
+    ];
+    let (server, machine, before) = logged_in("zeev", rows.map(|_| ok("")));
+    machine.write("body.json", FILE);
+    for (options, method, kind, accept, body) in rows {
+        let line = format!("api zeev /p {options}");
+        // What stands for a blank within a word.
+        let words: Vec<String> = line.split(' ').map(|word| word.replace('_', " ")).collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        assert_eq!(machine.run_args(&words).answer(), "");
+        let sent = server.received().pop().expect("a request");
+        assert_eq!((&*sent.method, &*sent.body), (method, body), "{options}");
+        let types = (sent.header("content-type"), sent.header("accept"));
+        assert_eq!(types, (kind, accept), "{options}");
+    }
+    let first = &server.received()[before];
+    let own = (first.header("x-one"), first.header("x-two"));
+    assert_eq!(own, (Some("1"), Some("a:b")));
 }
 
 #[test]
 fn bytes_pass_both_ways_as_they_are() {
     let every: Vec<u8> = (0..=255).chain([0, 10, 13, 10]).collect();
     let (_server, machine, _) = logged_in("zeev", [ok(&every), ok("no line end"), ok("")]);
-    let answer = machine
-        .command(&["api", "zeev", "/binary"])
-        .output()
-        .expect("a run");
-    assert_eq!(
-        (answer.status.code(), answer.stdout),
-        (Some(0), every.clone())
-    );
+    let answer = machine.line("api zeev /binary").output().expect("a run");
+    let given = (answer.status.code(), &answer.stdout);
+    assert_eq!(given, (Some(0), &every));
     assert_eq!(machine.run("api zeev /text").answer(), "no line end");
     assert_eq!(machine.run("api zeev /nothing").answer(), "");
     // The sandbox keeps what it was sent byte for byte.
@@ -411,11 +326,8 @@ fn bytes_pass_both_ways_as_they_are() {
         let mut command = machine.command(&["api", "zeev", "/api/2/other", "-d", from]);
         command.stdin(fs::File::open(machine.path("body")).expect("a file"));
         assert_eq!(machine.finish(command).code, 6);
-        assert_eq!(
-            servers.events().last().expect("a request").body,
-            every,
-            "{from}"
-        );
+        let asked = servers.events().pop().expect("a request");
+        assert_eq!(asked.body, every, "{from}");
     }
 }
 
@@ -424,19 +336,9 @@ fn include_shows_the_head() {
     let reply = Reply::with_headers(201, &[("X-One", "1"), ("x-two", "2")], "body");
     let (_server, machine, _) = logged_in("zeev", [reply]);
     let outcome = machine.run("api zeev / -i");
-    let (head, body) = outcome
-        .answer()
-        .split_once("\r\n\r\n")
-        .expect("an empty line");
-    let mut lines = head.split("\r\n");
-    assert!(
-        lines
-            .next()
-            .expect("a status line")
-            .starts_with("HTTP/1.1 201"),
-        "{head}"
-    );
-    let lines: Vec<String> = lines.map(str::to_lowercase).collect();
+    let (head, body) = outcome.answer().split_once("\r\n\r\n").expect("a head");
+    assert!(head.starts_with("HTTP/1.1 201"), "{head}");
+    let lines: Vec<String> = head.split("\r\n").map(str::to_lowercase).collect();
     for line in ["x-one: 1", "x-two: 2", "content-length: 4"] {
         assert!(lines.iter().any(|seen| seen == line), "{head}");
     }
@@ -457,22 +359,12 @@ fn a_status_becomes_the_exit_code_behind_the_body() {
         (500, 6, "HTTP 500"),
         (503, 5, "unavailable"),
     ] {
-        let (server, machine, before) =
-            logged_in("zeev", [Reply::http(status, "text/plain", "the body")]);
+        let reply = Reply::http(status, "text/plain", "the body");
+        let (server, machine, before) = logged_in("zeev", [reply]);
         let outcome = machine.run("api zeev /p");
-        assert_eq!(
-            (outcome.code, outcome.stdout.as_str()),
-            (code, "the body"),
-            "{status}: {}",
-            outcome.stderr
-        );
-        assert_eq!(
-            outcome.stderr.is_empty(),
-            code == 0,
-            "{status}: {}",
-            outcome.stderr
-        );
-        outcome.says(&[text]);
+        outcome.gives(code, "the body", status);
+        let silent = outcome.says(&[text]).stderr.is_empty();
+        assert_eq!(silent, code == 0, "{status}: {}", outcome.stderr);
         assert_eq!(server.received().len(), before + 1, "{status} is sent once");
     }
     // What the system itself says is why.
@@ -491,11 +383,7 @@ fn a_status_becomes_the_exit_code_behind_the_body() {
         let body = r#"{"message":"A pessoa não foi encontrada"}"#;
         let (_server, machine, _) = logged_in("zeev", [Reply::json(status, body)]);
         let outcome = machine.run("api zeev /p");
-        assert_eq!(
-            (outcome.code, outcome.stdout.as_str()),
-            (code, body),
-            "{status}"
-        );
+        outcome.gives(code, body, status);
         outcome.says(&[why, ": A pessoa não foi encontrada\n"]);
         let (_server, machine, _) = logged_in("broker", [Reply::json(status, body)]);
         let outcome = machine.run("api broker /p -X POST");
@@ -506,11 +394,8 @@ fn a_status_becomes_the_exit_code_behind_the_body() {
     let outcome = machine.run("api zeev /p --json");
     let error: Value = serde_json::from_str(&outcome.stderr).expect("one JSON object");
     assert_eq!((outcome.code, outcome.stdout.as_str()), (6, "x"));
-    let facts = json!([
-        error["error"]["code"],
-        error["error"]["http_status"],
-        error["error"]["target"]
-    ]);
+    let error = &error["error"];
+    let facts = json!([error["code"], error["http_status"], error["target"]]);
     assert_eq!(facts, json!(["not_found", 404, "zeev"]));
 }
 
@@ -530,54 +415,34 @@ fn a_redirect_is_told_and_never_followed() {
     let other = Server::start(Vec::new());
     let elsewhere = format!("{}/there?token=x", other.url());
     for status in [301, 302, 303, 307, 308] {
-        for place in [
-            elsewhere.as_str(),
-            "/base/here",
-            &elsewhere["http:".len()..],
-        ] {
+        for place in [&*elsewhere, "/base/here", &elsewhere["http:".len()..]] {
             let reply = Reply::with_headers(status, &[("Location", place)], "moved");
             for system in ["zeev", "gluo", "systemsway"] {
                 let (server, machine, before) = logged_in(system, [reply.clone()]);
                 let outcome = machine.run(&format!("api {system} {}", path(system)));
-                assert_eq!(
-                    (outcome.code, outcome.stdout.as_str()),
-                    (6, "moved"),
-                    "{}",
-                    outcome.stderr
-                );
-                let shown = if place.contains("here?") {
-                    other.url() + "/there"
-                } else {
-                    server.url() + "/base/here"
+                outcome.gives(6, "moved", "");
+                let shown = match place.contains("here?") {
+                    true => other.url() + "/there",
+                    false => server.url() + "/base/here",
                 };
-                outcome.says(&[
-                    "error: ",
-                    "redirected",
-                    &shown,
-                    "hint: redirects are not followed",
-                ]);
+                let hint = "hint: redirects are not followed";
+                outcome.says(&["error: ", "redirected", &shown, hint]);
                 assert!(!outcome.stderr.contains("token="), "{}", outcome.stderr);
                 assert_eq!(server.received().len(), before + 1, "{place}");
             }
         }
     }
-    for (headers, text) in [
-        (&[][..], "redirected without saying where"),
-        (&[("Location", "")], "redirected the request"),
-        (
-            &[("Location", "javascript:alert(1)")],
-            "a javascript: address",
-        ),
-        (&[("Location", "https://")], "something that is not a URL"),
-        (
-            &[("Location", "http://u:pass@127.0.0.1:1/x#y")],
-            "http://127.0.0.1:1/x\n",
-        ),
-    ] {
+    for [place, text] in rows(
+        "none | redirected without saying where
+         | redirected the request
+        javascript:alert(1) | a javascript: address
+        https:// | something that is not a URL
+        http://u:pass@127.0.0.1:1/x#y | http://127.0.0.1:1/x^",
+    ) {
+        let text = &text.replace('^', "\n");
+        let headers = &[("Location", place)][usize::from(place == "none")..];
         let (_server, machine, _) = logged_in("zeev", [Reply::with_headers(302, headers, "")]);
-        machine
-            .run("api zeev /x")
-            .fails(6, &["error: zeev: ", text, "hint: "]);
+        machine.fails("api zeev /x", 6, &["error: zeev: ", text, "hint: "]);
     }
     assert_eq!(other.connections(), 0);
 }
@@ -585,47 +450,26 @@ fn a_redirect_is_told_and_never_followed() {
 #[test]
 fn a_dead_session_is_renewed_and_the_request_sent_once_more() {
     for system in ["gluo", "hellocloud", "systemsway", "zeev"] {
-        for (last, code) in [
-            (ok("alive"), 0),
-            (Reply::http(503, "text/plain", "alive"), 5),
-        ] {
+        let away = Reply::http(503, "text/plain", "alive");
+        for (last, code) in [(ok("alive"), 0), (away, 5)] {
             let mut replies = shapes(system).renewal(system);
             replies.push(last);
             let (server, machine, before) = logged_in(system, replies);
             let outcome =
                 machine.run_args(&["api", system, path(system), "-d", "b=1", "-X", "PUT", "-i"]);
             assert_eq!(outcome.code, code, "{system}: {}", outcome.stderr);
-            assert!(
-                outcome.stdout.ends_with("\r\n\r\nalive"),
-                "{}",
-                outcome.stdout
-            );
-            assert_eq!(
-                outcome.stdout.matches("HTTP/1.1").count(),
-                1,
-                "{}",
-                outcome.stdout
-            );
+            let stdout = &outcome.stdout;
+            assert!(stdout.ends_with("\r\n\r\nalive"), "{stdout}");
+            assert_eq!(stdout.matches("HTTP/1.1").count(), 1, "{stdout}");
             let sent = server.received().split_off(before);
-            let own: Vec<&Received> = sent
-                .iter()
-                .filter(|request| request.method == "PUT")
-                .collect();
-            assert_eq!(
-                (own.len(), own[0].body.as_str(), own[1].body.as_str()),
-                (2, "b=1", "b=1"),
-                "{system}"
-            );
-            let carries = |request: &Received| {
-                format!("{} {:?}", request.target, request.header("authorization"))
-            };
-            assert!(carries(own[1]).contains("Nw2token"), "{system}");
-            assert!(!carries(own[1]).contains("Tk"), "{system}");
-            assert_eq!(
-                machine.run(&format!("token {system} --cached")).answer(),
-                "Nw2token\n",
-                "{system}"
-            );
+            let own = sent.iter().filter(|request| request.method == "PUT");
+            let own: Vec<&Received> = own.collect();
+            let bodies: Vec<&str> = own.iter().map(|request| &*request.body).collect();
+            assert_eq!(bodies, ["b=1", "b=1"], "{system}");
+            let carried = format!("{} {:?}", own[1].target, own[1].header("authorization"));
+            assert!(carried.contains("Nw2token"), "{system}");
+            assert!(!carried.contains("Tk"), "{system}");
+            machine.prints(&format!("token {system} --cached"), "Nw2token\n");
         }
     }
 }
@@ -639,10 +483,8 @@ fn a_request_is_sent_once_more_and_no_more_than_that() {
         let outcome = machine.run(&format!("api {system} {}", path(system)));
         let code = if system == "systemsway" { 1 } else { 4 };
         assert_eq!(outcome.code, code, "{system}: {}", outcome.stderr);
-        assert!(
-            !outcome.stdout.is_empty(),
-            "the second answer is passed on: {system}"
-        );
+        // The second answer is passed on.
+        assert_ne!(outcome.stdout, "", "{system}");
     }
 }
 
@@ -668,15 +510,9 @@ fn a_check_that_cannot_be_made_loses_no_answer() {
     let outcome = machine.run("api zeev /x");
     assert_eq!(outcome.code, 4, "{}", outcome.stderr);
     assert!(outcome.stdout.starts_with('{'), "{}", outcome.stdout);
-    outcome.says(&[
-        "warning: zeev: the server does not say whether the session is alive: ",
-        "unavailable",
-        "error: zeev: ",
-    ]);
-    assert_eq!(
-        machine.run("token zeev --cached").answer(),
-        format!("{TOKEN}\n")
-    );
+    let unknown = "warning: zeev: the server does not say whether the session is alive: ";
+    outcome.says(&[unknown, "unavailable", "error: zeev: "]);
+    machine.prints("token zeev --cached", format!("{TOKEN}\n"));
 }
 
 #[test]
@@ -685,11 +521,10 @@ fn another_run_may_have_renewed_it_already() {
     let Shapes { dead, .. } = shapes("hellocloud");
     let barrier = Arc::new(Barrier::new(2));
     let (server, machine, before) = logged_in("hellocloud", [dead.together(&barrier), ok("alive")]);
-    let child = machine.start(machine.command(&["api", "hellocloud", "/x"]));
+    let child = machine.begin("api hellocloud /x");
     server.wait_for(before + 1);
-    edit(&machine, "hellocloud", |entry| {
-        entry["token"] = json!("Nw2token")
-    });
+    let renewed = |entry: &mut Value| entry["token"] = json!("Nw2token");
+    edit(&machine, "hellocloud", renewed);
     barrier.wait();
     assert_eq!(machine.end(child).answer(), "alive");
     let last = server.received().pop().expect("a request");
@@ -705,9 +540,7 @@ fn the_first_request_gets_a_session_and_the_next_ones_share_it() {
     assert_eq!(machine.run("api zeev /one").answer(), "one");
     assert_eq!(machine.run("api zeev /two").answer(), "two");
     let refused = Server::start(vec![canned::zeev_refuses()]);
-    machine_at(&refused)
-        .run("api zeev /one")
-        .fails(4, &["error: zeev: "]);
+    machine_at(&refused).fails("api zeev /one", 4, &["error: zeev: "]);
 }
 
 /// A server for one connection that answers a Zeev login, and then as a test says.
@@ -723,10 +556,8 @@ impl Slow {
         let thread = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().expect("a connection");
             request(&mut stream);
-            let Reply::Bytes(login) = canned::zeev(TOKEN) else {
-                panic!("an answer")
-            };
-            stream.write_all(&login).expect("a client");
+            let login = canned::zeev(TOKEN);
+            stream.write_all(login.bytes()).expect("a client");
             request(&mut stream);
             answer(&mut stream);
         });
@@ -737,12 +568,7 @@ impl Slow {
     }
 
     fn machine(&self) -> Machine {
-        let mut machine = Machine::new();
-        machine
-            .set("ZEEV_URL", &self.url)
-            .set("ZEEV_USERNAME", "ana")
-            .set("ZEEV_PASSWORD", "Qx4passwordZp");
-        machine
+        demo::of("zeev").machine(&self.url)
     }
 }
 
@@ -760,32 +586,21 @@ impl Drop for Slow {
 fn request(stream: &mut TcpStream) {
     let mut text = Vec::new();
     let mut byte = [0];
-    let length = |text: &[u8]| {
-        let head = String::from_utf8_lossy(text).to_lowercase();
-        let length = head
-            .split("content-length: ")
-            .nth(1)
-            .and_then(|rest| rest.split("\r\n").next()?.parse().ok());
-        length.unwrap_or(0)
-    };
     while !text.ends_with(b"\r\n\r\n") {
         stream.read_exact(&mut byte).expect("a request");
         text.push(byte[0]);
     }
-    stream
-        .read_exact(&mut vec![0; length(&text)])
-        .expect("a body");
+    let head = String::from_utf8(text).expect("UTF-8").to_lowercase();
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "));
+    let mut body = vec![0; length.map_or(0, |length| length.parse().expect("a length"))];
+    stream.read_exact(&mut body).expect("a body");
 }
 
 fn head(stream: &mut TcpStream, length: usize) {
     let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
     stream.write_all(head.as_bytes()).expect("a client");
-}
-
-/// Nothing comes of it until the time is over: here the clock is the subject.
-fn wait(time: Duration) {
-    let (_sender, nobody): (Sender<()>, Receiver<()>) = mpsc::channel();
-    let _ = nobody.recv_timeout(time);
 }
 
 /// A hundred million bytes of which no two neighbouring blocks are alike.
@@ -811,7 +626,7 @@ fn a_large_answer_passes_in_constant_memory() {
         stream.write_all(b"!").expect("a client");
     });
     let machine = server.machine();
-    let mut child = machine.start(machine.command(&["api", "zeev", "/large"]));
+    let mut child = machine.begin("api zeev /large");
     let mut stdout = child.stdout.take().expect("a stdout");
     let mut part = vec![0; 100_000];
     for number in 0..LARGE / 100_000 {
@@ -819,16 +634,9 @@ fn a_large_answer_passes_in_constant_memory() {
         assert!(part == block(number), "block {number} differs");
     }
     let status = fs::read_to_string(format!("/proc/{}/status", child.id())).expect("a status");
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmHWM:"))
-        .expect("the most memory");
-    let most: usize = line
-        .split_whitespace()
-        .nth(1)
-        .and_then(|kib| kib.parse().ok())
-        .expect("a number");
-    assert!(most < 64 * 1024, "{most} KiB");
+    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let most = most.and_then(|kib| kib.split_whitespace().next()?.parse::<u64>().ok());
+    assert!(most.expect("KiB") < 64 * 1024, "{most:?} KiB");
     tell.send(()).expect("a server");
     let mut rest = Vec::new();
     stdout.read_to_end(&mut rest).expect("the end");
@@ -838,40 +646,31 @@ fn a_large_answer_passes_in_constant_memory() {
 
 #[test]
 fn what_has_come_is_passed_on_at_once() {
-    const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: ";
-    let small = ["one\n", "[1,\n"].map(|first| (first, 200));
-    let framed = ["{\"n\":1}\n", "\u{feff} {\"status\": \"ok\"}\n"].map(|first| (first, 200));
-    let refused = [("no\n", 404)];
     for system in systems() {
-        for (first, status) in small.into_iter().chain(framed).chain(refused) {
+        for (first, status) in [
+            ("one\n", 200),
+            ("[1,\n", 200),
+            ("{\"n\":1}\n", 200),
+            ("\u{feff} {\"status\": \"ok\"}\n", 200),
+            ("no\n", 404),
+        ] {
             let barrier = Arc::new(Barrier::new(2));
-            let head = HEAD.replace("200", &status.to_string());
-            let length = first.len() + 3;
-            let first = format!("{head}{length}\r\n\r\n{first}");
-            let (_, body) = first.split_once("\r\n\r\n").expect("a head");
-            let reply = Reply::Halves(
-                first.clone().into_bytes(),
-                Arc::clone(&barrier),
-                b"two".to_vec(),
-            );
+            let whole = Reply::http(status, "text/plain", [first, "two"].concat());
+            let (begun, rest) = whole.bytes().split_at(whole.bytes().len() - 3);
+            let reply = Reply::Halves(begun.to_vec(), Arc::clone(&barrier), rest.to_vec());
             let (_server, machine, _) = logged_in(system, [reply]);
-            let mut child =
-                machine.start(machine.command(&["api", system, path(system), "--timeout", "20"]));
+            let mut child = machine.begin(&format!("api {system} {} --timeout 20", path(system)));
             let mut stdout = child.stdout.take().expect("a stdout");
-            let mut passed = vec![0; body.len()];
-            stdout
-                .read_exact(&mut passed)
-                .unwrap_or_else(|error| panic!("{system} {body}: {error}"));
-            assert_eq!(passed, body.as_bytes(), "{system}");
+            let mut passed = vec![0; first.len()];
+            let read = stdout.read_exact(&mut passed);
+            read.unwrap_or_else(|error| panic!("{system} {first}: {error}"));
+            assert_eq!(passed, first.as_bytes(), "{system}");
             barrier.wait();
             let mut rest = String::new();
             stdout.read_to_string(&mut rest).expect("the rest");
             assert_eq!(rest, "two", "{system}");
-            assert_eq!(
-                machine.end(child).code,
-                if status == 200 { 0 } else { 6 },
-                "{system} {body}"
-            );
+            let code = if status == 200 { 0 } else { 6 };
+            assert_eq!(machine.end(child).code, code, "{system} {first}");
         }
     }
 }
@@ -881,22 +680,21 @@ fn what_has_come_is_passed_on_at_once() {
 fn a_refusal_may_come_in_pieces() {
     for system in ["gluo", "systemsway"] {
         let Shapes { dead, check_dead } = shapes(system);
-        let Reply::Bytes(dead) = dead else {
-            panic!("an answer")
-        };
+        let dead = dead.bytes();
         let frame = dead.iter().position(|byte| *byte == b'{').expect("a frame");
         for cut in [frame, frame + 1, frame + 12, dead.len() - 1] {
             let barrier = Arc::new(Barrier::new(2));
             let (first, second) = dead.split_at(cut);
             let reply = Reply::Halves(first.to_vec(), Arc::clone(&barrier), second.to_vec());
-            let mut replies = Shapes {
+            let check_dead = check_dead.clone();
+            let renewal = Shapes {
                 dead: reply,
-                check_dead: check_dead.clone(),
+                check_dead,
             }
             .renewal(system);
-            replies.push(ok("alive"));
+            let replies = renewal.into_iter().chain([ok("alive")]);
             let (server, machine, before) = logged_in(system, replies);
-            let child = machine.start(machine.command(&["api", system, path(system)]));
+            let child = machine.begin(&format!("api {system} {}", path(system)));
             server.wait_for(before + 1);
             barrier.wait();
             assert_eq!(machine.end(child).answer(), "alive", "{system}");
@@ -909,7 +707,7 @@ fn the_time_out_of_a_body_is_idle_time() {
     let server = Slow::start(|stream| {
         head(stream, 5);
         for byte in b"slow!" {
-            wait(Duration::from_millis(900));
+            pause(Duration::from_millis(900));
             stream.write_all(&[*byte]).expect("a client");
         }
     });
@@ -929,40 +727,27 @@ fn the_time_out_of_a_body_is_idle_time() {
 
 #[test]
 fn no_head_within_the_time_out_is_an_error() {
-    for (method, harmless) in [
-        ("GET", true),
-        ("HEAD", true),
-        ("OPTIONS", true),
-        ("POST", false),
-        ("DELETE", false),
-        ("get2", false),
-    ] {
+    for method in ["GET", "HEAD", "OPTIONS", "POST", "DELETE", "get2"] {
+        let harmless = ["GET", "HEAD", "OPTIONS"].contains(&method);
         let (_server, machine, _) = logged_in("zeev", [Reply::Silence]);
-        let outcome = machine.run(&format!("api zeev /x --timeout 0.5 -vv -X {method}"));
-        outcome.fails(
-            5,
-            &[
-                "error: zeev: no answer from",
-                "within 0.5 s",
-                "/base/x: timeout, ",
-            ],
-        );
-        let doubted = outcome
-            .stderr
-            .contains("; the request may have taken effect");
-        assert_eq!(doubted, !harmless, "{method}: {}", outcome.stderr);
+        let line = format!("api zeev /x --timeout 0.5 -vv -X {method}");
+        let says = [
+            "error: zeev: no answer from",
+            "within 0.5 s",
+            "/base/x: timeout, ",
+        ];
+        let stderr = machine.fails(&line, 5, &says).stderr;
+        let doubted = stderr.contains("; the request may have taken effect");
+        assert_eq!(doubted, !harmless, "{method}: {stderr}");
     }
 }
 
 #[test]
 fn a_cut_body_is_an_error() {
     for length in [10, 200_000] {
-        let cut = format!(
-            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}",
-            length + 1,
-            "x".repeat(length)
-        );
-        let (_server, machine, _) = logged_in("zeev", [Reply::Last(cut.into_bytes())]);
+        let whole = ok("x".repeat(length + 1));
+        let (_, cut) = whole.bytes().split_last().expect("an answer");
+        let (_server, machine, _) = logged_in("zeev", [Reply::Last(cut.to_vec())]);
         let outcome = machine.run("api zeev /x");
         assert_eq!(outcome.code, 5, "{}", outcome.stderr);
         outcome.says(&["error: zeev: 127.0.0.1:", "answer was cut short"]);
@@ -986,19 +771,13 @@ fn large() -> Slow {
 fn whoever_closes_stdout_hears_nothing() {
     let server = large();
     let machine = server.machine();
-    let mut child = machine.start(machine.command(&["api", "zeev", "/large"]));
+    let mut child = machine.begin("api zeev /large");
     let mut stdout = child.stdout.take().expect("a stdout");
     stdout.read_exact(&mut [0; 10]).expect("some bytes");
     drop(stdout);
     machine.end(child).fails(7, &[]);
     let (_server, machine, _) = logged_in("zeev", [ok("x")]);
-    let full = fs::File::options()
-        .write(true)
-        .open("/dev/full")
-        .expect("a full disk");
-    let mut command = machine.command(&["api", "zeev", "/x"]);
-    command.stdin(Stdio::null());
-    let outcome = machine.end(machine.start_onto(command, full));
+    let outcome = machine.end(machine.start_onto(machine.line("api zeev /x"), full()));
     assert_eq!(outcome.code, 7);
     outcome.says(&["error: "]);
 }
@@ -1008,11 +787,11 @@ fn a_reader_that_stalls_stops_no_signal() {
     for (sent, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let server = large();
         let machine = server.machine();
-        let mut child = machine.start(machine.command(&["api", "zeev", "/large"]));
+        let mut child = machine.begin("api zeev /large");
         let mut stdout = child.stdout.take().expect("a stdout");
         stdout.read_exact(&mut [0; 10]).expect("some bytes");
         // The pipe fills up meanwhile.
-        wait(Duration::from_millis(300));
+        pause(Duration::from_millis(300));
         signal(&child, sent);
         machine.end(child).fails(
             code,
@@ -1027,36 +806,19 @@ fn at_a_terminal_what_follows_begins_on_a_line_of_its_own() {
     if !cfg!(target_os = "linux") || !installed("script") {
         return;
     }
-    for (status, body) in [
-        (404, "no line end"),
-        (404, "a line end\n"),
-        (200, "no line end"),
-        (200, "an end\n"),
-    ] {
+    let bodies = ["no line end", "a line end\n"].into_iter();
+    for (status, body) in bodies.flat_map(|body| [(404, body), (200, body)]) {
         let (_server, machine, _) = logged_in("zeev", [Reply::http(status, "text/plain", body)]);
         let run = format!("{} api zeev /x", program());
-        let command = machine.command(&[]);
-        let mut terminal = std::process::Command::new("script");
-        terminal
-            .args(["-qec", &run, "/dev/null"])
-            .current_dir(machine.work())
-            .env_clear();
-        terminal
-            .envs(
-                command
-                    .get_envs()
-                    .filter_map(|(name, value)| Some((name, value?))),
-            )
-            .env("NO_COLOR", "1");
-        terminal.stdin(Stdio::null());
+        let script = ["script", "-qec", &run, "/dev/null"];
+        let mut terminal = beside(&machine.command(&[]), &script);
+        terminal.env("NO_COLOR", "1");
         let shown = terminal.output().expect("script").stdout;
         let shown = String::from_utf8(shown).expect("UTF-8").replace('\r', "");
         let next = if status == 404 { "error: " } else { "" };
         let begun = [body.trim_end(), "\n", next].concat();
-        assert!(
-            shown.starts_with(&begun) && (status == 404 || shown == begun),
-            "{shown:?}"
-        );
+        let whole = status == 404 || shown == begun;
+        assert!(shown.starts_with(&begun) && whole, "{shown:?}");
     }
 }
 
@@ -1073,62 +835,48 @@ fn systemsways_user_management_works() {
         let list = api(&["/api/Usuario/{session}"]);
         let list = list.as_array().expect("a list").clone();
         let text = |user: &Value, name: &str| user[name].as_str().expect("a text").to_owned();
-        list.iter()
-            .map(|user| text(user, "UserName") + " " + &text(user, "Ativo"))
-            .collect::<Vec<_>>()
+        let told = |user| text(user, "UserName") + " " + &text(user, "Ativo");
+        list.iter().map(told).collect::<Vec<_>>()
     };
     assert_eq!(users(), ["admin true", "user2 true", "inativo false"]);
     let one = api(&["/api/Usuario/{session}?id=2"]);
-    assert_eq!(
-        one,
-        json!([{"Id": "2", "UserName": "user2", "Ativo": "true"}])
-    );
+    let user2 = json!([{"Id": "2", "UserName": "user2", "Ativo": "true"}]);
+    assert_eq!(one, user2);
     let hash = "46070D4BF934FB0D4B06D9E2C46E346944E322444900A435D7D9A95E6D7435F5";
     let new = json!({"UserName": "ana", "PassWord": hash, "Ativo": "true"}).to_string();
     assert_eq!(api(&["/api/Usuario/{session}", "-d", &new])["Status"], "OK");
     assert_eq!(users()[3..], ["ana true"]);
-    let id = api(&["/api/Usuario/{session}"])[3]["Id"]
-        .as_str()
-        .expect("an id")
-        .to_owned();
+    let list = api(&["/api/Usuario/{session}"]);
+    let id = list[3]["Id"].as_str().expect("an id");
     let path = format!("/api/Usuario/{{session}}?id={id}");
-    let change = json!({"UserName": "bia", "Ativo": "true"}).to_string();
-    assert_eq!(api(&[&path, "-X", "PUT", "-d", &change])["Status"], "OK");
-    assert_eq!(users()[3..], ["bia true"]);
-    // The seed warns of it in capitals.
-    assert_eq!(
-        api(&[&path, "-X", "PUT", "-d", r#"{"UserName":"bia"}"#])["Status"],
-        "OK"
-    );
-    assert_eq!(users()[3..], ["bia false"]);
-    assert_eq!(
-        api(&["/api/Usuario/{session}?id=2", "-X", "DELETE"])["Status"],
-        "OK"
-    );
+    // The seed warns in capitals of what the second does.
+    for (body, user) in [
+        (r#"{"UserName":"bia","Ativo":"true"}"#, "bia true"),
+        (r#"{"UserName":"bia"}"#, "bia false"),
+    ] {
+        let changed = api(&[&path, "-X", "PUT", "-d", body]);
+        assert_eq!(changed["Status"], "OK", "{body}");
+        assert_eq!(users()[3..], [user]);
+    }
+    let deleted = api(&["/api/Usuario/{session}?id=2", "-X", "DELETE"]);
+    assert_eq!(deleted["Status"], "OK");
     assert_eq!(users()[1], "user2 false");
     // A refusal for its content is passed on and not repeated; the session lives on.
     let before = servers.events().len();
     let new = new.replace("\"ana\"", "\"a na\"");
     let refused = machine.run_args(&["api", "systemsway", "/api/Usuario/{session}", "-d", &new]);
     assert_eq!(refused.code, 1, "{}", refused.stderr);
-    let refused: Value = serde_json::from_str(&refused.stdout).expect("JSON");
-    assert_eq!(
-        (&refused["Status"], &refused["Message"]),
-        (
-            &json!("ERROR"),
-            &json!("O nome do usuário não pode conter espaços")
-        )
-    );
-    let asked = servers.events().split_off(before);
-    assert_eq!(
-        asked.iter().filter(|event| event.method == "POST").count(),
-        1
-    );
-    let logins = servers
-        .events()
-        .iter()
-        .filter(|event| event.path == "/api/main")
-        .count();
+    let (refused, spaces) = (refused.json(), "O nome do usuário não pode conter espaços");
+    let told = (&refused["Status"], &refused["Message"]);
+    assert_eq!(told, (&json!("ERROR"), &json!(spaces)));
+    let count = |from: usize, wanted: fn(&Event) -> bool| {
+        servers.events()[from..]
+            .iter()
+            .filter(|event| wanted(event))
+            .count()
+    };
+    assert_eq!(count(before, |event| event.method == "POST"), 1);
+    let logins = count(0, |event| event.path == "/api/main");
     assert_eq!(logins, 1, "one seat, one login");
 }
 
@@ -1157,11 +905,7 @@ fn a_session_that_died_unused_is_replaced_on_the_way() {
             _ => assert_eq!(second.stdout, first, "{system}"),
         }
         // Gluocrm's login takes two requests; what it and HelloCloud answer needs no further question.
-        let count = if ["gluo", "systemsway", "zeev"].contains(&system) {
-            4
-        } else {
-            3
-        };
+        let count = if system == "hellocloud" { 3 } else { 4 };
         assert_eq!(servers.events().len(), before + count, "{system}");
     }
 }
@@ -1170,68 +914,46 @@ fn a_session_that_died_unused_is_replaced_on_the_way() {
 fn zeevs_whoami_works_and_for_others_too() {
     let servers = Servers::start();
     let machine = five_at(&servers);
-    let outcome = machine.run("api zeev /api/2/tokens");
-    outcome.answer();
-    assert_eq!(
-        (&outcome.json()["username"], &outcome.json()["userId"]),
-        (&json!("integracao"), &json!(1))
-    );
-    let outcome = machine.run("api zeev api/2/tokens --as 2");
-    outcome.answer();
-    assert_eq!(outcome.json()["username"], "maria.souza");
+    for (line, user, id) in [
+        ("api zeev /api/2/tokens", "integracao", 1),
+        ("api zeev api/2/tokens --as 2", "maria.souza", 2),
+    ] {
+        let outcome = machine.run(line);
+        outcome.answer();
+        let who = (&outcome.json()["username"], &outcome.json()["userId"]);
+        assert_eq!(who, (&json!(user), &json!(id)), "{line}");
+    }
 }
 
 #[test]
 fn the_sandbox_answers_without_any_settings() {
     let machine = Machine::new();
-    for (system, path, text) in [
-        (
-            "gluo",
-            "/webservice.php?operation=listtypes",
-            "\"success\":true",
-        ),
-        ("hellocloud", "/Api/V8/current-user", "\"ana\""),
-        (
-            "systemsway",
-            "/api/Usuario/{session}",
-            "\"UserName\":\"admin\"",
-        ),
-        ("zeev", "/api/2/tokens", "\"integracao\""),
-    ] {
-        let outcome = machine.run_args(&["api", system, path, "--sandbox"]);
-        assert!(
-            outcome.answer().replace(": ", ":").contains(text),
-            "{}",
-            outcome.stdout
-        );
+    for [system, path, text] in rows(
+        "gluo | /webservice.php?operation=listtypes | \"success\":true
+        hellocloud | /Api/V8/current-user | \"ana\"
+        systemsway | /api/Usuario/{session} | \"UserName\":\"admin\"
+        zeev | /api/2/tokens | \"integracao\"",
+    ) {
+        let outcome = machine.run(&format!("api {system} {path} --sandbox"));
+        let answer = outcome.answer().replace(": ", ":");
+        assert!(answer.contains(text), "{answer}");
     }
-    let outcome = machine.run("api broker /api/broker/estabelecimento/login --sandbox -X POST");
-    assert_eq!(
-        (outcome.code, outcome.stdout.as_str()),
-        (4, ""),
-        "{}",
-        outcome.stderr
-    );
+    let line = "api broker /api/broker/estabelecimento/login --sandbox -X POST";
+    machine.fails(line, 4, &[]);
     assert!(stored(&machine, "").is_empty());
 }
 
 #[test]
 fn a_secret_from_a_pipe_is_read_once() {
     let business = Reply::json(200, r#"{"Status":"ERROR","Message":"Ja Existe"}"#);
-    let server = Server::start(vec![
-        canned::systemsway("W1session"),
-        business,
-        Reply::json(200, "[]"),
-    ]);
-    let mut machine = Machine::new();
-    machine
-        .set("SYSTEMSWAY_URL", &server.url())
-        .set("SYSTEMSWAY_USERNAME", "admin");
+    let login = canned::systemsway("W1session");
+    let server = Server::start(vec![login, business, Reply::json(200, "[]")]);
+    let mut machine = at("systemsway", &server);
     machine
         .canary("Oo3PipePassword")
-        .set("SYSTEMSWAY_PASSWORD_FILE", "/dev/fd/9");
+        .unset("SYSTEMSWAY_PASSWORD");
+    machine.set("SYSTEMSWAY_PASSWORD_FILE", "/dev/fd/9");
     let script = "exec 9< <(printf Oo3PipePassword); crmauth api systemsway '/api/Usuario/{session}' -d '{}'";
     let outcome = machine.shell("bash", script);
-    assert_eq!(outcome.code, 1, "{}", outcome.stderr);
-    assert!(outcome.stdout.contains("Ja Existe"));
+    outcome.exits(1, "").shows(&["Ja Existe"]);
 }

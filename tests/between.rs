@@ -159,12 +159,7 @@ fn json_in_a_json_text_is_read_once_and_where_it_is_known() {
             let outcome = demo
                 .machine(&server.url())
                 .run(&format!("login {}", demo.id));
-            assert_eq!(
-                outcome.code,
-                if good { 0 } else { 6 },
-                "{text}: {}",
-                outcome.stderr
-            );
+            outcome.exits(if good { 0 } else { 6 }, text);
         }
     }
     assert_eq!(
@@ -346,12 +341,7 @@ fn a_refusal_is_one_in_every_charset() {
         let outcome = systemsway::DEMO
             .machine(&server.url())
             .run("login systemsway");
-        assert_eq!(
-            outcome.code,
-            if read { 4 } else { 6 },
-            "{charset}: {}",
-            outcome.stderr
-        );
+        outcome.exits(if read { 4 } else { 6 }, charset);
         if read {
             outcome.says(&["Usuário ou senha estão inválidos"]);
         }
@@ -400,12 +390,7 @@ fn odd_lines_of_a_head_are_read_and_end_its_connection_unless_they_frame_the_ans
         let replies = [answer(lines, demo.first[0]), Reply::json(200, demo.good())];
         let server = Server::start(replies.into_iter().take(if read { 2 } else { 1 }).collect());
         let outcome = demo.machine(&server.url()).run("login gluo");
-        assert_eq!(
-            outcome.code,
-            if read { 0 } else { 6 },
-            "{lines:?}: {}",
-            outcome.stderr
-        );
+        outcome.exits(if read { 0 } else { 6 }, format_args!("{lines:?}"));
         outcome.says(&[if read {
             "not well-formed"
         } else {
@@ -591,9 +576,11 @@ fn a_proxys_refusal_is_said_as_such_and_sent_once() {
         machine
             .set("http_proxy", &proxy.url())
             .set("ZEEV_ALLOW_PROXY", "1");
-        machine
-            .run("login zeev --json")
-            .fails(exit, &[&format!("\"code\":\"{code}\"")]);
+        machine.fails(
+            "login zeev --json",
+            exit,
+            &[&format!("\"code\":\"{code}\"")],
+        );
     });
 }
 

@@ -389,9 +389,11 @@ fn the_hint_names_whoever_was_refused() {
     );
 
     let server = Server::start(vec![good(PARTNER), refused()]);
-    partners_machine(&server.url())
-        .run("login broker")
-        .fails(4, &["BROKER_USERNAME", "BROKER_PASSWORD"]);
+    partners_machine(&server.url()).fails(
+        "login broker",
+        4,
+        &["BROKER_USERNAME", "BROKER_PASSWORD"],
+    );
     assert_eq!(server.received().len(), 2);
 
     let server = Server::start(vec![refused()]);
@@ -410,9 +412,7 @@ fn a_partners_token_that_no_header_can_carry_is_not_sent() {
         200,
         r#"{"Access_Token":"a b","CodigoRetorno":1}"#,
     )]);
-    partners_machine(&server.url())
-        .run("login broker")
-        .fails(6, &["a space at index 1"]);
+    partners_machine(&server.url()).fails("login broker", 6, &["a space at index 1"]);
 }
 
 #[test]

@@ -90,22 +90,19 @@ fn every_shells_script_parses() {
             }
         }
     }
-    machine
-        .run("completions tcsh")
-        .fails(2, &["'tcsh'", "bash, elvish, fish, powershell, zsh"]);
-    machine
-        .run("completions bash --targets")
-        .fails(2, &["--targets"]);
+    machine.fails(
+        "completions tcsh",
+        2,
+        &["'tcsh'", "bash, elvish, fish, powershell, zsh"],
+    );
+    machine.fails("completions bash --targets", 2, &["--targets"]);
 }
 
 #[test]
 fn targets_are_those_of_the_settings_and_the_store() {
     let mut machine = configured();
     machine.set("BROKER_USERNAME", "loja");
-    assert_eq!(
-        machine.run("completions --targets").answer(),
-        "gluo\ngluo@filial\nbroker\nzeev\n"
-    );
+    machine.prints("completions --targets", "gluo\ngluo@filial\nbroker\nzeev\n");
     assert_eq!(
         std::fs::read_dir(machine.work().join("../home"))
             .expect("a home")
@@ -118,22 +115,9 @@ fn targets_are_those_of_the_settings_and_the_store() {
     assert_eq!(machine.run("completions --targets").answer(), "");
     let adopt = "crmauth sandbox -q -- sh -c 'CRMAUTH_STORE=file:$PWD/store crmauth login zeev -q >/dev/null'";
     machine.shell("sh", adopt).answer();
-    assert_eq!(
-        machine
-            .run("completions --targets --store file:store")
-            .answer(),
-        "zeev\n"
-    );
-    assert_eq!(
-        machine.run("completions --targets --store none").answer(),
-        ""
-    );
-    assert_eq!(
-        machine
-            .run("completions --targets --store redis://127.0.0.1:1")
-            .answer(),
-        ""
-    );
+    machine.prints("completions --targets --store file:store", "zeev\n");
+    machine.prints("completions --targets --store none", "");
+    machine.prints("completions --targets --store redis://127.0.0.1:1", "");
 }
 
 #[test]

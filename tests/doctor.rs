@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 
 use crate::support::canned;
-use crate::support::machine::{installed, signal};
+use crate::support::machine::signal;
 use crate::support::redis::{Redis, shares};
 use crate::support::sandbox::Servers;
 use crate::support::stored::{edit, five_at, systems};
@@ -256,7 +256,7 @@ fn nobody_asks_for_a_challenge_while_another_logs_in() {
         let server = Server::start(vec![challenge, Reply::Silence, no_session()]);
         let mut machine = at(&server.url(), "gluo");
         store.iter().for_each(|url| shares(&mut machine, url));
-        let login = machine.start(machine.command(&["login", "gluo"]));
+        let login = machine.begin("login gluo");
         server.wait_for(2);
         let outcome = machine.run("status gluo --check --json --timeout 4");
         assert_eq!(outcome.code, 3, "{}", outcome.stdout);
@@ -350,9 +350,6 @@ fn a_clock_that_is_wrong() {
 
 #[test]
 fn at_a_terminal_a_cause_is_told_once() {
-    if !installed("setsid") {
-        return;
-    }
     let machine = at("https://crm.invalid", "zeev");
     let left = Terminal::start(machine.command(&["status", "zeev", "--check"]), 80).ends();
     assert_eq!(

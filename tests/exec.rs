@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -11,12 +11,14 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::machine::{mode, set_mode, signal};
+use crate::support::machine::{PATH, feed, holds, mode, pause, set_mode, signal};
 use crate::support::sandbox::Servers;
-use crate::support::stored::{edit, five_at, from_now, store, systems};
-use crate::support::{Machine, Reply, Server, canned, demo, zeev_at};
+use crate::support::stored::{cached, edit, five_at, from_now, logins, store, systems};
+use crate::support::{
+    Machine, Outcome, Reply, Server, Terminal, at, canned, demo, digits, rows, zeev_at,
+};
 
 /// A machine with a Zeev session at a server that takes no more than its login.
 fn zeev() -> (Server, Machine) {
@@ -28,10 +30,13 @@ fn zeev() -> (Server, Machine) {
 
 /// Arguments with a command behind them.
 fn with<'a>(line: &'a str, command: &[&'a str]) -> Vec<&'a str> {
-    line.split(' ')
-        .chain(["--"])
-        .chain(command.iter().copied())
-        .collect()
+    let command = command.iter().copied();
+    line.split(' ').chain(["--"]).chain(command).collect()
+}
+
+/// Runs a shell's script under a line of ours.
+fn sh(machine: &Machine, line: &str, script: &str) -> Outcome {
+    machine.run_args(&with(line, &["sh", "-c", script]))
 }
 
 /// `NAME=value` lines, sorted; the format env puts quotes around the values.
@@ -73,6 +78,11 @@ impl<'a> Waiting<'a> {
         }
     }
 
+    /// The same with a shell's script under a line of ours.
+    fn sh(machine: &'a Machine, line: &str, script: &str) -> Self {
+        Self::start(machine, &with(line, &["sh", "-c", script]))
+    }
+
     /// Lets the command end; returns the exit code, what else it printed, and stderr.
     fn end(mut self) -> (i32, String, String) {
         drop(self.child.stdin.take());
@@ -94,12 +104,17 @@ impl<'a> Waiting<'a> {
     }
 }
 
+/// The variables that name each system's file.
+fn token_files() -> String {
+    let names = systems().into_iter();
+    let names = names.map(|name| format!("${}_TOKEN_FILE", name.to_uppercase()));
+    names.collect::<Vec<_>>().join(" ")
+}
+
 /// A command that prints the path of a token's file and then waits.
 fn print_file(system: &str) -> String {
-    format!(
-        "echo \"${}_TOKEN_FILE\"; read x; exit 3",
-        system.to_uppercase()
-    )
+    let prefix = system.to_uppercase();
+    format!("echo \"${prefix}_TOKEN_FILE\"; read x; exit 3")
 }
 
 #[test]
@@ -107,95 +122,70 @@ fn the_command_has_the_variables_of_env_and_no_secret() {
     let servers = Servers::start();
     let mut machine = five_at(&servers);
     machine.run("login --all").answer();
-    for (name, value) in [
-        ("GLUO__FILIAL__ACCESS_KEY_CMD", "cat /secret"),
-        ("ZEEV__OUTRA__PASSWORD_FILE", "/secret"),
-        ("ZEEV__ROBO__API_TOKEN", "Secret1Qw"),
-        ("HELLOCLOUD__X__CLIENT_SECRET", "Secret2Qw"),
-        ("SYSTEMSWAY__X__PASSWORD_SHA256_CMD", "cat /secret"),
-        ("BROKER__X__PARTNER_TOKEN_FILE", "/secret"),
-        ("BROKER__X__PARTNER_PASSWORD", "Secret3Qw"),
-        ("CRMAUTH_STORE_KEY", "Secret4Qw"),
-        ("CRMAUTH_STORE_KEY_FILE", "/secret"),
-        ("CRMAUTH_STORE_KEY_CMD", "cat /secret"),
-        // Sessions of an outer run that nobody asks for, and what was meant to be a secret.
-        ("ZEEV_TOKEN", "outer"),
-        ("ZEEV__ROBO__TOKEN", "outer"),
-        ("BROKER__X__TOKEN_EXPIRES_AT", "outer"),
-        ("GLUO_TOKEN_FILE", "outer"),
-        ("GLUO_ACESS_KEY", "Secret5Qw"),
-        ("gluo_access_key", "Secret5Qw"),
-        ("GLUO_PASSWORD", "Secret5Qw"),
-        ("ZEEV__ROBO__PASWORD", "Secret5Qw"),
-        ("SystemsWay_Senha", "Secret5Qw"),
+    // Sessions of an outer run that nobody asks for, and what was meant to be a secret, too.
+    for line in [
+        "GLUO__FILIAL__ACCESS_KEY_CMD ZEEV__OUTRA__PASSWORD_FILE ZEEV__ROBO__API_TOKEN",
+        "HELLOCLOUD__X__CLIENT_SECRET SYSTEMSWAY__X__PASSWORD_SHA256_CMD",
+        "BROKER__X__PARTNER_TOKEN_FILE BROKER__X__PARTNER_PASSWORD",
+        "CRMAUTH_STORE_KEY CRMAUTH_STORE_KEY_FILE CRMAUTH_STORE_KEY_CMD",
+        "ZEEV_TOKEN ZEEV__ROBO__TOKEN BROKER__X__TOKEN_EXPIRES_AT GLUO_TOKEN_FILE",
+        "GLUO_ACESS_KEY gluo_access_key GLUO_PASSWORD ZEEV__ROBO__PASWORD SystemsWay_Senha",
     ] {
-        machine.set(name, value);
+        for name in line.split(' ') {
+            machine.set(name, "Secret1Qw");
+        }
     }
-    let kept = [
-        ("MINE", "kept"),
-        ("GLUON_ACCESS_KEY", "kept"),
-        ("ZEEV_NOTE", "kept"),
-        ("GLUO__FILIAL__USERNAME", "kept"),
-        ("CRMAUTH_LANG", "en"),
-    ];
-    for (name, value) in kept {
+    let kept = "MINE GLUON_ACCESS_KEY ZEEV_NOTE GLUO__FILIAL__USERNAME".split(' ');
+    let kept = kept
+        .map(|name| (name, "kept"))
+        .chain([("CRMAUTH_LANG", "en")]);
+    for (name, value) in kept.clone() {
         machine.set(name, value);
     }
     // Of the demo settings those that hold no secret stay.
     let secret = ["ACCESS_KEY", "PASSWORD", "SECRET"];
-    let demo = servers
-        .demo()
-        .filter(|(name, _)| !secret.iter().any(|end| name.ends_with(end)));
-    let rest: Vec<(String, String)> = demo
-        .chain(kept)
-        .chain([
-            ("PATH", "/usr/local/bin:/usr/bin:/bin"),
-            ("RUST_BACKTRACE", "1"),
-            ("TZ", "UTC0"),
-        ])
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect();
+    let ours = |name: &str| secret.iter().any(|end| name.ends_with(end));
+    let demo = servers.demo().filter(|(name, _)| !ours(name));
+    let surroundings = [("PATH", PATH), ("RUST_BACKTRACE", "1"), ("TZ", "UTC0")];
+    let rest = demo.chain(kept).chain(surroundings);
+    let rest = rest.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let rest: Vec<(String, String)> = rest.collect();
+    let seen = |targets: &str| -> Vec<(String, String)> {
+        let seen = machine.run(&format!("exec {targets} -q -- env"));
+        let mut seen = variables(seen.answer());
+        seen.retain(|(name, _)| !["HOME", "TMPDIR"].contains(&name.as_str()));
+        seen
+    };
     let mut all: Vec<(String, String)> = Vec::new();
     for system in systems() {
         let session = variables(machine.run(&format!("token {system} -f env -q")).answer());
-        assert!(
-            session.iter().any(|(name, _)| name.ends_with("_TOKEN")),
-            "{session:?}"
-        );
-        let seen = machine.run(&format!("exec {system} -q -- env"));
-        let seen = variables(seen.answer())
-            .into_iter()
-            .filter(|(name, _)| !["HOME", "TMPDIR"].contains(&name.as_str()));
+        let token = session.iter().any(|(name, _)| name.ends_with("_TOKEN"));
+        assert!(token, "{session:?}");
         let mut expected = [session.clone(), rest.clone()].concat();
         expected.sort();
         expected.dedup();
-        assert_eq!(seen.collect::<Vec<_>>(), expected, "{system}");
+        assert_eq!(seen(system), expected, "{system}");
         all.extend(session);
     }
-    let backwards: Vec<&str> = systems().into_iter().rev().collect();
-    let seen = machine.run(&format!("exec {} gluocrm -q -- env", backwards.join(" ")));
-    let seen = variables(seen.answer())
-        .into_iter()
-        .filter(|(name, _)| !["HOME", "TMPDIR"].contains(&name.as_str()));
     all.extend(rest);
     all.sort();
     all.dedup();
-    assert_eq!(seen.collect::<Vec<_>>(), all);
+    let backwards: Vec<&str> = systems().into_iter().rev().collect();
+    assert_eq!(seen(&format!("{} gluocrm", backwards.join(" "))), all);
 }
 
 #[test]
 fn variables_of_an_outer_run_do_not_stay() {
     let (_server, mut machine) = zeev();
-    machine
-        .set("ZEEV_TOKEN", "outer")
-        .set("ZEEV_TOKEN_EXPIRES_AT", "outer")
-        .set("ZEEV_TOKEN_FILE", "/outer");
+    for name in ["TOKEN", "TOKEN_EXPIRES_AT", "TOKEN_FILE"] {
+        machine.set(&format!("ZEEV_{name}"), "/outer");
+    }
     let script = "echo ${ZEEV_TOKEN-none} ${ZEEV_TOKEN_EXPIRES_AT-none} ${ZEEV_TOKEN_FILE-none}";
-    let outcome = machine.run_args(&with("exec zeev", &["sh", "-c", script]));
+    let outcome = sh(&machine, "exec zeev", script);
     let words: Vec<&str> = outcome.answer().split_whitespace().collect();
     assert_eq!((words[0], words[2]), ("Zv5token1Qm", "none"), "{words:?}");
     assert!(words[1].ends_with('Z'), "{words:?}");
-    let outcome = machine.run_args(&with("exec zeev --token-file", &["sh", "-c", script]));
+    let outcome = sh(&machine, "exec zeev --token-file", script);
     let words: Vec<&str> = outcome.answer().split_whitespace().collect();
     assert_eq!(words[..2], ["none", "none"]);
     assert!(words[2].ends_with("/ZEEV_TOKEN"), "{words:?}");
@@ -206,31 +196,24 @@ fn variables_of_an_outer_run_do_not_stay() {
 fn nothing_of_an_outer_run_is_handed_on() {
     let server = Server::start(vec![canned::zeev("Zv5token2Qm")]);
     let mut machine = zeev_at(&server);
-    machine
-        .set("GLUO_TOKEN", "outer")
-        .set("BROKER__X__TOKEN_FILE", "/outer")
-        .set("SYSTEMSWAY_TOKEN_EXPIRES_AT", "outer")
-        // Their URLs may be in another folder's .env.
-        .set("GLUO_ACCESS_KEY", "outer")
-        .set("HELLOCLOUD__X__CLIENT_SECRET", "outer")
-        .set("SYSTEMSWAY_PASSWORD_SHA256_CMD", "echo outer")
-        .set("Hellocloud_Senha", "outer")
-        .set("BROKER_PASSWORD", "celery's")
-        .set("CRMAUTH_STORE", "redis://ana:Secret6Qw@127.0.0.1:1/0");
+    // Their URLs may be in another folder's .env.
+    let others = "GLUO_TOKEN BROKER__X__TOKEN_FILE SYSTEMSWAY_TOKEN_EXPIRES_AT GLUO_ACCESS_KEY \
+                  HELLOCLOUD__X__CLIENT_SECRET SYSTEMSWAY_PASSWORD_SHA256_CMD Hellocloud_Senha";
+    for name in others.split(' ') {
+        machine.set(name, "/outer");
+    }
+    machine.set("BROKER_PASSWORD", "celery's");
+    machine.set("CRMAUTH_STORE", "redis://ana:Secret6Qw@127.0.0.1:1/0");
     let outcome = machine.run_args(&with("exec zeev --no-store", &["env"]));
     let seen = variables(outcome.answer());
-    assert!(
-        seen.iter().all(|(_, value)| !value.contains("outer")),
-        "{seen:?}"
-    );
+    let theirs = seen.iter().any(|(_, value)| value.contains("outer"));
+    assert!(!theirs, "{seen:?}");
     for (name, value) in [
         ("CRMAUTH_STORE", "redis://127.0.0.1:1/0"),
         ("BROKER_PASSWORD", "celery's"),
     ] {
-        assert!(
-            seen.contains(&(name.to_owned(), value.to_owned())),
-            "{seen:?}"
-        );
+        let kept = (name.to_owned(), value.to_owned());
+        assert!(seen.contains(&kept), "{seen:?}");
     }
 }
 
@@ -238,13 +221,11 @@ fn nothing_of_an_outer_run_is_handed_on() {
 fn an_account_has_its_own_variables() {
     let servers = Servers::start();
     let mut machine = five_at(&servers);
-    machine.set(
-        "ZEEV__ROBO__API_TOKEN",
-        servers.setting("ZEEV__ROBO__API_TOKEN"),
-    );
+    let robo = "ZEEV__ROBO__API_TOKEN";
+    machine.set(robo, servers.setting(robo));
     let script =
         "test \"$ZEEV__ROBO__TOKEN\" != \"$ZEEV_TOKEN\" && echo $ZEEV__ROBO__TOKEN $ZEEV_TOKEN";
-    let outcome = machine.run_args(&with("exec zeev zeev@robo", &["sh", "-c", script]));
+    let outcome = sh(&machine, "exec zeev zeev@robo", script);
     assert_eq!(outcome.answer().split_whitespace().count(), 2);
 }
 
@@ -261,8 +242,7 @@ fn its_end_is_the_commands() {
     let (_server, machine) = zeev();
     for (script, code) in [("exit 0", 0), ("exit 7", 7), ("exit 255", 255)] {
         for files in ["", " --token-file"] {
-            let outcome =
-                machine.run_args(&with(&format!("exec zeev{files}"), &["sh", "-c", script]));
+            let outcome = sh(&machine, &format!("exec zeev{files}"), script);
             assert_eq!(
                 (outcome.code, outcome.stderr.as_str()),
                 (code, ""),
@@ -272,24 +252,15 @@ fn its_end_is_the_commands() {
     }
     for (name, number) in [("TERM", 15), ("KILL", 9), ("PIPE", 13)] {
         let script = format!("kill -{name} $$; echo still here");
-        let ended = machine
-            .command(&with("exec zeev", &["sh", "-c", &script]))
-            .output()
-            .expect("a run");
-        assert_eq!(
-            (ended.status.signal(), ended.stdout),
-            (Some(number), Vec::new()),
-            "{name}"
-        );
+        let mut command = machine.command(&with("exec zeev", &["sh", "-c", &script]));
+        let ended = command.output().expect("a run");
+        let left = (ended.status.signal(), ended.stdout);
+        assert_eq!(left, (Some(number), Vec::new()), "{name}");
         let shell = format!("crmauth exec zeev -- sh -c '{script}'; echo $?");
         let seen = machine.shell("sh", &shell);
         assert_eq!(seen.stdout, format!("{}\n", 128 + number), "{name}");
-        let waited = machine.run_args(&with("exec zeev --token-file", &["sh", "-c", &script]));
-        assert_eq!(
-            (waited.code, waited.stdout.as_str()),
-            (128 + number, ""),
-            "{name}"
-        );
+        let waited = sh(&machine, "exec zeev --token-file", &script);
+        waited.gives(128 + number, "", name);
     }
 }
 
@@ -321,12 +292,7 @@ fn stdin_is_the_commands() {
         let mut command = machine.command(&with(&format!("exec zeev{files}"), &["cat"]));
         command.stdin(Stdio::piped());
         let mut child = machine.start(command);
-        child
-            .stdin
-            .take()
-            .expect("a stdin")
-            .write_all("one\ntwo\0\nç".as_bytes())
-            .expect("a reader");
+        feed(&mut child, "one\ntwo\0\nç");
         assert_eq!(machine.end(child).answer(), "one\ntwo\0\nç");
     }
 }
@@ -335,40 +301,40 @@ fn stdin_is_the_commands() {
 fn without_a_session_the_command_does_not_run() {
     let server = Server::start(vec![canned::zeev_refuses()]);
     let mut machine = zeev_at(&server);
-    let outcome = machine.run_args(&with("exec zeev", &["touch", "ran"]));
-    outcome.fails(125, &["error: zeev: ", "refused", "hint: "]);
+    let never = |machine: &Machine, line: &str, texts: &[&str]| {
+        let outcome = machine.run_args(&with(line, &["touch", "ran"]));
+        outcome.fails(125, texts);
+    };
+    never(
+        &machine,
+        "exec zeev",
+        &["error: zeev: ", "refused", "hint: "],
+    );
     // A good session does not make up for one that is missing, and each failure is told.
     let (_other, good) = zeev();
-    let outcome = good.run_args(&with("exec zeev gluo hellocloud", &["touch", "ran"]));
-    outcome.fails(
-        125,
-        &[
-            "error: gluo: ",
-            "GLUO_URL",
-            "error: hellocloud: ",
-            "HELLOCLOUD_URL",
-        ],
-    );
-    for (line, text) in [
-        ("exec nosuch", "nosuch"),
-        ("exec gluo --as ana", "--as works with zeev"),
-        ("exec zeev --env-file none.env", "none.env"),
-        ("exec zeev --store nowhere:x", "--store"),
-    ] {
-        machine
-            .run_args(&with(line, &["touch", "ran"]))
-            .fails(125, &["error: ", text]);
+    let missing = [
+        "error: gluo: ",
+        "GLUO_URL",
+        "error: hellocloud: ",
+        "HELLOCLOUD_URL",
+    ];
+    never(&good, "exec zeev gluo hellocloud", &missing);
+    for [line, text] in rows(
+        "exec nosuch | nosuch
+        exec gluo --as ana | --as works with zeev
+        exec zeev --env-file none.env | none.env
+        exec zeev --store nowhere:x | --store",
+    ) {
+        never(&machine, line, &["error: ", text]);
     }
-    let json = machine.run_args(&with("exec nosuch --json", &["touch", "ran"]));
-    json.fails(125, &[r#"{"error":{"code":"usage""#]);
-    machine.set("ZEEV_URL", "ftp://x");
-    machine
-        .run_args(&with("exec zeev", &["touch", "ran"]))
-        .fails(125, &["ZEEV_URL"]);
-    assert_eq!(
-        (machine.files(), good.files()),
-        (Vec::<String>::new(), Vec::new())
+    never(
+        &machine,
+        "exec nosuch --json",
+        &[r#"{"error":{"code":"usage""#],
     );
+    machine.set("ZEEV_URL", "ftp://x");
+    never(&machine, "exec zeev", &["ZEEV_URL"]);
+    assert_eq!([machine.files(), good.files()].concat(), [""; 0]);
 }
 
 #[test]
@@ -382,20 +348,12 @@ fn a_command_line_that_makes_no_sense_has_no_code_of_a_commands() {
         "exec zeev --min-ttl x -- true",
     ] {
         machine.run(line).fails(125, &["error: "]);
-        machine
-            .run(&format!("-q --timeout 5 {line}"))
-            .fails(125, &["error: "]);
+        machine.fails(&format!("-q --timeout 5 {line}"), 125, &["error: "]);
     }
-    machine.run("login zeev --nosuch").fails(2, &["error: "]);
-    machine
-        .run("sandbox --nosuch -- exec")
-        .fails(2, &["error: "]);
-    assert!(
-        machine
-            .run("exec --help")
-            .answer()
-            .contains("125 crmauth failed")
-    );
+    machine.fails("login zeev --nosuch", 2, &["error: "]);
+    machine.fails("sandbox --nosuch -- exec", 2, &["error: "]);
+    let help = machine.run("exec --help");
+    assert!(help.answer().contains("125 crmauth failed"));
 }
 
 #[test]
@@ -411,53 +369,37 @@ fn a_command_that_cannot_run_is_found_out_before_any_login() {
         set_mode(&machine.write(name, text), mode);
     }
     fs::create_dir(machine.path("folder")).expect("a folder");
-    machine.set(
-        "PATH",
-        &format!("{}:/bin", machine.path("folder").display()),
-    );
+    let folder = machine.path("folder").display().to_string();
+    machine.set("PATH", &format!("{folder}:/bin"));
     set_mode(&machine.write("folder/plain", ""), 0o600);
-    let plain = format!("`chmod +x {}`", machine.path("folder/plain").display());
-    for line in [
+    let lines = [
         "exec zeev",
         "exec zeev --token-file",
         "exec zeev --sandbox",
         "sandbox",
         "proxy zeev",
-    ] {
-        for (command, code, said) in [
-            ("no-such-command", 127, "hint: check its name and PATH"),
-            ("./no-such-file", 127, "hint: "),
-            ("/no/such/file", 127, "hint: "),
-            ("", 127, "hint: "),
-            (
-                "import.sh",
-                127,
-                "hint: to run the file in this folder, write ./import.sh",
-            ),
-            ("not executable", 127, "write './not executable'"),
-            ("folder", 127, "hint: check its name and PATH"),
-            (
-                "./not executable",
-                126,
-                "hint: `chmod +x './not executable'` makes it executable",
-            ),
-            ("./import.sh", 126, "`chmod +x ./import.sh`"),
-            ("plain", 126, &plain),
-            ("./folder", 126, "it is a folder"),
-            ("/", 126, "it is a folder"),
-            (
-                "./no-interpreter",
-                126,
-                "its interpreter `/no/such/python3` does not exist\nhint: check the first line",
-            ),
-            (
-                "./windows",
-                126,
-                "its interpreter `/bin/sh` does not exist\nhint: check the first line of ./windows; it must end with LF",
-            ),
-        ] {
+    ];
+    for line in lines {
+        for [command, code, said] in rows(
+            "no-such-command | 127 | hint: check its name and PATH
+            ./no-such-file | 127 | error
+            /no/such/file | 127 | error
+             | 127 | error
+            import.sh | 127 | hint: to run the file in this folder, write ./import.sh
+            not executable | 127 | write './not executable'
+            folder | 127 | hint: check its name and PATH
+            ./not executable | 126 | hint: `chmod +x './not executable'` makes it executable
+            ./import.sh | 126 | `chmod +x ./import.sh`
+            plain | 126 | `chmod +x FOLDER/plain`
+            ./folder | 126 | it is a folder
+            / | 126 | it is a folder
+            ./no-interpreter | 126 | its interpreter `/no/such/python3` does not exist^hint: check the first line
+            ./windows | 126 | its interpreter `/bin/sh` does not exist^hint: check the first line of ./windows; \
+             it must end with LF",
+        ) {
+            let said = said.replace('^', "\n").replace("FOLDER", &folder);
             let outcome = machine.run_args(&with(line, &[command, "x"]));
-            outcome.fails(code, &["error: ", &format!("`{command}`"), said]);
+            outcome.fails(digits(code), &["error: ", &format!("`{command}`"), &said, "hint: "]);
         }
     }
     assert_eq!(server.connections(), 0);
@@ -469,27 +411,23 @@ fn commands_are_found_as_a_shell_finds_them() {
     for folder in ["first", "second", "first/tool"] {
         fs::create_dir(machine.path(folder)).expect("a folder");
     }
-    for (name, text) in [
-        ("second/tool", "second"),
-        ("tool", "here"),
-        ("first/plain", "first"),
+    for (name, text, mode) in [
+        ("second/tool", "second", 0o700),
+        ("tool", "here", 0o700),
+        ("first/plain", "first", 0o600),
     ] {
         let path = machine.write(name, format!("#!/bin/sh\necho {text} \"$0\"\n"));
-        set_mode(&path, if text == "first" { 0o600 } else { 0o700 });
+        set_mode(&path, mode);
     }
     let path = format!("{}:second:/usr/bin:/bin", machine.path("first").display());
     machine.set("PATH", &path);
-    assert_eq!(machine.run("exec zeev -- ./tool").answer(), "here ./tool\n");
+    machine.prints("exec zeev -- ./tool", "here ./tool\n");
     // A folder of that name, or a file that cannot be run, is passed over.
-    assert!(
-        machine
-            .run("exec zeev -- tool")
-            .answer()
-            .starts_with("second ")
-    );
-    machine.run("exec zeev -- plain").fails(126, &["`plain`"]);
+    let found = machine.run("exec zeev -- tool");
+    assert!(found.answer().starts_with("second "));
+    machine.fails("exec zeev -- plain", 126, &["`plain`"]);
     machine.unset("PATH");
-    let mut command = machine.command(&["exec", "zeev", "--", "sh", "-c", "echo found"]);
+    let mut command = machine.command(&with("exec zeev", &["sh", "-c", "echo found"]));
     command.env_remove("PATH");
     assert_eq!(machine.finish(command).answer(), "found\n");
 }
@@ -498,24 +436,16 @@ fn commands_are_found_as_a_shell_finds_them() {
 fn the_session_may_be_another_persons() {
     let servers = Servers::start();
     let machine = five_at(&servers);
-    let script = "echo $ZEEV_TOKEN";
-    let outcome = machine.run_args(&with("exec zeev --as maria.souza", &["sh", "-c", script]));
-    let person = servers.call(
-        "zeev",
-        "GET",
-        "/api/2/tokens",
-        Some(outcome.answer().trim_end()),
-    );
-    assert_eq!(person.json()["username"], "maria.souza");
     // The configured user's session is another one, and it stays so.
-    let outcome = machine.run_args(&with("exec zeev", &["sh", "-c", script]));
-    let person = servers.call(
-        "zeev",
-        "GET",
-        "/api/2/tokens",
-        Some(outcome.answer().trim_end()),
-    );
-    assert_eq!(person.json()["username"], "integracao");
+    for (line, user) in [
+        ("exec zeev --as maria.souza", "maria.souza"),
+        ("exec zeev", "integracao"),
+    ] {
+        let outcome = sh(&machine, line, "echo $ZEEV_TOKEN");
+        let token = Some(outcome.answer().trim_end());
+        let person = servers.call("zeev", "GET", "/api/2/tokens", token);
+        assert_eq!(person.json()["username"], user);
+    }
 }
 
 #[test]
@@ -529,17 +459,14 @@ fn a_session_that_ends_too_soon_is_replaced() {
     };
     let (first, _) = token("exec hellocloud");
     assert_eq!(token("exec hellocloud"), (first.clone(), String::new()));
-    edit(&machine, "hellocloud", |entry| {
-        entry["expires_at"] = from_now(90)
-    });
+    let ending = |entry: &mut Value| entry["expires_at"] = from_now(90);
+    edit(&machine, "hellocloud", ending);
     assert_eq!(token("exec hellocloud").0, first);
     let (second, _) = token("exec hellocloud --min-ttl 120");
     assert_ne!(second, first);
     let (third, warning) = token("exec hellocloud --min-ttl 7200");
-    assert!(
-        third != second && warning.contains("--min-ttl 7200"),
-        "{warning}"
-    );
+    assert_ne!(third, second);
+    assert!(warning.contains("--min-ttl 7200"), "{warning}");
 }
 
 #[test]
@@ -548,16 +475,10 @@ fn the_sandbox_lives_as_long_as_the_command() {
     for system in systems() {
         let prefix = system.to_uppercase();
         let script = format!("echo $PPID ${prefix}_URL ${prefix}_TOKEN; read x; exit 7");
-        let run = Waiting::start(
-            &machine,
-            &with(&format!("exec {system} --sandbox"), &["sh", "-c", &script]),
-        );
+        let run = Waiting::sh(&machine, &format!("exec {system} --sandbox"), &script);
         let words: Vec<String> = run.line.split(' ').map(str::to_owned).collect();
-        assert_eq!(
-            words[0],
-            run.child.id().to_string(),
-            "the servers' process stays"
-        );
+        let id = run.child.id().to_string();
+        assert_eq!(words[0], id, "the servers' process stays");
         assert!(alive(system, &words[1], &words[2]), "{system}");
         assert_eq!(run.end(), (7, String::new(), String::new()), "{system}");
     }
@@ -569,12 +490,10 @@ fn the_sandbox_lives_as_long_as_the_command() {
             .code,
         143
     );
-    let run = Waiting::start(
+    let run = Waiting::sh(
         &machine,
-        &with(
-            "exec gluo zeev --sandbox --token-file",
-            &["sh", "-c", &print_file("zeev")],
-        ),
+        "exec gluo zeev --sandbox --token-file",
+        &print_file("zeev"),
     );
     assert_eq!(fs::read(&run.line).expect("a token").len(), 64);
     assert_eq!(run.end().0, 3);
@@ -593,24 +512,17 @@ fn signals_reach_the_command_once() {
         ] {
             let script =
                 format!("trap 'echo {name}; exit {code}' {name}; echo ready; read x; exit 1");
-            let run = Waiting::start(&machine, &with(line, &["sh", "-c", &script]));
+            let run = Waiting::sh(&machine, line, &script);
             signal(&run.child, sent);
-            let (ended, said, stderr) = run.wait();
-            assert_eq!(
-                (ended, said.trim_end(), stderr.as_str()),
-                (code, name, ""),
-                "{line} {name}"
-            );
+            let said = format!("{name}\n");
+            assert_eq!(run.wait(), (code, said, String::new()), "{line} {name}");
             assert_eq!(machine.files(), Vec::<String>::new(), "{line} {name}");
         }
     }
     // A command that takes its time is waited for; a second signal would be a second line.
     let script =
         "trap 'echo asked' TERM; echo ready; while ! read x; do test -e end && exit 4; done";
-    let run = Waiting::start(
-        &machine,
-        &with("exec zeev --token-file", &["sh", "-c", script]),
-    );
+    let run = Waiting::sh(&machine, "exec zeev --token-file", script);
     signal(&run.child, Signal::TERM);
     let mut run = run;
     let mut asked = String::new();
@@ -644,16 +556,8 @@ fn a_token_file_is_private_and_goes_with_the_command() {
     let temporary = machine.path("temporary");
     fs::create_dir(&temporary).expect("a folder");
     machine.set("TMPDIR", temporary.to_str().expect("UTF-8"));
-    let mut names = Vec::new();
-    let mut line = "exec --token-file".to_owned();
-    for system in systems() {
-        names.push(system.to_uppercase());
-        line = format!("{line} {system}");
-    }
-    let paths: Vec<String> = names
-        .iter()
-        .map(|name| format!("${name}_TOKEN_FILE"))
-        .collect();
+    let line = format!("exec --token-file {}", systems().join(" "));
+    let paths = token_files();
     let tokens = "env | grep -c -E '_TOKEN=|_EXPIRES_AT=|PASSWORD|ACCESS_KEY|CLIENT_SECRET'";
     let urls = "env | grep -c -E '^[A-Z]+_URL='";
     for (ending, code) in [
@@ -661,8 +565,8 @@ fn a_token_file_is_private_and_goes_with_the_command() {
         ("read x; kill -KILL $$", 137),
         ("trap 'exit 9' TERM; kill -TERM $PPID; read x; exit 1", 9),
     ] {
-        let script = format!("echo {} $({tokens}) $({urls}); {ending}", paths.join(" "));
-        let run = Waiting::start(&machine, &with(&line, &["sh", "-c", &script]));
+        let script = format!("echo {paths} $({tokens}) $({urls}); {ending}");
+        let run = Waiting::sh(&machine, &line, &script);
         let words: Vec<String> = run.line.split(' ').map(str::to_owned).collect();
         let count = systems().len();
         assert_eq!(words[count..], ["0", &count.to_string()], "{words:?}");
@@ -775,7 +679,7 @@ struct ShortLived {
 impl ShortLived {
     /// Starts it; its block goes into the file `.env`.
     fn start(machine: &Machine) -> Self {
-        let mut child = machine.start(machine.command(&["sandbox", "--ttl", "2"]));
+        let mut child = machine.begin("sandbox --ttl 2");
         let mut errors = BufReader::new(child.stderr.take().expect("a stderr"));
         let mut line = String::new();
         errors.read_line(&mut line).expect("a line");
@@ -798,55 +702,45 @@ impl Drop for ShortLived {
     }
 }
 
-/// Waits as long as a look at a file should not be repeated. The real clock is the subject here.
-fn pause() {
-    let (_sender, nobody) = mpsc::channel::<()>();
-    let _ = nobody.recv_timeout(Duration::from_millis(50));
+/// Looks until something is so. The real clock is the subject here.
+#[track_caller]
+fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !done() {
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "not in time: {what}"
+        );
+        pause(Duration::from_millis(50));
+    }
 }
 
 #[test]
 fn a_token_file_holds_a_live_token_past_three_expiries() {
     let machine = Machine::new();
     let sandbox = ShortLived::start(&machine);
-    let prefixes = [("hellocloud", "HELLOCLOUD"), ("broker", "BROKER")];
     let script = "echo $HELLOCLOUD_TOKEN_FILE $HELLOCLOUD_URL $BROKER_TOKEN_FILE $BROKER_URL; read x; exit 3";
-    let run = Waiting::start(
-        &machine,
-        &with(
-            "exec hellocloud broker --token-file -q",
-            &["sh", "-c", script],
-        ),
-    );
-    let words: Vec<String> = run.line.split(' ').map(str::to_owned).collect();
-    let watched: Vec<(&str, PathBuf, String)> = prefixes
-        .iter()
-        .zip(words.chunks(2))
-        .map(|((system, _), place)| (*system, PathBuf::from(&place[0]), place[1].clone()))
-        .collect();
+    let run = Waiting::sh(&machine, "exec hellocloud broker --token-file -q", script);
+    let words: Vec<&str> = run.line.split(' ').collect();
     let began = Instant::now();
     let mut seen: [Vec<String>; 2] = [Vec::new(), Vec::new()];
     // Six seconds are three expiries; five different tokens span as many.
-    while began.elapsed() < Duration::from_millis(6500)
-        || seen.iter().any(|tokens| tokens.len() < 5)
-    {
-        assert!(
-            began.elapsed() < Duration::from_secs(60),
-            "the tokens are not renewed: {seen:?}"
-        );
-        for ((system, path, url), seen) in watched.iter().zip(&mut seen) {
+    until("the tokens are renewed", || {
+        let watched = ["hellocloud", "broker"].into_iter().zip(words.chunks(2));
+        for ((system, place), seen) in watched.zip(&mut seen) {
+            let (path, url) = (place[0], place[1]);
             let token = fs::read_to_string(path).expect("a token, whole at any time");
             // If it died between the look and the question, another stands in the file by now.
             let lives = alive(system, url, &token);
-            assert!(
-                lives || fs::read_to_string(path).expect("a token") != token,
-                "{system}: a dead token"
-            );
+            let replaced = || fs::read_to_string(path).expect("a token") != token;
+            assert!(lives || replaced(), "{system}: a dead token");
             if lives && !seen.contains(&token) {
                 seen.push(token);
             }
         }
-        pause();
-    }
+        let enough = seen.iter().all(|tokens| tokens.len() >= 5);
+        enough && began.elapsed() >= Duration::from_millis(6500)
+    });
     assert_eq!(run.end(), (3, String::new(), String::new()));
     drop(sandbox);
 }
@@ -856,45 +750,33 @@ fn a_token_file_holds_a_live_token_past_three_expiries() {
 fn a_token_file_follows_what_others_do_to_the_session() {
     let servers = Servers::start();
     let machine = five_at(&servers);
-    let names: Vec<String> = systems().iter().map(|name| name.to_uppercase()).collect();
-    let files: Vec<String> = names
-        .iter()
-        .map(|name| format!("${name}_TOKEN_FILE"))
-        .collect();
     let line = format!("exec --token-file {}", systems().join(" "));
-    let script = format!("echo {}; read x; exit 3", files.join(" "));
-    let run = Waiting::start(&machine, &with(&line, &["sh", "-c", &script]));
+    let script = format!("echo {}; read x; exit 3", token_files());
+    let run = Waiting::sh(&machine, &line, &script);
     let files: Vec<PathBuf> = run.line.split(' ').map(PathBuf::from).collect();
-    let began = Instant::now();
     let read = |file: &PathBuf| fs::read_to_string(file).expect("a token, whole at any time");
-    let until = |what: &str, done: &dyn Fn(usize) -> bool| {
-        for (at, name) in names.iter().enumerate() {
-            while !done(at) {
-                assert!(began.elapsed() < Duration::from_secs(60), "{name}: {what}");
-                pause();
-            }
+    let all = |what: &str, done: &dyn Fn(usize) -> bool| {
+        for (at, system) in systems().into_iter().enumerate() {
+            until(&format!("{system}: {what}"), || done(at));
         }
     };
     let first: Vec<String> = files.iter().map(read).collect();
 
     machine.run("login --all -q").answer();
     let after_login = servers.events().len();
-    let stored: Vec<String> = systems()
-        .iter()
-        .map(|name| machine.run(&format!("token {name} --cached")))
-        .map(|token| token.answer().trim_end().to_owned())
-        .collect();
-    until("a newer session is not taken over", &|at| {
-        read(&files[at]) == stored[at]
-    });
+    let stored = systems().into_iter().map(|name| cached(&machine, name));
+    let stored: Vec<String> = stored.collect();
+    let taken_over = |at| read(&files[at]) == stored[at];
+    all("a newer session is not taken over", &taken_over);
     assert_eq!(servers.events().len(), after_login, "no server is asked");
     assert!(first.iter().zip(&stored).all(|(old, new)| old != new));
 
     machine.run("logout --all -q").answer();
     // What is left alive, as vtiger 8 does, may stay.
-    until("a session that has ended is not replaced", &|at| {
-        let url = servers.setting(&format!("{}_URL", names[at]));
-        alive(systems()[at], url, &read(&files[at]))
+    all("a session that has ended is not replaced", &|at| {
+        let system = systems()[at];
+        let url = servers.setting(&demo::of(system).variable("URL"));
+        alive(system, url, &read(&files[at]))
     });
     assert_eq!(run.end().0, 3);
 }
@@ -919,45 +801,21 @@ fn zeevs_token_is_renewed_by_itself_before_its_ten_minutes_are_over() {
     let servers = Servers::start();
     let machine = five_at(&servers);
     machine.run("login zeev").answer();
-    let old = machine
-        .run("token zeev --cached")
-        .answer()
-        .trim_end()
-        .to_owned();
+    let old = cached(&machine, "zeev");
     edit(&machine, "zeev", |entry| {
         entry["obtained_at"] = from_now(-538);
         entry["expires_at"] = from_now(62);
     });
-    let run = Waiting::start(
-        &machine,
-        &with("exec zeev --token-file", &["sh", "-c", &print_file("zeev")]),
-    );
-    let path = PathBuf::from(&run.line);
-    let began = Instant::now();
-    let new = loop {
-        let token = fs::read_to_string(&path).expect("a token");
-        assert!(alive("zeev", servers.setting("ZEEV_URL"), &token));
-        if token != old {
-            break token;
-        }
-        assert!(
-            began.elapsed() < Duration::from_secs(60),
-            "the token is not renewed"
-        );
-        pause();
-    };
+    let run = Waiting::sh(&machine, "exec zeev --token-file", &print_file("zeev"));
+    let mut new = old.clone();
+    until("the token is renewed", || {
+        new = fs::read_to_string(&run.line).expect("a token");
+        assert!(alive("zeev", servers.setting("ZEEV_URL"), &new));
+        new != old
+    });
     assert_eq!(run.end(), (3, String::new(), String::new()));
-    assert_eq!(
-        machine.run("token zeev --cached").answer().trim_end(),
-        new,
-        "it is stored for others too"
-    );
-    let logins = servers
-        .events()
-        .iter()
-        .filter(|event| event.method == "POST")
-        .count();
-    assert_eq!(logins, 1, "a renewal takes no password");
+    assert_eq!(cached(&machine, "zeev"), new, "it is stored for others too");
+    assert_eq!(logins(&servers), 1, "a renewal takes no password");
 }
 
 #[test]
@@ -972,88 +830,56 @@ fn an_idle_session_is_asked_for_before_it_is_handed_over() {
         edit(&machine, system, |entry| entry["seen_at"] = from_now(-1200));
         let before = servers.events().len();
         let script = format!("cat ${prefix}_TOKEN_FILE");
-        let outcome = machine.run_args(&with(
-            &format!("exec {system} --token-file"),
-            &["sh", "-c", &script],
-        ));
-        assert_eq!(
-            outcome.answer(),
-            machine
-                .run(&format!("token {system} --cached"))
-                .answer()
-                .trim_end()
-        );
+        let outcome = sh(&machine, &format!("exec {system} --token-file"), &script);
+        assert_eq!(outcome.answer(), cached(&machine, system));
         let asked = servers.events().split_off(before);
         assert_eq!(asked.len(), 1, "{system}");
-        let text = format!(
-            "{} {}",
-            asked[0].query,
-            String::from_utf8_lossy(&asked[0].body)
-        );
-        assert!(text.contains(question), "{text}");
+        let body = String::from_utf8_lossy(&asked[0].body);
+        holds(&format!("{} {body}", asked[0].query), &[question]);
     }
+}
+
+/// HelloCloud's session for so many seconds.
+fn lasting(seconds: u32, token: &str) -> Reply {
+    let answer = json!({"token_type": "Bearer", "expires_in": seconds, "access_token": token});
+    Reply::json(200, answer.to_string())
 }
 
 #[test]
 fn a_renewal_that_fails_is_told_and_the_token_stays() {
-    let short = r#"{"token_type":"Bearer","expires_in":1,"access_token":"Hc1shortToken"}"#;
     let away = Reply::http(503, "text/plain", "");
-    let server = Server::start(vec![Reply::json(200, short), away]);
-    let mut machine = Machine::new();
-    machine
-        .set("HELLOCLOUD_URL", &server.url())
-        .set("HELLOCLOUD_CLIENT_ID", "c1");
-    machine.secret("HELLOCLOUD_CLIENT_SECRET", "Sx8clientSecret4Tn");
+    let server = Server::start(vec![lasting(1, "Hc1shortToken"), away]);
+    let machine = at("hellocloud", &server);
     let script = print_file("hellocloud");
-    let run = Waiting::start(
-        &machine,
-        &with("exec hellocloud --token-file", &["sh", "-c", &script]),
-    );
+    let run = Waiting::sh(&machine, "exec hellocloud --token-file", &script);
     server.wait_for(2);
-    assert_eq!(
-        fs::read_to_string(&run.line).expect("a token"),
-        "Hc1shortToken"
-    );
+    let token = fs::read_to_string(&run.line).expect("a token");
+    assert_eq!(token, "Hc1shortToken");
     let (code, _, stderr) = run.end();
     assert_eq!(code, 3);
-    assert!(
-        stderr.contains("warning: hellocloud: the server's sessions last"),
-        "{stderr}"
+    holds(
+        &stderr,
+        &["warning: hellocloud: the server's sessions last"],
     );
 }
 
 #[test]
 fn a_renewal_outlives_an_answer_that_makes_no_sense() {
-    let token = |seconds: u32, token: &str| json!({"token_type": "Bearer", "expires_in": seconds, "access_token": token});
+    let page = Reply::http(500, "text/html", "<html>being updated");
     let server = Server::start(vec![
-        Reply::json(200, token(1, "Hc1shortToken").to_string()),
-        Reply::http(500, "text/html", "<html>being updated"),
-        Reply::json(200, token(3600, "Hc2longToken").to_string()),
+        lasting(1, "Hc1shortToken"),
+        page,
+        lasting(3600, "Hc2longToken"),
     ]);
-    let mut machine = Machine::new();
-    machine
-        .set("HELLOCLOUD_URL", &server.url())
-        .set("HELLOCLOUD_CLIENT_ID", "c1");
-    machine.secret("HELLOCLOUD_CLIENT_SECRET", "Sx8clientSecret4Tn");
+    let machine = at("hellocloud", &server);
     let script = print_file("hellocloud");
-    let run = Waiting::start(
-        &machine,
-        &with("exec hellocloud --token-file", &["sh", "-c", &script]),
-    );
-    let began = Instant::now();
-    while fs::read_to_string(&run.line).expect("a token") != "Hc2longToken" {
-        assert!(
-            began.elapsed() < Duration::from_secs(60),
-            "the token is not renewed"
-        );
-        pause();
-    }
+    let run = Waiting::sh(&machine, "exec hellocloud --token-file", &script);
+    until("the token is renewed", || {
+        fs::read_to_string(&run.line).expect("a token") == "Hc2longToken"
+    });
     let (code, _, stderr) = run.end();
     assert_eq!(code, 3);
-    assert!(
-        stderr.contains("could not be renewed; trying again"),
-        "{stderr}"
-    );
+    holds(&stderr, &["could not be renewed; trying again"]);
 }
 
 #[test]
@@ -1061,17 +887,12 @@ fn a_renewal_that_is_refused_is_not_tried_again() {
     let good = json!({ "Access_Token": "e.s.t", "Expires_In": 2 }).to_string();
     let refused = Reply::json(401, r#"{"CodigoRetorno":2}"#);
     let server = Server::start(vec![Reply::json(200, good), refused]);
-    let mut machine = Machine::new();
-    machine
-        .set("BROKER_URL", &server.url())
-        .set("BROKER_USERNAME", "loja")
-        .secret("BROKER_PASSWORD", "Ww1Loja7Kk");
+    let machine = at("broker", &server);
     // The command ends once the refusal has been told; the server fails the test if it is asked once more.
     let script = "while ! grep -q 'not be updated' err; do sleep 0.1; done; sleep 1.5";
     let run = format!("crmauth exec broker --token-file -- sh -c \"{script}\" 2>err; cat err >&2");
-    machine
-        .shell("sh", &run)
-        .says(&["will not be updated any more", "refused"]);
+    let outcome = machine.shell("sh", &run);
+    outcome.says(&["will not be updated any more", "refused"]);
     assert_eq!(server.received().len(), 2);
 }
 
@@ -1083,12 +904,7 @@ fn a_signal_that_was_ignored_from_the_start_changes_nothing() {
         let script = format!("kill -{name} $PPID; kill -{name} $$; sleep 0.2; echo alive");
         let run = format!("crmauth exec zeev --sandbox --token-file -- sh -c '{script}'");
         let outcome = machine.shell("bash", &format!("trap '' {name}; exec {run}"));
-        assert_eq!(
-            (outcome.code, outcome.stdout.as_str()),
-            (0, "alive\n"),
-            "{name}: {}",
-            outcome.stderr
-        );
+        outcome.gives(0, "alive\n", name);
     }
 }
 
@@ -1097,18 +913,11 @@ fn a_signal_that_was_ignored_from_the_start_changes_nothing() {
 fn what_a_command_prints_is_masked() {
     let (_server, machine, _) = crate::api::logged_in("zeev", []);
     let token = crate::api::TOKEN;
-    let masked =
-        |script: &str| machine.run_args(&["exec", "zeev", "--mask", "--", "sh", "-c", script]);
+    let masked = |script: &str| sh(&machine, "exec zeev --mask", script);
     let outcome =
         masked("printf 'a %s b' \"$ZEEV_TOKEN\"; printf '%s' \"$ZEEV_TOKEN\" >&2; exit 7");
-    assert_eq!(
-        (
-            outcome.code,
-            outcome.stdout.as_str(),
-            outcome.stderr.as_str()
-        ),
-        (7, "a *** b", "***")
-    );
+    outcome.gives(7, "a *** b", "");
+    assert_eq!(outcome.stderr, "***");
     let (first, last) = token.split_at(5);
     let outcome = masked(&format!(
         "printf '%s' '{first}'; sleep 0.1; printf '%s' '{last}'; printf %s '{first}Tk'"
@@ -1119,24 +928,14 @@ fn what_a_command_prints_is_masked() {
         .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
         .collect();
     machine.write("binary", &bytes);
-    let outcome = machine
-        .command(&["exec", "zeev", "--mask", "--", "cat", "binary"])
-        .output()
-        .expect("a run");
+    let ran = machine.line("exec zeev --mask -- cat binary").output();
+    let outcome = ran.expect("a run");
     assert!(outcome.status.success() && outcome.stdout == bytes);
     // A reader that takes its time gets all of it, though the command has ended.
     let script = "crmauth exec zeev --mask -- head -c 300000 binary | (sleep 2; cat) | wc -c";
     assert_eq!(machine.shell("sh", script).stdout.trim(), "300000");
     // A background process that keeps the pipes open does not keep us.
     assert_eq!(masked("sleep 300 & echo done").stdout, "done\n");
-    let shown = crate::support::Terminal::start(
-        machine.command(&["exec", "zeev", "--mask", "--", "true"]),
-        80,
-    )
-    .ends();
-    assert!(
-        shown.output.contains("does not see the terminal"),
-        "{}",
-        shown.output
-    );
+    let shown = Terminal::start(machine.line("exec zeev --mask -- true"), 80).ends();
+    holds(&shown.output, &["does not see the terminal"]);
 }

@@ -201,10 +201,7 @@ fn user_names_are_encoded() {
         ),
     ] {
         let server = Server::start(vec![Reply::json(200, CHALLENGE), Reply::json(200, GOOD)]);
-        assert_eq!(
-            machine(&server.url(), user).run("login gluo").answer(),
-            format!("{SESSION}\n")
-        );
+        machine(&server.url(), user).prints("login gluo", format!("{SESSION}\n"));
         let [challenge, login] = &server.received()[..] else {
             panic!("two requests")
         };
@@ -353,7 +350,7 @@ fn a_refusal_that_is_tried_again_is_told_as_one() {
         let command = machine.command(&["login", "gluo", "--lang", language]);
         let mut terminal = Terminal::start(command, 40);
         terminal.sees(told);
-        assert_eq!(terminal.ends().code, 4);
+        terminal.exits(4);
     }
 }
 
@@ -385,12 +382,7 @@ fn rivals_are_given_way_to_and_never_taken_for_a_wrong_key() {
         }
         let bodies: Vec<&str> = bodies.iter().map(String::as_str).collect();
         let (outcome, server) = login(&bodies);
-        assert_eq!(
-            outcome.code,
-            i32::from(exit),
-            "{codes:?} {}",
-            outcome.stderr
-        );
+        outcome.exits(i32::from(exit), format_args!("{codes:?}"));
         let mut sent: Vec<_> = server.received();
         assert_eq!(sent.len(), bodies.len(), "{codes:?}");
         sent.retain(|request| request.method == "POST");
@@ -553,10 +545,7 @@ fn a_challenge_is_asked_for_again_where_the_server_stumbles() {
             Reply::json(200, CHALLENGE),
             Reply::json(200, GOOD),
         ]);
-        assert_eq!(
-            machine(&server.url(), "api").run("login gluo").answer(),
-            format!("{SESSION}\n")
-        );
+        machine(&server.url(), "api").prints("login gluo", format!("{SESSION}\n"));
         assert_eq!(posts(&server), 1);
     });
 }
@@ -583,10 +572,7 @@ fn a_cookie_is_not_sent_back() {
         Reply::with_headers(200, &headers, CHALLENGE),
         Reply::with_headers(200, &headers, GOOD),
     ]);
-    assert_eq!(
-        machine(&server.url(), "api").run("login gluo").answer(),
-        format!("{SESSION}\n")
-    );
+    machine(&server.url(), "api").prints("login gluo", format!("{SESSION}\n"));
     assert!(
         server
             .received()

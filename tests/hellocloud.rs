@@ -227,10 +227,7 @@ fn both_grants_in_both_bodies() {
         if let Some(body) = body {
             machine.set("HELLOCLOUD_BODY", body);
         }
-        assert_eq!(
-            machine.run("login hellocloud").answer(),
-            format!("{ACCESS}\n")
-        );
+        machine.prints("login hellocloud", format!("{ACCESS}\n"));
         assert_eq!(server.received()[0].text(), sent);
     }
 }
@@ -310,10 +307,7 @@ fn paths_below_the_url() {
         if let Some(token_path) = token_path {
             machine.set("HELLOCLOUD_TOKEN_PATH", token_path);
         }
-        assert_eq!(
-            machine.run("login hellocloud").answer(),
-            format!("{ACCESS}\n")
-        );
+        machine.prints("login hellocloud", format!("{ACCESS}\n"));
         assert_eq!(server.received()[0].target, path);
     }
 }
@@ -322,10 +316,7 @@ fn paths_below_the_url() {
 fn without_url_rewriting_the_other_path_is_tried_once() {
     let server = Server::start(vec![missing(), good()]);
     let outcome = users_machine(&format!("{}/crm", server.url())).run("login hellocloud");
-    assert_eq!(
-        (outcome.code, outcome.stdout.as_str()),
-        (0, &*format!("{ACCESS}\n"))
-    );
+    outcome.gives(0, &*format!("{ACCESS}\n"), "");
     outcome.says(&[
         "warning: hellocloud: ",
         "HELLOCLOUD_TOKEN_PATH=Api/index.php/access_token",
@@ -357,11 +348,7 @@ fn the_other_path_is_only_said_to_work_if_it_does() {
 fn asked(servers: &Servers, machine: &Machine, line: &str, code: i32) -> Vec<String> {
     let before = servers.events().len();
     let outcome = machine.run(line);
-    assert_eq!(
-        outcome.code, code,
-        "{line}: {}{}",
-        outcome.stdout, outcome.stderr
-    );
+    outcome.exits(code, line);
     let paths = servers.events().split_off(before).into_iter();
     paths.map(|event| event.path).collect()
 }
@@ -424,9 +411,7 @@ fn a_web_server_without_rules_is_named() {
         let server = Server::start(vec![away(), second.clone()]);
         let machine = users_machine(&server.url());
         let words = "does not pass requests on to SuiteCRM's API";
-        machine
-            .run("login hellocloud")
-            .fails(6, &[words, "PATH_INFO"]);
+        machine.fails("login hellocloud", 6, &[words, "PATH_INFO"]);
         server.push([away(), second, away()]);
         let outcome = machine.run("status hellocloud --check");
         assert!(outcome.stdout.contains(words), "{}", outcome.stdout);
@@ -438,14 +423,19 @@ fn a_redirect_is_judged_by_where_it_leads() {
     let servers = Servers::start();
     let machine = five_at(&servers);
     servers.hellocloud(|cloud| cloud.surroundings.paths = Paths::SuiteCrm8);
-    let outcome = machine.run("login hellocloud");
-    outcome.fails(6, &["SuiteCRM 8", "add /legacy to the end of the URL"]);
+    machine.fails(
+        "login hellocloud",
+        6,
+        &["SuiteCRM 8", "add /legacy to the end of the URL"],
+    );
     // Anything else is a redirect like any other.
     let moved = Reply::with_headers(301, &[("Location", "https://crm.example/")], "");
     let server = Server::start(vec![moved]);
-    users_machine(&server.url())
-        .run("login hellocloud")
-        .fails(6, &["redirected", "https://crm.example/"]);
+    users_machine(&server.url()).fails(
+        "login hellocloud",
+        6,
+        &["redirected", "https://crm.example/"],
+    );
 }
 
 #[test]
@@ -460,11 +450,7 @@ fn a_session_without_a_user_is_a_state_of_its_own() {
     let other = users_machine(&server.url());
     other.run("login hellocloud").answer();
     let outcome = other.run_args(&["api", "hellocloud", &format!("Api/V8/module/Users/{id}")]);
-    assert!(
-        !outcome.stderr.contains("it has no user"),
-        "{}",
-        outcome.stderr
-    );
+    outcome.lacks(&["it has no user"]);
 
     servers.hellocloud(|cloud| cloud.user("ana").deleted = true);
     let no_user = |machine: &Machine| {
@@ -478,10 +464,7 @@ fn a_session_without_a_user_is_a_state_of_its_own() {
         assert!(!outcome.stderr.contains("_URL"), "{}", outcome.stderr);
     };
     no_user(&machine);
-    assert_eq!(
-        machine.run("logout hellocloud").answer(),
-        "hellocloud\trevoked\n"
-    );
+    machine.prints("logout hellocloud", "hellocloud\trevoked\n");
     machine
         .set(
             "HELLOCLOUD_CLIENT_ID",
@@ -627,12 +610,7 @@ fn the_apis_own_no_is_told_in_its_words() {
         let replies = [Reply::http(status, "application/vnd.api+json", &body)];
         let (_server, machine, _) = logged_in("hellocloud", replies);
         let outcome = machine.run("api hellocloud /Api/V8/module/Nope");
-        assert_eq!(
-            (outcome.code, &outcome.stdout),
-            (code, &body),
-            "{}",
-            outcome.stderr
-        );
+        outcome.gives(code, &body, "");
         outcome.says(&[text]);
     }
 }
@@ -662,11 +640,7 @@ fn a_password_in_a_refusal_is_blanked_however_it_is_written() {
             .set("HELLOCLOUD_PASSWORD", password)
             .run("login hellocloud");
         outcome.fails(4, &["refused the login"]);
-        assert!(
-            !outcome.stderr.contains(&format!("invalid: {echo}")),
-            "{}",
-            outcome.stderr
-        );
+        outcome.lacks(&[&format!("invalid: {echo}")]);
     }
 }
 
@@ -684,8 +658,11 @@ fn a_secret_with_quotes_is_sent_as_it_is_and_the_hint_names_the_body() {
             if let Some(body) = body {
                 machine.set("HELLOCLOUD_BODY", body);
             }
-            let outcome = machine.run("login hellocloud");
-            outcome.fails(4, &["hint: ", &format!("HELLOCLOUD_BODY={other}")]);
+            machine.fails(
+                "login hellocloud",
+                4,
+                &["hint: ", &format!("HELLOCLOUD_BODY={other}")],
+            );
         }
     }
 }

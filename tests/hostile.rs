@@ -635,7 +635,7 @@ fn what_a_client_of_the_sandbox_sends() {
     let requests: Vec<String> = requests.into_iter().chain(posts).collect();
     for options in [&["sandbox"][..], &["sandbox", "--json", "-vv"]] {
         let running = Running::start(&machine, options);
-        let block = fs::read_to_string(machine.path("sandbox.env")).expect("a block");
+        let block = machine.text("sandbox.env");
         let hosts = block
             .lines()
             .filter_map(|line| line.split_once("_URL='http://"));

@@ -387,8 +387,8 @@ fn a_ca_file_that_is_none() {
         ("/dev/zero", "is larger than 4096 KiB"),
     ] {
         let timeout = if file == "pipe" { "0.2" } else { "30" };
-        let outcome = machine.run(&format!("login zeev --ca-file {file} --timeout {timeout}"));
-        outcome.fails(
+        machine.fails(
+            &format!("login zeev --ca-file {file} --timeout {timeout}"),
             2,
             &[
                 &format!("--ca-file {file} {why}"),
@@ -555,9 +555,7 @@ fn plain_text_through_a_proxy_to_who_knows_where_needs_consent_and_is_told() {
     machine
         .set("http_proxy", &proxy.url())
         .set("ZEEV_ALLOW_PROXY", "1");
-    machine
-        .run("login zeev")
-        .fails(2, &["through a proxy", "ZEEV_ALLOW_HTTP=1"]);
+    machine.fails("login zeev", 2, &["through a proxy", "ZEEV_ALLOW_HTTP=1"]);
     assert_eq!(proxy.connections(), 0);
     let outcome = machine.set("ZEEV_ALLOW_HTTP", "1").run("login zeev");
     assert_eq!((outcome.code, outcome.stdout.trim_end()), (0, demo.token));
@@ -580,8 +578,8 @@ fn a_connection_that_never_came_about_was_no_login() {
         "SYSTEMSWAY_PASSWORD_CMD",
         &format!("sleep 2; echo {}", demo.secret.1),
     );
-    let outcome = machine.run("login systemsway --timeout 4");
-    outcome.fails(
+    machine.fails(
+        "login systemsway --timeout 4",
         5,
         &[&format!(
             "error: systemsway: timed out connecting to {} after ",
@@ -674,9 +672,7 @@ fn a_proxy_that_is_away_is_named_without_its_user() {
             "ALL_PROXY",
             &format!("{scheme}://{PROXY_USER}:{PROXY_PASSWORD}@{proxy}"),
         );
-        machine
-            .run("login zeev -vv")
-            .fails(5, &[text, "check https_proxy"]);
+        machine.fails("login zeev -vv", 5, &[text, "check https_proxy"]);
     });
 }
 

@@ -94,12 +94,7 @@ fn a_frame_that_says_so_is_a_death_and_the_request_is_sent_again() {
             .chain([ok("done")]);
         let (_server, machine, _) = logged_in(system, replies);
         let outcome = post(&machine, system);
-        assert_eq!(
-            (outcome.code, outcome.stdout.as_str()),
-            (0, "done"),
-            "{shown}: {}",
-            outcome.stderr
-        );
+        outcome.gives(0, "done", &shown);
         assert_eq!(cached(&machine, system), "Nw2token", "{shown}");
     }
 }
@@ -200,12 +195,7 @@ fn a_text_that_speaks_of_a_death_is_none() {
         let body = text.split_once("\r\n\r\n").expect("a head").1.to_owned();
         let (server, machine, before) = logged_in(system, [answer]);
         let outcome = post(&machine, system);
-        assert_eq!(
-            (outcome.code, &outcome.stdout),
-            (code, &body),
-            "{shown}: {}",
-            outcome.stderr
-        );
+        outcome.gives(code, &body, &shown);
         assert_eq!(
             server.received().len(),
             before + 1,
@@ -334,12 +324,7 @@ fn what_php_prints_beside_or_in_place_of_an_answer_is_told() {
             replies.extend((code == 6 && system == "gluo").then(|| Reply::json(200, good)));
             let (_server, machine, _) = logged_in(system, replies);
             let outcome = machine.run_args(&["api", system, path(system)]);
-            assert_eq!(
-                (outcome.code, &outcome.stdout),
-                (code, &body),
-                "{shown}: {}",
-                outcome.stderr
-            );
+            outcome.gives(code, &body, &shown);
             outcome.says(&[words]);
             assert_eq!(cached(&machine, system), TOKEN, "{shown}");
         }
@@ -602,11 +587,7 @@ fn a_session_that_the_server_fails_at_is_kept_until_there_is_another() {
     assert_eq!(cached(&machine, "gluo"), TOKEN);
     let outcome = machine.run("status gluo --check");
     assert_eq!(outcome.code, 3, "{}", outcome.stderr);
-    assert!(
-        outcome
-            .stdout
-            .contains("the server fails whenever it is asked with the session")
-    );
+    outcome.shows(&["the server fails whenever it is asked with the session"]);
     machine.run("logout gluo --local").answer();
 }
 
@@ -840,9 +821,11 @@ fn a_header_that_never_arrived_says_nothing_of_the_session() {
             outcome.stdout
         );
     }
-    machine
-        .run("logout hellocloud")
-        .fails(6, &["never saw the Authorization header", "CGIPassAuth"]);
+    machine.fails(
+        "logout hellocloud",
+        6,
+        &["never saw the Authorization header", "CGIPassAuth"],
+    );
     let outcome = post(&machine, "hellocloud");
     assert_eq!(outcome.code, 6, "{}", outcome.stderr);
     outcome.says(&["never saw the Authorization header", "CGIPassAuth"]);
@@ -867,13 +850,15 @@ fn a_session_that_had_ended_is_not_called_revoked() {
         ),
     ] {
         let (_server, machine, _) = logged_in(system, [dead]);
-        assert_eq!(
-            machine.run(&format!("logout {system}")).answer(),
-            format!("{system}\tforgotten\n")
+        machine.prints(
+            &format!("logout {system}"),
+            format!("{system}\tforgotten\n"),
         );
-        machine
-            .run(&format!("token {system} --cached"))
-            .fails(3, &["no session is stored"]);
+        machine.fails(
+            &format!("token {system} --cached"),
+            3,
+            &["no session is stored"],
+        );
     }
 }
 

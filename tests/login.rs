@@ -1,10 +1,10 @@
 //! `crmauth login`: what is printed, where it goes, and what becomes of a batch.
 
-use std::fs::{self, File};
+use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, symlink};
-use std::path::Path;
 use std::sync::{Arc, Barrier};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,30 +15,16 @@ use jiff::Timestamp;
 use md5::Digest;
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use tokio::net::TcpSocket;
 
-use crate::support::machine::{installed, make_pipe, mode, set_mode, signal};
+use crate::support::machine::{
+    full, holds, installed, lacks, make_pipe, mode, pause, set_mode, signal,
+};
 use crate::support::sandbox::Servers;
+use crate::support::server::Nobody;
 use crate::support::stored::{entry, expiring, first_login, five_at, purposes, read, systems};
-use crate::support::{Machine, Outcome, Reply, Server, canned, demo, program, zeev_at};
-
-/// A machine that knows Gluocrm at `server`.
-fn gluo_at(server: &Server) -> Machine {
-    let mut machine = Machine::new();
-    machine
-        .set("GLUO_URL", &server.url())
-        .set("GLUO_USERNAME", "admin");
-    machine.secret("GLUO_ACCESS_KEY", "Kx93gluoAccessKey0Rt");
-    machine
-}
-
-/// A URL where nobody listens, as long as the socket that holds its port is there.
-fn nobody() -> (TcpSocket, String) {
-    let socket = TcpSocket::new_v4().expect("a socket");
-    socket.bind(([127, 0, 0, 1], 0).into()).expect("a port");
-    let url = format!("http://{}", socket.local_addr().expect("an address"));
-    (socket, url)
-}
+use crate::support::{
+    Machine, Outcome, Reply, Server, at, canned, demo, digits, program, rows, zeev_at,
+};
 
 /// The targets of a plain batch.
 fn targets(outcome: &Outcome) -> Vec<&str> {
@@ -70,16 +56,13 @@ fn variables(format: &str, text: &str) -> Vec<(String, String)> {
         "azure" => ("##vso[task.setvariable variable=", "]", ""),
         _ => panic!("{format} sets no variables"),
     };
-    text.lines()
-        .map(|line| {
-            let line = line
-                .strip_prefix(before)
-                .and_then(|line| line.strip_suffix(after))
-                .expect(line);
-            let (name, value) = line.split_once(between).expect(line);
-            (name.to_owned(), value.to_owned())
-        })
-        .collect()
+    let read = |line: &str| {
+        let inner = line.strip_prefix(before).expect(line);
+        let inner = inner.strip_suffix(after).expect(line);
+        let (name, value) = inner.split_once(between).expect(line);
+        (name.to_owned(), value.to_owned())
+    };
+    text.lines().map(read).collect()
 }
 
 #[test]
@@ -87,10 +70,8 @@ fn no_detail_contains_a_secret() {
     for demo in demo::ALL {
         let (variable, secret) = demo.secret;
         let hash = hex(&sha2::Sha256::digest(secret));
-        let percent = secret
-            .bytes()
-            .map(|byte| format!("%{byte:02x}"))
-            .collect::<String>();
+        let percent = secret.bytes().map(|byte| format!("%{byte:02x}"));
+        let percent = percent.collect::<String>();
         // Under a secret's name nothing is left, of whatever kind; what is a text there is known from then on.
         let names = "Senha pwd chave Credencial jwt sessionId authorization PasswordHash cookie segredo sessão pin";
         let named = |value: &dyn Fn(usize) -> Value| {
@@ -121,33 +102,22 @@ fn no_detail_contains_a_secret() {
         let mut machine = Machine::new();
         demo.settle(&mut machine, &server.url());
         let printed = machine.run(&format!("login {} -f json", demo.id)).json();
-        let stored = read(&entry(&machine));
-        for (place, details) in [
-            ("stdout", &printed["details"]),
-            ("the store", &stored["details"]),
-        ] {
-            let details = details.to_string();
-            assert!(
-                details.contains("k3pt-as-it-is"),
-                "{}, {place}: {details}",
-                demo.id
-            );
-            for secret in [
-                "x1y2",
-                "918273",
-                secret,
-                &hash,
-                &hash.to_uppercase(),
-                &percent,
-                demo.token,
-                &STANDARD.encode(secret)[..8],
-            ] {
-                assert!(
-                    !details.contains(secret),
-                    "{}, {place}, {secret}: {details}",
-                    demo.id
-                );
-            }
+        let (upper, basic) = (hash.to_uppercase(), STANDARD.encode(secret));
+        let written = [
+            "x1y2",
+            "918273",
+            secret,
+            &hash,
+            &upper,
+            &percent,
+            demo.token,
+            &basic[..8],
+        ];
+        // On stdout and in the store.
+        for session in [&printed, &read(&entry(&machine))] {
+            let details = session["details"].to_string();
+            holds(&details, &["k3pt-as-it-is"]);
+            lacks(&details, &written);
         }
         assert_eq!(printed["token"], demo.token, "{variable}");
     }
@@ -170,26 +140,15 @@ fn every_system_in_every_format() {
                 continue;
             }
             let answer = outcome.answer();
-            let token_like = |text: &str| {
-                text.len() > 8
-                    && text
-                        .bytes()
-                        .all(|byte| byte.is_ascii_graphic() && byte != b'\'')
+            let line_of = |answer: &str, before: &str| {
+                let token = answer
+                    .strip_prefix(before)
+                    .and_then(|token| token.strip_suffix('\n'));
+                assert!(token.is_some_and(token_like), "{answer}");
             };
             match format {
-                "plain" => assert!(
-                    token_like(answer.strip_suffix('\n').expect("a line")),
-                    "{answer}"
-                ),
-                "header" => {
-                    let token = answer
-                        .strip_prefix("Authorization: Bearer ")
-                        .expect("a header");
-                    assert!(
-                        token_like(token.strip_suffix('\n').expect("a line")),
-                        "{answer}"
-                    );
-                }
+                "plain" => line_of(answer, ""),
+                "header" => line_of(answer, "Authorization: Bearer "),
                 "json" => check_json(system, &outcome.json()),
                 "curl" => {
                     let option = answer.split(" = ").next().expect("an option");
@@ -205,64 +164,51 @@ fn every_system_in_every_format() {
                         }
                         _ => answer.to_owned(),
                     };
-                    check_variables(system, format, &variables(format, &written), token_like);
+                    check_variables(system, format, &variables(format, &written));
                 }
             }
         }
     }
 }
 
+fn token_like(text: &str) -> bool {
+    let usual = |byte: u8| byte.is_ascii_graphic() && byte != b'\'';
+    text.len() > 8 && text.bytes().all(usual)
+}
+
 fn check_json(system: &str, session: &Value) {
+    let placement = demo::of(system).spec().placement;
     for (field, expected) in [
         ("schema", json!(1)),
         ("target", json!(system)),
         ("provider", json!(system)),
         ("account", Value::Null),
+        (
+            "placement",
+            json!({ "in": placement.place(), "name": placement.name() }),
+        ),
     ] {
         assert_eq!(session[field], expected, "{session}");
     }
-    let names: Vec<&str> = session
-        .as_object()
-        .expect("an object")
-        .keys()
-        .map(String::as_str)
-        .collect();
+    let names = session.as_object().expect("an object").keys();
+    let names: Vec<&str> = names.map(String::as_str).collect();
     let declared = "schema target provider account token token_type url user impersonating obtained_at \
                     expires_at placement details";
     assert_eq!(names.join(" "), declared);
-    assert_eq!(
-        session["expires_at"].is_string(),
-        expiring().contains(&system),
-        "{session}"
-    );
-    let placement = demo::of(system).spec().placement;
-    assert_eq!(
-        session["placement"],
-        json!({ "in": placement.place(), "name": placement.name() })
-    );
-    assert!(
-        session["url"]
-            .as_str()
-            .is_some_and(|url| url.starts_with("http://127.0.0.1:")),
-        "{session}"
-    );
+    let expires = session["expires_at"].is_string();
+    assert_eq!(expires, expiring().contains(&system), "{session}");
+    let url = session["url"].as_str().expect("a URL");
+    assert!(url.starts_with("http://127.0.0.1:"), "{session}");
     for time in ["obtained_at", "expires_at"] {
         let Some(text) = session[time].as_str() else {
             continue;
         };
-        assert!(
-            text.ends_with('Z') && text.parse::<Timestamp>().is_ok(),
-            "{text}"
-        );
+        let read = text.parse::<Timestamp>().is_ok();
+        assert!(text.ends_with('Z') && read, "{text}");
     }
 }
 
-fn check_variables(
-    system: &str,
-    format: &str,
-    variables: &[(String, String)],
-    token_like: impl Fn(&str) -> bool,
-) {
+fn check_variables(system: &str, format: &str, variables: &[(String, String)]) {
     let prefix = system.to_uppercase();
     let mut expected = vec![format!("{prefix}_TOKEN")];
     if expiring().contains(&system) {
@@ -276,69 +222,44 @@ fn check_variables(
     let names: Vec<&String> = variables.iter().map(|(name, _)| name).collect();
     assert_eq!(names, expected.iter().collect::<Vec<_>>(), "{format}");
     assert!(token_like(&variables[0].1), "{variables:?}");
-    assert!(
-        variables
-            .last()
-            .expect("a URL")
-            .1
-            .starts_with("http://127.0.0.1:"),
-        "{variables:?}"
-    );
+    let (_, url) = variables.last().expect("a URL");
+    assert!(url.starts_with("http://127.0.0.1:"), "{variables:?}");
 }
 
 #[test]
 fn var_renames_the_token_only() {
     let machine = Machine::new();
-    for (format, first) in [
-        ("sh", "export MY_TOKEN="),
-        ("env", "MY_TOKEN="),
-        ("fish", "set -gx MY_TOKEN "),
-        ("gitlab", "MY_TOKEN="),
-    ] {
+    for [format, first] in rows(
+        "sh | export MY_TOKEN=
+        env | MY_TOKEN=
+        fish | set -gx MY_TOKEN^
+        gitlab | MY_TOKEN=",
+    ) {
         let outcome = machine.run(&format!("login zeev --sandbox -f {format} --var MY_TOKEN"));
         let answer = outcome.answer();
-        assert!(answer.starts_with(first), "{answer}");
-        assert!(
-            !answer.contains("ZEEV_TOKEN=") && answer.contains("ZEEV_TOKEN_EXPIRES_AT"),
-            "{answer}"
-        );
-        assert!(answer.contains("ZEEV_URL"), "{answer}");
+        assert!(answer.starts_with(&first.replace('^', " ")), "{answer}");
+        holds(answer, &["ZEEV_TOKEN_EXPIRES_AT", "ZEEV_URL"]);
+        lacks(answer, &["ZEEV_TOKEN="]);
     }
-    for (line, why) in [
-        ("zeev --var X", "nothing to rename in the format plain"),
-        (
-            "zeev -f json --var X",
-            "nothing to rename in the format json",
-        ),
-        ("zeev gluo -f env --var X", "--var names one token"),
-        ("--all -f env --var X", "--var names one token"),
-        ("zeev -f env --var 1X", "--var is not a variable's name"),
-        ("zeev -f env --var X-Y", "--var is not a variable's name"),
-        ("zeev -f env --var ZEEV_URL", "the name of another variable"),
-        (
-            "zeev -f azure --var Secret_x",
-            "begins like the agent's own",
-        ),
-    ] {
-        machine
-            .run(&format!("login --sandbox {line}"))
-            .fails(2, &[why]);
+    for [line, why] in rows(
+        "zeev --var X | nothing to rename in the format plain
+        zeev -f json --var X | nothing to rename in the format json
+        zeev gluo -f env --var X | --var names one token
+        --all -f env --var X | --var names one token
+        zeev -f env --var 1X | --var is not a variable's name
+        zeev -f env --var X-Y | --var is not a variable's name
+        zeev -f env --var ZEEV_URL | the name of another variable
+        zeev -f azure --var Secret_x | begins like the agent's own",
+    ) {
+        machine.fails(&format!("login --sandbox {line}"), 2, &[why]);
     }
 }
 
 #[test]
 fn no_token_takes_the_place_of_what_shells_live_by() {
     let machine = Machine::new();
-    for name in [
-        "PATH",
-        "path",
-        "LD_PRELOAD",
-        "DYLD_INSERT_LIBRARIES",
-        "IFS",
-        "BASH_ENV",
-        "HOME",
-        "NODE_OPTIONS",
-    ] {
+    let relied_on = "PATH path LD_PRELOAD DYLD_INSERT_LIBRARIES IFS BASH_ENV HOME NODE_OPTIONS";
+    for name in relied_on.split(' ') {
         for format in ["sh", "powershell"] {
             let outcome = machine.run(&format!("login zeev --sandbox -f {format} --var {name}"));
             let why =
@@ -350,11 +271,8 @@ fn no_token_takes_the_place_of_what_shells_live_by() {
     }
     for name in ["PATHS", "MY_PATH", "OLD_LD_X", "ENVIRONMENT"] {
         let outcome = machine.run(&format!("login zeev --sandbox -f sh --var {name}"));
-        assert!(
-            outcome.answer().starts_with(&format!("export {name}=")),
-            "{}",
-            outcome.stdout
-        );
+        let set = format!("export {name}=");
+        assert!(outcome.answer().starts_with(&set), "{}", outcome.stdout);
     }
 }
 
@@ -366,14 +284,11 @@ fn an_account_has_variables_of_its_own() {
     let outcome = machine.run("login zeev@robo -f sh");
     let lines: Vec<&str> = outcome.answer().lines().collect();
     assert_eq!(lines[0], "export ZEEV__ROBO__TOKEN='tok-Hm51account'");
-    assert_eq!(
-        lines[2],
-        format!("export ZEEV__ROBO__URL='{}'", server.url())
-    );
-    assert_eq!(
-        server.received()[0].header("authorization"),
-        Some("Bearer Perm4nentZeevToken77")
-    );
+    let url = format!("export ZEEV__ROBO__URL='{}'", server.url());
+    assert_eq!(lines[2], url);
+    let asked = &server.received()[0];
+    let bearer = Some("Bearer Perm4nentZeevToken77");
+    assert_eq!(asked.header("authorization"), bearer);
 }
 
 #[test]
@@ -394,24 +309,15 @@ fn a_file_takes_the_token_and_nothing_else() {
 
 #[test]
 fn a_file_takes_what_stdout_would_have_held() {
-    let server = Server::start(vec![
-        canned::zeev("tok-1"),
-        canned::zeev("tok-2"),
-        canned::zeev("tok-3"),
-    ]);
+    let server = Server::start(["tok-1", "tok-2", "tok-3"].map(canned::zeev).into());
     let mut machine = zeev_at(&server);
-    machine
-        .set("ZEEV__B__USERNAME", "b")
-        .secret("ZEEV__B__PASSWORD", "Another9Password");
-    let content = |name: &str| fs::read_to_string(machine.path(name)).expect("a file");
-    assert_eq!(machine.run("login zeev -f sh -o vars").answer(), "");
-    assert!(
-        content("vars").starts_with("export ZEEV_TOKEN='tok-1'\n"),
-        "{}",
-        content("vars")
-    );
-    assert_eq!(machine.run("login --all -j 1 -o many").answer(), "");
-    assert_eq!(content("many"), "zeev\ttok-2\nzeev@b\ttok-3\n");
+    machine.set("ZEEV__B__USERNAME", "b");
+    machine.secret("ZEEV__B__PASSWORD", "Another9Password");
+    machine.prints("login zeev -f sh -o vars", "");
+    let vars = machine.text("vars");
+    assert!(vars.starts_with("export ZEEV_TOKEN='tok-1'\n"), "{vars}");
+    machine.prints("login --all -j 1 -o many", "");
+    assert_eq!(machine.text("many"), "zeev\ttok-2\nzeev@b\ttok-3\n");
 }
 
 #[test]
@@ -424,31 +330,27 @@ fn a_dash_is_stdout() {
 
 #[test]
 fn an_old_file_is_replaced_at_once_or_not_at_all() {
+    const OLD: &str = "the old session, which is longer";
     let both = Arc::new(Barrier::new(2));
-    let server = Server::start(vec![
-        canned::zeev("tok-new").together(&both),
-        canned::zeev_refuses(),
-    ]);
+    let good = canned::zeev("tok-new").together(&both);
+    let server = Server::start(vec![good, canned::zeev_refuses()]);
     let machine = zeev_at(&server);
-    let path = machine.write("session.txt", "the old session, which is longer");
+    let path = machine.write("session.txt", OLD);
     fs::hard_link(&path, machine.path("another name of it")).expect("a link");
-    let before = fs::metadata(&path).expect("a file").ino();
+    let inode = || fs::metadata(&path).expect("a file").ino();
+    let before = inode();
 
-    let child = machine.start(machine.command(&["login", "zeev", "--save"]));
+    let child = machine.begin("login zeev --save");
     server.wait_for(1);
-    assert_eq!(
-        fs::read(&path).expect("a file"),
-        b"the old session, which is longer"
-    );
+    assert_eq!(machine.text("session.txt"), OLD);
     both.wait();
     assert_eq!(machine.end(child).answer(), "");
-    assert_eq!(fs::read(&path).expect("a file"), b"tok-new");
-    assert_ne!(fs::metadata(&path).expect("a file").ino(), before);
-    let old = fs::read(machine.path("another name of it")).expect("a file");
-    assert_eq!(old, b"the old session, which is longer");
+    assert_eq!(machine.text("session.txt"), "tok-new");
+    assert_ne!(inode(), before);
+    assert_eq!(machine.text("another name of it"), OLD);
 
-    machine.run("login zeev --save").fails(4, &["zeev"]);
-    assert_eq!(fs::read(&path).expect("a file"), b"tok-new");
+    machine.fails("login zeev --save", 4, &["zeev"]);
+    assert_eq!(machine.text("session.txt"), "tok-new");
     assert_eq!(machine.files(), ["another name of it", "session.txt"]);
 }
 
@@ -472,59 +374,49 @@ fn a_secrets_own_file_and_settings_that_stand_aside_are_not_replaced_either() {
     let mut machine = Machine::new();
     machine.write("key", "Uu5SecretOfAFile");
     machine.write(".env", "ZEEV_URL=h\n");
+    machine.set("ZEEV_URL", "http://127.0.0.1:1");
     machine
-        .set("ZEEV_URL", "http://127.0.0.1:1")
         .set("ZEEV_USERNAME", "a")
         .set("ZEEV_PASSWORD_FILE", "key");
-    machine
-        .run("login zeev -o key")
-        .fails(2, &["-o key would replace ZEEV_PASSWORD_FILE"]);
-    machine
-        .run("login zeev --sandbox -o .env")
-        .fails(2, &["-o .env would replace ./.env"]);
+    for [line, why] in rows(
+        "login zeev -o key | -o key would replace ZEEV_PASSWORD_FILE
+        login zeev --sandbox -o .env | -o .env would replace ./.env",
+    ) {
+        machine.fails(line, 2, &[why]);
+    }
 }
 
 #[test]
 fn the_null_device_is_no_file_of_settings() {
     let machine = Machine::new();
+    let why = ["is not a regular file but a pipe, a device or a socket"];
     for verb in [
-        "login zeev",
-        "token zeev",
-        "api zeev /x",
+        "login zeev -o",
+        "token zeev -o",
+        "api zeev /x -o",
         "status --check --report",
     ] {
         for null in ["/dev/null", "/dev/../dev/null"] {
-            let option = if verb.starts_with("status") {
-                ""
-            } else {
-                "-o "
-            };
-            let line = format!("--env-file /dev/null {verb} {option}{null}");
-            machine.run(&line).fails(
-                7,
-                &["is not a regular file but a pipe, a device or a socket"],
-            );
+            let line = format!("--env-file /dev/null {verb} {null}");
+            machine.fails(&line, 7, &why);
         }
     }
     let mut inside = machine.command(&["sandbox", "--"]);
     inside.args([program(), "token", "zeev@x", "-o", "/dev/null"]);
     machine.finish(inside).fails(7, &["is not a regular file"]);
-    machine
-        .run("--env-file /dev/null token zeev")
-        .fails(2, &["looked in: the environment\n"]);
+    let looked = ["looked in: the environment\n"];
+    machine.fails("--env-file /dev/null token zeev", 2, &looked);
 }
 
 #[test]
 fn a_file_that_settings_come_from_is_not_replaced() {
     let server = Server::start(Vec::new());
-    let settings = format!(
-        "ZEEV_URL={}\nZEEV_USERNAME=ana\nZEEV_PASSWORD=Kept7Secret\n",
-        server.url()
-    );
+    let url = server.url();
+    let settings = format!("ZEEV_URL={url}\nZEEV_USERNAME=ana\nZEEV_PASSWORD=Kept7Secret\n");
     let mut machine = Machine::new();
     machine.write(".env", &settings);
     machine.write("session.txt", &settings);
-    std::os::unix::fs::symlink(machine.path(".env"), machine.path("linked")).expect("a link");
+    symlink(machine.path(".env"), machine.path("linked")).expect("a link");
     for line in [
         "login zeev -o .env",
         "token zeev -o ./../work/.env",
@@ -532,23 +424,17 @@ fn a_file_that_settings_come_from_is_not_replaced() {
         "login zeev --env-file session.txt --save",
         "login zeev --env-file linked --env-file session.txt -o .env",
     ] {
-        machine.run(line).fails(
-            2,
-            &[
-                "error: ",
-                "would replace",
-                "the file that settings come from",
-            ],
-        );
+        let why = [
+            "error: ",
+            "would replace",
+            "the file that settings come from",
+        ];
+        machine.fails(line, 2, &why);
     }
     machine.set("CRMAUTH_ENV_FILE", "session.txt");
-    machine
-        .run("login zeev --save")
-        .fails(2, &["-o session.txt would replace session.txt"]);
-    assert_eq!(
-        std::fs::read_to_string(machine.path(".env")).expect("a file"),
-        settings
-    );
+    let why = ["-o session.txt would replace session.txt"];
+    machine.fails("login zeev --save", 2, &why);
+    assert_eq!(machine.text(".env"), settings);
     assert_eq!(server.connections(), 0);
 }
 
@@ -563,32 +449,24 @@ fn a_file_that_cannot_be_replaced_is_found_out_before_any_request() {
     fs::create_dir(machine.path("folder")).expect("a folder");
     make_pipe(&machine.path("fifo"));
     let before = machine.files();
-    for (path, why) in [
-        ("link", "link is a symbolic link"),
-        ("dangling", "dangling is a symbolic link"),
-        ("loop", "loop is a symbolic link"),
-        ("folder", "folder is a directory"),
-        ("new/", "new/ is a directory"),
-        ("fifo", "fifo is not a regular file"),
-        ("/dev/null", "/dev/null is not a regular file"),
-        (
-            "missing/file",
-            "missing/file cannot be written: no such file or folder\n",
-        ),
-        ("victim/file", "victim/file cannot be examined"),
-        ("/proc/file", "/proc/file cannot be written"),
-    ] {
-        machine
-            .run(&format!("login zeev -o {path}"))
-            .fails(7, &[why, "hint: "]);
-        machine
-            .run(&format!("login zeev -f sh -o {path}"))
-            .fails(7, &[why]);
+    for [path, why] in rows(
+        "link | link is a symbolic link
+        dangling | dangling is a symbolic link
+        loop | loop is a symbolic link
+        folder | folder is a directory
+        new/ | new/ is a directory
+        fifo | fifo is not a regular file
+        /dev/null | /dev/null is not a regular file
+        missing/file | missing/file cannot be written: no such file or folder^
+        victim/file | victim/file cannot be examined
+        /proc/file | /proc/file cannot be written",
+    ) {
+        let why = why.replace('^', "\n");
+        machine.fails(&format!("login zeev -o {path}"), 7, &[&why, "hint: "]);
+        machine.fails(&format!("login zeev -f sh -o {path}"), 7, &[&why]);
     }
     symlink(&victim, machine.path("session.txt")).expect("a link");
-    machine
-        .run("login zeev --save")
-        .fails(7, &["session.txt is a symbolic link"]);
+    machine.fails("login zeev --save", 7, &["session.txt is a symbolic link"]);
     fs::remove_file(machine.path("session.txt")).expect("no link");
     assert_eq!(fs::read(&victim).expect("a file"), b"precious");
     assert_eq!(machine.files(), before);
@@ -606,43 +484,20 @@ fn hostile() -> [String; 5] {
     ]
 }
 
-/// A shell, the format for it, how it takes the output of a line of ours, and how it then prints the token.
-const SHELLS: [(&str, &str, &str, &str); 5] = [
-    (
-        "sh",
-        "sh",
-        "eval \"$(LINE)\"",
-        "printf %s \"$(printenv GLUO_TOKEN)\"",
-    ),
-    (
-        "bash",
-        "sh",
-        "eval \"$(LINE)\"",
-        "printf %s \"$(printenv GLUO_TOKEN)\"",
-    ),
-    (
-        "dash",
-        "sh",
-        "eval \"$(LINE)\"",
-        "printf %s \"$(printenv GLUO_TOKEN)\"",
-    ),
-    (
-        "zsh",
-        "sh",
-        "eval \"$(LINE)\"",
-        "printf %s \"$(printenv GLUO_TOKEN)\"",
-    ),
-    (
-        "fish",
-        "fish",
-        "LINE | source",
-        "printf %s (printenv GLUO_TOKEN)",
-    ),
-];
-
-/// Those that are installed.
+/// Shells that are installed, the format for each, how it takes the output of a line of ours, and how it then prints
+/// the token.
 fn shells() -> impl Iterator<Item = (&'static str, &'static str, &'static str, &'static str)> {
-    SHELLS.into_iter().filter(|(shell, ..)| installed(shell))
+    let all = ["sh", "bash", "dash", "zsh", "fish"].into_iter();
+    let posix = (
+        "sh",
+        "eval \"$(LINE)\"",
+        "printf %s \"$(printenv GLUO_TOKEN)\"",
+    );
+    let fish = ("fish", "LINE | source", "printf %s (printenv GLUO_TOKEN)");
+    all.filter(|shell| installed(shell)).map(move |shell| {
+        let (format, take, print) = if shell == "fish" { fish } else { posix };
+        (shell, format, take, print)
+    })
 }
 
 #[test]
@@ -650,7 +505,7 @@ fn shells_take_the_token_byte_for_byte_and_run_nothing_of_it() {
     for (shell, format, take, print) in shells() {
         for token in hostile() {
             let server = Server::start(canned::gluo(&token));
-            let machine = gluo_at(&server);
+            let machine = at("gluo", &server);
             let take = take.replace("LINE", &format!("crmauth login gluo -f {format}"));
             let outcome = machine.shell(shell, &format!("{take} && {print}"));
             assert_eq!(outcome.answer(), token, "{shell}");
@@ -678,16 +533,13 @@ fn a_login_that_fails_makes_the_shell_fail() {
             (format!("logn gluo -f {format}"), 0),
         ] {
             let server = Server::start(vec![Reply::json(200, refusal.to_string()); requests]);
-            let machine = gluo_at(&server);
+            let machine = at("gluo", &server);
             let take = take.replace("LINE", &format!("crmauth {line}"));
             let or = if shell == "fish" { "; or" } else { " ||" };
             let outcome = machine.shell(shell, &format!("{take}{or} echo failed"));
-            assert_eq!(
-                outcome.stdout, "failed\n",
-                "{shell}: {line}: {}",
-                outcome.stderr
-            );
-            assert!(outcome.stderr.contains("error"), "{shell}: {line}");
+            let said = format!("{shell}: {line}: {}", outcome.stderr);
+            assert_eq!(outcome.stdout, "failed\n", "{said}");
+            assert!(outcome.stderr.contains("error"), "{said}");
             assert_eq!(machine.files(), [""; 0]);
         }
     }
@@ -709,19 +561,13 @@ fn githubs_file_is_appended_to_on_a_fresh_line() {
             machine.write("github", before);
             set_mode(&path, 0o644);
         }
-        machine.set("GITHUB_ENV", &path.display().to_string());
-        assert_eq!(
-            machine.run("login zeev -f github").answer(),
-            "::add-mask::tok-%2525g\n"
-        );
-        let text = fs::read_to_string(&path).expect("GitHub's file");
+        machine.set("GITHUB_ENV", "github");
+        machine.prints("login zeev -f github", "::add-mask::tok-%2525g\n");
+        let text = machine.text("github");
         let block = text.strip_prefix(after).expect(&text);
         let read = variables("github", block);
-        assert_eq!(
-            read[0],
-            ("ZEEV_TOKEN".to_owned(), "tok-%25g".to_owned()),
-            "{before:?}"
-        );
+        let token = ("ZEEV_TOKEN".to_owned(), "tok-%25g".to_owned());
+        assert_eq!(read[0], token, "{before:?}");
         assert_eq!(read[2], ("ZEEV_URL".to_owned(), server.url()), "{before:?}");
         let expected = if before.is_none() { 0o600 } else { 0o644 };
         assert_eq!(mode(&path), expected, "{before:?}");
@@ -738,9 +584,7 @@ fn githubs_file_is_none_that_a_link_names() {
         }
         symlink("precious", machine.path("github")).expect("a link");
         machine.set("GITHUB_ENV", "github");
-        machine
-            .run("login zeev -f github")
-            .fails(7, &["GITHUB_ENV"]);
+        machine.fails("login zeev -f github", 7, &["GITHUB_ENV"]);
         let left = fs::read_to_string(machine.path("precious")).ok();
         assert_eq!(left.as_deref(), there.then_some("x"));
         assert_eq!(server.connections(), 0);
@@ -754,8 +598,11 @@ fn githubs_file_is_a_regular_one() {
     make_pipe(&machine.path("pipe"));
     for place in ["pipe", "/dev/full"] {
         machine.set("GITHUB_ENV", place);
-        let outcome = machine.run("login zeev -f github");
-        outcome.fails(7, &["is not a regular file; GITHUB_ENV names it"]);
+        machine.fails(
+            "login zeev -f github",
+            7,
+            &["is not a regular file; GITHUB_ENV names it"],
+        );
     }
     assert_eq!(server.connections(), 0);
 }
@@ -775,8 +622,7 @@ fn a_session_that_a_ci_system_would_obey_is_refused() {
             demo.settle(&mut machine, &server.url());
             let outcome = machine.run(&format!("login {}", demo.id));
             outcome.fails(6, &["contains a command for a CI system"]);
-            assert!(!outcome.stderr.contains(token), "{}", outcome.stderr);
-            assert_eq!(outcome.stdout, "", "{}", demo.id);
+            outcome.lacks(&[token]);
         }
     }
 }
@@ -785,24 +631,17 @@ fn a_session_that_a_ci_system_would_obey_is_refused() {
 fn githubs_file_must_be_there_before_any_request() {
     let server = Server::start(vec![]);
     let mut machine = zeev_at(&server);
-    machine
-        .run("login zeev -f github")
-        .fails(2, &["GITHUB_ENV is not set", "hint: use -f sh or -f env"]);
-    machine.set("GITHUB_ENV", "");
-    machine
-        .run("login zeev -f github")
-        .fails(2, &["GITHUB_ENV is not set"]);
-    machine.set("GITHUB_ENV", "missing/file");
-    machine
-        .run("login zeev -f github")
-        .fails(7, &["GITHUB_ENV"]);
-    machine.set("GITHUB_ENV", "github");
-    machine
-        .run("login zeev -f github -o x")
-        .fails(2, &["cannot go to a file"]);
-    machine
-        .run("login zeev -f github --save")
-        .fails(2, &["cannot go to a file"]);
+    let unset = ["GITHUB_ENV is not set", "hint: use -f sh or -f env"];
+    machine.fails("login zeev -f github", 2, &unset);
+    for (file, option, code, why) in [
+        ("", "", 2, "GITHUB_ENV is not set"),
+        ("missing/file", "", 7, "GITHUB_ENV"),
+        ("github", " -o x", 2, "cannot go to a file"),
+        ("github", " --save", 2, "cannot go to a file"),
+    ] {
+        machine.set("GITHUB_ENV", file);
+        machine.fails(&format!("login zeev -f github{option}"), code, &[why]);
+    }
     assert_eq!(server.connections(), 0);
 }
 
@@ -818,54 +657,41 @@ fn many_targets_come_in_the_order_typed_each_once() {
     let json = machine.run("login zeev gluo --sandbox --json");
     json.answer();
     let json = json.json();
-    let named: Vec<&Value> = json
-        .as_array()
-        .expect("an array")
-        .iter()
-        .map(|one| &one["target"])
-        .collect();
+    let named = json.as_array().expect("an array").iter();
+    let named: Vec<&Value> = named.map(|one| &one["target"]).collect();
     assert_eq!(named, ["zeev", "gluo"]);
     let vars = machine.run("login zeev gluo --sandbox -f env");
-    let names: Vec<&str> = vars
-        .answer()
-        .lines()
+    let lines = vars.answer().lines();
+    let names: Vec<&str> = lines
         .map(|line| line.split_once('=').expect("NAME=").0)
         .collect();
-    assert_eq!(
-        names,
-        [
-            "ZEEV_TOKEN",
-            "ZEEV_TOKEN_EXPIRES_AT",
-            "ZEEV_URL",
-            "GLUO_TOKEN",
-            "GLUO_URL"
-        ]
-    );
+    let expected = "ZEEV_TOKEN ZEEV_TOKEN_EXPIRES_AT ZEEV_URL GLUO_TOKEN GLUO_URL";
+    assert_eq!(names.join(" "), expected);
 }
 
 #[test]
 fn one_target_in_many_ways_is_one_answer() {
     let machine = Machine::new();
-    for line in [
-        "login gluo --sandbox",
-        "login gluo gluo --sandbox",
-        "login gluocrm gluo --sandbox",
-    ] {
-        let outcome = machine.run(line);
+    for names in ["gluo", "gluo gluo", "gluocrm gluo"] {
+        let outcome = machine.run(&format!("login {names} --sandbox"));
         assert!(
             !outcome.answer().contains('\t'),
-            "{line}: {}",
+            "{names}: {}",
             outcome.stdout
         );
     }
     let server = Server::start(vec![canned::zeev("tok-5"), canned::zeev("tok-6")]);
     let machine = zeev_at(&server);
     // `--all` has a form for many, even if only one comes of it.
-    assert_eq!(machine.run("login --all").answer(), "zeev\ttok-5\n");
-    assert_eq!(
-        machine.run("login --all --json").json()[0]["token"],
-        "tok-6"
-    );
+    machine.prints("login --all", "zeev\ttok-5\n");
+    let json = machine.run("login --all --json").json();
+    assert_eq!(json[0]["token"], "tok-6");
+}
+
+/// How many of these requests were logins.
+fn logins_of(purposes: &[&str]) -> usize {
+    let logins = purposes.iter().filter(|purpose| **purpose == "login");
+    logins.count()
 }
 
 #[test]
@@ -879,40 +705,24 @@ fn accounts_with_equal_settings_share_one_login() {
                 machine.set(&format!("{prefix}__FILIAL__{field}"), value);
             }
         }
-        for line in [
-            "login",
-            "login -j 1",
-            "login --no-store",
-            "login --no-store -j 1",
-        ] {
+        for options in ["", "-j 1 ", "--no-store ", "--no-store -j 1 "] {
             let first = servers.events().len();
-            let outcome = machine.run(&format!("{line} {system} {system}@filial -q"));
-            let tokens: Vec<&str> = outcome
-                .answer()
-                .lines()
+            let line = format!("login {options}{system} {system}@filial -q");
+            let outcome = machine.run(&line);
+            let lines = outcome.answer().lines();
+            let tokens: Vec<&str> = lines
                 .map(|line| line.split_once('\t').expect("a tab").1)
                 .collect();
-            assert_eq!((tokens.len(), tokens[0]), (2, tokens[1]), "{line} {system}");
-            let logins = purposes(&servers, first);
-            assert_eq!(
-                logins.iter().filter(|purpose| **purpose == "login").count(),
-                1,
-                "{line}: {logins:?}"
-            );
+            assert_eq!((tokens.len(), tokens[0]), (2, tokens[1]), "{line}");
+            let logins = logins_of(&purposes(&servers, first));
+            assert_eq!(logins, 1, "{line}");
         }
         let first = servers.events().len();
         let print = format!("echo ${prefix}_TOKEN ${prefix}__FILIAL__TOKEN");
-        let target = format!("{system}@filial");
-        let outcome = machine.run_args(&[
-            "exec",
-            "--no-store",
-            system,
-            &target,
-            "--",
-            "sh",
-            "-c",
-            &print,
-        ]);
+        let line = format!("exec --no-store {system} {system}@filial -- sh -c");
+        let mut command = machine.line(&line);
+        command.arg(print);
+        let outcome = machine.finish(command);
         let (one, other) = outcome
             .answer()
             .trim_end()
@@ -923,12 +733,9 @@ fn accounts_with_equal_settings_share_one_login() {
         assert_eq!(logins, first_login(system), "exec");
     }
     let first = servers.events().len();
-    assert_eq!(
-        machine.run("login --all -q").answer().lines().count(),
-        2 * systems().len()
-    );
-    let logins = purposes(&servers, first);
-    let logins = logins.iter().filter(|purpose| **purpose == "login").count();
+    let all = machine.run("login --all -q");
+    assert_eq!(all.answer().lines().count(), 2 * systems().len());
+    let logins = logins_of(&purposes(&servers, first));
     assert_eq!(logins, systems().len());
     // Nothing is said of an ended session, since none was ended.
     machine.run("logout --all --local").answer();
@@ -939,41 +746,22 @@ fn accounts_with_equal_settings_share_one_login() {
 fn a_lifetime_counts_from_before_the_question() {
     for (system, lifetime) in [("zeev", 600), ("hellocloud", 3600), ("broker", 3600)] {
         let gate = Arc::new(Barrier::new(2));
-        let answer = match system {
-            "zeev" => canned::zeev("Sl0wToken"),
-            "hellocloud" => canned::hellocloud("Sl0wToken"),
-            _ => canned::broker("Sl0wToken"),
-        };
+        let answer = Reply::json(200, demo::of(system).good());
         let server = Server::start(vec![answer.together(&gate)]);
-        let mut machine = zeev_at(&server);
-        machine
-            .set("HELLOCLOUD_URL", &server.url())
-            .set("HELLOCLOUD_CLIENT_ID", "c");
-        machine
-            .set("BROKER_URL", &server.url())
-            .set("BROKER_USERNAME", "loja");
-        machine
-            .secret("HELLOCLOUD_CLIENT_SECRET", "Cs7slowSecret")
-            .secret("BROKER_PASSWORD", "Bp7slowPassword");
-        let child = machine.start(machine.command(&["login", system, "--json"]));
+        let machine = at(system, &server);
+        let child = machine.begin(&format!("login {system} --json"));
         server.wait_for(1);
         let asked = Timestamp::now();
         // The real clock is the subject: the answer comes in another second than the question.
-        let (_sender, nobody) = std::sync::mpsc::channel::<()>();
         while Timestamp::now().as_second() <= asked.as_second() {
-            let _ = nobody.recv_timeout(std::time::Duration::from_millis(20));
+            pause(Duration::from_millis(20));
         }
         gate.wait();
         let session = machine.end(child).json();
-        let end: Timestamp = session["expires_at"]
-            .as_str()
-            .expect("a time")
-            .parse()
-            .expect("a time");
-        assert!(
-            end.as_second() <= asked.as_second() + lifetime,
-            "{system}: {end} {asked}"
-        );
+        let end = session["expires_at"].as_str().expect("a time");
+        let end: Timestamp = end.parse().expect("a time");
+        let latest = asked.as_second() + lifetime;
+        assert!(end.as_second() <= latest, "{system}: {end} {asked}");
     }
 }
 
@@ -981,45 +769,31 @@ fn a_lifetime_counts_from_before_the_question() {
 fn a_refusal_is_shared_and_other_settings_have_a_login_of_their_own() {
     let server = Server::start(vec![canned::zeev_refuses(), canned::zeev("Zv3otherToken")]);
     let mut machine = zeev_at(&server);
-    machine
-        .set("ZEEV__FILIAL__USERNAME", "ana")
-        .set("ZEEV__FILIAL__PASSWORD", "Vq7zeevPassword2Lw");
-    machine
-        .set("ZEEV__OUTRA__USERNAME", "ana")
-        .secret("ZEEV__OUTRA__PASSWORD", "Another9Password");
+    for (account, password) in [
+        ("FILIAL", "Vq7zeevPassword2Lw"),
+        ("OUTRA", "Another9Password"),
+    ] {
+        machine.set(&format!("ZEEV__{account}__USERNAME"), "ana");
+        machine.secret(&format!("ZEEV__{account}__PASSWORD"), password);
+    }
     let outcome = machine.run("login -j 1 zeev zeev@filial zeev@outra");
-    assert_eq!(
-        (outcome.code, outcome.stdout.as_str()),
-        (4, "zeev@outra\tZv3otherToken\n"),
-        "{}",
-        outcome.stderr
-    );
+    outcome.gives(4, "zeev@outra\tZv3otherToken\n", "");
     outcome.says(&["error: zeev: ", "error: zeev@filial: "]);
 }
 
 /// A server may hang up after a refusal without having said so.
 #[test]
 fn after_a_refusal_no_login_is_lost() {
-    let refusals = [
-        ("401", Reply::json(401, "{}")),
-        ("200", Reply::json(200, r#"{"CodigoRetorno":2}"#)),
-    ];
-    for (status, refusal) in refusals {
-        let server = Server::start(vec![
-            refusal,
-            Reply::Last(Vec::new()),
-            canned::broker("Tk2secondToken"),
-            canned::broker("Tk3thirdToken"),
-        ]);
+    for (status, body) in [(401, "{}"), (200, r#"{"CodigoRetorno":2}"#)] {
+        let others = ["Tk2secondToken", "Tk3thirdToken"].map(canned::broker);
+        let refusal = [Reply::json(status, body), Reply::Last(Vec::new())];
+        let server = Server::start([refusal, others].concat());
         let mut machine = Machine::new();
         machine.set("BROKER_URL", &server.url());
-        for (account, password) in [
-            ("A", "Ap7firstPassword"),
-            ("B", "Bp7secondPassword"),
-            ("C", "Cp7thirdPassword"),
-        ] {
+        for account in ["A", "B", "C"] {
             machine.set(&format!("BROKER__{account}__USERNAME"), "loja");
-            machine.secret(&format!("BROKER__{account}__PASSWORD"), password);
+            let password = format!("{account}p7ownPassword");
+            machine.secret(&format!("BROKER__{account}__PASSWORD"), &password);
         }
         let outcome = machine.run("login --no-store -j 1 broker@a broker@b broker@c");
         assert_eq!(outcome.code, 4, "{status}: {}", outcome.stderr);
@@ -1037,41 +811,38 @@ fn one_bad_target_leaves_the_others_their_sessions() {
     let mut good = systems();
     good.retain(|system| *system != "systemsway");
     assert_eq!(targets(&outcome), good);
-    outcome.says(&[
-        "error: systemsway: ",
-        "hint: check SYSTEMSWAY_USERNAME and SYSTEMSWAY_PASSWORD",
-    ]);
+    let hint = "hint: check SYSTEMSWAY_USERNAME and SYSTEMSWAY_PASSWORD";
+    outcome.says(&["error: systemsway: ", hint]);
     assert_eq!(outcome.stderr.lines().count(), 2, "{}", outcome.stderr);
 }
 
 #[test]
 fn the_exit_code_of_a_batch_is_the_one_that_its_failures_share() {
-    let (_held, dead) = nobody();
-    for (settings, code) in [
-        (&[][..], 0),
-        (&[("ZEEV_PASSWORD", "wrong")], 4),
-        (
-            &[("ZEEV_PASSWORD", "wrong"), ("SYSTEMSWAY_PASSWORD", "wrong")],
-            4,
-        ),
-        (&[("GLUO_URL", "NOBODY")], 5),
-        (&[("GLUO_URL", "NOBODY"), ("ZEEV_URL", "NOBODY")], 5),
-        (&[("GLUO_USERNAME", "")], 2),
-        (&[("GLUO_URL", "NOBODY"), ("ZEEV_PASSWORD", "wrong")], 1),
-        (&[("GLUO_USERNAME", ""), ("ZEEV_PASSWORD", "wrong")], 1),
-    ] {
+    let nobody = Nobody::new();
+    let dead = format!("http://{}", nobody.host());
+    for [settings, code] in rows(
+        " | 0
+        ZEEV_PASSWORD=wrong | 4
+        ZEEV_PASSWORD=wrong SYSTEMSWAY_PASSWORD=wrong | 4
+        GLUO_URL=NOBODY | 5
+        GLUO_URL=NOBODY ZEEV_URL=NOBODY | 5
+        GLUO_USERNAME= | 2
+        GLUO_URL=NOBODY ZEEV_PASSWORD=wrong | 1
+        GLUO_USERNAME= ZEEV_PASSWORD=wrong | 1",
+    ) {
         let servers = Servers::start();
         let mut machine = five_at(&servers);
-        for (name, value) in settings {
+        let settings: Vec<_> = settings
+            .split(' ')
+            .filter_map(|one| one.split_once('='))
+            .collect();
+        for (name, value) in &settings {
             machine.set(name, &value.replace("NOBODY", &dead));
         }
         let outcome = machine.run("login --all");
-        assert_eq!(outcome.code, code, "{settings:?}: {}", outcome.stderr);
-        assert_eq!(
-            targets(&outcome).len(),
-            systems().len() - settings.len(),
-            "{settings:?}"
-        );
+        outcome.exits(digits(code), format_args!("{settings:?}"));
+        let good = systems().len() - settings.len();
+        assert_eq!(targets(&outcome).len(), good, "{settings:?}");
         for (name, _) in settings {
             let target = name.split('_').next().expect("a prefix").to_lowercase();
             outcome.says(&[&format!("error: {target}: ")]);
@@ -1083,76 +854,46 @@ fn the_exit_code_of_a_batch_is_the_one_that_its_failures_share() {
 fn a_json_batch_tells_what_became_of_each() {
     let servers = Servers::start();
     let mut machine = five_at(&servers);
-    let (_held, dead) = nobody();
-    machine
-        .set("GLUO_URL", &dead)
-        .secret("ZEEV_PASSWORD", "wr0ng-Password-Zx8");
+    let nobody = Nobody::new();
+    machine.set("GLUO_URL", &format!("http://{}", nobody.host()));
+    machine.secret("ZEEV_PASSWORD", "wr0ng-Password-Zx8");
     let outcome = machine.run("login zeev broker gluo hellocloud --json");
     assert_eq!(outcome.code, 1, "{}", outcome.stderr);
     let json = outcome.json();
     let all = json.as_array().expect("an array");
-    let told: Vec<(&str, &str)> = all
-        .iter()
-        .map(|one| {
-            let code = one["error"]["code"].as_str().unwrap_or("");
-            assert_eq!(one["token"].is_string(), code.is_empty(), "{one}");
-            (one["target"].as_str().expect("a target"), code)
-        })
-        .collect();
+    let told = all.iter().map(|one| {
+        let code = one["error"]["code"].as_str().unwrap_or("");
+        assert_eq!(one["token"].is_string(), code.is_empty(), "{one}");
+        format!("{} {code}", one["target"].as_str().expect("a target"))
+    });
+    let told: Vec<String> = told.collect();
     assert_eq!(
         told,
-        [
-            ("zeev", "refused"),
-            ("broker", ""),
-            ("gluo", "connect"),
-            ("hellocloud", "")
-        ]
+        ["zeev refused", "broker ", "gluo connect", "hellocloud "]
     );
-    let fields: Vec<&str> = all[0]["error"]
-        .as_object()
-        .expect("an object")
-        .keys()
-        .map(String::as_str)
-        .collect();
+    let fields = all[0]["error"].as_object().expect("an object").keys();
+    let fields: Vec<&str> = fields.map(String::as_str).collect();
     assert_eq!(
-        fields,
-        [
-            "code",
-            "exit",
-            "target",
-            "message",
-            "hint",
-            "http_status",
-            "retryable"
-        ]
+        fields.join(" "),
+        "code exit target message hint http_status retryable"
     );
+    let members = all[0].as_object().expect("an object").len();
+    assert_eq!(members, 2, "{}", all[0]);
+    let [zeev, gluo] = [&all[0]["error"], &all[2]["error"]];
     assert_eq!(
-        all[0].as_object().expect("an object").len(),
-        2,
-        "{}",
-        all[0]
-    );
-    assert_eq!(
-        (&all[0]["error"]["exit"], &all[0]["error"]["http_status"]),
+        (&zeev["exit"], &zeev["http_status"]),
         (&json!(4), &json!(401))
     );
     assert_eq!(
-        (&all[2]["error"]["exit"], &all[2]["error"]["retryable"]),
+        (&gluo["exit"], &gluo["retryable"]),
         (&json!(5), &json!(true))
     );
     // The same objects, a line each, on stderr.
-    let lines: Vec<Value> = outcome
-        .stderr
-        .lines()
+    let lines = outcome.stderr.lines();
+    let lines: Vec<Value> = lines
         .map(|line| serde_json::from_str(line).expect("JSON"))
         .collect();
-    assert_eq!(
-        lines,
-        [
-            json!({ "error": all[0]["error"] }),
-            json!({ "error": all[2]["error"] })
-        ]
-    );
+    assert_eq!(lines, [zeev, gluo].map(|error| json!({ "error": error })));
 }
 
 #[test]
@@ -1166,54 +907,33 @@ fn variables_of_a_batch_come_all_or_not_at_all() {
         ("gitlab", ""),
         ("azure", ""),
     ] {
-        let good = Server::start(vec![
-            canned::systemsway("TOKgoodBatch81"),
-            canned::systemsway("TOKother82"),
-        ]);
+        let good = Server::start(
+            ["TOKgoodBatch81", "TOKother82"]
+                .map(canned::systemsway)
+                .into(),
+        );
         let bad = Server::start(vec![canned::zeev_refuses(), canned::zeev_refuses()]);
         let mut machine = zeev_at(&bad);
-        machine
-            .set("SYSTEMSWAY_URL", &good.url())
-            .set("SYSTEMSWAY_USERNAME", "x");
-        machine
-            .secret("SYSTEMSWAY_PASSWORD", "Gm4systemswayPasswd")
-            .canary("TOKgoodBatch81");
-        machine.set("GITHUB_ENV", "github");
+        demo::of("systemsway").settle(&mut machine, &good.url());
+        machine.canary("TOKgoodBatch81").set("GITHUB_ENV", "github");
         machine.write("github", "A=1\n");
         machine.write("out", "old");
-        let outcome = machine.run(&format!("login systemsway zeev -f {format}"));
-        assert_eq!(outcome.code, 4, "{format}: {}", outcome.stderr);
-        assert!(
-            outcome.stdout.starts_with(stdout) && outcome.stdout.is_empty() == stdout.is_empty()
-        );
-        assert_eq!(
-            fs::read(machine.path("github")).expect("a file"),
-            b"A=1\n",
-            "{format}"
-        );
-        if format == "github" {
-            machine
-                .run("login systemsway zeev -f github")
-                .fails(4, &["zeev"]);
-        } else {
-            machine
-                .run(&format!("login systemsway zeev -f {format} -o out"))
-                .fails(4, &["zeev"]);
-        }
-        assert_eq!(
-            fs::read(machine.path("out")).expect("a file"),
-            b"old",
-            "{format}"
-        );
+        let line = format!("login systemsway zeev -f {format}");
+        let outcome = machine.run(&line);
+        outcome.exits(4, format);
+        let given = &outcome.stdout;
+        assert!(given.starts_with(stdout) && given.is_empty() == stdout.is_empty());
+        assert_eq!(machine.text("github"), "A=1\n", "{format}");
+        let file = if format == "github" { "" } else { " -o out" };
+        machine.fails(&[&line, file].concat(), 4, &["zeev"]);
+        assert_eq!(machine.text("out"), "old", "{format}");
         assert_eq!(machine.files(), ["github", "out"]);
     }
     let machine = Machine::new();
-    machine
-        .run("login broker zeev --sandbox -f header")
-        .fails(2, &["header is for one target"]);
-    machine
-        .run("login --all --sandbox -f header")
-        .fails(2, &["header is for one target"]);
+    for targets in ["broker zeev", "--all"] {
+        let line = format!("login {targets} --sandbox -f header");
+        machine.fails(&line, 2, &["header is for one target"]);
+    }
 }
 
 #[test]
@@ -1222,12 +942,12 @@ fn a_format_that_cannot_carry_the_token_writes_nothing() {
         let server = Server::start(vec![canned::zeev(token), canned::zeev(token)]);
         let machine = zeev_at(&server);
         let why = format!("the format {format} cannot carry the value of ZEEV_TOKEN");
-        machine
-            .run(&format!("login zeev -f {format}"))
-            .fails(2, &[&why, "hint: use -f json"]);
-        machine
-            .run(&format!("login zeev -f {format} -o out"))
-            .fails(2, &[&why]);
+        machine.fails(
+            &format!("login zeev -f {format}"),
+            2,
+            &[&why, "hint: use -f json"],
+        );
+        machine.fails(&format!("login zeev -f {format} -o out"), 2, &[&why]);
         assert_eq!(machine.files(), [""; 0]);
     }
 }
@@ -1237,63 +957,43 @@ fn five_accounts(server: &Server) -> Machine {
     let mut machine = Machine::new();
     machine.set("ZEEV_URL", &server.url());
     for account in ["A", "B", "C", "D", "E"] {
-        machine.secret(
-            &format!("ZEEV__{account}__API_TOKEN"),
-            &format!("Perm4nent{account}Token5X"),
-        );
+        let name = format!("ZEEV__{account}__API_TOKEN");
+        machine.secret(&name, &format!("Perm4nent{account}Token5X"));
     }
     machine
 }
 
+const ACCOUNTS: [&str; 5] = ["zeev@a", "zeev@b", "zeev@c", "zeev@d", "zeev@e"];
+
 #[test]
-fn the_logins_of_a_batch_run_at_once() {
+fn the_logins_of_a_batch_run_at_once_and_each_session_is_stored() {
     // Nobody is answered before all five have asked.
     let all = Arc::new(Barrier::new(5));
     let server = Server::start(vec![canned::zeev("tok-x").together(&all); 5]);
-    let outcome = five_accounts(&server).run("login --all");
-    outcome.answer();
-    assert_eq!(
-        targets(&outcome),
-        ["zeev@a", "zeev@b", "zeev@c", "zeev@d", "zeev@e"]
-    );
-    assert_eq!(server.most_at_once(), 5);
-}
-
-#[test]
-fn every_session_of_a_batch_is_stored() {
-    let all = Arc::new(Barrier::new(5));
-    let server = Server::start(vec![canned::zeev("tok-x").together(&all); 5]);
     let machine = five_accounts(&server);
-    machine.run("login --all").answer();
-    for account in ["a", "b", "c", "d", "e"] {
-        assert_eq!(
-            machine
-                .run(&format!("token zeev@{account} --cached"))
-                .answer(),
-            "tok-x\n"
-        );
+    let outcome = machine.run("login --all");
+    outcome.answer();
+    assert_eq!(targets(&outcome), ACCOUNTS);
+    assert_eq!(server.most_at_once(), 5);
+    for account in ACCOUNTS {
+        machine.prints(&format!("token {account} --cached"), "tok-x\n");
     }
 }
 
 #[test]
 fn a_target_that_hangs_delays_nobody_and_keeps_its_place() {
     let (others, held) = (vec![canned::zeev("tok-x"); 4], Arc::new(Barrier::new(2)));
-    let (server, slow) = (
-        Server::start(others),
-        Server::start(vec![canned::zeev("tok-slow").together(&held)]),
-    );
+    let slow = vec![canned::zeev("tok-slow").together(&held)];
+    let (server, slow) = (Server::start(others), Server::start(slow));
     let mut machine = five_accounts(&server);
     machine.set("ZEEV__A__URL", &slow.url());
-    let run = machine.start(machine.command(&["login", "--all", "--jobs", "2"]));
+    let run = machine.begin("login --all --jobs 2");
     slow.wait_for(1);
     server.wait_for(4);
     held.wait();
     let outcome = machine.end(run);
     outcome.answer();
-    assert_eq!(
-        targets(&outcome),
-        ["zeev@a", "zeev@b", "zeev@c", "zeev@d", "zeev@e"]
-    );
+    assert_eq!(targets(&outcome), ACCOUNTS);
 }
 
 #[test]
@@ -1302,27 +1002,20 @@ fn jobs_bound_how_many_run_at_once() {
         let some = Arc::new(Barrier::new(jobs));
         let server = Server::start(vec![canned::zeev("tok-x").together(&some); requests]);
         let machine = five_accounts(&server);
-        let targets = &["zeev@a", "zeev@b", "zeev@c", "zeev@d", "zeev@e"][..requests];
-        machine
-            .run(&format!("login {} -j {jobs}", targets.join(" ")))
-            .answer();
+        let line = format!("login {} -j {jobs}", ACCOUNTS[..requests].join(" "));
+        machine.run(&line).answer();
         assert_eq!(server.most_at_once(), jobs);
-        assert_eq!(
-            server.connections(),
-            requests,
-            "a login that may not be sent twice has a connection of its own"
-        );
+        // A login that may not be sent twice has a connection of its own.
+        assert_eq!(server.connections(), requests);
         if jobs == 1 {
-            let asked: Vec<_> = server
-                .received()
+            let asked = server.received();
+            let asked = asked
                 .iter()
-                .map(|one| one.header("authorization").map(str::to_owned))
-                .collect();
-            let accounts = ["A", "B", "C", "D", "E"];
-            assert_eq!(
-                asked,
-                accounts.map(|name| Some(format!("Bearer Perm4nent{name}Token5X")))
-            );
+                .map(|one| one.header("authorization").expect("a token"));
+            let asked: Vec<&str> = asked.collect();
+            let all =
+                ["A", "B", "C", "D", "E"].map(|name| format!("Bearer Perm4nent{name}Token5X"));
+            assert_eq!(asked, all);
         }
     }
 }
@@ -1331,14 +1024,11 @@ fn jobs_bound_how_many_run_at_once() {
 fn another_person_is_for_those_who_can() {
     let machine = Machine::new();
     for system in ["gluo", "hellocloud", "systemsway", "broker"] {
-        let outcome = machine.run(&format!("login {system} --sandbox --as 2"));
-        outcome.fails(
-            2,
-            &[
-                "cannot log in as somebody else",
-                "hint: --as works with zeev",
-            ],
-        );
+        let why = [
+            "cannot log in as somebody else",
+            "hint: --as works with zeev",
+        ];
+        machine.fails(&format!("login {system} --sandbox --as 2"), 2, &why);
     }
     let outcome = machine.run("login zeev --sandbox --as 2 --json");
     outcome.answer();
@@ -1347,9 +1037,7 @@ fn another_person_is_for_those_who_can() {
     assert!(session["impersonating"].is_string(), "{session}");
     // Nothing is sent for a target that cannot.
     let server = Server::start(vec![]);
-    gluo_at(&server)
-        .run("login gluo --as 2")
-        .fails(2, &["gluo"]);
+    at("gluo", &server).fails("login gluo --as 2", 2, &["gluo"]);
     assert_eq!(server.connections(), 0);
 }
 
@@ -1368,8 +1056,7 @@ fn a_reader_that_went_away_ends_the_run_quietly() {
     ] {
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);
-        let command = machine.command(&line.split(' ').collect::<Vec<_>>());
-        let outcome = machine.end(machine.start_onto(command, writer));
+        let outcome = machine.end(machine.start_onto(machine.line(line), writer));
         assert_eq!((outcome.code, outcome.stderr.as_str()), (7, ""), "{line}");
     }
 }
@@ -1384,13 +1071,8 @@ fn a_full_disk_is_told() {
         "providers",
         "sandbox",
     ] {
-        let full = File::options()
-            .write(true)
-            .open("/dev/full")
-            .expect("a device");
-        let command = machine.command(&line.split(' ').collect::<Vec<_>>());
-        let outcome = machine.end(machine.start_onto(command, full));
-        assert_eq!(outcome.code, 7, "{line}");
+        let outcome = machine.end(machine.start_onto(machine.line(line), full()));
+        outcome.exits(7, line);
         outcome.says(&[
             "error: cannot write to stdout",
             "hint: free space where stdout goes",
@@ -1398,68 +1080,48 @@ fn a_full_disk_is_told() {
     }
 }
 
-/// HelloCloud at a server that gives a session, and then answers `replies`.
-fn hellocloud_at(replies: Vec<Reply>) -> (Server, Machine) {
-    let server = Server::start([vec![canned::hellocloud("Hc1lostToken")], replies].concat());
-    let mut machine = Machine::new();
-    machine
-        .set("HELLOCLOUD_URL", &server.url())
-        .set("HELLOCLOUD_CLIENT_ID", "c1");
-    machine.secret("HELLOCLOUD_CLIENT_SECRET", "Sx8clientSecret4Tn");
-    (server, machine)
-}
-
 #[test]
 #[cfg(target_os = "linux")]
 fn a_session_that_nobody_gets_is_ended() {
-    let full = || {
-        File::options()
-            .write(true)
-            .open("/dev/full")
-            .expect("a device")
+    let begin = |replies: Vec<Reply>| {
+        let server = Server::start([vec![canned::hellocloud("Hc1lostToken")], replies].concat());
+        let machine = at("hellocloud", &server);
+        (server, machine)
     };
-    let revoked = Reply::json(200, r#"{"meta":{"message":"Logged out"}}"#);
-    for (line, reply, says) in [
+    let to_nowhere = |machine: &Machine, line: &str| {
+        let outcome = machine.end(machine.start_onto(machine.line(line), full()));
+        outcome.exits(7, line);
+        outcome
+    };
+    let ended = "the session that was not delivered was ended";
+    for (line, status, says) in [
         (
             "login hellocloud",
-            revoked.clone(),
-            "warning: hellocloud: the session that was not delivered was ended",
+            200,
+            &*format!("warning: hellocloud: {ended}"),
         ),
         (
             "token hellocloud --json",
-            Reply::json(503, ""),
+            503,
             "a session was opened and lost; it stays active until",
         ),
-        (
-            "login hellocloud --no-store",
-            revoked,
-            "the session that was not delivered was ended",
-        ),
+        ("login hellocloud --no-store", 200, ended),
     ] {
-        let (server, mut machine) = hellocloud_at(vec![reply]);
+        let revoked = r#"{"meta":{"message":"Logged out"}}"#;
+        let body = if status == 200 { revoked } else { "" };
+        let (server, mut machine) = begin(vec![Reply::json(status, body)]);
         machine.write("no-folder", "");
         machine.set("CRMAUTH_STORE", "file:no-folder/below");
-        let command = machine.command(&line.split(' ').collect::<Vec<_>>());
-        let outcome = machine.end(machine.start_onto(command, full()));
-        assert_eq!(outcome.code, 7, "{line}: {}", outcome.stderr);
-        outcome.says(&["cannot write to stdout", says]);
+        to_nowhere(&machine, line).says(&["cannot write to stdout", says]);
         let last = server.received().pop().expect("a request");
         assert_eq!(last.target, "/Api/V8/logout", "{line}");
-        assert_eq!(
-            last.header("authorization"),
-            Some("Bearer Hc1lostToken"),
-            "{line}"
-        );
+        let bearer = Some("Bearer Hc1lostToken");
+        assert_eq!(last.header("authorization"), bearer, "{line}");
     }
     // One that is stored can be had again.
-    let (server, machine) = hellocloud_at(Vec::new());
+    let (server, machine) = begin(Vec::new());
     for line in ["login hellocloud", "token hellocloud"] {
-        let command = machine.command(&line.split(' ').collect::<Vec<_>>());
-        assert_eq!(
-            machine.end(machine.start_onto(command, full())).code,
-            7,
-            "{line}"
-        );
+        to_nowhere(&machine, line);
     }
     assert_eq!(server.received().len(), 1);
 }
@@ -1471,7 +1133,7 @@ fn a_signal_ends_a_login_and_leaves_nothing_behind() {
             let server = Server::start(vec![Reply::Silence]);
             let machine = zeev_at(&server);
             let line = format!("login zeev {option}");
-            let child = machine.start(machine.command(&line.split(' ').collect::<Vec<_>>()));
+            let child = machine.begin(&line);
             server.wait_for(1);
             signal(&child, sent);
             let outcome = machine.end(child);
@@ -1488,15 +1150,13 @@ fn a_signal_ends_a_login_and_leaves_nothing_behind() {
 fn a_login_that_never_ends_is_given_up() {
     // Connections come about, and nobody takes them.
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let mut machine = Machine::new();
-    machine.set(
-        "ZEEV_URL",
-        &format!("http://{}", listener.local_addr().expect("an address")),
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let machine = demo::of("zeev").machine(&url);
+    machine.fails(
+        "login zeev --timeout 0.2",
+        5,
+        &["zeev", "--timeout SECONDS"],
     );
-    machine.secret("ZEEV_API_TOKEN", "Perm4nentNever6Token");
-    machine
-        .run("login zeev --timeout 0.2")
-        .fails(5, &["zeev", "--timeout SECONDS"]);
 }
 
 #[test]
@@ -1504,14 +1164,13 @@ fn the_sandbox_needs_nothing_and_reads_nothing() {
     let mut machine = Machine::new();
     machine
         .set("GLUO_URL", "ftp://x")
-        .set("GLUO_ACCESS_KEY_CMD", "touch ran");
-    machine.set("CRMAUTH_ENV_FILE", "missing");
+        .set("CRMAUTH_ENV_FILE", "missing");
+    machine.set("GLUO_ACCESS_KEY_CMD", "touch ran");
     machine.write(".env", "GLUO_URL=$broken\n");
     machine.run("login gluo --sandbox").answer();
     assert_eq!(machine.files(), [".env"]);
-    machine
-        .run("login gluo@filial --sandbox")
-        .fails(2, &["gluo@filial", "looked in: the sandbox"]);
+    let why = ["gluo@filial", "looked in: the sandbox"];
+    machine.fails("login gluo@filial --sandbox", 2, &why);
 }
 
 #[test]
@@ -1519,20 +1178,12 @@ fn a_file_elsewhere_is_written_there() {
     let server = Server::start(vec![canned::zeev("tok-far"), canned::zeev("tok-near")]);
     let machine = zeev_at(&server);
     fs::create_dir(machine.path("sub")).expect("a folder");
-    let absolute = machine.path("sub").join("abs");
-    for path in [absolute.as_path(), Path::new("sub/rel")] {
-        assert_eq!(
-            machine
-                .run_args(&["login", "zeev", "-o", path.to_str().expect("UTF-8")])
-                .answer(),
-            ""
-        );
+    let absolute = machine.path("sub/abs").display().to_string();
+    for path in [&*absolute, "sub/rel"] {
+        machine.prints(&format!("login zeev -o {path}"), "");
     }
-    assert_eq!(fs::read(&absolute).expect("a file"), b"tok-far");
-    assert_eq!(
-        fs::read(machine.path("sub/rel")).expect("a file"),
-        b"tok-near"
-    );
+    assert_eq!(machine.text("sub/abs"), "tok-far");
+    assert_eq!(machine.text("sub/rel"), "tok-near");
 }
 
 #[test]
@@ -1544,19 +1195,15 @@ fn a_session_shorter_than_asked_for_is_told() {
         (" --min-ttl 7200", true),
     ] {
         let outcome = Machine::new().run(&format!("login hellocloud --sandbox{option}"));
+        outcome.exits(0, option);
+        assert_ne!(outcome.stdout, "");
+        let stderr = &outcome.stderr;
         assert_eq!(
-            (outcome.code, outcome.stdout.is_empty()),
-            (0, false),
-            "{}",
-            outcome.stderr
-        );
-        assert_eq!(
-            outcome.stderr.contains("less than --min-ttl 7200"),
+            stderr.contains("less than --min-ttl 7200"),
             told,
-            "{}",
-            outcome.stderr
+            "{stderr}"
         );
-        assert_eq!(outcome.stderr.is_empty(), !told, "{}", outcome.stderr);
+        assert_eq!(stderr.is_empty(), !told, "{stderr}");
     }
 }
 
@@ -1575,15 +1222,9 @@ fn a_saved_session_that_git_would_take_in_is_told() {
         machine.shell("sh", "git init -q .").answer();
         machine.write(".gitignore", rules);
         let outcome = machine.run("login gluo --sandbox --save");
-        assert_eq!(
-            (
-                outcome.code,
-                outcome.stderr.contains("git does not ignore session.txt")
-            ),
-            (0, told),
-            "{rules}"
-        );
-        let kept = std::fs::read_to_string(machine.path(".gitignore")).expect("a file");
-        assert_eq!(kept, rules, "nobody was asked");
+        outcome.exits(0, rules);
+        let said = outcome.stderr.contains("git does not ignore session.txt");
+        assert_eq!(said, told, "{rules}");
+        assert_eq!(machine.text(".gitignore"), rules, "nobody was asked");
     }
 }

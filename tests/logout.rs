@@ -31,7 +31,7 @@ fn left(machine: &Machine) -> Vec<String> {
 
 /// Runs the program with a text on stdin.
 fn fed(machine: &Machine, line: &str, text: &str) -> Outcome {
-    let mut command = machine.command(&line.split(' ').collect::<Vec<_>>());
+    let mut command = machine.line(line);
     command.stdin(Stdio::piped());
     let mut child = machine.start(command);
     feed(&mut child, text);
@@ -53,10 +53,7 @@ fn hellocloud_is_revoked_and_its_other_logins_live_on() {
     };
     let (ours, theirs) = (token(&machine), token(&other));
     let before = requests(&servers);
-    assert_eq!(
-        machine.run("logout hellocloud").answer(),
-        "hellocloud\trevoked\n"
-    );
+    machine.prints("logout hellocloud", "hellocloud\trevoked\n");
     let asked = servers.events().split_off(before);
     assert_eq!(asked.len(), 1);
     assert_eq!(
@@ -74,13 +71,8 @@ fn hellocloud_is_revoked_and_its_other_logins_live_on() {
         Vec::<String>::new(),
         "neither the session nor its lock file is left"
     );
-    machine
-        .run("token hellocloud --cached")
-        .fails(3, &["no session is stored"]);
-    assert_eq!(
-        machine.run("logout hellocloud").answer(),
-        "hellocloud\tnone\n"
-    );
+    machine.fails("token hellocloud --cached", 3, &["no session is stored"]);
+    machine.prints("logout hellocloud", "hellocloud\tnone\n");
 }
 
 #[test]
@@ -89,10 +81,7 @@ fn a_session_that_is_dead_already_is_forgotten() {
     let machine = five_at(&servers);
     machine.run("login hellocloud").answer();
     servers.advance(2 * 3600);
-    assert_eq!(
-        machine.run("logout hellocloud").answer(),
-        "hellocloud\trevoked\n"
-    );
+    machine.prints("logout hellocloud", "hellocloud\trevoked\n");
     assert_eq!(left(&machine), Vec::<String>::new());
 }
 
@@ -107,10 +96,7 @@ fn gluo_may_keep_the_session_alive_and_that_is_said() {
         .trim_end()
         .to_owned();
     let outcome = machine.run("logout gluo");
-    assert_eq!(
-        (outcome.code, outcome.stdout.as_str()),
-        (0, "gluo\tstill-alive\n")
-    );
+    outcome.gives(0, "gluo\tstill-alive\n", "");
     outcome.says(&["warning: gluo: the server left the session alive"]);
     assert_eq!(left(&machine), Vec::<String>::new());
     let target = format!("/webservice.php?operation=listtypes&sessionName={token}");
@@ -150,9 +136,11 @@ fn where_there_is_nothing_to_ask_no_server_is_asked() {
     for system in ["systemsway", "broker", "zeev"] {
         let outcome = machine.run(&format!("logout {system}"));
         assert_eq!(outcome.answer(), format!("{system}\tforgotten\n"));
-        machine
-            .run(&format!("token {system} --cached"))
-            .fails(3, &["no session is stored"]);
+        machine.fails(
+            &format!("token {system} --cached"),
+            3,
+            &["no session is stored"],
+        );
     }
     let outcome = machine.run("logout gluo hellocloud zeev --local");
     assert_eq!(
@@ -235,14 +223,8 @@ fn all_goes_by_what_is_stored_when_the_settings_have_moved_on() {
     machine.run("login hellocloud").answer();
     let elsewhere = Server::start(Vec::new());
     machine.set("HELLOCLOUD_URL", &elsewhere.url());
-    assert_eq!(
-        machine.run("logout hellocloud").answer(),
-        "hellocloud\tnone\n"
-    );
-    assert_eq!(
-        machine.run("logout --all").answer(),
-        "hellocloud\trevoked\n"
-    );
+    machine.prints("logout hellocloud", "hellocloud\tnone\n");
+    machine.prints("logout --all", "hellocloud\trevoked\n");
     assert_eq!(
         elsewhere.connections(),
         0,
@@ -259,10 +241,7 @@ fn a_target_without_settings_here_is_logged_out_where_it_was_logged_in() {
     for (name, _) in servers.demo() {
         machine.unset(name);
     }
-    assert_eq!(
-        machine.run("logout hellocloud").answer(),
-        "hellocloud\trevoked\n"
-    );
+    machine.prints("logout hellocloud", "hellocloud\trevoked\n");
     assert_eq!(
         servers
             .events()
@@ -271,22 +250,12 @@ fn a_target_without_settings_here_is_logged_out_where_it_was_logged_in() {
             .as_deref(),
         Some("/Api/V8/logout")
     );
-    machine
-        .run("logout hellocloud")
-        .fails(2, &["HELLOCLOUD_URL"]);
+    machine.fails("logout hellocloud", 2, &["HELLOCLOUD_URL"]);
     machine.run("logout zeev --as 3").fails(2, &["ZEEV_URL"]);
-    assert_eq!(
-        machine.run("logout zeev --as 2").answer(),
-        "zeev\tforgotten\n"
-    );
+    machine.prints("logout zeev --as 2", "zeev\tforgotten\n");
     assert_eq!(stored(&machine, ".json").len(), 1, "the user's own is left");
-    assert_eq!(
-        machine.run("logout zeev --local").answer(),
-        "zeev\tforgotten\n"
-    );
-    machine
-        .run("logout gluo --as 2")
-        .fails(2, &["--as works with zeev"]);
+    machine.prints("logout zeev --local", "zeev\tforgotten\n");
+    machine.fails("logout gluo --as 2", 2, &["--as works with zeev"]);
 }
 
 #[test]
@@ -308,8 +277,8 @@ fn of_several_sessions_none_is_ended_by_guess() {
         .for_each(|name| {
             machine.unset(&format!("HELLOCLOUD_{name}"));
         });
-    let outcome = machine.run("logout hellocloud");
-    outcome.fails(
+    machine.fails(
+        "logout hellocloud",
         2,
         &[
             "error: hellocloud: ",
@@ -329,17 +298,10 @@ fn a_session_for_another_person_is_its_own() {
     let own = machine.run("login zeev").answer().to_owned();
     machine.run("token zeev --as 2").answer();
     assert_eq!(machine.run("logout zeev --as 3").answer(), "zeev\tnone\n");
-    assert_eq!(
-        machine.run("logout zeev --as 2").answer(),
-        "zeev\tforgotten\n"
-    );
-    machine
-        .run("token zeev --as 2 --cached")
-        .fails(3, &["no session is stored"]);
+    machine.prints("logout zeev --as 2", "zeev\tforgotten\n");
+    machine.fails("token zeev --as 2 --cached", 3, &["no session is stored"]);
     assert_eq!(machine.run("token zeev --cached").answer(), own);
-    machine
-        .run("logout gluo --as 2")
-        .fails(2, &["--as works with zeev"]);
+    machine.fails("logout gluo --as 2", 2, &["--as works with zeev"]);
     machine.run("logout --all --as 2").fails(2, &["--as"]);
 }
 
@@ -361,17 +323,13 @@ fn what_cannot_be_asked_stays() {
             .set("HELLOCLOUD_CLIENT_ID", "c1");
         machine.secret("HELLOCLOUD_CLIENT_SECRET", "Sx8clientSecret4Tn");
         machine.run("login hellocloud").answer();
-        machine
-            .run("logout hellocloud")
-            .fails(code, &["error: hellocloud: ", text, "hint: "]);
-        assert_eq!(
-            machine.run("token hellocloud --cached").answer(),
-            "Hc1token\n"
+        machine.fails(
+            "logout hellocloud",
+            code,
+            &["error: hellocloud: ", text, "hint: "],
         );
-        assert_eq!(
-            machine.run("logout hellocloud --local").answer(),
-            "hellocloud\tforgotten\n"
-        );
+        machine.prints("token hellocloud --cached", "Hc1token\n");
+        machine.prints("logout hellocloud --local", "hellocloud\tforgotten\n");
     }
 }
 
@@ -403,9 +361,7 @@ fn one_failure_keeps_no_other_session_from_ending() {
     assert_eq!(stored(&machine, ".json").len(), 1);
     machine.run("logout").fails(2, &["error: "]);
     machine.run("logout --all zeev").fails(2, &["error: "]);
-    machine
-        .run("logout gluo")
-        .fails(2, &["error: gluo: ", "GLUO_URL"]);
+    machine.fails("logout gluo", 2, &["error: gluo: ", "GLUO_URL"]);
 }
 
 #[test]
@@ -431,7 +387,7 @@ fn a_server_that_hangs_keeps_neither_the_others_nor_the_record() {
         }
         assert_eq!(machine.run("login gluo@a gluo@b gluo@slow -j 1").code, 0);
         let line = format!("logout --all --timeout 60{option}");
-        let mut child = machine.start(machine.command(&line.split(' ').collect::<Vec<_>>()));
+        let mut child = machine.begin(&line);
         let mut stdout = BufReader::new(child.stdout.take().expect("a stdout"));
         let mut stderr = BufReader::new(child.stderr.take().expect("a stderr"));
         let mut lines: [String; 2] = Default::default();
@@ -510,7 +466,7 @@ fn a_reader_that_goes_away_keeps_no_session_alive() {
     let servers = Servers::start();
     let machine = five_at(&servers);
     machine.run("login --all").answer();
-    let mut child = machine.start(machine.command(&["logout", "--all"]));
+    let mut child = machine.begin("logout --all");
     drop(child.stdout.take());
     assert_eq!(machine.end(child).code, 7);
     assert_eq!(left(&machine), Vec::<String>::new());
@@ -519,10 +475,7 @@ fn a_reader_that_goes_away_keeps_no_session_alive() {
 #[test]
 fn the_sandbox_has_nothing_to_end() {
     let machine = Machine::new();
-    assert_eq!(
-        machine.run("logout gluo --sandbox").answer(),
-        "gluo\tnone\n"
-    );
+    machine.prints("logout gluo --sandbox", "gluo\tnone\n");
     assert_eq!(machine.run("logout --all --sandbox").answer(), "");
 }
 
@@ -556,12 +509,7 @@ fn a_session_of_another_machine_is_checked_stored_and_shared() {
         here.run(&format!("token {system}")).fails(2, &["error: "]);
         let before = requests(&servers);
         let adopted = fed(&here, &format!("login {system} --adopt"), session);
-        assert_eq!(
-            (adopted.code, adopted.stdout.as_str()),
-            (0, token.as_str()),
-            "{}",
-            adopted.stderr
-        );
+        adopted.gives(0, token.as_str(), "");
         if !demo::of(system).asked {
             let unknown = "the server has no way to say whether the session is alive";
             adopted.says(&[&format!("warning: {system}: {unknown}")]);
@@ -573,16 +521,8 @@ fn a_session_of_another_machine_is_checked_stored_and_shared() {
             );
         }
         let before = requests(&servers);
-        assert_eq!(
-            here.run(&format!("token {system} --cached")).answer(),
-            token,
-            "{system}"
-        );
-        assert_eq!(
-            here.run(&format!("token {system}")).answer(),
-            token,
-            "{system}"
-        );
+        here.prints(&format!("token {system} --cached"), &token);
+        here.prints(&format!("token {system}"), token);
         let mut again = here.run(&format!("token {system} -f json")).json();
         let mut session: Value = serde_json::from_str(session).expect("JSON");
         for json in [&mut again, &mut session] {
@@ -598,10 +538,7 @@ fn a_session_of_another_machine_is_checked_stored_and_shared() {
     }
     assert_eq!(here.run("status").code, 0);
     // It can be ended here too.
-    assert_eq!(
-        here.run("logout hellocloud").answer(),
-        "hellocloud\trevoked\n"
-    );
+    here.prints("logout hellocloud", "hellocloud\trevoked\n");
     let outcome = elsewhere.run("status hellocloud --check");
     assert!(outcome.stdout.contains(" dead "), "{}", outcome.stdout);
 }
@@ -657,11 +594,7 @@ fn a_later_step_that_has_only_the_url_uses_the_session_of_an_earlier_one() {
         }
     }
     for (system, token) in systems().into_iter().zip(tokens) {
-        assert_eq!(
-            step.run(&format!("token {system}")).answer(),
-            token,
-            "{system}"
-        );
+        step.prints(&format!("token {system}"), token);
         step.set(&demo::of(system).variable("URL"), "https://other.example");
         step.run(&format!("token {system}"))
             .fails(2, &["not set: "]);
@@ -804,13 +737,9 @@ fn what_is_no_session_is_refused() {
             ],
         );
     }
-    machine
-        .run("login zeev gluo --adopt")
-        .fails(2, &["--adopt"]);
+    machine.fails("login zeev gluo --adopt", 2, &["--adopt"]);
     machine.run("login --all --adopt").fails(2, &["--adopt"]);
-    machine
-        .run("login zeev --adopt --as 2")
-        .fails(2, &["--adopt"]);
+    machine.fails("login zeev --adopt --as 2", 2, &["--adopt"]);
     assert_eq!(server.connections(), 0);
     assert!(stored(&machine, ".json").is_empty());
 }
@@ -868,8 +797,8 @@ fn what_is_no_entry_of_ours_stays_where_it_is() {
     machine.write("package.json", "{}");
     machine.write("0123456789abcdef0123456789abcdef.json", "broken");
     let newer = machine.write("fedcba9876543210fedcba9876543210.json", r#"{"schema":2}"#);
-    let outcome = machine.run("logout --all --store file:.");
-    outcome.fails(
+    machine.fails(
+        "logout --all --store file:.",
         7,
         &[
             "error: 1 stored entries could not be read",
@@ -902,10 +831,7 @@ fn a_session_that_others_may_have_read_is_revoked() {
             });
         }
         let outcome = machine.run(&format!("logout {line}"));
-        assert_eq!(
-            (outcome.code, outcome.stdout.as_str()),
-            (0, "hellocloud\trevoked\n")
-        );
+        outcome.gives(0, "hellocloud\trevoked\n", "");
         outcome.says(&[
             "warning: hellocloud: the stored session ",
             "is open to others",
@@ -935,9 +861,7 @@ fn a_session_that_others_may_have_read_stays_while_its_server_is_away() {
         machine.secret("HELLOCLOUD_CLIENT_SECRET", "Sx8clientSecret4Tn");
         machine.run("login hellocloud").answer();
         set_mode(&entry(&machine), 0o644);
-        machine
-            .run(&format!("logout {line}"))
-            .fails(5, &["unavailable"]);
+        machine.fails(&format!("logout {line}"), 5, &["unavailable"]);
         assert_eq!(stored(&machine, ".json").len(), 1, "{line}");
     }
 }
@@ -949,8 +873,8 @@ fn an_entry_that_cannot_be_read_is_removed_and_nobody_is_told_that_all_is_well()
     for (line, target) in [("hellocloud", "hellocloud: "), ("--all", "")] {
         machine.run("login hellocloud").answer();
         std::fs::write(entry(&machine), "{\"schema\":1,").expect("an entry");
-        let outcome = machine.run(&format!("logout {line}"));
-        outcome.fails(
+        machine.fails(
+            &format!("logout {line}"),
             7,
             &[
                 &format!("error: {target}"),
@@ -963,10 +887,7 @@ fn an_entry_that_cannot_be_read_is_removed_and_nobody_is_told_that_all_is_well()
     }
     machine.run("login hellocloud").answer();
     std::fs::write(entry(&machine), "{\"schema\":1,").expect("an entry");
-    assert_eq!(
-        machine.run("logout hellocloud --local").answer(),
-        "hellocloud\tforgotten\n"
-    );
+    machine.prints("logout hellocloud --local", "hellocloud\tforgotten\n");
     assert_eq!(left(&machine), Vec::<String>::new());
 }
 
@@ -980,10 +901,7 @@ fn an_expired_session_is_renewed_so_that_it_can_be_ended() {
     });
     servers.advance(2 * 3600);
     let before = requests(&servers);
-    assert_eq!(
-        machine.run("logout hellocloud").answer(),
-        "hellocloud\trevoked\n"
-    );
+    machine.prints("logout hellocloud", "hellocloud\trevoked\n");
     let asked: Vec<String> = servers
         .events()
         .split_off(before)

@@ -1,6 +1,5 @@
 //! The guided login for every kind of account: right at once, after a wrong URL, after a wrong secret.
 
-use crate::support::machine::installed;
 use crate::support::{Machine, Reply, Server, Terminal, canned};
 
 const KEY: &str = "Qk7kindsSecret4Zt";
@@ -143,9 +142,6 @@ const TROUBLES: [Trouble; 3] = [Trouble::None, Trouble::Url, Trouble::Secret];
 
 #[test]
 fn every_kind_of_account_gets_in() {
-    if !installed("setsid") {
-        return;
-    }
     std::thread::scope(|scope| {
         for kind in &KINDS {
             scope.spawn(move || {
@@ -163,9 +159,6 @@ fn every_kind_of_account_gets_in() {
 
 #[test]
 fn whoever_gives_up_is_told_why_there_is_no_session() {
-    if !installed("setsid") {
-        return;
-    }
     for kind in &KINDS {
         let refused = [vec![(kind.knocked)()], (kind.refusal)()].concat();
         for (trouble, answers, last, code, words) in [
@@ -201,7 +194,7 @@ fn begin(
     let command = machine.command(&["login", kind.system, "--lang", language]);
     let mut terminal = Terminal::start(command, columns);
     if trouble == Trouble::Url {
-        terminal.sees("_URL: ").types(&format!("{NOWHERE}\r"));
+        terminal.asks("_URL: ", NOWHERE);
         // The next step is told, nothing else is asked, and what was typed is kept.
         let variable = format!("{}_URL", kind.system.to_uppercase());
         terminal.sees(": ").sees(&variable);
@@ -221,18 +214,16 @@ fn begin(
 fn answer(terminal: &mut Terminal, kind: &Kind, wrong: bool) {
     let (pick, kinds) = kind.of;
     if kinds > 1 {
-        terminal
-            .sees(&format!("{kinds} [1]: "))
-            .types(&format!("{pick}\r"));
+        terminal.asks(&format!("{kinds} [1]: "), pick);
     }
     for (place, field) in (1..).zip(kind.fields) {
         terminal.sees(&format!("{}_{field}", kind.system.to_uppercase()));
         if is_secret(field) {
             let wrong = wrong && place == kind.fields.len();
             let typed = if wrong { WRONG } else { KEY };
-            terminal.sees("): ").hides().types(&format!("{typed}\r"));
+            terminal.asks("): ", &typed);
         } else {
-            terminal.sees(": ").types("ana\r");
+            terminal.asks(": ", "ana");
         }
     }
 }
@@ -242,9 +233,7 @@ fn change(terminal: &mut Terminal, kind: &Kind) {
     terminal.types("\r");
     let (pick, kinds) = kind.of;
     if kind.of_kind {
-        terminal
-            .sees(&format!("{kinds} [{pick}]: "))
-            .types(&format!("{pick}\r"));
+        terminal.asks(&format!("{kinds} [{pick}]: "), pick);
     }
     for field in kind.hinted {
         let question = if is_secret(field) { "): " } else { " [ana]: " };
@@ -262,9 +251,6 @@ fn change(terminal: &mut Terminal, kind: &Kind) {
 /// What is wrong decides what is asked again, and nothing else is.
 #[test]
 fn what_the_hint_names_is_asked_again() {
-    if !installed("setsid") {
-        return;
-    }
     let unknown = r#"{"success":false,"error":{"code":"ACCESS_DENIED","message":"username does not exists"}}"#;
     let broker = || Reply::json(200, r#"{"CodigoRetorno":99,"Mensagem":"no"}"#);
     let refusals = [
@@ -299,7 +285,7 @@ fn what_the_hint_names_is_asked_again() {
         let script = [vec![(kind.knocked)()], refusal, (kind.login)()].concat();
         let (_machine, mut terminal, _server) = begin(kind, Trouble::Secret, script, "en", 400);
         change(&mut terminal, &again);
-        terminal.sees("[Y/n] ").types("n\r");
+        terminal.asks("[Y/n] ", "n");
         let left = terminal.ends();
         let what = format!("{} {:?}: {}", kind.system, kind.of, left.output);
         assert_eq!(left.code, 0, "{what}");
@@ -341,7 +327,7 @@ fn logs_in(kind: &Kind, trouble: Trouble, language: &str, columns: u16) {
     if trouble == Trouble::Secret {
         change(&mut terminal, kind);
     }
-    terminal.sees("/n] ").types("\r");
+    terminal.asks("/n] ", "");
     let left = terminal.ends();
     assert_eq!(left.code, 0, "{what}: {}", left.output);
     for secret in [KEY, WRONG] {
@@ -377,44 +363,35 @@ fn is_secret(field: &str) -> bool {
 
 #[test]
 fn a_bare_address_without_tls_and_an_installation_below_are_offered() {
-    if !installed("setsid") {
-        return;
-    }
     let servers = crate::support::sandbox::Servers::start();
     let url = servers.setting("ZEEV_URL");
     let address = url.strip_prefix("http://").expect("plain");
     let mut machine = Machine::new();
     machine.set("NO_COLOR", "1");
     let mut terminal = Terminal::start(machine.command(&["login"]), 200);
-    terminal.sees("5) zeev: Zeev").sees("[1]: ").types("9\r");
-    terminal.sees("[1]: ").types("5\r");
+    terminal.sees("5) zeev: Zeev").asks("[1]: ", "9");
+    terminal.asks("[1]: ", "5");
     terminal
-        .sees("ZEEV_URL: ")
-        .types(&format!("{address}\r"))
-        .sees(&format!("Use http://{address}? [Y/n] "))
-        .types("\r");
+        .asks("ZEEV_URL: ", &address)
+        .asks(&format!("Use http://{address}? [Y/n] "), "");
     terminal.sees("2 [1]: ").types("\x03");
-    assert_eq!(terminal.ends().code, 130);
+    terminal.exits(130);
 
     let not_found = || Reply::json(404, "{}");
     let server = Server::start(vec![not_found(), canned::gluo_knocked()]);
     let mut terminal = Terminal::start(machine.command(&["login", "gluo"]), 200);
     terminal
-        .sees("GLUO_URL: ")
-        .types(&format!("{}\r", server.url()))
+        .asks("GLUO_URL: ", &server.url())
         .sees(&format!("Gluocrm answers at {}/crm, not at", server.url()))
         .sees(&format!("Use {}/crm? [Y/n] ", server.url()))
         .types("\r");
     terminal.sees("GLUO_USERNAME: ").types("\x03");
-    assert_eq!(terminal.ends().code, 130);
+    terminal.exits(130);
 }
 
 /// An answer that is none is told what it can be; the name in a list is one, and so is its number as it stands there.
 #[test]
 fn a_wrong_answer_is_told_what_a_right_one_is() {
-    if !installed("setsid") {
-        return;
-    }
     let planted = "GLUO_URL=https://crm.example\nGLUO_USERNAME=ana\n";
     for (language, number, word, unsent) in [
         (
@@ -441,23 +418,22 @@ fn a_wrong_answer_is_told_what_a_right_one_is() {
             let line = ["login", "--lang", language, flag];
             let mut terminal = Terminal::start(machine.command(&line), 200);
             for wrong in ["talvez", "0", "6", "gluo zeev"] {
-                terminal.sees("[1]: ").types(&format!("{wrong}\r"));
+                terminal.asks("[1]: ", &wrong);
                 terminal.sees(&format!("\n{number}\r\n"));
             }
-            terminal.sees("[1]: ").types(&format!("{listed}\r"));
+            terminal.asks("[1]: ", &listed);
             terminal.sees("ZEEV_URL: ").types("\x03");
-            assert_eq!(terminal.ends().code, 130);
+            terminal.exits(130);
 
             machine.write(".env", planted);
             let line = ["login", "gluo", "--lang", language, flag];
             let mut terminal = Terminal::start(machine.command(&line), 200);
             for wrong in ["talvez", "yn", "1"] {
-                terminal.sees("/N] ").types(&format!("{wrong}\r"));
+                terminal.asks("/N] ", &wrong);
                 terminal.sees(&format!("\n{word}\r\n"));
             }
-            terminal.sees("/N] ").types("n\r");
-            let left = terminal.ends();
-            assert_eq!(left.code, 2, "{}", left.output);
+            terminal.asks("/N] ", "n");
+            let left = terminal.exits(2);
             assert_eq!(
                 left.output.contains(unsent),
                 flag == "-v",
@@ -470,9 +446,6 @@ fn a_wrong_answer_is_told_what_a_right_one_is() {
 
 #[test]
 fn a_pasted_address_leads_to_the_url() {
-    if !installed("setsid") {
-        return;
-    }
     let servers = crate::support::sandbox::Servers::start();
     let mut machine = Machine::new();
     machine.set("NO_COLOR", "1");
@@ -503,12 +476,10 @@ fn a_pasted_address_leads_to_the_url() {
         let pasted = pasted
             .replace("/U", &format!("/{host}"))
             .replace("U/", &format!("{host}/"));
-        terminal
-            .sees(&format!("{variable}: "))
-            .types(&format!("{pasted}\r"));
+        terminal.asks(&format!("{variable}: "), &pasted);
         if !offered.is_empty() {
             let offered = offered.replace('U', host);
-            terminal.sees(&format!("Use {offered}? [Y/n] ")).types("\r");
+            terminal.asks(&format!("Use {offered}? [Y/n] "), "");
         }
         let next = match system {
             "hellocloud" | "zeev" | "broker" => " [1]: ",

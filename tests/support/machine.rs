@@ -1,9 +1,12 @@
 //! A machine of its own for each test: a home, a folder, an environment that holds what the test put there
 //! and nothing else.
 
+use std::fmt::Display;
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{LazyLock, mpsc};
 use std::time::Duration;
 
@@ -114,6 +117,36 @@ impl Machine {
         path
     }
 
+    /// The content of a file in the work folder.
+    #[track_caller]
+    pub fn text(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).expect(name)
+    }
+
+    /// The program with a line's words, not started yet.
+    pub fn line(&self, line: &str) -> Command {
+        self.command(&line.split(' ').collect::<Vec<_>>())
+    }
+
+    /// Starts the program with a line's words.
+    pub fn begin(&self, line: &str) -> Child {
+        self.start(self.line(line))
+    }
+
+    /// Runs the program, which prints this and says nothing.
+    #[track_caller]
+    pub fn prints(&self, line: &str, stdout: impl AsRef<str>) {
+        assert_eq!(self.run(line).answer(), stdout.as_ref(), "{line}");
+    }
+
+    /// Runs the program, which fails with this exit code, an empty stdout, and these texts on stderr.
+    #[track_caller]
+    pub fn fails(&self, line: &str, code: i32, texts: &[&str]) -> Outcome {
+        let outcome = self.run(line);
+        outcome.fails(code, texts);
+        outcome
+    }
+
     /// The program with its arguments, not started yet.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program());
@@ -133,7 +166,7 @@ impl Machine {
 
     /// Runs the program; `line` is split at spaces.
     pub fn run(&self, line: &str) -> Outcome {
-        self.run_args(&line.split(' ').collect::<Vec<_>>())
+        self.finish(self.line(line))
     }
 
     /// Runs the program and checks what holds for every run: no panic, no hang, a printable stderr, no secret.
@@ -194,24 +227,11 @@ impl Machine {
 
     /// The same, not started yet.
     pub fn shell_command(&self, shell: &str, script: &str) -> Command {
-        let command = self.command(&[]);
-        let program = Path::new(program());
-        let path = format!("{}:{PATH}", program.parent().expect("a folder").display());
-        let mut shell = Command::new(shell);
-        shell
-            .arg("-c")
-            .arg(script)
-            .current_dir(self.work())
-            .env_clear()
-            .stdin(Stdio::null());
-        shell
-            .envs(
-                command
-                    .get_envs()
-                    .filter_map(|(name, value)| Some((name, value?))),
-            )
-            .env("PATH", path);
-        shell
+        let folder = Path::new(program()).parent().expect("a folder");
+        let path = format!("{}:{PATH}", folder.display());
+        let mut command = beside(&self.command(&[]), &[shell, "-c", script]);
+        command.env("PATH", path);
+        command
     }
 
     fn check(&self, outcome: &Outcome) {
@@ -252,25 +272,42 @@ impl Outcome {
     /// A failed run: its exit code, an empty stdout, and these texts on stderr.
     #[track_caller]
     pub fn fails(&self, code: i32, texts: &[&str]) -> &Self {
-        assert_eq!(
-            (self.code, self.stdout.as_str()),
-            (code, ""),
-            "stderr: {}",
-            self.stderr
-        );
-        self.says(texts)
+        self.gives(code, "", "fails").says(texts)
+    }
+
+    /// Its exit code and its stdout, whatever it says; `row` is what a failure names.
+    #[track_caller]
+    pub fn gives(&self, code: i32, stdout: &str, row: impl Display) -> &Self {
+        let given = (self.code, self.stdout.as_str());
+        assert_eq!(given, (code, stdout), "{row}: {}", self.stderr);
+        self
+    }
+
+    /// Its exit code, whatever it prints and says.
+    #[track_caller]
+    pub fn exits(&self, code: i32, row: impl Display) -> &Self {
+        assert_eq!(self.code, code, "{row}: {}{}", self.stdout, self.stderr);
+        self
     }
 
     /// These texts stand on stderr.
     #[track_caller]
     pub fn says(&self, texts: &[&str]) -> &Self {
-        for text in texts {
-            assert!(
-                self.stderr.contains(text),
-                "no {text:?} in: {}",
-                self.stderr
-            );
-        }
+        holds(&self.stderr, texts);
+        self
+    }
+
+    /// These do not.
+    #[track_caller]
+    pub fn lacks(&self, texts: &[&str]) -> &Self {
+        lacks(&self.stderr, texts);
+        self
+    }
+
+    /// These texts stand on stdout.
+    #[track_caller]
+    pub fn shows(&self, texts: &[&str]) -> &Self {
+        holds(&self.stdout, texts);
         self
     }
 
@@ -280,6 +317,20 @@ impl Outcome {
         serde_json::from_str(&self.stdout)
             .unwrap_or_else(|error| panic!("{error}: {} {}", self.stdout, self.stderr))
     }
+}
+
+/// These texts stand in a text.
+#[track_caller]
+pub fn holds(whole: &str, texts: &[&str]) {
+    let missing = texts.iter().find(|text| !whole.contains(**text));
+    assert_eq!(missing, None, "in: {whole}");
+}
+
+/// These do not.
+#[track_caller]
+pub fn lacks(whole: &str, texts: &[&str]) {
+    let found = texts.iter().find(|text| whole.contains(**text));
+    assert_eq!(found, None, "in: {whole}");
 }
 
 /// Waits for a child, reading both of its pipes; one that hangs is killed.
@@ -297,18 +348,29 @@ pub fn wait(mut child: Child) -> Outcome {
         let _ = Command::new("kill").args(["-9", &id.to_string()]).status();
         panic!("the program hangs");
     };
-    let status = status.expect("a status");
-    #[cfg(unix)]
-    let signal = std::os::unix::process::ExitStatusExt::signal(&status);
-    let code = status
-        .code()
-        .or(signal.map(|signal| 128 + signal))
-        .expect("a code or a signal");
     Outcome {
-        code,
+        code: code(status.expect("a status")),
         stdout,
         stderr: errors.join().expect("stderr"),
     }
+}
+
+/// A child's exit code, or 128 and the signal that ended it.
+pub fn code(status: ExitStatus) -> i32 {
+    let signal = status.signal().map(|signal| 128 + signal);
+    status.code().or(signal).expect("a code or a signal")
+}
+
+/// Nothing comes of it until the time is over: for tests whose subject is the clock.
+pub fn pause(time: Duration) {
+    let (_sender, nobody) = mpsc::channel::<()>();
+    let _ = nobody.recv_timeout(time);
+}
+
+/// A stdout that takes nothing.
+pub fn full() -> std::fs::File {
+    let full = std::fs::File::options().write(true).open("/dev/full");
+    full.expect("a full disk")
 }
 
 fn text(pipe: Option<&mut impl Read>) -> String {
@@ -321,19 +383,19 @@ fn text(pipe: Option<&mut impl Read>) -> String {
 
 /// A command as another program's arguments, in the same folder and environment and without a stdin.
 pub fn wrapped(inner: &Command, program: &[&str]) -> Command {
+    let mut command = beside(inner, program);
+    command.arg(inner.get_program()).args(inner.get_args());
+    command
+}
+
+/// Another program in a command's folder and environment, without a stdin.
+pub fn beside(inner: &Command, program: &[&str]) -> Command {
     let mut command = Command::new(program[0]);
-    command
-        .args(&program[1..])
-        .arg(inner.get_program())
-        .args(inner.get_args());
-    command.env_clear().envs(
-        inner
-            .get_envs()
-            .filter_map(|(name, value)| Some((name, value?))),
-    );
-    command
-        .current_dir(inner.get_current_dir().expect("a folder"))
-        .stdin(Stdio::null());
+    let set = inner.get_envs();
+    let set = set.filter_map(|(name, value)| Some((name, value?)));
+    command.args(&program[1..]).env_clear().envs(set);
+    let folder = inner.get_current_dir().expect("a folder");
+    command.current_dir(folder).stdin(Stdio::null());
     command
 }
 
@@ -358,13 +420,11 @@ pub fn make_pipe(path: &Path) {
 
 /// Sets a file's mode.
 pub fn set_mode(path: &Path, mode: u32) {
-    use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("a mode");
 }
 
 /// A file's mode.
 pub fn mode(path: &Path) -> u32 {
-    use std::os::unix::fs::PermissionsExt;
     std::fs::metadata(path)
         .expect("a file")
         .permissions()

@@ -22,14 +22,39 @@ pub use machine::{Machine, Outcome, program};
 pub use server::{Reply, Server};
 pub use terminal::Terminal;
 
+/// A machine that knows a system at `server`.
+pub fn at(system: &str, server: &Server) -> Machine {
+    demo::of(system).machine(&server.url())
+}
+
 /// A machine that knows Zeev at `server`.
 pub fn zeev_at(server: &Server) -> Machine {
     let mut machine = Machine::new();
-    machine
-        .set("ZEEV_URL", &server.url())
-        .set("ZEEV_USERNAME", "ana");
+    machine.set("ZEEV_URL", &server.url());
+    machine.set("ZEEV_USERNAME", "ana");
     machine.secret("ZEEV_PASSWORD", "Vq7zeevPassword2Lw");
     machine
+}
+
+/// A table: a row a line, its cells between ` | `.
+#[track_caller]
+pub fn rows<'t, const N: usize>(table: &'t str) -> Vec<[&'t str; N]> {
+    let lines = table.lines().filter(|line| !line.trim().is_empty());
+    let row = |line: &'t str| {
+        let cells: Vec<_> = line.split(" | ").map(str::trim).collect();
+        let cells = cells.try_into();
+        cells.unwrap_or_else(|_| panic!("not of {N} cells: {line}"))
+    };
+    let rows: Vec<_> = lines.map(row).collect();
+    assert!(!rows.is_empty(), "an empty table");
+    rows
+}
+
+/// A cell that is an exit code, or another number.
+#[track_caller]
+pub fn digits<T: std::str::FromStr>(cell: &str) -> T {
+    let number = cell.parse().ok();
+    number.unwrap_or_else(|| panic!("{cell:?} is not a number"))
 }
 
 /// The next of the numbers that follow from a seed, by SplitMix64.

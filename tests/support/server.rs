@@ -122,6 +122,14 @@ impl Reply {
         Self::Bytes(bytes)
     }
 
+    /// The answer's bytes.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            other => panic!("{other:?} is no whole answer"),
+        }
+    }
+
     /// The same answer, held back until the barrier opens.
     pub fn together(self, barrier: &Arc<Barrier>) -> Self {
         match self {

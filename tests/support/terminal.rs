@@ -10,7 +10,7 @@ use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 
-use super::machine::{signal, wrapped};
+use super::machine::{code, lacks, signal, wrapped};
 
 /// Nothing takes longer, or it will never come.
 const NEVER: Duration = Duration::from_secs(60);
@@ -145,6 +145,16 @@ impl Terminal {
         self
     }
 
+    /// Answers a question; a secret, whose question ends with a bracket, once it is not shown.
+    #[track_caller]
+    pub fn asks(&mut self, question: &str, answer: impl std::fmt::Display) -> &mut Self {
+        self.sees(question);
+        if question.ends_with("): ") {
+            self.hides();
+        }
+        self.types(&format!("{answer}\r"))
+    }
+
     /// Whether what is typed is shown.
     pub fn echoes(&self) -> bool {
         let modes = tcgetattr(&self.master).expect("a terminal").local_modes;
@@ -190,6 +200,14 @@ impl Terminal {
         &self.child
     }
 
+    /// Waits for the program's end, which is this exit code.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Left {
+        let left = self.ends();
+        assert_eq!(left.code, code, "{}", left.output);
+        left
+    }
+
     /// Waits for the program's end.
     #[track_caller]
     pub fn ends(mut self) -> Left {
@@ -207,12 +225,7 @@ impl Terminal {
             seen = self.seen.1.wait_timeout(seen, left).expect("no panic").0;
         }
         let output = String::from_utf8(seen.bytes.clone()).expect("UTF-8");
-        let status = self.child.wait().expect("a status");
-        let signal = std::os::unix::process::ExitStatusExt::signal(&status);
-        let code = status
-            .code()
-            .or(signal.map(|signal| 128 + signal))
-            .expect("a code or a signal");
+        let code = code(self.child.wait().expect("a status"));
         let screen = screen(&output, self.columns, self.rows);
         Left {
             code,
@@ -232,6 +245,13 @@ impl Drop for Terminal {
 }
 
 impl Left {
+    /// None of these texts came out.
+    #[track_caller]
+    pub fn lacks(&self, texts: &[&str]) -> &Self {
+        lacks(&self.output, texts);
+        self
+    }
+
     /// A line on the screen that holds this.
     #[track_caller]
     pub fn line(&self, text: &str) -> &str {
