@@ -52,7 +52,7 @@ fn knocked_zeev(logins: &[Reply]) -> Vec<Reply> {
 
 /// Answers all that a login to Gluocrm asks for.
 fn answer(terminal: &mut Terminal, url: &str) {
-    terminal.asks("GLUO_URL: ", &url);
+    terminal.asks("GLUO_URL: ", url);
     terminal.asks("GLUO_USERNAME: ", "api");
     terminal.asks("GLUO_ACCESS_KEY (not shown): ", KEY);
 }
@@ -173,10 +173,10 @@ fn odd_values_are_read_back_by_everybody() {
         let mut machine = bare();
         machine.canary(password);
         let mut terminal = start(&machine, "login zeev");
-        terminal.asks("ZEEV_URL: ", &server.url());
+        terminal.asks("ZEEV_URL: ", server.url());
         terminal.asks(KINDS, "");
         terminal.asks("ZEEV_USERNAME: ", "ana");
-        terminal.asks("(not shown): ", &password);
+        terminal.asks("(not shown): ", password);
         if spaced {
             terminal.asks("a space. Is that part of it? [y/N] ", "y");
         }
@@ -359,8 +359,8 @@ fn a_refused_login_writes_nothing() {
 /// Answers what a login to Zeev asks for first when its URL is known.
 fn who(terminal: &mut Terminal, user: &str, password: &str) {
     terminal.asks(KINDS, "");
-    terminal.asks("\nZEEV_USERNAME: ", &user);
-    terminal.asks("ZEEV_PASSWORD (not shown): ", &password);
+    terminal.asks("\nZEEV_USERNAME: ", user);
+    terminal.asks("ZEEV_PASSWORD (not shown): ", password);
 }
 
 /// A machine of which only Zeev's password is asked.

@@ -316,7 +316,7 @@ fn paths_below_the_url() {
 fn without_url_rewriting_the_other_path_is_tried_once() {
     let server = Server::start(vec![missing(), good()]);
     let outcome = users_machine(&format!("{}/crm", server.url())).run("login hellocloud");
-    outcome.gives(0, &*format!("{ACCESS}\n"), "");
+    outcome.gives(0, &format!("{ACCESS}\n"), "");
     outcome.says(&[
         "warning: hellocloud: ",
         "HELLOCLOUD_TOKEN_PATH=Api/index.php/access_token",

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crmauth::http::{Effect, Http, Method, Proxies, Request};
+use crmauth::http::{Effect, Http, Method, Part, Proxies, Request};
 use crmauth::lifecycle::{Account, Active, Services, Want};
 use crmauth::report::{Manner, Report};
 use crmauth::settings::{self, Sources};
@@ -397,7 +397,9 @@ fn in_process(system: &'static str, seed: u64, cases: usize) -> Model {
         for case in 0..cases {
             let make = |login: &Active<'_>| {
                 let request = Request::new(Method::POST, login.place(&user_path(system, case)));
-                let request = request.effect(Effect::Change).body(b"b=1");
+                let request = request
+                    .effect(Effect::Change)
+                    .parts(vec![Part::bytes(b"b=1".to_vec())]);
                 match system {
                     "hellocloud" => request.bearer(&login.session.token),
                     _ => request,

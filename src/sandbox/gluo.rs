@@ -253,7 +253,11 @@ impl Call {
             session: String::new(),
             posted,
             query: request.query_pairs(),
-            body: posted.then(|| request.form_pairs()).unwrap_or_default(),
+            body: if posted {
+                request.form_pairs()
+            } else {
+                Pairs::new()
+            },
         };
         let mut known = OPERATIONS.split(' ');
         let asked = call.either("operation").to_ascii_lowercase();
@@ -287,7 +291,8 @@ fn folder(request: &Request) -> Response {
 }
 
 fn web(request: &Request) -> Response {
-    let page = "<!DOCTYPE html>\n<html><head><title>Login</title></head><body>Sandbox</body></html>\n";
+    let page =
+        "<!DOCTYPE html>\n<html><head><title>Login</title></head><body>Sandbox</body></html>\n";
     let response = match (request.method.as_str(), request.path.as_str()) {
         ("POST", _) => Response::new(200, HTML, "Invalid request"),
         (_, "/crm/") => {

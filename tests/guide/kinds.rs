@@ -221,7 +221,7 @@ fn answer(terminal: &mut Terminal, kind: &Kind, wrong: bool) {
         if is_secret(field) {
             let wrong = wrong && place == kind.fields.len();
             let typed = if wrong { WRONG } else { KEY };
-            terminal.asks("): ", &typed);
+            terminal.asks("): ", typed);
         } else {
             terminal.asks(": ", "ana");
         }
@@ -372,7 +372,7 @@ fn a_bare_address_without_tls_and_an_installation_below_are_offered() {
     terminal.sees("5) zeev: Zeev").asks("[1]: ", "9");
     terminal.asks("[1]: ", "5");
     terminal
-        .asks("ZEEV_URL: ", &address)
+        .asks("ZEEV_URL: ", address)
         .asks(&format!("Use http://{address}? [Y/n] "), "");
     terminal.sees("2 [1]: ").types("\x03");
     terminal.exits(130);
@@ -381,7 +381,7 @@ fn a_bare_address_without_tls_and_an_installation_below_are_offered() {
     let server = Server::start(vec![not_found(), canned::gluo_knocked()]);
     let mut terminal = Terminal::start(machine.command(&["login", "gluo"]), 200);
     terminal
-        .asks("GLUO_URL: ", &server.url())
+        .asks("GLUO_URL: ", server.url())
         .sees(&format!("Gluocrm answers at {}/crm, not at", server.url()))
         .sees(&format!("Use {}/crm? [Y/n] ", server.url()))
         .types("\r");
@@ -418,10 +418,10 @@ fn a_wrong_answer_is_told_what_a_right_one_is() {
             let line = ["login", "--lang", language, flag];
             let mut terminal = Terminal::start(machine.command(&line), 200);
             for wrong in ["talvez", "0", "6", "gluo zeev"] {
-                terminal.asks("[1]: ", &wrong);
+                terminal.asks("[1]: ", wrong);
                 terminal.sees(&format!("\n{number}\r\n"));
             }
-            terminal.asks("[1]: ", &listed);
+            terminal.asks("[1]: ", listed);
             terminal.sees("ZEEV_URL: ").types("\x03");
             terminal.exits(130);
 
@@ -429,7 +429,7 @@ fn a_wrong_answer_is_told_what_a_right_one_is() {
             let line = ["login", "gluo", "--lang", language, flag];
             let mut terminal = Terminal::start(machine.command(&line), 200);
             for wrong in ["talvez", "yn", "1"] {
-                terminal.asks("/N] ", &wrong);
+                terminal.asks("/N] ", wrong);
                 terminal.sees(&format!("\n{word}\r\n"));
             }
             terminal.asks("/N] ", "n");

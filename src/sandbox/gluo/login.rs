@@ -32,7 +32,13 @@ static USERS: [[&str; 5]; 6] = [
     ["19x6", "sleeper", "SandboxSleepKey", "", "sleeper"],
     ["19x7", "josé müller", "SandboxJoseKey0", "José", "Müller"],
     ["19x8", "nokey", "", "", "nokey"],
-    ["19x9", "o'brien+x@lab.invalid", "SandboxBrienKey", "Pat", "O'Brien"],
+    [
+        "19x9",
+        "o'brien+x@lab.invalid",
+        "SandboxBrienKey",
+        "Pat",
+        "O'Brien",
+    ],
 ];
 
 pub(super) fn users() -> Vec<User> {
@@ -93,7 +99,10 @@ impl Gluo {
             return Err(refused("AUTHENTICATION_REQUIRED", "Given user is inactive"));
         }
         if !right || !user.active {
-            return Err(refused("INVALID_USER_CREDENTIALS", "Invalid username or password"));
+            return Err(refused(
+                "INVALID_USER_CREDENTIALS",
+                "Invalid username or password",
+            ));
         }
         let about = match self.version {
             Version::Seven => json!({}),
@@ -140,7 +149,11 @@ fn entity(letter: char) -> Option<&'static str> {
 
 fn fold(text: &str) -> String {
     let letters = text.to_lowercase();
-    let bare = |letter| entity(letter).and_then(|entity| entity.chars().next()).unwrap_or(letter);
+    let bare = |letter| {
+        entity(letter)
+            .and_then(|entity| entity.chars().next())
+            .unwrap_or(letter)
+    };
     letters.chars().map(bare).collect()
 }
 
