@@ -31,7 +31,12 @@ pub(super) fn runner(environment: &Environment) -> Option<Runner> {
         let value = environment.get(name).ok().flatten();
         value.is_some_and(|value| value.eq_ignore_ascii_case("true"))
     };
-    Runner::of_job(is_true)
+    let known = [
+        ("GITHUB_ACTIONS", Runner::GitHub),
+        ("TF_BUILD", Runner::Azure),
+    ];
+    let job = known.into_iter().find(|(name, _)| is_true(name));
+    job.map(|(_, runner)| runner)
 }
 
 /// The language that `--lang` names, else `CRMAUTH_LANG`, else the locale's.

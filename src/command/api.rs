@@ -8,7 +8,7 @@ mod print;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Run, TargetName, seconds_or_none, target_help, targets};
+use super::{Run, seconds_or_none, target_help};
 use crate::error::{Cause, Error, Result, error};
 use crate::http::random_part;
 use crate::http::response;
@@ -16,6 +16,7 @@ use crate::i18n::tr;
 use crate::lifecycle::{Account, Active, Answer, Want};
 use crate::output::shell_word;
 use crate::provider::Provider;
+use crate::settings;
 use arguments::Typed;
 use pages::List;
 use print::Out;
@@ -32,7 +33,7 @@ const PAUSE: Duration = Duration::from_millis(500);
     crmauth api systemsway '/api/Usuario/{session}?id=2' -X PUT -F Ativo=true -F UserName=ana\n\n\
     The exit code follows what the answer means; the body is always printed.")]
 pub struct Args {
-    #[arg(value_name = "TARGET", value_parser = TargetName, help = target_help(), hide_possible_values = true)]
+    #[arg(value_name = "TARGET", help = target_help())]
     target: String,
     /// The path below the target's URL, with its query; {session} is replaced by the session, where it belongs in the path
     path: String,
@@ -82,10 +83,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     if is_method(&args.target) {
         return Err(method_first(&args.target, "TARGET", &args.path));
     }
-    let wanted = targets(std::slice::from_ref(&args.target))?;
-    let [target] = &wanted[..] else {
-        return Err(error!(Usage, "api takes one TARGET"));
-    };
+    let target = &settings::target(&args.target)?;
     let named = |error: Error| error.target(&target.to_string());
     let typed = Typed::read(args, target, run).map_err(named)?;
     let list = match args.paginate {

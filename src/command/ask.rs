@@ -3,7 +3,7 @@
 mod keep;
 mod question;
 
-use super::{Run, missing_argument};
+use super::{Run, each_once, missing_argument};
 use crate::declaration::{Credentials, Default, Field, Kind, Target};
 use crate::error::{Cause, Error, Result};
 use crate::i18n::{Text, and, tr};
@@ -275,13 +275,11 @@ impl Asked {
 
 /// Asks which system or account to log in to, where none was named.
 pub(super) async fn which(run: &Run<'_>, sources: &Sources) -> Result<Target> {
-    let mut targets = sources.configured();
-    for spec in provider::specs() {
-        let target = Target::new(spec, None);
-        if !targets.contains(&target) {
-            targets.push(target);
-        }
-    }
+    let all = provider::specs().into_iter();
+    let mut targets = each_once(
+        sources.configured(),
+        all.map(|spec| Target::new(spec, None)),
+    );
     let label = |target: &Target| {
         let parts = [target.to_string(), target.spec.product.to_owned()];
         Text::list(&parts, ": ")

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use super::Run;
 use crate::declaration::Target;
 use crate::error::{Error, Result, error};
-use crate::files::PrivateFolder;
+use crate::files::{self, PrivateFolder};
 use crate::i18n::tr;
 use crate::output::{shell_word, stdout};
 use crate::report::Report;
@@ -40,21 +40,23 @@ pub fn find(name: &OsStr, run: &Run<'_>) -> Result<PathBuf> {
     let (shown, here) = (name.to_string_lossy(), Path::new("./").join(name));
     let line = |path: &Path| shell_word(&path.display().to_string());
     if let Some(found) = candidates.iter().find(|path| is_executable(path)) {
-        return missing_interpreter(found).map_or(Ok(found.clone()), |program| {
-            Err(error!(
-                NotExecutable, "the command `{shown}` cannot be executed: its interpreter `{program}` does not exist", shown, program;
-                hint "check the first line of {path}; it must end with LF, not with CR LF", path = line(found)
-            ))
-        });
+        let Some(program) = missing_interpreter(found) else {
+            return Ok(found.clone());
+        };
+        return Err(error!(
+            NotExecutable, "the command `{shown}` cannot be executed: its interpreter `{program}` does not exist", shown, program;
+            hint "check the first line of {path}; it must end with LF, not with CR LF", path = line(found)
+        ));
     }
     Err(match candidates.iter().find(|path| path.exists()) {
-        Some(file) if file.is_file() => Error {
-            hint: Some(tr!(
-                "`chmod +x {file}` makes it executable",
-                file = line(file)
-            )),
-            ..cannot_start(name, ErrorKind::PermissionDenied.into())
-        },
+        Some(file) if file.is_file() => {
+            let hint = tr!("`chmod +x {file}` makes it executable", file = line(file));
+            let refused = cannot_start(name, ErrorKind::PermissionDenied.into());
+            Error {
+                hint: Some(hint),
+                ..refused
+            }
+        }
         Some(_) => cannot_start(name, ErrorKind::IsADirectory.into()),
         None if here.is_file() => error!(
             CommandNotFound, "there is no command `{shown}`", shown;
@@ -69,15 +71,12 @@ pub fn find(name: &OsStr, run: &Run<'_>) -> Result<PathBuf> {
 
 /// The interpreter that a script's first line names, if there is none.
 fn missing_interpreter(script: &Path) -> Option<String> {
-    let mut head = Vec::new();
-    File::open(script)
-        .ok()?
-        .take(256)
-        .read_to_end(&mut head)
-        .ok()?;
+    let (mut head, file) = (Vec::new(), File::open(script).ok()?);
+    file.take(256).read_to_end(&mut head).ok()?;
     let head = String::from_utf8_lossy(head.strip_prefix(b"#!")?);
+    let blanks = [' ', '\t'];
     let program = head
-        .trim_start_matches([' ', '\t'])
+        .trim_start_matches(blanks)
         .split([' ', '\t', '\n'])
         .next()?;
     let named = program.trim_end();
@@ -138,10 +137,8 @@ pub async fn wait(
         tokio::select! {
             () = &mut masked, if !printed => printed = true,
             status = child.wait(), if code.is_none() => {
-                let status = status.map_err(|error| {
-                    error!(Other, "cannot wait for the command").because(error)
-                })?;
-                code = Some(exit_code(status));
+                let lost = |error| error!(Other, "cannot wait for the command").because(error);
+                code = Some(exit_code(status.map_err(lost)?));
                 let _ = end.send(true);
             }
             signal = &mut stop => {
@@ -225,13 +222,7 @@ fn exit_code(status: ExitStatus) -> u8 {
     code.unwrap_or(1)
 }
 
-#[cfg(unix)]
 fn is_executable(path: &Path) -> bool {
-    std::fs::metadata(path)
-        .is_ok_and(|found| found.is_file() && crate::files::mode(&found) & 0o111 != 0)
-}
-
-#[cfg(not(unix))]
-fn is_executable(path: &Path) -> bool {
-    path.is_file()
+    let may_run = |found: &Metadata| cfg!(not(unix)) || files::mode(found) & 0o111 != 0;
+    std::fs::metadata(path).is_ok_and(|found| found.is_file() && may_run(&found))
 }

@@ -66,17 +66,16 @@ impl Delivery {
         batch: bool,
     ) -> Result<Prepared<'_>> {
         let format = self.format(run.global.json)?;
-        let file = self.file();
-        if let Some(path) = &file {
-            spare_settings("-o", path, sources)?;
-        }
+        let path = self.file();
+        path.iter()
+            .try_for_each(|path| spare_settings("-o", path, sources))?;
         let shape = Shape {
             batch,
             var: self.var.as_deref(),
-            to_file: file.is_some(),
+            to_file: path.is_some(),
         };
         format.check(&targets.iter().collect::<Vec<_>>(), &shape)?;
-        let file = match file {
+        let file = match path {
             Some(path) => Some(Replacement::open(path).await?),
             None => None,
         };
@@ -126,6 +125,15 @@ pub fn spare_settings(option: &str, path: &Path, sources: &Sources) -> Result<()
     ))
 }
 
+/// A session for the functions that write it.
+pub fn entry<'a>(login: &'a Active<'_>) -> Entry<'a> {
+    Entry {
+        target: login.target(),
+        url: login.url(),
+        session: &login.session,
+    }
+}
+
 impl Prepared<'_> {
     /// Writes the sessions in this order, reports the failures and returns the exit code. New sessions that cannot be
     /// handed over, and are not stored either, are ended.
@@ -148,11 +156,7 @@ impl Prepared<'_> {
         let mut outcomes = Vec::with_capacity(results.len());
         for (target, result) in results {
             outcomes.push(match result {
-                Ok(login) => Outcome::Session(Entry {
-                    target,
-                    url: login.url(),
-                    session: &login.session,
-                }),
+                Ok(login) => Outcome::Session(entry(login)),
                 Err(error) => {
                     exit.add(error.cause.exit());
                     run.report.error(error);
@@ -169,10 +173,7 @@ impl Prepared<'_> {
         let rendered = self.format.write(&outcomes, &self.shape)?;
         run.answered.set(true);
         match self.file {
-            Some(file) => {
-                let warnings = file.write(&rendered.main)?.into_iter();
-                warnings.for_each(|text| run.report.warn(None, text));
-            }
+            Some(file) => run.report.warn_of_all(file.write(&rendered.main)?),
             None => stdout::write(rendered.main).await?,
         }
         if self.saved {

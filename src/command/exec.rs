@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::{Run, TargetName, child, seconds_or_none, target_help, targets};
+use super::delivery::entry;
+use super::{Run, child, seconds_or_none, target_help, targets};
 use crate::declaration::Target;
-use crate::error::{Error, Result, error};
+use crate::error::{Error, Result};
 use crate::i18n::tr;
 use crate::lifecycle::{Account, Active, Services, Want};
-use crate::output::{self, Entry, stdout};
+use crate::output::{environment, stdout};
 use crate::settings::Sources;
 use crate::signals::interruptible;
 
@@ -33,8 +34,7 @@ pub const FAILED: u8 = 125;
     Exit codes: CMD's own; 125 crmauth failed, 126 CMD cannot be executed, 127 there is no CMD"
 )]
 pub struct Args {
-    #[arg(value_name = "TARGET", value_parser = TargetName, required = true)]
-    #[arg(help = target_help(), hide_possible_values = true)]
+    #[arg(value_name = "TARGET", required = true, help = target_help())]
     targets: Vec<String>,
     /// The session of another person (Zeev): an id or a user name
     #[arg(long = "as", value_name = "USER|ID")]
@@ -67,10 +67,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
 }
 
 async fn start(args: &Args, run: &Run<'_>) -> Result<u8> {
-    let (name, rest) = args
-        .command
-        .split_first()
-        .ok_or_else(|| error!(Usage, "CMD is missing"))?;
+    let (name, rest) = (&args.command[0], &args.command[1..]);
     // Before any login: a session for a command that does not exist helps nobody.
     let program = child::find(name, run)?;
     let wanted = targets(&args.targets)?;
@@ -79,18 +76,14 @@ async fn start(args: &Args, run: &Run<'_>) -> Result<u8> {
         return Ok(FAILED);
     };
     if args.mask && (stdout::is_terminal() || run.report.is_at_terminal()) {
-        run.report.warn(
-            None,
-            tr!("with --mask CMD writes to pipes, and does not see the terminal"),
-        );
+        let text = tr!("with --mask CMD writes to pipes, and does not see the terminal");
+        run.report.warn(None, text);
     }
     // From here on the terminal is CMD's.
     let _hold = run.report.hold();
     let mut command = std::process::Command::new(program);
-    command
-        .args(rest)
-        .env_clear()
-        .envs(child::public_environment(run, &sources, &wanted));
+    command.args(rest).env_clear();
+    command.envs(child::public_environment(run, &sources, &wanted));
     if servers.is_some() {
         command.envs(child::direct_loopback(run));
     }
@@ -100,12 +93,7 @@ async fn start(args: &Args, run: &Run<'_>) -> Result<u8> {
         return token_file::run(args, run, &logins, name, command).await;
     }
     for login in &logins {
-        let (target, url, session) = (login.target(), login.url(), &login.session);
-        for (name, value) in output::environment(&Entry {
-            target,
-            url,
-            session,
-        })? {
+        for (name, value) in environment(&entry(login))? {
             command.env(name, value.expose());
         }
     }

@@ -30,17 +30,15 @@ pub(super) async fn keep_out(file: &Path, shown: &str, run: &Run<'_>) -> Result<
     }
     match add(file) {
         Ok(None) => {}
-        Ok(Some(file)) => run
-            .report
-            .tell(tr!("{file} keeps it out of git", file = file.display())),
-        Err(why) => run.report.warn(
-            None,
-            tr!(
-                "git does not ignore {shown}, and .gitignore cannot be written ({why})",
-                shown,
-                why
-            ),
-        ),
+        Ok(Some(file)) => {
+            let text = tr!("{file} keeps it out of git", file = file.display());
+            run.report.tell(text);
+        }
+        Err(why) => run.report.warn_of_all([tr!(
+            "git does not ignore {shown}, and .gitignore cannot be written ({why})",
+            shown,
+            why
+        )]),
     }
     Ok(())
 }
@@ -54,13 +52,8 @@ async fn is_exposed(file: &Path, run: &Run<'_>) -> Result<bool> {
     if !above.any(|folder| folder.join(".git").exists()) {
         return Ok(false);
     }
-    interruptible(None, async { Ok(!is_ignored(folder, name, run).await) }).await
-}
-
-/// Whether git says that it ignores a file.
-async fn is_ignored(folder: &Path, name: &OsStr, run: &Run<'_>) -> bool {
     let Ok(git) = child::find(OsStr::new("git"), run) else {
-        return false;
+        return Ok(true);
     };
     let asked = tokio::process::Command::new(git)
         // With the index git would run whatever the repository's own configuration names as its file monitor.
@@ -75,27 +68,26 @@ async fn is_ignored(folder: &Path, name: &OsStr, run: &Run<'_>) -> bool {
         .stderr(Stdio::null())
         .kill_on_drop(true)
         .status();
-    matches!(tokio::time::timeout(PATIENCE, asked).await, Ok(Ok(status)) if status.success())
+    let asked = tokio::time::timeout(PATIENCE, asked);
+    let ignored = async { Ok(matches!(asked.await, Ok(Ok(status)) if status.success())) };
+    Ok(!interruptible(None, ignored).await?)
 }
 
 /// Adds a file to the `.gitignore` beside it, which is returned unless it names the file already; or why it cannot be
 /// written.
 fn add(file: &Path) -> std::result::Result<Option<PathBuf>, Text> {
-    let (Some(folder), Some(name)) = (file.parent(), file.file_name().and_then(OsStr::to_str))
-    else {
+    let Some(name) = file.file_name().and_then(OsStr::to_str) else {
         return Ok(None);
     };
-    let rules = folder.join(".gitignore");
+    let rules = file.with_file_name(".gitignore");
     match std::fs::symlink_metadata(&rules) {
         // The line would go into somebody else's file, and git reads no such link.
         Ok(found) if found.is_symlink() => return Err(tr!("it is a symbolic link")),
         Ok(found) if !found.is_file() => return Err(tr!("it is not a regular file")),
         _ => {}
     }
-    match append(&rules, name) {
-        Ok(added) => Ok(added.then_some(rules)),
-        Err(error) => Err(why(&error)),
-    }
+    let added = append(&rules, name).map_err(|error| why(&error))?;
+    Ok(added.then_some(rules))
 }
 
 /// Adds a line to a file unless it is there; whether it was added.
@@ -116,10 +108,8 @@ fn append(path: &Path, line: &str) -> io::Result<bool> {
         _ => "\n",
     };
     let whole = u64::try_from(old.len()).is_ok_and(|length| length < RULES_MAX);
-    let before = match whole && (old.is_empty() || old.ends_with(b"\n")) {
-        true => "",
-        false => end,
-    };
+    let fresh = whole && (old.is_empty() || old.ends_with(b"\n"));
+    let before = if fresh { "" } else { end };
     file.write_all([before, line, end].concat().as_bytes())?;
     Ok(true)
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::ask::{self, Guide};
 use super::delivery::{Delivery, Prepared};
-use super::{AT_ONCE, Refused, Run, TargetName, seconds_or_none, target_help, targets};
+use super::{AT_ONCE, Refused, Run, seconds_or_none, target_help, targets};
 use crate::declaration::Target;
 use crate::error::{Result, error};
 use crate::i18n::{Text, local, span, tr};
@@ -28,8 +28,7 @@ const CHANGES: u8 = 4;
     crmauth login gluo@filial --save         a named account, into session.txt\n  \
     crmauth login --all --json               every configured target")]
 pub struct Args {
-    #[arg(value_name = "TARGET", value_parser = TargetName)]
-    #[arg(help = target_help(), hide_possible_values = true)]
+    #[arg(value_name = "TARGET", help = target_help())]
     targets: Vec<String>,
     /// Every target that has a setting of its own
     #[arg(long, conflicts_with = "targets")]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
-use super::{AT_ONCE, Exit, Run, TargetName, target_help, targets};
+use super::{AT_ONCE, Exit, Run, target_help, targets};
 use crate::declaration::Target;
 use crate::error::{Error, Pending, Result};
 use crate::i18n::{Text, tr};
@@ -26,8 +26,7 @@ use crate::store::{Entry, Key};
     none          no session was stored\n\n\
     An entry that cannot be read is removed, and the exit code is 7: its session may be alive.")]
 pub struct Args {
-    #[arg(value_name = "TARGET", value_parser = TargetName, required_unless_present = "all")]
-    #[arg(help = target_help(), hide_possible_values = true)]
+    #[arg(value_name = "TARGET", required_unless_present = "all", help = target_help())]
     targets: Vec<String>,
     /// Everything that is stored
     #[arg(long, conflicts_with = "targets")]
@@ -45,10 +44,9 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let named = targets(&args.targets)?;
     // Signals are handled here, since what has been ended must be told after one.
     let (services, sources, _servers) = interruptible(None, run.services()).await?;
-    let stored = if args.all {
-        interruptible(None, services.endable()).await?
-    } else {
-        Vec::new()
+    let stored = match args.all {
+        true => interruptible(None, services.endable()).await?,
+        false => Vec::new(),
     };
     let of_all = stored.iter().map(|stored| -> (String, Pending<'_, Ended>) {
         let end = end_stored(&services, &sources, stored, args);

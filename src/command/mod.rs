@@ -17,16 +17,15 @@ pub mod status;
 pub mod token;
 
 use std::cell::Cell;
-use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use clap::builder::{PossibleValue, PossibleValuesParser, StringValueParser, TypedValueParser};
-use clap::{Arg, ArgAction, ValueEnum};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{ArgAction, ValueEnum};
 
 use crate::declaration::Target;
-use crate::error::{Error, Result, error};
+use crate::error::{Cause, Error, Result, error};
 use crate::http::{Http, Proxies};
 use crate::i18n::{Lang, Text, tr};
 use crate::lifecycle::Services;
@@ -81,23 +80,12 @@ pub struct Global {
     #[arg(short, long, action = ArgAction::Count)]
     pub verbose: u8,
     /// Colour: auto, always or never
-    #[arg(
-        long,
-        value_name = "WHEN",
-        global = true,
-        default_value = "auto",
-        hide_possible_values = true
-    )]
+    #[arg(long, value_name = "WHEN", global = true, default_value = "auto")]
+    #[arg(hide_possible_values = true)]
     pub color: Color,
     /// The language of messages: en or pt-BR [default: CRMAUTH_LANG, else the locale's]
-    #[arg(
-        long,
-        value_name = "LANG",
-        global = true,
-        hide_possible_values = true,
-        ignore_case = true
-    )]
-    #[arg(value_parser = languages())]
+    #[arg(long, value_name = "LANG", global = true, value_parser = languages())]
+    #[arg(hide_possible_values = true, ignore_case = true)]
     pub lang: Option<Lang>,
 }
 
@@ -156,9 +144,9 @@ impl Run<'_> {
             sources.login_asks = ask::why_not_asking(self).is_none();
             (sources, None)
         };
-        let (warnings, notes) = (sources.warnings().iter(), sources.notes().iter());
-        warnings.for_each(|warning| self.report.warn(None, warning.clone()));
-        notes.for_each(|note| self.report.note(None, note.clone()));
+        self.report.warn_of_all(sources.warnings().iter().cloned());
+        let notes = sources.notes().iter().cloned();
+        notes.for_each(|note| self.report.note(None, note));
         let store = match self.store_setting()? {
             (name, Some(place)) if shared::is_shared(place) && !self.keeps_nothing() => {
                 self.shared_store(name, place, trust).await?
@@ -166,11 +154,8 @@ impl Run<'_> {
             _ => self.store()?,
         };
         let report = Rc::clone(&self.report);
-        Ok((
-            Services::new(report, http, store, self.global.timeout),
-            sources,
-            servers,
-        ))
+        let services = Services::new(report, http, store, self.global.timeout);
+        Ok((services, sources, servers))
     }
 
     fn keeps_nothing(&self) -> bool {
@@ -209,17 +194,14 @@ impl Run<'_> {
             },
             (None, Some(folder)) => folder,
             (None, None) => {
-                let text = tr!(
+                self.report.warn_of_all([tr!(
                     "HOME is not set: sessions are not stored, unless CRMAUTH_STORE names a place"
-                );
-                self.report.warn(None, text);
+                )]);
                 return Ok(Store::memory(None));
             }
         };
         let folder = self.environment.cwd().join(folder);
-        if let Some(warning) = file::judge(&folder)? {
-            self.report.warn(None, warning);
-        }
+        self.report.warn_of_all(file::judge(&folder)?);
         Ok(Store::folder(folder))
     }
 
@@ -249,9 +231,7 @@ impl Run<'_> {
     fn roots(&self) -> CaLocations {
         let value = |name| {
             let mut variables = self.environment.vars();
-            variables
-                .find(|(other, _)| *other == name)
-                .map(|(_, value)| value)
+            Some(variables.find(|(other, _)| *other == name)?.1)
         };
         let folders = value("SSL_CERT_DIR").map(std::env::split_paths);
         let folders = folders.into_iter().flatten();
@@ -264,13 +244,11 @@ impl Run<'_> {
     }
 
     fn proxies(&self) -> Result<Proxies> {
-        let first = |names: &[&str]| -> Result<Option<String>> {
-            for name in names {
-                if let Some(value) = self.environment.get(name)? {
-                    return Ok(Some(value.to_owned()));
-                }
-            }
-            Ok(None)
+        let first = |names: &[&str]| {
+            let mut set = names
+                .iter()
+                .filter_map(|name| self.environment.get(name).transpose());
+            set.next().transpose().map(|value| value.map(str::to_owned))
         };
         // Under CGI the variable HTTP_PROXY is the client's header `Proxy`.
         let http: &[&str] = match self.environment.path("REQUEST_METHOD") {
@@ -297,22 +275,22 @@ impl Run<'_> {
 
 /// Reads targets, each one once, in the order typed.
 pub fn targets(names: &[String]) -> Result<Vec<Target>> {
-    let mut targets = Vec::new();
-    for name in names {
-        let target = settings::target(name)?;
-        if !targets.contains(&target) {
-            targets.push(target);
-        }
-    }
-    Ok(targets)
+    let targets = names.iter().map(|name| settings::target(name));
+    Ok(each_once(Vec::new(), targets.collect::<Result<Vec<_>>>()?))
 }
 
 /// Adds what is only stored to the targets that are configured.
-pub fn with_stored(mut targets: Vec<Target>, stored: &[(Key, Entry)]) -> Vec<Target> {
-    for (_, entry) in stored {
-        if let Ok(target) = settings::target(&entry.target)
-            && !targets.contains(&target)
-        {
+pub fn with_stored(targets: Vec<Target>, stored: &[(Key, Entry)]) -> Vec<Target> {
+    let stored = stored
+        .iter()
+        .map(|(_, entry)| settings::target(&entry.target));
+    each_once(targets, stored.flatten())
+}
+
+/// Targets, and more of them that are not among them yet.
+pub fn each_once(mut targets: Vec<Target>, more: impl IntoIterator<Item = Target>) -> Vec<Target> {
+    for target in more {
+        if !targets.contains(&target) {
             targets.push(target);
         }
     }
@@ -334,9 +312,7 @@ impl std::error::Error for Refused {}
 /// Seconds as a person writes them, `30` or `0.5`.
 pub fn seconds(text: &str) -> std::result::Result<Duration, Refused> {
     match text.parse::<f64>() {
-        Ok(seconds) if (0.001..=86_400.0).contains(&seconds) => {
-            Ok(Duration::from_secs_f64(seconds))
-        }
+        Ok(time) if (0.001..=86_400.0).contains(&time) => Ok(Duration::from_secs_f64(time)),
         _ => Err(Refused(tr!(
             "it must be a number of seconds between 0.001 and 86400"
         ))),
@@ -353,11 +329,8 @@ pub fn seconds_or_none(text: &str) -> std::result::Result<Duration, Refused> {
 
 /// The error for an argument that a verb must have; `form` is how the verb is written.
 pub fn missing_argument(argument: &str, form: &str, verb: &str) -> Error {
-    let error = error!(
-        Usage,
-        "a required argument is missing: {argument}", argument
-    );
-    error.hint(match verb {
+    let missing = tr!("a required argument is missing: {argument}", argument);
+    Error::new(Cause::Usage, missing).hint(match verb {
         "login" | "logout" => tr!("name a target, as in `crmauth {verb} gluo`, or all of them with `crmauth {verb} --all`", verb),
         _ => tr!("write it as `{form}`; `crmauth {verb} --help` shows more", form, verb),
     })
@@ -370,44 +343,17 @@ pub fn target_help() -> String {
     format!("A system ({ids}), or an account of it: gluo@filial")
 }
 
-/// Takes a target's name as it is and offers the providers' names to help and completion.
-#[derive(Debug, Clone)]
-pub struct TargetName;
-
-impl TypedValueParser for TargetName {
-    type Value = String;
-
-    fn parse_ref(
-        &self,
-        command: &clap::Command,
-        arg: Option<&Arg>,
-        value: &OsStr,
-    ) -> std::result::Result<String, clap::Error> {
-        StringValueParser::new().parse_ref(command, arg, value)
-    }
-
-    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        let named = provider::specs().into_iter().map(|spec| {
-            PossibleValue::new(spec.id)
-                .aliases(spec.aliases.iter().copied())
-                .help(spec.product)
-        });
-        Some(Box::new(named))
-    }
-}
-
 /// A batch's exit code: 0 if all went well, the failures' own code if they agree, else 1.
 #[derive(Default)]
 pub struct Exit(Option<u8>);
 
 impl Exit {
     pub fn add(&mut self, code: u8) {
-        self.0 = match (self.0, code) {
-            (before, 0) => before,
-            (None, code) => Some(code),
-            (Some(before), code) if before == code => Some(code),
-            _ => Some(1),
-        };
+        match self.0 {
+            _ if code == 0 => {}
+            Some(before) if before != code => self.0 = Some(1),
+            _ => self.0 = Some(code),
+        }
     }
 
     pub fn code(&self) -> u8 {

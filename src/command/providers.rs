@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Run, TargetName, target_help};
+use super::{Run, target_help};
 use crate::declaration::{Alternatives, Default, Field, Kind, Need, Placement, Spec, Target};
 use crate::error::{Result, error};
 use crate::i18n::{self, Lang, Text, tr};
@@ -19,7 +19,7 @@ use crate::settings;
     crmauth providers gluo --env >> .env     a block to fill in\n  \
     crmauth providers gluo@filial --env      the same for a named account")]
 pub struct Args {
-    #[arg(value_name = "NAME", value_parser = TargetName, help = target_help(), hide_possible_values = true)]
+    #[arg(value_name = "NAME", help = target_help())]
     name: Option<String>,
     /// Print a block for .env
     #[arg(long)]

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use super::{Refused, Run, TargetName, child, seconds_or_none, target_help, targets};
+use super::{Refused, Run, child, seconds_or_none, target_help, targets};
 use crate::declaration::Target;
 use crate::error::{Error, Result, error, why};
 use crate::files::random;
@@ -26,8 +26,7 @@ use crate::signals;
     Exit codes: with CMD its own"
 )]
 pub struct Args {
-    #[arg(value_name = "TARGET", value_parser = TargetName, required = true)]
-    #[arg(help = target_help(), hide_possible_values = true)]
+    #[arg(value_name = "TARGET", required = true, help = target_help())]
     targets: Vec<String>,
     /// Where to listen: a loopback address, or a socket that only you can open
     #[arg(long, value_name = "ADDRESS:PORT|unix:PATH", default_value = "127.0.0.1:0", value_parser = place)]

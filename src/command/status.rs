@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use futures_util::StreamExt;
 use serde_json::Value;
 
-use super::{AT_ONCE, Exit, Run, TargetName, target_help, targets, with_stored};
+use super::{AT_ONCE, Exit, Run, target_help, targets, with_stored};
 use crate::declaration::Target;
 use crate::error::{Cause, Result};
 use crate::i18n::tr;
@@ -32,7 +32,7 @@ use row::Row;
     crmauth status zeev --check --report zeev.json --login   what the server answers, ready for an issue"
 )]
 pub struct Args {
-    #[arg(value_name = "TARGET", value_parser = TargetName, help = target_help(), hide_possible_values = true)]
+    #[arg(value_name = "TARGET", help = target_help())]
     targets: Vec<String>,
     /// Ask the servers
     #[arg(long)]

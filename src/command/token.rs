@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::delivery::Delivery;
-use super::{Run, TargetName, seconds_or_none, target_help, targets};
+use super::{Run, seconds_or_none, target_help};
 use crate::error::Result;
 use crate::lifecycle::{Account, Want};
+use crate::settings;
 
 /// Print a usable session: the stored one, a renewed one, or a new one
 #[derive(Debug, clap::Args)]
@@ -14,7 +15,7 @@ use crate::lifecycle::{Account, Want};
     crmauth token gluo --cached              the stored session or exit code 3; no network\n  \
     crmauth token hellocloud -f header       Authorization: Bearer …")]
 pub struct Args {
-    #[arg(value_name = "TARGET", value_parser = TargetName, help = target_help(), hide_possible_values = true)]
+    #[arg(value_name = "TARGET", help = target_help())]
     target: String,
     /// The session of another person (Zeev): an id or a user name
     #[arg(long = "as", value_name = "USER|ID")]
@@ -31,19 +32,15 @@ pub struct Args {
 
 /// Finds, renews or obtains the session and writes it. A failure to do so is reported and becomes the exit code.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
-    let wanted = targets(std::slice::from_ref(&args.target))?;
+    let target = settings::target(&args.target)?;
     let (services, sources, _servers) = run.services_alone().await?;
-    let prepared = args.delivery.prepare(run, &sources, &wanted, false).await?;
-    let want = if args.cached {
-        Want::Cached(args.min_ttl)
-    } else {
-        Want::Usable(args.min_ttl)
+    let wanted = std::slice::from_ref(&target);
+    let prepared = args.delivery.prepare(run, &sources, wanted, false).await?;
+    let want = match args.cached {
+        true => Want::Cached(args.min_ttl),
+        false => Want::Usable(args.min_ttl),
     };
-    let mut results = Vec::new();
-    for target in &wanted {
-        let account = Account::find(&services, &sources, target, args.person.as_deref());
-        let login = async { account.await?.session(&want).await };
-        results.push((target, login.await));
-    }
-    prepared.deliver(run, &results).await
+    let account = Account::find(&services, &sources, &target, args.person.as_deref());
+    let login = async { account.await?.session(&want).await };
+    prepared.deliver(run, &[(&target, login.await)]).await
 }

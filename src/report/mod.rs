@@ -1,6 +1,5 @@
 //! What people read on stderr: errors, warnings and notes become text or JSON here and nowhere else.
 
-mod annotation;
 #[cfg(not(unix))]
 mod console;
 mod progress;
@@ -23,7 +22,6 @@ use crate::secret::foreign::{Foreign, printable};
 use crate::secret::{Mask, Redactor, Secret};
 use crate::terminal::style;
 use crate::threads::apart;
-pub use annotation::Runner;
 use progress::Progress;
 
 /// How stderr is written.
@@ -45,6 +43,25 @@ pub struct Manner {
     pub live: bool,
     /// The CI runner that is told errors in its own way too, though not beside JSON.
     pub runner: Option<Runner>,
+}
+
+/// A CI runner that reads commands from what a step prints.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Runner {
+    GitHub,
+    Azure,
+}
+
+impl Runner {
+    /// The line that annotates the job with an error. A lone % would make an escape of what follows it.
+    fn annotation(self, text: &str) -> String {
+        let (command, percent) = match self {
+            Self::GitHub => ("::error title=crmauth::", "%25"),
+            Self::Azure => ("##vso[task.logissue type=error]", "%AZP25"),
+        };
+        let text = text.replace('%', percent).replace('\r', "%0D");
+        [command, &text.replace('\n', "%0A")].concat()
+    }
 }
 
 /// What a line is that is no error.
@@ -71,7 +88,7 @@ pub struct Report {
     manner: Manner,
     redactor: Redactor,
     said: RefCell<Vec<String>>,
-    progress: Option<Progress>,
+    progress: Progress,
 }
 
 /// Something under way, for as long as this lives; see [`Report::busy`].
@@ -83,17 +100,18 @@ pub struct Busy<'a> {
 impl Busy<'_> {
     /// How far it has got.
     pub fn says(&self, text: Text) {
-        if let (Some(progress), Some(line)) = (&self.report.progress, self.line) {
-            progress.reword(line, self.report.words(&text));
+        if let Some(line) = self.line {
+            let text = self.report.words(&text);
+            self.report.progress.reword(line, text);
         }
     }
 }
 
 impl Drop for Busy<'_> {
     fn drop(&mut self) {
-        if let (Some(progress), Some(line)) = (&self.report.progress, self.line) {
-            progress.end(line);
-        }
+        self.line
+            .iter()
+            .for_each(|line| self.report.progress.end(*line));
     }
 }
 
@@ -102,48 +120,45 @@ pub struct Hold<'a>(&'a Report);
 
 impl Drop for Hold<'_> {
     fn drop(&mut self) {
-        self.0.progress.iter().for_each(Progress::release);
+        self.0.progress.release();
     }
 }
 
 impl Report {
     pub fn new(manner: Manner) -> Self {
-        let progress = manner.live.then(Progress::default);
         Self {
             manner,
             redactor: Redactor::new(),
             said: RefCell::default(),
-            progress,
+            progress: Progress::default(),
         }
     }
 
     /// Shows what is under way for as long as it is polled; comes to no end.
     pub async fn animate(&self) -> Infallible {
-        match &self.progress {
-            Some(progress) => progress.run().await,
-            None => std::future::pending().await,
-        }
+        self.progress.run().await
     }
 
     /// Something is under way that a person may wait for; `name` says for whom. Its line is gone when the
     /// answer is dropped.
     pub fn busy(&self, name: &str, text: Text) -> Busy<'_> {
-        let begin = |progress: &Progress| progress.begin(self.safe(name), self.words(&text));
-        let line = self.progress.as_ref().map(begin);
+        let begin = || self.progress.begin(self.safe(name), self.words(&text));
+        let line = self.manner.live.then(begin);
         Busy { report: self, line }
     }
 
     /// What is being done for a target, and why (`-v`): the line of what is under way says so too.
     pub fn doing(&self, target: &Target, text: Text) {
-        if let Some(progress) = &self.progress {
-            progress.change(&target.to_string(), &self.words(&text));
+        if self.manner.live {
+            self.progress
+                .change(&target.to_string(), &self.words(&text));
         }
         self.note(Some(target), text);
     }
 
     /// Leaves the terminal to somebody else, such as a command that asks a person, until the answer is dropped.
     pub fn hold(&self) -> Hold<'_> {
-        self.progress.iter().for_each(Progress::hold);
+        self.progress.hold();
         Hold(self)
     }
 
@@ -168,32 +183,25 @@ impl Report {
             self.line(&json::text(&json!({ "error": self.error_json(error) })));
             return self.causes(target, error);
         }
-        let mut text = self.label(style::RED, &tr!("error:"));
-        text.push(' ');
-        if let Some(target) = target {
-            text.extend([&*self.safe(target), ": "]);
-        }
-        text.push_str(&self.message(error));
-        self.line(&text);
-        if let Some(hint) = &error.hint {
+        let (label, cause) = (self.label(style::RED, &tr!("error:")), self.cause(error));
+        self.line(&format!("{label} {cause}"));
+        let hint = error.hint.as_ref().map(|hint| self.words(hint));
+        if let Some(hint) = &hint {
             let label = self.label(style::CYAN, &tr!("hint:"));
-            self.line(&format!("{label} {}", self.words(hint)));
+            self.line(&format!("{label} {hint}"));
         }
         if let Some(runner) = self.manner.runner {
-            self.line(&runner.annotation(&self.plainly(error)));
+            let hint = hint.map_or_else(String::new, |hint| format!(" ({hint})"));
+            self.line(&runner.annotation(&(cause + &hint)));
         }
         self.causes(target, error);
     }
 
-    /// An error with its hint in one line, without colour.
-    fn plainly(&self, error: &Error) -> String {
+    /// An error without the next step: `gluo: sentence: what the server said`.
+    fn cause(&self, error: &Error) -> String {
         let target = error.target.as_deref();
-        let mut text = target.map_or_else(String::new, |target| self.safe(target) + ": ");
-        text.push_str(&self.message(error));
-        if let Some(hint) = &error.hint {
-            text.push_str(&format!(" ({})", self.words(hint)));
-        }
-        text
+        let target = target.map_or_else(String::new, |target| self.safe(target) + ": ");
+        target + &self.message(error)
     }
 
     /// What others reported under an error (`-v`), from the outermost in.
@@ -201,13 +209,9 @@ impl Report {
         let Some(source) = error.source.as_ref().filter(|_| self.tells(1)) else {
             return;
         };
-        let mut links: Vec<String> = Vec::new();
-        for link in source.chain().map(|link| link.to_string()) {
-            // Some errors repeat their cause's text in their own.
-            if !links.last().is_some_and(|last| last.contains(&link)) {
-                links.push(link);
-            }
-        }
+        let mut links: Vec<String> = source.chain().map(ToString::to_string).collect();
+        // Some errors repeat their cause's text in their own.
+        links.dedup_by(|link, last| last.contains(&**link));
         let chain = Foreign::new(&links.join(": ")).clean(&self.redactor);
         let text = self.words(&tr!("caused by: {chain}", chain));
         self.say(Kind::Note, target, &text);
@@ -235,6 +239,10 @@ impl Report {
         if !self.manner.quiet {
             self.once(Kind::Warning, target, &text);
         }
+    }
+
+    pub fn warn_of_all(&self, texts: impl IntoIterator<Item = Text>) {
+        texts.into_iter().for_each(|text| self.warn(None, text));
     }
 
     /// A failure that the run survives, behind what it means for the user.
@@ -315,18 +323,14 @@ impl Report {
             let line = json!({ word: { "target": target, "message": text } });
             return self.line(&json::text(&line));
         }
-        let target = target.map(|target| format!("{target}: "));
-        let target = target.unwrap_or_default();
+        let target = target.map_or_else(String::new, |target| format!("{target}: "));
         self.line(&format!("{} {target}{text}", self.label(color, &label)));
     }
 
     fn message(&self, error: &Error) -> String {
-        let mut text = self.words(&error.message);
-        if let Some(said) = &error.said {
-            text.push_str(": ");
-            text.push_str(&said.clean(&self.redactor));
-        }
-        text
+        let said = error.said.iter().map(|said| said.clean(&self.redactor));
+        let words = [self.words(&error.message)].into_iter().chain(said);
+        words.collect::<Vec<_>>().join(": ")
     }
 
     /// A text in the reader's language, without secrets and in one printable line.
@@ -370,8 +374,8 @@ impl Report {
     }
 
     fn write(&self, text: &str) {
-        self.progress.iter().for_each(Progress::erase);
-        let _ = std::io::stderr().lock().write_all(text.as_bytes());
+        self.progress.erase();
+        let _ = io::stderr().lock().write_all(text.as_bytes());
     }
 }
 

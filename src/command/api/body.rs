@@ -5,16 +5,16 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use serde::{Serialize, Serializer};
-use serde_json::value::{RawValue, to_raw_value};
+use serde::de::IgnoredAny;
+use serde_json::json;
 
 use super::super::Run;
 use super::Args;
 use crate::declaration::Spec;
-use crate::error::{Result, error};
+use crate::error::{Error, Result, error};
 use crate::files::random;
 use crate::http::Part;
-use crate::i18n::{Text, tr};
+use crate::i18n::tr;
 use crate::secret::{hex, percent};
 
 pub const FORM: &str = "application/x-www-form-urlencoded";
@@ -86,22 +86,20 @@ impl Body {
 
     /// The parts, with one more field where it is a form.
     pub fn parts(&self, field: Option<(&str, &str)>) -> Vec<Part> {
-        let mut end = String::new();
-        match (field, &self.boundary) {
-            (Some((name, value)), Some(boundary)) => {
-                end = [&head(boundary, name, ""), value, "\r\n"].concat();
-            }
-            (Some((name, value)), None) => end = ["&", &pair(name, value)].concat(),
-            (None, _) => {}
-        }
-        if let Some(boundary) = &self.boundary {
-            end.extend(["--", boundary, "--\r\n"]);
-        }
-        let mut parts = self.parts.clone();
-        if !end.is_empty() {
-            parts.push(Part::bytes(end.into_bytes()));
-        }
-        parts
+        let field = field.map(|(name, value)| match &self.boundary {
+            Some(boundary) => [&head(boundary, name, ""), value, "\r\n"].concat(),
+            None => ["&", &pair(name, value)].concat(),
+        });
+        let last = self
+            .boundary
+            .as_ref()
+            .map(|boundary| format!("--{boundary}--\r\n"));
+        let end = [field, last].into_iter().flatten().map(String::into_bytes);
+        self.parts
+            .iter()
+            .cloned()
+            .chain(end.map(Part::bytes))
+            .collect()
     }
 }
 
@@ -123,7 +121,7 @@ impl Field {
             _ => value.to_owned(),
         };
         let json = option == "-J";
-        if json && serde_json::from_str::<&RawValue>(&value).is_err() {
+        if json && serde_json::from_str::<IgnoredAny>(&value).is_err() {
             return Err(error!(
                 Usage, "-J {name} is not JSON", name;
                 hint "a text needs two pairs of quotes, as in -J '{name}=\"…\"'; or send it with -F", name
@@ -185,7 +183,7 @@ fn piped(reader: impl Read) -> io::Result<Part> {
     }
 }
 
-fn unreadable(option: &str, name: &str, error: io::Error) -> crate::error::Error {
+fn unreadable(option: &str, name: &str, error: io::Error) -> Error {
     let what = match name {
         "-" => tr!("stdin"),
         name => tr!("{name}", name),
@@ -196,49 +194,62 @@ fn unreadable(option: &str, name: &str, error: io::Error) -> crate::error::Error
             hint "-d @FILE and --upload send a regular file of any size"
         );
     }
-    let error = error!(
+    let unreadable = error!(
         Usage,
         "{what}, which {option} names, cannot be read", what, option
-    )
-    .because(error);
-    error.hint(tr!(
+    );
+    unreadable.because(error).hint(tr!(
         "use the text itself, @FILE, or @- for stdin; send a text that begins with @ through stdin"
     ))
 }
 
-/// Fields that nest: a value as JSON, or a table.
-enum Node {
-    Value(Box<RawValue>),
-    Table(Vec<(String, Node)>),
+/// Fields as one JSON object: `a[b]` is the member `b` of the table `a`.
+fn object(fields: &[Field]) -> Result<Part> {
+    let mut named = Vec::new();
+    for field in fields {
+        named.push((keys(field)?, field));
+    }
+    let named = named.iter().map(|(keys, field)| (&keys[..], *field));
+    let mut text = String::new();
+    table(&named.collect::<Vec<_>>(), &mut text)?;
+    Ok(Part::bytes(text.into_bytes()))
 }
 
-impl Serialize for Node {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Value(value) => value.serialize(serializer),
-            Self::Table(members) => serializer.collect_map(members.iter().map(|(k, v)| (k, v))),
+/// Writes fields, each below its keys, as a JSON object.
+fn table(fields: &[(&[&str], &Field)], out: &mut String) -> Result<()> {
+    let is_value = |(keys, _): &(&[&str], &Field)| keys.len() == 1;
+    for (place, first) in fields.iter().enumerate() {
+        let key = first.0[0];
+        let is_same = |(keys, _): &&(&[&str], &Field)| keys[0] == key;
+        if fields[..place].iter().any(|other| is_same(&other)) {
+            continue;
+        }
+        let same = fields[place..].iter().filter(is_same);
+        let mut others = same.clone().skip(1);
+        if let Some(other) = others.find(|other| is_value(first) || is_value(other)) {
+            let what = match is_value(first) && is_value(other) {
+                true => tr!("is given twice"),
+                false => tr!("is both a value and a table"),
+            };
+            let (option, name) = (other.1.option, &other.1.name);
+            return Err(error!(
+                Usage, "{option} {name} {what}", option, name, what;
+                hint "-J sends a list or a table at once, as in -J 'ids=[1,2]'"
+            ));
+        }
+        out.push(if place == 0 { '{' } else { ',' });
+        out.extend([&json!(key).to_string(), ":"]);
+        match first.1 {
+            _ if !is_value(first) => {
+                let inner = same.map(|(keys, field)| (&keys[1..], *field));
+                table(&inner.collect::<Vec<_>>(), out)?;
+            }
+            field if field.json => out.push_str(&field.value),
+            field => out.push_str(&json!(field.value).to_string()),
         }
     }
-}
-
-/// The fields as one JSON object: `a[b]` is the member `b` of the table `a`.
-fn object(fields: &[Field]) -> Result<Part> {
-    let fail = |error| error!(Other, "a field is not JSON").caused_by(error);
-    let mut table = Vec::new();
-    for field in fields {
-        let value = match field.json {
-            true => RawValue::from_string(field.value.clone()),
-            false => to_raw_value(&field.value),
-        };
-        insert(&mut table, &keys(field)?, value.map_err(fail)?).map_err(|message| {
-            error!(
-                Usage, "{option} {name} {message}", option = field.option, name = field.name, message;
-                hint "-J sends a list or a table at once, as in -J 'ids=[1,2]'"
-            )
-        })?;
-    }
-    let text = serde_json::to_vec(&Node::Table(table));
-    text.map(Part::bytes).map_err(fail)
+    out.push('}');
+    Ok(())
 }
 
 fn keys(field: &Field) -> Result<Vec<&str>> {
@@ -254,29 +265,6 @@ fn keys(field: &Field) -> Result<Vec<&str>> {
         ));
     }
     Ok(keys)
-}
-
-fn insert(
-    table: &mut Vec<(String, Node)>,
-    keys: &[&str],
-    value: Box<RawValue>,
-) -> Result<(), Text> {
-    let Some((key, rest)) = keys.split_first() else {
-        return Ok(());
-    };
-    let at = table.iter().position(|(name, _)| name == key);
-    match (at.map(|at| &mut table[at].1), rest) {
-        (Some(Node::Table(inner)), [_, ..]) => return insert(inner, rest, value),
-        (Some(Node::Value(_)), []) => return Err(tr!("is given twice")),
-        (Some(_), _) => return Err(tr!("is both a value and a table")),
-        (None, []) => table.push(((*key).to_owned(), Node::Value(value))),
-        (None, _) => {
-            let mut inner = Vec::new();
-            insert(&mut inner, rest, value)?;
-            table.push(((*key).to_owned(), Node::Table(inner)));
-        }
-    }
-    Ok(())
 }
 
 fn multipart(fields: &[Field], uploads: &[String], run: &Run<'_>) -> Result<Body> {
@@ -301,13 +289,11 @@ fn multipart(fields: &[Field], uploads: &[String], run: &Run<'_>) -> Result<Body
         };
         let file_name = Path::new(path).file_name().unwrap_or_default();
         let file_name = quoted(&file_name.to_string_lossy());
-        let about = [
-            "; filename=\"",
-            &file_name,
-            "\"\r\nContent-Type: application/octet-stream",
-        ];
-        let content = read_data("--upload", file, run)?;
-        add(head(&boundary, name, &about.concat()), content);
+        let about = format!("; filename=\"{file_name}\"\r\nContent-Type: application/octet-stream");
+        add(
+            head(&boundary, name, &about),
+            read_data("--upload", file, run)?,
+        );
     }
     Ok(Body {
         content_type: ["multipart/form-data; boundary=", &boundary].concat(),

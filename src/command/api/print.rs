@@ -75,10 +75,7 @@ impl Out {
         match self {
             Self::Stdout { mut stream, .. } => stream.end_line().await,
             Self::File(file) if whole => {
-                let warnings = file.write(&[])?;
-                warnings
-                    .into_iter()
-                    .for_each(|text| run.report.warn(None, text));
+                run.report.warn_of_all(file.write(&[])?);
             }
             Self::File(_) => {}
         }

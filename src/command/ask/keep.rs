@@ -33,9 +33,7 @@ impl Guide {
         if !report.confirm(question, true).await? {
             return Ok(());
         }
-        for warning in write(path, shown, &settings).await? {
-            report.warn(None, warning);
-        }
+        report.warn_of_all(write(path, shown, &settings).await?);
         report.tell(tr!("saved {shown}; only you can read it", shown));
         gitignore::keep_out(path, shown, run).await
     }
@@ -60,11 +58,12 @@ impl Guide {
             // What a later run would refuse there.
             let later = sources.with_answers_kept();
             if settings::find(target, &later).await.is_err() {
-                run.report.tell(tr!(
+                let text = tr!(
                     "{target}: nothing is written to {shown}, where it would be refused",
                     target,
                     shown
-                ));
+                );
+                run.report.tell(text);
                 continue;
             }
             for (field, value) in &asked.answers {
@@ -96,11 +95,10 @@ async fn write(
     let old = match std::fs::read(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(error) => {
+            let why = why(&error);
             return Err(error!(
                 Storage,
-                "{shown} cannot be read ({why})",
-                shown,
-                why = why(&error)
+                "{shown} cannot be read ({why})", shown, why
             ));
         }
         Ok(old) => old,

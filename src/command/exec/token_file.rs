@@ -2,10 +2,10 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use futures_util::future::{join_all, select};
-use futures_util::pin_mut;
+use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::{Run, child};
@@ -43,16 +43,17 @@ pub(super) async fn run(
         command.env(login.target().variable("URL"), login.url().to_string());
         files.push((login, path));
     }
-    let upkeep = join_all(
-        files
-            .into_iter()
-            .map(|(login, path)| keep_fresh(args, run, login, path)),
-    );
-    let ended = child::wait(name, command.into(), args.mask.then_some(&run.report));
-    pin_mut!(upkeep, ended);
-    match select(ended, upkeep).await {
-        futures_util::future::Either::Left((code, _)) => code,
-        futures_util::future::Either::Right((_, ended)) => ended.await,
+    let files = files.into_iter();
+    let upkeep = join_all(files.map(|(login, path)| keep_fresh(args, run, login, path)));
+    let mut ended = pin!(child::wait(
+        name,
+        command.into(),
+        args.mask.then_some(&run.report)
+    ));
+    tokio::select! {
+        biased;
+        code = &mut ended => code,
+        _ = upkeep => ended.await,
     }
 }
 
@@ -70,10 +71,10 @@ async fn keep_fresh(args: &Args, run: &Run<'_>, login: &Active<'_>, path: PathBu
                 let want = match target.spec.ageing {
                     Ageing::Fixed => Want::Usable(margin),
                     // The server is asked, and the session is replaced only if it is dead, stored or not.
-                    _ => Want::InsteadOf {
-                        suspect: Box::new(session.clone()),
-                        dead: false,
-                    },
+                    _ => {
+                        let (suspect, dead) = (Box::new(session.clone()), false);
+                        Want::InsteadOf { suspect, dead }
+                    }
                 };
                 let login = login.account.again().session(&want).await;
                 login.map(|login| login.session)
@@ -128,9 +129,8 @@ fn until_next_try(error: &Error, failures: u32) -> Duration {
     if error.cause.retryable() || error.cause.exit() == 7 {
         return TRY_AGAIN;
     }
-    TRY_AGAIN
-        .saturating_mul(2_u32.saturating_pow(failures))
-        .min(TRY_LATER)
+    let pause = TRY_AGAIN.saturating_mul(2_u32.saturating_pow(failures));
+    pause.min(TRY_LATER)
 }
 
 /// How long a session can be left alone, and how long the next one must then last.
@@ -143,10 +143,8 @@ fn due(session: &Session, target: &Target, min_ttl: Duration) -> (Duration, Dura
         (Ageing::Fixed, Some(end)) => {
             let margin = session.margin(end, min_ttl).max(SignedDuration::ZERO);
             let left = end.duration_since(Timestamp::now()).saturating_sub(margin);
-            (
-                left.try_into().unwrap_or(Duration::ZERO),
-                margin.try_into().unwrap_or(Duration::ZERO),
-            )
+            let [left, margin] = [left, margin].map(|time| time.try_into().unwrap_or_default());
+            (left, margin)
         }
     }
 }
@@ -154,17 +152,13 @@ fn due(session: &Session, target: &Target, min_ttl: Duration) -> (Duration, Dura
 /// Writes the token into the file, which is whole at any time.
 fn write(path: &Path, session: &Session) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    Draft::create(folder)
-        .and_then(|mut draft| {
-            draft
-                .fill(session.token.expose().as_bytes())
-                .map(|()| draft)
-        })
-        .and_then(|draft| draft.replace(path))
-        .map(|_| ())
-        .map_err(|error| {
-            error!(Storage, "{path} cannot be written", path = path.display()).because(error)
-        })
+    let replaced = Draft::create(folder).and_then(|mut draft| {
+        draft.fill(session.token.expose().as_bytes())?;
+        draft.replace(path)
+    });
+    let path = path.display();
+    let failed = |error| error!(Storage, "{path} cannot be written", path).because(error);
+    replaced.map(|_| ()).map_err(failed)
 }
 
 #[cfg(test)]
@@ -175,16 +169,9 @@ mod tests {
 
     /// Seconds until the next look, and what the session must then last.
     fn seconds(provider: &str, age: i64, lifetime: Option<i64>, min_ttl: u64) -> (u64, f64) {
-        let spec = crate::provider::specs()
-            .into_iter()
-            .find(|spec| spec.id == provider)
-            .expect("a provider");
-        let target = Target::new(spec, None);
+        let target = crate::settings::target(provider).expect("a provider");
         let mut session = Session::new("t", "Bearer").expect("a token");
-        session.obtained_at = session
-            .obtained_at
-            .checked_sub(SignedDuration::from_secs(age))
-            .expect("a time");
+        session.obtained_at -= SignedDuration::from_secs(age);
         if let Some(lifetime) = lifetime {
             session.lasts(SignedDuration::from_secs(lifetime));
         }

@@ -58,9 +58,8 @@ pub async fn end(
     }
     let version = env!("CARGO_PKG_VERSION");
     let report = json!({ "report": 1, "crmauth": version, "system": std::env::consts::OS, "targets": targets });
-    for warning in file.write(format!("{report:#}\n").as_bytes())? {
-        run.report.warn(None, warning);
-    }
+    let warnings = file.write(format!("{report:#}\n").as_bytes())?;
+    run.report.warn_of_all(warnings);
     run.report
         .chat(tr!("the report is written; read it before you pass it on"));
     Ok(())

@@ -40,28 +40,19 @@ impl State {
         match verdict {
             Verdict::Fresh => Self::Usable,
             Verdict::Ask(_) => Self::Unknown,
-            Verdict::Renew(Stale::Expiring(_)) | Verdict::Login(Stale::Expiring(_)) => {
-                Self::Expiring
-            }
-            Verdict::Renew(_) | Verdict::Login(Stale::Expired | Stale::NoEnd) => Self::Expired,
-            Verdict::Login(Stale::CredentialsChanged) => Self::Changed,
-            Verdict::Login(Stale::Absent) => Self::None,
-            Verdict::Login(_) => Self::Unknown,
+            Verdict::Renew(stale) | Verdict::Login(stale) => match stale {
+                Stale::Expiring(_) => Self::Expiring,
+                Stale::Expired | Stale::NoEnd => Self::Expired,
+                Stale::CredentialsChanged => Self::Changed,
+                Stale::Absent => Self::None,
+                _ => Self::Unknown,
+            },
         }
     }
 
     /// The word in JSON.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Usable => "usable",
-            Self::Unknown => "unknown",
-            Self::Expiring => "expiring",
-            Self::Expired => "expired",
-            Self::Changed => "changed",
-            Self::Dead => "dead",
-            Self::NoUser => "no_user",
-            Self::None => "none",
-        }
+    pub(super) fn word(self) -> String {
+        self.text().english().replace(' ', "_")
     }
 
     /// The word for people.
