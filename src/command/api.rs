@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::{Run, seconds_or_none, target_help};
 use crate::error::{Cause, Error, Result, error};
 use crate::http::random_part;
-use crate::http::response;
+use crate::http::response::{self, Json};
 use crate::i18n::tr;
 use crate::lifecycle::{Account, Active, Answer, Want};
 use crate::output::shell_word;
@@ -112,19 +112,14 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
 
 /// Whether a word is a method, and so nothing that a target or a path is.
 pub fn is_method(word: &str) -> bool {
-    let methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-    methods
-        .iter()
-        .any(|method| word.eq_ignore_ascii_case(method))
+    let word = word.to_ascii_uppercase();
+    ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"].contains(&&*word)
 }
 
 /// The error for a method that was typed as curl's users write it.
 pub fn method_first(method: &str, target: &str, path: &str) -> Error {
-    let line = format!(
-        "crmauth api {target} {} -X {}",
-        shell_word(path),
-        method.to_uppercase()
-    );
+    let (path, option) = (shell_word(path), method.to_uppercase());
+    let line = format!("crmauth api {target} {path} -X {option}");
     error!(Usage, "`{method}` is a method", method; hint "write it as `{line}`", line)
 }
 
@@ -181,9 +176,7 @@ fn verdict(answer: &Answer, account: &Account<'_>, typed: &Typed) -> Result<u8> 
         return Err(error.hint(hint));
     }
     let object = answer.whole.then(|| response.any_object()).flatten();
-    let said = object.and_then(|object| object.said());
-    let error =
-        response::status_error(host, &response.path, status).said(&said.unwrap_or_default());
+    let error = response::status_error(host, &response.path, status).said(&said(object));
     Err(match error.cause {
         Cause::Refused => error.hint(tr!(
             "`crmauth status {target} --check` tells whether the session is alive",
@@ -204,6 +197,11 @@ fn verdict(answer: &Answer, account: &Account<'_>, typed: &Typed) -> Result<u8> 
     })
 }
 
+/// What the server says in an answer.
+fn said(object: Option<Json>) -> String {
+    object.and_then(|object| object.said()).unwrap_or_default()
+}
+
 /// Warns of what a program that reads JSON would stumble over; whether there was any.
 fn warn_of_oddities(answer: &Answer, account: &Account<'_>) -> bool {
     let body = answer.response.body.trim_ascii();
@@ -217,9 +215,8 @@ fn warn_of_oddities(answer: &Answer, account: &Account<'_>) -> bool {
         }
         None => Vec::new(),
     };
-    oddities
-        .iter()
-        .for_each(|oddity| account.warn(oddity.clone()));
+    let each = oddities.iter().cloned();
+    each.for_each(|oddity| account.warn(oddity));
     !oddities.is_empty()
 }
 

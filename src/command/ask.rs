@@ -15,7 +15,9 @@ use crate::signals::interruptible;
 use question::Asking;
 
 /// What a person was asked about a target.
-struct Asked {
+struct Asked<'a> {
+    run: &'a Run<'a>,
+    services: &'a Services,
     target: Target,
     answers: Vec<(&'static Field, Secret)>,
     /// Which kind of credentials was chosen.
@@ -26,93 +28,44 @@ struct Asked {
     refused: Option<Error>,
 }
 
-impl Asked {
-    fn kind(&self) -> Option<&'static Credentials> {
-        Some(&self.target.spec.credentials[self.kind?])
-    }
-
-    /// Asks which kind of credentials there are, the one before usual. Returns whether there was an answer.
-    async fn choose(&mut self, run: &Run<'_>) -> Result<bool> {
-        let about = |kind: &Credentials| Text::declared(kind.about);
-        let kinds: Vec<Text> = self.target.spec.credentials.iter().map(about).collect();
-        run.report.tell(Text::default());
-        let question = tr!("What do you log in with?");
-        let usual = self.kind.unwrap_or_default();
-        let chosen = run.report.choose(question, &kinds, usual).await?;
-        self.kind = chosen.or(self.kind);
-        Ok(chosen.is_some())
-    }
-
-    fn answer(&self, field: &Field) -> Option<&Secret> {
-        let mut answers = self.answers.iter();
-        let answer = answers.find(|(other, _)| other.name == field.name);
-        answer.map(|(_, value)| value)
-    }
-
-    /// Asks for some fields. Returns whether all of them were answered.
-    async fn ask(
-        &mut self,
-        run: &Run<'_>,
-        services: &Services,
-        questions: &Questions,
-        fields: &[&'static Field],
-    ) -> Result<bool> {
-        let target = &self.target.clone();
-        let asking = Asking {
-            run,
-            services,
-            target,
-            questions,
-        };
-        for field in fields {
-            let before = self.answer(field).cloned();
-            let Some(answer) = asking.about(field, before).await? else {
-                return Ok(false);
-            };
-            self.answers.retain(|(other, _)| other.name != field.name);
-            self.answers.push((field, answer));
-        }
-        Ok(true)
-    }
-}
-
 /// What a person was asked in this run.
-pub(super) struct Guide {
-    asked: Vec<Asked>,
+pub(super) struct Guide<'a> {
+    run: &'a Run<'a>,
+    services: &'a Services,
+    asked: Vec<Asked<'a>>,
     not_asking: Option<Text>,
 }
 
-impl Guide {
+impl<'a> Guide<'a> {
     /// Asks for whatever these targets' logins need and nobody has set. If nobody can be asked, the logins will fail and
     /// say what they miss.
     pub(super) async fn ask(
-        run: &Run<'_>,
-        services: &Services,
+        run: &'a Run<'a>,
+        services: &'a Services,
         sources: &mut Sources,
         targets: &[Target],
     ) -> Result<Self> {
         sources.login_asks = false;
         let mut guide = Self {
+            run,
+            services,
             asked: Vec::new(),
             not_asking: why_not_asking(run),
         };
-        if guide.not_asking.is_some() || run.global.json || run.global.sandbox {
-            return Ok(guide);
-        }
-        for target in targets {
-            guide.ask_about(run, services, sources, target).await?;
+        if guide.not_asking.is_none() && !run.global.json && !run.global.sandbox {
+            for target in targets {
+                let asked = guide.ask_about(sources, target).await?;
+                guide.asked.push(asked);
+            }
         }
         Ok(guide)
     }
 
-    async fn ask_about(
-        &mut self,
-        run: &Run<'_>,
-        services: &Services,
-        sources: &mut Sources,
-        target: &Target,
-    ) -> Result<()> {
+    async fn ask_about(&self, sources: &mut Sources, target: &Target) -> Result<Asked<'a>> {
+        let (run, services) = (self.run, self.services);
         let mut asked = Asked {
+            run,
+            services,
             target: target.clone(),
             answers: Vec::new(),
             kind: None,
@@ -138,22 +91,21 @@ impl Guide {
             let fields = match first.kind {
                 Kind::Url => &questions.fields[..1],
                 _ if asked.kind.is_none() && !questions.kinds.is_empty() => {
-                    if !asked.choose(run).await? {
+                    if !asked.choose().await? {
                         break;
                     }
                     continue;
                 }
                 _ => &questions.fields[..],
             };
-            let answered = consents(run, target, &questions).await?
-                && asked.ask(run, services, &questions, fields).await?;
+            let answered =
+                consents(run, target, &questions).await? && asked.ask(&questions, fields).await?;
             sources.answer(target, &asked.answers);
             if !answered {
                 break;
             }
         }
-        self.asked.push(asked);
-        Ok(())
+        Ok(asked)
     }
 
     /// Adds to an error about missing settings why nobody was asked for them.
@@ -175,8 +127,6 @@ impl Guide {
     /// If a login failed with what a person typed, offers to change that. Returns whether it was changed.
     pub(super) async fn retry(
         &mut self,
-        run: &Run<'_>,
-        services: &Services,
         sources: &mut Sources,
         target: &Target,
         error: &Error,
@@ -184,6 +134,7 @@ impl Guide {
         let Some(asked) = self.asked.iter_mut().find(|asked| asked.target == *target) else {
             return Ok(false);
         };
+        let report = &asked.run.report;
         let refused = error.cause == Cause::Refused;
         let typed =
             |field: &&Field| asked.answer(field).is_some() && (field.credential() || !refused);
@@ -192,14 +143,13 @@ impl Guide {
         if typed.is_empty() || !may_change {
             return Ok(false);
         }
-        run.report.tell(Text::default());
-        run.report.tell_of(target, error);
+        report.tell(Text::default());
+        report.tell_of(target, error);
         asked.refusals += usize::from(refused);
         let (hinted, of_kind) = asked.hinted(&typed, error);
         let usual = of_kind || !hinted.is_empty();
         let change = if usual { hinted } else { typed };
-        if !asked.would_change(run, &change, of_kind, usual).await?
-            || of_kind && !asked.choose(run).await?
+        if !asked.would_change(&change, of_kind, usual).await? || of_kind && !asked.choose().await?
         {
             return Ok(false);
         }
@@ -218,13 +168,52 @@ impl Guide {
                 || questions.fields.iter().any(is)
         };
         let fields: Vec<&'static Field> = target.spec.all_fields().filter(wanted).collect();
-        let changed = asked.ask(run, services, &questions, &fields).await?;
+        let changed = asked.ask(&questions, &fields).await?;
         sources.answer(target, &asked.answers);
         Ok(changed)
     }
 }
 
-impl Asked {
+impl Asked<'_> {
+    fn kind(&self) -> Option<&'static Credentials> {
+        Some(&self.target.spec.credentials[self.kind?])
+    }
+
+    /// Asks which kind of credentials there are, the one before usual. Returns whether there was an answer.
+    async fn choose(&mut self) -> Result<bool> {
+        let kinds = self.target.spec.credentials.iter();
+        let kinds: Vec<Text> = kinds.map(|kind| Text::declared(kind.about)).collect();
+        self.run.report.tell(Text::default());
+        let question = tr!("What do you log in with?");
+        let usual = self.kind.unwrap_or_default();
+        let chosen = self.run.report.choose(question, &kinds, usual).await?;
+        self.kind = chosen.or(self.kind);
+        Ok(chosen.is_some())
+    }
+
+    fn answer(&self, field: &Field) -> Option<&Secret> {
+        let mut answers = self.answers.iter();
+        let answer = answers.find(|(other, _)| other.name == field.name);
+        answer.map(|(_, value)| value)
+    }
+
+    /// Asks for some fields. Returns whether all of them were answered.
+    async fn ask(&mut self, questions: &Questions, fields: &[&'static Field]) -> Result<bool> {
+        for field in fields {
+            let asking = Asking {
+                asked: self,
+                questions,
+            };
+            let before = self.answer(field).cloned();
+            let Some(answer) = asking.about(field, before).await? else {
+                return Ok(false);
+            };
+            self.answers.retain(|(other, _)| other.name != field.name);
+            self.answers.push((field, answer));
+        }
+        Ok(true)
+    }
+
     /// Which of what was typed an error's hint names, and whether it is about the kind of credentials: it names a field
     /// of another kind, or one that the kind decides.
     fn hinted(&self, typed: &[&'static Field], error: &Error) -> (Vec<&'static Field>, bool) {
@@ -232,12 +221,8 @@ impl Asked {
         let in_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let words: Vec<&str> = hint.split(|c| !in_name(c)).collect();
         let names = |field: &&Field| words.contains(&&*self.target.variable(field.name));
-        let mut of_kinds = self
-            .target
-            .spec
-            .credentials
-            .iter()
-            .flat_map(|kind| kind.fields);
+        let kinds = self.target.spec.credentials.iter();
+        let mut of_kinds = kinds.flat_map(|kind| kind.fields);
         let of_kind = self.kind().is_some_and(|kind| {
             let decides = |field: &Field| {
                 matches!(field.default, Default::IfSet { .. })
@@ -250,13 +235,7 @@ impl Asked {
     }
 
     /// Asks whether a person would change what was typed, and the kind of credentials.
-    async fn would_change(
-        &self,
-        run: &Run<'_>,
-        fields: &[&Field],
-        kind: bool,
-        usual: bool,
-    ) -> Result<bool> {
+    async fn would_change(&self, fields: &[&Field], kind: bool, usual: bool) -> Result<bool> {
         let variables = fields.iter().map(|field| self.target.variable(field.name));
         let names = variables.map(|variable| tr!("{variable}", variable));
         let kind = kind.then(|| tr!("the kind of login"));
@@ -269,7 +248,7 @@ impl Asked {
                 names
             ),
         };
-        run.report.confirm(question, usual).await
+        self.run.report.confirm(question, usual).await
     }
 }
 
@@ -280,11 +259,9 @@ pub(super) async fn which(run: &Run<'_>, sources: &Sources) -> Result<Target> {
         sources.configured(),
         all.map(|spec| Target::new(spec, None)),
     );
-    let label = |target: &Target| {
-        let parts = [target.to_string(), target.spec.product.to_owned()];
-        Text::list(&parts, ": ")
-    };
     if why_not_asking(run).is_none() && !run.global.json {
+        let label =
+            |target: &Target| tr!("{target}: {product}", target, product = target.spec.product);
         let labels: Vec<Text> = targets.iter().map(label).collect();
         let question = tr!("Where do you want to log in?");
         if let Some(place) = run.report.choose(question, &labels, 0).await? {

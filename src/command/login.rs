@@ -84,7 +84,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     for (target, result) in &mut results {
         for _ in 0..changes {
             let Err(error) = &*result else { break };
-            let changed = guide.retry(run, &services, &mut sources, target, error);
+            let changed = guide.retry(&mut sources, target, error);
             if !changed.await? {
                 break;
             }
@@ -92,7 +92,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         }
     }
     let code = deliver(prepared, run, &results).await?;
-    match guide.offer_to_save(run, &sources, &results).await {
+    match guide.offer_to_save(&sources, &results).await {
         // Whoever stops the run must see that, although the answer is out.
         Err(error) if error.cause.is_signal() => Err(error),
         Err(error) => {
@@ -110,7 +110,7 @@ async fn all<'a>(
     run: &Run<'_>,
     services: &'a Services,
     sources: &Sources,
-    guide: &Guide,
+    guide: &Guide<'_>,
     wanted: &[Target],
 ) -> Vec<Result<Active<'a>>> {
     let count = |done: usize| tr!("{done} of {all} done", done, all = wanted.len());

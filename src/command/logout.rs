@@ -9,7 +9,6 @@ use super::{AT_ONCE, Exit, Run, target_help, targets};
 use crate::declaration::Target;
 use crate::error::{Error, Pending, Result};
 use crate::i18n::{Text, tr};
-use crate::json;
 use crate::lifecycle::{Account, Services, lost, role, unclear};
 use crate::provider::{Revocation, Role};
 use crate::secret::foreign::printable;
@@ -97,11 +96,10 @@ impl Record {
                 let object = json!({ "target": label, "outcome": word });
                 self.objects.push((place, object));
                 if ended == Some(Revocation::StillAlive) {
-                    let text = tr!(
+                    run.report.warn_of_all([tr!(
                         "{label}: the server left the session alive; it ends when idle",
                         label
-                    );
-                    run.report.warn(None, text);
+                    )]);
                 }
                 if !run.global.json && self.unwritten.is_none() {
                     let line = format!("{}\t{word}\n", printable(&label));
@@ -110,10 +108,9 @@ impl Record {
             }
             Err(error) => {
                 let error = error.target(&label);
-                self.exit.add(error.cause.exit());
                 let object = json!({ "target": label, "error": run.report.error_json(&error) });
                 self.objects.push((place, object));
-                run.report.error(&error);
+                self.fail(run, &error);
             }
         }
     }
@@ -123,41 +120,39 @@ impl Record {
     async fn discard(&mut self, services: &Services, run: &Run<'_>, local: bool) -> Result<()> {
         match services.discard().await? {
             0 => {}
-            count if local => {
-                let text = tr!(
-                    "{count} stored entries could not be read and were removed",
-                    count
-                );
-                run.report.warn(None, text);
-            }
+            count if local => run.report.warn_of_all([tr!(
+                "{count} stored entries could not be read and were removed",
+                count
+            )]),
             count => {
                 let error = lost(tr!(
                     "{count} stored entries could not be read; they were removed here, but may still be active on the server",
                     count
                 ));
-                self.exit.add(error.cause.exit());
-                run.report.error(&error);
+                self.fail(run, &error);
             }
         }
         Ok(())
+    }
+
+    fn fail(&mut self, run: &Run<'_>, error: &Error) {
+        self.exit.add(error.cause.exit());
+        run.report.error(error);
     }
 
     async fn close(mut self, run: &Run<'_>) -> Result<u8> {
         if let Some(error) = self.unwritten {
             return Err(error);
         }
-        if run.report.is_at_terminal() && !run.global.json {
-            for (word, meaning) in self.words {
-                if let Some(meaning) = meaning {
-                    run.report.aside(tr!("{word}: {meaning}", word, meaning));
-                }
-            }
-        }
         if run.global.json {
             self.objects.sort_by_key(|(place, _)| *place);
             let objects = self.objects.into_iter().map(|(_, object)| object);
-            let text = json::text(&Value::Array(objects.collect()));
-            run.print(&(text + "\n")).await?;
+            run.print_json(objects.collect()).await?;
+        } else if run.report.is_at_terminal() {
+            for (word, meaning) in self.words {
+                let meaning = meaning.map(|meaning| tr!("{word}: {meaning}", word, meaning));
+                meaning.into_iter().for_each(|text| run.report.aside(text));
+            }
         }
         Ok(self.exit.code())
     }
@@ -169,12 +164,12 @@ fn told(ended: Ended) -> (&'static str, Option<Text>) {
         None => ("none", Some(tr!("no session was stored"))),
         Some(Revocation::Revoked) => ("revoked", Some(tr!("the server ended the session"))),
         Some(Revocation::StillAlive) => ("still-alive", None),
-        Some(Revocation::Ended | Revocation::Unsupported) => (
-            "forgotten",
-            Some(tr!(
+        Some(Revocation::Ended | Revocation::Unsupported) => {
+            let meaning = tr!(
                 "it was no longer usable, the system cannot end sessions, or --local was given; it is forgotten here"
-            )),
-        ),
+            );
+            ("forgotten", Some(meaning))
+        }
     }
 }
 

@@ -23,11 +23,13 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, ValueEnum};
+use serde_json::Value;
 
 use crate::declaration::Target;
 use crate::error::{Cause, Error, Result, error};
 use crate::http::{Http, Proxies};
 use crate::i18n::{Lang, Text, tr};
+use crate::json;
 use crate::lifecycle::Services;
 use crate::output::stdout;
 use crate::provider;
@@ -264,6 +266,11 @@ impl Run<'_> {
 
     pub fn lang(&self) -> Lang {
         self.report.lang()
+    }
+
+    /// Prints an array on one line.
+    pub async fn print_json(&self, items: Vec<Value>) -> Result<()> {
+        self.print(&(json::text(&items.into()) + "\n")).await
     }
 
     pub async fn print(&self, text: &str) -> Result<()> {

@@ -8,13 +8,11 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use futures_util::StreamExt;
-use serde_json::Value;
 
 use super::{AT_ONCE, Exit, Run, target_help, targets, with_stored};
 use crate::declaration::Target;
 use crate::error::{Cause, Result};
 use crate::i18n::tr;
-use crate::json;
 use crate::output::stdout::columns;
 use crate::provider::Role;
 use crate::store::{Entry, Key};
@@ -114,7 +112,7 @@ fn exit_code(rows: &[Row<'_>]) -> u8 {
 async fn print(rows: &[Row<'_>], args: &Args, run: &Run<'_>) -> Result<()> {
     if run.global.json {
         let rows = rows.iter().map(|row| row.to_json(&run.report)).collect();
-        return run.print(&(json::text(&Value::Array(rows)) + "\n")).await;
+        return run.print_json(rows).await;
     }
     if rows.is_empty() {
         run.report.chat(tr!(

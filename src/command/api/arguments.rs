@@ -42,23 +42,19 @@ impl Typed {
         }
         let body = Body::read(args, target.spec, run)?;
         let method = method(args, body.is_some())?;
-        let headers: Result<Vec<_>> = args
-            .headers
-            .iter()
-            .map(|header| read_header(header, target))
-            .collect();
+        let headers = args.headers.iter();
+        let headers = headers.map(|header| read_header(header, target));
         let typed = Self {
             path,
             method,
-            headers: headers?,
+            headers: headers.collect::<Result<_>>()?,
             body,
             retries: args.retry.into(),
             timeout: run.global.timeout,
         };
         if typed.body.as_ref().is_some_and(Body::is_multipart) && typed.has_header(&CONTENT_TYPE) {
-            return Err(
-                error!(Usage, "-H names Content-Type, which --upload sets"; hint "leave it out"),
-            );
+            let why = error!(Usage, "-H names Content-Type, which --upload sets");
+            return Err(why.hint(tr!("leave it out")));
         }
         if args.retry > 0 && !typed.is_harmless() {
             return Err(error!(
@@ -79,10 +75,8 @@ impl Typed {
 
     /// Whether it is a POST whose body takes one more field.
     fn is_form(&self) -> bool {
-        let mut types = self
-            .headers
-            .iter()
-            .filter(|(name, _)| *name == CONTENT_TYPE);
+        let headers = self.headers.iter();
+        let mut types = headers.filter(|(name, _)| *name == CONTENT_TYPE);
         let is_form = |(_, value): &(HeaderName, Secret)| {
             let kind = value.expose().split(';').next().unwrap_or_default();
             kind.trim().eq_ignore_ascii_case(FORM)
@@ -102,14 +96,12 @@ impl Typed {
             Some(_) => login.url().join(&self.path),
             None => login.place(&self.path),
         };
-        let effect = if self.is_harmless() {
-            Effect::None
-        } else {
-            Effect::Change
+        let effect = match self.is_harmless() {
+            true => Effect::None,
+            false => Effect::Change,
         };
-        let mut request = Request::new(self.method.clone(), url)
-            .effect(effect)
-            .secret(token);
+        let request = Request::new(self.method.clone(), url);
+        let mut request = request.effect(effect).secret(token);
         for (name, value) in &self.headers {
             request = request.header(name.clone(), value.clone());
         }
@@ -135,51 +127,42 @@ impl Typed {
 }
 
 fn check_path(path: &str, target: &Target) -> Result<()> {
-    let refuse = |why: Text, hint: Text| Err(error!(Usage, "PATH {why}", why).hint(hint));
-    let joined = || tr!("PATH is joined to the target's URL, as in `crmauth api --help`");
-    let quote = path
-        .chars()
-        .find(|c| matches!(c, '"' | '\''))
-        .map(PathFault::Character);
-    match PathFault::of(path).or(quote) {
-        None => {}
-        Some(PathFault::Url | PathFault::TwoSlashes) => {
-            return refuse(
-                tr!("is a URL; it must be a path below the target's URL"),
-                joined(),
-            );
-        }
-        Some(PathFault::Outside) => {
-            return refuse(tr!("leads out of the target's URL (..)"), joined());
-        }
-        Some(PathFault::Character(c)) => {
-            let what = match c {
-                ' ' => tr!("contains a space"),
-                '#' => tr!("contains a fragment (#)"),
-                '\\' => tr!("contains a backslash"),
-                '"' | '\'' => tr!("contains a quote ({c})", c),
-                c if c.is_whitespace() => tr!("contains white space"),
-                _ => tr!("contains a control character"),
-            };
-            let escaped = percent(&c.to_string());
-            return refuse(
-                what,
-                tr!(
-                    "-Q NAME=VALUE adds a parameter and encodes it; elsewhere in PATH write {escaped}",
-                    escaped
-                ),
-            );
-        }
+    if let Some((why, hint)) = fault(path) {
+        return Err(error!(Usage, "PATH {why}", why).hint(hint));
     }
     let place = path.split('?').next().unwrap_or_default();
     if target.spec.placement == Placement::Path && !place.contains("{session}") {
-        let error = error!(Usage, "PATH has no {{session}} before its query");
-        return Err(error.hint(tr!(
-            "{product} takes it as a segment of the path",
-            product = target.spec.product
-        )));
+        return Err(error!(
+            Usage, "PATH has no {{session}} before its query";
+            hint "{product} takes it as a segment of the path", product = target.spec.product
+        ));
     }
     Ok(())
+}
+
+/// What is wrong with a path, and the next step.
+fn fault(path: &str) -> Option<(Text, Text)> {
+    let quote = path.chars().find(|c| matches!(c, '"' | '\''));
+    let fault = PathFault::of(path).or(quote.map(PathFault::Character))?;
+    let joined = tr!("PATH is joined to the target's URL, as in `crmauth api --help`");
+    let (why, c) = match fault {
+        PathFault::Url | PathFault::TwoSlashes => {
+            let why = tr!("is a URL; it must be a path below the target's URL");
+            return Some((why, joined));
+        }
+        PathFault::Outside => return Some((tr!("leads out of the target's URL (..)"), joined)),
+        PathFault::Character(c @ ' ') => (tr!("contains a space"), c),
+        PathFault::Character(c @ '#') => (tr!("contains a fragment (#)"), c),
+        PathFault::Character(c @ '\\') => (tr!("contains a backslash"), c),
+        PathFault::Character(c @ ('"' | '\'')) => (tr!("contains a quote ({c})", c), c),
+        PathFault::Character(c) if c.is_whitespace() => (tr!("contains white space"), c),
+        PathFault::Character(c) => (tr!("contains a control character"), c),
+    };
+    let hint = tr!(
+        "-Q NAME=VALUE adds a parameter and encodes it; elsewhere in PATH write {escaped}",
+        escaped = percent(&c.to_string())
+    );
+    Some((why, hint))
 }
 
 fn method(args: &Args, has_body: bool) -> Result<Method> {
@@ -189,48 +172,41 @@ fn method(args: &Args, has_body: bool) -> Result<Method> {
         .as_deref()
         .unwrap_or(default)
         .to_ascii_uppercase();
-    let method = Method::from_bytes(method.as_bytes()).ok();
-    // CONNECT asks for a tunnel and not for a path.
-    method
-        .filter(|method| *method != Method::CONNECT)
-        .ok_or_else(|| {
-            error!(
-                Usage, "-X is not an HTTP method";
-                hint "a method is one word, such as GET, POST, PUT or DELETE"
-            )
-        })
+    match Method::from_bytes(method.as_bytes()) {
+        // CONNECT asks for a tunnel and not for a path.
+        Ok(method) if method != Method::CONNECT => Ok(method),
+        _ => Err(error!(
+            Usage, "-X is not an HTTP method";
+            hint "a method is one word, such as GET, POST, PUT or DELETE"
+        )),
+    }
 }
 
 fn read_header(header: &str, target: &Target) -> Result<(HeaderName, Secret)> {
-    let refuse = |why: Text, hint: Text| Err(Error::new(Cause::Usage, why).hint(hint));
-    let example = || tr!("for example -H 'Accept: text/plain'");
-    let Some((name, value)) = header.split_once(':') else {
-        return refuse(
-            tr!("-H takes a name and a value with a colon between them"),
-            example(),
-        );
-    };
+    let (name, value) = header.split_once(':').unwrap_or((header, ""));
     let (name, value) = (name.trim(), value.trim());
-    let parsed = HeaderName::from_bytes(name.as_bytes());
-    let Some(parsed) = parsed
-        .ok()
-        .filter(|_| !value.chars().any(|c| c.is_control() && c != '\t'))
-    else {
-        return refuse(tr!("-H is not a valid HTTP header"), example());
+    let bad = value.chars().any(|c| c.is_control() && c != '\t');
+    let (why, hint) = match HeaderName::from_bytes(name.as_bytes()) {
+        _ if !header.contains(':') => {
+            let why = tr!("-H takes a name and a value with a colon between them");
+            (why, tr!("for example -H 'Accept: text/plain'"))
+        }
+        Ok(parsed) if OURS.iter().any(|ours| parsed == *ours) => {
+            let why = tr!(
+                "-H names {name}, which is set from the URL and the body",
+                name
+            );
+            (why, tr!("leave it out"))
+        }
+        Ok(parsed) if target.spec.placement == Placement::Bearer && parsed == "Authorization" => {
+            let why = tr!("-H names Authorization, which carries the session");
+            (why, tr!("leave it out; to send another token, use curl"))
+        }
+        Ok(parsed) if !bad => return Ok((parsed, Secret::new(value.to_owned()))),
+        _ => {
+            let why = tr!("-H is not a valid HTTP header");
+            (why, tr!("for example -H 'Accept: text/plain'"))
+        }
     };
-    if OURS.iter().any(|ours| parsed == *ours) {
-        let why = tr!(
-            "-H names {name}, which is set from the URL and the body",
-            name
-        );
-        return refuse(why, tr!("leave it out"));
-    }
-    if target.spec.placement == Placement::Bearer && parsed == "Authorization" {
-        let hint = tr!("leave it out; to send another token, use curl");
-        return refuse(
-            tr!("-H names Authorization, which carries the session"),
-            hint,
-        );
-    }
-    Ok((parsed, Secret::new(value.to_owned())))
+    Err(Error::new(Cause::Usage, why).hint(hint))
 }

@@ -5,14 +5,14 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
 use super::arguments::Typed;
+use super::body::pair;
 use super::print::Out;
-use super::{send, verdict, warn_of_oddities};
+use super::{said, send, verdict, warn_of_oddities};
 use crate::declaration::{Pages, Query, Target};
 use crate::error::{Cause, Error, Result, error};
 use crate::i18n::tr;
 use crate::json;
 use crate::lifecycle::{Active, Answer};
-use crate::secret::percent;
 
 /// The largest page, in bytes.
 const PAGE_MAX: usize = 8 * 1024 * 1024;
@@ -33,19 +33,18 @@ impl List {
             ));
         };
         if typed.method != "GET" {
+            let method = &typed.method;
             return Err(error!(
                 Usage,
-                "--paginate asks with GET, not with {method}",
-                method = typed.method
+                "--paginate asks with GET, not with {method}", method
             ));
         }
         let (path, query) = typed.path.split_once('?').unwrap_or((&typed.path, ""));
+        let pairs = url::form_urlencoded::parse(query.as_bytes());
         let list = Self {
             pages,
             path: path.to_owned(),
-            pairs: url::form_urlencoded::parse(query.as_bytes())
-                .into_owned()
-                .collect(),
+            pairs: pairs.into_owned().collect(),
         };
         list.page(0).map(|_| list)
     }
@@ -53,9 +52,7 @@ impl List {
     /// The path that asks for a page.
     fn page(&self, page: usize) -> Result<String> {
         let pairs = (self.pages.ask)(self.pairs.clone(), page)?;
-        let pairs = pairs
-            .iter()
-            .map(|(name, value)| [&percent(name), "=", &percent(value)].concat());
+        let pairs = pairs.iter().map(|(name, value)| pair(name, value));
         Ok([&self.path, "?", &pairs.collect::<Vec<_>>().join("&")].concat())
     }
 
@@ -77,13 +74,10 @@ impl List {
             let (Some((rows, count, more)), true) = (found, answer.response.is_success()) else {
                 let host = &answer.response.host;
                 let message = tr!("{host}'s answer contains no list", host);
-                let said = answer
-                    .response
-                    .any_object()
-                    .and_then(|object| object.said());
+                let said = said(answer.response.any_object());
                 let other = verdict(&answer, &active.account, &typed).err();
                 let other = other.unwrap_or_else(|| Error::new(Cause::BadAnswer, message));
-                return Err(lost.unwrap_or(other.said(&said.unwrap_or_default())));
+                return Err(lost.unwrap_or(other.said(&said)));
             };
             if !warned {
                 warned = warn_of_oddities(&answer, &active.account);
@@ -126,9 +120,8 @@ async fn read(answer: &mut Answer) -> Result<()> {
     while let Some(part) = answer.response.next().await? {
         answer.response.body.extend(part);
         if answer.response.body.len() > PAGE_MAX {
-            return Err(
-                error!(TooLarge, "a page is larger than 8 MiB"; hint "ask for smaller pages"),
-            );
+            let error = error!(TooLarge, "a page is larger than 8 MiB");
+            return Err(error.hint(tr!("ask for smaller pages")));
         }
     }
     Ok(())

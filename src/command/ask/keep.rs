@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::super::{Run, gitignore};
+use super::super::gitignore;
 use super::Guide;
 use crate::declaration::Target;
 use crate::error::{Result, error, why};
@@ -13,46 +13,44 @@ use crate::output::file::Replacement;
 use crate::secret::Secret;
 use crate::settings::{self, Sources};
 
-impl Guide {
+impl Guide<'_> {
     /// Offers to write the answers that led to a session to the env file that is read first.
     pub(in super::super) async fn offer_to_save(
         &self,
-        run: &Run<'_>,
         sources: &Sources,
         results: &[(&Target, Result<Active<'_>>)],
     ) -> Result<()> {
         let (shown, path) = &sources.first_file();
-        let settings = self.worth_saving(run, sources, shown, results).await;
+        let settings = self.worth_saving(sources, shown, results).await;
         let regular = std::fs::symlink_metadata(path).map_or(true, |found| found.is_file());
         if settings.is_empty() || !regular {
             return Ok(());
         }
         let names: Vec<&str> = settings.iter().map(|(name, ..)| name.as_str()).collect();
-        let report = &run.report;
+        let report = &self.run.report;
         let question = tr!("Write {names} to {shown}?", names = and(&names), shown);
         if !report.confirm(question, true).await? {
             return Ok(());
         }
         report.warn_of_all(write(path, shown, &settings).await?);
         report.tell(tr!("saved {shown}; only you can read it", shown));
-        gitignore::keep_out(path, shown, run).await
+        gitignore::keep_out(path, shown, self.run).await
     }
 
     /// The settings that led to a session, each with its value also as the file will show it. Tells why others are left out.
     async fn worth_saving(
         &self,
-        run: &Run<'_>,
         sources: &Sources,
         shown: &str,
         results: &[(&Target, Result<Active<'_>>)],
     ) -> Vec<(String, Secret, Secret)> {
-        let mut settings = Vec::new();
+        let (report, mut settings) = (&self.run.report, Vec::new());
         for asked in self.asked.iter().filter(|asked| !asked.answers.is_empty()) {
             let target = &asked.target;
             let mut results = results.iter();
             if !results.any(|(other, login)| *other == target && login.is_ok()) {
                 let text = tr!("{target}: nothing was written to {shown}", target, shown);
-                run.report.tell(text);
+                report.tell(text);
                 continue;
             }
             // What a later run would refuse there.
@@ -63,7 +61,7 @@ impl Guide {
                     target,
                     shown
                 );
-                run.report.tell(text);
+                report.tell(text);
                 continue;
             }
             for (field, value) in &asked.answers {
@@ -77,7 +75,7 @@ impl Guide {
                             shown,
                             why
                         );
-                        run.report.warn(Some(target), text);
+                        report.warn(Some(target), text);
                     }
                 }
             }

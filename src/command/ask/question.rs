@@ -1,19 +1,18 @@
 //! One question of the guided login: what a field is, and its answer until that can be used.
 
 use super::super::Run;
-use crate::declaration::{Field, Kind, Settings, Target};
+use super::Asked;
+use crate::declaration::{Field, Kind, Settings};
 use crate::error::{Error, Result};
 use crate::i18n::{Text, tr};
-use crate::lifecycle::{Lost, Services};
+use crate::lifecycle::Lost;
 use crate::secret::Secret;
 use crate::settings::{self, Questions, Wrapping};
 use crate::signals::interruptible;
 
 /// What the questions about a target's fields start from.
 pub(super) struct Asking<'a> {
-    pub run: &'a Run<'a>,
-    pub services: &'a Services,
-    pub target: &'a Target,
+    pub asked: &'a Asked<'a>,
     pub questions: &'a Questions,
 }
 
@@ -21,7 +20,7 @@ impl Asking<'_> {
     /// Says what a field is and asks for it until the answer can be used. Enter alone keeps what was answered `before`.
     /// `None` if the person ends it.
     pub async fn about(&self, field: &Field, mut before: Option<Secret>) -> Result<Option<Secret>> {
-        let (report, spec) = (&self.run.report, self.target.spec);
+        let (report, spec) = (&self.asked.run.report, self.asked.target.spec);
         let (about, example) = (spec.about(field), spec.example_url);
         report.tell(Text::default());
         report.aside(match field.kind {
@@ -36,7 +35,7 @@ impl Asking<'_> {
                 return Ok(Some(answer));
             }
             let url = spec.base_url(answer.expose())?;
-            let settings = self.questions.settings_so_far(self.target, url);
+            let settings = self.questions.settings_so_far(&self.asked.target, url);
             if let Err(error) = self.admits(&settings).await {
                 self.wrong(error)?;
                 continue;
@@ -51,7 +50,7 @@ impl Asking<'_> {
 
     /// Whether a login may be sent to a URL. Its host is looked up, which a person may want to interrupt.
     pub async fn admits(&self, settings: &Settings) -> Result<()> {
-        interruptible(None, self.services.admits(settings)).await
+        interruptible(None, self.asked.services.admits(settings)).await
     }
 
     /// Tells what is wrong with an answer, unless it is that the person stopped the run.
@@ -59,7 +58,7 @@ impl Asking<'_> {
         if error.cause.is_signal() {
             return Err(error);
         }
-        self.run.report.tell_of(self.target, &error);
+        self.asked.run.report.tell_of(&self.asked.target, &error);
         Ok(())
     }
 
@@ -70,8 +69,14 @@ impl Asking<'_> {
         };
         let url = settings.url.to_string();
         if let (5 | 6, Some(host)) = (error.cause.exit(), url.strip_prefix("https://")) {
-            let plain = self.target.spec.base_url(&["http://", host].concat())?;
-            let settings = self.questions.settings_so_far(self.target, plain.clone());
+            let plain = self
+                .asked
+                .target
+                .spec
+                .base_url(&["http://", host].concat())?;
+            let settings = self
+                .questions
+                .settings_so_far(&self.asked.target, plain.clone());
             if better.is_none() && self.admits(&settings).await.is_ok() {
                 better = match self.look(&settings).await? {
                     None => Some(plain),
@@ -82,18 +87,18 @@ impl Asking<'_> {
         self.wrong(error)?;
         let Some(url) = better else { return Ok(None) };
         let question = tr!("Use {url}?", url);
-        let used = self.run.report.confirm(question, true).await?;
+        let used = self.asked.run.report.confirm(question, true).await?;
         Ok(used.then(|| Secret::new(url.to_string())))
     }
 
     async fn look(&self, settings: &Settings) -> Result<Option<Lost>> {
-        interruptible(None, self.services.look(settings)).await
+        interruptible(None, self.asked.services.look(settings)).await
     }
 
     /// Asks for a field until the answer passes its check.
     async fn answer(&self, field: &Field, before: Option<&Secret>) -> Result<Option<Secret>> {
-        let report = &self.run.report;
-        let name = self.target.variable(field.name);
+        let report = &self.asked.run.report;
+        let name = self.asked.target.variable(field.name);
         let question = match before {
             Some(_) if field.secret() => tr!("{name} (not shown; Enter keeps it):", name),
             None if field.secret() => tr!("{name} (not shown):", name),
@@ -113,8 +118,8 @@ impl Asking<'_> {
                 Kind::Url => pasted(typed.expose()),
                 _ => typed.expose(),
             };
-            match settings::answer(text, field, self.target) {
-                Ok(checked) => return meant(self.run, field, &checked).await.map(Some),
+            match settings::answer(text, field, &self.asked.target) {
+                Ok(checked) => return meant(self.asked.run, field, &checked).await.map(Some),
                 Err(why) => report.tell(tr!("{name} {why}", name, why)),
             }
         }

@@ -55,9 +55,8 @@ pub(super) async fn adopt<'a>(
         belongs(&handed, target, &account.plan)?;
         let end = handed.session.expires_at;
         if end.is_some_and(|end| end <= Timestamp::now()) {
-            return Err(
-                error!(Refused, "the session has expired"; hint "adopt a newer one, or log in"),
-            );
+            let ended = error!(Refused, "the session has expired");
+            return Err(ended.hint(tr!("adopt a newer one, or log in")));
         }
         account.adopt(handed.session).await
     };
@@ -112,14 +111,12 @@ fn parse(text: &str) -> Result<Handed> {
     let text = |name: &str| object[name].as_str();
     let time = |name: &str| text(name).and_then(|time| time.parse::<Timestamp>().ok());
     let url = text("url").and_then(|url| BaseUrl::parse(url).ok());
-    let url = url.ok_or_else(|| {
-        no_session(tr!(
-            "the session on stdin does not say which server it is for"
-        ))
-    })?;
+    let why = tr!("the session on stdin does not say which server it is for");
+    let url = url.ok_or_else(|| no_session(why))?;
     let token = text("token").unwrap_or_default();
-    let mut session = Session::new(token, text("token_type").unwrap_or("session"))
-        .map_err(|_| no_session(tr!("the session on stdin has an invalid token")))?;
+    let session = Session::new(token, text("token_type").unwrap_or("session"));
+    let why = tr!("the session on stdin has an invalid token");
+    let mut session = session.map_err(|_| no_session(why))?;
     session.user = text("user").map(str::to_owned);
     let now = session.obtained_at;
     session.obtained_at = time("obtained_at").unwrap_or(now).min(now);
@@ -143,16 +140,11 @@ fn object(text: &str) -> std::result::Result<Value, Text> {
         true => serde_json::from_str(text).unwrap_or_default(),
         false => Value::Null,
     };
-    match &read["schema"] {
-        _ if text.is_empty() => Err(tr!("stdin contains no session: it is empty")),
-        _ if read.is_array() => Err(tr!(
-            "stdin contains an array, but --adopt takes one session"
-        )),
-        _ if !read.is_object() => Err(tr!("stdin contains no session object")),
-        Value::Null => Err(tr!("stdin contains no session object: it has no schema")),
-        schema if *schema == 1 => Ok(read),
-        _ => Err(tr!(
-            "the session on stdin was written by another version of crmauth"
-        )),
-    }
+    Err(match &read["schema"] {
+        schema if *schema == 1 => return Ok(read),
+        _ if text.is_empty() => tr!("stdin contains no session: it is empty"),
+        _ if read.is_array() => tr!("stdin contains an array, but --adopt takes one session"),
+        Value::Null => tr!("stdin contains no session object"),
+        _ => tr!("the session on stdin was written by another version of crmauth"),
+    })
 }

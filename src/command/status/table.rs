@@ -39,8 +39,9 @@ pub(super) fn table(
     let mut text = line(&heads, &widths, &shown);
     for (row, cells) in rows.iter().zip(&cells) {
         text += &line(cells, &widths, &shown);
-        let remarks = remarks(row, each, report);
-        text.extend(remarks.iter().map(|remark| below(remark, columns)));
+        for remark in remarks(row, each, report) {
+            text += &below(&remark, columns);
+        }
     }
     text
 }
@@ -105,15 +106,15 @@ fn remarks(row: &Row<'_>, each: bool, report: &Report) -> Vec<String> {
 fn shown(widths: &[usize; COLUMNS], columns: Option<usize>) -> Vec<usize> {
     let mut shown: Vec<usize> = (0..COLUMNS).collect();
     let total = |shown: &[usize]| {
-        let widths = shown.iter().map(|column| widths[*column] + 2);
-        widths.sum::<usize>() - 2
+        shown
+            .iter()
+            .map(|column| widths[*column] + 2)
+            .sum::<usize>()
     };
-    while columns.is_some_and(|columns| total(&shown) > columns) {
-        let last = shown.iter().copied().max_by_key(|column| RANKS[*column]);
-        let Some(last) = last.filter(|column| RANKS[*column] > 0) else {
-            break;
-        };
-        shown.retain(|column| *column != last);
+    for rank in (1..=5).rev() {
+        if columns.is_some_and(|columns| total(&shown) > columns + 2) {
+            shown.retain(|column| RANKS[*column] != rank);
+        }
     }
     shown
 }
@@ -128,9 +129,7 @@ fn line(cells: &[String; COLUMNS], widths: &[usize; COLUMNS], shown: &[usize]) -
 
 /// An indented remark, in as many lines as it takes.
 fn below(text: &str, columns: Option<usize>) -> String {
-    const INDENT: usize = 2;
-    let room = columns.map_or(usize::MAX, |columns| columns.saturating_sub(INDENT));
+    let room = columns.map_or(usize::MAX, |columns| columns.saturating_sub(2));
     let lines = wrap(&printable(text), room).into_iter();
-    let indented = lines.map(|line| format!("{:INDENT$}{line}\n", ""));
-    indented.collect()
+    lines.map(|line| format!("  {line}\n")).collect()
 }
