@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap_complete::Shell;
 use tokio::time::Instant;
 
@@ -57,19 +57,22 @@ pub fn script(shell: Shell, mut command: clap::Command) -> String {
         Shell::Fish => include_str!("completions/targets.fish"),
         _ => return generated(shell, &mut command),
     };
-    let ids: Vec<&str> = provider::specs().iter().map(|spec| spec.id).collect();
-    let takers = takers(&command);
+    let specs = provider::specs();
+    let ids: Vec<&str> = specs.iter().map(|spec| spec.id).collect();
     let addition = addition
         .replace("SYSTEMS", &ids.join(" "))
-        .replace("VERBS", &takers.join(" "));
-    for verb in takers {
-        command = command.mut_subcommand(verb, |verb| {
-            verb.mut_args(|arg| match takes_target(&arg) {
-                true => arg.value_parser(PossibleValuesParser::new([PLACEHOLDER])),
-                false => arg,
-            })
-        });
-    }
+        .replace("VERBS", &takers(&command).join(" "));
+    let systems = specs
+        .iter()
+        .map(|spec| PossibleValue::new(spec.id).help(spec.product));
+    let systems = PossibleValuesParser::new(systems);
+    command = command.mut_subcommands(|verb| {
+        verb.mut_args(|arg| match arg.get_id().as_str() {
+            _ if takes_target(&arg) => arg.value_parser(PossibleValuesParser::new([PLACEHOLDER])),
+            "name" => arg.value_parser(systems.clone()),
+            _ => arg,
+        })
+    });
     let script = generated(shell, &mut command);
     match shell {
         Shell::Bash => script.replace(PLACEHOLDER, "$(_crmauth_targets \"${cur}\")") + &addition,
@@ -92,11 +95,10 @@ fn generated(shell: Shell, command: &mut clap::Command) -> String {
 }
 
 /// The verbs that take targets.
-fn takers(command: &clap::Command) -> Vec<String> {
-    let takers = command
-        .get_subcommands()
-        .filter(|verb| verb.get_arguments().any(takes_target));
-    takers.map(|verb| verb.get_name().to_owned()).collect()
+fn takers(command: &clap::Command) -> Vec<&str> {
+    let verbs = command.get_subcommands();
+    let takers = verbs.filter(|verb| verb.get_arguments().any(takes_target));
+    takers.map(clap::Command::get_name).collect()
 }
 
 fn takes_target(arg: &clap::Arg) -> bool {
@@ -115,9 +117,9 @@ async fn targets(run: &Run<'_>) -> Vec<Target> {
     if place.is_some_and(|place| !place.starts_with("file:")) {
         return configured;
     }
-    let Ok(store) = run.store() else {
-        return configured;
+    let stored = match run.store() {
+        Ok(store) => store.list(Instant::now() + PATIENCE).await,
+        Err(error) => Err(error),
     };
-    let stored = store.list(Instant::now() + PATIENCE).await;
     with_stored(configured, &stored.unwrap_or_default())
 }
