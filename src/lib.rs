@@ -65,6 +65,7 @@ pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
         return report_usage_error(&report, &error, &Words::of(&arguments));
     }
     let run = Run {
+        program: Cli::program,
         global: &cli.global,
         environment,
         report: Rc::clone(&report),

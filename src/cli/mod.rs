@@ -57,11 +57,8 @@ impl Cli {
             .subcommand_required(true)
             .arg_required_else_help(true);
         let both_sides = |arg: &&Arg| BOTH_SIDES.iter().any(|id| arg.get_id() == id);
-        let again: Vec<Arg> = program
-            .get_arguments()
-            .filter(both_sides)
-            .cloned()
-            .collect();
+        let again = program.get_arguments().filter(both_sides);
+        let again: Vec<Arg> = again.cloned().collect();
         let verb = |(name, declare): &(_, Declare)| declare(Command::new(*name)).args(&again);
         program.subcommands(verbs.iter().map(verb))
     }
@@ -138,6 +135,13 @@ macro_rules! verbs {
                     _ => Err(clap::Error::new(ErrorKind::MissingSubcommand)),
                 }
             }
+
+            /// Does what was asked for; returns the exit code.
+            pub async fn run(&self, run: &Run<'_>) -> error::Result<u8> {
+                match self {
+                    $(Self::$Verb(args) => $module::run(args, run).await,)*
+                }
+            }
         }
     };
 }
@@ -163,22 +167,6 @@ impl Verb {
     /// The verb that a word names, and what declares it.
     fn named(word: &OsStr) -> Option<&'static (&'static str, Declare)> {
         Self::ALL.iter().find(|(name, _)| word == *name)
-    }
-
-    /// Does what was asked for; returns the exit code.
-    pub async fn run(&self, run: &Run<'_>) -> error::Result<u8> {
-        match self {
-            Self::Login(args) => login::run(args, run).await,
-            Self::Token(args) => token::run(args, run).await,
-            Self::Exec(args) => exec::run(args, run).await,
-            Self::Api(args) => api::run(args, run).await,
-            Self::Proxy(args) => proxy::run(args, run).await,
-            Self::Status(args) => status::run(args, run).await,
-            Self::Logout(args) => logout::run(args, run).await,
-            Self::Providers(args) => providers::run(args, run),
-            Self::Sandbox(args) => sandbox::run(args, run).await,
-            Self::Completions(args) => completions::run(args, run, Cli::program()).await,
-        }
     }
 
     /// Whether the verb listens for signals itself: it passes them on, or has work left after one.

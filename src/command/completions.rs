@@ -32,10 +32,10 @@ pub struct Args {
     targets: bool,
 }
 
-/// Prints a script for `command`, the whole program's declaration, or the targets.
-pub async fn run(args: &Args, run: &Run<'_>, command: clap::Command) -> Result<u8> {
+/// Prints a script for the whole program, or the targets.
+pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let text = match args.shell {
-        Some(shell) => script(shell, command),
+        Some(shell) => script(shell, (run.program)()),
         None => {
             let targets = targets(run).await.into_iter();
             targets.map(|target| format!("{target}\n")).collect()

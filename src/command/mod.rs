@@ -111,6 +111,8 @@ pub enum Color {
 
 /// What every verb is handed.
 pub struct Run<'a> {
+    /// The whole program's declaration.
+    pub program: fn() -> clap::Command,
     pub global: &'a Global,
     pub environment: &'a Environment,
     /// Where people read what goes on.

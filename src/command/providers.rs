@@ -26,7 +26,7 @@ pub struct Args {
     env: bool,
 }
 
-pub fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
+pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let specs = provider::specs();
     let target = args.name.as_deref().map(settings::target).transpose()?;
     let targets: Vec<Target> = match &target {
