@@ -219,29 +219,3 @@ fn wrong_character(name: &str) -> Option<Text> {
         character
     ))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base_urls() {
-        for (text, url) in [
-            ("empresa.gluocrm.com.br", "https://empresa.gluocrm.com.br"),
-            ("http://10.0.0.7:5000/", "http://10.0.0.7:5000"),
-            ("localhost:5000", "https://localhost:5000"),
-            ("https://h/crm/", "https://h/crm"),
-            ("HTTPS://H/crm/webservice.php", "https://h/crm"),
-            ("https://h/webservice.php/", "https://h"),
-            ("https://h/xwebservice.php", "https://h/xwebservice.php"),
-            ("https://h/a%20b", "https://h/a%20b"),
-            ("https://[::1]:8443/x", "https://[::1]:8443/x"),
-            ("https://a_b.example.:1/x", "https://a_b.example.:1/x"),
-            ("https://b\u{fc}ro.example", "https://xn--bro-hoa.example"),
-        ] {
-            let read = BaseUrl::parse(text).expect(text);
-            let read = read.without("webservice.php").unwrap_or(Ok(read));
-            assert_eq!(read.expect(text).to_string(), url, "{text}");
-        }
-    }
-}

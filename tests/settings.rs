@@ -1187,6 +1187,31 @@ fn a_path_prefix_is_kept() {
 }
 
 #[test]
+fn a_url_may_be_written_in_many_ways() {
+    let table = "\
+        empresa.gluocrm.com.br https://empresa.gluocrm.com.br
+        http://10.0.0.7:5000/ http://10.0.0.7:5000
+        localhost:5000 https://localhost:5000
+        https://h/crm/ https://h/crm
+        HTTPS://H/crm/webservice.php https://h/crm
+        https://h/webservice.php/ https://h
+        https://h/xwebservice.php https://h/xwebservice.php
+        https://h/a%20b https://h/a%20b
+        https://[::1]:8443/x https://[::1]:8443/x
+        https://a_b.example.:1/x https://a_b.example.:1/x
+        https://b\u{fc}ro.example https://xn--bro-hoa.example";
+    for line in table.lines().map(str::trim) {
+        let (written, url) = line.split_once(' ').expect(line);
+        let mut machine = Machine::new();
+        machine.set("GLUO_URL", written).set("GLUO_USERNAME", "ana");
+        machine.secret("GLUO_ACCESS_KEY", "Ways5OfWriting");
+        let run = machine.run("status gluo --json");
+        let rows: Value = serde_json::from_str(&run.stdout).expect("JSON");
+        assert_eq!(rows[0]["url"], url, "{}", run.stderr);
+    }
+}
+
+#[test]
 fn two_ways_in_one_source_are_refused() {
     let server = Server::start(vec![
         canned::systemsway("SESSION1"),
@@ -1473,6 +1498,48 @@ fn a_name_that_is_nearly_a_settings_is_told_where_one_is_missing() {
             .run("login gluo@filial")
             .fails(2, &[&format!("{missing} is not set"), &hint]);
         machine.unset(set);
+    }
+}
+
+#[test]
+fn what_is_nearly_a_setting_was_meant_to_be_it() {
+    // What was typed, the target, and what was meant: nothing in others' variables and those that the formats make.
+    let table = "\
+        GLUO_USERNAM|GLUO_USER|GLUO_EMAIL|gluo_username gluo GLUO_USERNAME
+        GLUO_BASE_URL|GLUO_ENDERECO|GLUO-URL|VTIGER_URL|Gluo_Url|GLUO_ULR|GLUO__URL gluo GLUO_URL
+        GLUO_API_KEY|GLUO_SENHA|gluo.access_key|vtiger_accesskey gluo GLUO_ACCESS_KEY
+        GLUO_PASSWORD_FILE|GLUO_ACESS_KEY_FIEL gluo GLUO_ACCESS_KEY_FILE
+        GLUO_CHAVE_CMD gluo GLUO_ACCESS_KEY_CMD
+        SUITECRM_CLIENT_ID hellocloud HELLOCLOUD_CLIENT_ID
+        HELLOCLOUD_SEGREDO hellocloud HELLOCLOUD_CLIENT_SECRET
+        ZEEV_PWD|ZEEV_PASS zeev ZEEV_PASSWORD
+        ZEEV_CHAVE zeev ZEEV_API_TOKEN
+        GLUO_CERT|GLUO__A__USERNAM|GLUO_COLOR|GLUO_TOKEN|GLUO_TOKEN_EXPIRES_AT|GLUO_UID|GLUO_URL_OLD gluo
+        GLUO_|GLUO__|GLUO_ACCESS_KEYab|GLUOX_URL|GLUOURL|XGLUO_URL gluo
+        GLUO__FILIAL__USRNAME|GLUO__FILIAL_USERNAME|GLUO_FILIAL__USERNAME gluo@filial GLUO__FILIAL__USERNAME
+        GLUO_FILIAL_USERNAME gluo@filial GLUO__FILIAL__USERNAME
+        gluo__filial__url gluo@filial GLUO__FILIAL__URL
+        GLUO_ULR gluo@filial GLUO_URL
+        HELLOCLOUD_CLIENT_IDD hellocloud@filial HELLOCLOUD_CLIENT_ID
+        GLUO_USERNAM|GLUO__FILIAL__TOKEN gluo@filial
+        GLUO_ULR zeev
+        GLUO__A__USERNAM gluo@b
+        GLUO__DA__USERNAM gluo@d
+        BROKER_TOKEN broker
+        HELLOCLOUD_TOKEN hellocloud
+        SYSTEMSWAY_TOKEN systemsway";
+    for line in table.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        for typed in words[0].split('|') {
+            let mut machine = Machine::new();
+            let run = machine.set(typed, "x").run(&format!("login {}", words[1]));
+            let meant = words.get(2).map(|meant| {
+                format!("hint: {typed} (the environment) is not a setting; did you mean {meant}?")
+            });
+            let told = run.stderr.contains("did you mean");
+            assert_eq!(told, meant.is_some(), "{typed}: {}", run.stderr);
+            run.fails(2, &[&meant.unwrap_or_default()]);
+        }
     }
 }
 

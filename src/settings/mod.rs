@@ -22,6 +22,3 @@ pub use sources::{GATEWAY, Sources};
 pub use suggest::{nearest, variable_meant};
 pub use target::{target, target_meant};
 pub use value::{Wrapping, wrapped};
-
-#[cfg(test)]
-mod fixture;

@@ -53,7 +53,8 @@ pub struct Sources {
     pub login_asks: bool,
     cwd: PathBuf,
     patience: Duration,
-    secret_files: RefCell<BTreeMap<PathBuf, Rc<OnceCell<Secret>>>>,
+    /// What the files of secrets hold.
+    files: RefCell<BTreeMap<PathBuf, Rc<OnceCell<Secret>>>>,
 }
 
 impl Sources {
@@ -196,10 +197,8 @@ impl Sources {
 
     /// Whether a target's URL is of another protocol, and its settings so another program's: Celery has a BROKER_URL too.
     fn is_elsewhere(&self, target: &Target) -> bool {
-        let url = self
-            .url(target, |_| true)
-            .map(|url| url.text.expose().trim());
-        let scheme = url.and_then(|url| url.split_once("://"));
+        let url = self.url(target, |_| true);
+        let scheme = url.and_then(|url| url.text.expose().trim().split_once("://"));
         scheme.is_some_and(|(scheme, _)| {
             let far = |known| strsim::osa_distance(&scheme.to_ascii_lowercase(), known) > 1;
             far("http") && far("https")
@@ -214,12 +213,11 @@ impl Sources {
     /// Counts these files among those that settings come from, though nothing was read from them.
     pub fn also_protect(&mut self, env: &Environment, env_files: &[PathBuf]) {
         self.cwd = env.cwd().to_owned();
-        let all = env_files
-            .iter()
-            .map(PathBuf::as_path)
-            .chain([Path::new(IMPLICIT)]);
-        let read = all.map(|path| (path.display().to_string(), self.cwd.join(path)));
-        self.read.extend(read);
+        let named = env_files.iter().map(PathBuf::as_path);
+        for path in named.chain([Path::new(IMPLICIT)]) {
+            let name = path.display().to_string();
+            self.read.push((name, self.cwd.join(path)));
+        }
     }
 
     /// The name of the file that settings come from which `path` is too, by whatever way. A device or a pipe is not
@@ -244,12 +242,7 @@ impl Sources {
         deadline: Instant,
     ) -> Result<Secret, Text> {
         let path = self.cwd.join(setting.text.expose());
-        let known = Rc::clone(
-            self.secret_files
-                .borrow_mut()
-                .entry(path.clone())
-                .or_default(),
-        );
+        let known = Rc::clone(self.files.borrow_mut().entry(path.clone()).or_default());
         let read = async {
             let bytes = files::wait_for(&path, value::MAX, self.patience, deadline).await?;
             value::from_bytes(&bytes)
@@ -286,10 +279,8 @@ impl Sources {
     /// account's URL.
     pub(super) fn takes(&self, account: &Target, group: Group) -> bool {
         let url = |target| {
-            account
-                .spec
-                .base_url(self.url(target, |_| true)?.text.expose())
-                .ok()
+            let url = self.url(target, |_| true)?.text.expose();
+            account.spec.base_url(url).ok()
         };
         account.account.is_some()
             && !self.sets(account, |field| field.shared == Some(group))
@@ -371,6 +362,3 @@ impl Sources {
         self.unknown.extend(Unknown::new(name, origin, style));
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -326,3 +326,44 @@ fn a_client_that_accounts_take_is_no_target_of_its_own() {
         "hellocloud\ttok-7\nhellocloud@ana\ttok-7\n"
     );
 }
+
+#[test]
+fn what_makes_a_target() {
+    // The environment, an env file, and what is configured. A client is a base where an account takes it, and else may be
+    // a login by itself.
+    let rows = "\
+        ||
+        GLUO_URL=h||gluo
+        GLUO_URL=|GLUO_USERNAME=|
+        GLUO_URL=h|GLUO__B__USERNAME=u GLUO__A__URL=h|gluo@a gluo@b
+        GLUO_USERNAME=h|GLUO__A__URL=h|gluo gluo@a
+        BROKER_PARTNER_TOKEN=t|BROKER__A__USERNAME=u ZEEV_API_TOKEN=t|broker@a zeev
+        ZEEV_API_TOKEN_CMD=x|GLUO_URL=h|gluo zeev
+        CLIENT||hellocloud
+        CLIENT|HELLOCLOUD__A__USERNAME=u|hellocloud@a
+        CLIENT|HELLOCLOUD__A__USERNAME=u HELLOCLOUD__B__CLIENT_SECRET=t|hellocloud@a hellocloud@b
+        CLIENT|HELLOCLOUD__B__CLIENT_SECRET=t|hellocloud hellocloud@b
+        CLIENT|HELLOCLOUD__A__URL=i|hellocloud hellocloud@a
+        CLIENT|HELLOCLOUD_USERNAME=u HELLOCLOUD__A__USERNAME=u|hellocloud hellocloud@a
+        |link=h username=u acceskey=k|gluo
+        acceskey=k username=u|link=h username=u|
+        GLUO_TOKEN=t CRMAUTH_STORE=none||";
+    let rows = rows.replace("CLIENT|", "HELLOCLOUD_URL=h HELLOCLOUD_CLIENT_SECRET=s|");
+    for row in rows.lines().map(str::trim) {
+        let [environment, file, expected] = row.split('|').collect::<Vec<_>>()[..] else {
+            panic!("{row}")
+        };
+        let mut machine = Machine::new();
+        machine.write("e", file.replace(' ', "\n"));
+        for (name, value) in environment.split(' ').filter_map(|set| set.split_once('=')) {
+            machine.set(name, value);
+        }
+        let run = machine.run("status --json --env-file e");
+        let found: Value = serde_json::from_str(&run.stdout).expect("JSON");
+        let found = found.as_array().expect("an array").iter();
+        let found: Vec<&str> = found
+            .map(|row| row["target"].as_str().expect("a name"))
+            .collect();
+        assert_eq!(found.join(" "), expected, "{row}");
+    }
+}

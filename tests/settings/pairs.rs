@@ -428,3 +428,36 @@ fn the_refusal_names_every_secret_and_the_cures_work() {
         &["which HELLOCLOUD_CLIENT_SECRET from ./.env line 3", both],
     );
 }
+
+/// Whose URL counts for an account's secret, and what is another server.
+#[test]
+fn an_accounts_secret_is_for_the_server_that_its_own_file_names() {
+    // The environment's variable, what the file has besides the account, and the secret that is refused.
+    let rows = "\
+        BROKER_URL|BROKER__X__URL=b|
+        BROKER__X__URL|BROKER_URL=b|BROKER__X__PASSWORD
+        BROKER__X__URL|BROKER_URL=b BROKER__X__URL=a|
+        BROKER_URL|BROKER_URL=b|BROKER__X__PASSWORD
+        BROKER_URL|BROKER_URL=b BROKER__X__URL=a BROKER_PARTNER_TOKEN=t|BROKER_PARTNER_TOKEN
+        BROKER_URL|BROKER_URL=a BROKER__X__URL=a BROKER_PARTNER_TOKEN=t|
+        BROKER_URL|BROKER__X__URL=a BROKER_PARTNER_TOKEN=t|
+        BROKER_URL|BROKER_URL=HTTPS://A:443/x/|
+        BROKER_URL|BROKER_URL=a:444|BROKER__X__PASSWORD
+        BROKER_URL|BROKER_URL=http://a|BROKER__X__PASSWORD
+        BROKER_URL|BROKER_URL=ftp://a|BROKER__X__PASSWORD";
+    for row in rows.lines().map(str::trim) {
+        let [url, file, refused] = row.split('|').collect::<Vec<_>>()[..] else {
+            panic!("{row}")
+        };
+        let mut machine = Machine::new();
+        let own = "\nBROKER__X__USERNAME=u\nBROKER__X__PASSWORD=p\n";
+        machine.write(".env", file.replace(' ', "\n") + own);
+        let run = machine.set(url, "a").run("token broker@x --cached");
+        let code = if refused.is_empty() { 3 } else { 2 };
+        assert_eq!(run.code, code, "{row}: {}", run.stderr);
+        if !refused.is_empty() {
+            let told = format!("which {refused} from ./.env line");
+            run.says(&["names a server other than", &told]);
+        }
+    }
+}

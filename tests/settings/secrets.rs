@@ -7,7 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crmauth::settings::{Environment, Sources, find, target};
+use crmauth::secret::Secret;
+use crmauth::settings::{Environment, Origin, Sources, find, target};
 
 use crate::support::machine::set_mode;
 
@@ -291,4 +292,35 @@ fn every_secret_goes_where_its_own_source_says_or_nowhere() {
     assert_eq!(wrong, "");
     assert_eq!(counts.len(), 5, "{counts:?}");
     assert!(counts.values().all(|count| *count > 100), "{counts:?}");
+}
+
+#[test]
+fn an_answer_goes_where_it_was_asked_for_and_to_no_planted_place() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let planted = "BROKER__X__URL=evil\nBROKER__X__USERNAME=a\nBROKER__X__PASSWORD=b\n\
+                   BROKER__Y__ALLOW_HTTP=1\nBROKER__Y__USERNAME=a\nBROKER__Y__PASSWORD=b\n";
+    fs::write(folder.path().join(".env"), planted).expect("a file");
+    let there = ["BROKER_URL", "BROKER_USERNAME", "BROKER_PARTNER_USERNAME"];
+    let there = there.map(|name| (name.into(), "h".into()));
+    let environment = Environment::new(there, folder.path().to_owned());
+    let mut sources = Sources::load(&environment, &[], Duration::from_secs(5)).expect("files");
+    let broker = target("broker").expect("a target");
+    let answers = ["PASSWORD", "PARTNER_PASSWORD"].map(|name| {
+        let field = broker.spec.field(name).expect(name);
+        (field, Secret::new("typed".into()))
+    });
+    sources.answer(&broker, &answers);
+    let find = |name: &str| {
+        let account = target(name).expect("a target");
+        let found = futures_util::FutureExt::now_or_never(find(&account, &sources));
+        found.expect("no wait")
+    };
+    assert!(find("broker").is_ok());
+    let elsewhere = find("broker@x").expect("settings").found;
+    let answered = elsewhere.iter().any(|found| found.origin == Origin::Answer);
+    assert!(!answered, "{elsewhere:?}");
+    let refused = find("broker@y").expect_err("guarded");
+    let told = "BROKER__Y__ALLOW_HTTP comes from ./.env line 4 and BROKER_PARTNER_PASSWORD";
+    let message = refused.message.english();
+    assert!(message.contains(told), "{message}");
 }

@@ -34,10 +34,10 @@ impl Resolution<'_> {
         let spec = self.target.spec;
         let server = |url: &Setting| Some(spec.base_url(url.text.expose()).ok()?.origin());
         let of_files = |hit: &&Setting| hit.origin.is_file();
-        let secrets = self
-            .used()
-            .filter(|hit| hit.origin.is_file() && hit.field.secret());
-        let strays = secrets.filter_map(|secret| {
+        let strays = self.used().filter_map(|secret| {
+            if !secret.field.secret() || !secret.origin.is_file() {
+                return None;
+            }
             let sources = self.sources;
             let there = sources.url(&secret.owner, |_| true)?;
             let beside = sources.url(&secret.owner, |hit| hit.rank == secret.rank);
@@ -49,10 +49,8 @@ impl Resolution<'_> {
         let Some((secret, there, home)) = strays.first() else {
             return Ok(());
         };
-        let secrets: Vec<_> = strays
-            .iter()
-            .map(|(secret, ..)| secret.variable())
-            .collect();
+        let secrets = strays.iter().map(|(secret, ..)| secret.variable());
+        let secrets: Vec<_> = secrets.collect();
         Err(error!(
             BadSetting,
             "{url} in the environment names a server other than {place}, which {secret} from {secret_place} is for",
@@ -73,6 +71,3 @@ impl Resolution<'_> {
             .filter(move |hit| hit.origin.implicit() && decides(hit))
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Origin, Resolution};
+use super::{Origin, Resolution, Setting};
 use crate::declaration::{COMMON, Field, Need};
 use crate::error::{Error, error};
 use crate::i18n::{self, Text, tr};
@@ -31,11 +31,9 @@ impl Resolution<'_> {
             }
             let open = group.ways.iter().filter(|way| group.required || begun(way));
             let ways = open.map(|way| {
-                let fields = way
-                    .iter()
-                    .filter_map(|name| spec.field(name))
-                    .filter(absent);
-                fields.filter(|field| field.need != Need::Always).collect()
+                let fields = way.iter().filter_map(|name| spec.field(name));
+                let own = fields.filter(|field| field.need != Need::Always);
+                own.filter(absent).collect()
             });
             let ways: Missing = ways.collect();
             if !ways.is_empty() && ways.iter().all(|way| !way.is_empty()) {
@@ -67,15 +65,12 @@ impl Resolution<'_> {
             ),
         };
         let mistyped = || {
-            fields
-                .iter()
-                .find_map(|field| sources.near_miss(target, field))
+            let mut fields = fields.iter();
+            fields.find_map(|field| sources.near_miss(target, field))
         };
         let untaken = || fields.iter().find_map(|field| self.untaken(field));
-        let better = sources
-            .near_account(target)
-            .or_else(mistyped)
-            .or_else(untaken);
+        let near = sources.near_account(target);
+        let better = near.or_else(mistyped).or_else(untaken);
         let asks = tr!("`crmauth login {target}` asks for what is missing", target);
         let guided = |hint| match sources.login_asks {
             true => Text::list(&[asks, hint], "; "),
@@ -134,10 +129,8 @@ impl Resolution<'_> {
         let there = &self.sources.lookup(&default, field).ok()??.written;
         let variable = target.variable(field.name);
         let url = self.hit(COMMON[0].name)?;
-        let own = self
-            .hits
-            .iter()
-            .find(|hit| hit.field.shared == field.shared);
+        let is_beside = |hit: &&Setting| hit.field.shared == field.shared;
+        let own = self.hits.iter().find(is_beside);
         let why = match own.map(|own| &own.written) {
             Some(own) => tr!(
                 "because {own} is set and they belong together: set {variable} too, or unset {own}",
