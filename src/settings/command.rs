@@ -64,7 +64,8 @@ async fn run(text: &Secret, patience: Duration, deadline: Instant) -> Result<Byt
     let ended = tokio::time::timeout_at(deadline, output(&mut child)).await;
     #[cfg(unix)]
     if matches!(ended, Ok(Ok((_, Some(_))))) {
-        group.leave();
+        // What it left running is its own affair.
+        std::mem::forget(group);
     }
     let (printed, status) = match ended {
         Err(_) => {
@@ -90,10 +91,7 @@ async fn run(text: &Secret, patience: Duration, deadline: Instant) -> Result<Byt
 async fn output(child: &mut Child) -> std::io::Result<(Bytes, Option<std::process::ExitStatus>)> {
     let mut printed = Zeroizing::new(Vec::with_capacity(MAX + 1));
     let mut status = None;
-    let mut stdout = child
-        .stdout
-        .take()
-        .map(|stdout| stdout.take(MAX as u64 + 1));
+    let mut stdout = child.stdout.take().map(|out| out.take(MAX as u64 + 1));
     while let Some(stdout) = &mut stdout {
         tokio::select! {
             biased;
@@ -133,11 +131,6 @@ mod group {
             let id = child.id().filter(|_| alone);
             let pid = id.and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
             Self(pid)
-        }
-
-        /// The command has ended by itself: what it left running is its own affair.
-        pub fn leave(mut self) {
-            self.0 = None;
         }
     }
 

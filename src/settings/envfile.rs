@@ -84,8 +84,8 @@ pub(super) fn read(bytes: &[u8], file: EnvFile<'_>) -> Result<Vec<Setting>> {
         } else {
             let last = quote_closes(&lines, at).unwrap_or(at);
             misplaced.extend(otherwise_written(lines[at].bytes, number, &ours));
-            let hidden = hidden_behind_a_return(lines[at].bytes, number, &ours)
-                .chain(swallowed(&lines, at, last, &ours));
+            let hidden = hidden_behind_a_return(lines[at].bytes, number, &ours);
+            let hidden = hidden.chain(swallowed(&lines, at, last, &ours));
             settings.extend(hidden.take(SETTINGS_MAX + 1));
             at = last + 1;
         }
@@ -176,8 +176,7 @@ impl<'a> Line<'a> {
     }
 
     fn is_filled(&self) -> bool {
-        self.value
-            .is_some_and(|value| !skip_blanks(value).is_empty())
+        !skip_blanks(self.value.unwrap_or_default()).is_empty()
     }
 }
 

@@ -36,37 +36,34 @@ impl Plan {
 
     /// What somebody has set.
     pub fn set(&self) -> impl Iterator<Item = &Setting> {
-        self.found
-            .iter()
-            .filter(|found| found.origin != Origin::Default)
+        let is_set = |found: &&Setting| found.origin != Origin::Default;
+        self.found.iter().filter(is_set)
     }
 
     fn but_url(&self) -> impl Iterator<Item = &Setting> {
-        self.found
-            .iter()
-            .filter(|found| found.field.kind != Kind::Url)
+        let is_other = |found: &&Setting| found.field.kind != Kind::Url;
+        self.found.iter().filter(is_other)
     }
 
     /// What a person should know of the settings: credentials with something around them that is hardly part of them. Whoever
     /// has typed one has been asked.
     pub fn warnings(&self) -> impl Iterator<Item = Text> {
-        let asked = |found: &&Setting| found.origin == Origin::Answer || !found.field.credential();
-        self.found
-            .iter()
-            .filter(move |found| !asked(found))
-            .filter_map(|found| {
-                let (wrapping, _) = value::wrapped(found.known()?.expose())?;
-                let (variable, origin) = (&found.written, found.origin.text());
-                let what = match wrapping {
-                    Wrapping::Quotes => {
-                        tr!("begins and ends with quotes, which are part of its value")
-                    }
-                    Wrapping::Unseen => tr!(
-                        "begins or ends with an invisible character, which is part of its value"
-                    ),
-                };
-                Some(tr!("{variable} ({origin}) {what}", variable, origin, what))
-            })
+        self.found.iter().filter_map(|found| {
+            if found.origin == Origin::Answer || !found.field.credential() {
+                return None;
+            }
+            let (wrapping, _) = value::wrapped(found.known()?.expose())?;
+            let (variable, origin) = (&found.written, found.origin.text());
+            let what = match wrapping {
+                Wrapping::Quotes => {
+                    tr!("begins and ends with quotes, which are part of its value")
+                }
+                Wrapping::Unseen => {
+                    tr!("begins or ends with an invisible character, which is part of its value")
+                }
+            };
+            Some(tr!("{variable} ({origin}) {what}", variable, origin, what))
+        })
     }
 
     /// The settings that are known without running a command: enough for what carries no credentials.

@@ -80,21 +80,16 @@ pub fn questions(
     let resolution = Resolution::new(target, sources)?;
     let kinds = target.spec.credentials;
     let kinds_with = |field: &Field| {
-        let with = kinds
-            .iter()
-            .filter(|kind| kind.fields.contains(&field.name));
-        with.count()
+        let has = |kind: &&Credentials| kind.fields.contains(&field.name);
+        kinds.iter().filter(has).count()
     };
     let tells = |field: &Field| {
         let some = (1..kinds.len()).contains(&kinds_with(field));
         some || matches!(field.default, Default::IfSet { .. })
     };
     let missing = resolution.missing();
-    let usual: Vec<_> = missing
-        .iter()
-        .filter_map(|ways| ways.first())
-        .flatten()
-        .collect();
+    let usual = missing.iter().filter_map(|ways| ways.first());
+    let usual: Vec<_> = usual.flatten().collect();
     let fields = target.spec.all_fields().filter(|field| match kind {
         Some(kind) if kinds_with(field) > 0 => {
             kind.fields.contains(&field.name) && !resolution.has(field.name)
@@ -269,9 +264,8 @@ impl<'a> Resolution<'a> {
 
     /// What is set and goes into the login.
     fn used(&self) -> impl Iterator<Item = &Setting> {
-        self.hits
-            .iter()
-            .filter(|hit| !self.unused.contains(hit.field.name))
+        let is_used = |hit: &&Setting| !self.unused.contains(hit.field.name);
+        self.hits.iter().filter(is_used)
     }
 
     async fn plan(&self, missing: Option<Error>) -> Result<Plan> {
