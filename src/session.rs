@@ -117,12 +117,8 @@ impl fmt::Display for Role {
 /// in its log.
 pub fn check_token(token: &str) -> Result<()> {
     let refuse = |why: Text| Err(Error::new(Cause::BadToken, why));
-    let word = token.trim();
-    if word.is_empty()
-        || ["na", "null", "none", "undefined"]
-            .iter()
-            .any(|none| word.eq_ignore_ascii_case(none))
-    {
+    let mut none = ["", "na", "null", "none", "undefined"].iter();
+    if none.any(|none| token.trim().eq_ignore_ascii_case(none)) {
         return refuse(tr!("there is no session in the server's answer"));
     }
     if token.len() > TOKEN_MAX {
@@ -132,39 +128,31 @@ pub fn check_token(token: &str) -> Result<()> {
             most = TOKEN_MAX
         ));
     }
-    let named = |text: &str| {
-        text.trim_start_matches(|c: char| c.is_ascii_alphabetic())
-            .starts_with('[')
-    };
-    let command = token
+    let letter = |c: char| c.is_ascii_alphabetic();
+    let mut parts = token.split("##").skip(1);
+    if token
         .strip_prefix("::")
-        .is_some_and(|name| name.starts_with(|c: char| c.is_ascii_alphabetic()))
-        || token
-            .match_indices("##")
-            .any(|(at, _)| named(&token[at + 2..]));
-    if command {
+        .is_some_and(|name| name.starts_with(letter))
+        || parts.any(|part| part.trim_start_matches(letter).starts_with('['))
+    {
         return refuse(tr!(
             "the server's session contains a command for a CI system"
         ));
     }
-    match token
-        .bytes()
-        .position(|byte| !(0x21..=0x7e).contains(&byte))
-    {
-        None => Ok(()),
-        Some(at) => {
-            let what = match token.as_bytes()[at] {
-                b' ' => tr!("a space"),
-                0x80.. => tr!("a character that is not ASCII"),
-                _ => tr!("a control character"),
-            };
-            refuse(tr!(
-                "the server's session has {what} at index {at}",
-                what,
-                at
-            ))
-        }
-    }
+    let mut bytes = token.bytes();
+    let Some(at) = bytes.position(|byte| !(0x21..=0x7e).contains(&byte)) else {
+        return Ok(());
+    };
+    let what = match token.as_bytes()[at] {
+        b' ' => tr!("a space"),
+        0x80.. => tr!("a character that is not ASCII"),
+        _ => tr!("a control character"),
+    };
+    refuse(tr!(
+        "the server's session has {what} at index {at}",
+        what,
+        at
+    ))
 }
 
 /// A lifetime in seconds as servers write it: a whole number, a float, or either as a text.

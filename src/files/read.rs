@@ -112,10 +112,8 @@ fn read_now(path: &Path, cap: usize) -> Result<Bytes, Text> {
 }
 
 fn silent(patience: Duration) -> Text {
-    tr!(
-        "produced nothing within {limit} s",
-        limit = seconds(patience)
-    )
+    let limit = seconds(patience);
+    tr!("produced nothing within {limit} s", limit)
 }
 
 /// Reads an open file, at most `cap` bytes of it.

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempDir};
 
+#[cfg(unix)]
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+
 /// The beginning of every draft's name.
 pub const DRAFT_PREFIX: &str = ".crmauth-";
 /// How many random letters and digits follow it, unless the name is fixed.
@@ -28,12 +31,7 @@ impl Draft {
         );
         loop {
             let draft = Self::new(folder, DRAFT_PREFIX, RANDOM_LENGTH)?;
-            // The lock tells a sweep that the writer is alive, unless the sweep has been faster.
-            let ours = !matches!(
-                draft.temporary.as_file().try_lock(),
-                Err(TryLockError::WouldBlock)
-            );
-            if ours && draft.temporary.path().exists() {
+            if claim(draft.temporary.as_file(), draft.temporary.path()) {
                 return Ok(draft);
             }
         }
@@ -94,16 +92,14 @@ impl PrivateFolder {
         let mut builder = tempfile::Builder::new();
         builder.prefix(prefix).rand_bytes(RANDOM_LENGTH);
         #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+        builder.permissions(Permissions::from_mode(0o700));
         loop {
             let folder = builder.tempdir_in(&place)?;
             let lock = match open_plainly(folder.path()) {
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
                 lock => lock?,
             };
-            // A sweep may have been faster.
-            let ours = !matches!(lock.try_lock(), Err(TryLockError::WouldBlock));
-            if ours && folder.path().exists() {
+            if claim(&lock, folder.path()) {
                 set_folder_mode(folder.path())?;
                 return Ok(Self { folder, lock });
             }
@@ -122,6 +118,11 @@ impl PrivateFolder {
     }
 }
 
+/// Takes the lock that tells a sweep that somebody uses a file or folder, unless the sweep has been faster.
+fn claim(lock: &File, path: &Path) -> bool {
+    !matches!(lock.try_lock(), Err(TryLockError::WouldBlock)) && path.exists()
+}
+
 /// Removes files or folders of ours with this prefix that are not in use: their runs were killed.
 fn sweep(
     folder: &Path,
@@ -130,21 +131,18 @@ fn sweep(
     remove: fn(PathBuf) -> io::Result<()>,
 ) {
     for file in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let name = file.file_name();
-        let random = name
-            .to_str()
-            .and_then(|name| name.strip_prefix(prefix))
-            .unwrap_or_default();
-        let named = random.len() == RANDOM_LENGTH
-            && random.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        if named
-            && let Ok(file) = open_plainly(&file.path())
+        let (path, name) = (file.path(), file.file_name());
+        let random = name.to_str().and_then(|name| name.strip_prefix(prefix));
+        let random = random.unwrap_or_default();
+        if random.len() == RANDOM_LENGTH
+            && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            && let Ok(file) = open_plainly(&path)
             && file
                 .metadata()
-                .is_ok_and(|metadata| is(&metadata) && is_ours(&metadata))
+                .is_ok_and(|found| is(&found) && is_ours(&found))
             && file.try_lock().is_ok()
         {
-            let _ = remove(folder.join(&name));
+            let _ = remove(path);
         }
     }
 }
@@ -157,7 +155,7 @@ pub fn open_plainly(path: &Path) -> io::Result<File> {
 /// Follows no link at the path's end and waits for no pipe; a file that is made is 0600.
 pub fn plainly(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options.mode(0o600);
     unlinked(options)
 }
 
@@ -165,8 +163,8 @@ pub fn plainly(options: &mut OpenOptions) -> &mut OpenOptions {
 pub fn unlinked(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     {
-        let flags = (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits();
-        std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags.cast_signed());
+        use rustix::fs::OFlags;
+        options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
     }
     options
 }
@@ -181,7 +179,7 @@ pub fn make_folder(folder: &Path) -> io::Result<()> {
     }
     let mut builder = std::fs::DirBuilder::new();
     #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.mode(0o700);
     match builder.create(folder) {
         Ok(()) => set_folder_mode(folder),
         Err(_) if folder.is_dir() => Ok(()),
@@ -191,16 +189,13 @@ pub fn make_folder(folder: &Path) -> io::Result<()> {
 
 fn set_folder_mode(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
-    std::fs::set_permissions(
-        folder,
-        <Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o700),
-    )?;
+    std::fs::set_permissions(folder, Permissions::from_mode(0o700))?;
     Ok(())
 }
 
 #[cfg(unix)]
 pub fn set_mode(file: &File, mode: u32) -> io::Result<()> {
-    file.set_permissions(<Permissions as std::os::unix::fs::PermissionsExt>::from_mode(mode))
+    file.set_permissions(Permissions::from_mode(mode))
 }
 
 #[cfg(not(unix))]
@@ -211,7 +206,7 @@ pub fn set_mode(_: &File, _: u32) -> io::Result<()> {
 /// A file's mode; 0 where there are no modes.
 #[cfg(unix)]
 pub fn mode(of: &Metadata) -> u32 {
-    std::os::unix::fs::PermissionsExt::mode(&of.permissions())
+    of.permissions().mode()
 }
 
 #[cfg(not(unix))]
@@ -237,7 +232,7 @@ pub fn writable_by_others(folder: &Metadata) -> bool {
 /// Whether a file is ours; true where files have no owners.
 #[cfg(unix)]
 pub fn is_ours(file: &Metadata) -> bool {
-    std::os::unix::fs::MetadataExt::uid(file) == rustix::process::geteuid().as_raw()
+    file.uid() == rustix::process::geteuid().as_raw()
 }
 
 #[cfg(not(unix))]
@@ -248,7 +243,7 @@ pub fn is_ours(_: &Metadata) -> bool {
 /// Whether a file is root's, who may read and write everything anyway.
 #[cfg(unix)]
 pub fn is_roots(file: &Metadata) -> bool {
-    std::os::unix::fs::MetadataExt::uid(file) == 0
+    file.uid() == 0
 }
 
 #[cfg(not(unix))]
@@ -261,13 +256,9 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(not(unix)) {
         return Ok(());
     }
+    use ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
     match File::open(folder).and_then(|folder| folder.sync_all()) {
-        Err(error)
-            if matches!(
-                error.kind(),
-                ErrorKind::PermissionDenied | ErrorKind::InvalidInput | ErrorKind::Unsupported
-            ) =>
-        {
+        Err(error) if matches!(error.kind(), PermissionDenied | InvalidInput | Unsupported) => {
             Ok(())
         }
         result => result,

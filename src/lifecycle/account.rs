@@ -227,16 +227,13 @@ impl<'a> Account<'a> {
     pub(super) async fn fingerprints(&self) -> Result<BTreeMap<String, String>> {
         let mut prints = BTreeMap::new();
         for found in self.used().filter(|found| found.field.secret()) {
-            let form = match found.form {
-                Form::Command => "command",
-                _ => "value",
-            };
-            let (form, print) = match self.store().fingerprint(&found.text, self.deadline).await {
-                Ok(print) => (form, print),
+            let print = match self.store().fingerprint(&found.text, self.deadline).await {
+                Ok(print) if found.form == Form::Command => format!("command:{print}"),
+                Ok(print) => format!("value:{print}"),
                 Err(error) if error.cause == Cause::Busy => return Err(error),
-                Err(_) => ("unknown", getrandom::u64().unwrap_or_default().to_string()),
+                Err(_) => format!("unknown:{}", getrandom::u64().unwrap_or_default()),
             };
-            prints.insert(found.field.name.to_owned(), [form, ":", &print].concat());
+            prints.insert(found.field.name.to_owned(), print);
         }
         Ok(prints)
     }
@@ -369,39 +366,29 @@ pub fn role(target: &Target, person: Option<&str>) -> Result<Role> {
     ))
 }
 
-/// The settings that say whose session a role's is.
-fn owners<'a>(plan: &'a Plan, role: &Role) -> impl Iterator<Item = &'a Setting> + use<'a> {
-    let partner = *role == Role::Partner;
-    plan.found
-        .iter()
-        .filter(move |found| of_partner(found) == partner && found.field.credential())
-}
-
 fn of_partner(found: &Setting) -> bool {
     found.field.shared == Some(Group::Partner)
 }
 
 fn key_of(plan: &Plan, role: &Role) -> Key {
     let text = |found: &Setting| plan.text(found.field.name).map(str::to_owned);
-    let names = owners(plan, role).filter(|found| !found.field.secret());
+    let partner = *role == Role::Partner;
+    let names = plan.found.iter().filter(|found| {
+        of_partner(found) == partner && found.field.credential() && !found.field.secret()
+    });
     let mut user: Vec<String> = names.filter_map(text).collect();
     if user.is_empty() {
-        user.push(format!(
-            "@{}",
-            plan.target.account.as_deref().unwrap_or_default()
-        ));
+        let account = plan.target.account.as_deref().unwrap_or_default();
+        user.push(format!("@{account}"));
     }
+    let mut grants = plan.found.iter();
     Key {
         provider: plan.target.spec.id.to_owned(),
         origin: plan.url.origin(),
         path: plan.url.path().to_owned(),
         user,
         // The grant, or whatever else a provider declares to tell sessions apart.
-        grant: plan
-            .found
-            .iter()
-            .find(|found| found.field.identity)
-            .and_then(text),
+        grant: grants.find(|found| found.field.identity).and_then(text),
         role: role.clone(),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::account::Account;
 use super::freshness::Stale;
 use super::obtain::Active;
-use super::shared_store::overtaken;
+use super::shared::overtaken;
 use crate::error::{Cause, Error, Result, error};
 use crate::i18n::{Text, tr};
 use crate::provider::Life;

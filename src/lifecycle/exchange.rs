@@ -91,30 +91,27 @@ impl<'a> Active<'a> {
         if answer.judgement == Judgement::Alive {
             return Ok((self, answer, None));
         }
-        let login = self;
-        let account = login.account.again();
+        let account = self.account.again();
         account.note(tr!("the answer looks like that of a dead session"));
         let want = Want::InsteadOf {
-            suspect: Box::new(login.session.clone()),
+            suspect: Box::new(self.session.clone()),
             dead: answer.judgement == Judgement::Dead,
         };
         match account.session(&want).await {
-            Ok(fresh) if fresh.session.token == login.session.token => Ok((login, answer, None)),
+            Ok(fresh) if fresh.session.token == self.session.token => Ok((self, answer, None)),
             Ok(fresh) if !answer.may_be_repeated() => {
                 fresh.account.warn_not_repeated();
-                Ok((login, answer, None))
+                Ok((self, answer, None))
             }
             Ok(fresh) => {
                 let answer = fresh.ask(&make(&fresh)).await?;
                 Ok((fresh, answer, None))
             }
             Err(error) => {
-                let message = tr!(
-                    "the session could not be replaced: {why}",
-                    why = error.message
-                );
+                let why = error.message;
+                let message = tr!("the session could not be replaced: {why}", why);
                 let lost = doubt(Error { message, ..error }, !answer.may_be_repeated());
-                Ok((login, answer, Some(lost)))
+                Ok((self, answer, Some(lost)))
             }
         }
     }
@@ -128,6 +125,11 @@ impl<'a> Active<'a> {
 
     pub fn target(&self) -> &Target {
         self.account.target()
+    }
+
+    /// Where it is stored, if this run has stored it in a store that outlives the run.
+    pub fn stored_in(&self) -> Option<String> {
+        self.kept.then(|| self.account.store().place())
     }
 
     pub fn url(&self) -> &BaseUrl {

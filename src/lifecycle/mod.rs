@@ -6,13 +6,10 @@ mod adopt;
 mod diagnose;
 mod exchange;
 mod freshness;
-mod hints;
 mod obtain;
-mod once_per_run;
 mod revoke;
 mod services;
-mod shared_store;
-mod single_seat;
+mod shared;
 
 pub use account::{Account, role, unclear};
 pub use diagnose::Lost;

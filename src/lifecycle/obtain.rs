@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::account::Account;
 use super::freshness::{Stale, Verdict};
-use super::once_per_run::Done;
+use super::services::Done;
 use crate::declaration::Renewal;
 use crate::error::{Cause, Error, Pending, Result};
 use crate::i18n::{span, tr};
@@ -46,12 +46,6 @@ pub struct Active<'a> {
     pub(super) kept: bool,
     /// Whether this run logged in for it.
     pub(super) opened: bool,
-}
-
-impl Active<'_> {
-    pub fn stored_in(&self) -> Option<String> {
-        self.kept.then(|| self.account.store().place())
-    }
 }
 
 /// What came of obtaining a session.
@@ -208,11 +202,10 @@ pub(super) struct Attempt<'a> {
 
 impl<'a> Attempt<'a> {
     pub(super) fn new(account: &'a Account<'a>, lock: Option<Lock>) -> Self {
-        let entry = None;
         Self {
             account,
             lock,
-            entry,
+            entry: None,
         }
     }
 
@@ -235,7 +228,7 @@ impl<'a> Attempt<'a> {
                 let life = self.ask_or_doubt(&session, true).await?;
                 // Nobody can tell, so a login may: but not a second one in a run.
                 if life == Some(Life::Unknown)
-                    && session.obtained_at < self.account.services.once_per_run.started
+                    && session.obtained_at < self.account.services.started
                 {
                     return self.log_in_and_keep().await;
                 }
@@ -307,13 +300,11 @@ impl<'a> Attempt<'a> {
     /// Logs in for a session that the server calls dead, which is forgotten even if the login fails.
     async fn replace_dead(&mut self) -> Result<Obtained> {
         self.account.note(Stale::Dead.text());
-        match self.log_in().await {
-            Ok(session) => Ok(self.keep(session, true).await),
-            Err(error) => {
-                self.forget().await;
-                Err(error)
-            }
+        let outcome = self.log_in_and_keep().await;
+        if outcome.is_err() {
+            self.forget().await;
         }
+        outcome
     }
 
     async fn renew(&mut self, session: &Session) -> Result<Obtained> {
@@ -322,22 +313,18 @@ impl<'a> Attempt<'a> {
             return Ok(self.keep(*session, false).await);
         }
         self.account.note(tr!("the session could not be renewed"));
+        // What the server has refused once is not used again, whatever becomes of the login.
         if matches!(renewed, Renewed::Refused) {
-            self.drop_refused().await;
+            match (self.account.target().spec.renewal, self.entry.take()) {
+                (Renewal::OnceExpired, Some(mut entry)) => {
+                    entry.session.refresh = None;
+                    self.write(&entry).await;
+                    self.entry = Some(entry);
+                }
+                _ => self.forget().await,
+            }
         }
         self.log_in_and_keep().await
-    }
-
-    /// What the server has refused once is not used again, whatever becomes of the login.
-    async fn drop_refused(&mut self) {
-        match (self.account.target().spec.renewal, self.entry.take()) {
-            (Renewal::OnceExpired, Some(mut entry)) => {
-                entry.session.refresh = None;
-                self.write(&entry).await;
-                self.entry = Some(entry);
-            }
-            _ => self.forget().await,
-        }
     }
 
     async fn ask_for_renewal(&self, session: &Session) -> Result<Renewed> {

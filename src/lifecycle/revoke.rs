@@ -2,7 +2,7 @@
 
 use super::account::Account;
 use super::obtain::Active;
-use super::shared_store::overtaken;
+use super::shared::overtaken;
 use crate::error::{Cause, Error, Result};
 use crate::i18n::{Text, tr};
 use crate::provider::Revocation;
@@ -52,13 +52,11 @@ impl Account<'_> {
 
     fn still_stored(&self, error: Error) -> Error {
         let target = self.target();
-        if error.retryable() {
-            return error.hint(tr!(
+        match error.cause {
+            _ if error.retryable() => error.hint(tr!(
                 "try again, allow more time with --timeout SECONDS, or forget it here with `crmauth logout {target} --local`",
                 target
-            ));
-        }
-        match error.cause {
+            )),
             Cause::Refused => error.hint(tr!(
                 "forget it here with `crmauth logout {target} --local`",
                 target

@@ -1,21 +1,29 @@
-//! What a run works with, whichever targets it is about.
+//! What a run works with, whichever targets it is about. What it asks for under two names it gets once: accounts with
+//! equal settings share one login.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
-use super::once_per_run::OncePerRun;
+use super::account::Account;
+use super::obtain::{Obtained, Want};
 use crate::declaration::Settings;
-use crate::error::Result;
+use crate::error::{Result, error};
 use crate::files;
 use crate::http::{Channel, Http};
 use crate::i18n::tr;
 use crate::json;
 use crate::report::Report;
-use crate::secret::names_secret;
+use crate::secret::{Secret, names_secret};
 use crate::session::Session;
+use crate::settings::Form;
 use crate::store::{Entry, Key, Lock, Store};
 
 /// The most that is kept of what else a server said, as bytes of JSON.
@@ -27,7 +35,9 @@ pub struct Services {
     pub store: Store,
     /// How long one target may take until its session is in hand.
     pub timeout: Duration,
-    pub(super) once_per_run: OncePerRun,
+    pub(super) started: Timestamp,
+    /// What has been obtained in this run, by whose session it is.
+    done: RefCell<BTreeMap<Key, Arc<Mutex<ByTarget>>>>,
 }
 
 impl Services {
@@ -37,7 +47,8 @@ impl Services {
             http,
             store,
             timeout,
-            once_per_run: OncePerRun::new(),
+            started: Timestamp::now(),
+            done: RefCell::default(),
         }
     }
 
@@ -111,6 +122,61 @@ impl Services {
         if let Value::Object(fields) = details {
             session.details = fields;
         }
+    }
+}
+
+/// What came of a target's last turn: an earlier one helps nobody any more, and a run may take turns all day.
+pub(super) struct Done {
+    settings: Vec<(&'static str, Form, Secret)>,
+    at: Timestamp,
+    outcome: Result<Obtained>,
+}
+
+type ByTarget = BTreeMap<String, Done>;
+
+impl Done {
+    pub(super) fn new(account: &Account<'_>, outcome: &Result<Obtained>) -> Self {
+        Self {
+            settings: account.login_settings(),
+            at: Timestamp::now(),
+            outcome: outcome.clone(),
+        }
+    }
+}
+
+impl Account<'_> {
+    /// Waits until nobody else of this run is about to obtain the same session: who does comes to know what came of it.
+    pub(super) async fn turn(&self) -> Result<OwnedMutexGuard<ByTarget>> {
+        let all = &self.services.done;
+        let turn = Arc::clone(all.borrow_mut().entry(self.key.clone()).or_default());
+        let turn = tokio::time::timeout_at(self.deadline, turn.lock_owned()).await;
+        turn.map_err(|_| {
+            error!(
+                Busy, "another login of this run is getting the same session";
+                hint "--timeout SECONDS allows more time"
+            )
+        })
+    }
+
+    /// What another target with the same settings got meanwhile: a session from the server, or its refusal. Of
+    /// a batch of new sessions the first one counts, since on a single seat a second would end it.
+    pub(super) fn shared(&self, turn: &ByTarget, want: &Want) -> Option<Result<Obtained>> {
+        let settings = self.login_settings();
+        let own = self.target().to_string();
+        let counts = |(target, done): &(&String, &Done)| {
+            let obtained = match &done.outcome {
+                Ok(obtained) => obtained.session.obtained_at >= self.services.started,
+                // What speaks of a target by name is its own.
+                Err(error) => error.target.is_none(),
+            };
+            let meanwhile = matches!(want, Want::New(_)) || done.at > self.started;
+            obtained && meanwhile && **target != own && done.settings == settings
+        };
+        let done = turn.iter().filter(counts);
+        let (_, done) = done.max_by_key(|(_, done)| done.at)?;
+        let opened = false;
+        let shared = done.outcome.clone();
+        Some(shared.map(|obtained| Obtained { opened, ..obtained }))
     }
 }
 

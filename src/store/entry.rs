@@ -101,9 +101,9 @@ struct Record {
     refresh: Option<String>,
     user: Option<String>,
     impersonating: Option<String>,
-    obtained_at: String,
-    expires_at: Option<String>,
-    seen_at: Option<String>,
+    obtained_at: Timestamp,
+    expires_at: Option<Timestamp>,
+    seen_at: Option<Timestamp>,
     credentials: BTreeMap<String, String>,
     details: Map<String, Value>,
 }
@@ -120,49 +120,42 @@ pub(super) fn newer() -> Text {
 
 pub(super) fn encode(key: &Key, entry: &Entry) -> Zeroizing<Vec<u8>> {
     let session = &entry.session;
+    let exposed = |secret: &Secret| secret.expose().to_owned();
     let record = Record {
         schema: SCHEMA,
         key: key.clone(),
         target: entry.target.clone(),
-        token: session.token.expose().to_owned(),
+        token: exposed(&session.token),
         token_type: session.token_type.clone(),
-        refresh: session
-            .refresh
-            .as_ref()
-            .map(|token| token.expose().to_owned()),
+        refresh: session.refresh.as_ref().map(exposed),
         user: session.user.clone(),
         impersonating: session.impersonating.clone(),
-        obtained_at: session.obtained_at.to_string(),
-        expires_at: session.expires_at.map(|time| time.to_string()),
-        seen_at: entry.seen_at.map(|time| time.to_string()),
+        obtained_at: session.obtained_at,
+        expires_at: session.expires_at,
+        seen_at: entry.seen_at,
         credentials: entry.credentials.clone(),
         details: session.details.clone(),
     };
     Zeroizing::new(serde_json::to_vec(&record).unwrap_or_default())
 }
 
+fn broken<E>(_: E) -> Text {
+    tr!("is incomplete, or is not a stored session")
+}
+
 /// Reads an entry, which must not be from after `now`. An error is half a sentence that quotes nothing of it.
 pub(super) fn decode(bytes: &[u8], now: Timestamp) -> Result<(Key, Entry), Text> {
-    let broken = || tr!("is incomplete, or is not a stored session");
     if !is_small(bytes) {
-        return Err(broken());
+        return Err(broken(()));
     }
-    match serde_json::from_slice::<Form>(bytes) {
-        Ok(form) if form.schema > SCHEMA => return Err(newer()),
-        Ok(_) => {}
-        Err(_) => return Err(broken()),
+    let form: Form = serde_json::from_slice(bytes).map_err(broken)?;
+    if form.schema > SCHEMA {
+        return Err(newer());
     }
-    let record: Record = serde_json::from_slice(bytes).map_err(|_| broken())?;
-    check_token(&record.token).map_err(|_| broken())?;
-    let time = |text: &str| text.parse::<Timestamp>().map_err(|_| broken());
-    let times = |text: &Option<String>| text.as_deref().map(time).transpose();
-    let obtained_at = time(&record.obtained_at)?;
-    let seen_at = times(&record.seen_at)?;
-    if [Some(obtained_at), seen_at]
-        .into_iter()
-        .flatten()
-        .any(|time| time.duration_since(now) > FUTURE)
-    {
+    let record: Record = serde_json::from_slice(bytes).map_err(broken)?;
+    check_token(&record.token).map_err(broken)?;
+    let future = |time: Timestamp| time.duration_since(now) > FUTURE;
+    if future(record.obtained_at) || record.seen_at.is_some_and(future) {
         return Err(tr!("is from the future: was the clock set back?"));
     }
     let session = Session {
@@ -171,14 +164,14 @@ pub(super) fn decode(bytes: &[u8], now: Timestamp) -> Result<(Key, Entry), Text>
         refresh: record.refresh.map(Secret::new),
         user: record.user,
         impersonating: record.impersonating,
-        obtained_at,
-        expires_at: times(&record.expires_at)?,
+        obtained_at: record.obtained_at,
+        expires_at: record.expires_at,
         details: record.details,
     };
     let entry = Entry {
         target: record.target,
         session,
-        seen_at,
+        seen_at: record.seen_at,
         credentials: record.credentials,
     };
     Ok((record.key, entry))

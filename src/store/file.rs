@@ -240,12 +240,11 @@ impl FileStore {
         }
         // If two processes made one at once, each would compare with a key that the other does not know.
         let _lock = self.acquire(KEY_FILE, deadline).await?;
-        let key = match self.known_key().map_err(failed)? {
-            Some(key) => key,
-            None => self.make_key().map_err(failed)?,
-        };
+        let key = self
+            .known_key()
+            .and_then(|key| key.map_or_else(|| self.make_key(), Ok));
         self.tidy(KEY_FILE);
-        Ok(key)
+        key.map_err(failed)
     }
 
     /// The key that is there, unless it is cut or others may know it.

@@ -174,14 +174,6 @@ impl Lease {
         }
     }
 
-    /// The lock's number, once it was given.
-    pub fn fence(&self) -> Option<Fence> {
-        match self.state {
-            State::Waiting => None,
-            State::Held { fence, .. } | State::Lost { fence } => Some(fence),
-        }
-    }
-
     /// The next step on the way to the lock, and later to the certainty that it lasts for a whole login.
     pub fn next(&mut self, now: Moment, event: Event) -> Action {
         if matches!(event, Event::Response(_)) && !self.is_old(now) {
@@ -195,8 +187,8 @@ impl Lease {
             (State::Waiting, Event::Response(response)) => match response {
                 Response::Given(fence) => self.given(now, fence),
                 Response::News if now < self.deadline => Action::Reread,
-                Response::Busy(left) => self.refused(now, Failure::Busy(left)),
-                Response::JustStarted => self.refused(now, Failure::JustStarted),
+                Response::Busy(left) => self.wait(now, Failure::Busy(left)),
+                Response::JustStarted => self.wait(now, Failure::JustStarted),
                 _ => Action::GiveUp(Failure::Busy(Duration::ZERO)),
             },
             (State::Held { fence, .. }, Event::Begin | Event::Woken) => {
@@ -242,17 +234,19 @@ impl Lease {
 
     /// The right to change the entry, once the lock was given.
     pub fn right(&self) -> Option<Right> {
-        let (owner, fence) = (self.owner, self.fence()?);
+        let (State::Held { fence, .. } | State::Lost { fence }) = self.state else {
+            return None;
+        };
+        let owner = self.owner;
         Some(Right { owner, fence })
     }
 
     fn take(&self) -> Command {
-        let Terms { lease, grace, .. } = self.terms;
         Command::Take {
             owner: self.owner,
-            lease,
+            lease: self.terms.lease,
             seen: self.seen,
-            grace,
+            grace: self.terms.grace,
         }
     }
 
@@ -313,11 +307,6 @@ impl Lease {
         Action::Lost
     }
 
-    fn refused(&mut self, now: Moment, why: Failure) -> Action {
-        self.heard = why;
-        self.wait(now)
-    }
-
     /// A server that does not answer costs a quarter of the time that was left: a login without it needs the rest. If
     /// the deadline comes before the server's time is over, what it said before counts.
     fn no_answer(&mut self, now: Moment) -> Action {
@@ -327,14 +316,15 @@ impl Lease {
         if now.saturating_sub(since) >= patience {
             return Action::GiveUp(Failure::NoAnswer);
         }
-        self.wait(now)
+        self.wait(now, self.heard)
     }
 
-    fn wait(&mut self, now: Moment) -> Action {
+    fn wait(&mut self, now: Moment, why: Failure) -> Action {
+        self.heard = why;
         let pause = self.pause + self.pause.mul_f64(self.jitter());
         self.pause = (self.pause * 2).min(self.terms.pause_max);
         if now + pause > self.deadline {
-            Action::GiveUp(self.heard)
+            Action::GiveUp(why)
         } else {
             Action::Sleep(pause)
         }

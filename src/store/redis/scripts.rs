@@ -91,11 +91,7 @@ return {'done'}
 ";
 
 fn keys(name: &str) -> [String; 3] {
-    [
-        format!("crmauth:{name}"),
-        format!("crmauth:{name}:lock"),
-        format!("crmauth:{name}:last"),
-    ]
+    ["", ":lock", ":last"].map(|part| format!("crmauth:{name}{part}"))
 }
 
 /// A command of the lock protocol, in the server's form.
@@ -150,10 +146,8 @@ pub fn response(words: &[String]) -> Option<Response> {
         "given" => Response::Given(number?.parse().ok()?),
         // Negative if the lock has expired in this moment.
         "busy" => {
-            let left = number?.parse::<i64>().ok()?;
-            Response::Busy(Duration::from_millis(
-                u64::try_from(left).unwrap_or_default(),
-            ))
+            let left: i64 = number?.parse().ok()?;
+            Response::Busy(Duration::from_millis(left.try_into().unwrap_or_default()))
         }
         "news" => Response::News,
         "quiet" => Response::JustStarted,

@@ -3,8 +3,6 @@
 //! A sealed text is XChaCha20-Poly1305 with a random nonce: a version byte, 24 bytes of nonce, the text, and 16 bytes
 //! that authenticate it. They cover its purpose too, so that no sealed text can be put in another's place.
 
-use std::cmp::Ordering;
-
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use chacha20poly1305::aead::{Aead, Payload};
@@ -21,14 +19,6 @@ const NONCE_LENGTH: usize = 24;
 /// Texts are padded with spaces to a multiple of so many bytes, so that their length tells little.
 const BLOCK: usize = 256;
 
-/// Why something sealed cannot be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Broken {
-    Newer,
-    /// It was sealed with another key, for something else, or was changed.
-    NotOurs,
-}
-
 pub struct Keys {
     cipher: XChaCha20Poly1305,
     names: Zeroizing<[u8; KEY_LENGTH]>,
@@ -43,9 +33,8 @@ impl Keys {
         let text = key.expose().trim();
         let bytes = STANDARD
             .decode(text)
-            .or_else(|_| STANDARD_NO_PAD.decode(text))
-            .map_err(|_| bad())?;
-        let bytes = Zeroizing::new(bytes);
+            .or_else(|_| STANDARD_NO_PAD.decode(text));
+        let bytes = Zeroizing::new(bytes.map_err(|_| bad())?);
         let key: &[u8; KEY_LENGTH] = bytes.as_slice().try_into().map_err(|_| bad())?;
         let below = |label: &str| Zeroizing::new(hmac(key, label.as_bytes()));
         Ok(Self {
@@ -81,28 +70,25 @@ impl Keys {
         Ok([&[VERSION], &nonce[..], &body].concat())
     }
 
-    /// The text that was sealed for a purpose, with its padding.
-    pub fn open(
-        &self,
-        sealed: &[u8],
-        purpose: &str,
-    ) -> std::result::Result<Zeroizing<Vec<u8>>, Broken> {
-        let (version, rest) = sealed.split_first().ok_or(Broken::NotOurs)?;
-        match version.cmp(&VERSION) {
-            Ordering::Greater => return Err(Broken::Newer),
-            Ordering::Less => return Err(Broken::NotOurs),
-            Ordering::Equal => {}
-        }
-        let (nonce, body) = rest
-            .split_first_chunk::<NONCE_LENGTH>()
-            .ok_or(Broken::NotOurs)?;
+    /// The text that was sealed for a purpose, with its padding. `None`: it was sealed with another key, for something
+    /// else or by a newer version, or was changed.
+    pub fn open(&self, sealed: &[u8], purpose: &str) -> Option<Zeroizing<Vec<u8>>> {
+        let (&VERSION, rest) = sealed.split_first()? else {
+            return None;
+        };
+        let (nonce, body) = rest.split_first_chunk::<NONCE_LENGTH>()?;
         let payload = Payload {
             msg: body,
             aad: &authenticated(purpose),
         };
         let opened = self.cipher.decrypt(&XNonce::from(*nonce), payload);
-        opened.map(Zeroizing::new).map_err(|_| Broken::NotOurs)
+        opened.map(Zeroizing::new).ok()
     }
+}
+
+/// Whether a newer version has sealed it.
+pub fn is_newer(sealed: &[u8]) -> bool {
+    sealed.first() > Some(&VERSION)
 }
 
 /// A hint for those who have no key.

@@ -1,4 +1,4 @@
-//! The server: connections, each used by one exchange at a time.
+//! The server: connections, each used by one exchange at a time, and its refusals in our words.
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind};
@@ -6,19 +6,18 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use redis::{Cmd, RedisResult, Value};
+use redis::{Cmd, RedisResult, ServerError, Value};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::lock::NO_ANSWER_MIN;
-use super::refusals::refusal;
 use super::reply::Progress;
 use super::url::RedisUrl;
-use crate::error::{Error, Result, error};
+use crate::error::{Cause, Error, Result, error};
 use crate::files;
-use crate::i18n::tr;
+use crate::i18n::{Text, tr};
 use crate::threads;
 use crate::tls::{self, Trust};
 
@@ -42,7 +41,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Sends all commands at once and returns their answers in order, within a share of the time that is left. If a
+    /// Sends all commands at once and returns their answers in order, within a quarter of the time that is left. If a
     /// connection breaks, the commands may reach the server twice.
     pub async fn ask(&self, commands: &[Cmd], deadline: Instant) -> Result<Vec<Value>> {
         let work = async {
@@ -57,14 +56,16 @@ impl Server {
             let pipe = self.connect().await?;
             self.exchange(pipe, commands).await
         };
-        let limit = share(deadline.saturating_duration_since(Instant::now()));
+        // A login without the store needs the rest. A server that takes connections and never answers costs that once,
+        // since it is not asked again.
+        let left = deadline.saturating_duration_since(Instant::now());
+        let limit = (left / 4).clamp(NO_ANSWER_MIN, EXCHANGE_MAX).min(left);
         let late = |_| {
             let limit = files::seconds(limit);
             Err(self.out_of_reach(error!(Timeout, "no answer within {limit} s", limit)))
         };
-        let values = tokio::time::timeout(limit, work)
-            .await
-            .unwrap_or_else(late)?;
+        let values = tokio::time::timeout(limit, work).await;
+        let values = values.unwrap_or_else(late)?;
         match values.iter().find_map(refusal) {
             None => Ok(values),
             Some(error) => Err(self.refused(error)),
@@ -173,12 +174,109 @@ impl Server {
         );
         Error { message, ..error }.hint(tr!("is CRMAUTH_STORE right, and is its server up?"))
     }
+
+    /// A refused user or password is a setting to fix, what passes by itself counts as no answer, and the rest needs
+    /// somebody at the server. A message in our words leaves out the server's, which quote scripts.
+    fn refused(&self, error: &ServerError) -> Error {
+        let (place, code) = (&self.url, code(error));
+        match code {
+            "NOAUTH" => error!(BadSetting, "the store {place} requires a password", place)
+                .hint(check_user()),
+            "WRONGPASS" => {
+                let text = tr!(
+                    "the store {place} does not accept the user or the password",
+                    place
+                );
+                Error::new(Cause::BadSetting, text).hint(check_user())
+            }
+            "OOM" => error!(
+                Unavailable, "the memory of the store {place} is full", place;
+                hint "free memory there, or raise its maxmemory"
+            ),
+            "READONLY" => error!(
+                Unavailable, "the store {place} is a replica, which accepts no changes", place;
+                hint "name its primary in CRMAUTH_STORE"
+            ),
+            "MISCONF" => error!(
+                Unavailable, "the store {place} accepts no changes, because it cannot save them", place;
+                hint "its log says why; often its disk is full"
+            ),
+            "MOVED" | "ASK" | "CROSSSLOT" | "CLUSTERDOWN" => error!(
+                Unavailable, "the store {place} is part of a cluster, which cannot be used", place;
+                hint "name a stand-alone server in CRMAUTH_STORE"
+            ),
+            // The rest is said in the server's words.
+            "NOPERM" => error!(
+                BadSetting, "the store {place} answered {code}", place, code;
+                hint "check the user in CRMAUTH_STORE and its permissions on the server"
+            )
+            .said(words(error)),
+            "LOADING" | "MASTERDOWN" | "BUSY" | "TRYAGAIN" => error!(
+                Closed, "the store {place} answered {code}", place, code;
+                hint "try again later"
+            )
+            .said(words(error)),
+            _ => error!(
+                Unavailable, "the store {place} answered {code}", place, code;
+                hint "ask that server's administrator"
+            )
+            .said(words(error)),
+        }
+    }
+
+    /// A refused greeting is a setting to fix, whatever the server calls it.
+    fn not_let_in(&self, error: &ServerError) -> Error {
+        let refused = self.refused(error);
+        match refused.cause {
+            Cause::Closed => refused,
+            _ => Error {
+                cause: Cause::BadSetting,
+                hint: Some(check_user()),
+                ..refused
+            },
+        }
+    }
 }
 
-/// How long an exchange may take if so much time is left: a quarter, as a login without the store needs the rest. A
-/// server that takes connections and never answers costs that once, since it is not asked again.
-fn share(left: Duration) -> Duration {
-    (left / 4).clamp(NO_ANSWER_MIN, EXCHANGE_MAX).min(left)
+fn check_user() -> Text {
+    tr!("check the user, the password and the database in CRMAUTH_STORE")
+}
+
+fn refusal(value: &Value) -> Option<&ServerError> {
+    match value {
+        Value::ServerError(error) => Some(error),
+        _ => None,
+    }
+}
+
+/// The error's code: the word it begins with, or the one that a script passed on from within.
+fn code(error: &ServerError) -> &str {
+    let inner = || {
+        let mut words = error.details()?.split_whitespace();
+        let word = words.find_map(|word| word.strip_prefix('-'))?;
+        (word.len() > 2 && word.bytes().all(|byte| byte.is_ascii_uppercase())).then_some(word)
+    };
+    // How Redis and Valkey say that the user may not run a command that is in a script.
+    let denied = ["The user executing the script", "ACL failure in script"];
+    match error.code() {
+        "ERR" if denied.iter().any(|start| words(error).starts_with(start)) => "NOPERM",
+        "ERR" => inner().unwrap_or("ERR"),
+        code => code,
+    }
+}
+
+/// The server's words after the code, without the script that it quotes: after the words since Redis 7, before them
+/// until then.
+fn words(error: &ServerError) -> &str {
+    let details = error.details().unwrap_or_default();
+    let details = match details.rsplit_once(" script: ") {
+        Some((words, place)) if place.contains("@user_script") => words,
+        _ => details,
+    };
+    let after = details.rsplit_once("@user_script").map(|(_, after)| after);
+    after.map_or(details, |after| {
+        after.trim_start_matches(|c: char| !c.is_ascii_alphabetic())
+    })
 }
 
 /// Sends commands and reads their replies.

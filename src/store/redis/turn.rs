@@ -8,9 +8,8 @@ use jiff::Timestamp;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::database::is_no_answer;
 use super::lock::{Action, Command, Event, Failure, Lease, Response, Right};
-use super::{RedisStore, kept, purpose, scripts, shifted};
+use super::{RedisStore, is_no_answer, kept, purpose, scripts, shifted};
 use crate::error::{Error, Result, error};
 use crate::files::random;
 use crate::i18n::tr;
@@ -197,23 +196,19 @@ impl Turn {
         let mut slept = false;
         loop {
             let deadline = store.beyond(self.deadline());
-            match store.call(&self.name, &command, deadline).await {
+            let error = match store.call(&self.name, &command, deadline).await {
                 Ok(Response::Done) => return Ok(Written::Stored),
                 Ok(_) => return Ok(Written::Overtaken),
-                Err(error) if is_no_answer(&error) && store.now() < until => {
-                    tokio::time::sleep(store.terms.pause_max).await;
-                }
-                Err(error)
-                    if is_no_answer(&error)
-                        && !slept
-                        && self.lease.borrow().has_ended(store.now()) =>
-                {
-                    slept = true;
-                }
-                Err(error) => {
-                    store.remember(&error);
-                    return Err(error);
-                }
+                Err(error) => error,
+            };
+            let now = store.now();
+            if is_no_answer(&error) && now < until {
+                tokio::time::sleep(store.terms.pause_max).await;
+            } else if is_no_answer(&error) && !slept && self.lease.borrow().has_ended(now) {
+                slept = true;
+            } else {
+                store.remember(&error);
+                return Err(error);
             }
         }
     }
@@ -225,9 +220,8 @@ impl Turn {
             return Ok(());
         };
         let deadline = self.store.beyond(self.deadline());
-        let command = Command::GiveBack(right);
-        self.store.call(&self.name, &command, deadline).await?;
-        Ok(())
+        let back = Command::GiveBack(right);
+        self.store.call(&self.name, &back, deadline).await.map(drop)
     }
 }
 

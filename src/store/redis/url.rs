@@ -31,22 +31,18 @@ impl RedisUrl {
             ));
         }
         let url = Url::parse(text).map_err(|_| tr!("is not a valid URL"))?;
-        let tls = match url.scheme() {
-            "redis" => false,
-            "rediss" => true,
-            _ => return Err(tr!("is neither a redis:// nor a rediss:// URL")),
-        };
-        match url.fragment() {
-            None => {}
-            Some("insecure") => {
+        match (url.scheme(), url.fragment(), url.query()) {
+            ("redis" | "rediss", None, None) => {}
+            ("redis" | "rediss", None, Some(_)) => {
+                return Err(tr!("has parameters (?), and none are supported"));
+            }
+            ("redis" | "rediss", Some("insecure"), _) => {
                 return Err(tr!(
                     "asks for #insecure, but certificates are always checked"
                 ));
             }
-            Some(_) => return Err(tr!("contains a fragment (#)")),
-        }
-        if url.query().is_some() {
-            return Err(tr!("has parameters (?), and none are supported"));
+            ("redis" | "rediss", ..) => return Err(tr!("contains a fragment (#)")),
+            _ => return Err(tr!("is neither a redis:// nor a rediss:// URL")),
         }
         let host = url.host_str().unwrap_or_default();
         let host = host.trim_matches(['[', ']']).to_ascii_lowercase();
@@ -54,7 +50,13 @@ impl RedisUrl {
         if host.is_empty() || !host.chars().all(named) {
             return Err(tr!("has no usable host"));
         }
-        let database = database(url.path().trim_start_matches('/'))?;
+        let database = match url.path().trim_start_matches('/') {
+            "" => "0",
+            digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits,
+            _ => return Err(tr!("has a database that is not a number")),
+        };
+        let large = |_| tr!("has too large a database number");
+        let database = database.parse().map_err(large)?;
         let password = url.password().map(decoded).transpose()?.map(Secret::new);
         let user = Some(decoded(url.username())?).filter(|user| !user.is_empty());
         if user.is_some() && password.is_none() {
@@ -62,11 +64,10 @@ impl RedisUrl {
                 "has a user but no password; a password alone is written redis://:PASSWORD@HOST"
             ));
         }
-        let port = url.port().unwrap_or(PORT);
         Ok(Self {
             host,
-            port,
-            tls,
+            port: url.port().unwrap_or(PORT),
+            tls: url.scheme() == "rediss",
             database,
             user,
             password,
@@ -75,21 +76,10 @@ impl RedisUrl {
 
     /// Host and port, for messages.
     pub fn address(&self) -> String {
-        if self.host.contains(':') {
-            format!("[{}]:{}", self.host, self.port)
-        } else {
-            format!("{}:{}", self.host, self.port)
+        match self.host.contains(':') {
+            true => format!("[{}]:{}", self.host, self.port),
+            false => format!("{}:{}", self.host, self.port),
         }
-    }
-}
-
-fn database(path: &str) -> Result<u32, Text> {
-    match path {
-        "" => Ok(0),
-        digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits
-            .parse()
-            .map_err(|_| tr!("has too large a database number")),
-        _ => Err(tr!("has a database that is not a number")),
     }
 }
 

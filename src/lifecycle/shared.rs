@@ -1,9 +1,10 @@
-//! A store that machines share may be out of reach, and another machine may get the lock while this one is paused.
+//! What is shared: a store that may be out of reach, a lock that another machine may get while this one is paused, and
+//! a single seat, where a login ends the session before it, whoever uses that.
 
 use super::account::Account;
 use super::obtain::{Attempt, Obtained};
 use crate::error::{Cause, Error, Result, error};
-use crate::i18n::tr;
+use crate::i18n::{local, tr};
 use crate::provider::Life;
 use crate::store::{Entry, Found, Version, Written};
 
@@ -113,6 +114,52 @@ impl Attempt<'_> {
         let kept = self.store(&own.session).await == Some(Written::Stored);
         Obtained { kept, ..own }
     }
+
+    /// The stored session that a login ends.
+    fn seat(&self) -> Option<&Entry> {
+        self.entry
+            .as_ref()
+            .filter(|_| self.account.target().spec.single_seat())
+    }
+
+    /// Before a login: however this run ends, the server is asked about the old session before that is used again.
+    pub(super) async fn mark_unverified(&self) {
+        if let (Some(lock), Some(old)) = (&self.lock, self.seat()) {
+            let _ = lock.write(&old.clone().unverified()).await;
+        }
+    }
+
+    /// After a login that failed: if it cannot have ended the old session, that one is as good as before.
+    pub(super) async fn restore(&self, error: &Error) {
+        if let (Some(lock), Some(old)) = (&self.lock, self.seat())
+            && !may_have_replaced(error)
+        {
+            let _ = lock.write(old).await;
+        }
+    }
+
+    /// After a login that somebody asked for: it has ended the session that others share.
+    pub(super) fn warn_replaced(&self) {
+        let Some(old) = self.seat() else { return };
+        self.account.warn(tr!(
+            "this ended the session of {since} that was stored in {place}; `crmauth token {target}` would have \
+             shared it",
+            since = local(old.session.obtained_at),
+            place = self.account.store().place(),
+            target = self.account.target()
+        ));
+    }
+}
+
+/// Whether a login that failed may have ended the session before it: any answer but a refusal may mean that.
+fn may_have_replaced(error: &Error) -> bool {
+    use Cause::{Certificate, Connect, ConnectTimeout, Dns, Proxy, ProxyRefused, Tls};
+    use Cause::{InFront, Locked, NotFound, RateLimited, Redirect, Refused};
+    let cause = error.cause;
+    let refused = matches!(cause, Refused | Locked | RateLimited | NotFound);
+    let between = matches!(cause, InFront | Redirect | Proxy | ProxyRefused);
+    let unreached = matches!(cause, Dns | Connect | ConnectTimeout | Certificate | Tls);
+    !(refused || between || unreached || cause.exit() == 2)
 }
 
 /// Another machine has the lock by now.
