@@ -279,7 +279,7 @@ impl Channel<'_> {
         let peer = connection.peer;
         let local = peer.is_none_or(|peer| peer.ip().to_canonical().is_loopback())
             // A proxy tells nothing about the way from there.
-            && (route.proxy.is_none() || ip_of(url.host().as_ref()).is_some_and(|ip| ip.is_loopback()));
+            && (route.proxy.is_none() || ip_of(url.host_str()).is_some_and(|ip| ip.is_loopback()));
         if url.scheme() == "http" && !local {
             let text = tr!(
                 "http://{host} is not encrypted: anybody on the network can read the credentials",
@@ -298,8 +298,9 @@ impl Channel<'_> {
         };
         let secrets = proxy.iter().flat_map(|proxy| &proxy.secrets);
         secrets.for_each(|secret| self.report.learn(secret));
-        let literal = ip_of(url.host().as_ref());
-        let of_proxy = ip_of(proxy.as_ref().map(|proxy| &proxy.host));
+        let literal = ip_of(url.host_str());
+        let of_proxy = proxy.as_ref().map(|proxy| proxy.host.to_string());
+        let of_proxy = ip_of(of_proxy.as_deref());
         let public = |ip: Option<IpAddr>| private_only && ip.is_some_and(|ip| !is_private(ip));
         if public(literal) || public(of_proxy) {
             let through = proxy.as_ref().filter(|_| !public(literal));
@@ -360,10 +361,6 @@ fn refused_by_proxy(url: &Url, status: u16, headers: &HeaderMap, proxy: &str) ->
     Err(Error { cause, ..error }.status(status))
 }
 
-fn ip_of<S>(host: Option<&Host<S>>) -> Option<IpAddr> {
-    match host? {
-        Host::Ipv4(ip) => Some((*ip).into()),
-        Host::Ipv6(ip) => Some((*ip).into()),
-        Host::Domain(_) => None,
-    }
+fn ip_of(host: Option<&str>) -> Option<IpAddr> {
+    host?.trim_matches(['[', ']']).parse().ok()
 }

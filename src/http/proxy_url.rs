@@ -51,13 +51,13 @@ impl Proxies {
         if written.is_empty() || self.passes_by(url) {
             return Ok(None);
         }
-        let proxy = ProxyUrl::parse(written).ok_or_else(|| {
+        let unusable = || {
             error!(
                 BadSetting, "the environment's proxy is not a usable URL";
                 hint "check https_proxy, http_proxy and all_proxy, or name the host in no_proxy"
             )
-        })?;
-        Ok(Some(proxy))
+        };
+        ProxyUrl::parse(written).ok_or_else(unusable).map(Some)
     }
 
     /// Whether `no_proxy` names the host, as curl reads it.

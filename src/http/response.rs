@@ -118,10 +118,10 @@ impl Response {
         (300..400).contains(&self.status) && place.is_some_and(|place| place.contains(text))
     }
 
-    /// The headers as they came, and the body; `None` if it has no unread part.
-    pub fn into_parts(self) -> Option<(HeaderMap, Rest)> {
-        let rest = Rest::new(self.body, self.rest?, self.patience);
-        Some((self.headers, rest))
+    /// The headers as they came, and the body.
+    pub fn into_parts(self) -> (HeaderMap, Rest) {
+        let rest = Rest::new(self.body, self.rest, self.patience);
+        (self.headers, rest)
     }
 
     /// Reads all of the body. `doubt` is what its loss may mean.

@@ -132,10 +132,10 @@ pub struct Rest {
 }
 
 impl Rest {
-    pub(super) fn new(read: Vec<u8>, rest: Incoming, patience: Duration) -> Self {
+    pub(super) fn new(read: Vec<u8>, rest: Option<Incoming>, patience: Duration) -> Self {
         let moved = Arc::new(Mutex::new(Instant::now()));
         Self {
-            body: Payload::new(&[Part::Bytes(read.into())], Some(rest), &moved),
+            body: Payload::new(&[Part::Bytes(read.into())], rest, &moved),
             patience,
             waiting: None,
         }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::body::Body;
 use super::failure::Outcome;
+use super::response::Response;
 use super::{Channel, Request};
 use crate::json::is_small;
 use crate::report::Report;
@@ -56,7 +57,7 @@ impl Transcript {
             report: channel.report,
         };
         let answer = match outcome {
-            Ok(answer) => draw.answer(&answer.head(), &answer.body),
+            Ok(answer) => draw.answer(answer),
             Err(failure) => json!({ "failed": failure.error.cause.code() }),
         };
         let base = channel.url.path().trim_end_matches('/');
@@ -85,7 +86,7 @@ impl Draw<'_> {
             pairs.collect()
         };
         let headers = request.headers.iter();
-        let headers = headers.map(|(name, value)| (name.as_str(), value.expose()));
+        let headers = headers.map(|(name, value)| (name.as_str(), value.expose().as_bytes()));
         let mut drawn = json!({
             "method": request.method.as_str(),
             "path": segments.join("/"),
@@ -105,16 +106,13 @@ impl Draw<'_> {
         drawn
     }
 
-    fn answer(&self, head: &str, body: &[u8]) -> Value {
-        let mut lines = head.lines();
-        let mut status = lines.next().unwrap_or_default().split(' ');
-        let version = status.next();
-        let code = status.next().and_then(|code| code.parse::<u16>().ok());
-        let headers = lines.filter_map(|line| line.split_once(": "));
-        let (body, around) = self.body(body);
+    fn answer(&self, answer: &Response) -> Value {
+        let headers = answer.headers.iter();
+        let headers = headers.map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let (body, around) = self.body(&answer.body);
         let mut drawn = json!({
-            "version": version,
-            "status": code,
+            "version": format!("{:?}", answer.version),
+            "status": answer.status,
             "headers": self.headers(headers),
             "body": body,
         });
@@ -147,19 +145,20 @@ impl Draw<'_> {
         }
     }
 
-    fn headers<'h>(&self, headers: impl Iterator<Item = (&'h str, &'h str)>) -> Map<String, Value> {
-        let known = |word| {
+    fn headers<'h>(&self, headers: impl Iterator<Item = (&'h str, &'h [u8])>) -> Value {
+        fn known(word: &str) -> &str {
             let mut words = HTTP_WORDS.split_ascii_whitespace();
             match words.any(|known| known.eq_ignore_ascii_case(word)) {
                 true => word,
                 false => "…",
             }
-        };
+        }
         let drawn = headers.map(|(name, value)| {
+            let value = String::from_utf8_lossy(value);
             let words = value.split([' ', ',', ';']).filter(|word| !word.is_empty());
             let mut words: Vec<_> = words.map(known).collect();
             words.dedup();
-            (self.name(name), words.join(" ").into())
+            (self.name(name), words.join(" "))
         });
         drawn.collect()
     }

@@ -92,8 +92,7 @@ impl<'a> Gateway<'a> {
 
     fn refuse(&self, status: u16, error: &Error) -> Passed {
         let text = json::text(&serde_json::json!({ "error": self.report.error_json(error) }));
-        let mut answer = Response::new(Either::Left(Full::from(text + "\n")));
-        *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+        let mut answer = with_status(status, Either::Left(Full::from(text + "\n")));
         let mut say = |name, value| {
             let value = HeaderValue::from_static(value);
             answer.headers_mut().insert(name, value)
@@ -106,6 +105,12 @@ impl<'a> Gateway<'a> {
         }
         answer
     }
+}
+
+fn with_status(status: u16, body: Either<Full<Bytes>, Rest>) -> Passed {
+    let mut answer = Response::new(body);
+    *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+    answer
 }
 
 /// The status that says of an error of ours what it is.
@@ -241,13 +246,11 @@ impl<'a> Passing<'_, 'a> {
             );
             return Err(error.target(&self.door.name));
         }
-        let lost = || error!(Other, "the server's answer was lost");
-        let (mut headers, rest) = answer.response.into_parts().ok_or_else(lost)?;
+        let (mut headers, rest) = answer.response.into_parts();
         let base = &self.door.account.plan.url;
         let session = held.map(|held| &held.login.session.token);
         inward(&mut headers, session, &request.url, base, &self.ours);
-        let mut passed = Response::new(Either::Right(rest));
-        *passed.status_mut() = StatusCode::from_u16(status).map_err(|_| lost())?;
+        let mut passed = with_status(status, Either::Right(rest));
         *passed.headers_mut() = headers;
         Ok(passed)
     }

@@ -1,6 +1,6 @@
 //! Which headers of a request and of an answer do not pass as they are.
 
-use ::url::Url;
+use ::url::{Position, Url};
 use percent_encoding::percent_decode;
 
 use crate::declaration::{BaseUrl, Placement};
@@ -151,17 +151,8 @@ fn rewritten(place: &str, asked: &Url, base: &BaseUrl, ours: &str) -> Option<Str
     let place = asked.join(place).ok()?;
     let ends = base.path().trim_end_matches('/');
     let path = place.path().strip_prefix(ends)?;
-    let below = base.is_origin_of(&place);
-    if !below || !(path.is_empty() || path.starts_with('/')) {
-        return None;
-    }
-    let mut rewritten = [ours, path].concat();
-    for (mark, part) in [("?", place.query()), ("#", place.fragment())] {
-        if let Some(part) = part {
-            rewritten.extend([mark, part]);
-        }
-    }
-    Some(rewritten)
+    let below = base.is_origin_of(&place) && (path.is_empty() || path.starts_with('/'));
+    below.then(|| [ours, path, &place[Position::AfterPath..]].concat())
 }
 
 /// Whether a header's value contains the session, also percent-encoded.
