@@ -21,7 +21,7 @@ fn costs_little(machine: &Machine, title: &str, line: &str, code: i32, stdin: Op
         command.stdin(fs::File::open(file).expect("a file"));
     }
     let outcome = machine.finish(command);
-    assert_eq!(outcome.code, code, "{title}, {line}: {}", outcome.stderr);
+    assert_eq!(outcome.code, code, "{title}, {line}: {outcome}");
     let peak = peak(&report);
     assert!(peak < MEMORY, "{title}, {line}: {peak} KiB");
 }

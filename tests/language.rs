@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use serde_json::Value;
 
 use crate::support::machine::set_mode;
-use crate::support::{Machine, Reply, Server, canned};
+use crate::support::{Machine, Reply, Server, canned, cells};
 
 /// What the program says of a target that has no settings, in both languages.
 const ENGLISH: &str = "error: gluo: not set";
@@ -68,24 +68,15 @@ fn the_flag_goes_before_the_variable_and_the_variable_before_the_locale() {
 #[test]
 fn a_language_that_nobody_here_speaks_is_refused() {
     let mut machine = Machine::new();
-    machine
-        .run("token gluo --lang fr")
-        .fails(2, &["error: ", "'fr'", "hint: "]);
+    machine.fails("token gluo --lang fr", 2, &["error: ", "'fr'", "hint: "]);
     machine.set("CRMAUTH_LANG", "fr");
-    machine
-        .run("token gluo")
-        .fails(2, &["error: CRMAUTH_LANG ", "hint: use en or pt-BR"]);
+    let run = machine.run("token gluo");
+    run.fails(2, &["error: CRMAUTH_LANG ", "hint: use en or pt-BR"]);
     machine.set("LANG", "pt_BR.UTF-8");
-    machine
-        .run("token gluo")
-        .fails(2, &["erro: CRMAUTH_LANG ", "dica: use en ou pt-BR"]);
+    let run = machine.run("token gluo");
+    run.fails(2, &["erro: CRMAUTH_LANG ", "dica: use en ou pt-BR"]);
     let refused = machine.run("token gluo -f sh");
-    assert_eq!(
-        (refused.code, refused.stdout.as_str()),
-        (2, "false\n"),
-        "{}",
-        refused.stderr
-    );
+    refused.gives(2, "false\n", "");
     assert_eq!(machine.run("exec gluo -- true").code, 125);
     machine.run("token gluo --lang en").fails(2, &[ENGLISH]);
     for (option, begin) in [("--lang=en", ENGLISH), ("-q", "erro: CRMAUTH_LANG ")] {
@@ -97,73 +88,27 @@ fn a_language_that_nobody_here_speaks_is_refused() {
 
 #[test]
 fn a_language_changes_sentences_and_nothing_else() {
-    for (line, message, hint) in [
-        (
-            "login glou",
-            "nenhum sistema se chama `glou`",
-            "você quis dizer `gluo`?",
-        ),
-        (
-            "tken",
-            "comando desconhecido: 'tken'",
-            "você quis dizer `token`?",
-        ),
-        (
-            "-v",
-            "falta o comando: login, token, exec, ",
-            "`crmauth --help` mostra os comandos e as opções",
-        ),
-        (
-            "token",
-            "falta um argumento obrigatório: <TARGET>",
-            "`crmauth token --help` mostra mais",
-        ),
-        (
-            "token gluo --bogus",
-            "argumento desconhecido: '--bogus'",
-            "`crmauth token --help` mostra as opções",
-        ),
-        (
-            "token gluo --timeout soon",
-            "valor inválido 'soon' para '--timeout <SECONDS>': deve ser um número de segundos entre 0,001 e 86400 (com ponto: 0.5)",
-            "`crmauth token --help` mostra as opções",
-        ),
-        (
-            "token gluo -f jsn",
-            "valor inválido 'jsn' para '--format <FORMAT>' [valores possíveis: ",
-            "`json`?",
-        ),
-        (
-            "token gluo --output",
-            "falta o valor de '--output <FILE>'",
-            "`crmauth token --help` mostra as opções",
-        ),
-        (
-            "login gluo --all",
-            "o argumento '[TARGET]...' não pode ser usado com '--all'",
-            "`crmauth login --help` mostra as opções",
-        ),
-        (
-            "token gluo zeev",
-            "token aceita só um alvo",
-            "`login` e `exec` aceitam vários",
-        ),
-        (
-            "api gluo /x --no-store",
-            "falta definir: GLUO_URL, GLUO_USERNAME, GLUO_ACCESS_KEY; procurei em: ambiente, ./.env (não existe)",
-            "`crmauth providers gluo --env` imprime o bloco para preencher",
-        ),
-        (
-            "login gluo --as ana --sandbox",
-            "Gluocrm não permite entrar como outra pessoa",
-            "--as funciona com zeev",
-        ),
-        (
-            "login gluo --sandbox -o no/session.txt",
-            "no/session.txt não pode ser gravado: arquivo ou pasta não existe",
-            "crie a pasta dele antes",
-        ),
-    ] {
+    for [line, message, hint] in cells([
+        "login glou | nenhum sistema se chama `glou` | você quis dizer `gluo`?",
+        "tken | comando desconhecido: 'tken' | você quis dizer `token`?",
+        "-v | falta o comando: login, token, exec,  | `crmauth --help` mostra os comandos e as opções",
+        "token | falta um argumento obrigatório: <TARGET> | `crmauth token --help` mostra mais",
+        "token gluo --bogus | argumento desconhecido: '--bogus' | `crmauth token --help` mostra as opções",
+        "token gluo --timeout soon | \
+            valor inválido 'soon' para '--timeout <SECONDS>': deve ser um número de segundos entre 0,001 e 86400 (com ponto: 0.5) | \
+            `crmauth token --help` mostra as opções",
+        "token gluo -f jsn | valor inválido 'jsn' para '--format <FORMAT>' [valores possíveis:  | `json`?",
+        "token gluo --output | falta o valor de '--output <FILE>' | `crmauth token --help` mostra as opções",
+        "login gluo --all | o argumento '[TARGET]...' não pode ser usado com '--all' | \
+            `crmauth login --help` mostra as opções",
+        "token gluo zeev | token aceita só um alvo | `login` e `exec` aceitam vários",
+        "api gluo /x --no-store | \
+            falta definir: GLUO_URL, GLUO_USERNAME, GLUO_ACCESS_KEY; procurei em: ambiente, ./.env (não existe) | \
+            `crmauth providers gluo --env` imprime o bloco para preencher",
+        "login gluo --as ana --sandbox | Gluocrm não permite entrar como outra pessoa | --as funciona com zeev",
+        "login gluo --sandbox -o no/session.txt | \
+            no/session.txt não pode ser gravado: arquivo ou pasta não existe | crie a pasta dele antes",
+    ]) {
         let machine = Machine::new();
         let told = |lang: &str| {
             let run = machine.run(&format!("{line} --json --lang {lang}"));
@@ -184,10 +129,7 @@ fn a_language_changes_sentences_and_nothing_else() {
 #[test]
 fn what_a_server_does_is_told_in_the_language_too() {
     let server = Server::start(vec![Reply::json(401, "{}"), Reply::json(401, "{}")]);
-    let mut machine = Machine::new();
-    machine
-        .set("ZEEV_URL", &server.url())
-        .secret("ZEEV_API_TOKEN", "Perm4nentLanguage1");
+    let mut machine = Machine::of("ZEEV", &server.url(), "API_TOKEN=Perm4nentLanguage1");
     let host = server.host();
     machine.run("login zeev").fails(
         4,
@@ -221,41 +163,26 @@ fn warnings_notes_and_requests_are_told_in_portuguese() {
         .canary("tok-Language2")
         .set("CRMAUTH_LANG", "pt-BR");
     let run = machine.run("login zeev -vv");
-    assert_eq!(
-        (run.code, run.stdout.as_str()),
-        (0, "tok-Language2\n"),
-        "{}",
-        run.stderr
-    );
-    run.says(&[
-        "aviso: ./.env tem um segredo e outros podem lê-lo: `chmod 600 ./.env`\n",
-        "nota: zeev: ZEEV_URL: ./.env linha 1\n",
-        "nota: zeev: buscando um token temporário com o permanente\n",
-        "rastro: zeev: GET http://",
-    ]);
+    run.gives(0, "tok-Language2\n", "");
+    run.tells("aviso: ./.env tem um segredo e outros podem lê-lo: `chmod 600 ./.env`\n");
+    run.tells("nota: zeev: ZEEV_URL: ./.env linha 1\n");
+    run.tells("nota: zeev: buscando um token temporário com o permanente\n");
+    run.tells("rastro: zeev: GET http://");
     for word in ["warning:", "note:", "trace:"] {
-        assert!(!run.stderr.contains(word), "{}", run.stderr);
+        assert!(!run.stderr.contains(word), "{run}");
     }
 }
 
 #[test]
 fn answers_for_people_follow_the_language_and_answers_for_scripts_do_not() {
-    let mut machine = Machine::new();
-    machine
-        .set("ZEEV_URL", "https://h.example")
-        .set("ZEEV_USERNAME", "ana")
-        .set("LANG", "pt_BR.UTF-8");
+    let mut machine = Machine::of("ZEEV", "https://h.example", "USERNAME=ana");
+    machine.set("LANG", "pt_BR.UTF-8");
     let status = machine.run("status zeev");
-    assert_eq!(status.code, 3, "{}", status.stderr);
-    for text in [
-        "ALVO",
-        "SESSÃO",
-        "nenhuma",
-        "ambiente",
-        "ZEEV_URL: ambiente",
-        "  falta definir: ZEEV_PASSWORD ou ZEEV_API_TOKEN; procurei em: ambiente, ",
-    ] {
-        assert!(status.stdout.contains(text), "{text}: {}", status.stdout);
+    assert_eq!(status.code, 3, "{status}");
+    let texts = "ALVO|SESSÃO|nenhuma|ambiente|ZEEV_URL: ambiente|\
+              falta definir: ZEEV_PASSWORD ou ZEEV_API_TOKEN; procurei em: ambiente, ";
+    for text in texts.split('|') {
+        assert!(status.stdout.contains(text), "{text}: {status}");
     }
     let page = machine.run("providers zeev");
     assert!(

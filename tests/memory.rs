@@ -34,12 +34,8 @@ fn dressed(mut command: Command, like: &Command) -> Command {
 }
 
 fn zeev_at(server: &Server) -> Machine {
-    let mut machine = Machine::new();
-    machine
-        .set("ZEEV_URL", &server.url())
-        .set("ZEEV_USERNAME", "ana");
-    machine.secret("ZEEV_PASSWORD", "Vq7memoryPassword2Lw");
-    machine
+    let given = "USERNAME=ana PASSWORD=Vq7memoryPassword2Lw";
+    Machine::of("ZEEV", &server.url(), given)
 }
 
 /// The kernel gives the files of a process that may not be dumped to root.

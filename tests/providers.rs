@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::faults::steps::Kind;
 use crate::support::sandbox::Servers;
 use crate::support::stored::systems;
-use crate::support::{Machine, Reply, Server, demo};
+use crate::support::{Machine, Reply, Server, cells, demo};
 
 /// A system's settings as `--json` tells them.
 fn settings(name: &str) -> Vec<Value> {
@@ -54,25 +54,19 @@ fn the_table_names_every_system() {
         .collect();
     assert_eq!(first_words, systems());
     for spec in provider::specs() {
-        assert!(outcome.stdout.contains(spec.product), "{}", outcome.stdout);
+        assert!(outcome.stdout.contains(spec.product), "{outcome}");
     }
 }
 
 #[test]
 fn json_tells_every_declared_field() {
-    for (system, fields) in [
-        ("gluo", "USERNAME ACCESS_KEY"),
-        (
-            "hellocloud",
-            "CLIENT_ID CLIENT_SECRET USERNAME PASSWORD GRANT BODY TOKEN_PATH",
-        ),
-        ("systemsway", "USERNAME PASSWORD PASSWORD_SHA256 HASH_CASE"),
-        (
-            "broker",
-            "USERNAME PASSWORD PARTNER_TOKEN PARTNER_USERNAME PARTNER_PASSWORD PARTNER_LOGIN_PATH",
-        ),
-        ("zeev", "USERNAME PASSWORD API_TOKEN"),
-    ] {
+    for [system, fields] in cells([
+        "gluo | USERNAME ACCESS_KEY",
+        "hellocloud | CLIENT_ID CLIENT_SECRET USERNAME PASSWORD GRANT BODY TOKEN_PATH",
+        "systemsway | USERNAME PASSWORD PASSWORD_SHA256 HASH_CASE",
+        "broker | USERNAME PASSWORD PARTNER_TOKEN PARTNER_USERNAME PARTNER_PASSWORD PARTNER_LOGIN_PATH",
+        "zeev | USERNAME PASSWORD API_TOKEN",
+    ]) {
         let expected: BTreeSet<String> = fields
             .split(' ')
             .chain(["URL", "ALLOW_HTTP", "ALLOW_PROXY"])
@@ -148,22 +142,13 @@ fn a_systems_page_names_its_settings() {
         let block = machine.run(&format!("providers {system} --env"));
         for setting in settings(system) {
             let name = variable(&setting);
-            assert!(
-                page.answer().contains(&format!("  {name}  ")),
-                "{}",
-                page.stdout
-            );
-            assert!(
-                block.answer().contains(&format!("{name}=\n")),
-                "{}",
-                block.stdout
-            );
+            assert!(page.answer().contains(&format!("  {name}  ")), "{page}");
+            assert!(block.answer().contains(&format!("{name}=\n")), "{block}");
             if let Some(found) = setting["found"].as_str() {
                 let line = format!(" where to find it: {found}\n");
                 assert!(
                     page.stdout.contains(&line) && block.stdout.contains(&line),
-                    "{name}: {}",
-                    page.stdout
+                    "{name}: {page}"
                 );
             }
         }
@@ -173,13 +158,11 @@ fn a_systems_page_names_its_settings() {
     let account = machine.run("providers gluo@filial --env");
     assert!(
         account.answer().contains("\nGLUO__FILIAL__ACCESS_KEY=\n"),
-        "{}",
-        account.stdout
+        "{account}"
     );
     assert!(
         account.stdout.contains("\n#GLUO__FILIAL__URL=\n"),
-        "{}",
-        account.stdout
+        "{account}"
     );
 }
 
@@ -219,14 +202,11 @@ fn the_blocks_of_all_systems_are_one_env_file() {
     let block = machine.run("providers --env");
     machine.write(".env", block.answer());
     // Empty values are unset ones.
-    machine
-        .run("login --all")
-        .fails(2, &["no target is configured"]);
+    machine.fails("login --all", 2, &["no target is configured"]);
     for system in systems() {
         let name = format!("{}_URL", system.to_uppercase());
-        machine
-            .run(&format!("login {system}"))
-            .fails(2, &[&name, "looked in: the environment, ./.env"]);
+        let run = machine.run(&format!("login {system}"));
+        run.fails(2, &[&name, "looked in: the environment, ./.env"]);
     }
 }
 
@@ -240,8 +220,7 @@ fn a_block_spares_the_last_line_of_the_file_that_it_is_appended_to() {
         let status = machine.run("status zeev --json");
         assert!(
             status.stdout.contains(r#""user":"ana""#),
-            "{target}: {}",
-            status.stdout
+            "{target}: {status}"
         );
     }
 }
@@ -259,9 +238,7 @@ fn an_unknown_name_is_refused_with_the_nearest_one() {
         ("gluo@a-b", "as in `gluo@filial`"),
     ] {
         for verb in ["providers", "login"] {
-            machine
-                .run(&format!("{verb} {name}"))
-                .fails(2, &["error: ", hint]);
+            machine.fails(&format!("{verb} {name}"), 2, &["error: ", hint]);
         }
     }
     let lower = machine.run("providers gluo@filial").answer().to_owned();

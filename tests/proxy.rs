@@ -11,13 +11,16 @@ mod streams;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::Child;
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use rustix::process::Signal;
 
+use crate::api::{TOKEN, logged_in, ok, path};
 use crate::support::machine::signal;
 use crate::support::raw::{self, Reply, Request};
-use crate::support::{Machine, Outcome};
+use crate::support::stored::systems;
+use crate::support::{Machine, Outcome, demo};
 
 /// A gateway that runs until it is ended.
 pub struct Gateway<'m> {
@@ -150,10 +153,9 @@ impl<'m> Gateway<'m> {
             .filter(|line| !line.contains("`curl "));
         assert!(
             !lines.into_iter().any(|line| line.contains(&key)),
-            "{}",
-            outcome.stderr
+            "{outcome}"
         );
-        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        assert_eq!(outcome.code, 0, "{outcome}");
         outcome
     }
 }
@@ -188,15 +190,7 @@ pub fn answer(stream: &mut TcpStream) -> (String, Vec<u8>) {
 #[track_caller]
 pub fn error(reply: &Reply) -> (u16, String) {
     let error = &reply.json()["error"];
-    for field in [
-        "code",
-        "exit",
-        "target",
-        "message",
-        "hint",
-        "http_status",
-        "retryable",
-    ] {
+    for field in "code exit target message hint http_status retryable".split(' ') {
         assert!(error.get(field).is_some(), "{field} in {error}");
     }
     (

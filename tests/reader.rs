@@ -69,11 +69,7 @@ fn a_pipe_that_is_full_stops_no_signal() {
     let server = Server::start(vec![canned::zeev("Zv5token1Qm")]);
     let machine = zeev_at(&server);
     machine.run("login zeev").answer();
-    for line in [
-        "token zeev -f sh",
-        "status",
-        "logout gluo hellocloud --local --json",
-    ] {
+    for line in "token zeev -f sh|status|logout gluo hellocloud --local --json".split('|') {
         let (_reader, writer) = full();
         let child = start(&machine, line, &writer);
         // Somebody waits for the reader, and it is not the one that hears signals.
@@ -120,7 +116,7 @@ fn a_reader_that_reads_at_last_gets_all_of_it() {
         let mut read = String::new();
         reader.read_to_string(&mut read).expect("text");
         let outcome = machine.end(child);
-        assert_eq!(outcome.code, code, "{}", outcome.stderr);
+        assert_eq!(outcome.code, code, "{outcome}");
         assert_eq!(read.trim_start(), answer.trim_start(), "{line}");
     }
 }

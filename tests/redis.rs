@@ -10,8 +10,13 @@ mod settings;
 mod sharing;
 mod simulation;
 
+use std::time::{Duration, Instant};
+
+use crmauth::store::redis::lock::{Command, Owner, Response, Right};
+
+use crate::support::at_once;
 use crate::support::machine::Machine;
-use crate::support::redis::{Redis, shares};
+use crate::support::redis::{KEY, Proxy, Redis, shares};
 use crate::support::sandbox::Servers;
 use crate::support::stored::{five_at, logins};
 

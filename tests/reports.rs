@@ -12,14 +12,14 @@ use crate::faults::canary::{Canary, Class, found};
 use crate::support::machine::mode;
 use crate::support::replay::{comparable, replies};
 use crate::support::sandbox::Servers;
-use crate::support::stored::{five_at, read, store, systems};
+use crate::support::stored::{five, five_at, read, store, systems};
 use crate::support::{Machine, Reply, Server, demo};
 
 /// The report of one system, written by a run whose outcome is not looked at.
 fn report(machine: &Machine, system: &str, options: &str) -> Value {
     let line = format!("status {system} --check --report report.json{options}");
     let outcome = machine.run(line.trim());
-    assert!(outcome.code < 7, "{}", outcome.stderr);
+    assert!(outcome.code < 7, "{outcome}");
     let report = read(&machine.path("report.json"));
     assert_eq!(
         (
@@ -61,8 +61,7 @@ fn play(target: &Value) -> Value {
 #[test]
 fn a_report_is_a_test_row() {
     for system in systems() {
-        let servers = Servers::start();
-        let mut machine = five_at(&servers);
+        let (_servers, mut machine) = five();
         let whole = report(&machine, system, " --login");
         assert_eq!(whole["login"], "done", "{whole:#}");
         assert_eq!(comparable(&play(&whole)), comparable(&whole), "{system}");
@@ -177,11 +176,7 @@ fn nothing_that_is_typed_or_secret_or_answered_is_in_a_report() {
             let outcome = machine.run(&line);
             let report = fs::read(machine.path("report.json")).expect("a report");
             let shown = String::from_utf8_lossy(&report);
-            assert!(
-                shown.contains("\"exchanges\": [\n"),
-                "{shown}{}",
-                outcome.stderr
-            );
+            assert!(shown.contains("\"exchanges\": [\n"), "{shown}{outcome}");
             canaries.push(Canary::of(Class::Setting, &account));
             canaries.push(Canary::of(Class::Setting, &server.host()));
             let found = found(&canaries, &report);
@@ -201,14 +196,8 @@ fn word() -> Canary {
 fn a_report_needs_a_check_and_a_place_of_its_own() {
     let machine = Machine::new();
     machine.run("status --report x").fails(2, &["--check"]);
-    machine
-        .run("status --check --login")
-        .fails(2, &["--report"]);
-    machine
-        .run("status --check --report no/x")
-        .fails(7, &["no/x"]);
+    machine.fails("status --check --login", 2, &["--report"]);
+    machine.fails("status --check --report no/x", 7, &["no/x"]);
     machine.write(".env", "ZEEV_URL=https://zeev.example\n");
-    machine
-        .run("status zeev --check --report .env")
-        .fails(2, &["would replace"]);
+    machine.fails("status zeev --check --report .env", 2, &["would replace"]);
 }

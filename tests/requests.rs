@@ -8,9 +8,8 @@ use serde_json::{Value, json};
 
 use crate::api::{TOKEN, logged_in, login, machine_at, ok, path};
 use crate::support::machine::{feed, installed, mode};
-use crate::support::sandbox::Servers;
 use crate::support::server::Received;
-use crate::support::stored::{five_at, systems};
+use crate::support::stored::{five, systems};
 use crate::support::{Machine, Reply, Server, Terminal, demo};
 
 const NUMBER: &str = "123456789012345678901234567890";
@@ -291,12 +290,7 @@ fn all_pages_come_once_and_in_order_though_the_session_dies() {
     let (server, machine, before) = logged_in("hellocloud", replies);
     let outcome = machine
         .run("api hellocloud /Api/V8/module/Accounts -Q page[size]=20 --paginate -o all.json");
-    assert_eq!(
-        (outcome.code, outcome.stdout.as_str()),
-        (0, ""),
-        "{}",
-        outcome.stderr
-    );
+    outcome.gives(0, "", "");
     let all = fs::read_to_string(machine.path("all.json")).expect("a file");
     assert_eq!(all.matches(NUMBER).count(), 5, "digits are kept");
     let found: Value = serde_json::from_str(&all).expect("JSON");
@@ -376,7 +370,7 @@ fn what_changes_nothing_is_asked_again() {
         let count = replies.len();
         let (server, machine, before) = logged_in("zeev", replies);
         let outcome = machine.run(&format!("api zeev /x --retry {retries}"));
-        assert_eq!(outcome.code, code, "{status}: {}", outcome.stderr);
+        assert_eq!(outcome.code, code, "{status}: {outcome}");
         assert_eq!(outcome.stdout, if code == 0 { "done" } else { "away" });
         assert_eq!(server.received().len() - before, count, "{status}");
     }
@@ -442,19 +436,11 @@ fn heads_are_shown_without_secrets() {
         "-F",
         "a=b",
     ]);
-    outcome.says(&[
-        "> content-type: application/json",
-        "> authorization: ***",
-        "> x-key: ***",
-        "< HTTP/1.1 200 OK",
-        "< x-own: abc",
-        "< set-cookie: ***",
-        "< x-echo: ***",
-    ]);
+    outcome.tells("> content-type: application/json | > authorization: *** | > x-key: ***");
+    outcome.tells("< HTTP/1.1 200 OK | < x-own: abc | < set-cookie: *** | < x-echo: ***");
     assert!(
         !outcome.stderr.contains("s3cr3tKey") && !outcome.stderr.contains("c00kie7"),
-        "{}",
-        outcome.stderr
+        "{outcome}"
     );
 }
 
@@ -520,16 +506,14 @@ fn curl_reads_what_the_format_writes() {
         }
     }
     let machine = Machine::new();
-    machine
-        .run("login --all -f curl --sandbox")
-        .fails(2, &["one target at a time"]);
+    let run = machine.run("login --all -f curl --sandbox");
+    run.fails(2, &["one target at a time"]);
 }
 
 /// The whole way in the sandbox: made, found, changed, sent with a file, gone.
 #[test]
 fn a_record_that_is_made_can_be_read_back() {
-    let servers = Servers::start();
-    let machine = five_at(&servers);
+    let (_servers, machine) = five();
     let api = |arguments: &[&str]| -> Value {
         let outcome = machine.run_args(&[&["api"], arguments].concat());
         serde_json::from_str(outcome.answer()).expect("JSON")
@@ -686,12 +670,11 @@ fn what_a_system_says_counts_and_not_its_status_alone() {
         server.rest(Reply::json(200, r#"{"success":true,"result":{}}"#));
         let outcome = machine.run_args(&["api", system, path(system)]);
         let begin = &outcome.stdout[..outcome.stdout.len().min(80)];
-        assert_eq!(outcome.code, code, "{system} {begin}: {}", outcome.stderr);
+        assert_eq!(outcome.code, code, "{system} {begin}: {outcome}");
         assert_eq!(
             outcome.stderr.is_empty(),
             said.is_empty(),
-            "{system} {begin}: {}",
-            outcome.stderr
+            "{system} {begin}: {outcome}"
         );
         outcome.says(&[said]);
     }
@@ -707,7 +690,7 @@ fn what_a_system_says_counts_and_not_its_status_alone() {
                 .concat()
                 .replace(" ?", "?"),
         );
-        assert_eq!(outcome.code, code, "{line}: {}", outcome.stderr);
+        assert_eq!(outcome.code, code, "{line}: {outcome}");
         assert_eq!(outcome.stderr.contains("sent an empty answer"), code == 6);
         assert_eq!(
             outcome.stderr.contains("look first"),
@@ -726,8 +709,7 @@ fn what_a_system_says_counts_and_not_its_status_alone() {
         assert_eq!(
             (outcome.code, outcome.stdout.as_str()),
             (6, FATAL),
-            "{system}: {}",
-            outcome.stderr
+            "{system}: {outcome}"
         );
         outcome.says(&["its program ended without an answer"]);
     }
@@ -866,8 +848,7 @@ fn pages_need_one_login() {
     assert_eq!(
         outcome.stderr.matches("text around its JSON").count(),
         1,
-        "{}",
-        outcome.stderr
+        "{outcome}"
     );
     for (status, body, code, said) in [
         (200, r#"{"data":{"id":"1"}}"#, 6, "contains no list"),
@@ -875,8 +856,6 @@ fn pages_need_one_login() {
         (200, "<html>", 6, "contains no list"),
     ] {
         let (_server, machine, _) = logged_in("hellocloud", [Reply::json(status, body)]);
-        machine
-            .run("api hellocloud /x --paginate")
-            .fails(code, &[said]);
+        machine.fails("api hellocloud /x --paginate", code, &[said]);
     }
 }

@@ -127,10 +127,10 @@ fn check(name: &str, case: &Case, plugins: Option<&std::path::Path>) {
     let command = machine.command(&["login", "zeev"]);
     let outcome = machine.finish(wrapped(&command, &etc));
     if reached {
-        assert_eq!(outcome.code, 0, "{name}: {}", outcome.stderr);
+        assert_eq!(outcome.code, 0, "{name}: {outcome}");
         assert_eq!(outcome.stdout.trim_end(), TOKEN, "{name}");
     } else {
-        assert_eq!(outcome.code, 5, "{name}: {}", outcome.stdout);
+        assert_eq!(outcome.code, 5, "{name}: {outcome}");
         // A C library that gets no answer may ask for longer than a connection may take.
         let why = ["cannot resolve", "timed out connecting"];
         let stderr = &outcome.stderr;
@@ -192,11 +192,8 @@ fn plain_http_is_judged_by_every_address_that_is_connected_to() {
             script.into_iter().collect(),
         );
         let port = server.address().port();
-        let mut machine = Machine::new();
-        machine
-            .set("ZEEV_URL", &format!("http://{host}:{port}"))
-            .set("ZEEV_USERNAME", "maria")
-            .secret("ZEEV_PASSWORD", "pW-Zv3Ed7Cr1Fv5");
+        let given = "USERNAME=maria PASSWORD=pW-Zv3Ed7Cr1Fv5";
+        let mut machine = Machine::of("ZEEV", &format!("http://{host}:{port}"), given);
         if !proxy.is_empty() {
             machine.set("all_proxy", &format!("{proxy}:{port}"));
         }
@@ -208,11 +205,11 @@ fn plain_http_is_judged_by_every_address_that_is_connected_to() {
         let command = machine.command(&["login", "zeev"]);
         let outcome = machine.finish(wrapped(&command, &etc));
         let code = if refused { 2 } else { 0 };
-        assert_eq!(outcome.code, code, "{row:?}: {}", outcome.stderr);
+        assert_eq!(outcome.code, code, "{row:?}: {outcome}");
         assert_eq!(server.connections(), usize::from(!refused), "{row:?}");
         match *said {
             "" => assert_eq!(outcome.stderr, "", "{row:?}"),
-            said => assert!(outcome.stderr.contains(said), "{row:?}: {}", outcome.stderr),
+            said => assert!(outcome.stderr.contains(said), "{row:?}: {outcome}"),
         }
     });
 }

@@ -72,20 +72,12 @@ fn its_block_is_an_env_file_that_works() {
         let targets: Vec<&str> = tokens.iter().map(|(target, _)| *target).collect();
         assert_eq!(targets, systems());
         let ended = running.stop(sent);
-        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        assert_eq!(ended.code, 0, "{ended}");
         for (system, token) in tokens {
             let login = format!("{system} POST ");
             let mut lines = ended.stderr.lines();
-            assert!(
-                lines.any(|line| line.starts_with(&login)),
-                "{}",
-                ended.stderr
-            );
-            assert!(
-                !ended.stderr.contains(token),
-                "a token is logged: {}",
-                ended.stderr
-            );
+            assert!(lines.any(|line| line.starts_with(&login)), "{ended}");
+            assert!(!ended.stderr.contains(token), "a token is logged: {ended}");
         }
     }
 }
@@ -106,7 +98,7 @@ fn its_log_holds_no_secret() {
         "ZEEV_PASSWORD=Wr0ngZeevCanary7\nGLUO_ACCESS_KEY=Wr0ngGluoCanary8\n",
     );
     let refused = machine.run("login zeev gluo --env-file all.env --env-file wrong.env");
-    assert_eq!(refused.code, 4, "{}", refused.stderr);
+    assert_eq!(refused.code, 4, "{refused}");
     let log = running.stop(Signal::INT).stderr;
     // Five of them are logins of Gluocrm, two lines each.
     assert_eq!(log.lines().count(), 13, "{log}");
@@ -162,8 +154,7 @@ fn a_command_gets_the_settings_and_gives_its_exit_code() {
         assert_eq!(
             (outcome.code, outcome.stdout.as_str()),
             (code, ""),
-            "{command:?}: {}",
-            outcome.stderr
+            "{command:?}: {outcome}"
         );
         match code {
             126 | 127 => outcome.says(&["error: ", command[0], "hint: "]),
@@ -176,8 +167,7 @@ fn a_command_gets_the_settings_and_gives_its_exit_code() {
     assert_eq!(
         (outcome.code, outcome.stdout.lines().count()),
         (9, systems().len()),
-        "{}",
-        outcome.stderr
+        "{outcome}"
     );
     outcome.says(&["gluo GET /webservice.php", "zeev POST /api/2/tokens"]);
 }
@@ -217,12 +207,8 @@ fn a_command_sees_none_of_the_users_own_settings() {
         !seen.contains("MyOwn") && !seen.contains("/my/own"),
         "{seen}"
     );
-    for line in [
-        "MINE=kept",
-        "GLUON=kept",
-        "GLUO_ACCESS_KEY=SandboxAdminKey",
-        "ZEEV_USERNAME=integracao",
-    ] {
+    let lines = "MINE=kept GLUON=kept GLUO_ACCESS_KEY=SandboxAdminKey ZEEV_USERNAME=integracao";
+    for line in lines.split(' ') {
         assert!(seen.lines().any(|seen| seen == line), "no {line} in {seen}");
     }
     machine.set("PATH_TO_CRMAUTH", program());

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::support::canned::{self, CHALLENGE};
 use crate::support::machine::{make_pipe, set_mode, signal};
-use crate::support::{Machine, Outcome, Reply, Server, demo, zeev_at};
+use crate::support::{Machine, Outcome, Reply, Server, cells, demo, zeev_at};
 
 /// A server that Zeev's login reaches `logins` times.
 fn zeev(logins: usize) -> Server {
@@ -50,10 +50,7 @@ fn pair(user: &str, password: &str) -> (String, String) {
 #[test]
 fn the_environment_alone_is_enough() {
     let server = zeev(1);
-    let mut machine = Machine::new();
-    machine
-        .set("ZEEV_URL", &server.url())
-        .set("ZEEV_USERNAME", "ana");
+    let mut machine = Machine::of("ZEEV", &server.url(), "USERNAME=ana");
     machine.secret("ZEEV_PASSWORD", "pa$s \"w'o\\rd# é");
     assert_eq!(machine.run("login zeev").answer(), "tok-4K\n");
     assert_eq!(sent(&server), [pair("ana", "pa$s \"w'o\\rd# é")]);
@@ -100,19 +97,14 @@ fn env_files_take_turns() {
         assert_eq!(sent(&server).last().expect("a login").0, "odd", "{verb:?}");
     }
     // It replaces ./.env, which would have the rest.
-    machine
-        .run("login zeev --env-file two")
-        .fails(2, &["ZEEV_URL", "ZEEV_PASSWORD", "two"]);
-    machine
-        .run("login zeev --env-file missing")
-        .fails(2, &["missing: there is no such file"]);
-    machine
-        .run("login zeev --env-file .")
-        .fails(2, &[". is a folder"]);
+    let run = machine.run("login zeev --env-file two");
+    run.fails(2, &["ZEEV_URL", "ZEEV_PASSWORD", "two"]);
+    let run = machine.run("login zeev --env-file missing");
+    run.fails(2, &["missing: there is no such file"]);
+    machine.fails("login zeev --env-file .", 2, &[". is a folder"]);
     let unseen = "login zeev --env-file none\u{1b}[31m.env";
-    machine
-        .run(unseen)
-        .fails(2, &["--env-file none [31m.env: there is no such file"]);
+    let run = machine.run(unseen);
+    run.fails(2, &["--env-file none [31m.env: there is no such file"]);
     machine
         .set("CRMAUTH_ENV_FILE", "missing")
         .run("login zeev")
@@ -130,8 +122,7 @@ fn an_env_file_has_room_for_ten_thousand_settings() {
         assert_eq!(
             (outcome.code, told),
             (if refused { 2 } else { 3 }, refused),
-            "{settings}: {}",
-            outcome.stderr
+            "{settings}: {outcome}"
         );
     }
 }
@@ -144,7 +135,7 @@ fn an_env_file_does_not_set_variables_of_the_program() {
     let rest = "ZEEV_USERNAME=ana\nZEEV_PASSWORD=p\nCRMAUTH_ENV_FILE=other\nhttp_proxy=http://127.0.0.1:9\n";
     machine.write(".env", env_file(&server, rest));
     let run = machine.run("login zeev");
-    assert_eq!((run.code, run.stdout.as_str()), (0, "tok-4K\n"));
+    run.gives(0, "tok-4K\n", "");
     let warning =
         "CRMAUTH_ENV_FILE (./.env line 4) has no effect: it is read from the environment only";
     assert_eq!(run.stderr, format!("warning: {warning}\n"));
@@ -165,16 +156,13 @@ fn the_environment_wins_and_v_tells_the_sources() {
     machine.canary("InTheFile5Hs");
     machine.set("ZEEV_USERNAME", "Env1ronmentUser");
     let outcome = machine.run("login zeev -v");
-    assert_eq!((outcome.code, outcome.stdout.as_str()), (0, "tok-4K\n"));
-    outcome.says(&[
-        "note: zeev: ZEEV_URL from ./.env line 1\n",
-        "note: zeev: ZEEV_USERNAME from the environment\n",
-        "note: zeev: ZEEV_PASSWORD from ./.env line 4\n",
-    ]);
+    outcome.gives(0, "tok-4K\n", "");
+    outcome.tells("note: zeev: ZEEV_URL from ./.env line 1\n");
+    outcome.tells("note: zeev: ZEEV_USERNAME from the environment\n");
+    outcome.tells("note: zeev: ZEEV_PASSWORD from ./.env line 4\n");
     assert!(
         !outcome.stderr.contains("Env1ronmentUser"),
-        "a value is shown: {}",
-        outcome.stderr
+        "a value is shown: {outcome}"
     );
     // An empty value is an unset one.
     for empty in ["", " "] {
@@ -241,10 +229,8 @@ fn all_that_is_missing_is_named_at_once() {
     machine.write("a.env", "GLUO_URL=h\n");
     machine.write("b.env", "GLUO_USERNAME=u\n");
     let outcome = machine.run("login gluo --env-file a.env --env-file b.env --json");
-    outcome.fails(
-        2,
-        &["GLUO_ACCESS_KEY is not set; looked in: the environment, b.env, a.env"],
-    );
+    outcome.fails(2, &[]);
+    outcome.tells("GLUO_ACCESS_KEY is not set; looked in: the environment, b.env, a.env");
     outcome.says(&["\"code\":\"missing_setting\"", "\"target\":\"gluo\""]);
     for (target, set, missing) in [
         (
@@ -301,13 +287,8 @@ fn all_that_is_missing_is_named_at_once() {
 #[test]
 fn a_named_account_takes_the_url_and_the_partner_and_nothing_else() {
     let server = Server::start(vec![canned::broker("tok-6")]);
-    let mut machine = Machine::new();
-    machine
-        .set("BROKER_URL", &server.url())
-        .set("BROKER_USERNAME", "head-office");
-    machine
-        .secret("BROKER_PASSWORD", "HeadOffice4Xc")
-        .secret("BROKER_PARTNER_TOKEN", "Partner-token-7Jm");
+    let given = "USERNAME=head-office PASSWORD=HeadOffice4Xc PARTNER_TOKEN=Partner-token-7Jm";
+    let mut machine = Machine::of("BROKER", &server.url(), given);
     let names = ["BROKER__FILIAL_2__USERNAME", "BROKER__FILIAL_2__PASSWORD"];
     machine.run("login broker@filial_2").fails(2, &names);
     machine
@@ -356,11 +337,8 @@ fn a_secret_may_be_a_file() {
 #[test]
 fn a_file_or_command_that_gives_no_secret_is_named_without_its_text() {
     let server = nobody();
-    let mut machine = Machine::new();
-    machine
-        .set("ZEEV_URL", &server.url())
-        .set("ZEEV_USERNAME", "ana")
-        .canary("Canary5Output");
+    let mut machine = Machine::of("ZEEV", &server.url(), "USERNAME=ana");
+    machine.canary("Canary5Output");
     std::fs::create_dir(machine.path("folder")).expect("a folder");
     machine.write("two lines", "Canary5Output\nCanary5Output\n");
     machine.write("empty", "\n");
@@ -371,74 +349,40 @@ fn a_file_or_command_that_gives_no_secret_is_named_without_its_text() {
     machine.write("return", "Canary5Output\r");
     machine.write("blank", " \r\n");
     machine.write("marked", "\u{feff}Canary5Output");
-    for (form, value, why) in [
-        ("FILE", "missing", "names a file that does not exist"),
-        ("FILE", ".", "names a file that is a folder"),
-        ("FILE", "two lines", "a second line"),
-        ("FILE", "./missing", "names ./missing, which does not exist"),
+    for [form, value, why] in cells([
+        "FILE | missing | names a file that does not exist",
+        "FILE | . | names a file that is a folder",
+        "FILE | two lines | a second line",
+        "FILE | ./missing | names ./missing, which does not exist",
         // Base64 may begin so.
-        ("FILE", "/Canary5Output", "names a file that does not exist"),
-        (
-            "FILE",
-            "/Canary5Output/x+y==",
-            "names a file that does not exist",
-        ),
-        (
-            "FILE",
-            "/etc/missing",
-            "names /etc/missing, which does not exist",
-        ),
-        (
-            "FILE",
-            "/etc/no-such-folder/missing",
-            "names /etc/no-such-folder/missing, which does not exist",
-        ),
-        (
-            "FILE",
-            "folder/missing",
-            "names folder/missing, which does not exist",
-        ),
-        ("FILE", "empty", "is blank"),
-        ("FILE", "nul", "a control character"),
-        ("FILE", "latin", "is not valid UTF-8"),
-        ("FILE", "large", "is larger than 64 KiB"),
-        ("FILE", "two ends", "ends with a line break"),
-        ("FILE", "return", "ends with a line break"),
-        ("FILE", "blank", "is blank"),
-        ("FILE", "marked", "begins with a byte order mark"),
-        ("CMD", "cat; echo x >&2", "printed nothing"),
-        ("CMD", "kill -9 $$", "was ended by a signal"),
-        ("CMD", "head -c 65536 /dev/zero", "a control character"),
-        (
-            "CMD",
-            "cat /dev/zero",
-            "printed more than 64 KiB and was stopped",
-        ),
-        (
-            "CMD",
-            "echo Canary5Output; exit 3",
-            "ended with exit status 3",
-        ),
-        (
-            "CMD",
-            "echo Canary5Output >&2; false",
-            "ended with exit status 1",
-        ),
-        ("CMD", "true", "printed nothing"),
-        ("CMD", "echo Canary5Output; echo x", "a second line"),
-        ("CMD", "printf 'Canary5Output\\033'", "a control character"),
-        (
-            "CMD",
-            "no-such-command Canary5Output",
-            "ended with exit status 127: there is no such command",
-        ),
-    ] {
+        "FILE | /Canary5Output | names a file that does not exist",
+        "FILE | /Canary5Output/x+y== | names a file that does not exist",
+        "FILE | /etc/missing | names /etc/missing, which does not exist",
+        "FILE | /etc/no-such-folder/missing | names /etc/no-such-folder/missing, which does not exist",
+        "FILE | folder/missing | names folder/missing, which does not exist",
+        "FILE | empty | is blank",
+        "FILE | nul | a control character",
+        "FILE | latin | is not valid UTF-8",
+        "FILE | large | is larger than 64 KiB",
+        "FILE | two ends | ends with a line break",
+        "FILE | return | ends with a line break",
+        "FILE | blank | is blank",
+        "FILE | marked | begins with a byte order mark",
+        "CMD | cat; echo x >&2 | printed nothing",
+        "CMD | kill -9 $$ | was ended by a signal",
+        "CMD | head -c 65536 /dev/zero | a control character",
+        "CMD | cat /dev/zero | printed more than 64 KiB and was stopped",
+        "CMD | echo Canary5Output; exit 3 | ended with exit status 3",
+        "CMD | echo Canary5Output >&2; false | ended with exit status 1",
+        "CMD | true | printed nothing",
+        "CMD | echo Canary5Output; echo x | a second line",
+        "CMD | printf 'Canary5Output\\033' | a control character",
+        "CMD | no-such-command Canary5Output | ended with exit status 127: there is no such command",
+    ]) {
         let variable = format!("ZEEV_PASSWORD_{form}");
         machine.set(&variable, value);
         let from = format!("{variable} from the environment ");
-        machine
-            .run("login zeev")
-            .fails(2, &["error: zeev: ", &from, why]);
+        machine.fails("login zeev", 2, &["error: zeev: ", &from, why]);
         machine.unset(&variable);
     }
     assert_eq!(server.connections(), 0);
@@ -447,11 +391,8 @@ fn a_file_or_command_that_gives_no_secret_is_named_without_its_text() {
 #[test]
 fn a_secret_may_be_what_a_command_prints() {
     let server = zeev(2);
-    let mut machine = Machine::new();
-    machine
-        .set("ZEEV_URL", &server.url())
-        .set("ZEEV_USERNAME", "ana")
-        .canary("Cmd$Secret'3Gp");
+    let mut machine = Machine::of("ZEEV", &server.url(), "USERNAME=ana");
+    machine.canary("Cmd$Secret'3Gp");
     machine
         .set(
             "ZEEV_PASSWORD_CMD",
@@ -490,12 +431,7 @@ fn a_command_ends_with_the_run_that_waits_for_it() {
         alive.read_line(&mut String::new()).expect("a line");
         signal(&child, sent);
         let outcome = machine.end(child);
-        assert_eq!(
-            (outcome.code, outcome.stdout.as_str()),
-            (code, ""),
-            "{}",
-            outcome.stderr
-        );
+        outcome.is(code, "");
         // The pipe ends when the last process that holds it has ended.
         alive.read_to_string(&mut String::new()).expect("an end");
         assert_eq!(server.connections(), 0);
@@ -595,9 +531,8 @@ fn an_account_of_a_planted_url_gets_no_secret_either() {
     machine
         .set("ZEEV_URL", "http://example.test")
         .secret("ZEEV_API_TOKEN", "Perm4nentMain6Token");
-    machine
-        .run("login zeev")
-        .fails(2, &["ZEEV_ALLOW_HTTP comes from ./.env line 1"]);
+    let run = machine.run("login zeev");
+    run.fails(2, &["ZEEV_ALLOW_HTTP comes from ./.env line 1"]);
     assert_eq!(server.connections(), 0);
 }
 
@@ -663,9 +598,8 @@ fn the_seed_scripts_file_still_works() {
         .set("link", &server.url())
         .set("username", "admin")
         .set("acceskey", "TestKey4Seed");
-    machine
-        .run("login gluo")
-        .fails(2, &["GLUO_URL", "GLUO_USERNAME", "GLUO_ACCESS_KEY"]);
+    let run = machine.run("login gluo");
+    run.fails(2, &["GLUO_URL", "GLUO_USERNAME", "GLUO_ACCESS_KEY"]);
 }
 
 fn md5(text: &str) -> String {
@@ -820,13 +754,9 @@ fn a_value_that_readers_disagree_on_is_refused_without_its_text() {
     // The seed script's name is for env files only.
     let machine = Machine::new();
     machine.write(".env", "link=h\nusername=ana\nacceskey='C4nary${Line}'\n");
-    machine.run("login gluo").fails(
-        2,
-        &[
-            "line 3: acceskey cannot be read as written",
-            "set GLUO_ACCESS_KEY in the",
-        ],
-    );
+    let run = machine.run("login gluo");
+    run.fails(2, &[]);
+    run.tells("line 3: acceskey cannot be read as written | set GLUO_ACCESS_KEY in the");
     assert_eq!(server.connections(), 0);
 }
 
@@ -838,8 +768,7 @@ fn refused(machine: &Machine, line: usize, why: &str) -> Outcome {
     for part in ["C4nary", "Line", "[31m"] {
         assert!(
             !outcome.stderr.contains(part),
-            "{part} of the value is shown: {}",
-            outcome.stderr
+            "{part} of the value is shown: {outcome}"
         );
     }
     outcome
@@ -920,7 +849,7 @@ fn what_is_no_regular_file_is_passed_over() {
             .set("ZEEV_URL", &server.url())
             .secret("ZEEV_API_TOKEN", "Perm4nent2Token");
         let outcome = machine.run("login zeev -v");
-        assert_eq!(outcome.stdout, "tok-4K\n", "{kind}: {}", outcome.stderr);
+        assert_eq!(outcome.stdout, "tok-4K\n", "{kind}: {outcome}");
         outcome.says(&["note: ./.env: ", "ignored"]);
     }
 }
@@ -931,9 +860,8 @@ fn a_pipe_that_was_named_is_read_and_waited_for_no_longer_than_allowed() {
     let machine = Machine::new();
     let pipe = machine.path("pipe");
     make_pipe(&pipe);
-    machine
-        .run("login zeev --env-file pipe --timeout 0.2")
-        .fails(2, &["pipe produced nothing within 0.2 s"]);
+    let run = machine.run("login zeev --env-file pipe --timeout 0.2");
+    run.fails(2, &["pipe produced nothing within 0.2 s"]);
     let content = env_file(&server, "ZEEV_USERNAME=ana\nZEEV_PASSWORD=p\n");
     let writer = std::thread::spawn(move || fs::write(pipe, content));
     machine.run("login zeev --env-file pipe").answer();
@@ -1051,12 +979,7 @@ fn a_file_that_others_may_read_is_told() {
                 machine.set("ZEEV_URL", &server.url());
             }
             let outcome = machine.run("login zeev");
-            assert_eq!(
-                (outcome.code, outcome.stdout.as_str()),
-                (0, "tok-4K\n"),
-                "{}",
-                outcome.stderr
-            );
+            outcome.gives(0, "tok-4K\n", "");
             let warning =
                 "warning: ./.env contains a secret, and others can read it: `chmod 600 ./.env`\n";
             assert_eq!(outcome.stderr, if *told { warning } else { "" }, "{mode:o}");
@@ -1132,8 +1055,7 @@ fn a_url_that_is_no_base_url_is_refused_unseen() {
         outcome.fails(2, &["error: zeev: ZEEV_URL from the environment ", why]);
         assert!(
             !outcome.stderr.contains("S3crUrl"),
-            "{url} is shown: {}",
-            outcome.stderr
+            "{url} is shown: {outcome}"
         );
     }
     machine.write(".env", "\nZEEV_URL=ftp://h\n");
@@ -1225,23 +1147,16 @@ fn two_ways_in_one_source_are_refused() {
     machine
         .secret("SYSTEMSWAY_PASSWORD", "0ther4Password")
         .secret("SYSTEMSWAY_PASSWORD_SHA256", hash);
-    machine.run("login systemsway").fails(
-        2,
-        &[
-            "SYSTEMSWAY_PASSWORD and SYSTEMSWAY_PASSWORD_SHA256",
-            "hint: keep",
-        ],
-    );
+    let run = machine.run("login systemsway");
+    run.fails(2, &[]);
+    run.tells("SYSTEMSWAY_PASSWORD and SYSTEMSWAY_PASSWORD_SHA256 | hint: keep");
     machine
         .unset("SYSTEMSWAY_PASSWORD_SHA256")
         .set("SYSTEMSWAY_PASSWORD_CMD", "echo x");
-    machine
-        .run("login systemsway")
-        .fails(2, &["both SYSTEMSWAY_PASSWORD", "SYSTEMSWAY_PASSWORD_CMD"]);
+    let run = machine.run("login systemsway");
+    run.fails(2, &["both SYSTEMSWAY_PASSWORD", "SYSTEMSWAY_PASSWORD_CMD"]);
     // In two sources the higher one counts.
-    machine
-        .unset("SYSTEMSWAY_PASSWORD_CMD")
-        .unset("SYSTEMSWAY_PASSWORD");
+    machine.unset("SYSTEMSWAY_PASSWORD_CMD SYSTEMSWAY_PASSWORD");
     machine.write("low", "SYSTEMSWAY_PASSWORD=0ther4Password\n");
     machine.write("high", format!("SYSTEMSWAY_PASSWORD_SHA256={hash}\n"));
     machine
@@ -1271,9 +1186,8 @@ fn two_ways_in_one_source_are_refused() {
             .secret(first, "F1rstSecret7Lk")
             .secret(second, "S3condSecret7Lk");
         let target = first.split('_').next().expect("a prefix").to_lowercase();
-        machine
-            .run(&format!("login {target}"))
-            .fails(2, &[first, second, "hint: keep either"]);
+        let run = machine.run(&format!("login {target}"));
+        run.fails(2, &[first, second, "hint: keep either"]);
     }
 }
 
@@ -1308,16 +1222,9 @@ fn the_way_from_the_higher_source_is_used() {
 #[test]
 fn what_another_grant_needs_is_left_out() {
     let server = Server::start(vec![canned::hellocloud("Hc2Token")]);
-    let mut machine = Machine::new();
-    machine
-        .set("HELLOCLOUD_URL", &server.url())
-        .set("HELLOCLOUD_CLIENT_ID", "c");
-    machine
-        .set("HELLOCLOUD_GRANT", "CLIENT_CREDENTIALS")
-        .secret("HELLOCLOUD_CLIENT_SECRET", "Hc2ClientSecret");
-    machine
-        .set("HELLOCLOUD_USERNAME", "ana")
-        .set("HELLOCLOUD_PASSWORD_CMD", "touch ran; exit 3");
+    let given = "CLIENT_ID=c GRANT=CLIENT_CREDENTIALS CLIENT_SECRET=Hc2ClientSecret USERNAME=ana";
+    let mut machine = Machine::of("HELLOCLOUD", &server.url(), given);
+    machine.set("HELLOCLOUD_PASSWORD_CMD", "touch ran; exit 3");
     machine.run("login hellocloud").answer();
     assert!(server.received()[0].body.contains("client_credentials") && machine.files().is_empty());
 }
@@ -1325,20 +1232,12 @@ fn what_another_grant_needs_is_left_out() {
 #[test]
 fn words_that_are_none_of_the_known_ones_are_listed() {
     let server = nobody();
-    for (target, variable, words) in [
-        (
-            "hellocloud",
-            "HELLOCLOUD_GRANT",
-            "client_credentials, password",
-        ),
-        ("hellocloud", "HELLOCLOUD_BODY", "json, form"),
-        ("systemsway", "SYSTEMSWAY_HASH_CASE", "upper, lower"),
-        (
-            "zeev",
-            "ZEEV_ALLOW_HTTP",
-            "1, true, yes, on, 0, false, no, off",
-        ),
-    ] {
+    for [target, variable, words] in cells([
+        "hellocloud | HELLOCLOUD_GRANT | client_credentials, password",
+        "hellocloud | HELLOCLOUD_BODY | json, form",
+        "systemsway | SYSTEMSWAY_HASH_CASE | upper, lower",
+        "zeev | ZEEV_ALLOW_HTTP | 1, true, yes, on, 0, false, no, off",
+    ]) {
         let mut machine = Machine::new();
         for (name, value) in [
             ("URL", server.url().as_str()),
@@ -1358,7 +1257,7 @@ fn words_that_are_none_of_the_known_ones_are_listed() {
                 "{variable} from the environment is not one of {words}"
             )],
         );
-        assert!(!outcome.stderr.contains("0dd-w0rd"), "{}", outcome.stderr);
+        assert!(!outcome.stderr.contains("0dd-w0rd"), "{outcome}");
     }
     assert_eq!(server.connections(), 0);
 }
@@ -1367,9 +1266,7 @@ fn words_that_are_none_of_the_known_ones_are_listed() {
 fn all_means_what_is_configured() {
     let server = zeev(5);
     let mut machine = Machine::new();
-    machine
-        .run("login --all")
-        .fails(2, &["no target is configured", "hint: "]);
+    machine.fails("login --all", 2, &["no target is configured", "hint: "]);
     machine
         .set("ZEEV_URL", "")
         .run("login --all")
@@ -1395,18 +1292,16 @@ fn all_means_what_is_configured() {
     machine.write(".env", env_file(&server, "ZEEV__B__API_TOKEN=x\n"));
     assert_eq!(machine.run("login --all").answer(), "zeev@b\ttok-4K\n");
     machine.write(".env", "GLUO_URL=h\n");
-    machine
-        .run("login --all")
-        .fails(2, &["error: gluo: not set: GLUO_USERNAME, GLUO_ACCESS_KEY"]);
+    let run = machine.run("login --all");
+    run.fails(2, &["error: gluo: not set: GLUO_USERNAME, GLUO_ACCESS_KEY"]);
 }
 
 #[test]
 fn the_block_to_fill_in_is_the_accounts_own() {
     let machine = Machine::new();
-    machine.run("login gluo@filial").fails(
-        2,
-        &["`crmauth providers gluo@filial --env` prints the block"],
-    );
+    let run = machine.run("login gluo@filial");
+    run.fails(2, &[]);
+    run.tells("`crmauth providers gluo@filial --env` prints the block");
 }
 
 #[test]
@@ -1431,9 +1326,8 @@ fn an_env_file_in_utf_16_is_refused_as_such() {
         ] {
             machine.write(".env", "");
             machine.write(name, [&mark[..], &bytes].concat());
-            machine
-                .run(line)
-                .fails(2, &[&format!("{name} is UTF-16"), "hint: save it as UTF-8"]);
+            let run = machine.run(line);
+            run.fails(2, &[&format!("{name} is UTF-16"), "hint: save it as UTF-8"]);
         }
     }
 }
@@ -1442,61 +1336,41 @@ fn an_env_file_in_utf_16_is_refused_as_such() {
 fn a_name_that_is_nearly_a_settings_is_told_where_one_is_missing() {
     let mut machine = Machine::new();
     machine.write(".env", "GLUO_URL=h\nGLUO_USER=ana\nGLUO_ACCESS_KEY=x\n");
-    machine.run("login gluo").fails(
-        2,
-        &[
-            "GLUO_USERNAME is not set",
-            "hint: GLUO_USER (./.env line 2) is not a setting; did you mean GLUO_USERNAME?",
-        ],
-    );
+    let run = machine.run("login gluo");
+    run.fails(2, &[]);
+    run.tells("GLUO_USERNAME is not set");
+    run.tells("hint: GLUO_USER (./.env line 2) is not a setting; did you mean GLUO_USERNAME?");
     machine.write(
         ".env",
         "GLUO_URL=h\nGLUO_USERNAME=ana\nGLUO__FILIAL__USERNAM=bia\nGLUO_TOKEN=t\n",
     );
-    machine.run("login gluo").fails(
-        2,
-        &[
-            "GLUO_ACCESS_KEY is not set",
-            "hint: GLUO_ACCESS_KEY: the user's",
-        ],
-    );
+    let run = machine.run("login gluo");
+    run.fails(2, &[]);
+    run.tells("GLUO_ACCESS_KEY is not set | hint: GLUO_ACCESS_KEY: the user's");
     machine.set("GLUO_ACESS_KEY", "x");
-    machine.run("login gluo").fails(
-        2,
-        &["hint: GLUO_ACESS_KEY (the environment) is not a setting; did you mean GLUO_ACCESS_KEY?"],
+    let run = machine.run("login gluo");
+    run.fails(2, &[]);
+    run.tells(
+        "hint: GLUO_ACESS_KEY (the environment) is not a setting; did you mean GLUO_ACCESS_KEY?",
     );
-    machine.run("login gluo@filial").fails(
-        2,
-        &["GLUO__FILIAL__USERNAM (./.env line 3) is not a setting; did you mean GLUO__FILIAL__USERNAME?"],
-    );
+    let run = machine.run("login gluo@filial");
+    run.fails(2, &[]);
+    run.tells("GLUO__FILIAL__USERNAM (./.env line 3) is not a setting; did you mean GLUO__FILIAL__USERNAME?");
     machine.write(".env", "");
-    machine
-        .run("login zeev")
-        .fails(2, &["`crmauth providers zeev --env`"]);
+    machine.fails("login zeev", 2, &["`crmauth providers zeev --env`"]);
     // An account's own, with an underscore too few, and what it takes from the default account.
     machine.write(
         ".env",
         "GLUO_FILIAL_USERNAME=bia\nGLUO_ULR=h\nGLUO__FILIAL__ACCESS_KEY=x\n",
     );
-    for (set, missing, wrong, meant) in [
-        (
-            "GLUO__FILIAL__URL",
-            "GLUO__FILIAL__USERNAME",
-            "GLUO_FILIAL_USERNAME (./.env line 1)",
-            "GLUO__FILIAL__USERNAME",
-        ),
-        (
-            "GLUO__FILIAL__USERNAME",
-            "GLUO__FILIAL__URL",
-            "GLUO_ULR (./.env line 2)",
-            "GLUO_URL",
-        ),
-    ] {
+    for [set, missing, wrong, meant] in cells([
+        "GLUO__FILIAL__URL | GLUO__FILIAL__USERNAME | GLUO_FILIAL_USERNAME (./.env line 1) | GLUO__FILIAL__USERNAME",
+        "GLUO__FILIAL__USERNAME | GLUO__FILIAL__URL | GLUO_ULR (./.env line 2) | GLUO_URL",
+    ]) {
         machine.set(set, "h");
         let hint = format!("hint: {wrong} is not a setting; did you mean {meant}?");
-        machine
-            .run("login gluo@filial")
-            .fails(2, &[&format!("{missing} is not set"), &hint]);
+        let run = machine.run("login gluo@filial");
+        run.fails(2, &[&format!("{missing} is not set"), &hint]);
         machine.unset(set);
     }
 }
@@ -1567,14 +1441,13 @@ fn a_name_that_is_nearly_a_settings_is_warned_about() {
     ];
     for line in ["login zeev", "token zeev", "status zeev"] {
         let run = machine.run(line);
-        assert_eq!(run.code, 0, "{line}: {}", run.stderr);
+        assert_eq!(run.code, 0, "{line}: {run}");
         assert_eq!(run.stderr.lines().collect::<Vec<_>>(), warnings, "{line}");
     }
     assert_eq!(machine.run("login zeev -q").stderr, "");
-    machine.run("token zeev@filial").fails(
-        2,
-        &["ZEEV__FILIAL__PASWORD (./.env line 7) is not a setting"],
-    );
+    let run = machine.run("token zeev@filial");
+    run.fails(2, &[]);
+    run.tells("ZEEV__FILIAL__PASWORD (./.env line 7) is not a setting");
 }
 
 #[test]
@@ -1633,8 +1506,7 @@ fn every_variable_of_crmauths_own_is_told_from_a_mistyped_one() {
         assert!(
             run.stderr
                 .contains(&format!("{name} (./.env line 1) has no effect")),
-            "{name}: {}",
-            run.stderr
+            "{name}: {run}"
         );
     }
 }
@@ -1649,38 +1521,22 @@ fn a_value_whose_equals_sign_was_forgotten_is_no_name() {
     ] {
         machine.write(".env", format!("GLUO_URL=h\nGLUO_USERNAME=ana\n{line}\n"));
         let run = machine.run("login gluo -vv");
-        run.fails(
-            2,
-            &[
-                "GLUO_ACCESS_KEY is not set",
-                "hint: GLUO_ACCESS_KEY: the user's",
-            ],
-        );
-        assert!(
-            !run.stderr.to_lowercase().contains("s3cr3t"),
-            "{}",
-            run.stderr
-        );
+        run.fails(2, &["GLUO_ACCESS_KEY is not set"]);
+        run.tells("hint: GLUO_ACCESS_KEY: the user's");
+        assert!(!run.stderr.to_lowercase().contains("s3cr3t"), "{run}");
     }
 }
 
 #[test]
 fn a_mistyped_account_gets_the_nearest_one() {
     let mut machine = Machine::new();
-    machine
-        .set("GLUO_URL", "http://127.0.0.1:1")
-        .set("GLUO__FILIAL__USERNAME", "api");
-    for (typed, hint) in [
-        (
-            "gluo@filal",
-            "hint: gluo@filal has no settings; did you mean `gluo@filial`?",
-        ),
-        (
-            "gluo@matriz",
-            "hint: `crmauth providers gluo@matriz --env` prints the block",
-        ),
-        ("gluo@filial", "hint: GLUO__FILIAL__ACCESS_KEY: "),
-    ] {
+    machine.set("GLUO_URL", "http://127.0.0.1:1");
+    machine.set("GLUO__FILIAL__USERNAME", "api");
+    for [typed, hint] in cells([
+        "gluo@filal | hint: gluo@filal has no settings; did you mean `gluo@filial`?",
+        "gluo@matriz | hint: `crmauth providers gluo@matriz --env` prints the block",
+        "gluo@filial | hint: GLUO__FILIAL__ACCESS_KEY: ",
+    ]) {
         machine.run(&format!("token {typed}")).fails(2, &[hint]);
     }
 }
@@ -1698,7 +1554,7 @@ fn a_session_may_be_added_to_the_file_that_it_came_from() {
         let added = machine.run(&format!("token {} -f env", demo.id));
         machine.write(".env", lines + added.answer());
         let again = machine.run(&format!("token {}", demo.id));
-        assert_eq!(again.answer().trim_end(), demo.token, "{}", again.stderr);
+        assert_eq!(again.answer().trim_end(), demo.token, "{again}");
     }
 }
 
@@ -1877,7 +1733,6 @@ fn a_setting_without_a_value_is_called_empty_where_it_stands() {
     let mut machine = Machine::new();
     machine.write(".env", "GLUO_URL=h\nGLUO_USERNAME=ana\n");
     machine.set("GLUO_ACCESS_KEY", "");
-    machine
-        .run("login gluo")
-        .fails(2, &["GLUO_ACCESS_KEY is empty in the environment\n"]);
+    let run = machine.run("login gluo");
+    run.fails(2, &["GLUO_ACCESS_KEY is empty in the environment\n"]);
 }

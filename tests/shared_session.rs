@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::raw::{self, Request};
 use crate::support::sandbox::{EPOCH, Servers};
-use crate::support::stored::{cached, edit, five_at, from_now, logins};
+use crate::support::stored::{cached, edit, five, five_at, from_now, logins};
 use crate::support::{Machine, at_once};
 use crate::token::Crowd;
 
@@ -57,7 +57,7 @@ fn behind_a_long_request_of_its_session_nobody_waits_for_ever() {
             "bash",
             &script.replace(" -- true --timeout 9", " --timeout 9 -- true"),
         );
-        assert_eq!(outcome.code, code, "{line}: {}", outcome.stderr);
+        assert_eq!(outcome.code, code, "{line}: {outcome}");
         let told = [&*outcome.stdout, &*outcome.stderr].concat();
         assert!(told.contains(words), "{line}: {told}");
         assert!(session.contains(&cached(&machine, "gluo")), "{line}");
@@ -84,16 +84,12 @@ fn a_living_session_is_one_to_every_vtiger() {
             assert_eq!(other.shell("bash", script).code, 0, "{shown}");
             for machine in [&machine, &other] {
                 let checked = machine.run("status gluo --check");
-                assert!(
-                    checked.stdout.contains(" alive "),
-                    "{shown}: {}",
-                    checked.stdout
-                );
+                assert!(checked.stdout.contains(" alive "), "{shown}: {checked}");
                 edit(machine, "gluo", |entry| entry["seen_at"] = from_now(-1200));
                 let token = machine.run("token gluo").stdout;
                 assert!(session.contains(token.trim_end()), "{shown}");
                 let asked = machine.run("api gluo /webservice.php?operation=listtypes");
-                assert_eq!(asked.code, 0, "{shown}: {}", asked.stderr);
+                assert_eq!(asked.code, 0, "{shown}: {asked}");
             }
             assert_eq!(logins(&servers), 1, "{shown}");
         }
@@ -138,8 +134,7 @@ fn no_state_of_a_session_keeps_a_logout_from_its_end() {
                 assert_eq!(
                     (outcome.code, &*outcome.stdout),
                     (0, &*format!("gluo\t{word}\n")),
-                    "{shown}: {}",
-                    outcome.stderr
+                    "{shown}: {outcome}"
                 );
                 assert_eq!(
                     outcome.stderr.contains("left the session alive"),
@@ -176,8 +171,7 @@ fn a_death_under_many_requests_is_one_login_and_nothing_is_lost_or_done_twice() 
         ),
     ];
     for (system, asks, path, body) in rows {
-        let servers = Servers::start();
-        let machine = five_at(&servers);
+        let (servers, machine) = five();
         machine.run(&format!("login {system}")).answer();
         let die = || {
             let session = cached(&machine, system);

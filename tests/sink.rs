@@ -11,7 +11,7 @@ use crmauth::output::file::Replacement;
 use tempfile::TempDir;
 
 use crate::support::machine::make_pipe;
-use crate::support::{Machine, Server, canned, program};
+use crate::support::{Machine, Server, canned, cells, program};
 
 fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
@@ -129,29 +129,20 @@ fn nothing_but_a_regular_file_is_replaced() {
     symlink(at("loop"), at("loop")).expect("a link");
     make_pipe(&at("fifo"));
     let before = names(dir.path());
-    for (name, why) in [
-        ("to-file", "is a symbolic link"),
-        ("to-folder", "is a symbolic link"),
-        ("dangling", "is a symbolic link"),
-        ("loop", "is a symbolic link"),
-        ("folder", "is a directory"),
-        ("folder/", "is a directory"),
-        ("new/", "is a directory"),
-        ("folder/..", "is a directory"),
-        (
-            "fifo",
-            "is not a regular file but a pipe, a device or a socket",
-        ),
-        (
-            "/dev/null",
-            "is not a regular file but a pipe, a device or a socket",
-        ),
-        (
-            "victim/x",
-            "cannot be examined: a part of its path is not a folder",
-        ),
-        ("missing/x", "cannot be written: no such file or folder"),
-    ] {
+    for [name, why] in cells([
+        "to-file | is a symbolic link",
+        "to-folder | is a symbolic link",
+        "dangling | is a symbolic link",
+        "loop | is a symbolic link",
+        "folder | is a directory",
+        "folder/ | is a directory",
+        "new/ | is a directory",
+        "folder/.. | is a directory",
+        "fifo | is not a regular file but a pipe, a device or a socket",
+        "/dev/null | is not a regular file but a pipe, a device or a socket",
+        "victim/x | cannot be examined: a part of its path is not a folder",
+        "missing/x | cannot be written: no such file or folder",
+    ]) {
         let path = at(name);
         let error = file(&path).err().expect(name);
         assert_eq!(error.cause, Cause::Storage, "{name}");
@@ -315,21 +306,16 @@ fn child(folder: &Path, before: &str, format: &str) -> Command {
 #[cfg(target_os = "linux")]
 fn nothing_is_appended_where_the_masks_did_not_get_out() {
     let server = Server::start(vec![canned::zeev("t0kenBehindNoMask")]);
-    let mut machine = Machine::new();
-    machine
-        .set("ZEEV_URL", &server.url())
-        .set("ZEEV_USERNAME", "ana");
-    machine
-        .secret("ZEEV_PASSWORD", "Pw9maskless")
-        .canary("t0kenBehindNoMask");
-    machine.set("GITHUB_ENV", "env").write("env", "B=2\n");
+    let mut machine = Machine::of("ZEEV", &server.url(), "USERNAME=ana PASSWORD=Pw9maskless");
+    machine.canary("t0kenBehindNoMask").set("GITHUB_ENV", "env");
+    machine.write("env", "B=2\n");
     let full = fs::File::options()
         .write(true)
         .open("/dev/full")
         .expect("a device");
     let command = machine.command(&["login", "zeev", "-f", "github"]);
     let outcome = machine.end(machine.start_onto(command, full));
-    assert_eq!(outcome.code, 7, "{}", outcome.stderr);
+    assert_eq!(outcome.code, 7, "{outcome}");
     assert_eq!(
         fs::read_to_string(machine.path("env")).expect("a file"),
         "B=2\n"

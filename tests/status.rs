@@ -6,8 +6,7 @@ use crmauth::secret::sha256_hex;
 use serde_json::{Value, json};
 
 use crate::support::machine::mode;
-use crate::support::sandbox::Servers;
-use crate::support::stored::{edit, expiring, five_at, from_now, stored, systems};
+use crate::support::stored::{edit, expiring, five, from_now, stored, systems};
 use crate::support::{Machine, Outcome, Reply, Server, canned, demo, zeev_at};
 
 /// The rows of a run with `--json`.
@@ -28,23 +27,13 @@ fn print_of(token: &str) -> String {
 
 #[test]
 fn a_table_for_people_and_an_array_for_scripts() {
-    let servers = Servers::start();
-    let mut machine = five_at(&servers);
-    for name in [
-        "GLUO_ACCESS_KEY",
-        "HELLOCLOUD_CLIENT_SECRET",
-        "HELLOCLOUD_PASSWORD",
-        "ZEEV_PASSWORD",
-    ] {
+    let (servers, mut machine) = five();
+    let names = "GLUO_ACCESS_KEY HELLOCLOUD_CLIENT_SECRET HELLOCLOUD_PASSWORD ZEEV_PASSWORD";
+    for name in names.split(' ') {
         machine.secret(name, servers.setting(name));
     }
     let none = machine.run("status");
-    assert_eq!(
-        (none.code, none.stderr.as_str()),
-        (3, ""),
-        "{}",
-        none.stdout
-    );
+    assert_eq!((none.code, none.stderr.as_str()), (3, ""), "{none}");
     let mut lines = none.stdout.lines();
     let head = lines.next().expect("a head");
     let words: Vec<&str> = head.split_whitespace().collect();
@@ -146,8 +135,7 @@ fn a_table_for_people_and_an_array_for_scripts() {
 
 #[test]
 fn each_state_has_its_word_and_only_usable_is_success() {
-    let servers = Servers::start();
-    let mut machine = five_at(&servers);
+    let (_servers, mut machine) = five();
     let state = |machine: &Machine, system: &str| {
         let outcome = machine.run(&format!("status {system} --json"));
         assert_eq!(outcome.stderr, "");
@@ -207,8 +195,7 @@ fn each_state_has_its_word_and_only_usable_is_success() {
     assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
     assert!(
         outcome.stdout.contains("SYSTEMSWAY_PASSWORD"),
-        "what is missing is named: {}",
-        outcome.stdout
+        "what is missing is named: {outcome}"
     );
     let missing = machine.run("status systemsway --json").json();
     assert!(
@@ -222,8 +209,7 @@ fn each_state_has_its_word_and_only_usable_is_success() {
 
 #[test]
 fn the_exit_code_is_of_all_targets() {
-    let servers = Servers::start();
-    let mut machine = five_at(&servers);
+    let (_servers, mut machine) = five();
     machine.run("login gluo zeev").answer();
     assert_eq!(machine.run("status gluo zeev").code, 0);
     assert_eq!(machine.run("status gluo broker zeev").code, 3);
@@ -238,7 +224,7 @@ fn the_exit_code_is_of_all_targets() {
     assert_eq!(machine.run("status systemsway broker").code, 1);
     machine.run("status nosuch").fails(2, &["nosuch"]);
     let empty = Machine::new().run("status");
-    assert_eq!((empty.code, empty.stdout.as_str()), (3, ""));
+    empty.gives(3, "", "");
     empty.says(&["nothing is configured", "crmauth providers"]);
     let empty = Machine::new().run("status --json");
     assert_eq!(empty.stdout, "[]\n");
@@ -258,7 +244,7 @@ fn settings_are_named_with_their_places_and_what_is_missing() {
         .set("HELLOCLOUD_CLIENT_ID", "c1");
     machine.secret("HELLOCLOUD_CLIENT_SECRET", "Sx8clientSecret4Tn");
     let outcome = machine.run("status");
-    assert_eq!(outcome.code, 3, "{}", outcome.stderr);
+    assert_eq!(outcome.code, 3, "{outcome}");
     let table = &outcome.stdout;
     assert!(
         table.contains("./.env\n") && table.contains("the environment\n"),
@@ -266,14 +252,10 @@ fn settings_are_named_with_their_places_and_what_is_missing() {
     );
     assert!(table.contains("GLUO_ACCESS_KEY"), "{table}");
     let outcome = machine.run("status gluo");
-    for line in [
-        "  GLUO_URL from ./.env line 1",
-        "  GLUO_USERNAME from ./.env line 2",
-    ] {
+    for line in "  GLUO_URL from ./.env line 1|  GLUO_USERNAME from ./.env line 2".split('|') {
         assert!(
             outcome.stdout.lines().any(|seen| seen == line),
-            "no {line:?} in {}",
-            outcome.stdout
+            "no {line:?} in {outcome}"
         );
     }
     let outcome = machine.run("status zeev hellocloud --env-file more.env --json");
@@ -310,8 +292,7 @@ fn settings_are_named_with_their_places_and_what_is_missing() {
 
 #[test]
 fn a_command_that_gives_a_secret_is_not_run() {
-    let servers = Servers::start();
-    let mut machine = five_at(&servers);
+    let (_servers, mut machine) = five();
     machine
         .unset("GLUO_ACCESS_KEY")
         .set("GLUO_ACCESS_KEY_CMD", "touch ran; echo SandboxAdminKey");
@@ -324,8 +305,7 @@ fn a_command_that_gives_a_secret_is_not_run() {
 
 #[test]
 fn stored_targets_are_listed_without_their_settings() {
-    let servers = Servers::start();
-    let mut machine = five_at(&servers);
+    let (servers, mut machine) = five();
     machine.run("login gluo broker").answer();
     machine.run("token zeev --as 2").answer();
     machine.run("logout zeev --local").answer();
@@ -336,11 +316,7 @@ fn stored_targets_are_listed_without_their_settings() {
     let outcome = machine.run("status --json");
     let rows = rows(&outcome);
     assert_eq!(each(&rows, "target"), ["broker", "gluo", "zeev", "zeev"]);
-    assert_eq!(
-        outcome.code, 2,
-        "one has nothing at all: {}",
-        outcome.stdout
-    );
+    assert_eq!(outcome.code, 2, "one has nothing at all: {outcome}");
     assert_eq!(
         rows[0]["fingerprint"],
         json!(print_of(&broker)),
@@ -378,8 +354,7 @@ fn stored_targets_are_listed_without_their_settings() {
             .filter(|line| line.contains("_URL"))
             .count(),
         3,
-        "{}",
-        table.stdout
+        "{table}"
     );
 }
 
@@ -395,10 +370,7 @@ fn elsewhere(servers: &[&Server]) -> Machine {
             .run("login zeev")
             .answer();
     }
-    machine
-        .unset("ZEEV_URL")
-        .unset("ZEEV_USERNAME")
-        .unset("ZEEV_PASSWORD");
+    machine.unset("ZEEV_URL ZEEV_USERNAME ZEEV_PASSWORD");
     machine
 }
 
@@ -408,7 +380,7 @@ fn sessions_of_other_folders_are_listed_with_their_servers() {
     let machine = elsewhere(&[&servers[0], &servers[1]]);
     for line in ["status --json", "status zeev --json"] {
         let outcome = machine.run(line);
-        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        assert_eq!(outcome.code, 0, "{outcome}");
         let rows = rows(&outcome);
         let mut urls = each(&rows, "url");
         urls.sort_by_key(Value::to_string);
@@ -440,15 +412,13 @@ fn check_asks_the_servers_of_other_folders_too() {
     assert_eq!(
         (alive.code, &rows(&alive)[0]["checked"]),
         (0, &json!("alive")),
-        "{}",
-        alive.stdout
+        "{alive}"
     );
     let dead = machine.run("status --check --json");
     assert_eq!(
         (dead.code, &rows(&dead)[0]["session"]),
         (3, &json!("dead")),
-        "{}",
-        dead.stdout
+        "{dead}"
     );
     assert_eq!(
         server.received()[2].header("authorization"),
@@ -462,8 +432,7 @@ fn check_asks_the_servers_of_other_folders_too() {
 
 #[test]
 fn sessions_of_other_people_are_listed_and_do_not_count() {
-    let servers = Servers::start();
-    let mut machine = five_at(&servers);
+    let (servers, mut machine) = five();
     for person in ["maria.souza", "3"] {
         machine.run(&format!("token zeev --as {person}")).answer();
     }
@@ -490,14 +459,12 @@ fn sessions_of_other_people_are_listed_and_do_not_count() {
     assert_eq!(
         (table.code, lines(&table)),
         (0, all.map(str::to_owned).to_vec()),
-        "{}",
-        table.stdout
+        "{table}"
     );
     assert_eq!(
         table.stdout.matches("ZEEV_URL from").count(),
         1,
-        "settings are told once: {}",
-        table.stdout
+        "settings are told once: {table}"
     );
     assert_eq!(lines(&machine.run("status")), all);
 
@@ -522,7 +489,7 @@ fn sessions_of_other_people_are_listed_and_do_not_count() {
     });
     let before = servers.events().len();
     let checked = machine.run("status zeev --check --json");
-    assert_eq!(checked.code, 0, "{}", checked.stderr);
+    assert_eq!(checked.code, 0, "{checked}");
     assert_eq!(
         each(&rows(&checked), "session"),
         ["usable", "expired", "usable"]
@@ -536,12 +503,7 @@ fn sessions_of_other_people_are_listed_and_do_not_count() {
     // Without the settings they are listed all the same, and what is missing is told once.
     machine.unset("ZEEV_URL");
     let gone = machine.run("status zeev");
-    assert_eq!(
-        gone.stdout.matches("ZEEV_URL").count(),
-        1,
-        "{}",
-        gone.stdout
-    );
+    assert_eq!(gone.stdout.matches("ZEEV_URL").count(), 1, "{gone}");
     assert_eq!(
         lines(&gone)[1..],
         ["zeev --as 3 unknown", "zeev --as maria.souza unknown"]
@@ -563,8 +525,7 @@ fn sessions_of_other_people_are_listed_and_do_not_count() {
 
 #[test]
 fn check_asks_each_server() {
-    let servers = Servers::start();
-    let machine = five_at(&servers);
+    let (servers, machine) = five();
     machine.run("login --all").answer();
     let before = servers.events().len();
     let outcome = machine.run("status --check --json");
@@ -629,12 +590,7 @@ fn check_asks_each_server() {
     // What a server has refused is not handed out again.
     let table = machine.run("status");
     let asked = demo::ALL.iter().filter(|demo| demo.asked).count();
-    assert_eq!(
-        table.stdout.matches(" none ").count(),
-        asked,
-        "{}",
-        table.stdout
-    );
+    assert_eq!(table.stdout.matches(" none ").count(), asked, "{table}");
     // Broker's partner has an entry of its own.
     let left = systems().len() - asked + 1;
     assert_eq!(
@@ -646,13 +602,12 @@ fn check_asks_each_server() {
 
 #[test]
 fn an_idle_session_of_unknown_state_is_usable_once_the_server_says_so() {
-    let servers = Servers::start();
-    let machine = five_at(&servers);
+    let (_servers, machine) = five();
     machine.run("login gluo").answer();
     edit(&machine, "gluo", |entry| entry["seen_at"] = from_now(-1200));
     assert_eq!(machine.run("status gluo").code, 3);
     let outcome = machine.run("status gluo --check");
-    assert!(outcome.answer().contains(" alive "), "{}", outcome.stdout);
+    assert!(outcome.answer().contains(" alive "), "{outcome}");
 }
 
 #[test]
@@ -745,16 +700,14 @@ fn a_fleet_is_asked_a_few_at_a_time() {
         each(&rows, "checked")
             .iter()
             .all(|checked| checked == "alive"),
-        "{}",
-        outcome.stdout
+        "{outcome}"
     );
     assert_eq!(server.most_at_once(), 10);
 }
 
 #[test]
 fn a_server_that_is_away_leaves_the_others_their_answers() {
-    let servers = Servers::start();
-    let mut machine = five_at(&servers);
+    let (_servers, mut machine) = five();
     let away = Server::start(vec![
         canned::zeev("Zv1token"),
         Reply::http(503, "text/plain", ""),
@@ -779,13 +732,11 @@ fn a_server_that_is_away_leaves_the_others_their_answers() {
     assert_eq!(outcome.code, 5);
     assert!(
         outcome.stdout.contains("zeev"),
-        "the table stands all the same: {}",
-        outcome.stdout
+        "the table stands all the same: {outcome}"
     );
     assert!(
         outcome.stdout.contains("  no answer from"),
-        "and so does the cause: {}",
-        outcome.stdout
+        "and so does the cause: {outcome}"
     );
     assert_eq!(outcome.stderr, "", "it is said once");
 }
@@ -830,14 +781,13 @@ fn names_of_any_script_are_aligned() {
         .lines()
         .filter(|line| line.contains("https://"))
         .collect();
-    assert_eq!(lines.len(), names.len(), "{}", outcome.stdout);
+    assert_eq!(lines.len(), names.len(), "{outcome}");
     for (line, name) in lines.iter().zip(names) {
         let expected = columns(lines[0], &["ana", "https://", "the environment"]);
         assert_eq!(
             columns(line, &[name, "https://", "the environment"]),
             expected,
-            "{}",
-            outcome.stdout
+            "{outcome}"
         );
     }
 }
@@ -847,14 +797,11 @@ fn a_name_from_a_server_forges_nothing() {
     let name = "ana\nzeev@forged  usable  9min\u{1b}[31m\u{202e}\u{7}\r::error::x";
     let answer = json!({"userId": 1, "username": name, "temporaryToken": "Zv1token"}).to_string();
     let server = Server::start(vec![Reply::json(200, answer)]);
-    let mut machine = Machine::new();
-    machine
-        .set("ZEEV_URL", &server.url())
-        .secret("ZEEV_API_TOKEN", "Pq5permanentToken8Ys");
+    let machine = Machine::of("ZEEV", &server.url(), "API_TOKEN=Pq5permanentToken8Ys");
     machine.run("login zeev").answer();
     let table = machine.run("status");
-    assert_eq!(table.code, 0, "{}", table.stderr);
-    assert_eq!(table.stdout.lines().count(), 2, "{}", table.stdout);
+    assert_eq!(table.code, 0, "{table}");
+    assert_eq!(table.stdout.lines().count(), 2, "{table}");
     let harmful = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
     assert!(!table.stdout.contains(harmful), "{:?}", table.stdout);
     let rows = rows(&machine.run("status --json"));
@@ -863,27 +810,20 @@ fn a_name_from_a_server_forges_nothing() {
 
 #[test]
 fn a_broken_entry_counts_as_none() {
-    let servers = Servers::start();
-    let machine = five_at(&servers);
+    let (_servers, machine) = five();
     machine.run("login gluo").answer();
     let path = stored(&machine, ".json").pop().expect("an entry");
     assert_eq!(mode(&path), 0o600);
     std::fs::write(&path, "{\"schema\":1,").expect("a file");
     let outcome = machine.run("status gluo");
     assert_eq!(outcome.code, 3);
-    assert!(outcome.stdout.contains(" none "), "{}", outcome.stdout);
-    assert_eq!(
-        outcome.stderr.matches("warning: ").count(),
-        1,
-        "{}",
-        outcome.stderr
-    );
+    assert!(outcome.stdout.contains(" none "), "{outcome}");
+    assert_eq!(outcome.stderr.matches("warning: ").count(), 1, "{outcome}");
 }
 
 #[test]
 fn a_dead_session_that_cannot_be_dropped_is_said_to_be_stored_still() {
-    let servers = Servers::start();
-    let machine = five_at(&servers);
+    let (servers, machine) = five();
     machine.run("login systemsway").answer();
     servers.advance(24 * 3600);
     let lock = stored(&machine, ".lock").pop().expect("a lock file");
@@ -893,16 +833,15 @@ fn a_dead_session_that_cannot_be_dropped_is_said_to_be_stored_still() {
     outcome.says(&["warning: systemsway: the dead session is still stored: "]);
     assert!(
         !outcome.stderr.contains("keep it"),
-        "no session was made: {}",
-        outcome.stderr
+        "no session was made: {outcome}"
     );
-    assert!(outcome.stdout.contains(" dead "), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains(" dead "), "{outcome}");
 }
 
 #[test]
 fn the_sandbox_has_no_sessions_yet() {
     let outcome = Machine::new().run("status --sandbox --check --json");
-    assert_eq!(outcome.code, 3, "{}", outcome.stderr);
+    assert_eq!(outcome.code, 3, "{outcome}");
     assert_eq!(
         each(&rows(&outcome), "session"),
         vec!["none"; systems().len()]
@@ -911,8 +850,7 @@ fn the_sandbox_has_no_sessions_yet() {
 
 #[test]
 fn an_expired_session_keeps_its_refresh_token() {
-    let servers = Servers::start();
-    let machine = five_at(&servers);
+    let (servers, machine) = five();
     machine.run("login hellocloud").answer();
     edit(&machine, "hellocloud", |entry| {
         entry["expires_at"] = from_now(-1)

@@ -10,9 +10,8 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::machine::{installed, make_pipe, mode, set_mode, signal};
-use crate::support::sandbox::Servers;
 use crate::support::stored::{
-    change, ending, ends, entry, five_at, from_now, purposes, read, store, systems, under,
+    change, ending, ends, entry, five, from_now, purposes, read, store, systems, under,
 };
 use crate::support::{Machine, Outcome, Reply, Server, canned};
 
@@ -25,22 +24,11 @@ fn token(machine: &Machine, line: &str) -> String {
 /// The token of a run that went well with one warning, which holds these texts.
 #[track_caller]
 fn warned(outcome: &Outcome, texts: &[&str]) -> String {
-    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
-    assert_eq!(outcome.stderr.lines().count(), 1, "{}", outcome.stderr);
-    assert!(
-        outcome.stderr.starts_with("warning: "),
-        "{}",
-        outcome.stderr
-    );
+    assert_eq!(outcome.code, 0, "{outcome}");
+    assert_eq!(outcome.stderr.lines().count(), 1, "{outcome}");
+    assert!(outcome.stderr.starts_with("warning: "), "{outcome}");
     outcome.says(texts);
     outcome.stdout.trim_end().to_owned()
-}
-
-/// The sandbox and a machine that knows it.
-fn five() -> (Servers, Machine) {
-    let servers = Servers::start();
-    let machine = five_at(&servers);
-    (servers, machine)
 }
 
 /// Every file below a folder, with its path.
@@ -118,13 +106,8 @@ fn a_session_is_a_private_file_whose_name_tells_nothing() {
     // No password is in it, nor a hash of one that could be guessed at without the key.
     for path in ending(&folder, ".json") {
         let text = fs::read_to_string(&path).expect("an entry");
-        for secret in [
-            "Sandbox-Ana-1",
-            "sandbox-password-client",
-            "SandboxAdminKey",
-            "46070D4BF934",
-            "123456",
-        ] {
+        let secrets = "Sandbox-Ana-1 sandbox-password-client SandboxAdminKey 46070D4BF934 123456";
+        for secret in secrets.split(' ') {
             assert!(!text.contains(secret), "{secret}");
         }
         assert_eq!(read(&path)["schema"], 1);
@@ -134,11 +117,7 @@ fn a_session_is_a_private_file_whose_name_tells_nothing() {
 #[test]
 fn the_store_is_where_the_settings_say() {
     let server = Server::start(["T1", "T2", "T3", "T4", "T5"].map(canned::zeev).into());
-    let mut machine = Machine::new();
-    machine
-        .set("ZEEV_URL", &server.url())
-        .set("ZEEV_USERNAME", "ana")
-        .set("ZEEV_PASSWORD", "Vq7Password");
+    let mut machine = Machine::of("ZEEV", &server.url(), "USERNAME=ana PASSWORD=Vq7Password");
     let at = |path: &Path| ending(path, ".json").len();
     assert_eq!(token(&machine, "token zeev"), "T1");
     assert_eq!(at(&store(&machine)), 1);
@@ -168,29 +147,23 @@ fn the_store_is_where_the_settings_say() {
         .unset("XDG_STATE_HOME")
         .set("HOME", "");
     let outcome = machine.run("token zeev");
-    outcome.says(&[
+    outcome.tells(
         "warning: HOME is not set: sessions are not stored, unless CRMAUTH_STORE names a place",
-    ]);
+    );
     assert_eq!(outcome.stdout, "T5\n");
 }
 
 #[test]
 fn without_a_store_nothing_is_kept_and_nothing_read() {
     let (servers, mut machine) = five();
-    for line in [
-        "token zeev --no-store",
-        "token zeev --store none",
-        "login zeev --no-store",
-    ] {
+    for line in "token zeev --no-store|token zeev --store none|login zeev --no-store".split('|') {
         let before = servers.events().len();
         token(&machine, line);
         assert_eq!(purposes(&servers, before), ["login"], "{line}");
     }
     machine.set("CRMAUTH_STORE", "none");
     token(&machine, "token zeev");
-    machine
-        .run("token zeev --cached")
-        .fails(3, &["no session is stored"]);
+    machine.fails("token zeev --cached", 3, &["no session is stored"]);
     assert_eq!(servers.events().len(), 4);
     assert!(!store(&machine).exists());
     machine.run("token zeev --sandbox --store file:x").answer();
@@ -200,11 +173,7 @@ fn without_a_store_nothing_is_kept_and_nothing_read() {
 #[test]
 fn a_store_that_is_none_is_a_mistake() {
     let server = Server::start(vec![]);
-    let mut machine = Machine::new();
-    machine
-        .set("ZEEV_URL", &server.url())
-        .set("ZEEV_USERNAME", "ana")
-        .set("ZEEV_PASSWORD", "Vq7Password");
+    let mut machine = Machine::of("ZEEV", &server.url(), "USERNAME=ana PASSWORD=Vq7Password");
     machine.canary("Us3rInf0Secret");
     for store in [
         "",
@@ -219,9 +188,7 @@ fn a_store_that_is_none_is_a_mistake() {
     }
     machine.set("CRMAUTH_STORE", "memcached:x");
     machine.run("token zeev").fails(2, &["CRMAUTH_STORE"]);
-    machine
-        .run("token zeev --store none --no-store")
-        .fails(2, &["--no-store"]);
+    machine.fails("token zeev --store none --no-store", 2, &["--no-store"]);
 }
 
 /// The program under a shell command that comes before it.
@@ -413,28 +380,20 @@ fn a_store_that_others_may_write_is_told_of_and_one_of_others_refused() {
     ] {
         set_mode(&folder, bits);
         let outcome = machine.run("token zeev");
-        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        assert_eq!(outcome.code, 0, "{outcome}");
         let told = outcome
             .stderr
             .contains("others may put sessions into the store file:")
             && outcome.stderr.contains("`chmod go-w ");
-        assert_eq!(told, warned, "{bits:o}: {}", outcome.stderr);
+        assert_eq!(told, warned, "{bits:o}: {outcome}");
     }
     if !rustix::process::geteuid().is_root() {
         return;
     }
     chown(&folder, Some(65534), None).expect("another owner");
-    for verb in [
-        "token zeev",
-        "login zeev",
-        "status",
-        "logout --all",
-        "exec zeev -- true",
-    ] {
+    for verb in "token zeev|login zeev|status|logout --all|exec zeev -- true".split('|') {
         let code = if verb.starts_with("exec") { 125 } else { 7 };
-        machine
-            .run(verb)
-            .fails(code, &["belongs to another user", "CRMAUTH_STORE"]);
+        machine.fails(verb, code, &["belongs to another user", "CRMAUTH_STORE"]);
     }
     // To anybody else, root's is as good as one's own.
     chown(&folder, Some(0), None).expect("root's");
@@ -477,13 +436,9 @@ fn a_folder_in_an_entrys_place_is_left_alone() {
     assert_eq!(
         (outcome.code, outcome.stderr.lines().count()),
         (0, 2),
-        "{}",
-        outcome.stderr
+        "{outcome}"
     );
-    outcome.says(&[
-        "is not a regular file; it is not used",
-        "the session is not stored",
-    ]);
+    outcome.tells("is not a regular file; it is not used | the session is not stored");
     assert!(path.join("file").exists());
     no_drafts(&store(&machine));
 }
@@ -532,8 +487,7 @@ fn a_spoilt_entry_is_replaced_by_login_too() {
         assert_eq!(
             (outcome.code, outcome.stderr.lines().count()),
             (0, expected),
-            "{}",
-            outcome.stderr
+            "{outcome}"
         );
         assert_eq!(
             token(&machine, &format!("token {system}")),
@@ -592,11 +546,8 @@ fn without_a_key_no_credential_counts_as_the_same() {
 #[test]
 fn a_lock_is_waited_for_no_longer_than_the_time_out() {
     let server = Server::start(vec![Reply::Silence, canned::zeev("T2zeev")]);
-    let mut machine = Machine::new();
-    machine
-        .set("ZEEV_URL", &server.url())
-        .set("ZEEV_USERNAME", "ana");
-    machine.secret("ZEEV_PASSWORD", "Vq7zeevPassword2Lw");
+    let given = "USERNAME=ana PASSWORD=Vq7zeevPassword2Lw";
+    let machine = Machine::of("ZEEV", &server.url(), given);
     let mut holder = machine.start(machine.command(&["token", "zeev"]));
     server.wait_for(1);
     signal(&holder, Signal::STOP);
@@ -625,9 +576,7 @@ fn a_lock_is_waited_for_no_longer_than_the_time_out() {
         (&json!("busy"), &json!(7))
     );
     // It needs no lock to read, and none of another user.
-    machine
-        .run("token zeev --cached")
-        .fails(3, &["no session is stored"]);
+    machine.fails("token zeev --cached", 3, &["no session is stored"]);
     signal(&holder, Signal::KILL);
     holder.wait().expect("an end");
     assert_eq!(token(&machine, "token zeev"), "T2zeev");
@@ -637,11 +586,8 @@ fn a_lock_is_waited_for_no_longer_than_the_time_out() {
 fn a_waiter_takes_what_the_holder_got() {
     let gate = std::sync::Arc::new(std::sync::Barrier::new(2));
     let server = Server::start(vec![canned::zeev("T1zeev").together(&gate)]);
-    let mut machine = Machine::new();
-    machine
-        .set("ZEEV_URL", &server.url())
-        .set("ZEEV_USERNAME", "ana");
-    machine.secret("ZEEV_PASSWORD", "Vq7zeevPassword2Lw");
+    let given = "USERNAME=ana PASSWORD=Vq7zeevPassword2Lw";
+    let machine = Machine::of("ZEEV", &server.url(), given);
     let holder = machine.start(machine.command(&["token", "zeev"]));
     server.wait_for(1);
     let waiter = machine.start(machine.command(&["token", "zeev"]));
@@ -654,12 +600,7 @@ fn a_waiter_takes_what_the_holder_got() {
 fn a_store_that_cannot_be_written_costs_a_warning_only() {
     let (_servers, mut machine) = five();
     machine.write("file", "mine");
-    for place in [
-        "file:file",
-        "file:file/below",
-        "file:/proc/x",
-        "file:/proc/self/x/y",
-    ] {
+    for place in "file:file file:file/below file:/proc/x file:/proc/self/x/y".split(' ') {
         machine.set("CRMAUTH_STORE", place);
         for system in ["gluo", "hellocloud", "zeev"] {
             let outcome = machine.run(&format!("token {system}"));
@@ -669,13 +610,9 @@ fn a_store_that_cannot_be_written_costs_a_warning_only() {
         assert_eq!(
             (outcome.code, outcome.stderr.lines().count()),
             (0, 2),
-            "{}",
-            outcome.stderr
+            "{outcome}"
         );
-        outcome.says(&[
-            "the session is not stored",
-            "another one takes a new login, which ends it",
-        ]);
+        outcome.tells("the session is not stored | another one takes a new login, which ends it");
         assert!(!outcome.stdout.is_empty());
         machine.run("token zeev --cached").fails(3, &[]);
     }
@@ -688,7 +625,7 @@ fn traced(machine: &Machine, arguments: &[&str], which: &[&str]) -> Vec<(String,
     let trace = format!("trace={}", which.join(","));
     let strace = ["strace", "-o", log.to_str().expect("UTF-8"), "-e", &trace];
     let outcome = machine.finish(under(machine, &strace, arguments));
-    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    assert_eq!(outcome.code, 0, "{outcome}");
     let text = fs::read_to_string(&log).expect("a log");
     fs::remove_file(&log).expect("a log");
     let mut counts = std::collections::BTreeMap::<&str, usize>::new();
@@ -838,7 +775,7 @@ fn a_kill_at_every_call_that_writes_leaves_the_old_or_the_new() {
                 reset();
                 let what = format!("{system}, {name} {number}, fresh: {fresh}");
                 let outcome = killed_at(&machine, &arguments, name, *number);
-                assert_eq!(outcome.code, 137, "{what}: {}", outcome.stderr);
+                assert_eq!(outcome.code, 137, "{what}: {outcome}");
                 if fresh && !folder.exists() {
                     token(&machine, &line);
                     continue;
@@ -912,8 +849,7 @@ fn two_hundred_kills_anywhere_leave_the_old_or_the_new() {
         // Two runs do not wait for the network equally often.
         assert!(
             [0, 137].contains(&outcome.code),
-            "{name} {number}: {}",
-            outcome.stderr
+            "{name} {number}: {outcome}"
         );
         after_a_kill(
             &machine,
@@ -968,7 +904,7 @@ fn a_full_disk_costs_the_store_a_warning_and_the_user_nothing() {
                 "rename" => full_at(&machine, &line, "rename,renameat,renameat2", "1+"),
                 _ => full_at(&machine, &line, name, "1+"),
             };
-            let what = format!("{verb} {system}, {name}: {}", outcome.stderr);
+            let what = format!("{verb} {system}, {name}: {outcome}");
             assert_eq!(
                 (outcome.code, outcome.stderr.lines().count()),
                 (0, warnings),
@@ -1097,11 +1033,7 @@ fn a_tilde_in_the_stores_place_is_the_home() {
         canned::zeev("tok-2"),
         canned::zeev("tok-3"),
     ]);
-    let mut machine = Machine::new();
-    machine
-        .set("ZEEV_URL", &server.url())
-        .set("ZEEV_USERNAME", "ana")
-        .set("ZEEV_PASSWORD", "Qx4passwordZp");
+    let mut machine = Machine::of("ZEEV", &server.url(), "USERNAME=ana PASSWORD=Qx4passwordZp");
     machine.run("login zeev --store file:~/one").answer();
     machine
         .set("CRMAUTH_STORE", "file:~/two")
@@ -1125,8 +1057,7 @@ fn a_tilde_in_the_stores_place_is_the_home() {
 
 #[test]
 fn a_session_in_hand_is_delivered_whoever_holds_the_stores_key() {
-    let servers = Servers::start();
-    let machine = five_at(&servers);
+    let (_servers, machine) = five();
     fs::create_dir_all(store(&machine)).expect("a folder");
     let held = fs::File::create(store(&machine).join("key.lock")).expect("a lock file");
     held.lock().expect("a lock");
@@ -1134,11 +1065,8 @@ fn a_session_in_hand_is_delivered_whoever_holds_the_stores_key() {
     assert_eq!(
         (outcome.code, outcome.stdout.trim_end().is_empty()),
         (0, false),
-        "{}",
-        outcome.stderr
+        "{outcome}"
     );
-    outcome.says(&[
-        "warning: zeev: the session is not stored: another crmauth has locked",
-        "key.lock",
-    ]);
+    outcome.tells("warning: zeev: the session is not stored: another crmauth has locked");
+    outcome.tells("key.lock");
 }

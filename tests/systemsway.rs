@@ -86,15 +86,9 @@ const HASH: &str = "46070D4BF934FB0D4B06D9E2C46E346944E322444900A435D7D9A95E6D74
 const SESSION: &str = "EB078EB1ABFC9722EBAB9BA3DD303AFD37DD1AE50A791CBA16ABEE0A727029DF";
 
 fn machine(url: &str) -> Machine {
-    let mut machine = Machine::new();
-    machine
-        .set("SYSTEMSWAY_URL", url)
-        .set("SYSTEMSWAY_USERNAME", "admin")
-        .set("SYSTEMSWAY_PASSWORD", "teste");
-    machine
-        .canary(HASH)
-        .canary(&HASH.to_lowercase())
-        .canary(SESSION);
+    let mut machine = Machine::of("SYSTEMSWAY", url, "USERNAME=admin PASSWORD=teste");
+    machine.canary(HASH).canary(&HASH.to_lowercase());
+    machine.canary(SESSION);
     machine
 }
 

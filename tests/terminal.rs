@@ -3,8 +3,7 @@
 use std::sync::{Arc, Barrier};
 
 use crate::support::machine::installed;
-use crate::support::sandbox::Servers;
-use crate::support::stored::{five_at, store};
+use crate::support::stored::{five, store};
 use crate::support::terminal::Left;
 use crate::support::{Demo, Machine, Reply, Server, Terminal, demo};
 use crate::{gluo, zeev};
@@ -234,8 +233,7 @@ fn what_went_well_is_told_to_a_person_only() {
     if !installed("setsid") {
         return;
     }
-    let servers = Servers::start();
-    let machine = five_at(&servers);
+    let (_servers, machine) = five();
     let place = format!("stored in file:{}", store(&machine).display());
     let told = |line: &str| {
         let left = run(&machine, 400, line);
@@ -292,8 +290,7 @@ fn an_end_is_told_by_the_readers_clock_and_to_machines_in_utc() {
     if !installed("setsid") {
         return;
     }
-    let servers = Servers::start();
-    let mut machine = five_at(&servers);
+    let (_servers, mut machine) = five();
     for (zone, minutes, name) in [
         ("", 0, "UTC"),
         ("<-03>3", -180, "-03"),
@@ -318,8 +315,7 @@ fn the_words_of_a_logout_are_explained_to_a_person_once() {
     if !installed("setsid") {
         return;
     }
-    let servers = Servers::start();
-    let machine = five_at(&servers);
+    let (_servers, machine) = five();
     for (line, words) in [
         ("logout --all", &["revoked", "forgotten"][..]),
         ("logout --all --local", &["forgotten"]),
@@ -353,8 +349,7 @@ fn a_table_fits_its_terminal() {
     if !installed("setsid") {
         return;
     }
-    let servers = Servers::start();
-    let mut machine = five_at(&servers);
+    let (_servers, mut machine) = five();
     machine
         .set("GLUO_USERNAME", "joão.conceição")
         .unset("ZEEV_PASSWORD");

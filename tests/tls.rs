@@ -69,13 +69,13 @@ fn login(server: &Server, machine: &Machine, options: &str, refusal: Option<&[&s
     let demo = &broker::DEMO;
     let outcome = machine.run(&format!("login {} --json{options}", demo.id));
     match refusal {
-        None => assert_eq!(outcome.code, 0, "{title}: {}", outcome.stderr),
+        None => assert_eq!(outcome.code, 0, "{title}: {outcome}"),
         Some(texts) => {
             assert!(
                 server.received().is_empty(),
                 "{title}: sent to whom nobody vouches for"
             );
-            assert_eq!(outcome.code, 5, "{title}: {}", outcome.stderr);
+            assert_eq!(outcome.code, 5, "{title}: {outcome}");
             outcome
                 .fails(5, texts)
                 .says(&[r#""code":"certificate""#, r#""retryable":false"#]);
@@ -786,8 +786,7 @@ fn each_verdict_has_a_sentence_and_a_next_step_of_its_own() {
         if !matches!(title, "key" | "unknown") {
             assert!(
                 !outcome.stderr.contains("unknown issuer"),
-                "{title}: {}",
-                outcome.stderr
+                "{title}: {outcome}"
             );
         }
     });
@@ -823,14 +822,13 @@ fn what_a_server_cannot_speak_is_told_from_what_it_wants() {
     at_once(rows, |(options, text)| {
         let server = Old::start(folder, "s", options);
         let (_machine, outcome) = server.login(folder, "s.pem");
-        assert_eq!(outcome.code, 5, "{options:?}: {}", outcome.stderr);
+        assert_eq!(outcome.code, 5, "{options:?}: {outcome}");
         outcome.says(&[text]);
         let client = outcome.stderr.contains("client certificate");
         assert_eq!(
             client,
             text.contains("client certificate"),
-            "{options:?}: {}",
-            outcome.stderr
+            "{options:?}: {outcome}"
         );
     });
 }

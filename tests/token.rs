@@ -14,8 +14,8 @@ use tokio::net::TcpSocket;
 use crate::support::machine::signal;
 use crate::support::sandbox::Servers;
 use crate::support::stored::{
-    change, ending, ends, entry, entry_of, first_login, five_at, from_now, purposes, read, store,
-    systems, unseen,
+    change, ending, ends, entry, entry_of, first_login, five, five_at, from_now, purposes, read,
+    store, systems, unseen,
 };
 use crate::support::{Machine, Outcome, Reply, Server, canned, raw, zeev_at};
 
@@ -27,12 +27,14 @@ fn token(machine: &Machine, line: &str) -> String {
 
 /// A machine that knows SystemsWay at `server`.
 fn systemsway_at(server: &Server) -> Machine {
-    let mut machine = Machine::new();
-    machine
-        .set("SYSTEMSWAY_URL", &server.url())
-        .set("SYSTEMSWAY_USERNAME", "ana");
-    machine.secret("SYSTEMSWAY_PASSWORD", "Vq7wayPassword2Lw");
-    machine
+    let given = "USERNAME=ana PASSWORD=Vq7wayPassword2Lw";
+    Machine::of("SYSTEMSWAY", &server.url(), given)
+}
+
+/// A machine that knows Broker at `server`, with a partner.
+fn broker_at(server: &Server) -> Machine {
+    let given = "USERNAME=loja PASSWORD=Yt5Loja1Qz PARTNER_USERNAME=parceiro PARTNER_PASSWORD=Yt5Parceiro1Qz";
+    Machine::of("BROKER", &server.url(), given)
 }
 
 /// The warnings of a run.
@@ -46,8 +48,7 @@ fn warnings(outcome: &Outcome) -> Vec<&str> {
 
 #[test]
 fn a_stored_session_costs_no_request() {
-    let servers = Servers::start();
-    let machine = five_at(&servers);
+    let (servers, machine) = five();
     for system in systems() {
         let before = servers.events().len();
         let first = token(&machine, &format!("token {system}"));
@@ -79,8 +80,7 @@ fn a_stored_session_costs_no_connection() {
 
 #[test]
 fn what_login_gets_is_what_token_gives() {
-    let servers = Servers::start();
-    let machine = five_at(&servers);
+    let (_servers, machine) = five();
     for system in systems() {
         let got = token(&machine, &format!("login {system}"));
         assert_eq!(token(&machine, &format!("token {system}")), got);
@@ -112,9 +112,8 @@ fn a_changed_credential_is_a_miss_and_an_absent_one_is_none() {
     let mut machine = zeev_at(&server);
     assert_eq!(token(&machine, "token zeev"), "T1zeev");
     machine.secret("ZEEV_PASSWORD", "Zc4another5Password");
-    machine
-        .run("token zeev --cached")
-        .fails(3, &["obtained with other credentials"]);
+    let run = machine.run("token zeev --cached");
+    run.fails(3, &["obtained with other credentials"]);
     let outcome = machine.run("token zeev -v");
     assert_eq!(outcome.stdout, "T2zeev\n");
     outcome.says(&["note: zeev: the stored session was obtained with other credentials"]);
@@ -158,8 +157,7 @@ fn accounts_of_one_user_share_a_session() {
 
 #[test]
 fn an_expiring_session_is_renewed_or_replaced() {
-    let servers = Servers::start();
-    let machine = five_at(&servers);
+    let (servers, machine) = five();
     for (system, expected) in [
         ("hellocloud", "login"),
         ("broker", "login"),
@@ -196,8 +194,7 @@ fn entry_of_system(machine: &Machine, system: &str) -> PathBuf {
 
 #[test]
 fn zeev_renews_without_credentials() {
-    let servers = Servers::start();
-    let mut machine = five_at(&servers);
+    let (servers, mut machine) = five();
     let old = token(&machine, "token zeev");
     ends(&entry(&machine), 45);
     machine.unset("ZEEV_PASSWORD");
@@ -207,15 +204,14 @@ fn zeev_renews_without_credentials() {
 
 #[test]
 fn more_time_than_the_server_gives_is_a_warning() {
-    let servers = Servers::start();
-    let machine = five_at(&servers);
+    let (servers, machine) = five();
     for system in ["hellocloud", "broker", "zeev"] {
         let mut seen = Vec::new();
         for round in 0..2 {
             let before = servers.events().len();
             let outcome = machine.run(&format!("token {system} --min-ttl 86400"));
-            assert_eq!(outcome.code, 0, "{}", outcome.stderr);
-            assert_eq!(warnings(&outcome).len(), 1, "{}", outcome.stderr);
+            assert_eq!(outcome.code, 0, "{outcome}");
+            assert_eq!(warnings(&outcome).len(), 1, "{outcome}");
             outcome.says(&["less than --min-ttl 86400"]);
             let once = if round == 0 {
                 first_login(system).len()
@@ -237,16 +233,14 @@ fn short_lives_are_warned_of_once() {
     assert_eq!(
         (outcome.code, warnings(&outcome).len()),
         (0, 1),
-        "{}",
-        outcome.stderr
+        "{outcome}"
     );
     outcome.says(&["less than --min-ttl 60"]);
 }
 
 #[test]
 fn an_expired_hellocloud_session_is_refreshed_with_the_latest_pair() {
-    let servers = Servers::start();
-    let mut machine = five_at(&servers);
+    let (servers, mut machine) = five();
     let mut token_before = token(&machine, "token hellocloud");
     for _ in 0..2 {
         let refresh = read(&entry(&machine))["refresh"]
@@ -273,8 +267,7 @@ fn an_expired_hellocloud_session_is_refreshed_with_the_latest_pair() {
 
 #[test]
 fn a_refused_login_leaves_the_entry_alone() {
-    let servers = Servers::start();
-    let mut machine = five_at(&servers);
+    let (servers, mut machine) = five();
     for (system, variable, wrong) in [
         ("gluo", "GLUO_ACCESS_KEY", "Wr0ngKeyWr0ngKey"),
         ("hellocloud", "HELLOCLOUD_PASSWORD", "Wr0ngPassword1"),
@@ -301,8 +294,7 @@ fn a_refused_login_leaves_the_entry_alone() {
 
 #[test]
 fn a_session_unseen_for_a_while_is_asked_for_first() {
-    let servers = Servers::start();
-    let machine = five_at(&servers);
+    let (servers, machine) = five();
     for (system, patience) in [("gluo", 600), ("systemsway", 120)] {
         let first = token(&machine, &format!("token {system}"));
         let path = entry_of_system(&machine, system);
@@ -339,19 +331,15 @@ fn a_session_unseen_for_a_while_is_asked_for_first() {
 
 #[test]
 fn a_session_that_died_unused_is_replaced_by_one_login() {
-    let servers = Servers::start();
-    let machine = five_at(&servers);
+    let (servers, machine) = five();
     for system in ["gluo", "systemsway"] {
         let first = token(&machine, &format!("token {system}"));
         unseen(&entry_of_system(&machine, system), 86_400);
         servers.advance(86_400);
         let before = servers.events().len();
         let outcome = machine.run(&format!("token {system} -v"));
-        outcome.says(&[
-            "was last seen alive",
-            "the server says that the stored session is dead",
-        ]);
-        assert!(!outcome.stderr.contains("warning:"), "{}", outcome.stderr);
+        outcome.tells("was last seen alive | the server says that the stored session is dead");
+        assert!(!outcome.stderr.contains("warning:"), "{outcome}");
         assert_ne!(outcome.stdout.trim_end(), first);
         let all = [&["ask"], first_login(system)].concat();
         assert_eq!(purposes(&servers, before), all);
@@ -374,9 +362,7 @@ fn a_dead_session_does_not_outlive_a_refused_login() {
     assert_eq!(token(&machine, "token systemsway"), "T1way");
     unseen(&entry(&machine), 500);
     machine.run("token systemsway").fails(4, &["refused"]);
-    machine
-        .run("token systemsway --cached")
-        .fails(3, &["no session is stored"]);
+    machine.fails("token systemsway --cached", 3, &["no session is stored"]);
 }
 
 #[test]
@@ -390,34 +376,25 @@ fn a_session_that_is_refused_on_renewal_is_not_handed_out_again() {
     assert_eq!(token(&machine, "token zeev"), "Z1token");
     ends(&entry(&machine), 45);
     machine.run("token zeev").fails(5, &["unavailable"]);
-    machine
-        .run("token zeev --cached")
-        .fails(3, &["no session is stored"]);
+    machine.fails("token zeev --cached", 3, &["no session is stored"]);
 }
 
 #[test]
 fn a_check_that_says_neither_is_no_reason_to_keep_a_session_back() {
     let neither = r#"{"success":false,"error":{"code":"UNKNOWN_OPERATION","message":"?"}}"#;
     let server = Server::start([canned::gluo("G1name"), vec![Reply::json(200, neither)]].concat());
-    let mut machine = Machine::new();
-    machine
-        .set("GLUO_URL", &server.url())
-        .set("GLUO_USERNAME", "ana")
-        .secret("GLUO_ACCESS_KEY", "Vq7gluoKey2Lw");
+    let given = "USERNAME=ana ACCESS_KEY=Vq7gluoKey2Lw";
+    let machine = Machine::of("GLUO", &server.url(), given);
     assert_eq!(token(&machine, "token gluo"), "G1name");
     unseen(&entry(&machine), 3600);
     let outcome = machine.run("token gluo");
-    assert_eq!((outcome.code, outcome.stdout.as_str()), (0, "G1name\n"));
-    outcome.says(&[
-        "does not say whether the session is alive",
-        "UNKNOWN_OPERATION",
-    ]);
+    outcome.gives(0, "G1name\n", "");
+    outcome.tells("does not say whether the session is alive | UNKNOWN_OPERATION");
 }
 
 #[test]
 fn an_unreachable_server_takes_no_session_away() {
-    let servers = Servers::start();
-    let mut machine = five_at(&servers);
+    let (_servers, mut machine) = five();
     // Nobody listens there as long as the socket holds the port.
     let nobody = TcpSocket::new_v4().expect("a socket");
     nobody.bind(([127, 0, 0, 1], 0).into()).expect("a port");
@@ -437,9 +414,8 @@ fn an_unreachable_server_takes_no_session_away() {
         fs::rename(&path, &there).expect("a rename");
         machine.set(&format!("{}_URL", system.to_uppercase()), &url);
         let bytes = fs::read(&there).expect("an entry");
-        machine
-            .run(&format!("token {system}"))
-            .fails(5, &[system, "connection refused", &url[7..]]);
+        let run = machine.run(&format!("token {system}"));
+        run.fails(5, &[system, "connection refused", &url[7..]]);
         assert_eq!(fs::read(&there).expect("an entry"), bytes);
         assert_eq!(
             token(&machine, &format!("token {system} --cached --min-ttl 5")),
@@ -450,8 +426,7 @@ fn an_unreachable_server_takes_no_session_away() {
 
 #[test]
 fn a_file_that_may_not_grow_is_an_error() {
-    let servers = Servers::start();
-    let machine = five_at(&servers);
+    let (_servers, machine) = five();
     token(&machine, "token zeev");
     for line in ["token zeev --cached", "token zeev -f json"] {
         let script = format!("ulimit -f 0; exec crmauth {line} >answer");
@@ -462,13 +437,11 @@ fn a_file_that_may_not_grow_is_an_error() {
 
 #[test]
 fn cached_never_touches_the_network() {
-    let servers = Servers::start();
-    let machine = five_at(&servers);
+    let (servers, machine) = five();
     for system in systems() {
         let cached = format!("token {system} --cached");
-        machine
-            .run(&cached)
-            .fails(3, &[system, "no session is stored", "crmauth login"]);
+        let run = machine.run(&cached);
+        run.fails(3, &[system, "no session is stored", "crmauth login"]);
         let error: Value =
             serde_json::from_str(&machine.run(&format!("{cached} --json")).stderr).expect("JSON");
         assert_eq!(
@@ -485,13 +458,9 @@ fn cached_never_touches_the_network() {
         } else {
             ends(&path, 45);
             assert_eq!(token(&machine, &format!("{cached} --min-ttl 5")), first);
-            machine
-                .run(&cached)
-                .fails(3, &["the stored session expires in "]);
+            machine.fails(&cached, 3, &["the stored session expires in "]);
             ends(&path, -1);
-            machine
-                .run(&cached)
-                .fails(3, &["the stored session has expired"]);
+            machine.fails(&cached, 3, &["the stored session has expired"]);
         }
         assert_eq!(servers.events().len(), before, "{system}");
     }
@@ -503,13 +472,8 @@ fn cached_finds_nothing_where_there_is_no_store() {
     let machine = zeev_at(&server);
     for none in ["--no-store", "--sandbox"] {
         let outcome = machine.run(&format!("token zeev --cached {none}"));
-        outcome.fails(
-            3,
-            &[
-                "no session is stored",
-                "hint: this run has no store; only `token`",
-            ],
-        );
+        outcome.fails(3, &["no session is stored"]);
+        outcome.tells("hint: this run has no store; only `token`");
     }
 }
 
@@ -526,8 +490,7 @@ fn cached_runs_no_command() {
 
 #[test]
 fn establishments_share_their_partners_session() {
-    let servers = Servers::start();
-    let mut machine = five_at(&servers);
+    let (servers, mut machine) = five();
     for (account, user) in [("CENTRO", "TesteBroker"), ("SUL", "testebroker")] {
         machine.set(&format!("BROKER__{account}__USERNAME"), user);
         machine.set(&format!("BROKER__{account}__PASSWORD"), "123456");
@@ -544,8 +507,7 @@ fn establishments_share_their_partners_session() {
 /// Broker's partner, and Zeev's impersonator: the server has lost its stored session, or never takes one.
 #[test]
 fn a_stored_prerequisite_that_is_refused_is_obtained_anew_once() {
-    let servers = Servers::start();
-    let machine = five_at(&servers);
+    let (servers, machine) = five();
     for (stored, command, role, purposes) in [
         (
             "token broker",
@@ -579,34 +541,21 @@ fn a_stored_prerequisite_that_is_refused_is_obtained_anew_once() {
         Reply::json(200, partner("p.2")),
         refused(),
     ]);
-    let mut machine = Machine::new();
-    machine
-        .set("BROKER_URL", &server.url())
-        .set("BROKER_USERNAME", "loja");
-    machine
-        .secret("BROKER_PASSWORD", "Yt5Loja1Qz")
-        .set("BROKER_PARTNER_USERNAME", "parceiro");
-    machine.secret("BROKER_PARTNER_PASSWORD", "Yt5Parceiro1Qz");
+    let machine = broker_at(&server);
     token(&machine, "token broker");
-    machine
-        .run("login broker")
-        .fails(4, &["refused", "BROKER_PASSWORD"]);
+    machine.fails("login broker", 4, &["refused", "BROKER_PASSWORD"]);
     assert_eq!(server.received().len(), 5);
     assert_eq!(read(&entry_of(&machine, "partner"))["token"], "p.2");
 }
 
 #[test]
 fn a_partners_password_that_changed_is_a_miss_for_the_establishment_too() {
-    let servers = Servers::start();
-    let mut machine = five_at(&servers);
+    let (_servers, mut machine) = five();
     token(&machine, "token broker");
     machine.secret("BROKER_PARTNER_PASSWORD", "An0therPartners");
-    machine
-        .run("token broker")
-        .fails(4, &["partner's login was refused"]);
-    machine
-        .run("token broker --cached")
-        .fails(3, &["obtained with other credentials"]);
+    machine.fails("token broker", 4, &["partner's login was refused"]);
+    let run = machine.run("token broker --cached");
+    run.fails(3, &["obtained with other credentials"]);
 }
 
 #[test]
@@ -622,14 +571,7 @@ fn an_establishments_refusal_leaves_the_partners_session_alone() {
         r#"{"CodigoRetorno":2,"MensagemRetorno":"Senha invalida"}"#,
     );
     let server = Server::start(vec![token("p.a.r"), token("e.s.t"), wrong]);
-    let mut machine = Machine::new();
-    machine
-        .set("BROKER_URL", &server.url())
-        .set("BROKER_USERNAME", "loja");
-    machine
-        .secret("BROKER_PASSWORD", "Yt5Loja1Qz")
-        .set("BROKER_PARTNER_USERNAME", "parceiro");
-    machine.secret("BROKER_PARTNER_PASSWORD", "Yt5Parceiro1Qz");
+    let machine = broker_at(&server);
     assert_eq!(self::token(&machine, "token broker"), "e.s.t");
     machine.run("login broker").fails(4, &["Senha invalida"]);
     assert_eq!(read(&entry_of(&machine, "partner"))["token"], "p.a.r");
@@ -651,24 +593,14 @@ fn what_stands_before_a_system_refuses_no_stored_session() {
         basic(),
     ];
     let server = Server::start(answers.into());
-    let mut machine = Machine::new();
-    machine
-        .set("BROKER_URL", &server.url())
-        .set("BROKER_USERNAME", "loja");
-    machine
-        .secret("BROKER_PASSWORD", "Yt5Loja1Qz")
-        .set("BROKER_PARTNER_USERNAME", "parceiro");
-    machine.secret("BROKER_PARTNER_PASSWORD", "Yt5Parceiro1Qz");
+    let machine = broker_at(&server);
     assert_eq!(self::token(&machine, "token broker"), "e.s.t");
     machine.run("login broker").fails(6, &["in front of"]);
     assert_eq!(read(&entry_of(&machine, "partner"))["token"], "p.a.r");
 
     let server = Server::start(vec![canned::zeev("1mpersonator"), basic()]);
-    let mut machine = Machine::new();
-    machine
-        .set("ZEEV_URL", &server.url())
-        .set("ZEEV_USERNAME", "maria")
-        .secret("ZEEV_PASSWORD", "pW-Zv3Ed7Cr1");
+    let given = "USERNAME=maria PASSWORD=pW-Zv3Ed7Cr1";
+    let machine = Machine::of("ZEEV", &server.url(), given);
     assert_eq!(self::token(&machine, "token zeev"), "1mpersonator");
     machine.run("token zeev --as 2").fails(6, &["in front of"]);
     assert_eq!(read(&entry_of(&machine, "user"))["token"], "1mpersonator");
@@ -677,8 +609,7 @@ fn what_stands_before_a_system_refuses_no_stored_session() {
 
 #[test]
 fn an_impersonated_session_is_stored_apart_and_shares_the_impersonators() {
-    let servers = Servers::start();
-    let machine = five_at(&servers);
+    let (servers, machine) = five();
     let own = token(&machine, "token zeev");
     let marias = token(&machine, "token zeev --as maria.souza");
     assert_ne!(own, marias);
@@ -691,9 +622,7 @@ fn an_impersonated_session_is_stored_apart_and_shares_the_impersonators() {
         (&session["user"], &session["impersonating"]),
         (&json!("integracao"), &json!("maria.souza"))
     );
-    machine
-        .run("token zeev --as 3 --cached")
-        .fails(3, &["no session is stored"]);
+    machine.fails("token zeev --as 3 --cached", 3, &["no session is stored"]);
 
     // It is renewed as it is, too.
     ends(&entry_of(&machine, "as:maria.souza"), 45);
@@ -705,8 +634,7 @@ fn an_impersonated_session_is_stored_apart_and_shares_the_impersonators() {
 
 #[test]
 fn token_never_replaces_a_live_single_seat_and_login_says_that_it_does() {
-    let servers = Servers::start();
-    let machine = five_at(&servers);
+    let (_servers, machine) = five();
     let first = token(&machine, "token systemsway");
     unseen(&entry(&machine), 10_000);
     assert_eq!(token(&machine, "token systemsway --min-ttl 86400"), first);
@@ -718,8 +646,7 @@ fn token_never_replaces_a_live_single_seat_and_login_says_that_it_does() {
     assert_eq!(
         (outcome.code, warnings(&outcome).len()),
         (0, 1),
-        "{}",
-        outcome.stderr
+        "{outcome}"
     );
     let place = store(&machine).display().to_string();
     outcome.says(&[
@@ -748,9 +675,7 @@ fn after_a_login_that_was_cut_off_a_single_seat_is_asked_for() {
     ]);
     let machine = systemsway_at(&server);
     assert_eq!(token(&machine, "token systemsway"), "T1way");
-    machine
-        .run("login systemsway")
-        .fails(5, &["may have taken effect"]);
+    machine.fails("login systemsway", 5, &["may have taken effect"]);
     assert_eq!(read(&entry(&machine))["seen_at"], Value::Null);
     let outcome = machine.run("token systemsway -v");
     outcome.says(&["note: systemsway: the stored session may have ended"]);
@@ -854,8 +779,7 @@ fn all_equal(answers: &[String]) {
 #[test]
 fn fifty_at_once_log_in_once() {
     for system in systems() {
-        let servers = Servers::start();
-        let machine = five_at(&servers);
+        let (servers, machine) = five();
         let start = std::time::Instant::now();
         let answers = Crowd::gather(&machine, 50, &format!("token {system}")).go(&machine);
         eprintln!("50 x token {system}: {:?}", start.elapsed());
@@ -875,8 +799,7 @@ fn fifty_at_once_log_in_once() {
 
 #[test]
 fn fifty_at_once_refresh_once() {
-    let servers = Servers::start();
-    let machine = five_at(&servers);
+    let (servers, machine) = five();
     let old = token(&machine, "token hellocloud");
     ends(&entry(&machine), -1);
     let answers = Crowd::gather(&machine, 50, "token hellocloud").go(&machine);
@@ -887,8 +810,7 @@ fn fifty_at_once_refresh_once() {
 
 #[test]
 fn fifty_at_once_with_a_key_that_is_cut_log_in_once() {
-    let servers = Servers::start();
-    let machine = five_at(&servers);
+    let (servers, machine) = five();
     token(&machine, "token zeev");
     let key = store(&machine).join("key");
     fs::write(&key, [7; 31]).expect("a key");
@@ -944,8 +866,7 @@ fn with_a_rival(host: &str) -> String {
 
 #[test]
 fn fifty_at_once_survive_a_rival_that_takes_the_challenge() {
-    let servers = Servers::start();
-    let mut machine = five_at(&servers);
+    let (servers, mut machine) = five();
     machine.set("GLUO_URL", &with_a_rival(servers.host("gluo")));
     let answers = Crowd::gather(&machine, 50, "token gluo").go(&machine);
     all_equal(&answers);
@@ -958,8 +879,7 @@ fn fifty_at_once_survive_a_rival_that_takes_the_challenge() {
 
 #[test]
 fn twenty_at_once_into_one_file_do_not_sweep_each_other_away() {
-    let servers = Servers::start();
-    let machine = five_at(&servers);
+    let (_servers, machine) = five();
     let session = token(&machine, "token zeev");
     for _ in 0..3 {
         let answers = Crowd::gather(&machine, 20, "token zeev --save").go(&machine);
@@ -974,8 +894,7 @@ fn twenty_at_once_into_one_file_do_not_sweep_each_other_away() {
 
 #[test]
 fn twenty_logins_at_once_take_turns() {
-    let servers = Servers::start();
-    let machine = five_at(&servers);
+    let (servers, machine) = five();
     let answers = Crowd::gather(&machine, 20, "login gluo").go(&machine);
     let mut different = answers.clone();
     different.sort();

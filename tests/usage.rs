@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::harm::HOSTILE;
 use crate::support::machine::{ANNOTATIONS, feed, installed, set_mode};
-use crate::support::{Machine, Outcome, Reply, Server, canned, program};
+use crate::support::{Machine, Outcome, Reply, Server, canned, cells, program};
 use crate::zeev;
 
 /// Options of every verb.
@@ -27,9 +27,8 @@ const GLOBAL: [&str; 9] = [
 /// The only line on stderr, as JSON.
 #[track_caller]
 fn error(outcome: &Outcome) -> Value {
-    assert_eq!(outcome.stderr.lines().count(), 1, "{}", outcome.stderr);
-    serde_json::from_str(&outcome.stderr)
-        .unwrap_or_else(|error| panic!("{error}: {}", outcome.stderr))
+    assert_eq!(outcome.stderr.lines().count(), 1, "{outcome}");
+    serde_json::from_str(&outcome.stderr).unwrap_or_else(|error| panic!("{error}: {outcome}"))
 }
 
 /// A machine where `login zeev` warns once and works.
@@ -59,8 +58,7 @@ fn what_counts_adds_up_on_both_sides_of_the_verb() {
         assert_eq!(
             (outcome.code, outcome.stderr.contains("trace: ")),
             (0, traced),
-            "{}",
-            outcome.stderr
+            "{outcome}"
         );
     }
 }
@@ -125,7 +123,7 @@ fn every_verbs_help_names_its_options() {
             .collect::<Vec<_>>()
             .join(" ");
         let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(told.contains(&line), "no {line:?} in {}", help.stdout);
+        assert!(told.contains(&line), "no {line:?} in {help}");
     }
 }
 
@@ -136,7 +134,7 @@ fn the_version_says_what_runs() {
     assert_eq!(machine.run("-V").answer().trim_end(), short);
     let long = machine.run("--version");
     let [first, commit, target] = long.answer().lines().collect::<Vec<_>>()[..] else {
-        panic!("three lines: {}", long.stdout)
+        panic!("three lines: {long}")
     };
     assert_eq!(first, short);
     // What a release says is compared with git's word where its package is tested.
@@ -150,14 +148,11 @@ fn the_version_says_what_runs() {
 fn no_arguments_are_a_mistake_that_shows_the_help() {
     let machine = Machine::new();
     let outcome = machine.run_args(&[]);
-    outcome.fails(
-        2,
-        &["Usage: crmauth", "Try it: crmauth login gluo --sandbox"],
-    );
+    outcome.fails(2, &[]);
+    outcome.tells("Usage: crmauth | Try it: crmauth login gluo --sandbox");
     assert!(
         !outcome.stderr.contains("Exit codes") && !outcome.stderr.contains("--timeout"),
-        "short: {}",
-        outcome.stderr
+        "short: {outcome}"
     );
     for target in ["gluo", "gluocrm", "zeev@filial"] {
         machine.run(target).fails(
@@ -193,20 +188,9 @@ fn help_is_a_command_too_and_speaks_portuguese() {
         let help = machine.run(&format!("help {verb} --lang pt-BR").replace("  ", " "));
         let text = help.answer();
         assert!(text.contains("Uso: crmauth"), "{text}");
-        for english in [
-            "Usage",
-            "Options",
-            "Arguments",
-            "Commands",
-            "Examples",
-            "Exit codes",
-            "default:",
-            "possible values",
-            " the ",
-            "Print",
-            "[OPTIONS]",
-            "COMMAND",
-        ] {
+        let words = "Usage|Options|Arguments|Commands|Examples|Exit codes|default:|possible values| the |\
+                Print|[OPTIONS]|COMMAND";
+        for english in words.split('|') {
             assert!(!text.contains(english), "{verb}: {english} in {text}");
         }
         let names = |text: &str| {
@@ -227,238 +211,72 @@ fn help_is_a_command_too_and_speaks_portuguese() {
     portuguese.set("CRMAUTH_LANG", "pt-BR");
     let short = portuguese.run_args(&[]);
     short.fails(2, &["Uso: crmauth <COMANDO>", "\nOpções:\n"]);
-    machine
-        .run("help nope")
-        .fails(2, &["unrecognized command 'nope'"]);
+    machine.fails("help nope", 2, &["unrecognized command 'nope'"]);
 }
 
 #[test]
 fn a_mistake_is_one_sentence_and_one_hint() {
     let machine = Machine::new();
-    for (line, message, hint) in [
-        (
-            "logn",
-            "unrecognized command 'logn'",
-            "did you mean `login`?",
-        ),
-        (
-            "provider",
-            "unrecognized command 'provider'",
-            "did you mean `providers`?",
-        ),
-        (
-            "login gluo --sve",
-            "unexpected argument '--sve'",
-            "did you mean `--save`?",
-        ),
-        (
-            "login gluo --jsn",
-            "unexpected argument '--jsn'",
-            "did you mean `--json`?",
-        ),
-        (
-            "login gluo -f plian",
-            "invalid value 'plian' for '--format <FORMAT>'",
-            "did you mean `plain`?",
-        ),
-        (
-            "login glou",
-            "no system is called `glou`",
-            "did you mean `gluo`?",
-        ),
-        (
-            "login vtiger",
-            "no system is called `vtiger`",
-            "did you mean `gluo`?",
-        ),
-        (
-            "login gluo/filial",
-            "no system is called `gluo/filial`",
-            "did you mean `gluo@filial`?",
-        ),
-        (
-            "token HelloCloud__loja_2",
-            "no system is called `hellocloud__loja_2`",
-            "did you mean `hellocloud@loja_2`?",
-        ),
-        (
-            "token hello-cloud",
-            "no system is called `hello-cloud`",
-            "did you mean `hellocloud`?",
-        ),
-        (
-            "api glou:filial /x",
-            "no system is called `glou:filial`",
-            "the systems are gluo",
-        ),
-        (
-            "status SuiteCRM",
-            "no system is called `suitecrm`",
-            "did you mean `hellocloud`?",
-        ),
-        (
-            "login",
-            "a required argument is missing: <TARGET>...",
-            "name a target, as in `crmauth login gluo`, or all of them with `crmauth login --all`",
-        ),
-        (
-            "logout",
-            "a required argument is missing: <TARGET>...",
-            "`crmauth logout gluo`, or all of them with `crmauth logout --all`",
-        ),
-        (
-            "token gluo --min-ttl -5",
-            "--min-ttl cannot be negative",
-            "leave the sign out",
-        ),
-        ("login gluo -j -2", "-j cannot be negative", "sign"),
-        (
-            "token gluo -q -5",
-            "unexpected argument '-5' found",
-            "--help",
-        ),
-        (
-            "token gluo --cached -1",
-            "unexpected argument '-1' found",
-            "--help",
-        ),
-        (
-            "--timeout -0.5 status",
-            "--timeout cannot be negative",
-            "sign",
-        ),
-        (
-            "api gluo zeev /x",
-            "api takes only one target",
-            "`login` and `exec` take several",
-        ),
-        (
-            "api GET /x?a=1",
-            "`GET` is a method",
-            "write it as `crmauth api TARGET '/x?a=1' -X GET`",
-        ),
-        (
-            "api post gluo /x",
-            "`post` is a method",
-            "write it as `crmauth api gluo /x -X POST`",
-        ),
-        (
-            "api gluo DELETE /x -i",
-            "`DELETE` is a method",
-            "write it as `crmauth api gluo /x -X DELETE`",
-        ),
-        (
-            "api get get get",
-            "`get` is a method",
-            "write it as `crmauth api TARGET PATH -X GET`",
-        ),
-        (
-            "api gluo /x -Q operation",
-            "-Q takes NAME=VALUE",
-            "for example -Q operation=VALUE",
-        ),
-        ("api gluo /x -F =1", "-F takes NAME=VALUE", "-F NAME=VALUE"),
-        (
-            "login gluo --all",
-            "'[TARGET]...' cannot be used with '--all'",
-            "--help",
-        ),
-        ("login gluo --save -o x", "cannot be used with", "--help"),
-        ("login gluo -j 0", "it must be between 1 and 1000", "--help"),
-        (
-            "login gluo -j x",
-            "invalid value 'x' for '--jobs <N>'",
-            "--help",
-        ),
-        ("login gluo --timeout 0", "a number of seconds", "--help"),
-        ("login gluo --timeout inf", "a number of seconds", "--help"),
-        (
-            "login gluo --env-file",
-            "a value is required for '--env-file <FILE>'",
-            "--help",
-        ),
-        (
-            "login gluo --color pink",
-            "[possible values: auto, always, never]",
-            "--help",
-        ),
-        (
-            "login gluo --password=x",
-            "unexpected argument '--password'",
-            "no option accepts a secret",
-        ),
-        (
-            "exec gluo env",
-            "there is no `--` before the command `env`",
-            "write it as `crmauth exec gluo -- env",
-        ),
-        (
-            "exec gluo ZEEV sh -c x",
-            "there is no `--` before the command `sh`",
-            "crmauth exec gluo ZEEV -- sh -c x",
-        ),
-        (
-            "token gluo zeev",
-            "token takes only one target",
-            "`login` and `exec` take several",
-        ),
-        (
-            "login gluo@",
-            "the account's name is missing after @",
-            "gluo@filial",
-        ),
-        (
-            "token gluo --bogus",
-            "unexpected argument '--bogus'",
-            "`crmauth token --help`",
-        ),
-        (
-            "--bogus",
-            "unexpected argument '--bogus'",
-            "`crmauth --help`",
-        ),
-        (
-            "exec gluo",
-            "a required argument is missing: <CMD>...",
-            "`crmauth exec <TARGET>... -- <CMD>...`",
-        ),
-        (
-            "completions",
-            "a required argument is missing: <SHELL>",
-            "--help",
-        ),
-        (
-            "--timeout 5 exec --min-ttl 3 gluo -v --as=2 ./x.sh it's",
-            "there is no `--` before the command `./x.sh`",
-            "crmauth --timeout 5 exec --min-ttl 3 gluo -v --as=2 -- ./x.sh 'it'\\''s'",
-        ),
-        (
-            "sandbox ./test.sh",
-            "there is no `--` before the command `./test.sh`",
-            "write it as `crmauth sandbox -- ./test.sh",
-        ),
-        (
-            "sandbox --ttl 5 ./test.sh -x",
-            "there is no `--` before the command `./test.sh`",
-            "crmauth sandbox --ttl 5 -- ./test.sh -x",
-        ),
-        (
-            "sandbox --bogus true",
-            "unexpected argument '--bogus'",
-            "--help",
-        ),
-        ("login gluo --ca-file missing", "missing", ""),
-    ] {
+    for [line, message, hint] in cells([
+        "logn | unrecognized command 'logn' | did you mean `login`?",
+        "provider | unrecognized command 'provider' | did you mean `providers`?",
+        "login gluo --sve | unexpected argument '--sve' | did you mean `--save`?",
+        "login gluo --jsn | unexpected argument '--jsn' | did you mean `--json`?",
+        "login gluo -f plian | invalid value 'plian' for '--format <FORMAT>' | did you mean `plain`?",
+        "login glou | no system is called `glou` | did you mean `gluo`?",
+        "login vtiger | no system is called `vtiger` | did you mean `gluo`?",
+        "login gluo/filial | no system is called `gluo/filial` | did you mean `gluo@filial`?",
+        "token HelloCloud__loja_2 | no system is called `hellocloud__loja_2` | did you mean `hellocloud@loja_2`?",
+        "token hello-cloud | no system is called `hello-cloud` | did you mean `hellocloud`?",
+        "api glou:filial /x | no system is called `glou:filial` | the systems are gluo",
+        "status SuiteCRM | no system is called `suitecrm` | did you mean `hellocloud`?",
+        "login | a required argument is missing: <TARGET>... | \
+            name a target, as in `crmauth login gluo`, or all of them with `crmauth login --all`",
+        "logout | a required argument is missing: <TARGET>... | \
+            `crmauth logout gluo`, or all of them with `crmauth logout --all`",
+        "token gluo --min-ttl -5 | --min-ttl cannot be negative | leave the sign out",
+        "login gluo -j -2 | -j cannot be negative | sign",
+        "token gluo -q -5 | unexpected argument '-5' found | --help",
+        "token gluo --cached -1 | unexpected argument '-1' found | --help",
+        "--timeout -0.5 status | --timeout cannot be negative | sign",
+        "api gluo zeev /x | api takes only one target | `login` and `exec` take several",
+        "api GET /x?a=1 | `GET` is a method | write it as `crmauth api TARGET '/x?a=1' -X GET`",
+        "api post gluo /x | `post` is a method | write it as `crmauth api gluo /x -X POST`",
+        "api gluo DELETE /x -i | `DELETE` is a method | write it as `crmauth api gluo /x -X DELETE`",
+        "api get get get | `get` is a method | write it as `crmauth api TARGET PATH -X GET`",
+        "api gluo /x -Q operation | -Q takes NAME=VALUE | for example -Q operation=VALUE",
+        "api gluo /x -F =1 | -F takes NAME=VALUE | -F NAME=VALUE",
+        "login gluo --all | '[TARGET]...' cannot be used with '--all' | --help",
+        "login gluo --save -o x | cannot be used with | --help",
+        "login gluo -j 0 | it must be between 1 and 1000 | --help",
+        "login gluo -j x | invalid value 'x' for '--jobs <N>' | --help",
+        "login gluo --timeout 0 | a number of seconds | --help",
+        "login gluo --timeout inf | a number of seconds | --help",
+        "login gluo --env-file | a value is required for '--env-file <FILE>' | --help",
+        "login gluo --color pink | [possible values: auto, always, never] | --help",
+        "login gluo --password=x | unexpected argument '--password' | no option accepts a secret",
+        "exec gluo env | there is no `--` before the command `env` | write it as `crmauth exec gluo -- env",
+        "exec gluo ZEEV sh -c x | there is no `--` before the command `sh` | crmauth exec gluo ZEEV -- sh -c x",
+        "token gluo zeev | token takes only one target | `login` and `exec` take several",
+        "login gluo@ | the account's name is missing after @ | gluo@filial",
+        "token gluo --bogus | unexpected argument '--bogus' | `crmauth token --help`",
+        "--bogus | unexpected argument '--bogus' | `crmauth --help`",
+        "exec gluo | a required argument is missing: <CMD>... | `crmauth exec <TARGET>... -- <CMD>...`",
+        "completions | a required argument is missing: <SHELL> | --help",
+        "--timeout 5 exec --min-ttl 3 gluo -v --as=2 ./x.sh it's | there is no `--` before the command `./x.sh` | \
+            crmauth --timeout 5 exec --min-ttl 3 gluo -v --as=2 -- ./x.sh 'it'\\''s'",
+        "sandbox ./test.sh | there is no `--` before the command `./test.sh` | \
+            write it as `crmauth sandbox -- ./test.sh",
+        "sandbox --ttl 5 ./test.sh -x | there is no `--` before the command `./test.sh` | \
+            crmauth sandbox --ttl 5 -- ./test.sh -x",
+        "sandbox --bogus true | unexpected argument '--bogus' | --help",
+        "login gluo --ca-file missing | missing | ",
+    ]) {
         let outcome = machine.run(line);
         let code = if line.contains("exec") { 125 } else { 2 };
         outcome.fails(code, &["error: ", message, hint]);
         let lines = outcome.stderr.lines().count();
-        assert_eq!(
-            lines,
-            if hint.is_empty() { lines } else { 2 },
-            "{}",
-            outcome.stderr
-        );
+        assert_eq!(lines, if hint.is_empty() { lines } else { 2 }, "{outcome}");
     }
 }
 
@@ -596,20 +414,15 @@ fn what_people_call_a_thing_leads_to_its_name() {
         for line in lines.split('|') {
             let outcome = machine.run(line);
             outcome.fails(2, &["error: ", hint]);
-            assert_eq!(
-                outcome.stderr.lines().count(),
-                2,
-                "{line}: {}",
-                outcome.stderr
-            );
+            assert_eq!(outcome.stderr.lines().count(), 2, "{line}: {outcome}");
         }
     }
     let outcome = machine.run("login GLUO_ACCESS_KEY=Qk7x gluo");
     outcome.fails(2, &["`gluo_access_key` is not a target"]);
-    assert!(!outcome.stderr.contains("k7x"), "{}", outcome.stderr);
+    assert!(!outcome.stderr.contains("k7x"), "{outcome}");
     let outcome = machine.run(&format!("login {}", "x".repeat(500)));
     outcome.fails(2, &["no system is called"]);
-    assert!(outcome.stderr.len() < 200, "{}", outcome.stderr);
+    assert!(outcome.stderr.len() < 200, "{outcome}");
     for (typed, target) in [
         ("gluocrm", "gluo"),
         ("GluoCRM@a_1", "gluo@a_1"),
@@ -714,13 +527,9 @@ fn quiet_hides_warnings_and_no_errors() {
     assert_eq!(machine.run("login zeev -q").answer(), "tok-8\n");
     let refused = machine.run("login zeev -qvv");
     refused.fails(4, &["error: zeev: ", "hint: "]);
-    assert_eq!(refused.stderr.lines().count(), 2, "{}", refused.stderr);
-    machine
-        .run("login glou --quiet")
-        .fails(2, &["error: ", "hint: "]);
-    machine
-        .run("login gluo -q --bogus")
-        .fails(2, &["error: ", "hint: "]);
+    assert_eq!(refused.stderr.lines().count(), 2, "{refused}");
+    machine.fails("login glou --quiet", 2, &["error: ", "hint: "]);
+    machine.fails("login gluo -q --bogus", 2, &["error: ", "hint: "]);
     machine
         .run_args(&["-q"])
         .fails(2, &["error: a command is missing: login, token, "]);
@@ -749,17 +558,11 @@ fn verbose_tells_what_is_done_and_every_request() {
         ("", &[], &["note: ", "trace: "]),
     ] {
         let server = Server::start(vec![canned::zeev("tok-Trace4Canary")]);
-        let mut machine = Machine::new();
-        machine
-            .set("ZEEV_URL", &server.url())
-            .secret("ZEEV_API_TOKEN", "Perm4nentTrace5")
-            .canary("tok-Trace4Canary");
+        let mut machine = Machine::of("ZEEV", &server.url(), "API_TOKEN=Perm4nentTrace5");
+        machine.canary("tok-Trace4Canary");
         let line = format!("login zeev {option}");
         let outcome = machine.run(line.trim_end());
-        assert_eq!(
-            (outcome.code, outcome.stdout.as_str()),
-            (0, "tok-Trace4Canary\n")
-        );
+        outcome.gives(0, "tok-Trace4Canary\n", "");
         outcome.says(told);
         let notes: Vec<&str> = outcome
             .stderr
@@ -767,13 +570,9 @@ fn verbose_tells_what_is_done_and_every_request() {
             .filter(|line| line.starts_with("note: "))
             .collect();
         let once: std::collections::BTreeSet<&str> = notes.iter().copied().collect();
-        assert_eq!(notes.len(), once.len(), "{}", outcome.stderr);
+        assert_eq!(notes.len(), once.len(), "{outcome}");
         for text in hidden {
-            assert!(
-                !outcome.stderr.contains(text),
-                "{option}: {}",
-                outcome.stderr
-            );
+            assert!(!outcome.stderr.contains(text), "{option}: {outcome}");
         }
     }
 }
@@ -963,7 +762,7 @@ fn a_runner_is_told_an_error_in_its_own_way_too() {
             ] {
                 let outcome = machine.run_args(args);
                 let [told] = &annotations(&outcome)[..] else {
-                    panic!("{word:?}: {}", outcome.stderr);
+                    panic!("{word:?}: {outcome}");
                 };
                 let lines: Vec<&str> = outcome.stderr.lines().collect();
                 let message = lines[0].strip_prefix("error: ").expect("an error");

@@ -230,7 +230,7 @@ fn another_person_is_named_by_id_or_user_name() {
         ("a/b?c#d%2e..", "a%2Fb%3Fc%23d%252e.."),
     ] {
         let (outcome, server) = login(false, &["--as", person], vec![own(), others()]);
-        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        assert_eq!(outcome.code, 0, "{outcome}");
         let path = format!("/api/2/tokens/impersonate/{segment}");
         assert_eq!(server.received()[1].text(), get(&path, OWN));
     }
@@ -368,13 +368,9 @@ fn an_impersonation_without_the_persons_token_is_none() {
 #[test]
 fn others_cannot_impersonate() {
     let server = Server::start(Vec::new());
-    let mut machine = Machine::new();
-    machine
-        .set("SYSTEMSWAY_URL", &server.url())
-        .set("SYSTEMSWAY_USERNAME", "u")
-        .secret("SYSTEMSWAY_PASSWORD", PASSWORD);
-    machine
-        .run("login systemsway --as 9")
-        .fails(2, &["SystemsWay cannot log in as somebody else", "zeev"]);
+    let mut machine = Machine::of("SYSTEMSWAY", &server.url(), "USERNAME=u");
+    machine.secret("SYSTEMSWAY_PASSWORD", PASSWORD);
+    let run = machine.run("login systemsway --as 9");
+    run.fails(2, &["SystemsWay cannot log in as somebody else", "zeev"]);
     assert_eq!(server.connections(), 0);
 }

@@ -48,7 +48,7 @@ impl Job {
     /// Runs a step in bash and returns what it printed.
     fn step(&mut self, script: &str, own: &Variables) -> String {
         let outcome = self.run(script, own);
-        assert_eq!(outcome.code, 0, "{script}\n{}", outcome.stderr);
+        assert_eq!(outcome.code, 0, "{script}\n{outcome}");
         outcome.stdout
     }
 
@@ -203,7 +203,7 @@ fn github_actions() {
         env,
     };
     let outcome = templates::github(&mut job, &inputs, &text(&later["run"]));
-    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    assert_eq!(outcome.code, 0, "{outcome}");
     let mask = format!("::add-mask::{}\n", job.variables["GLUO_TOKEN"]);
     assert!(job.log.starts_with(&mask), "{}", job.log);
     assert!(job.log.contains(r#""success":true"#), "{}", job.log);
@@ -242,7 +242,7 @@ fn gitlab_ci() {
             Some(".crmauth") => templates::gitlab(job, &inputs, &script(name)),
             _ => job.run(&script(name), &inputs.env),
         };
-        assert_eq!(outcome.code, 0, "{name}: {}", outcome.stderr);
+        assert_eq!(outcome.code, 0, "{name}: {outcome}");
         outcome.stdout
     };
     let printed = play(&mut job, "import", env.clone());

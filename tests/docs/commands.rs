@@ -27,7 +27,7 @@ fn commands_work_in_the_sandbox() {
             machine.set("GITHUB_ENV", github.to_str().expect("UTF-8"));
             machine.write("script.sh", format!("set -eu\n{script}"));
             let outcome = machine.shell("sh", "crmauth sandbox -q -- sh script.sh");
-            assert_eq!(outcome.code, 0, "{path}: {script}{}", outcome.stderr);
+            assert_eq!(outcome.code, 0, "{path}: {script}{outcome}");
             let stdout = &outcome.stdout;
             assert!(
                 !stdout.is_empty() && !stdout.contains("ERROR"),
@@ -48,7 +48,7 @@ fn snippets_in_other_languages_work_in_the_sandbox() {
         machine.write("snippet", block.split_once("```").expect("an end").0);
         if installed(program) {
             let outcome = machine.shell("sh", &format!("crmauth sandbox -q -- {program} snippet"));
-            assert_eq!(outcome.code, 0, "{kind}: {}", outcome.stderr);
+            assert_eq!(outcome.code, 0, "{kind}: {outcome}");
             assert!(!outcome.stdout.is_empty(), "{kind} printed nothing");
         }
     }

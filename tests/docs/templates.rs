@@ -207,13 +207,9 @@ fn each_template_installs_and_logs_in() {
                 env,
             };
             let outcome = run(&mut job, &inputs, script);
-            assert_eq!(outcome.code, 0, "{path} {targets:?}: {}", outcome.stderr);
+            assert_eq!(outcome.code, 0, "{path} {targets:?}: {outcome}");
             let expected = concat!("crmauth ", env!("CARGO_PKG_VERSION"), "\n");
-            assert!(
-                outcome.stdout.ends_with(expected),
-                "{path}: {}",
-                outcome.stdout
-            );
+            assert!(outcome.stdout.ends_with(expected), "{path}: {outcome}");
         }
     }
 }
@@ -276,7 +272,7 @@ fn a_version_is_one_word_to_the_installer() {
                 },
                 "true",
             );
-            assert_eq!(outcome.code, 0, "{path} {version}: {}", outcome.stderr);
+            assert_eq!(outcome.code, 0, "{path} {version}: {outcome}");
             let log = job.machine.root().join("home/uv.log");
             let log = std::fs::read_to_string(log).expect("a log");
             let (_, last) = log.split_once("/bin/python\n").expect("a python");

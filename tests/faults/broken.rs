@@ -1,15 +1,10 @@
 //! The connection breaks, takes too long or never ends, or what comes is no HTTP.
 
-use std::process::Command;
 use std::sync::LazyLock;
 
 use crmauth::declaration::Renewal;
 
-use super::harness::{Fault, Row};
-use super::promises::{Kept, Stdout};
-use super::scene::Scene;
-use super::steps::{self, Kind, Step};
-use crate::support::Reply;
+use super::*;
 use crate::support::server::Door;
 
 /// The reply to each try: what carries no secret is asked again twice.

@@ -1,7 +1,6 @@
 //! No connection comes about.
 
-use super::harness::{Fault, Row};
-use super::steps;
+use super::*;
 
 #[test]
 fn nobody_listens() {

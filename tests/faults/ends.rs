@@ -1,18 +1,11 @@
 //! Signals, and clocks that are wrong.
 
-use std::fs;
-use std::path::Path;
-
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::local::{delivered, each, hold, of, welcome};
-use super::promises::{Kept, Promise};
-use super::scene::Scene;
-use super::steps;
+use super::local::of;
+use super::*;
 use crate::support::machine::clock_can_be_set;
 use crate::support::stored::under;
-use crate::support::tls::Authority;
-use crate::support::{Reply, at_once};
 
 /// Sends a signal to whatever runs in a folder.
 fn strike(folder: &Path, signal: Signal) {
@@ -93,12 +86,7 @@ fn a_clock_that_is_far_off() {
         return;
     }
     each(|scene| {
-        for clock in [
-            "@2100-01-01 00:00:00",
-            "+400d",
-            "-2h",
-            "@1971-01-01 00:00:00",
-        ] {
+        for clock in "@2100-01-01 00:00:00|+400d|-2h|@1971-01-01 00:00:00".split('|') {
             for line in ["login T", "token T"] {
                 welcome(scene);
                 hold(59, scene, at_time(scene, clock, line), &delivered(scene));

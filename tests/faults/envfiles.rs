@@ -1,12 +1,9 @@
 //! Env files as editors, other programs and attackers leave them.
 
-use std::fs;
 use std::os::unix::fs::{chown, symlink};
 
-use super::local::{before_any_request, delivered, each, hold, script, welcome};
-use super::promises::Promise;
-use super::scene::Scene;
-use crate::support::machine::{make_pipe, set_mode};
+use super::*;
+use crate::support::machine::make_pipe;
 
 /// The scene's env file.
 fn text(scene: &Scene) -> String {

@@ -1,14 +1,9 @@
 //! A row of the matrix: a fault, the steps that it strikes, what comes of it. Each step is tried by every verb that
 //! makes it, and every run is held to the nine promises.
 
-use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::promises::{Kept, Promise, Stdout};
-use super::scene::Scene;
-use super::steps::{Kind, Step};
-use crate::support::machine::installed;
-use crate::support::{Reply, at_once};
+use super::*;
 
 /// How often a run is tried that had to be in time: a machine may be busy, a program that errs errs every time.
 const TRIES: usize = 3;

@@ -1,13 +1,11 @@
 //! The store under faults: entries that are broken, others' or open, locks that are held, and ends in the middle of a
 //! write.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::os::unix::fs::chown;
 
-use super::local::{delivered, each, hold, keep, script, welcome};
-use super::promises::{Kept, Promise};
-use super::scene::{Run, Scene};
-use crate::support::machine::{installed, set_mode};
+use super::local::keep;
+use super::*;
 use crate::support::stored::{entry, stored, under};
 
 /// A token that is handed out after one warning and one login, and then stored.

@@ -1,11 +1,6 @@
 //! Faults of this machine, not of a server: a run of each system's in a scene of its own, held to the nine promises.
 
-use std::process::Command;
-
-use super::promises::{Kept, Promise, Stdout};
-use super::scene::{Run, Scene};
-use super::steps::{self, Step};
-use crate::support::{Reply, at_once};
+use super::*;
 
 /// Tries something with every system at once, each in a scene of its own.
 pub fn each(work: impl Fn(&mut Scene) + Sync) {

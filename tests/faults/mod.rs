@@ -32,3 +32,20 @@ mod statuses;
 pub mod steps;
 mod surroundings;
 mod tls;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use canary::{Canary, Class};
+use harness::{Fault, Row};
+use local::{before_any_request, delivered, each, hold, script, welcome};
+use promises::{Kept, Promise, Stdout};
+use scene::{Run, Scene};
+use steps::{Kind, Step};
+
+use crate::support::machine::{installed, set_mode};
+use crate::support::tls::Authority;
+use crate::support::{Reply, Server, at_once, demo, stored};

@@ -1,14 +1,12 @@
 //! Where the answer goes cannot take it, or others could read it there.
 
-use std::fs;
 use std::os::unix::fs::symlink;
 
-use super::local::{before_any_request, delivered, each, hold, keep, script, welcome};
-use super::promises::{Kept, Promise, Stdout};
-use super::scene::{SESSION_FILE, Scene};
-use crate::support::Reply;
-use crate::support::machine::{installed, mode, set_mode};
-use crate::support::stored::{self, store};
+use super::local::keep;
+use super::scene::SESSION_FILE;
+use super::*;
+use crate::support::machine::mode;
+use crate::support::stored::store;
 
 /// A shell whose third descriptor is a pipe that nobody reads any more.
 const NO_READER: &str = "mkfifo gone; exec 4<>gone; exec 3>gone; exec 4<&-; rm gone; ";
@@ -193,14 +191,7 @@ fn no_room_for_the_store() {
 fn a_place_that_takes_no_file() {
     each(|scene| {
         scene.source("file", "mine");
-        for place in [
-            "file/below",
-            "/proc/x",
-            "missing/x",
-            ".",
-            "/dev/null",
-            "file/",
-        ] {
+        for place in "file/below /proc/x missing/x . /dev/null file/".split(' ') {
             for line in ["login T", "token T --json"] {
                 let command = scene.command(&format!("{line} -o {place}"));
                 hold(

@@ -2,15 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fs;
-use std::sync::{Arc, Barrier};
+use std::sync::Barrier;
 
-use super::canary::{Canary, Class, found};
-use super::local::{delivered, each, script, welcome};
-use super::promises::Stdout;
-use super::scene::Scene;
-use crate::support::machine::installed;
-use crate::support::{Reply, Server};
+use super::canary::found;
+use super::*;
 
 /// The ids of all processes.
 fn processes() -> BTreeSet<OsString> {

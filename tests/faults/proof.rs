@@ -1,9 +1,6 @@
 //! The harness itself: a program that breaks a promise is found out.
 
-use super::promises::{Kept, Promise, Stdout};
-use super::scene::Scene;
-use super::steps;
-use crate::support::Reply;
+use super::*;
 
 /// What is found of a shell script in the program's place.
 fn found(script: &str, promise: impl FnOnce(&mut Promise)) -> Vec<String> {

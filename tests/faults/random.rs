@@ -3,12 +3,8 @@
 //!
 //! `CRMAUTH_TEST_CASES` makes them more, `CRMAUTH_TEST_SEED` makes them others; a failure names the seed to begin at.
 
-use std::fs;
-
-use super::local::{each, welcome};
-use super::promises::{Promise, Stdout};
-use super::scene::Scene;
-use crate::support::{Reply, number, split_mix, stored};
+use super::*;
+use crate::support::{number, split_mix};
 
 /// Cases of all systems together, unless more are asked for.
 const CASES: u64 = 150;

@@ -1,10 +1,6 @@
 //! Redirects, which are never followed.
 
-use std::sync::Arc;
-
-use super::harness::Row;
-use super::steps;
-use crate::support::{Reply, Server};
+use super::*;
 
 #[test]
 fn redirects_to_the_same_server() {

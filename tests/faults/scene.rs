@@ -4,20 +4,16 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::{Arc, Condvar, Mutex};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::sync::{Condvar, Mutex};
+use std::time::Instant;
 
 use crmauth::declaration::Renewal;
 
-use super::canary::{Canary, Class, md5_hex};
-use super::steps::{self, Kind, Step};
-use crate::support::machine::{self, set_mode};
+use super::canary::md5_hex;
+use super::*;
 use crate::support::server::{Received, Watcher};
-use crate::support::tls::Authority;
-use crate::support::{Machine, Outcome, Reply, Server, demo, stored};
+use crate::support::{Machine, Outcome, machine};
 
 /// The file that an earlier run has left.
 pub const SESSION_FILE: &str = "session.txt";

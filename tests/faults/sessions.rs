@@ -1,10 +1,6 @@
 //! Sessions that come another way, at another time, or for the last time.
 
-use super::harness::Row;
-use super::promises::{Kept, Promise};
-use super::scene::Scene;
-use super::steps;
-use crate::support::{Reply, stored};
+use super::*;
 
 #[test]
 fn a_cookie_is_no_session() {

@@ -1,12 +1,6 @@
 //! What surrounds the program: no terminal, proxies, a CGI server, and commands that cannot be run.
 
-use std::fs;
-
-use super::local::{before_any_request, delivered, each, hold, script, welcome};
-use super::promises::{Promise, Stdout};
-use super::scene::Scene;
-use crate::support::machine::{installed, set_mode};
-use crate::support::{Reply, Server};
+use super::*;
 
 #[test]
 fn nobody_to_ask() {
@@ -35,14 +29,7 @@ fn nobody_to_ask() {
 
 /// Sets a proxy everywhere where one can stand.
 fn proxy(scene: &mut Scene, proxy: &str) {
-    for name in [
-        "http_proxy",
-        "HTTP_PROXY",
-        "https_proxy",
-        "HTTPS_PROXY",
-        "all_proxy",
-        "ALL_PROXY",
-    ] {
+    for name in "http_proxy HTTP_PROXY https_proxy HTTPS_PROXY all_proxy ALL_PROXY".split(' ') {
         scene.machine.set(name, proxy);
     }
 }
@@ -80,11 +67,7 @@ fn a_proxy_that_is_none() {
         let file = fs::read_to_string(scene.machine.path(".env")).expect("an env file");
         let prefix = scene.step.system.to_uppercase();
         scene.source(".env", format!("{file}{prefix}_ALLOW_PROXY=1\n"));
-        for bad in [
-            "http://Pr0xyPassword:x@",
-            "Pr0xyPassword://x",
-            "http://[Pr0xyPassword",
-        ] {
+        for bad in "http://Pr0xyPassword:x@ Pr0xyPassword://x http://[Pr0xyPassword".split(' ') {
             proxy(scene, bad);
             let mut promise = before_any_request(2, &["proxy", "hint: "]);
             promise.unsaid = vec!["Pr0xyPassword".to_owned()];

@@ -2,12 +2,8 @@
 
 use std::sync::LazyLock;
 
-use super::harness::{Fault, Row};
-use super::scene::Scene;
-use super::steps;
+use super::*;
 use crate::support::server::Door;
-use crate::support::tls::Authority;
-use crate::support::{Reply, Server};
 
 static AUTHORITY: LazyLock<Authority> = LazyLock::new(Authority::new);
 static STRANGER: LazyLock<Authority> = LazyLock::new(Authority::new);
@@ -88,9 +84,7 @@ fn an_http_server_behind_https_has_a_setting_to_fix() {
         let path = if verb == "api" { " /x" } else { "" };
         let hint =
             format!("or is it an http:// server? For a private address write ZEEV_URL='{url}'\n");
-        machine
-            .run(&format!("{verb} zeev{path}"))
-            .fails(code, &[&hint]);
+        machine.fails(&format!("{verb} zeev{path}"), code, &[&hint]);
     }
 }
 

@@ -41,10 +41,7 @@ pub fn holds(data: &[u8]) {
         }
     }
 
-    for from in [
-        "https://h.example/crm/login?user=ana",
-        "http://127.0.0.1:81/",
-    ] {
+    for from in "https://h.example/crm/login?user=ana http://127.0.0.1:81/".split(' ') {
         let from = Url::parse(from).expect("a URL");
         let shown = location(&from, place);
         if let Redirect::Url(shown) = &shown {

@@ -1,17 +1,12 @@
 //! The command line: what is printed and said, commands that are run under the gateway, signals, and real clients.
 
-use std::io::Read;
 use std::process::Stdio;
-use std::sync::{Arc, Barrier};
 
 use crmauth::provider;
-use rustix::process::Signal;
 
-use super::{Gateway, answer};
-use crate::api::{TOKEN, logged_in, ok, path};
-use crate::support::machine::{installed, signal};
-use crate::support::stored::systems;
-use crate::support::{Machine, Reply, program};
+use super::*;
+use crate::support::machine::installed;
+use crate::support::{Reply, program};
 
 /// Whether a variable is named as a secret of some system is.
 fn is_secret(variable: &str) -> bool {
@@ -65,7 +60,7 @@ fn a_command_gets_the_urls_and_no_secret() {
         let place = place.replace("session", "%7Bsession%7D");
         let script = format!("env; echo; printf %s \"${prefix}_URL{place}\" > url; exit 7");
         let outcome = machine.run_args(&["proxy", system, "--", "sh", "-c", &script]);
-        assert_eq!(outcome.code, 7, "{}", outcome.stderr);
+        assert_eq!(outcome.code, 7, "{outcome}");
         let url = std::fs::read_to_string(machine.path("url")).expect("a URL");
         assert!(url.starts_with("http://127.0.0.1:"), "{url}");
         outcome.says(&[&format!("{system} http://127.0.0.1:")]);
@@ -170,7 +165,7 @@ fn a_signal_lets_requests_under_way_end_and_no_other_begin() {
         assert_eq!(body, b"end");
         assert!(head.contains("connection: close"), "{head}");
         let outcome = machine.end(gateway.child.take().expect("it runs"));
-        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        assert_eq!(outcome.code, 0, "{outcome}");
     }
 }
 
@@ -229,12 +224,10 @@ fn the_sandbox_works_under_it() {
     ]);
     assert!(
         outcome.answer().starts_with("{\"success\":true"),
-        "{}",
-        outcome.stdout
+        "{outcome}"
     );
     assert!(
         outcome.stdout.contains("\"UserName\":\"admin\""),
-        "{}",
-        outcome.stdout
+        "{outcome}"
     );
 }

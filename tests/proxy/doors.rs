@@ -2,10 +2,8 @@
 
 use std::os::unix::fs::FileTypeExt;
 
-use super::{Gateway, error};
-use crate::api::{logged_in, ok};
+use super::*;
 use crate::support::machine::{installed, mode};
-use crate::support::raw;
 
 #[test]
 fn hosts_and_origins_of_others_are_refused() {
@@ -156,10 +154,7 @@ fn an_upgrade_is_refused_and_its_mention_alone_is_dropped() {
         ));
         assert!(answer.starts_with("HTTP/1.1 501 "), "{answer}");
     }
-    for more in [
-        "Upgrade: h2c",
-        "Upgrade: websocket\r\nHTTP2-Settings: AAMAAABkAAQAAP__",
-    ] {
+    for more in "Upgrade: h2c|Upgrade: websocket\r\nHTTP2-Settings: AAMAAABkAAQAAP__".split('|') {
         let answer = gateway.raw(&format!(
             "GET BASE/x HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n{more}\r\n\r\n"
         ));
@@ -174,26 +169,14 @@ fn an_upgrade_is_refused_and_its_mention_alone_is_dropped() {
 #[test]
 fn it_listens_on_this_machine_alone() {
     let (_server, machine, _) = logged_in("zeev", []);
-    for place in [
-        "0.0.0.0:0",
-        "[::]:0",
-        "192.0.2.1:80",
-        "10.0.0.1:0",
-        "localhost:0",
-        "8080",
-        "unix:",
-        ":0",
-        "x",
-    ] {
-        machine
-            .run(&format!("proxy zeev --listen {place}"))
-            .fails(2, &["error: ", "--listen", "hint: "]);
+    for place in "0.0.0.0:0 [::]:0 192.0.2.1:80 10.0.0.1:0 localhost:0 8080 unix: :0 x".split(' ') {
+        let run = machine.run(&format!("proxy zeev --listen {place}"));
+        run.fails(2, &["error: ", "--listen", "hint: "]);
     }
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let place = taken.local_addr().expect("an address");
-    machine
-        .run(&format!("proxy zeev --listen {place}"))
-        .fails(2, &["cannot listen", "the port is taken", "hint: "]);
+    let run = machine.run(&format!("proxy zeev --listen {place}"));
+    run.fails(2, &["cannot listen", "the port is taken", "hint: "]);
 }
 
 #[test]
@@ -221,19 +204,17 @@ fn a_socket_is_its_owners_and_gone_at_the_end() {
         assert!(gateway.urls[0].starts_with(url), "{}", gateway.urls[0]);
         assert_eq!(mode(&path), 0o600);
         assert!(path.metadata().expect("a file").file_type().is_socket());
-        machine
-            .run("proxy zeev --listen unix:gate.sock")
-            .fails(2, &["cannot listen at gate.sock"]);
+        let run = machine.run("proxy zeev --listen unix:gate.sock");
+        run.fails(2, &["cannot listen at gate.sock"]);
         let script = format!("curl -sS --unix-socket gate.sock {}/x", gateway.urls[0]);
         assert_eq!(machine.shell("sh", &script).answer(), text);
         let outcome = gateway.end();
-        assert!(!outcome.stderr.contains("warning"), "{}", outcome.stderr);
+        assert!(!outcome.stderr.contains("warning"), "{outcome}");
         assert!(!path.exists());
     }
     machine.write("gate.sock", "not a socket");
-    machine
-        .run("proxy zeev --listen unix:gate.sock")
-        .fails(2, &["cannot listen at gate.sock"]);
+    let run = machine.run("proxy zeev --listen unix:gate.sock");
+    run.fails(2, &["cannot listen at gate.sock"]);
     assert_eq!(
         std::fs::read_to_string(&path).expect("a file"),
         "not a socket"

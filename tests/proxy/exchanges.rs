@@ -3,11 +3,8 @@
 use crmauth::declaration::Placement;
 use serde_json::json;
 
-use super::{Gateway, error};
-use crate::api::{TOKEN, logged_in, ok, path};
+use super::*;
 use crate::support::Reply;
-use crate::support::demo;
-use crate::support::stored::systems;
 
 /// The tests' session as a URL has it.
 const ESCAPED: &str = "Tk%2B7%2Fa%3Fb%26c%3Dd%25e";
@@ -68,13 +65,7 @@ fn each_system_gets_the_session_where_it_wants_it_and_none_of_the_clients() {
                 ),
             }
             assert_eq!(request.header("host"), Some(server.host().as_str()));
-            for gone in [
-                "proxy-authorization",
-                "keep-alive",
-                "te",
-                "expect",
-                "connection",
-            ] {
+            for gone in "proxy-authorization keep-alive te expect connection".split(' ') {
                 assert_eq!(request.header(gone), None, "{system}");
             }
         }

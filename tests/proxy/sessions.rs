@@ -1,14 +1,11 @@
 //! One session for all clients: obtained once, replaced where it is dead, and not again where that does harm.
 
-use std::sync::{Arc, Barrier};
-
 use serde_json::json;
 
-use super::{Gateway, answer, error};
-use crate::api::{logged_in, login, machine_at, ok, path};
-use crate::support::sandbox::Servers;
-use crate::support::stored::{cached, edit, five_at, from_now, logins, systems};
-use crate::support::{Machine, Reply, Server, at_once, demo};
+use super::*;
+use crate::api::{login, machine_at};
+use crate::support::stored::{cached, edit, five, from_now, logins};
+use crate::support::{Reply, Server, at_once};
 
 /// What a dead session gets, and what the question whether it is one gets, where that is asked.
 fn death(system: &str) -> Vec<Reply> {
@@ -23,8 +20,7 @@ fn death(system: &str) -> Vec<Reply> {
 #[test]
 fn fifty_clients_over_an_empty_store_are_one_login() {
     for system in systems() {
-        let servers = Servers::start();
-        let machine = five_at(&servers);
+        let (servers, machine) = five();
         let gateway = Gateway::start(&machine, system);
         let path = match system {
             "gluo" => "/webservice.php?operation=listtypes",
@@ -136,8 +132,7 @@ fn a_body_too_large_to_be_kept_is_not_repeated() {
 
 #[test]
 fn posts_over_dying_sessions_are_executed_once_each() {
-    let servers = Servers::start();
-    let machine = five_at(&servers);
+    let (servers, machine) = five();
     let gateway = Gateway::start(&machine, "gluo");
     for number in 0..12 {
         if number % 3 == 2 {
@@ -315,9 +310,7 @@ fn a_session_that_another_run_stored_is_taken() {
 #[test]
 fn what_is_missing_is_said_before_it_listens() {
     let machine = Machine::new();
-    machine
-        .run("proxy zeev")
-        .fails(2, &["error: zeev: ", "ZEEV_URL", "hint: "]);
+    machine.fails("proxy zeev", 2, &["error: zeev: ", "ZEEV_URL", "hint: "]);
     machine.run("proxy nosuch").fails(2, &["nosuch"]);
     machine.run("proxy gluo --as ana").fails(2, &["--as"]);
     let (_server, mut machine, _) = logged_in("zeev", [ok("in")]);

@@ -1,13 +1,9 @@
 //! Bodies and connections: both ways as they come, kept open, in bounded memory, with slow and vanishing clients.
 
-use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::sync::{Arc, Barrier};
 
-use super::{Gateway, answer};
-use crate::api::{TOKEN, logged_in, ok, path};
-use crate::support::stored::systems;
-use crate::support::{Machine, Reply};
+use super::*;
+use crate::support::Reply;
 
 const CLOSE: &str = "Host: HOST\r\nConnection: close\r\n";
 

@@ -1,15 +1,11 @@
 //! The server away, refusing, full or slow: side by side goes on with one warning, a single seat fails closed.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
 
-use super::{fleet, logins, sharing, token};
-use crate::support::at_once;
-use crate::support::machine::Machine;
-use crate::support::redis::{Canned, Proxy, Redis, shares};
-use crate::support::sandbox::Servers;
+use super::*;
+use crate::support::redis::Canned;
 use crate::support::server::Nobody;
-use crate::support::{Reply, Server, canned};
+use crate::support::{Reply, Server, canned, cells};
 use crate::{systemsway, zeev};
 
 /// Zeev gets its session with one warning, which holds this text; SystemsWay stays away with exit code 5.
@@ -24,14 +20,9 @@ fn away_within(seconds: &str, url: &str, text: &str) {
     let mut machine = zeev::DEMO.machine(&server.url());
     shares(&mut machine, url);
     let outcome = machine.run(&format!("token zeev --timeout {seconds}"));
-    assert_eq!(outcome.code, 0, "{url}: {}", outcome.stderr);
+    assert_eq!(outcome.code, 0, "{url}: {outcome}");
     assert_eq!(outcome.stdout.trim_end(), zeev::DEMO.token);
-    assert_eq!(
-        outcome.stderr.lines().count(),
-        1,
-        "{url}: {}",
-        outcome.stderr
-    );
+    assert_eq!(outcome.stderr.lines().count(), 1, "{url}: {outcome}");
     outcome.says(&["warning: zeev: this session is not shared", text]);
 
     let server = Server::start(vec![]);
@@ -103,9 +94,7 @@ fn a_scan_without_end_ends() {
     let mut machine = Machine::new();
     shares(&mut machine, &endless.url());
     for line in ["status", "logout --all"] {
-        machine
-            .run(line)
-            .fails(5, &["sent an answer that is not Redis's"]);
+        machine.fails(line, 5, &["sent an answer that is not Redis's"]);
     }
 }
 
@@ -116,9 +105,8 @@ fn without_the_store_nobody_knows_whether_a_session_is_stored() {
         let server = Server::start(vec![]);
         let mut machine = demo.machine(&server.url());
         shares(&mut machine, &format!("redis://{}", nobody.host()));
-        machine
-            .run(&format!("token {} --cached", demo.id))
-            .fails(5, &["connection refused"]);
+        let run = machine.run(&format!("token {} --cached", demo.id));
+        run.fails(5, &["connection refused"]);
         assert_eq!(server.connections(), 0);
     }
 }
@@ -166,32 +154,19 @@ fn refusals_before_the_login() {
 
 #[test]
 fn refusals_of_who_we_are() {
-    for (answer, said) in [
-        (
-            "-NOAUTH Authentication required.\r\n",
-            "requires a password",
-        ),
-        (
-            "-WRONGPASS invalid username-password pair or user is disabled.\r\n",
-            "does not accept the user or the password",
-        ),
-        (
-            "-NOPERM this user has no permissions to run the 'auth' command\r\n",
-            "answered NOPERM: this user has no permissions to run the 'auth' command",
-        ),
-        (
-            "-ERR The user executing the script can't run this command or subcommand script: 7b3a, on @user_script:1.\r\n",
-            "answered NOPERM: The user executing the script can't run this command or subcommand\n",
-        ),
-        (
-            "-ERR Error running script (call to f_1): @user_script:1: The user executing the script can't run this command\r\n",
-            "answered NOPERM: The user executing the script can't run this command\n",
-        ),
-        (
-            "-ERR ACL failure in script: User ci has no permissions to run the 'hget' command script: 7b3a, on @user_script:1.\r\n",
-            "answered NOPERM: ACL failure in script: User ci has no permissions to run the 'hget' command\n",
-        ),
-    ] {
+    for [answer, said] in cells([
+        "-NOAUTH Authentication required.\r\n | requires a password",
+        "-WRONGPASS invalid username-password pair or user is disabled.\r\n | \
+            does not accept the user or the password",
+        "-NOPERM this user has no permissions to run the 'auth' command\r\n | \
+            answered NOPERM: this user has no permissions to run the 'auth' command",
+        "-ERR The user executing the script can't run this command or subcommand script: 7b3a, on @user_script:1.\r\n | \
+            answered NOPERM: The user executing the script can't run this command or subcommand\n",
+        "-ERR Error running script (call to f_1): @user_script:1: The user executing the script can't run this command\r\n | \
+            answered NOPERM: The user executing the script can't run this command\n",
+        "-ERR ACL failure in script: User ci has no permissions to run the 'hget' command script: 7b3a, on @user_script:1.\r\n | \
+            answered NOPERM: ACL failure in script: User ci has no permissions to run the 'hget' command\n",
+    ]) {
         let store = Canned::start(move |_| Some(answer.as_bytes().to_vec()));
         for demo in [&zeev::DEMO, &systemsway::DEMO] {
             let server = Server::start(vec![]);
@@ -222,14 +197,9 @@ fn what_cannot_be_stored_after_the_login_is_delivered() {
             assert_eq!(
                 (outcome.code, outcome.stdout.trim_end()),
                 (0, demo.token),
-                "{}",
-                outcome.stderr
+                "{outcome}"
             );
-            assert!(
-                outcome.stderr.lines().count() <= lines + 1,
-                "{}",
-                outcome.stderr
-            );
+            assert!(outcome.stderr.lines().count() <= lines + 1, "{outcome}");
             outcome.says(&["the session is not stored", said]);
         }
     }
@@ -253,12 +223,10 @@ fn out_of_memory() {
     set("1");
     // What is there is shared; what is not cannot be had safely.
     assert_eq!(token(&machine, "token systemsway"), got);
-    machine
-        .run("login systemsway")
-        .fails(5, &["is full\n", "--no-store"]);
+    machine.fails("login systemsway", 5, &["is full\n", "--no-store"]);
     assert_eq!(logins(&servers), 1);
     let outcome = machine.run("token zeev");
-    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    assert_eq!(outcome.code, 0, "{outcome}");
     outcome.says(&["this session is not shared", "is full\n"]);
     set("0");
     assert_eq!(token(&machine, "token systemsway"), got);
@@ -278,12 +246,11 @@ fn a_read_only_replica() {
     replica.wait_until(|| replica.names().len() >= redis.names().len());
     let reader = sharing(&servers, &replica.url());
     assert_eq!(token(&reader, "token systemsway"), got);
-    reader
-        .run("login systemsway")
-        .fails(5, &["is a replica, which accepts no changes\n"]);
+    let run = reader.run("login systemsway");
+    run.fails(5, &["is a replica, which accepts no changes\n"]);
     assert_eq!(logins(&servers), 1);
     let outcome = reader.run("token zeev");
-    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    assert_eq!(outcome.code, 0, "{outcome}");
     outcome.says(&["this session is not shared", "is a replica"]);
 }
 
@@ -351,7 +318,7 @@ fn a_server_that_freezes_at_the_end_of_a_wait_does_not_prolong_it() {
         shares(&mut machine, &store.url());
         let outcome = machine.run("token systemsway --timeout 8");
         let took = started.elapsed();
-        assert!(matches!(outcome.code, 5 | 7), "{}", outcome.stderr);
+        assert!(matches!(outcome.code, 5 | 7), "{outcome}");
         assert_eq!(server.connections(), 0);
         took < Duration::from_millis(9_000)
     });
@@ -385,7 +352,7 @@ fn what_somebody_else_put_there_is_not_used() {
     let before = servers.events().len();
     for system in ["systemsway", "zeev"] {
         let outcome = machine.run(&format!("token {system}"));
-        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        assert_eq!(outcome.code, 0, "{outcome}");
     }
     assert_eq!(servers.events().len(), before + 1, "one was sound");
     // What cannot be read goes with the rest.
@@ -396,7 +363,7 @@ fn what_somebody_else_put_there_is_not_used() {
         .query(&mut client)
         .expect("a change");
     let ended = machine.run("logout --all");
-    assert_eq!(ended.code, 7, "{}", ended.stderr);
+    assert_eq!(ended.code, 7, "{ended}");
     ended.says(&["1 stored entries could not be read; they were removed here"]);
     assert!(
         !redis.names().iter().any(|name| name.ends_with(":lock")),
@@ -447,7 +414,7 @@ fn a_number_that_nobody_was_given_counts_for_nothing() {
         edit(&redis, &words);
         let before = (logins(&servers), proxy.questions());
         let outcome = machine.run("token systemsway");
-        assert_eq!(outcome.code, 0, "{words:?}: {}", outcome.stderr);
+        assert_eq!(outcome.code, 0, "{words:?}: {outcome}");
         outcome.says(&["was changed or put there by somebody else; it is not used"]);
         assert_eq!(logins(&servers), before.0 + 1, "{words:?}");
         let questions = proxy.questions() - before.1;
@@ -461,7 +428,7 @@ fn a_number_that_nobody_was_given_counts_for_nothing() {
     for number in ["abc", huge[3]] {
         edit(&redis, &["SET", last, number]);
         let outcome = machine.run("login systemsway");
-        assert_eq!(outcome.code, 0, "{number}: {}", outcome.stderr);
+        assert_eq!(outcome.code, 0, "{number}: {outcome}");
         assert_eq!(
             token(&machine, "token systemsway"),
             outcome.stdout.trim_end(),
@@ -474,9 +441,7 @@ fn a_number_that_nobody_was_given_counts_for_nothing() {
 fn a_server_of_http_is_none() {
     let servers = Servers::start();
     let machine = sharing(&servers, &format!("redis://{}", servers.host("zeev")));
-    machine
-        .run("token systemsway")
-        .fails(5, &["does not speak Redis's protocol"]);
+    machine.fails("token systemsway", 5, &["does not speak Redis's protocol"]);
 }
 
 #[test]
@@ -492,9 +457,7 @@ fn a_restart_in_the_middle_of_a_login_makes_no_second_one() {
     let holder = start();
     server.wait_for(1);
     redis.down();
-    machine
-        .run("token systemsway --timeout 20")
-        .fails(5, &["connection refused"]);
+    machine.fails("token systemsway --timeout 20", 5, &["connection refused"]);
     redis.up();
     assert!(redis.names().is_empty(), "it has forgotten all");
     let other = start();
@@ -511,8 +474,7 @@ fn a_restart_in_the_middle_of_a_login_makes_no_second_one() {
         assert_eq!(
             (outcome.code, outcome.stdout.trim_end()),
             (0, "T1"),
-            "{}",
-            outcome.stderr
+            "{outcome}"
         );
     }
     assert_eq!(server.received().len(), 1);

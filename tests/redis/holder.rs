@@ -4,11 +4,9 @@ use std::sync::Mutex;
 
 use rustix::process::Signal;
 
-use super::{logins, sharing, token};
-use crate::support::at_once;
-use crate::support::machine::{Machine, signal};
-use crate::support::redis::{Proxy, Redis, Way};
-use crate::support::sandbox::Servers;
+use super::*;
+use crate::support::machine::signal;
+use crate::support::redis::Way;
 
 /// How long the holder's login may take; its right lasts five seconds more.
 const HOLDER: &str = "12";
@@ -123,9 +121,9 @@ fn stopped_at_every_step_beyond_the_lease() {
         let outcome = story.machine.end(holder);
         // It comes too late for a login of its own: it shares the other's session, or says that it was too slow.
         match outcome.code {
-            0 => assert_eq!(outcome.stdout.trim_end(), got, "{step}: {}", outcome.stderr),
+            0 => assert_eq!(outcome.stdout.trim_end(), got, "{step}: {outcome}"),
             5 | 7 => assert_eq!(outcome.stdout, "", "{step}"),
-            code => panic!("{step}: {code}: {}", outcome.stderr),
+            code => panic!("{step}: {code}: {outcome}"),
         }
         assert_eq!(logins(&story.servers), seen, "{step}: a second login");
         assert_eq!(token(machine, "token systemsway --cached"), got, "{step}");

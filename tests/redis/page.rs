@@ -60,11 +60,10 @@ fn the_examples_share() {
             assert!(value.contains(&name), "{name}: {value}");
         }
         let outcome = machine.shell("bash", &format!("set -eo pipefail\n{script}"));
-        assert_eq!(outcome.code, 0, "{script}: {}", outcome.stderr);
+        assert_eq!(outcome.code, 0, "{script}: {outcome}");
         assert!(
             outcome.stdout.starts_with(['[', '{', '"']),
-            "{script}: {}",
-            outcome.stdout
+            "{script}: {outcome}"
         );
     }
     assert_eq!(

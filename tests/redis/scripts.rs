@@ -1,15 +1,13 @@
 //! The server's scripts do what the model of the simulation does.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use crmauth::secret::Secret;
-use crmauth::store::redis::lock::{Command, Owner, Response, Right};
 use crmauth::store::redis::{RedisStore, RedisUrl};
 use crmauth::tls::Trust;
 
 use super::model::{Broken, Model};
-use crate::support::redis::{KEY, Redis};
+use super::*;
 
 const LEASE: Duration = Duration::from_secs(3600);
 

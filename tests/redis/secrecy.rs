@@ -6,9 +6,8 @@ use std::process::{Command, Stdio};
 use crmauth::secret::{Redactor, Secret};
 
 use super::settings::OTHER_KEY;
-use super::{fleet, sharing, token};
+use super::*;
 use crate::support::machine::installed;
-use crate::support::redis::{KEY, Redis};
 use crate::support::stored::systems;
 
 /// The parts of a sealed text, and what the text itself is filled up to, in bytes.

@@ -2,12 +2,9 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use super::{fleet, logins, sharing, token};
+use super::*;
 use crate::support::Outcome;
-use crate::support::machine::Machine;
-use crate::support::redis::{KEY, Redis, shares};
-use crate::support::sandbox::Servers;
-use crate::support::stored::five_at;
+use crate::support::stored::five;
 use crate::support::tls::Authority;
 
 pub const OTHER_KEY: &str = "YW5vdGhlciBrZXkgb2YgdGhpcnR5LXR3byBieXRlcy4=";
@@ -106,17 +103,12 @@ fn another_key_is_no_way_in() {
     let names = redis.names();
     let mut other = sharing(&servers, &redis.url());
     other.secret("CRMAUTH_STORE_KEY", OTHER_KEY);
-    for line in [
-        "token systemsway",
-        "login systemsway",
-        "token systemsway --cached",
-        "logout systemsway",
-        "logout --all",
-        "status systemsway",
-    ] {
+    let lines = "token systemsway|login systemsway|token systemsway --cached|logout systemsway|\
+            logout --all|status systemsway";
+    for line in lines.split('|') {
         let before = servers.events().len();
         let outcome = other.run(line);
-        assert_eq!(outcome.code, 2, "{line}: {}", outcome.stderr);
+        assert_eq!(outcome.code, 2, "{line}: {outcome}");
         outcome.says(&["this store was encrypted with another key"]);
         assert_eq!(servers.events().len(), before, "{line}");
     }
@@ -168,8 +160,7 @@ fn whoever_came_first_with_another_key_is_noticed_by_the_second() {
 
 #[test]
 fn urls_that_are_refused() {
-    let servers = Servers::start();
-    let mut machine = five_at(&servers);
+    let (servers, mut machine) = five();
     shares(&mut machine, "x");
     machine.canary("Pw7Qx2Store");
     for (url, texts) in [

@@ -1,15 +1,13 @@
 //! One session for all machines, whatever they do with it.
 
 use std::sync::{Arc, Barrier};
-use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::{fleet, logins, sharing, token};
+use super::*;
 use crate::hellocloud;
-use crate::support::at_once;
-use crate::support::machine::{Machine, clock_can_be_set, signal};
-use crate::support::redis::{Proxy, Redis, Way, shares};
+use crate::support::machine::{clock_can_be_set, signal};
+use crate::support::redis::Way;
 use crate::support::stored::{first_login, purposes, systems, under};
 use crate::support::{Reply, Server, canned, program};
 
@@ -49,7 +47,7 @@ fn what_one_machine_gets_all_have() {
     let other = token(&machines[1], "login zeev");
     assert_eq!(token(&machines[0], "token zeev"), other);
     let ended = machines[0].run("logout --all");
-    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert_eq!(ended.code, 0, "{ended}");
     assert_eq!(machines[1].run("token zeev --cached").code, 3);
     assert!(
         redis
@@ -78,7 +76,7 @@ fn a_dead_session_is_replaced_for_all() {
         200
     );
     let outcome = machines[1].run("api systemsway /api/Usuario/{session}");
-    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    assert_eq!(outcome.code, 0, "{outcome}");
     let new = token(&machines[0], "token systemsway");
     assert_ne!(new, dead);
     assert_eq!(token(&machines[1], "token systemsway"), new);
@@ -241,8 +239,7 @@ fn a_session_that_is_over_is_not_called_stored() {
     assert_eq!(
         (outcome.code, outcome.stdout.trim_end()),
         (0, "T1"),
-        "{}",
-        outcome.stderr
+        "{outcome}"
     );
     outcome.says(&["warning: hellocloud: the session has already ended and is not stored"]);
     assert_eq!(machine.run("token hellocloud --cached").code, 3);
@@ -276,11 +273,8 @@ fn a_right_that_is_given_too_late_is_given_back() {
 
 /// A machine with a single seat at a server.
 fn seat(server: &str, store: &str) -> Machine {
-    let mut machine = Machine::new();
-    machine
-        .set("SYSTEMSWAY_URL", server)
-        .set("SYSTEMSWAY_USERNAME", "maria");
-    machine.secret("SYSTEMSWAY_PASSWORD", "S3creta-Maria");
+    let given = "USERNAME=maria PASSWORD=S3creta-Maria";
+    let mut machine = Machine::of("SYSTEMSWAY", server, given);
     shares(&mut machine, store);
     machine
 }

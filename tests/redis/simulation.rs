@@ -4,13 +4,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::time::{Duration, Instant};
 
-use crmauth::store::redis::lock::{
-    Action, Command, Event, Failure, Fence, Lease, Moment, Owner, Response, Right, Terms,
-};
+use crmauth::store::redis::lock::{Action, Event, Failure, Fence, Lease, Moment, Terms};
 
 use super::model::{Broken, Model};
+use super::*;
 use crate::support::split_mix;
 
 /// How long a login may take.

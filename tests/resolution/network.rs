@@ -8,8 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use crate::support::Machine;
-use crate::support::machine::installed;
+use super::*;
 use crate::support::tools::skipped;
 
 /// Holds the network until the thread's end.

@@ -1,10 +1,8 @@
 //! What the sequences do to a server behind its API.
 
 use crmauth::sandbox::{Broken, Errors, Mark, Paths, Surroundings, WebServer, Workflow};
-use serde_json::Value;
 
-use super::{Run, answers};
-use crate::support::recipe::text;
+use super::*;
 
 impl Run<'_> {
     pub fn act(&mut self, act: &str, step: &Value) -> Vec<String> {

@@ -1,10 +1,9 @@
 //! How an answer is compared with a recorded one.
 
 use crmauth::sandbox::State;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::Run;
-use crate::support::raw::Reply;
+use super::*;
 use crate::support::recipe::shape;
 
 /// An answer's JSON, whatever PHP says before or behind it.

@@ -131,7 +131,7 @@ fn brokers_partner_is_taken_whole_and_at_the_same_url() {
                 };
                 let answers = &[canned::broker as fn(&str) -> _; 2][..steps];
                 let (outcome, received) = scene.run("login broker@loja", url, answers);
-                assert_eq!(received.len(), steps, "{told}: {}", outcome.stderr);
+                assert_eq!(received.len(), steps, "{told}: {outcome}");
                 let Some((login, partner)) = received.split_last() else {
                     outcome.fails(2, &["error: broker@loja: BROKER__LOJA__PARTNER_"]);
                     continue;
@@ -271,8 +271,7 @@ fn what_the_default_account_sets_beside_no_url_is_for_no_account() {
             received
                 .iter()
                 .all(|login| login.header("authorization").is_none()),
-            "{}",
-            outcome.stderr
+            "{outcome}"
         );
         if system == "hellocloud" {
             let why = "because HELLOCLOUD__X__URL is not the URL of hellocloud";

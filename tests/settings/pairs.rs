@@ -1,6 +1,6 @@
 //! Which server a secret of an env file goes to, by where the secret and the URL come from.
 
-use crate::support::{Machine, Server, canned};
+use crate::support::{Machine, Server, canned, cells};
 
 /// Where a login goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,8 +82,7 @@ impl Scene {
         assert_eq!(
             (outcome.code, outcome.stdout.as_str()),
             expected,
-            "{told}: {}",
-            outcome.stderr
+            "{told}: {outcome}"
         );
         assert_eq!(
             more,
@@ -160,17 +159,12 @@ const PLACES: &[Place] = &[
 fn a_secret_of_env_files_goes_to_no_other_server_than_theirs() {
     let mut scene = Scene::new();
     // The target, and what the variables of the environment's URL, the files' URL and the account begin with.
-    for (target, url_there, url_here, own) in [
-        ("zeev", "ZEEV_", "ZEEV_", "ZEEV_"),
-        (
-            "zeev@filial",
-            "ZEEV__FILIAL__",
-            "ZEEV__FILIAL__",
-            "ZEEV__FILIAL__",
-        ),
-        ("zeev@filial", "ZEEV_", "ZEEV_", "ZEEV__FILIAL__"),
-        ("zeev@filial", "ZEEV__FILIAL__", "ZEEV_", "ZEEV__FILIAL__"),
-    ] {
+    for [target, url_there, url_here, own] in cells([
+        "zeev | ZEEV_ | ZEEV_ | ZEEV_",
+        "zeev@filial | ZEEV__FILIAL__ | ZEEV__FILIAL__ | ZEEV__FILIAL__",
+        "zeev@filial | ZEEV_ | ZEEV_ | ZEEV__FILIAL__",
+        "zeev@filial | ZEEV__FILIAL__ | ZEEV_ | ZEEV__FILIAL__",
+    ]) {
         for (set, files, options) in PLACES {
             for (there, here, goes) in [
                 // Nothing but the files names a server.
@@ -360,12 +354,10 @@ fn no_session_that_was_handed_over_takes_another_folders_secret_with_it() {
             let outcome = scene
                 .machine
                 .finish(scene.machine.shell_command("sh", &script));
-            assert_eq!(outcome.code, code, "{script}: {}", outcome.stderr);
+            assert_eq!(outcome.code, code, "{script}: {outcome}");
             if folder == "here" {
-                outcome.says(&[
-                    "ZEEV_URL in the environment names a server other than",
-                    "hint: `unset ZEEV_URL`",
-                ]);
+                outcome.tells("ZEEV_URL in the environment names a server other than");
+                outcome.tells("hint: `unset ZEEV_URL`");
             }
             assert_eq!(scene.away.connections() - before, logins, "{script}");
         }

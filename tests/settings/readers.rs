@@ -1,15 +1,14 @@
 //! What an env file's other reader, the seed script's python-dotenv, makes of the values that are taken.
 
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use crmauth::settings::{self, Environment, Sources};
-
 use tokio::runtime::Runtime;
 
+use super::*;
 use crate::support::tools::skipped;
 
 /// What readers disagree on, and a plain letter.

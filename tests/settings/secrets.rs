@@ -3,14 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crmauth::secret::Secret;
 use crmauth::settings::{Environment, Origin, Sources, find, target};
 
-use crate::support::machine::set_mode;
+use super::*;
 
 /// What becomes of a secret.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -69,6 +69,23 @@ impl Machine {
         }
     }
 
+    /// One that knows a system at `url`, with settings that blanks separate: `of("ZEEV", url, "USERNAME=ana API_TOKEN=x")`.
+    /// What is a secret by its name counts as one.
+    pub fn of(system: &str, url: &str, settings: &str) -> Self {
+        let mut machine = Self::new();
+        machine.set(&format!("{system}_URL"), url);
+        for (name, value) in settings.split(' ').filter_map(|text| text.split_once('=')) {
+            let secret = ["PASSWORD", "TOKEN", "KEY", "SECRET"]
+                .iter()
+                .any(|end| name.ends_with(end));
+            if secret {
+                machine.canary(value);
+            }
+            machine.set(&format!("{system}_{name}"), value);
+        }
+        machine
+    }
+
     /// The folder that holds the home, the work folder and the temporary files.
     pub fn root(&self) -> &Path {
         self.folder.path()
@@ -91,9 +108,10 @@ impl Machine {
         self
     }
 
-    /// Unsets it.
-    pub fn unset(&mut self, name: &str) -> &mut Self {
-        self.variables.retain(|(other, _)| other != name);
+    /// Unsets variables, which blanks separate.
+    pub fn unset(&mut self, names: &str) -> &mut Self {
+        self.variables
+            .retain(|(name, _)| !names.split(' ').any(|gone| gone == name));
         self
     }
 
@@ -256,16 +274,28 @@ impl Machine {
     }
 }
 
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        let Self {
+            code,
+            stdout,
+            stderr,
+        } = self;
+        write!(f, "exit code {code}\nstdout: {stdout}\nstderr: {stderr}")
+    }
+}
+
 impl Outcome {
+    /// These texts, which ` | ` separates, stand on stderr.
+    #[track_caller]
+    pub fn tells(&self, texts: &str) -> &Self {
+        self.says(&texts.split(" | ").collect::<Vec<_>>())
+    }
+
     /// The answer of a run that went well and had nothing to say about it.
     #[track_caller]
     pub fn answer(&self) -> &str {
-        assert_eq!(
-            (self.code, self.stderr.as_str()),
-            (0, ""),
-            "stdout: {}",
-            self.stdout
-        );
+        assert_eq!((self.code, self.stderr.as_str()), (0, ""), "{self}");
         &self.stdout
     }
 
@@ -314,8 +344,7 @@ impl Outcome {
     /// Stdout as JSON.
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.stdout)
-            .unwrap_or_else(|error| panic!("{error}: {} {}", self.stdout, self.stderr))
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self}"))
     }
 }
 

@@ -29,25 +29,30 @@ pub fn at(system: &str, server: &Server) -> Machine {
 
 /// A machine that knows Zeev at `server`.
 pub fn zeev_at(server: &Server) -> Machine {
-    let mut machine = Machine::new();
-    machine.set("ZEEV_URL", &server.url());
-    machine.set("ZEEV_USERNAME", "ana");
-    machine.secret("ZEEV_PASSWORD", "Vq7zeevPassword2Lw");
-    machine
+    let given = "USERNAME=ana PASSWORD=Vq7zeevPassword2Lw";
+    Machine::of("ZEEV", &server.url(), given)
 }
 
 /// A table: a row a line, its cells between ` | `.
 #[track_caller]
 pub fn rows<'t, const N: usize>(table: &'t str) -> Vec<[&'t str; N]> {
     let lines = table.lines().filter(|line| !line.trim().is_empty());
-    let row = |line: &'t str| {
-        let cells: Vec<_> = line.split(" | ").map(str::trim).collect();
-        let cells = cells.try_into();
-        cells.unwrap_or_else(|_| panic!("not of {N} cells: {line}"))
-    };
-    let rows: Vec<_> = lines.map(row).collect();
+    let rows: Vec<_> = cells(lines).map(|row| row.map(str::trim)).collect();
     assert!(!rows.is_empty(), "an empty table");
     rows
+}
+
+/// Rows that are texts of their own, whose cells may hold line ends, and begin and end with blanks.
+pub fn cells<'t, const N: usize>(
+    rows: impl IntoIterator<Item = &'t str>,
+) -> impl Iterator<Item = [&'t str; N]> {
+    let row = |row: &'t str| {
+        let cells: Vec<_> = row.split(" | ").collect();
+        cells
+            .try_into()
+            .unwrap_or_else(|_| panic!("not of {N} cells: {row}"))
+    };
+    rows.into_iter().map(row)
 }
 
 /// A cell that is an exit code, or another number.

@@ -38,6 +38,13 @@ pub fn five_at(servers: &Servers) -> Machine {
     machine
 }
 
+/// The sandbox and a machine that knows it.
+pub fn five() -> (Servers, Machine) {
+    let servers = Servers::start();
+    let machine = five_at(&servers);
+    (servers, machine)
+}
+
 /// Where a machine's store is unless a test says otherwise.
 pub fn store(machine: &Machine) -> PathBuf {
     machine

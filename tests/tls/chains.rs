@@ -5,23 +5,18 @@
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
-use std::path::Path;
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CidrSubnet, CustomExtension, DistinguishedName, DnType,
-    DnValue, ExtendedKeyUsagePurpose as Purpose, GeneralSubtree, IsCa, Issuer, KeyIdMethod,
-    KeyPair, KeyUsagePurpose as Usage, NameConstraints, SanType, SerialNumber, date_time_ymd,
+    CidrSubnet, DistinguishedName, DnValue, ExtendedKeyUsagePurpose as Purpose, GeneralSubtree,
+    Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose as Usage, NameConstraints, SanType, SerialNumber,
 };
 use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
-use super::{HASH, Old, authority, issue, make_root, openssl, with};
-use crate::broker;
-use crate::support::machine::installed;
-use crate::support::{Machine, Outcome, Reply, Server, at_once};
+use super::*;
+use crate::support::Outcome;
 
 /// Ours, curl's, and why they differ.
 type Verdict = (bool, bool, &'static str);
