@@ -1,16 +1,17 @@
 //! `crmauth logout`, and `login --adopt`: how a session ends, and how it comes from another machine.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::{Arc, Barrier};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::machine::{feed, set_mode, signal};
+use crate::support::machine::{feed, holds, set_mode, signal};
 use crate::support::sandbox::Servers;
-use crate::support::stored::{edit, entry, five_at, from_now, stored, systems};
-use crate::support::{Machine, Outcome, Reply, Server, canned, demo};
+use crate::support::stored::{cached, ends, entry, five_at, from_now, logins, stored, systems};
+use crate::support::{Machine, Outcome, Reply, Server, at, canned, demo};
 
 /// Requests that the servers of `servers` have had so far.
 fn requests(servers: &Servers) -> usize {
@@ -19,15 +20,30 @@ fn requests(servers: &Servers) -> usize {
 
 /// The names of what the store holds, but for its own key.
 fn left(machine: &Machine) -> Vec<String> {
-    let names = stored(machine, "").into_iter();
-    let names = names.map(|path| {
-        path.file_name()
-            .expect("a name")
-            .to_string_lossy()
-            .into_owned()
-    });
+    let name = |path: PathBuf| path.file_name()?.to_str().map(str::to_owned);
+    let names = stored(machine, "").into_iter().filter_map(name);
     names.filter(|name| name != "key").collect()
 }
+
+/// Takes away every setting of the sandbox's.
+fn forget(machine: &mut Machine, servers: &Servers) {
+    for (name, _) in servers.demo() {
+        machine.unset(name);
+    }
+}
+
+/// A session as another machine writes it, for Zeev at `url`, with these fields changed.
+fn session(url: &str, fields: &[(&str, Value)]) -> String {
+    let mut session = json!({
+        "schema": 1, "provider": "zeev", "token": "Zv1token", "token_type": "Bearer", "url": url,
+    });
+    for (name, value) in fields {
+        session[name] = value.clone();
+    }
+    session.to_string()
+}
+
+const NOTHING: [&str; 0] = [];
 
 /// Runs the program with a text on stdin.
 fn fed(machine: &Machine, line: &str, text: &str) -> Outcome {
@@ -38,39 +54,32 @@ fn fed(machine: &Machine, line: &str, text: &str) -> Outcome {
     machine.end(child)
 }
 
+/// What HelloCloud answers a request with a token.
+fn status(servers: &Servers, token: &str) -> u16 {
+    let who = "/Api/V8/current-user";
+    servers.call("hellocloud", "GET", who, Some(token)).status
+}
+
 #[test]
 fn hellocloud_is_revoked_and_its_other_logins_live_on() {
     let servers = Servers::start();
     let (machine, other) = (five_at(&servers), five_at(&servers));
     machine.run("login hellocloud").answer();
     other.run("login hellocloud").answer();
-    let token = |machine: &Machine| {
-        machine
-            .run("token hellocloud --cached")
-            .answer()
-            .trim_end()
-            .to_owned()
-    };
-    let (ours, theirs) = (token(&machine), token(&other));
+    let [ours, theirs] = [&machine, &other].map(|machine| cached(machine, "hellocloud"));
     let before = requests(&servers);
     machine.prints("logout hellocloud", "hellocloud\trevoked\n");
     let asked = servers.events().split_off(before);
-    assert_eq!(asked.len(), 1);
+    let asked = asked
+        .iter()
+        .map(|event| format!("{} {}", event.method, event.path));
+    assert_eq!(asked.collect::<Vec<_>>(), ["POST /Api/V8/logout"]);
     assert_eq!(
-        (asked[0].method.as_str(), asked[0].path.as_str()),
-        ("POST", "/Api/V8/logout")
+        (status(&servers, &ours), status(&servers, &theirs)),
+        (401, 200)
     );
-    let status = |token: &str| {
-        servers
-            .call("hellocloud", "GET", "/Api/V8/current-user", Some(token))
-            .status
-    };
-    assert_eq!((status(&ours), status(&theirs)), (401, 200));
-    assert_eq!(
-        left(&machine),
-        Vec::<String>::new(),
-        "neither the session nor its lock file is left"
-    );
+    // Neither the session nor its lock file is left.
+    assert_eq!(left(&machine), NOTHING);
     machine.fails("token hellocloud --cached", 3, &["no session is stored"]);
     machine.prints("logout hellocloud", "hellocloud\tnone\n");
 }
@@ -82,7 +91,7 @@ fn a_session_that_is_dead_already_is_forgotten() {
     machine.run("login hellocloud").answer();
     servers.advance(2 * 3600);
     machine.prints("logout hellocloud", "hellocloud\trevoked\n");
-    assert_eq!(left(&machine), Vec::<String>::new());
+    assert_eq!(left(&machine), NOTHING);
 }
 
 #[test]
@@ -90,128 +99,84 @@ fn gluo_may_keep_the_session_alive_and_that_is_said() {
     let servers = Servers::start();
     let machine = five_at(&servers);
     machine.run("login gluo").answer();
-    let token = machine
-        .run("token gluo --cached")
-        .answer()
-        .trim_end()
-        .to_owned();
+    let token = cached(&machine, "gluo");
     let outcome = machine.run("logout gluo");
     outcome.gives(0, "gluo\tstill-alive\n", "");
     outcome.says(&["warning: gluo: the server left the session alive"]);
-    assert_eq!(left(&machine), Vec::<String>::new());
+    assert_eq!(left(&machine), NOTHING);
     let target = format!("/webservice.php?operation=listtypes&sessionName={token}");
-    assert_eq!(
-        servers.call("gluo", "GET", &target, None).json()["success"],
-        true
-    );
+    let asked = servers.call("gluo", "GET", &target, None);
+    assert_eq!(asked.json()["success"], true);
     // One that ends it is believed.
-    let mut script = canned::gluo("Gs1token");
-    script.push(Reply::json(
-        200,
-        r#"{"success":true,"result":{"message":"successfull"}}"#,
-    ));
+    let ended = r#"{"success":true,"result":{"message":"successfull"}}"#;
+    let script = [canned::gluo("Gs1token"), vec![Reply::json(200, ended)]].concat();
     let server = Server::start(script);
-    let mut machine = Machine::new();
-    machine
-        .set("GLUO_URL", &server.url())
-        .set("GLUO_USERNAME", "admin");
-    machine.secret("GLUO_ACCESS_KEY", "Kx93gluoAccessKey0Rt");
+    let machine = at("gluo", &server);
     machine.run("login gluo").answer();
-    assert_eq!(machine.run("logout gluo").answer(), "gluo\trevoked\n");
+    machine.prints("logout gluo", "gluo\trevoked\n");
     let sent = server.received().pop().expect("a request");
-    assert_eq!(
-        (sent.method.as_str(), sent.body.as_str()),
-        ("POST", "operation=logout&sessionName=Gs1token")
-    );
+    let sent = (sent.method.as_str(), sent.body.as_str());
+    assert_eq!(sent, ("POST", "operation=logout&sessionName=Gs1token"));
 }
 
 #[test]
 fn where_there_is_nothing_to_ask_no_server_is_asked() {
     let servers = Servers::start();
     let machine = five_at(&servers);
-    machine
-        .run("login gluo hellocloud systemsway broker zeev")
-        .answer();
+    machine.run("login --all").answer();
     let before = requests(&servers);
     for system in ["systemsway", "broker", "zeev"] {
-        let outcome = machine.run(&format!("logout {system}"));
-        assert_eq!(outcome.answer(), format!("{system}\tforgotten\n"));
-        machine.fails(
-            &format!("token {system} --cached"),
-            3,
-            &["no session is stored"],
+        machine.prints(
+            &format!("logout {system}"),
+            format!("{system}\tforgotten\n"),
         );
+        let line = format!("token {system} --cached");
+        machine.fails(&line, 3, &["no session is stored"]);
     }
     let outcome = machine.run("logout gluo hellocloud zeev --local");
-    assert_eq!(
-        outcome.answer(),
-        "gluo\tforgotten\nhellocloud\tforgotten\nzeev\tnone\n"
-    );
+    let rows = "gluo\tforgotten\nhellocloud\tforgotten\nzeev\tnone\n";
+    assert_eq!(outcome.answer(), rows);
     assert_eq!(requests(&servers), before);
-    assert_eq!(
-        left(&machine).len(),
-        2,
-        "the partner's session belongs to others too: {:?}",
-        left(&machine)
-    );
+    // The partner's session belongs to others too.
+    assert_eq!(left(&machine).len(), 2, "{:?}", left(&machine));
 }
 
 #[test]
 fn all_ends_everything_that_is_stored() {
     let servers = Servers::start();
     let mut machine = five_at(&servers);
-    machine
-        .run("login gluo hellocloud systemsway broker zeev")
-        .answer();
+    machine.run("login --all").answer();
     machine.run("token zeev --as maria.souza").answer();
-    machine.set(
-        "HELLOCLOUD__MAQUINA__CLIENT_ID",
-        servers.setting("HELLOCLOUD__MAQUINA__CLIENT_ID"),
-    );
-    machine.set(
-        "HELLOCLOUD__MAQUINA__CLIENT_SECRET",
-        servers.setting("HELLOCLOUD__MAQUINA__CLIENT_SECRET"),
-    );
+    for field in ["CLIENT_ID", "CLIENT_SECRET"] {
+        let name = format!("HELLOCLOUD__MAQUINA__{field}");
+        machine.set(&name, servers.setting(&name));
+    }
     machine.run("login hellocloud@maquina").answer();
     // Its settings are not needed any more, its server is that of the login.
-    for (name, _) in servers.demo() {
-        machine.unset(name);
-    }
+    forget(&mut machine, &servers);
     let outcome = machine.run("logout --all --json");
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
-    let mut ended: Vec<(String, String)> = outcome
-        .json()
-        .as_array()
-        .expect("an array")
-        .iter()
-        .map(|row| {
-            [&row["target"], &row["outcome"]]
-                .map(|text| text.as_str().expect("a text").to_owned())
-                .into()
-        })
-        .collect();
+    let ended = outcome.json();
+    let ended = ended.as_array().expect("an array").iter();
+    let text = |row: &Value, name: &str| row[name].as_str().expect("a text").to_owned();
+    let ended = ended.map(|row| [text(row, "target"), text(row, "outcome")].join(": "));
+    let mut ended: Vec<String> = ended.collect();
     ended.sort();
     let expected = [
-        ("broker", "forgotten"),
-        ("broker (partner)", "forgotten"),
-        ("gluo", "still-alive"),
-        ("hellocloud", "revoked"),
-        ("hellocloud@maquina", "revoked"),
-        ("systemsway", "forgotten"),
-        ("zeev", "forgotten"),
-        ("zeev (as:maria.souza)", "forgotten"),
+        "broker (partner): forgotten",
+        "broker: forgotten",
+        "gluo: still-alive",
+        "hellocloud: revoked",
+        "hellocloud@maquina: revoked",
+        "systemsway: forgotten",
+        "zeev (as:maria.souza): forgotten",
+        "zeev: forgotten",
     ];
-    assert_eq!(
-        ended,
-        expected.map(|(target, outcome)| (target.to_owned(), outcome.to_owned()))
-    );
-    assert_eq!(left(&machine), Vec::<String>::new());
-    let revoked = servers
-        .events()
-        .iter()
-        .filter(|event| event.path == "/Api/V8/logout")
-        .count();
-    assert_eq!(revoked, 2);
+    assert_eq!(ended, expected);
+    assert_eq!(left(&machine), NOTHING);
+    let asked = servers.events();
+    let revoked = asked.iter().filter(|event| event.path == "/Api/V8/logout");
+    assert_eq!(revoked.count(), 2);
     assert_eq!(machine.run("logout --all").answer(), "");
     assert_eq!(machine.run("logout --all --json").answer(), "[]\n");
 }
@@ -225,11 +190,8 @@ fn all_goes_by_what_is_stored_when_the_settings_have_moved_on() {
     machine.set("HELLOCLOUD_URL", &elsewhere.url());
     machine.prints("logout hellocloud", "hellocloud\tnone\n");
     machine.prints("logout --all", "hellocloud\trevoked\n");
-    assert_eq!(
-        elsewhere.connections(),
-        0,
-        "a session goes to no other server"
-    );
+    // A session goes to no other server.
+    assert_eq!(elsewhere.connections(), 0);
 }
 
 #[test]
@@ -238,18 +200,10 @@ fn a_target_without_settings_here_is_logged_out_where_it_was_logged_in() {
     let mut machine = five_at(&servers);
     machine.run("login hellocloud zeev").answer();
     machine.run("token zeev --as 2").answer();
-    for (name, _) in servers.demo() {
-        machine.unset(name);
-    }
+    forget(&mut machine, &servers);
     machine.prints("logout hellocloud", "hellocloud\trevoked\n");
-    assert_eq!(
-        servers
-            .events()
-            .last()
-            .map(|event| event.path.clone())
-            .as_deref(),
-        Some("/Api/V8/logout")
-    );
+    let last = servers.events().pop().expect("a request");
+    assert_eq!(last.path, "/Api/V8/logout");
     machine.fails("logout hellocloud", 2, &["HELLOCLOUD_URL"]);
     machine.run("logout zeev --as 3").fails(2, &["ZEEV_URL"]);
     machine.prints("logout zeev --as 2", "zeev\tforgotten\n");
@@ -262,32 +216,17 @@ fn a_target_without_settings_here_is_logged_out_where_it_was_logged_in() {
 fn of_several_sessions_none_is_ended_by_guess() {
     let servers =
         ["Hc1token", "Hc2token"].map(|token| Server::start(vec![canned::hellocloud(token)]));
-    let mut machine = Machine::new();
-    machine
-        .set("HELLOCLOUD_CLIENT_ID", "c1")
-        .secret("HELLOCLOUD_CLIENT_SECRET", "Sx8clientSecret4Tn");
+    let mut machine = at("hellocloud", &servers[0]);
     for server in &servers {
-        machine
-            .set("HELLOCLOUD_URL", &server.url())
-            .run("login hellocloud")
-            .answer();
+        machine.set("HELLOCLOUD_URL", &server.url());
+        machine.run("login hellocloud").answer();
     }
-    ["URL", "CLIENT_ID", "CLIENT_SECRET"]
-        .iter()
-        .for_each(|name| {
-            machine.unset(&format!("HELLOCLOUD_{name}"));
-        });
-    machine.fails(
-        "logout hellocloud",
-        2,
-        &[
-            "error: hellocloud: ",
-            &servers[0].url(),
-            &servers[1].url(),
-            "hint: ",
-            "--all",
-        ],
-    );
+    for name in ["URL", "CLIENT_ID", "CLIENT_SECRET"] {
+        machine.unset(&format!("HELLOCLOUD_{name}"));
+    }
+    let [one, other] = servers.each_ref().map(Server::url);
+    let says = ["error: hellocloud: ", &one, &other, "hint: ", "--all"];
+    machine.fails("logout hellocloud", 2, &says);
     assert_eq!(stored(&machine, ".json").len(), 2);
 }
 
@@ -317,46 +256,35 @@ fn what_cannot_be_asked_stays() {
             // The API may be below another path.
             server.push([reply]);
         }
-        let mut machine = Machine::new();
-        machine
-            .set("HELLOCLOUD_URL", &server.url())
-            .set("HELLOCLOUD_CLIENT_ID", "c1");
-        machine.secret("HELLOCLOUD_CLIENT_SECRET", "Sx8clientSecret4Tn");
+        let machine = at("hellocloud", &server);
         machine.run("login hellocloud").answer();
-        machine.fails(
-            "logout hellocloud",
-            code,
-            &["error: hellocloud: ", text, "hint: "],
-        );
+        let says = ["error: hellocloud: ", text, "hint: "];
+        machine.fails("logout hellocloud", code, &says);
         machine.prints("token hellocloud --cached", "Hc1token\n");
         machine.prints("logout hellocloud --local", "hellocloud\tforgotten\n");
     }
 }
 
-#[test]
-fn one_failure_keeps_no_other_session_from_ending() {
-    let away = Server::start(vec![
+/// HelloCloud's answer to a login, after which it is away.
+fn away_after_login() -> Vec<Reply> {
+    vec![
         canned::hellocloud("Hc1token"),
         Reply::http(503, "text/plain", ""),
-    ]);
+    ]
+}
+
+#[test]
+fn one_failure_keeps_no_other_session_from_ending() {
+    let away = Server::start(away_after_login());
     let zeev = Server::start(vec![canned::zeev("Zv1token")]);
-    let mut machine = Machine::new();
-    machine
-        .set("HELLOCLOUD_URL", &away.url())
-        .set("HELLOCLOUD_CLIENT_ID", "c1");
-    machine.secret("HELLOCLOUD_CLIENT_SECRET", "Sx8clientSecret4Tn");
-    machine
-        .set("ZEEV_URL", &zeev.url())
-        .set("ZEEV_USERNAME", "ana");
-    machine.secret("ZEEV_PASSWORD", "Vq7zeevPassword2Lw");
+    let mut machine = at("hellocloud", &away);
+    demo::of("zeev").settle(&mut machine, &zeev.url());
     machine.run("login --all").answer();
     let outcome = machine.run("logout hellocloud zeev --json");
     assert_eq!(outcome.code, 5, "{}", outcome.stderr);
     let rows = outcome.json();
-    assert_eq!(
-        (&rows[0]["target"], &rows[0]["error"]["code"]),
-        (&json!("hellocloud"), &json!("unavailable"))
-    );
+    assert_eq!(rows[0]["target"], "hellocloud");
+    assert_eq!(rows[0]["error"]["code"], "unavailable");
     assert_eq!(rows[1], json!({"target": "zeev", "outcome": "forgotten"}));
     assert_eq!(stored(&machine, ".json").len(), 1);
     machine.run("logout").fails(2, &["error: "]);
@@ -370,20 +298,14 @@ fn a_server_that_hangs_keeps_neither_the_others_nor_the_record() {
         let answers = [canned::gluo("Gs1token"), canned::gluo("Gs2token")].concat();
         let server = Server::start(answers);
         server.rest(Reply::http(500, "text/html", ""));
-        let hanging = Server::start(
-            canned::gluo("Gs3token")
-                .into_iter()
-                .chain([Reply::Silence])
-                .collect(),
-        );
+        let silent = [canned::gluo("Gs3token"), vec![Reply::Silence]].concat();
+        let hanging = Server::start(silent);
         let mut machine = Machine::new();
         for (account, server) in [("A", &server), ("B", &server), ("SLOW", &hanging)] {
-            machine.set(&format!("GLUO__{account}__URL"), &server.url());
-            machine.set(&format!("GLUO__{account}__USERNAME"), account);
-            machine.secret(
-                &format!("GLUO__{account}__ACCESS_KEY"),
-                "Kx93gluoAccessKey0Rt",
-            );
+            let name = |field: &str| format!("GLUO__{account}__{field}");
+            machine.set(&name("URL"), &server.url());
+            machine.set(&name("USERNAME"), account);
+            machine.secret(&name("ACCESS_KEY"), "Kx93gluoAccessKey0Rt");
         }
         assert_eq!(machine.run("login gluo@a gluo@b gluo@slow -j 1").code, 0);
         let line = format!("logout --all --timeout 60{option}");
@@ -392,11 +314,12 @@ fn a_server_that_hangs_keeps_neither_the_others_nor_the_record() {
         let mut stderr = BufReader::new(child.stderr.take().expect("a stderr"));
         let mut lines: [String; 2] = Default::default();
         for line in &mut lines {
-            match option {
-                "" => stdout.read_line(line),
-                _ => stderr.read_line(line),
-            }
-            .expect("a line");
+            let told: &mut dyn BufRead = if option.is_empty() {
+                &mut stdout
+            } else {
+                &mut stderr
+            };
+            told.read_line(line).expect("a line");
         }
         hanging.wait_for(3);
         signal(&child, Signal::INT);
@@ -404,9 +327,9 @@ fn a_server_that_hangs_keeps_neither_the_others_nor_the_record() {
         stdout.read_to_string(&mut rest).expect("text");
         stderr.read_to_string(&mut said).expect("text");
         assert_eq!(machine.end(child).code, 130);
-        assert!(
-            said.contains("interrupted; a logout under way may have taken effect"),
-            "{said}"
+        holds(
+            &said,
+            &["interrupted; a logout under way may have taken effect"],
         );
         lines.sort();
         if option.is_empty() {
@@ -414,16 +337,12 @@ fn a_server_that_hangs_keeps_neither_the_others_nor_the_record() {
             assert_eq!(rest, "");
         } else {
             let rows: Value = serde_json::from_str(&rest).expect("JSON");
-            let mut told: Vec<_> = rows
-                .as_array()
-                .expect("an array")
-                .iter()
-                .map(Value::to_string)
-                .collect();
+            let rows = rows.as_array().expect("an array").iter();
+            let mut told: Vec<_> = rows.map(Value::to_string).collect();
             told.sort();
-            let row =
-                |target: &str| json!({"target": target, "outcome": "still-alive"}).to_string();
-            assert_eq!(told, [row("gluo@a"), row("gluo@b")]);
+            let expected = ["gluo@a", "gluo@b"]
+                .map(|target| json!({"target": target, "outcome": "still-alive"}));
+            assert_eq!(told, expected.map(|row| row.to_string()));
         }
         assert_eq!(stored(&machine, ".json").len(), 1, "the hanging one stays");
     }
@@ -435,30 +354,20 @@ fn a_fleet_is_logged_out_a_few_at_a_time() {
     let mut machine = Machine::new();
     machine.set("HELLOCLOUD_URL", &server.url());
     for number in 0..20 {
-        machine.set(
-            &format!("HELLOCLOUD__N{number:02}__CLIENT_ID"),
-            &format!("c{number}"),
-        );
-        machine.secret(
-            &format!("HELLOCLOUD__N{number:02}__CLIENT_SECRET"),
-            "Sx8clientSecret4Tn",
-        );
+        let name = |field: &str| format!("HELLOCLOUD__N{number:02}__{field}");
+        machine.set(&name("CLIENT_ID"), &format!("c{number}"));
+        machine.secret(&name("CLIENT_SECRET"), "Sx8clientSecret4Tn");
     }
     server.rest(canned::hellocloud("Hc1token"));
     assert_eq!(machine.run("login --all").code, 0);
     // Nobody is answered before ten ask.
     server.rest(Reply::json(200, r#"{"meta":{}}"#).together(&Arc::new(Barrier::new(10))));
     let outcome = machine.run("logout --all");
-    assert_eq!(
-        outcome
-            .answer()
-            .lines()
-            .filter(|line| line.ends_with("\trevoked"))
-            .count(),
-        20
-    );
+    let lines = outcome.answer().lines();
+    let revoked = lines.filter(|line| line.ends_with("\trevoked"));
+    assert_eq!(revoked.count(), 20);
     assert_eq!(server.most_at_once(), 10);
-    assert_eq!(left(&machine), Vec::<String>::new());
+    assert_eq!(left(&machine), NOTHING);
 }
 
 #[test]
@@ -469,7 +378,7 @@ fn a_reader_that_goes_away_keeps_no_session_alive() {
     let mut child = machine.begin("logout --all");
     drop(child.stdout.take());
     assert_eq!(machine.end(child).code, 7);
-    assert_eq!(left(&machine), Vec::<String>::new());
+    assert_eq!(left(&machine), NOTHING);
 }
 
 #[test]
@@ -483,10 +392,8 @@ fn the_sandbox_has_nothing_to_end() {
 fn without_credentials(servers: &Servers) -> Machine {
     let mut machine = Machine::new();
     for (name, value) in servers.demo() {
-        if ["_URL", "_USERNAME", "_CLIENT_ID"]
-            .iter()
-            .any(|end| name.ends_with(end))
-        {
+        let kept = ["_URL", "_USERNAME", "_CLIENT_ID"];
+        if kept.iter().any(|end| name.ends_with(end)) {
             machine.set(name, value);
         }
     }
@@ -502,23 +409,17 @@ fn a_session_of_another_machine_is_checked_stored_and_shared() {
         let session = elsewhere.run(&format!("token {system} -f json"));
         let session = session.answer();
         assert!(!session.contains("refresh"), "{session}");
-        let token = elsewhere
-            .run(&format!("token {system} --cached"))
-            .answer()
-            .to_owned();
-        here.run(&format!("token {system}")).fails(2, &["error: "]);
+        let token = cached(&elsewhere, system) + "\n";
+        here.fails(&format!("token {system}"), 2, &["error: "]);
         let before = requests(&servers);
         let adopted = fed(&here, &format!("login {system} --adopt"), session);
-        adopted.gives(0, token.as_str(), "");
+        adopted.gives(0, &token, system);
         if !demo::of(system).asked {
             let unknown = "the server has no way to say whether the session is alive";
             adopted.says(&[&format!("warning: {system}: {unknown}")]);
         } else {
-            assert_eq!(
-                (adopted.stderr.as_str(), requests(&servers)),
-                ("", before + 1),
-                "{system} is checked"
-            );
+            let checked = (adopted.stderr.as_str(), requests(&servers));
+            assert_eq!(checked, ("", before + 1), "{system}");
         }
         let before = requests(&servers);
         here.prints(&format!("token {system} --cached"), &token);
@@ -539,8 +440,9 @@ fn a_session_of_another_machine_is_checked_stored_and_shared() {
     assert_eq!(here.run("status").code, 0);
     // It can be ended here too.
     here.prints("logout hellocloud", "hellocloud\trevoked\n");
-    let outcome = elsewhere.run("status hellocloud --check");
-    assert!(outcome.stdout.contains(" dead "), "{}", outcome.stdout);
+    elsewhere
+        .run("status hellocloud --check")
+        .shows(&[" dead "]);
 }
 
 #[test]
@@ -566,13 +468,13 @@ fn a_session_is_adopted_without_any_setting() {
             }
             let adopted = adopt(&here, &elsewhere);
             assert_eq!(token(&here), adopted, "{system}");
-            here.run(&format!("login {system}"))
-                .fails(2, &["error: ", &format!("{}_", system.to_uppercase())]);
+            let names = ["error: ", &demo::of(system).variable("")];
+            here.fails(&format!("login {system}"), 2, &names);
             here.unset(&variable);
             let second = adopt(&here, &beyond);
             assert_ne!(second, adopted, "{system}");
-            here.run(&format!("token {system}"))
-                .fails(2, &["sessions of ", &format!("set {variable}")]);
+            let which = ["sessions of ", &format!("set {variable}")];
+            here.fails(&format!("token {system}"), 2, &which);
             here.set(&variable, others.setting(&variable));
             assert_eq!(token(&here), second, "{system}");
         }
@@ -584,20 +486,20 @@ fn a_later_step_that_has_only_the_url_uses_the_session_of_an_earlier_one() {
     let servers = Servers::start();
     let mut step = five_at(&servers);
     step.run("login --all").answer();
-    let tokens = systems()
+    let tokens: Vec<String> = systems()
         .into_iter()
-        .map(|system| step.run(&format!("token {system}")).answer().to_owned());
-    let tokens: Vec<String> = tokens.collect();
+        .map(|system| cached(&step, system))
+        .collect();
     for (name, _) in servers.demo() {
         if !name.ends_with("_URL") {
             step.unset(name);
         }
     }
     for (system, token) in systems().into_iter().zip(tokens) {
-        step.prints(&format!("token {system}"), token);
+        let line = format!("token {system}");
+        step.prints(&line, token + "\n");
         step.set(&demo::of(system).variable("URL"), "https://other.example");
-        step.run(&format!("token {system}"))
-            .fails(2, &["not set: "]);
+        step.fails(&line, 2, &["not set: "]);
     }
 }
 
@@ -606,19 +508,11 @@ fn an_adopted_session_stays_where_credentials_are_set() {
     let servers = Servers::start();
     let (elsewhere, here) = (five_at(&servers), five_at(&servers));
     let session = elsewhere.run("login systemsway -f json");
-    let token = elsewhere
-        .run("token systemsway --cached")
-        .answer()
-        .to_owned();
+    let token = cached(&elsewhere, "systemsway") + "\n";
     let adopted = fed(&here, "login systemsway --adopt", session.answer());
     assert_eq!(adopted.answer(), token);
-    assert_eq!(here.run("token systemsway").answer(), token);
-    let logins = servers
-        .events()
-        .iter()
-        .filter(|event| event.path == "/api/main")
-        .count();
-    assert_eq!(logins, 1, "one seat, one login");
+    here.prints("token systemsway", token);
+    assert_eq!(logins(&servers), 1, "one seat, one login");
 }
 
 #[test]
@@ -629,23 +523,20 @@ fn a_dead_session_is_not_stored() {
     servers.advance(2 * 3600);
     for system in systems() {
         let session = if demo::of(system).asked {
-            elsewhere
-                .run(&format!("token {system} --cached -f json"))
-                .answer()
-                .to_owned()
+            let session = elsewhere.run(&format!("token {system} --cached -f json"));
+            session.answer().to_owned()
         } else {
             // By its end nobody hands it out any more, so it is written by hand.
             let url = servers.setting(&demo::of(system).variable("URL"));
-            let session = json!({
-                "schema": 1, "provider": system, "token": "Br1token", "token_type": "Bearer",
-                "url": url, "expires_at": from_now(-10),
-            });
-            session.to_string()
+            session(
+                url,
+                &[("provider", json!(system)), ("expires_at", from_now(-10))],
+            )
         };
         let outcome = fed(&here, &format!("login {system} --adopt"), &session);
         outcome.fails(4, &[&format!("error: {system}: "), "hint: "]);
     }
-    assert_eq!(stored(&here, ".json"), Vec::<std::path::PathBuf>::new());
+    assert!(stored(&here, ".json").is_empty());
 }
 
 #[test]
@@ -654,41 +545,35 @@ fn a_session_for_something_else_is_refused_unseen() {
     let other = Servers::start();
     let elsewhere = five_at(&servers);
     let session = elsewhere.run("login zeev -f json").answer().to_owned();
-    let person = elsewhere
-        .run("token zeev --as maria.souza -f json")
-        .answer()
-        .to_owned();
+    let person = elsewhere.run("token zeev --as maria.souza -f json");
     let mut here = without_credentials(&other);
-    fed(&here, "login zeev --adopt", &session).fails(2, &["error: zeev: ", "hint: "]);
-    fed(&here, "login broker --adopt", &session).fails(2, &["error: broker: ", "hint: "]);
+    let refused = |here: &Machine, system: &str, texts: &[&str]| {
+        fed(here, &format!("login {system} --adopt"), &session).fails(2, texts);
+    };
+    refused(&here, "zeev", &["error: zeev: ", "hint: "]);
+    refused(&here, "broker", &["error: broker: ", "hint: "]);
     // The same server under another provider's name.
     here.set("BROKER_URL", servers.setting("ZEEV_URL"));
-    fed(&here, "login broker --adopt", &session).fails(2, &["error: broker: ", "hint: "]);
+    refused(&here, "broker", &["error: broker: ", "hint: "]);
     here.unset("ZEEV_URL");
-    fed(&here, "login zeev --adopt", &session).fails(2, &["ZEEV_URL"]);
+    refused(&here, "zeev", &["ZEEV_URL"]);
     // Another person's session is not the configured user's.
     here.set("ZEEV_URL", servers.setting("ZEEV_URL"));
     let before = requests(&servers);
-    fed(&here, "login zeev --adopt", &person).fails(2, &["error: zeev: ", "maria.souza", "hint: "]);
+    let outcome = fed(&here, "login zeev --adopt", person.answer());
+    outcome.fails(2, &["error: zeev: ", "maria.souza", "hint: "]);
     assert_eq!((requests(&servers), requests(&other)), (before, 0));
-    assert_eq!(stored(&here, ".json"), Vec::<std::path::PathBuf>::new());
+    assert!(stored(&here, ".json").is_empty());
 }
 
 #[test]
 fn what_is_no_session_is_refused() {
     let server = Server::start(Vec::new());
-    let mut machine = Machine::new();
-    machine
-        .set("ZEEV_URL", &server.url())
-        .set("ZEEV_USERNAME", "ana");
-    let with = |field: &str, value: Value| {
-        let mut session = json!({
-            "schema": 1, "provider": "zeev", "token": "Zv1token", "token_type": "Bearer", "url": server.url(),
-        });
-        session[field] = value;
-        session.to_string()
-    };
+    let machine = zeev_of_ana(&server.url());
+    let with = |field: &str, value: Value| session(&server.url(), &[(field, value)]);
     let (version, object, token) = ("another version", "no session object", "an invalid token");
+    let below = json!(format!("{}/other", server.url()));
+    let anas = "the session is bia's, and ZEEV_USERNAME is ana";
     for (text, why) in [
         (String::new(), "empty"),
         ("garbage".to_owned(), object),
@@ -705,37 +590,30 @@ fn what_is_no_session_is_refused() {
         (with("token", json!("x".repeat(8193))), token),
         (with("url", Value::Null), "which server"),
         (with("url", json!("not a url")), "which server"),
-        (
-            with("url", json!(format!("{}/other", server.url()))),
-            "and not for zeev at",
-        ),
-        (
-            with("user", json!("bia")),
-            "the session is bia's, and ZEEV_USERNAME is ana",
-        ),
+        (with("url", below), "and not for zeev at"),
+        (with("user", json!("bia")), anas),
         (format!("[{}]", with("x", json!(1))), "an array"),
         (with("padding", json!("x".repeat(2 * 1024 * 1024))), object),
     ] {
-        let mut command = machine.command(&["login", "zeev", "--adopt"]);
+        let mut command = machine.line("login zeev --adopt");
         // From a file: who refuses it need not have read all of it.
         let path = machine.write("session.json", &text);
         command.stdin(std::fs::File::open(path).expect("a file"));
-        machine
-            .finish(command)
-            .fails(2, &["error: zeev: ", why, "hint: "]);
+        let outcome = machine.finish(command);
+        outcome.fails(2, &["error: zeev: ", why, "hint: "]);
     }
     // The server would be asked about it, and might say that it is alive.
-    let ended = with("expires_at", json!("2020-01-01T00:00:00Z"));
-    fed(&machine, "login zeev --adopt", &ended)
-        .fails(4, &["error: zeev: the session has expired", "hint: "]);
-    for end in [Value::Null, json!("some day")] {
-        fed(&machine, "login zeev --adopt", &with("expires_at", end)).fails(
-            2,
-            &[
-                "error: zeev: a session whose end is unknown is not stored",
-                "hint: ",
-            ],
-        );
+    let (expired, unknown) = (
+        "the session has expired",
+        "a session whose end is unknown is not stored",
+    );
+    for (end, code, why) in [
+        (json!("2020-01-01T00:00:00Z"), 4, expired),
+        (Value::Null, 2, unknown),
+        (json!("some day"), 2, unknown),
+    ] {
+        let outcome = fed(&machine, "login zeev --adopt", &with("expires_at", end));
+        outcome.fails(code, &[&format!("error: zeev: {why}"), "hint: "]);
     }
     machine.fails("login zeev gluo --adopt", 2, &["--adopt"]);
     machine.run("login --all --adopt").fails(2, &["--adopt"]);
@@ -747,34 +625,25 @@ fn what_is_no_session_is_refused() {
 #[test]
 fn a_server_that_is_away_adopts_nothing() {
     let server = Server::start(vec![Reply::http(503, "text/plain", "")]);
-    let mut machine = Machine::new();
-    machine
-        .set("ZEEV_URL", &server.url())
-        .set("ZEEV_USERNAME", "ana");
-    let session = json!({
-        "schema": 1, "provider": "zeev", "token": "Zv1token", "token_type": "Bearer", "url": server.url(),
-        "expires_at": "2100-01-01T00:00:00Z",
-    });
-    fed(&machine, "login zeev --adopt", &session.to_string())
-        .fails(5, &["error: zeev: ", "unavailable"]);
+    let machine = zeev_of_ana(&server.url());
+    let end = ("expires_at", json!("2100-01-01T00:00:00Z"));
+    let session = session(&server.url(), &[end]);
+    let outcome = fed(&machine, "login zeev --adopt", &session);
+    outcome.fails(5, &["error: zeev: ", "unavailable"]);
     assert!(stored(&machine, ".json").is_empty());
 }
 
 #[test]
 fn a_signal_ends_the_wait_for_a_session() {
-    let machine = machine_of_nobody();
+    let machine = zeev_of_ana("http://127.0.0.1:1");
     for (sent, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
-        let mut command = machine.command(&["login", "zeev", "--adopt"]);
-        command.stdin(std::process::Stdio::piped());
+        let mut command = machine.line("login zeev --adopt");
+        command.stdin(Stdio::piped());
         let mut child = machine.start(command);
-        let mut stdin = child.stdin.take();
+        let mut stdin = child.stdin.take().expect("a pipe");
         // Once it has taken what is there it waits for the rest.
-        stdin
-            .as_mut()
-            .expect("a pipe")
-            .write_all(b"{")
-            .expect("a reader");
-        while rustix::io::ioctl_fionread(stdin.as_ref().expect("a pipe")).expect("a pipe") > 0 {
+        stdin.write_all(b"{").expect("a reader");
+        while rustix::io::ioctl_fionread(&stdin).expect("a pipe") > 0 {
             std::thread::yield_now();
         }
         signal(&child, sent);
@@ -783,35 +652,24 @@ fn a_signal_ends_the_wait_for_a_session() {
     }
 }
 
-fn machine_of_nobody() -> Machine {
+/// A machine that knows where Zeev is and who logs in.
+fn zeev_of_ana(url: &str) -> Machine {
     let mut machine = Machine::new();
-    machine
-        .set("ZEEV_URL", "http://127.0.0.1:1")
-        .set("ZEEV_USERNAME", "ana");
+    machine.set("ZEEV_URL", url).set("ZEEV_USERNAME", "ana");
     machine
 }
 
 #[test]
 fn what_is_no_entry_of_ours_stays_where_it_is() {
-    let machine = machine_of_nobody();
+    let machine = zeev_of_ana("http://127.0.0.1:1");
     machine.write("package.json", "{}");
-    machine.write("0123456789abcdef0123456789abcdef.json", "broken");
+    let broken = machine.write("0123456789abcdef0123456789abcdef.json", "broken");
     let newer = machine.write("fedcba9876543210fedcba9876543210.json", r#"{"schema":2}"#);
-    machine.fails(
-        "logout --all --store file:.",
-        7,
-        &[
-            "error: 1 stored entries could not be read",
-            "still be active on the server",
-            "hint: ",
-        ],
-    );
+    let unread = "error: 1 stored entries could not be read";
+    let says = [unread, "still be active on the server", "hint: "];
+    machine.fails("logout --all --store file:.", 7, &says);
     assert!(machine.path("package.json").exists() && newer.exists());
-    assert!(
-        !machine
-            .path("0123456789abcdef0123456789abcdef.json")
-            .exists()
-    );
+    assert!(!broken.exists());
 }
 
 #[test]
@@ -819,46 +677,29 @@ fn a_session_that_others_may_have_read_is_revoked() {
     for (line, demo) in [("hellocloud", true), ("--all", true), ("hellocloud", false)] {
         let servers = Servers::start();
         let mut machine = five_at(&servers);
-        let token = machine
-            .run("login hellocloud")
-            .answer()
-            .trim_end()
-            .to_owned();
+        machine.run("login hellocloud").answer();
+        let token = cached(&machine, "hellocloud");
         set_mode(&entry(&machine), 0o644);
         if !demo {
-            servers.demo().for_each(|(name, _)| {
-                machine.unset(name);
-            });
+            forget(&mut machine, &servers);
         }
         let outcome = machine.run(&format!("logout {line}"));
-        outcome.gives(0, "hellocloud\trevoked\n", "");
+        outcome.gives(0, "hellocloud\trevoked\n", line);
         outcome.says(&[
             "warning: hellocloud: the stored session ",
             "is open to others",
         ]);
-        assert!(!outcome.stderr.contains("not used"), "{}", outcome.stderr);
-        assert_eq!(
-            servers
-                .call("hellocloud", "GET", "/Api/V8/current-user", Some(&token))
-                .status,
-            401
-        );
-        assert_eq!(left(&machine), Vec::<String>::new());
+        outcome.lacks(&["not used"]);
+        assert_eq!(status(&servers, &token), 401);
+        assert_eq!(left(&machine), NOTHING);
     }
 }
 
 #[test]
 fn a_session_that_others_may_have_read_stays_while_its_server_is_away() {
     for line in ["hellocloud", "--all"] {
-        let server = Server::start(vec![
-            canned::hellocloud("Hc1token"),
-            Reply::http(503, "text/plain", ""),
-        ]);
-        let mut machine = Machine::new();
-        machine
-            .set("HELLOCLOUD_URL", &server.url())
-            .set("HELLOCLOUD_CLIENT_ID", "c1");
-        machine.secret("HELLOCLOUD_CLIENT_SECRET", "Sx8clientSecret4Tn");
+        let server = Server::start(away_after_login());
+        let machine = at("hellocloud", &server);
         machine.run("login hellocloud").answer();
         set_mode(&entry(&machine), 0o644);
         machine.fails(&format!("logout {line}"), 5, &["unavailable"]);
@@ -873,22 +714,20 @@ fn an_entry_that_cannot_be_read_is_removed_and_nobody_is_told_that_all_is_well()
     for (line, target) in [("hellocloud", "hellocloud: "), ("--all", "")] {
         machine.run("login hellocloud").answer();
         std::fs::write(entry(&machine), "{\"schema\":1,").expect("an entry");
-        machine.fails(
-            &format!("logout {line}"),
-            7,
-            &[
-                &format!("error: {target}"),
-                "removed here",
-                "still be active on the server",
-                "hint: ",
-            ],
-        );
-        assert_eq!(left(&machine), Vec::<String>::new());
+        let error = format!("error: {target}");
+        let says = [
+            &*error,
+            "removed here",
+            "still be active on the server",
+            "hint: ",
+        ];
+        machine.fails(&format!("logout {line}"), 7, &says);
+        assert_eq!(left(&machine), NOTHING);
     }
     machine.run("login hellocloud").answer();
     std::fs::write(entry(&machine), "{\"schema\":1,").expect("an entry");
     machine.prints("logout hellocloud --local", "hellocloud\tforgotten\n");
-    assert_eq!(left(&machine), Vec::<String>::new());
+    assert_eq!(left(&machine), NOTHING);
 }
 
 #[test]
@@ -896,18 +735,12 @@ fn an_expired_session_is_renewed_so_that_it_can_be_ended() {
     let servers = Servers::start();
     let machine = five_at(&servers);
     machine.run("login hellocloud").answer();
-    edit(&machine, "hellocloud", |entry| {
-        entry["expires_at"] = from_now(-1)
-    });
+    ends(&entry(&machine), -1);
     servers.advance(2 * 3600);
     let before = requests(&servers);
     machine.prints("logout hellocloud", "hellocloud\trevoked\n");
-    let asked: Vec<String> = servers
-        .events()
-        .split_off(before)
-        .into_iter()
-        .map(|event| event.path)
-        .collect();
+    let asked = servers.events().split_off(before).into_iter();
+    let asked: Vec<String> = asked.map(|event| event.path).collect();
     assert_eq!(
         asked,
         ["/Api/V8/logout", "/Api/access_token", "/Api/V8/logout"]

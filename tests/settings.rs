@@ -431,7 +431,7 @@ fn a_command_ends_with_the_run_that_waits_for_it() {
         alive.read_line(&mut String::new()).expect("a line");
         signal(&child, sent);
         let outcome = machine.end(child);
-        outcome.is(code, "");
+        outcome.gives(code, "", code);
         // The pipe ends when the last process that holds it has ended.
         alive.read_to_string(&mut String::new()).expect("an end");
         assert_eq!(server.connections(), 0);
