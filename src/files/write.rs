@@ -183,7 +183,7 @@ pub fn make_folder(folder: &Path) -> io::Result<()> {
     match builder.create(folder) {
         Ok(()) => set_folder_mode(folder),
         Err(_) if folder.is_dir() => Ok(()),
-        Err(error) => Err(error),
+        failed => failed,
     }
 }
 
@@ -193,13 +193,11 @@ fn set_folder_mode(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-#[cfg(unix)]
+/// Where there are no modes, nothing is set.
 pub fn set_mode(file: &File, mode: u32) -> io::Result<()> {
-    file.set_permissions(Permissions::from_mode(mode))
-}
-
-#[cfg(not(unix))]
-pub fn set_mode(_: &File, _: u32) -> io::Result<()> {
+    #[cfg(unix)]
+    file.set_permissions(Permissions::from_mode(mode))?;
+    let _ = (file, mode);
     Ok(())
 }
 

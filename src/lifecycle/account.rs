@@ -56,8 +56,7 @@ impl<'a> Account<'a> {
             return Ok(account);
         }
         let plan = plan?;
-        let key = key_of(&plan, &role);
-        let mut account = Self::new(services, plan, role, key);
+        let mut account = Self::new(services, plan, role);
         account.deadline = deadline;
         let set = account.plan.set();
         set.for_each(|setting| account.note(setting.note()));
@@ -108,8 +107,7 @@ impl<'a> Account<'a> {
         missing: Option<Error>,
     ) -> Self {
         let plan = bare(target.clone(), url, missing);
-        let key = key_of(&plan, &Role::User);
-        Self::new(services, plan, Role::User, key)
+        Self::new(services, plan, Role::User)
     }
 
     /// The account that a session was stored for. Its server is the one in the key, whatever is configured now; if
@@ -122,9 +120,8 @@ impl<'a> Account<'a> {
         let gone = || error!(Other, "the stored session names no server");
         let url = key.url().ok_or_else(gone)?;
         let mut specs = provider::specs().into_iter();
-        let spec = specs
-            .find(|spec| spec.id == key.provider)
-            .ok_or_else(gone)?;
+        let spec = specs.find(|spec| spec.id == key.provider);
+        let spec = spec.ok_or_else(gone)?;
         let target = settings::target(&entry.target)
             .ok()
             .filter(|target| target.spec.id == spec.id);
@@ -133,15 +130,17 @@ impl<'a> Account<'a> {
             Ok(plan) if plan.url == url => plan,
             other => bare(target, url, other.err()),
         };
-        Ok(Self::new(services, plan, key.role.clone(), key.clone()))
+        let mut account = Self::new(services, plan, key.role.clone());
+        account.key = key.clone();
+        Ok(account)
     }
 
-    fn new(services: &'a Services, plan: Plan, role: Role, key: Key) -> Self {
+    fn new(services: &'a Services, plan: Plan, role: Role) -> Self {
         Self {
             services,
             provider: System::of(plan.target.spec),
+            key: key_of(&plan, &role),
             role,
-            key,
             known: plan.known(),
             plan,
             revealed: OnceCell::new(),

@@ -227,9 +227,8 @@ impl<'a> Attempt<'a> {
                 let session = self.session().unwrap_or_else(|| (**suspect).clone());
                 let life = self.ask_or_doubt(&session, true).await?;
                 // Nobody can tell, so a login may: but not a second one in a run.
-                if life == Some(Life::Unknown)
-                    && session.obtained_at < self.account.services.started
-                {
+                let before = session.obtained_at < self.account.services.started;
+                if before && life == Some(Life::Unknown) {
                     return self.log_in_and_keep().await;
                 }
                 return self.unless_dead(session, life).await;
@@ -257,9 +256,8 @@ impl<'a> Attempt<'a> {
     }
 
     fn has_no_other_than(&self, suspect: &Session) -> bool {
-        self.entry
-            .as_ref()
-            .is_none_or(|entry| entry.session.token == suspect.token)
+        let entry = self.entry.as_ref();
+        entry.is_none_or(|entry| entry.session.token == suspect.token)
     }
 
     /// Hands the session out unless the server says that it is dead or broken.

@@ -53,8 +53,8 @@ const IDLE_KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// How long a session is kept after its end if it can be renewed then.
 const RENEWABLE_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// An entry, or why it cannot be used.
-type Usable = Result<(Key, Entry), Text>;
+/// What is there under a name: a version, and an entry or why it cannot be used.
+type Read = (Version, Option<Result<(Key, Entry), Text>>);
 
 /// Facts about the server from the first exchange.
 struct Opened {
@@ -159,17 +159,13 @@ impl RedisStore {
         self.keys.fingerprint(secret)
     }
 
-    async fn entry(&self, name: &String, deadline: Instant) -> Result<(Version, Option<Usable>)> {
+    async fn entry(&self, name: &String, deadline: Instant) -> Result<Read> {
         let mut entries = self.entries(std::slice::from_ref(name), deadline).await?;
         Ok(entries.pop().unwrap_or_default())
     }
 
     /// The entries of these names, each with its version.
-    async fn entries(
-        &self,
-        names: &[String],
-        deadline: Instant,
-    ) -> Result<Vec<(Version, Option<Usable>)>> {
+    async fn entries(&self, names: &[String], deadline: Instant) -> Result<Vec<Read>> {
         let opened = self.open(deadline).await?;
         let read = |name: &String| {
             let fields = (PREFIX.to_owned() + name, "fence", "sealed");

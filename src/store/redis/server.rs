@@ -46,15 +46,15 @@ impl Server {
     pub async fn ask(&self, commands: &[Cmd], deadline: Instant) -> Result<Vec<Value>> {
         let work = async {
             let idle = self.idle.borrow_mut().pop();
-            if let Some(pipe) = idle
-                && let Ok(values) = self.exchange(pipe, commands).await
+            if let Some(mut pipe) = idle
+                && let Ok(values) = self.exchange(&mut pipe, commands).await
             {
-                return Ok(values);
+                return Ok((values, pipe));
             }
             // The server may have been restarted, which breaks the other connections too.
             self.idle.borrow_mut().clear();
-            let pipe = self.connect().await?;
-            self.exchange(pipe, commands).await
+            let mut pipe = self.connect().await?;
+            Ok((self.exchange(&mut pipe, commands).await?, pipe))
         };
         // A login without the store needs the rest. A server that takes connections and never answers costs that once,
         // since it is not asked again.
@@ -64,20 +64,18 @@ impl Server {
             let limit = files::seconds(limit);
             Err(self.out_of_reach(error!(Timeout, "no answer within {limit} s", limit)))
         };
-        let values = tokio::time::timeout(limit, work).await;
-        let values = values.unwrap_or_else(late)?;
+        let answered = tokio::time::timeout(limit, work).await;
+        let (values, pipe) = answered.unwrap_or_else(late)?;
+        self.idle.borrow_mut().push(pipe);
         match values.iter().find_map(refusal) {
             None => Ok(values),
             Some(error) => Err(self.refused(error)),
         }
     }
 
-    async fn exchange(&self, mut pipe: Box<dyn Pipe>, commands: &[Cmd]) -> Result<Vec<Value>> {
-        let values = exchange(&mut pipe, commands)
-            .await
-            .map_err(|error| self.broke(error, false))?;
-        self.idle.borrow_mut().push(pipe);
-        Ok(values)
+    async fn exchange(&self, pipe: &mut Box<dyn Pipe>, commands: &[Cmd]) -> Result<Vec<Value>> {
+        let values = exchange(pipe, commands).await;
+        values.map_err(|error| self.broke(error, false))
     }
 
     async fn connect(&self) -> Result<Box<dyn Pipe>> {
@@ -98,9 +96,7 @@ impl Server {
         if self.url.database != 0 {
             greeting.push(redis::cmd("SELECT").arg(self.url.database).take());
         }
-        let answers = exchange(&mut pipe, &greeting)
-            .await
-            .map_err(|error| self.broke(error, false))?;
+        let answers = self.exchange(&mut pipe, &greeting).await?;
         match answers.iter().find_map(refusal) {
             None => Ok(pipe),
             Some(error) => Err(self.not_let_in(error)),
@@ -119,11 +115,10 @@ impl Server {
         let usable: Vec<_> = found.into_iter().filter(usable).collect();
         if usable.is_empty() {
             let address = self.url.address();
-            let error = error!(
+            return Err(error!(
                 BadSetting, "redis:// to {address} is not encrypted: its password would be readable", address;
                 hint "use rediss://, or allow it with CRMAUTH_STORE_ALLOW_PLAIN=1"
-            );
-            return Err(error);
+            ));
         }
         let error = match TcpStream::connect(&usable[..]).await {
             Ok(socket) => return Ok(socket),

@@ -16,7 +16,7 @@ use crate::i18n::tr;
 use crate::store::{ENTRY_MAX, Entry, Key, Version, Written, encode};
 
 /// A lock that is waited for or held. While it is held, it is renewed in the background.
-pub(crate) struct Turn {
+pub struct Turn {
     name: String,
     lease: Rc<RefCell<Lease>>,
     store: Rc<RedisStore>,
@@ -27,7 +27,7 @@ pub(crate) struct Turn {
 impl RedisStore {
     /// Waits for a turn at the entry of this name, or until it is another than the one that was `seen`: then there is
     /// none.
-    pub(in crate::store) async fn wait(
+    pub async fn wait(
         self: &Rc<Self>,
         name: &str,
         seen: Option<Version>,
@@ -55,11 +55,7 @@ impl RedisStore {
     }
 
     /// Waits for a turn, whatever happens to the entry meanwhile.
-    pub(in crate::store) async fn lock(
-        self: &Rc<Self>,
-        name: &str,
-        deadline: Instant,
-    ) -> Result<Turn> {
+    pub async fn lock(self: &Rc<Self>, name: &str, deadline: Instant) -> Result<Turn> {
         loop {
             if let Some(turn) = self.wait(name, None, deadline).await? {
                 return Ok(turn);
@@ -128,7 +124,7 @@ impl RedisStore {
 impl Turn {
     /// Waits until the lock is held for as long as a login may take. `false`: the entry has changed, or the lock was
     /// lost.
-    pub(crate) async fn ensure(&self) -> Result<bool> {
+    pub async fn ensure(&self) -> Result<bool> {
         let mut last_error = None;
         let mut event = Event::Begin;
         loop {
@@ -163,7 +159,7 @@ impl Turn {
         self.lease.borrow().right()
     }
 
-    pub(in crate::store) async fn write(&self, key: &Key, entry: &Entry) -> Result<Written> {
+    pub async fn write(&self, key: &Key, entry: &Entry) -> Result<Written> {
         let store = &self.store;
         let opened = store.open(self.deadline()).await?;
         let ttl = kept(entry, Timestamp::now());
@@ -181,7 +177,7 @@ impl Turn {
     }
 
     /// Removes the entry. If another machine holds the lock by now, it is its business.
-    pub(in crate::store) async fn forget(&self) -> Result<Written> {
+    pub async fn forget(&self) -> Result<Written> {
         self.change(Command::Forget).await
     }
 
@@ -213,7 +209,7 @@ impl Turn {
         }
     }
 
-    pub(in crate::store) async fn release(&self) -> Result<()> {
+    pub async fn release(&self) -> Result<()> {
         self.renewals.iter().for_each(JoinHandle::abort);
         self.given_back.set(true);
         let Some(right) = self.right() else {
