@@ -91,11 +91,10 @@ impl Account<'_> {
         }
         if let Some(probe_user) = self.provider.probe().probe_user {
             // Nobody else's login is disturbed: if one is under way, it is known why there is no session.
-            let soon = self
-                .deadline
-                .min(Instant::now() + self.services.timeout / 4);
-            self.locked(soon, async |_| probe_user(&context).await)
-                .await?;
+            let quarter = Instant::now() + self.services.timeout / 4;
+            let soon = self.deadline.min(quarter);
+            let probed = self.locked(soon, async |_| probe_user(&context).await);
+            probed.await?;
         }
         compare_clocks(date)?;
         Ok(look)
@@ -125,10 +124,9 @@ impl Account<'_> {
             field.credential() && (about.is_empty() || about.contains(&field.name))
         });
         let names: Vec<&str> = found.map(|found| found.written.as_str()).collect();
-        if names.is_empty() {
-            tr!("the credentials")
-        } else {
-            i18n::and(&names)
+        match names.is_empty() {
+            true => tr!("the credentials"),
+            false => i18n::and(&names),
         }
     }
 }
@@ -138,9 +136,8 @@ impl Services {
     /// near it that seems to be meant.
     pub async fn look(&self, settings: &Settings) -> Result<Option<Lost>> {
         let (target, timeout) = (&settings.target, self.timeout.min(LOOK));
-        let _busy = self
-            .report
-            .busy(&target.to_string(), tr!("checking what answers at the URL"));
+        let text = tr!("checking what answers at the URL");
+        let _busy = self.report.busy(&target.to_string(), text);
         let channel = Channel {
             deadline: files::deadline(timeout),
             timeout,
@@ -159,12 +156,11 @@ impl Services {
 /// What is wrong with a URL, and the one above or below it that seems to be meant.
 pub type Lost = (Error, Option<BaseUrl>);
 
+/// How well an answer fits a system, and the server's time.
+type Look = (Match, Option<Timestamp>);
+
 /// Asks for a system at a URL, and where it is not there, finds out what is.
-async fn seek(
-    system: System,
-    channel: &Channel<'_>,
-    variable: &str,
-) -> Result<(Match, Option<Timestamp>), Lost> {
+async fn seek(system: System, channel: &Channel<'_>, variable: &str) -> Result<Look, Lost> {
     let (url, product) = (channel.url, system.spec().product);
     let found = knock(system, channel, url).await;
     let error = match found {
@@ -222,13 +218,8 @@ async fn wrong_product(system: System, channel: &Channel<'_>, variable: &str) ->
     )
 }
 
-/// Asks at a URL for a system, until an answer looks like one of it, or says itself what is wrong: how well it fits, and
-/// the server's time.
-async fn knock(
-    system: System,
-    channel: &Channel<'_>,
-    url: &BaseUrl,
-) -> Result<(Match, Option<Timestamp>)> {
+/// Asks at a URL for a system, until an answer looks like one of it, or says itself what is wrong.
+async fn knock(system: System, channel: &Channel<'_>, url: &BaseUrl) -> Result<Look> {
     let probe = system.probe();
     let mut last = None;
     for path in probe.requests {

@@ -144,9 +144,8 @@ impl Account<'_> {
         if let Some(why) = found.unusable {
             self.warn(tr!("the stored session {why}; it is not used", why));
         }
-        found
-            .entry
-            .inspect(|entry| self.services.learn(&entry.session))
+        let entry = found.entry;
+        entry.inspect(|entry| self.services.learn(&entry.session))
     }
 
     /// Judges the stored session, which must last for `min_ttl`. If it was got since this account began, by somebody who
@@ -191,19 +190,17 @@ fn fixed(entry: &Entry, renewal: Renewal, min_ttl: Duration, now: Timestamp) -> 
     if left > wanted {
         return Verdict::Fresh;
     }
-    let stale = if left.is_positive() {
-        Stale::Expiring(left.as_secs())
-    } else {
-        Stale::Expired
+    let stale = match left.is_positive() {
+        true => Stale::Expiring(left.as_secs()),
+        false => Stale::Expired,
     };
     let renewable = match renewal {
         Renewal::Never => false,
         Renewal::WhileAlive => left > RENEWAL_MARGIN,
         Renewal::OnceExpired => stale == Stale::Expired && entry.session.refresh.is_some(),
     };
-    if renewable {
-        Verdict::Renew(stale)
-    } else {
-        Verdict::Login(stale)
+    match renewable {
+        true => Verdict::Renew(stale),
+        false => Verdict::Login(stale),
     }
 }

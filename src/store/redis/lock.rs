@@ -126,20 +126,6 @@ pub enum Failure {
     JustStarted,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Waiting,
-    /// Ours until then whatever happens, and to be renewed before.
-    Held {
-        fence: Fence,
-        until: Moment,
-        renewal: Moment,
-    },
-    Lost {
-        fence: Fence,
-    },
-}
-
 /// One wait for the lock, and its use.
 #[derive(Debug)]
 pub struct Lease {
@@ -147,7 +133,12 @@ pub struct Lease {
     pub owner: Owner,
     seen: Option<Option<Fence>>,
     pub deadline: Moment,
-    state: State,
+    /// The lock's number, once it was given.
+    fence: Option<Fence>,
+    /// Until when it is ours whatever happens; zero before it was given, and once it is lost.
+    until: Moment,
+    /// When it is to be renewed.
+    renewal: Moment,
     /// When the command that is under way was sent.
     asked: Moment,
     unanswered_since: Option<Moment>,
@@ -165,7 +156,9 @@ impl Lease {
             owner,
             seen,
             deadline,
-            state: State::Waiting,
+            fence: None,
+            until: Moment::ZERO,
+            renewal: Moment::ZERO,
             asked: Moment::ZERO,
             unanswered_since: None,
             heard: Failure::NoAnswer,
@@ -179,37 +172,30 @@ impl Lease {
         if matches!(event, Event::Response(_)) && !self.is_old(now) {
             self.unanswered_since = None;
         }
-        match (self.state, event) {
-            (State::Lost { .. }, _) => Action::Lost,
-            (State::Held { fence, until, .. }, _) if until <= now => self.lost(fence),
+        match (self.fence, event) {
+            (Some(_), _) if self.has_ended(now) => self.lost(),
             (_, Event::NoAnswer) => self.no_answer(now),
-            (State::Waiting, Event::Begin | Event::Woken) => self.ask(now, self.take()),
-            (State::Waiting, Event::Response(response)) => match response {
+            (None, Event::Begin | Event::Woken) => self.ask(now, self.take()),
+            (None, Event::Response(response)) => match response {
                 Response::Given(fence) => self.given(now, fence),
                 Response::News if now < self.deadline => Action::Reread,
                 Response::Busy(left) => self.wait(now, Failure::Busy(left)),
                 Response::JustStarted => self.wait(now, Failure::JustStarted),
                 _ => Action::GiveUp(Failure::Busy(Duration::ZERO)),
             },
-            (State::Held { fence, .. }, Event::Begin | Event::Woken) => {
-                self.ask(now, self.hold(fence))
-            }
-            (State::Held { fence, .. }, Event::Response(Response::Done)) => {
+            (Some(fence), Event::Begin | Event::Woken) => self.ask(now, self.hold(fence)),
+            (Some(fence), Event::Response(Response::Done)) => {
                 self.extended(self.asked);
                 self.go(now, fence)
             }
-            (State::Held { fence, .. }, Event::Response(_)) => self.lost(fence),
+            (Some(_), Event::Response(_)) => self.lost(),
         }
     }
 
     /// The next step in the background while the lock is held: sleep, renew it, or stop once it is lost.
     pub fn renew(&self, now: Moment) -> Action {
-        match self.state {
-            State::Held {
-                fence,
-                until,
-                renewal,
-            } if now < until => match renewal.saturating_sub(now) {
+        match self.fence {
+            Some(fence) if !self.has_ended(now) => match self.renewal.saturating_sub(now) {
                 Duration::ZERO => Action::Ask(self.hold(fence)),
                 left => Action::Sleep(left),
             },
@@ -219,25 +205,22 @@ impl Lease {
 
     /// Takes the outcome of a renewal that was sent at `asked`.
     pub fn renewed(&mut self, asked: Moment, now: Moment, reply: Option<Response>) {
-        match (&mut self.state, reply) {
-            (State::Held { .. }, Some(Response::Done)) => self.extended(asked),
-            (State::Held { fence, .. }, Some(_)) => self.state = State::Lost { fence: *fence },
-            (State::Held { renewal, .. }, None) => *renewal = now + self.terms.pause_max,
-            _ => {}
+        match reply {
+            _ if self.until.is_zero() => {}
+            Some(Response::Done) => self.extended(asked),
+            Some(_) => self.until = Moment::ZERO,
+            None => self.renewal = now + self.terms.pause_max,
         }
     }
 
     /// Whether the lock was lost, or has expired as far as is known here.
     pub fn has_ended(&self, now: Moment) -> bool {
-        !matches!(self.state, State::Held { until, .. } if now < until)
+        self.until <= now
     }
 
     /// The right to change the entry, once the lock was given.
     pub fn right(&self) -> Option<Right> {
-        let (State::Held { fence, .. } | State::Lost { fence }) = self.state else {
-            return None;
-        };
-        let owner = self.owner;
+        let (owner, fence) = (self.owner, self.fence?);
         Some(Right { owner, fence })
     }
 
@@ -262,17 +245,10 @@ impl Lease {
 
     fn given(&mut self, now: Moment, fence: Fence) -> Action {
         self.heard = Failure::NoAnswer;
-        let (until, renewal) = (
-            self.asked + self.terms.lease,
-            self.asked + self.terms.renewal,
-        );
-        self.state = State::Held {
-            fence,
-            until,
-            renewal,
-        };
-        if until <= now {
-            self.lost(fence)
+        self.fence = Some(fence);
+        self.extended(self.asked);
+        if self.has_ended(now) {
+            self.lost()
         } else {
             self.go(now, fence)
         }
@@ -280,19 +256,17 @@ impl Lease {
 
     /// The lock lasts from the moment when the command was sent: the server began to count later.
     fn extended(&mut self, asked: Moment) {
-        if let State::Held { until, renewal, .. } = &mut self.state {
-            *until = (*until).max(asked + self.terms.lease);
-            *renewal = asked + self.terms.renewal;
-        }
+        self.until = self.until.max(asked + self.terms.lease);
+        self.renewal = asked + self.terms.renewal;
     }
 
     /// A login that begins now must end before the lock does. What the server said long ago counts for nothing: it may
     /// have forgotten the lock since, and given it to another.
     fn go(&mut self, now: Moment, fence: Fence) -> Action {
-        match self.state {
+        match now + self.terms.login <= self.until {
             _ if self.is_old(now) => self.no_answer(now),
-            State::Held { until, .. } if now + self.terms.login <= until => Action::Granted,
-            _ => self.ask(now, self.hold(fence)),
+            true => Action::Granted,
+            false => self.ask(now, self.hold(fence)),
         }
     }
 
@@ -302,8 +276,8 @@ impl Lease {
         now.saturating_sub(self.asked) > self.terms.grace / 2
     }
 
-    fn lost(&mut self, fence: Fence) -> Action {
-        self.state = State::Lost { fence };
+    fn lost(&mut self) -> Action {
+        self.until = Moment::ZERO;
         Action::Lost
     }
 
