@@ -6,7 +6,7 @@ use hyper::header::{HeaderMap, HeaderName, WWW_AUTHENTICATE};
 use jiff::Timestamp;
 use url::Url;
 
-use crate::http::response::Redirect;
+use crate::http::response::Place;
 use crate::i18n::tr;
 
 /// Host and port as a person would write them.
@@ -74,16 +74,16 @@ pub fn retry_after(text: &str, server_now: Option<Timestamp>) -> Option<u64> {
 }
 
 /// Where a redirect points, without the parts that must not be shown.
-pub fn location(from: &Url, place: &str) -> Redirect {
+pub fn location(from: &Url, place: &str) -> Place {
     match from.join(place) {
         Ok(mut url) if url.has_host() => {
             let _ = url.set_username("");
             let _ = url.set_password(None);
             url.set_query(None);
             url.set_fragment(None);
-            Redirect::Url(url.to_string())
+            Ok(url.to_string())
         }
-        Ok(url) => Redirect::Other(tr!("a {scheme}: address", scheme = url.scheme())),
-        Err(_) => Redirect::Other(tr!("something that is not a URL")),
+        Ok(url) => Err(tr!("a {scheme}: address", scheme = url.scheme())),
+        Err(_) => Err(tr!("something that is not a URL")),
     }
 }

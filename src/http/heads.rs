@@ -133,10 +133,8 @@ fn judge(head: &[u8]) -> Head {
     let (mut length, mut coded) = (None, false);
     let lines = head.split(|byte| *byte == b'\n').skip(1);
     for line in lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)) {
-        let (name, value) = match line.iter().position(|byte| *byte == b':') {
-            Some(colon) => line.split_at(colon),
-            None => (line, &[][..]),
-        };
+        let colon = line.iter().position(|byte| *byte == b':');
+        let (name, value) = line.split_at(colon.unwrap_or(line.len()));
         let folded = line.first().is_some_and(|byte| b" \t".contains(byte));
         let control = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
         let regular = is_token(name) && name.len() < line.len();

@@ -49,7 +49,7 @@ use hyper::header::{CACHE_CONTROL, TRANSFER_ENCODING};
 pub use proxy_url::Proxies;
 pub use request::{Effect, Request, authorization, is_harmless};
 pub use retry::random_part;
-pub use stream::{Part, Rest};
+pub use stream::{Part, Payload};
 pub use transcript::Transcript;
 
 /// A target's way to its server: its origin and no other, until its deadline.

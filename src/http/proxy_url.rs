@@ -84,21 +84,18 @@ impl ProxyUrl {
         if !http && !["socks4", "socks4a", "socks5", "socks5h"].contains(&scheme.as_str()) {
             return None;
         }
-        let (userinfo, place) = match rest.rsplit_once('@') {
-            Some((userinfo, place)) => (Some(userinfo).filter(|info| !info.is_empty()), place),
-            None => (None, rest),
-        };
+        let (userinfo, place) = rest.rsplit_once('@').unwrap_or(("", rest));
         // Two schemes, since a port that is the scheme's own is left out.
         let [url, other] =
             ["http://", "ftp://"].map(|scheme| Url::parse(&[scheme, place].concat()));
         let (url, other) = (url.ok()?, other.ok()?);
         let host = url.host().filter(|_| !place.starts_with(['/', '\\']))?;
-        let port = match (url.port().or(other.port()), scheme.as_str()) {
-            (Some(port), _) => port,
-            (None, "http") => 80,
-            (None, "https") => 443,
-            (None, _) => 1080,
+        let usual = match &*scheme {
+            "http" => 80,
+            "https" => 443,
+            _ => 1080,
         };
+        let port = url.port().or(other.port()).unwrap_or(usual);
         let mut proxy = Self {
             uri: format!("http://{host}:{port}"),
             host: host.to_owned(),
@@ -109,9 +106,9 @@ impl ProxyUrl {
             scheme,
             secrets: Vec::new(),
         };
-        let Some(userinfo) = userinfo else {
+        if userinfo.is_empty() {
             return Some(proxy);
-        };
+        }
         let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
         let decode = |text| percent_decode_str(text).collect::<Vec<u8>>();
         let (name, word) = (decode(user), decode(password));

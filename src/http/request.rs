@@ -56,9 +56,9 @@ pub enum Effect {
     Logout,
     /// Whatever the user's own request asked for.
     Change,
-    /// None.
+    /// Nothing.
     None,
-    /// None, and it carries no secret, so that it may be repeated.
+    /// Nothing, and it carries no secret, so that it may be repeated.
     Question,
 }
 

@@ -16,7 +16,7 @@ use super::header::{
     Coding, asks_for_password, coding, host_of, http_date, location, retry_after, text_header,
 };
 use super::heads;
-use super::stream::Rest;
+use super::stream::Payload;
 use crate::error::{Cause, Error, Result, error, innermost};
 use crate::i18n::{Text, span, tr};
 
@@ -25,14 +25,9 @@ pub use super::json::Json;
 /// The largest answer that is read whole, in bytes.
 const BODY_MAX: usize = 1024 * 1024;
 
-/// Where a redirect points, as far as it may be shown.
-#[derive(Debug, Clone)]
-pub enum Redirect {
-    /// An absolute URL, without user, query and fragment.
-    Url(String),
-    /// Anything else, in words: `a javascript: address`.
-    Other(Text),
-}
+/// Where a redirect points, as far as it may be shown: an absolute URL, without user, query and fragment, or anything
+/// else, in words: `a javascript: address`.
+pub type Place = std::result::Result<String, Text>;
 
 /// An answer, and as much of its body as has been read.
 #[derive(Default)]
@@ -48,7 +43,7 @@ pub struct Response {
     /// The HTTP status.
     pub status: u16,
     /// Where a redirect points.
-    pub location: Option<Redirect>,
+    pub location: Option<Place>,
     /// Seconds to wait before the next try, where the server names them.
     pub retry_after: Option<u64>,
     /// The server's clock.
@@ -119,9 +114,9 @@ impl Response {
     }
 
     /// The headers as they came, and the body.
-    pub fn into_parts(self) -> (HeaderMap, Rest) {
-        let rest = Rest::new(self.body, self.rest, self.patience);
-        (self.headers, rest)
+    pub fn into_parts(self) -> (HeaderMap, Payload) {
+        let body = Payload::passed(self.body, self.rest, self.patience);
+        (self.headers, body)
     }
 
     /// Reads all of the body. `doubt` is what its loss may mean.
@@ -247,23 +242,22 @@ impl Response {
     fn failure(&self, object: Option<&Json>) -> Error {
         let said = object.and_then(Json::said).unwrap_or_default();
         let error = status_error(&self.host, &self.path, self.status).said(&said);
-        if self.status == 403 && object.is_none() {
-            return error.hint(tr!(
-                "the answer contains no JSON: a firewall in front of the server may have sent it"
-            ));
-        }
-        if self.status == 413 {
-            return error.hint(tr!(
+        let hint = match (self.status, error.cause, self.retry_after) {
+            (403, ..) if object.is_none() => {
+                tr!(
+                    "the answer contains no JSON: a firewall in front of the server may have sent it"
+                )
+            }
+            (413, ..) => tr!(
                 "a web server or proxy does not accept a body of that size; its administrator can raise the limit"
-            ));
-        }
-        match (error.cause, self.retry_after) {
-            (Cause::RateLimited | Cause::Unavailable, Some(seconds)) => error.hint(tr!(
+            ),
+            (_, Cause::RateLimited | Cause::Unavailable, Some(seconds)) => tr!(
                 "the server asks you to wait {pause} before the next try",
                 pause = span(i64::try_from(seconds).unwrap_or(i64::MAX))
-            )),
-            _ => error,
-        }
+            ),
+            _ => return error,
+        };
+        error.hint(hint)
     }
 }
 
@@ -362,22 +356,22 @@ pub fn in_front(host: &str, status: u16) -> Error {
 }
 
 /// The error for a redirect. None is followed.
-pub fn redirect(host: &str, status: u16, to: Option<&Redirect>, https: bool) -> Error {
+pub fn redirect(host: &str, status: u16, to: Option<&Place>, https: bool) -> Error {
     let nowhere = match to {
         None => error!(
             Redirect,
             "{host} redirected without saying where (HTTP {status})", host, status
         ),
-        Some(Redirect::Other(what)) => error!(
+        Some(Err(what)) => error!(
             Redirect,
             "{host} redirected the request to {what} (HTTP {status})", host, what, status
         ),
-        Some(Redirect::Url(to)) if https && to.starts_with("http://") => error!(
+        Some(Ok(to)) if https && to.starts_with("http://") => error!(
             Redirect,
             "{host} redirected from https to http, a downgrade (HTTP {status})", host, status
         )
         .said(to),
-        Some(Redirect::Url(to)) => {
+        Some(Ok(to)) => {
             let error = error!(
                 Redirect,
                 "{host} redirected the request (HTTP {status})", host, status

@@ -49,13 +49,16 @@ impl Part {
 }
 
 /// A body that is put together as it is sent.
-pub(super) struct Payload {
+pub struct Payload {
     /// What is left of the parts, in reverse order.
     left: Vec<Part>,
     /// What comes after them.
     rest: Option<Incoming>,
     /// When the last part of it was sent.
     moved: Arc<Mutex<Instant>>,
+    /// How long a part may take to come before the body fails.
+    patience: Option<Duration>,
+    waiting: Option<Pin<Box<Sleep>>>,
 }
 
 impl Payload {
@@ -71,6 +74,17 @@ impl Payload {
             left: left.cloned().collect(),
             rest,
             moved: Arc::clone(moved),
+            patience: None,
+            waiting: None,
+        }
+    }
+
+    /// An answer's body: the part that was read, then the rest as it comes.
+    pub(super) fn passed(read: Vec<u8>, rest: Option<Incoming>, patience: Duration) -> Self {
+        let moved = Arc::new(Mutex::new(Instant::now()));
+        Self {
+            patience: Some(patience),
+            ..Self::new(&[Part::Bytes(read.into())], rest, &moved)
         }
     }
 
@@ -99,11 +113,26 @@ impl Body for Payload {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
-        let part = match (self.take()?, &mut self.rest) {
+        let this = &mut *self;
+        let part = match (this.take()?, &mut this.rest) {
             (Some(bytes), _) => Some(Ok(Frame::data(bytes))),
-            (None, Some(rest)) => ready!(Pin::new(rest).poll_frame(context).map_err(Into::into)),
             (None, None) => None,
+            (None, Some(rest)) => match (Pin::new(rest).poll_frame(context), this.patience) {
+                (Poll::Ready(part), _) => part.map(|part| part.map_err(Into::into)),
+                (Poll::Pending, None) => return Poll::Pending,
+                (Poll::Pending, Some(patience)) => {
+                    let sleep = || Box::pin(tokio::time::sleep(patience));
+                    ready!(
+                        this.waiting
+                            .get_or_insert_with(sleep)
+                            .as_mut()
+                            .poll(context)
+                    );
+                    Some(Err(io::Error::from(io::ErrorKind::TimedOut).into()))
+                }
+            },
         };
+        self.waiting = None;
         if let Ok(mut moved) = self.moved.lock() {
             *moved = Instant::now();
         }
@@ -121,51 +150,5 @@ impl Body for Payload {
             Some(rest) => SizeHint::with_exact(left + rest),
             None => SizeHint::default(),
         }
-    }
-}
-
-/// An answer's body: the part that was read, then the rest as it comes. It fails where no part comes for `patience`.
-pub struct Rest {
-    body: Payload,
-    patience: Duration,
-    waiting: Option<Pin<Box<Sleep>>>,
-}
-
-impl Rest {
-    pub(super) fn new(read: Vec<u8>, rest: Option<Incoming>, patience: Duration) -> Self {
-        let moved = Arc::new(Mutex::new(Instant::now()));
-        Self {
-            body: Payload::new(&[Part::Bytes(read.into())], rest, &moved),
-            patience,
-            waiting: None,
-        }
-    }
-}
-
-impl Body for Rest {
-    type Data = Bytes;
-    type Error = Failure;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
-        if let Poll::Ready(part) = Pin::new(&mut self.body).poll_frame(context) {
-            self.waiting = None;
-            return Poll::Ready(part);
-        }
-        let patience = self.patience;
-        let waiting = &mut self.waiting;
-        let sleep = waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
-        ready!(sleep.as_mut().poll(context));
-        Poll::Ready(Some(Err(io::Error::from(io::ErrorKind::TimedOut).into())))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

@@ -81,9 +81,9 @@ impl Draw<'_> {
         let path = request.url.path();
         let path = path.strip_prefix(base).unwrap_or(path);
         let segments: Vec<_> = path.split('/').map(|part| self.segment(part)).collect();
-        let pairs = |pairs: url::form_urlencoded::Parse<'_>| -> Map<String, Value> {
-            let pairs = pairs.map(|(name, value)| (self.name(&name), self.sent(&value)));
-            pairs.collect()
+        let pairs = |pairs: url::form_urlencoded::Parse<'_>| -> Value {
+            let drawn = pairs.map(|(name, value)| (self.name(&name), self.sent(&value)));
+            drawn.collect()
         };
         let headers = request.headers.iter();
         let headers = headers.map(|(name, value)| (name.as_str(), value.expose().as_bytes()));
@@ -100,7 +100,7 @@ impl Draw<'_> {
                     let drawn = |(name, value): (&String, _)| (self.name(name), sent(value));
                     fields.iter().map(drawn).collect()
                 }
-                Err(_) => pairs(url::form_urlencoded::parse(body)).into(),
+                Err(_) => pairs(url::form_urlencoded::parse(body)),
             };
         }
         drawn

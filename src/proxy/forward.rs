@@ -16,7 +16,7 @@ use super::headers::{inward, outward};
 use super::keeper::{Door, Held};
 use crate::declaration::Placement;
 use crate::error::{Cause, Error, Result, error};
-use crate::http::{Bytes, Effect, HeaderMap, Method, Request, Rest, is_harmless};
+use crate::http::{Bytes, Effect, HeaderMap, Method, Payload, Request, is_harmless};
 use crate::i18n::tr;
 use crate::json;
 use crate::lifecycle::Answer;
@@ -36,7 +36,7 @@ struct Passing<'g, 'a> {
     ours: String,
 }
 
-type Passed = Response<Either<Full<Bytes>, Rest>>;
+type Passed = Response<Either<Full<Bytes>, Payload>>;
 
 impl<'a> Gateway<'a> {
     pub(super) async fn serve(
@@ -107,7 +107,7 @@ impl<'a> Gateway<'a> {
     }
 }
 
-fn with_status(status: u16, body: Either<Full<Bytes>, Rest>) -> Passed {
+fn with_status(status: u16, body: Either<Full<Bytes>, Payload>) -> Passed {
     let mut answer = Response::new(body);
     *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
     answer
@@ -204,18 +204,21 @@ impl<'a> Passing<'_, 'a> {
                     if !answer.may_be_repeated() {
                         account.warn_not_repeated();
                     } else if matches!(self.body, Sent::Streamed(_)) {
-                        return Err(self.too_large());
+                        let error = error!(
+                            Refused, "the session was dead, and the request's body was too large to be kept for the new one";
+                            hint "send the request again: there is a new session now, and nothing has been done"
+                        );
+                        return Err(error.target(&self.door.name));
                     } else {
                         request = self.request(Some(&held));
                         answer = account.try_once(&request).await?;
                     }
                 }
                 // The server has done something with the request, and the client should know what.
-                Err(error) if answer.judgement == Judgement::Unclear => gateway.report.warn_of(
-                    Some(account.target()),
-                    tr!("the session could not be replaced"),
-                    &error,
-                ),
+                Err(error) if answer.judgement == Judgement::Unclear => {
+                    let text = tr!("the session could not be replaced");
+                    gateway.report.warn_of(Some(account.target()), text, &error);
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -223,14 +226,6 @@ impl<'a> Passing<'_, 'a> {
             held.saw();
         }
         self.passed(&request, answer, Some(&held))
-    }
-
-    fn too_large(&self) -> Error {
-        let error = error!(
-            Refused, "the session was dead, and the request's body was too large to be kept for the new one";
-            hint "send the request again: there is a new session now, and nothing has been done"
-        );
-        error.target(&self.door.name)
     }
 
     fn passed(&self, request: &Request, answer: Answer, held: Option<&Held<'a>>) -> Result<Passed> {

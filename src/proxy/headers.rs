@@ -98,15 +98,10 @@ pub(super) fn inward(
     let mut leaky: Vec<HeaderName> = leaky.map(|(name, _)| name.clone()).collect();
     leaky.dedup();
     for name in leaky {
-        let all = headers.get_all(&name).iter();
-        let harmless: Vec<HeaderValue> = all.filter(|value| !leaks(value)).cloned().collect();
-        headers.remove(&name);
         // Other cookies are the client's.
-        if name == SET_COOKIE {
-            for value in harmless {
-                headers.append(&name, value);
-            }
-        }
+        let passes = |value: &&HeaderValue| name == SET_COOKIE && !leaks(value);
+        let kept = headers.get_all(&name).iter().filter(passes).cloned();
+        replace(headers, &name, kept.collect());
     }
 }
 
@@ -140,10 +135,14 @@ fn without_php_session(headers: &mut HeaderMap) {
         let others: Vec<&[u8]> = cookies.filter(is_other).collect();
         HeaderValue::from_bytes(others.join(&b';').trim_ascii()).ok()
     });
-    let kept: Vec<HeaderValue> = kept.filter(|value| !value.is_empty()).collect();
-    headers.remove(COOKIE);
-    for value in kept {
-        headers.append(COOKIE, value);
+    let kept = kept.filter(|value| !value.is_empty()).collect();
+    replace(headers, &COOKIE, kept);
+}
+
+fn replace(headers: &mut HeaderMap, name: &HeaderName, values: Vec<HeaderValue>) {
+    headers.remove(name);
+    for value in values {
+        headers.append(name, value);
     }
 }
 

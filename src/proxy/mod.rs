@@ -30,7 +30,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::lifecycle::Account;
 use crate::report::Report;
-use crate::secret::{Secret, hex};
+use crate::secret::Secret;
 use guard::{Guard, Verdict};
 use keeper::Door;
 
@@ -135,11 +135,4 @@ impl<'a> Gateway<'a> {
         }
         let _ = connection.await;
     }
-}
-
-/// A key that nobody can guess.
-pub fn make_key() -> Option<Secret> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).ok()?;
-    Some(Secret::new(hex(&bytes)))
 }

@@ -1,7 +1,7 @@
 //! Whatever status and body an answer has: an object whose parts can be used, or an error by the contract.
 
 use crmauth::error::{Cause, Error};
-use crmauth::http::response::{Json, Redirect, Response};
+use crmauth::http::response::{Json, Response};
 use crmauth::i18n::Text;
 use crmauth::session::check_token;
 use serde_json::Value;
@@ -17,7 +17,7 @@ pub fn holds(data: &[u8]) {
         https: true,
         path: "/login".to_owned(),
         status,
-        location: (low % 2 == 0).then(|| Redirect::Url(String::from_utf8_lossy(body).into_owned())),
+        location: (low % 2 == 0).then(|| Ok(String::from_utf8_lossy(body).into_owned())),
         retry_after: (low % 3 == 0).then_some(u64::from(*low)),
         body: body.to_vec(),
         ..Response::default()
