@@ -3,6 +3,7 @@
 use std::hint::black_box;
 use std::net::IpAddr;
 
+use hyper::http::request::Parts;
 use percent_encoding::percent_decode_str;
 
 use super::Gateway;
@@ -10,26 +11,22 @@ use super::headers::named_by_connection;
 use super::keeper::Door;
 use crate::error::{Error, error};
 use crate::http::headers::{HOST, HeaderName, ORIGIN};
-use crate::http::{HeaderMap, Method, is_harmless};
+use crate::http::is_harmless;
 
 /// A request that the gateway does not pass on: the status of its answer, and why.
 pub(super) type Refusal = Box<(u16, Error)>;
 
 pub(super) struct Admitted<'g, 'a> {
     pub(super) door: &'g Door<'a>,
-    /// The path below the target's URL.
+    /// The path below the target's URL, with the query once that is judged.
     pub(super) path: String,
     /// Where the client believes us to be: the start of the URL that it calls.
     pub(super) ours: String,
 }
 
 impl<'a> Gateway<'a> {
-    pub(super) fn admit(
-        &self,
-        method: &Method,
-        path: &str,
-        headers: &HeaderMap,
-    ) -> Result<Admitted<'_, 'a>, Refusal> {
+    pub(super) fn admit(&self, head: &Parts) -> Result<Admitted<'_, 'a>, Refusal> {
+        let (method, headers) = (&head.method, &head.headers);
         let host = headers.get(HOST);
         let host = host.map(|host| host.to_str().unwrap_or_default());
         // A name that somebody else's DNS has made point here is how web pages get in.
@@ -54,7 +51,7 @@ impl<'a> Gateway<'a> {
             );
             return Err((403, error).into());
         }
-        let (door, path, prefix) = self.find(path).ok_or_else(|| {
+        let (door, path, prefix) = self.find(head.uri.path()).ok_or_else(|| {
             let error = error!(
                 Usage, "there is nothing at this address";
                 hint "use a URL that the gateway has printed: it contains the key"

@@ -4,6 +4,7 @@ use ::url::form_urlencoded;
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, AUTHORIZATION, CONNECTION, CONTENT_TYPE, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::{Response, StatusCode};
 use tokio::time::Instant;
 
@@ -13,10 +14,10 @@ use super::body::Sent;
 use super::guard::Verdict;
 use super::head::Fault;
 use super::headers::{inward, outward};
-use super::keeper::{Door, Held};
+use super::keeper::Held;
 use crate::declaration::Placement;
 use crate::error::{Cause, Error, Result, error};
-use crate::http::{Bytes, Effect, HeaderMap, Method, Payload, Request, is_harmless};
+use crate::http::{Bytes, Effect, Method, Payload, Request, is_harmless};
 use crate::i18n::tr;
 use crate::json;
 use crate::lifecycle::Answer;
@@ -25,25 +26,18 @@ use crate::report::Report;
 
 /// A client's request, ready to be sent with any session.
 struct Passing<'g, 'a> {
-    door: &'g Door<'a>,
-    method: Method,
-    /// Path and query below the target's URL.
-    target: String,
+    to: Admitted<'g, 'a>,
+    head: Parts,
+    body: Sent,
     /// Whether it takes the session.
     takes: bool,
-    headers: HeaderMap,
-    body: Sent,
-    ours: String,
 }
 
+type Asked = hyper::Request<Incoming>;
 type Passed = Response<Either<Full<Bytes>, Payload>>;
 
 impl<'a> Gateway<'a> {
-    pub(super) async fn serve(
-        &self,
-        request: hyper::Request<Incoming>,
-        verdict: &Verdict,
-    ) -> Passed {
+    pub(super) async fn serve(&self, request: Asked, verdict: &Verdict) -> Passed {
         let mut line = Line::begin(self.report);
         let number = verdict.serve();
         let passed = match verdict.fault(number) {
@@ -60,32 +54,24 @@ impl<'a> Gateway<'a> {
         answer
     }
 
-    async fn pass(
-        &self,
-        request: hyper::Request<Incoming>,
-        line: &mut Line<'_>,
-    ) -> Result<Passed, Refusal> {
+    async fn pass(&self, request: Asked, line: &mut Line<'_>) -> Result<Passed, Refusal> {
         let (mut head, body) = request.into_parts();
         line.asks(&head.method, "-", "");
-        let Admitted { door, path, ours } =
-            self.admit(&head.method, head.uri.path(), &head.headers)?;
-        line.asks(&head.method, &door.name, &path);
+        let to = self.admit(&head)?;
+        line.asks(&head.method, &to.door.name, &to.path);
         let body = Sent::read(body, self.options.timeout).await;
         let body = body.map_err(|_| (408, error!(Usage, "the request's body did not arrive")))?;
-        let placement = door.account.target().spec.placement;
+        let placement = to.door.account.target().spec.placement;
         let bodiless = matches!(&body, Sent::Kept(body) if body.is_empty());
         let key = self.options.key.as_ref();
         outward(&mut head.headers, placement, key, bodiless);
         let mut passing = Passing {
-            door,
-            method: head.method,
-            target: path,
-            takes: true,
-            headers: head.headers,
+            to,
+            head,
             body,
-            ours,
+            takes: true,
         };
-        passing.aim(head.uri.query());
+        passing.aim();
         let passed = passing.exchange(self, line).await;
         passed.map_err(|error| (status(&error), error).into())
     }
@@ -123,48 +109,48 @@ fn status(error: &Error) -> u16 {
 }
 
 impl<'a> Passing<'_, 'a> {
-    /// Completes the target with the query, and finds out whether the session goes into it. What the client has put in
+    /// Completes the path with the query, and finds out whether the session goes into it. What the client has put in
     /// the session's place goes.
-    fn aim(&mut self, query: Option<&str>) {
-        let account = &self.door.account;
-        let mut query = query.map(str::to_owned);
+    fn aim(&mut self) {
+        let account = &self.to.door.account;
+        let mut query = self.head.uri.query().map(str::to_owned);
         match account.target().spec.placement {
             Placement::Bearer => {}
             Placement::Path => {
                 for encoded in ["{session%7D", "%7Bsession}", "%7Bsession%7D"] {
                     let lower = encoded.to_ascii_lowercase();
-                    self.target = self.target.replace(encoded, "{session}");
-                    self.target = self.target.replace(&lower, "{session}");
+                    self.to.path = self.to.path.replace(encoded, "{session}");
+                    self.to.path = self.to.path.replace(&lower, "{session}");
                 }
-                self.takes = self.target.contains("{session}");
+                self.takes = self.to.path.contains("{session}");
             }
             Placement::Query(name) => {
                 let asked = query.as_deref().unwrap_or_default();
                 self.takes = account.provider.takes_session(asked, self.body.kept());
                 if self.takes {
                     query = query.map(|query| without(&query, name));
-                    let kind = self.headers.get(CONTENT_TYPE);
+                    let kind = self.head.headers.get(CONTENT_TYPE);
                     let kind = kind.and_then(|kind| kind.to_str().ok());
                     self.body.drop_field(kind.unwrap_or_default(), name);
                 }
             }
         }
         if let Some(query) = query.filter(|query| !query.is_empty()) {
-            self.target.extend(["?", &query]);
+            self.to.path.extend(["?", &query]);
         }
     }
 
     fn request(&mut self, held: Option<&Held<'a>>) -> Request {
         let url = match held {
-            Some(held) => held.login.place(&self.target),
-            None => self.door.account.plan.url.join(&self.target),
+            Some(held) => held.login.place(&self.to.path),
+            None => self.to.door.account.plan.url.join(&self.to.path),
         };
-        let effect = match is_harmless(&self.method) {
+        let effect = match is_harmless(&self.head.method) {
             true => Effect::None,
             false => Effect::Change,
         };
-        let request = Request::new(self.method.clone(), url).effect(effect);
-        let mut headers = self.headers.clone();
+        let request = Request::new(self.head.method.clone(), url).effect(effect);
+        let mut headers = self.head.headers.clone();
         let authorization = held.and_then(|held| held.authorization.as_ref());
         if let Some(value) = authorization {
             headers.insert(AUTHORIZATION, value.clone());
@@ -183,20 +169,20 @@ impl<'a> Passing<'_, 'a> {
     }
 
     async fn exchange(&mut self, gateway: &Gateway<'a>, line: &mut Line<'_>) -> Result<Passed> {
-        let account = &self.door.account;
+        let account = &self.to.door.account;
         if !self.takes {
             let request = self.request(None);
             let response = account.open(&request).await?;
             let answer = Answer::sessionless(response);
             return self.passed(&request, answer, None);
         }
-        let (mut held, new) = self.door.session().await?;
+        let (mut held, new) = self.to.door.session().await?;
         line.new |= new;
         let mut request = self.request(Some(&held));
         let mut answer = account.try_once(&request).await?;
         if answer.judgement != Judgement::Alive {
             let dead = answer.judgement == Judgement::Dead;
-            match self.door.instead_of(&held, dead).await {
+            match self.to.door.instead_of(&held, dead).await {
                 Ok((other, _)) if other.login.session.token == held.login.session.token => {}
                 Ok((other, new)) => {
                     line.new |= new;
@@ -208,7 +194,7 @@ impl<'a> Passing<'_, 'a> {
                             Refused, "the session was dead, and the request's body was too large to be kept for the new one";
                             hint "send the request again: there is a new session now, and nothing has been done"
                         );
-                        return Err(error.target(&self.door.name));
+                        return Err(error.target(&self.to.door.name));
                     } else {
                         request = self.request(Some(&held));
                         answer = account.try_once(&request).await?;
@@ -239,12 +225,12 @@ impl<'a> Passing<'_, 'a> {
                 BadAnswer,
                 "{host} switched to another protocol, which crmauth did not ask for", host
             );
-            return Err(error.target(&self.door.name));
+            return Err(error.target(&self.to.door.name));
         }
         let (mut headers, rest) = answer.response.into_parts();
-        let base = &self.door.account.plan.url;
+        let base = &self.to.door.account.plan.url;
         let session = held.map(|held| &held.login.session.token);
-        inward(&mut headers, session, &request.url, base, &self.ours);
+        inward(&mut headers, session, &request.url, base, &self.to.ours);
         let mut passed = with_status(status, Either::Right(rest));
         *passed.headers_mut() = headers;
         Ok(passed)
