@@ -5,7 +5,6 @@
 
 mod accounts;
 mod records;
-mod refusal;
 mod surroundings;
 mod tokens;
 
@@ -13,11 +12,11 @@ use serde_json::{Value, json};
 
 use super::message::HTML;
 use super::{Account, Request, Response, Rules, System};
+use accounts::{ADMIN, INACTIVE};
 pub use accounts::{Client, User};
 use records::{Record, invalid, modules};
-use refusal::Refusal;
 pub use surroundings::{Broken, Paths, Surroundings, WebServer, Workflow};
-use tokens::Login;
+use tokens::{Login, refuse};
 
 /// The password grant is the default account: it shows a user and a refresh, which the other has not.
 pub(super) const ACCOUNT: Account = &[
@@ -48,7 +47,6 @@ pub struct HelloCloud {
     clients: Vec<Client>,
     users: Vec<User>,
     logins: Vec<Login>,
-    keys: u32,
     records: Vec<Record>,
 }
 
@@ -60,7 +58,6 @@ impl System for HelloCloud {
             clients: accounts::clients(),
             users: accounts::users(),
             logins: Vec::new(),
-            keys: 0,
             records: vec![records::demo()],
         }
     }
@@ -85,10 +82,8 @@ impl HelloCloud {
     /// # Panics
     /// If there is no such client.
     pub fn client(&mut self, id: &str) -> &mut Client {
-        let mut clients = self.clients.iter_mut();
-        clients
-            .find(|client| client.id == id)
-            .expect("a demo client")
+        let client = self.clients.iter_mut().find(|client| client.id == id);
+        client.expect("a demo client")
     }
 
     /// A user, to be changed.
@@ -96,31 +91,29 @@ impl HelloCloud {
     /// # Panics
     /// If there is no such user.
     pub fn user(&mut self, name: &str) -> &mut User {
-        let mut users = self.users.iter_mut();
-        users.find(|user| user.name == name).expect("a demo user")
+        let user = self.users.iter_mut().find(|user| user.name == name);
+        user.expect("a demo user")
     }
 
     /// Presses *Revoke* in the panel: the refresh token lives on.
     pub fn revoke(&mut self, access_token: &str) {
-        for login in self
-            .logins
-            .iter_mut()
-            .filter(|login| login.access == access_token)
-        {
+        if let Some(login) = self.login(access_token) {
             login.access_revoked = true;
         }
     }
 
     /// Deletes a session's row, which ends both tokens as its logout does.
     pub fn delete_session(&mut self, access_token: &str) {
-        let logins = self.logins.iter_mut();
-        logins
-            .filter(|login| login.access == access_token)
-            .for_each(Login::end);
+        if let Some(login) = self.login(access_token) {
+            login.end();
+        }
     }
 
+    /// No access token can be verified from here on.
     pub fn renew_keys(&mut self) {
-        self.keys += 1;
+        for login in &mut self.logins {
+            login.access_end = 0;
+        }
     }
 
     /// How many records of a module have this name.
@@ -130,22 +123,19 @@ impl HelloCloud {
     }
 
     fn api(&mut self, request: &Request, path: &str) -> Response {
-        let allowed = match path {
-            "access_token" | "V8/logout" => "POST",
-            "V8/module" => "POST, PATCH",
-            "V8/current-user" | "V8/meta/modules" => "GET",
-            path if path.starts_with("V8/module/") => match path.split('/').count() {
-                3 => "GET",
-                4 => "GET, DELETE",
-                _ => return slim(request, 404, "Page Not Found", "Not found"),
-            },
+        let parts: Vec<&str> = path.split('/').collect();
+        let allowed = match parts[..] {
+            ["access_token"] | ["V8", "logout"] => "POST",
+            ["V8", "module"] => "POST, PATCH",
+            ["V8", "current-user"] | ["V8", "meta", "modules"] => "GET",
+            ["V8", "module", _] => "GET",
+            ["V8", "module", _, _] => "GET, DELETE",
             _ => return slim(request, 404, "Page Not Found", "Not found"),
         };
         // Slim serves HEAD from its GET routes.
-        let method = if request.method == "HEAD" {
-            "GET"
-        } else {
-            request.method.as_str()
+        let method = match request.method.as_str() {
+            "HEAD" => "GET",
+            method => method,
         };
         if !allowed.split(", ").any(|allowed| allowed == method) {
             let text = format!("Method not allowed. Must be one of: {allowed}");
@@ -156,26 +146,24 @@ impl HelloCloud {
         }
         let login = match self.authorize(request) {
             Ok(login) => login,
-            Err(hint) => return Refusal::denied(hint).into_response(),
+            Err(hint) => {
+                let text = "The resource owner or authorization server denied the request.";
+                return refuse(401, "access_denied", text, hint);
+            }
         };
         let user = login.user;
         match path {
             "V8/logout" => {
                 login.end();
-                api(
-                    200,
-                    &json!({
-                        "meta": {"message": "You have been successfully logged out"},
-                        "data": [],
-                    }),
-                )
+                let meta = json!({"message": "You have been successfully logged out"});
+                api(200, &json!({"meta": meta, "data": []}))
             }
             "V8/meta/modules" => api(200, &modules()),
             "V8/current-user" => match self.acting(user) {
                 Ok(user) => api(200, &current(user)),
                 Err(detail) => invalid(JSON_API, &detail),
             },
-            path => self.module(request, path.trim_start_matches("V8/module"), user),
+            _ => self.module(request, &parts[2..], user),
         }
     }
 }
@@ -184,7 +172,8 @@ impl HelloCloud {
 fn slim(request: &Request, status: u16, title: &str, text: &str) -> Response {
     let accepted = request.header("accept").unwrap_or_default();
     if accepted.contains("json") {
-        return Response::new(status, JSON, json!({"message": text}).to_string());
+        let body = json!({"message": text});
+        return Response::new(status, JSON, body.to_string());
     }
     let page = format!(
         "<html>\n    <head>\n        <title>{title}</title>\n    </head>\n    <body>\n        \
@@ -199,7 +188,6 @@ fn api(status: u16, body: &Value) -> Response {
 
 /// The members of a real answer that tell who it is.
 fn current(user: &User) -> Value {
-    let flag = |yes: bool| if yes { "1" } else { "0" };
     json!({"data": {
         "type": "User",
         "id": user.id,
@@ -211,8 +199,8 @@ fn current(user: &User) -> Value {
             "full_name": user.name,
             "name": user.name,
             "date_entered": "11/28/2026 00:12",
-            "is_admin": flag(user.admin),
-            "status": if user.active { "Active" } else { "Inactive" },
+            "is_admin": if user.id == ADMIN { "1" } else { "0" },
+            "status": if user.id == INACTIVE { "Inactive" } else { "Active" },
             "deleted": "0",
         },
         "relationships": {},

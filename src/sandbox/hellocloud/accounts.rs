@@ -23,8 +23,6 @@ pub struct User {
     pub(super) name: &'static str,
     /// As stored: what was typed into the admin pages is HTML-escaped.
     pub password: String,
-    pub(super) admin: bool,
-    pub active: bool,
     pub deleted: bool,
 }
 
@@ -46,7 +44,7 @@ pub(super) fn clients() -> Vec<Client> {
             id,
             secret: secret.to_owned(),
             grant: Grant::ClientCredentials,
-            user: Some("1"),
+            user: Some(ADMIN),
             confidential: true,
             deleted: false,
         }
@@ -59,29 +57,22 @@ pub(super) fn clients() -> Vec<Client> {
     clients.into()
 }
 
-/// Id, name and password.
-static USERS: [[&str; 3]; 3] = [
-    ["1", "admin", "Sandbox-Admin-1"],
-    [
-        "aaaaaaaa-0000-4000-8000-000000000001",
-        "ana",
-        "Sandbox-Ana-1",
-    ],
-    [
-        "aaaaaaaa-0000-4000-8000-000000000002",
-        "gone",
-        "Sandbox-Gone-1",
-    ],
-];
+/// Id of the one administrator.
+pub(super) const ADMIN: &str = "1";
+/// Id of the one inactive user.
+pub(super) const INACTIVE: &str = "aaaaaaaa-0000-4000-8000-000000000002";
 
 pub(super) fn users() -> Vec<User> {
-    let user = |[id, name, password]: [&'static str; 3]| User {
+    let user = |id, name, password: &str| User {
         id,
         name,
         password: password.to_owned(),
-        admin: name == "admin",
-        active: name != "gone",
         deleted: false,
     };
-    USERS.map(user).into()
+    let ana = "aaaaaaaa-0000-4000-8000-000000000001";
+    vec![
+        user(ADMIN, "admin", "Sandbox-Admin-1"),
+        user(ana, "ana", "Sandbox-Ana-1"),
+        user(INACTIVE, "gone", "Sandbox-Gone-1"),
+    ]
 }

@@ -5,51 +5,58 @@ use serde_json::{Map, Value, json};
 
 use super::super::message::last;
 use super::super::{Request, Response, random_hex};
-use super::accounts::User;
+use super::accounts::{ADMIN, User};
 use super::surroundings::Workflow;
 use super::{HTML, HelloCloud, JSON, JSON_API, api};
 
-/// A few of the modules that every SuiteCRM has, and what one of their records is called.
-static MODULES: [(&str, &str); 7] = [
-    ("Accounts", "Account"),
-    ("Bugs", "Bug"),
-    ("Calls", "Call"),
-    ("Contacts", "Contact"),
-    ("Leads", "Lead"),
-    ("Opportunities", "Opportunity"),
-    ("Users", "User"),
-];
+/// A few of the modules that every SuiteCRM has.
+const MODULES: &str = "Accounts Bugs Calls Contacts Leads Opportunities Users";
 
 pub(super) struct Record {
     pub module: &'static str,
-    pub id: String,
-    pub attributes: Map<String, Value>,
+    id: String,
+    /// An object.
+    pub attributes: Value,
+}
+
+impl Record {
+    fn new(module: &'static str, attributes: Value) -> Self {
+        let hex = random_hex(30);
+        let (start, middle, end) = (&hex[..8], &hex[8..12], &hex[18..]);
+        let id = format!("{start}-{middle}-4{}-8{}-{end}", &hex[12..15], &hex[15..18]);
+        Self {
+            module,
+            id,
+            attributes,
+        }
+    }
+
+    fn data(&self) -> Value {
+        let singular = match self.module.strip_suffix("ies") {
+            Some(start) => format!("{start}y"),
+            None => self.module.trim_end_matches('s').to_owned(),
+        };
+        json!({
+            "type": singular,
+            "id": self.id,
+            "attributes": self.attributes,
+            "relationships": {},
+        })
+    }
 }
 
 pub(super) fn demo() -> Record {
-    let attributes = json!({"name": "Silva & Cia", "date_entered": "2026-11-28T00:16:00+00:00"});
-    let attributes = attributes.as_object().cloned().unwrap_or_default();
-    Record {
-        module: "Accounts",
-        id: guid(),
-        attributes,
-    }
+    let entered = "2026-11-28T00:16:00+00:00";
+    let attributes = json!({"name": "Silva & Cia", "date_entered": entered});
+    Record::new("Accounts", attributes)
 }
 
 /// The answer to `meta/modules`.
 pub(super) fn modules() -> Value {
-    let access = [
-        "access",
-        "delete",
-        "edit",
-        "export",
-        "import",
-        "list",
-        "massupdate",
-        "view",
-    ];
+    let access = "access delete edit export import list massupdate view".split(' ');
+    let access: Vec<&str> = access.collect();
     let about = |name: &str| (name.to_owned(), json!({"label": name, "access": access}));
-    let attributes: Map<String, Value> = MODULES.iter().map(|(name, _)| about(name)).collect();
+    let attributes: Map<String, Value> = MODULES.split(' ').map(about).collect();
     json!({"data": {"type": "modules", "attributes": attributes}})
 }
 
@@ -58,76 +65,71 @@ impl HelloCloud {
     pub(super) fn module(
         &mut self,
         request: &Request,
-        path: &str,
+        path: &[&str],
         user: Option<&'static str>,
     ) -> Response {
         let admin = match self.acting(user) {
-            Ok(user) => user.admin,
+            Ok(user) => user.id == ADMIN,
             Err(detail) => return invalid(JSON, &detail),
         };
-        match request.method.as_str() {
-            "POST" => return self.make(request, admin),
-            "PATCH" => return self.change(request),
-            _ => {}
-        }
-        let mut parts = path.trim_start_matches('/').split('/');
-        let name = parts.next().unwrap_or_default();
-        let Some((module, _)) = find(name) else {
+        let (name, id) = match (request.method.as_str(), path) {
+            ("POST", _) => return self.make(request, admin),
+            ("PATCH", _) => return self.change(request),
+            (_, path) => (path[0], path.get(1)),
+        };
+        let Some(module) = find(name) else {
             return invalid(JSON, &format!("Module {name} does not exist"));
         };
-        match parts.next() {
-            None => self.list(request, module),
-            Some(id) => match self
-                .records
-                .iter()
-                .position(|record| record.module == module && record.id == id)
-            {
-                Some(at) if request.method == "DELETE" => {
-                    self.records.remove(at);
-                    let message = format!("Record with id {id} is deleted");
-                    api(200, &json!({"meta": {"message": message}, "data": []}))
-                }
-                Some(at) => api(200, &json!({"data": data(&self.records[at])})),
-                None => invalid(
-                    JSON,
-                    &format!("The option \"id\" with value \"{id}\" is invalid."),
-                ),
-            },
+        let Some(id) = id else {
+            return self.list(request, module);
+        };
+        let mut records = self.records.iter();
+        match records.position(|record| record.module == module && record.id == *id) {
+            Some(at) if request.method == "DELETE" => {
+                self.records.remove(at);
+                let message = format!("Record with id {id} is deleted");
+                api(200, &json!({"meta": {"message": message}, "data": []}))
+            }
+            Some(at) => api(200, &json!({"data": self.records[at].data()})),
+            None => {
+                let detail = format!("The option \"id\" with value \"{id}\" is invalid.");
+                invalid(JSON, &detail)
+            }
         }
     }
 
     fn list(&self, request: &Request, module: &str) -> Response {
         let pairs = request.query_pairs();
-        let number = |name| {
-            last(&pairs, name)
-                .and_then(|text| text.parse::<usize>().ok())
-                .unwrap_or(0)
+        let number = |name| -> usize {
+            let text = last(&pairs, name).unwrap_or_default();
+            text.parse().unwrap_or_default()
         };
         let found = self.records.iter().filter(|record| record.module == module);
         let found: Vec<&Record> = found.collect();
         // Without a page size all rows stand on one page. Without a number the next page is the first one.
-        let size = if number("page[size]") == 0 {
-            found.len().max(1)
-        } else {
-            number("page[size]")
+        let size = match number("page[size]") {
+            0 => found.len().max(1),
+            size => size,
         };
         let (page, pages) = (number("page[number]"), found.len().div_ceil(size));
-        let first = page.saturating_sub(1) * size;
-        let rows: Vec<Value> = found.into_iter().skip(first).take(size).map(data).collect();
+        let rows = found.chunks(size).nth(page.saturating_sub(1));
+        let rows: Vec<Value> = rows
+            .into_iter()
+            .flatten()
+            .map(|record| record.data())
+            .collect();
         let link = |to: usize| format!("V8/module/{module}?page[size]={size}&page[number]={to}");
-        api(
-            200,
-            &json!({
-                "meta": {"total-pages": pages, "records-on-this-page": rows.len()},
-                "data": rows,
-                "links": {
-                    "first": (page > 1).then(|| link(1)),
-                    "prev": (page > 1).then(|| link(page - 1)),
-                    "next": (page < pages).then(|| link(page + 1)),
-                    "last": link(pages),
-                },
-            }),
-        )
+        let body = json!({
+            "meta": {"total-pages": pages, "records-on-this-page": rows.len()},
+            "data": rows,
+            "links": {
+                "first": (page > 1).then(|| link(1)),
+                "prev": (page > 1).then(|| link(page - 1)),
+                "next": (page < pages).then(|| link(page + 1)),
+                "last": link(pages),
+            },
+        });
+        api(200, &body)
     }
 
     /// PATCH and DELETE are not recorded: SuiteCRM's documents show them.
@@ -139,18 +141,17 @@ impl HelloCloud {
             return invalid(JSON, "The option \"data\" with value array is invalid.");
         };
         for (name, value) in sent["attributes"].as_object().into_iter().flatten() {
-            record.attributes.insert(name.clone(), value.clone());
+            record.attributes[name] = value.clone();
         }
-        api(200, &json!({"data": data(record)}))
+        api(200, &json!({"data": record.data()}))
     }
 
     fn make(&mut self, request: &Request, admin: bool) -> Response {
         let body = request.json();
-        let Some(data_sent) = body.get("data") else {
+        let Some(sent) = body.get("data") else {
             return invalid(JSON, "The required option \"data\" is missing.");
         };
-        let wanted = data_sent["type"].as_str().unwrap_or_default();
-        let Some((module, _)) = find(wanted) else {
+        let Some(module) = sent["type"].as_str().and_then(find) else {
             return invalid(JSON, "The option \"data\" with value array is invalid.");
         };
         if module == "Users" && !admin {
@@ -158,17 +159,13 @@ impl HelloCloud {
             return Response::new(301, HTML, "")
                 .header("Location", "Location: index.php?action=Error&module=Users");
         }
-        let attributes = data_sent["attributes"].as_object();
-        let mut attributes = attributes.cloned().unwrap_or_default();
+        let attributes = sent["attributes"].as_object();
+        let mut attributes = Value::from(attributes.cloned().unwrap_or_default());
         let now = Timestamp::from_microsecond(self.rules.now()).unwrap_or_default();
         let entered = now.strftime("%Y-%m-%dT%H:%M:00+00:00").to_string();
-        attributes.insert("date_entered".to_owned(), json!(entered));
-        let record = Record {
-            module,
-            id: guid(),
-            attributes,
-        };
-        let answer = api(201, &json!({"data": data(&record)}));
+        attributes["date_entered"] = json!(entered);
+        let record = Record::new(module, attributes);
+        let answer = api(201, &json!({"data": record.data()}));
         self.records.push(record);
         match self.surroundings.workflow.filter(|_| module == "Bugs") {
             None => answer,
@@ -197,23 +194,8 @@ impl HelloCloud {
     }
 }
 
-fn guid() -> String {
-    let hex = random_hex(30);
-    let (start, middle, end) = (&hex[..8], &hex[8..12], &hex[18..]);
-    format!("{start}-{middle}-4{}-8{}-{end}", &hex[12..15], &hex[15..18])
-}
-
-fn find(module: &str) -> Option<(&'static str, &'static str)> {
-    MODULES.iter().copied().find(|(name, _)| *name == module)
-}
-
-fn data(record: &Record) -> Value {
-    json!({
-        "type": find(record.module).map(|(_, singular)| singular),
-        "id": record.id,
-        "attributes": record.attributes,
-        "relationships": {},
-    })
+fn find(module: &str) -> Option<&'static str> {
+    MODULES.split(' ').find(|name| *name == module)
 }
 
 /// The API's own refusal.

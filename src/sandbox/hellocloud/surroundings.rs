@@ -62,24 +62,27 @@ impl Surroundings {
     /// The path below `Api/` that PHP is asked for, or what the web server says itself.
     pub(super) fn route<'a>(&self, request: &'a Request) -> Result<&'a str, Response> {
         if self.asks_for_password {
-            return Err(self
-                .password_page()
-                .header("WWW-Authenticate", "Basic realm=\"Homologacao\""));
+            let page = match self.web_server {
+                WebServer::Nginx => Response::nginx(401, "Authorization Required"),
+                WebServer::Apache => {
+                    let text = "This server could not verify that you may see this document.";
+                    Response::apache(401, "Unauthorized", text)
+                }
+            };
+            return Err(page.header("WWW-Authenticate", "Basic realm=\"Homologacao\""));
         }
+        let too_long = self.body_max.is_some_and(|max| request.body.len() > max);
+        let error = |status, words| Err(Response::nginx(status, words));
         match self.gateway {
-            Some(502) => return Err(Response::nginx(502, "Bad Gateway")),
-            Some(503) => return Err(Response::nginx(503, "Service Temporarily Unavailable")),
-            Some(_) => return Err(Response::nginx(504, "Gateway Time-out")),
+            Some(502) => return error(502, "Bad Gateway"),
+            Some(503) => return error(503, "Service Temporarily Unavailable"),
+            Some(_) => return error(504, "Gateway Time-out"),
+            None if too_long => return error(413, "Request Entity Too Large"),
             None => {}
         }
-        if self.body_max.is_some_and(|max| request.body.len() > max) {
-            return Err(Response::nginx(413, "Request Entity Too Large"));
-        }
-        let (below, path) = match request.path.strip_prefix("/legacy") {
-            Some(path) => (true, path),
-            None => (false, request.path.as_str()),
-        };
-        if self.paths == Paths::SuiteCrm8 && !below {
+        let below = request.path.strip_prefix("/legacy");
+        let path = below.unwrap_or(&request.path);
+        if self.paths == Paths::SuiteCrm8 && below.is_none() {
             return Err(match path.strip_prefix("/Api/") {
                 Some(path) => to_legacy(path, &request.query),
                 None => self.web_page(request, path),
@@ -89,16 +92,11 @@ impl Surroundings {
             return Ok("");
         }
         let rewritten = matches!(self.paths, Paths::Rewritten | Paths::SuiteCrm8);
-        match (
-            path.strip_prefix("/Api/index.php/"),
-            path.strip_prefix("/Api/"),
-        ) {
-            (Some(path), _) => Ok(path),
-            (_, Some(path)) if rewritten && (path == "access_token" || path.starts_with("V8/")) => {
-                Ok(path)
-            }
-            _ => Err(self.web_page(request, path)),
-        }
+        let known = |path: &&str| *path == "access_token" || path.starts_with("V8/");
+        let short = path.strip_prefix("/Api/").filter(known);
+        let full = path.strip_prefix("/Api/index.php/");
+        let found = full.or(short.filter(|_| rewritten));
+        found.ok_or_else(|| self.web_page(request, path))
     }
 
     /// The answer of a PHP that dies at once.
@@ -129,16 +127,6 @@ impl Surroundings {
             let note = "Deprecated: Return type of jsonSerialize() should be compatible with \
                         JsonSerializable in Api/V8/Param/BaseParam.php:95";
             response.body.extend(notice(note).into_bytes());
-        }
-    }
-
-    fn password_page(&self) -> Response {
-        match self.web_server {
-            WebServer::Nginx => Response::nginx(401, "Authorization Required"),
-            WebServer::Apache => {
-                let text = "This server could not verify that you may see this document.";
-                Response::apache(401, "Unauthorized", text)
-            }
         }
     }
 

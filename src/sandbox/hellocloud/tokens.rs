@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use super::super::message::{Pairs, last};
 use super::super::{Request, Response, SECOND, jwt, random_hex, seconds};
 use super::accounts::{Client, Grant};
-use super::refusal::Refusal;
 use super::{HTML, HelloCloud, JSON};
 
 /// An access token's lifetime, in seconds.
@@ -19,14 +18,12 @@ const REFRESH: i64 = 30 * 86_400;
 pub(super) struct Login {
     client: &'static str,
     pub user: Option<&'static str>,
-    pub access: String,
-    access_end: i64,
+    access: String,
+    pub access_end: i64,
     pub access_revoked: bool,
     refresh: Option<String>,
     refresh_end: i64,
-    pub refresh_revoked: bool,
-    /// Which of the server's keys the access token is signed with.
-    keys: u32,
+    refresh_revoked: bool,
 }
 
 impl Login {
@@ -40,55 +37,48 @@ impl HelloCloud {
     pub(super) fn token(&mut self, request: &Request) -> Response {
         let fields = match fields(request) {
             Ok(fields) => fields,
-            Err(response) => return response,
+            Err(page) => return page,
         };
-        let grant = match last(&fields, "grant_type") {
-            Some("client_credentials") => Grant::ClientCredentials,
-            Some("password") => Grant::Password,
-            Some("refresh_token") => Grant::Refresh,
-            _ => return Refusal::grant_type().into_response(),
-        };
-        let mut response = match self.grant(grant, request, &fields) {
-            Ok(answer) => Response::new(200, "application/json; charset=UTF-8", answer.to_string())
-                .header("Cache-Control", "no-store")
-                .outcome("ok"),
-            Err(refusal) => {
-                let basic = refusal.status == 401
-                    && refusal.error == "invalid_client"
-                    && request.header("authorization").is_some();
-                let response = refusal.into_response();
-                match basic {
-                    true => response.header("WWW-Authenticate", "Basic realm=\"OAuth\""),
-                    false => response,
-                }
+        let asked = last(&fields, "grant_type").unwrap_or_default();
+        let grant = match asked {
+            "client_credentials" => Grant::ClientCredentials,
+            "password" => Grant::Password,
+            "refresh_token" => Grant::Refresh,
+            _ => {
+                let text =
+                    "The authorization grant type is not supported by the authorization server.";
+                let hint = "Check that all required parameters have been provided";
+                return refuse(400, "unsupported_grant_type", text, hint);
             }
         };
-        response.asked = format!(
-            " grant_type={}",
-            last(&fields, "grant_type").unwrap_or_default()
-        );
+        let mut response = match self.grant(grant, request, &fields) {
+            Ok(answer) => {
+                let media = "application/json; charset=UTF-8";
+                let response = Response::new(200, media, answer.to_string());
+                response.header("Cache-Control", "no-store").outcome("ok")
+            }
+            Err(refusal) => refusal,
+        };
+        response.asked = format!(" grant_type={asked}");
         response
     }
 
-    fn grant(&mut self, grant: Grant, request: &Request, fields: &Pairs) -> Result<Value, Refusal> {
+    fn grant(&mut self, grant: Grant, request: &Request, fields: &Pairs) -> Answer<Value> {
         let client = self.authenticate(grant, request, fields)?;
         let (id, own_user) = (client.id, client.user);
         // From the OAuth library's own texts; measured is only that any scope is refused.
         if last(fields, "scope").is_some_and(|scope| !scope.is_empty()) {
-            return Err(Refusal::scope());
+            let text = "The requested scope is invalid, unknown, or malformed";
+            return Err(refuse(400, "invalid_scope", text, ""));
         }
         let user = match grant {
             Grant::ClientCredentials => own_user,
             Grant::Password => {
-                let name = last(fields, "username").ok_or_else(|| Refusal::missing("username"))?;
-                let password =
-                    last(fields, "password").ok_or_else(|| Refusal::missing("password"))?;
+                let (name, password) = (must(fields, "username")?, must(fields, "password")?);
                 Some(self.check(name, password)?)
             }
             Grant::Refresh => {
-                let token = last(fields, "refresh_token")
-                    .ok_or_else(|| Refusal::missing("refresh_token"))?;
-                let old = self.refreshable(token, id)?;
+                let old = self.refreshable(must(fields, "refresh_token")?, id)?;
                 old.end();
                 old.user
             }
@@ -100,6 +90,7 @@ impl HelloCloud {
         let now = self.rules.now();
         let lifetime = self.rules.lifetime(ACCESS);
         let claim = |micros: i64| micros as f64 / SECOND as f64;
+        let person = grant != Grant::ClientCredentials;
         let access = jwt(
             &json!({"typ": "JWT", "alg": "RS256"}),
             &json!({
@@ -108,7 +99,7 @@ impl HelloCloud {
                 "iat": claim(now),
                 "nbf": claim(now),
                 "exp": claim(now + lifetime),
-                "sub": user.filter(|_| grant != Grant::ClientCredentials).unwrap_or_default(),
+                "sub": user.filter(|_| person).unwrap_or_default(),
                 "scopes": [],
             }),
             256,
@@ -118,8 +109,7 @@ impl HelloCloud {
             "expires_in": seconds(lifetime),
             "access_token": access,
         });
-        let refresh =
-            (grant != Grant::ClientCredentials).then(|| format!("def50200{}", random_hex(842)));
+        let refresh = person.then(|| format!("def50200{}", random_hex(842)));
         if let Some(refresh) = &refresh {
             answer["refresh_token"] = json!(refresh);
         }
@@ -132,34 +122,34 @@ impl HelloCloud {
             refresh,
             refresh_end: now + REFRESH * SECOND,
             refresh_revoked: false,
-            keys: self.keys,
         });
         answer
     }
 
-    fn refreshable(&mut self, token: &str, client: &str) -> Result<&mut Login, Refusal> {
+    fn refreshable(&mut self, token: &str, client: &str) -> Answer<&mut Login> {
         let now = self.rules.now();
         let mut logins = self.logins.iter_mut();
-        let found = logins.find(|login| login.refresh.as_deref() == Some(token));
-        let login = found.ok_or_else(|| Refusal::refresh("Cannot decrypt the refresh token"))?;
-        if login.client != client {
-            Err(Refusal::refresh("Token is not linked to client"))
-        } else if login.refresh_end <= now {
+        let hint = match logins.find(|login| login.refresh.as_deref() == Some(token)) {
+            None => "Cannot decrypt the refresh token",
+            Some(login) if login.client != client => "Token is not linked to client",
             // From the OAuth library, not measured.
-            Err(Refusal::refresh("Token has expired"))
-        } else if login.refresh_revoked {
-            Err(Refusal::refresh("Token has been revoked"))
-        } else {
-            Ok(login)
-        }
+            Some(login) if login.refresh_end <= now => "Token has expired",
+            Some(login) if login.refresh_revoked => "Token has been revoked",
+            Some(login) => return Ok(login),
+        };
+        let text = "The refresh token is invalid.";
+        Err(refuse(401, "invalid_request", text, hint))
     }
 
-    /// The login that a call's access token stands for, or why there is none.
+    /// The login that an access token belongs to.
+    pub(super) fn login(&mut self, access: &str) -> Option<&mut Login> {
+        self.logins.iter_mut().find(|login| login.access == access)
+    }
+
+    /// The login that a call's access token stands for, or a hint at why there is none.
     pub(super) fn authorize(&mut self, request: &Request) -> Result<&mut Login, &'static str> {
-        const UNVERIFIED: &str = "Access token could not be verified";
-        let header = request
-            .header("authorization")
-            .filter(|_| !self.surroundings.drops_authorization);
+        let header = request.header("authorization");
+        let header = header.filter(|_| !self.surroundings.drops_authorization);
         let header = header.ok_or("Missing \"Authorization\" header")?;
         // `Bearer` in this spelling is cut off; any other word stays and spoils the token.
         let token = header.strip_prefix("Bearer ").unwrap_or(header);
@@ -172,104 +162,113 @@ impl HelloCloud {
         if serde_json::from_slice::<Value>(&head).is_err() {
             return Err("Error while decoding from JSON");
         }
-        let (now, keys) = (self.rules.now(), self.keys);
-        let mut logins = self.logins.iter_mut();
-        let login = logins
-            .find(|login| login.access == token)
-            .ok_or(UNVERIFIED)?;
-        if login.access_end <= now || login.keys != keys {
-            return Err(UNVERIFIED);
-        }
-        match login.access_revoked {
-            true => Err("Access token has been revoked"),
-            false => Ok(login),
+        let now = self.rules.now();
+        match self.login(token) {
+            Some(login) if login.access_end <= now => Err("Access token could not be verified"),
+            Some(login) if login.access_revoked => Err("Access token has been revoked"),
+            Some(login) => Ok(login),
+            None => Err("Access token could not be verified"),
         }
     }
 
-    /// The client that a token request comes from: its body counts before HTTP Basic.
-    fn authenticate(
-        &self,
-        grant: Grant,
-        request: &Request,
-        fields: &Pairs,
-    ) -> Result<&Client, Refusal> {
-        let (basic_id, basic_secret) = basic(request).unzip();
-        let id = last(fields, "client_id").map(str::to_owned).or(basic_id);
-        let id = id.ok_or_else(|| Refusal::missing("client_id"))?;
+    /// The client that a token request comes from.
+    fn authenticate(&self, grant: Grant, request: &Request, fields: &Pairs) -> Answer<&Client> {
+        let id = must(fields, "client_id")?;
         if id.is_empty() {
             let text = "Module id is empty when trying to get OAuth2Clients";
-            return Err(Refusal::unknown(text.to_owned()));
+            return Err(unknown(text));
         }
         let mut clients = self.clients.iter();
         let Some(client) = clients.find(|client| client.id == id && !client.deleted) else {
             let text = format!("OAuth2Clients module with id {id} is not found");
-            return Err(Refusal::unknown(text));
+            return Err(unknown(&text));
         };
-        let secret = last(fields, "client_secret")
-            .map(str::to_owned)
-            .or(basic_secret);
         let own_grant =
             client.grant == grant || (client.grant, grant) == (Grant::Password, Grant::Refresh);
         let may = own_grant && (client.confidential || grant != Grant::ClientCredentials);
-        match secret.as_ref() == Some(&client.secret) && may {
-            true => Ok(client),
-            false => Err(Refusal::client()),
+        if may && last(fields, "client_secret") == Some(&client.secret) {
+            return Ok(client);
         }
+        let refusal = refuse(401, "invalid_client", "Client authentication failed", "");
+        Err(match request.header("authorization") {
+            Some(_) => refusal.header("WWW-Authenticate", "Basic realm=\"OAuth\""),
+            None => refusal,
+        })
     }
 
     /// An inactive user passes, as in the real one; the wrong password comes back in the answer.
-    fn check(&self, name: &str, password: &str) -> Result<&'static str, Refusal> {
+    fn check(&self, name: &str, password: &str) -> Answer<&'static str> {
         let mut users = self.users.iter().filter(|user| !user.deleted);
-        let found = users.find(|user| user.name.eq_ignore_ascii_case(name));
-        let Some(user) = found else {
-            return Err(Refusal::unknown(format!(
-                "No user found with this username: {name}"
-            )));
+        let text = match users.find(|user| user.name.eq_ignore_ascii_case(name)) {
+            None => format!("No user found with this username: {name}"),
+            Some(user) if user.password == password => return Ok(user.id),
+            Some(_) => format!("The password is invalid: {password}"),
         };
-        match user.password == password {
-            true => Ok(user.id),
-            false => Err(Refusal::unknown(format!(
-                "The password is invalid: {password}"
-            ))),
-        }
+        Err(unknown(&text))
     }
 }
 
-/// The scheme must be spelt `Basic`.
-fn basic(request: &Request) -> Option<(String, String)> {
-    let text = request.header("authorization")?.strip_prefix("Basic ")?;
-    let text = String::from_utf8(STANDARD.decode(text.trim()).ok()?).ok()?;
-    let (id, secret) = text.split_once(':')?;
-    Some((id.to_owned(), secret.to_owned()))
+type Answer<T> = Result<T, Response>;
+
+fn must<'a>(fields: &'a Pairs, name: &str) -> Answer<&'a str> {
+    last(fields, name).ok_or_else(|| {
+        let text = "The request is missing a required parameter, includes an invalid parameter value, \
+                    includes a parameter more than once, or is otherwise malformed.";
+        let hint = format!("Check the `{name}` parameter");
+        refuse(400, "invalid_request", text, &hint)
+    })
 }
 
-/// The token request's parameters; forms pass SuiteCRM's input cleaning, JSON does not.
-fn fields(request: &Request) -> Result<Pairs, Response> {
+/// What SuiteCRM throws itself, wrong credentials among it, comes as a 500.
+fn unknown(text: &str) -> Response {
+    refuse(500, "unknown_error", text, "")
+}
+
+/// An OAuth 2 error as a real SuiteCRM words it; an empty hint is none.
+pub(super) fn refuse(status: u16, error: &str, text: &str, hint: &str) -> Response {
+    let mut body = json!({"error": error, "error_description": text});
+    if !hint.is_empty() {
+        body["hint"] = json!(hint);
+    }
+    body["message"] = json!(text);
+    Response::new(status, JSON, body.to_string()).outcome(error)
+}
+
+/// The token request's parameters: HTTP Basic, and the body, which counts before it. Forms pass SuiteCRM's input
+/// cleaning, JSON does not.
+fn fields(request: &Request) -> Answer<Pairs> {
+    let mut fields = basic(request).unwrap_or_default();
     let media = request.media_type();
     if media == JSON || media.ends_with("+json") {
         let body = request.json();
-        let members = body.as_object().into_iter().flatten();
-        return Ok(members
-            .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
-            .collect());
+        for (name, value) in body.as_object().into_iter().flatten() {
+            fields.extend(value.as_str().map(|value| (name.clone(), value.to_owned())));
+        }
+        return Ok(fields);
     }
-    let pairs = request.form_pairs();
-    let tame = |name: &str| {
-        name.bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"_-.[]".contains(&b))
-    };
-    if pairs.iter().all(|(name, _)| tame(name)) {
-        Ok(pairs
-            .into_iter()
-            .map(|(name, value)| (name, clean(&value)))
-            .collect())
-    } else {
-        let text = format!(
-            "Bad data passed in; <a href=\"http://{}\">Return to Home</a>",
-            request.host()
-        );
-        Err(Response::new(200, HTML, text))
+    let tame = |b: u8| b.is_ascii_alphanumeric() || b"_-.[]".contains(&b);
+    for (name, value) in request.form_pairs() {
+        if !name.bytes().all(tame) {
+            let host = request.host();
+            let text = format!("Bad data passed in; <a href=\"http://{host}\">Return to Home</a>");
+            return Err(Response::new(200, HTML, text));
+        }
+        fields.push((name, clean(&value)));
     }
+    Ok(fields)
+}
+
+/// The scheme must be spelt `Basic`.
+fn basic(request: &Request) -> Option<Pairs> {
+    let text = request.header("authorization")?.strip_prefix("Basic ")?;
+    let text = String::from_utf8(STANDARD.decode(text.trim()).ok()?).ok()?;
+    let (id, secret) = text.split_once(':')?;
+    let fields = [("client_id", id), ("client_secret", secret)];
+    Some(
+        fields
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+    )
 }
 
 fn clean(text: &str) -> String {
