@@ -35,7 +35,7 @@ pub fn zeev_at(server: &Server) -> Machine {
 
 /// A table: a row a line, its cells between ` | `.
 #[track_caller]
-pub fn rows<'t, const N: usize>(table: &'t str) -> Vec<[&'t str; N]> {
+pub fn rows<const N: usize>(table: &str) -> Vec<[&str; N]> {
     let lines = table.lines().filter(|line| !line.trim().is_empty());
     let rows: Vec<_> = cells(lines).map(|row| row.map(str::trim)).collect();
     assert!(!rows.is_empty(), "an empty table");
