@@ -1133,6 +1133,89 @@ fn a_url_may_be_written_in_many_ways() {
     }
 }
 
+/// What is wrong with the settings of a login that has this value for a variable.
+fn wrong(variable: &str, value: &str) -> String {
+    let (prefix, field) = variable.split_once('_').expect("a field");
+    let fields: &[&str] = match (prefix, field) {
+        (_, "API_TOKEN") => &["URL"],
+        ("GLUO", _) => &["URL", "USERNAME", "ACCESS_KEY"],
+        ("HELLOCLOUD", _) => &["URL", "CLIENT_ID", "CLIENT_SECRET"],
+        _ => &["URL", "USERNAME", "PASSWORD"],
+    };
+    let mut machine = Machine::new();
+    for field in fields {
+        machine.set(&format!("{prefix}_{field}"), "h");
+    }
+    let line = format!("status {} --json", prefix.to_lowercase());
+    let run = machine.set(variable, value).run(&line);
+    let rows: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    let message = rows[0]["error"]["message"].as_str().unwrap_or_default();
+    message.to_owned()
+}
+
+#[test]
+fn values_are_checked_by_their_kind() {
+    for (variable, value, why) in [
+        ("GLUO_URL", "h", ""),
+        ("GLUO_URL", "http://10.0.0.7:5/x/", ""),
+        ("GLUO_USERNAME", " a b ", ""),
+        ("ZEEV_PASSWORD", " pa$w'\"\\ ", ""),
+        ("ZEEV_API_TOKEN", "abc", ""),
+        ("SYSTEMSWAY_HASH_CASE", "lower", ""),
+        ("SYSTEMSWAY_HASH_CASE", " UPPER ", ""),
+        ("GLUO_ALLOW_HTTP", "1", ""),
+        ("GLUO_ALLOW_HTTP", "Off", ""),
+        ("HELLOCLOUD_TOKEN_PATH", "/a/b", ""),
+        ("HELLOCLOUD_TOKEN_PATH", "a/b?c=d", ""),
+        ("GLUO_URL", "ftp://h", "is neither an http://"),
+        ("GLUO_USERNAME", "a\u{1b}b", "contains a control character"),
+        ("GLUO_ACCESS_KEY", "a b", "contains white space"),
+        ("ZEEV_PASSWORD", "a\n", "ends with a line break"),
+        ("ZEEV_API_TOKEN", "a b", "is not a token: it must be 1"),
+        ("SYSTEMSWAY_HASH_CASE", "up", "is not one of upper, lower"),
+        ("GLUO_ALLOW_HTTP", "2", "is not one of 1, true, yes, on, 0"),
+        ("HELLOCLOUD_TOKEN_PATH", "https://h/x", "is a whole URL"),
+        ("HELLOCLOUD_TOKEN_PATH", "//h/x", "begins with //"),
+        ("HELLOCLOUD_TOKEN_PATH", "/a\\b", "contains a backslash"),
+        ("HELLOCLOUD_TOKEN_PATH", "/a#b", "contains a fragment (#)"),
+        ("HELLOCLOUD_TOKEN_PATH", "/a b", "contains white space"),
+        (
+            "HELLOCLOUD_TOKEN_PATH",
+            "/a/../%2e%2E/b",
+            "leads out of the base URL",
+        ),
+    ] {
+        let told = wrong(variable, value);
+        let begins = format!("{variable} from the environment {why}");
+        let expected = if why.is_empty() { "" } else { &*begins };
+        assert!(told.starts_with(expected), "{value}: {told}");
+        assert_eq!(told.is_empty(), why.is_empty(), "{value}: {told}");
+    }
+}
+
+#[test]
+fn what_nobody_means_is_a_whole_value() {
+    let placeholders = "$(KEY)| $(KEY) |$(cat key.txt)|${KEY}|${KEY:-x}|${{ secrets.KEY }}|${{secrets.KEY}}|{{ key }}|\
+        {{resolve:secretsmanager:a}}|#{Key}|<%= key %>|%KEY%|%key_1%|$GLUO_KEY";
+    let references = "op://vault/item/field|vault:secret/data/a#b|vault:v1:8SDd3WHDOjf7mq==|ref+vault://a#/b|\
+        ENC[AES256_GCM,data:p673w==,type:str]|ENC(abc=)|arn:aws:secretsmanager:eu-west-1:1:secret:a|!vault >|\
+        $ANSIBLE_VAULT;1.1;AES256|@Microsoft.KeyVault(SecretUri=https://v/a)";
+    let real = "a$(b)|$(a)b|$(a)$(b)|${a|$a}|%|%%|%a b%|%1%|50%off%|a%b%|{{|{{}}|$()|${1}|$ECRET|$a_b|pa$$_WORD|op:/|\
+        op://|vault|vault:|ENC[a|xENC[a]|<a>|{a}|(a)|[a]|`a`|#a#";
+    for (why, texts) in [
+        ("is a placeholder that was never replaced", placeholders),
+        ("refers to a value kept elsewhere", references),
+        ("ends with a line break", "a\n|a\r\n|a\r|$(KEY)\n"),
+        ("", real),
+    ] {
+        for text in texts.split('|') {
+            let told = wrong("ZEEV_PASSWORD", text);
+            assert!(told.contains(why), "{text:?}: {told}");
+            assert_eq!(told.is_empty(), why.is_empty(), "{text:?}: {told}");
+        }
+    }
+}
+
 #[test]
 fn two_ways_in_one_source_are_refused() {
     let server = Server::start(vec![

@@ -148,8 +148,8 @@ impl Run<'_> {
             sources.login_asks = ask::why_not_asking(self).is_none();
             (sources, None)
         };
-        self.report.warn_of_all(sources.warnings().iter().cloned());
-        let notes = sources.notes().iter().cloned();
+        self.report.warn_of_all(sources.warnings.iter().cloned());
+        let notes = sources.notes.iter().cloned();
         notes.for_each(|note| self.report.note(None, note));
         let store = match self.store_setting()? {
             (name, Some(place)) if shared::is_shared(place) && !self.keeps_nothing() => {

@@ -94,7 +94,10 @@ async fn command(
             name == LANG || !name.starts_with("CRMAUTH_") && !settings::is_setting(name)
         })
     });
-    let lang = run.global.lang.map(|lang| (LANG, lang.name()));
+    let lang = run
+        .global
+        .lang
+        .map(|lang| (LANG, Lang::NAMES[lang as usize]));
     let mut command = tokio::process::Command::new(child::find(name, run)?);
     command
         .args(rest)

@@ -8,16 +8,8 @@ pub enum Lang {
 }
 
 impl Lang {
-    /// The languages' names, as `--lang` takes them.
+    /// The languages' names, in their order, as `--lang` takes them.
     pub const NAMES: [&'static str; 2] = ["en", "pt-BR"];
-
-    /// The name that `--lang` takes.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::En => Self::NAMES[0],
-            Self::PtBr => Self::NAMES[1],
-        }
-    }
 
     /// The language of a name such as `pt-BR`, `pt`, `pt_BR.UTF-8` or `en_US`.
     pub fn named(name: &str) -> Option<Self> {

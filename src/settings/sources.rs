@@ -38,9 +38,12 @@ const FIRST_FILE: usize = 1;
 pub struct Sources {
     /// What is set of a field in whatever form, by the field's variable; the highest source first.
     settings: BTreeMap<String, Vec<Setting>>,
-    looked: Vec<Text>,
-    notes: Vec<Text>,
-    warnings: Vec<Text>,
+    /// The places that were looked at, in their order: `the environment`, `./.env (not there)`.
+    pub(super) looked: Vec<Text>,
+    /// What a person may want to know, for `-v`.
+    pub notes: Vec<Text>,
+    /// What a person should know, for stderr.
+    pub warnings: Vec<Text>,
     /// Settings that are there without a value, from the highest source down.
     empty: Vec<(String, Origin)>,
     /// Variables that look like settings of ours and are none.
@@ -205,11 +208,6 @@ impl Sources {
         })
     }
 
-    /// What a person should know, for stderr.
-    pub fn warnings(&self) -> &[Text] {
-        &self.warnings
-    }
-
     /// Counts these files among those that settings come from, though nothing was read from them.
     pub fn also_protect(&mut self, env: &Environment, env_files: &[PathBuf]) {
         self.cwd = env.cwd().to_owned();
@@ -253,16 +251,6 @@ impl Sources {
     /// When a wait for a target's settings that begins now ends.
     pub(super) fn deadline(&self) -> Instant {
         files::deadline(self.patience)
-    }
-
-    /// What a person may want to know, for `-v`.
-    pub fn notes(&self) -> &[Text] {
-        &self.notes
-    }
-
-    /// The places that were looked at, in their order: `the environment`, `./.env (not there)`.
-    pub fn looked(&self) -> &[Text] {
-        &self.looked
     }
 
     /// The URL that an account's settings name, its own or the default account's, in the sources that count.

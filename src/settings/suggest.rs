@@ -99,12 +99,8 @@ fn meant(variable: &str, target: &Target) -> Option<String> {
         let forms = Form::of(field).iter();
         forms.map(|form| [field.name, form.suffix()].concat())
     });
-    nearest_variable(
-        variable,
-        rest.trim_start_matches('_'),
-        &target.prefix(),
-        words,
-    )
+    let rest = rest.trim_start_matches('_');
+    nearest_variable(variable, rest, &target.prefix(), words)
 }
 
 /// The target's variable that an option was meant to set.
@@ -144,12 +140,8 @@ pub(super) fn may_be_secret(name: &str) -> bool {
 /// The variable of crmauth's own that this one is, or was meant to be; or the option.
 pub(super) fn meant_own(variable: &str) -> Option<String> {
     let rest = names::after(&["CRMAUTH"], variable)?;
-    nearest_variable(
-        variable,
-        &rest[1..],
-        "CRMAUTH",
-        OWN.into_iter().map(str::to_owned),
-    )
+    let words = OWN.into_iter().map(str::to_owned);
+    nearest_variable(variable, &rest[1..], "CRMAUTH", words)
 }
 
 /// A variable that begins like a system's settings and is none.

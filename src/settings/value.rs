@@ -207,48 +207,6 @@ pub(super) fn from_bytes(bytes: &[u8]) -> Result<Secret, Text> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider;
-
-    #[test]
-    fn values_are_checked_by_their_kind() {
-        const CHOICE: Kind = Kind::Choice(&["upper", "lower"]);
-        let checked = |kind, text| {
-            let found = check(text, &Field::bare("X", kind, "x"), provider::specs()[0]);
-            let value = found.map_err(|why| why.english())?;
-            Ok::<_, String>(value.expose().to_owned())
-        };
-        for (kind, rows) in [
-            (Kind::Url, "h>h|http://10.0.0.7:5/x/>http://10.0.0.7:5/x/"),
-            (Kind::Text, " a b > a b "),
-            (Kind::Secret, " pa$w'\"\\ > pa$w'\"\\ "),
-            (Kind::Token, "abc>abc"),
-            (CHOICE, "lower>lower| UPPER >upper"),
-            (Kind::Flag, "1>1|Off>off"),
-            (Kind::Path, "/a/b>/a/b|a/b?c=d>a/b?c=d"),
-        ] {
-            for (text, value) in rows.split('|').filter_map(|row| row.split_once('>')) {
-                assert_eq!(checked(kind, text).as_deref(), Ok(value), "{text}");
-            }
-        }
-        for (kind, text, why) in [
-            (Kind::Url, "ftp://h", "is neither an http://"),
-            (Kind::Text, "a\u{1b}b", "contains a control character"),
-            (Kind::Key, "a b", "contains white space"),
-            (Kind::Secret, "a\n", "ends with a line break"),
-            (Kind::Token, "a b", "is not a token: it must be 1 to 8192"),
-            (CHOICE, "up", "is not one of upper, lower"),
-            (Kind::Flag, "2", "is not one of 1, true, yes, on, 0"),
-            (Kind::Path, "https://h/x", "is a whole URL"),
-            (Kind::Path, "//h/x", "begins with //"),
-            (Kind::Path, "/a\\b", "contains a backslash"),
-            (Kind::Path, "/a#b", "contains a fragment (#)"),
-            (Kind::Path, "/a b", "contains white space"),
-            (Kind::Path, "/a/../%2e%2E/b", "leads out of the base URL"),
-        ] {
-            let told = checked(kind, text).expect_err(text);
-            assert!(told.starts_with(why), "{text}: {told}");
-        }
-    }
 
     #[test]
     fn quotes_stand_at_both_ends_and_unseen_characters_at_one() {
@@ -261,27 +219,6 @@ mod tests {
         }
         for text in "“|“a|a”|don’t|'|'a\"|“a\"|a'b'|a\u{200b}b| a ".split('|') {
             assert_eq!(wrapped(text), None, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn what_nobody_means_is_a_whole_value() {
-        let placeholders = "$(KEY)| $(KEY) |$(cat key.txt)|${KEY}|${KEY:-x}|${{ secrets.KEY }}|${{secrets.KEY}}|{{ key }}|\
-            {{resolve:secretsmanager:a}}|#{Key}|<%= key %>|%KEY%|%key_1%|$GLUO_KEY";
-        let references = "op://vault/item/field|vault:secret/data/a#b|vault:v1:8SDd3WHDOjf7mq==|ref+vault://a#/b|\
-            ENC[AES256_GCM,data:p673w==,type:str]|ENC(abc=)|arn:aws:secretsmanager:eu-west-1:1:secret:a|!vault >|\
-            $ANSIBLE_VAULT;1.1;AES256|@Microsoft.KeyVault(SecretUri=https://v/a)";
-        let real = "a$(b)|$(a)b|$(a)$(b)|${a|$a}|%|%%|%a b%|%1%|50%off%|a%b%|{{|{{}}|$()|${1}|$ECRET|$a_b|pa$$_WORD|op:/|\
-            op://|vault|vault:|ENC[a|xENC[a]|a\nb|<a>|{a}|(a)|[a]|`a`|#a#|";
-        for (kind, texts) in [
-            (Some(Unmeant::Placeholder), placeholders),
-            (Some(Unmeant::Reference), references),
-            (Some(Unmeant::LineEnd), "a\n|a\r\n|a\r|$(KEY)\n"),
-            (None, real),
-        ] {
-            for text in texts.split('|') {
-                assert_eq!(Unmeant::of(text), kind, "{text:?}");
-            }
         }
     }
 }

@@ -180,30 +180,20 @@ fn foreign_values_over_several_lines() {
 
 #[test]
 fn the_seed_scripts_own_file() {
-    for (text, expected) in [
-        (
-            "link = 'h'\nusername=\"u\"\nacceskey=k\n",
-            "GLUO_URL=h GLUO_USERNAME=u GLUO_ACCESS_KEY=k",
-        ),
-        // Without the one unmistakable name the others are anybody's, and are not judged.
-        ("link=$x\nusername='\nlink\n", ""),
-        ("username=u\nGLUO_ACCESS_KEY=k\n", "GLUO_ACCESS_KEY=k"),
-        // A new name takes the place of the old one, whose line is not judged then.
-        (
-            "acceskey=k\nusername=$x\nGLUO_USERNAME=u",
-            "GLUO_ACCESS_KEY=k GLUO_USERNAME=u",
-        ),
-        (
-            "acceskey=$x\nGLUO_ACCESS_KEY_FILE=/x",
-            "GLUO_ACCESS_KEY_FILE=/x",
-        ),
-        (
-            "acceskey=k\nGLUO_USERNAME=\nusername=u",
-            "GLUO_ACCESS_KEY=k GLUO_USERNAME= GLUO_USERNAME=u",
-        ),
-        ("link\nacceskey=k\nusername is here", "GLUO_ACCESS_KEY=k"),
-    ] {
-        accepts(text, &expected.split_whitespace().collect::<Vec<_>>());
+    // Without the one unmistakable name the others are anybody's, and are not judged. A new name takes the place of the
+    // old one, whose line is not judged then.
+    let rows = "\
+        link = 'h'|username=\"u\"|acceskey=k > GLUO_URL=h GLUO_USERNAME=u GLUO_ACCESS_KEY=k
+        link=$x|username='|link >
+        username=u|GLUO_ACCESS_KEY=k > GLUO_ACCESS_KEY=k
+        acceskey=k|username=$x|GLUO_USERNAME=u > GLUO_ACCESS_KEY=k GLUO_USERNAME=u
+        acceskey=$x|GLUO_ACCESS_KEY_FILE=/x > GLUO_ACCESS_KEY_FILE=/x
+        acceskey=k|GLUO_USERNAME=|username=u > GLUO_ACCESS_KEY=k GLUO_USERNAME= GLUO_USERNAME=u
+        link|acceskey=k|username is here > GLUO_ACCESS_KEY=k";
+    for row in rows.lines() {
+        let (text, expected) = row.trim().split_once(" >").expect(row);
+        let expected: Vec<&str> = expected.split_whitespace().collect();
+        accepts(text.replace('|', "\n"), &expected);
     }
     let unreadable = "line 2: username cannot be read as written";
     refuses("acceskey=k\nusername=$x\n", unreadable);

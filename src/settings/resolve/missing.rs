@@ -46,7 +46,7 @@ impl Resolution<'_> {
     /// Names all that is missing, and the places looked at.
     pub(super) fn missing_error(&self, missing: &[Missing]) -> Error {
         let (target, sources) = (self.target, self.sources);
-        let looked = Text::list(sources.looked(), ", ");
+        let looked = Text::list(&sources.looked, ", ");
         let names: Vec<Text> = missing.iter().map(|ways| self.names(ways)).collect();
         let fields: Vec<&Field> = missing.iter().flatten().flatten().copied().collect();
         let empty = |field: &Field| sources.empty(&target.variable(field.name));
@@ -95,11 +95,10 @@ impl Resolution<'_> {
         let path = paths.first().filter(|_| paths.len() == 1)?;
         Some(match lines[..] {
             [line] => tr!("fill in line {line} of {path}", line, path),
-            _ => tr!(
-                "fill in lines {lines} of {path}",
-                lines = i18n::and(&lines),
-                path
-            ),
+            _ => {
+                let lines = i18n::and(&lines);
+                tr!("fill in lines {lines} of {path}", lines, path)
+            }
         })
     }
 
@@ -148,11 +147,7 @@ impl Resolution<'_> {
                 target
             ),
         };
-        Some(tr!(
-            "{there} is not used for {target}, {why}",
-            there,
-            target,
-            why
-        ))
+        let unused = tr!("{there} is not used for {target}", there, target);
+        Some(Text::list(&[unused, why], ", "))
     }
 }

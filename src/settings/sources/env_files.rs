@@ -54,11 +54,8 @@ impl Sources {
                 && setting.form != Form::Plain
                 && !is_empty(setting)
             {
-                let name = &setting.written;
-                let why = tr!(
-                    "{name} is not accepted from a file that was not named",
-                    name
-                );
+                let why = tr!("is not accepted from a file that was not named");
+                let why = tr!("{name} {why}", name = setting.written, why);
                 setting.fault = Some(file.refuse(line, why).hint(consent()));
             }
         }
@@ -97,11 +94,8 @@ impl Sources {
             ));
         }
         let count = variables.len();
-        self.notes.push(tr!(
-            "{path}: read, {count} of its settings are crmauth's",
-            path,
-            count
-        ));
+        let ours = tr!("read, {count} of its settings are crmauth's", count);
+        self.notes.push(tr!("{path}: {ours}", path, ours));
     }
 }
 
