@@ -202,9 +202,8 @@ impl<'a> Account<'a> {
         let _hold = self.services.report.hold();
         let patience = self.deadline.saturating_duration_since(Instant::now());
         let settings = self.plan.clone().reveal(patience).await?;
-        settings
-            .secrets()
-            .for_each(|secret| self.services.report.learn(secret));
+        let secrets = settings.secrets();
+        secrets.for_each(|secret| self.services.report.learn(secret));
         Ok(self.revealed.get_or_init(|| settings))
     }
 
@@ -239,9 +238,9 @@ impl<'a> Account<'a> {
 
     /// Why a session is not stored, if it is none to store: nobody could tell by the clock whether it is alive.
     pub(super) fn unstorable(&self, session: &Session) -> Option<Text> {
-        let ages = matches!(self.target().spec.ageing, Ageing::Fixed);
-        (ages && session.expires_at.is_none())
-            .then(|| tr!("a session whose end is unknown is not stored"))
+        let fixed = matches!(self.target().spec.ageing, Ageing::Fixed);
+        let endless = fixed && session.expires_at.is_none();
+        endless.then(|| tr!("a session whose end is unknown is not stored"))
     }
 
     /// What is stored of a session that was alive a moment ago.
@@ -312,9 +311,8 @@ impl<'a> Account<'a> {
     }
 
     pub(super) fn warn_of(&self, text: Text, error: &Error) {
-        self.services
-            .report
-            .warn_of(Some(self.target()), text, error);
+        let report = &self.services.report;
+        report.warn_of(Some(self.target()), text, error);
     }
 }
 

@@ -442,9 +442,8 @@ impl<'a> Attempt<'a> {
     /// Writes the entry; what became of it, if anything.
     pub(super) async fn write(&self, entry: &Entry) -> Option<Written> {
         let written = self.lock.as_ref()?.write(entry).await;
-        written
-            .inspect_err(|error| self.account.warn_not_stored(error))
-            .ok()
+        let written = written.inspect_err(|error| self.account.warn_not_stored(error));
+        written.ok()
     }
 
     async fn forget(&self) {

@@ -95,19 +95,15 @@ impl Services {
     /// Releases a lock. A store that fails at it is no reason to lose a session in hand.
     pub(super) async fn release(&self, lock: Lock) {
         if let Err(error) = lock.release().await {
-            self.report.warn_of(
-                None,
-                tr!("the lock of the stored session could not be released"),
-                &error,
-            );
+            let text = tr!("the lock of the stored session could not be released");
+            self.report.warn_of(None, text, &error);
         }
     }
 
     /// Blanks a session's secrets in everything that is shown from now on.
     pub(super) fn learn(&self, session: &Session) {
-        self.report.learn(&session.token);
-        let refresh = session.refresh.iter();
-        refresh.for_each(|token| self.report.learn(token));
+        let secrets = [&session.token].into_iter().chain(&session.refresh);
+        secrets.for_each(|secret| self.report.learn(secret));
     }
 
     /// Takes in a session that somebody else made: learns its secrets, and takes whatever contains one out of its details,

@@ -76,13 +76,12 @@ impl Attempt<'_> {
     /// Decides which session counts where another machine got the lock while this one logged in. If only one session
     /// lives, the server knows which: that one is stored and handed out.
     pub(super) async fn resolve_conflict(&self, own: Obtained) -> Obtained {
-        self.account
-            .note(tr!("another machine has logged in meanwhile"));
-        if !self.account.target().spec.single_seat() {
-            return own;
-        }
         // A pause may have used up the time.
         let account = &self.account.again();
+        account.note(tr!("another machine has logged in meanwhile"));
+        if !account.target().spec.single_seat() {
+            return own;
+        }
         match account.store().lock(&account.key, account.deadline).await {
             Ok(lock) => {
                 let attempt = Attempt::new(account, Some(lock));
@@ -117,9 +116,8 @@ impl Attempt<'_> {
 
     /// The stored session that a login ends.
     fn seat(&self) -> Option<&Entry> {
-        self.entry
-            .as_ref()
-            .filter(|_| self.account.target().spec.single_seat())
+        let entry = self.entry.as_ref();
+        entry.filter(|_| self.account.target().spec.single_seat())
     }
 
     /// Before a login: however this run ends, the server is asked about the old session before that is used again.
